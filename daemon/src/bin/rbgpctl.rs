@@ -1,0 +1,3 @@
+//! rbgpctl.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! rbgpd.
+
+fn main() {}
