@@ -1,0 +1,818 @@
+//! One BFD session in asynchronous mode, RFC 5880 §6.8.
+//!
+//! A packet, the passing of a deadline or a wish of the operator goes in through [`Session::handle`];
+//! packets to send and state changes come out of [`Session::poll`]. The names of the RFC's variables are
+//! kept (`bfd.DesiredMinTxInterval` is `desired_min_tx`). Finding the session a packet belongs to is the
+//! work of [`Sessions`](crate::Sessions); encoding and sockets are the caller's.
+
+use std::collections::VecDeque;
+use std::net::IpAddr;
+use std::num::NonZeroU8;
+use std::time::{Duration, Instant};
+
+use crate::packet::{Diagnostic, Discriminator, Interval, IntervalError, Packet};
+use crate::state::{State, next_state};
+use crate::timers::TICK;
+
+/// What happens to a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Input {
+    /// A valid packet for this session arrived with this TTL or hop limit.
+    Received {
+        /// The packet.
+        packet: Packet,
+        /// As the packet arrived; anything but 255 has crossed a router and is refused.
+        ttl: u8,
+    },
+    /// The deadline has come.
+    Timeout,
+    /// New parameters; the session stays as it is (RFC 5880 §6.8.3).
+    Configure(Parameters),
+    /// Hold the session down (RFC 5880 §6.8.16).
+    AdminDown,
+    /// End [`Input::AdminDown`].
+    Enable,
+    /// This host did not run for so long; packets of that time may be lost.
+    Stalled {
+        /// How much later than its deadline the caller woke up.
+        by: Duration,
+    },
+}
+
+/// What a session wants done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Output {
+    /// Send this to UDP port 3784 of the peer with TTL 255.
+    Send(Packet),
+    /// The session has a new state.
+    StateChanged(StateChange),
+}
+
+/// A change of state and what is known about its cause.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StateChange {
+    /// The state before.
+    pub old: State,
+    /// The state now.
+    pub new: State,
+    /// Our reason.
+    pub diagnostic: Diagnostic,
+    /// What the peer last said its state was.
+    pub remote_state: State,
+    /// What the peer last gave as its reason.
+    pub remote_diagnostic: Diagnostic,
+}
+
+impl StateChange {
+    /// Someone wanted the session down: the path may be fine, and routes over it must not be dropped
+    /// (RFC 5882 §3.2 and §4.2).
+    #[must_use]
+    pub fn is_administrative(&self) -> bool {
+        match self.new {
+            State::AdminDown => true,
+            State::Down => {
+                self.diagnostic == Diagnostic::NeighborSignaledDown
+                    && self.remote_state == State::AdminDown
+            }
+            State::Init | State::Up => false,
+        }
+    }
+}
+
+/// A BFD session with one peer over one hop.
+#[derive(Debug)]
+pub struct Session {
+    config: Config,
+    my_discriminator: Discriminator,
+    state: State,
+    diagnostic: Diagnostic,
+    up_since: Option<Instant>,
+    remote: Remote,
+    own: Intervals,
+    poll: Poll,
+    transmission: Transmission,
+    detection: Detection,
+    reply: Reply,
+    jitter: Jitter,
+    outputs: VecDeque<Output>,
+    counters: Counters,
+}
+
+impl Session {
+    /// A session in state Down whose first packet is due at once (unless passive).
+    ///
+    /// `my_discriminator` must be unique among this system's sessions and not guessable. `seed` feeds
+    /// the jitter only.
+    #[must_use]
+    pub fn new(config: Config, my_discriminator: Discriminator, seed: u64, now: Instant) -> Self {
+        let mut session = Self {
+            own: Intervals::slow(&config.parameters),
+            config,
+            my_discriminator,
+            state: State::Down,
+            diagnostic: Diagnostic::None,
+            up_since: None,
+            remote: Remote::unknown(),
+            poll: Poll::Idle,
+            transmission: Transmission::default(),
+            detection: Detection::default(),
+            reply: Reply::None,
+            jitter: Jitter::new(seed),
+            outputs: VecDeque::new(),
+            counters: Counters::default(),
+        };
+        session.schedule(now);
+        session
+    }
+
+    /// Takes in what happened at `now`, and everything that is due by then.
+    pub fn handle(&mut self, now: Instant, input: Input) {
+        match input {
+            Input::Received { packet, ttl } => self.receive(now, packet, ttl),
+            Input::Timeout => {}
+            Input::Configure(parameters) => self.configure(parameters),
+            Input::AdminDown => {
+                self.change_state(now, State::AdminDown, Diagnostic::AdministrativelyDown);
+            }
+            Input::Enable => {
+                if self.state == State::AdminDown {
+                    self.change_state(now, State::Down, self.diagnostic);
+                }
+            }
+            Input::Stalled { by } => self.excuse(now, by),
+        }
+        self.detect(now);
+        self.transmit(now);
+    }
+
+    /// The next thing to do; call until `None` after each [`Self::handle`].
+    pub fn poll(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// Latest time for [`Input::Timeout`]; always after the last `now` that was handled.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        let detection = self.detection.deadline(self.detection_time());
+        [self.transmission.next, detection]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// What the session was made from, with the parameters as last configured.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Our name for the session.
+    #[must_use]
+    pub fn my_discriminator(&self) -> Discriminator {
+        self.my_discriminator
+    }
+
+    /// The state.
+    #[must_use]
+    pub fn state(&self) -> State {
+        self.state
+    }
+
+    /// Why the state last changed.
+    #[must_use]
+    pub fn diagnostic(&self) -> Diagnostic {
+        self.diagnostic
+    }
+
+    /// Since when the session is up.
+    #[must_use]
+    pub fn up_since(&self) -> Option<Instant> {
+        self.up_since
+    }
+
+    /// What the peer last said.
+    #[must_use]
+    pub fn remote(&self) -> &Remote {
+        &self.remote
+    }
+
+    /// What was counted since the session was made.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    /// Interval of our periodic packets before jitter: RFC 5880 §6.8.7, the larger of what we want and
+    /// what the peer can take. `None`: no periodic packets are due.
+    #[must_use]
+    pub fn transmit_interval(&self) -> Option<Duration> {
+        // RFC 5880 §6.8.7: a passive system MUST NOT send before it has heard the peer.
+        let waits_for_peer = self.config.parameters.passive && self.remote.discriminator.is_none();
+        // RFC 5880 §6.8.7: nothing periodic to a peer that can take nothing, ...
+        let unwanted = self.remote.required_min_rx == Interval::ZERO;
+        // ... nor to one in demand mode, unless a poll sequence runs.
+        let on_demand = self.remote_demand_active() && self.poll == Poll::Idle;
+        let silent = waits_for_peer || unwanted || on_demand;
+        (!silent).then(|| {
+            self.own
+                .tx_in_use
+                .max(self.remote.required_min_rx)
+                .duration()
+        })
+    }
+
+    /// Silence after which the peer is declared dead: RFC 5880 §6.8.4, the peer's multiplier times the
+    /// larger of what we can take and what it wants to send. Zero until the peer is heard.
+    #[must_use]
+    pub fn detection_time(&self) -> Duration {
+        self.remote_interval() * u32::from(self.remote.detect_multiplier)
+    }
+
+    /// The interval at which the peer sends.
+    fn remote_interval(&self) -> Duration {
+        self.own
+            .rx_in_use
+            .max(self.remote.desired_min_tx)
+            .duration()
+    }
+
+    /// RFC 5880 §6.8.6: demand mode is active on the remote system.
+    fn remote_demand_active(&self) -> bool {
+        self.remote.demand && self.state == State::Up && self.remote.state == State::Up
+    }
+
+    /// RFC 5880 §6.8.6, from "Set bfd.RemoteDiscr" on; what comes before is `Packet::decode`'s and the
+    /// demultiplexer's part.
+    fn receive(&mut self, now: Instant, packet: Packet, ttl: u8) {
+        // RFC 5881 §5: packets that have crossed a router MUST be discarded.
+        if ttl != u8::MAX {
+            self.counters.refused_ttl += 1;
+            return;
+        }
+        if packet
+            .your_discriminator
+            .is_some_and(|yours| yours != self.my_discriminator)
+        {
+            self.counters.refused_discriminator += 1;
+            return;
+        }
+        self.counters.received += 1;
+        self.remote = Remote::from_packet(&packet);
+        if packet.is_final && self.poll.answered() {
+            self.own.commit();
+        }
+        if self.state == State::AdminDown {
+            return;
+        }
+        let new = next_state(self.state, packet.state);
+        let diagnostic = match new {
+            State::Down => Diagnostic::NeighborSignaledDown,
+            State::Up => Diagnostic::None,
+            // Init still says why the session was lost.
+            State::Init | State::AdminDown => self.diagnostic,
+        };
+        self.change_state(now, new, diagnostic);
+        if packet.poll {
+            self.reply = Reply::Final;
+        }
+        self.detection.heard(now);
+    }
+
+    fn configure(&mut self, parameters: Parameters) {
+        self.config.parameters = parameters;
+        self.update_intervals();
+    }
+
+    fn change_state(&mut self, now: Instant, new: State, diagnostic: Diagnostic) {
+        if new == self.state {
+            return;
+        }
+        let old = std::mem::replace(&mut self.state, new);
+        self.diagnostic = diagnostic;
+        self.up_since = (new == State::Up).then_some(now);
+        self.update_intervals();
+        self.reply = Reply::Changed;
+        if old == State::Up {
+            self.counters.losses += 1;
+        }
+        self.outputs.push_back(Output::StateChanged(StateChange {
+            old,
+            new,
+            diagnostic,
+            remote_state: self.remote.state,
+            remote_diagnostic: self.remote.diagnostic,
+        }));
+    }
+
+    /// RFC 5880 §6.8.3: each change of the advertised intervals starts a poll sequence.
+    fn update_intervals(&mut self) {
+        let up = self.state == State::Up;
+        let wanted = match up {
+            true => Intervals::configured(&self.config.parameters),
+            false => Intervals::slow(&self.config.parameters),
+        };
+        if self.own.advertise(wanted, up) {
+            self.poll.request();
+        }
+    }
+
+    /// Forgives the peer a silence that may have been ours. A stall that is short against the detection
+    /// time needs no excuse. At most three excuses in one silence, so that a host which is always late
+    /// still notices a dead peer.
+    fn excuse(&mut self, now: Instant, by: Duration) {
+        let detection_time = self.detection_time();
+        let Some(deadline) = self.detection.deadline(detection_time) else {
+            return;
+        };
+        if by < detection_time / 8 || self.detection.excuses == EXCUSES_MAX {
+            return;
+        }
+        // At least one more packet of the peer gets its chance.
+        let later = (deadline + by).max(now + self.remote_interval());
+        self.detection.excuses += 1;
+        self.detection.extension += later.saturating_duration_since(deadline);
+        self.counters.stalls += 1;
+    }
+
+    /// RFC 5880 §6.8.4 and, for the discriminator, §6.8.1.
+    fn detect(&mut self, now: Instant) {
+        let deadline = self.detection.deadline(self.detection_time());
+        if deadline.is_none_or(|at| at > now) {
+            return;
+        }
+        self.detection = Detection::default();
+        self.remote.discriminator = None;
+        if matches!(self.state, State::Init | State::Up) {
+            self.change_state(now, State::Down, Diagnostic::DetectionTimeExpired);
+        }
+    }
+
+    /// Sends what is due: the periodic packet, an answer to a poll, the news of a changed state.
+    fn transmit(&mut self, now: Instant) {
+        self.schedule(now);
+        match std::mem::replace(&mut self.reply, Reply::None) {
+            Reply::None => {}
+            // RFC 5880 §6.8.6: independent of any periodic packet.
+            Reply::Final => self.send(false, true),
+            // RFC 5880 §6.8.7: a changed state SHOULD be told at once. §6.5 wants polls on the periodic
+            // packets only.
+            Reply::Changed => {
+                let passive = self.config.parameters.passive;
+                if !passive || self.remote.discriminator.is_some() {
+                    self.send(false, false);
+                }
+            }
+        }
+        if self.transmission.next.is_some_and(|at| at <= now) {
+            let poll = self.poll.transmit();
+            self.send(poll, false);
+            self.transmission.last = Some(now);
+            self.transmission.next = self.transmission.interval.map(|interval| {
+                now + self
+                    .jitter
+                    .apply(interval, self.config.parameters.detect_multiplier)
+            });
+        }
+    }
+
+    /// RFC 5880 §6.8.3 and §6.8.7: a changed interval counts from the last periodic packet.
+    fn schedule(&mut self, now: Instant) {
+        let interval = self.transmit_interval();
+        if interval == self.transmission.interval {
+            return;
+        }
+        self.transmission.interval = interval;
+        self.transmission.next = interval.map(|interval| match self.transmission.last {
+            Some(last) => {
+                let multiplier = self.config.parameters.detect_multiplier;
+                now.max(last + self.jitter.apply(interval, multiplier))
+            }
+            None => now,
+        });
+    }
+
+    fn send(&mut self, poll: bool, is_final: bool) {
+        self.counters.sent += 1;
+        self.outputs.push_back(Output::Send(Packet {
+            diagnostic: self.diagnostic,
+            state: self.state,
+            poll,
+            is_final,
+            control_plane_independent: self.config.parameters.control_plane_independent,
+            demand: false,
+            detect_multiplier: self.config.parameters.detect_multiplier,
+            my_discriminator: self.my_discriminator,
+            your_discriminator: self.remote.discriminator,
+            desired_min_tx: self.own.desired_min_tx,
+            required_min_rx: self.own.required_min_rx,
+            // RFC 5880 §6.8.1: zero, no echo packets are looped back.
+            required_min_echo_rx: Interval::ZERO,
+        }));
+    }
+
+    pub(crate) fn rebind(&mut self, local: Option<IpAddr>, interface: Option<InterfaceIndex>) {
+        self.config.local = local;
+        self.config.interface = interface;
+    }
+}
+
+/// See [`Session::excuse`].
+const EXCUSES_MAX: u8 = 3;
+
+/// Between whom a session runs, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    local: Option<IpAddr>,
+    remote: IpAddr,
+    interface: Option<InterfaceIndex>,
+    parameters: Parameters,
+}
+
+/// The kernel's number of an interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct InterfaceIndex(pub u32);
+
+impl Config {
+    /// A session with the system at `remote`.
+    #[must_use]
+    pub fn new(remote: IpAddr, parameters: Parameters) -> Self {
+        Self {
+            local: None,
+            remote,
+            interface: None,
+            parameters,
+        }
+    }
+
+    /// Our address; default: not known here, the caller's socket decides.
+    #[must_use]
+    pub fn local(mut self, local: IpAddr) -> Self {
+        self.local = Some(local);
+        self
+    }
+
+    /// Only packets of this interface belong to the session; default: any.
+    #[must_use]
+    pub fn interface(mut self, interface: InterfaceIndex) -> Self {
+        self.interface = Some(interface);
+        self
+    }
+
+    /// Our address, if fixed.
+    #[must_use]
+    pub fn local_address(&self) -> Option<IpAddr> {
+        self.local
+    }
+
+    /// The peer's address.
+    #[must_use]
+    pub fn remote_address(&self) -> IpAddr {
+        self.remote
+    }
+
+    /// The interface, if fixed.
+    #[must_use]
+    pub fn interface_index(&self) -> Option<InterfaceIndex> {
+        self.interface
+    }
+
+    /// How the session runs.
+    #[must_use]
+    pub fn parameters(&self) -> &Parameters {
+        &self.parameters
+    }
+}
+
+/// How a session runs. The default is 300 ms, multiplier 3, active role.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Parameters {
+    desired_min_tx: Interval,
+    required_min_rx: Interval,
+    detect_multiplier: NonZeroU8,
+    passive: bool,
+    control_plane_independent: bool,
+}
+
+impl Default for Parameters {
+    fn default() -> Self {
+        Self {
+            desired_min_tx: Interval::from_micros(300_000),
+            required_min_rx: Interval::from_micros(300_000),
+            detect_multiplier: NonZeroU8::MIN.saturating_add(2),
+            passive: false,
+            control_plane_independent: false,
+        }
+    }
+}
+
+impl Parameters {
+    /// The shortest interval that is accepted: ten of the timers' ticks.
+    pub const INTERVAL_MIN: Duration = Duration::from_millis(10);
+
+    /// How often we want to send once the session is up; default 300 ms.
+    pub fn desired_min_tx(mut self, interval: Duration) -> Result<Self, ParameterError> {
+        self.desired_min_tx = checked(interval)?;
+        Ok(self)
+    }
+
+    /// How often the peer may send; default 300 ms.
+    pub fn required_min_rx(mut self, interval: Duration) -> Result<Self, ParameterError> {
+        self.required_min_rx = checked(interval)?;
+        Ok(self)
+    }
+
+    /// How many of our packets the peer may miss; default 3.
+    pub fn detect_multiplier(mut self, multiplier: u8) -> Result<Self, ParameterError> {
+        self.detect_multiplier = NonZeroU8::new(multiplier).ok_or(ParameterError::Multiplier)?;
+        Ok(self)
+    }
+
+    /// Wait for the peer to speak first (RFC 5880 §6.1); default no.
+    #[must_use]
+    pub fn passive(mut self, passive: bool) -> Self {
+        self.passive = passive;
+        self
+    }
+
+    /// Our BFD survives a restart of our control plane (the C bit); default no.
+    #[must_use]
+    pub fn control_plane_independent(mut self, independent: bool) -> Self {
+        self.control_plane_independent = independent;
+        self
+    }
+}
+
+fn checked(interval: Duration) -> Result<Interval, ParameterError> {
+    if interval < Parameters::INTERVAL_MIN {
+        return Err(ParameterError::IntervalTooShort { interval });
+    }
+    Ok(Interval::try_from(interval)?)
+}
+
+/// Why a parameter is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ParameterError {
+    /// Below [`Parameters::INTERVAL_MIN`].
+    #[error("interval is {interval:?}, but must be at least 10ms")]
+    IntervalTooShort {
+        /// The refused value.
+        interval: Duration,
+    },
+    /// Too long for the packet.
+    #[error(transparent)]
+    Interval(#[from] IntervalError),
+    /// A multiplier of zero.
+    #[error("detect multiplier is 0, but must be at least 1 (RFC 5880 §6.8.1)")]
+    Multiplier,
+}
+
+/// What the peer last said, RFC 5880 §6.8.1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Remote {
+    /// The peer's name for the session; `None`: not heard within the detection time.
+    pub discriminator: Option<Discriminator>,
+    /// The peer's state.
+    pub state: State,
+    /// The peer's reason for it.
+    pub diagnostic: Diagnostic,
+    /// How often the peer wants to send.
+    pub desired_min_tx: Interval,
+    /// How often the peer can receive.
+    pub required_min_rx: Interval,
+    /// How many packets of the peer may be missed; 0: nothing heard yet.
+    pub detect_multiplier: u8,
+    /// The peer wants no periodic packets while the session is up.
+    pub demand: bool,
+    /// The peer's BFD survives a restart of its control plane.
+    pub control_plane_independent: bool,
+}
+
+impl Remote {
+    /// RFC 5880 §6.8.1: the initial values.
+    fn unknown() -> Self {
+        Self {
+            discriminator: None,
+            state: State::Down,
+            diagnostic: Diagnostic::None,
+            desired_min_tx: Interval::ZERO,
+            required_min_rx: Interval::from_micros(1),
+            detect_multiplier: 0,
+            demand: false,
+            control_plane_independent: false,
+        }
+    }
+
+    fn from_packet(packet: &Packet) -> Self {
+        Self {
+            discriminator: Some(packet.my_discriminator),
+            state: packet.state,
+            diagnostic: packet.diagnostic,
+            desired_min_tx: packet.desired_min_tx,
+            required_min_rx: packet.required_min_rx,
+            detect_multiplier: packet.detect_multiplier.get(),
+            demand: packet.demand,
+            control_plane_independent: packet.control_plane_independent,
+        }
+    }
+}
+
+/// Totals of a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Counters {
+    /// Packets taken in.
+    pub received: u64,
+    /// Packets given out.
+    pub sent: u64,
+    /// Packets refused because they have crossed a router.
+    pub refused_ttl: u64,
+    /// Packets refused because they name another session.
+    pub refused_discriminator: u64,
+    /// How often the session left Up.
+    pub losses: u64,
+    /// How often a stall of this host extended the detection time.
+    pub stalls: u64,
+}
+
+/// Our intervals: what packets say, and what is in use until the peer has confirmed it.
+#[derive(Debug)]
+struct Intervals {
+    desired_min_tx: Interval,
+    required_min_rx: Interval,
+    tx_in_use: Interval,
+    rx_in_use: Interval,
+}
+
+impl Intervals {
+    fn configured(parameters: &Parameters) -> Self {
+        Self {
+            desired_min_tx: parameters.desired_min_tx,
+            required_min_rx: parameters.required_min_rx,
+            tx_in_use: parameters.desired_min_tx,
+            rx_in_use: parameters.required_min_rx,
+        }
+    }
+
+    /// RFC 5880 §6.8.3: while not Up, bfd.DesiredMinTxInterval MUST be at least one second.
+    fn slow(parameters: &Parameters) -> Self {
+        let desired_min_tx = parameters
+            .desired_min_tx
+            .max(Interval::from_micros(1_000_000));
+        Self {
+            desired_min_tx,
+            tx_in_use: desired_min_tx,
+            ..Self::configured(parameters)
+        }
+    }
+
+    /// Announces new intervals; true if they differ. RFC 5880 §6.8.3: on a session that is up, slower
+    /// sending and shorter detection wait for the end of the poll sequence, because the peer still counts
+    /// on the old values.
+    fn advertise(&mut self, wanted: Self, up: bool) -> bool {
+        let changed = wanted.desired_min_tx != self.desired_min_tx
+            || wanted.required_min_rx != self.required_min_rx;
+        self.desired_min_tx = wanted.desired_min_tx;
+        self.required_min_rx = wanted.required_min_rx;
+        if !up || wanted.desired_min_tx < self.tx_in_use {
+            self.tx_in_use = wanted.desired_min_tx;
+        }
+        if !up || wanted.required_min_rx > self.rx_in_use {
+            self.rx_in_use = wanted.required_min_rx;
+        }
+        changed
+    }
+
+    fn commit(&mut self) {
+        self.tx_in_use = self.desired_min_tx;
+        self.rx_in_use = self.required_min_rx;
+    }
+}
+
+/// A poll sequence, RFC 5880 §6.5.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Poll {
+    Idle,
+    /// The next periodic packet carries the poll bit.
+    Requested,
+    /// At least one poll has been sent, the answer is awaited. `again`: values changed meanwhile, so the
+    /// answer may be to the old ones and another sequence must follow.
+    Sent {
+        again: bool,
+    },
+}
+
+impl Poll {
+    fn request(&mut self) {
+        *self = match *self {
+            Self::Idle | Self::Requested => Self::Requested,
+            Self::Sent { .. } => Self::Sent { again: true },
+        };
+    }
+
+    /// Whether the periodic packet that is being sent carries the poll bit.
+    fn transmit(&mut self) -> bool {
+        match *self {
+            Self::Idle => false,
+            Self::Requested => {
+                *self = Self::Sent { again: false };
+                true
+            }
+            Self::Sent { .. } => true,
+        }
+    }
+
+    /// Takes a final bit; true if the peer has now confirmed the advertised values.
+    fn answered(&mut self) -> bool {
+        match *self {
+            // An answer nobody asked for, or a late one.
+            Self::Idle | Self::Requested => false,
+            Self::Sent { again: true } => {
+                *self = Self::Requested;
+                false
+            }
+            Self::Sent { again: false } => {
+                *self = Self::Idle;
+                true
+            }
+        }
+    }
+}
+
+/// The timer of periodic packets.
+#[derive(Debug, Default)]
+struct Transmission {
+    /// What `next` was computed from; `None`: nothing periodic.
+    interval: Option<Duration>,
+    last: Option<Instant>,
+    next: Option<Instant>,
+}
+
+/// The timer of the peer's silence.
+#[derive(Debug, Default)]
+struct Detection {
+    /// When the peer was last heard; `None`: the timer is off.
+    heard: Option<Instant>,
+    /// Time added for stalls since then.
+    extension: Duration,
+    excuses: u8,
+}
+
+impl Detection {
+    fn heard(&mut self, now: Instant) {
+        *self = Self {
+            heard: Some(now),
+            ..Self::default()
+        };
+    }
+
+    fn deadline(&self, detection_time: Duration) -> Option<Instant> {
+        self.heard
+            .map(|heard| heard + detection_time + self.extension)
+    }
+}
+
+/// A packet due outside the periodic ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reply {
+    None,
+    /// The state changed.
+    Changed,
+    /// The peer polled; tells the state as well.
+    Final,
+}
+
+/// RFC 5880 §6.8.7: periodic packets come at 75 to 100 % of the interval, with a multiplier of one at 75
+/// to 90 %. The upper end leaves one tick for the timer's rounding. A xorshift is random enough to keep
+/// sessions apart.
+#[derive(Debug)]
+struct Jitter(u64);
+
+impl Jitter {
+    fn new(seed: u64) -> Self {
+        // Spreads neighbouring seeds; xorshift must not start from zero.
+        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    fn apply(&mut self, interval: Duration, detect_multiplier: NonZeroU8) -> Duration {
+        let percent_max = if detect_multiplier == NonZeroU8::MIN {
+            90
+        } else {
+            100
+        };
+        let least = interval * 75 / 100;
+        let most = (interval * percent_max / 100)
+            .saturating_sub(TICK)
+            .max(least);
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        let room = u64::try_from((most - least).as_nanos()).unwrap_or(u64::MAX);
+        least + Duration::from_nanos(self.0 % room.saturating_add(1))
+    }
+}
+
+#[cfg(test)]
+mod tests;
