@@ -1,1 +1,153 @@
-//! Placeholder.
+//! Policy: which routes a neighbour gives and gets, and what is changed on the way.
+//!
+//! A [`Policy`] stands for one neighbour, family and direction. It lets everything through,
+//! refuses everything with a reason, or asks a [`RouteMap`]: a list of entries with FRR's meaning
+//! (sequence, match, set, call, on-match). The route comes in as its key and its closed
+//! [`Attributes`]; a [`Verdict`] comes out. The attributes are opened only when an entry changes
+//! them, so that a route that passes untouched costs no allocation. On request a [`Trace`] is
+//! filled with each entry visited and why it matched or not.
+//!
+//! A route-map owns what it refers to (`Arc`), so there is nothing to look up and nothing that can
+//! be missing during evaluation. Lists and maps are compared by content: a reload that builds the
+//! same tree again has changed nothing.
+//!
+//! Nothing here reads text except the one-line rules of lists, nothing counts or logs, and nothing
+//! knows of sessions: rules that need the neighbour (next hop self, RFC 9234, RFC 8326) are the
+//! business of [`crate::rib`].
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::attributes::{AttributeSet, Attributes};
+use crate::nlri::Nlri;
+
+mod community_list;
+mod prefix_list;
+mod route;
+mod route_map;
+mod rule;
+mod trace;
+
+pub use community_list::{Communities, CommunityList, CommunityRule};
+pub use prefix_list::{PrefixList, PrefixRule};
+pub use route_map::{
+    CommunityChange, Entry, Match, Number, OnMatch, RouteMap, RouteMapError, Set,
+};
+pub use rule::{ListError, RuleError};
+pub use trace::{Change, Check, Outcome, Step, Trace};
+
+/// What applies to the routes of one neighbour, family and direction.
+///
+/// Equality is by content and cheap (pointer, then fingerprint, first), and so is the hash: a
+/// policy can be the key that groups neighbours who are told the same.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Policy {
+    /// Every route passes unchanged.
+    AcceptAll,
+    /// No route passes, for the reason given (for example RFC 8212).
+    RejectAll(Arc<str>),
+    /// A route-map decides.
+    Map(Arc<RouteMap>),
+}
+
+impl Policy {
+    /// Decides about one route.
+    ///
+    /// Does not allocate unless the route is changed or `trace` is given.
+    pub fn evaluate(
+        &self,
+        nlri: &Nlri,
+        attributes: &Attributes,
+        trace: Option<&mut Trace>,
+    ) -> Verdict {
+        match self {
+            Policy::AcceptAll => {
+                if let Some(trace) = trace {
+                    trace.push(Step::AcceptAll);
+                }
+                Verdict::Accept
+            }
+            Policy::RejectAll(reason) => {
+                if let Some(trace) = trace {
+                    trace.push(Step::RejectAll(reason.clone()));
+                }
+                Verdict::Reject
+            }
+            Policy::Map(map) => map.evaluate(nlri, attributes, trace),
+        }
+    }
+
+    /// True if two routes with equal attributes can get different verdicts. When false, a table
+    /// may keep one verdict per attribute set.
+    pub fn depends_on_nlri(&self) -> bool {
+        match self {
+            Policy::AcceptAll | Policy::RejectAll(_) => false,
+            Policy::Map(map) => map.depends_on_nlri(),
+        }
+    }
+
+    /// The route-map, if one decides.
+    pub fn map(&self) -> Option<&Arc<RouteMap>> {
+        match self {
+            Policy::AcceptAll | Policy::RejectAll(_) => None,
+            Policy::Map(map) => Some(map),
+        }
+    }
+}
+
+impl fmt::Display for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Policy::AcceptAll => f.write_str("accept all"),
+            Policy::RejectAll(reason) => write!(f, "reject all: {reason}"),
+            Policy::Map(map) => write!(f, "route-map {}", map.name()),
+        }
+    }
+}
+
+/// What policy makes of a route.
+///
+/// A next hop in [`Verdict::Change`] that differs from the one that went in was set by policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+// Passed by value from the evaluation to the one place that freezes it; a box would only add an
+// allocation to the path that already has several.
+#[allow(clippy::large_enum_variant)]
+pub enum Verdict {
+    /// The route does not pass.
+    Reject,
+    /// The route passes as it is.
+    Accept,
+    /// The route passes with these attributes.
+    Change(AttributeSet),
+}
+
+impl Verdict {
+    /// True unless the route is refused.
+    pub fn is_accepted(&self) -> bool {
+        match self {
+            Verdict::Reject => false,
+            Verdict::Accept | Verdict::Change(_) => true,
+        }
+    }
+}
+
+/// Permit or deny: of a list's rule and of a route-map's entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// Lets through what matches.
+    Permit,
+    /// Refuses what matches.
+    Deny,
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Action::Permit => "permit",
+            Action::Deny => "deny",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;
