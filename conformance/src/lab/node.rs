@@ -1,0 +1,115 @@
+//! A router of a site, whichever program it is.
+
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use super::config::Speaker;
+use super::frr::Frr;
+use super::rbgpd::Rbgpd;
+use super::{Error, Lab, Output};
+
+/// The families the lab's sessions carry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Family {
+    /// IPv4 unicast.
+    Ipv4,
+    /// L2VPN EVPN.
+    Evpn,
+}
+
+/// A routing daemon of one site.
+#[derive(Debug)]
+pub enum Node {
+    /// Ours.
+    Rbgpd(Rbgpd),
+    /// FRRouting.
+    Frr(Frr),
+}
+
+impl Node {
+    /// Starts it with what its site is meant to do.
+    pub(super) fn start(&mut self, lab: &Lab, speaker: &Speaker) -> Result<(), Error> {
+        match self {
+            Self::Rbgpd(rbgpd) => rbgpd.start(lab, &speaker.toml()),
+            Self::Frr(frr) => {
+                let log = frr.log_name();
+                frr.start(lab, &speaker.frr(&log))
+            }
+        }
+    }
+
+    /// Ends it in order (SIGTERM).
+    pub fn stop(&mut self) -> Result<(), Error> {
+        match self {
+            Self::Rbgpd(rbgpd) => rbgpd.stop(),
+            Self::Frr(frr) => frr.stop(),
+        }
+    }
+
+    /// Kills it (SIGKILL).
+    pub fn kill9(&mut self) -> Result<(), Error> {
+        match self {
+            Self::Rbgpd(rbgpd) => rbgpd.kill9(),
+            Self::Frr(frr) => frr.kill9(),
+        }
+    }
+
+    /// Whether it is ours.
+    pub fn is_rbgpd(&self) -> bool {
+        matches!(self, Self::Rbgpd(_))
+    }
+
+    /// Runs `rbgpctl`; an error on an FRR.
+    pub fn ctl(&self, words: &[&str]) -> Result<Output, Error> {
+        match self {
+            Self::Rbgpd(rbgpd) => rbgpd.ctl(words),
+            Self::Frr(_) => Err(Error::State("FRR has no rbgpctl".to_owned())),
+        }
+    }
+
+    /// Runs vtysh commands; on rbgpd through its own `rbgpctl vtysh`.
+    pub fn vtysh(&self, commands: &[&str]) -> Result<Output, Error> {
+        match self {
+            Self::Frr(frr) => frr.vtysh(commands),
+            Self::Rbgpd(rbgpd) => {
+                let mut words = vec!["vtysh"];
+                for command in commands {
+                    words.extend(["-c", command]);
+                }
+                rbgpd.ctl(&words)
+            }
+        }
+    }
+
+    /// The numbers of its processes; empty for a container.
+    pub fn pids(&self) -> Vec<u32> {
+        match self {
+            Self::Rbgpd(rbgpd) => rbgpd.pid().into_iter().collect(),
+            Self::Frr(frr) => frr.pids(),
+        }
+    }
+
+    /// Whether the session with a neighbor is Established with this family; else what it is.
+    pub fn established(&self, peer: Ipv4Addr, family: Family) -> Result<(), Error> {
+        match self {
+            Self::Rbgpd(rbgpd) => rbgpd.established(peer, family),
+            Self::Frr(frr) => frr.established(peer, family),
+        }
+    }
+
+    /// Whether BFD with a neighbor is up; else what it is.
+    pub fn bfd_up(&self, peer: Ipv4Addr) -> Result<(), Error> {
+        match self {
+            Self::Rbgpd(rbgpd) => rbgpd.bfd_up(peer),
+            Self::Frr(frr) => frr.bfd_up(peer),
+        }
+    }
+
+    /// How long the session with a neighbor has been Established.
+    pub fn uptime(&self, peer: Ipv4Addr) -> Result<Duration, Error> {
+        match self {
+            Self::Rbgpd(rbgpd) => rbgpd.uptime(peer),
+            Self::Frr(frr) => frr.uptime(peer),
+        }
+    }
+}
