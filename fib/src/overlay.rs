@@ -1,0 +1,425 @@
+//! The steps that turn the devices that are there into the overlay that is wanted.
+//!
+//! [`steps`] looks at one overlay and the observed devices and says what to do next; after the
+//! steps were taken and the devices read again, it is asked again, until it has nothing to say.
+//! Devices that we made carry [`STAMP`] as their alias and are changed freely. A device made by
+//! somebody else is used if it fits; if it does not, the first attribute that is wrong is named and
+//! nothing about the device is changed. Gateway addresses carry our protocol number and are added
+//! to either.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use ipnetwork::{IpNetwork, Ipv6Network};
+
+use crate::links::{BridgePort, Link, LinkKind, Links};
+use crate::state::{Device, Mac, Overlay};
+
+/// The alias of devices that we made (`ip link show` prints it).
+pub const STAMP: &str = "rbgpd";
+
+/// One change of a device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DeviceOp {
+    /// Makes a bridge: no spanning tree delay, no multicast snooping, stamped.
+    CreateBridge {
+        /// Its name.
+        name: Device,
+        /// Its MTU.
+        mtu: u32,
+        /// Its MAC address.
+        mac: Option<Mac>,
+    },
+    /// Makes a VXLAN device that does not learn, stamped.
+    CreateVxlan {
+        /// Its name.
+        name: Device,
+        /// The network identifier.
+        vni: u32,
+        /// Our tunnel endpoint.
+        local: IpAddr,
+        /// The UDP port.
+        port: u16,
+        /// Its MTU.
+        mtu: u32,
+    },
+    /// Changes one attribute.
+    Change {
+        /// The device.
+        index: u32,
+        /// Its name, for messages.
+        name: Device,
+        /// The attribute and its new value.
+        change: LinkChange,
+    },
+    /// Adds a gateway address.
+    AddAddress {
+        /// The bridge.
+        index: u32,
+        /// Its name, for messages.
+        name: Device,
+        /// The address.
+        address: IpNetwork,
+    },
+    /// Removes a gateway address of ours.
+    RemoveAddress {
+        /// The bridge.
+        index: u32,
+        /// Its name, for messages.
+        name: Device,
+        /// The address.
+        address: IpNetwork,
+    },
+    /// Removes a device of ours.
+    Delete {
+        /// The device.
+        index: u32,
+        /// Its name, for messages.
+        name: Device,
+    },
+}
+
+/// An attribute of a device and the value it should have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LinkChange {
+    /// The owner stamp.
+    Stamp,
+    /// The MTU.
+    Mtu(u32),
+    /// The MAC address.
+    Address(Mac),
+    /// Whether the kernel makes link-local addresses.
+    GenerateAddresses(bool),
+    /// VXLAN: our tunnel endpoint; learning off.
+    Tunnel {
+        /// The network identifier, which the kernel wants to hear again.
+        vni: u32,
+        /// Our tunnel endpoint.
+        local: IpAddr,
+    },
+    /// The bridge or VRF it belongs to.
+    Master(u32),
+    /// Bridge port: learning off, neighbour suppression on.
+    Port,
+    /// Administratively up.
+    Up,
+}
+
+impl fmt::Display for DeviceOp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::CreateBridge { name, .. } => write!(f, "create bridge `{name}`"),
+            Self::CreateVxlan { name, .. } => write!(f, "create VXLAN device `{name}`"),
+            Self::Change { name, change, .. } => write!(f, "set {} of `{name}`", change.name()),
+            Self::AddAddress { name, address, .. } => write!(f, "add {address} to `{name}`"),
+            Self::RemoveAddress { name, address, .. } => {
+                write!(f, "remove {address} from `{name}`")
+            }
+            Self::Delete { name, .. } => write!(f, "remove device `{name}`"),
+        }
+    }
+}
+
+impl LinkChange {
+    /// The attribute's name as `ip link` knows it.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Stamp => "alias",
+            Self::Mtu(_) => "mtu",
+            Self::Address(_) => "address",
+            Self::GenerateAddresses(_) => "addrgenmode",
+            Self::Tunnel { .. } => "local and nolearning",
+            Self::Master(_) => "master",
+            Self::Port => "learning off and neigh_suppress on",
+            Self::Up => "up",
+        }
+    }
+}
+
+/// What is next for an overlay.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Steps {
+    /// To be done now. Empty when nothing is left that we may do.
+    pub(crate) ops: Vec<DeviceOp>,
+    /// The attribute of somebody else's device that does not fit.
+    pub(crate) wrong: Option<String>,
+}
+
+/// A device made by us.
+pub(crate) fn is_ours(link: &Link) -> bool {
+    link.alias
+        .as_deref()
+        .is_some_and(|alias| alias.split(' ').next() == Some(STAMP))
+}
+
+/// The next steps towards this overlay. `protocol` is the stamp of our addresses.
+pub(crate) fn steps(vni: u32, overlay: &Overlay, links: &Links, protocol: u8) -> Steps {
+    let mut steps = Steps::default();
+    let bridge = links.named(&overlay.bridge);
+    match bridge {
+        Some(link) => bridge_steps(&mut steps, overlay, link, links, protocol),
+        None => steps.ops.push(DeviceOp::CreateBridge {
+            name: overlay.bridge.clone(),
+            mtu: overlay.mtu,
+            mac: overlay.gateway_mac,
+        }),
+    }
+    match links.named(&overlay.vxlan) {
+        Some(link) => vxlan_steps(&mut steps, vni, overlay, link, bridge),
+        None => steps.ops.push(DeviceOp::CreateVxlan {
+            name: overlay.vxlan.clone(),
+            vni,
+            local: overlay.local,
+            port: overlay.port,
+            mtu: overlay.mtu,
+        }),
+    }
+    steps
+}
+
+/// The addresses that belong on the bridge. Link-local addresses of an anycast gateway come from
+/// its MAC address: forwarding needs one as the source of neighbour solicitations
+/// (RFC 4861 §7.2.2), and the one made by the kernel would fail duplicate address detection
+/// because every site has the same.
+pub(crate) fn gateway_addresses(overlay: &Overlay) -> Vec<IpNetwork> {
+    let mut addresses = overlay.gateway.clone();
+    if let Some(mac) = overlay.gateway_mac
+        && overlay.gateway.iter().any(IpNetwork::is_ipv6)
+        && let Ok(network) = Ipv6Network::new(mac.link_local(), 64)
+    {
+        addresses.push(IpNetwork::V6(network));
+    }
+    addresses
+}
+
+/// An IPv6 gateway without an address of ours to derive from needs the kernel's link-local.
+fn generates_addresses(overlay: &Overlay) -> bool {
+    overlay.gateway_mac.is_none() && overlay.gateway.iter().any(IpNetwork::is_ipv6)
+}
+
+fn bridge_steps(steps: &mut Steps, overlay: &Overlay, link: &Link, links: &Links, protocol: u8) {
+    if link.kind != LinkKind::Bridge {
+        steps.wrong(link, "type", format!("{:?}", link.kind), "a bridge");
+        return;
+    }
+    let mut fix = Fix {
+        steps,
+        link,
+        ours: is_ours(link),
+    };
+    fix.mtu(overlay.mtu);
+    if let Some(mac) = overlay.gateway_mac {
+        let have = link
+            .address
+            .map_or("none".to_owned(), |mac| mac.to_string());
+        fix.check(
+            link.address == Some(mac),
+            LinkChange::Address(mac),
+            have,
+            mac,
+        );
+    }
+    fix.addrgenmode(generates_addresses(overlay));
+    if let Some(vrf) = &overlay.vrf {
+        match links.named(vrf) {
+            Some(vrf) => fix.master(vrf),
+            None => {
+                let missing = format!("device `{vrf}` for `{}` does not exist", link.name);
+                fix.steps.wrong.get_or_insert(missing);
+            }
+        }
+    }
+    fix.up();
+    address_steps(steps, overlay, link, links, protocol);
+}
+
+fn address_steps(steps: &mut Steps, overlay: &Overlay, link: &Link, links: &Links, protocol: u8) {
+    let wanted = gateway_addresses(overlay);
+    let (index, name) = (link.index, link.name.clone());
+    for address in &wanted {
+        if !links
+            .addresses(index)
+            .any(|known| known.address == *address)
+        {
+            let address = *address;
+            steps.ops.push(DeviceOp::AddAddress {
+                index,
+                name: name.clone(),
+                address,
+            });
+        }
+    }
+    for known in links.addresses(index) {
+        if known.protocol == protocol && !wanted.contains(&known.address) {
+            let address = known.address;
+            steps.ops.push(DeviceOp::RemoveAddress {
+                index,
+                name: name.clone(),
+                address,
+            });
+        }
+    }
+}
+
+fn vxlan_steps(
+    steps: &mut Steps,
+    vni: u32,
+    overlay: &Overlay,
+    link: &Link,
+    bridge: Option<&Link>,
+) {
+    let LinkKind::Vxlan(have) = &link.kind else {
+        steps.wrong(link, "type", format!("{:?}", link.kind), "a VXLAN device");
+        return;
+    };
+    let family = |address: Option<IpAddr>| address.is_none_or(|a| a.is_ipv4());
+    let fixed = [
+        ("id", have.vni.to_string(), vni.to_string()),
+        ("dstport", have.port.to_string(), overlay.port.to_string()),
+        (
+            "remote",
+            have.remote.map_or("none".to_owned(), |a| a.to_string()),
+            "none".to_owned(),
+        ),
+    ];
+    if let Some((name, have, want)) = fixed.into_iter().find(|(_, have, want)| have != want) {
+        // The kernel does not change these: ours is made anew, others' is not ours to replace.
+        replace_or_blame(steps, link, name, have, want);
+        return;
+    }
+    let local = have
+        .local
+        .map_or("none".to_owned(), |local| local.to_string());
+    if family(have.local) != overlay.local.is_ipv4() {
+        replace_or_blame(steps, link, "local", local, overlay.local.to_string());
+        return;
+    }
+    let mut fix = Fix {
+        steps,
+        link,
+        ours: is_ours(link),
+    };
+    let tunnel = || LinkChange::Tunnel {
+        vni,
+        local: overlay.local,
+    };
+    if have.local != Some(overlay.local) {
+        fix.named("local", tunnel(), local, overlay.local);
+    } else if have.learning {
+        fix.named("learning", tunnel(), "on", "off");
+    }
+    fix.mtu(overlay.mtu);
+    fix.addrgenmode(false);
+    if let Some(bridge) = bridge {
+        fix.master(bridge);
+        let wanted = BridgePort {
+            learning: false,
+            neigh_suppress: true,
+        };
+        if let Some(port) = link.port.filter(|port| *port != wanted) {
+            let (name, have, want) = match port.learning {
+                true => ("bridge port learning", "on", "off"),
+                false => ("bridge port neigh_suppress", "off", "on"),
+            };
+            fix.named(name, LinkChange::Port, have, want);
+        }
+    }
+    fix.up();
+}
+
+fn replace_or_blame(steps: &mut Steps, link: &Link, name: &str, have: String, want: String) {
+    if is_ours(link) {
+        steps.ops.push(DeviceOp::Delete {
+            index: link.index,
+            name: link.name.clone(),
+        });
+    } else {
+        steps.wrong(link, name, have, want);
+    }
+}
+
+impl Steps {
+    fn wrong(
+        &mut self,
+        link: &Link,
+        name: &str,
+        have: impl fmt::Display,
+        want: impl fmt::Display,
+    ) {
+        self.wrong.get_or_insert_with(|| {
+            format!("{name} of `{}` is {have}, but must be {want}", link.name)
+        });
+    }
+}
+
+/// Compares one device and collects what to change, or the first thing to complain about.
+struct Fix<'a> {
+    steps: &'a mut Steps,
+    link: &'a Link,
+    ours: bool,
+}
+
+impl Fix<'_> {
+    fn check(
+        &mut self,
+        fits: bool,
+        change: LinkChange,
+        have: impl fmt::Display,
+        want: impl fmt::Display,
+    ) {
+        if !fits {
+            self.named(change.name(), change, have, want);
+        }
+    }
+
+    fn named(
+        &mut self,
+        name: &str,
+        change: LinkChange,
+        have: impl fmt::Display,
+        want: impl fmt::Display,
+    ) {
+        if self.ours {
+            let (index, name) = (self.link.index, self.link.name.clone());
+            self.steps.ops.push(DeviceOp::Change {
+                index,
+                name,
+                change,
+            });
+        } else {
+            self.steps.wrong(self.link, name, have, want);
+        }
+    }
+
+    /// Others may have chosen a smaller MTU; it works.
+    fn mtu(&mut self, mtu: u32) {
+        let fits = self.link.mtu == mtu || (!self.ours && self.link.mtu < mtu);
+        self.check(fits, LinkChange::Mtu(mtu), self.link.mtu, mtu);
+    }
+
+    fn addrgenmode(&mut self, generates: bool) {
+        let word = |on| if on { "eui64" } else { "none" };
+        let have = self.link.generates_addresses;
+        // A link-local address too many does no harm on a device that somebody else made.
+        let fits = have == generates || (!self.ours && have);
+        self.check(
+            fits,
+            LinkChange::GenerateAddresses(generates),
+            word(have),
+            word(generates),
+        );
+    }
+
+    fn master(&mut self, master: &Link) {
+        let have = self
+            .link
+            .master
+            .map_or("none".to_owned(), |index| format!("if{index}"));
+        let fits = self.link.master == Some(master.index);
+        self.check(fits, LinkChange::Master(master.index), have, &master.name);
+    }
+
+    fn up(&mut self) {
+        self.check(self.link.up, LinkChange::Up, "down", "up");
+    }
+}

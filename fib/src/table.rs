@@ -1,0 +1,1461 @@
+//! Want, have, plan: the pure middle of this crate.
+//!
+//! [`Table::set`] and [`Table::unset`] say what is wanted, [`Table::observe`] says what the kernel
+//! has, [`Table::plan`] gives the next operations and [`Table::done`] takes their results. Start,
+//! restart, lost notifications and changes by hand take this one path: what differs is written.
+//!
+//! A plan holds operations of one stage only, and stages come in this order: devices, nexthop
+//! objects (singles, then groups), routes and entries to set, routes and entries to remove, nexthop
+//! objects to remove, devices to remove. So adds come before deletes, and nothing is written
+//! before what it needs. A route that changes is replaced in one operation.
+//!
+//! Ours is what carries our stamp: the protocol number on routes, nexthop objects (with a number
+//! of our range) and addresses, `extern_learn` on FDB entries and neighbours of devices that an
+//! entry names, every flood entry of a wanted overlay, the alias on devices. Nothing else is
+//! removed. What is ours and was there before it was wanted stays until [`Table::sweep`].
+//!
+//! Not here: how anything is written, time (it comes in as an argument), what the routes mean.
+
+mod ledger;
+pub(crate) mod nexthops;
+mod shapes;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::event::{Difference, Differences, Event};
+use crate::links::{Address, Link, LinkKind, Links};
+use crate::overlay::{self, DeviceOp};
+use crate::state::{
+    Change, Device, Entry, FdbKey, FloodKey, Key, Neighbour, NeighbourKey, NextHop, Overlay,
+    RemoteMac, RouteKey,
+};
+use ledger::Ledger;
+pub use nexthops::{Hop, Object};
+use nexthops::{NextHops, Standing};
+pub use shapes::{RouteShape, Via};
+use shapes::{ShapeId, Shapes};
+
+/// One operation on the kernel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Op {
+    /// A step towards an overlay; `None` removes leftovers that belong to no overlay.
+    Device(Option<u32>, DeviceOp),
+    /// Creates or replaces a nexthop object.
+    SetNextHop(u32, Object),
+    /// Creates a route, which must not exist, or replaces ours.
+    SetRoute {
+        /// Table and prefix.
+        key: RouteKey,
+        /// Content.
+        shape: Arc<RouteShape>,
+        /// A route of ours with this metric is there.
+        replace: bool,
+    },
+    /// Writes a remote MAC address to the VXLAN device and to the bridge.
+    SetFdb {
+        /// Device and address.
+        key: FdbKey,
+        /// The device's number.
+        index: u32,
+        /// Where it is.
+        remote: RemoteMac,
+    },
+    /// Appends to the flood list.
+    SetFlood {
+        /// Device and endpoint.
+        key: FloodKey,
+        /// The device's number.
+        index: u32,
+    },
+    /// Writes a neighbour.
+    SetNeighbour {
+        /// Device and address.
+        key: NeighbourKey,
+        /// The device's number.
+        index: u32,
+        /// Its content.
+        neighbour: Neighbour,
+    },
+    /// Removes a route of ours.
+    UnsetRoute {
+        /// Table and prefix.
+        key: RouteKey,
+        /// Content.
+        shape: Arc<RouteShape>,
+    },
+    /// Removes a remote MAC address.
+    UnsetFdb {
+        /// Device and address.
+        key: FdbKey,
+        /// The device's number.
+        index: u32,
+        /// The entry on the VXLAN device, if it is there.
+        vtep: Option<IpAddr>,
+        /// There is an entry on the bridge.
+        master: bool,
+    },
+    /// Removes an endpoint from the flood list.
+    UnsetFlood {
+        /// Device and endpoint.
+        key: FloodKey,
+        /// The device's number.
+        index: u32,
+    },
+    /// Removes a neighbour.
+    UnsetNeighbour {
+        /// Device and address.
+        key: NeighbourKey,
+        /// The device's number.
+        index: u32,
+    },
+    /// Removes a nexthop object.
+    UnsetNextHop(u32),
+}
+
+/// Why the kernel refused an operation.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub struct OpError {
+    /// The error number, positive.
+    pub errno: i32,
+    /// The kernel's explanation, if it gave one.
+    pub explanation: Option<String>,
+}
+
+impl fmt::Display for OpError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = std::io::Error::from_raw_os_error(self.errno)
+            .to_string()
+            .to_lowercase();
+        match &self.explanation {
+            Some(explanation) => write!(f, "{explanation} ({text})"),
+            None => f.write_str(&text),
+        }
+    }
+}
+
+impl OpError {
+    /// What was to be removed is not there.
+    fn is_absent(&self) -> bool {
+        [libc::ENOENT, libc::ESRCH, libc::ENODEV].contains(&self.errno)
+    }
+}
+
+/// What the kernel has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Observation {
+    /// A device as it is now.
+    Link(Link),
+    /// A device is gone.
+    LinkRemoved(u32),
+    /// An address as it is now.
+    Address(Address),
+    /// An address is gone.
+    AddressRemoved(Address),
+    /// A route with our protocol number.
+    Route(RouteKey, RouteShape),
+    /// A route with our protocol number is gone, or somebody else's took its place.
+    RouteRemoved(RouteKey, u32),
+    /// All nexthop objects of ours.
+    NextHops(HashMap<u32, Object>),
+    /// A MAC address on a VXLAN device with `extern_learn`; `None` if it is gone.
+    FdbTunnel(FdbKey, Option<IpAddr>),
+    /// A MAC address on a bridge with `extern_learn` and this port; gone if false.
+    FdbBridge(FdbKey, bool),
+    /// A flood entry; gone if false. The stamp tells whether it has `extern_learn`.
+    Flood(FloodKey, bool, Stamped),
+    /// A neighbour with `extern_learn`; `None` if it is gone.
+    Neighbour(NeighbourKey, Option<Neighbour>),
+}
+
+/// Whether an entry carries a mark that only we set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamped(pub bool);
+
+/// Which leftovers a sweep removes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sweep {
+    /// IPv4 routes.
+    Ipv4Routes,
+    /// IPv6 routes.
+    Ipv6Routes,
+    /// FDB entries, flood lists and neighbours.
+    Layer2,
+    /// Everything, devices included. Also what is found later.
+    All,
+}
+
+/// What is there of one remote MAC address.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct FdbState {
+    vtep: Option<IpAddr>,
+    bridge: bool,
+    sticky: bool,
+}
+
+/// Desired and observed kernel state.
+pub struct Table {
+    protocol: u8,
+    links: Links,
+    objects: NextHops,
+    shapes: Shapes,
+    routes: Ledger<RouteKey, ShapeId>,
+    /// Routes of ours beside the one in `routes`: same prefix, other metric. Never wanted.
+    strays: Ledger<(RouteKey, u32), ShapeId>,
+    fdb: Ledger<FdbKey, FdbState>,
+    flood: Ledger<FloodKey, ()>,
+    neighbours: Ledger<NeighbourKey, Neighbour>,
+    overlays: BTreeMap<u32, OverlaySlot>,
+    /// Devices of overlays that are no longer wanted.
+    released: BTreeSet<Device>,
+    /// Devices whose layer 2 entries with `extern_learn` are ours.
+    managed: HashMap<Device, usize>,
+    devices_dirty: bool,
+    swept: Swept,
+    audit: Option<Audit>,
+    events: VecDeque<Event>,
+}
+
+struct OverlaySlot {
+    want: Arc<Overlay>,
+    /// Steps taken last time, to notice that they had no effect.
+    last: Vec<DeviceOp>,
+    error: Option<String>,
+    installed: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Swept {
+    ipv4: bool,
+    ipv6: bool,
+    layer2: bool,
+    rest: bool,
+}
+
+#[derive(Default)]
+struct Audit {
+    fdb: HashMap<FdbKey, FdbState>,
+    found: Differences,
+}
+
+/// Which parts of the kernel's tables an audit reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AuditScope {
+    /// Routes.
+    pub routes: bool,
+    /// FDB entries, flood lists and neighbours.
+    pub layer2: bool,
+}
+
+impl Table {
+    /// An empty table. `protocol` is the stamp on routes, nexthop objects and addresses.
+    pub fn new(protocol: u8) -> Self {
+        Self {
+            protocol,
+            links: Links::default(),
+            objects: NextHops::default(),
+            shapes: Shapes::default(),
+            routes: Ledger::default(),
+            strays: Ledger::default(),
+            fdb: Ledger::default(),
+            flood: Ledger::default(),
+            neighbours: Ledger::default(),
+            overlays: BTreeMap::new(),
+            released: BTreeSet::new(),
+            managed: HashMap::new(),
+            devices_dirty: false,
+            swept: Swept::default(),
+            audit: None,
+            events: VecDeque::new(),
+        }
+    }
+
+    /// Applies a change of what is wanted.
+    pub fn apply(&mut self, change: Change) {
+        match change {
+            Change::Set(entry) => self.set(entry),
+            Change::Unset(key) => self.unset(&key),
+        }
+    }
+
+    /// This should be in the kernel.
+    pub fn set(&mut self, entry: Entry) {
+        match entry {
+            Entry::Route(key, route) => {
+                let ipv6 = key.prefix().is_ipv6();
+                let id = self
+                    .shapes
+                    .of_route(&route, ipv6, &mut self.objects, &self.links);
+                self.want_route(key, Some(id));
+            }
+            Entry::Fdb(key, remote) => {
+                self.manage(&key.device, 1);
+                let state = FdbState {
+                    vtep: Some(remote.vtep),
+                    bridge: true,
+                    sticky: remote.sticky,
+                };
+                if self.fdb.set(key.clone(), Some(state)).is_some() {
+                    self.manage(&key.device, -1);
+                }
+            }
+            Entry::Flood(key) => {
+                self.manage(&key.device, 1);
+                if self.flood.set(key.clone(), Some(())).is_some() {
+                    self.manage(&key.device, -1);
+                }
+            }
+            Entry::Neighbour(key, neighbour) => {
+                self.manage(&key.device, 1);
+                if self.neighbours.set(key.clone(), Some(neighbour)).is_some() {
+                    self.manage(&key.device, -1);
+                }
+            }
+            Entry::Overlay(vni, overlay) => self.set_overlay(vni, overlay),
+        }
+    }
+
+    /// Nothing of ours should be under this name.
+    pub fn unset(&mut self, key: &Key) {
+        match key {
+            Key::Route(key) => self.want_route(*key, None),
+            Key::Fdb(key) => {
+                if self.fdb.set(key.clone(), None).is_some() {
+                    self.manage(&key.device, -1);
+                }
+            }
+            Key::Flood(key) => {
+                if self.flood.set(key.clone(), None).is_some() {
+                    self.manage(&key.device, -1);
+                }
+            }
+            Key::Neighbour(key) => {
+                if self.neighbours.set(key.clone(), None).is_some() {
+                    self.manage(&key.device, -1);
+                }
+            }
+            Key::Overlay(vni) => self.unset_overlay(*vni),
+        }
+    }
+
+    fn want_route(&mut self, key: RouteKey, want: Option<ShapeId>) {
+        if let Some(before) = self.routes.set(key, want) {
+            self.shapes.release(before, &mut self.objects);
+        }
+        let Some(wanted) = want.and_then(|id| self.shapes.get(id)).cloned() else {
+            return;
+        };
+        // A leftover with the wanted metric is the one to replace.
+        if let Some(stray) = self.strays.have(&(key, wanted.metric)) {
+            self.shapes.hold(stray);
+            self.place(key, stray);
+            self.drop_stray(key, wanted.metric);
+        }
+        // The kernel's version may stand for what is wanted with interfaces filled in.
+        if let (Some(want), Some(have)) = (want, self.routes.have(&key))
+            && want != have
+            && self
+                .shapes
+                .get(have)
+                .is_some_and(|have| have.stands_for(&wanted))
+        {
+            self.shapes.hold(want);
+            self.place(key, want);
+        }
+    }
+
+    /// Sets what the kernel has, whose reference is passed in.
+    fn place(&mut self, key: RouteKey, id: ShapeId) {
+        let adopt = !self.route_swept(&key);
+        let before = self.routes.observe(key, Some(id), adopt);
+        let Some(before) = before else { return };
+        let metric = |id| self.shapes.get(id).map(|shape| shape.metric);
+        match (metric(before), metric(id)) {
+            (Some(old), new) if Some(old) != new => {
+                // A route with another metric is not replaced by this one, it is still there.
+                let known = self.strays.observe((key, old), Some(before), false);
+                if let Some(known) = known {
+                    self.shapes.release(known, &mut self.objects);
+                }
+            }
+            _ => self.shapes.release(before, &mut self.objects),
+        }
+    }
+
+    fn drop_stray(&mut self, key: RouteKey, metric: u32) {
+        if let Some(gone) = self.strays.observe((key, metric), None, false) {
+            self.shapes.release(gone, &mut self.objects);
+        }
+    }
+
+    fn route_swept(&self, key: &RouteKey) -> bool {
+        if key.prefix().is_ipv4() {
+            self.swept.ipv4
+        } else {
+            self.swept.ipv6
+        }
+    }
+
+    fn manage(&mut self, device: &Device, by: isize) {
+        let count = self.managed.entry(device.clone()).or_insert(0);
+        *count = count.saturating_add_signed(by);
+    }
+
+    fn set_overlay(&mut self, vni: u32, overlay: Arc<Overlay>) {
+        if self
+            .overlays
+            .get(&vni)
+            .is_some_and(|slot| slot.want == overlay)
+        {
+            return;
+        }
+        self.unset_overlay(vni);
+        for device in [&overlay.bridge, &overlay.vxlan] {
+            self.manage(device, 1);
+            self.released.remove(device);
+        }
+        let slot = OverlaySlot {
+            want: overlay,
+            last: Vec::new(),
+            error: None,
+            installed: false,
+        };
+        self.overlays.insert(vni, slot);
+        self.devices_dirty = true;
+    }
+
+    fn unset_overlay(&mut self, vni: u32) {
+        let Some(slot) = self.overlays.remove(&vni) else {
+            return;
+        };
+        for device in [&slot.want.bridge, &slot.want.vxlan] {
+            self.manage(device, -1);
+            if !self.is_overlay_device(device) {
+                self.released.insert(device.clone());
+            }
+        }
+        if slot.installed {
+            self.events.push_back(Event::Removed {
+                key: Key::Overlay(vni),
+            });
+        }
+        self.devices_dirty = true;
+    }
+
+    fn is_overlay_device(&self, device: &Device) -> bool {
+        let names = |slot: &OverlaySlot| slot.want.bridge == *device || slot.want.vxlan == *device;
+        self.overlays.values().any(names)
+    }
+
+    fn is_managed(&self, device: &Device) -> bool {
+        self.managed.get(device).is_some_and(|count| *count > 0)
+    }
+
+    /// Takes what the kernel has.
+    pub fn observe(&mut self, observation: Observation) {
+        match observation {
+            Observation::Link(link) => self.observe_link(link),
+            Observation::LinkRemoved(index) => self.observe_link_removed(index),
+            Observation::Address(address) => {
+                let known = self.links.insert_address(address.clone());
+                self.devices_dirty |= known.as_ref() != Some(&address);
+                if known.is_none() {
+                    self.retry();
+                }
+            }
+            Observation::AddressRemoved(address) => {
+                self.devices_dirty |= self
+                    .links
+                    .remove_address(address.index, address.address)
+                    .is_some();
+            }
+            Observation::Route(key, shape) => self.observe_route(key, shape),
+            Observation::RouteRemoved(key, metric) => self.observe_route_removed(key, metric),
+            Observation::NextHops(seen) => self.observe_next_hops(seen),
+            Observation::FdbTunnel(key, vtep) => self.observe_fdb(key, |state| state.vtep = vtep),
+            Observation::FdbBridge(key, there) => {
+                self.observe_fdb(key, |state| state.bridge = there);
+            }
+            Observation::Flood(key, there, Stamped(stamped)) => {
+                if stamped && self.is_managed(&key.device) || self.is_overlay_device(&key.device) {
+                    self.observe_flood(key, there);
+                }
+            }
+            Observation::Neighbour(key, have) => self.observe_neighbour(key, have),
+        }
+    }
+
+    fn observe_link(&mut self, link: Link) {
+        let (index, name, usable) = (link.index, link.name.clone(), link.running);
+        let before = self.links.insert(link.clone());
+        if before.as_ref() == Some(&link) {
+            return;
+        }
+        self.devices_dirty = true;
+        match before {
+            Some(before) if before.name != name => self.lose_device(&before.name),
+            Some(before) if usable && !before.running => self.retry(),
+            Some(before) if before.master != self.links.get(index).and_then(|l| l.master) => {
+                // Another bridge: what the old one knew about this port is gone.
+                self.retry();
+            }
+            Some(_) => {}
+            None => self.retry(),
+        }
+    }
+
+    fn observe_link_removed(&mut self, index: u32) {
+        let Some(link) = self.links.remove(index) else {
+            return;
+        };
+        self.devices_dirty = true;
+        self.lose_device(&link.name);
+    }
+
+    /// Entries of a device go with it, or with its name.
+    fn lose_device(&mut self, device: &Device) {
+        let lost = self.fdb.lose(|key, _| key.device == *device);
+        self.report_removed(lost.into_iter().map(|(key, _)| Key::Fdb(key)));
+        let lost = self.flood.lose(|key, ()| key.device == *device);
+        self.report_removed(lost.into_iter().map(|(key, ())| Key::Flood(key)));
+        let lost = self.neighbours.lose(|key, _| key.device == *device);
+        self.report_removed(lost.into_iter().map(|(key, _)| Key::Neighbour(key)));
+    }
+
+    fn report_removed(&mut self, keys: impl Iterator<Item = Key>) {
+        self.events.extend(keys.map(|key| Event::Removed { key }));
+    }
+
+    fn observe_route(&mut self, key: RouteKey, shape: RouteShape) {
+        let wanted = self
+            .routes
+            .want(&key)
+            .and_then(|id| Some((id, self.shapes.get(id)?.clone())));
+        let metric = shape.metric;
+        let id = match &wanted {
+            Some((id, want)) if shape.stands_for(want) => {
+                self.shapes.hold(*id);
+                *id
+            }
+            Some(_) | None => self.shapes.intern(shape, &mut self.objects),
+        };
+        let have = self.routes.have(&key);
+        let have_metric = have
+            .and_then(|id| self.shapes.get(id))
+            .map(|shape| shape.metric);
+        let primary = match (&wanted, have_metric) {
+            (Some((_, want)), _) if want.metric == metric => true,
+            (_, Some(have_metric)) => have_metric == metric,
+            (_, None) => true,
+        };
+        if primary {
+            self.note_observed(
+                wanted.as_ref().map(|(id, _)| *id) == Some(id),
+                have == Some(id),
+            );
+            self.place(key, id);
+        } else {
+            let adopt = !self.route_swept(&key) && wanted.is_none();
+            if let Some(known) = self.strays.observe((key, metric), Some(id), adopt) {
+                self.shapes.release(known, &mut self.objects);
+            } else {
+                self.note_observed(false, false);
+            }
+        }
+    }
+
+    /// Counts a difference for the audit under way.
+    fn note_observed(&mut self, as_wanted: bool, as_known: bool) {
+        if let Some(audit) = &mut self.audit
+            && !as_wanted
+            && !as_known
+        {
+            audit.found.different += 1;
+        }
+    }
+
+    fn observe_route_removed(&mut self, key: RouteKey, metric: u32) {
+        let have = self.routes.have(&key);
+        let have_metric = have
+            .and_then(|id| self.shapes.get(id))
+            .map(|shape| shape.metric);
+        if have_metric == Some(metric) {
+            if let Some(gone) = self.routes.observe(key, None, false) {
+                self.shapes.release(gone, &mut self.objects);
+            }
+            self.events.push_back(Event::Removed {
+                key: Key::Route(key),
+            });
+        } else {
+            self.drop_stray(key, metric);
+        }
+    }
+
+    fn observe_next_hops(&mut self, seen: HashMap<u32, Object>) {
+        let lost = self.objects.observe_all(seen);
+        if lost.is_empty() {
+            return;
+        }
+        let shapes = &self.shapes;
+        let over_lost = |id: ShapeId| {
+            shapes
+                .get(id)
+                .and_then(|shape| shape.object())
+                .is_some_and(|id| lost.contains(&id))
+        };
+        let gone = self.routes.lose(|_, id| over_lost(id));
+        let strays = self.strays.lose(|_, id| over_lost(id));
+        for (key, id) in gone {
+            self.shapes.release(id, &mut self.objects);
+            self.events.push_back(Event::Removed {
+                key: Key::Route(key),
+            });
+        }
+        for (_, id) in strays {
+            self.shapes.release(id, &mut self.objects);
+        }
+    }
+
+    fn observe_fdb(&mut self, key: FdbKey, change: impl FnOnce(&mut FdbState)) {
+        if !self.is_managed(&key.device) {
+            return;
+        }
+        if let Some(audit) = &mut self.audit {
+            // The two halves are read by two dumps; only both together can be compared.
+            change(audit.fdb.entry(key).or_default());
+            return;
+        }
+        let mut state = self.fdb.have(&key).unwrap_or_default();
+        change(&mut state);
+        self.place_fdb(key, state);
+    }
+
+    fn place_fdb(&mut self, key: FdbKey, mut state: FdbState) {
+        state.sticky = self.fdb.want(&key).is_some_and(|want| want.sticky);
+        let have = (state.vtep.is_some() || state.bridge).then_some(state);
+        let before = self.fdb.observe(key.clone(), have, !self.swept.layer2);
+        if have.is_none() && before.is_some() {
+            self.events.push_back(Event::Removed { key: Key::Fdb(key) });
+        }
+    }
+
+    /// The bridge learned a MAC address on another port than the VXLAN device: the host moved to
+    /// this side. Whether it stays is for the caller to decide, so the entry is not taken back at
+    /// once. It counts as refused, and is written again when the caller says so or nobody decides.
+    pub fn fdb_moved(&mut self, key: FdbKey, now: Instant) {
+        if !self.fdb.have(&key).is_some_and(|state| state.bridge) {
+            return;
+        }
+        self.observe_fdb(key.clone(), |state| state.bridge = false);
+        if self.fdb.want(&key).is_some() {
+            let error = "the bridge learned the address on another port".to_owned();
+            self.fdb.fail(key.clone(), error.clone(), now);
+            self.tell_failure(Key::Fdb(key), error, false);
+        }
+    }
+
+    fn observe_flood(&mut self, key: FloodKey, there: bool) {
+        let have = there.then_some(());
+        if self
+            .flood
+            .observe(key.clone(), have, !self.swept.layer2)
+            .is_some()
+            && !there
+        {
+            self.events.push_back(Event::Removed {
+                key: Key::Flood(key),
+            });
+        }
+    }
+
+    fn observe_neighbour(&mut self, key: NeighbourKey, have: Option<Neighbour>) {
+        if !self.is_managed(&key.device) {
+            return;
+        }
+        let before = self
+            .neighbours
+            .observe(key.clone(), have, !self.swept.layer2);
+        if before.is_some() && have.is_none() {
+            self.events.push_back(Event::Removed {
+                key: Key::Neighbour(key),
+            });
+        }
+    }
+
+    /// Everything read from here to [`Table::end_audit`] is all there is.
+    pub fn begin_audit(&mut self, scope: AuditScope) {
+        if scope.routes {
+            self.routes.begin_audit();
+            self.strays.begin_audit();
+        }
+        if scope.layer2 {
+            self.fdb.begin_audit();
+            self.flood.begin_audit();
+            self.neighbours.begin_audit();
+        }
+        self.audit = Some(Audit::default());
+    }
+
+    /// Ends an audit. Returns in how many entries the kernel differed from what it was thought to
+    /// have; the next plan repairs them.
+    pub fn end_audit(&mut self, scope: AuditScope) -> Differences {
+        let Some(mut audit) = self.audit.take() else {
+            return Differences::default();
+        };
+        if scope.routes {
+            let lost = self.routes.end_audit(|_| true);
+            audit.found.missing += lost.len();
+            for (key, id) in lost {
+                self.shapes.release(id, &mut self.objects);
+                self.events.push_back(Event::Removed {
+                    key: Key::Route(key),
+                });
+            }
+            for (_, id) in self.strays.end_audit(|_| true) {
+                self.shapes.release(id, &mut self.objects);
+            }
+        }
+        if scope.layer2 {
+            for (key, mut state) in std::mem::take(&mut audit.fdb) {
+                state.sticky = self.fdb.have(&key).is_some_and(|have| have.sticky);
+                match self.fdb.have(&key) {
+                    Some(have) if have != state => audit.found.different += 1,
+                    None if self.swept.layer2 => audit.found.unexpected += 1,
+                    Some(_) | None => {}
+                }
+                self.place_fdb(key, state);
+            }
+            let lost = self.fdb.end_audit(|_| true);
+            audit.found.missing += lost.len();
+            self.report_removed(lost.into_iter().map(|(key, _)| Key::Fdb(key)));
+            let lost = self.flood.end_audit(|_| true);
+            audit.found.missing += lost.len();
+            self.report_removed(lost.into_iter().map(|(key, ())| Key::Flood(key)));
+            let lost = self.neighbours.end_audit(|_| true);
+            audit.found.missing += lost.len();
+            self.report_removed(lost.into_iter().map(|(key, _)| Key::Neighbour(key)));
+        }
+        audit.found
+    }
+
+    /// What was there before it was wanted, and was not wanted since, is to be removed.
+    pub fn sweep(&mut self, what: Sweep) {
+        let Swept {
+            ipv4,
+            ipv6,
+            layer2,
+            rest,
+        } = &mut self.swept;
+        *ipv4 |= matches!(what, Sweep::Ipv4Routes | Sweep::All);
+        *ipv6 |= matches!(what, Sweep::Ipv6Routes | Sweep::All);
+        *layer2 |= matches!(what, Sweep::Layer2 | Sweep::All);
+        *rest |= what == Sweep::All;
+        let swept = self.swept;
+        let routes = |key: &RouteKey| {
+            if key.prefix().is_ipv4() {
+                swept.ipv4
+            } else {
+                swept.ipv6
+            }
+        };
+        self.routes.sweep(|key| routes(key));
+        self.strays.sweep(|(key, _)| routes(key));
+        if swept.layer2 {
+            self.fdb.sweep(|_| true);
+            self.flood.sweep(|_| true);
+            self.neighbours.sweep(|_| true);
+        }
+        self.devices_dirty = true;
+    }
+
+    /// Everything of ours is to leave the kernel, except devices of overlays.
+    pub fn withdraw(&mut self) {
+        for id in self.routes.clear_wants() {
+            self.shapes.release(id, &mut self.objects);
+        }
+        self.fdb.clear_wants();
+        self.flood.clear_wants();
+        self.neighbours.clear_wants();
+        self.sweep(Sweep::All);
+        // Leftover devices may belong to the caller's next start.
+        self.swept.rest = false;
+        self.objects_swept();
+    }
+
+    fn objects_swept(&mut self) {
+        (self.swept.ipv4, self.swept.ipv6) = (true, true);
+    }
+
+    /// Circumstances changed: everything that was refused is tried again.
+    pub fn retry(&mut self) {
+        self.objects.retry();
+        self.routes.retry();
+        self.fdb.retry();
+        self.flood.retry();
+        self.neighbours.retry();
+        for slot in self.overlays.values_mut() {
+            slot.last.clear();
+        }
+        self.devices_dirty |= !self.overlays.is_empty();
+    }
+
+    /// What was refused and is due is tried again.
+    pub fn retry_due(&mut self, now: Instant) {
+        if self.deadline().is_none_or(|due| due > now) {
+            return;
+        }
+        self.objects.retry();
+        self.routes.retry_due(now);
+        self.fdb.retry_due(now);
+        self.flood.retry_due(now);
+        self.neighbours.retry_due(now);
+    }
+
+    /// When [`Table::retry_due`] has something to do.
+    pub fn deadline(&self) -> Option<Instant> {
+        let deadlines = [
+            self.routes.deadline(),
+            self.fdb.deadline(),
+            self.flood.deadline(),
+            self.neighbours.deadline(),
+        ];
+        deadlines.into_iter().flatten().min()
+    }
+
+    /// The next operations, at most `max`, all of one stage. Empty when the kernel has what is
+    /// wanted as far as it can. Every one is answered by [`Table::done`] before the next plan.
+    pub fn plan(&mut self, max: usize, now: Instant) -> Vec<Op> {
+        let mut ops = self.plan_devices();
+        if ops.is_empty() {
+            let sets = self.objects.next_sets(max, &self.links);
+            ops.extend(
+                sets.into_iter()
+                    .map(|(id, object)| Op::SetNextHop(id, object)),
+            );
+        }
+        if ops.is_empty() {
+            self.plan_sets(&mut ops, max, now);
+        }
+        if ops.is_empty() {
+            self.plan_unsets(&mut ops, max);
+        }
+        if ops.is_empty() {
+            self.objects.forget_idle();
+            let swept = self.swept.ipv4 && self.swept.ipv6;
+            let unsets = self.objects.next_unsets(max, swept);
+            ops.extend(unsets.into_iter().map(Op::UnsetNextHop));
+        }
+        if ops.is_empty() {
+            ops = self.plan_leftover_devices();
+        }
+        ops
+    }
+
+    fn plan_devices(&mut self) -> Vec<Op> {
+        let mut ops = Vec::new();
+        if !self.devices_dirty {
+            return ops;
+        }
+        for (vni, slot) in &mut self.overlays {
+            let steps = overlay::steps(*vni, &slot.want, &self.links, self.protocol);
+            let stuck = !steps.ops.is_empty() && steps.ops == slot.last;
+            let error = match steps.ops.first().filter(|_| stuck) {
+                Some(op) => Some(
+                    slot.error
+                        .clone()
+                        .unwrap_or_else(|| format!("{op}: no effect")),
+                ),
+                None => steps.wrong,
+            };
+            if !steps.ops.is_empty() && !stuck {
+                ops.extend(
+                    steps
+                        .ops
+                        .iter()
+                        .map(|op| Op::Device(Some(*vni), op.clone())),
+                );
+                slot.last = steps.ops;
+                slot.error = None;
+                continue;
+            }
+            let key = Key::Overlay(*vni);
+            match error {
+                Some(error) if slot.error.as_ref() != Some(&error) || slot.installed => {
+                    slot.error = Some(error.clone());
+                    slot.installed = false;
+                    self.events.push_back(Event::Failed { key, error });
+                }
+                Some(_) => {}
+                None => {
+                    slot.error = None;
+                    slot.last.clear();
+                    if !std::mem::replace(&mut slot.installed, true) {
+                        self.events.push_back(Event::Installed { key });
+                    }
+                }
+            }
+        }
+        ops
+    }
+
+    fn plan_sets(&mut self, ops: &mut Vec<Op>, max: usize, now: Instant) {
+        while ops.len() < max {
+            let Some((key, id, have)) = self.routes.next_set() else {
+                break;
+            };
+            let Some(shape) = self.shapes.get(id).cloned() else {
+                continue;
+            };
+            let obstacle =
+                shape
+                    .object()
+                    .and_then(|id| match self.objects.standing(id, &self.links) {
+                        Standing::Ready => None,
+                        Standing::Waiting => Some("its next hop is not written yet".to_owned()),
+                        Standing::Failed(error) => Some(error.to_owned()),
+                    });
+            if let Some(error) = obstacle {
+                let told = self.routes.error(&key) == Some(&error);
+                self.routes.fail(key, error.clone(), now);
+                if !told {
+                    self.events.push_back(Event::Failed {
+                        key: Key::Route(key),
+                        error,
+                    });
+                }
+                continue;
+            }
+            let have = have.and_then(|id| self.shapes.get(id));
+            let replace = have.is_some_and(|have| have.metric == shape.metric);
+            ops.push(Op::SetRoute {
+                key,
+                shape,
+                replace,
+            });
+        }
+        while ops.len() < max {
+            let Some((key, state, _)) = self.fdb.next_set() else {
+                break;
+            };
+            let Some(vtep) = state.vtep else { continue };
+            let remote = RemoteMac {
+                vtep,
+                sticky: state.sticky,
+            };
+            match self.index(&key.device) {
+                Ok(index) => ops.push(Op::SetFdb { key, index, remote }),
+                Err(error) => {
+                    let told = self.fdb.error(&key) == Some(&error);
+                    self.fdb.fail(key.clone(), error.clone(), now);
+                    self.tell_failure(Key::Fdb(key), error, told);
+                }
+            }
+        }
+        while ops.len() < max {
+            let Some((key, (), _)) = self.flood.next_set() else {
+                break;
+            };
+            match self.index(&key.device) {
+                Ok(index) => ops.push(Op::SetFlood { key, index }),
+                Err(error) => {
+                    let told = self.flood.error(&key) == Some(&error);
+                    self.flood.fail(key.clone(), error.clone(), now);
+                    self.tell_failure(Key::Flood(key), error, told);
+                }
+            }
+        }
+        while ops.len() < max {
+            let Some((key, neighbour, _)) = self.neighbours.next_set() else {
+                break;
+            };
+            match self.index(&key.device) {
+                Ok(index) => ops.push(Op::SetNeighbour {
+                    key,
+                    index,
+                    neighbour,
+                }),
+                Err(error) => {
+                    let told = self.neighbours.error(&key) == Some(&error);
+                    self.neighbours.fail(key.clone(), error.clone(), now);
+                    self.tell_failure(Key::Neighbour(key), error, told);
+                }
+            }
+        }
+    }
+
+    fn tell_failure(&mut self, key: Key, error: String, told: bool) {
+        if !told {
+            self.events.push_back(Event::Failed { key, error });
+        }
+    }
+
+    fn index(&self, device: &Device) -> Result<u32, String> {
+        let missing = || format!("device `{device}` does not exist");
+        self.links
+            .named(device)
+            .map(|link| link.index)
+            .ok_or_else(missing)
+    }
+
+    fn plan_unsets(&mut self, ops: &mut Vec<Op>, max: usize) {
+        while ops.len() < max {
+            let Some((key, id)) = self.routes.next_unset() else {
+                break;
+            };
+            let Some(shape) = self.shapes.get(id).cloned() else {
+                continue;
+            };
+            ops.push(Op::UnsetRoute { key, shape });
+        }
+        while ops.len() < max {
+            let Some(((key, _), id)) = self.strays.next_unset() else {
+                break;
+            };
+            let Some(shape) = self.shapes.get(id).cloned() else {
+                continue;
+            };
+            ops.push(Op::UnsetRoute { key, shape });
+        }
+        while ops.len() < max {
+            let Some((key, FdbState { vtep, bridge, .. })) = self.fdb.next_unset() else {
+                break;
+            };
+            match self.index(&key.device) {
+                Ok(index) => ops.push(Op::UnsetFdb {
+                    key,
+                    index,
+                    vtep,
+                    master: bridge,
+                }),
+                Err(_) => self.place_fdb(key, FdbState::default()),
+            }
+        }
+        while ops.len() < max {
+            let Some((key, ())) = self.flood.next_unset() else {
+                break;
+            };
+            match self.index(&key.device) {
+                Ok(index) => ops.push(Op::UnsetFlood { key, index }),
+                Err(_) => self.observe_flood(key, false),
+            }
+        }
+        while ops.len() < max {
+            let Some((key, _)) = self.neighbours.next_unset() else {
+                break;
+            };
+            match self.index(&key.device) {
+                Ok(index) => ops.push(Op::UnsetNeighbour { key, index }),
+                Err(_) => {
+                    self.neighbours.observe(key, None, false);
+                }
+            }
+        }
+    }
+
+    /// Devices of ours that no overlay names, VXLAN devices before bridges, and gateway addresses
+    /// of ours on bridges of others.
+    fn plan_leftover_devices(&mut self) -> Vec<Op> {
+        let mut ops = Vec::new();
+        if !std::mem::take(&mut self.devices_dirty) {
+            return ops;
+        }
+        let mut bridges = Vec::new();
+        for link in self.links.iter() {
+            let (index, name) = (link.index, link.name.clone());
+            let released = self.released.contains(&name);
+            if self.is_overlay_device(&name) || !(released || self.swept.rest) {
+                continue;
+            }
+            match (overlay::is_ours(link), &link.kind) {
+                (true, LinkKind::Vxlan(_)) => {
+                    ops.push(Op::Device(None, DeviceOp::Delete { index, name }));
+                }
+                (true, LinkKind::Bridge) => {
+                    bridges.push(Op::Device(None, DeviceOp::Delete { index, name }));
+                }
+                _ if released => {
+                    let ours = |known: &&Address| known.protocol == self.protocol;
+                    ops.extend(self.links.addresses(index).filter(ours).map(|known| {
+                        let (name, address) = (name.clone(), known.address);
+                        Op::Device(
+                            None,
+                            DeviceOp::RemoveAddress {
+                                index,
+                                name,
+                                address,
+                            },
+                        )
+                    }));
+                }
+                _ => {}
+            }
+        }
+        ops.append(&mut bridges);
+        self.released.clear();
+        ops
+    }
+
+    /// The result of an operation. Returns false when the kernel is not as it was thought to be
+    /// and should be read again.
+    pub fn done(&mut self, op: &Op, result: Result<(), OpError>, now: Instant) -> bool {
+        match op {
+            Op::Device(vni, op) => self.done_device(*vni, op, result),
+            Op::SetNextHop(id, object) => match result {
+                Ok(()) => {
+                    self.objects.written(*id, Some(object.clone()));
+                    self.routes.retry();
+                    true
+                }
+                Err(error) => {
+                    self.objects.fail(*id, error.to_string());
+                    true
+                }
+            },
+            Op::UnsetNextHop(id) => {
+                self.objects.written(*id, None);
+                result.is_ok_and(|()| true)
+            }
+            Op::SetRoute { key, shape, .. } => self.done_route(*key, shape, result, now),
+            Op::UnsetRoute { key, shape } => match refused(&result) {
+                None => {
+                    self.observe_route_removed(*key, shape.metric);
+                    true
+                }
+                Some(error) => {
+                    if self.routes.want(key).is_none() {
+                        self.routes.fail(*key, error.to_string(), now);
+                    }
+                    self.strays
+                        .fail((*key, shape.metric), error.to_string(), now);
+                    false
+                }
+            },
+            Op::SetFdb { key, remote, .. } => match result {
+                Ok(()) => {
+                    let vtep = Some(remote.vtep);
+                    let state = FdbState {
+                        vtep,
+                        bridge: true,
+                        sticky: remote.sticky,
+                    };
+                    self.fdb.observe(key.clone(), Some(state), false);
+                    self.events.push_back(Event::Installed {
+                        key: Key::Fdb(key.clone()),
+                    });
+                    true
+                }
+                Err(error) => {
+                    let error = error.to_string();
+                    let told = self.fdb.error(key) == Some(&error);
+                    self.fdb.fail(key.clone(), error.clone(), now);
+                    self.tell_failure(Key::Fdb(key.clone()), error, told);
+                    true
+                }
+            },
+            Op::SetFlood { key, .. } => match result {
+                Ok(()) => {
+                    self.flood.observe(key.clone(), Some(()), false);
+                    self.events.push_back(Event::Installed {
+                        key: Key::Flood(key.clone()),
+                    });
+                    true
+                }
+                Err(error) if error.errno == libc::EEXIST => {
+                    self.flood.observe(key.clone(), Some(()), false);
+                    true
+                }
+                Err(error) => {
+                    let error = error.to_string();
+                    let told = self.flood.error(key) == Some(&error);
+                    self.flood.fail(key.clone(), error.clone(), now);
+                    self.tell_failure(Key::Flood(key.clone()), error, told);
+                    true
+                }
+            },
+            Op::SetNeighbour { key, neighbour, .. } => match result {
+                Ok(()) => {
+                    self.neighbours
+                        .observe(key.clone(), Some(*neighbour), false);
+                    self.events.push_back(Event::Installed {
+                        key: Key::Neighbour(key.clone()),
+                    });
+                    true
+                }
+                Err(error) => {
+                    let error = error.to_string();
+                    let told = self.neighbours.error(key) == Some(&error);
+                    self.neighbours.fail(key.clone(), error.clone(), now);
+                    self.tell_failure(Key::Neighbour(key.clone()), error, told);
+                    true
+                }
+            },
+            Op::UnsetFdb { key, .. } => {
+                self.place_fdb(key.clone(), FdbState::default());
+                refused(&result).is_none()
+            }
+            Op::UnsetFlood { key, .. } => {
+                self.observe_flood(key.clone(), false);
+                refused(&result).is_none()
+            }
+            Op::UnsetNeighbour { key, .. } => {
+                if self.neighbours.observe(key.clone(), None, false).is_some() {
+                    self.events.push_back(Event::Removed {
+                        key: Key::Neighbour(key.clone()),
+                    });
+                }
+                refused(&result).is_none()
+            }
+        }
+    }
+
+    fn done_route(
+        &mut self,
+        key: RouteKey,
+        shape: &Arc<RouteShape>,
+        result: Result<(), OpError>,
+        now: Instant,
+    ) -> bool {
+        match result {
+            Ok(()) => {
+                let id = self
+                    .shapes
+                    .intern(RouteShape::clone(shape), &mut self.objects);
+                self.place(key, id);
+                self.events.push_back(Event::Installed {
+                    key: Key::Route(key),
+                });
+                true
+            }
+            Err(error) => {
+                let exists = error.errno == libc::EEXIST;
+                let text = match exists {
+                    true => "another program has a route with this prefix and metric".to_owned(),
+                    false => error.to_string(),
+                };
+                let told = self.routes.error(&key) == Some(&text);
+                self.routes.fail(key, text.clone(), now);
+                self.tell_failure(Key::Route(key), text, told);
+                // Either it is ours and we did not know, or its object went away unseen.
+                told || !(exists || shape.object().is_some())
+            }
+        }
+    }
+
+    fn done_device(
+        &mut self,
+        vni: Option<u32>,
+        op: &DeviceOp,
+        result: Result<(), OpError>,
+    ) -> bool {
+        let Err(error) = result else { return true };
+        if let Some(slot) = vni.and_then(|vni| self.overlays.get_mut(&vni)) {
+            slot.error.get_or_insert_with(|| format!("{op}: {error}"));
+        }
+        true
+    }
+
+    /// The next thing to tell the owner.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// Devices and addresses as observed.
+    pub fn links(&self) -> &Links {
+        &self.links
+    }
+
+    /// A plan may have something to do.
+    pub fn has_work(&self) -> bool {
+        self.devices_dirty
+            || self.routes.has_work()
+            || self.strays.has_work()
+            || self.fdb.has_work()
+            || self.flood.has_work()
+            || self.neighbours.has_work()
+    }
+
+    /// Gives unused memory back after a burst.
+    pub fn shrink(&mut self) {
+        self.routes.shrink();
+        self.fdb.shrink();
+        self.flood.shrink();
+        self.neighbours.shrink();
+    }
+
+    /// Where the kernel, as last observed, is not as wanted. Leftovers that wait for the sweep are
+    /// not differences.
+    pub fn verify(&self) -> Vec<Difference> {
+        let mut found = Vec::new();
+        for (key, want, have, error) in self.routes.differences() {
+            let text = |id: Option<ShapeId>| Some(self.describe(self.shapes.get(id?)?));
+            found.push(difference(Key::Route(*key), text(want), text(have), error));
+        }
+        for ((key, _), _, have, error) in self.strays.differences() {
+            let have = have.and_then(|id| Some(self.describe(self.shapes.get(id)?)));
+            found.push(difference(Key::Route(*key), None, have, error));
+        }
+        for (key, want, have, error) in self.fdb.differences() {
+            let (want, have) = (want.map(|s| s.to_string()), have.map(|s| s.to_string()));
+            found.push(difference(Key::Fdb(key.clone()), want, have, error));
+        }
+        for (key, want, have, error) in self.flood.differences() {
+            let text = |there: Option<()>| there.map(|()| "a flood entry".to_owned());
+            found.push(difference(
+                Key::Flood(key.clone()),
+                text(want),
+                text(have),
+                error,
+            ));
+        }
+        for (key, want, have, error) in self.neighbours.differences() {
+            let text = |n: Option<Neighbour>| n.map(|n| n.mac.to_string());
+            found.push(difference(
+                Key::Neighbour(key.clone()),
+                text(want),
+                text(have),
+                error,
+            ));
+        }
+        for (vni, slot) in &self.overlays {
+            let steps = overlay::steps(*vni, &slot.want, &self.links, self.protocol);
+            let wrong = steps
+                .wrong
+                .or_else(|| steps.ops.first().map(|op| format!("to do: {op}")));
+            if let Some(wrong) = wrong {
+                let want = Some(format!("{} and {}", slot.want.bridge, slot.want.vxlan));
+                let error = slot.error.as_deref();
+                found.push(difference(Key::Overlay(*vni), want, Some(wrong), error));
+            }
+        }
+        found.sort_by(|a, b| a.key.cmp(&b.key));
+        found
+    }
+
+    /// A route's content in words, its nexthop object spelled out.
+    fn describe(&self, shape: &RouteShape) -> String {
+        let Some(object) = shape.object().and_then(|id| self.objects.have(id)) else {
+            return shape.to_string();
+        };
+        let hops = self.hops_of(object);
+        let spelled = RouteShape {
+            via: Via::Hops(hops),
+            ..shape.clone()
+        };
+        spelled.to_string()
+    }
+
+    fn hops_of(&self, object: &Object) -> Vec<NextHop> {
+        let single = |hop: &Hop, weight| NextHop {
+            gateway: hop.gateway,
+            interface: Some(match self.links.get(hop.index) {
+                Some(link) => link.name.clone().into(),
+                None => hop.index.into(),
+            }),
+            onlink: hop.onlink,
+            weight,
+        };
+        match object {
+            Object::Single(hop) => vec![single(hop, 1)],
+            Object::Group(members) => members
+                .iter()
+                .filter_map(|(id, weight)| match self.objects.have(*id)? {
+                    Object::Single(hop) => Some(single(hop, *weight)),
+                    Object::Group(_) => None,
+                })
+                .collect(),
+        }
+    }
+
+    /// What is known about one entry: wanted, there, error. For "where is it in the kernel".
+    pub fn status(&self, key: &Key) -> Status {
+        let status = |want: bool, equal: bool, error: Option<&str>| Status {
+            wanted: want,
+            installed: equal,
+            error: error.map(str::to_owned),
+        };
+        match key {
+            Key::Route(key) => {
+                let (want, have) = (self.routes.want(key), self.routes.have(key));
+                status(
+                    want.is_some(),
+                    want == have && want.is_some(),
+                    self.routes.error(key),
+                )
+            }
+            Key::Fdb(key) => {
+                let (want, have) = (self.fdb.want(key), self.fdb.have(key));
+                status(
+                    want.is_some(),
+                    want == have && want.is_some(),
+                    self.fdb.error(key),
+                )
+            }
+            Key::Flood(key) => {
+                let (want, have) = (self.flood.want(key), self.flood.have(key));
+                status(
+                    want.is_some(),
+                    want == have && want.is_some(),
+                    self.flood.error(key),
+                )
+            }
+            Key::Neighbour(key) => {
+                let (want, have) = (self.neighbours.want(key), self.neighbours.have(key));
+                status(
+                    want.is_some(),
+                    want == have && want.is_some(),
+                    self.neighbours.error(key),
+                )
+            }
+            Key::Overlay(vni) => match self.overlays.get(vni) {
+                Some(slot) => status(true, slot.installed, slot.error.as_deref()),
+                None => status(false, false, None),
+            },
+        }
+    }
+}
+
+/// How one entry stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// Somebody wants it.
+    pub wanted: bool,
+    /// The kernel has it as wanted.
+    pub installed: bool,
+    /// Why not, if it was refused.
+    pub error: Option<String>,
+}
+
+impl fmt::Display for FdbState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.vtep {
+            Some(vtep) => write!(f, "dst {vtep}")?,
+            None => f.write_str("no tunnel entry")?,
+        }
+        f.write_str(if self.bridge { "" } else { ", no bridge entry" })
+    }
+}
+
+/// The error of a removal, unless it says that there was nothing to remove.
+fn refused(result: &Result<(), OpError>) -> Option<&OpError> {
+    result.as_ref().err().filter(|error| !error.is_absent())
+}
+
+fn difference(
+    key: Key,
+    want: Option<String>,
+    have: Option<String>,
+    error: Option<&str>,
+) -> Difference {
+    Difference {
+        key,
+        want,
+        have,
+        error: error.map(str::to_owned),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,348 @@
+//! Want and have of one kind of entry, and the queues of keys where they differ.
+//!
+//! The ledger neither knows what its values mean nor how they are written. A key with a wish that
+//! differs from the kernel waits in the queue of sets; one without a wish that is in the kernel
+//! waits in the queue of unsets. An entry that was there before anybody wished for it is *adopted*:
+//! it stays until the sweep, or until the caller mentions its key.
+//!
+//! A refused set leaves the queue and is kept with its error and a time; it returns when the
+//! caller changes its mind, when [`Ledger::retry`] says that circumstances changed, or when its
+//! time has come.
+
+use std::collections::VecDeque;
+use std::hash::Hash;
+use std::time::{Duration, Instant};
+
+use hashbrown::HashMap;
+
+type Map<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
+
+const RETRY_FIRST: Duration = Duration::from_secs(1);
+const RETRY_LAST: Duration = Duration::from_secs(60);
+
+/// Want and have of one kind of entry.
+pub(super) struct Ledger<K, V> {
+    entries: Map<K, Slot<V>>,
+    sets: VecDeque<K>,
+    unsets: VecDeque<K>,
+    failures: Map<K, Failure>,
+}
+
+struct Slot<V> {
+    want: Option<V>,
+    have: Option<V>,
+    marks: u8,
+}
+
+/// In the queue of sets.
+const SET: u8 = 1;
+/// In the queue of unsets.
+const UNSET: u8 = 2;
+/// There before anybody wished for it.
+const ADOPTED: u8 = 4;
+/// Seen by the audit under way.
+const SEEN: u8 = 8;
+/// Has an entry in `failures` that keeps it out of the queue.
+const FAILED: u8 = 16;
+/// Handed out by `next_set` or `next_unset`, result not known yet.
+const FLIGHT: u8 = 32;
+
+/// Why a set was refused, and when it is due again.
+pub(super) struct Failure {
+    pub(super) error: String,
+    due: Instant,
+    pause: Duration,
+}
+
+impl<K, V> Default for Ledger<K, V> {
+    fn default() -> Self {
+        Self {
+            entries: Map::default(),
+            sets: VecDeque::new(),
+            unsets: VecDeque::new(),
+            failures: Map::default(),
+        }
+    }
+}
+
+impl<K: Hash + Eq + Clone, V: Copy + Eq> Ledger<K, V> {
+    /// Changes the wish, or repeats it to have it tried again. Returns the wish before.
+    pub(super) fn set(&mut self, key: K, want: Option<V>) -> Option<V> {
+        let slot = self.entries.entry(key.clone()).or_insert_with(Slot::empty);
+        let before = std::mem::replace(&mut slot.want, want);
+        slot.marks &= !ADOPTED;
+        if !self.failures.is_empty() {
+            slot.marks &= !FAILED;
+            self.failures.remove(&key);
+        }
+        self.settle(key);
+        before
+    }
+
+    /// Takes what the kernel has. Returns what it was thought to have. `adopt` keeps an entry
+    /// without a wish until the sweep.
+    pub(super) fn observe(&mut self, key: K, have: Option<V>, adopt: bool) -> Option<V> {
+        let slot = self.entries.entry(key.clone()).or_insert_with(Slot::empty);
+        let before = std::mem::replace(&mut slot.have, have);
+        slot.marks = (slot.marks | SEEN) & !FLIGHT;
+        if have.is_none() {
+            slot.marks &= !(ADOPTED | SEEN);
+        } else if adopt && before.is_none() && slot.want.is_none() {
+            slot.marks |= ADOPTED;
+        }
+        if have.is_some() && have == slot.want && !self.failures.is_empty() {
+            slot.marks &= !FAILED;
+            self.failures.remove(&key);
+        }
+        self.settle(key);
+        before
+    }
+
+    /// Puts a key in the queue it belongs to, or forgets it.
+    fn settle(&mut self, key: K) {
+        let Some(slot) = self.entries.get_mut(&key) else {
+            return;
+        };
+        match (slot.want, slot.have) {
+            (None, None) => {
+                if !self.failures.is_empty() {
+                    self.failures.remove(&key);
+                }
+                // Queues may still name the key; they skip what is not found.
+                self.entries.remove(&key);
+            }
+            (None, Some(_)) => {
+                if slot.marks & (UNSET | ADOPTED | FLIGHT) == 0 {
+                    slot.marks |= UNSET;
+                    self.unsets.push_back(key);
+                }
+            }
+            (Some(want), have) => {
+                if have != Some(want) && slot.marks & (SET | FAILED | FLIGHT) == 0 {
+                    slot.marks |= SET;
+                    self.sets.push_back(key);
+                }
+            }
+        }
+    }
+
+    /// The next entry to write: key, wish, and what is there.
+    pub(super) fn next_set(&mut self) -> Option<(K, V, Option<V>)> {
+        while let Some(key) = self.sets.pop_front() {
+            let Some(slot) = self.entries.get_mut(&key) else {
+                continue;
+            };
+            slot.marks &= !SET;
+            match slot.want {
+                Some(want) if slot.have != Some(want) && slot.marks & (FAILED | FLIGHT) == 0 => {
+                    slot.marks |= FLIGHT;
+                    return Some((key, want, slot.have));
+                }
+                Some(_) | None => {}
+            }
+        }
+        None
+    }
+
+    /// The next entry to remove: key and what is there.
+    pub(super) fn next_unset(&mut self) -> Option<(K, V)> {
+        while let Some(key) = self.unsets.pop_front() {
+            let Some(slot) = self.entries.get_mut(&key) else {
+                continue;
+            };
+            slot.marks &= !UNSET;
+            match (slot.want, slot.have) {
+                (None, Some(have)) if slot.marks & (ADOPTED | FLIGHT) == 0 => {
+                    slot.marks |= FLIGHT;
+                    return Some((key, have));
+                }
+                (Some(_), _) | (None, _) => {}
+            }
+        }
+        None
+    }
+
+    /// Something may wait in either queue.
+    pub(super) fn has_work(&self) -> bool {
+        !self.sets.is_empty() || !self.unsets.is_empty()
+    }
+
+    /// A set or unset was refused. An entry that cannot be removed is left until it is seen again.
+    pub(super) fn fail(&mut self, key: K, error: String, now: Instant) {
+        let Some(slot) = self.entries.get_mut(&key) else {
+            return;
+        };
+        slot.marks &= !FLIGHT;
+        if slot.want.is_none() {
+            return;
+        }
+        slot.marks |= FAILED;
+        let pause = match self.failures.get(&key) {
+            Some(failure) => (failure.pause * 2).min(RETRY_LAST),
+            None => RETRY_FIRST,
+        };
+        self.failures.insert(
+            key,
+            Failure {
+                error,
+                due: now + pause,
+                pause,
+            },
+        );
+    }
+
+    /// Circumstances changed: everything that failed is tried again.
+    pub(super) fn retry(&mut self) {
+        let failed: Vec<K> = self.failures.keys().cloned().collect();
+        for key in failed {
+            self.failures.remove(&key);
+            self.again(key);
+        }
+    }
+
+    /// Tries again what is due. The pause is kept, so that the next one is longer.
+    pub(super) fn retry_due(&mut self, now: Instant) {
+        let due = self
+            .failures
+            .iter()
+            .filter(|(_, failure)| failure.due <= now);
+        let due: Vec<K> = due.map(|(key, _)| key.clone()).collect();
+        for key in due {
+            if let Some(failure) = self.failures.get_mut(&key) {
+                failure.due = now + failure.pause;
+            }
+            self.again(key);
+        }
+    }
+
+    fn again(&mut self, key: K) {
+        if let Some(slot) = self.entries.get_mut(&key) {
+            slot.marks &= !FAILED;
+        }
+        self.settle(key);
+    }
+
+    /// When the next failure is due.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.failures.values().map(|failure| failure.due).min()
+    }
+
+    /// Everything adopted under these keys and not wished for since is to be removed.
+    pub(super) fn sweep(&mut self, mut applies: impl FnMut(&K) -> bool) {
+        let adopted = |(_, slot): &(&K, &mut Slot<V>)| slot.marks & ADOPTED != 0;
+        let mut swept = Vec::new();
+        for (key, slot) in self.entries.iter_mut().filter(adopted) {
+            if applies(key) {
+                slot.marks &= !ADOPTED;
+                swept.push(key.clone());
+            }
+        }
+        for key in swept {
+            self.settle(key);
+        }
+    }
+
+    /// Starts an audit: nothing is seen yet.
+    pub(super) fn begin_audit(&mut self) {
+        for slot in self.entries.values_mut() {
+            slot.marks &= !SEEN;
+        }
+    }
+
+    /// Ends an audit over these keys: what was not seen is not there. Returns it.
+    pub(super) fn end_audit(&mut self, mut applies: impl FnMut(&K) -> bool) -> Vec<(K, V)> {
+        self.take(|key, _, marks| marks & SEEN == 0 && applies(key))
+    }
+
+    /// What is there under these keys is gone. Returns it.
+    pub(super) fn lose(&mut self, mut applies: impl FnMut(&K, V) -> bool) -> Vec<(K, V)> {
+        self.take(|key, have, _| applies(key, have))
+    }
+
+    fn take(&mut self, mut applies: impl FnMut(&K, V, u8) -> bool) -> Vec<(K, V)> {
+        let mut lost = Vec::new();
+        for (key, slot) in &mut self.entries {
+            if let Some(have) = slot.have
+                && applies(key, have, slot.marks)
+            {
+                slot.have = None;
+                slot.marks &= !ADOPTED;
+                lost.push((key.clone(), have));
+            }
+        }
+        for (key, _) in &lost {
+            self.settle(key.clone());
+        }
+        lost
+    }
+
+    /// The wish under this key.
+    pub(super) fn want(&self, key: &K) -> Option<V> {
+        self.entries.get(key).and_then(|slot| slot.want)
+    }
+
+    /// What the kernel has under this key.
+    pub(super) fn have(&self, key: &K) -> Option<V> {
+        self.entries.get(key).and_then(|slot| slot.have)
+    }
+
+    /// Entries whose want and have differ, adopted ones left out: key, want, have, error.
+    pub(super) fn differences(
+        &self,
+    ) -> impl Iterator<Item = (&K, Option<V>, Option<V>, Option<&str>)> {
+        let differs =
+            |(_, slot): &(&K, &Slot<V>)| slot.want != slot.have && slot.marks & ADOPTED == 0;
+        self.entries.iter().filter(differs).map(|(key, slot)| {
+            let error = self.failures.get(key).map(|failure| failure.error.as_str());
+            (key, slot.want, slot.have, error)
+        })
+    }
+
+    /// The error under this key.
+    pub(super) fn error(&self, key: &K) -> Option<&str> {
+        self.failures.get(key).map(|failure| failure.error.as_str())
+    }
+
+    /// Drops every wish. Used when everything of ours is to leave the kernel. Adopted entries
+    /// are ours, so they go as well.
+    pub(super) fn clear_wants(&mut self) -> Vec<V> {
+        let mut wants = Vec::new();
+        for slot in self.entries.values_mut() {
+            wants.extend(slot.want.take());
+            slot.marks &= !ADOPTED;
+        }
+        let keys: Vec<K> = self.entries.keys().cloned().collect();
+        for key in keys {
+            self.settle(key);
+        }
+        wants
+    }
+
+    /// Number of wishes.
+    pub(super) fn wanted(&self) -> usize {
+        self.entries
+            .values()
+            .filter(|slot| slot.want.is_some())
+            .count()
+    }
+
+    /// Memory of empty queues goes back after a burst.
+    pub(super) fn shrink(&mut self) {
+        if self.sets.is_empty() {
+            self.sets.shrink_to(1024);
+        }
+        if self.unsets.is_empty() {
+            self.unsets.shrink_to(1024);
+        }
+    }
+}
+
+impl<V> Slot<V> {
+    fn empty() -> Self {
+        Self {
+            want: None,
+            have: None,
+            marks: 0,
+        }
+    }
+}

@@ -1,0 +1,415 @@
+//! Nexthop objects (`RTM_NEWNEXTHOP`), shared by all routes with the same way out.
+//!
+//! A route through known interfaces names one object: a single next hop, or a group of them. An
+//! object never changes its meaning; another way out is another object, and the last route that
+//! leaves an object takes it along. Routes by object are cheaper to write than routes with a
+//! gateway (1.1 against 1.7 microseconds of CPU), and the kernel itself takes a dead member out of
+//! a group.
+//!
+//! Objects that a previous run left are known by their number range and protocol stamp, and are
+//! used again when their content fits.
+//!
+//! The kernel removes an object silently, together with its routes, when its device goes down.
+//! Hence objects are read again after such events, and [`NextHops::observe_all`] says which are
+//! gone.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::IpAddr;
+
+use crate::links::Links;
+use crate::state::{Interface, NextHop};
+
+/// Our objects have numbers from here on (0x72 is "r").
+pub(crate) const FIRST_ID: u32 = 0x7200_0000;
+const LAST_ID: u32 = 0x72ff_ffff;
+
+/// The number lies in our range.
+pub(crate) fn is_ours(id: u32) -> bool {
+    (FIRST_ID..=LAST_ID).contains(&id)
+}
+
+/// What an object is in the kernel.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Object {
+    /// One way out.
+    Single(Hop),
+    /// Members and their weights, by id.
+    Group(Vec<(u32, u16)>),
+}
+
+/// One way out with the interface resolved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Hop {
+    /// The object's address family is IPv6. An IPv6 route needs it, an IPv4 route takes both.
+    pub ipv6: bool,
+    /// The router, if it is not the destination itself.
+    pub gateway: Option<IpAddr>,
+    /// The device.
+    pub index: u32,
+    /// Reachable although no subnet says so.
+    pub onlink: bool,
+}
+
+/// What an object should be: like [`Object`], but following names.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Spec {
+    Single {
+        ipv6: bool,
+        gateway: Option<IpAddr>,
+        interface: Interface,
+        onlink: bool,
+    },
+    Group(Vec<(u32, u16)>),
+}
+
+struct Slot {
+    /// `None` while it is only a leftover.
+    spec: Option<Spec>,
+    have: Option<Object>,
+    /// Route shapes and groups that name it.
+    references: usize,
+    error: Option<String>,
+}
+
+/// All objects of ours, wanted or left over.
+pub(super) struct NextHops {
+    slots: BTreeMap<u32, Slot>,
+    by_spec: HashMap<Spec, u32>,
+    next_id: u32,
+    /// Objects whose want and have should be looked at.
+    dirty: BTreeSet<u32>,
+}
+
+/// How an object stands.
+pub(super) enum Standing<'a> {
+    /// In the kernel as it should be.
+    Ready,
+    /// Not there yet.
+    Waiting,
+    /// Refused.
+    Failed(&'a str),
+}
+
+impl Default for NextHops {
+    fn default() -> Self {
+        Self {
+            slots: BTreeMap::new(),
+            by_spec: HashMap::new(),
+            next_id: FIRST_ID,
+            dirty: BTreeSet::new(),
+        }
+    }
+}
+
+impl NextHops {
+    /// The object for these next hops, which must all name their interface. Holds one reference.
+    pub(super) fn acquire(&mut self, hops: &[NextHop], ipv6: bool, links: &Links) -> Option<u32> {
+        let mut members = BTreeMap::new();
+        for hop in hops {
+            let spec = Spec::Single {
+                ipv6: hop.gateway.map_or(ipv6, |gateway| gateway.is_ipv6()),
+                gateway: hop.gateway,
+                interface: hop.interface.clone()?,
+                onlink: hop.onlink,
+            };
+            if hops.len() == 1 {
+                return Some(self.acquire_spec(spec, links));
+            }
+            // One of two equal hops gives its reference back below by being one member.
+            let id = self.acquire_spec(spec, links);
+            let weight = members.entry(id).or_insert(0_u16);
+            if *weight > 0 {
+                self.release(id);
+            }
+            *weight = weight.saturating_add(hop.weight.clamp(1, 256)).min(256);
+        }
+        let group = Spec::Group(members.iter().map(|(id, weight)| (*id, *weight)).collect());
+        let known = self.by_spec.contains_key(&group);
+        let id = self.acquire_spec(group, links);
+        if known {
+            // The group holds references to its members already.
+            for member in members.keys() {
+                self.release(*member);
+            }
+        }
+        Some(id)
+    }
+
+    fn acquire_spec(&mut self, spec: Spec, links: &Links) -> u32 {
+        if let Some(id) = self.by_spec.get(&spec) {
+            if let Some(slot) = self.slots.get_mut(id) {
+                slot.references += 1;
+            }
+            return *id;
+        }
+        let content = self.resolve(&spec, links);
+        let id = self
+            .leftover(content.as_ref())
+            .unwrap_or_else(|| self.free_id());
+        let slot = self.slots.entry(id).or_insert(Slot {
+            spec: None,
+            have: None,
+            references: 0,
+            error: None,
+        });
+        slot.spec = Some(spec.clone());
+        slot.references += 1;
+        self.by_spec.insert(spec, id);
+        self.dirty.insert(id);
+        id
+    }
+
+    /// An object of a previous run with this content.
+    fn leftover(&self, content: Option<&Object>) -> Option<u32> {
+        let content = content?;
+        let fits = |slot: &Slot| slot.spec.is_none() && slot.have.as_ref() == Some(content);
+        self.slots
+            .iter()
+            .find(|(_, slot)| fits(slot))
+            .map(|(id, _)| *id)
+    }
+
+    fn free_id(&mut self) -> u32 {
+        loop {
+            let id = self.next_id;
+            self.next_id = if id >= LAST_ID { FIRST_ID } else { id + 1 };
+            if !self.slots.contains_key(&id) {
+                return id;
+            }
+        }
+    }
+
+    /// One more holder of an object that is known by number.
+    pub(super) fn hold(&mut self, id: u32) {
+        if let Some(slot) = self.slots.get_mut(&id) {
+            slot.references += 1;
+        }
+    }
+
+    /// One holder less.
+    pub(super) fn release(&mut self, id: u32) {
+        if let Some(slot) = self.slots.get_mut(&id) {
+            slot.references = slot.references.saturating_sub(1);
+            if slot.references == 0 {
+                self.dirty.insert(id);
+            }
+        }
+    }
+
+    /// How an object stands. Foreign ones are taken as ready.
+    pub(super) fn standing(&self, id: u32, links: &Links) -> Standing<'_> {
+        let Some(slot) = self.slots.get(&id) else {
+            return Standing::Ready;
+        };
+        match (&slot.error, &slot.spec) {
+            (Some(error), _) => Standing::Failed(error),
+            (None, Some(spec)) if slot.have != self.resolve(spec, links) => Standing::Waiting,
+            (None, Some(_) | None) => Standing::Ready,
+        }
+    }
+
+    /// The content that a spec stands for now; `None` while nothing of it can be used. A group
+    /// leaves out members that failed, so that the others carry the traffic.
+    fn resolve(&self, spec: &Spec, links: &Links) -> Option<Object> {
+        match spec {
+            Spec::Single {
+                ipv6,
+                gateway,
+                interface,
+                onlink,
+            } => Some(Object::Single(Hop {
+                ipv6: *ipv6,
+                gateway: *gateway,
+                index: links.resolve(interface)?,
+                onlink: *onlink,
+            })),
+            Spec::Group(members) => {
+                let usable = |(id, _): &&(u32, u16)| {
+                    self.slots.get(id).is_some_and(|slot| slot.error.is_none())
+                };
+                let usable: Vec<_> = members.iter().filter(usable).copied().collect();
+                Some(Object::Group(usable)).filter(|_| !members.iter().all(|m| self.failed(m.0)))
+            }
+        }
+    }
+
+    fn failed(&self, id: u32) -> bool {
+        self.slots.get(&id).is_none_or(|slot| slot.error.is_some())
+    }
+
+    /// What the kernel has under this number.
+    pub(super) fn have(&self, id: u32) -> Option<&Object> {
+        self.slots.get(&id).and_then(|slot| slot.have.as_ref())
+    }
+
+    /// Objects to write, singles before groups: everything of one sort only. Objects that cannot
+    /// be written now are marked as failed.
+    pub(super) fn next_sets(&mut self, max: usize, links: &Links) -> Vec<(u32, Object)> {
+        let mut singles = Vec::new();
+        let mut groups = Vec::new();
+        let mut settled = Vec::new();
+        let mut blocked = Vec::new();
+        for id in &self.dirty {
+            let Some(slot) = self.slots.get(id) else {
+                settled.push(*id);
+                continue;
+            };
+            let Some(spec) = slot.spec.as_ref().filter(|_| slot.references > 0) else {
+                continue;
+            };
+            match self.resolve(spec, links) {
+                _ if slot.error.is_some() => settled.push(*id),
+                content if content.is_some() && content == slot.have => settled.push(*id),
+                Some(content @ Object::Single(_)) => singles.push((*id, content)),
+                Some(content @ Object::Group(_)) => groups.push((*id, content)),
+                None => blocked.push((*id, self.obstacle(spec))),
+            }
+        }
+        let mut sets = if singles.is_empty() { groups } else { singles };
+        for id in settled {
+            self.dirty.remove(&id);
+        }
+        for (id, error) in blocked {
+            self.fail(
+                id,
+                error.unwrap_or_else(|| "no member of the group can be used".to_owned()),
+            );
+        }
+        sets.truncate(max);
+        sets
+    }
+
+    /// Why a spec stands for nothing.
+    fn obstacle(&self, spec: &Spec) -> Option<String> {
+        match spec {
+            Spec::Single { interface, .. } => Some(format!("device `{interface}` does not exist")),
+            Spec::Group(members) => members
+                .iter()
+                .find_map(|(id, _)| self.slots.get(id).and_then(|slot| slot.error.clone())),
+        }
+    }
+
+    /// Objects that nobody needs, groups before singles. Leftovers stay until `swept`.
+    pub(super) fn next_unsets(&mut self, max: usize, swept: bool) -> Vec<u32> {
+        if self.dirty.is_empty() {
+            return Vec::new();
+        }
+        let idle = |slot: &Slot| {
+            slot.references == 0 && slot.have.is_some() && (swept || slot.spec.is_some())
+        };
+        let mut singles = Vec::new();
+        let mut groups = Vec::new();
+        let mut held = BTreeSet::new();
+        for (id, slot) in &self.slots {
+            match &slot.have {
+                Some(Object::Group(members)) => {
+                    held.extend(members.iter().map(|(member, _)| *member));
+                    if idle(slot) {
+                        groups.push(*id);
+                    }
+                }
+                Some(Object::Single(_)) if idle(slot) => singles.push(*id),
+                Some(Object::Single(_)) | None => {}
+            }
+        }
+        singles.retain(|id| !held.contains(id));
+        let mut unsets = if groups.is_empty() { singles } else { groups };
+        unsets.truncate(max);
+        unsets
+    }
+
+    /// Forgets objects that are neither wanted nor there.
+    pub(super) fn forget_idle(&mut self) {
+        let gone = |slot: &Slot| slot.references == 0 && slot.have.is_none();
+        let idle: Vec<u32> = self
+            .dirty
+            .iter()
+            .copied()
+            .filter(|id| self.slots.get(id).is_none_or(gone))
+            .collect();
+        for id in idle {
+            self.dirty.remove(&id);
+            let Some(slot) = self.slots.remove(&id) else {
+                continue;
+            };
+            self.drop_spec(slot.spec);
+        }
+    }
+
+    fn drop_spec(&mut self, spec: Option<Spec>) {
+        let Some(spec) = spec else { return };
+        self.by_spec.remove(&spec);
+        if let Spec::Group(members) = spec {
+            for (member, _) in members {
+                self.release(member);
+            }
+        }
+    }
+
+    /// The result of a write or removal.
+    pub(super) fn written(&mut self, id: u32, have: Option<Object>) {
+        if let Some(slot) = self.slots.get_mut(&id) {
+            slot.have = have;
+            slot.error = None;
+            self.dirty.insert(id);
+        }
+    }
+
+    /// The kernel refused an object, or there is no way to ask for it.
+    pub(super) fn fail(&mut self, id: u32, error: String) {
+        self.dirty.remove(&id);
+        if let Some(slot) = self.slots.get_mut(&id) {
+            slot.error = Some(error);
+        }
+        self.touch_groups_of(id);
+    }
+
+    /// Groups look different when a member fails or recovers.
+    fn touch_groups_of(&mut self, member: u32) {
+        for (id, slot) in &self.slots {
+            if let Some(Spec::Group(members)) = &slot.spec
+                && members.iter().any(|(id, _)| *id == member)
+            {
+                self.dirty.insert(*id);
+            }
+        }
+    }
+
+    /// Tries again what failed. Returns whether anything had.
+    pub(super) fn retry(&mut self) -> bool {
+        let mut any = false;
+        for slot in self.slots.values_mut() {
+            any |= slot.error.take().is_some();
+        }
+        if any {
+            self.dirty.extend(self.slots.keys());
+        }
+        any
+    }
+
+    /// Takes all objects of our range that the kernel has. Returns the ids that it lost.
+    pub(super) fn observe_all(&mut self, mut seen: HashMap<u32, Object>) -> BTreeSet<u32> {
+        let mut lost = BTreeSet::new();
+        for (id, slot) in &mut self.slots {
+            let have = seen.remove(id);
+            if slot.have.is_some() && have.is_none() {
+                lost.insert(*id);
+            }
+            if slot.have != have {
+                slot.have = have;
+                self.dirty.insert(*id);
+            }
+        }
+        for (id, object) in seen {
+            self.dirty.insert(id);
+            let slot = Slot {
+                spec: None,
+                have: Some(object),
+                references: 0,
+                error: None,
+            };
+            self.slots.insert(id, slot);
+        }
+        lost
+    }
+}

@@ -1,0 +1,279 @@
+//! Interned contents of routes: a million routes with the same way out share one.
+//!
+//! A [`RouteShape`] is what is compared between want and have. It is named by a small number, so
+//! that a route costs a few bytes, and it holds the reference to its nexthop object.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use super::nexthops::NextHops;
+use crate::links::Links;
+use crate::state::{Interface, NextHop, Route, RouteKind};
+
+/// A route's content as the kernel keeps it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct RouteShape {
+    /// Forward or refuse.
+    pub kind: RouteKind,
+    /// Priority.
+    pub metric: u32,
+    /// Preferred source.
+    pub source: Option<IpAddr>,
+    /// Ways out.
+    pub via: Via,
+}
+
+/// How a route says where packets go.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Via {
+    /// Nowhere: it refuses them.
+    Nowhere,
+    /// By a nexthop object.
+    Object(u32),
+    /// By itself.
+    Hops(Vec<NextHop>),
+}
+
+impl RouteShape {
+    /// The kernel may have filled in interfaces that were left open.
+    pub(super) fn stands_for(&self, want: &Self) -> bool {
+        let (Via::Hops(have), Via::Hops(hops)) = (&self.via, &want.via) else {
+            return self == want;
+        };
+        let open = |have: &NextHop, want: &NextHop| {
+            let filled = want.interface.is_none() || have.interface == want.interface;
+            filled && have.gateway == want.gateway && have.weight == want.weight
+        };
+        self.kind == want.kind
+            && self.metric == want.metric
+            && self.source == want.source
+            && have.len() == hops.len()
+            && hops
+                .iter()
+                .all(|want| have.iter().any(|have| open(have, want)))
+    }
+}
+
+impl fmt::Display for RouteShape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.kind)?;
+        match &self.via {
+            Via::Nowhere => {}
+            Via::Object(id) => write!(f, " nhid {id}")?,
+            Via::Hops(hops) => {
+                for hop in hops {
+                    write!(f, " {hop}")?;
+                }
+            }
+        }
+        if let Some(source) = self.source {
+            write!(f, " src {source}")?;
+        }
+        write!(f, " metric {}", self.metric)
+    }
+}
+
+/// The number of an interned shape.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct ShapeId(NonZeroU32);
+
+struct Slot {
+    shape: Arc<RouteShape>,
+    references: usize,
+    route: Option<(Arc<Route>, bool)>,
+}
+
+/// All shapes in use.
+#[derive(Default)]
+pub(super) struct Shapes {
+    slots: Vec<Option<Slot>>,
+    free: Vec<ShapeId>,
+    by_shape: HashMap<Arc<RouteShape>, ShapeId, foldhash::fast::RandomState>,
+    by_route: HashMap<(Arc<Route>, bool), ShapeId, foldhash::fast::RandomState>,
+    last: Option<(Arc<Route>, bool, ShapeId)>,
+}
+
+impl Shapes {
+    /// The shape of a wanted route. Holds one reference.
+    pub(super) fn of_route(
+        &mut self,
+        route: &Arc<Route>,
+        ipv6: bool,
+        objects: &mut NextHops,
+        links: &Links,
+    ) -> ShapeId {
+        if let Some((last, last_ipv6, id)) = &self.last
+            && Arc::ptr_eq(last, route)
+            && *last_ipv6 == ipv6
+        {
+            let id = *id;
+            self.hold(id);
+            return id;
+        }
+        let name = (route.clone(), ipv6);
+        let known = self.by_route.get(&name).copied();
+        let id = match known {
+            Some(id) => {
+                self.hold(id);
+                id
+            }
+            None => {
+                let shape = shape(route, ipv6, objects, links);
+                let object = shape.object();
+                let id = self.intern(shape, objects);
+                // The shape holds the object; acquiring it for this route did so once more.
+                if let Some(object) = object {
+                    objects.release(object);
+                }
+                if let Some(slot) = self.slot_mut(id).filter(|slot| slot.route.is_none()) {
+                    slot.route = Some(name.clone());
+                    self.by_route.insert(name, id);
+                }
+                id
+            }
+        };
+        self.last = Some((route.clone(), ipv6, id));
+        id
+    }
+
+    /// A shape by content. Holds one reference.
+    pub(super) fn intern(&mut self, shape: RouteShape, objects: &mut NextHops) -> ShapeId {
+        if let Some(id) = self.by_shape.get(&shape).copied() {
+            self.hold(id);
+            return id;
+        }
+        if let Some(object) = shape.object() {
+            objects.hold(object);
+        }
+        let shape = Arc::new(shape);
+        let slot = Some(Slot {
+            shape: shape.clone(),
+            references: 1,
+            route: None,
+        });
+        let id = match self.free.pop() {
+            Some(id) => {
+                if let Some(place) = self.slots.get_mut(id.place()) {
+                    *place = slot;
+                }
+                id
+            }
+            None => {
+                self.slots.push(slot);
+                ShapeId::of_length(self.slots.len())
+            }
+        };
+        self.by_shape.insert(shape, id);
+        id
+    }
+
+    /// One more reference.
+    pub(super) fn hold(&mut self, id: ShapeId) {
+        if let Some(slot) = self.slot_mut(id) {
+            slot.references += 1;
+        }
+    }
+
+    /// One reference less; the last one takes the shape along.
+    pub(super) fn release(&mut self, id: ShapeId, objects: &mut NextHops) {
+        let Some(slot) = self.slot_mut(id) else {
+            return;
+        };
+        slot.references = slot.references.saturating_sub(1);
+        if slot.references > 0 {
+            return;
+        }
+        let Some(slot) = self.slots.get_mut(id.place()).and_then(Option::take) else {
+            return;
+        };
+        self.by_shape.remove(&slot.shape);
+        if let Some(route) = slot.route {
+            self.by_route.remove(&route);
+        }
+        if self.last.as_ref().is_some_and(|(_, _, last)| *last == id) {
+            self.last = None;
+        }
+        if let Some(object) = slot.shape.object() {
+            objects.release(object);
+        }
+        self.free.push(id);
+    }
+
+    /// The content of a shape.
+    pub(super) fn get(&self, id: ShapeId) -> Option<&Arc<RouteShape>> {
+        self.slots.get(id.place())?.as_ref().map(|slot| &slot.shape)
+    }
+
+    fn slot_mut(&mut self, id: ShapeId) -> Option<&mut Slot> {
+        self.slots.get_mut(id.place())?.as_mut()
+    }
+}
+
+impl ShapeId {
+    /// The id of the last place in a vector of this length.
+    fn of_length(length: usize) -> Self {
+        let number = u32::try_from(length).ok().and_then(NonZeroU32::new);
+        debug_assert!(number.is_some(), "four thousand million different routes");
+        Self(number.unwrap_or(NonZeroU32::MAX))
+    }
+
+    fn place(self) -> usize {
+        self.0.get() as usize - 1
+    }
+}
+
+impl RouteShape {
+    /// The nexthop object, if it names one.
+    pub(super) fn object(&self) -> Option<u32> {
+        match self.via {
+            Via::Object(id) => Some(id),
+            Via::Nowhere | Via::Hops(_) => None,
+        }
+    }
+}
+
+/// Translates a wanted route. Holds a reference to the object it names.
+fn shape(route: &Route, ipv6: bool, objects: &mut NextHops, links: &Links) -> RouteShape {
+    let via = match route.kind {
+        RouteKind::Blackhole | RouteKind::Unreachable | RouteKind::Prohibit => Via::Nowhere,
+        RouteKind::Unicast => via(&route.next_hops, ipv6, objects, links),
+    };
+    let metric = normal_metric(route.metric, ipv6);
+    RouteShape {
+        kind: route.kind,
+        metric,
+        source: route.source,
+        via,
+    }
+}
+
+fn via(hops: &[NextHop], ipv6: bool, objects: &mut NextHops, links: &Links) -> Via {
+    let all_known = !hops.is_empty() && hops.iter().all(|hop| hop.interface.is_some());
+    if all_known && let Some(id) = objects.acquire(hops, ipv6, links) {
+        return Via::Object(id);
+    }
+    let resolved = hops.iter().map(|hop| {
+        let interface = hop
+            .interface
+            .as_ref()
+            .map(|interface| match links.resolve(interface) {
+                Some(index) => Interface::Index(index),
+                None => interface.clone(),
+            });
+        NextHop {
+            interface,
+            ..hop.clone()
+        }
+    });
+    let mut hops: Vec<NextHop> = resolved.collect();
+    hops.sort();
+    Via::Hops(hops)
+}
+
+/// IPv6 has no metric 0; the kernel takes it as 1024 (`IP6_RT_PRIO_USER`).
+pub(super) fn normal_metric(metric: u32, ipv6: bool) -> u32 {
+    if ipv6 && metric == 0 { 1024 } else { metric }
+}
