@@ -65,6 +65,9 @@ mod wireguard;
 /// Where every lab keeps its state while it runs.
 const ROOT: &str = "/run/rbgpd-lab";
 
+/// How long a failed lab waits for somebody to look at it.
+const HOLD: Duration = Duration::from_secs(3600);
+
 /// One laboratory; dropping it removes everything that was made through it.
 #[derive(Debug)]
 pub struct Lab {
@@ -174,7 +177,10 @@ impl Lab {
         println!("{:8.2} s  {what}", self.elapsed().as_secs_f64());
     }
 
-    /// [`wait_until`], with a line printed when it holds and an end to it when a signal came.
+    /// [`wait_until`], with an end to it when a signal came.
+    ///
+    /// With `RBGPD_LAB_HOLD` set, a lab whose condition did not come true stays up, for looking into it
+    /// with `ip netns exec` and vtysh, until the file that it names is removed.
     pub fn wait_until<S: Seen>(
         &self,
         what: &str,
@@ -189,7 +195,11 @@ impl Lab {
             } else {
                 condition().seen()
             }
-        })?;
+        });
+        if let Err(timeout) = &waited {
+            self.hold(timeout);
+        }
+        let waited = waited?;
         if stopped() {
             return Err(Error::Interrupted);
         }
@@ -223,6 +233,21 @@ impl Lab {
     /// Namespaces, processes, devices, containers and directories that carry this lab's prefix.
     pub fn leftovers(prefix: &str) -> Vec<String> {
         sweep::leftovers(Path::new(ROOT), prefix)
+    }
+
+    fn hold(&self, timeout: &Timeout) {
+        if std::env::var_os("RBGPD_LAB_HOLD").is_none() {
+            return;
+        }
+        let file = self.dir.join("hold");
+        if fs::write(&file, "").is_ok() {
+            eprintln!(
+                "lab: {timeout}\nlab: held until {} is removed",
+                file.display()
+            );
+            // However this wait ends, the failure is reported next.
+            let _ = wait_until("hold", HOLD, || !file.exists());
+        }
     }
 
     fn kept(&self) -> PathBuf {

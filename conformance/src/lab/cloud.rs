@@ -258,6 +258,8 @@ impl<'lab> Cloud<'lab> {
         space: Namespace,
         holder: Process,
     ) -> Result<Site, Error> {
+        let ours = program == Program::Rbgpd;
+        let tunnels = self.plan.underlay == Underlay::WireGuard;
         let links = self.fabric.links(id);
         let second = |peer: &u8| {
             self.plan.service.contains(peer) && self.plan.service.first() != Some(peer)
@@ -267,6 +269,7 @@ impl<'lab> Cloud<'lab> {
             .map(|l| Neighbor {
                 site: l.peer,
                 address: l.remote,
+                device: (tunnels && !ours).then(|| l.device.clone()),
                 second_choice: second(&l.peer) && !self.plan.service.contains(&id),
             })
             .collect();
@@ -277,8 +280,6 @@ impl<'lab> Cloud<'lab> {
         if self.plan.service.contains(&id) {
             networks.push(format!("{SERVICE}/32"));
         }
-        let ours = program == Program::Rbgpd;
-        let tunnels = self.plan.underlay == Underlay::WireGuard;
         let speaker = Speaker {
             site: id,
             networks,

@@ -29,6 +29,9 @@ pub(super) struct Speaker {
 pub(super) struct Neighbor {
     pub(super) site: u8,
     pub(super) address: Ipv4Addr,
+    /// The interface of this neighbor alone. FRR looks for BFD's interface by the local address, which
+    /// several tunnels share; named as the source, the interface is certain.
+    pub(super) device: Option<String>,
     /// Its way to [`SERVICE`] is the second choice (FRR only).
     pub(super) second_choice: bool,
 }
@@ -104,7 +107,13 @@ impl Speaker {
         if self.graceful_restart {
             text += " bgp graceful-restart\n";
         }
-        for Neighbor { site, address, .. } in &self.neighbors {
+        for Neighbor {
+            site,
+            address,
+            device,
+            ..
+        } in &self.neighbors
+        {
             let _ = write!(
                 text,
                 " neighbor {address} remote-as {}\n neighbor {address} description site-{site}\n \
@@ -112,6 +121,9 @@ impl Speaker {
                  neighbor {address} timers connect 1\n",
                 asn(*site)
             );
+            if let Some(device) = device {
+                let _ = writeln!(text, " neighbor {address} update-source {device}");
+            }
             if self.graceful_restart {
                 let _ = writeln!(text, " neighbor {address} bfd check-control-plane-failure");
             }

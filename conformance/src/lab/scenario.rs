@@ -1,20 +1,11 @@
 //! The frame around a lab test: requirements, a lab of its own, logs when it fails, nothing left behind.
 
-use std::fs;
-use std::time::Duration;
-
-use super::{Error, Lab, Requirement, missing, note_skip, wait_until};
-
-/// How long a failed lab waits for somebody to look at it.
-const HOLD: Duration = Duration::from_secs(3600);
+use super::{Error, Lab, Requirement, missing, note_skip};
 
 /// Runs a scenario in an exclusive lab and takes the lab down.
 ///
 /// Where the machine lacks something, the scenario is skipped and counted (see [`note_skip`]). When it
 /// fails, the reason is printed with the place of the logs. Something left behind is a failure too.
-///
-/// With `RBGPD_LAB_HOLD` set, a failed lab stays up, for looking into it with `ip netns exec` and
-/// vtysh, until the file named in its last line is removed.
 pub fn scenario(
     name: &str,
     requirements: &[Requirement],
@@ -31,7 +22,6 @@ pub fn scenario(
         lab.step(format!("FAILED: {error}"));
         eprintln!("{name}: {error}");
         lab.keep_logs();
-        hold(&lab);
     }
     let left = lab.teardown();
     played?;
@@ -41,17 +31,5 @@ pub fn scenario(
             "{name} left behind: {}",
             left.join(", ")
         ))),
-    }
-}
-
-fn hold(lab: &Lab) {
-    if std::env::var_os("RBGPD_LAB_HOLD").is_none() {
-        return;
-    }
-    let file = lab.dir().join("hold");
-    if fs::write(&file, "").is_ok() {
-        eprintln!("lab: held until {} is removed", file.display());
-        // However the wait ends, the lab is taken down next.
-        let _ = wait_until("hold", HOLD, || !file.exists());
     }
 }
