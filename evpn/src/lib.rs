@@ -1,1 +1,106 @@
-//! Placeholder front page.
+//! EVPN over VXLAN: MAC, neighbour and flood tables from routes, and routes from local addresses.
+//!
+//! A pipe between two tables. The best EVPN routes of other routers and what the kernel learned
+//! here go in; what the kernel should have (MAC addresses behind tunnels, the flood list, neighbour
+//! entries) and what BGP should advertise come out. [`Instance`] is all of it: `handle` takes an
+//! [`Input`], `poll` returns each [`Output`] that differs from what was said before.
+//!
+//! How a fact flows: `instance` enters it into the tables of `station`; `resolve` decides, from
+//! those tables alone, who has each address the fact touched (`mobility` compares the claims); the
+//! wishes go to a `ledger` per kind, which hands out the differences. `target` finds the VNIs a
+//! route belongs to, `originate` builds our own routes, `show` answers questions with the same
+//! functions that decide.
+//!
+//! What comes out is a function of what is known, not of the order in which it became known: the
+//! tunnel address, VNIs, routes and local addresses may come in any order. One order does matter,
+//! and is the protocol's own: whether an address was learned here before or after another site's
+//! claim to it was known (RFC 7432 §15). That is remembered when it happens, whatever is configured
+//! by then. There is no second opinion that could get stuck: an entry that should be in the kernel
+//! is the winning route, whatever its sequence number was before.
+//!
+//! The crate opens no socket, reads no clock and starts no thread. It does not choose between paths
+//! to the same route (BGP did), does not drain (the export policy adds the attributes), and does
+//! not read or write the kernel.
+//!
+//! ```
+//! use evpn::{Config, Input, Instance, Output, VniConfig};
+//!
+//! let mut instance = Instance::new(Config {
+//!     local_as: bgp::Asn(65001),
+//!     router_id: "10.10.0.1".parse()?,
+//!     vtep: Some("10.10.0.1".parse()?),
+//! });
+//! let vni = bgp::Vni::new(100).ok_or("VNI beyond 24 bits")?;
+//! instance.handle(Input::LocalMac {
+//!     vni,
+//!     mac: "02:00:00:00:00:01".parse()?,
+//!     present: true,
+//!     sticky: false,
+//! });
+//! assert_eq!(instance.poll(), None, "the VNI is not configured yet");
+//! instance.handle(Input::SetVni { vni, config: VniConfig::new("production") });
+//! let mut told = Vec::new();
+//! while let Some(output) = instance.poll() {
+//!     if let Output::Originate { key, .. } = output {
+//!         told.push(key.to_string());
+//!     }
+//! }
+//! assert_eq!(told, [
+//!     "[2]:[10.10.0.1:100]:[0]:[48]:[02:00:00:00:00:01]",
+//!     "[3]:[10.10.0.1:100]:[0]:[32]:[10.10.0.1]",
+//! ]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Supported standards
+//!
+//! - RFC 7432 (EVPN), VLAN-based service (§6.1): types 2 (§7.2, §9, §10) and 3 (§7.3, §11) sent
+//!   and used; automatic route distinguisher (§7.9); MAC mobility (§15) with static addresses
+//!   (§15.2); Default Gateway community (§10.1). Types 1, 4 and 5 are kept and listed.
+//! - RFC 8365 (VXLAN): VNI in the label field (§5.1.3), automatic route targets (§5.1.2.1) taken
+//!   in, ingress replication (§9), IPv4 and IPv6 tunnel addresses.
+//! - RFC 9721 (extended mobility): an IP address that moves to another MAC address raises the
+//!   sequence number of that MAC, and all IP addresses of a MAC share its number.
+//!
+//! # Deviations
+//!
+//! - RFC 7432 §7.9: the number of an automatic route distinguisher is the VNI; a VNI beyond 16 bits
+//!   takes its low 16 bits, or the next free number. It depends on the set of VNIs only, so it
+//!   survives a restart; adding a VNI can move another one's when both have the same low bits.
+//! - RFC 7432 §7.10.1, RFC 8365 §5.1.2.1: an automatic import target matches any AS, since sites
+//!   with AS numbers of their own would never meet otherwise. The automatic export target is
+//!   `AS:VNI` as in FRR, with the low 16 bits of a four-octet AS.
+//! - RFC 8365 §5.1.3: a route without encapsulation is taken as VXLAN, the only one configured.
+//! - RFC 8365 §5.1.1: frames are sent with our own VNI, also when the receiver's route has another
+//!   in its label (downstream-assigned VNI); such routes are named in `downstream_vni`.
+//! - RFC 7432 §7.2, §14: an Ethernet segment identifier is kept and not acted on. A multihomed
+//!   address is reached through the site with the lowest tunnel address.
+//! - RFC 7432 §15.1: moves are counted, duplicates are not yet frozen.
+//! - RFC 9136: no route is installed for type 5.
+//! - RFC 7432 §6.1: an Ethernet tag equal to the VNI is taken as 0, as some senders write it.
+//! - RFC 7432 §15: at sequence number 4294967295 an address can no longer become newer; the lower
+//!   tunnel address keeps it until it is withdrawn.
+
+#![forbid(unsafe_code)]
+
+mod config;
+mod instance;
+mod ledger;
+mod mobility;
+mod originate;
+mod path;
+mod resolve;
+mod show;
+mod station;
+mod target;
+
+pub use config::{Config, VniConfig};
+pub use instance::{Input, Instance, Output};
+pub use mobility::Rule;
+pub use path::{Fault, Path, Route};
+pub use show::{
+    Candidate, Conflict, FloodStatus, Kind, MacStatus, Outcome, Problem, Reason, ReceivedRoute,
+    VniStatus,
+};
+pub use station::RemoteMac;
+pub use target::ImportTarget;

@@ -1,0 +1,428 @@
+//! The state machine: facts in, differences out.
+//!
+//! [`Instance::handle`] enters a fact into the tables of [`crate::station`] and has everything
+//! resolved that it may have touched; [`Instance::poll`] reads the ledgers. A change of
+//! configuration rebuilds the VNIs it touches from all facts, so that it makes no difference
+//! whether a VNI, the tunnel address, a route or a local address came first.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use bgp::{AttributeSet, Attributes, EvpnKey, MacAddress, Vni};
+
+use crate::config::{Config, VniConfig};
+use crate::ledger::Ledger;
+use crate::originate::Network;
+use crate::path::{Path, Route};
+use crate::resolve::{ip_of, mac_of};
+use crate::station::{Binding, Facts, Local, RemoteMac};
+use crate::target::{ImportIndex, distinguishers};
+
+/// What can happen.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Input {
+    /// Our tunnel address became known, changed or went away.
+    SetVtep(Option<IpAddr>),
+    /// A VNI is configured, anew or differently.
+    SetVni {
+        /// Which.
+        vni: Vni,
+        /// How.
+        config: VniConfig,
+    },
+    /// A VNI is no longer configured. What the kernel said about it is kept until it says
+    /// otherwise.
+    RemoveVni(Vni),
+    /// The best path to a route of another router changed or went away. Our own routes must not
+    /// be given: a caller that reads a table leaves out the ones it originated.
+    Route {
+        /// Identity.
+        key: EvpnKey,
+        /// The best path's attributes, `None` when there is none left.
+        attributes: Option<Arc<Attributes>>,
+    },
+    /// The kernel has, or no longer has, a MAC address on a local port of a VNI's bridge.
+    ///
+    /// Each report with `present` is an act of learning: it makes our claim newer than all claims
+    /// known so far. Report what the kernel learned, not entries that are ours ([`Output::SetMac`]).
+    /// An entry of the kernel that our own replaced is reported as not present.
+    LocalMac {
+        /// Bridge.
+        vni: Vni,
+        /// Address.
+        mac: MacAddress,
+        /// There or gone.
+        present: bool,
+        /// A static entry, which no other site may take over (RFC 7432 §15.2).
+        sticky: bool,
+    },
+    /// The kernel has, or no longer has, a neighbour entry on a VNI's bridge. The same rules as
+    /// for [`Input::LocalMac`].
+    LocalNeighbour {
+        /// Bridge.
+        vni: Vni,
+        /// Address.
+        ip: IpAddr,
+        /// What it resolved to.
+        mac: MacAddress,
+        /// There or gone.
+        present: bool,
+    },
+}
+
+/// What should be done: each is the last state of its key, and different from what was said before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Output {
+    /// Advertise this route.
+    Originate {
+        /// Identity.
+        key: EvpnKey,
+        /// Attributes; shared by routes that have the same.
+        attributes: Arc<AttributeSet>,
+    },
+    /// Withdraw this route.
+    Withdraw {
+        /// Identity.
+        key: EvpnKey,
+    },
+    /// Frames for this address go to a remote site. Replaces a local entry of the kernel.
+    SetMac {
+        /// Bridge.
+        vni: Vni,
+        /// Address.
+        mac: MacAddress,
+        /// Where it is.
+        remote: RemoteMac,
+    },
+    /// The entry of [`Output::SetMac`] is no longer wanted. A local entry that replaced it stays.
+    RemoveMac {
+        /// Bridge.
+        vni: Vni,
+        /// Address.
+        mac: MacAddress,
+    },
+    /// Flooded frames go to this site, too.
+    SetFlood {
+        /// Bridge.
+        vni: Vni,
+        /// Tunnel address.
+        vtep: IpAddr,
+    },
+    /// Flooded frames no longer go to this site.
+    RemoveFlood {
+        /// Bridge.
+        vni: Vni,
+        /// Tunnel address.
+        vtep: IpAddr,
+    },
+    /// This address resolves to a remote MAC address.
+    SetNeighbour {
+        /// Bridge.
+        vni: Vni,
+        /// Address.
+        ip: IpAddr,
+        /// What it resolves to.
+        mac: MacAddress,
+        /// Where that is.
+        vtep: IpAddr,
+    },
+    /// The entry of [`Output::SetNeighbour`] is no longer wanted. A local entry that replaced it
+    /// stays.
+    RemoveNeighbour {
+        /// Bridge.
+        vni: Vni,
+        /// Address.
+        ip: IpAddr,
+    },
+}
+
+/// EVPN of one router. See the crate's front page for an example.
+#[derive(Debug)]
+pub struct Instance {
+    config: Config,
+    pub(crate) vtep: Option<IpAddr>,
+    pub(crate) networks: BTreeMap<Vni, Network>,
+    pub(crate) imports: ImportIndex,
+    pub(crate) facts: Facts,
+    pub(crate) macs: Ledger<(Vni, MacAddress), RemoteMac>,
+    pub(crate) floods: Ledger<(Vni, IpAddr), ()>,
+    pub(crate) neighbours: Ledger<(Vni, IpAddr), (MacAddress, IpAddr)>,
+    pub(crate) told: Ledger<EvpnKey, (Vni, Arc<AttributeSet>)>,
+    // Routes come in runs that share their attributes.
+    last_decoded: Option<(Arc<Attributes>, Arc<Path>)>,
+}
+
+impl Instance {
+    /// Without any VNI.
+    pub fn new(config: Config) -> Self {
+        Self {
+            config,
+            vtep: config.vtep,
+            networks: BTreeMap::new(),
+            imports: ImportIndex::default(),
+            facts: Facts::default(),
+            macs: Ledger::new(),
+            floods: Ledger::new(),
+            neighbours: Ledger::new(),
+            told: Ledger::new(),
+            last_decoded: None,
+        }
+    }
+
+    /// Takes in what happened. Call [`Instance::poll`] until `None` afterwards, or after several.
+    pub fn handle(&mut self, input: Input) {
+        match input {
+            Input::SetVtep(vtep) => self.set_vtep(vtep),
+            Input::SetVni { vni, config } => self.configure(vni, Some(config)),
+            Input::RemoveVni(vni) => self.configure(vni, None),
+            Input::Route { key, attributes } => {
+                let path = attributes.map(|attributes| self.decode(attributes));
+                self.route(key, path);
+            }
+            Input::LocalMac {
+                vni,
+                mac,
+                present: true,
+                sticky,
+            } => self.learned_mac(vni, mac, sticky),
+            Input::LocalMac {
+                vni,
+                mac,
+                present: false,
+                sticky: _,
+            } => self.lost_mac(vni, mac),
+            Input::LocalNeighbour {
+                vni,
+                ip,
+                mac,
+                present: true,
+            } => self.learned_neighbour(vni, ip, mac),
+            Input::LocalNeighbour {
+                vni,
+                ip,
+                mac,
+                present: false,
+            } => self.lost_neighbour(vni, ip, mac),
+        }
+    }
+
+    /// The next thing to do, `None` when everything is said.
+    pub fn poll(&mut self) -> Option<Output> {
+        // What is new before what goes: a MAC before the neighbour entry that needs it, and
+        // nothing is torn down before its replacement stands.
+        if let Some(((vni, vtep), ())) = self.floods.next_setting() {
+            return Some(Output::SetFlood { vni, vtep });
+        }
+        if let Some(((vni, mac), remote)) = self.macs.next_setting() {
+            return Some(Output::SetMac { vni, mac, remote });
+        }
+        if let Some(((vni, ip), (mac, vtep))) = self.neighbours.next_setting() {
+            return Some(Output::SetNeighbour { vni, ip, mac, vtep });
+        }
+        if let Some((key, (_, attributes))) = self.told.next_setting() {
+            return Some(Output::Originate { key, attributes });
+        }
+        if let Some(key) = self.told.next_removal() {
+            return Some(Output::Withdraw { key });
+        }
+        if let Some((vni, ip)) = self.neighbours.next_removal() {
+            return Some(Output::RemoveNeighbour { vni, ip });
+        }
+        if let Some((vni, mac)) = self.macs.next_removal() {
+            return Some(Output::RemoveMac { vni, mac });
+        }
+        let (vni, vtep) = self.floods.next_removal()?;
+        Some(Output::RemoveFlood { vni, vtep })
+    }
+
+    fn set_vtep(&mut self, vtep: Option<IpAddr>) {
+        if self.vtep != vtep {
+            self.vtep = vtep;
+            let all = self.networks.keys().copied().collect();
+            self.rebuild(&all);
+        }
+    }
+
+    /// Sets or removes one VNI. Others are touched only when an automatic distinguisher changes.
+    fn configure(&mut self, vni: Vni, config: Option<VniConfig>) {
+        let mut configs: BTreeMap<Vni, VniConfig> = self
+            .networks
+            .iter()
+            .map(|(vni, network)| (*vni, network.config.clone()))
+            .collect();
+        let before = match config {
+            Some(config) => configs.insert(vni, config),
+            None => configs.remove(&vni),
+        };
+        if before.as_ref() == configs.get(&vni) {
+            return;
+        }
+        let given = configs.iter().map(|(vni, config)| (*vni, config.rd));
+        let rds = distinguishers(self.config.router_id, given);
+        self.imports = ImportIndex::new(configs.iter().map(|(vni, config)| (*vni, config)));
+        let mut touched = BTreeSet::from([vni]);
+        let mut networks = BTreeMap::new();
+        for (other, config) in configs {
+            let rd = rds.get(&other).copied().unwrap_or(Err(other));
+            match self.networks.remove(&other) {
+                Some(network) if network.rd == rd && other != vni => {
+                    networks.insert(other, network);
+                }
+                _ => {
+                    touched.insert(other);
+                    let exports = config.exports(self.config.local_as, other);
+                    networks.insert(other, Network::new(other, config, rd, exports));
+                }
+            }
+        }
+        self.networks = networks;
+        self.rebuild(&touched);
+    }
+
+    /// Works out some VNIs from all facts, as if everything about them had just become known.
+    fn rebuild(&mut self, vnis: &BTreeSet<Vni>) {
+        self.told.forget(|_, (vni, _)| vnis.contains(vni));
+        self.macs.forget(|(vni, _), _| vnis.contains(vni));
+        self.floods.forget(|(vni, _), ()| vnis.contains(vni));
+        self.neighbours.forget(|(vni, _), _| vnis.contains(vni));
+        self.facts.detach_all(|vni| vnis.contains(&vni));
+        let routes: Vec<Arc<Route>> = self.facts.routes.iter().cloned().collect();
+        for route in routes {
+            for vni in self.imports.vnis(&route.path.targets) {
+                if vnis.contains(&vni) {
+                    self.facts.attach(vni, &route);
+                }
+            }
+        }
+        self.facts.prune_all();
+        for vni in vnis {
+            self.resolve_vni(*vni);
+        }
+    }
+
+    fn decode(&mut self, attributes: Arc<Attributes>) -> Arc<Path> {
+        if let Some((last, path)) = &self.last_decoded
+            && Arc::ptr_eq(last, &attributes)
+        {
+            return Arc::clone(path);
+        }
+        let path = Arc::new(Path::from(&attributes.thaw()));
+        self.last_decoded = Some((attributes, Arc::clone(&path)));
+        path
+    }
+
+    /// A remote route is there, with this path, or gone.
+    pub(crate) fn route(&mut self, key: EvpnKey, path: Option<Arc<Path>>) {
+        let new = path.map(|path| {
+            Arc::new(Route {
+                key: key.clone(),
+                path,
+            })
+        });
+        if self.facts.routes.get(&key) == new.as_ref() {
+            return;
+        }
+        let old = match &new {
+            Some(route) => self.facts.routes.insert(Arc::clone(route)),
+            None => self.facts.routes.remove(&key),
+        };
+        let mut vnis = BTreeSet::new();
+        for route in old.iter() {
+            for vni in self.imports.vnis(&route.path.targets) {
+                self.facts.detach(vni, route);
+                vnis.insert(vni);
+            }
+        }
+        for route in new.iter() {
+            for vni in self.imports.vnis(&route.path.targets) {
+                self.facts.attach(vni, route);
+                vnis.insert(vni);
+            }
+        }
+        for vni in vnis {
+            if let Some(mac) = mac_of(&key) {
+                self.resolve_mac(vni, mac);
+            }
+            if let Some(ip) = ip_of(&key) {
+                self.resolve_ip(vni, ip);
+            }
+            if matches!(key, EvpnKey::InclusiveMulticast { .. }) {
+                for route in old.iter().chain(&new) {
+                    self.resolve_flood(vni, route.path.vtep);
+                }
+            }
+        }
+    }
+
+    fn learned_mac(&mut self, vni: Vni, mac: MacAddress, sticky: bool) {
+        let station = self.facts.stations.entry((vni, mac)).or_default();
+        let before = station.local.take();
+        let mut witnesses = before.map(|local| local.witnesses).unwrap_or_default();
+        for path in self.facts.routes.of_mac(mac) {
+            witnesses.add(path);
+        }
+        station.local = Some(Local { sticky, witnesses });
+        self.resolve_mac(vni, mac);
+    }
+
+    fn lost_mac(&mut self, vni: Vni, mac: MacAddress) {
+        if let Some(station) = self.facts.stations.get_mut(&(vni, mac)) {
+            station.local = None;
+            self.resolve_mac(vni, mac);
+        }
+    }
+
+    fn learned_neighbour(&mut self, vni: Vni, ip: IpAddr, mac: MacAddress) {
+        let host = self.facts.hosts.entry((vni, ip)).or_default();
+        let before = host.binding.take();
+        let same = |binding: &Binding| binding.mac == mac;
+        let moved_from = before.as_ref().map(|binding| binding.mac);
+        let mut witnesses = before
+            .filter(same)
+            .map(|binding| binding.witnesses)
+            .unwrap_or_default();
+        for path in self.facts.routes.rebinding(ip, mac) {
+            witnesses.add(path);
+        }
+        host.binding = Some(Binding { mac, witnesses });
+        if let Some(before) = moved_from.filter(|before| *before != mac) {
+            self.unbind(vni, ip, before);
+        }
+        let station = self.facts.stations.entry((vni, mac)).or_default();
+        station.bound.insert(ip);
+        self.resolve_mac(vni, mac);
+    }
+
+    fn lost_neighbour(&mut self, vni: Vni, ip: IpAddr, mac: MacAddress) {
+        // A late report about a binding that was replaced says nothing about the new one.
+        let host = self.facts.hosts.get_mut(&(vni, ip));
+        if let Some(host) = host
+            && host
+                .binding
+                .as_ref()
+                .is_some_and(|binding| binding.mac == mac)
+        {
+            host.binding = None;
+            self.unbind(vni, ip, mac);
+            self.resolve_ip(vni, ip);
+        }
+    }
+
+    fn unbind(&mut self, vni: Vni, ip: IpAddr, mac: MacAddress) {
+        if let Some(station) = self.facts.stations.get_mut(&(vni, mac)) {
+            station.bound.remove(&ip);
+        }
+        let gateway = |network: &Network| network.is_gateway_ip(ip);
+        if !self.networks.get(&vni).is_some_and(gateway) {
+            self.tell_mac(vni, mac, Some(ip), None);
+        }
+        // The sequence number may have come from this binding.
+        self.resolve_mac(vni, mac);
+    }
+}
+
+#[cfg(test)]
+mod tests;

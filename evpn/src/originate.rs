@@ -1,0 +1,138 @@
+//! The routes we tell others: keys and attributes.
+//!
+//! Pure construction from a VNI's settings. Which of them are told is decided in
+//! [`crate::resolve`].
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use bgp::attributes::{NextHop, PmsiTunnel};
+use bgp::{AttributeSet, EvpnKey, EvpnTail, ExtendedCommunity, MacAddress};
+use bgp::{RouteDistinguisher, Vni};
+
+use crate::config::VniConfig;
+use crate::mobility::Claim;
+use crate::path::INGRESS_REPLICATION;
+
+/// A VNI as configured, with what was worked out for it.
+#[derive(Debug, Clone)]
+pub(crate) struct Network {
+    pub(crate) vni: Vni,
+    pub(crate) config: VniConfig,
+    /// The distinguisher, or the VNI that has the same and comes first.
+    pub(crate) rd: Result<RouteDistinguisher, Vni>,
+    pub(crate) exports: Vec<ExtendedCommunity>,
+    /// Shared by all addresses that never moved, which is nearly all of them.
+    plain: Option<(IpAddr, Arc<AttributeSet>)>,
+}
+
+impl Network {
+    pub(crate) fn new(
+        vni: Vni,
+        config: VniConfig,
+        rd: Result<RouteDistinguisher, Vni>,
+        exports: Vec<ExtendedCommunity>,
+    ) -> Self {
+        Self {
+            vni,
+            config,
+            rd,
+            exports,
+            plain: None,
+        }
+    }
+
+    pub(crate) fn is_gateway_mac(&self, mac: MacAddress) -> bool {
+        self.config.gateway_mac == Some(mac)
+    }
+
+    pub(crate) fn is_gateway_ip(&self, ip: IpAddr) -> bool {
+        self.config.gateway_ips.contains(&ip)
+    }
+
+    /// Key of a type 2 route; `None` when another VNI has our distinguisher.
+    pub(crate) fn mac_key(&self, mac: MacAddress, ip: Option<IpAddr>) -> Option<EvpnKey> {
+        let rd = self.rd.ok()?;
+        Some(EvpnKey::MacIp {
+            rd,
+            tag: 0,
+            mac,
+            ip,
+        })
+    }
+
+    /// Attributes of a type 2 route (RFC 7432 §10, RFC 8365 §5.1.3).
+    pub(crate) fn mac_attributes(&mut self, claim: Claim) -> Arc<AttributeSet> {
+        let plain = claim.sequence == 0 && !claim.sticky;
+        if let Some((vtep, attributes)) = &self.plain
+            && plain
+            && *vtep == claim.vtep
+        {
+            return Arc::clone(attributes);
+        }
+        // RFC 7432 §15: a route without the community has sequence number 0.
+        let mobility = ExtendedCommunity::mac_mobility(claim.sequence, claim.sticky);
+        let attributes = self.attributes(claim.vtep, (!plain).then_some(mobility));
+        let attributes = Arc::new(attributes);
+        if plain {
+            self.plain = Some((claim.vtep, Arc::clone(&attributes)));
+        }
+        attributes
+    }
+
+    /// Routes of the gateway's own addresses (RFC 7432 §10.1).
+    pub(crate) fn gateway_routes(&self, vtep: IpAddr) -> Vec<(EvpnKey, Arc<AttributeSet>)> {
+        let mac = self
+            .config
+            .gateway_mac
+            .filter(|_| self.config.advertise_gateway);
+        let Some(mac) = mac else {
+            return Vec::new();
+        };
+        let attributes = self.attributes(vtep, Some(ExtendedCommunity::DEFAULT_GATEWAY));
+        let attributes = Arc::new(attributes);
+        self.config
+            .gateway_ips
+            .iter()
+            .filter_map(|ip| Some((self.mac_key(mac, Some(*ip))?, Arc::clone(&attributes))))
+            .collect()
+    }
+
+    /// The type 3 route: send us what is flooded (RFC 7432 §11, RFC 8365 §9).
+    pub(crate) fn flood_route(&self, vtep: IpAddr) -> Option<(EvpnKey, Arc<AttributeSet>)> {
+        let rd = self.rd.ok()?;
+        let key = EvpnKey::InclusiveMulticast {
+            rd,
+            tag: 0,
+            originator: vtep,
+        };
+        let identifier: Box<[u8]> = match vtep {
+            IpAddr::V4(address) => Box::new(address.octets()),
+            IpAddr::V6(address) => Box::new(address.octets()),
+        };
+        let mut attributes = self.attributes(vtep, None);
+        attributes.evpn = None;
+        attributes.pmsi_tunnel = Some(PmsiTunnel {
+            flags: 0,
+            tunnel_type: INGRESS_REPLICATION,
+            label: self.vni.get(),
+            identifier,
+        });
+        Some((key, Arc::new(attributes)))
+    }
+
+    fn attributes(&self, vtep: IpAddr, extra: Option<ExtendedCommunity>) -> AttributeSet {
+        let mut attributes = AttributeSet::new(NextHop::from(vtep));
+        let mut communities = self.exports.clone();
+        communities.push(ExtendedCommunity::ENCAPSULATION_VXLAN);
+        communities.extend(extra);
+        communities.sort_unstable();
+        communities.dedup();
+        attributes.extended_communities = communities;
+        attributes.evpn = Some(EvpnTail {
+            label: self.vni.get(),
+            ..EvpnTail::default()
+        });
+        attributes
+    }
+}

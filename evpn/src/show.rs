@@ -1,0 +1,479 @@
+//! Questions: what is known, what was decided, and why.
+//!
+//! Answers come from the same functions that decide ([`crate::resolve`]); nothing is computed a
+//! second way for display. All of it reads and changes nothing.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use bgp::{AttributeSet, EvpnKey, ExtendedCommunity, MacAddress, RouteDistinguisher, Vni};
+
+use crate::instance::Instance;
+use crate::mobility::{Claim, Rule};
+use crate::originate::Network;
+use crate::path::{Fault, Route, is_group_or_zero};
+use crate::resolve::{ip_of, mac_of};
+use crate::station::{Place, RemoteMac, Station};
+use crate::target::ImportTarget;
+
+/// A VNI, for `show evpn vni`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VniStatus {
+    /// Number.
+    pub vni: Vni,
+    /// Configured name.
+    pub name: String,
+    /// Route distinguisher, `None` when another VNI has it.
+    pub rd: Option<RouteDistinguisher>,
+    /// Route targets taken in, automatic ones worked out.
+    pub import_targets: Vec<ImportTarget>,
+    /// Route targets sent, automatic ones worked out.
+    pub export_targets: Vec<ExtendedCommunity>,
+    /// MAC addresses that are here.
+    pub local_macs: usize,
+    /// MAC addresses that are at other sites.
+    pub remote_macs: usize,
+    /// Sites that get flooded frames.
+    pub remote_vteps: Vec<FloodStatus>,
+    /// What keeps the VNI from working as configured.
+    pub problems: Vec<Problem>,
+}
+
+/// A site that gets flooded frames.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FloodStatus {
+    /// Its tunnel address.
+    pub vtep: IpAddr,
+    /// The VNI it wants, if that is not ours: frames are sent with ours all the same.
+    pub downstream_vni: Option<u32>,
+}
+
+/// What keeps a VNI from working as configured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Problem {
+    /// It is switched off.
+    Disabled,
+    /// Our tunnel address is not known.
+    NoVtep,
+    /// A lower-numbered VNI has the same route distinguisher: nothing is advertised.
+    RdInUse(Vni),
+    /// The gateway is to be advertised and its MAC address is not known.
+    NoGatewayMac,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Problem::Disabled => f.write_str("disabled"),
+            Problem::NoVtep => f.write_str("our tunnel address is not known"),
+            Problem::RdInUse(vni) => write!(
+                f,
+                "VNI {vni} has the same route distinguisher: nothing is advertised"
+            ),
+            Problem::NoGatewayMac => {
+                f.write_str("gateway not advertised: its MAC address is not known")
+            }
+        }
+    }
+}
+
+/// Where a MAC address is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// On a local port.
+    Local,
+    /// Behind another site's tunnel.
+    Remote,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Kind::Local => "local",
+            Kind::Remote => "remote",
+        })
+    }
+}
+
+/// A MAC address, for `show evpn mac`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MacStatus {
+    /// VNI.
+    pub vni: Vni,
+    /// Address.
+    pub mac: MacAddress,
+    /// Where it is.
+    pub kind: Kind,
+    /// The other site's tunnel address.
+    pub vtep: Option<IpAddr>,
+    /// Mobility sequence number.
+    pub sequence: u32,
+    /// Static.
+    pub sticky: bool,
+    /// IP addresses bound to it.
+    pub ips: Vec<IpAddr>,
+    /// Why it is where it is.
+    pub reason: Reason,
+    /// How often it changed place since it is known.
+    pub moves: u32,
+    /// A static address that somebody else claims, too.
+    pub conflict: Option<Conflict>,
+    /// The VNI the other site wants, if that is not ours: frames are sent with ours all the same.
+    pub downstream_vni: Option<u32>,
+}
+
+/// Why a MAC address is where it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reason {
+    /// Its claim is the best.
+    Won(Rule),
+    /// It is our own gateway.
+    Gateway,
+    /// The kernel has it here, and the VNI does nothing.
+    Idle(Problem),
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Reason::Won(rule) => rule.fmt(f),
+            Reason::Gateway => f.write_str("our own gateway"),
+            Reason::Idle(problem) => write!(f, "not advertised: {problem}"),
+        }
+    }
+}
+
+/// Two places claim a static address (RFC 7432 §15.2): somebody has to look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Conflict {
+    /// It was learned here though it is static at another site; it stays there.
+    StaticElsewhere(IpAddr),
+    /// It is static here and another site claims it; it stays here.
+    StaticHere(IpAddr),
+}
+
+impl fmt::Display for Conflict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Conflict::StaticElsewhere(vtep) => {
+                write!(f, "learned here, but static at {vtep} (RFC 7432 §15.2)")
+            }
+            Conflict::StaticHere(vtep) => {
+                write!(f, "static here, but claimed by {vtep} (RFC 7432 §15.2)")
+            }
+        }
+    }
+}
+
+/// One claim to a MAC address, for `explain`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Candidate {
+    /// The route that makes it; `None` for the kernel's own entry.
+    pub key: Option<EvpnKey>,
+    /// Tunnel address of the claimant.
+    pub vtep: Option<IpAddr>,
+    /// Mobility sequence number.
+    pub sequence: u32,
+    /// Static.
+    pub sticky: bool,
+    /// What became of it.
+    pub outcome: Outcome,
+}
+
+/// What became of a claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// The best, by this rule against the second best.
+    Chosen(Rule),
+    /// Of the same site as the best.
+    SameSite,
+    /// Worse than the best by this rule.
+    Beaten(Rule),
+    /// Cannot be used at all.
+    Faulty(Fault),
+    /// Our own gateway, which is not up for claims.
+    Gateway,
+    /// The VNI does nothing.
+    Idle(Problem),
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Outcome::Chosen(rule) => write!(f, "chosen: {rule}"),
+            Outcome::SameSite => f.write_str("of the chosen site"),
+            Outcome::Beaten(Rule::Sticky) => f.write_str("beaten: static elsewhere"),
+            Outcome::Beaten(Rule::HigherSequence) => f.write_str("beaten: lower sequence number"),
+            Outcome::Beaten(Rule::LowerVtep) => {
+                f.write_str("beaten: equal sequence numbers, higher tunnel address")
+            }
+            Outcome::Beaten(Rule::OnlyClaim) => f.write_str("beaten"),
+            Outcome::Faulty(fault) => fault.fmt(f),
+            Outcome::Gateway => f.write_str("our own gateway"),
+            Outcome::Idle(problem) => write!(f, "not advertised: {problem}"),
+        }
+    }
+}
+
+/// A received route with the VNIs that import it, for `show evpn routes`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReceivedRoute {
+    /// The route.
+    pub route: Arc<Route>,
+    /// Each VNI that imports it, with what keeps it from being used there.
+    pub vnis: Vec<(Vni, Option<Fault>)>,
+}
+
+/// Answers for people.
+impl Instance {
+    /// The configured VNIs, in ascending order.
+    pub fn vnis(&self) -> Vec<VniStatus> {
+        self.networks
+            .values()
+            .map(|network| self.vni_status(network))
+            .collect()
+    }
+
+    /// The MAC addresses of one VNI, or of all, that are somewhere.
+    pub fn macs(&self, vni: Option<Vni>) -> Vec<MacStatus> {
+        self.facts
+            .stations
+            .iter()
+            .filter(|((of, _), _)| vni.is_none_or(|vni| vni == *of))
+            .filter_map(|((vni, mac), station)| self.mac_status(*vni, *mac, station))
+            .collect()
+    }
+
+    /// Every claim to a MAC address and what became of it, our own first.
+    pub fn explain(&self, vni: Vni, mac: MacAddress) -> Vec<Candidate> {
+        let (Some(station), Some(network)) = (
+            self.facts.stations.get(&(vni, mac)),
+            self.networks.get(&vni),
+        ) else {
+            return Vec::new();
+        };
+        let owner = self.mac_owner(vni, mac);
+        let judge = |claim: &Claim, place: Place| match (&owner, self.idle(network)) {
+            (_, Some(problem)) => Outcome::Idle(problem),
+            (None, None) if is_group_or_zero(mac) => Outcome::Faulty(Fault::NotAStation(mac)),
+            (None, None) => Outcome::Gateway,
+            (Some(owner), None) if owner.claim == *claim && owner.place == place => {
+                Outcome::Chosen(owner.rule)
+            }
+            (Some(owner), None) if owner.place == place => Outcome::SameSite,
+            (Some(owner), None) => Outcome::Beaten(owner.claim.against(claim).1),
+        };
+        let own = self.vtep.unwrap_or(IpAddr::V4([0, 0, 0, 0].into()));
+        let local = self.local_claim(vni, station, own).map(|claim| Candidate {
+            key: None,
+            vtep: self.vtep,
+            sequence: claim.sequence,
+            sticky: claim.sticky,
+            outcome: judge(&claim, Place::Here),
+        });
+        let remotes = station.remotes.iter().map(|route| {
+            let claim = Claim::of(&route.path);
+            let fault = self.vtep.and_then(|own| self.fault(network, own, route));
+            Candidate {
+                key: Some(route.key.clone()),
+                vtep: Some(claim.vtep),
+                sequence: claim.sequence,
+                sticky: claim.sticky,
+                outcome: fault
+                    .map_or_else(|| judge(&claim, Place::At(claim.vtep)), Outcome::Faulty),
+            }
+        });
+        local.into_iter().chain(remotes).collect()
+    }
+
+    /// Every received route, in key order.
+    pub fn received(&self) -> impl Iterator<Item = ReceivedRoute> {
+        self.facts.routes.iter().map(|route| ReceivedRoute {
+            route: Arc::clone(route),
+            vnis: self
+                .imports
+                .vnis(&route.path.targets)
+                .into_iter()
+                .map(|vni| (vni, self.fault_in(vni, route)))
+                .collect(),
+        })
+    }
+
+    /// Received IP prefix routes (type 5, RFC 9136), in key order. Nothing is installed for them.
+    pub fn ip_prefixes(&self) -> impl Iterator<Item = &Arc<Route>> {
+        self.facts
+            .routes
+            .iter()
+            .filter(|route| matches!(route.key, EvpnKey::IpPrefix { .. }))
+    }
+
+    fn vni_status(&self, network: &Network) -> VniStatus {
+        let vni = network.vni;
+        let stations = self.facts.stations.iter();
+        let local_macs = stations
+            .filter(|((of, _), _)| *of == vni)
+            .filter(|((_, mac), _)| {
+                let owner = self.mac_owner(vni, *mac);
+                owner.is_some_and(|owner| owner.place == Place::Here)
+            })
+            .count();
+        let floods = self.floods.wanted().filter(|((of, _), ())| *of == vni);
+        VniStatus {
+            vni,
+            name: network.config.name.clone(),
+            rd: network.rd.ok(),
+            import_targets: network.config.imports(vni),
+            export_targets: network.exports.clone(),
+            local_macs,
+            remote_macs: self.macs.wanted().filter(|((of, _), _)| *of == vni).count(),
+            remote_vteps: floods
+                .map(|((_, vtep), ())| FloodStatus {
+                    vtep: *vtep,
+                    downstream_vni: self.flood_label(vni, *vtep),
+                })
+                .collect(),
+            problems: self.problems(network),
+        }
+    }
+
+    fn mac_status(&self, vni: Vni, mac: MacAddress, station: &Station) -> Option<MacStatus> {
+        let mut status = MacStatus {
+            vni,
+            mac,
+            kind: Kind::Local,
+            vtep: None,
+            sequence: 0,
+            sticky: station.local.as_ref().is_some_and(|local| local.sticky),
+            ips: station.bound.iter().copied().collect(),
+            reason: Reason::Gateway,
+            moves: station.moves,
+            conflict: None,
+            downstream_vni: None,
+        };
+        let network = self.networks.get(&vni)?;
+        let idle = self.idle(network);
+        let Some(owner) = self.mac_owner(vni, mac).filter(|_| idle.is_none()) else {
+            station.local.as_ref()?;
+            if let Some(problem) = idle {
+                status.reason = Reason::Idle(problem);
+            }
+            return (idle.is_some() || network.is_gateway_mac(mac)).then_some(status);
+        };
+        status.sequence = owner.claim.sequence;
+        status.sticky = owner.claim.sticky;
+        status.reason = Reason::Won(owner.rule);
+        status.ips = self.bound_ips(vni, mac, station);
+        status.conflict = self.conflict(network, station, owner.place, owner.claim);
+        if let Place::At(vtep) = owner.place {
+            status.kind = Kind::Remote;
+            status.vtep = Some(vtep);
+            let mut remotes = station.remotes.iter();
+            status.downstream_vni = remotes
+                .find(|route| Claim::of(&route.path) == owner.claim)
+                .map(|route| route.path.tail.label)
+                .filter(|label| *label != vni.get());
+        }
+        Some(status)
+    }
+
+    /// IP addresses that were decided to belong to a MAC address.
+    fn bound_ips(&self, vni: Vni, mac: MacAddress, station: &Station) -> Vec<IpAddr> {
+        let remotes = station.remotes.iter().filter_map(|route| ip_of(&route.key));
+        let mut ips: Vec<IpAddr> = station.bound.iter().copied().chain(remotes).collect();
+        ips.sort_unstable();
+        ips.dedup();
+        ips.retain(|ip| {
+            self.ip_owner(vni, *ip)
+                .is_some_and(|owner| owner.mac == mac)
+        });
+        ips
+    }
+
+    fn conflict(
+        &self,
+        network: &Network,
+        station: &Station,
+        place: Place,
+        claim: Claim,
+    ) -> Option<Conflict> {
+        let local = station.local.as_ref()?;
+        match place {
+            Place::At(vtep) => claim.sticky.then_some(Conflict::StaticElsewhere(vtep)),
+            Place::Here if !local.sticky => None,
+            Place::Here => {
+                let own = self.vtep?;
+                let mut remotes = station.remotes.iter();
+                remotes
+                    .find(|route| self.fault(network, own, route).is_none())
+                    .map(|route| Conflict::StaticHere(route.path.vtep))
+            }
+        }
+    }
+
+    /// The first problem that stops the VNI altogether.
+    fn idle(&self, network: &Network) -> Option<Problem> {
+        if !network.config.enabled {
+            return Some(Problem::Disabled);
+        }
+        self.vtep.is_none().then_some(Problem::NoVtep)
+    }
+
+    fn problems(&self, network: &Network) -> Vec<Problem> {
+        let gateway = network.config.advertise_gateway && network.config.gateway_mac.is_none();
+        self.idle(network)
+            .into_iter()
+            .chain(network.rd.err().map(Problem::RdInUse))
+            .chain(gateway.then_some(Problem::NoGatewayMac))
+            .collect()
+    }
+
+    fn flood_label(&self, vni: Vni, vtep: IpAddr) -> Option<u32> {
+        let mut routes = self.facts.floods.get(&(vni, vtep))?.iter();
+        routes
+            .find_map(|route| route.path.tunnel_label)
+            .filter(|label| *label != vni.get())
+    }
+
+    fn fault_in(&self, vni: Vni, route: &Route) -> Option<Fault> {
+        let network = self.networks.get(&vni)?;
+        let gateway = mac_of(&route.key).is_some_and(|mac| network.is_gateway_mac(mac));
+        match self.vtep {
+            Some(own) => self.fault(network, own, route),
+            None => gateway.then_some(Fault::OwnGateway),
+        }
+    }
+}
+
+/// The whole wanted state, told or not yet: what a kernel audit compares with.
+impl Instance {
+    /// MAC addresses behind tunnels.
+    pub fn remote_macs(&self) -> impl Iterator<Item = (Vni, MacAddress, RemoteMac)> {
+        self.macs
+            .wanted()
+            .map(|((vni, mac), remote)| (*vni, *mac, *remote))
+    }
+
+    /// Sites that get flooded frames.
+    pub fn flood_list(&self) -> impl Iterator<Item = (Vni, IpAddr)> {
+        self.floods.wanted().map(|((vni, vtep), ())| (*vni, *vtep))
+    }
+
+    /// Neighbour entries for remote addresses.
+    pub fn neighbours(&self) -> impl Iterator<Item = (Vni, IpAddr, MacAddress)> {
+        self.neighbours
+            .wanted()
+            .map(|((vni, ip), (mac, _))| (*vni, *ip, *mac))
+    }
+
+    /// Routes of our own.
+    pub fn originated(&self) -> impl Iterator<Item = (&EvpnKey, &Arc<AttributeSet>)> {
+        self.told
+            .wanted()
+            .map(|(key, (_, attributes))| (key, attributes))
+    }
+}

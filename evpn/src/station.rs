@@ -1,0 +1,244 @@
+//! What is known, per address, about who has it.
+//!
+//! These are facts and their indexes: local events as the kernel reported them and remote routes by
+//! the VNIs that import them. Nothing is decided here; [`crate::resolve`] does that from these
+//! tables and nothing else.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use bgp::{EvpnKey, MacAddress, Vni};
+
+use crate::mobility::Witnesses;
+use crate::path::{Path, Route};
+
+/// A MAC address behind a remote tunnel endpoint, as the kernel should have it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RemoteMac {
+    /// Tunnel address of its site.
+    pub vtep: IpAddr,
+    /// Static there: not to be moved by learning.
+    pub sticky: bool,
+    /// Mobility sequence number of the winning route.
+    pub sequence: u32,
+}
+
+/// A MAC address in one VNI.
+#[derive(Debug, Default)]
+pub(crate) struct Station {
+    /// The kernel has it on a local port.
+    pub(crate) local: Option<Local>,
+    /// Routes of other sites.
+    pub(crate) remotes: Vec<Arc<Route>>,
+    /// IP addresses the kernel has bound to it.
+    pub(crate) bound: BTreeSet<IpAddr>,
+    /// Where it was last decided to be; `None` before the first time.
+    pub(crate) place: Option<Place>,
+    /// How often that changed.
+    pub(crate) moves: u32,
+}
+
+#[derive(Debug)]
+pub(crate) struct Local {
+    pub(crate) sticky: bool,
+    pub(crate) witnesses: Witnesses,
+}
+
+/// Where a MAC address is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    Here,
+    At(IpAddr),
+}
+
+impl Station {
+    fn is_unknown(&self) -> bool {
+        self.local.is_none() && self.remotes.is_empty() && self.bound.is_empty()
+    }
+
+    /// Counts a change of place.
+    pub(crate) fn now_at(&mut self, place: Place) {
+        if self.place.is_some_and(|before| before != place) {
+            self.moves = self.moves.saturating_add(1);
+        }
+        self.place = Some(place);
+    }
+}
+
+/// An IP address in one VNI.
+#[derive(Debug, Default)]
+pub(crate) struct Host {
+    /// What the kernel resolved it to.
+    pub(crate) binding: Option<Binding>,
+    /// Routes of other sites that bind it.
+    pub(crate) remotes: Vec<Arc<Route>>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Binding {
+    pub(crate) mac: MacAddress,
+    pub(crate) witnesses: Witnesses,
+}
+
+/// All facts, by VNI and address.
+#[derive(Debug, Default)]
+pub(crate) struct Facts {
+    pub(crate) stations: BTreeMap<(Vni, MacAddress), Station>,
+    pub(crate) hosts: BTreeMap<(Vni, IpAddr), Host>,
+    pub(crate) floods: BTreeMap<(Vni, IpAddr), Vec<Arc<Route>>>,
+    pub(crate) routes: Routes,
+}
+
+impl Facts {
+    /// Enters a route where `vni` finds it.
+    pub(crate) fn attach(&mut self, vni: Vni, route: &Arc<Route>) {
+        match route.key {
+            EvpnKey::MacIp { mac, ip, .. } => {
+                let station = self.stations.entry((vni, mac)).or_default();
+                station.remotes.push(Arc::clone(route));
+                if let Some(ip) = ip {
+                    let host = self.hosts.entry((vni, ip)).or_default();
+                    host.remotes.push(Arc::clone(route));
+                }
+            }
+            EvpnKey::InclusiveMulticast { .. } => {
+                let flood = self.floods.entry((vni, route.path.vtep)).or_default();
+                flood.push(Arc::clone(route));
+            }
+            EvpnKey::EthernetAd { .. }
+            | EvpnKey::EthernetSegment { .. }
+            | EvpnKey::IpPrefix { .. }
+            | EvpnKey::Unknown { .. } => {}
+        }
+    }
+
+    /// Takes a route out again.
+    pub(crate) fn detach(&mut self, vni: Vni, route: &Arc<Route>) {
+        let others = |other: &Arc<Route>| other.key != route.key;
+        match route.key {
+            EvpnKey::MacIp { mac, ip, .. } => {
+                if let Some(station) = self.stations.get_mut(&(vni, mac)) {
+                    station.remotes.retain(others);
+                }
+                if let Some(host) = ip.and_then(|ip| self.hosts.get_mut(&(vni, ip))) {
+                    host.remotes.retain(others);
+                }
+            }
+            EvpnKey::InclusiveMulticast { .. } => {
+                if let Some(flood) = self.floods.get_mut(&(vni, route.path.vtep)) {
+                    flood.retain(others);
+                }
+            }
+            EvpnKey::EthernetAd { .. }
+            | EvpnKey::EthernetSegment { .. }
+            | EvpnKey::IpPrefix { .. }
+            | EvpnKey::Unknown { .. } => {}
+        }
+    }
+
+    /// Takes all routes out of the VNIs that `select` picks.
+    pub(crate) fn detach_all(&mut self, select: impl Fn(Vni) -> bool) {
+        for ((vni, _), station) in &mut self.stations {
+            if select(*vni) {
+                station.remotes.clear();
+            }
+        }
+        for ((vni, _), host) in &mut self.hosts {
+            if select(*vni) {
+                host.remotes.clear();
+            }
+        }
+        self.floods.retain(|(vni, _), _| !select(*vni));
+    }
+
+    /// Drops entries about which nothing is known any more.
+    pub(crate) fn prune_all(&mut self) {
+        self.stations.retain(|_, station| !station.is_unknown());
+        self.hosts
+            .retain(|_, host| host.binding.is_some() || !host.remotes.is_empty());
+    }
+
+    pub(crate) fn prune_station(&mut self, vni: Vni, mac: MacAddress) {
+        let station = self.stations.get(&(vni, mac));
+        if station.is_some_and(Station::is_unknown) {
+            self.stations.remove(&(vni, mac));
+        }
+    }
+
+    pub(crate) fn prune_host(&mut self, vni: Vni, ip: IpAddr) {
+        let host = self.hosts.get(&(vni, ip));
+        if host.is_some_and(|host| host.binding.is_none() && host.remotes.is_empty()) {
+            self.hosts.remove(&(vni, ip));
+        }
+    }
+
+    pub(crate) fn prune_flood(&mut self, vni: Vni, vtep: IpAddr) {
+        if self.floods.get(&(vni, vtep)).is_some_and(Vec::is_empty) {
+            self.floods.remove(&(vni, vtep));
+        }
+    }
+}
+
+/// Every remote route, whether a VNI imports it or not, and those of an address.
+#[derive(Debug, Default)]
+pub(crate) struct Routes {
+    all: BTreeMap<EvpnKey, Arc<Route>>,
+    by_mac: BTreeSet<(MacAddress, EvpnKey)>,
+    by_ip: BTreeSet<(IpAddr, EvpnKey)>,
+}
+
+impl Routes {
+    pub(crate) fn insert(&mut self, route: Arc<Route>) -> Option<Arc<Route>> {
+        if let EvpnKey::MacIp { mac, ip, .. } = route.key {
+            self.by_mac.insert((mac, route.key.clone()));
+            if let Some(ip) = ip {
+                self.by_ip.insert((ip, route.key.clone()));
+            }
+        }
+        self.all.insert(route.key.clone(), route)
+    }
+
+    pub(crate) fn remove(&mut self, key: &EvpnKey) -> Option<Arc<Route>> {
+        if let EvpnKey::MacIp { mac, ip, .. } = *key {
+            self.by_mac.remove(&(mac, key.clone()));
+            if let Some(ip) = ip {
+                self.by_ip.remove(&(ip, key.clone()));
+            }
+        }
+        self.all.remove(key)
+    }
+
+    pub(crate) fn get(&self, key: &EvpnKey) -> Option<&Arc<Route>> {
+        self.all.get(key)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Route>> {
+        self.all.values()
+    }
+
+    /// Paths of the routes for `mac`, of every VNI.
+    pub(crate) fn of_mac(&self, mac: MacAddress) -> impl Iterator<Item = &Path> {
+        self.by_mac
+            .range((mac, LOWEST)..)
+            .take_while(move |(other, _)| *other == mac)
+            .filter_map(|(_, key)| Some(&*self.all.get(key)?.path))
+    }
+
+    /// Paths of the routes that bind `ip` to another address than `mac`, of every VNI.
+    pub(crate) fn rebinding(&self, ip: IpAddr, mac: MacAddress) -> impl Iterator<Item = &Path> {
+        let elsewhere = move |key: &EvpnKey| !matches!(key, EvpnKey::MacIp { mac: other, .. } if *other == mac);
+        self.by_ip
+            .range((ip, LOWEST)..)
+            .take_while(move |(other, _)| *other == ip)
+            .filter(move |(_, key)| elsewhere(key))
+            .filter_map(|(_, key)| Some(&*self.all.get(key)?.path))
+    }
+}
+
+/// Sorts before every key of a MAC route: the variants of [`EvpnKey`] sort by route type.
+const LOWEST: EvpnKey = EvpnKey::EthernetAd {
+    rd: bgp::RouteDistinguisher([0; 8]),
+    esi: bgp::Esi([0; 10]),
+    tag: 0,
+};
