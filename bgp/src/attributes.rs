@@ -8,13 +8,23 @@
 //!
 //! MP_REACH_NLRI, MP_UNREACH_NLRI and NEXT_HOP are not part of the canonical bytes: they belong to
 //! the message; the next hop stands in the header. What an attribute means is decided elsewhere.
+//!
+//! Canonical means: ascending type codes, flags as the attribute's document gives them (Partial
+//! as received), the shorter header, AS numbers of four octets, and the three kinds of community
+//! sorted without duplicates, since their order says nothing. So two peers that list the same
+//! communities differently share one set.
+
+mod closed;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::sync::Arc;
 
 use crate::asn::Asn;
 use crate::community::{Community, ExtendedCommunity, LargeCommunity};
 use crate::evpn_route::EvpnTail;
+
+pub use crate::wire::attribute::as_path::{SegmentView, Segments};
+pub use closed::Attributes;
+pub(crate) use closed::Closed;
 
 /// ORIGIN (RFC 4271 §5.1.1); lower is preferred.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -107,6 +117,23 @@ pub struct PmsiTunnel {
     pub identifier: Box<[u8]>,
 }
 
+/// Which of the optional transitive attributes this crate knows arrived with the Partial bit: a
+/// router on the way did not know them (RFC 4271 §5). The bit stays when the route goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Partial(u64);
+
+impl Partial {
+    /// Notes the bit for an attribute of type `code`; codes above 63 have none here.
+    pub fn insert(&mut self, code: u8) {
+        self.0 |= 1_u64.checked_shl(code.into()).unwrap_or(0);
+    }
+
+    /// True if the bit was noted for `code`.
+    pub fn contains(self, code: u8) -> bool {
+        self.0 & 1_u64.checked_shl(code.into()).unwrap_or(0) != 0
+    }
+}
+
 /// An optional attribute this crate does not know, kept byte for byte.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct UnknownAttribute {
@@ -149,8 +176,10 @@ pub struct AttributeSet {
     pub pmsi_tunnel: Option<PmsiTunnel>,
     /// Only to customer (RFC 9234 §5).
     pub only_to_customer: Option<Asn>,
-    /// Unknown attributes by type code.
+    /// Unknown attributes by type code. Only optional transitive ones can be frozen.
     pub unknown: Vec<UnknownAttribute>,
+    /// Known attributes that arrived with the Partial bit.
+    pub partial: Partial,
     /// What an EVPN route carries beside its key.
     pub evpn: Option<EvpnTail>,
 }
@@ -174,124 +203,64 @@ impl AttributeSet {
             pmsi_tunnel: None,
             only_to_customer: None,
             unknown: Vec::new(),
+            partial: Partial::default(),
             evpn: None,
         }
     }
 
     /// Puts `asn` in front of the path `count` times (RFC 4271 §5.1.2).
     pub fn prepend(&mut self, asn: Asn, count: usize) {
-        let _ = (asn, count);
-        todo!()
+        self.prepend_to(SegmentKind::Sequence, asn, count);
     }
 
-    /// The closed form.
-    pub fn freeze(&self) -> Attributes {
-        todo!()
+    /// Puts `asn` in front of the path as a confederation's member does (RFC 5065 §4 b).
+    pub fn prepend_confederation(&mut self, asn: Asn) {
+        self.prepend_to(SegmentKind::ConfedSequence, asn, 1);
     }
-}
 
-/// The closed form of a set of path attributes: what tables keep.
-///
-/// Two values are equal when their next hop, canonical bytes, EVPN tail and source are.
-#[derive(Debug, Clone)]
-pub struct Attributes {
-    // Attributes in ascending type order, canonical flags and lengths, AS numbers of four octets,
-    // without NEXT_HOP, MP_REACH_NLRI and MP_UNREACH_NLRI.
-    wire: Box<[u8]>,
-    hash: u64,
-    next_hop: NextHop,
-    local_pref: Option<u32>,
-    med: Option<u32>,
-    first_as: Asn,
-    originator_id: Option<Ipv4Addr>,
-    as_path_length: u16,
-    cluster_length: u16,
-    origin: Origin,
-    marks: u8,
-    evpn: Option<Box<EvpnTail>>,
-    source: Option<Arc<Attributes>>,
-}
-
-impl PartialEq for Attributes {
-    fn eq(&self, other: &Self) -> bool {
-        self.hash == other.hash
-            && self.next_hop == other.next_hop
-            && self.wire == other.wire
-            && self.evpn == other.evpn
-            && match (&self.source, &other.source) {
-                (None, None) => true,
-                (Some(one), Some(two)) => Arc::ptr_eq(one, two) || one == two,
-                (None, Some(_)) | (Some(_), None) => false,
+    fn prepend_to(&mut self, kind: SegmentKind, asn: Asn, count: usize) {
+        let added = std::iter::repeat_n(asn, count);
+        match self.as_path.first_mut() {
+            // A segment holds up to 255 numbers.
+            Some(first) if first.kind == kind && first.asns.len() + count <= 255 => {
+                first.asns.splice(..0, added);
             }
-    }
-}
-
-impl Eq for Attributes {}
-
-impl Attributes {
-    /// The open form.
-    pub fn thaw(&self) -> AttributeSet {
-        todo!()
+            Some(_) | None if count == 0 => {}
+            Some(_) | None => {
+                let asns = added.collect();
+                self.as_path.insert(0, Segment { kind, asns });
+            }
+        }
     }
 
-    /// Canonical bytes, see the module's page.
-    pub fn wire(&self) -> &[u8] {
-        &self.wire
-    }
-
-    /// Hash of everything equality looks at, computed once with a caller-chosen seed.
-    pub fn hash(&self) -> u64 {
-        self.hash
-    }
-
-    /// Where packets go.
-    pub fn next_hop(&self) -> NextHop {
-        self.next_hop
-    }
-
-    /// LOCAL_PREF, if present.
-    pub fn local_pref(&self) -> Option<u32> {
-        self.local_pref
-    }
-
-    /// MULTI_EXIT_DISC, if present.
-    pub fn med(&self) -> Option<u32> {
-        self.med
-    }
-
-    /// ORIGIN.
-    pub fn origin(&self) -> Origin {
-        self.origin
-    }
-
-    /// Leftmost AS of the path's first sequence segment, 0 when the path is empty: whose MED is
-    /// comparable (RFC 4271 §9.1.2.2 c).
-    pub fn first_as(&self) -> Asn {
-        self.first_as
+    /// Removes the confederation segments: what leaves a confederation (RFC 5065 §4 c).
+    pub fn remove_confederation(&mut self) {
+        self.as_path
+            .retain(|segment| !segment.kind.is_confederation());
     }
 
     /// Length as the decision process counts: a set is one, confederation segments none.
-    pub fn as_path_length(&self) -> u16 {
-        self.as_path_length
+    pub fn as_path_length(&self) -> usize {
+        let weight = |segment: &Segment| segment.kind.weight(segment.asns.len());
+        self.as_path.iter().map(weight).sum()
     }
 
-    /// Number of cluster identifiers (RFC 4456 §9).
-    pub fn cluster_length(&self) -> u16 {
-        self.cluster_length
+    /// True if `asn` stands anywhere in the path.
+    pub fn contains_as(&self, asn: Asn) -> bool {
+        self.as_path
+            .iter()
+            .any(|segment| segment.asns.contains(&asn))
     }
 
-    /// ORIGINATOR_ID, if present.
-    pub fn originator_id(&self) -> Option<Ipv4Addr> {
-        self.originator_id
-    }
-
-    /// What an EVPN route carries beside its key.
-    pub fn evpn(&self) -> Option<&EvpnTail> {
-        self.evpn.as_deref()
-    }
-
-    /// The set as the peer sent it, when policy made this one of it.
-    pub fn source(&self) -> Option<&Arc<Attributes>> {
-        self.source.as_ref()
+    /// The closed form, hashed with the seed of the process ([`crate::wire::Context::hash_seed`]).
+    ///
+    /// Lists are cut after what an attribute of 65535 octets can hold, which is more than any
+    /// message can carry. Unknown attributes that are not optional transitive, or whose type code
+    /// this crate knows, are left out.
+    pub fn freeze(&self, seed: u64) -> Attributes {
+        Closed::of(self, seed).attributes(self.next_hop, self.evpn)
     }
 }
+
+#[cfg(test)]
+mod tests;

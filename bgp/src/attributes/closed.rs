@@ -1,0 +1,585 @@
+//! The closed form: canonical bytes with a header of decoded values.
+//!
+//! [`Closed`] holds what the routes of one message share; [`Attributes`] adds the next hop and the
+//! EVPN tail, which one message may hold several of.
+
+use std::borrow::Cow;
+use std::hash::{BuildHasher, Hash, Hasher};
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
+
+use foldhash::fast::FixedState;
+
+use crate::asn::Asn;
+use crate::attributes::{AttributeSet, NextHop, Origin, UnknownAttribute};
+use crate::community::{Community, ExtendedCommunity, LargeCommunity};
+use crate::evpn_route::EvpnTail;
+use crate::wire::attribute::as_path::{self, Segments};
+use crate::wire::attribute::{
+    self, List, OPTIONAL, PARTIAL, Piece, Raw, TRANSITIVE, aggregator, code, communities,
+    pmsi_tunnel,
+};
+
+/// The closed form of a set of path attributes: what tables keep.
+///
+/// Two values are equal when their next hop, canonical bytes, EVPN tail and source are. Values
+/// that are to meet in one table must be frozen with one seed.
+#[derive(Clone)]
+pub struct Attributes {
+    // Shared between the values of one message that differ in next hop or tail only; without
+    // that, a message of many EVPN tails would take memory quadratic in its length.
+    wire: Arc<[u8]>,
+    hash: u64,
+    evpn: Option<Box<EvpnTail>>,
+    source: Option<Arc<Attributes>>,
+    next_hop: PackedNextHop,
+    header: Header,
+}
+
+impl Attributes {
+    /// The open form.
+    pub fn thaw(&self) -> AttributeSet {
+        let mut set = AttributeSet::new(self.next_hop());
+        set.evpn = self.evpn().copied();
+        for raw in self.attributes() {
+            thaw_one(&mut set, &raw);
+        }
+        set
+    }
+
+    /// The same set with `source` noted as what the peer had sent.
+    pub fn with_source(mut self, source: Arc<Attributes>) -> Self {
+        if let Some(old) = &self.source {
+            self.hash ^= mark(old.hash);
+        }
+        self.hash ^= mark(source.hash);
+        self.source = Some(source);
+        self
+    }
+
+    /// The same set towards another next hop, without thawing. The source stays.
+    pub fn with_next_hop(&self, next_hop: NextHop, seed: u64) -> Self {
+        let closed = Closed {
+            wire: self.wire.clone(),
+            header: self.header,
+            wire_hash: hash_of(seed, &*self.wire),
+            seed,
+        };
+        let changed = closed.attributes(next_hop, self.evpn().copied());
+        match &self.source {
+            Some(source) => changed.with_source(source.clone()),
+            None => changed,
+        }
+    }
+
+    /// Canonical bytes, see the module's page.
+    pub fn wire(&self) -> &[u8] {
+        &self.wire
+    }
+
+    /// Hash of everything equality looks at, computed once with a caller-chosen seed.
+    pub fn hash(&self) -> u64 {
+        self.hash
+    }
+
+    /// Where packets go.
+    pub fn next_hop(&self) -> NextHop {
+        self.next_hop.get()
+    }
+
+    /// LOCAL_PREF, if present.
+    pub fn local_pref(&self) -> Option<u32> {
+        self.has(Mark::LOCAL_PREF).then_some(self.header.local_pref)
+    }
+
+    /// MULTI_EXIT_DISC, if present.
+    pub fn med(&self) -> Option<u32> {
+        self.has(Mark::MED).then_some(self.header.med)
+    }
+
+    /// ORIGIN.
+    pub fn origin(&self) -> Origin {
+        self.header.origin
+    }
+
+    /// Leftmost AS of the path's first sequence segment, 0 when the path is empty: whose MED is
+    /// comparable (RFC 4271 §9.1.2.2 c). Confederation segments before it are skipped.
+    pub fn first_as(&self) -> Asn {
+        self.header.first_as
+    }
+
+    /// Length as the decision process counts: a set is one, confederation segments none.
+    pub fn as_path_length(&self) -> u16 {
+        self.header.as_path_length
+    }
+
+    /// Number of cluster identifiers (RFC 4456 §9).
+    pub fn cluster_length(&self) -> u16 {
+        self.header.cluster_length
+    }
+
+    /// ORIGINATOR_ID, if present.
+    pub fn originator_id(&self) -> Option<Ipv4Addr> {
+        self.has(Mark::ORIGINATOR_ID)
+            .then(|| Ipv4Addr::from(self.header.originator_id))
+    }
+
+    /// What an EVPN route carries beside its key.
+    pub fn evpn(&self) -> Option<&EvpnTail> {
+        self.evpn.as_deref()
+    }
+
+    /// The set as the peer sent it, when policy made this one of it.
+    pub fn source(&self) -> Option<&Arc<Attributes>> {
+        self.source.as_ref()
+    }
+
+    /// The path, read in place.
+    pub fn as_path(&self) -> Segments<'_> {
+        Segments::new(self.value(code::AS_PATH))
+    }
+
+    /// How often `asn` stands in the path, confederation segments included.
+    pub fn contains_asn(&self, asn: Asn) -> usize {
+        self.as_path()
+            .map(|segment| segment.asns().filter(|one| *one == asn).count())
+            .sum()
+    }
+
+    /// The rightmost number of the path, unless the path is empty or ends in a set.
+    pub fn origin_as(&self) -> Option<Asn> {
+        let last = self.as_path().last()?;
+        last.kind
+            .is_ordered()
+            .then(|| last.asns().next_back())
+            .flatten()
+    }
+
+    /// Communities in ascending order.
+    pub fn communities(&self) -> impl Iterator<Item = Community> + Clone + '_ {
+        let present = self.has(Mark::COMMUNITIES);
+        communities::communities(self.value_if(present, code::COMMUNITIES))
+    }
+
+    /// True if the community is there.
+    pub fn has_community(&self, community: Community) -> bool {
+        self.communities().any(|one| one == community)
+    }
+
+    /// Extended communities in ascending order.
+    pub fn extended_communities(&self) -> impl Iterator<Item = ExtendedCommunity> + Clone + '_ {
+        communities::extended(self.value(code::EXTENDED_COMMUNITIES))
+    }
+
+    /// Large communities in ascending order.
+    pub fn large_communities(&self) -> impl Iterator<Item = LargeCommunity> + Clone + '_ {
+        communities::large(self.value(code::LARGE_COMMUNITIES))
+    }
+
+    /// Cluster identifiers, nearest first (RFC 4456 §8).
+    pub fn cluster_list(&self) -> impl Iterator<Item = Ipv4Addr> + Clone + '_ {
+        let (entries, _) = self.value(code::CLUSTER_LIST).as_chunks::<4>();
+        entries.iter().map(|octets| Ipv4Addr::from(*octets))
+    }
+
+    /// Only to customer (RFC 9234 §5), if present.
+    pub fn only_to_customer(&self) -> Option<Asn> {
+        let value = self.list().find(code::ONLY_TO_CUSTOMER)?;
+        Some(Asn(u32::from_be_bytes(value.try_into().ok()?)))
+    }
+
+    /// True with GRACEFUL_SHUTDOWN (RFC 8326).
+    pub fn is_graceful_shutdown(&self) -> bool {
+        self.has(Mark::GRACEFUL_SHUTDOWN)
+    }
+
+    /// True with BLACKHOLE (RFC 7999).
+    pub fn is_blackhole(&self) -> bool {
+        self.has(Mark::BLACKHOLE)
+    }
+
+    /// True with NO_EXPORT (RFC 1997).
+    pub fn is_no_export(&self) -> bool {
+        self.has(Mark::NO_EXPORT)
+    }
+
+    /// True with NO_ADVERTISE (RFC 1997).
+    pub fn is_no_advertise(&self) -> bool {
+        self.has(Mark::NO_ADVERTISE)
+    }
+
+    /// True with NO_EXPORT_SUBCONFED (RFC 1997).
+    pub fn is_no_export_subconfed(&self) -> bool {
+        self.has(Mark::NO_EXPORT_SUBCONFED)
+    }
+
+    /// True with LLGR_STALE (RFC 9494).
+    pub fn is_llgr_stale(&self) -> bool {
+        self.has(Mark::LLGR_STALE)
+    }
+
+    /// True with NO_LLGR (RFC 9494).
+    pub fn is_no_llgr(&self) -> bool {
+        self.has(Mark::NO_LLGR)
+    }
+
+    /// Octets of memory behind this value, without the source, for accounting.
+    pub fn memory(&self) -> usize {
+        let tail = self.evpn.as_ref().map_or(0, |_| size_of::<EvpnTail>());
+        size_of::<Self>() + self.wire.len() + 2 * size_of::<usize>() + tail
+    }
+
+    pub(crate) fn attributes(&self) -> List<'_> {
+        self.list()
+    }
+
+    fn list(&self) -> List<'_> {
+        List::new(&self.wire)
+    }
+
+    fn has(&self, mark: u16) -> bool {
+        self.header.marks & mark != 0
+    }
+
+    fn value(&self, code: u8) -> &[u8] {
+        self.list().find(code).unwrap_or_default()
+    }
+
+    fn value_if(&self, present: bool, code: u8) -> &[u8] {
+        if present { self.value(code) } else { &[] }
+    }
+}
+
+impl PartialEq for Attributes {
+    fn eq(&self, other: &Self) -> bool {
+        self.next_hop == other.next_hop
+            && self.wire == other.wire
+            && self.evpn == other.evpn
+            && match (&self.source, &other.source) {
+                (None, None) => true,
+                (Some(one), Some(two)) => Arc::ptr_eq(one, two) || one == two,
+                (None, Some(_)) | (Some(_), None) => false,
+            }
+    }
+}
+
+impl Eq for Attributes {}
+
+impl Hash for Attributes {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.next_hop.hash(state);
+        self.wire.hash(state);
+    }
+}
+
+impl std::fmt::Debug for Attributes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Attributes")
+            .field("set", &self.thaw())
+            .field("source", &self.source)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Canonical bytes and what was read from them, before next hop and EVPN tail are known.
+#[derive(Debug, Clone)]
+pub(crate) struct Closed {
+    wire: Arc<[u8]>,
+    header: Header,
+    wire_hash: u64,
+    seed: u64,
+}
+
+impl Closed {
+    /// Of bytes that are canonical.
+    pub(crate) fn new(wire: Vec<u8>, seed: u64) -> Self {
+        Self {
+            header: Header::read(&wire),
+            wire_hash: hash_of(seed, &*wire),
+            wire: wire.into(),
+            seed,
+        }
+    }
+
+    pub(super) fn of(set: &AttributeSet, seed: u64) -> Self {
+        Self::new(attribute::canonical(pieces(set)), seed)
+    }
+
+    pub(crate) fn attributes(&self, next_hop: NextHop, evpn: Option<EvpnTail>) -> Attributes {
+        Attributes {
+            wire: self.wire.clone(),
+            hash: hash_of(self.seed, &(self.wire_hash, next_hop, evpn)),
+            evpn: evpn.map(Box::new),
+            source: None,
+            next_hop: PackedNextHop::new(next_hop),
+            header: self.header,
+        }
+    }
+
+    /// True with an EVPN router's MAC extended community (RFC 9135 §8.1).
+    pub(crate) fn has_router_mac(&self) -> bool {
+        let value = List::new(&self.wire).find(code::EXTENDED_COMMUNITIES);
+        communities::extended(value.unwrap_or_default())
+            .any(|community| community.as_router_mac().is_some())
+    }
+}
+
+fn hash_of<T: Hash + ?Sized>(seed: u64, value: &T) -> u64 {
+    FixedState::with_seed(seed).hash_one(value)
+}
+
+/// What the hash of a source adds to the hash of a set. Not the hash itself: a set that equals its
+/// source would hash to zero.
+fn mark(hash: u64) -> u64 {
+    hash.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(32)
+}
+
+/// The decoded values, 24 octets.
+#[derive(Debug, Clone, Copy, Default)]
+struct Header {
+    local_pref: u32,
+    med: u32,
+    first_as: Asn,
+    originator_id: u32,
+    as_path_length: u16,
+    cluster_length: u16,
+    marks: u16,
+    origin: Origin,
+}
+
+impl Header {
+    fn read(wire: &[u8]) -> Self {
+        let mut header = Self::default();
+        for raw in List::new(wire) {
+            header.read_one(&raw);
+        }
+        header
+    }
+
+    fn read_one(&mut self, raw: &Raw<'_>) {
+        match raw.code {
+            code::ORIGIN => {
+                let value = raw.value.first().copied();
+                self.origin = value.and_then(Origin::from_code).unwrap_or_default();
+            }
+            code::AS_PATH => {
+                let length = as_path::count(raw.value);
+                self.as_path_length = u16::try_from(length).unwrap_or(u16::MAX);
+                self.first_as = first_as(raw.value);
+            }
+            code::MULTI_EXIT_DISC => {
+                self.med = number(raw.value);
+                self.marks |= Mark::MED;
+            }
+            code::LOCAL_PREF => {
+                self.local_pref = number(raw.value);
+                self.marks |= Mark::LOCAL_PREF;
+            }
+            code::ORIGINATOR_ID => {
+                self.originator_id = number(raw.value);
+                self.marks |= Mark::ORIGINATOR_ID;
+            }
+            code::CLUSTER_LIST => {
+                self.cluster_length = u16::try_from(raw.value.len() / 4).unwrap_or(u16::MAX);
+            }
+            code::COMMUNITIES => {
+                self.marks |= communities::communities(raw.value)
+                    .fold(Mark::COMMUNITIES, |marks, one| marks | Mark::of(one));
+            }
+            _ => {}
+        }
+    }
+}
+
+fn number(value: &[u8]) -> u32 {
+    value
+        .first_chunk()
+        .map_or(0, |octets| u32::from_be_bytes(*octets))
+}
+
+fn first_as(path: &[u8]) -> Asn {
+    Segments::new(path)
+        .find(|segment| !segment.kind.is_confederation())
+        .filter(|segment| segment.kind.is_ordered())
+        .and_then(|segment| segment.asns().next())
+        .unwrap_or_default()
+}
+
+/// Bits of [`Header::marks`].
+struct Mark;
+
+impl Mark {
+    const LOCAL_PREF: u16 = 1;
+    const MED: u16 = 1 << 1;
+    const ORIGINATOR_ID: u16 = 1 << 2;
+    const COMMUNITIES: u16 = 1 << 3;
+    const GRACEFUL_SHUTDOWN: u16 = 1 << 4;
+    const BLACKHOLE: u16 = 1 << 5;
+    const NO_EXPORT: u16 = 1 << 6;
+    const NO_ADVERTISE: u16 = 1 << 7;
+    const NO_EXPORT_SUBCONFED: u16 = 1 << 8;
+    const LLGR_STALE: u16 = 1 << 9;
+    const NO_LLGR: u16 = 1 << 10;
+
+    fn of(community: Community) -> u16 {
+        match community {
+            Community::GRACEFUL_SHUTDOWN => Mark::GRACEFUL_SHUTDOWN,
+            Community::BLACKHOLE => Mark::BLACKHOLE,
+            Community::NO_EXPORT => Mark::NO_EXPORT,
+            Community::NO_ADVERTISE => Mark::NO_ADVERTISE,
+            Community::NO_EXPORT_SUBCONFED => Mark::NO_EXPORT_SUBCONFED,
+            Community::LLGR_STALE => Mark::LLGR_STALE,
+            Community::NO_LLGR => Mark::NO_LLGR,
+            _ => 0,
+        }
+    }
+}
+
+/// A next hop in 24 octets instead of 33; pairs are rare.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum PackedNextHop {
+    V4(Ipv4Addr),
+    V6(Ipv6Addr),
+    Pair(Box<(Ipv6Addr, Ipv6Addr)>),
+}
+
+impl PackedNextHop {
+    fn new(next_hop: NextHop) -> Self {
+        match next_hop {
+            NextHop::V4(addr) => PackedNextHop::V4(addr),
+            NextHop::V6(addr) => PackedNextHop::V6(addr),
+            NextHop::V6LinkLocal { global, link_local } => {
+                PackedNextHop::Pair(Box::new((global, link_local)))
+            }
+        }
+    }
+
+    fn get(&self) -> NextHop {
+        match self {
+            PackedNextHop::V4(addr) => NextHop::V4(*addr),
+            PackedNextHop::V6(addr) => NextHop::V6(*addr),
+            PackedNextHop::Pair(pair) => NextHop::V6LinkLocal {
+                global: pair.0,
+                link_local: pair.1,
+            },
+        }
+    }
+}
+
+/// The attributes of an open set with canonical values.
+fn pieces(set: &AttributeSet) -> Vec<Piece<'_>> {
+    let mut pieces = Vec::with_capacity(12);
+    let mut add = |code: u8, value: Cow<'static, [u8]>| {
+        let partial = if set.partial.contains(code) {
+            PARTIAL
+        } else {
+            0
+        };
+        pieces.push(Piece::new(code, partial, value));
+    };
+    add(code::ORIGIN, vec![set.origin.code()].into());
+    let mut path = Vec::new();
+    as_path::encode(&set.as_path, &mut path);
+    add(code::AS_PATH, path.into());
+    if let Some(med) = set.med {
+        add(code::MULTI_EXIT_DISC, med.to_be_bytes().to_vec().into());
+    }
+    if let Some(local_pref) = set.local_pref {
+        add(code::LOCAL_PREF, local_pref.to_be_bytes().to_vec().into());
+    }
+    if set.atomic_aggregate {
+        add(code::ATOMIC_AGGREGATE, Cow::Borrowed(&[]));
+    }
+    if let Some(value) = &set.aggregator {
+        add(code::AGGREGATOR, aggregator::encode(value).to_vec().into());
+    }
+    let values = set.communities.iter().flat_map(|one| one.0.to_be_bytes());
+    add_sorted::<4>(&mut add, code::COMMUNITIES, values);
+    if let Some(originator) = set.originator_id {
+        add(code::ORIGINATOR_ID, originator.octets().to_vec().into());
+    }
+    let clusters = set.cluster_list.iter().take(usize::from(u16::MAX) / 4);
+    let clusters: Vec<u8> = clusters.flat_map(Ipv4Addr::octets).collect();
+    if !clusters.is_empty() {
+        add(code::CLUSTER_LIST, clusters.into());
+    }
+    let values = set.extended_communities.iter().flat_map(|one| one.0);
+    add_sorted::<8>(&mut add, code::EXTENDED_COMMUNITIES, values);
+    if let Some(tunnel) = &set.pmsi_tunnel {
+        add(code::PMSI_TUNNEL, pmsi_tunnel::encode(tunnel).into());
+    }
+    let values = set.large_communities.iter();
+    let values = values.flat_map(communities::encode_large);
+    add_sorted::<12>(&mut add, code::LARGE_COMMUNITIES, values);
+    if let Some(asn) = set.only_to_customer {
+        add(code::ONLY_TO_CUSTOMER, asn.0.to_be_bytes().to_vec().into());
+    }
+    add_unknown(&set.unknown, &mut pieces);
+    pieces
+}
+
+fn add_sorted<const N: usize>(
+    add: &mut impl FnMut(u8, Cow<'static, [u8]>),
+    code: u8,
+    values: impl Iterator<Item = u8>,
+) {
+    let values: Vec<u8> = values.collect();
+    let mut sorted = communities::sorted::<N>(&values).into_owned();
+    sorted.truncate(usize::from(u16::MAX) / N * N);
+    if !sorted.is_empty() {
+        add(code, sorted.into());
+    }
+}
+
+fn add_unknown<'a>(unknown: &'a [UnknownAttribute], pieces: &mut Vec<Piece<'a>>) {
+    for attribute in unknown {
+        let passes = attribute.flags & (OPTIONAL | TRANSITIVE) == OPTIONAL | TRANSITIVE;
+        let code = attribute.code;
+        let is_new = pieces.iter().all(|piece| piece.code != code);
+        if passes && is_new && attribute::known_flags(code).is_none() {
+            let bytes = attribute.bytes.get(..usize::from(u16::MAX));
+            let bytes = bytes.unwrap_or(&attribute.bytes);
+            pieces.push(Piece::new(code, attribute.flags, bytes));
+        }
+    }
+}
+
+/// Puts one canonical attribute into the open form.
+fn thaw_one(set: &mut AttributeSet, raw: &Raw<'_>) {
+    if raw.flags & PARTIAL != 0 && attribute::known_flags(raw.code).is_some() {
+        set.partial.insert(raw.code);
+    }
+    match raw.code {
+        code::ORIGIN => {
+            let value = raw.value.first().copied();
+            set.origin = value.and_then(Origin::from_code).unwrap_or_default();
+        }
+        code::AS_PATH => {
+            let segments = Segments::new(raw.value);
+            set.as_path = segments.map(|segment| segment.to_segment()).collect();
+        }
+        code::MULTI_EXIT_DISC => set.med = Some(number(raw.value)),
+        code::LOCAL_PREF => set.local_pref = Some(number(raw.value)),
+        code::ATOMIC_AGGREGATE => set.atomic_aggregate = true,
+        code::AGGREGATOR => set.aggregator = aggregator::decode(raw, true).ok(),
+        code::COMMUNITIES => set.communities = communities::communities(raw.value).collect(),
+        code::ORIGINATOR_ID => set.originator_id = Some(Ipv4Addr::from(number(raw.value))),
+        code::CLUSTER_LIST => {
+            let (entries, _) = raw.value.as_chunks::<4>();
+            set.cluster_list = entries.iter().map(|one| Ipv4Addr::from(*one)).collect();
+        }
+        code::EXTENDED_COMMUNITIES => {
+            set.extended_communities = communities::extended(raw.value).collect();
+        }
+        code::PMSI_TUNNEL => set.pmsi_tunnel = pmsi_tunnel::decode(raw).ok(),
+        code::LARGE_COMMUNITIES => {
+            set.large_communities = communities::large(raw.value).collect();
+        }
+        code::ONLY_TO_CUSTOMER => set.only_to_customer = Some(Asn(number(raw.value))),
+        code => set.unknown.push(UnknownAttribute {
+            flags: raw.flags & !attribute::EXTENDED_LENGTH,
+            code,
+            bytes: raw.value.into(),
+        }),
+    }
+}

@@ -1,0 +1,252 @@
+//! Path attributes on the wire (RFC 4271 §4.3): the header all of them share, and the list.
+//!
+//! A [`Raw`] attribute is a slice of the message with its code and flags. What each value must
+//! look like stands in the file of the attribute; which values a message needs, and what follows
+//! from errors, is [`super::update`]'s business. [`canonical`] is the one place that writes the
+//! attributes that tables keep.
+
+pub(crate) mod aggregator;
+pub(crate) mod as_path;
+pub(crate) mod communities;
+pub(crate) mod fixed;
+pub(crate) mod multiprotocol;
+pub(crate) mod pmsi_tunnel;
+
+use std::borrow::Cow;
+
+use crate::wire::error::UpdateError;
+use crate::wire::read::{Reader, Short};
+
+/// Attribute type codes.
+pub(crate) mod code {
+    pub(crate) const ORIGIN: u8 = 1;
+    pub(crate) const AS_PATH: u8 = 2;
+    pub(crate) const NEXT_HOP: u8 = 3;
+    pub(crate) const MULTI_EXIT_DISC: u8 = 4;
+    pub(crate) const LOCAL_PREF: u8 = 5;
+    pub(crate) const ATOMIC_AGGREGATE: u8 = 6;
+    pub(crate) const AGGREGATOR: u8 = 7;
+    pub(crate) const COMMUNITIES: u8 = 8;
+    pub(crate) const ORIGINATOR_ID: u8 = 9;
+    pub(crate) const CLUSTER_LIST: u8 = 10;
+    pub(crate) const MP_REACH_NLRI: u8 = 14;
+    pub(crate) const MP_UNREACH_NLRI: u8 = 15;
+    pub(crate) const EXTENDED_COMMUNITIES: u8 = 16;
+    pub(crate) const AS4_PATH: u8 = 17;
+    pub(crate) const AS4_AGGREGATOR: u8 = 18;
+    pub(crate) const PMSI_TUNNEL: u8 = 22;
+    pub(crate) const LARGE_COMMUNITIES: u8 = 32;
+    pub(crate) const ONLY_TO_CUSTOMER: u8 = 35;
+}
+
+pub(crate) const OPTIONAL: u8 = 0x80;
+pub(crate) const TRANSITIVE: u8 = 0x40;
+pub(crate) const PARTIAL: u8 = 0x20;
+pub(crate) const EXTENDED_LENGTH: u8 = 0x10;
+
+/// Optional and Transitive bits of an attribute this crate knows.
+pub(crate) fn known_flags(code: u8) -> Option<u8> {
+    match code {
+        code::ORIGIN
+        | code::AS_PATH
+        | code::NEXT_HOP
+        | code::LOCAL_PREF
+        | code::ATOMIC_AGGREGATE => Some(TRANSITIVE),
+        code::MULTI_EXIT_DISC
+        | code::ORIGINATOR_ID
+        | code::CLUSTER_LIST
+        | code::MP_REACH_NLRI
+        | code::MP_UNREACH_NLRI => Some(OPTIONAL),
+        code::AGGREGATOR
+        | code::COMMUNITIES
+        | code::EXTENDED_COMMUNITIES
+        | code::AS4_PATH
+        | code::AS4_AGGREGATOR
+        | code::PMSI_TUNNEL
+        | code::LARGE_COMMUNITIES
+        | code::ONLY_TO_CUSTOMER => Some(OPTIONAL | TRANSITIVE),
+        _ => None,
+    }
+}
+
+/// Name of an attribute as its document spells it.
+pub(crate) fn name(code: u8) -> &'static str {
+    match code {
+        code::ORIGIN => "ORIGIN",
+        code::AS_PATH => "AS_PATH",
+        code::NEXT_HOP => "NEXT_HOP",
+        code::MULTI_EXIT_DISC => "MULTI_EXIT_DISC",
+        code::LOCAL_PREF => "LOCAL_PREF",
+        code::ATOMIC_AGGREGATE => "ATOMIC_AGGREGATE",
+        code::AGGREGATOR => "AGGREGATOR",
+        code::COMMUNITIES => "COMMUNITIES",
+        code::ORIGINATOR_ID => "ORIGINATOR_ID",
+        code::CLUSTER_LIST => "CLUSTER_LIST",
+        code::MP_REACH_NLRI => "MP_REACH_NLRI",
+        code::MP_UNREACH_NLRI => "MP_UNREACH_NLRI",
+        code::EXTENDED_COMMUNITIES => "EXTENDED COMMUNITIES",
+        code::AS4_PATH => "AS4_PATH",
+        code::AS4_AGGREGATOR => "AS4_AGGREGATOR",
+        code::PMSI_TUNNEL => "PMSI_TUNNEL",
+        code::LARGE_COMMUNITIES => "LARGE_COMMUNITY",
+        code::ONLY_TO_CUSTOMER => "OTC",
+        _ => "unknown attribute",
+    }
+}
+
+/// One attribute as it stands in a message.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Raw<'a> {
+    pub(crate) flags: u8,
+    pub(crate) code: u8,
+    pub(crate) value: &'a [u8],
+}
+
+impl<'a> Raw<'a> {
+    pub(crate) fn read(reader: &mut Reader<'a>) -> Result<Self, UpdateError> {
+        let truncated = UpdateError::AttributeHeader {
+            available: reader.len(),
+        };
+        let header = |_: Short| truncated.clone();
+        let flags = reader.u8().map_err(header)?;
+        let code = reader.u8().map_err(header)?;
+        let length = if flags & EXTENDED_LENGTH == 0 {
+            reader.u8().map_err(header)?.into()
+        } else {
+            reader.u16().map_err(header)?
+        };
+        let value = reader.take(length.into());
+        let value = value.map_err(|_| UpdateError::AttributeOverrun {
+            code,
+            length: length.into(),
+            available: reader.len(),
+        })?;
+        Ok(Self { flags, code, value })
+    }
+
+    /// RFC 7606 §3 c: Optional and Transitive must be as the attribute's document says. Partial
+    /// and the unused bits are not looked at.
+    pub(crate) fn check_flags(&self) -> Result<(), UpdateError> {
+        match known_flags(self.code) {
+            Some(expected) if self.flags & (OPTIONAL | TRANSITIVE) != expected => {
+                Err(UpdateError::Flags {
+                    code: self.code,
+                    flags: self.flags,
+                    expected,
+                })
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// The value, if it has exactly `N` octets.
+    pub(crate) fn exactly<const N: usize>(
+        &self,
+        expected: &'static str,
+    ) -> Result<[u8; N], UpdateError> {
+        self.value
+            .try_into()
+            .map_err(|_| self.length_error(expected))
+    }
+
+    /// RFC 7606 §7: the value must hold one or more entries of `size` octets.
+    pub(crate) fn list_of(&self, size: usize, expected: &'static str) -> Result<(), UpdateError> {
+        if self.value.is_empty() || !self.value.len().is_multiple_of(size) {
+            return Err(self.length_error(expected));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn length_error(&self, expected: &'static str) -> UpdateError {
+        UpdateError::Length {
+            code: self.code,
+            length: self.value.len(),
+            expected,
+        }
+    }
+
+    /// The attribute's octets with a header as long as it needs to be.
+    pub(crate) fn to_bytes(self) -> Box<[u8]> {
+        let mut out = Vec::with_capacity(self.value.len() + 4);
+        put(&mut out, self.flags, self.code, self.value);
+        out.into()
+    }
+}
+
+/// The attributes of well-formed octets; ends where they cease to be.
+#[derive(Debug, Clone)]
+pub(crate) struct List<'a>(Reader<'a>);
+
+impl<'a> List<'a> {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+        Self(Reader::new(bytes))
+    }
+
+    /// The value of the first attribute of a code.
+    pub(crate) fn find(mut self, code: u8) -> Option<&'a [u8]> {
+        self.find_map(|raw| (raw.code == code).then_some(raw.value))
+    }
+}
+
+impl<'a> Iterator for List<'a> {
+    type Item = Raw<'a>;
+
+    fn next(&mut self) -> Option<Raw<'a>> {
+        if self.0.is_empty() {
+            return None;
+        }
+        Raw::read(&mut self.0).ok()
+    }
+}
+
+/// An attribute on its way into the canonical form: flags and value are canonical.
+#[derive(Debug)]
+pub(crate) struct Piece<'a> {
+    pub(crate) flags: u8,
+    pub(crate) code: u8,
+    pub(crate) value: Cow<'a, [u8]>,
+}
+
+impl<'a> Piece<'a> {
+    /// Canonical flags: those of the attribute's document, with Partial as it arrived where the
+    /// attribute is optional transitive (RFC 4271 §5: Partial, once set, stays).
+    pub(crate) fn new(code: u8, flags: u8, value: impl Into<Cow<'a, [u8]>>) -> Self {
+        let known = known_flags(code).unwrap_or(OPTIONAL | TRANSITIVE);
+        let partial = if known == OPTIONAL | TRANSITIVE {
+            flags & PARTIAL
+        } else {
+            0
+        };
+        Self {
+            flags: known | partial,
+            code,
+            value: value.into(),
+        }
+    }
+}
+
+/// Canonical octets: ascending type codes, each in the shorter of the two headers.
+pub(crate) fn canonical(mut pieces: Vec<Piece<'_>>) -> Vec<u8> {
+    if !pieces.is_sorted_by_key(|piece| piece.code) {
+        pieces.sort_by_key(|piece| piece.code);
+    }
+    let size = pieces.iter().map(|piece| piece.value.len() + 4).sum();
+    let mut out = Vec::with_capacity(size);
+    for piece in &pieces {
+        put(&mut out, piece.flags, piece.code, &piece.value);
+    }
+    out
+}
+
+/// Appends an attribute. A value has at most 65535 octets; callers cut longer ones.
+pub(crate) fn put(out: &mut Vec<u8>, flags: u8, code: u8, value: &[u8]) {
+    match u8::try_from(value.len()) {
+        Ok(length) => out.extend([flags & !EXTENDED_LENGTH, code, length]),
+        Err(_) => {
+            debug_assert!(value.len() <= usize::from(u16::MAX));
+            let [high, low] = u16::try_from(value.len()).unwrap_or(u16::MAX).to_be_bytes();
+            out.extend([flags | EXTENDED_LENGTH, code, high, low]);
+        }
+    }
+    out.extend_from_slice(value.get(..usize::from(u16::MAX)).unwrap_or(value));
+}

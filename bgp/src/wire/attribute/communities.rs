@@ -1,0 +1,70 @@
+//! Lists of communities: standard (RFC 1997), extended (RFC 4360), large (RFC 8092), and
+//! CLUSTER_LIST (RFC 4456 §8), whose order has a meaning and stays.
+//!
+//! The canonical form is sorted and without duplicates: none of the documents gives the order a
+//! meaning, and RFC 8092 §5 asks receivers to remove duplicates. Lists that arrive so are copied.
+
+use std::borrow::Cow;
+
+use crate::community::{Community, ExtendedCommunity, LargeCommunity};
+use crate::wire::attribute::Raw;
+use crate::wire::error::UpdateError;
+
+/// RFC 7606 §7.8: a non-zero multiple of 4.
+pub(crate) fn check_communities(raw: &Raw<'_>) -> Result<(), UpdateError> {
+    raw.list_of(4, "a non-zero multiple of 4")
+}
+
+/// RFC 7606 §7.14: a non-zero multiple of 8.
+pub(crate) fn check_extended(raw: &Raw<'_>) -> Result<(), UpdateError> {
+    raw.list_of(8, "a non-zero multiple of 8")
+}
+
+/// RFC 8092 §5: a non-zero multiple of 12.
+pub(crate) fn check_large(raw: &Raw<'_>) -> Result<(), UpdateError> {
+    raw.list_of(12, "a non-zero multiple of 12")
+}
+
+/// The entries of `N` octets in ascending order, each once.
+pub(crate) fn sorted<const N: usize>(value: &[u8]) -> Cow<'_, [u8]> {
+    let (entries, _) = value.as_chunks::<N>();
+    if entries.is_sorted_by(|one, two| one < two) {
+        return Cow::Borrowed(value);
+    }
+    let mut entries = entries.to_vec();
+    entries.sort_unstable();
+    entries.dedup();
+    Cow::Owned(entries.into_flattened())
+}
+
+/// Standard communities of a value.
+pub(crate) fn communities(value: &[u8]) -> impl Iterator<Item = Community> + Clone + '_ {
+    let (entries, _) = value.as_chunks();
+    entries
+        .iter()
+        .map(|octets| Community(u32::from_be_bytes(*octets)))
+}
+
+/// Extended communities of a value.
+pub(crate) fn extended(value: &[u8]) -> impl Iterator<Item = ExtendedCommunity> + Clone + '_ {
+    let (entries, _) = value.as_chunks();
+    entries.iter().map(|octets| ExtendedCommunity(*octets))
+}
+
+/// Large communities of a value.
+pub(crate) fn large(value: &[u8]) -> impl Iterator<Item = LargeCommunity> + Clone + '_ {
+    let (entries, _) = value.as_chunks::<12>();
+    entries.iter().map(|octets| {
+        let [a, b, c, d, e, f, g, h, i, j, k, l] = *octets;
+        LargeCommunity {
+            global: u32::from_be_bytes([a, b, c, d]),
+            local1: u32::from_be_bytes([e, f, g, h]),
+            local2: u32::from_be_bytes([i, j, k, l]),
+        }
+    })
+}
+
+pub(crate) fn encode_large(community: &LargeCommunity) -> impl Iterator<Item = u8> + use<> {
+    let parts = [community.global, community.local1, community.local2];
+    parts.into_iter().flat_map(u32::to_be_bytes)
+}
