@@ -252,12 +252,17 @@ impl AttributeSet {
             .any(|segment| segment.asns.contains(&asn))
     }
 
+    /// The closed form with the hash seed 0: for tests and programs without hostile peers.
+    pub fn freeze(&self) -> Attributes {
+        self.freeze_with(0)
+    }
+
     /// The closed form, hashed with the seed of the process ([`crate::wire::Context::hash_seed`]).
     ///
     /// Lists are cut after what an attribute of 65535 octets can hold, which is more than any
     /// message can carry. Unknown attributes that are not optional transitive, or whose type code
     /// this crate knows, are left out.
-    pub fn freeze(&self, seed: u64) -> Attributes {
+    pub fn freeze_with(&self, seed: u64) -> Attributes {
         Closed::of(self, seed).attributes(self.next_hop, self.evpn)
     }
 }
