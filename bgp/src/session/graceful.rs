@@ -1,0 +1,100 @@
+//! When routes outlive a session (RFC 4724, RFC 8538).
+//!
+//! Pure decisions; the routes themselves are in the tables, which are told by
+//! [`super::Output::Down`] and [`super::Output::Release`].
+//!
+//! A helper must tell two absences apart. A peer whose *program* restarts has a host that still
+//! answers: connection attempts are refused, or accepted soon. Its routes are kept for the
+//! restart time it asked for, even when BFD goes down after the session, because its BFD may run
+//! in the same program. A peer whose *address* is silent, with BFD down and attempts unanswered
+//! for the detection time and a second, is a dead host or path, and keeping its routes is a
+//! black hole. And when BFD goes down first, the path died under a living session, and nothing is
+//! kept at all.
+
+use std::time::{Duration, Instant};
+
+use super::config::Config;
+use super::event::Retain;
+use super::link::Established;
+use super::negotiated::{Negotiated, per_family};
+use super::reason::DownReason;
+use crate::family::PerFamily;
+use crate::message::{Capability, Open};
+
+/// Beyond BFD's detection time, how long an address may leave connection attempts unanswered: one
+/// retransmission of a lost SYN.
+const ANSWER_TIME: Duration = Duration::from_secs(1);
+
+/// A connection that came this long after Established was opened by a peer that no longer has
+/// that session; sooner, it may be the second one of a collision, still on its way.
+const RECONNECT_AFTER: Duration = Duration::from_secs(1);
+
+/// Routes kept for a peer that is away.
+#[derive(Debug)]
+pub(super) struct Retained {
+    pub(super) families: PerFamily<bool>,
+    /// First connection attempt since the address last answered.
+    unanswered_since: Option<Instant>,
+}
+
+impl Retained {
+    pub(super) fn new(families: PerFamily<bool>) -> Self {
+        Self { families, unanswered_since: None }
+    }
+
+    pub(super) fn asked(&mut self, now: Instant) {
+        self.unanswered_since.get_or_insert(now);
+    }
+
+    pub(super) fn answered(&mut self) {
+        self.unanswered_since = None;
+    }
+
+    /// When the silence becomes proof, BFD having been down since `bfd_down`.
+    pub(super) fn silent_at(&self, bfd_down: Instant, detect_time: Duration) -> Option<Instant> {
+        let since = self.unanswered_since?.max(bfd_down);
+        since.checked_add(detect_time)?.checked_add(ANSWER_TIME)
+    }
+}
+
+/// What to keep of the peer's routes when its session ends (RFC 4724 §4.2, RFC 8538 §4).
+pub(super) fn retain(
+    config: &Config,
+    negotiated: &Negotiated,
+    reason: &DownReason,
+) -> Option<Retain> {
+    let graceful = negotiated.graceful.as_ref().filter(|_| config.graceful_helper)?;
+    // RFC 4724 covers the loss of TCP, RFC 8538 everything else but a Hard Reset.
+    if reason.is_hard() || !(reason.is_silent_end() || negotiated.graceful_notification) {
+        return None;
+    }
+    let families = per_family(|family| {
+        negotiated.families.get(family).is_some_and(|agreed| agreed.peer_restart.is_some())
+    });
+    let any = families.iter().any(|(_, kept)| *kept);
+    (any && graceful.restart_time > 0).then(|| Retain {
+        families,
+        restart_time: Duration::from_secs(graceful.restart_time.into()),
+    })
+}
+
+/// Which of the retained families lived through the restart (RFC 4724 §4.2: without the F bit,
+/// the family or the capability, stale routes go at once).
+pub(super) fn preserved(retained: &PerFamily<bool>, negotiated: &Negotiated) -> PerFamily<bool> {
+    per_family(|family| {
+        let restart = negotiated.families.get(family).and_then(|agreed| agreed.peer_restart);
+        *retained.get(family) && restart.is_some_and(|restart| restart.forwarding_preserved)
+    })
+}
+
+/// True when an OPEN on a second connection shows that the peer has restarted and the established
+/// connection is only the memory of one (RFC 4724 §4.2).
+pub(super) fn reconnected(established: &Established, opened: Instant, open: &Open) -> bool {
+    let restarting = open.capabilities.iter().any(|capability| {
+        matches!(capability, Capability::GracefulRestart(graceful) if graceful.restarting)
+    });
+    restarting
+        && established.negotiated.graceful.is_some()
+        && established.negotiated.router_id == open.router_id
+        && opened.saturating_duration_since(established.since) >= RECONNECT_AFTER
+}
