@@ -208,7 +208,7 @@ pub(super) fn negotiate(config: &Config, open: &Open) -> Result<Negotiated, Open
         check_role(config, &theirs.roles)?;
     }
     let families = per_family(|family| {
-        config.families.get(family).and_then(|ours| agree(family, ours, &theirs))
+        config.families.get(family).as_ref().and_then(|ours| agree(family, ours, &theirs))
     });
     if families.iter().all(|(_, agreed)| agreed.is_none()) {
         return Err(OpenError::NoCommonFamily {
@@ -291,10 +291,9 @@ fn pair(role: Role) -> Role {
 
 fn agree(
     family: Family,
-    ours: &Option<FamilyConfig>,
+    ours: &FamilyConfig,
     theirs: &Offer,
 ) -> Option<NegotiatedFamily> {
-    let ours = (*ours)?;
     let numbers = (family.afi(), family.safi());
     if !theirs.families.contains(&numbers) {
         return None;
