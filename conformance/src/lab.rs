@@ -25,6 +25,7 @@ use std::time::{Duration, Instant};
 
 pub use cloud::{Cloud, Plan, Program, SERVICE, Site};
 pub use command::Output;
+pub use drill::Drill;
 pub use error::Error;
 pub use frr::Release;
 pub use interrupt::Interrupt;
@@ -43,6 +44,7 @@ mod checks;
 mod cloud;
 pub mod command;
 mod config;
+mod drill;
 mod error;
 mod frr;
 mod interrupt;

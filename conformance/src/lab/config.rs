@@ -105,7 +105,7 @@ impl Speaker {
             asn(self.site)
         );
         if self.graceful_restart {
-            text += " bgp graceful-restart\n";
+            text += " bgp graceful-restart\n bgp graceful-restart preserve-fw-state\n";
         }
         for Neighbor {
             site,

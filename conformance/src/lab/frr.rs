@@ -35,6 +35,17 @@ pub enum Release {
     Container(String),
 }
 
+impl Release {
+    /// Downloads and unpacks what is not there yet.
+    pub fn prepare(&self) -> Result<(), Error> {
+        match self {
+            Self::Host => Ok(()),
+            Self::Suite(suite) => rootfs::tree(suite).map(drop),
+            Self::Container(suite) => rootfs::image(suite).map(drop),
+        }
+    }
+}
+
 /// One FRR of one site.
 #[derive(Debug)]
 pub struct Frr {

@@ -81,6 +81,48 @@ impl Node {
         }
     }
 
+    /// Moves traffic away and waits until it has moved, as far as the program can tell. Returns what an
+    /// operator should know besides, in words that follow "drained".
+    ///
+    /// FRR has no drain; the nearest is `bgp graceful-shutdown` (RFC 8326), which proves nothing.
+    pub fn drain(&self, asn: u32) -> Result<String, Error> {
+        let Self::Rbgpd(rbgpd) = self else {
+            return self
+                .graceful_shutdown(asn, "bgp graceful-shutdown")
+                .map(|()| String::new());
+        };
+        let output = rbgpd.ctl(&["drain", "--wait"])?;
+        match output.code {
+            Some(0) => Ok(String::new()),
+            // 3 is "not safe": the site's own networks exist nowhere else, and it says so by name.
+            Some(3) => {
+                let forced = rbgpd.ctl(&["drain", "--wait", "--force"])?;
+                let why = output.text().lines().next().unwrap_or_default().to_owned();
+                succeeded("drain --wait --force", &forced)?;
+                Ok(format!(" with --force ({why})"))
+            }
+            _ => succeeded("drain --wait", &output).map(|()| String::new()),
+        }
+    }
+
+    /// Takes traffic back, and waits until everything is green.
+    pub fn undrain(&self, asn: u32) -> Result<(), Error> {
+        match self {
+            Self::Rbgpd(rbgpd) => succeeded("undrain --wait", &rbgpd.ctl(&["undrain", "--wait"])?),
+            Self::Frr(_) => self.graceful_shutdown(asn, "no bgp graceful-shutdown"),
+        }
+    }
+
+    fn graceful_shutdown(&self, asn: u32, line: &str) -> Result<(), Error> {
+        let commands = [
+            "configure terminal",
+            &format!("router bgp {asn}"),
+            line,
+            "end",
+        ];
+        succeeded(line, &self.vtysh(&commands)?)
+    }
+
     /// The numbers of its processes; empty for a container.
     pub fn pids(&self) -> Vec<u32> {
         match self {
@@ -112,4 +154,14 @@ impl Node {
             Self::Frr(frr) => frr.uptime(peer),
         }
     }
+}
+
+fn succeeded(what: &str, output: &Output) -> Result<(), Error> {
+    if output.ok() {
+        return Ok(());
+    }
+    let (code, text) = (output.code, output.text());
+    Err(Error::State(format!(
+        "`{what}` ended with {code:?}: {text}"
+    )))
 }

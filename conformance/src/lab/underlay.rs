@@ -112,7 +112,9 @@ impl Fabric {
                 )
             })
             .collect();
-        (self.links, self._processes) = wireguard::mesh(lab, &shaped)?;
+        let mesh = wireguard::mesh(lab, &shaped)?;
+        self.links = mesh.links;
+        self._processes = mesh.processes;
         Ok(())
     }
 

@@ -37,11 +37,16 @@ struct Interface {
     public_key: String,
 }
 
-/// Makes the tunnels of all sites. Returns each site's links and the processes that serve them.
-pub(super) fn mesh(
-    lab: &Lab,
-    sites: &[(u8, Namespace, Shape)],
-) -> Result<(Vec<(u8, Link)>, Vec<Process>), Error> {
+/// Tunnels between all sites.
+pub(super) struct Mesh {
+    /// Each site's ways to the others.
+    pub(super) links: Vec<(u8, Link)>,
+    /// What serves the interfaces; they go when these end.
+    pub(super) processes: Vec<Process>,
+}
+
+/// Makes the tunnels of all sites.
+pub(super) fn mesh(lab: &Lab, sites: &[(u8, Namespace, Shape)]) -> Result<Mesh, Error> {
     let ids: Vec<u8> = sites.iter().map(|(id, ..)| *id).collect();
     let mut interfaces = Vec::new();
     for (id, _, shape) in sites {
@@ -64,7 +69,7 @@ pub(super) fn mesh(
             links.extend(remotes.map(|link| (*id, link)));
         }
     }
-    Ok((links, processes))
+    Ok(Mesh { links, processes })
 }
 
 fn plan(site: u8, ids: &[u8], shape: Shape) -> Result<Vec<Interface>, Error> {

@@ -1,0 +1,166 @@
+//! Operators' drills on rbgpd, watched by FRR and by rbgpd.
+//!
+//! ```text
+//!   A rbgpd ───── B rbgpd     A and B announce 172.20.0.53/32; C asks it every 10 ms
+//!        ╲         ╱
+//!         C                  FRR of the host, which prefers A; or rbgpd
+//! ```
+
+#![allow(missing_docs)]
+
+use std::time::Duration;
+
+use conformance::lab::{
+    Cloud, Drill, Error, Lab, Plan, Program, Release, Requirement, Underlay, scenario,
+};
+
+const NEEDS: [Requirement; 6] = [
+    Requirement::Root,
+    Requirement::Program("ping"),
+    Requirement::Program("wireguard-go"),
+    Requirement::Program("wg"),
+    Requirement::HostFrr,
+    Requirement::Rbgpd,
+];
+
+/// The site that watches.
+const C: u8 = 3;
+const SECOND: Duration = Duration::from_secs(1);
+const FRR: Program = Program::Frr(Release::Host);
+
+/// A converged cloud with A and B on rbgpd, and one drill in it.
+fn drill(
+    name: &str,
+    third: Program,
+    graceful_restart: bool,
+    play: impl FnOnce(&Lab, &mut Cloud<'_>) -> Result<(), Error>,
+) -> Result<(), Error> {
+    scenario(name, &NEEDS, |lab| {
+        let programs = [Program::Rbgpd, Program::Rbgpd, third];
+        let mut plan = Plan::new(Underlay::WireGuard, programs).service(&[1, 2]);
+        if graceful_restart {
+            plan = plan.graceful_restart();
+        }
+        let mut cloud = Cloud::build(lab, plan)?;
+        cloud.start()?;
+        cloud.converge()?;
+        cloud.verified()?;
+        play(lab, &mut cloud)
+    })
+}
+
+fn lossless(lab: &Lab, what: &str, drill: &Drill) -> Result<(), Error> {
+    lab.step(format!("{what}: {drill}"));
+    match drill.traffic.lost {
+        0 => Ok(()),
+        lost => Err(Error::State(format!("{what} lost {lost} packets"))),
+    }
+}
+
+fn at_once(lab: &Lab, what: &str, drill: &Drill) -> Result<(), Error> {
+    lab.step(format!("{what}: {drill}"));
+    match drill.moved_after < SECOND {
+        true => Ok(()),
+        false => Err(Error::State(format!(
+            "{what}: {} ms",
+            drill.moved_after.as_millis()
+        ))),
+    }
+}
+
+fn drain(lab: &Lab, cloud: &mut Cloud<'_>) -> Result<(), Error> {
+    let carrier = cloud.carrier(C)?;
+    let drill = cloud.drain_drill(carrier, C)?;
+    lossless(lab, "drained, stopped, started, undrained", &drill)
+}
+
+fn kill(lab: &Lab, cloud: &mut Cloud<'_>) -> Result<(), Error> {
+    let carrier = cloud.carrier(C)?;
+    let drill = cloud.kill_drill(carrier, C)?;
+    lossless(lab, "killed and started", &drill)
+}
+
+fn stop(lab: &Lab, cloud: &mut Cloud<'_>) -> Result<(), Error> {
+    let carrier = cloud.carrier(C)?;
+    let drill = cloud.stop_drill(carrier, C)?;
+    at_once(lab, "stopped in order", &drill)
+}
+
+fn cut(lab: &Lab, cloud: &mut Cloud<'_>) -> Result<(), Error> {
+    let carrier = cloud.carrier(C)?;
+    let drill = cloud.cut_drill(carrier, C)?;
+    at_once(lab, "path cut", &drill)
+}
+
+#[test]
+fn a_drain_loses_nothing_watched_by_frr() -> Result<(), Error> {
+    drill("drain-frr", FRR, false, drain)
+}
+
+#[test]
+fn a_drain_loses_nothing_watched_by_rbgpd() -> Result<(), Error> {
+    drill("drain-rbgpd", Program::Rbgpd, false, drain)
+}
+
+#[test]
+fn a_killed_daemon_loses_nothing_watched_by_frr() -> Result<(), Error> {
+    drill("kill-frr", FRR, true, kill)
+}
+
+#[test]
+fn a_killed_daemon_loses_nothing_watched_by_rbgpd() -> Result<(), Error> {
+    drill("kill-rbgpd", Program::Rbgpd, true, kill)
+}
+
+#[test]
+fn an_orderly_stop_moves_traffic_at_once_although_frr_would_wait_for_a_restart()
+-> Result<(), Error> {
+    drill("stop-frr", FRR, true, stop)
+}
+
+#[test]
+fn an_orderly_stop_moves_traffic_at_once_on_rbgpd() -> Result<(), Error> {
+    drill("stop-rbgpd", Program::Rbgpd, true, stop)
+}
+
+#[test]
+fn a_cut_path_is_left_within_a_second_by_frr() -> Result<(), Error> {
+    drill("cut-frr", FRR, false, cut)
+}
+
+#[test]
+fn a_cut_path_is_left_within_a_second_by_rbgpd() -> Result<(), Error> {
+    drill("cut-rbgpd", Program::Rbgpd, false, cut)
+}
+
+#[test]
+fn a_moved_machine_is_followed_within_a_second_by_frr() -> Result<(), Error> {
+    drill("move-frr", FRR, false, |lab, cloud| {
+        at_once(
+            lab,
+            "machine moved from A to B",
+            &cloud.move_drill(100, 1, 2, C)?,
+        )?;
+        at_once(
+            lab,
+            "machine moved from C to A",
+            &cloud.move_drill(100, C, 1, 2)?,
+        )
+    })
+}
+
+#[test]
+fn a_moved_machine_is_followed_within_a_second_by_rbgpd() -> Result<(), Error> {
+    drill("move-rbgpd", Program::Rbgpd, false, |lab, cloud| {
+        at_once(
+            lab,
+            "machine moved from A to B",
+            &cloud.move_drill(100, 1, 2, C)?,
+        )?;
+        at_once(
+            lab,
+            "machine moved from B to C",
+            &cloud.move_drill(200, 2, C, 1)?,
+        )
+    })
+}
