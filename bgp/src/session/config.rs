@@ -298,8 +298,11 @@ impl Config {
     /// The R and F bits of graceful restart are left out on purpose: they describe the moment of
     /// an OPEN, and the end of route selection deferral must not bounce every session.
     pub fn needs_restart(&self, new: &Config) -> Option<RestartNeeded> {
-        let restart_time =
-            |config: &Config| config.graceful_restart.map(|graceful| graceful.restart_time);
+        let restart_time = |config: &Config| {
+            config
+                .graceful_restart
+                .map(|graceful| graceful.restart_time)
+        };
         let mut changed = Vec::new();
         let mut check = |name: &'static str, differs: bool| {
             if differs {
@@ -315,9 +318,15 @@ impl Config {
             "graceful_restart",
             restart_time(self) != restart_time(new) || self.graceful_helper != new.graceful_helper,
         );
-        check("role", self.role != new.role || self.role_strict != new.role_strict);
+        check(
+            "role",
+            self.role != new.role || self.role_strict != new.role_strict,
+        );
         check("hostname", self.hostname != new.hostname);
-        check("extended_message", self.extended_message != new.extended_message);
+        check(
+            "extended_message",
+            self.extended_message != new.extended_message,
+        );
         check("hash_seed", self.hash_seed != new.hash_seed);
         (!changed.is_empty()).then_some(RestartNeeded(changed))
     }
@@ -329,7 +338,11 @@ pub struct RestartNeeded(pub Vec<&'static str>);
 
 impl fmt::Display for RestartNeeded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "changed and negotiated at the start of a session: {}", self.0.join(", "))
+        write!(
+            f,
+            "changed and negotiated at the start of a session: {}",
+            self.0.join(", ")
+        )
     }
 }
 

@@ -369,7 +369,10 @@ impl StopReason {
                 let mut data = family.afi().to_be_bytes().to_vec();
                 data.push(family.safi());
                 data.extend_from_slice(&limit.to_be_bytes());
-                Notification { data: data.into(), ..notification::cease(cease::MAXIMUM_PREFIXES) }
+                Notification {
+                    data: data.into(),
+                    ..notification::cease(cease::MAXIMUM_PREFIXES)
+                }
             }
             StopReason::OutOfResources => notification::cease(cease::OUT_OF_RESOURCES),
         }

@@ -39,7 +39,10 @@ pub(super) struct Retained {
 
 impl Retained {
     pub(super) fn new(families: PerFamily<bool>) -> Self {
-        Self { families, unanswered_since: None }
+        Self {
+            families,
+            unanswered_since: None,
+        }
     }
 
     pub(super) fn asked(&mut self, now: Instant) {
@@ -63,13 +66,19 @@ pub(super) fn retain(
     negotiated: &Negotiated,
     reason: &DownReason,
 ) -> Option<Retain> {
-    let graceful = negotiated.graceful.as_ref().filter(|_| config.graceful_helper)?;
+    let graceful = negotiated
+        .graceful
+        .as_ref()
+        .filter(|_| config.graceful_helper)?;
     // RFC 4724 covers the loss of TCP, RFC 8538 everything else but a Hard Reset.
     if reason.is_hard() || !(reason.is_silent_end() || negotiated.graceful_notification) {
         return None;
     }
     let families = per_family(|family| {
-        negotiated.families.get(family).is_some_and(|agreed| agreed.peer_restart.is_some())
+        negotiated
+            .families
+            .get(family)
+            .is_some_and(|agreed| agreed.peer_restart.is_some())
     });
     let any = families.iter().any(|(_, kept)| *kept);
     (any && graceful.restart_time > 0).then(|| Retain {
@@ -82,7 +91,10 @@ pub(super) fn retain(
 /// the family or the capability, stale routes go at once).
 pub(super) fn preserved(retained: &PerFamily<bool>, negotiated: &Negotiated) -> PerFamily<bool> {
     per_family(|family| {
-        let restart = negotiated.families.get(family).and_then(|agreed| agreed.peer_restart);
+        let restart = negotiated
+            .families
+            .get(family)
+            .and_then(|agreed| agreed.peer_restart);
         *retained.get(family) && restart.is_some_and(|restart| restart.forwarding_preserved)
     })
 }

@@ -31,7 +31,13 @@ pub(super) struct Link {
 impl Link {
     pub(super) fn new(conn: ConnId, opened: Instant) -> Self {
         let max_len = wire::MESSAGE_LEN_MAX;
-        Self { conn, timers: Timers::new(), opened, buffer: BytesMut::new(), max_len }
+        Self {
+            conn,
+            timers: Timers::new(),
+            opened,
+            buffer: BytesMut::new(),
+            max_len,
+        }
     }
 
     /// Adds bytes to what is left of the last ones; without a copy when nothing is left or when
@@ -57,7 +63,8 @@ impl Link {
     /// Restarts hold and keepalive timers as negotiated.
     pub(super) fn adopt(&mut self, now: Instant, negotiated: &Negotiated) {
         self.max_len = negotiated.max_message_len();
-        self.timers.set_after(LinkTimer::Hold, now, negotiated.hold_time.duration());
+        self.timers
+            .set_after(LinkTimer::Hold, now, negotiated.hold_time.duration());
     }
 }
 
@@ -169,11 +176,17 @@ impl Burst {
 
     /// Counts `updates`; says when a KEEPALIVE is due, should nothing more follow.
     pub(super) fn sent(&mut self, now: Instant, updates: u32) -> Option<Instant> {
-        let goes_on = self.last.is_some_and(|last| now.saturating_duration_since(last) < Self::PAUSE);
+        let goes_on = self
+            .last
+            .is_some_and(|last| now.saturating_duration_since(last) < Self::PAUSE);
         let before = if goes_on { self.updates } else { 0 };
         self.updates = before.saturating_add(updates);
         self.last = Some(now);
-        if self.updates > Self::LONG { now.checked_add(Self::PAUSE) } else { None }
+        if self.updates > Self::LONG {
+            now.checked_add(Self::PAUSE)
+        } else {
+            None
+        }
     }
 
     /// The burst is over.
@@ -188,5 +201,9 @@ pub(super) fn collision(
     local: (std::net::Ipv4Addr, Asn),
     remote: (std::net::Ipv4Addr, Asn),
 ) -> Side {
-    if local > remote { Side::Outgoing } else { Side::Incoming }
+    if local > remote {
+        Side::Outgoing
+    } else {
+        Side::Incoming
+    }
 }

@@ -178,9 +178,10 @@ fn offer_graceful_restart(
                 })
                 .collect(),
         },
-        None if config.graceful_helper => {
-            GracefulRestart { notification: true, ..GracefulRestart::default() }
-        }
+        None if config.graceful_helper => GracefulRestart {
+            notification: true,
+            ..GracefulRestart::default()
+        },
         None => return None,
     };
     Some(Capability::GracefulRestart(capability))
@@ -196,7 +197,10 @@ fn expects_external(config: &Config) -> bool {
 }
 
 fn offers_ipv6_next_hops(config: &Config) -> bool {
-    config.families.ipv4_unicast.is_some_and(|offer| offer.extended_next_hop)
+    config
+        .families
+        .ipv4_unicast
+        .is_some_and(|offer| offer.extended_next_hop)
 }
 
 /// Checks the peer's OPEN and combines it with what we offered.
@@ -208,17 +212,31 @@ pub(super) fn negotiate(config: &Config, open: &Open) -> Result<Negotiated, Open
         check_role(config, &theirs.roles)?;
     }
     let families = per_family(|family| {
-        config.families.get(family).as_ref().and_then(|ours| agree(family, ours, &theirs))
+        config
+            .families
+            .get(family)
+            .as_ref()
+            .and_then(|ours| agree(family, ours, &theirs))
     });
     if families.iter().all(|(_, agreed)| agreed.is_none()) {
         return Err(OpenError::NoCommonFamily {
-            ours: config.families.iter().filter(|(_, f)| f.is_some()).map(|(f, _)| f).collect(),
+            ours: config
+                .families
+                .iter()
+                .filter(|(_, f)| f.is_some())
+                .map(|(f, _)| f)
+                .collect(),
             theirs: theirs.families,
         });
     }
-    let hold_time = config.hold_time.min(HoldTime::secs(open.hold_time).unwrap_or(config.hold_time));
+    let hold_time = config
+        .hold_time
+        .min(HoldTime::secs(open.hold_time).unwrap_or(config.hold_time));
     let graceful_notification = (config.graceful_helper || config.graceful_restart.is_some())
-        && theirs.graceful.as_ref().is_some_and(|graceful| graceful.notification);
+        && theirs
+            .graceful
+            .as_ref()
+            .is_some_and(|graceful| graceful.notification);
     Ok(Negotiated {
         local_as: config.local_as,
         remote_as: open.asn,
@@ -252,7 +270,9 @@ fn check_identity(config: &Config, open: &Open) -> Result<(), OpenError> {
     // RFC 6286 §2.2: identifiers must differ within an AS; between ASes they may be equal.
     let same_as = open.asn == config.local_as;
     if open.router_id.is_unspecified() || (same_as && open.router_id == config.router_id) {
-        return Err(OpenError::BadIdentifier { got: open.router_id });
+        return Err(OpenError::BadIdentifier {
+            got: open.router_id,
+        });
     }
     Ok(())
 }
@@ -271,8 +291,14 @@ fn check_role(config: &Config, theirs: &[Role]) -> Result<(), OpenError> {
             if pair(ours) == *first && rest.iter().all(|role| role == first) {
                 Ok(())
             } else {
-                let other = rest.iter().find(|role| pair(ours) != **role).unwrap_or(first);
-                Err(OpenError::RoleMismatch { ours, theirs: Some(*other) })
+                let other = rest
+                    .iter()
+                    .find(|role| pair(ours) != **role)
+                    .unwrap_or(first);
+                Err(OpenError::RoleMismatch {
+                    ours,
+                    theirs: Some(*other),
+                })
             }
         }
     }
@@ -289,11 +315,7 @@ fn pair(role: Role) -> Role {
     }
 }
 
-fn agree(
-    family: Family,
-    ours: &FamilyConfig,
-    theirs: &Offer,
-) -> Option<NegotiatedFamily> {
+fn agree(family: Family, ours: &FamilyConfig, theirs: &Offer) -> Option<NegotiatedFamily> {
     let numbers = (family.afi(), family.safi());
     if !theirs.families.contains(&numbers) {
         return None;
@@ -305,8 +327,13 @@ fn agree(
         None => (false, false),
     };
     let restart = theirs.graceful.as_ref().and_then(|graceful| {
-        let listed = graceful.families.iter().find(|(afi, safi, _)| (*afi, *safi) == numbers)?;
-        Some(PeerRestart { forwarding_preserved: listed.2 })
+        let listed = graceful
+            .families
+            .iter()
+            .find(|(afi, safi, _)| (*afi, *safi) == numbers)?;
+        Some(PeerRestart {
+            forwarding_preserved: listed.2,
+        })
     });
     Some(NegotiatedFamily {
         add_path_receive: ours.add_path_receive && they_send,
@@ -321,14 +348,18 @@ fn agree(
 /// RFC 4271 §4.4: a third of the hold time, and no more than one a second.
 fn keepalive(config: &Config, hold_time: HoldTime) -> Option<Duration> {
     let third = hold_time.duration()? / 3;
-    let wanted = config.keepalive.map_or(third, |keepalive| keepalive.min(third));
+    let wanted = config
+        .keepalive
+        .map_or(third, |keepalive| keepalive.min(third));
     Some(wanted.max(Duration::from_secs(1)))
 }
 
 /// RFC 9687 §3.1: "the greater of 8 minutes or 2 times the negotiated HoldTime".
 fn send_hold_time(config: &Config, hold_time: HoldTime) -> Duration {
     let twice = hold_time.duration().unwrap_or_default().saturating_mul(2);
-    config.send_hold_time.unwrap_or_else(|| twice.max(Duration::from_secs(8 * 60)))
+    config
+        .send_hold_time
+        .unwrap_or_else(|| twice.max(Duration::from_secs(8 * 60)))
 }
 
 /// The peer's capabilities, gathered. Where one stands twice, the last counts (RFC 4724 §3,
@@ -377,7 +408,11 @@ impl Offer {
     }
 
     fn add_path(&self, numbers: (u16, u8)) -> Option<AddPathMode> {
-        let last = self.add_path.iter().rev().find(|(afi, safi, _)| (*afi, *safi) == numbers)?;
+        let last = self
+            .add_path
+            .iter()
+            .rev()
+            .find(|(afi, safi, _)| (*afi, *safi) == numbers)?;
         Some(last.2)
     }
 }
@@ -449,7 +484,10 @@ impl OpenError {
             Self::BadIdentifier { got } => {
                 format!("give one of the two routers another `router_id` than {got}")
             }
-            Self::RoleMismatch { ours, theirs: Some(_) } => format!(
+            Self::RoleMismatch {
+                ours,
+                theirs: Some(_),
+            } => format!(
                 "set the peer's role to {}, which goes with ours, or correct `role` here",
                 role_name(pair(*ours))
             ),
@@ -468,33 +506,49 @@ impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::WrongAs { expected, got, .. } => {
-                write!(f, "the peer says it is AS {got}, the configuration expects {expected}")
+                write!(
+                    f,
+                    "the peer says it is AS {got}, the configuration expects {expected}"
+                )
             }
             Self::BadIdentifier { got } if got.is_unspecified() => {
                 f.write_str("the peer's BGP identifier is 0.0.0.0")
             }
             Self::BadIdentifier { got } => {
-                write!(f, "the peer's BGP identifier {got} is also ours, in the same AS")
+                write!(
+                    f,
+                    "the peer's BGP identifier {got} is also ours, in the same AS"
+                )
             }
-            Self::RoleMismatch { ours, theirs: Some(theirs) } => write!(
+            Self::RoleMismatch {
+                ours,
+                theirs: Some(theirs),
+            } => write!(
                 f,
                 "our role {} does not go with the peer's role {}",
                 role_name(*ours),
                 role_name(*theirs)
             ),
             Self::RoleMismatch { ours, theirs: None } => {
-                write!(f, "our role is {}, and the peer did not say its own", role_name(*ours))
+                write!(
+                    f,
+                    "our role is {}, and the peer did not say its own",
+                    role_name(*ours)
+                )
             }
             Self::NoCommonFamily { ours, theirs } => {
                 f.write_str("no common address family: here ")?;
                 list(f, ours.iter().map(|family| family.name().to_owned()))?;
                 f.write_str("; at the peer ")?;
-                list(f, theirs.iter().map(|(afi, safi)| {
-                    Family::from_numbers(*afi, *safi).map_or_else(
-                        || format!("AFI {afi} SAFI {safi}"),
-                        |family| family.name().to_owned(),
-                    )
-                }))
+                list(
+                    f,
+                    theirs.iter().map(|(afi, safi)| {
+                        Family::from_numbers(*afi, *safi).map_or_else(
+                            || format!("AFI {afi} SAFI {safi}"),
+                            |family| family.name().to_owned(),
+                        )
+                    }),
+                )
             }
         }
     }

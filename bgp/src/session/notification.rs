@@ -43,7 +43,11 @@ pub(super) mod cease {
 }
 
 fn bare(code: u8, subcode: u8) -> Notification {
-    Notification { code, subcode, data: Box::default() }
+    Notification {
+        code,
+        subcode,
+        data: Box::default(),
+    }
 }
 
 /// Cease without data.
@@ -53,7 +57,11 @@ pub(super) fn cease(subcode: u8) -> Notification {
 
 /// OPEN Message Error with data.
 pub(super) fn open_error(subcode: u8, data: &[u8]) -> Notification {
-    Notification { code: OPEN, subcode, data: data.into() }
+    Notification {
+        code: OPEN,
+        subcode,
+        data: data.into(),
+    }
 }
 
 /// Hold Timer Expired.
@@ -84,14 +92,20 @@ pub(super) fn with_text(subcode: u8, text: &str) -> Notification {
         data.push(length);
         data.extend_from_slice(text.as_bytes());
     }
-    Notification { data: data.into(), ..cease(subcode) }
+    Notification {
+        data: data.into(),
+        ..cease(subcode)
+    }
 }
 
 /// The NOTIFICATION as a Hard Reset, which forbids keeping routes (RFC 8538 §3).
 pub(super) fn hard_reset(inner: &Notification) -> Notification {
     let mut data = vec![inner.code, inner.subcode];
     data.extend_from_slice(&inner.data);
-    Notification { data: data.into(), ..cease(cease::HARD_RESET) }
+    Notification {
+        data: data.into(),
+        ..cease(cease::HARD_RESET)
+    }
 }
 
 impl Notification {
@@ -167,9 +181,11 @@ impl Notification {
     /// What a Hard Reset wraps.
     pub fn inner(&self) -> Option<Notification> {
         match (self.is_hard_reset(), &*self.data) {
-            (true, [code, subcode, data @ ..]) => {
-                Some(Notification { code: *code, subcode: *subcode, data: data.into() })
-            }
+            (true, [code, subcode, data @ ..]) => Some(Notification {
+                code: *code,
+                subcode: *subcode,
+                data: data.into(),
+            }),
             (true | false, _) => None,
         }
     }
@@ -178,14 +194,27 @@ impl Notification {
     pub fn text(&self) -> Option<String> {
         if let Some(inner) = self.inner() {
             // A Hard Reset in a Hard Reset has no meaning and is not followed.
-            return if inner.is_hard_reset() { None } else { inner.text() };
+            return if inner.is_hard_reset() {
+                None
+            } else {
+                inner.text()
+            };
         }
         let carries_text = self.code == CEASE
-            && matches!(self.subcode, cease::ADMINISTRATIVE_SHUTDOWN | cease::ADMINISTRATIVE_RESET);
+            && matches!(
+                self.subcode,
+                cease::ADMINISTRATIVE_SHUTDOWN | cease::ADMINISTRATIVE_RESET
+            );
         let (length, rest) = self.data.split_first().filter(|_| carries_text)?;
-        let text = rest.get(..usize::from(*length)).filter(|text| !text.is_empty())?;
+        let text = rest
+            .get(..usize::from(*length))
+            .filter(|text| !text.is_empty())?;
         let text = String::from_utf8_lossy(text);
-        Some(text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect())
+        Some(
+            text.chars()
+                .map(|c| if c.is_control() { ' ' } else { c })
+                .collect(),
+        )
     }
 }
 

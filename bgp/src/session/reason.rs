@@ -182,14 +182,20 @@ impl DownReason {
                 }
                 ConnectError::Other(_) => return None,
             },
-            Self::ConnectionClosed { state: State::OpenSent, .. } => {
+            Self::ConnectionClosed {
+                state: State::OpenSent,
+                ..
+            } => {
                 "the peer closed without a word before its OPEN: usually it has no neighbor \
                  configured with our address, has shut it down, or expects another password"
             }
             Self::ConnectionClosed { .. } => {
                 "the peer's program or host went away, or something between cut the connection"
             }
-            Self::HoldTimerExpired { state: State::OpenSent, .. } => {
+            Self::HoldTimerExpired {
+                state: State::OpenSent,
+                ..
+            } => {
                 "the peer accepted the connection and sent no OPEN: its BGP program hangs, or the \
                  path drops large packets (MTU)"
             }
@@ -226,8 +232,10 @@ fn fsm_subcode(state: State) -> u8 {
 
 fn received_remedy(received: &Notification) -> Option<String> {
     let text = match (received.code, received.subcode) {
-        (2, 2) => "the peer expects another AS number than ours: compare `asn` here with the \
-                   peer's configured remote AS",
+        (2, 2) => {
+            "the peer expects another AS number than ours: compare `asn` here with the \
+                   peer's configured remote AS"
+        }
         (2, 3) => "give the two routers different router IDs",
         (2, 5) => "compare the passwords of both sides",
         (2, 6) => "the peer finds our hold time too short: raise `timers.hold`",
@@ -235,11 +243,21 @@ fn received_remedy(received: &Notification) -> Option<String> {
         (2, 11) => "compare `role` on both sides (provider with customer, peer with peer)",
         (2, _) => "compare the configuration of both sides",
         (3, _) => "the peer could not digest a route of ours: see its log, and report it",
-        (4, _) => "the peer heard nothing from us in time: check the path (MTU, loss) and our load",
-        (6, 1) => "we send more prefixes than the peer allows: filter on export, or raise its limit",
+        (4, _) => {
+            "the peer heard nothing from us in time: check the path (MTU, loss) and our load"
+        }
+        (6, 1) => {
+            "we send more prefixes than the peer allows: filter on export, or raise its limit"
+        }
         (6, 2) => "the peer's operator has shut the session down: ask there",
         (6, 3) | (6, 5) => "the peer has no neighbor configured with our address",
-        (6, 9) => return received.inner().filter(|i| !i.is_hard_reset()).as_ref().and_then(received_remedy),
+        (6, 9) => {
+            return received
+                .inner()
+                .filter(|i| !i.is_hard_reset())
+                .as_ref()
+                .and_then(received_remedy);
+        }
         (6, 10) => "BFD at the peer lost our packets: check the path",
         (8, _) => "we did not read fast enough for the peer: see our load",
         _ => return None,
@@ -249,7 +267,10 @@ fn received_remedy(received: &Notification) -> Option<String> {
 
 impl From<wire::Error> for DownReason {
     fn from(error: wire::Error) -> Self {
-        Self::Malformed { notification: error.notification(), text: error.to_string() }
+        Self::Malformed {
+            notification: error.notification(),
+            text: error.to_string(),
+        }
     }
 }
 
@@ -259,14 +280,24 @@ impl fmt::Display for DownReason {
             Self::Stopped(reason) => write!(f, "stopped here: {reason}"),
             Self::NotificationReceived(received) => write!(f, "the peer closed: {received}"),
             Self::ConnectFailed(error) => error.fmt(f),
-            Self::ConnectionClosed { state, error: Some(error) } => {
+            Self::ConnectionClosed {
+                state,
+                error: Some(error),
+            } => {
                 write!(f, "the connection broke in {state}: {error}")
             }
             Self::ConnectionClosed { state, error: None } => {
-                write!(f, "the peer closed the connection in {state} without a NOTIFICATION")
+                write!(
+                    f,
+                    "the peer closed the connection in {state} without a NOTIFICATION"
+                )
             }
             Self::HoldTimerExpired { state, after } => {
-                write!(f, "no message from the peer for {} s in {state}", after.as_secs())
+                write!(
+                    f,
+                    "no message from the peer for {} s in {state}",
+                    after.as_secs()
+                )
             }
             Self::SendHoldTimerExpired { after } => {
                 write!(f, "the peer accepted no data for {} s", after.as_secs())
@@ -275,7 +306,10 @@ impl fmt::Display for DownReason {
             Self::BfdNotUp => f.write_str("BFD is not up yet"),
             Self::Open(error) => error.fmt(f),
             Self::Malformed { notification, text } => write!(f, "{text} (sent {notification})"),
-            Self::UnexpectedMessage { state, message_type } => {
+            Self::UnexpectedMessage {
+                state,
+                message_type,
+            } => {
                 let name = match message_type {
                     1 => "OPEN",
                     2 => "UPDATE",
@@ -284,7 +318,10 @@ impl fmt::Display for DownReason {
                     5 => "ROUTE-REFRESH",
                     _ => "a message",
                 };
-                write!(f, "the peer sent {name}, which does not belong into {state}")
+                write!(
+                    f,
+                    "the peer sent {name}, which does not belong into {state}"
+                )
             }
             Self::Collision => f.write_str("the other connection with this peer was kept"),
             Self::Rejected => f.write_str("connection turned away: the session is at rest"),

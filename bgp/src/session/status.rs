@@ -153,6 +153,8 @@ impl Status {
         if self.waits_for_bfd {
             return DownReason::BfdNotUp.remedy();
         }
-        self.last_error.as_ref().and_then(|error| error.reason.remedy())
+        self.last_error
+            .as_ref()
+            .and_then(|error| error.reason.remedy())
     }
 }

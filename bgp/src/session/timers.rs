@@ -30,8 +30,13 @@ pub(super) enum PeerTimer {
 }
 
 impl Timer for PeerTimer {
-    const ALL: &'static [Self] =
-        &[Self::IdleHold, Self::ConnectRetry, Self::Restart, Self::Stale, Self::Silence];
+    const ALL: &'static [Self] = &[
+        Self::IdleHold,
+        Self::ConnectRetry,
+        Self::Restart,
+        Self::Stale,
+        Self::Silence,
+    ];
 
     fn index(self) -> usize {
         match self {
@@ -79,7 +84,10 @@ pub(super) struct Timers<T> {
 
 impl<T: Timer> Timers<T> {
     pub(super) fn new() -> Self {
-        Self { at: [None; 5], kind: PhantomData }
+        Self {
+            at: [None; 5],
+            kind: PhantomData,
+        }
     }
 
     pub(super) fn set(&mut self, timer: T, at: Instant) {
@@ -97,7 +105,10 @@ impl<T: Timer> Timers<T> {
 
     /// Takes one timer that is due.
     pub(super) fn take_due(&mut self, now: Instant) -> Option<T> {
-        let due = T::ALL.iter().copied().find(|timer| self.get(*timer).is_some_and(|at| at <= now))?;
+        let due = T::ALL
+            .iter()
+            .copied()
+            .find(|timer| self.get(*timer).is_some_and(|at| at <= now))?;
         self.clear(due);
         Some(due)
     }

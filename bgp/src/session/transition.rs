@@ -126,9 +126,9 @@ fn idle(event: Event) -> Step {
     match event {
         Start => Step::Dial,
         Accepted => Step::Greet,
-        Stop | Connected | ConnectFailed | ConnectRetryExpired | HoldExpired | KeepaliveExpired
-        | SendHoldExpired | Open | Keepalive | Update | RouteRefresh | Notification | Malformed
-        | Closed | Superseded | BfdDown => Step::Ignore,
+        Stop | Connected | ConnectFailed | ConnectRetryExpired | HoldExpired
+        | KeepaliveExpired | SendHoldExpired | Open | Keepalive | Update | RouteRefresh
+        | Notification | Malformed | Closed | Superseded | BfdDown => Step::Ignore,
     }
 }
 

@@ -1,0 +1,94 @@
+//! Operators: starting, stopping and configuring a session.
+
+use std::time::Instant;
+
+use super::link::Attempt;
+use super::timers::PeerTimer;
+use super::transition::{Event, Step, next};
+use super::{Config, DownReason, Phase, Place, ReleaseReason, Session, Side, StopReason};
+
+impl Session {
+    pub(super) fn start(&mut self, now: Instant) {
+        match self.phase {
+            Phase::Stopped(_) | Phase::Holding => self.run(now),
+            Phase::Running => {
+                if next(self.outgoing.state(), Event::Start) == Step::Dial {
+                    self.dial(now);
+                }
+            }
+        }
+    }
+
+    /// Leaves Stopped or Holding, with all delays forgotten.
+    pub(super) fn run(&mut self, now: Instant) {
+        self.idle_backoff.reset();
+        self.resume(now);
+    }
+
+    /// Leaves Stopped or Holding.
+    pub(super) fn resume(&mut self, now: Instant) {
+        self.phase = Phase::Running;
+        self.connect_backoff.reset();
+        self.timers.clear(PeerTimer::IdleHold);
+        self.dial(now);
+    }
+
+    pub(super) fn stop(&mut self, now: Instant, reason: StopReason) {
+        let stays_down = reason.stays_down();
+        if stays_down {
+            self.phase = Phase::Stopped(Some(reason.clone()));
+            self.timers.clear(PeerTimer::IdleHold);
+        }
+        self.end_all(now, DownReason::Stopped(reason));
+        match self.phase {
+            Phase::Stopped(_) => {}
+            // An operator who resets a peer does not want to wait for the end of its rest.
+            Phase::Holding => self.run(now),
+            Phase::Running => {
+                if matches!(self.outgoing, Attempt::Idle) {
+                    self.dial(now);
+                }
+            }
+        }
+    }
+
+    pub(super) fn configure(&mut self, now: Instant, config: Config) {
+        let restart = self.config.needs_restart(&config).is_some();
+        self.config = config;
+        if self.config.bfd.is_none() {
+            self.bfd = None;
+        }
+        self.watch_silence();
+        match self.phase {
+            Phase::Stopped(_) => {}
+            Phase::Holding if restart => self.run(now),
+            Phase::Holding => {}
+            Phase::Running if restart => {
+                self.end_all(
+                    now,
+                    DownReason::Stopped(StopReason::OtherConfigurationChange),
+                );
+                if self.is_running() {
+                    self.run(now);
+                }
+            }
+            Phase::Running => {
+                // `passive` and `bfd.strict` change what an idle direction does.
+                if matches!(self.outgoing, Attempt::Active) {
+                    self.dial(now);
+                }
+            }
+        }
+    }
+
+    /// Ends every connection for one reason.
+    pub(super) fn end_all(&mut self, now: Instant, reason: DownReason) {
+        if reason.is_hard() {
+            self.release(ReleaseReason::Stopped);
+        }
+        for side in [Side::Outgoing, Side::Incoming] {
+            self.lose(now, Place::Attempt(side), Event::Stop, reason.clone());
+        }
+        self.lose(now, Place::Established, Event::Stop, reason);
+    }
+}
