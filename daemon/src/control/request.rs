@@ -1,0 +1,166 @@
+//! Questions and orders.
+//!
+//! One enum for the library, the socket and the command line. Values are checked before a request
+//! exists: an address is an address here, a family is one we have.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use bgp::{Family, Prefix, Vni};
+
+/// A question to the daemon, or an order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Request {
+    /// The router and one line for each neighbour. Reply: `Summary`.
+    Summary,
+    /// Everything about one neighbour or all. Reply: `Neighbors`.
+    Neighbors {
+        /// Only this one; an unknown address is an error.
+        address: Option<IpAddr>,
+    },
+    /// Routes, a page at a time. Reply: `Routes`.
+    Routes(Routes),
+    /// Why a route is as it is. Reply: `Explain`.
+    Explain {
+        /// A prefix or address, a MAC address, or an EVPN route as `show evpn routes` prints it.
+        target: String,
+    },
+    /// The overlay networks. Reply: `EvpnVni`.
+    EvpnVni,
+    /// Where MAC addresses are. Reply: `EvpnMac`.
+    EvpnMac {
+        /// Only of this VNI.
+        vni: Option<Vni>,
+    },
+    /// EVPN routes with every field, a page at a time. Reply: `EvpnRoutes`.
+    EvpnRoutes(Page),
+    /// BFD sessions. Reply: `Bfd`.
+    Bfd,
+    /// How far a drain is. Reply: `Drain`.
+    DrainStatus,
+    /// Move traffic away. Reply: `Drain`.
+    Drain(Drain),
+    /// Take traffic back. Reply: `Drain`.
+    Undrain {
+        /// Only from this neighbour.
+        neighbor: Option<IpAddr>,
+    },
+    /// Compare the kernel with what should be in it. Reply: `Verify`.
+    Verify,
+    /// Read the configuration file again. Reply: `Reload`.
+    Reload {
+        /// Only say what would change.
+        dry_run: bool,
+    },
+    /// Start a session again, or exchange its routes again. Reply: `Clear`.
+    Clear(Clear),
+    /// Numbers for Prometheus. Reply: `Metrics`.
+    Metrics,
+    /// What the tables hold and how much memory they take. Reply: `Memory`.
+    Memory,
+    /// Who answers. Reply: `Version`.
+    Version,
+}
+
+/// Which routes.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Routes {
+    /// Only of this family; `None` is every family.
+    pub family: Option<Family>,
+    /// Only this prefix, or the longest match of a host address that has no route of its own.
+    pub prefix: Option<Prefix>,
+    /// From which table.
+    pub select: Select,
+    /// Which part of the answer.
+    pub page: Page,
+}
+
+/// Which view of the tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Select {
+    /// Every accepted path.
+    #[default]
+    All,
+    /// What a neighbour told us, before our import policy.
+    Received(IpAddr),
+    /// What we tell a neighbour, after our export policy.
+    Advertised(IpAddr),
+}
+
+/// A part of a long answer.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Page {
+    /// Most entries wanted, [`Page::MAX`] at most; `None` is [`Page::MAX`].
+    pub limit: Option<u32>,
+    /// `next` of the page before; `None` is the beginning.
+    pub after: Option<String>,
+}
+
+impl Page {
+    /// Most entries in one page: a few megabytes of text, some milliseconds of the core's time.
+    pub const MAX: u32 = 10_000;
+
+    /// Most entries wanted, never zero and never over [`Page::MAX`].
+    pub fn size(&self) -> usize {
+        let size = self.limit.unwrap_or(Self::MAX).clamp(1, Self::MAX);
+        usize::try_from(size).unwrap_or(1)
+    }
+}
+
+/// An order to drain.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Drain {
+    /// Only away from this neighbour; `None` is the whole router.
+    pub neighbor: Option<IpAddr>,
+    /// Why, for those who look later.
+    pub reason: Option<String>,
+    /// Come back by itself after this time.
+    pub duration: Option<Duration>,
+    /// Drain even where something has no other way.
+    pub force: bool,
+    /// Only say what would happen.
+    pub dry_run: bool,
+}
+
+/// An order to clear.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Clear {
+    /// Only this neighbour; `None` is all.
+    pub neighbor: Option<IpAddr>,
+    /// With the session kept up.
+    pub soft: SoftReset,
+}
+
+/// Whether a clear keeps the session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SoftReset {
+    /// The session is closed and opened again.
+    #[default]
+    None,
+    /// The neighbour is asked for its routes again (RFC 2918).
+    In,
+    /// Our routes are sent again.
+    Out,
+}
+
+impl SoftReset {
+    /// Word in paths and on the command line.
+    pub fn word(self) -> &'static str {
+        match self {
+            SoftReset::None => "none",
+            SoftReset::In => "in",
+            SoftReset::Out => "out",
+        }
+    }
+
+    /// The value of a word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        match word {
+            "none" => Some(SoftReset::None),
+            "in" => Some(SoftReset::In),
+            "out" => Some(SoftReset::Out),
+            _ => None,
+        }
+    }
+}
