@@ -17,7 +17,7 @@
 //! Not here: how anything is written, time (it comes in as an argument), what the routes mean.
 
 mod ledger;
-pub(crate) mod nexthops;
+mod nexthops;
 mod shapes;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
@@ -165,15 +165,11 @@ pub enum Observation {
     FdbTunnel(FdbKey, Option<IpAddr>),
     /// A MAC address on a bridge with `extern_learn` and this port; gone if false.
     FdbBridge(FdbKey, bool),
-    /// A flood entry; gone if false. The stamp tells whether it has `extern_learn`.
-    Flood(FloodKey, bool, Stamped),
+    /// A flood entry; gone if false.
+    Flood(FloodKey, bool),
     /// A neighbour with `extern_learn`; `None` if it is gone.
     Neighbour(NeighbourKey, Option<Neighbour>),
 }
-
-/// Whether an entry carries a mark that only we set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stamped(pub bool);
 
 /// Which leftovers a sweep removes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -479,8 +475,9 @@ impl Table {
             Observation::FdbBridge(key, there) => {
                 self.observe_fdb(key, |state| state.bridge = there);
             }
-            Observation::Flood(key, there, Stamped(stamped)) => {
-                if stamped && self.is_managed(&key.device) || self.is_overlay_device(&key.device) {
+            Observation::Flood(key, there) => {
+                // The kernel keeps no stamp per endpoint: on the device of an overlay all are ours.
+                if self.flood.want(&key).is_some() || self.is_overlay_device(&key.device) {
                     self.observe_flood(key, there);
                 }
             }
@@ -697,6 +694,11 @@ impl Table {
             self.neighbours.begin_audit();
         }
         self.audit = Some(Audit::default());
+    }
+
+    /// The dump of an audit failed: what was not seen may be there all the same.
+    pub fn abandon_audit(&mut self) {
+        self.audit = None;
     }
 
     /// Ends an audit. Returns in how many entries the kernel differed from what it was thought to
@@ -1230,16 +1232,24 @@ impl Table {
                 true
             }
             Err(error) => {
-                let exists = error.errno == libc::EEXIST;
-                let text = match exists {
-                    true => "another program has a route with this prefix and metric".to_owned(),
-                    false => error.to_string(),
+                let known = self.routes.error(&key).map(str::to_owned);
+                if error.errno == libc::EEXIST && known.is_none() {
+                    // Perhaps ours, put back by somebody before we noticed that it was gone.
+                    self.routes
+                        .fail(key, "there is such a route already".to_owned(), now);
+                    return false;
+                }
+                let text = match error.errno {
+                    libc::EEXIST => {
+                        "another program has a route with this prefix and metric".into()
+                    }
+                    _ => error.to_string(),
                 };
-                let told = self.routes.error(&key) == Some(&text);
+                let told = known.as_ref() == Some(&text);
                 self.routes.fail(key, text.clone(), now);
                 self.tell_failure(Key::Route(key), text, told);
-                // Either it is ours and we did not know, or its object went away unseen.
-                told || !(exists || shape.object().is_some())
+                // The object of the route may have gone unseen.
+                known.is_some() || shape.object().is_none()
             }
         }
     }
@@ -1275,6 +1285,14 @@ impl Table {
             || self.fdb.has_work()
             || self.flood.has_work()
             || self.neighbours.has_work()
+    }
+
+    /// Some routes of ours stand without a nexthop object, or with a source address: the kernel
+    /// removes those silently when a device or address goes.
+    pub fn has_routes_by_themselves(&self) -> bool {
+        self.shapes
+            .iter()
+            .any(|shape| matches!(shape.via, Via::Hops(_)) || shape.source.is_some())
     }
 
     /// Gives unused memory back after a burst.
@@ -1415,6 +1433,11 @@ impl Table {
             },
         }
     }
+}
+
+/// The number lies in the range of our nexthop objects.
+pub(crate) fn is_our_next_hop(id: u32) -> bool {
+    nexthops::is_ours(id)
 }
 
 /// How one entry stands.

@@ -318,14 +318,6 @@ impl<K: Hash + Eq + Clone, V: Copy + Eq> Ledger<K, V> {
         wants
     }
 
-    /// Number of wishes.
-    pub(super) fn wanted(&self) -> usize {
-        self.entries
-            .values()
-            .filter(|slot| slot.want.is_some())
-            .count()
-    }
-
     /// Memory of empty queues goes back after a burst.
     pub(super) fn shrink(&mut self) {
         if self.sets.is_empty() {

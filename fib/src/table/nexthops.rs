@@ -20,11 +20,11 @@ use crate::links::Links;
 use crate::state::{Interface, NextHop};
 
 /// Our objects have numbers from here on (0x72 is "r").
-pub(crate) const FIRST_ID: u32 = 0x7200_0000;
+const FIRST_ID: u32 = 0x7200_0000;
 const LAST_ID: u32 = 0x72ff_ffff;
 
 /// The number lies in our range.
-pub(crate) fn is_ours(id: u32) -> bool {
+pub(super) fn is_ours(id: u32) -> bool {
     (FIRST_ID..=LAST_ID).contains(&id)
 }
 

@@ -207,6 +207,11 @@ impl Shapes {
         self.slots.get(id.place())?.as_ref().map(|slot| &slot.shape)
     }
 
+    /// All shapes in use.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &RouteShape> {
+        self.slots.iter().flatten().map(|slot| &*slot.shape)
+    }
+
     fn slot_mut(&mut self, id: ShapeId) -> Option<&mut Slot> {
         self.slots.get_mut(id.place())?.as_mut()
     }

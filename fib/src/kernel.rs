@@ -1,0 +1,260 @@
+//! The kernel thread: takes wishes, watches the kernel, applies plans, tells what happened.
+//!
+//! ```text
+//!  KernelHandle::want ─► Pending ─┐               ┌─► Writer ─► kernel
+//!                     (latest     ├─► Table::plan ─┤
+//!  Watch ─► observations ─────────┘  per key wins)└─► Event ─► owner's callback
+//! ```
+//!
+//! One thread owns the table and the sockets. It sleeps until a wish, a notification or a deadline
+//! comes, takes at most [`BATCH`] wishes, reads notifications, and applies plans until there is
+//! nothing left to do. Lost notifications, and every [`Options::audit`], have it read everything
+//! and repair the differences.
+//!
+//! The only lock of the crate is [`Inbox`]'s mutex. It is there because the queue coalesces: the
+//! sender has to look at what is already queued, which a channel does not allow. It is held for
+//! one insertion or one drain, never while talking to the kernel.
+
+use std::io;
+use std::os::unix::net::UnixStream;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crate::event::{Difference, Event};
+use crate::pending::Pending;
+use crate::state::{Change, Entry, Key};
+use crate::table::{Status, Sweep};
+use driver::Driver;
+
+mod driver;
+mod foreign;
+mod locals;
+
+/// How many wishes are taken, and operations planned, before notifications are looked at again.
+/// Larger batches are not faster from 64 on; smaller ones keep the answer to a link failure quick.
+pub const BATCH: usize = 256;
+
+/// How a kernel is opened.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The stamp on everything of ours. Default 186, `RTPROT_BGP`, so that a start takes over what
+    /// FRR left.
+    pub protocol: u8,
+    /// How often want and kernel are compared without reason. Default 60 s, zero never.
+    pub audit: Duration,
+    /// Receive buffer of the watching socket. Default 16 MiB.
+    pub receive_buffer: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            protocol: 186,
+            audit: Duration::from_secs(60),
+            receive_buffer: 16 << 20,
+        }
+    }
+}
+
+/// Why the kernel cannot be reached.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum KernelError {
+    /// A netlink socket could not be set up; needs CAP_NET_ADMIN.
+    #[error("cannot open netlink")]
+    Open(#[source] io::Error),
+    /// The kernel's tables could not be read.
+    #[error("cannot read the kernel's {what}")]
+    Dump {
+        /// Which table.
+        what: &'static str,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The thread could not be started.
+    #[error("cannot start the kernel thread")]
+    Thread(#[source] io::Error),
+    /// The thread has ended.
+    #[error("the kernel thread has stopped")]
+    Stopped,
+}
+
+/// The kernel of the calling thread's network namespace.
+pub struct Kernel;
+
+impl Kernel {
+    /// Reads the kernel's state and starts the thread that keeps it as wanted. Events of the first
+    /// dump, [`Event::Ready`] the last of them, are delivered on that thread. The callback must
+    /// not block for long: while it runs, nothing is written.
+    ///
+    /// # Errors
+    ///
+    /// When the sockets cannot be opened or the first dump fails.
+    pub fn spawn(
+        options: Options,
+        on_event: Box<dyn FnMut(Event) + Send>,
+    ) -> Result<KernelHandle, KernelError> {
+        let (waker, wake) = UnixStream::pair().map_err(KernelError::Open)?;
+        waker.set_nonblocking(true).map_err(KernelError::Open)?;
+        wake.set_nonblocking(true).map_err(KernelError::Open)?;
+        let shared = Arc::new(Shared {
+            inbox: Mutex::default(),
+            waker,
+        });
+        let mut driver = Driver::open(options, shared.clone(), wake, on_event)?;
+        let thread = std::thread::Builder::new()
+            .name("fib".to_owned())
+            .spawn(move || driver.run())
+            .map_err(KernelError::Thread)?;
+        Ok(KernelHandle {
+            shared,
+            thread: Some(thread),
+        })
+    }
+}
+
+/// What waits for the kernel thread.
+#[derive(Default)]
+struct Inbox {
+    pending: Pending,
+    commands: Vec<Command>,
+}
+
+enum Command {
+    Sweep(Sweep),
+    Verify(mpsc::Sender<Vec<Difference>>),
+    Status(Key, mpsc::Sender<Status>),
+    Flush(mpsc::Sender<()>),
+    Stop { keep: bool },
+}
+
+struct Shared {
+    inbox: Mutex<Inbox>,
+    waker: UnixStream,
+}
+
+impl Shared {
+    fn inbox(&self) -> MutexGuard<'_, Inbox> {
+        // A panic elsewhere leaves the queue itself whole.
+        self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wake(&self) {
+        // A full pipe means that the thread has been woken already.
+        let _ = io::Write::write(&mut &self.waker, &[1]);
+    }
+}
+
+/// The way to the kernel thread. Usable from any thread; nothing here waits for the kernel except
+/// where it says so.
+pub struct KernelHandle {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl KernelHandle {
+    /// This should be in the kernel. Never blocks; the latest wish per key wins.
+    pub fn want(&self, entry: Entry) {
+        self.change(Change::Set(entry));
+    }
+
+    /// Nothing of ours should be under this key.
+    pub fn unwant(&self, key: Key) {
+        self.change(Change::Unset(key));
+    }
+
+    /// Queues one change.
+    pub fn change(&self, change: Change) {
+        self.changes([change]);
+    }
+
+    /// Queues many changes under one lock.
+    pub fn changes(&self, changes: impl IntoIterator<Item = Change>) {
+        let mut inbox = self.shared.inbox();
+        let idle = inbox.pending.is_empty();
+        for change in changes {
+            inbox.pending.push(change);
+        }
+        let wake = idle && !inbox.pending.is_empty();
+        drop(inbox);
+        if wake {
+            self.shared.wake();
+        }
+    }
+
+    /// Number of keys whose change the thread has not taken yet.
+    pub fn backlog(&self) -> usize {
+        self.shared.inbox().pending.len()
+    }
+
+    /// Leftovers of a previous run that nobody wanted since are removed, after the wishes queued
+    /// so far were taken.
+    pub fn sweep(&self, what: Sweep) {
+        self.command(Command::Sweep(what));
+    }
+
+    /// Compares the kernel with what is wanted, and repairs it. Waits for the wishes queued so far
+    /// and for the comparison.
+    ///
+    /// # Errors
+    ///
+    /// When the thread has stopped.
+    pub fn verify(&self) -> Result<Vec<Difference>, KernelError> {
+        self.ask(Command::Verify)
+    }
+
+    /// How one entry stands. Waits for the answer.
+    ///
+    /// # Errors
+    ///
+    /// When the thread has stopped.
+    pub fn status(&self, key: Key) -> Result<Status, KernelError> {
+        self.ask(|answer| Command::Status(key, answer))
+    }
+
+    /// Waits until everything queued so far was taken and written or refused.
+    ///
+    /// # Errors
+    ///
+    /// When the thread has stopped.
+    pub fn flush(&self) -> Result<(), KernelError> {
+        self.ask(Command::Flush)
+    }
+
+    /// Ends the thread and waits for it. With `keep` the kernel stays as it is, for the next start
+    /// to adopt; without, routes, FDB entries, flood lists and neighbours of ours are removed
+    /// first. Devices go when their overlay is no longer wanted, not here.
+    pub fn stop(mut self, keep: bool) {
+        self.end(keep);
+    }
+
+    fn end(&mut self, keep: bool) {
+        let Some(thread) = self.thread.take() else {
+            return;
+        };
+        self.command(Command::Stop { keep });
+        if thread.join().is_err() {
+            tracing::error!("the kernel thread ended by panic");
+        }
+    }
+
+    fn command(&self, command: Command) {
+        self.shared.inbox().commands.push(command);
+        self.shared.wake();
+    }
+
+    fn ask<T>(&self, command: impl FnOnce(mpsc::Sender<T>) -> Command) -> Result<T, KernelError> {
+        let (answer, question) = mpsc::channel();
+        self.command(command(answer));
+        question.recv().map_err(|_| KernelError::Stopped)
+    }
+}
+
+impl Drop for KernelHandle {
+    /// As [`KernelHandle::stop`] with `keep`.
+    fn drop(&mut self) {
+        self.end(true);
+    }
+}

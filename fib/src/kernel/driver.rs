@@ -1,0 +1,632 @@
+//! What the kernel thread does between waking and sleeping.
+//!
+//! Notifications are read before anything is planned, so that a plan starts from what the kernel
+//! last said. What notifications do not tell is read: nexthop objects (and routes that stand for
+//! themselves) after a device went down or came up, because the kernel drops both silently;
+//! devices after a step towards an overlay; everything after lost notifications.
+
+use std::collections::{BTreeSet, HashMap};
+use std::io::Read;
+use std::os::fd::{AsRawFd, RawFd};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::foreign::Foreign;
+use super::locals::{LocalMac, LocalNeighbour, Locals};
+use super::{BATCH, Command, KernelError, Options, Shared};
+use crate::event::{Differences, Event};
+use crate::links::{Link, LinkKind};
+use crate::netlink::device::LinkNotice;
+use crate::netlink::dump::Dump;
+use crate::netlink::encode::{
+    NTF_EXT_LEARNED, NTF_ROUTER, NTF_STICKY, NUD_FAILED, NUD_INCOMPLETE, NUD_NOARP, NUD_PERMANENT,
+};
+use crate::netlink::notice::{FdbNotice, NeighbourNotice, Notice, RouteNotice};
+use crate::netlink::watch::{Notification, Watch};
+use crate::netlink::writer::Writer;
+use crate::state::{FdbKey, FloodKey, Mac, Neighbour, NeighbourKey};
+use crate::table::{AuditScope, Observation, Op, RouteShape, Table, Via, is_our_next_hop};
+
+/// How many notifications are handled before wishes get their turn.
+const NOTIFICATIONS: usize = 4096;
+
+/// How many plans are made when somebody waits for the end. Each writes a batch or settles
+/// something, so this is never reached; it bounds a kernel that contradicts itself.
+const PLANS: usize = 1 << 20;
+
+/// The kernel thread's belongings.
+pub(super) struct Driver {
+    options: Options,
+    shared: Arc<Shared>,
+    wake: UnixStream,
+    tell: Box<dyn FnMut(Event) + Send>,
+    table: Table,
+    writer: Writer,
+    watch: Watch,
+    dump: Dump,
+    locals: Locals,
+    foreign: Foreign,
+    stale: Stale,
+    events: Vec<Event>,
+    next_audit: Option<Instant>,
+    stop: Option<bool>,
+}
+
+/// What has to be read again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Stale {
+    links: bool,
+    next_hops: bool,
+    all: bool,
+}
+
+impl Driver {
+    /// Opens the sockets and reads everything. The watching socket comes first, so that nothing is
+    /// missed in between.
+    pub(super) fn open(
+        options: Options,
+        shared: Arc<Shared>,
+        wake: UnixStream,
+        tell: Box<dyn FnMut(Event) + Send>,
+    ) -> Result<Self, KernelError> {
+        let writer = Writer::open(options.protocol).map_err(KernelError::Open)?;
+        let watch =
+            Watch::open(writer.port(), options.receive_buffer).map_err(KernelError::Open)?;
+        let dump = Dump::open().map_err(KernelError::Open)?;
+        let table = Table::new(options.protocol);
+        let mut driver = Self {
+            options,
+            shared,
+            wake,
+            tell,
+            table,
+            writer,
+            watch,
+            dump,
+            locals: Locals::default(),
+            foreign: Foreign::default(),
+            stale: Stale::default(),
+            events: Vec::new(),
+            next_audit: None,
+            stop: None,
+        };
+        driver.read_all()?;
+        driver.events.push(Event::Ready);
+        driver.schedule_audit();
+        Ok(driver)
+    }
+
+    /// Works until told to stop.
+    pub(super) fn run(&mut self) {
+        loop {
+            self.deliver();
+            if let Some(keep) = self.stop {
+                if !keep {
+                    self.table.withdraw();
+                    self.settle();
+                    self.deliver();
+                }
+                return;
+            }
+            self.sleep();
+            self.step();
+        }
+    }
+
+    fn step(&mut self) {
+        self.listen();
+        self.refresh();
+        self.take_wishes();
+        let now = Instant::now();
+        self.table.retry_due(now);
+        if self.next_audit.is_some_and(|due| due <= now) {
+            self.audit();
+        }
+        self.apply_plan();
+    }
+
+    /// Waits for a wish, a notification or a deadline.
+    fn sleep(&mut self) {
+        let timeout = if self.table.has_work() || self.stale != Stale::default() {
+            Some(Duration::ZERO)
+        } else {
+            let deadlines = [self.table.deadline(), self.next_audit];
+            let next = deadlines.into_iter().flatten().min();
+            next.map(|due| due.saturating_duration_since(Instant::now()))
+        };
+        wait(&[self.watch.fd(), self.wake.as_raw_fd()], timeout);
+    }
+
+    /// Reads notifications.
+    fn listen(&mut self) {
+        let mut heard = Vec::new();
+        let mut more = true;
+        while more && heard.len() < NOTIFICATIONS {
+            more = match self.watch.read(|notification| heard.push(notification)) {
+                Ok(more) => more,
+                Err(error) => {
+                    tracing::error!(%error, "cannot read notifications, reading everything");
+                    self.stale.all = true;
+                    false
+                }
+            };
+        }
+        for notification in heard {
+            self.hear(notification);
+        }
+    }
+
+    fn hear(&mut self, notification: Notification) {
+        match notification {
+            Notification::Link {
+                notice: LinkNotice::Link(link),
+                removed: false,
+            } => {
+                self.see_link(link);
+            }
+            Notification::Link {
+                notice: LinkNotice::Link(link),
+                removed: true,
+            } => {
+                self.lose_link(link.index);
+            }
+            Notification::Link {
+                notice: LinkNotice::Port(_),
+                ..
+            } => self.stale.links = true,
+            Notification::Address { address, removed } => {
+                let observation = match removed {
+                    true => Observation::AddressRemoved(address.clone()),
+                    false => Observation::Address(address.clone()),
+                };
+                // Routes with a source or without an object may have gone with it, silently.
+                self.stale.all |= removed && self.table.has_routes_by_themselves();
+                self.table.observe(observation);
+                self.events.push(Event::Address { address, removed });
+            }
+            Notification::Other(notice) => self.see(notice),
+            Notification::Overrun => {
+                tracing::warn!("notifications were lost, reading everything");
+                self.events.push(Event::Overrun);
+                self.stale.all = true;
+            }
+        }
+    }
+
+    fn see_link(&mut self, link: Link) {
+        let before = self.table.links().get(link.index).cloned();
+        if before.as_ref() == Some(&link) {
+            return;
+        }
+        let ran = before.as_ref().is_some_and(|before| before.running);
+        if ran != link.running || before.is_some_and(|before| before.up != link.up) {
+            self.stale.next_hops = true;
+            self.stale.all |= self.table.has_routes_by_themselves();
+        }
+        self.table.observe(Observation::Link(link.clone()));
+        self.events.push(Event::Link(link));
+        self.locals.relate(self.table.links(), &mut self.events);
+    }
+
+    fn lose_link(&mut self, index: u32) {
+        let Some(link) = self.table.links().get(index).cloned() else {
+            return;
+        };
+        self.stale.next_hops = true;
+        self.stale.all |= self.table.has_routes_by_themselves();
+        self.table.observe(Observation::LinkRemoved(index));
+        self.locals.relate(self.table.links(), &mut self.events);
+        self.events.push(Event::LinkRemoved {
+            index,
+            name: link.name,
+        });
+    }
+
+    fn see(&mut self, notice: Notice) {
+        match notice {
+            Notice::Route {
+                route,
+                removed,
+                replaces,
+            } => self.see_route(route, removed, replaces),
+            Notice::NextHop { id, .. } => self.stale.next_hops |= is_our_next_hop(id),
+            Notice::Fdb { fdb, removed } => self.see_fdb(fdb, removed),
+            Notice::Neighbour { neighbour, removed } => self.see_neighbour(neighbour, removed),
+        }
+    }
+
+    fn see_route(&mut self, route: RouteNotice, removed: bool, replaces: bool) {
+        let (key, metric) = (route.key, route.metric);
+        if route.protocol != self.options.protocol {
+            if replaces {
+                // It took the place of whatever had this prefix and metric, perhaps ours.
+                self.table.observe(Observation::RouteRemoved(key, metric));
+            }
+            self.foreign
+                .observe(route, removed, replaces, &mut self.events);
+        } else if removed {
+            self.table.observe(Observation::RouteRemoved(key, metric));
+        } else {
+            let RouteNotice {
+                kind,
+                source,
+                object,
+                hops,
+                ..
+            } = route;
+            let via = match object {
+                Some(id) => Via::Object(id),
+                None if hops.is_empty() => Via::Nowhere,
+                None => Via::Hops(hops),
+            };
+            self.table.observe(Observation::Route(
+                key,
+                RouteShape {
+                    kind,
+                    metric,
+                    source,
+                    via,
+                },
+            ));
+        }
+    }
+
+    fn see_fdb(&mut self, fdb: FdbNotice, removed: bool) {
+        let FdbNotice {
+            index,
+            mac,
+            state,
+            marks,
+            ..
+        } = fdb;
+        let Some(port) = self.table.links().get(index) else {
+            return;
+        };
+        let device = port.name.clone();
+        let is_vxlan = matches!(port.kind, LinkKind::Vxlan(_));
+        let stamped = marks & NTF_EXT_LEARNED != 0;
+        match (fdb.master, fdb.vtep) {
+            (Some(bridge), _) if is_vxlan => {
+                // With VLAN filtering in the kernel an entry shows again for each VLAN.
+                if fdb.vlan.is_none() {
+                    let there = stamped && !removed;
+                    self.table
+                        .observe(Observation::FdbBridge(FdbKey { device, mac }, there));
+                }
+                self.locals.mac(bridge, mac, None, &mut self.events);
+            }
+            (Some(bridge), _) => {
+                // PERMANENT are the port's own addresses.
+                let learned = !removed && !stamped && state & NUD_PERMANENT == 0;
+                let sticky = marks & NTF_STICKY != 0 || state & NUD_NOARP != 0;
+                let local = learned.then_some(LocalMac {
+                    port: index,
+                    sticky,
+                });
+                let remote = self.table.links().vni_of_bridge(bridge);
+                let vxlan = remote.and_then(|(_, vxlan)| self.table.links().get(vxlan));
+                if let Some(device) = vxlan.filter(|_| learned).map(|vxlan| vxlan.name.clone()) {
+                    self.table.fdb_moved(FdbKey { device, mac }, Instant::now());
+                }
+                self.locals.mac(bridge, mac, local, &mut self.events);
+            }
+            (None, Some(vtep)) if mac == Mac::ZERO => {
+                self.table
+                    .observe(Observation::Flood(FloodKey { device, vtep }, !removed));
+            }
+            (None, Some(vtep)) if is_vxlan => {
+                let vtep = (stamped && !removed).then_some(vtep);
+                self.table
+                    .observe(Observation::FdbTunnel(FdbKey { device, mac }, vtep));
+            }
+            (None, _) => {}
+        }
+    }
+
+    fn see_neighbour(&mut self, neighbour: NeighbourNotice, removed: bool) {
+        let NeighbourNotice {
+            index,
+            ip,
+            mac,
+            state,
+            marks,
+        } = neighbour;
+        let Some(link) = self.table.links().get(index) else {
+            return;
+        };
+        if link.kind != LinkKind::Bridge || ip.is_multicast() {
+            return;
+        }
+        let (key, router) = (
+            NeighbourKey {
+                device: link.name.clone(),
+                ip,
+            },
+            marks & NTF_ROUTER != 0,
+        );
+        let stamped = marks & NTF_EXT_LEARNED != 0;
+        let valid = mac.filter(|_| !removed && state & (NUD_INCOMPLETE | NUD_FAILED) == 0);
+        let ours = valid
+            .filter(|_| stamped)
+            .map(|mac| Neighbour { mac, router });
+        self.table.observe(Observation::Neighbour(key, ours));
+        // NOARP without the stamp is multicast or somebody's static entry for a tunnel.
+        let learned = valid.filter(|_| !stamped && state & NUD_NOARP == 0);
+        let local = learned.map(|mac| LocalNeighbour { mac, router });
+        self.locals.neighbour(index, ip, local, &mut self.events);
+    }
+
+    /// Reads again what may have changed unseen.
+    fn refresh(&mut self) {
+        let stale = std::mem::take(&mut self.stale);
+        let result = if stale.all {
+            self.read_all().map(|found| {
+                if !found.is_empty() {
+                    self.events.push(Event::Repaired(found));
+                }
+            })
+        } else {
+            let links = if stale.links {
+                self.read_links()
+            } else {
+                Ok(())
+            };
+            let hops = if stale.next_hops {
+                self.read_next_hops()
+            } else {
+                Ok(())
+            };
+            links.and(hops)
+        };
+        if let Err(error) = result {
+            tracing::error!(error = &error as &dyn std::error::Error, "will read again");
+            // The audit reads everything; soon, but not in a tight circle.
+            self.next_audit = Some(Instant::now() + Duration::from_secs(1));
+        }
+    }
+
+    fn read_all(&mut self) -> Result<Differences, KernelError> {
+        self.read_links()?;
+        self.read_next_hops()?;
+        self.read_entries()
+    }
+
+    fn read_links(&mut self) -> Result<(), KernelError> {
+        let dump = |what| move |source| KernelError::Dump { what, source };
+        let links = self.dump.links().map_err(dump("devices"))?;
+        let addresses = self.dump.addresses().map_err(dump("addresses"))?;
+        let there: BTreeSet<u32> = links.iter().map(|link| link.index).collect();
+        let known: Vec<u32> = self.table.links().iter().map(|link| link.index).collect();
+        for index in known.into_iter().filter(|index| !there.contains(index)) {
+            self.lose_link(index);
+        }
+        for link in links {
+            self.see_link(link);
+        }
+        let known: Vec<_> = self.table.links().all_addresses().cloned().collect();
+        for address in &known {
+            let same =
+                |a: &crate::Address| a.index == address.index && a.address == address.address;
+            if !addresses.iter().any(same) {
+                self.table
+                    .observe(Observation::AddressRemoved(address.clone()));
+                self.events.push(Event::Address {
+                    address: address.clone(),
+                    removed: true,
+                });
+            }
+        }
+        for address in addresses {
+            if !known.contains(&address) {
+                self.table.observe(Observation::Address(address.clone()));
+                self.events.push(Event::Address {
+                    address,
+                    removed: false,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn read_next_hops(&mut self) -> Result<(), KernelError> {
+        let dump = |source| KernelError::Dump {
+            what: "nexthop objects",
+            source,
+        };
+        let mut seen = HashMap::new();
+        for notice in self.dump.next_hops().map_err(dump)? {
+            if let Notice::NextHop {
+                id,
+                protocol,
+                object: Some(object),
+                removed: false,
+            } = notice
+                && protocol == self.options.protocol
+                && is_our_next_hop(id)
+            {
+                seen.insert(id, object);
+            }
+        }
+        self.table.observe(Observation::NextHops(seen));
+        Ok(())
+    }
+
+    fn read_entries(&mut self) -> Result<Differences, KernelError> {
+        let scope = AuditScope {
+            routes: true,
+            layer2: true,
+        };
+        self.table.begin_audit(scope);
+        self.foreign.begin();
+        self.locals.begin();
+        let mut notices = Vec::new();
+        let neighbours = self.dump.neighbours(|notice| notices.push(notice));
+        notices.into_iter().for_each(|notice| self.see(notice));
+        // Routes are handled as they come, there may be too many to keep.
+        let mut dump = std::mem::replace(&mut self.dump, Dump::open().map_err(KernelError::Open)?);
+        let routes = dump.routes(|notice| self.see(notice));
+        self.dump = dump;
+        let failed = match (neighbours, routes) {
+            (Ok(()), Ok(())) => None,
+            (Err(source), _) => Some(KernelError::Dump {
+                what: "neighbours",
+                source,
+            }),
+            (_, Err(source)) => Some(KernelError::Dump {
+                what: "routes",
+                source,
+            }),
+        };
+        if let Some(error) = failed {
+            // Half a dump would look like a kernel that lost the other half.
+            self.table.abandon_audit();
+            self.foreign.abandon();
+            self.locals.abandon();
+            return Err(error);
+        }
+        self.foreign.end(&mut self.events);
+        self.locals.end(&mut self.events);
+        Ok(self.table.end_audit(scope))
+    }
+
+    /// Takes wishes: a batch, or all of them when somebody waits for an answer.
+    fn take_wishes(&mut self) {
+        let mut drain = [0; 64];
+        while self.wake.read(&mut drain).is_ok_and(|count| count > 0) {}
+        let mut inbox = self.shared.inbox();
+        let commands = std::mem::take(&mut inbox.commands);
+        let count = if commands.is_empty() {
+            BATCH
+        } else {
+            usize::MAX
+        };
+        let changes = inbox.pending.drain(count);
+        let more = !inbox.pending.is_empty();
+        drop(inbox);
+        if more {
+            // The sender only wakes for the first of many.
+            self.shared.wake();
+        }
+        for change in changes {
+            self.table.apply(change);
+        }
+        for command in commands {
+            self.obey(command);
+        }
+    }
+
+    fn obey(&mut self, command: Command) {
+        match command {
+            Command::Sweep(what) => self.table.sweep(what),
+            Command::Flush(answer) => {
+                self.settle();
+                // Nobody waiting any longer is no error.
+                let _ = answer.send(());
+            }
+            Command::Status(key, answer) => {
+                let _ = answer.send(self.table.status(&key));
+            }
+            Command::Verify(answer) => {
+                self.settle();
+                let read = self.read_all();
+                let differences = self.table.verify();
+                if let Err(error) = read {
+                    tracing::error!(error = &error as &dyn std::error::Error, "verify");
+                }
+                self.settle();
+                let _ = answer.send(differences);
+            }
+            Command::Stop { keep } => {
+                self.settle();
+                self.stop = Some(keep);
+            }
+        }
+    }
+
+    /// Applies plans until nothing is left that can be done now.
+    fn settle(&mut self) {
+        for _ in 0..PLANS {
+            if !self.apply_plan() && self.stale == Stale::default() {
+                break;
+            }
+            self.refresh();
+        }
+        self.deliver();
+    }
+
+    /// Applies one plan. Returns whether it had anything to do.
+    fn apply_plan(&mut self) -> bool {
+        let ops = self.table.plan(BATCH, Instant::now());
+        if ops.is_empty() {
+            self.table.shrink();
+            return false;
+        }
+        let results = self.writer.write(&ops);
+        let now = Instant::now();
+        for (op, result) in ops.iter().zip(results) {
+            if let Err(error) = &result {
+                tracing::debug!(?op, %error, "refused");
+            }
+            self.stale.links |= matches!(op, Op::Device(..));
+            self.stale.all |= !self.table.done(op, result, now);
+        }
+        true
+    }
+
+    fn audit(&mut self) {
+        self.schedule_audit();
+        match self.read_all() {
+            Ok(found) if found.is_empty() => tracing::debug!("the kernel is as it should be"),
+            Ok(found) => {
+                tracing::warn!(
+                    missing = found.missing,
+                    different = found.different,
+                    unexpected = found.unexpected,
+                    "the kernel was not as it should be, repairing"
+                );
+                self.events.push(Event::Repaired(found));
+            }
+            Err(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "audit");
+            }
+        }
+    }
+
+    fn schedule_audit(&mut self) {
+        let period = self.options.audit;
+        self.next_audit = (!period.is_zero()).then(|| Instant::now() + period);
+    }
+
+    /// Tells the owner what happened.
+    fn deliver(&mut self) {
+        for event in self.events.drain(..) {
+            (self.tell)(event);
+        }
+        while let Some(event) = self.table.poll_event() {
+            (self.tell)(event);
+        }
+    }
+}
+
+/// Waits until one of the descriptors can be read, or the time is up.
+fn wait(fds: &[RawFd; 2], timeout: Option<Duration>) {
+    let mut polls = fds.map(|fd| libc::pollfd {
+        fd,
+        events: libc::POLLIN,
+        revents: 0,
+    });
+    // Rounded up: waking a moment early would spin.
+    let millis = timeout.map(|timeout| timeout.as_micros().div_ceil(1000));
+    let millis = millis.map_or(-1, |ms| {
+        libc::c_int::try_from(ms).unwrap_or(libc::c_int::MAX)
+    });
+    // SAFETY: `polls` is an array of that many live `pollfd`, of descriptors owned by the caller.
+    let result = unsafe { libc::poll(polls.as_mut_ptr(), 2, millis) };
+    if result < 0 {
+        let error = std::io::Error::last_os_error();
+        if error.kind() != std::io::ErrorKind::Interrupted {
+            tracing::error!(%error, "poll");
+        }
+    }
+}

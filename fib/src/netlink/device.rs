@@ -1,0 +1,322 @@
+//! Devices and addresses, through the types of `netlink-packet-route` and the builders of
+//! `rtnetlink`.
+//!
+//! Decoding turns their messages into [`Link`] and [`Address`]; encoding turns a [`DeviceOp`] into
+//! one message.
+
+use std::net::IpAddr;
+
+use ipnetwork::IpNetwork;
+use netlink_packet_core::{Emitable, Parseable};
+use netlink_packet_route::AddressFamily;
+use netlink_packet_route::address::{
+    AddressAttribute, AddressFlags, AddressMessage, AddressProtocol, AddressScope,
+};
+use netlink_packet_route::link::{
+    AfSpecInet6, AfSpecUnspec, In6AddrGenMode, InfoBridgePort, InfoData, InfoKind, InfoPortData,
+    InfoVrf, InfoVxlan, LinkAttribute, LinkFlags, LinkInfo, LinkLayerType, LinkMessage,
+};
+use rtnetlink::{LinkBridge, LinkBridgePort, LinkMessageBuilder, LinkUnspec, LinkVxlan};
+
+use super::message::{Builder, HEADER, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, NLM_F_REQUEST};
+use crate::links::{Address, BridgePort, Link, LinkKind, Vxlan};
+use crate::overlay::{DeviceOp, LinkChange, STAMP};
+use crate::state::{Device, Mac};
+
+pub(crate) const RTM_NEWLINK: u16 = 16;
+pub(crate) const RTM_DELLINK: u16 = 17;
+pub(crate) const RTM_SETLINK: u16 = 19;
+pub(crate) const RTM_NEWADDR: u16 = 20;
+pub(crate) const RTM_DELADDR: u16 = 21;
+
+/// What a message about a device says.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum LinkNotice {
+    /// The device as it is, or was.
+    Link(Link),
+    /// Its bridge says something about it; the device has to be read again.
+    Port(u32),
+}
+
+/// Reads the payload of a link message.
+pub(crate) fn link(payload: &[u8]) -> Option<LinkNotice> {
+    let message = match LinkMessage::parse(payload) {
+        Ok(message) => message,
+        Err(error) => {
+            tracing::warn!(%error, "a device cannot be understood and is not seen");
+            return None;
+        }
+    };
+    let index = message.header.index;
+    if message.header.interface_family != AddressFamily::Unspec {
+        return Some(LinkNotice::Port(index));
+    }
+    let flags = message.header.flags;
+    let mut link = Link {
+        index,
+        name: Device::from(""),
+        mtu: 0,
+        up: flags.contains(LinkFlags::Up),
+        running: flags.contains(LinkFlags::Up | LinkFlags::LowerUp),
+        master: None,
+        kind: match message.header.link_layer_type {
+            LinkLayerType::Loopback => LinkKind::Loopback,
+            _ => LinkKind::Other(String::new()),
+        },
+        address: None,
+        alias: None,
+        generates_addresses: true,
+        port: None,
+    };
+    for attribute in message.attributes {
+        link_attribute(&mut link, attribute);
+    }
+    Some(LinkNotice::Link(link))
+}
+
+// The attributes are an open list of the kernel's, most of which do not matter here.
+#[allow(clippy::wildcard_enum_match_arm)]
+fn link_attribute(link: &mut Link, attribute: LinkAttribute) {
+    match attribute {
+        LinkAttribute::IfName(name) => link.name = name.into(),
+        LinkAttribute::Mtu(mtu) => link.mtu = mtu,
+        LinkAttribute::Controller(master) => link.master = Some(master),
+        LinkAttribute::Address(bytes) => {
+            link.address = <[u8; 6]>::try_from(bytes.as_slice()).ok().map(Mac);
+        }
+        LinkAttribute::IfAlias(alias) => link.alias = Some(alias),
+        LinkAttribute::AfSpecUnspec(specs) => {
+            let modes = specs.iter().filter_map(|spec| match spec {
+                AfSpecUnspec::Inet6(inet6) => Some(inet6),
+                _ => None,
+            });
+            let none =
+                |inet6: &AfSpecInet6| *inet6 == AfSpecInet6::AddrGenMode(In6AddrGenMode::None);
+            link.generates_addresses = !modes.flatten().any(none);
+        }
+        LinkAttribute::LinkInfo(infos) => infos.into_iter().for_each(|info| info_of(link, info)),
+        _ => {}
+    }
+}
+
+#[allow(clippy::wildcard_enum_match_arm)]
+fn info_of(link: &mut Link, info: LinkInfo) {
+    match info {
+        LinkInfo::Kind(InfoKind::Bridge) => link.kind = LinkKind::Bridge,
+        LinkInfo::Kind(InfoKind::Wireguard) => link.kind = LinkKind::Wireguard,
+        LinkInfo::Kind(InfoKind::Vxlan | InfoKind::Vrf) => {}
+        LinkInfo::Kind(kind) => link.kind = LinkKind::Other(kind.to_string()),
+        LinkInfo::Data(InfoData::Vxlan(data)) => link.kind = LinkKind::Vxlan(vxlan(data)),
+        LinkInfo::Data(InfoData::Vrf(data)) => {
+            let table = data.iter().find_map(|info| match info {
+                InfoVrf::TableId(table) => Some(*table),
+                _ => None,
+            });
+            link.kind = LinkKind::Vrf {
+                table: table.unwrap_or(0),
+            };
+        }
+        LinkInfo::PortData(InfoPortData::BridgePort(data)) => {
+            let mut port = BridgePort {
+                learning: true,
+                neigh_suppress: false,
+            };
+            for info in data {
+                match info {
+                    InfoBridgePort::Learning(on) => port.learning = on,
+                    InfoBridgePort::NeighSupress(on) => port.neigh_suppress = on,
+                    _ => {}
+                }
+            }
+            link.port = Some(port);
+        }
+        _ => {}
+    }
+}
+
+#[allow(clippy::wildcard_enum_match_arm)]
+fn vxlan(data: Vec<InfoVxlan>) -> Vxlan {
+    let mut vxlan = Vxlan {
+        vni: 0,
+        local: None,
+        remote: None,
+        port: 0,
+        learning: true,
+    };
+    for info in data {
+        match info {
+            InfoVxlan::Id(vni) => vxlan.vni = vni,
+            InfoVxlan::Local(address) => vxlan.local = Some(address.into()),
+            InfoVxlan::Local6(address) => vxlan.local = Some(address.into()),
+            InfoVxlan::Group(address) => vxlan.remote = Some(address.into()),
+            InfoVxlan::Group6(address) => vxlan.remote = Some(address.into()),
+            InfoVxlan::Port(port) => vxlan.port = port,
+            InfoVxlan::Learning(on) => vxlan.learning = on,
+            _ => {}
+        }
+    }
+    let specified = |address: &IpAddr| !address.is_unspecified();
+    vxlan.local = vxlan.local.filter(specified);
+    vxlan.remote = vxlan.remote.filter(specified);
+    vxlan
+}
+
+/// Reads the payload of an address message.
+#[allow(clippy::wildcard_enum_match_arm)]
+pub(crate) fn address(payload: &[u8]) -> Option<Address> {
+    let message = AddressMessage::parse(payload).ok()?;
+    let (mut plain, mut local, mut protocol) = (None, None, 0);
+    let mut flags = AddressFlags::empty();
+    for attribute in message.attributes {
+        match attribute {
+            AddressAttribute::Address(address) => plain = Some(address),
+            AddressAttribute::Local(address) => local = Some(address),
+            AddressAttribute::Protocol(stamp) => protocol = stamp.into(),
+            AddressAttribute::Flags(bits) => flags = bits,
+            _ => {}
+        }
+    }
+    // On point-to-point devices the plain one is the other end's.
+    let address = IpNetwork::new(local.or(plain)?, message.header.prefix_len).ok()?;
+    let unusable = AddressFlags::Tentative | AddressFlags::Dadfailed;
+    let usable = !flags.intersects(unusable) || flags.contains(AddressFlags::Optimistic);
+    Some(Address {
+        index: message.header.index,
+        address,
+        protocol,
+        usable,
+    })
+}
+
+/// Writes the message for one change of a device.
+pub(crate) fn encode(buffer: &mut Vec<u8>, sequence: u32, protocol: u8, op: &DeviceOp) {
+    let create = NLM_F_REQUEST | NLM_F_CREATE | NLM_F_EXCL;
+    match op {
+        DeviceOp::CreateBridge { name, mtu, mac } => {
+            let mut bridge = LinkBridge::new(name.as_str())
+                .mcast_snooping(false)
+                .forward_delay(0)
+                .mtu(*mtu)
+                .alias(STAMP);
+            if let Some(mac) = mac {
+                bridge = bridge.address(mac.0.to_vec());
+            }
+            emit(buffer, RTM_NEWLINK, create, sequence, &bridge.build());
+        }
+        DeviceOp::CreateVxlan {
+            name,
+            vni,
+            local,
+            port,
+            mtu,
+        } => {
+            let vxlan = LinkVxlan::new(name.as_str(), *vni)
+                .port(*port)
+                .learning(false)
+                .mtu(*mtu)
+                .alias(STAMP);
+            let vxlan = with_local(vxlan, *local);
+            emit(buffer, RTM_NEWLINK, create, sequence, &vxlan.build());
+        }
+        DeviceOp::Change { index, change, .. } => {
+            let message = change_of(*index, change);
+            // Attributes of a kind go by "new link" without create, plain ones by "set link".
+            let by_kind = matches!(change, LinkChange::Tunnel { .. } | LinkChange::Port);
+            let kind = if by_kind { RTM_NEWLINK } else { RTM_SETLINK };
+            emit(buffer, kind, NLM_F_REQUEST, sequence, &message);
+        }
+        DeviceOp::AddAddress { index, address, .. } => {
+            let flags = NLM_F_REQUEST | NLM_F_CREATE | NLM_F_REPLACE;
+            let message = address_message(*index, *address, protocol);
+            emit(buffer, RTM_NEWADDR, flags, sequence, &message);
+        }
+        DeviceOp::RemoveAddress { index, address, .. } => {
+            let message = address_message(*index, *address, protocol);
+            emit(buffer, RTM_DELADDR, NLM_F_REQUEST, sequence, &message);
+        }
+        DeviceOp::Delete { index, .. } => {
+            let message = LinkUnspec::new_with_index(*index).build();
+            emit(buffer, RTM_DELLINK, NLM_F_REQUEST, sequence, &message);
+        }
+    }
+}
+
+fn with_local(
+    vxlan: LinkMessageBuilder<LinkVxlan>,
+    local: IpAddr,
+) -> LinkMessageBuilder<LinkVxlan> {
+    match local {
+        IpAddr::V4(local) => vxlan.local(local),
+        IpAddr::V6(local) => vxlan.local6(local),
+    }
+}
+
+fn change_of(index: u32, change: &LinkChange) -> LinkMessage {
+    let plain = LinkUnspec::new_with_index(index);
+    match change {
+        LinkChange::Stamp => plain.alias(STAMP).build(),
+        LinkChange::Mtu(mtu) => plain.mtu(*mtu).build(),
+        LinkChange::Address(mac) => plain.address(mac.0.to_vec()).build(),
+        LinkChange::GenerateAddresses(on) => {
+            let mode = if *on {
+                In6AddrGenMode::Eui64
+            } else {
+                In6AddrGenMode::None
+            };
+            let inet6 = AfSpecUnspec::Inet6(vec![AfSpecInet6::AddrGenMode(mode)]);
+            plain
+                .append_extra_attribute(LinkAttribute::AfSpecUnspec(vec![inet6]))
+                .build()
+        }
+        LinkChange::Tunnel { vni, local } => {
+            let vxlan = LinkMessageBuilder::<LinkVxlan>::new("")
+                .index(index)
+                .id(*vni);
+            let mut message = with_local(vxlan.learning(false), *local).build();
+            // The device is named by its number; an empty name would rename it.
+            message
+                .attributes
+                .retain(|a| !matches!(a, LinkAttribute::IfName(_)));
+            message
+        }
+        LinkChange::Master(master) => plain.controller(*master).build(),
+        LinkChange::Port => LinkBridgePort::new(index)
+            .learning(false)
+            .neigh_suppress(true)
+            .build(),
+        LinkChange::Up => plain.up().build(),
+    }
+}
+
+fn address_message(index: u32, address: IpNetwork, protocol: u8) -> AddressMessage {
+    let mut message = AddressMessage::default();
+    message.header.index = index;
+    message.header.prefix_len = address.prefix();
+    message.header.family = match address {
+        IpNetwork::V4(_) => AddressFamily::Inet,
+        IpNetwork::V6(_) => AddressFamily::Inet6,
+    };
+    if matches!(address.ip(), IpAddr::V6(ip) if ip.is_unicast_link_local()) {
+        message.header.scope = AddressScope::Link;
+    }
+    message.attributes = vec![
+        AddressAttribute::Local(address.ip()),
+        AddressAttribute::Address(address.ip()),
+        AddressAttribute::Protocol(AddressProtocol::Other(protocol)),
+    ];
+    if address.is_ipv6() {
+        // The same address is at every site on purpose.
+        message
+            .attributes
+            .push(AddressAttribute::Flags(AddressFlags::Nodad));
+    }
+    message
+}
+
+fn emit(buffer: &mut Vec<u8>, kind: u16, flags: u16, sequence: u32, body: &impl Emitable) {
+    let mut message = Builder::new(buffer, kind, flags, sequence);
+    let mut bytes = vec![0; body.buffer_len()];
+    body.emit(&mut bytes);
+    message.bytes(&bytes).finish();
+    debug_assert!(bytes.len() + HEADER < 65_536);
+}

@@ -1,0 +1,153 @@
+//! Reading whole tables, with strict checking of requests.
+//!
+//! A dump is a sequence of datagrams that ends with `NLMSG_DONE`. When the table changed under the
+//! kernel's hands it says so (`NLM_F_DUMP_INTR`), and the dump is made again.
+
+use std::io;
+
+use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
+
+use super::device::{self, LinkNotice};
+use super::encode::{AF_BRIDGE, AF_INET, AF_INET6};
+use super::message::{
+    Builder, Message, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR,
+    messages, u32_at,
+};
+use super::notice::{self, Notice};
+use crate::links::{Address, Link};
+
+const RTM_GETLINK: u16 = 18;
+const RTM_GETADDR: u16 = 22;
+const RTM_GETROUTE: u16 = 26;
+const RTM_GETNEIGH: u16 = 30;
+const RTM_GETNEXTHOP: u16 = 106;
+
+/// How often an interrupted dump is made again before its result is taken as it is; the watcher
+/// delivers what changed meanwhile.
+const ATTEMPTS: usize = 4;
+
+/// A socket for dumps.
+pub(crate) struct Dump {
+    socket: Socket,
+    sequence: u32,
+}
+
+impl Dump {
+    /// Opens the socket.
+    pub(crate) fn open() -> io::Result<Self> {
+        let mut socket = Socket::new(NETLINK_ROUTE)?;
+        socket.bind_auto()?;
+        socket.connect(&SocketAddr::new(0, 0))?;
+        socket.set_netlink_get_strict_chk(true)?;
+        Ok(Self {
+            socket,
+            sequence: 0,
+        })
+    }
+
+    /// All devices.
+    pub(crate) fn links(&mut self) -> io::Result<Vec<Link>> {
+        self.collect(RTM_GETLINK, &[0; 16], |message| {
+            match device::link(message.payload()) {
+                Some(LinkNotice::Link(link)) => Some(link),
+                Some(LinkNotice::Port(_)) | None => None,
+            }
+        })
+    }
+
+    /// All addresses.
+    pub(crate) fn addresses(&mut self) -> io::Result<Vec<Address>> {
+        self.collect(RTM_GETADDR, &[0; 8], |message| {
+            device::address(message.payload())
+        })
+    }
+
+    /// All nexthop objects.
+    pub(crate) fn next_hops(&mut self) -> io::Result<Vec<Notice>> {
+        self.collect(RTM_GETNEXTHOP, &[0; 8], notice::read)
+    }
+
+    /// All FDB entries, then all neighbours.
+    pub(crate) fn neighbours(&mut self, mut each: impl FnMut(Notice)) -> io::Result<()> {
+        for family in [AF_BRIDGE, AF_INET, AF_INET6] {
+            let mut header = [0; 12];
+            header[0] = family;
+            self.collect(RTM_GETNEIGH, &header, notice::read)?
+                .into_iter()
+                .for_each(&mut each);
+        }
+        Ok(())
+    }
+
+    /// All routes of all tables, one by one: there may be millions.
+    pub(crate) fn routes(&mut self, mut each: impl FnMut(Notice)) -> io::Result<()> {
+        for family in [AF_INET, AF_INET6] {
+            let mut header = [0; 12];
+            header[0] = family;
+            // A route table that keeps changing is read once; what it missed is notified.
+            self.run(RTM_GETROUTE, &header, |message| {
+                if let Some(notice) = notice::read(message) {
+                    each(notice);
+                }
+            })?;
+        }
+        Ok(())
+    }
+
+    fn collect<T>(
+        &mut self,
+        kind: u16,
+        header: &[u8],
+        read: impl Fn(&Message<'_>) -> Option<T>,
+    ) -> io::Result<Vec<T>> {
+        let mut all = Vec::new();
+        for _ in 0..ATTEMPTS {
+            all.clear();
+            if self.run(kind, header, |message| all.extend(read(message)))? {
+                break;
+            }
+        }
+        Ok(all)
+    }
+
+    /// Makes one dump. Returns false when the kernel says that it was interrupted.
+    fn run(
+        &mut self,
+        kind: u16,
+        header: &[u8],
+        mut each: impl FnMut(&Message<'_>),
+    ) -> io::Result<bool> {
+        self.sequence = self.sequence.wrapping_add(1);
+        let mut request = Vec::new();
+        let flags = NLM_F_REQUEST | NLM_F_DUMP;
+        Builder::new(&mut request, kind, flags, self.sequence)
+            .bytes(header)
+            .finish();
+        self.socket.send(&request, 0)?;
+        let mut whole = true;
+        // The kernel fills up to 32 KiB per datagram when it is offered that much.
+        let mut buffer: Vec<u8> = Vec::with_capacity(64 << 10);
+        loop {
+            buffer.clear();
+            match self.socket.recv(&mut buffer, 0) {
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            }
+            for message in messages(&buffer).filter(|m| m.sequence == self.sequence) {
+                whole &= message.flags & NLM_F_DUMP_INTR == 0;
+                match message.kind {
+                    NLMSG_DONE | NLMSG_ERROR => {
+                        let code = u32_at(message.payload(), 0).unwrap_or(0).cast_signed();
+                        // EOPNOTSUPP and the like: a kernel without this table has it empty.
+                        return match code.saturating_neg() {
+                            0 | libc::EOPNOTSUPP | libc::EAFNOSUPPORT => Ok(whole),
+                            errno => Err(io::Error::from_raw_os_error(errno)),
+                        };
+                    }
+                    _ => each(&message),
+                }
+            }
+        }
+    }
+}

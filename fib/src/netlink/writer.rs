@@ -1,0 +1,232 @@
+//! Sending changes in batches.
+//!
+//! One send carries up to [`crate::kernel::BATCH`] operations, and only its last message asks for
+//! an answer. Refusals come back for every message all the same, each with its sequence number, so
+//! the answer to the last one means that all others are decided. The kernel does the work inside
+//! `send`, which is the back-pressure.
+
+use std::io;
+
+use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
+
+use super::message::{
+    HEADER, NLM_F_ACK, NLM_F_ACK_TLVS, NLM_F_CAPPED, NLMSG_ERROR, aligned, attributes, messages,
+    u16_at, u32_at,
+};
+use super::{device, encode};
+use crate::table::{Op, OpError};
+
+/// A batch is sent when it has grown this far; the kernel copies it into one buffer.
+const BATCH_BYTES: usize = 64 << 10;
+
+/// The explanation in an extended acknowledgement (`NLMSGERR_ATTR_MSG`).
+const ATTR_MSG: u16 = 1;
+
+/// The writing socket.
+pub(crate) struct Writer {
+    socket: Socket,
+    port: u32,
+    protocol: u8,
+    sequence: u32,
+    buffer: Vec<u8>,
+}
+
+impl Writer {
+    /// Opens the socket. `protocol` is the stamp on what is written.
+    pub(crate) fn open(protocol: u8) -> io::Result<Self> {
+        let mut socket = Socket::new(NETLINK_ROUTE)?;
+        let port = socket.bind_auto()?.port_number();
+        socket.connect(&SocketAddr::new(0, 0))?;
+        // Refusals without a copy of the request, but with the kernel's explanation.
+        socket.set_cap_ack(true)?;
+        socket.set_ext_ack(true)?;
+        Ok(Self {
+            socket,
+            port,
+            protocol,
+            sequence: 0,
+            buffer: Vec::new(),
+        })
+    }
+
+    /// The socket's port number, by which the kernel names who made a change.
+    pub(crate) fn port(&self) -> u32 {
+        self.port
+    }
+
+    /// Carries out operations in order. Gives one result for each.
+    pub(crate) fn write(&mut self, ops: &[Op]) -> Vec<Result<(), OpError>> {
+        let mut results: Vec<Result<(), OpError>> = vec![Ok(()); ops.len()];
+        let mut rest = results.as_mut_slice();
+        let mut ops = ops;
+        while !ops.is_empty() {
+            let taken = self.batch(ops, rest);
+            ops = ops.get(taken..).unwrap_or_default();
+            rest = rest.get_mut(taken..).unwrap_or_default();
+        }
+        results
+    }
+
+    /// Sends as many operations as fit. Returns their number, at least one.
+    fn batch(&mut self, ops: &[Op], results: &mut [Result<(), OpError>]) -> usize {
+        self.buffer.clear();
+        let first = self.sequence.wrapping_add(1);
+        // The operation of each message, by sequence number.
+        let mut owners = Vec::with_capacity(ops.len());
+        let mut last = 0;
+        for (number, op) in ops.iter().enumerate() {
+            if self.buffer.len() >= BATCH_BYTES {
+                break;
+            }
+            self.encode(op, |start| {
+                last = start;
+                owners.push(number);
+            });
+        }
+        let taken = owners.last().map_or(ops.len(), |number| number + 1);
+        if owners.is_empty() {
+            return taken;
+        }
+        self.ask_for_answer(last);
+        let outcome = self.exchange(first, &owners, results);
+        if let Err(error) = outcome {
+            // Nothing is known about this batch; the table takes it as refused and reads again.
+            let errno = error.raw_os_error().unwrap_or(libc::EIO);
+            for result in results.iter_mut().take(taken) {
+                *result = Err(OpError {
+                    errno,
+                    explanation: Some(format!("netlink: {error}")),
+                });
+            }
+        }
+        taken
+    }
+
+    /// Appends the messages of one operation, telling where each starts.
+    fn encode(&mut self, op: &Op, mut starts: impl FnMut(usize)) {
+        let protocol = self.protocol;
+        let buffer = &mut self.buffer;
+        let mut next = || {
+            self.sequence = self.sequence.wrapping_add(1);
+            self.sequence
+        };
+        starts(buffer.len());
+        match op {
+            Op::Device(_, op) => device::encode(buffer, next(), protocol, op),
+            Op::SetNextHop(id, object) => {
+                encode::set_next_hop(buffer, next(), protocol, *id, object);
+            }
+            Op::SetRoute {
+                key,
+                shape,
+                replace,
+            } => {
+                encode::set_route(buffer, next(), protocol, *key, shape, *replace);
+            }
+            Op::SetFdb { key, index, remote } => {
+                encode::set_fdb(buffer, next(), *index, key.mac, *remote);
+            }
+            Op::SetFlood { key, index } => encode::set_flood(buffer, next(), *index, key.vtep),
+            Op::SetNeighbour {
+                key,
+                index,
+                neighbour,
+            } => {
+                encode::set_neighbour(buffer, next(), protocol, *index, key.ip, *neighbour);
+            }
+            Op::UnsetRoute { key, shape } => {
+                encode::unset_route(buffer, next(), protocol, *key, shape.metric);
+            }
+            Op::UnsetFdb {
+                key,
+                index,
+                vtep,
+                master,
+            } => {
+                // Two messages: a missing bridge entry would keep the other from being removed.
+                match vtep {
+                    Some(vtep) => {
+                        encode::unset_fdb_tunnel(buffer, next(), *index, key.mac, *vtep);
+                        if *master {
+                            starts(buffer.len());
+                            encode::unset_fdb_bridge(buffer, next(), *index, key.mac);
+                        }
+                    }
+                    None => encode::unset_fdb_bridge(buffer, next(), *index, key.mac),
+                }
+            }
+            Op::UnsetFlood { key, index } => {
+                encode::unset_fdb_tunnel(buffer, next(), *index, crate::Mac::ZERO, key.vtep);
+            }
+            Op::UnsetNeighbour { key, index } => {
+                encode::unset_neighbour(buffer, next(), *index, key.ip);
+            }
+            Op::UnsetNextHop(id) => encode::unset_next_hop(buffer, next(), *id),
+        }
+    }
+
+    /// Sets `NLM_F_ACK` on the message that starts here.
+    fn ask_for_answer(&mut self, start: usize) {
+        let flags = u16_at(&self.buffer, start + 6).unwrap_or(0) | NLM_F_ACK;
+        if let Some(place) = self.buffer.get_mut(start + 6..start + 8) {
+            place.copy_from_slice(&flags.to_ne_bytes());
+        }
+    }
+
+    fn exchange(
+        &mut self,
+        first: u32,
+        owners: &[usize],
+        results: &mut [Result<(), OpError>],
+    ) -> io::Result<()> {
+        let sent = self.socket.send(&self.buffer, 0)?;
+        if sent != self.buffer.len() {
+            return Err(io::ErrorKind::WriteZero.into());
+        }
+        let mut answer: Vec<u8> = Vec::with_capacity(16 << 10);
+        loop {
+            answer.clear();
+            match self.socket.recv(&mut answer, 0) {
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            }
+            for message in messages(&answer).filter(|message| message.kind == NLMSG_ERROR) {
+                let place = usize::try_from(message.sequence.wrapping_sub(first)).ok();
+                let owner = place.and_then(|place| owners.get(place)).copied();
+                if let (Some(error), Some(owner)) = (error_of(&message), owner)
+                    && let Some(result) = results.get_mut(owner)
+                {
+                    *result = Err(error);
+                }
+                if message.sequence == self.sequence {
+                    return Ok(());
+                }
+            }
+        }
+    }
+}
+
+/// The refusal in an error message; `None` for an acknowledgement.
+fn error_of(message: &super::message::Message<'_>) -> Option<OpError> {
+    let payload = message.payload();
+    let code = u32_at(payload, 0)?.cast_signed();
+    if code == 0 {
+        return None;
+    }
+    let explanation = (message.flags & NLM_F_ACK_TLVS != 0).then(|| {
+        // The request's header is echoed, and the request too unless capped.
+        let echoed = match message.flags & NLM_F_CAPPED {
+            0 => usize::try_from(u32_at(payload, 4).unwrap_or(0)).unwrap_or(0),
+            _ => HEADER,
+        };
+        let tail = payload.get(4 + aligned(echoed)..).unwrap_or_default();
+        let text = attributes(tail).find(|(kind, _)| *kind == ATTR_MSG)?.1;
+        let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
+        Some(String::from_utf8_lossy(text).into_owned())
+    });
+    Some(OpError {
+        errno: code.saturating_neg(),
+        explanation: explanation.flatten(),
+    })
+}
