@@ -324,7 +324,6 @@ pub enum OnMatch {
 
 /// A condition of an entry.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub enum Match {
     /// The list permits the route's prefix: that of a unicast route or of an EVPN type 5 route,
     /// or the host of an EVPN type 2 route with an IP address. Routes without one do not match.
@@ -480,7 +479,6 @@ fn origin_name(origin: Origin) -> &'static str {
 
 /// A change an entry makes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub enum Set {
     /// MULTI_EXIT_DISC; a missing one counts as 0.
     Metric(Number),
