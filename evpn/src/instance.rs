@@ -73,6 +73,9 @@ pub enum Input {
 }
 
 /// What should be done: each is the last state of its key, and different from what was said before.
+///
+/// The one repetition: an entry that the kernel reports to have replaced by learning, and that is
+/// still wanted, is said again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Output {
@@ -366,6 +369,9 @@ impl Instance {
         }
         station.local = Some(Local { sticky, witnesses });
         self.resolve_mac(vni, mac);
+        // The kernel learned over our entry, and where the other site keeps the address (it is
+        // static there) our entry has to be made again.
+        self.macs.retell(&(vni, mac));
     }
 
     fn lost_mac(&mut self, vni: Vni, mac: MacAddress) {
@@ -394,6 +400,9 @@ impl Instance {
         let station = self.facts.stations.entry((vni, mac)).or_default();
         station.bound.insert(ip);
         self.resolve_mac(vni, mac);
+        self.resolve_ip(vni, ip);
+        // As for a MAC address: what the kernel resolved stands where our entry stood.
+        self.neighbours.retell(&(vni, ip));
     }
 
     fn lost_neighbour(&mut self, vni: Vni, ip: IpAddr, mac: MacAddress) {

@@ -59,6 +59,16 @@ impl<K: Ord + Clone, V: PartialEq + Clone> Ledger<K, V> {
         }
     }
 
+    /// What was told for `key` no longer holds: tell it once more if it is still wanted.
+    pub(crate) fn retell(&mut self, key: &K) {
+        if let Some(entry) = self.entries.get_mut(key)
+            && entry.wanted.is_some()
+            && entry.told.take().is_some()
+        {
+            self.settings.insert(key.clone());
+        }
+    }
+
     /// Takes back everything that `select` picks.
     pub(crate) fn forget(&mut self, select: impl Fn(&K, &V) -> bool) {
         let keys: Vec<K> = self
@@ -138,6 +148,20 @@ mod tests {
         ledger.want(1, None);
         ledger.want(1, Some(10));
         assert_eq!(differences(&mut ledger), []);
+    }
+
+    #[test]
+    fn what_was_undone_is_told_once_more() {
+        let mut ledger = Ledger::new();
+        ledger.want(1, Some(10));
+        ledger.retell(&1);
+        assert_eq!(differences(&mut ledger), [(1, Some(10))]);
+        ledger.retell(&1);
+        ledger.retell(&2);
+        assert_eq!(differences(&mut ledger), [(1, Some(10))]);
+        ledger.want(1, None);
+        ledger.retell(&1);
+        assert_eq!(differences(&mut ledger), [(1, None)]);
     }
 
     #[test]

@@ -95,7 +95,7 @@ impl Instance {
     pub(crate) fn local_claim(&self, vni: Vni, station: &Station, own: IpAddr) -> Option<Claim> {
         let local = station.local.as_ref()?;
         let imported = |targets: &[ExtendedCommunity]| self.imports.vnis(targets).contains(&vni);
-        // RFC 9721 §4: an IP that came to this MAC from another raises the MAC's number.
+        // RFC 9721: an IP that came to this MAC from another raises the MAC's number.
         let rebound = station.bound.iter().filter_map(|ip| {
             let binding = self.facts.hosts.get(&(vni, *ip))?.binding.as_ref()?;
             Some(binding.witnesses.sequence(imported))

@@ -29,7 +29,7 @@ pub struct RemoteMac {
 pub(crate) struct Station {
     /// The kernel has it on a local port.
     pub(crate) local: Option<Local>,
-    /// Routes of other sites.
+    /// Routes of other sites, in key order.
     pub(crate) remotes: Vec<Arc<Route>>,
     /// IP addresses the kernel has bound to it.
     pub(crate) bound: BTreeSet<IpAddr>,
@@ -71,7 +71,7 @@ impl Station {
 pub(crate) struct Host {
     /// What the kernel resolved it to.
     pub(crate) binding: Option<Binding>,
-    /// Routes of other sites that bind it.
+    /// Routes of other sites that bind it, in key order.
     pub(crate) remotes: Vec<Arc<Route>>,
 }
 
@@ -96,15 +96,15 @@ impl Facts {
         match route.key {
             EvpnKey::MacIp { mac, ip, .. } => {
                 let station = self.stations.entry((vni, mac)).or_default();
-                station.remotes.push(Arc::clone(route));
+                enter(&mut station.remotes, route);
                 if let Some(ip) = ip {
                     let host = self.hosts.entry((vni, ip)).or_default();
-                    host.remotes.push(Arc::clone(route));
+                    enter(&mut host.remotes, route);
                 }
             }
             EvpnKey::InclusiveMulticast { .. } => {
                 let flood = self.floods.entry((vni, route.path.vtep)).or_default();
-                flood.push(Arc::clone(route));
+                enter(flood, route);
             }
             EvpnKey::EthernetAd { .. }
             | EvpnKey::EthernetSegment { .. }
@@ -115,19 +115,18 @@ impl Facts {
 
     /// Takes a route out again.
     pub(crate) fn detach(&mut self, vni: Vni, route: &Arc<Route>) {
-        let others = |other: &Arc<Route>| other.key != route.key;
         match route.key {
             EvpnKey::MacIp { mac, ip, .. } => {
                 if let Some(station) = self.stations.get_mut(&(vni, mac)) {
-                    station.remotes.retain(others);
+                    leave(&mut station.remotes, route);
                 }
                 if let Some(host) = ip.and_then(|ip| self.hosts.get_mut(&(vni, ip))) {
-                    host.remotes.retain(others);
+                    leave(&mut host.remotes, route);
                 }
             }
             EvpnKey::InclusiveMulticast { .. } => {
                 if let Some(flood) = self.floods.get_mut(&(vni, route.path.vtep)) {
-                    flood.retain(others);
+                    leave(flood, route);
                 }
             }
             EvpnKey::EthernetAd { .. }
@@ -177,6 +176,23 @@ impl Facts {
         if self.floods.get(&(vni, vtep)).is_some_and(Vec::is_empty) {
             self.floods.remove(&(vni, vtep));
         }
+    }
+}
+
+/// Routes of one address stand in key order, so that the first of equal ones is the same in
+/// whatever order they came.
+fn place_of(routes: &[Arc<Route>], key: &EvpnKey) -> Result<usize, usize> {
+    routes.binary_search_by(|other| other.key.cmp(key))
+}
+
+fn enter(routes: &mut Vec<Arc<Route>>, route: &Arc<Route>) {
+    let (Ok(at) | Err(at)) = place_of(routes, &route.key);
+    routes.insert(at, Arc::clone(route));
+}
+
+fn leave(routes: &mut Vec<Arc<Route>>, route: &Arc<Route>) {
+    if let Ok(at) = place_of(routes, &route.key) {
+        routes.remove(at);
     }
 }
 
