@@ -268,4 +268,4 @@ impl AttributeSet {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -46,7 +46,7 @@ pub use update::{
 
 /// What a session negotiated, as far as reading its messages depends on it.
 ///
-/// The default suits a reader without a session, such as a tool: an external peer with four-octet
+/// The default suits a reader without a session, such as a tool: an internal peer with four-octet
 /// AS numbers, every family, IPv6 next hops for IPv4 routes, no add-path and no extended messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Context {
@@ -59,7 +59,8 @@ pub struct Context {
     /// Families negotiated (RFC 4760 §8); routes of others are ignored.
     pub families: PerFamily<bool>,
     /// The peer is of another AS, and not of our confederation: it may not send LOCAL_PREF,
-    /// ORIGINATOR_ID and CLUSTER_LIST (RFC 7606 §7.5, §7.9, §7.10).
+    /// ORIGINATOR_ID and CLUSTER_LIST (RFC 7606 §7.5, §7.9, §7.10), nor confederation segments
+    /// (RFC 5065 §5).
     pub external: bool,
     /// IPv4 routes may have an IPv6 next hop (RFC 8950).
     pub extended_next_hop: bool,
@@ -79,7 +80,7 @@ impl Default for Context {
                 ipv6_unicast: true,
                 evpn: true,
             },
-            external: true,
+            external: false,
             extended_next_hop: true,
             hash_seed: 0,
         }

@@ -184,3 +184,6 @@ impl OpenError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -77,3 +77,6 @@ impl RouteRefreshError {
         HeaderError::Length(length).notification()
     }
 }
+
+#[cfg(test)]
+mod tests;

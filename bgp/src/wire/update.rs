@@ -351,3 +351,6 @@ impl EvpnRuns<'_> {
         Arc::new(self.closed.attributes(self.next_hop, Some(tail)))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -20,12 +20,15 @@ pub enum AsPathFault {
     /// A segment of no numbers.
     #[error("a segment is empty")]
     Empty,
+    /// A confederation segment from a peer outside the confederation (RFC 5065 §5).
+    #[error("it has a confederation segment, but the peer is not of this confederation")]
+    Confederation,
     /// AS 0 (RFC 7607 §2).
     #[error("it contains AS 0")]
     Zero,
 }
 
-/// Checks a received value of numbers of `width` octets, 2 or 4.
+/// Checks a received value of numbers of four octets, or two without `as4`.
 pub(crate) fn check(value: &[u8], as4: bool) -> Result<(), AsPathFault> {
     let mut reader = Reader::new(value);
     while !reader.is_empty() {
@@ -41,6 +44,18 @@ pub(crate) fn check(value: &[u8], as4: bool) -> Result<(), AsPathFault> {
         };
         if zero {
             return Err(AsPathFault::Zero);
+        }
+    }
+    Ok(())
+}
+
+/// RFC 5065 §5: a path from outside the confederation has none of its segments. The value has
+/// passed [`check`].
+pub(crate) fn check_external(value: &[u8], as4: bool) -> Result<(), AsPathFault> {
+    let mut reader = Reader::new(value);
+    while let Ok((kind, _)) = raw_segment(&mut reader, as4) {
+        if SegmentKind::from_code(kind).is_some_and(SegmentKind::is_confederation) {
+            return Err(AsPathFault::Confederation);
         }
     }
     Ok(())
@@ -275,3 +290,6 @@ impl SegmentKind {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -282,3 +282,6 @@ fn put_label(label: u32, out: &mut BytesMut) {
     let [_, a, b, c] = label.to_be_bytes();
     out.put_slice(&[a, b, c]);
 }
+
+#[cfg(test)]
+mod tests;

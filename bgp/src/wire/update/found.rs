@@ -104,7 +104,7 @@ impl<'a> Found<'a> {
     fn keep(&mut self, raw: Raw<'a>, ctx: &Context) -> Result<(), UpdateError> {
         match raw.code {
             code::ORIGIN => fixed::check_origin(&raw)?,
-            code::AS_PATH => check_path(&raw, ctx.as4)?,
+            code::AS_PATH => check_own_path(&raw, ctx)?,
             code::MULTI_EXIT_DISC
             | code::LOCAL_PREF
             | code::ORIGINATOR_ID
@@ -238,6 +238,17 @@ fn piece<'a>(raw: &Raw<'a>) -> Piece<'a> {
         _ => raw.value.into(),
     };
     Piece::new(raw.code, raw.flags, value)
+}
+
+fn check_own_path(raw: &Raw<'_>, ctx: &Context) -> Result<(), UpdateError> {
+    check_path(raw, ctx.as4)?;
+    if !ctx.external {
+        return Ok(());
+    }
+    as_path::check_external(raw.value, ctx.as4).map_err(|fault| UpdateError::AsPath {
+        code: raw.code,
+        fault,
+    })
 }
 
 fn check_path(raw: &Raw<'_>, as4: bool) -> Result<(), UpdateError> {

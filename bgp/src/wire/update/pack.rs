@@ -409,3 +409,6 @@ impl Raw<'_> {
         header + self.value.len()
     }
 }
+
+#[cfg(test)]
+mod tests;

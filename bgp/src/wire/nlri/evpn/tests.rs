@@ -1,0 +1,205 @@
+use super::*;
+use crate::wire::tests::hex;
+
+fn rd() -> RouteDistinguisher {
+    "10.10.0.1:100".parse().unwrap()
+}
+
+fn mac() -> MacAddress {
+    "02:00:00:00:00:01".parse().unwrap()
+}
+
+const ESI: Esi = Esi([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+
+/// Octets, key and tail of each type in each of its lengths.
+fn vectors() -> Vec<(&'static str, EvpnKey, EvpnTail)> {
+    let none = EvpnTail::default();
+    let vni = |label| EvpnTail { label, ..none };
+    let mac_ip = |ip: Option<&str>| EvpnKey::MacIp {
+        rd: rd(),
+        tag: 0,
+        mac: mac(),
+        ip: ip.map(|ip| ip.parse().unwrap()),
+    };
+    let ip_prefix = |prefix: &str| EvpnKey::IpPrefix {
+        rd: rd(),
+        tag: 0,
+        prefix: prefix.parse().unwrap(),
+    };
+    vec![
+        (
+            "01 19 00010a0a00010064 00010203040506070809 ffffffff 000000",
+            EvpnKey::EthernetAd {
+                rd: rd(),
+                esi: ESI,
+                tag: u32::MAX,
+            },
+            none,
+        ),
+        (
+            "02 21 00010a0a00010064 00000000000000000000 00000000 30 020000000001 00 000064",
+            mac_ip(None),
+            vni(100),
+        ),
+        (
+            "02 25 00010a0a00010064 00010203040506070809 00000000 30 020000000001
+             20 0a640005 000064",
+            mac_ip(Some("10.100.0.5")),
+            EvpnTail {
+                esi: ESI,
+                ..vni(100)
+            },
+        ),
+        (
+            "02 28 00010a0a00010064 00000000000000000000 00000000 30 020000000001
+             20 0a640005 000064 00c350",
+            mac_ip(Some("10.100.0.5")),
+            EvpnTail {
+                label2: Some(50_000),
+                ..vni(100)
+            },
+        ),
+        (
+            "02 31 00010a0a00010064 00000000000000000000 00000000 30 020000000001
+             80 20010db8000000000000000000000005 000064",
+            mac_ip(Some("2001:db8::5")),
+            vni(100),
+        ),
+        (
+            "03 11 00010a0a00010064 00000000 20 0a0a0001",
+            EvpnKey::InclusiveMulticast {
+                rd: rd(),
+                tag: 0,
+                originator: "10.10.0.1".parse().unwrap(),
+            },
+            none,
+        ),
+        (
+            "03 1d 00010a0a00010064 00000007 80 fd000000000000000000000000000001",
+            EvpnKey::InclusiveMulticast {
+                rd: rd(),
+                tag: 7,
+                originator: "fd00::1".parse().unwrap(),
+            },
+            none,
+        ),
+        (
+            "04 17 00010a0a00010064 00010203040506070809 20 0a0a0001",
+            EvpnKey::EthernetSegment {
+                rd: rd(),
+                esi: ESI,
+                originator: "10.10.0.1".parse().unwrap(),
+            },
+            none,
+        ),
+        (
+            "05 22 00010a0a00010064 00000000000000000000 00000000 18 0a640100 00000000 00c350",
+            ip_prefix("10.100.1.0/24"),
+            vni(50_000),
+        ),
+        (
+            "05 22 00010a0a00010064 00000000000000000000 00000000 18 0a640100 0a640005 000000",
+            ip_prefix("10.100.1.0/24"),
+            EvpnTail {
+                gateway: Some("10.100.0.5".parse().unwrap()),
+                ..none
+            },
+        ),
+        (
+            "05 3a 00010a0a00010064 00000000000000000000 00000000
+             40 20010db8000100000000000000000000 00000000000000000000000000000000 00c350",
+            ip_prefix("2001:db8:1::/64"),
+            vni(50_000),
+        ),
+        (
+            "0b 03 010203",
+            EvpnKey::Unknown {
+                route_type: 11,
+                bytes: [1, 2, 3].into(),
+            },
+            none,
+        ),
+    ]
+}
+
+#[test]
+fn every_type_is_read_and_written() {
+    for (octets, key, tail) in vectors() {
+        let octets = hex(octets);
+        let decoded = decode(&mut Reader::new(&octets), false);
+        assert_eq!(decoded, Ok((0, key.clone(), tail)));
+        let mut out = BytesMut::new();
+        key.put(&tail, &mut out);
+        assert_eq!(out, octets, "{key}");
+        assert_eq!(key.wire_len(&tail), octets.len(), "{key}");
+    }
+}
+
+#[test]
+fn a_path_identifier_stands_before_the_type() {
+    let octets = hex("00000007 03 11 00010a0a00010064 00000000 20 0a0a0001");
+    let (id, key, _) = decode(&mut Reader::new(&octets), true).unwrap();
+    assert_eq!((id, key.route_type()), (7, 3));
+}
+
+#[test]
+fn a_known_type_cut_or_extended_by_an_octet_is_malformed() {
+    for (octets, key, _) in vectors() {
+        let octets = hex(octets);
+        let mut cut = octets.clone();
+        cut.pop();
+        cut[1] -= 1;
+        let mut longer = octets;
+        longer.push(0);
+        longer[1] += 1;
+        let malformed = Err(NlriFault::Evpn(key.route_type()));
+        for octets in [cut, longer] {
+            let decoded = decode(&mut Reader::new(&octets), false);
+            if let EvpnKey::Unknown { .. } = key {
+                assert!(decoded.is_ok());
+            } else {
+                assert_eq!(decoded, malformed, "{key}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_route_longer_than_its_attribute_overruns() {
+    let octets = hex("03 11 00010a0a00010064 00000000 20 0a0a00");
+    let decoded = decode(&mut Reader::new(&octets), false);
+    assert_eq!(decoded, Err(NlriFault::Overrun));
+}
+
+#[test]
+fn lengths_within_a_route_must_be_the_ones_the_type_has() {
+    // A MAC of 47 bits, an IP of 33 bits, an originator of 0 bits, a prefix of 33 bits.
+    let routes = [
+        "02 21 00010a0a00010064 00000000000000000000 00000000 2f 020000000001 00 000064",
+        "02 25 00010a0a00010064 00000000000000000000 00000000 30 020000000001 21 0a640005 000064",
+        "03 11 00010a0a00010064 00000000 00 0a0a0001",
+        "05 22 00010a0a00010064 00000000000000000000 00000000 21 0a640100 00000000 00c350",
+    ];
+    for route in routes {
+        let octets = hex(route);
+        let decoded = decode(&mut Reader::new(&octets), false);
+        assert_eq!(decoded, Err(NlriFault::Evpn(octets[0])), "{route}");
+    }
+}
+
+#[test]
+fn a_gateway_of_the_other_ip_version_is_written_as_none() {
+    let key = EvpnKey::IpPrefix {
+        rd: rd(),
+        tag: 0,
+        prefix: "10.0.0.0/8".parse().unwrap(),
+    };
+    let tail = EvpnTail {
+        gateway: Some("fd00::1".parse().unwrap()),
+        ..EvpnTail::default()
+    };
+    let mut out = BytesMut::new();
+    key.put(&tail, &mut out);
+    let (_, _, decoded) = decode(&mut Reader::new(&out), false).unwrap();
+    assert_eq!(decoded.gateway, None);
+}
