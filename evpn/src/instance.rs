@@ -393,12 +393,16 @@ impl Instance {
         for path in self.facts.routes.rebinding(ip, mac) {
             witnesses.add(path);
         }
+        let rebound = !witnesses.is_empty();
         host.binding = Some(Binding { mac, witnesses });
         if let Some(before) = moved_from.filter(|before| *before != mac) {
             self.unbind(vni, ip, before);
         }
         let station = self.facts.stations.entry((vni, mac)).or_default();
         station.bound.insert(ip);
+        if rebound {
+            station.rebound.insert(ip);
+        }
         self.resolve_mac(vni, mac);
         self.resolve_ip(vni, ip);
         // As for a MAC address: what the kernel resolved stands where our entry stood.
@@ -423,6 +427,7 @@ impl Instance {
     fn unbind(&mut self, vni: Vni, ip: IpAddr, mac: MacAddress) {
         if let Some(station) = self.facts.stations.get_mut(&(vni, mac)) {
             station.bound.remove(&ip);
+            station.rebound.remove(&ip);
         }
         let gateway = |network: &Network| network.is_gateway_ip(ip);
         if !self.networks.get(&vni).is_some_and(gateway) {

@@ -50,6 +50,19 @@ impl Claim {
     }
 }
 
+/// The better claim is the greater one.
+impl Ord for Claim {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.against(other).0
+    }
+}
+
+impl PartialOrd for Claim {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
 /// What decided between the two best claims of different sites.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -75,18 +88,6 @@ impl fmt::Display for Rule {
     }
 }
 
-/// The winner of a contest, and what decided it. Of equal claims the first stays.
-pub(crate) fn contest<T>(claims: impl Iterator<Item = (Claim, T)>) -> Option<(Claim, T, Rule)> {
-    let mut claims: Vec<_> = claims.collect();
-    claims.sort_by(|(one, _), (other, _)| one.against(other).0.reverse());
-    let mut ranked = claims.into_iter();
-    let (winner, owner) = ranked.next()?;
-    let rule = ranked
-        .find(|(claim, _)| claim.vtep != winner.vtep)
-        .map_or(Rule::OnlyClaim, |(claim, _)| winner.against(&claim).1);
-    Some((winner, owner, rule))
-}
-
 /// Claims of others that were known when an address was learned here: per set of route targets the
 /// highest sequence number.
 ///
@@ -105,6 +106,10 @@ impl Witnesses {
             Some((_, sequence)) => *sequence = path.sequence.max(*sequence),
             None => self.0.push((path.targets.clone(), path.sequence)),
         }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// One above the highest that `imported` picks, 0 without any. At the end of the number space

@@ -14,16 +14,16 @@ use std::net::{IpAddr, Ipv4Addr};
 use bgp::{EvpnKey, ExtendedCommunity, MacAddress, Vni};
 
 use crate::instance::Instance;
-use crate::mobility::{Claim, Rule, contest};
+use crate::mobility::Claim;
 use crate::originate::Network;
 use crate::path::{Fault, Route, is_group_or_zero};
 use crate::station::{Place, RemoteMac, Station};
 
 /// Who has a MAC address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct MacOwner {
     pub(crate) claim: Claim,
     pub(crate) place: Place,
-    pub(crate) rule: Rule,
 }
 
 /// Whom an IP address belongs to.
@@ -48,14 +48,18 @@ impl Instance {
         }
         let station = self.facts.stations.get(&(vni, mac))?;
         let local = self.local_claim(vni, station, own);
-        let remotes = station
-            .remotes
-            .iter()
-            .filter(|route| self.fault(network, own, route).is_none())
-            .map(|route| (Claim::of(&route.path), Place::At(route.path.vtep)));
-        let claims = local.map(|claim| (claim, Place::Here)).into_iter();
-        let (claim, place, rule) = contest(claims.chain(remotes))?;
-        Some(MacOwner { claim, place, rule })
+        let mut remotes = station.remotes.iter();
+        let remote = remotes
+            .find(|route| self.fault(network, own, route).is_none())
+            .map(|route| Claim::of(&route.path));
+        let claim = local.max(remote)?;
+        let here = local == Some(claim);
+        let place = if here {
+            Place::Here
+        } else {
+            Place::At(claim.vtep)
+        };
+        Some(MacOwner { claim, place })
     }
 
     pub(crate) fn ip_owner(&self, vni: Vni, ip: IpAddr) -> Option<IpOwner> {
@@ -69,7 +73,7 @@ impl Instance {
             let here = owner.place == Place::Here;
             here.then_some((owner.claim, (binding.mac, Place::Here)))
         });
-        let remotes = host.remotes.iter().filter_map(|route| {
+        let remote = host.remotes.iter().find_map(|route| {
             if self.fault(network, own, route).is_some() {
                 return None;
             }
@@ -79,7 +83,8 @@ impl Instance {
             let elsewhere = owner.place != Place::Here;
             elsewhere.then_some((Claim::of(&route.path), (mac, owner.place)))
         });
-        let (claim, (mac, place), _) = contest(local.into_iter().chain(remotes))?;
+        let by_claim = |(claim, _): &(Claim, _)| *claim;
+        let (claim, (mac, place)) = local.into_iter().chain(remote).max_by_key(by_claim)?;
         Some(IpOwner { mac, claim, place })
     }
 
@@ -96,7 +101,7 @@ impl Instance {
         let local = station.local.as_ref()?;
         let imported = |targets: &[ExtendedCommunity]| self.imports.vnis(targets).contains(&vni);
         // RFC 9721: an IP that came to this MAC from another raises the MAC's number.
-        let rebound = station.bound.iter().filter_map(|ip| {
+        let rebound = station.rebound.iter().filter_map(|ip| {
             let binding = self.facts.hosts.get(&(vni, *ip))?.binding.as_ref()?;
             Some(binding.witnesses.sequence(imported))
         });
@@ -131,10 +136,9 @@ impl Instance {
         self.macs.want((vni, mac), installed);
         self.tell_mac(vni, mac, None, told);
         let mut ips = BTreeSet::new();
-        if let Some(station) = self.facts.stations.get_mut(&(vni, mac)) {
-            if let Some(owner) = &owner {
-                station.now_at(owner.place);
-            }
+        if let Some(station) = self.facts.stations.get_mut(&(vni, mac))
+            && station.decide(owner)
+        {
             ips.extend(station.bound.iter().copied());
             ips.extend(station.remotes.iter().filter_map(|route| ip_of(&route.key)));
         }

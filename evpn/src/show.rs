@@ -249,7 +249,7 @@ impl Instance {
             .collect()
     }
 
-    /// Every claim to a MAC address and what became of it, our own first.
+    /// Every claim to a MAC address and what became of it: our own, then the others', best first.
     pub fn explain(&self, vni: Vni, mac: MacAddress) -> Vec<Candidate> {
         let (Some(station), Some(network)) = (
             self.facts.stations.get(&(vni, mac)),
@@ -263,7 +263,7 @@ impl Instance {
             (None, None) if is_group_or_zero(mac) => Outcome::Faulty(Fault::NotAStation(mac)),
             (None, None) => Outcome::Gateway,
             (Some(owner), None) if owner.claim == *claim && owner.place == place => {
-                Outcome::Chosen(owner.rule)
+                Outcome::Chosen(self.rule(network, station, owner.claim))
             }
             (Some(owner), None) if owner.place == place => Outcome::SameSite,
             (Some(owner), None) => Outcome::Beaten(owner.claim.against(claim).1),
@@ -366,7 +366,7 @@ impl Instance {
         };
         status.sequence = owner.claim.sequence;
         status.sticky = owner.claim.sticky;
-        status.reason = Reason::Won(owner.rule);
+        status.reason = Reason::Won(self.rule(network, station, owner.claim));
         status.ips = self.bound_ips(vni, mac, station);
         status.conflict = self.conflict(network, station, owner.place, owner.claim);
         if let Place::At(vtep) = owner.place {
@@ -379,6 +379,19 @@ impl Instance {
                 .filter(|label| *label != vni.get());
         }
         Some(status)
+    }
+
+    /// What decided for the best claim, against the best one of another site.
+    fn rule(&self, network: &Network, station: &Station, best: Claim) -> Rule {
+        let own = self.vtep.unwrap_or(best.vtep);
+        let remotes = station.remotes.iter();
+        let usable = remotes.filter(|route| self.fault(network, own, route).is_none());
+        let second = usable
+            .map(|route| Claim::of(&route.path))
+            .chain(self.local_claim(network.vni, station, own))
+            .filter(|claim| claim.vtep != best.vtep)
+            .max();
+        second.map_or(Rule::OnlyClaim, |second| best.against(&second).1)
     }
 
     /// IP addresses that were decided to belong to a MAC address.

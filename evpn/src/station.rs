@@ -4,14 +4,16 @@
 //! the VNIs that import them. Nothing is decided here; [`crate::resolve`] does that from these
 //! tables and nothing else.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use bgp::{EvpnKey, MacAddress, Vni};
 
-use crate::mobility::Witnesses;
+use crate::mobility::{Claim, Witnesses};
 use crate::path::{Path, Route};
+use crate::resolve::MacOwner;
 
 /// A MAC address behind a remote tunnel endpoint, as the kernel should have it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,11 +31,16 @@ pub struct RemoteMac {
 pub(crate) struct Station {
     /// The kernel has it on a local port.
     pub(crate) local: Option<Local>,
-    /// Routes of other sites, in key order.
+    /// Routes of other sites, best claim first.
     pub(crate) remotes: Vec<Arc<Route>>,
     /// IP addresses the kernel has bound to it.
     pub(crate) bound: BTreeSet<IpAddr>,
-    /// Where it was last decided to be; `None` before the first time.
+    /// Those of them that others had bound to another MAC: nearly always none, while a firewall
+    /// may answer for thousands of addresses.
+    pub(crate) rebound: BTreeSet<IpAddr>,
+    /// What was last decided. Only saves work: while it stands, its IP addresses stand.
+    pub(crate) decided: Option<MacOwner>,
+    /// Where it was when that was last known; `None` before the first time.
     pub(crate) place: Option<Place>,
     /// How often that changed.
     pub(crate) moves: u32,
@@ -57,12 +64,15 @@ impl Station {
         self.local.is_none() && self.remotes.is_empty() && self.bound.is_empty()
     }
 
-    /// Counts a change of place.
-    pub(crate) fn now_at(&mut self, place: Place) {
-        if self.place.is_some_and(|before| before != place) {
-            self.moves = self.moves.saturating_add(1);
+    /// Notes a decision, counts a change of place, and says whether anything is different.
+    pub(crate) fn decide(&mut self, decided: Option<MacOwner>) -> bool {
+        if let Some(owner) = decided {
+            if self.place.is_some_and(|before| before != owner.place) {
+                self.moves = self.moves.saturating_add(1);
+            }
+            self.place = Some(owner.place);
         }
-        self.place = Some(place);
+        std::mem::replace(&mut self.decided, decided) != decided
     }
 }
 
@@ -71,7 +81,7 @@ impl Station {
 pub(crate) struct Host {
     /// What the kernel resolved it to.
     pub(crate) binding: Option<Binding>,
-    /// Routes of other sites that bind it, in key order.
+    /// Routes of other sites that bind it, best claim first.
     pub(crate) remotes: Vec<Arc<Route>>,
 }
 
@@ -179,19 +189,23 @@ impl Facts {
     }
 }
 
-/// Routes of one address stand in key order, so that the first of equal ones is the same in
-/// whatever order they came.
-fn place_of(routes: &[Arc<Route>], key: &EvpnKey) -> Result<usize, usize> {
-    routes.binary_search_by(|other| other.key.cmp(key))
+/// Routes of one address stand with the best claim first and equal ones in key order: the one that
+/// decides is found at once, and is the same in whatever order they came.
+fn place_of(routes: &[Arc<Route>], route: &Route) -> Result<usize, usize> {
+    let rank = |route: &Route| Reverse(Claim::of(&route.path));
+    routes.binary_search_by(|other| {
+        let by_claim = rank(other).cmp(&rank(route));
+        by_claim.then_with(|| other.key.cmp(&route.key))
+    })
 }
 
 fn enter(routes: &mut Vec<Arc<Route>>, route: &Arc<Route>) {
-    let (Ok(at) | Err(at)) = place_of(routes, &route.key);
+    let (Ok(at) | Err(at)) = place_of(routes, route);
     routes.insert(at, Arc::clone(route));
 }
 
 fn leave(routes: &mut Vec<Arc<Route>>, route: &Arc<Route>) {
-    if let Ok(at) = place_of(routes, &route.key) {
+    if let Ok(at) = place_of(routes, route) {
         routes.remove(at);
     }
 }

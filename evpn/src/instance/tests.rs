@@ -526,11 +526,11 @@ fn routes_with_and_without_ip_are_claims_of_one_site() {
     assert_eq!(
         outcomes,
         [
-            Outcome::SameSite,
             Outcome::Chosen(Rule::HigherSequence),
+            Outcome::SameSite,
             Outcome::Beaten(Rule::HigherSequence),
         ],
-        "in key order"
+        "best first"
     );
 }
 

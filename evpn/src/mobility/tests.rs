@@ -28,19 +28,7 @@ fn the_table_of_contests() {
         let loser = claim(loser.0, loser.1, loser.2);
         assert_eq!(winner.against(&loser), (Ordering::Greater, rule));
         assert_eq!(loser.against(&winner), (Ordering::Less, rule));
-        let either = [(winner, 'w'), (loser, 'l')];
-        let (_, who, by) = contest(either.into_iter()).unwrap();
-        assert_eq!((who, by), ('w', rule));
-        let (_, who, by) = contest(either.into_iter().rev()).unwrap();
-        assert_eq!((who, by), ('w', rule));
     }
-}
-
-#[test]
-fn two_routes_of_one_site_are_no_contest() {
-    let claims = [(claim(false, 1, 1), 'a'), (claim(false, 0, 1), 'b')];
-    let (_, who, rule) = contest(claims.into_iter()).unwrap();
-    assert_eq!((who, rule), ('a', Rule::OnlyClaim));
 }
 
 #[test]

@@ -114,9 +114,12 @@ struct Model {
     vtep: Option<IpAddr>,
     vnis: BTreeMap<Vni, VniConfig>,
     routes: BTreeMap<EvpnKey, Arc<Path>>,
-    macs: BTreeMap<(Vni, MacAddress), (bool, Vec<Arc<Path>>)>,
-    bindings: BTreeMap<(Vni, IpAddr), (MacAddress, Vec<Arc<Path>>)>,
+    /// Static or not, and the claims known when it was learned.
+    macs: BTreeMap<(Vni, MacAddress), (bool, Known)>,
+    bindings: BTreeMap<(Vni, IpAddr), (MacAddress, Known)>,
 }
+
+type Known = Vec<Arc<Path>>;
 
 type Rank = (bool, u32, Reverse<IpAddr>);
 
@@ -159,7 +162,7 @@ impl Model {
         model
     }
 
-    fn known(&self, select: impl Fn(&MacAddress, &Option<IpAddr>) -> bool) -> Vec<Arc<Path>> {
+    fn known(&self, select: impl Fn(&MacAddress, &Option<IpAddr>) -> bool) -> Known {
         let claims = self
             .routes
             .iter()
