@@ -6,16 +6,40 @@
 //!                frr.conf reader                               print ──► text
 //! ```
 //!
-//! `file` reads TOML into a `File` and checks one value at a time; `accept` checks
+//! [`file`] reads TOML into a [`file::File`] and checks one value at a time; [`accept`] checks
 //! what several values mean together, resolves names to route-maps and fills in defaults;
-//! `diff` says what changes from one accepted configuration to another, and whether a session
+//! [`diff`] says what changes from one accepted configuration to another, and whether a session
 //! restarts for it. Every error of every step is reported at once, each with its place.
 //!
 //! Nothing here touches the system: whether an interface exists or an address can be bound is
 //! found out by those who use it. Nothing is applied here either.
 
+mod accept;
+pub mod diff;
+mod duration;
+pub mod error;
+pub mod file;
 mod policy;
+mod print;
+mod read;
 mod types;
 
+pub use accept::accept;
+pub use diff::{Diff, diff};
+pub use error::{ConfigError, Place, Problem, Report};
 pub use policy::Direction;
+pub use print::print;
 pub use types::*;
+
+/// Reads a configuration in TOML. `file` is the name that errors show.
+///
+/// All errors are returned, in the order of the file. Syntax errors hide the rest: the checks
+/// that follow would only report their consequences.
+pub fn parse(text: &str, file: &str) -> Result<Config, Vec<ConfigError>> {
+    let mut report = Report::new(text, file);
+    let config = file::read(text, &mut report).and_then(|file| accept(&file, &mut report));
+    report.finish(config)
+}
+
+#[cfg(test)]
+mod tests;

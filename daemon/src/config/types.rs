@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bgp::attributes::Origin;
 use bgp::community::ExtendedCommunity;
 use bgp::evpn_route::{MacAddress, RouteDistinguisher};
 use bgp::family::{Family, PerFamily};
@@ -478,6 +479,22 @@ impl Keyword for Role {
         (Role::RouteServerClient, "route_server_client"),
         (Role::Customer, "customer"),
         (Role::Peer, "peer"),
+    ];
+}
+
+impl Keyword for Origin {
+    const WORDS: &'static [(Self, &'static str)] = &[
+        (Origin::Igp, "igp"),
+        (Origin::Egp, "egp"),
+        (Origin::Incomplete, "incomplete"),
+    ];
+}
+
+impl Keyword for Family {
+    const WORDS: &'static [(Self, &'static str)] = &[
+        (Family::Ipv4Unicast, "ipv4_unicast"),
+        (Family::Ipv6Unicast, "ipv6_unicast"),
+        (Family::Evpn, "evpn"),
     ];
 }
 

@@ -1,0 +1,469 @@
+//! Makes a [`Config`] of a [`File`]: resolves names, fills in defaults and checks what several
+//! values mean together.
+//!
+//! Each part is accepted on its own and reports on its own, so that a mistake in one place does
+//! not hide those in others. What is already reported as wrong is left out and not reported again
+//! by those who refer to it.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+use bgp::evpn_route::RouteDistinguisher;
+use bgp::family::{Family, PerFamily};
+use bgp::{Asn, Prefix, Vni};
+use ipnetwork::IpNetwork;
+
+use super::error::{At, Conflict, Problem, Report, Span};
+use super::file::{FamilyTable, File, NeighborTable, UnicastTable, VniTable};
+use super::types::*;
+use policies::Policies;
+
+mod policies;
+
+/// Accepts a file, or reports why not. `None` if anything was reported, now or before.
+///
+/// Keys that must be there are the reader's business: it knows where they are missing.
+pub fn accept(file: &File, report: &mut Report) -> Option<Config> {
+    let policies = Policies::accept(file, report);
+    // Stand-ins let the rest be checked; a configuration without the real ones is not returned.
+    let asn = or(file.asn, Asn(0));
+    let router_id = or(file.router_id, Ipv4Addr::UNSPECIFIED);
+    let defaults = Config::new(asn, router_id);
+    let restart = graceful_restart(file);
+    let config = Config {
+        listen: listen(file, report).unwrap_or(defaults.listen),
+        ebgp_requires_policy: or(file.ebgp_requires_policy, defaults.ebgp_requires_policy),
+        underlay: file.underlay.as_ref().and_then(|underlay| {
+            let underlay = &underlay.value;
+            Some(Underlay {
+                interface: underlay.interface.as_ref()?.value.clone(),
+                sync_allowed_ips: or(underlay.sync_allowed_ips, false),
+                wireguard_socket: underlay
+                    .wireguard_socket
+                    .as_ref()
+                    .map(|at| at.value.clone()),
+            })
+        }),
+        ipv4_unicast: unicast(file.ipv4_unicast.as_ref(), &policies, report),
+        ipv6_unicast: unicast(file.ipv6_unicast.as_ref(), &policies, report),
+        evpn: file.evpn.as_ref().and_then(|evpn| {
+            Some(Evpn {
+                vtep: evpn.value.vtep?.value,
+                port: or(evpn.value.port, Evpn::PORT),
+            })
+        }),
+        neighbors: neighbors(file, asn, &restart, &policies, report),
+        vnis: vnis(file, router_id, report),
+        kernel: Kernel {
+            enabled: or(file.kernel.enabled, defaults.kernel.enabled),
+            protocol: or(file.kernel.protocol, defaults.kernel.protocol),
+            table: or(file.kernel.table, defaults.kernel.table),
+            audit_interval: or(file.kernel.audit_interval, defaults.kernel.audit_interval),
+        },
+        graceful_restart: restart,
+        metrics: file.metrics.map(|metrics| metrics.value),
+        log: Log {
+            level: or(file.log_level, defaults.log.level),
+            format: or(file.log_format, defaults.log.format),
+        },
+        drain: Drain {
+            on_stop: or(file.drain_on_stop, defaults.drain.on_stop),
+            timeout: or(file.drain_timeout, defaults.drain.timeout),
+        },
+        prefix_lists: policies.prefix_lists(),
+        community_lists: policies.community_lists(),
+        route_maps: policies.route_maps(),
+        ..defaults
+    };
+    let complete = file.asn.is_some() && file.router_id.is_some();
+    (complete && report.is_clean()).then_some(config)
+}
+
+/// The value, or the default.
+fn or<T: Copy>(value: Option<At<T>>, default: T) -> T {
+    value.map_or(default, |at| at.value)
+}
+
+fn listen(file: &File, report: &mut Report) -> Option<Vec<std::net::SocketAddr>> {
+    let listen = &file.listen.as_ref()?.value;
+    let mut seen = Once::new("listen");
+    for address in listen {
+        seen.see(address.value, address.span, report);
+    }
+    Some(listen.iter().map(|address| address.value).collect())
+}
+
+fn graceful_restart(file: &File) -> GracefulRestart {
+    let (table, defaults) = (&file.graceful_restart, GracefulRestart::default());
+    GracefulRestart {
+        enabled: or(table.enabled, defaults.enabled),
+        restart_time: or(table.restart_time, defaults.restart_time),
+        stale_time: or(table.stale_time, defaults.stale_time),
+        deferral_time: or(table.deferral_time, defaults.deferral_time),
+    }
+}
+
+fn unicast(table: Option<&At<UnicastTable>>, policies: &Policies, report: &mut Report) -> Unicast {
+    let Some(At { value: table, .. }) = table else {
+        return Unicast::default();
+    };
+    let mut seen = Once::new("network");
+    let networks = table.networks.iter().map(|At { value: item, .. }| {
+        seen.see(item.prefix.value, item.prefix.span, report);
+        Network {
+            prefix: item.prefix.value,
+            require_route: or(item.require_route, RequireRoute::No),
+            route_map: policies.route_map(item.route_map.as_ref(), report),
+        }
+    });
+    let networks = networks.collect();
+    let default = Multipath::default();
+    Unicast {
+        networks,
+        multipath: Multipath {
+            paths: or(table.paths, default.paths),
+            as_path_relax: or(table.as_path_relax, default.as_path_relax),
+        },
+    }
+}
+
+fn neighbors(
+    file: &File,
+    asn: Asn,
+    restart: &GracefulRestart,
+    policies: &Policies,
+    report: &mut Report,
+) -> Vec<Neighbor> {
+    let mut seen = Once::new("neighbor");
+    let mut neighbors = Vec::new();
+    for At { value: table, .. } in &file.neighbors {
+        // Checked even when the neighbour itself cannot be made.
+        let families = families(table, policies, report);
+        let timers = timers(table, report);
+        if let (Some(role), Some(remote_as)) = (table.role, table.remote_as)
+            && remote_as.value == asn
+        {
+            report.error(role.span, Conflict::InternalRole(asn.0));
+        }
+        if let Some(address) = table.address {
+            seen.see(address.value, address.span, report);
+            addresses(file, table, address, report);
+        }
+        let (Some(address), Some(remote_as)) = (table.address, table.remote_as) else {
+            continue;
+        };
+        neighbors.push(Neighbor {
+            address: address.value,
+            remote_as: remote_as.value,
+            description: table.description.as_ref().map(|at| at.value.clone()),
+            port: or(table.port, BGP_PORT),
+            local_address: table.local_address.map(|at| at.value),
+            passive: or(table.passive, false),
+            shutdown: or(table.shutdown, false),
+            role: table.role.map(|at| at.value),
+            timers,
+            bfd: bfd(table),
+            graceful_restart: or(table.graceful_restart, restart.enabled)
+                .then(|| or(table.restart_time, restart.restart_time)),
+            families,
+        });
+    }
+    neighbors
+}
+
+/// The neighbour is not ourselves, and we can connect from where we are told to.
+fn addresses(file: &File, table: &NeighborTable, address: At<IpAddr>, report: &mut Report) {
+    let vtep = file.evpn.as_ref().and_then(|evpn| evpn.value.vtep);
+    let router_id = file
+        .router_id
+        .map(|id| At::new(IpAddr::V4(id.value), id.span));
+    for (owner, own) in [
+        ("router_id", router_id),
+        ("vtep", vtep),
+        ("local_address", table.local_address),
+    ] {
+        if let Some(own) = own.filter(|own| own.value == address.value) {
+            let conflict = Conflict::OwnAddress {
+                address: address.value.to_string(),
+                owner,
+                first: report.place(own.span),
+            };
+            let hint = "give the address of the other end of the link";
+            report.error_with_hint(address.span, conflict, hint);
+            return;
+        }
+    }
+    if let Some(local) = table.local_address
+        && local.value.is_ipv4() != address.value.is_ipv4()
+    {
+        let conflict = Conflict::IpVersion {
+            key: "local_address",
+            value: local.value.to_string(),
+            address: address.value.to_string(),
+        };
+        report.error(local.span, conflict);
+    }
+}
+
+/// The keepalive interval is a third of the hold time unless it is given (RFC 4271 §10).
+fn timers(table: &NeighborTable, report: &mut Report) -> Timers {
+    let defaults = Timers::default();
+    let hold = or(table.hold, defaults.hold);
+    let connect_retry = or(table.connect_retry, defaults.connect_retry);
+    let third = Duration::from_secs(hold.as_secs() / 3);
+    if let Some(keepalive) = table.keepalive {
+        if hold.is_zero() {
+            let conflict = Conflict::NoEffect {
+                key: "keepalive",
+                because: "when `hold` is 0s",
+            };
+            report.error(keepalive.span, conflict);
+        } else if keepalive.value >= hold {
+            let conflict = Conflict::Keepalive {
+                keepalive: super::duration::format(keepalive.value),
+                hold: super::duration::format(hold),
+            };
+            let hint = "a third of the hold time is usual (RFC 4271 §10)";
+            report.error_with_hint(keepalive.span, conflict, hint);
+        }
+    }
+    Timers {
+        hold,
+        keepalive: or(table.keepalive, third),
+        connect_retry,
+    }
+}
+
+fn bfd(table: &NeighborTable) -> Option<Bfd> {
+    let default = Bfd::default();
+    table.bfd.enabled.then(|| Bfd {
+        interval: or(table.bfd.interval, default.interval),
+        multiplier: or(table.bfd.multiplier, default.multiplier),
+    })
+}
+
+fn families(
+    table: &NeighborTable,
+    policies: &Policies,
+    report: &mut Report,
+) -> PerFamily<Option<NeighborFamily>> {
+    let mut accept = |family: Family| {
+        let At { value, .. }: &At<FamilyTable> = table.families.get(family).as_ref()?;
+        Some(NeighborFamily {
+            import: policies.route_map(value.import.as_ref(), report),
+            export: policies.route_map(value.export.as_ref(), report),
+            next_hop: or(value.next_hop, NextHopRule::Auto),
+        })
+    };
+    PerFamily {
+        ipv4_unicast: accept(Family::Ipv4Unicast),
+        ipv6_unicast: accept(Family::Ipv6Unicast),
+        evpn: accept(Family::Evpn),
+    }
+}
+
+fn vnis(file: &File, router_id: Ipv4Addr, report: &mut Report) -> Vec<VniConfig> {
+    let mut ids = Once::new("vni");
+    let mut names = Once::new("vni name");
+    let mut rds = Once::new("rd");
+    let mut devices = Devices::new(file);
+    let mut gateways = Vec::new();
+    let mut no_vtep = false;
+    let mut vnis = Vec::new();
+    for At { value: table, .. } in &file.vnis {
+        if let Some(name) = &table.name {
+            names.see(format!("\"{}\"", name.value), name.span, report);
+        }
+        gateway(table, &mut gateways, report);
+        let import_targets = targets(table.import_targets.as_ref(), report);
+        let export_targets = targets(table.export_targets.as_ref(), report);
+        let Some(id) = table.id else {
+            continue;
+        };
+        let is_new = ids.see(id.value, id.span, report);
+        // Once is enough: all VNIs share the endpoint.
+        if file.evpn.is_none() && !std::mem::replace(&mut no_vtep, true) {
+            let hint = "add [evpn] with vtep = \"OUR ADDRESS ON THE UNDERLAY\"";
+            report.error_with_hint(id.span, Conflict::NoVtep(id.value.get()), hint);
+        }
+        let rd = rd(table, id, router_id, report);
+        if is_new || table.rd.is_some() {
+            rds.see(rd, table.rd.map_or(id.span, |rd| rd.span), report);
+        }
+        let bridge = devices.name(table.bridge.as_ref(), "br", id, report);
+        let vxlan = devices.name(table.vxlan.as_ref(), "vxlan", id, report);
+        let Some(name) = &table.name else {
+            continue;
+        };
+        vnis.push(VniConfig {
+            id: id.value,
+            name: name.value.clone(),
+            rd,
+            import_targets,
+            export_targets,
+            gateway: table.gateway.iter().map(|gateway| gateway.value).collect(),
+            gateway_mac: table.gateway_mac.map(|mac| mac.value),
+            bridge,
+            vxlan,
+            mtu: table.mtu.map(|mtu| mtu.value),
+        });
+    }
+    vnis
+}
+
+/// RFC 7432 §7.9: the router's address and a number of its own for the table.
+fn rd(
+    table: &VniTable,
+    id: At<Vni>,
+    router_id: Ipv4Addr,
+    report: &mut Report,
+) -> RouteDistinguisher {
+    if let Some(rd) = table.rd {
+        return rd.value;
+    }
+    let number = u16::try_from(id.value.get()).unwrap_or_else(|_| {
+        let hint = format!("set rd, for example \"{router_id}:1\", different for each VNI");
+        let conflict = Conflict::NoAutomaticRd(id.value.get());
+        report.error_with_hint(id.span, conflict, hint);
+        0
+    });
+    RouteDistinguisher::of_address(router_id, number)
+}
+
+fn targets(
+    targets: Option<&At<Vec<At<bgp::ExtendedCommunity>>>>,
+    report: &mut Report,
+) -> RouteTargets {
+    let Some(At { value, .. }) = targets else {
+        return RouteTargets::Auto;
+    };
+    let mut seen = Once::new("route target");
+    for target in value {
+        seen.see(target.value, target.span, report);
+    }
+    RouteTargets::Listed(value.iter().map(|target| target.value).collect())
+}
+
+/// Gateways lie in networks of their own, and are addresses that a host can have.
+fn gateway(table: &VniTable, others: &mut Vec<At<IpNetwork>>, report: &mut Report) {
+    for gateway in &table.gateway {
+        let (one, network) = (gateway.value, Prefix::from(gateway.value));
+        if let Some(what) = unusable(one) {
+            let address = one.to_string();
+            report.error(gateway.span, Conflict::GatewayAddress { address, what });
+        }
+        let overlapping = others.iter().find(|other| {
+            let other = Prefix::from(other.value);
+            other.contains(network) || network.contains(other)
+        });
+        if let Some(other) = overlapping {
+            let conflict = Conflict::Gateway {
+                one: one.to_string(),
+                two: other.value.to_string(),
+                first: report.place(other.span),
+            };
+            report.error(gateway.span, conflict);
+        }
+        others.push(*gateway);
+    }
+}
+
+/// What an address is if not one of a host: the first or, in IPv4, the last of its network.
+/// Networks of one or two addresses have neither (RFC 3021, RFC 6164).
+fn unusable(address: IpNetwork) -> Option<&'static str> {
+    let host_bits = if address.is_ipv4() { 32 } else { 128 } - address.prefix();
+    if host_bits < 2 {
+        return None;
+    }
+    let broadcast = address.is_ipv4() && address.ip() == address.broadcast();
+    match address.ip() == address.network() {
+        true => Some("network"),
+        false => broadcast.then_some("broadcast"),
+    }
+}
+
+/// Names of devices, each for one device.
+struct Devices {
+    // Where each name stands, and whether it was given there or is the usual one.
+    seen: BTreeMap<String, (Span, bool)>,
+}
+
+impl Devices {
+    fn new(file: &File) -> Self {
+        let underlay = file.underlay.as_ref();
+        let interface = underlay.and_then(|underlay| underlay.value.interface.as_ref());
+        Self {
+            seen: interface
+                .map(|name| (name.value.clone(), (name.span, true)))
+                .into_iter()
+                .collect(),
+        }
+    }
+
+    /// The name given, or the kind and the VNI.
+    fn name(
+        &mut self,
+        given: Option<&At<String>>,
+        kind: &str,
+        id: At<Vni>,
+        report: &mut Report,
+    ) -> String {
+        let (name, span) = match given {
+            Some(at) => (at.value.clone(), at.span),
+            None => (format!("{kind}{}", id.value), id.span),
+        };
+        match self.seen.get(&name) {
+            // The usual name twice is the same VNI twice, which is reported as such.
+            Some((_, false)) if given.is_none() => {}
+            Some((first, _)) => {
+                let first = report.place(*first);
+                let device = name.clone();
+                report.error(
+                    span,
+                    Conflict::Device {
+                        name: device,
+                        first,
+                    },
+                );
+            }
+            None => {
+                self.seen.insert(name.clone(), (span, given.is_some()));
+            }
+        }
+        name
+    }
+}
+
+/// Reports values that are there a second time.
+struct Once<T> {
+    what: &'static str,
+    seen: BTreeMap<T, Span>,
+}
+
+impl<T: Ord + ToString> Once<T> {
+    fn new(what: &'static str) -> Self {
+        Self {
+            what,
+            seen: BTreeMap::new(),
+        }
+    }
+
+    /// True if the value is there for the first time.
+    fn see(&mut self, value: T, span: Span, report: &mut Report) -> bool {
+        if let Some(first) = self.seen.get(&value) {
+            let problem = Problem::Duplicate {
+                what: self.what,
+                name: value.to_string(),
+                first: report.place(*first),
+            };
+            report.error(span, problem);
+            return false;
+        }
+        self.seen.insert(value, span);
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,538 @@
+//! What changes from one configuration to another, and what that does to sessions.
+//!
+//! `reload` applies a [`Diff`] and `reload --dry-run` prints it. Lists are compared by what
+//! identifies their members (address, VNI, prefix, name), so order and position do not matter.
+//! Values are shown as they are written in the file.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use bgp::family::Family;
+use bgp::policy::{Communities, CommunityChange, Match, RouteMap, Set};
+use bgp::{Prefix, Vni};
+
+use super::policy::Direction;
+use super::print::{self, Fields};
+use super::types::{Config, GracefulRestart, Neighbor, Network};
+
+/// What changes from one configuration to another. Empty when nothing does.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Diff {
+    /// Values that only take effect when the daemon is started again.
+    pub restart_required: Vec<FieldChange>,
+    /// Other values outside of neighbours, VNIs and networks.
+    pub globals: Vec<FieldChange>,
+    /// Neighbours.
+    pub neighbors: Members<IpAddr, NeighborChange>,
+    /// Overlay networks.
+    pub vnis: Members<Vni, Vec<FieldChange>>,
+    /// Networks we announce; a family's are all of one IP version.
+    pub networks: Members<Prefix, FieldChange>,
+    /// Route-maps and lists.
+    pub policies: Vec<PolicyChange>,
+}
+
+/// Members of a list that are new, gone or different.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Members<K, C> {
+    /// Only in the new configuration.
+    pub added: Vec<K>,
+    /// Only in the old one.
+    pub removed: Vec<K>,
+    /// In both, with what is different.
+    pub changed: Vec<(K, C)>,
+}
+
+impl<K, C> Default for Members<K, C> {
+    fn default() -> Self {
+        Self {
+            added: Vec::new(),
+            removed: Vec::new(),
+            changed: Vec::new(),
+        }
+    }
+}
+
+impl<K, C> Members<K, C> {
+    /// True when there is no difference.
+    pub fn is_empty(&self) -> bool {
+        self.added.is_empty() && self.removed.is_empty() && self.changed.is_empty()
+    }
+}
+
+/// A key whose value is different.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldChange {
+    /// The key, with its table: `kernel.table`.
+    pub key: String,
+    /// The value before; `None` when it was left to the default.
+    pub before: Option<String>,
+    /// The value after.
+    pub after: Option<String>,
+}
+
+/// What is different about a neighbour.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NeighborChange {
+    /// The keys.
+    pub fields: Vec<FieldChange>,
+    /// True if something negotiated or the connection itself changes, so that the session has to
+    /// be made anew.
+    pub session_restart: bool,
+}
+
+/// A route-map or list that is different, and who uses it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PolicyChange {
+    /// Which kind.
+    pub kind: PolicyKind,
+    /// Its name.
+    pub name: String,
+    /// New, gone or different.
+    pub change: PolicyDifference,
+    /// Where routes are affected, in the new configuration.
+    pub used_by: Vec<PolicyUse>,
+}
+
+/// What kind of policy a name stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PolicyKind {
+    /// A prefix list.
+    PrefixList,
+    /// A community list.
+    CommunityList,
+    /// A route-map.
+    RouteMap,
+}
+
+/// How a policy is different.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PolicyDifference {
+    /// It is new.
+    Added,
+    /// It is gone.
+    Removed,
+    /// Its content is different, not counting what it refers to.
+    Changed,
+}
+
+/// A place where a policy applies, directly or through a map that refers to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PolicyUse {
+    /// Routes of a neighbour.
+    Neighbor {
+        /// Its address.
+        address: IpAddr,
+        /// The family.
+        family: Family,
+        /// Which way.
+        direction: Direction,
+    },
+    /// A network of ours.
+    Network(Prefix),
+}
+
+/// What changes from `old` to `new`.
+pub fn diff(old: &Config, new: &Config) -> Diff {
+    let mut diff = Diff::default();
+    for change in fields("", &print::top(old), &print::top(new)) {
+        diff.file(change);
+    }
+    for ((name, old), (_, new)) in print::sections(old).iter().zip(&print::sections(new)) {
+        for change in fields(name, old, new) {
+            diff.file(change);
+        }
+    }
+    diff.neighbors = members(
+        &old.neighbors,
+        &new.neighbors,
+        |neighbor| neighbor.address,
+        neighbor,
+    );
+    diff.vnis = members(
+        &old.vnis,
+        &new.vnis,
+        |vni| vni.id,
+        |before, after| {
+            let before = print::vni_fields(before, old);
+            let changes = fields("", &before, &print::vni_fields(after, new));
+            (!changes.is_empty()).then_some(changes)
+        },
+    );
+    diff.networks = networks(old, new);
+    diff.policies = policies(old, new);
+    diff
+}
+
+impl Diff {
+    /// True when nothing changes.
+    pub fn is_empty(&self) -> bool {
+        *self == Diff::default()
+    }
+
+    /// Puts a value outside of lists where it belongs.
+    fn file(&mut self, change: FieldChange) {
+        /// What sockets, sessions and kernel entries carry from the start on.
+        const RESTART: [&str; 7] = [
+            "asn",
+            "router_id",
+            "listen",
+            "kernel.enabled",
+            "kernel.protocol",
+            "kernel.table",
+            "metrics.listen",
+        ];
+        match change.key.as_str() {
+            // Compared one by one.
+            "ipv4_unicast.networks" | "ipv6_unicast.networks" => {}
+            key if RESTART.contains(&key) => self.restart_required.push(change),
+            _ => self.globals.push(change),
+        }
+    }
+}
+
+/// Keys whose values differ.
+fn fields(table: &str, old: &Fields, new: &Fields) -> Vec<FieldChange> {
+    let mut values: BTreeMap<&str, (Option<&str>, Option<&str>)> = BTreeMap::new();
+    for field in old.iter() {
+        values.entry(field.key).or_default().0 = Some(&field.value);
+    }
+    for field in new.iter() {
+        values.entry(field.key).or_default().1 = Some(&field.value);
+    }
+    let changed = values.into_iter().filter(|(_, (old, new))| old != new);
+    let dot = if table.is_empty() { "" } else { "." };
+    changed
+        .map(|(key, (before, after))| FieldChange {
+            key: format!("{table}{dot}{key}"),
+            before: before.map(str::to_owned),
+            after: after.map(str::to_owned),
+        })
+        .collect()
+}
+
+/// Compares two lists by what identifies their members.
+fn members<T, K: Ord, C>(
+    old: &[T],
+    new: &[T],
+    key: impl Fn(&T) -> K,
+    change: impl Fn(&T, &T) -> Option<C>,
+) -> Members<K, C> {
+    let before: BTreeMap<K, &T> = old.iter().map(|member| (key(member), member)).collect();
+    let mut after: BTreeMap<K, &T> = new.iter().map(|member| (key(member), member)).collect();
+    let mut members = Members::default();
+    for (key, old) in before {
+        match after.remove(&key) {
+            None => members.removed.push(key),
+            Some(new) => members
+                .changed
+                .extend(change(old, new).map(|change| (key, change))),
+        }
+    }
+    members.added.extend(after.into_keys());
+    members
+}
+
+fn neighbor(before: &Neighbor, after: &Neighbor) -> Option<NeighborChange> {
+    // Against one set of defaults, so that a changed default shows where it takes effect.
+    let defaults = GracefulRestart::default();
+    let fields = fields(
+        "",
+        &print::neighbor_fields(before, defaults),
+        &print::neighbor_fields(after, defaults),
+    );
+    (!fields.is_empty()).then(|| NeighborChange {
+        fields,
+        session_restart: !before.shutdown
+            && !after.shutdown
+            && negotiated(before) != negotiated(after),
+    })
+}
+
+/// What an OPEN message says and what the connection is made with. While a session is shut down
+/// there is none to be made anew.
+fn negotiated(neighbor: &Neighbor) -> impl PartialEq {
+    (
+        neighbor.remote_as,
+        neighbor.port,
+        neighbor.local_address,
+        neighbor.role,
+        neighbor.timers.hold,
+        neighbor.graceful_restart,
+        Family::ALL.map(|family| neighbor.families.get(family).is_some()),
+    )
+}
+
+fn networks(old: &Config, new: &Config) -> Members<Prefix, FieldChange> {
+    let all = |config: &Config| -> Vec<Network> {
+        let (v4, v6) = (&config.ipv4_unicast, &config.ipv6_unicast);
+        v4.networks.iter().chain(&v6.networks).cloned().collect()
+    };
+    members(
+        &all(old),
+        &all(new),
+        |network| network.prefix,
+        |before, after| {
+            let (before, after) = (print::network(before), print::network(after));
+            (before != after).then(|| FieldChange {
+                key: "networks".to_owned(),
+                before: Some(before),
+                after: Some(after),
+            })
+        },
+    )
+}
+
+fn policies(old: &Config, new: &Config) -> Vec<PolicyChange> {
+    let mut changes = Vec::new();
+    changes.extend(compare(
+        PolicyKind::PrefixList,
+        &old.prefix_lists,
+        &new.prefix_lists,
+        |list| (list.name(), print::prefix_list_fields(list)),
+    ));
+    changes.extend(compare(
+        PolicyKind::CommunityList,
+        &old.community_lists,
+        &new.community_lists,
+        |list| (list.name(), print::community_list_fields(list)),
+    ));
+    changes.extend(compare(
+        PolicyKind::RouteMap,
+        &old.route_maps,
+        &new.route_maps,
+        |map| (map.name(), print::route_map_fields(map)),
+    ));
+    for change in &mut changes {
+        change.used_by = uses(new, change.kind, &change.name);
+    }
+    changes
+}
+
+/// Compares what has names, by the words in which it is configured.
+fn compare<T>(
+    kind: PolicyKind,
+    old: &[Arc<T>],
+    new: &[Arc<T>],
+    written: impl Fn(&T) -> (&str, Fields),
+) -> Vec<PolicyChange> {
+    let members = members(
+        old,
+        new,
+        |item| written(item).0.to_owned(),
+        |before, after| {
+            let (before, after) = (written(before).1, written(after).1);
+            (!fields("", &before, &after).is_empty()).then_some(())
+        },
+    );
+    let (added, removed) = (members.added.into_iter(), members.removed.into_iter());
+    added
+        .map(|name| (name, PolicyDifference::Added))
+        .chain(removed.map(|name| (name, PolicyDifference::Removed)))
+        .chain(
+            members
+                .changed
+                .into_iter()
+                .map(|(name, ())| (name, PolicyDifference::Changed)),
+        )
+        .map(|(name, change)| PolicyChange {
+            kind,
+            name,
+            change,
+            used_by: Vec::new(),
+        })
+        .collect()
+}
+
+/// Where a policy applies.
+fn uses(config: &Config, kind: PolicyKind, name: &str) -> Vec<PolicyUse> {
+    let maps = maps_that_use(config, kind, name);
+    let concerns =
+        |map: &Option<Arc<RouteMap>>| map.as_ref().is_some_and(|map| maps.contains(map.name()));
+    let mut uses = Vec::new();
+    for neighbor in &config.neighbors {
+        for (family, maps) in neighbor.families.iter() {
+            let Some(maps) = maps else { continue };
+            for (direction, map) in [
+                (Direction::Import, &maps.import),
+                (Direction::Export, &maps.export),
+            ] {
+                if concerns(map) {
+                    uses.push(PolicyUse::Neighbor {
+                        address: neighbor.address,
+                        family,
+                        direction,
+                    });
+                }
+            }
+        }
+    }
+    let (v4, v6) = (&config.ipv4_unicast.networks, &config.ipv6_unicast.networks);
+    let networks = v4
+        .iter()
+        .chain(v6)
+        .filter(|network| concerns(&network.route_map));
+    uses.extend(networks.map(|network| PolicyUse::Network(network.prefix)));
+    uses
+}
+
+/// The route-maps that are the policy, refer to it, or call a map that does.
+fn maps_that_use<'c>(config: &'c Config, kind: PolicyKind, name: &str) -> BTreeSet<&'c str> {
+    let mut found = BTreeSet::new();
+    loop {
+        let before = found.len();
+        for map in &config.route_maps {
+            let itself = kind == PolicyKind::RouteMap && map.name() == name;
+            let refers = map.entries().iter().any(|entry| {
+                let called = entry
+                    .call
+                    .as_ref()
+                    .is_some_and(|map| found.contains(map.name()));
+                let (matches, sets) = (&entry.matches, &entry.sets);
+                let lists = matches.iter().filter_map(list_of_match);
+                let mut lists = lists.chain(sets.iter().filter_map(list_of_set));
+                called || lists.any(|list| list == (kind, name))
+            });
+            if itself || refers {
+                found.insert(map.name());
+            }
+        }
+        if found.len() == before {
+            return found;
+        }
+    }
+}
+
+fn list_of_match(condition: &Match) -> Option<(PolicyKind, &str)> {
+    if let Match::PrefixList(list) | Match::NextHop(list) = condition {
+        return Some((PolicyKind::PrefixList, list.name()));
+    }
+    if let Match::Community {
+        communities: Communities::List(list),
+        ..
+    } = condition
+    {
+        return Some((PolicyKind::CommunityList, list.name()));
+    }
+    None
+}
+
+fn list_of_set(set: &Set) -> Option<(PolicyKind, &str)> {
+    if let Set::Community(CommunityChange::Delete(Communities::List(list))) = set {
+        return Some((PolicyKind::CommunityList, list.name()));
+    }
+    None
+}
+
+/// One line for each change; `no changes` when there are none.
+impl fmt::Display for Diff {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut lines: Vec<String> = Vec::new();
+        let restart = self.restart_required.iter();
+        lines.extend(restart.map(|change| format!("{change} (needs a restart of rbgpd)")));
+        lines.extend(self.globals.iter().map(FieldChange::to_string));
+        members_lines(
+            &mut lines,
+            "neighbor",
+            &self.neighbors,
+            |lines, address, change| {
+                let restarts = match change.session_restart {
+                    true => " (session restarts)",
+                    false => "",
+                };
+                for field in &change.fields {
+                    lines.push(format!("neighbor {address}: {field}{restarts}"));
+                }
+            },
+        );
+        members_lines(&mut lines, "vni", &self.vnis, |lines, id, fields| {
+            lines.extend(fields.iter().map(|field| format!("vni {id}: {field}")));
+        });
+        members_lines(
+            &mut lines,
+            "network",
+            &self.networks,
+            |lines, prefix, change| {
+                lines.push(format!("network {prefix}: {change}"));
+            },
+        );
+        lines.extend(self.policies.iter().map(PolicyChange::to_string));
+        match lines.is_empty() {
+            true => f.write_str("no changes"),
+            false => f.write_str(&lines.join("\n")),
+        }
+    }
+}
+
+fn members_lines<K: fmt::Display, C>(
+    lines: &mut Vec<String>,
+    what: &str,
+    members: &Members<K, C>,
+    mut changed: impl FnMut(&mut Vec<String>, &K, &C),
+) {
+    lines.extend(
+        members
+            .added
+            .iter()
+            .map(|key| format!("{what} {key}: added")),
+    );
+    lines.extend(
+        members
+            .removed
+            .iter()
+            .map(|key| format!("{what} {key}: removed")),
+    );
+    for (key, change) in &members.changed {
+        changed(lines, key, change);
+    }
+}
+
+impl fmt::Display for FieldChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = |value: &Option<String>| match value {
+            Some(value) => value.clone(),
+            None => "default".to_owned(),
+        };
+        let (before, after) = (shown(&self.before), shown(&self.after));
+        write!(f, "{} {before} -> {after}", self.key)
+    }
+}
+
+impl fmt::Display for PolicyChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self.kind {
+            PolicyKind::PrefixList => "prefix_list",
+            PolicyKind::CommunityList => "community_list",
+            PolicyKind::RouteMap => "route_map",
+        };
+        let change = match self.change {
+            PolicyDifference::Added => "added",
+            PolicyDifference::Removed => "removed",
+            PolicyDifference::Changed => "changed",
+        };
+        write!(f, "{kind} {}: {change}", self.name)?;
+        for (at, used) in self.used_by.iter().enumerate() {
+            let comma = if at == 0 { "; affects " } else { ", " };
+            write!(f, "{comma}{used}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for PolicyUse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            PolicyUse::Neighbor {
+                address,
+                family,
+                direction,
+            } => write!(f, "{address} {family} {direction}"),
+            PolicyUse::Network(prefix) => write!(f, "network {prefix}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

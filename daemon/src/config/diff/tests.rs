@@ -1,0 +1,198 @@
+use super::*;
+use crate::config::tests::{EVERY_KEY, accepted};
+
+const BASE: &str = r#"
+asn = 65001
+router_id = "10.10.0.1"
+
+[ipv4_unicast]
+networks = ["10.1.0.0/16", "10.2.0.0/16"]
+
+[evpn]
+vtep = "10.10.0.1"
+
+[[neighbor]]
+address = "10.10.0.2"
+remote_as = 65002
+timers = { hold = "30s" }
+ipv4_unicast = { import = "IN", export = "OUT" }
+
+[[neighbor]]
+address = "10.10.0.3"
+remote_as = 65003
+ipv4_unicast = { import = "IN" }
+evpn = { export = "OUT" }
+
+[[vni]]
+id = 100
+name = "production"
+
+[[prefix_list]]
+name = "INTERNAL"
+rules = ["permit 10.0.0.0/8 le 24"]
+
+[[route_map]]
+name = "INNER"
+entry = [{ seq = 10, action = "permit", match = { prefix_list = "INTERNAL" } }]
+
+[[route_map]]
+name = "IN"
+entry = [{ seq = 10, action = "permit", call = "INNER" }]
+
+[[route_map]]
+name = "OUT"
+entry = [{ seq = 10, action = "permit" }]
+"#;
+
+/// The difference that replacing one text by another makes.
+fn change(from: &str, to: &str) -> Diff {
+    assert!(BASE.contains(from), "{from}");
+    diff(&accepted(BASE), &accepted(&BASE.replacen(from, to, 1)))
+}
+
+#[test]
+fn nothing_changes_between_equal_configurations() {
+    for text in [BASE, EVERY_KEY] {
+        let diff = diff(&accepted(text), &accepted(text));
+        assert!(diff.is_empty());
+        assert_eq!(diff.to_string(), "no changes");
+    }
+}
+
+#[test]
+fn every_kind_of_change_is_shown_in_the_words_of_the_file() {
+    let table = [
+        (
+            "asn = 65001",
+            "asn = 65009",
+            "asn 65001 -> 65009 (needs a restart of rbgpd)",
+        ),
+        (
+            "asn = 65001",
+            "asn = 65001\nlisten = [\"10.10.0.1:179\"]",
+            "listen default -> [\"10.10.0.1:179\"] (needs a restart of rbgpd)",
+        ),
+        (
+            "vtep = \"10.10.0.1\"",
+            "vtep = \"10.10.0.9\"",
+            "evpn.vtep \"10.10.0.1\" -> \"10.10.0.9\"",
+        ),
+        (
+            "remote_as = 65002",
+            "remote_as = 65002\ndescription = \"B\"",
+            "neighbor 10.10.0.2: description default -> \"B\"",
+        ),
+        (
+            "hold = \"30s\"",
+            "hold = \"60s\"",
+            "neighbor 10.10.0.2: timers { hold = \"30s\" } -> { hold = \"60s\" } (session restarts)",
+        ),
+        (
+            "hold = \"30s\"",
+            "hold = \"30s\", connect_retry = \"1s\"",
+            "neighbor 10.10.0.2: timers { hold = \"30s\" } -> \
+             { hold = \"30s\", connect_retry = \"1s\" }",
+        ),
+        (
+            "evpn = { export = \"OUT\" }\n",
+            "",
+            "neighbor 10.10.0.3: evpn { export = \"OUT\" } -> default (session restarts)",
+        ),
+        (
+            "evpn = { export = \"OUT\" }\n",
+            "evpn = {}\n",
+            "neighbor 10.10.0.3: evpn { export = \"OUT\" } -> {}",
+        ),
+        (
+            "remote_as = 65002",
+            "remote_as = 65002\nshutdown = true\nport = 1790",
+            "neighbor 10.10.0.2: port default -> 1790\n\
+             neighbor 10.10.0.2: shutdown default -> true",
+        ),
+        (
+            "address = \"10.10.0.2\"",
+            "address = \"10.10.0.4\"",
+            "neighbor 10.10.0.4: added\nneighbor 10.10.0.2: removed",
+        ),
+        ("id = 100", "id = 200", "vni 200: added\nvni 100: removed"),
+        (
+            "name = \"production\"",
+            "name = \"production\"\ngateway = [\"10.100.0.1/24\"]",
+            "vni 100: gateway default -> [\"10.100.0.1/24\"]",
+        ),
+        (
+            "[\"10.1.0.0/16\", \"10.2.0.0/16\"]",
+            "[{ prefix = \"10.2.0.0/16\", require_route = true }, \"10.3.0.0/16\"]",
+            "network 10.3.0.0/16: added\nnetwork 10.1.0.0/16: removed\n\
+             network 10.2.0.0/16: networks \"10.2.0.0/16\" -> \
+             { prefix = \"10.2.0.0/16\", require_route = true }",
+        ),
+        (
+            "permit 10.0.0.0/8 le 24",
+            "permit 10.0.0.0/8 le 25",
+            "prefix_list INTERNAL: changed; affects 10.10.0.2 ipv4_unicast import, \
+             10.10.0.3 ipv4_unicast import",
+        ),
+        (
+            "name = \"OUT\"\nentry = [{ seq = 10, action = \"permit\" }]",
+            "name = \"OUT\"\nentry = [{ seq = 10, action = \"deny\" }]",
+            "route_map OUT: changed; affects 10.10.0.2 ipv4_unicast export, 10.10.0.3 evpn export",
+        ),
+        (
+            "[[prefix_list]]\nname = \"INTERNAL\"",
+            "[[community_list]]\nname = \"C\"\nrules = [\"permit any\"]\n\n\
+             [[prefix_list]]\nname = \"INTERNAL\"",
+            "community_list C: added",
+        ),
+        (
+            "[evpn]",
+            "[log]\nlevel = \"debug\"\n\n[evpn]",
+            "log.level default -> \"debug\"",
+        ),
+    ];
+    for (from, to, expected) in table {
+        assert_eq!(change(from, to).to_string(), expected);
+    }
+}
+
+#[test]
+fn a_default_that_changes_shows_where_it_takes_effect() {
+    let diff = change(
+        "[evpn]",
+        "[graceful_restart]\nrestart_time = \"60s\"\n\n[evpn]",
+    );
+    let [(_, one), (_, two)] = &diff.neighbors.changed[..] else {
+        panic!("{diff}");
+    };
+    assert!(one.session_restart && two.session_restart);
+    assert_eq!(one.fields[0].key, "graceful_restart");
+    assert_eq!(diff.globals[0].key, "graceful_restart.restart_time");
+}
+
+#[test]
+fn the_order_of_lists_does_not_matter() {
+    assert!(
+        change(
+            "[\"10.1.0.0/16\", \"10.2.0.0/16\"]",
+            "[\"10.2.0.0/16\", \"10.1.0.0/16\"]"
+        )
+        .is_empty()
+    );
+}
+
+#[test]
+fn a_change_back_names_the_same_keys() {
+    let (one, two) = (
+        accepted(BASE),
+        accepted(&BASE.replace("hold = \"30s\"", "hold = \"9s\"")),
+    );
+    let (there, back) = (diff(&one, &two), diff(&two, &one));
+    let keys = |diff: &Diff| -> Vec<String> {
+        let changed = diff.neighbors.changed.iter();
+        changed
+            .flat_map(|(_, change)| change.fields.iter().map(|f| f.key.clone()))
+            .collect()
+    };
+    assert_eq!(keys(&there), ["timers"]);
+    assert_eq!(keys(&there), keys(&back));
+}

@@ -1,0 +1,329 @@
+//! Errors of a configuration, and the report that collects them.
+//!
+//! A [`Problem`] says what is wrong in values and expectations; a [`ConfigError`] adds the place.
+//! Readers and checks add to one [`Report`] and go on; the configuration is refused at the end if
+//! anything was added. Places are byte ranges inside ([`Span`]) and line and column outside.
+
+use std::fmt;
+use std::ops::Range;
+
+use bgp::policy::{ListError, RouteMapError, RuleError};
+
+/// A range of bytes in the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Span {
+    /// First byte.
+    pub start: usize,
+    /// Behind the last byte.
+    pub end: usize,
+}
+
+impl From<Range<usize>> for Span {
+    fn from(range: Range<usize>) -> Self {
+        Self {
+            start: range.start,
+            end: range.end,
+        }
+    }
+}
+
+/// A value and where it stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct At<T> {
+    /// The value.
+    pub value: T,
+    /// Its place.
+    pub span: Span,
+}
+
+impl<T> At<T> {
+    /// A value at a place.
+    pub fn new(value: T, span: Span) -> Self {
+        Self { value, span }
+    }
+}
+
+/// Line and column as editors count them, from 1; columns are characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// Line.
+    pub line: usize,
+    /// Column.
+    pub column: usize,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.line, self.column)
+    }
+}
+
+/// One thing that is wrong, and where.
+///
+/// Its `Display` is the whole message: `error: file:line:column: ...`, then an empty line and
+/// `hint: ...` if there is something to advise.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub struct ConfigError {
+    /// The file, as it was named.
+    pub file: String,
+    /// Where.
+    pub place: Place,
+    /// What.
+    #[source]
+    pub problem: Problem,
+    /// What to do.
+    pub hint: Option<String>,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "error: {}:{}: {}", self.file, self.place, self.problem)?;
+        match &self.hint {
+            Some(hint) => write!(f, "\n\nhint: {hint}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What is wrong.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Problem {
+    /// The text is not TOML; the words are the parser's.
+    #[error("this is not TOML: {0}")]
+    Syntax(String),
+    /// A key nobody reads.
+    #[error("`{key}` is not a key of {table}")]
+    UnknownKey {
+        /// The key.
+        key: String,
+        /// The table it stands in.
+        table: String,
+    },
+    /// A key that must be there and is not.
+    #[error("{table} has no `{key}`, but must have {expected}")]
+    Missing {
+        /// The key.
+        key: String,
+        /// The table it belongs to.
+        table: String,
+        /// What it should be.
+        expected: String,
+    },
+    /// A value that is not what it should be, by itself.
+    #[error("`{key}` is {value}, but must be {expected}")]
+    Value {
+        /// The key.
+        key: String,
+        /// The value as written, shortened.
+        value: String,
+        /// What it should be.
+        expected: String,
+    },
+    /// Something that may be there once.
+    #[error("{what} {name} is there twice, first at {first}")]
+    Duplicate {
+        /// What it is.
+        what: &'static str,
+        /// What makes it the same.
+        name: String,
+        /// The other place.
+        first: Place,
+    },
+    /// A reference to something that is not there.
+    #[error("{what} `{name}` is not defined")]
+    Undefined {
+        /// What it is.
+        what: &'static str,
+        /// Its name.
+        name: String,
+    },
+    /// A rule of a list that cannot be read.
+    #[error(transparent)]
+    Rule(#[from] RuleError),
+    /// A list that contradicts itself.
+    #[error(transparent)]
+    List(#[from] ListError),
+    /// A route-map that contradicts itself.
+    #[error(transparent)]
+    RouteMap(#[from] RouteMapError),
+    /// Two values that do not go together.
+    #[error(transparent)]
+    Conflict(#[from] Conflict),
+}
+
+/// Two values that do not go together.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Conflict {
+    /// The keepalive interval must be shorter than the hold time.
+    #[error("`keepalive` is \"{keepalive}\", but must be shorter than `hold`, \"{hold}\"")]
+    Keepalive {
+        /// Keepalive interval.
+        keepalive: String,
+        /// Hold time.
+        hold: String,
+    },
+    /// An address that should be somebody else's is our own.
+    #[error("neighbor `{address}` is our own {owner} ({first})")]
+    OwnAddress {
+        /// The address.
+        address: String,
+        /// What of ours it is.
+        owner: &'static str,
+        /// Where that stands.
+        first: Place,
+    },
+    /// Two addresses of different IP versions.
+    #[error("`{key}` is {value}, but must be of the IP version of `address`, {address}")]
+    IpVersion {
+        /// The key.
+        key: &'static str,
+        /// Its value.
+        value: String,
+        /// The neighbour's address.
+        address: String,
+    },
+    /// A VNI without EVPN.
+    #[error("vni {0} needs a tunnel endpoint, and there is no [evpn] `vtep`")]
+    NoVtep(u32),
+    /// The usual route distinguisher has two octets for the VNI.
+    #[error("a route distinguisher cannot be made of router_id and vni {0}, which is over 65535")]
+    NoAutomaticRd(u32),
+    /// Two VNIs share addresses.
+    #[error("gateway {one} overlaps with gateway {two} of {first}")]
+    Gateway {
+        /// The later one.
+        one: String,
+        /// The earlier one.
+        two: String,
+        /// Where the earlier one stands.
+        first: Place,
+    },
+    /// An address that a host cannot have.
+    #[error("gateway {address} is the {what} address of its network")]
+    GatewayAddress {
+        /// The gateway.
+        address: String,
+        /// Network or broadcast.
+        what: &'static str,
+    },
+    /// A role inside one AS.
+    #[error("`role` needs an eBGP neighbor, and remote_as is our own AS number {0}")]
+    InternalRole(u32),
+    /// Maps that call each other in a circle.
+    #[error("route_map `{name}` calls itself: {path}")]
+    CallLoop {
+        /// The map.
+        name: String,
+        /// The maps on the way round.
+        path: String,
+    },
+    /// A key that does nothing because of another one.
+    #[error("`{key}` has no effect {because}")]
+    NoEffect {
+        /// The key.
+        key: &'static str,
+        /// What makes it so.
+        because: &'static str,
+    },
+    /// A name used for two devices.
+    #[error("device name `{name}` is used twice, first at {first}")]
+    Device {
+        /// The name.
+        name: String,
+        /// The other place.
+        first: Place,
+    },
+}
+
+impl Problem {
+    /// A value that is not what it should be.
+    pub fn value(key: impl ToString, value: impl ToString, expected: impl ToString) -> Self {
+        Problem::Value {
+            key: key.to_string(),
+            value: value.to_string(),
+            expected: expected.to_string(),
+        }
+    }
+}
+
+/// Collects errors while a configuration is read.
+#[derive(Debug)]
+pub struct Report {
+    file: String,
+    text: String,
+    // Where each line begins, so that a thousand errors do not count lines a thousand times.
+    lines: Vec<usize>,
+    errors: Vec<(Span, ConfigError)>,
+}
+
+impl Report {
+    /// An empty report about `text`, which errors call `file`.
+    pub fn new(text: &str, file: &str) -> Self {
+        Self {
+            file: file.to_owned(),
+            text: text.to_owned(),
+            lines: std::iter::once(0)
+                .chain(text.match_indices('\n').map(|(at, _)| at + 1))
+                .collect(),
+            errors: Vec::new(),
+        }
+    }
+
+    /// Adds an error.
+    pub fn error(&mut self, span: Span, problem: impl Into<Problem>) {
+        self.add(span, problem.into(), None);
+    }
+
+    /// Adds an error with the next step.
+    pub fn error_with_hint(
+        &mut self,
+        span: Span,
+        problem: impl Into<Problem>,
+        hint: impl Into<String>,
+    ) {
+        self.add(span, problem.into(), Some(hint.into()));
+    }
+
+    fn add(&mut self, span: Span, problem: Problem, hint: Option<String>) {
+        let error = ConfigError {
+            file: self.file.clone(),
+            place: self.place(span),
+            problem,
+            hint,
+        };
+        self.errors.push((span, error));
+    }
+
+    /// True as long as nothing is wrong.
+    pub fn is_clean(&self) -> bool {
+        self.errors.is_empty()
+    }
+
+    /// How much is wrong so far.
+    pub(super) fn count(&self) -> usize {
+        self.errors.len()
+    }
+
+    /// Line and column of the beginning of a span.
+    pub fn place(&self, span: Span) -> Place {
+        let line = self.lines.partition_point(|begin| *begin <= span.start);
+        let begin = line.checked_sub(1).and_then(|line| self.lines.get(line));
+        let before = self.text.get(begin.copied().unwrap_or(0)..span.start);
+        Place {
+            line,
+            column: before.unwrap_or("").chars().count() + 1,
+        }
+    }
+
+    /// The value, or all errors in the order of the text.
+    pub fn finish<T>(mut self, value: Option<T>) -> Result<T, Vec<ConfigError>> {
+        self.errors.sort_by_key(|(span, _)| *span);
+        match value {
+            Some(value) if self.errors.is_empty() => Ok(value),
+            Some(_) | None => Err(self.errors.into_iter().map(|(_, error)| error).collect()),
+        }
+    }
+}

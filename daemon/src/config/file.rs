@@ -1,0 +1,1004 @@
+//! The configuration as it stands in a file: every value with its place, checked by itself.
+//!
+//! [`read`] walks the TOML document and fills a [`File`]; whatever is wrong is in the report and
+//! missing from the `File`. Names are still names and absent keys still absent:
+//! [`super::accept()`] makes the rest of it. The reader of `frr.conf` fills the same [`File`], so
+//! that both spellings go through the same checks.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bgp::community::{ExtendedCommunity, LargeCommunity};
+use bgp::evpn_route::{MacAddress, RouteDistinguisher};
+use bgp::family::{Family, PerFamily};
+use bgp::message::Role;
+use bgp::policy::{
+    Action, Communities, CommunityChange, CommunityRule, Match, Number, OnMatch, PrefixRule,
+    RuleError, Set,
+};
+use bgp::{Asn, Prefix, Vni};
+use ipnetwork::IpNetwork;
+use toml::de::{DeTable, DeValue};
+
+use super::error::{At, Conflict, Problem, Report, Span};
+use super::read::{
+    self, Reading, Rejection, Table, Value, boolean, device, duration, keyword, name, number,
+    socket_address, text,
+};
+use super::types::{EbgpRequiresPolicy, LogFormat, LogLevel, NextHopRule, RequireRoute};
+
+/// A configuration file.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct File {
+    /// `asn`.
+    pub asn: Option<At<Asn>>,
+    /// `router_id`.
+    pub router_id: Option<At<Ipv4Addr>>,
+    /// `listen`.
+    pub listen: Option<At<Vec<At<SocketAddr>>>>,
+    /// `ebgp_requires_policy`.
+    pub ebgp_requires_policy: Option<At<EbgpRequiresPolicy>>,
+    /// `[underlay]`.
+    pub underlay: Option<At<UnderlayTable>>,
+    /// `[ipv4_unicast]`.
+    pub ipv4_unicast: Option<At<UnicastTable>>,
+    /// `[ipv6_unicast]`.
+    pub ipv6_unicast: Option<At<UnicastTable>>,
+    /// `[evpn]`.
+    pub evpn: Option<At<EvpnTable>>,
+    /// `[[neighbor]]`.
+    pub neighbors: Vec<At<NeighborTable>>,
+    /// `[[vni]]`.
+    pub vnis: Vec<At<VniTable>>,
+    /// `[[prefix_list]]`.
+    pub prefix_lists: Vec<At<ListTable<PrefixRule>>>,
+    /// `[[community_list]]`.
+    pub community_lists: Vec<At<ListTable<CommunityRule>>>,
+    /// `[[route_map]]`.
+    pub route_maps: Vec<At<RouteMapTable>>,
+    /// `[kernel]`.
+    pub kernel: KernelTable,
+    /// `[graceful_restart]`.
+    pub graceful_restart: GracefulRestartTable,
+    /// `[metrics]`: `listen`.
+    pub metrics: Option<At<SocketAddr>>,
+    /// `[log]`: `level`.
+    pub log_level: Option<At<LogLevel>>,
+    /// `[log]`: `format`.
+    pub log_format: Option<At<LogFormat>>,
+    /// `[drain]`: `on_stop`.
+    pub drain_on_stop: Option<At<bool>>,
+    /// `[drain]`: `timeout`.
+    pub drain_timeout: Option<At<Duration>>,
+}
+
+/// `[underlay]`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct UnderlayTable {
+    /// `interface`.
+    pub interface: Option<At<String>>,
+    /// `sync_allowed_ips`.
+    pub sync_allowed_ips: Option<At<bool>>,
+    /// `wireguard_socket`.
+    pub wireguard_socket: Option<At<PathBuf>>,
+}
+
+/// `[ipv4_unicast]` or `[ipv6_unicast]`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct UnicastTable {
+    /// `networks`.
+    pub networks: Vec<At<NetworkItem>>,
+    /// `multipath`: `paths`.
+    pub paths: Option<At<u16>>,
+    /// `multipath`: `as_path_relax`.
+    pub as_path_relax: Option<At<bool>>,
+}
+
+/// One of `networks`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NetworkItem {
+    /// `prefix`, or the text itself.
+    pub prefix: At<Prefix>,
+    /// `require_route`.
+    pub require_route: Option<At<RequireRoute>>,
+    /// `route_map`.
+    pub route_map: Option<At<String>>,
+}
+
+/// `[evpn]`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct EvpnTable {
+    /// `vtep`.
+    pub vtep: Option<At<IpAddr>>,
+    /// `port`.
+    pub port: Option<At<u16>>,
+}
+
+/// `[[neighbor]]`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct NeighborTable {
+    /// `address`.
+    pub address: Option<At<IpAddr>>,
+    /// `remote_as`.
+    pub remote_as: Option<At<Asn>>,
+    /// `description`.
+    pub description: Option<At<String>>,
+    /// `port`.
+    pub port: Option<At<u16>>,
+    /// `local_address`.
+    pub local_address: Option<At<IpAddr>>,
+    /// `passive`.
+    pub passive: Option<At<bool>>,
+    /// `shutdown`.
+    pub shutdown: Option<At<bool>>,
+    /// `role`.
+    pub role: Option<At<Role>>,
+    /// `timers`: `hold`.
+    pub hold: Option<At<Duration>>,
+    /// `timers`: `keepalive`.
+    pub keepalive: Option<At<Duration>>,
+    /// `timers`: `connect_retry`.
+    pub connect_retry: Option<At<Duration>>,
+    /// `bfd`.
+    pub bfd: BfdTable,
+    /// `graceful_restart` as a boolean; a table means true.
+    pub graceful_restart: Option<At<bool>>,
+    /// `graceful_restart`: `restart_time`.
+    pub restart_time: Option<At<Duration>>,
+    /// `ipv4_unicast`, `ipv6_unicast`, `evpn`.
+    pub families: PerFamily<Option<At<FamilyTable>>>,
+}
+
+/// `bfd` of a neighbour.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct BfdTable {
+    /// On or off; a table means on.
+    pub enabled: bool,
+    /// `interval`.
+    pub interval: Option<At<Duration>>,
+    /// `multiplier`.
+    pub multiplier: Option<At<u8>>,
+}
+
+/// A family of a neighbour.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct FamilyTable {
+    /// `import`.
+    pub import: Option<At<String>>,
+    /// `export`.
+    pub export: Option<At<String>>,
+    /// `next_hop`.
+    pub next_hop: Option<At<NextHopRule>>,
+}
+
+/// `[[vni]]`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct VniTable {
+    /// `id`.
+    pub id: Option<At<Vni>>,
+    /// `name`.
+    pub name: Option<At<String>>,
+    /// `rd`.
+    pub rd: Option<At<RouteDistinguisher>>,
+    /// `import_targets`.
+    pub import_targets: Option<At<Vec<At<ExtendedCommunity>>>>,
+    /// `export_targets`.
+    pub export_targets: Option<At<Vec<At<ExtendedCommunity>>>>,
+    /// `gateway`.
+    pub gateway: Vec<At<IpNetwork>>,
+    /// `gateway_mac`.
+    pub gateway_mac: Option<At<MacAddress>>,
+    /// `bridge`.
+    pub bridge: Option<At<String>>,
+    /// `vxlan`.
+    pub vxlan: Option<At<String>>,
+    /// `mtu`.
+    pub mtu: Option<At<u32>>,
+}
+
+/// `[[prefix_list]]` or `[[community_list]]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ListTable<R> {
+    /// `name`.
+    pub name: Option<At<String>>,
+    /// `rules`.
+    pub rules: Vec<At<R>>,
+}
+
+/// `[[route_map]]`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RouteMapTable {
+    /// `name`.
+    pub name: Option<At<String>>,
+    /// `entry`.
+    pub entries: Vec<At<EntryTable>>,
+}
+
+/// `entry` of a route-map.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct EntryTable {
+    /// `seq`.
+    pub seq: Option<At<u32>>,
+    /// `action`.
+    pub action: Option<At<Action>>,
+    /// `match`.
+    pub matches: Vec<At<MatchItem>>,
+    /// `set`.
+    pub sets: Vec<At<SetItem>>,
+    /// `call`.
+    pub call: Option<At<String>>,
+    /// `on_match`.
+    pub on_match: Option<At<OnMatch>>,
+}
+
+/// A condition that may name a list.
+#[derive(Debug, Clone, PartialEq)]
+pub enum MatchItem {
+    /// Complete as it is.
+    Plain(Match),
+    /// `prefix_list`.
+    PrefixList(String),
+    /// `next_hop`.
+    NextHop(String),
+    /// `community_list`.
+    CommunityList {
+        /// Its name.
+        name: String,
+        /// `community_exact`.
+        exact: bool,
+    },
+}
+
+/// A change that may name a list.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SetItem {
+    /// Complete as it is.
+    Plain(Set),
+    /// `community = { delete_list = .. }`.
+    DeleteCommunityList(String),
+}
+
+/// `[kernel]`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct KernelTable {
+    /// `enabled`.
+    pub enabled: Option<At<bool>>,
+    /// `protocol`.
+    pub protocol: Option<At<u8>>,
+    /// `table`.
+    pub table: Option<At<u32>>,
+    /// `audit_interval`.
+    pub audit_interval: Option<At<Duration>>,
+}
+
+/// `[graceful_restart]`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct GracefulRestartTable {
+    /// `enabled`.
+    pub enabled: Option<At<bool>>,
+    /// `restart_time`.
+    pub restart_time: Option<At<Duration>>,
+    /// `stale_time`.
+    pub stale_time: Option<At<Duration>>,
+    /// `deferral_time`.
+    pub deferral_time: Option<At<Duration>>,
+}
+
+/// Reads a file in TOML. `None` when it is not TOML; other errors leave gaps in the [`File`].
+pub fn read(toml: &str, report: &mut Report) -> Option<File> {
+    let (document, errors) = DeTable::parse_recoverable(toml);
+    for error in &errors {
+        let span = error.span().map(Span::from).unwrap_or_default();
+        report.error(span, Problem::Syntax(error.message().replace('\n', ", ")));
+    }
+    if !errors.is_empty() {
+        return None;
+    }
+    let start = Span::default();
+    let mut top = Table::new(document.get_ref(), "the file", start, report);
+    let file = read_file(&mut top);
+    top.finish();
+    Some(file)
+}
+
+fn read_file(top: &mut Table<'_, '_>) -> File {
+    let mut file = File {
+        asn: top.require("asn", "our AS number", asn),
+        router_id: top.require("router_id", "our BGP identifier", router_id),
+        listen: top.list("listen", socket_address),
+        ebgp_requires_policy: top.get("ebgp_requires_policy", ebgp_requires_policy),
+        underlay: top.table("underlay", "[underlay]", underlay),
+        ipv4_unicast: top.table("ipv4_unicast", "[ipv4_unicast]", |table| {
+            unicast(table, Family::Ipv4Unicast)
+        }),
+        ipv6_unicast: top.table("ipv6_unicast", "[ipv6_unicast]", |table| {
+            unicast(table, Family::Ipv6Unicast)
+        }),
+        evpn: top.table("evpn", "[evpn]", evpn),
+        neighbors: top.tables("neighbor", "[[neighbor]]", neighbor),
+        vnis: top.tables("vni", "[[vni]]", vni),
+        prefix_lists: top.tables("prefix_list", "[[prefix_list]]", list::<PrefixRule>),
+        community_lists: top.tables(
+            "community_list",
+            "[[community_list]]",
+            list::<CommunityRule>,
+        ),
+        route_maps: top.tables("route_map", "[[route_map]]", route_map),
+        ..File::default()
+    };
+    top.table("kernel", "[kernel]", |table| file.kernel = kernel(table));
+    top.table("graceful_restart", "[graceful_restart]", |table| {
+        file.graceful_restart = graceful_restart(table);
+    });
+    top.table("metrics", "[metrics]", |table| {
+        file.metrics = table.require("listen", "an address with a port", socket_address);
+    });
+    top.table("log", "[log]", |table| {
+        file.log_level = table.get("level", keyword);
+        file.log_format = table.get("format", keyword);
+    });
+    top.table("drain", "[drain]", |table| {
+        file.drain_on_stop = table.get("on_stop", boolean);
+        file.drain_timeout = table.get("timeout", duration(SECOND..=HOUR));
+    });
+    file
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+const HOUR: Duration = Duration::from_secs(3600);
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// RFC 7607: 0 is never used. RFC 7300: the last numbers of both sizes are reserved. RFC 6793 §9:
+/// 23456 stands for others.
+fn asn(value: &DeValue<'_>) -> Reading<Asn> {
+    read::integer(value)
+        .and_then(|number| u32::try_from(number).ok())
+        .filter(|number| !matches!(*number, 0 | 23_456 | 65_535 | u32::MAX))
+        .map(Asn)
+        .ok_or_else(|| {
+            let expected = "an AS number from 1 to 4294967294 that is not reserved";
+            match value.as_str().and_then(|text| text.parse::<Asn>().ok()) {
+                Some(asn) => Rejection::from(expected).hint(format!("write {asn} without quotes")),
+                None => expected.into(),
+            }
+        })
+}
+
+fn router_id(value: &DeValue<'_>) -> Reading<Ipv4Addr> {
+    let parse = |text: &str| {
+        text.parse()
+            .ok()
+            .filter(|id: &Ipv4Addr| !id.is_unspecified())
+    };
+    text(
+        "a dotted number like \"10.10.0.1\", not 0.0.0.0 (RFC 6286)",
+        parse,
+    )(value)
+}
+
+fn ebgp_requires_policy(value: &DeValue<'_>) -> Reading<EbgpRequiresPolicy> {
+    match (value.as_str(), value.as_bool()) {
+        (Some("auto"), _) => Ok(EbgpRequiresPolicy::Auto),
+        (_, Some(true)) => Ok(EbgpRequiresPolicy::Yes),
+        (_, Some(false)) => Ok(EbgpRequiresPolicy::No),
+        (_, None) => Err("\"auto\", true or false".into()),
+    }
+}
+
+fn underlay(table: &mut Table<'_, '_>) -> UnderlayTable {
+    UnderlayTable {
+        interface: table.require("interface", "the name of the WireGuard interface", device),
+        sync_allowed_ips: table.get("sync_allowed_ips", boolean),
+        wireguard_socket: table.get("wireguard_socket", absolute_path),
+    }
+}
+
+fn absolute_path(value: &DeValue<'_>) -> Reading<PathBuf> {
+    text("an absolute path", |text| {
+        Some(PathBuf::from(text)).filter(|path| path.is_absolute())
+    })(value)
+}
+
+fn unicast(table: &mut Table<'_, '_>, family: Family) -> UnicastTable {
+    let networks = networks(table, family);
+    let mut unicast = UnicastTable {
+        networks,
+        ..UnicastTable::default()
+    };
+    table.table("multipath", "multipath", |table| {
+        unicast.paths = table.get("paths", number(1..=256));
+        unicast.as_path_relax = table.get("as_path_relax", boolean);
+    });
+    unicast
+}
+
+/// Texts and tables may stand beside each other.
+fn networks(table: &mut Table<'_, '_>, family: Family) -> Vec<At<NetworkItem>> {
+    let Some(value) = table.raw("networks") else {
+        return Vec::new();
+    };
+    let report = table.report();
+    let Some(items) = read::array(report, "networks", value) else {
+        return Vec::new();
+    };
+    items
+        .iter()
+        .filter_map(|item| {
+            if item.get_ref().is_table() {
+                let item = read::table(report, "networks", "the network", item, |table| {
+                    network(table, family)
+                })?;
+                return item.value.map(|value| At::new(value, item.span));
+            }
+            let prefix = read::reading(report, "networks", item, |value| prefix(value, family))?;
+            let item = NetworkItem {
+                prefix,
+                require_route: None,
+                route_map: None,
+            };
+            Some(At::new(item, prefix.span))
+        })
+        .collect()
+}
+
+fn network(table: &mut Table<'_, '_>, family: Family) -> Option<NetworkItem> {
+    let network = table.require("prefix", "the network", |value| prefix(value, family));
+    let require_route = table.get("require_route", |value| {
+        match (value.as_bool(), value.as_str()) {
+            (Some(false), _) => Ok(RequireRoute::No),
+            (Some(true), _) => Ok(RequireRoute::Exact),
+            (None, Some("or_more_specific")) => Ok(RequireRoute::OrMoreSpecific),
+            (None, _) => Err("true, false or \"or_more_specific\"".into()),
+        }
+    });
+    let route_map = table.get("route_map", reference);
+    network.map(|prefix| NetworkItem {
+        prefix,
+        require_route,
+        route_map,
+    })
+}
+
+/// A network of the family, as an operator means it: with a length and without host bits.
+fn prefix(value: &DeValue<'_>, family: Family) -> Reading<Prefix> {
+    let v4 = family == Family::Ipv4Unicast;
+    let expected = if v4 {
+        "an IPv4 network like \"10.100.0.0/16\""
+    } else {
+        "an IPv6 network like \"2001:db8::/32\""
+    };
+    let network = value
+        .as_str()
+        .filter(|text| text.contains('/'))
+        .and_then(|text| text.parse::<IpNetwork>().ok())
+        .filter(|network| network.is_ipv4() == v4)
+        .ok_or_else(|| Rejection::from(expected))?;
+    let prefix = Prefix::from(network);
+    if network.ip() == prefix.addr() {
+        return Ok(prefix);
+    }
+    Err(Rejection::from("a network without host bits").hint(format!("write \"{prefix}\"")))
+}
+
+fn evpn(table: &mut Table<'_, '_>) -> EvpnTable {
+    EvpnTable {
+        vtep: table.require("vtep", "our tunnel endpoint", unicast_address),
+        port: table.get("port", number(1..=65_535)),
+    }
+}
+
+/// An address that one host can have.
+fn unicast_address(value: &DeValue<'_>) -> Reading<IpAddr> {
+    let address: IpAddr =
+        text("an IP address like \"10.10.0.2\"", |text| text.parse().ok())(value)?;
+    let broadcast = address == IpAddr::V4(Ipv4Addr::BROADCAST);
+    if address.is_unspecified() || address.is_multicast() || broadcast {
+        return Err("the address of one host".into());
+    }
+    if let IpAddr::V6(address) = address
+        && address.is_unicast_link_local()
+    {
+        let expected = Rejection::from("an address that is valid beyond one link");
+        return Err(expected.hint("give the neighbors addresses of the tunnel's own network"));
+    }
+    Ok(address)
+}
+
+fn neighbor(table: &mut Table<'_, '_>) -> NeighborTable {
+    let mut neighbor = NeighborTable {
+        address: table.require("address", "the neighbor's IP address", unicast_address),
+        remote_as: table.require("remote_as", "the neighbor's AS number", asn),
+        description: table.get("description", name(80)),
+        port: table.get("port", number(1..=65_535)),
+        local_address: table.get("local_address", unicast_address),
+        passive: table.get("passive", boolean),
+        shutdown: table.get("shutdown", boolean),
+        role: table.get("role", keyword),
+        ..NeighborTable::default()
+    };
+    table.table("timers", "timers", |table| {
+        neighbor.keepalive = table.get("keepalive", |value| whole_seconds(value, 1..=21_845, ""));
+        neighbor.hold = table.get("hold", hold_time);
+        neighbor.connect_retry = table.get("connect_retry", duration(SECOND..=HOUR));
+    });
+    neighbor.bfd = bfd(table);
+    restart(table, &mut neighbor);
+    for family in Family::ALL {
+        let key = family.name();
+        *neighbor.families.get_mut(family) = table.table(key, key, |table| FamilyTable {
+            import: table.get("import", reference),
+            export: table.get("export", reference),
+            next_hop: table.get("next_hop", keyword),
+        });
+    }
+    neighbor
+}
+
+/// RFC 4271 §4.2: zero or at least three seconds; the field holds whole seconds.
+fn hold_time(value: &DeValue<'_>) -> Reading<Duration> {
+    match value.as_str() {
+        Some("0s") => Ok(Duration::ZERO),
+        _ => whole_seconds(value, 3..=65_535, "0s or ").map_err(|rejection| {
+            let expected = format!("{} (RFC 4271 §4.2)", rejection.expected);
+            Rejection::from(expected).hint("use \"30s\" for WireGuard links")
+        }),
+    }
+}
+
+/// A duration that goes into a field of whole seconds.
+fn whole_seconds(
+    value: &DeValue<'_>,
+    range: std::ops::RangeInclusive<u64>,
+    or: &str,
+) -> Reading<Duration> {
+    let (low, high) = (*range.start(), *range.end());
+    duration(Duration::from_secs(low)..=Duration::from_secs(high))(value)
+        .ok()
+        .filter(|duration| duration.subsec_nanos() == 0)
+        .ok_or_else(|| format!("{or}whole seconds from {low}s to {high}s").into())
+}
+
+/// `true`, `false` or a table of details, which means true.
+enum Switch<T> {
+    Bool(At<bool>),
+    Table(At<T>),
+}
+
+fn switch<T>(
+    table: &mut Table<'_, '_>,
+    key: &'static str,
+    read_table: impl FnOnce(&mut Table<'_, '_>) -> T,
+) -> Option<Switch<T>> {
+    let value = table.raw(key)?;
+    if value.get_ref().is_table() {
+        return read::table(table.report(), key, key, value, read_table).map(Switch::Table);
+    }
+    read::reading(table.report(), key, value, |value| {
+        boolean(value).map_err(|_| "true, false or a table".into())
+    })
+    .map(Switch::Bool)
+}
+
+fn bfd(table: &mut Table<'_, '_>) -> BfdTable {
+    const SHORTEST: Duration = Duration::from_millis(10);
+    const LONGEST: Duration = Duration::from_secs(60);
+    let bfd = switch(table, "bfd", |table| BfdTable {
+        enabled: true,
+        interval: table.get("interval", duration(SHORTEST..=LONGEST)),
+        multiplier: table.get("multiplier", number(1..=255)),
+    });
+    match bfd {
+        Some(Switch::Bool(enabled)) => BfdTable {
+            enabled: enabled.value,
+            ..BfdTable::default()
+        },
+        Some(Switch::Table(bfd)) => bfd.value,
+        None => BfdTable::default(),
+    }
+}
+
+fn restart(table: &mut Table<'_, '_>, neighbor: &mut NeighborTable) {
+    match switch(table, "graceful_restart", |table| {
+        table.get("restart_time", restart_time)
+    }) {
+        Some(Switch::Bool(enabled)) => neighbor.graceful_restart = Some(enabled),
+        Some(Switch::Table(restart_time)) => {
+            neighbor.graceful_restart = Some(At::new(true, restart_time.span));
+            neighbor.restart_time = restart_time.value;
+        }
+        None => {}
+    }
+}
+
+/// RFC 4724 §3: twelve bits of seconds.
+fn restart_time(value: &DeValue<'_>) -> Reading<Duration> {
+    whole_seconds(value, 1..=4095, "")
+}
+
+/// The name of something defined elsewhere in the file.
+fn reference(value: &DeValue<'_>) -> Reading<String> {
+    text("a name", |text| Some(text.to_owned()))(value)
+}
+
+fn vni(table: &mut Table<'_, '_>) -> VniTable {
+    let expected_id = "a number from 1 to 16777215";
+    VniTable {
+        id: table.require("id", expected_id, |value| {
+            number(1..=0xff_ffff)(value)
+                .ok()
+                .and_then(Vni::new)
+                .ok_or_else(|| expected_id.into())
+        }),
+        name: table.require("name", "a name for people", name(63)),
+        rd: table.get(
+            "rd",
+            text("a route distinguisher like \"10.10.0.1:100\"", |text| {
+                text.parse().ok()
+            }),
+        ),
+        import_targets: targets(table, "import_targets"),
+        export_targets: targets(table, "export_targets"),
+        gateway: table
+            .list("gateway", gateway)
+            .map_or(Vec::new(), |list| list.value),
+        gateway_mac: table.get("gateway_mac", |value| {
+            let parse = |text: &str| text.parse().ok().filter(is_unicast);
+            text("a unicast MAC address like \"02:00:00:00:01:00\"", parse)(value)
+        }),
+        bridge: table.get("bridge", device),
+        vxlan: table.get("vxlan", device),
+        mtu: table.get("mtu", number(1280..=65_535)),
+    }
+}
+
+/// The group bit is clear and the address is not zero.
+fn is_unicast(mac: &MacAddress) -> bool {
+    let [first, ..] = mac.0;
+    first & 1 == 0 && mac.0 != [0; 6]
+}
+
+fn targets(
+    table: &mut Table<'_, '_>,
+    key: &'static str,
+) -> Option<At<Vec<At<ExtendedCommunity>>>> {
+    let span = table.raw(key).map(|value| value.span().into());
+    let empty = table.raw(key).and_then(|value| value.get_ref().as_array());
+    if let (Some(span), Some([])) = (span, empty.map(|list| list.iter().as_slice())) {
+        let problem = Problem::value(key, "an empty list", "at least one route target");
+        let report = table.report();
+        report.error_with_hint(span, problem, "leave it out for automatic ones");
+        return None;
+    }
+    table.list(key, route_target)
+}
+
+fn route_target(value: &DeValue<'_>) -> Reading<ExtendedCommunity> {
+    text("a route target like \"65000:100\"", |text| {
+        text.parse().ok()
+    })(value)
+}
+
+fn gateway(value: &DeValue<'_>) -> Reading<IpNetwork> {
+    text(
+        "an address with the length of its network like \"10.100.0.1/24\"",
+        |text| Some(text).filter(|text| text.contains('/'))?.parse().ok(),
+    )(value)
+}
+
+fn list<R>(table: &mut Table<'_, '_>) -> ListTable<R>
+where
+    R: std::str::FromStr<Err = RuleError>,
+{
+    let name = table.require("name", "a name", name(63));
+    let mut rules = Vec::new();
+    if let Some(value) = table.raw("rules") {
+        let report = table.report();
+        let items = read::array(report, "rules", value);
+        if items.is_some_and(|items| items.is_empty()) {
+            let problem = Problem::value("rules", "an empty list", "at least one rule");
+            report.error(value.span().into(), problem);
+        }
+        for item in items.into_iter().flatten() {
+            rules.extend(rule(report, item));
+        }
+    } else {
+        table.missing("rules", "a list of rules like \"permit 10.0.0.0/8 le 24\"");
+    }
+    ListTable { name, rules }
+}
+
+fn rule<R>(report: &mut Report, item: &Value<'_>) -> Option<At<R>>
+where
+    R: std::str::FromStr<Err = RuleError>,
+{
+    let text = read::reading(report, "rules", item, |value| {
+        text("a text like \"permit 10.0.0.0/8 le 24\"", |text| {
+            Some(text.to_owned())
+        })(value)
+    })?;
+    match text.value.parse() {
+        Ok(rule) => Some(At::new(rule, text.span)),
+        Err(error) => {
+            report.error(text.span, error);
+            None
+        }
+    }
+}
+
+fn route_map(table: &mut Table<'_, '_>) -> RouteMapTable {
+    let route_map = RouteMapTable {
+        name: table.require("name", "a name", name(63)),
+        entries: table.tables("entry", "entry", entry),
+    };
+    if route_map.entries.is_empty() && table.raw("entry").is_none() {
+        table.missing(
+            "entry",
+            "a list of entries; without any it refuses every route",
+        );
+    }
+    route_map
+}
+
+fn entry(table: &mut Table<'_, '_>) -> EntryTable {
+    let seq = table.require("seq", "a sequence number", number(1..=i64::from(u32::MAX)));
+    let action = table.require("action", "\"permit\" or \"deny\"", |value| {
+        match value.as_str() {
+            Some("permit") => Ok(Action::Permit),
+            Some("deny") => Ok(Action::Deny),
+            _ => Err("\"permit\" or \"deny\"".into()),
+        }
+    });
+    EntryTable {
+        seq,
+        action,
+        matches: table
+            .table("match", "match", matches)
+            .map_or(Vec::new(), |list| list.value),
+        sets: table
+            .table("set", "set", sets)
+            .map_or(Vec::new(), |list| list.value),
+        call: table.get("call", reference),
+        on_match: table.get("on_match", |value| match value.as_str() {
+            Some("next") => Ok(OnMatch::Next),
+            Some("exit") => Ok(OnMatch::Exit),
+            _ => number(1..=i64::from(u32::MAX))(value)
+                .map(OnMatch::Goto)
+                .map_err(|_| "\"next\", \"exit\" or the number of a later entry".into()),
+        }),
+    }
+}
+
+fn matches(table: &mut Table<'_, '_>) -> Vec<At<MatchItem>> {
+    const U32: std::ops::RangeInclusive<i64> = 0..=0xffff_ffff;
+    let exact = table.get("community_exact", boolean);
+    let is_exact = exact.is_some_and(|exact| exact.value);
+    let mut items = Vec::new();
+    items.extend(named(table, "prefix_list", MatchItem::PrefixList));
+    items.extend(named(table, "next_hop", MatchItem::NextHop));
+    items.extend(named(table, "community_list", |name| {
+        MatchItem::CommunityList {
+            name,
+            exact: is_exact,
+        }
+    }));
+    let communities = table.get("community", |value| {
+        words(value, "a community or a list of them, like [\"65001:100\"]")
+    });
+    let is_list = |item: &At<MatchItem>| matches!(item.value, MatchItem::CommunityList { .. });
+    if let Some(exact) = exact
+        && communities.is_none()
+        && !items.iter().any(is_list)
+    {
+        let problem = Conflict::NoEffect {
+            key: "community_exact",
+            because: "without `community` or `community_list`",
+        };
+        table.report().error(exact.span, problem);
+    }
+    items.extend(plain(communities, |communities| Match::Community {
+        communities: Communities::Literal(communities),
+        exact: is_exact,
+    }));
+    let large = table.get("large_community", |value| {
+        words(
+            value,
+            "a large community or a list of them, like [\"65001:1:2\"]",
+        )
+    });
+    items.extend(plain(large, Match::LargeCommunity));
+    items.extend(plain(
+        table.get("as_path_contains", asn),
+        Match::AsPathContains,
+    ));
+    items.extend(plain(
+        table.get("local_preference", number(U32)),
+        Match::LocalPref,
+    ));
+    items.extend(plain(table.get("metric", number(U32)), Match::Metric));
+    items.extend(plain(table.get("origin", keyword), Match::Origin));
+    items.extend(plain(table.get("family", keyword), Match::Family));
+    let route_type = table.get("evpn_route_type", number(1..=255));
+    items.extend(plain(route_type, Match::EvpnRouteType));
+    let vni = table.get("vni", |value| {
+        let vni = number(1..=0xff_ffff)(value)?;
+        Vni::new(vni).ok_or_else(|| "a VNI".into())
+    });
+    items.extend(plain(vni, Match::Vni));
+    items
+}
+
+fn named(
+    table: &mut Table<'_, '_>,
+    key: &'static str,
+    item: impl FnOnce(String) -> MatchItem,
+) -> Option<At<MatchItem>> {
+    let name = table.get(key, reference)?;
+    Some(At::new(item(name.value), name.span))
+}
+
+fn plain<T>(value: Option<At<T>>, condition: impl FnOnce(T) -> Match) -> Option<At<MatchItem>> {
+    value.map(|At { value, span }| At::new(MatchItem::Plain(condition(value)), span))
+}
+
+fn sets(table: &mut Table<'_, '_>) -> Vec<At<SetItem>> {
+    let mut items = Vec::new();
+    let mut add = |span: Span, set: Set| items.push(At::new(SetItem::Plain(set), span));
+    if let Some(At { value, span }) = table.get("metric", adjustment) {
+        add(span, Set::Metric(value));
+    }
+    if let Some(At { value, span }) = table.get("local_preference", adjustment) {
+        add(span, Set::LocalPref(value));
+    }
+    if let Some(At { value, span }) = table.get("as_path_prepend", as_path) {
+        add(span, Set::AsPathPrepend(value));
+    }
+    if let Some(At { value, span }) = table.get("origin", keyword) {
+        add(span, Set::Origin(value));
+    }
+    if let Some(At { value, span }) = table.get("next_hop", unicast_address) {
+        add(span, Set::NextHop(value));
+    }
+    communities(table, &mut items);
+    large_communities(table, &mut items);
+    items
+}
+
+/// A list replaces, `"none"` removes all, a table removes and adds, in this order.
+fn communities(table: &mut Table<'_, '_>, items: &mut Vec<At<SetItem>>) {
+    const EXPECTED: &str =
+        "a list like [\"65001:100\"], \"none\" or a table of add, delete and delete_list";
+    let Some(value) = table.raw("community") else {
+        return;
+    };
+    let report = table.report();
+    let mut push = |span, set| items.push(At::new(set, span));
+    let plain = |change| SetItem::Plain(Set::Community(change));
+    if !value.get_ref().is_table() {
+        let change = read::reading(report, "community", value, |value| match value.as_str() {
+            Some("none") => Ok(CommunityChange::Clear),
+            _ => words(value, EXPECTED).map(CommunityChange::Replace),
+        });
+        if let Some(At { value, span }) = change {
+            push(span, plain(value));
+        }
+        return;
+    }
+    read::table(report, "community", "community", value, |table| {
+        let expected = "a community or a list of them, like [\"65001:100\"]";
+        if let Some(At { value, span }) = table.get("delete_list", reference) {
+            push(span, SetItem::DeleteCommunityList(value));
+        }
+        if let Some(At { value, span }) = table.get("delete", |value| words(value, expected)) {
+            let delete = CommunityChange::Delete(Communities::Literal(value));
+            push(span, plain(delete));
+        }
+        if let Some(At { value, span }) = table.get("add", |value| words(value, expected)) {
+            push(span, plain(CommunityChange::Add(value)));
+        }
+    });
+}
+
+fn large_communities(table: &mut Table<'_, '_>, items: &mut Vec<At<SetItem>>) {
+    const EXPECTED: &str = "a list like [\"65001:1:2\"] or a table with add";
+    let Some(value) = table.raw("large_community") else {
+        return;
+    };
+    let report = table.report();
+    let set = if value.get_ref().is_table() {
+        let add = read::table(
+            report,
+            "large_community",
+            "large_community",
+            value,
+            |table| {
+                table.require("add", "a list of large communities", |value| {
+                    words::<LargeCommunity>(value, "a list like [\"65001:1:2\"]")
+                })
+            },
+        );
+        let add = add.and_then(|add| add.value);
+        add.map(|At { value, span }| At::new(Set::LargeCommunityAdd(value), span))
+    } else {
+        let all = read::reading(report, "large_community", value, |value| {
+            words(value, EXPECTED)
+        });
+        all.map(|At { value, span }| At::new(Set::LargeCommunity(value), span))
+    };
+    items.extend(set.map(|At { value, span }| At::new(SetItem::Plain(value), span)));
+}
+
+/// One word, several words in one text, or a list of words; at least one.
+fn words<T: std::str::FromStr>(value: &DeValue<'_>, expected: &'static str) -> Reading<Vec<T>> {
+    let texts: Option<Vec<&str>> = match (value.as_str(), value.as_array()) {
+        (Some(text), _) => Some(text.split_whitespace().collect()),
+        (None, Some(items)) => items.iter().map(|item| item.get_ref().as_str()).collect(),
+        (None, None) => None,
+    };
+    let words: Option<Vec<T>> = texts
+        .filter(|texts| !texts.is_empty())
+        .and_then(|texts| texts.iter().map(|text| text.parse().ok()).collect());
+    words.ok_or_else(|| expected.into())
+}
+
+/// `100` replaces, `"+10"` adds, `"-10"` subtracts.
+fn adjustment(value: &DeValue<'_>) -> Reading<Number> {
+    let signed = value.as_str().and_then(|text| {
+        let digits = |digits: &str| {
+            let all = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+            all.then(|| digits.parse::<u32>().ok()).flatten()
+        };
+        match text.split_at_checked(1)? {
+            ("+", rest) => digits(rest).map(Number::Add),
+            ("-", rest) => digits(rest).map(Number::Sub),
+            _ => None,
+        }
+    });
+    let plain = || read::integer(value).and_then(|number| u32::try_from(number).ok());
+    signed
+        .or_else(|| plain().map(Number::Replace))
+        .ok_or_else(|| "a number from 0 to 4294967295, or \"+N\" or \"-N\"".into())
+}
+
+/// Numbers in a list or separated by spaces in a text.
+fn as_path(value: &DeValue<'_>) -> Reading<Vec<Asn>> {
+    const LONGEST: usize = 32;
+    let numbers: Option<Vec<Asn>> = match (value.as_str(), value.as_array()) {
+        (Some(text), _) => text
+            .split_whitespace()
+            .map(|word| word.parse().ok())
+            .collect(),
+        (None, Some(items)) => items.iter().map(|item| asn(item.get_ref()).ok()).collect(),
+        (None, None) => None,
+    };
+    numbers
+        .filter(|numbers| (1..=LONGEST).contains(&numbers.len()))
+        .filter(|numbers| !numbers.contains(&Asn(0)))
+        .ok_or_else(|| format!("1 to {LONGEST} AS numbers like \"65001 65001\"").into())
+}
+
+fn kernel(table: &mut Table<'_, '_>) -> KernelTable {
+    KernelTable {
+        enabled: table.get("enabled", boolean),
+        // 0 to 4 mean the kernel itself, redirects, start-up and the administrator
+        // (rtnetlink(7)); we would delete theirs.
+        protocol: table.get("protocol", number(5..=255)),
+        table: table.get("table", number(1..=i64::from(u32::MAX))),
+        audit_interval: table.get("audit_interval", |value| match value.as_str() {
+            Some("0s") => Ok(Duration::ZERO),
+            _ => duration(SECOND..=DAY)(value).map_err(|rejection| Rejection {
+                expected: format!("0s or {}", rejection.expected),
+                hint: rejection.hint,
+            }),
+        }),
+    }
+}
+
+fn graceful_restart(table: &mut Table<'_, '_>) -> GracefulRestartTable {
+    GracefulRestartTable {
+        enabled: table.get("enabled", boolean),
+        restart_time: table.get("restart_time", restart_time),
+        stale_time: table.get("stale_time", duration(SECOND..=DAY)),
+        deferral_time: table.get("deferral_time", duration(SECOND..=HOUR)),
+    }
+}

@@ -1,0 +1,543 @@
+//! Writes a configuration as TOML, and the parts of it as keys with values.
+//!
+//! Only what differs from the default is written. The same keys and values are what
+//! [`super::diff`] compares, so a difference is shown in the words in which it is configured.
+
+use std::fmt::{Display, Write};
+use std::time::Duration;
+
+use bgp::family::{Family, PerFamily};
+use bgp::policy::{
+    Action, Communities, CommunityChange, CommunityList, Entry, Match, Number, OnMatch,
+    PrefixList, RouteMap, Set,
+};
+
+use super::duration::format as duration;
+use super::types::*;
+
+/// The configuration as TOML; parsing it gives an equal configuration.
+pub fn print(config: &Config) -> String {
+    let mut text = String::new();
+    lines(&mut text, &top(config));
+    for (name, fields) in sections(config) {
+        if !fields.is_empty() {
+            section(&mut text, &format!("[{name}]"), &fields);
+        }
+    }
+    for neighbor in &config.neighbors {
+        let fields = neighbor_fields(neighbor, config.graceful_restart);
+        section(&mut text, "[[neighbor]]", &fields);
+    }
+    for vni in &config.vnis {
+        section(&mut text, "[[vni]]", &vni_fields(vni, config));
+    }
+    for list in &config.prefix_lists {
+        section(&mut text, "[[prefix_list]]", &prefix_list_fields(list));
+    }
+    for list in &config.community_lists {
+        section(
+            &mut text,
+            "[[community_list]]",
+            &community_list_fields(list),
+        );
+    }
+    for map in &config.route_maps {
+        section(&mut text, "[[route_map]]", &route_map_fields(map));
+    }
+    text
+}
+
+/// A key and its value as they are written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Field {
+    pub(super) key: &'static str,
+    pub(super) value: String,
+}
+
+/// Keys of a table, in the order they are written.
+#[derive(Debug, Default)]
+pub(super) struct Fields(Vec<Field>);
+
+impl Fields {
+    fn add(&mut self, key: &'static str, value: impl Display) {
+        let value = value.to_string();
+        self.0.push(Field { key, value });
+    }
+
+    fn add_unless_default<T: PartialEq + Display>(
+        &mut self,
+        key: &'static str,
+        value: T,
+        default: T,
+    ) {
+        if value != default {
+            self.add(key, value);
+        }
+    }
+
+    /// A table on one line, if it has keys.
+    fn add_table(&mut self, key: &'static str, table: &Fields) {
+        if !table.is_empty() {
+            self.add(key, inline(table));
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Field> {
+        self.0.iter()
+    }
+}
+
+fn section(text: &mut String, header: &str, fields: &Fields) {
+    text.push('\n');
+    text.push_str(header);
+    text.push('\n');
+    lines(text, fields);
+}
+
+fn lines(text: &mut String, fields: &Fields) {
+    for Field { key, value } in fields.iter() {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "{key} = {value}");
+    }
+}
+
+/// `{ key = value, key = value }`.
+fn inline(fields: &Fields) -> String {
+    if fields.is_empty() {
+        return "{}".to_owned();
+    }
+    let pairs: Vec<String> = fields
+        .iter()
+        .map(|Field { key, value }| format!("{key} = {value}"))
+        .collect();
+    format!("{{ {} }}", pairs.join(", "))
+}
+
+/// A basic string (TOML 1.0).
+fn quote(text: impl Display) -> String {
+    let mut quoted = String::from("\"");
+    for c in text.to_string().chars() {
+        match c {
+            '"' => quoted.push_str("\\\""),
+            '\\' => quoted.push_str("\\\\"),
+            c if c.is_control() => {
+                let _ = write!(quoted, "\\U{:08X}", u32::from(c));
+            }
+            c => quoted.push(c),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+fn quote_duration(value: Duration) -> String {
+    quote(duration(value))
+}
+
+/// `["a", "b"]`.
+fn list<T: Display>(items: impl IntoIterator<Item = T>) -> String {
+    let items: Vec<String> = items.into_iter().map(quote).collect();
+    format!("[{}]", items.join(", "))
+}
+
+/// One item a line, for lists that grow long.
+fn tall_list(items: impl IntoIterator<Item = String>) -> String {
+    let items: Vec<String> = items.into_iter().collect();
+    match items.as_slice() {
+        [] => "[]".to_owned(),
+        [item] => format!("[{item}]"),
+        items => format!("[\n    {},\n]", items.join(",\n    ")),
+    }
+}
+
+/// Keys outside any table.
+pub(super) fn top(config: &Config) -> Fields {
+    let mut fields = Fields::default();
+    fields.add("asn", config.asn);
+    fields.add("router_id", quote(config.router_id));
+    fields.add_unless_default("listen", list(&config.listen), list(default_listen()));
+    match config.ebgp_requires_policy {
+        EbgpRequiresPolicy::Auto => {}
+        EbgpRequiresPolicy::Yes => fields.add("ebgp_requires_policy", true),
+        EbgpRequiresPolicy::No => fields.add("ebgp_requires_policy", false),
+    }
+    fields
+}
+
+/// Tables that are there at most once, with their keys; the networks are apart from the rest.
+pub(super) fn sections(config: &Config) -> [(&'static str, Fields); 9] {
+    [
+        ("underlay", underlay(config.underlay.as_ref())),
+        ("ipv4_unicast", unicast(&config.ipv4_unicast)),
+        ("ipv6_unicast", unicast(&config.ipv6_unicast)),
+        ("evpn", evpn(config.evpn.as_ref())),
+        ("kernel", kernel(&config.kernel)),
+        (
+            "graceful_restart",
+            graceful_restart(&config.graceful_restart),
+        ),
+        ("metrics", metrics(config)),
+        ("log", log(config.log)),
+        ("drain", drain(config.drain)),
+    ]
+}
+
+fn underlay(underlay: Option<&Underlay>) -> Fields {
+    let mut fields = Fields::default();
+    if let Some(underlay) = underlay {
+        fields.add("interface", quote(&underlay.interface));
+        fields.add_unless_default("sync_allowed_ips", underlay.sync_allowed_ips, false);
+        if let Some(path) = &underlay.wireguard_socket {
+            fields.add("wireguard_socket", quote(path.display()));
+        }
+    }
+    fields
+}
+
+fn unicast(unicast: &Unicast) -> Fields {
+    let mut fields = Fields::default();
+    if !unicast.networks.is_empty() {
+        fields.add("networks", tall_list(unicast.networks.iter().map(network)));
+    }
+    let (multipath, default) = (unicast.multipath, Multipath::default());
+    let mut table = Fields::default();
+    table.add_unless_default("paths", multipath.paths, default.paths);
+    table.add_unless_default(
+        "as_path_relax",
+        multipath.as_path_relax,
+        default.as_path_relax,
+    );
+    fields.add_table("multipath", &table);
+    fields
+}
+
+/// A text where that says everything, else a table.
+pub(super) fn network(network: &Network) -> String {
+    let mut fields = Fields::default();
+    fields.add("prefix", quote(network.prefix));
+    match network.require_route {
+        RequireRoute::No if network.route_map.is_none() => return quote(network.prefix),
+        RequireRoute::No => {}
+        RequireRoute::Exact => fields.add("require_route", true),
+        RequireRoute::OrMoreSpecific => fields.add("require_route", quote("or_more_specific")),
+    }
+    if let Some(map) = &network.route_map {
+        fields.add("route_map", quote(map.name()));
+    }
+    inline(&fields)
+}
+
+fn evpn(evpn: Option<&Evpn>) -> Fields {
+    let mut fields = Fields::default();
+    if let Some(evpn) = evpn {
+        fields.add("vtep", quote(evpn.vtep));
+        fields.add_unless_default("port", evpn.port, Evpn::PORT);
+    }
+    fields
+}
+
+fn kernel(kernel: &Kernel) -> Fields {
+    let (mut fields, default) = (Fields::default(), Kernel::default());
+    fields.add_unless_default("enabled", kernel.enabled, default.enabled);
+    fields.add_unless_default("protocol", kernel.protocol, default.protocol);
+    fields.add_unless_default("table", kernel.table, default.table);
+    let interval = [kernel.audit_interval, default.audit_interval].map(quote_duration);
+    let [interval, default] = interval;
+    fields.add_unless_default("audit_interval", interval, default);
+    fields
+}
+
+fn graceful_restart(restart: &GracefulRestart) -> Fields {
+    let (mut fields, default) = (Fields::default(), GracefulRestart::default());
+    fields.add_unless_default("enabled", restart.enabled, default.enabled);
+    for (key, value, default) in [
+        ("restart_time", restart.restart_time, default.restart_time),
+        ("stale_time", restart.stale_time, default.stale_time),
+        (
+            "deferral_time",
+            restart.deferral_time,
+            default.deferral_time,
+        ),
+    ] {
+        fields.add_unless_default(key, quote_duration(value), quote_duration(default));
+    }
+    fields
+}
+
+fn metrics(config: &Config) -> Fields {
+    let mut fields = Fields::default();
+    if let Some(listen) = config.metrics {
+        fields.add("listen", quote(listen));
+    }
+    fields
+}
+
+fn log(log: Log) -> Fields {
+    let (mut fields, default) = (Fields::default(), Log::default());
+    fields.add_unless_default(
+        "level",
+        quote(log.level.word()),
+        quote(default.level.word()),
+    );
+    fields.add_unless_default(
+        "format",
+        quote(log.format.word()),
+        quote(default.format.word()),
+    );
+    fields
+}
+
+fn drain(drain: Drain) -> Fields {
+    let (mut fields, default) = (Fields::default(), Drain::default());
+    fields.add_unless_default("on_stop", drain.on_stop, default.on_stop);
+    let timeout = quote_duration(drain.timeout);
+    fields.add_unless_default("timeout", timeout, quote_duration(default.timeout));
+    fields
+}
+
+pub(super) fn neighbor_fields(neighbor: &Neighbor, restart: GracefulRestart) -> Fields {
+    let mut fields = Fields::default();
+    fields.add("address", quote(neighbor.address));
+    fields.add("remote_as", neighbor.remote_as);
+    if let Some(description) = &neighbor.description {
+        fields.add("description", quote(description));
+    }
+    fields.add_unless_default("port", neighbor.port, BGP_PORT);
+    if let Some(local) = neighbor.local_address {
+        fields.add("local_address", quote(local));
+    }
+    fields.add_unless_default("passive", neighbor.passive, false);
+    fields.add_unless_default("shutdown", neighbor.shutdown, false);
+    if let Some(role) = neighbor.role {
+        fields.add("role", quote(role.word()));
+    }
+    fields.add_table("timers", &timers(neighbor.timers));
+    if let Some(Bfd {
+        interval,
+        multiplier,
+    }) = neighbor.bfd
+    {
+        let (mut table, default) = (Fields::default(), Bfd::default());
+        let default_interval = quote_duration(default.interval);
+        table.add_unless_default("interval", quote_duration(interval), default_interval);
+        table.add_unless_default("multiplier", multiplier, default.multiplier);
+        match table.is_empty() {
+            true => fields.add("bfd", true),
+            false => fields.add_table("bfd", &table),
+        }
+    }
+    match neighbor.graceful_restart {
+        None if restart.enabled => fields.add("graceful_restart", false),
+        None => {}
+        Some(time) if time != restart.restart_time => {
+            let mut table = Fields::default();
+            table.add("restart_time", quote_duration(time));
+            fields.add_table("graceful_restart", &table);
+        }
+        Some(_) if !restart.enabled => fields.add("graceful_restart", true),
+        Some(_) => {}
+    }
+    families(&mut fields, &neighbor.families);
+    fields
+}
+
+fn timers(timers: Timers) -> Fields {
+    let (mut fields, default) = (Fields::default(), Timers::default());
+    let third = Duration::from_secs(timers.hold.as_secs() / 3);
+    fields.add_unless_default(
+        "keepalive",
+        quote_duration(timers.keepalive),
+        quote_duration(third),
+    );
+    fields.add_unless_default(
+        "hold",
+        quote_duration(timers.hold),
+        quote_duration(default.hold),
+    );
+    let connect_retry = quote_duration(timers.connect_retry);
+    let default = quote_duration(default.connect_retry);
+    fields.add_unless_default("connect_retry", connect_retry, default);
+    fields
+}
+
+fn families(fields: &mut Fields, families: &PerFamily<Option<NeighborFamily>>) {
+    for (family, value) in families.iter() {
+        let Some(value) = value else { continue };
+        let mut table = Fields::default();
+        if let Some(map) = &value.import {
+            table.add("import", quote(map.name()));
+        }
+        if let Some(map) = &value.export {
+            table.add("export", quote(map.name()));
+        }
+        if value.next_hop != NextHopRule::Auto {
+            table.add("next_hop", quote(value.next_hop.word()));
+        }
+        fields.add(Family::name(family), inline(&table));
+    }
+}
+
+pub(super) fn vni_fields(vni: &VniConfig, config: &Config) -> Fields {
+    let mut fields = Fields::default();
+    fields.add("id", vni.id);
+    fields.add("name", quote(&vni.name));
+    let automatic = u16::try_from(vni.id.get())
+        .map(|id| bgp::RouteDistinguisher::of_address(config.router_id, id));
+    if automatic != Ok(vni.rd) {
+        fields.add("rd", quote(vni.rd));
+    }
+    for (key, targets) in [
+        ("import_targets", &vni.import_targets),
+        ("export_targets", &vni.export_targets),
+    ] {
+        if let RouteTargets::Listed(targets) = targets {
+            fields.add(key, list(targets.iter().map(target)));
+        }
+    }
+    if !vni.gateway.is_empty() {
+        fields.add("gateway", list(&vni.gateway));
+    }
+    if let Some(mac) = vni.gateway_mac {
+        fields.add("gateway_mac", quote(mac));
+    }
+    for (key, name, kind) in [
+        ("bridge", &vni.bridge, "br"),
+        ("vxlan", &vni.vxlan, "vxlan"),
+    ] {
+        fields.add_unless_default(key, quote(name), quote(format!("{kind}{}", vni.id)));
+    }
+    if let Some(mtu) = vni.mtu {
+        fields.add("mtu", mtu);
+    }
+    fields
+}
+
+/// `65000:100`: as it is shown elsewhere, without the kind.
+fn target(target: &bgp::ExtendedCommunity) -> String {
+    let text = target.to_string();
+    text.strip_prefix("RT:").unwrap_or(&text).to_owned()
+}
+
+pub(super) fn prefix_list_fields(prefix_list: &PrefixList) -> Fields {
+    let mut fields = Fields::default();
+    fields.add("name", quote(prefix_list.name()));
+    fields.add("rules", tall_list(prefix_list.rules().iter().map(quote)));
+    fields
+}
+
+pub(super) fn community_list_fields(community_list: &CommunityList) -> Fields {
+    let mut fields = Fields::default();
+    fields.add("name", quote(community_list.name()));
+    fields.add("rules", tall_list(community_list.rules().iter().map(quote)));
+    fields
+}
+
+pub(super) fn route_map_fields(map: &RouteMap) -> Fields {
+    let mut fields = Fields::default();
+    fields.add("name", quote(map.name()));
+    fields.add("entry", tall_list(map.entries().iter().map(entry)));
+    fields
+}
+
+fn entry(entry: &Entry) -> String {
+    let mut fields = Fields::default();
+    fields.add("seq", entry.seq);
+    fields.add(
+        "action",
+        quote(match entry.action {
+            Action::Permit => "permit",
+            Action::Deny => "deny",
+        }),
+    );
+    let mut table = Fields::default();
+    entry
+        .matches
+        .iter()
+        .for_each(|item| condition(&mut table, item));
+    fields.add_table("match", &table);
+    fields.add_table("set", &changes(&entry.sets));
+    if let Some(map) = &entry.call {
+        fields.add("call", quote(map.name()));
+    }
+    match entry.on_match {
+        OnMatch::Exit => {}
+        OnMatch::Next => fields.add("on_match", quote("next")),
+        OnMatch::Goto(seq) => fields.add("on_match", seq),
+    }
+    inline(&fields)
+}
+
+fn condition(table: &mut Fields, condition: &Match) {
+    match condition {
+        Match::PrefixList(list) => table.add("prefix_list", quote(list.name())),
+        Match::NextHop(list) => table.add("next_hop", quote(list.name())),
+        Match::Community { communities, exact } => {
+            match communities {
+                Communities::List(list) => table.add("community_list", quote(list.name())),
+                Communities::Literal(communities) => table.add("community", list(communities)),
+            }
+            if *exact && !table.iter().any(|field| field.key == "community_exact") {
+                table.add("community_exact", true);
+            }
+        }
+        Match::LargeCommunity(communities) => table.add("large_community", list(communities)),
+        Match::AsPathContains(asn) => table.add("as_path_contains", asn),
+        Match::LocalPref(value) => table.add("local_preference", value),
+        Match::Metric(value) => table.add("metric", value),
+        Match::Origin(origin) => table.add("origin", quote(origin.word())),
+        Match::Family(family) => table.add("family", quote(family.word())),
+        Match::EvpnRouteType(number) => table.add("evpn_route_type", number),
+        Match::Vni(vni) => table.add("vni", vni),
+    }
+}
+
+fn changes(sets: &[Set]) -> Fields {
+    let mut table = Fields::default();
+    // Deletions and additions of communities are keys of one table.
+    let mut community = Fields::default();
+    for set in sets {
+        match set {
+            Set::Metric(number) => table.add("metric", adjustment(*number)),
+            Set::LocalPref(number) => table.add("local_preference", adjustment(*number)),
+            Set::AsPathPrepend(asns) => {
+                let asns: Vec<String> = asns.iter().map(ToString::to_string).collect();
+                table.add("as_path_prepend", quote(asns.join(" ")));
+            }
+            Set::Origin(origin) => table.add("origin", quote(origin.word())),
+            Set::NextHop(addr) => table.add("next_hop", quote(addr)),
+            Set::Community(change) => match change {
+                CommunityChange::Replace(communities) => table.add("community", list(communities)),
+                CommunityChange::Clear => table.add("community", quote("none")),
+                CommunityChange::Delete(Communities::List(list)) => {
+                    community.add("delete_list", quote(list.name()));
+                }
+                CommunityChange::Delete(Communities::Literal(communities)) => {
+                    community.add("delete", list(communities));
+                }
+                CommunityChange::Add(communities) => community.add("add", list(communities)),
+            },
+            Set::LargeCommunity(communities) => table.add("large_community", list(communities)),
+            Set::LargeCommunityAdd(communities) => {
+                let mut add = Fields::default();
+                add.add("add", list(communities));
+                table.add_table("large_community", &add);
+            }
+        }
+    }
+    table.add_table("community", &community);
+    table
+}
+
+fn adjustment(number: Number) -> String {
+    match number {
+        Number::Replace(value) => value.to_string(),
+        Number::Add(_) | Number::Sub(_) => quote(number),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,156 @@
+//! Whole files: the examples, a file with every key, a file with everything wrong.
+
+use std::time::Duration;
+
+use bgp::family::Family;
+use bgp::policy::Policy;
+
+use super::*;
+
+const SITES: [(&str, &str); 3] = [
+    (
+        "site-a.toml",
+        include_str!("../../examples/three-sites/site-a.toml"),
+    ),
+    (
+        "site-b.toml",
+        include_str!("../../examples/three-sites/site-b.toml"),
+    ),
+    (
+        "site-c.toml",
+        include_str!("../../examples/three-sites/site-c.toml"),
+    ),
+];
+
+/// Every key there is, none with its default.
+pub(super) const EVERY_KEY: &str = include_str!("tests/every-key.toml");
+
+pub(super) fn accepted(text: &str) -> Config {
+    parse(text, "test.toml").unwrap_or_else(|errors| panic!("{}", shown(&errors)))
+}
+
+fn shown(errors: &[ConfigError]) -> String {
+    let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    errors.join("\n")
+}
+
+#[test]
+fn the_three_sites_are_accepted() {
+    for (file, text) in SITES {
+        let config = parse(text, file).unwrap_or_else(|errors| panic!("{}", shown(&errors)));
+        assert_eq!(config.neighbors.len(), 2);
+        assert_eq!(config.vnis.len(), 2);
+    }
+}
+
+#[test]
+fn the_sites_of_the_example_know_each_other() {
+    let sites = SITES.map(|(_, text)| accepted(text));
+    for one in &sites {
+        for two in &sites {
+            let vtep = two.evpn.unwrap().vtep;
+            match one.neighbor(vtep) {
+                Some(neighbor) => assert_eq!(neighbor.remote_as, two.asn),
+                None => assert_eq!(one, two),
+            }
+        }
+    }
+}
+
+#[test]
+fn site_a_means_what_it_says() {
+    let site = accepted(SITES[0].1);
+    let neighbor = site.neighbor("10.10.0.2".parse().unwrap()).unwrap();
+    assert_eq!(neighbor.timers.hold, Duration::from_secs(30));
+    assert_eq!(neighbor.timers.keepalive, Duration::from_secs(10));
+    assert_eq!(neighbor.bfd, Some(Bfd::default()));
+    assert_eq!(neighbor.graceful_restart, Some(Duration::from_secs(120)));
+    let export = site.effective_policy(neighbor, Family::Ipv4Unicast, Direction::Export);
+    assert_eq!(export.map().unwrap().name(), "SITE-B-OUT");
+    let evpn = site.effective_policy(neighbor, Family::Evpn, Direction::Export);
+    assert_eq!(evpn, Policy::AcceptAll);
+    assert_eq!(neighbor.families.ipv6_unicast, None);
+    assert_eq!(site.vnis[0].bridge, "br100");
+    assert_eq!(site.listen, default_listen());
+}
+
+#[test]
+fn every_key_is_accepted_and_leaves_its_default() {
+    let config = accepted(EVERY_KEY);
+    let defaults = Config::new(config.asn, config.router_id);
+    assert_ne!(config.listen, defaults.listen);
+    assert_ne!(config.ebgp_requires_policy, defaults.ebgp_requires_policy);
+    assert_ne!(config.kernel, defaults.kernel);
+    assert_ne!(config.graceful_restart, defaults.graceful_restart);
+    assert_ne!(config.log, defaults.log);
+    assert_ne!(config.drain, defaults.drain);
+    assert_eq!(config.vnis[0].mtu, Some(1370));
+    assert_eq!(config.metrics, Some("127.0.0.1:9179".parse().unwrap()));
+}
+
+#[test]
+fn the_smallest_file_has_two_keys() {
+    let config = accepted("asn = 65001\nrouter_id = \"10.0.0.1\"\n");
+    assert_eq!(
+        config,
+        Config::new(bgp::Asn(65001), "10.0.0.1".parse().unwrap())
+    );
+}
+
+#[test]
+fn all_errors_are_reported_at_once_with_their_places() {
+    let errors = parse(include_str!("tests/broken.toml"), "broken.toml").unwrap_err();
+    let expected = include_str!("tests/broken.errors");
+    assert_eq!(shown(&errors) + "\n", expected);
+}
+
+#[test]
+fn all_syntax_errors_are_reported_with_line_and_column() {
+    let errors = parse(
+        "asn = = 1\nrouter_id = \"10.0.0.1\"\nlisten = [\n[evpn\n",
+        "x.toml",
+    );
+    let errors = errors.unwrap_err();
+    let lines: Vec<usize> = errors.iter().map(|error| error.place.line).collect();
+    assert!(
+        lines.contains(&1) && lines.iter().any(|line| *line >= 3),
+        "{}",
+        shown(&errors)
+    );
+    assert!(
+        errors
+            .iter()
+            .all(|error| matches!(error.problem, Problem::Syntax(_)))
+    );
+    assert!(
+        errors[0]
+            .to_string()
+            .starts_with("error: x.toml:1:7: this is not TOML: ")
+    );
+}
+
+#[test]
+fn columns_count_characters_and_not_bytes() {
+    let text = "asn = 1\nrouter_id = \"10.0.0.1\"\nunderlay = { interface = \"wg\", \"é\" = 1 }\n";
+    let errors = parse(text, "x.toml").unwrap_err();
+    assert_eq!(
+        errors[0].place,
+        Place {
+            line: 3,
+            column: 32
+        },
+        "{}",
+        shown(&errors)
+    );
+    let text = "asn = 1\nrouter_id = \"10.0.0.1\" # é\nlog = { \"é\" = 1, level = 3 }\n";
+    let errors = parse(text, "x.toml").unwrap_err();
+    assert_eq!(
+        errors[1].place,
+        Place {
+            line: 3,
+            column: 26
+        },
+        "{}",
+        shown(&errors)
+    );
+}
