@@ -1,5 +1,6 @@
 //! Operators: starting, stopping and configuring a session.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::link::Attempt;
@@ -73,11 +74,25 @@ impl Session {
                 }
             }
             Phase::Running => {
+                self.retime(now);
                 // `passive` and `bfd.strict` change what an idle direction does.
                 if matches!(self.outgoing, Attempt::Active) {
                     self.dial(now);
                 }
             }
+        }
+    }
+
+    /// Our own timers follow the configuration without a restart.
+    fn retime(&mut self, now: Instant) {
+        let Some(established) = &mut self.established else {
+            return;
+        };
+        let negotiated = established.negotiated.retimed(&self.config);
+        let changed = negotiated.keepalive != established.negotiated.keepalive;
+        established.negotiated = Arc::new(negotiated);
+        if changed {
+            self.schedule_keepalive(now, Place::Established);
         }
     }
 

@@ -279,7 +279,8 @@ impl Config {
         self
     }
 
-    /// Seed of the timers' jitter; default 0. Give every session its own.
+    /// Seed of the timers' jitter; default 0. Give every session its own; a later
+    /// [`super::Input::Configure`] does not change it.
     pub fn jitter_seed(mut self, seed: u64) -> Self {
         self.jitter_seed = seed;
         self

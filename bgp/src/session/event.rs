@@ -306,7 +306,7 @@ pub enum StopReason {
     },
     /// The same, and no side may keep routes (RFC 8538 §3).
     HardReset {
-        /// At most 255 octets are sent, less the three that wrap them.
+        /// At most 255 octets are sent.
         text: String,
     },
     /// The peer has been removed from the configuration.

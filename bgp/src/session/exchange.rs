@@ -13,7 +13,7 @@ use super::link::{self, Attempt, Burst, Established, Link};
 use super::timers::{LinkTimer, PeerTimer};
 use super::transition::{Event, Step, next};
 use super::{ConnId, DownReason, Messages, Negotiated, Output, Place, ReleaseReason, Session};
-use super::{Side, State, any, graceful, negotiated, opposite};
+use super::{OPEN_TIME, Side, State, any, graceful, negotiated, opposite};
 use crate::family::{Family, PerFamily};
 use crate::message::{Message, Notification, Open, RefreshKind, RouteRefresh, Update};
 use crate::wire;
@@ -122,6 +122,9 @@ impl Session {
             return;
         };
         link.adopt(now, &negotiated);
+        // Even where silence is never checked later, the peer must confirm.
+        let hold_time = negotiated.hold_time.duration().unwrap_or(OPEN_TIME);
+        link.timers.set_after(LinkTimer::Hold, now, Some(hold_time));
         let conn = link.conn;
         *self.attempt_mut(side) = Attempt::OpenConfirm {
             link,
@@ -304,6 +307,7 @@ impl Session {
                 });
             if others {
                 established.heard(now);
+                *established.awaited.get_mut(family) = false;
                 let before = mem::replace(established.disabled.get_mut(family), true);
                 if !before {
                     self.outputs

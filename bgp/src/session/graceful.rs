@@ -9,7 +9,8 @@
 //! in the same program. A peer whose *address* is silent, with BFD down and attempts unanswered
 //! for the detection time and a second, is a dead host or path, and keeping its routes is a
 //! black hole. And when BFD goes down first, the path died under a living session, and nothing is
-//! kept at all.
+//! kept at all. A passive session makes no attempts and has no such evidence: there only the
+//! restart time counts.
 
 use std::time::{Duration, Instant};
 

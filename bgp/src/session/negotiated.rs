@@ -16,7 +16,10 @@ use crate::family::{Family, PerFamily};
 use crate::message::{AddPathMode, Capability, GracefulRestart, Notification, Open, Role};
 use crate::wire;
 
-/// The outcome of the exchange of OPENs; never changes during a session.
+/// The outcome of the exchange of OPENs.
+///
+/// Never changes during a session, but for our own two timers ([`Config::keepalive`],
+/// [`Config::send_hold_time`]), which the peer has no say in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Negotiated {
@@ -94,6 +97,15 @@ impl Negotiated {
     /// Longest message on this session, in octets (RFC 4271 §4.1, RFC 8654 §4).
     pub fn max_message_len(&self) -> usize {
         if self.extended_message { 65_535 } else { 4_096 }
+    }
+
+    /// The same under a changed configuration that needs no restart.
+    pub(super) fn retimed(&self, config: &Config) -> Negotiated {
+        Negotiated {
+            keepalive: keepalive(config, self.hold_time),
+            send_hold_time: send_hold_time(config, self.hold_time),
+            ..self.clone()
+        }
     }
 
     fn each(&self, test: impl Fn(&NegotiatedFamily) -> bool) -> PerFamily<bool> {

@@ -85,8 +85,7 @@ pub(super) fn unexpected_message(state_subcode: u8, message_type: u8) -> Notific
 
 /// Cease with a shutdown communication: a length octet and at most 255 octets (RFC 9003 §2).
 pub(super) fn with_text(subcode: u8, text: &str) -> Notification {
-    // Three octets of room for the wrapping as Hard Reset cost nothing and keep one limit.
-    let text = cut(text, 252);
+    let text = cut(text, 255);
     let mut data = Vec::new();
     if let (false, Ok(length)) = (text.is_empty(), u8::try_from(text.len())) {
         data.push(length);
@@ -176,6 +175,11 @@ impl Notification {
     /// True when a connection was given up for another one of the same pair (RFC 4271 §6.8).
     pub fn is_collision(&self) -> bool {
         self.code == CEASE && self.subcode == cease::COLLISION
+    }
+
+    /// True when the peer's BFD says that the path is dead (RFC 9384 §3).
+    pub fn is_bfd_down(&self) -> bool {
+        self.code == CEASE && self.subcode == cease::BFD_DOWN
     }
 
     /// What a Hard Reset wraps.

@@ -103,7 +103,10 @@ impl DownReason {
             Self::Stopped(reason) => reason.is_hard(),
             // The path is dead: keeping routes through it would be a black hole.
             Self::BfdDown => true,
-            Self::NotificationReceived(notification) => notification.is_hard_reset(),
+            // The peer's BFD does not hear us: what we send there is lost.
+            Self::NotificationReceived(notification) => {
+                notification.is_hard_reset() || notification.is_bfd_down()
+            }
             Self::ConnectFailed(_)
             | Self::ConnectionClosed { .. }
             | Self::HoldTimerExpired { .. }
