@@ -50,9 +50,13 @@ fn main() -> ExitCode {
 fn run(lab: Lab) -> ExitCode {
     println!("three sites: A and B on rbgpd, C on FRR; WireGuard; VNIs 100 and 200");
     let played = play(&lab);
-    if let Err(error) = &played {
-        lab.step(format!("FAILED: {error}"));
-        println!("logs: {}", lab.keep_logs().display());
+    match &played {
+        Ok(()) => {}
+        Err(Error::Interrupted) => lab.step("interrupted"),
+        Err(error) => {
+            lab.step(format!("FAILED: {error}"));
+            lab.keep_logs();
+        }
     }
     let left = lab.teardown();
     match left.is_empty() {

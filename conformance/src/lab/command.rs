@@ -2,11 +2,12 @@
 //!
 //! A command has a time limit, because a test that hangs says less than one that fails.
 
+use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{SigSet, Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 
@@ -48,7 +49,9 @@ pub fn output(command: &mut Command) -> Result<Output, Error> {
 /// Runs a command; after `limit` it is killed and an error.
 pub fn output_within(command: &mut Command, limit: Duration) -> Result<Output, Error> {
     let line = describe(command);
-    let child = command
+    let child = open_signals(command)
+        // Away from the terminal's Ctrl-C, which is for the lab to answer.
+        .process_group(0)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -109,6 +112,19 @@ pub fn json(what: &str, text: &str) -> Result<Value, Error> {
     })
 }
 
+/// Makes the program start with no signal blocked, whatever its parent blocks ([`super::Interrupt`]).
+/// The standard library hands the mask down, and a daemon that never sees SIGTERM cannot be stopped.
+pub(super) fn open_signals(command: &mut Command) -> &mut Command {
+    let unblock = || {
+        SigSet::empty()
+            .thread_set_mask()
+            .map_err(std::io::Error::from)
+    };
+    // SAFETY: between fork and exec only what is async-signal-safe may run. The closure makes one
+    // system call on a value on its own stack; it allocates nothing and takes no lock.
+    unsafe { command.pre_exec(unblock) }
+}
+
 /// The command line as one would type it.
 pub(super) fn describe(command: &Command) -> String {
     let mut line = command.get_program().to_string_lossy().into_owned();
@@ -117,4 +133,36 @@ pub(super) fn describe(command: &Command) -> String {
         line.push_str(&argument.to_string_lossy());
     }
     line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_starts_with_no_signal_blocked_although_its_parent_blocks_one() {
+        let mut blocked = SigSet::empty();
+        blocked.add(Signal::SIGTERM);
+        // On a thread of its own: the mask must not outlive the test.
+        let status = std::thread::spawn(move || {
+            blocked.thread_block().unwrap();
+            run(Command::new("grep").args(["SigBlk", "/proc/self/status"])).unwrap()
+        });
+        assert_eq!(status.join().unwrap().trim(), "SigBlk:\t0000000000000000");
+    }
+
+    #[test]
+    fn a_command_that_does_not_end_is_killed() {
+        let result = output_within(Command::new("sleep").arg("60"), Duration::from_millis(50));
+        assert!(matches!(result, Err(Error::Stuck { .. })), "{result:?}");
+    }
+
+    #[test]
+    fn a_failed_command_is_reported_with_its_words() {
+        let error = host("sh", &["-c", "echo reason >&2; exit 3"]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "`sh -c echo reason >&2; exit 3` ended with status 3: reason"
+        );
+    }
 }

@@ -6,7 +6,8 @@ use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use super::{
-    Cloud, Error, PingReport, Pinger, RouteMonitor, SERVICE, Site, Vm, kernel, wait_until,
+    Cloud, Error, Lab, Namespace, PingReport, Pinger, RouteMonitor, SERVICE, Site, Vm, kernel,
+    wait_until,
 };
 
 /// Between two requests of a stream.
@@ -64,7 +65,7 @@ impl Cloud<'_> {
         let moved_after = start.elapsed();
         self.at_mut(site)?.node_mut().stop()?;
         lab.step(format!("{name} stopped"));
-        more(&pinger, 100)?;
+        more(lab, &pinger, 100)?;
         self.restart(site)?;
         lab.reach(
             &format!("{name} started, sessions Established"),
@@ -78,7 +79,7 @@ impl Cloud<'_> {
             self.wait_for_carrier(site, watcher)?;
             lab.step(format!("the service is back at {name}"));
         }
-        more(&pinger, 50)?;
+        more(lab, &pinger, 50)?;
         lab.wait_until("the cloud is whole", STEP, || self.whole())?;
         Ok(Drill {
             moved_after,
@@ -121,7 +122,7 @@ impl Cloud<'_> {
         self.at_mut(site)?.node_mut().kill9()?;
         let start = Instant::now();
         lab.step(format!("{name} killed (SIGKILL)"));
-        more(&pinger, 200)?;
+        more(lab, &pinger, 200)?;
         self.restart(site)?;
         lab.reach(
             &format!("{name} started, sessions Established"),
@@ -130,7 +131,7 @@ impl Cloud<'_> {
         )?;
         lab.reach("the cloud is whole", STEP, || self.whole())?;
         let moved_after = start.elapsed();
-        more(&pinger, 50)?;
+        more(lab, &pinger, 50)?;
         let traffic = pinger.stop()?;
         if let Some(overlay) = overlay.map(Pinger::stop).transpose()? {
             lab.step(format!("machine to machine meanwhile: {overlay}"));
@@ -185,7 +186,7 @@ impl Cloud<'_> {
             self.moved_from(site, watcher)
         })?;
         let moved_after = start.elapsed();
-        more(&pinger, 50)?;
+        more(lab, &pinger, 50)?;
         let traffic = pinger.stop()?;
         self.fabric_mut().heal()?;
         lab.wait_until("the cloud is whole", STEP, || self.whole())?;
@@ -201,7 +202,7 @@ impl Cloud<'_> {
         let vm = self.vm(vni, from)?;
         let (old, new) = (self.at(from)?.space(), self.at(to)?.space());
         let away = self.vm(vni, watcher)?;
-        let pinger = stream(away.space(), vm.address())?;
+        let pinger = stream(lab, away.space(), vm.address())?;
         vm.detach(old)?;
         let start = Instant::now();
         vm.attach(new)?;
@@ -209,7 +210,7 @@ impl Cloud<'_> {
             self.mac_is_at(vm, watcher, to)
         })?;
         let moved_after = start.elapsed();
-        more(&pinger, 50)?;
+        more(lab, &pinger, 50)?;
         let traffic = pinger.stop()?;
         lab.wait_until("the old site knows", STEP, || self.mac_is_at(vm, from, to))?;
         vm.detach(new)?;
@@ -277,7 +278,7 @@ impl Cloud<'_> {
     }
 
     fn service_stream(&self, watcher: u8) -> Result<Pinger, Error> {
-        stream(self.at(watcher)?.space(), SERVICE)
+        stream(self.lab, self.at(watcher)?.space(), SERVICE)
     }
 
     /// From one site's machine to another's in the first overlay network.
@@ -289,7 +290,7 @@ impl Cloud<'_> {
             .copied()
             .unwrap_or_default();
         let to = self.vm(vni, site)?.address();
-        stream(self.vm(vni, from)?.space(), to)
+        stream(self.lab, self.vm(vni, from)?.space(), to)
     }
 
     /// A site's kernel has the machine behind the tunnel end of another site.
@@ -304,16 +305,16 @@ impl Cloud<'_> {
 }
 
 /// A stream that has been answered for half a second.
-fn stream(space: &super::Namespace, to: Ipv4Addr) -> Result<Pinger, Error> {
+fn stream(lab: &Lab, space: &Namespace, to: Ipv4Addr) -> Result<Pinger, Error> {
     let pinger = Pinger::start(space, to, INTERVAL)?;
-    more(&pinger, 50)?;
+    more(lab, &pinger, 50)?;
     Ok(pinger)
 }
 
 /// Waits for so many more answers.
-fn more(pinger: &Pinger, count: u64) -> Result<(), Error> {
+fn more(lab: &Lab, pinger: &Pinger, count: u64) -> Result<(), Error> {
     let goal = pinger.received() + count;
-    wait_until(&format!("{count} more answers"), STEP, || {
+    lab.wait_until(&format!("{count} more answers"), STEP, || {
         let seen = pinger.received();
         if seen >= goal {
             Ok(())

@@ -31,7 +31,7 @@ impl Process {
         let open = || File::options().create(true).append(true).open(log);
         let out = open().map_err(|e| Error::io(log.display(), e))?;
         let err = out.try_clone().map_err(|e| Error::io(log.display(), e))?;
-        let child = command
+        let child = command::open_signals(&mut command)
             .stdin(Stdio::null())
             .stdout(out)
             .stderr(err)

@@ -11,6 +11,8 @@ use super::command::{self, Output};
 use super::node::Family;
 use super::{Error, Lab, Namespace, Process, wait_until};
 
+/// How long the daemon may take to answer after its start.
+const START: Duration = Duration::from_secs(30);
 /// How long a client command may take; a drain that waits has its own limit of 60 s.
 const CLIENT: Duration = Duration::from_secs(120);
 
@@ -46,7 +48,7 @@ impl Rbgpd {
         let mut process = lab.spawn("rbgpd", command, &self.log())?;
         wait_until(
             &format!("{}: rbgpd answers", self.space.name()),
-            CLIENT,
+            START,
             || {
                 process.must_live().map_err(|e| e.to_string())?;
                 let output = self

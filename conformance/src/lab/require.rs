@@ -77,14 +77,13 @@ pub fn note_skip(name: &str, why: &str) {
 
 /// Returns from the test, loudly, unless the machine has everything the list names.
 ///
-/// ```
+/// ```no_run
 /// use conformance::lab::Requirement;
 ///
 /// fn needs_a_program_that_nobody_has() {
 ///     conformance::require!("example", Requirement::Program("no-such-program"));
 ///     unreachable!("the line above has returned");
 /// }
-/// needs_a_program_that_nobody_has();
 /// ```
 #[macro_export]
 macro_rules! require {
