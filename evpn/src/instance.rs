@@ -47,7 +47,8 @@ pub enum Input {
     ///
     /// Each report with `present` is an act of learning: it makes our claim newer than all claims
     /// known so far. Report what the kernel learned, not entries that are ours ([`Output::SetMac`]).
-    /// An entry of the kernel that our own replaced is reported as not present.
+    /// An entry of the kernel that our own replaced is reported as not present; unreported, it is
+    /// taken for an address that is still here, and is told again when the other site's route goes.
     LocalMac {
         /// Bridge.
         vni: Vni,

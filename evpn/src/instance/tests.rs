@@ -535,6 +535,21 @@ fn routes_with_and_without_ip_are_claims_of_one_site() {
 }
 
 #[test]
+fn a_neighbour_entry_the_kernel_resolved_over_is_made_again() {
+    let mut a = site_with_vni(1);
+    from(2).announces(&mut a, mac(1), Some(ip(5)));
+    drain(&mut a);
+    // The bridge asked through the tunnel and got the same answer.
+    resolves(&mut a, 5, 1, true);
+    assert_eq!(
+        text(&drain(&mut a)),
+        ["+neighbour 100 10.100.0.5 02:00:00:00:00:01 10.10.0.2"]
+    );
+    resolves(&mut a, 5, 1, false);
+    assert_eq!(drain(&mut a), []);
+}
+
+#[test]
 fn an_ip_that_moves_to_a_mac_here_raises_the_number_of_that_mac() {
     let mut a = site_with_vni(1);
     from(2).sequence(4).announces(&mut a, mac(1), Some(ip(5)));

@@ -390,6 +390,7 @@ proptest! {
         reports_replacement in any::<bool>(),
         steps in prop::collection::vec(step(), 0..60),
         choices in prop::collection::vec((0..3usize, 0..3usize), 0..60),
+        next in 0..3usize,
     ) {
         let mut mesh = Mesh::new(count, reports_replacement);
         let local = |step: &&Step| !matches!(step, Step::Deliver(..) | Step::Flap(..));
@@ -403,5 +404,21 @@ proptest! {
         // Each thing that happens at a site costs a bounded number of messages.
         let bound = (learned + flaps + 1) * 10 * count;
         prop_assert!(mesh.delivered <= bound, "{} messages", mesh.delivered);
+
+        // And nothing is stuck: whoever hears a station next has it. A kernel that does not report
+        // what our entries replaced leaves old claims behind, which can win once more after the
+        // station was forgotten for a moment; its next frame settles that.
+        let at = next % count;
+        mesh.step(Step::Age(at, 1));
+        let frames = if reports_replacement { 1 } else { 2 };
+        for _ in 0..frames {
+            mesh.step(Step::Learn(at, 1));
+            mesh.settle(&[]);
+        }
+        mesh.check();
+        let tellers = mesh.tellers(|key| {
+            matches!(key, EvpnKey::MacIp { mac: of, ip: None, .. } if *of == mac(1))
+        });
+        prop_assert_eq!(tellers, [at]);
     }
 }

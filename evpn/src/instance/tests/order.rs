@@ -12,7 +12,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::path::is_group_or_zero;
 
-const VNIS: [u32; 3] = [100, 200, 70_000];
+/// The last two have the same low 16 bits, so that their distinguishers depend on each other.
+const VNIS: [u32; 3] = [100, 4_464, 70_000];
 const OURS: u8 = 2;
 
 #[derive(Debug, Clone)]
@@ -253,7 +254,8 @@ impl Model {
 
     fn vni_world(&self, vni: Vni, config: &VniConfig, own: IpAddr, world: &mut World) {
         let [_, _, high, low] = vni.get().to_be_bytes();
-        let number = u16::from_be_bytes([high, low]);
+        let taken = vni.get() == 70_000 && self.vnis.keys().any(|vni| vni.get() == 4_464);
+        let number = u16::from_be_bytes([high, low]) + u16::from(taken);
         let rd = bgp::RouteDistinguisher::of_address([10, 10, 0, OURS].into(), number);
         let exports = config.exports(bgp::Asn(65000 + u32::from(OURS)), vni);
         let mut network = Network::new(vni, config.clone(), Ok(rd), exports);
@@ -352,7 +354,7 @@ fn any_config() -> impl Strategy<Value = VniConfig> {
             2 => {
                 config = config
                     .import_target("*:100".parse().unwrap())
-                    .import_target("*:200".parse().unwrap());
+                    .import_target("*:4464".parse().unwrap());
             }
             3 => config = config.export_target("65000:7".parse().unwrap()),
             _ => {}
