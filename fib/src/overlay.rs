@@ -7,6 +7,7 @@
 //! nothing about the device is changed. Gateway addresses carry our protocol number and are added
 //! to either.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::IpAddr;
 
@@ -152,12 +153,27 @@ pub(crate) fn is_ours(link: &Link) -> bool {
         .is_some_and(|alias| alias.split(' ').next() == Some(STAMP))
 }
 
-/// The next steps towards this overlay. `protocol` is the stamp of our addresses.
-pub(crate) fn steps(vni: u32, overlay: &Overlay, links: &Links, protocol: u8) -> Steps {
+/// What makes something ours.
+#[derive(Clone, Debug)]
+pub(crate) struct Owner {
+    /// The stamp of our addresses.
+    pub(crate) protocol: u8,
+    /// Devices that we made and could not stamp yet: the kernel takes no alias at creation.
+    pub(crate) created: BTreeSet<Device>,
+}
+
+impl Owner {
+    fn owns(&self, link: &Link) -> bool {
+        is_ours(link) || self.created.contains(&link.name)
+    }
+}
+
+/// The next steps towards this overlay.
+pub(crate) fn steps(vni: u32, overlay: &Overlay, links: &Links, owner: &Owner) -> Steps {
     let mut steps = Steps::default();
     let bridge = links.named(&overlay.bridge);
     match bridge {
-        Some(link) => bridge_steps(&mut steps, overlay, link, links, protocol),
+        Some(link) => bridge_steps(&mut steps, overlay, link, links, owner),
         None => steps.ops.push(DeviceOp::CreateBridge {
             name: overlay.bridge.clone(),
             mtu: overlay.mtu,
@@ -165,7 +181,7 @@ pub(crate) fn steps(vni: u32, overlay: &Overlay, links: &Links, protocol: u8) ->
         }),
     }
     match links.named(&overlay.vxlan) {
-        Some(link) => vxlan_steps(&mut steps, vni, overlay, link, bridge),
+        Some(link) => vxlan_steps(&mut steps, vni, overlay, (link, bridge), owner),
         None => steps.ops.push(DeviceOp::CreateVxlan {
             name: overlay.vxlan.clone(),
             vni,
@@ -197,7 +213,7 @@ fn generates_addresses(overlay: &Overlay) -> bool {
     overlay.gateway_mac.is_none() && overlay.gateway.iter().any(IpNetwork::is_ipv6)
 }
 
-fn bridge_steps(steps: &mut Steps, overlay: &Overlay, link: &Link, links: &Links, protocol: u8) {
+fn bridge_steps(steps: &mut Steps, overlay: &Overlay, link: &Link, links: &Links, owner: &Owner) {
     if link.kind != LinkKind::Bridge {
         steps.wrong(link, "type", format!("{:?}", link.kind), "a bridge");
         return;
@@ -205,8 +221,9 @@ fn bridge_steps(steps: &mut Steps, overlay: &Overlay, link: &Link, links: &Links
     let mut fix = Fix {
         steps,
         link,
-        ours: is_ours(link),
+        ours: owner.owns(link),
     };
+    fix.stamp();
     fix.mtu(overlay.mtu);
     if let Some(mac) = overlay.gateway_mac {
         let have = link
@@ -230,7 +247,7 @@ fn bridge_steps(steps: &mut Steps, overlay: &Overlay, link: &Link, links: &Links
         }
     }
     fix.up();
-    address_steps(steps, overlay, link, links, protocol);
+    address_steps(steps, overlay, link, links, owner.protocol);
 }
 
 fn address_steps(steps: &mut Steps, overlay: &Overlay, link: &Link, links: &Links, protocol: u8) {
@@ -265,8 +282,8 @@ fn vxlan_steps(
     steps: &mut Steps,
     vni: u32,
     overlay: &Overlay,
-    link: &Link,
-    bridge: Option<&Link>,
+    (link, bridge): (&Link, Option<&Link>),
+    owner: &Owner,
 ) {
     let LinkKind::Vxlan(have) = &link.kind else {
         steps.wrong(link, "type", format!("{:?}", link.kind), "a VXLAN device");
@@ -284,21 +301,22 @@ fn vxlan_steps(
     ];
     if let Some((name, have, want)) = fixed.into_iter().find(|(_, have, want)| have != want) {
         // The kernel does not change these: ours is made anew, others' is not ours to replace.
-        replace_or_blame(steps, link, name, have, want);
+        replace_or_blame(steps, (link, owner), name, have, want);
         return;
     }
     let local = have
         .local
         .map_or("none".to_owned(), |local| local.to_string());
     if family(have.local) != overlay.local.is_ipv4() {
-        replace_or_blame(steps, link, "local", local, overlay.local.to_string());
+        replace_or_blame(steps, (link, owner), "local", local, overlay.local.to_string());
         return;
     }
     let mut fix = Fix {
         steps,
         link,
-        ours: is_ours(link),
+        ours: owner.owns(link),
     };
+    fix.stamp();
     let tunnel = || LinkChange::Tunnel {
         vni,
         local: overlay.local,
@@ -327,8 +345,14 @@ fn vxlan_steps(
     fix.up();
 }
 
-fn replace_or_blame(steps: &mut Steps, link: &Link, name: &str, have: String, want: String) {
-    if is_ours(link) {
+fn replace_or_blame(
+    steps: &mut Steps,
+    (link, owner): (&Link, &Owner),
+    name: &str,
+    have: String,
+    want: String,
+) {
+    if owner.owns(link) {
         steps.ops.push(DeviceOp::Delete {
             index: link.index,
             name: link.name.clone(),
@@ -388,6 +412,12 @@ impl Fix<'_> {
             });
         } else {
             self.steps.wrong(self.link, name, have, want);
+        }
+    }
+
+    fn stamp(&mut self) {
+        if self.ours && !is_ours(self.link) {
+            self.named("alias", LinkChange::Stamp, "none", STAMP);
         }
     }
 

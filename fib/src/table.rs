@@ -194,7 +194,7 @@ struct FdbState {
 
 /// Desired and observed kernel state.
 pub struct Table {
-    protocol: u8,
+    owner: overlay::Owner,
     links: Links,
     objects: NextHops,
     shapes: Shapes,
@@ -210,6 +210,7 @@ pub struct Table {
     /// Devices whose layer 2 entries with `extern_learn` are ours.
     managed: HashMap<Device, usize>,
     devices_dirty: bool,
+    unread_layer2: bool,
     swept: Swept,
     audit: Option<Audit>,
     events: VecDeque<Event>,
@@ -250,7 +251,7 @@ impl Table {
     /// An empty table. `protocol` is the stamp on routes, nexthop objects and addresses.
     pub fn new(protocol: u8) -> Self {
         Self {
-            protocol,
+            owner: overlay::Owner { protocol, created: BTreeSet::new() },
             links: Links::default(),
             objects: NextHops::default(),
             shapes: Shapes::default(),
@@ -263,6 +264,7 @@ impl Table {
             released: BTreeSet::new(),
             managed: HashMap::new(),
             devices_dirty: false,
+            unread_layer2: false,
             swept: Swept::default(),
             audit: None,
             events: VecDeque::new(),
@@ -397,6 +399,8 @@ impl Table {
 
     fn manage(&mut self, device: &Device, by: isize) {
         let count = self.managed.entry(device.clone()).or_insert(0);
+        // What is on a device that was of no interest so far was not kept.
+        self.unread_layer2 |= *count == 0 && self.links.named(device).is_some();
         *count = count.saturating_add_signed(by);
     }
 
@@ -509,6 +513,7 @@ impl Table {
             return;
         };
         self.devices_dirty = true;
+        self.owner.created.remove(&link.name);
         self.lose_device(&link.name);
     }
 
@@ -696,6 +701,12 @@ impl Table {
         self.audit = Some(Audit::default());
     }
 
+    /// Tells once that FDB entries and neighbours should be read, because a device that exists
+    /// already has become of interest.
+    pub fn take_unread_layer2(&mut self) -> bool {
+        std::mem::take(&mut self.unread_layer2)
+    }
+
     /// The dump of an audit failed: what was not seen may be there all the same.
     pub fn abandon_audit(&mut self) {
         self.audit = None;
@@ -862,7 +873,7 @@ impl Table {
             return ops;
         }
         for (vni, slot) in &mut self.overlays {
-            let steps = overlay::steps(*vni, &slot.want, &self.links, self.protocol);
+            let steps = overlay::steps(*vni, &slot.want, &self.links, &self.owner);
             let stuck = !steps.ops.is_empty() && steps.ops == slot.last;
             let error = match steps.ops.first().filter(|_| stuck) {
                 Some(op) => Some(
@@ -1079,7 +1090,7 @@ impl Table {
                     bridges.push(Op::Device(None, DeviceOp::Delete { index, name }));
                 }
                 _ if released => {
-                    let ours = |known: &&Address| known.protocol == self.protocol;
+                    let ours = |known: &&Address| known.protocol == self.owner.protocol;
                     ops.extend(self.links.addresses(index).filter(ours).map(|known| {
                         let (name, address) = (name.clone(), known.address);
                         Op::Device(
@@ -1260,7 +1271,12 @@ impl Table {
         op: &DeviceOp,
         result: Result<(), OpError>,
     ) -> bool {
-        let Err(error) = result else { return true };
+        let Err(error) = result else {
+            if let DeviceOp::CreateBridge { name, .. } | DeviceOp::CreateVxlan { name, .. } = op {
+                self.owner.created.insert(name.clone());
+            }
+            return true;
+        };
         if let Some(slot) = vni.and_then(|vni| self.overlays.get_mut(&vni)) {
             slot.error.get_or_insert_with(|| format!("{op}: {error}"));
         }
@@ -1338,7 +1354,7 @@ impl Table {
             ));
         }
         for (vni, slot) in &self.overlays {
-            let steps = overlay::steps(*vni, &slot.want, &self.links, self.protocol);
+            let steps = overlay::steps(*vni, &slot.want, &self.links, &self.owner);
             let wrong = steps
                 .wrong
                 .or_else(|| steps.ops.first().map(|op| format!("to do: {op}")));

@@ -58,6 +58,7 @@ pub(super) struct Driver {
 struct Stale {
     links: bool,
     next_hops: bool,
+    layer2: bool,
     all: bool,
 }
 
@@ -389,7 +390,7 @@ impl Driver {
     fn read_all(&mut self) -> Result<Differences, KernelError> {
         self.read_links()?;
         self.read_next_hops()?;
-        self.read_entries()
+        self.read_entries(AuditScope { routes: true, layer2: true })
     }
 
     fn read_links(&mut self) -> Result<(), KernelError> {
@@ -452,32 +453,25 @@ impl Driver {
         Ok(())
     }
 
-    fn read_entries(&mut self) -> Result<Differences, KernelError> {
-        let scope = AuditScope {
-            routes: true,
-            layer2: true,
-        };
+    fn read_entries(&mut self, scope: AuditScope) -> Result<Differences, KernelError> {
         self.table.begin_audit(scope);
-        self.foreign.begin();
         self.locals.begin();
+        let mut failed = None;
         let mut notices = Vec::new();
-        let neighbours = self.dump.neighbours(|notice| notices.push(notice));
+        if let Err(source) = self.dump.neighbours(|notice| notices.push(notice)) {
+            failed = Some(KernelError::Dump { what: "neighbours", source });
+        }
         notices.into_iter().for_each(|notice| self.see(notice));
-        // Routes are handled as they come, there may be too many to keep.
-        let mut dump = std::mem::replace(&mut self.dump, Dump::open().map_err(KernelError::Open)?);
-        let routes = dump.routes(|notice| self.see(notice));
-        self.dump = dump;
-        let failed = match (neighbours, routes) {
-            (Ok(()), Ok(())) => None,
-            (Err(source), _) => Some(KernelError::Dump {
-                what: "neighbours",
-                source,
-            }),
-            (_, Err(source)) => Some(KernelError::Dump {
-                what: "routes",
-                source,
-            }),
-        };
+        if scope.routes {
+            self.foreign.begin();
+            // Routes are handled as they come, there may be too many to keep.
+            let spare = Dump::open().map_err(KernelError::Open)?;
+            let mut dump = std::mem::replace(&mut self.dump, spare);
+            if let Err(source) = dump.routes(|notice| self.see(notice)) {
+                failed = Some(KernelError::Dump { what: "routes", source });
+            }
+            self.dump = dump;
+        }
         if let Some(error) = failed {
             // Half a dump would look like a kernel that lost the other half.
             self.table.abandon_audit();
@@ -511,6 +505,7 @@ impl Driver {
         for change in changes {
             self.table.apply(change);
         }
+        self.stale.layer2 |= self.table.take_unread_layer2();
         for command in commands {
             self.obey(command);
         }

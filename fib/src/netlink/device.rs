@@ -193,7 +193,7 @@ pub(crate) fn encode(buffer: &mut Vec<u8>, sequence: u32, protocol: u8, op: &Dev
     let create = NLM_F_REQUEST | NLM_F_CREATE | NLM_F_EXCL;
     match op {
         DeviceOp::CreateBridge { name, mtu, mac } => {
-            let mut bridge = LinkBridge::new(name.as_str())
+            let mut bridge = LinkMessageBuilder::<LinkBridge>::new(name.as_str())
                 .mcast_snooping(false)
                 .forward_delay(0)
                 .mtu(*mtu)
@@ -210,7 +210,8 @@ pub(crate) fn encode(buffer: &mut Vec<u8>, sequence: u32, protocol: u8, op: &Dev
             port,
             mtu,
         } => {
-            let vxlan = LinkVxlan::new(name.as_str(), *vni)
+            let vxlan = LinkMessageBuilder::<LinkVxlan>::new(name.as_str())
+                .id(*vni)
                 .port(*port)
                 .learning(false)
                 .mtu(*mtu)
