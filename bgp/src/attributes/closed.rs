@@ -3,7 +3,6 @@
 //! [`Closed`] holds what the routes of one message share; [`Attributes`] adds the next hop and the
 //! EVPN tail, which one message may hold several of.
 
-use std::borrow::Cow;
 use std::hash::{BuildHasher, Hash, Hasher};
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
@@ -11,13 +10,12 @@ use std::sync::Arc;
 use foldhash::fast::FixedState;
 
 use crate::asn::Asn;
-use crate::attributes::{AttributeSet, NextHop, Origin, UnknownAttribute};
+use crate::attributes::{AttributeSet, NextHop, Origin, Partial, UnknownAttribute};
 use crate::community::{Community, ExtendedCommunity, LargeCommunity};
 use crate::evpn_route::EvpnTail;
 use crate::wire::attribute::as_path::{self, Segments};
 use crate::wire::attribute::{
-    self, List, OPTIONAL, PARTIAL, Piece, Raw, TRANSITIVE, aggregator, code, communities,
-    pmsi_tunnel,
+    self, List, OPTIONAL, PARTIAL, Raw, TRANSITIVE, aggregator, code, communities, pmsi_tunnel,
 };
 
 /// The closed form of a set of path attributes: what tables keep.
@@ -302,7 +300,7 @@ impl Closed {
     }
 
     pub(super) fn of(set: &AttributeSet, seed: u64) -> Self {
-        Self::new(attribute::canonical(pieces(set)), seed)
+        Self::new(canonical(set), seed)
     }
 
     pub(crate) fn attributes(&self, next_hop: NextHop, evpn: Option<EvpnTail>) -> Attributes {
@@ -466,81 +464,116 @@ impl PackedNextHop {
     }
 }
 
-/// The attributes of an open set with canonical values.
-fn pieces(set: &AttributeSet) -> Vec<Piece<'_>> {
-    let mut pieces = Vec::with_capacity(12);
-    let mut add = |code: u8, value: Cow<'static, [u8]>| {
-        let partial = if set.partial.contains(code) {
-            PARTIAL
-        } else {
-            0
-        };
-        pieces.push(Piece::new(code, partial, value));
-    };
-    add(code::ORIGIN, vec![set.origin.code()].into());
-    let mut path = Vec::new();
+/// The canonical octets of an open set.
+fn canonical(set: &AttributeSet) -> Vec<u8> {
+    let mut writer = Writer::new(set);
+    writer.add(code::ORIGIN, &[set.origin.code()]);
+    let mut path = Vec::with_capacity(32);
     as_path::encode(&set.as_path, &mut path);
-    add(code::AS_PATH, path.into());
-    if let Some(med) = set.med {
-        add(code::MULTI_EXIT_DISC, med.to_be_bytes().to_vec().into());
-    }
-    if let Some(local_pref) = set.local_pref {
-        add(code::LOCAL_PREF, local_pref.to_be_bytes().to_vec().into());
-    }
+    writer.add(code::AS_PATH, &path);
+    writer.add_number(code::MULTI_EXIT_DISC, set.med);
+    writer.add_number(code::LOCAL_PREF, set.local_pref);
     if set.atomic_aggregate {
-        add(code::ATOMIC_AGGREGATE, Cow::Borrowed(&[]));
+        writer.add(code::ATOMIC_AGGREGATE, &[]);
     }
     if let Some(value) = &set.aggregator {
-        add(code::AGGREGATOR, aggregator::encode(value).to_vec().into());
+        writer.add(code::AGGREGATOR, &aggregator::encode(value));
     }
-    let values = set.communities.iter().flat_map(|one| one.0.to_be_bytes());
-    add_sorted::<4>(&mut add, code::COMMUNITIES, values);
-    if let Some(originator) = set.originator_id {
-        add(code::ORIGINATOR_ID, originator.octets().to_vec().into());
-    }
-    let clusters = set.cluster_list.iter().take(usize::from(u16::MAX) / 4);
-    let clusters: Vec<u8> = clusters.flat_map(Ipv4Addr::octets).collect();
-    if !clusters.is_empty() {
-        add(code::CLUSTER_LIST, clusters.into());
-    }
-    let values = set.extended_communities.iter().flat_map(|one| one.0);
-    add_sorted::<8>(&mut add, code::EXTENDED_COMMUNITIES, values);
+    let entries = set.communities.iter().map(|one| one.0.to_be_bytes());
+    writer.add_sorted(code::COMMUNITIES, entries.collect());
+    writer.add_number(code::ORIGINATOR_ID, set.originator_id.map(u32::from));
+    let clusters = set.cluster_list.iter().map(Ipv4Addr::octets);
+    writer.add_list(code::CLUSTER_LIST, clusters.collect());
+    let entries = set.extended_communities.iter().map(|one| one.0);
+    writer.add_sorted(code::EXTENDED_COMMUNITIES, entries.collect());
     if let Some(tunnel) = &set.pmsi_tunnel {
-        add(code::PMSI_TUNNEL, pmsi_tunnel::encode(tunnel).into());
+        writer.add(code::PMSI_TUNNEL, &pmsi_tunnel::encode(tunnel));
     }
-    let values = set.large_communities.iter();
-    let values = values.flat_map(communities::encode_large);
-    add_sorted::<12>(&mut add, code::LARGE_COMMUNITIES, values);
-    if let Some(asn) = set.only_to_customer {
-        add(code::ONLY_TO_CUSTOMER, asn.0.to_be_bytes().to_vec().into());
-    }
-    add_unknown(&set.unknown, &mut pieces);
-    pieces
+    let entries = set.large_communities.iter();
+    let entries = entries.map(communities::encode_large);
+    writer.add_sorted(code::LARGE_COMMUNITIES, entries.collect());
+    writer.add_number(
+        code::ONLY_TO_CUSTOMER,
+        set.only_to_customer.map(|asn| asn.0),
+    );
+    writer.finish()
 }
 
-fn add_sorted<const N: usize>(
-    add: &mut impl FnMut(u8, Cow<'static, [u8]>),
-    code: u8,
-    values: impl Iterator<Item = u8>,
-) {
-    let values: Vec<u8> = values.collect();
-    let mut sorted = communities::sorted::<N>(&values).into_owned();
-    sorted.truncate(usize::from(u16::MAX) / N * N);
-    if !sorted.is_empty() {
-        add(code, sorted.into());
-    }
+/// Writes known attributes in ascending order, the unknown ones between them.
+struct Writer<'a> {
+    out: Vec<u8>,
+    partial: Partial,
+    // The lowest code last.
+    unknown: Vec<&'a UnknownAttribute>,
 }
 
-fn add_unknown<'a>(unknown: &'a [UnknownAttribute], pieces: &mut Vec<Piece<'a>>) {
-    for attribute in unknown {
-        let passes = attribute.flags & (OPTIONAL | TRANSITIVE) == OPTIONAL | TRANSITIVE;
-        let code = attribute.code;
-        let is_new = pieces.iter().all(|piece| piece.code != code);
-        if passes && is_new && attribute::known_flags(code).is_none() {
-            let bytes = attribute.bytes.get(..usize::from(u16::MAX));
-            let bytes = bytes.unwrap_or(&attribute.bytes);
-            pieces.push(Piece::new(code, attribute.flags, bytes));
+impl<'a> Writer<'a> {
+    fn new(set: &'a AttributeSet) -> Self {
+        let passes = |one: &&UnknownAttribute| {
+            one.flags & (OPTIONAL | TRANSITIVE) == OPTIONAL | TRANSITIVE
+                && attribute::known_flags(one.code).is_none()
+        };
+        let mut unknown: Vec<_> = set.unknown.iter().filter(passes).collect();
+        // Stable: of two with one code the first counts.
+        unknown.sort_by_key(|one| one.code);
+        unknown.dedup_by_key(|one| one.code);
+        unknown.reverse();
+        Self {
+            out: Vec::with_capacity(128),
+            partial: set.partial,
+            unknown,
         }
+    }
+
+    fn add(&mut self, code: u8, value: &[u8]) {
+        self.add_unknown_below(code);
+        let known = attribute::known_flags(code).unwrap_or_default();
+        let may_be_partial = known == OPTIONAL | TRANSITIVE;
+        let flags = if may_be_partial && self.partial.contains(code) {
+            known | PARTIAL
+        } else {
+            known
+        };
+        attribute::put(&mut self.out, flags, code, value);
+    }
+
+    fn add_number(&mut self, code: u8, value: Option<u32>) {
+        if let Some(value) = value {
+            self.add(code, &value.to_be_bytes());
+        }
+    }
+
+    fn add_sorted<const N: usize>(&mut self, code: u8, mut entries: Vec<[u8; N]>) {
+        entries.sort_unstable();
+        entries.dedup();
+        self.add_list(code, entries);
+    }
+
+    fn add_list<const N: usize>(&mut self, code: u8, mut entries: Vec<[u8; N]>) {
+        entries.truncate(usize::from(u16::MAX) / N);
+        if !entries.is_empty() {
+            self.add(code, entries.as_flattened());
+        }
+    }
+
+    fn add_unknown_below(&mut self, code: u8) {
+        while let Some(next) = self.unknown.pop_if(|next| next.code < code) {
+            self.put_unknown(next);
+        }
+    }
+
+    fn put_unknown(&mut self, unknown: &UnknownAttribute) {
+        let flags = unknown.flags & (OPTIONAL | TRANSITIVE | PARTIAL);
+        let bytes = unknown.bytes.get(..usize::from(u16::MAX));
+        let bytes = bytes.unwrap_or(&unknown.bytes);
+        attribute::put(&mut self.out, flags, unknown.code, bytes);
+    }
+
+    fn finish(mut self) -> Vec<u8> {
+        while let Some(next) = self.unknown.pop() {
+            self.put_unknown(next);
+        }
+        self.out
     }
 }
 

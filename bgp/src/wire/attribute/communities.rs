@@ -64,7 +64,9 @@ pub(crate) fn large(value: &[u8]) -> impl Iterator<Item = LargeCommunity> + Clon
     })
 }
 
-pub(crate) fn encode_large(community: &LargeCommunity) -> impl Iterator<Item = u8> + use<> {
-    let parts = [community.global, community.local1, community.local2];
-    parts.into_iter().flat_map(u32::to_be_bytes)
+pub(crate) fn encode_large(community: &LargeCommunity) -> [u8; 12] {
+    let [a, b, c, d] = community.global.to_be_bytes();
+    let [e, f, g, h] = community.local1.to_be_bytes();
+    let [i, j, k, l] = community.local2.to_be_bytes();
+    [a, b, c, d, e, f, g, h, i, j, k, l]
 }
