@@ -46,9 +46,10 @@ pub enum Input {
     /// The kernel has, or no longer has, a MAC address on a local port of a VNI's bridge.
     ///
     /// Each report with `present` is an act of learning: it makes our claim newer than all claims
-    /// known so far. Report what the kernel learned, not entries that are ours ([`Output::SetMac`]).
-    /// An entry of the kernel that our own replaced is reported as not present; unreported, it is
-    /// taken for an address that is still here, and is told again when the other site's route goes.
+    /// known so far. Report what the kernel learned, not entries that are ours
+    /// ([`Output::SetMac`]). An entry of the kernel that our own replaced is reported as not
+    /// present; unreported, it is taken for an address that is still here, and is told again when
+    /// the other site's route goes.
     LocalMac {
         /// Bridge.
         vni: Vni,
@@ -73,7 +74,8 @@ pub enum Input {
     },
 }
 
-/// What should be done: each is the last state of its key, and different from what was said before.
+/// What should be done: each is the last state of its key, and different from what was said
+/// before.
 ///
 /// The one repetition: an entry that the kernel reports to have replaced by learning, and that is
 /// still wanted, is said again.

@@ -1,9 +1,9 @@
 //! EVPN over VXLAN: MAC, neighbour and flood tables from routes, and routes from local addresses.
 //!
 //! A pipe between two tables. The best EVPN routes of other routers and what the kernel learned
-//! here go in; what the kernel should have (MAC addresses behind tunnels, the flood list, neighbour
-//! entries) and what BGP should advertise come out. [`Instance`] is all of it: `handle` takes an
-//! [`Input`], `poll` returns each [`Output`] that differs from what was said before.
+//! here go in; what the kernel should have (MAC addresses behind tunnels, the flood list,
+//! neighbour entries) and what BGP should advertise come out. [`Instance`] is all of it: `handle`
+//! takes an [`Input`], `poll` returns each [`Output`] that differs from what was said before.
 //!
 //! How a fact flows: `instance` enters it into the tables of `station`; `resolve` decides, from
 //! those tables alone, who has each address the fact touched (`mobility` compares the claims); the
@@ -14,13 +14,13 @@
 //! What comes out is a function of what is known, not of the order in which it became known: the
 //! tunnel address, VNIs, routes and local addresses may come in any order. One order does matter,
 //! and is the protocol's own: whether an address was learned here before or after another site's
-//! claim to it was known (RFC 7432 §15). That is remembered when it happens, whatever is configured
-//! by then. There is no second opinion that could get stuck: an entry that should be in the kernel
-//! is the winning route, whatever its sequence number was before.
+//! claim to it was known (RFC 7432 §15). That is remembered when it happens, whatever is
+//! configured by then. There is no second opinion that could get stuck: an entry that should be
+//! in the kernel is the winning route, whatever its sequence number was before.
 //!
-//! The crate opens no socket, reads no clock and starts no thread. It does not choose between paths
-//! to the same route (BGP did), does not drain (the export policy adds the attributes), and does
-//! not read or write the kernel.
+//! The crate opens no socket, reads no clock and starts no thread. It does not choose between
+//! paths to the same route (BGP did), does not drain (the export policy adds the attributes), and
+//! does not read or write the kernel.
 //!
 //! ```
 //! use evpn::{Config, Input, Instance, Output, VniConfig};
@@ -64,9 +64,9 @@
 //!
 //! # Deviations
 //!
-//! - RFC 7432 §7.9: the number of an automatic route distinguisher is the VNI; a VNI beyond 16 bits
-//!   takes its low 16 bits, or the next free number. It depends on the set of VNIs only, so it
-//!   survives a restart; adding a VNI can move another one's when both have the same low bits.
+//! - RFC 7432 §7.9: the number of an automatic route distinguisher is the VNI; a VNI beyond 16
+//!   bits takes its low 16 bits, or the next free number. It depends on the set of VNIs only, so
+//!   it survives a restart; adding a VNI can move another one's when both have the same low bits.
 //! - RFC 7432 §7.10.1, RFC 8365 §5.1.2.1: an automatic import target matches any AS, since sites
 //!   with AS numbers of their own would never meet otherwise. The automatic export target is
 //!   `AS:VNI` as in FRR, with the low 16 bits of a four-octet AS.

@@ -1,11 +1,11 @@
 //! Who has a MAC address: RFC 7432 §15.
 //!
-//! Every site that sees an address makes a [`Claim`]. Claims are totally ordered, so all sites that
-//! know the same claims agree on the owner, and a site that loses takes its claim back. What makes
-//! a claim newer is the sequence number: a site that learns an address while it knows claims of
-//! others goes one above the highest of them. Those others are remembered as [`Witnesses`], because
-//! the number must outlive the claims it answered: the loser withdraws, and falling back to 0 then
-//! would invite it to return.
+//! Every site that sees an address makes a [`Claim`]. Claims are totally ordered, so all sites
+//! that know the same claims agree on the owner, and a site that loses takes its claim back. What
+//! makes a claim newer is the sequence number: a site that learns an address while it knows
+//! claims of others goes one above the highest of them. Those others are remembered as
+//! [`Witnesses`], because the number must outlive the claims it answered: the loser withdraws,
+//! and falling back to 0 then would invite it to return.
 //!
 //! Nothing here knows VNIs' state; it compares and remembers.
 
@@ -91,8 +91,8 @@ impl fmt::Display for Rule {
 /// Claims of others that were known when an address was learned here: per set of route targets the
 /// highest sequence number.
 ///
-/// They are kept by route target and not by VNI, so that it makes no difference whether the VNI was
-/// configured before or after. The list is bounded by the target sets seen with one address.
+/// They are kept by route target and not by VNI, so that it makes no difference whether the VNI
+/// was configured before or after. The list is bounded by the target sets seen with one address.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Witnesses(Vec<(Box<[ExtendedCommunity]>, u32)>);
 

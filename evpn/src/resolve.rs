@@ -1,9 +1,9 @@
 //! From facts to wishes: the only place where something is decided.
 //!
-//! Each function looks at one address in one VNI, decides from the facts alone who has it, and says
-//! in the ledgers what should therefore be told and installed. Deciding twice changes nothing, so
-//! callers resolve whatever a fact may have touched. Nothing is remembered from one decision to the
-//! next except the count of moves.
+//! Each function looks at one address in one VNI, decides from the facts alone who has it, and
+//! says in the ledgers what should therefore be told and installed. Deciding twice changes
+//! nothing, so callers resolve whatever a fact may have touched. Nothing is remembered from one
+//! decision to the next except the count of moves.
 //!
 //! An IP address follows its MAC address (RFC 9721): all bindings of a MAC share its sequence
 //! number, and a binding is only told by the site that has the MAC.

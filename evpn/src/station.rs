@@ -1,7 +1,7 @@
 //! What is known, per address, about who has it.
 //!
-//! These are facts and their indexes: local events as the kernel reported them and remote routes by
-//! the VNIs that import them. Nothing is decided here; [`crate::resolve`] does that from these
+//! These are facts and their indexes: local events as the kernel reported them and remote routes
+//! by the VNIs that import them. Nothing is decided here; [`crate::resolve`] does that from these
 //! tables and nothing else.
 
 use std::cmp::Reverse;
@@ -13,7 +13,7 @@ use bgp::{EvpnKey, MacAddress, Vni};
 
 use crate::mobility::{Claim, Witnesses};
 use crate::path::{Path, Route};
-use crate::resolve::MacOwner;
+use crate::resolve::{MacOwner, mac_of};
 
 /// A MAC address behind a remote tunnel endpoint, as the kernel should have it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -257,11 +257,10 @@ impl Routes {
 
     /// Paths of the routes that bind `ip` to another address than `mac`, of every VNI.
     pub(crate) fn rebinding(&self, ip: IpAddr, mac: MacAddress) -> impl Iterator<Item = &Path> {
-        let elsewhere = move |key: &EvpnKey| !matches!(key, EvpnKey::MacIp { mac: other, .. } if *other == mac);
         self.by_ip
             .range((ip, LOWEST)..)
             .take_while(move |(other, _)| *other == ip)
-            .filter(move |(_, key)| elsewhere(key))
+            .filter(move |(_, key)| mac_of(key) != Some(mac))
             .filter_map(|(_, key)| Some(&*self.all.get(key)?.path))
     }
 }

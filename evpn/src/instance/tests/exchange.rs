@@ -1,9 +1,9 @@
 //! Several sites that tell each other their routes, in any interleaving.
 //!
-//! Each site has a kernel that learns addresses and is programmed by the site's instance; each pair
-//! has a queue of messages, as a BGP session is. Whatever happens in whatever order, once everybody
-//! has heard everything one site has each address, all others send frames there, and that is
-//! reached with few messages: nobody plays ping-pong.
+//! Each site has a kernel that learns addresses and is programmed by the site's instance; each
+//! pair has a queue of messages, as a BGP session is. Whatever happens in whatever order, once
+//! everybody has heard everything one site has each address, all others send frames there, and
+//! that is reached with few messages: nobody plays ping-pong.
 
 use std::collections::{BTreeMap, VecDeque};
 
