@@ -104,10 +104,8 @@ pub(crate) struct Raw<'a> {
 
 impl<'a> Raw<'a> {
     pub(crate) fn read(reader: &mut Reader<'a>) -> Result<Self, UpdateError> {
-        let truncated = UpdateError::AttributeHeader {
-            available: reader.len(),
-        };
-        let header = |_: Short| truncated.clone();
+        let available = reader.len();
+        let header = |_: Short| UpdateError::AttributeHeader { available };
         let flags = reader.u8().map_err(header)?;
         let code = reader.u8().map_err(header)?;
         let length = if flags & EXTENDED_LENGTH == 0 {
