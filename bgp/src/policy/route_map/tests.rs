@@ -1,0 +1,512 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::attributes::{Segment, SegmentKind};
+use crate::policy::CommunityList;
+
+fn prefixes(rules: &[&str]) -> Arc<PrefixList> {
+    let rules = rules.iter().map(|rule| rule.parse().unwrap()).collect();
+    Arc::new(PrefixList::new("PREFIXES", rules).unwrap())
+}
+
+fn map(entries: Vec<Entry>) -> RouteMap {
+    RouteMap::new("MAP", entries).unwrap()
+}
+
+fn permit(seq: u32) -> Entry {
+    Entry::new(seq, Action::Permit)
+}
+
+fn deny(seq: u32) -> Entry {
+    Entry::new(seq, Action::Deny)
+}
+
+fn nlri(text: &str) -> Nlri {
+    Nlri::from(text.parse::<Prefix>().unwrap())
+}
+
+fn community(text: &str) -> Community {
+    text.parse().unwrap()
+}
+
+/// A route with something in every attribute that policy looks at.
+fn route() -> AttributeSet {
+    let mut set = AttributeSet::new(NextHop::V4([192, 0, 2, 1].into()));
+    set.as_path = vec![
+        Segment {
+            kind: SegmentKind::Sequence,
+            asns: vec![Asn(65001), Asn(65002)],
+        },
+        Segment {
+            kind: SegmentKind::Set,
+            asns: vec![Asn(65007)],
+        },
+    ];
+    set.med = Some(50);
+    set.local_pref = Some(200);
+    set.communities = vec![community("1:1"), community("1:2")];
+    set.large_communities = vec!["65001:1:2".parse().unwrap()];
+    set
+}
+
+/// The verdict, which a trace must not change.
+fn evaluate(map: &RouteMap, nlri: &Nlri, set: &AttributeSet) -> Verdict {
+    let attributes = set.freeze();
+    let verdict = map.evaluate(nlri, &attributes, None);
+    let mut trace = Trace::new();
+    assert_eq!(map.evaluate(nlri, &attributes, Some(&mut trace)), verdict);
+    assert!(!trace.steps().is_empty());
+    verdict
+}
+
+fn changed(map: &RouteMap) -> AttributeSet {
+    match evaluate(map, &nlri("10.0.0.0/8"), &route()) {
+        Verdict::Change(set) => set,
+        Verdict::Accept | Verdict::Reject => panic!("not changed"),
+    }
+}
+
+fn accepts(map: &RouteMap, prefix: &str) -> bool {
+    evaluate(map, &nlri(prefix), &route()).is_accepted()
+}
+
+#[test]
+fn an_empty_permit_entry_accepts_all_unchanged() {
+    let map = map(vec![permit(10)]);
+    assert_eq!(
+        evaluate(&map, &nlri("10.0.0.0/8"), &route()),
+        Verdict::Accept
+    );
+    assert!(!map.depends_on_nlri());
+}
+
+#[test]
+fn a_map_without_a_matching_entry_denies() {
+    assert!(!accepts(&map(vec![]), "10.0.0.0/8"));
+    let list = Match::PrefixList(prefixes(&["permit 10.0.0.0/8"]));
+    assert!(!accepts(&map(vec![permit(10).when(list)]), "11.0.0.0/8"));
+}
+
+#[test]
+fn entries_are_visited_in_the_order_of_their_numbers() {
+    let list = Match::PrefixList(prefixes(&["permit 10.0.0.0/8 le 32"]));
+    let map = map(vec![permit(20), deny(10).when(list)]);
+    assert!(!accepts(&map, "10.1.0.0/16"));
+    assert!(accepts(&map, "11.0.0.0/8"));
+    assert!(map.depends_on_nlri());
+}
+
+#[test]
+fn all_conditions_of_an_entry_must_hold() {
+    let list = Match::PrefixList(prefixes(&["permit 10.0.0.0/8"]));
+    let with = |metric| {
+        map(vec![
+            permit(10).when(list.clone()).when(Match::Metric(metric)),
+        ])
+    };
+    assert!(accepts(&with(50), "10.0.0.0/8"));
+    assert!(!accepts(&with(51), "10.0.0.0/8"));
+}
+
+#[test]
+fn every_condition_looks_at_its_own_attribute() {
+    let literal = |text: &str| Communities::Literal(vec![community(text)]);
+    let of_list = |rule: &str| {
+        let list = CommunityList::new("C", vec![rule.parse().unwrap()]).unwrap();
+        Communities::List(Arc::new(list))
+    };
+    let with = |communities, exact| Match::Community { communities, exact };
+    for (condition, holds) in [
+        (
+            Match::NextHop(prefixes(&["permit 192.0.2.0/24 ge 32"])),
+            true,
+        ),
+        (
+            Match::NextHop(prefixes(&["permit 192.0.3.0/24 ge 32"])),
+            false,
+        ),
+        (with(literal("1:1"), false), true),
+        (with(literal("1:1"), true), false),
+        (with(literal("1:3"), false), false),
+        (with(of_list("permit 1:2 1:1"), true), true),
+        (with(of_list("permit 1:3"), false), false),
+        (
+            Match::LargeCommunity(vec!["65001:1:2".parse().unwrap()]),
+            true,
+        ),
+        (
+            Match::LargeCommunity(vec!["65001:1:3".parse().unwrap()]),
+            false,
+        ),
+        (Match::AsPathContains(Asn(65002)), true),
+        (Match::AsPathContains(Asn(65007)), true),
+        (Match::AsPathContains(Asn(1)), false),
+        (Match::LocalPref(200), true),
+        (Match::LocalPref(100), false),
+        (Match::Metric(50), true),
+        (Match::Metric(0), false),
+        (Match::Origin(Origin::Igp), true),
+        (Match::Origin(Origin::Egp), false),
+        (Match::Family(Family::Ipv4Unicast), true),
+        (Match::Family(Family::Evpn), false),
+        (Match::EvpnRouteType(2), false),
+        (Match::Vni(Vni::new(100).unwrap()), false),
+    ] {
+        let shown = condition.to_string();
+        assert_eq!(
+            accepts(&map(vec![permit(10).when(condition.clone())]), "10.0.0.0/8"),
+            holds,
+            "{shown}"
+        );
+        // Read from opened attributes it is the same.
+        let opened = map(vec![
+            permit(5)
+                .set(Set::Origin(Origin::Igp))
+                .on_match(OnMatch::Next),
+            deny(10).when(condition),
+        ]);
+        assert_eq!(accepts(&opened, "10.0.0.0/8"), !holds, "{shown}");
+    }
+}
+
+#[test]
+fn missing_numbers_count_as_their_defaults() {
+    let mut set = route();
+    (set.med, set.local_pref) = (None, None);
+    let both = permit(10)
+        .when(Match::Metric(0))
+        .when(Match::LocalPref(100));
+    assert_eq!(
+        evaluate(&map(vec![both]), &nlri("10.0.0.0/8"), &set),
+        Verdict::Accept
+    );
+    let add = permit(10)
+        .set(Set::Metric(Number::Add(7)))
+        .set(Set::LocalPref(Number::Add(7)));
+    let Verdict::Change(set) = evaluate(&map(vec![add]), &nlri("10.0.0.0/8"), &set) else {
+        panic!("not changed");
+    };
+    assert_eq!((set.med, set.local_pref), (Some(7), Some(107)));
+}
+
+#[test]
+fn evpn_routes_match_by_type_vni_and_prefix() {
+    use crate::attributes::PmsiTunnel;
+    use crate::evpn_route::{EvpnTail, MacAddress, RouteDistinguisher};
+    let rd = RouteDistinguisher([0; 8]);
+    let mac = |ip| {
+        Nlri::Evpn(EvpnKey::MacIp {
+            rd,
+            tag: 0,
+            mac: MacAddress([2; 6]),
+            ip,
+        })
+    };
+    let mut set = route();
+    set.evpn = Some(EvpnTail {
+        label: 100,
+        label2: Some(4000),
+        ..EvpnTail::default()
+    });
+    let holds = |condition: Match, nlri: &Nlri, set: &AttributeSet| {
+        evaluate(&map(vec![permit(10).when(condition)]), nlri, set).is_accepted()
+    };
+    let vni = |number| Match::Vni(Vni::new(number).unwrap());
+    assert!(holds(vni(100), &mac(None), &set));
+    assert!(holds(vni(4000), &mac(None), &set));
+    assert!(!holds(vni(101), &mac(None), &set));
+    assert!(holds(Match::EvpnRouteType(2), &mac(None), &set));
+    assert!(!holds(Match::EvpnRouteType(3), &mac(None), &set));
+    let list = || Match::PrefixList(prefixes(&["permit 10.0.0.1/32"]));
+    assert!(holds(list(), &mac(Some([10, 0, 0, 1].into())), &set));
+    assert!(!holds(list(), &mac(Some([10, 0, 0, 2].into())), &set));
+    assert!(!holds(
+        Match::PrefixList(prefixes(&["permit any"])),
+        &mac(None),
+        &set
+    ));
+    set.evpn = None;
+    let identifier = Box::from([192, 0, 2, 1]);
+    set.pmsi_tunnel = Some(PmsiTunnel {
+        flags: 0,
+        tunnel_type: 6,
+        label: 200,
+        identifier,
+    });
+    let flood = Nlri::Evpn(EvpnKey::InclusiveMulticast {
+        rd,
+        tag: 0,
+        originator: [10, 0, 0, 1].into(),
+    });
+    assert!(holds(vni(200), &flood, &set));
+    assert!(!holds(vni(100), &flood, &set));
+}
+
+#[test]
+fn every_change_changes_its_attribute_and_nothing_else() {
+    let literal = |text: &str| vec![community(text)];
+    let large = |text: &str| vec![text.parse::<LargeCommunity>().unwrap()];
+    type Expect = fn(&mut AttributeSet);
+    let community_change = |change| Set::Community(change);
+    let table: Vec<(Set, Expect)> = vec![
+        (Set::Metric(Number::Replace(7)), |set| set.med = Some(7)),
+        (Set::Metric(Number::Add(u32::MAX)), |set| {
+            set.med = Some(u32::MAX)
+        }),
+        (Set::Metric(Number::Sub(60)), |set| set.med = Some(0)),
+        (Set::LocalPref(Number::Sub(60)), |set| {
+            set.local_pref = Some(140)
+        }),
+        (Set::Origin(Origin::Incomplete), |set| {
+            set.origin = Origin::Incomplete
+        }),
+        (Set::AsPathPrepend(vec![Asn(1), Asn(2)]), |set| {
+            set.as_path[0].asns = [1, 2, 65001, 65002].map(Asn).to_vec();
+        }),
+        (
+            community_change(CommunityChange::Replace(literal("9:9"))),
+            |set| {
+                set.communities = vec![community("9:9")];
+            },
+        ),
+        (
+            community_change(CommunityChange::Add(literal("0:7"))),
+            |set| {
+                set.communities = vec![community("0:7"), community("1:1"), community("1:2")];
+            },
+        ),
+        (
+            community_change(CommunityChange::Add(literal("1:1"))),
+            |_| {},
+        ),
+        (
+            community_change(CommunityChange::Delete(Communities::Literal(literal(
+                "1:1",
+            )))),
+            |set| set.communities = vec![community("1:2")],
+        ),
+        (community_change(CommunityChange::Clear), |set| {
+            set.communities.clear()
+        }),
+        (Set::LargeCommunity(large("7:7:7")), |set| {
+            set.large_communities = vec!["7:7:7".parse().unwrap()];
+        }),
+        (Set::LargeCommunityAdd(large("7:7:7")), |set| {
+            set.large_communities.insert(0, "7:7:7".parse().unwrap());
+        }),
+        (Set::NextHop([10, 0, 0, 9].into()), |set| {
+            set.next_hop = NextHop::V4([10, 0, 0, 9].into());
+        }),
+        // The route's next hop is of the other version.
+        (Set::NextHop("2001:db8::1".parse().unwrap()), |_| {}),
+    ];
+    for (set, expect) in table {
+        let mut expected = route();
+        expect(&mut expected);
+        assert_eq!(
+            changed(&map(vec![permit(10).set(set.clone())])),
+            expected,
+            "{set:?}"
+        );
+    }
+}
+
+#[test]
+fn a_deny_entry_refuses_whatever_was_set_before() {
+    let map = map(vec![
+        permit(10)
+            .set(Set::Metric(Number::Replace(7)))
+            .on_match(OnMatch::Next),
+        deny(20).when(Match::Metric(7)),
+    ]);
+    assert!(!accepts(&map, "10.0.0.0/8"));
+}
+
+#[test]
+fn on_match_next_goes_on_and_the_end_still_permits() {
+    let map = map(vec![
+        permit(10)
+            .set(Set::Metric(Number::Replace(7)))
+            .on_match(OnMatch::Next),
+        permit(20)
+            .when(Match::Metric(8))
+            .set(Set::LocalPref(Number::Replace(1))),
+    ]);
+    let set = changed(&map);
+    assert_eq!((set.med, set.local_pref), (Some(7), Some(200)));
+}
+
+#[test]
+fn goto_skips_to_the_first_entry_from_the_number_on() {
+    let add = |seq, value| permit(seq).set(Set::Metric(Number::Add(value)));
+    let map = |target| {
+        map(vec![
+            add(10, 1).on_match(OnMatch::Goto(target)),
+            add(20, 10).on_match(OnMatch::Next),
+            add(30, 100),
+        ])
+    };
+    assert_eq!(changed(&map(20)).med, Some(161));
+    assert_eq!(changed(&map(25)).med, Some(151));
+    assert_eq!(changed(&map(99)).med, Some(51));
+}
+
+#[test]
+fn a_called_map_is_asked_after_the_sets_and_may_refuse_for_good() {
+    let called = |action| Arc::new(map(vec![Entry::new(10, action).when(Match::Metric(7))]));
+    let calling = |action| {
+        map(vec![
+            permit(10)
+                .set(Set::Metric(Number::Replace(7)))
+                .call(called(action)),
+            permit(20),
+        ])
+    };
+    assert_eq!(changed(&calling(Action::Permit)).med, Some(7));
+    assert!(!accepts(&calling(Action::Deny), "10.0.0.0/8"));
+}
+
+#[test]
+fn the_exit_policy_applies_after_a_called_map_permits() {
+    let called = Arc::new(map(vec![permit(10).set(Set::Metric(Number::Add(1)))]));
+    let calling = |on_match| {
+        map(vec![
+            permit(10).call(called.clone()).on_match(on_match),
+            permit(20)
+                .set(Set::Metric(Number::Add(10)))
+                .on_match(OnMatch::Next),
+            permit(30).set(Set::Metric(Number::Add(100))),
+        ])
+    };
+    assert_eq!(changed(&calling(OnMatch::Exit)).med, Some(51));
+    assert_eq!(changed(&calling(OnMatch::Next)).med, Some(161));
+    assert_eq!(changed(&calling(OnMatch::Goto(30))).med, Some(151));
+}
+
+#[test]
+fn a_map_looks_at_the_prefix_if_one_that_it_calls_does() {
+    let list = Match::PrefixList(prefixes(&["permit any"]));
+    let inner = Arc::new(map(vec![permit(10).when(list)]));
+    let middle = Arc::new(map(vec![permit(10).call(inner)]));
+    assert!(map(vec![permit(10).call(middle)]).depends_on_nlri());
+    assert!(!map(vec![permit(10).when(Match::Metric(1))]).depends_on_nlri());
+}
+
+#[test]
+fn maps_are_equal_by_content() {
+    let make = |metric, rule: &str| {
+        map(vec![
+            permit(10)
+                .when(Match::PrefixList(prefixes(&[rule])))
+                .set(Set::Metric(Number::Add(metric))),
+        ])
+    };
+    assert_eq!(make(1, "permit any"), make(1, "permit any"));
+    assert_ne!(make(1, "permit any"), make(2, "permit any"));
+    assert_ne!(make(1, "permit any"), make(1, "deny any"));
+    assert_ne!(
+        map(vec![permit(10)]),
+        RouteMap::new("OTHER", vec![permit(10)]).unwrap()
+    );
+}
+
+#[test]
+fn maps_that_would_not_end_or_contradict_themselves_are_refused() {
+    let error = |entries| RouteMap::new("M", entries).unwrap_err().to_string();
+    assert_eq!(
+        error(vec![permit(10), deny(10)]),
+        "sequence number 10 is used by two entries of `M`"
+    );
+    assert_eq!(
+        error(vec![permit(10).on_match(OnMatch::Goto(10))]),
+        "entry 10 of `M` goes to 10, which does not lie behind it"
+    );
+    let mut inner = map(vec![permit(10)]);
+    for _ in 1..DEPTH_MAX {
+        inner = map(vec![permit(10).call(Arc::new(inner))]);
+    }
+    assert!(accepts(&inner, "10.0.0.0/8"));
+    assert_eq!(
+        error(vec![permit(10).call(Arc::new(inner))]),
+        "`M` calls route-maps more than 16 deep"
+    );
+}
+
+#[test]
+fn a_trace_shows_each_entry_with_values() {
+    let inner = RouteMap::new("INNER", vec![permit(10).when(Match::Metric(100))]).unwrap();
+    let list = Match::PrefixList(prefixes(&["permit 10.0.0.0/8 le 24"]));
+    let map = map(vec![
+        deny(10)
+            .when(Match::AsPathContains(Asn(1)))
+            .when(list.clone()),
+        permit(20)
+            .when(list)
+            .set(Set::Metric(Number::Replace(100)))
+            .call(Arc::new(inner))
+            .on_match(OnMatch::Next),
+        permit(30).when(Match::LocalPref(100)),
+    ]);
+    let mut trace = Trace::new();
+    let mut set = route();
+    set.med = None;
+    map.evaluate(&nlri("10.1.0.0/16"), &set.freeze(), Some(&mut trace));
+    assert_eq!(
+        trace.to_string(),
+        "MAP deny 10: as_path_contains 1 does not hold (65001 65002 65007); not matched\n\
+         MAP permit 20: prefix_list PREFIXES holds (10.1.0.0/16: seq 5 permit 10.0.0.0/8 le 24); \
+         metric none -> 100; calls another map\n  \
+         INNER permit 10: metric 100 holds (100); permitted\n\
+         MAP permit 30: local_preference 100 does not hold (200); not matched\n\
+         MAP: end of the map, permitted"
+    );
+}
+
+/// FRR's loop, written as its documentation tells it: a list of what each entry would do.
+fn naive(entries: &[(u32, bool, bool, OnMatch)]) -> Option<u32> {
+    let (mut permitted, mut sum, mut from) = (false, 0, 0);
+    for (seq, action, matches, on_match) in entries {
+        if *seq < from || !matches {
+            continue;
+        }
+        if !action {
+            return None;
+        }
+        (permitted, sum) = (true, sum + seq);
+        match on_match {
+            OnMatch::Exit => break,
+            OnMatch::Next => {}
+            OnMatch::Goto(target) => from = *target,
+        }
+    }
+    permitted.then_some(sum)
+}
+
+proptest! {
+    #[test]
+    fn a_map_agrees_with_a_naive_one(
+        raw in prop::collection::vec((any::<bool>(), any::<bool>(), 0_u32..8), 0..8),
+    ) {
+        let entries: Vec<_> = (1..).zip(raw).map(|(seq, (action, matches, on_match))| {
+            let on_match = match on_match {
+                0..=2 => OnMatch::Exit,
+                3..=5 => OnMatch::Next,
+                more => OnMatch::Goto(seq + more - 5),
+            };
+            (seq, action, matches, on_match)
+        }).collect();
+        let map = map(entries.iter().map(|(seq, action, matches, on_match)| {
+            let action = if *action { Action::Permit } else { Action::Deny };
+            Entry::new(*seq, action)
+                .when(Match::LocalPref(if *matches { 200 } else { 1 }))
+                .set(Set::Metric(Number::Add(*seq)))
+                .on_match(*on_match)
+        }).collect());
+        let sum = match evaluate(&map, &nlri("10.0.0.0/8"), &route()) {
+            Verdict::Reject => None,
+            Verdict::Accept => Some(0),
+            Verdict::Change(set) => set.med.map(|med| med - 50),
+        };
+        prop_assert_eq!(sum, naive(&entries));
+    }
+}
