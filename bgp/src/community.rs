@@ -186,6 +186,36 @@ impl ExtendedCommunity {
         }
     }
 
+    /// ES-Import route target (RFC 7432 §7.6): six octets of an ESI.
+    pub fn es_import(address: MacAddress) -> Self {
+        let [a, b, c, d, e, f] = address.0;
+        Self([0x06, 0x02, a, b, c, d, e, f])
+    }
+
+    /// The six octets, if this is an ES-Import route target.
+    pub fn as_es_import(self) -> Option<MacAddress> {
+        match self.0 {
+            [0x06, 0x02, a, b, c, d, e, f] => Some(MacAddress([a, b, c, d, e, f])),
+            _ => None,
+        }
+    }
+
+    /// ESI label (RFC 7432 §7.5): single-active flag and the label's 24 bits.
+    pub fn esi_label(single_active: bool, label: u32) -> Self {
+        let [_, a, b, c] = label.to_be_bytes();
+        Self([0x06, 0x01, u8::from(single_active), 0, 0, a, b, c])
+    }
+
+    /// Single-active flag and label, if this is an ESI label.
+    pub fn as_esi_label(self) -> Option<(bool, u32)> {
+        match self.0 {
+            [0x06, 0x01, flags, _, _, a, b, c] => {
+                Some((flags & 1 == 1, u32::from_be_bytes([0, a, b, c])))
+            }
+            _ => None,
+        }
+    }
+
     /// Default gateway (RFC 7432 §7.8).
     pub const DEFAULT_GATEWAY: ExtendedCommunity =
         ExtendedCommunity([0x03, 0x0d, 0, 0, 0, 0, 0, 0]);
@@ -225,6 +255,11 @@ impl fmt::Display for ExtendedCommunity {
                 let sticky = if a & 1 == 1 { ",sticky" } else { "" };
                 write!(f, "MM:{}{sticky}", u32::from_be_bytes([c, d, e, g]))
             }
+            (0x06, 0x01) => {
+                let mode = if a & 1 == 1 { "SA" } else { "AA" };
+                write!(f, "ESI-label-Rt:{mode}")
+            }
+            (0x06, 0x02) => write!(f, "ES-Import-Rt:{}", MacAddress([a, b, c, d, e, g])),
             (0x06, 0x03) => write!(f, "Rmac:{}", MacAddress([a, b, c, d, e, g])),
             _ => write!(f, "0x{:016x}", u64::from_be_bytes(self.0)),
         }
@@ -247,3 +282,6 @@ impl FromStr for ExtendedCommunity {
         Self::route_target(asn, number).ok_or_else(error)
     }
 }
+
+#[cfg(test)]
+mod tests;

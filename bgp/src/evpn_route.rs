@@ -57,11 +57,7 @@ impl FromStr for MacAddress {
         let mut octets = [0; 6];
         let mut parts = text.split(':');
         for octet in &mut octets {
-            let part = parts
-                .next()
-                .filter(|part| part.len() == 2)
-                .ok_or_else(error)?;
-            *octet = u8::from_str_radix(part, 16).map_err(|_| error())?;
+            *octet = parts.next().and_then(hex_octet).ok_or_else(error)?;
         }
         parts
             .next()
@@ -176,6 +172,31 @@ impl fmt::Display for Esi {
         }
         Ok(())
     }
+}
+
+impl FromStr for Esi {
+    type Err = ParseError;
+
+    /// `00:11:22:33:44:55:66:77:88:99`.
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        let error = || ParseError::new(text, "an ESI of ten octets like 00:11:..:99");
+        let mut octets = [0; 10];
+        let mut parts = text.split(':');
+        for octet in &mut octets {
+            *octet = parts.next().and_then(hex_octet).ok_or_else(error)?;
+        }
+        parts
+            .next()
+            .is_none()
+            .then_some(Esi(octets))
+            .ok_or_else(error)
+    }
+}
+
+/// Two hexadecimal digits.
+fn hex_octet(text: &str) -> Option<u8> {
+    let digits = text.len() == 2 && text.bytes().all(|digit| digit.is_ascii_hexdigit());
+    digits.then(|| u8::from_str_radix(text, 16).ok()).flatten()
 }
 
 /// Identity of an EVPN route within its table.
@@ -334,3 +355,6 @@ pub struct EvpnTail {
     /// Gateway address of type 5; `None` when it is zero.
     pub gateway: Option<IpAddr>,
 }
+
+#[cfg(test)]
+mod tests;
