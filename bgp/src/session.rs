@@ -22,6 +22,18 @@
 //! decided here (`graceful.rs`) and carried out by the tables. It does not know addresses,
 //! passwords or interfaces either: those belong to the owner of the sockets.
 //!
+//! # Deviations
+//!
+//! - RFC 4271 §10 suggests 120 s between connection attempts; here it is 1 s, growing to 10 s.
+//! - RFC 4271 §8.2.2 suggests four minutes for the peer's OPEN; here it is one.
+//! - RFC 4271 §8.2.2 ignores a start in Active; here it connects at once.
+//! - RFC 4271 §8.1.1 lets Idle refuse connections; here the peer may end the first rest after a
+//!   failure, and is refused in longer ones.
+//! - DelayOpen (RFC 4271 §8.1.1, optional) is not offered.
+//! - A second connection while Established makes us send a KEEPALIVE on the first, so that one
+//!   the peer has forgotten is reset by its TCP instead of lasting for the hold time.
+//! - While the owner does not read ([`Input::ReadPaused`]), the hold timer rests.
+//!
 //! ```
 //! use std::time::Instant;
 //! use bgp::session::{Config, Input, Output, RemoteAs, Session};
@@ -233,6 +245,7 @@ impl Session {
             state: self.state(),
             since: self.record.state.map(|(_, since)| since),
             negotiated: self.negotiated().cloned(),
+            wanted: !matches!(self.phase, Phase::Stopped(_)),
             stopped,
             next_try: idle_hold.or(retry.filter(|_| matches!(self.outgoing, Attempt::Active))),
             passive: self.config.passive,

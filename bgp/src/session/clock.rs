@@ -70,10 +70,7 @@ impl Session {
                 }
             }
             LinkTimer::Burst => {
-                if let Some(established) = &mut self.established {
-                    established.burst.ended();
-                    self.keepalive_at(now, place);
-                }
+                self.keepalive_at(now, place);
             }
         }
     }

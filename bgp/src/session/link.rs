@@ -188,11 +188,6 @@ impl Burst {
             None
         }
     }
-
-    /// The burst is over.
-    pub(super) fn ended(&mut self) {
-        *self = Self::default();
-    }
 }
 
 /// Which of two connections stays: the one opened by the speaker with the higher BGP identifier

@@ -52,7 +52,9 @@ pub struct Status {
     pub since: Option<Instant>,
     /// What was agreed on, while Established.
     pub negotiated: Option<Arc<Negotiated>>,
-    /// Why it is stopped, while it stays down.
+    /// Started and not stopped since.
+    pub wanted: bool,
+    /// Why it is stopped, once it has been.
     pub stopped: Option<StopReason>,
     /// When the next connection attempt is due.
     pub next_try: Option<Instant>,
@@ -135,6 +137,9 @@ impl Status {
         if let Some(reason) = &self.stopped {
             return Some(format!("stopped here: {reason}"));
         }
+        if !self.wanted {
+            return Some("not started yet".to_owned());
+        }
         if self.waits_for_bfd {
             return Some("waiting for BFD to come up".to_owned());
         }
@@ -147,7 +152,7 @@ impl Status {
 
     /// What the operator can do, if there is something.
     pub fn hint(&self) -> Option<String> {
-        if self.state == State::Established || self.stopped.is_some() {
+        if self.state == State::Established || !self.wanted {
             return None;
         }
         if self.waits_for_bfd {

@@ -65,7 +65,11 @@ fn repeated_failures_rest_longer_and_turn_the_peer_away() {
     bench.input(Input::Connected { conn });
     bench.say(conn, &wire::encode_open(&wrong));
     assert_eq!(bench.session.state(), State::Idle);
-    assert!(dialled(&bench.input(Input::Start)).is_some());
+    let conn = dialled(&bench.input(Input::Start)).expect("connects at once");
+    bench.input(Input::Connected { conn });
+    bench.say(conn, &wire::encode_open(&wrong));
+    let (delay, _) = bench.next_attempt();
+    assert!(within(delay, secs(1)), "and starts over: {delay:?}");
 }
 
 #[test]

@@ -154,6 +154,18 @@ fn silence_without_bfd_down_waits_for_the_restart_time() {
 }
 
 #[test]
+fn silence_counts_from_when_bfd_went_down() {
+    let (mut bench, conn) = up();
+    bench.close(conn);
+    // Attempts are lost, while BFD still gets through.
+    assert_eq!(released(&bench.pass(secs(10))), None);
+    bench.input(Input::Bfd(Bfd::Down));
+    assert_eq!(released(&bench.pass(millis(1_899))), None);
+    let (_, reason) = released(&bench.pass(millis(1))).expect("released");
+    assert_eq!(reason, ReleaseReason::PeerSilent);
+}
+
+#[test]
 fn an_unreachable_address_is_silent_too() {
     let (mut bench, conn) = up();
     bench.close(conn);

@@ -231,6 +231,17 @@ fn a_second_loss_before_end_of_rib_is_kept_again() {
     assert_eq!(reason, ReleaseReason::RestartTimeExpired);
 }
 
+#[test]
+fn a_second_return_does_not_inherit_the_first_ones_deadline() {
+    let mut bench = away(config().stale_time(secs(60)));
+    let (conn, _) = come_back(&mut bench, &graceful_open(|g| g.restarting = true));
+    bench.close(conn);
+    let (conn, outputs) = come_back(&mut bench, &peer_open());
+    let (_, reason) = released(&outputs).expect("released");
+    assert_eq!(reason, ReleaseReason::NotPreserved);
+    assert_eq!(released(&bench.pass_alive(secs(120), conn)), None);
+}
+
 /// RFC 4724 §4.2: the old connection may not know yet that its peer has restarted.
 #[test]
 fn a_restarted_peer_may_be_back_before_its_old_connection_is_gone() {

@@ -226,10 +226,7 @@ proptest! {
             prop_assert_eq!(status.state, owner.state.unwrap_or(State::Idle));
             prop_assert_eq!(status.state == State::Established, owner.established);
             let waits = status.passive || status.waits_for_bfd;
-            let never_started = status.since.is_none() || status.established == 0;
-            if status.stopped.is_none() && !waits && !never_started
-                && status.state != State::Established
-            {
+            if status.wanted && !waits && status.state != State::Established {
                 prop_assert!(bench.session.deadline().is_some(), "stuck: {status:?}");
             }
             prop_assert!(owner.open.len() <= 3, "{:?}", owner.open);

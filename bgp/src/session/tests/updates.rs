@@ -144,6 +144,11 @@ fn refreshes_of_negotiated_families_are_passed_on() {
     assert!(!refresh(2, 1, RefreshKind::Request), "not negotiated");
     assert!(!refresh(1, 128, RefreshKind::Request), "not known");
     assert!(!refresh(1, 1, RefreshKind::Unknown(9)), "RFC 7313 §5");
+
+    let (mut bench, conn) = Bench::established(config(), &peer_open());
+    let (afi, safi, kind) = (1, 1, RefreshKind::Begin);
+    let begin = wire::encode_route_refresh(&RouteRefresh { afi, safi, kind });
+    assert!(bench.say(conn, &begin).is_empty(), "not agreed on");
 }
 
 #[test]
