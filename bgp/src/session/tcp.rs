@@ -135,12 +135,14 @@ impl Session {
 
     /// Why an incoming connection is not welcome now.
     ///
-    /// The first rest is over before a peer's program has restarted, so it may end early; later
-    /// rests are what keeps two misconfigured speakers from shouting at each other.
+    /// The first rest is over before a peer's program has restarted, so it may end early, and so
+    /// may any while routes wait for a restarting peer. Later rests are what keeps two
+    /// misconfigured speakers from shouting at each other.
     pub(super) fn refusal(&self) -> Option<DownReason> {
+        let long_rest = self.idle_backoff.failures() > 1 && !self.is_waiting_for_restart();
         match self.phase {
             Phase::Stopped(_) => Some(DownReason::Rejected),
-            Phase::Holding if self.idle_backoff.failures() > 1 => Some(DownReason::Rejected),
+            Phase::Holding if long_rest => Some(DownReason::Rejected),
             Phase::Holding | Phase::Running => {
                 self.waits_for_bfd().then_some(DownReason::BfdNotUp)
             }
