@@ -326,20 +326,25 @@ struct EvpnRuns<'a> {
 
 impl EvpnRuns<'_> {
     fn announce(&self, list: Vec<(PathId, EvpnKey)>, tails: Tails, update: &mut Update) {
+        if let [(tail, _)] = tails.0.as_slice() {
+            return self.announce_run(list, *tail, update);
+        }
         let mut routes = list.into_iter();
         for (tail, count) in tails.0 {
-            let (bad, good): (Vec<_>, Vec<_>) = routes
-                .by_ref()
-                .take(count)
-                .partition(|(_, key)| self.fault(key, &tail).is_some());
-            if let Some(fault) = bad.first().and_then(|(_, key)| self.fault(key, &tail)) {
-                update.errors.push(UpdateError::Type5(fault));
-                update.withdrawn.push(NlriList::Evpn(bad));
-            }
-            if !good.is_empty() {
-                let attributes = self.attributes(tail);
-                update.announced.push((NlriList::Evpn(good), attributes));
-            }
+            self.announce_run(routes.by_ref().take(count).collect(), tail, update);
+        }
+    }
+
+    fn announce_run(&self, mut run: Vec<(PathId, EvpnKey)>, tail: EvpnTail, update: &mut Update) {
+        let fault = run.iter().find_map(|(_, key)| self.fault(key, &tail));
+        if let Some(fault) = fault {
+            let bad = run.extract_if(.., |(_, key)| self.fault(key, &tail).is_some());
+            update.withdrawn.push(NlriList::Evpn(bad.collect()));
+            update.errors.push(UpdateError::Type5(fault));
+        }
+        if !run.is_empty() {
+            let attributes = self.attributes(tail);
+            update.announced.push((NlriList::Evpn(run), attributes));
         }
     }
 
