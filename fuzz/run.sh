@@ -30,7 +30,7 @@ RUSTFLAGS="${RUSTFLAGS:-} -Cpasses=sancov-module \
 -Cllvm-args=-sanitizer-coverage-pc-table \
 -Cllvm-args=-sanitizer-coverage-trace-compares \
 -Ccodegen-units=1 -Cdebug-assertions=on -Coverflow-checks=on" \
-    cargo build --release --manifest-path "$here/Cargo.toml" --features libfuzzer --bins \
+    CARGO_PROFILE_RELEASE_LTO=off cargo build --release --manifest-path "$here/Cargo.toml" --features libfuzzer --bins \
     --target "$triple" --target-dir "$build"
 
 status=0
