@@ -9,6 +9,7 @@ mod overlay;
 mod pending;
 mod state;
 mod table;
+pub mod wireguard;
 
 pub use event::{Difference, Differences, Event, ForeignRoute};
 pub use kernel::{BATCH, Kernel, KernelError, KernelHandle, Options};

@@ -308,7 +308,13 @@ fn vxlan_steps(
         .local
         .map_or("none".to_owned(), |local| local.to_string());
     if family(have.local) != overlay.local.is_ipv4() {
-        replace_or_blame(steps, (link, owner), "local", local, overlay.local.to_string());
+        replace_or_blame(
+            steps,
+            (link, owner),
+            "local",
+            local,
+            overlay.local.to_string(),
+        );
         return;
     }
     let mut fix = Fix {

@@ -251,7 +251,10 @@ impl Table {
     /// An empty table. `protocol` is the stamp on routes, nexthop objects and addresses.
     pub fn new(protocol: u8) -> Self {
         Self {
-            owner: overlay::Owner { protocol, created: BTreeSet::new() },
+            owner: overlay::Owner {
+                protocol,
+                created: BTreeSet::new(),
+            },
             links: Links::default(),
             objects: NextHops::default(),
             shapes: Shapes::default(),

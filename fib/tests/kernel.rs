@@ -3,7 +3,12 @@
 //! Needs root. The thread of a test enters a new namespace, so everything it starts, `ip` and
 //! `bridge` included, lives there, and everything is gone with the thread. Assertions on the
 //! kernel's state go through `ip` and `bridge`, not through the code under test.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
 
 use std::net::IpAddr;
 use std::process::{Command, Stdio};
@@ -24,7 +29,12 @@ fn enter_namespace() -> bool {
         eprintln!("skipped: cannot make a network namespace ({error})");
         return false;
     }
-    if Command::new("ip").arg("-V").stdout(Stdio::null()).status().is_err() {
+    if Command::new("ip")
+        .arg("-V")
+        .stdout(Stdio::null())
+        .status()
+        .is_err()
+    {
         eprintln!("skipped: no `ip` command");
         return false;
     }
@@ -93,7 +103,10 @@ impl Heard {
 }
 
 fn start() -> (KernelHandle, Arc<Heard>) {
-    start_with(Options { audit: Duration::ZERO, ..Options::default() })
+    start_with(Options {
+        audit: Duration::ZERO,
+        ..Options::default()
+    })
 }
 
 fn start_with(options: Options) -> (KernelHandle, Arc<Heard>) {
@@ -109,9 +122,13 @@ fn start_with(options: Options) -> (KernelHandle, Arc<Heard>) {
 /// Two veth pairs with addresses: `ua` 10.0.0.1/24 and fd00::1/64, `ub` 10.0.1.1/24 and fd01::1/64.
 fn underlay() {
     for (number, name) in ["ua", "ub"].into_iter().enumerate() {
-        run(&format!("ip link add {name} type veth peer name {name}-peer"));
+        run(&format!(
+            "ip link add {name} type veth peer name {name}-peer"
+        ));
         run(&format!("ip address add 10.0.{number}.1/24 dev {name}"));
-        run(&format!("ip address add fd0{number}::1/64 dev {name} nodad"));
+        run(&format!(
+            "ip address add fd0{number}::1/64 dev {name} nodad"
+        ));
         run(&format!("ip link set {name} up"));
         run(&format!("ip link set {name}-peer up"));
     }
@@ -142,13 +159,28 @@ fn routes_are_added_replaced_and_removed() {
     let (kernel, heard) = start();
     let hop = || route([via("10.0.0.2", "ua")]);
     kernel.want(Entry::Route(key("10.9.0.0/16"), hop()));
-    kernel.want(Entry::Route(key("10.8.0.0/16"), route([NextHop::gateway(ip("10.0.0.3"))])));
-    kernel.want(Entry::Route(key("0.0.0.0/0"), route([via("10.0.1.2", "ub")])));
-    kernel.want(Entry::Route(key("fd09::/32"), route([via("fd00::2", "ua")])));
-    kernel.want(Entry::Route(key("10.7.0.0/16"), route([via("fd00::2", "ua")])));
+    kernel.want(Entry::Route(
+        key("10.8.0.0/16"),
+        route([NextHop::gateway(ip("10.0.0.3"))]),
+    ));
+    kernel.want(Entry::Route(
+        key("0.0.0.0/0"),
+        route([via("10.0.1.2", "ub")]),
+    ));
+    kernel.want(Entry::Route(
+        key("fd09::/32"),
+        route([via("fd00::2", "ua")]),
+    ));
+    kernel.want(Entry::Route(
+        key("10.7.0.0/16"),
+        route([via("fd00::2", "ua")]),
+    ));
     let blackhole = Route::refuse(RouteKind::Blackhole).metric(7);
     kernel.want(Entry::Route(key("10.6.0.0/16"), Arc::new(blackhole)));
-    kernel.want(Entry::Route(key("fd06::/32"), Arc::new(Route::refuse(RouteKind::Unreachable))));
+    kernel.want(Entry::Route(
+        key("fd06::/32"),
+        Arc::new(Route::refuse(RouteKind::Unreachable)),
+    ));
     let source = Route::via([via("10.0.0.2", "ua")]).source(ip("10.0.1.1"));
     kernel.want(Entry::Route(key("10.5.0.0/16"), Arc::new(source)));
     let other = RouteKey::new(1000, "10.4.0.0/16".parse().unwrap());
@@ -176,23 +208,39 @@ fn routes_are_added_replaced_and_removed() {
         assert!(text.contains(line), "no `{line}` in {text}");
     }
     assert_eq!(kernel.verify().unwrap(), []);
-    assert!(!heard.any(|event| matches!(event, Event::Failed { .. })), "{:?}", heard.events);
+    assert!(
+        !heard.any(|event| matches!(event, Event::Failed { .. })),
+        "{:?}",
+        heard.events
+    );
 
-    kernel.want(Entry::Route(key("10.9.0.0/16"), route([via("10.0.1.2", "ub")])));
+    kernel.want(Entry::Route(
+        key("10.9.0.0/16"),
+        route([via("10.0.1.2", "ub")]),
+    ));
     let metric = Route::via([via("10.0.0.2", "ua")]).metric(30);
-    kernel.want(Entry::Route(key("fd09::/32"), Arc::new(Route::refuse(RouteKind::Prohibit))));
+    kernel.want(Entry::Route(
+        key("fd09::/32"),
+        Arc::new(Route::refuse(RouteKind::Prohibit)),
+    ));
     kernel.want(Entry::Route(key("10.5.0.0/16"), Arc::new(metric)));
     kernel.unwant(Key::Route(key("10.6.0.0/16")));
     kernel.flush().unwrap();
     assert!(run("ip route show 10.9.0.0/16").contains("via 10.0.1.2 dev ub"));
     assert!(run("ip -6 route").contains("prohibit fd09::/32"));
     let moved = run("ip route show 10.5.0.0/16");
-    assert!(moved.contains("metric 30") && !moved.contains("metric 20"), "{moved}");
+    assert!(
+        moved.contains("metric 30") && !moved.contains("metric 20"),
+        "{moved}"
+    );
     assert!(!run("ip route").contains("10.6.0.0/16"));
     assert_eq!(kernel.verify().unwrap(), []);
 
     kernel.stop(false);
-    assert_eq!(run("ip route show proto bgp; ip -6 route show proto bgp"), "");
+    assert_eq!(
+        run("ip route show proto bgp; ip -6 route show proto bgp"),
+        ""
+    );
     assert_eq!(run("ip nexthop"), "");
     assert!(run("ip route").contains("10.0.0.0/24 dev ua"));
 }
@@ -206,14 +254,23 @@ fn several_next_hops_share_one_group() {
     let (kernel, _) = start();
     let both = route([via("10.0.0.2", "ua"), via("10.0.1.2", "ub").weight(3)]);
     for number in 0..50 {
-        kernel.want(Entry::Route(key(&format!("10.9.{number}.0/24")), both.clone()));
+        kernel.want(Entry::Route(
+            key(&format!("10.9.{number}.0/24")),
+            both.clone(),
+        ));
     }
     let six = route([via("fd00::2", "ua"), via("fd01::2", "ub")]);
     kernel.want(Entry::Route(key("fd09::/32"), six));
     kernel.flush().unwrap();
     let text = run("ip route show 10.9.7.0/24");
-    assert!(text.contains("nexthop via 10.0.0.2 dev ua weight 1"), "{text}");
-    assert!(text.contains("nexthop via 10.0.1.2 dev ub weight 3"), "{text}");
+    assert!(
+        text.contains("nexthop via 10.0.0.2 dev ua weight 1"),
+        "{text}"
+    );
+    assert!(
+        text.contains("nexthop via 10.0.1.2 dev ub weight 3"),
+        "{text}"
+    );
     let six = run("ip -6 route show fd09::/32");
     assert!(six.contains("fd00::2") && six.contains("fd01::2"), "{six}");
     assert_eq!(run("ip nexthop").lines().count(), 6);
@@ -248,7 +305,10 @@ fn a_hundred_thousand_routes_go_in_batches() {
     kernel.changes((0..count).map(|n| fib::Change::Set(Entry::Route(name(n), hop.clone()))));
     kernel.flush().unwrap();
     let took = begin.elapsed();
-    eprintln!("{count} routes in {took:?}: {:.0} k/s", f64::from(count) / took.as_secs_f64() / 1e3);
+    eprintln!(
+        "{count} routes in {took:?}: {:.0} k/s",
+        f64::from(count) / took.as_secs_f64() / 1e3
+    );
     assert_eq!(run("ip route show proto bgp | wc -l").trim(), "100000");
     let begin = Instant::now();
     assert_eq!(kernel.verify().unwrap(), []);
@@ -318,7 +378,10 @@ fn a_restart_adopts_routes_without_a_flap_and_sweeps_the_rest() {
     kernel.want(Entry::Route(key("10.9.0.0/16"), one()));
     kernel.want(Entry::Route(key("10.8.0.0/16"), two()));
     kernel.want(Entry::Route(key("10.7.0.0/16"), one()));
-    kernel.want(Entry::Route(key("fd09::/32"), route([via("fd00::2", "ua")])));
+    kernel.want(Entry::Route(
+        key("fd09::/32"),
+        route([via("fd00::2", "ua")]),
+    ));
     kernel.flush().unwrap();
     kernel.stop(true);
     // A route as FRR leaves it, and one of somebody else.
@@ -331,21 +394,36 @@ fn a_restart_adopts_routes_without_a_flap_and_sweeps_the_rest() {
     kernel.want(Entry::Route(key("10.9.0.0/16"), one()));
     kernel.want(Entry::Route(key("10.8.0.0/16"), two()));
     kernel.want(Entry::Route(key("10.6.0.0/16"), one()));
-    kernel.want(Entry::Route(key("fd09::/32"), route([via("fd00::2", "ua")])));
+    kernel.want(Entry::Route(
+        key("fd09::/32"),
+        route([via("fd00::2", "ua")]),
+    ));
     kernel.flush().unwrap();
     assert_eq!(kernel.verify().unwrap(), []);
     assert_eq!(run("ip nexthop"), objects, "objects are used again");
-    assert!(run("ip route").contains("10.7.0.0/16"), "kept until the sweep");
+    assert!(
+        run("ip route").contains("10.7.0.0/16"),
+        "kept until the sweep"
+    );
     assert!(run("ip route show 10.6.0.0/16").contains("via 10.0.0.2 dev ua"));
     let lines = monitor.lines();
-    assert!(!lines.iter().any(|line| line.contains("Deleted")), "{lines:?}");
-    assert!(!lines.iter().any(|line| line.contains("10.9.0.0/16")), "{lines:?}");
+    assert!(
+        !lines.iter().any(|line| line.contains("Deleted")),
+        "{lines:?}"
+    );
+    assert!(
+        !lines.iter().any(|line| line.contains("10.9.0.0/16")),
+        "{lines:?}"
+    );
 
     kernel.sweep(Sweep::All);
     kernel.flush().unwrap();
     let text = run("ip route");
     assert!(!text.contains("10.7.0.0/16"), "{text}");
-    assert!(text.contains("10.5.0.0/16 via 10.0.0.9 dev ua proto static"), "{text}");
+    assert!(
+        text.contains("10.5.0.0/16 via 10.0.0.9 dev ua proto static"),
+        "{text}"
+    );
     assert!(text.contains("10.9.0.0/16"), "{text}");
     kernel.stop(false);
     let text = run("ip route");
@@ -363,7 +441,11 @@ fn a_route_of_another_program_is_neither_replaced_nor_removed() {
     run("ip -6 route add fd09::/32 via fd00::9 proto static metric 20");
     let (kernel, heard) = start();
     for prefix in ["10.9.0.0/16", "fd09::/32"] {
-        let gateway = if prefix.contains(':') { "fd00::2" } else { "10.0.0.2" };
+        let gateway = if prefix.contains(':') {
+            "fd00::2"
+        } else {
+            "10.0.0.2"
+        };
         kernel.want(Entry::Route(key(prefix), route([via(gateway, "ua")])));
         let name = Key::Route(key(prefix));
         heard.wait("refusal", |event| {
@@ -372,12 +454,20 @@ fn a_route_of_another_program_is_neither_replaced_nor_removed() {
         });
     }
     let text = run("ip route; ip -6 route");
-    assert!(text.contains("10.9.0.0/16 via 10.0.0.9 dev ua proto static"), "{text}");
-    assert!(text.contains("fd09::/32 via fd00::9 dev ua proto static"), "{text}");
+    assert!(
+        text.contains("10.9.0.0/16 via 10.0.0.9 dev ua proto static"),
+        "{text}"
+    );
+    assert!(
+        text.contains("fd09::/32 via fd00::9 dev ua proto static"),
+        "{text}"
+    );
     assert_eq!(kernel.verify().unwrap().len(), 2);
     // When it goes, ours takes the place.
     run("ip route del 10.9.0.0/16 proto static");
-    until("ip route show 10.9.0.0/16", |text| text.contains("proto bgp"));
+    until("ip route show 10.9.0.0/16", |text| {
+        text.contains("proto bgp")
+    });
     kernel.unwant(Key::Route(key("fd09::/32")));
     kernel.stop(false);
     assert!(run("ip -6 route").contains("fd09::/32 via fd00::9 dev ua proto static"));
@@ -419,23 +509,37 @@ fn a_link_that_flaps_gets_its_routes_back() {
     let (kernel, heard) = start();
     let both = route([via("10.0.0.2", "ua"), via("10.0.1.2", "ub")]);
     kernel.want(Entry::Route(key("10.9.0.0/16"), both));
-    kernel.want(Entry::Route(key("10.8.0.0/16"), route([via("10.0.0.2", "ua")])));
-    kernel.want(Entry::Route(key("10.7.0.0/16"), route([NextHop::gateway(ip("10.0.0.2"))])));
+    kernel.want(Entry::Route(
+        key("10.8.0.0/16"),
+        route([via("10.0.0.2", "ua")]),
+    ));
+    kernel.want(Entry::Route(
+        key("10.7.0.0/16"),
+        route([NextHop::gateway(ip("10.0.0.2"))]),
+    ));
     kernel.flush().unwrap();
     let from = heard.count();
     run("ip link set ua down");
     let name = Key::Route(key("10.8.0.0/16"));
-    heard.wait_from(from, "refusal", |event| {
-        matches!(event, Event::Failed { key, .. } if *key == name)
-    });
+    heard.wait_from(
+        from,
+        "refusal",
+        |event| matches!(event, Event::Failed { key, .. } if *key == name),
+    );
     // The other leg carries on.
-    until("ip route show 10.9.0.0/16", |text| text.contains("10.0.1.2") && !text.contains("dev ua"));
+    until("ip route show 10.9.0.0/16", |text| {
+        text.contains("10.0.1.2") && !text.contains("dev ua")
+    });
     assert!(!kernel.verify().unwrap().is_empty());
     run("ip link set ua up");
     until("ip route", |text| {
-        ["10.9.0.0/16", "10.8.0.0/16", "10.7.0.0/16"].iter().all(|route| text.contains(route))
+        ["10.9.0.0/16", "10.8.0.0/16", "10.7.0.0/16"]
+            .iter()
+            .all(|route| text.contains(route))
     });
-    until("ip route show 10.9.0.0/16", |text| text.contains("dev ua") && text.contains("dev ub"));
+    until("ip route show 10.9.0.0/16", |text| {
+        text.contains("dev ua") && text.contains("dev ub")
+    });
     kernel.flush().unwrap();
     assert_eq!(kernel.verify().unwrap(), []);
 
@@ -444,8 +548,12 @@ fn a_link_that_flaps_gets_its_routes_back() {
     until("ip route", |text| !text.contains("10.8.0.0/16"));
     run("ip link add x type veth peer name ua; ip address add 10.0.0.1/24 dev ua");
     run("ip link set x up; ip link set ua up");
-    until("ip route", |text| text.contains("10.8.0.0/16") && text.contains("10.7.0.0/16"));
-    until("ip route show 10.9.0.0/16", |text| text.contains("dev ua") && text.contains("dev ub"));
+    until("ip route", |text| {
+        text.contains("10.8.0.0/16") && text.contains("10.7.0.0/16")
+    });
+    until("ip route show 10.9.0.0/16", |text| {
+        text.contains("dev ua") && text.contains("dev ub")
+    });
     kernel.flush().unwrap();
     assert_eq!(kernel.verify().unwrap(), []);
 }
@@ -456,7 +564,10 @@ fn a_route_waits_for_its_device() {
         return;
     }
     let (kernel, heard) = start();
-    kernel.want(Entry::Route(key("10.9.0.0/16"), route([via("10.0.0.2", "ua")])));
+    kernel.want(Entry::Route(
+        key("10.9.0.0/16"),
+        route([via("10.0.0.2", "ua")]),
+    ));
     heard.wait("refusal", |event| {
         matches!(event, Event::Failed { error, .. } if error == "device `ua` does not exist")
     });
@@ -480,7 +591,10 @@ fn routes_of_others_are_told() {
     };
     let ready = heard.wait("ready", |event| *event == Event::Ready);
     for prefix in ["10.0.0.0/24", "10.9.0.0/16", "fd00::/64"] {
-        assert!(heard.wait("known route", wanted(prefix, false)) < ready, "{prefix}");
+        assert!(
+            heard.wait("known route", wanted(prefix, false)) < ready,
+            "{prefix}"
+        );
     }
     run("ip route del 10.9.0.0/16");
     heard.wait_from(ready, "removed", wanted("10.9.0.0/16", true));
@@ -513,7 +627,12 @@ fn an_overlay_is_made_and_removed() {
         .gateway("fd64::1/64".parse().unwrap())
         .gateway_mac("02:00:5e:00:01:64".parse().unwrap());
     kernel.want(Entry::Overlay(100, Arc::new(wanted.clone())));
-    heard.wait("overlay", |event| *event == Event::Installed { key: Key::Overlay(100) });
+    heard.wait("overlay", |event| {
+        *event
+            == Event::Installed {
+                key: Key::Overlay(100),
+            }
+    });
     let vxlan = run("ip -d link show vx100");
     for part in [
         "vxlan id 100 local 10.0.0.1",
@@ -545,7 +664,9 @@ fn an_overlay_is_made_and_removed() {
     assert_eq!(kernel.verify().unwrap(), []);
 
     // Changed in place, because it is ours.
-    run("ip link set vx100 mtu 1300; bridge link set dev vx100 learning on; ip link set br100 down");
+    run(
+        "ip link set vx100 mtu 1300; bridge link set dev vx100 learning on; ip link set br100 down",
+    );
     run("ip link set vx100 type vxlan id 100 local 10.0.1.1");
     until("ip -d link show vx100; ip link show br100", |text| {
         text.matches("mtu 1450").count() == 2
@@ -562,16 +683,23 @@ fn an_overlay_is_made_and_removed() {
     let text = until("ip address show dev br100; ip -d link show vx100", |text| {
         text.contains("10.100.0.254/24") && text.contains("local 10.0.1.1")
     });
-    assert!(!text.contains("10.100.0.1/24") && !text.contains("fd64::1"), "{text}");
+    assert!(
+        !text.contains("10.100.0.1/24") && !text.contains("fd64::1"),
+        "{text}"
+    );
     // An underlay of the other family needs another device.
     let six = Overlay::new(100, ip("fd00::1"), 1430);
     kernel.want(Entry::Overlay(100, Arc::new(six)));
-    until("ip -d link show vx100", |text| text.contains("local fd00::1") && text.contains("1430"));
+    until("ip -d link show vx100", |text| {
+        text.contains("local fd00::1") && text.contains("1430")
+    });
     kernel.flush().unwrap();
     assert_eq!(kernel.verify().unwrap(), []);
 
     kernel.unwant(Key::Overlay(100));
-    until("ip link", |text| !text.contains("br100") && !text.contains("vx100"));
+    until("ip link", |text| {
+        !text.contains("br100") && !text.contains("vx100")
+    });
 }
 
 #[test]
@@ -582,21 +710,34 @@ fn a_restart_takes_over_its_devices_and_sweeps_others() {
     underlay();
     let (kernel, _) = start();
     kernel.want(Entry::Overlay(100, Arc::new(overlay())));
-    kernel.want(Entry::Overlay(200, Arc::new(Overlay::new(200, ip("10.0.0.1"), 1450))));
+    kernel.want(Entry::Overlay(
+        200,
+        Arc::new(Overlay::new(200, ip("10.0.0.1"), 1450)),
+    ));
     kernel.flush().unwrap();
     kernel.stop(true);
     let before = run("ip -o link show br100");
     run("ip link add br300 type bridge");
     let (kernel, heard) = start();
     kernel.want(Entry::Overlay(100, Arc::new(overlay())));
-    heard.wait("overlay", |event| *event == Event::Installed { key: Key::Overlay(100) });
+    heard.wait("overlay", |event| {
+        *event
+            == Event::Installed {
+                key: Key::Overlay(100),
+            }
+    });
     assert_eq!(run("ip -o link show br100"), before);
     assert!(run("ip link").contains("br200"));
     kernel.sweep(Sweep::All);
-    until("ip link", |text| !text.contains("br200") && !text.contains("vx200"));
+    until("ip link", |text| {
+        !text.contains("br200") && !text.contains("vx200")
+    });
     assert!(run("ip link").contains("br300"));
     kernel.stop(false);
-    assert!(run("ip link").contains("br100"), "devices stay when the program stops");
+    assert!(
+        run("ip link").contains("br100"),
+        "devices stay when the program stops"
+    );
 }
 
 #[test]
@@ -612,7 +753,12 @@ fn devices_of_others_are_adopted_or_refused_by_name() {
     run("bridge link set dev vx100 learning off neigh_suppress on");
     let (kernel, heard) = start();
     kernel.want(Entry::Overlay(100, Arc::new(overlay())));
-    heard.wait("overlay", |event| *event == Event::Installed { key: Key::Overlay(100) });
+    heard.wait("overlay", |event| {
+        *event
+            == Event::Installed {
+                key: Key::Overlay(100),
+            }
+    });
     assert!(run("ip address show dev br100").contains("10.100.0.1/24"));
     assert!(!run("ip link show br100").contains("alias"));
 
@@ -628,7 +774,9 @@ fn devices_of_others_are_adopted_or_refused_by_name() {
     assert_eq!(kernel.verify().unwrap().len(), 1);
     kernel.unwant(Key::Overlay(100));
     kernel.flush().unwrap();
-    until("ip address show dev br100", |text| !text.contains("10.100.0.1/24"));
+    until("ip address show dev br100", |text| {
+        !text.contains("10.100.0.1/24")
+    });
     assert!(run("ip link").contains("vx100"), "not ours to remove");
 }
 
@@ -641,15 +789,33 @@ fn remote_hosts_are_written_as_frr_writes_them() {
     let (kernel, _) = start();
     let device = fib::Device::from("vx100");
     let mac: fib::Mac = "02:00:00:00:00:01".parse().unwrap();
-    let fdb = FdbKey { device: device.clone(), mac };
-    let flood = |vtep| FloodKey { device: device.clone(), vtep: ip(vtep) };
-    let host = |text| NeighbourKey { device: "br100".into(), ip: ip(text) };
+    let fdb = FdbKey {
+        device: device.clone(),
+        mac,
+    };
+    let flood = |vtep| FloodKey {
+        device: device.clone(),
+        vtep: ip(vtep),
+    };
+    let host = |text| NeighbourKey {
+        device: "br100".into(),
+        ip: ip(text),
+    };
     // Entries before their device, on purpose.
-    kernel.want(Entry::Fdb(fdb.clone(), RemoteMac { vtep: ip("10.0.0.2"), sticky: false }));
+    kernel.want(Entry::Fdb(
+        fdb.clone(),
+        RemoteMac {
+            vtep: ip("10.0.0.2"),
+            sticky: false,
+        },
+    ));
     kernel.want(Entry::Flood(flood("10.0.0.2")));
     kernel.want(Entry::Flood(flood("10.0.0.3")));
     for address in ["10.100.0.7", "fd64::7"] {
-        kernel.want(Entry::Neighbour(host(address), Neighbour { mac, router: false }));
+        kernel.want(Entry::Neighbour(
+            host(address),
+            Neighbour { mac, router: false },
+        ));
     }
     kernel.want(Entry::Overlay(100, Arc::new(overlay())));
     kernel.flush().unwrap();
@@ -665,7 +831,13 @@ fn remote_hosts_are_written_as_frr_writes_them() {
     assert_eq!(kernel.verify().unwrap(), []);
 
     // It moves to another site.
-    kernel.want(Entry::Fdb(fdb.clone(), RemoteMac { vtep: ip("10.0.0.3"), sticky: false }));
+    kernel.want(Entry::Fdb(
+        fdb.clone(),
+        RemoteMac {
+            vtep: ip("10.0.0.3"),
+            sticky: false,
+        },
+    ));
     until("bridge fdb show dev vx100", |text| {
         text.contains("dst 10.0.0.3 self extern_learn")
             && !text.contains("02:00:00:00:00:01 dst 10.0.0.2")
@@ -680,7 +852,9 @@ fn remote_hosts_are_written_as_frr_writes_them() {
             && text.contains("10.100.0.7 dev br100 lladdr")
     });
     run("ip link set vx100 down");
-    until("bridge fdb show dev vx100", |text| text.contains("dst 10.0.0.3 self extern_learn"));
+    until("bridge fdb show dev vx100", |text| {
+        text.contains("dst 10.0.0.3 self extern_learn")
+    });
 
     // The next run takes everything over, keeps it, and sweeps what it does not want.
     kernel.flush().unwrap();
@@ -738,8 +912,17 @@ fn hosts_on_this_side_are_told() {
 
     // Our own entries are not local.
     let remote: fib::Mac = "02:00:00:00:00:04".parse().unwrap();
-    let fdb = FdbKey { device: "vx100".into(), mac: remote };
-    kernel.want(Entry::Fdb(fdb.clone(), RemoteMac { vtep: ip("10.0.0.2"), sticky: false }));
+    let fdb = FdbKey {
+        device: "vx100".into(),
+        mac: remote,
+    };
+    kernel.want(Entry::Fdb(
+        fdb.clone(),
+        RemoteMac {
+            vtep: ip("10.0.0.2"),
+            sticky: false,
+        },
+    ));
     kernel.flush().unwrap();
     let is_remote = |event: &Event| matches!(event, Event::LocalMac { mac, .. } if *mac == remote);
     assert!(!heard.any(is_remote));
@@ -766,9 +949,15 @@ fn verify_names_what_differs() {
         return;
     }
     let (kernel, _) = start();
-    kernel.want(Entry::Route(key("10.9.0.0/16"), Arc::new(Route::refuse(RouteKind::Blackhole))));
+    kernel.want(Entry::Route(
+        key("10.9.0.0/16"),
+        Arc::new(Route::refuse(RouteKind::Blackhole)),
+    ));
     assert_eq!(kernel.verify().unwrap(), []);
-    kernel.want(Entry::Route(key("10.8.0.0/16"), route([via("10.0.0.2", "nowhere")])));
+    kernel.want(Entry::Route(
+        key("10.8.0.0/16"),
+        route([via("10.0.0.2", "nowhere")]),
+    ));
     let found = kernel.verify().unwrap();
     assert_eq!(found.len(), 1);
     assert_eq!(
@@ -784,7 +973,10 @@ fn the_audit_repairs_what_was_not_noticed() {
         return;
     }
     underlay();
-    let options = Options { audit: Duration::from_millis(50), ..Options::default() };
+    let options = Options {
+        audit: Duration::from_millis(50),
+        ..Options::default()
+    };
     let (kernel, heard) = start_with(options);
     // With a source address: the kernel removes it silently when the address goes.
     let source = Route::via([via("10.0.0.2", "ua")]).source(ip("10.0.1.1"));
@@ -792,7 +984,9 @@ fn the_audit_repairs_what_was_not_noticed() {
     kernel.flush().unwrap();
     run("ip address del 10.0.1.1/24 dev ub");
     let name = Key::Route(key("10.9.0.0/16"));
-    heard.wait("loss", |event| *event == Event::Removed { key: name.clone() });
+    heard.wait("loss", |event| {
+        *event == Event::Removed { key: name.clone() }
+    });
     run("ip address add 10.0.1.1/24 dev ub");
     until("ip route", |text| text.contains("src 10.0.1.1"));
 }
@@ -803,13 +997,20 @@ fn lost_notifications_are_made_up_for() {
         return;
     }
     underlay();
-    let options =
-        Options { audit: Duration::ZERO, receive_buffer: 4096, ..Options::default() };
+    let options = Options {
+        audit: Duration::ZERO,
+        receive_buffer: 4096,
+        ..Options::default()
+    };
     let (kernel, heard) = start_with(options);
-    kernel.want(Entry::Route(key("10.9.0.0/16"), route([via("10.0.0.2", "ua")])));
+    kernel.want(Entry::Route(
+        key("10.9.0.0/16"),
+        route([via("10.0.0.2", "ua")]),
+    ));
     kernel.flush().unwrap();
-    let batch: String =
-        (0..2000).map(|n| format!("route add 11.{}.{}.0/24 dev ua\n", n / 250, n % 250)).collect();
+    let batch: String = (0..2000)
+        .map(|n| format!("route add 11.{}.{}.0/24 dev ua\n", n / 250, n % 250))
+        .collect();
     std::fs::write(format!("/tmp/fib-batch-{}", std::process::id()), batch).unwrap();
     // The thread waits in its callback for as long as this is held.
     let from = heard.count();
@@ -820,7 +1021,9 @@ fn lost_notifications_are_made_up_for() {
     drop(held);
     std::fs::remove_file(format!("/tmp/fib-batch-{}", std::process::id())).unwrap();
     heard.wait_from(from, "overrun", |event| *event == Event::Overrun);
-    until("ip route show 10.9.0.0/16", |text| text.contains("10.9.0.0/16"));
+    until("ip route show 10.9.0.0/16", |text| {
+        text.contains("10.9.0.0/16")
+    });
     let told = |number: usize| {
         let name = format!("11.{}.{}.0/24", number / 250, number % 250);
         heard.wait("route", |event| {

@@ -378,7 +378,16 @@ impl Driver {
             } else {
                 Ok(())
             };
-            links.and(hops)
+            let scope = AuditScope {
+                routes: false,
+                layer2: true,
+            };
+            let layer2 = if stale.layer2 {
+                self.read_entries(scope).map(drop)
+            } else {
+                Ok(())
+            };
+            links.and(hops).and(layer2)
         };
         if let Err(error) = result {
             tracing::error!(error = &error as &dyn std::error::Error, "will read again");
@@ -390,7 +399,10 @@ impl Driver {
     fn read_all(&mut self) -> Result<Differences, KernelError> {
         self.read_links()?;
         self.read_next_hops()?;
-        self.read_entries(AuditScope { routes: true, layer2: true })
+        self.read_entries(AuditScope {
+            routes: true,
+            layer2: true,
+        })
     }
 
     fn read_links(&mut self) -> Result<(), KernelError> {
@@ -459,7 +471,10 @@ impl Driver {
         let mut failed = None;
         let mut notices = Vec::new();
         if let Err(source) = self.dump.neighbours(|notice| notices.push(notice)) {
-            failed = Some(KernelError::Dump { what: "neighbours", source });
+            failed = Some(KernelError::Dump {
+                what: "neighbours",
+                source,
+            });
         }
         notices.into_iter().for_each(|notice| self.see(notice));
         if scope.routes {
@@ -468,7 +483,10 @@ impl Driver {
             let spare = Dump::open().map_err(KernelError::Open)?;
             let mut dump = std::mem::replace(&mut self.dump, spare);
             if let Err(source) = dump.routes(|notice| self.see(notice)) {
-                failed = Some(KernelError::Dump { what: "routes", source });
+                failed = Some(KernelError::Dump {
+                    what: "routes",
+                    source,
+                });
             }
             self.dump = dump;
         }
