@@ -1,1 +1,173 @@
+//! Each check that involves more than one value, once; those that `broken.toml` has are there.
 
+use proptest::prelude::*;
+
+use crate::config::parse;
+
+const TOP: &str = "asn = 65001\nrouter_id = \"10.0.0.1\"\n";
+
+/// The only error of a file that begins with two good lines; its place, and what it says.
+fn error(rest: &str) -> String {
+    let errors = parse(&format!("{TOP}{rest}"), "x.toml").expect_err(rest);
+    let shown: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    assert_eq!(shown.len(), 1, "{}", shown.join("\n"));
+    let first = shown[0].lines().next().unwrap_or_default();
+    first.trim_start_matches("error: x.toml:").to_owned()
+}
+
+fn neighbor(keys: &str) -> String {
+    format!("[[neighbor]]\naddress = \"10.0.0.2\"\nremote_as = 65002\n{keys}\n")
+}
+
+fn vni(id: u32, keys: &str) -> String {
+    format!("[[vni]]\nid = {id}\nname = \"n{id}\"\n{keys}\n")
+}
+
+fn map(name: &str, entry: &str) -> String {
+    format!(
+        "[[route_map]]\nname = \"{name}\"\nentry = [{{ seq = 10, action = \"permit\", {entry} }}]\n"
+    )
+}
+
+#[test]
+fn each_check_reports_at_its_place() {
+    let evpn = "[evpn]\nvtep = \"10.0.0.2\"\n";
+    let table = [
+        (
+            format!("{evpn}{}", neighbor("")),
+            "6:11: neighbor `10.0.0.2` is our own vtep (4:8)",
+        ),
+        (
+            neighbor("local_address = \"10.0.0.2\""),
+            "4:11: neighbor `10.0.0.2` is our own local_address (6:17)",
+        ),
+        (
+            neighbor("local_address = \"2001:db8::1\""),
+            "6:17: `local_address` is 2001:db8::1, but must be of the IP version of `address`, \
+             10.0.0.2",
+        ),
+        (
+            "[[neighbor]]\naddress = \"10.0.0.2\"\nremote_as = 65001\nrole = \"peer\"\n"
+                .to_owned(),
+            "6:8: `role` needs an eBGP neighbor, and remote_as is our own AS number 65001",
+        ),
+        (
+            neighbor("timers = { hold = \"0s\", keepalive = \"1s\" }"),
+            "6:37: `keepalive` has no effect when `hold` is 0s",
+        ),
+        (
+            neighbor("timers = { keepalive = \"90s\" }"),
+            "6:24: `keepalive` is \"90s\", but must be shorter than `hold`, \"90s\"",
+        ),
+        (
+            neighbor("address = \"10.0.0.3\""),
+            "6:1: this is not TOML: duplicate key",
+        ),
+        (
+            format!("{evpn}{}", vni(1, "gateway = [\"10.1.0.255/24\"]")),
+            "8:12: gateway 10.1.0.255/24 is the broadcast address of its network",
+        ),
+        (
+            format!(
+                "{evpn}{}{}",
+                vni(1, "gateway = [\"10.1.0.1/24\"]"),
+                vni(2, "gateway = [\"10.1.0.129/25\"]")
+            ),
+            "12:12: gateway 10.1.0.129/25 overlaps with gateway 10.1.0.1/24 of 8:12",
+        ),
+        (
+            format!("{evpn}{}{}", vni(1, "rd = \"1:1\""), vni(2, "rd = \"1:1\"")),
+            "12:6: rd 1:1 is there twice, first at 8:6",
+        ),
+        (
+            format!("{evpn}{}{}", vni(1, ""), vni(2, "rd = \"10.0.0.1:1\"")),
+            "12:6: rd 10.0.0.1:1 is there twice, first at 6:6",
+        ),
+        (
+            format!("{evpn}{}{}", vni(1, "bridge = \"br2\""), vni(2, "")),
+            "10:6: device name `br2` is used twice, first at 8:10",
+        ),
+        (
+            format!("[underlay]\ninterface = \"br1\"\n{evpn}{}", vni(1, "")),
+            "8:6: device name `br1` is used twice, first at 4:13",
+        ),
+        (
+            format!("{evpn}{}", vni(1, "import_targets = [\"1:1\", \"1:1\"]")),
+            "8:26: route target RT:1:1 is there twice, first at 8:19",
+        ),
+        (
+            map("M", "on_match = 10"),
+            "5:52: `on_match` is 10, but must be a number greater than this entry's, 10",
+        ),
+        (
+            map("M", "match = { community_list = \"C\" }"),
+            "5:68: community_list `C` is not defined",
+        ),
+        (
+            map("M", "set = { community = { delete_list = \"C\" } }"),
+            "5:77: community_list `C` is not defined",
+        ),
+        (
+            map("M", "call = \"M\""),
+            "5:48: route_map `M` calls itself: M -> M",
+        ),
+        (
+            format!("{}{}", map("M", ""), map("M", "")),
+            "7:8: route_map M is there twice, first at 4:8",
+        ),
+        (
+            "[[prefix_list]]\nname = \"L\"\nrules = [\"permit any\", \"seq 5 deny any\"]\n"
+                .to_owned(),
+            "4:8: sequence number 5 is used by two rules of `L`",
+        ),
+        (
+            "[ipv4_unicast]\nnetworks = [{ prefix = \"10.0.0.0/8\", route_map = \"M\" }]\n"
+                .to_owned(),
+            "4:50: route_map `M` is not defined",
+        ),
+    ];
+    for (text, expected) in table {
+        // Entries end in a comma where they have nothing more to say.
+        let text = text.replace(",  }", " }");
+        assert_eq!(error(&text), expected);
+    }
+}
+
+#[test]
+fn a_chain_of_calls_may_be_long_but_not_endless() {
+    let chain = |length: usize| -> String {
+        let calls = (0..length).map(|n| map(&format!("M{n}"), &format!("call = \"M{}\"", n + 1)));
+        calls
+            .chain([map(&format!("M{length}"), "call = \"END\"")])
+            .collect::<String>()
+            + &map("END", "set = { metric = 1 }")
+    };
+    assert!(parse(&format!("{TOP}{}", chain(10)), "x.toml").is_ok());
+    assert!(error(&chain(15)).ends_with("calls route-maps more than 16 deep"));
+    let errors = parse(&format!("{TOP}{}", chain(5000)), "x.toml").unwrap_err();
+    assert!(errors[0].to_string().contains("more than 16 deep"));
+}
+
+#[test]
+fn what_is_wrong_is_not_reported_again_where_it_is_used() {
+    let list = "[[prefix_list]]\nname = \"L\"\nrules = [\"permit x\"]\n";
+    let uses = map("M", "match = { prefix_list = \"L\" }, call = \"N\"");
+    let called = map("N", "set = { metric = -1 }");
+    let neighbor = neighbor("ipv4_unicast = { import = \"M\", export = \"N\" }");
+    let errors = parse(&format!("{TOP}{list}{uses}{called}{neighbor}"), "x.toml").unwrap_err();
+    let lines: Vec<usize> = errors.iter().map(|error| error.place.line).collect();
+    assert_eq!(lines, [5, 11]);
+}
+
+proptest! {
+    /// Lines of good files in any order and number: whatever comes out, it is no panic.
+    #[test]
+    fn any_file_is_accepted_or_refused(lines in prop::collection::vec(any::<prop::sample::Index>(), 0..40)) {
+        let source: Vec<&str> = crate::config::tests::EVERY_KEY
+            .lines()
+            .chain(include_str!("../tests/broken.toml").lines())
+            .collect();
+        let text: Vec<&str> = lines.iter().map(|index| *index.get(&source)).collect();
+        let _ = parse(&text.join("\n"), "x.toml");
+    }
+}
