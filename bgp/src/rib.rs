@@ -1,1 +1,657 @@
-//! Placeholder.
+//! The routing tables: Adj-RIB-In, decision and what each peer is told.
+//!
+//! Flow: [`Input::Update`] puts a peer's routes into the table of their family (attributes are
+//! interned once per message); import policy and the loop checks give each path its standing;
+//! the decision puts the best path first. What changed is marked, and [`Rib::poll`] works the
+//! marks off: [`Output::Best`] for those who forward, [`Output::Send`] with encoded messages for
+//! the peers. Nothing is sent before `poll` is called, so a caller that hands in all inputs at
+//! hand and then polls gets packed messages without any timer.
+//!
+//! Output is state and not a queue: a peer whose window is full ([`WINDOW`]) stops receiving and
+//! is later told what is then true, so a slow peer costs a few bits per prefix and never memory
+//! per message.
+//!
+//! There is one owner and no lock. The table knows nothing of sockets, timers of sessions,
+//! kernels, or what an EVPN route means.
+
+mod batch;
+mod decision;
+mod export;
+mod family;
+mod group;
+mod import;
+mod interner;
+mod path;
+mod peer;
+mod slots;
+mod table;
+#[cfg(test)]
+mod tests;
+mod view;
+
+use std::collections::{BTreeSet, VecDeque};
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::BytesMut;
+
+pub use batch::Batch;
+pub use decision::{DEFAULT_LOCAL_PREF, Multipath, Source, Step};
+pub use export::Withheld;
+use family::{FamilyRib, Key};
+pub use import::Rejection;
+use interner::Interner;
+pub use path::PeerId;
+pub use peer::{Drain, NextHopRule, PeerFacts, PeerFamily};
+pub use view::{Advertisement, Counts, FamilyCounts, PathView, RouteView, Select};
+
+use crate::attributes::{AttributeSet, Attributes};
+use crate::evpn_route::EvpnKey;
+use crate::family::{Family, PerFamily};
+use crate::message::Update;
+use crate::nlri::{Nlri, NlriList, PathId};
+use crate::prefix::{Prefix4, Prefix6};
+use crate::wire::{self, EncodeContext, EncodeError};
+
+/// Octets handed out for a peer and not yet reported as written before it is left behind. Enough
+/// to keep a socket busy while the owner of the table works on something else.
+pub const WINDOW: usize = 1024 * 1024;
+
+/// Settings of the whole table.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Own BGP identifier.
+    pub router_id: Ipv4Addr,
+    /// Multipath per family.
+    pub multipath: PerFamily<Multipath>,
+    /// Makes hashes unpredictable for peers; any random number.
+    pub seed: u64,
+    /// Families for which [`Output::Best`] is wanted.
+    pub track: PerFamily<bool>,
+}
+
+impl Config {
+    fn multipath(&self, family: Family) -> Multipath {
+        *self.multipath.get(family)
+    }
+}
+
+/// What happens to the table.
+#[derive(Debug)]
+#[allow(clippy::large_enum_variant)]
+pub enum Input {
+    /// A session is Established.
+    PeerUp {
+        /// The peer; never [`PeerId::LOCAL`].
+        peer: PeerId,
+        /// What was negotiated and configured.
+        facts: PeerFacts,
+        /// The peer has restarted and waits for others (RFC 4724 §3, R bit).
+        restarting: bool,
+    },
+    /// A session is gone. Routes of the families in `retain` stay, marked stale, until the peer
+    /// sends them again, sends End-of-RIB or [`Input::Release`] (RFC 4724 §4.2).
+    PeerDown {
+        /// The peer.
+        peer: PeerId,
+        /// Families that stay.
+        retain: PerFamily<bool>,
+    },
+    /// Stale routes of a restarting peer are no longer to be believed.
+    Release(PeerId, PerFamily<bool>),
+    /// A peer is deconfigured: its routes go and its number may be used again.
+    PeerRemoved(PeerId),
+    /// An UPDATE, End-of-RIB included.
+    Update(PeerId, Update),
+    /// A family is of no use for the rest of the session (RFC 7606 §2): its routes go, and
+    /// nothing is sent in it any more.
+    Disable(PeerId, Family),
+    /// The peer asks for a family again (RFC 2918).
+    Refresh {
+        /// The peer.
+        peer: PeerId,
+        /// The family asked for.
+        family: Family,
+        /// Enhanced route refresh was negotiated (RFC 7313).
+        enhanced: bool,
+    },
+    /// The peer repeats a family and has begun (RFC 7313 §4): what it does not repeat is to go.
+    RefreshBegin(PeerId, Family),
+    /// The peer has repeated everything.
+    RefreshEnd(PeerId, Family),
+    /// Octets of a peer's batches have been written.
+    Written(PeerId, usize),
+    /// Policy or drain of an Established peer changed.
+    Configure(PeerId, PerFamily<Option<PeerFamily>>),
+    /// Multipath settings changed.
+    SetMultipath(PerFamily<Multipath>),
+    /// This router originates a route; an unspecified next hop stands for itself.
+    Originate(Nlri, AttributeSet),
+    /// This router no longer originates a route.
+    Retract(Nlri),
+    /// This router has restarted: hold selection back until these peers have sent everything or
+    /// the time is over (RFC 4724 §4.1). Without `hold`, only say when that is so.
+    Expect {
+        /// Peers whose End-of-RIB is awaited.
+        peers: Vec<PeerId>,
+        /// For how long.
+        time: Duration,
+        /// Neither tell peers nor forward before.
+        hold: bool,
+    },
+    /// The deadline has come.
+    Timeout,
+}
+
+/// What the table wants done.
+#[derive(Debug)]
+pub enum Output {
+    /// Write [`Batch::pieces`] to the peer, then report [`Batch::len`] by [`Input::Written`].
+    Send(PeerId, Arc<Batch>),
+    /// The paths in use for a key changed.
+    Best(Best),
+    /// All awaited peers have sent everything of a family, or the time is over.
+    Converged(Family),
+}
+
+/// The paths in use for a key, best first; none when it is gone.
+#[derive(Debug, Clone)]
+pub struct Best {
+    /// The key.
+    pub nlri: Nlri,
+    /// Best path and those that forward beside it.
+    pub paths: Vec<BestPath>,
+}
+
+/// A path in use.
+#[derive(Debug, Clone)]
+pub struct BestPath {
+    /// Who sent it.
+    pub peer: PeerId,
+    /// Attributes after import policy.
+    pub attributes: Arc<Attributes>,
+    /// From another AS.
+    pub external: bool,
+}
+
+/// State of a peer.
+#[derive(Debug, Default)]
+struct Peer {
+    /// Facts of the session, or of the last one while its routes are kept.
+    facts: Option<PeerFacts>,
+    up: bool,
+    in_flight: usize,
+    /// Families with stale routes.
+    stale: PerFamily<bool>,
+}
+
+/// All peers by number.
+#[derive(Debug, Default)]
+struct Peers {
+    peers: Vec<Peer>,
+}
+
+impl Peers {
+    fn get(&self, peer: PeerId) -> Option<&Peer> {
+        self.peers.get(usize::from(peer.0))
+    }
+
+    fn get_mut(&mut self, peer: PeerId) -> Option<&mut Peer> {
+        self.peers.get_mut(usize::from(peer.0))
+    }
+
+    fn entry(&mut self, peer: PeerId) -> Option<&mut Peer> {
+        let at = usize::from(peer.0);
+        if self.peers.len() <= at {
+            self.peers.resize_with(at + 1, Peer::default);
+        }
+        self.peers.get_mut(at)
+    }
+
+    fn settings(&self, peer: PeerId, family: Family) -> Option<(&PeerFacts, &PeerFamily)> {
+        let facts = self.get(peer)?.facts.as_ref()?;
+        Some((facts, facts.families.get(family).as_ref()?))
+    }
+
+    fn source(&self, peer: PeerId, config: &Config) -> Source {
+        let facts = self.get(peer).and_then(|peer| peer.facts.as_ref());
+        facts.map_or(
+            Source {
+                external: false,
+                router_id: config.router_id,
+                address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            },
+            PeerFacts::source,
+        )
+    }
+
+    fn can_take(&self, peer: PeerId) -> bool {
+        self.get(peer).is_some_and(|peer| peer.up && peer.in_flight < WINDOW)
+    }
+
+    fn ids(&self) -> impl Iterator<Item = PeerId> + use<> {
+        (0..u16::try_from(self.peers.len()).unwrap_or(u16::MAX)).map(PeerId)
+    }
+}
+
+/// What the tables share, to change it.
+struct Cx<'a> {
+    peers: &'a mut Peers,
+    interner: &'a mut Interner,
+    config: &'a Config,
+}
+
+/// What the tables share, to read it.
+#[derive(Clone, Copy)]
+struct View<'a> {
+    peers: &'a Peers,
+    config: &'a Config,
+}
+
+impl Cx<'_> {
+    fn view(&self) -> View<'_> {
+        View { peers: self.peers, config: self.config }
+    }
+
+    fn send(&mut self, to: PeerId, batch: Arc<Batch>, outputs: &mut VecDeque<Output>) {
+        if let Some(peer) = self.peers.get_mut(to) {
+            peer.in_flight += batch.len();
+            outputs.push_back(Output::Send(to, batch));
+        }
+    }
+}
+
+impl View<'_> {
+    fn source(&self, peer: PeerId) -> Source {
+        self.peers.source(peer, self.config)
+    }
+}
+
+/// Peers whose End-of-RIB is awaited after a start.
+#[derive(Debug)]
+struct Awaited {
+    peers: PerFamily<BTreeSet<PeerId>>,
+    until: Instant,
+    hold: bool,
+}
+
+/// The tables of one router.
+#[derive(Debug)]
+pub struct Rib {
+    config: Config,
+    peers: Peers,
+    interner: Interner,
+    v4: FamilyRib<Prefix4>,
+    v6: FamilyRib<Prefix6>,
+    evpn: FamilyRib<EvpnKey>,
+    awaited: Option<Awaited>,
+    outputs: VecDeque<Output>,
+}
+
+/// Runs the same expression on the table of a family.
+macro_rules! on_family {
+    ($rib:expr, $family:expr, |$table:ident, $cx:ident| $body:expr) => {{
+        let $cx = &mut Cx {
+            peers: &mut $rib.peers,
+            interner: &mut $rib.interner,
+            config: &$rib.config,
+        };
+        match $family {
+            Family::Ipv4Unicast => {
+                let $table = &mut $rib.v4;
+                $body
+            }
+            Family::Ipv6Unicast => {
+                let $table = &mut $rib.v6;
+                $body
+            }
+            Family::Evpn => {
+                let $table = &mut $rib.evpn;
+                $body
+            }
+        }
+    }};
+}
+
+impl Rib {
+    /// Empty tables.
+    pub fn new(config: Config) -> Self {
+        let table = |family| (family, config.seed, *config.track.get(family));
+        let (v4, v6, evpn) =
+            (table(Family::Ipv4Unicast), table(Family::Ipv6Unicast), table(Family::Evpn));
+        Self {
+            v4: FamilyRib::new(v4.0, v4.1, v4.2),
+            v6: FamilyRib::new(v6.0, v6.1, v6.2),
+            evpn: FamilyRib::new(evpn.0, evpn.1, evpn.2),
+            config,
+            peers: Peers::default(),
+            interner: Interner::default(),
+            awaited: None,
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// Takes an input; what follows from it comes out of [`Rib::poll`].
+    pub fn handle(&mut self, now: Instant, input: Input) {
+        match input {
+            Input::PeerUp { peer, facts, restarting } => {
+                self.peer_up(peer, facts, restarting);
+            }
+            Input::PeerDown { peer, retain } => self.peer_down(peer, retain),
+            Input::Release(peer, families) => {
+                for (family, _) in families.iter().filter(|(_, release)| **release) {
+                    self.drop_stale(peer, family);
+                }
+            }
+            Input::PeerRemoved(peer) => {
+                self.peer_down(peer, PerFamily::default());
+                if let Some(peer) = self.peers.get_mut(peer) {
+                    *peer = Peer::default();
+                }
+            }
+            Input::Update(peer, update) => self.update(peer, update),
+            Input::Disable(peer, family) => {
+                on_family!(self, family, |table, cx| {
+                    table.leave(peer);
+                    table.purge(cx, peer, false);
+                });
+                self.arrived(peer, family);
+            }
+            Input::Refresh { peer, family, enhanced } => {
+                on_family!(self, family, |table, _cx| table.refresh(peer, enhanced));
+            }
+            Input::RefreshBegin(peer, family) => {
+                self.mark_stale(peer, family);
+            }
+            Input::RefreshEnd(peer, family) => self.drop_stale(peer, family),
+            Input::Written(peer, octets) => {
+                if let Some(peer) = self.peers.get_mut(peer) {
+                    peer.in_flight = peer.in_flight.saturating_sub(octets);
+                }
+            }
+            Input::Configure(peer, families) => self.configure(peer, families),
+            Input::SetMultipath(multipath) => {
+                self.config.multipath = multipath;
+                for family in Family::ALL {
+                    on_family!(self, family, |table, cx| table.redecide(cx));
+                }
+            }
+            Input::Originate(nlri, set) => self.originate(nlri, set),
+            Input::Retract(nlri) => self.withdraw(PeerId::LOCAL, 0, &nlri),
+            Input::Expect { peers, time, hold } => self.expect(now, peers, time, hold),
+            Input::Timeout => self.timeout(now),
+        }
+    }
+
+    /// The next thing to do; call until `None` after inputs.
+    pub fn poll(&mut self) -> Option<Output> {
+        loop {
+            if let Some(output) = self.outputs.pop_front() {
+                return Some(output);
+            }
+            if !self.work() {
+                return None;
+            }
+        }
+    }
+
+    /// When [`Input::Timeout`] is due at the latest.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.awaited.as_ref().map(|awaited| awaited.until)
+    }
+
+    /// Gives back memory of attribute sets no longer in use; worth a call after a large
+    /// withdrawal.
+    pub fn sweep(&mut self) {
+        // Twice, since a set made by policy holds the one it was made of.
+        self.interner.sweep();
+        self.interner.sweep();
+    }
+
+    fn work(&mut self) -> bool {
+        for family in Family::ALL {
+            let held = self
+                .awaited
+                .as_ref()
+                .is_some_and(|awaited| awaited.hold && !awaited.peers.get(family).is_empty());
+            if held {
+                continue;
+            }
+            let outputs = &mut self.outputs;
+            let cx = &mut Cx {
+                peers: &mut self.peers,
+                interner: &mut self.interner,
+                config: &self.config,
+            };
+            let worked = match family {
+                Family::Ipv4Unicast => self.v4.work(cx, outputs),
+                Family::Ipv6Unicast => self.v6.work(cx, outputs),
+                Family::Evpn => self.evpn.work(cx, outputs),
+            };
+            if worked {
+                return true;
+            }
+        }
+        false
+    }
+
+    fn peer_up(&mut self, peer: PeerId, facts: PeerFacts, restarting: bool) {
+        let Some(state) = self.peers.entry(peer) else { return };
+        state.up = true;
+        state.in_flight = 0;
+        state.facts = Some(facts.clone());
+        for family in Family::ALL {
+            match facts.families.get(family) {
+                Some(settings) => {
+                    on_family!(self, family, |table, _cx| table.join(peer, &facts, settings));
+                }
+                None => self.drop_stale(peer, family),
+            }
+            // RFC 4724 §4.1: a restarting peer waits for us; do not wait for it.
+            if restarting || facts.families.get(family).is_none() {
+                self.arrived(peer, family);
+            }
+        }
+    }
+
+    fn peer_down(&mut self, peer: PeerId, retain: PerFamily<bool>) {
+        let Some(state) = self.peers.get_mut(peer) else { return };
+        state.up = false;
+        state.in_flight = 0;
+        for (family, retain) in retain.iter() {
+            on_family!(self, family, |table, cx| {
+                table.leave(peer);
+                // RFC 4724 §4.2: what is stale from a former restart goes in any case.
+                table.purge(cx, peer, *retain);
+            });
+            if *retain {
+                self.mark_stale(peer, family);
+            }
+        }
+    }
+
+    fn configure(&mut self, peer: PeerId, families: PerFamily<Option<PeerFamily>>) {
+        let Some(facts) = self.peers.get_mut(peer).and_then(|peer| peer.facts.as_mut()) else {
+            return;
+        };
+        let old = std::mem::replace(&mut facts.families, families);
+        let facts = facts.clone();
+        for family in Family::ALL {
+            let (Some(old), Some(new)) = (old.get(family), facts.families.get(family)) else {
+                continue;
+            };
+            // Drain changes what is made of received routes too.
+            if old.import != new.import || old.drain.is_some() != new.drain.is_some() {
+                on_family!(self, family, |table, cx| table.reimport(cx, peer));
+            }
+            on_family!(self, family, |table, cx| table.regroup(cx, peer, &facts, new));
+        }
+    }
+
+    fn update(&mut self, peer: PeerId, update: Update) {
+        if !self.peers.get(peer).is_some_and(|peer| peer.up) {
+            return;
+        }
+        for list in update.withdrawn {
+            match list {
+                NlriList::V4(list) => self.withdraw_all(peer, list),
+                NlriList::V6(list) => self.withdraw_all(peer, list),
+                NlriList::Evpn(list) => self.withdraw_all(peer, list),
+            }
+        }
+        for (list, attributes) in update.announced {
+            let cx = &mut Cx {
+                peers: &mut self.peers,
+                interner: &mut self.interner,
+                config: &self.config,
+            };
+            match list {
+                NlriList::V4(list) => self.v4.announce(cx, peer, list, attributes),
+                NlriList::V6(list) => self.v6.announce(cx, peer, list, attributes),
+                NlriList::Evpn(list) => self.evpn.announce(cx, peer, list, attributes),
+            }
+        }
+        if let Some(family) = update.end_of_rib {
+            self.drop_stale(peer, family);
+            self.arrived(peer, family);
+        }
+    }
+
+    fn withdraw_all<K: Key>(&mut self, peer: PeerId, list: Vec<(PathId, K)>)
+    where
+        Self: TableOf<K>,
+    {
+        let (table, cx) = self.table_of();
+        for (path_id, key) in list {
+            table.withdraw(&cx, peer, path_id, &key);
+        }
+    }
+
+    fn withdraw(&mut self, peer: PeerId, path_id: PathId, nlri: &Nlri) {
+        match nlri {
+            Nlri::V4(key) => self.withdraw_all(peer, vec![(path_id, *key)]),
+            Nlri::V6(key) => self.withdraw_all(peer, vec![(path_id, *key)]),
+            Nlri::Evpn(key) => self.withdraw_all(peer, vec![(path_id, key.clone())]),
+        }
+    }
+
+    fn originate(&mut self, nlri: Nlri, set: AttributeSet) {
+        let attributes = Arc::new(set.freeze_with(self.config.seed));
+        let cx = &mut Cx {
+            peers: &mut self.peers,
+            interner: &mut self.interner,
+            config: &self.config,
+        };
+        match nlri {
+            Nlri::V4(key) => self.v4.originate(cx, key, attributes),
+            Nlri::V6(key) => self.v6.originate(cx, key, attributes),
+            Nlri::Evpn(key) => self.evpn.originate(cx, key, attributes),
+        }
+    }
+
+    fn expect(&mut self, now: Instant, peers: Vec<PeerId>, time: Duration, hold: bool) {
+        let all: BTreeSet<PeerId> = peers.into_iter().collect();
+        if all.is_empty() {
+            self.outputs.extend(Family::ALL.map(Output::Converged));
+            return;
+        }
+        let peers =
+            PerFamily { ipv4_unicast: all.clone(), ipv6_unicast: all.clone(), evpn: all };
+        self.awaited = Some(Awaited { peers, until: now + time, hold });
+    }
+
+    /// A peer has sent all it has of a family, or will not.
+    fn arrived(&mut self, peer: PeerId, family: Family) {
+        let Some(awaited) = &mut self.awaited else { return };
+        if awaited.peers.get_mut(family).remove(&peer) && awaited.peers.get(family).is_empty() {
+            self.outputs.push_back(Output::Converged(family));
+        }
+        self.settle();
+    }
+
+    fn settle(&mut self) {
+        let done = self
+            .awaited
+            .as_ref()
+            .is_some_and(|awaited| awaited.peers.iter().all(|(_, peers)| peers.is_empty()));
+        if done {
+            self.awaited = None;
+        }
+    }
+
+    fn timeout(&mut self, now: Instant) {
+        if let Some(awaited) = self.awaited.take_if(|awaited| awaited.until <= now) {
+            let late = awaited.peers.iter().filter(|(_, peers)| !peers.is_empty());
+            let late: Vec<Output> = late.map(|(family, _)| Output::Converged(family)).collect();
+            // After what the end of the wait sets free, so that a sweep finds it in place.
+            while self.work() {}
+            self.outputs.extend(late);
+        }
+    }
+
+    /// Marks what a peer sent: it stays until the peer sends it again or everything else.
+    fn mark_stale(&mut self, peer: PeerId, family: Family) {
+        on_family!(self, family, |table, _cx| table.mark_stale(peer));
+        if let Some(peer) = self.peers.get_mut(peer) {
+            *peer.stale.get_mut(family) = true;
+        }
+    }
+
+    /// Lets go of routes that a peer has not sent again.
+    fn drop_stale(&mut self, peer: PeerId, family: Family) {
+        let Some(state) = self.peers.get_mut(peer) else { return };
+        if std::mem::take(state.stale.get_mut(family)) {
+            on_family!(self, family, |table, cx| table.purge(cx, peer, true));
+        }
+    }
+}
+
+/// The table that holds keys of a type.
+trait TableOf<K> {
+    fn table_of(&mut self) -> (&mut FamilyRib<K>, Cx<'_>);
+}
+
+macro_rules! keyed {
+    ($key:ty, $field:ident, $variant:ident, $family:ident) => {
+        impl TableOf<$key> for Rib {
+            fn table_of(&mut self) -> (&mut FamilyRib<$key>, Cx<'_>) {
+                let cx = Cx {
+                    peers: &mut self.peers,
+                    interner: &mut self.interner,
+                    config: &self.config,
+                };
+                (&mut self.$field, cx)
+            }
+        }
+
+        impl Key for $key {
+            const FAMILY: Family = Family::$family;
+
+            fn nlri(&self) -> Nlri {
+                Nlri::$variant(self.clone())
+            }
+
+            fn encode_announce(
+                keys: &[(PathId, Self)],
+                attributes: &Attributes,
+                context: &EncodeContext,
+                out: &mut BytesMut,
+            ) -> Result<usize, EncodeError> {
+                wire::encode_announce(attributes, keys, context, out)
+            }
+
+            fn encode_withdraw(
+                keys: &[(PathId, Self)],
+                context: &EncodeContext,
+                out: &mut BytesMut,
+            ) -> usize {
+                wire::encode_withdraw(keys, context, out)
+            }
+        }
+    };
+}
+
+keyed!(Prefix4, v4, V4, Ipv4Unicast);
+keyed!(Prefix6, v6, V6, Ipv6Unicast);
+keyed!(EvpnKey, evpn, Evpn, Evpn);

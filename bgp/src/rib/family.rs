@@ -1,0 +1,568 @@
+//! The routes of one family: what peers sent, what is best, what is still to be told.
+//!
+//! A change touches the table at once and leaves a mark on its slot; telling the kernel's side
+//! ([`Output::Best`]) and the update groups happens later from the marks, so a prefix that
+//! changes ten times in a burst is told once.
+
+use std::collections::{HashMap, VecDeque};
+use std::hash::Hash;
+use std::sync::Arc;
+
+use bytes::BytesMut;
+
+use super::decision::{self, Choice, Step};
+use super::group::{After, Group};
+use super::import::import;
+use super::path::{Path, Paths, PeerId, Standing};
+use super::slots::{Slot, SlotSet};
+use super::table::Table;
+use super::{Best, BestPath, Cx, Output, PeerFacts, PeerFamily, View};
+use crate::attributes::Attributes;
+use crate::family::Family;
+use crate::nlri::{Nlri, PathId};
+use crate::wire::{EncodeContext, EncodeError};
+
+/// Marks worked off in one call of poll: keeps a burst from holding up other inputs.
+const SLICE: usize = 4096;
+
+/// A key of a table.
+pub(super) trait Key: Clone + Eq + Hash + Ord {
+    const FAMILY: Family;
+    fn nlri(&self) -> Nlri;
+    /// Appends messages that announce the keys; returns their number.
+    fn encode_announce(
+        keys: &[(PathId, Self)],
+        attributes: &Attributes,
+        context: &EncodeContext,
+        out: &mut BytesMut,
+    ) -> Result<usize, EncodeError>;
+    /// Appends messages that withdraw the keys; returns their number.
+    fn encode_withdraw(
+        keys: &[(PathId, Self)],
+        context: &EncodeContext,
+        out: &mut BytesMut,
+    ) -> usize;
+}
+
+/// What one peer sent in this family.
+#[derive(Debug, Default)]
+pub(super) struct Received {
+    pub(super) slots: SlotSet,
+    pub(super) paths: usize,
+    pub(super) rejected: usize,
+}
+
+#[derive(Debug)]
+pub(super) struct FamilyRib<K> {
+    pub(super) family: Family,
+    pub(super) table: Table<K>,
+    pub(super) received: HashMap<PeerId, Received>,
+    pub(super) groups: Vec<Group>,
+    /// Slots whose best path changed, with the peer the former one came from.
+    changed: VecDeque<(Slot, Option<PeerId>)>,
+    in_changed: SlotSet,
+    /// Slots whose forwarding paths changed.
+    installs: VecDeque<Slot>,
+    in_installs: SlotSet,
+    /// Emit [`Output::Best`].
+    pub(super) track: bool,
+}
+
+/// What identifies a path in use, to see whether a decision changed anything.
+type Mark = (*const Attributes, PeerId, PathId);
+
+fn mark(path: &Path) -> Mark {
+    (Arc::as_ptr(&path.attributes), path.peer, path.path_id)
+}
+
+/// State of a slot before a change.
+struct Before {
+    best: Option<Mark>,
+    multipath: Vec<Mark>,
+}
+
+impl Before {
+    fn of(paths: &Paths) -> Self {
+        let multipath = match paths {
+            Paths::None | Paths::One(_) => Vec::new(),
+            Paths::Many(paths) => paths.iter().filter(|path| path.multipath).map(mark).collect(),
+        };
+        Self { best: paths.best().map(mark), multipath }
+    }
+}
+
+impl<K: Key> FamilyRib<K> {
+    pub(super) fn new(family: Family, seed: u64, track: bool) -> Self {
+        Self {
+            family,
+            table: Table::new(seed),
+            received: HashMap::new(),
+            groups: Vec::new(),
+            changed: VecDeque::new(),
+            in_changed: SlotSet::default(),
+            installs: VecDeque::new(),
+            in_installs: SlotSet::default(),
+            track,
+        }
+    }
+
+    /// Routes a peer announced under one set of attributes.
+    pub(super) fn announce(
+        &mut self,
+        cx: &mut Cx<'_>,
+        peer: PeerId,
+        list: Vec<(PathId, K)>,
+        attributes: Arc<Attributes>,
+    ) {
+        let Cx { peers, interner, config } = cx;
+        let view = View { peers, config };
+        let Some((facts, settings)) = view.peers.settings(peer, self.family) else { return };
+        let received = interner.intern(attributes);
+        let each = settings.import.depends_on_nlri();
+        let mut shared = None;
+        for (path_id, key) in list {
+            let judged = match &shared {
+                Some(judged) => judged,
+                None => {
+                    let nlri = key.nlri();
+                    shared.insert(judge(
+                        interner, config, facts, settings, &nlri, &received,
+                    ))
+                }
+            };
+            let (attributes, standing) = judged.clone();
+            if each {
+                shared = None;
+            }
+            let path = Path { attributes, path_id, peer, standing, multipath: false };
+            put(&mut self.table, &mut self.received, view, key, path, |slot, moved| {
+                note(
+                    &mut self.changed,
+                    &mut self.in_changed,
+                    self.track.then_some((&mut self.installs, &mut self.in_installs)),
+                    slot,
+                    moved,
+                );
+            });
+        }
+    }
+
+    /// Routes this router originates.
+    pub(super) fn originate(&mut self, cx: &mut Cx<'_>, key: K, attributes: Arc<Attributes>) {
+        let attributes = cx.interner.intern(attributes);
+        let path = Path {
+            attributes,
+            path_id: 0,
+            peer: PeerId::LOCAL,
+            standing: Standing::Valid,
+            multipath: false,
+        };
+        put(&mut self.table, &mut self.received, cx.view(), key, path, |slot, moved| {
+            note(
+                &mut self.changed,
+                &mut self.in_changed,
+                self.track.then_some((&mut self.installs, &mut self.in_installs)),
+                slot,
+                moved,
+            );
+        });
+    }
+
+    /// Takes a peer's route out.
+    pub(super) fn withdraw(&mut self, cx: &Cx<'_>, peer: PeerId, path_id: PathId, key: &K) {
+        let Some(slot) = self.table.find(key) else { return };
+        self.edit(cx, slot, |paths, received| {
+            remove(paths, received, peer, slot, |path| path.is(peer, path_id));
+        });
+    }
+
+    /// Takes out all routes of a peer, or only those it has not sent again since it restarted.
+    pub(super) fn purge(&mut self, cx: &Cx<'_>, peer: PeerId, only_stale: bool) {
+        let Some(received) = self.received.get(&peer) else { return };
+        let slots: Vec<Slot> = received.slots.iter().collect();
+        for slot in slots {
+            self.edit(cx, slot, |paths, received| {
+                remove(paths, received, peer, slot, |path| {
+                    path.peer == peer && (!only_stale || path.standing.is_stale())
+                });
+            });
+        }
+    }
+
+    /// Keeps a restarting peer's routes, marked (RFC 4724 §4.2).
+    pub(super) fn mark_stale(&mut self, peer: PeerId) {
+        let Some(received) = self.received.get(&peer) else { return };
+        for slot in received.slots.iter() {
+            let Some(entry) = self.table.get_mut(slot) else { continue };
+            for path in entry.paths.as_mut_slice().iter_mut().filter(|path| path.peer == peer) {
+                path.standing = path.standing.to_stale();
+            }
+        }
+    }
+
+    /// Applies a changed import policy to what the peer has sent.
+    pub(super) fn reimport(&mut self, cx: &mut Cx<'_>, peer: PeerId) {
+        let Some(received) = self.received.get(&peer) else { return };
+        let slots: Vec<Slot> = received.slots.iter().collect();
+        for slot in slots {
+            let Some(entry) = self.table.get(slot) else { continue };
+            let nlri = entry.key.nlri();
+            let again: Vec<(PathId, Arc<Attributes>, bool)> = entry
+                .paths
+                .as_slice()
+                .iter()
+                .filter(|path| path.peer == peer)
+                .map(|path| (path.path_id, Arc::clone(path.received()), path.standing.is_stale()))
+                .collect();
+            let Some((facts, settings)) = cx.peers.settings(peer, self.family) else { return };
+            let mut judged = Vec::with_capacity(again.len());
+            for (path_id, received, stale) in again {
+                let (attributes, standing) =
+                    judge(cx.interner, cx.config, facts, settings, &nlri, &received);
+                let standing = if stale { standing.to_stale() } else { standing };
+                judged.push(Path { attributes, path_id, peer, standing, multipath: false });
+            }
+            self.edit(cx, slot, |paths, received| {
+                for path in judged {
+                    replace(paths, received, slot, path);
+                }
+            });
+        }
+    }
+
+    /// Decides every prefix again, after a change of the decision's own settings.
+    pub(super) fn redecide(&mut self, cx: &Cx<'_>) {
+        let slots: Vec<Slot> = self.table.iter().map(|(slot, _)| slot).collect();
+        for slot in slots {
+            self.edit(cx, slot, |_, _| {});
+        }
+    }
+
+    /// Changes a slot's paths and notes what that did to the best one.
+    fn edit(
+        &mut self,
+        cx: &Cx<'_>,
+        slot: Slot,
+        change: impl FnOnce(&mut Paths, &mut HashMap<PeerId, Received>),
+    ) {
+        let Some(entry) = self.table.get_mut(slot) else { return };
+        let before = Before::of(&entry.paths);
+        change(&mut entry.paths, &mut self.received);
+        let moved = decide(cx.view(), self.family, &mut entry.paths, &before);
+        note(
+            &mut self.changed,
+            &mut self.in_changed,
+            self.track.then_some((&mut self.installs, &mut self.in_installs)),
+            slot,
+            moved,
+        );
+        // A prefix without paths and without marks has nobody left to tell.
+        if self.table.get(slot).is_some_and(|entry| entry.paths.is_empty()) {
+            self.reap(slot);
+        }
+    }
+
+    /// Works off marks; true if something was done.
+    pub(super) fn work(&mut self, cx: &mut Cx<'_>, outputs: &mut VecDeque<Output>) -> bool {
+        if self.emit_best(cx, outputs) {
+            return true;
+        }
+        let count = self.changed.len().min(SLICE);
+        if count > 0 {
+            let slice: Vec<(Slot, Option<PeerId>)> = self.changed.drain(..count).collect();
+            for (slot, _) in &slice {
+                self.in_changed.remove(*slot);
+            }
+            for group in &mut self.groups {
+                group.advertise(cx, &self.table, &slice, outputs);
+            }
+            for (slot, _) in slice {
+                self.reap(slot);
+            }
+            return true;
+        }
+        for at in 0..self.groups.len() {
+            let Some(group) = self.groups.get_mut(at) else { continue };
+            if let Some(told) = group.catch_up(cx, &self.table, outputs) {
+                for slot in told {
+                    self.reap(slot);
+                }
+                return true;
+            }
+        }
+        false
+    }
+
+    /// True while there are marks to work off.
+    pub(super) fn has_changes(&self) -> bool {
+        !self.changed.is_empty() || !self.installs.is_empty()
+    }
+
+    fn emit_best(&mut self, cx: &Cx<'_>, outputs: &mut VecDeque<Output>) -> bool {
+        let count = self.installs.len().min(SLICE);
+        for slot in self.installs.drain(..count) {
+            self.in_installs.remove(slot);
+            let Some(entry) = self.table.get(slot) else { continue };
+            outputs.push_back(Output::Best(Best {
+                nlri: entry.key.nlri(),
+                paths: forwarding(&entry.paths, cx.view()),
+            }));
+        }
+        count > 0
+    }
+
+    /// Gives a slot back once nothing refers to it.
+    fn reap(&mut self, slot: Slot) {
+        let empty = self.table.get(slot).is_some_and(|entry| entry.paths.is_empty());
+        let awaited = self.in_changed.contains(slot)
+            || self.in_installs.contains(slot)
+            || self.groups.iter().any(|group| group.refers_to(slot));
+        if empty && !awaited {
+            self.table.remove(slot);
+        }
+    }
+
+    /// Starts telling a peer everything.
+    pub(super) fn join(&mut self, peer: PeerId, facts: &PeerFacts, settings: &PeerFamily) {
+        let all: Vec<Slot> = self
+            .table
+            .iter()
+            .filter(|(_, entry)| entry.paths.best().is_some())
+            .map(|(slot, _)| slot)
+            .collect();
+        let group = self.group_of(facts, settings);
+        group.join(peer, SlotSet::default(), all, After::EndOfRib);
+    }
+
+    /// Forgets a peer's place among the groups.
+    pub(super) fn leave(&mut self, peer: PeerId) {
+        for group in &mut self.groups {
+            group.leave(peer);
+        }
+        self.groups.retain(|group| !group.is_empty());
+        let dead: Vec<Slot> = self
+            .table
+            .iter()
+            .filter(|(_, entry)| entry.paths.is_empty())
+            .map(|(slot, _)| slot)
+            .collect();
+        for slot in dead {
+            self.reap(slot);
+        }
+    }
+
+    /// Tells a peer everything again (RFC 2918), with marks around it if `bracketed` (RFC 7313).
+    pub(super) fn refresh(&mut self, peer: PeerId, bracketed: bool) {
+        let all: Vec<Slot> = self
+            .table
+            .iter()
+            .filter(|(_, entry)| entry.paths.best().is_some())
+            .map(|(slot, _)| slot)
+            .collect();
+        let after = if bracketed { After::EndOfRefresh } else { After::Nothing };
+        for group in &mut self.groups {
+            group.repeat(peer, &all, after);
+        }
+    }
+
+    /// Moves a peer to the group of its new settings; only what differs will be told.
+    pub(super) fn regroup(
+        &mut self,
+        cx: &Cx<'_>,
+        peer: PeerId,
+        facts: &PeerFacts,
+        settings: &PeerFamily,
+    ) {
+        let Some((old, lag)) = self.groups.iter_mut().find_map(|group| {
+            let lag = group.take(peer)?;
+            Some((group.settings.clone(), lag))
+        }) else {
+            return;
+        };
+        self.groups.retain(|group| !group.is_empty());
+        let family = self.family;
+        let new = super::export::GroupSettings::of(facts, family, settings);
+        let differing = super::group::differing(cx.view(), &self.table, &old, &new);
+        let group = self.group_of(facts, settings);
+        group.rejoin(peer, lag, differing);
+    }
+
+    fn group_of(&mut self, facts: &PeerFacts, settings: &PeerFamily) -> &mut Group {
+        let settings = super::export::GroupSettings::of(facts, self.family, settings);
+        let at = match self.groups.iter().position(|group| group.settings == settings) {
+            Some(at) => at,
+            None => {
+                self.groups.push(Group::new(settings));
+                self.groups.len() - 1
+            }
+        };
+        // Pushed or found just above.
+        #[allow(clippy::indexing_slicing)]
+        &mut self.groups[at]
+    }
+
+    /// The decision's reasons for one prefix, by position in its paths.
+    pub(super) fn reasons(&self, view: View<'_>, paths: &Paths) -> Vec<Option<Step>> {
+        let mut steps = vec![None; paths.as_slice().len()];
+        let options = view.config.multipath(self.family);
+        decision::choose(
+            paths.as_slice(),
+            |peer| view.source(peer),
+            options,
+            |at, step| {
+                if let Some(place) = steps.get_mut(at) {
+                    *place = Some(step);
+                }
+            },
+        );
+        steps
+    }
+}
+
+/// The paths in use, best first.
+fn forwarding(paths: &Paths, view: View<'_>) -> Vec<BestPath> {
+    let Some(best) = paths.best() else { return Vec::new() };
+    let of = |path: &Path| BestPath {
+        peer: path.peer,
+        attributes: Arc::clone(&path.attributes),
+        external: view.source(path.peer).external,
+    };
+    let beside = paths.as_slice().iter().skip(1).filter(|path| path.multipath);
+    std::iter::once(best).chain(beside).map(of).collect()
+}
+
+/// Import with the result interned.
+fn judge(
+    interner: &mut super::interner::Interner,
+    config: &super::Config,
+    facts: &PeerFacts,
+    settings: &PeerFamily,
+    nlri: &Nlri,
+    received: &Arc<Attributes>,
+) -> (Arc<Attributes>, Standing) {
+    match import(facts, settings, config.router_id, config.seed, nlri, received, None) {
+        Ok(attributes) if Arc::ptr_eq(&attributes, received) => (attributes, Standing::Valid),
+        Ok(attributes) => (interner.intern(attributes), Standing::Valid),
+        Err(_) => (Arc::clone(received), Standing::Rejected),
+    }
+}
+
+/// Puts a path in and decides; `noted` gets the slot and what changed.
+fn put<K: Key>(
+    table: &mut Table<K>,
+    received: &mut HashMap<PeerId, Received>,
+    view: View<'_>,
+    key: K,
+    path: Path,
+    noted: impl FnOnce(Slot, Moved),
+) {
+    let family = K::FAMILY;
+    let slot = table.find_or_insert(key);
+    let Some(entry) = table.get_mut(slot) else { return };
+    let before = Before::of(&entry.paths);
+    replace(&mut entry.paths, received, slot, path);
+    let moved = decide(view, family, &mut entry.paths, &before);
+    noted(slot, moved);
+}
+
+fn replace(
+    paths: &mut Paths,
+    received: &mut HashMap<PeerId, Received>,
+    slot: Slot,
+    path: Path,
+) {
+    let count = received.entry(path.peer).or_default();
+    let old = paths.as_slice().iter().find(|old| old.is(path.peer, path.path_id));
+    match old {
+        Some(old) => count.rejected -= usize::from(!old.standing.takes_part()),
+        None => {
+            count.paths += 1;
+            count.slots.insert(slot);
+        }
+    }
+    count.rejected += usize::from(!path.standing.takes_part());
+    paths.upsert(path);
+}
+
+fn remove(
+    paths: &mut Paths,
+    received: &mut HashMap<PeerId, Received>,
+    peer: PeerId,
+    slot: Slot,
+    gone: impl Fn(&Path) -> bool,
+) {
+    let count = received.entry(peer).or_default();
+    paths.remove_if(|path| {
+        let gone = gone(path);
+        if gone {
+            count.paths -= 1;
+            count.rejected -= usize::from(!path.standing.takes_part());
+        }
+        gone
+    });
+    if !paths.as_slice().iter().any(|path| path.peer == peer) {
+        count.slots.remove(slot);
+    }
+}
+
+/// What a decision changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Moved {
+    /// The best path is another one, or has other attributes.
+    best: bool,
+    /// So have the paths that forward beside it.
+    forwarding: bool,
+    /// Where the former best path came from.
+    old: Option<PeerId>,
+}
+
+/// Chooses the best path, puts it first and compares with `before`.
+fn decide(view: View<'_>, family: Family, paths: &mut Paths, before: &Before) -> Moved {
+    if let Paths::Many(many) = paths {
+        let choice = decision::choose(
+            many,
+            |peer| view.source(peer),
+            view.config.multipath(family),
+            |_, _| {},
+        );
+        arrange(many, &choice);
+    } else if let Some(path) = paths.as_mut_slice().first_mut() {
+        path.multipath = false;
+    }
+    let after = Before::of(paths);
+    let best = after.best != before.best;
+    let forwarding = best || after.multipath != before.multipath;
+    Moved { best, forwarding, old: before.best.map(|(_, peer, _)| peer) }
+}
+
+/// Flags the chosen paths and moves the best one to the front.
+fn arrange(paths: &mut [Path], choice: &Choice) {
+    for (at, path) in paths.iter_mut().enumerate() {
+        path.multipath = choice.multipath.contains(&at);
+    }
+    match choice.best {
+        Some(best) if best > 0 => paths.swap(0, best),
+        Some(_) => {}
+        // None takes part: the first one does not either, which is what `best()` looks at.
+        None => {}
+    }
+}
+
+/// Remembers a slot for those who are to be told.
+fn note(
+    changed: &mut VecDeque<(Slot, Option<PeerId>)>,
+    in_changed: &mut SlotSet,
+    installs: Option<(&mut VecDeque<Slot>, &mut SlotSet)>,
+    slot: Slot,
+    moved: Moved,
+) {
+    if moved.best && in_changed.insert(slot) {
+        changed.push_back((slot, moved.old));
+    }
+    if let Some((installs, in_installs)) = installs
+        && moved.forwarding
+        && in_installs.insert(slot)
+    {
+        installs.push_back(slot);
+    }
+}

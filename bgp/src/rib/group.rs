@@ -1,0 +1,459 @@
+//! Update groups: peers that are told the same are told once.
+//!
+//! A group decides and encodes one time; its members share the bytes. What the group has been
+//! told is one bit per prefix, and no route is ever copied. A member that cannot take more leaves
+//! the common pace: it gets its own sets of what it was told and what changed since, and is
+//! served from the table whenever it can take a slice, until nothing is left and it falls in
+//! again. A new peer, a route refresh and a change of policy are the same thing with other
+//! starting sets.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use bytes::BytesMut;
+use hashbrown::HashTable;
+
+use super::batch::{Batch, BatchBuilder};
+use super::export::GroupSettings;
+use super::family::Key;
+use super::path::PeerId;
+use super::slots::{Slot, SlotSet};
+use super::table::Table;
+use super::{Cx, Output, View};
+use crate::attributes::Attributes;
+use crate::family::Family;
+use crate::message::{RefreshKind, RouteRefresh};
+use crate::wire;
+
+/// Slots served to one lagging member at a time.
+const SLICE: usize = 4096;
+
+/// Routes encoded from one scratch list.
+const RUN: usize = 4096;
+
+/// What to send when a member has been told everything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum After {
+    Nothing,
+    EndOfRib,
+    EndOfRefresh,
+}
+
+/// A member that is not at the common pace.
+#[derive(Debug)]
+pub(super) struct Lag {
+    peer: PeerId,
+    /// As for the group: also what all but this peer would have been told, since it is its own.
+    told: SlotSet,
+    /// What stands in `told` only because the peer itself sent it.
+    own: SlotSet,
+    dirty: SlotSet,
+    after: After,
+    /// The opening mark of a refresh is still to be sent.
+    begin: bool,
+}
+
+/// Peers with equal settings.
+#[derive(Debug)]
+pub(super) struct Group {
+    pub(super) settings: GroupSettings,
+    /// What the members in step have been told; without meaning while there are none.
+    told: SlotSet,
+    members: Vec<PeerId>,
+    lagging: Vec<Lag>,
+}
+
+impl Group {
+    pub(super) fn new(settings: GroupSettings) -> Self {
+        Self { settings, told: SlotSet::default(), members: Vec::new(), lagging: Vec::new() }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.members.is_empty() && self.lagging.is_empty()
+    }
+
+    /// A new member that has been told `told` and is to be told `dirty`.
+    pub(super) fn join(
+        &mut self,
+        peer: PeerId,
+        told: SlotSet,
+        dirty: impl IntoIterator<Item = Slot>,
+        after: After,
+    ) {
+        let mut lag = Lag {
+            peer,
+            told,
+            own: SlotSet::default(),
+            dirty: SlotSet::default(),
+            after,
+            begin: false,
+        };
+        dirty.into_iter().for_each(|slot| {
+            lag.dirty.insert(slot);
+        });
+        self.lagging.push(lag);
+    }
+
+    /// A member of another group that is to be told what differs here.
+    pub(super) fn rejoin(&mut self, peer: PeerId, mut lag: Lag, differing: Vec<Slot>) {
+        for slot in differing {
+            lag.dirty.insert(slot);
+        }
+        lag.peer = peer;
+        self.lagging.push(lag);
+    }
+
+    pub(super) fn leave(&mut self, peer: PeerId) {
+        drop(self.take(peer));
+    }
+
+    /// Takes a member out with what it has been told.
+    pub(super) fn take(&mut self, peer: PeerId) -> Option<Lag> {
+        self.fall_behind(peer);
+        let at = self.lagging.iter().position(|lag| lag.peer == peer)?;
+        Some(self.lagging.swap_remove(at))
+    }
+
+    /// A member leaves the common pace.
+    fn fall_behind(&mut self, peer: PeerId) {
+        let Some(at) = self.members.iter().position(|member| *member == peer) else { return };
+        self.members.swap_remove(at);
+        let told = if self.members.is_empty() {
+            std::mem::take(&mut self.told)
+        } else {
+            self.told.clone()
+        };
+        // Which of these the peer sent itself is not known any more; at worst it is told to forget
+        // a route that it never heard of.
+        self.join(peer, told, [], After::Nothing);
+    }
+
+    /// Tells a member `all` again.
+    pub(super) fn repeat(&mut self, peer: PeerId, all: &[Slot], after: After) {
+        self.fall_behind(peer);
+        let Some(lag) = self.lagging.iter_mut().find(|lag| lag.peer == peer) else { return };
+        for slot in all {
+            lag.dirty.insert(*slot);
+        }
+        if after == After::EndOfRefresh {
+            lag.begin = true;
+        }
+        // A first dump that is still under way ends with its own mark.
+        if lag.after == After::Nothing {
+            lag.after = after;
+        }
+    }
+
+    /// True if a member still has to hear of the slot, or a lagging one was told of it.
+    pub(super) fn refers_to(&self, slot: Slot) -> bool {
+        (!self.members.is_empty() && self.told.contains(slot))
+            || self.lagging.iter().any(|lag| lag.told.contains(slot) || lag.dirty.contains(slot))
+    }
+
+    /// True if the peer was told of the slot.
+    pub(super) fn told(&self, peer: PeerId, slot: Slot) -> Option<bool> {
+        if self.members.contains(&peer) {
+            return Some(self.told.contains(slot));
+        }
+        self.lagging.iter().find(|lag| lag.peer == peer).map(|lag| lag.told.contains(slot))
+    }
+
+    /// True while a member has something to catch up with.
+    pub(super) fn is_lagging(&self, peer: PeerId) -> bool {
+        self.lagging.iter().any(|lag| lag.peer == peer)
+    }
+
+    /// Number of prefixes a member has been told of.
+    pub(super) fn told_count(&self, peer: PeerId) -> Option<usize> {
+        if self.members.contains(&peer) {
+            return Some(self.told.len());
+        }
+        self.lagging.iter().find(|lag| lag.peer == peer).map(|lag| lag.told.len())
+    }
+
+    /// Tells the members in step of changed slots and marks them for the others.
+    pub(super) fn advertise<K: Key>(
+        &mut self,
+        cx: &mut Cx<'_>,
+        table: &Table<K>,
+        slice: &[(Slot, Option<PeerId>)],
+        outputs: &mut VecDeque<Output>,
+    ) {
+        let slow: Vec<PeerId> =
+            self.members.iter().copied().filter(|peer| !cx.peers.can_take(*peer)).collect();
+        for peer in slow {
+            self.fall_behind(peer);
+        }
+        for lag in &mut self.lagging {
+            for (slot, _) in slice {
+                lag.dirty.insert(*slot);
+            }
+        }
+        if self.members.is_empty() {
+            return;
+        }
+        let mut writer = Writer::new(cx.view(), table, &self.settings);
+        // Members that were told of a prefix whose best path is now their own.
+        let mut own: HashMap<PeerId, Vec<K>> = HashMap::new();
+        for (slot, old) in slice {
+            match writer.export(*slot) {
+                Some((bucket, origin)) => {
+                    let was_told = !self.told.insert(*slot);
+                    if was_told && *old != Some(origin) && self.members.contains(&origin) {
+                        own.entry(origin).or_default().extend(writer.key(*slot));
+                    }
+                    writer.reach.push((bucket, *slot));
+                }
+                None if self.told.remove(*slot) => writer.unreach.push((*old, *slot)),
+                None => {}
+            }
+        }
+        let members = &self.members;
+        let mut batches = Vec::new();
+        writer.write(&mut self.told, |batch| batches.push(Arc::new(batch)));
+        let context = self.settings.encode_context();
+        for batch in batches {
+            for peer in members {
+                cx.send(*peer, Arc::clone(&batch), outputs);
+            }
+        }
+        for (peer, keys) in own {
+            let mut bytes = BytesMut::new();
+            let keys: Vec<_> = keys.into_iter().map(|key| (0, key)).collect();
+            let messages = K::encode_withdraw(&keys, &context, &mut bytes);
+            cx.send(peer, Arc::new(Batch::plain(bytes.freeze(), messages)), outputs);
+        }
+    }
+
+    /// Serves one slice to one lagging member that can take it; the slots it was told of.
+    pub(super) fn catch_up<K: Key>(
+        &mut self,
+        cx: &mut Cx<'_>,
+        table: &Table<K>,
+        outputs: &mut VecDeque<Output>,
+    ) -> Option<Vec<Slot>> {
+        let at = self.lagging.iter().position(|lag| cx.peers.can_take(lag.peer))?;
+        let lag = self.lagging.get_mut(at)?;
+        let peer = lag.peer;
+        let family = self.settings.family;
+        if std::mem::take(&mut lag.begin) {
+            cx.send(peer, Arc::new(refresh_mark(family, RefreshKind::Begin)), outputs);
+        }
+        let slots = lag.dirty.take(SLICE);
+        let mut writer = Writer::new(cx.view(), table, &self.settings);
+        for slot in &slots {
+            let exported = writer.export(*slot);
+            let was_own = lag.own.remove(*slot);
+            let forget = match exported {
+                Some((bucket, origin)) if origin != peer => {
+                    lag.told.insert(*slot);
+                    writer.reach.push((bucket, *slot));
+                    false
+                }
+                Some(_) => {
+                    lag.own.insert(*slot);
+                    !lag.told.insert(*slot)
+                }
+                None => lag.told.remove(*slot),
+            };
+            if forget && !was_own {
+                writer.unreach.push((None, *slot));
+            }
+        }
+        let mut batches = Vec::new();
+        writer.write(&mut lag.told, |batch| batches.push(batch));
+        for batch in batches {
+            cx.send(peer, Arc::new(batch), outputs);
+        }
+        if lag.dirty.is_empty() {
+            self.fall_in(at, cx, outputs);
+        }
+        Some(slots)
+    }
+
+    /// A member that has been told everything joins the common pace.
+    fn fall_in(&mut self, at: usize, cx: &mut Cx<'_>, outputs: &mut VecDeque<Output>) {
+        let lag = self.lagging.swap_remove(at);
+        let family = self.settings.family;
+        match lag.after {
+            After::Nothing => {}
+            After::EndOfRib => {
+                let mut bytes = BytesMut::new();
+                wire::encode_end_of_rib(family, &mut bytes);
+                cx.send(lag.peer, Arc::new(Batch::plain(bytes.freeze(), 1)), outputs);
+            }
+            After::EndOfRefresh => {
+                cx.send(lag.peer, Arc::new(refresh_mark(family, RefreshKind::End)), outputs);
+            }
+        }
+        if self.members.is_empty() {
+            self.told = lag.told;
+        }
+        self.members.push(lag.peer);
+    }
+}
+
+/// RFC 7313 §4: marks around a repeated table.
+fn refresh_mark(family: Family, kind: RefreshKind) -> Batch {
+    let refresh = RouteRefresh { afi: family.afi(), safi: family.safi(), kind };
+    Batch::plain(wire::encode_route_refresh(&refresh), 1)
+}
+
+/// Slots that two settings would tell differently.
+pub(super) fn differing<K: Key>(
+    view: View<'_>,
+    table: &Table<K>,
+    old: &GroupSettings,
+    new: &GroupSettings,
+) -> Vec<Slot> {
+    let each = old.export.depends_on_nlri() || new.export.depends_on_nlri();
+    let mut same: HashMap<(*const Attributes, PeerId), bool> = HashMap::new();
+    let mut slots = Vec::new();
+    for (slot, entry) in table.iter() {
+        let Some(best) = entry.paths.best() else { continue };
+        let compare = || {
+            let nlri = entry.key.nlri();
+            let source = view.source(best.peer);
+            old.export(&nlri, best, source, None) == new.export(&nlri, best, source, None)
+        };
+        let equal = if each {
+            compare()
+        } else {
+            *same.entry((Arc::as_ptr(&best.attributes), best.peer)).or_insert_with(compare)
+        };
+        if !equal {
+            slots.push(slot);
+        }
+    }
+    slots
+}
+
+/// Routes with equal exported attributes and one origin: they share messages.
+struct Bucket {
+    attributes: Arc<Attributes>,
+    origin: PeerId,
+}
+
+/// Turns slots into messages.
+struct Writer<'a, K> {
+    table: &'a Table<K>,
+    settings: &'a GroupSettings,
+    view: View<'a>,
+    buckets: Vec<Bucket>,
+    by_content: HashTable<u32>,
+    /// Result per attribute set, where policy looks at nothing else.
+    by_input: HashMap<(*const Attributes, PeerId), Option<u32>, foldhash::fast::FixedState>,
+    each: bool,
+    reach: Vec<(u32, Slot)>,
+    unreach: Vec<(Option<PeerId>, Slot)>,
+}
+
+impl<'a, K: Key> Writer<'a, K> {
+    fn new(view: View<'a>, table: &'a Table<K>, settings: &'a GroupSettings) -> Self {
+        Self {
+            table,
+            settings,
+            view,
+            buckets: Vec::new(),
+            by_content: HashTable::new(),
+            by_input: HashMap::default(),
+            each: settings.export.depends_on_nlri(),
+            reach: Vec::new(),
+            unreach: Vec::new(),
+        }
+    }
+
+    fn key(&self, slot: Slot) -> Option<K> {
+        self.table.get(slot).map(|entry| entry.key.clone())
+    }
+
+    /// The bucket of a slot's best path and who sent it; `None` if it is not to be told.
+    fn export(&mut self, slot: Slot) -> Option<(u32, PeerId)> {
+        let entry = self.table.get(slot)?;
+        let best = entry.paths.best()?;
+        let input = (Arc::as_ptr(&best.attributes), best.peer);
+        if !self.each
+            && let Some(known) = self.by_input.get(&input)
+        {
+            return known.map(|bucket| (bucket, best.peer));
+        }
+        let source = self.view.source(best.peer);
+        let set = self.settings.export(&entry.key.nlri(), best, source, None).ok();
+        let bucket =
+            set.map(|set| self.bucket(Arc::new(set.freeze_with(self.view.config.seed)), best.peer));
+        if !self.each {
+            self.by_input.insert(input, bucket);
+        }
+        bucket.map(|bucket| (bucket, best.peer))
+    }
+
+    fn bucket(&mut self, attributes: Arc<Attributes>, origin: PeerId) -> u32 {
+        let hash = attributes.hash() ^ u64::from(origin.0);
+        let buckets = &self.buckets;
+        let found = self.by_content.find(hash, |at| {
+            buckets.get(*at as usize).is_some_and(|bucket| {
+                bucket.origin == origin && *bucket.attributes == *attributes
+            })
+        });
+        if let Some(at) = found {
+            return *at;
+        }
+        let at = u32::try_from(self.buckets.len()).unwrap_or(u32::MAX);
+        self.buckets.push(Bucket { attributes, origin });
+        let buckets = &self.buckets;
+        self.by_content.insert_unique(hash, at, |at| {
+            buckets
+                .get(*at as usize)
+                .map_or(0, |bucket| bucket.attributes.hash() ^ u64::from(bucket.origin.0))
+        });
+        at
+    }
+
+    /// Encodes all that was collected. What does not fit a message is withdrawn instead.
+    fn write(mut self, told: &mut SlotSet, mut emit: impl FnMut(Batch)) {
+        let context = self.settings.encode_context();
+        let mut builder = BatchBuilder::default();
+        if !self.reach.is_sorted_by_key(|(bucket, _)| *bucket) {
+            // Stable, so that prefixes leave in the order they came.
+            self.reach.sort_by_key(|(bucket, _)| *bucket);
+        }
+        let mut keys: Vec<(u32, K)> = Vec::new();
+        let reach = std::mem::take(&mut self.reach);
+        for same in reach.chunk_by(|one, two| one.0 == two.0) {
+            let Some(bucket) = same.first().and_then(|(at, _)| self.buckets.get(*at as usize))
+            else {
+                continue;
+            };
+            for run in same.chunks(RUN) {
+                keys.clear();
+                keys.extend(run.iter().filter_map(|(_, slot)| Some((0, self.key(*slot)?))));
+                let bytes = &mut builder.bytes;
+                match K::encode_announce(&keys, &bucket.attributes, &context, bytes) {
+                    Ok(messages) => builder.close_span(messages, Some(bucket.origin)),
+                    Err(_) => {
+                        for (_, slot) in run {
+                            told.remove(*slot);
+                            self.unreach.push((None, *slot));
+                        }
+                    }
+                }
+                if builder.is_full() {
+                    builder.take().into_iter().for_each(&mut emit);
+                }
+            }
+        }
+        self.unreach.sort_by_key(|(origin, _)| *origin);
+        for same in self.unreach.chunk_by(|one, two| one.0 == two.0) {
+            for run in same.chunks(RUN) {
+                keys.clear();
+                keys.extend(run.iter().filter_map(|(_, slot)| Some((0, self.key(*slot)?))));
+                let messages = K::encode_withdraw(&keys, &context, &mut builder.bytes);
+                builder.close_span(messages, run.first().and_then(|(origin, _)| *origin));
+                if builder.is_full() {
+                    builder.take().into_iter().for_each(&mut emit);
+                }
+            }
+        }
+        builder.take().into_iter().for_each(&mut emit);
+    }
+}

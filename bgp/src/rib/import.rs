@@ -1,0 +1,77 @@
+//! From what a peer sent to what takes part in the decision.
+//!
+//! A route that is rejected stays in the table as received, so a change of policy needs no
+//! refresh from the peer, and `explain` can say why it is out.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::peer::{PeerFacts, PeerFamily};
+use crate::asn::Asn;
+use crate::attributes::Attributes;
+use crate::community::Community;
+use crate::nlri::Nlri;
+use crate::policy::{Trace, Verdict};
+
+/// Why a received route does not take part in the decision.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rejection {
+    /// The AS path contains the own AS (RFC 4271 §9.1.2).
+    AsLoop(Asn),
+    /// The originator is this router (RFC 4456 §8).
+    OriginatorLoop,
+    /// The next hop is the address of this end of the session (RFC 4271 §5.1.3).
+    NextHopIsSelf,
+    /// Import policy said no.
+    Policy,
+}
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Rejection::AsLoop(asn) => write!(f, "the AS path contains own AS {asn}"),
+            Rejection::OriginatorLoop => f.write_str("the originator is this router"),
+            Rejection::NextHopIsSelf => f.write_str("the next hop is this router's own address"),
+            Rejection::Policy => f.write_str("rejected by import policy"),
+        }
+    }
+}
+
+/// Result of import: the attributes to use.
+pub(super) type Imported = Result<Arc<Attributes>, Rejection>;
+
+/// Applies checks and policy of one peer and family to one route.
+pub(super) fn import(
+    facts: &PeerFacts,
+    family: &PeerFamily,
+    own_router_id: std::net::Ipv4Addr,
+    seed: u64,
+    nlri: &Nlri,
+    received: &Arc<Attributes>,
+    trace: Option<&mut Trace>,
+) -> Imported {
+    if received.contains_asn(facts.local_as) > 0 {
+        return Err(Rejection::AsLoop(facts.local_as));
+    }
+    if received.originator_id() == Some(own_router_id) {
+        return Err(Rejection::OriginatorLoop);
+    }
+    if received.next_hop().addr() == facts.local_address {
+        return Err(Rejection::NextHopIsSelf);
+    }
+    let mut set = match family.import.evaluate(nlri, received, trace) {
+        Verdict::Reject => return Err(Rejection::Policy),
+        Verdict::Accept => None,
+        Verdict::Change(set) => Some(set),
+    };
+    // RFC 8326 §3.2: a route that is about to go is the last choice, whatever policy preferred.
+    let leaving = facts.external()
+        && (family.drain.is_some() || received.has_community(Community::GRACEFUL_SHUTDOWN));
+    if leaving {
+        set.get_or_insert_with(|| received.thaw()).local_pref = Some(0);
+    }
+    Ok(match set {
+        None => Arc::clone(received),
+        Some(set) => Arc::new(set.freeze_with(seed).with_source(Arc::clone(received))),
+    })
+}

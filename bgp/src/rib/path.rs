@@ -1,0 +1,161 @@
+//! A path: one peer's route to one prefix.
+
+use std::sync::Arc;
+
+use crate::attributes::Attributes;
+use crate::nlri::PathId;
+
+/// A peer in the table's eyes: a small number that names it in every path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PeerId(pub u16);
+
+impl PeerId {
+    /// Routes that this router originates itself.
+    pub const LOCAL: PeerId = PeerId(0);
+}
+
+/// 16 octets; a prefix with one path holds it without a further allocation.
+#[derive(Debug, Clone)]
+pub(super) struct Path {
+    /// Attributes after import policy; [`Attributes::source`] has them as received. A rejected
+    /// path holds them as received.
+    pub(super) attributes: Arc<Attributes>,
+    /// RFC 7911 identifier, 0 without add-path.
+    pub(super) path_id: PathId,
+    /// Who sent it.
+    pub(super) peer: PeerId,
+    /// May it be chosen.
+    pub(super) standing: Standing,
+    /// Chosen beside the best path for forwarding.
+    pub(super) multipath: bool,
+}
+
+/// Whether a path takes part in the decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// Takes part.
+    Valid,
+    /// Takes part, and leaves unless its restarting peer sends it again (RFC 4724 §4.2).
+    Stale,
+    /// Kept as received, out of the decision.
+    Rejected,
+    /// Rejected and waiting as [`Standing::Stale`].
+    RejectedStale,
+}
+
+impl Standing {
+    pub(super) fn takes_part(self) -> bool {
+        matches!(self, Standing::Valid | Standing::Stale)
+    }
+
+    pub(super) fn is_stale(self) -> bool {
+        matches!(self, Standing::Stale | Standing::RejectedStale)
+    }
+
+    pub(super) fn to_stale(self) -> Self {
+        match self {
+            Standing::Valid | Standing::Stale => Standing::Stale,
+            Standing::Rejected | Standing::RejectedStale => Standing::RejectedStale,
+        }
+    }
+}
+
+impl Path {
+    /// The attributes as the peer sent them.
+    pub(super) fn received(&self) -> &Arc<Attributes> {
+        self.attributes.source().unwrap_or(&self.attributes)
+    }
+
+    pub(super) fn is(&self, peer: PeerId, path_id: PathId) -> bool {
+        self.peer == peer && self.path_id == path_id
+    }
+}
+
+/// The paths of one prefix. The best one, if any takes part, stands first.
+#[derive(Debug, Clone, Default)]
+pub(super) enum Paths {
+    #[default]
+    None,
+    One(Path),
+    // Boxed so that the common case stays at 16 octets.
+    #[allow(clippy::box_collection)]
+    Many(Box<Vec<Path>>),
+}
+
+impl Paths {
+    pub(super) fn as_slice(&self) -> &[Path] {
+        match self {
+            Paths::None => &[],
+            Paths::One(path) => std::slice::from_ref(path),
+            Paths::Many(paths) => paths,
+        }
+    }
+
+    pub(super) fn as_mut_slice(&mut self) -> &mut [Path] {
+        match self {
+            Paths::None => &mut [],
+            Paths::One(path) => std::slice::from_mut(path),
+            Paths::Many(paths) => paths,
+        }
+    }
+
+    /// The path in use, if any takes part.
+    pub(super) fn best(&self) -> Option<&Path> {
+        self.as_slice().first().filter(|path| path.standing.takes_part())
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        matches!(self, Paths::None)
+    }
+
+    /// Puts a path in, in place of the same peer's one with the same identifier.
+    pub(super) fn upsert(&mut self, path: Path) {
+        if let Some(old) =
+            self.as_mut_slice().iter_mut().find(|old| old.is(path.peer, path.path_id))
+        {
+            *old = path;
+            return;
+        }
+        *self = match std::mem::take(self) {
+            Paths::None => Paths::One(path),
+            Paths::One(first) => Paths::Many(Box::new(vec![first, path])),
+            Paths::Many(mut paths) => {
+                paths.push(path);
+                Paths::Many(paths)
+            }
+        };
+    }
+
+    /// Takes out what `gone` names; returns how many paths that were.
+    pub(super) fn remove_if(&mut self, mut gone: impl FnMut(&Path) -> bool) -> usize {
+        let before = self.as_slice().len();
+        *self = match std::mem::take(self) {
+            Paths::None => Paths::None,
+            Paths::One(path) if gone(&path) => Paths::None,
+            Paths::One(path) => Paths::One(path),
+            Paths::Many(mut paths) => {
+                paths.retain(|path| !gone(path));
+                match (paths.len(), paths.pop()) {
+                    (1, Some(last)) => Paths::One(last),
+                    (_, Some(last)) => {
+                        paths.push(last);
+                        Paths::Many(paths)
+                    }
+                    (_, None) => Paths::None,
+                }
+            }
+        };
+        before - self.as_slice().len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_sixteen_octets_and_so_is_the_set_of_one() {
+        assert_eq!(size_of::<Path>(), 16);
+        assert_eq!(size_of::<Paths>(), 16);
+    }
+}

@@ -1,0 +1,89 @@
+//! What the table knows of a peer: negotiated facts, policy, and how far it has been told.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::decision::Source;
+use crate::asn::Asn;
+use crate::family::PerFamily;
+use crate::policy::Policy;
+
+/// Facts of an Established session that decide what is sent to the peer and how.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PeerFacts {
+    /// Address of the peer.
+    pub address: IpAddr,
+    /// AS of the peer.
+    pub remote_as: Asn,
+    /// Own AS on this session.
+    pub local_as: Asn,
+    /// BGP identifier of the peer.
+    pub router_id: Ipv4Addr,
+    /// Own address of the session: the IPv4 next hop of what is advertised, if it is IPv4.
+    pub local_address: IpAddr,
+    /// Own IPv6 next hop; the session's address where that is IPv6.
+    pub local_ipv6: Option<Ipv6Addr>,
+    /// Own IPv4 next hop; the session's address where that is IPv4.
+    pub local_ipv4: Option<Ipv4Addr>,
+    /// Families negotiated, with their settings.
+    pub families: PerFamily<Option<PeerFamily>>,
+    /// Four-octet AS numbers were negotiated.
+    pub as4: bool,
+    /// Messages up to 65,535 octets were negotiated (RFC 8654).
+    pub extended_message: bool,
+}
+
+impl PeerFacts {
+    /// Another AS (eBGP).
+    pub fn external(&self) -> bool {
+        self.remote_as != self.local_as
+    }
+
+    pub(super) fn source(&self) -> Source {
+        Source { external: self.external(), router_id: self.router_id, address: self.address }
+    }
+}
+
+/// Settings of one family on a session.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PeerFamily {
+    /// Policy for what the peer sends.
+    pub import: Policy,
+    /// Policy for what the peer is sent.
+    pub export: Policy,
+    /// The peer sends path identifiers (RFC 7911).
+    pub add_path_receive: bool,
+    /// IPv4 routes may carry an IPv6 next hop (RFC 8950).
+    pub extended_next_hop: bool,
+    /// The next hop in what the peer is sent.
+    pub next_hop: NextHopRule,
+    /// The peer's traffic is being moved away: see [`Drain`].
+    pub drain: Option<Drain>,
+}
+
+/// The next hop in what a peer is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum NextHopRule {
+    /// eBGP unicast: own address. iBGP and EVPN: unchanged (RFC 4271 §5.1.3).
+    #[default]
+    Auto,
+    /// Own address.
+    Myself,
+    /// Unchanged.
+    Unchanged,
+}
+
+/// How advertisements look while draining (RFC 8326, with what peers that ignore it understand).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Drain {
+    /// Own AS is prepended this many times more.
+    pub prepend: usize,
+    /// MED of everything advertised.
+    pub med: u32,
+}
+
+impl Default for Drain {
+    fn default() -> Self {
+        // Longer than any detour in a mesh of sites; MED as FRR's `bgp max-med`.
+        Self { prepend: 3, med: 4_294_967_294 }
+    }
+}

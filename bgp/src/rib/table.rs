@@ -1,0 +1,210 @@
+//! The table of one family: from a key to its slot, from a slot to its paths.
+//!
+//! An index of 4-octet slot numbers and entries in chunks: no pointer per prefix, no copy of the
+//! whole when it grows, and a slot number stays valid as long as the prefix has a path. A chunk
+//! that has become empty is given back.
+
+use std::hash::{BuildHasher, Hash};
+
+use hashbrown::HashTable;
+
+use super::path::Paths;
+use super::slots::Slot;
+
+const CHUNK: u32 = 1024;
+
+/// Prefixes with their paths.
+#[derive(Debug)]
+pub(super) struct Table<K> {
+    index: HashTable<Slot>,
+    chunks: Vec<Chunk<K>>,
+    /// Chunks that may have a free place, most recently freed last.
+    open: Vec<u32>,
+    hasher: foldhash::fast::SeedableRandomState,
+}
+
+#[derive(Debug)]
+struct Chunk<K> {
+    entries: Vec<Option<Entry<K>>>,
+    free: Vec<u16>,
+    listed: bool,
+}
+
+/// A prefix with its paths.
+#[derive(Debug)]
+pub(super) struct Entry<K> {
+    pub(super) key: K,
+    pub(super) paths: Paths,
+}
+
+impl<K: Eq + Hash> Table<K> {
+    /// `seed` makes collisions unpredictable for those who choose the keys.
+    pub(super) fn new(seed: u64) -> Self {
+        Self {
+            index: HashTable::new(),
+            chunks: Vec::new(),
+            open: Vec::new(),
+            hasher: foldhash::fast::SeedableRandomState::with_seed(
+                seed,
+                foldhash::SharedSeed::global_fixed(),
+            ),
+        }
+    }
+
+    /// Number of prefixes.
+    pub(super) fn len(&self) -> usize {
+        self.index.len()
+    }
+
+    pub(super) fn find(&self, key: &K) -> Option<Slot> {
+        let hash = self.hasher.hash_one(key);
+        self.index
+            .find(hash, |slot| entry(&self.chunks, *slot).is_some_and(|entry| entry.key == *key))
+            .copied()
+    }
+
+    pub(super) fn get(&self, slot: Slot) -> Option<&Entry<K>> {
+        entry(&self.chunks, slot)
+    }
+
+    pub(super) fn get_mut(&mut self, slot: Slot) -> Option<&mut Entry<K>> {
+        self.chunks
+            .get_mut((slot / CHUNK) as usize)?
+            .entries
+            .get_mut((slot % CHUNK) as usize)?
+            .as_mut()
+    }
+
+    /// The slot of the key, made with no paths if there is none.
+    pub(super) fn find_or_insert(&mut self, key: K) -> Slot {
+        let hash = self.hasher.hash_one(&key);
+        let found = self
+            .index
+            .find(hash, |slot| entry(&self.chunks, *slot).is_some_and(|entry| entry.key == key));
+        if let Some(slot) = found {
+            return *slot;
+        }
+        let slot = self.place(Entry { key, paths: Paths::None });
+        let (chunks, hasher) = (&self.chunks, &self.hasher);
+        self.index.insert_unique(hash, slot, |slot| {
+            entry(chunks, *slot).map_or(0, |entry| hasher.hash_one(&entry.key))
+        });
+        slot
+    }
+
+    /// Takes a prefix out; its slot number may be given to another one.
+    pub(super) fn remove(&mut self, slot: Slot) {
+        let Some(key) = self.get(slot) else { return };
+        let hash = self.hasher.hash_one(&key.key);
+        if let Ok(found) = self.index.find_entry(hash, |other| *other == slot) {
+            found.remove();
+        }
+        let number = slot / CHUNK;
+        let Some(chunk) = self.chunks.get_mut(number as usize) else { return };
+        if let Some(place) = chunk.entries.get_mut((slot % CHUNK) as usize) {
+            *place = None;
+        }
+        // CHUNK fits 16 bits.
+        chunk.free.push(u16::try_from(slot % CHUNK).unwrap_or(u16::MAX));
+        if chunk.free.len() == chunk.entries.len() {
+            chunk.entries = Vec::new();
+            chunk.free = Vec::new();
+        }
+        if !chunk.listed {
+            chunk.listed = true;
+            self.open.push(number);
+        }
+        if self.index.capacity() > 4096 && self.index.len() < self.index.capacity() / 8 {
+            let (chunks, hasher) = (&self.chunks, &self.hasher);
+            self.index.shrink_to_fit(|slot| {
+                entry(chunks, *slot).map_or(0, |entry| hasher.hash_one(&entry.key))
+            });
+        }
+    }
+
+    /// Every prefix, in no order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Slot, &Entry<K>)> {
+        (0u32..).zip(&self.chunks).flat_map(|(number, chunk)| {
+            (0u32..)
+                .zip(&chunk.entries)
+                .filter_map(move |(at, entry)| Some((number * CHUNK + at, entry.as_ref()?)))
+        })
+    }
+
+    fn place(&mut self, entry: Entry<K>) -> Slot {
+        while let Some(&number) = self.open.last() {
+            let Some(chunk) = self.chunks.get_mut(number as usize) else {
+                self.open.pop();
+                continue;
+            };
+            if let Some(at) = chunk.free.pop() {
+                if let Some(place) = chunk.entries.get_mut(usize::from(at)) {
+                    *place = Some(entry);
+                }
+                return number * CHUNK + u32::from(at);
+            }
+            let at = u32::try_from(chunk.entries.len()).unwrap_or(CHUNK);
+            if at < CHUNK {
+                if chunk.entries.capacity() == 0 && number > 0 {
+                    chunk.entries.reserve_exact(CHUNK as usize);
+                }
+                chunk.entries.push(Some(entry));
+                return number * CHUNK + at;
+            }
+            chunk.listed = false;
+            self.open.pop();
+        }
+        let number = u32::try_from(self.chunks.len()).unwrap_or(u32::MAX);
+        // The first chunk grows as needed: many tables stay small.
+        let capacity = if number == 0 { 0 } else { CHUNK as usize };
+        let mut entries = Vec::with_capacity(capacity);
+        entries.push(Some(entry));
+        self.chunks.push(Chunk { entries, free: Vec::new(), listed: true });
+        self.open.push(number);
+        number * CHUNK
+    }
+}
+
+fn entry<K>(chunks: &[Chunk<K>], slot: Slot) -> Option<&Entry<K>> {
+    chunks.get((slot / CHUNK) as usize)?.entries.get((slot % CHUNK) as usize)?.as_ref()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::prefix::Prefix4;
+
+    #[test]
+    fn an_entry_of_an_ipv4_prefix_is_24_octets() {
+        assert_eq!(size_of::<Option<Entry<Prefix4>>>(), 24);
+    }
+
+    proptest! {
+        #[test]
+        fn keys_keep_their_slots(ops in prop::collection::vec((any::<bool>(), 0u32..3000), 0..4000)) {
+            let mut table = Table::new(1);
+            let mut model: HashMap<u32, Slot> = HashMap::new();
+            for (insert, key) in ops {
+                if insert {
+                    let slot = table.find_or_insert(key);
+                    prop_assert_eq!(*model.entry(key).or_insert(slot), slot);
+                } else if let Some(slot) = model.remove(&key) {
+                    table.remove(slot);
+                }
+                prop_assert_eq!(table.find(&key), model.get(&key).copied());
+            }
+            prop_assert_eq!(table.len(), model.len());
+            for (key, slot) in &model {
+                prop_assert_eq!(table.get(*slot).map(|entry| entry.key), Some(*key));
+            }
+            prop_assert_eq!(table.iter().count(), model.len());
+            let all: Vec<_> = model.values().copied().collect();
+            all.into_iter().for_each(|slot| table.remove(slot));
+            prop_assert!(table.chunks.iter().all(|chunk| chunk.entries.capacity() == 0));
+        }
+    }
+}

@@ -1,0 +1,624 @@
+//! The tables seen from outside: what peers believe after any order of events.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
+
+use bytes::BytesMut;
+use proptest::prelude::*;
+
+use super::*;
+use crate::asn::Asn;
+use crate::attributes::{NextHop, Segment, SegmentKind};
+use crate::community::Community;
+use crate::message::Message;
+use crate::policy::Policy;
+use crate::wire::Context;
+
+const SEED: u64 = 7;
+
+fn config() -> Config {
+    Config {
+        router_id: Ipv4Addr::new(10, 10, 0, 1),
+        multipath: PerFamily::default(),
+        seed: SEED,
+        track: PerFamily { ipv4_unicast: true, ipv6_unicast: true, evpn: true },
+    }
+}
+
+fn settings() -> PeerFamily {
+    PeerFamily {
+        import: Policy::AcceptAll,
+        export: Policy::AcceptAll,
+        add_path_receive: false,
+        extended_next_hop: false,
+        next_hop: NextHopRule::Auto,
+        drain: None,
+    }
+}
+
+fn facts(peer: u16) -> PeerFacts {
+    let host = u8::try_from(peer).unwrap();
+    PeerFacts {
+        address: IpAddr::from([10, 10, 0, host]),
+        remote_as: Asn(65000 + u32::from(peer)),
+        local_as: Asn(65001),
+        router_id: Ipv4Addr::new(10, 10, 0, host),
+        local_address: IpAddr::from([10, 10, 0, 1]),
+        local_ipv4: Some(Ipv4Addr::new(10, 10, 0, 1)),
+        local_ipv6: None,
+        families: PerFamily { ipv4_unicast: Some(settings()), ..PerFamily::default() },
+        as4: true,
+        extended_message: false,
+    }
+}
+
+fn prefix(number: u8) -> Prefix4 {
+    Prefix4::new(Ipv4Addr::new(10, number, 0, 0), 16).unwrap()
+}
+
+fn path(asns: &[u32], next_hop: [u8; 4]) -> AttributeSet {
+    let mut set = AttributeSet::new(NextHop::V4(next_hop.into()));
+    let asns = asns.iter().copied().map(Asn).collect();
+    set.as_path.push(Segment { kind: SegmentKind::Sequence, asns });
+    set
+}
+
+fn announce(prefixes: &[Prefix4], set: &AttributeSet) -> Update {
+    let list = prefixes.iter().map(|prefix| (0, *prefix)).collect();
+    Update {
+        announced: vec![(NlriList::V4(list), Arc::new(set.freeze_with(SEED)))],
+        ..Update::default()
+    }
+}
+
+fn withdraw(prefixes: &[Prefix4]) -> Update {
+    let list = prefixes.iter().map(|prefix| (0, *prefix)).collect();
+    Update { withdrawn: vec![NlriList::V4(list)], ..Update::default() }
+}
+
+fn end_of_rib() -> Update {
+    Update { end_of_rib: Some(Family::Ipv4Unicast), ..Update::default() }
+}
+
+/// What a peer believes: the routes it was told, decoded from the octets it was sent.
+#[derive(Default, Clone, PartialEq, Debug)]
+struct Belief {
+    routes: BTreeMap<Prefix4, AttributeSet>,
+    end_of_ribs: usize,
+    updates: usize,
+    unwritten: Vec<usize>,
+}
+
+/// A table with peers that decode what they are sent.
+struct World {
+    rib: Rib,
+    beliefs: HashMap<PeerId, Belief>,
+    best: BTreeMap<Nlri, Vec<PeerId>>,
+    converged: Vec<Family>,
+    start: Instant,
+    /// Peers that do not read.
+    stuck: Vec<PeerId>,
+}
+
+impl World {
+    fn new() -> Self {
+        Self {
+            rib: Rib::new(config()),
+            beliefs: HashMap::new(),
+            best: BTreeMap::new(),
+            converged: Vec::new(),
+            start: Instant::now(),
+            stuck: Vec::new(),
+        }
+    }
+
+    fn with_peers(peers: &[u16]) -> Self {
+        let mut world = Self::new();
+        peers.iter().for_each(|peer| world.up(*peer));
+        world
+    }
+
+    fn up(&mut self, peer: u16) {
+        self.up_with(peer, facts(peer));
+    }
+
+    fn up_with(&mut self, peer: u16, facts: PeerFacts) {
+        self.beliefs.insert(PeerId(peer), Belief::default());
+        self.input(Input::PeerUp { peer: PeerId(peer), facts, restarting: false });
+    }
+
+    fn down(&mut self, peer: u16) {
+        self.input(Input::PeerDown { peer: PeerId(peer), retain: PerFamily::default() });
+        self.beliefs.remove(&PeerId(peer));
+    }
+
+    fn retained(&mut self, peer: u16) {
+        let retain = PerFamily { ipv4_unicast: true, ..PerFamily::default() };
+        self.input(Input::PeerDown { peer: PeerId(peer), retain });
+        self.beliefs.remove(&PeerId(peer));
+    }
+
+    fn update(&mut self, peer: u16, update: Update) {
+        self.input(Input::Update(PeerId(peer), update));
+    }
+
+    fn input(&mut self, input: Input) {
+        self.hand_in(input);
+        self.settle();
+    }
+
+    fn hand_in(&mut self, input: Input) {
+        self.rib.handle(self.start, input);
+    }
+
+    fn settle(&mut self) {
+        while let Some(output) = self.rib.poll() {
+            match output {
+                Output::Send(peer, batch) => self.receive(peer, &batch),
+                Output::Best(best) => {
+                    let peers = best.paths.iter().map(|path| path.peer).collect::<Vec<_>>();
+                    if peers.is_empty() {
+                        self.best.remove(&best.nlri);
+                    } else {
+                        self.best.insert(best.nlri, peers);
+                    }
+                }
+                Output::Converged(family) => self.converged.push(family),
+            }
+        }
+    }
+
+    fn receive(&mut self, peer: PeerId, batch: &Batch) {
+        let belief = self.beliefs.get_mut(&peer).expect("sent to a peer that is down");
+        let mut messages = 0;
+        for piece in batch.pieces(peer) {
+            let mut buffer = BytesMut::from(&piece[..]);
+            while let Some(frame) = crate::wire::frame(&mut buffer, 4096).unwrap() {
+                messages += 1;
+                let message = crate::wire::decode(&frame, &Context::default()).unwrap();
+                let Message::Update(update) = message else { continue };
+                belief.updates += 1;
+                belief.end_of_ribs += usize::from(update.end_of_rib.is_some());
+                assert!(update.errors.is_empty(), "{:?}", update.errors);
+                for list in update.withdrawn {
+                    let NlriList::V4(list) = list else { panic!("{list:?}") };
+                    for (_, prefix) in list {
+                        belief.routes.remove(&prefix);
+                    }
+                }
+                for (list, attributes) in update.announced {
+                    let NlriList::V4(list) = list else { panic!("{list:?}") };
+                    for (_, prefix) in list {
+                        belief.routes.insert(prefix, attributes.thaw());
+                    }
+                }
+            }
+            assert!(buffer.is_empty());
+        }
+        assert_eq!(messages, batch.messages(peer));
+        if self.stuck.contains(&peer) {
+            belief.unwritten.push(batch.len());
+        } else {
+            self.rib.handle(self.start, Input::Written(peer, batch.len()));
+        }
+    }
+
+    fn unstick(&mut self) {
+        for peer in std::mem::take(&mut self.stuck) {
+            if let Some(belief) = self.beliefs.get_mut(&peer) {
+                for octets in std::mem::take(&mut belief.unwritten) {
+                    self.rib.handle(self.start, Input::Written(peer, octets));
+                }
+            }
+        }
+        self.settle();
+    }
+
+    fn belief(&self, peer: u16) -> &BTreeMap<Prefix4, AttributeSet> {
+        &self.beliefs[&PeerId(peer)].routes
+    }
+}
+
+fn asns(set: &AttributeSet) -> Vec<u32> {
+    set.as_path.iter().flat_map(|segment| segment.asns.iter().map(|asn| asn.0)).collect()
+}
+
+#[test]
+fn a_route_reaches_the_others_with_own_as_and_own_next_hop() {
+    let mut world = World::with_peers(&[2, 3]);
+    world.update(2, announce(&[prefix(1)], &path(&[65002], [10, 10, 0, 2])));
+    assert!(world.belief(2).is_empty());
+    let told = &world.belief(3)[&prefix(1)];
+    assert_eq!(asns(told), [65001, 65002]);
+    assert_eq!(told.next_hop, NextHop::V4(Ipv4Addr::new(10, 10, 0, 1)));
+    assert_eq!(world.best[&Nlri::V4(prefix(1))], [PeerId(2)]);
+    world.update(2, withdraw(&[prefix(1)]));
+    assert!(world.belief(3).is_empty());
+    assert!(world.best.is_empty());
+    assert_eq!(world.rib.prefixes(Family::Ipv4Unicast), 0);
+}
+
+#[test]
+fn a_peer_that_joins_late_is_told_everything_and_then_end_of_rib() {
+    let mut world = World::with_peers(&[2]);
+    let prefixes: Vec<Prefix4> = (0..200).map(prefix).collect();
+    world.update(2, announce(&prefixes, &path(&[65002], [10, 10, 0, 2])));
+    world.up(3);
+    assert_eq!(world.belief(3).len(), 200);
+    assert_eq!(world.beliefs[&PeerId(3)].end_of_ribs, 1);
+    // 200 prefixes of three octets fit one message.
+    assert_eq!(world.beliefs[&PeerId(3)].updates, 2);
+}
+
+#[test]
+fn when_the_best_path_becomes_a_peers_own_it_is_told_to_forget_the_other() {
+    let mut world = World::with_peers(&[2, 3, 4]);
+    world.update(2, announce(&[prefix(1)], &path(&[65002, 7, 8], [10, 10, 0, 2])));
+    assert_eq!(world.belief(3).len(), 1);
+    world.update(3, announce(&[prefix(1)], &path(&[65003], [10, 10, 0, 3])));
+    assert!(world.belief(3).is_empty());
+    assert_eq!(asns(&world.belief(2)[&prefix(1)]), [65001, 65003]);
+    assert_eq!(asns(&world.belief(4)[&prefix(1)]), [65001, 65003]);
+    world.update(3, withdraw(&[prefix(1)]));
+    assert!(world.belief(2).is_empty());
+    assert_eq!(world.belief(3).len(), 1);
+}
+
+#[test]
+fn a_path_through_this_as_is_kept_but_not_used() {
+    let mut world = World::with_peers(&[2]);
+    world.update(2, announce(&[prefix(1)], &path(&[65002, 65001], [10, 10, 0, 2])));
+    assert!(world.best.is_empty());
+    let route = world.rib.route(&Nlri::V4(prefix(1))).unwrap();
+    assert_eq!(route.paths[0].rejection, Some(Rejection::AsLoop(Asn(65001))));
+    assert_eq!(route.paths[0].lost, Some(Step::Ineligible));
+    let counts = world.rib.counts(PeerId(2)).ipv4_unicast;
+    assert_eq!((counts.received, counts.accepted), (1, 0));
+}
+
+#[test]
+fn a_lost_session_takes_its_routes_along() {
+    let mut world = World::with_peers(&[2, 3]);
+    world.update(2, announce(&[prefix(1), prefix(2)], &path(&[65002], [10, 10, 0, 2])));
+    world.down(2);
+    assert!(world.belief(3).is_empty());
+    assert_eq!(world.rib.prefixes(Family::Ipv4Unicast), 0);
+}
+
+#[test]
+fn a_restarting_peer_keeps_what_it_sends_again_and_nobody_notices() {
+    let mut world = World::with_peers(&[2, 3]);
+    let set = path(&[65002], [10, 10, 0, 2]);
+    world.update(2, announce(&[prefix(1), prefix(2)], &set));
+    let before = world.beliefs[&PeerId(3)].updates;
+    world.retained(2);
+    assert_eq!(world.belief(3).len(), 2);
+    world.up(2);
+    world.update(2, announce(&[prefix(1)], &set));
+    assert_eq!(world.beliefs[&PeerId(3)].updates, before, "nothing changed so far");
+    world.update(2, end_of_rib());
+    assert_eq!(world.belief(3).keys().collect::<Vec<_>>(), [&prefix(1)]);
+}
+
+#[test]
+fn released_routes_of_a_restarting_peer_go() {
+    let mut world = World::with_peers(&[2, 3]);
+    world.update(2, announce(&[prefix(1)], &path(&[65002], [10, 10, 0, 2])));
+    world.retained(2);
+    let all = PerFamily { ipv4_unicast: true, ipv6_unicast: true, evpn: true };
+    world.input(Input::Release(PeerId(2), all));
+    assert!(world.belief(3).is_empty());
+}
+
+#[test]
+fn after_a_restart_nothing_is_told_before_the_awaited_have_sent_everything() {
+    let mut world = World::new();
+    let peers = vec![PeerId(2), PeerId(3)];
+    world.input(Input::Expect { peers, time: Duration::from_secs(30), hold: true });
+    world.up(2);
+    world.up(3);
+    world.update(2, announce(&[prefix(1)], &path(&[65002], [10, 10, 0, 2])));
+    world.update(2, end_of_rib());
+    assert!(world.belief(3).is_empty() && world.best.is_empty());
+    assert!(!world.converged.contains(&Family::Ipv4Unicast));
+    assert_eq!(world.beliefs[&PeerId(3)].end_of_ribs, 0);
+    world.update(3, end_of_rib());
+    assert_eq!(world.belief(3).len(), 1);
+    assert_eq!(world.beliefs[&PeerId(3)].end_of_ribs, 1);
+    // Families the peers do not have are complete from the start.
+    assert_eq!(
+        world.converged,
+        [Family::Ipv6Unicast, Family::Evpn, Family::Ipv4Unicast]
+    );
+    assert_eq!(world.rib.deadline(), None);
+}
+
+#[test]
+fn a_peer_that_never_comes_holds_selection_back_no_longer_than_the_deadline() {
+    let mut world = World::new();
+    let peers = vec![PeerId(2), PeerId(3)];
+    world.input(Input::Expect { peers, time: Duration::from_secs(30), hold: true });
+    world.up(2);
+    world.update(2, announce(&[prefix(1)], &path(&[65002], [10, 10, 0, 2])));
+    world.update(2, end_of_rib());
+    world.start = world.rib.deadline().unwrap();
+    world.input(Input::Timeout);
+    assert_eq!(world.best.len(), 1);
+    assert!(world.converged.contains(&Family::Ipv4Unicast));
+}
+
+#[test]
+fn draining_tells_everybody_to_look_elsewhere_and_undraining_takes_it_back() {
+    let mut world = World::with_peers(&[2, 3]);
+    let local = AttributeSet::new(NextHop::V4(Ipv4Addr::UNSPECIFIED));
+    world.input(Input::Originate(Nlri::V4(prefix(9)), local));
+    world.update(2, announce(&[prefix(1)], &path(&[65002], [10, 10, 0, 2])));
+    let normal = world.belief(3).clone();
+    let families = |drain| PerFamily {
+        ipv4_unicast: Some(PeerFamily { drain, ..settings() }),
+        ..PerFamily::default()
+    };
+    for peer in [2, 3] {
+        world.input(Input::Configure(PeerId(peer), families(Some(Drain::default()))));
+    }
+    let told = &world.belief(3)[&prefix(9)];
+    assert_eq!(asns(told), [65001; 4]);
+    assert_eq!(told.med, Some(4_294_967_294));
+    assert!(told.communities.contains(&Community::GRACEFUL_SHUTDOWN));
+    let route = world.rib.route(&Nlri::V4(prefix(1))).unwrap();
+    assert_eq!(route.paths[0].attributes.local_pref(), Some(0));
+    assert_eq!(route.paths[0].received.local_pref(), None);
+    for peer in [2, 3] {
+        world.input(Input::Configure(PeerId(peer), families(None)));
+    }
+    assert_eq!(*world.belief(3), normal);
+}
+
+#[test]
+fn a_route_marked_graceful_shutdown_is_the_last_choice() {
+    let mut world = World::with_peers(&[2, 3]);
+    let mut leaving = path(&[65002], [10, 10, 0, 2]);
+    leaving.communities.push(Community::GRACEFUL_SHUTDOWN);
+    world.update(2, announce(&[prefix(1)], &leaving));
+    world.update(3, announce(&[prefix(1)], &path(&[65003, 1, 2, 3], [10, 10, 0, 3])));
+    assert_eq!(world.best[&Nlri::V4(prefix(1))], [PeerId(3)]);
+}
+
+#[test]
+fn a_med_of_another_as_does_not_go_on_to_a_third() {
+    let mut world = World::with_peers(&[2, 3]);
+    let mut set = path(&[65002], [10, 10, 0, 2]);
+    set.med = Some(50);
+    set.local_pref = Some(200);
+    world.update(2, announce(&[prefix(1)], &set));
+    let told = &world.belief(3)[&prefix(1)];
+    assert_eq!((told.med, told.local_pref), (None, None));
+}
+
+#[test]
+fn no_export_and_no_advertise_stay_here() {
+    let mut world = World::with_peers(&[2, 3]);
+    for (number, community) in [(1, Community::NO_EXPORT), (2, Community::NO_ADVERTISE)] {
+        let mut set = path(&[65002], [10, 10, 0, 2]);
+        set.communities.push(community);
+        world.update(2, announce(&[prefix(number)], &set));
+    }
+    assert!(world.belief(3).is_empty());
+    assert_eq!(world.best.len(), 2);
+}
+
+#[test]
+fn internal_routes_are_not_passed_on_to_internal_peers() {
+    let internal = |peer| PeerFacts { remote_as: Asn(65001), ..facts(peer) };
+    let mut world = World::with_peers(&[4]);
+    world.up_with(2, internal(2));
+    world.up_with(3, internal(3));
+    world.update(2, announce(&[prefix(1)], &path(&[7], [10, 10, 0, 2])));
+    assert!(world.belief(3).is_empty());
+    assert_eq!(asns(&world.belief(4)[&prefix(1)]), [65001, 7]);
+    world.update(4, announce(&[prefix(2)], &path(&[65004], [10, 10, 0, 4])));
+    let told = &world.belief(3)[&prefix(2)];
+    assert_eq!(told.next_hop, NextHop::V4(Ipv4Addr::new(10, 10, 0, 4)), "unchanged to iBGP");
+    assert_eq!((asns(told), told.local_pref), (vec![65004], Some(100)));
+}
+
+#[test]
+fn equal_paths_forward_together_as_far_as_allowed() {
+    let mut world = World::with_peers(&[2, 3, 4]);
+    for peer in [4u8, 3, 2] {
+        let set = path(&[65000 + u32::from(peer)], [10, 10, 0, peer]);
+        world.update(u16::from(peer), announce(&[prefix(1)], &set));
+    }
+    assert_eq!(world.best[&Nlri::V4(prefix(1))], [PeerId(2)]);
+    let multipath = |paths, as_path_relax| PerFamily {
+        ipv4_unicast: Multipath { paths, as_path_relax },
+        ..PerFamily::default()
+    };
+    world.input(Input::SetMultipath(multipath(8, false)));
+    assert_eq!(world.best[&Nlri::V4(prefix(1))], [PeerId(2)], "other content of the AS path");
+    world.input(Input::SetMultipath(multipath(2, true)));
+    assert_eq!(world.best[&Nlri::V4(prefix(1))].len(), 2);
+    world.input(Input::SetMultipath(multipath(8, true)));
+    assert_eq!(world.best[&Nlri::V4(prefix(1))].len(), 3);
+    world.update(3, withdraw(&[prefix(1)]));
+    assert_eq!(world.best[&Nlri::V4(prefix(1))], [PeerId(2), PeerId(4)]);
+}
+
+#[test]
+fn a_change_of_export_policy_is_told_only_where_it_makes_a_difference() {
+    let mut world = World::with_peers(&[2, 3]);
+    let prefixes: Vec<Prefix4> = (0..100).map(prefix).collect();
+    world.update(2, announce(&prefixes, &path(&[65002], [10, 10, 0, 2])));
+    let before = world.beliefs[&PeerId(3)].updates;
+    world.input(Input::Configure(PeerId(3), facts(3).families));
+    assert_eq!(world.beliefs[&PeerId(3)].updates, before);
+    let closed = PeerFamily { export: Policy::RejectAll("test".into()), ..settings() };
+    let families = PerFamily { ipv4_unicast: Some(closed), ..PerFamily::default() };
+    world.input(Input::Configure(PeerId(3), families));
+    assert!(world.belief(3).is_empty());
+    world.input(Input::Configure(PeerId(3), facts(3).families));
+    assert_eq!(world.belief(3).len(), 100);
+}
+
+#[test]
+fn a_change_of_import_policy_needs_nothing_from_the_peer() {
+    let mut world = World::with_peers(&[2, 3]);
+    world.update(2, announce(&[prefix(1)], &path(&[65002], [10, 10, 0, 2])));
+    let closed = PeerFamily { import: Policy::RejectAll("test".into()), ..settings() };
+    let families = PerFamily { ipv4_unicast: Some(closed), ..PerFamily::default() };
+    world.input(Input::Configure(PeerId(2), families));
+    assert!(world.belief(3).is_empty());
+    assert_eq!(world.rib.counts(PeerId(2)).ipv4_unicast.received, 1);
+    world.input(Input::Configure(PeerId(2), facts(2).families));
+    assert_eq!(world.belief(3).len(), 1);
+}
+
+#[test]
+fn a_refresh_repeats_everything() {
+    let mut world = World::with_peers(&[2, 3]);
+    world.update(2, announce(&[prefix(1)], &path(&[65002], [10, 10, 0, 2])));
+    world.beliefs.get_mut(&PeerId(3)).unwrap().routes.clear();
+    let family = Family::Ipv4Unicast;
+    world.input(Input::Refresh { peer: PeerId(3), family, enhanced: true });
+    assert_eq!(world.belief(3).len(), 1);
+}
+
+#[test]
+fn attribute_sets_are_given_back() {
+    let mut world = World::with_peers(&[2]);
+    for number in 0..=255u8 {
+        let set = path(&[65002, u32::from(number) + 1], [10, 10, 0, 2]);
+        world.update(2, announce(&[prefix(number)], &set));
+    }
+    assert_eq!(world.rib.attribute_sets(), 256);
+    world.down(2);
+    world.rib.sweep();
+    assert_eq!(world.rib.attribute_sets(), 0);
+}
+
+#[derive(Debug, Clone)]
+enum Event {
+    Announce { peer: u16, number: u8, tail: u8, med: Option<u8> },
+    Withdraw { peer: u16, number: u8 },
+    Down(u16),
+    Up(u16),
+    Stick(u16),
+    Unstick,
+    Settle,
+    Policy { peer: u16, drain: bool, closed: bool },
+    Refresh(u16),
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    let peer = 2u16..6;
+    prop_oneof![
+        8 => (peer.clone(), 0u8..12, 0u8..3, prop::option::of(0u8..3))
+            .prop_map(|(peer, number, tail, med)| Event::Announce { peer, number, tail, med }),
+        4 => (peer.clone(), 0u8..12).prop_map(|(peer, number)| Event::Withdraw { peer, number }),
+        1 => peer.clone().prop_map(Event::Down),
+        1 => peer.clone().prop_map(Event::Up),
+        1 => peer.clone().prop_map(Event::Stick),
+        1 => Just(Event::Unstick),
+        3 => Just(Event::Settle),
+        1 => (peer.clone(), any::<bool>(), any::<bool>())
+            .prop_map(|(peer, drain, closed)| Event::Policy { peer, drain, closed }),
+        1 => peer.prop_map(Event::Refresh),
+    ]
+}
+
+fn apply(world: &mut World, event: Event) {
+    let up = |world: &World, peer| world.beliefs.contains_key(&PeerId(peer));
+    match event {
+        Event::Announce { peer, number, tail, med } if up(world, peer) => {
+            let mut asns = vec![65000 + u32::from(peer)];
+            asns.extend((1..=tail).map(u32::from));
+            let mut set = path(&asns, [10, 10, 0, u8::try_from(peer).unwrap()]);
+            set.med = med.map(u32::from);
+            world.hand_in(Input::Update(PeerId(peer), announce(&[prefix(number)], &set)));
+        }
+        Event::Withdraw { peer, number } => {
+            world.hand_in(Input::Update(PeerId(peer), withdraw(&[prefix(number)])));
+        }
+        Event::Down(peer) if up(world, peer) => {
+            // What is under way to a peer is lost with it.
+            world.settle();
+            world.down(peer);
+        }
+        Event::Up(peer) if !up(world, peer) => world.up(peer),
+        Event::Stick(peer) => world.stuck.push(PeerId(peer)),
+        Event::Unstick => world.unstick(),
+        Event::Settle => world.settle(),
+        Event::Policy { peer, drain, closed } if up(world, peer) => {
+            let export = if closed { Policy::RejectAll("test".into()) } else { Policy::AcceptAll };
+            let drain = drain.then(Drain::default);
+            let families = PerFamily {
+                ipv4_unicast: Some(PeerFamily { export, drain, ..settings() }),
+                ..PerFamily::default()
+            };
+            world.hand_in(Input::Configure(PeerId(peer), families));
+        }
+        Event::Refresh(peer) => {
+            let family = Family::Ipv4Unicast;
+            world.hand_in(Input::Refresh { peer: PeerId(peer), family, enhanced: false });
+        }
+        Event::Announce { .. } | Event::Down(_) | Event::Up(_) | Event::Policy { .. } => {}
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::default())]
+
+    /// Whatever happened in whatever order, and however slow a peer was: in the end each peer
+    /// believes what the table says it should be told, and the best paths are those that a table
+    /// filled from scratch would choose.
+    #[test]
+    fn every_peer_ends_up_believing_what_it_should(events in prop::collection::vec(event(), 0..120)) {
+        let mut world = World::with_peers(&[2, 3, 4, 5]);
+        for event in events {
+            apply(&mut world, event);
+        }
+        world.settle();
+        world.unstick();
+        for peer in 2u16..6 {
+            if !world.beliefs.contains_key(&PeerId(peer)) {
+                continue;
+            }
+            let told = world.rib.counts(PeerId(peer)).ipv4_unicast.advertised;
+            prop_assert_eq!(told, world.belief(peer).len());
+            for number in 0..12 {
+                let nlri = Nlri::V4(prefix(number));
+                let due = world
+                    .rib
+                    .advertisements(&nlri)
+                    .into_iter()
+                    .find(|due| due.peer == PeerId(peer))
+                    .and_then(|due| due.result.ok())
+                    .map(|attributes| attributes.thaw());
+                prop_assert_eq!(world.belief(peer).get(&prefix(number)), due.as_ref());
+            }
+        }
+        let mut again = World::new();
+        for peer in 2u16..6 {
+            if world.beliefs.contains_key(&PeerId(peer)) {
+                let mut facts = facts(peer);
+                let settings = world.rib.peers.settings(PeerId(peer), Family::Ipv4Unicast);
+                facts.families.ipv4_unicast = settings.map(|(_, settings)| settings.clone());
+                again.up_with(peer, facts);
+            }
+        }
+        let mut received = Vec::new();
+        for peer in 2u16..6 {
+            world.rib.visit(Family::Ipv4Unicast, Select::Received(PeerId(peer)), |route| {
+                for path in route.paths {
+                    received.push((peer, route.nlri.clone(), path.received.thaw()));
+                }
+                true
+            });
+        }
+        for (peer, nlri, set) in received.into_iter().rev() {
+            let Nlri::V4(prefix) = nlri else { continue };
+            again.update(peer, announce(&[prefix], &set));
+        }
+        prop_assert_eq!(world.best, again.best);
+    }
+}
