@@ -1,5 +1,22 @@
-//! The daemon.
+//! rbgpd: BGP, BFD and EVPN for a self-hosted cloud, with the kernel programmed to match.
+//!
+//! [`Router`] is the whole daemon as a library; the programs `rbgpd` and `rbgpctl` are thin. A
+//! configuration ([`config`]) goes in, questions and orders ([`control`]) are answered.
+//!
+//! Inside: neighbours' tasks run sessions, one core owns the tables, threads of their own write
+//! to the kernel and keep BFD's time. `docs/architecture.md` is the map.
+
 pub mod bfd_io;
 pub mod config;
 pub mod control;
+mod core;
+mod install;
+pub mod ctl;
 pub mod metrics;
+mod peer_io;
+mod router;
+mod state;
+mod tasks;
+mod wireguard_io;
+
+pub use router::{Options, Router, StartError};

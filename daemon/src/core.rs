@@ -1,0 +1,438 @@
+//! The owner of the tables.
+//!
+//! One loop on one thread takes inputs from neighbours' tasks, the kernel thread, operators and
+//! the clock, hands them to the pure tables ([`bgp::rib::Rib`], [`evpn::Instance`]) and passes on
+//! what comes out: batches to neighbours, entries to the kernel, answers to operators. Nothing
+//! here waits for anybody: neighbours' batches are bounded by their window, the kernel's entries
+//! by one per key, and whatever takes long (comparing with the kernel) is answered elsewhere.
+//!
+//! Inputs at hand are taken together before the tables are asked what follows, so that messages
+//! are packed under load and leave at once without it.
+//!
+//! The parts beside this page: `neighbor` (one neighbour's settings and facts), `apply`
+//! (configuration and its changes), `kernel` (what the kernel says and should have), `drain`,
+//! `answer` (requests).
+
+mod answer;
+mod apply;
+mod drain;
+mod kernel;
+mod neighbor;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bgp::family::PerFamily;
+use bgp::message::RefreshKind;
+use bgp::rib::{self, Best, PeerId, Rib};
+use bgp::session::StopReason;
+use bgp::{Family, Nlri};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::bfd_io::BfdHandle;
+use crate::config::Config;
+use crate::control::{Answer, Call, Reply};
+use crate::install::Install;
+use crate::peer_io::{Command, Event};
+use crate::state::{DrainState, StateDir};
+use crate::tasks::Spawner;
+use crate::wireguard_io::WireguardHandle;
+use neighbor::Neighbor;
+
+/// Messages of one read each, from all neighbours together: enough that a neighbour's task is
+/// reading while the tables work, few enough that little memory waits here.
+pub(crate) const EVENTS_MAX: usize = 64;
+
+/// Kernel events in one queue. The kernel thread waits when it is full, and then reads its own
+/// socket later; an overrun there is repaired by a new dump.
+pub(crate) const KERNEL_EVENTS_MAX: usize = 4096;
+
+/// Inputs taken before the tables are asked what follows.
+const INPUTS_MAX: usize = 64;
+
+/// Outputs of the tables worked off before inputs are looked at again.
+const OUTPUTS_MAX: usize = 512;
+
+/// What the core reads.
+#[derive(Debug)]
+pub(crate) struct Inputs {
+    pub(crate) events: mpsc::Receiver<(PeerId, Event)>,
+    pub(crate) written: mpsc::UnboundedReceiver<(PeerId, usize)>,
+    pub(crate) kernel: mpsc::Receiver<fib::Event>,
+    pub(crate) calls: mpsc::Receiver<Call>,
+    pub(crate) orders: mpsc::Receiver<Order>,
+}
+
+/// What the daemon itself asks of the core.
+#[derive(Debug)]
+pub(crate) enum Order {
+    /// End all sessions with a Cease and come to an end; the kernel is handed back.
+    Stop(oneshot::Sender<()>),
+    /// A comparison with the kernel is done.
+    Verified(Vec<fib::Difference>),
+    /// Take traffic back from a neighbour, or at all, now that the kernel was compared.
+    Undrain(Option<IpAddr>, Vec<fib::Difference>, oneshot::Sender<Answer>),
+    /// Apply a new configuration.
+    Apply(Box<Config>, oneshot::Sender<()>),
+}
+
+/// Where things are and what was found at the start.
+#[derive(Debug)]
+pub(crate) struct Place {
+    /// Read again on reload; `None` when there is no file.
+    pub(crate) config_file: Option<PathBuf>,
+    pub(crate) state: Option<StateDir>,
+    /// The last run broke off and the kernel still forwards for it.
+    pub(crate) restarting: bool,
+}
+
+/// Handles of what runs beside the core.
+pub(crate) struct Hands {
+    pub(crate) kernel: Option<Arc<fib::KernelHandle>>,
+    /// Started with the first neighbour that wants it.
+    pub(crate) bfd: Option<BfdHandle>,
+    pub(crate) wireguard: Option<WireguardHandle>,
+    pub(crate) spawner: Spawner,
+}
+
+/// The owner of the tables.
+pub(crate) struct Core {
+    config: Config,
+    place: Place,
+    hands: Hands,
+    inputs: Option<Inputs>,
+    rib: Rib,
+    evpn: evpn::Instance,
+    install: Install,
+    neighbors: BTreeMap<PeerId, Neighbor>,
+    by_address: HashMap<IpAddr, PeerId>,
+    drain: DrainState,
+    seed: u64,
+    started: Instant,
+    /// Families whose routes are complete after the start.
+    converged: PerFamily<bool>,
+    /// The kernel's first dump was read.
+    kernel_ready: bool,
+    installed: HashSet<fib::Key>,
+    failed: HashMap<fib::Key, String>,
+    repaired: u64,
+    verify: VerifyRecord,
+    /// Next hops may lead elsewhere: look at all routes again.
+    ground_changed: bool,
+    /// When to try to end a drain whose time is over.
+    return_at: Option<Instant>,
+    stopping: Option<oneshot::Sender<()>>,
+}
+
+/// Result of the last comparison with the kernel.
+#[derive(Debug, Default)]
+struct VerifyRecord {
+    runs: u64,
+    differences: u64,
+}
+
+/// What woke the core.
+enum Wake {
+    Event(PeerId, Event),
+    Written(PeerId, usize),
+    Kernel(fib::Event),
+    Call(Call),
+    Order(Order),
+    Deadline,
+    /// The tables have more to say.
+    More,
+    /// Everybody who could ask is gone.
+    End,
+}
+
+impl Core {
+    pub(crate) fn new(
+        config: Config,
+        place: Place,
+        hands: Hands,
+        inputs: Inputs,
+        seed: u64,
+        drain: DrainState,
+    ) -> Self {
+        let kernel = hands.kernel.is_some();
+        let rib = Rib::new(rib::Config {
+            router_id: config.router_id,
+            multipath: apply::multipath(&config),
+            seed,
+            track: PerFamily { ipv4_unicast: kernel, ipv6_unicast: kernel, evpn: true },
+        });
+        let evpn = evpn::Instance::new(evpn::Config {
+            local_as: config.asn,
+            router_id: config.router_id,
+            vtep: config.evpn.map(|evpn| evpn.vtep),
+        });
+        Self {
+            install: Install::new(config.kernel.table),
+            config,
+            place,
+            hands,
+            inputs: Some(inputs),
+            rib,
+            evpn,
+            neighbors: BTreeMap::new(),
+            by_address: HashMap::new(),
+            drain,
+            seed,
+            started: Instant::now(),
+            converged: PerFamily::default(),
+            kernel_ready: false,
+            installed: HashSet::new(),
+            failed: HashMap::new(),
+            repaired: 0,
+            verify: VerifyRecord::default(),
+            ground_changed: false,
+            return_at: None,
+            stopping: None,
+        }
+    }
+
+    /// Runs until everything has come to an end.
+    pub(crate) async fn run(mut self) {
+        let Some(mut inputs) = self.inputs.take() else { return };
+        self.begin();
+        let mut more = true;
+        while !self.finished() {
+            let deadline = self.deadline();
+            let wake = next(&mut inputs, deadline, more).await;
+            if matches!(wake, Wake::End) {
+                break;
+            }
+            self.take(wake);
+            for _ in 0..INPUTS_MAX {
+                let Some(wake) = ready(&mut inputs) else { break };
+                self.take(wake);
+            }
+            more = self.work();
+        }
+        self.end();
+    }
+
+    fn finished(&self) -> bool {
+        self.stopping.is_some() && self.neighbors.values().all(Neighbor::is_down)
+    }
+
+    fn take(&mut self, wake: Wake) {
+        match wake {
+            Wake::Event(peer, event) => self.peer_event(peer, event),
+            Wake::Written(peer, octets) => self.hand_in(rib::Input::Written(peer, octets)),
+            Wake::Kernel(event) => self.kernel_event(event),
+            Wake::Call((request, answer)) => self.answer(request, answer),
+            Wake::Order(order) => self.order(order),
+            Wake::Deadline => self.timeout(),
+            Wake::More | Wake::End => {}
+        }
+    }
+
+    fn order(&mut self, order: Order) {
+        match order {
+            Order::Stop(done) => self.stop(done),
+            Order::Verified(differences) => {
+                self.verify.runs += 1;
+                self.verify.differences = u64::try_from(differences.len()).unwrap_or(u64::MAX);
+                self.verified_for_return(differences.is_empty());
+            }
+            Order::Undrain(neighbor, differences, answer) => {
+                let result = self.undrain_order(neighbor, &differences);
+                drop(answer.send(result.map(Reply::Drain)));
+            }
+            Order::Apply(config, done) => {
+                self.apply(*config);
+                // Nobody waiting any more is no error.
+                drop(done.send(()));
+            }
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.rib.deadline().into_iter().chain(self.drain_deadline()).min()
+    }
+
+    fn timeout(&mut self) {
+        let now = Instant::now();
+        if self.rib.deadline().is_some_and(|deadline| deadline <= now) {
+            self.hand_in(rib::Input::Timeout);
+        }
+        self.drain_timeout(now);
+    }
+
+    fn hand_in(&mut self, input: rib::Input) {
+        self.rib.handle(Instant::now(), input);
+    }
+
+    /// Passes on what the tables say; true if they have more.
+    fn work(&mut self) -> bool {
+        for _ in 0..OUTPUTS_MAX {
+            if let Some(output) = self.rib.poll() {
+                self.rib_output(output);
+            } else if let Some(output) = self.evpn.poll() {
+                self.evpn_output(output);
+            } else if std::mem::take(&mut self.ground_changed) {
+                self.reinstall();
+            } else {
+                return false;
+            }
+        }
+        true
+    }
+
+    fn rib_output(&mut self, output: rib::Output) {
+        match output {
+            rib::Output::Send(peer, batch) => {
+                let octets = batch.len();
+                let sent = self.neighbors.get(&peer).is_some_and(|it| it.send(batch));
+                if !sent {
+                    // The session is ending; its window no longer matters.
+                    self.hand_in(rib::Input::Written(peer, octets));
+                }
+            }
+            rib::Output::Best(best) => self.best(&best),
+            rib::Output::Converged(family) => self.family_converged(family),
+        }
+    }
+
+    fn best(&mut self, best: &Best) {
+        if let Nlri::Evpn(key) = &best.nlri {
+            let remote = best.paths.first().filter(|path| path.peer != PeerId::LOCAL);
+            self.evpn.handle(evpn::Input::Route {
+                key: key.clone(),
+                attributes: remote.map(|path| Arc::clone(&path.attributes)),
+            });
+            return;
+        }
+        self.install_best(best);
+        if self.install.carries(&best.nlri) {
+            self.ground_changed = true;
+        }
+    }
+
+    fn peer_event(&mut self, peer: PeerId, event: Event) {
+        match event {
+            Event::Up { negotiated, local, batches } => {
+                let restarting = negotiated.graceful.as_ref().is_some_and(|it| it.restarting);
+                let Some(neighbor) = self.neighbors.get_mut(&peer) else { return };
+                neighbor.up(Arc::clone(&negotiated), local, batches);
+                tracing::info!(
+                    neighbor = %neighbor.address(),
+                    remote_as = %negotiated.remote_as,
+                    %local,
+                    "session Established"
+                );
+                if let Some(facts) = self.facts(peer) {
+                    self.hand_in(rib::Input::PeerUp { peer, facts, restarting });
+                }
+            }
+            Event::Updates(updates) => {
+                for update in updates {
+                    if let Some(neighbor) = self.neighbors.get_mut(&peer) {
+                        neighbor.note(&update);
+                    }
+                    self.hand_in(rib::Input::Update(peer, update));
+                }
+            }
+            Event::Refresh(family, kind) => self.refresh(peer, family, kind),
+            Event::Down { reason, retain } => {
+                let Some(neighbor) = self.neighbors.get_mut(&peer) else { return };
+                neighbor.down();
+                let retain = retain.map(|retain| retain.families).unwrap_or_default();
+                tracing::warn!(
+                    neighbor = %neighbor.address(),
+                    %reason,
+                    routes_kept = retain.iter().any(|(_, keep)| *keep),
+                    "session down"
+                );
+                self.hand_in(rib::Input::PeerDown { peer, retain });
+                self.rib.sweep();
+            }
+            Event::FamilyDisabled(family, error) => {
+                if let Some(neighbor) = self.neighbors.get(&peer) {
+                    tracing::error!(
+                        neighbor = %neighbor.address(),
+                        %family,
+                        %error,
+                        "family disabled until the session is made anew (RFC 7606 §2)"
+                    );
+                }
+                self.hand_in(rib::Input::Disable(peer, family));
+            }
+            Event::Release(families, reason) => {
+                if let Some(neighbor) = self.neighbors.get(&peer) {
+                    tracing::info!(neighbor = %neighbor.address(), %reason, "kept routes released");
+                }
+                self.hand_in(rib::Input::Release(peer, families));
+            }
+        }
+    }
+
+    fn refresh(&mut self, peer: PeerId, family: Family, kind: RefreshKind) {
+        let enhanced = self.neighbors.get(&peer).is_some_and(Neighbor::enhanced_refresh);
+        match kind {
+            RefreshKind::Request => {
+                self.hand_in(rib::Input::Refresh { peer, family, enhanced });
+            }
+            RefreshKind::Begin => self.hand_in(rib::Input::RefreshBegin(peer, family)),
+            RefreshKind::End => self.hand_in(rib::Input::RefreshEnd(peer, family)),
+            // RFC 7313 §5: an unknown subtype is ignored.
+            RefreshKind::Unknown(_) => {}
+        }
+    }
+
+    fn stop(&mut self, done: oneshot::Sender<()>) {
+        let reason = StopReason::AdministrativeShutdown { text: "the service stops".to_owned() };
+        for neighbor in self.neighbors.values() {
+            neighbor.command(Command::Quit(reason.clone()));
+        }
+        self.stopping = Some(done);
+    }
+
+    fn end(mut self) {
+        if let Some(state) = &self.place.state
+            && let Err(error) = state.end()
+        {
+            tracing::warn!(%error, "cannot note the orderly stop");
+        }
+        if let Some(done) = self.stopping.take() {
+            drop(done.send(()));
+        }
+    }
+}
+
+/// Waits for the next input. Operators and the clock come first, then what frees memory, then
+/// what adds to it.
+async fn next(inputs: &mut Inputs, deadline: Option<Instant>, more: bool) -> Wake {
+    tokio::select! {
+        biased;
+        order = inputs.orders.recv() => order.map_or(Wake::End, Wake::Order),
+        Some(call) = inputs.calls.recv() => Wake::Call(call),
+        () = sleep_until(deadline) => Wake::Deadline,
+        Some((peer, octets)) = inputs.written.recv() => Wake::Written(peer, octets),
+        Some(event) = inputs.kernel.recv() => Wake::Kernel(event),
+        Some((peer, event)) = inputs.events.recv() => Wake::Event(peer, event),
+        () = std::future::ready(()), if more => Wake::More,
+    }
+}
+
+/// The next input that is already there.
+fn ready(inputs: &mut Inputs) -> Option<Wake> {
+    if let Ok((peer, octets)) = inputs.written.try_recv() {
+        return Some(Wake::Written(peer, octets));
+    }
+    if let Ok(event) = inputs.kernel.try_recv() {
+        return Some(Wake::Kernel(event));
+    }
+    inputs.events.try_recv().ok().map(|(peer, event)| Wake::Event(peer, event))
+}
+
+async fn sleep_until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+        None => std::future::pending().await,
+    }
+}

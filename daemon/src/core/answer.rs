@@ -1,0 +1,599 @@
+//! Answers to operators, read from the tables as they are.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use bgp::attributes::{Attributes, Origin, SegmentKind};
+use bgp::rib::{self, PathView, PeerId, RouteView};
+use bgp::session::{Failure, Messages, State, Status, StopReason};
+use bgp::{Family, Nlri, Prefix};
+use tokio::sync::oneshot;
+
+use super::neighbor::Neighbor;
+use super::{Core, Order};
+use crate::config::{self, Direction};
+use crate::control::reply::{self, AsPathItem, BfdState, Families};
+use crate::control::{Answer, Clear, ErrorKind, ErrorReply, Reply, Request, Select, SoftReset};
+use crate::metrics::{KernelNumbers, NeighborNumbers, QueueDepth, Snapshot, VniNumbers};
+use crate::peer_io::Command;
+
+mod explain;
+mod overlay;
+mod routes;
+
+impl Core {
+    /// Answers at once, or sees to it that somebody does.
+    pub(super) fn answer(&mut self, request: Request, answer: oneshot::Sender<Answer>) {
+        let result = match request {
+            Request::Summary => Ok(Reply::Summary(self.summary())),
+            Request::Neighbors { address } => self.neighbors_reply(address),
+            Request::Routes(routes) => self.routes_reply(&routes).map(Reply::Routes),
+            Request::Explain { target } => self.explain(&target).map(Reply::Explain),
+            Request::EvpnVni => Ok(Reply::EvpnVni(self.evpn_vnis())),
+            Request::EvpnMac { vni } => self.evpn_macs(vni).map(Reply::EvpnMac),
+            Request::EvpnRoutes(page) => Ok(Reply::EvpnRoutes(self.evpn_routes(&page))),
+            Request::Bfd => Ok(Reply::Bfd(self.bfd_reply())),
+            Request::DrainStatus => Ok(Reply::Drain(self.drain_status())),
+            Request::Drain(order) => self.drain_order(order).map(Reply::Drain),
+            Request::Undrain { neighbor } => {
+                let orders = self.hands.spawner.orders();
+                self.compare(move |differences| {
+                    drop(orders.blocking_send(Order::Undrain(neighbor, differences, answer)));
+                });
+                return;
+            }
+            Request::Verify => {
+                self.verify(answer);
+                return;
+            }
+            Request::Reload { dry_run } => self.reload(dry_run).map(Reply::Reload),
+            Request::Clear(order) => self.clear(order).map(Reply::Clear),
+            Request::Metrics => Ok(Reply::Metrics(Box::new(self.metrics()))),
+            Request::Memory => Ok(Reply::Memory(self.memory())),
+            Request::Version => Ok(Reply::Version(reply::Version {
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+                pid: std::process::id(),
+                uptime_s: self.started.elapsed().as_secs(),
+            })),
+        };
+        // An asker that went away is no error.
+        drop(answer.send(result));
+    }
+
+    fn summary(&self) -> reply::Summary {
+        let bfd = self.bfd_states();
+        reply::Summary {
+            asn: self.config.asn.0,
+            router_id: self.config.router_id,
+            draining: !self.drain.is_empty(),
+            uptime_s: self.started.elapsed().as_secs(),
+            prefixes: self.prefixes(),
+            notices: self.notices(),
+            neighbors: self
+                .neighbors
+                .iter()
+                .map(|(id, neighbor)| self.neighbor_summary(*id, neighbor, &bfd))
+                .collect(),
+        }
+    }
+
+    fn prefixes(&self) -> Families<u64> {
+        let mut families = Families::default();
+        for family in Family::ALL {
+            families.set(family, number(self.rib.prefixes(family)));
+        }
+        families
+    }
+
+    /// What is not as one might think, with consequence and remedy.
+    fn notices(&self) -> Vec<String> {
+        let mut notices = Vec::new();
+        if self.rib.is_holding() {
+            notices.push(
+                "restarted: routes are held back until every neighbour has sent its own, \
+                 the kernel forwards as before"
+                    .to_owned(),
+            );
+        }
+        for (id, neighbor) in &self.neighbors {
+            let Some(negotiated) = neighbor.negotiated() else { continue };
+            let counts = self.rib.counts(*id);
+            for family in Family::ALL.into_iter().filter(|it| negotiated.families.get(*it).is_some())
+            {
+                for direction in [Direction::Import, Direction::Export] {
+                    let policy =
+                        self.config.effective_policy(&neighbor.config, family, direction);
+                    if let bgp::policy::Policy::RejectAll(reason) = policy {
+                        let counts = counts.get(family);
+                        let what = match direction {
+                            Direction::Import => {
+                                format!("0 of {} routes accepted from", counts.received)
+                            }
+                            Direction::Export => "0 routes announced to".to_owned(),
+                        };
+                        notices.push(format!("{what} {} ({family}): {reason}", neighbor.address()));
+                    }
+                }
+            }
+            for (family, settings) in neighbor.config.families.iter() {
+                if settings.is_some() && negotiated.families.get(family).is_none() {
+                    notices.push(format!(
+                        "{}: {family} is configured here but not there; activate it at the \
+                         neighbour",
+                        neighbor.address()
+                    ));
+                }
+            }
+        }
+        if !self.failed.is_empty() {
+            notices.push(format!(
+                "the kernel refused {} entries: rbgpctl verify names them",
+                self.failed.len()
+            ));
+        }
+        notices
+    }
+
+    fn neighbor_summary(
+        &self,
+        id: PeerId,
+        neighbor: &Neighbor,
+        bfd: &[(IpAddr, BfdState)],
+    ) -> reply::NeighborSummary {
+        let status = neighbor.status();
+        let established = status.state == State::Established;
+        let since = status.since.map(|since| since.elapsed().as_secs());
+        let (why, hint) = why_down(&status, neighbor.config.passive);
+        reply::NeighborSummary {
+            address: neighbor.address(),
+            remote_as: neighbor.config.remote_as.0,
+            description: neighbor.config.description.clone(),
+            state: status.state.to_string(),
+            uptime_s: since.filter(|_| established),
+            changed_s: since,
+            bfd: neighbor.config.bfd.and_then(|_| state_of(bfd, neighbor.address())),
+            draining: self.drain.covers(neighbor.address()),
+            messages_received: counts(&status.counters.received).total(),
+            messages_sent: counts(&status.counters.sent).total(),
+            why,
+            hint,
+            families: self.route_counts(id, neighbor),
+        }
+    }
+
+    fn route_counts(&self, id: PeerId, neighbor: &Neighbor) -> Families<reply::RouteCounts> {
+        let all = self.rib.counts(id);
+        let mut families = Families::default();
+        for (family, settings) in neighbor.config.families.iter() {
+            if settings.is_some() {
+                let counts = all.get(family);
+                families.set(
+                    family,
+                    reply::RouteCounts {
+                        received: number(counts.received),
+                        accepted: number(counts.accepted),
+                        advertised: number(counts.advertised),
+                    },
+                );
+            }
+        }
+        families
+    }
+
+    fn neighbors_reply(&self, address: Option<IpAddr>) -> Answer {
+        if let Some(address) = address
+            && !self.by_address.contains_key(&address)
+        {
+            return Err(unknown_neighbor(address));
+        }
+        let bfd = self.bfd_states();
+        let neighbors = self
+            .neighbors
+            .iter()
+            .filter(|(_, neighbor)| address.is_none_or(|it| it == neighbor.address()))
+            .map(|(id, neighbor)| self.neighbor_reply(*id, neighbor, &bfd))
+            .collect();
+        Ok(Reply::Neighbors(reply::Neighbors { neighbors }))
+    }
+
+    fn neighbor_reply(
+        &self,
+        id: PeerId,
+        neighbor: &Neighbor,
+        bfd: &[(IpAddr, BfdState)],
+    ) -> reply::Neighbor {
+        let status = neighbor.status();
+        let negotiated = neighbor.negotiated();
+        let timers = neighbor.config.timers;
+        let mut details = Families::default();
+        for (family, settings) in neighbor.config.families.iter() {
+            if settings.is_none() {
+                continue;
+            }
+            let policy = |direction| {
+                self.config.effective_policy(&neighbor.config, family, direction).to_string()
+            };
+            let agreed = negotiated.is_some_and(|it| it.families.get(family).is_some());
+            details.set(
+                family,
+                reply::FamilyDetail {
+                    negotiated: agreed,
+                    import: Some(policy(Direction::Import)),
+                    export: Some(policy(Direction::Export)),
+                    end_of_rib_received: *neighbor.complete.get(family),
+                    end_of_rib_sent: agreed && self.rib.is_settled(id),
+                    stale: number(self.rib.stale(id, family)),
+                },
+            );
+        }
+        let agreed_hold = negotiated.map(|it| u64::from(it.hold_time.as_secs()));
+        let agreed_keepalive = negotiated.and_then(|it| it.keepalive).map(|it| it.as_secs());
+        reply::Neighbor {
+            summary: self.neighbor_summary(id, neighbor, bfd),
+            local_address: neighbor.local(),
+            router_id: negotiated.map(|it| it.router_id),
+            internal: neighbor.config.remote_as == self.config.asn,
+            hold_time_s: agreed_hold.unwrap_or(timers.hold.as_secs()),
+            keepalive_s: agreed_keepalive.unwrap_or(timers.keepalive.as_secs()),
+            received: counts(&status.counters.received),
+            sent: counts(&status.counters.sent),
+            malformed_updates: status.counters.malformed_updates,
+            capabilities: negotiated
+                .map(|it| it.capabilities.iter().map(capability_name).collect())
+                .unwrap_or_default(),
+            established: status.established,
+            flaps: status.flaps,
+            last_down: status.last_down.as_ref().map(failure),
+            last_error: status.last_error.as_ref().map(failure),
+            details,
+        }
+    }
+
+    pub(super) fn bfd_states(&self) -> Vec<(IpAddr, BfdState)> {
+        let sessions = self.hands.bfd.as_ref().map(|bfd| bfd.status()).unwrap_or_default();
+        sessions.iter().map(|session| (session.key.peer, bfd_state(session.state))).collect()
+    }
+
+    fn bfd_reply(&self) -> reply::Bfd {
+        let configured = |peer: IpAddr| {
+            self.config.neighbor(peer).and_then(|neighbor| neighbor.bfd).unwrap_or_default()
+        };
+        let sessions = self.hands.bfd.as_ref().map(|bfd| bfd.status()).unwrap_or_default();
+        let sessions = sessions
+            .into_iter()
+            .map(|session| reply::BfdSession {
+                peer: session.key.peer,
+                state: bfd_state(session.state),
+                interval_ms: millis(
+                    session.interval.unwrap_or_else(|| configured(session.key.peer).interval),
+                ),
+                detect_ms: millis(session.detection_time),
+                uptime_s: session.uptime.map(|uptime| uptime.as_secs()),
+                local: session.local,
+                interface: session.key.interface,
+                multiplier: configured(session.key.peer).multiplier,
+                diagnostic: Some(session.diagnostic.to_string()),
+                remote_state: Some(bfd_state(session.remote_state)),
+                flaps: session.counters.losses,
+                waiting: session.waiting,
+            })
+            .collect();
+        reply::Bfd { sessions }
+    }
+
+    fn verify(&mut self, answer: oneshot::Sender<Answer>) {
+        if self.hands.kernel.is_none() {
+            let verify = reply::Verify {
+                equal: true,
+                checked: 0,
+                pending: 0,
+                missing: 0,
+                different: 0,
+                unexpected: 0,
+                differences: Vec::new(),
+                kernel_enabled: false,
+            };
+            drop(answer.send(Ok(Reply::Verify(verify))));
+            return;
+        }
+        let checked = number(self.installed.len() + self.failed.len());
+        let pending = number(self.hands.kernel.as_ref().map_or(0, |kernel| kernel.backlog()));
+        self.compare(move |differences| {
+            let of = |test: fn(&fib::Difference) -> bool| {
+                number(differences.iter().filter(|it| test(it)).count())
+            };
+            let verify = reply::Verify {
+                equal: differences.is_empty(),
+                checked,
+                pending,
+                missing: of(|it| it.have.is_none()),
+                different: of(|it| it.want.is_some() && it.have.is_some()),
+                unexpected: of(|it| it.want.is_none()),
+                differences: differences
+                    .iter()
+                    .map(|difference| reply::Difference {
+                        entry: difference.key.to_string(),
+                        want: difference.want.clone(),
+                        have: difference.have.clone(),
+                        error: difference.error.clone(),
+                    })
+                    .collect(),
+                kernel_enabled: true,
+            };
+            drop(answer.send(Ok(Reply::Verify(verify))));
+        });
+    }
+
+    /// Reads the configuration file again. With errors in it nothing changes.
+    fn reload(&mut self, dry_run: bool) -> Result<reply::Reload, ErrorReply> {
+        let Some(file) = self.place.config_file.clone() else {
+            return Err(ErrorReply::failed("this router was started without a file")
+                .hint("give the new configuration to the program that started it"));
+        };
+        let name = file.display().to_string();
+        let text = std::fs::read_to_string(&file).map_err(|error| {
+            ErrorReply::new(ErrorKind::BadConfig, format!("cannot read `{name}`: {error}"))
+                .hint("the running configuration stays")
+        })?;
+        let new = config::parse(&text, &name).map_err(|errors| {
+            ErrorReply::new(
+                ErrorKind::BadConfig,
+                format!("{} errors in `{name}`; the running configuration stays", errors.len()),
+            )
+            .details(errors.iter().map(ToString::to_string))
+            .hint(format!("rbgpctl check {name}"))
+        })?;
+        let diff = config::diff(&self.config, &new);
+        if !diff.restart_required.is_empty() && !dry_run {
+            return Err(ErrorReply::new(
+                ErrorKind::BadConfig,
+                "some changes need a new start of the service; nothing was changed",
+            )
+            .details(diff.restart_required.iter().map(ToString::to_string))
+            .hint("take them back, or: rbgpctl drain --wait && systemctl restart rbgpd"));
+        }
+        let restarts: BTreeSet<IpAddr> = diff
+            .neighbors
+            .changed
+            .iter()
+            .filter(|(_, change)| change.session_restart)
+            .map(|(address, _)| *address)
+            .collect();
+        let changes: Vec<String> = diff.to_string().lines().map(str::to_owned).collect();
+        if !dry_run {
+            tracing::info!(changes = changes.len(), "configuration reloaded");
+            self.apply(new);
+        }
+        Ok(reply::Reload {
+            dry_run,
+            changed: !diff.is_empty(),
+            changes,
+            restarts: restarts.into_iter().collect(),
+        })
+    }
+
+    fn clear(&mut self, order: Clear) -> Result<reply::Clear, ErrorReply> {
+        if let Some(address) = order.neighbor
+            && !self.by_address.contains_key(&address)
+        {
+            return Err(unknown_neighbor(address));
+        }
+        let chosen: Vec<PeerId> = self
+            .neighbors
+            .iter()
+            .filter(|(_, neighbor)| order.neighbor.is_none_or(|it| it == neighbor.address()))
+            .map(|(id, _)| *id)
+            .collect();
+        let mut cleared = Vec::new();
+        for id in chosen {
+            let Some(neighbor) = self.neighbors.get(&id) else { continue };
+            let families: Vec<Family> = neighbor
+                .negotiated()
+                .map(|it| {
+                    Family::ALL.into_iter().filter(|f| it.families.get(*f).is_some()).collect()
+                })
+                .unwrap_or_default();
+            match order.soft {
+                SoftReset::None => {
+                    let text = "cleared by the operator".to_owned();
+                    neighbor.command(Command::Stop(StopReason::AdministrativeReset { text }));
+                }
+                SoftReset::In => {
+                    for family in families {
+                        neighbor.command(Command::RequestRefresh(family));
+                    }
+                }
+                SoftReset::Out => {
+                    let enhanced = neighbor.enhanced_refresh();
+                    cleared.push(neighbor.address());
+                    for family in families {
+                        self.hand_in(rib::Input::Refresh { peer: id, family, enhanced });
+                    }
+                    continue;
+                }
+            }
+            cleared.push(neighbor.address());
+        }
+        Ok(reply::Clear { cleared })
+    }
+
+    fn metrics(&self) -> Snapshot {
+        let bfd = self.bfd_states();
+        let status = self.drain_status();
+        Snapshot {
+            uptime_s: self.started.elapsed().as_secs(),
+            resident_bytes: crate::metrics::resident_bytes(),
+            neighbors: self
+                .neighbors
+                .iter()
+                .map(|(id, neighbor)| self.neighbor_numbers(*id, neighbor, &bfd))
+                .collect(),
+            prefixes: self.prefixes(),
+            paths: self.paths(),
+            attribute_sets: number(self.rib.attribute_sets()),
+            kernel: KernelNumbers {
+                installed: number(self.installed.len()),
+                failed: number(self.failed.len()),
+                pending: number(self.hands.kernel.as_ref().map_or(0, |kernel| kernel.backlog())),
+                repaired_total: self.repaired,
+                verify_differences: self.verify.differences,
+                verify_runs_total: self.verify.runs,
+            },
+            draining: status.draining,
+            drained: status.complete,
+            vnis: self
+                .evpn
+                .vnis()
+                .into_iter()
+                .map(|vni| VniNumbers {
+                    vni: vni.vni.get(),
+                    name: vni.name,
+                    local_macs: number(vni.local_macs),
+                    remote_macs: number(vni.remote_macs),
+                    remote_vteps: number(vni.remote_vteps.len()),
+                })
+                .collect(),
+            queues: vec![QueueDepth {
+                queue: "kernel".to_owned(),
+                depth: number(self.hands.kernel.as_ref().map_or(0, |kernel| kernel.backlog())),
+            }],
+        }
+    }
+
+    fn neighbor_numbers(
+        &self,
+        id: PeerId,
+        neighbor: &Neighbor,
+        bfd: &[(IpAddr, BfdState)],
+    ) -> NeighborNumbers {
+        let summary = self.neighbor_summary(id, neighbor, bfd);
+        let status = neighbor.status();
+        NeighborNumbers {
+            address: summary.address,
+            remote_as: summary.remote_as,
+            description: summary.description,
+            state: summary.state,
+            uptime_s: summary.uptime_s,
+            established: status.established,
+            flaps: status.flaps,
+            received: counts(&status.counters.received),
+            sent: counts(&status.counters.sent),
+            malformed_updates: status.counters.malformed_updates,
+            bfd: summary.bfd,
+            families: summary.families,
+        }
+    }
+
+    fn paths(&self) -> Families<u64> {
+        let mut families = Families::default();
+        let ids: Vec<PeerId> =
+            std::iter::once(PeerId::LOCAL).chain(self.neighbors.keys().copied()).collect();
+        for family in Family::ALL {
+            let of = |id: &PeerId| self.rib.counts(*id).get(family).received;
+            families.set(family, number(ids.iter().map(of).sum()));
+        }
+        families
+    }
+
+    fn memory(&self) -> reply::Memory {
+        reply::Memory {
+            resident_bytes: crate::metrics::resident_bytes(),
+            prefixes: self.prefixes(),
+            paths: self.paths(),
+            attribute_sets: number(self.rib.attribute_sets()),
+            ..reply::Memory::default()
+        }
+    }
+
+    pub(super) fn address_of(&self, peer: PeerId) -> Option<IpAddr> {
+        self.neighbors.get(&peer).map(Neighbor::address)
+    }
+}
+
+pub(super) fn number(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
+}
+
+fn millis(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1000.0
+}
+
+fn unknown_neighbor(address: IpAddr) -> ErrorReply {
+    ErrorReply::not_found(format!("no neighbour `{address}`"))
+        .hint("rbgpctl show summary lists the neighbours")
+}
+
+fn state_of(states: &[(IpAddr, BfdState)], address: IpAddr) -> Option<BfdState> {
+    states.iter().find(|(peer, _)| *peer == address).map(|(_, state)| *state)
+}
+
+fn bfd_state(state: bfd::State) -> BfdState {
+    match state {
+        bfd::State::AdminDown => BfdState::AdminDown,
+        bfd::State::Down => BfdState::Down,
+        bfd::State::Init => BfdState::Init,
+        bfd::State::Up => BfdState::Up,
+    }
+}
+
+fn counts(messages: &Messages) -> reply::MessageCounts {
+    reply::MessageCounts {
+        open: messages.opens,
+        update: messages.updates,
+        notification: messages.notifications,
+        keepalive: messages.keepalives,
+        route_refresh: messages.refreshes,
+    }
+}
+
+fn failure(failure: &Failure) -> reply::Failure {
+    reply::Failure {
+        reason: failure.reason.to_string(),
+        ago_s: failure.at.elapsed().as_secs(),
+    }
+}
+
+/// Why a session is not up and what to do about it.
+fn why_down(status: &Status, passive: bool) -> (Option<String>, Option<String>) {
+    if status.state == State::Established {
+        return (None, None);
+    }
+    if let Some(reason) = &status.stopped {
+        return (Some(reason.to_string()), None);
+    }
+    match &status.last_error {
+        Some(failure) => (Some(failure.reason.to_string()), failure.reason.remedy()),
+        None if passive => (Some("waits for the neighbour to connect (passive)".to_owned()), None),
+        None if status.waits_for_bfd => (Some("waits for BFD to come up".to_owned()), None),
+        None => {
+            let wait = status.next_try.map(|at| at.saturating_duration_since(Instant::now()));
+            (wait.map(|wait| format!("connects again in {} ms", wait.as_millis())), None)
+        }
+    }
+}
+
+fn capability_name(capability: &bgp::message::Capability) -> String {
+    use bgp::message::Capability;
+    match capability {
+        Capability::Multiprotocol(afi, safi) => match Family::from_numbers(*afi, *safi) {
+            Some(family) => format!("multiprotocol {family}"),
+            None => format!("multiprotocol AFI {afi} SAFI {safi}"),
+        },
+        Capability::RouteRefresh => "route refresh".to_owned(),
+        Capability::ExtendedNextHop(_) => "extended next hop".to_owned(),
+        Capability::ExtendedMessage => "extended message".to_owned(),
+        Capability::Role(role) => format!("role {role:?}").to_lowercase(),
+        Capability::GracefulRestart(graceful) => format!(
+            "graceful restart {} s{}",
+            graceful.restart_time,
+            if graceful.restarting { ", restarting" } else { "" }
+        ),
+        Capability::FourOctetAs(_) => "four-octet AS".to_owned(),
+        Capability::AddPath(_) => "add-path".to_owned(),
+        Capability::EnhancedRouteRefresh => "enhanced route refresh".to_owned(),
+        Capability::Fqdn { hostname, domain } if domain.is_empty() => format!("name {hostname}"),
+        Capability::Fqdn { hostname, domain } => format!("name {hostname}.{domain}"),
+        Capability::Unknown { code, .. } => format!("unknown {code}"),
+    }
+}

@@ -1,0 +1,133 @@
+//! EVPN for `show evpn ...`.
+
+use bgp::Vni;
+use serde_json::json;
+
+use super::*;
+use crate::control::Page;
+
+impl Core {
+    pub(super) fn evpn_vnis(&self) -> reply::EvpnVni {
+        let vnis = self
+            .evpn
+            .vnis()
+            .into_iter()
+            .map(|status| {
+                let config = self.config.vnis.iter().find(|vni| vni.id == status.vni);
+                let link = config.and_then(|vni| {
+                    self.install.ground.links.named(&vni.vxlan.as_str().into())
+                });
+                let mut problems: Vec<String> =
+                    status.problems.iter().map(ToString::to_string).collect();
+                let key = fib::Key::Overlay(status.vni.get());
+                problems.extend(self.failed.get(&key).cloned());
+                reply::Vni {
+                    vni: status.vni.get(),
+                    name: status.name,
+                    rd: status.rd.map(|rd| rd.to_string()),
+                    import_targets: status.import_targets.iter().map(|it| it.to_string()).collect(),
+                    export_targets: status.export_targets.iter().map(|it| it.to_string()).collect(),
+                    local_macs: number(status.local_macs),
+                    remote_macs: number(status.remote_macs),
+                    remote_vteps: status.remote_vteps.iter().map(|it| it.vtep).collect(),
+                    vtep: self.config.evpn.map(|evpn| evpn.vtep),
+                    bridge: config.map(|vni| vni.bridge.clone()),
+                    vxlan: config.map(|vni| vni.vxlan.clone()),
+                    mtu: link.map(|link| link.mtu),
+                    gateway: config
+                        .map(|vni| vni.gateway.iter().map(ToString::to_string).collect())
+                        .unwrap_or_default(),
+                    problems,
+                }
+            })
+            .collect();
+        reply::EvpnVni { vnis }
+    }
+
+    pub(super) fn evpn_macs(&self, vni: Option<Vni>) -> Result<reply::EvpnMac, ErrorReply> {
+        if let Some(vni) = vni
+            && !self.config.vnis.iter().any(|config| config.id == vni)
+        {
+            return Err(ErrorReply::not_found(format!("no VNI `{vni}`"))
+                .hint("rbgpctl show evpn vni lists them"));
+        }
+        let macs = self
+            .evpn
+            .macs(vni)
+            .into_iter()
+            .map(|status| {
+                let device = self
+                    .config
+                    .vnis
+                    .iter()
+                    .find(|config| config.id == status.vni)
+                    .map(|config| fib::Device::from(config.vxlan.as_str()));
+                let installed = device.filter(|_| status.kind == evpn::Kind::Remote).map(|device| {
+                    let mac = fib::Mac(status.mac.0);
+                    self.installed.contains(&fib::Key::Fdb(fib::FdbKey { device, mac }))
+                });
+                reply::Mac {
+                    vni: status.vni.get(),
+                    mac: status.mac.to_string(),
+                    ips: status.ips,
+                    kind: match status.kind {
+                        evpn::Kind::Local => reply::MacKind::Local,
+                        evpn::Kind::Remote => reply::MacKind::Remote,
+                    },
+                    vtep: status.vtep,
+                    sequence: status.sequence,
+                    sticky: status.sticky,
+                    moves: status.moves,
+                    reason: Some(status.reason.to_string()),
+                    conflict: status.conflict.map(|conflict| conflict.to_string()),
+                    installed,
+                }
+            })
+            .collect();
+        Ok(reply::EvpnMac { macs })
+    }
+
+    pub(super) fn evpn_routes(&self, page: &Page) -> reply::EvpnRoutes {
+        let mut all = Vec::new();
+        self.rib.visit(Family::Evpn, rib::Select::All, |route| {
+            all.push(route);
+            true
+        });
+        all.sort_by(|one, two| one.nlri.cmp(&two.nlri));
+        let start = page.after.as_deref().map_or(0, |after| after.parse().unwrap_or(usize::MAX));
+        let size = page.size();
+        let more = all.len() > start.saturating_add(size);
+        let shown: Vec<RouteView> = all.into_iter().skip(start).take(size).collect();
+        let imports: std::collections::HashMap<_, _> = self
+            .evpn
+            .received()
+            .map(|received| (received.route.key.clone(), received.vnis))
+            .collect();
+        let mut routes = Vec::new();
+        for route in &shown {
+            let Nlri::Evpn(key) = &route.nlri else { continue };
+            for path in &route.paths {
+                let vnis = imports.get(key).into_iter().flatten().filter(|_| path.best);
+                routes.push(reply::EvpnRoute {
+                    route: self.route_row(&route.nlri, path, false),
+                    evpn: json!({
+                        "type": key.route_type(),
+                        "rd": key.rd().map(|rd| rd.to_string()),
+                        "vni": path.attributes.evpn().map(|tail| tail.label),
+                        "esi": path.attributes.evpn().map(|tail| tail.esi.to_string()),
+                        "l3_vni": path.attributes.evpn().and_then(|tail| tail.label2),
+                        "gateway": path.attributes.evpn().and_then(|tail| tail.gateway),
+                    }),
+                    vnis: vnis
+                        .map(|(vni, fault)| reply::EvpnImport {
+                            vni: vni.get(),
+                            fault: fault.as_ref().map(ToString::to_string),
+                        })
+                        .collect(),
+                });
+            }
+        }
+        let next = more.then(|| start.saturating_add(size).to_string());
+        reply::EvpnRoutes { routes, next }
+    }
+}

@@ -1,0 +1,308 @@
+//! A configuration becomes neighbours, networks and overlays; a new one changes only what differs.
+
+use std::net::{IpAddr, SocketAddr};
+
+use bgp::attributes::{AttributeSet, NextHop};
+use bgp::family::PerFamily;
+use bgp::policy::Verdict;
+use bgp::rib::{self, Multipath, PeerId};
+use bgp::session::{self, StopReason};
+use bgp::{Family, Nlri};
+use tokio::sync::{mpsc, watch};
+
+use super::Core;
+use super::neighbor::{Neighbor, session_config};
+use crate::bfd_io::{Params, SessionKey};
+use crate::config::{self, Config, Network, RequireRoute, RouteTargets, VniConfig};
+use crate::peer_io::{Command, Wiring};
+
+pub(super) fn multipath(config: &Config) -> PerFamily<Multipath> {
+    let of = |unicast: &config::Unicast| Multipath {
+        paths: usize::from(unicast.multipath.paths),
+        as_path_relax: unicast.multipath.as_path_relax,
+    };
+    PerFamily {
+        ipv4_unicast: of(&config.ipv4_unicast),
+        ipv6_unicast: of(&config.ipv6_unicast),
+        evpn: Multipath::default(),
+    }
+}
+
+/// Unicast families with their networks.
+fn networks(config: &Config) -> impl Iterator<Item = &Network> {
+    config.ipv4_unicast.networks.iter().chain(&config.ipv6_unicast.networks)
+}
+
+impl Core {
+    /// Puts the first configuration to work.
+    pub(super) fn begin(&mut self) {
+        for neighbor in self.config.neighbors.clone() {
+            self.add_neighbor(neighbor);
+        }
+        for network in networks(&self.config).cloned().collect::<Vec<_>>() {
+            self.refresh_network(&network);
+        }
+        for vni in self.config.vnis.clone() {
+            self.set_vni(&vni);
+        }
+        let peers = self
+            .neighbors
+            .iter()
+            .filter(|(_, neighbor)| !neighbor.config.shutdown)
+            .map(|(id, _)| *id)
+            .collect();
+        let time = self.config.graceful_restart.deferral_time;
+        let hold = self.place.restarting;
+        self.hand_in(rib::Input::Expect { peers, time, hold });
+        if hold {
+            tracing::info!(
+                deferral_time_s = time.as_secs(),
+                "the last run broke off: keeping what the kernel forwards until neighbours have \
+                 sent their routes (RFC 4724)"
+            );
+        }
+    }
+
+    /// Changes what differs from the running configuration. The caller has refused what needs a
+    /// new start.
+    pub(super) fn apply(&mut self, new: Config) {
+        let old = std::mem::replace(&mut self.config, new.clone());
+        for neighbor in &old.neighbors {
+            if new.neighbor(neighbor.address).is_none() {
+                self.remove_neighbor(neighbor.address);
+            }
+        }
+        for neighbor in &new.neighbors {
+            match self.by_address.get(&neighbor.address).copied() {
+                None => self.add_neighbor(neighbor.clone()),
+                Some(id) => self.change_neighbor(id, neighbor.clone()),
+            }
+        }
+        if multipath(&old) != multipath(&new) {
+            self.hand_in(rib::Input::SetMultipath(multipath(&new)));
+        }
+        for network in networks(&old) {
+            if !networks(&new).any(|other| other.prefix == network.prefix) {
+                self.hand_in(rib::Input::Retract(Nlri::from(network.prefix)));
+            }
+        }
+        for network in networks(&new) {
+            if !networks(&old).any(|other| other == network) {
+                self.refresh_network(network);
+            }
+        }
+        if old.evpn != new.evpn {
+            self.evpn.handle(evpn::Input::SetVtep(new.evpn.map(|evpn| evpn.vtep)));
+        }
+        for vni in &old.vnis {
+            if !new.vnis.iter().any(|other| other.id == vni.id) {
+                self.remove_vni(vni);
+            }
+        }
+        for vni in &new.vnis {
+            let before = old.vnis.iter().find(|other| other.id == vni.id);
+            if before != Some(vni) || old.evpn != new.evpn {
+                if let Some(before) = before.filter(|it| it.vxlan != vni.vxlan) {
+                    self.remove_vni(before);
+                }
+                self.set_vni(vni);
+            }
+        }
+    }
+
+    fn add_neighbor(&mut self, neighbor: config::Neighbor) {
+        let free = (1..=u16::MAX).map(PeerId).find(|id| !self.neighbors.contains_key(id));
+        let Some(id) = free else {
+            tracing::error!(neighbor = %neighbor.address, "too many neighbours, this one is left out");
+            return;
+        };
+        let session = self.session_config(&neighbor);
+        let (commands, queue) = mpsc::unbounded_channel();
+        let (status, watcher) = watch::channel(session::Session::new(session.clone()).status());
+        let wiring = Wiring {
+            id,
+            remote: SocketAddr::new(neighbor.address, neighbor.port),
+            local: neighbor.local_address,
+            config: session,
+            core: self.hands.spawner.events(),
+            written: self.hands.spawner.written(),
+            commands: queue,
+            status,
+        };
+        self.hands.spawner.neighbor(neighbor.address, commands.clone(), wiring, !neighbor.shutdown);
+        self.set_bfd(&neighbor);
+        self.by_address.insert(neighbor.address, id);
+        self.neighbors.insert(id, Neighbor::new(neighbor, commands, watcher));
+    }
+
+    fn remove_neighbor(&mut self, address: IpAddr) {
+        let Some(id) = self.by_address.remove(&address) else { return };
+        let Some(neighbor) = self.neighbors.remove(&id) else { return };
+        neighbor.command(Command::Quit(StopReason::PeerDeconfigured));
+        self.hands.spawner.forget(address);
+        if let (Some(bfd), Some(_)) = (&self.hands.bfd, &neighbor.config.bfd) {
+            bfd.remove(bfd_key(&neighbor.config));
+        }
+        self.hand_in(rib::Input::PeerRemoved(id));
+        self.rib.sweep();
+    }
+
+    fn change_neighbor(&mut self, id: PeerId, new: config::Neighbor) {
+        let Some(neighbor) = self.neighbors.get(&id) else { return };
+        let old = neighbor.config.clone();
+        if (old.port, old.local_address) != (new.port, new.local_address) {
+            // Another connection altogether.
+            self.remove_neighbor(old.address);
+            self.add_neighbor(new);
+            return;
+        }
+        if old.bfd != new.bfd || old.local_address != new.local_address {
+            if let (Some(bfd), Some(_)) = (&self.hands.bfd, &old.bfd) {
+                bfd.remove(bfd_key(&old));
+            }
+            self.set_bfd(&new);
+        }
+        let session = self.session_config(&new);
+        let (was_shut, is_shut) = (old.shutdown, new.shutdown);
+        if let Some(neighbor) = self.neighbors.get_mut(&id) {
+            neighbor.config = new;
+            neighbor.command(Command::Configure(Box::new(session)));
+            if is_shut && !was_shut {
+                let text = String::new();
+                neighbor.command(Command::Stop(StopReason::AdministrativeShutdown { text }));
+            } else if was_shut && !is_shut {
+                neighbor.command(Command::Start);
+            }
+        }
+        self.reconfigure_peer(id);
+    }
+
+    /// Gives the tables the policies now in effect for a neighbour.
+    pub(super) fn reconfigure_peer(&mut self, id: PeerId) {
+        if let Some(facts) = self.facts(id) {
+            self.hand_in(rib::Input::Configure(id, facts.families));
+        }
+    }
+
+    fn session_config(&self, neighbor: &config::Neighbor) -> session::Config {
+        let jitter = self.seed ^ u64::from(u32::from(self.config.router_id)) ^ hash_of(neighbor);
+        session_config(&self.config, neighbor, self.place.restarting, (self.seed, jitter))
+    }
+
+    fn set_bfd(&mut self, neighbor: &config::Neighbor) {
+        let Some(settings) = &neighbor.bfd else { return };
+        if self.hands.bfd.is_none() {
+            match self.hands.spawner.bfd() {
+                Ok(bfd) => self.hands.bfd = Some(bfd),
+                Err(error) => tracing::error!(
+                    neighbor = %neighbor.address,
+                    %error,
+                    "cannot start BFD: is another BFD daemon running (UDP port 3784)?"
+                ),
+            }
+        }
+        if let Some(bfd) = &self.hands.bfd {
+            let parameters = Params::default()
+                .desired_min_tx(settings.interval)
+                .and_then(|it| it.required_min_rx(settings.interval))
+                .and_then(|it| it.detect_multiplier(settings.multiplier));
+            match parameters {
+                Ok(parameters) => bfd.set(bfd_key(neighbor), parameters),
+                Err(error) => {
+                    tracing::error!(neighbor = %neighbor.address, %error, "BFD left out");
+                }
+            }
+        }
+    }
+
+    /// Gives a session its settings again after the restart is over.
+    pub(super) fn refresh_session_settings(&mut self, id: PeerId) {
+        let Some(neighbor) = self.neighbors.get(&id) else { return };
+        let session = self.session_config(&neighbor.config);
+        neighbor.command(Command::Configure(Box::new(session)));
+    }
+
+    /// Originates a network, or takes it back, as its conditions say.
+    fn refresh_network(&mut self, network: &Network) {
+        let ground = &self.install.ground;
+        let due = match network.require_route {
+            RequireRoute::No => true,
+            RequireRoute::Exact => ground.has(network.prefix),
+            RequireRoute::OrMoreSpecific => ground.has_within(network.prefix),
+        };
+        let nlri = Nlri::from(network.prefix);
+        match due.then(|| self.network_attributes(network, &nlri)).flatten() {
+            Some(set) => self.hand_in(rib::Input::Originate(nlri, set)),
+            None => self.hand_in(rib::Input::Retract(nlri)),
+        }
+    }
+
+    fn network_attributes(&self, network: &Network, nlri: &Nlri) -> Option<AttributeSet> {
+        let unspecified = match nlri.family() {
+            Family::Ipv4Unicast | Family::Evpn => NextHop::V4(std::net::Ipv4Addr::UNSPECIFIED),
+            Family::Ipv6Unicast => NextHop::V6(std::net::Ipv6Addr::UNSPECIFIED),
+        };
+        let set = AttributeSet::new(unspecified);
+        let Some(map) = &network.route_map else { return Some(set) };
+        match map.evaluate(nlri, &set.freeze(), None) {
+            Verdict::Accept => Some(set),
+            Verdict::Change(set) => Some(set),
+            Verdict::Reject => None,
+        }
+    }
+
+    /// Routes of others changed: networks that depend on them may come or go.
+    pub(super) fn refresh_conditional_networks(&mut self) {
+        let conditional: Vec<Network> = networks(&self.config)
+            .filter(|network| network.require_route != RequireRoute::No)
+            .cloned()
+            .collect();
+        for network in conditional {
+            self.refresh_network(&network);
+        }
+    }
+
+    fn set_vni(&mut self, vni: &VniConfig) {
+        let mut settings = evpn::VniConfig::new(vni.name.clone()).rd(vni.rd);
+        if let RouteTargets::Listed(targets) = &vni.import_targets {
+            for target in targets {
+                settings = settings.import_target((*target).into());
+            }
+        }
+        if let RouteTargets::Listed(targets) = &vni.export_targets {
+            for target in targets {
+                settings = settings.export_target(*target);
+            }
+        }
+        let gateways = vni.gateway.iter().map(|network| network.ip()).collect();
+        settings = settings.gateway(self.gateway_mac(vni), gateways);
+        self.evpn.handle(evpn::Input::SetVni { vni: vni.id, config: settings });
+        self.want_overlay(vni);
+    }
+
+    fn remove_vni(&mut self, vni: &VniConfig) {
+        self.evpn.handle(evpn::Input::RemoveVni(vni.id));
+        // What was wanted on the device goes before the device.
+        while let Some(output) = self.evpn.poll() {
+            self.evpn_output(output);
+        }
+        self.unwant_overlay(vni);
+    }
+}
+
+pub(super) fn bfd_key(neighbor: &config::Neighbor) -> SessionKey {
+    let mut key = SessionKey::new(neighbor.address);
+    key.local = neighbor.local_address;
+    key
+}
+
+/// Different neighbours get different jitter.
+fn hash_of(neighbor: &config::Neighbor) -> u64 {
+    match neighbor.address {
+        IpAddr::V4(addr) => u64::from(u32::from(addr)),
+        IpAddr::V6(addr) => {
+            let [.., a, b, c, d, e, f, g, h] = addr.octets();
+            u64::from_be_bytes([a, b, c, d, e, f, g, h])
+        }
+    }
+}

@@ -1,0 +1,393 @@
+//! Moving traffic away and taking it back (RFC 8326).
+//!
+//! A drain is a state of the router or of one neighbour that is kept on disk. While it lasts
+//! every advertisement to the neighbours concerned carries GRACEFUL_SHUTDOWN, own AS prepended
+//! and a high MED, on every family, and what they send is the last choice. Sessions and
+//! forwarding stay as they are.
+//!
+//! It counts as done when the neighbours have been sent everything and, for each of our prefixes
+//! that somebody else announces too, each external neighbour has shown by its own advertisement
+//! that it uses another way. A prefix that nobody else has cannot move: it is named as a risk.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::time::{Duration, Instant, SystemTime};
+
+use bgp::rib::{PeerId, Select};
+use bgp::{Community, Family, Nlri};
+
+use super::Core;
+use super::neighbor::Neighbor;
+use crate::control::reply::{self, FamilyDrain, Families, NeighborDrain};
+use crate::control::{Drain, ErrorKind, ErrorReply, Timestamp};
+use crate::state::{DrainRecord, DrainState};
+
+/// How often a drain whose time is over tries to return while something is still missing.
+const RETURN_RETRY: Duration = Duration::from_secs(5);
+
+/// Prefixes named one by one; beyond this their number says enough.
+const NAMED_MAX: usize = 20;
+
+/// What is known of one of our prefixes.
+struct Standing {
+    /// Somebody else announces it too, and is not itself draining.
+    alternative: bool,
+    /// Every other way leads through a router that is draining.
+    only_draining: bool,
+}
+
+impl Core {
+    pub(super) fn drain_order(&mut self, order: Drain) -> Result<reply::Drain, ErrorReply> {
+        if let Some(address) = order.neighbor
+            && !self.by_address.contains_key(&address)
+        {
+            return Err(ErrorReply::not_found(format!("no neighbour `{address}`"))
+                .hint("rbgpctl show summary lists the neighbours"));
+        }
+        let faults = self.drain_faults(order.neighbor);
+        if !faults.is_empty() && !order.force && !order.dry_run {
+            return Err(ErrorReply::new(ErrorKind::NotSafe, "draining now is not safe")
+                .details(faults)
+                .hint("wait until the other router is back, or use --force"));
+        }
+        if order.dry_run {
+            let mut status = self.drain_status();
+            status.dry_run = true;
+            status.risks.splice(0..0, faults);
+            return Ok(status);
+        }
+        let now = Timestamp::from(SystemTime::now());
+        let deadline =
+            order.duration.map(|time| Timestamp::from_unix_s(now.unix_s() + time.as_secs()));
+        let record = DrainRecord { since: now, reason: order.reason, deadline };
+        let mut state = self.drain.clone();
+        match order.neighbor {
+            Some(address) => {
+                state.neighbors.insert(address, record);
+            }
+            None => state.router = Some(record),
+        }
+        self.set_drain(state)?;
+        Ok(self.drain_status())
+    }
+
+    /// Takes traffic back, if everything that carries it is in place; `differences` are what a
+    /// comparison with the kernel has just found.
+    pub(super) fn undrain_order(
+        &mut self,
+        neighbor: Option<IpAddr>,
+        differences: &[fib::Difference],
+    ) -> Result<reply::Drain, ErrorReply> {
+        let mut missing = self.missing_for_return();
+        missing.extend(differences.iter().map(|difference| format!("kernel: {difference}")));
+        if !missing.is_empty() {
+            return Err(ErrorReply::new(ErrorKind::NotSafe, "not ready to take traffic back")
+                .details(missing)
+                .hint("rbgpctl undrain --wait returns as soon as it is"));
+        }
+        let mut state = self.drain.clone();
+        match neighbor {
+            Some(address) => {
+                if state.neighbors.remove(&address).is_none() {
+                    return Err(ErrorReply::not_found(format!(
+                        "neighbour `{address}` is not drained by itself"
+                    ))
+                    .hint("rbgpctl show drain says what is"));
+                }
+            }
+            None => state = DrainState::default(),
+        }
+        self.set_drain(state)?;
+        Ok(self.drain_status())
+    }
+
+    /// On disk first: a drain that a restart forgets would be a trap.
+    fn set_drain(&mut self, state: DrainState) -> Result<(), ErrorReply> {
+        if state == self.drain {
+            return Ok(());
+        }
+        if let Some(dir) = &self.place.state {
+            dir.set_drain(&state).map_err(|error| {
+                ErrorReply::failed(format!(
+                    "cannot keep the drain state in `{}`: {error}",
+                    dir.path().display()
+                ))
+                .hint("make the state directory writable; nothing was changed")
+            })?;
+        }
+        tracing::info!(draining = !state.is_empty(), "drain state changed");
+        self.drain = state;
+        self.schedule_return();
+        let ids: Vec<PeerId> = self.neighbors.keys().copied().collect();
+        for id in ids {
+            self.reconfigure_peer(id);
+        }
+        Ok(())
+    }
+
+    /// What makes a drain unsafe: nobody to tell, or the other way goes through a router that is
+    /// itself draining.
+    fn drain_faults(&self, neighbor: Option<IpAddr>) -> Vec<String> {
+        let mut faults = Vec::new();
+        if neighbor.is_none() && !self.neighbors.values().any(Neighbor::is_up) {
+            faults.push("no session is Established: nobody can be told".to_owned());
+        }
+        for (nlri, standing) in self.own_prefixes() {
+            if standing.only_draining {
+                faults.push(format!(
+                    "{nlri}: the only other way is through a router that is draining"
+                ));
+            }
+        }
+        faults
+    }
+
+    /// Our unicast prefixes and how else they can be reached.
+    fn own_prefixes(&self) -> Vec<(Nlri, Standing)> {
+        let mut own = Vec::new();
+        for family in [Family::Ipv4Unicast, Family::Ipv6Unicast] {
+            self.rib.visit(family, Select::Received(PeerId::LOCAL), |route| {
+                own.push(route.nlri);
+                true
+            });
+        }
+        own.sort();
+        own.into_iter()
+            .map(|nlri| {
+                let standing = self.standing(&nlri);
+                (nlri, standing)
+            })
+            .collect()
+    }
+
+    fn standing(&self, nlri: &Nlri) -> Standing {
+        let paths = self.rib.route(nlri).map(|route| route.paths).unwrap_or_default();
+        let others = paths.iter().filter(|path| {
+            path.peer != PeerId::LOCAL && path.received.contains_asn(self.config.asn) == 0
+        });
+        let (leaving, staying): (Vec<_>, Vec<_>) = others
+            .partition(|path| path.received.has_community(Community::GRACEFUL_SHUTDOWN));
+        Standing {
+            alternative: !staying.is_empty(),
+            only_draining: staying.is_empty() && !leaving.is_empty(),
+        }
+    }
+
+    pub(super) fn drain_status(&self) -> reply::Drain {
+        let own = self.own_prefixes();
+        let mut status = reply::Drain {
+            draining: !self.drain.is_empty(),
+            risks: self.risks(&own),
+            packets_per_second: self.hands.spawner.packet_rate(),
+            ..reply::Drain::default()
+        };
+        let record =
+            self.drain.router.as_ref().or_else(|| self.drain.neighbors.values().next());
+        if let Some(record) = record {
+            status.since = Some(record.since);
+            status.reason = record.reason.clone();
+            status.deadline = record.deadline;
+        }
+        for (id, neighbor) in &self.neighbors {
+            let row = self.neighbor_drain(*id, neighbor, &own);
+            if row.draining && !row.complete {
+                status.pending.extend(pending(&row));
+            }
+            status.neighbors.push(row);
+        }
+        status.complete = status.draining && status.pending.is_empty();
+        status
+    }
+
+    fn risks(&self, own: &[(Nlri, Standing)]) -> Vec<String> {
+        let alone: Vec<&Nlri> = own
+            .iter()
+            .filter(|(_, standing)| !standing.alternative)
+            .map(|(nlri, _)| nlri)
+            .collect();
+        let mut risks: Vec<String> = alone
+            .iter()
+            .take(NAMED_MAX)
+            .map(|nlri| format!("{nlri} has no other way: unreachable while this router is away"))
+            .collect();
+        if let Some(more) = alone.len().checked_sub(NAMED_MAX).filter(|more| *more > 0) {
+            risks.push(format!("{more} more prefixes have no other way"));
+        }
+        for vni in self.evpn.vnis().iter().filter(|vni| vni.local_macs > 0) {
+            risks.push(format!(
+                "VNI {}: {} MAC addresses are on this host only",
+                vni.vni, vni.local_macs
+            ));
+        }
+        risks
+    }
+
+    fn neighbor_drain(
+        &self,
+        id: PeerId,
+        neighbor: &Neighbor,
+        own: &[(Nlri, Standing)],
+    ) -> NeighborDrain {
+        let draining = self.drain.covers(neighbor.address());
+        let mut families: Families<FamilyDrain> = Families::default();
+        let Some(negotiated) = neighbor.negotiated() else {
+            // Nobody there to send traffic here.
+            return NeighborDrain {
+                address: neighbor.address(),
+                description: neighbor.config.description.clone(),
+                draining,
+                complete: draining,
+                families,
+            };
+        };
+        let told = self.rib.is_settled(id);
+        for family in Family::ALL {
+            if negotiated.families.get(family).is_none() {
+                continue;
+            }
+            let mut row = FamilyDrain { told, ..FamilyDrain::default() };
+            if draining && negotiated.external {
+                let preferred = self.still_preferred(id, family, own);
+                row.still_preferred_total = u64::try_from(preferred.len()).unwrap_or(u64::MAX);
+                row.still_preferred =
+                    preferred.into_iter().take(NAMED_MAX).map(|nlri| nlri.to_string()).collect();
+            }
+            families.set(family, row);
+        }
+        let complete =
+            draining && families.iter().all(|(_, row)| row.told && row.still_preferred_total == 0);
+        NeighborDrain {
+            address: neighbor.address(),
+            description: neighbor.config.description.clone(),
+            draining,
+            complete,
+            families,
+        }
+    }
+
+    /// Prefixes with another way that a neighbour does not yet show to use: it would announce
+    /// that way to us. An internal neighbour does not announce what it learned inside the AS, so
+    /// nothing can be seen of it.
+    fn still_preferred(
+        &self,
+        id: PeerId,
+        family: Family,
+        own: &[(Nlri, Standing)],
+    ) -> BTreeSet<Nlri> {
+        own.iter()
+            .filter(|(nlri, standing)| nlri.family() == family && standing.alternative)
+            .filter(|(nlri, _)| {
+                let paths = self.rib.route(nlri).map(|route| route.paths).unwrap_or_default();
+                !paths.iter().any(|path| {
+                    path.peer == id && path.received.contains_asn(self.config.asn) == 0
+                })
+            })
+            .map(|(nlri, _)| nlri.clone())
+            .collect()
+    }
+
+    /// What is not in place for taking traffic back; the comparison with the kernel comes on top.
+    pub(super) fn missing_for_return(&self) -> Vec<String> {
+        let mut missing = Vec::new();
+        let bfd = self.hands.bfd.as_ref().map(|bfd| bfd.status()).unwrap_or_default();
+        for neighbor in self.neighbors.values().filter(|neighbor| !neighbor.config.shutdown) {
+            let address = neighbor.address();
+            if !neighbor.is_up() {
+                missing.push(format!("{address}: session is {}", neighbor.status().state));
+            } else if !neighbor.is_complete() {
+                missing.push(format!("{address}: End-of-RIB has not arrived"));
+            }
+            let down = bfd
+                .iter()
+                .find(|session| session.key.peer == address)
+                .filter(|session| session.state != bfd::State::Up);
+            if let Some(session) = down.filter(|_| neighbor.config.bfd.is_some()) {
+                missing.push(format!("{address}: BFD is {}", session.state));
+            }
+        }
+        if let Some(kernel) = &self.hands.kernel {
+            let backlog = kernel.backlog();
+            if backlog > 0 {
+                missing.push(format!("{backlog} entries are on their way to the kernel"));
+            }
+            if !self.failed.is_empty() {
+                missing.push(format!("the kernel refused {} entries", self.failed.len()));
+            }
+        }
+        missing
+    }
+
+    pub(super) fn drain_deadline(&self) -> Option<Instant> {
+        self.return_at
+    }
+
+    /// When the next drain with a time limit is over.
+    pub(super) fn schedule_return(&mut self) {
+        let now = Timestamp::from(SystemTime::now());
+        let records = self.drain.router.iter().chain(self.drain.neighbors.values());
+        let next = records.filter_map(|record| record.deadline).min();
+        self.return_at = next.map(|next| Instant::now() + next.since(now));
+    }
+
+    /// The time of a drain is over: return, once a comparison with the kernel is clean.
+    pub(super) fn drain_timeout(&mut self, now: Instant) {
+        if self.return_at.is_none_or(|at| at > now) {
+            return;
+        }
+        self.return_at = Some(now + RETURN_RETRY);
+        let missing = self.missing_for_return();
+        if missing.is_empty() {
+            self.compare(|_| {});
+        } else {
+            tracing::warn!(?missing, "the drain's time is over, but traffic cannot return yet");
+        }
+    }
+
+    /// Neighbours (none: the whole router) whose drain is over.
+    fn due_records(&self) -> Vec<Option<IpAddr>> {
+        let now = Timestamp::from(SystemTime::now());
+        let over =
+            |record: &DrainRecord| record.deadline.is_some_and(|deadline| deadline <= now);
+        let router = self.drain.router.iter().filter(|record| over(record)).map(|_| None);
+        let neighbors = self.drain.neighbors.iter().filter(|(_, record)| over(record));
+        router.chain(neighbors.map(|(address, _)| Some(*address))).collect()
+    }
+
+    /// A comparison with the kernel is done; a drain that is over ends if it was clean.
+    pub(super) fn verified_for_return(&mut self, equal: bool) {
+        if !equal || !self.missing_for_return().is_empty() {
+            return;
+        }
+        let due = self.due_records();
+        if due.is_empty() {
+            return;
+        }
+        let mut state = self.drain.clone();
+        for neighbor in due {
+            match neighbor {
+                Some(address) => {
+                    state.neighbors.remove(&address);
+                }
+                None => state.router = None,
+            }
+        }
+        if let Err(error) = self.set_drain(state) {
+            tracing::error!(%error, "cannot end the drain");
+        }
+    }
+}
+
+/// One line for each thing that a neighbour has not confirmed.
+fn pending(row: &NeighborDrain) -> Vec<String> {
+    row.families
+        .iter()
+        .flat_map(|(family, state)| {
+            let told = (!state.told)
+                .then(|| format!("{}: {family} has not been sent completely", row.address));
+            let moved = state.still_preferred.iter().map(move |prefix| {
+                format!("{}: no other way to {prefix} seen from it yet", row.address)
+            });
+            told.into_iter().chain(moved)
+        })
+        .collect()
+}

@@ -1,0 +1,274 @@
+//! Between the tables and the kernel: what should be there, and what it says.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use bgp::evpn_route::MacAddress;
+use bgp::rib::{self, Best, PeerId};
+use bgp::{Family, Nlri, Prefix, Vni};
+use fib::{Change, Device, Entry, FdbKey, FloodKey, Key, Mac, NeighbourKey, Overlay, Sweep};
+
+use super::{Core, Order};
+use crate::config::VniConfig;
+
+impl Core {
+    /// The kernel entry of a unicast best path.
+    pub(super) fn install_best(&mut self, best: &Best) {
+        let Some(wish) = self.install.wish(best, &self.rib) else { return };
+        let Some(kernel) = &self.hands.kernel else { return };
+        if let (Some(wireguard), Some(prefix)) = (&self.hands.wireguard, best.nlri.prefix()) {
+            let tunnel = wish.first.filter(|(_, index)| self.is_underlay(*index));
+            wireguard.want(prefix, tunnel.map(|(gateway, _)| gateway));
+        }
+        kernel.change(wish.change);
+    }
+
+    fn is_underlay(&self, index: u32) -> bool {
+        let link = self.install.ground.links.get(index);
+        let name = self.config.underlay.as_ref().map(|underlay| underlay.interface.as_str());
+        link.is_some_and(|link| Some(link.name.as_str()) == name)
+    }
+
+    /// Devices, addresses or routes of others changed: every route may lead elsewhere now.
+    pub(super) fn reinstall(&mut self) {
+        if self.hands.kernel.is_none() {
+            return;
+        }
+        for family in [Family::Ipv4Unicast, Family::Ipv6Unicast] {
+            let mut all = Vec::new();
+            self.rib.visit(family, rib::Select::All, |route| {
+                let paths: Vec<rib::BestPath> = route
+                    .paths
+                    .into_iter()
+                    .filter(|path| path.best || path.multipath)
+                    .map(|path| rib::BestPath {
+                        peer: path.peer,
+                        external: path.peer != PeerId::LOCAL,
+                        attributes: path.attributes,
+                    })
+                    .collect();
+                all.push(Best { nlri: route.nlri, paths });
+                true
+            });
+            for best in all {
+                self.install_best(&best);
+            }
+        }
+        for vni in self.config.vnis.clone() {
+            self.want_overlay(&vni);
+        }
+    }
+
+    pub(super) fn family_converged(&mut self, family: Family) {
+        *self.converged.get_mut(family) = true;
+        tracing::info!(%family, "routes are complete");
+        self.sweep(family);
+        if Family::ALL.iter().all(|family| *self.converged.get(*family)) && self.place.restarting {
+            self.place.restarting = false;
+            // RFC 4724 §4.1: the restart is over; later OPENs do not claim it.
+            for neighbor in self.config.neighbors.clone() {
+                if let Some(id) = self.by_address.get(&neighbor.address).copied() {
+                    self.refresh_session_settings(id);
+                }
+            }
+        }
+    }
+
+    /// Removes leftovers of a previous run that nobody sent again.
+    fn sweep(&mut self, family: Family) {
+        // The best paths that came with the last End-of-RIB reach the kernel queue first.
+        let Some(kernel) = &self.hands.kernel else { return };
+        match family {
+            Family::Ipv4Unicast => kernel.sweep(Sweep::Ipv4Routes),
+            Family::Ipv6Unicast => kernel.sweep(Sweep::Ipv6Routes),
+            Family::Evpn => kernel.sweep(Sweep::Layer2),
+        }
+        if Family::ALL.iter().all(|family| *self.converged.get(*family)) {
+            kernel.sweep(Sweep::All);
+            if let Some(wireguard) = &self.hands.wireguard {
+                wireguard.sweep();
+            }
+        }
+    }
+
+    pub(super) fn evpn_output(&mut self, output: evpn::Output) {
+        match output {
+            evpn::Output::Originate { key, attributes } => {
+                let set = Arc::unwrap_or_clone(attributes);
+                self.hand_in(rib::Input::Originate(Nlri::Evpn(key), set));
+            }
+            evpn::Output::Withdraw { key } => {
+                self.hand_in(rib::Input::Retract(Nlri::Evpn(key)));
+            }
+            evpn::Output::SetMac { vni, mac, remote } => {
+                self.change_on_vxlan(vni, |device| {
+                    let remote = fib::RemoteMac { vtep: remote.vtep, sticky: remote.sticky };
+                    Change::Set(Entry::Fdb(FdbKey { device, mac: Mac(mac.0) }, remote))
+                });
+            }
+            evpn::Output::RemoveMac { vni, mac } => {
+                self.change_on_vxlan(vni, |device| {
+                    Change::Unset(Key::Fdb(FdbKey { device, mac: Mac(mac.0) }))
+                });
+            }
+            evpn::Output::SetFlood { vni, vtep } => {
+                self.change_on_vxlan(vni, |device| {
+                    Change::Set(Entry::Flood(FloodKey { device, vtep }))
+                });
+            }
+            evpn::Output::RemoveFlood { vni, vtep } => {
+                self.change_on_vxlan(vni, |device| {
+                    Change::Unset(Key::Flood(FloodKey { device, vtep }))
+                });
+            }
+            evpn::Output::SetNeighbour { vni, ip, mac, .. } => {
+                self.change_on_bridge(vni, |device| {
+                    let neighbour = fib::Neighbour { mac: Mac(mac.0), router: false };
+                    Change::Set(Entry::Neighbour(NeighbourKey { device, ip }, neighbour))
+                });
+            }
+            evpn::Output::RemoveNeighbour { vni, ip } => {
+                self.change_on_bridge(vni, |device| {
+                    Change::Unset(Key::Neighbour(NeighbourKey { device, ip }))
+                });
+            }
+            // A new kind of output means a new kind of entry, to be written here.
+            other => tracing::error!(?other, "EVPN asks for what is not known here"),
+        }
+    }
+
+    fn vni(&self, vni: Vni) -> Option<&VniConfig> {
+        self.config.vnis.iter().find(|config| config.id == vni)
+    }
+
+    fn change_on_vxlan(&self, vni: Vni, change: impl FnOnce(Device) -> Change) {
+        if let (Some(kernel), Some(config)) = (&self.hands.kernel, self.vni(vni)) {
+            kernel.change(change(config.vxlan.as_str().into()));
+        }
+    }
+
+    fn change_on_bridge(&self, vni: Vni, change: impl FnOnce(Device) -> Change) {
+        if let (Some(kernel), Some(config)) = (&self.hands.kernel, self.vni(vni)) {
+            kernel.change(change(config.bridge.as_str().into()));
+        }
+    }
+
+    /// The gateway's MAC address: the same at every site, so that a VM that moves keeps its
+    /// neighbour entry. Locally administered, with the VNI in it.
+    pub(super) fn gateway_mac(&self, vni: &VniConfig) -> Option<MacAddress> {
+        if vni.gateway.is_empty() {
+            return None;
+        }
+        let [_, a, b, c] = vni.id.get().to_be_bytes();
+        Some(vni.gateway_mac.unwrap_or(MacAddress([0x02, 0x00, 0x5e, a, b, c])))
+    }
+
+    pub(super) fn want_overlay(&self, vni: &VniConfig) {
+        let (Some(kernel), Some(evpn)) = (&self.hands.kernel, &self.config.evpn) else { return };
+        let Some(mtu) = vni.mtu.or_else(|| self.overlay_mtu(evpn.vtep)) else {
+            // The underlay is not there yet; its appearance brings us here again.
+            return;
+        };
+        let mut overlay = Overlay::new(vni.id.get(), evpn.vtep, mtu);
+        overlay.bridge = vni.bridge.as_str().into();
+        overlay.vxlan = vni.vxlan.as_str().into();
+        overlay.port = evpn.port;
+        overlay.gateway = vni.gateway.clone();
+        overlay.gateway_mac = self.gateway_mac(vni).map(|mac| Mac(mac.0));
+        kernel.want(Entry::Overlay(vni.id.get(), Arc::new(overlay)));
+    }
+
+    fn overlay_mtu(&self, vtep: IpAddr) -> Option<u32> {
+        let interface = self.config.underlay.as_ref().map(|it| it.interface.as_str());
+        let neighbors = self.config.neighbors.iter().map(|neighbor| neighbor.address);
+        let link = self.install.ground.underlay_mtu(interface, vtep, neighbors)?;
+        Some(fib::overlay_mtu(link, vtep))
+    }
+
+    pub(super) fn unwant_overlay(&self, vni: &VniConfig) {
+        if let Some(kernel) = &self.hands.kernel {
+            kernel.unwant(Key::Overlay(vni.id.get()));
+        }
+    }
+
+    pub(super) fn kernel_event(&mut self, event: fib::Event) {
+        match event {
+            fib::Event::Link(link) => self.ground_changed |= self.install.ground.link(link),
+            fib::Event::LinkRemoved { index, .. } => {
+                self.install.ground.link_removed(index);
+                self.ground_changed = true;
+            }
+            fib::Event::Address { address, removed } => {
+                self.install.ground.address(address, removed);
+                self.ground_changed = true;
+            }
+            fib::Event::RouteChanged { route, removed } => {
+                self.install.ground.route(route, removed);
+                self.ground_changed = true;
+                self.refresh_conditional_networks();
+            }
+            fib::Event::LocalMac { vni, mac, present, sticky, .. } => {
+                if let Some(vni) = Vni::new(vni) {
+                    let mac = MacAddress(mac.0);
+                    self.evpn.handle(evpn::Input::LocalMac { vni, mac, present, sticky });
+                }
+            }
+            fib::Event::LocalNeighbour { vni, ip, mac, present, .. } => {
+                if let Some(vni) = Vni::new(vni) {
+                    let mac = MacAddress(mac.0);
+                    self.evpn.handle(evpn::Input::LocalNeighbour { vni, ip, mac, present });
+                }
+            }
+            fib::Event::Installed { key } => {
+                if self.failed.remove(&key).is_some() {
+                    tracing::info!(entry = %key, "the kernel took the entry after all");
+                }
+                self.installed.insert(key);
+            }
+            fib::Event::Failed { key, error } => {
+                self.installed.remove(&key);
+                if self.failed.get(&key) != Some(&error) {
+                    tracing::warn!(entry = %key, %error, "the kernel refused an entry");
+                }
+                self.failed.insert(key, error);
+            }
+            fib::Event::Removed { key } => {
+                self.installed.remove(&key);
+                self.failed.remove(&key);
+            }
+            fib::Event::Ready => self.kernel_ready = true,
+            fib::Event::Overrun => {
+                tracing::warn!("kernel notifications were lost; everything was read again");
+            }
+            fib::Event::Repaired(differences) => {
+                let count = differences.missing + differences.different + differences.unexpected;
+                self.repaired += u64::try_from(count).unwrap_or(u64::MAX);
+                tracing::warn!(?differences, "the kernel differed from the tables and is repaired");
+            }
+            other => tracing::error!(?other, "the kernel's side says what is not known here"),
+        }
+    }
+
+    /// Compares with the kernel beside the loop, since it takes as long as a dump does.
+    pub(super) fn compare(&self, answer: impl FnOnce(Vec<fib::Difference>) + Send + 'static) {
+        let Some(kernel) = self.hands.kernel.clone() else {
+            answer(Vec::new());
+            return;
+        };
+        let orders = self.hands.spawner.orders();
+        self.hands.spawner.blocking(move || {
+            let differences = kernel.verify().unwrap_or_else(|error| {
+                tracing::error!(%error, "cannot compare with the kernel");
+                Vec::new()
+            });
+            // A core that is going down needs no result.
+            drop(orders.try_send(Order::Verified(differences.clone())));
+            answer(differences);
+        });
+    }
+
+    /// The kernel's key of a unicast prefix.
+    pub(super) fn route_key(&self, prefix: Prefix) -> Key {
+        Key::Route(self.install.key(prefix))
+    }
+}

@@ -1,0 +1,229 @@
+//! One neighbour as the core knows it.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bgp::family::{Family, PerFamily};
+use bgp::message::Update;
+use bgp::rib::{Batch, Drain, NextHopRule, PeerFacts, PeerFamily, PeerId};
+use bgp::session::{
+    self, BfdConfig, FamilyConfig, GracefulRestartConfig, HoldTime, Negotiated, RemoteAs, Status,
+};
+use tokio::sync::{mpsc, watch};
+
+use super::Core;
+use crate::config::{self, Config, Direction};
+use crate::peer_io::Command;
+
+/// One neighbour.
+#[derive(Debug)]
+pub(super) struct Neighbor {
+    pub(super) config: config::Neighbor,
+    commands: mpsc::UnboundedSender<Command>,
+    status: watch::Receiver<Status>,
+    session: Option<SessionFacts>,
+    /// End-of-RIB was received in this session.
+    pub(super) complete: PerFamily<bool>,
+}
+
+/// What is known while Established.
+#[derive(Debug)]
+struct SessionFacts {
+    negotiated: Arc<Negotiated>,
+    local: IpAddr,
+    batches: mpsc::UnboundedSender<Arc<Batch>>,
+}
+
+impl Neighbor {
+    pub(super) fn new(
+        config: config::Neighbor,
+        commands: mpsc::UnboundedSender<Command>,
+        status: watch::Receiver<Status>,
+    ) -> Self {
+        Self { config, commands, status, session: None, complete: PerFamily::default() }
+    }
+
+    pub(super) fn address(&self) -> IpAddr {
+        self.config.address
+    }
+
+    pub(super) fn up(
+        &mut self,
+        negotiated: Arc<Negotiated>,
+        local: IpAddr,
+        batches: mpsc::UnboundedSender<Arc<Batch>>,
+    ) {
+        self.complete = PerFamily::default();
+        self.session = Some(SessionFacts { negotiated, local, batches });
+    }
+
+    pub(super) fn down(&mut self) {
+        self.session = None;
+        self.complete = PerFamily::default();
+    }
+
+    pub(super) fn is_up(&self) -> bool {
+        self.session.is_some()
+    }
+
+    pub(super) fn is_down(&self) -> bool {
+        self.session.is_none()
+    }
+
+    /// Notes what of an UPDATE is of interest beside its routes.
+    pub(super) fn note(&mut self, update: &Update) {
+        if let Some(family) = update.end_of_rib {
+            *self.complete.get_mut(family) = true;
+        }
+        for error in &update.errors {
+            tracing::warn!(neighbor = %self.config.address, %error, "mistake in an UPDATE");
+        }
+    }
+
+    /// False if there is no session to send to.
+    pub(super) fn send(&self, batch: Arc<Batch>) -> bool {
+        self.session.as_ref().is_some_and(|session| session.batches.send(batch).is_ok())
+    }
+
+    pub(super) fn command(&self, command: Command) {
+        // A task that is gone has stopped by itself, at the end of the daemon.
+        drop(self.commands.send(command));
+    }
+
+    pub(super) fn negotiated(&self) -> Option<&Arc<Negotiated>> {
+        self.session.as_ref().map(|session| &session.negotiated)
+    }
+
+    pub(super) fn local(&self) -> Option<IpAddr> {
+        self.session.as_ref().map(|session| session.local)
+    }
+
+    pub(super) fn enhanced_refresh(&self) -> bool {
+        self.negotiated().is_some_and(|negotiated| negotiated.enhanced_refresh)
+    }
+
+    pub(super) fn status(&self) -> Status {
+        self.status.borrow().clone()
+    }
+
+    /// Every family in use has been received completely.
+    pub(super) fn is_complete(&self) -> bool {
+        self.negotiated().is_some_and(|negotiated| {
+            Family::ALL.into_iter().all(|family| {
+                negotiated.families.get(family).is_none() || *self.complete.get(family)
+            })
+        })
+    }
+}
+
+/// Settings of a session, from the configuration.
+pub(super) fn session_config(
+    config: &Config,
+    neighbor: &config::Neighbor,
+    restarting: bool,
+    seeds: (u64, u64),
+) -> session::Config {
+    let mut families: PerFamily<Option<FamilyConfig>> = PerFamily::default();
+    for (family, settings) in neighbor.families.iter() {
+        *families.get_mut(family) = settings.as_ref().map(|_| FamilyConfig {
+            // A peer that can tell several paths may; ours are one each.
+            add_path_receive: false,
+            add_path_send: false,
+            // Of use to a neighbour with IPv6 addresses only.
+            extended_next_hop: family == Family::Ipv4Unicast && neighbor.address.is_ipv6(),
+        });
+    }
+    let graceful = neighbor.graceful_restart.map(|time| {
+        let seconds = u16::try_from(time.as_secs()).unwrap_or(u16::MAX);
+        let mut graceful = GracefulRestartConfig::new(seconds);
+        graceful.restarting = restarting;
+        if restarting {
+            graceful.forwarding_preserved =
+                PerFamily { ipv4_unicast: true, ipv6_unicast: true, evpn: true };
+        }
+        graceful
+    });
+    let hold = u16::try_from(neighbor.timers.hold.as_secs()).unwrap_or(u16::MAX);
+    // The configuration accepts no other values; the default is a safe way on.
+    let hold = HoldTime::secs(hold).unwrap_or(HoldTime::DEFAULT);
+    let bfd = neighbor.bfd.map(|bfd| BfdConfig {
+        strict: false,
+        detect_time: bfd.interval * u32::from(bfd.multiplier),
+    });
+    let remote = RemoteAs::Exact(neighbor.remote_as);
+    session::Config::new(config.asn, remote, config.router_id)
+        .families(families)
+        .hold_time(hold)
+        .keepalive(neighbor.timers.keepalive)
+        .connect_retry(FIRST_RETRY.min(neighbor.timers.connect_retry), neighbor.timers.connect_retry)
+        .passive(neighbor.passive)
+        .graceful_restart(graceful)
+        .stale_time(config.graceful_restart.stale_time)
+        .role(neighbor.role, false)
+        .hostname(&hostname(), "")
+        .bfd(bfd)
+        .hash_seed(seeds.0)
+        .jitter_seed(seeds.1)
+}
+
+/// The first attempts follow each other quickly; later ones slow down to the configured pause.
+const FIRST_RETRY: Duration = Duration::from_millis(500);
+
+fn hostname() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname")
+        .map(|name| name.trim().to_owned())
+        .unwrap_or_default()
+}
+
+impl Core {
+    /// What the tables need to know of an Established neighbour.
+    pub(super) fn facts(&self, peer: PeerId) -> Option<PeerFacts> {
+        let neighbor = self.neighbors.get(&peer)?;
+        let session = neighbor.session.as_ref()?;
+        let negotiated = &session.negotiated;
+        let (local_ipv4, local_ipv6) = self.install.ground.beside(session.local);
+        Some(PeerFacts {
+            address: neighbor.config.address,
+            remote_as: negotiated.remote_as,
+            local_as: negotiated.local_as,
+            router_id: negotiated.router_id,
+            local_address: session.local,
+            local_ipv4,
+            local_ipv6,
+            families: self.peer_families(&neighbor.config, negotiated),
+            as4: negotiated.as4,
+            extended_message: negotiated.extended_message,
+        })
+    }
+
+    /// Settings per negotiated family, drain included.
+    fn peer_families(
+        &self,
+        neighbor: &config::Neighbor,
+        negotiated: &Negotiated,
+    ) -> PerFamily<Option<PeerFamily>> {
+        let drain = self.drain.covers(neighbor.address).then(Drain::default);
+        let of = |family: Family| {
+            let agreed = negotiated.families.get(family).as_ref()?;
+            let settings = neighbor.families.get(family).as_ref()?;
+            Some(PeerFamily {
+                import: self.config.effective_policy(neighbor, family, Direction::Import),
+                export: self.config.effective_policy(neighbor, family, Direction::Export),
+                add_path_receive: agreed.add_path_receive,
+                extended_next_hop: agreed.extended_next_hop,
+                next_hop: match settings.next_hop {
+                    config::NextHopRule::Auto => NextHopRule::Auto,
+                    config::NextHopRule::Myself => NextHopRule::Myself,
+                    config::NextHopRule::Unchanged => NextHopRule::Unchanged,
+                },
+                drain,
+            })
+        };
+        PerFamily {
+            ipv4_unicast: of(Family::Ipv4Unicast),
+            ipv6_unicast: of(Family::Ipv6Unicast),
+            evpn: of(Family::Evpn),
+        }
+    }
+}

@@ -1,0 +1,515 @@
+//! One neighbour's sockets: the task that runs a [`bgp::session::Session`].
+//!
+//! Bytes from at most two TCP connections go into the session, which decodes them here, in
+//! parallel with other neighbours; what it says goes to the core in the order it was said. Batches
+//! of encoded messages come from the core and leave by large vectored writes.
+//!
+//! Bounds: while the core's queue is full this task does not read its sockets, but goes on
+//! writing and keeping time, so keepalives flow. From the core come at most [`bgp::rib::WINDOW`]
+//! octets ahead of what was written, since each batch is reported when its last octet is with
+//! the kernel. The task never waits for one thing alone.
+//!
+//! It does not know tables, and decides nothing about the protocol.
+
+mod connection;
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use bgp::family::{Family, PerFamily};
+use bgp::message::{RefreshKind, Update};
+use bgp::rib::{Batch, PeerId};
+use bgp::wire::UpdateError;
+use bgp::session::{
+    self, Bfd, ConnId, ConnectError, DownReason, Input, Negotiated, Output, ReleaseReason, Retain,
+    Session, Side, Status, StopReason,
+};
+use connection::{Connection, Progress};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::sync::{mpsc, watch};
+
+/// An attempt to connect is given up after this long: far beyond any round trip, short enough
+/// that a silent address is noticed (the session tells it from a refusal).
+const CONNECT_TIME: Duration = Duration::from_secs(3);
+
+/// Octets waiting in a connection above which no further batch is taken.
+const OUTGOING_MAX: usize = 256 * 1024;
+
+/// What the core hears from a neighbour, in order.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// The session is Established.
+    Up {
+        /// What both sides agreed on.
+        negotiated: Arc<Negotiated>,
+        /// Own address of the connection.
+        local: IpAddr,
+        /// Where batches for this session go; dropped by the core when it is down.
+        batches: mpsc::UnboundedSender<Arc<Batch>>,
+    },
+    /// Messages of one read.
+    Updates(Vec<Update>),
+    /// The neighbour asks for, or brackets, a family.
+    Refresh(Family, RefreshKind),
+    /// The session is gone.
+    Down {
+        /// Why.
+        reason: DownReason,
+        /// What to keep.
+        retain: Option<Retain>,
+    },
+    /// The neighbour sends what cannot be read in a family: its routes there are gone.
+    FamilyDisabled(Family, UpdateError),
+    /// Kept routes are no longer to be believed.
+    Release(PerFamily<bool>, ReleaseReason),
+}
+
+/// What the core and other tasks ask of a neighbour's task.
+#[derive(Debug)]
+pub(crate) enum Command {
+    /// The neighbour has connected.
+    Accepted(TcpStream),
+    /// BFD changed its mind.
+    Bfd(Bfd),
+    /// Start, after a stop that stays.
+    Start,
+    /// Stop for a reason; the session may start again by itself, as the reason says.
+    Stop(StopReason),
+    /// New settings.
+    Configure(Box<session::Config>),
+    /// Ask the neighbour for a family again.
+    RequestRefresh(Family),
+    /// Stop and end the task.
+    Quit(StopReason),
+}
+
+/// What a neighbour's task is made of.
+#[derive(Debug)]
+pub(crate) struct Wiring {
+    /// Number in the tables.
+    pub(crate) id: PeerId,
+    /// Where to connect.
+    pub(crate) remote: SocketAddr,
+    /// Where to connect from.
+    pub(crate) local: Option<IpAddr>,
+    /// Settings.
+    pub(crate) config: session::Config,
+    /// Bounded: a full core stops the reading here.
+    pub(crate) core: mpsc::Sender<(PeerId, Event)>,
+    /// Octets of batches written. One entry per batch, and batches are bounded by the window.
+    pub(crate) written: mpsc::UnboundedSender<(PeerId, usize)>,
+    /// Few and small: operators, BFD, incoming connections (bounded by the listener).
+    pub(crate) commands: mpsc::UnboundedReceiver<Command>,
+    /// The session as `show` sees it.
+    pub(crate) status: watch::Sender<Status>,
+}
+
+type Connecting = Pin<Box<dyn Future<Output = Result<TcpStream, ConnectError>> + Send>>;
+
+/// Runs a neighbour until [`Command::Quit`].
+pub(crate) async fn run(wiring: Wiring, start: bool) {
+    let Wiring { id, remote, local, config, core, written, commands, status } = wiring;
+    let mut task = PeerTask {
+        id,
+        remote,
+        local,
+        session: Session::new(config),
+        connections: Vec::new(),
+        closing: Vec::new(),
+        connecting: None,
+        established: None,
+        incoming_number: 0,
+        events: VecDeque::new(),
+        core,
+        written,
+        commands,
+        status,
+        quit: false,
+    };
+    if start {
+        task.input(Input::Start);
+    }
+    while !task.finished() {
+        task.step().await;
+    }
+}
+
+/// The Established session's connection and its batches.
+struct Established {
+    conn: ConnId,
+    batches: mpsc::UnboundedReceiver<Arc<Batch>>,
+}
+
+struct PeerTask {
+    id: PeerId,
+    remote: SocketAddr,
+    local: Option<IpAddr>,
+    session: Session,
+    /// At most one per side.
+    connections: Vec<Connection>,
+    /// Closed ones whose last octets are on their way.
+    closing: Vec<Connection>,
+    connecting: Option<(ConnId, Connecting)>,
+    established: Option<Established>,
+    incoming_number: u32,
+    /// Not yet taken by the core; nothing is read while there are any.
+    events: VecDeque<Event>,
+    core: mpsc::Sender<(PeerId, Event)>,
+    written: mpsc::UnboundedSender<(PeerId, usize)>,
+    commands: mpsc::UnboundedReceiver<Command>,
+    status: watch::Sender<Status>,
+    quit: bool,
+}
+
+/// What the task woke up for.
+enum Wake {
+    Command(Option<Command>),
+    Room(Result<(), ()>),
+    Connected(Result<TcpStream, ConnectError>),
+    Readable(usize),
+    Writable(usize),
+    Closing(usize),
+    Batch(Option<Arc<Batch>>),
+    Deadline,
+}
+
+impl PeerTask {
+    fn finished(&self) -> bool {
+        self.quit && self.closing.is_empty() && self.events.is_empty()
+    }
+
+    async fn step(&mut self) {
+        match self.wait().await {
+            Wake::Command(Some(command)) => self.command(command),
+            // Whoever could command is gone: the daemon is going down.
+            Wake::Command(None) => self.command(Command::Quit(StopReason::PeerDeconfigured)),
+            Wake::Room(result) => self.deliver(result),
+            Wake::Connected(result) => self.connected(result),
+            Wake::Readable(at) => self.read(at),
+            Wake::Writable(at) => self.write(at),
+            Wake::Closing(at) => {
+                if let Some(connection) = self.closing.get_mut(at)
+                    && connection.finish(Instant::now())
+                {
+                    self.closing.swap_remove(at);
+                }
+            }
+            Wake::Batch(Some(batch)) => self.queue(&batch),
+            Wake::Batch(None) => self.established = None,
+            Wake::Deadline => self.input(Input::Timeout),
+        }
+    }
+
+    async fn wait(&mut self) -> Wake {
+        let closing = self.closing.iter().map(Connection::give_up_at).min();
+        let deadline = self.session.deadline().into_iter().chain(closing).min();
+        let reading = self.events.is_empty();
+        let room = !reading;
+        let quit = self.quit;
+        let takes_batches = self.takes_batches();
+        let Self { connections, closing, connecting, established, core, commands, .. } = self;
+        tokio::select! {
+            biased;
+            command = commands.recv(), if !quit => Wake::Command(command),
+            result = core.reserve(), if room => {
+                // The permit is taken again without waiting in `deliver`.
+                Wake::Room(result.map(drop).map_err(drop))
+            }
+            result = poll_connecting(connecting) => Wake::Connected(result),
+            wake = poll_connections(connections, closing, reading) => wake,
+            batch = poll_batch(established), if takes_batches => Wake::Batch(batch),
+            () = sleep_until(deadline) => Wake::Deadline,
+        }
+    }
+
+    fn takes_batches(&self) -> bool {
+        self.established.as_ref().is_some_and(|established| {
+            self.connections
+                .iter()
+                .find(|connection| connection.id() == established.conn)
+                .is_some_and(|connection| connection.waiting() < OUTGOING_MAX)
+        })
+    }
+
+    fn command(&mut self, command: Command) {
+        match command {
+            Command::Accepted(stream) => {
+                self.incoming_number = self.incoming_number.wrapping_add(1);
+                let conn = ConnId::Incoming(self.incoming_number);
+                self.connections.push(Connection::new(conn, stream));
+                self.input(Input::Accepted { conn });
+            }
+            Command::Bfd(state) => self.input(Input::Bfd(state)),
+            Command::Start => self.input(Input::Start),
+            Command::Stop(reason) => self.input(Input::Stop(reason)),
+            Command::Configure(config) => self.input(Input::Configure(config)),
+            Command::RequestRefresh(family) => self.input(Input::RequestRefresh { family }),
+            Command::Quit(reason) => {
+                self.quit = true;
+                self.input(Input::Stop(reason));
+                self.connecting = None;
+                while let Some(connection) = self.connections.pop() {
+                    self.close(connection);
+                }
+            }
+        }
+    }
+
+    /// The core has room, or is gone.
+    fn deliver(&mut self, room: Result<(), ()>) {
+        if room.is_err() {
+            self.events.clear();
+            return;
+        }
+        while let Some(event) = self.events.pop_front() {
+            if let Err(error) = self.core.try_send((self.id, event)) {
+                match error {
+                    mpsc::error::TrySendError::Full((_, event)) => self.events.push_front(event),
+                    mpsc::error::TrySendError::Closed(_) => self.events.clear(),
+                }
+                return;
+            }
+        }
+    }
+
+    fn connected(&mut self, result: Result<TcpStream, ConnectError>) {
+        let Some((conn, _)) = self.connecting.take() else { return };
+        match result {
+            Ok(stream) => {
+                self.connections.push(Connection::new(conn, stream));
+                self.input(Input::Connected { conn });
+            }
+            Err(error) => self.input(Input::ConnectFailed { conn, error }),
+        }
+    }
+
+    fn read(&mut self, at: usize) {
+        let Some(connection) = self.connections.get_mut(at) else { return };
+        let conn = connection.id();
+        match connection.read() {
+            Ok(Some(bytes)) if bytes.is_empty() => self.closed(conn, None),
+            Ok(Some(bytes)) => self.input(Input::Received { conn, bytes }),
+            Ok(None) => {}
+            Err(error) => self.closed(conn, Some(error.to_string())),
+        }
+    }
+
+    fn closed(&mut self, conn: ConnId, error: Option<String>) {
+        self.connections.retain(|connection| connection.id() != conn);
+        self.input(Input::Closed { conn, error });
+    }
+
+    fn write(&mut self, at: usize) {
+        let Some(connection) = self.connections.get_mut(at) else { return };
+        let conn = connection.id();
+        let Progress { octets, batches, error } = connection.write();
+        let waiting = connection.waiting() > 0;
+        let mut updates = 0u32;
+        for (octets, messages) in batches {
+            // The receiver is gone only when the daemon is.
+            drop(self.written.send((self.id, octets)));
+            updates = updates.saturating_add(u32::try_from(messages).unwrap_or(u32::MAX));
+        }
+        if let Some(error) = error {
+            self.closed(conn, Some(error.to_string()));
+            return;
+        }
+        if octets > 0 {
+            self.input(Input::WriteProgress { conn, waiting });
+        } else if waiting {
+            self.input(Input::WriteBlocked { conn });
+        }
+        if updates > 0 {
+            self.input(Input::Sent { conn, updates });
+        }
+    }
+
+    fn queue(&mut self, batch: &Batch) {
+        let Some(established) = &self.established else { return };
+        let conn = established.conn;
+        let id = self.id;
+        let at = self.connections.iter().position(|connection| connection.id() == conn);
+        if let Some(at) = at
+            && let Some(connection) = self.connections.get_mut(at)
+        {
+            connection.push_batch(batch.pieces(id), batch.len(), batch.messages(id));
+            self.write(at);
+        }
+    }
+
+    /// Gives the session an input and carries out what it says.
+    fn input(&mut self, input: Input) {
+        self.session.handle(Instant::now(), input);
+        let mut updates = Vec::new();
+        while let Some(output) = self.session.poll() {
+            if let Output::Update(update) = output {
+                updates.push(update);
+                continue;
+            }
+            if !updates.is_empty() {
+                self.events.push_back(Event::Updates(std::mem::take(&mut updates)));
+            }
+            self.output(output);
+        }
+        if !updates.is_empty() {
+            self.events.push_back(Event::Updates(updates));
+        }
+        self.status.send_replace(self.session.status());
+        self.deliver(Ok(()));
+    }
+
+    fn output(&mut self, output: Output) {
+        match output {
+            Output::Connect { conn } => self.connect(conn),
+            Output::CloseConnection { conn } => {
+                self.connecting.take_if(|(connecting, _)| *connecting == conn);
+                if let Some(at) =
+                    self.connections.iter().position(|connection| connection.id() == conn)
+                {
+                    let connection = self.connections.swap_remove(at);
+                    self.close(connection);
+                }
+            }
+            Output::Send { conn, bytes } => {
+                if let Some(connection) =
+                    self.connections.iter_mut().find(|connection| connection.id() == conn)
+                {
+                    connection.push(bytes);
+                }
+            }
+            Output::Established { conn, negotiated } => self.up(conn, negotiated),
+            // Collected by the caller.
+            Output::Update(update) => self.events.push_back(Event::Updates(vec![update])),
+            Output::Refresh { family, kind } => {
+                self.events.push_back(Event::Refresh(family, kind));
+            }
+            Output::FamilyDisabled { family, error } => {
+                self.events.push_back(Event::FamilyDisabled(family, error));
+            }
+            Output::Down { reason, retain } => {
+                self.established = None;
+                self.events.push_back(Event::Down { reason, retain });
+            }
+            Output::Release { families, reason } => {
+                self.events.push_back(Event::Release(families, reason));
+            }
+            Output::AttemptFailed { conn, reason } => {
+                let side = match conn.side() {
+                    Side::Outgoing => "outgoing",
+                    Side::Incoming => "incoming",
+                };
+                tracing::debug!(neighbor = %self.remote.ip(), side, %reason, "attempt failed");
+            }
+            Output::StateChanged { from, to } => {
+                tracing::debug!(neighbor = %self.remote.ip(), %from, %to, "session state");
+            }
+        }
+    }
+
+    fn up(&mut self, conn: ConnId, negotiated: Arc<Negotiated>) {
+        let local = self
+            .connections
+            .iter()
+            .find(|connection| connection.id() == conn)
+            .and_then(Connection::local_ip);
+        // Without a local address the connection is gone; its end follows.
+        let Some(local) = local else { return };
+        let (sender, batches) = mpsc::unbounded_channel();
+        self.established = Some(Established { conn, batches });
+        self.events.push_back(Event::Up { negotiated, local, batches: sender });
+    }
+
+    fn close(&mut self, mut connection: Connection) {
+        connection.write();
+        if !connection.start_closing(Instant::now()) {
+            self.closing.push(connection);
+        }
+    }
+
+    fn connect(&mut self, conn: ConnId) {
+        self.connecting = Some((conn, Box::pin(connect(self.remote, self.local))));
+    }
+}
+
+async fn connect(remote: SocketAddr, local: Option<IpAddr>) -> Result<TcpStream, ConnectError> {
+    let attempt = async {
+        let socket =
+            if remote.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        if let Some(local) = local {
+            socket.bind(SocketAddr::new(local, 0))?;
+        }
+        socket.connect(remote).await
+    };
+    match tokio::time::timeout(CONNECT_TIME, attempt).await {
+        Ok(Ok(stream)) => Ok(stream),
+        Ok(Err(error)) => Err(connect_error(&error)),
+        Err(_) => Err(ConnectError::TimedOut),
+    }
+}
+
+fn connect_error(error: &std::io::Error) -> ConnectError {
+    match error.raw_os_error() {
+        Some(libc::ECONNREFUSED) => ConnectError::Refused,
+        Some(libc::ETIMEDOUT) => ConnectError::TimedOut,
+        Some(libc::EHOSTUNREACH | libc::ENETUNREACH | libc::ENETDOWN | libc::EHOSTDOWN) => {
+            ConnectError::Unreachable
+        }
+        _ => ConnectError::Other(error.to_string()),
+    }
+}
+
+async fn poll_connecting(
+    connecting: &mut Option<(ConnId, Connecting)>,
+) -> Result<TcpStream, ConnectError> {
+    match connecting {
+        Some((_, attempt)) => attempt.await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn poll_batch(established: &mut Option<Established>) -> Option<Arc<Batch>> {
+    match established {
+        Some(established) => established.batches.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The first connection that can go on.
+async fn poll_connections(
+    connections: &[Connection],
+    closing: &[Connection],
+    reading: bool,
+) -> Wake {
+    std::future::poll_fn(|cx| {
+        for (at, connection) in connections.iter().enumerate() {
+            if connection.waiting() > 0 && connection.poll_write_ready(cx).is_ready() {
+                return Poll::Ready(Wake::Writable(at));
+            }
+            if reading && connection.poll_read_ready(cx).is_ready() {
+                return Poll::Ready(Wake::Readable(at));
+            }
+        }
+        for (at, connection) in closing.iter().enumerate() {
+            let writable =
+                connection.waiting() > 0 && connection.poll_write_ready(cx).is_ready();
+            let over = connection.give_up_at() <= Instant::now();
+            if writable || over || connection.poll_read_ready(cx).is_ready() {
+                return Poll::Ready(Wake::Closing(at));
+            }
+        }
+        Poll::Pending
+    })
+    .await
+}
+
+async fn sleep_until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+        None => std::future::pending().await,
+    }
+}

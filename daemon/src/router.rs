@@ -1,0 +1,248 @@
+//! A whole router in a library: everything that `rbgpd` does, on tokio.
+//!
+//! [`Router::start`] takes a configuration and starts the tasks; [`Router::ask`] is the same
+//! interface that `rbgpctl` uses; [`Router::stop`] ends sessions with a Cease and hands the kernel
+//! back. For a program with sockets of its own there is [`bgp::Speaker`].
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+use crate::config::Config;
+use crate::control::{Answer, CoreHandle, Request};
+use crate::core::{Core, EVENTS_MAX, Hands, Inputs, KERNEL_EVENTS_MAX, Order, Place};
+use crate::state::StateDir;
+use crate::tasks::{self, ORDERS_MAX, Registry, Spawner};
+use crate::wireguard_io::WireguardHandle;
+
+/// How long sessions may take to say good-bye.
+const STOP_TIME: Duration = Duration::from_secs(5);
+
+/// Where a router keeps things.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// The file that [`Request::Reload`] reads. Default none: reload is refused.
+    pub config_file: Option<PathBuf>,
+    /// Drain state and the mark of an orderly stop live here. Default none: nothing is kept, and
+    /// a start never counts as a graceful restart.
+    pub state_dir: Option<PathBuf>,
+}
+
+/// A running router.
+///
+/// ```no_run
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// use rbgpd::{Options, Router};
+/// let config = rbgpd::config::parse(&std::fs::read_to_string("site-a.toml")?, "site-a.toml")
+///     .map_err(|errors| errors[0].to_string())?;
+/// let router = Router::start(config, Options::default())?;
+/// let summary = router.ask(rbgpd::control::Request::Summary).await?;
+/// router.stop().await;
+/// # Ok(()) }
+/// ```
+pub struct Router {
+    core: CoreHandle,
+    orders: mpsc::Sender<Order>,
+    thread: std::thread::JoinHandle<()>,
+    listeners: Vec<JoinHandle<()>>,
+    listening: Vec<SocketAddr>,
+    kernel: Option<Arc<fib::KernelHandle>>,
+}
+
+impl fmt::Debug for Router {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Router").field("listening", &self.listening).finish_non_exhaustive()
+    }
+}
+
+/// Why a router does not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The state directory cannot be used.
+    #[error("cannot use the state directory `{}`", path.display())]
+    State {
+        /// The directory.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A listening socket cannot be opened.
+    #[error("cannot listen on `{address}`")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The kernel cannot be programmed.
+    #[error("cannot program the kernel (needs CAP_NET_ADMIN, or `[kernel] enabled = false`)")]
+    Kernel(#[from] fib::KernelError),
+    /// A thread cannot be started.
+    #[error("cannot start a thread")]
+    Thread(#[source] io::Error),
+}
+
+impl Router {
+    /// Starts everything a configuration asks for. Must be called within a tokio runtime.
+    pub fn start(config: Config, options: Options) -> Result<Self, StartError> {
+        let runtime = tokio::runtime::Handle::current();
+        let (place, drain) = open_place(options)?;
+        let registry = Registry::default();
+        let (events, event_queue) = mpsc::channel(EVENTS_MAX);
+        let (written, written_queue) = mpsc::unbounded_channel();
+        let (kernel_events, kernel_queue) = mpsc::channel(KERNEL_EVENTS_MAX);
+        let (orders, order_queue) = mpsc::channel(ORDERS_MAX);
+        let (core_handle, calls) = CoreHandle::channel();
+
+        let mut listeners = Vec::new();
+        let mut listening = Vec::new();
+        for address in &config.listen {
+            let opened = tasks::listener(&runtime, *address, registry.clone());
+            let (bound, task) =
+                opened.map_err(|source| StartError::Listen { address: *address, source })?;
+            listeners.push(task);
+            listening.push(bound);
+        }
+        let kernel = config.kernel.enabled.then(|| start_kernel(&config, kernel_events));
+        let kernel = kernel.transpose()?.map(Arc::new);
+        let wireguard = kernel.as_ref().and_then(|_| WireguardHandle::start(&config));
+        let underlay = config.underlay.as_ref().map(|underlay| underlay.interface.clone());
+        let spawner =
+            Spawner::new(runtime, registry, events, written, orders.clone(), underlay);
+        let hands = Hands { kernel: kernel.clone(), bfd: None, wireguard, spawner };
+        let inputs = Inputs {
+            events: event_queue,
+            written: written_queue,
+            kernel: kernel_queue,
+            calls,
+            orders: order_queue,
+        };
+        let core = Core::new(config, place, hands, inputs, random_seed(), drain);
+        let thread = tasks::core(core).map_err(StartError::Thread)?;
+        Ok(Self {
+            core: core_handle,
+            orders,
+            thread,
+            listeners,
+            listening,
+            kernel,
+        })
+    }
+
+    /// Asks a question or gives an order.
+    ///
+    /// # Errors
+    ///
+    /// What went wrong, with the next step.
+    pub async fn ask(&self, request: Request) -> Answer {
+        self.core.ask(request).await
+    }
+
+    /// The way for others to ask.
+    pub fn handle(&self) -> CoreHandle {
+        self.core.clone()
+    }
+
+    /// Where connections are accepted, with the ports the system chose.
+    pub fn listening(&self) -> &[SocketAddr] {
+        &self.listening
+    }
+
+    /// Puts another configuration to work, only changing what differs.
+    pub async fn apply(&self, config: Config) {
+        let (done, applied) = oneshot::channel();
+        if self.orders.send(Order::Apply(Box::new(config), done)).await.is_ok() {
+            // An end without a word means that the router is stopping.
+            drop(applied.await);
+        }
+    }
+
+    /// True once the core has come to an end, which it does only when stopped.
+    pub fn is_stopped(&self) -> bool {
+        self.thread.is_finished()
+    }
+
+    /// Ends all sessions with a Cease, so that neighbours move traffic at once, and takes routes
+    /// and addresses of other sites out of the kernel. Devices stay: machines are attached.
+    pub async fn stop(self) {
+        for listener in &self.listeners {
+            listener.abort();
+        }
+        let (done, stopped) = oneshot::channel();
+        if self.orders.send(Order::Stop(done)).await.is_ok() {
+            match tokio::time::timeout(STOP_TIME, stopped).await {
+                Ok(_) => {}
+                Err(_) => tracing::warn!("sessions did not end in time"),
+            }
+        }
+        drop(self.core);
+        drop(self.orders);
+        let kernel = self.kernel;
+        let ended = tokio::task::spawn_blocking(move || {
+            if self.thread.join().is_err() {
+                tracing::error!("the core ended by panic");
+            }
+            // The core held the other reference.
+            match kernel.map(Arc::try_unwrap) {
+                Some(Ok(kernel)) => kernel.stop(false),
+                Some(Err(_)) => tracing::warn!("the kernel is still in use, its entries stay"),
+                None => {}
+            }
+        });
+        if ended.await.is_err() {
+            tracing::error!("the end of the router was cut short");
+        }
+    }
+}
+
+fn open_place(options: Options) -> Result<(Place, crate::state::DrainState), StartError> {
+    let Some(path) = options.state_dir else {
+        let place = Place { config_file: options.config_file, state: None, restarting: false };
+        return Ok((place, crate::state::DrainState::default()));
+    };
+    let open = || -> io::Result<_> {
+        let dir = StateDir::open(&path)?;
+        let drain = dir.drain()?;
+        let restarting = dir.begin()?;
+        Ok((dir, drain, restarting))
+    };
+    let (dir, drain, restarting) =
+        open().map_err(|source| StartError::State { path: path.clone(), source })?;
+    if !drain.is_empty() {
+        tracing::warn!("draining, as before the restart; rbgpctl undrain takes traffic back");
+    }
+    Ok((Place { config_file: options.config_file, state: Some(dir), restarting }, drain))
+}
+
+fn start_kernel(
+    config: &Config,
+    events: mpsc::Sender<fib::Event>,
+) -> Result<fib::KernelHandle, fib::KernelError> {
+    let options = fib::Options {
+        protocol: config.kernel.protocol,
+        audit: config.kernel.audit_interval,
+        ..fib::Options::default()
+    };
+    fib::Kernel::spawn(
+        options,
+        Box::new(move |event| {
+            // A core that has ended reads no more; what the kernel says then is of no use.
+            drop(events.blocking_send(event));
+        }),
+    )
+}
+
+/// From the system, through the standard library's hasher: no crate for one number.
+fn random_seed() -> u64 {
+    use std::hash::{BuildHasher, RandomState};
+    RandomState::new().hash_one(std::process::id())
+}

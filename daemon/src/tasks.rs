@@ -1,0 +1,218 @@
+//! The only place that starts tasks and threads.
+//!
+//! | task | how many | owns | reads | writes | queue, bound, when full | stops |
+//! |---|---|---|---|---|---|---|
+//! | core (own thread) | 1 | tables | all below | batches, kernel entries, answers | `EVENTS_MAX` reads of neighbours: they stop reading | order `Stop`, then all sessions ended |
+//! | neighbour | 1 each | session, sockets | its sockets, commands, batches | events to core | batches: `bgp::rib::WINDOW` octets, then the table keeps marks | `Quit`, after its last octets |
+//! | listener | 1 per address | listening socket | connections | commands | the kernel's backlog | aborted at the end |
+//! | control server | 1 | control socket | requests | calls to core | `CALLS_MAX`: busy error | aborted at the end |
+//! | fib (own thread) | 0–1 | kernel state | netlink, entries | events to core | one entry per key; events `KERNEL_EVENTS_MAX`: reads netlink later | `stop` |
+//! | bfd (own thread) | 0–1 | BFD sessions | UDP, commands | neighbours' commands | never waits for others | dropped |
+//! | wireguard (own thread) | 0–1 | AllowedIPs | prefixes | WireGuard's socket | one owner per prefix | dropped |
+//! | blocking calls | few | nothing | an answer of the kernel thread | an order to core | tokio's pool | by themselves |
+//!
+//! Locks: `Registry` alone (who owns an address), held for a look-up; BFD must reach a
+//! neighbour's task without passing through a busy core.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use bgp::rib::PeerId;
+use bgp::session::Bfd;
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use crate::bfd_io;
+use crate::core::{Core, Order};
+use crate::peer_io::{self, Command, Event, Wiring};
+
+/// Connections the kernel holds for us while we are busy. A whole mesh that connects at once must
+/// not run into TCP's one-second retransmission.
+const BACKLOG: u32 = 1024;
+
+/// Orders of the daemon itself.
+pub(crate) const ORDERS_MAX: usize = 64;
+
+/// Who to tell about an address: neighbours' tasks.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Registry {
+    // A lock because the BFD thread and the listeners look things up while the core is busy.
+    neighbors: Arc<Mutex<HashMap<IpAddr, mpsc::UnboundedSender<Command>>>>,
+}
+
+impl Registry {
+    fn lock(&self) -> MutexGuard<'_, HashMap<IpAddr, mpsc::UnboundedSender<Command>>> {
+        self.neighbors.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// False if there is no such neighbour.
+    fn tell(&self, address: IpAddr, command: Command) -> bool {
+        self.lock().get(&address).is_some_and(|neighbor| neighbor.send(command).is_ok())
+    }
+
+    /// What the BFD thread calls.
+    fn bfd_event(&self, event: &bfd_io::Event) {
+        let state = match event.kind {
+            bfd_io::EventKind::Up => Bfd::Up,
+            // RFC 5882 §3.2: a peer that takes BFD down on purpose says nothing of the path.
+            bfd_io::EventKind::AdminDown => return,
+            bfd_io::EventKind::Down => Bfd::Down,
+        };
+        tracing::info!(peer = %event.peer(), ?state, diagnostic = %event.diagnostic, "BFD");
+        self.tell(event.peer(), Command::Bfd(state));
+    }
+}
+
+/// Starts what the core needs started.
+#[derive(Debug, Clone)]
+pub(crate) struct Spawner {
+    runtime: Handle,
+    registry: Registry,
+    events: mpsc::Sender<(PeerId, Event)>,
+    written: mpsc::UnboundedSender<(PeerId, usize)>,
+    orders: mpsc::Sender<Order>,
+    packets: PacketMeter,
+}
+
+impl Spawner {
+    pub(crate) fn new(
+        runtime: Handle,
+        registry: Registry,
+        events: mpsc::Sender<(PeerId, Event)>,
+        written: mpsc::UnboundedSender<(PeerId, usize)>,
+        orders: mpsc::Sender<Order>,
+        underlay: Option<String>,
+    ) -> Self {
+        Self { runtime, registry, events, written, orders, packets: PacketMeter::new(underlay) }
+    }
+
+    pub(crate) fn events(&self) -> mpsc::Sender<(PeerId, Event)> {
+        self.events.clone()
+    }
+
+    pub(crate) fn written(&self) -> mpsc::UnboundedSender<(PeerId, usize)> {
+        self.written.clone()
+    }
+
+    pub(crate) fn orders(&self) -> mpsc::Sender<Order> {
+        self.orders.clone()
+    }
+
+    /// Starts a neighbour's task.
+    pub(crate) fn neighbor(
+        &self,
+        address: IpAddr,
+        commands: mpsc::UnboundedSender<Command>,
+        wiring: Wiring,
+        start: bool,
+    ) {
+        self.registry.lock().insert(address, commands);
+        self.runtime.spawn(peer_io::run(wiring, start));
+    }
+
+    /// A neighbour is deconfigured.
+    pub(crate) fn forget(&self, address: IpAddr) {
+        self.registry.lock().remove(&address);
+    }
+
+    /// Starts BFD; its events go straight to the neighbours' tasks.
+    pub(crate) fn bfd(&self) -> io::Result<bfd_io::BfdHandle> {
+        let registry = self.registry.clone();
+        bfd_io::BfdThread::spawn(Box::new(move |event| registry.bfd_event(&event)))
+    }
+
+    /// Runs what waits for another thread.
+    pub(crate) fn blocking(&self, work: impl FnOnce() + Send + 'static) {
+        self.runtime.spawn_blocking(work);
+    }
+
+    /// Packets a second through the underlay since the last call.
+    pub(crate) fn packet_rate(&self) -> Option<f64> {
+        self.packets.rate()
+    }
+}
+
+/// Counts packets on the underlay interface.
+#[derive(Debug, Clone)]
+struct PacketMeter {
+    interface: Option<String>,
+    // Shared by the clones of a spawner; only the core asks.
+    last: Arc<Mutex<Option<(Instant, u64)>>>,
+}
+
+impl PacketMeter {
+    fn new(interface: Option<String>) -> Self {
+        let meter = Self { interface, last: Arc::default() };
+        meter.rate();
+        meter
+    }
+
+    fn rate(&self) -> Option<f64> {
+        let now = (Instant::now(), self.count()?);
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let (at, count) = last.replace(now)?;
+        let seconds = at.elapsed().as_secs_f64();
+        let packets = u32::try_from(now.1.saturating_sub(count)).unwrap_or(u32::MAX);
+        (seconds > 0.0).then(|| f64::from(packets) / seconds)
+    }
+
+    fn count(&self) -> Option<u64> {
+        let interface = self.interface.as_ref()?;
+        let of = |name: &str| -> Option<u64> {
+            let path = format!("/sys/class/net/{interface}/statistics/{name}");
+            std::fs::read_to_string(path).ok()?.trim().parse().ok()
+        };
+        Some(of("rx_packets")?.saturating_add(of("tx_packets")?))
+    }
+}
+
+/// Starts the core on a thread of its own.
+pub(crate) fn core(core: Core) -> io::Result<std::thread::JoinHandle<()>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    std::thread::Builder::new()
+        .name("core".to_owned())
+        .spawn(move || runtime.block_on(core.run()))
+}
+
+/// Opens a listening socket and starts to accept.
+pub(crate) fn listener(
+    runtime: &Handle,
+    address: SocketAddr,
+    registry: Registry,
+) -> io::Result<(SocketAddr, JoinHandle<()>)> {
+    let guard = runtime.enter();
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    if address.is_ipv6() {
+        // IPv4 has a socket of its own.
+        socket2::SockRef::from(&socket).set_only_v6(true)?;
+    }
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    let listener = socket.listen(BACKLOG)?;
+    drop(guard);
+    let bound = listener.local_addr()?;
+    Ok((bound, runtime.spawn(accept(listener, registry))))
+}
+
+async fn accept(listener: TcpListener, registry: Registry) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, from)) => {
+                let address = from.ip().to_canonical();
+                if !registry.tell(address, Command::Accepted(stream)) {
+                    tracing::debug!(%address, "connection from an address that is no neighbour");
+                }
+            }
+            Err(error) => {
+                // Out of descriptors or memory: others may free some. Do not spin meanwhile.
+                tracing::warn!(%error, "cannot accept a connection");
+                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
