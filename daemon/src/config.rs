@@ -6,9 +6,9 @@
 //!                frr.conf reader                               print ──► text
 //! ```
 //!
-//! [`file`] reads TOML into a [`file::File`] and checks one value at a time; [`accept`] checks
+//! [`mod@file`] reads TOML into a [`file::File`] and checks one value at a time; [`accept()`] checks
 //! what several values mean together, resolves names to route-maps and fills in defaults;
-//! [`diff`] says what changes from one accepted configuration to another, and whether a session
+//! [`diff()`] says what changes from one accepted configuration to another, and whether a session
 //! restarts for it. Every error of every step is reported at once, each with its place.
 //!
 //! Nothing here touches the system: whether an interface exists or an address can be bound is

@@ -1,7 +1,7 @@
 //! Writes a configuration as TOML, and the parts of it as keys with values.
 //!
 //! Only what differs from the default is written. The same keys and values are what
-//! [`super::diff`] compares, so a difference is shown in the words in which it is configured.
+//! [`super::diff()`] compares, so a difference is shown in the words in which it is configured.
 
 use std::fmt::{Display, Write};
 use std::time::Duration;

@@ -154,3 +154,40 @@ fn columns_count_characters_and_not_bytes() {
         shown(&errors)
     );
 }
+
+/// Every key of a document, at any depth.
+fn keys(table: &toml::Table, found: &mut std::collections::BTreeSet<String>) {
+    fn visit(value: &toml::Value, found: &mut std::collections::BTreeSet<String>) {
+        match value {
+            toml::Value::Table(table) => keys(table, found),
+            toml::Value::Array(items) => items.iter().for_each(|item| visit(item, found)),
+            toml::Value::String(_)
+            | toml::Value::Integer(_)
+            | toml::Value::Float(_)
+            | toml::Value::Boolean(_)
+            | toml::Value::Datetime(_) => {}
+        }
+    }
+    for (key, value) in table {
+        found.insert(key.clone());
+        visit(value, found);
+    }
+}
+
+#[test]
+fn every_key_is_documented() {
+    let page = include_str!("../../docs/configuration.md");
+    let mut found = std::collections::BTreeSet::new();
+    keys(&EVERY_KEY.parse().unwrap(), &mut found);
+    assert!(found.len() > 80);
+    for key in found {
+        let spellings = [format!("`{key}`"), format!("`{key} "), format!("[{key}]")];
+        let table = [
+            format!(" {key}, "),
+            format!("{{ {key}"),
+            format!(" {key} }}"),
+        ];
+        let documented = spellings.iter().chain(&table).any(|one| page.contains(one));
+        assert!(documented, "{key}");
+    }
+}
