@@ -27,8 +27,9 @@
 //! - RFC 4271 §10 suggests 120 s between connection attempts; here it is 1 s, growing to 10 s.
 //! - RFC 4271 §8.2.2 suggests four minutes for the peer's OPEN; here it is one.
 //! - RFC 4271 §8.2.2 ignores a start in Active; here it connects at once.
-//! - RFC 4271 §8.1.1 lets Idle refuse connections; here the peer may end the first rest after a
-//!   failure, and is refused in longer ones.
+//! - RFC 4271 §8.2.2 goes to Idle after every failure. Here only a disagreement (an error in
+//!   OPEN, a malformed message) leads to a rest in Idle; the first one the peer may end by
+//!   connecting. After anything else the session is in Active and tries again after a second.
 //! - DelayOpen (RFC 4271 §8.1.1, optional) is not offered.
 //! - A second connection while Established makes us send a KEEPALIVE on the first, so that one
 //!   the peer has forgotten is reset by its TCP instead of lasting for the hold time.

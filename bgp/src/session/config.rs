@@ -212,8 +212,9 @@ impl Config {
         self
     }
 
-    /// Longest rest after repeated failures in OPEN or soon after Established; default 30 s. The
-    /// first rest is 1 s, each further one twice as long (DampPeerOscillations, RFC 4271 §8.1.1).
+    /// Longest rest after repeated disagreements with the peer, such as an OPEN that does not
+    /// fit or a malformed message; default 30 s. The first rest is 1 s, each further one twice as
+    /// long (DampPeerOscillations, RFC 4271 §8.1.1).
     pub fn idle_hold_max(mut self, max: Duration) -> Self {
         self.idle_hold_max = max.max(Duration::from_secs(1));
         self

@@ -172,9 +172,13 @@ impl Notification {
         self.code == CEASE && self.subcode == cease::HARD_RESET
     }
 
-    /// True when a connection was given up for another one of the same pair (RFC 4271 §6.8).
-    pub fn is_collision(&self) -> bool {
-        self.code == CEASE && self.subcode == cease::COLLISION
+    /// True when the sender merely wanted the connection to end, and not because of something
+    /// the receiver did or would do again.
+    pub(super) fn is_wish(&self) -> bool {
+        match self.inner().filter(|inner| !inner.is_hard_reset()) {
+            Some(inner) => inner.is_wish(),
+            None => self.code == CEASE && self.subcode != cease::MAXIMUM_PREFIXES,
+        }
     }
 
     /// True when the peer's BFD says that the path is dead (RFC 9384 §3).

@@ -141,25 +141,23 @@ impl DownReason {
         }
     }
 
-    /// True when the attempt did not fail for a reason that would repeat: the next one may come
-    /// as after a failed TCP connection, without a longer and longer rest.
+    /// True when trying again soon does no harm: the end was somebody's wish, or took long by
+    /// itself, or lies in the network. Otherwise the two sides disagree, would do so again at
+    /// once, and need a rest that grows (RFC 4271 §8.1.1, DampPeerOscillations).
     pub(super) fn is_transient(&self) -> bool {
         match self {
             Self::ConnectFailed(_)
+            | Self::ConnectionClosed { .. }
+            | Self::HoldTimerExpired { .. }
+            | Self::SendHoldTimerExpired { .. }
             | Self::Collision
             | Self::Rejected
             | Self::BfdNotUp
             | Self::BfdDown
             | Self::PeerReconnected => true,
-            Self::NotificationReceived(notification) => notification.is_collision(),
+            Self::NotificationReceived(notification) => notification.is_wish(),
             Self::Stopped(reason) => !reason.stays_down(),
-            // Closed before any OPEN: the peer is not ready for us yet.
-            Self::ConnectionClosed { state, .. } => *state == State::OpenSent,
-            Self::HoldTimerExpired { .. }
-            | Self::SendHoldTimerExpired { .. }
-            | Self::Open(_)
-            | Self::Malformed { .. }
-            | Self::UnexpectedMessage { .. } => false,
+            Self::Open(_) | Self::Malformed { .. } | Self::UnexpectedMessage { .. } => false,
         }
     }
 

@@ -2,6 +2,9 @@
 
 use super::*;
 
+/// No BGP message.
+const JUNK: [u8; 19] = [0; 19];
+
 fn within(delay: Duration, full: Duration) -> bool {
     delay >= full * 3 / 4 && delay <= full
 }
@@ -76,7 +79,7 @@ fn repeated_failures_rest_longer_and_turn_the_peer_away() {
 fn a_peer_may_end_the_first_rest() {
     let (mut bench, conn) = Bench::established(config(), &peer_open());
     bench.pass_alive(secs(100), conn);
-    bench.close(conn);
+    bench.say(conn, &JUNK);
     assert_eq!(bench.session.state(), State::Idle);
     let (conn, _) = bench.accept();
     bench.shake_hands(conn, &peer_open());
@@ -86,7 +89,7 @@ fn a_peer_may_end_the_first_rest() {
 fn a_stable_session_forgets_earlier_failures() {
     let (mut bench, mut conn) = Bench::established(config(), &peer_open());
     for expected in [1, 2, 4] {
-        bench.close(conn);
+        bench.say(conn, &JUNK);
         let (delay, next) = bench.next_attempt();
         assert!(within(delay, secs(expected)), "{delay:?} of {expected} s");
         conn = next;
@@ -94,10 +97,40 @@ fn a_stable_session_forgets_earlier_failures() {
         bench.shake_hands(conn, &peer_open());
     }
     bench.pass_alive(secs(60), conn);
-    bench.close(conn);
+    bench.say(conn, &JUNK);
     let (delay, _) = bench.next_attempt();
     assert!(within(delay, secs(1)), "{delay:?}");
     assert_eq!(bench.session.status().flaps, 4);
+}
+
+#[test]
+fn ends_that_nobody_is_to_blame_for_need_no_rest() {
+    let wishes: [(u8, &[u8]); 4] = [(2, &[]), (4, &[]), (9, &[6, 4]), (10, &[])];
+    let (mut bench, mut conn) = Bench::established(config(), &peer_open());
+    for round in 0..20 {
+        match wishes.get(round % 5) {
+            Some((subcode, data)) => {
+                let notification = Notification::new(6, *subcode, data);
+                bench.say(conn, &wire::encode_notification(&notification, false));
+            }
+            None => {
+                bench.close(conn);
+            }
+        }
+        assert_eq!(bench.session.state(), State::Active);
+        let (delay, next) = bench.next_attempt();
+        assert!(within(delay, secs(1)), "{delay:?}");
+        conn = next;
+        bench.input(Input::Connected { conn });
+        bench.shake_hands(conn, &peer_open());
+    }
+    let too_many = Notification::new(6, 1, &[]);
+    bench.say(conn, &wire::encode_notification(&too_many, false));
+    assert_eq!(
+        bench.session.state(),
+        State::Idle,
+        "it would send as many again"
+    );
 }
 
 #[test]
