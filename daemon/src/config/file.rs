@@ -1,6 +1,6 @@
 //! The configuration as it stands in a file: every value with its place, checked by itself.
 //!
-//! [`read`] walks the TOML document and fills a [`File`]; whatever is wrong is in the report and
+//! [`read()`] walks the TOML document and fills a [`File`]; whatever is wrong is in the report and
 //! missing from the `File`. Names are still names and absent keys still absent:
 //! [`super::accept()`] makes the rest of it. The reader of `frr.conf` fills the same [`File`], so
 //! that both spellings go through the same checks.
