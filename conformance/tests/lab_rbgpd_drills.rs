@@ -164,3 +164,32 @@ fn a_moved_machine_is_followed_within_a_second_by_rbgpd() -> Result<(), Error> {
         )
     })
 }
+
+/// ```text
+///   A ──╳── B     a link for each pair; packets between A and B vanish, A reaches B over C
+///    ╲     ╱
+///      C
+/// ```
+#[test]
+fn traffic_takes_the_detour_over_frr_when_the_direct_path_is_cut() -> Result<(), Error> {
+    detour("detour-frr", FRR)
+}
+
+#[test]
+fn traffic_takes_the_detour_over_rbgpd_when_the_direct_path_is_cut() -> Result<(), Error> {
+    detour("detour-rbgpd", Program::Rbgpd)
+}
+
+fn detour(name: &str, third: Program) -> Result<(), Error> {
+    scenario(name, &NEEDS, |lab| {
+        let programs = [Program::Rbgpd, Program::Rbgpd, third];
+        let mut cloud = Cloud::build(lab, Plan::new(Underlay::Mesh, programs))?;
+        cloud.start()?;
+        cloud.converge()?;
+        at_once(
+            lab,
+            "path A to B cut, traffic over C",
+            &cloud.detour_drill(1, 2, C)?,
+        )
+    })
+}

@@ -102,8 +102,10 @@ impl Cloud<'_> {
     /// Every site reaches an address in every other site's network, from its own.
     pub fn sites_ping(&self) -> Result<(), Error> {
         self.each_link(|site, other| {
-            let own = |s: &Site| Ipv4Addr::new(10, 100u8.saturating_add(s.id()), 0, 1).to_string();
-            let (from, to) = (own(site), own(other));
+            let (from, to) = (
+                site.own_address().to_string(),
+                other.own_address().to_string(),
+            );
             let line = ["ping", "-n", "-q", "-c", "1", "-W", "1", "-I", &from, &to];
             if site.space().output(&line)?.ok() {
                 return Ok(());

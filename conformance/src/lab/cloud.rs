@@ -138,6 +138,11 @@ impl Site {
         tunnel_address(self.id)
     }
 
+    /// An address in the site's own network, 10.10N.0.1.
+    pub fn own_address(&self) -> Ipv4Addr {
+        Ipv4Addr::new(10, 100u8.saturating_add(self.id), 0, 1)
+    }
+
     /// The prefixes that the site announces.
     pub fn networks(&self) -> &[String] {
         &self.speaker.networks
@@ -312,8 +317,8 @@ impl<'lab> Cloud<'lab> {
 
     /// Addresses that answer in the site's networks, and the bridges where the daemon makes none.
     fn furnish(&self, site: &Site) -> Result<(), Error> {
-        let own = Ipv4Addr::new(10, 100u8.saturating_add(site.id), 0, 1);
-        site.space.ip(&format!("addr add {own}/32 dev lo"))?;
+        site.space
+            .ip(&format!("addr add {}/32 dev lo", site.own_address()))?;
         if self.plan.service.contains(&site.id) {
             site.space.ip(&format!("addr add {SERVICE}/32 dev lo"))?;
         }

@@ -196,6 +196,38 @@ impl Cloud<'_> {
         })
     }
 
+    /// Cuts the direct path between two sites that also reach each other through a third: their
+    /// traffic must go that way, that of the sites and that of their machines.
+    pub fn detour_drill(&mut self, a: u8, b: u8, over: u8) -> Result<Drill, Error> {
+        let lab = self.lab;
+        let (from, to) = (self.at(a)?.own_address(), self.at(b)?.own_address());
+        let pinger = Pinger::start_from(self.at(a)?.space(), from, to, INTERVAL)?;
+        more(lab, &pinger, 50)?;
+        self.fabric_mut().cut(a, b)?;
+        let start = Instant::now();
+        let (site, detour) = (self.at(a)?, self.at(a)?.peer(over));
+        lab.wait_until(
+            "the route takes the detour",
+            STEP,
+            || match kernel::next_hop(site.space(), to)? {
+                Some(hop) if hop == detour => Ok(()),
+                hop => Err(Error::State(format!("next hop {hop:?}"))),
+            },
+        )?;
+        let moved_after = start.elapsed();
+        more(lab, &pinger, 50)?;
+        let traffic = pinger.stop()?;
+        lab.wait_until("the machines reach each other", STEP, || {
+            self.vms_ping(true)
+        })?;
+        self.fabric_mut().heal()?;
+        lab.wait_until("the cloud is whole", STEP, || self.whole())?;
+        Ok(Drill {
+            moved_after,
+            traffic,
+        })
+    }
+
     /// Moves a machine from its site to another, with a stream to it from the watcher's machine.
     pub fn move_drill(&mut self, vni: u32, from: u8, to: u8, watcher: u8) -> Result<Drill, Error> {
         let lab = self.lab;

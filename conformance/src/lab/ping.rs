@@ -4,13 +4,16 @@
 //! The sending time of each request is known, so a gap is a time, not only a count. A scheduler that
 //! holds the thread back makes a later request, never a lost one.
 
-use std::net::{Ipv4Addr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
+use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use nix::sys::socket::{AddressFamily, SockFlag, SockProtocol, SockType, socket};
+use nix::sys::socket::{
+    AddressFamily, SockFlag, SockProtocol, SockType, SockaddrIn, bind, socket,
+};
 
 use super::{Error, Namespace};
 
@@ -60,12 +63,25 @@ impl std::fmt::Display for PingReport {
 impl Pinger {
     /// Starts a stream from a namespace. It runs until [`Pinger::stop`].
     pub fn start(space: &Namespace, to: Ipv4Addr, interval: Duration) -> Result<Self, Error> {
+        Self::start_from(space, Ipv4Addr::UNSPECIFIED, to, interval)
+    }
+
+    /// Starts a stream with a source address of its own, for answers that must find the way back by
+    /// a route of their own too.
+    pub fn start_from(
+        space: &Namespace,
+        from: Ipv4Addr,
+        to: Ipv4Addr,
+        interval: Duration,
+    ) -> Result<Self, Error> {
         let opened = space.within(|| {
             let kind = SockType::Raw;
             let protocol = SockProtocol::Icmp;
             socket(AddressFamily::Inet, kind, SockFlag::SOCK_CLOEXEC, protocol)
         })?;
         let fd = opened.map_err(|e| Error::os("raw ICMP socket", e))?;
+        let source = SockaddrIn::from(SocketAddrV4::new(from, 0));
+        bind(fd.as_raw_fd(), &source).map_err(|e| Error::os(format!("bind {from}"), e))?;
         // Not UDP: the type is the standard library's way to send, receive and set a time limit.
         let socket = UdpSocket::from(fd);
         let stop = Arc::new(AtomicBool::new(false));
