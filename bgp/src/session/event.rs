@@ -135,7 +135,8 @@ pub enum Input {
         /// Which.
         family: Family,
     },
-    /// [`super::Session::deadline`] has come.
+    /// [`super::Session::deadline`] has come. Hand in what was received first: after a stall of
+    /// the owner, the peer's sign of life may lie unread beside an expired hold timer.
     Timeout,
 }
 

@@ -213,7 +213,7 @@ impl DownReason {
             }
             Self::Open(error) => return Some(error.remedy()),
             Self::Malformed { .. } | Self::UnexpectedMessage { .. } => {
-                "the peer does not follow the protocol: see whether an update of its software helps"
+                "the peer does not follow the protocol: see whether newer software helps there"
             }
             Self::Collision | Self::Rejected | Self::PeerReconnected => return None,
         };

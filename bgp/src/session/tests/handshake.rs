@@ -19,7 +19,8 @@ fn a_session_comes_up_on_a_connection_of_its_own() {
     let outputs = bench.say(conn, &wire::encode_keepalive());
     assert!(outputs.iter().any(|output| matches!(
         output,
-        Output::Established { conn: at, negotiated } if *at == conn && negotiated.remote_as == PEER_AS
+        Output::Established { conn: at, negotiated }
+            if *at == conn && negotiated.remote_as == PEER_AS
     )));
     assert!(outputs.iter().any(|output| matches!(
         output,

@@ -283,7 +283,8 @@ proptest! {
             pair.input(who, Input::Accepted { conn });
             let remote = [PEER_AS, LOCAL_AS][who];
             let open = Open { asn: remote, capabilities: Vec::new(), ..peer_open() };
-            let said = [wire::encode_open(&open), wire::encode_keepalive(), Bytes::from(vec![7; 40])];
+            let junk = Bytes::from(vec![7; 40]);
+            let said = [wire::encode_open(&open), wire::encode_keepalive(), junk];
             let bytes = BytesMut::from(&said[pair.roll(3)][..]);
             pair.input(who, Input::Received { conn, bytes });
             pair.run(secs(2));
