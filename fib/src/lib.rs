@@ -1,5 +1,53 @@
-//! Desired kernel state for Linux.
-#![warn(missing_docs)]
+//! Desired kernel state for Linux: routes, VXLAN overlays, and the WireGuard underlay.
+//!
+//! Say what should be in the kernel, and a thread of its own makes it so and keeps it so:
+//!
+//! ```no_run
+//! use std::sync::Arc;
+//! use fib::{Entry, Kernel, NextHop, Options, Route, RouteKey, Sweep};
+//!
+//! let kernel = Kernel::spawn(Options::default(), Box::new(|event| println!("{event:?}")))?;
+//! let route = Arc::new(Route::via([NextHop::gateway("10.10.0.2".parse()?).dev("wg0")]));
+//! kernel.want(Entry::Route(RouteKey::main("10.100.0.0/16".parse()?), route));
+//! kernel.sweep(Sweep::All);
+//! assert!(kernel.verify()?.is_empty());
+//! kernel.stop(true);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Data flows `KernelHandle` → [`Pending`] (latest per key wins) → [`Table`] (want, have, plan;
+//! pure) → netlink, and back as [`Event`]s. A start reads what a previous run left, keeps it in
+//! use, replaces it as wishes come, and removes the rest when told to [`KernelHandle::sweep`].
+//! Lost notifications, changes by hand and the periodic audit take the same path: read, compare,
+//! repair.
+//!
+//! [`wireguard`] stands beside this: it plans which prefixes belong to which peer and talks to
+//! WireGuard interfaces; its caller decides when.
+//!
+//! This crate does not know what a routing protocol is. It resolves no next hops, chooses no
+//! paths, and creates no VRF or WireGuard devices.
+//!
+//! # Supported standards
+//!
+//! - RFC 7348 (VXLAN): devices, FDB entries, head-end replication lists, MTU.
+//! - RFC 8950: IPv6 gateways for IPv4 routes.
+//! - RFC 4861 §7.2.2, RFC 4291 §2.5.1: link-local address of an IPv6 gateway.
+//! - rtnetlink with nexthop objects (Linux 5.3 and later), `IFA_PROTO` (5.18 and later) and
+//!   extended acknowledgements; WireGuard's generic netlink family and cross-platform text
+//!   protocol.
+//!
+//! # Deviations
+//!
+//! - A route of another program that was put under one of our nexthop objects goes with the
+//!   object; the kernel has no way to ask.
+//! - The kernel keeps no stamp per flood entry, so every entry with a zero MAC address on the
+//!   VXLAN device of a wanted overlay counts as ours (FRR's leftovers among them).
+//! - A remote MAC address replaces whatever entry the VXLAN device and bridge have for it, a
+//!   static one of another program included.
+//! - `sticky` of a remote MAC address is written but not compared: Linux does not keep it together
+//!   with `extern_learn`.
+//! - On kernels older than 5.18 gateway addresses carry no stamp and are not removed.
+//! - Weights over 256 are taken as 256; the kernel's larger ones are newer than most kernels.
 
 mod event;
 mod kernel;
@@ -16,5 +64,10 @@ pub use kernel::{BATCH, Kernel, KernelError, KernelHandle, Options};
 pub use links::{Address, BridgePort, Link, LinkKind, Links, Vxlan};
 pub use overlay::{DeviceOp, LinkChange, STAMP};
 pub use pending::Pending;
-pub use state::*;
-pub use table::*;
+pub use state::{
+    Change, Device, Entry, FdbKey, FloodKey, Interface, Key, Mac, MacError, Neighbour,
+    NeighbourKey, NextHop, Overlay, RemoteMac, Route, RouteKey, RouteKind, overlay_mtu,
+};
+pub use table::{
+    AuditScope, Hop, Object, Observation, Op, OpError, RouteShape, Status, Sweep, Table, Via,
+};

@@ -1132,7 +1132,7 @@ impl Table {
             },
             Op::UnsetNextHop(id) => {
                 self.objects.written(*id, None);
-                result.is_ok_and(|()| true)
+                refused(&result).is_none()
             }
             Op::SetRoute { key, shape, .. } => self.done_route(*key, shape, result, now),
             Op::UnsetRoute { key, shape } => match refused(&result) {

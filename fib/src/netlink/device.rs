@@ -59,9 +59,10 @@ pub(crate) fn link(payload: &[u8]) -> Option<LinkNotice> {
         up: flags.contains(LinkFlags::Up),
         running: flags.contains(LinkFlags::Up | LinkFlags::LowerUp),
         master: None,
-        kind: match message.header.link_layer_type {
-            LinkLayerType::Loopback => LinkKind::Loopback,
-            _ => LinkKind::Other(String::new()),
+        kind: if message.header.link_layer_type == LinkLayerType::Loopback {
+            LinkKind::Loopback
+        } else {
+            LinkKind::Other(String::new())
         },
         address: None,
         alias: None,

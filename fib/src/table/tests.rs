@@ -1,1 +1,766 @@
+//! The plan against a model of the kernel.
 
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::links::{BridgePort, Vxlan};
+use crate::overlay::{LinkChange, STAMP};
+use crate::state::{Mac, Route, RouteKind};
+
+const PROTOCOL: u8 = 186;
+
+/// A kernel as far as it matters: it refuses what the real one refuses.
+#[derive(Clone, Default)]
+struct Model {
+    links: BTreeMap<u32, Link>,
+    addresses: BTreeSet<(u32, String)>,
+    objects: BTreeMap<u32, Object>,
+    routes: BTreeMap<(RouteKey, u32), (u8, RouteShape)>,
+    tunnels: BTreeMap<(u32, Mac), IpAddr>,
+    bridges: BTreeSet<(u32, Mac)>,
+    flood: BTreeSet<(u32, IpAddr)>,
+    neighbours: BTreeMap<(u32, IpAddr), Neighbour>,
+    /// Every operation, in order.
+    log: Vec<String>,
+}
+
+fn link(index: u32, name: &str) -> Link {
+    Link {
+        index,
+        name: name.into(),
+        mtu: 1500,
+        up: true,
+        running: true,
+        master: None,
+        kind: LinkKind::Other(String::new()),
+        address: None,
+        alias: None,
+        generates_addresses: true,
+        port: None,
+    }
+}
+
+fn refuse(errno: i32) -> Result<(), OpError> {
+    Err(OpError {
+        errno,
+        explanation: None,
+    })
+}
+
+impl Model {
+    fn with_links() -> Self {
+        let links = [(1, "wa"), (2, "wb")].map(|(index, name)| (index, link(index, name)));
+        Self {
+            links: links.into(),
+            ..Self::default()
+        }
+    }
+
+    fn apply(&mut self, op: &Op) -> Result<(), OpError> {
+        self.log.push(format!("{op:?}"));
+        match op {
+            Op::Device(_, op) => self.device(op),
+            Op::SetNextHop(id, object) => {
+                let fits = match object {
+                    Object::Single(hop) => {
+                        self.links.get(&hop.index).is_some_and(|link| link.running)
+                    }
+                    Object::Group(members) => {
+                        !members.is_empty()
+                            && members.iter().all(|(id, _)| self.objects.contains_key(id))
+                    }
+                };
+                if !fits {
+                    return refuse(libc::EINVAL);
+                }
+                self.objects.insert(*id, object.clone());
+                Ok(())
+            }
+            Op::UnsetNextHop(id) => {
+                if !self.objects.contains_key(id) {
+                    return refuse(libc::ENOENT);
+                }
+                self.drop_object(*id);
+                Ok(())
+            }
+            Op::SetRoute {
+                key,
+                shape,
+                replace,
+            } => {
+                if let Via::Object(id) = shape.via
+                    && !self.objects.contains_key(&id)
+                {
+                    return refuse(libc::EINVAL);
+                }
+                let place = (*key, shape.metric);
+                match (self.routes.get(&place), replace) {
+                    (Some(_), false) => return refuse(libc::EEXIST),
+                    (Some((protocol, _)), true) => assert_eq!(*protocol, PROTOCOL, "not ours"),
+                    (None, _) => {}
+                }
+                self.routes
+                    .insert(place, (PROTOCOL, RouteShape::clone(shape)));
+                Ok(())
+            }
+            Op::UnsetRoute { key, shape } => match self.routes.remove(&(*key, shape.metric)) {
+                Some((protocol, _)) => {
+                    assert_eq!(protocol, PROTOCOL, "not ours");
+                    Ok(())
+                }
+                None => refuse(libc::ESRCH),
+            },
+            Op::SetFdb { key, index, remote } => {
+                self.tunnels.insert((*index, key.mac), remote.vtep);
+                self.bridges.insert((*index, key.mac));
+                Ok(())
+            }
+            Op::UnsetFdb { key, index, .. } => {
+                self.tunnels.remove(&(*index, key.mac));
+                self.bridges.remove(&(*index, key.mac));
+                Ok(())
+            }
+            Op::SetFlood { key, index } => {
+                self.flood.insert((*index, key.vtep));
+                Ok(())
+            }
+            Op::UnsetFlood { key, index } => {
+                self.flood.remove(&(*index, key.vtep));
+                Ok(())
+            }
+            Op::SetNeighbour {
+                key,
+                index,
+                neighbour,
+            } => {
+                self.neighbours.insert((*index, key.ip), *neighbour);
+                Ok(())
+            }
+            Op::UnsetNeighbour { key, index } => {
+                self.neighbours.remove(&(*index, key.ip));
+                Ok(())
+            }
+        }
+    }
+
+    fn device(&mut self, op: &DeviceOp) -> Result<(), OpError> {
+        let index = self.links.keys().max().copied().unwrap_or(0) + 1;
+        if let DeviceOp::CreateBridge { name, .. } | DeviceOp::CreateVxlan { name, .. } = op
+            && self.links.values().any(|link| link.name == *name)
+        {
+            return refuse(libc::EEXIST);
+        }
+        match op {
+            DeviceOp::CreateBridge { name, mtu, mac } => {
+                let mut made = link(index, name.as_str());
+                (made.kind, made.mtu, made.up, made.address) =
+                    (LinkKind::Bridge, *mtu, false, *mac);
+                self.links.insert(index, made);
+            }
+            DeviceOp::CreateVxlan {
+                name,
+                vni,
+                local,
+                port,
+                mtu,
+            } => {
+                let mut made = link(index, name.as_str());
+                (made.mtu, made.up) = (*mtu, false);
+                made.kind = LinkKind::Vxlan(Vxlan {
+                    vni: *vni,
+                    local: Some(*local),
+                    remote: None,
+                    port: *port,
+                    learning: false,
+                });
+                self.links.insert(index, made);
+            }
+            DeviceOp::Change { index, change, .. } => {
+                let Some(link) = self.links.get_mut(index) else {
+                    return refuse(libc::ENODEV);
+                };
+                match change {
+                    LinkChange::Stamp => link.alias = Some(STAMP.to_owned()),
+                    LinkChange::Mtu(mtu) => link.mtu = *mtu,
+                    LinkChange::Address(mac) => link.address = Some(*mac),
+                    LinkChange::GenerateAddresses(on) => link.generates_addresses = *on,
+                    LinkChange::Tunnel { local, .. } => {
+                        if let LinkKind::Vxlan(vxlan) = &mut link.kind {
+                            (vxlan.local, vxlan.learning) = (Some(*local), false);
+                        }
+                    }
+                    LinkChange::Master(master) => {
+                        link.master = Some(*master);
+                        let port = BridgePort {
+                            learning: true,
+                            neigh_suppress: false,
+                        };
+                        link.port = Some(port);
+                    }
+                    LinkChange::Port => {
+                        link.port = Some(BridgePort {
+                            learning: false,
+                            neigh_suppress: true,
+                        });
+                    }
+                    LinkChange::Up => link.up = true,
+                }
+            }
+            DeviceOp::AddAddress { index, address, .. } => {
+                self.addresses.insert((*index, address.to_string()));
+            }
+            DeviceOp::RemoveAddress { index, address, .. } => {
+                self.addresses.remove(&(*index, address.to_string()));
+            }
+            DeviceOp::Delete { index, .. } => self.drop_link(*index),
+        }
+        Ok(())
+    }
+
+    fn drop_link(&mut self, index: u32) {
+        self.links.remove(&index);
+        self.addresses.retain(|(owner, _)| *owner != index);
+        self.tunnels.retain(|(owner, _), _| *owner != index);
+        self.bridges.retain(|(owner, _)| *owner != index);
+        self.flood.retain(|(owner, _)| *owner != index);
+        self.neighbours.retain(|(owner, _), _| *owner != index);
+        self.flush(index);
+    }
+
+    /// As the kernel does when a device goes down: objects over it and their routes, silently.
+    fn flush(&mut self, index: u32) {
+        let over = |object: &Object| matches!(object, Object::Single(hop) if hop.index == index);
+        let gone: Vec<u32> = self
+            .objects
+            .iter()
+            .filter(|(_, object)| over(object))
+            .map(|(id, _)| *id)
+            .collect();
+        gone.into_iter().for_each(|id| self.drop_object(id));
+    }
+
+    fn drop_object(&mut self, id: u32) {
+        self.objects.remove(&id);
+        self.routes
+            .retain(|_, (_, shape)| shape.via != Via::Object(id));
+        let mut empty = Vec::new();
+        for (group, object) in &mut self.objects {
+            if let Object::Group(members) = object {
+                members.retain(|(member, _)| *member != id);
+                if members.is_empty() {
+                    empty.push(*group);
+                }
+            }
+        }
+        empty.into_iter().for_each(|id| self.drop_object(id));
+    }
+
+    /// Tells everything, as a full read does.
+    fn tell(&self, table: &mut Table) {
+        let known: Vec<u32> = table.links().iter().map(|link| link.index).collect();
+        for index in known
+            .into_iter()
+            .filter(|index| !self.links.contains_key(index))
+        {
+            table.observe(Observation::LinkRemoved(index));
+        }
+        for link in self.links.values() {
+            table.observe(Observation::Link(link.clone()));
+        }
+        let known: Vec<Address> = table.links().all_addresses().cloned().collect();
+        for address in known {
+            if !self
+                .addresses
+                .contains(&(address.index, address.address.to_string()))
+            {
+                table.observe(Observation::AddressRemoved(address));
+            }
+        }
+        for (index, address) in &self.addresses {
+            let address = address.parse().unwrap();
+            let address = Address {
+                index: *index,
+                address,
+                protocol: PROTOCOL,
+                usable: true,
+            };
+            table.observe(Observation::Address(address));
+        }
+        table.observe(Observation::NextHops(
+            self.objects.clone().into_iter().collect(),
+        ));
+        let scope = AuditScope {
+            routes: true,
+            layer2: true,
+        };
+        table.begin_audit(scope);
+        for ((key, _), (protocol, shape)) in &self.routes {
+            if *protocol == PROTOCOL {
+                table.observe(Observation::Route(*key, shape.clone()));
+            }
+        }
+        let device = |index: &u32| self.links[index].name.clone();
+        for ((index, mac), vtep) in &self.tunnels {
+            let key = FdbKey {
+                device: device(index),
+                mac: *mac,
+            };
+            table.observe(Observation::FdbTunnel(key, Some(*vtep)));
+        }
+        for (index, mac) in &self.bridges {
+            let key = FdbKey {
+                device: device(index),
+                mac: *mac,
+            };
+            table.observe(Observation::FdbBridge(key, true));
+        }
+        for (index, vtep) in &self.flood {
+            let key = FloodKey {
+                device: device(index),
+                vtep: *vtep,
+            };
+            table.observe(Observation::Flood(key, true));
+        }
+        for ((index, ip), neighbour) in &self.neighbours {
+            let key = NeighbourKey {
+                device: device(index),
+                ip: *ip,
+            };
+            table.observe(Observation::Neighbour(key, Some(*neighbour)));
+        }
+        table.end_audit(scope);
+    }
+
+    /// Everything that is there, in words that do not depend on numbers given by chance.
+    fn contents(&self) -> Vec<String> {
+        let name = |index: &u32| self.links[index].name.to_string();
+        let hop = |id: &u32| match &self.objects[id] {
+            Object::Single(hop) => format!("{:?} {}", hop.gateway, name(&hop.index)),
+            Object::Group(_) => String::new(),
+        };
+        let via = |via: &Via| match via {
+            Via::Object(id) => match &self.objects[id] {
+                Object::Single(_) => hop(id),
+                Object::Group(members) => {
+                    let hops = members
+                        .iter()
+                        .map(|(id, weight)| format!("{} {weight}", hop(id)));
+                    format!("{:?}", hops.collect::<BTreeSet<_>>())
+                }
+            },
+            other @ (Via::Nowhere | Via::Hops(_)) => format!("{other:?}"),
+        };
+        let mut all = Vec::new();
+        for ((key, metric), (protocol, shape)) in &self.routes {
+            all.push(format!(
+                "{key} {metric} {protocol} {} {}",
+                shape.kind,
+                via(&shape.via)
+            ));
+        }
+        all.extend(
+            self.tunnels
+                .iter()
+                .map(|((i, mac), vtep)| format!("{mac} {} {vtep}", name(i))),
+        );
+        all.extend(
+            self.bridges
+                .iter()
+                .map(|(i, mac)| format!("{mac} bridge {}", name(i))),
+        );
+        all.extend(
+            self.flood
+                .iter()
+                .map(|(i, vtep)| format!("flood {vtep} {}", name(i))),
+        );
+        all.extend(
+            self.neighbours
+                .iter()
+                .map(|((i, ip), n)| format!("{ip} {n:?} {}", name(i))),
+        );
+        all.extend(
+            self.links
+                .values()
+                .map(|link| format!("{} {:?}", link.name, link.kind)),
+        );
+        all.sort();
+        all
+    }
+}
+
+/// Applies plans until there is nothing to do. Every plan must bring the end nearer.
+fn settle(table: &mut Table, model: &mut Model, now: Instant) {
+    for _ in 0..500 {
+        let ops = table.plan(7, now);
+        if ops.is_empty() {
+            return;
+        }
+        assert!(ops.len() <= 7 || matches!(ops[0], Op::Device(..)));
+        let mut read = false;
+        for op in &ops {
+            let result = model.apply(op);
+            read |= !table.done(op, result, now) || matches!(op, Op::Device(..));
+        }
+        if read {
+            model.tell(table);
+        }
+    }
+    panic!("no end of plans: {:#?}", &model.log[model.log.len() - 20..]);
+}
+
+fn prefix(number: u8) -> RouteKey {
+    let text = match number % 5 {
+        0 => "fd00::/16".to_owned(),
+        other => format!("10.{other}.0.0/16"),
+    };
+    RouteKey::main(text.parse().unwrap())
+}
+
+fn hops(number: u8, ipv6: bool) -> Vec<NextHop> {
+    let gateway = |last: u8| match ipv6 {
+        true => IpAddr::from([0xfe80, 0, 0, 0, 0, 0, 0, u16::from(last)]),
+        false => IpAddr::from([192, 0, 2, last]),
+    };
+    match number % 6 {
+        0 => vec![NextHop::gateway(gateway(1)).dev("wa")],
+        1 => vec![NextHop::gateway(gateway(2)).dev("wb")],
+        2 => vec![
+            NextHop::gateway(gateway(1)).dev("wa"),
+            NextHop::gateway(gateway(2)).dev("wb"),
+        ],
+        3 => vec![
+            NextHop::gateway(gateway(1)).dev(1),
+            NextHop::gateway(gateway(1)).dev(1),
+        ],
+        4 => vec![NextHop::gateway(gateway(9))],
+        _ => vec![
+            NextHop::interface("wb").weight(2),
+            NextHop::gateway(gateway(3)).dev("wb"),
+        ],
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Route {
+        number: u8,
+        hops: u8,
+        metric: u32,
+    },
+    NoRoute(u8),
+    Overlay(u8),
+    NoOverlay(u8),
+    Host {
+        mac: u8,
+        vtep: u8,
+    },
+    NoHost(u8),
+    /// The kernel loses something by itself or by hand.
+    LoseRoutes,
+    LoseObjects,
+    Flap(u32),
+    LoseLayer2,
+    /// What was written so far is all read again.
+    Read,
+    Plan,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        4 => (0u8..5, 0u8..6, prop_oneof![Just(20), Just(30), Just(0)])
+            .prop_map(|(number, hops, metric)| Step::Route { number, hops, metric }),
+        2 => (0u8..5).prop_map(Step::NoRoute),
+        1 => (1u8..3).prop_map(Step::Overlay),
+        1 => (1u8..3).prop_map(Step::NoOverlay),
+        2 => (1u8..4, 1u8..4).prop_map(|(mac, vtep)| Step::Host { mac, vtep }),
+        1 => (1u8..4).prop_map(Step::NoHost),
+        1 => Just(Step::LoseRoutes),
+        1 => Just(Step::LoseObjects),
+        1 => (1u32..3).prop_map(Step::Flap),
+        1 => Just(Step::LoseLayer2),
+        1 => Just(Step::Read),
+        3 => Just(Step::Plan),
+    ];
+    proptest::collection::vec(step, 0..40)
+}
+
+/// Takes one step. Wishes are also noted as the final ones.
+fn take(
+    step: &Step,
+    table: &mut Table,
+    model: &mut Model,
+    last: &mut HashMap<Key, Change>,
+    now: Instant,
+) {
+    let mut wish = |change: Change| {
+        last.insert(change.key(), change.clone());
+        table.apply(change);
+    };
+    let device = |vni: u8| Device::from(format!("vx{vni}"));
+    match step {
+        Step::Route {
+            number,
+            hops: which,
+            metric,
+        } => {
+            let key = prefix(*number);
+            let route = Route::via(hops(*which, key.prefix().is_ipv6())).metric(*metric);
+            wish(Change::Set(Entry::Route(key, Arc::new(route))));
+        }
+        Step::NoRoute(number) => wish(Change::Unset(Key::Route(prefix(*number)))),
+        Step::Overlay(vni) => {
+            let gateway = format!("10.100.{vni}.1/24").parse().unwrap();
+            let overlay = Overlay::new((*vni).into(), IpAddr::from([10, 0, 0, 1]), 1450);
+            wish(Change::Set(Entry::Overlay(
+                (*vni).into(),
+                Arc::new(overlay.gateway(gateway)),
+            )));
+        }
+        Step::NoOverlay(vni) => wish(Change::Unset(Key::Overlay((*vni).into()))),
+        Step::Host { mac, vtep } => {
+            let (mac, vtep) = (Mac([2, 0, 0, 0, 0, *mac]), IpAddr::from([10, 0, 0, *vtep]));
+            let ip = IpAddr::from([10, 100, 1, mac.0[5]]);
+            let remote = RemoteMac {
+                vtep,
+                sticky: false,
+            };
+            wish(Change::Set(Entry::Fdb(
+                FdbKey {
+                    device: device(1),
+                    mac,
+                },
+                remote,
+            )));
+            wish(Change::Set(Entry::Flood(FloodKey {
+                device: device(1),
+                vtep,
+            })));
+            let neighbour = Neighbour { mac, router: false };
+            let key = NeighbourKey {
+                device: "br1".into(),
+                ip,
+            };
+            wish(Change::Set(Entry::Neighbour(key, neighbour)));
+        }
+        Step::NoHost(mac) => {
+            let mac = Mac([2, 0, 0, 0, 0, *mac]);
+            wish(Change::Unset(Key::Fdb(FdbKey {
+                device: device(1),
+                mac,
+            })));
+            let ip = IpAddr::from([10, 100, 1, mac.0[5]]);
+            wish(Change::Unset(Key::Neighbour(NeighbourKey {
+                device: "br1".into(),
+                ip,
+            })));
+        }
+        Step::LoseRoutes => model
+            .routes
+            .retain(|_, (protocol, _)| *protocol != PROTOCOL),
+        Step::LoseObjects => {
+            for id in model.objects.keys().copied().collect::<Vec<_>>() {
+                model.drop_object(id);
+            }
+        }
+        Step::Flap(index) => model.flush(*index),
+        Step::LoseLayer2 => {
+            model.tunnels.clear();
+            model.flood.clear();
+            model.neighbours.clear();
+        }
+        Step::Read => model.tell(table),
+        Step::Plan => settle(table, model, now),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+
+    #[test]
+    fn whatever_happened_the_plan_reaches_what_is_wanted(
+        steps in steps(),
+        leftovers in steps(),
+        seed in any::<u64>(),
+    ) {
+        let now = Instant::now();
+        // A previous run left something, and somebody else has routes.
+        let mut model = Model::with_links();
+        let mut before = Table::new(PROTOCOL);
+        model.tell(&mut before);
+        for step in &leftovers {
+            take(step, &mut before, &mut model, &mut HashMap::new(), now);
+        }
+        model.tell(&mut before);
+        settle(&mut before, &mut model, now);
+        let foreign = (prefix(1), 999);
+        let shape = RouteShape {
+            kind: RouteKind::Blackhole,
+            metric: 999,
+            source: None,
+            via: Via::Nowhere,
+        };
+        model.routes.insert(foreign, (4, shape));
+
+        let mut table = Table::new(PROTOCOL);
+        let mut last = HashMap::new();
+        if seed % 2 == 0 {
+            model.tell(&mut table);
+        }
+        for step in &steps {
+            take(step, &mut table, &mut model, &mut last, now);
+        }
+        // Everything is read once after the last disturbance, as the audit does.
+        model.tell(&mut table);
+        let later = now + Duration::from_secs(600);
+        table.retry_due(later);
+        table.sweep(Sweep::All);
+        settle(&mut table, &mut model, later);
+        model.tell(&mut table);
+        table.retry();
+        settle(&mut table, &mut model, later);
+        prop_assert_eq!(table.plan(100, later), vec![]);
+        model.tell(&mut table);
+        prop_assert_eq!(table.plan(100, later), vec![], "a second plan is empty");
+        prop_assert!(model.routes.contains_key(&foreign));
+
+        // The same wishes alone, in another order, on an empty kernel, give the same.
+        let mut wishes: Vec<Change> = last.into_values().collect();
+        wishes.sort_by_key(|change| {
+            use std::hash::BuildHasher;
+            foldhash::fast::FixedState::with_seed(seed).hash_one(change.key())
+        });
+        let mut fresh = Table::new(PROTOCOL);
+        let mut empty = Model::with_links();
+        empty.routes.extend(model.routes.get_key_value(&foreign).map(|(k, v)| (*k, v.clone())));
+        for wish in wishes {
+            fresh.apply(wish);
+        }
+        empty.tell(&mut fresh);
+        fresh.sweep(Sweep::All);
+        settle(&mut fresh, &mut empty, now);
+        empty.tell(&mut fresh);
+        fresh.retry();
+        settle(&mut fresh, &mut empty, now);
+        prop_assert_eq!(model.contents(), empty.contents());
+        let objects = |model: &Model| model.objects.len();
+        prop_assert_eq!(objects(&model), objects(&empty), "no object is left over");
+    }
+}
+
+fn started() -> (Table, Model, Instant) {
+    let model = Model::with_links();
+    let mut table = Table::new(PROTOCOL);
+    model.tell(&mut table);
+    (table, model, Instant::now())
+}
+
+fn wish(table: &mut Table, number: u8, which: u8) {
+    let key = prefix(number);
+    let route = Route::via(hops(which, key.prefix().is_ipv6()));
+    table.set(Entry::Route(key, Arc::new(route)));
+}
+
+#[test]
+fn adds_come_before_deletes() {
+    let (mut table, mut model, now) = started();
+    wish(&mut table, 1, 0);
+    settle(&mut table, &mut model, now);
+    model.log.clear();
+    table.unset(&Key::Route(prefix(1)));
+    wish(&mut table, 2, 1);
+    settle(&mut table, &mut model, now);
+    let kinds: Vec<&str> = model
+        .log
+        .iter()
+        .map(|op| op.split(['(', ' ']).next().unwrap())
+        .collect();
+    assert_eq!(
+        kinds,
+        ["SetNextHop", "SetRoute", "UnsetRoute", "UnsetNextHop"]
+    );
+}
+
+#[test]
+fn a_changed_route_is_replaced_in_one_operation() {
+    let (mut table, mut model, now) = started();
+    wish(&mut table, 1, 0);
+    settle(&mut table, &mut model, now);
+    model.log.clear();
+    wish(&mut table, 1, 1);
+    settle(&mut table, &mut model, now);
+    let routes: Vec<_> = model.log.iter().filter(|op| op.contains("Route")).collect();
+    assert_eq!(routes.len(), 1, "{routes:?}");
+    assert!(routes[0].contains("replace: true"));
+}
+
+#[test]
+fn a_host_that_moved_here_is_not_taken_back_before_the_owner_decides() {
+    let (mut table, mut model, now) = started();
+    let overlay = Overlay::new(1, IpAddr::from([10, 0, 0, 1]), 1450);
+    table.set(Entry::Overlay(1, Arc::new(overlay)));
+    let key = FdbKey {
+        device: "vx1".into(),
+        mac: Mac([2, 0, 0, 0, 0, 1]),
+    };
+    let remote = RemoteMac {
+        vtep: IpAddr::from([10, 0, 0, 2]),
+        sticky: false,
+    };
+    table.set(Entry::Fdb(key.clone(), remote));
+    settle(&mut table, &mut model, now);
+    model.tell(&mut table);
+    settle(&mut table, &mut model, now);
+    assert!(table.verify().is_empty(), "{:?}", table.verify());
+    table.fdb_moved(key.clone(), now);
+    assert_eq!(table.plan(10, now), []);
+    // The owner insists.
+    table.set(Entry::Fdb(key.clone(), remote));
+    assert!(matches!(&table.plan(10, now)[..], [Op::SetFdb { .. }]));
+    let op = Op::SetFdb {
+        key: key.clone(),
+        index: 4,
+        remote,
+    };
+    table.done(&op, Ok(()), now);
+    // Or nobody says anything.
+    table.fdb_moved(key, now);
+    let due = table.deadline().unwrap();
+    assert!(due > now);
+    table.retry_due(due);
+    assert!(matches!(&table.plan(10, due)[..], [Op::SetFdb { .. }]));
+}
+
+#[test]
+fn a_refused_route_is_told_once_and_tried_later_and_later() {
+    let (mut table, _, now) = started();
+    wish(&mut table, 1, 4);
+    let error = || {
+        Err(OpError {
+            errno: libc::ENETUNREACH,
+            explanation: None,
+        })
+    };
+    let mut told = 0;
+    let mut when = now;
+    let mut pauses = Vec::new();
+    for _ in 0..9 {
+        let ops = table.plan(10, when);
+        assert_eq!(ops.len(), 1);
+        table.done(&ops[0], error(), when);
+        assert_eq!(table.plan(10, when), []);
+        while let Some(event) = table.poll_event() {
+            told += usize::from(matches!(event, Event::Failed { .. }));
+        }
+        let due = table.deadline().unwrap();
+        pauses.push((due - when).as_secs());
+        when = due;
+        table.retry_due(when);
+    }
+    assert_eq!(told, 1);
+    assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
+}
