@@ -246,7 +246,7 @@ impl Core {
             Order::Apply(config, done) => {
                 self.apply(*config);
                 // Nobody waiting any more is no error.
-                drop(done.send(()));
+                let _ = done.send(());
             }
         }
     }
@@ -399,7 +399,7 @@ impl Core {
             tracing::warn!(%error, "cannot note the orderly stop");
         }
         if let Some(done) = self.stopping.take() {
-            drop(done.send(()));
+            let _ = done.send(());
         }
     }
 }

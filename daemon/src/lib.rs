@@ -15,6 +15,7 @@ pub mod ctl;
 pub mod metrics;
 mod peer_io;
 mod router;
+pub mod service;
 mod state;
 mod tasks;
 mod wireguard_io;

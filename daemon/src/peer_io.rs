@@ -312,7 +312,7 @@ impl PeerTask {
         let mut updates = 0u32;
         for (octets, messages) in batches {
             // The receiver is gone only when the daemon is.
-            drop(self.written.send((self.id, octets)));
+            let _ = self.written.send((self.id, octets));
             updates = updates.saturating_add(u32::try_from(messages).unwrap_or(u32::MAX));
         }
         if let Some(error) = error {

@@ -28,6 +28,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::bfd_io;
+use crate::control::CoreHandle;
+use crate::control::server::{self, Listener};
 use crate::core::{Core, Order};
 use crate::peer_io::{self, Command, Event, Wiring};
 
@@ -197,6 +199,13 @@ pub(crate) fn listener(
     drop(guard);
     let bound = listener.local_addr()?;
     Ok((bound, runtime.spawn(accept(listener, registry))))
+}
+
+/// Serves questions and orders, or metrics.
+pub(crate) fn serve(listener: Listener, core: CoreHandle) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        match server::serve(listener, core).await {}
+    })
 }
 
 async fn accept(listener: TcpListener, registry: Registry) {

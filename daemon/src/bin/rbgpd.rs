@@ -1,3 +1,7 @@
-//! rbgpd.
+//! The daemon; everything is in the library.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    rbgpd::service::main()
+}

@@ -1,0 +1,243 @@
+//! The service `rbgpd`: a [`Router`] fed from a file, with its control socket, signals and word
+//! to systemd.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+use sd_notify::NotifyState;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::config::{self, Config, LogFormat};
+use crate::control::server::Listener;
+use crate::control::{CoreHandle, Drain, Reply, Request};
+use crate::{Options, Router, ctl, tasks};
+
+/// Routes, MAC addresses and devices of a site: BGP, BFD and EVPN in one daemon.
+///
+/// Reads its configuration, opens sessions with the neighbours and keeps the kernel's routes,
+/// forwarding entries and overlay devices as the neighbours' routes say. SIGHUP reads the file
+/// again and changes what differs; SIGTERM ends the sessions with a Cease, so that neighbours
+/// move traffic at once, and takes the routes out of the kernel. To move traffic away before a
+/// stop: `rbgpctl drain --wait`.
+#[derive(Debug, Parser)]
+#[command(name = "rbgpd", version)]
+struct Arguments {
+    /// The configuration, in TOML.
+    #[arg(long, value_name = "FILE", default_value = "/etc/rbgpd/rbgpd.toml")]
+    config: PathBuf,
+    /// Where rbgpctl finds the daemon.
+    #[arg(
+        long,
+        value_name = "PATH",
+        env = "RBGPD_SOCKET",
+        default_value = "/run/rbgpd/control.sock"
+    )]
+    socket: PathBuf,
+    /// Keeps the drain state and the mark of an orderly stop.
+    #[arg(long, value_name = "DIR", default_value = "/var/lib/rbgpd")]
+    state_dir: PathBuf,
+    /// Only check the configuration: every error at once, exit 0 or 2.
+    #[arg(long)]
+    check: bool,
+}
+
+/// Runs the service until it is stopped.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    if arguments.check {
+        return match ctl::check::check(&arguments.config, &mut std::io::stderr()) {
+            Ok(true) => ExitCode::SUCCESS,
+            Ok(false) | Err(_) => ExitCode::from(2),
+        };
+    }
+    let config = match read(&arguments.config) {
+        Ok(config) => config,
+        Err(code) => return code,
+    };
+    log(&config);
+    // Sessions decode in parallel; more than that is of no use, the tables are one thread.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(std::thread::available_parallelism().map_or(2, |n| n.get().clamp(2, 8)))
+        .enable_all()
+        .build();
+    let result = match runtime {
+        Ok(runtime) => runtime.block_on(run(arguments, config)),
+        Err(error) => Err(Failure::new("cannot start the runtime", &error)),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            tracing::error!("{failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Why the service ended.
+#[derive(Debug)]
+struct Failure(String);
+
+impl Failure {
+    /// With all causes.
+    fn new(what: &str, error: &dyn std::error::Error) -> Self {
+        let mut text = format!("{what}: {error}");
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            text.push_str(&format!(": {error}"));
+            cause = error.source();
+        }
+        Self(text)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+fn read(path: &Path) -> Result<Config, ExitCode> {
+    let check = || match ctl::check::check(path, &mut std::io::stderr()) {
+        Ok(_) | Err(_) => ExitCode::from(2),
+    };
+    let text = std::fs::read_to_string(path).map_err(|_| check())?;
+    config::parse(&text, &path.display().to_string()).map_err(|_| check())
+}
+
+fn log(config: &Config) {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("RBGPD_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(config.log.level.to_string()));
+    let builder =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let set = match config.log.format {
+        LogFormat::Text => builder.with_ansi(false).try_init(),
+        LogFormat::Json => builder.json().try_init(),
+    };
+    if let Err(error) = set {
+        eprintln!("rbgpd: cannot set up the log: {error}");
+    }
+}
+
+async fn run(arguments: Arguments, config: Config) -> Result<(), Failure> {
+    let catch = |kind| signal(kind).map_err(|error| Failure::new("cannot catch signals", &error));
+    let mut signals = Signals {
+        terminate: catch(SignalKind::terminate())?,
+        interrupt: catch(SignalKind::interrupt())?,
+        hangup: catch(SignalKind::hangup())?,
+    };
+    // First, so that a second daemon ends before it touches anything.
+    let control = Listener::control(&arguments.socket)
+        .map_err(|error| Failure::new("cannot open the control socket", &error))?;
+    let metrics = match config.metrics {
+        Some(address) => Some(
+            Listener::metrics(address)
+                .await
+                .map_err(|error| Failure::new("cannot serve metrics", &error))?,
+        ),
+        None => None,
+    };
+    let drain = config.drain;
+    let options = Options {
+        config_file: Some(arguments.config),
+        state_dir: Some(arguments.state_dir),
+    };
+    let router = Router::start(config, options)
+        .map_err(|error| Failure::new("cannot start", &error))?;
+    let mut servers = vec![tasks::serve(control, router.handle())];
+    servers.extend(metrics.map(|listener| tasks::serve(listener, router.handle())));
+    notify(&[NotifyState::Ready]);
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), "rbgpd runs");
+
+    let ended = attend(&mut signals, &router).await;
+    notify(&[NotifyState::Stopping]);
+    if ended.is_ok() && drain.on_stop {
+        drain_first(&router.handle(), drain.timeout).await;
+    }
+    router.stop().await;
+    for server in servers {
+        server.abort();
+    }
+    tracing::info!("rbgpd has stopped");
+    ended
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+/// Until a signal ends the service or the core ends by itself.
+async fn attend(signals: &mut Signals, router: &Router) -> Result<(), Failure> {
+    // Half the time systemd allows, as it recommends; without a watchdog, often enough to
+    // notice a dead core.
+    let mut beat = tokio::time::interval(watchdog().unwrap_or(Duration::from_secs(5)) / 2);
+    loop {
+        tokio::select! {
+            _ = signals.terminate.recv() => return Ok(()),
+            _ = signals.interrupt.recv() => return Ok(()),
+            _ = signals.hangup.recv() => reload(&router.handle()).await,
+            _ = beat.tick() => {
+                if router.is_stopped() {
+                    return Err(Failure("the core has ended".to_owned()));
+                }
+                // Alive is who answers.
+                if router.ask(Request::Version).await.is_ok() {
+                    notify(&[NotifyState::Watchdog]);
+                }
+            }
+        }
+    }
+}
+
+fn watchdog() -> Option<Duration> {
+    sd_notify::watchdog_enabled()
+}
+
+fn notify(states: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
+        tracing::debug!(%error, "cannot notify systemd");
+    }
+}
+
+async fn reload(core: &CoreHandle) {
+    if let Ok(now) = NotifyState::monotonic_usec_now() {
+        notify(&[NotifyState::Reloading, now]);
+    }
+    match core.ask(Request::Reload { dry_run: false }).await {
+        Ok(Reply::Reload(reload)) => {
+            for change in &reload.changes {
+                tracing::info!(%change, "reload");
+            }
+        }
+        Ok(_) => {}
+        Err(error) => tracing::error!(%error, "reload refused, the running configuration stays"),
+    }
+    notify(&[NotifyState::Ready]);
+}
+
+/// Moves traffic away before the stop, for as long as configured.
+async fn drain_first(core: &CoreHandle, patience: Duration) {
+    let reason = Some("the service stops".to_owned());
+    let order = Drain { reason, force: true, ..Drain::default() };
+    if let Err(error) = core.ask(Request::Drain(order)).await {
+        tracing::warn!(%error, "cannot drain before the stop");
+        return;
+    }
+    let moved = async {
+        let mut tick = tokio::time::interval(Duration::from_millis(100));
+        loop {
+            tick.tick().await;
+            match core.ask(Request::DrainStatus).await {
+                Ok(Reply::Drain(status)) if !status.complete => {}
+                Ok(_) | Err(_) => return,
+            }
+        }
+    };
+    if tokio::time::timeout(patience, moved).await.is_err() {
+        tracing::warn!("stopping although traffic has not been seen to move");
+    }
+}
