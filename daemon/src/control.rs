@@ -14,10 +14,14 @@
 //! Nothing here reads a routing table: the core fills the replies. Long tables are answered in
 //! pages, so neither side ever holds a million routes as text.
 
+pub mod client;
 mod core_handle;
 mod error;
+pub mod message_json;
+pub mod path;
 pub mod reply;
 mod request;
+pub mod server;
 mod timestamp;
 
 pub use core_handle::{Answer, CALLS_MAX, Call, CoreHandle};

@@ -118,3 +118,362 @@ pub fn resident_bytes() -> u64 {
         .and_then(|number| number.trim().parse::<u64>().ok())
         .map_or(0, |kib| kib.saturating_mul(1024))
 }
+
+/// The media type of [`Snapshot::render`].
+pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// States of a session, in the order of RFC 4271 §8.2.2.
+const STATES: [&str; 6] = [
+    "Idle",
+    "Connect",
+    "Active",
+    "OpenSent",
+    "OpenConfirm",
+    "Established",
+];
+
+impl Snapshot {
+    /// The text of a scrape, in Prometheus' text format 0.0.4.
+    pub fn render(&self) -> String {
+        let mut text = Text::default();
+        self.process(&mut text);
+        self.sessions(&mut text);
+        self.messages(&mut text);
+        self.routes(&mut text);
+        self.kernel(&mut text);
+        self.drain(&mut text);
+        self.overlay(&mut text);
+        text.0
+    }
+
+    fn process(&self, text: &mut Text) {
+        text.family(
+            "rbgpd_build_info",
+            GAUGE,
+            "Always 1; the version is a label.",
+        )
+        .sample(&[("version", env!("CARGO_PKG_VERSION"))], 1);
+        text.family(
+            "rbgpd_uptime_seconds",
+            GAUGE,
+            "Time since the daemon started.",
+        )
+        .sample(&[], self.uptime_s);
+        text.family(
+            "rbgpd_resident_memory_bytes",
+            GAUGE,
+            "Resident memory of the daemon.",
+        )
+        .sample(&[], self.resident_bytes);
+        let mut queues = text.family("rbgpd_queue_depth", GAUGE, "Entries that wait in a queue.");
+        for queue in &self.queues {
+            queues.sample(&[("queue", &queue.queue)], queue.depth);
+        }
+    }
+
+    fn sessions(&self, text: &mut Text) {
+        let mut up = text.family(
+            "rbgpd_neighbor_up",
+            GAUGE,
+            "1 while the session is Established.",
+        );
+        for neighbor in &self.neighbors {
+            let established = neighbor.state == "Established";
+            neighbor.with(|labels| up.sample(labels, u64::from(established)));
+        }
+        let help = "1 for the state the session is in, 0 for the others.";
+        let mut states = text.family("rbgpd_neighbor_state", GAUGE, help);
+        for neighbor in &self.neighbors {
+            for state in STATES {
+                let now = u64::from(neighbor.state == state);
+                states.sample(&[("neighbor", &neighbor.name()), ("state", state)], now);
+            }
+        }
+        let help = "Always 1; AS number and description are labels.";
+        let mut names = text.family("rbgpd_neighbor_info", GAUGE, help);
+        for neighbor in &self.neighbors {
+            let description = neighbor.description.as_deref().unwrap_or("");
+            let remote_as = neighbor.remote_as.to_string();
+            names.sample(
+                &[
+                    ("neighbor", &neighbor.name()),
+                    ("remote_as", &remote_as),
+                    ("description", description),
+                ],
+                1,
+            );
+        }
+        let help = "Time since the session is Established; absent while it is not.";
+        let mut uptimes = text.family("rbgpd_neighbor_uptime_seconds", GAUGE, help);
+        for neighbor in &self.neighbors {
+            if let Some(uptime_s) = neighbor.uptime_s {
+                neighbor.with(|labels| uptimes.sample(labels, uptime_s));
+            }
+        }
+        self.per_neighbor(
+            text,
+            (
+                "rbgpd_neighbor_established_total",
+                "Times the session became Established.",
+            ),
+            |neighbor| neighbor.established,
+        );
+        self.per_neighbor(
+            text,
+            (
+                "rbgpd_neighbor_flaps_total",
+                "Times the session was lost while Established.",
+            ),
+            |neighbor| neighbor.flaps,
+        );
+        let help = "1 while BFD is up, 0 while it is not; absent without BFD.";
+        let mut bfd = text.family("rbgpd_neighbor_bfd_up", GAUGE, help);
+        for neighbor in &self.neighbors {
+            if let Some(state) = neighbor.bfd {
+                let up = u64::from(state == BfdState::Up);
+                neighbor.with(|labels| bfd.sample(labels, up));
+            }
+        }
+    }
+
+    /// A counter with one series for each neighbour.
+    fn per_neighbor(
+        &self,
+        text: &mut Text,
+        (name, help): (&str, &str),
+        value: impl Fn(&NeighborNumbers) -> u64,
+    ) {
+        let mut family = text.family(name, COUNTER, help);
+        for neighbor in &self.neighbors {
+            neighbor.with(|labels| family.sample(labels, value(neighbor)));
+        }
+    }
+
+    fn messages(&self, text: &mut Text) {
+        let directions: [Column<NeighborNumbers, MessageCounts>; 2] = [
+            (
+                "rbgpd_neighbor_messages_received_total",
+                "Messages from the neighbor.",
+                |neighbor| neighbor.received,
+            ),
+            (
+                "rbgpd_neighbor_messages_sent_total",
+                "Messages to the neighbor.",
+                |neighbor| neighbor.sent,
+            ),
+        ];
+        for (name, help, counts) in directions {
+            let mut family = text.family(name, COUNTER, help);
+            for neighbor in &self.neighbors {
+                for (kind, count) in by_type(&counts(neighbor)) {
+                    family.sample(&[("neighbor", &neighbor.name()), ("type", kind)], count);
+                }
+            }
+        }
+        self.per_neighbor(
+            text,
+            (
+                "rbgpd_neighbor_malformed_updates_total",
+                "Received UPDATEs with mistakes that did not end the session.",
+            ),
+            |neighbor| neighbor.malformed_updates,
+        );
+    }
+
+    fn routes(&self, text: &mut Text) {
+        let counts: [Column<RouteCounts, u64>; 3] = [
+            (
+                "rbgpd_neighbor_routes_received",
+                "Routes the neighbor told us and has not withdrawn.",
+                |counts| counts.received,
+            ),
+            (
+                "rbgpd_neighbor_routes_accepted",
+                "Received routes that the import policy let in.",
+                |counts| counts.accepted,
+            ),
+            (
+                "rbgpd_neighbor_routes_advertised",
+                "Routes we told the neighbor and have not withdrawn.",
+                |counts| counts.advertised,
+            ),
+        ];
+        for (name, help, count) in counts {
+            let mut family = text.family(name, GAUGE, help);
+            for neighbor in &self.neighbors {
+                for (of, counts) in neighbor.families.iter() {
+                    let labels = [("neighbor", &*neighbor.name()), ("family", of.name())];
+                    family.sample(&labels, count(counts));
+                }
+            }
+        }
+        let mut prefixes =
+            text.family("rbgpd_prefixes", GAUGE, "Prefixes with at least one path.");
+        for (family, count) in self.prefixes.iter() {
+            prefixes.sample(&[("family", family.name())], *count);
+        }
+        let mut paths = text.family("rbgpd_paths", GAUGE, "Paths in the tables.");
+        for (family, count) in self.paths.iter() {
+            paths.sample(&[("family", family.name())], *count);
+        }
+        text.family(
+            "rbgpd_attribute_sets",
+            GAUGE,
+            "Distinct sets of path attributes.",
+        )
+        .sample(&[], self.attribute_sets);
+    }
+
+    fn kernel(&self, text: &mut Text) {
+        let numbers = &self.kernel;
+        for (name, kind, help, value) in [
+            (
+                "rbgpd_kernel_installed_entries",
+                GAUGE,
+                "Kernel entries that are as they should be.",
+                numbers.installed,
+            ),
+            (
+                "rbgpd_kernel_failed_entries",
+                GAUGE,
+                "Kernel entries that the kernel refuses.",
+                numbers.failed,
+            ),
+            (
+                "rbgpd_kernel_pending_entries",
+                GAUGE,
+                "Kernel entries that wait to be written.",
+                numbers.pending,
+            ),
+            (
+                "rbgpd_kernel_repaired_entries_total",
+                COUNTER,
+                "Kernel entries changed by others and put right.",
+                numbers.repaired_total,
+            ),
+            (
+                "rbgpd_verify_differences",
+                GAUGE,
+                "Differences that the last comparison with the kernel found.",
+                numbers.verify_differences,
+            ),
+            (
+                "rbgpd_verify_runs_total",
+                COUNTER,
+                "Comparisons with the kernel.",
+                numbers.verify_runs_total,
+            ),
+        ] {
+            text.family(name, kind, help).sample(&[], value);
+        }
+    }
+
+    fn drain(&self, text: &mut Text) {
+        text.family(
+            "rbgpd_draining",
+            GAUGE,
+            "1 while the router is drained or being drained.",
+        )
+        .sample(&[], u64::from(self.draining));
+        text.family("rbgpd_drained", GAUGE, "1 while a drain is confirmed.")
+            .sample(&[], u64::from(self.drained));
+    }
+
+    fn overlay(&self, text: &mut Text) {
+        let help = "MAC addresses of an overlay network, here or at other sites.";
+        let mut macs = text.family("rbgpd_vni_macs", GAUGE, help);
+        for vni in &self.vnis {
+            let number = vni.vni.to_string();
+            for (kind, count) in [("local", vni.local_macs), ("remote", vni.remote_macs)] {
+                macs.sample(
+                    &[("vni", &number), ("name", &vni.name), ("kind", kind)],
+                    count,
+                );
+            }
+        }
+        let help = "Other sites of an overlay network that get flooded frames.";
+        let mut vteps = text.family("rbgpd_vni_remote_vteps", GAUGE, help);
+        for vni in &self.vnis {
+            let number = vni.vni.to_string();
+            vteps.sample(&[("vni", &number), ("name", &vni.name)], vni.remote_vteps);
+        }
+    }
+}
+
+/// Name and help of a metric, and where its value is.
+type Column<T, V> = (&'static str, &'static str, fn(&T) -> V);
+
+impl NeighborNumbers {
+    fn name(&self) -> String {
+        self.address.to_string()
+    }
+
+    /// Calls with the label that says which neighbour this is.
+    fn with(&self, sample: impl FnOnce(&[(&str, &str)])) {
+        sample(&[("neighbor", &self.name())]);
+    }
+}
+
+fn by_type(counts: &MessageCounts) -> [(&'static str, u64); 5] {
+    [
+        ("open", counts.open),
+        ("update", counts.update),
+        ("notification", counts.notification),
+        ("keepalive", counts.keepalive),
+        ("route_refresh", counts.route_refresh),
+    ]
+}
+
+const GAUGE: &str = "gauge";
+const COUNTER: &str = "counter";
+
+/// The text being written.
+#[derive(Default)]
+struct Text(String);
+
+impl Text {
+    /// Begins a metric; its samples follow.
+    fn family<'a>(&'a mut self, name: &'a str, kind: &str, help: &str) -> Samples<'a> {
+        self.0
+            .push_str(&format!("# HELP {name} {help}\n# TYPE {name} {kind}\n"));
+        Samples { text: self, name }
+    }
+}
+
+/// The samples of one metric, which must stand together.
+struct Samples<'a> {
+    text: &'a mut Text,
+    name: &'a str,
+}
+
+impl Samples<'_> {
+    fn sample(&mut self, labels: &[(&str, &str)], value: u64) {
+        let text = &mut self.text.0;
+        text.push_str(self.name);
+        for (at, (key, value)) in labels.iter().enumerate() {
+            text.push(if at == 0 { '{' } else { ',' });
+            text.push_str(key);
+            text.push_str("=\"");
+            push_escaped(text, value);
+            text.push('"');
+        }
+        text.push_str(if labels.is_empty() { " " } else { "} " });
+        text.push_str(&value.to_string());
+        text.push('\n');
+    }
+}
+
+/// The format escapes backslash, quote and line feed in a label's value.
+fn push_escaped(text: &mut String, value: &str) {
+    for character in value.chars() {
+        match character {
+            '\\' => text.push_str("\\\\"),
+            '"' => text.push_str("\\\""),
+            '\n' => text.push_str("\\n"),
+            other => text.push(other),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,3 +1,7 @@
-//! rbgpctl.
+//! `rbgpctl`: asks a running `rbgpd` and gives it orders. All of it is in [`rbgpd::ctl`].
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    rbgpd::ctl::main()
+}

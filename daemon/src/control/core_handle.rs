@@ -39,7 +39,7 @@ impl CoreHandle {
     ///
     /// Never waits for a place in the queue: if it is full the answer is [`ErrorKind::Busy`].
     pub async fn ask(&self, request: Request) -> Answer {
-        let patience = patience(&request);
+        let patience = request.patience();
         let (answer, reply) = oneshot::channel();
         match self.calls.try_send((request, answer)) {
             Ok(()) => {}
@@ -51,29 +51,6 @@ impl CoreHandle {
             Ok(Err(_)) => Err(stopping()),
             Err(_) => Err(timed_out(patience)),
         }
-    }
-}
-
-/// Longest time an answer may take. A comparison with the kernel reads a million routes, a reload
-/// applies a whole configuration; everything else is answered from memory.
-fn patience(request: &Request) -> Duration {
-    match request {
-        Request::Verify | Request::Reload { .. } => Duration::from_secs(60),
-        Request::Summary
-        | Request::Neighbors { .. }
-        | Request::Routes(_)
-        | Request::Explain { .. }
-        | Request::EvpnVni
-        | Request::EvpnMac { .. }
-        | Request::EvpnRoutes(_)
-        | Request::Bfd
-        | Request::DrainStatus
-        | Request::Drain(_)
-        | Request::Undrain { .. }
-        | Request::Clear(_)
-        | Request::Metrics
-        | Request::Memory
-        | Request::Version => Duration::from_secs(10),
     }
 }
 

@@ -63,6 +63,31 @@ pub enum Request {
     Version,
 }
 
+impl Request {
+    /// Longest time the answer may take. A comparison with the kernel reads a million routes, a
+    /// reload applies a whole configuration; everything else is answered from memory.
+    pub fn patience(&self) -> Duration {
+        match self {
+            Request::Verify | Request::Reload { .. } => Duration::from_secs(60),
+            Request::Summary
+            | Request::Neighbors { .. }
+            | Request::Routes(_)
+            | Request::Explain { .. }
+            | Request::EvpnVni
+            | Request::EvpnMac { .. }
+            | Request::EvpnRoutes(_)
+            | Request::Bfd
+            | Request::DrainStatus
+            | Request::Drain(_)
+            | Request::Undrain { .. }
+            | Request::Clear(_)
+            | Request::Metrics
+            | Request::Memory
+            | Request::Version => Duration::from_secs(10),
+        }
+    }
+}
+
 /// Which routes.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Routes {

@@ -1,0 +1,412 @@
+//! Which HTTP path a request has, in both directions.
+//!
+//! Questions are `GET` with a query, orders are `POST` with a JSON object. [`write`] is used by
+//! the client and [`read`] by the server; a test holds them together. A key nobody knows is an
+//! error here as in the configuration: a misspelt `prefx` must not list the whole table.
+
+use std::fmt::{self, Write};
+use std::net::IpAddr;
+use std::str::FromStr;
+use std::time::Duration;
+
+use bgp::{Family, Prefix, Vni};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use super::{Clear, Drain, ErrorKind, ErrorReply, Page, Request, Routes, Select, SoftReset};
+
+/// A request as HTTP sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Call {
+    /// `GET` or `POST`.
+    pub method: Method,
+    /// Path and query.
+    pub target: String,
+    /// JSON of a `POST`, empty for a `GET`.
+    pub body: String,
+}
+
+/// The two methods there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// Asks and changes nothing.
+    Get,
+    /// Changes something.
+    Post,
+}
+
+/// The HTTP form of a request.
+pub fn write(request: &Request) -> Call {
+    match request {
+        Request::Summary => get("/v1/summary", Query::new()),
+        Request::Neighbors { address } => get(
+            "/v1/neighbors",
+            Query::new().add("address", address.as_ref()),
+        ),
+        Request::Routes(routes) => get("/v1/routes", routes_query(routes)),
+        Request::Explain { target } => {
+            get("/v1/explain", Query::new().add("target", Some(target)))
+        }
+        Request::EvpnVni => get("/v1/evpn/vni", Query::new()),
+        Request::EvpnMac { vni } => get("/v1/evpn/mac", Query::new().add("vni", vni.as_ref())),
+        Request::EvpnRoutes(page) => get("/v1/evpn/routes", Query::new().page(page)),
+        Request::Bfd => get("/v1/bfd", Query::new()),
+        Request::DrainStatus => get("/v1/drain", Query::new()),
+        Request::Drain(drain) => post("/v1/drain", &DrainBody::from(drain)),
+        Request::Undrain { neighbor } => {
+            let neighbor = *neighbor;
+            post("/v1/undrain", &UndrainBody { neighbor })
+        }
+        Request::Verify => get("/v1/verify", Query::new()),
+        Request::Reload { dry_run } => post("/v1/reload", &ReloadBody { dry_run: *dry_run }),
+        Request::Clear(clear) => post("/v1/clear", &ClearBody::from(clear)),
+        Request::Metrics => get("/v1/metrics", Query::new()),
+        Request::Memory => get("/v1/memory", Query::new()),
+        Request::Version => get("/v1/version", Query::new()),
+    }
+}
+
+/// The request that an HTTP request means.
+pub fn read(method: Method, path: &str, query: &str, body: &[u8]) -> Result<Request, ErrorReply> {
+    match method {
+        Method::Get => read_get(path, query),
+        Method::Post => read_post(path, query, body),
+    }
+}
+
+fn read_get(path: &str, query: &str) -> Result<Request, ErrorReply> {
+    let mut query = Pairs::parse(query)?;
+    let request = match path {
+        "/v1/summary" => Request::Summary,
+        "/v1/neighbors" => Request::Neighbors {
+            address: query.take("address", "an IP address")?,
+        },
+        "/v1/routes" => Request::Routes(read_routes(&mut query)?),
+        "/v1/explain" => Request::Explain {
+            target: query
+                .take("target", "a text")?
+                .ok_or_else(|| ErrorReply::bad_request("`target` is missing"))?,
+        },
+        "/v1/evpn/vni" => Request::EvpnVni,
+        "/v1/evpn/mac" => Request::EvpnMac {
+            vni: query.take_with("vni", "a number up to 16777215", read_vni)?,
+        },
+        "/v1/evpn/routes" => Request::EvpnRoutes(read_page(&mut query)?),
+        "/v1/bfd" => Request::Bfd,
+        "/v1/drain" => Request::DrainStatus,
+        "/v1/verify" => Request::Verify,
+        "/v1/metrics" => Request::Metrics,
+        "/v1/memory" => Request::Memory,
+        "/v1/version" => Request::Version,
+        "/v1/undrain" | "/v1/reload" | "/v1/clear" => return Err(wrong_method(path, "POST")),
+        _ => return Err(no_such_path(path)),
+    };
+    query.finish()?;
+    Ok(request)
+}
+
+fn read_post(path: &str, query: &str, body: &[u8]) -> Result<Request, ErrorReply> {
+    let request = match path {
+        "/v1/drain" => Request::Drain(read_body::<DrainBody>(body)?.into()),
+        "/v1/undrain" => Request::Undrain {
+            neighbor: read_body::<UndrainBody>(body)?.neighbor,
+        },
+        "/v1/reload" => Request::Reload {
+            dry_run: read_body::<ReloadBody>(body)?.dry_run,
+        },
+        "/v1/clear" => Request::Clear(read_body::<ClearBody>(body)?.clear()?),
+        _ => {
+            return Err(match read_get(path, "") {
+                Err(error) if error.kind == ErrorKind::NotFound => error,
+                Ok(_) | Err(_) => wrong_method(path, "GET"),
+            });
+        }
+    };
+    Pairs::parse(query)?.finish()?;
+    Ok(request)
+}
+
+fn no_such_path(path: &str) -> ErrorReply {
+    ErrorReply::not_found(format!("there is nothing at `{path}`"))
+        .hint("the paths are in docs/commands.md, `/v1/summary` is one")
+}
+
+fn wrong_method(path: &str, method: &str) -> ErrorReply {
+    ErrorReply::new(ErrorKind::Method, format!("`{path}` needs {method}"))
+}
+
+fn get(path: &str, query: Query) -> Call {
+    Call {
+        method: Method::Get,
+        target: format!("{path}{query}"),
+        body: String::new(),
+    }
+}
+
+fn post(path: &str, body: &impl Serialize) -> Call {
+    Call {
+        method: Method::Post,
+        target: path.to_owned(),
+        // A struct of plain fields always has a JSON form; an empty body means the defaults.
+        body: serde_json::to_string(body).unwrap_or_default(),
+    }
+}
+
+fn routes_query(routes: &Routes) -> Query {
+    let query = Query::new()
+        .add("family", routes.family.as_ref())
+        .add("prefix", routes.prefix.as_ref());
+    let query = match &routes.select {
+        Select::All => query,
+        Select::Received(address) => query.add("received", Some(address)),
+        Select::Advertised(address) => query.add("advertised", Some(address)),
+    };
+    query.page(&routes.page)
+}
+
+fn read_routes(query: &mut Pairs) -> Result<Routes, ErrorReply> {
+    let received = query.take("received", "an IP address")?;
+    let advertised = query.take("advertised", "an IP address")?;
+    let select = match (received, advertised) {
+        (None, None) => Select::All,
+        (Some(address), None) => Select::Received(address),
+        (None, Some(address)) => Select::Advertised(address),
+        (Some(_), Some(_)) => {
+            let error = "`received` and `advertised` do not go together";
+            return Err(ErrorReply::bad_request(error));
+        }
+    };
+    Ok(Routes {
+        family: query.take_with("family", FAMILY_EXPECTED, Family::from_name)?,
+        prefix: query.take::<Prefix>("prefix", "a prefix like 10.0.0.0/8")?,
+        select,
+        page: read_page(query)?,
+    })
+}
+
+/// Names of the families, for messages.
+const FAMILY_EXPECTED: &str = "`ipv4_unicast`, `ipv6_unicast` or `evpn`";
+
+fn read_page(query: &mut Pairs) -> Result<Page, ErrorReply> {
+    Ok(Page {
+        limit: query.take("limit", "a number")?,
+        after: query.take("after", "a text")?,
+    })
+}
+
+fn read_vni(text: &str) -> Option<Vni> {
+    text.parse().ok().and_then(Vni::new)
+}
+
+/// Body of `POST /v1/drain`.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct DrainBody {
+    neighbor: Option<IpAddr>,
+    reason: Option<String>,
+    for_s: Option<u64>,
+    force: bool,
+    dry_run: bool,
+}
+
+impl From<&Drain> for DrainBody {
+    fn from(drain: &Drain) -> Self {
+        Self {
+            neighbor: drain.neighbor,
+            reason: drain.reason.clone(),
+            for_s: drain.duration.map(|duration| duration.as_secs()),
+            force: drain.force,
+            dry_run: drain.dry_run,
+        }
+    }
+}
+
+impl From<DrainBody> for Drain {
+    fn from(body: DrainBody) -> Self {
+        Self {
+            neighbor: body.neighbor,
+            reason: body.reason,
+            duration: body.for_s.map(Duration::from_secs),
+            force: body.force,
+            dry_run: body.dry_run,
+        }
+    }
+}
+
+/// Body of `POST /v1/undrain`.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct UndrainBody {
+    neighbor: Option<IpAddr>,
+}
+
+/// Body of `POST /v1/reload`.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct ReloadBody {
+    dry_run: bool,
+}
+
+/// Body of `POST /v1/clear`. There is no default: clearing everything has to be said.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct ClearBody {
+    neighbor: Option<IpAddr>,
+    all: bool,
+    soft: Option<String>,
+}
+
+impl From<&Clear> for ClearBody {
+    fn from(clear: &Clear) -> Self {
+        Self {
+            neighbor: clear.neighbor,
+            all: clear.neighbor.is_none(),
+            soft: Some(clear.soft.word().to_owned()),
+        }
+    }
+}
+
+impl ClearBody {
+    fn clear(self) -> Result<Clear, ErrorReply> {
+        if self.neighbor.is_some() == self.all {
+            let error = "either `neighbor` or `\"all\": true` must be given";
+            return Err(ErrorReply::bad_request(error));
+        }
+        let soft = match self.soft.as_deref().map(SoftReset::from_word) {
+            None => SoftReset::None,
+            Some(Some(soft)) => soft,
+            Some(None) => {
+                let error = "`soft` must be `in`, `out` or `none`";
+                return Err(ErrorReply::bad_request(error));
+            }
+        };
+        Ok(Clear {
+            neighbor: self.neighbor,
+            soft,
+        })
+    }
+}
+
+fn read_body<T: DeserializeOwned + Default>(body: &[u8]) -> Result<T, ErrorReply> {
+    match body.trim_ascii().first() {
+        None => return Ok(T::default()),
+        Some(b'{') => {}
+        // A list would be taken for the values in the order of the fields.
+        Some(_) => return Err(ErrorReply::bad_request("the body is not a JSON object")),
+    }
+    serde_json::from_slice(body)
+        .map_err(|error| ErrorReply::bad_request(format!("the body is not understood: {error}")))
+}
+
+/// A query being written.
+#[derive(Default)]
+struct Query(String);
+
+impl Query {
+    fn new() -> Self {
+        Self::default()
+    }
+
+    fn add(mut self, key: &str, value: Option<&impl fmt::Display>) -> Self {
+        if let Some(value) = value {
+            self.0.push(if self.0.is_empty() { '?' } else { '&' });
+            self.0.push_str(key);
+            self.0.push('=');
+            encode(&value.to_string(), &mut self.0);
+        }
+        self
+    }
+
+    fn page(self, page: &Page) -> Self {
+        self.add("limit", page.limit.as_ref())
+            .add("after", page.after.as_ref())
+    }
+}
+
+impl fmt::Display for Query {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// RFC 3986 §2: everything but letters, digits and what a query may hold unencoded.
+fn encode(text: &str, out: &mut String) {
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~:/".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            // Writing to a string cannot fail.
+            let _ = write!(out, "%{byte:02X}");
+        }
+    }
+}
+
+fn decode(text: &str) -> Option<String> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        out.push(match byte {
+            b'%' => {
+                let digit = |byte: Option<u8>| char::from(byte?).to_digit(16);
+                let value = digit(bytes.next())? * 16 + digit(bytes.next())?;
+                u8::try_from(value).ok()?
+            }
+            b'+' => b' ',
+            other => other,
+        });
+    }
+    String::from_utf8(out).ok()
+}
+
+/// A query being read.
+struct Pairs(Vec<(String, String)>);
+
+impl Pairs {
+    fn parse(query: &str) -> Result<Self, ErrorReply> {
+        let mut pairs: Vec<(String, String)> = Vec::new();
+        for part in query.split('&').filter(|part| !part.is_empty()) {
+            let (key, value) = part.split_once('=').unwrap_or((part, ""));
+            let (Some(key), Some(value)) = (decode(key), decode(value)) else {
+                let error = format!("`{part}` has an escape that is not `%` and two hex digits");
+                return Err(ErrorReply::bad_request(error));
+            };
+            if pairs.iter().any(|(known, _)| *known == key) {
+                return Err(ErrorReply::bad_request(format!("`{key}` is there twice")));
+            }
+            pairs.push((key, value));
+        }
+        Ok(Self(pairs))
+    }
+
+    fn take<T: FromStr>(&mut self, key: &str, expected: &str) -> Result<Option<T>, ErrorReply> {
+        self.take_with(key, expected, |text| text.parse().ok())
+    }
+
+    fn take_with<T>(
+        &mut self,
+        key: &str,
+        expected: &str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Result<Option<T>, ErrorReply> {
+        let Some(at) = self.0.iter().position(|(known, _)| known == key) else {
+            return Ok(None);
+        };
+        let (_, text) = self.0.swap_remove(at);
+        let value = parse(&text);
+        let wrong =
+            || ErrorReply::bad_request(format!("`{key}` is `{text}`, but must be {expected}"));
+        value.ok_or_else(wrong).map(Some)
+    }
+
+    fn finish(self) -> Result<(), ErrorReply> {
+        match self.0.first() {
+            None => Ok(()),
+            Some((key, _)) => {
+                let error = format!("`{key}` is not known here");
+                Err(ErrorReply::bad_request(error))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,144 @@
+use super::*;
+
+fn there_and_back(request: &Request) -> Result<Request, ErrorReply> {
+    let call = write(request);
+    let (path, query) = call
+        .target
+        .split_once('?')
+        .unwrap_or((call.target.as_str(), ""));
+    read(call.method, path, query, call.body.as_bytes())
+}
+
+#[test]
+fn every_request_survives_the_way_over_http() {
+    let address: IpAddr = "2001:db8::2".parse().unwrap();
+    let page = Page {
+        limit: Some(7),
+        after: Some("a b&c=d%/[2]:[é]+".to_owned()),
+    };
+    let requests = [
+        Request::Summary,
+        Request::Neighbors { address: None },
+        Request::Neighbors {
+            address: Some(address),
+        },
+        Request::Routes(Routes::default()),
+        Request::Routes(Routes {
+            family: Some(Family::Ipv6Unicast),
+            prefix: Some("10.0.0.0/8".parse().unwrap()),
+            select: Select::Received(address),
+            page: page.clone(),
+        }),
+        Request::Routes(Routes {
+            select: Select::Advertised(address),
+            ..Routes::default()
+        }),
+        Request::Explain {
+            target: "[2]:[10.10.0.1:100]:[0]:[48]:[02:00:00:00:00:01]".to_owned(),
+        },
+        Request::EvpnVni,
+        Request::EvpnMac { vni: None },
+        Request::EvpnMac { vni: Vni::new(100) },
+        Request::EvpnRoutes(page),
+        Request::Bfd,
+        Request::DrainStatus,
+        Request::Drain(Drain::default()),
+        Request::Drain(Drain {
+            neighbor: Some(address),
+            reason: Some("new \"switch\"".to_owned()),
+            duration: Some(Duration::from_secs(1800)),
+            force: true,
+            dry_run: true,
+        }),
+        Request::Undrain { neighbor: None },
+        Request::Undrain {
+            neighbor: Some(address),
+        },
+        Request::Verify,
+        Request::Reload { dry_run: true },
+        Request::Clear(Clear {
+            neighbor: None,
+            soft: SoftReset::In,
+        }),
+        Request::Clear(Clear {
+            neighbor: Some(address),
+            soft: SoftReset::None,
+        }),
+        Request::Metrics,
+        Request::Memory,
+        Request::Version,
+    ];
+    for request in requests {
+        assert_eq!(there_and_back(&request), Ok(request));
+    }
+}
+
+fn kind(method: Method, path: &str, query: &str, body: &str) -> ErrorKind {
+    read(method, path, query, body.as_bytes()).unwrap_err().kind
+}
+
+#[test]
+fn what_makes_no_sense_is_refused_with_the_kind_that_says_why() {
+    use ErrorKind::{BadRequest, Method as WrongMethod, NotFound};
+    use Method::{Get, Post};
+    for (method, path, query, body, expected) in [
+        (Get, "/", "", "", NotFound),
+        (Get, "/v1/nothing", "", "", NotFound),
+        (Post, "/v1/nothing", "", "", NotFound),
+        (Post, "/v1/summary", "", "", WrongMethod),
+        (Post, "/v1/explain", "", "", WrongMethod),
+        (Get, "/v1/reload", "", "", WrongMethod),
+        (Get, "/v1/summary", "x=1", "", BadRequest),
+        (Get, "/v1/routes", "prefx=10.0.0.0/8", "", BadRequest),
+        (Get, "/v1/routes", "prefix=10.0.0.0/33", "", BadRequest),
+        (Get, "/v1/routes", "family=ipv5", "", BadRequest),
+        (Get, "/v1/routes", "limit=-1", "", BadRequest),
+        (Get, "/v1/routes", "limit=1&limit=2", "", BadRequest),
+        (
+            Get,
+            "/v1/routes",
+            "received=10.0.0.1&advertised=10.0.0.1",
+            "",
+            BadRequest,
+        ),
+        (Get, "/v1/routes", "after=%zz", "", BadRequest),
+        (Get, "/v1/routes", "after=%f", "", BadRequest),
+        (Get, "/v1/routes", "after=%ff", "", BadRequest),
+        (Get, "/v1/explain", "", "", BadRequest),
+        (Get, "/v1/evpn/mac", "vni=16777216", "", BadRequest),
+        (Get, "/v1/neighbors", "address=site-b", "", BadRequest),
+        (Post, "/v1/drain", "", "{", BadRequest),
+        (Post, "/v1/drain", "", "[]", BadRequest),
+        (Post, "/v1/drain", "", r#"{"fore": true}"#, BadRequest),
+        (Post, "/v1/drain", "force=true", "", BadRequest),
+        (Post, "/v1/clear", "", "", BadRequest),
+        (
+            Post,
+            "/v1/clear",
+            "",
+            r#"{"all": true, "neighbor": "10.0.0.1"}"#,
+            BadRequest,
+        ),
+        (
+            Post,
+            "/v1/clear",
+            "",
+            r#"{"all": true, "soft": "maybe"}"#,
+            BadRequest,
+        ),
+    ] {
+        assert_eq!(
+            kind(method, path, query, body),
+            expected,
+            "{path}?{query} {body}"
+        );
+    }
+}
+
+#[test]
+fn an_empty_body_of_an_order_means_its_defaults() {
+    assert_eq!(
+        read(Method::Post, "/v1/drain", "", b" \n"),
+        Ok(Request::Drain(Drain::default()))
+    );
+}

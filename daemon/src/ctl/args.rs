@@ -1,0 +1,360 @@
+//! The command line: every command and flag, its help, and nothing else.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bgp::{Family, Prefix, Vni};
+use clap::{Args, Parser, Subcommand};
+
+use crate::control::{DEFAULT_SOCKET, SoftReset};
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not safe or not confirmed in time.
+Data goes to stdout, everything else to stderr.";
+
+/// Shows what a running rbgpd does, and gives it orders.
+#[derive(Debug, Parser)]
+#[command(name = "rbgpctl", version, after_help = EXIT_CODES, max_term_width = 100)]
+pub(super) struct Arguments {
+    /// Control socket of the daemon.
+    #[arg(
+        long,
+        global = true,
+        env = "RBGPD_SOCKET",
+        default_value = DEFAULT_SOCKET,
+        value_name = "PATH"
+    )]
+    pub(super) socket: PathBuf,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Shows what the daemon knows. Changes nothing.
+    Show(Show),
+    /// Tells why a route is as it is: why this path, why not the others, where it is in the kernel,
+    /// who is told. Changes nothing.
+    ///
+    /// The reasons are those of the decision itself, not worked out again for display.
+    Explain {
+        /// A prefix or address, a MAC address, or an EVPN route as `show evpn routes` prints it.
+        target: String,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Compares what should be in the kernel with what is. Changes nothing itself; differences are
+    /// put right by the daemon as soon as it sees them.
+    ///
+    /// Exits 0 if both are equal and 1 if they differ.
+    Verify {
+        /// Compare again until both are equal.
+        #[arg(long)]
+        wait: bool,
+        /// Longest time to wait, then exit 3. Implies --wait.
+        #[arg(long, value_name = "TIME", value_parser = duration)]
+        timeout: Option<Duration>,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Moves traffic away from this router before maintenance, without losing packets.
+    ///
+    /// On every family, neighbors are asked to use other paths: GRACEFUL_SHUTDOWN (RFC 8326), a
+    /// longer AS path, a higher MED; received routes become the last choice here. Sessions and
+    /// forwarding stay up, so what is on its way arrives.
+    ///
+    /// If something has no other way, or another router is being drained already, nothing is
+    /// changed and the exit code is 3; --force drains all the same.
+    ///
+    /// The drain is kept over restarts and reloads. `rbgpctl undrain` ends it, and so does the
+    /// time given with --for.
+    Drain(Drain),
+    /// Takes traffic back after a drain.
+    ///
+    /// Routes are advertised as configured again, once sessions, BFD and the kernel are in order.
+    /// `rbgpctl drain` drains again.
+    Undrain {
+        /// Only the neighbor with this address; otherwise the whole router.
+        #[arg(long, value_name = "ADDR")]
+        neighbor: Option<IpAddr>,
+        /// Wait until every neighbor is told.
+        #[arg(long)]
+        wait: bool,
+        /// Longest time to wait, then exit 3. Implies --wait. [default: 60s]
+        #[arg(long, value_name = "TIME", value_parser = duration)]
+        timeout: Option<Duration>,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Checks a configuration file and reports every error at once. Needs no daemon and changes
+    /// nothing.
+    ///
+    /// Exits 2 if the file has errors, as `rbgpd --check` does.
+    Check {
+        /// The file.
+        file: PathBuf,
+    },
+    /// Reads the configuration file again and applies what changed.
+    ///
+    /// Only neighbors whose session parameters changed are restarted; other sessions and traffic
+    /// are left alone. A file with errors changes nothing. To undo it, restore the file and reload
+    /// again.
+    Reload {
+        /// Only print what would change, and which sessions would restart.
+        #[arg(long)]
+        dry_run: bool,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Restarts sessions, or only exchanges their routes again with --soft.
+    ///
+    /// Without --soft the session is closed and opened again: its routes are gone meanwhile and
+    /// traffic moves away or is lost. With --soft the session and its traffic stay. There is
+    /// nothing to undo.
+    Clear {
+        /// Address of a neighbor, or `all`.
+        #[arg(value_name = "ADDR|all", value_parser = clear_target)]
+        target: ClearTarget,
+        /// Keep the session: `in` asks the neighbor for its routes again, `out` sends ours again.
+        #[arg(long, value_name = "in|out", value_parser = soft_reset)]
+        soft: Option<SoftReset>,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Prints BGP messages as JSON, one object a line for each message. Needs no daemon.
+    ///
+    /// Reads hex, one message a line with its header; blanks, colons, `0x` and comments after `#`
+    /// are skipped. What is not a message becomes {"error": ..}, and the next one is read.
+    Decode(Decode),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Show {
+    #[command(subcommand)]
+    pub(super) what: What,
+    /// Print JSON instead of a table.
+    #[arg(long, global = true)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum What {
+    /// The router and one line for each neighbor.
+    Summary,
+    /// Everything about one neighbor or all.
+    #[command(visible_alias = "neighbor")]
+    Neighbors {
+        /// Only this one.
+        #[arg(value_name = "ADDR")]
+        address: Option<IpAddr>,
+    },
+    /// Routes, with the path that is used and where they come from.
+    Routes(Routes),
+    /// Overlay networks: VNIs, MAC addresses, EVPN routes.
+    Evpn {
+        #[command(subcommand)]
+        what: Evpn,
+    },
+    /// BFD sessions.
+    Bfd,
+    /// How far a drain is, neighbor by neighbor.
+    Drain,
+    /// What the tables hold and how much memory they take.
+    Memory,
+    /// Versions of the daemon and of this program.
+    Version,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Routes {
+    /// Only this prefix; an address shows the route that is used for it.
+    #[arg(value_name = "PREFIX")]
+    pub(super) prefix: Option<Prefix>,
+    /// Only this family: ipv4_unicast, ipv6_unicast or evpn.
+    #[arg(long, value_name = "FAMILY", value_parser = family)]
+    pub(super) family: Option<Family>,
+    /// What this neighbor told us, before our import policy.
+    #[arg(long, value_name = "ADDR", conflicts_with = "advertised")]
+    pub(super) received: Option<IpAddr>,
+    /// What we tell this neighbor, after our export policy.
+    #[arg(long, value_name = "ADDR")]
+    pub(super) advertised: Option<IpAddr>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Evpn {
+    /// Overlay networks with their route targets, devices and remote sites.
+    Vni,
+    /// Where MAC addresses are.
+    Mac {
+        /// Only of this VNI.
+        #[arg(long, value_name = "N", value_parser = vni)]
+        vni: Option<Vni>,
+    },
+    /// EVPN routes with every field.
+    Routes,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Drain {
+    /// Only away from the neighbor with this address; otherwise the whole router.
+    #[arg(long, value_name = "ADDR")]
+    pub(super) neighbor: Option<IpAddr>,
+    /// Wait until every neighbor is told and traffic has moved.
+    #[arg(long)]
+    pub(super) wait: bool,
+    /// Longest time to wait, then exit 3 and say what is not confirmed. The drain stays. Implies
+    /// --wait. [default: 60s]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(super) timeout: Option<Duration>,
+    /// End the drain by itself after this time: 30m, 2h.
+    #[arg(long = "for", value_name = "TIME", value_parser = whole_seconds)]
+    pub(super) duration: Option<Duration>,
+    /// Why, for those who look later.
+    #[arg(long, value_name = "TEXT")]
+    pub(super) reason: Option<String>,
+    /// Only print what would happen and what speaks against it; exit 3 if something does.
+    #[arg(long, conflicts_with_all = ["wait", "timeout"])]
+    pub(super) dry_run: bool,
+    /// Drain even where something has no other way: its traffic is lost when this router goes.
+    #[arg(long)]
+    pub(super) force: bool,
+    #[command(flatten)]
+    pub(super) json: Json,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Decode {
+    /// Read messages as octets, each after its length as 32 bits, big-endian, instead of hex.
+    #[arg(long)]
+    pub(super) framed: bool,
+    /// The session has two-octet AS numbers; otherwise they have four octets.
+    #[arg(long)]
+    pub(super) as2: bool,
+    /// The session has add-path on every family: each route begins with a path identifier. A
+    /// message does not tell.
+    #[arg(long)]
+    pub(super) add_path: bool,
+    /// The file; `-` or none is stdin.
+    pub(super) file: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, Args)]
+pub(super) struct Json {
+    /// Print JSON instead of text.
+    #[arg(long = "json")]
+    pub(super) enabled: bool,
+}
+
+/// Whom `clear` reaches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ClearTarget {
+    All,
+    Neighbor(IpAddr),
+}
+
+fn clear_target(text: &str) -> Result<ClearTarget, String> {
+    if text == "all" {
+        return Ok(ClearTarget::All);
+    }
+    let address = text.parse().map(ClearTarget::Neighbor);
+    address.map_err(|_| "expected an IP address or `all`".to_owned())
+}
+
+fn soft_reset(text: &str) -> Result<SoftReset, String> {
+    SoftReset::from_word(text)
+        .filter(|soft| *soft != SoftReset::None)
+        .ok_or_else(|| "expected `in` or `out`".to_owned())
+}
+
+fn family(text: &str) -> Result<Family, String> {
+    let family = Family::from_name(text);
+    family.ok_or_else(|| "expected `ipv4_unicast`, `ipv6_unicast` or `evpn`".to_owned())
+}
+
+fn vni(text: &str) -> Result<Vni, String> {
+    let vni = text.parse().ok().and_then(Vni::new);
+    vni.ok_or_else(|| "expected a number from 0 to 16777215".to_owned())
+}
+
+/// `300ms`, `30s`, `30m`, `2h`, `1d`, as in the configuration.
+fn duration(text: &str) -> Result<Duration, String> {
+    let expected = || "expected a time with a unit like 300ms, 30s, 30m, 2h or 1d".to_owned();
+    let digits = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
+    let (number, unit) = text.split_at_checked(digits).ok_or_else(expected)?;
+    let number: u64 = number.parse().map_err(|_| expected())?;
+    let seconds = |per_unit: u64| number.checked_mul(per_unit).map(Duration::from_secs);
+    let duration = match unit {
+        "ms" => Some(Duration::from_millis(number)),
+        "s" => seconds(1),
+        "m" => seconds(60),
+        "h" => seconds(3_600),
+        "d" => seconds(86_400),
+        _ => None,
+    };
+    duration
+        .filter(|duration| *duration <= DURATION_MAX)
+        .ok_or_else(expected)
+}
+
+/// A hundred years: longer than any wait, and far from where adding to a clock overflows.
+const DURATION_MAX: Duration = Duration::from_secs(100 * 365 * 86_400);
+
+fn whole_seconds(text: &str) -> Result<Duration, String> {
+    let time = Duration::from_secs(duration(text)?.as_secs());
+    if time.is_zero() {
+        return Err("expected at least 1s".to_owned());
+    }
+    Ok(time)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn times_need_a_unit() {
+        assert_eq!(duration("300ms"), Ok(Duration::from_millis(300)));
+        assert_eq!(duration("30m"), Ok(Duration::from_secs(1800)));
+        assert_eq!(duration("2h"), Ok(Duration::from_secs(7200)));
+        for wrong in [
+            "",
+            "30",
+            "s",
+            "-1s",
+            "1.5h",
+            "1h30m",
+            "99999999999999999999s",
+            "9999999999d",
+        ] {
+            assert!(duration(wrong).is_err(), "{wrong}");
+        }
+        assert!(whole_seconds("999ms").is_err());
+        assert_eq!(whole_seconds("1s"), Ok(Duration::from_secs(1)));
+    }
+
+    #[test]
+    fn commands_that_do_not_exist_are_not_accepted() {
+        for wrong in [
+            "plan x",
+            "rollback",
+            "vtysh -c x",
+            "import-frr x",
+            "network list",
+            "show",
+        ] {
+            let arguments = std::iter::once("rbgpctl").chain(wrong.split(' '));
+            assert!(Arguments::try_parse_from(arguments).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,267 @@
+//! Carries out a command: asks, prints, and says with which code to exit.
+
+use std::io::{self, BufWriter, Write};
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::args::{self, Arguments, ClearTarget, Command, Evpn, Json, What};
+use super::table::printable;
+use super::{Exit, check, decode, explain, show, wait};
+use crate::control::client::{Client, ClientError};
+use crate::control::{Clear, Page, Request, Routes, Select, SoftReset, reply};
+
+/// Runs a command with the streams of the process.
+pub(super) async fn run(arguments: Arguments) -> Exit {
+    let mut out = BufWriter::new(io::stdout().lock());
+    let mut console = Console {
+        client: Client::new(arguments.socket),
+        out: &mut out,
+        talk: &mut io::stderr(),
+    };
+    let done = console.command(arguments.command).await;
+    let flushed = done.and_then(|exit| console.out.flush().map(|()| exit).map_err(Stop::Output));
+    match flushed {
+        Ok(exit) => exit,
+        Err(stop) => stop.report(console.talk),
+    }
+}
+
+/// What ends a command early.
+#[derive(Debug)]
+pub(super) enum Stop {
+    /// The daemon did not give what was asked for.
+    Client(ClientError),
+    /// Our own output or input failed.
+    Output(io::Error),
+}
+
+impl From<ClientError> for Stop {
+    fn from(error: ClientError) -> Self {
+        Stop::Client(error)
+    }
+}
+
+impl From<io::Error> for Stop {
+    fn from(error: io::Error) -> Self {
+        Stop::Output(error)
+    }
+}
+
+impl Stop {
+    fn report(self, talk: &mut dyn Write) -> Exit {
+        // Nothing can be done about a failing stderr.
+        match self {
+            // `rbgpctl show routes | head` is not a failure.
+            Stop::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::DONE,
+            Stop::Output(error) => {
+                let _ = writeln!(talk, "error: {error}");
+                Exit::FAILED
+            }
+            Stop::Client(error) => {
+                let _ = writeln!(talk, "error: {error}");
+                if let Some(hint) = error.hint() {
+                    let _ = writeln!(talk, "\nhint: {hint}");
+                }
+                Exit(error.exit_code())
+            }
+        }
+    }
+}
+
+/// The daemon on one side, the operator on the other.
+pub(super) struct Console<'a> {
+    pub(super) client: Client,
+    pub(super) out: &'a mut dyn Write,
+    pub(super) talk: &'a mut dyn Write,
+}
+
+impl Console<'_> {
+    async fn command(&mut self, command: Command) -> Result<Exit, Stop> {
+        match command {
+            Command::Show(args::Show { what, json }) => {
+                self.show(what, Json { enabled: json }).await?;
+                Ok(Exit::DONE)
+            }
+            Command::Explain { target, json } => {
+                let request = Request::Explain { target };
+                self.print(&request, json, explain::explain).await?;
+                Ok(Exit::DONE)
+            }
+            Command::Verify {
+                wait,
+                timeout,
+                json,
+            } => wait::verify(self, wait || timeout.is_some(), timeout, json).await,
+            Command::Drain(drain) => wait::drain(self, drain).await,
+            Command::Undrain {
+                neighbor,
+                wait,
+                timeout,
+                json,
+            } => wait::undrain(self, neighbor, wait || timeout.is_some(), timeout, json).await,
+            Command::Check { file } => {
+                let clean = check::check(&file, self.talk)?;
+                if clean {
+                    writeln!(self.talk, "{}: no errors", file.display())?;
+                }
+                Ok(if clean { Exit::DONE } else { Exit::USAGE })
+            }
+            Command::Reload { dry_run, json } => {
+                let request = Request::Reload { dry_run };
+                self.print(&request, json, show::reload).await?;
+                Ok(Exit::DONE)
+            }
+            Command::Clear { target, soft, json } => {
+                let neighbor = match target {
+                    ClearTarget::All => None,
+                    ClearTarget::Neighbor(address) => Some(address),
+                };
+                let soft = soft.unwrap_or(SoftReset::None);
+                let request = Request::Clear(Clear { neighbor, soft });
+                self.print(&request, json, |clear, out| show::clear(clear, soft, out))
+                    .await?;
+                Ok(Exit::DONE)
+            }
+            Command::Decode(options) => {
+                decode::decode(&options, self.out)?;
+                Ok(Exit::DONE)
+            }
+        }
+    }
+
+    async fn show(&mut self, what: What, json: Json) -> Result<(), Stop> {
+        match what {
+            What::Summary => self.print(&Request::Summary, json, show::summary).await,
+            What::Neighbors { address } => {
+                let request = Request::Neighbors { address };
+                self.print(&request, json, show::neighbors).await
+            }
+            What::Routes(routes) => self.routes(routes, json).await,
+            What::Evpn { what: Evpn::Vni } => {
+                self.print(&Request::EvpnVni, json, show::evpn_vni).await
+            }
+            What::Evpn {
+                what: Evpn::Mac { vni },
+            } => {
+                let request = Request::EvpnMac { vni };
+                self.print(&request, json, show::evpn_mac).await
+            }
+            What::Evpn { what: Evpn::Routes } => self.evpn_routes(json).await,
+            What::Bfd => self.print(&Request::Bfd, json, show::bfd).await,
+            What::Drain => self.print(&Request::DrainStatus, json, show::drain).await,
+            What::Memory => self.print(&Request::Memory, json, show::memory).await,
+            What::Version => self.print(&Request::Version, json, show::version).await,
+        }
+    }
+
+    /// Asks once and prints the answer.
+    async fn print<T: DeserializeOwned>(
+        &mut self,
+        request: &Request,
+        json: Json,
+        show: impl FnOnce(&T, &mut dyn Write) -> io::Result<()>,
+    ) -> Result<(), Stop> {
+        if json.enabled {
+            let answer = self.client.raw(request).await?;
+            self.out.write_all(&answer)?;
+        } else {
+            let answer = self.client.ask(request).await?;
+            show(&answer, self.out)?;
+        }
+        Ok(())
+    }
+
+    async fn routes(&mut self, routes: args::Routes, json: Json) -> Result<(), Stop> {
+        let select = match (routes.received, routes.advertised) {
+            (Some(address), _) => Select::Received(address),
+            (None, Some(address)) => Select::Advertised(address),
+            (None, None) => Select::All,
+        };
+        let request = |page| {
+            Request::Routes(Routes {
+                family: routes.family,
+                prefix: routes.prefix,
+                select,
+                page,
+            })
+        };
+        if json.enabled {
+            return self.json_pages(request).await;
+        }
+        let mut tables = show::RouteTables::default();
+        self.pages(request, |page: &reply::Routes, out| {
+            tables.page(&page.routes, out)?;
+            Ok(page.next.clone())
+        })
+        .await
+    }
+
+    async fn evpn_routes(&mut self, json: Json) -> Result<(), Stop> {
+        if json.enabled {
+            return self.json_pages(Request::EvpnRoutes).await;
+        }
+        let mut table = show::evpn_routes_table();
+        self.pages(Request::EvpnRoutes, |page: &reply::EvpnRoutes, out| {
+            show::evpn_routes(&mut table, &page.routes, out)?;
+            Ok(page.next.clone())
+        })
+        .await
+    }
+
+    /// Asks for one page after the other; `print` returns where the next one begins.
+    async fn pages<T: DeserializeOwned>(
+        &mut self,
+        request: impl Fn(Page) -> Request,
+        mut print: impl FnMut(&T, &mut dyn Write) -> io::Result<Option<String>>,
+    ) -> Result<(), Stop> {
+        let mut after = None;
+        loop {
+            let page = Page {
+                limit: Some(Page::MAX),
+                after,
+            };
+            let answer = self.client.ask(&request(page)).await?;
+            after = print(&answer, self.out)?;
+            if after.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// One object out of all pages, with whatever keys the daemon's routes have.
+    async fn json_pages(&mut self, request: impl Fn(Page) -> Request) -> Result<(), Stop> {
+        // Begins with the first answer: a refusal leaves stdout empty.
+        let mut before = "{\"routes\":[";
+        let mut rows = 0_u64;
+        self.pages(request, |page: &JsonPage, out| {
+            out.write_all(std::mem::take(&mut before).as_bytes())?;
+            for route in &page.routes {
+                if rows > 0 {
+                    out.write_all(b",")?;
+                }
+                serde_json::to_writer(&mut *out, route)?;
+                rows += 1;
+            }
+            Ok(page.next.clone())
+        })
+        .await?;
+        self.out.write_all(b"]}\n")?;
+        Ok(())
+    }
+
+    /// A line on stderr.
+    pub(super) fn say(&mut self, line: impl Into<String>) -> Result<(), Stop> {
+        writeln!(self.talk, "{}", printable(line.into()))?;
+        Ok(())
+    }
+}
+
+/// A page of whatever the daemon calls routes.
+#[derive(Debug, Deserialize)]
+struct JsonPage {
+    routes: Vec<Value>,
+    #[serde(default)]
+    next: Option<String>,
+}

@@ -1,0 +1,113 @@
+use std::collections::HashSet;
+
+use super::*;
+
+fn snapshot() -> Snapshot {
+    let mut families = Families::default();
+    families.evpn = Some(RouteCounts {
+        received: 4,
+        accepted: 3,
+        advertised: 2,
+    });
+    Snapshot {
+        uptime_s: 12,
+        neighbors: vec![NeighborNumbers {
+            address: "10.10.0.2".parse().unwrap(),
+            remote_as: 65002,
+            description: Some("the \"new\" one\\\nhere".to_owned()),
+            state: "Established".to_owned(),
+            uptime_s: Some(5),
+            established: 2,
+            flaps: 1,
+            received: MessageCounts {
+                update: 7,
+                ..MessageCounts::default()
+            },
+            sent: MessageCounts::default(),
+            malformed_updates: 0,
+            bfd: Some(BfdState::Init),
+            families,
+        }],
+        draining: true,
+        vnis: vec![VniNumbers {
+            vni: 100,
+            name: "production".to_owned(),
+            local_macs: 3,
+            remote_macs: 5,
+            remote_vteps: 2,
+        }],
+        queues: vec![QueueDepth {
+            queue: "calls".to_owned(),
+            depth: 6,
+        }],
+        ..Snapshot::default()
+    }
+}
+
+#[test]
+fn every_number_of_the_snapshot_is_in_the_text() {
+    let text = snapshot().render();
+    for line in [
+        "rbgpd_uptime_seconds 12",
+        "rbgpd_neighbor_up{neighbor=\"10.10.0.2\"} 1",
+        "rbgpd_neighbor_state{neighbor=\"10.10.0.2\",state=\"Established\"} 1",
+        "rbgpd_neighbor_state{neighbor=\"10.10.0.2\",state=\"Idle\"} 0",
+        "rbgpd_neighbor_uptime_seconds{neighbor=\"10.10.0.2\"} 5",
+        "rbgpd_neighbor_established_total{neighbor=\"10.10.0.2\"} 2",
+        "rbgpd_neighbor_flaps_total{neighbor=\"10.10.0.2\"} 1",
+        "rbgpd_neighbor_messages_received_total{neighbor=\"10.10.0.2\",type=\"update\"} 7",
+        "rbgpd_neighbor_bfd_up{neighbor=\"10.10.0.2\"} 0",
+        "rbgpd_neighbor_routes_accepted{neighbor=\"10.10.0.2\",family=\"evpn\"} 3",
+        "rbgpd_draining 1",
+        "rbgpd_drained 0",
+        "rbgpd_vni_macs{vni=\"100\",name=\"production\",kind=\"remote\"} 5",
+        "rbgpd_vni_remote_vteps{vni=\"100\",name=\"production\"} 2",
+        "rbgpd_queue_depth{queue=\"calls\"} 6",
+    ] {
+        assert!(
+            text.lines().any(|have| have == line),
+            "{line} is not in\n{text}"
+        );
+    }
+}
+
+#[test]
+fn quotes_and_line_feeds_of_a_description_are_escaped() {
+    let text = snapshot().render();
+    assert!(
+        text.contains(r#"description="the \"new\" one\\\nhere"} 1"#),
+        "{text}"
+    );
+}
+
+#[test]
+fn no_series_is_there_twice_and_every_metric_is_introduced_once() {
+    let text = snapshot().render();
+    let (mut series, mut families) = (HashSet::new(), HashSet::new());
+    for line in text.lines() {
+        if let Some(rest) = line.strip_prefix("# TYPE ") {
+            assert!(families.insert(rest.split(' ').next().unwrap()), "{line}");
+        } else if !line.starts_with('#') {
+            let (name, value) = line.rsplit_once(' ').unwrap();
+            assert!(series.insert(name), "{line}");
+            assert!(value.parse::<f64>().is_ok(), "{line}");
+            assert!(families.contains(name.split('{').next().unwrap()), "{line}");
+        }
+    }
+}
+
+#[test]
+fn every_metric_is_documented() {
+    let documented = include_str!("../../docs/metrics.md");
+    for line in snapshot().render().lines() {
+        if let Some(rest) = line.strip_prefix("# TYPE ") {
+            let name = rest.split(' ').next().unwrap();
+            assert!(documented.contains(&format!("`{name}`")), "{name}");
+        }
+    }
+}
+
+#[test]
+fn this_process_has_memory() {
+    assert!(resident_bytes() > 100_000);
+}
