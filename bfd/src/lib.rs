@@ -1,9 +1,10 @@
 //! Bidirectional Forwarding Detection: packets and sessions.
 //!
-//! BFD notices within a fraction of a second that a path no longer carries packets, by sending small
-//! control packets both ways and missing them. This crate is the protocol alone: bytes and time go in,
-//! packets to send and state changes come out. It owns no socket, clock, thread or random generator, so
-//! the same code runs in a daemon, in a simulator with virtual time and under a fuzzer.
+//! BFD notices within a fraction of a second that a path no longer carries packets, by sending
+//! small control packets both ways and missing them. This crate is the protocol alone: bytes and
+//! time go in, packets to send and state changes come out. It owns no socket, clock, thread or
+//! random generator, so the same code runs in a daemon, in a simulator with virtual time and under
+//! a fuzzer.
 //!
 //! ```text
 //! datagram ─► Sessions ─► Packet::decode ─► Session::handle ─┬─► Output::Send
@@ -11,8 +12,8 @@
 //!              keeps the timers)
 //! ```
 //!
-//! [`Session`] is one session, [`Sessions`] is many of them behind one receiving socket. Both follow the
-//! same three verbs: `handle(now, input)`, `poll()` until `None`, `deadline()`.
+//! [`Session`] is one session, [`Sessions`] is many of them behind one receiving socket. Both
+//! follow the same three verbs: `handle(now, input)`, `poll()` until `None`, `deadline()`.
 //!
 //! ```
 //! use std::time::Instant;
@@ -22,16 +23,17 @@
 //! let config = Config::new("192.0.2.2".parse().unwrap(), Parameters::default());
 //! let mut session = Session::new(config, Discriminator::new(1).unwrap(), 42, now);
 //! session.handle(now, bfd::Input::Timeout);
-//! let Some(Output::Send(packet)) = session.poll() else { panic!("a new session speaks at once") };
+//! let Some(Output::Send(packet)) = session.poll() else { panic!("it speaks first") };
 //! assert_eq!(bfd::Packet::decode(&packet.encode()), Ok(packet));
 //! assert!(session.deadline() > Some(now));
 //! ```
 //!
 //! # Supported standards
 //!
-//! - RFC 5880: asynchronous mode, active and passive role, poll sequences, jitter, a peer in demand mode.
-//! - RFC 5881: single hop over IPv4 and IPv6, including the hop limit check (§5). The ports are the
-//!   caller's part.
+//! - RFC 5880: asynchronous mode, active and passive role, poll sequences, jitter, a peer in
+//!   demand mode.
+//! - RFC 5881: single hop over IPv4 and IPv6, including the hop limit check (§5). The ports are
+//!   the caller's part.
 //! - RFC 5882 §3.2 and §4.2: [`StateChange::is_administrative`] tells a wish from a failure.
 //!
 //! # Deviations
@@ -39,11 +41,12 @@
 //! - RFC 5880 §6.6 (being in demand mode ourselves) and §6.4 (echo) are optional and not offered:
 //!   asynchronous mode at 10 ms and more detects as fast as a host needs.
 //! - RFC 5880 §6.7 (authentication) is not offered; a packet that carries it is refused by name.
-//! - RFC 5880 §6.8.6 selects a session by Your Discriminator alone. Here the packet must in addition come
-//!   from the session's peer address and interface, so that another neighbour on the link which learned a
-//!   discriminator cannot answer for the peer.
-//! - RFC 5880 §6.8.4 knows no excuse for a late receiver. When this host itself was stalled the detection
-//!   time is extended by the stall, at most three times in one silence ([`Input::Stalled`]).
+//! - RFC 5880 §6.8.6 selects a session by Your Discriminator alone. Here the packet must in
+//!   addition come from the session's peer address and interface, so that another neighbour on the
+//!   link which learned a discriminator cannot answer for the peer.
+//! - RFC 5880 §6.8.4 knows no excuse for a late receiver. When this host itself was stalled the
+//!   detection time is extended by the stall, at most three times in one silence
+//!   ([`Input::Stalled`]).
 
 #![forbid(unsafe_code)]
 

@@ -1,8 +1,9 @@
 //! The BFD control packet, RFC 5880 §4.1.
 //!
-//! [`Packet::decode`] applies every rule of §6.8.6 that can be judged without knowing the session, in the
-//! order of the RFC; what it returns is fit to be handed to a session. It is total: any bytes give a
-//! packet or a [`PacketError`]. Authentication sections (§4.2 ff.) are recognised and refused.
+//! [`Packet::decode`] applies every rule of §6.8.6 that can be judged without knowing the session,
+//! in the order of the RFC; what it returns is fit to be handed to a session. It is total: any
+//! bytes give a packet or a [`PacketError`]. Authentication sections (§4.2 ff.) are recognised and
+//! refused.
 
 use std::fmt;
 use std::num::{NonZeroU8, NonZeroU32};

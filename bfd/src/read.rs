@@ -1,7 +1,7 @@
 //! Reading of wire values: the only place that names nom.
 //!
-//! A [`Reader`] walks once over the bytes of a packet. It knows nothing of BFD and never panics: what is
-//! not there is [`Truncated`].
+//! A [`Reader`] walks once over the bytes of a packet. It knows nothing of BFD and never panics:
+//! what is not there is [`Truncated`].
 
 use nom::IResult;
 use nom::number::complete::{be_u8, be_u32};

@@ -1,9 +1,10 @@
 //! One BFD session in asynchronous mode, RFC 5880 §6.8.
 //!
-//! A packet, the passing of a deadline or a wish of the operator goes in through [`Session::handle`];
-//! packets to send and state changes come out of [`Session::poll`]. The names of the RFC's variables are
-//! kept (`bfd.DesiredMinTxInterval` is `desired_min_tx`). Finding the session a packet belongs to is the
-//! work of [`Sessions`](crate::Sessions); encoding and sockets are the caller's.
+//! A packet, the passing of a deadline or a wish of the operator goes in through
+//! [`Session::handle`]; packets to send and state changes come out of [`Session::poll`]. The names
+//! of the RFC's variables are kept (`bfd.DesiredMinTxInterval` is `desired_min_tx`). Finding the
+//! session a packet belongs to is the work of [`Sessions`](crate::Sessions); encoding and sockets
+//! are the caller's.
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -65,8 +66,8 @@ pub struct StateChange {
 }
 
 impl StateChange {
-    /// Someone wanted the session down: the path may be fine, and routes over it must not be dropped
-    /// (RFC 5882 §3.2 and §4.2).
+    /// Someone wanted the session down: the path may be fine, and routes over it must not be
+    /// dropped (RFC 5882 §3.2 and §4.2).
     #[must_use]
     pub fn is_administrative(&self) -> bool {
         match self.new {
@@ -102,8 +103,8 @@ pub struct Session {
 impl Session {
     /// A session in state Down whose first packet is due at once (unless passive).
     ///
-    /// `my_discriminator` must be unique among this system's sessions and not guessable. `seed` feeds
-    /// the jitter only.
+    /// `my_discriminator` must be unique among this system's sessions and not guessable. `seed`
+    /// feeds the jitter only.
     #[must_use]
     pub fn new(config: Config, my_discriminator: Discriminator, seed: u64, now: Instant) -> Self {
         let mut session = Self {
@@ -203,8 +204,8 @@ impl Session {
         self.counters
     }
 
-    /// Interval of our periodic packets before jitter: RFC 5880 §6.8.7, the larger of what we want and
-    /// what the peer can take. `None`: no periodic packets are due.
+    /// Interval of our periodic packets before jitter: RFC 5880 §6.8.7, the larger of what we want
+    /// and what the peer can take. `None`: no periodic packets are due.
     #[must_use]
     pub fn transmit_interval(&self) -> Option<Duration> {
         // RFC 5880 §6.8.7: a passive system MUST NOT send before it has heard the peer.
@@ -222,8 +223,8 @@ impl Session {
         })
     }
 
-    /// Silence after which the peer is declared dead: RFC 5880 §6.8.4, the peer's multiplier times the
-    /// larger of what we can take and what it wants to send. Zero until the peer is heard.
+    /// Silence after which the peer is declared dead: RFC 5880 §6.8.4, the peer's multiplier times
+    /// the larger of what we can take and what it wants to send. Zero until the peer is heard.
     #[must_use]
     pub fn detection_time(&self) -> Duration {
         self.remote_interval() * u32::from(self.remote.detect_multiplier)
@@ -242,8 +243,8 @@ impl Session {
         self.remote.demand && self.state == State::Up && self.remote.state == State::Up
     }
 
-    /// RFC 5880 §6.8.6, from "Set bfd.RemoteDiscr" on; what comes before is `Packet::decode`'s and the
-    /// demultiplexer's part.
+    /// RFC 5880 §6.8.6, from "Set bfd.RemoteDiscr" on; what comes before is `Packet::decode`'s and
+    /// the demultiplexer's part.
     fn receive(&mut self, now: Instant, packet: Packet, ttl: u8) {
         // RFC 5881 §5: packets that have crossed a router MUST be discarded.
         if ttl != u8::MAX {
@@ -317,9 +318,9 @@ impl Session {
         }
     }
 
-    /// Forgives the peer a silence that may have been ours. A stall that is short against the detection
-    /// time needs no excuse. At most three excuses in one silence, so that a host which is always late
-    /// still notices a dead peer.
+    /// Forgives the peer a silence that may have been ours. A stall that is short against the
+    /// detection time needs no excuse. At most three excuses in one silence, so that a host which
+    /// is always late still notices a dead peer.
     fn excuse(&mut self, now: Instant, by: Duration) {
         let detection_time = self.detection_time();
         let Some(deadline) = self.detection.deadline(detection_time) else {
@@ -355,8 +356,8 @@ impl Session {
             Reply::None => {}
             // RFC 5880 §6.8.6: independent of any periodic packet.
             Reply::Final => self.send(false, true),
-            // RFC 5880 §6.8.7: a changed state SHOULD be told at once. §6.5 wants polls on the periodic
-            // packets only.
+            // RFC 5880 §6.8.7: a changed state SHOULD be told at once. §6.5 wants polls on the
+            // periodic packets only.
             Reply::Changed => {
                 let passive = self.config.parameters.passive;
                 if !passive || self.remote.discriminator.is_some() {
@@ -668,9 +669,9 @@ impl Intervals {
         }
     }
 
-    /// Announces new intervals; true if they differ. RFC 5880 §6.8.3: on a session that is up, slower
-    /// sending and shorter detection wait for the end of the poll sequence, because the peer still counts
-    /// on the old values.
+    /// Announces new intervals; true if they differ. RFC 5880 §6.8.3: on a session that is up,
+    /// slower sending and shorter detection wait for the end of the poll sequence, because the
+    /// peer still counts on the old values.
     fn advertise(&mut self, wanted: Self, up: bool) -> bool {
         let changed = wanted.desired_min_tx != self.desired_min_tx
             || wanted.required_min_rx != self.required_min_rx;
@@ -697,8 +698,8 @@ enum Poll {
     Idle,
     /// The next periodic packet carries the poll bit.
     Requested,
-    /// At least one poll has been sent, the answer is awaited. `again`: values changed meanwhile, so the
-    /// answer may be to the old ones and another sequence must follow.
+    /// At least one poll has been sent, the answer is awaited. `again`: values changed meanwhile,
+    /// so the answer may be to the old ones and another sequence must follow.
     Sent {
         again: bool,
     },
@@ -784,9 +785,9 @@ enum Reply {
     Final,
 }
 
-/// RFC 5880 §6.8.7: periodic packets come at 75 to 100 % of the interval, with a multiplier of one at 75
-/// to 90 %. The upper end leaves one tick for the timer's rounding. A xorshift is random enough to keep
-/// sessions apart.
+/// RFC 5880 §6.8.7: periodic packets come at 75 to 100 % of the interval, with a multiplier of one
+/// at 75 to 90 %. The upper end leaves one tick for the timer's rounding. A xorshift is random
+/// enough to keep sessions apart.
 #[derive(Debug)]
 struct Jitter(u64);
 

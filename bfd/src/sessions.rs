@@ -1,14 +1,14 @@
 //! Many sessions behind one receiving socket.
 //!
-//! A received datagram is decoded, its session found (RFC 5880 §6.8.6, RFC 5881 §3) and the packet handed
-//! over; a timeout reaches every session that is due. Outputs carry the discriminator of their session.
-//! Discriminators, seeds and sockets are the caller's.
+//! A received datagram is decoded, its session found (RFC 5880 §6.8.6, RFC 5881 §3) and the packet
+//! handed over; a timeout reaches every session that is due. Outputs carry the discriminator of
+//! their session. Discriminators, seeds and sockets are the caller's.
 //!
-//! The table notices when this host was stalled: the caller promised to come back by [`Sessions::deadline`].
-//! Whoever comes much later did not read packets meanwhile and may have lost some, so the peers are given
-//! more time ([`Input::Stalled`](session::Input::Stalled)) before any of them is judged. To keep that
-//! promise a caller that wakes up first hands in the datagrams that wait in its socket and then
-//! [`Input::Timeout`].
+//! The table notices when this host was stalled: the caller promised to come back by
+//! [`Sessions::deadline`]. Whoever comes much later did not read packets meanwhile and may have
+//! lost some, so the peers are given more time ([`Input::Stalled`](session::Input::Stalled))
+//! before any of them is judged. To keep that promise a caller that wakes up first hands in the
+//! datagrams that wait in its socket and then [`Input::Timeout`].
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
@@ -114,8 +114,9 @@ impl Sessions {
         Some(removed)
     }
 
-    /// Moves a session to another local address or interface, for an interface that was made anew. The
-    /// session keeps its state. An interface on which another session has the same peer is refused.
+    /// Moves a session to another local address or interface, for an interface that was made anew.
+    /// The session keeps its state. An interface on which another session has the same peer is
+    /// refused.
     pub fn rebind(
         &mut self,
         session: Discriminator,

@@ -1,6 +1,7 @@
 //! The state machine of RFC 5880 §6.2 as a pure function.
 //!
-//! What else happens when a state changes (diagnostics, intervals, packets) is the session's business.
+//! What else happens when a state changes (diagnostics, intervals, packets) is the session's
+//! business.
 
 use std::fmt;
 

@@ -1,8 +1,9 @@
 //! Deadlines of many sessions, ordered.
 //!
-//! Each session has at most one entry, its next deadline. Deadlines are rounded up to ticks of 1 ms, so
-//! that sessions due at about the same time are served by one wake-up. The jitter of a session leaves room
-//! for the rounding. Ordered sets instead of a binary heap: moving an entry leaves no stale one behind.
+//! Each session has at most one entry, its next deadline. Deadlines are rounded up to ticks of 1
+//! ms, so that sessions due at about the same time are served by one wake-up. The jitter of a
+//! session leaves room for the rounding. Ordered sets instead of a binary heap: moving an entry
+//! leaves no stale one behind.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};

@@ -5,15 +5,17 @@
 //! UDP 3784 (IPv4, IPv6) ──► Receiver ──► bfd::Sessions ──► one sending socket per session
 //! ```
 //!
-//! BFD has its own thread with real-time priority, because routing work must not delay a 50 ms timer; a
-//! thread of ordinary priority was seen to wake up to 80 ms late on a busy machine. The thread owns the
-//! sessions and all sockets, shares nothing, and never waits for anything but its poll call.
+//! BFD has its own thread with real-time priority, because routing work must not delay a 50 ms
+//! timer; a thread of ordinary priority was seen to wake up to 80 ms late on a busy machine. The
+//! thread owns the sessions and all sockets, shares nothing, and never waits for anything but its
+//! poll call.
 //!
-//! A session may be asked for before its interface or address exists. The thread then tries again every
-//! half second without noise until the socket can be made, and does the same when an interface goes away.
-//! [`Status::waiting`] says what is missing.
+//! A session may be asked for before its interface or address exists. The thread then tries again
+//! every half second without noise until the socket can be made, and does the same when an
+//! interface goes away. [`Status::waiting`] says what is missing.
 //!
-//! What is not done here: the protocol (crate `bfd`), and what an event means for a routing session.
+//! What is not done here: the protocol (crate `bfd`), and what an event means for a routing
+//! session.
 
 mod socket;
 mod speaker;
@@ -34,10 +36,11 @@ use speaker::{Command, Speaker};
 pub struct BfdThread;
 
 impl BfdThread {
-    /// Binds UDP port 3784 in the network namespace of the calling thread and starts the BFD thread there.
+    /// Binds UDP port 3784 in the network namespace of the calling thread and starts the BFD
+    /// thread there.
     ///
-    /// `on_event` is called on the BFD thread: it must hand the event over without blocking and must not
-    /// call the handle.
+    /// `on_event` is called on the BFD thread: it must hand the event over without blocking and
+    /// must not call the handle.
     pub fn spawn(on_event: Box<dyn Fn(Event) + Send>) -> io::Result<BfdHandle> {
         let (commands, queue) = sync_channel(COMMANDS_MAX);
         let (waker, wake) = UnixStream::pair()?;
@@ -56,8 +59,8 @@ impl BfdThread {
     }
 }
 
-/// Commands that wait for the thread. It takes them within microseconds, so this is full only when a
-/// configuration with thousands of sessions is loaded; the sender then waits.
+/// Commands that wait for the thread. It takes them within microseconds, so this is full only when
+/// a configuration with thousands of sessions is loaded; the sender then waits.
 const COMMANDS_MAX: usize = 1024;
 
 /// Longest wait for an answer of the thread.
@@ -77,8 +80,8 @@ impl BfdHandle {
         self.send(Command::Set(key, parameters));
     }
 
-    /// Tells the peer that the session is administratively down, and forgets it. One last event, of kind
-    /// [`EventKind::AdminDown`], follows if it was up.
+    /// Tells the peer that the session is administratively down, and forgets it. One last event,
+    /// of kind [`EventKind::AdminDown`], follows if it was up.
     pub fn remove(&self, key: SessionKey) {
         self.send(Command::Remove(key));
     }
@@ -102,8 +105,8 @@ impl BfdHandle {
         answer.recv_timeout(ANSWER_MAX).unwrap_or_default()
     }
 
-    /// Tells all peers that their sessions are administratively down, and ends the thread. Returns when
-    /// it has ended, after the last events.
+    /// Tells all peers that their sessions are administratively down, and ends the thread. Returns
+    /// when it has ended, after the last events.
     pub fn stop(mut self) {
         self.end();
     }
@@ -193,8 +196,8 @@ pub enum EventKind {
     Up,
     /// The path was working and failed.
     Down,
-    /// The session was up and someone took it down on purpose; the path may be fine, and routes over it
-    /// stay (RFC 5882 §3.2).
+    /// The session was up and someone took it down on purpose; the path may be fine, and routes
+    /// over it stay (RFC 5882 §3.2).
     AdminDown,
 }
 

@@ -6,8 +6,8 @@
 //!  10.9.0.1  fd09::1                 10.9.0.2  fd09::2
 //! ```
 //!
-//! Needs root and `ip`; says "skipped" where these are missing. Namespaces have names of this process and
-//! are removed at the end.
+//! Needs root and `ip`; says "skipped" where these are missing. Namespaces have names of this
+//! process and are removed at the end.
 
 #![allow(
     clippy::unwrap_used,

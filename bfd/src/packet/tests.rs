@@ -2,10 +2,22 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// First packet of FRR 8.4.4's bfdd: state down, multiplier 3, 1 s, echo 50 ms.
+/// Captured from bfdd of FRR 8.4.4: the first packet of a session, multiplier 3, 1 s, echo 50 ms.
 const DOWN: [u8; 24] = [
-    0x20, 0x40, 0x03, 0x18, 0x4f, 0x1c, 0x8d, 0x65, 0x00, 0x00, 0x00, 0x00, 0x00, 0x0f, 0x42,
-    0x40, 0x00, 0x04, 0x93, 0xe0, 0x00, 0x00, 0xc3, 0x50,
+    0x20, 0x40, 0x03, 0x18, 0x63, 0x0e, 0xe4, 0xfb, 0x00, 0x00, 0x00, 0x00, 0x00, 0x0f, 0x42,
+    0x40, 0x00, 0x0f, 0x42, 0x40, 0x00, 0x00, 0xc3, 0x50,
+];
+
+/// The same session, up and polling for 300 ms.
+const UP_POLL: [u8; 24] = [
+    0x20, 0xe0, 0x03, 0x18, 0x63, 0x0e, 0xe4, 0xfb, 0x00, 0x00, 0x00, 0x07, 0x00, 0x04, 0x93,
+    0xe0, 0x00, 0x04, 0x93, 0xe0, 0x00, 0x00, 0xc3, 0x50,
+];
+
+/// The same session, answering a poll.
+const UP_FINAL: [u8; 24] = [
+    0x20, 0xd0, 0x03, 0x18, 0x63, 0x0e, 0xe4, 0xfb, 0x00, 0x00, 0x00, 0x07, 0x00, 0x04, 0x93,
+    0xe0, 0x00, 0x04, 0x93, 0xe0, 0x00, 0x00, 0xc3, 0x50,
 ];
 
 fn with(changes: &[(usize, u8)]) -> Vec<u8> {
@@ -17,26 +29,38 @@ fn with(changes: &[(usize, u8)]) -> Vec<u8> {
 }
 
 #[test]
-fn a_down_packet_has_the_expected_fields() {
-    let packet = Packet::decode(&DOWN).unwrap();
-    assert_eq!(
-        packet,
-        Packet {
-            diagnostic: Diagnostic::None,
-            state: State::Down,
-            poll: false,
-            is_final: false,
-            control_plane_independent: false,
-            demand: false,
-            detect_multiplier: NonZeroU8::new(3).unwrap(),
-            my_discriminator: Discriminator::new(0x4f1c_8d65).unwrap(),
-            your_discriminator: None,
-            desired_min_tx: Interval::from_micros(1_000_000),
-            required_min_rx: Interval::from_micros(300_000),
-            required_min_echo_rx: Interval::from_micros(50_000),
-        }
-    );
-    assert_eq!(packet.encode(), DOWN);
+fn captured_packets_have_the_expected_fields() {
+    let down = Packet {
+        diagnostic: Diagnostic::None,
+        state: State::Down,
+        poll: false,
+        is_final: false,
+        control_plane_independent: false,
+        demand: false,
+        detect_multiplier: NonZeroU8::new(3).unwrap(),
+        my_discriminator: Discriminator::new(0x630e_e4fb).unwrap(),
+        your_discriminator: None,
+        desired_min_tx: Interval::from_micros(1_000_000),
+        required_min_rx: Interval::from_micros(1_000_000),
+        required_min_echo_rx: Interval::from_micros(50_000),
+    };
+    let up_poll = Packet {
+        state: State::Up,
+        poll: true,
+        your_discriminator: Discriminator::new(7),
+        desired_min_tx: Interval::from_micros(300_000),
+        required_min_rx: Interval::from_micros(300_000),
+        ..down
+    };
+    let up_final = Packet {
+        poll: false,
+        is_final: true,
+        ..up_poll
+    };
+    for (bytes, packet) in [(DOWN, down), (UP_POLL, up_poll), (UP_FINAL, up_final)] {
+        assert_eq!(Packet::decode(&bytes), Ok(packet));
+        assert_eq!(packet.encode(), bytes);
+    }
 }
 
 #[test]

@@ -678,7 +678,8 @@ proptest! {
         for _ in 0..50 {
             let wait = jitter.apply(interval, NonZeroU8::new(multiplier).unwrap());
             prop_assert!(wait >= interval * 75 / 100);
-            prop_assert!(wait + TICK <= (interval * percent / 100).max(interval * 75 / 100 + TICK));
+            let least = interval * 75 / 100;
+            prop_assert!(wait + TICK <= (interval * percent / 100).max(least + TICK));
         }
     }
 

@@ -66,7 +66,7 @@ impl Speaker {
                 text,
                 "\n[[neighbor]]\naddress = \"{address}\"\nremote_as = {}\n\
                  description = \"site-{site}\"\nbfd = true\n\
-                 timers = {{ keepalive = \"3s\", hold = \"9s\" }}\n\
+                 timers = {{ keepalive = \"3s\", hold = \"9s\", connect_retry = \"1s\" }}\n\
                  ipv4_unicast = {{ import = \"ACCEPT-ALL\", export = \"OUT\" }}\nevpn = {{}}\n",
                 asn(*site)
             );

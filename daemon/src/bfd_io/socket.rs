@@ -1,8 +1,8 @@
 //! Sockets and the system calls of the BFD thread.
 //!
-//! The receiving sockets ask the kernel for TTL, destination and interface of each datagram; the sending
-//! sockets carry what RFC 5881 §4 and §5 want: a source port of 49152 to 65535 and TTL 255. Nothing here
-//! knows a session.
+//! The receiving sockets ask the kernel for TTL, destination and interface of each datagram; the
+//! sending sockets carry what RFC 5881 §4 and §5 want: a source port of 49152 to 65535 and TTL
+//! 255. Nothing here knows a session.
 
 use std::ffi::CString;
 use std::io;
@@ -94,8 +94,8 @@ impl Receiver {
         })
     }
 
-    /// One datagram, or an error of kind `WouldBlock`. `Ok(None)`: the kernel did not say from where or
-    /// how it came, so it cannot be trusted.
+    /// One datagram, or an error of kind `WouldBlock`. `Ok(None)`: the kernel did not say from
+    /// where or how it came, so it cannot be trusted.
     pub(super) fn receive(&mut self) -> io::Result<Option<Received<'_>>> {
         let mut control = [MaybeUninit::new(0); CONTROL_MAX];
         let mut source = SockAddr::from(SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)));
@@ -130,8 +130,8 @@ impl Receiver {
 /// The first `length` bytes of a buffer that was zeroed when it was made.
 fn initialized<const N: usize>(buffer: &[MaybeUninit<u8>; N], length: usize) -> &[u8] {
     let used = buffer.get(..length).unwrap_or(buffer);
-    // SAFETY: every caller's array is made of `MaybeUninit::new(0)` and only ever written by the kernel, so
-    // all its bytes are initialized; `MaybeUninit<u8>` has the layout of `u8`.
+    // SAFETY: every caller's array is made of `MaybeUninit::new(0)` and only ever written by the
+    // kernel, so all its bytes are initialized; `MaybeUninit<u8>` has the layout of `u8`.
     unsafe { std::slice::from_raw_parts(used.as_ptr().cast::<u8>(), used.len()) }
 }
 
@@ -143,8 +143,8 @@ pub(super) struct Told {
 }
 
 impl Told {
-    /// Walks over the control messages, each a header (length, level, type) and its data, aligned to a
-    /// machine word (cmsg(3)).
+    /// Walks over the control messages, each a header (length, level, type) and its data, aligned
+    /// to a machine word (cmsg(3)).
     pub(super) fn read(mut control: &[u8]) -> Self {
         const HEADER: usize = size_of::<libc::cmsghdr>();
         let mut told = Self::default();
@@ -226,7 +226,8 @@ pub(super) enum SenderError {
 }
 
 impl Sender {
-    /// Makes the socket. Bound to the interface, if one is given, so that no route can lead it elsewhere.
+    /// Makes the socket. Bound to the interface, if one is given, so that no route can lead it
+    /// elsewhere.
     pub(super) fn bind(route: Route<'_>, port: u16) -> Result<Self, SenderError> {
         let interface = route.interface.map(interface_index).transpose()?;
         if is_link_local(route.peer) && interface.is_none() {
@@ -277,8 +278,8 @@ fn outgoing(route: Route<'_>, family: IpAddr) -> io::Result<Socket> {
     Ok(socket)
 }
 
-/// The address the kernel would send from: connecting a datagram socket looks up the route and sends
-/// nothing.
+/// The address the kernel would send from: connecting a datagram socket looks up the route and
+/// sends nothing.
 fn preferred_source(
     route: Route<'_>,
     interface: Option<InterfaceIndex>,
@@ -322,7 +323,8 @@ fn interface_index(name: &str) -> Result<InterfaceIndex, SenderError> {
 fn enable(socket: &Socket, level: libc::c_int, option: libc::c_int) -> io::Result<()> {
     let on: libc::c_int = 1;
     let length = libc::socklen_t::try_from(size_of::<libc::c_int>()).map_err(io::Error::other)?;
-    // SAFETY: the descriptor is open as long as `socket` lives; the value is a C int of that length.
+    // SAFETY: the descriptor is open as long as `socket` lives; the value is a C int of that
+    // length.
     let result = unsafe {
         libc::setsockopt(
             socket.as_raw_fd(),
@@ -339,7 +341,8 @@ fn enable(socket: &Socket, level: libc::c_int, option: libc::c_int) -> io::Resul
     }
 }
 
-/// Sleeps until a descriptor is readable or the time is over. Time has nanoseconds, unlike poll(2).
+/// Sleeps until a descriptor is readable or the time is over. Time has nanoseconds, unlike
+/// poll(2).
 pub(super) fn wait(fds: &[BorrowedFd<'_>], timeout: Option<Duration>) -> io::Result<()> {
     let mut polled: Vec<libc::pollfd> = fds
         .iter()
@@ -357,8 +360,8 @@ pub(super) fn wait(fds: &[BorrowedFd<'_>], timeout: Option<Duration>) -> io::Res
     let timeout = timeout
         .as_ref()
         .map_or(std::ptr::null(), std::ptr::from_ref);
-    // SAFETY: `polled` has `count` entries, `timeout` is null or points to a timespec that outlives the
-    // call, and a null signal mask leaves the mask alone.
+    // SAFETY: `polled` has `count` entries, `timeout` is null or points to a timespec that
+    // outlives the call, and a null signal mask leaves the mask alone.
     let result = unsafe { libc::ppoll(polled.as_mut_ptr(), count, timeout, std::ptr::null()) };
     if result >= 0 {
         Ok(())

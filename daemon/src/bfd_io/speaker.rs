@@ -1,8 +1,8 @@
 //! The loop of the BFD thread.
 //!
-//! One round: sleep until a datagram, a command or a deadline; read the datagrams, so that a peer is heard
-//! before it is judged; obey commands; try sockets that could not be made; run timers; send. Everything is
-//! owned by [`Speaker`], which lives on the thread's stack.
+//! One round: sleep until a datagram, a command or a deadline; read the datagrams, so that a peer
+//! is heard before it is judged; obey commands; try sockets that could not be made; run timers;
+//! send. Everything is owned by [`Speaker`], which lives on the thread's stack.
 
 use std::collections::BTreeMap;
 use std::collections::hash_map::RandomState;
@@ -61,8 +61,8 @@ struct Entry {
     send_errors: u64,
 }
 
-/// How long to wait before trying again to make a socket: short against the seconds a session needs to
-/// come up, long against the cost of trying.
+/// How long to wait before trying again to make a socket: short against the seconds a session
+/// needs to come up, long against the cost of trying.
 const RETRY: Duration = Duration::from_millis(500);
 
 /// Datagrams read from a socket in one round, so that a flood cannot keep the timers from running.
@@ -101,8 +101,8 @@ impl Speaker {
             Ok(()) => self.realtime = true,
             Err(error) => tracing::warn!(
                 %error,
-                "BFD runs without real-time priority: on a busy host detection times below 300 ms may \
-                 give false alarms\n\nhint: give the service CAP_SYS_NICE or `LimitRTPRIO=10`"
+                "BFD runs without real-time priority: on a busy host short detection times may \
+                 give false alarms\n\nhint: give the service CAP_SYS_NICE or LimitRTPRIO=10"
             ),
         }
         loop {
@@ -405,8 +405,8 @@ impl Entry {
             return;
         };
         self.send_errors += 1;
-        // A full queue, a filter or a peer whose port is closed say nothing about the socket. Anything else
-        // may mean that the interface or address it is bound to has gone.
+        // A full queue, a filter or a peer whose port is closed say nothing about the socket.
+        // Anything else may mean that the interface or address it is bound to has gone.
         let passing = [
             libc::EAGAIN,
             libc::ENOBUFS,
@@ -476,7 +476,8 @@ fn random() -> u64 {
     RandomState::new().build_hasher().finish()
 }
 
-/// What the routing sessions need to know: up, and the end of up. RFC 5882 §4.2 tells a failure from a wish.
+/// What the routing sessions need to know: up, and the end of up. RFC 5882 §4.2 tells a failure
+/// from a wish.
 pub(super) fn event_kind(change: &StateChange) -> Option<EventKind> {
     match (change.old, change.new) {
         (_, State::Up) => Some(EventKind::Up),

@@ -1,4 +1,10 @@
+use std::time::{Duration, Instant};
+
+use bfd::{Config, Discriminator, Input, Output, Parameters, Session, State};
+
+use super::EventKind;
 use super::socket::Told;
+use super::speaker::event_kind;
 
 /// A control message as the kernel lays it out.
 fn control(level: i32, kind: i32, data: &[u8]) -> Vec<u8> {
@@ -46,4 +52,55 @@ fn broken_control_messages_tell_nothing() {
     assert_eq!(Told::read(&zero_length), Told::default());
     let huge = [0xffu8; 64];
     assert_eq!(Told::read(&huge), Told::default());
+}
+
+/// The events of a session that hears these states from its peer, one after the other; `None`
+/// stands for silence.
+fn events(heard: &[Option<State>]) -> Vec<EventKind> {
+    let mut now = Instant::now();
+    let one = Discriminator::new(1).unwrap();
+    let config = Config::new("192.0.2.2".parse().unwrap(), Parameters::default());
+    let mut session = Session::new(config, one, 1, now);
+    session.handle(now, Input::Timeout);
+    let Some(Output::Send(mut packet)) = session.poll() else {
+        panic!("a first packet")
+    };
+    packet.your_discriminator = Some(one);
+    let mut events = Vec::new();
+    for state in heard {
+        now += Duration::from_millis(1);
+        if let Some(state) = *state {
+            packet.state = state;
+            session.handle(now, Input::Received { packet, ttl: 255 });
+        } else {
+            now += Duration::from_secs(60);
+            session.handle(now, Input::Timeout);
+        }
+        while let Some(output) = session.poll() {
+            match output {
+                Output::StateChanged(change) => events.extend(event_kind(&change)),
+                Output::Send(_) => {}
+            }
+        }
+    }
+    events
+}
+
+#[test]
+fn only_the_begin_and_end_of_up_are_events() {
+    use State::{AdminDown, Down, Init, Up};
+    assert_eq!(events(&[Some(Down), None]), []);
+    assert_eq!(
+        events(&[Some(Down), Some(Init), Some(Up), None]),
+        [EventKind::Up, EventKind::Down]
+    );
+    assert_eq!(
+        events(&[Some(Init), Some(Down)]),
+        [EventKind::Up, EventKind::Down]
+    );
+    assert_eq!(
+        events(&[Some(Init), Some(AdminDown)]),
+        [EventKind::Up, EventKind::AdminDown]
+    );
+    assert_eq!(events(&[Some(Down), Some(AdminDown)]), []);
 }

@@ -251,16 +251,18 @@ impl Core {
 
     /// Compares with the kernel beside the loop, since it takes as long as a dump does.
     pub(super) fn compare(&self, answer: impl FnOnce(Vec<fib::Difference>) + Send + 'static) {
-        let Some(kernel) = self.hands.kernel.clone() else {
-            answer(Vec::new());
-            return;
-        };
+        let kernel = self.hands.kernel.clone();
         let orders = self.hands.spawner.orders();
         self.hands.spawner.blocking(move || {
-            let differences = kernel.verify().unwrap_or_else(|error| {
-                tracing::error!(%error, "cannot compare with the kernel");
-                Vec::new()
-            });
+            let differences = match kernel.map(|kernel| kernel.verify()) {
+                Some(Ok(differences)) => differences,
+                Some(Err(error)) => {
+                    tracing::error!(%error, "cannot compare with the kernel");
+                    Vec::new()
+                }
+                // Nothing is wanted there, so nothing can differ.
+                None => Vec::new(),
+            };
             // A core that is going down needs no result.
             drop(orders.try_send(Order::Verified(differences.clone())));
             answer(differences);
