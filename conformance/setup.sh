@@ -1,11 +1,11 @@
 #!/bin/bash
-# Installs what the demo and the lab tests need on Debian: namespaces, WireGuard, FRR and containers.
+# Installs what the demo and the lab tests need on Debian: WireGuard, FRR and containers.
 #
 #   conformance/setup.sh            install what is missing (needs root only when something is)
 #   conformance/setup.sh --check    say what is missing and change nothing; exit 1 if anything is
 #
-# FRR is installed as a program to test against. Its service is kept from starting, now and at boot, so
-# that the machine's own routing stays as it was; a service that was already in use is left alone.
+# FRR is installed as a program to test against. Its service is kept from starting, now and at boot,
+# so that the machine's own routing stays as it was; a service already in use is left alone.
 set -eu
 
 packages="iputils-ping iproute2 wireguard-go wireguard-tools frr podman runc"
@@ -49,7 +49,7 @@ trap '[ -z "$ours" ] || rm -f $policy' EXIT
 
 export DEBIAN_FRONTEND=noninteractive
 echo "setup: installing$missing"
-# The lists may be old enough to name versions that the mirror no longer has, or may not be there at all.
+# The lists may name versions that the mirror no longer has, or may not be there at all.
 # shellcheck disable=SC2086
 if ! apt-get install -y -qq --no-install-recommends $missing >/dev/null 2>&1; then
   apt-get update -qq
@@ -66,5 +66,5 @@ case "$missing" in
   ;;
 esac
 
-[ -e /dev/net/tun ] || echo "setup: /dev/net/tun is missing: WireGuard in user space will not work" >&2
+[ -e /dev/net/tun ] || echo "setup: no /dev/net/tun: WireGuard in user space needs it" >&2
 echo "setup: done"

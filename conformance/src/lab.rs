@@ -1,9 +1,10 @@
-//! A laboratory of network namespaces: routers, links, tunnels and virtual machines on one machine.
+//! A laboratory of network namespaces: routers, links, tunnels and virtual machines on one
+//! machine.
 //!
-//! [`Lab`] owns a unique name prefix and a state directory. Everything made through it (namespaces,
-//! processes, containers) is recorded there and taken away when the lab is dropped; [`Lab::teardown`]
-//! does the same and says what was left behind, which must be nothing. A lab whose program was killed
-//! is swept by the next one that starts.
+//! [`Lab`] owns a unique name prefix and a state directory. Everything made through it
+//! (namespaces, processes, containers) is recorded there and taken away when the lab is dropped;
+//! [`Lab::teardown`] does the same and says what was left behind, which must be nothing. A lab
+//! whose program was killed is swept by the next one that starts.
 //!
 //! ```text
 //! Lab ─► Namespace (netns, and for a site a mount namespace)
@@ -13,8 +14,8 @@
 //! Cloud = the three-site topology made of these, with the questions the tests ask it
 //! ```
 //!
-//! What it does not do: it never touches the machine's own interfaces, routes or services, and it never
-//! sleeps where it can wait for a condition.
+//! What it does not do: it never touches the machine's own interfaces, routes or services, and it
+//! never sleeps where it can wait for a condition.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -84,13 +85,15 @@ pub struct Lab {
 }
 
 impl Lab {
-    /// Opens a lab. `name` becomes a part of every namespace name; several labs may run side by side.
+    /// Opens a lab. `name` becomes a part of every namespace name; several labs may run side by
+    /// side.
     pub fn new(name: &str) -> Result<Self, Error> {
         Self::open(name, None)
     }
 
-    /// Opens a lab when no other exclusive lab runs on this machine, and waits for that as long as it
-    /// takes: tests with tight times use this so that they do not take the processor from each other.
+    /// Opens a lab when no other exclusive lab runs on this machine, and waits for that as long as
+    /// it takes: tests with tight times use this so that they do not take the processor from each
+    /// other.
     pub fn exclusive(name: &str) -> Result<Self, Error> {
         make_root()?;
         let path = Path::new(ROOT).join("turn.lock");
@@ -139,8 +142,8 @@ impl Lab {
         Namespace::create(&format!("{}-{name}", self.prefix))
     }
 
-    /// Starts a program and records it, so that even a program killed half-way leaves a trace to sweep.
-    /// Its output goes to the file `log`.
+    /// Starts a program and records it, so that even a program killed half-way leaves a trace to
+    /// sweep. Its output goes to the file `log`.
     pub fn spawn(
         &self,
         name: &str,
@@ -181,8 +184,8 @@ impl Lab {
 
     /// [`wait_until`], with an end to it when a signal came.
     ///
-    /// With `RBGPD_LAB_HOLD` set, a lab whose condition did not come true stays up, for looking into it
-    /// with `ip netns exec` and vtysh, until the file that it names is removed.
+    /// With `RBGPD_LAB_HOLD` set, a lab whose condition did not come true stays up, for looking
+    /// into it with `ip netns exec` and vtysh, until the file that it names is removed.
     pub fn wait_until<S: Seen>(
         &self,
         what: &str,

@@ -1,4 +1,5 @@
-//! Operators' drills on FRR alone: what the lab must be able to show before rbgpd is measured with it.
+//! Operators' drills on FRR alone: what the lab must be able to show before rbgpd is measured with
+//! it.
 //!
 //! ```text
 //!   A ───── B     A and B announce 172.20.0.53/32; C asks it every 10 ms and prefers A
@@ -20,8 +21,8 @@ const NEEDS: [Requirement; 5] = [
     Requirement::HostFrr,
 ];
 
-/// Far below the hold time of 9 s, so only BFD explains it; not tighter, because it is not FRR that is
-/// on trial here.
+/// Far below the hold time of 9 s, so only BFD explains it; not tighter, because it is not FRR
+/// that is on trial here.
 const PROMPT: Duration = Duration::from_secs(3);
 
 fn plan() -> Plan {
@@ -48,8 +49,8 @@ fn frr_moves_traffic_off_a_cut_path_and_a_stopped_site() -> Result<(), Error> {
         lab.step(format!("machine moved from A to B: {moved}"));
         let cut = cloud.cut_drill(1, 3)?;
         lab.step(format!("path A to C cut: {cut}"));
-        // Without graceful restart only: with it, a bgpd that is told to end keeps silent about it, so
-        // that its neighbors keep its routes.
+        // Without graceful restart only: with it, a bgpd that is told to end keeps silent about
+        // it, so that its neighbors keep its routes.
         let stop = cloud.stop_drill(1, 3)?;
         lab.step(format!("A stopped: {stop}"));
         promptly("the stop", stop.moved_after)?;

@@ -1,4 +1,5 @@
-//! The lab proves its other ways to run FRR: 8.4 from the host, 10.3 unpacked, and 8.4 in a container.
+//! The lab proves its other ways to run FRR: 8.4 from the host, 10.3 unpacked, and 8.4 in a
+//! container.
 //!
 //! ```text
 //!   A FRR of the host ───── B FRR 10.3 (trixie, chroot)

@@ -6,8 +6,8 @@
 //!         C                   rbgpd, or FRR 8.4 (host), 10.3 (trixie), 8.4 and 10.3 in containers
 //! ```
 //!
-//! Over WireGuard A and B have one `wg0` whose AllowedIPs rbgpd keeps; an FRR has one interface for each
-//! peer.
+//! Over WireGuard A and B have one `wg0` whose AllowedIPs rbgpd keeps; an FRR has one interface
+//! for each peer.
 
 #![allow(missing_docs)]
 

@@ -1,10 +1,11 @@
 //! `rbgpd-demo`: the main job on one machine, in front of your eyes.
 //!
-//! Builds a cloud of three sites out of network namespaces, A and B on rbgpd and C on the machine's own
-//! FRRouting, joined by WireGuard, and goes through a working day: everything comes up, a host is
-//! drained for maintenance under traffic, a daemon is killed under traffic. Each line is a step with
-//! the seconds since the daemons started and its figure. A step that fails is named, its logs are
-//! kept, and the exit code is 1. Nothing is left behind in any case, also after Ctrl-C.
+//! Builds a cloud of three sites out of network namespaces, A and B on rbgpd and C on the
+//! machine's own FRRouting, joined by WireGuard, and goes through a working day: everything comes
+//! up, a host is drained for maintenance under traffic, a daemon is killed under traffic. Each
+//! line is a step with the seconds since the daemons started and its figure. A step that fails is
+//! named, its logs are kept, and the exit code is 1. Nothing is left behind in any case, also
+//! after Ctrl-C.
 
 use std::process::ExitCode;
 

@@ -76,7 +76,8 @@ impl Cloud<'_> {
         self.each_link(|site, other| site.node().bfd_up(site.peer(other.id())))
     }
 
-    /// Every site's kernel has every other site's networks, one of the ways leading straight there.
+    /// Every site's kernel has every other site's networks, one of the ways leading straight
+    /// there.
     pub fn routes_installed(&self) -> Result<(), Error> {
         self.each_link(|site, other| {
             let routes = kernel::routes(site.space())?;

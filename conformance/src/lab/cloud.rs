@@ -63,15 +63,16 @@ impl Plan {
         self
     }
 
-    /// The sites (1 is A) that announce [`SERVICE`]; FRR at another site prefers the first of them.
-    /// Default: none.
+    /// The sites (1 is A) that announce [`SERVICE`]; FRR at another site prefers the first of
+    /// them. Default: none.
     #[must_use]
     pub fn service(mut self, sites: &[u8]) -> Self {
         self.service = sites.to_vec();
         self
     }
 
-    /// FRR keeps the routes of a restarting neighbor (RFC 4724), also when BFD fails with it. Default: no.
+    /// FRR keeps the routes of a restarting neighbor (RFC 4724), also when BFD fails with it.
+    /// Default: no.
     #[must_use]
     pub fn graceful_restart(mut self) -> Self {
         self.graceful_restart = true;

@@ -68,7 +68,8 @@ pub fn output_within(command: &mut Command, limit: Duration) -> Result<Output, E
         }),
         Ok(Err(error)) => Err(Error::io(&line, error)),
         Err(_) => {
-            // The waiting thread still holds the child, so the number cannot belong to another process.
+            // The waiting thread still holds the child, so the number cannot belong to another
+            // process.
             if let Ok(pid) = pid {
                 let _ = kill(pid, Signal::SIGKILL);
             }
@@ -112,8 +113,9 @@ pub fn json(what: &str, text: &str) -> Result<Value, Error> {
     })
 }
 
-/// Makes the program start with no signal blocked, whatever its parent blocks ([`super::Interrupt`]).
-/// The standard library hands the mask down, and a daemon that never sees SIGTERM cannot be stopped.
+/// Makes the program start with no signal blocked, whatever its parent blocks
+/// ([`super::Interrupt`]). The standard library hands the mask down, and a daemon that never sees
+/// SIGTERM cannot be stopped.
 pub(super) fn open_signals(command: &mut Command) -> &mut Command {
     let unblock = || {
         SigSet::empty()

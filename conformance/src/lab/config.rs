@@ -1,7 +1,7 @@
 //! What a site's speaker is told, once, and how rbgpd and FRR spell it.
 //!
-//! Both texts mean the same: sessions to the other sites for IPv4 and EVPN with BFD, a few networks, one
-//! route target for each VNI shared by all sites.
+//! Both texts mean the same: sessions to the other sites for IPv4 and EVPN with BFD, a few
+//! networks, one route target for each VNI shared by all sites.
 
 use std::fmt::Write;
 use std::net::Ipv4Addr;
@@ -20,7 +20,8 @@ pub(super) struct Speaker {
     pub(super) vnis: Vec<u32>,
     /// The one WireGuard interface whose AllowedIPs the daemon keeps.
     pub(super) wireguard: Option<String>,
-    /// Forwarding outlives the daemon: RFC 4724, and BFD that fails with the daemon is no path failure.
+    /// Forwarding outlives the daemon: RFC 4724, and BFD that fails with the daemon is no path
+    /// failure.
     pub(super) graceful_restart: bool,
 }
 
@@ -29,8 +30,8 @@ pub(super) struct Speaker {
 pub(super) struct Neighbor {
     pub(super) site: u8,
     pub(super) address: Ipv4Addr,
-    /// The interface of this neighbor alone. FRR looks for BFD's interface by the local address, which
-    /// several tunnels share; named as the source, the interface is certain.
+    /// The interface of this neighbor alone. FRR looks for BFD's interface by the local address,
+    /// which several tunnels share; named as the source, the interface is certain.
     pub(super) device: Option<String>,
     /// Its way to [`SERVICE`] is the second choice (FRR only).
     pub(super) second_choice: bool,
@@ -145,7 +146,8 @@ impl Speaker {
             };
             let _ = write!(
                 text,
-                "  neighbor {address} route-map {import} in\n  neighbor {address} route-map OUT out\n  \
+                "  neighbor {address} route-map {import} in\n  \
+                 neighbor {address} route-map OUT out\n  \
                  neighbor {address} soft-reconfiguration inbound\n"
             );
         }

@@ -46,8 +46,8 @@ impl Cloud<'_> {
             .ok_or_else(|| Error::State(format!("{}: {SERVICE} goes to {hop:?}", site.name())))
     }
 
-    /// Drains the site that carries the service, stops it, starts it and takes the drain back, while
-    /// the watcher asks the service every 10 ms.
+    /// Drains the site that carries the service, stops it, starts it and takes the drain back,
+    /// while the watcher asks the service every 10 ms.
     pub fn drain_drill(&mut self, site: u8, watcher: u8) -> Result<Drill, Error> {
         let lab = self.lab;
         let name = self.at(site)?.name();
@@ -87,8 +87,9 @@ impl Cloud<'_> {
         })
     }
 
-    /// Kills a site's daemon with traffic through it, goes on for two seconds (more than BFD waits),
-    /// and starts it again. Nobody may lose a route over it. Needs [`super::Plan::graceful_restart`].
+    /// Kills a site's daemon with traffic through it, goes on for two seconds (more than BFD
+    /// waits), and starts it again. Nobody may lose a route over it. Needs
+    /// [`super::Plan::graceful_restart`].
     pub fn kill_drill(&mut self, site: u8, watcher: u8) -> Result<Drill, Error> {
         let lab = self.lab;
         let name = self.at(site)?.name();
@@ -97,8 +98,9 @@ impl Cloud<'_> {
             .iter()
             .flat_map(|s| s.networks().iter().cloned())
             .collect();
-        // Of FRR less can be asked: a killed zebra flushes at its next start, and FRR does not keep
-        // the EVPN routes of a restarting neighbor (its RFC 4724 covers SAFI 1 to 128 without 70).
+        // Of FRR less can be asked: a killed zebra flushes at its next start, and FRR does not
+        // keep the EVPN routes of a restarting neighbor (its RFC 4724 covers SAFI 1 to 128 without
+        // 70).
         let ours: Vec<u8> = self
             .sites()
             .iter()
@@ -174,8 +176,8 @@ impl Cloud<'_> {
 
     /// Cuts the path between the carrying site and the watcher without telling either.
     ///
-    /// Not together with [`super::Plan::graceful_restart`]: FRR then takes a BFD session that fails for
-    /// a daemon that restarts, and keeps the routes.
+    /// Not together with [`super::Plan::graceful_restart`]: FRR then takes a BFD session that
+    /// fails for a daemon that restarts, and keeps the routes.
     pub fn cut_drill(&mut self, site: u8, watcher: u8) -> Result<Drill, Error> {
         let lab = self.lab;
         self.wait_for_carrier(site, watcher)?;

@@ -1,8 +1,9 @@
-//! FRRouting as a node: the host's package, a Debian suite unpacked and run under chroot, or a container.
+//! FRRouting as a node: the host's package, a Debian suite unpacked and run under chroot, or a
+//! container.
 //!
-//! The daemons run in the foreground as our children, each with every path in the site's own folder, so
-//! any number of them run side by side and nothing below `/etc/frr` or `/run/frr` is touched. The
-//! configuration is loaded by vtysh, which reports every line it refuses.
+//! The daemons run in the foreground as our children, each with every path in the site's own
+//! folder, so any number of them run side by side and nothing below `/etc/frr` or `/run/frr` is
+//! touched. The configuration is loaded by vtysh, which reports every line it refuses.
 
 use std::fs;
 use std::net::Ipv4Addr;
@@ -243,8 +244,8 @@ impl Frr {
         let network = format!("ns:{}", self.space.path().display());
         let mount = format!("{}:/frr.conf:ro", config.display());
         let mut command = Command::new("podman");
-        // crun refuses machines that mix both versions of control groups; podman's own limits lie above
-        // what a machine without CAP_SYS_RESOURCE may set.
+        // crun refuses machines that mix both versions of control groups; podman's own limits lie
+        // above what a machine without CAP_SYS_RESOURCE may set.
         command.args([
             "--runtime",
             "runc",
@@ -273,7 +274,8 @@ impl Frr {
         Ok(())
     }
 
-    /// Empty configuration files (vtysh loads the real one) in a folder that the daemons may write.
+    /// Empty configuration files (vtysh loads the real one) in a folder that the daemons may
+    /// write.
     fn prepare(&self, uid: u32) -> Result<(), Error> {
         for name in DAEMONS.iter().chain(&["vtysh"]) {
             let path = self.folder.join(format!("{name}.conf"));

@@ -14,9 +14,9 @@ pub struct Interrupt {
 }
 
 impl Interrupt {
-    /// Takes over SIGINT, SIGTERM and SIGHUP. Call it in `main` before any thread starts: the signals
-    /// are blocked for every thread made later and read by one of them. (The programs that a lab starts
-    /// begin with no signal blocked.)
+    /// Takes over SIGINT, SIGTERM and SIGHUP. Call it in `main` before any thread starts: the
+    /// signals are blocked for every thread made later and read by one of them. (The programs that
+    /// a lab starts begin with no signal blocked.)
     pub fn install() -> Result<Self, Error> {
         let mut signals = SigSet::empty();
         for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {

@@ -1,4 +1,5 @@
-//! What the kernel of a namespace holds: routes and bridge forwarding entries, read through iproute2.
+//! What the kernel of a namespace holds: routes and bridge forwarding entries, read through
+//! iproute2.
 //!
 //! Reading goes through other people's code on purpose: a mistake in our own netlink code must not
 //! hide itself.

@@ -50,8 +50,8 @@ impl RouteMonitor {
         Ok(seen.lines().filter(touched).map(str::to_owned).collect())
     }
 
-    /// Makes a change of our own in an unused table until the monitor has reported one: then it runs,
-    /// and everything earlier is in its file.
+    /// Makes a change of our own in an unused table until the monitor has reported one: then it
+    /// runs, and everything earlier is in its file.
     fn sync(&mut self, mark: &str) -> Result<(), Error> {
         wait_until("ip monitor reports", Duration::from_secs(10), || {
             self.process.must_live().map_err(|e| e.to_string())?;

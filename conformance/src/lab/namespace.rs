@@ -36,8 +36,8 @@ impl Namespace {
 
     /// The same network namespace with a mount namespace of its own, kept by the returned process.
     ///
-    /// wireguard-go serves one path for each machine, `/var/run/wireguard/NAME.sock`; with a private
-    /// directory there, every site has its own. `/sys` shows the site's interfaces.
+    /// wireguard-go serves one path for each machine, `/var/run/wireguard/NAME.sock`; with a
+    /// private directory there, every site has its own. `/sys` shows the site's interfaces.
     pub(super) fn with_mounts(&self, lab: &Lab, log: &Path) -> Result<(Self, Process), Error> {
         let mut command = self.command("unshare");
         let ready = log.with_extension("ready");
@@ -121,8 +121,8 @@ impl Namespace {
         command::json(&format!("{program} {words}"), &command::run(&mut command)?)
     }
 
-    /// Runs a function on a thread of its own that lives in the network namespace. A socket made there
-    /// stays there, wherever it is used later.
+    /// Runs a function on a thread of its own that lives in the network namespace. A socket made
+    /// there stays there, wherever it is used later.
     pub fn within<T: Send>(&self, work: impl FnOnce() -> T + Send) -> Result<T, Error> {
         let path = self.path();
         let file = File::open(&path).map_err(|e| Error::io(path.display(), e))?;

@@ -81,8 +81,8 @@ impl Node {
         }
     }
 
-    /// Moves traffic away and waits until it has moved, as far as the program can tell. Returns what an
-    /// operator should know besides, in words that follow "drained".
+    /// Moves traffic away and waits until it has moved, as far as the program can tell. Returns
+    /// what an operator should know besides, in words that follow "drained".
     ///
     /// FRR has no drain; the nearest is `bgp graceful-shutdown` (RFC 8326), which proves nothing.
     pub fn drain(&self, asn: u32) -> Result<String, Error> {

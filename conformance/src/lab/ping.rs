@@ -1,8 +1,8 @@
 //! A steady stream of echo requests (RFC 792) that counts exactly what came back.
 //!
-//! One thread in the namespace sends a numbered request every interval and reads answers in between.
-//! The sending time of each request is known, so a gap is a time, not only a count. A scheduler that
-//! holds the thread back makes a later request, never a lost one.
+//! One thread in the namespace sends a numbered request every interval and reads answers in
+//! between. The sending time of each request is known, so a gap is a time, not only a count. A
+//! scheduler that holds the thread back makes a later request, never a lost one.
 
 use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
 use std::os::fd::AsRawFd;
@@ -66,8 +66,8 @@ impl Pinger {
         Self::start_from(space, Ipv4Addr::UNSPECIFIED, to, interval)
     }
 
-    /// Starts a stream with a source address of its own, for answers that must find the way back by
-    /// a route of their own too.
+    /// Starts a stream with a source address of its own, for answers that must find the way back
+    /// by a route of their own too.
     pub fn start_from(
         space: &Namespace,
         from: Ipv4Addr,
@@ -246,7 +246,8 @@ fn checksum(octets: &[u8]) -> u16 {
 mod tests {
     use super::*;
 
-    /// An answer as the kernel delivers it: an IPv4 header of 20 octets and the request with type 0.
+    /// An answer as the kernel delivers it: an IPv4 header of 20 octets and the request with type
+    /// 0.
     fn answer(number: u64) -> Vec<u8> {
         let mut packet = vec![0x45; 20];
         packet.extend(echo_request(number));

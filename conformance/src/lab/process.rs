@@ -1,7 +1,7 @@
 //! Processes that the lab starts and ends.
 //!
-//! Each is a direct child in its own process group, so its number stays ours until it has been waited
-//! for, and a Ctrl-C at the terminal reaches the lab first and not its routers.
+//! Each is a direct child in its own process group, so its number stays ours until it has been
+//! waited for, and a Ctrl-C at the terminal reaches the lab first and not its routers.
 
 use std::fs::{self, File};
 use std::os::unix::process::CommandExt;
@@ -118,7 +118,8 @@ impl Drop for Process {
 /// "pid start-time": names a process for good, because a number alone is given out again.
 pub(super) fn identity(pid: u32) -> Option<String> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // proc(5): the name in parentheses may hold anything, so count fields from its end. A zombie has ended.
+    // proc(5): the name in parentheses may hold anything, so count fields from its end. A zombie
+    // has ended.
     let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
     let running = fields.next().is_some_and(|state| state != "Z");
     let start = fields.nth(18)?;

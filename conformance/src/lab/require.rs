@@ -1,7 +1,7 @@
 //! What a scenario needs from the machine, and skipping it loudly where that is missing.
 //!
-//! A skipped test prints `skipped: NAME: why` and, when `RBGPD_SKIP_LOG` names a file, adds the line
-//! to it, so that a run can count what it did not do.
+//! A skipped test prints `skipped: NAME: why` and, when `RBGPD_SKIP_LOG` names a file, adds the
+//! line to it, so that a run can count what it did not do.
 
 use std::fmt;
 use std::fs::File;

@@ -1,8 +1,8 @@
 //! A small root file system with the FRR of any Debian suite, and a container image of it.
 //!
-//! apt downloads the packages and their dependencies with private state; they are only unpacked. No
-//! maintainer script runs and nothing is mounted, so the machine's own packages are never touched. The
-//! result is kept below `/var/cache/rbgpd-lab` and reused.
+//! apt downloads the packages and their dependencies with private state; they are only unpacked.
+//! No maintainer script runs and nothing is mounted, so the machine's own packages are never
+//! touched. The result is kept below `/var/cache/rbgpd-lab` and reused.
 
 use std::fs::{self, File};
 use std::os::unix::fs::{PermissionsExt, symlink};

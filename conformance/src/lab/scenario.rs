@@ -1,11 +1,13 @@
-//! The frame around a lab test: requirements, a lab of its own, logs when it fails, nothing left behind.
+//! The frame around a lab test: requirements, a lab of its own, logs when it fails, nothing left
+//! behind.
 
 use super::{Error, Lab, Requirement, missing, note_skip};
 
 /// Runs a scenario in an exclusive lab and takes the lab down.
 ///
-/// Where the machine lacks something, the scenario is skipped and counted (see [`note_skip`]). When it
-/// fails, the reason is printed with the place of the logs. Something left behind is a failure too.
+/// Where the machine lacks something, the scenario is skipped and counted (see [`note_skip`]).
+/// When it fails, the reason is printed with the place of the logs. Something left behind is a
+/// failure too.
 pub fn scenario(
     name: &str,
     requirements: &[Requirement],

@@ -1,7 +1,7 @@
 //! Taking a lab away by its prefix, and looking for what remains.
 //!
-//! Everything is found by name or by the recorded process identities, never by memory, so a lab whose
-//! program was killed can be swept by another program later.
+//! Everything is found by name or by the recorded process identities, never by memory, so a lab
+//! whose program was killed can be swept by another program later.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -146,7 +146,8 @@ fn belongs(name: &str, prefix: &str) -> bool {
         .is_some_and(|rest| rest.starts_with('-'))
 }
 
-/// Nothing when podman is not there or has never been used by a lab: asking it costs half a second.
+/// Nothing when podman is not there or has never been used by a lab: asking it costs half a
+/// second.
 fn podman(args: &[&str]) -> String {
     if !Path::new(super::frr::CONTAINERS_USED).exists() {
         return String::new();

@@ -1,7 +1,7 @@
 //! The underlay: how the sites reach each other, and how a path is cut without anybody being told.
 //!
-//! The wide area is a namespace with a bridge. A path is cut there, behind the far end of the site's
-//! cable: the site's link stays up and packets vanish, which is what BFD is for.
+//! The wide area is a namespace with a bridge. A path is cut there, behind the far end of the
+//! site's cable: the site's link stays up and packets vanish, which is what BFD is for.
 
 use std::net::Ipv4Addr;
 
@@ -178,9 +178,9 @@ impl Fabric {
         Ok(())
     }
 
-    /// A bridge does not tell a port's other end what it does with its packets, so everything here is
-    /// silent. On the shared segment two isolated ports cannot reach each other but everybody else;
-    /// that covers one pair. Two cuts at one site are that site off the bridge.
+    /// A bridge does not tell a port's other end what it does with its packets, so everything here
+    /// is silent. On the shared segment two isolated ports cannot reach each other but everybody
+    /// else; that covers one pair. Two cuts at one site are that site off the bridge.
     fn apply_cuts(&self) -> Result<(), Error> {
         if self.kind == Underlay::Mesh {
             for (a, b) in pairs(&self.sites) {

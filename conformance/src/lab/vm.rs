@@ -29,8 +29,8 @@ impl Vm {
         })
     }
 
-    /// Plugs the machine into the overlay's bridge at a site, once that bridge is there, and lets the
-    /// machine say a word so that the site learns where it is.
+    /// Plugs the machine into the overlay's bridge at a site, once that bridge is there, and lets
+    /// the machine say a word so that the site learns where it is.
     pub fn attach(&self, site: &Namespace) -> Result<(), Error> {
         let bridge = format!("br{}", self.vni);
         wait_until(
