@@ -125,6 +125,7 @@ pub(crate) async fn run(wiring: Wiring, start: bool) {
         established: None,
         incoming_number: 0,
         events: VecDeque::new(),
+        paused: false,
         core,
         written,
         commands,
@@ -159,6 +160,7 @@ struct PeerTask {
     incoming_number: u32,
     /// Not yet taken by the core; nothing is read while there are any.
     events: VecDeque<Event>,
+    paused: bool,
     core: mpsc::Sender<(PeerId, Event)>,
     written: mpsc::UnboundedSender<(PeerId, usize)>,
     commands: mpsc::UnboundedReceiver<Command>,
@@ -184,6 +186,7 @@ impl PeerTask {
     }
 
     async fn step(&mut self) {
+        self.tell_paused();
         match self.wait().await {
             Wake::Command(Some(command)) => self.command(command),
             // Whoever could command is gone: the daemon is going down.
@@ -202,6 +205,18 @@ impl PeerTask {
             Wake::Batch(Some(batch)) => self.queue(&batch),
             Wake::Batch(None) => self.established = None,
             Wake::Deadline => self.input(Input::Timeout),
+        }
+    }
+
+    /// The session must not take silence for death while it is us who do not listen.
+    fn tell_paused(&mut self) {
+        let paused = !self.events.is_empty();
+        if paused == std::mem::replace(&mut self.paused, paused) {
+            return;
+        }
+        let conns: Vec<ConnId> = self.connections.iter().map(Connection::id).collect();
+        for conn in conns {
+            self.input(Input::ReadPaused { conn, paused });
         }
     }
 

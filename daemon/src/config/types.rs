@@ -369,7 +369,7 @@ impl Default for GracefulRestart {
             enabled: true,
             restart_time: Duration::from_secs(120),
             stale_time: Duration::from_secs(360),
-            deferral_time: Duration::from_secs(120),
+            deferral_time: Duration::from_secs(30),
         }
     }
 }
