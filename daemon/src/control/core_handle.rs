@@ -73,3 +73,45 @@ fn timed_out(patience: Duration) -> ErrorReply {
     )
     .hint("it may still do what was asked; `rbgpctl show summary` tells whether it answers again")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_full_queue_is_busy_and_not_a_wait() {
+        let (core, _calls) = CoreHandle::channel();
+        for _ in 0..CALLS_MAX {
+            let (answer, _) = oneshot::channel();
+            core.calls.try_send((Request::Summary, answer)).unwrap();
+        }
+        let error = core.ask(Request::Summary).await.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Busy);
+    }
+
+    #[tokio::test]
+    async fn a_core_that_is_gone_is_an_error() {
+        let (core, calls) = CoreHandle::channel();
+        drop(calls);
+        let error = core.ask(Request::Summary).await.unwrap_err();
+        assert_eq!(error.error, "the daemon is stopping");
+    }
+
+    #[tokio::test]
+    async fn a_core_that_drops_the_question_is_an_error() {
+        let (core, mut calls) = CoreHandle::channel();
+        let (answer, _) = tokio::join!(core.ask(Request::Summary), async {
+            drop(calls.recv().await);
+        });
+        assert_eq!(answer.unwrap_err().error, "the daemon is stopping");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_core_that_says_nothing_is_given_up() {
+        let (core, _calls) = CoreHandle::channel();
+        let before = tokio::time::Instant::now();
+        let error = core.ask(Request::Summary).await.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Timeout);
+        assert_eq!(before.elapsed(), Request::Summary.patience());
+    }
+}

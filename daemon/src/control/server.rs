@@ -51,7 +51,7 @@ pub const BODY_MAX: usize = 64 * 1024;
 const HEAD_MAX: usize = 32 * 1024;
 
 /// Longest time for a request to arrive, and for a connection to be idle.
-const REQUEST_MAX: Duration = Duration::from_secs(10);
+const REQUEST_MAX: Duration = Duration::from_secs(5);
 
 /// Longest time in which a client takes no octet of an answer.
 pub const STALL_MAX: Duration = Duration::from_secs(30);
