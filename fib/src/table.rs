@@ -657,7 +657,7 @@ impl Table {
         self.observe_fdb(key.clone(), |state| state.bridge = false);
         if self.fdb.want(&key).is_some() {
             let error = "the bridge learned the address on another port".to_owned();
-            self.fdb.fail(key.clone(), error.clone(), now);
+            self.fdb.yield_place(key.clone(), error.clone(), now);
             self.tell_failure(Key::Fdb(key), error, false);
         }
     }

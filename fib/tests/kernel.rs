@@ -324,45 +324,59 @@ fn a_hundred_thousand_routes_go_in_batches() {
 }
 
 /// Records what happens to routes, apart from the code under test.
-struct Monitor(std::process::Child);
+struct Monitor {
+    child: std::process::Child,
+    lines: Arc<Mutex<Vec<String>>>,
+}
 
 impl Monitor {
     fn start() -> Self {
-        let child = Command::new("ip")
+        use std::io::BufRead;
+        let mut child = Command::new("ip")
             .args(["monitor", "route"])
             .stdout(Stdio::piped())
             .spawn()
             .expect("ip monitor");
-        let mut monitor = Self(child);
-        // It is listening when it reports this.
-        run("ip route add 198.51.100.1 dev lo metric 4711");
-        monitor.read_until("198.51.100.1");
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let (out, into) = (child.stdout.take().unwrap(), lines.clone());
+        std::thread::spawn(move || {
+            for line in std::io::BufReader::new(out).lines().map_while(Result::ok) {
+                into.lock().unwrap().push(line);
+            }
+        });
+        let monitor = Self { child, lines };
+        // It is listening when it reports one of these.
+        monitor.mark(1);
         monitor
     }
 
-    fn read_until(&mut self, mark: &str) -> Vec<String> {
-        use std::io::BufRead;
-        let out = self.0.stdout.as_mut().unwrap();
-        let mut lines = Vec::new();
-        let mut reader = std::io::BufReader::with_capacity(1, out);
-        loop {
-            let mut line = String::new();
-            assert!(reader.read_line(&mut line).unwrap() > 0, "monitor ended");
-            let done = line.contains(mark);
-            lines.push(line);
-            if done {
-                return lines;
+    /// Adds routes until one is reported.
+    fn mark(&self, series: u8) {
+        let name = format!("198.51.{series}.");
+        let start = Instant::now();
+        for number in (0..=255).cycle() {
+            run(&format!(
+                "ip route replace {name}{number} dev lo metric 4711"
+            ));
+            if self
+                .lines
+                .lock()
+                .unwrap()
+                .iter()
+                .any(|line| line.contains(&name))
+            {
+                return;
             }
+            assert!(start.elapsed() < PATIENCE, "the monitor reports nothing");
         }
     }
 
     /// Everything up to now.
     fn lines(mut self) -> Vec<String> {
-        run("ip route add 198.51.100.2 dev lo metric 4711");
-        let lines = self.read_until("198.51.100.2");
-        self.0.kill().unwrap();
-        self.0.wait().unwrap();
-        lines
+        self.mark(2);
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        std::mem::take(&mut self.lines.lock().unwrap())
     }
 }
 

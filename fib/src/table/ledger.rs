@@ -19,6 +19,7 @@ type Map<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
 
 const RETRY_FIRST: Duration = Duration::from_secs(1);
 const RETRY_LAST: Duration = Duration::from_secs(60);
+const YIELD: Duration = Duration::from_secs(5);
 
 /// Want and have of one kind of entry.
 pub(super) struct Ledger<K, V> {
@@ -169,6 +170,16 @@ impl<K: Hash + Eq + Clone, V: Copy + Eq> Ledger<K, V> {
 
     /// A set or unset was refused. An entry that cannot be removed is left until it is seen again.
     pub(super) fn fail(&mut self, key: K, error: String, now: Instant) {
+        self.fail_for(key, error, now, RETRY_FIRST);
+    }
+
+    /// As [`Ledger::fail`], with a longer first pause: somebody else took the entry's place, and
+    /// the caller should have the time to decide what that means.
+    pub(super) fn yield_place(&mut self, key: K, error: String, now: Instant) {
+        self.fail_for(key, error, now, YIELD);
+    }
+
+    fn fail_for(&mut self, key: K, error: String, now: Instant, first: Duration) {
         let Some(slot) = self.entries.get_mut(&key) else {
             return;
         };
@@ -179,7 +190,7 @@ impl<K: Hash + Eq + Clone, V: Copy + Eq> Ledger<K, V> {
         slot.marks |= FAILED;
         let pause = match self.failures.get(&key) {
             Some(failure) => (failure.pause * 2).min(RETRY_LAST),
-            None => RETRY_FIRST,
+            None => first,
         };
         self.failures.insert(
             key,
