@@ -11,7 +11,9 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    clippy::indexing_slicing
+    clippy::indexing_slicing,
+    clippy::wildcard_enum_match_arm,
+    clippy::field_reassign_with_default
 )]
 
 use std::io::{Read, Write};
@@ -387,13 +389,12 @@ fn neighbors_shows_one_or_all() {
         if let Request::Neighbors {
             address: Some(address),
         } = request
+            && address.to_string() != "10.10.0.2"
         {
-            if address.to_string() != "10.10.0.2" {
-                return Err(
-                    ErrorReply::not_found(format!("no neighbor has address {address}"))
-                        .hint("`rbgpctl show neighbors` lists them"),
-                );
-            }
+            return Err(
+                ErrorReply::not_found(format!("no neighbor has address {address}"))
+                    .hint("`rbgpctl show neighbors` lists them"),
+            );
         }
         let failure = reply::Failure {
             reason: "hold timer expired".to_owned(),

@@ -10,7 +10,9 @@
 use std::fmt::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use bgp::attributes::{Aggregator, NextHop, Origin, PmsiTunnel, Segment, SegmentKind};
+use bgp::attributes::{
+    Aggregator, NextHop, Origin, PmsiTunnel, Segment, SegmentKind, UnknownAttribute,
+};
 use bgp::message::{
     AddPathMode, Capability, GracefulRestart, Message, Notification, Open, RefreshKind, Role,
     RouteRefresh, Update,
@@ -370,13 +372,16 @@ pub fn attributes(set_of: &AttributeSet) -> Value {
         "only_to_customer",
         set_of.only_to_customer.map(|asn| asn.0),
     );
-    set_list(
-        add,
-        "unknown",
-        &set_of.unknown,
-        |attribute| json!({"code": attribute.code, "flags": attribute.flags, "value": hex(&attribute.bytes)}),
-    );
+    set_list(add, "unknown", &set_of.unknown, unknown_attribute);
     object
+}
+
+fn unknown_attribute(attribute: &UnknownAttribute) -> Value {
+    json!({
+        "code": attribute.code,
+        "flags": attribute.flags,
+        "value": hex(&attribute.bytes),
+    })
 }
 
 /// The word for an ORIGIN, as in `show routes`.

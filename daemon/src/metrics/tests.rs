@@ -3,12 +3,14 @@ use std::collections::HashSet;
 use super::*;
 
 fn snapshot() -> Snapshot {
-    let mut families = Families::default();
-    families.evpn = Some(RouteCounts {
-        received: 4,
-        accepted: 3,
-        advertised: 2,
-    });
+    let families = Families {
+        evpn: Some(RouteCounts {
+            received: 4,
+            accepted: 3,
+            advertised: 2,
+        }),
+        ..Families::default()
+    };
     Snapshot {
         uptime_s: 12,
         neighbors: vec![NeighborNumbers {

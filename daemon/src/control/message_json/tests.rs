@@ -1,4 +1,3 @@
-use bgp::attributes::UnknownAttribute;
 use bgp::wire::{Context, decode, encode_open};
 use bgp::{Asn, Community, ExtendedCommunity, LargeCommunity, MacAddress, RouteDistinguisher};
 
