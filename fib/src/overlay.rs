@@ -3,8 +3,8 @@
 //! [`steps`] looks at one overlay and the observed devices and says what to do next; after the
 //! steps were taken and the devices read again, it is asked again, until it has nothing to say.
 //! Devices that we made carry [`STAMP`] as their alias and are changed freely. A device made by
-//! somebody else is used if it fits; if it does not, the first attribute that is wrong is named and
-//! nothing about the device is changed. Gateway addresses carry our protocol number and are added
+//! somebody else is used if it fits; if it does not, the first attribute that is wrong is named
+//! and nothing about the device is changed. Gateway addresses carry our protocol number and are added
 //! to either.
 
 use std::collections::BTreeSet;

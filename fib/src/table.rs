@@ -5,8 +5,8 @@
 //! restart, lost notifications and changes by hand take this one path: what differs is written.
 //!
 //! A plan holds operations of one stage only, and stages come in this order: devices, nexthop
-//! objects (singles, then groups), routes and entries to set, routes and entries to remove, nexthop
-//! objects to remove, devices to remove. So adds come before deletes, and nothing is written
+//! objects (singles, then groups), routes and entries to set, routes and entries to remove,
+//! nexthop objects to remove, devices to remove. So adds come before deletes, and nothing is written
 //! before what it needs. A route that changes is replaced in one operation.
 //!
 //! Ours is what carries our stamp: the protocol number on routes, nexthop objects (with a number
@@ -483,7 +483,7 @@ impl Table {
                 self.observe_fdb(key, |state| state.bridge = there);
             }
             Observation::Flood(key, there) => {
-                // The kernel keeps no stamp per endpoint: on the device of an overlay all are ours.
+                // The kernel keeps no stamp per endpoint: on an overlay's device all are ours.
                 if self.flood.want(&key).is_some() || self.is_overlay_device(&key.device) {
                     self.observe_flood(key, there);
                 }

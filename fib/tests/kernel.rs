@@ -119,7 +119,8 @@ fn start_with(options: Options) -> (KernelHandle, Arc<Heard>) {
     (Kernel::spawn(options, Box::new(tell)).unwrap(), heard)
 }
 
-/// Two veth pairs with addresses: `ua` 10.0.0.1/24 and fd00::1/64, `ub` 10.0.1.1/24 and fd01::1/64.
+/// Two veth pairs with addresses: `ua` 10.0.0.1/24 and fd00::1/64, `ub` 10.0.1.1/24 and
+/// fd01::1/64.
 fn underlay() {
     for (number, name) in ["ua", "ub"].into_iter().enumerate() {
         run(&format!(
@@ -679,7 +680,8 @@ fn an_overlay_is_made_and_removed() {
 
     // Changed in place, because it is ours.
     run(
-        "ip link set vx100 mtu 1300; bridge link set dev vx100 learning on; ip link set br100 down",
+        "ip link set vx100 mtu 1300; ip link set br100 down; \
+         bridge link set dev vx100 learning on",
     );
     run("ip link set vx100 type vxlan id 100 local 10.0.1.1");
     until("ip -d link show vx100; ip link show br100", |text| {

@@ -2,8 +2,8 @@
 //!
 //! The ledger neither knows what its values mean nor how they are written. A key with a wish that
 //! differs from the kernel waits in the queue of sets; one without a wish that is in the kernel
-//! waits in the queue of unsets. An entry that was there before anybody wished for it is *adopted*:
-//! it stays until the sweep, or until the caller mentions its key.
+//! waits in the queue of unsets. An entry that was there before anybody wished for it is
+//! *adopted*: it stays until the sweep, or until the caller mentions its key.
 //!
 //! A refused set leaves the queue and is kept with its error and a time; it returns when the
 //! caller changes its mind, when [`Ledger::retry`] says that circumstances changed, or when its

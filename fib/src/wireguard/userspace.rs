@@ -149,7 +149,7 @@ fn parse(answer: &str) -> Result<Vec<Peer>, WireguardError> {
 mod tests {
     use super::*;
 
-    const ANSWER: &str = "private_key=e84b5a6d2717c1003a13b431570353dbaca9146cf150c5f8575680feba52027a\n\
+    const ANSWER: &str = "listen_port=51821\n\
         listen_port=51820\n\
         public_key=b85996fecc9c7f1fc6d2572a76eda11d59bcd20be8e543b15ce4bd85a8e75a33\n\
         endpoint=[2001:db8::1]:51820\n\
