@@ -679,10 +679,8 @@ fn an_overlay_is_made_and_removed() {
     assert_eq!(kernel.verify().unwrap(), []);
 
     // Changed in place, because it is ours.
-    run(
-        "ip link set vx100 mtu 1300; ip link set br100 down; \
-         bridge link set dev vx100 learning on",
-    );
+    run("ip link set vx100 mtu 1300; ip link set br100 down; \
+         bridge link set dev vx100 learning on");
     run("ip link set vx100 type vxlan id 100 local 10.0.1.1");
     until("ip -d link show vx100; ip link show br100", |text| {
         text.matches("mtu 1450").count() == 2
