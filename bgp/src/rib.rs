@@ -29,7 +29,7 @@ mod table;
 mod tests;
 mod view;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -272,9 +272,16 @@ impl View<'_> {
 #[derive(Debug)]
 struct Awaited {
     peers: PerFamily<BTreeSet<PeerId>>,
+    /// Peers that say they wait for others themselves, and until when they are waited for.
+    restarting: BTreeMap<PeerId, Instant>,
     until: Instant,
     hold: bool,
 }
+
+/// RFC 4724 §4.1 excludes peers that have restarted, too, from those to wait for, since both would
+/// wait for ever. FRR says so for two minutes after its start although it has long chosen its
+/// routes; a short wait serves both.
+const RESTARTING_PATIENCE: Duration = Duration::from_secs(3);
 
 /// The tables of one router.
 #[derive(Debug)]
@@ -286,6 +293,8 @@ pub struct Rib {
     v6: FamilyRib<Prefix6>,
     evpn: FamilyRib<EvpnKey>,
     awaited: Option<Awaited>,
+    /// Families to report as converged once what was held back is out.
+    converged: Vec<Family>,
     outputs: VecDeque<Output>,
 }
 
@@ -328,6 +337,7 @@ impl Rib {
             peers: Peers::default(),
             interner: Interner::default(),
             awaited: None,
+            converged: Vec::new(),
             outputs: VecDeque::new(),
         }
     }
@@ -336,7 +346,7 @@ impl Rib {
     pub fn handle(&mut self, now: Instant, input: Input) {
         match input {
             Input::PeerUp { peer, facts, restarting } => {
-                self.peer_up(peer, facts, restarting);
+                self.peer_up(now, peer, facts, restarting);
             }
             Input::PeerDown { peer, retain } => self.peer_down(peer, retain),
             Input::Release(peer, families) => {
@@ -391,14 +401,17 @@ impl Rib {
                 return Some(output);
             }
             if !self.work() {
-                return None;
+                // After the routes that the end of the wait set free, so that whoever removes
+                // leftovers has seen them.
+                return self.converged.pop().map(Output::Converged);
             }
         }
     }
 
     /// When [`Input::Timeout`] is due at the latest.
     pub fn deadline(&self) -> Option<Instant> {
-        self.awaited.as_ref().map(|awaited| awaited.until)
+        let awaited = self.awaited.as_ref()?;
+        awaited.restarting.values().copied().chain([awaited.until]).min()
     }
 
     /// Gives back memory of attribute sets no longer in use; worth a call after a large
@@ -436,7 +449,7 @@ impl Rib {
         false
     }
 
-    fn peer_up(&mut self, peer: PeerId, facts: PeerFacts, restarting: bool) {
+    fn peer_up(&mut self, now: Instant, peer: PeerId, facts: PeerFacts, restarting: bool) {
         let Some(state) = self.peers.entry(peer) else { return };
         state.up = true;
         state.in_flight = 0;
@@ -448,10 +461,12 @@ impl Rib {
                 }
                 None => self.drop_stale(peer, family),
             }
-            // RFC 4724 §4.1: a restarting peer waits for us; do not wait for it.
-            if restarting || facts.families.get(family).is_none() {
+            if facts.families.get(family).is_none() {
                 self.arrived(peer, family);
             }
+        }
+        if let Some(awaited) = self.awaited.as_mut().filter(|_| restarting) {
+            awaited.restarting.insert(peer, now + RESTARTING_PATIENCE);
         }
     }
 
@@ -553,19 +568,20 @@ impl Rib {
     fn expect(&mut self, now: Instant, peers: Vec<PeerId>, time: Duration, hold: bool) {
         let all: BTreeSet<PeerId> = peers.into_iter().collect();
         if all.is_empty() {
-            self.outputs.extend(Family::ALL.map(Output::Converged));
+            self.converged.extend(Family::ALL);
             return;
         }
         let peers =
             PerFamily { ipv4_unicast: all.clone(), ipv6_unicast: all.clone(), evpn: all };
-        self.awaited = Some(Awaited { peers, until: now + time, hold });
+        let restarting = BTreeMap::new();
+        self.awaited = Some(Awaited { peers, restarting, until: now + time, hold });
     }
 
     /// A peer has sent all it has of a family, or will not.
     fn arrived(&mut self, peer: PeerId, family: Family) {
         let Some(awaited) = &mut self.awaited else { return };
         if awaited.peers.get_mut(family).remove(&peer) && awaited.peers.get(family).is_empty() {
-            self.outputs.push_back(Output::Converged(family));
+            self.converged.push(family);
         }
         self.settle();
     }
@@ -583,10 +599,22 @@ impl Rib {
     fn timeout(&mut self, now: Instant) {
         if let Some(awaited) = self.awaited.take_if(|awaited| awaited.until <= now) {
             let late = awaited.peers.iter().filter(|(_, peers)| !peers.is_empty());
-            let late: Vec<Output> = late.map(|(family, _)| Output::Converged(family)).collect();
-            // After what the end of the wait sets free, so that a sweep finds it in place.
-            while self.work() {}
-            self.outputs.extend(late);
+            self.converged.extend(late.map(|(family, _)| family));
+            return;
+        }
+        let Some(awaited) = &mut self.awaited else { return };
+        let mut waiting = Vec::new();
+        awaited.restarting.retain(|peer, until| {
+            let over = *until <= now;
+            if over {
+                waiting.push(*peer);
+            }
+            !over
+        });
+        for peer in waiting {
+            for family in Family::ALL {
+                self.arrived(peer, family);
+            }
         }
     }
 

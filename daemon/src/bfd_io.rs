@@ -177,6 +177,8 @@ pub struct Event {
     pub kind: EventKind,
     /// Why, as far as this side knows.
     pub diagnostic: Diagnostic,
+    /// Why, as the peer last said.
+    pub remote_diagnostic: Diagnostic,
     /// When the thread noticed.
     pub at: Instant,
 }

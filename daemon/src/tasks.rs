@@ -59,14 +59,25 @@ impl Registry {
 
     /// What the BFD thread calls.
     fn bfd_event(&self, event: &bfd_io::Event) {
-        let state = match event.kind {
-            bfd_io::EventKind::Up => Bfd::Up,
+        // RFC 5880 §6.8.1: a peer that lost the path says so. One that signals Down without any
+        // reason has made its session anew, as FRR does when BGP comes up.
+        let reset = event.diagnostic == bfd::Diagnostic::NeighborSignaledDown
+            && event.remote_diagnostic == bfd::Diagnostic::None;
+        let command = match event.kind {
+            bfd_io::EventKind::Up => Command::Bfd(Bfd::Up),
             // RFC 5882 §3.2: a peer that takes BFD down on purpose says nothing of the path.
             bfd_io::EventKind::AdminDown => return,
-            bfd_io::EventKind::Down => Bfd::Down,
+            bfd_io::EventKind::Down if reset => Command::BfdReset,
+            bfd_io::EventKind::Down => Command::Bfd(Bfd::Down),
         };
-        tracing::info!(peer = %event.peer(), ?state, diagnostic = %event.diagnostic, "BFD");
-        self.tell(event.peer(), Command::Bfd(state));
+        tracing::info!(
+            peer = %event.peer(),
+            state = ?event.kind,
+            diagnostic = %event.diagnostic,
+            remote_diagnostic = %event.remote_diagnostic,
+            "BFD"
+        );
+        self.tell(event.peer(), command);
     }
 }
 

@@ -362,6 +362,7 @@ impl Speaker {
                         key,
                         kind,
                         diagnostic,
+                        remote_diagnostic: change.remote_diagnostic,
                         at: Instant::now(),
                     });
                 }

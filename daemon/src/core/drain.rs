@@ -190,12 +190,12 @@ impl Core {
         }
         for (id, neighbor) in &self.neighbors {
             let row = self.neighbor_drain(*id, neighbor, &own);
-            if row.draining && !row.complete {
+            if !row.complete {
                 status.pending.extend(pending(&row));
             }
             status.neighbors.push(row);
         }
-        status.complete = status.draining && status.pending.is_empty();
+        status.complete = status.pending.is_empty();
         status
     }
 
@@ -236,7 +236,7 @@ impl Core {
                 address: neighbor.address(),
                 description: neighbor.config.description.clone(),
                 draining,
-                complete: draining,
+                complete: true,
                 families,
             };
         };
@@ -254,8 +254,9 @@ impl Core {
             }
             families.set(family, row);
         }
+        // While nothing is drained, nothing is counted as preferred: told is all there is to it.
         let complete =
-            draining && families.iter().all(|(_, row)| row.told && row.still_preferred_total == 0);
+            families.iter().all(|(_, row)| row.told && row.still_preferred_total == 0);
         NeighborDrain {
             address: neighbor.address(),
             description: neighbor.config.description.clone(),

@@ -60,7 +60,7 @@ pub(super) async fn undrain(
     json: Json,
 ) -> Result<Exit, Stop> {
     let until = Instant::now() + timeout.unwrap_or(TIMEOUT);
-    let answer: Drain = console.client.ask(&Request::Undrain { neighbor }).await?;
+    let answer = ready(console, &Request::Undrain { neighbor }, wait.then_some(until)).await?;
     if !wait {
         print(console, &answer, json)?;
         return Ok(Exit::DONE);
@@ -70,6 +70,32 @@ pub(super) async fn undrain(
         draining: false,
     };
     settle(console, goal, answer, until, json).await
+}
+
+/// The answer to an order that is refused while something is missing: asked again until then, if
+/// there is time.
+async fn ready(
+    console: &mut Console<'_>,
+    request: &Request,
+    until: Option<Instant>,
+) -> Result<Drain, Stop> {
+    let mut said: Vec<String> = Vec::new();
+    loop {
+        let refusal = match console.client.ask(request).await {
+            Err(ClientError::Refused(refusal)) if refusal.kind == ErrorKind::NotSafe => refusal,
+            answer => return Ok(answer?),
+        };
+        if until.is_none_or(|until| Instant::now() + PAUSE > until) {
+            return Err(ClientError::Refused(refusal).into());
+        }
+        if refusal.details != said {
+            said.clone_from(&refusal.details);
+            for line in &said {
+                console.say(format!("waiting: {line}"))?;
+            }
+        }
+        sleep(PAUSE).await;
+    }
 }
 
 /// What a wait is for.

@@ -1,0 +1,35 @@
+# What CI runs is `make test`; what to try first is `make demo`.
+
+CARGO ?= cargo
+
+.PHONY: help setup build demo test lint bench
+
+help:
+	@echo "make demo    three sites over WireGuard on this machine: installs, builds, runs, cleans up"
+	@echo "make test    lint, unit, property, rule, lab and fuzz tests, with counts at the end"
+	@echo "make build   target/release/rbgpd and rbgpctl"
+	@echo "make setup   installs what the demo and the tests need (Debian, as root)"
+	@echo "make lint    formatting, clippy and documentation"
+	@echo "make bench   a million routes through the daemon"
+
+setup:
+	@conformance/setup.sh
+
+build:
+	$(CARGO) build --release -p rbgpd
+
+demo: setup
+	$(CARGO) build --release -p rbgpd -p rbgpd-conformance --bin rbgpd --bin rbgpctl --bin rbgpd-demo
+	target/release/rbgpd-demo
+
+lint:
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked --quiet
+
+test: setup
+	@CARGO="$(CARGO)" .ci/test
+
+bench:
+	$(CARGO) build --release -p rbgpd -p rbgpd-conformance --bin rbgpd --bin rbgpctl --bin rbgpd-bench
+	target/release/rbgpd-bench
