@@ -289,3 +289,17 @@ fn deadlines_are_whole_ticks_after_now() {
 }
 
 const TICK_NANOS: u128 = 1_000_000;
+
+#[test]
+fn one_stall_is_one_excuse_however_many_packets_waited() {
+    let start = Instant::now();
+    let mut sessions = two(start);
+    receive(&mut sessions, start, ETH0, packet(State::Init, 1));
+    receive(&mut sessions, start, ETH1, packet(State::Init, 2));
+    let late = start + MS * 3000;
+    for _ in 0..5 {
+        receive(&mut sessions, late, ETH0, packet(State::Up, 1));
+    }
+    sessions.handle(late, Input::Timeout);
+    assert_eq!(sessions.get(key(2)).unwrap().counters().stalls, 1);
+}
