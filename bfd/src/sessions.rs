@@ -55,8 +55,6 @@ pub struct Sessions {
     timers: Timers,
     outputs: VecDeque<(Discriminator, Output)>,
     refused: Refused,
-    /// Lateness up to this time has been forgiven.
-    forgiven_until: Instant,
 }
 
 /// What names a session until the peer knows its discriminator, RFC 5881 §3.
@@ -75,7 +73,6 @@ impl Sessions {
             timers: Timers::new(now),
             outputs: VecDeque::new(),
             refused: Refused::default(),
-            forgiven_until: now,
         }
     }
 
@@ -234,11 +231,11 @@ impl Sessions {
         let Some(deadline) = self.timers.deadline() else {
             return;
         };
-        let by = now.saturating_duration_since(deadline.max(self.forgiven_until));
+        let by = now.saturating_duration_since(deadline);
         if by < STALL_MIN {
             return;
         }
-        self.forgiven_until = now;
+        // This also runs what is due, so the same lateness is not seen again.
         let all: Vec<Discriminator> = self.sessions.keys().copied().collect();
         for session in all {
             self.pass_on(now, session, session::Input::Stalled { by });
