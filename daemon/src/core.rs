@@ -27,6 +27,7 @@ use std::time::Instant;
 
 use bgp::family::PerFamily;
 use bgp::message::RefreshKind;
+use bgp::nlri::NlriList;
 use bgp::rib::{self, Best, PeerId, Rib};
 use bgp::session::StopReason;
 use bgp::{Family, Nlri};
@@ -36,6 +37,7 @@ use crate::bfd_io::BfdHandle;
 use crate::config::Config;
 use crate::control::{Answer, Call, Reply};
 use crate::install::Install;
+use crate::memory;
 use crate::peer_io::{Command, Event};
 use crate::state::{DrainState, StateDir};
 use crate::tasks::Spawner;
@@ -55,6 +57,9 @@ const INPUTS_MAX: usize = 64;
 
 /// Outputs of the tables worked off before inputs are looked at again.
 const OUTPUTS_MAX: usize = 512;
+
+/// Routes gone since memory was last given back that make it worth doing again.
+const FREED_MIN: usize = 50_000;
 
 /// What the core reads.
 #[derive(Debug)]
@@ -122,6 +127,8 @@ pub(crate) struct Core {
     verify: VerifyRecord,
     /// Next hops may lead elsewhere: look at all routes again.
     ground_changed: bool,
+    /// Routes that went away since memory was last given back.
+    freed: usize,
     /// When to try to end a drain whose time is over.
     return_at: Option<Instant>,
     stopping: Option<oneshot::Sender<()>>,
@@ -189,6 +196,7 @@ impl Core {
             repaired: 0,
             verify: VerifyRecord::default(),
             ground_changed: false,
+            freed: 0,
             return_at: None,
             stopping: None,
         }
@@ -211,6 +219,9 @@ impl Core {
                 self.take(wake);
             }
             more = self.work();
+            if !more {
+                self.give_back_memory();
+            }
         }
         self.end();
     }
@@ -331,6 +342,7 @@ impl Core {
             }
             Event::Updates(updates) => {
                 for update in updates {
+                    self.freed += update.withdrawn.iter().map(NlriList::len).sum::<usize>();
                     if let Some(neighbor) = self.neighbors.get_mut(&peer) {
                         neighbor.note(&update);
                     }
@@ -348,8 +360,9 @@ impl Core {
                     routes_kept = retain.iter().any(|(_, keep)| *keep),
                     "session down"
                 );
+                let counts = self.rib.counts(peer);
+                self.freed += counts.iter().map(|(_, counts)| counts.received).sum::<usize>();
                 self.hand_in(rib::Input::PeerDown { peer, retain });
-                self.rib.sweep();
             }
             Event::FamilyDisabled(family, error) => {
                 if let Some(neighbor) = self.neighbors.get(&peer) {
@@ -368,6 +381,15 @@ impl Core {
                 }
                 self.hand_in(rib::Input::Release(peer, families));
             }
+        }
+    }
+
+    /// After many routes went away and everything that follows from it is done.
+    fn give_back_memory(&mut self) {
+        if self.freed >= FREED_MIN {
+            self.freed = 0;
+            self.rib.sweep();
+            memory::give_back();
         }
     }
 

@@ -12,6 +12,7 @@ pub mod control;
 mod core;
 mod install;
 pub mod ctl;
+mod memory;
 pub mod metrics;
 mod peer_io;
 mod router;

@@ -1,0 +1,253 @@
+//! Routers in one process, over real TCP on loopback, with the kernel off.
+//!
+//! ```text
+//! left (AS 65001, 127.0.0.1) ── right (AS 65002, 127.0.0.2)
+//! ```
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use rbgpd::config::{self, Config};
+use rbgpd::control::{Clear, Drain, Reply, Request, Routes, Select, SoftReset, reply};
+use rbgpd::{Options, Router};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Each test has loopback addresses of its own, so that they do not meet.
+struct Pair {
+    left: IpAddr,
+    right: IpAddr,
+    port: u16,
+}
+
+impl Pair {
+    fn new(number: u8) -> Self {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        Self {
+            left: IpAddr::from([127, 1, number, 1]),
+            right: IpAddr::from([127, 1, number, 2]),
+            port: free.local_addr().unwrap().port(),
+        }
+    }
+
+    fn left(&self, extra: &str) -> Config {
+        self.side(65001, self.left, 65002, self.right, extra)
+    }
+
+    fn right(&self, extra: &str) -> Config {
+        self.side(65002, self.right, 65001, self.left, extra)
+    }
+
+    fn side(&self, asn: u32, own: IpAddr, other_as: u32, other: IpAddr, extra: &str) -> Config {
+        let (port, id) = (self.port, asn - 65000);
+        // What belongs to the neighbour stands before a line of dashes.
+        let (neighbor, rest) = extra.split_once("---").unwrap_or(("", extra));
+        let text = format!(
+            "asn = {asn}\nrouter_id = \"10.0.0.{id}\"\nlisten = [\"{own}:{port}\"]\n\
+             [kernel]\nenabled = false\n\
+             [ipv4_unicast]\nnetworks = [\"10.{id}.0.0/16\", \"172.20.0.53/32\"]\n\
+             [[neighbor]]\naddress = \"{other}\"\nremote_as = {other_as}\nport = {port}\n\
+             local_address = \"{own}\"\ntimers = {{ connect_retry = \"1s\" }}\n{neighbor}\n{}\n{rest}",
+            if neighbor.contains("ipv4_unicast") { "" } else { "ipv4_unicast = {}" },
+        );
+        config::parse(&text, "test.toml").unwrap_or_else(|errors| {
+            panic!("{}", errors.iter().map(|e| e.to_string()).collect::<Vec<_>>().join("\n"))
+        })
+    }
+}
+
+async fn summary(router: &Router) -> reply::Summary {
+    match router.ask(Request::Summary).await.unwrap() {
+        Reply::Summary(summary) => summary,
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn routes(router: &Router, select: Select) -> Vec<reply::Route> {
+    let request = Routes { select, ..Routes::default() };
+    match router.ask(Request::Routes(request)).await.unwrap() {
+        Reply::Routes(routes) => routes.routes,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Asks until the answer is as wanted.
+async fn until<T, F: Future<Output = Option<T>>>(what: &str, ask: impl Fn() -> F) -> T {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = ask().await {
+            return found;
+        }
+        assert!(Instant::now() < end, "not within {PATIENCE:?}: {what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+async fn established(router: &Router) -> reply::NeighborSummary {
+    until("Established with routes", || async {
+        let summary = summary(router).await;
+        let neighbor = summary.neighbors.into_iter().next()?;
+        let counts = neighbor.families.ipv4_unicast?;
+        (neighbor.state == "Established" && counts.received == 2 && counts.advertised == 2)
+            .then_some(neighbor)
+    })
+    .await
+}
+
+async fn route(router: &Router, prefix: &str, from: IpAddr) -> Option<reply::Route> {
+    let all = routes(router, Select::All).await;
+    all.into_iter().find(|route| route.prefix == prefix && route.neighbor == Some(from))
+}
+
+fn start(config: Config) -> Router {
+    Router::start(config, Options::default()).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn routes_cross_and_leave_with_their_router() {
+    let pair = Pair::new(1);
+    let (left, right) = (start(pair.left("")), start(pair.right("")));
+    established(&left).await;
+    established(&right).await;
+    let learned = route(&left, "10.2.0.0/16", pair.right).await.unwrap();
+    assert!(learned.best);
+    let advertised = routes(&left, Select::Advertised(pair.right)).await;
+    assert_eq!(advertised.len(), 2, "{advertised:?}");
+    right.stop().await;
+    until("routes of the stopped router are gone", || async {
+        route(&left, "10.2.0.0/16", pair.right).await.is_none().then_some(())
+    })
+    .await;
+    left.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_policy_takes_effect_without_a_new_session() {
+    let pair = Pair::new(2);
+    let (left, right) = (start(pair.left("")), start(pair.right("")));
+    let before = established(&left).await;
+    established(&right).await;
+    let policy = "ipv4_unicast = { export = \"OUT\" }\n---\n\
+                  [[prefix_list]]\nname = \"SERVICE\"\nrules = [\"permit 172.16.0.0/12 le 32\"]\n\
+                  [[route_map]]\nname = \"OUT\"\n\
+                  entry = [{ seq = 10, action = \"permit\", \
+                  match = { prefix_list = \"SERVICE\" }, set = { metric = 77 } }]\n";
+    right.apply(pair.right(policy)).await;
+    let service = until("the new metric", || async {
+        let service = route(&left, "172.20.0.53/32", pair.right).await?;
+        (service.med == Some(77)).then_some(service)
+    })
+    .await;
+    assert!(!service.best, "our own is preferred");
+    until("what the policy holds back is withdrawn", || async {
+        route(&left, "10.2.0.0/16", pair.right).await.is_none().then_some(())
+    })
+    .await;
+    let after = summary(&left).await.neighbors.remove(0);
+    assert!(after.uptime_s >= before.uptime_s);
+    left.stop().await;
+    right.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn neighbours_and_networks_come_and_go_with_the_configuration() {
+    let pair = Pair::new(3);
+    let (left, right) = (start(pair.left("")), start(pair.right("")));
+    established(&left).await;
+    let mut fewer = pair.right("");
+    fewer.ipv4_unicast.networks.remove(0);
+    right.apply(fewer.clone()).await;
+    until("the network is gone", || async {
+        route(&left, "10.2.0.0/16", pair.right).await.is_none().then_some(())
+    })
+    .await;
+    let mut alone = fewer;
+    alone.neighbors.clear();
+    right.apply(alone).await;
+    assert!(summary(&right).await.neighbors.is_empty());
+    let why = until("the reason is told", || async {
+        summary(&left).await.neighbors.remove(0).why
+    })
+    .await;
+    assert!(!why.is_empty());
+    right.apply(pair.right("")).await;
+    established(&left).await;
+    left.stop().await;
+    right.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_drain_outlives_the_process_and_ends_only_when_all_is_well() {
+    let pair = Pair::new(4);
+    let state = std::env::temp_dir().join(format!("rbgpd-router-{}", std::process::id()));
+    let options = || Options { config_file: None, state_dir: Some(PathBuf::from(&state)) };
+    let left = Router::start(pair.left(""), options()).unwrap();
+    let right = start(pair.right(""));
+    established(&left).await;
+    established(&right).await;
+    let order = Drain { reason: Some("test".to_owned()), ..Drain::default() };
+    left.ask(Request::Drain(order)).await.unwrap();
+    let shut = |route: &reply::Route| {
+        route.communities.iter().any(|community| community == "graceful-shutdown")
+    };
+    until("the drain is told", || async {
+        route(&right, "10.1.0.0/16", pair.left).await.filter(&shut)
+    })
+    .await;
+    until("the drain is confirmed", || async {
+        match left.ask(Request::DrainStatus).await.unwrap() {
+            Reply::Drain(status) => status.complete.then_some(()),
+            other => panic!("{other:?}"),
+        }
+    })
+    .await;
+    left.stop().await;
+    let left = Router::start(pair.left(""), options()).unwrap();
+    assert!(summary(&left).await.draining);
+    let refusal = left.ask(Request::Undrain { neighbor: None }).await;
+    assert!(refusal.is_err(), "the session is not up yet: {refusal:?}");
+    until("still drained after the restart", || async {
+        route(&right, "10.1.0.0/16", pair.left).await.filter(&shut)
+    })
+    .await;
+    until("undrained when ready", || async {
+        left.ask(Request::Undrain { neighbor: None }).await.ok()
+    })
+    .await;
+    until("announced as before", || async {
+        route(&right, "10.1.0.0/16", pair.left).await.filter(|route| !shut(route))
+    })
+    .await;
+    assert!(!summary(&left).await.draining);
+    left.stop().await;
+    right.stop().await;
+    std::fs::remove_dir_all(state).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cleared_session_comes_back_and_a_soft_clear_keeps_it() {
+    let pair = Pair::new(5);
+    let (left, right) = (start(pair.left("")), start(pair.right("")));
+    established(&left).await;
+    established(&right).await;
+    for soft in [SoftReset::In, SoftReset::Out] {
+        let order = Clear { neighbor: Some(pair.right), soft };
+        left.ask(Request::Clear(order)).await.unwrap();
+        assert_eq!(summary(&left).await.neighbors[0].state, "Established");
+    }
+    let order = Clear { neighbor: None, soft: SoftReset::None };
+    left.ask(Request::Clear(order)).await.unwrap();
+    until("the session went down once", || async {
+        match left.ask(Request::Neighbors { address: None }).await.unwrap() {
+            Reply::Neighbors(all) => (all.neighbors[0].flaps == 1).then_some(()),
+            other => panic!("{other:?}"),
+        }
+    })
+    .await;
+    established(&left).await;
+    left.stop().await;
+    right.stop().await;
+}
