@@ -227,7 +227,8 @@ impl Peers {
     }
 
     fn can_take(&self, peer: PeerId) -> bool {
-        self.get(peer).is_some_and(|peer| peer.up && peer.in_flight < WINDOW)
+        self.get(peer)
+            .is_some_and(|peer| peer.up && peer.in_flight < WINDOW)
     }
 
     fn ids(&self) -> impl Iterator<Item = PeerId> + use<> {
@@ -251,7 +252,10 @@ struct View<'a> {
 
 impl Cx<'_> {
     fn view(&self) -> View<'_> {
-        View { peers: self.peers, config: self.config }
+        View {
+            peers: self.peers,
+            config: self.config,
+        }
     }
 
     fn send(&mut self, to: PeerId, batch: Arc<Batch>, outputs: &mut VecDeque<Output>) {
@@ -327,8 +331,11 @@ impl Rib {
     /// Empty tables.
     pub fn new(config: Config) -> Self {
         let table = |family| (family, config.seed, *config.track.get(family));
-        let (v4, v6, evpn) =
-            (table(Family::Ipv4Unicast), table(Family::Ipv6Unicast), table(Family::Evpn));
+        let (v4, v6, evpn) = (
+            table(Family::Ipv4Unicast),
+            table(Family::Ipv6Unicast),
+            table(Family::Evpn),
+        );
         Self {
             v4: FamilyRib::new(v4.0, v4.1, v4.2),
             v6: FamilyRib::new(v6.0, v6.1, v6.2),
@@ -345,7 +352,11 @@ impl Rib {
     /// Takes an input; what follows from it comes out of [`Rib::poll`].
     pub fn handle(&mut self, now: Instant, input: Input) {
         match input {
-            Input::PeerUp { peer, facts, restarting } => {
+            Input::PeerUp {
+                peer,
+                facts,
+                restarting,
+            } => {
                 self.peer_up(now, peer, facts, restarting);
             }
             Input::PeerDown { peer, retain } => self.peer_down(peer, retain),
@@ -368,7 +379,11 @@ impl Rib {
                 });
                 self.arrived(peer, family);
             }
-            Input::Refresh { peer, family, enhanced } => {
+            Input::Refresh {
+                peer,
+                family,
+                enhanced,
+            } => {
                 on_family!(self, family, |table, _cx| table.refresh(peer, enhanced));
             }
             Input::RefreshBegin(peer, family) => {
@@ -411,7 +426,12 @@ impl Rib {
     /// When [`Input::Timeout`] is due at the latest.
     pub fn deadline(&self) -> Option<Instant> {
         let awaited = self.awaited.as_ref()?;
-        awaited.restarting.values().copied().chain([awaited.until]).min()
+        awaited
+            .restarting
+            .values()
+            .copied()
+            .chain([awaited.until])
+            .min()
     }
 
     /// Gives back memory of attribute sets no longer in use; worth a call after a large
@@ -450,14 +470,17 @@ impl Rib {
     }
 
     fn peer_up(&mut self, now: Instant, peer: PeerId, facts: PeerFacts, restarting: bool) {
-        let Some(state) = self.peers.entry(peer) else { return };
+        let Some(state) = self.peers.entry(peer) else {
+            return;
+        };
         state.up = true;
         state.in_flight = 0;
         state.facts = Some(facts.clone());
         for family in Family::ALL {
             match facts.families.get(family) {
                 Some(settings) => {
-                    on_family!(self, family, |table, _cx| table.join(peer, &facts, settings));
+                    on_family!(self, family, |table, _cx| table
+                        .join(peer, &facts, settings));
                 }
                 None => self.drop_stale(peer, family),
             }
@@ -471,7 +494,9 @@ impl Rib {
     }
 
     fn peer_down(&mut self, peer: PeerId, retain: PerFamily<bool>) {
-        let Some(state) = self.peers.get_mut(peer) else { return };
+        let Some(state) = self.peers.get_mut(peer) else {
+            return;
+        };
         state.up = false;
         state.in_flight = 0;
         for (family, retain) in retain.iter() {
@@ -487,7 +512,11 @@ impl Rib {
     }
 
     fn configure(&mut self, peer: PeerId, families: PerFamily<Option<PeerFamily>>) {
-        let Some(facts) = self.peers.get_mut(peer).and_then(|peer| peer.facts.as_mut()) else {
+        let Some(facts) = self
+            .peers
+            .get_mut(peer)
+            .and_then(|peer| peer.facts.as_mut())
+        else {
             return;
         };
         let old = std::mem::replace(&mut facts.families, families);
@@ -500,7 +529,8 @@ impl Rib {
             if old.import != new.import || old.drain.is_some() != new.drain.is_some() {
                 on_family!(self, family, |table, cx| table.reimport(cx, peer));
             }
-            on_family!(self, family, |table, cx| table.regroup(cx, peer, &facts, new));
+            on_family!(self, family, |table, cx| table
+                .regroup(cx, peer, &facts, new));
         }
     }
 
@@ -571,15 +601,25 @@ impl Rib {
             self.converged.extend(Family::ALL);
             return;
         }
-        let peers =
-            PerFamily { ipv4_unicast: all.clone(), ipv6_unicast: all.clone(), evpn: all };
+        let peers = PerFamily {
+            ipv4_unicast: all.clone(),
+            ipv6_unicast: all.clone(),
+            evpn: all,
+        };
         let restarting = BTreeMap::new();
-        self.awaited = Some(Awaited { peers, restarting, until: now + time, hold });
+        self.awaited = Some(Awaited {
+            peers,
+            restarting,
+            until: now + time,
+            hold,
+        });
     }
 
     /// A peer has sent all it has of a family, or will not.
     fn arrived(&mut self, peer: PeerId, family: Family) {
-        let Some(awaited) = &mut self.awaited else { return };
+        let Some(awaited) = &mut self.awaited else {
+            return;
+        };
         if awaited.peers.get_mut(family).remove(&peer) && awaited.peers.get(family).is_empty() {
             self.converged.push(family);
         }
@@ -602,7 +642,9 @@ impl Rib {
             self.converged.extend(late.map(|(family, _)| family));
             return;
         }
-        let Some(awaited) = &mut self.awaited else { return };
+        let Some(awaited) = &mut self.awaited else {
+            return;
+        };
         let mut waiting = Vec::new();
         awaited.restarting.retain(|peer, until| {
             let over = *until <= now;
@@ -628,7 +670,9 @@ impl Rib {
 
     /// Lets go of routes that a peer has not sent again.
     fn drop_stale(&mut self, peer: PeerId, family: Family) {
-        let Some(state) = self.peers.get_mut(peer) else { return };
+        let Some(state) = self.peers.get_mut(peer) else {
+            return;
+        };
         if std::mem::take(state.stale.get_mut(family)) {
             on_family!(self, family, |table, cx| table.purge(cx, peer, true));
         }

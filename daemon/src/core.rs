@@ -79,7 +79,11 @@ pub(crate) enum Order {
     /// A comparison with the kernel is done.
     Verified(Vec<fib::Difference>),
     /// Take traffic back from a neighbour, or at all, now that the kernel was compared.
-    Undrain(Option<IpAddr>, Vec<fib::Difference>, oneshot::Sender<Answer>),
+    Undrain(
+        Option<IpAddr>,
+        Vec<fib::Difference>,
+        oneshot::Sender<Answer>,
+    ),
     /// Apply a new configuration.
     Apply(Box<Config>, oneshot::Sender<()>),
 }
@@ -169,7 +173,11 @@ impl Core {
             router_id: config.router_id,
             multipath: apply::multipath(&config),
             seed,
-            track: PerFamily { ipv4_unicast: kernel, ipv6_unicast: kernel, evpn: true },
+            track: PerFamily {
+                ipv4_unicast: kernel,
+                ipv6_unicast: kernel,
+                evpn: true,
+            },
         });
         let evpn = evpn::Instance::new(evpn::Config {
             local_as: config.asn,
@@ -204,7 +212,9 @@ impl Core {
 
     /// Runs until everything has come to an end.
     pub(crate) async fn run(mut self) {
-        let Some(mut inputs) = self.inputs.take() else { return };
+        let Some(mut inputs) = self.inputs.take() else {
+            return;
+        };
         self.begin();
         let mut more = true;
         while !self.finished() {
@@ -215,7 +225,9 @@ impl Core {
             }
             self.take(wake);
             for _ in 0..INPUTS_MAX {
-                let Some(wake) = ready(&mut inputs) else { break };
+                let Some(wake) = ready(&mut inputs) else {
+                    break;
+                };
                 self.take(wake);
             }
             more = self.work();
@@ -263,7 +275,11 @@ impl Core {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        self.rib.deadline().into_iter().chain(self.drain_deadline()).min()
+        self.rib
+            .deadline()
+            .into_iter()
+            .chain(self.drain_deadline())
+            .min()
     }
 
     fn timeout(&mut self) {
@@ -326,9 +342,15 @@ impl Core {
 
     fn peer_event(&mut self, peer: PeerId, event: Event) {
         match event {
-            Event::Up { negotiated, local, batches } => {
+            Event::Up {
+                negotiated,
+                local,
+                batches,
+            } => {
                 let restarting = negotiated.graceful.as_ref().is_some_and(|it| it.restarting);
-                let Some(neighbor) = self.neighbors.get_mut(&peer) else { return };
+                let Some(neighbor) = self.neighbors.get_mut(&peer) else {
+                    return;
+                };
                 neighbor.up(Arc::clone(&negotiated), local, batches);
                 tracing::info!(
                     neighbor = %neighbor.address(),
@@ -337,7 +359,11 @@ impl Core {
                     "session Established"
                 );
                 if let Some(facts) = self.facts(peer) {
-                    self.hand_in(rib::Input::PeerUp { peer, facts, restarting });
+                    self.hand_in(rib::Input::PeerUp {
+                        peer,
+                        facts,
+                        restarting,
+                    });
                 }
             }
             Event::Updates(updates) => {
@@ -351,7 +377,9 @@ impl Core {
             }
             Event::Refresh(family, kind) => self.refresh(peer, family, kind),
             Event::Down { reason, retain } => {
-                let Some(neighbor) = self.neighbors.get_mut(&peer) else { return };
+                let Some(neighbor) = self.neighbors.get_mut(&peer) else {
+                    return;
+                };
                 neighbor.down();
                 let retain = retain.map(|retain| retain.families).unwrap_or_default();
                 tracing::warn!(
@@ -361,7 +389,10 @@ impl Core {
                     "session down"
                 );
                 let counts = self.rib.counts(peer);
-                self.freed += counts.iter().map(|(_, counts)| counts.received).sum::<usize>();
+                self.freed += counts
+                    .iter()
+                    .map(|(_, counts)| counts.received)
+                    .sum::<usize>();
                 self.hand_in(rib::Input::PeerDown { peer, retain });
             }
             Event::FamilyDisabled(family, error) => {
@@ -394,10 +425,17 @@ impl Core {
     }
 
     fn refresh(&mut self, peer: PeerId, family: Family, kind: RefreshKind) {
-        let enhanced = self.neighbors.get(&peer).is_some_and(Neighbor::enhanced_refresh);
+        let enhanced = self
+            .neighbors
+            .get(&peer)
+            .is_some_and(Neighbor::enhanced_refresh);
         match kind {
             RefreshKind::Request => {
-                self.hand_in(rib::Input::Refresh { peer, family, enhanced });
+                self.hand_in(rib::Input::Refresh {
+                    peer,
+                    family,
+                    enhanced,
+                });
             }
             RefreshKind::Begin => self.hand_in(rib::Input::RefreshBegin(peer, family)),
             RefreshKind::End => self.hand_in(rib::Input::RefreshEnd(peer, family)),
@@ -407,7 +445,9 @@ impl Core {
     }
 
     fn stop(&mut self, done: oneshot::Sender<()>) {
-        let reason = StopReason::AdministrativeShutdown { text: "the service stops".to_owned() };
+        let reason = StopReason::AdministrativeShutdown {
+            text: "the service stops".to_owned(),
+        };
         for neighbor in self.neighbors.values() {
             neighbor.command(Command::Quit(reason.clone()));
         }
@@ -449,7 +489,11 @@ fn ready(inputs: &mut Inputs) -> Option<Wake> {
     if let Ok(event) = inputs.kernel.try_recv() {
         return Some(Wake::Kernel(event));
     }
-    inputs.events.try_recv().ok().map(|(peer, event)| Wake::Event(peer, event))
+    inputs
+        .events
+        .try_recv()
+        .ok()
+        .map(|(peer, event)| Wake::Event(peer, event))
 }
 
 async fn sleep_until(deadline: Option<Instant>) {

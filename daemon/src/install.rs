@@ -90,7 +90,10 @@ impl Ground {
 
     /// An own address of the other IP version on the interface that has `addr`.
     pub(crate) fn beside(&self, addr: IpAddr) -> (Option<Ipv4Addr>, Option<Ipv6Addr>) {
-        let holder = self.links.all_addresses().find(|it| it.address.ip() == addr);
+        let holder = self
+            .links
+            .all_addresses()
+            .find(|it| it.address.ip() == addr);
         let mut found = match addr {
             IpAddr::V4(addr) => (Some(addr), None),
             IpAddr::V6(addr) => (None, Some(addr)),
@@ -123,7 +126,10 @@ impl Ground {
         if let Some(name) = interface {
             return self.links.named(&name.into()).map(|link| link.mtu);
         }
-        let holder = self.links.all_addresses().find(|it| it.address.ip() == vtep);
+        let holder = self
+            .links
+            .all_addresses()
+            .find(|it| it.address.ip() == vtep);
         let holder = holder.and_then(|it| self.links.get(it.index));
         if let Some(link) = holder
             && !matches!(link.kind, LinkKind::Loopback)
@@ -150,7 +156,9 @@ fn index_of(next_hop: &NextHop) -> Option<u32> {
 /// The networks that contain an address, most specific first, without the default route.
 fn prefixes_of(addr: IpAddr) -> impl Iterator<Item = Prefix> {
     let longest = if addr.is_ipv4() { 32 } else { 128 };
-    (1..=longest).rev().filter_map(move |len| Prefix::new(addr, len))
+    (1..=longest)
+        .rev()
+        .filter_map(move |len| Prefix::new(addr, len))
 }
 
 /// Turns best paths into kernel entries.
@@ -176,7 +184,12 @@ pub(crate) struct Wish {
 
 impl Install {
     pub(crate) fn new(table: u32) -> Self {
-        Self { ground: Ground::default(), table, recursive: HashSet::new(), shared: HashSet::new() }
+        Self {
+            ground: Ground::default(),
+            table,
+            recursive: HashSet::new(),
+            shared: HashSet::new(),
+        }
     }
 
     /// The kernel's key of a prefix.
@@ -192,8 +205,13 @@ impl Install {
             Nlri::Evpn(_) => return None,
         };
         let key = self.key(prefix);
-        let absent = Wish { change: Change::Unset(Key::Route(key)), first: None };
-        let Some(first) = best.paths.first() else { return Some(absent) };
+        let absent = Wish {
+            change: Change::Unset(Key::Route(key)),
+            first: None,
+        };
+        let Some(first) = best.paths.first() else {
+            return Some(absent);
+        };
         if first.peer == PeerId::LOCAL {
             // Our own networks are there already, or need not be (anycast on loopback).
             return Some(absent);
@@ -201,7 +219,10 @@ impl Install {
         if first.attributes.has_community(bgp::Community::BLACKHOLE) {
             let route = Route::refuse(RouteKind::Blackhole);
             let change = Change::Set(Entry::Route(key, self.shared(route)));
-            return Some(Wish { change, first: None });
+            return Some(Wish {
+                change,
+                first: None,
+            });
         }
         let mut next_hops: Vec<NextHop> = Vec::new();
         for path in &best.paths {
@@ -211,7 +232,9 @@ impl Install {
                 }
             }
         }
-        let Some(first) = next_hops.first() else { return Some(absent) };
+        let Some(first) = next_hops.first() else {
+            return Some(absent);
+        };
         let first = first.gateway.zip(index_of(first));
         let change = Change::Set(Entry::Route(key, self.shared(Route::via(next_hops))));
         Some(Wish { change, first })
@@ -254,7 +277,9 @@ impl Install {
                 addr = via;
                 continue;
             }
-            let Some((_, route)) = foreign else { return Vec::new() };
+            let Some((_, route)) = foreign else {
+                return Vec::new();
+            };
             return route
                 .next_hops
                 .iter()
@@ -271,7 +296,10 @@ impl Install {
 
     /// True if a change of this route may change where others lead.
     pub(crate) fn carries(&self, nlri: &Nlri) -> bool {
-        nlri.prefix()
-            .is_some_and(|prefix| self.recursive.iter().any(|addr| prefix.contains_addr(*addr)))
+        nlri.prefix().is_some_and(|prefix| {
+            self.recursive
+                .iter()
+                .any(|addr| prefix.contains_addr(*addr))
+        })
     }
 }

@@ -24,11 +24,11 @@ use std::time::{Duration, Instant};
 use bgp::family::{Family, PerFamily};
 use bgp::message::{RefreshKind, Update};
 use bgp::rib::{Batch, PeerId};
-use bgp::wire::UpdateError;
 use bgp::session::{
     self, Bfd, ConnId, ConnectError, DownReason, Input, Negotiated, Output, ReleaseReason, Retain,
     Session, Side, Status, StopReason,
 };
+use bgp::wire::UpdateError;
 use connection::{Connection, Progress};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::{mpsc, watch};
@@ -119,7 +119,16 @@ type Connecting = Pin<Box<dyn Future<Output = Result<TcpStream, ConnectError>> +
 
 /// Runs a neighbour until [`Command::Quit`].
 pub(crate) async fn run(wiring: Wiring, start: bool) {
-    let Wiring { id, remote, local, config, core, written, commands, status } = wiring;
+    let Wiring {
+        id,
+        remote,
+        local,
+        config,
+        core,
+        written,
+        commands,
+        status,
+    } = wiring;
     let mut task = PeerTask {
         id,
         remote,
@@ -243,7 +252,15 @@ impl PeerTask {
         let room = !reading;
         let quit = self.quit;
         let takes_batches = self.takes_batches();
-        let Self { connections, closing, connecting, established, core, commands, .. } = self;
+        let Self {
+            connections,
+            closing,
+            connecting,
+            established,
+            core,
+            commands,
+            ..
+        } = self;
         tokio::select! {
             biased;
             command = commands.recv(), if !quit => Wake::Command(command),
@@ -313,7 +330,9 @@ impl PeerTask {
     }
 
     fn connected(&mut self, result: Result<TcpStream, ConnectError>) {
-        let Some((conn, _)) = self.connecting.take() else { return };
+        let Some((conn, _)) = self.connecting.take() else {
+            return;
+        };
         match result {
             Ok(stream) => {
                 self.connections.push(Connection::new(conn, stream));
@@ -324,7 +343,9 @@ impl PeerTask {
     }
 
     fn read(&mut self, at: usize) {
-        let Some(connection) = self.connections.get_mut(at) else { return };
+        let Some(connection) = self.connections.get_mut(at) else {
+            return;
+        };
         let conn = connection.id();
         match connection.read() {
             Ok(Some(bytes)) if bytes.is_empty() => self.closed(conn, None),
@@ -335,14 +356,21 @@ impl PeerTask {
     }
 
     fn closed(&mut self, conn: ConnId, error: Option<String>) {
-        self.connections.retain(|connection| connection.id() != conn);
+        self.connections
+            .retain(|connection| connection.id() != conn);
         self.input(Input::Closed { conn, error });
     }
 
     fn write(&mut self, at: usize) {
-        let Some(connection) = self.connections.get_mut(at) else { return };
+        let Some(connection) = self.connections.get_mut(at) else {
+            return;
+        };
         let conn = connection.id();
-        let Progress { octets, batches, error } = connection.write();
+        let Progress {
+            octets,
+            batches,
+            error,
+        } = connection.write();
         let waiting = connection.waiting() > 0;
         let mut updates = 0u32;
         for (octets, messages) in batches {
@@ -365,10 +393,15 @@ impl PeerTask {
     }
 
     fn queue(&mut self, batch: &Batch) {
-        let Some(established) = &self.established else { return };
+        let Some(established) = &self.established else {
+            return;
+        };
         let conn = established.conn;
         let id = self.id;
-        let at = self.connections.iter().position(|connection| connection.id() == conn);
+        let at = self
+            .connections
+            .iter()
+            .position(|connection| connection.id() == conn);
         if let Some(at) = at
             && let Some(connection) = self.connections.get_mut(at)
         {
@@ -387,7 +420,8 @@ impl PeerTask {
                 continue;
             }
             if !updates.is_empty() {
-                self.events.push_back(Event::Updates(std::mem::take(&mut updates)));
+                self.events
+                    .push_back(Event::Updates(std::mem::take(&mut updates)));
             }
             self.output(output);
         }
@@ -402,17 +436,22 @@ impl PeerTask {
         match output {
             Output::Connect { conn } => self.connect(conn),
             Output::CloseConnection { conn } => {
-                self.connecting.take_if(|(connecting, _)| *connecting == conn);
-                if let Some(at) =
-                    self.connections.iter().position(|connection| connection.id() == conn)
+                self.connecting
+                    .take_if(|(connecting, _)| *connecting == conn);
+                if let Some(at) = self
+                    .connections
+                    .iter()
+                    .position(|connection| connection.id() == conn)
                 {
                     let connection = self.connections.swap_remove(at);
                     self.close(connection);
                 }
             }
             Output::Send { conn, bytes } => {
-                if let Some(connection) =
-                    self.connections.iter_mut().find(|connection| connection.id() == conn)
+                if let Some(connection) = self
+                    .connections
+                    .iter_mut()
+                    .find(|connection| connection.id() == conn)
                 {
                     connection.push(bytes);
                 }
@@ -456,7 +495,11 @@ impl PeerTask {
         let Some(local) = local else { return };
         let (sender, batches) = mpsc::unbounded_channel();
         self.established = Some(Established { conn, batches });
-        self.events.push_back(Event::Up { negotiated, local, batches: sender });
+        self.events.push_back(Event::Up {
+            negotiated,
+            local,
+            batches: sender,
+        });
     }
 
     fn close(&mut self, mut connection: Connection) {
@@ -473,8 +516,11 @@ impl PeerTask {
 
 async fn connect(remote: SocketAddr, local: Option<IpAddr>) -> Result<TcpStream, ConnectError> {
     let attempt = async {
-        let socket =
-            if remote.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        let socket = if remote.is_ipv4() {
+            TcpSocket::new_v4()?
+        } else {
+            TcpSocket::new_v6()?
+        };
         if let Some(local) = local {
             socket.bind(SocketAddr::new(local, 0))?;
         }
@@ -530,8 +576,7 @@ async fn poll_connections(
             }
         }
         for (at, connection) in closing.iter().enumerate() {
-            let writable =
-                connection.waiting() > 0 && connection.poll_write_ready(cx).is_ready();
+            let writable = connection.waiting() > 0 && connection.poll_write_ready(cx).is_ready();
             let over = connection.give_up_at() <= Instant::now();
             if writable || over || connection.poll_read_ready(cx).is_ready() {
                 return Poll::Ready(Wake::Closing(at));

@@ -57,7 +57,9 @@ pub struct Router {
 
 impl fmt::Debug for Router {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Router").field("listening", &self.listening).finish_non_exhaustive()
+        f.debug_struct("Router")
+            .field("listening", &self.listening)
+            .finish_non_exhaustive()
     }
 }
 
@@ -107,18 +109,32 @@ impl Router {
         let mut listening = Vec::new();
         for address in &config.listen {
             let opened = tasks::listener(&runtime, *address, registry.clone());
-            let (bound, task) =
-                opened.map_err(|source| StartError::Listen { address: *address, source })?;
+            let (bound, task) = opened.map_err(|source| StartError::Listen {
+                address: *address,
+                source,
+            })?;
             listeners.push(task);
             listening.push(bound);
         }
-        let kernel = config.kernel.enabled.then(|| start_kernel(&config, kernel_events));
+        let kernel = config
+            .kernel
+            .enabled
+            .then(|| start_kernel(&config, kernel_events));
         let kernel = kernel.transpose()?.map(Arc::new);
-        let wireguard = kernel.as_ref().and_then(|_| WireguardHandle::start(&config));
-        let underlay = config.underlay.as_ref().map(|underlay| underlay.interface.clone());
-        let spawner =
-            Spawner::new(runtime, registry, events, written, orders.clone(), underlay);
-        let hands = Hands { kernel: kernel.clone(), bfd: None, wireguard, spawner };
+        let wireguard = kernel
+            .as_ref()
+            .and_then(|_| WireguardHandle::start(&config));
+        let underlay = config
+            .underlay
+            .as_ref()
+            .map(|underlay| underlay.interface.clone());
+        let spawner = Spawner::new(runtime, registry, events, written, orders.clone(), underlay);
+        let hands = Hands {
+            kernel: kernel.clone(),
+            bfd: None,
+            wireguard,
+            spawner,
+        };
         let inputs = Inputs {
             events: event_queue,
             written: written_queue,
@@ -160,7 +176,12 @@ impl Router {
     /// Puts another configuration to work, only changing what differs.
     pub async fn apply(&self, config: Config) {
         let (done, applied) = oneshot::channel();
-        if self.orders.send(Order::Apply(Box::new(config), done)).await.is_ok() {
+        if self
+            .orders
+            .send(Order::Apply(Box::new(config), done))
+            .await
+            .is_ok()
+        {
             // An end without a word means that the router is stopping.
             drop(applied.await);
         }
@@ -206,7 +227,11 @@ impl Router {
 
 fn open_place(options: Options) -> Result<(Place, crate::state::DrainState), StartError> {
     let Some(path) = options.state_dir else {
-        let place = Place { config_file: options.config_file, state: None, restarting: false };
+        let place = Place {
+            config_file: options.config_file,
+            state: None,
+            restarting: false,
+        };
         return Ok((place, crate::state::DrainState::default()));
     };
     let open = || -> io::Result<_> {
@@ -215,12 +240,21 @@ fn open_place(options: Options) -> Result<(Place, crate::state::DrainState), Sta
         let restarting = dir.begin()?;
         Ok((dir, drain, restarting))
     };
-    let (dir, drain, restarting) =
-        open().map_err(|source| StartError::State { path: path.clone(), source })?;
+    let (dir, drain, restarting) = open().map_err(|source| StartError::State {
+        path: path.clone(),
+        source,
+    })?;
     if !drain.is_empty() {
         tracing::warn!("draining, as before the restart; rbgpctl undrain takes traffic back");
     }
-    Ok((Place { config_file: options.config_file, state: Some(dir), restarting }, drain))
+    Ok((
+        Place {
+            config_file: options.config_file,
+            state: Some(dir),
+            restarting,
+        },
+        drain,
+    ))
 }
 
 fn start_kernel(

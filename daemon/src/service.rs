@@ -110,8 +110,9 @@ fn read(path: &Path) -> Result<Config, ExitCode> {
 fn log(config: &Config) {
     let filter = tracing_subscriber::EnvFilter::try_from_env("RBGPD_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(config.log.level.to_string()));
-    let builder =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
     let set = match config.log.format {
         LogFormat::Text => builder.with_ansi(false).try_init(),
         LogFormat::Json => builder.json().try_init(),
@@ -144,8 +145,8 @@ async fn run(arguments: Arguments, config: Config) -> Result<(), Failure> {
         config_file: Some(arguments.config),
         state_dir: Some(arguments.state_dir),
     };
-    let router = Router::start(config, options)
-        .map_err(|error| Failure::new("cannot start", &error))?;
+    let router =
+        Router::start(config, options).map_err(|error| Failure::new("cannot start", &error))?;
     let mut servers = vec![tasks::serve(control, router.handle())];
     servers.extend(metrics.map(|listener| tasks::serve(listener, router.handle())));
     notify(&[NotifyState::Ready]);
@@ -222,7 +223,11 @@ async fn reload(core: &CoreHandle) {
 /// Moves traffic away before the stop, for as long as configured.
 async fn drain_first(core: &CoreHandle, patience: Duration) {
     let reason = Some("the service stops".to_owned());
-    let order = Drain { reason, force: true, ..Drain::default() };
+    let order = Drain {
+        reason,
+        force: true,
+        ..Drain::default()
+    };
     if let Err(error) = core.ask(Request::Drain(order)).await {
         tracing::warn!(%error, "cannot drain before the stop");
         return;

@@ -62,7 +62,9 @@ impl StateDir {
     /// Makes the directory if it is not there.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         fs::create_dir_all(path)?;
-        Ok(Self { path: path.to_owned() })
+        Ok(Self {
+            path: path.to_owned(),
+        })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -75,14 +77,20 @@ impl StateDir {
     }
 
     pub(crate) fn set_drain(&self, state: &DrainState) -> io::Result<()> {
-        if state.is_empty() { self.remove(DRAIN) } else { self.write(DRAIN, state) }
+        if state.is_empty() {
+            self.remove(DRAIN)
+        } else {
+            self.write(DRAIN, state)
+        }
     }
 
     /// Notes that a run begins. True if the run before broke off on this boot, so that the kernel
     /// still forwards what it left.
     pub(crate) fn begin(&self) -> io::Result<bool> {
         let boot_id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-        let now = Running { boot_id: boot_id.trim().to_owned() };
+        let now = Running {
+            boot_id: boot_id.trim().to_owned(),
+        };
         // A damaged file is as good as none: the worst is a start without graceful restart.
         let before: Option<Running> = self.read(RUNNING).unwrap_or_default();
         self.write(RUNNING, &now)?;
@@ -122,8 +130,7 @@ mod tests {
     use super::*;
 
     fn scratch(name: &str) -> StateDir {
-        let path =
-            std::env::temp_dir().join(format!("rbgpd-state-{name}-{}", std::process::id()));
+        let path = std::env::temp_dir().join(format!("rbgpd-state-{name}-{}", std::process::id()));
         drop(fs::remove_dir_all(&path));
         StateDir::open(&path).unwrap()
     }
@@ -149,7 +156,10 @@ mod tests {
             reason: Some("kernel upgrade".to_owned()),
             deadline: None,
         };
-        let mut state = DrainState { router: Some(record.clone()), ..DrainState::default() };
+        let mut state = DrainState {
+            router: Some(record.clone()),
+            ..DrainState::default()
+        };
         state.neighbors.insert("10.10.0.2".parse().unwrap(), record);
         dir.set_drain(&state).unwrap();
         assert_eq!(dir.drain().unwrap(), state);

@@ -49,12 +49,16 @@ pub(crate) struct Registry {
 
 impl Registry {
     fn lock(&self) -> MutexGuard<'_, HashMap<IpAddr, mpsc::UnboundedSender<Command>>> {
-        self.neighbors.lock().unwrap_or_else(PoisonError::into_inner)
+        self.neighbors
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// False if there is no such neighbour.
     fn tell(&self, address: IpAddr, command: Command) -> bool {
-        self.lock().get(&address).is_some_and(|neighbor| neighbor.send(command).is_ok())
+        self.lock()
+            .get(&address)
+            .is_some_and(|neighbor| neighbor.send(command).is_ok())
     }
 
     /// What the BFD thread calls.
@@ -101,7 +105,14 @@ impl Spawner {
         orders: mpsc::Sender<Order>,
         underlay: Option<String>,
     ) -> Self {
-        Self { runtime, registry, events, written, orders, packets: PacketMeter::new(underlay) }
+        Self {
+            runtime,
+            registry,
+            events,
+            written,
+            orders,
+            packets: PacketMeter::new(underlay),
+        }
     }
 
     pub(crate) fn events(&self) -> mpsc::Sender<(PeerId, Event)> {
@@ -160,7 +171,10 @@ struct PacketMeter {
 
 impl PacketMeter {
     fn new(interface: Option<String>) -> Self {
-        let meter = Self { interface, last: Arc::default() };
+        let meter = Self {
+            interface,
+            last: Arc::default(),
+        };
         meter.rate();
         meter
     }
@@ -186,7 +200,9 @@ impl PacketMeter {
 
 /// Starts the core on a thread of its own.
 pub(crate) fn core(core: Core) -> io::Result<std::thread::JoinHandle<()>> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()?;
     std::thread::Builder::new()
         .name("core".to_owned())
         .spawn(move || runtime.block_on(core.run()))
@@ -199,7 +215,11 @@ pub(crate) fn listener(
     registry: Registry,
 ) -> io::Result<(SocketAddr, JoinHandle<()>)> {
     let guard = runtime.enter();
-    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    let socket = if address.is_ipv4() {
+        TcpSocket::new_v4()?
+    } else {
+        TcpSocket::new_v6()?
+    };
     if address.is_ipv6() {
         // IPv4 has a socket of its own.
         socket2::SockRef::from(&socket).set_only_v6(true)?;
@@ -214,9 +234,7 @@ pub(crate) fn listener(
 
 /// Serves questions and orders, or metrics.
 pub(crate) fn serve(listener: Listener, core: CoreHandle) -> JoinHandle<()> {
-    tokio::spawn(async move {
-        match server::serve(listener, core).await {}
-    })
+    tokio::spawn(async move { match server::serve(listener, core).await {} })
 }
 
 async fn accept(listener: TcpListener, registry: Registry) {

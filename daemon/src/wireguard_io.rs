@@ -58,15 +58,25 @@ impl Shared {
 impl WireguardHandle {
     /// Starts the thread if the configuration asks for it.
     pub(crate) fn start(config: &Config) -> Option<Self> {
-        let underlay = config.underlay.clone().filter(|underlay| underlay.sync_allowed_ips)?;
-        let kept = config.neighbors.iter().map(|neighbor| neighbor.address.into()).collect();
+        let underlay = config
+            .underlay
+            .clone()
+            .filter(|underlay| underlay.sync_allowed_ips)?;
+        let kept = config
+            .neighbors
+            .iter()
+            .map(|neighbor| neighbor.address.into())
+            .collect();
         let shared = Arc::new(Shared::default());
         let theirs = Arc::clone(&shared);
         let thread = std::thread::Builder::new()
             .name("wireguard".to_owned())
             .spawn(move || Follower::new(underlay, kept).run(&theirs));
         match thread {
-            Ok(thread) => Some(Self { shared, thread: Some(thread) }),
+            Ok(thread) => Some(Self {
+                shared,
+                thread: Some(thread),
+            }),
             Err(error) => {
                 tracing::error!(%error, "AllowedIPs will not follow routes: no thread");
                 None
@@ -112,7 +122,12 @@ impl Follower {
     fn new(underlay: Underlay, kept: Vec<IpNetwork>) -> Self {
         let mut table = AllowedIps::new();
         kept.into_iter().for_each(|prefix| table.keep(prefix));
-        Self { underlay, table, complaint: None, observed: false }
+        Self {
+            underlay,
+            table,
+            complaint: None,
+            observed: false,
+        }
     }
 
     fn run(mut self, shared: &Shared) {
@@ -131,7 +146,10 @@ impl Follower {
                 if inbox.stop {
                     return;
                 }
-                (std::mem::take(&mut inbox.wishes), std::mem::take(&mut inbox.sweep))
+                (
+                    std::mem::take(&mut inbox.wishes),
+                    std::mem::take(&mut inbox.sweep),
+                )
             };
             for (prefix, next_hop) in wishes {
                 self.table.set(prefix.into(), next_hop);
@@ -188,7 +206,9 @@ impl Follower {
         if complaint != self.complaint {
             let interface = &self.underlay.interface;
             match &complaint {
-                Some(error) => tracing::warn!(%interface, %error, "AllowedIPs do not follow routes"),
+                Some(error) => {
+                    tracing::warn!(%interface, %error, "AllowedIPs do not follow routes")
+                }
                 None => tracing::info!(%interface, "AllowedIPs follow routes again"),
             }
             self.complaint = complaint;

@@ -4,7 +4,12 @@
 //! left (AS 65001, 127.0.0.1) ── right (AS 65002, 127.0.0.2)
 //! ```
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -51,10 +56,21 @@ impl Pair {
              [ipv4_unicast]\nnetworks = [\"10.{id}.0.0/16\", \"172.20.0.53/32\"]\n\
              [[neighbor]]\naddress = \"{other}\"\nremote_as = {other_as}\nport = {port}\n\
              local_address = \"{own}\"\ntimers = {{ connect_retry = \"1s\" }}\n{neighbor}\n{}\n{rest}",
-            if neighbor.contains("ipv4_unicast") { "" } else { "ipv4_unicast = {}" },
+            if neighbor.contains("ipv4_unicast") {
+                ""
+            } else {
+                "ipv4_unicast = {}"
+            },
         );
         config::parse(&text, "test.toml").unwrap_or_else(|errors| {
-            panic!("{}", errors.iter().map(|e| e.to_string()).collect::<Vec<_>>().join("\n"))
+            panic!(
+                "{}",
+                errors
+                    .iter()
+                    .map(|e| e.to_string())
+                    .collect::<Vec<_>>()
+                    .join("\n")
+            )
         })
     }
 }
@@ -67,7 +83,10 @@ async fn summary(router: &Router) -> reply::Summary {
 }
 
 async fn routes(router: &Router, select: Select) -> Vec<reply::Route> {
-    let request = Routes { select, ..Routes::default() };
+    let request = Routes {
+        select,
+        ..Routes::default()
+    };
     match router.ask(Request::Routes(request)).await.unwrap() {
         Reply::Routes(routes) => routes.routes,
         other => panic!("{other:?}"),
@@ -99,7 +118,8 @@ async fn established(router: &Router) -> reply::NeighborSummary {
 
 async fn route(router: &Router, prefix: &str, from: IpAddr) -> Option<reply::Route> {
     let all = routes(router, Select::All).await;
-    all.into_iter().find(|route| route.prefix == prefix && route.neighbor == Some(from))
+    all.into_iter()
+        .find(|route| route.prefix == prefix && route.neighbor == Some(from))
 }
 
 fn start(config: Config) -> Router {
@@ -118,7 +138,10 @@ async fn routes_cross_and_leave_with_their_router() {
     assert_eq!(advertised.len(), 2, "{advertised:?}");
     right.stop().await;
     until("routes of the stopped router are gone", || async {
-        route(&left, "10.2.0.0/16", pair.right).await.is_none().then_some(())
+        route(&left, "10.2.0.0/16", pair.right)
+            .await
+            .is_none()
+            .then_some(())
     })
     .await;
     left.stop().await;
@@ -143,7 +166,10 @@ async fn a_new_policy_takes_effect_without_a_new_session() {
     .await;
     assert!(!service.best, "our own is preferred");
     until("what the policy holds back is withdrawn", || async {
-        route(&left, "10.2.0.0/16", pair.right).await.is_none().then_some(())
+        route(&left, "10.2.0.0/16", pair.right)
+            .await
+            .is_none()
+            .then_some(())
     })
     .await;
     let after = summary(&left).await.neighbors.remove(0);
@@ -161,7 +187,10 @@ async fn neighbours_and_networks_come_and_go_with_the_configuration() {
     fewer.ipv4_unicast.networks.remove(0);
     right.apply(fewer.clone()).await;
     until("the network is gone", || async {
-        route(&left, "10.2.0.0/16", pair.right).await.is_none().then_some(())
+        route(&left, "10.2.0.0/16", pair.right)
+            .await
+            .is_none()
+            .then_some(())
     })
     .await;
     let mut alone = fewer;
@@ -183,15 +212,24 @@ async fn neighbours_and_networks_come_and_go_with_the_configuration() {
 async fn a_drain_outlives_the_process_and_ends_only_when_all_is_well() {
     let pair = Pair::new(4);
     let state = std::env::temp_dir().join(format!("rbgpd-router-{}", std::process::id()));
-    let options = || Options { config_file: None, state_dir: Some(PathBuf::from(&state)) };
+    let options = || Options {
+        config_file: None,
+        state_dir: Some(PathBuf::from(&state)),
+    };
     let left = Router::start(pair.left(""), options()).unwrap();
     let right = start(pair.right(""));
     established(&left).await;
     established(&right).await;
-    let order = Drain { reason: Some("test".to_owned()), ..Drain::default() };
+    let order = Drain {
+        reason: Some("test".to_owned()),
+        ..Drain::default()
+    };
     left.ask(Request::Drain(order)).await.unwrap();
     let shut = |route: &reply::Route| {
-        route.communities.iter().any(|community| community == "graceful-shutdown")
+        route
+            .communities
+            .iter()
+            .any(|community| community == "graceful-shutdown")
     };
     until("the drain is told", || async {
         route(&right, "10.1.0.0/16", pair.left).await.filter(&shut)
@@ -218,7 +256,9 @@ async fn a_drain_outlives_the_process_and_ends_only_when_all_is_well() {
     })
     .await;
     until("announced as before", || async {
-        route(&right, "10.1.0.0/16", pair.left).await.filter(|route| !shut(route))
+        route(&right, "10.1.0.0/16", pair.left)
+            .await
+            .filter(|route| !shut(route))
     })
     .await;
     assert!(!summary(&left).await.draining);
@@ -234,14 +274,24 @@ async fn a_cleared_session_comes_back_and_a_soft_clear_keeps_it() {
     established(&left).await;
     established(&right).await;
     for soft in [SoftReset::In, SoftReset::Out] {
-        let order = Clear { neighbor: Some(pair.right), soft };
+        let order = Clear {
+            neighbor: Some(pair.right),
+            soft,
+        };
         left.ask(Request::Clear(order)).await.unwrap();
         assert_eq!(summary(&left).await.neighbors[0].state, "Established");
     }
-    let order = Clear { neighbor: None, soft: SoftReset::None };
+    let order = Clear {
+        neighbor: None,
+        soft: SoftReset::None,
+    };
     left.ask(Request::Clear(order)).await.unwrap();
     until("the session went down once", || async {
-        match left.ask(Request::Neighbors { address: None }).await.unwrap() {
+        match left
+            .ask(Request::Neighbors { address: None })
+            .await
+            .unwrap()
+        {
             Reply::Neighbors(all) => (all.neighbors[0].flaps == 1).then_some(()),
             other => panic!("{other:?}"),
         }

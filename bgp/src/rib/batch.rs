@@ -30,8 +30,16 @@ struct Span {
 impl Batch {
     /// Messages for everybody, such as an End-of-RIB marker.
     pub(super) fn plain(bytes: Bytes, messages: usize) -> Self {
-        let spans = vec![Span { end: bytes.len(), messages, origin: None }];
-        Self { bytes, spans, messages }
+        let spans = vec![Span {
+            end: bytes.len(),
+            messages,
+            origin: None,
+        }];
+        Self {
+            bytes,
+            spans,
+            messages,
+        }
     }
 
     /// The octets for one peer: everything but its own routes, in as few pieces as possible.
@@ -85,7 +93,11 @@ impl BatchBuilder {
                 last.end = end;
                 last.messages += messages;
             }
-            _ => self.spans.push(Span { end, messages, origin }),
+            _ => self.spans.push(Span {
+                end,
+                messages,
+                origin,
+            }),
         }
     }
 
@@ -98,7 +110,11 @@ impl BatchBuilder {
         let spans = std::mem::take(&mut self.spans);
         let messages = spans.iter().map(|span| span.messages).sum();
         let bytes = self.bytes.split().freeze();
-        (!bytes.is_empty()).then_some(Batch { bytes, spans, messages })
+        (!bytes.is_empty()).then_some(Batch {
+            bytes,
+            spans,
+            messages,
+        })
     }
 }
 

@@ -38,7 +38,10 @@ pub struct Multipath {
 
 impl Default for Multipath {
     fn default() -> Self {
-        Self { paths: 1, as_path_relax: false }
+        Self {
+            paths: 1,
+            as_path_relax: false,
+        }
     }
 }
 
@@ -110,7 +113,10 @@ pub(super) fn choose(
     options: Multipath,
     mut lost: impl FnMut(usize, Step),
 ) -> Choice {
-    let mut field = Field { paths, left: Vec::with_capacity(paths.len()) };
+    let mut field = Field {
+        paths,
+        left: Vec::with_capacity(paths.len()),
+    };
     for (at, path) in paths.iter().enumerate() {
         if path.standing.takes_part() {
             field.left.push(at);
@@ -119,20 +125,42 @@ pub(super) fn choose(
         }
     }
     let local_pref = |path: &Path| path.attributes.local_pref().unwrap_or(DEFAULT_LOCAL_PREF);
-    field.keep_least(|path| u32::MAX - local_pref(path), Step::LocalPref, &mut lost);
+    field.keep_least(
+        |path| u32::MAX - local_pref(path),
+        Step::LocalPref,
+        &mut lost,
+    );
     field.keep_least(|path| path.peer != PeerId::LOCAL, Step::Local, &mut lost);
-    field.keep_least(|path| path.attributes.as_path_length(), Step::AsPathLength, &mut lost);
+    field.keep_least(
+        |path| path.attributes.as_path_length(),
+        Step::AsPathLength,
+        &mut lost,
+    );
     field.keep_least(|path| path.attributes.origin(), Step::Origin, &mut lost);
     field.keep_least_med(&mut lost);
-    field.keep_least(|path| !source(path.peer).external, Step::External, &mut lost);
+    field.keep_least(
+        |path| !source(path.peer).external,
+        Step::External,
+        &mut lost,
+    );
 
     let equal = field.left.clone();
     let router_id = |path: &Path| {
-        path.attributes.originator_id().unwrap_or_else(|| source(path.peer).router_id)
+        path.attributes
+            .originator_id()
+            .unwrap_or_else(|| source(path.peer).router_id)
     };
     field.keep_least(router_id, Step::RouterId, &mut lost);
-    field.keep_least(|path| path.attributes.cluster_length(), Step::ClusterLength, &mut lost);
-    field.keep_least(|path| source(path.peer).address, Step::PeerAddress, &mut lost);
+    field.keep_least(
+        |path| path.attributes.cluster_length(),
+        Step::ClusterLength,
+        &mut lost,
+    );
+    field.keep_least(
+        |path| source(path.peer).address,
+        Step::PeerAddress,
+        &mut lost,
+    );
     field.keep_least(|path| (path.peer, path.path_id), Step::PathId, &mut lost);
 
     let best = field.left.first().copied();
@@ -151,7 +179,9 @@ fn beside<O: Ord>(
     options: Multipath,
     order: impl Fn(&Path) -> O,
 ) -> Vec<usize> {
-    let Some(chosen) = paths.get(best) else { return Vec::new() };
+    let Some(chosen) = paths.get(best) else {
+        return Vec::new();
+    };
     if options.paths < 2 || equal.len() < 2 || chosen.peer == PeerId::LOCAL {
         return Vec::new();
     }
@@ -184,7 +214,12 @@ impl Field<'_> {
             return;
         }
         let paths = self.paths;
-        let least = self.left.iter().filter_map(|at| paths.get(*at)).map(&key).min();
+        let least = self
+            .left
+            .iter()
+            .filter_map(|at| paths.get(*at))
+            .map(&key)
+            .min();
         self.left.retain(|at| {
             let keep = paths.get(*at).map(&key) == least;
             if !keep {
@@ -202,12 +237,16 @@ impl Field<'_> {
         }
         let med_of = |at: usize| -> Option<(Asn, u32)> {
             let path = self.paths.get(at)?;
-            Some((path.attributes.first_as(), path.attributes.med().unwrap_or(0)))
+            Some((
+                path.attributes.first_as(),
+                path.attributes.med().unwrap_or(0),
+            ))
         };
         let all: Vec<(Asn, u32)> = self.left.iter().filter_map(|at| med_of(*at)).collect();
         self.left.retain(|at| {
             let beaten = med_of(*at).is_some_and(|(asn, med)| {
-                all.iter().any(|(other_as, other_med)| *other_as == asn && *other_med < med)
+                all.iter()
+                    .any(|(other_as, other_med)| *other_as == asn && *other_med < med)
             });
             if beaten {
                 lost(*at, Step::Med);

@@ -129,7 +129,9 @@ impl GroupSettings {
             return Err(Withheld::NoAdvertise);
         }
         let scoped = path.attributes.has_community(Community::NO_EXPORT)
-            || path.attributes.has_community(Community::NO_EXPORT_SUBCONFED);
+            || path
+                .attributes
+                .has_community(Community::NO_EXPORT_SUBCONFED);
         if self.external && scoped {
             return Err(Withheld::NoExport);
         }
@@ -152,11 +154,7 @@ impl GroupSettings {
     }
 
     /// RFC 4271 §5.1.3; EVPN next hops are tunnel endpoints and stay (RFC 8365 §5.1.3).
-    fn next_hop(
-        &self,
-        wanted: NextHop,
-        learned: NextHop,
-    ) -> Result<NextHop, Withheld> {
+    fn next_hop(&self, wanted: NextHop, learned: NextHop) -> Result<NextHop, Withheld> {
         let unspecified = wanted.addr().is_unspecified();
         if wanted != learned && !unspecified {
             // Policy chose one.
@@ -199,7 +197,8 @@ impl GroupSettings {
             set.originator_id = None;
             set.cluster_list.clear();
             // RFC 4360 §3: non-transitive communities stay within the AS.
-            set.extended_communities.retain(|community| community.is_transitive());
+            set.extended_communities
+                .retain(|community| community.is_transitive());
         } else {
             set.local_pref.get_or_insert(DEFAULT_LOCAL_PREF);
         }

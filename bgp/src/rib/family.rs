@@ -85,9 +85,16 @@ impl Before {
     fn of(paths: &Paths) -> Self {
         let multipath = match paths {
             Paths::None | Paths::One(_) => Vec::new(),
-            Paths::Many(paths) => paths.iter().filter(|path| path.multipath).map(mark).collect(),
+            Paths::Many(paths) => paths
+                .iter()
+                .filter(|path| path.multipath)
+                .map(mark)
+                .collect(),
         };
-        Self { best: paths.best().map(mark), multipath }
+        Self {
+            best: paths.best().map(mark),
+            multipath,
+        }
     }
 }
 
@@ -114,9 +121,15 @@ impl<K: Key> FamilyRib<K> {
         list: Vec<(PathId, K)>,
         attributes: Arc<Attributes>,
     ) {
-        let Cx { peers, interner, config } = cx;
+        let Cx {
+            peers,
+            interner,
+            config,
+        } = cx;
         let view = View { peers, config };
-        let Some((facts, settings)) = view.peers.settings(peer, self.family) else { return };
+        let Some((facts, settings)) = view.peers.settings(peer, self.family) else {
+            return;
+        };
         let received = interner.intern(attributes);
         let each = settings.import.depends_on_nlri();
         let mut shared = None;
@@ -125,25 +138,37 @@ impl<K: Key> FamilyRib<K> {
                 Some(judged) => judged,
                 None => {
                     let nlri = key.nlri();
-                    shared.insert(judge(
-                        interner, config, facts, settings, &nlri, &received,
-                    ))
+                    shared.insert(judge(interner, config, facts, settings, &nlri, &received))
                 }
             };
             let (attributes, standing) = judged.clone();
             if each {
                 shared = None;
             }
-            let path = Path { attributes, path_id, peer, standing, multipath: false };
-            put(&mut self.table, &mut self.received, view, key, path, |slot, moved| {
-                note(
-                    &mut self.changed,
-                    &mut self.in_changed,
-                    self.track.then_some((&mut self.installs, &mut self.in_installs)),
-                    slot,
-                    moved,
-                );
-            });
+            let path = Path {
+                attributes,
+                path_id,
+                peer,
+                standing,
+                multipath: false,
+            };
+            put(
+                &mut self.table,
+                &mut self.received,
+                view,
+                key,
+                path,
+                |slot, moved| {
+                    note(
+                        &mut self.changed,
+                        &mut self.in_changed,
+                        self.track
+                            .then_some((&mut self.installs, &mut self.in_installs)),
+                        slot,
+                        moved,
+                    );
+                },
+            );
         }
     }
 
@@ -157,20 +182,30 @@ impl<K: Key> FamilyRib<K> {
             standing: Standing::Valid,
             multipath: false,
         };
-        put(&mut self.table, &mut self.received, cx.view(), key, path, |slot, moved| {
-            note(
-                &mut self.changed,
-                &mut self.in_changed,
-                self.track.then_some((&mut self.installs, &mut self.in_installs)),
-                slot,
-                moved,
-            );
-        });
+        put(
+            &mut self.table,
+            &mut self.received,
+            cx.view(),
+            key,
+            path,
+            |slot, moved| {
+                note(
+                    &mut self.changed,
+                    &mut self.in_changed,
+                    self.track
+                        .then_some((&mut self.installs, &mut self.in_installs)),
+                    slot,
+                    moved,
+                );
+            },
+        );
     }
 
     /// Takes a peer's route out.
     pub(super) fn withdraw(&mut self, cx: &Cx<'_>, peer: PeerId, path_id: PathId, key: &K) {
-        let Some(slot) = self.table.find(key) else { return };
+        let Some(slot) = self.table.find(key) else {
+            return;
+        };
         self.edit(cx, slot, |paths, received| {
             remove(paths, received, peer, slot, |path| path.is(peer, path_id));
         });
@@ -178,7 +213,9 @@ impl<K: Key> FamilyRib<K> {
 
     /// Takes out all routes of a peer, or only those it has not sent again since it restarted.
     pub(super) fn purge(&mut self, cx: &Cx<'_>, peer: PeerId, only_stale: bool) {
-        let Some(received) = self.received.get(&peer) else { return };
+        let Some(received) = self.received.get(&peer) else {
+            return;
+        };
         let slots: Vec<Slot> = received.slots.iter().collect();
         for slot in slots {
             self.edit(cx, slot, |paths, received| {
@@ -191,10 +228,19 @@ impl<K: Key> FamilyRib<K> {
 
     /// Keeps a restarting peer's routes, marked (RFC 4724 §4.2).
     pub(super) fn mark_stale(&mut self, peer: PeerId) {
-        let Some(received) = self.received.get(&peer) else { return };
+        let Some(received) = self.received.get(&peer) else {
+            return;
+        };
         for slot in received.slots.iter() {
-            let Some(entry) = self.table.get_mut(slot) else { continue };
-            for path in entry.paths.as_mut_slice().iter_mut().filter(|path| path.peer == peer) {
+            let Some(entry) = self.table.get_mut(slot) else {
+                continue;
+            };
+            for path in entry
+                .paths
+                .as_mut_slice()
+                .iter_mut()
+                .filter(|path| path.peer == peer)
+            {
                 path.standing = path.standing.to_stale();
             }
         }
@@ -202,25 +248,43 @@ impl<K: Key> FamilyRib<K> {
 
     /// Applies a changed import policy to what the peer has sent.
     pub(super) fn reimport(&mut self, cx: &mut Cx<'_>, peer: PeerId) {
-        let Some(received) = self.received.get(&peer) else { return };
+        let Some(received) = self.received.get(&peer) else {
+            return;
+        };
         let slots: Vec<Slot> = received.slots.iter().collect();
         for slot in slots {
-            let Some(entry) = self.table.get(slot) else { continue };
+            let Some(entry) = self.table.get(slot) else {
+                continue;
+            };
             let nlri = entry.key.nlri();
             let again: Vec<(PathId, Arc<Attributes>, bool)> = entry
                 .paths
                 .as_slice()
                 .iter()
                 .filter(|path| path.peer == peer)
-                .map(|path| (path.path_id, Arc::clone(path.received()), path.standing.is_stale()))
+                .map(|path| {
+                    (
+                        path.path_id,
+                        Arc::clone(path.received()),
+                        path.standing.is_stale(),
+                    )
+                })
                 .collect();
-            let Some((facts, settings)) = cx.peers.settings(peer, self.family) else { return };
+            let Some((facts, settings)) = cx.peers.settings(peer, self.family) else {
+                return;
+            };
             let mut judged = Vec::with_capacity(again.len());
             for (path_id, received, stale) in again {
                 let (attributes, standing) =
                     judge(cx.interner, cx.config, facts, settings, &nlri, &received);
                 let standing = if stale { standing.to_stale() } else { standing };
-                judged.push(Path { attributes, path_id, peer, standing, multipath: false });
+                judged.push(Path {
+                    attributes,
+                    path_id,
+                    peer,
+                    standing,
+                    multipath: false,
+                });
             }
             self.edit(cx, slot, |paths, received| {
                 for path in judged {
@@ -245,19 +309,26 @@ impl<K: Key> FamilyRib<K> {
         slot: Slot,
         change: impl FnOnce(&mut Paths, &mut HashMap<PeerId, Received>),
     ) {
-        let Some(entry) = self.table.get_mut(slot) else { return };
+        let Some(entry) = self.table.get_mut(slot) else {
+            return;
+        };
         let before = Before::of(&entry.paths);
         change(&mut entry.paths, &mut self.received);
         let moved = decide(cx.view(), self.family, &mut entry.paths, &before);
         note(
             &mut self.changed,
             &mut self.in_changed,
-            self.track.then_some((&mut self.installs, &mut self.in_installs)),
+            self.track
+                .then_some((&mut self.installs, &mut self.in_installs)),
             slot,
             moved,
         );
         // A prefix without paths and without marks has nobody left to tell.
-        if self.table.get(slot).is_some_and(|entry| entry.paths.is_empty()) {
+        if self
+            .table
+            .get(slot)
+            .is_some_and(|entry| entry.paths.is_empty())
+        {
             self.reap(slot);
         }
     }
@@ -282,7 +353,9 @@ impl<K: Key> FamilyRib<K> {
             return true;
         }
         for at in 0..self.groups.len() {
-            let Some(group) = self.groups.get_mut(at) else { continue };
+            let Some(group) = self.groups.get_mut(at) else {
+                continue;
+            };
             if let Some(told) = group.catch_up(cx, &self.table, outputs) {
                 for slot in told {
                     self.reap(slot);
@@ -302,7 +375,9 @@ impl<K: Key> FamilyRib<K> {
         let count = self.installs.len().min(SLICE);
         for slot in self.installs.drain(..count) {
             self.in_installs.remove(slot);
-            let Some(entry) = self.table.get(slot) else { continue };
+            let Some(entry) = self.table.get(slot) else {
+                continue;
+            };
             outputs.push_back(Output::Best(Best {
                 nlri: entry.key.nlri(),
                 paths: forwarding(&entry.paths, cx.view()),
@@ -313,7 +388,10 @@ impl<K: Key> FamilyRib<K> {
 
     /// Gives a slot back once nothing refers to it.
     fn reap(&mut self, slot: Slot) {
-        let empty = self.table.get(slot).is_some_and(|entry| entry.paths.is_empty());
+        let empty = self
+            .table
+            .get(slot)
+            .is_some_and(|entry| entry.paths.is_empty());
         let awaited = self.in_changed.contains(slot)
             || self.in_installs.contains(slot)
             || self.groups.iter().any(|group| group.refers_to(slot));
@@ -359,7 +437,11 @@ impl<K: Key> FamilyRib<K> {
             .filter(|(_, entry)| entry.paths.best().is_some())
             .map(|(slot, _)| slot)
             .collect();
-        let after = if bracketed { After::EndOfRefresh } else { After::Nothing };
+        let after = if bracketed {
+            After::EndOfRefresh
+        } else {
+            After::Nothing
+        };
         for group in &mut self.groups {
             group.repeat(peer, &all, after);
         }
@@ -389,7 +471,11 @@ impl<K: Key> FamilyRib<K> {
 
     fn group_of(&mut self, facts: &PeerFacts, settings: &PeerFamily) -> &mut Group {
         let settings = super::export::GroupSettings::of(facts, self.family, settings);
-        let at = match self.groups.iter().position(|group| group.settings == settings) {
+        let at = match self
+            .groups
+            .iter()
+            .position(|group| group.settings == settings)
+        {
             Some(at) => at,
             None => {
                 self.groups.push(Group::new(settings));
@@ -421,13 +507,19 @@ impl<K: Key> FamilyRib<K> {
 
 /// The paths in use, best first.
 fn forwarding(paths: &Paths, view: View<'_>) -> Vec<BestPath> {
-    let Some(best) = paths.best() else { return Vec::new() };
+    let Some(best) = paths.best() else {
+        return Vec::new();
+    };
     let of = |path: &Path| BestPath {
         peer: path.peer,
         attributes: Arc::clone(&path.attributes),
         external: view.source(path.peer).external,
     };
-    let beside = paths.as_slice().iter().skip(1).filter(|path| path.multipath);
+    let beside = paths
+        .as_slice()
+        .iter()
+        .skip(1)
+        .filter(|path| path.multipath);
     std::iter::once(best).chain(beside).map(of).collect()
 }
 
@@ -440,7 +532,15 @@ fn judge(
     nlri: &Nlri,
     received: &Arc<Attributes>,
 ) -> (Arc<Attributes>, Standing) {
-    match import(facts, settings, config.router_id, config.seed, nlri, received, None) {
+    match import(
+        facts,
+        settings,
+        config.router_id,
+        config.seed,
+        nlri,
+        received,
+        None,
+    ) {
         Ok(attributes) if Arc::ptr_eq(&attributes, received) => (attributes, Standing::Valid),
         Ok(attributes) => (interner.intern(attributes), Standing::Valid),
         Err(_) => (Arc::clone(received), Standing::Rejected),
@@ -458,21 +558,21 @@ fn put<K: Key>(
 ) {
     let family = K::FAMILY;
     let slot = table.find_or_insert(key);
-    let Some(entry) = table.get_mut(slot) else { return };
+    let Some(entry) = table.get_mut(slot) else {
+        return;
+    };
     let before = Before::of(&entry.paths);
     replace(&mut entry.paths, received, slot, path);
     let moved = decide(view, family, &mut entry.paths, &before);
     noted(slot, moved);
 }
 
-fn replace(
-    paths: &mut Paths,
-    received: &mut HashMap<PeerId, Received>,
-    slot: Slot,
-    path: Path,
-) {
+fn replace(paths: &mut Paths, received: &mut HashMap<PeerId, Received>, slot: Slot, path: Path) {
     let count = received.entry(path.peer).or_default();
-    let old = paths.as_slice().iter().find(|old| old.is(path.peer, path.path_id));
+    let old = paths
+        .as_slice()
+        .iter()
+        .find(|old| old.is(path.peer, path.path_id));
     match old {
         Some(old) => count.rejected -= usize::from(!old.standing.takes_part()),
         None => {
@@ -532,7 +632,11 @@ fn decide(view: View<'_>, family: Family, paths: &mut Paths, before: &Before) ->
     let after = Before::of(paths);
     let best = after.best != before.best;
     let forwarding = best || after.multipath != before.multipath;
-    Moved { best, forwarding, old: before.best.map(|(_, peer, _)| peer) }
+    Moved {
+        best,
+        forwarding,
+        old: before.best.map(|(_, peer, _)| peer),
+    }
 }
 
 /// Flags the chosen paths and moves the best one to the front.

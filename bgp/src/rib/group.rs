@@ -65,7 +65,12 @@ pub(super) struct Group {
 
 impl Group {
     pub(super) fn new(settings: GroupSettings) -> Self {
-        Self { settings, told: SlotSet::default(), members: Vec::new(), lagging: Vec::new() }
+        Self {
+            settings,
+            told: SlotSet::default(),
+            members: Vec::new(),
+            lagging: Vec::new(),
+        }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -116,7 +121,9 @@ impl Group {
 
     /// A member leaves the common pace.
     fn fall_behind(&mut self, peer: PeerId) {
-        let Some(at) = self.members.iter().position(|member| *member == peer) else { return };
+        let Some(at) = self.members.iter().position(|member| *member == peer) else {
+            return;
+        };
         self.members.swap_remove(at);
         let told = if self.members.is_empty() {
             std::mem::take(&mut self.told)
@@ -131,7 +138,9 @@ impl Group {
     /// Tells a member `all` again.
     pub(super) fn repeat(&mut self, peer: PeerId, all: &[Slot], after: After) {
         self.fall_behind(peer);
-        let Some(lag) = self.lagging.iter_mut().find(|lag| lag.peer == peer) else { return };
+        let Some(lag) = self.lagging.iter_mut().find(|lag| lag.peer == peer) else {
+            return;
+        };
         for slot in all {
             lag.dirty.insert(*slot);
         }
@@ -147,7 +156,10 @@ impl Group {
     /// True if a member still has to hear of the slot, or a lagging one was told of it.
     pub(super) fn refers_to(&self, slot: Slot) -> bool {
         (!self.members.is_empty() && self.told.contains(slot))
-            || self.lagging.iter().any(|lag| lag.told.contains(slot) || lag.dirty.contains(slot))
+            || self
+                .lagging
+                .iter()
+                .any(|lag| lag.told.contains(slot) || lag.dirty.contains(slot))
     }
 
     /// True if the peer was told of the slot.
@@ -155,7 +167,10 @@ impl Group {
         if self.members.contains(&peer) {
             return Some(self.told.contains(slot));
         }
-        self.lagging.iter().find(|lag| lag.peer == peer).map(|lag| lag.told.contains(slot))
+        self.lagging
+            .iter()
+            .find(|lag| lag.peer == peer)
+            .map(|lag| lag.told.contains(slot))
     }
 
     /// True while a member has something to catch up with.
@@ -168,7 +183,10 @@ impl Group {
         if self.members.contains(&peer) {
             return Some(self.told.len());
         }
-        self.lagging.iter().find(|lag| lag.peer == peer).map(|lag| lag.told.len())
+        self.lagging
+            .iter()
+            .find(|lag| lag.peer == peer)
+            .map(|lag| lag.told.len())
     }
 
     /// Tells the members in step of changed slots and marks them for the others.
@@ -179,8 +197,12 @@ impl Group {
         slice: &[(Slot, Option<PeerId>)],
         outputs: &mut VecDeque<Output>,
     ) {
-        let slow: Vec<PeerId> =
-            self.members.iter().copied().filter(|peer| !cx.peers.can_take(*peer)).collect();
+        let slow: Vec<PeerId> = self
+            .members
+            .iter()
+            .copied()
+            .filter(|peer| !cx.peers.can_take(*peer))
+            .collect();
         for peer in slow {
             self.fall_behind(peer);
         }
@@ -221,7 +243,11 @@ impl Group {
             let mut bytes = BytesMut::new();
             let keys: Vec<_> = keys.into_iter().map(|key| (0, key)).collect();
             let messages = K::encode_withdraw(&keys, &context, &mut bytes);
-            cx.send(peer, Arc::new(Batch::plain(bytes.freeze(), messages)), outputs);
+            cx.send(
+                peer,
+                Arc::new(Batch::plain(bytes.freeze(), messages)),
+                outputs,
+            );
         }
     }
 
@@ -232,12 +258,19 @@ impl Group {
         table: &Table<K>,
         outputs: &mut VecDeque<Output>,
     ) -> Option<Vec<Slot>> {
-        let at = self.lagging.iter().position(|lag| cx.peers.can_take(lag.peer))?;
+        let at = self
+            .lagging
+            .iter()
+            .position(|lag| cx.peers.can_take(lag.peer))?;
         let lag = self.lagging.get_mut(at)?;
         let peer = lag.peer;
         let family = self.settings.family;
         if std::mem::take(&mut lag.begin) {
-            cx.send(peer, Arc::new(refresh_mark(family, RefreshKind::Begin)), outputs);
+            cx.send(
+                peer,
+                Arc::new(refresh_mark(family, RefreshKind::Begin)),
+                outputs,
+            );
         }
         let slots = lag.dirty.take(SLICE);
         let mut writer = Writer::new(cx.view(), table, &self.settings);
@@ -283,7 +316,11 @@ impl Group {
                 cx.send(lag.peer, Arc::new(Batch::plain(bytes.freeze(), 1)), outputs);
             }
             After::EndOfRefresh => {
-                cx.send(lag.peer, Arc::new(refresh_mark(family, RefreshKind::End)), outputs);
+                cx.send(
+                    lag.peer,
+                    Arc::new(refresh_mark(family, RefreshKind::End)),
+                    outputs,
+                );
             }
         }
         if self.members.is_empty() {
@@ -295,7 +332,11 @@ impl Group {
 
 /// RFC 7313 §4: marks around a repeated table.
 fn refresh_mark(family: Family, kind: RefreshKind) -> Batch {
-    let refresh = RouteRefresh { afi: family.afi(), safi: family.safi(), kind };
+    let refresh = RouteRefresh {
+        afi: family.afi(),
+        safi: family.safi(),
+        kind,
+    };
     Batch::plain(wire::encode_route_refresh(&refresh), 1)
 }
 
@@ -310,7 +351,9 @@ pub(super) fn differing<K: Key>(
     let mut same: HashMap<(*const Attributes, PeerId), bool> = HashMap::new();
     let mut slots = Vec::new();
     for (slot, entry) in table.iter() {
-        let Some(best) = entry.paths.best() else { continue };
+        let Some(best) = entry.paths.best() else {
+            continue;
+        };
         let compare = || {
             let nlri = entry.key.nlri();
             let source = view.source(best.peer);
@@ -319,7 +362,9 @@ pub(super) fn differing<K: Key>(
         let equal = if each {
             compare()
         } else {
-            *same.entry((Arc::as_ptr(&best.attributes), best.peer)).or_insert_with(compare)
+            *same
+                .entry((Arc::as_ptr(&best.attributes), best.peer))
+                .or_insert_with(compare)
         };
         if !equal {
             slots.push(slot);
@@ -378,9 +423,12 @@ impl<'a, K: Key> Writer<'a, K> {
             return known.map(|bucket| (bucket, best.peer));
         }
         let source = self.view.source(best.peer);
-        let set = self.settings.export(&entry.key.nlri(), best, source, None).ok();
-        let bucket =
-            set.map(|set| self.bucket(Arc::new(set.freeze_with(self.view.config.seed)), best.peer));
+        let set = self
+            .settings
+            .export(&entry.key.nlri(), best, source, None)
+            .ok();
+        let bucket = set
+            .map(|set| self.bucket(Arc::new(set.freeze_with(self.view.config.seed)), best.peer));
         if !self.each {
             self.by_input.insert(input, bucket);
         }
@@ -391,9 +439,9 @@ impl<'a, K: Key> Writer<'a, K> {
         let hash = attributes.hash() ^ u64::from(origin.0);
         let buckets = &self.buckets;
         let found = self.by_content.find(hash, |at| {
-            buckets.get(*at as usize).is_some_and(|bucket| {
-                bucket.origin == origin && *bucket.attributes == *attributes
-            })
+            buckets
+                .get(*at as usize)
+                .is_some_and(|bucket| bucket.origin == origin && *bucket.attributes == *attributes)
         });
         if let Some(at) = found {
             return *at;
@@ -402,9 +450,9 @@ impl<'a, K: Key> Writer<'a, K> {
         self.buckets.push(Bucket { attributes, origin });
         let buckets = &self.buckets;
         self.by_content.insert_unique(hash, at, |at| {
-            buckets
-                .get(*at as usize)
-                .map_or(0, |bucket| bucket.attributes.hash() ^ u64::from(bucket.origin.0))
+            buckets.get(*at as usize).map_or(0, |bucket| {
+                bucket.attributes.hash() ^ u64::from(bucket.origin.0)
+            })
         });
         at
     }
@@ -420,13 +468,18 @@ impl<'a, K: Key> Writer<'a, K> {
         let mut keys: Vec<(u32, K)> = Vec::new();
         let reach = std::mem::take(&mut self.reach);
         for same in reach.chunk_by(|one, two| one.0 == two.0) {
-            let Some(bucket) = same.first().and_then(|(at, _)| self.buckets.get(*at as usize))
+            let Some(bucket) = same
+                .first()
+                .and_then(|(at, _)| self.buckets.get(*at as usize))
             else {
                 continue;
             };
             for run in same.chunks(RUN) {
                 keys.clear();
-                keys.extend(run.iter().filter_map(|(_, slot)| Some((0, self.key(*slot)?))));
+                keys.extend(
+                    run.iter()
+                        .filter_map(|(_, slot)| Some((0, self.key(*slot)?))),
+                );
                 let bytes = &mut builder.bytes;
                 match K::encode_announce(&keys, &bucket.attributes, &context, bytes) {
                     Ok(messages) => builder.close_span(messages, Some(bucket.origin)),
@@ -446,7 +499,10 @@ impl<'a, K: Key> Writer<'a, K> {
         for same in self.unreach.chunk_by(|one, two| one.0 == two.0) {
             for run in same.chunks(RUN) {
                 keys.clear();
-                keys.extend(run.iter().filter_map(|(_, slot)| Some((0, self.key(*slot)?))));
+                keys.extend(
+                    run.iter()
+                        .filter_map(|(_, slot)| Some((0, self.key(*slot)?))),
+                );
                 let messages = K::encode_withdraw(&keys, &context, &mut builder.bytes);
                 builder.close_span(messages, run.first().and_then(|(origin, _)| *origin));
                 if builder.is_full() {

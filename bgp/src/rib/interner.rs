@@ -30,7 +30,8 @@ impl Interner {
         if self.sets.len() >= self.sweep_at.max(SWEEP_MIN) {
             self.sweep();
         }
-        self.sets.insert_unique(set.hash(), Arc::clone(&set), |known| known.hash());
+        self.sets
+            .insert_unique(set.hash(), Arc::clone(&set), |known| known.hash());
         set
     }
 

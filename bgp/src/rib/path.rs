@@ -101,7 +101,9 @@ impl Paths {
 
     /// The path in use, if any takes part.
     pub(super) fn best(&self) -> Option<&Path> {
-        self.as_slice().first().filter(|path| path.standing.takes_part())
+        self.as_slice()
+            .first()
+            .filter(|path| path.standing.takes_part())
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -110,8 +112,10 @@ impl Paths {
 
     /// Puts a path in, in place of the same peer's one with the same identifier.
     pub(super) fn upsert(&mut self, path: Path) {
-        if let Some(old) =
-            self.as_mut_slice().iter_mut().find(|old| old.is(path.peer, path.path_id))
+        if let Some(old) = self
+            .as_mut_slice()
+            .iter_mut()
+            .find(|old| old.is(path.peer, path.path_id))
         {
             *old = path;
             return;

@@ -39,7 +39,11 @@ impl PeerFacts {
     }
 
     pub(super) fn source(&self) -> Source {
-        Source { external: self.external(), router_id: self.router_id, address: self.address }
+        Source {
+            external: self.external(),
+            router_id: self.router_id,
+            address: self.address,
+        }
     }
 }
 
@@ -84,6 +88,9 @@ pub struct Drain {
 impl Default for Drain {
     fn default() -> Self {
         // Longer than any detour in a mesh of sites; MED as FRR's `bgp max-med`.
-        Self { prepend: 3, med: 4_294_967_294 }
+        Self {
+            prepend: 3,
+            med: 4_294_967_294,
+        }
     }
 }

@@ -46,9 +46,18 @@ impl SlotSet {
         if self.blocks.len() <= block {
             self.blocks.resize_with(block + 1, || None);
         }
-        let Some(place) = self.blocks.get_mut(block) else { return false };
-        let block = place.get_or_insert_with(|| Box::new(Block { words: [0; WORDS], live: 0 }));
-        let Some(word) = block.words.get_mut(word) else { return false };
+        let Some(place) = self.blocks.get_mut(block) else {
+            return false;
+        };
+        let block = place.get_or_insert_with(|| {
+            Box::new(Block {
+                words: [0; WORDS],
+                live: 0,
+            })
+        });
+        let Some(word) = block.words.get_mut(word) else {
+            return false;
+        };
         let new = *word & bit == 0;
         *word |= bit;
         block.live += u32::from(new);
@@ -59,9 +68,13 @@ impl SlotSet {
     /// Takes a slot out; false if it was not there. An empty block gives its memory back.
     pub(super) fn remove(&mut self, slot: Slot) -> bool {
         let At { block, word, bit } = at(slot);
-        let Some(place) = self.blocks.get_mut(block) else { return false };
+        let Some(place) = self.blocks.get_mut(block) else {
+            return false;
+        };
         let Some(block) = place else { return false };
-        let Some(word) = block.words.get_mut(word) else { return false };
+        let Some(word) = block.words.get_mut(word) else {
+            return false;
+        };
         if *word & bit == 0 {
             return false;
         }
@@ -96,13 +109,14 @@ impl SlotSet {
 
     /// The slots in ascending order.
     pub(super) fn iter(&self) -> impl Iterator<Item = Slot> {
-        (0u32..).zip(&self.blocks).filter_map(|(at, block)| Some((at, block.as_ref()?))).flat_map(
-            |(at, block)| {
+        (0u32..)
+            .zip(&self.blocks)
+            .filter_map(|(at, block)| Some((at, block.as_ref()?)))
+            .flat_map(|(at, block)| {
                 (0u32..).zip(block.words).flat_map(move |(word_at, word)| {
                     bits(word).map(move |bit| at * BLOCK_BITS + word_at * 64 + bit)
                 })
-            },
-        )
+            })
     }
 
     /// Takes up to `max` slots out, lowest first.

@@ -59,7 +59,9 @@ impl<K: Eq + Hash> Table<K> {
     pub(super) fn find(&self, key: &K) -> Option<Slot> {
         let hash = self.hasher.hash_one(key);
         self.index
-            .find(hash, |slot| entry(&self.chunks, *slot).is_some_and(|entry| entry.key == *key))
+            .find(hash, |slot| {
+                entry(&self.chunks, *slot).is_some_and(|entry| entry.key == *key)
+            })
             .copied()
     }
 
@@ -78,13 +80,16 @@ impl<K: Eq + Hash> Table<K> {
     /// The slot of the key, made with no paths if there is none.
     pub(super) fn find_or_insert(&mut self, key: K) -> Slot {
         let hash = self.hasher.hash_one(&key);
-        let found = self
-            .index
-            .find(hash, |slot| entry(&self.chunks, *slot).is_some_and(|entry| entry.key == key));
+        let found = self.index.find(hash, |slot| {
+            entry(&self.chunks, *slot).is_some_and(|entry| entry.key == key)
+        });
         if let Some(slot) = found {
             return *slot;
         }
-        let slot = self.place(Entry { key, paths: Paths::None });
+        let slot = self.place(Entry {
+            key,
+            paths: Paths::None,
+        });
         let (chunks, hasher) = (&self.chunks, &self.hasher);
         self.index.insert_unique(hash, slot, |slot| {
             entry(chunks, *slot).map_or(0, |entry| hasher.hash_one(&entry.key))
@@ -100,12 +105,16 @@ impl<K: Eq + Hash> Table<K> {
             found.remove();
         }
         let number = slot / CHUNK;
-        let Some(chunk) = self.chunks.get_mut(number as usize) else { return };
+        let Some(chunk) = self.chunks.get_mut(number as usize) else {
+            return;
+        };
         if let Some(place) = chunk.entries.get_mut((slot % CHUNK) as usize) {
             *place = None;
         }
         // CHUNK fits 16 bits.
-        chunk.free.push(u16::try_from(slot % CHUNK).unwrap_or(u16::MAX));
+        chunk
+            .free
+            .push(u16::try_from(slot % CHUNK).unwrap_or(u16::MAX));
         if chunk.free.len() == chunk.entries.len() {
             chunk.entries = Vec::new();
             chunk.free = Vec::new();
@@ -159,14 +168,22 @@ impl<K: Eq + Hash> Table<K> {
         let capacity = if number == 0 { 0 } else { CHUNK as usize };
         let mut entries = Vec::with_capacity(capacity);
         entries.push(Some(entry));
-        self.chunks.push(Chunk { entries, free: Vec::new(), listed: true });
+        self.chunks.push(Chunk {
+            entries,
+            free: Vec::new(),
+            listed: true,
+        });
         self.open.push(number);
         number * CHUNK
     }
 }
 
 fn entry<K>(chunks: &[Chunk<K>], slot: Slot) -> Option<&Entry<K>> {
-    chunks.get((slot / CHUNK) as usize)?.entries.get((slot % CHUNK) as usize)?.as_ref()
+    chunks
+        .get((slot / CHUNK) as usize)?
+        .entries
+        .get((slot % CHUNK) as usize)?
+        .as_ref()
 }
 
 #[cfg(test)]

@@ -21,7 +21,11 @@ fn config() -> Config {
         router_id: Ipv4Addr::new(10, 10, 0, 1),
         multipath: PerFamily::default(),
         seed: SEED,
-        track: PerFamily { ipv4_unicast: true, ipv6_unicast: true, evpn: true },
+        track: PerFamily {
+            ipv4_unicast: true,
+            ipv6_unicast: true,
+            evpn: true,
+        },
     }
 }
 
@@ -46,7 +50,10 @@ fn facts(peer: u16) -> PeerFacts {
         local_address: IpAddr::from([10, 10, 0, 1]),
         local_ipv4: Some(Ipv4Addr::new(10, 10, 0, 1)),
         local_ipv6: None,
-        families: PerFamily { ipv4_unicast: Some(settings()), ..PerFamily::default() },
+        families: PerFamily {
+            ipv4_unicast: Some(settings()),
+            ..PerFamily::default()
+        },
         as4: true,
         extended_message: false,
     }
@@ -59,7 +66,10 @@ fn prefix(number: u8) -> Prefix4 {
 fn path(asns: &[u32], next_hop: [u8; 4]) -> AttributeSet {
     let mut set = AttributeSet::new(NextHop::V4(next_hop.into()));
     let asns = asns.iter().copied().map(Asn).collect();
-    set.as_path.push(Segment { kind: SegmentKind::Sequence, asns });
+    set.as_path.push(Segment {
+        kind: SegmentKind::Sequence,
+        asns,
+    });
     set
 }
 
@@ -73,11 +83,17 @@ fn announce(prefixes: &[Prefix4], set: &AttributeSet) -> Update {
 
 fn withdraw(prefixes: &[Prefix4]) -> Update {
     let list = prefixes.iter().map(|prefix| (0, *prefix)).collect();
-    Update { withdrawn: vec![NlriList::V4(list)], ..Update::default() }
+    Update {
+        withdrawn: vec![NlriList::V4(list)],
+        ..Update::default()
+    }
 }
 
 fn end_of_rib() -> Update {
-    Update { end_of_rib: Some(Family::Ipv4Unicast), ..Update::default() }
+    Update {
+        end_of_rib: Some(Family::Ipv4Unicast),
+        ..Update::default()
+    }
 }
 
 /// What a peer believes: the routes it was told, decoded from the octets it was sent.
@@ -124,17 +140,30 @@ impl World {
 
     fn up_with(&mut self, peer: u16, facts: PeerFacts) {
         self.beliefs.insert(PeerId(peer), Belief::default());
-        self.input(Input::PeerUp { peer: PeerId(peer), facts, restarting: false });
+        self.input(Input::PeerUp {
+            peer: PeerId(peer),
+            facts,
+            restarting: false,
+        });
     }
 
     fn down(&mut self, peer: u16) {
-        self.input(Input::PeerDown { peer: PeerId(peer), retain: PerFamily::default() });
+        self.input(Input::PeerDown {
+            peer: PeerId(peer),
+            retain: PerFamily::default(),
+        });
         self.beliefs.remove(&PeerId(peer));
     }
 
     fn retained(&mut self, peer: u16) {
-        let retain = PerFamily { ipv4_unicast: true, ..PerFamily::default() };
-        self.input(Input::PeerDown { peer: PeerId(peer), retain });
+        let retain = PerFamily {
+            ipv4_unicast: true,
+            ..PerFamily::default()
+        };
+        self.input(Input::PeerDown {
+            peer: PeerId(peer),
+            retain,
+        });
         self.beliefs.remove(&PeerId(peer));
     }
 
@@ -169,25 +198,34 @@ impl World {
     }
 
     fn receive(&mut self, peer: PeerId, batch: &Batch) {
-        let belief = self.beliefs.get_mut(&peer).expect("sent to a peer that is down");
+        let belief = self
+            .beliefs
+            .get_mut(&peer)
+            .expect("sent to a peer that is down");
         let mut messages = 0;
         for piece in batch.pieces(peer) {
             let mut buffer = BytesMut::from(&piece[..]);
             while let Some(frame) = crate::wire::frame(&mut buffer, 4096).unwrap() {
                 messages += 1;
                 let message = crate::wire::decode(&frame, &Context::default()).unwrap();
-                let Message::Update(update) = message else { continue };
+                let Message::Update(update) = message else {
+                    continue;
+                };
                 belief.updates += 1;
                 belief.end_of_ribs += usize::from(update.end_of_rib.is_some());
                 assert!(update.errors.is_empty(), "{:?}", update.errors);
                 for list in update.withdrawn {
-                    let NlriList::V4(list) = list else { panic!("{list:?}") };
+                    let NlriList::V4(list) = list else {
+                        panic!("{list:?}")
+                    };
                     for (_, prefix) in list {
                         belief.routes.remove(&prefix);
                     }
                 }
                 for (list, attributes) in update.announced {
-                    let NlriList::V4(list) = list else { panic!("{list:?}") };
+                    let NlriList::V4(list) = list else {
+                        panic!("{list:?}")
+                    };
                     for (_, prefix) in list {
                         belief.routes.insert(prefix, attributes.thaw());
                     }
@@ -199,7 +237,8 @@ impl World {
         if self.stuck.contains(&peer) {
             belief.unwritten.push(batch.len());
         } else {
-            self.rib.handle(self.start, Input::Written(peer, batch.len()));
+            self.rib
+                .handle(self.start, Input::Written(peer, batch.len()));
         }
     }
 
@@ -220,7 +259,10 @@ impl World {
 }
 
 fn asns(set: &AttributeSet) -> Vec<u32> {
-    set.as_path.iter().flat_map(|segment| segment.asns.iter().map(|asn| asn.0)).collect()
+    set.as_path
+        .iter()
+        .flat_map(|segment| segment.asns.iter().map(|asn| asn.0))
+        .collect()
 }
 
 #[test]
@@ -253,7 +295,10 @@ fn a_peer_that_joins_late_is_told_everything_and_then_end_of_rib() {
 #[test]
 fn when_the_best_path_becomes_a_peers_own_it_is_told_to_forget_the_other() {
     let mut world = World::with_peers(&[2, 3, 4]);
-    world.update(2, announce(&[prefix(1)], &path(&[65002, 7, 8], [10, 10, 0, 2])));
+    world.update(
+        2,
+        announce(&[prefix(1)], &path(&[65002, 7, 8], [10, 10, 0, 2])),
+    );
     assert_eq!(world.belief(3).len(), 1);
     world.update(3, announce(&[prefix(1)], &path(&[65003], [10, 10, 0, 3])));
     assert!(world.belief(3).is_empty());
@@ -267,10 +312,16 @@ fn when_the_best_path_becomes_a_peers_own_it_is_told_to_forget_the_other() {
 #[test]
 fn a_path_through_this_as_is_kept_but_not_used() {
     let mut world = World::with_peers(&[2]);
-    world.update(2, announce(&[prefix(1)], &path(&[65002, 65001], [10, 10, 0, 2])));
+    world.update(
+        2,
+        announce(&[prefix(1)], &path(&[65002, 65001], [10, 10, 0, 2])),
+    );
     assert!(world.best.is_empty());
     let route = world.rib.route(&Nlri::V4(prefix(1))).unwrap();
-    assert_eq!(route.paths[0].rejection, Some(Rejection::AsLoop(Asn(65001))));
+    assert_eq!(
+        route.paths[0].rejection,
+        Some(Rejection::AsLoop(Asn(65001)))
+    );
     assert_eq!(route.paths[0].lost, Some(Step::Ineligible));
     let counts = world.rib.counts(PeerId(2)).ipv4_unicast;
     assert_eq!((counts.received, counts.accepted), (1, 0));
@@ -279,7 +330,10 @@ fn a_path_through_this_as_is_kept_but_not_used() {
 #[test]
 fn a_lost_session_takes_its_routes_along() {
     let mut world = World::with_peers(&[2, 3]);
-    world.update(2, announce(&[prefix(1), prefix(2)], &path(&[65002], [10, 10, 0, 2])));
+    world.update(
+        2,
+        announce(&[prefix(1), prefix(2)], &path(&[65002], [10, 10, 0, 2])),
+    );
     world.down(2);
     assert!(world.belief(3).is_empty());
     assert_eq!(world.rib.prefixes(Family::Ipv4Unicast), 0);
@@ -295,7 +349,11 @@ fn a_restarting_peer_keeps_what_it_sends_again_and_nobody_notices() {
     assert_eq!(world.belief(3).len(), 2);
     world.up(2);
     world.update(2, announce(&[prefix(1)], &set));
-    assert_eq!(world.beliefs[&PeerId(3)].updates, before, "nothing changed so far");
+    assert_eq!(
+        world.beliefs[&PeerId(3)].updates,
+        before,
+        "nothing changed so far"
+    );
     world.update(2, end_of_rib());
     assert_eq!(world.belief(3).keys().collect::<Vec<_>>(), [&prefix(1)]);
 }
@@ -305,7 +363,11 @@ fn released_routes_of_a_restarting_peer_go() {
     let mut world = World::with_peers(&[2, 3]);
     world.update(2, announce(&[prefix(1)], &path(&[65002], [10, 10, 0, 2])));
     world.retained(2);
-    let all = PerFamily { ipv4_unicast: true, ipv6_unicast: true, evpn: true };
+    let all = PerFamily {
+        ipv4_unicast: true,
+        ipv6_unicast: true,
+        evpn: true,
+    };
     world.input(Input::Release(PeerId(2), all));
     assert!(world.belief(3).is_empty());
 }
@@ -314,7 +376,11 @@ fn released_routes_of_a_restarting_peer_go() {
 fn after_a_restart_nothing_is_told_before_the_awaited_have_sent_everything() {
     let mut world = World::new();
     let peers = vec![PeerId(2), PeerId(3)];
-    world.input(Input::Expect { peers, time: Duration::from_secs(30), hold: true });
+    world.input(Input::Expect {
+        peers,
+        time: Duration::from_secs(30),
+        hold: true,
+    });
     world.up(2);
     world.up(3);
     world.update(2, announce(&[prefix(1)], &path(&[65002], [10, 10, 0, 2])));
@@ -335,7 +401,11 @@ fn after_a_restart_nothing_is_told_before_the_awaited_have_sent_everything() {
 fn a_peer_that_never_comes_holds_selection_back_no_longer_than_the_deadline() {
     let mut world = World::new();
     let peers = vec![PeerId(2), PeerId(3)];
-    world.input(Input::Expect { peers, time: Duration::from_secs(30), hold: true });
+    world.input(Input::Expect {
+        peers,
+        time: Duration::from_secs(30),
+        hold: true,
+    });
     world.up(2);
     world.update(2, announce(&[prefix(1)], &path(&[65002], [10, 10, 0, 2])));
     world.update(2, end_of_rib());
@@ -349,9 +419,17 @@ fn a_peer_that_never_comes_holds_selection_back_no_longer_than_the_deadline() {
 fn a_peer_that_waits_itself_is_not_waited_for_long() {
     let mut world = World::new();
     let peers = vec![PeerId(2)];
-    world.input(Input::Expect { peers, time: Duration::from_secs(30), hold: true });
+    world.input(Input::Expect {
+        peers,
+        time: Duration::from_secs(30),
+        hold: true,
+    });
     world.beliefs.insert(PeerId(2), Belief::default());
-    world.input(Input::PeerUp { peer: PeerId(2), facts: facts(2), restarting: true });
+    world.input(Input::PeerUp {
+        peer: PeerId(2),
+        facts: facts(2),
+        restarting: true,
+    });
     world.update(2, announce(&[prefix(1)], &path(&[65002], [10, 10, 0, 2])));
     assert!(world.best.is_empty());
     let patience = world.rib.deadline().unwrap() - world.start;
@@ -366,7 +444,11 @@ fn a_peer_that_waits_itself_is_not_waited_for_long() {
 fn leftovers_are_swept_only_after_the_routes_of_the_last_message() {
     let mut world = World::new();
     let peers = vec![PeerId(2)];
-    world.input(Input::Expect { peers, time: Duration::from_secs(30), hold: true });
+    world.input(Input::Expect {
+        peers,
+        time: Duration::from_secs(30),
+        hold: true,
+    });
     world.up(2);
     world.hand_in(Input::Update(
         PeerId(2),
@@ -392,11 +474,17 @@ fn draining_tells_everybody_to_look_elsewhere_and_undraining_takes_it_back() {
     world.update(2, announce(&[prefix(1)], &path(&[65002], [10, 10, 0, 2])));
     let normal = world.belief(3).clone();
     let families = |drain| PerFamily {
-        ipv4_unicast: Some(PeerFamily { drain, ..settings() }),
+        ipv4_unicast: Some(PeerFamily {
+            drain,
+            ..settings()
+        }),
         ..PerFamily::default()
     };
     for peer in [2, 3] {
-        world.input(Input::Configure(PeerId(peer), families(Some(Drain::default()))));
+        world.input(Input::Configure(
+            PeerId(peer),
+            families(Some(Drain::default())),
+        ));
     }
     let told = &world.belief(3)[&prefix(9)];
     assert_eq!(asns(told), [65001; 4]);
@@ -417,7 +505,10 @@ fn a_route_marked_graceful_shutdown_is_the_last_choice() {
     let mut leaving = path(&[65002], [10, 10, 0, 2]);
     leaving.communities.push(Community::GRACEFUL_SHUTDOWN);
     world.update(2, announce(&[prefix(1)], &leaving));
-    world.update(3, announce(&[prefix(1)], &path(&[65003, 1, 2, 3], [10, 10, 0, 3])));
+    world.update(
+        3,
+        announce(&[prefix(1)], &path(&[65003, 1, 2, 3], [10, 10, 0, 3])),
+    );
     assert_eq!(world.best[&Nlri::V4(prefix(1))], [PeerId(3)]);
 }
 
@@ -446,7 +537,10 @@ fn no_export_and_no_advertise_stay_here() {
 
 #[test]
 fn internal_routes_are_not_passed_on_to_internal_peers() {
-    let internal = |peer| PeerFacts { remote_as: Asn(65001), ..facts(peer) };
+    let internal = |peer| PeerFacts {
+        remote_as: Asn(65001),
+        ..facts(peer)
+    };
     let mut world = World::with_peers(&[4]);
     world.up_with(2, internal(2));
     world.up_with(3, internal(3));
@@ -455,7 +549,11 @@ fn internal_routes_are_not_passed_on_to_internal_peers() {
     assert_eq!(asns(&world.belief(4)[&prefix(1)]), [65001, 7]);
     world.update(4, announce(&[prefix(2)], &path(&[65004], [10, 10, 0, 4])));
     let told = &world.belief(3)[&prefix(2)];
-    assert_eq!(told.next_hop, NextHop::V4(Ipv4Addr::new(10, 10, 0, 4)), "unchanged to iBGP");
+    assert_eq!(
+        told.next_hop,
+        NextHop::V4(Ipv4Addr::new(10, 10, 0, 4)),
+        "unchanged to iBGP"
+    );
     assert_eq!((asns(told), told.local_pref), (vec![65004], Some(100)));
 }
 
@@ -468,11 +566,18 @@ fn equal_paths_forward_together_as_far_as_allowed() {
     }
     assert_eq!(world.best[&Nlri::V4(prefix(1))], [PeerId(2)]);
     let multipath = |paths, as_path_relax| PerFamily {
-        ipv4_unicast: Multipath { paths, as_path_relax },
+        ipv4_unicast: Multipath {
+            paths,
+            as_path_relax,
+        },
         ..PerFamily::default()
     };
     world.input(Input::SetMultipath(multipath(8, false)));
-    assert_eq!(world.best[&Nlri::V4(prefix(1))], [PeerId(2)], "other content of the AS path");
+    assert_eq!(
+        world.best[&Nlri::V4(prefix(1))],
+        [PeerId(2)],
+        "other content of the AS path"
+    );
     world.input(Input::SetMultipath(multipath(2, true)));
     assert_eq!(world.best[&Nlri::V4(prefix(1))].len(), 2);
     world.input(Input::SetMultipath(multipath(8, true)));
@@ -489,8 +594,14 @@ fn a_change_of_export_policy_is_told_only_where_it_makes_a_difference() {
     let before = world.beliefs[&PeerId(3)].updates;
     world.input(Input::Configure(PeerId(3), facts(3).families));
     assert_eq!(world.beliefs[&PeerId(3)].updates, before);
-    let closed = PeerFamily { export: Policy::RejectAll("test".into()), ..settings() };
-    let families = PerFamily { ipv4_unicast: Some(closed), ..PerFamily::default() };
+    let closed = PeerFamily {
+        export: Policy::RejectAll("test".into()),
+        ..settings()
+    };
+    let families = PerFamily {
+        ipv4_unicast: Some(closed),
+        ..PerFamily::default()
+    };
     world.input(Input::Configure(PeerId(3), families));
     assert!(world.belief(3).is_empty());
     world.input(Input::Configure(PeerId(3), facts(3).families));
@@ -501,8 +612,14 @@ fn a_change_of_export_policy_is_told_only_where_it_makes_a_difference() {
 fn a_change_of_import_policy_needs_nothing_from_the_peer() {
     let mut world = World::with_peers(&[2, 3]);
     world.update(2, announce(&[prefix(1)], &path(&[65002], [10, 10, 0, 2])));
-    let closed = PeerFamily { import: Policy::RejectAll("test".into()), ..settings() };
-    let families = PerFamily { ipv4_unicast: Some(closed), ..PerFamily::default() };
+    let closed = PeerFamily {
+        import: Policy::RejectAll("test".into()),
+        ..settings()
+    };
+    let families = PerFamily {
+        ipv4_unicast: Some(closed),
+        ..PerFamily::default()
+    };
     world.input(Input::Configure(PeerId(2), families));
     assert!(world.belief(3).is_empty());
     assert_eq!(world.rib.counts(PeerId(2)).ipv4_unicast.received, 1);
@@ -516,7 +633,11 @@ fn a_refresh_repeats_everything() {
     world.update(2, announce(&[prefix(1)], &path(&[65002], [10, 10, 0, 2])));
     world.beliefs.get_mut(&PeerId(3)).unwrap().routes.clear();
     let family = Family::Ipv4Unicast;
-    world.input(Input::Refresh { peer: PeerId(3), family, enhanced: true });
+    world.input(Input::Refresh {
+        peer: PeerId(3),
+        family,
+        enhanced: true,
+    });
     assert_eq!(world.belief(3).len(), 1);
 }
 
@@ -535,14 +656,26 @@ fn attribute_sets_are_given_back() {
 
 #[derive(Debug, Clone)]
 enum Event {
-    Announce { peer: u16, number: u8, tail: u8, med: Option<u8> },
-    Withdraw { peer: u16, number: u8 },
+    Announce {
+        peer: u16,
+        number: u8,
+        tail: u8,
+        med: Option<u8>,
+    },
+    Withdraw {
+        peer: u16,
+        number: u8,
+    },
     Down(u16),
     Up(u16),
     Stick(u16),
     Unstick,
     Settle,
-    Policy { peer: u16, drain: bool, closed: bool },
+    Policy {
+        peer: u16,
+        drain: bool,
+        closed: bool,
+    },
     Refresh(u16),
 }
 
@@ -566,12 +699,20 @@ fn event() -> impl Strategy<Value = Event> {
 fn apply(world: &mut World, event: Event) {
     let up = |world: &World, peer| world.beliefs.contains_key(&PeerId(peer));
     match event {
-        Event::Announce { peer, number, tail, med } if up(world, peer) => {
+        Event::Announce {
+            peer,
+            number,
+            tail,
+            med,
+        } if up(world, peer) => {
             let mut asns = vec![65000 + u32::from(peer)];
             asns.extend((1..=tail).map(u32::from));
             let mut set = path(&asns, [10, 10, 0, u8::try_from(peer).unwrap()]);
             set.med = med.map(u32::from);
-            world.hand_in(Input::Update(PeerId(peer), announce(&[prefix(number)], &set)));
+            world.hand_in(Input::Update(
+                PeerId(peer),
+                announce(&[prefix(number)], &set),
+            ));
         }
         Event::Withdraw { peer, number } => {
             world.hand_in(Input::Update(PeerId(peer), withdraw(&[prefix(number)])));
@@ -585,18 +726,34 @@ fn apply(world: &mut World, event: Event) {
         Event::Stick(peer) => world.stuck.push(PeerId(peer)),
         Event::Unstick => world.unstick(),
         Event::Settle => world.settle(),
-        Event::Policy { peer, drain, closed } if up(world, peer) => {
-            let export = if closed { Policy::RejectAll("test".into()) } else { Policy::AcceptAll };
+        Event::Policy {
+            peer,
+            drain,
+            closed,
+        } if up(world, peer) => {
+            let export = if closed {
+                Policy::RejectAll("test".into())
+            } else {
+                Policy::AcceptAll
+            };
             let drain = drain.then(Drain::default);
             let families = PerFamily {
-                ipv4_unicast: Some(PeerFamily { export, drain, ..settings() }),
+                ipv4_unicast: Some(PeerFamily {
+                    export,
+                    drain,
+                    ..settings()
+                }),
                 ..PerFamily::default()
             };
             world.hand_in(Input::Configure(PeerId(peer), families));
         }
         Event::Refresh(peer) => {
             let family = Family::Ipv4Unicast;
-            world.hand_in(Input::Refresh { peer: PeerId(peer), family, enhanced: false });
+            world.hand_in(Input::Refresh {
+                peer: PeerId(peer),
+                family,
+                enhanced: false,
+            });
         }
         Event::Announce { .. } | Event::Down(_) | Event::Up(_) | Event::Policy { .. } => {}
     }

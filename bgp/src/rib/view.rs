@@ -128,7 +128,10 @@ impl Rib {
     pub fn advertisements(&self, nlri: &Nlri) -> Vec<Advertisement> {
         let view = self.reading();
         let family = nlri.family();
-        let up = self.peers.ids().filter(|peer| self.peers.get(*peer).is_some_and(|it| it.up));
+        let up = self
+            .peers
+            .ids()
+            .filter(|peer| self.peers.get(*peer).is_some_and(|it| it.up));
         up.filter_map(|peer| {
             let (facts, settings) = self.peers.settings(peer, family)?;
             let settings = GroupSettings::of(facts, family, settings);
@@ -138,7 +141,11 @@ impl Rib {
                 Nlri::V6(key) => self.v6.told(view, &settings, peer, key, &mut trace),
                 Nlri::Evpn(key) => self.evpn.told(view, &settings, peer, key, &mut trace),
             };
-            Some(Advertisement { peer, result, trace })
+            Some(Advertisement {
+                peer,
+                result,
+                trace,
+            })
         })
         .collect()
     }
@@ -155,14 +162,21 @@ impl Rib {
     /// True when everything a peer is to be told has been written to it.
     pub fn is_settled(&self, peer: PeerId) -> bool {
         let idle = self.v4.is_settled(peer) && self.v6.is_settled(peer);
-        let written = self.peers.get(peer).is_some_and(|peer| peer.up && peer.in_flight == 0);
+        let written = self
+            .peers
+            .get(peer)
+            .is_some_and(|peer| peer.up && peer.in_flight == 0);
         idle && self.evpn.is_settled(peer) && written
     }
 
     /// Number of a peer's routes that are kept over its restart.
     pub fn stale(&self, peer: PeerId, family: Family) -> usize {
         let mut count = 0;
-        if self.peers.get(peer).is_some_and(|peer| *peer.stale.get(family)) {
+        if self
+            .peers
+            .get(peer)
+            .is_some_and(|peer| *peer.stale.get(family))
+        {
             self.visit(family, Select::Received(peer), |route| {
                 count += route.paths.iter().filter(|path| path.stale).count();
                 true
@@ -191,7 +205,10 @@ impl Rib {
     }
 
     fn reading(&self) -> View<'_> {
-        View { peers: &self.peers, config: &self.config }
+        View {
+            peers: &self.peers,
+            config: &self.config,
+        }
     }
 }
 
@@ -200,17 +217,20 @@ impl<K: Key> FamilyRib<K> {
         match select {
             Select::All => {
                 for (_, entry) in self.table.iter() {
-                    if !entry.paths.is_empty()
-                        && !visit(self.view_of(view, &entry.key, |_| true))
+                    if !entry.paths.is_empty() && !visit(self.view_of(view, &entry.key, |_| true))
                     {
                         return;
                     }
                 }
             }
             Select::Received(peer) => {
-                let Some(received) = self.received.get(&peer) else { return };
+                let Some(received) = self.received.get(&peer) else {
+                    return;
+                };
                 for slot in received.slots.iter() {
-                    let Some(entry) = self.table.get(slot) else { continue };
+                    let Some(entry) = self.table.get(slot) else {
+                        continue;
+                    };
                     if !visit(self.view_of(view, &entry.key, |path| path.peer == peer)) {
                         return;
                     }
@@ -226,7 +246,11 @@ impl<K: Key> FamilyRib<K> {
         peer: PeerId,
         visit: &mut impl FnMut(RouteView) -> bool,
     ) {
-        let Some(group) = self.groups.iter().find(|group| group.told_count(peer).is_some()) else {
+        let Some(group) = self
+            .groups
+            .iter()
+            .find(|group| group.told_count(peer).is_some())
+        else {
             return;
         };
         for (slot, entry) in self.table.iter() {
@@ -235,7 +259,9 @@ impl<K: Key> FamilyRib<K> {
             }
             let mut trace = Trace::default();
             let told = self.told(view, &group.settings, peer, &entry.key, &mut trace);
-            let (Ok(attributes), Some(best)) = (told, entry.paths.best()) else { continue };
+            let (Ok(attributes), Some(best)) = (told, entry.paths.best()) else {
+                continue;
+            };
             let path = PathView {
                 peer: best.peer,
                 path_id: 0,
@@ -247,7 +273,10 @@ impl<K: Key> FamilyRib<K> {
                 rejection: None,
                 lost: None,
             };
-            if !visit(RouteView { nlri: entry.key.nlri(), paths: vec![path] }) {
+            if !visit(RouteView {
+                nlri: entry.key.nlri(),
+                paths: vec![path],
+            }) {
                 return;
             }
         }
@@ -261,7 +290,12 @@ impl<K: Key> FamilyRib<K> {
     fn view_of(&self, view: View<'_>, key: &K, wanted: impl Fn(&Path) -> bool) -> RouteView {
         let nlri = key.nlri();
         let entry = self.table.find(key).and_then(|slot| self.table.get(slot));
-        let Some(entry) = entry else { return RouteView { nlri, paths: Vec::new() } };
+        let Some(entry) = entry else {
+            return RouteView {
+                nlri,
+                paths: Vec::new(),
+            };
+        };
         let steps = self.reasons(view, &entry.paths);
         let best = entry.paths.best().is_some();
         let paths = entry.paths.as_slice().iter().zip(steps).enumerate();
@@ -287,7 +321,16 @@ impl<K: Key> FamilyRib<K> {
     fn rejection(&self, view: View<'_>, nlri: &Nlri, path: &Path) -> Option<Rejection> {
         let (facts, settings) = view.peers.settings(path.peer, self.family)?;
         let config = view.config;
-        import(facts, settings, config.router_id, config.seed, nlri, path.received(), None).err()
+        import(
+            facts,
+            settings,
+            config.router_id,
+            config.seed,
+            nlri,
+            path.received(),
+            None,
+        )
+        .err()
     }
 
     fn told(
@@ -299,7 +342,9 @@ impl<K: Key> FamilyRib<K> {
         trace: &mut Trace,
     ) -> Result<Arc<Attributes>, Withheld> {
         let entry = self.table.find(key).and_then(|slot| self.table.get(slot));
-        let best = entry.and_then(|entry| entry.paths.best()).ok_or(Withheld::NoPath)?;
+        let best = entry
+            .and_then(|entry| entry.paths.best())
+            .ok_or(Withheld::NoPath)?;
         if best.peer == peer {
             return Err(Withheld::FromThisPeer);
         }
@@ -309,12 +354,18 @@ impl<K: Key> FamilyRib<K> {
 
     /// What the peer's group was told, less what the peer itself sent.
     fn advertised(&self, peer: PeerId) -> usize {
-        let Some((group, told)) =
-            self.groups.iter().find_map(|group| Some((group, group.told_count(peer)?)))
+        let Some((group, told)) = self
+            .groups
+            .iter()
+            .find_map(|group| Some((group, group.told_count(peer)?)))
         else {
             return 0;
         };
-        let slots = self.received.get(&peer).into_iter().flat_map(|it| it.slots.iter());
+        let slots = self
+            .received
+            .get(&peer)
+            .into_iter()
+            .flat_map(|it| it.slots.iter());
         let own = slots.filter(|slot| {
             let best = self.table.get(*slot).and_then(|entry| entry.paths.best());
             best.is_some_and(|best| best.peer == peer) && group.told(peer, *slot) == Some(true)

@@ -30,7 +30,9 @@ type Fault = Box<dyn std::error::Error + Send + Sync>;
 const PATIENCE: Duration = Duration::from_secs(300);
 
 fn main() -> ExitCode {
-    let count = std::env::args().nth(1).map_or(Ok(1_000_000), |text| text.parse());
+    let count = std::env::args()
+        .nth(1)
+        .map_or(Ok(1_000_000), |text| text.parse());
     let result = match count {
         Ok(count) => run(count),
         Err(error) => Err(format!("usage: rbgpd-bench [ROUTES]: {error}").into()),
@@ -46,14 +48,19 @@ fn main() -> ExitCode {
 
 fn run(count: usize) -> Result<(), Fault> {
     let table = Table::generate(count);
-    println!("{count} prefixes, {} attribute sets, {} octets", table.sets, table.octets());
+    println!(
+        "{count} prefixes, {} attribute sets, {} octets",
+        table.sets,
+        table.octets()
+    );
     let daemon = Daemon::start()?;
     let mut receiver = Peer::connect(daemon.address, Ipv4Addr::new(127, 0, 0, 3), Asn(65003))?;
     let mut sender = Peer::connect(daemon.address, Ipv4Addr::new(127, 0, 0, 2), Asn(65002))?;
     let before = daemon.usage()?;
 
     let start = Instant::now();
-    let reading = std::thread::spawn(move || receiver.count(count, start).map(|it| (it, receiver)));
+    let reading =
+        std::thread::spawn(move || receiver.count(count, start).map(|it| (it, receiver)));
     sender.stream.write_all(&table.bytes)?;
     let (received, mut receiver) = reading.join().map_err(|_| "the receiver panicked")??;
     let wall = received.last;
@@ -123,13 +130,19 @@ impl Table {
     fn generate(count: usize) -> Self {
         let mut numbers = Numbers(0x9e37_79b9_7f4a_7c15);
         let prefixes = prefixes(count, &mut numbers);
-        let context = EncodeContext { as4: true, extended_message: false, add_path: false };
+        let context = EncodeContext {
+            as4: true,
+            extended_message: false,
+            add_path: false,
+        };
         let (mut bytes, mut withdrawals) = (BytesMut::new(), BytesMut::new());
         let mut sets = 0;
         let mut left = prefixes.as_slice();
         while !left.is_empty() {
             // One to thirteen, seven on average.
-            let size = usize::try_from(1 + numbers.below(13)).unwrap_or(1).min(left.len());
+            let size = usize::try_from(1 + numbers.below(13))
+                .unwrap_or(1)
+                .min(left.len());
             let (these, rest) = left.split_at(size);
             left = rest;
             let attributes = Arc::new(attributes(&mut numbers).freeze());
@@ -140,7 +153,11 @@ impl Table {
         }
         let all = NlriList::V4(prefixes.iter().map(|prefix| (0, *prefix)).collect());
         wire::encode_withdraw_list(&all, &context, &mut withdrawals);
-        Self { bytes: bytes.to_vec(), withdrawals: withdrawals.to_vec(), sets }
+        Self {
+            bytes: bytes.to_vec(),
+            withdrawals: withdrawals.to_vec(),
+            sets,
+        }
     }
 }
 
@@ -154,7 +171,11 @@ fn prefixes(count: usize, numbers: &mut Numbers) -> Vec<Prefix4> {
             Prefix4::from_bits(last.bits().checked_add(step)?, last.len())
         });
         let candidate = next_to.or_else(|| {
-            let len = if numbers.below(10) < 6 { 24 } else { 16 + numbers.below(8) };
+            let len = if numbers.below(10) < 6 {
+                24
+            } else {
+                16 + numbers.below(8)
+            };
             // Unicast space only.
             let bits = 0x0100_0000 + numbers.below(0xdeff_ffff);
             Prefix4::from_bits(bits, u8::try_from(len).unwrap_or(24))
@@ -173,9 +194,13 @@ fn attributes(numbers: &mut Numbers) -> AttributeSet {
     for _ in 0..3 + numbers.below(3) {
         asns.push(Asn(1 + numbers.below(64_000)));
     }
-    set.as_path.push(Segment { kind: SegmentKind::Sequence, asns });
+    set.as_path.push(Segment {
+        kind: SegmentKind::Sequence,
+        asns,
+    });
     for _ in 0..numbers.below(5) {
-        set.communities.push(Community(1 + numbers.below(0xfffe_0000)));
+        set.communities
+            .push(Community(1 + numbers.below(0xfffe_0000)));
     }
     if numbers.below(4) == 0 {
         set.med = Some(numbers.below(1000));
@@ -204,7 +229,10 @@ impl Peer {
         let stream = TcpStream::from(socket);
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
-        let mut peer = Self { stream, buffer: BytesMut::new() };
+        let mut peer = Self {
+            stream,
+            buffer: BytesMut::new(),
+        };
         let open = Open {
             asn,
             hold_time: 0,
@@ -216,9 +244,13 @@ impl Peer {
             ],
         };
         peer.stream.write_all(&wire::encode_open(&open))?;
-        let Message::Open(_) = peer.message()? else { return Err("no OPEN came".into()) };
+        let Message::Open(_) = peer.message()? else {
+            return Err("no OPEN came".into());
+        };
         peer.stream.write_all(&wire::encode_keepalive())?;
-        let Message::Keepalive = peer.message()? else { return Err("no KEEPALIVE came".into()) };
+        let Message::Keepalive = peer.message()? else {
+            return Err("no KEEPALIVE came".into());
+        };
         // The daemon's own End-of-RIB: it is ready.
         loop {
             if let Message::Update(update) = peer.message()?
@@ -239,13 +271,17 @@ impl Peer {
             if count == 0 {
                 return Err("the daemon closed the session".into());
             }
-            self.buffer.extend_from_slice(chunk.get(..count).unwrap_or_default());
+            self.buffer
+                .extend_from_slice(chunk.get(..count).unwrap_or_default());
         }
     }
 
     fn message(&mut self) -> Result<Message, Fault> {
         let context = Context {
-            families: PerFamily { ipv4_unicast: true, ..PerFamily::default() },
+            families: PerFamily {
+                ipv4_unicast: true,
+                ..PerFamily::default()
+            },
             ..Context::default()
         };
         Ok(wire::decode(&self.frame()?, &context)?)
@@ -253,8 +289,11 @@ impl Peer {
 
     /// Reads until `count` routes were announced or withdrawn.
     fn count(&mut self, count: usize, start: Instant) -> Result<Received, Fault> {
-        let mut received =
-            Received { first: Duration::ZERO, last: Duration::ZERO, messages: 0 };
+        let mut received = Received {
+            first: Duration::ZERO,
+            last: Duration::ZERO,
+            messages: 0,
+        };
         let mut routes = 0;
         while routes < count {
             if let Message::Update(update) = self.message()? {
@@ -263,7 +302,11 @@ impl Peer {
                 }
                 received.messages += 1;
                 routes += update.withdrawn.iter().map(NlriList::len).sum::<usize>();
-                routes += update.announced.iter().map(|(list, _)| list.len()).sum::<usize>();
+                routes += update
+                    .announced
+                    .iter()
+                    .map(|(list, _)| list.len())
+                    .sum::<usize>();
             }
         }
         received.last = start.elapsed();
@@ -314,7 +357,11 @@ impl Daemon {
             .stdin(Stdio::null())
             .spawn()
             .map_err(|error| format!("cannot start {}: {error}", binary.display()))?;
-        let daemon = Self { child, address, place };
+        let daemon = Self {
+            child,
+            address,
+            place,
+        };
         let until = Instant::now() + Duration::from_secs(10);
         while TcpStream::connect(address).is_err() {
             if Instant::now() > until {

@@ -97,13 +97,18 @@ impl Core {
             );
         }
         for (id, neighbor) in &self.neighbors {
-            let Some(negotiated) = neighbor.negotiated() else { continue };
+            let Some(negotiated) = neighbor.negotiated() else {
+                continue;
+            };
             let counts = self.rib.counts(*id);
-            for family in Family::ALL.into_iter().filter(|it| negotiated.families.get(*it).is_some())
+            for family in Family::ALL
+                .into_iter()
+                .filter(|it| negotiated.families.get(*it).is_some())
             {
                 for direction in [Direction::Import, Direction::Export] {
-                    let policy =
-                        self.config.effective_policy(&neighbor.config, family, direction);
+                    let policy = self
+                        .config
+                        .effective_policy(&neighbor.config, family, direction);
                     if let bgp::policy::Policy::RejectAll(reason) = policy {
                         let counts = counts.get(family);
                         let what = match direction {
@@ -112,7 +117,10 @@ impl Core {
                             }
                             Direction::Export => "0 routes announced to".to_owned(),
                         };
-                        notices.push(format!("{what} {} ({family}): {reason}", neighbor.address()));
+                        notices.push(format!(
+                            "{what} {} ({family}): {reason}",
+                            neighbor.address()
+                        ));
                     }
                 }
             }
@@ -152,7 +160,10 @@ impl Core {
             state: status.state.to_string(),
             uptime_s: since.filter(|_| established),
             changed_s: since,
-            bfd: neighbor.config.bfd.and_then(|_| state_of(bfd, neighbor.address())),
+            bfd: neighbor
+                .config
+                .bfd
+                .and_then(|_| state_of(bfd, neighbor.address())),
             draining: self.drain.covers(neighbor.address()),
             messages_received: counts(&status.counters.received).total(),
             messages_sent: counts(&status.counters.sent).total(),
@@ -212,7 +223,9 @@ impl Core {
                 continue;
             }
             let policy = |direction| {
-                self.config.effective_policy(&neighbor.config, family, direction).to_string()
+                self.config
+                    .effective_policy(&neighbor.config, family, direction)
+                    .to_string()
             };
             let agreed = negotiated.is_some_and(|it| it.families.get(family).is_some());
             details.set(
@@ -228,7 +241,9 @@ impl Core {
             );
         }
         let agreed_hold = negotiated.map(|it| u64::from(it.hold_time.as_secs()));
-        let agreed_keepalive = negotiated.and_then(|it| it.keepalive).map(|it| it.as_secs());
+        let agreed_keepalive = negotiated
+            .and_then(|it| it.keepalive)
+            .map(|it| it.as_secs());
         reply::Neighbor {
             summary: self.neighbor_summary(id, neighbor, bfd),
             local_address: neighbor.local(),
@@ -251,22 +266,40 @@ impl Core {
     }
 
     pub(super) fn bfd_states(&self) -> Vec<(IpAddr, BfdState)> {
-        let sessions = self.hands.bfd.as_ref().map(|bfd| bfd.status()).unwrap_or_default();
-        sessions.iter().map(|session| (session.key.peer, bfd_state(session.state))).collect()
+        let sessions = self
+            .hands
+            .bfd
+            .as_ref()
+            .map(|bfd| bfd.status())
+            .unwrap_or_default();
+        sessions
+            .iter()
+            .map(|session| (session.key.peer, bfd_state(session.state)))
+            .collect()
     }
 
     fn bfd_reply(&self) -> reply::Bfd {
         let configured = |peer: IpAddr| {
-            self.config.neighbor(peer).and_then(|neighbor| neighbor.bfd).unwrap_or_default()
+            self.config
+                .neighbor(peer)
+                .and_then(|neighbor| neighbor.bfd)
+                .unwrap_or_default()
         };
-        let sessions = self.hands.bfd.as_ref().map(|bfd| bfd.status()).unwrap_or_default();
+        let sessions = self
+            .hands
+            .bfd
+            .as_ref()
+            .map(|bfd| bfd.status())
+            .unwrap_or_default();
         let sessions = sessions
             .into_iter()
             .map(|session| reply::BfdSession {
                 peer: session.key.peer,
                 state: bfd_state(session.state),
                 interval_ms: millis(
-                    session.interval.unwrap_or_else(|| configured(session.key.peer).interval),
+                    session
+                        .interval
+                        .unwrap_or_else(|| configured(session.key.peer).interval),
                 ),
                 detect_ms: millis(session.detection_time),
                 uptime_s: session.uptime.map(|uptime| uptime.as_secs()),
@@ -298,7 +331,12 @@ impl Core {
             return;
         }
         let checked = number(self.installed.len() + self.failed.len());
-        let pending = number(self.hands.kernel.as_ref().map_or(0, |kernel| kernel.backlog()));
+        let pending = number(
+            self.hands
+                .kernel
+                .as_ref()
+                .map_or(0, |kernel| kernel.backlog()),
+        );
         self.compare(move |differences| {
             let of = |test: fn(&fib::Difference) -> bool| {
                 number(differences.iter().filter(|it| test(it)).count())
@@ -333,13 +371,19 @@ impl Core {
         };
         let name = file.display().to_string();
         let text = std::fs::read_to_string(&file).map_err(|error| {
-            ErrorReply::new(ErrorKind::BadConfig, format!("cannot read `{name}`: {error}"))
-                .hint("the running configuration stays")
+            ErrorReply::new(
+                ErrorKind::BadConfig,
+                format!("cannot read `{name}`: {error}"),
+            )
+            .hint("the running configuration stays")
         })?;
         let new = config::parse(&text, &name).map_err(|errors| {
             ErrorReply::new(
                 ErrorKind::BadConfig,
-                format!("{} errors in `{name}`; the running configuration stays", errors.len()),
+                format!(
+                    "{} errors in `{name}`; the running configuration stays",
+                    errors.len()
+                ),
             )
             .details(errors.iter().map(ToString::to_string))
             .hint(format!("rbgpctl check {name}"))
@@ -387,11 +431,16 @@ impl Core {
             .collect();
         let mut cleared = Vec::new();
         for id in chosen {
-            let Some(neighbor) = self.neighbors.get(&id) else { continue };
+            let Some(neighbor) = self.neighbors.get(&id) else {
+                continue;
+            };
             let families: Vec<Family> = neighbor
                 .negotiated()
                 .map(|it| {
-                    Family::ALL.into_iter().filter(|f| it.families.get(*f).is_some()).collect()
+                    Family::ALL
+                        .into_iter()
+                        .filter(|f| it.families.get(*f).is_some())
+                        .collect()
                 })
                 .unwrap_or_default();
             match order.soft {
@@ -408,7 +457,11 @@ impl Core {
                     let enhanced = neighbor.enhanced_refresh();
                     cleared.push(neighbor.address());
                     for family in families {
-                        self.hand_in(rib::Input::Refresh { peer: id, family, enhanced });
+                        self.hand_in(rib::Input::Refresh {
+                            peer: id,
+                            family,
+                            enhanced,
+                        });
                     }
                     continue;
                 }
@@ -435,7 +488,12 @@ impl Core {
             kernel: KernelNumbers {
                 installed: number(self.installed.len()),
                 failed: number(self.failed.len()),
-                pending: number(self.hands.kernel.as_ref().map_or(0, |kernel| kernel.backlog())),
+                pending: number(
+                    self.hands
+                        .kernel
+                        .as_ref()
+                        .map_or(0, |kernel| kernel.backlog()),
+                ),
                 repaired_total: self.repaired,
                 verify_differences: self.verify.differences,
                 verify_runs_total: self.verify.runs,
@@ -456,7 +514,12 @@ impl Core {
                 .collect(),
             queues: vec![QueueDepth {
                 queue: "kernel".to_owned(),
-                depth: number(self.hands.kernel.as_ref().map_or(0, |kernel| kernel.backlog())),
+                depth: number(
+                    self.hands
+                        .kernel
+                        .as_ref()
+                        .map_or(0, |kernel| kernel.backlog()),
+                ),
             }],
         }
     }
@@ -487,8 +550,9 @@ impl Core {
 
     fn paths(&self) -> Families<u64> {
         let mut families = Families::default();
-        let ids: Vec<PeerId> =
-            std::iter::once(PeerId::LOCAL).chain(self.neighbors.keys().copied()).collect();
+        let ids: Vec<PeerId> = std::iter::once(PeerId::LOCAL)
+            .chain(self.neighbors.keys().copied())
+            .collect();
         for family in Family::ALL {
             let of = |id: &PeerId| self.rib.counts(*id).get(family).received;
             families.set(family, number(ids.iter().map(of).sum()));
@@ -525,7 +589,10 @@ fn unknown_neighbor(address: IpAddr) -> ErrorReply {
 }
 
 fn state_of(states: &[(IpAddr, BfdState)], address: IpAddr) -> Option<BfdState> {
-    states.iter().find(|(peer, _)| *peer == address).map(|(_, state)| *state)
+    states
+        .iter()
+        .find(|(peer, _)| *peer == address)
+        .map(|(_, state)| *state)
 }
 
 fn bfd_state(state: bfd::State) -> BfdState {
@@ -564,11 +631,19 @@ fn why_down(status: &Status, passive: bool) -> (Option<String>, Option<String>) 
     }
     match &status.last_error {
         Some(failure) => (Some(failure.reason.to_string()), failure.reason.remedy()),
-        None if passive => (Some("waits for the neighbour to connect (passive)".to_owned()), None),
+        None if passive => (
+            Some("waits for the neighbour to connect (passive)".to_owned()),
+            None,
+        ),
         None if status.waits_for_bfd => (Some("waits for BFD to come up".to_owned()), None),
         None => {
-            let wait = status.next_try.map(|at| at.saturating_duration_since(Instant::now()));
-            (wait.map(|wait| format!("connects again in {} ms", wait.as_millis())), None)
+            let wait = status
+                .next_try
+                .map(|at| at.saturating_duration_since(Instant::now()));
+            (
+                wait.map(|wait| format!("connects again in {} ms", wait.as_millis())),
+                None,
+            )
         }
     }
 }
@@ -587,7 +662,11 @@ fn capability_name(capability: &bgp::message::Capability) -> String {
         Capability::GracefulRestart(graceful) => format!(
             "graceful restart {} s{}",
             graceful.restart_time,
-            if graceful.restarting { ", restarting" } else { "" }
+            if graceful.restarting {
+                ", restarting"
+            } else {
+                ""
+            }
         ),
         Capability::FourOctetAs(_) => "four-octet AS".to_owned(),
         Capability::AddPath(_) => "add-path".to_owned(),

@@ -30,7 +30,11 @@ pub(super) fn multipath(config: &Config) -> PerFamily<Multipath> {
 
 /// Unicast families with their networks.
 fn networks(config: &Config) -> impl Iterator<Item = &Network> {
-    config.ipv4_unicast.networks.iter().chain(&config.ipv6_unicast.networks)
+    config
+        .ipv4_unicast
+        .networks
+        .iter()
+        .chain(&config.ipv6_unicast.networks)
 }
 
 impl Core {
@@ -92,7 +96,8 @@ impl Core {
             }
         }
         if old.evpn != new.evpn {
-            self.evpn.handle(evpn::Input::SetVtep(new.evpn.map(|evpn| evpn.vtep)));
+            self.evpn
+                .handle(evpn::Input::SetVtep(new.evpn.map(|evpn| evpn.vtep)));
         }
         for vni in &old.vnis {
             if !new.vnis.iter().any(|other| other.id == vni.id) {
@@ -111,7 +116,9 @@ impl Core {
     }
 
     fn add_neighbor(&mut self, neighbor: config::Neighbor) {
-        let free = (1..=u16::MAX).map(PeerId).find(|id| !self.neighbors.contains_key(id));
+        let free = (1..=u16::MAX)
+            .map(PeerId)
+            .find(|id| !self.neighbors.contains_key(id));
         let Some(id) = free else {
             tracing::error!(neighbor = %neighbor.address, "too many neighbours, this one is left out");
             return;
@@ -129,15 +136,25 @@ impl Core {
             commands: queue,
             status,
         };
-        self.hands.spawner.neighbor(neighbor.address, commands.clone(), wiring, !neighbor.shutdown);
+        self.hands.spawner.neighbor(
+            neighbor.address,
+            commands.clone(),
+            wiring,
+            !neighbor.shutdown,
+        );
         self.set_bfd(&neighbor);
         self.by_address.insert(neighbor.address, id);
-        self.neighbors.insert(id, Neighbor::new(neighbor, commands, watcher));
+        self.neighbors
+            .insert(id, Neighbor::new(neighbor, commands, watcher));
     }
 
     fn remove_neighbor(&mut self, address: IpAddr) {
-        let Some(id) = self.by_address.remove(&address) else { return };
-        let Some(neighbor) = self.neighbors.remove(&id) else { return };
+        let Some(id) = self.by_address.remove(&address) else {
+            return;
+        };
+        let Some(neighbor) = self.neighbors.remove(&id) else {
+            return;
+        };
         neighbor.command(Command::Quit(StopReason::PeerDeconfigured));
         self.hands.spawner.forget(address);
         if let (Some(bfd), Some(_)) = (&self.hands.bfd, &neighbor.config.bfd) {
@@ -148,7 +165,9 @@ impl Core {
     }
 
     fn change_neighbor(&mut self, id: PeerId, new: config::Neighbor) {
-        let Some(neighbor) = self.neighbors.get(&id) else { return };
+        let Some(neighbor) = self.neighbors.get(&id) else {
+            return;
+        };
         let old = neighbor.config.clone();
         if (old.port, old.local_address) != (new.port, new.local_address) {
             // Another connection altogether.
@@ -186,11 +205,18 @@ impl Core {
 
     fn session_config(&self, neighbor: &config::Neighbor) -> session::Config {
         let jitter = self.seed ^ u64::from(u32::from(self.config.router_id)) ^ hash_of(neighbor);
-        session_config(&self.config, neighbor, self.place.restarting, (self.seed, jitter))
+        session_config(
+            &self.config,
+            neighbor,
+            self.place.restarting,
+            (self.seed, jitter),
+        )
     }
 
     fn set_bfd(&mut self, neighbor: &config::Neighbor) {
-        let Some(settings) = &neighbor.bfd else { return };
+        let Some(settings) = &neighbor.bfd else {
+            return;
+        };
         if self.hands.bfd.is_none() {
             match self.hands.spawner.bfd() {
                 Ok(bfd) => self.hands.bfd = Some(bfd),
@@ -217,7 +243,9 @@ impl Core {
 
     /// Gives a session its settings again after the restart is over.
     pub(super) fn refresh_session_settings(&mut self, id: PeerId) {
-        let Some(neighbor) = self.neighbors.get(&id) else { return };
+        let Some(neighbor) = self.neighbors.get(&id) else {
+            return;
+        };
         let session = self.session_config(&neighbor.config);
         neighbor.command(Command::Configure(Box::new(session)));
     }
@@ -231,7 +259,10 @@ impl Core {
             RequireRoute::OrMoreSpecific => ground.has_within(network.prefix),
         };
         let nlri = Nlri::from(network.prefix);
-        match due.then(|| self.network_attributes(network, &nlri)).flatten() {
+        match due
+            .then(|| self.network_attributes(network, &nlri))
+            .flatten()
+        {
             Some(set) => self.hand_in(rib::Input::Originate(nlri, set)),
             None => self.hand_in(rib::Input::Retract(nlri)),
         }
@@ -243,7 +274,9 @@ impl Core {
             Family::Ipv6Unicast => NextHop::V6(std::net::Ipv6Addr::UNSPECIFIED),
         };
         let set = AttributeSet::new(unspecified);
-        let Some(map) = &network.route_map else { return Some(set) };
+        let Some(map) = &network.route_map else {
+            return Some(set);
+        };
         match map.evaluate(nlri, &set.freeze(), None) {
             Verdict::Accept => Some(set),
             Verdict::Change(set) => Some(set),
@@ -276,7 +309,10 @@ impl Core {
         }
         let gateways = vni.gateway.iter().map(|network| network.ip()).collect();
         settings = settings.gateway(self.gateway_mac(vni), gateways);
-        self.evpn.handle(evpn::Input::SetVni { vni: vni.id, config: settings });
+        self.evpn.handle(evpn::Input::SetVni {
+            vni: vni.id,
+            config: settings,
+        });
         self.want_overlay(vni);
     }
 

@@ -18,7 +18,7 @@ use bgp::{Community, Family, Nlri};
 
 use super::Core;
 use super::neighbor::Neighbor;
-use crate::control::reply::{self, FamilyDrain, Families, NeighborDrain};
+use crate::control::reply::{self, Families, FamilyDrain, NeighborDrain};
 use crate::control::{Drain, ErrorKind, ErrorReply, Timestamp};
 use crate::state::{DrainRecord, DrainState};
 
@@ -46,9 +46,11 @@ impl Core {
         }
         let faults = self.drain_faults(order.neighbor);
         if !faults.is_empty() && !order.force && !order.dry_run {
-            return Err(ErrorReply::new(ErrorKind::NotSafe, "draining now is not safe")
-                .details(faults)
-                .hint("wait until the other router is back, or use --force"));
+            return Err(
+                ErrorReply::new(ErrorKind::NotSafe, "draining now is not safe")
+                    .details(faults)
+                    .hint("wait until the other router is back, or use --force"),
+            );
         }
         if order.dry_run {
             let mut status = self.drain_status();
@@ -57,9 +59,14 @@ impl Core {
             return Ok(status);
         }
         let now = Timestamp::from(SystemTime::now());
-        let deadline =
-            order.duration.map(|time| Timestamp::from_unix_s(now.unix_s() + time.as_secs()));
-        let record = DrainRecord { since: now, reason: order.reason, deadline };
+        let deadline = order
+            .duration
+            .map(|time| Timestamp::from_unix_s(now.unix_s() + time.as_secs()));
+        let record = DrainRecord {
+            since: now,
+            reason: order.reason,
+            deadline,
+        };
         let mut state = self.drain.clone();
         match order.neighbor {
             Some(address) => {
@@ -79,11 +86,17 @@ impl Core {
         differences: &[fib::Difference],
     ) -> Result<reply::Drain, ErrorReply> {
         let mut missing = self.missing_for_return();
-        missing.extend(differences.iter().map(|difference| format!("kernel: {difference}")));
+        missing.extend(
+            differences
+                .iter()
+                .map(|difference| format!("kernel: {difference}")),
+        );
         if !missing.is_empty() {
-            return Err(ErrorReply::new(ErrorKind::NotSafe, "not ready to take traffic back")
-                .details(missing)
-                .hint("rbgpctl undrain --wait returns as soon as it is"));
+            return Err(
+                ErrorReply::new(ErrorKind::NotSafe, "not ready to take traffic back")
+                    .details(missing)
+                    .hint("rbgpctl undrain --wait returns as soon as it is"),
+            );
         }
         let mut state = self.drain.clone();
         match neighbor {
@@ -146,10 +159,11 @@ impl Core {
     fn own_prefixes(&self) -> Vec<(Nlri, Standing)> {
         let mut own = Vec::new();
         for family in [Family::Ipv4Unicast, Family::Ipv6Unicast] {
-            self.rib.visit(family, Select::Received(PeerId::LOCAL), |route| {
-                own.push(route.nlri);
-                true
-            });
+            self.rib
+                .visit(family, Select::Received(PeerId::LOCAL), |route| {
+                    own.push(route.nlri);
+                    true
+                });
         }
         own.sort();
         own.into_iter()
@@ -161,12 +175,16 @@ impl Core {
     }
 
     fn standing(&self, nlri: &Nlri) -> Standing {
-        let paths = self.rib.route(nlri).map(|route| route.paths).unwrap_or_default();
+        let paths = self
+            .rib
+            .route(nlri)
+            .map(|route| route.paths)
+            .unwrap_or_default();
         let others = paths.iter().filter(|path| {
             path.peer != PeerId::LOCAL && path.received.contains_asn(self.config.asn) == 0
         });
-        let (leaving, staying): (Vec<_>, Vec<_>) = others
-            .partition(|path| path.received.has_community(Community::GRACEFUL_SHUTDOWN));
+        let (leaving, staying): (Vec<_>, Vec<_>) =
+            others.partition(|path| path.received.has_community(Community::GRACEFUL_SHUTDOWN));
         Standing {
             alternative: !staying.is_empty(),
             only_draining: staying.is_empty() && !leaving.is_empty(),
@@ -181,8 +199,11 @@ impl Core {
             packets_per_second: self.hands.spawner.packet_rate(),
             ..reply::Drain::default()
         };
-        let record =
-            self.drain.router.as_ref().or_else(|| self.drain.neighbors.values().next());
+        let record = self
+            .drain
+            .router
+            .as_ref()
+            .or_else(|| self.drain.neighbors.values().next());
         if let Some(record) = record {
             status.since = Some(record.since);
             status.reason = record.reason.clone();
@@ -245,18 +266,25 @@ impl Core {
             if negotiated.families.get(family).is_none() {
                 continue;
             }
-            let mut row = FamilyDrain { told, ..FamilyDrain::default() };
+            let mut row = FamilyDrain {
+                told,
+                ..FamilyDrain::default()
+            };
             if draining && negotiated.external {
                 let preferred = self.still_preferred(id, family, own);
                 row.still_preferred_total = u64::try_from(preferred.len()).unwrap_or(u64::MAX);
-                row.still_preferred =
-                    preferred.into_iter().take(NAMED_MAX).map(|nlri| nlri.to_string()).collect();
+                row.still_preferred = preferred
+                    .into_iter()
+                    .take(NAMED_MAX)
+                    .map(|nlri| nlri.to_string())
+                    .collect();
             }
             families.set(family, row);
         }
         // While nothing is drained, nothing is counted as preferred: told is all there is to it.
-        let complete =
-            families.iter().all(|(_, row)| row.told && row.still_preferred_total == 0);
+        let complete = families
+            .iter()
+            .all(|(_, row)| row.told && row.still_preferred_total == 0);
         NeighborDrain {
             address: neighbor.address(),
             description: neighbor.config.description.clone(),
@@ -278,7 +306,11 @@ impl Core {
         own.iter()
             .filter(|(nlri, standing)| nlri.family() == family && standing.alternative)
             .filter(|(nlri, _)| {
-                let paths = self.rib.route(nlri).map(|route| route.paths).unwrap_or_default();
+                let paths = self
+                    .rib
+                    .route(nlri)
+                    .map(|route| route.paths)
+                    .unwrap_or_default();
                 !paths.iter().any(|path| {
                     path.peer == id && path.received.contains_asn(self.config.asn) == 0
                 })
@@ -290,8 +322,17 @@ impl Core {
     /// What is not in place for taking traffic back; the comparison with the kernel comes on top.
     pub(super) fn missing_for_return(&self) -> Vec<String> {
         let mut missing = Vec::new();
-        let bfd = self.hands.bfd.as_ref().map(|bfd| bfd.status()).unwrap_or_default();
-        for neighbor in self.neighbors.values().filter(|neighbor| !neighbor.config.shutdown) {
+        let bfd = self
+            .hands
+            .bfd
+            .as_ref()
+            .map(|bfd| bfd.status())
+            .unwrap_or_default();
+        for neighbor in self
+            .neighbors
+            .values()
+            .filter(|neighbor| !neighbor.config.shutdown)
+        {
             let address = neighbor.address();
             if !neighbor.is_up() {
                 missing.push(format!("{address}: session is {}", neighbor.status().state));
@@ -325,7 +366,11 @@ impl Core {
     /// When the next drain with a time limit is over.
     pub(super) fn schedule_return(&mut self) {
         let now = Timestamp::from(SystemTime::now());
-        let records = self.drain.router.iter().chain(self.drain.neighbors.values());
+        let records = self
+            .drain
+            .router
+            .iter()
+            .chain(self.drain.neighbors.values());
         let next = records.filter_map(|record| record.deadline).min();
         self.return_at = next.map(|next| Instant::now() + next.since(now));
     }
@@ -340,18 +385,31 @@ impl Core {
         if missing.is_empty() {
             self.compare(|_| {});
         } else {
-            tracing::warn!(?missing, "the drain's time is over, but traffic cannot return yet");
+            tracing::warn!(
+                ?missing,
+                "the drain's time is over, but traffic cannot return yet"
+            );
         }
     }
 
     /// Neighbours (none: the whole router) whose drain is over.
     fn due_records(&self) -> Vec<Option<IpAddr>> {
         let now = Timestamp::from(SystemTime::now());
-        let over =
-            |record: &DrainRecord| record.deadline.is_some_and(|deadline| deadline <= now);
-        let router = self.drain.router.iter().filter(|record| over(record)).map(|_| None);
-        let neighbors = self.drain.neighbors.iter().filter(|(_, record)| over(record));
-        router.chain(neighbors.map(|(address, _)| Some(*address))).collect()
+        let over = |record: &DrainRecord| record.deadline.is_some_and(|deadline| deadline <= now);
+        let router = self
+            .drain
+            .router
+            .iter()
+            .filter(|record| over(record))
+            .map(|_| None);
+        let neighbors = self
+            .drain
+            .neighbors
+            .iter()
+            .filter(|(_, record)| over(record));
+        router
+            .chain(neighbors.map(|(address, _)| Some(*address)))
+            .collect()
     }
 
     /// A comparison with the kernel is done; a drain that is over ends if it was clean.

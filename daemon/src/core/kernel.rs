@@ -14,8 +14,12 @@ use crate::config::VniConfig;
 impl Core {
     /// The kernel entry of a unicast best path.
     pub(super) fn install_best(&mut self, best: &Best) {
-        let Some(wish) = self.install.wish(best, &self.rib) else { return };
-        let Some(kernel) = &self.hands.kernel else { return };
+        let Some(wish) = self.install.wish(best, &self.rib) else {
+            return;
+        };
+        let Some(kernel) = &self.hands.kernel else {
+            return;
+        };
         if let (Some(wireguard), Some(prefix)) = (&self.hands.wireguard, best.nlri.prefix()) {
             let tunnel = wish.first.filter(|(_, index)| self.is_underlay(*index));
             wireguard.want(prefix, tunnel.map(|(gateway, _)| gateway));
@@ -25,7 +29,11 @@ impl Core {
 
     fn is_underlay(&self, index: u32) -> bool {
         let link = self.install.ground.links.get(index);
-        let name = self.config.underlay.as_ref().map(|underlay| underlay.interface.as_str());
+        let name = self
+            .config
+            .underlay
+            .as_ref()
+            .map(|underlay| underlay.interface.as_str());
         link.is_some_and(|link| Some(link.name.as_str()) == name)
     }
 
@@ -47,7 +55,10 @@ impl Core {
                         attributes: path.attributes,
                     })
                     .collect();
-                all.push(Best { nlri: route.nlri, paths });
+                all.push(Best {
+                    nlri: route.nlri,
+                    paths,
+                });
                 true
             });
             for best in all {
@@ -63,7 +74,11 @@ impl Core {
         *self.converged.get_mut(family) = true;
         tracing::info!(%family, "routes are complete");
         self.sweep(family);
-        if Family::ALL.iter().all(|family| *self.converged.get(*family)) && self.place.restarting {
+        if Family::ALL
+            .iter()
+            .all(|family| *self.converged.get(*family))
+            && self.place.restarting
+        {
             self.place.restarting = false;
             // RFC 4724 §4.1: the restart is over; later OPENs do not claim it.
             for neighbor in self.config.neighbors.clone() {
@@ -77,13 +92,18 @@ impl Core {
     /// Removes leftovers of a previous run that nobody sent again.
     fn sweep(&mut self, family: Family) {
         // The best paths that came with the last End-of-RIB reach the kernel queue first.
-        let Some(kernel) = &self.hands.kernel else { return };
+        let Some(kernel) = &self.hands.kernel else {
+            return;
+        };
         match family {
             Family::Ipv4Unicast => kernel.sweep(Sweep::Ipv4Routes),
             Family::Ipv6Unicast => kernel.sweep(Sweep::Ipv6Routes),
             Family::Evpn => kernel.sweep(Sweep::Layer2),
         }
-        if Family::ALL.iter().all(|family| *self.converged.get(*family)) {
+        if Family::ALL
+            .iter()
+            .all(|family| *self.converged.get(*family))
+        {
             kernel.sweep(Sweep::All);
             if let Some(wireguard) = &self.hands.wireguard {
                 wireguard.sweep();
@@ -102,13 +122,25 @@ impl Core {
             }
             evpn::Output::SetMac { vni, mac, remote } => {
                 self.change_on_vxlan(vni, |device| {
-                    let remote = fib::RemoteMac { vtep: remote.vtep, sticky: remote.sticky };
-                    Change::Set(Entry::Fdb(FdbKey { device, mac: Mac(mac.0) }, remote))
+                    let remote = fib::RemoteMac {
+                        vtep: remote.vtep,
+                        sticky: remote.sticky,
+                    };
+                    Change::Set(Entry::Fdb(
+                        FdbKey {
+                            device,
+                            mac: Mac(mac.0),
+                        },
+                        remote,
+                    ))
                 });
             }
             evpn::Output::RemoveMac { vni, mac } => {
                 self.change_on_vxlan(vni, |device| {
-                    Change::Unset(Key::Fdb(FdbKey { device, mac: Mac(mac.0) }))
+                    Change::Unset(Key::Fdb(FdbKey {
+                        device,
+                        mac: Mac(mac.0),
+                    }))
                 });
             }
             evpn::Output::SetFlood { vni, vtep } => {
@@ -123,7 +155,10 @@ impl Core {
             }
             evpn::Output::SetNeighbour { vni, ip, mac, .. } => {
                 self.change_on_bridge(vni, |device| {
-                    let neighbour = fib::Neighbour { mac: Mac(mac.0), router: false };
+                    let neighbour = fib::Neighbour {
+                        mac: Mac(mac.0),
+                        router: false,
+                    };
                     Change::Set(Entry::Neighbour(NeighbourKey { device, ip }, neighbour))
                 });
             }
@@ -160,11 +195,16 @@ impl Core {
             return None;
         }
         let [_, a, b, c] = vni.id.get().to_be_bytes();
-        Some(vni.gateway_mac.unwrap_or(MacAddress([0x02, 0x00, 0x5e, a, b, c])))
+        Some(
+            vni.gateway_mac
+                .unwrap_or(MacAddress([0x02, 0x00, 0x5e, a, b, c])),
+        )
     }
 
     pub(super) fn want_overlay(&self, vni: &VniConfig) {
-        let (Some(kernel), Some(evpn)) = (&self.hands.kernel, &self.config.evpn) else { return };
+        let (Some(kernel), Some(evpn)) = (&self.hands.kernel, &self.config.evpn) else {
+            return;
+        };
         let Some(mtu) = vni.mtu.or_else(|| self.overlay_mtu(evpn.vtep)) else {
             // The underlay is not there yet; its appearance brings us here again.
             return;
@@ -179,9 +219,20 @@ impl Core {
     }
 
     fn overlay_mtu(&self, vtep: IpAddr) -> Option<u32> {
-        let interface = self.config.underlay.as_ref().map(|it| it.interface.as_str());
-        let neighbors = self.config.neighbors.iter().map(|neighbor| neighbor.address);
-        let link = self.install.ground.underlay_mtu(interface, vtep, neighbors)?;
+        let interface = self
+            .config
+            .underlay
+            .as_ref()
+            .map(|it| it.interface.as_str());
+        let neighbors = self
+            .config
+            .neighbors
+            .iter()
+            .map(|neighbor| neighbor.address);
+        let link = self
+            .install
+            .ground
+            .underlay_mtu(interface, vtep, neighbors)?;
         Some(fib::overlay_mtu(link, vtep))
     }
 
@@ -207,16 +258,38 @@ impl Core {
                 self.ground_changed = true;
                 self.refresh_conditional_networks();
             }
-            fib::Event::LocalMac { vni, mac, present, sticky, .. } => {
+            fib::Event::LocalMac {
+                vni,
+                mac,
+                present,
+                sticky,
+                ..
+            } => {
                 if let Some(vni) = Vni::new(vni) {
                     let mac = MacAddress(mac.0);
-                    self.evpn.handle(evpn::Input::LocalMac { vni, mac, present, sticky });
+                    self.evpn.handle(evpn::Input::LocalMac {
+                        vni,
+                        mac,
+                        present,
+                        sticky,
+                    });
                 }
             }
-            fib::Event::LocalNeighbour { vni, ip, mac, present, .. } => {
+            fib::Event::LocalNeighbour {
+                vni,
+                ip,
+                mac,
+                present,
+                ..
+            } => {
                 if let Some(vni) = Vni::new(vni) {
                     let mac = MacAddress(mac.0);
-                    self.evpn.handle(evpn::Input::LocalNeighbour { vni, ip, mac, present });
+                    self.evpn.handle(evpn::Input::LocalNeighbour {
+                        vni,
+                        ip,
+                        mac,
+                        present,
+                    });
                 }
             }
             fib::Event::Installed { key } => {
@@ -243,7 +316,10 @@ impl Core {
             fib::Event::Repaired(differences) => {
                 let count = differences.missing + differences.different + differences.unexpected;
                 self.repaired += u64::try_from(count).unwrap_or(u64::MAX);
-                tracing::warn!(?differences, "the kernel differed from the tables and is repaired");
+                tracing::warn!(
+                    ?differences,
+                    "the kernel differed from the tables and is repaired"
+                );
             }
             other => tracing::error!(?other, "the kernel's side says what is not known here"),
         }

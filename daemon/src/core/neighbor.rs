@@ -41,7 +41,13 @@ impl Neighbor {
         commands: mpsc::UnboundedSender<Command>,
         status: watch::Receiver<Status>,
     ) -> Self {
-        Self { config, commands, status, session: None, complete: PerFamily::default() }
+        Self {
+            config,
+            commands,
+            status,
+            session: None,
+            complete: PerFamily::default(),
+        }
     }
 
     pub(super) fn address(&self) -> IpAddr {
@@ -55,7 +61,11 @@ impl Neighbor {
         batches: mpsc::UnboundedSender<Arc<Batch>>,
     ) {
         self.complete = PerFamily::default();
-        self.session = Some(SessionFacts { negotiated, local, batches });
+        self.session = Some(SessionFacts {
+            negotiated,
+            local,
+            batches,
+        });
     }
 
     pub(super) fn down(&mut self) {
@@ -83,7 +93,9 @@ impl Neighbor {
 
     /// False if there is no session to send to.
     pub(super) fn send(&self, batch: Arc<Batch>) -> bool {
-        self.session.as_ref().is_some_and(|session| session.batches.send(batch).is_ok())
+        self.session
+            .as_ref()
+            .is_some_and(|session| session.batches.send(batch).is_ok())
     }
 
     pub(super) fn command(&self, command: Command) {
@@ -100,7 +112,8 @@ impl Neighbor {
     }
 
     pub(super) fn enhanced_refresh(&self) -> bool {
-        self.negotiated().is_some_and(|negotiated| negotiated.enhanced_refresh)
+        self.negotiated()
+            .is_some_and(|negotiated| negotiated.enhanced_refresh)
     }
 
     pub(super) fn status(&self) -> Status {
@@ -139,8 +152,11 @@ pub(super) fn session_config(
         let mut graceful = GracefulRestartConfig::new(seconds);
         graceful.restarting = restarting;
         if restarting {
-            graceful.forwarding_preserved =
-                PerFamily { ipv4_unicast: true, ipv6_unicast: true, evpn: true };
+            graceful.forwarding_preserved = PerFamily {
+                ipv4_unicast: true,
+                ipv6_unicast: true,
+                evpn: true,
+            };
         }
         graceful
     });
@@ -156,7 +172,10 @@ pub(super) fn session_config(
         .families(families)
         .hold_time(hold)
         .keepalive(neighbor.timers.keepalive)
-        .connect_retry(FIRST_RETRY.min(neighbor.timers.connect_retry), neighbor.timers.connect_retry)
+        .connect_retry(
+            FIRST_RETRY.min(neighbor.timers.connect_retry),
+            neighbor.timers.connect_retry,
+        )
         .passive(neighbor.passive)
         .graceful_restart(graceful)
         .stale_time(config.graceful_restart.stale_time)
@@ -208,8 +227,12 @@ impl Core {
             let agreed = negotiated.families.get(family).as_ref()?;
             let settings = neighbor.families.get(family).as_ref()?;
             Some(PeerFamily {
-                import: self.config.effective_policy(neighbor, family, Direction::Import),
-                export: self.config.effective_policy(neighbor, family, Direction::Export),
+                import: self
+                    .config
+                    .effective_policy(neighbor, family, Direction::Import),
+                export: self
+                    .config
+                    .effective_policy(neighbor, family, Direction::Export),
                 add_path_receive: agreed.add_path_receive,
                 extended_next_hop: agreed.extended_next_hop,
                 next_hop: match settings.next_hop {

@@ -60,7 +60,12 @@ pub(super) async fn undrain(
     json: Json,
 ) -> Result<Exit, Stop> {
     let until = Instant::now() + timeout.unwrap_or(TIMEOUT);
-    let answer = ready(console, &Request::Undrain { neighbor }, wait.then_some(until)).await?;
+    let answer = ready(
+        console,
+        &Request::Undrain { neighbor },
+        wait.then_some(until),
+    )
+    .await?;
     if !wait {
         print(console, &answer, json)?;
         return Ok(Exit::DONE);

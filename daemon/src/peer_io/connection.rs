@@ -24,7 +24,10 @@ const LINGER: Duration = Duration::from_secs(1);
 enum Outgoing {
     Bytes(Bytes),
     /// All of a batch stands before this mark.
-    EndOfBatch { octets: usize, messages: usize },
+    EndOfBatch {
+        octets: usize,
+        messages: usize,
+    },
 }
 
 /// What a write achieved.
@@ -70,7 +73,10 @@ impl Connection {
     }
 
     pub(super) fn local_ip(&self) -> Option<IpAddr> {
-        self.stream.local_addr().ok().map(|addr| addr.ip().to_canonical())
+        self.stream
+            .local_addr()
+            .ok()
+            .map(|addr| addr.ip().to_canonical())
     }
 
     /// Octets not yet with the kernel.
@@ -91,7 +97,8 @@ impl Connection {
         messages: usize,
     ) {
         pieces.for_each(|piece| self.push(piece));
-        self.outgoing.push_back(Outgoing::EndOfBatch { octets, messages });
+        self.outgoing
+            .push_back(Outgoing::EndOfBatch { octets, messages });
     }
 
     /// Octets that have arrived; empty at the end of the stream, `None` if there is nothing now.
@@ -140,7 +147,9 @@ impl Connection {
     fn advance(&mut self, mut count: usize, progress: &mut Progress) {
         while count > 0 {
             self.pass_marks(progress);
-            let Some(Outgoing::Bytes(bytes)) = self.outgoing.front_mut() else { return };
+            let Some(Outgoing::Bytes(bytes)) = self.outgoing.front_mut() else {
+                return;
+            };
             let taken = bytes.len().min(count);
             bytes.advance(taken);
             count -= taken;
@@ -172,7 +181,8 @@ impl Connection {
         }
         if self.waiting == 0 && !self.half_closed {
             self.half_closed = true;
-            let shutdown = socket2::SockRef::from(&self.stream).shutdown(std::net::Shutdown::Write);
+            let shutdown =
+                socket2::SockRef::from(&self.stream).shutdown(std::net::Shutdown::Write);
             if shutdown.is_err() {
                 return true;
             }

@@ -15,10 +15,16 @@ impl Core {
             self.explain_key(target)
         };
         if entries.is_empty() {
-            return Err(ErrorReply::not_found(format!("nothing is known of `{target}`"))
-                .hint("give a prefix, an address, a MAC, or a route as show evpn routes prints it"));
+            return Err(
+                ErrorReply::not_found(format!("nothing is known of `{target}`")).hint(
+                    "give a prefix, an address, a MAC, or a route as show evpn routes prints it",
+                ),
+            );
         }
-        Ok(reply::Explain { target: target.to_owned(), entries })
+        Ok(reply::Explain {
+            target: target.to_owned(),
+            entries,
+        })
     }
 
     fn explain_prefix(&self, prefix: Prefix) -> Vec<reply::Explained> {
@@ -46,14 +52,23 @@ impl Core {
 
     fn explained(&self, route: &RouteView) -> reply::Explained {
         let nlri = &route.nlri;
-        let paths = route.paths.iter().map(|path| self.explained_path(nlri, path)).collect();
+        let paths = route
+            .paths
+            .iter()
+            .map(|path| self.explained_path(nlri, path))
+            .collect();
         let kernel = nlri
             .prefix()
             .filter(|_| nlri.family() != Family::Evpn)
             .map(|prefix| self.kernel_entry(self.route_key(prefix), route))
             .into_iter()
             .collect();
-        let told = self.rib.advertisements(nlri).iter().filter_map(|it| self.told(it)).collect();
+        let told = self
+            .rib
+            .advertisements(nlri)
+            .iter()
+            .filter_map(|it| self.told(it))
+            .collect();
         reply::Explained {
             subject: nlri.to_string(),
             family: nlri.family().name().to_owned(),
@@ -87,7 +102,10 @@ impl Core {
     }
 
     fn kernel_entry(&self, key: fib::Key, route: &RouteView) -> reply::KernelEntry {
-        let learned = route.paths.iter().any(|path| path.best && path.peer != PeerId::LOCAL);
+        let learned = route
+            .paths
+            .iter()
+            .any(|path| path.best && path.peer != PeerId::LOCAL);
         let hops: Vec<String> = route
             .paths
             .iter()
@@ -100,7 +118,9 @@ impl Core {
             (None, true) if self.hands.kernel.is_none() => {
                 Some("the kernel is switched off in the configuration".to_owned())
             }
-            (None, true) => Some("the next hop is not reachable, or the kernel is busy".to_owned()),
+            (None, true) => {
+                Some("the next hop is not reachable, or the kernel is busy".to_owned())
+            }
             (None, false) => None,
         };
         reply::KernelEntry {
@@ -130,9 +150,16 @@ impl Core {
     }
 
     fn explain_mac(&self, mac: MacAddress) -> Vec<reply::Explained> {
-        let known: Vec<evpn::MacStatus> =
-            self.evpn.macs(None).into_iter().filter(|status| status.mac == mac).collect();
-        known.into_iter().map(|status| self.explained_mac(&status)).collect()
+        let known: Vec<evpn::MacStatus> = self
+            .evpn
+            .macs(None)
+            .into_iter()
+            .filter(|status| status.mac == mac)
+            .collect();
+        known
+            .into_iter()
+            .map(|status| self.explained_mac(&status))
+            .collect()
     }
 
     fn explained_mac(&self, status: &evpn::MacStatus) -> reply::Explained {
@@ -141,10 +168,16 @@ impl Core {
             .explain(status.vni, status.mac)
             .into_iter()
             .map(|candidate| {
-                let route = candidate.key.map(Nlri::Evpn).and_then(|nlri| self.rib.route(&nlri));
+                let route = candidate
+                    .key
+                    .map(Nlri::Evpn)
+                    .and_then(|nlri| self.rib.route(&nlri));
                 let row = route.as_ref().and_then(|route| {
                     let best = route.paths.iter().find(|path| path.best)?;
-                    Some((self.route_row(&route.nlri, best, false), self.address_of(best.peer)))
+                    Some((
+                        self.route_row(&route.nlri, best, false),
+                        self.address_of(best.peer),
+                    ))
                 });
                 let from = match (&row, candidate.vtep) {
                     (Some((_, Some(neighbor))), Some(vtep)) => {
@@ -173,7 +206,10 @@ impl Core {
             .filter(|config| config.id == status.vni && status.kind == evpn::Kind::Remote)
             .map(|config| {
                 let device = config.vxlan.as_str().into();
-                let key = fib::Key::Fdb(fib::FdbKey { device, mac: fib::Mac(status.mac.0) });
+                let key = fib::Key::Fdb(fib::FdbKey {
+                    device,
+                    mac: fib::Mac(status.mac.0),
+                });
                 let installed = self.installed.contains(&key);
                 let place = status.vtep.map(|vtep| format!("dst {vtep}"));
                 reply::KernelEntry {

@@ -14,9 +14,8 @@ impl Core {
             .into_iter()
             .map(|status| {
                 let config = self.config.vnis.iter().find(|vni| vni.id == status.vni);
-                let link = config.and_then(|vni| {
-                    self.install.ground.links.named(&vni.vxlan.as_str().into())
-                });
+                let link = config
+                    .and_then(|vni| self.install.ground.links.named(&vni.vxlan.as_str().into()));
                 let mut problems: Vec<String> =
                     status.problems.iter().map(ToString::to_string).collect();
                 let key = fib::Key::Overlay(status.vni.get());
@@ -25,8 +24,16 @@ impl Core {
                     vni: status.vni.get(),
                     name: status.name,
                     rd: status.rd.map(|rd| rd.to_string()),
-                    import_targets: status.import_targets.iter().map(|it| it.to_string()).collect(),
-                    export_targets: status.export_targets.iter().map(|it| it.to_string()).collect(),
+                    import_targets: status
+                        .import_targets
+                        .iter()
+                        .map(|it| it.to_string())
+                        .collect(),
+                    export_targets: status
+                        .export_targets
+                        .iter()
+                        .map(|it| it.to_string())
+                        .collect(),
                     local_macs: number(status.local_macs),
                     remote_macs: number(status.remote_macs),
                     remote_vteps: status.remote_vteps.iter().map(|it| it.vtep).collect(),
@@ -62,10 +69,14 @@ impl Core {
                     .iter()
                     .find(|config| config.id == status.vni)
                     .map(|config| fib::Device::from(config.vxlan.as_str()));
-                let installed = device.filter(|_| status.kind == evpn::Kind::Remote).map(|device| {
-                    let mac = fib::Mac(status.mac.0);
-                    self.installed.contains(&fib::Key::Fdb(fib::FdbKey { device, mac }))
-                });
+                let installed =
+                    device
+                        .filter(|_| status.kind == evpn::Kind::Remote)
+                        .map(|device| {
+                            let mac = fib::Mac(status.mac.0);
+                            self.installed
+                                .contains(&fib::Key::Fdb(fib::FdbKey { device, mac }))
+                        });
                 reply::Mac {
                     vni: status.vni.get(),
                     mac: status.mac.to_string(),
@@ -94,7 +105,10 @@ impl Core {
             true
         });
         all.sort_by(|one, two| one.nlri.cmp(&two.nlri));
-        let start = page.after.as_deref().map_or(0, |after| after.parse().unwrap_or(usize::MAX));
+        let start = page
+            .after
+            .as_deref()
+            .map_or(0, |after| after.parse().unwrap_or(usize::MAX));
         let size = page.size();
         let more = all.len() > start.saturating_add(size);
         let shown: Vec<RouteView> = all.into_iter().skip(start).take(size).collect();
@@ -105,7 +119,9 @@ impl Core {
             .collect();
         let mut routes = Vec::new();
         for route in &shown {
-            let Nlri::Evpn(key) = &route.nlri else { continue };
+            let Nlri::Evpn(key) = &route.nlri else {
+                continue;
+            };
             for path in &route.paths {
                 let vnis = imports.get(key).into_iter().flatten().filter(|_| path.best);
                 routes.push(reply::EvpnRoute {

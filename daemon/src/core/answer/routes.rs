@@ -29,8 +29,12 @@ impl Core {
     }
 
     fn selection(&self, select: Select) -> Result<rib::Select, ErrorReply> {
-        let peer =
-            |address| self.by_address.get(&address).copied().ok_or_else(|| unknown_neighbor(address));
+        let peer = |address| {
+            self.by_address
+                .get(&address)
+                .copied()
+                .ok_or_else(|| unknown_neighbor(address))
+        };
         Ok(match select {
             Select::All => rib::Select::All,
             Select::Received(address) => rib::Select::Received(peer(address)?),
@@ -39,16 +43,13 @@ impl Core {
     }
 
     /// The route of a prefix; for a host address without one, the longest match.
-    fn matching(
-        &self,
-        family: Family,
-        select: rib::Select,
-        prefix: Prefix,
-    ) -> Option<RouteView> {
+    fn matching(&self, family: Family, select: rib::Select, prefix: Prefix) -> Option<RouteView> {
         let host = prefix == Prefix::host(prefix.addr());
         let mut found: Option<(u8, RouteView)> = None;
         self.rib.visit(family, select, |route| {
-            let Some(candidate) = route.nlri.prefix() else { return true };
+            let Some(candidate) = route.nlri.prefix() else {
+                return true;
+            };
             if candidate == prefix {
                 found = Some((u8::MAX, route));
                 return false;
@@ -62,12 +63,7 @@ impl Core {
         found.map(|(_, route)| route)
     }
 
-    fn page(
-        &self,
-        mut routes: Vec<RouteView>,
-        page: &Page,
-        select: rib::Select,
-    ) -> reply::Routes {
+    fn page(&self, mut routes: Vec<RouteView>, page: &Page, select: rib::Select) -> reply::Routes {
         routes.sort_by(|one, two| one.nlri.cmp(&two.nlri));
         let start = match page.after.as_deref() {
             None => 0,
@@ -81,10 +77,16 @@ impl Core {
             .skip(start)
             .take(size)
             .flat_map(|route| {
-                route.paths.iter().map(move |path| self.route_row(&route.nlri, path, received))
+                route
+                    .paths
+                    .iter()
+                    .map(move |path| self.route_row(&route.nlri, path, received))
             })
             .collect();
-        reply::Routes { routes, next: more.then(|| start.saturating_add(size).to_string()) }
+        reply::Routes {
+            routes,
+            next: more.then(|| start.saturating_add(size).to_string()),
+        }
     }
 
     pub(super) fn route_row(
@@ -93,7 +95,11 @@ impl Core {
         path: &PathView,
         as_received: bool,
     ) -> reply::Route {
-        let attributes = if as_received { &path.received } else { &path.attributes };
+        let attributes = if as_received {
+            &path.received
+        } else {
+            &path.attributes
+        };
         let installed = nlri.prefix().is_some_and(|prefix| {
             (path.best || path.multipath) && self.installed.contains(&self.route_key(prefix))
         });
@@ -112,7 +118,10 @@ impl Core {
             as_path: as_path(attributes),
             origin: origin(attributes.origin()).to_owned(),
             communities: attributes.communities().map(|it| it.to_string()).collect(),
-            large_communities: attributes.large_communities().map(|it| it.to_string()).collect(),
+            large_communities: attributes
+                .large_communities()
+                .map(|it| it.to_string())
+                .collect(),
             extended_communities: attributes
                 .extended_communities()
                 .map(|it| it.to_string())
@@ -145,7 +154,9 @@ fn as_path(attributes: &Attributes) -> Vec<AsPathItem> {
                 SegmentKind::Sequence => asns.into_iter().map(AsPathItem::Asn).collect(),
                 SegmentKind::Set => vec![AsPathItem::Set { set: asns }],
                 SegmentKind::ConfedSequence => {
-                    vec![AsPathItem::ConfedSequence { confed_sequence: asns }]
+                    vec![AsPathItem::ConfedSequence {
+                        confed_sequence: asns,
+                    }]
                 }
                 SegmentKind::ConfedSet => vec![AsPathItem::ConfedSet { confed_set: asns }],
             }
