@@ -30,6 +30,7 @@ pub mod policy;
 pub mod prefix;
 pub mod rib;
 pub mod session;
+pub mod speaker;
 pub mod wire;
 
 pub use asn::Asn;
@@ -39,3 +40,4 @@ pub use evpn_route::{Esi, EvpnKey, EvpnTail, MacAddress, RouteDistinguisher, Vni
 pub use family::Family;
 pub use nlri::{Nlri, PathId};
 pub use prefix::{Prefix, Prefix4, Prefix6};
+pub use speaker::Speaker;
