@@ -178,10 +178,11 @@ fn decode_all(mut bytes: BytesMut, sender: &EncodeContext) -> Vec<Update> {
     };
     let mut updates = Vec::new();
     while let Some(frame) = wire::frame(&mut bytes, ctx.message_len_max()).expect("own frames") {
-        match wire::decode(&frame, &ctx).expect("own messages") {
-            Message::Update(update) => updates.push(update),
-            other => panic!("an UPDATE became {other:?}"),
-        }
+        let message = wire::decode(&frame, &ctx).expect("own messages");
+        let Message::Update(update) = message else {
+            panic!("an UPDATE became {message:?}")
+        };
+        updates.push(update);
     }
     assert!(bytes.is_empty());
     updates
