@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! text ──file──► File (every value with its place) ──accept──► Config ──diff──► Diff
-//!                     ▲                                          │
-//!                frr.conf reader                               print ──► text
+//!                                                                │
+//!                                                              print ──► text
 //! ```
 //!
 //! [`mod@file`] reads TOML into a [`file::File`] and checks one value at a time; [`accept()`] checks

@@ -78,12 +78,16 @@ pub(crate) enum Order {
     Stop(oneshot::Sender<()>),
     /// A comparison with the kernel is done.
     Verified(Vec<fib::Difference>),
-    /// Take traffic back from a neighbour, or at all, now that the kernel was compared.
+    /// Take traffic back from a neighbour, or at all, now that the kernel was compared; by force
+    /// whatever is missing.
     Undrain(
         Option<IpAddr>,
+        bool,
         Vec<fib::Difference>,
         oneshot::Sender<Answer>,
     ),
+    /// Move traffic away for the rest of this run.
+    DrainBeforeStop(oneshot::Sender<()>),
     /// Apply a new configuration.
     Apply(Box<Config>, oneshot::Sender<()>),
 }
@@ -262,9 +266,13 @@ impl Core {
                 self.verify.differences = u64::try_from(differences.len()).unwrap_or(u64::MAX);
                 self.verified_for_return(differences.is_empty());
             }
-            Order::Undrain(neighbor, differences, answer) => {
-                let result = self.undrain_order(neighbor, &differences);
+            Order::Undrain(neighbor, force, differences, answer) => {
+                let result = self.undrain_order(neighbor, force, &differences);
                 drop(answer.send(result.map(Reply::Drain)));
+            }
+            Order::DrainBeforeStop(done) => {
+                self.drain_before_stop();
+                let _ = done.send(());
             }
             Order::Apply(config, done) => {
                 self.apply(*config);

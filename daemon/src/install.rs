@@ -15,7 +15,7 @@ use std::sync::Arc;
 use bgp::rib::{Best, PeerId, Rib};
 use bgp::{Nlri, Prefix};
 use fib::{Address, Change, Entry, ForeignRoute, Interface, Key, Link, LinkKind, Links, NextHop};
-use fib::{Route, RouteKey, RouteKind};
+use fib::{Route, RouteKey};
 
 /// A next hop that leads to a next hop that leads to a next hop: enough for iBGP over BGP over a
 /// static route, and an end for loops.
@@ -215,14 +215,6 @@ impl Install {
         if first.peer == PeerId::LOCAL {
             // Our own networks are there already, or need not be (anycast on loopback).
             return Some(absent);
-        }
-        if first.attributes.has_community(bgp::Community::BLACKHOLE) {
-            let route = Route::refuse(RouteKind::Blackhole);
-            let change = Change::Set(Entry::Route(key, self.shared(route)));
-            return Some(Wish {
-                change,
-                first: None,
-            });
         }
         let mut next_hops: Vec<NextHop> = Vec::new();
         for path in &best.paths {

@@ -187,6 +187,16 @@ impl Router {
         }
     }
 
+    /// Starts to move traffic away ahead of [`Router::stop`]. Unlike [`Request::Drain`] it is not
+    /// kept: the next start is not draining, unless an operator had ordered it.
+    pub async fn drain_before_stop(&self) {
+        let (done, ordered) = oneshot::channel();
+        let order = Order::DrainBeforeStop(done);
+        if self.orders.send(order).await.is_ok() {
+            drop(ordered.await);
+        }
+    }
+
     /// True once the core has come to an end, which it does only when stopped.
     pub fn is_stopped(&self) -> bool {
         self.thread.is_finished()

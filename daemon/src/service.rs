@@ -12,7 +12,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::config::{self, Config, LogFormat};
 use crate::control::server::Listener;
-use crate::control::{CoreHandle, Drain, Reply, Request};
+use crate::control::{CoreHandle, Reply, Request};
 use crate::{Options, Router, ctl, tasks};
 
 /// Routes, MAC addresses and devices of a site: BGP, BFD and EVPN in one daemon.
@@ -103,6 +103,9 @@ fn read(path: &Path) -> Result<Config, ExitCode> {
     let check = || match ctl::check::check(path, &mut std::io::stderr()) {
         Ok(_) | Err(_) => ExitCode::from(2),
     };
+    if path.extension().is_none_or(|extension| extension != "toml") {
+        return Err(check());
+    }
     let text = std::fs::read_to_string(path).map_err(|_| check())?;
     config::parse(&text, &path.display().to_string()).map_err(|_| check())
 }
@@ -155,7 +158,7 @@ async fn run(arguments: Arguments, config: Config) -> Result<(), Failure> {
     let ended = attend(&mut signals, &router).await;
     notify(&[NotifyState::Stopping]);
     if ended.is_ok() && drain.on_stop {
-        drain_first(&router.handle(), drain.timeout).await;
+        drain_first(&router, drain.timeout).await;
     }
     router.stop().await;
     for server in servers {
@@ -221,17 +224,9 @@ async fn reload(core: &CoreHandle) {
 }
 
 /// Moves traffic away before the stop, for as long as configured.
-async fn drain_first(core: &CoreHandle, patience: Duration) {
-    let reason = Some("the service stops".to_owned());
-    let order = Drain {
-        reason,
-        force: true,
-        ..Drain::default()
-    };
-    if let Err(error) = core.ask(Request::Drain(order)).await {
-        tracing::warn!(%error, "cannot drain before the stop");
-        return;
-    }
+async fn drain_first(router: &Router, patience: Duration) {
+    router.drain_before_stop().await;
+    let core = router.handle();
     let moved = async {
         let mut tick = tokio::time::interval(Duration::from_millis(100));
         loop {

@@ -11,8 +11,12 @@
 //! | wireguard (own thread) | 0–1 | AllowedIPs | prefixes | WireGuard's socket | one owner per prefix | dropped |
 //! | blocking calls | few | nothing | an answer of the kernel thread | an order to core | tokio's pool | by themselves |
 //!
-//! Locks: `Registry` alone (who owns an address), held for a look-up; BFD must reach a
-//! neighbour's task without passing through a busy core.
+//! Threads of `fib`, `bfd_io` and `wireguard_io` are started by their own constructors, which are
+//! called from here and from `router`.
+//!
+//! Locks, each held for a look-up: `Registry` (who owns an address; BFD must reach a neighbour's task
+//! without passing through a busy core), the inboxes of the kernel and WireGuard threads (the last
+//! wish per key wins, so nobody waits and nothing grows), the packet meter.
 
 use std::collections::HashMap;
 use std::io;

@@ -907,7 +907,7 @@ fn drain_that_is_not_safe_changes_nothing_and_exits_3() {
         let mut status = drain_status(drain.force, true);
         status.dry_run = drain.dry_run;
         status.risks = vec![risk().to_owned()];
-        if drain.force || drain.dry_run {
+        if drain.force {
             return Ok(Reply::Drain(status));
         }
         Err(
@@ -924,13 +924,14 @@ fn drain_that_is_not_safe_changes_nothing_and_exits_3() {
          hint: --force drains all the same\n"
     );
     let ran = daemon.rbgpctl(&["drain", "--dry-run"]).exits(3);
+    assert_eq!(ran.out, "");
+    let ran = daemon.rbgpctl(&["drain", "--dry-run", "--force"]).exits(0);
     assert!(
         ran.out.starts_with("Dry run: nothing was changed\n"),
         "{}",
         ran.out
     );
-    assert!(ran.out.contains("Not safe: 10.100.0.0/16"), "{}", ran.out);
-    daemon.rbgpctl(&["drain", "--dry-run", "--force"]).exits(0);
+    assert!(ran.out.contains("While away: 10.100.0.0/16"), "{}", ran.out);
     let ran = daemon.rbgpctl(&["drain", "--force", "--wait"]).exits(0);
     assert!(ran.talk.contains("warning: 10.100.0.0/16"), "{}", ran.talk);
 }
@@ -947,7 +948,32 @@ fn undrain_waits_for_the_return() {
         .exits(0);
     assert!(ran.out.starts_with("Not draining\n"), "{}", ran.out);
     let neighbor = Some("10.10.0.2".parse().unwrap());
-    assert_eq!(daemon.asked()[0], Request::Undrain { neighbor });
+    let force = false;
+    assert_eq!(daemon.asked()[0], Request::Undrain { neighbor, force });
+}
+
+#[test]
+fn undrain_waits_until_the_daemon_is_ready() {
+    let mut orders = 0;
+    let daemon = Daemon::new(move |request| {
+        if matches!(request, Request::Undrain { force: false, .. }) {
+            orders += 1;
+            if orders < 3 {
+                return Err(ErrorReply::new(ErrorKind::NotSafe, "not ready")
+                    .details(["10.10.0.2: BFD is Down".to_owned()]));
+            }
+        }
+        Ok(Reply::Drain(drain_status(false, true)))
+    });
+    let ran = daemon.rbgpctl(&["undrain"]).exits(3);
+    assert!(ran.talk.contains("BFD is Down"), "{}", ran.talk);
+    let ran = daemon.rbgpctl(&["undrain", "--wait"]).exits(0);
+    assert!(
+        ran.talk.contains("waiting: 10.10.0.2: BFD is Down"),
+        "{}",
+        ran.talk
+    );
+    daemon.rbgpctl(&["undrain", "--force"]).exits(0);
 }
 
 #[test]

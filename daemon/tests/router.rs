@@ -245,14 +245,24 @@ async fn a_drain_outlives_the_process_and_ends_only_when_all_is_well() {
     left.stop().await;
     let left = Router::start(pair.left(""), options()).unwrap();
     assert!(summary(&left).await.draining);
-    let refusal = left.ask(Request::Undrain { neighbor: None }).await;
+    let refusal = left
+        .ask(Request::Undrain {
+            neighbor: None,
+            force: false,
+        })
+        .await;
     assert!(refusal.is_err(), "the session is not up yet: {refusal:?}");
     until("still drained after the restart", || async {
         route(&right, "10.1.0.0/16", pair.left).await.filter(&shut)
     })
     .await;
     until("undrained when ready", || async {
-        left.ask(Request::Undrain { neighbor: None }).await.ok()
+        left.ask(Request::Undrain {
+            neighbor: None,
+            force: false,
+        })
+        .await
+        .ok()
     })
     .await;
     until("announced as before", || async {

@@ -54,9 +54,9 @@ impl Cloud<'_> {
         self.wait_for_carrier(site, watcher)?;
         let pinger = self.service_stream(watcher)?;
         let start = Instant::now();
-        let forced = self.at(site)?.node().drain(super::config::asn(site))?;
+        self.at(site)?.node().drain(super::config::asn(site))?;
         lab.step(format!(
-            "{name} drained{forced}, in {} ms",
+            "{name} drained, in {} ms",
             start.elapsed().as_millis()
         ));
         lab.wait_until("the service has moved", STEP, || {

@@ -81,28 +81,15 @@ impl Node {
         }
     }
 
-    /// Moves traffic away and waits until it has moved, as far as the program can tell. Returns
-    /// what an operator should know besides, in words that follow "drained".
+    /// Moves traffic away and waits until it has moved, as far as the program can tell.
     ///
     /// FRR has no drain; the nearest is `bgp graceful-shutdown` (RFC 8326), which proves nothing.
-    pub fn drain(&self, asn: u32) -> Result<String, Error> {
+    pub fn drain(&self, asn: u32) -> Result<(), Error> {
         let Self::Rbgpd(rbgpd) = self else {
-            return self
-                .graceful_shutdown(asn, "bgp graceful-shutdown")
-                .map(|()| String::new());
+            return self.graceful_shutdown(asn, "bgp graceful-shutdown");
         };
         let output = rbgpd.ctl(&["drain", "--wait"])?;
-        match output.code {
-            Some(0) => Ok(String::new()),
-            // 3 is "not safe": the site's own networks exist nowhere else, and it says so by name.
-            Some(3) => {
-                let forced = rbgpd.ctl(&["drain", "--wait", "--force"])?;
-                let why = output.text().lines().next().unwrap_or_default().to_owned();
-                succeeded("drain --wait --force", &forced)?;
-                Ok(format!(" with --force ({why})"))
-            }
-            _ => succeeded("drain --wait", &output).map(|()| String::new()),
-        }
+        succeeded("drain --wait", &output)
     }
 
     /// Takes traffic back, and waits until everything is green.

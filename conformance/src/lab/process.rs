@@ -27,7 +27,7 @@ pub struct Process {
 }
 
 impl Process {
-    pub(super) fn spawn(name: &str, mut command: Command, log: &Path) -> Result<Self, Error> {
+    pub(crate) fn spawn(name: &str, mut command: Command, log: &Path) -> Result<Self, Error> {
         let open = || File::options().create(true).append(true).open(log);
         let out = open().map_err(|e| Error::io(log.display(), e))?;
         let err = out.try_clone().map_err(|e| Error::io(log.display(), e))?;

@@ -171,7 +171,7 @@ impl Rbgpd {
 }
 
 /// Where one of our programs is: in `RBGPD_BIN_DIR`, else the newest build beside this program.
-pub(super) fn binary(name: &str) -> Option<PathBuf> {
+pub(crate) fn binary(name: &str) -> Option<PathBuf> {
     if let Some(dir) = std::env::var_os("RBGPD_BIN_DIR") {
         return Some(Path::new(&dir).join(name)).filter(|path| path.is_file());
     }

@@ -2,8 +2,8 @@
 //!
 //! [`read()`] walks the TOML document and fills a [`File`]; whatever is wrong is in the report and
 //! missing from the `File`. Names are still names and absent keys still absent:
-//! [`super::accept()`] makes the rest of it. The reader of `frr.conf` fills the same [`File`], so
-//! that both spellings go through the same checks.
+//! [`super::accept()`] makes the rest of it. Readers of other spellings can fill the same
+//! [`File`] and go through the same checks.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;

@@ -52,9 +52,9 @@ pub fn write(request: &Request) -> Call {
         Request::Bfd => get("/v1/bfd", Query::new()),
         Request::DrainStatus => get("/v1/drain", Query::new()),
         Request::Drain(drain) => post("/v1/drain", &DrainBody::from(drain)),
-        Request::Undrain { neighbor } => {
-            let neighbor = *neighbor;
-            post("/v1/undrain", &UndrainBody { neighbor })
+        Request::Undrain { neighbor, force } => {
+            let (neighbor, force) = (*neighbor, *force);
+            post("/v1/undrain", &UndrainBody { neighbor, force })
         }
         Request::Verify => get("/v1/verify", Query::new()),
         Request::Reload { dry_run } => post("/v1/reload", &ReloadBody { dry_run: *dry_run }),
@@ -107,9 +107,10 @@ fn read_get(path: &str, query: &str) -> Result<Request, ErrorReply> {
 fn read_post(path: &str, query: &str, body: &[u8]) -> Result<Request, ErrorReply> {
     let request = match path {
         "/v1/drain" => Request::Drain(read_body::<DrainBody>(body)?.into()),
-        "/v1/undrain" => Request::Undrain {
-            neighbor: read_body::<UndrainBody>(body)?.neighbor,
-        },
+        "/v1/undrain" => {
+            let UndrainBody { neighbor, force } = read_body(body)?;
+            Request::Undrain { neighbor, force }
+        }
         "/v1/reload" => Request::Reload {
             dry_run: read_body::<ReloadBody>(body)?.dry_run,
         },
@@ -237,6 +238,7 @@ impl From<DrainBody> for Drain {
 #[serde(deny_unknown_fields, default)]
 struct UndrainBody {
     neighbor: Option<IpAddr>,
+    force: bool,
 }
 
 /// Body of `POST /v1/reload`.

@@ -45,6 +45,8 @@ pub enum Request {
     Undrain {
         /// Only from this neighbour.
         neighbor: Option<IpAddr>,
+        /// Whatever is not in place.
+        force: bool,
     },
     /// Compare the kernel with what should be in it. Reply: `Verify`.
     Verify,

@@ -36,10 +36,15 @@ impl Core {
             Request::Bfd => Ok(Reply::Bfd(self.bfd_reply())),
             Request::DrainStatus => Ok(Reply::Drain(self.drain_status())),
             Request::Drain(order) => self.drain_order(order).map(Reply::Drain),
-            Request::Undrain { neighbor } => {
+            Request::Undrain { neighbor, force } => {
                 let orders = self.hands.spawner.orders();
                 self.compare(move |differences| {
-                    drop(orders.blocking_send(Order::Undrain(neighbor, differences, answer)));
+                    drop(orders.blocking_send(Order::Undrain(
+                        neighbor,
+                        force,
+                        differences,
+                        answer,
+                    )));
                 });
                 return;
             }
@@ -66,7 +71,7 @@ impl Core {
         reply::Summary {
             asn: self.config.asn.0,
             router_id: self.config.router_id,
-            draining: !self.drain.is_empty(),
+            draining: self.drain.router.is_some(),
             uptime_s: self.started.elapsed().as_secs(),
             prefixes: self.prefixes(),
             notices: self.notices(),

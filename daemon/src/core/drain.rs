@@ -45,7 +45,7 @@ impl Core {
                 .hint("rbgpctl show summary lists the neighbours"));
         }
         let faults = self.drain_faults(order.neighbor);
-        if !faults.is_empty() && !order.force && !order.dry_run {
+        if !faults.is_empty() && !order.force {
             return Err(
                 ErrorReply::new(ErrorKind::NotSafe, "draining now is not safe")
                     .details(faults)
@@ -55,7 +55,6 @@ impl Core {
         if order.dry_run {
             let mut status = self.drain_status();
             status.dry_run = true;
-            status.risks.splice(0..0, faults);
             return Ok(status);
         }
         let now = Timestamp::from(SystemTime::now());
@@ -83,19 +82,25 @@ impl Core {
     pub(super) fn undrain_order(
         &mut self,
         neighbor: Option<IpAddr>,
+        force: bool,
         differences: &[fib::Difference],
     ) -> Result<reply::Drain, ErrorReply> {
-        let mut missing = self.missing_for_return();
+        let mut missing = if force {
+            Vec::new()
+        } else {
+            self.missing_for_return()
+        };
         missing.extend(
             differences
                 .iter()
+                .filter(|_| !force)
                 .map(|difference| format!("kernel: {difference}")),
         );
         if !missing.is_empty() {
             return Err(
                 ErrorReply::new(ErrorKind::NotSafe, "not ready to take traffic back")
                     .details(missing)
-                    .hint("rbgpctl undrain --wait returns as soon as it is"),
+                    .hint("rbgpctl undrain --wait returns as soon as it is, --force at once"),
             );
         }
         let mut state = self.drain.clone();
@@ -128,6 +133,22 @@ impl Core {
                 .hint("make the state directory writable; nothing was changed")
             })?;
         }
+        self.put_drain(state);
+        Ok(())
+    }
+
+    /// The service stops: drain without a trace on disk. What an operator ordered stays as it is.
+    pub(super) fn drain_before_stop(&mut self) {
+        let mut state = self.drain.clone();
+        state.router.get_or_insert_with(|| DrainRecord {
+            since: Timestamp::from(SystemTime::now()),
+            reason: Some("the service stops".to_owned()),
+            deadline: None,
+        });
+        self.put_drain(state);
+    }
+
+    fn put_drain(&mut self, state: DrainState) {
         tracing::info!(draining = !state.is_empty(), "drain state changed");
         self.drain = state;
         self.schedule_return();
@@ -135,7 +156,6 @@ impl Core {
         for id in ids {
             self.reconfigure_peer(id);
         }
-        Ok(())
     }
 
     /// What makes a drain unsafe: nobody to tell, or the other way goes through a router that is
@@ -194,7 +214,7 @@ impl Core {
     pub(super) fn drain_status(&self) -> reply::Drain {
         let own = self.own_prefixes();
         let mut status = reply::Drain {
-            draining: !self.drain.is_empty(),
+            draining: self.drain.router.is_some(),
             risks: self.risks(&own),
             packets_per_second: self.hands.spawner.packet_rate(),
             ..reply::Drain::default()
@@ -229,7 +249,7 @@ impl Core {
         let mut risks: Vec<String> = alone
             .iter()
             .take(NAMED_MAX)
-            .map(|nlri| format!("{nlri} has no other way: unreachable while this router is away"))
+            .map(|nlri| format!("{nlri} has no other way and will be unreachable"))
             .collect();
         if let Some(more) = alone.len().checked_sub(NAMED_MAX).filter(|more| *more > 0) {
             risks.push(format!("{more} more prefixes have no other way"));

@@ -64,8 +64,9 @@ pub(super) enum Command {
     /// longer AS path, a higher MED; received routes become the last choice here. Sessions and
     /// forwarding stay up, so what is on its way arrives.
     ///
-    /// If something has no other way, or another router is being drained already, nothing is
-    /// changed and the exit code is 3; --force drains all the same.
+    /// If nobody can be told, or the only other way to something is through a router that is being
+    /// drained already, nothing is changed and the exit code is 3; --force drains all the same.
+    /// What no other router announces cannot move and is named.
     ///
     /// The drain is kept over restarts and reloads. `rbgpctl undrain` ends it, and so does the
     /// time given with --for.
@@ -78,12 +79,16 @@ pub(super) enum Command {
         /// Only the neighbor with this address; otherwise the whole router.
         #[arg(long, value_name = "ADDR")]
         neighbor: Option<IpAddr>,
-        /// Wait until every neighbor is told.
+        /// Wait until everything is in order and every neighbor is told.
         #[arg(long)]
         wait: bool,
         /// Longest time to wait, then exit 3. Implies --wait. [default: 60s]
         #[arg(long, value_name = "TIME", value_parser = duration)]
         timeout: Option<Duration>,
+        /// Return although a session, BFD or the kernel is not in order: traffic that comes back
+        /// may be lost.
+        #[arg(long)]
+        force: bool,
         #[command(flatten)]
         json: Json,
     },
@@ -214,10 +219,10 @@ pub(super) struct Drain {
     /// Why, for those who look later.
     #[arg(long, value_name = "TEXT")]
     pub(super) reason: Option<String>,
-    /// Only print what would happen and what speaks against it; exit 3 if something does.
+    /// Only print what would happen and what would be unreachable; exit 3 if it is not safe.
     #[arg(long, conflicts_with_all = ["wait", "timeout"])]
     pub(super) dry_run: bool,
-    /// Drain even where something has no other way: its traffic is lost when this router goes.
+    /// Drain although it is not safe: traffic is lost when this router goes.
     #[arg(long)]
     pub(super) force: bool,
     #[command(flatten)]

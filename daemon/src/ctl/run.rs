@@ -99,8 +99,12 @@ impl Console<'_> {
                 neighbor,
                 wait,
                 timeout,
+                force,
                 json,
-            } => wait::undrain(self, neighbor, wait || timeout.is_some(), timeout, json).await,
+            } => {
+                let request = Request::Undrain { neighbor, force };
+                wait::undrain(self, request, wait || timeout.is_some(), timeout, json).await
+            }
             Command::Check { file } => {
                 let clean = check::check(&file, self.talk)?;
                 if clean {

@@ -609,7 +609,7 @@ pub(super) fn drain(drain: &Drain, out: &mut dyn Write) -> io::Result<()> {
         line(format!("Packets through this router: {rate:.1} per second"))?;
     }
     for risk in &drain.risks {
-        line(format!("Not safe: {risk}"))?;
+        line(format!("While away: {risk}"))?;
     }
     for pending in &drain.pending {
         line(format!("Not confirmed: {pending}"))?;

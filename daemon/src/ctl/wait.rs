@@ -34,8 +34,7 @@ pub(super) async fn drain(console: &mut Console<'_>, options: args::Drain) -> Re
     let answer: Drain = console.client.ask(&Request::Drain(order)).await?;
     if options.dry_run {
         print(console, &answer, options.json)?;
-        let safe = answer.risks.is_empty() || options.force;
-        return Ok(if safe { Exit::DONE } else { Exit::UNCONFIRMED });
+        return Ok(Exit::DONE);
     }
     for risk in &answer.risks {
         console.say(format!("warning: {risk}"))?;
@@ -54,22 +53,21 @@ pub(super) async fn drain(console: &mut Console<'_>, options: args::Drain) -> Re
 /// `rbgpctl undrain`.
 pub(super) async fn undrain(
     console: &mut Console<'_>,
-    neighbor: Option<IpAddr>,
+    request: Request,
     wait: bool,
     timeout: Option<Duration>,
     json: Json,
 ) -> Result<Exit, Stop> {
     let until = Instant::now() + timeout.unwrap_or(TIMEOUT);
-    let answer = ready(
-        console,
-        &Request::Undrain { neighbor },
-        wait.then_some(until),
-    )
-    .await?;
+    let answer = ready(console, &request, wait.then_some(until)).await?;
     if !wait {
         print(console, &answer, json)?;
         return Ok(Exit::DONE);
     }
+    let neighbor = match request {
+        Request::Undrain { neighbor, .. } => neighbor,
+        _ => None,
+    };
     let goal = Goal {
         neighbor,
         draining: false,

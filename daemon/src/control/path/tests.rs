@@ -50,9 +50,13 @@ fn every_request_survives_the_way_over_http() {
             force: true,
             dry_run: true,
         }),
-        Request::Undrain { neighbor: None },
+        Request::Undrain {
+            neighbor: None,
+            force: false,
+        },
         Request::Undrain {
             neighbor: Some(address),
+            force: true,
         },
         Request::Verify,
         Request::Reload { dry_run: true },
