@@ -35,6 +35,7 @@ pub use namespace::Namespace;
 pub use node::{Family, Node};
 pub use ping::{PingReport, Pinger};
 pub use process::Process;
+pub(crate) use rbgpd::binary;
 pub use require::{Requirement, missing, note_skip};
 pub use scenario::scenario;
 pub use underlay::{Fabric, Link, Underlay};

@@ -16,4 +16,5 @@
 //!
 //! None known.
 
+pub mod blackbox;
 pub mod lab;

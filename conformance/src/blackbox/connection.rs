@@ -1,0 +1,220 @@
+//! One TCP connection with a speaker under test, message by message.
+
+use std::collections::VecDeque;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use socket2::{Domain, Socket, Type};
+
+use super::message::{self, HEADER_LEN, Message, Notification, Open};
+use super::{Error, Session};
+
+/// How long something that must come may take. Far beyond what a busy machine needs; a test that
+/// passes never waits for it.
+pub const LIMIT: Duration = Duration::from_secs(15);
+
+/// Messages remembered for a report.
+const REMEMBERED: usize = 8;
+
+/// What came next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Heard {
+    /// A message.
+    Message(Message),
+    /// The end of the connection.
+    Closed,
+    /// Nothing within the time.
+    Silence,
+}
+
+/// A TCP connection; dropping it closes it.
+#[derive(Debug)]
+pub struct Connection {
+    stream: TcpStream,
+    buffer: Vec<u8>,
+    heard: VecDeque<String>,
+}
+
+impl Connection {
+    /// Connects from a loopback address.
+    pub fn open(from: Ipv4Addr, to: SocketAddr) -> Result<Self, Error> {
+        let what = || format!("connect from {from} to {to}");
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None);
+        let socket = socket.map_err(|e| Error::io(what(), e))?;
+        let bound = socket.bind(&SocketAddr::from((from, 0)).into());
+        bound.map_err(|e| Error::io(what(), e))?;
+        let connected = socket.connect_timeout(&to.into(), LIMIT);
+        connected.map_err(|e| Error::io(what(), e))?;
+        Self::new(socket.into())
+    }
+
+    /// Takes over a connection that the speaker opened.
+    pub fn new(stream: TcpStream) -> Result<Self, Error> {
+        let set = stream
+            .set_nodelay(true)
+            .and_then(|()| stream.set_write_timeout(Some(LIMIT)));
+        set.map_err(|e| Error::io("set up a connection", e))?;
+        Ok(Self {
+            stream,
+            buffer: Vec::new(),
+            heard: VecDeque::new(),
+        })
+    }
+
+    /// Sends octets.
+    pub fn send(&mut self, octets: &[u8]) -> Result<(), Error> {
+        let sent = self.stream.write_all(octets);
+        sent.map_err(|e| Error::io(format!("send {} octets", octets.len()), e))
+    }
+
+    /// The next message, the end, or silence for `limit`.
+    pub fn hear(&mut self, limit: Duration) -> Result<Heard, Error> {
+        let until = Instant::now() + limit;
+        loop {
+            if let Some(message) = self.take_message()? {
+                if self.heard.len() == REMEMBERED {
+                    self.heard.pop_front();
+                }
+                self.heard.push_back(format!("{message:?}"));
+                return Ok(Heard::Message(message));
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(Heard::Silence);
+            }
+            if !self.fill(left)? {
+                return Ok(Heard::Closed);
+            }
+        }
+    }
+
+    /// Reads what has arrived; false at the end of the stream.
+    fn fill(&mut self, limit: Duration) -> Result<bool, Error> {
+        let mut octets = [0; 65_536];
+        let set = self.stream.set_read_timeout(Some(limit));
+        set.map_err(|e| Error::io("set a time limit", e))?;
+        match self.stream.read(&mut octets) {
+            Ok(count) => {
+                self.buffer.extend(octets.iter().take(count));
+                Ok(count > 0)
+            }
+            Err(error) => match error.kind() {
+                ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted => Ok(true),
+                ErrorKind::ConnectionReset => Ok(false),
+                _ => Err(Error::io("read", error)),
+            },
+        }
+    }
+
+    fn take_message(&mut self) -> Result<Option<Message>, Error> {
+        let Some([high, low]) = self.buffer.get(16..18) else {
+            return Ok(None);
+        };
+        let len = usize::from(u16::from_be_bytes([*high, *low]));
+        if len < HEADER_LEN {
+            let octets = self.buffer.get(..HEADER_LEN).unwrap_or_default();
+            return Err(Error::rule("a message", format!("got {octets:02x?}")));
+        }
+        if self.buffer.len() < len {
+            return Ok(None);
+        }
+        let octets: Vec<u8> = self.buffer.drain(..len).collect();
+        let message = Message::read(&octets);
+        let error = || Error::rule("a well-formed message", format!("got {octets:02x?}"));
+        message.ok_or_else(error).map(Some)
+    }
+
+    /// What was heard last, for a report.
+    pub fn history(&self) -> String {
+        if self.heard.is_empty() {
+            return "nothing".to_owned();
+        }
+        Vec::from_iter(self.heard.iter().map(String::as_str)).join(", ")
+    }
+
+    pub(super) fn late(&self, expected: &str, limit: Duration) -> Error {
+        Error::Late {
+            expected: expected.to_owned(),
+            limit_ms: limit.as_millis(),
+            heard: self.history(),
+        }
+    }
+
+    /// The next message, which must come.
+    pub fn expect_message(&mut self, expected: &str) -> Result<Message, Error> {
+        match self.hear(LIMIT)? {
+            Heard::Message(message) => Ok(message),
+            Heard::Closed => Err(Error::rule(
+                expected,
+                format!("the connection ended after {}", self.history()),
+            )),
+            Heard::Silence => Err(self.late(expected, LIMIT)),
+        }
+    }
+
+    /// The speaker's OPEN.
+    pub fn expect_open(&mut self) -> Result<Open, Error> {
+        match self.expect_message("an OPEN")? {
+            Message::Open(open) => Ok(open),
+            other => Err(Error::rule("an OPEN", format!("got {other:?}"))),
+        }
+    }
+
+    /// A KEEPALIVE as the next message.
+    pub fn expect_keepalive(&mut self) -> Result<(), Error> {
+        match self.expect_message("a KEEPALIVE")? {
+            Message::Keepalive => Ok(()),
+            other => Err(Error::rule("a KEEPALIVE", format!("got {other:?}"))),
+        }
+    }
+
+    /// A NOTIFICATION with these codes, whatever else comes before it, and then the end.
+    pub fn expect_notification(&mut self, code: u8, subcode: u8) -> Result<Notification, Error> {
+        let expected = format!("NOTIFICATION {code}/{subcode}");
+        let notification = loop {
+            if let Message::Notification(notification) = self.expect_message(&expected)? {
+                break notification;
+            }
+        };
+        if (notification.code, notification.subcode) != (code, subcode) {
+            return Err(Error::rule(expected, format!("got {notification:?}")));
+        }
+        self.expect_closed()?;
+        Ok(notification)
+    }
+
+    /// The end of the connection without a further message.
+    pub fn expect_closed(&mut self) -> Result<(), Error> {
+        let expected = "the end of the connection";
+        match self.hear(LIMIT)? {
+            Heard::Closed => Ok(()),
+            Heard::Message(message) => Err(Error::rule(expected, format!("got {message:?}"))),
+            Heard::Silence => Err(self.late(expected, LIMIT)),
+        }
+    }
+
+    /// The end of the connection, whatever comes before it but a NOTIFICATION.
+    pub fn expect_end(&mut self) -> Result<(), Error> {
+        let expected = "the end of the connection without a NOTIFICATION";
+        loop {
+            match self.hear(LIMIT)? {
+                Heard::Closed => return Ok(()),
+                Heard::Message(Message::Notification(notification)) => {
+                    return Err(Error::rule(expected, format!("got {notification:?}")));
+                }
+                Heard::Message(_) => {}
+                Heard::Silence => return Err(self.late(expected, LIMIT)),
+            }
+        }
+    }
+
+    /// Brings a session up with this OPEN.
+    pub fn establish(mut self, open: &Open) -> Result<Session, Error> {
+        self.send(&open.bytes())?;
+        let theirs = self.expect_open()?;
+        self.expect_keepalive()?;
+        self.send(&message::keepalive())?;
+        Ok(Session::new(self, open, theirs))
+    }
+}

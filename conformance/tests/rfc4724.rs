@@ -1,0 +1,215 @@
+//! RFC 4724 (graceful restart) and RFC 8538 (over NOTIFICATIONs), with the speaker as the helper.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::time::{Duration, Instant};
+
+use conformance::blackbox::message::{self, capability};
+use conformance::blackbox::{Bench, Open, Outcome, Prefix, Session, Setup, Update};
+
+/// R bit of the capability: the sender has restarted.
+const R: u8 = 8;
+/// N bit of the capability: routes are kept over NOTIFICATIONs (RFC 8538 §2).
+const N: u8 = 4;
+
+fn prefix(text: &str) -> Prefix {
+    text.parse().unwrap()
+}
+
+/// A bench and a session of peer 2, whose two routes the observer is told.
+fn restarting(
+    open: impl Fn(Open) -> Open,
+) -> Result<(Bench, Session, [Prefix; 2]), conformance::blackbox::Error> {
+    let mut bench = Bench::start(Setup::new().peer(2, 65_002))?;
+    let routes = [prefix("192.0.2.0/24"), prefix("192.0.3.0/24")];
+    let mut session = bench.session_with(2, &open(bench.open(2)))?;
+    session.update(&bench.announcement(2, &routes))?;
+    session.update(&Update::default())?;
+    for route in routes {
+        bench.observer.until_told(route)?;
+    }
+    Ok((bench, session, routes))
+}
+
+#[test]
+fn the_capability_is_offered_once_and_lists_families_it_has() -> Outcome {
+    let mut bench = Bench::start(Setup::new().peer(2, 65_002))?;
+    let session = bench.session(2)?;
+    let all = &session.open.capabilities;
+    let restarts: Vec<_> = all
+        .iter()
+        .filter(|(code, _)| *code == capability::GRACEFUL_RESTART)
+        .collect();
+    assert_eq!(restarts.len(), 1, "{all:?}");
+    let value = &restarts.first().unwrap().1;
+    assert!(
+        value.len() >= 2 && (value.len() - 2) % 4 == 0,
+        "{value:02x?}"
+    );
+    assert!(
+        value
+            .iter()
+            .skip(2)
+            .collect::<Vec<_>>()
+            .chunks(4)
+            .all(|one| *one[1] == 1)
+    );
+    // This is a first start: the R bit is not set.
+    assert_eq!(value[0] & 0x80, 0, "{value:02x?}");
+    bench.untouched()
+}
+
+#[test]
+fn end_of_rib_follows_the_first_routes_of_a_session() -> Outcome {
+    let mut bench = Bench::start(Setup::new().peer(2, 65_002))?;
+    let mut session = bench.session(2)?;
+    session.until("End-of-RIB", Session::has_end_of_rib)?;
+    // All routes came before it.
+    assert!(session.told(Setup::NETWORK).is_some());
+    assert!(session.told(prefix("198.51.100.0/24")).is_some());
+    assert!(session.told(prefix("198.51.101.0/24")).is_some());
+    bench.untouched()
+}
+
+#[test]
+fn end_of_rib_is_sent_even_if_there_is_no_route_to_send() -> Outcome {
+    // Between AS numbers that are not private nothing is told without a policy (RFC 8212).
+    let setup = Setup::new()
+        .asn(64_500)
+        .healthy_with_policy()
+        .peer(2, 64_502);
+    let mut bench = Bench::start(setup)?;
+    let mut session = bench.session(2)?;
+    session.until("End-of-RIB", Session::has_end_of_rib)?;
+    assert!(session.refresh()?.is_empty());
+    bench.untouched()
+}
+
+#[test]
+fn routes_of_a_peer_with_graceful_restart_outlive_its_connection() -> Outcome {
+    let (mut bench, session, routes) = restarting(|open| open.graceful_restart(0, 120, true))?;
+    drop(session);
+    let open = bench.open(2).graceful_restart(R, 120, true);
+    let mut session = bench.reconnect(2, &open)?;
+    bench.pass(2, &mut session)?;
+    for route in routes {
+        assert!(bench.seen(route)?.is_some(), "{route}");
+        assert_eq!(bench.observer.changes(route), 1, "{route} flapped");
+    }
+    bench.untouched()
+}
+
+#[test]
+fn stale_routes_are_removed_at_end_of_rib_unless_they_came_again() -> Outcome {
+    let (mut bench, session, [again, gone]) = restarting(|o| o.graceful_restart(0, 120, true))?;
+    drop(session);
+    let open = bench.open(2).graceful_restart(R, 120, true);
+    let mut session = bench.reconnect(2, &open)?;
+    session.update(&bench.announcement(2, &[again]))?;
+    bench.pass(2, &mut session)?;
+    assert!(bench.seen(gone)?.is_some(), "removed before End-of-RIB");
+    session.update(&Update::default())?;
+    bench.observer.until_withdrawn(gone)?;
+    bench.pass(2, &mut session)?;
+    assert!(bench.seen(again)?.is_some());
+    assert_eq!(bench.observer.changes(again), 1, "{again} flapped");
+    bench.untouched()
+}
+
+#[test]
+fn routes_of_a_peer_without_graceful_restart_end_with_its_connection() -> Outcome {
+    let (mut bench, session, routes) = restarting(|open| open)?;
+    drop(session);
+    for route in routes {
+        bench.observer.until_withdrawn(route)?;
+    }
+    bench.untouched()
+}
+
+#[test]
+fn stale_routes_go_at_once_if_forwarding_was_not_preserved() -> Outcome {
+    let (mut bench, session, routes) = restarting(|open| open.graceful_restart(0, 120, true))?;
+    drop(session);
+    let open = bench.open(2).graceful_restart(R, 120, false);
+    let mut session = bench.reconnect(2, &open)?;
+    for route in routes {
+        bench.observer.until_withdrawn(route)?;
+    }
+    bench.pass(2, &mut session)?;
+    bench.untouched()
+}
+
+#[test]
+fn stale_routes_go_at_once_if_the_capability_is_missing_afterwards() -> Outcome {
+    let (mut bench, session, routes) = restarting(|open| open.graceful_restart(0, 120, true))?;
+    drop(session);
+    let mut session = bench.reconnect(2, &bench.open(2))?;
+    for route in routes {
+        bench.observer.until_withdrawn(route)?;
+    }
+    bench.pass(2, &mut session)?;
+    bench.untouched()
+}
+
+#[test]
+fn stale_routes_go_when_the_peer_is_not_back_within_its_restart_time() -> Outcome {
+    let (mut bench, session, routes) = restarting(|open| open.graceful_restart(0, 2, true))?;
+    let lost = Instant::now();
+    drop(session);
+    for route in routes {
+        bench.observer.until_withdrawn(route)?;
+    }
+    let waited = lost.elapsed();
+    assert!(waited >= Duration::from_millis(1_900), "after {waited:?}");
+    bench.untouched()
+}
+
+#[test]
+fn a_notification_ends_the_routes_of_a_peer_without_the_n_bit() -> Outcome {
+    let (mut bench, mut session, routes) = restarting(|o| o.graceful_restart(0, 120, true))?;
+    session.send(&message::notification(6, 4, &[]))?;
+    for route in routes {
+        bench.observer.until_withdrawn(route)?;
+    }
+    bench.untouched()
+}
+
+#[test]
+fn with_the_n_bit_routes_outlive_a_notification() -> Outcome {
+    let (mut bench, mut session, routes) = restarting(|o| o.graceful_restart(N, 120, true))?;
+    session.send(&message::notification(6, 4, &[]))?;
+    session.connection().expect_end()?;
+    let open = bench.open(2).graceful_restart(R | N, 120, true);
+    let mut session = bench.reconnect(2, &open)?;
+    bench.pass(2, &mut session)?;
+    for route in routes {
+        assert_eq!(bench.observer.changes(route), 1, "{route} flapped");
+    }
+    bench.untouched()
+}
+
+#[test]
+fn a_hard_reset_ends_the_routes_also_with_the_n_bit() -> Outcome {
+    let (mut bench, mut session, routes) = restarting(|o| o.graceful_restart(N, 120, true))?;
+    session.send(&message::notification(6, 9, &[6, 2]))?;
+    for route in routes {
+        bench.observer.until_withdrawn(route)?;
+    }
+    bench.untouched()
+}
+
+#[test]
+fn a_new_connection_of_a_restarted_peer_replaces_the_old_one() -> Outcome {
+    let (mut bench, mut old, routes) = restarting(|open| open.graceful_restart(0, 120, true))?;
+    // A second connection within the first second of a session may be a collision under way.
+    old.listen(Duration::from_millis(1_100))?;
+    let open = bench.open(2).graceful_restart(R, 120, true);
+    let mut session = bench.session_with(2, &open)?;
+    // §4.2: "the previous TCP session MUST be closed ... the NOTIFICATION is not sent".
+    old.connection().expect_end()?;
+    bench.pass(2, &mut session)?;
+    for route in routes {
+        assert_eq!(bench.observer.changes(route), 1, "{route} flapped");
+    }
+    bench.untouched()
+}
