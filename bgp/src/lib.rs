@@ -15,7 +15,70 @@
 //!
 //! # Supported standards
 //!
+//! - RFC 4271 (BGP-4): messages (§4), attributes (§5), errors (§6), collisions (§6.8), the state
+//!   machine with IdleHold and damping of oscillations (§8), decision (§9.1), dissemination (§9.2),
+//!   timers with jitter (§10). RFC 6608: subcodes for messages in the wrong state.
+//! - RFC 4760 (multiprotocol): IPv4 and IPv6 unicast, EVPN. RFC 2545: IPv6 next hops, with a
+//!   link-local address beside. RFC 8950: IPv6 next hops of IPv4 unicast.
+//! - RFC 5492 (capabilities), RFC 9072 (long optional parameters of OPEN).
+//! - RFC 6793 (four-octet AS numbers), RFC 6286 (BGP identifiers), RFC 7607 (AS 0), RFC 5396
+//!   (asplain).
+//! - RFC 7606 (error handling of UPDATE): treat-as-withdraw, attribute discard, AFI/SAFI disable.
+//! - RFC 8654 (messages up to 65,535 octets).
+//! - RFC 2918 (route refresh), RFC 7313 (enhanced route refresh).
+//! - RFC 4724 (graceful restart) on both sides, RFC 8538 (over NOTIFICATION, Hard Reset).
+//! - RFC 4486 (Cease subcodes), RFC 9003 (shutdown communication), RFC 9384 (BFD Down), RFC 9687
+//!   (send hold timer), RFC 5882 §4 (BFD beside BGP).
+//! - RFC 7911 (add-path): receiving.
+//! - RFC 1997, RFC 4360, RFC 8092: communities, extended and large ones. RFC 8326: graceful
+//!   shutdown, received and sent.
+//! - RFC 4456 (route reflection): ORIGINATOR_ID and CLUSTER_LIST are understood: own routes that
+//!   come back are refused, and the tie breakers of §9 applied.
+//! - RFC 7432, RFC 8365, RFC 9136: encoding of route types 1 to 5, their communities (RFC 9135 §8.1
+//!   among them) and the PMSI tunnel attribute (RFC 6514 §5). Their meaning is in the `evpn` crate.
+//! - RFC 9234 (roles): the capability and its check (§4).
+//! - RFC 8212 (no routes between AS numbers without policy): [`Speaker`] does so but between
+//!   private AS numbers (RFC 6996); with the tables alone it is up to their owner.
+//!
 //! # Deviations
+//!
+//! Sessions (each with its reason in [`session`]):
+//!
+//! - RFC 4271 §10: attempts to connect are 1 s apart, growing to 10 s, and not 120 s: a cable that
+//!   is back should not have to wait.
+//! - RFC 4271 §8.2.2: the peer's OPEN is awaited for one minute and not four; a start in Active
+//!   connects at once; only a disagreement leads to Idle, everything else to Active and another
+//!   attempt.
+//! - RFC 4271 §8.1.1: DelayOpen is not offered. The hold timer rests while the owner does not read.
+//!
+//! Wire:
+//!
+//! - RFC 7606 §5.4: EVPN routes of an unknown type are kept and shown, and not discarded; whoever
+//!   acts on routes skips them.
+//! - RFC 4271 §4.3: the order and duplicates of communities are not kept. They mean nothing, and
+//!   peers that list the same ones share memory.
+//!
+//! Tables:
+//!
+//! - RFC 4271 §9.1.2.1: whether a next hop can be reached is not asked, and the interior cost
+//!   (§9.1.2.2 e) takes no part: the tables know no other routing protocol. Whoever forwards
+//!   resolves next hops.
+//! - RFC 4271 §9.2.1.1 (MinRouteAdvertisementInterval) is not kept: what is at hand is packed
+//!   together and sent, since waiting delays every change.
+//! - RFC 4271 §5.1.3: towards another AS the next hop is always the own address; that of a third
+//!   router on a shared network is not passed on, as it would bypass this router's policy.
+//! - RFC 4271 §9.1.4 and §9.2.2.2: nothing is aggregated.
+//! - RFC 4456: routes are not reflected; all internal peers are to be connected to each other.
+//! - RFC 5065: confederation segments are understood by the codec; a session within a
+//!   confederation is not offered.
+//! - RFC 7911: only the best path is sent. Do not offer [`session::FamilyConfig::add_path_send`]
+//!   with these tables.
+//! - RFC 9234 §5: OTC is kept and passed on, but its rules are not applied; a leak is to be
+//!   refused by policy.
+//! - RFC 7999 (BLACKHOLE) and RFC 9494 (long-lived graceful restart): communities have names and
+//!   no effect of their own.
+//! - [`Speaker`] does not restart gracefully itself (it has no forwarding state to preserve), and
+//!   has no BFD.
 
 #![forbid(unsafe_code)]
 

@@ -63,7 +63,8 @@
 //!             }
 //!             Output::Best(best) if at == 1 => {
 //!                 for path in &best.paths {
-//!                     learned.push(format!("{} via {}", best.nlri, path.attributes.next_hop().addr()));
+//!                     let next_hop = path.attributes.next_hop().addr();
+//!                     learned.push(format!("{} via {next_hop}", best.nlri));
 //!                 }
 //!             }
 //!             _ => {}
