@@ -165,6 +165,20 @@ fn a_moved_machine_is_followed_within_a_second_by_rbgpd() -> Result<(), Error> {
     })
 }
 
+#[test]
+fn a_helping_peer_believes_bfd_once_the_address_stops_answering() -> Result<(), Error> {
+    drill("vanish-rbgpd", Program::Rbgpd, true, |lab, cloud| {
+        let carrier = cloud.carrier(C)?;
+        let drill = cloud.vanish_drill(carrier, C)?;
+        lab.step(format!("killed, then off the net: {drill}"));
+        // A second without answer to the attempts to connect, on top of what BFD takes.
+        match drill.moved_after < 5 * SECOND {
+            true => Ok(()),
+            false => Err(Error::State(format!("kept for {:?}", drill.moved_after))),
+        }
+    })
+}
+
 /// ```text
 ///   A ──╳── B     a link for each pair; packets between A and B vanish, A reaches B over C
 ///    ╲     ╱

@@ -88,6 +88,8 @@ pub(crate) enum Command {
     Stop(StopReason),
     /// New settings.
     Configure(Box<session::Config>),
+    /// Connect there from now on; a connection that stands is left alone.
+    Port(u16),
     /// Ask the neighbour for a family again.
     RequestRefresh(Family),
     /// Stop and end the task.
@@ -300,6 +302,7 @@ impl PeerTask {
             Command::Start => self.input(Input::Start),
             Command::Stop(reason) => self.input(Input::Stop(reason)),
             Command::Configure(config) => self.input(Input::Configure(config)),
+            Command::Port(port) => self.remote.set_port(port),
             Command::RequestRefresh(family) => self.input(Input::RequestRefresh { family }),
             Command::Quit(reason) => {
                 self.quit = true;

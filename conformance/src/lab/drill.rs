@@ -174,6 +174,40 @@ impl Cloud<'_> {
         })
     }
 
+    /// Kills the carrying site's daemon, sees that the watcher keeps sending there (RFC 4724), and
+    /// then takes the site off the net: a watcher that helps a restart must still believe BFD once
+    /// the address itself stops answering.
+    pub fn vanish_drill(&mut self, site: u8, watcher: u8) -> Result<Drill, Error> {
+        let lab = self.lab;
+        let name = self.at(site)?.name();
+        self.wait_for_carrier(site, watcher)?;
+        let pinger = self.service_stream(watcher)?;
+        self.at_mut(site)?.node_mut().kill9()?;
+        // Longer than BFD takes to notice.
+        more(lab, &pinger, 150)?;
+        if self.carrier(watcher)? != site {
+            return Err(Error::State(
+                "routes of a restarting peer were not kept".to_owned(),
+            ));
+        }
+        lab.step(format!("{name} killed (SIGKILL), its routes are kept"));
+        self.fabric_mut().cut(site, watcher)?;
+        let start = Instant::now();
+        lab.wait_until("the service has moved", STEP, || {
+            self.moved_from(site, watcher)
+        })?;
+        let moved_after = start.elapsed();
+        more(lab, &pinger, 50)?;
+        let traffic = pinger.stop()?;
+        self.fabric_mut().heal()?;
+        self.restart(site)?;
+        lab.wait_until("the cloud is whole", STEP, || self.whole())?;
+        Ok(Drill {
+            moved_after,
+            traffic,
+        })
+    }
+
     /// Cuts the path between the carrying site and the watcher without telling either.
     ///
     /// Not together with [`super::Plan::graceful_restart`]: FRR then takes a BFD session that

@@ -169,13 +169,16 @@ impl Core {
             return;
         };
         let old = neighbor.config.clone();
-        if (old.port, old.local_address) != (new.port, new.local_address) {
+        if old.local_address != new.local_address {
             // Another connection altogether.
             self.remove_neighbor(old.address);
             self.add_neighbor(new);
             return;
         }
-        if old.bfd != new.bfd || old.local_address != new.local_address {
+        if old.port != new.port {
+            neighbor.command(Command::Port(new.port));
+        }
+        if old.bfd != new.bfd {
             if let (Some(bfd), Some(_)) = (&self.hands.bfd, &old.bfd) {
                 bfd.remove(bfd_key(&old));
             }
