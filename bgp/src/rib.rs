@@ -499,6 +499,9 @@ impl Rib {
         };
         state.up = false;
         state.in_flight = 0;
+        // What was encoded for this session must not reach the next one.
+        self.outputs
+            .retain(|output| !matches!(output, Output::Send(to, _) if *to == peer));
         for (family, retain) in retain.iter() {
             on_family!(self, family, |table, cx| {
                 table.leave(peer);

@@ -30,14 +30,8 @@ type Fault = Box<dyn std::error::Error + Send + Sync>;
 const PATIENCE: Duration = Duration::from_secs(300);
 
 fn main() -> ExitCode {
-    let count = std::env::args()
-        .nth(1)
-        .map_or(Ok(1_000_000), |text| text.parse());
-    let result = match count {
-        Ok(count) => run(count),
-        Err(error) => Err(format!("usage: rbgpd-bench [ROUTES]: {error}").into()),
-    };
-    match result {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match parse(&arguments).and_then(|(count, daemon)| run(count, daemon)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("rbgpd-bench: {error}");
@@ -46,14 +40,29 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(count: usize) -> Result<(), Fault> {
+/// `rbgpd-bench [ROUTES [ADDRESS:PORT PID]]`: with an address, another daemon that has 127.0.0.2
+/// (AS 65002) and 127.0.0.3 (AS 65003) as passive neighbours is driven instead.
+fn parse(arguments: &[String]) -> Result<(usize, Daemon), Fault> {
+    let usage = "usage: rbgpd-bench [ROUTES [ADDRESS:PORT PID]]";
+    let count = match arguments.first() {
+        Some(text) => text.parse().map_err(|error| format!("{usage}: {error}"))?,
+        None => 1_000_000,
+    };
+    let daemon = match arguments.get(1..) {
+        None | Some([]) => Daemon::start()?,
+        Some([address, pid]) => Daemon::running(address.parse()?, pid.parse()?),
+        Some(_) => return Err(usage.into()),
+    };
+    Ok((count, daemon))
+}
+
+fn run(count: usize, daemon: Daemon) -> Result<(), Fault> {
     let table = Table::generate(count);
     println!(
         "{count} prefixes, {} attribute sets, {} octets",
         table.sets,
         table.octets()
     );
-    let daemon = Daemon::start()?;
     let mut receiver = Peer::connect(daemon.address, Ipv4Addr::new(127, 0, 0, 3), Asn(65003))?;
     let mut sender = Peer::connect(daemon.address, Ipv4Addr::new(127, 0, 0, 2), Asn(65002))?;
     let before = daemon.usage()?;
@@ -316,9 +325,10 @@ impl Peer {
 
 /// The daemon under test.
 struct Daemon {
-    child: Child,
+    pid: u32,
     address: SocketAddr,
-    place: std::path::PathBuf,
+    /// Ours, to be ended, with its files.
+    own: Option<(Child, std::path::PathBuf)>,
 }
 
 struct Usage {
@@ -358,9 +368,9 @@ impl Daemon {
             .spawn()
             .map_err(|error| format!("cannot start {}: {error}", binary.display()))?;
         let daemon = Self {
-            child,
+            pid: child.id(),
             address,
-            place,
+            own: Some((child, place)),
         };
         let until = Instant::now() + Duration::from_secs(10);
         while TcpStream::connect(address).is_err() {
@@ -372,8 +382,16 @@ impl Daemon {
         Ok(daemon)
     }
 
+    fn running(address: SocketAddr, pid: u32) -> Self {
+        Self {
+            pid,
+            address,
+            own: None,
+        }
+    }
+
     fn usage(&self) -> Result<Usage, Fault> {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid))?;
         let after = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
         let ticks: f64 = after
             .split_whitespace()
@@ -381,7 +399,7 @@ impl Daemon {
             .take(2)
             .filter_map(|field| field.parse::<f64>().ok())
             .sum();
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid))?;
         let kib = |name: &str| {
             let line = status.lines().find_map(|line| line.strip_prefix(name))?;
             line.trim().strip_suffix("kB")?.trim().parse::<usize>().ok()
@@ -412,13 +430,16 @@ impl Daemon {
 
 impl Drop for Daemon {
     fn drop(&mut self) {
-        for result in [self.child.kill(), self.child.wait().map(drop)] {
+        let Some((child, place)) = &mut self.own else {
+            return;
+        };
+        for result in [child.kill(), child.wait().map(drop)] {
             if let Err(error) = result {
                 eprintln!("rbgpd-bench: ending the daemon: {error}");
             }
         }
-        if let Err(error) = std::fs::remove_dir_all(&self.place) {
-            eprintln!("rbgpd-bench: removing {}: {error}", self.place.display());
+        if let Err(error) = std::fs::remove_dir_all(&*place) {
+            eprintln!("rbgpd-bench: removing {}: {error}", place.display());
         }
     }
 }
