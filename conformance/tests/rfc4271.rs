@@ -167,6 +167,26 @@ fn a_broken_message_header_in_established_ends_the_session_with_its_notification
     bench.untouched()
 }
 
+#[test]
+fn messages_may_arrive_in_any_pieces() -> Outcome {
+    let mut bench = Bench::start(Setup::new().peers([2, 5], 65_002))?;
+    let (one, other) = (prefix("192.0.2.0/24"), prefix("192.0.3.0/24"));
+    let all = |host: u8, route: Prefix| {
+        let update = bench.announcement(host, &[route]).bytes();
+        [bench.open(host).bytes(), message::keepalive(), update].concat()
+    };
+    let (single, whole) = (all(2, one), all(5, other));
+    let mut by_octets = bench.connect(2)?;
+    for octet in single {
+        by_octets.send(&[octet])?;
+    }
+    let mut at_once = bench.connect(5)?;
+    at_once.send(&whole)?;
+    bench.observer.until_told(one)?;
+    bench.observer.until_told(other)?;
+    bench.untouched()
+}
+
 // ---- State machine ----
 
 #[test]
@@ -228,7 +248,7 @@ fn a_connection_from_an_address_that_is_no_neighbour_gets_no_session() -> Outcom
         match stranger.hear(LIMIT)? {
             Heard::Closed => break,
             Heard::Message(message::Message::Notification(_)) => {}
-            other => panic!("{other:?}"),
+            other @ (Heard::Message(_) | Heard::Silence) => panic!("{other:?}"),
         }
     }
     bench.untouched()
@@ -385,6 +405,8 @@ fn in_a_collision_the_connection_of_the_higher_identifier_stays_when_it_is_the_s
 fn a_second_connection_of_an_established_neighbour_is_the_one_that_is_closed() -> Outcome {
     let mut bench = Bench::start(Setup::new().peer(2, 65_002))?;
     let mut first = bench.session(2)?;
+    // The speaker is in Established, and not still in OpenConfirm.
+    first.until("End-of-RIB", Session::has_end_of_rib)?;
     let mut second = bench.connect(2)?;
     second.send(&bench.open(2).bytes())?;
     second.expect_notification(6, 7)?;
@@ -414,6 +436,20 @@ fn towards_another_as_the_own_number_is_prepended_and_next_hop_is_the_speaker() 
     assert_eq!(told.next_hop(), Some(bench.address()));
     let own = bench.observer.until_told(Setup::NETWORK)?;
     assert_eq!(own.as_path(), Some(vec![65_001]));
+    bench.untouched()
+}
+
+#[test]
+fn a_full_segment_is_not_made_longer_but_another_begun() -> Outcome {
+    let mut bench = Bench::start(mixed())?;
+    let mut session = bench.session(2)?;
+    let route = prefix("192.0.2.0/24");
+    let path: Vec<u32> = [65_002].into_iter().chain(100..354).collect();
+    assert_eq!(path.len(), 255);
+    session.update(&Update::announce(&[route], &path, bench.host(2)))?;
+    let told = bench.observer.until_told(route)?;
+    let expected: Vec<u32> = [65_001].into_iter().chain(path).collect();
+    assert_eq!(told.as_path(), Some(expected));
     bench.untouched()
 }
 

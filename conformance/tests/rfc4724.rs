@@ -213,3 +213,20 @@ fn a_new_connection_of_a_restarted_peer_replaces_the_old_one() -> Outcome {
     }
     bench.untouched()
 }
+
+#[test]
+fn a_route_still_stale_when_the_peer_restarts_again_is_deleted() -> Outcome {
+    let (mut bench, session, [again, gone]) = restarting(|o| o.graceful_restart(0, 120, true))?;
+    drop(session);
+    let open = bench.open(2).graceful_restart(R, 120, true);
+    let mut session = bench.reconnect(2, &open)?;
+    session.update(&bench.announcement(2, &[again]))?;
+    bench.pass(2, &mut session)?;
+    assert!(bench.seen(gone)?.is_some(), "removed before End-of-RIB");
+    drop(session);
+    bench.observer.until_withdrawn(gone)?;
+    let mut session = bench.reconnect(2, &open)?;
+    bench.pass(2, &mut session)?;
+    assert_eq!(bench.observer.changes(again), 1, "{again} flapped");
+    bench.untouched()
+}

@@ -81,8 +81,11 @@ fn discarded(host: u8, attribute: u8, cases: &[Case]) -> Outcome {
     })
 }
 
+/// A case that resets: its name, the subcode, and the octets made of an announcement.
+type Reset = (&'static str, u8, fn(Update) -> Vec<u8>);
+
 /// Each case resets a session of its own with the NOTIFICATION 3/`subcode`.
-fn resets(cases: &[(&str, u8, fn(Update) -> Vec<u8>)]) -> Outcome {
+fn resets(cases: &[Reset]) -> Outcome {
     let hosts = 10..10 + u8::try_from(cases.len()).unwrap();
     let mut bench = Bench::start(Setup::new().peers(hosts.clone(), 65_002))?;
     for ((at, (case, subcode, spoil)), host) in cases.iter().enumerate().zip(hosts) {
@@ -123,8 +126,6 @@ fn a_malformed_origin_is_treated_as_withdraw() -> Outcome {
 
 #[test]
 fn a_malformed_as_path_is_treated_as_withdraw() -> Outcome {
-    let path = |value: &[u8]| new(WELL_KNOWN, code::AS_PATH, value);
-    let _ = path;
     treated_as_withdraw(
         EXTERNAL,
         &[
@@ -408,10 +409,10 @@ fn of_an_attribute_that_stands_twice_the_first_counts() -> Outcome {
     let update = bench
         .announcement(EXTERNAL, &[route(0)])
         .with(Attribute::communities(&[65_002 << 16 | 1]))
-        .add(Attribute::communities(&[65_002 << 16 | 2]))
-        .add(Attribute::origin(2))
+        .and(Attribute::communities(&[65_002 << 16 | 2]))
+        .and(Attribute::origin(2))
         // Not even looked at: it is malformed.
-        .add(new(WELL_KNOWN, code::NEXT_HOP, &[1]));
+        .and(new(WELL_KNOWN, code::NEXT_HOP, &[1]));
     session.update(&update)?;
     let told = bench.observer.until_told(route(0))?;
     assert_eq!(told.communities(), [65_002 << 16 | 1]);
@@ -530,7 +531,7 @@ fn multiprotocol_attributes_that_cannot_be_read_reset_the_session() -> Outcome {
         }),
         ("two MP_UNREACH", 1, |u| {
             let unreach = new(NON_TRANSITIVE, code::MP_UNREACH, &[0, 1, 1]);
-            u.add(unreach.clone()).add(unreach).bytes()
+            u.and(unreach.clone()).and(unreach).bytes()
         }),
         ("MP_REACH with the flags of a well-known one", 4, |u| {
             u.with(new(

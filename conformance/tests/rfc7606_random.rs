@@ -16,7 +16,8 @@ use std::time::{Duration, SystemTime};
 
 use conformance::blackbox::message::{self, HEADER_LEN, capability, code};
 use conformance::blackbox::{
-    Attribute, Bench, Connection, Error, Heard, Message, Open, Outcome, Prefix, Setup, Update,
+    Attribute, Bench, Connection, Error, Heard, LIMIT, Message, Open, Outcome, Prefix, Setup,
+    Update,
 };
 
 /// Neighbours of another AS, and after them some of the speaker's own. Each plays one session, so
@@ -24,7 +25,7 @@ use conformance::blackbox::{
 const EXTERNAL: RangeInclusive<u8> = 10..=199;
 const INTERNAL: RangeInclusive<u8> = 200..=249;
 /// Messages of one session, if it lives that long.
-const MESSAGES: usize = 60;
+const MESSAGES: usize = 100;
 /// Messages between two looks at what came back.
 const BURST: usize = 10;
 /// What the speaker may have grown by at the end, when all those routes are gone again.
@@ -69,10 +70,24 @@ fn prefix(random: &mut Random) -> Prefix {
     Prefix::new(addr, random.pick(&[16, 20, 24, 24, 24]))
 }
 
+/// A session that misbehaves.
+#[derive(Clone, Copy)]
+struct Rogue {
+    host: u8,
+    /// AS numbers have four octets.
+    four_octet: bool,
+    /// Also does what must end the session; the others mostly stay within what must not.
+    wild: bool,
+}
+
 /// An announcement as it should be, with a bit of everything.
-fn healthy(random: &mut Random, bench: &Bench, host: u8) -> Update {
+fn healthy(random: &mut Random, bench: &Bench, rogue: Rogue) -> Update {
+    let host = rogue.host;
     let prefixes: Vec<Prefix> = (0..=random.below(4)).map(|_| prefix(random)).collect();
     let mut update = bench.announcement(host, &prefixes);
+    if !rogue.four_octet && EXTERNAL.contains(&host) {
+        update = update.with(Attribute::as_path_2(&[65_002]));
+    }
     if random.one_in(2) {
         update = update.with(Attribute::med(u32::from(random.u8())));
     }
@@ -89,8 +104,8 @@ fn healthy(random: &mut Random, bench: &Bench, host: u8) -> Update {
 }
 
 /// An attribute that may be anything.
-fn attribute(random: &mut Random) -> Attribute {
-    const CODES: [u8; 20] = [
+fn attribute(random: &mut Random, wild: bool) -> Attribute {
+    const CODES: [u8; 18] = [
         code::ORIGIN,
         code::AS_PATH,
         code::NEXT_HOP,
@@ -101,8 +116,6 @@ fn attribute(random: &mut Random) -> Attribute {
         code::COMMUNITIES,
         code::ORIGINATOR_ID,
         code::CLUSTER_LIST,
-        code::MP_REACH,
-        code::MP_UNREACH,
         code::EXTENDED_COMMUNITIES,
         code::AS4_PATH,
         code::AS4_AGGREGATOR,
@@ -112,11 +125,16 @@ fn attribute(random: &mut Random) -> Attribute {
         128,
         200,
     ];
-    let flags = random.pick(&[0x40, 0x40, 0x80, 0xc0, 0xc0, 0xe0, 0x50, 0x90, 0xd0, 0xc7]);
-    let code = if random.one_in(10) {
-        random.u8()
+    let code = match random.below(12) {
+        0 if wild => random.u8(),
+        1 if wild => random.pick(&[code::MP_REACH, code::MP_UNREACH]),
+        _ => random.pick(&CODES),
+    };
+    // An unknown attribute that is well-known ends the session.
+    let flags = if code >= 100 && !wild {
+        random.pick(&[0x80, 0xc0, 0xe0, 0x90, 0xd0])
     } else {
-        random.pick(&CODES)
+        random.pick(&[0x40, 0x40, 0x80, 0xc0, 0xc0, 0xe0, 0x50, 0x90, 0xd0, 0xc7])
     };
     let value = match code {
         code::AS_PATH | code::AS4_PATH => {
@@ -144,16 +162,25 @@ fn attribute(random: &mut Random) -> Attribute {
     Attribute::new(flags, code, value)
 }
 
+/// Octets changed from a place on.
+fn changed(random: &mut Random, mut octets: Vec<u8>, from: usize) -> Vec<u8> {
+    for _ in 0..=random.below(3) {
+        let at = from + random.below(octets.len() - from);
+        octets[at] = random.u8();
+    }
+    octets
+}
+
 /// The next message of a session that misbehaves.
-fn message(random: &mut Random, bench: &Bench, host: u8) -> Vec<u8> {
-    let mut update = healthy(random, bench, host);
+fn message(random: &mut Random, bench: &Bench, rogue: Rogue) -> Vec<u8> {
+    let mut update = healthy(random, bench, rogue);
     match random.below(20) {
         // Attributes that may be anything.
         0..=8 => {
             for _ in 0..=random.below(3) {
-                let attribute = attribute(random);
+                let attribute = attribute(random, rogue.wild);
                 update = if random.one_in(3) {
-                    update.add(attribute)
+                    update.and(attribute)
                 } else {
                     update.with(attribute)
                 };
@@ -161,7 +188,7 @@ fn message(random: &mut Random, bench: &Bench, host: u8) -> Vec<u8> {
             update.bytes()
         }
         // Attributes cut off, or continued by something.
-        9..=10 => {
+        9..=11 => {
             let mut attributes = update.attribute_bytes();
             attributes.truncate(random.below(attributes.len() + 1));
             if random.one_in(2) {
@@ -169,26 +196,13 @@ fn message(random: &mut Random, bench: &Bench, host: u8) -> Vec<u8> {
             }
             update.bytes_with(&attributes)
         }
-        // Octets changed anywhere behind the header.
-        11..=13 => {
-            let mut octets = update.bytes();
-            for _ in 0..=random.below(3) {
-                let at = HEADER_LEN + random.below(octets.len() - HEADER_LEN);
-                octets[at] = random.u8();
-            }
-            octets
-        }
-        14 => message::route_refresh(1, random.pick(&[0, 1, 2, 9]), random.pick(&[1, 2, 70])),
-        15 => message::keepalive(),
-        // Octets changed in the header, or no message at all: seldom, since that is the end.
-        16 if random.one_in(8) => {
-            let mut octets = update.bytes();
-            let at = random.below(HEADER_LEN);
-            octets[at] = random.u8();
-            octets
-        }
-        17 if random.one_in(8) => random.octets(200),
-        18 if random.one_in(8) => {
+        12..=13 => message::route_refresh(1, random.pick(&[0, 1, 2, 9]), random.pick(&[1, 2, 70])),
+        14 => message::keepalive(),
+        // From here on what ends most sessions: anything behind the header, the header, all.
+        15..=16 if rogue.wild => changed(random, update.bytes(), HEADER_LEN),
+        17 if rogue.wild => changed(random, update.bytes(), 0),
+        18 if rogue.wild => random.octets(200),
+        19 if rogue.wild => {
             let kind = random.u8();
             message::message(kind, &random.octets(60))
         }
@@ -196,10 +210,10 @@ fn message(random: &mut Random, bench: &Bench, host: u8) -> Vec<u8> {
     }
 }
 
-/// An OPEN, sometimes with octets changed.
-fn open(random: &mut Random, bench: &Bench, host: u8) -> Vec<u8> {
-    let mut open: Open = bench.open(host);
-    if random.one_in(4) {
+/// An OPEN, that of a wild session sometimes with octets changed.
+fn open(random: &mut Random, bench: &Bench, rogue: Rogue) -> Vec<u8> {
+    let mut open: Open = bench.open(rogue.host);
+    if !rogue.four_octet {
         open = open.without(capability::FOUR_OCTET_AS);
     }
     if random.one_in(4) {
@@ -208,10 +222,9 @@ fn open(random: &mut Random, bench: &Bench, host: u8) -> Vec<u8> {
     if random.one_in(4) {
         open = open.graceful_restart(random.pick(&[0, 4, 8, 12]), 1, true);
     }
-    let mut octets = open.bytes();
-    if random.one_in(6) {
-        let at = HEADER_LEN + random.below(octets.len() - HEADER_LEN);
-        octets[at] = random.u8();
+    let octets = open.bytes();
+    if rogue.wild && random.one_in(4) {
+        return changed(random, octets, HEADER_LEN);
     }
     octets
 }
@@ -224,21 +237,28 @@ struct Count {
     ended: usize,
 }
 
-/// Reads what came; false at the end.
-fn drain(connection: &mut Connection) -> Result<bool, Error> {
+/// Reads what comes within `limit`, or has come; false when the speaker ended the session.
+fn read(connection: &mut Connection, limit: Duration) -> Result<bool, Error> {
     loop {
-        match connection.hear(Duration::from_millis(1))? {
-            Heard::Silence => return Ok(true),
-            Heard::Message(Message::Notification(_)) | Heard::Closed => return Ok(false),
+        match connection.hear(limit)? {
+            Heard::Message(Message::Notification(_)) => return Ok(false),
             Heard::Message(_) => {}
+            Heard::Closed => return Ok(true),
+            Heard::Silence if limit.is_zero() => return Ok(true),
+            Heard::Silence => return Err(Error::rule("an end", "nothing came")),
         }
     }
 }
 
 fn misbehave(random: &mut Random, bench: &mut Bench, host: u8, count: &mut Count) -> Outcome {
+    let rogue = Rogue {
+        host,
+        four_octet: !random.one_in(4),
+        wild: random.one_in(3),
+    };
     let mut connection = bench.connect(host)?;
     // The other end may close at any time, so a failed send is an end like any other.
-    let opened = connection.send(&open(random, bench, host)).is_ok()
+    let opened = connection.send(&open(random, bench, rogue)).is_ok()
         && connection.send(&message::keepalive()).is_ok();
     count.sessions += 1;
     if !opened {
@@ -246,14 +266,18 @@ fn misbehave(random: &mut Random, bench: &mut Bench, host: u8, count: &mut Count
     }
     for _ in 0..MESSAGES / BURST {
         let burst: Vec<u8> = (0..BURST)
-            .flat_map(|_| message(random, bench, host))
+            .flat_map(|_| message(random, bench, rogue))
             .collect();
         count.sent += BURST;
-        if connection.send(&burst).is_err() || !drain(&mut connection)? {
+        if connection.send(&burst).is_err() || !read(&mut connection, Duration::ZERO)? {
             count.ended += 1;
-            break;
+            return Ok(());
         }
-        bench.observer.listen(Duration::from_millis(1))?;
+        bench.observer.listen(Duration::ZERO)?;
+    }
+    // The speaker closes its side when it has read everything.
+    if connection.half_close().is_err() || !read(&mut connection, LIMIT)? {
+        count.ended += 1;
     }
     Ok(())
 }

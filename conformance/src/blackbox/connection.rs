@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use socket2::{Domain, Socket, Type};
@@ -26,6 +26,20 @@ pub enum Heard {
     Closed,
     /// Nothing within the time.
     Silence,
+}
+
+/// Errors of a read that only say that nothing has come.
+const NOTHING: [ErrorKind; 3] = [
+    ErrorKind::WouldBlock,
+    ErrorKind::TimedOut,
+    ErrorKind::Interrupted,
+];
+
+/// What reading brought.
+enum Fill {
+    Octets,
+    Nothing,
+    End,
 }
 
 /// A TCP connection; dropping it closes it.
@@ -68,7 +82,13 @@ impl Connection {
         sent.map_err(|e| Error::io(format!("send {} octets", octets.len()), e))
     }
 
-    /// The next message, the end, or silence for `limit`.
+    /// Sends nothing more, but goes on reading.
+    pub fn half_close(&mut self) -> Result<(), Error> {
+        let closed = self.stream.shutdown(Shutdown::Write);
+        closed.map_err(|e| Error::io("end the sending side", e))
+    }
+
+    /// The next message, the end, or silence for `limit`; without a limit, what has arrived.
     pub fn hear(&mut self, limit: Duration) -> Result<Heard, Error> {
         let until = Instant::now() + limit;
         loop {
@@ -80,30 +100,35 @@ impl Connection {
                 return Ok(Heard::Message(message));
             }
             let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Ok(Heard::Silence);
-            }
-            if !self.fill(left)? {
-                return Ok(Heard::Closed);
+            match self.fill(left)? {
+                Fill::Octets => {}
+                Fill::Nothing if left.is_zero() => return Ok(Heard::Silence),
+                Fill::Nothing => {}
+                Fill::End => return Ok(Heard::Closed),
             }
         }
     }
 
-    /// Reads what has arrived; false at the end of the stream.
-    fn fill(&mut self, limit: Duration) -> Result<bool, Error> {
+    /// Reads what has arrived, or arrives within `limit`.
+    fn fill(&mut self, limit: Duration) -> Result<Fill, Error> {
         let mut octets = [0; 65_536];
-        let set = self.stream.set_read_timeout(Some(limit));
+        let set = self.stream.set_nonblocking(limit.is_zero()).and_then(|()| {
+            let limit = Some(limit).filter(|limit| !limit.is_zero());
+            self.stream.set_read_timeout(limit)
+        });
         set.map_err(|e| Error::io("set a time limit", e))?;
-        match self.stream.read(&mut octets) {
+        let read = self.stream.read(&mut octets);
+        let set = self.stream.set_nonblocking(false);
+        set.map_err(|e| Error::io("set a time limit", e))?;
+        match read {
+            Ok(0) => Ok(Fill::End),
             Ok(count) => {
                 self.buffer.extend(octets.iter().take(count));
-                Ok(count > 0)
+                Ok(Fill::Octets)
             }
-            Err(error) => match error.kind() {
-                ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted => Ok(true),
-                ErrorKind::ConnectionReset => Ok(false),
-                _ => Err(Error::io("read", error)),
-            },
+            Err(error) if NOTHING.contains(&error.kind()) => Ok(Fill::Nothing),
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => Ok(Fill::End),
+            Err(error) => Err(Error::io("read", error)),
         }
     }
 
@@ -155,18 +180,21 @@ impl Connection {
 
     /// The speaker's OPEN.
     pub fn expect_open(&mut self) -> Result<Open, Error> {
-        match self.expect_message("an OPEN")? {
-            Message::Open(open) => Ok(open),
-            other => Err(Error::rule("an OPEN", format!("got {other:?}"))),
+        let message = self.expect_message("an OPEN")?;
+        let got = format!("got {message:?}");
+        if let Message::Open(open) = message {
+            return Ok(open);
         }
+        Err(Error::rule("an OPEN", got))
     }
 
     /// A KEEPALIVE as the next message.
     pub fn expect_keepalive(&mut self) -> Result<(), Error> {
-        match self.expect_message("a KEEPALIVE")? {
-            Message::Keepalive => Ok(()),
-            other => Err(Error::rule("a KEEPALIVE", format!("got {other:?}"))),
+        let message = self.expect_message("a KEEPALIVE")?;
+        if message == Message::Keepalive {
+            return Ok(());
         }
+        Err(Error::rule("a KEEPALIVE", format!("got {message:?}")))
     }
 
     /// A NOTIFICATION with these codes, whatever else comes before it, and then the end.

@@ -415,7 +415,7 @@ impl Update {
     }
 
     /// Adds an attribute beside what is there.
-    pub fn add(mut self, attribute: Attribute) -> Self {
+    pub fn and(mut self, attribute: Attribute) -> Self {
         self.attributes.push(attribute);
         self
     }

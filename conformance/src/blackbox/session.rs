@@ -108,14 +108,13 @@ impl Session {
         Ok(())
     }
 
-    /// Reads for this long. The end of the session is an error.
+    /// Reads for this long, or what has arrived. The end of the session is an error.
     pub fn listen(&mut self, time: Duration) -> Result<(), Error> {
         let until = Instant::now() + time;
-        while let Some(left) = until.checked_duration_since(Instant::now()) {
-            if left.is_zero() || !self.step("a session that stays up", left)? {
-                break;
-            }
-        }
+        while self.step(
+            "a session that stays up",
+            until.saturating_duration_since(Instant::now()),
+        )? {}
         Ok(())
     }
 

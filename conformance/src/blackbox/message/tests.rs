@@ -24,7 +24,7 @@ fn an_update_has_the_octets_of_rfc_4271() {
     let update = Update::announce(&[prefix("10.128.0.0/9")], &[65_002], next_hop);
     let mut expected = vec![0xff; 16];
     expected.extend([
-        0, 45, 2, 0, 0, 0, 20, 0x40, 1, 1, 0, 0x40, 2, 6, 2, 1, 0, 0, 0xfd, 0xea,
+        0, 46, 2, 0, 0, 0, 20, 0x40, 1, 1, 0, 0x40, 2, 6, 2, 1, 0, 0, 0xfd, 0xea,
     ]);
     expected.extend([0x40, 3, 4, 10, 0, 0, 2, 9, 10, 128]);
     assert_eq!(update.bytes(), expected);
