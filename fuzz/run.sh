@@ -23,14 +23,15 @@ command -v g++ >/dev/null || command -v clang++ >/dev/null || {
     exit 1
 }
 
-# With --target the flags reach our crates and not the build scripts.
+# Little optimisation: the build is most of a short run's time. With --target the flags reach our crates and not the build scripts.
 RUSTFLAGS="${RUSTFLAGS:-} -Cpasses=sancov-module \
 -Cllvm-args=-sanitizer-coverage-level=4 \
 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
 -Cllvm-args=-sanitizer-coverage-pc-table \
 -Cllvm-args=-sanitizer-coverage-trace-compares \
 -Ccodegen-units=1 -Cdebug-assertions=on -Coverflow-checks=on" \
-    CARGO_PROFILE_RELEASE_LTO=off cargo build --release --manifest-path "$here/Cargo.toml" --features libfuzzer --bins \
+    CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_DEBUG=0 \
+    cargo build --release --manifest-path "$here/Cargo.toml" --features libfuzzer --bins \
     --target "$triple" --target-dir "$build"
 
 status=0

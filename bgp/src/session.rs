@@ -33,6 +33,9 @@
 //! - DelayOpen (RFC 4271 §8.1.1, optional) is not offered.
 //! - A second connection while Established makes us send a KEEPALIVE on the first, so that one
 //!   the peer has forgotten is reset by its TCP instead of lasting for the hold time.
+//! - A second connection from the peer while the first one from it has not reached Established ends
+//!   the first (Cease/7) before any OPEN is compared (RFC 4271 §6.8): a peer that connects twice
+//!   has forgotten the first.
 //! - While the owner does not read ([`Input::ReadPaused`]), the hold timer rests.
 //!
 //! ```
@@ -104,6 +107,8 @@ pub struct Session {
     outgoing: Attempt,
     incoming: Attempt,
     established: Option<Established>,
+    /// When the established connection was last asked for a sign of life.
+    probed: Option<Instant>,
     retained: Option<Retained>,
     bfd: Option<BfdSeen>,
     timers: Timers<PeerTimer>,
@@ -161,6 +166,7 @@ impl Session {
             outgoing: Attempt::Idle,
             incoming: Attempt::Idle,
             established: None,
+            probed: None,
             retained: None,
             bfd: None,
             timers: Timers::new(),

@@ -370,7 +370,7 @@ impl Session {
 }
 
 /// RFC 4271 §4.4: "KEEPALIVE messages MUST NOT be sent more frequently than one per second."
-const KEEPALIVE_MIN: Duration = Duration::from_secs(1);
+pub(super) const KEEPALIVE_MIN: Duration = Duration::from_secs(1);
 
 /// Where the type of a message stands (RFC 4271 §4.1).
 const TYPE_OFFSET: usize = 18;

@@ -295,6 +295,16 @@ fn nothing_on_a_second_connection_hurts_the_established_one() {
 }
 
 #[test]
+fn many_connections_are_no_reason_for_many_keepalives() {
+    let (mut bench, conn) = Bench::established(config(), &peer_open());
+    bench.pass_alive(secs(20), conn);
+    let sent: usize = (0..20).map(|_| keepalives(&bench.accept().1)).sum();
+    assert_eq!(sent, 1, "RFC 4271 §4.4: at most one a second");
+    bench.pass_alive(secs(1), conn);
+    assert_eq!(keepalives(&bench.accept().1), 1);
+}
+
+#[test]
 fn a_second_open_is_turned_away_as_a_collision() {
     let (mut bench, conn) = Bench::established(config(), &peer_open());
     bench.pass_alive(secs(20), conn);
