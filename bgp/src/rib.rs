@@ -30,7 +30,7 @@ mod tests;
 mod view;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -124,6 +124,15 @@ pub enum Input {
     Written(PeerId, usize),
     /// Policy or drain of an Established peer changed.
     Configure(PeerId, PerFamily<Option<PeerFamily>>),
+    /// Own addresses of an Established session changed: they are the next hop of what is told.
+    Addresses {
+        /// The peer.
+        peer: PeerId,
+        /// IPv4 next hop.
+        ipv4: Option<Ipv4Addr>,
+        /// IPv6 next hop.
+        ipv6: Option<Ipv6Addr>,
+    },
     /// Multipath settings changed.
     SetMultipath(PerFamily<Multipath>),
     /// This router originates a route; an unspecified next hop stands for itself.
@@ -133,8 +142,8 @@ pub enum Input {
     /// This router has restarted: hold selection back until these peers have sent everything or
     /// the time is over (RFC 4724 §4.1). Without `hold`, only say when that is so.
     Expect {
-        /// Peers whose End-of-RIB is awaited.
-        peers: Vec<PeerId>,
+        /// Peers whose End-of-RIB is awaited, per family.
+        peers: PerFamily<BTreeSet<PeerId>>,
         /// For how long.
         time: Duration,
         /// Neither tell peers nor forward before.
@@ -367,6 +376,9 @@ impl Rib {
             }
             Input::PeerRemoved(peer) => {
                 self.peer_down(peer, PerFamily::default());
+                for family in Family::ALL {
+                    self.arrived(peer, family);
+                }
                 if let Some(peer) = self.peers.get_mut(peer) {
                     *peer = Peer::default();
                 }
@@ -396,6 +408,7 @@ impl Rib {
                 }
             }
             Input::Configure(peer, families) => self.configure(peer, families),
+            Input::Addresses { peer, ipv4, ipv6 } => self.set_addresses(peer, ipv4, ipv6),
             Input::SetMultipath(multipath) => {
                 self.config.multipath = multipath;
                 for family in Family::ALL {
@@ -537,6 +550,26 @@ impl Rib {
         }
     }
 
+    fn set_addresses(&mut self, peer: PeerId, ipv4: Option<Ipv4Addr>, ipv6: Option<Ipv6Addr>) {
+        let Some(state) = self.peers.get_mut(peer).filter(|peer| peer.up) else {
+            return;
+        };
+        let Some(facts) = state.facts.as_mut() else {
+            return;
+        };
+        if (facts.local_ipv4, facts.local_ipv6) == (ipv4, ipv6) {
+            return;
+        }
+        (facts.local_ipv4, facts.local_ipv6) = (ipv4, ipv6);
+        let facts = facts.clone();
+        for (family, settings) in facts.families.iter() {
+            if let Some(settings) = settings {
+                on_family!(self, family, |table, cx| table
+                    .regroup(cx, peer, &facts, settings));
+            }
+        }
+    }
+
     fn update(&mut self, peer: PeerId, update: Update) {
         if !self.peers.get(peer).is_some_and(|peer| peer.up) {
             return;
@@ -598,24 +631,22 @@ impl Rib {
         }
     }
 
-    fn expect(&mut self, now: Instant, peers: Vec<PeerId>, time: Duration, hold: bool) {
-        let all: BTreeSet<PeerId> = peers.into_iter().collect();
-        if all.is_empty() {
-            self.converged.extend(Family::ALL);
-            return;
-        }
-        let peers = PerFamily {
-            ipv4_unicast: all.clone(),
-            ipv6_unicast: all.clone(),
-            evpn: all,
-        };
-        let restarting = BTreeMap::new();
+    fn expect(
+        &mut self,
+        now: Instant,
+        peers: PerFamily<BTreeSet<PeerId>>,
+        time: Duration,
+        hold: bool,
+    ) {
+        let none = peers.iter().filter(|(_, peers)| peers.is_empty());
+        self.converged.extend(none.map(|(family, _)| family));
         self.awaited = Some(Awaited {
             peers,
-            restarting,
+            restarting: BTreeMap::new(),
             until: now + time,
             hold,
         });
+        self.settle();
     }
 
     /// A peer has sent all it has of a family, or will not.

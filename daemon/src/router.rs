@@ -7,7 +7,7 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -142,6 +142,13 @@ impl Router {
             calls,
             orders: order_queue,
         };
+        // Last: a start that fails is no run that broke off.
+        if let Some(dir) = &place.state {
+            dir.begin().map_err(|source| StartError::State {
+                path: dir.path().to_owned(),
+                source,
+            })?;
+        }
         let core = Core::new(config, place, hands, inputs, random_seed(), drain);
         let thread = tasks::core(core).map_err(StartError::Thread)?;
         Ok(Self {
@@ -152,6 +159,18 @@ impl Router {
             listening,
             kernel,
         })
+    }
+
+    /// How long to wait before [`Router::start`] after a run that broke off: until neighbours'
+    /// BFD has noticed. They keep our routes over that (RFC 5882 §4.3, RFC 4724), but take a BFD
+    /// session that goes down under a new BGP session for a dead path.
+    pub fn restart_pause(config: &Config, state_dir: &Path) -> Option<Duration> {
+        let broke_off = StateDir::open(state_dir).is_ok_and(|dir| dir.broke_off());
+        let bfd = config.neighbors.iter().filter_map(|neighbor| neighbor.bfd);
+        let detect = bfd
+            .map(|bfd| bfd.interval * u32::from(bfd.multiplier))
+            .max()?;
+        broke_off.then_some(detect + detect / 5)
     }
 
     /// Asks a question or gives an order.
@@ -247,7 +266,7 @@ fn open_place(options: Options) -> Result<(Place, crate::state::DrainState), Sta
     let open = || -> io::Result<_> {
         let dir = StateDir::open(&path)?;
         let drain = dir.drain()?;
-        let restarting = dir.begin()?;
+        let restarting = dir.broke_off();
         Ok((dir, drain, restarting))
     };
     let (dir, drain, restarting) = open().map_err(|source| StartError::State {

@@ -144,6 +144,13 @@ async fn run(arguments: Arguments, config: Config) -> Result<(), Failure> {
         None => None,
     };
     let drain = config.drain;
+    if let Some(pause) = Router::restart_pause(&config, &arguments.state_dir) {
+        tracing::info!(
+            pause_ms = pause.as_millis(),
+            "waiting for neighbours' BFD to notice the crash"
+        );
+        tokio::time::sleep(pause).await;
+    }
     let options = Options {
         config_file: Some(arguments.config),
         state_dir: Some(arguments.state_dir),

@@ -55,6 +55,15 @@ struct Running {
     boot_id: String,
 }
 
+impl Running {
+    fn now() -> Self {
+        let boot_id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+        Self {
+            boot_id: boot_id.trim().to_owned(),
+        }
+    }
+}
+
 const DRAIN: &str = "drain.json";
 const RUNNING: &str = "running.json";
 
@@ -84,17 +93,16 @@ impl StateDir {
         }
     }
 
-    /// Notes that a run begins. True if the run before broke off on this boot, so that the kernel
-    /// still forwards what it left.
-    pub(crate) fn begin(&self) -> io::Result<bool> {
-        let boot_id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-        let now = Running {
-            boot_id: boot_id.trim().to_owned(),
-        };
+    /// True if the last run broke off on this boot, so that the kernel still forwards what it left.
+    pub(crate) fn broke_off(&self) -> bool {
         // A damaged file is as good as none: the worst is a start without graceful restart.
         let before: Option<Running> = self.read(RUNNING).unwrap_or_default();
-        self.write(RUNNING, &now)?;
-        Ok(before.is_some_and(|before| before == now && !now.boot_id.is_empty()))
+        before.is_some_and(|before| before == Running::now() && !before.boot_id.is_empty())
+    }
+
+    /// Notes that a run begins.
+    pub(crate) fn begin(&self) -> io::Result<()> {
+        self.write(RUNNING, &Running::now())
     }
 
     /// Notes that the run ends in an orderly way.
@@ -138,12 +146,13 @@ mod tests {
     #[test]
     fn a_run_that_broke_off_is_noticed_and_an_orderly_one_is_not() {
         let dir = scratch("run");
-        assert!(!dir.begin().unwrap());
-        assert!(dir.begin().unwrap());
+        assert!(!dir.broke_off());
+        dir.begin().unwrap();
+        assert!(dir.broke_off());
         dir.end().unwrap();
-        assert!(!dir.begin().unwrap());
+        assert!(!dir.broke_off());
         fs::write(dir.path().join(RUNNING), "not json").unwrap();
-        assert!(!dir.begin().unwrap());
+        assert!(!dir.broke_off());
         fs::remove_dir_all(dir.path()).unwrap();
     }
 

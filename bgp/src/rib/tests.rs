@@ -1,6 +1,6 @@
 //! The tables seen from outside: what peers believe after any order of events.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 
 use bytes::BytesMut;
@@ -56,6 +56,15 @@ fn facts(peer: u16) -> PeerFacts {
         },
         as4: true,
         extended_message: false,
+    }
+}
+
+/// Awaited in the one family these peers have.
+fn awaited(peers: &[u16]) -> PerFamily<BTreeSet<PeerId>> {
+    let ipv4_unicast = peers.iter().copied().map(PeerId).collect();
+    PerFamily {
+        ipv4_unicast,
+        ..PerFamily::default()
     }
 }
 
@@ -375,7 +384,7 @@ fn released_routes_of_a_restarting_peer_go() {
 #[test]
 fn after_a_restart_nothing_is_told_before_the_awaited_have_sent_everything() {
     let mut world = World::new();
-    let peers = vec![PeerId(2), PeerId(3)];
+    let peers = awaited(&[2, 3]);
     world.input(Input::Expect {
         peers,
         time: Duration::from_secs(30),
@@ -400,7 +409,7 @@ fn after_a_restart_nothing_is_told_before_the_awaited_have_sent_everything() {
 #[test]
 fn a_peer_that_never_comes_holds_selection_back_no_longer_than_the_deadline() {
     let mut world = World::new();
-    let peers = vec![PeerId(2), PeerId(3)];
+    let peers = awaited(&[2, 3]);
     world.input(Input::Expect {
         peers,
         time: Duration::from_secs(30),
@@ -418,7 +427,7 @@ fn a_peer_that_never_comes_holds_selection_back_no_longer_than_the_deadline() {
 #[test]
 fn a_peer_that_waits_itself_is_not_waited_for_long() {
     let mut world = World::new();
-    let peers = vec![PeerId(2)];
+    let peers = awaited(&[2]);
     world.input(Input::Expect {
         peers,
         time: Duration::from_secs(30),
@@ -443,7 +452,7 @@ fn a_peer_that_waits_itself_is_not_waited_for_long() {
 #[test]
 fn leftovers_are_swept_only_after_the_routes_of_the_last_message() {
     let mut world = World::new();
-    let peers = vec![PeerId(2)];
+    let peers = awaited(&[2]);
     world.input(Input::Expect {
         peers,
         time: Duration::from_secs(30),
@@ -625,6 +634,36 @@ fn a_change_of_import_policy_needs_nothing_from_the_peer() {
     assert_eq!(world.rib.counts(PeerId(2)).ipv4_unicast.received, 1);
     world.input(Input::Configure(PeerId(2), facts(2).families));
     assert_eq!(world.belief(3).len(), 1);
+}
+
+#[test]
+fn a_new_own_address_is_the_next_hop_from_then_on() {
+    let mut world = World::with_peers(&[2, 3]);
+    world.update(2, announce(&[prefix(1)], &path(&[65002], [10, 10, 0, 2])));
+    let new = Ipv4Addr::new(10, 10, 0, 99);
+    let input = |ipv4| Input::Addresses {
+        peer: PeerId(3),
+        ipv4,
+        ipv6: None,
+    };
+    world.input(input(Some(new)));
+    assert_eq!(world.belief(3)[&prefix(1)].next_hop, NextHop::V4(new));
+    world.input(input(None));
+    assert!(world.belief(3).is_empty());
+}
+
+#[test]
+fn a_peer_that_is_deconfigured_is_not_waited_for() {
+    let mut world = World::new();
+    let peers = awaited(&[2]);
+    world.input(Input::Expect {
+        peers,
+        time: Duration::from_secs(30),
+        hold: true,
+    });
+    world.input(Input::PeerRemoved(PeerId(2)));
+    assert!(world.converged.contains(&Family::Ipv4Unicast));
+    assert_eq!(world.rib.deadline(), None);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! A configuration becomes neighbours, networks and overlays; a new one changes only what differs.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 
 use bgp::attributes::{AttributeSet, NextHop};
@@ -49,12 +50,14 @@ impl Core {
         for vni in self.config.vnis.clone() {
             self.set_vni(&vni);
         }
-        let peers = self
-            .neighbors
-            .iter()
-            .filter(|(_, neighbor)| !neighbor.config.shutdown)
-            .map(|(id, _)| *id)
-            .collect();
+        let mut peers: PerFamily<BTreeSet<PeerId>> = PerFamily::default();
+        for (id, neighbor) in &self.neighbors {
+            for (family, settings) in neighbor.config.families.iter() {
+                if settings.is_some() && !neighbor.config.shutdown {
+                    peers.get_mut(family).insert(*id);
+                }
+            }
+        }
         let time = self.config.graceful_restart.deferral_time;
         let hold = self.place.restarting;
         self.hand_in(rib::Input::Expect { peers, time, hold });

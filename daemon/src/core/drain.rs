@@ -85,6 +85,17 @@ impl Core {
         force: bool,
         differences: &[fib::Difference],
     ) -> Result<reply::Drain, ErrorReply> {
+        if let Some(address) = neighbor
+            && !self.drain.neighbors.contains_key(&address)
+        {
+            return Err(ErrorReply::not_found(format!(
+                "neighbour `{address}` is not drained by itself"
+            ))
+            .hint("rbgpctl show drain says what is"));
+        }
+        if self.drain.is_empty() {
+            return Ok(self.drain_status());
+        }
         let mut missing = if force {
             Vec::new()
         } else {
@@ -106,12 +117,7 @@ impl Core {
         let mut state = self.drain.clone();
         match neighbor {
             Some(address) => {
-                if state.neighbors.remove(&address).is_none() {
-                    return Err(ErrorReply::not_found(format!(
-                        "neighbour `{address}` is not drained by itself"
-                    ))
-                    .hint("rbgpctl show drain says what is"));
-                }
+                state.neighbors.remove(&address);
             }
             None => state = DrainState::default(),
         }

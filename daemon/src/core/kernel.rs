@@ -39,6 +39,7 @@ impl Core {
 
     /// Devices, addresses or routes of others changed: every route may lead elsewhere now.
     pub(super) fn reinstall(&mut self) {
+        self.refresh_addresses();
         if self.hands.kernel.is_none() {
             return;
         }

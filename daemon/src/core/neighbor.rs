@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bgp::family::{Family, PerFamily};
 use bgp::message::Update;
-use bgp::rib::{Batch, Drain, NextHopRule, PeerFacts, PeerFamily, PeerId};
+use bgp::rib::{self, Batch, Drain, NextHopRule, PeerFacts, PeerFamily, PeerId};
 use bgp::session::{
     self, BfdConfig, FamilyConfig, GracefulRestartConfig, HoldTime, Negotiated, RemoteAs, Status,
 };
@@ -214,6 +214,19 @@ impl Core {
             as4: negotiated.as4,
             extended_message: negotiated.extended_message,
         })
+    }
+
+    /// Own addresses came or went: what neighbours are told as next hop follows.
+    pub(super) fn refresh_addresses(&mut self) {
+        let up: Vec<(PeerId, IpAddr)> = self
+            .neighbors
+            .iter()
+            .filter_map(|(id, neighbor)| Some((*id, neighbor.local()?)))
+            .collect();
+        for (peer, local) in up {
+            let (ipv4, ipv6) = self.install.ground.beside(local);
+            self.hand_in(rib::Input::Addresses { peer, ipv4, ipv6 });
+        }
     }
 
     /// Settings per negotiated family, drain included.

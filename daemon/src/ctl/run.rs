@@ -102,8 +102,8 @@ impl Console<'_> {
                 force,
                 json,
             } => {
-                let request = Request::Undrain { neighbor, force };
-                wait::undrain(self, request, wait || timeout.is_some(), timeout, json).await
+                let patience = (wait || timeout.is_some(), timeout);
+                wait::undrain(self, neighbor, force, patience, json).await
             }
             Command::Check { file } => {
                 let clean = check::check(&file, self.talk)?;

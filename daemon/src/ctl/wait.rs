@@ -53,21 +53,19 @@ pub(super) async fn drain(console: &mut Console<'_>, options: args::Drain) -> Re
 /// `rbgpctl undrain`.
 pub(super) async fn undrain(
     console: &mut Console<'_>,
-    request: Request,
-    wait: bool,
-    timeout: Option<Duration>,
+    neighbor: Option<IpAddr>,
+    force: bool,
+    patience: (bool, Option<Duration>),
     json: Json,
 ) -> Result<Exit, Stop> {
+    let (wait, timeout) = patience;
     let until = Instant::now() + timeout.unwrap_or(TIMEOUT);
-    let answer = ready(console, &request, wait.then_some(until)).await?;
+    let order = Request::Undrain { neighbor, force };
+    let answer = ready(console, &order, wait.then_some(until)).await?;
     if !wait {
         print(console, &answer, json)?;
         return Ok(Exit::DONE);
     }
-    let neighbor = match request {
-        Request::Undrain { neighbor, .. } => neighbor,
-        _ => None,
-    };
     let goal = Goal {
         neighbor,
         draining: false,
