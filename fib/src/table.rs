@@ -284,6 +284,11 @@ impl Table {
 
     /// This should be in the kernel.
     pub fn set(&mut self, entry: Entry) {
+        self.set_entry(entry);
+        self.tell_satisfied();
+    }
+
+    fn set_entry(&mut self, entry: Entry) {
         match entry {
             Entry::Route(key, route) => {
                 let ipv6 = key.prefix().is_ipv6();
@@ -413,6 +418,11 @@ impl Table {
             .get(&vni)
             .is_some_and(|slot| slot.want == overlay)
         {
+            // Wished again: told again.
+            if self.overlays.get(&vni).is_some_and(|slot| slot.installed) {
+                let key = Key::Overlay(vni);
+                self.events.push_back(Event::Installed { key });
+            }
             return;
         }
         self.unset_overlay(vni);
@@ -459,6 +469,11 @@ impl Table {
 
     /// Takes what the kernel has.
     pub fn observe(&mut self, observation: Observation) {
+        self.observe_one(observation);
+        self.tell_satisfied();
+    }
+
+    fn observe_one(&mut self, observation: Observation) {
         match observation {
             Observation::Link(link) => self.observe_link(link),
             Observation::LinkRemoved(index) => self.observe_link_removed(index),
@@ -690,6 +705,17 @@ impl Table {
         }
     }
 
+    /// Tells which wishes the kernel has come to satisfy.
+    fn tell_satisfied(&mut self) {
+        let routes = self.routes.take_satisfied().into_iter().map(Key::Route);
+        let fdb = self.fdb.take_satisfied().into_iter().map(Key::Fdb);
+        let flood = self.flood.take_satisfied().into_iter().map(Key::Flood);
+        let neighbours = self.neighbours.take_satisfied().into_iter();
+        let keys = routes.chain(fdb).chain(flood);
+        let keys = keys.chain(neighbours.map(Key::Neighbour));
+        self.events.extend(keys.map(|key| Event::Installed { key }));
+    }
+
     /// Everything read from here to [`Table::end_audit`] is all there is.
     pub fn begin_audit(&mut self, scope: AuditScope) {
         if scope.routes {
@@ -739,7 +765,14 @@ impl Table {
                 state.sticky = self.fdb.have(&key).is_some_and(|have| have.sticky);
                 match self.fdb.have(&key) {
                     Some(have) if have != state => audit.found.different += 1,
-                    None if self.swept.layer2 => audit.found.unexpected += 1,
+                    // An entry without our mark, as the kernel makes one for the device's own
+                    // address, was noted as one that is not there.
+                    None if self.swept.layer2
+                        && self.fdb.want(&key).is_none()
+                        && (state.vtep.is_some() || state.bridge) =>
+                    {
+                        audit.found.unexpected += 1;
+                    }
                     Some(_) | None => {}
                 }
                 self.place_fdb(key, state);
@@ -754,6 +787,7 @@ impl Table {
             audit.found.missing += lost.len();
             self.report_removed(lost.into_iter().map(|(key, _)| Key::Neighbour(key)));
         }
+        self.tell_satisfied();
         audit.found
     }
 
@@ -1117,6 +1151,12 @@ impl Table {
     /// The result of an operation. Returns false when the kernel is not as it was thought to be
     /// and should be read again.
     pub fn done(&mut self, op: &Op, result: Result<(), OpError>, now: Instant) -> bool {
+        let as_thought = self.done_one(op, result, now);
+        self.tell_satisfied();
+        as_thought
+    }
+
+    fn done_one(&mut self, op: &Op, result: Result<(), OpError>, now: Instant) -> bool {
         match op {
             Op::Device(vni, op) => self.done_device(*vni, op, result),
             Op::SetNextHop(id, object) => match result {
@@ -1158,9 +1198,6 @@ impl Table {
                         sticky: remote.sticky,
                     };
                     self.fdb.observe(key.clone(), Some(state), false);
-                    self.events.push_back(Event::Installed {
-                        key: Key::Fdb(key.clone()),
-                    });
                     true
                 }
                 Err(error) => {
@@ -1174,9 +1211,6 @@ impl Table {
             Op::SetFlood { key, .. } => match result {
                 Ok(()) => {
                     self.flood.observe(key.clone(), Some(()), false);
-                    self.events.push_back(Event::Installed {
-                        key: Key::Flood(key.clone()),
-                    });
                     true
                 }
                 Err(error) if error.errno == libc::EEXIST => {
@@ -1195,9 +1229,6 @@ impl Table {
                 Ok(()) => {
                     self.neighbours
                         .observe(key.clone(), Some(*neighbour), false);
-                    self.events.push_back(Event::Installed {
-                        key: Key::Neighbour(key.clone()),
-                    });
                     true
                 }
                 Err(error) => {
@@ -1240,9 +1271,6 @@ impl Table {
                     .shapes
                     .intern(RouteShape::clone(shape), &mut self.objects);
                 self.place(key, id);
-                self.events.push_back(Event::Installed {
-                    key: Key::Route(key),
-                });
                 true
             }
             Err(error) => {

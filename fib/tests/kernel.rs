@@ -754,6 +754,89 @@ fn a_restart_takes_over_its_devices_and_sweeps_others() {
     );
 }
 
+/// One overlay with a remote host, and routes of both families.
+fn one_of_each() -> Vec<Entry> {
+    let mac = "02:00:00:00:00:01".parse().unwrap();
+    let fdb = FdbKey {
+        device: "vx100".into(),
+        mac,
+    };
+    let flood = FloodKey {
+        device: "vx100".into(),
+        vtep: ip("10.0.0.2"),
+    };
+    let neighbour = NeighbourKey {
+        device: "br100".into(),
+        ip: ip("10.100.0.7"),
+    };
+    let remote = RemoteMac {
+        vtep: ip("10.0.0.2"),
+        sticky: false,
+    };
+    let blackhole = Arc::new(Route::refuse(RouteKind::Blackhole));
+    vec![
+        Entry::Overlay(100, Arc::new(overlay())),
+        Entry::Fdb(fdb, remote),
+        Entry::Flood(flood),
+        Entry::Neighbour(neighbour, Neighbour { mac, router: false }),
+        Entry::Route(key("10.9.0.0/16"), route([via("10.0.0.2", "ua")])),
+        Entry::Route(key("10.8.0.0/16"), blackhole),
+        Entry::Route(key("fd09::/32"), route([via("fd00::2", "ua")])),
+    ]
+}
+
+#[test]
+fn what_was_right_already_is_told_as_installed() {
+    if !enter_namespace() {
+        return;
+    }
+    underlay();
+    let (kernel, _) = start();
+    kernel.changes(one_of_each().into_iter().map(fib::Change::Set));
+    kernel.flush().unwrap();
+    kernel.stop(true);
+    let before = run("ip route; ip -6 route; bridge fdb; ip neigh");
+    let (kernel, heard) = start();
+    for _ in 0..2 {
+        let from = heard.count();
+        kernel.changes(one_of_each().into_iter().map(fib::Change::Set));
+        kernel.flush().unwrap();
+        for entry in one_of_each() {
+            let installed = Event::Installed { key: entry.key() };
+            let events = heard.events.lock().unwrap();
+            let told = events[from..].iter().filter(|event| **event == installed);
+            assert_eq!(told.count(), 1, "{installed:?} in {events:#?}");
+        }
+    }
+    assert_eq!(kernel.verify().unwrap(), []);
+    assert_eq!(run("ip route; ip -6 route; bridge fdb; ip neigh"), before);
+}
+
+#[test]
+fn an_audit_of_what_nobody_touched_finds_nothing() {
+    if !enter_namespace() {
+        return;
+    }
+    underlay();
+    let (kernel, heard) = start_with(Options {
+        audit: Duration::from_millis(50),
+        ..Options::default()
+    });
+    kernel.changes(one_of_each().into_iter().map(fib::Change::Set));
+    kernel.sweep(Sweep::All);
+    kernel.flush().unwrap();
+    let from = heard.count();
+    // Audits that find nothing cannot be waited for: time for several.
+    std::thread::sleep(Duration::from_millis(300));
+    let events = heard.events.lock().unwrap();
+    assert!(
+        !events[from..]
+            .iter()
+            .any(|event| matches!(event, Event::Repaired(_))),
+        "{events:#?}"
+    );
+}
+
 #[test]
 fn devices_of_others_are_adopted_or_refused_by_name() {
     if !enter_namespace() {

@@ -27,6 +27,8 @@ pub(super) struct Ledger<K, V> {
     sets: VecDeque<K>,
     unsets: VecDeque<K>,
     failures: Map<K, Failure>,
+    /// Wishes that the kernel has come to satisfy, not told yet.
+    satisfied: Vec<K>,
 }
 
 struct Slot<V> {
@@ -47,6 +49,8 @@ const SEEN: u8 = 8;
 const FAILED: u8 = 16;
 /// Handed out by `next_set` or `next_unset`, result not known yet.
 const FLIGHT: u8 = 32;
+/// Satisfied, and handed out by `take_satisfied` since the last wish or loss.
+const TOLD: u8 = 64;
 
 /// Why a set was refused, and when it is due again.
 pub(super) struct Failure {
@@ -62,6 +66,7 @@ impl<K, V> Default for Ledger<K, V> {
             sets: VecDeque::new(),
             unsets: VecDeque::new(),
             failures: Map::default(),
+            satisfied: Vec::new(),
         }
     }
 }
@@ -71,7 +76,7 @@ impl<K: Hash + Eq + Clone, V: Copy + Eq> Ledger<K, V> {
     pub(super) fn set(&mut self, key: K, want: Option<V>) -> Option<V> {
         let slot = self.entries.entry(key.clone()).or_insert_with(Slot::empty);
         let before = std::mem::replace(&mut slot.want, want);
-        slot.marks &= !ADOPTED;
+        slot.marks &= !(ADOPTED | TOLD);
         if !self.failures.is_empty() {
             slot.marks &= !FAILED;
             self.failures.remove(&key);
@@ -119,12 +124,26 @@ impl<K: Hash + Eq + Clone, V: Copy + Eq> Ledger<K, V> {
                 }
             }
             (Some(want), have) => {
-                if have != Some(want) && slot.marks & (SET | FAILED | FLIGHT) == 0 {
+                if have == Some(want) {
+                    if slot.marks & TOLD == 0 {
+                        slot.marks |= TOLD;
+                        self.satisfied.push(key);
+                    }
+                    return;
+                }
+                slot.marks &= !TOLD;
+                if slot.marks & (SET | FAILED | FLIGHT) == 0 {
                     slot.marks |= SET;
                     self.sets.push_back(key);
                 }
             }
         }
+    }
+
+    /// Wishes that have become satisfied since the last call, each once: by a write, or because
+    /// the kernel had the entry already.
+    pub(super) fn take_satisfied(&mut self) -> Vec<K> {
+        std::mem::take(&mut self.satisfied)
     }
 
     /// The next entry to write: key, wish, and what is there.
