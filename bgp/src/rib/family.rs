@@ -58,6 +58,12 @@ pub(super) struct FamilyRib<K> {
     pub(super) table: Table<K>,
     pub(super) received: HashMap<PeerId, Received>,
     pub(super) groups: Vec<Group>,
+    marks: Marks,
+}
+
+/// Slots that others are still to hear of.
+#[derive(Debug, Default)]
+struct Marks {
     /// Slots whose best path changed, with the peer the former one came from.
     changed: VecDeque<(Slot, Option<PeerId>)>,
     in_changed: SlotSet,
@@ -65,7 +71,7 @@ pub(super) struct FamilyRib<K> {
     installs: VecDeque<Slot>,
     in_installs: SlotSet,
     /// Emit [`Output::Best`].
-    pub(super) track: bool,
+    track: bool,
 }
 
 /// What identifies a path in use, to see whether a decision changed anything.
@@ -105,11 +111,10 @@ impl<K: Key> FamilyRib<K> {
             table: Table::new(seed),
             received: HashMap::new(),
             groups: Vec::new(),
-            changed: VecDeque::new(),
-            in_changed: SlotSet::default(),
-            installs: VecDeque::new(),
-            in_installs: SlotSet::default(),
-            track,
+            marks: Marks {
+                track,
+                ..Marks::default()
+            },
         }
     }
 
@@ -152,23 +157,8 @@ impl<K: Key> FamilyRib<K> {
                 standing,
                 multipath: false,
             };
-            put(
-                &mut self.table,
-                &mut self.received,
-                view,
-                key,
-                path,
-                |slot, moved| {
-                    note(
-                        &mut self.changed,
-                        &mut self.in_changed,
-                        self.track
-                            .then_some((&mut self.installs, &mut self.in_installs)),
-                        slot,
-                        moved,
-                    );
-                },
-            );
+            let noted = put(&mut self.table, &mut self.received, view, key, path);
+            self.marks.note(noted);
         }
     }
 
@@ -182,23 +172,8 @@ impl<K: Key> FamilyRib<K> {
             standing: Standing::Valid,
             multipath: false,
         };
-        put(
-            &mut self.table,
-            &mut self.received,
-            cx.view(),
-            key,
-            path,
-            |slot, moved| {
-                note(
-                    &mut self.changed,
-                    &mut self.in_changed,
-                    self.track
-                        .then_some((&mut self.installs, &mut self.in_installs)),
-                    slot,
-                    moved,
-                );
-            },
-        );
+        let noted = put(&mut self.table, &mut self.received, cx.view(), key, path);
+        self.marks.note(noted);
     }
 
     /// Takes a peer's route out.
@@ -315,14 +290,7 @@ impl<K: Key> FamilyRib<K> {
         let before = Before::of(&entry.paths);
         change(&mut entry.paths, &mut self.received);
         let moved = decide(cx.view(), self.family, &mut entry.paths, &before);
-        note(
-            &mut self.changed,
-            &mut self.in_changed,
-            self.track
-                .then_some((&mut self.installs, &mut self.in_installs)),
-            slot,
-            moved,
-        );
+        self.marks.note(Some((slot, moved)));
         // A prefix without paths and without marks has nobody left to tell.
         if self
             .table
@@ -338,11 +306,11 @@ impl<K: Key> FamilyRib<K> {
         if self.emit_best(cx, outputs) {
             return true;
         }
-        let count = self.changed.len().min(SLICE);
+        let count = self.marks.changed.len().min(SLICE);
         if count > 0 {
-            let slice: Vec<(Slot, Option<PeerId>)> = self.changed.drain(..count).collect();
+            let slice: Vec<(Slot, Option<PeerId>)> = self.marks.changed.drain(..count).collect();
             for (slot, _) in &slice {
-                self.in_changed.remove(*slot);
+                self.marks.in_changed.remove(*slot);
             }
             for group in &mut self.groups {
                 group.advertise(cx, &self.table, &slice, outputs);
@@ -368,13 +336,13 @@ impl<K: Key> FamilyRib<K> {
 
     /// True while there are marks to work off.
     pub(super) fn has_changes(&self) -> bool {
-        !self.changed.is_empty() || !self.installs.is_empty()
+        !self.marks.changed.is_empty() || !self.marks.installs.is_empty()
     }
 
     fn emit_best(&mut self, cx: &Cx<'_>, outputs: &mut VecDeque<Output>) -> bool {
-        let count = self.installs.len().min(SLICE);
-        for slot in self.installs.drain(..count) {
-            self.in_installs.remove(slot);
+        let count = self.marks.installs.len().min(SLICE);
+        for slot in self.marks.installs.drain(..count) {
+            self.marks.in_installs.remove(slot);
             let Some(entry) = self.table.get(slot) else {
                 continue;
             };
@@ -392,8 +360,8 @@ impl<K: Key> FamilyRib<K> {
             .table
             .get(slot)
             .is_some_and(|entry| entry.paths.is_empty());
-        let awaited = self.in_changed.contains(slot)
-            || self.in_installs.contains(slot)
+        let awaited = self.marks.in_changed.contains(slot)
+            || self.marks.in_installs.contains(slot)
             || self.groups.iter().any(|group| group.refers_to(slot));
         if empty && !awaited {
             self.table.remove(slot);
@@ -547,24 +515,20 @@ fn judge(
     }
 }
 
-/// Puts a path in and decides; `noted` gets the slot and what changed.
+/// Puts a path in and decides; the slot and what changed.
 fn put<K: Key>(
     table: &mut Table<K>,
     received: &mut HashMap<PeerId, Received>,
     view: View<'_>,
     key: K,
     path: Path,
-    noted: impl FnOnce(Slot, Moved),
-) {
-    let family = K::FAMILY;
+) -> Option<(Slot, Moved)> {
     let slot = table.find_or_insert(key);
-    let Some(entry) = table.get_mut(slot) else {
-        return;
-    };
+    let entry = table.get_mut(slot)?;
     let before = Before::of(&entry.paths);
     replace(&mut entry.paths, received, slot, path);
-    let moved = decide(view, family, &mut entry.paths, &before);
-    noted(slot, moved);
+    let moved = decide(view, K::FAMILY, &mut entry.paths, &before);
+    Some((slot, moved))
 }
 
 fn replace(paths: &mut Paths, received: &mut HashMap<PeerId, Received>, slot: Slot, path: Path) {
@@ -652,21 +616,15 @@ fn arrange(paths: &mut [Path], choice: &Choice) {
     }
 }
 
-/// Remembers a slot for those who are to be told.
-fn note(
-    changed: &mut VecDeque<(Slot, Option<PeerId>)>,
-    in_changed: &mut SlotSet,
-    installs: Option<(&mut VecDeque<Slot>, &mut SlotSet)>,
-    slot: Slot,
-    moved: Moved,
-) {
-    if moved.best && in_changed.insert(slot) {
-        changed.push_back((slot, moved.old));
-    }
-    if let Some((installs, in_installs)) = installs
-        && moved.forwarding
-        && in_installs.insert(slot)
-    {
-        installs.push_back(slot);
+impl Marks {
+    /// Remembers a slot for those who are to be told.
+    fn note(&mut self, noted: Option<(Slot, Moved)>) {
+        let Some((slot, moved)) = noted else { return };
+        if moved.best && self.in_changed.insert(slot) {
+            self.changed.push_back((slot, moved.old));
+        }
+        if self.track && moved.forwarding && self.in_installs.insert(slot) {
+            self.installs.push_back(slot);
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Which HTTP path a request has, in both directions.
 //!
-//! Questions are `GET` with a query, orders are `POST` with a JSON object. [`write`] is used by
+//! Questions are `GET` with a query, orders are `POST` with a JSON object. [`write()`] is used by
 //! the client and [`read`] by the server; a test holds them together. A key nobody knows is an
 //! error here as in the configuration: a misspelt `prefx` must not list the whole table.
 
