@@ -244,6 +244,7 @@ async fn a_drain_outlives_the_process_and_ends_only_when_all_is_well() {
     })
     .await;
     left.stop().await;
+    right.stop().await;
     let left = Router::start(pair.left(""), options()).unwrap();
     assert!(summary(&left).await.draining);
     let refusal = left
@@ -252,7 +253,8 @@ async fn a_drain_outlives_the_process_and_ends_only_when_all_is_well() {
             force: false,
         })
         .await;
-    assert!(refusal.is_err(), "the session is not up yet: {refusal:?}");
+    assert!(refusal.is_err(), "no neighbour is there: {refusal:?}");
+    let right = start(pair.right(""));
     until("still drained after the restart", || async {
         route(&right, "10.1.0.0/16", pair.left).await.filter(&shut)
     })
