@@ -90,7 +90,9 @@ pub enum Event {
     Ready,
     /// Notifications were lost; everything was read again.
     Overrun,
-    /// An audit or a repair after an overrun found differences.
+    /// Something of ours was taken or changed by others and is put right: noticed at once, by an
+    /// audit, or when everything was read after an overrun. For an entry noticed at once this
+    /// comes after its [`Event::Installed`].
     Repaired(Differences),
 }
 
@@ -109,6 +111,13 @@ impl Differences {
     /// Nothing differed.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// Counts these as well.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.missing += other.missing;
+        self.different += other.different;
+        self.unexpected += other.unexpected;
     }
 }
 

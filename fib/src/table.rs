@@ -213,6 +213,8 @@ pub struct Table {
     unread_layer2: bool,
     swept: Swept,
     audit: Option<Audit>,
+    /// Overlays that were put right.
+    repaired: Differences,
     events: VecDeque<Event>,
 }
 
@@ -222,6 +224,8 @@ struct OverlaySlot {
     last: Vec<DeviceOp>,
     error: Option<String>,
     installed: bool,
+    /// Was installed, and is being put right: a device has to be made again, or was changed.
+    repairing: Differences,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -270,6 +274,7 @@ impl Table {
             unread_layer2: false,
             swept: Swept::default(),
             audit: None,
+            repaired: Differences::default(),
             events: VecDeque::new(),
         }
     }
@@ -435,6 +440,7 @@ impl Table {
             last: Vec::new(),
             error: None,
             installed: false,
+            repairing: Differences::default(),
         };
         self.overlays.insert(vni, slot);
         self.devices_dirty = true;
@@ -739,6 +745,11 @@ impl Table {
     /// The dump of an audit failed: what was not seen may be there all the same.
     pub fn abandon_audit(&mut self) {
         self.audit = None;
+        self.routes.abandon_audit();
+        self.strays.abandon_audit();
+        self.fdb.abandon_audit();
+        self.flood.abandon_audit();
+        self.neighbours.abandon_audit();
     }
 
     /// Ends an audit. Returns in how many entries the kernel differed from what it was thought to
@@ -921,6 +932,18 @@ impl Table {
                 None => steps.wrong,
             };
             if !steps.ops.is_empty() && !stuck {
+                if slot.installed {
+                    let create = |op: &DeviceOp| {
+                        matches!(
+                            op,
+                            DeviceOp::CreateBridge { .. } | DeviceOp::CreateVxlan { .. }
+                        )
+                    };
+                    let missing = steps.ops.iter().filter(|op| create(op)).count();
+                    let repairing = &mut slot.repairing;
+                    repairing.missing = repairing.missing.max(missing);
+                    repairing.different = usize::from(repairing.missing == 0);
+                }
                 ops.extend(
                     steps
                         .ops
@@ -936,12 +959,14 @@ impl Table {
                 Some(error) if slot.error.as_ref() != Some(&error) || slot.installed => {
                     slot.error = Some(error.clone());
                     slot.installed = false;
+                    slot.repairing = Differences::default();
                     self.events.push_back(Event::Failed { key, error });
                 }
                 Some(_) => {}
                 None => {
                     slot.error = None;
                     slot.last.clear();
+                    self.repaired.add(std::mem::take(&mut slot.repairing));
                     if !std::mem::replace(&mut slot.installed, true) {
                         self.events.push_back(Event::Installed { key });
                     }
@@ -1312,6 +1337,17 @@ impl Table {
             slot.error.get_or_insert_with(|| format!("{op}: {error}"));
         }
         true
+    }
+
+    /// How much of ours was taken or changed by others, outside of audits, and has been put right
+    /// since the last call.
+    pub fn take_repaired(&mut self) -> Differences {
+        let mut found = std::mem::take(&mut self.repaired);
+        found.add(self.routes.take_repaired());
+        found.add(self.fdb.take_repaired());
+        found.add(self.flood.take_repaired());
+        found.add(self.neighbours.take_repaired());
+        found
     }
 
     /// The next thing to tell the owner.

@@ -837,6 +837,75 @@ fn an_audit_of_what_nobody_touched_finds_nothing() {
     );
 }
 
+/// How much was told as repaired from an event on: missing, different.
+fn repaired(heard: &Heard, from: usize) -> (usize, usize) {
+    let events = heard.events.lock().unwrap();
+    let found = events[from..].iter().filter_map(|event| match event {
+        Event::Repaired(found) => Some((found.missing, found.different)),
+        _ => None,
+    });
+    found.fold((0, 0), |sum, found| (sum.0 + found.0, sum.1 + found.1))
+}
+
+#[test]
+fn what_is_taken_by_hand_is_told_as_repaired() {
+    if !enter_namespace() {
+        return;
+    }
+    underlay();
+    let (kernel, heard) = start();
+    kernel.changes(one_of_each().into_iter().map(fib::Change::Set));
+    kernel.flush().unwrap();
+    // A changed wish is no repair.
+    kernel.want(Entry::Route(
+        key("10.9.0.0/16"),
+        route([via("10.0.1.2", "ub")]),
+    ));
+    kernel.unwant(Key::Route(key("10.8.0.0/16")));
+    kernel.flush().unwrap();
+    kernel.verify().unwrap();
+    assert_eq!(repaired(&heard, 0), (0, 0));
+    for (command, missing, different) in [
+        ("ip route del 10.9.0.0/16", 1, 0),
+        ("ip -6 route del fd09::/32", 1, 0),
+        (
+            "ip route change blackhole 10.9.0.0/16 proto bgp metric 20",
+            0,
+            1,
+        ),
+        ("ip neigh del 10.100.0.7 dev br100", 1, 0),
+        (
+            "bridge fdb del 00:00:00:00:00:00 dev vx100 dst 10.0.0.2",
+            1,
+            0,
+        ),
+        ("bridge fdb del 02:00:00:00:00:01 dev vx100 master", 0, 1),
+        ("ip link set vx100 mtu 1300", 0, 1),
+        ("ip nexthop flush proto 186", 2, 0),
+    ] {
+        let from = heard.count();
+        run(command);
+        heard.wait_from(from, command, |event| matches!(event, Event::Repaired(_)));
+        assert_eq!(kernel.verify().unwrap(), [], "{command}");
+        assert_eq!(repaired(&heard, from), (missing, different), "{command}");
+    }
+    // A device that is down takes its routes along; they wait, nobody took them.
+    let from = heard.count();
+    run("ip link set ub down");
+    let name = Key::Route(key("10.9.0.0/16"));
+    heard.wait_from(
+        from,
+        "failure",
+        |event| matches!(event, Event::Failed { key, .. } if *key == name),
+    );
+    run("ip link set ub up");
+    heard.wait_from(from, "route", |event| {
+        *event == Event::Installed { key: name.clone() }
+    });
+    kernel.flush().unwrap();
+    assert_eq!(repaired(&heard, from), (0, 0));
+}
+
 #[test]
 fn devices_of_others_are_adopted_or_refused_by_name() {
     if !enter_namespace() {

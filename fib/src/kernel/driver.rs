@@ -619,6 +619,13 @@ impl Driver {
         while let Some(event) = self.table.poll_event() {
             (self.tell)(event);
         }
+        // Told when the last of a batch of repairs is done.
+        if !self.table.has_work() {
+            let repaired = self.table.take_repaired();
+            if !repaired.is_empty() {
+                (self.tell)(Event::Repaired(repaired));
+            }
+        }
     }
 }
 

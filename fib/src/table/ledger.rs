@@ -15,6 +15,8 @@ use std::time::{Duration, Instant};
 
 use hashbrown::HashMap;
 
+use crate::event::Differences;
+
 type Map<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
 
 const RETRY_FIRST: Duration = Duration::from_secs(1);
@@ -29,28 +31,36 @@ pub(super) struct Ledger<K, V> {
     failures: Map<K, Failure>,
     /// Wishes that the kernel has come to satisfy, not told yet.
     satisfied: Vec<K>,
+    /// What others took or changed, and was put right at once.
+    repaired: Differences,
+    /// What differs is counted by the audit under way.
+    auditing: bool,
 }
 
 struct Slot<V> {
     want: Option<V>,
     have: Option<V>,
-    marks: u8,
+    marks: u16,
 }
 
 /// In the queue of sets.
-const SET: u8 = 1;
+const SET: u16 = 1;
 /// In the queue of unsets.
-const UNSET: u8 = 2;
+const UNSET: u16 = 2;
 /// There before anybody wished for it.
-const ADOPTED: u8 = 4;
+const ADOPTED: u16 = 4;
 /// Seen by the audit under way.
-const SEEN: u8 = 8;
+const SEEN: u16 = 8;
 /// Has an entry in `failures` that keeps it out of the queue.
-const FAILED: u8 = 16;
+const FAILED: u16 = 16;
 /// Handed out by `next_set` or `next_unset`, result not known yet.
-const FLIGHT: u8 = 32;
+const FLIGHT: u16 = 32;
 /// Satisfied, and handed out by `take_satisfied` since the last wish or loss.
-const TOLD: u8 = 64;
+const TOLD: u16 = 64;
+/// Was satisfied and is not there any longer; nothing was refused since.
+const LOST: u16 = 128;
+/// Was satisfied and has other content now; nothing was refused since.
+const ALTERED: u16 = 256;
 
 /// Why a set was refused, and when it is due again.
 pub(super) struct Failure {
@@ -67,6 +77,8 @@ impl<K, V> Default for Ledger<K, V> {
             unsets: VecDeque::new(),
             failures: Map::default(),
             satisfied: Vec::new(),
+            repaired: Differences::default(),
+            auditing: false,
         }
     }
 }
@@ -76,7 +88,7 @@ impl<K: Hash + Eq + Clone, V: Copy + Eq> Ledger<K, V> {
     pub(super) fn set(&mut self, key: K, want: Option<V>) -> Option<V> {
         let slot = self.entries.entry(key.clone()).or_insert_with(Slot::empty);
         let before = std::mem::replace(&mut slot.want, want);
-        slot.marks &= !(ADOPTED | TOLD);
+        slot.marks &= !(ADOPTED | TOLD | LOST | ALTERED);
         if !self.failures.is_empty() {
             slot.marks &= !FAILED;
             self.failures.remove(&key);
@@ -91,6 +103,13 @@ impl<K: Hash + Eq + Clone, V: Copy + Eq> Ledger<K, V> {
         let slot = self.entries.entry(key.clone()).or_insert_with(Slot::empty);
         let before = std::mem::replace(&mut slot.have, have);
         slot.marks = (slot.marks | SEEN) & !FLIGHT;
+        if slot.marks & TOLD != 0 && !self.auditing {
+            slot.marks |= match have {
+                None => LOST,
+                Some(_) if have != slot.want => ALTERED,
+                Some(_) => 0,
+            };
+        }
         if have.is_none() {
             slot.marks &= !(ADOPTED | SEEN);
         } else if adopt && before.is_none() && slot.want.is_none() {
@@ -125,6 +144,10 @@ impl<K: Hash + Eq + Clone, V: Copy + Eq> Ledger<K, V> {
             }
             (Some(want), have) => {
                 if have == Some(want) {
+                    self.repaired.missing += usize::from(slot.marks & LOST != 0);
+                    let altered = slot.marks & (LOST | ALTERED) == ALTERED;
+                    self.repaired.different += usize::from(altered);
+                    slot.marks &= !(LOST | ALTERED);
                     if slot.marks & TOLD == 0 {
                         slot.marks |= TOLD;
                         self.satisfied.push(key);
@@ -144,6 +167,12 @@ impl<K: Hash + Eq + Clone, V: Copy + Eq> Ledger<K, V> {
     /// the kernel had the entry already.
     pub(super) fn take_satisfied(&mut self) -> Vec<K> {
         std::mem::take(&mut self.satisfied)
+    }
+
+    /// How much was taken or changed by others and put right since the last call. What could not
+    /// be put right at once, because the circumstances did not allow it, is not a repair.
+    pub(super) fn take_repaired(&mut self) -> Differences {
+        std::mem::take(&mut self.repaired)
     }
 
     /// The next entry to write: key, wish, and what is there.
@@ -202,7 +231,7 @@ impl<K: Hash + Eq + Clone, V: Copy + Eq> Ledger<K, V> {
         let Some(slot) = self.entries.get_mut(&key) else {
             return;
         };
-        slot.marks &= !FLIGHT;
+        slot.marks &= !(FLIGHT | LOST | ALTERED);
         if slot.want.is_none() {
             return;
         }
@@ -274,14 +303,22 @@ impl<K: Hash + Eq + Clone, V: Copy + Eq> Ledger<K, V> {
 
     /// Starts an audit: nothing is seen yet.
     pub(super) fn begin_audit(&mut self) {
+        self.auditing = true;
         for slot in self.entries.values_mut() {
             slot.marks &= !SEEN;
         }
     }
 
+    /// Ends an audit without a result.
+    pub(super) fn abandon_audit(&mut self) {
+        self.auditing = false;
+    }
+
     /// Ends an audit over these keys: what was not seen is not there. Returns it.
     pub(super) fn end_audit(&mut self, mut applies: impl FnMut(&K) -> bool) -> Vec<(K, V)> {
-        self.take(|key, _, marks| marks & SEEN == 0 && applies(key))
+        let lost = self.take(|key, _, marks| marks & SEEN == 0 && applies(key));
+        self.auditing = false;
+        lost
     }
 
     /// What is there under these keys is gone. Returns it.
@@ -289,7 +326,7 @@ impl<K: Hash + Eq + Clone, V: Copy + Eq> Ledger<K, V> {
         self.take(|key, have, _| applies(key, have))
     }
 
-    fn take(&mut self, mut applies: impl FnMut(&K, V, u8) -> bool) -> Vec<(K, V)> {
+    fn take(&mut self, mut applies: impl FnMut(&K, V, u16) -> bool) -> Vec<(K, V)> {
         let mut lost = Vec::new();
         for (key, slot) in &mut self.entries {
             if let Some(have) = slot.have
@@ -297,6 +334,9 @@ impl<K: Hash + Eq + Clone, V: Copy + Eq> Ledger<K, V> {
             {
                 slot.have = None;
                 slot.marks &= !ADOPTED;
+                if slot.marks & TOLD != 0 && !self.auditing {
+                    slot.marks |= LOST;
+                }
                 lost.push((key.clone(), have));
             }
         }
