@@ -41,14 +41,23 @@ fn networks(config: &Config) -> impl Iterator<Item = &Network> {
 impl Core {
     /// Puts the first configuration to work.
     pub(super) fn begin(&mut self) {
-        for neighbor in self.config.neighbors.clone() {
-            self.add_neighbor(neighbor);
-        }
         for network in networks(&self.config).cloned().collect::<Vec<_>>() {
             self.refresh_network(&network);
         }
         for vni in self.config.vnis.clone() {
             self.set_vni(&vni);
+        }
+        if self.hands.kernel.is_none() {
+            self.begin_sessions();
+        }
+    }
+
+    /// Starts the neighbours. After the kernel was read, so that the first End-of-RIB comes behind
+    /// the MAC addresses that are here: a neighbour that kept our routes over a restart would
+    /// otherwise drop them for a moment.
+    pub(super) fn begin_sessions(&mut self) {
+        for neighbor in self.config.neighbors.clone() {
+            self.add_neighbor(neighbor);
         }
         let mut peers: PerFamily<BTreeSet<PeerId>> = PerFamily::default();
         for (id, neighbor) in &self.neighbors {

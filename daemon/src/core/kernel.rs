@@ -310,7 +310,11 @@ impl Core {
                 self.installed.remove(&key);
                 self.failed.remove(&key);
             }
-            fib::Event::Ready => self.kernel_ready = true,
+            fib::Event::Ready => {
+                if !std::mem::replace(&mut self.kernel_ready, true) {
+                    self.begin_sessions();
+                }
+            }
             fib::Event::Overrun => {
                 tracing::warn!("kernel notifications were lost; everything was read again");
             }
