@@ -57,7 +57,10 @@ impl Core {
     /// otherwise drop them for a moment.
     pub(super) fn begin_sessions(&mut self) {
         for neighbor in self.config.neighbors.clone() {
-            self.add_neighbor(neighbor);
+            // A reload may have come first.
+            if !self.by_address.contains_key(&neighbor.address) {
+                self.add_neighbor(neighbor);
+            }
         }
         let mut peers: PerFamily<BTreeSet<PeerId>> = PerFamily::default();
         for (id, neighbor) in &self.neighbors {
