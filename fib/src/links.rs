@@ -2,8 +2,12 @@
 //!
 //! A mirror of what was observed, kept current by the watcher, with the two questions others ask:
 //! which number has this name, and which bridge belongs to which VNI. It decides nothing.
+//!
+//! The kernel never has two devices of one name, but a notification about a device that has been
+//! removed may be heard after its successor was read. The device with the higher number is the
+//! newer one and has the name; when it goes, the name is the other's again.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 
 use ipnetwork::IpNetwork;
@@ -99,10 +103,11 @@ pub struct Address {
 #[derive(Clone, Debug, Default)]
 pub struct Links {
     links: BTreeMap<u32, Link>,
-    names: HashMap<Device, u32>,
+    /// Whoever has this name; the last one counts.
+    names: HashMap<Device, BTreeSet<u32>>,
     addresses: BTreeMap<u32, Vec<Address>>,
-    /// VXLAN port and VNI by bridge.
-    vxlans: HashMap<u32, (u32, u32)>,
+    /// VNIs by bridge and VXLAN port; a bridge's last port counts.
+    vxlans: BTreeMap<(u32, u32), u32>,
 }
 
 impl Links {
@@ -110,12 +115,10 @@ impl Links {
     pub fn insert(&mut self, link: Link) -> Option<Link> {
         let (index, name) = (link.index, link.name.clone());
         let before = self.links.insert(index, link);
-        if let Some(before) = before.as_ref().filter(|before| before.name != name)
-            && self.names.get(&before.name) == Some(&index)
-        {
-            self.names.remove(&before.name);
+        if let Some(before) = before.as_ref().filter(|before| before.name != name) {
+            self.release(&before.name, index);
         }
-        self.names.insert(name, index);
+        self.names.entry(name).or_default().insert(index);
         self.relate(index);
         before
     }
@@ -123,12 +126,19 @@ impl Links {
     /// A device is gone, its addresses with it.
     pub fn remove(&mut self, index: u32) -> Option<Link> {
         self.addresses.remove(&index);
-        self.vxlans.retain(|_, (_, port)| *port != index);
+        self.vxlans.retain(|(_, port), _| *port != index);
         let link = self.links.remove(&index)?;
-        if self.names.get(&link.name) == Some(&index) {
-            self.names.remove(&link.name);
-        }
+        self.release(&link.name, index);
         Some(link)
+    }
+
+    fn release(&mut self, name: &Device, index: u32) {
+        if let Some(holders) = self.names.get_mut(name) {
+            holders.remove(&index);
+            if holders.is_empty() {
+                self.names.remove(name);
+            }
+        }
     }
 
     /// Takes an address. Returns what was known before.
@@ -152,14 +162,14 @@ impl Links {
 
     /// Keeps `vxlans` current for this device as a port.
     fn relate(&mut self, index: u32) {
-        self.vxlans.retain(|_, (_, port)| *port != index);
+        self.vxlans.retain(|(_, port), _| *port != index);
         if let Some(Link {
             master: Some(bridge),
             kind: LinkKind::Vxlan(vxlan),
             ..
         }) = self.links.get(&index)
         {
-            self.vxlans.insert(*bridge, (vxlan.vni, index));
+            self.vxlans.insert((*bridge, index), vxlan.vni);
         }
     }
 
@@ -175,14 +185,25 @@ impl Links {
 
     /// The device with this name.
     pub fn named(&self, name: &Device) -> Option<&Link> {
-        self.links.get(self.names.get(name)?)
+        self.links.get(&self.number(name)?)
+    }
+
+    /// The device with this number, unless a newer one has its name: then it is gone, and only
+    /// the notification of that is still on its way.
+    pub fn current(&self, index: u32) -> Option<&Link> {
+        let link = self.links.get(&index)?;
+        (self.number(&link.name) == Some(index)).then_some(link)
+    }
+
+    fn number(&self, name: &Device) -> Option<u32> {
+        self.names.get(name)?.last().copied()
     }
 
     /// The number of a device named either way, if it exists.
     pub fn resolve(&self, interface: &Interface) -> Option<u32> {
         match interface {
             Interface::Index(index) => Some(*index),
-            Interface::Name(name) => self.names.get(name).copied(),
+            Interface::Name(name) => self.number(name),
         }
     }
 
@@ -198,6 +219,11 @@ impl Links {
 
     /// The VNI of a bridge and the number of its VXLAN port, if it has one.
     pub fn vni_of_bridge(&self, bridge: u32) -> Option<(u32, u32)> {
-        self.vxlans.get(&bridge).copied()
+        let ports = self.vxlans.range((bridge, 0)..=(bridge, u32::MAX));
+        let ((_, port), vni) = ports.last()?;
+        Some((*vni, *port))
     }
 }
+
+#[cfg(test)]
+mod tests;

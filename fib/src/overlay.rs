@@ -7,7 +7,7 @@
 //! and nothing about the device is changed. Gateway addresses carry our protocol number and are added
 //! to either.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
 
@@ -158,13 +158,45 @@ pub(crate) fn is_ours(link: &Link) -> bool {
 pub(crate) struct Owner {
     /// The stamp of our addresses.
     pub(crate) protocol: u8,
-    /// Devices that we made and could not stamp yet: the kernel takes no alias at creation.
-    pub(crate) created: BTreeSet<Device>,
+    /// Devices that we made and could not stamp yet: the kernel takes no alias at creation. The
+    /// number is known when the devices have been read after that.
+    created: BTreeMap<Device, Option<u32>>,
 }
 
 impl Owner {
+    /// Nothing was made yet.
+    pub(crate) fn new(protocol: u8) -> Self {
+        Self {
+            protocol,
+            created: BTreeMap::new(),
+        }
+    }
+
+    /// The kernel made this device for us.
+    pub(crate) fn made(&mut self, name: Device) {
+        self.created.insert(name, None);
+    }
+
+    /// All devices were read, and nothing was heard since that could be older: what was made has
+    /// its number now. Returns whether there was such a device.
+    pub(crate) fn bind(&mut self, links: &Links) -> bool {
+        let mut any = false;
+        for (name, index) in self.created.iter_mut().filter(|(_, index)| index.is_none()) {
+            *index = links.named(name).map(|link| link.index);
+            any = true;
+        }
+        // Made and gone already.
+        self.created.retain(|_, index| index.is_some());
+        any
+    }
+
+    /// This device is gone.
+    pub(crate) fn forget(&mut self, index: u32) {
+        self.created.retain(|_, made| *made != Some(index));
+    }
+
     fn owns(&self, link: &Link) -> bool {
-        is_ours(link) || self.created.contains(&link.name)
+        is_ours(link) || self.created.get(&link.name) == Some(&Some(link.index))
     }
 }
 

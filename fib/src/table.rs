@@ -255,10 +255,7 @@ impl Table {
     /// An empty table. `protocol` is the stamp on routes, nexthop objects and addresses.
     pub fn new(protocol: u8) -> Self {
         Self {
-            owner: overlay::Owner {
-                protocol,
-                created: BTreeSet::new(),
-            },
+            owner: overlay::Owner::new(protocol),
             links: Links::default(),
             objects: NextHops::default(),
             shapes: Shapes::default(),
@@ -464,7 +461,8 @@ impl Table {
         self.devices_dirty = true;
     }
 
-    fn is_overlay_device(&self, device: &Device) -> bool {
+    /// An overlay names this device.
+    pub fn is_overlay_device(&self, device: &Device) -> bool {
         let names = |slot: &OverlaySlot| slot.want.bridge == *device || slot.want.vxlan == *device;
         self.overlays.values().any(names)
     }
@@ -514,34 +512,85 @@ impl Table {
     }
 
     fn observe_link(&mut self, link: Link) {
-        let (index, name, usable) = (link.index, link.name.clone(), link.running);
-        let before = self.links.insert(link.clone());
+        let (index, name) = (link.index, link.name.clone());
+        let before = self.links.get(index).cloned();
         if before.as_ref() == Some(&link) {
             return;
         }
         self.devices_dirty = true;
-        match before {
-            Some(before) if before.name != name => self.lose_device(&before.name),
-            Some(before) if usable && !before.running => self.retry(),
-            Some(before) if before.master != self.links.get(index).and_then(|l| l.master) => {
-                // Another bridge: what the old one knew about this port is gone.
-                self.retry();
-            }
-            Some(_) => {}
-            None => self.retry(),
+        let renamed = before.as_ref().filter(|before| before.name != name);
+        let mut names = vec![name.clone()];
+        names.extend(renamed.map(|before| before.name.clone()));
+        let (master, running) = (link.master, link.running);
+        self.with_names(&names, |links| {
+            links.insert(link);
+        });
+        let Some(before) = before else {
+            self.retry();
+            return;
+        };
+        if before.master != master && self.holder(&name) == Some(index) {
+            // Another bridge: what the old one knew about this port is gone.
+            self.lose_bridge_entries(&name);
+        }
+        if before.name != name || before.master != master || (running && !before.running) {
+            self.retry();
         }
     }
 
     fn observe_link_removed(&mut self, index: u32) {
-        let Some(link) = self.links.remove(index) else {
+        let Some(name) = self.links.get(index).map(|link| link.name.clone()) else {
             return;
         };
         self.devices_dirty = true;
-        self.owner.created.remove(&link.name);
-        self.lose_device(&link.name);
+        self.owner.forget(index);
+        self.with_names(&[name], |links| {
+            links.remove(index);
+        });
     }
 
-    /// Entries of a device go with it, or with its name.
+    /// Entries under a name go when another device has it, or none: late news of a device that was
+    /// removed say nothing about its successor.
+    fn with_names(&mut self, names: &[Device], change: impl FnOnce(&mut Links)) {
+        let before: Vec<Option<u32>> = names.iter().map(|name| self.holder(name)).collect();
+        change(&mut self.links);
+        for (name, before) in names.iter().zip(before) {
+            let after = self.holder(name);
+            if before == after {
+                continue;
+            }
+            // What is on a device that had another name or number was not kept.
+            self.unread_layer2 |= after.is_some() && self.is_managed(name);
+            if before.is_some() {
+                self.lose_device(name);
+            }
+        }
+    }
+
+    fn holder(&self, name: &Device) -> Option<u32> {
+        self.links.named(name).map(|link| link.index)
+    }
+
+    /// All devices and addresses have just been read, and no notification was taken since.
+    pub fn links_read(&mut self) {
+        self.devices_dirty |= self.owner.bind(&self.links);
+    }
+
+    /// The bridge of this port has changed.
+    fn lose_bridge_entries(&mut self, device: &Device) {
+        let lost = self
+            .fdb
+            .lose(|key, state| key.device == *device && state.bridge);
+        for (key, mut state) in lost {
+            state.bridge = false;
+            match state.vtep {
+                Some(_) => self.place_fdb(key, state),
+                None => self.events.push_back(Event::Removed { key: Key::Fdb(key) }),
+            }
+        }
+    }
+
+    /// Entries of a device are gone with it, or with its name.
     fn lose_device(&mut self, device: &Device) {
         let lost = self.fdb.lose(|key, _| key.device == *device);
         self.report_removed(lost.into_iter().map(|(key, _)| Key::Fdb(key)));
@@ -913,6 +962,16 @@ impl Table {
             ops = self.plan_leftover_devices();
         }
         ops
+    }
+
+    /// The devices as observed ask for steps. They should be read first: a notification may be
+    /// older than the last step, and would have it taken again or taken for one without effect.
+    pub fn has_device_steps(&self) -> bool {
+        let differs = |(vni, slot): (&u32, &OverlaySlot)| {
+            let steps = overlay::steps(*vni, &slot.want, &self.links, &self.owner);
+            !steps.ops.is_empty() || steps.wrong.is_some()
+        };
+        self.devices_dirty && self.overlays.iter().any(differs)
     }
 
     fn plan_devices(&mut self) -> Vec<Op> {
@@ -1329,7 +1388,7 @@ impl Table {
     ) -> bool {
         let Err(error) = result else {
             if let DeviceOp::CreateBridge { name, .. } | DeviceOp::CreateVxlan { name, .. } = op {
-                self.owner.created.insert(name.clone());
+                self.owner.made(name.clone());
             }
             return true;
         };

@@ -58,13 +58,17 @@ fn try_run(command: &str) -> (bool, String) {
 
 /// Waits until a command's output satisfies a condition.
 fn until(command: &str, holds: impl Fn(&str) -> bool) -> String {
+    until_within(PATIENCE, command, holds)
+}
+
+fn until_within(patience: Duration, command: &str, holds: impl Fn(&str) -> bool) -> String {
     let start = Instant::now();
     loop {
         let (_, text) = try_run(command);
         if holds(&text) {
             return text;
         }
-        assert!(start.elapsed() < PATIENCE, "`{command}` still says: {text}");
+        assert!(start.elapsed() < patience, "`{command}` still says: {text}");
         std::thread::sleep(Duration::from_millis(5));
     }
 }
@@ -715,6 +719,59 @@ fn an_overlay_is_made_and_removed() {
     until("ip link", |text| {
         !text.contains("br100") && !text.contains("vx100")
     });
+}
+
+#[test]
+fn devices_deleted_by_hand_come_back_whole() {
+    if !enter_namespace() {
+        return;
+    }
+    underlay();
+    let (kernel, heard) = start();
+    kernel.changes(one_of_each().into_iter().map(fib::Change::Set));
+    kernel.flush().unwrap();
+    let whole = |text: &str| {
+        let [bridge, vxlan, ..] = text.lines().collect::<Vec<_>>()[..] else {
+            return false;
+        };
+        let ours = |line: &str| {
+            line.contains(",UP") && line.contains("mtu 1450") && line.contains("alias rbgpd")
+        };
+        ours(bridge)
+            && ours(vxlan)
+            && vxlan.contains("master br100")
+            && text.contains("10.100.0.1/24")
+            && text.contains("02:00:00:00:00:01 extern_learn master br100")
+            && text.contains("02:00:00:00:00:01 dst 10.0.0.2 self extern_learn")
+            && text.contains("00:00:00:00:00:00 dst 10.0.0.2 self permanent")
+            && text.contains("10.100.0.7 lladdr 02:00:00:00:00:01 extern_learn")
+    };
+    let state = "ip -o link show br100; ip -o link show vx100; ip address show br100; \
+                 bridge fdb show dev vx100; ip neigh show dev br100";
+    until(state, whole);
+    let delete = |command: &str| {
+        for round in 0..20 {
+            run(command);
+            until_within(Duration::from_secs(1), state, whole);
+            assert_eq!(kernel.verify().unwrap(), [], "{command}, round {round}");
+        }
+    };
+    delete("ip link del br100");
+    delete("ip link del vx100");
+    delete("ip link del br100; ip link del vx100");
+    run("ip link add p type veth peer name vm; ip link set p up; ip link set vm up");
+    delete("ip link set p master br100; ip link del br100");
+    delete("ip link set p master br100; ip link del vx100");
+    let failed = |event: &Event| {
+        matches!(
+            event,
+            Event::Failed {
+                key: Key::Overlay(_),
+                ..
+            }
+        )
+    };
+    assert!(!heard.any(failed), "{:?}", heard.events);
 }
 
 #[test]

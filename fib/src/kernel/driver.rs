@@ -3,7 +3,8 @@
 //! Notifications are read before anything is planned, so that a plan starts from what the kernel
 //! last said. What notifications do not tell is read: nexthop objects (and routes that stand for
 //! themselves) after a device went down or came up, because the kernel drops both silently;
-//! devices after a step towards an overlay; everything after lost notifications.
+//! everything after lost notifications. Devices are read before and after each step towards an
+//! overlay, since a notification may be older than the step before it.
 
 use std::collections::{BTreeSet, HashMap};
 use std::io::Read;
@@ -48,6 +49,8 @@ pub(super) struct Driver {
     locals: Locals,
     foreign: Foreign,
     stale: Stale,
+    /// No notification about devices was heard since they were read.
+    links_current: bool,
     events: Vec<Event>,
     next_audit: Option<Instant>,
     stop: Option<bool>,
@@ -88,6 +91,7 @@ impl Driver {
             locals: Locals::default(),
             foreign: Foreign::default(),
             stale: Stale::default(),
+            links_current: false,
             events: Vec::new(),
             next_audit: None,
             stop: None,
@@ -117,7 +121,6 @@ impl Driver {
 
     fn step(&mut self) {
         self.listen();
-        self.refresh();
         self.take_wishes();
         let now = Instant::now();
         self.table.retry_due(now);
@@ -159,19 +162,15 @@ impl Driver {
     }
 
     fn hear(&mut self, notification: Notification) {
+        self.links_current &= !matches!(
+            notification,
+            Notification::Link { .. } | Notification::Address { .. }
+        );
         match notification {
             Notification::Link {
                 notice: LinkNotice::Link(link),
-                removed: false,
-            } => {
-                self.see_link(link);
-            }
-            Notification::Link {
-                notice: LinkNotice::Link(link),
-                removed: true,
-            } => {
-                self.lose_link(link.index);
-            }
+                removed,
+            } => self.hear_link(link, removed),
             Notification::Link {
                 notice: LinkNotice::Port(_),
                 ..
@@ -192,6 +191,24 @@ impl Driver {
                 self.events.push(Event::Overrun);
                 self.stale.all = true;
             }
+        }
+    }
+
+    /// We change an overlay's devices ourselves, so news of them may be older than what was read
+    /// after that: they are only a reason to read again.
+    fn hear_link(&mut self, link: Link, removed: bool) {
+        let known = self.table.links().get(link.index);
+        let holder = self.table.links().named(&link.name);
+        let of_overlay = [known, holder]
+            .into_iter()
+            .flatten()
+            .any(|known| self.table.is_overlay_device(&known.name));
+        if of_overlay {
+            self.stale.links |= removed || known != Some(&link);
+        } else if removed {
+            self.lose_link(link.index);
+        } else {
+            self.see_link(link);
         }
     }
 
@@ -281,7 +298,7 @@ impl Driver {
             marks,
             ..
         } = fdb;
-        let Some(port) = self.table.links().get(index) else {
+        let Some(port) = self.table.links().current(index) else {
             return;
         };
         let device = port.name.clone();
@@ -289,8 +306,9 @@ impl Driver {
         let stamped = marks & NTF_EXT_LEARNED != 0;
         match (fdb.master, fdb.vtep) {
             (Some(bridge), _) if is_vxlan => {
-                // With VLAN filtering in the kernel an entry shows again for each VLAN.
-                if fdb.vlan.is_none() {
+                // With VLAN filtering in the kernel an entry shows again for each VLAN. Late news
+                // of a bridge that the device has left say nothing about the one it is in.
+                if fdb.vlan.is_none() && port.master == Some(bridge) {
                     let there = stamped && !removed;
                     self.table
                         .observe(Observation::FdbBridge(FdbKey { device, mac }, there));
@@ -333,7 +351,7 @@ impl Driver {
             state,
             marks,
         } = neighbour;
-        let Some(link) = self.table.links().get(index) else {
+        let Some(link) = self.table.links().current(index) else {
             return;
         };
         if link.kind != LinkKind::Bridge || ip.is_multicast() {
@@ -358,8 +376,10 @@ impl Driver {
         self.locals.neighbour(index, ip, local, &mut self.events);
     }
 
-    /// Reads again what may have changed unseen.
+    /// Reads again what may have changed unseen, and devices before a step towards an overlay.
     fn refresh(&mut self) {
+        self.stale.layer2 |= self.table.take_unread_layer2();
+        self.stale.links |= !self.links_current && self.table.has_device_steps();
         let stale = std::mem::take(&mut self.stale);
         let result = if stale.all {
             self.read_all().map(|found| {
@@ -439,6 +459,8 @@ impl Driver {
                 });
             }
         }
+        self.links_current = true;
+        self.table.links_read();
         Ok(())
     }
 
@@ -523,7 +545,6 @@ impl Driver {
         for change in changes {
             self.table.apply(change);
         }
-        self.stale.layer2 |= self.table.take_unread_layer2();
         for command in commands {
             self.obey(command);
         }
@@ -563,13 +584,13 @@ impl Driver {
             if !self.apply_plan() && self.stale == Stale::default() {
                 break;
             }
-            self.refresh();
         }
         self.deliver();
     }
 
-    /// Applies one plan. Returns whether it had anything to do.
+    /// Applies one plan, made from what is current. Returns whether it had anything to do.
     fn apply_plan(&mut self) -> bool {
+        self.refresh();
         let ops = self.table.plan(BATCH, Instant::now());
         if ops.is_empty() {
             self.table.shrink();
@@ -583,6 +604,10 @@ impl Driver {
             }
             self.stale.links |= matches!(op, Op::Device(..));
             self.stale.all |= !self.table.done(op, result, now);
+        }
+        if self.stale.links {
+            // Before anything else is heard: a device that was made is known by its number then.
+            self.refresh();
         }
         true
     }

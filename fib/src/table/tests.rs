@@ -291,6 +291,7 @@ impl Model {
             };
             table.observe(Observation::Address(address));
         }
+        table.links_read();
         table.observe(Observation::NextHops(
             self.objects.clone().into_iter().collect(),
         ));
@@ -763,4 +764,81 @@ fn a_refused_route_is_told_once_and_tried_later_and_later() {
     }
     assert_eq!(told, 1);
     assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
+}
+
+fn overlay_one() -> Entry {
+    let overlay = Overlay::new(1, IpAddr::from([10, 0, 0, 1]), 1450);
+    Entry::Overlay(1, Arc::new(overlay))
+}
+
+fn told_failures(table: &mut Table) -> Vec<(Key, String)> {
+    std::iter::from_fn(|| table.poll_event())
+        .filter_map(|event| {
+            if let Event::Failed { key, error } = event {
+                return Some((key, error));
+            }
+            None
+        })
+        .collect()
+}
+
+#[test]
+fn late_news_of_a_deleted_device_do_not_touch_the_one_made_after_it() {
+    let (mut table, mut model, now) = started();
+    table.set(overlay_one());
+    let key = FdbKey {
+        device: "vx1".into(),
+        mac: Mac([2, 0, 0, 0, 0, 1]),
+    };
+    let remote = RemoteMac {
+        vtep: IpAddr::from([10, 0, 0, 2]),
+        sticky: false,
+    };
+    table.set(Entry::Fdb(key, remote));
+    settle(&mut table, &mut model, now);
+    for name in ["br1", "vx1"] {
+        let old = model.links.values().find(|link| link.name.as_str() == name);
+        let old = old.unwrap().clone();
+        model.drop_link(old.index);
+        table.observe(Observation::LinkRemoved(old.index));
+        // The plan that makes it anew. Directly after it everything is read, and then the rest
+        // of the old one's end is heard.
+        for op in table.plan(100, now) {
+            let result = model.apply(&op);
+            table.done(&op, result, now);
+        }
+        model.tell(&mut table);
+        table.observe(Observation::Link(old.clone()));
+        table.observe(Observation::LinkRemoved(old.index));
+        settle(&mut table, &mut model, now);
+        assert!(table.verify().is_empty(), "{:?}", table.verify());
+        let new = table.links().named(&name.into()).unwrap();
+        assert!(new.index != old.index && new.up, "{new:?}");
+        assert_eq!((new.mtu, new.alias.as_deref()), (1450, Some(STAMP)));
+        assert_eq!(told_failures(&mut table), []);
+    }
+    let written = model.log.iter().filter(|op| op.starts_with("SetFdb"));
+    assert_eq!(written.count(), 2, "at first, and with the device");
+}
+
+#[test]
+fn a_device_of_others_under_the_name_of_one_we_made_is_not_ours() {
+    let (mut table, mut model, now) = started();
+    table.set(overlay_one());
+    for op in table.plan(100, now) {
+        let result = model.apply(&op);
+        table.done(&op, result, now);
+    }
+    model.tell(&mut table);
+    let ours = table.links().named(&"br1".into()).unwrap().index;
+    model.drop_link(ours);
+    let other = Link {
+        kind: LinkKind::Bridge,
+        ..link(ours + 10, "br1")
+    };
+    model.links.insert(other.index, other.clone());
+    model.tell(&mut table);
+    settle(&mut table, &mut model, now);
+    assert_eq!(model.links[&other.index], other, "unchanged");
+    assert_eq!(told_failures(&mut table).len(), 1);
 }
