@@ -131,6 +131,8 @@ pub(crate) struct Core {
     kernel_ready: bool,
     installed: HashSet<fib::Key>,
     failed: HashMap<fib::Key, String>,
+    /// Those of `failed` that have an entry of somebody else's in their place.
+    occupied: HashSet<fib::Key>,
     repaired: u64,
     verify: VerifyRecord,
     /// Next hops may lead elsewhere: look at all routes again.
@@ -205,6 +207,7 @@ impl Core {
             kernel_ready: false,
             installed: HashSet::new(),
             failed: HashMap::new(),
+            occupied: HashSet::new(),
             repaired: 0,
             verify: VerifyRecord::default(),
             ground_changed: false,
@@ -264,7 +267,7 @@ impl Core {
             Order::Verified(differences) => {
                 self.verify.runs += 1;
                 self.verify.differences = u64::try_from(differences.len()).unwrap_or(u64::MAX);
-                self.verified_for_return(differences.is_empty());
+                self.verified_for_return(differences.iter().all(|it| it.occupied));
             }
             Order::Undrain(neighbor, force, differences, answer) => {
                 let result = self.undrain_order(neighbor, force, &differences);

@@ -79,6 +79,8 @@ pub enum Event {
         key: Key,
         /// Why.
         error: String,
+        /// An entry of somebody else's is in its place, which we leave alone.
+        occupied: bool,
     },
     /// Something of ours is no longer in the kernel: unwanted now, or taken away by others, in
     /// which case [`Event::Installed`] or [`Event::Failed`] follows.
@@ -132,6 +134,8 @@ pub struct Difference {
     pub have: Option<String>,
     /// Why it could not be put right so far, if that was tried.
     pub error: Option<String>,
+    /// An entry of somebody else's is in its place, which we leave alone.
+    pub occupied: bool,
 }
 
 impl fmt::Display for Difference {

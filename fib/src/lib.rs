@@ -42,8 +42,9 @@
 //!   object; the kernel has no way to ask.
 //! - The kernel keeps no stamp per flood entry, so every entry with a zero MAC address on the
 //!   VXLAN device of a wanted overlay counts as ours (FRR's leftovers among them).
-//! - A remote MAC address replaces whatever entry the VXLAN device and bridge have for it, a
-//!   static one of another program included.
+//! - A remote MAC address or neighbour replaces what the kernel learned. It waits for a static
+//!   entry of somebody else's, except one for another port of the bridge: that one says that the
+//!   host is on this side, which the owner is told and decides about.
 //! - `sticky` of a remote MAC address is written but not compared: Linux does not keep it together
 //!   with `extern_learn`.
 //! - On kernels older than 5.18 gateway addresses carry no stamp and are not removed.
@@ -69,5 +70,6 @@ pub use state::{
     NeighbourKey, NextHop, Overlay, RemoteMac, Route, RouteKey, RouteKind, overlay_mtu,
 };
 pub use table::{
-    AuditScope, Hop, Object, Observation, Op, OpError, RouteShape, Status, Sweep, Table, Via,
+    AuditScope, Hop, Object, Observation, Op, OpError, Place, RouteShape, Status, Sweep, Table,
+    Theirs, Via,
 };

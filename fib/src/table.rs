@@ -12,12 +12,14 @@
 //! Ours is what carries our stamp: the protocol number on routes, nexthop objects (with a number
 //! of our range) and addresses, `extern_learn` on FDB entries and neighbours of devices that an
 //! entry names, every flood entry of a wanted overlay, the alias on devices. Nothing else is
-//! removed. What is ours and was there before it was wanted stays until [`Table::sweep`].
+//! changed or removed: where a route or a static entry of somebody else's is in the place of ours,
+//! ours waits. What is ours and was there before it was wanted stays until [`Table::sweep`].
 //!
 //! Not here: how anything is written, time (it comes in as an argument), what the routes mean.
 
 mod ledger;
 mod nexthops;
+mod occupied;
 mod shapes;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
@@ -33,9 +35,11 @@ use crate::state::{
     Change, Device, Entry, FdbKey, FloodKey, Key, Neighbour, NeighbourKey, NextHop, Overlay,
     RemoteMac, RouteKey,
 };
-use ledger::Ledger;
+use ledger::{Failure, Ledger};
 pub use nexthops::{Hop, Object};
 use nexthops::{NextHops, Standing};
+use occupied::Occupied;
+pub use occupied::{Place, Theirs};
 pub use shapes::{RouteShape, Via};
 use shapes::{ShapeId, Shapes};
 
@@ -169,6 +173,10 @@ pub enum Observation {
     Flood(FloodKey, bool),
     /// A neighbour with `extern_learn`; `None` if it is gone.
     Neighbour(NeighbourKey, Option<Neighbour>),
+    /// Somebody else's static entry; `None` if there is none.
+    Occupied(Place, Option<Theirs>),
+    /// Somebody else's route with this metric is gone.
+    RouteVacated(RouteKey),
 }
 
 /// Which leftovers a sweep removes.
@@ -204,6 +212,8 @@ pub struct Table {
     fdb: Ledger<FdbKey, FdbState>,
     flood: Ledger<FloodKey, ()>,
     neighbours: Ledger<NeighbourKey, Neighbour>,
+    /// Where somebody else's entries are in the way of ours.
+    occupied: Occupied,
     overlays: BTreeMap<u32, OverlaySlot>,
     /// Devices of overlays that are no longer wanted.
     released: BTreeSet<Device>,
@@ -264,6 +274,7 @@ impl Table {
             fdb: Ledger::default(),
             flood: Ledger::default(),
             neighbours: Ledger::default(),
+            occupied: Occupied::default(),
             overlays: BTreeMap::new(),
             released: BTreeSet::new(),
             managed: HashMap::new(),
@@ -412,6 +423,9 @@ impl Table {
         // What is on a device that was of no interest so far was not kept.
         self.unread_layer2 |= *count == 0 && self.links.named(device).is_some();
         *count = count.saturating_add_signed(by);
+        if *count == 0 {
+            self.occupied.forget(device, |_| true);
+        }
     }
 
     fn set_overlay(&mut self, vni: u32, overlay: Arc<Overlay>) {
@@ -508,6 +522,8 @@ impl Table {
                 }
             }
             Observation::Neighbour(key, have) => self.observe_neighbour(key, have),
+            Observation::Occupied(place, theirs) => self.observe_occupied(place, theirs),
+            Observation::RouteVacated(key) => self.routes.release(key),
         }
     }
 
@@ -578,6 +594,11 @@ impl Table {
 
     /// The bridge of this port has changed.
     fn lose_bridge_entries(&mut self, device: &Device) {
+        self.unread_layer2 |= self.is_managed(device);
+        let of_bridge = |place: &Place| matches!(place, Place::Bridge(_));
+        for place in self.occupied.forget(device, of_bridge) {
+            self.try_place(place);
+        }
         let lost = self
             .fdb
             .lose(|key, state| key.device == *device && state.bridge);
@@ -598,6 +619,9 @@ impl Table {
         self.report_removed(lost.into_iter().map(|(key, ())| Key::Flood(key)));
         let lost = self.neighbours.lose(|key, _| key.device == *device);
         self.report_removed(lost.into_iter().map(|(key, _)| Key::Neighbour(key)));
+        for place in self.occupied.forget(device, |_| true) {
+            self.try_place(place);
+        }
     }
 
     fn report_removed(&mut self, keys: impl Iterator<Item = Key>) {
@@ -732,6 +756,20 @@ impl Table {
         }
     }
 
+    fn observe_occupied(&mut self, place: Place, theirs: Option<Theirs>) {
+        if self.is_managed(place.device()) && self.occupied.observe(&place, theirs) {
+            self.try_place(place);
+        }
+    }
+
+    /// Somebody's entry came, changed or went: a wish for its place is looked at again.
+    fn try_place(&mut self, place: Place) {
+        match place {
+            Place::Tunnel(key) | Place::Bridge(key) => self.fdb.release(key),
+            Place::Neighbour(key) => self.neighbours.release(key),
+        }
+    }
+
     fn observe_flood(&mut self, key: FloodKey, there: bool) {
         let have = there.then_some(());
         if self
@@ -781,6 +819,7 @@ impl Table {
             self.fdb.begin_audit();
             self.flood.begin_audit();
             self.neighbours.begin_audit();
+            self.occupied.begin();
         }
         self.audit = Some(Audit::default());
     }
@@ -799,6 +838,7 @@ impl Table {
         self.fdb.abandon_audit();
         self.flood.abandon_audit();
         self.neighbours.abandon_audit();
+        self.occupied.abandon();
     }
 
     /// Ends an audit. Returns in how many entries the kernel differed from what it was thought to
@@ -821,6 +861,9 @@ impl Table {
             }
         }
         if scope.layer2 {
+            for place in self.occupied.end() {
+                self.try_place(place);
+            }
             for (key, mut state) in std::mem::take(&mut audit.fdb) {
                 state.sticky = self.fdb.have(&key).is_some_and(|have| have.sticky);
                 match self.fdb.have(&key) {
@@ -1019,7 +1062,11 @@ impl Table {
                     slot.error = Some(error.clone());
                     slot.installed = false;
                     slot.repairing = Differences::default();
-                    self.events.push_back(Event::Failed { key, error });
+                    self.events.push_back(Event::Failed {
+                        key,
+                        error,
+                        occupied: false,
+                    });
                 }
                 Some(_) => {}
                 None => {
@@ -1054,12 +1101,7 @@ impl Table {
             if let Some(error) = obstacle {
                 let told = self.routes.error(&key) == Some(&error);
                 self.routes.fail(key, error.clone(), now);
-                if !told {
-                    self.events.push_back(Event::Failed {
-                        key: Key::Route(key),
-                        error,
-                    });
-                }
+                self.tell_failure(Key::Route(key), error, told);
                 continue;
             }
             let have = have.and_then(|id| self.shapes.get(id));
@@ -1075,6 +1117,11 @@ impl Table {
                 break;
             };
             let Some(vtep) = state.vtep else { continue };
+            if let Some(error) = self.occupied.fdb(&key) {
+                self.fdb.block(key.clone(), error.clone());
+                self.tell_occupied(Key::Fdb(key), error);
+                continue;
+            }
             let remote = RemoteMac {
                 vtep,
                 sticky: state.sticky,
@@ -1105,6 +1152,11 @@ impl Table {
             let Some((key, neighbour, _)) = self.neighbours.next_set() else {
                 break;
             };
+            if let Some(error) = self.occupied.neighbour(&key) {
+                self.neighbours.block(key.clone(), error.clone());
+                self.tell_occupied(Key::Neighbour(key), error);
+                continue;
+            }
             match self.index(&key.device) {
                 Ok(index) => ops.push(Op::SetNeighbour {
                     key,
@@ -1122,8 +1174,20 @@ impl Table {
 
     fn tell_failure(&mut self, key: Key, error: String, told: bool) {
         if !told {
-            self.events.push_back(Event::Failed { key, error });
+            self.events.push_back(Event::Failed {
+                key,
+                error,
+                occupied: false,
+            });
         }
+    }
+
+    fn tell_occupied(&mut self, key: Key, error: String) {
+        self.events.push_back(Event::Failed {
+            key,
+            error,
+            occupied: true,
+        });
     }
 
     fn index(&self, device: &Device) -> Result<u32, String> {
@@ -1365,15 +1429,20 @@ impl Table {
                         .fail(key, "there is such a route already".to_owned(), now);
                     return false;
                 }
-                let text = match error.errno {
-                    libc::EEXIST => {
-                        "another program has a route with this prefix and metric".into()
+                if error.errno == libc::EEXIST {
+                    let text =
+                        "another program has a route with this prefix and metric".to_owned();
+                    let told = known.as_ref() == Some(&text);
+                    self.routes.fail_occupied(key, text.clone(), now);
+                    if !told {
+                        self.tell_occupied(Key::Route(key), text);
                     }
-                    _ => error.to_string(),
-                };
-                let told = known.as_ref() == Some(&text);
-                self.routes.fail(key, text.clone(), now);
-                self.tell_failure(Key::Route(key), text, told);
+                } else {
+                    let text = error.to_string();
+                    let told = known.as_ref() == Some(&text);
+                    self.routes.fail(key, text.clone(), now);
+                    self.tell_failure(Key::Route(key), text, told);
+                }
                 // The object of the route may have gone unseen.
                 known.is_some() || shape.object().is_none()
             }
@@ -1449,35 +1518,36 @@ impl Table {
     /// not differences.
     pub fn verify(&self) -> Vec<Difference> {
         let mut found = Vec::new();
-        for (key, want, have, error) in self.routes.differences() {
+        for (key, want, have, failure) in self.routes.differences() {
             let text = |id: Option<ShapeId>| Some(self.describe(self.shapes.get(id?)?));
-            found.push(difference(Key::Route(*key), text(want), text(have), error));
+            found.push(difference(
+                Key::Route(*key),
+                text(want),
+                text(have),
+                failure,
+            ));
         }
-        for ((key, _), _, have, error) in self.strays.differences() {
+        for ((key, _), _, have, failure) in self.strays.differences() {
             let have = have.and_then(|id| Some(self.describe(self.shapes.get(id)?)));
-            found.push(difference(Key::Route(*key), None, have, error));
+            found.push(difference(Key::Route(*key), None, have, failure));
         }
-        for (key, want, have, error) in self.fdb.differences() {
+        for (key, want, have, failure) in self.fdb.differences() {
+            let obstacle = want.and_then(|_| self.occupied.fdb(key));
             let (want, have) = (want.map(|s| s.to_string()), have.map(|s| s.to_string()));
-            found.push(difference(Key::Fdb(key.clone()), want, have, error));
+            let plain = difference(Key::Fdb(key.clone()), want, have, failure);
+            found.push(plain.behind(obstacle));
         }
-        for (key, want, have, error) in self.flood.differences() {
+        for (key, want, have, failure) in self.flood.differences() {
             let text = |there: Option<()>| there.map(|()| "a flood entry".to_owned());
-            found.push(difference(
-                Key::Flood(key.clone()),
-                text(want),
-                text(have),
-                error,
-            ));
+            let key = Key::Flood(key.clone());
+            found.push(difference(key, text(want), text(have), failure));
         }
-        for (key, want, have, error) in self.neighbours.differences() {
+        for (key, want, have, failure) in self.neighbours.differences() {
+            let obstacle = want.and_then(|_| self.occupied.neighbour(key));
             let text = |n: Option<Neighbour>| n.map(|n| n.mac.to_string());
-            found.push(difference(
-                Key::Neighbour(key.clone()),
-                text(want),
-                text(have),
-                error,
-            ));
+            let key = Key::Neighbour(key.clone());
+            let plain = difference(key, text(want), text(have), failure);
+            found.push(plain.behind(obstacle));
         }
         for (vni, slot) in &self.overlays {
             let steps = overlay::steps(*vni, &slot.want, &self.links, &self.owner);
@@ -1486,8 +1556,13 @@ impl Table {
                 .or_else(|| steps.ops.first().map(|op| format!("to do: {op}")));
             if let Some(wrong) = wrong {
                 let want = Some(format!("{} and {}", slot.want.bridge, slot.want.vxlan));
-                let error = slot.error.as_deref();
-                found.push(difference(Key::Overlay(*vni), want, Some(wrong), error));
+                found.push(Difference {
+                    key: Key::Overlay(*vni),
+                    want,
+                    have: Some(wrong),
+                    error: slot.error.clone(),
+                    occupied: false,
+                });
             }
         }
         found.sort_by(|a, b| a.key.cmp(&b.key));
@@ -1612,13 +1687,24 @@ fn difference(
     key: Key,
     want: Option<String>,
     have: Option<String>,
-    error: Option<&str>,
+    failure: Option<&Failure>,
 ) -> Difference {
     Difference {
         key,
         want,
         have,
-        error: error.map(str::to_owned),
+        error: failure.map(|failure| failure.error.clone()),
+        occupied: failure.is_some_and(|failure| failure.occupied),
+    }
+}
+
+impl Difference {
+    /// Somebody's entry in the place is the reason, even if the wish was not tried since.
+    fn behind(mut self, obstacle: Option<String>) -> Self {
+        if obstacle.is_some() {
+            (self.error, self.occupied) = (obstacle, true);
+        }
+        self
     }
 }
 

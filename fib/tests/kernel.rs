@@ -469,7 +469,7 @@ fn a_route_of_another_program_is_neither_replaced_nor_removed() {
         kernel.want(Entry::Route(key(prefix), route([via(gateway, "ua")])));
         let name = Key::Route(key(prefix));
         heard.wait("refusal", |event| {
-            matches!(event, Event::Failed { key, error }
+            matches!(event, Event::Failed { key, error, occupied: true }
                 if *key == name && error.contains("another program"))
         });
     }
@@ -485,9 +485,11 @@ fn a_route_of_another_program_is_neither_replaced_nor_removed() {
     assert_eq!(kernel.verify().unwrap().len(), 2);
     // When it goes, ours takes the place.
     run("ip route del 10.9.0.0/16 proto static");
-    until("ip route show 10.9.0.0/16", |text| {
-        text.contains("proto bgp")
-    });
+    until_within(
+        Duration::from_millis(500),
+        "ip route show 10.9.0.0/16",
+        |text| text.contains("proto bgp"),
+    );
     kernel.unwant(Key::Route(key("fd09::/32")));
     kernel.stop(false);
     assert!(run("ip -6 route").contains("fd09::/32 via fd00::9 dev ua proto static"));
@@ -991,7 +993,7 @@ fn devices_of_others_are_adopted_or_refused_by_name() {
     other.local = ip("10.0.1.1");
     kernel.want(Entry::Overlay(100, Arc::new(other)));
     heard.wait_from(from, "refusal", |event| {
-        matches!(event, Event::Failed { key: Key::Overlay(100), error }
+        matches!(event, Event::Failed { key: Key::Overlay(100), error, .. }
             if error == "local of `vx100` is 10.0.0.1, but must be 10.0.1.1")
     });
     assert!(run("ip -d link show vx100").contains("local 10.0.0.1"));
@@ -1098,6 +1100,93 @@ fn remote_hosts_are_written_as_frr_writes_them() {
     assert_eq!(kernel.verify().unwrap(), []);
     kernel.stop(false);
     assert!(!run("bridge fdb show dev vx100").contains("10.0.0.2"));
+}
+
+/// Somebody makes a static entry where ours is. It stays as it is, whatever we wish, and ours is
+/// back when it goes by the command that the error names.
+#[test]
+fn static_entries_of_others_are_neither_changed_nor_removed() {
+    if !enter_namespace() {
+        return;
+    }
+    underlay();
+    let (mut kernel, mut heard) = start();
+    kernel.changes(one_of_each().into_iter().map(fib::Change::Set));
+    kernel.flush().unwrap();
+    for (replace, shown, theirs, ours, place) in [
+        (
+            "bridge fdb replace 02:00:00:00:00:01 dev vx100 dst 10.9.9.9 self static",
+            "bridge fdb show dev vx100",
+            "02:00:00:00:00:01 dst 10.9.9.9 self static",
+            "02:00:00:00:00:01 dst 10.0.0.2 self extern_learn",
+            1,
+        ),
+        (
+            "bridge fdb replace 02:00:00:00:00:01 dev vx100 master static",
+            "bridge fdb show dev vx100 | grep master",
+            "static",
+            "02:00:00:00:00:01 extern_learn master br100",
+            1,
+        ),
+        (
+            "ip neigh replace 10.100.0.7 lladdr 02:00:00:00:00:99 dev br100 nud permanent",
+            "ip neigh show dev br100",
+            "10.100.0.7 lladdr 02:00:00:00:00:99 PERMANENT",
+            "10.100.0.7 lladdr 02:00:00:00:00:01 extern_learn",
+            3,
+        ),
+    ] {
+        let entry = one_of_each().swap_remove(place);
+        let from = heard.count();
+        run(replace);
+        let refusal = |heard: &Heard, from| {
+            let name = entry.key();
+            heard.wait_from(
+                from,
+                replace,
+                |event| matches!(event, Event::Failed { key, occupied: true, .. } if *key == name),
+            )
+        };
+        let from = refusal(&heard, from);
+        let stands = || {
+            let text = run(shown);
+            assert!(text.contains(theirs), "{replace}: {text}");
+        };
+        let found = kernel.verify().unwrap();
+        let [difference] = &found[..] else {
+            panic!("{found:?}")
+        };
+        assert!(difference.occupied && difference.key == entry.key());
+        stands();
+        // Told once, and not again when other circumstances change.
+        run("ip link add dm type veth peer name dn; ip link set dm up; ip link del dm");
+        kernel.flush().unwrap();
+        let name = entry.key();
+        let events = heard.events.lock().unwrap();
+        let again = |event: &&Event| matches!(event, Event::Failed { key, .. } if *key == name);
+        assert_eq!(events[from..].iter().filter(again).count(), 0);
+        drop(events);
+        // Neither a wish taken back nor a restart touches it.
+        kernel.unwant(entry.key());
+        kernel.flush().unwrap();
+        stands();
+        kernel.stop(false);
+        stands();
+        (kernel, heard) = start();
+        kernel.changes(one_of_each().into_iter().map(fib::Change::Set));
+        kernel.sweep(Sweep::All);
+        kernel.flush().unwrap();
+        refusal(&heard, 0);
+        stands();
+
+        let error = kernel.status(entry.key()).unwrap().error.unwrap();
+        let command = error.split('`').nth(1).unwrap();
+        run(command);
+        until_within(Duration::from_millis(500), shown, |text| {
+            text.contains(ours)
+        });
+        assert_eq!(kernel.verify().unwrap(), [], "{replace}");
+    }
 }
 
 #[test]

@@ -104,7 +104,8 @@ impl Core {
         missing.extend(
             differences
                 .iter()
-                .filter(|_| !force)
+                // What somebody else put in the place of ours is theirs to take away.
+                .filter(|difference| !force && !difference.occupied)
                 .map(|difference| format!("kernel: {difference}")),
         );
         if !missing.is_empty() {
@@ -378,8 +379,9 @@ impl Core {
             if backlog > 0 {
                 missing.push(format!("{backlog} entries are on their way to the kernel"));
             }
-            if !self.failed.is_empty() {
-                missing.push(format!("the kernel refused {} entries", self.failed.len()));
+            let failed = self.failed.len().saturating_sub(self.occupied.len());
+            if failed > 0 {
+                missing.push(format!("the kernel refused {failed} entries"));
             }
         }
         missing

@@ -297,10 +297,19 @@ impl Core {
                 if self.failed.remove(&key).is_some() {
                     tracing::info!(entry = %key, "the kernel took the entry after all");
                 }
+                self.occupied.remove(&key);
                 self.installed.insert(key);
             }
-            fib::Event::Failed { key, error } => {
+            fib::Event::Failed {
+                key,
+                error,
+                occupied,
+            } => {
                 self.installed.remove(&key);
+                match occupied {
+                    true => self.occupied.insert(key.clone()),
+                    false => self.occupied.remove(&key),
+                };
                 if self.failed.get(&key) != Some(&error) {
                     tracing::warn!(entry = %key, %error, "the kernel refused an entry");
                 }
@@ -309,6 +318,7 @@ impl Core {
             fib::Event::Removed { key } => {
                 self.installed.remove(&key);
                 self.failed.remove(&key);
+                self.occupied.remove(&key);
             }
             fib::Event::Ready => {
                 if !std::mem::replace(&mut self.kernel_ready, true) {

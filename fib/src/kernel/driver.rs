@@ -27,7 +27,9 @@ use crate::netlink::notice::{FdbNotice, NeighbourNotice, Notice, RouteNotice};
 use crate::netlink::watch::{Notification, Watch};
 use crate::netlink::writer::Writer;
 use crate::state::{FdbKey, FloodKey, Mac, Neighbour, NeighbourKey};
-use crate::table::{AuditScope, Observation, Op, RouteShape, Table, Via, is_our_next_hop};
+use crate::table::{
+    AuditScope, Observation, Op, Place, RouteShape, Table, Theirs, Via, is_our_next_hop,
+};
 
 /// How many notifications are handled before wishes get their turn.
 const NOTIFICATIONS: usize = 4096;
@@ -261,6 +263,9 @@ impl Driver {
                 // It took the place of whatever had this prefix and metric, perhaps ours.
                 self.table.observe(Observation::RouteRemoved(key, metric));
             }
+            if removed {
+                self.table.observe(Observation::RouteVacated(key));
+            }
             self.foreign
                 .observe(route, removed, replaces, &mut self.events);
         } else if removed {
@@ -309,9 +314,14 @@ impl Driver {
                 // With VLAN filtering in the kernel an entry shows again for each VLAN. Late news
                 // of a bridge that the device has left say nothing about the one it is in.
                 if fdb.vlan.is_none() && port.master == Some(bridge) {
-                    let there = stamped && !removed;
-                    self.table
-                        .observe(Observation::FdbBridge(FdbKey { device, mac }, there));
+                    let key = FdbKey { device, mac };
+                    // Static by hand, made so over ours perhaps, which leaves the stamp.
+                    let theirs = !removed && state & NUD_NOARP != 0;
+                    let there = stamped && !removed && !theirs;
+                    let theirs = theirs.then_some(Theirs::Port);
+                    let place = Place::Bridge(key.clone());
+                    self.table.observe(Observation::FdbBridge(key, there));
+                    self.table.observe(Observation::Occupied(place, theirs));
                 }
                 self.locals.mac(bridge, mac, None, &mut self.events);
             }
@@ -334,10 +344,14 @@ impl Driver {
                 self.table
                     .observe(Observation::Flood(FloodKey { device, vtep }, !removed));
             }
-            (None, Some(vtep)) if is_vxlan => {
-                let vtep = (stamped && !removed).then_some(vtep);
-                self.table
-                    .observe(Observation::FdbTunnel(FdbKey { device, mac }, vtep));
+            (None, vtep) if is_vxlan && mac != Mac::ZERO => {
+                let key = FdbKey { device, mac };
+                let fixed = !stamped && !removed && state & (NUD_NOARP | NUD_PERMANENT) != 0;
+                let place = Place::Tunnel(key.clone());
+                let theirs = fixed.then_some(Theirs::Remote(vtep));
+                let vtep = vtep.filter(|_| stamped && !removed);
+                self.table.observe(Observation::FdbTunnel(key, vtep));
+                self.table.observe(Observation::Occupied(place, theirs));
             }
             (None, _) => {}
         }
@@ -369,7 +383,13 @@ impl Driver {
         let ours = valid
             .filter(|_| stamped)
             .map(|mac| Neighbour { mac, router });
+        let place = Place::Neighbour(key.clone());
         self.table.observe(Observation::Neighbour(key, ours));
+        let fixed = !stamped && state & (NUD_PERMANENT | NUD_NOARP) != 0;
+        // The kernel has entries of its own for broadcast addresses.
+        let theirs = valid.filter(|mac| fixed && mac.0[0] & 1 == 0);
+        self.table
+            .observe(Observation::Occupied(place, theirs.map(Theirs::Lladdr)));
         // NOARP without the stamp is multicast or somebody's static entry for a tunnel.
         let learned = valid.filter(|_| !stamped && state & NUD_NOARP == 0);
         let local = learned.map(|mac| LocalNeighbour { mac, router });

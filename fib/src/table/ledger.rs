@@ -7,7 +7,8 @@
 //!
 //! A refused set leaves the queue and is kept with its error and a time; it returns when the
 //! caller changes its mind, when [`Ledger::retry`] says that circumstances changed, or when its
-//! time has come.
+//! time has come. One whose place somebody else has, and who is watched ([`Ledger::block`]), has no
+//! time and waits for [`Ledger::release`].
 
 use std::collections::VecDeque;
 use std::hash::Hash;
@@ -65,7 +66,10 @@ const ALTERED: u16 = 256;
 /// Why a set was refused, and when it is due again.
 pub(super) struct Failure {
     pub(super) error: String,
-    due: Instant,
+    /// Somebody else's entry is in its place.
+    pub(super) occupied: bool,
+    /// Never by itself, if there is none.
+    due: Option<Instant>,
     pause: Duration,
 }
 
@@ -218,16 +222,41 @@ impl<K: Hash + Eq + Clone, V: Copy + Eq> Ledger<K, V> {
 
     /// A set or unset was refused. An entry that cannot be removed is left until it is seen again.
     pub(super) fn fail(&mut self, key: K, error: String, now: Instant) {
-        self.fail_for(key, error, now, RETRY_FIRST);
+        self.fail_for(key, error, Some(now), RETRY_FIRST);
+    }
+
+    /// As [`Ledger::fail`]: somebody else's entry is in the place.
+    pub(super) fn fail_occupied(&mut self, key: K, error: String, now: Instant) {
+        self.fail_for(key.clone(), error, Some(now), RETRY_FIRST);
+        self.mark_occupied(&key);
+    }
+
+    /// Somebody else's entry is in the place. The caller says when it goes.
+    pub(super) fn block(&mut self, key: K, error: String) {
+        self.fail_for(key.clone(), error, None, RETRY_FIRST);
+        self.mark_occupied(&key);
+    }
+
+    fn mark_occupied(&mut self, key: &K) {
+        if let Some(failure) = self.failures.get_mut(key) {
+            failure.occupied = true;
+        }
+    }
+
+    /// What was refused under this key is tried again.
+    pub(super) fn release(&mut self, key: K) {
+        if self.failures.remove(&key).is_some() {
+            self.again(key);
+        }
     }
 
     /// As [`Ledger::fail`], with a longer first pause: somebody else took the entry's place, and
     /// the caller should have the time to decide what that means.
     pub(super) fn yield_place(&mut self, key: K, error: String, now: Instant) {
-        self.fail_for(key, error, now, YIELD);
+        self.fail_for(key, error, Some(now), YIELD);
     }
 
-    fn fail_for(&mut self, key: K, error: String, now: Instant, first: Duration) {
+    fn fail_for(&mut self, key: K, error: String, now: Option<Instant>, first: Duration) {
         let Some(slot) = self.entries.get_mut(&key) else {
             return;
         };
@@ -244,7 +273,8 @@ impl<K: Hash + Eq + Clone, V: Copy + Eq> Ledger<K, V> {
             key,
             Failure {
                 error,
-                due: now + pause,
+                occupied: false,
+                due: now.map(|now| now + pause),
                 pause,
             },
         );
@@ -252,7 +282,8 @@ impl<K: Hash + Eq + Clone, V: Copy + Eq> Ledger<K, V> {
 
     /// Circumstances changed: everything that failed is tried again.
     pub(super) fn retry(&mut self) {
-        let failed: Vec<K> = self.failures.keys().cloned().collect();
+        let failed = self.failures.iter().filter(|(_, it)| it.due.is_some());
+        let failed: Vec<K> = failed.map(|(key, _)| key.clone()).collect();
         for key in failed {
             self.failures.remove(&key);
             self.again(key);
@@ -264,11 +295,11 @@ impl<K: Hash + Eq + Clone, V: Copy + Eq> Ledger<K, V> {
         let due = self
             .failures
             .iter()
-            .filter(|(_, failure)| failure.due <= now);
+            .filter(|(_, failure)| failure.due.is_some_and(|due| due <= now));
         let due: Vec<K> = due.map(|(key, _)| key.clone()).collect();
         for key in due {
             if let Some(failure) = self.failures.get_mut(&key) {
-                failure.due = now + failure.pause;
+                failure.due = Some(now + failure.pause);
             }
             self.again(key);
         }
@@ -283,7 +314,10 @@ impl<K: Hash + Eq + Clone, V: Copy + Eq> Ledger<K, V> {
 
     /// When the next failure is due.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.failures.values().map(|failure| failure.due).min()
+        self.failures
+            .values()
+            .filter_map(|failure| failure.due)
+            .min()
     }
 
     /// Everything adopted under these keys and not wished for since is to be removed.
@@ -356,16 +390,16 @@ impl<K: Hash + Eq + Clone, V: Copy + Eq> Ledger<K, V> {
         self.entries.get(key).and_then(|slot| slot.have)
     }
 
-    /// Entries whose want and have differ, adopted ones left out: key, want, have, error.
+    /// Entries whose want and have differ, adopted ones left out: key, want, have, failure.
     pub(super) fn differences(
         &self,
-    ) -> impl Iterator<Item = (&K, Option<V>, Option<V>, Option<&str>)> {
+    ) -> impl Iterator<Item = (&K, Option<V>, Option<V>, Option<&Failure>)> {
         let differs =
             |(_, slot): &(&K, &Slot<V>)| slot.want != slot.have && slot.marks & ADOPTED == 0;
-        self.entries.iter().filter(differs).map(|(key, slot)| {
-            let error = self.failures.get(key).map(|failure| failure.error.as_str());
-            (key, slot.want, slot.have, error)
-        })
+        self.entries
+            .iter()
+            .filter(differs)
+            .map(|(key, slot)| (key, slot.want, slot.have, self.failures.get(key)))
     }
 
     /// The error under this key.

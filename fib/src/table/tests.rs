@@ -774,7 +774,7 @@ fn overlay_one() -> Entry {
 fn told_failures(table: &mut Table) -> Vec<(Key, String)> {
     std::iter::from_fn(|| table.poll_event())
         .filter_map(|event| {
-            if let Event::Failed { key, error } = event {
+            if let Event::Failed { key, error, .. } = event {
                 return Some((key, error));
             }
             None
@@ -841,4 +841,109 @@ fn a_device_of_others_under_the_name_of_one_we_made_is_not_ours() {
     settle(&mut table, &mut model, now);
     assert_eq!(model.links[&other.index], other, "unchanged");
     assert_eq!(told_failures(&mut table).len(), 1);
+}
+
+#[test]
+fn a_place_that_is_somebody_elses_is_left_to_them_and_taken_when_they_go() {
+    let (mut table, mut model, now) = started();
+    table.set(overlay_one());
+    let key = FdbKey {
+        device: "vx1".into(),
+        mac: Mac([2, 0, 0, 0, 0, 1]),
+    };
+    let vtep = IpAddr::from([10, 0, 0, 2]);
+    let remote = RemoteMac {
+        vtep,
+        sticky: false,
+    };
+    let host = NeighbourKey {
+        device: "br1".into(),
+        ip: IpAddr::from([10, 100, 0, 7]),
+    };
+    let neighbour = Neighbour {
+        mac: key.mac,
+        router: false,
+    };
+    table.set(Entry::Fdb(key.clone(), remote));
+    table.set(Entry::Neighbour(host.clone(), neighbour));
+    settle(&mut table, &mut model, now);
+    model.tell(&mut table);
+    told_failures(&mut table);
+    let take = |table: &mut Table| {
+        let theirs = Theirs::Remote(Some(IpAddr::from([10, 9, 9, 9])));
+        table.observe(Observation::FdbTunnel(key.clone(), None));
+        table.observe(Observation::Occupied(
+            Place::Tunnel(key.clone()),
+            Some(theirs),
+        ));
+        let theirs = Theirs::Lladdr(Mac([2, 0, 0, 0, 0, 9]));
+        table.observe(Observation::Neighbour(host.clone(), None));
+        table.observe(Observation::Occupied(
+            Place::Neighbour(host.clone()),
+            Some(theirs),
+        ));
+    };
+    take(&mut table);
+    let mut later = now;
+    for _ in 0..3 {
+        assert_eq!(table.plan(10, later), []);
+        table.retry();
+        later += Duration::from_secs(600);
+        table.retry_due(later);
+        take(&mut table);
+    }
+    assert_eq!(table.deadline(), None, "nothing is tried by time");
+    let told = told_failures(&mut table);
+    assert_eq!(
+        told,
+        [
+            (
+                Key::Fdb(key.clone()),
+                "somebody's static entry (dst 10.9.9.9) is in its place; \
+                 `bridge fdb del 02:00:00:00:00:01 dev vx1 self` removes it"
+                    .to_owned()
+            ),
+            (
+                Key::Neighbour(host.clone()),
+                "somebody's static entry (lladdr 02:00:00:00:00:09) is in its place; \
+                 `ip neigh del 10.100.0.7 dev br1` removes it"
+                    .to_owned()
+            ),
+        ]
+    );
+    let found = table.verify();
+    assert_eq!(found.len(), 2);
+    assert!(found.iter().all(|it| it.occupied), "{found:?}");
+
+    // They go, noticed at once or by the next complete read.
+    table.observe(Observation::Occupied(Place::Tunnel(key.clone()), None));
+    assert!(matches!(&table.plan(10, later)[..], [Op::SetFdb { .. }]));
+    let scope = AuditScope {
+        routes: false,
+        layer2: true,
+    };
+    table.begin_audit(scope);
+    table.end_audit(scope);
+    let ops = table.plan(10, later);
+    assert!(
+        ops.iter().any(|op| matches!(op, Op::SetNeighbour { .. })),
+        "{ops:?}"
+    );
+
+    // A wish that is taken back takes only what is ours.
+    let (mut table, mut model, now) = started();
+    table.set(overlay_one());
+    table.set(Entry::Fdb(key.clone(), remote));
+    settle(&mut table, &mut model, now);
+    model.tell(&mut table);
+    take(&mut table);
+    table.unset(&Key::Fdb(key.clone()));
+    let index = table.links().named(&key.device).unwrap().index;
+    let bridge_half = Op::UnsetFdb {
+        key,
+        index,
+        vtep: None,
+        master: true,
+    };
+    assert_eq!(table.plan(10, now), [bridge_half]);
 }
