@@ -97,8 +97,7 @@ fn read_get(path: &str, query: &str) -> Result<Request, ErrorReply> {
         "/v1/metrics" => Request::Metrics,
         "/v1/memory" => Request::Memory,
         "/v1/version" => Request::Version,
-        "/v1/undrain" | "/v1/reload" | "/v1/clear" => return Err(wrong_method(path, "POST")),
-        _ => return Err(no_such_path(path)),
+        _ => return Err(not_taken("GET", path)),
     };
     query.finish()?;
     Ok(request)
@@ -115,24 +114,35 @@ fn read_post(path: &str, query: &str, body: &[u8]) -> Result<Request, ErrorReply
             dry_run: read_body::<ReloadBody>(body)?.dry_run,
         },
         "/v1/clear" => Request::Clear(read_body::<ClearBody>(body)?.clear()?),
-        _ => {
-            return Err(match read_get(path, "") {
-                Err(error) if error.kind == ErrorKind::NotFound => error,
-                Ok(_) | Err(_) => wrong_method(path, "GET"),
-            });
-        }
+        _ => return Err(not_taken("POST", path)),
     };
     Pairs::parse(query)?.finish()?;
     Ok(request)
 }
 
-fn no_such_path(path: &str) -> ErrorReply {
-    ErrorReply::not_found(format!("there is nothing at `{path}`"))
-        .hint("the paths are in docs/commands.md, `/v1/summary` is one")
+/// The methods a path takes, as the header `Allow` has them; `None` for a path there is not.
+pub fn allowed(path: &str) -> Option<&'static str> {
+    match path {
+        "/v1/drain" => Some("GET, POST"),
+        "/v1/undrain" | "/v1/reload" | "/v1/clear" => Some("POST"),
+        "/metrics" | "/v1/summary" | "/v1/neighbors" | "/v1/routes" | "/v1/explain"
+        | "/v1/evpn/vni" | "/v1/evpn/mac" | "/v1/evpn/routes" | "/v1/bfd" | "/v1/verify"
+        | "/v1/metrics" | "/v1/memory" | "/v1/version" => Some("GET"),
+        _ => None,
+    }
 }
 
-fn wrong_method(path: &str, method: &str) -> ErrorReply {
-    ErrorReply::new(ErrorKind::Method, format!("`{path}` needs {method}"))
+/// Why a path does not take a method: there is no such path, or it takes others.
+pub fn not_taken(method: &str, path: &str) -> ErrorReply {
+    match allowed(path) {
+        None => ErrorReply::not_found(format!("there is nothing at `{path}`"))
+            .hint("the paths are in docs/commands.md, `/v1/summary` is one"),
+        Some(allowed) => {
+            let allowed = allowed.replace(", ", " and ");
+            let error = format!("`{path}` takes {allowed}, but was asked with {method}");
+            ErrorReply::new(ErrorKind::Method, error)
+        }
+    }
 }
 
 fn get(path: &str, query: Query) -> Call {
@@ -189,9 +199,18 @@ const FAMILY_EXPECTED: &str = "`ipv4_unicast`, `ipv6_unicast` or `evpn`";
 
 fn read_page(query: &mut Pairs) -> Result<Page, ErrorReply> {
     Ok(Page {
-        limit: query.take("limit", "a number")?,
+        limit: query.take_with("limit", &limit_expected(), read_limit)?,
         after: query.take("after", "a text")?,
     })
+}
+
+fn limit_expected() -> String {
+    format!("a number from 1 to {}", Page::MAX)
+}
+
+fn read_limit(text: &str) -> Option<u32> {
+    let limit = text.parse().ok()?;
+    (1..=Page::MAX).contains(&limit).then_some(limit)
 }
 
 fn read_vni(text: &str) -> Option<Vni> {

@@ -128,8 +128,9 @@ async fn respond(
     core: &CoreHandle,
     peer: &Peer,
 ) -> Response<Body> {
+    let allowed = path::allowed(request.uri().path());
     let answered = answer(request, core, peer).await;
-    answered.unwrap_or_else(|error| refusal(&error))
+    answered.unwrap_or_else(|error| refusal(&error, allowed))
 }
 
 async fn answer(
@@ -163,14 +164,13 @@ async fn answer(
 }
 
 /// RFC 9110 §9.1: what is not known here is 405, which names what is allowed.
-fn method(method: &HttpMethod, path: &str) -> Result<Method, ErrorReply> {
+fn method(method: &HttpMethod, target: &str) -> Result<Method, ErrorReply> {
     if method == HttpMethod::GET {
         Ok(Method::Get)
     } else if method == HttpMethod::POST {
         Ok(Method::Post)
     } else {
-        let error = format!("`{path}` does not take {method}, but GET or POST");
-        Err(ErrorReply::new(ErrorKind::Method, error))
+        Err(path::not_taken(method.as_str(), target))
     }
 }
 
@@ -215,14 +215,14 @@ fn json(reply: &Reply) -> Result<Response<Body>, ErrorReply> {
 
 const JSON: &str = "application/json";
 
-fn refusal(error: &ErrorReply) -> Response<Body> {
+fn refusal(error: &ErrorReply, allowed: Option<&'static str>) -> Response<Body> {
     let status =
         StatusCode::from_u16(error.kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     // Strings and lists of strings always have a JSON form.
     let text = serde_json::to_vec(error).unwrap_or_default();
     let mut response = response(status, JSON, Body::line(text));
-    if status == StatusCode::METHOD_NOT_ALLOWED {
-        let allowed = hyper::header::HeaderValue::from_static("GET, POST");
+    if let Some(allowed) = allowed.filter(|_| status == StatusCode::METHOD_NOT_ALLOWED) {
+        let allowed = hyper::header::HeaderValue::from_static(allowed);
         response.headers_mut().insert(ALLOW, allowed);
     }
     response
