@@ -23,6 +23,7 @@ pub mod reply;
 mod request;
 pub mod server;
 mod timestamp;
+pub(crate) mod words;
 
 pub use core_handle::{Answer, CALLS_MAX, Call, CoreHandle};
 pub use error::{ErrorKind, ErrorReply};

@@ -4,21 +4,14 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use crate::config;
+use crate::control::words::counted;
 
 /// Checks a file and writes every error to `talk`. True if it has none.
 pub fn check(file: &Path, talk: &mut dyn Write) -> io::Result<bool> {
-    if file.extension().is_none_or(|extension| extension != "toml") {
-        writeln!(
-            talk,
-            "error: `{}` is not named *.toml\n\nhint: only TOML can be checked so far",
-            file.display()
-        )?;
-        return Ok(false);
-    }
-    let text = match std::fs::read_to_string(file) {
+    let text = match read(file) {
         Ok(text) => text,
         Err(error) => {
-            writeln!(talk, "error: cannot read `{}`: {error}", file.display())?;
+            writeln!(talk, "{error}")?;
             return Ok(false);
         }
     };
@@ -28,9 +21,53 @@ pub fn check(file: &Path, talk: &mut dyn Write) -> io::Result<bool> {
             for error in &errors {
                 writeln!(talk, "{error}\n")?;
             }
-            let s = if errors.len() == 1 { "" } else { "s" };
-            writeln!(talk, "{}: {} error{s}", file.display(), errors.len())?;
+            let count = counted(errors.len(), "error", "errors");
+            writeln!(talk, "{}: {count}", file.display())?;
             Ok(false)
         }
     }
 }
+
+/// The text of a file, or why there is none and what to do.
+fn read(file: &Path) -> Result<String, String> {
+    let name = file.display();
+    let octets = std::fs::read(file).map_err(|error| {
+        let known = READ_HINTS.iter().find(|(kind, ..)| *kind == error.kind());
+        match known {
+            Some((_, why, hint)) => format!("error: `{name}` {why}\n\nhint: {hint}"),
+            None => format!("error: cannot read `{name}`: {error}"),
+        }
+    })?;
+    if file.extension().is_none_or(|extension| extension != "toml") {
+        return Err(format!(
+            "error: `{name}` is not named *.toml\n\nhint: only TOML can be checked so far"
+        ));
+    }
+    String::from_utf8(octets).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        format!(
+            "error: `{name}` is not text: octet {} is not UTF-8\n\nhint: TOML is UTF-8; is this \
+             the right file?",
+            at + 1
+        )
+    })
+}
+
+/// Why a file cannot be read, and what to do.
+const READ_HINTS: [(io::ErrorKind, &str, &str); 3] = [
+    (
+        io::ErrorKind::NotFound,
+        "does not exist",
+        "the service reads /etc/rbgpd/rbgpd.toml unless --config names another file",
+    ),
+    (
+        io::ErrorKind::IsADirectory,
+        "is a directory, but must be a TOML file",
+        "name the file in it: rbgpd.toml is the usual one",
+    ),
+    (
+        io::ErrorKind::PermissionDenied,
+        "may not be read by this user",
+        "use sudo, or give the file to a group you are in",
+    ),
+];

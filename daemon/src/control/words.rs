@@ -1,0 +1,20 @@
+//! Words that answers, messages and the client share.
+
+/// `1 entry`, `2 entries`: a number with the noun that fits it.
+pub(crate) fn counted(count: impl TryInto<u64>, one: &str, many: &str) -> String {
+    let count = count.try_into().unwrap_or(u64::MAX);
+    let noun = if count == 1 { one } else { many };
+    format!("{count} {noun}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_has_the_noun_that_fits_it() {
+        assert_eq!(counted(0_usize, "entry", "entries"), "0 entries");
+        assert_eq!(counted(1_usize, "entry", "entries"), "1 entry");
+        assert_eq!(counted(2_u64, "entry", "entries"), "2 entries");
+    }
+}
