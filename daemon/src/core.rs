@@ -25,12 +25,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
+use bgp::evpn_route::MacAddress;
 use bgp::family::PerFamily;
 use bgp::message::RefreshKind;
 use bgp::nlri::NlriList;
 use bgp::rib::{self, Best, PeerId, Rib};
 use bgp::session::StopReason;
-use bgp::{Family, Nlri};
+use bgp::{Family, Nlri, Vni};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::bfd_io::BfdHandle;
@@ -129,6 +130,8 @@ pub(crate) struct Core {
     converged: PerFamily<bool>,
     /// The kernel's first dump was read.
     kernel_ready: bool,
+    /// Where MAC addresses of this host were learned, for `explain`.
+    learned: HashMap<(Vni, MacAddress), Learned>,
     installed: HashSet<fib::Key>,
     failed: HashMap<fib::Key, String>,
     /// Those of `failed` that have an entry of somebody else's in their place.
@@ -142,6 +145,14 @@ pub(crate) struct Core {
     /// When to try to end a drain whose time is over.
     return_at: Option<Instant>,
     stopping: Option<oneshot::Sender<()>>,
+}
+
+/// Where and when the kernel learned a MAC address.
+#[derive(Debug, Clone, Copy)]
+struct Learned {
+    /// Number of the bridge port.
+    port: u32,
+    since: Instant,
 }
 
 /// Result of the last comparison with the kernel.
@@ -205,6 +216,7 @@ impl Core {
             started: Instant::now(),
             converged: PerFamily::default(),
             kernel_ready: false,
+            learned: HashMap::new(),
             installed: HashSet::new(),
             failed: HashMap::new(),
             occupied: HashSet::new(),

@@ -28,7 +28,8 @@ const SHARED_MAX: usize = 256;
 #[derive(Debug, Default)]
 pub(crate) struct Ground {
     pub(crate) links: Links,
-    foreign: BTreeMap<RouteKey, ForeignRoute>,
+    /// The kernel may hold several for a prefix, by metric and protocol; the lowest metric wins.
+    foreign: BTreeMap<RouteKey, BTreeMap<(u32, u8), ForeignRoute>>,
     /// Prefixes with their best foreign route, for longest match.
     by_prefix: HashMap<Prefix, RouteKey>,
 }
@@ -60,13 +61,28 @@ impl Ground {
     /// A route of others came or went.
     pub(crate) fn route(&mut self, route: ForeignRoute, removed: bool) {
         let prefix = Prefix::from(route.key.prefix());
+        let key = route.key;
+        let same = self.foreign.entry(key).or_default();
         if removed {
-            self.foreign.remove(&route.key);
-            self.by_prefix.remove(&prefix);
+            same.remove(&(route.metric, route.protocol));
         } else {
-            self.by_prefix.insert(prefix, route.key);
-            self.foreign.insert(route.key, route);
+            same.insert((route.metric, route.protocol), route);
+            self.by_prefix.insert(prefix, key);
         }
+        if same.is_empty() {
+            self.foreign.remove(&key);
+            self.by_prefix.remove(&prefix);
+        }
+    }
+
+    /// The route of others that wins among those to a prefix in a table.
+    pub(crate) fn best_of(&self, key: &RouteKey) -> Option<&ForeignRoute> {
+        self.foreign.get(key)?.values().next()
+    }
+
+    /// Prefixes, with their tables, to which others made routes.
+    pub(crate) fn foreign_keys(&self) -> impl Iterator<Item = &RouteKey> {
+        self.foreign.keys()
     }
 
     /// True if others made a route to exactly this prefix.
@@ -84,7 +100,7 @@ impl Ground {
     fn longest_match(&self, addr: IpAddr) -> Option<(Prefix, &ForeignRoute)> {
         prefixes_of(addr).find_map(|prefix| {
             let key = self.by_prefix.get(&prefix)?;
-            Some((prefix, self.foreign.get(key)?))
+            Some((prefix, self.best_of(key)?))
         })
     }
 
@@ -293,5 +309,42 @@ impl Install {
                 .iter()
                 .any(|addr| prefix.contains_addr(*addr))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn static_route(metric: u32, gateway: [u8; 4]) -> ForeignRoute {
+        ForeignRoute {
+            key: RouteKey::main("10.9.0.0/16".parse().unwrap()),
+            protocol: 4,
+            metric,
+            kind: fib::RouteKind::Unicast,
+            next_hops: vec![NextHop::gateway(IpAddr::from(gateway)).dev(Interface::Index(1))],
+        }
+    }
+
+    #[test]
+    fn of_several_routes_to_a_prefix_the_lowest_metric_counts_and_one_going_leaves_the_rest() {
+        let (near, far) = (
+            static_route(5, [10, 0, 0, 1]),
+            static_route(50, [10, 0, 0, 2]),
+        );
+        let addr = IpAddr::from([10, 9, 1, 1]);
+        for order in [[&near, &far], [&far, &near]] {
+            let mut ground = Ground::default();
+            for route in order {
+                ground.route(route.clone(), false);
+            }
+            assert_eq!(ground.longest_match(addr).map(|it| it.1), Some(&near));
+            ground.route(near.clone(), true);
+            assert_eq!(ground.longest_match(addr).map(|it| it.1), Some(&far));
+            assert_eq!(ground.best_of(&far.key), Some(&far));
+            ground.route(far.clone(), true);
+            assert_eq!(ground.longest_match(addr), None);
+            assert_eq!(ground.best_of(&far.key), None);
+        }
     }
 }

@@ -280,6 +280,7 @@ fn summary() -> reply::Summary {
         uptime_s: 100,
         prefixes,
         notices: vec!["0 of 2 prefixes announced to 10.10.0.3: no export policy".to_owned()],
+        hold: None,
         neighbors: vec![site_b(), site_c()],
     }
 }
@@ -324,6 +325,7 @@ fn paged(request: &Request, table: u32) -> Answer {
     Ok(Reply::Routes(reply::Routes {
         routes: (start..end).map(route).collect(),
         next: (end < table).then(|| end.to_string()),
+        covered_by: None,
     }))
 }
 
@@ -500,8 +502,41 @@ fn an_empty_table_is_empty_json_all_the_same() {
 }
 
 #[test]
+fn a_prefix_without_a_route_is_a_failure_that_names_what_contains_it() {
+    let daemon = Daemon::new(|request| {
+        let Request::Routes(routes) = request else {
+            panic!("{request:?}");
+        };
+        let covered = routes.prefix.is_some_and(|prefix| prefix.len() > 8);
+        Ok(Reply::Routes(reply::Routes {
+            covered_by: covered.then(|| "10.0.0.0/8".to_owned()),
+            ..reply::Routes::default()
+        }))
+    });
+    let ran = daemon.rbgpctl(&["show", "routes", "10.9.0.0/16"]).exits(1);
+    assert_eq!(ran.out, "");
+    assert_eq!(
+        ran.talk,
+        "error: no route to `10.9.0.0/16` in the table\n\n\
+         hint: `10.0.0.0/8` contains it: rbgpctl show routes 10.0.0.0/8\n"
+    );
+    let alone = ["show", "routes", "8.0.0.0/8", "--received", "10.10.0.2"];
+    let ran = daemon.rbgpctl(&alone).exits(1);
+    assert_eq!(
+        ran.talk,
+        "error: no route to `8.0.0.0/8` among those received from 10.10.0.2\n\n\
+         hint: nothing there contains it, not even a default route\n"
+    );
+    let ran = daemon
+        .rbgpctl(&["show", "routes", "8.0.0.0/8", "--json"])
+        .exits(1);
+    assert_eq!(ran.json(), json!({"routes": []}));
+    daemon.rbgpctl(&["show", "routes"]).exits(0);
+}
+
+#[test]
 fn routes_can_be_narrowed_down() {
-    let daemon = Daemon::new(|request| paged(request, 0));
+    let daemon = Daemon::new(|request| paged(request, 1));
     for arguments in [
         &["show", "routes", "10.0.0.0/8", "--family", "ipv4_unicast"][..],
         &["show", "routes", "--received", "10.10.0.2"],
@@ -557,6 +592,7 @@ fn explain_says_why_where_and_to_whom() {
                     chosen: true,
                     verdict: "only path".to_owned(),
                     policy: vec!["ACCEPT-ALL 10 permit".to_owned()],
+                    routes: Vec::new(),
                 }],
                 kernel: vec![reply::KernelEntry {
                     entry: "10.0.0.0/24 table 254".to_owned(),
@@ -752,6 +788,7 @@ fn verify_exits_by_what_it_finds() {
             usize::try_from(missing).unwrap()
         ],
         kernel_enabled: true,
+        notes: Vec::new(),
     };
     let left = Arc::new(AtomicUsize::new(0));
     let counter = left.clone();
@@ -1003,6 +1040,7 @@ fn reload_and_clear_say_what_they_reach() {
             changed: true,
             changes: vec!["neighbor 10.10.0.2: hold 30s -> 90s".to_owned()],
             restarts: vec![neighbor],
+            notes: vec!["restarted: routes are held back".to_owned()],
         })),
         Request::Reload { dry_run: false } => Err(ErrorReply::new(
             ErrorKind::BadConfig,
@@ -1018,6 +1056,7 @@ fn reload_and_clear_say_what_they_reach() {
         text,
         "neighbor 10.10.0.2: hold 30s -> 90s\n\
          The session with 10.10.0.2 would restart\n\
+         note: restarted: routes are held back\n\
          Dry run: nothing was changed\n"
     );
     let ran = daemon.rbgpctl(&["reload"]).exits(1);
@@ -1229,10 +1268,33 @@ fn bad_requests_get_json_and_a_fitting_status() {
     assert_eq!(daemon.post("/v1/drain", "{\"fro\": 1}").0, 400);
     assert_eq!(daemon.post("/v1/drain", "not json").0, 400);
     assert_eq!(daemon.post("/v1/summary", "").0, 405);
-    let (status, _) = status_and_body(
-        &daemon.exchange(b"DELETE /v1/drain HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"),
-    );
-    assert_eq!(status, 405);
+    for (method, path, allowed) in [
+        ("DELETE", "/v1/drain", "GET, POST"),
+        ("DELETE", "/v1/routes", "GET"),
+        ("POST", "/v1/routes", "GET"),
+        ("PUT", "/v1/reload", "POST"),
+        ("GET", "/v1/clear", "POST"),
+        ("PATCH", "/metrics", "GET"),
+    ] {
+        let request = format!("{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        let answer = daemon.exchange(request.as_bytes());
+        assert!(answer.starts_with("HTTP/1.1 405 "), "{answer}");
+        assert!(
+            answer.contains(&format!("\r\nallow: {allowed}\r\n")),
+            "{answer}"
+        );
+        let words = allowed.replace(", ", " and ");
+        let error = format!("`{path}` takes {words}, but was asked with {method}");
+        assert!(answer.contains(&error), "{answer}");
+    }
+    let unknown = b"DELETE /v1/nothing HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    assert_eq!(status_and_body(&daemon.exchange(unknown)).0, 404);
+    for limit in ["0", "10001", "-1", "ten", "99999999999"] {
+        let (status, body) = daemon.get(&format!("/v1/routes?limit={limit}"));
+        let error = format!("`limit` is `{limit}`, but must be a number from 1 to 10000");
+        assert_eq!(status, 400);
+        assert!(body.contains(&error), "{body}");
+    }
     assert!(daemon.asked().is_empty(), "none of it reached the core");
     // And the server is still well.
     assert_eq!(daemon.get("/v1/summary").0, 200);
@@ -1373,7 +1435,25 @@ fn check_reports_errors_with_their_place() {
     assert!(ran.talk.contains("bad.toml:4:"), "{}", ran.talk);
     let missing = directory.join("missing.toml");
     let ran = rbgpctl_with(b"", &["check", missing.to_str().unwrap()]).exits(2);
-    assert!(ran.talk.contains("cannot read"), "{}", ran.talk);
+    assert!(
+        ran.talk.contains("missing.toml` does not exist\n\nhint: "),
+        "{}",
+        ran.talk
+    );
+    let other = directory.join("frr.conf");
+    std::fs::write(&other, "").unwrap();
+    let octets = directory.join("octets.toml");
+    std::fs::write(&octets, b"asn\xff").unwrap();
+    let folder = directory.join("folder.toml");
+    std::fs::create_dir(&folder).unwrap();
+    for (file, why) in [
+        (&other, "is not named *.toml\n\nhint: "),
+        (&octets, "is not text: octet 4 is not UTF-8\n\nhint: "),
+        (&folder, "is a directory, but must be a TOML file\n\nhint: "),
+    ] {
+        let ran = rbgpctl_with(b"", &["check", file.to_str().unwrap()]).exits(2);
+        assert!(ran.talk.contains(why), "{}", ran.talk);
+    }
     std::fs::remove_dir_all(directory).unwrap();
 }
 

@@ -17,7 +17,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use rbgpd::config::{self, Config};
-use rbgpd::control::{Clear, Drain, Reply, Request, Routes, Select, SoftReset, reply};
+use rbgpd::control::{Clear, Drain, Page, Reply, Request, Routes, Select, SoftReset, reply};
 use rbgpd::{Options, Router};
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -319,4 +319,134 @@ async fn a_cleared_session_comes_back_and_a_soft_clear_keeps_it() {
     established(&left).await;
     left.stop().await;
     right.stop().await;
+}
+
+async fn prefix(router: &Router, prefix: &str) -> (Vec<String>, Option<String>) {
+    let request = Routes {
+        prefix: Some(prefix.parse().unwrap()),
+        ..Routes::default()
+    };
+    match router.ask(Request::Routes(request)).await.unwrap() {
+        Reply::Routes(found) => {
+            let prefixes = found.routes.into_iter().map(|route| route.prefix);
+            (prefixes.collect(), found.covered_by)
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_prefix_is_looked_up_and_what_contains_an_unknown_one_is_named() {
+    let pair = Pair::new(21);
+    let router = start(pair.left(""));
+    let own = vec!["10.1.0.0/16".to_owned()];
+    assert_eq!(prefix(&router, "10.1.0.0/16").await, (own.clone(), None));
+    // A host address has the route that is used for it; a network only its own.
+    assert_eq!(prefix(&router, "10.1.2.3").await, (own.clone(), None));
+    assert_eq!(
+        prefix(&router, "10.1.2.0/24").await,
+        (vec![], own.first().cloned())
+    );
+    assert_eq!(prefix(&router, "10.9.0.0/16").await, (vec![], None));
+    router.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_go_through_all_families_and_a_wrong_place_is_refused() {
+    let pair = Pair::new(22);
+    let router = start(pair.left("---\n[ipv6_unicast]\nnetworks = [\"2001:db8::/32\"]\n"));
+    for limit in 1..=4 {
+        let (mut got, mut after) = (Vec::new(), None);
+        loop {
+            let request = Routes {
+                page: Page {
+                    limit: Some(limit),
+                    after,
+                },
+                ..Routes::default()
+            };
+            let page = match router.ask(Request::Routes(request)).await.unwrap() {
+                Reply::Routes(page) => page,
+                other => panic!("{other:?}"),
+            };
+            assert!(!page.routes.is_empty());
+            got.extend(page.routes.into_iter().map(|route| route.prefix));
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        assert_eq!(
+            got,
+            ["10.1.0.0/16", "172.20.0.53/32", "2001:db8::/32"],
+            "{limit}"
+        );
+    }
+    for wrong in ["zzz", "10.0.0.0/8"] {
+        let request = Request::EvpnRoutes(Page {
+            limit: None,
+            after: Some(wrong.to_owned()),
+        });
+        let error = router.ask(request).await.unwrap_err();
+        assert!(error.error.starts_with("`after` is"), "{error:?}");
+    }
+    router.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hold_after_a_crash_says_for_whom_and_until_when() {
+    let pair = Pair::new(23);
+    let place = std::env::temp_dir().join(format!("rbgpd-hold-{}", std::process::id()));
+    let options = || Options {
+        config_file: Some(place.join("rbgpd.toml")),
+        state_dir: Some(place.join("state")),
+    };
+    let first = Router::start(pair.left(""), options()).unwrap();
+    let mark = place.join("state/running.json");
+    let running = std::fs::read(&mark).unwrap();
+    first.stop().await;
+    // As after a crash.
+    std::fs::write(&mark, running).unwrap();
+    let router = Router::start(pair.left(""), options()).unwrap();
+    let before = summary(&router).await;
+    let hold = before.hold.unwrap();
+    assert_eq!(hold.waiting_for.ipv4_unicast, Some(vec![pair.right]));
+    assert!(hold.left_s <= 30);
+    let awaited = format!("{} (ipv4_unicast)", pair.right);
+    assert!(
+        before.notices.iter().any(|it| it.contains(&awaited)),
+        "{:?}",
+        before.notices
+    );
+    let order = Drain {
+        force: true,
+        ..Drain::default()
+    };
+    let drain = match router.ask(Request::Drain(order)).await.unwrap() {
+        Reply::Drain(status) => status,
+        other => panic!("{other:?}"),
+    };
+    assert!(!drain.complete);
+    assert!(drain.pending[0].contains(&awaited), "{:?}", drain.pending);
+    // The neighbour that is waited for is removed.
+    let text = config::print(&{
+        let mut alone = pair.left("");
+        alone.neighbors.clear();
+        alone
+    });
+    std::fs::write(place.join("rbgpd.toml"), text).unwrap();
+    for (dry_run, expected) in [
+        (true, awaited.as_str()),
+        (false, "nobody is left to wait for"),
+    ] {
+        match router.ask(Request::Reload { dry_run }).await.unwrap() {
+            Reply::Reload(reload) => {
+                assert!(reload.notes[0].contains(expected), "{:?}", reload.notes);
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(summary(&router).await.hold, None);
+    router.stop().await;
+    std::fs::remove_dir_all(place).unwrap();
 }

@@ -293,15 +293,20 @@ impl Instance {
 
     /// Every received route, in key order.
     pub fn received(&self) -> impl Iterator<Item = ReceivedRoute> {
-        self.facts.routes.iter().map(|route| ReceivedRoute {
+        self.facts.routes.iter().map(|route| self.imported(route))
+    }
+
+    /// One received route.
+    pub fn received_route(&self, key: &EvpnKey) -> Option<ReceivedRoute> {
+        self.facts.routes.get(key).map(|route| self.imported(route))
+    }
+
+    fn imported(&self, route: &Arc<Route>) -> ReceivedRoute {
+        let vnis = self.imports.vnis(&route.path.targets).into_iter();
+        ReceivedRoute {
             route: Arc::clone(route),
-            vnis: self
-                .imports
-                .vnis(&route.path.targets)
-                .into_iter()
-                .map(|vni| (vni, self.fault_in(vni, route)))
-                .collect(),
-        })
+            vnis: vnis.map(|vni| (vni, self.fault_in(vni, route))).collect(),
+        }
     }
 
     /// Received IP prefix routes (type 5, RFC 9136), in key order. Nothing is installed for them.

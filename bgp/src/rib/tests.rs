@@ -854,4 +854,53 @@ proptest! {
         }
         prop_assert_eq!(world.best, again.best);
     }
+
+    #[test]
+    fn pages_in_a_row_are_the_whole_in_order(
+        numbers in prop::collection::btree_set(0u8..=255, 0..60),
+        size in 1usize..20,
+        gone in 0u8..=255,
+    ) {
+        let mut world = World::new();
+        world.up(2);
+        world.up(3);
+        // Inserted in another order than that of the keys.
+        let mut shuffled: Vec<u8> = numbers.iter().copied().collect();
+        shuffled.sort_by_key(|number| number.reverse_bits());
+        for number in shuffled {
+            world.update(2, announce(&[prefix(number)], &path(&[65002], [10, 10, 0, 2])));
+        }
+        for select in [Select::All, Select::Received(PeerId(2)), Select::Advertised(PeerId(3))] {
+            let (mut got, mut after, mut pages) = (Vec::new(), None, 0);
+            loop {
+                let page = world.rib.page(Family::Ipv4Unicast, select, after.as_ref(), size);
+                prop_assert!(page.routes.len() <= size);
+                got.extend(page.routes.into_iter().map(|route| route.nlri));
+                pages += 1;
+                after = page.next;
+                if after.is_none() {
+                    break;
+                }
+            }
+            let whole: Vec<Nlri> = numbers.iter().map(|number| Nlri::V4(prefix(*number))).collect();
+            prop_assert_eq!(&got, &whole);
+            prop_assert_eq!(pages, whole.len().div_ceil(size).max(1));
+        }
+        // A key that is gone is a place all the same.
+        let behind = world.rib.page(
+            Family::Ipv4Unicast,
+            Select::All,
+            Some(&Nlri::V4(prefix(gone))),
+            300,
+        );
+        let want: Vec<Nlri> = numbers
+            .range((std::ops::Bound::Excluded(gone), std::ops::Bound::Unbounded))
+            .map(|number| Nlri::V4(prefix(*number)))
+            .collect();
+        prop_assert_eq!(behind.routes.into_iter().map(|it| it.nlri).collect::<Vec<_>>(), want);
+        for select in [Select::Received(PeerId(3)), Select::Advertised(PeerId(2))] {
+            let none = world.rib.page(Family::Ipv4Unicast, select, None, size);
+            prop_assert!(none.routes.is_empty() && none.next.is_none());
+        }
+    }
 }

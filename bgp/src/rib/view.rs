@@ -3,13 +3,18 @@
 //! Reasons are those the decision, import and export return when asked again with the same
 //! input; nothing is decided by other code for display.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::decision::Step;
 use super::export::{GroupSettings, Withheld};
-use super::family::{FamilyRib, Key};
+use super::family::{FamilyRib, Key, Received};
+use super::group::Group;
 use super::import::{Rejection, import};
 use super::path::{Path, PeerId};
+use super::slots::Slot;
+use super::table::Entry;
 use super::{Rib, View};
 use crate::attributes::Attributes;
 use crate::family::{Family, PerFamily};
@@ -59,6 +64,24 @@ pub enum Select {
     Advertised(PeerId),
 }
 
+/// A part of a family, in the order of its keys.
+#[derive(Debug, Clone, Default)]
+pub struct Page {
+    /// Its routes.
+    pub routes: Vec<RouteView>,
+    /// Where the next part begins: behind this key. `None` at the end.
+    pub next: Option<Nlri>,
+}
+
+/// A restart that holds selection back.
+#[derive(Debug, Clone, Copy)]
+pub struct Holding<'a> {
+    /// Peers whose End-of-RIB is awaited; a family without any is free.
+    pub peers: &'a PerFamily<BTreeSet<PeerId>>,
+    /// When it ends at the latest.
+    pub until: Instant,
+}
+
 /// Numbers of one peer.
 pub type Counts = PerFamily<FamilyCounts>;
 
@@ -95,13 +118,41 @@ impl Rib {
         }
     }
 
-    /// One route.
+    /// Routes of a family in the order of their keys, those behind `after`, a key of this family.
+    ///
+    /// A page comes from about `size` keys: fewer routes come when some are in motion, and there
+    /// may be more all the same. It costs one pass over the keys without sorting them, and the
+    /// routes of the page themselves. Routes that come or go between two pages shift nothing.
+    pub fn page(&self, family: Family, select: Select, after: Option<&Nlri>, size: usize) -> Page {
+        let view = self.reading();
+        match (family, after) {
+            (Family::Ipv4Unicast, None) => self.v4.page(view, select, None, size),
+            (Family::Ipv6Unicast, None) => self.v6.page(view, select, None, size),
+            (Family::Evpn, None) => self.evpn.page(view, select, None, size),
+            (Family::Ipv4Unicast, Some(Nlri::V4(key))) => {
+                self.v4.page(view, select, Some(key), size)
+            }
+            (Family::Ipv6Unicast, Some(Nlri::V6(key))) => {
+                self.v6.page(view, select, Some(key), size)
+            }
+            (Family::Evpn, Some(Nlri::Evpn(key))) => self.evpn.page(view, select, Some(key), size),
+            // Nothing of a family is behind a key of another one.
+            (_, Some(_)) => Page::default(),
+        }
+    }
+
+    /// One route with all its paths.
     pub fn route(&self, nlri: &Nlri) -> Option<RouteView> {
+        self.selected(nlri, Select::All)
+    }
+
+    /// One route, if it is among those selected.
+    pub fn selected(&self, nlri: &Nlri, select: Select) -> Option<RouteView> {
         let view = self.reading();
         match nlri {
-            Nlri::V4(key) => self.v4.route(view, key),
-            Nlri::V6(key) => self.v6.route(view, key),
-            Nlri::Evpn(key) => self.evpn.route(view, key),
+            Nlri::V4(key) => self.v4.route(view, select, key),
+            Nlri::V6(key) => self.v6.route(view, select, key),
+            Nlri::Evpn(key) => self.evpn.route(view, select, key),
         }
     }
 
@@ -199,9 +250,13 @@ impl Rib {
         self.interner.len()
     }
 
-    /// True while selection is held back after a restart.
-    pub fn is_holding(&self) -> bool {
-        self.awaited.as_ref().is_some_and(|awaited| awaited.hold)
+    /// What selection is held back for after a restart, while it is.
+    pub fn holding(&self) -> Option<Holding<'_>> {
+        let awaited = self.awaited.as_ref().filter(|awaited| awaited.hold)?;
+        Some(Holding {
+            peers: &awaited.peers,
+            until: awaited.until,
+        })
     }
 
     fn reading(&self) -> View<'_> {
@@ -212,90 +267,144 @@ impl Rib {
     }
 }
 
+/// A selection, with what it is read from.
+enum Chosen<'a> {
+    All,
+    Received(PeerId, &'a Received),
+    Advertised(PeerId, &'a Group),
+}
+
 impl<K: Key> FamilyRib<K> {
     fn visit(&self, view: View<'_>, select: Select, visit: &mut impl FnMut(RouteView) -> bool) {
-        match select {
-            Select::All => {
-                for (_, entry) in self.table.iter() {
-                    if !entry.paths.is_empty() && !visit(self.view_of(view, &entry.key, |_| true))
-                    {
-                        return;
-                    }
-                }
+        let Some(chosen) = self.chosen(select) else {
+            return;
+        };
+        self.each(&chosen, |_, entry| {
+            self.seen(view, &chosen, entry).is_none_or(&mut *visit)
+        });
+    }
+
+    fn page(&self, view: View<'_>, select: Select, after: Option<&K>, size: usize) -> Page {
+        let Some(chosen) = self.chosen(select) else {
+            return Page::default();
+        };
+        let mut lowest = Lowest::new(size);
+        self.each(&chosen, |slot, entry| {
+            if after.is_none_or(|after| entry.key > *after) {
+                lowest.offer(&entry.key, slot);
             }
-            Select::Received(peer) => {
-                let Some(received) = self.received.get(&peer) else {
-                    return;
-                };
-                for slot in received.slots.iter() {
-                    let Some(entry) = self.table.get(slot) else {
-                        continue;
-                    };
-                    if !visit(self.view_of(view, &entry.key, |path| path.peer == peer)) {
-                        return;
-                    }
-                }
-            }
-            Select::Advertised(peer) => self.visit_advertised(view, peer, visit),
+            true
+        });
+        let (slots, more) = lowest.ascending();
+        let entries = slots.iter().filter_map(|slot| self.table.get(*slot));
+        Page {
+            next: entries
+                .clone()
+                .next_back()
+                .filter(|_| more)
+                .map(|it| it.key.nlri()),
+            routes: entries
+                .filter_map(|entry| self.seen(view, &chosen, entry))
+                .collect(),
         }
     }
 
-    fn visit_advertised(
+    /// `None` when a selection can have no routes.
+    fn chosen(&self, select: Select) -> Option<Chosen<'_>> {
+        match select {
+            Select::All => Some(Chosen::All),
+            Select::Received(peer) => Some(Chosen::Received(peer, self.received.get(&peer)?)),
+            Select::Advertised(peer) => {
+                let mut groups = self.groups.iter();
+                let group = groups.find(|group| group.told_count(peer).is_some())?;
+                Some(Chosen::Advertised(peer, group))
+            }
+        }
+    }
+
+    /// The entries of a selection, in no order, until `each` returns false.
+    fn each<'a>(&'a self, chosen: &Chosen<'a>, mut each: impl FnMut(Slot, &'a Entry<K>) -> bool) {
+        let filled = |(_, entry): &(Slot, &Entry<K>)| !entry.paths.is_empty();
+        match chosen {
+            Chosen::All => {
+                self.table
+                    .iter()
+                    .filter(filled)
+                    .all(|(slot, entry)| each(slot, entry));
+            }
+            Chosen::Received(_, received) => {
+                received
+                    .slots
+                    .iter()
+                    .filter_map(|slot| Some((slot, self.table.get(slot)?)))
+                    .all(|(slot, entry)| each(slot, entry));
+            }
+            Chosen::Advertised(peer, group) => {
+                self.table
+                    .iter()
+                    .filter(|(slot, _)| group.told(*peer, *slot) == Some(true))
+                    // What the peer itself sent stands among what its group was told.
+                    .filter(|(_, it)| it.paths.best().is_some_and(|best| best.peer != *peer))
+                    .all(|(slot, entry)| each(slot, entry));
+            }
+        }
+    }
+
+    /// An entry as a selection shows it; `None` where it shows nothing.
+    fn seen(&self, view: View<'_>, chosen: &Chosen<'_>, entry: &Entry<K>) -> Option<RouteView> {
+        let route = match chosen {
+            Chosen::All => self.view_of(view, entry, |_| true),
+            Chosen::Received(peer, _) => self.view_of(view, entry, |path| path.peer == *peer),
+            Chosen::Advertised(peer, group) => self.advertised_view(view, *peer, group, entry)?,
+        };
+        (!route.paths.is_empty()).then_some(route)
+    }
+
+    fn advertised_view(
         &self,
         view: View<'_>,
         peer: PeerId,
-        visit: &mut impl FnMut(RouteView) -> bool,
-    ) {
-        let Some(group) = self
-            .groups
-            .iter()
-            .find(|group| group.told_count(peer).is_some())
-        else {
-            return;
+        group: &Group,
+        entry: &Entry<K>,
+    ) -> Option<RouteView> {
+        let mut trace = Trace::default();
+        let told = self.told(view, &group.settings, peer, &entry.key, &mut trace);
+        let (attributes, best) = (told.ok()?, entry.paths.best()?);
+        let path = PathView {
+            peer: best.peer,
+            path_id: 0,
+            received: Arc::clone(&attributes),
+            attributes,
+            best: true,
+            multipath: false,
+            stale: false,
+            rejection: None,
+            lost: None,
         };
-        for (slot, entry) in self.table.iter() {
-            if group.told(peer, slot) != Some(true) {
-                continue;
-            }
-            let mut trace = Trace::default();
-            let told = self.told(view, &group.settings, peer, &entry.key, &mut trace);
-            let (Ok(attributes), Some(best)) = (told, entry.paths.best()) else {
-                continue;
-            };
-            let path = PathView {
-                peer: best.peer,
-                path_id: 0,
-                received: Arc::clone(&attributes),
-                attributes,
-                best: true,
-                multipath: false,
-                stale: false,
-                rejection: None,
-                lost: None,
-            };
-            if !visit(RouteView {
-                nlri: entry.key.nlri(),
-                paths: vec![path],
-            }) {
-                return;
-            }
+        Some(RouteView {
+            nlri: entry.key.nlri(),
+            paths: vec![path],
+        })
+    }
+
+    fn route(&self, view: View<'_>, select: Select, key: &K) -> Option<RouteView> {
+        let chosen = self.chosen(select)?;
+        let slot = self.table.find(key)?;
+        if let Chosen::Advertised(peer, group) = &chosen
+            && group.told(*peer, slot) != Some(true)
+        {
+            return None;
         }
+        self.seen(view, &chosen, self.table.get(slot)?)
     }
 
-    fn route(&self, view: View<'_>, key: &K) -> Option<RouteView> {
-        let entry = self.table.get(self.table.find(key)?)?;
-        (!entry.paths.is_empty()).then(|| self.view_of(view, key, |_| true))
-    }
-
-    fn view_of(&self, view: View<'_>, key: &K, wanted: impl Fn(&Path) -> bool) -> RouteView {
-        let nlri = key.nlri();
-        let entry = self.table.find(key).and_then(|slot| self.table.get(slot));
-        let Some(entry) = entry else {
-            return RouteView {
-                nlri,
-                paths: Vec::new(),
-            };
-        };
+    fn view_of(
+        &self,
+        view: View<'_>,
+        entry: &Entry<K>,
+        wanted: impl Fn(&Path) -> bool,
+    ) -> RouteView {
+        let nlri = entry.key.nlri();
         let steps = self.reasons(view, &entry.paths);
         let best = entry.paths.best().is_some();
         let paths = entry.paths.as_slice().iter().zip(steps).enumerate();
@@ -384,5 +493,50 @@ impl<K: Key> FamilyRib<K> {
             accepted: received.map_or(0, |it| it.paths - it.rejected),
             advertised: self.advertised(peer),
         }
+    }
+}
+
+/// The lowest keys of those offered, in any order: never more than twice as many are kept, and
+/// most of a long row is refused after one comparison.
+struct Lowest<'a, K> {
+    size: usize,
+    kept: Vec<(&'a K, Slot)>,
+    /// Keys above this one are not among the lowest.
+    bound: Option<&'a K>,
+}
+
+impl<'a, K: Ord> Lowest<'a, K> {
+    fn new(size: usize) -> Self {
+        Self {
+            size: size.max(1),
+            kept: Vec::new(),
+            bound: None,
+        }
+    }
+
+    fn offer(&mut self, key: &'a K, slot: Slot) {
+        if self.bound.is_some_and(|bound| key > bound) {
+            return;
+        }
+        self.kept.push((key, slot));
+        if self.kept.len() >= self.size.saturating_mul(2) {
+            self.cut();
+        }
+    }
+
+    fn cut(&mut self) {
+        if self.kept.len() > self.size {
+            let (_, highest, _) = self.kept.select_nth_unstable(self.size - 1);
+            self.bound = Some(highest.0);
+            self.kept.truncate(self.size);
+        }
+    }
+
+    /// The lowest in their order, and whether there were more.
+    fn ascending(mut self) -> (Vec<Slot>, bool) {
+        self.cut();
+        self.kept.sort_unstable();
+        let slots = self.kept.into_iter().map(|(_, slot)| slot).collect();
+        (slots, self.bound.is_some())
     }
 }

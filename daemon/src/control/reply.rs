@@ -137,8 +137,22 @@ pub struct Summary {
     /// `0 of 2 prefixes announced to 10.10.0.3: no export policy; ...`.
     #[serde(default)]
     pub notices: Vec<String>,
+    /// While routes are held back after a restart: for whom, and until when.
+    #[serde(default)]
+    pub hold: Option<Hold>,
     /// The neighbours, in the order of their addresses.
     pub neighbors: Vec<NeighborSummary>,
+}
+
+/// The wait for neighbours' routes after a restart (RFC 4724 §4.1).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hold {
+    /// When it ends at the latest.
+    pub until: Timestamp,
+    /// Seconds until then.
+    pub left_s: u64,
+    /// Neighbours whose End-of-RIB is awaited, per family.
+    pub waiting_for: Families<Vec<IpAddr>>,
 }
 
 /// A neighbour in one line.
@@ -314,6 +328,10 @@ pub struct Routes {
     /// `after` of the next page; absent on the last one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
+    /// When a prefix was asked for that has no route: the longest one with a route that contains
+    /// it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub covered_by: Option<String>,
 }
 
 /// One path to one prefix.
@@ -420,7 +438,7 @@ pub struct Explained {
 /// A path and its fate.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ExplainedPath {
-    /// Who told us, or `local`.
+    /// Who told us: a neighbour, `this router`, or where a MAC address was learned.
     pub from: String,
     /// The path; `null` where there is no route behind it (the kernel's own MAC entry).
     pub route: Option<Route>,
@@ -431,6 +449,9 @@ pub struct ExplainedPath {
     /// How the import policy came to its result, a line a step.
     #[serde(default)]
     pub policy: Vec<String>,
+    /// Of a MAC address: the EVPN routes that make this claim.
+    #[serde(default)]
+    pub routes: Vec<String>,
 }
 
 /// An entry of the kernel.
@@ -707,6 +728,10 @@ pub struct Verify {
     /// False where `[kernel] enabled = false`: there is nothing to compare.
     #[serde(default = "yes")]
     pub kernel_enabled: bool,
+    /// What is no difference but worth knowing, a line each: routes of other programs that the
+    /// kernel prefers to ours.
+    #[serde(default)]
+    pub notes: Vec<String>,
 }
 
 /// An entry that differs.
@@ -734,6 +759,9 @@ pub struct Reload {
     pub changes: Vec<String>,
     /// Neighbours whose session restarts for it.
     pub restarts: Vec<IpAddr>,
+    /// What else is to be known, a line each.
+    #[serde(default)]
+    pub notes: Vec<String>,
 }
 
 /// What a clear reached.

@@ -14,11 +14,14 @@ use super::neighbor::Neighbor;
 use super::{Core, Order};
 use crate::config::{self, Direction};
 use crate::control::reply::{self, AsPathItem, BfdState, Families};
+use crate::control::words::counted;
 use crate::control::{Answer, Clear, ErrorKind, ErrorReply, Reply, Request, Select, SoftReset};
 use crate::metrics::{KernelNumbers, NeighborNumbers, QueueDepth, Snapshot, VniNumbers};
 use crate::peer_io::Command;
 
 mod explain;
+mod foreign;
+mod hold;
 mod overlay;
 mod routes;
 
@@ -32,7 +35,7 @@ impl Core {
             Request::Explain { target } => self.explain(&target).map(Reply::Explain),
             Request::EvpnVni => Ok(Reply::EvpnVni(self.evpn_vnis())),
             Request::EvpnMac { vni } => self.evpn_macs(vni).map(Reply::EvpnMac),
-            Request::EvpnRoutes(page) => Ok(Reply::EvpnRoutes(self.evpn_routes(&page))),
+            Request::EvpnRoutes(page) => self.evpn_routes(&page).map(Reply::EvpnRoutes),
             Request::Bfd => Ok(Reply::Bfd(self.bfd_reply())),
             Request::DrainStatus => Ok(Reply::Drain(self.drain_status())),
             Request::Drain(order) => self.drain_order(order).map(Reply::Drain),
@@ -75,6 +78,7 @@ impl Core {
             uptime_s: self.started.elapsed().as_secs(),
             prefixes: self.prefixes(),
             notices: self.notices(),
+            hold: self.hold(),
             neighbors: self
                 .neighbors
                 .iter()
@@ -94,13 +98,7 @@ impl Core {
     /// What is not as one might think, with consequence and remedy.
     fn notices(&self) -> Vec<String> {
         let mut notices = Vec::new();
-        if self.rib.is_holding() {
-            notices.push(
-                "restarted: routes are held back until every neighbour has sent its own, \
-                 the kernel forwards as before"
-                    .to_owned(),
-            );
-        }
+        notices.extend(self.hold_line());
         for (id, neighbor) in &self.neighbors {
             let Some(negotiated) = neighbor.negotiated() else {
                 continue;
@@ -141,8 +139,8 @@ impl Core {
         }
         if !self.failed.is_empty() {
             notices.push(format!(
-                "the kernel refused {} entries: rbgpctl verify names them",
-                self.failed.len()
+                "the kernel refused {}: rbgpctl verify names them",
+                counted(self.failed.len(), "entry", "entries")
             ));
         }
         notices
@@ -331,6 +329,7 @@ impl Core {
                 unexpected: 0,
                 differences: Vec::new(),
                 kernel_enabled: false,
+                notes: Vec::new(),
             };
             drop(answer.send(Ok(Reply::Verify(verify))));
             return;
@@ -342,6 +341,7 @@ impl Core {
                 .as_ref()
                 .map_or(0, |kernel| kernel.backlog()),
         );
+        let notes = self.beaten_notes();
         self.compare(move |differences| {
             let of = |test: fn(&fib::Difference) -> bool| {
                 number(differences.iter().filter(|it| test(it)).count())
@@ -363,6 +363,7 @@ impl Core {
                     })
                     .collect(),
                 kernel_enabled: true,
+                notes,
             };
             drop(answer.send(Ok(Reply::Verify(verify))));
         });
@@ -386,8 +387,8 @@ impl Core {
             ErrorReply::new(
                 ErrorKind::BadConfig,
                 format!(
-                    "{} errors in `{name}`; the running configuration stays",
-                    errors.len()
+                    "{} in `{name}`; the running configuration stays",
+                    counted(errors.len(), "error", "errors")
                 ),
             )
             .details(errors.iter().map(ToString::to_string))
@@ -410,6 +411,7 @@ impl Core {
             .map(|(address, _)| *address)
             .collect();
         let changes: Vec<String> = diff.to_string().lines().map(str::to_owned).collect();
+        let held = self.hold().is_some();
         if !dry_run {
             tracing::info!(changes = changes.len(), "configuration reloaded");
             self.apply(new);
@@ -419,6 +421,14 @@ impl Core {
             changed: !diff.is_empty(),
             changes,
             restarts: restarts.into_iter().collect(),
+            notes: match self.hold_line() {
+                Some(line) => vec![line],
+                None if held => vec![
+                    "restarted: nobody is left to wait for, routes are no longer held back"
+                        .to_owned(),
+                ],
+                None => Vec::new(),
+            },
         })
     }
 

@@ -19,6 +19,7 @@ use bgp::{Community, Family, Nlri};
 use super::Core;
 use super::neighbor::Neighbor;
 use crate::control::reply::{self, Families, FamilyDrain, NeighborDrain};
+use crate::control::words::counted;
 use crate::control::{Drain, ErrorKind, ErrorReply, Timestamp};
 use crate::state::{DrainRecord, DrainState};
 
@@ -243,6 +244,10 @@ impl Core {
             }
             status.neighbors.push(row);
         }
+        if !self.drain.is_empty() || !status.pending.is_empty() {
+            // Nobody is told anything while the restart holds routes back.
+            status.pending.splice(0..0, self.hold_line());
+        }
         status.complete = status.pending.is_empty();
         status
     }
@@ -259,12 +264,14 @@ impl Core {
             .map(|nlri| format!("{nlri} has no other way and will be unreachable"))
             .collect();
         if let Some(more) = alone.len().checked_sub(NAMED_MAX).filter(|more| *more > 0) {
-            risks.push(format!("{more} more prefixes have no other way"));
+            let more = counted(more, "more prefix has", "more prefixes have");
+            risks.push(format!("{more} no other way"));
         }
         for vni in self.evpn.vnis().iter().filter(|vni| vni.local_macs > 0) {
             risks.push(format!(
-                "VNI {}: {} MAC addresses are on this host only",
-                vni.vni, vni.local_macs
+                "VNI {}: {} on this host only",
+                vni.vni,
+                counted(vni.local_macs, "MAC address is", "MAC addresses are")
             ));
         }
         risks
@@ -348,7 +355,7 @@ impl Core {
 
     /// What is not in place for taking traffic back; the comparison with the kernel comes on top.
     pub(super) fn missing_for_return(&self) -> Vec<String> {
-        let mut missing = Vec::new();
+        let mut missing: Vec<String> = self.hold_line().into_iter().collect();
         let bfd = self
             .hands
             .bfd
@@ -377,11 +384,13 @@ impl Core {
         if let Some(kernel) = &self.hands.kernel {
             let backlog = kernel.backlog();
             if backlog > 0 {
-                missing.push(format!("{backlog} entries are on their way to the kernel"));
+                let entries = counted(backlog, "entry is on its", "entries are on their");
+                missing.push(format!("{entries} way to the kernel"));
             }
             let failed = self.failed.len().saturating_sub(self.occupied.len());
             if failed > 0 {
-                missing.push(format!("the kernel refused {failed} entries"));
+                let entries = counted(failed, "entry", "entries");
+                missing.push(format!("the kernel refused {entries}"));
             }
         }
         missing

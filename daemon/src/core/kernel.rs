@@ -264,10 +264,12 @@ impl Core {
                 mac,
                 present,
                 sticky,
+                port,
                 ..
             } => {
                 if let Some(vni) = Vni::new(vni) {
                     let mac = MacAddress(mac.0);
+                    self.note_learned(vni, mac, present.then_some(port));
                     self.evpn.handle(evpn::Input::LocalMac {
                         vni,
                         mac,

@@ -51,6 +51,9 @@ fn one_path(path: &ExplainedPath, out: &mut dyn Write) -> io::Result<()> {
     if let Some(route) = &path.route {
         writeln!(out, "      {}", details(route))?;
     }
+    for key in &path.routes {
+        writeln!(out, "      route: {}", printable(key.clone()))?;
+    }
     steps(&path.policy, out)
 }
 

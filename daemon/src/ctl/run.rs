@@ -81,8 +81,7 @@ impl Console<'_> {
     async fn command(&mut self, command: Command) -> Result<Exit, Stop> {
         match command {
             Command::Show(args::Show { what, json }) => {
-                self.show(what, Json { enabled: json }).await?;
-                Ok(Exit::DONE)
+                self.show(what, Json { enabled: json }).await
             }
             Command::Explain { target, json } => {
                 let request = Request::Explain { target };
@@ -135,14 +134,21 @@ impl Console<'_> {
         }
     }
 
-    async fn show(&mut self, what: What, json: Json) -> Result<(), Stop> {
+    async fn show(&mut self, what: What, json: Json) -> Result<Exit, Stop> {
+        if let What::Routes(routes) = what {
+            return self.routes(routes, json).await;
+        }
+        self.table(what, json).await.map(|()| Exit::DONE)
+    }
+
+    async fn table(&mut self, what: What, json: Json) -> Result<(), Stop> {
         match what {
             What::Summary => self.print(&Request::Summary, json, show::summary).await,
             What::Neighbors { address } => {
                 let request = Request::Neighbors { address };
                 self.print(&request, json, show::neighbors).await
             }
-            What::Routes(routes) => self.routes(routes, json).await,
+            What::Routes(routes) => self.routes(routes, json).await.map(drop),
             What::Evpn { what: Evpn::Vni } => {
                 self.print(&Request::EvpnVni, json, show::evpn_vni).await
             }
@@ -177,7 +183,7 @@ impl Console<'_> {
         Ok(())
     }
 
-    async fn routes(&mut self, routes: args::Routes, json: Json) -> Result<(), Stop> {
+    async fn routes(&mut self, routes: args::Routes, json: Json) -> Result<Exit, Stop> {
         let select = match (routes.received, routes.advertised) {
             (Some(address), _) => Select::Received(address),
             (None, Some(address)) => Select::Advertised(address),
@@ -191,20 +197,32 @@ impl Console<'_> {
                 page,
             })
         };
-        if json.enabled {
-            return self.json_pages(request).await;
+        let (rows, covered_by) = if json.enabled {
+            self.json_pages(request).await?
+        } else {
+            let (mut tables, mut covered_by) = (show::RouteTables::default(), None);
+            self.pages(request, |page: &reply::Routes, out| {
+                tables.page(&page.routes, out)?;
+                covered_by.clone_from(&page.covered_by);
+                Ok(page.next.clone())
+            })
+            .await?;
+            (tables.rows(), covered_by)
+        };
+        match routes.prefix.filter(|_| rows == 0) {
+            None => Ok(Exit::DONE),
+            Some(prefix) => {
+                for line in show::no_route(prefix, select, covered_by.as_deref()) {
+                    self.say(line)?;
+                }
+                Ok(Exit::FAILED)
+            }
         }
-        let mut tables = show::RouteTables::default();
-        self.pages(request, |page: &reply::Routes, out| {
-            tables.page(&page.routes, out)?;
-            Ok(page.next.clone())
-        })
-        .await
     }
 
     async fn evpn_routes(&mut self, json: Json) -> Result<(), Stop> {
         if json.enabled {
-            return self.json_pages(Request::EvpnRoutes).await;
+            return self.json_pages(Request::EvpnRoutes).await.map(drop);
         }
         let mut table = show::evpn_routes_table();
         self.pages(Request::EvpnRoutes, |page: &reply::EvpnRoutes, out| {
@@ -223,7 +241,7 @@ impl Console<'_> {
         let mut after = None;
         loop {
             let page = Page {
-                limit: Some(Page::MAX),
+                limit: Some(Page::USUAL),
                 after,
             };
             let answer = self.client.ask(&request(page)).await?;
@@ -235,10 +253,14 @@ impl Console<'_> {
     }
 
     /// One object out of all pages, with whatever keys the daemon's routes have.
-    async fn json_pages(&mut self, request: impl Fn(Page) -> Request) -> Result<(), Stop> {
+    /// Returns how many rows there were, and what contains a prefix that has no route.
+    async fn json_pages(
+        &mut self,
+        request: impl Fn(Page) -> Request,
+    ) -> Result<(u64, Option<String>), Stop> {
         // Begins with the first answer: a refusal leaves stdout empty.
         let mut before = "{\"routes\":[";
-        let mut rows = 0_u64;
+        let (mut rows, mut covered_by) = (0_u64, None);
         self.pages(request, |page: &JsonPage, out| {
             out.write_all(std::mem::take(&mut before).as_bytes())?;
             for route in &page.routes {
@@ -248,11 +270,12 @@ impl Console<'_> {
                 serde_json::to_writer(&mut *out, route)?;
                 rows += 1;
             }
+            covered_by.clone_from(&page.covered_by);
             Ok(page.next.clone())
         })
         .await?;
         self.out.write_all(b"]}\n")?;
-        Ok(())
+        Ok((rows, covered_by))
     }
 
     /// A line on stderr.
@@ -268,4 +291,6 @@ struct JsonPage {
     routes: Vec<Value>,
     #[serde(default)]
     next: Option<String>,
+    #[serde(default)]
+    covered_by: Option<String>,
 }

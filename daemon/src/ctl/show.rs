@@ -6,15 +6,16 @@
 use std::io::{self, Write};
 use std::net::IpAddr;
 
-use bgp::Family;
+use bgp::{Family, Prefix};
 
 use super::table::{Table, or_dash, printable, uptime};
-use crate::control::SoftReset;
 use crate::control::reply::{
     AsPathItem, Bfd, BfdState, Clear, Drain, EvpnMac, EvpnRoute, EvpnVni, FamilyDrain, Memory,
     MessageCounts, Neighbor, NeighborSummary, Neighbors, Reload, Route, RouteCounts, Summary,
     Verify, Version,
 };
+use crate::control::words::counted;
+use crate::control::{Select, SoftReset};
 
 /// `show summary`: a table for each family, as FRR has it.
 pub(super) fn summary(summary: &Summary, out: &mut dyn Write) -> io::Result<()> {
@@ -33,7 +34,8 @@ pub(super) fn summary(summary: &Summary, out: &mut dyn Write) -> io::Result<()> 
         let neighbors: Vec<_> = summary.neighbors.iter().filter(activated).collect();
         if !neighbors.is_empty() {
             let prefixes = summary.prefixes.get(family).copied().unwrap_or(0);
-            writeln!(out, "\n{} Summary: {prefixes} prefixes", title(family))?;
+            let prefixes = counted(prefixes, "prefix", "prefixes");
+            writeln!(out, "\n{} Summary: {prefixes}", title(family))?;
             summary_table(&neighbors, Some(family), out)?;
         }
     }
@@ -330,6 +332,11 @@ impl RouteTables {
         }
     }
 
+    /// Rows so far.
+    pub(super) fn rows(&self) -> u64 {
+        self.count
+    }
+
     fn row(&mut self, route: &Route, out: &mut dyn Write) -> io::Result<()> {
         let same = self
             .current
@@ -350,6 +357,24 @@ impl RouteTables {
         }
         Ok(())
     }
+}
+
+/// What `show routes PREFIX` says when there is nothing to show.
+pub(super) fn no_route(prefix: Prefix, select: Select, covered_by: Option<&str>) -> [String; 3] {
+    let place = match select {
+        Select::All => "in the table".to_owned(),
+        Select::Received(address) => format!("among those received from {address}"),
+        Select::Advertised(address) => format!("among those advertised to {address}"),
+    };
+    let more = match covered_by {
+        Some(cover) => format!("`{cover}` contains it: rbgpctl show routes {cover}"),
+        None => "nothing there contains it, not even a default route".to_owned(),
+    };
+    [
+        format!("error: no route to `{prefix}` {place}"),
+        String::new(),
+        format!("hint: {more}"),
+    ]
 }
 
 fn route_cells(route: &Route) -> [String; 8] {
@@ -662,17 +687,26 @@ pub(super) fn verify(verify: &Verify, out: &mut dyn Write) -> io::Result<()> {
         );
     }
     if verify.equal {
-        return writeln!(
+        writeln!(
             out,
-            "Equal: {} kernel entries are as they should be",
-            verify.checked
-        );
+            "Equal: {} be",
+            counted(
+                verify.checked,
+                "kernel entry is as it should",
+                "kernel entries are as they should"
+            )
+        )?;
+        return notes(verify, out);
     }
     writeln!(
         out,
-        "Different: of {} kernel entries {} are missing, {} have other values and {} wait to be \
-         written; {} should not be there",
-        verify.checked, verify.missing, verify.different, verify.pending, verify.unexpected
+        "Different: of {}, missing {}, with other values {}, waiting to be written {}; \
+         should not be there {}",
+        counted(verify.checked, "kernel entry", "kernel entries"),
+        verify.missing,
+        verify.different,
+        verify.pending,
+        verify.unexpected
     )?;
     for difference in &verify.differences {
         writeln!(out, "{}", difference.entry)?;
@@ -681,6 +715,13 @@ pub(super) fn verify(verify: &Verify, out: &mut dyn Write) -> io::Result<()> {
         if let Some(error) = &difference.error {
             writeln!(out, "  refused: {}", printable(error.clone()))?;
         }
+    }
+    notes(verify, out)
+}
+
+fn notes(verify: &Verify, out: &mut dyn Write) -> io::Result<()> {
+    for note in &verify.notes {
+        writeln!(out, "note: {}", printable(note.clone()))?;
     }
     Ok(())
 }
@@ -700,6 +741,9 @@ pub(super) fn reload(reload: &Reload, out: &mut dyn Write) -> io::Result<()> {
     };
     for address in &reload.restarts {
         writeln!(out, "The session with {address} {would}")?;
+    }
+    for note in &reload.notes {
+        writeln!(out, "note: {}", printable(note.clone()))?;
     }
     if reload.dry_run {
         writeln!(out, "Dry run: nothing was changed")?;

@@ -81,7 +81,8 @@ impl Table {
     /// The table that a request without a limit asks for as a whole; `None` for any other one.
     pub(super) fn of(request: &Request) -> Option<Self> {
         if let Request::Routes(routes) = request {
-            let whole = routes.page.limit.is_none();
+            // A prefix has one answer, and that says more where there is no route.
+            let whole = routes.page.limit.is_none() && routes.prefix.is_none();
             return whole.then(|| Table::Routes(routes.clone()));
         }
         if let Request::EvpnRoutes(page) = request {

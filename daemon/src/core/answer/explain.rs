@@ -1,9 +1,12 @@
 //! `explain`: why a route is as it is, in the words of those who decided.
 
-use bgp::evpn_route::MacAddress;
+use bgp::Vni;
+use bgp::evpn_route::{EvpnKey, MacAddress};
 use bgp::rib::Advertisement;
 
+use super::routes::covering;
 use super::*;
+use crate::core::Learned;
 
 impl Core {
     pub(super) fn explain(&self, target: &str) -> Result<reply::Explain, ErrorReply> {
@@ -29,9 +32,8 @@ impl Core {
 
     fn explain_prefix(&self, prefix: Prefix) -> Vec<reply::Explained> {
         let host = prefix == Prefix::host(prefix.addr());
-        let lens = (0..=prefix.len()).rev().take(if host { 129 } else { 1 });
-        let covering = lens.filter_map(|len| Prefix::new(prefix.addr(), len));
-        covering
+        covering(prefix)
+            .take(if host { usize::MAX } else { 1 })
             .filter_map(|prefix| self.rib.route(&Nlri::from(prefix)))
             .take(1)
             .map(|route| self.explained(&route))
@@ -69,13 +71,17 @@ impl Core {
             .iter()
             .filter_map(|it| self.told(it))
             .collect();
+        let notes = nlri
+            .prefix()
+            .filter(|_| nlri.family() != Family::Evpn)
+            .and_then(|prefix| self.beaten(&self.route_key(prefix)));
         reply::Explained {
             subject: nlri.to_string(),
             family: nlri.family().name().to_owned(),
             paths,
             kernel,
             told,
-            notes: Vec::new(),
+            notes: notes.into_iter().chain(self.hold_line()).collect(),
         }
     }
 
@@ -98,6 +104,7 @@ impl Core {
             chosen: path.best,
             verdict,
             policy: policy.lines().map(str::to_owned).collect(),
+            routes: Vec::new(),
         }
     }
 
@@ -162,72 +169,204 @@ impl Core {
             .collect()
     }
 
+    /// The kernel learned a MAC address on a port, or forgot it.
+    pub(in crate::core) fn note_learned(&mut self, vni: Vni, mac: MacAddress, port: Option<u32>) {
+        match port {
+            None => {
+                self.learned.remove(&(vni, mac));
+            }
+            Some(port) => {
+                let since = Instant::now();
+                let known = self.learned.entry((vni, mac));
+                let known = known.or_insert(Learned { port, since });
+                if known.port != port {
+                    *known = Learned { port, since };
+                }
+            }
+        }
+    }
+
+    /// `port vm0 of bridge br100, learned 12 s ago`.
+    fn place_of(&self, vni: Vni, mac: MacAddress) -> String {
+        let bridge = self.config.vnis.iter().find(|config| config.id == vni);
+        let bridge = bridge.map_or_else(String::new, |it| format!(" of bridge {}", it.bridge));
+        let Some(learned) = self.learned.get(&(vni, mac)) else {
+            return format!("this host{bridge}");
+        };
+        let link = self.install.ground.links.get(learned.port);
+        let port = link.map_or_else(
+            || format!("#{}", learned.port),
+            |link| link.name.to_string(),
+        );
+        let ago = learned.since.elapsed().as_secs();
+        format!("port {port}{bridge}, learned {ago} s ago")
+    }
+
     fn explained_mac(&self, status: &evpn::MacStatus) -> reply::Explained {
-        let paths = self
-            .evpn
-            .explain(status.vni, status.mac)
-            .into_iter()
-            .map(|candidate| {
-                let route = candidate
-                    .key
-                    .map(Nlri::Evpn)
-                    .and_then(|nlri| self.rib.route(&nlri));
-                let row = route.as_ref().and_then(|route| {
-                    let best = route.paths.iter().find(|path| path.best)?;
-                    Some((
-                        self.route_row(&route.nlri, best, false),
-                        self.address_of(best.peer),
-                    ))
-                });
-                let from = match (&row, candidate.vtep) {
-                    (Some((_, Some(neighbor))), Some(vtep)) => {
-                        format!("tunnel endpoint {vtep}, told by {neighbor}")
-                    }
-                    (_, Some(vtep)) => format!("tunnel endpoint {vtep}"),
-                    (_, None) => "a port of this host".to_owned(),
-                };
-                reply::ExplainedPath {
-                    from,
-                    route: row.map(|(row, _)| row),
-                    chosen: matches!(candidate.outcome, evpn::Outcome::Chosen(_)),
-                    verdict: candidate.outcome.to_string(),
-                    policy: vec![format!(
-                        "sequence {}{}",
-                        candidate.sequence,
-                        if candidate.sticky { ", sticky" } else { "" }
-                    )],
-                }
-            })
-            .collect();
-        let kernel = self
-            .config
-            .vnis
-            .iter()
-            .filter(|config| config.id == status.vni && status.kind == evpn::Kind::Remote)
-            .map(|config| {
-                let device = config.vxlan.as_str().into();
-                let key = fib::Key::Fdb(fib::FdbKey {
-                    device,
-                    mac: fib::Mac(status.mac.0),
-                });
-                let installed = self.installed.contains(&key);
-                let place = status.vtep.map(|vtep| format!("dst {vtep}"));
-                reply::KernelEntry {
-                    entry: key.to_string(),
-                    want: place.clone(),
-                    have: place.filter(|_| installed),
-                    installed,
-                    error: self.failed.get(&key).cloned(),
-                }
-            })
-            .collect();
+        let own = self.own_keys(status);
+        let mut paths: Vec<reply::ExplainedPath> = Vec::new();
+        let mut used: Vec<EvpnKey> = Vec::new();
+        for candidate in self.evpn.explain(status.vni, status.mac) {
+            let chosen = matches!(candidate.outcome, evpn::Outcome::Chosen(_));
+            let keys = match candidate.key.clone() {
+                Some(key) => vec![key],
+                None => own.clone(),
+            };
+            if chosen {
+                used.extend(keys.iter().cloned());
+            }
+            let path = self.claim(status, &candidate, &keys);
+            // A site announces a MAC address alone and with each of its IP addresses: one claim.
+            let same = paths
+                .iter_mut()
+                .find(|other| (&other.from, &other.verdict) == (&path.from, &path.verdict));
+            match same {
+                Some(known) => known.routes.extend(path.routes),
+                None => paths.push(path),
+            }
+        }
+        let mut notes = vec![format!(
+            "{}; moved {}",
+            status.reason,
+            counted(status.moves, "time", "times")
+        )];
+        notes.extend(status.conflict.map(|conflict| conflict.to_string()));
         reply::Explained {
             subject: format!("{} in VNI {}", status.mac, status.vni),
             family: Family::Evpn.name().to_owned(),
             paths,
-            kernel,
-            told: Vec::new(),
-            notes: vec![format!("{}; moved {} times", status.reason, status.moves)],
+            kernel: self.mac_in_kernel(status),
+            told: self.told_of_all(&used),
+            notes,
         }
+    }
+
+    /// Keys of the routes by which we announce a MAC address.
+    fn own_keys(&self, status: &evpn::MacStatus) -> Vec<EvpnKey> {
+        let vnis = self.evpn.vnis();
+        let vni = vnis.iter().find(|vni| vni.vni == status.vni);
+        let Some(rd) = vni.and_then(|vni| vni.rd) else {
+            return Vec::new();
+        };
+        let addresses = status.ips.iter().copied().map(Some);
+        std::iter::once(None)
+            .chain(addresses)
+            .map(|ip| EvpnKey::MacIp {
+                rd,
+                tag: 0,
+                mac: status.mac,
+                ip,
+            })
+            .filter(|key| {
+                let route = self.rib.route(&Nlri::Evpn(key.clone()));
+                route
+                    .is_some_and(|route| route.paths.iter().any(|path| path.peer == PeerId::LOCAL))
+            })
+            .collect()
+    }
+
+    /// One site's claim to a MAC address.
+    fn claim(
+        &self,
+        status: &evpn::MacStatus,
+        candidate: &evpn::Candidate,
+        keys: &[EvpnKey],
+    ) -> reply::ExplainedPath {
+        let local = candidate.key.is_none();
+        let best = keys.iter().find_map(|key| {
+            let route = self.rib.route(&Nlri::Evpn(key.clone()))?;
+            let best = route.paths.into_iter().find(|path| path.best)?;
+            Some((route.nlri, best))
+        });
+        let neighbor = best
+            .as_ref()
+            .and_then(|(_, best)| self.address_of(best.peer));
+        let from = match (local, candidate.vtep, neighbor) {
+            (true, ..) => self.place_of(status.vni, status.mac),
+            (false, Some(vtep), Some(neighbor)) => {
+                format!("tunnel endpoint {vtep}, told by {neighbor}")
+            }
+            (false, Some(vtep), None) => format!("tunnel endpoint {vtep}"),
+            (false, None, _) => "an unknown tunnel endpoint".to_owned(),
+        };
+        reply::ExplainedPath {
+            from,
+            route: best.map(|(nlri, best)| self.route_row(&nlri, &best, false)),
+            chosen: matches!(candidate.outcome, evpn::Outcome::Chosen(_)),
+            verdict: format!(
+                "{} (sequence {}{})",
+                candidate.outcome,
+                candidate.sequence,
+                if candidate.sticky { ", static" } else { "" }
+            ),
+            policy: Vec::new(),
+            routes: keys.iter().map(ToString::to_string).collect(),
+        }
+    }
+
+    /// A remote address stands there for us, a local one because the bridge learned it.
+    fn mac_in_kernel(&self, status: &evpn::MacStatus) -> Vec<reply::KernelEntry> {
+        let Some(config) = self.config.vnis.iter().find(|it| it.id == status.vni) else {
+            return Vec::new();
+        };
+        if status.kind == evpn::Kind::Local {
+            let learned = self.learned.get(&(status.vni, status.mac));
+            let link = learned.and_then(|it| self.install.ground.links.get(it.port));
+            return link
+                .map(|link| {
+                    let place = Some(format!("learned by bridge {}", config.bridge));
+                    reply::KernelEntry {
+                        entry: format!("fdb {} dev {}", status.mac, link.name),
+                        want: place.clone(),
+                        have: place,
+                        installed: true,
+                        error: None,
+                    }
+                })
+                .into_iter()
+                .collect();
+        }
+        let key = fib::Key::Fdb(fib::FdbKey {
+            device: config.vxlan.as_str().into(),
+            mac: fib::Mac(status.mac.0),
+        });
+        let installed = self.installed.contains(&key);
+        let place = status.vtep.map(|vtep| format!("dst {vtep}"));
+        vec![reply::KernelEntry {
+            entry: key.to_string(),
+            want: place.clone(),
+            have: place.filter(|_| installed),
+            installed,
+            error: self.failed.get(&key).cloned(),
+        }]
+    }
+
+    /// Who is told of these routes: a line for each neighbour and answer, which names the routes
+    /// where not all have the same.
+    fn told_of_all(&self, keys: &[EvpnKey]) -> Vec<reply::Told> {
+        let mut all: Vec<(reply::Told, Vec<String>)> = Vec::new();
+        for key in keys {
+            let nlri = Nlri::Evpn(key.clone());
+            for told in self
+                .rib
+                .advertisements(&nlri)
+                .iter()
+                .filter_map(|it| self.told(it))
+            {
+                match all.iter_mut().find(|(known, _)| *known == told) {
+                    Some((_, routes)) => routes.push(nlri.to_string()),
+                    None => all.push((told, vec![nlri.to_string()])),
+                }
+            }
+        }
+        all.sort_by_key(|(told, _)| told.neighbor);
+        all.into_iter()
+            .map(|(mut told, routes)| {
+                if routes.len() < keys.len() {
+                    told.why.push_str(&format!(": {}", routes.join(", ")));
+                }
+                told
+            })
+            .collect()
     }
 }

@@ -98,32 +98,16 @@ impl Core {
         Ok(reply::EvpnMac { macs })
     }
 
-    pub(super) fn evpn_routes(&self, page: &Page) -> reply::EvpnRoutes {
-        let mut all = Vec::new();
-        self.rib.visit(Family::Evpn, rib::Select::All, |route| {
-            all.push(route);
-            true
-        });
-        all.sort_by(|one, two| one.nlri.cmp(&two.nlri));
-        let start = page
-            .after
-            .as_deref()
-            .map_or(0, |after| after.parse().unwrap_or(usize::MAX));
-        let size = page.size();
-        let more = all.len() > start.saturating_add(size);
-        let shown: Vec<RouteView> = all.into_iter().skip(start).take(size).collect();
-        let imports: std::collections::HashMap<_, _> = self
-            .evpn
-            .received()
-            .map(|received| (received.route.key.clone(), received.vnis))
-            .collect();
+    pub(super) fn evpn_routes(&self, page: &Page) -> Result<reply::EvpnRoutes, ErrorReply> {
+        let (shown, next) = self.page(&[Family::Evpn], rib::Select::All, page)?;
         let mut routes = Vec::new();
         for route in &shown {
             let Nlri::Evpn(key) = &route.nlri else {
                 continue;
             };
+            let imports = self.evpn.received_route(key).map(|it| it.vnis);
             for path in &route.paths {
-                let vnis = imports.get(key).into_iter().flatten().filter(|_| path.best);
+                let vnis = imports.iter().flatten().filter(|_| path.best);
                 routes.push(reply::EvpnRoute {
                     route: self.route_row(&route.nlri, path, false),
                     evpn: json!({
@@ -143,7 +127,6 @@ impl Core {
                 });
             }
         }
-        let next = more.then(|| start.saturating_add(size).to_string());
-        reply::EvpnRoutes { routes, next }
+        Ok(reply::EvpnRoutes { routes, next })
     }
 }

@@ -1,4 +1,13 @@
 //! Routes for `show routes`, a page at a time in the order of their keys.
+//!
+//! A page names the key behind which the next one begins, so a page costs one look over the keys
+//! and its own rows, whatever came or went since the page before.
+
+use bgp::evpn_route::EvpnKey;
+use bgp::message::Message;
+use bgp::nlri::NlriList;
+use bgp::wire::{self, Context, EncodeContext};
+use bytes::BytesMut;
 
 use super::*;
 use crate::control::{Page, Routes};
@@ -6,26 +15,35 @@ use crate::control::{Page, Routes};
 impl Core {
     pub(super) fn routes_reply(&self, request: &Routes) -> Result<reply::Routes, ErrorReply> {
         let select = self.selection(request.select)?;
-        let families: Vec<Family> = match (request.family, request.prefix) {
-            (Some(family), _) => vec![family],
-            (None, Some(Prefix::V4(_))) => vec![Family::Ipv4Unicast],
-            (None, Some(Prefix::V6(_))) => vec![Family::Ipv6Unicast],
-            (None, None) => Family::ALL.to_vec(),
-        };
-        let mut routes = Vec::new();
         if let Some(prefix) = request.prefix {
-            for family in families {
-                routes.extend(self.matching(family, select, prefix));
-            }
-            return Ok(self.page(routes, &Page::default(), select));
-        }
-        for family in families {
-            self.rib.visit(family, select, |route| {
-                routes.push(route);
-                true
+            let families: Vec<Family> = match (request.family, prefix) {
+                (Some(family), _) => vec![family],
+                (None, Prefix::V4(_)) => vec![Family::Ipv4Unicast],
+                (None, Prefix::V6(_)) => vec![Family::Ipv6Unicast],
+            };
+            let routes: Vec<RouteView> = families
+                .into_iter()
+                .flat_map(|family| self.matching(family, select, prefix))
+                .collect();
+            return Ok(reply::Routes {
+                routes: self.rows(&routes, select),
+                next: None,
+                covered_by: routes
+                    .is_empty()
+                    .then(|| self.covered_by(prefix, select))
+                    .flatten(),
             });
         }
-        Ok(self.page(routes, &request.page, select))
+        let families = match request.family {
+            Some(family) => vec![family],
+            None => Family::ALL.to_vec(),
+        };
+        let (routes, next) = self.page(&families, select, &request.page)?;
+        Ok(reply::Routes {
+            routes: self.rows(&routes, select),
+            next,
+            covered_by: None,
+        })
     }
 
     fn selection(&self, select: Select) -> Result<rib::Select, ErrorReply> {
@@ -42,51 +60,82 @@ impl Core {
         })
     }
 
-    /// The route of a prefix; for a host address without one, the longest match.
-    fn matching(&self, family: Family, select: rib::Select, prefix: Prefix) -> Option<RouteView> {
+    /// The route of a prefix; for a host address without one, the longest match. EVPN has no
+    /// table of prefixes; there, every IP prefix route of the prefix.
+    fn matching(&self, family: Family, select: rib::Select, prefix: Prefix) -> Vec<RouteView> {
+        if family == Family::Evpn {
+            let mut found = Vec::new();
+            self.rib.visit(family, select, |route| {
+                if route.nlri.prefix() == Some(prefix) {
+                    found.push(route);
+                }
+                true
+            });
+            found.sort_by(|one, two| one.nlri.cmp(&two.nlri));
+            return found;
+        }
+        let of_family = Nlri::from(prefix).family() == family;
         let host = prefix == Prefix::host(prefix.addr());
-        let mut found: Option<(u8, RouteView)> = None;
-        self.rib.visit(family, select, |route| {
-            let Some(candidate) = route.nlri.prefix() else {
-                return true;
-            };
-            if candidate == prefix {
-                found = Some((u8::MAX, route));
-                return false;
-            }
-            let better = found.as_ref().is_none_or(|(len, _)| *len < candidate.len());
-            if host && candidate.contains(prefix) && better {
-                found = Some((candidate.len(), route));
-            }
-            true
-        });
-        found.map(|(_, route)| route)
+        covering(prefix)
+            .take(if host { usize::MAX } else { 1 })
+            .filter(|_| of_family)
+            .find_map(|prefix| self.rib.selected(&Nlri::from(prefix), select))
+            .into_iter()
+            .collect()
     }
 
-    fn page(&self, mut routes: Vec<RouteView>, page: &Page, select: rib::Select) -> reply::Routes {
-        routes.sort_by(|one, two| one.nlri.cmp(&two.nlri));
-        let start = match page.after.as_deref() {
-            None => 0,
-            Some(after) => after.parse::<usize>().unwrap_or(usize::MAX),
+    fn covered_by(&self, prefix: Prefix, select: rib::Select) -> Option<String> {
+        let found =
+            covering(prefix).find_map(|prefix| self.rib.selected(&Nlri::from(prefix), select))?;
+        Some(found.nlri.to_string())
+    }
+
+    /// Routes of a page, and where the next one begins.
+    pub(super) fn page(
+        &self,
+        families: &[Family],
+        select: rib::Select,
+        page: &Page,
+    ) -> Result<(Vec<RouteView>, Option<String>), ErrorReply> {
+        let mut after = page.after.as_deref().map(read_place).transpose()?;
+        let first = match &after {
+            None => Some(0),
+            Some(key) => families.iter().position(|family| *family == key.family()),
         };
-        let size = page.size();
-        let more = routes.len() > start.saturating_add(size);
-        let received = matches!(select, rib::Select::Received(_));
-        let routes = routes
-            .iter()
-            .skip(start)
-            .take(size)
-            .flat_map(|route| {
-                route
-                    .paths
-                    .iter()
-                    .map(move |path| self.route_row(&route.nlri, path, received))
-            })
-            .collect();
-        reply::Routes {
-            routes,
-            next: more.then(|| start.saturating_add(size).to_string()),
+        let Some(first) = first else {
+            return Err(wrong_place(page.after.as_deref().unwrap_or_default()));
+        };
+        let mut routes: Vec<RouteView> = Vec::new();
+        for family in families.iter().skip(first) {
+            let room = page.size().saturating_sub(routes.len());
+            let part = self
+                .rib
+                .page(*family, select, after.take().as_ref(), room.max(1));
+            if room == 0 && part.routes.is_empty() {
+                continue;
+            }
+            if room == 0 {
+                let last = routes.last().map(|route| write_place(&route.nlri));
+                return Ok((routes, last));
+            }
+            routes.extend(part.routes);
+            if let Some(next) = part.next {
+                return Ok((routes, Some(write_place(&next))));
+            }
         }
+        Ok((routes, None))
+    }
+
+    fn rows(&self, routes: &[RouteView], select: rib::Select) -> Vec<reply::Route> {
+        let received = matches!(select, rib::Select::Received(_));
+        let rows = |route: &RouteView| {
+            let paths = route.paths.iter();
+            let rows: Vec<reply::Route> = paths
+                .map(|path| self.route_row(&route.nlri, path, received))
+                .collect();
+            rows
+        };
+        routes.iter().flat_map(rows).collect()
     }
 
     pub(super) fn route_row(
@@ -137,6 +186,66 @@ impl Core {
     }
 }
 
+/// A key as `after` has it: a prefix, or in hex the octets of the UPDATE that would withdraw the EVPN
+/// route, since what is shown of an EVPN route does not always tell it from others.
+fn write_place(nlri: &Nlri) -> String {
+    let Nlri::Evpn(key) = nlri else {
+        return nlri.to_string();
+    };
+    let mut update = BytesMut::new();
+    let list = NlriList::Evpn(vec![(0, key.clone())]);
+    let context = EncodeContext {
+        as4: true,
+        extended_message: false,
+        add_path: false,
+    };
+    wire::encode_withdraw_list(&list, &context, &mut update);
+    update.iter().map(|octet| format!("{octet:02x}")).collect()
+}
+
+fn read_place(text: &str) -> Result<Nlri, ErrorReply> {
+    if let Ok(prefix) = text.parse::<Prefix>() {
+        return Ok(Nlri::from(prefix));
+    }
+    withdrawn(text)
+        .map(Nlri::Evpn)
+        .ok_or_else(|| wrong_place(text))
+}
+
+fn withdrawn(text: &str) -> Option<EvpnKey> {
+    let digits: Option<Vec<u32>> = text.chars().map(|digit| digit.to_digit(16)).collect();
+    let octets: Option<Vec<u8>> = digits?
+        .chunks(2)
+        .map(|pair| match pair {
+            [high, low] => u8::try_from(high * 16 + low).ok(),
+            _ => None,
+        })
+        .collect();
+    let mut context = Context::default();
+    *context.families.get_mut(Family::Evpn) = true;
+    let Ok(Message::Update(update)) = wire::decode(&octets?, &context) else {
+        return None;
+    };
+    match update.withdrawn.as_slice() {
+        [NlriList::Evpn(keys)] => keys.first().map(|(_, key)| key.clone()),
+        _ => None,
+    }
+}
+
+fn wrong_place(text: &str) -> ErrorReply {
+    ErrorReply::bad_request(format!(
+        "`after` is `{text}`, but must be `next` of the page before"
+    ))
+    .hint("without `after` the table begins at its start")
+}
+
+/// A prefix and those that contain it, longest first.
+pub(super) fn covering(prefix: Prefix) -> impl Iterator<Item = Prefix> {
+    (0..=prefix.len())
+        .rev()
+        .filter_map(move |len| Prefix::new(prefix.addr(), len))
+}
+
 fn origin(origin: Origin) -> &'static str {
     match origin {
         Origin::Igp => "igp",
@@ -162,4 +271,56 @@ fn as_path(attributes: &Attributes) -> Vec<AsPathItem> {
             }
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use bgp::evpn_route::{Esi, MacAddress, RouteDistinguisher};
+
+    use super::*;
+
+    #[test]
+    fn a_place_leads_back_to_its_key() {
+        let rd = RouteDistinguisher::of_address(Ipv4Addr::new(10, 10, 0, 1), 100);
+        let mac_ip = |ip| EvpnKey::MacIp {
+            rd,
+            tag: 7,
+            mac: MacAddress([2, 0, 0, 0, 0, 1]),
+            ip,
+        };
+        let unknown = |octet| EvpnKey::Unknown {
+            route_type: 9,
+            bytes: vec![1, 2, octet].into(),
+        };
+        let mut keys: Vec<Nlri> = [
+            mac_ip(None),
+            mac_ip(Some(IpAddr::from([10, 50, 0, 1]))),
+            EvpnKey::EthernetAd {
+                rd,
+                esi: Esi([9; 10]),
+                tag: u32::MAX,
+            },
+            // Shown alike, and yet two routes.
+            unknown(3),
+            unknown(4),
+        ]
+        .into_iter()
+        .map(Nlri::Evpn)
+        .collect();
+        for prefix in ["10.0.0.0/8", "0.0.0.0/0", "2001:db8::/32", "::1/128"] {
+            keys.push(Nlri::from(prefix.parse::<Prefix>().unwrap()));
+        }
+        for key in keys {
+            assert_eq!(read_place(&write_place(&key)), Ok(key));
+        }
+    }
+
+    #[test]
+    fn what_is_no_place_is_refused() {
+        for wrong in ["", "1000", "zzz", "ff", "fff", "10.0.0.0/33", "é"] {
+            assert!(read_place(wrong).is_err(), "{wrong}");
+        }
+    }
 }

@@ -1,0 +1,91 @@
+//! Routes of other programs that the kernel prefers to ours.
+//!
+//! They are no difference: what we want is in the kernel. But packets take the other way, and the
+//! operator who looks at our route does not see that.
+
+use fib::{ForeignRoute, Interface, Key, NextHop, RouteKind};
+
+use super::*;
+
+/// Notes named one by one in a comparison; beyond this their number says enough.
+const NAMED_MAX: usize = 20;
+
+impl Core {
+    /// What the kernel uses instead of a route of ours.
+    pub(super) fn beaten(&self, key: &Key) -> Option<String> {
+        let Key::Route(route) = key else { return None };
+        let other = self.install.ground.best_of(route)?;
+        (self.installed.contains(key) && other.metric < fib::Route::METRIC).then(|| {
+            format!(
+                "another program's route with metric {} wins in the kernel: {}",
+                other.metric,
+                self.described(other)
+            )
+        })
+    }
+
+    /// The same for every route of ours that is beaten.
+    pub(super) fn beaten_notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        let mut more = 0_usize;
+        for route in self.install.ground.foreign_keys() {
+            let key = Key::Route(*route);
+            match self.beaten(&key) {
+                Some(note) if notes.len() < NAMED_MAX => notes.push(format!("{key}: {note}")),
+                Some(_) => more += 1,
+                None => {}
+            }
+        }
+        if more > 0 {
+            let more = counted(more, "more route", "more routes");
+            notes.push(format!("another program's route wins over {more}"));
+        }
+        notes
+    }
+
+    /// `static via 10.10.0.2 dev eth0`.
+    fn described(&self, route: &ForeignRoute) -> String {
+        let mut text = program(route.protocol);
+        if route.kind != RouteKind::Unicast {
+            text.push_str(&format!(" {}", route.kind));
+        }
+        for hop in &route.next_hops {
+            text.push_str(&format!(" {}", self.hop(hop)));
+        }
+        text
+    }
+
+    fn hop(&self, hop: &NextHop) -> String {
+        let gateway = hop.gateway.map(|gateway| format!("via {gateway}"));
+        let device = hop.interface.as_ref().map(|interface| match interface {
+            Interface::Name(name) => format!("dev {name}"),
+            Interface::Index(index) => match self.install.ground.links.get(*index) {
+                Some(link) => format!("dev {}", link.name),
+                None => format!("dev #{index}"),
+            },
+        });
+        let parts: Vec<String> = gateway.into_iter().chain(device).collect();
+        parts.join(" ")
+    }
+}
+
+/// Who makes routes with this number, as `ip route` says (`/etc/iproute2/rt_protos`).
+fn program(protocol: u8) -> String {
+    let name = match protocol {
+        2 => "kernel",
+        3 => "boot",
+        4 => "static",
+        9 => "ra",
+        11 => "zebra",
+        12 => "bird",
+        16 => "dhcp",
+        42 => "babel",
+        186 => "bgp",
+        187 => "isis",
+        188 => "ospf",
+        189 => "rip",
+        192 => "eigrp",
+        other => return format!("protocol {other}"),
+    };
+    name.to_owned()
+}
