@@ -8,11 +8,12 @@
 //! filled with each entry visited and why it matched or not.
 //!
 //! A route-map owns what it refers to (`Arc`), so there is nothing to look up and nothing that can
-//! be missing during evaluation. Lists and maps are compared by content: a reload that builds the
-//! same tree again has changed nothing.
+//! be missing during evaluation. One that asks for the neighbour is bound to it beforehand
+//! ([`Party`]). Lists and maps are compared by content: a reload that builds the same tree again
+//! has changed nothing. What is counted stands beside the content ([`RouteMap::hits`]).
 //!
-//! Nothing here reads text except the one-line rules of lists, nothing counts or logs, and nothing
-//! knows of sessions: rules that need the neighbour (next hop self, RFC 9234, RFC 8326) are the
+//! Nothing here reads text except the one-line rules of lists, nothing logs, and nothing knows of
+//! sessions: what every route of a neighbour undergoes (next hop, RFC 9234, RFC 8326) is the
 //! business of [`crate::rib`].
 
 use std::fmt;
@@ -21,19 +22,35 @@ use std::sync::Arc;
 use crate::attributes::{AttributeSet, Attributes};
 use crate::nlri::Nlri;
 
+mod as_path;
+mod change;
 mod community_list;
+mod condition;
+mod hits;
+mod list;
+mod mac_list;
+mod party;
+mod pattern;
 mod prefix_list;
 mod route;
 mod route_map;
 mod rule;
 mod trace;
 
-pub use community_list::{Communities, CommunityList, CommunityRule};
-pub use prefix_list::{PrefixList, PrefixRule};
-pub use route_map::{
-    CommunityChange, Entry, Match, Number, OnMatch, RouteMap, RouteMapError, Set,
+pub use as_path::{AsPathList, AsPathRule};
+pub use change::{AsPathExclude, Bandwidth, CommunityChange, NextHopChange, Number, Set};
+pub use community_list::{
+    Communities, CommunityList, CommunityRule, ExtendedCommunityList, Extent, Kind,
+    LargeCommunityList, Subject, communities,
 };
-pub use rule::{ListError, RuleError};
+pub use condition::Match;
+pub use list::{List, ListError, Rule, number_rules};
+pub use mac_list::{MacList, MacRule};
+pub use party::Party;
+pub use pattern::{Pattern, PatternError};
+pub use prefix_list::{PrefixList, PrefixRule};
+pub use route_map::{Entry, OnMatch, RouteMap, RouteMapError};
+pub use rule::RuleError;
 pub use trace::{Change, Check, Outcome, Step, Trace};
 
 /// What applies to the routes of one neighbour, family and direction.
@@ -77,8 +94,8 @@ impl Policy {
         }
     }
 
-    /// True if two routes with equal attributes can get different verdicts. When false, a table
-    /// may keep one verdict per attribute set.
+    /// True if two routes of one family with equal attributes can get different verdicts. When
+    /// false, the table of a family may keep one verdict per attribute set.
     pub fn depends_on_nlri(&self) -> bool {
         match self {
             Policy::AcceptAll | Policy::RejectAll(_) => false,
@@ -106,8 +123,6 @@ impl fmt::Display for Policy {
 }
 
 /// What policy makes of a route.
-///
-/// A next hop in [`Verdict::Change`] that differs from the one that went in was set by policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 // Passed by value from the evaluation to the one place that freezes it; a box would only add an
 // allocation to the path that already has several.
@@ -117,8 +132,14 @@ pub enum Verdict {
     Reject,
     /// The route passes as it is.
     Accept,
-    /// The route passes with these attributes.
-    Change(AttributeSet),
+    /// The route passes with other attributes.
+    Change {
+        /// These.
+        set: AttributeSet,
+        /// Policy chose the next hop in `set`, and whoever sends the route keeps it: also one that
+        /// is what was learned. An unspecified one is filled in by the sender.
+        next_hop_chosen: bool,
+    },
 }
 
 impl Verdict {
@@ -126,7 +147,7 @@ impl Verdict {
     pub fn is_accepted(&self) -> bool {
         match self {
             Verdict::Reject => false,
-            Verdict::Accept | Verdict::Change(_) => true,
+            Verdict::Accept | Verdict::Change { .. } => true,
         }
     }
 }

@@ -19,7 +19,7 @@ pub mod diff;
 mod duration;
 pub mod error;
 pub mod file;
-mod policy;
+pub mod policy;
 mod print;
 mod read;
 mod types;
@@ -27,9 +27,24 @@ mod types;
 pub use accept::accept;
 pub use diff::{Diff, diff};
 pub use error::{ConfigError, Place, Problem, Report};
-pub use policy::Direction;
+pub use policy::{Direction, PolicyKind};
 pub use print::print;
 pub use types::*;
+
+/// Reads a configuration in TOML as [`parse`] does, and remarks what is in it without effect.
+pub fn parse_and_review(
+    text: &str,
+    file: &str,
+) -> Result<(Config, Vec<policy::review::Remark>), Vec<ConfigError>> {
+    let mut report = Report::new(text, file);
+    let file = file::read(text, &mut report);
+    let config = file.as_ref().and_then(|file| accept(file, &mut report));
+    let remarks = match (&file, &config) {
+        (Some(file), Some(config)) => policy::review::review(file, config, &report),
+        (Some(_) | None, _) => Vec::new(),
+    };
+    report.finish(config).map(|config| (config, remarks))
+}
 
 /// Reads a configuration in TOML. `file` is the name that errors show.
 ///

@@ -1,26 +1,40 @@
 //! The route under evaluation: closed attributes until something changes, open ones after.
 //!
-//! Matches read through this view, so that an entry sees what earlier entries have set and a
+//! Conditions read through this view, so that an entry sees what earlier entries have set and a
 //! route that nobody changes is never opened.
+
+use std::net::IpAddr;
 
 use crate::asn::Asn;
 use crate::attributes::{AttributeSet, Attributes, NextHop, Origin};
-use crate::community::{Community, LargeCommunity};
-use crate::evpn_route::EvpnTail;
-use crate::policy::Verdict;
+use crate::community::{Community, ExtendedCommunity, LargeCommunity};
+use crate::evpn_route::{EvpnKey, EvpnTail, MacAddress};
+use crate::nlri::Nlri;
+use crate::policy::as_path::AsPath;
+use crate::policy::{Party, Verdict};
+use crate::prefix::Prefix;
 use crate::wire::attribute::code;
 
 /// LOCAL_PREF of a route that carries none: what the decision process takes it for.
 const LOCAL_PREF_DEFAULT: u32 = 100;
 
 pub(super) struct Route<'a> {
+    nlri: &'a Nlri,
     closed: &'a Attributes,
     open: Option<AttributeSet>,
+    party: Option<Party>,
+    next_hop_chosen: bool,
 }
 
 impl<'a> Route<'a> {
-    pub(super) fn new(closed: &'a Attributes) -> Self {
-        Self { closed, open: None }
+    pub(super) fn new(nlri: &'a Nlri, closed: &'a Attributes, party: Option<Party>) -> Self {
+        Self {
+            nlri,
+            closed,
+            open: None,
+            party,
+            next_hop_chosen: false,
+        }
     }
 
     /// The attributes, opened to be changed.
@@ -28,9 +42,60 @@ impl<'a> Route<'a> {
         self.open.get_or_insert_with(|| self.closed.thaw())
     }
 
+    /// Sets the next hop, for good.
+    pub(super) fn choose_next_hop(&mut self, next_hop: NextHop) {
+        self.open().next_hop = next_hop;
+        self.next_hop_chosen = true;
+    }
+
     /// The verdict about a route that was permitted.
     pub(super) fn accept(self) -> Verdict {
-        self.open.map_or(Verdict::Accept, Verdict::Change)
+        match self.open {
+            None => Verdict::Accept,
+            Some(set) => Verdict::Change {
+                set,
+                next_hop_chosen: self.next_hop_chosen,
+            },
+        }
+    }
+
+    pub(super) fn nlri(&self) -> &'a Nlri {
+        self.nlri
+    }
+
+    pub(super) fn party(&self) -> Option<Party> {
+        self.party
+    }
+
+    /// The neighbour's address, if it is known.
+    pub(super) fn peer(&self) -> Option<IpAddr> {
+        match self.party? {
+            Party::From(address) => Some(address),
+            Party::To(address) => address,
+        }
+    }
+
+    /// The prefix a prefix list looks at.
+    pub(super) fn prefix(&self) -> Option<Prefix> {
+        match self.nlri {
+            Nlri::Evpn(EvpnKey::MacIp { ip, .. }) => ip.map(Prefix::host),
+            nlri @ (Nlri::Evpn(_) | Nlri::V4(_) | Nlri::V6(_)) => nlri.prefix(),
+        }
+    }
+
+    /// The address of an EVPN type 2 route.
+    pub(super) fn mac(&self) -> Option<MacAddress> {
+        match self.nlri {
+            Nlri::Evpn(EvpnKey::MacIp { mac, .. }) => Some(*mac),
+            Nlri::Evpn(_) | Nlri::V4(_) | Nlri::V6(_) => None,
+        }
+    }
+
+    pub(super) fn evpn_key(&self) -> Option<&'a EvpnKey> {
+        match self.nlri {
+            Nlri::Evpn(key) => Some(key),
+            Nlri::V4(_) | Nlri::V6(_) => None,
+        }
     }
 
     pub(super) fn med(&self) -> Option<u32> {
@@ -107,13 +172,35 @@ impl<'a> Route<'a> {
         open.copied().chain(closed)
     }
 
-    /// Every AS number of the path, of whatever segment, nearest first.
-    pub(super) fn as_path(&self) -> impl Iterator<Item = Asn> {
+    pub(super) fn extended_communities(&self) -> impl Iterator<Item = ExtendedCommunity> + Clone {
         let (open, closed) = self.either();
-        let open = open.into_iter().flat_map(|set| set.as_path.iter());
-        let open = open.flat_map(|segment| segment.asns.iter().copied());
-        let closed = closed.into_iter().flat_map(Attributes::as_path);
-        open.chain(closed.flat_map(|segment| segment.asns()))
+        let open = open
+            .into_iter()
+            .flat_map(|set| set.extended_communities.iter());
+        let closed = closed
+            .into_iter()
+            .flat_map(Attributes::extended_communities);
+        open.copied().chain(closed)
+    }
+
+    pub(super) fn path(&self) -> AsPath<'_> {
+        match &self.open {
+            Some(open) => AsPath::Open(&open.as_path),
+            None => AsPath::Closed(self.closed.as_path()),
+        }
+    }
+
+    /// Length as the decision process counts.
+    pub(super) fn path_length(&self) -> u16 {
+        match &self.open {
+            Some(open) => u16::try_from(open.as_path_length()).unwrap_or(u16::MAX),
+            None => self.closed.as_path_length(),
+        }
+    }
+
+    /// The leftmost number of the path.
+    pub(super) fn first_as(&self) -> Option<Asn> {
+        self.path().first()
     }
 
     /// The form that holds, and nothing for the other.

@@ -1,9 +1,10 @@
 //! The text of a list's rule: `[seq N] permit|deny WHAT`.
 //!
-//! Splits off what prefix lists and community lists have in common, numbers the rules as FRR does
-//! and holds the errors of both. What stands behind the action is read by the list itself.
+//! Splits off what the rules of all lists have in common and holds their errors. What stands
+//! behind the action is read by the list itself.
 
 use crate::policy::Action;
+use crate::policy::pattern::PatternError;
 use crate::prefix::Prefix;
 
 /// A rule that cannot be read.
@@ -50,22 +51,20 @@ pub enum RuleError {
         /// Upper bound in effect.
         le: u8,
     },
-    /// Not a community.
-    #[error("`{0}` is not a community like 65001:100 or graceful-shutdown")]
-    Community(String),
+    /// Not a community, a large community, an extended community or a MAC address.
+    #[error("`{text}` is not {expected}")]
+    Value {
+        /// As written.
+        text: String,
+        /// What it should be.
+        expected: &'static str,
+    },
+    /// A pattern that cannot be compiled.
+    #[error(transparent)]
+    Pattern(#[from] PatternError),
     /// A word too many.
     #[error("`{0}` is not expected here")]
     Unexpected(String),
-}
-
-/// A list that contradicts itself.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("sequence number {seq} is used by two rules of `{list}`")]
-pub struct ListError {
-    /// Name of the list.
-    pub list: String,
-    /// The number used twice.
-    pub seq: u32,
 }
 
 /// What precedes the subject of a rule.
@@ -74,61 +73,40 @@ pub(super) struct Head<'a> {
     pub(super) seq: u32,
     /// Permit or deny.
     pub(super) action: Action,
-    /// The words that follow.
-    pub(super) rest: std::str::SplitWhitespace<'a>,
+    /// What follows, without space around it.
+    pub(super) rest: &'a str,
 }
 
 /// Reads `[seq N] permit|deny`.
 pub(super) fn head(text: &str) -> Result<Head<'_>, RuleError> {
-    let mut rest = text.split_whitespace();
-    let mut word = rest.next();
+    let (mut word, mut rest) = split_word(text);
     let mut seq = 0;
-    if word == Some("seq") {
-        let number = rest.next().ok_or(RuleError::Missing("a sequence number"))?;
+    if word == "seq" {
+        let (number, behind) = split_word(rest);
+        if number.is_empty() {
+            return Err(RuleError::Missing("a sequence number"));
+        }
         seq = number
             .parse()
             .ok()
             .filter(|number| *number > 0)
             .ok_or_else(|| RuleError::Seq(number.to_owned()))?;
-        word = rest.next();
+        (word, rest) = split_word(behind);
     }
     let action = match word {
-        Some("permit") => Action::Permit,
-        Some("deny") => Action::Deny,
-        Some(other) => return Err(RuleError::Action(other.to_owned())),
-        None => return Err(RuleError::Missing("`permit` or `deny`")),
+        "permit" => Action::Permit,
+        "deny" => Action::Deny,
+        "" => return Err(RuleError::Missing("`permit` or `deny`")),
+        other => return Err(RuleError::Action(other.to_owned())),
     };
     Ok(Head { seq, action, rest })
 }
 
-/// A rule with a place in its list.
-pub(super) trait Numbered {
-    /// Sequence number, 0 when none was given.
-    fn seq(&self) -> u32;
-    /// Gives it one.
-    fn number(&mut self, seq: u32);
-}
-
-/// Numbers the rules that have no number (the next multiple of five, as FRR does), sorts them and
-/// refuses a number used twice.
-pub(super) fn number<R: Numbered>(list: &str, rules: &mut [R]) -> Result<(), ListError> {
-    let mut highest = 0_u32;
-    for rule in rules.iter_mut() {
-        if rule.seq() == 0 {
-            rule.number((highest / 5).saturating_mul(5).saturating_add(5));
-        }
-        highest = highest.max(rule.seq());
-    }
-    rules.sort_by_key(Numbered::seq);
-    let twice = rules
-        .iter()
-        .zip(rules.iter().skip(1))
-        .find(|(one, two)| one.seq() == two.seq());
-    match twice {
-        Some((rule, _)) => Err(ListError {
-            list: list.to_owned(),
-            seq: rule.seq(),
-        }),
-        None => Ok(()),
+/// The first word, empty when there is none, and what follows it.
+fn split_word(text: &str) -> (&str, &str) {
+    let text = text.trim();
+    match text.split_once(char::is_whitespace) {
+        Some((word, rest)) => (word, rest.trim_start()),
+        None => (text, ""),
     }
 }

@@ -114,12 +114,15 @@ impl GroupSettings {
                 (self.export.evaluate(nlri, &closed, trace), Some(set))
             }
         };
-        let mut set = match verdict {
+        let (mut set, chosen) = match verdict {
             Verdict::Reject => return Err(Withheld::Policy),
-            Verdict::Change(set) => set,
-            Verdict::Accept => base.unwrap_or_else(|| attributes.thaw()),
+            Verdict::Change {
+                set,
+                next_hop_chosen,
+            } => (set, next_hop_chosen),
+            Verdict::Accept => (base.unwrap_or_else(|| attributes.thaw()), false),
         };
-        set.next_hop = self.next_hop(set.next_hop, attributes.next_hop())?;
+        set.next_hop = self.next_hop(set.next_hop, chosen)?;
         self.after_policy(&mut set);
         Ok(set)
     }
@@ -154,10 +157,9 @@ impl GroupSettings {
     }
 
     /// RFC 4271 §5.1.3; EVPN next hops are tunnel endpoints and stay (RFC 8365 §5.1.3).
-    fn next_hop(&self, wanted: NextHop, learned: NextHop) -> Result<NextHop, Withheld> {
+    fn next_hop(&self, wanted: NextHop, chosen: bool) -> Result<NextHop, Withheld> {
         let unspecified = wanted.addr().is_unspecified();
-        if wanted != learned && !unspecified {
-            // Policy chose one.
+        if chosen && !unspecified {
             return Ok(wanted);
         }
         let own = match self.next_hop {

@@ -62,7 +62,7 @@ pub(super) fn import(
     let mut set = match family.import.evaluate(nlri, received, trace) {
         Verdict::Reject => return Err(Rejection::Policy),
         Verdict::Accept => None,
-        Verdict::Change(set) => Some(set),
+        Verdict::Change { set, .. } => Some(set),
     };
     // RFC 8326 §3.2: a route that is about to go is the last choice, whatever policy preferred.
     let leaving = facts.external()

@@ -16,22 +16,20 @@ use ipnetwork::IpNetwork;
 
 use super::error::{At, Conflict, Problem, Report, Span};
 use super::file::{FamilyTable, File, NeighborTable, UnicastTable, VniTable};
+use super::policy::resolve::Policies;
 use super::types::*;
-use policies::Policies;
-
-mod policies;
 
 /// Accepts a file, or reports why not. `None` if anything was reported, now or before.
 ///
 /// Keys that must be there are the reader's business: it knows where they are missing.
 pub fn accept(file: &File, report: &mut Report) -> Option<Config> {
-    let policies = Policies::accept(file, report);
     // Stand-ins let the rest be checked; a configuration without the real ones is not returned.
     let asn = or(file.asn, Asn(0));
+    let policies = Policies::accept(&file.policy, asn, report);
     let router_id = or(file.router_id, Ipv4Addr::UNSPECIFIED);
     let defaults = Config::new(asn, router_id);
     let restart = graceful_restart(file);
-    let config = Config {
+    let mut config = Config {
         listen: listen(file, report).unwrap_or(defaults.listen),
         ebgp_requires_policy: or(file.ebgp_requires_policy, defaults.ebgp_requires_policy),
         underlay: file.underlay.as_ref().and_then(|underlay| {
@@ -71,11 +69,9 @@ pub fn accept(file: &File, report: &mut Report) -> Option<Config> {
             on_stop: or(file.drain_on_stop, defaults.drain.on_stop),
             timeout: or(file.drain_timeout, defaults.drain.timeout),
         },
-        prefix_lists: policies.prefix_lists(),
-        community_lists: policies.community_lists(),
-        route_maps: policies.route_maps(),
         ..defaults
     };
+    policies.into(&mut config);
     let complete = file.asn.is_some() && file.router_id.is_some();
     (complete && report.is_clean()).then_some(config)
 }
@@ -251,7 +247,7 @@ fn families(
     let mut accept = |family: Family| {
         let At { value, .. }: &At<FamilyTable> = table.families.get(family).as_ref()?;
         Some(NeighborFamily {
-            import: policies.route_map(value.import.as_ref(), report),
+            import: policies.import_map(value.import.as_ref(), report),
             export: policies.route_map(value.export.as_ref(), report),
             next_hop: or(value.next_hop, NextHopRule::Auto),
         })
@@ -436,13 +432,13 @@ impl Devices {
 }
 
 /// Reports values that are there a second time.
-struct Once<T> {
+pub(super) struct Once<T> {
     what: &'static str,
     seen: BTreeMap<T, Span>,
 }
 
 impl<T: Ord + ToString> Once<T> {
-    fn new(what: &'static str) -> Self {
+    pub(super) fn new(what: &'static str) -> Self {
         Self {
             what,
             seen: BTreeMap::new(),
@@ -450,7 +446,7 @@ impl<T: Ord + ToString> Once<T> {
     }
 
     /// True if the value is there for the first time.
-    fn see(&mut self, value: T, span: Span, report: &mut Report) -> bool {
+    pub(super) fn see(&mut self, value: T, span: Span, report: &mut Report) -> bool {
         if let Some(first) = self.seen.get(&value) {
             let problem = Problem::Duplicate {
                 what: self.what,

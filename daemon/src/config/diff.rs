@@ -10,10 +10,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use bgp::family::Family;
-use bgp::policy::{Communities, CommunityChange, Match, RouteMap, Set};
+use bgp::policy::RouteMap;
 use bgp::{Prefix, Vni};
 
-use super::policy::Direction;
+use super::policy::print::{policies as written, references};
+use super::policy::{Direction, PolicyKind};
 use super::print::{self, Fields};
 use super::types::{Config, GracefulRestart, Neighbor, Network};
 
@@ -94,17 +95,6 @@ pub struct PolicyChange {
     pub change: PolicyDifference,
     /// Where routes are affected, in the new configuration.
     pub used_by: Vec<PolicyUse>,
-}
-
-/// What kind of policy a name stands for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PolicyKind {
-    /// A prefix list.
-    PrefixList,
-    /// A community list.
-    CommunityList,
-    /// A route-map.
-    RouteMap,
 }
 
 /// How a policy is different.
@@ -293,65 +283,36 @@ fn networks(old: &Config, new: &Config) -> Members<Prefix, FieldChange> {
     )
 }
 
+/// Compares lists and maps by the words in which they are configured.
 fn policies(old: &Config, new: &Config) -> Vec<PolicyChange> {
-    let mut changes = Vec::new();
-    changes.extend(compare(
-        PolicyKind::PrefixList,
-        &old.prefix_lists,
-        &new.prefix_lists,
-        |list| (list.name(), print::prefix_list_fields(list)),
-    ));
-    changes.extend(compare(
-        PolicyKind::CommunityList,
-        &old.community_lists,
-        &new.community_lists,
-        |list| (list.name(), print::community_list_fields(list)),
-    ));
-    changes.extend(compare(
-        PolicyKind::RouteMap,
-        &old.route_maps,
-        &new.route_maps,
-        |map| (map.name(), print::route_map_fields(map)),
-    ));
-    for change in &mut changes {
-        change.used_by = uses(new, change.kind, &change.name);
-    }
-    changes
-}
-
-/// Compares what has names, by the words in which it is configured.
-fn compare<T>(
-    kind: PolicyKind,
-    old: &[Arc<T>],
-    new: &[Arc<T>],
-    written: impl Fn(&T) -> (&str, Fields),
-) -> Vec<PolicyChange> {
+    let (before, after) = (written(old), written(new));
     let members = members(
-        old,
-        new,
-        |item| written(item).0.to_owned(),
+        &before,
+        &after,
+        |policy| (policy.kind, policy.name),
         |before, after| {
-            let (before, after) = (written(before).1, written(after).1);
-            (!fields("", &before, &after).is_empty()).then_some(())
+            let changes = fields("", &before.fields, &after.fields);
+            (!changes.is_empty()).then_some(())
         },
     );
-    let (added, removed) = (members.added.into_iter(), members.removed.into_iter());
-    added
-        .map(|name| (name, PolicyDifference::Added))
-        .chain(removed.map(|name| (name, PolicyDifference::Removed)))
-        .chain(
-            members
-                .changed
-                .into_iter()
-                .map(|(name, ())| (name, PolicyDifference::Changed)),
-        )
-        .map(|(name, change)| PolicyChange {
+    let changed = members.changed.into_iter().map(|(key, ())| key);
+    let mut changes: Vec<PolicyChange> = [
+        (members.added, PolicyDifference::Added),
+        (members.removed, PolicyDifference::Removed),
+        (changed.collect(), PolicyDifference::Changed),
+    ]
+    .into_iter()
+    .flat_map(|(keys, change)| {
+        keys.into_iter().map(move |(kind, name)| PolicyChange {
             kind,
-            name,
+            name: name.to_owned(),
             change,
-            used_by: Vec::new(),
+            used_by: uses(new, kind, name),
         })
-        .collect()
+    })
+    .collect();
+    changes.sort_by_key(|change| change.kind);
+    changes
 }
 
 /// Where a policy applies.
@@ -393,15 +354,9 @@ fn maps_that_use<'c>(config: &'c Config, kind: PolicyKind, name: &str) -> BTreeS
         let before = found.len();
         for map in &config.route_maps {
             let itself = kind == PolicyKind::RouteMap && map.name() == name;
-            let refers = map.entries().iter().any(|entry| {
-                let called = entry
-                    .call
-                    .as_ref()
-                    .is_some_and(|map| found.contains(map.name()));
-                let (matches, sets) = (&entry.matches, &entry.sets);
-                let lists = matches.iter().filter_map(list_of_match);
-                let mut lists = lists.chain(sets.iter().filter_map(list_of_set));
-                called || lists.any(|list| list == (kind, name))
+            let refers = references(map).any(|(of, other)| {
+                let called = of == PolicyKind::RouteMap && found.contains(other);
+                called || (of, other) == (kind, name)
             });
             if itself || refers {
                 found.insert(map.name());
@@ -411,27 +366,6 @@ fn maps_that_use<'c>(config: &'c Config, kind: PolicyKind, name: &str) -> BTreeS
             return found;
         }
     }
-}
-
-fn list_of_match(condition: &Match) -> Option<(PolicyKind, &str)> {
-    if let Match::PrefixList(list) | Match::NextHop(list) = condition {
-        return Some((PolicyKind::PrefixList, list.name()));
-    }
-    if let Match::Community {
-        communities: Communities::List(list),
-        ..
-    } = condition
-    {
-        return Some((PolicyKind::CommunityList, list.name()));
-    }
-    None
-}
-
-fn list_of_set(set: &Set) -> Option<(PolicyKind, &str)> {
-    if let Set::Community(CommunityChange::Delete(Communities::List(list))) = set {
-        return Some((PolicyKind::CommunityList, list.name()));
-    }
-    None
 }
 
 /// One line for each change; `no changes` when there are none.
@@ -510,17 +444,12 @@ impl fmt::Display for FieldChange {
 
 impl fmt::Display for PolicyChange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kind = match self.kind {
-            PolicyKind::PrefixList => "prefix_list",
-            PolicyKind::CommunityList => "community_list",
-            PolicyKind::RouteMap => "route_map",
-        };
         let change = match self.change {
             PolicyDifference::Added => "added",
             PolicyDifference::Removed => "removed",
             PolicyDifference::Changed => "changed",
         };
-        write!(f, "{kind} {}: {change}", self.name)?;
+        write!(f, "{} {}: {change}", self.kind.word(), self.name)?;
         for (at, used) in self.used_by.iter().enumerate() {
             let comma = if at == 0 { "; affects " } else { ", " };
             write!(f, "{comma}{used}")?;

@@ -139,6 +139,14 @@ pub enum Problem {
         /// Its name.
         name: String,
     },
+    /// A key that other routing daemons know and we do not honour.
+    #[error("`{key}` is not supported yet: {because}")]
+    Unsupported {
+        /// The key.
+        key: &'static str,
+        /// What is missing.
+        because: &'static str,
+    },
     /// A rule of a list that cannot be read.
     #[error(transparent)]
     Rule(#[from] RuleError),
@@ -219,6 +227,12 @@ pub enum Conflict {
         name: String,
         /// The maps on the way round.
         path: String,
+    },
+    /// A route-map that does on import what only makes sense on export.
+    #[error("route_map `{map}` sets `next_hop` to \"self\", which has no effect on import")]
+    ImportNextHop {
+        /// The map.
+        map: String,
     },
     /// A key that does nothing because of another one.
     #[error("`{key}` has no effect {because}")]
@@ -305,6 +319,11 @@ impl Report {
     /// How much is wrong so far.
     pub(super) fn count(&self) -> usize {
         self.errors.len()
+    }
+
+    /// What errors call the file.
+    pub fn file(&self) -> &str {
+        &self.file
     }
 
     /// Line and column of the beginning of a span.

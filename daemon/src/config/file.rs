@@ -9,21 +9,19 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use bgp::community::{ExtendedCommunity, LargeCommunity};
+use bgp::community::ExtendedCommunity;
 use bgp::evpn_route::{MacAddress, RouteDistinguisher};
 use bgp::family::{Family, PerFamily};
 use bgp::message::Role;
-use bgp::policy::{
-    Action, Communities, CommunityChange, CommunityRule, Match, Number, OnMatch, PrefixRule,
-    RuleError, Set,
-};
 use bgp::{Asn, Prefix, Vni};
 use ipnetwork::IpNetwork;
 use toml::de::{DeTable, DeValue};
 
-use super::error::{At, Conflict, Problem, Report, Span};
+use super::error::{At, Problem, Report, Span};
+use super::policy;
+use super::policy::file::PolicyTables;
 use super::read::{
-    self, Reading, Rejection, Table, Value, boolean, device, duration, keyword, name, number,
+    self, Reading, Rejection, Table, boolean, device, duration, keyword, name, number,
     socket_address, text,
 };
 use super::types::{EbgpRequiresPolicy, LogFormat, LogLevel, NextHopRule, RequireRoute};
@@ -51,12 +49,8 @@ pub struct File {
     pub neighbors: Vec<At<NeighborTable>>,
     /// `[[vni]]`.
     pub vnis: Vec<At<VniTable>>,
-    /// `[[prefix_list]]`.
-    pub prefix_lists: Vec<At<ListTable<PrefixRule>>>,
-    /// `[[community_list]]`.
-    pub community_lists: Vec<At<ListTable<CommunityRule>>>,
-    /// `[[route_map]]`.
-    pub route_maps: Vec<At<RouteMapTable>>,
+    /// Lists and route-maps.
+    pub policy: PolicyTables,
     /// `[kernel]`.
     pub kernel: KernelTable,
     /// `[graceful_restart]`.
@@ -197,68 +191,6 @@ pub struct VniTable {
     pub mtu: Option<At<u32>>,
 }
 
-/// `[[prefix_list]]` or `[[community_list]]`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ListTable<R> {
-    /// `name`.
-    pub name: Option<At<String>>,
-    /// `rules`.
-    pub rules: Vec<At<R>>,
-}
-
-/// `[[route_map]]`.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct RouteMapTable {
-    /// `name`.
-    pub name: Option<At<String>>,
-    /// `entry`.
-    pub entries: Vec<At<EntryTable>>,
-}
-
-/// `entry` of a route-map.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct EntryTable {
-    /// `seq`.
-    pub seq: Option<At<u32>>,
-    /// `action`.
-    pub action: Option<At<Action>>,
-    /// `match`.
-    pub matches: Vec<At<MatchItem>>,
-    /// `set`.
-    pub sets: Vec<At<SetItem>>,
-    /// `call`.
-    pub call: Option<At<String>>,
-    /// `on_match`.
-    pub on_match: Option<At<OnMatch>>,
-}
-
-/// A condition that may name a list.
-#[derive(Debug, Clone, PartialEq)]
-pub enum MatchItem {
-    /// Complete as it is.
-    Plain(Match),
-    /// `prefix_list`.
-    PrefixList(String),
-    /// `next_hop`.
-    NextHop(String),
-    /// `community_list`.
-    CommunityList {
-        /// Its name.
-        name: String,
-        /// `community_exact`.
-        exact: bool,
-    },
-}
-
-/// A change that may name a list.
-#[derive(Debug, Clone, PartialEq)]
-pub enum SetItem {
-    /// Complete as it is.
-    Plain(Set),
-    /// `community = { delete_list = .. }`.
-    DeleteCommunityList(String),
-}
-
 /// `[kernel]`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct KernelTable {
@@ -318,13 +250,7 @@ fn read_file(top: &mut Table<'_, '_>) -> File {
         evpn: top.table("evpn", "[evpn]", evpn),
         neighbors: top.tables("neighbor", "[[neighbor]]", neighbor),
         vnis: top.tables("vni", "[[vni]]", vni),
-        prefix_lists: top.tables("prefix_list", "[[prefix_list]]", list::<PrefixRule>),
-        community_lists: top.tables(
-            "community_list",
-            "[[community_list]]",
-            list::<CommunityRule>,
-        ),
-        route_maps: top.tables("route_map", "[[route_map]]", route_map),
+        policy: policy::file::read(top),
         ..File::default()
     };
     top.table("kernel", "[kernel]", |table| file.kernel = kernel(table));
@@ -351,7 +277,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 
 /// RFC 7607: 0 is never used. RFC 7300: the last numbers of both sizes are reserved. RFC 6793 §9:
 /// 23456 stands for others.
-fn asn(value: &DeValue<'_>) -> Reading<Asn> {
+pub(super) fn asn(value: &DeValue<'_>) -> Reading<Asn> {
     read::integer(value)
         .and_then(|number| u32::try_from(number).ok())
         .filter(|number| !matches!(*number, 0 | 23_456 | 65_535 | u32::MAX))
@@ -489,7 +415,7 @@ fn evpn(table: &mut Table<'_, '_>) -> EvpnTable {
 }
 
 /// An address that one host can have.
-fn unicast_address(value: &DeValue<'_>) -> Reading<IpAddr> {
+pub(super) fn unicast_address(value: &DeValue<'_>) -> Reading<IpAddr> {
     let address: IpAddr =
         text("an IP address like \"10.10.0.2\"", |text| text.parse().ok())(value)?;
     let broadcast = address == IpAddr::V4(Ipv4Addr::BROADCAST);
@@ -617,7 +543,7 @@ fn restart_time(value: &DeValue<'_>) -> Reading<Duration> {
 }
 
 /// The name of something defined elsewhere in the file.
-fn reference(value: &DeValue<'_>) -> Reading<String> {
+pub(super) fn reference(value: &DeValue<'_>) -> Reading<String> {
     text("a name", |text| Some(text.to_owned()))(value)
 }
 
@@ -684,297 +610,6 @@ fn gateway(value: &DeValue<'_>) -> Reading<IpNetwork> {
         "an address with the length of its network like \"10.100.0.1/24\"",
         |text| Some(text).filter(|text| text.contains('/'))?.parse().ok(),
     )(value)
-}
-
-fn list<R>(table: &mut Table<'_, '_>) -> ListTable<R>
-where
-    R: std::str::FromStr<Err = RuleError>,
-{
-    let name = table.require("name", "a name", name(63));
-    let mut rules = Vec::new();
-    if let Some(value) = table.raw("rules") {
-        let report = table.report();
-        let items = read::array(report, "rules", value);
-        if items.is_some_and(|items| items.is_empty()) {
-            let problem = Problem::value("rules", "an empty list", "at least one rule");
-            report.error(value.span().into(), problem);
-        }
-        for item in items.into_iter().flatten() {
-            rules.extend(rule(report, item));
-        }
-    } else {
-        table.missing("rules", "a list of rules like \"permit 10.0.0.0/8 le 24\"");
-    }
-    ListTable { name, rules }
-}
-
-fn rule<R>(report: &mut Report, item: &Value<'_>) -> Option<At<R>>
-where
-    R: std::str::FromStr<Err = RuleError>,
-{
-    let text = read::reading(report, "rules", item, |value| {
-        text("a text like \"permit 10.0.0.0/8 le 24\"", |text| {
-            Some(text.to_owned())
-        })(value)
-    })?;
-    match text.value.parse() {
-        Ok(rule) => Some(At::new(rule, text.span)),
-        Err(error) => {
-            report.error(text.span, error);
-            None
-        }
-    }
-}
-
-fn route_map(table: &mut Table<'_, '_>) -> RouteMapTable {
-    let route_map = RouteMapTable {
-        name: table.require("name", "a name", name(63)),
-        entries: table.tables("entry", "entry", entry),
-    };
-    if route_map.entries.is_empty() && table.raw("entry").is_none() {
-        table.missing(
-            "entry",
-            "a list of entries; without any it refuses every route",
-        );
-    }
-    route_map
-}
-
-fn entry(table: &mut Table<'_, '_>) -> EntryTable {
-    let seq = table.require("seq", "a sequence number", number(1..=i64::from(u32::MAX)));
-    let action = table.require("action", "\"permit\" or \"deny\"", |value| {
-        match value.as_str() {
-            Some("permit") => Ok(Action::Permit),
-            Some("deny") => Ok(Action::Deny),
-            _ => Err("\"permit\" or \"deny\"".into()),
-        }
-    });
-    EntryTable {
-        seq,
-        action,
-        matches: table
-            .table("match", "match", matches)
-            .map_or(Vec::new(), |list| list.value),
-        sets: table
-            .table("set", "set", sets)
-            .map_or(Vec::new(), |list| list.value),
-        call: table.get("call", reference),
-        on_match: table.get("on_match", |value| match value.as_str() {
-            Some("next") => Ok(OnMatch::Next),
-            Some("exit") => Ok(OnMatch::Exit),
-            _ => number(1..=i64::from(u32::MAX))(value)
-                .map(OnMatch::Goto)
-                .map_err(|_| "\"next\", \"exit\" or the number of a later entry".into()),
-        }),
-    }
-}
-
-fn matches(table: &mut Table<'_, '_>) -> Vec<At<MatchItem>> {
-    const U32: std::ops::RangeInclusive<i64> = 0..=0xffff_ffff;
-    let exact = table.get("community_exact", boolean);
-    let is_exact = exact.is_some_and(|exact| exact.value);
-    let mut items = Vec::new();
-    items.extend(named(table, "prefix_list", MatchItem::PrefixList));
-    items.extend(named(table, "next_hop", MatchItem::NextHop));
-    items.extend(named(table, "community_list", |name| {
-        MatchItem::CommunityList {
-            name,
-            exact: is_exact,
-        }
-    }));
-    let communities = table.get("community", |value| {
-        words(value, "a community or a list of them, like [\"65001:100\"]")
-    });
-    let is_list = |item: &At<MatchItem>| matches!(item.value, MatchItem::CommunityList { .. });
-    if let Some(exact) = exact
-        && communities.is_none()
-        && !items.iter().any(is_list)
-    {
-        let problem = Conflict::NoEffect {
-            key: "community_exact",
-            because: "without `community` or `community_list`",
-        };
-        table.report().error(exact.span, problem);
-    }
-    items.extend(plain(communities, |communities| Match::Community {
-        communities: Communities::Literal(communities),
-        exact: is_exact,
-    }));
-    let large = table.get("large_community", |value| {
-        words(
-            value,
-            "a large community or a list of them, like [\"65001:1:2\"]",
-        )
-    });
-    items.extend(plain(large, Match::LargeCommunity));
-    items.extend(plain(
-        table.get("as_path_contains", asn),
-        Match::AsPathContains,
-    ));
-    items.extend(plain(
-        table.get("local_preference", number(U32)),
-        Match::LocalPref,
-    ));
-    items.extend(plain(table.get("metric", number(U32)), Match::Metric));
-    items.extend(plain(table.get("origin", keyword), Match::Origin));
-    items.extend(plain(table.get("family", keyword), Match::Family));
-    let route_type = table.get("evpn_route_type", number(1..=255));
-    items.extend(plain(route_type, Match::EvpnRouteType));
-    let vni = table.get("vni", |value| {
-        let vni = number(1..=0xff_ffff)(value)?;
-        Vni::new(vni).ok_or_else(|| "a VNI".into())
-    });
-    items.extend(plain(vni, Match::Vni));
-    items
-}
-
-fn named(
-    table: &mut Table<'_, '_>,
-    key: &'static str,
-    item: impl FnOnce(String) -> MatchItem,
-) -> Option<At<MatchItem>> {
-    let name = table.get(key, reference)?;
-    Some(At::new(item(name.value), name.span))
-}
-
-fn plain<T>(value: Option<At<T>>, condition: impl FnOnce(T) -> Match) -> Option<At<MatchItem>> {
-    value.map(|At { value, span }| At::new(MatchItem::Plain(condition(value)), span))
-}
-
-fn sets(table: &mut Table<'_, '_>) -> Vec<At<SetItem>> {
-    let mut items = Vec::new();
-    let mut add = |span: Span, set: Set| items.push(At::new(SetItem::Plain(set), span));
-    if let Some(At { value, span }) = table.get("metric", adjustment) {
-        add(span, Set::Metric(value));
-    }
-    if let Some(At { value, span }) = table.get("local_preference", adjustment) {
-        add(span, Set::LocalPref(value));
-    }
-    if let Some(At { value, span }) = table.get("as_path_prepend", as_path) {
-        add(span, Set::AsPathPrepend(value));
-    }
-    if let Some(At { value, span }) = table.get("origin", keyword) {
-        add(span, Set::Origin(value));
-    }
-    if let Some(At { value, span }) = table.get("next_hop", unicast_address) {
-        add(span, Set::NextHop(value));
-    }
-    communities(table, &mut items);
-    large_communities(table, &mut items);
-    items
-}
-
-/// A list replaces, `"none"` removes all, a table removes and adds, in this order.
-fn communities(table: &mut Table<'_, '_>, items: &mut Vec<At<SetItem>>) {
-    const EXPECTED: &str =
-        "a list like [\"65001:100\"], \"none\" or a table of add, delete and delete_list";
-    let Some(value) = table.raw("community") else {
-        return;
-    };
-    let report = table.report();
-    let mut push = |span, set| items.push(At::new(set, span));
-    let plain = |change| SetItem::Plain(Set::Community(change));
-    if !value.get_ref().is_table() {
-        let change = read::reading(report, "community", value, |value| match value.as_str() {
-            Some("none") => Ok(CommunityChange::Clear),
-            _ => words(value, EXPECTED).map(CommunityChange::Replace),
-        });
-        if let Some(At { value, span }) = change {
-            push(span, plain(value));
-        }
-        return;
-    }
-    read::table(report, "community", "community", value, |table| {
-        let expected = "a community or a list of them, like [\"65001:100\"]";
-        if let Some(At { value, span }) = table.get("delete_list", reference) {
-            push(span, SetItem::DeleteCommunityList(value));
-        }
-        if let Some(At { value, span }) = table.get("delete", |value| words(value, expected)) {
-            let delete = CommunityChange::Delete(Communities::Literal(value));
-            push(span, plain(delete));
-        }
-        if let Some(At { value, span }) = table.get("add", |value| words(value, expected)) {
-            push(span, plain(CommunityChange::Add(value)));
-        }
-    });
-}
-
-fn large_communities(table: &mut Table<'_, '_>, items: &mut Vec<At<SetItem>>) {
-    const EXPECTED: &str = "a list like [\"65001:1:2\"] or a table with add";
-    let Some(value) = table.raw("large_community") else {
-        return;
-    };
-    let report = table.report();
-    let set = if value.get_ref().is_table() {
-        let add = read::table(
-            report,
-            "large_community",
-            "large_community",
-            value,
-            |table| {
-                table.require("add", "a list of large communities", |value| {
-                    words::<LargeCommunity>(value, "a list like [\"65001:1:2\"]")
-                })
-            },
-        );
-        let add = add.and_then(|add| add.value);
-        add.map(|At { value, span }| At::new(Set::LargeCommunityAdd(value), span))
-    } else {
-        let all = read::reading(report, "large_community", value, |value| {
-            words(value, EXPECTED)
-        });
-        all.map(|At { value, span }| At::new(Set::LargeCommunity(value), span))
-    };
-    items.extend(set.map(|At { value, span }| At::new(SetItem::Plain(value), span)));
-}
-
-/// One word, several words in one text, or a list of words; at least one.
-fn words<T: std::str::FromStr>(value: &DeValue<'_>, expected: &'static str) -> Reading<Vec<T>> {
-    let texts: Option<Vec<&str>> = match (value.as_str(), value.as_array()) {
-        (Some(text), _) => Some(text.split_whitespace().collect()),
-        (None, Some(items)) => items.iter().map(|item| item.get_ref().as_str()).collect(),
-        (None, None) => None,
-    };
-    let words: Option<Vec<T>> = texts
-        .filter(|texts| !texts.is_empty())
-        .and_then(|texts| texts.iter().map(|text| text.parse().ok()).collect());
-    words.ok_or_else(|| expected.into())
-}
-
-/// `100` replaces, `"+10"` adds, `"-10"` subtracts.
-fn adjustment(value: &DeValue<'_>) -> Reading<Number> {
-    let signed = value.as_str().and_then(|text| {
-        let digits = |digits: &str| {
-            let all = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
-            all.then(|| digits.parse::<u32>().ok()).flatten()
-        };
-        match text.split_at_checked(1)? {
-            ("+", rest) => digits(rest).map(Number::Add),
-            ("-", rest) => digits(rest).map(Number::Sub),
-            _ => None,
-        }
-    });
-    let plain = || read::integer(value).and_then(|number| u32::try_from(number).ok());
-    signed
-        .or_else(|| plain().map(Number::Replace))
-        .ok_or_else(|| "a number from 0 to 4294967295, or \"+N\" or \"-N\"".into())
-}
-
-/// Numbers in a list or separated by spaces in a text.
-fn as_path(value: &DeValue<'_>) -> Reading<Vec<Asn>> {
-    const LONGEST: usize = 32;
-    let numbers: Option<Vec<Asn>> = match (value.as_str(), value.as_array()) {
-        (Some(text), _) => text
-            .split_whitespace()
-            .map(|word| word.parse().ok())
-            .collect(),
-        (None, Some(items)) => items.iter().map(|item| asn(item.get_ref()).ok()).collect(),
-        (None, None) => None,
-    };
-    numbers
-        .filter(|numbers| (1..=LONGEST).contains(&numbers.len()))
-        .filter(|numbers| !numbers.contains(&Asn(0)))
-        .ok_or_else(|| format!("1 to {LONGEST} AS numbers like \"65001 65001\"").into())
 }
 
 fn kernel(table: &mut Table<'_, '_>) -> KernelTable {

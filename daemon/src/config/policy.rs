@@ -1,12 +1,56 @@
-//! The policy in effect for a neighbour: its route-map, or what stands in for a missing one.
+//! Policy in the configuration, and the one in effect for a neighbour.
+//!
+//! [`file`] reads lists and route-maps, `resolve` makes them of names and values, `print` writes
+//! them again, and [`review`] remarks what is there and does nothing. What applies to a neighbour
+//! is its route-map, bound to it where the map asks for that, or what stands in for a missing one.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
 use bgp::family::Family;
-use bgp::policy::Policy;
+use bgp::policy::{Entry, Party, Policy, RouteMap};
 
 use super::types::{Config, EbgpRequiresPolicy, Neighbor};
+
+pub mod file;
+pub(super) mod print;
+pub(super) mod resolve;
+pub mod review;
+
+/// What kind of policy a name stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PolicyKind {
+    /// A prefix list.
+    PrefixList,
+    /// A list of communities.
+    CommunityList,
+    /// A list of large communities.
+    LargeCommunityList,
+    /// A list of extended communities.
+    ExtendedCommunityList,
+    /// A list of AS paths.
+    AsPathList,
+    /// A list of MAC addresses.
+    MacList,
+    /// A route-map.
+    RouteMap,
+}
+
+impl PolicyKind {
+    /// As the configuration spells it.
+    pub fn word(self) -> &'static str {
+        match self {
+            PolicyKind::PrefixList => "prefix_list",
+            PolicyKind::CommunityList => "community_list",
+            PolicyKind::LargeCommunityList => "large_community_list",
+            PolicyKind::ExtendedCommunityList => "extended_community_list",
+            PolicyKind::AsPathList => "as_path_list",
+            PolicyKind::MacList => "mac_list",
+            PolicyKind::RouteMap => "route_map",
+        }
+    }
+}
 
 /// Which way routes go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -47,7 +91,15 @@ impl Config {
                 Direction::Export => family.export.as_ref(),
             });
         if let Some(map) = map {
-            return Policy::Map(map.clone());
+            let bound = map.bound(match direction {
+                Direction::Import => Party::From(neighbor.address),
+                Direction::Export => Party::To(Some(neighbor.address)),
+            });
+            // One and the same for neighbours that the map does not tell apart.
+            return Policy::Map(match bound == **map {
+                true => map.clone(),
+                false => Arc::new(bound),
+            });
         }
         let private = self.asn.is_private() && neighbor.remote_as.is_private();
         let open = self.asn == neighbor.remote_as
@@ -64,6 +116,75 @@ impl Config {
             "no {direction} policy (RFC 8212): set {direction} = \"ROUTE-MAP\" in the \
              neighbor's {family}, or ebgp_requires_policy = false"
         )))
+    }
+
+    /// Takes over the route-maps of a former configuration that are equal, so that what they have
+    /// counted goes on and the tables see at once that nothing has changed.
+    pub fn keep_route_maps(&mut self, former: &Config) {
+        let mut kept = Kept {
+            former: former
+                .route_maps
+                .iter()
+                .map(|map| (map.name(), map))
+                .collect(),
+            known: BTreeMap::new(),
+        };
+        let unicast = [&mut self.ipv4_unicast, &mut self.ipv6_unicast];
+        let networks = unicast
+            .into_iter()
+            .flat_map(|unicast| &mut unicast.networks);
+        let networks = networks.filter_map(|network| network.route_map.as_mut());
+        let families = self.neighbors.iter_mut().flat_map(|neighbor| {
+            let families = &mut neighbor.families;
+            [
+                &mut families.ipv4_unicast,
+                &mut families.ipv6_unicast,
+                &mut families.evpn,
+            ]
+        });
+        let of_neighbors = families.flatten().flat_map(|family| {
+            let maps = [family.import.as_mut(), family.export.as_mut()];
+            maps.into_iter().flatten()
+        });
+        for map in self
+            .route_maps
+            .iter_mut()
+            .chain(networks)
+            .chain(of_neighbors)
+        {
+            *map = kept.of(map);
+        }
+    }
+}
+
+/// Route-maps of a former configuration, and what stands for those of the new one.
+struct Kept<'c> {
+    former: BTreeMap<&'c str, &'c Arc<RouteMap>>,
+    known: BTreeMap<String, Arc<RouteMap>>,
+}
+
+impl Kept<'_> {
+    /// The former map if it is equal, else the new one with what it calls kept. The depth of calls
+    /// is bounded.
+    fn of(&mut self, map: &Arc<RouteMap>) -> Arc<RouteMap> {
+        if let Some(known) = self.known.get(map.name()) {
+            return known.clone();
+        }
+        let equal = self.former.get(map.name()).filter(|former| **former == map);
+        let kept = match equal {
+            Some(former) => Arc::clone(former),
+            None if map.entries().iter().all(|entry| entry.call.is_none()) => map.clone(),
+            None => {
+                let entries = map.entries().iter().map(|entry| Entry {
+                    call: entry.call.as_ref().map(|called| self.of(called)),
+                    ..entry.clone()
+                });
+                // What was a map before is one again.
+                RouteMap::new(map.name(), entries.collect()).map_or_else(|_| map.clone(), Arc::new)
+            }
+        };
+        self.known.insert(map.name().to_owned(), kept.clone());
+        kept
     }
 }
 

@@ -7,12 +7,9 @@ use std::fmt::{Display, Write};
 use std::time::Duration;
 
 use bgp::family::{Family, PerFamily};
-use bgp::policy::{
-    Action, Communities, CommunityChange, CommunityList, Entry, Match, Number, OnMatch,
-    PrefixList, RouteMap, Set,
-};
 
 use super::duration::format as duration;
+use super::policy::print::policies;
 use super::types::*;
 
 /// The configuration as TOML; parsing it gives an equal configuration.
@@ -31,18 +28,9 @@ pub fn print(config: &Config) -> String {
     for vni in &config.vnis {
         section(&mut text, "[[vni]]", &vni_fields(vni, config));
     }
-    for list in &config.prefix_lists {
-        section(&mut text, "[[prefix_list]]", &prefix_list_fields(list));
-    }
-    for list in &config.community_lists {
-        section(
-            &mut text,
-            "[[community_list]]",
-            &community_list_fields(list),
-        );
-    }
-    for map in &config.route_maps {
-        section(&mut text, "[[route_map]]", &route_map_fields(map));
+    for policy in policies(config) {
+        let header = format!("[[{}]]", policy.kind.word());
+        section(&mut text, &header, &policy.fields);
     }
     text
 }
@@ -59,12 +47,12 @@ pub(super) struct Field {
 pub(super) struct Fields(Vec<Field>);
 
 impl Fields {
-    fn add(&mut self, key: &'static str, value: impl Display) {
+    pub(super) fn add(&mut self, key: &'static str, value: impl Display) {
         let value = value.to_string();
         self.0.push(Field { key, value });
     }
 
-    fn add_unless_default<T: PartialEq + Display>(
+    pub(super) fn add_unless_default<T: PartialEq + Display>(
         &mut self,
         key: &'static str,
         value: T,
@@ -76,7 +64,7 @@ impl Fields {
     }
 
     /// A table on one line, if it has keys.
-    fn add_table(&mut self, key: &'static str, table: &Fields) {
+    pub(super) fn add_table(&mut self, key: &'static str, table: &Fields) {
         if !table.is_empty() {
             self.add(key, inline(table));
         }
@@ -106,7 +94,7 @@ fn lines(text: &mut String, fields: &Fields) {
 }
 
 /// `{ key = value, key = value }`.
-fn inline(fields: &Fields) -> String {
+pub(super) fn inline(fields: &Fields) -> String {
     if fields.is_empty() {
         return "{}".to_owned();
     }
@@ -118,7 +106,7 @@ fn inline(fields: &Fields) -> String {
 }
 
 /// A basic string (TOML 1.0).
-fn quote(text: impl Display) -> String {
+pub(super) fn quote(text: impl Display) -> String {
     let mut quoted = String::from("\"");
     for c in text.to_string().chars() {
         match c {
@@ -139,13 +127,13 @@ fn quote_duration(value: Duration) -> String {
 }
 
 /// `["a", "b"]`.
-fn list<T: Display>(items: impl IntoIterator<Item = T>) -> String {
+pub(super) fn list<T: Display>(items: impl IntoIterator<Item = T>) -> String {
     let items: Vec<String> = items.into_iter().map(quote).collect();
     format!("[{}]", items.join(", "))
 }
 
 /// One item a line, for lists that grow long.
-fn tall_list(items: impl IntoIterator<Item = String>) -> String {
+pub(super) fn tall_list(items: impl IntoIterator<Item = String>) -> String {
     let items: Vec<String> = items.into_iter().collect();
     match items.as_slice() {
         [] => "[]".to_owned(),
@@ -420,123 +408,6 @@ pub(super) fn vni_fields(vni: &VniConfig, config: &Config) -> Fields {
 fn target(target: &bgp::ExtendedCommunity) -> String {
     let text = target.to_string();
     text.strip_prefix("RT:").unwrap_or(&text).to_owned()
-}
-
-pub(super) fn prefix_list_fields(prefix_list: &PrefixList) -> Fields {
-    let mut fields = Fields::default();
-    fields.add("name", quote(prefix_list.name()));
-    fields.add("rules", tall_list(prefix_list.rules().iter().map(quote)));
-    fields
-}
-
-pub(super) fn community_list_fields(community_list: &CommunityList) -> Fields {
-    let mut fields = Fields::default();
-    fields.add("name", quote(community_list.name()));
-    fields.add("rules", tall_list(community_list.rules().iter().map(quote)));
-    fields
-}
-
-pub(super) fn route_map_fields(map: &RouteMap) -> Fields {
-    let mut fields = Fields::default();
-    fields.add("name", quote(map.name()));
-    fields.add("entry", tall_list(map.entries().iter().map(entry)));
-    fields
-}
-
-fn entry(entry: &Entry) -> String {
-    let mut fields = Fields::default();
-    fields.add("seq", entry.seq);
-    fields.add(
-        "action",
-        quote(match entry.action {
-            Action::Permit => "permit",
-            Action::Deny => "deny",
-        }),
-    );
-    let mut table = Fields::default();
-    entry
-        .matches
-        .iter()
-        .for_each(|item| condition(&mut table, item));
-    fields.add_table("match", &table);
-    fields.add_table("set", &changes(&entry.sets));
-    if let Some(map) = &entry.call {
-        fields.add("call", quote(map.name()));
-    }
-    match entry.on_match {
-        OnMatch::Exit => {}
-        OnMatch::Next => fields.add("on_match", quote("next")),
-        OnMatch::Goto(seq) => fields.add("on_match", seq),
-    }
-    inline(&fields)
-}
-
-fn condition(table: &mut Fields, condition: &Match) {
-    match condition {
-        Match::PrefixList(list) => table.add("prefix_list", quote(list.name())),
-        Match::NextHop(list) => table.add("next_hop", quote(list.name())),
-        Match::Community { communities, exact } => {
-            match communities {
-                Communities::List(list) => table.add("community_list", quote(list.name())),
-                Communities::Literal(communities) => table.add("community", list(communities)),
-            }
-            if *exact && !table.iter().any(|field| field.key == "community_exact") {
-                table.add("community_exact", true);
-            }
-        }
-        Match::LargeCommunity(communities) => table.add("large_community", list(communities)),
-        Match::AsPathContains(asn) => table.add("as_path_contains", asn),
-        Match::LocalPref(value) => table.add("local_preference", value),
-        Match::Metric(value) => table.add("metric", value),
-        Match::Origin(origin) => table.add("origin", quote(origin.word())),
-        Match::Family(family) => table.add("family", quote(family.word())),
-        Match::EvpnRouteType(number) => table.add("evpn_route_type", number),
-        Match::Vni(vni) => table.add("vni", vni),
-    }
-}
-
-fn changes(sets: &[Set]) -> Fields {
-    let mut table = Fields::default();
-    // Deletions and additions of communities are keys of one table.
-    let mut community = Fields::default();
-    for set in sets {
-        match set {
-            Set::Metric(number) => table.add("metric", adjustment(*number)),
-            Set::LocalPref(number) => table.add("local_preference", adjustment(*number)),
-            Set::AsPathPrepend(asns) => {
-                let asns: Vec<String> = asns.iter().map(ToString::to_string).collect();
-                table.add("as_path_prepend", quote(asns.join(" ")));
-            }
-            Set::Origin(origin) => table.add("origin", quote(origin.word())),
-            Set::NextHop(addr) => table.add("next_hop", quote(addr)),
-            Set::Community(change) => match change {
-                CommunityChange::Replace(communities) => table.add("community", list(communities)),
-                CommunityChange::Clear => table.add("community", quote("none")),
-                CommunityChange::Delete(Communities::List(list)) => {
-                    community.add("delete_list", quote(list.name()));
-                }
-                CommunityChange::Delete(Communities::Literal(communities)) => {
-                    community.add("delete", list(communities));
-                }
-                CommunityChange::Add(communities) => community.add("add", list(communities)),
-            },
-            Set::LargeCommunity(communities) => table.add("large_community", list(communities)),
-            Set::LargeCommunityAdd(communities) => {
-                let mut add = Fields::default();
-                add.add("add", list(communities));
-                table.add_table("large_community", &add);
-            }
-        }
-    }
-    table.add_table("community", &community);
-    table
-}
-
-fn adjustment(number: Number) -> String {
-    match number {
-        Number::Replace(value) => value.to_string(),
-        Number::Add(_) | Number::Sub(_) => quote(number),
-    }
 }
 
 #[cfg(test)]

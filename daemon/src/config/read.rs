@@ -117,6 +117,16 @@ impl<'a, 'i> Table<'a, 'i> {
         self.report.error(self.span, problem);
     }
 
+    /// Refuses a key that others know and we do not honour, with what to do instead.
+    pub(super) fn unsupported(&mut self, key: &'static str, because: &'static str, hint: &str) {
+        if let Some((key_span, _)) = self.table.get_key_value(key) {
+            self.asked.push(key);
+            let problem = Problem::Unsupported { key, because };
+            self.report
+                .error_with_hint(key_span.span().into(), problem, hint);
+        }
+    }
+
     /// The value of a key as `read` takes it; `None` when it is absent or wrong.
     pub(super) fn get<T>(
         &mut self,

@@ -15,7 +15,10 @@ use bgp::community::ExtendedCommunity;
 use bgp::evpn_route::{MacAddress, RouteDistinguisher};
 use bgp::family::{Family, PerFamily};
 use bgp::message::Role;
-use bgp::policy::{CommunityList, PrefixList, RouteMap};
+use bgp::policy::{
+    AsPathList, CommunityList, ExtendedCommunityList, LargeCommunityList, MacList, PrefixList,
+    RouteMap,
+};
 use bgp::{Asn, Prefix, Vni};
 use ipnetwork::IpNetwork;
 
@@ -46,6 +49,14 @@ pub struct Config {
     pub prefix_lists: Vec<Arc<PrefixList>>,
     /// Community lists, no name twice.
     pub community_lists: Vec<Arc<CommunityList>>,
+    /// Lists of large communities, no name twice.
+    pub large_community_lists: Vec<Arc<LargeCommunityList>>,
+    /// Lists of extended communities, no name twice.
+    pub extended_community_lists: Vec<Arc<ExtendedCommunityList>>,
+    /// AS path lists, no name twice.
+    pub as_path_lists: Vec<Arc<AsPathList>>,
+    /// Lists of MAC addresses, no name twice.
+    pub mac_lists: Vec<Arc<MacList>>,
     /// Route-maps, no name twice. A neighbour's map is one of these.
     pub route_maps: Vec<Arc<RouteMap>>,
     /// The kernel.
@@ -76,6 +87,10 @@ impl Config {
             vnis: Vec::new(),
             prefix_lists: Vec::new(),
             community_lists: Vec::new(),
+            large_community_lists: Vec::new(),
+            extended_community_lists: Vec::new(),
+            as_path_lists: Vec::new(),
+            mac_lists: Vec::new(),
             route_maps: Vec::new(),
             kernel: Kernel::default(),
             graceful_restart: GracefulRestart::default(),

@@ -84,7 +84,8 @@ impl Core {
 
     /// Changes what differs from the running configuration. The caller has refused what needs a
     /// new start.
-    pub(super) fn apply(&mut self, new: Config) {
+    pub(super) fn apply(&mut self, mut new: Config) {
+        new.keep_route_maps(&self.config);
         let old = std::mem::replace(&mut self.config, new.clone());
         for neighbor in &old.neighbors {
             if new.neighbor(neighbor.address).is_none() {
@@ -297,7 +298,7 @@ impl Core {
         };
         match map.evaluate(nlri, &set.freeze(), None) {
             Verdict::Accept => Some(set),
-            Verdict::Change(set) => Some(set),
+            Verdict::Change { set, .. } => Some(set),
             Verdict::Reject => None,
         }
     }

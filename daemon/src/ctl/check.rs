@@ -1,4 +1,5 @@
-//! `rbgpctl check FILE` and `rbgpd --check`: every error of a configuration at once.
+//! `rbgpctl check FILE` and `rbgpd --check`: every error of a configuration at once, and remarks
+//! about what is in it without effect.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -6,7 +7,8 @@ use std::path::Path;
 use crate::config;
 use crate::control::words::counted;
 
-/// Checks a file and writes every error to `talk`. True if it has none.
+/// Checks a file and writes every error to `talk`. True if it has none. Remarks are written too
+/// and change nothing about that.
 pub fn check(file: &Path, talk: &mut dyn Write) -> io::Result<bool> {
     let text = match read(file) {
         Ok(text) => text,
@@ -15,8 +17,13 @@ pub fn check(file: &Path, talk: &mut dyn Write) -> io::Result<bool> {
             return Ok(false);
         }
     };
-    match config::parse(&text, &file.display().to_string()) {
-        Ok(_) => Ok(true),
+    match config::parse_and_review(&text, &file.display().to_string()) {
+        Ok((_, remarks)) => {
+            for remark in &remarks {
+                writeln!(talk, "{remark}\n")?;
+            }
+            Ok(true)
+        }
         Err(errors) => {
             for error in &errors {
                 writeln!(talk, "{error}\n")?;

@@ -127,6 +127,20 @@ fn a_rule_that_cannot_be_read_says_value_and_expectation() {
     }
 }
 
+#[test]
+fn a_rule_is_shadowed_by_one_earlier_rule_that_matches_all_of_it() {
+    let list = list(&[
+        "permit 10.0.0.0/8 le 24",
+        "deny 10.1.0.0/16",
+        "permit 10.2.0.0/16 le 25",
+        "permit 10.0.0.0/8 le 24",
+        "deny any",
+        "permit 192.0.2.0/24",
+        "deny any",
+    ]);
+    assert_eq!(list.shadowed(), [(10, 5), (20, 5), (30, 25), (35, 25)]);
+}
+
 fn prefix() -> impl Strategy<Value = Prefix> {
     // Few bits, so that prefixes often lie within each other.
     let v4 = (0_u32..16, 0_u8..33)
@@ -169,7 +183,7 @@ fn naive(rule: &PrefixRule, candidate: Prefix) -> bool {
 proptest! {
     #[test]
     fn a_list_agrees_with_a_naive_one(
-        rules in prop::collection::vec(rule(), 0..6),
+        rules in prop::collection::vec(rule(), 0..30),
         candidate in prefix(),
     ) {
         let expected = rules
@@ -178,6 +192,24 @@ proptest! {
             .is_some_and(|rule| rule.action() == Action::Permit);
         let list = PrefixList::new("LIST", rules).unwrap();
         prop_assert_eq!(list.permits(candidate), expected);
+    }
+
+    #[test]
+    fn a_shadowed_rule_decides_nothing_and_the_one_before_it_is_about_the_same(
+        rules in prop::collection::vec(rule(), 0..30),
+        candidates in prop::collection::vec(prefix(), 20),
+    ) {
+        let list = PrefixList::new("LIST", rules).unwrap();
+        let by_seq = |seq| list.rules().iter().find(|rule| rule.seq() == seq).unwrap();
+        for (seq, earlier) in list.shadowed() {
+            prop_assert!(earlier < seq);
+            for candidate in &candidates {
+                prop_assert_ne!(list.lookup(*candidate).map(PrefixRule::seq), Some(seq));
+                prop_assert!(
+                    !by_seq(seq).matches(*candidate) || by_seq(earlier).matches(*candidate)
+                );
+            }
+        }
     }
 
     #[test]

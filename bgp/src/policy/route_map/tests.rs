@@ -1,8 +1,18 @@
 use proptest::prelude::*;
 
+use std::net::IpAddr;
+
 use super::*;
-use crate::attributes::{Segment, SegmentKind};
-use crate::policy::CommunityList;
+use crate::asn::Asn;
+use crate::attributes::{Aggregator, AttributeSet, NextHop, Origin, Segment, SegmentKind};
+use crate::community::{Community, ExtendedCommunity, LargeCommunity};
+use crate::evpn_route::{EvpnKey, Vni};
+use crate::family::Family;
+use crate::policy::{
+    AsPathExclude, AsPathList, Bandwidth, Communities, CommunityChange, CommunityList, Extent,
+    MacList, NextHopChange, Number, PrefixList,
+};
+use crate::prefix::Prefix;
 
 fn prefixes(rules: &[&str]) -> Arc<PrefixList> {
     let rules = rules.iter().map(|rule| rule.parse().unwrap()).collect();
@@ -46,7 +56,25 @@ fn route() -> AttributeSet {
     set.local_pref = Some(200);
     set.communities = vec![community("1:1"), community("1:2")];
     set.large_communities = vec!["65001:1:2".parse().unwrap()];
+    set.extended_communities = vec![target("65000:100"), site("65000:7")];
+    set.extended_communities.sort();
     set
+}
+
+fn target(text: &str) -> ExtendedCommunity {
+    text.parse().unwrap()
+}
+
+fn site(text: &str) -> ExtendedCommunity {
+    let [site] = crate::policy::communities(&format!("soo {text}")).unwrap()[..] else {
+        panic!("one")
+    };
+    site
+}
+
+fn paths(rules: &[&str]) -> Arc<AsPathList> {
+    let rules = rules.iter().map(|rule| rule.parse().unwrap()).collect();
+    Arc::new(AsPathList::new("PATHS", rules).unwrap())
 }
 
 /// The verdict, which a trace must not change.
@@ -61,7 +89,7 @@ fn evaluate(map: &RouteMap, nlri: &Nlri, set: &AttributeSet) -> Verdict {
 
 fn changed(map: &RouteMap) -> AttributeSet {
     match evaluate(map, &nlri("10.0.0.0/8"), &route()) {
-        Verdict::Change(set) => set,
+        Verdict::Change { set, .. } => set,
         Verdict::Accept | Verdict::Reject => panic!("not changed"),
     }
 }
@@ -115,7 +143,21 @@ fn every_condition_looks_at_its_own_attribute() {
         let list = CommunityList::new("C", vec![rule.parse().unwrap()]).unwrap();
         Communities::List(Arc::new(list))
     };
-    let with = |communities, exact| Match::Community { communities, exact };
+    use Extent::{All, Any, Exact};
+    let with = |communities, extent| Match::Community {
+        communities,
+        extent,
+    };
+    let large = |text: &str, extent| Match::LargeCommunity {
+        communities: Communities::Literal(crate::policy::communities(text).unwrap()),
+        extent,
+    };
+    let extended = |text: &str, extent| Match::ExtendedCommunity {
+        communities: Communities::Literal(crate::policy::communities(text).unwrap()),
+        extent,
+    };
+    let hop = |text: &str| Match::NextHopAddress(vec![text.parse().unwrap()]);
+    let length = |min, max| Match::AsPathLength { min, max };
     for (condition, holds) in [
         (
             Match::NextHop(prefixes(&["permit 192.0.2.0/24 ge 32"])),
@@ -125,19 +167,30 @@ fn every_condition_looks_at_its_own_attribute() {
             Match::NextHop(prefixes(&["permit 192.0.3.0/24 ge 32"])),
             false,
         ),
-        (with(literal("1:1"), false), true),
-        (with(literal("1:1"), true), false),
-        (with(literal("1:3"), false), false),
-        (with(of_list("permit 1:2 1:1"), true), true),
-        (with(of_list("permit 1:3"), false), false),
-        (
-            Match::LargeCommunity(vec!["65001:1:2".parse().unwrap()]),
-            true,
-        ),
-        (
-            Match::LargeCommunity(vec!["65001:1:3".parse().unwrap()]),
-            false,
-        ),
+        (hop("192.0.2.1"), true),
+        (hop("192.0.2.2"), false),
+        // Nobody has bound the map to a neighbour.
+        (Match::Peer(vec!["192.0.2.1".parse().unwrap()]), false),
+        (with(literal("1:1"), All), true),
+        (with(literal("1:1"), Exact), false),
+        (with(literal("1:3"), All), false),
+        (with(of_list("permit 1:2 1:1"), Exact), true),
+        (with(of_list("permit 1:3 1:1"), All), false),
+        (with(of_list("permit 1:3 1:1"), Any), true),
+        (with(of_list("permit 1:3"), All), false),
+        (large("65001:1:2", Exact), true),
+        (large("65001:1:2 65001:1:3", All), false),
+        (large("65001:1:2 65001:1:3", Any), true),
+        (extended("rt 65000:100", All), true),
+        (extended("rt 65000:100", Exact), false),
+        (extended("rt 65000:100 soo 65000:7", Exact), true),
+        (extended("soo 65000:100", All), false),
+        (Match::AsPath(paths(&["permit ^65001_"])), true),
+        (Match::AsPath(paths(&["permit 65002 \\{65007\\}$"])), true),
+        (Match::AsPath(paths(&["deny _65007_", "permit any"])), false),
+        (length(3, 3), true),
+        (length(0, 2), false),
+        (length(2, 9), true),
         (Match::AsPathContains(Asn(65002)), true),
         (Match::AsPathContains(Asn(65007)), true),
         (Match::AsPathContains(Asn(1)), false),
@@ -151,6 +204,11 @@ fn every_condition_looks_at_its_own_attribute() {
         (Match::Family(Family::Evpn), false),
         (Match::EvpnRouteType(2), false),
         (Match::Vni(Vni::new(100).unwrap()), false),
+        (Match::Rd("65000:1".parse().unwrap()), false),
+        (
+            Match::Mac(vec!["02:00:00:00:00:01".parse().unwrap()]),
+            false,
+        ),
     ] {
         let shown = condition.to_string();
         assert_eq!(
@@ -183,7 +241,7 @@ fn missing_numbers_count_as_their_defaults() {
     let add = permit(10)
         .set(Set::Metric(Number::Add(7)))
         .set(Set::LocalPref(Number::Add(7)));
-    let Verdict::Change(set) = evaluate(&map(vec![add]), &nlri("10.0.0.0/8"), &set) else {
+    let Verdict::Change { set, .. } = evaluate(&map(vec![add]), &nlri("10.0.0.0/8"), &set) else {
         panic!("not changed");
     };
     assert_eq!((set.med, set.local_pref), (Some(7), Some(107)));
@@ -222,6 +280,32 @@ fn evpn_routes_match_by_type_vni_and_prefix() {
     assert!(!holds(list(), &mac(Some([10, 0, 0, 2].into())), &set));
     assert!(!holds(
         Match::PrefixList(prefixes(&["permit any"])),
+        &mac(None),
+        &set
+    ));
+    assert!(holds(Match::Rd(rd), &mac(None), &set));
+    assert!(!holds(
+        Match::Rd("65000:1".parse().unwrap()),
+        &mac(None),
+        &set
+    ));
+    assert!(holds(
+        Match::Mac(vec![MacAddress([2; 6])]),
+        &mac(None),
+        &set
+    ));
+    assert!(!holds(
+        Match::Mac(vec![MacAddress([4; 6])]),
+        &mac(None),
+        &set
+    ));
+    let macs = |rule: &str| {
+        let list = MacList::new("MACS", vec![rule.parse().unwrap()]).unwrap();
+        Match::MacList(Arc::new(list))
+    };
+    assert!(holds(macs("permit 02:02:02:00:00:00/24"), &mac(None), &set));
+    assert!(!holds(
+        macs("permit 02:02:03:00:00:00/24"),
         &mac(None),
         &set
     ));
@@ -288,27 +372,222 @@ fn every_change_changes_its_attribute_and_nothing_else() {
         (community_change(CommunityChange::Clear), |set| {
             set.communities.clear()
         }),
-        (Set::LargeCommunity(large("7:7:7")), |set| {
-            set.large_communities = vec!["7:7:7".parse().unwrap()];
+        (
+            Set::LargeCommunity(CommunityChange::Replace(large("7:7:7"))),
+            |set| set.large_communities = vec!["7:7:7".parse().unwrap()],
+        ),
+        (
+            Set::LargeCommunity(CommunityChange::Add(large("7:7:7"))),
+            |set| set.large_communities.insert(0, "7:7:7".parse().unwrap()),
+        ),
+        (Set::LargeCommunity(CommunityChange::Clear), |set| {
+            set.large_communities.clear();
         }),
-        (Set::LargeCommunityAdd(large("7:7:7")), |set| {
-            set.large_communities.insert(0, "7:7:7".parse().unwrap());
+        (
+            Set::ExtendedCommunity(CommunityChange::Add(vec![target("65000:9")])),
+            |set| {
+                set.extended_communities.push(target("65000:9"));
+                set.extended_communities.sort();
+            },
+        ),
+        (
+            Set::ExtendedCommunity(CommunityChange::Delete(Communities::Literal(vec![target(
+                "65000:100",
+            )]))),
+            |set| set.extended_communities = vec![site("65000:7")],
+        ),
+        (
+            Set::RouteTargets(vec![target("1:1"), target("10.0.0.1:1")]),
+            |set| {
+                set.extended_communities =
+                    vec![target("1:1"), target("10.0.0.1:1"), site("65000:7")];
+                set.extended_communities.sort();
+            },
+        ),
+        (Set::SitesOfOrigin(vec![target("1:1")]), |set| {
+            set.extended_communities = vec![site("1:1"), target("65000:100")];
+            set.extended_communities.sort();
         }),
-        (Set::NextHop([10, 0, 0, 9].into()), |set| {
-            set.next_hop = NextHop::V4([10, 0, 0, 9].into());
+        (
+            Set::Bandwidth(Bandwidth {
+                asn: Asn(65001),
+                mbit_s: 1000,
+                transitive: false,
+            }),
+            |set| {
+                // 125,000,000 octets a second as a float.
+                let value = ExtendedCommunity([0x40, 4, 0xfd, 0xe9, 0x4c, 0xee, 0x6b, 0x28]);
+                set.extended_communities.push(value);
+            },
+        ),
+        (
+            Set::AsPathExclude(AsPathExclude::These(vec![Asn(65007), Asn(65001)])),
+            |set| {
+                set.as_path.truncate(1);
+                set.as_path[0].asns = vec![Asn(65002)];
+            },
+        ),
+        (Set::AsPathExclude(AsPathExclude::All), |set| {
+            set.as_path.clear()
         }),
+        (
+            Set::AsPathExclude(AsPathExclude::List(paths(&["permit ^6500[27]$"]))),
+            |set| {
+                set.as_path.truncate(1);
+                set.as_path[0].asns = vec![Asn(65001)];
+            },
+        ),
+        (
+            Set::AsPathReplace {
+                asns: Some(vec![Asn(65002)]),
+                with: Asn(1),
+            },
+            |set| set.as_path[0].asns = vec![Asn(65001), Asn(1)],
+        ),
+        (
+            Set::AsPathReplace {
+                asns: None,
+                with: Asn(1),
+            },
+            |set| {
+                set.as_path[0].asns = vec![Asn(1), Asn(1)];
+                set.as_path[1].asns = vec![Asn(1)];
+            },
+        ),
+        (Set::AsPathPrependLast(2), |set| {
+            set.as_path[0].asns = [65001, 65001, 65001, 65002].map(Asn).to_vec();
+        }),
+        (
+            Set::Aggregator(Aggregator {
+                asn: Asn(7),
+                router_id: [10, 0, 0, 7].into(),
+            }),
+            |set| {
+                set.aggregator = Some(Aggregator {
+                    asn: Asn(7),
+                    router_id: [10, 0, 0, 7].into(),
+                });
+            },
+        ),
+        (Set::AtomicAggregate, |set| set.atomic_aggregate = true),
+        (Set::OriginatorId([10, 0, 0, 7].into()), |set| {
+            set.originator_id = Some([10, 0, 0, 7].into());
+        }),
+        (
+            Set::NextHop(NextHopChange::Address([10, 0, 0, 9].into())),
+            |set| set.next_hop = NextHop::V4([10, 0, 0, 9].into()),
+        ),
         // The route's next hop is of the other version.
-        (Set::NextHop("2001:db8::1".parse().unwrap()), |_| {}),
+        (
+            Set::NextHop(NextHopChange::Address("2001:db8::1".parse().unwrap())),
+            |_| {},
+        ),
+        // Nobody has bound the map to a neighbour.
+        (Set::NextHop(NextHopChange::PeerAddress), |_| {}),
     ];
     for (set, expect) in table {
         let mut expected = route();
         expect(&mut expected);
-        assert_eq!(
-            changed(&map(vec![permit(10).set(set.clone())])),
-            expected,
-            "{set:?}"
-        );
+        let map = map(vec![permit(10).set(set.clone())]);
+        let verdict = evaluate(&map, &nlri("10.0.0.0/8"), &route());
+        let after = match verdict {
+            Verdict::Change { set, .. } => set,
+            Verdict::Accept => route(),
+            Verdict::Reject => panic!("{set:?}"),
+        };
+        assert_eq!(after, expected, "{set:?}");
     }
+}
+
+#[test]
+fn an_empty_path_has_no_last_number_to_prepend() {
+    let mut set = route();
+    set.as_path.clear();
+    let map = map(vec![permit(10).set(Set::AsPathPrependLast(2))]);
+    assert_eq!(evaluate(&map, &nlri("10.0.0.0/8"), &set), Verdict::Accept);
+}
+
+#[test]
+fn a_map_that_asks_for_the_neighbour_is_bound_to_it_and_others_are_not() {
+    let [one, two]: [IpAddr; 2] = [[10, 0, 0, 1].into(), [10, 0, 0, 2].into()];
+    let plain = map(vec![permit(10)]);
+    assert_eq!(plain.bound(Party::From(one)), plain);
+    let peer = map(vec![permit(10).when(Match::Peer(vec![one]))]);
+    assert!(accepts(&peer.bound(Party::From(one)), "10.0.0.0/8"));
+    assert!(!accepts(&peer.bound(Party::From(two)), "10.0.0.0/8"));
+    assert!(accepts(&peer.bound(Party::To(Some(one))), "10.0.0.0/8"));
+    assert_ne!(peer.bound(Party::From(one)), peer.bound(Party::From(two)));
+    // Also where only a map that is called asks.
+    let outer = map(vec![permit(10).call(Arc::new(peer))]);
+    assert!(accepts(&outer.bound(Party::From(one)), "10.0.0.0/8"));
+    assert!(!accepts(&outer.bound(Party::From(two)), "10.0.0.0/8"));
+    // On export the own address is the same thing for every neighbour.
+    let hop = map(vec![
+        permit(10).set(Set::NextHop(NextHopChange::PeerAddress)),
+    ]);
+    let [to_one, to_two] = [one, two].map(|peer| hop.bound(Party::To(Some(peer))));
+    assert_eq!(to_one, to_two);
+    assert_ne!(hop.bound(Party::From(one)), hop.bound(Party::From(two)));
+}
+
+#[test]
+fn a_chosen_next_hop_is_marked_also_when_it_is_the_one_learned() {
+    let one: IpAddr = [10, 0, 0, 1].into();
+    let verdict = |change, party| {
+        let map = map(vec![permit(10).set(Set::NextHop(change))]).bound(party);
+        match evaluate(&map, &nlri("10.0.0.0/8"), &route()) {
+            Verdict::Change {
+                set,
+                next_hop_chosen,
+            } => Some((set.next_hop.addr(), next_hop_chosen)),
+            Verdict::Accept => None,
+            Verdict::Reject => panic!("refused"),
+        }
+    };
+    use NextHopChange::{Address, Myself, PeerAddress, Unchanged};
+    let learned = route().next_hop.addr();
+    let to_us: IpAddr = [0, 0, 0, 0].into();
+    let (from, to) = (Party::From(one), Party::To(Some(one)));
+    assert_eq!(verdict(Address(learned), to), Some((learned, true)));
+    assert_eq!(verdict(Unchanged, to), Some((learned, true)));
+    assert_eq!(verdict(Myself, to), Some((to_us, true)));
+    assert_eq!(verdict(PeerAddress, to), Some((to_us, true)));
+    assert_eq!(verdict(PeerAddress, from), Some((one, true)));
+    assert_eq!(verdict(Myself, from), None);
+    let map = map(vec![permit(10).set(Set::Metric(Number::Replace(1)))]);
+    let verdict = evaluate(&map, &nlri("10.0.0.0/8"), &route());
+    assert!(matches!(
+        verdict,
+        Verdict::Change {
+            next_hop_chosen: false,
+            ..
+        }
+    ));
+}
+
+#[test]
+fn evaluations_and_matches_are_counted_unless_they_are_traced() {
+    let inner = Arc::new(map(vec![permit(10)]));
+    let outer = map(vec![
+        deny(10).when(Match::Metric(7)),
+        permit(20).call(inner.clone()).on_match(OnMatch::Next),
+        permit(30).when(Match::Metric(7)),
+    ]);
+    let attributes = route().freeze();
+    let prefix = nlri("10.0.0.0/8");
+    for _ in 0..3 {
+        outer.evaluate(&prefix, &attributes, None);
+        outer.evaluate(&prefix, &attributes, Some(&mut Trace::new()));
+    }
+    let hits = |map: &RouteMap| map.hits().map(|(_, hits)| hits).collect::<Vec<_>>();
+    assert_eq!((outer.evaluations(), hits(&outer)), (3, vec![0, 3, 0]));
+    assert_eq!((inner.evaluations(), hits(&inner)), (3, vec![3]));
+    // What is bound or cloned counts in one place, and what was counted is not compared.
+    outer
+        .bound(Party::To(None))
+        .evaluate(&prefix, &attributes, None);
+    assert_eq!(outer.evaluations(), 4);
+    assert_eq!(*inner, map(vec![permit(10)]));
 }
 
 #[test]
@@ -453,7 +732,7 @@ fn a_trace_shows_each_entry_with_values() {
     map.evaluate(&nlri("10.1.0.0/16"), &set.freeze(), Some(&mut trace));
     assert_eq!(
         trace.to_string(),
-        "MAP deny 10: as_path_contains 1 does not hold (65001 65002 65007); not matched\n\
+        "MAP deny 10: as_path_contains 1 does not hold (65001 65002 {65007}); not matched\n\
          MAP permit 20: prefix_list PREFIXES holds (10.1.0.0/16: seq 5 permit 10.0.0.0/8 le 24); \
          metric none -> 100; calls another map\n  \
          INNER permit 10: metric 100 holds (100); permitted\n\
@@ -505,7 +784,7 @@ proptest! {
         let sum = match evaluate(&map, &nlri("10.0.0.0/8"), &route()) {
             Verdict::Reject => None,
             Verdict::Accept => Some(0),
-            Verdict::Change(set) => set.med.map(|med| med - 50),
+            Verdict::Change { set, .. } => set.med.map(|med| med - 50),
         };
         prop_assert_eq!(sum, naive(&entries));
     }

@@ -79,3 +79,81 @@ fn a_route_map_decides_where_there_is_one() {
     assert_eq!(import, Policy::Map(map));
     assert!(matches!(export, Policy::RejectAll(_)));
 }
+
+/// A configuration whose neighbours use one map that asks for them and one that does not.
+fn two_neighbors(metric: u32) -> Config {
+    let text = format!(
+        "asn = 65001\nrouter_id = \"10.0.0.1\"\n\
+         [ipv4_unicast]\nnetworks = [{{ prefix = \"10.9.0.0/16\", route_map = \"PLAIN\" }}]\n\
+         [[neighbor]]\naddress = \"10.0.0.2\"\nremote_as = 65002\n\
+         ipv4_unicast = {{ import = \"PEER\", export = \"CALLS\" }}\n\
+         [[neighbor]]\naddress = \"10.0.0.3\"\nremote_as = 65003\n\
+         ipv4_unicast = {{ import = \"PEER\", export = \"CALLS\" }}\n\
+         [[route_map]]\nname = \"PEER\"\n\
+         entry = [{{ seq = 10, action = \"permit\", match = {{ peer = \"10.0.0.2\" }} }}]\n\
+         [[route_map]]\nname = \"PLAIN\"\nentry = [{{ seq = 10, action = \"permit\" }}]\n\
+         [[route_map]]\nname = \"CALLS\"\nentry = [{{ seq = 10, action = \"permit\", \
+         call = \"PLAIN\", set = {{ metric = {metric} }} }}]\n"
+    );
+    crate::config::tests::accepted(&text)
+}
+
+#[test]
+fn a_map_that_asks_for_the_neighbour_becomes_a_policy_of_its_own() {
+    let config = two_neighbors(1);
+    let policies = |direction| {
+        let policy = |neighbor| config.effective_policy(neighbor, Family::Ipv4Unicast, direction);
+        [policy(&config.neighbors[0]), policy(&config.neighbors[1])]
+    };
+    let [one, two] = policies(Direction::Import);
+    assert_ne!(one, two);
+    let [one, two] = policies(Direction::Export);
+    assert_eq!(one, two);
+}
+
+#[test]
+fn equal_maps_and_what_they_have_counted_stay_over_a_reload() {
+    let old = two_neighbors(1);
+    let mut new = two_neighbors(2);
+    let expected = new.clone();
+    new.keep_route_maps(&old);
+    assert_eq!(new, expected);
+    let map = |config: &Config, name| {
+        let maps = config.route_maps.iter();
+        maps.clone().find(|map| map.name() == name).unwrap().clone()
+    };
+    for name in ["PEER", "PLAIN"] {
+        assert!(Arc::ptr_eq(&map(&old, name), &map(&new, name)), "{name}");
+    }
+    let changed = map(&new, "CALLS");
+    assert!(!Arc::ptr_eq(&map(&old, "CALLS"), &changed));
+    let called = changed.entries()[0].call.as_ref().unwrap();
+    assert!(Arc::ptr_eq(called, &map(&old, "PLAIN")));
+    let export = |config: &Config| {
+        let family = config.neighbors[1].families.ipv4_unicast.as_ref().unwrap();
+        family.export.clone().unwrap()
+    };
+    assert!(Arc::ptr_eq(&export(&new), &changed));
+    let network = new.ipv4_unicast.networks[0].route_map.as_ref().unwrap();
+    assert!(Arc::ptr_eq(network, &map(&old, "PLAIN")));
+}
+
+#[test]
+fn next_hop_self_is_for_export() {
+    let text = "asn = 65001\nrouter_id = \"10.0.0.1\"\n\
+                [[neighbor]]\naddress = \"10.0.0.2\"\nremote_as = 65002\n\
+                ipv4_unicast = { import = \"OUTER\", export = \"OUTER\" }\n\
+                [[route_map]]\nname = \"OUTER\"\n\
+                entry = [{ seq = 10, action = \"permit\", call = \"SELF\" }]\n\
+                [[route_map]]\nname = \"SELF\"\n\
+                entry = [{ seq = 10, action = \"permit\", set = { next_hop = \"self\" } }]\n";
+    let errors = crate::config::parse(text, "x.toml").unwrap_err();
+    let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        errors,
+        [
+            "error: x.toml:6:27: route_map `OUTER` sets `next_hop` to \"self\", which has no \
+             effect on import\n\nhint: use it for export, or say \"peer_address\""
+        ]
+    );
+}

@@ -1,11 +1,16 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-use bgp::attributes::Origin;
-use bgp::community::Community;
+use bgp::attributes::{Aggregator, Origin};
 use bgp::message::Role;
-use bgp::policy::{CommunityRule, PrefixRule};
-use bgp::{Asn, ExtendedCommunity, LargeCommunity, Prefix, RouteDistinguisher, Vni};
+use bgp::policy::{
+    Action, AsPathExclude, AsPathList, AsPathRule, Bandwidth, Communities, CommunityChange,
+    CommunityList, CommunityRule, Entry, ExtendedCommunityList, Extent, Kind, LargeCommunityList,
+    List, MacList, Match, NextHopChange, Number, OnMatch, PrefixList, RouteMap, Set,
+};
+use bgp::{
+    Asn, Community, ExtendedCommunity, LargeCommunity, MacAddress, Prefix, RouteDistinguisher, Vni,
+};
 use ipnetwork::IpNetwork;
 use proptest::option;
 use proptest::prelude::*;
@@ -65,19 +70,6 @@ fn asn() -> impl Strategy<Value = Asn> {
         .prop_map(Asn)
 }
 
-fn communities() -> impl Strategy<Value = Vec<Community>> {
-    prop::collection::vec(any::<u32>().prop_map(Community), 1..4)
-}
-
-fn large() -> impl Strategy<Value = Vec<LargeCommunity>> {
-    let one = any::<[u32; 3]>().prop_map(|[global, local1, local2]| LargeCommunity {
-        global,
-        local1,
-        local2,
-    });
-    prop::collection::vec(one, 1..4)
-}
-
 fn number() -> impl Strategy<Value = Number> {
     prop_oneof![
         any::<u32>().prop_map(Number::Replace),
@@ -86,84 +78,226 @@ fn number() -> impl Strategy<Value = Number> {
     ]
 }
 
-/// The lists that conditions refer to.
-fn lists() -> (Arc<PrefixList>, Arc<CommunityList>) {
-    let rules = [
+/// The lists that conditions and changes refer to, one of each kind.
+struct Lists {
+    prefix: Arc<PrefixList>,
+    community: Arc<CommunityList>,
+    large: Arc<LargeCommunityList>,
+    extended: Arc<ExtendedCommunityList>,
+    as_path: Arc<AsPathList>,
+    mac: Arc<MacList>,
+}
+
+fn rules<R: std::str::FromStr<Err = bgp::policy::RuleError>>(rules: &[&str]) -> Vec<R> {
+    rules.iter().map(|rule| rule.parse().unwrap()).collect()
+}
+
+fn lists() -> Lists {
+    let prefix = [
         "permit 10.0.0.0/8 le 24",
         "seq 90 deny ::/0 ge 3",
         "permit any",
     ];
-    let rules = rules.map(|rule| rule.parse::<PrefixRule>().unwrap());
-    let prefix_list = PrefixList::new("P", rules.to_vec()).unwrap();
-    let rules = ["permit 1:2 no-export", "deny any"];
-    let rules = rules.map(|rule| rule.parse::<CommunityRule>().unwrap());
-    let community_list = CommunityList::new("C", rules.to_vec()).unwrap();
-    (Arc::new(prefix_list), Arc::new(community_list))
+    let expanded = CommunityRule::expanded("permit ^1:.*:\\\\ \"_$").unwrap();
+    let extended = [
+        "permit rt 65000:1 soo 10.0.0.1:7 0x030c000000000008",
+        "deny any",
+    ];
+    let paths: Vec<AsPathRule> = rules(&["deny _65001_", "permit ^(1|2)+_[0-9]*$"]);
+    let prefix = PrefixList::new("P", rules(&prefix)).unwrap();
+    Lists {
+        prefix: Arc::new(prefix.describe(Some("what is \"ours\"".to_owned()))),
+        community: Arc::new(List::new("C", rules(&["permit 1:2 no-export", "deny any"])).unwrap()),
+        large: Arc::new(List::new("L", vec![expanded]).unwrap()),
+        extended: Arc::new(List::new("E", rules(&extended)).unwrap()),
+        as_path: Arc::new(
+            List::new("A", paths)
+                .unwrap()
+                .describe(Some("paths".to_owned())),
+        ),
+        mac: Arc::new(
+            List::new("M", rules(&["permit 02:00:00:00:00:00/24", "deny any"])).unwrap(),
+        ),
+    }
 }
 
-fn matches() -> impl Strategy<Value = Vec<Match>> {
-    let (prefix_list, community_list) = lists();
-    let community = prop_oneof![
-        Just(Communities::List(community_list)),
-        communities().prop_map(Communities::Literal),
-    ];
-    let community = (community, any::<bool>())
-        .prop_map(|(communities, exact)| Match::Community { communities, exact });
-    let origins = vec![Origin::Igp, Origin::Egp, Origin::Incomplete];
-    let optional = (
-        option::of(Just(Match::PrefixList(prefix_list.clone()))),
-        option::of(Just(Match::NextHop(prefix_list))),
-        option::of(community),
-        option::of(large().prop_map(Match::LargeCommunity)),
-        option::of(asn().prop_map(Match::AsPathContains)),
-        option::of(any::<u32>().prop_map(Match::LocalPref)),
-        option::of(any::<u32>().prop_map(Match::Metric)),
-        option::of(select(origins).prop_map(Match::Origin)),
-        option::of(select(Family::ALL.to_vec()).prop_map(Match::Family)),
-        option::of((1_u8..).prop_map(Match::EvpnRouteType)),
-        option::of((1_u32..1 << 24).prop_map(|vni| Match::Vni(Vni::new(vni).unwrap()))),
-    );
-    optional.prop_map(|(a, b, c, d, e, f, g, h, i, j, k)| {
-        [a, b, c, d, e, f, g, h, i, j, k]
-            .into_iter()
-            .flatten()
-            .collect()
+fn of_kind<C: Kind + 'static>(
+    list: Arc<List<CommunityRule<C>>>,
+    one: impl Strategy<Value = C> + Clone + 'static,
+) -> impl Strategy<Value = (Communities<C>, Extent)> {
+    let literal = prop::collection::vec(one, 1..4).prop_map(Communities::Literal);
+    let communities = prop_oneof![Just(Communities::List(list)), literal];
+    (
+        communities,
+        select(vec![Extent::All, Extent::Exact, Extent::Any]),
+    )
+}
+
+/// Replace or nothing, then delete by list, delete these, add these.
+fn changes_of<C: Kind + 'static>(
+    list: Arc<List<CommunityRule<C>>>,
+    one: impl Strategy<Value = C> + Clone + 'static,
+) -> impl Strategy<Value = Vec<CommunityChange<C>>> {
+    let some = move || option::of(prop::collection::vec(one.clone(), 1..4));
+    let parts = (some(), any::<bool>(), some(), some());
+    let several = parts.prop_map(move |(replace, by_list, delete, add)| {
+        let by_list = by_list.then(|| CommunityChange::Delete(Communities::List(list.clone())));
+        let delete = delete.map(|these| CommunityChange::Delete(Communities::Literal(these)));
+        let replace = replace.map(CommunityChange::Replace);
+        let all = [replace, by_list, delete, add.map(CommunityChange::Add)];
+        all.into_iter().flatten().collect()
+    });
+    prop_oneof![1 => Just(vec![CommunityChange::Clear]), 4 => several]
+}
+
+fn community() -> impl Strategy<Value = Community> + Clone {
+    any::<u32>().prop_map(Community)
+}
+
+fn large() -> impl Strategy<Value = LargeCommunity> + Clone {
+    any::<[u32; 3]>().prop_map(|[global, local1, local2]| LargeCommunity {
+        global,
+        local1,
+        local2,
     })
 }
 
+fn extended() -> impl Strategy<Value = ExtendedCommunity> + Clone {
+    any::<[u8; 8]>().prop_map(ExtendedCommunity)
+}
+
+fn targets() -> impl Strategy<Value = Vec<ExtendedCommunity>> {
+    let target = (asn(), any::<u16>()).prop_filter_map("none", |(asn, n)| {
+        ExtendedCommunity::route_target(asn, n.into())
+    });
+    prop::collection::vec(target, 1..3)
+}
+
+fn some_of<T: std::fmt::Debug + Clone + 'static>(
+    strategy: impl Strategy<Value = T> + 'static,
+) -> BoxedStrategy<Vec<T>> {
+    option::of(strategy)
+        .prop_map(|one| one.into_iter().collect())
+        .boxed()
+}
+
+fn matches() -> impl Strategy<Value = Vec<Match>> {
+    let lists = lists();
+    let origins = vec![Origin::Igp, Origin::Egp, Origin::Incomplete];
+    let addresses = || prop::collection::vec(any::<IpAddr>(), 1..3);
+    let macs = prop::collection::vec(any::<[u8; 6]>().prop_map(MacAddress), 1..3);
+    let length = (any::<u16>(), any::<u16>()).prop_map(|(one, two)| Match::AsPathLength {
+        min: one.min(two),
+        max: one.max(two),
+    });
+    let communities = of_kind(lists.community, community());
+    let large = of_kind(lists.large, large());
+    let extended = of_kind(lists.extended, extended());
+    // In the order in which a file's conditions are kept.
+    let parts = vec![
+        some_of(Just(Match::PrefixList(lists.prefix.clone()))),
+        some_of(Just(Match::NextHop(lists.prefix))),
+        some_of(addresses().prop_map(Match::NextHopAddress)),
+        some_of(addresses().prop_map(Match::Peer)),
+        some_of(Just(Match::AsPath(lists.as_path))),
+        some_of(asn().prop_map(Match::AsPathContains)),
+        some_of(length),
+        some_of(
+            communities.prop_map(|(communities, extent)| Match::Community {
+                communities,
+                extent,
+            }),
+        ),
+        some_of(
+            large.prop_map(|(communities, extent)| Match::LargeCommunity {
+                communities,
+                extent,
+            }),
+        ),
+        some_of(
+            extended.prop_map(|(communities, extent)| Match::ExtendedCommunity {
+                communities,
+                extent,
+            }),
+        ),
+        some_of(any::<u32>().prop_map(Match::LocalPref)),
+        some_of(any::<u32>().prop_map(Match::Metric)),
+        some_of(select(origins).prop_map(Match::Origin)),
+        some_of(select(Family::ALL.to_vec()).prop_map(Match::Family)),
+        some_of((1_u8..).prop_map(Match::EvpnRouteType)),
+        some_of((1_u32..1 << 24).prop_map(|vni| Match::Vni(Vni::new(vni).unwrap()))),
+        some_of(any::<u16>().prop_map(|number| {
+            Match::Rd(RouteDistinguisher::of_address(Ipv4Addr::LOCALHOST, number))
+        })),
+        some_of(macs.prop_map(Match::Mac)),
+        some_of(Just(Match::MacList(lists.mac))),
+    ];
+    parts.prop_map(|parts| parts.concat())
+}
+
 fn sets() -> impl Strategy<Value = Vec<Set>> {
-    let change = Set::Community;
-    let deletion = prop_oneof![
-        Just(Communities::List(lists().1)),
-        communities().prop_map(Communities::Literal),
+    let lists = lists();
+    let asns = || prop::collection::vec(asn(), 1..5);
+    let exclude = prop_oneof![
+        Just(AsPathExclude::All),
+        asns().prop_map(AsPathExclude::These),
     ];
-    let community = prop_oneof![
-        Just(vec![]),
-        Just(vec![change(CommunityChange::Clear)]),
-        communities().prop_map(move |new| vec![change(CommunityChange::Replace(new))]),
-        (deletion, communities()).prop_map(move |(old, new)| vec![
-            change(CommunityChange::Delete(old)),
-            change(CommunityChange::Add(new)),
-        ]),
+    let replace = (option::of(asns()), asn());
+    let next_hop = select(vec![
+        NextHopChange::Address(IpAddr::V6(Ipv6Addr::LOCALHOST)),
+        NextHopChange::PeerAddress,
+        NextHopChange::Unchanged,
+    ]);
+    let bandwidth = (1_u32.., any::<bool>()).prop_map(|(mbit_s, transitive)| Bandwidth {
+        asn: Asn(65001),
+        mbit_s,
+        transitive,
+    });
+    // Adding stands behind what is set by kind.
+    let split = |change: Vec<CommunityChange<ExtendedCommunity>>| {
+        let is_add = |change: &CommunityChange<_>| matches!(change, CommunityChange::Add(_));
+        let (add, other): (Vec<_>, Vec<_>) = change.into_iter().partition(is_add);
+        [other, add].map(|part| part.into_iter().map(Set::ExtendedCommunity).collect())
+    };
+    let by_value = vec![
+        some_of(targets().prop_map(Set::RouteTargets)),
+        some_of(targets().prop_map(Set::SitesOfOrigin)),
+        some_of(bandwidth.prop_map(Set::Bandwidth)),
     ];
-    let large = prop_oneof![
-        large().prop_map(Set::LargeCommunity),
-        large().prop_map(Set::LargeCommunityAdd),
+    let extended =
+        (changes_of(lists.extended, extended()), by_value).prop_map(move |(change, by_value)| {
+            let clear = change == [CommunityChange::Clear];
+            let [other, add]: [Vec<Set>; 2] = split(change);
+            match clear {
+                // "none" is a value of its own.
+                true => other,
+                false => [other, by_value.concat(), add].concat(),
+            }
+        });
+    let id = Ipv4Addr::new(10, 0, 0, 7);
+    // In the order in which a file's changes are kept.
+    let parts = vec![
+        some_of(number().prop_map(Set::Metric)),
+        some_of(number().prop_map(Set::LocalPref)),
+        some_of(select(vec![Origin::Egp, Origin::Igp]).prop_map(Set::Origin)),
+        some_of(Just(Set::AsPathExclude(AsPathExclude::List(lists.as_path)))),
+        some_of(exclude.prop_map(Set::AsPathExclude)),
+        some_of(replace.prop_map(|(asns, with)| Set::AsPathReplace { asns, with })),
+        some_of((1_u8..33).prop_map(Set::AsPathPrependLast)),
+        some_of(asns().prop_map(Set::AsPathPrepend)),
+        some_of(next_hop.prop_map(Set::NextHop)),
+        changes_of(lists.community, community())
+            .prop_map(|changes| changes.into_iter().map(Set::Community).collect())
+            .boxed(),
+        changes_of(lists.large, large())
+            .prop_map(|changes| changes.into_iter().map(Set::LargeCommunity).collect())
+            .boxed(),
+        extended.boxed(),
+        some_of(asn().prop_map(move |asn| Set::Aggregator(Aggregator { asn, router_id: id }))),
+        some_of(Just(Set::AtomicAggregate)),
+        some_of(Just(Set::OriginatorId(id))),
     ];
-    let prepend = prop::collection::vec(asn(), 1..5).prop_map(Set::AsPathPrepend);
-    (
-        option::of(number().prop_map(Set::Metric)),
-        option::of(number().prop_map(Set::LocalPref)),
-        option::of(prepend),
-        option::of(select(vec![Origin::Egp, Origin::Igp]).prop_map(Set::Origin)),
-        option::of(Just(Set::NextHop(IpAddr::V6(Ipv6Addr::LOCALHOST)))),
-        community,
-        option::of(large),
-    )
-        .prop_map(|(a, b, c, d, e, community, large)| {
-            let first = [a, b, c, d, e].into_iter().flatten();
-            first.chain(community).chain(large).collect()
-        })
+    parts.prop_map(|parts| parts.concat())
 }
 
 /// Two maps, the second of which may call the first.
@@ -177,6 +311,7 @@ fn route_maps() -> impl Strategy<Value = Vec<Arc<RouteMap>>> {
             matches,
             sets,
             on_match,
+            description: calls.then(|| "why \\ \"this\"".to_owned()),
             call: inner.filter(|_| calls),
             ..Entry::new(10, Action::Permit)
         };
@@ -368,9 +503,13 @@ fn config() -> impl Strategy<Value = Config> {
     (parts, vni(), kernel, restart, multipath, seconds(1..3601)).prop_map(
         |((maps, (one, two), networks), vni, kernel, restart, multipath, timeout)| {
             let mut config = Config::new(Asn(65001), Ipv4Addr::new(10, 9, 9, 9));
-            let (prefix_list, community_list) = lists();
-            config.prefix_lists = vec![prefix_list];
-            config.community_lists = vec![community_list];
+            let lists = lists();
+            config.prefix_lists = vec![lists.prefix];
+            config.community_lists = vec![lists.community];
+            config.large_community_lists = vec![lists.large];
+            config.extended_community_lists = vec![lists.extended];
+            config.as_path_lists = vec![lists.as_path];
+            config.mac_lists = vec![lists.mac];
             config.route_maps = maps;
             config.neighbors = vec![one, two];
             config.ipv4_unicast = Unicast {

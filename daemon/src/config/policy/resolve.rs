@@ -6,21 +6,30 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use bgp::Asn;
 use bgp::policy::{
-    Action, Communities, CommunityChange, CommunityList, CommunityRule, Entry, ListError, Match,
-    OnMatch, PrefixList, PrefixRule, RouteMap, RouteMapError, Set,
+    Action, AsPathExclude, AsPathList, Bandwidth, Communities, CommunityChange, CommunityList,
+    Entry, ExtendedCommunityList, LargeCommunityList, List, ListError, MacList, Match,
+    NextHopChange, OnMatch, PrefixList, RouteMap, RouteMapError, Rule, Set,
 };
 
-use super::Once;
+use super::file::{
+    EntryTable, ListSubject, ListTable, MatchItem, PolicyTables, RouteMapTable, SetItem,
+};
+use crate::config::accept::Once;
 use crate::config::error::{At, Conflict, Problem, Report, Span};
-use crate::config::file::{EntryTable, File, ListTable, MatchItem, RouteMapTable, SetItem};
 use crate::config::read::nearest;
 
 /// Everything that has a name to refer to. A value of `None` was reported and is not reported
 /// again by those who refer to it.
-pub(super) struct Policies {
+pub(in crate::config) struct Policies {
+    asn: Asn,
     prefix_lists: Named<PrefixList>,
     community_lists: Named<CommunityList>,
+    large_community_lists: Named<LargeCommunityList>,
+    extended_community_lists: Named<ExtendedCommunityList>,
+    as_path_lists: Named<AsPathList>,
+    mac_lists: Named<MacList>,
     route_maps: Named<RouteMap>,
 }
 
@@ -75,44 +84,69 @@ fn undefined(what: &'static str, name: &str, span: Span, known: &[&str], report:
 }
 
 impl Policies {
-    pub(super) fn accept(file: &File, report: &mut Report) -> Self {
-        let prefix_lists = lists(
-            "prefix_list",
-            &file.prefix_lists,
-            report,
-            PrefixRule::seq,
-            PrefixList::new,
-        );
-        let community_lists = lists(
-            "community_list",
-            &file.community_lists,
-            report,
-            CommunityRule::seq,
-            CommunityList::new,
-        );
+    /// Makes all lists and maps. `asn` is our own AS number, which some changes put into routes.
+    pub(in crate::config) fn accept(file: &PolicyTables, asn: Asn, report: &mut Report) -> Self {
         let mut policies = Self {
-            prefix_lists,
-            community_lists,
+            asn,
+            prefix_lists: lists(
+                "prefix_list",
+                &file.prefix_lists,
+                report,
+                |name, about, rules| Ok(PrefixList::new(name, rules)?.describe(about)),
+            ),
+            community_lists: lists("community_list", &file.community_lists, report, list),
+            large_community_lists: lists(
+                "large_community_list",
+                &file.large_community_lists,
+                report,
+                list,
+            ),
+            extended_community_lists: lists(
+                "extended_community_list",
+                &file.extended_community_lists,
+                report,
+                list,
+            ),
+            as_path_lists: lists("as_path_list", &file.as_path_lists, report, list),
+            mac_lists: lists("mac_list", &file.mac_lists, report, list),
             route_maps: Named::new("route_map"),
         };
         policies.accept_maps(&file.route_maps, report);
         policies
     }
 
-    pub(super) fn prefix_lists(&self) -> Vec<Arc<PrefixList>> {
-        self.prefix_lists.all()
+    /// Puts what was made into a configuration.
+    pub(in crate::config) fn into(self, config: &mut crate::config::Config) {
+        config.prefix_lists = self.prefix_lists.all();
+        config.community_lists = self.community_lists.all();
+        config.large_community_lists = self.large_community_lists.all();
+        config.extended_community_lists = self.extended_community_lists.all();
+        config.as_path_lists = self.as_path_lists.all();
+        config.mac_lists = self.mac_lists.all();
+        config.route_maps = self.route_maps.all();
     }
 
-    pub(super) fn community_lists(&self) -> Vec<Arc<CommunityList>> {
-        self.community_lists.all()
-    }
-
-    pub(super) fn route_maps(&self) -> Vec<Arc<RouteMap>> {
-        self.route_maps.all()
+    /// The route-map that a key names for import.
+    pub(in crate::config) fn import_map(
+        &self,
+        name: Option<&At<String>>,
+        report: &mut Report,
+    ) -> Option<Arc<RouteMap>> {
+        let map = self.route_map(name, report)?;
+        if let Some(name) = name
+            && sets_next_hop_self(&map)
+        {
+            let conflict = Conflict::ImportNextHop {
+                map: name.value.clone(),
+            };
+            let hint = "use it for export, or say \"peer_address\"";
+            report.error_with_hint(name.span, conflict, hint);
+        }
+        Some(map)
     }
 
     /// The route-map that a key names, if it names one.
-    pub(super) fn route_map(
+    pub(in crate::config) fn route_map(
         &self,
         name: Option<&At<String>>,
         report: &mut Report,
@@ -251,6 +285,7 @@ impl Policies {
         }
         Some(Entry {
             seq,
+            description: table.description.as_ref().map(|at| at.value.clone()),
             action,
             matches,
             sets,
@@ -260,15 +295,34 @@ impl Policies {
     }
 
     fn condition(&self, item: &MatchItem, span: Span, report: &mut Report) -> Option<Match> {
-        Some(match item {
-            MatchItem::Plain(condition) => condition.clone(),
-            MatchItem::PrefixList(name) => {
-                Match::PrefixList(self.prefix_lists.get(name, span, report)?)
-            }
-            MatchItem::NextHop(name) => Match::NextHop(self.prefix_lists.get(name, span, report)?),
-            MatchItem::CommunityList { name, exact } => Match::Community {
+        let (subject, name, extent) = match item {
+            MatchItem::Plain(condition) => return Some(condition.clone()),
+            MatchItem::List {
+                subject,
+                name,
+                extent,
+            } => (subject, name, *extent),
+        };
+        Some(match subject {
+            ListSubject::Prefix => Match::PrefixList(self.prefix_lists.get(name, span, report)?),
+            ListSubject::NextHop => Match::NextHop(self.prefix_lists.get(name, span, report)?),
+            ListSubject::AsPath => Match::AsPath(self.as_path_lists.get(name, span, report)?),
+            ListSubject::Mac => Match::MacList(self.mac_lists.get(name, span, report)?),
+            ListSubject::Community => Match::Community {
                 communities: Communities::List(self.community_lists.get(name, span, report)?),
-                exact: *exact,
+                extent,
+            },
+            ListSubject::LargeCommunity => Match::LargeCommunity {
+                communities: Communities::List(
+                    self.large_community_lists.get(name, span, report)?,
+                ),
+                extent,
+            },
+            ListSubject::ExtendedCommunity => Match::ExtendedCommunity {
+                communities: Communities::List(
+                    self.extended_community_lists.get(name, span, report)?,
+                ),
+                extent,
             },
         })
     }
@@ -276,12 +330,47 @@ impl Policies {
     fn change(&self, item: &SetItem, span: Span, report: &mut Report) -> Option<Set> {
         Some(match item {
             SetItem::Plain(set) => set.clone(),
-            SetItem::DeleteCommunityList(name) => {
-                let list = self.community_lists.get(name, span, report)?;
-                Set::Community(CommunityChange::Delete(Communities::List(list)))
+            SetItem::DeleteList { subject, name } => match subject {
+                ListSubject::LargeCommunity => {
+                    let list = self.large_community_lists.get(name, span, report)?;
+                    Set::LargeCommunity(CommunityChange::Delete(Communities::List(list)))
+                }
+                ListSubject::ExtendedCommunity => {
+                    let list = self.extended_community_lists.get(name, span, report)?;
+                    Set::ExtendedCommunity(CommunityChange::Delete(Communities::List(list)))
+                }
+                ListSubject::Community
+                | ListSubject::Prefix
+                | ListSubject::NextHop
+                | ListSubject::AsPath
+                | ListSubject::Mac => {
+                    let list = self.community_lists.get(name, span, report)?;
+                    Set::Community(CommunityChange::Delete(Communities::List(list)))
+                }
+            },
+            SetItem::ExcludeList(name) => {
+                let list = self.as_path_lists.get(name, span, report)?;
+                Set::AsPathExclude(AsPathExclude::List(list))
             }
+            SetItem::AsPathReplace { asns, with } => Set::AsPathReplace {
+                asns: asns.clone(),
+                with: with.unwrap_or(self.asn),
+            },
+            SetItem::Bandwidth { mbit_s, transitive } => Set::Bandwidth(Bandwidth {
+                asn: self.asn,
+                mbit_s: *mbit_s,
+                transitive: *transitive,
+            }),
         })
     }
+}
+
+/// True if the map, or one that it calls, puts ourselves in as the next hop.
+fn sets_next_hop_self(map: &RouteMap) -> bool {
+    map.entries().iter().any(|entry| {
+        entry.sets.contains(&Set::NextHop(NextHopChange::Myself))
+            || entry.call.as_deref().is_some_and(sets_next_hop_self)
+    })
 }
 
 /// An entry that denies changes nothing and ends the map.
@@ -300,48 +389,83 @@ fn match_rank(condition: &Match) -> u8 {
     match condition {
         Match::PrefixList(_) => 0,
         Match::NextHop(_) => 1,
-        Match::Community { communities, .. } => match communities {
-            Communities::List(_) => 2,
-            Communities::Literal(_) => 3,
-        },
-        Match::LargeCommunity(_) => 4,
+        Match::NextHopAddress(_) => 2,
+        Match::Peer(_) => 3,
+        Match::AsPath(_) => 4,
         Match::AsPathContains(_) => 5,
-        Match::LocalPref(_) => 6,
-        Match::Metric(_) => 7,
-        Match::Origin(_) => 8,
-        Match::Family(_) => 9,
-        Match::EvpnRouteType(_) => 10,
-        Match::Vni(_) => 11,
+        Match::AsPathLength { .. } => 6,
+        Match::Community { communities, .. } => 7 + kind_rank(communities),
+        Match::LargeCommunity { communities, .. } => 9 + kind_rank(communities),
+        Match::ExtendedCommunity { communities, .. } => 11 + kind_rank(communities),
+        Match::LocalPref(_) => 13,
+        Match::Metric(_) => 14,
+        Match::Origin(_) => 15,
+        Match::Family(_) => 16,
+        Match::EvpnRouteType(_) => 17,
+        Match::Vni(_) => 18,
+        Match::Rd(_) => 19,
+        Match::Mac(_) => 20,
+        Match::MacList(_) => 21,
+    }
+}
+
+fn kind_rank<C>(communities: &Communities<C>) -> u8 {
+    match communities {
+        Communities::List(_) => 0,
+        Communities::Literal(_) => 1,
     }
 }
 
 /// Changes of different attributes do not depend on their order. Of one attribute: replace,
-/// delete, add.
+/// delete, add; of the path: what is taken out, replaced, and put in front, the neighbour's number
+/// before ours.
 fn set_rank(set: &Set) -> u8 {
     match set {
         Set::Metric(_) => 0,
         Set::LocalPref(_) => 1,
-        Set::AsPathPrepend(_) => 2,
-        Set::Origin(_) => 3,
-        Set::NextHop(_) => 4,
-        Set::Community(change) => match change {
-            CommunityChange::Replace(_) | CommunityChange::Clear => 5,
-            CommunityChange::Delete(Communities::List(_)) => 6,
-            CommunityChange::Delete(Communities::Literal(_)) => 7,
-            CommunityChange::Add(_) => 8,
-        },
-        Set::LargeCommunity(_) => 9,
-        Set::LargeCommunityAdd(_) => 10,
+        Set::Origin(_) => 2,
+        Set::AsPathExclude(AsPathExclude::List(_)) => 3,
+        Set::AsPathExclude(AsPathExclude::All | AsPathExclude::These(_)) => 4,
+        Set::AsPathReplace { .. } => 5,
+        Set::AsPathPrependLast(_) => 6,
+        Set::AsPathPrepend(_) => 7,
+        Set::NextHop(_) => 8,
+        Set::Community(change) => 9 + change_rank(change),
+        Set::LargeCommunity(change) => 13 + change_rank(change),
+        Set::ExtendedCommunity(CommunityChange::Add(_)) => 24,
+        Set::ExtendedCommunity(change) => 17 + change_rank(change),
+        Set::RouteTargets(_) => 21,
+        Set::SitesOfOrigin(_) => 22,
+        Set::Bandwidth(_) => 23,
+        Set::Aggregator(_) => 25,
+        Set::AtomicAggregate => 26,
+        Set::OriginatorId(_) => 27,
     }
 }
 
-/// Makes lists of either kind.
-fn lists<R: Clone, L>(
+fn change_rank<C>(change: &CommunityChange<C>) -> u8 {
+    match change {
+        CommunityChange::Replace(_) | CommunityChange::Clear => 0,
+        CommunityChange::Delete(Communities::List(_)) => 1,
+        CommunityChange::Delete(Communities::Literal(_)) => 2,
+        CommunityChange::Add(_) => 3,
+    }
+}
+
+fn list<R: Rule>(
+    name: String,
+    description: Option<String>,
+    rules: Vec<R>,
+) -> Result<List<R>, ListError> {
+    Ok(List::new(name, rules)?.describe(description))
+}
+
+/// Makes lists of any kind.
+fn lists<R: Rule + Clone, L>(
     what: &'static str,
     tables: &[At<ListTable<R>>],
     report: &mut Report,
-    seq: impl Fn(&R) -> u32,
-    make: impl Fn(String, Vec<R>) -> Result<L, ListError>,
+    make: impl Fn(String, Option<String>, Vec<R>) -> Result<L, ListError>,
 ) -> Named<L> {
     let mut seen = Once::new(what);
     let mut named = Named::new(what);
@@ -353,15 +477,16 @@ fn lists<R: Clone, L>(
         }
         let before = report.count();
         let mut numbers = Once::new("rule");
-        for rule in table.rules.iter().filter(|rule| seq(&rule.value) > 0) {
-            numbers.see(seq(&rule.value), rule.span, report);
+        for At { value: rule, span } in table.rules.iter().filter(|rule| rule.value.seq() > 0) {
+            numbers.see(rule.seq(), *span, report);
         }
-        let rules = table.rules.iter().map(|rule| rule.value.clone()).collect();
         if report.count() > before {
             named.insert(&name.value, None);
             continue;
         }
-        let list = make(name.value.clone(), rules)
+        let rules = table.rules.iter().map(|rule| rule.value.clone()).collect();
+        let description = table.description.as_ref().map(|at| at.value.clone());
+        let list = make(name.value.clone(), description, rules)
             .map_err(|error| report.error(name.span, error))
             .ok();
         named.insert(&name.value, list.map(Arc::new));

@@ -1,0 +1,265 @@
+//! Conditions of a route-map's entry.
+//!
+//! A condition looks at a route's key, at its attributes as earlier entries have left them, or at
+//! the neighbour the map was bound to. It allocates nothing, unless a pattern looks at a text of
+//! more than 256 octets. Its `Display` is the spelling of the configuration.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use crate::asn::Asn;
+use crate::attributes::Origin;
+use crate::community::{Community, ExtendedCommunity, LargeCommunity};
+use crate::evpn_route::{EvpnKey, MacAddress, RouteDistinguisher, Vni};
+use crate::family::Family;
+use crate::policy::community_list::Kind;
+use crate::policy::pattern::Text;
+use crate::policy::route::Route;
+use crate::policy::{AsPathList, Check, Communities, Extent, MacList, PrefixList};
+use crate::prefix::Prefix;
+
+/// A condition of an entry.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Match {
+    /// The list permits the route's prefix: that of a unicast route or of an EVPN type 5 route,
+    /// or the host of an EVPN type 2 route with an IP address. Routes without one do not match.
+    PrefixList(Arc<PrefixList>),
+    /// The list permits the next hop as a host prefix.
+    NextHop(Arc<PrefixList>),
+    /// The next hop is one of these.
+    NextHopAddress(Vec<IpAddr>),
+    /// The neighbour is one of these: the one who sent the route on import, the one who is told
+    /// on export. A route of our own has none before it is exported.
+    Peer(Vec<IpAddr>),
+    /// The list permits the AS path.
+    AsPath(Arc<AsPathList>),
+    /// The AS number stands somewhere in the path.
+    AsPathContains(Asn),
+    /// The length of the path as the decision process counts it lies between these.
+    AsPathLength {
+        /// Least length.
+        min: u16,
+        /// Greatest length.
+        max: u16,
+    },
+    /// The communities are there.
+    Community {
+        /// Which.
+        communities: Communities<Community>,
+        /// How much of them.
+        extent: Extent,
+    },
+    /// The large communities are there.
+    LargeCommunity {
+        /// Which.
+        communities: Communities<LargeCommunity>,
+        /// How much of them.
+        extent: Extent,
+    },
+    /// The extended communities are there.
+    ExtendedCommunity {
+        /// Which.
+        communities: Communities<ExtendedCommunity>,
+        /// How much of them.
+        extent: Extent,
+    },
+    /// LOCAL_PREF is this; a missing one counts as 100.
+    LocalPref(u32),
+    /// MULTI_EXIT_DISC is this; a missing one counts as 0.
+    Metric(u32),
+    /// ORIGIN is this.
+    Origin(Origin),
+    /// The route is of this family.
+    Family(Family),
+    /// The route is an EVPN route of this type.
+    EvpnRouteType(u8),
+    /// The EVPN route carries this VNI as a label or in its PMSI tunnel.
+    Vni(Vni),
+    /// The EVPN route has this route distinguisher.
+    Rd(RouteDistinguisher),
+    /// The EVPN type 2 route is about one of these.
+    Mac(Vec<MacAddress>),
+    /// The list permits the address of the EVPN type 2 route.
+    MacList(Arc<MacList>),
+}
+
+impl Match {
+    /// True if two routes of one family with equal attributes can be told apart.
+    pub(super) fn depends_on_nlri(&self) -> bool {
+        match self {
+            Match::PrefixList(_)
+            | Match::EvpnRouteType(_)
+            | Match::Rd(_)
+            | Match::Mac(_)
+            | Match::MacList(_) => true,
+            Match::NextHop(_)
+            | Match::NextHopAddress(_)
+            | Match::Peer(_)
+            | Match::AsPath(_)
+            | Match::AsPathContains(_)
+            | Match::AsPathLength { .. }
+            | Match::Community { .. }
+            | Match::LargeCommunity { .. }
+            | Match::ExtendedCommunity { .. }
+            | Match::LocalPref(_)
+            | Match::Metric(_)
+            | Match::Origin(_)
+            | Match::Family(_)
+            | Match::Vni(_) => false,
+        }
+    }
+
+    pub(super) fn holds(&self, route: &Route<'_>) -> bool {
+        match self {
+            Match::PrefixList(list) => route.prefix().is_some_and(|prefix| list.permits(prefix)),
+            Match::NextHop(list) => list.permits(Prefix::host(route.next_hop().addr())),
+            Match::NextHopAddress(wanted) => wanted.contains(&route.next_hop().addr()),
+            Match::Peer(wanted) => route.peer().is_some_and(|peer| wanted.contains(&peer)),
+            Match::AsPath(list) => list.permits_path(&route.path()),
+            Match::AsPathContains(asn) => route.path().asns().any(|other| other == *asn),
+            Match::AsPathLength { min, max } => (min..=max).contains(&&route.path_length()),
+            Match::Community {
+                communities,
+                extent,
+            } => communities.matches(route.communities(), *extent),
+            Match::LargeCommunity {
+                communities,
+                extent,
+            } => communities.matches(route.large_communities(), *extent),
+            Match::ExtendedCommunity {
+                communities,
+                extent,
+            } => communities.matches(route.extended_communities(), *extent),
+            Match::LocalPref(value) => route.local_pref() == *value,
+            Match::Metric(value) => route.metric() == *value,
+            Match::Origin(origin) => route.origin() == *origin,
+            Match::Family(family) => route.nlri().family() == *family,
+            Match::EvpnRouteType(wanted) => route
+                .evpn_key()
+                .is_some_and(|key| key.route_type() == *wanted),
+            Match::Vni(vni) => route.vnis().contains(&Some(vni.get())),
+            Match::Rd(rd) => route.evpn_key().and_then(EvpnKey::rd) == Some(*rd),
+            Match::Mac(wanted) => route.mac().is_some_and(|mac| wanted.contains(&mac)),
+            Match::MacList(list) => route.mac().is_some_and(|mac| list.permits(mac)),
+        }
+    }
+
+    /// The same with what was looked at, in words.
+    pub(super) fn check(&self, route: &Route<'_>) -> Check {
+        let found = match self {
+            Match::PrefixList(list) => found_in(list, route.prefix()),
+            Match::NextHop(list) => found_in(list, Some(Prefix::host(route.next_hop().addr()))),
+            Match::NextHopAddress(_) => route.next_hop().addr().to_string(),
+            Match::Peer(_) => list_of(route.peer().into_iter()),
+            Match::AsPath(_) | Match::AsPathContains(_) => or_none(&route.path().text()),
+            Match::AsPathLength { .. } => route.path_length().to_string(),
+            Match::Community { .. } => list_of(route.communities()),
+            Match::LargeCommunity { .. } => list_of(route.large_communities()),
+            Match::ExtendedCommunity { .. } => list_of(route.extended_communities()),
+            Match::LocalPref(_) => route.local_pref().to_string(),
+            Match::Metric(_) => route.metric().to_string(),
+            Match::Origin(_) => origin_name(route.origin()).to_owned(),
+            Match::Family(_) => route.nlri().family().to_string(),
+            Match::EvpnRouteType(_) => match route.evpn_key() {
+                Some(key) => format!("type {}", key.route_type()),
+                None => "not an EVPN route".to_owned(),
+            },
+            Match::Vni(_) => list_of(route.vnis().into_iter().flatten()),
+            Match::Rd(_) => list_of(route.evpn_key().and_then(EvpnKey::rd).into_iter()),
+            Match::Mac(_) | Match::MacList(_) => list_of(route.mac().into_iter()),
+        };
+        Check {
+            condition: self.to_string(),
+            found,
+            holds: self.holds(route),
+        }
+    }
+}
+
+/// The condition as the configuration spells it.
+impl fmt::Display for Match {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Match::PrefixList(list) => write!(f, "prefix_list {}", list.name()),
+            Match::NextHop(list) => write!(f, "next_hop {}", list.name()),
+            Match::NextHopAddress(wanted) => {
+                write!(f, "next_hop_address {}", list_of(wanted.iter()))
+            }
+            Match::Peer(wanted) => write!(f, "peer {}", list_of(wanted.iter())),
+            Match::AsPath(list) => write!(f, "as_path_list {}", list.name()),
+            Match::AsPathContains(asn) => write!(f, "as_path_contains {asn}"),
+            Match::AsPathLength { min, max } if min == max => write!(f, "as_path_length {min}"),
+            Match::AsPathLength { min, max } => write!(f, "as_path_length {min} to {max}"),
+            Match::Community {
+                communities,
+                extent,
+            } => named(f, "community", communities, *extent),
+            Match::LargeCommunity {
+                communities,
+                extent,
+            } => named(f, "large_community", communities, *extent),
+            Match::ExtendedCommunity {
+                communities,
+                extent,
+            } => named(f, "extended_community", communities, *extent),
+            Match::LocalPref(value) => write!(f, "local_preference {value}"),
+            Match::Metric(value) => write!(f, "metric {value}"),
+            Match::Origin(origin) => write!(f, "origin {}", origin_name(*origin)),
+            Match::Family(family) => write!(f, "family {family}"),
+            Match::EvpnRouteType(number) => write!(f, "evpn_route_type {number}"),
+            Match::Vni(vni) => write!(f, "vni {vni}"),
+            Match::Rd(rd) => write!(f, "rd {rd}"),
+            Match::Mac(wanted) => write!(f, "mac {}", list_of(wanted.iter())),
+            Match::MacList(list) => write!(f, "mac_list {}", list.name()),
+        }
+    }
+}
+
+fn named<C: Kind>(
+    f: &mut fmt::Formatter<'_>,
+    key: &str,
+    communities: &Communities<C>,
+    extent: Extent,
+) -> fmt::Result {
+    let list = match communities {
+        Communities::List(_) => "_list",
+        Communities::Literal(_) => "",
+    };
+    let extent = match extent {
+        Extent::All => "",
+        Extent::Exact => " exact",
+        Extent::Any => " any",
+    };
+    write!(f, "{key}{list} {communities}{extent}")
+}
+
+fn found_in(list: &PrefixList, prefix: Option<Prefix>) -> String {
+    match prefix.map(|prefix| (prefix, list.lookup(prefix))) {
+        None => "the route has no prefix".to_owned(),
+        Some((prefix, Some(rule))) => format!("{prefix}: {rule}"),
+        Some((prefix, None)) => format!("{prefix}: no rule"),
+    }
+}
+
+/// Values with spaces between, `none` for no value.
+pub(super) fn list_of<T: fmt::Display>(values: impl Iterator<Item = T>) -> String {
+    or_none(&Text::of(values))
+}
+
+pub(super) fn or_none(text: &Text) -> String {
+    let text = text.to_string();
+    if text.is_empty() {
+        "none".to_owned()
+    } else {
+        text
+    }
+}
+
+pub(super) fn origin_name(origin: Origin) -> &'static str {
+    match origin {
+        Origin::Igp => "igp",
+        Origin::Egp => "egp",
+        Origin::Incomplete => "incomplete",
+    }
+}

@@ -1,0 +1,115 @@
+//! Finds the rules of a prefix list that can be about a prefix.
+//!
+//! The distinct prefixes of the rules stand sorted, each with the place of the next shorter one
+//! that contains it. The rules about a candidate are those of the longest prefix that contains it
+//! and of the ones that contain that: a binary search, then a walk as deep as prefixes nest.
+
+use super::PrefixRule;
+use crate::prefix::Prefix;
+
+#[derive(Debug, Clone)]
+pub(super) struct Index {
+    // In ascending order.
+    nodes: Vec<Node>,
+    // Places of rules, those of one node beside each other and in the order of the list.
+    rules: Vec<u32>,
+    // The first rule about every prefix.
+    any: Option<u32>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Node {
+    prefix: Prefix,
+    // The longest shorter prefix that contains this one; `NONE` for none.
+    parent: u32,
+    first: u32,
+    end: u32,
+}
+
+const NONE: u32 = u32::MAX;
+
+impl Index {
+    pub(super) fn new(rules: &[PrefixRule]) -> Self {
+        let numbered = || (0_u32..).zip(rules);
+        let any = numbered().find(|(_, rule)| rule.prefix.is_none());
+        let mut sorted: Vec<(Prefix, u32)> = numbered()
+            .filter_map(|(at, rule)| Some((rule.prefix?, at)))
+            .collect();
+        sorted.sort();
+        let mut nodes: Vec<Node> = Vec::new();
+        let mut first = 0_u32;
+        for same in sorted.chunk_by(|one, two| one.0 == two.0) {
+            let Some((prefix, _)) = same.first().copied() else {
+                continue;
+            };
+            let end = first.saturating_add(u32::try_from(same.len()).unwrap_or(u32::MAX));
+            let parent = longest(&nodes, prefix).unwrap_or(NONE);
+            nodes.push(Node {
+                prefix,
+                parent,
+                first,
+                end,
+            });
+            first = end;
+        }
+        Self {
+            nodes,
+            rules: sorted.into_iter().map(|(_, at)| at).collect(),
+            any: any.map(|(at, _)| at),
+        }
+    }
+
+    /// The place of the first rule that matches.
+    pub(super) fn first(&self, rules: &[PrefixRule], candidate: Prefix) -> Option<usize> {
+        self.first_of(candidate, |at| {
+            rules
+                .get(place(at))
+                .is_some_and(|rule| rule.matches(candidate))
+        })
+    }
+
+    /// The place of the first rule that matches all that the rule at `of` matches, if it stands
+    /// before that one.
+    pub(super) fn covering(&self, rules: &[PrefixRule], of: usize) -> Option<usize> {
+        let rule = rules.get(of)?;
+        let covers = |at: u32| rules.get(place(at)).is_some_and(|one| one.covers(rule));
+        let found = match rule.prefix {
+            Some(prefix) => self.first_of(prefix, covers),
+            None => self.any.map(place),
+        };
+        found.filter(|found| *found < of)
+    }
+
+    /// The least place that holds among the rules whose prefix contains `prefix`.
+    fn first_of(&self, prefix: Prefix, holds: impl Fn(u32) -> bool) -> Option<usize> {
+        let mut found = self.any.unwrap_or(NONE);
+        let mut next = longest(&self.nodes, prefix);
+        while let Some(node) = next.and_then(|at| self.nodes.get(place(at))) {
+            let of_node = self.rules.get(place(node.first)..place(node.end));
+            let mut of_node = of_node.unwrap_or_default().iter().copied();
+            if let Some(at) = of_node.find(|at| *at >= found || holds(*at)) {
+                found = found.min(at);
+            }
+            next = Some(node.parent);
+        }
+        (found != NONE).then_some(place(found))
+    }
+}
+
+/// The longest of the prefixes that contains this one. A prefix that contains it stands before it,
+/// and the nearest one before it is that prefix or lies within it.
+fn longest(nodes: &[Node], prefix: Prefix) -> Option<u32> {
+    let before = nodes.partition_point(|node| node.prefix <= prefix);
+    let mut at = u32::try_from(before.checked_sub(1)?).ok()?;
+    loop {
+        let node = nodes.get(place(at))?;
+        if node.prefix.contains(prefix) {
+            return Some(at);
+        }
+        at = node.parent;
+    }
+}
+
+fn place(at: u32) -> usize {
+    usize::try_from(at).unwrap_or(usize::MAX)
+}

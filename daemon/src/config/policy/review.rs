@@ -1,0 +1,250 @@
+//! Remarks about policy that is there and does nothing.
+//!
+//! A list or map that nothing refers to, a rule that an earlier one always anticipates, an entry
+//! that no route reaches: none of it is an error, and all of it is worth a look. Only what is
+//! certain is remarked; two patterns that happen to mean the same are not compared.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use bgp::policy::{Action, Entry, Kind, List, OnMatch, RouteMap, Rule, number_rules};
+
+use super::PolicyKind;
+use super::file::{ListTable, RouteMapTable};
+use super::print::references;
+use crate::config::Config;
+use crate::config::error::{At, Place, Report, Span};
+use crate::config::file::File;
+
+/// Something without effect, and where it stands. Its `Display` begins with `warning:`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remark {
+    /// The file, as it was named.
+    pub file: String,
+    /// Where.
+    pub place: Place,
+    /// What.
+    pub notice: Notice,
+}
+
+/// What has no effect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Notice {
+    /// Nothing refers to it.
+    Unused {
+        /// What it is.
+        kind: PolicyKind,
+        /// Its name.
+        name: String,
+    },
+    /// A rule of a list that never decides.
+    Rule {
+        /// What the list is.
+        kind: PolicyKind,
+        /// Its name.
+        name: String,
+        /// Number of the rule.
+        seq: u32,
+        /// Number of the earlier rule that matches all that this one does.
+        by: u32,
+    },
+    /// An entry of a route-map that never matches.
+    Entry {
+        /// Name of the map.
+        map: String,
+        /// Number of the entry.
+        seq: u32,
+        /// Number of the earlier entry that ends the map for all routes that this one matches.
+        by: u32,
+    },
+}
+
+impl fmt::Display for Remark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "warning: {}:{}: {}", self.file, self.place, self.notice)
+    }
+}
+
+impl fmt::Display for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Notice::Unused { kind, name } => {
+                write!(f, "{} `{name}` is not used anywhere", kind.word())
+            }
+            Notice::Rule {
+                kind,
+                name,
+                seq,
+                by,
+            } => write!(
+                f,
+                "rule {seq} of {} `{name}` never decides: rule {by} matches all that it matches",
+                kind.word()
+            ),
+            Notice::Entry { map, seq, by } => write!(
+                f,
+                "entry {seq} of route_map `{map}` is never reached by a route it matches: entry \
+                 {by} ends the map for all of them"
+            ),
+        }
+    }
+}
+
+/// Remarks about a file and the configuration that was made of it, in the order of the file.
+pub fn review(file: &File, config: &Config, report: &Report) -> Vec<Remark> {
+    let mut review = Review {
+        used: used(config),
+        found: Vec::new(),
+    };
+    let tables = &file.policy;
+    for (table, list) in tables.prefix_lists.iter().zip(&config.prefix_lists) {
+        review.list(PolicyKind::PrefixList, &table.value, list.shadowed());
+    }
+    review.communities(
+        PolicyKind::CommunityList,
+        tables.community_lists.iter().zip(&config.community_lists),
+    );
+    review.communities(
+        PolicyKind::LargeCommunityList,
+        tables
+            .large_community_lists
+            .iter()
+            .zip(&config.large_community_lists),
+    );
+    review.communities(
+        PolicyKind::ExtendedCommunityList,
+        tables
+            .extended_community_lists
+            .iter()
+            .zip(&config.extended_community_lists),
+    );
+    for (table, list) in tables.as_path_lists.iter().zip(&config.as_path_lists) {
+        review.list(PolicyKind::AsPathList, &table.value, list.shadowed());
+    }
+    for (table, list) in tables.mac_lists.iter().zip(&config.mac_lists) {
+        review.list(PolicyKind::MacList, &table.value, list.shadowed());
+    }
+    for (table, map) in tables.route_maps.iter().zip(&config.route_maps) {
+        review.map(&table.value, map);
+    }
+    review.found.sort_by_key(|(span, _)| *span);
+    let remarks = review.found.into_iter().map(|(span, notice)| Remark {
+        file: report.file().to_owned(),
+        place: report.place(span),
+        notice,
+    });
+    remarks.collect()
+}
+
+/// What is referred to, directly, by anything.
+fn used(config: &Config) -> BTreeSet<(PolicyKind, String)> {
+    let lists = config.route_maps.iter().flat_map(|map| references(map));
+    let mut used: BTreeSet<_> = lists.map(|(kind, name)| (kind, name.to_owned())).collect();
+    let families = config.neighbors.iter().flat_map(|neighbor| {
+        let families = neighbor.families.iter();
+        families.filter_map(|(_, family)| family.as_ref())
+    });
+    let of_neighbors = families.flat_map(|family| [&family.import, &family.export]);
+    let networks = config.ipv4_unicast.networks.iter();
+    let networks = networks.chain(&config.ipv6_unicast.networks);
+    let maps = of_neighbors.chain(networks.map(|network| &network.route_map));
+    used.extend(
+        maps.flatten()
+            .map(|map| (PolicyKind::RouteMap, map.name().to_owned())),
+    );
+    used
+}
+
+struct Review {
+    used: BTreeSet<(PolicyKind, String)>,
+    found: Vec<(Span, Notice)>,
+}
+
+impl Review {
+    fn communities<'f, C: Kind + 'f, L: AsRef<List<bgp::policy::CommunityRule<C>>> + 'f>(
+        &mut self,
+        kind: PolicyKind,
+        lists: impl Iterator<Item = (&'f At<ListTable<bgp::policy::CommunityRule<C>>>, &'f L)>,
+    ) {
+        for (table, list) in lists {
+            self.list(kind, &table.value, list.as_ref().shadowed());
+        }
+    }
+
+    fn list<R: Rule + Clone>(
+        &mut self,
+        kind: PolicyKind,
+        table: &ListTable<R>,
+        shadowed: Vec<(u32, u32)>,
+    ) {
+        let Some(name) = &table.name else { return };
+        self.unused(kind, name);
+        let mut rules: Vec<R> = table.rules.iter().map(|rule| rule.value.clone()).collect();
+        number_rules(&mut rules);
+        let spans = table.rules.iter().map(|rule| rule.span);
+        let places: BTreeMap<u32, Span> = rules.iter().map(Rule::seq).zip(spans).collect();
+        for (seq, by) in shadowed {
+            let notice = Notice::Rule {
+                kind,
+                name: name.value.clone(),
+                seq,
+                by,
+            };
+            let span = places.get(&seq).copied().unwrap_or(name.span);
+            self.found.push((span, notice));
+        }
+    }
+
+    fn map(&mut self, table: &RouteMapTable, map: &RouteMap) {
+        let Some(name) = &table.name else { return };
+        self.unused(PolicyKind::RouteMap, name);
+        for At { value, span } in &table.entries {
+            let Some(seq) = value.seq else { continue };
+            if let Some(by) = anticipated(map, seq.value) {
+                let notice = Notice::Entry {
+                    map: name.value.clone(),
+                    seq: seq.value,
+                    by,
+                };
+                self.found.push((*span, notice));
+            }
+        }
+    }
+
+    fn unused(&mut self, kind: PolicyKind, name: &At<String>) {
+        if !self.used.contains(&(kind, name.value.clone())) {
+            let notice = Notice::Unused {
+                kind,
+                name: name.value.clone(),
+            };
+            self.found.push((name.span, notice));
+        }
+    }
+}
+
+/// The number of an entry that ends the map for every route that the entry `seq` would match.
+fn anticipated(map: &RouteMap, seq: u32) -> Option<u32> {
+    let entry = map.entries().iter().find(|entry| entry.seq == seq)?;
+    let earlier = || map.entries().iter().filter(|other| other.seq < seq);
+    let ends = |other: &&Entry| other.action == Action::Deny || other.on_match == OnMatch::Exit;
+    let found = earlier().filter(ends).find(|other| {
+        let skipped = earlier().any(|jump| match jump.on_match {
+            OnMatch::Goto(target) => jump.seq < other.seq && target > other.seq,
+            OnMatch::Exit | OnMatch::Next => false,
+        });
+        // What is set between the two may make a route match that did not before.
+        let changed = earlier()
+            .filter(|between| between.seq > other.seq)
+            .any(|between| !between.sets.is_empty() || between.call.is_some());
+        let covers = other
+            .matches
+            .iter()
+            .all(|condition| entry.matches.contains(condition));
+        !skipped && covers && (other.matches.is_empty() || !changed)
+    })?;
+    Some(found.seq)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,94 @@
+use crate::config::parse_and_review;
+
+fn remarks(rest: &str) -> Vec<String> {
+    let text = format!("asn = 65001\nrouter_id = \"10.0.0.1\"\n{rest}");
+    match parse_and_review(&text, "x.toml") {
+        Ok((_, remarks)) => remarks.iter().map(ToString::to_string).collect(),
+        Err(errors) => panic!("{}", errors[0]),
+    }
+}
+
+const NEIGHBOR: &str = "[[neighbor]]\naddress = \"10.0.0.2\"\nremote_as = 65002\n\
+                        ipv4_unicast = { import = \"IN\" }\n";
+
+#[test]
+fn a_list_or_map_that_nothing_refers_to_is_remarked() {
+    let found = remarks(&format!(
+        "{NEIGHBOR}\
+         [[prefix_list]]\nname = \"P\"\nrules = [\"permit any\"]\n\
+         [[prefix_list]]\nname = \"Q\"\nrules = [\"permit any\"]\n\
+         [[as_path_list]]\nname = \"A\"\nrules = [\"permit any\"]\n\
+         [[route_map]]\nname = \"OTHER\"\nentry = [{{ seq = 10, action = \"permit\" }}]\n\
+         [[route_map]]\nname = \"IN\"\n\
+         entry = [{{ seq = 10, action = \"permit\", match = {{ next_hop = \"P\" }} }}]\n"
+    ));
+    assert_eq!(
+        found,
+        [
+            "warning: x.toml:11:8: prefix_list `Q` is not used anywhere",
+            "warning: x.toml:14:8: as_path_list `A` is not used anywhere",
+            "warning: x.toml:17:8: route_map `OTHER` is not used anywhere",
+        ]
+    );
+}
+
+#[test]
+fn a_rule_that_never_decides_is_remarked_at_its_place() {
+    let found = remarks(&format!(
+        "{NEIGHBOR}\
+         [[prefix_list]]\nname = \"P\"\nrules = [\n\"permit 10.0.0.0/8 le 24\",\n\"deny 10.1.0.0/16\",\n]\n\
+         [[community_list]]\nname = \"C\"\nrules = [\"permit any\", \"seq 3 deny 1:1\", \"permit 1:1\"]\n\
+         [[route_map]]\nname = \"IN\"\n\
+         entry = [{{ seq = 10, action = \"permit\", match = {{ prefix_list = \"P\", community_list = \"C\" }} }}]\n"
+    ));
+    assert_eq!(
+        found,
+        [
+            "warning: x.toml:11:1: rule 10 of prefix_list `P` never decides: rule 5 matches all that it matches",
+            "warning: x.toml:15:42: rule 10 of community_list `C` never decides: rule 3 matches all that it matches",
+        ]
+    );
+}
+
+fn entries(entries: &str) -> Vec<String> {
+    remarks(&format!(
+        "{NEIGHBOR}[[route_map]]\nname = \"IN\"\nentry = [{entries}]\n"
+    ))
+}
+
+#[test]
+fn an_entry_behind_one_that_takes_its_routes_is_remarked() {
+    assert_eq!(
+        entries(
+            "{ seq = 10, action = \"permit\", match = { metric = 5 } }, \
+             { seq = 20, action = \"deny\", match = { metric = 5, origin = \"igp\" } }, \
+             { seq = 30, action = \"deny\" }, { seq = 40, action = \"permit\" }"
+        ),
+        [
+            "warning: x.toml:9:67: entry 20 of route_map `IN` is never reached by a route it matches: \
+             entry 10 ends the map for all of them",
+            "warning: x.toml:9:169: entry 40 of route_map `IN` is never reached by a route it matches: \
+             entry 30 ends the map for all of them",
+        ]
+    );
+}
+
+#[test]
+fn an_entry_that_may_be_reached_is_not_remarked() {
+    for map in [
+        // Another condition.
+        "{ seq = 10, action = \"permit\", match = { metric = 5 } }, \
+         { seq = 20, action = \"deny\", match = { metric = 6 } }",
+        // The map goes on.
+        "{ seq = 10, action = \"permit\", on_match = \"next\" }, { seq = 20, action = \"permit\" }",
+        // The metric is set in between.
+        "{ seq = 10, action = \"permit\", match = { metric = 5 } }, \
+         { seq = 15, action = \"permit\", on_match = \"next\", set = { metric = 5 } }, \
+         { seq = 20, action = \"deny\", match = { metric = 5 } }",
+        // A route may go past the one that ends the map.
+        "{ seq = 5, action = \"permit\", match = { metric = 5 }, on_match = 20 }, \
+         { seq = 10, action = \"deny\" }, { seq = 20, action = \"permit\" }",
+    ] {
+        assert_eq!(entries(map), [""; 0], "{map}");
+    }
+}
