@@ -10,7 +10,7 @@ help:
 	@echo "make build   target/release/rbgpd and rbgpctl"
 	@echo "make setup   installs what the demo and the tests need (Debian, as root)"
 	@echo "make lint    formatting, clippy and documentation"
-	@echo "make bench   a million routes through the daemon"
+	@echo "make bench   the daemon and its peers under the same load: time, CPU, memory, ratios (root)"
 
 setup:
 	@conformance/setup.sh
@@ -31,5 +31,6 @@ test: setup
 	@CARGO="$(CARGO)" .ci/test
 
 bench:
+	@conformance/setup.sh --bench
 	$(CARGO) build --release -p rbgpd -p rbgpd-conformance --bin rbgpd --bin rbgpctl --bin rbgpd-bench
-	target/release/rbgpd-bench
+	target/release/rbgpd-bench $(BENCH)

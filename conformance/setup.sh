@@ -3,12 +3,21 @@
 #
 #   conformance/setup.sh            install what is missing (needs root only when something is)
 #   conformance/setup.sh --check    say what is missing and change nothing; exit 1 if anything is
+#   conformance/setup.sh --bench    also what `make bench` compares with: BIRD of this release, and newer
+#                                   releases of BIRD, FRR, GoBGP and OpenBGPD, which are unpacked below
+#                                   /var/cache/rbgpd-bench and not installed
 #
-# FRR is installed as a program to test against. Its service is kept from starting, now and at boot,
+# FRR and BIRD are installed as programs to test against. Their services are kept from starting, now and at boot,
 # so that the machine's own routing stays as it was; a service already in use is left alone.
 set -eu
 
 packages="iputils-ping iproute2 wireguard-go wireguard-tools frr podman runc"
+
+bench=
+if [ "${1:-}" = --bench ]; then
+  bench=1
+  packages="$packages bird2"
+fi
 
 installed() { dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null | grep -qx installed; }
 
@@ -22,7 +31,70 @@ for package in $packages; do
   installed "$package" || missing="$missing $package"
 done
 
+# Unpacks packages of another Debian suite and what they need into a folder of their own. No
+# maintainer script runs; what those would have made is made here.
+unpack() { # folder suite package...
+  local root=/var/cache/rbgpd-bench/$1 suite=$2 work mirror option
+  shift 2
+  [ ! -e "$root/complete" ] || return 0
+  work=$(mktemp -d)
+  mirror=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null |
+    grep -v '^ *#' | tr ' \t' '\n\n' | grep -m1 -E '^https?://.*/debian/?$') || mirror=
+  mirror=${RBGPD_DEBIAN_MIRROR:-${mirror:-http://deb.debian.org/debian}}
+  mkdir -p "$work/lists/partial" "$work/cache/archives/partial" "$work/empty"
+  : > "$work/status"
+  echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $suite main" > "$work/sources.list"
+  local options=()
+  for option in "Dir::Etc::sourcelist=$work/sources.list" "Dir::Etc::sourceparts=$work/empty" \
+    "Dir::Etc::preferencesparts=$work/empty" "Dir::State::lists=$work/lists" \
+    "Dir::State::status=$work/status" "Dir::Cache=$work/cache" Debug::NoLocking=1 \
+    APT::Install-Recommends=0 APT::Sandbox::User=root Acquire::Languages=none \
+    DPkg::Post-Invoke= APT::Update::Post-Invoke-Success=; do
+    options+=(-o "$option")
+  done
+  apt-get -qq "${options[@]}" update
+  rm -rf "$root"
+  mkdir -p "$root/usr/bin" "$root/usr/sbin" "$root/usr/lib" "$root/usr/lib64"
+  local folder package file
+  for folder in bin sbin lib lib64; do ln -s "usr/$folder" "$root/$folder"; done
+  for package; do
+    # A package that the suite does not have is left out, and the benchmark says so.
+    apt-get -qq -y "${options[@]}" --download-only install base-files bash coreutils "$package" >/dev/null 2>&1 ||
+      echo "setup: $suite has no $package" >&2
+  done
+  for file in "$work"/cache/archives/*.deb; do
+    dpkg-deb --fsys-tarfile "$file" | tar -x --keep-directory-symlink -C "$root" \
+      --exclude='./usr/share/doc/*' --exclude='./usr/share/man/*' --exclude='./usr/share/locale/*'
+  done
+  rm -rf "$work"
+  mkdir -p "$root/proc" "$root/dev" "$root/tmp" "$root/run/bench" "$root/run/frr" "$root/run/bird" \
+    "$root/run/openbgpd" "$root/etc/frr" "$root/var/empty" "$root/var/lib/frr" "$root/var/log/frr" \
+    "$root/var/tmp/frr"
+  [ -e "$root/var/run" ] || ln -s /run "$root/var/run"
+  chmod 1777 "$root/tmp"
+  printf '%s\n' root:x:0:0:root:/root:/bin/bash frr:x:110:110::/:/bin/false \
+    _bgpd:x:112:112::/run/openbgpd:/bin/false _openbgpd:x:113:113::/run/openbgpd:/bin/false \
+    bird:x:114:114::/:/bin/false > "$root/etc/passwd"
+  printf '%s\n' root:x:0: frr:x:110: frrvty:x:111:frr _bgpd:x:112: _openbgpd:x:113: bird:x:114: > "$root/etc/group"
+  chown -R 110:110 "$root/run/frr" "$root/etc/frr" "$root/var/lib/frr" "$root/var/log/frr" "$root/var/tmp/frr"
+  : > "$root/complete"
+  echo "setup: packages of $suite are in $root"
+}
+
+newer_releases() {
+  [ -n "$bench" ] || return 0
+  if [ "$(id -u)" != 0 ]; then
+    echo "setup: newer releases are unpacked by root only" >&2
+    return 0
+  fi
+  unpack trixie trixie frr
+  unpack sid sid frr bird2 gobgpd openbgpd
+  # bird2 and bird3 have the same file names.
+  unpack bird3 sid bird3
+}
+
 if [ -z "$missing" ]; then
+  newer_releases
   echo "setup: everything is there"
   exit 0
 fi
@@ -56,15 +128,18 @@ if ! apt-get install -y -qq --no-install-recommends $missing >/dev/null 2>&1; th
   apt-get install -y -qq --no-install-recommends $missing >/dev/null
 fi
 
-case "$missing" in
-*frr*)
-  if command -v systemctl >/dev/null && [ -d /run/systemd/system ]; then
-    systemctl disable --now frr.service >/dev/null 2>&1 || true
-  elif command -v update-rc.d >/dev/null; then
-    update-rc.d frr disable >/dev/null 2>&1 || true
-  fi
-  ;;
-esac
+for service in frr bird; do
+  case "$missing" in
+  *$service*)
+    if command -v systemctl >/dev/null && [ -d /run/systemd/system ]; then
+      systemctl disable --now $service.service >/dev/null 2>&1 || true
+    elif command -v update-rc.d >/dev/null; then
+      update-rc.d $service disable >/dev/null 2>&1 || true
+    fi
+    ;;
+  esac
+done
 
 [ -e /dev/net/tun ] || echo "setup: no /dev/net/tun: WireGuard in user space needs it" >&2
+newer_releases
 echo "setup: done"

@@ -1,445 +1,296 @@
-//! A million IPv4 routes from one neighbour to another through rbgpd, with the kernel off.
+//! `rbgpd-bench`: what the daemon costs, beside what its peers cost.
 //!
-//! ```text
-//! sender ──TCP──► rbgpd ──TCP──► receiver        all on loopback, eBGP
-//! ```
-//!
-//! Prints time to full reception, CPU seconds and memory of the daemon, octets per path and when
-//! the first route came out. The table is generated: 60 % /24 and the rest /16 to /23, half of
-//! the prefixes next to the one before, seven prefixes to a set of attributes on average, AS paths
-//! of four to six, up to four communities.
+//! Needs root, for namespaces of its own. Everything it starts it also ends, also after Ctrl-C.
+//! Standard output is the result; progress goes to standard error.
 
-use std::collections::HashSet;
-use std::io::{Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
-use std::process::{Child, Command, ExitCode, Stdio};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Instant, SystemTime};
 
-use bgp::attributes::{AttributeSet, NextHop, Segment, SegmentKind};
-use bgp::family::{Family, PerFamily};
-use bgp::message::{Capability, Message, Open};
-use bgp::nlri::NlriList;
-use bgp::wire::{self, Context, EncodeContext};
-use bgp::{Asn, Community, Prefix4};
-use bytes::{Bytes, BytesMut};
+use conformance::bench::daemon::Daemon;
+use conformance::bench::report::{Outcome, Sheet};
+use conformance::bench::scenario::{Context, Scenario};
+use conformance::bench::{Fault, Interrupt};
+use conformance::lab::{Requirement, missing};
+use serde_json::json;
 
-type Fault = Box<dyn std::error::Error + Send + Sync>;
+const USAGE: &str = "\
+usage: rbgpd-bench [OPTION...]
 
-/// Longest time for everything.
-const PATIENCE: Duration = Duration::from_secs(300);
+Starts rbgpd and every peer daemon that is there, one after the other, loads each with the
+same routes and prints time, CPU seconds and memory: the median of the runs, the least in
+parentheses, and the ratio of rbgpd to the best peer.
+
+  --scenario S1,S2,...   these only (default: all)
+  --daemon rbgpd,bird2   these only (default: all that are there)
+  --runs N               how often each daemon runs each scenario (default: 3)
+  --scale X              multiplies the number of routes (default: 1)
+  --mrt FILE             a table dump (RFC 6396, also gzipped) for S11
+  --json FILE            every figure of every run
+  --list                 scenarios and daemons
+";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    match parse(&arguments).and_then(|(count, daemon)| run(count, daemon)) {
-        Ok(()) => ExitCode::SUCCESS,
+    let options = match Options::parse(&arguments) {
+        Ok(options) => options,
         Err(error) => {
-            eprintln!("rbgpd-bench: {error}");
+            eprintln!("error: {error}\n\nhint: rbgpd-bench --help");
+            return ExitCode::from(2);
+        }
+    };
+    let done = match options.action {
+        Action::Help => {
+            print!("{USAGE}");
+            Ok(true)
+        }
+        Action::List => {
+            list();
+            Ok(true)
+        }
+        Action::Measure => measure(options),
+    };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error}");
             ExitCode::FAILURE
         }
     }
 }
 
-/// `rbgpd-bench [ROUTES [ADDRESS:PORT PID]]`: with an address, another daemon that has 127.0.0.2
-/// (AS 65002) and 127.0.0.3 (AS 65003) as passive neighbours is driven instead.
-fn parse(arguments: &[String]) -> Result<(usize, Daemon), Fault> {
-    let usage = "usage: rbgpd-bench [ROUTES [ADDRESS:PORT PID]]";
-    let count = match arguments.first() {
-        Some(text) => text.parse().map_err(|error| format!("{usage}: {error}"))?,
-        None => 1_000_000,
-    };
-    let daemon = match arguments.get(1..) {
-        None | Some([]) => Daemon::start()?,
-        Some([address, pid]) => Daemon::running(address.parse()?, pid.parse()?),
-        Some(_) => return Err(usage.into()),
-    };
-    Ok((count, daemon))
+enum Action {
+    Measure,
+    List,
+    Help,
 }
 
-fn run(count: usize, daemon: Daemon) -> Result<(), Fault> {
-    let table = Table::generate(count);
-    println!(
-        "{count} prefixes, {} attribute sets, {} octets",
-        table.sets,
-        table.octets()
-    );
-    let mut receiver = Peer::connect(daemon.address, Ipv4Addr::new(127, 0, 0, 3), Asn(65003))?;
-    let mut sender = Peer::connect(daemon.address, Ipv4Addr::new(127, 0, 0, 2), Asn(65002))?;
-    let before = daemon.usage()?;
-
-    let start = Instant::now();
-    let reading =
-        std::thread::spawn(move || receiver.count(count, start).map(|it| (it, receiver)));
-    sender.stream.write_all(&table.bytes)?;
-    let (received, mut receiver) = reading.join().map_err(|_| "the receiver panicked")??;
-    let wall = received.last;
-    let after = daemon.idle_usage()?;
-    println!(
-        "announced: {:.2} s to the last route, first after {:.1} ms, {:.2} CPU s, {} messages out",
-        wall.as_secs_f64(),
-        received.first.as_secs_f64() * 1000.0,
-        after.cpu_s - before.cpu_s,
-        received.messages,
-    );
-    println!(
-        "memory: {:.1} MB before, {:.1} MB peak, {:.1} MB settled, {:.0} octets per path",
-        mega(before.resident),
-        mega(after.peak),
-        mega(after.resident),
-        f64_of(after.resident.saturating_sub(before.resident)) / f64_of(count),
-    );
-
-    let start = Instant::now();
-    let reading = std::thread::spawn(move || receiver.count(count, start));
-    sender.stream.write_all(&table.withdrawals)?;
-    let gone = reading.join().map_err(|_| "the receiver panicked")??;
-    let end = daemon.idle_usage()?;
-    println!(
-        "withdrawn: {:.2} s, {:.2} CPU s, {:.1} MB afterwards",
-        gone.last.as_secs_f64(),
-        end.cpu_s - after.cpu_s,
-        mega(end.resident)
-    );
-    Ok(())
+struct Options {
+    action: Action,
+    scenarios: Vec<Scenario>,
+    daemons: Vec<Daemon>,
+    runs: usize,
+    scale: f64,
+    mrt: Option<PathBuf>,
+    json: Option<PathBuf>,
 }
 
-fn mega(octets: usize) -> f64 {
-    f64_of(octets) / 1e6
-}
-
-fn f64_of(count: usize) -> f64 {
-    u32::try_from(count / 1024).map_or(f64::MAX, |kib| f64::from(kib) * 1024.0)
-        + u32::try_from(count % 1024).map_or(0.0, f64::from)
-}
-
-/// A generated table in wire form.
-struct Table {
-    bytes: Vec<u8>,
-    withdrawals: Vec<u8>,
-    sets: usize,
-}
-
-/// The same numbers on every run (xorshift; Marsaglia 2003).
-struct Numbers(u64);
-
-impl Numbers {
-    fn below(&mut self, bound: u32) -> u32 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        u32::try_from(self.0 % u64::from(bound)).unwrap_or(0)
-    }
-}
-
-impl Table {
-    fn octets(&self) -> usize {
-        self.bytes.len()
-    }
-
-    fn generate(count: usize) -> Self {
-        let mut numbers = Numbers(0x9e37_79b9_7f4a_7c15);
-        let prefixes = prefixes(count, &mut numbers);
-        let context = EncodeContext {
-            as4: true,
-            extended_message: false,
-            add_path: false,
+impl Options {
+    fn parse(arguments: &[String]) -> Result<Self, Fault> {
+        let mut options = Self {
+            action: Action::Measure,
+            scenarios: Scenario::all(),
+            daemons: Daemon::all(),
+            runs: 3,
+            scale: 1.0,
+            mrt: None,
+            json: None,
         };
-        let (mut bytes, mut withdrawals) = (BytesMut::new(), BytesMut::new());
-        let mut sets = 0;
-        let mut left = prefixes.as_slice();
-        while !left.is_empty() {
-            // One to thirteen, seven on average.
-            let size = usize::try_from(1 + numbers.below(13))
-                .unwrap_or(1)
-                .min(left.len());
-            let (these, rest) = left.split_at(size);
-            left = rest;
-            let attributes = Arc::new(attributes(&mut numbers).freeze());
-            let list = NlriList::V4(these.iter().map(|prefix| (0, *prefix)).collect());
-            if wire::encode_announce_list(&attributes, &list, &context, &mut bytes).is_ok() {
-                sets += 1;
-            }
-        }
-        let all = NlriList::V4(prefixes.iter().map(|prefix| (0, *prefix)).collect());
-        wire::encode_withdraw_list(&all, &context, &mut withdrawals);
-        Self {
-            bytes: bytes.to_vec(),
-            withdrawals: withdrawals.to_vec(),
-            sets,
-        }
-    }
-}
-
-fn prefixes(count: usize, numbers: &mut Numbers) -> Vec<Prefix4> {
-    let mut seen = HashSet::with_capacity(count);
-    let mut all = Vec::with_capacity(count);
-    let mut last = Prefix4::from_bits(0x0100_0000, 24);
-    while all.len() < count {
-        let next_to = last.filter(|_| numbers.below(2) == 0).and_then(|last| {
-            let step = 1u32.checked_shl(32 - u32::from(last.len()))?;
-            Prefix4::from_bits(last.bits().checked_add(step)?, last.len())
-        });
-        let candidate = next_to.or_else(|| {
-            let len = if numbers.below(10) < 6 {
-                24
-            } else {
-                16 + numbers.below(8)
-            };
-            // Unicast space only.
-            let bits = 0x0100_0000 + numbers.below(0xdeff_ffff);
-            Prefix4::from_bits(bits, u8::try_from(len).unwrap_or(24))
-        });
-        if let Some(candidate) = candidate.filter(|candidate| seen.insert(*candidate)) {
-            all.push(candidate);
-        }
-        last = candidate;
-    }
-    all
-}
-
-fn attributes(numbers: &mut Numbers) -> AttributeSet {
-    let mut set = AttributeSet::new(NextHop::V4(Ipv4Addr::new(127, 0, 0, 2)));
-    let mut asns = vec![Asn(65002)];
-    for _ in 0..3 + numbers.below(3) {
-        asns.push(Asn(1 + numbers.below(64_000)));
-    }
-    set.as_path.push(Segment {
-        kind: SegmentKind::Sequence,
-        asns,
-    });
-    for _ in 0..numbers.below(5) {
-        set.communities
-            .push(Community(1 + numbers.below(0xfffe_0000)));
-    }
-    if numbers.below(4) == 0 {
-        set.med = Some(numbers.below(1000));
-    }
-    set
-}
-
-/// One end of a session.
-struct Peer {
-    stream: TcpStream,
-    buffer: BytesMut,
-}
-
-/// What a receiver saw.
-struct Received {
-    first: Duration,
-    last: Duration,
-    messages: usize,
-}
-
-impl Peer {
-    fn connect(to: SocketAddr, from: Ipv4Addr, asn: Asn) -> Result<Self, Fault> {
-        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None)?;
-        socket.bind(&SocketAddr::from((from, 0)).into())?;
-        socket.connect(&to.into())?;
-        let stream = TcpStream::from(socket);
-        stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        let mut peer = Self {
-            stream,
-            buffer: BytesMut::new(),
-        };
-        let open = Open {
-            asn,
-            hold_time: 0,
-            router_id: from,
-            capabilities: vec![
-                Capability::Multiprotocol(1, 1),
-                Capability::RouteRefresh,
-                Capability::FourOctetAs(asn),
-            ],
-        };
-        peer.stream.write_all(&wire::encode_open(&open))?;
-        let Message::Open(_) = peer.message()? else {
-            return Err("no OPEN came".into());
-        };
-        peer.stream.write_all(&wire::encode_keepalive())?;
-        let Message::Keepalive = peer.message()? else {
-            return Err("no KEEPALIVE came".into());
-        };
-        // The daemon's own End-of-RIB: it is ready.
-        loop {
-            if let Message::Update(update) = peer.message()?
-                && update.end_of_rib == Some(Family::Ipv4Unicast)
-            {
-                return Ok(peer);
-            }
-        }
-    }
-
-    fn frame(&mut self) -> Result<Bytes, Fault> {
-        loop {
-            if let Some(frame) = wire::frame(&mut self.buffer, wire::MESSAGE_LEN_MAX)? {
-                return Ok(frame);
-            }
-            let mut chunk = [0; 65536];
-            let count = self.stream.read(&mut chunk)?;
-            if count == 0 {
-                return Err("the daemon closed the session".into());
-            }
-            self.buffer
-                .extend_from_slice(chunk.get(..count).unwrap_or_default());
-        }
-    }
-
-    fn message(&mut self) -> Result<Message, Fault> {
-        let context = Context {
-            families: PerFamily {
-                ipv4_unicast: true,
-                ..PerFamily::default()
-            },
-            ..Context::default()
-        };
-        Ok(wire::decode(&self.frame()?, &context)?)
-    }
-
-    /// Reads until `count` routes were announced or withdrawn.
-    fn count(&mut self, count: usize, start: Instant) -> Result<Received, Fault> {
-        let mut received = Received {
-            first: Duration::ZERO,
-            last: Duration::ZERO,
-            messages: 0,
-        };
-        let mut routes = 0;
-        while routes < count {
-            if let Message::Update(update) = self.message()? {
-                if routes == 0 {
-                    received.first = start.elapsed();
+        let mut left = arguments.iter();
+        while let Some(name) = left.next() {
+            match name.as_str() {
+                "--list" => options.action = Action::List,
+                "--help" | "-h" => options.action = Action::Help,
+                "--scenario" | "--daemon" | "--runs" | "--scale" | "--mrt" | "--json" => {
+                    let missing = || format!("`{name}` needs a value");
+                    let value = left.next().ok_or_else(missing)?;
+                    options.set(name, value)?;
                 }
-                received.messages += 1;
-                routes += update.withdrawn.iter().map(NlriList::len).sum::<usize>();
-                routes += update
-                    .announced
-                    .iter()
-                    .map(|(list, _)| list.len())
-                    .sum::<usize>();
+                _ => return Err(format!("`{name}` is not an option").into()),
             }
         }
-        received.last = start.elapsed();
-        Ok(received)
+        Ok(options)
     }
-}
 
-/// The daemon under test.
-struct Daemon {
-    pid: u32,
-    address: SocketAddr,
-    /// Ours, to be ended, with its files.
-    own: Option<(Child, std::path::PathBuf)>,
-}
-
-struct Usage {
-    cpu_s: f64,
-    resident: usize,
-    peak: usize,
-}
-
-impl Daemon {
-    fn start() -> Result<Self, Fault> {
-        let free = std::net::TcpListener::bind("127.0.0.1:0")?;
-        let address = free.local_addr()?;
-        drop(free);
-        let place = std::env::temp_dir().join(format!("rbgpd-bench-{}", std::process::id()));
-        std::fs::create_dir_all(&place)?;
-        let mut text = format!(
-            "asn = 65001\nrouter_id = \"10.0.0.1\"\nlisten = [\"{address}\"]\n\
-             [log]\nlevel = \"error\"\n[kernel]\nenabled = false\n"
-        );
-        for host in [2, 3] {
-            text.push_str(&format!(
-                "[[neighbor]]\naddress = \"127.0.0.{host}\"\nremote_as = 6500{host}\n\
-                 passive = true\nipv4_unicast = {{}}\n"
-            ));
-        }
-        let config = place.join("bench.toml");
-        std::fs::write(&config, text)?;
-        let binary = std::env::current_exe()?.with_file_name("rbgpd");
-        let child = Command::new(&binary)
-            .arg("--config")
-            .arg(config)
-            .arg("--socket")
-            .arg(place.join("control.sock"))
-            .arg("--state-dir")
-            .arg(place.join("state"))
-            .stdin(Stdio::null())
-            .spawn()
-            .map_err(|error| format!("cannot start {}: {error}", binary.display()))?;
-        let daemon = Self {
-            pid: child.id(),
-            address,
-            own: Some((child, place)),
-        };
-        let until = Instant::now() + Duration::from_secs(10);
-        while TcpStream::connect(address).is_err() {
-            if Instant::now() > until {
-                return Err("the daemon does not listen".into());
+    fn set(&mut self, name: &str, value: &str) -> Result<(), Fault> {
+        let number = |what: &str| format!("`{name}` is `{value}`, expected {what}");
+        match name {
+            "--scenario" => {
+                let all = Scenario::all();
+                let names: Vec<&str> = all.iter().map(|it| it.name).collect();
+                let chosen = chosen(name, value, &names)?;
+                self.scenarios = pick(all, &chosen);
             }
-            std::thread::yield_now();
+            "--daemon" => {
+                let all = Daemon::all();
+                let names: Vec<&str> = all.iter().map(|it| it.name).collect();
+                let chosen = chosen(name, value, &names)?;
+                self.daemons = pick(all, &chosen);
+            }
+            "--runs" => {
+                let runs = value.parse().ok().filter(|runs| (1..=100).contains(runs));
+                self.runs = runs.ok_or_else(|| number("1 to 100"))?;
+            }
+            "--scale" => {
+                let scale = value.parse().ok();
+                let scale = scale.filter(|scale| (0.001..=4.0).contains(scale));
+                self.scale = scale.ok_or_else(|| number("0.001 to 4"))?;
+            }
+            "--mrt" => self.mrt = Some(value.into()),
+            _ => self.json = Some(value.into()),
         }
-        Ok(daemon)
+        Ok(())
     }
+}
 
-    fn running(address: SocketAddr, pid: u32) -> Self {
-        Self {
-            pid,
-            address,
-            own: None,
-        }
-    }
-
-    fn usage(&self) -> Result<Usage, Fault> {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid))?;
-        let after = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
-        let ticks: f64 = after
-            .split_whitespace()
-            .skip(11)
-            .take(2)
-            .filter_map(|field| field.parse::<f64>().ok())
-            .sum();
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid))?;
-        let kib = |name: &str| {
-            let line = status.lines().find_map(|line| line.strip_prefix(name))?;
-            line.trim().strip_suffix("kB")?.trim().parse::<usize>().ok()
-        };
-        Ok(Usage {
-            // Linux counts in hundredths of a second for user space.
-            cpu_s: ticks / 100.0,
-            resident: kib("VmRSS:").unwrap_or(0) * 1024,
-            peak: kib("VmHWM:").unwrap_or(0) * 1024,
+/// Positions of the named ones, in the order in which they are named.
+fn chosen(option: &str, value: &str, names: &[&str]) -> Result<Vec<usize>, Fault> {
+    let find = |name: &str| {
+        let at = names
+            .iter()
+            .position(|known| known.eq_ignore_ascii_case(name));
+        at.ok_or_else(|| {
+            let names = names.join(", ");
+            format!("`{option}` names `{name}`, expected one of {names}").into()
         })
-    }
+    };
+    value.split(',').map(|name| find(name.trim())).collect()
+}
 
-    /// Usage once the daemon has used no CPU time for a while.
-    fn idle_usage(&self) -> Result<Usage, Fault> {
-        let until = Instant::now() + PATIENCE;
-        let mut last = self.usage()?;
-        loop {
-            // The unit of observation itself, not a guess of how long something takes.
-            std::thread::sleep(Duration::from_millis(200));
-            let now = self.usage()?;
-            if now.cpu_s - last.cpu_s < 0.01 || Instant::now() > until {
-                return Ok(now);
-            }
-            last = now;
-        }
+fn pick<T: Clone>(all: Vec<T>, positions: &[usize]) -> Vec<T> {
+    let found = positions.iter().filter_map(|at| all.get(*at));
+    found.cloned().collect()
+}
+
+fn list() {
+    for scenario in Scenario::all() {
+        println!("{:6} {}", scenario.name, scenario.title);
+    }
+    println!();
+    for daemon in Daemon::all() {
+        let state = daemon.absent().unwrap_or_else(|| daemon.version());
+        println!("{:10} {state}", daemon.name);
     }
 }
 
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        let Some((child, place)) = &mut self.own else {
-            return;
-        };
-        for result in [child.kill(), child.wait().map(drop)] {
-            if let Err(error) = result {
-                eprintln!("rbgpd-bench: ending the daemon: {error}");
-            }
-        }
-        if let Err(error) = std::fs::remove_dir_all(&*place) {
-            eprintln!("rbgpd-bench: removing {}: {error}", place.display());
+fn measure(options: Options) -> Result<bool, Fault> {
+    if let Some(why) = missing(&[Requirement::Root]) {
+        return Err(format!("{why}\n\nhint: sudo make bench").into());
+    }
+    // Before the first thread: see `Interrupt::install`.
+    let interrupt = Interrupt::install()?;
+    let (mut there, mut skipped) = (Vec::new(), Vec::new());
+    for daemon in &options.daemons {
+        match daemon.absent() {
+            None => there.push(daemon),
+            Some(why) => skipped.push(format!("{}: {why}", daemon.name)),
         }
     }
+    for line in machine() {
+        println!("{line}");
+    }
+    println!();
+    let versions: Vec<(&str, String)> = there.iter().map(|d| (d.name, d.version())).collect();
+    for (name, version) in &versions {
+        println!("{name:10} {version}");
+    }
+    for line in &skipped {
+        println!("skipped    {line}");
+    }
+    println!();
+    let context = Context::new(interrupt, options.scale, options.mrt);
+    let mut sheets = Vec::new();
+    for scenario in &options.scenarios {
+        let sheet = measured(scenario, &there, &context, options.runs)?;
+        println!("{}", sheet.table());
+        sheets.push(sheet);
+    }
+    let ratios: Vec<_> = sheets.iter().flat_map(Sheet::ratios).collect();
+    let missed: Vec<_> = ratios.iter().filter(|r| r.holds() == Some(false)).collect();
+    let held = ratios.iter().filter(|r| r.holds() == Some(true)).count();
+    println!("targets: {held} hold, {} missed", missed.len());
+    for ratio in &missed {
+        println!("  missed: {}", ratio.line());
+    }
+    if let Some(path) = options.json {
+        let sheets: Vec<_> = sheets.iter().map(Sheet::json).collect();
+        let all = json!({
+            "machine": machine(),
+            "scale": context.scale,
+            "versions": versions.iter().map(|(name, version)| json!({"daemon": name, "version": version})).collect::<Vec<_>>(),
+            "skipped": skipped,
+            "scenarios": sheets,
+        });
+        std::fs::write(&path, format!("{all:#}\n"))
+            .map_err(|error| format!("{}: {error}", path.display()))?;
+    }
+    let failed = sheets.iter().flat_map(|sheet| &sheet.rows);
+    let failed = failed.filter(|(name, outcome)| *name == OURS && outcome.failure.is_some());
+    Ok(failed.count() == 0)
+}
+
+const OURS: &str = "rbgpd";
+
+/// One scenario with every daemon, in turns.
+fn measured(
+    scenario: &Scenario,
+    daemons: &[&Daemon],
+    context: &Context,
+    runs: usize,
+) -> Result<Sheet, Fault> {
+    let mut rows: Vec<(&Daemon, Outcome)> = Vec::new();
+    for daemon in daemons {
+        match scenario.unable(daemon, context) {
+            None => rows.push((daemon, Outcome::default())),
+            Some(why) => eprintln!("{}: {} {why}", scenario.name, daemon.name),
+        }
+    }
+    for run in 1..=runs {
+        for (daemon, outcome) in &mut rows {
+            // Once is enough to know that it fails.
+            if outcome.failure.is_some() {
+                continue;
+            }
+            let start = Instant::now();
+            let result = scenario.run(context, daemon);
+            if context.interrupt.came() {
+                return Err("interrupted; everything was taken down".into());
+            }
+            let took = start.elapsed().as_secs_f64();
+            let name = daemon.name;
+            eprint!(
+                "{} {name} run {run} of {runs}, {took:.1} s: ",
+                scenario.name
+            );
+            match result {
+                Ok(record) => {
+                    eprintln!("{}", record.line());
+                    outcome.records.push(record);
+                }
+                Err(error) => {
+                    eprintln!("FAILED: {error}");
+                    outcome.failure = Some(error.to_string());
+                }
+            }
+        }
+    }
+    Ok(Sheet {
+        scenario: scenario.name,
+        title: scenario.title.to_owned(),
+        rows: rows
+            .into_iter()
+            .map(|(d, outcome)| (d.name, outcome))
+            .collect(),
+        ours: OURS,
+    })
+}
+
+/// What the figures depend on.
+fn machine() -> Vec<String> {
+    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+    let cpus = read("/proc/cpuinfo");
+    let model = cpus
+        .lines()
+        .find_map(|line| line.strip_prefix("model name"));
+    let model = model.map_or("?", |it| it.trim_start_matches([' ', '\t', ':']));
+    let cores = cpus.lines().filter(|line| line.starts_with("processor"));
+    let load = read("/proc/loadavg");
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    vec![
+        format!("{} x {model}", cores.count()),
+        format!("Linux {}", read("/proc/sys/kernel/osrelease").trim()),
+        format!("load before: {}", load.trim()),
+        format!("seconds since 1970: {}", now.map_or(0, |it| it.as_secs())),
+    ]
 }

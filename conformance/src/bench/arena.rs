@@ -1,0 +1,118 @@
+//! Where a measurement takes place: two network namespaces joined by one pair of interfaces.
+//!
+//! ```text
+//! namespace dut          namespace gen
+//! daemon 10.0.0.1/16 ═══ 10.0.1.0/24, 10.0.2.0/24: the neighbours, all on one segment
+//! ```
+//!
+//! All neighbours are directly connected, as eBGP wants them. Every run has namespaces of its own,
+//! so that nothing in the kernel is left from the one before; the lab takes them away again.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use super::daemon::{ADDRESS, Daemon, Job, Neighbor, Running};
+use super::fleet::{Fleet, Identity};
+use super::view::View;
+use super::{Fault, Interrupt};
+use crate::lab::{Lab, Namespace};
+
+/// Two namespaces.
+#[derive(Debug)]
+pub struct Arena {
+    lab: Lab,
+    /// The daemon's.
+    pub dut: Namespace,
+    /// The neighbours'.
+    pub generator: Namespace,
+}
+
+impl Arena {
+    /// Makes them.
+    pub fn new(interrupt: &Interrupt) -> Result<Self, Fault> {
+        let lab = Lab::new("bench")?;
+        lab.interrupt_by(interrupt);
+        let dut = lab.namespace("dut")?;
+        let generator = lab.namespace("gen")?;
+        let other = generator.name();
+        dut.ip(&format!(
+            "link add wire type veth peer name wire netns {other}"
+        ))?;
+        dut.ip(&format!("addr add {ADDRESS}/16 dev wire"))?;
+        dut.ip("link set wire up")?;
+        generator.ip("addr add 10.0.255.254/16 dev wire")?;
+        generator.ip("link set wire up")?;
+        // All of these are ours without an address for each.
+        for net in ["10.0.1.0/24", "10.0.2.0/24"] {
+            generator.ip(&format!("route add local {net} dev lo"))?;
+        }
+        Ok(Self {
+            lab,
+            dut,
+            generator,
+        })
+    }
+
+    /// Starts a daemon.
+    pub fn start(&self, daemon: &Daemon, job: &Job) -> Result<Running, Fault> {
+        let folder = self.lab.folder(daemon.name)?;
+        daemon.start(&self.lab, &self.dut, &folder, job)
+    }
+
+    /// The control socket of rbgpd.
+    pub fn control_socket(&self) -> std::path::PathBuf {
+        self.lab.dir().join("rbgpd/control.sock")
+    }
+
+    /// Keeps configurations and logs of a failure.
+    pub fn keep_logs(&self) {
+        self.lab.keep_logs();
+    }
+
+    /// Takes everything away; what is still there afterwards.
+    pub fn teardown(self) -> Vec<String> {
+        self.lab.teardown()
+    }
+}
+
+/// Neighbour number `n`.
+pub fn identity(number: usize) -> Identity {
+    let number = u8::try_from(number % 200).unwrap_or(0);
+    identity_in(1, number)
+}
+
+/// Neighbours of the second kind, those that are idle.
+pub fn idle_identity(number: usize) -> Identity {
+    identity_in(2, u8::try_from(number % 250).unwrap_or(0))
+}
+
+fn identity_in(net: u8, number: u8) -> Identity {
+    Identity {
+        address: Ipv4Addr::new(10, 0, net, number + 1),
+        // Not private, so that daemons that look at this treat all alike; no path of the table
+        // holds them.
+        asn: 59_000 + u32::from(net) * 300 + u32::from(number),
+    }
+}
+
+/// The neighbour as the daemon configures it.
+pub fn neighbor(identity: Identity, told: bool) -> Neighbor {
+    Neighbor {
+        address: identity.address,
+        asn: identity.asn,
+        told,
+    }
+}
+
+/// A fleet whose neighbours connect to the daemon of the arena.
+pub fn fleet<'a>(
+    job: &Job,
+    peers: Vec<(Identity, View)>,
+    interrupt: &'a Interrupt,
+) -> Result<Fleet<'a>, Fault> {
+    Fleet::new(
+        SocketAddr::from((ADDRESS, 179)),
+        job.family,
+        peers,
+        interrupt,
+    )
+}

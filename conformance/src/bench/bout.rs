@@ -1,0 +1,231 @@
+//! One daemon in one scenario, once: started, loaded, measured, taken away.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::arena::{self, Arena};
+use super::daemon::{Daemon, Job, Running};
+use super::fleet::{Fleet, Identity};
+use super::report::Record;
+use super::usage::Usage;
+use super::view::View;
+use super::{Fault, Interrupt};
+
+/// How long sessions may take to come up.
+const UP: Duration = Duration::from_secs(30);
+/// How often it is asked meanwhile whether the daemon still runs.
+const ALIVE: Duration = Duration::from_millis(500);
+/// A daemon that has used less than [`QUIET_CPU`] in each of [`QUIET_LOOKS`] looks is idle.
+const LOOK: Duration = Duration::from_millis(100);
+const QUIET_CPU: Duration = Duration::from_millis(2);
+const QUIET_LOOKS: usize = 3;
+/// One that never gets quiet is measured as it is then.
+const NEVER_QUIET: Duration = Duration::from_secs(20);
+
+/// A measurement under way.
+#[derive(Debug)]
+pub struct Bout<'a> {
+    /// The neighbours.
+    pub fleet: Fleet<'a>,
+    /// The daemon.
+    pub running: Running,
+    /// Where it takes place.
+    pub arena: &'a Arena,
+    /// When the daemon's process was started.
+    pub started: Instant,
+    /// What was measured so far.
+    pub record: Record,
+    limit: Duration,
+}
+
+/// What to prepare.
+#[derive(Debug)]
+pub struct Plan {
+    /// What the daemon is configured for.
+    pub job: Job,
+    /// The neighbours, in the order of the job's.
+    pub peers: Vec<(Identity, View)>,
+    /// How many of them connect before the measurement begins.
+    pub connect: usize,
+    /// Longest time for one step.
+    pub limit: Duration,
+}
+
+/// Runs a scenario once in namespaces of its own.
+pub fn run(
+    daemon: &Daemon,
+    interrupt: &Interrupt,
+    plan: Plan,
+    measure: impl FnOnce(&mut Bout<'_>) -> Result<(), Fault> + Send,
+) -> Result<Record, Fault> {
+    let arena = Arena::new(interrupt)?;
+    let measured = arena
+        .generator
+        .within(|| inside(&arena, daemon, interrupt, plan, measure));
+    let measured = measured.map_err(Fault::from).and_then(|it| it);
+    if measured.is_err() {
+        arena.keep_logs();
+    }
+    let left = arena.teardown();
+    let record = measured?;
+    match left.is_empty() {
+        true => Ok(record),
+        false => Err(format!("left behind: {}", left.join(", ")).into()),
+    }
+}
+
+fn inside(
+    arena: &Arena,
+    daemon: &Daemon,
+    interrupt: &Interrupt,
+    plan: Plan,
+    measure: impl FnOnce(&mut Bout<'_>) -> Result<(), Fault>,
+) -> Result<Record, Fault> {
+    let fleet = arena::fleet(&plan.job, plan.peers, interrupt)?;
+    let started = Instant::now();
+    let running = arena.start(daemon, &plan.job)?;
+    let mut bout = Bout {
+        fleet,
+        running,
+        arena,
+        started,
+        record: Record::default(),
+        limit: plan.limit,
+    };
+    let measured = bout
+        .establish(0..plan.connect)
+        .and_then(|()| measure(&mut bout));
+    // That the daemon died says more than that a session did.
+    let alive = bout.running.must_live();
+    bout.running.kill();
+    alive?;
+    measured?;
+    let strangers: usize = bout.fleet.peers.iter().map(|p| p.view.strangers).sum();
+    match strangers {
+        0 => Ok(bout.record),
+        _ => Err(format!("{strangers} routes came out that nobody had sent").into()),
+    }
+}
+
+/// What one step took.
+#[derive(Debug, Clone, Copy)]
+pub struct Step {
+    /// From the first octet to the condition.
+    pub wall: Duration,
+    /// Until the first route came out.
+    pub first: Option<Duration>,
+    /// Of the daemon, until it was idle.
+    pub cpu: Duration,
+    /// Before the step.
+    pub before: Usage,
+    /// When the daemon was idle again.
+    pub after: Usage,
+}
+
+impl Bout<'_> {
+    /// Brings sessions up; a daemon that ends at once is not waited for.
+    pub fn establish(&mut self, which: Range<usize>) -> Result<(), Fault> {
+        let end = Instant::now() + UP;
+        self.fleet.begin(which.clone());
+        while !self.fleet.run(ALIVE, |fleet| fleet.up(&which))? {
+            self.running.must_live()?;
+            if Instant::now() > end {
+                return Err(format!("not all {} sessions came up in {UP:?}", which.len()).into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends, waits for the condition and then for the daemon to be idle.
+    pub fn step(
+        &mut self,
+        what: &str,
+        sends: &[(usize, Arc<[u8]>)],
+        done: impl Fn(&Fleet<'_>) -> bool,
+    ) -> Result<Step, Fault> {
+        let before = self.running.usage();
+        let wall = self.send_until(what, sends, &done)?;
+        let (start, wall) = wall;
+        let first = self.fleet.first_route();
+        let after = self.settle()?;
+        if !done(&self.fleet) {
+            return Err(format!("{what}: reached, and then lost: {}", self.holdings()).into());
+        }
+        Ok(Step {
+            wall,
+            first: first.map(|at| at.saturating_duration_since(start)),
+            cpu: after.cpu.saturating_sub(before.cpu),
+            before,
+            after,
+        })
+    }
+
+    /// Sends and waits for the condition: when it began and how long it took.
+    pub fn send_until(
+        &mut self,
+        what: &str,
+        sends: &[(usize, Arc<[u8]>)],
+        done: impl Fn(&Fleet<'_>) -> bool,
+    ) -> Result<(Instant, Duration), Fault> {
+        self.fleet.mark();
+        for (peer, octets) in sends {
+            self.fleet.send(*peer, octets);
+        }
+        let start = Instant::now();
+        if !self.fleet.run(self.limit, done)? {
+            return Err(format!(
+                "{what}: not within {} s: {}",
+                self.limit.as_secs(),
+                self.holdings()
+            )
+            .into());
+        }
+        Ok((start, start.elapsed()))
+    }
+
+    /// Runs the fleet until the daemon is idle.
+    pub fn settle(&mut self) -> Result<Usage, Fault> {
+        let end = Instant::now() + NEVER_QUIET;
+        let mut quiet = 0;
+        let mut last = self.running.usage();
+        while quiet < QUIET_LOOKS && Instant::now() < end {
+            self.fleet.run(LOOK, |_| false)?;
+            let now = self.running.usage();
+            quiet = match now.cpu.saturating_sub(last.cpu) < QUIET_CPU {
+                true => quiet + 1,
+                false => 0,
+            };
+            last = now;
+        }
+        Ok(last)
+    }
+
+    /// The neighbour that holds least, for a message.
+    fn holdings(&self) -> String {
+        let least = self.fleet.peers.iter().enumerate();
+        let least = least.min_by_key(|(_, peer)| peer.view.held());
+        least.map_or_else(String::new, |(number, peer)| {
+            let (held, all) = (peer.view.held(), peer.view.all());
+            format!("neighbour {number} holds {held} of {all} routes")
+        })
+    }
+
+    /// The usual figures of loading a table of which the daemon received `paths`.
+    pub fn record_load(&mut self, step: &Step, paths: usize) {
+        let record = &mut self.record;
+        record.set("full_s", step.wall.as_secs_f64());
+        record.set("cpu_s", step.cpu.as_secs_f64());
+        if let Some(first) = step.first {
+            record.set("first_ms", first.as_secs_f64() * 1e3);
+        }
+        let grown = step.after.resident.saturating_sub(step.before.resident);
+        record.set("peak_mb", step.after.peak as f64 / 1e6);
+        record.set("settled_mb", step.after.resident as f64 / 1e6);
+        record.set("bytes_per_path", grown as f64 / paths.max(1) as f64);
+        record.set(
+            "peak_to_settled",
+            step.after.peak as f64 / step.after.resident.max(1) as f64,
+        );
+    }
+}
