@@ -62,6 +62,21 @@ pub enum LinkKind {
     Other(String),
 }
 
+impl LinkKind {
+    /// The kind as `ip link` names it.
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::Bridge => "bridge",
+            Self::Vxlan(_) => "vxlan",
+            Self::Wireguard => "wireguard",
+            Self::Vrf { .. } => "vrf",
+            Self::Loopback => "loopback",
+            Self::Other(name) if name.is_empty() => "hardware",
+            Self::Other(name) => name,
+        }
+    }
+}
+
 /// Settings of a VXLAN device.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Vxlan {

@@ -3,11 +3,12 @@
 //! [`steps`] looks at one overlay and the observed devices and says what to do next; after the
 //! steps were taken and the devices read again, it is asked again, until it has nothing to say.
 //! Devices that we made carry [`STAMP`] as their alias and are changed freely. A device made by
-//! somebody else is used if it fits; if it does not, the first attribute that is wrong is named
-//! and nothing about the device is changed. Gateway addresses carry our protocol number and are added
+//! somebody else is used if it fits; if it does not, every attribute that is wrong is named, with
+//! the command that mends it, and nothing about the device is changed. A device of ours that was
+//! renamed by hand gets its name back, and with it keeps its ports and entries. Gateway addresses carry our protocol number and are added
 //! to either.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::IpAddr;
 
@@ -104,6 +105,10 @@ pub enum LinkChange {
     Port,
     /// Administratively up.
     Up,
+    /// Administratively down.
+    Down,
+    /// The name.
+    Name(Device),
 }
 
 impl fmt::Display for DeviceOp {
@@ -133,6 +138,8 @@ impl LinkChange {
             Self::Master(_) => "master",
             Self::Port => "learning off and neigh_suppress on",
             Self::Up => "up",
+            Self::Down => "down",
+            Self::Name(_) => "name",
         }
     }
 }
@@ -142,8 +149,15 @@ impl LinkChange {
 pub(crate) struct Steps {
     /// To be done now. Empty when nothing is left that we may do.
     pub(crate) ops: Vec<DeviceOp>,
-    /// The attribute of somebody else's device that does not fit.
-    pub(crate) wrong: Option<String>,
+    /// The attributes of somebody else's devices that do not fit.
+    wrong: Vec<String>,
+}
+
+impl Steps {
+    /// Everything that does not fit and is not ours to change.
+    pub(crate) fn wrong(&self) -> Option<String> {
+        (!self.wrong.is_empty()).then(|| self.wrong.join("; "))
+    }
 }
 
 /// A device made by us.
@@ -161,6 +175,10 @@ pub(crate) struct Owner {
     /// Devices that we made and could not stamp yet: the kernel takes no alias at creation. The
     /// number is known when the devices have been read after that.
     created: BTreeMap<Device, Option<u32>>,
+    /// The devices that overlays name.
+    pub(crate) named: BTreeSet<Device>,
+    /// The kernel renames devices that are up (Linux 6.2).
+    pub(crate) renames_live: bool,
 }
 
 impl Owner {
@@ -169,6 +187,8 @@ impl Owner {
         Self {
             protocol,
             created: BTreeMap::new(),
+            named: BTreeSet::new(),
+            renames_live: true,
         }
     }
 
@@ -195,6 +215,11 @@ impl Owner {
         self.created.retain(|_, made| *made != Some(index));
     }
 
+    /// A device of ours under a name that nobody gave it here: renamed by hand.
+    fn is_astray(&self, link: &Link) -> bool {
+        is_ours(link) && !self.named.contains(&link.name)
+    }
+
     fn owns(&self, link: &Link) -> bool {
         is_ours(link) || self.created.get(&link.name) == Some(&Some(link.index))
     }
@@ -203,18 +228,34 @@ impl Owner {
 /// The next steps towards this overlay.
 pub(crate) fn steps(vni: u32, overlay: &Overlay, links: &Links, owner: &Owner) -> Steps {
     let mut steps = Steps::default();
+    let vxlan = links.named(&overlay.vxlan);
+    let same = |link: &&Link| matches!(&link.kind, LinkKind::Vxlan(vxlan) if vxlan.vni == vni);
+    let mut astray = links.iter().filter(|link| owner.is_astray(link));
+    let astray_vxlan = astray.find(same).filter(|_| vxlan.is_none());
     let bridge = links.named(&overlay.bridge);
-    match bridge {
-        Some(link) => bridge_steps(&mut steps, overlay, link, links, owner),
-        None => steps.ops.push(DeviceOp::CreateBridge {
+    let master = vxlan.or(astray_vxlan).and_then(|link| link.master);
+    let astray_bridge = master
+        .and_then(|index| links.get(index))
+        .filter(|link| bridge.is_none() && link.kind == LinkKind::Bridge && owner.is_astray(link));
+    // Frames from the bridge that do not fit through the tunnel are dropped without a word.
+    let narrow = vxlan.filter(|link| !owner.owns(link)).map(|link| link.mtu);
+    let bridge_mtu = narrow.map_or(overlay.mtu, |mtu| mtu.min(overlay.mtu));
+    match (bridge, astray_bridge) {
+        (Some(link), _) => {
+            bridge_steps(&mut steps, overlay, (link, bridge_mtu), links, owner);
+        }
+        (None, Some(link)) => rename_step(&mut steps, link, &overlay.bridge, owner),
+        (None, None) => steps.ops.push(DeviceOp::CreateBridge {
             name: overlay.bridge.clone(),
-            mtu: overlay.mtu,
+            mtu: bridge_mtu,
             mac: overlay.gateway_mac,
         }),
     }
-    match links.named(&overlay.vxlan) {
-        Some(link) => vxlan_steps(&mut steps, vni, overlay, (link, bridge), owner),
-        None => steps.ops.push(DeviceOp::CreateVxlan {
+    let bridge = bridge.filter(|link| link.kind == LinkKind::Bridge);
+    match (vxlan, astray_vxlan) {
+        (Some(link), _) => vxlan_steps(&mut steps, vni, overlay, (link, bridge), owner),
+        (None, Some(link)) => rename_step(&mut steps, link, &overlay.vxlan, owner),
+        (None, None) => steps.ops.push(DeviceOp::CreateVxlan {
             name: overlay.vxlan.clone(),
             vni,
             local: overlay.local,
@@ -223,6 +264,27 @@ pub(crate) fn steps(vni: u32, overlay: &Overlay, links: &Links, owner: &Owner) -
         }),
     }
     steps
+}
+
+fn rename_step(steps: &mut Steps, link: &Link, name: &Device, owner: &Owner) {
+    let change = match link.up && !owner.renames_live {
+        true => LinkChange::Down,
+        false => LinkChange::Name(name.clone()),
+    };
+    steps.ops.push(DeviceOp::Change {
+        index: link.index,
+        name: link.name.clone(),
+        change,
+    });
+}
+
+/// Why the kernel does not make a VXLAN device that is not there: another one has its VNI.
+pub(crate) fn rival(vni: u32, port: u16, links: &Links) -> Option<String> {
+    let same = |link: &&Link| matches!(&link.kind, LinkKind::Vxlan(vxlan) if (vxlan.vni, vxlan.port) == (vni, port));
+    let name = &links.iter().find(same)?.name;
+    Some(format!(
+        "`{name}` has VNI {vni} on port {port} already; `ip link del {name}` makes room"
+    ))
 }
 
 /// The addresses that belong on the bridge. Link-local addresses of an anycast gateway come from
@@ -245,9 +307,15 @@ fn generates_addresses(overlay: &Overlay) -> bool {
     overlay.gateway_mac.is_none() && overlay.gateway.iter().any(IpNetwork::is_ipv6)
 }
 
-fn bridge_steps(steps: &mut Steps, overlay: &Overlay, link: &Link, links: &Links, owner: &Owner) {
+fn bridge_steps(
+    steps: &mut Steps,
+    overlay: &Overlay,
+    (link, mtu): (&Link, u32),
+    links: &Links,
+    owner: &Owner,
+) {
     if link.kind != LinkKind::Bridge {
-        steps.wrong(link, "type", format!("{:?}", link.kind), "a bridge");
+        steps.replace_by_hand(link, "type", link.kind.name(), "bridge");
         return;
     }
     let mut fix = Fix {
@@ -256,7 +324,7 @@ fn bridge_steps(steps: &mut Steps, overlay: &Overlay, link: &Link, links: &Links
         ours: owner.owns(link),
     };
     fix.stamp();
-    fix.mtu(overlay.mtu);
+    fix.mtu(mtu);
     if let Some(mac) = overlay.gateway_mac {
         let have = link
             .address
@@ -274,7 +342,7 @@ fn bridge_steps(steps: &mut Steps, overlay: &Overlay, link: &Link, links: &Links
             Some(vrf) => fix.master(vrf),
             None => {
                 let missing = format!("device `{vrf}` for `{}` does not exist", link.name);
-                fix.steps.wrong.get_or_insert(missing);
+                fix.steps.wrong.push(missing);
             }
         }
     }
@@ -318,103 +386,128 @@ fn vxlan_steps(
     owner: &Owner,
 ) {
     let LinkKind::Vxlan(have) = &link.kind else {
-        steps.wrong(link, "type", format!("{:?}", link.kind), "a VXLAN device");
+        steps.replace_by_hand(link, "type", link.kind.name(), "vxlan");
         return;
     };
+    let text = |address: Option<IpAddr>| address.map_or("none".to_owned(), |a| a.to_string());
     let family = |address: Option<IpAddr>| address.is_none_or(|a| a.is_ipv4());
+    let ours = owner.owns(link);
+    let other_family = family(have.local) != overlay.local.is_ipv4();
+    // The kernel does not change these: ours is made anew, others' is not ours to replace.
     let fixed = [
         ("id", have.vni.to_string(), vni.to_string()),
         ("dstport", have.port.to_string(), overlay.port.to_string()),
-        (
-            "remote",
-            have.remote.map_or("none".to_owned(), |a| a.to_string()),
-            "none".to_owned(),
-        ),
+        ("remote", text(have.remote), "none".to_owned()),
     ];
-    if let Some((name, have, want)) = fixed.into_iter().find(|(_, have, want)| have != want) {
-        // The kernel does not change these: ours is made anew, others' is not ours to replace.
-        replace_or_blame(steps, (link, owner), name, have, want);
+    let mut differing: Vec<_> = fixed
+        .into_iter()
+        .filter(|(_, have, want)| have != want)
+        .collect();
+    if other_family {
+        differing.push(("local", text(have.local), overlay.local.to_string()));
+    }
+    if ours && !differing.is_empty() {
+        steps.ops.push(DeviceOp::Delete {
+            index: link.index,
+            name: link.name.clone(),
+        });
         return;
     }
-    let local = have
-        .local
-        .map_or("none".to_owned(), |local| local.to_string());
-    if family(have.local) != overlay.local.is_ipv4() {
-        replace_or_blame(
-            steps,
-            (link, owner),
-            "local",
-            local,
-            overlay.local.to_string(),
-        );
-        return;
+    for (name, have, want) in differing {
+        steps.replace_by_hand(link, name, have, want);
     }
-    let mut fix = Fix {
-        steps,
-        link,
-        ours: owner.owns(link),
-    };
+    let mut fix = Fix { steps, link, ours };
     fix.stamp();
     let tunnel = || LinkChange::Tunnel {
-        vni,
+        vni: have.vni,
         local: overlay.local,
     };
-    if have.local != Some(overlay.local) {
-        fix.named("local", tunnel(), local, overlay.local);
-    } else if have.learning {
-        fix.named("learning", tunnel(), "on", "off");
+    let name = &link.name;
+    if have.local != Some(overlay.local) && !other_family {
+        let command = format!(
+            "ip link set {name} type vxlan id {} local {}",
+            have.vni, overlay.local
+        );
+        fix.named(
+            "local",
+            tunnel(),
+            text(have.local),
+            (overlay.local, command),
+        );
+    }
+    // One change sets both.
+    if have.learning && !(ours && have.local != Some(overlay.local)) {
+        let command = format!("ip link set {name} type vxlan id {} nolearning", have.vni);
+        fix.named("learning", tunnel(), "on", ("off", command));
     }
     fix.mtu(overlay.mtu);
     fix.addrgenmode(false);
     if let Some(bridge) = bridge {
         fix.master(bridge);
-        let wanted = BridgePort {
-            learning: false,
-            neigh_suppress: true,
-        };
-        if let Some(port) = link.port.filter(|port| *port != wanted) {
-            let (name, have, want) = match port.learning {
-                true => ("bridge port learning", "on", "off"),
-                false => ("bridge port neigh_suppress", "off", "on"),
-            };
-            fix.named(name, LinkChange::Port, have, want);
+        let port = link.port.filter(|_| link.master == Some(bridge.index));
+        let port = port.unwrap_or(BridgePort::WANTED);
+        if ours && port != BridgePort::WANTED {
+            fix.named("port", LinkChange::Port, "other", ("set", String::new()));
+        } else {
+            let command = |what| format!("bridge link set dev {name} {what}");
+            if port.learning {
+                let command = command("learning off");
+                fix.named(
+                    "bridge port learning",
+                    LinkChange::Port,
+                    "on",
+                    ("off", command),
+                );
+            }
+            if !port.neigh_suppress {
+                let command = command("neigh_suppress on");
+                let name = "bridge port neigh_suppress";
+                fix.named(name, LinkChange::Port, "off", ("on", command));
+            }
         }
     }
     fix.up();
 }
 
-fn replace_or_blame(
-    steps: &mut Steps,
-    (link, owner): (&Link, &Owner),
-    name: &str,
-    have: String,
-    want: String,
-) {
-    if owner.owns(link) {
-        steps.ops.push(DeviceOp::Delete {
-            index: link.index,
-            name: link.name.clone(),
-        });
-    } else {
-        steps.wrong(link, name, have, want);
-    }
+impl BridgePort {
+    /// Addresses come from the control plane, and so do answers to who has them.
+    const WANTED: Self = Self {
+        learning: false,
+        neigh_suppress: true,
+    };
 }
 
 impl Steps {
-    fn wrong(
+    fn mend_by_hand(
+        &mut self,
+        link: &Link,
+        name: &str,
+        have: impl fmt::Display,
+        (want, command): (impl fmt::Display, impl fmt::Display),
+    ) {
+        self.wrong.push(format!(
+            "{name} of `{}` is {have}, but must be {want}: `{command}`",
+            link.name
+        ));
+    }
+
+    /// The kernel does not change this attribute.
+    fn replace_by_hand(
         &mut self,
         link: &Link,
         name: &str,
         have: impl fmt::Display,
         want: impl fmt::Display,
     ) {
-        self.wrong.get_or_insert_with(|| {
-            format!("{name} of `{}` is {have}, but must be {want}", link.name)
-        });
+        let device = &link.name;
+        self.wrong.push(format!(
+            "{name} of `{device}` is {have}, but must be {want}: `ip link del {device}`, and it is \
+             made as it must be"
+        ));
     }
 }
 
-/// Compares one device and collects what to change, or the first thing to complain about.
+/// Compares one device and collects what to change, or what to complain about.
 struct Fix<'a> {
     steps: &'a mut Steps,
     link: &'a Link,
@@ -422,6 +515,7 @@ struct Fix<'a> {
 }
 
 impl Fix<'_> {
+    /// An attribute that `ip link set` changes under its own name.
     fn check(
         &mut self,
         fits: bool,
@@ -430,7 +524,9 @@ impl Fix<'_> {
         want: impl fmt::Display,
     ) {
         if !fits {
-            self.named(change.name(), change, have, want);
+            let name = change.name();
+            let command = format!("ip link set {} {name} {want}", self.link.name);
+            self.named(name, change, have, (want, command));
         }
     }
 
@@ -439,7 +535,7 @@ impl Fix<'_> {
         name: &str,
         change: LinkChange,
         have: impl fmt::Display,
-        want: impl fmt::Display,
+        want: (impl fmt::Display, String),
     ) {
         if self.ours {
             let (index, name) = (self.link.index, self.link.name.clone());
@@ -449,17 +545,18 @@ impl Fix<'_> {
                 change,
             });
         } else {
-            self.steps.wrong(self.link, name, have, want);
+            self.steps.mend_by_hand(self.link, name, have, want);
         }
     }
 
     fn stamp(&mut self) {
         if self.ours && !is_ours(self.link) {
-            self.named("alias", LinkChange::Stamp, "none", STAMP);
+            self.check(false, LinkChange::Stamp, "none", STAMP);
         }
     }
 
-    /// Others may have chosen a smaller MTU; it works.
+    /// Others may have chosen a smaller MTU; it works. A larger one makes a bridge send what the
+    /// tunnel drops, and a tunnel send what the underlay drops.
     fn mtu(&mut self, mtu: u32) {
         let fits = self.link.mtu == mtu || (!self.ours && self.link.mtu < mtu);
         self.check(fits, LinkChange::Mtu(mtu), self.link.mtu, mtu);
@@ -488,6 +585,9 @@ impl Fix<'_> {
     }
 
     fn up(&mut self) {
-        self.check(self.link.up, LinkChange::Up, "down", "up");
+        if !self.link.up {
+            let command = format!("ip link set {} up", self.link.name);
+            self.named("state", LinkChange::Up, "down", ("up", command));
+        }
     }
 }

@@ -30,7 +30,7 @@ use std::time::Instant;
 
 use crate::event::{Difference, Differences, Event};
 use crate::links::{Address, Link, LinkKind, Links};
-use crate::overlay::{self, DeviceOp};
+use crate::overlay::{self, DeviceOp, LinkChange};
 use crate::state::{
     Change, Device, Entry, FdbKey, FloodKey, Key, Neighbour, NeighbourKey, NextHop, Overlay,
     RemoteMac, RouteKey,
@@ -232,6 +232,9 @@ struct OverlaySlot {
     want: Arc<Overlay>,
     /// Steps taken last time, to notice that they had no effect.
     last: Vec<DeviceOp>,
+    /// What the kernel said to them.
+    refused: Option<String>,
+    /// Why the overlay is not there, as told.
     error: Option<String>,
     installed: bool,
     /// Was installed, and is being put right: a device has to be made again, or was changed.
@@ -445,10 +448,12 @@ impl Table {
         for device in [&overlay.bridge, &overlay.vxlan] {
             self.manage(device, 1);
             self.released.remove(device);
+            self.owner.named.insert(device.clone());
         }
         let slot = OverlaySlot {
             want: overlay,
             last: Vec::new(),
+            refused: None,
             error: None,
             installed: false,
             repairing: Differences::default(),
@@ -463,7 +468,10 @@ impl Table {
         };
         for device in [&slot.want.bridge, &slot.want.vxlan] {
             self.manage(device, -1);
-            if !self.is_overlay_device(device) {
+            let names =
+                |slot: &OverlaySlot| slot.want.bridge == *device || slot.want.vxlan == *device;
+            if !self.overlays.values().any(names) {
+                self.owner.named.remove(device);
                 self.released.insert(device.clone());
             }
         }
@@ -477,8 +485,7 @@ impl Table {
 
     /// An overlay names this device.
     pub fn is_overlay_device(&self, device: &Device) -> bool {
-        let names = |slot: &OverlaySlot| slot.want.bridge == *device || slot.want.vxlan == *device;
-        self.overlays.values().any(names)
+        self.owner.named.contains(device)
     }
 
     fn is_managed(&self, device: &Device) -> bool {
@@ -565,9 +572,21 @@ impl Table {
         });
     }
 
+    /// A device came, went or changed: what it kept overlays from may be possible now. Their own
+    /// devices change by our steps, which is no reason to take them again.
+    fn retry_overlays(&mut self, names: &[Device]) {
+        let own = |slot: &OverlaySlot| {
+            names.contains(&slot.want.bridge) || names.contains(&slot.want.vxlan)
+        };
+        for slot in self.overlays.values_mut().filter(|slot| !own(slot)) {
+            slot.last.clear();
+        }
+    }
+
     /// Entries under a name go when another device has it, or none: late news of a device that was
     /// removed say nothing about its successor.
     fn with_names(&mut self, names: &[Device], change: impl FnOnce(&mut Links)) {
+        self.retry_overlays(names);
         let before: Vec<Option<u32>> = names.iter().map(|name| self.holder(name)).collect();
         change(&mut self.links);
         for (name, before) in names.iter().zip(before) {
@@ -880,6 +899,12 @@ impl Table {
                 }
                 self.place_fdb(key, state);
             }
+            // With every complete read, what was refused is tried again without reason.
+            let refused = |slot: &&mut OverlaySlot| slot.error.is_some();
+            for slot in self.overlays.values_mut().filter(refused) {
+                slot.last.clear();
+                self.devices_dirty = true;
+            }
             let lost = self.fdb.end_audit(|_| true);
             audit.found.missing += lost.len();
             self.report_removed(lost.into_iter().map(|(key, _)| Key::Fdb(key)));
@@ -1012,7 +1037,7 @@ impl Table {
     pub fn has_device_steps(&self) -> bool {
         let differs = |(vni, slot): (&u32, &OverlaySlot)| {
             let steps = overlay::steps(*vni, &slot.want, &self.links, &self.owner);
-            !steps.ops.is_empty() || steps.wrong.is_some()
+            !steps.ops.is_empty() || steps.wrong().is_some()
         };
         self.devices_dirty && self.overlays.iter().any(differs)
     }
@@ -1027,11 +1052,11 @@ impl Table {
             let stuck = !steps.ops.is_empty() && steps.ops == slot.last;
             let error = match steps.ops.first().filter(|_| stuck) {
                 Some(op) => Some(
-                    slot.error
+                    slot.refused
                         .clone()
                         .unwrap_or_else(|| format!("{op}: no effect")),
                 ),
-                None => steps.wrong,
+                None => steps.wrong(),
             };
             if !steps.ops.is_empty() && !stuck {
                 if slot.installed {
@@ -1053,7 +1078,7 @@ impl Table {
                         .map(|op| Op::Device(Some(*vni), op.clone())),
                 );
                 slot.last = steps.ops;
-                slot.error = None;
+                slot.refused = None;
                 continue;
             }
             let key = Key::Overlay(*vni);
@@ -1461,8 +1486,26 @@ impl Table {
             }
             return true;
         };
+        if let DeviceOp::Change {
+            change: LinkChange::Name(_),
+            ..
+        } = op
+            && error.errno == libc::EBUSY
+            && self.owner.renames_live
+        {
+            // An older kernel: it goes down first.
+            self.owner.renames_live = false;
+            return true;
+        }
         if let Some(slot) = vni.and_then(|vni| self.overlays.get_mut(&vni)) {
-            slot.error.get_or_insert_with(|| format!("{op}: {error}"));
+            let mut rival = None;
+            if let DeviceOp::CreateVxlan { vni, port, .. } = op
+                && error.errno == libc::EEXIST
+            {
+                rival = overlay::rival(*vni, *port, &self.links);
+            }
+            let why = rival.unwrap_or_else(|| error.to_string());
+            slot.refused.get_or_insert_with(|| format!("{op}: {why}"));
         }
         true
     }
@@ -1552,7 +1595,7 @@ impl Table {
         for (vni, slot) in &self.overlays {
             let steps = overlay::steps(*vni, &slot.want, &self.links, &self.owner);
             let wrong = steps
-                .wrong
+                .wrong()
                 .or_else(|| steps.ops.first().map(|op| format!("to do: {op}")));
             if let Some(wrong) = wrong {
                 let want = Some(format!("{} and {}", slot.want.bridge, slot.want.vxlan));

@@ -994,7 +994,8 @@ fn devices_of_others_are_adopted_or_refused_by_name() {
     kernel.want(Entry::Overlay(100, Arc::new(other)));
     heard.wait_from(from, "refusal", |event| {
         matches!(event, Event::Failed { key: Key::Overlay(100), error, .. }
-            if error == "local of `vx100` is 10.0.0.1, but must be 10.0.1.1")
+            if error == "local of `vx100` is 10.0.0.1, but must be 10.0.1.1: \
+                         `ip link set vx100 type vxlan id 100 local 10.0.1.1`")
     });
     assert!(run("ip -d link show vx100").contains("local 10.0.0.1"));
     assert_eq!(kernel.verify().unwrap().len(), 1);
@@ -1004,6 +1005,165 @@ fn devices_of_others_are_adopted_or_refused_by_name() {
         !text.contains("10.100.0.1/24")
     });
     assert!(run("ip link").contains("vx100"), "not ours to remove");
+}
+
+fn failed_overlay(heard: &Heard, from: usize) -> String {
+    let at = heard.wait_from(from, "refusal", |event| {
+        matches!(
+            event,
+            Event::Failed {
+                key: Key::Overlay(100),
+                occupied: false,
+                ..
+            }
+        )
+    });
+    match &heard.events.lock().unwrap()[at - 1] {
+        Event::Failed { error, .. } => error.clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn installed_within(patience: Duration, heard: &Heard, from: usize) {
+    let start = Instant::now();
+    heard.wait_from(from, "overlay", |event| {
+        *event
+            == Event::Installed {
+                key: Key::Overlay(100),
+            }
+    });
+    assert!(start.elapsed() < patience, "{:?}", start.elapsed());
+}
+
+#[test]
+fn everything_that_is_wrong_with_a_device_of_others_is_named_with_what_mends_it() {
+    if !enter_namespace() {
+        return;
+    }
+    underlay();
+    run("ip link add br100 address 02:00:00:00:00:77 mtu 1500 type bridge");
+    run("ip link add vx100 mtu 1500 type vxlan id 100 local 10.0.1.1 dstport 4789");
+    run("ip link set vx100 master br100");
+    let (kernel, heard) = start();
+    let wanted = overlay().gateway_mac("02:00:5e:00:01:64".parse().unwrap());
+    kernel.want(Entry::Overlay(100, Arc::new(wanted)));
+    let error = failed_overlay(&heard, 0);
+    let commands: Vec<&str> = error
+        .split('`')
+        .filter(|part| part.starts_with("ip ") || part.starts_with("bridge "))
+        .collect();
+    assert_eq!(
+        commands,
+        [
+            "ip link set br100 mtu 1450",
+            "ip link set br100 address 02:00:5e:00:01:64",
+            "ip link set br100 up",
+            "ip link set vx100 type vxlan id 100 local 10.0.0.1",
+            "ip link set vx100 type vxlan id 100 nolearning",
+            "ip link set vx100 mtu 1450",
+            "bridge link set dev vx100 learning off",
+            "bridge link set dev vx100 neigh_suppress on",
+            "ip link set vx100 up",
+        ],
+        "{error}"
+    );
+    let from = heard.count();
+    for command in commands {
+        run(command);
+    }
+    installed_within(Duration::from_secs(1), &heard, from);
+    assert_eq!(kernel.verify().unwrap(), []);
+}
+
+#[test]
+fn an_overlay_takes_its_place_when_a_device_of_others_makes_room() {
+    if !enter_namespace() {
+        return;
+    }
+    underlay();
+    for (before, said, after) in [
+        (
+            "ip link add foo type vxlan id 100 dstport 4789 local 10.0.0.1",
+            "`foo` has VNI 100 on port 4789 already; `ip link del foo` makes room",
+            "ip link del foo",
+        ),
+        (
+            "ip link add br100 type veth peer name other",
+            "type of `br100` is veth, but must be bridge",
+            "ip link set br100 name elsewhere",
+        ),
+        (
+            "ip link add vx100 type vxlan id 101 dstport 4789 local 10.0.0.1",
+            "id of `vx100` is 101, but must be 100",
+            "ip link set vx100 name elsewhere-too",
+        ),
+        (
+            "ip link add vx100 mtu 1450 type vxlan id 100 dstport 4789 local 10.0.1.1 nolearning",
+            "local of `vx100` is 10.0.1.1, but must be 10.0.0.1",
+            "ip link del vx100",
+        ),
+    ] {
+        run(before);
+        let (kernel, heard) = start();
+        kernel.want(Entry::Overlay(100, Arc::new(overlay())));
+        let error = failed_overlay(&heard, 0);
+        assert!(error.contains(said), "{error}");
+        kernel.flush().unwrap();
+        assert_eq!(kernel.verify().unwrap().len(), 1);
+        let from = heard.count();
+        run(after);
+        installed_within(Duration::from_secs(1), &heard, from);
+        assert_eq!(kernel.verify().unwrap(), [], "{after}");
+        kernel.unwant(Key::Overlay(100));
+        kernel.flush().unwrap();
+        assert!(!run("ip link").contains("alias rbgpd"));
+    }
+}
+
+#[test]
+fn a_device_renamed_by_hand_gets_its_name_back() {
+    if !enter_namespace() {
+        return;
+    }
+    underlay();
+    let (kernel, heard) = start();
+    kernel.changes(one_of_each().into_iter().map(fib::Change::Set));
+    kernel.sweep(Sweep::All);
+    kernel.flush().unwrap();
+    run("ip link add p type veth peer name vm; ip link set p master br100");
+    let numbers = || {
+        let text = run("ip -o link show br100; ip -o link show vx100");
+        let number = |line: &str| line.split(':').next().unwrap().to_owned();
+        text.lines().map(number).collect::<Vec<_>>()
+    };
+    let before = numbers();
+    for command in [
+        "ip link set vx100 name foo",
+        "ip link set br100 name foo",
+        "ip link set vx100 name foo; ip link set br100 name bar",
+    ] {
+        run(command);
+        let state = "ip -o link show; bridge fdb show dev vx100; ip neigh show dev br100";
+        until_within(Duration::from_secs(1), state, |text| {
+            let up = |name: &str| {
+                let name = format!(": {name}: ");
+                text.lines()
+                    .any(|it| it.contains(&name) && it.contains(",UP"))
+            };
+            up("br100")
+                && up("vx100")
+                && !text.contains(" foo:")
+                && !text.contains(" bar:")
+                && text.contains("02:00:00:00:00:01 extern_learn master br100")
+                && text.contains("02:00:00:00:00:01 dst 10.0.0.2 self extern_learn")
+                && text.contains("10.100.0.7 lladdr 02:00:00:00:00:01 extern_learn")
+        });
+        assert_eq!(numbers(), before, "the same devices");
+        assert!(run("ip link show p").contains("master br100"));
+        assert_eq!(kernel.verify().unwrap(), [], "{command}");
+    }
+    let failed = |event: &Event| matches!(event, Event::Failed { .. });
+    assert!(!heard.any(failed), "{:?}", heard.events);
 }
 
 #[test]

@@ -287,6 +287,8 @@ fn change_of(index: u32, change: &LinkChange) -> LinkMessage {
             .neigh_suppress(true)
             .build(),
         LinkChange::Up => plain.up().build(),
+        LinkChange::Down => plain.down().build(),
+        LinkChange::Name(name) => plain.name(name.as_str().to_owned()).build(),
     }
 }
 

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::links::{BridgePort, Vxlan};
-use crate::overlay::{LinkChange, STAMP};
+use crate::overlay::STAMP;
 use crate::state::{Mac, Route, RouteKind};
 
 const PROTOCOL: u8 = 186;
@@ -209,6 +209,8 @@ impl Model {
                         });
                     }
                     LinkChange::Up => link.up = true,
+                    LinkChange::Down => link.up = false,
+                    LinkChange::Name(name) => link.name = name.clone(),
                 }
             }
             DeviceOp::AddAddress { index, address, .. } => {
@@ -946,4 +948,81 @@ fn a_place_that_is_somebody_elses_is_left_to_them_and_taken_when_they_go() {
         master: true,
     };
     assert_eq!(table.plan(10, now), [bridge_half]);
+}
+
+#[test]
+fn a_device_of_ours_that_was_renamed_gets_its_name_back() {
+    let (mut table, mut model, now) = started();
+    table.set(overlay_one());
+    settle(&mut table, &mut model, now);
+    table.sweep(Sweep::All);
+    let numbers = |model: &Model| model.links.keys().copied().collect::<Vec<_>>();
+    let before = numbers(&model);
+    for live in [true, false] {
+        model.log.clear();
+        for link in model.links.values_mut().filter(|it| it.alias.is_some()) {
+            link.name = format!("lost{}", link.index).into();
+        }
+        model.tell(&mut table);
+        if !live {
+            // A kernel that renames no device that is up.
+            for op in table.plan(100, now) {
+                table.done(&op, refuse(libc::EBUSY), now);
+            }
+        }
+        settle(&mut table, &mut model, now);
+        assert!(table.verify().is_empty(), "{:?}", table.verify());
+        assert_eq!(numbers(&model), before);
+        let down = model.log.iter().any(|op| op.contains("Down"));
+        assert_eq!(down, !live, "{:?}", model.log);
+        assert_eq!(told_failures(&mut table), []);
+    }
+}
+
+#[test]
+fn a_refused_device_is_told_once_and_tried_again_when_another_one_goes() {
+    let (mut table, mut model, now) = started();
+    table.set(overlay_one());
+    let other = Link {
+        kind: LinkKind::Vxlan(Vxlan {
+            vni: 1,
+            local: None,
+            remote: None,
+            port: 4789,
+            learning: true,
+        }),
+        ..link(50, "other")
+    };
+    model.links.insert(50, other);
+    model.tell(&mut table);
+    let step = |table: &mut Table, model: &mut Model| {
+        for _ in 0..20 {
+            let ops = table.plan(100, now);
+            if ops.is_empty() {
+                break;
+            }
+            for op in ops {
+                let create = matches!(op, Op::Device(_, DeviceOp::CreateVxlan { .. }));
+                let result = match create && model.links.contains_key(&50) {
+                    true => refuse(libc::EEXIST),
+                    false => model.apply(&op),
+                };
+                table.done(&op, result, now);
+            }
+            model.tell(table);
+        }
+    };
+    step(&mut table, &mut model);
+    table.retry();
+    step(&mut table, &mut model);
+    let said = "create VXLAN device `vx1`: `other` has VNI 1 on port 4789 already; \
+                `ip link del other` makes room";
+    assert_eq!(
+        told_failures(&mut table),
+        [(Key::Overlay(1), said.to_owned())]
+    );
+    model.drop_link(50);
+    model.tell(&mut table);
+    step(&mut table, &mut model);
+    assert!(table.verify().is_empty(), "{:?}", table.verify());
 }
