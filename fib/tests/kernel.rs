@@ -1359,6 +1359,10 @@ fn hosts_on_this_side_are_told() {
     kernel.want(Entry::Overlay(100, Arc::new(overlay())));
     kernel.flush().unwrap();
     run("ip link add p type veth peer name vm; ip link set p master br100 up; ip link set vm up");
+    // The kernel opens a port a moment after its carrier came.
+    until("bridge link show dev p", |text| {
+        text.contains("state forwarding")
+    });
     run("bridge fdb add 02:00:00:00:00:02 dev p master dynamic");
     run("bridge fdb add 02:00:00:00:00:03 dev p master static");
     let mac = |text: &str, is_present: bool, is_sticky: bool| {
