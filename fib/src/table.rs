@@ -15,11 +15,17 @@
 //! changed or removed: where a route or a static entry of somebody else's is in the place of ours,
 //! ours waits. What is ours and was there before it was wanted stays until [`Table::sweep`].
 //!
+//! What the kernel shows of each kind of entry is taken in by [`routes`], [`layer2`] and
+//! [`overlays`]; this file is what goes across them: wishes, the order of a plan, results, audits.
+//!
 //! Not here: how anything is written, time (it comes in as an argument), what the routes mean.
 
+mod layer2;
 mod ledger;
 mod nexthops;
 mod occupied;
+mod overlays;
+mod routes;
 mod shapes;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
@@ -29,17 +35,18 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::event::{Difference, Differences, Event};
-use crate::links::{Address, Link, LinkKind, Links};
-use crate::overlay::{self, DeviceOp, LinkChange};
+use crate::links::{Address, Link, Links};
+use crate::overlay::{self, DeviceOp};
 use crate::state::{
-    Change, Device, Entry, FdbKey, FloodKey, Key, Neighbour, NeighbourKey, NextHop, Overlay,
-    RemoteMac, RouteKey,
+    Change, Device, Entry, FdbKey, FloodKey, Key, Neighbour, NeighbourKey, RemoteMac, RouteKey,
 };
+use layer2::FdbState;
 use ledger::{Failure, Ledger};
 pub use nexthops::{Hop, Object};
 use nexthops::{NextHops, Standing};
 use occupied::Occupied;
 pub use occupied::{Place, Theirs};
+use overlays::OverlaySlot;
 pub use shapes::{RouteShape, Via};
 use shapes::{ShapeId, Shapes};
 
@@ -192,14 +199,6 @@ pub enum Sweep {
     All,
 }
 
-/// What is there of one remote MAC address.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct FdbState {
-    vtep: Option<IpAddr>,
-    bridge: bool,
-    sticky: bool,
-}
-
 /// Desired and observed kernel state.
 pub struct Table {
     owner: overlay::Owner,
@@ -226,19 +225,6 @@ pub struct Table {
     /// Overlays that were put right.
     repaired: Differences,
     events: VecDeque<Event>,
-}
-
-struct OverlaySlot {
-    want: Arc<Overlay>,
-    /// Steps taken last time, to notice that they had no effect.
-    last: Vec<DeviceOp>,
-    /// What the kernel said to them.
-    refused: Option<String>,
-    /// Why the overlay is not there, as told.
-    error: Option<String>,
-    installed: bool,
-    /// Was installed, and is being put right: a device has to be made again, or was changed.
-    repairing: Differences,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -363,135 +349,6 @@ impl Table {
         }
     }
 
-    fn want_route(&mut self, key: RouteKey, want: Option<ShapeId>) {
-        if let Some(before) = self.routes.set(key, want) {
-            self.shapes.release(before, &mut self.objects);
-        }
-        let Some(wanted) = want.and_then(|id| self.shapes.get(id)).cloned() else {
-            return;
-        };
-        // A leftover with the wanted metric is the one to replace.
-        if let Some(stray) = self.strays.have(&(key, wanted.metric)) {
-            self.shapes.hold(stray);
-            self.place(key, stray);
-            self.drop_stray(key, wanted.metric);
-        }
-        // The kernel's version may stand for what is wanted with interfaces filled in.
-        if let (Some(want), Some(have)) = (want, self.routes.have(&key))
-            && want != have
-            && self
-                .shapes
-                .get(have)
-                .is_some_and(|have| have.stands_for(&wanted))
-        {
-            self.shapes.hold(want);
-            self.place(key, want);
-        }
-    }
-
-    /// Sets what the kernel has, whose reference is passed in.
-    fn place(&mut self, key: RouteKey, id: ShapeId) {
-        let adopt = !self.route_swept(&key);
-        let before = self.routes.observe(key, Some(id), adopt);
-        let Some(before) = before else { return };
-        let metric = |id| self.shapes.get(id).map(|shape| shape.metric);
-        match (metric(before), metric(id)) {
-            (Some(old), new) if Some(old) != new => {
-                // A route with another metric is not replaced by this one, it is still there.
-                let known = self.strays.observe((key, old), Some(before), false);
-                if let Some(known) = known {
-                    self.shapes.release(known, &mut self.objects);
-                }
-            }
-            _ => self.shapes.release(before, &mut self.objects),
-        }
-    }
-
-    fn drop_stray(&mut self, key: RouteKey, metric: u32) {
-        if let Some(gone) = self.strays.observe((key, metric), None, false) {
-            self.shapes.release(gone, &mut self.objects);
-        }
-    }
-
-    fn route_swept(&self, key: &RouteKey) -> bool {
-        if key.prefix().is_ipv4() {
-            self.swept.ipv4
-        } else {
-            self.swept.ipv6
-        }
-    }
-
-    fn manage(&mut self, device: &Device, by: isize) {
-        let count = self.managed.entry(device.clone()).or_insert(0);
-        // What is on a device that was of no interest so far was not kept.
-        self.unread_layer2 |= *count == 0 && self.links.named(device).is_some();
-        *count = count.saturating_add_signed(by);
-        if *count == 0 {
-            self.occupied.forget(device, |_| true);
-        }
-    }
-
-    fn set_overlay(&mut self, vni: u32, overlay: Arc<Overlay>) {
-        if self
-            .overlays
-            .get(&vni)
-            .is_some_and(|slot| slot.want == overlay)
-        {
-            // Wished again: told again.
-            if self.overlays.get(&vni).is_some_and(|slot| slot.installed) {
-                let key = Key::Overlay(vni);
-                self.events.push_back(Event::Installed { key });
-            }
-            return;
-        }
-        self.unset_overlay(vni);
-        for device in [&overlay.bridge, &overlay.vxlan] {
-            self.manage(device, 1);
-            self.released.remove(device);
-            self.owner.named.insert(device.clone());
-        }
-        let slot = OverlaySlot {
-            want: overlay,
-            last: Vec::new(),
-            refused: None,
-            error: None,
-            installed: false,
-            repairing: Differences::default(),
-        };
-        self.overlays.insert(vni, slot);
-        self.devices_dirty = true;
-    }
-
-    fn unset_overlay(&mut self, vni: u32) {
-        let Some(slot) = self.overlays.remove(&vni) else {
-            return;
-        };
-        for device in [&slot.want.bridge, &slot.want.vxlan] {
-            self.manage(device, -1);
-            let names =
-                |slot: &OverlaySlot| slot.want.bridge == *device || slot.want.vxlan == *device;
-            if !self.overlays.values().any(names) {
-                self.owner.named.remove(device);
-                self.released.insert(device.clone());
-            }
-        }
-        if slot.installed {
-            self.events.push_back(Event::Removed {
-                key: Key::Overlay(vni),
-            });
-        }
-        self.devices_dirty = true;
-    }
-
-    /// An overlay names this device.
-    pub fn is_overlay_device(&self, device: &Device) -> bool {
-        self.owner.named.contains(device)
-    }
-
-    fn is_managed(&self, device: &Device) -> bool {
-        self.managed.get(device).is_some_and(|count| *count > 0)
-    }
-
     /// Takes what the kernel has.
     pub fn observe(&mut self, observation: Observation) {
         self.observe_one(observation);
@@ -534,287 +391,8 @@ impl Table {
         }
     }
 
-    fn observe_link(&mut self, link: Link) {
-        let (index, name) = (link.index, link.name.clone());
-        let before = self.links.get(index).cloned();
-        if before.as_ref() == Some(&link) {
-            return;
-        }
-        self.devices_dirty = true;
-        let renamed = before.as_ref().filter(|before| before.name != name);
-        let mut names = vec![name.clone()];
-        names.extend(renamed.map(|before| before.name.clone()));
-        let (master, running) = (link.master, link.running);
-        self.with_names(&names, |links| {
-            links.insert(link);
-        });
-        let Some(before) = before else {
-            self.retry();
-            return;
-        };
-        if before.master != master && self.holder(&name) == Some(index) {
-            // Another bridge: what the old one knew about this port is gone.
-            self.lose_bridge_entries(&name);
-        }
-        if before.name != name || before.master != master || (running && !before.running) {
-            self.retry();
-        }
-    }
-
-    fn observe_link_removed(&mut self, index: u32) {
-        let Some(name) = self.links.get(index).map(|link| link.name.clone()) else {
-            return;
-        };
-        self.devices_dirty = true;
-        self.owner.forget(index);
-        self.with_names(&[name], |links| {
-            links.remove(index);
-        });
-    }
-
-    /// A device came, went or changed: what it kept overlays from may be possible now. Their own
-    /// devices change by our steps, which is no reason to take them again.
-    fn retry_overlays(&mut self, names: &[Device]) {
-        let own = |slot: &OverlaySlot| {
-            names.contains(&slot.want.bridge) || names.contains(&slot.want.vxlan)
-        };
-        for slot in self.overlays.values_mut().filter(|slot| !own(slot)) {
-            slot.last.clear();
-        }
-    }
-
-    /// Entries under a name go when another device has it, or none: late news of a device that was
-    /// removed say nothing about its successor.
-    fn with_names(&mut self, names: &[Device], change: impl FnOnce(&mut Links)) {
-        self.retry_overlays(names);
-        let before: Vec<Option<u32>> = names.iter().map(|name| self.holder(name)).collect();
-        change(&mut self.links);
-        for (name, before) in names.iter().zip(before) {
-            let after = self.holder(name);
-            if before == after {
-                continue;
-            }
-            // What is on a device that had another name or number was not kept.
-            self.unread_layer2 |= after.is_some() && self.is_managed(name);
-            if before.is_some() {
-                self.lose_device(name);
-            }
-        }
-    }
-
-    fn holder(&self, name: &Device) -> Option<u32> {
-        self.links.named(name).map(|link| link.index)
-    }
-
-    /// All devices and addresses have just been read, and no notification was taken since.
-    pub fn links_read(&mut self) {
-        self.devices_dirty |= self.owner.bind(&self.links);
-    }
-
-    /// The bridge of this port has changed.
-    fn lose_bridge_entries(&mut self, device: &Device) {
-        self.unread_layer2 |= self.is_managed(device);
-        let of_bridge = |place: &Place| matches!(place, Place::Bridge(_));
-        for place in self.occupied.forget(device, of_bridge) {
-            self.try_place(place);
-        }
-        let lost = self
-            .fdb
-            .lose(|key, state| key.device == *device && state.bridge);
-        for (key, mut state) in lost {
-            state.bridge = false;
-            match state.vtep {
-                Some(_) => self.place_fdb(key, state),
-                None => self.events.push_back(Event::Removed { key: Key::Fdb(key) }),
-            }
-        }
-    }
-
-    /// Entries of a device are gone with it, or with its name.
-    fn lose_device(&mut self, device: &Device) {
-        let lost = self.fdb.lose(|key, _| key.device == *device);
-        self.report_removed(lost.into_iter().map(|(key, _)| Key::Fdb(key)));
-        let lost = self.flood.lose(|key, ()| key.device == *device);
-        self.report_removed(lost.into_iter().map(|(key, ())| Key::Flood(key)));
-        let lost = self.neighbours.lose(|key, _| key.device == *device);
-        self.report_removed(lost.into_iter().map(|(key, _)| Key::Neighbour(key)));
-        for place in self.occupied.forget(device, |_| true) {
-            self.try_place(place);
-        }
-    }
-
     fn report_removed(&mut self, keys: impl Iterator<Item = Key>) {
         self.events.extend(keys.map(|key| Event::Removed { key }));
-    }
-
-    fn observe_route(&mut self, key: RouteKey, shape: RouteShape) {
-        let wanted = self
-            .routes
-            .want(&key)
-            .and_then(|id| Some((id, self.shapes.get(id)?.clone())));
-        let metric = shape.metric;
-        let id = match &wanted {
-            Some((id, want)) if shape.stands_for(want) => {
-                self.shapes.hold(*id);
-                *id
-            }
-            Some(_) | None => self.shapes.intern(shape, &mut self.objects),
-        };
-        let have = self.routes.have(&key);
-        let have_metric = have
-            .and_then(|id| self.shapes.get(id))
-            .map(|shape| shape.metric);
-        let primary = match (&wanted, have_metric) {
-            (Some((_, want)), _) if want.metric == metric => true,
-            (_, Some(have_metric)) => have_metric == metric,
-            (_, None) => true,
-        };
-        if primary {
-            self.note_observed(
-                wanted.as_ref().map(|(id, _)| *id) == Some(id),
-                have == Some(id),
-            );
-            self.place(key, id);
-        } else {
-            let adopt = !self.route_swept(&key) && wanted.is_none();
-            if let Some(known) = self.strays.observe((key, metric), Some(id), adopt) {
-                self.shapes.release(known, &mut self.objects);
-            } else {
-                self.note_observed(false, false);
-            }
-        }
-    }
-
-    /// Counts a difference for the audit under way.
-    fn note_observed(&mut self, as_wanted: bool, as_known: bool) {
-        if let Some(audit) = &mut self.audit
-            && !as_wanted
-            && !as_known
-        {
-            audit.found.different += 1;
-        }
-    }
-
-    fn observe_route_removed(&mut self, key: RouteKey, metric: u32) {
-        let have = self.routes.have(&key);
-        let have_metric = have
-            .and_then(|id| self.shapes.get(id))
-            .map(|shape| shape.metric);
-        if have_metric == Some(metric) {
-            if let Some(gone) = self.routes.observe(key, None, false) {
-                self.shapes.release(gone, &mut self.objects);
-            }
-            self.events.push_back(Event::Removed {
-                key: Key::Route(key),
-            });
-        } else {
-            self.drop_stray(key, metric);
-        }
-    }
-
-    fn observe_next_hops(&mut self, seen: HashMap<u32, Object>) {
-        let lost = self.objects.observe_all(seen);
-        if lost.is_empty() {
-            return;
-        }
-        let shapes = &self.shapes;
-        let over_lost = |id: ShapeId| {
-            shapes
-                .get(id)
-                .and_then(|shape| shape.object())
-                .is_some_and(|id| lost.contains(&id))
-        };
-        let gone = self.routes.lose(|_, id| over_lost(id));
-        let strays = self.strays.lose(|_, id| over_lost(id));
-        for (key, id) in gone {
-            self.shapes.release(id, &mut self.objects);
-            self.events.push_back(Event::Removed {
-                key: Key::Route(key),
-            });
-        }
-        for (_, id) in strays {
-            self.shapes.release(id, &mut self.objects);
-        }
-    }
-
-    fn observe_fdb(&mut self, key: FdbKey, change: impl FnOnce(&mut FdbState)) {
-        if !self.is_managed(&key.device) {
-            return;
-        }
-        if let Some(audit) = &mut self.audit {
-            // The two halves are read by two dumps; only both together can be compared.
-            change(audit.fdb.entry(key).or_default());
-            return;
-        }
-        let mut state = self.fdb.have(&key).unwrap_or_default();
-        change(&mut state);
-        self.place_fdb(key, state);
-    }
-
-    fn place_fdb(&mut self, key: FdbKey, mut state: FdbState) {
-        state.sticky = self.fdb.want(&key).is_some_and(|want| want.sticky);
-        let have = (state.vtep.is_some() || state.bridge).then_some(state);
-        let before = self.fdb.observe(key.clone(), have, !self.swept.layer2);
-        if have.is_none() && before.is_some() {
-            self.events.push_back(Event::Removed { key: Key::Fdb(key) });
-        }
-    }
-
-    /// The bridge learned a MAC address on another port than the VXLAN device: the host moved to
-    /// this side. Whether it stays is for the caller to decide, so the entry is not taken back at
-    /// once. It counts as refused, and is written again when the caller says so or nobody decides.
-    pub fn fdb_moved(&mut self, key: FdbKey, now: Instant) {
-        if !self.fdb.have(&key).is_some_and(|state| state.bridge) {
-            return;
-        }
-        self.observe_fdb(key.clone(), |state| state.bridge = false);
-        if self.fdb.want(&key).is_some() {
-            let error = "the bridge learned the address on another port".to_owned();
-            self.fdb.yield_place(key.clone(), error.clone(), now);
-            self.tell_failure(Key::Fdb(key), error, false);
-        }
-    }
-
-    fn observe_occupied(&mut self, place: Place, theirs: Option<Theirs>) {
-        if self.is_managed(place.device()) && self.occupied.observe(&place, theirs) {
-            self.try_place(place);
-        }
-    }
-
-    /// Somebody's entry came, changed or went: a wish for its place is looked at again.
-    fn try_place(&mut self, place: Place) {
-        match place {
-            Place::Tunnel(key) | Place::Bridge(key) => self.fdb.release(key),
-            Place::Neighbour(key) => self.neighbours.release(key),
-        }
-    }
-
-    fn observe_flood(&mut self, key: FloodKey, there: bool) {
-        let have = there.then_some(());
-        if self
-            .flood
-            .observe(key.clone(), have, !self.swept.layer2)
-            .is_some()
-            && !there
-        {
-            self.events.push_back(Event::Removed {
-                key: Key::Flood(key),
-            });
-        }
-    }
-
-    fn observe_neighbour(&mut self, key: NeighbourKey, have: Option<Neighbour>) {
-        if !self.is_managed(&key.device) {
-            return;
-        }
-        let before = self
-            .neighbours
-            .observe(key.clone(), have, !self.swept.layer2);
-        if before.is_some() && have.is_none() {
-            self.events.push_back(Event::Removed {
-                key: Key::Neighbour(key),
-            });
-        }
     }
 
     /// Tells which wishes the kernel has come to satisfy.
@@ -841,12 +419,6 @@ impl Table {
             self.occupied.begin();
         }
         self.audit = Some(Audit::default());
-    }
-
-    /// Tells once that FDB entries and neighbours should be read, because a device that exists
-    /// already has become of interest.
-    pub fn take_unread_layer2(&mut self) -> bool {
-        std::mem::take(&mut self.unread_layer2)
     }
 
     /// The dump of an audit failed: what was not seen may be there all the same.
@@ -1032,81 +604,6 @@ impl Table {
         ops
     }
 
-    /// The devices as observed ask for steps. They should be read first: a notification may be
-    /// older than the last step, and would have it taken again or taken for one without effect.
-    pub fn has_device_steps(&self) -> bool {
-        let differs = |(vni, slot): (&u32, &OverlaySlot)| {
-            let steps = overlay::steps(*vni, &slot.want, &self.links, &self.owner);
-            !steps.ops.is_empty() || steps.wrong().is_some()
-        };
-        self.devices_dirty && self.overlays.iter().any(differs)
-    }
-
-    fn plan_devices(&mut self) -> Vec<Op> {
-        let mut ops = Vec::new();
-        if !self.devices_dirty {
-            return ops;
-        }
-        for (vni, slot) in &mut self.overlays {
-            let steps = overlay::steps(*vni, &slot.want, &self.links, &self.owner);
-            let stuck = !steps.ops.is_empty() && steps.ops == slot.last;
-            let error = match steps.ops.first().filter(|_| stuck) {
-                Some(op) => Some(
-                    slot.refused
-                        .clone()
-                        .unwrap_or_else(|| format!("{op}: no effect")),
-                ),
-                None => steps.wrong(),
-            };
-            if !steps.ops.is_empty() && !stuck {
-                if slot.installed {
-                    let create = |op: &DeviceOp| {
-                        matches!(
-                            op,
-                            DeviceOp::CreateBridge { .. } | DeviceOp::CreateVxlan { .. }
-                        )
-                    };
-                    let missing = steps.ops.iter().filter(|op| create(op)).count();
-                    let repairing = &mut slot.repairing;
-                    repairing.missing = repairing.missing.max(missing);
-                    repairing.different = usize::from(repairing.missing == 0);
-                }
-                ops.extend(
-                    steps
-                        .ops
-                        .iter()
-                        .map(|op| Op::Device(Some(*vni), op.clone())),
-                );
-                slot.last = steps.ops;
-                slot.refused = None;
-                continue;
-            }
-            let key = Key::Overlay(*vni);
-            match error {
-                Some(error) if slot.error.as_ref() != Some(&error) || slot.installed => {
-                    slot.error = Some(error.clone());
-                    slot.installed = false;
-                    slot.repairing = Differences::default();
-                    self.events.push_back(Event::Failed {
-                        key,
-                        error,
-                        occupied: false,
-                    });
-                }
-                Some(_) => {}
-                None => {
-                    slot.error = None;
-                    slot.last.clear();
-                    self.repaired.add(std::mem::take(&mut slot.repairing));
-                    if !std::mem::replace(&mut slot.installed, true) {
-                        self.events.push_back(Event::Installed { key });
-                    }
-                }
-            }
-        }
-        ops
-    }
-
     fn plan_sets(&mut self, ops: &mut Vec<Op>, max: usize, now: Instant) {
         while ops.len() < max {
             let Some((key, id, have)) = self.routes.next_set() else {
@@ -1278,49 +775,6 @@ impl Table {
         }
     }
 
-    /// Devices of ours that no overlay names, VXLAN devices before bridges, and gateway addresses
-    /// of ours on bridges of others.
-    fn plan_leftover_devices(&mut self) -> Vec<Op> {
-        let mut ops = Vec::new();
-        if !std::mem::take(&mut self.devices_dirty) {
-            return ops;
-        }
-        let mut bridges = Vec::new();
-        for link in self.links.iter() {
-            let (index, name) = (link.index, link.name.clone());
-            let released = self.released.contains(&name);
-            if self.is_overlay_device(&name) || !(released || self.swept.rest) {
-                continue;
-            }
-            match (overlay::is_ours(link), &link.kind) {
-                (true, LinkKind::Vxlan(_)) => {
-                    ops.push(Op::Device(None, DeviceOp::Delete { index, name }));
-                }
-                (true, LinkKind::Bridge) => {
-                    bridges.push(Op::Device(None, DeviceOp::Delete { index, name }));
-                }
-                _ if released => {
-                    let ours = |known: &&Address| known.protocol == self.owner.protocol;
-                    ops.extend(self.links.addresses(index).filter(ours).map(|known| {
-                        let (name, address) = (name.clone(), known.address);
-                        Op::Device(
-                            None,
-                            DeviceOp::RemoveAddress {
-                                index,
-                                name,
-                                address,
-                            },
-                        )
-                    }));
-                }
-                _ => {}
-            }
-        }
-        ops.append(&mut bridges);
-        self.released.clear();
-        ops
-    }
-
     /// The result of an operation. Returns false when the kernel is not as it was thought to be
     /// and should be read again.
     pub fn done(&mut self, op: &Op, result: Result<(), OpError>, now: Instant) -> bool {
@@ -1431,85 +885,6 @@ impl Table {
         }
     }
 
-    fn done_route(
-        &mut self,
-        key: RouteKey,
-        shape: &Arc<RouteShape>,
-        result: Result<(), OpError>,
-        now: Instant,
-    ) -> bool {
-        match result {
-            Ok(()) => {
-                let id = self
-                    .shapes
-                    .intern(RouteShape::clone(shape), &mut self.objects);
-                self.place(key, id);
-                true
-            }
-            Err(error) => {
-                let known = self.routes.error(&key).map(str::to_owned);
-                if error.errno == libc::EEXIST && known.is_none() {
-                    // Perhaps ours, put back by somebody before we noticed that it was gone.
-                    self.routes
-                        .fail(key, "there is such a route already".to_owned(), now);
-                    return false;
-                }
-                if error.errno == libc::EEXIST {
-                    let text =
-                        "another program has a route with this prefix and metric".to_owned();
-                    let told = known.as_ref() == Some(&text);
-                    self.routes.fail_occupied(key, text.clone(), now);
-                    if !told {
-                        self.tell_occupied(Key::Route(key), text);
-                    }
-                } else {
-                    let text = error.to_string();
-                    let told = known.as_ref() == Some(&text);
-                    self.routes.fail(key, text.clone(), now);
-                    self.tell_failure(Key::Route(key), text, told);
-                }
-                // The object of the route may have gone unseen.
-                known.is_some() || shape.object().is_none()
-            }
-        }
-    }
-
-    fn done_device(
-        &mut self,
-        vni: Option<u32>,
-        op: &DeviceOp,
-        result: Result<(), OpError>,
-    ) -> bool {
-        let Err(error) = result else {
-            if let DeviceOp::CreateBridge { name, .. } | DeviceOp::CreateVxlan { name, .. } = op {
-                self.owner.made(name.clone());
-            }
-            return true;
-        };
-        if let DeviceOp::Change {
-            change: LinkChange::Name(_),
-            ..
-        } = op
-            && error.errno == libc::EBUSY
-            && self.owner.renames_live
-        {
-            // An older kernel: it goes down first.
-            self.owner.renames_live = false;
-            return true;
-        }
-        if let Some(slot) = vni.and_then(|vni| self.overlays.get_mut(&vni)) {
-            let mut rival = None;
-            if let DeviceOp::CreateVxlan { vni, port, .. } = op
-                && error.errno == libc::EEXIST
-            {
-                rival = overlay::rival(*vni, *port, &self.links);
-            }
-            let why = rival.unwrap_or_else(|| error.to_string());
-            slot.refused.get_or_insert_with(|| format!("{op}: {why}"));
-        }
-        true
-    }
-
     /// How much of ours was taken or changed by others, outside of audits, and has been put right
     /// since the last call.
     pub fn take_repaired(&mut self) -> Differences {
@@ -1539,14 +914,6 @@ impl Table {
             || self.fdb.has_work()
             || self.flood.has_work()
             || self.neighbours.has_work()
-    }
-
-    /// Some routes of ours stand without a nexthop object, or with a source address: the kernel
-    /// removes those silently when a device or address goes.
-    pub fn has_routes_by_themselves(&self) -> bool {
-        self.shapes
-            .iter()
-            .any(|shape| matches!(shape.via, Via::Hops(_)) || shape.source.is_some())
     }
 
     /// Gives unused memory back after a burst.
@@ -1612,41 +979,6 @@ impl Table {
         found
     }
 
-    /// A route's content in words, its nexthop object spelled out.
-    fn describe(&self, shape: &RouteShape) -> String {
-        let Some(object) = shape.object().and_then(|id| self.objects.have(id)) else {
-            return shape.to_string();
-        };
-        let hops = self.hops_of(object);
-        let spelled = RouteShape {
-            via: Via::Hops(hops),
-            ..shape.clone()
-        };
-        spelled.to_string()
-    }
-
-    fn hops_of(&self, object: &Object) -> Vec<NextHop> {
-        let single = |hop: &Hop, weight| NextHop {
-            gateway: hop.gateway,
-            interface: Some(match self.links.get(hop.index) {
-                Some(link) => link.name.clone().into(),
-                None => hop.index.into(),
-            }),
-            onlink: hop.onlink,
-            weight,
-        };
-        match object {
-            Object::Single(hop) => vec![single(hop, 1)],
-            Object::Group(members) => members
-                .iter()
-                .filter_map(|(id, weight)| match self.objects.have(*id)? {
-                    Object::Single(hop) => Some(single(hop, *weight)),
-                    Object::Group(_) => None,
-                })
-                .collect(),
-        }
-    }
-
     /// What is known about one entry: wanted, there, error. For "where is it in the kernel".
     pub fn status(&self, key: &Key) -> Status {
         let status = |want: bool, equal: bool, error: Option<&str>| Status {
@@ -1709,16 +1041,6 @@ pub struct Status {
     pub installed: bool,
     /// Why not, if it was refused.
     pub error: Option<String>,
-}
-
-impl fmt::Display for FdbState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.vtep {
-            Some(vtep) => write!(f, "dst {vtep}")?,
-            None => f.write_str("no tunnel entry")?,
-        }
-        f.write_str(if self.bridge { "" } else { ", no bridge entry" })
-    }
 }
 
 /// The error of a removal, unless it says that there was nothing to remove.

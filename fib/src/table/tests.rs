@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 
 use super::*;
-use crate::links::{BridgePort, Vxlan};
-use crate::overlay::STAMP;
-use crate::state::{Mac, Route, RouteKind};
+use crate::links::{BridgePort, LinkKind, Vxlan};
+use crate::overlay::{LinkChange, STAMP};
+use crate::state::{Mac, NextHop, Overlay, Route, RouteKind};
 
 const PROTOCOL: u8 = 186;
 

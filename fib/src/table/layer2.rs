@@ -1,0 +1,168 @@
+//! FDB entries, flood lists and neighbours: what the kernel shows of them.
+//!
+//! They are kept for *managed* devices, those that an entry or overlay names; what is on others is
+//! nobody's business, and is read when a device becomes managed. A remote MAC address has two
+//! halves, one on the VXLAN device and one on its bridge, which are shown one by one and written
+//! together. Entries go with their device, and with its name.
+//!
+//! Not here: in which order anything is written, and whose devices those are.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::time::Instant;
+
+use super::{Place, Table, Theirs};
+use crate::event::Event;
+use crate::state::{Device, FdbKey, FloodKey, Key, Neighbour, NeighbourKey};
+
+/// What is there of one remote MAC address.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct FdbState {
+    pub(super) vtep: Option<IpAddr>,
+    pub(super) bridge: bool,
+    pub(super) sticky: bool,
+}
+
+impl fmt::Display for FdbState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.vtep {
+            Some(vtep) => write!(f, "dst {vtep}")?,
+            None => f.write_str("no tunnel entry")?,
+        }
+        f.write_str(if self.bridge { "" } else { ", no bridge entry" })
+    }
+}
+
+impl Table {
+    /// The bridge learned a MAC address on another port than the VXLAN device: the host moved to
+    /// this side. Whether it stays is for the caller to decide, so the entry is not taken back at
+    /// once. It counts as refused, and is written again when the caller says so or nobody decides.
+    pub fn fdb_moved(&mut self, key: FdbKey, now: Instant) {
+        if !self.fdb.have(&key).is_some_and(|state| state.bridge) {
+            return;
+        }
+        self.observe_fdb(key.clone(), |state| state.bridge = false);
+        if self.fdb.want(&key).is_some() {
+            let error = "the bridge learned the address on another port".to_owned();
+            self.fdb.yield_place(key.clone(), error.clone(), now);
+            self.tell_failure(Key::Fdb(key), error, false);
+        }
+    }
+
+    /// Tells once that FDB entries and neighbours should be read, because a device that exists
+    /// already has become of interest.
+    pub fn take_unread_layer2(&mut self) -> bool {
+        std::mem::take(&mut self.unread_layer2)
+    }
+
+    pub(super) fn manage(&mut self, device: &Device, by: isize) {
+        let count = self.managed.entry(device.clone()).or_insert(0);
+        // What is on a device that was of no interest so far was not kept.
+        self.unread_layer2 |= *count == 0 && self.links.named(device).is_some();
+        *count = count.saturating_add_signed(by);
+        if *count == 0 {
+            self.occupied.forget(device, |_| true);
+        }
+    }
+
+    pub(super) fn is_managed(&self, device: &Device) -> bool {
+        self.managed.get(device).is_some_and(|count| *count > 0)
+    }
+
+    /// Entries of a device are gone with it, or with its name.
+    pub(super) fn lose_device(&mut self, device: &Device) {
+        let lost = self.fdb.lose(|key, _| key.device == *device);
+        self.report_removed(lost.into_iter().map(|(key, _)| Key::Fdb(key)));
+        let lost = self.flood.lose(|key, ()| key.device == *device);
+        self.report_removed(lost.into_iter().map(|(key, ())| Key::Flood(key)));
+        let lost = self.neighbours.lose(|key, _| key.device == *device);
+        self.report_removed(lost.into_iter().map(|(key, _)| Key::Neighbour(key)));
+        for place in self.occupied.forget(device, |_| true) {
+            self.try_place(place);
+        }
+    }
+
+    /// The bridge of this port has changed.
+    pub(super) fn lose_bridge_entries(&mut self, device: &Device) {
+        self.unread_layer2 |= self.is_managed(device);
+        let of_bridge = |place: &Place| matches!(place, Place::Bridge(_));
+        for place in self.occupied.forget(device, of_bridge) {
+            self.try_place(place);
+        }
+        let lost = self
+            .fdb
+            .lose(|key, state| key.device == *device && state.bridge);
+        for (key, mut state) in lost {
+            state.bridge = false;
+            match state.vtep {
+                Some(_) => self.place_fdb(key, state),
+                None => self.events.push_back(Event::Removed { key: Key::Fdb(key) }),
+            }
+        }
+    }
+
+    pub(super) fn observe_fdb(&mut self, key: FdbKey, change: impl FnOnce(&mut FdbState)) {
+        if !self.is_managed(&key.device) {
+            return;
+        }
+        if let Some(audit) = &mut self.audit {
+            // The two halves are read by two dumps; only both together can be compared.
+            change(audit.fdb.entry(key).or_default());
+            return;
+        }
+        let mut state = self.fdb.have(&key).unwrap_or_default();
+        change(&mut state);
+        self.place_fdb(key, state);
+    }
+
+    pub(super) fn place_fdb(&mut self, key: FdbKey, mut state: FdbState) {
+        state.sticky = self.fdb.want(&key).is_some_and(|want| want.sticky);
+        let have = (state.vtep.is_some() || state.bridge).then_some(state);
+        let before = self.fdb.observe(key.clone(), have, !self.swept.layer2);
+        if have.is_none() && before.is_some() {
+            self.events.push_back(Event::Removed { key: Key::Fdb(key) });
+        }
+    }
+
+    pub(super) fn observe_occupied(&mut self, place: Place, theirs: Option<Theirs>) {
+        if self.is_managed(place.device()) && self.occupied.observe(&place, theirs) {
+            self.try_place(place);
+        }
+    }
+
+    /// Somebody's entry came, changed or went: a wish for its place is looked at again.
+    pub(super) fn try_place(&mut self, place: Place) {
+        match place {
+            Place::Tunnel(key) | Place::Bridge(key) => self.fdb.release(key),
+            Place::Neighbour(key) => self.neighbours.release(key),
+        }
+    }
+
+    pub(super) fn observe_flood(&mut self, key: FloodKey, there: bool) {
+        let have = there.then_some(());
+        if self
+            .flood
+            .observe(key.clone(), have, !self.swept.layer2)
+            .is_some()
+            && !there
+        {
+            self.events.push_back(Event::Removed {
+                key: Key::Flood(key),
+            });
+        }
+    }
+
+    pub(super) fn observe_neighbour(&mut self, key: NeighbourKey, have: Option<Neighbour>) {
+        if !self.is_managed(&key.device) {
+            return;
+        }
+        let before = self
+            .neighbours
+            .observe(key.clone(), have, !self.swept.layer2);
+        if before.is_some() && have.is_none() {
+            self.events.push_back(Event::Removed {
+                key: Key::Neighbour(key),
+            });
+        }
+    }
+}

@@ -1,0 +1,318 @@
+//! Overlays and devices: what is next for each overlay, and what becomes of devices without one.
+//!
+//! The steps come from [`crate::overlay`], from the devices as observed. A step that is asked for
+//! twice in a row had no effect; then the overlay is told as failed, with what the kernel said, and
+//! waits until another device changes or everything was read. Devices of ours that no overlay names
+//! are removed when their overlay was given up, or after the sweep.
+
+use std::sync::Arc;
+
+use super::{Op, OpError, Table};
+use crate::event::{Differences, Event};
+use crate::links::{Address, Link, LinkKind, Links};
+use crate::overlay::{self, DeviceOp, LinkChange};
+use crate::state::{Device, Key, Overlay};
+
+/// An overlay, and how far it has come.
+pub(super) struct OverlaySlot {
+    pub(super) want: Arc<Overlay>,
+    /// Steps taken last time, to notice that they had no effect.
+    pub(super) last: Vec<DeviceOp>,
+    /// What the kernel said to them.
+    pub(super) refused: Option<String>,
+    /// Why the overlay is not there, as told.
+    pub(super) error: Option<String>,
+    pub(super) installed: bool,
+    /// Was installed, and is being put right: a device has to be made again, or was changed.
+    pub(super) repairing: Differences,
+}
+
+impl Table {
+    /// All devices and addresses have just been read, and no notification was taken since.
+    pub fn links_read(&mut self) {
+        self.devices_dirty |= self.owner.bind(&self.links);
+    }
+
+    /// An overlay names this device.
+    pub fn is_overlay_device(&self, device: &Device) -> bool {
+        self.owner.named.contains(device)
+    }
+
+    /// The devices as observed ask for steps. They should be read first: a notification may be
+    /// older than the last step, and would have it taken again or taken for one without effect.
+    pub fn has_device_steps(&self) -> bool {
+        let differs = |(vni, slot): (&u32, &OverlaySlot)| {
+            let steps = overlay::steps(*vni, &slot.want, &self.links, &self.owner);
+            !steps.ops.is_empty() || steps.wrong().is_some()
+        };
+        self.devices_dirty && self.overlays.iter().any(differs)
+    }
+
+    pub(super) fn set_overlay(&mut self, vni: u32, overlay: Arc<Overlay>) {
+        if self
+            .overlays
+            .get(&vni)
+            .is_some_and(|slot| slot.want == overlay)
+        {
+            // Wished again: told again.
+            if self.overlays.get(&vni).is_some_and(|slot| slot.installed) {
+                let key = Key::Overlay(vni);
+                self.events.push_back(Event::Installed { key });
+            }
+            return;
+        }
+        self.unset_overlay(vni);
+        for device in [&overlay.bridge, &overlay.vxlan] {
+            self.manage(device, 1);
+            self.released.remove(device);
+            self.owner.named.insert(device.clone());
+        }
+        let slot = OverlaySlot {
+            want: overlay,
+            last: Vec::new(),
+            refused: None,
+            error: None,
+            installed: false,
+            repairing: Differences::default(),
+        };
+        self.overlays.insert(vni, slot);
+        self.devices_dirty = true;
+    }
+
+    pub(super) fn unset_overlay(&mut self, vni: u32) {
+        let Some(slot) = self.overlays.remove(&vni) else {
+            return;
+        };
+        for device in [&slot.want.bridge, &slot.want.vxlan] {
+            self.manage(device, -1);
+            let names =
+                |slot: &OverlaySlot| slot.want.bridge == *device || slot.want.vxlan == *device;
+            if !self.overlays.values().any(names) {
+                self.owner.named.remove(device);
+                self.released.insert(device.clone());
+            }
+        }
+        if slot.installed {
+            self.events.push_back(Event::Removed {
+                key: Key::Overlay(vni),
+            });
+        }
+        self.devices_dirty = true;
+    }
+
+    pub(super) fn observe_link(&mut self, link: Link) {
+        let (index, name) = (link.index, link.name.clone());
+        let before = self.links.get(index).cloned();
+        if before.as_ref() == Some(&link) {
+            return;
+        }
+        self.devices_dirty = true;
+        let renamed = before.as_ref().filter(|before| before.name != name);
+        let mut names = vec![name.clone()];
+        names.extend(renamed.map(|before| before.name.clone()));
+        let (master, running) = (link.master, link.running);
+        self.with_names(&names, |links| {
+            links.insert(link);
+        });
+        let Some(before) = before else {
+            self.retry();
+            return;
+        };
+        if before.master != master && self.holder(&name) == Some(index) {
+            // Another bridge: what the old one knew about this port is gone.
+            self.lose_bridge_entries(&name);
+        }
+        if before.name != name || before.master != master || (running && !before.running) {
+            self.retry();
+        }
+    }
+
+    pub(super) fn observe_link_removed(&mut self, index: u32) {
+        let Some(name) = self.links.get(index).map(|link| link.name.clone()) else {
+            return;
+        };
+        self.devices_dirty = true;
+        self.owner.forget(index);
+        self.with_names(&[name], |links| {
+            links.remove(index);
+        });
+    }
+
+    /// A device came, went or changed: what it kept overlays from may be possible now. Their own
+    /// devices change by our steps, which is no reason to take them again.
+    pub(super) fn retry_overlays(&mut self, names: &[Device]) {
+        let own = |slot: &OverlaySlot| {
+            names.contains(&slot.want.bridge) || names.contains(&slot.want.vxlan)
+        };
+        for slot in self.overlays.values_mut().filter(|slot| !own(slot)) {
+            slot.last.clear();
+        }
+    }
+
+    /// Entries under a name go when another device has it, or none: late news of a device that was
+    /// removed say nothing about its successor.
+    pub(super) fn with_names(&mut self, names: &[Device], change: impl FnOnce(&mut Links)) {
+        self.retry_overlays(names);
+        let before: Vec<Option<u32>> = names.iter().map(|name| self.holder(name)).collect();
+        change(&mut self.links);
+        for (name, before) in names.iter().zip(before) {
+            let after = self.holder(name);
+            if before == after {
+                continue;
+            }
+            // What is on a device that had another name or number was not kept.
+            self.unread_layer2 |= after.is_some() && self.is_managed(name);
+            if before.is_some() {
+                self.lose_device(name);
+            }
+        }
+    }
+
+    pub(super) fn holder(&self, name: &Device) -> Option<u32> {
+        self.links.named(name).map(|link| link.index)
+    }
+
+    pub(super) fn plan_devices(&mut self) -> Vec<Op> {
+        let mut ops = Vec::new();
+        if !self.devices_dirty {
+            return ops;
+        }
+        for (vni, slot) in &mut self.overlays {
+            let steps = overlay::steps(*vni, &slot.want, &self.links, &self.owner);
+            let stuck = !steps.ops.is_empty() && steps.ops == slot.last;
+            let error = match steps.ops.first().filter(|_| stuck) {
+                Some(op) => Some(
+                    slot.refused
+                        .clone()
+                        .unwrap_or_else(|| format!("{op}: no effect")),
+                ),
+                None => steps.wrong(),
+            };
+            if !steps.ops.is_empty() && !stuck {
+                if slot.installed {
+                    let create = |op: &DeviceOp| {
+                        matches!(
+                            op,
+                            DeviceOp::CreateBridge { .. } | DeviceOp::CreateVxlan { .. }
+                        )
+                    };
+                    let missing = steps.ops.iter().filter(|op| create(op)).count();
+                    let repairing = &mut slot.repairing;
+                    repairing.missing = repairing.missing.max(missing);
+                    repairing.different = usize::from(repairing.missing == 0);
+                }
+                ops.extend(
+                    steps
+                        .ops
+                        .iter()
+                        .map(|op| Op::Device(Some(*vni), op.clone())),
+                );
+                slot.last = steps.ops;
+                slot.refused = None;
+                continue;
+            }
+            let key = Key::Overlay(*vni);
+            match error {
+                Some(error) if slot.error.as_ref() != Some(&error) || slot.installed => {
+                    slot.error = Some(error.clone());
+                    slot.installed = false;
+                    slot.repairing = Differences::default();
+                    self.events.push_back(Event::Failed {
+                        key,
+                        error,
+                        occupied: false,
+                    });
+                }
+                Some(_) => {}
+                None => {
+                    slot.error = None;
+                    slot.last.clear();
+                    self.repaired.add(std::mem::take(&mut slot.repairing));
+                    if !std::mem::replace(&mut slot.installed, true) {
+                        self.events.push_back(Event::Installed { key });
+                    }
+                }
+            }
+        }
+        ops
+    }
+
+    /// Devices of ours that no overlay names, VXLAN devices before bridges, and gateway addresses
+    /// of ours on bridges of others.
+    pub(super) fn plan_leftover_devices(&mut self) -> Vec<Op> {
+        let mut ops = Vec::new();
+        if !std::mem::take(&mut self.devices_dirty) {
+            return ops;
+        }
+        let mut bridges = Vec::new();
+        for link in self.links.iter() {
+            let (index, name) = (link.index, link.name.clone());
+            let released = self.released.contains(&name);
+            if self.is_overlay_device(&name) || !(released || self.swept.rest) {
+                continue;
+            }
+            match (overlay::is_ours(link), &link.kind) {
+                (true, LinkKind::Vxlan(_)) => {
+                    ops.push(Op::Device(None, DeviceOp::Delete { index, name }));
+                }
+                (true, LinkKind::Bridge) => {
+                    bridges.push(Op::Device(None, DeviceOp::Delete { index, name }));
+                }
+                _ if released => {
+                    let ours = |known: &&Address| known.protocol == self.owner.protocol;
+                    ops.extend(self.links.addresses(index).filter(ours).map(|known| {
+                        let (name, address) = (name.clone(), known.address);
+                        Op::Device(
+                            None,
+                            DeviceOp::RemoveAddress {
+                                index,
+                                name,
+                                address,
+                            },
+                        )
+                    }));
+                }
+                _ => {}
+            }
+        }
+        ops.append(&mut bridges);
+        self.released.clear();
+        ops
+    }
+
+    pub(super) fn done_device(
+        &mut self,
+        vni: Option<u32>,
+        op: &DeviceOp,
+        result: Result<(), OpError>,
+    ) -> bool {
+        let Err(error) = result else {
+            if let DeviceOp::CreateBridge { name, .. } | DeviceOp::CreateVxlan { name, .. } = op {
+                self.owner.made(name.clone());
+            }
+            return true;
+        };
+        if let DeviceOp::Change {
+            change: LinkChange::Name(_),
+            ..
+        } = op
+            && error.errno == libc::EBUSY
+            && self.owner.renames_live
+        {
+            // An older kernel: it goes down first.
+            self.owner.renames_live = false;
+            return true;
+        }
+        if let Some(slot) = vni.and_then(|vni| self.overlays.get_mut(&vni)) {
+            let mut rival = None;
+            if let DeviceOp::CreateVxlan { vni, port, .. } = op
+                && error.errno == libc::EEXIST
+            {
+                rival = overlay::rival(*vni, *port, &self.links);
+            }
+            let why = rival.unwrap_or_else(|| error.to_string());
+            slot.refused.get_or_insert_with(|| format!("{op}: {why}"));
+        }
+        true
+    }
+}
