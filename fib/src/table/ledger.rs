@@ -68,6 +68,8 @@ pub(super) struct Failure {
     pub(super) error: String,
     /// Somebody else's entry is in its place.
     pub(super) occupied: bool,
+    /// The caller was given this time to decide: other circumstances do not shorten it.
+    yielded: bool,
     /// Never by itself, if there is none.
     due: Option<Instant>,
     pause: Duration,
@@ -253,7 +255,10 @@ impl<K: Hash + Eq + Clone, V: Copy + Eq> Ledger<K, V> {
     /// As [`Ledger::fail`], with a longer first pause: somebody else took the entry's place, and
     /// the caller should have the time to decide what that means.
     pub(super) fn yield_place(&mut self, key: K, error: String, now: Instant) {
-        self.fail_for(key, error, Some(now), YIELD);
+        self.fail_for(key.clone(), error, Some(now), YIELD);
+        if let Some(failure) = self.failures.get_mut(&key) {
+            failure.yielded = true;
+        }
     }
 
     fn fail_for(&mut self, key: K, error: String, now: Option<Instant>, first: Duration) {
@@ -274,6 +279,7 @@ impl<K: Hash + Eq + Clone, V: Copy + Eq> Ledger<K, V> {
             Failure {
                 error,
                 occupied: false,
+                yielded: false,
                 due: now.map(|now| now + pause),
                 pause,
             },
@@ -282,7 +288,8 @@ impl<K: Hash + Eq + Clone, V: Copy + Eq> Ledger<K, V> {
 
     /// Circumstances changed: everything that failed is tried again.
     pub(super) fn retry(&mut self) {
-        let failed = self.failures.iter().filter(|(_, it)| it.due.is_some());
+        let waits = |failure: &Failure| failure.due.is_none() || failure.yielded;
+        let failed = self.failures.iter().filter(|(_, it)| !waits(it));
         let failed: Vec<K> = failed.map(|(key, _)| key.clone()).collect();
         for key in failed {
             self.failures.remove(&key);

@@ -721,6 +721,9 @@ fn a_host_that_moved_here_is_not_taken_back_before_the_owner_decides() {
     assert!(table.verify().is_empty(), "{:?}", table.verify());
     table.fdb_moved(key.clone(), now);
     assert_eq!(table.plan(10, now), []);
+    // The host's port comes up, which is no decision.
+    table.retry();
+    assert_eq!(table.plan(10, now), []);
     // The owner insists.
     table.set(Entry::Fdb(key.clone(), remote));
     assert!(matches!(&table.plan(10, now)[..], [Op::SetFdb { .. }]));
