@@ -9,8 +9,8 @@ use crate::community::{Community, ExtendedCommunity, LargeCommunity};
 use crate::evpn_route::{EvpnKey, Vni};
 use crate::family::Family;
 use crate::policy::{
-    AsPathExclude, AsPathList, Bandwidth, Communities, CommunityChange, CommunityList, Extent,
-    MacList, NextHopChange, Number, PrefixList,
+    AsPathExclude, AsPathList, Bandwidth, Communities, CommunityChange, CommunityList,
+    CommunityRule, Extent, Kind, List, MacList, NextHopChange, Number, PrefixList,
 };
 use crate::prefix::Prefix;
 
@@ -761,7 +761,122 @@ fn naive(entries: &[(u32, bool, bool, OnMatch)]) -> Option<u32> {
     permitted.then_some(sum)
 }
 
+fn expanded<C: Kind>(pattern: &str) -> Communities<C> {
+    let rule = CommunityRule::expanded(&format!("permit {pattern}")).unwrap();
+    Communities::List(Arc::new(List::new("X", vec![rule]).unwrap()))
+}
+
+/// A condition of every kind that looks at attributes, near enough to what routes have.
+fn any_condition() -> impl Strategy<Value = Match> {
+    let community = || Communities::Literal(vec![community("1:1")]);
+    let extent = || {
+        let all = vec![Extent::All, Extent::Exact, Extent::Any];
+        prop::sample::select(all)
+    };
+    let pattern = prop::sample::select(vec!["^[0-9]", "_[0-9]+1_", "\\{", "^$", "[^0-9]$"]);
+    prop_oneof![
+        any::<u16>().prop_map(|max| Match::AsPathLength { min: 1, max }),
+        pattern.prop_map(|pattern| Match::AsPath(paths(&[&format!("permit {pattern}")]))),
+        extent().prop_map(move |extent| Match::Community {
+            communities: community(),
+            extent,
+        }),
+        extent().prop_map(move |extent| Match::Community {
+            communities: expanded(":.*[1-4]_"),
+            extent,
+        }),
+        Just(Match::LargeCommunity {
+            communities: expanded(":[1-5]"),
+            extent: Extent::All,
+        }),
+        Just(Match::ExtendedCommunity {
+            communities: expanded("RT:"),
+            extent: Extent::All,
+        }),
+        prop_oneof![Just(100), any::<u32>()].prop_map(Match::LocalPref),
+        prop_oneof![Just(0), any::<u32>()].prop_map(Match::Metric),
+        Just(Match::Origin(Origin::Igp)),
+        Just(Match::NextHop(prefixes(&["permit 0.0.0.0/1 ge 32"]))),
+    ]
+}
+
+fn any_change() -> impl Strategy<Value = Set> {
+    let number = || {
+        prop_oneof![
+            any::<u32>().prop_map(Number::Replace),
+            any::<u32>().prop_map(Number::Add),
+            any::<u32>().prop_map(Number::Sub),
+        ]
+    };
+    let asns = || prop::collection::vec((1_u32..70_000).prop_map(Asn), 1..4);
+    let communities = || prop::collection::vec(any::<u32>().prop_map(Community), 1..4);
+    prop_oneof![
+        number().prop_map(Set::Metric),
+        number().prop_map(Set::LocalPref),
+        asns().prop_map(Set::AsPathPrepend),
+        (1_u8..9).prop_map(Set::AsPathPrependLast),
+        asns().prop_map(|asns| Set::AsPathExclude(AsPathExclude::These(asns))),
+        Just(Set::AsPathExclude(AsPathExclude::List(paths(&[
+            "permit 1"
+        ])))),
+        (prop::option::of(asns()), 1_u32..9).prop_map(|(asns, with)| Set::AsPathReplace {
+            asns,
+            with: Asn(with),
+        }),
+        communities().prop_map(|new| Set::Community(CommunityChange::Replace(new))),
+        communities().prop_map(|new| Set::Community(CommunityChange::Add(new))),
+        communities()
+            .prop_map(|old| Set::Community(CommunityChange::Delete(Communities::Literal(old)))),
+        Just(Set::LargeCommunity(CommunityChange::Clear)),
+        Just(Set::RouteTargets(vec![target("65000:1"), target("1:1")])),
+        Just(Set::SitesOfOrigin(vec![target("65000:1")])),
+        (1_u32.., any::<bool>()).prop_map(|(mbit_s, transitive)| Set::Bandwidth(Bandwidth {
+            asn: Asn(70_000),
+            mbit_s,
+            transitive,
+        })),
+        Just(Set::AtomicAggregate),
+        Just(Set::OriginatorId([10, 0, 0, 1].into())),
+        Just(Set::NextHop(NextHopChange::Unchanged)),
+        Just(Set::NextHop(NextHopChange::Address([10, 0, 0, 1].into()))),
+    ]
+}
+
 proptest! {
+    /// `evaluate` of this module asserts that a trace makes no difference.
+    #[test]
+    fn a_condition_sees_the_same_in_open_and_closed_attributes(
+        set in crate::attributes::tests::any_set(),
+        condition in any_condition(),
+    ) {
+        let set = set.freeze().thaw();
+        let closed = map(vec![permit(10).when(condition.clone())]);
+        let open = map(vec![
+            permit(5).set(Set::Origin(set.origin)).on_match(OnMatch::Next),
+            deny(10).when(condition),
+        ]);
+        let nlri = nlri("10.0.0.0/8");
+        let holds = evaluate(&closed, &nlri, &set).is_accepted();
+        prop_assert_eq!(evaluate(&open, &nlri, &set).is_accepted(), !holds);
+    }
+
+    /// What changes make is a set that closes and opens again as it is, apart from what cannot be
+    /// closed in the set they began with.
+    #[test]
+    fn changes_keep_a_set_in_order(
+        set in crate::attributes::tests::any_set(),
+        changes in prop::collection::vec(any_change(), 1..6),
+    ) {
+        let set = set.freeze().thaw();
+        let entry = changes.into_iter().fold(permit(10), Entry::set);
+        match evaluate(&map(vec![entry]), &nlri("10.0.0.0/8"), &set) {
+            Verdict::Change { set, .. } => prop_assert_eq!(set.freeze().thaw(), set),
+            // Nothing is left to prepend.
+            Verdict::Accept => {}
+            Verdict::Reject => prop_assert!(false),
+        }
+    }
+
     #[test]
     fn a_map_agrees_with_a_naive_one(
         raw in prop::collection::vec((any::<bool>(), any::<bool>(), 0_u32..8), 0..8),
