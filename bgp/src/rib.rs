@@ -20,6 +20,7 @@ mod export;
 mod family;
 mod group;
 mod import;
+mod index;
 mod interner;
 mod path;
 mod peer;
@@ -604,9 +605,7 @@ impl Rib {
         Self: TableOf<K>,
     {
         let (table, cx) = self.table_of();
-        for (path_id, key) in list {
-            table.withdraw(&cx, peer, path_id, &key);
-        }
+        table.withdraw(&cx, peer, &list);
     }
 
     fn withdraw(&mut self, peer: PeerId, path_id: PathId, nlri: &Nlri) {

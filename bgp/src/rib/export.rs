@@ -128,13 +128,10 @@ impl GroupSettings {
     }
 
     fn check_scope(&self, path: &Path, source: Source) -> Result<(), Withheld> {
-        if path.attributes.has_community(Community::NO_ADVERTISE) {
+        if path.attributes.is_no_advertise() {
             return Err(Withheld::NoAdvertise);
         }
-        let scoped = path.attributes.has_community(Community::NO_EXPORT)
-            || path
-                .attributes
-                .has_community(Community::NO_EXPORT_SUBCONFED);
+        let scoped = path.attributes.is_no_export() || path.attributes.is_no_export_subconfed();
         if self.external && scoped {
             return Err(Withheld::NoExport);
         }

@@ -25,6 +25,10 @@ use crate::wire::{EncodeContext, EncodeError};
 /// Marks worked off in one call of poll: keeps a burst from holding up other inputs.
 const SLICE: usize = 4096;
 
+/// Withdrawn keys that are looked for together: enough to keep memory busy, few enough that the
+/// first is still at hand when the last is found.
+const TOGETHER: usize = 64;
+
 /// A key of a table.
 pub(super) trait Key: Clone + Eq + Hash + Ord {
     const FAMILY: Family;
@@ -52,11 +56,14 @@ pub(super) struct Received {
     pub(super) rejected: usize,
 }
 
+/// Peers are numbered by us, so their hash needs no secret; it is looked up for every path.
+type ByPeer = HashMap<PeerId, Received, foldhash::fast::FixedState>;
+
 #[derive(Debug)]
 pub(super) struct FamilyRib<K> {
     pub(super) family: Family,
     pub(super) table: Table<K>,
-    pub(super) received: HashMap<PeerId, Received>,
+    pub(super) received: ByPeer,
     pub(super) groups: Vec<Group>,
     marks: Marks,
 }
@@ -109,7 +116,7 @@ impl<K: Key> FamilyRib<K> {
         Self {
             family,
             table: Table::new(seed),
-            received: HashMap::new(),
+            received: ByPeer::default(),
             groups: Vec::new(),
             marks: Marks {
                 track,
@@ -138,7 +145,8 @@ impl<K: Key> FamilyRib<K> {
         let received = interner.intern(attributes);
         let each = settings.import.depends_on_nlri();
         let mut shared = None;
-        for (path_id, key) in list {
+        let found = self.table.find_all(list.iter().map(|(_, key)| key));
+        for ((path_id, key), found) in list.into_iter().zip(found) {
             let judged = match &shared {
                 Some(judged) => judged,
                 None => {
@@ -157,7 +165,8 @@ impl<K: Key> FamilyRib<K> {
                 standing,
                 multipath: false,
             };
-            let noted = put(&mut self.table, &mut self.received, view, key, path);
+            let slot = self.table.found_or_insert(found, key);
+            let noted = put(&mut self.table, &mut self.received, view, slot, path);
             self.marks.note(noted);
         }
     }
@@ -172,18 +181,22 @@ impl<K: Key> FamilyRib<K> {
             standing: Standing::Valid,
             multipath: false,
         };
-        let noted = put(&mut self.table, &mut self.received, cx.view(), key, path);
+        let slot = self.table.find_or_insert(key);
+        let noted = put(&mut self.table, &mut self.received, cx.view(), slot, path);
         self.marks.note(noted);
     }
 
-    /// Takes a peer's route out.
-    pub(super) fn withdraw(&mut self, cx: &Cx<'_>, peer: PeerId, path_id: PathId, key: &K) {
-        let Some(slot) = self.table.find(key) else {
-            return;
-        };
-        self.edit(cx, slot, |paths, received| {
-            remove(paths, received, peer, slot, |path| path.is(peer, path_id));
-        });
+    /// Takes a peer's routes out.
+    pub(super) fn withdraw(&mut self, cx: &Cx<'_>, peer: PeerId, list: &[(PathId, K)]) {
+        for list in list.chunks(TOGETHER) {
+            let found = self.table.find_all(list.iter().map(|(_, key)| key));
+            for ((path_id, _), found) in list.iter().zip(found) {
+                let Some(slot) = found.slot else { continue };
+                self.edit(cx, slot, |paths, received| {
+                    remove(paths, received, peer, slot, |path| path.is(peer, *path_id));
+                });
+            }
+        }
     }
 
     /// Takes out all routes of a peer, or only those it has not sent again since it restarted.
@@ -278,12 +291,7 @@ impl<K: Key> FamilyRib<K> {
     }
 
     /// Changes a slot's paths and notes what that did to the best one.
-    fn edit(
-        &mut self,
-        cx: &Cx<'_>,
-        slot: Slot,
-        change: impl FnOnce(&mut Paths, &mut HashMap<PeerId, Received>),
-    ) {
+    fn edit(&mut self, cx: &Cx<'_>, slot: Slot, change: impl FnOnce(&mut Paths, &mut ByPeer)) {
         let Some(entry) = self.table.get_mut(slot) else {
             return;
         };
@@ -518,12 +526,11 @@ fn judge(
 /// Puts a path in and decides; the slot and what changed.
 fn put<K: Key>(
     table: &mut Table<K>,
-    received: &mut HashMap<PeerId, Received>,
+    received: &mut ByPeer,
     view: View<'_>,
-    key: K,
+    slot: Slot,
     path: Path,
 ) -> Option<(Slot, Moved)> {
-    let slot = table.find_or_insert(key);
     let entry = table.get_mut(slot)?;
     let before = Before::of(&entry.paths);
     replace(&mut entry.paths, received, slot, path);
@@ -531,7 +538,7 @@ fn put<K: Key>(
     Some((slot, moved))
 }
 
-fn replace(paths: &mut Paths, received: &mut HashMap<PeerId, Received>, slot: Slot, path: Path) {
+fn replace(paths: &mut Paths, received: &mut ByPeer, slot: Slot, path: Path) {
     let count = received.entry(path.peer).or_default();
     let old = paths
         .as_slice()
@@ -550,7 +557,7 @@ fn replace(paths: &mut Paths, received: &mut HashMap<PeerId, Received>, slot: Sl
 
 fn remove(
     paths: &mut Paths,
-    received: &mut HashMap<PeerId, Received>,
+    received: &mut ByPeer,
     peer: PeerId,
     slot: Slot,
     gone: impl Fn(&Path) -> bool,

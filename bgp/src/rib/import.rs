@@ -9,7 +9,6 @@ use std::sync::Arc;
 use super::peer::{PeerFacts, PeerFamily};
 use crate::asn::Asn;
 use crate::attributes::Attributes;
-use crate::community::Community;
 use crate::nlri::Nlri;
 use crate::policy::{Trace, Verdict};
 
@@ -65,8 +64,7 @@ pub(super) fn import(
         Verdict::Change { set, .. } => Some(set),
     };
     // RFC 8326 §3.2: a route that is about to go is the last choice, whatever policy preferred.
-    let leaving = facts.external()
-        && (family.drain.is_some() || received.has_community(Community::GRACEFUL_SHUTDOWN));
+    let leaving = facts.external() && (family.drain.is_some() || received.is_graceful_shutdown());
     if leaving {
         set.get_or_insert_with(|| received.thaw()).local_pref = Some(0);
     }

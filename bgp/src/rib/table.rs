@@ -1,13 +1,12 @@
 //! The table of one family: from a key to its slot, from a slot to its paths.
 //!
-//! An index of 4-octet slot numbers and entries in chunks: no pointer per prefix, no copy of the
-//! whole when it grows, and a slot number stays valid as long as the prefix has a path. A chunk
-//! that has become empty is given back.
+//! An index of hashes and slot numbers, and entries in chunks: no pointer per prefix, no copy of
+//! the whole when it grows, and a slot number stays valid as long as the prefix has a path. A
+//! chunk that has become empty is given back.
 
 use std::hash::{BuildHasher, Hash};
 
-use hashbrown::HashTable;
-
+use super::index::Index;
 use super::path::Paths;
 use super::slots::Slot;
 
@@ -16,7 +15,7 @@ const CHUNK: u32 = 1024;
 /// Prefixes with their paths.
 #[derive(Debug)]
 pub(super) struct Table<K> {
-    index: HashTable<Slot>,
+    index: Index,
     chunks: Vec<Chunk<K>>,
     /// Chunks that may have a free place, most recently freed last.
     open: Vec<u32>,
@@ -30,6 +29,14 @@ struct Chunk<K> {
     listed: bool,
 }
 
+/// Where a key is, or would be.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Found {
+    hash: u32,
+    /// Its slot, if the table has the key.
+    pub(super) slot: Option<Slot>,
+}
+
 /// A prefix with its paths.
 #[derive(Debug)]
 pub(super) struct Entry<K> {
@@ -41,7 +48,7 @@ impl<K: Eq + Hash> Table<K> {
     /// `seed` makes collisions unpredictable for those who choose the keys.
     pub(super) fn new(seed: u64) -> Self {
         Self {
-            index: HashTable::new(),
+            index: Index::new(),
             chunks: Vec::new(),
             open: Vec::new(),
             hasher: foldhash::fast::SeedableRandomState::with_seed(
@@ -57,12 +64,42 @@ impl<K: Eq + Hash> Table<K> {
     }
 
     pub(super) fn find(&self, key: &K) -> Option<Slot> {
-        let hash = self.hasher.hash_one(key);
-        self.index
-            .find(hash, |slot| {
-                entry(&self.chunks, *slot).is_some_and(|entry| entry.key == *key)
-            })
-            .copied()
+        self.find_hashed(self.hash(key), key)
+    }
+
+    /// The places of several keys. Looking for all of them before anything is done with the first
+    /// lets the processor wait for their places in memory at the same time.
+    pub(super) fn find_all<'a>(&self, keys: impl Iterator<Item = &'a K> + Clone) -> Vec<Found>
+    where
+        K: 'a,
+    {
+        let hashed = keys.clone().map(|key| Found {
+            hash: self.hash(key),
+            slot: None,
+        });
+        let mut all: Vec<Found> = hashed.collect();
+        for found in &mut all {
+            found.slot = self.index.find(found.hash, |_| true);
+        }
+        for (found, key) in all.iter_mut().zip(keys) {
+            if found.slot.is_some_and(|slot| !self.holds(slot, key)) {
+                found.slot = self.find_hashed(found.hash, key);
+            }
+        }
+        all
+    }
+
+    fn find_hashed(&self, hash: u32, key: &K) -> Option<Slot> {
+        self.index.find(hash, |slot| self.holds(slot, key))
+    }
+
+    fn holds(&self, slot: Slot, key: &K) -> bool {
+        self.get(slot).is_some_and(|entry| entry.key == *key)
+    }
+
+    /// The index wants half a hash.
+    fn hash(&self, key: &K) -> u32 {
+        (self.hasher.hash_one(key) >> 32) as u32
     }
 
     pub(super) fn get(&self, slot: Slot) -> Option<&Entry<K>> {
@@ -79,31 +116,33 @@ impl<K: Eq + Hash> Table<K> {
 
     /// The slot of the key, made with no paths if there is none.
     pub(super) fn find_or_insert(&mut self, key: K) -> Slot {
-        let hash = self.hasher.hash_one(&key);
-        let found = self.index.find(hash, |slot| {
-            entry(&self.chunks, *slot).is_some_and(|entry| entry.key == key)
-        });
-        if let Some(slot) = found {
-            return *slot;
+        let found = Found {
+            hash: self.hash(&key),
+            slot: None,
+        };
+        self.found_or_insert(found, key)
+    }
+
+    /// As [`Table::find_or_insert`], with what [`Table::find_all`] found for the key; nothing may
+    /// have been removed since.
+    pub(super) fn found_or_insert(&mut self, found: Found, key: K) -> Slot {
+        let Found { hash, slot } = found;
+        // The key may have been inserted meanwhile.
+        if let Some(slot) = slot.or_else(|| self.find_hashed(hash, &key)) {
+            return slot;
         }
         let slot = self.place(Entry {
             key,
             paths: Paths::None,
         });
-        let (chunks, hasher) = (&self.chunks, &self.hasher);
-        self.index.insert_unique(hash, slot, |slot| {
-            entry(chunks, *slot).map_or(0, |entry| hasher.hash_one(&entry.key))
-        });
+        self.index.insert(hash, slot);
         slot
     }
 
     /// Takes a prefix out; its slot number may be given to another one.
     pub(super) fn remove(&mut self, slot: Slot) {
         let Some(key) = self.get(slot) else { return };
-        let hash = self.hasher.hash_one(&key.key);
-        if let Ok(found) = self.index.find_entry(hash, |other| *other == slot) {
-            found.remove();
-        }
+        self.index.remove(self.hash(&key.key), slot);
         let number = slot / CHUNK;
         let Some(chunk) = self.chunks.get_mut(number as usize) else {
             return;
@@ -122,12 +161,6 @@ impl<K: Eq + Hash> Table<K> {
         if !chunk.listed {
             chunk.listed = true;
             self.open.push(number);
-        }
-        if self.index.capacity() > 4096 && self.index.len() < self.index.capacity() / 8 {
-            let (chunks, hasher) = (&self.chunks, &self.hasher);
-            self.index.shrink_to_fit(|slot| {
-                entry(chunks, *slot).map_or(0, |entry| hasher.hash_one(&entry.key))
-            });
         }
     }
 
