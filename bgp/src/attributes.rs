@@ -15,6 +15,7 @@
 //! communities differently share one set.
 
 mod closed;
+mod outgoing;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -24,6 +25,8 @@ use crate::evpn_route::EvpnTail;
 
 pub use crate::wire::attribute::as_path::{SegmentView, Segments};
 pub use closed::Attributes;
+pub use outgoing::Announced;
+pub(crate) use outgoing::{Departure, Outgoing};
 pub(crate) use closed::Closed;
 
 /// ORIGIN (RFC 4271 §5.1.1); lower is preferred.

@@ -47,7 +47,7 @@ pub use path::PeerId;
 pub use peer::{Drain, NextHopRule, PeerFacts, PeerFamily};
 pub use view::{Advertisement, Counts, FamilyCounts, Holding, Page, PathView, RouteView, Select};
 
-use crate::attributes::{AttributeSet, Attributes};
+use crate::attributes::{AttributeSet, Attributes, Outgoing};
 use crate::evpn_route::EvpnKey;
 use crate::family::{Family, PerFamily};
 use crate::message::Update;
@@ -739,7 +739,7 @@ macro_rules! keyed {
 
             fn encode_announce(
                 keys: &[(PathId, Self)],
-                attributes: &Attributes,
+                attributes: &Outgoing,
                 context: &EncodeContext,
                 out: &mut BytesMut,
             ) -> Result<usize, EncodeError> {

@@ -5,13 +5,12 @@
 
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
-use std::sync::Arc;
 
 use super::decision::{DEFAULT_LOCAL_PREF, Source};
 use super::path::{Path, PeerId};
 use super::peer::{Drain, NextHopRule, PeerFacts, PeerFamily};
 use crate::asn::Asn;
-use crate::attributes::{AttributeSet, Attributes, NextHop};
+use crate::attributes::{AttributeSet, Attributes, Departure, NextHop, Outgoing};
 use crate::community::Community;
 use crate::family::Family;
 use crate::nlri::Nlri;
@@ -32,6 +31,12 @@ pub(super) struct GroupSettings {
     pub(super) extended_next_hop: bool,
     pub(super) as4: bool,
     pub(super) extended_message: bool,
+}
+
+/// Attributes that policy made.
+pub(super) struct Changed {
+    set: AttributeSet,
+    next_hop_chosen: bool,
 }
 
 /// Why a best path is not told to a peer.
@@ -95,36 +100,79 @@ impl GroupSettings {
         }
     }
 
-    /// What the group's peers are told of `path`, not yet closed.
+    /// What the group's peers are told of `path`.
     pub(super) fn export(
         &self,
         nlri: &Nlri,
         path: &Path,
         source: Source,
         trace: Option<&mut Trace>,
-    ) -> Result<AttributeSet, Withheld> {
-        let attributes = &path.attributes;
+    ) -> Result<Outgoing, Withheld> {
+        let changed = self.judge(nlri, path, source, trace)?;
+        self.outgoing(&path.attributes, changed)
+    }
+
+    /// What policy makes of a path: other attributes, or `None` for those it has.
+    pub(super) fn judge(
+        &self,
+        nlri: &Nlri,
+        path: &Path,
+        source: Source,
+        trace: Option<&mut Trace>,
+    ) -> Result<Option<Changed>, Withheld> {
         self.check_scope(path, source)?;
-        let base = self.before_policy(attributes);
-        let (verdict, base) = match base {
-            None => (self.export.evaluate(nlri, attributes, trace), None),
-            // Policy sees the attributes as they would go out (no MED of another AS).
-            Some(set) => {
-                let closed = Arc::new(set.freeze());
-                (self.export.evaluate(nlri, &closed, trace), Some(set))
-            }
+        let attributes = &path.attributes;
+        let verdict = if self.drops_med(attributes) && self.export.map().is_some() {
+            // Policy sees the attributes as they would go out.
+            let mut set = attributes.thaw();
+            set.med = None;
+            self.export.evaluate(nlri, &set.freeze(), trace)
+        } else {
+            self.export.evaluate(nlri, attributes, trace)
         };
-        let (mut set, chosen) = match verdict {
-            Verdict::Reject => return Err(Withheld::Policy),
+        match verdict {
+            Verdict::Reject => Err(Withheld::Policy),
             Verdict::Change {
                 set,
                 next_hop_chosen,
-            } => (set, next_hop_chosen),
-            Verdict::Accept => (base.unwrap_or_else(|| attributes.thaw()), false),
+            } => Ok(Some(Changed {
+                set,
+                next_hop_chosen,
+            })),
+            Verdict::Accept => Ok(None),
+        }
+    }
+
+    /// The attributes as they leave, after policy.
+    pub(super) fn outgoing(
+        &self,
+        attributes: &Attributes,
+        changed: Option<Changed>,
+    ) -> Result<Outgoing, Withheld> {
+        let (wanted, chosen) = match &changed {
+            Some(changed) => (changed.set.next_hop, changed.next_hop_chosen),
+            None => (attributes.next_hop(), false),
         };
-        set.next_hop = self.next_hop(set.next_hop, chosen)?;
-        self.after_policy(&mut set);
-        Ok(set)
+        let next_hop = self.next_hop(wanted, chosen)?;
+        let set = changed.map(|changed| changed.set);
+        let set = match self.drain {
+            Some(drain) => Some(self.drained(set.unwrap_or_else(|| attributes.thaw()), drain)),
+            None => set,
+        };
+        let departure = match self.external {
+            true => Departure::External {
+                asn: self.local_as,
+                prepend: 1 + self.drain.map_or(0, |drain| drain.prepend),
+                drop_med: set.is_none() && self.drops_med(attributes),
+            },
+            false => Departure::Internal {
+                local_pref: DEFAULT_LOCAL_PREF,
+            },
+        };
+        Ok(match set {
+            Some(set) => Outgoing::new(&set.freeze(), next_hop, departure),
+            None => Outgoing::new(attributes, next_hop, departure),
+        })
     }
 
     fn check_scope(&self, path: &Path, source: Source) -> Result<(), Withheld> {
@@ -143,14 +191,8 @@ impl GroupSettings {
 
     /// RFC 4271 §5.1.4: a MED received from another AS does not go on to a third one. Policy may
     /// set a new one.
-    fn before_policy(&self, attributes: &Arc<Attributes>) -> Option<AttributeSet> {
-        let foreign_med =
-            self.external && attributes.med().is_some() && attributes.first_as() != Asn(0);
-        foreign_med.then(|| {
-            let mut set = attributes.thaw();
-            set.med = None;
-            set
-        })
+    fn drops_med(&self, attributes: &Attributes) -> bool {
+        self.external && attributes.med().is_some() && attributes.first_as() != Asn(0)
     }
 
     /// RFC 4271 §5.1.3; EVPN next hops are tunnel endpoints and stay (RFC 8365 §5.1.3).
@@ -177,29 +219,16 @@ impl GroupSettings {
         .ok_or(Withheld::NoNextHop)
     }
 
-    fn after_policy(&self, set: &mut AttributeSet) {
-        if let Some(drain) = self.drain {
-            if !set.communities.contains(&Community::GRACEFUL_SHUTDOWN) {
-                set.communities.push(Community::GRACEFUL_SHUTDOWN);
-            }
-            set.med = Some(drain.med);
-            if self.external {
-                set.prepend(self.local_as, drain.prepend);
-            } else {
-                // RFC 8326 §4.3: towards iBGP the preference itself is lowered.
-                set.local_pref = Some(0);
-            }
+    /// What tells neighbours to use other paths.
+    fn drained(&self, mut set: AttributeSet, drain: Drain) -> AttributeSet {
+        if !set.communities.contains(&Community::GRACEFUL_SHUTDOWN) {
+            set.communities.push(Community::GRACEFUL_SHUTDOWN);
         }
-        if self.external {
-            set.prepend(self.local_as, 1);
-            set.local_pref = None;
-            set.originator_id = None;
-            set.cluster_list.clear();
-            // RFC 4360 §3: non-transitive communities stay within the AS.
-            set.extended_communities
-                .retain(|community| community.is_transitive());
-        } else {
-            set.local_pref.get_or_insert(DEFAULT_LOCAL_PREF);
+        set.med = Some(drain.med);
+        if !self.external {
+            // RFC 8326 §4.3: towards iBGP the preference itself is lowered.
+            set.local_pref = Some(0);
         }
+        set
     }
 }

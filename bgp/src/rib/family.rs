@@ -17,7 +17,7 @@ use super::path::{Path, Paths, PeerId, Standing};
 use super::slots::{Slot, SlotSet};
 use super::table::Table;
 use super::{Best, BestPath, Cx, Output, PeerFacts, PeerFamily, View};
-use crate::attributes::Attributes;
+use crate::attributes::{Attributes, Outgoing};
 use crate::family::Family;
 use crate::nlri::{Nlri, PathId};
 use crate::wire::{EncodeContext, EncodeError};
@@ -36,7 +36,7 @@ pub(super) trait Key: Clone + Eq + Hash + Ord {
     /// Appends messages that announce the keys; returns their number.
     fn encode_announce(
         keys: &[(PathId, Self)],
-        attributes: &Attributes,
+        attributes: &Outgoing,
         context: &EncodeContext,
         out: &mut BytesMut,
     ) -> Result<usize, EncodeError>;

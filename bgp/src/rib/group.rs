@@ -8,6 +8,7 @@
 //! starting sets.
 
 use std::collections::{HashMap, VecDeque};
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use bytes::BytesMut;
@@ -16,11 +17,11 @@ use hashbrown::HashTable;
 use super::batch::{Batch, BatchBuilder};
 use super::export::GroupSettings;
 use super::family::Key;
-use super::path::PeerId;
+use super::path::{Path, PeerId};
 use super::slots::{Slot, SlotSet};
 use super::table::Table;
 use super::{Cx, Output, View};
-use crate::attributes::Attributes;
+use crate::attributes::{Attributes, Outgoing};
 use crate::family::Family;
 use crate::message::{RefreshKind, RouteRefresh};
 use crate::wire;
@@ -375,9 +376,12 @@ pub(super) fn differing<K: Key>(
 
 /// Routes with equal exported attributes and one origin: they share messages.
 struct Bucket {
-    attributes: Arc<Attributes>,
+    attributes: Outgoing,
     origin: PeerId,
 }
+
+/// Attributes of a table and who sent them: what policy that looks at nothing else depends on.
+type Source = (*const Attributes, PeerId);
 
 /// Turns slots into messages.
 struct Writer<'a, K> {
@@ -385,9 +389,11 @@ struct Writer<'a, K> {
     settings: &'a GroupSettings,
     view: View<'a>,
     buckets: Vec<Bucket>,
+    /// Buckets of attributes that policy changed: of different ones it may make the same.
     by_content: HashTable<u32>,
-    /// Result per attribute set, where policy looks at nothing else.
-    by_input: HashMap<(*const Attributes, PeerId), Option<u32>, foldhash::fast::FixedState>,
+    /// Buckets of attributes that policy left as they are, and where it never looks at the
+    /// prefix, what it made of the others.
+    by_source: HashMap<Source, Option<u32>, foldhash::fast::FixedState>,
     each: bool,
     reach: Vec<(u32, Slot)>,
     unreach: Vec<(Option<PeerId>, Slot)>,
@@ -401,7 +407,7 @@ impl<'a, K: Key> Writer<'a, K> {
             view,
             buckets: Vec::new(),
             by_content: HashTable::new(),
-            by_input: HashMap::default(),
+            by_source: HashMap::default(),
             each: settings.export.depends_on_nlri(),
             reach: Vec::new(),
             unreach: Vec::new(),
@@ -416,45 +422,63 @@ impl<'a, K: Key> Writer<'a, K> {
     fn export(&mut self, slot: Slot) -> Option<(u32, PeerId)> {
         let entry = self.table.get(slot)?;
         let best = entry.paths.best()?;
-        let input = (Arc::as_ptr(&best.attributes), best.peer);
+        let of = (Arc::as_ptr(&best.attributes), best.peer);
         if !self.each
-            && let Some(known) = self.by_input.get(&input)
+            && let Some(known) = self.by_source.get(&of)
         {
             return known.map(|bucket| (bucket, best.peer));
         }
-        let source = self.view.source(best.peer);
-        let set = self
-            .settings
-            .export(&entry.key.nlri(), best, source, None)
-            .ok();
-        let bucket = set
-            .map(|set| self.bucket(Arc::new(set.freeze_with(self.view.config.seed)), best.peer));
+        let judged =
+            self.settings
+                .judge(&entry.key.nlri(), best, self.view.source(best.peer), None);
+        let bucket = match judged {
+            Err(_) => None,
+            Ok(None) => self.unchanged(of, best),
+            Ok(changed) => {
+                let told = self.settings.outgoing(&best.attributes, changed).ok();
+                told.map(|told| self.shared(told, best.peer))
+            }
+        };
         if !self.each {
-            self.by_input.insert(input, bucket);
+            self.by_source.insert(of, bucket);
         }
         bucket.map(|bucket| (bucket, best.peer))
     }
 
-    fn bucket(&mut self, attributes: Arc<Attributes>, origin: PeerId) -> u32 {
-        let hash = attributes.hash() ^ u64::from(origin.0);
-        let buckets = &self.buckets;
-        let found = self.by_content.find(hash, |at| {
-            buckets
-                .get(*at as usize)
-                .is_some_and(|bucket| bucket.origin == origin && *bucket.attributes == *attributes)
+    /// The bucket of attributes that policy left as they are.
+    fn unchanged(&mut self, of: Source, best: &Path) -> Option<u32> {
+        if let Some(known) = self.by_source.get(&of) {
+            return *known;
+        }
+        let told = self.settings.outgoing(&best.attributes, None).ok();
+        let bucket = told.map(|told| self.open(told, best.peer));
+        self.by_source.insert(of, bucket);
+        bucket
+    }
+
+    /// The bucket of what policy made.
+    fn shared(&mut self, attributes: Outgoing, origin: PeerId) -> u32 {
+        let seed = foldhash::fast::FixedState::with_seed(self.view.config.seed);
+        let hash = seed.hash_one((&attributes, origin));
+        let known = self.by_content.find(hash, |at| {
+            let bucket = self.buckets.get(*at as usize);
+            bucket.is_some_and(|known| known.origin == origin && known.attributes == attributes)
         });
-        if let Some(at) = found {
+        if let Some(at) = known {
             return *at;
         }
-        let at = u32::try_from(self.buckets.len()).unwrap_or(u32::MAX);
-        self.buckets.push(Bucket { attributes, origin });
+        let at = self.open(attributes, origin);
         let buckets = &self.buckets;
         self.by_content.insert_unique(hash, at, |at| {
-            buckets.get(*at as usize).map_or(0, |bucket| {
-                bucket.attributes.hash() ^ u64::from(bucket.origin.0)
-            })
+            let bucket = buckets.get(*at as usize);
+            bucket.map_or(0, |known| seed.hash_one((&known.attributes, known.origin)))
         });
         at
+    }
+
+    fn open(&mut self, attributes: Outgoing, origin: PeerId) -> u32 {
+        self.buckets.push(Bucket { attributes, origin });
+        u32::try_from(self.buckets.len() - 1).unwrap_or(u32::MAX)
     }
 
     /// Encodes all that was collected. What does not fit a message is withdrawn instead.

@@ -457,8 +457,8 @@ impl<K: Key> FamilyRib<K> {
         if best.peer == peer {
             return Err(Withheld::FromThisPeer);
         }
-        let set = settings.export(&key.nlri(), best, view.source(best.peer), Some(trace))?;
-        Ok(Arc::new(set.freeze_with(view.config.seed)))
+        let told = settings.export(&key.nlri(), best, view.source(best.peer), Some(trace))?;
+        Ok(Arc::new(told.attributes(view.config.seed)))
     }
 
     /// What the peer's group was told, less what the peer itself sent.

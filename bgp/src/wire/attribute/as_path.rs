@@ -149,6 +149,28 @@ fn take_leading(value: &[u8], mut count: usize) -> Vec<Segment> {
     path
 }
 
+/// The value with `asn` in front `count` times (RFC 4271 §5.1.2), at most 255 times.
+pub(crate) fn prepended(value: &[u8], asn: Asn, count: usize) -> Vec<u8> {
+    let count = u8::try_from(count).unwrap_or(u8::MAX);
+    let mut out = Vec::with_capacity(value.len() + 2 + 4 * usize::from(count));
+    let sequence = SegmentKind::Sequence.code();
+    let joined = match value {
+        [kind, length, rest @ ..] if *kind == sequence => {
+            length.checked_add(count).map(|length| (length, rest))
+        }
+        _ => None,
+    };
+    let (length, rest) = joined.unwrap_or((count, value));
+    if length > 0 {
+        out.extend([sequence, length]);
+    }
+    for _ in 0..count {
+        out.extend(asn.0.to_be_bytes());
+    }
+    out.extend_from_slice(rest);
+    out
+}
+
 /// Adds a segment, joining two sequences that fit one.
 fn append(path: &mut Vec<Segment>, segment: Segment) {
     match path.last_mut() {

@@ -6,7 +6,7 @@
 
 use bytes::{BufMut, BytesMut};
 
-use crate::attributes::{Attributes, NextHop};
+use crate::attributes::{Announced, Attributes, NextHop};
 use crate::evpn_route::EvpnTail;
 use crate::family::Family;
 use crate::nlri::{NlriList, PathId};
@@ -61,23 +61,24 @@ pub enum EncodeError {
 
 /// Appends UPDATEs that announce `routes` with `attributes` to `out`, and returns how many. The
 /// length field of each says where it ends. On an error `out` is as it was.
-pub fn encode_announce<K: WireNlri>(
-    attributes: &Attributes,
+pub fn encode_announce<'a, K: WireNlri>(
+    attributes: impl Into<Announced<'a>>,
     routes: &[(PathId, K)],
     ctx: &EncodeContext,
     out: &mut BytesMut,
 ) -> Result<usize, EncodeError> {
     let before = out.len();
+    let attributes = attributes.into();
     let narrowed;
     let wire = if ctx.as4 {
-        attributes.wire()
+        attributes.wire
     } else {
-        narrowed = narrow(attributes.wire());
+        narrowed = narrow(attributes.wire);
         &narrowed
     };
-    let tail = attributes.evpn().copied().unwrap_or_default();
+    let tail = attributes.evpn.copied().unwrap_or_default();
     let packer = Packer { ctx, tail };
-    let result = match (K::family(), attributes.next_hop()) {
+    let result = match (K::family(), attributes.next_hop) {
         (Family::Ipv4Unicast, NextHop::V4(next_hop)) => {
             packer.pack(&Ipv4Announce::new(wire, next_hop), routes, out)
         }
