@@ -448,9 +448,13 @@ impl Rib {
             .min()
     }
 
-    /// Gives back memory of attribute sets no longer in use; worth a call after a large
-    /// withdrawal.
+    /// Gives back memory of attribute sets no longer in use and of queues that were long; worth a
+    /// call after a large withdrawal.
     pub fn sweep(&mut self) {
+        self.v4.shrink();
+        self.v6.shrink();
+        self.evpn.shrink();
+        self.outputs.shrink_to_fit();
         // Twice, since a set made by policy holds the one it was made of.
         self.interner.sweep();
         self.interner.sweep();

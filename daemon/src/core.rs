@@ -38,7 +38,7 @@ use crate::bfd_io::BfdHandle;
 use crate::config::Config;
 use crate::control::{Answer, Call, Reply};
 use crate::install::Install;
-use crate::memory;
+use crate::memory::{self, Freed};
 use crate::peer_io::{Command, Event};
 use crate::state::{DrainState, StateDir};
 use crate::tasks::Spawner;
@@ -58,9 +58,6 @@ const INPUTS_MAX: usize = 64;
 
 /// Outputs of the tables worked off before inputs are looked at again.
 const OUTPUTS_MAX: usize = 512;
-
-/// Routes gone since memory was last given back that make it worth doing again.
-const FREED_MIN: usize = 50_000;
 
 /// What the core reads.
 #[derive(Debug)]
@@ -140,8 +137,7 @@ pub(crate) struct Core {
     verify: VerifyRecord,
     /// Next hops may lead elsewhere: look at all routes again.
     ground_changed: bool,
-    /// Routes that went away since memory was last given back.
-    freed: usize,
+    freed: Freed,
     /// When to try to end a drain whose time is over.
     return_at: Option<Instant>,
     stopping: Option<oneshot::Sender<()>>,
@@ -223,7 +219,7 @@ impl Core {
             repaired: 0,
             verify: VerifyRecord::default(),
             ground_changed: false,
-            freed: 0,
+            freed: Freed::default(),
             return_at: None,
             stopping: None,
         }
@@ -250,9 +246,6 @@ impl Core {
                 self.take(wake);
             }
             more = self.work();
-            if !more {
-                self.give_back_memory();
-            }
         }
         self.end();
     }
@@ -302,6 +295,7 @@ impl Core {
             .deadline()
             .into_iter()
             .chain(self.drain_deadline())
+            .chain(self.freed.deadline())
             .min()
     }
 
@@ -311,6 +305,10 @@ impl Core {
             self.hand_in(rib::Input::Timeout);
         }
         self.drain_timeout(now);
+        if self.freed.take_due(now) {
+            self.rib.sweep();
+            memory::give_back();
+        }
     }
 
     fn hand_in(&mut self, input: rib::Input) {
@@ -390,8 +388,10 @@ impl Core {
                 }
             }
             Event::Updates(updates) => {
+                let withdrawn = updates.iter().flat_map(|update| &update.withdrawn);
+                let withdrawn = withdrawn.map(NlriList::len).sum();
+                self.freed.add(Instant::now(), withdrawn);
                 for update in updates {
-                    self.freed += update.withdrawn.iter().map(NlriList::len).sum::<usize>();
                     if let Some(neighbor) = self.neighbors.get_mut(&peer) {
                         neighbor.note(&update);
                     }
@@ -412,10 +412,8 @@ impl Core {
                     "session down"
                 );
                 let counts = self.rib.counts(peer);
-                self.freed += counts
-                    .iter()
-                    .map(|(_, counts)| counts.received)
-                    .sum::<usize>();
+                let lost = counts.iter().map(|(_, counts)| counts.received).sum();
+                self.freed.add(Instant::now(), lost);
                 self.hand_in(rib::Input::PeerDown { peer, retain });
             }
             Event::FamilyDisabled(family, error) => {
@@ -435,15 +433,6 @@ impl Core {
                 }
                 self.hand_in(rib::Input::Release(peer, families));
             }
-        }
-    }
-
-    /// After many routes went away and everything that follows from it is done.
-    fn give_back_memory(&mut self) {
-        if self.freed >= FREED_MIN {
-            self.freed = 0;
-            self.rib.sweep();
-            memory::give_back();
         }
     }
 

@@ -347,6 +347,13 @@ impl<K: Key> FamilyRib<K> {
         !self.marks.changed.is_empty() || !self.marks.installs.is_empty()
     }
 
+    /// Gives back memory of queues that were long.
+    pub(super) fn shrink(&mut self) {
+        self.marks.changed.shrink_to_fit();
+        self.marks.installs.shrink_to_fit();
+        self.table.shrink();
+    }
+
     fn emit_best(&mut self, cx: &Cx<'_>, outputs: &mut VecDeque<Output>) -> bool {
         let count = self.marks.installs.len().min(SLICE);
         for slot in self.marks.installs.drain(..count) {

@@ -164,6 +164,19 @@ impl<K: Eq + Hash> Table<K> {
         }
     }
 
+    /// Gives back memory of chunks at the end that are no longer in use.
+    pub(super) fn shrink(&mut self) {
+        let used = self
+            .chunks
+            .iter()
+            .rposition(|chunk| !chunk.entries.is_empty());
+        self.chunks.truncate(used.map_or(0, |last| last + 1));
+        self.chunks.shrink_to_fit();
+        let count = self.chunks.len();
+        self.open.retain(|number| (*number as usize) < count);
+        self.open.shrink_to_fit();
+    }
+
     /// Every prefix, in no order.
     pub(super) fn iter(&self) -> impl Iterator<Item = (Slot, &Entry<K>)> {
         (0u32..).zip(&self.chunks).flat_map(|(number, chunk)| {
