@@ -315,8 +315,8 @@ fn policies(old: &Config, new: &Config) -> Vec<PolicyChange> {
     changes
 }
 
-/// Where a policy applies.
-fn uses(config: &Config, kind: PolicyKind, name: &str) -> Vec<PolicyUse> {
+/// Where a policy applies, directly or through a map that refers to it.
+pub fn uses(config: &Config, kind: PolicyKind, name: &str) -> Vec<PolicyUse> {
     let maps = maps_that_use(config, kind, name);
     let concerns =
         |map: &Option<Arc<RouteMap>>| map.as_ref().is_some_and(|map| maps.contains(map.name()));

@@ -18,6 +18,8 @@ pub(super) mod print;
 pub(super) mod resolve;
 pub mod review;
 
+pub use print::words;
+
 /// What kind of policy a name stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PolicyKind {

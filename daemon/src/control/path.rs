@@ -59,6 +59,9 @@ pub fn write(request: &Request) -> Call {
         Request::Verify => get("/v1/verify", Query::new()),
         Request::Reload { dry_run } => post("/v1/reload", &ReloadBody { dry_run: *dry_run }),
         Request::Clear(clear) => post("/v1/clear", &ClearBody::from(clear)),
+        Request::RouteMaps { name } => {
+            get("/v1/route_maps", Query::new().add("name", name.as_ref()))
+        }
         Request::Metrics => get("/v1/metrics", Query::new()),
         Request::Memory => get("/v1/memory", Query::new()),
         Request::Version => get("/v1/version", Query::new()),
@@ -94,6 +97,9 @@ fn read_get(path: &str, query: &str) -> Result<Request, ErrorReply> {
         "/v1/bfd" => Request::Bfd,
         "/v1/drain" => Request::DrainStatus,
         "/v1/verify" => Request::Verify,
+        "/v1/route_maps" => Request::RouteMaps {
+            name: query.take("name", "a text")?,
+        },
         "/v1/metrics" => Request::Metrics,
         "/v1/memory" => Request::Memory,
         "/v1/version" => Request::Version,
@@ -127,7 +133,7 @@ pub fn allowed(path: &str) -> Option<&'static str> {
         "/v1/undrain" | "/v1/reload" | "/v1/clear" => Some("POST"),
         "/metrics" | "/v1/summary" | "/v1/neighbors" | "/v1/routes" | "/v1/explain"
         | "/v1/evpn/vni" | "/v1/evpn/mac" | "/v1/evpn/routes" | "/v1/bfd" | "/v1/verify"
-        | "/v1/metrics" | "/v1/memory" | "/v1/version" => Some("GET"),
+        | "/v1/route_maps" | "/v1/metrics" | "/v1/memory" | "/v1/version" => Some("GET"),
         _ => None,
     }
 }

@@ -43,6 +43,8 @@ pub enum Reply {
     Reload(Reload),
     /// To `Clear`.
     Clear(Clear),
+    /// To `RouteMaps`.
+    RouteMaps(RouteMaps),
     /// To `Metrics`.
     Metrics(Box<Snapshot>),
     /// To `Memory`.
@@ -769,6 +771,52 @@ pub struct Reload {
 pub struct Clear {
     /// The neighbours.
     pub cleared: Vec<IpAddr>,
+}
+
+/// Route-maps.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RouteMaps {
+    /// In the order of the configuration.
+    pub route_maps: Vec<RouteMap>,
+}
+
+/// A route-map.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RouteMap {
+    /// Its name.
+    pub name: String,
+    /// How often it was asked since it is as it is. Not a number of routes: routes that share
+    /// attributes share an answer where the map does not look at the prefix.
+    pub evaluations: u64,
+    /// Where it applies, directly or through a map that calls it: `10.10.0.2 ipv4_unicast import`,
+    /// `network 10.0.0.0/8`.
+    pub used_by: Vec<String>,
+    /// In the order of their numbers.
+    pub entries: Vec<RouteMapEntry>,
+}
+
+/// An entry of a route-map, in the words of the configuration.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RouteMapEntry {
+    /// Its number.
+    pub seq: u32,
+    /// `permit` or `deny`.
+    pub action: String,
+    /// What people say it is for.
+    #[serde(default)]
+    pub description: Option<String>,
+    /// Its conditions: `prefix_list = "INTERNAL"`.
+    #[serde(rename = "match")]
+    pub matches: Vec<String>,
+    /// Its changes: `metric = 100`.
+    pub set: Vec<String>,
+    /// The map that it calls.
+    #[serde(default)]
+    pub call: Option<String>,
+    /// What follows a match: `exit`, `next` or a number.
+    pub on_match: String,
+    /// How often it matched, counted as `evaluations` are.
+    pub hits: u64,
 }
 
 /// What the tables hold.

@@ -57,6 +57,11 @@ pub enum Request {
     },
     /// Start a session again, or exchange its routes again. Reply: `Clear`.
     Clear(Clear),
+    /// Route-maps, with how often their entries matched. Reply: `RouteMaps`.
+    RouteMaps {
+        /// Only this one; an unknown name is an error.
+        name: Option<String>,
+    },
     /// Numbers for Prometheus. Reply: `Metrics`.
     Metrics,
     /// What the tables hold and how much memory they take. Reply: `Memory`.
@@ -83,6 +88,7 @@ impl Request {
             | Request::Drain(_)
             | Request::Undrain { .. }
             | Request::Clear(_)
+            | Request::RouteMaps { .. }
             | Request::Metrics
             | Request::Memory
             | Request::Version => Duration::from_secs(10),

@@ -23,6 +23,7 @@ mod explain;
 mod foreign;
 mod hold;
 mod overlay;
+mod policy;
 mod routes;
 
 impl Core {
@@ -57,6 +58,7 @@ impl Core {
             }
             Request::Reload { dry_run } => self.reload(dry_run).map(Reply::Reload),
             Request::Clear(order) => self.clear(order).map(Reply::Clear),
+            Request::RouteMaps { name } => self.route_maps(name.as_deref()).map(Reply::RouteMaps),
             Request::Metrics => Ok(Reply::Metrics(Box::new(self.metrics()))),
             Request::Memory => Ok(Reply::Memory(self.memory())),
             Request::Version => Ok(Reply::Version(reply::Version {

@@ -165,6 +165,17 @@ pub(super) enum What {
     Bfd,
     /// How far a drain is, neighbor by neighbor.
     Drain,
+    /// Route-maps: where they apply, their entries, and how often each one matched.
+    ///
+    /// The numbers count evaluations and not routes: routes that share attributes share an answer
+    /// where the map does not look at the prefix. They go on over a reload that does not change
+    /// the map.
+    #[command(visible_alias = "route-maps")]
+    RouteMap {
+        /// Only this one.
+        #[arg(value_name = "NAME")]
+        name: Option<String>,
+    },
     /// What the tables hold and how much memory they take.
     Memory,
     /// Versions of the daemon and of this program.

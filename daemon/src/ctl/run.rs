@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::args::{self, Arguments, ClearTarget, Command, Evpn, Json, What};
 use super::table::printable;
-use super::{Exit, check, decode, explain, show, wait};
+use super::{Exit, check, decode, explain, route_map, show, wait};
 use crate::control::client::{Client, ClientError};
 use crate::control::{Clear, Page, Request, Routes, Select, SoftReset, reply};
 
@@ -161,6 +161,10 @@ impl Console<'_> {
             What::Evpn { what: Evpn::Routes } => self.evpn_routes(json).await,
             What::Bfd => self.print(&Request::Bfd, json, show::bfd).await,
             What::Drain => self.print(&Request::DrainStatus, json, show::drain).await,
+            What::RouteMap { name } => {
+                let request = Request::RouteMaps { name };
+                self.print(&request, json, route_map::show).await
+            }
             What::Memory => self.print(&Request::Memory, json, show::memory).await,
             What::Version => self.print(&Request::Version, json, show::version).await,
         }

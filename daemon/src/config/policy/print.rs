@@ -205,6 +205,44 @@ fn entry(entry: &Entry) -> String {
     inline(&fields)
 }
 
+/// Parts of an entry, one by one, as they stand in a file.
+pub mod words {
+    use bgp::policy::{Entry, OnMatch};
+
+    use crate::config::print::Fields;
+
+    /// Its conditions: `prefix_list = "INTERNAL"`.
+    pub fn conditions(entry: &Entry) -> Vec<String> {
+        let mut table = Fields::default();
+        entry
+            .matches
+            .iter()
+            .for_each(|item| super::condition(&mut table, item));
+        lines(&table)
+    }
+
+    /// Its changes: `metric = 100`.
+    pub fn changes(entry: &Entry) -> Vec<String> {
+        lines(&super::changes(&entry.sets))
+    }
+
+    /// What follows a match: `exit`, `next` or a number.
+    pub fn on_match(on_match: OnMatch) -> String {
+        match on_match {
+            OnMatch::Exit => "exit".to_owned(),
+            OnMatch::Next => "next".to_owned(),
+            OnMatch::Goto(seq) => seq.to_string(),
+        }
+    }
+
+    fn lines(fields: &Fields) -> Vec<String> {
+        let fields = fields.iter();
+        fields
+            .map(|field| format!("{} = {}", field.key, field.value))
+            .collect()
+    }
+}
+
 fn condition(table: &mut Fields, condition: &Match) {
     match condition {
         Match::PrefixList(list) => table.add("prefix_list", quote(list.name())),

@@ -68,6 +68,10 @@ fn every_request_survives_the_way_over_http() {
             neighbor: Some(address),
             soft: SoftReset::None,
         }),
+        Request::RouteMaps { name: None },
+        Request::RouteMaps {
+            name: Some("a & b".to_owned()),
+        },
         Request::Metrics,
         Request::Memory,
         Request::Version,
