@@ -19,6 +19,8 @@ pub mod arena;
 pub mod bout;
 pub mod daemon;
 pub mod fleet;
+pub mod kernel;
+pub mod mrt;
 pub mod report;
 pub mod scenario;
 pub mod table;

@@ -201,14 +201,21 @@ impl Bout<'_> {
         Ok(last)
     }
 
-    /// The neighbour that holds least, for a message.
+    /// Who does not hold everything, for a message.
     fn holdings(&self) -> String {
-        let least = self.fleet.peers.iter().enumerate();
-        let least = least.min_by_key(|(_, peer)| peer.view.held());
-        least.map_or_else(String::new, |(number, peer)| {
-            let (held, all) = (peer.view.held(), peer.view.all());
-            format!("neighbour {number} holds {held} of {all} routes")
-        })
+        let peers = self.fleet.peers.iter().enumerate();
+        let short: Vec<String> = peers
+            .filter(|(_, peer)| peer.view.held() != peer.view.all())
+            .map(|(number, peer)| format!("{number}: {} of {}", peer.view.held(), peer.view.all()))
+            .collect();
+        let first = short
+            .get(..short.len().min(15))
+            .unwrap_or_default()
+            .join(", ");
+        format!(
+            "{} neighbours do not hold every route ({first})",
+            short.len()
+        )
     }
 
     /// The usual figures of loading a table of which the daemon received `paths`.

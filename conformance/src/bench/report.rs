@@ -30,7 +30,15 @@ impl Record {
         figures.collect::<Vec<_>>().join(", ")
     }
 
-    fn get(&self, name: &str) -> Option<f64> {
+    /// Takes over all figures of another record.
+    pub fn extend(&mut self, other: Self) {
+        for (name, value) in other.values {
+            self.set(name, value);
+        }
+    }
+
+    /// One figure.
+    pub fn get(&self, name: &str) -> Option<f64> {
         let found = self.values.iter().find(|(known, _)| *known == name);
         found.map(|(_, value)| *value)
     }

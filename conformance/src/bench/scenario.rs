@@ -3,20 +3,26 @@
 //! A scenario says which neighbours there are, what they send and when that has arrived. All of
 //! them check what they count: every distinct route at every neighbour that is told.
 
-use std::collections::HashMap;
-use std::path::PathBuf;
+use std::cell::{Cell, RefCell};
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use super::arena::{identity, neighbor};
-use super::bout::{Bout, Plan, run};
-use super::daemon::{Daemon, Job};
+use super::arena::{Arena, identity, idle_identity, neighbor};
+use super::bout::{Bout, Plan, Step, run};
+use super::daemon::{Daemon, Job, built};
 use super::fleet::Fleet;
+use super::kernel::{self, Probe};
+use super::mrt;
 use super::report::Record;
 use super::table::{self, Speaker, Table};
 use super::view::{Index, View};
 use super::wire::{self, Family};
 use super::{Fault, Interrupt};
+use crate::lab;
 
 /// What the user asked for, and what scenarios share.
 #[derive(Debug)]
@@ -94,6 +100,13 @@ impl Scenario {
             job,
             run,
         };
+        let ours = |scenario| Self {
+            ours_only: true,
+            ..scenario
+        };
+        let churn = "10 x 50k routes to two, then a tenth withdrawn and announced";
+        let kernel = "500k routes into the kernel, then their next hop is lost";
+        let policy = "S1 through a route-map of twenty entries in and out";
         vec![
             make(
                 "S1",
@@ -105,25 +118,46 @@ impl Scenario {
             make("S3", "10 x the same 200k routes to two", s3_job, s3),
             make("S4", "50 x 10k routes to all 50 and 10 more", s4_job, s4),
             make("S5", "S3, then the best of ten drops", s3_job, s5),
-            make(
-                "SC",
-                "10 x 50k routes to two, then a tenth withdrawn and announced",
-                sc_job,
-                sc,
-            ),
+            make("SC", churn, sc_job, sc),
             make(
                 "S6",
                 "EVPN: 10 x 20k MAC/IP routes in 50 VNIs to 20",
                 s6_job,
                 s6,
             ),
+            make("S7", kernel, s7_job, s7),
+            make("S8", "start, and a million routes at once", s1_job, s8),
+            make("S9", policy, s9_job, s9),
+            make("S10", "200 more peers with 100k routes each", s10_job, s10),
+            make(
+                "S11",
+                "real tables (--mrt FILE) from ten to one",
+                s2_job,
+                s11,
+            ),
+            make(
+                "STALL",
+                "S1 beside a peer that does not read",
+                stall_job,
+                stall,
+            ),
+            ours(make("LIN", "S1 with 0.25 to 4 million routes", s1_job, lin)),
+            ours(make(
+                "CTL",
+                "rbgpctl show summary while S1 loads",
+                s1_job,
+                ctl,
+            )),
         ]
     }
 
     /// Why a daemon cannot take part, if it cannot.
     pub fn unable(&self, daemon: &Daemon, context: &Context) -> Option<&'static str> {
         if self.ours_only && !daemon.is_ours() {
-            return Some("is about rbgpd alone");
+            return Some("does not take part: this is about rbgpd alone");
+        }
+        if self.name == "S11" && context.mrt.is_none() {
+            return Some("has no table to load: --mrt FILE");
         }
         daemon.unable(&(self.job)(context))
     }
@@ -419,4 +453,318 @@ fn s6(context: &Context, daemon: &Daemon) -> Result<Record, Fault> {
         bout.record_load(&step, count);
         Ok(())
     })
+}
+
+fn s7_job(_: &Context) -> Job {
+    Job {
+        kernel: true,
+        ..unicast(2, 1)
+    }
+}
+
+fn s7(context: &Context, daemon: &Daemon) -> Result<Record, Fault> {
+    let count = context.count(500_000);
+    let (table, index) = context.table(count);
+    let floor = match daemon.is_ours() {
+        true => Some(kernel_floor(context, &table)?),
+        false => None,
+    };
+    let [first, second] = [0, 1].map(|number| {
+        let bytes = table.announcements(0..table.groups(), speaker(number, number));
+        loaded(&bytes, Family::Ipv4)
+    });
+    let plan = plan(context, s7_job(context), |_| View::unicast(&index));
+    run(daemon, &context.interrupt, plan, |bout| {
+        ready(bout)?;
+        let before = bout.arena.dut.within(kernel::count)??;
+        let wall = bout.fib_step("load", &[(0, first)], &table, 0, |fleet| full(2)(fleet))?;
+        let step = wall.step;
+        bout.record_load(&step, count);
+        bout.record.set("fib_full_s", wall.fib.as_secs_f64());
+        if let Some(floor) = floor {
+            bout.record.set("floor_s", floor.as_secs_f64());
+            let times = wall.fib.as_secs_f64() / floor.as_secs_f64();
+            bout.record.set("fib_to_floor", times);
+        }
+        let written = bout.arena.dut.within(kernel::count)??;
+        if written != before + count {
+            return Err(format!("{} of {count} routes in the kernel", written - before).into());
+        }
+        bout.step("second", &[(1, second)], full(2))?;
+        bout.fleet.close(0);
+        let moved = bout.fib_step("move", &[], &table, 1, |_| true)?;
+        bout.record.set("moved_s", moved.fib.as_secs_f64());
+        bout.record.set("moved_cpu_s", moved.step.cpu.as_secs_f64());
+        let kept = bout.arena.dut.within(kernel::count)??;
+        match kept == before + count {
+            true => Ok(()),
+            false => Err(format!("{} of {count} routes after the move", kept - before).into()),
+        }
+    })
+}
+
+/// The same routes without a daemon.
+fn kernel_floor(context: &Context, table: &Table) -> Result<Duration, Fault> {
+    let arena = Arena::new(&context.interrupt)?;
+    let gateway = identity(0).address;
+    let write = || kernel::floor(table.prefixes(), gateway);
+    let took = arena.dut.within(write)?;
+    let left = arena.teardown();
+    match left.is_empty() {
+        true => took,
+        false => Err(format!("left behind: {}", left.join(", ")).into()),
+    }
+}
+
+/// A step that ends in the kernel.
+struct FibStep {
+    step: Step,
+    /// From the first octet to the last route in its place.
+    fib: Duration,
+}
+
+impl Bout<'_> {
+    /// Like [`Bout::step`], and all routes lead to neighbour `to` in the kernel.
+    fn fib_step(
+        &mut self,
+        what: &str,
+        sends: &[(usize, Arc<[u8]>)],
+        table: &Table,
+        to: usize,
+        done: impl Fn(&Fleet<'_>) -> bool,
+    ) -> Result<FibStep, Fault> {
+        let gateway = identity(to).address;
+        let open = || Probe::new(table.prefixes(), gateway);
+        let probe = RefCell::new(self.arena.dut.within(open)??);
+        let told: Cell<Option<Instant>> = Cell::new(None);
+        let start = Instant::now();
+        let fib: Cell<Duration> = Cell::new(Duration::ZERO);
+        let mut step = self.step(what, sends, |fleet| {
+            let all = done(fleet);
+            if all && told.get().is_none() {
+                told.set(Some(Instant::now()));
+            }
+            let written = all && probe.borrow_mut().ready();
+            if written && fib.get().is_zero() {
+                fib.set(start.elapsed());
+            }
+            written
+        })?;
+        if let Some(told) = told.get() {
+            step.wall = told - start;
+        }
+        match probe.borrow().astray(table.prefixes()) {
+            0 => Ok(FibStep {
+                step,
+                fib: fib.get(),
+            }),
+            astray => Err(format!("{what}: {astray} routes do not lead to {gateway}").into()),
+        }
+    }
+}
+
+fn s8(context: &Context, daemon: &Daemon) -> Result<Record, Fault> {
+    let count = context.count(1_000_000);
+    let (table, index) = context.table(count);
+    let sends = split(&table, 1);
+    let plan = plan(context, s1_job(context), |_| View::unicast(&index));
+    run(daemon, &context.interrupt, plan, |bout| {
+        let before = bout.running.usage();
+        let (start, wall) = bout.send_until("load", &sends, full(1))?;
+        let launch = start + wall - bout.started;
+        bout.record.set("launch_to_full_s", launch.as_secs_f64());
+        let after = bout.settle()?;
+        // From the process's first instruction on.
+        bout.record.set("full_s", wall.as_secs_f64());
+        bout.record.set("cpu_s", after.cpu.as_secs_f64());
+        let grown = after.resident.saturating_sub(before.resident);
+        bout.record
+            .set("bytes_per_path", grown as f64 / count as f64);
+        Ok(())
+    })
+}
+
+fn s9_job(context: &Context) -> Job {
+    Job {
+        policy: true,
+        ..s1_job(context)
+    }
+}
+
+fn s9(context: &Context, daemon: &Daemon) -> Result<Record, Fault> {
+    one_to_one(context, daemon, context.count(1_000_000), s9_job(context))
+}
+
+/// Peers that come later and only listen.
+const IDLE: usize = 200;
+
+fn s10_job(_: &Context) -> Job {
+    let mut job = unicast(1, 1);
+    let idle = (0..IDLE).map(|number| neighbor(idle_identity(number), true));
+    job.neighbors.extend(idle);
+    job
+}
+
+fn s10(context: &Context, daemon: &Daemon) -> Result<Record, Fault> {
+    let count = context.count(100_000);
+    let (table, index) = context.table(count);
+    let sends = split(&table, 1);
+    let job = s10_job(context);
+    let idle = (0..IDLE).map(idle_identity);
+    let peers = [identity(0), identity(1)].into_iter().chain(idle);
+    let plan = Plan {
+        peers: peers.map(|it| (it, View::unicast(&index))).collect(),
+        job,
+        connect: 2,
+        limit: context.limit(),
+    };
+    run(daemon, &context.interrupt, plan, |bout| {
+        ready(bout)?;
+        let has_all = |fleet: &Fleet<'_>| {
+            let peer = fleet.peers.get(1);
+            peer.is_some_and(|peer| peer.view.held() == count)
+        };
+        let alone = bout.step("load", &sends, has_all)?.after;
+        let start = Instant::now();
+        bout.establish(2..2 + IDLE)?;
+        bout.send_until("200 more", &[], full(1))?;
+        bout.record.set("all_told_s", start.elapsed().as_secs_f64());
+        let together = bout.settle()?;
+        let each = |total: f64| total / IDLE as f64;
+        let grown = together.resident.saturating_sub(alone.resident);
+        bout.record.set("kb_per_peer", each(grown as f64 / 1e3));
+        let cpu = together.cpu.saturating_sub(alone.cpu);
+        bout.record
+            .set("cpu_ms_per_peer", each(cpu.as_secs_f64() * 1e3));
+        bout.fleet.run(REST, |_| false)?;
+        let cpu = bout.running.usage().cpu.saturating_sub(together.cpu);
+        let per_second = cpu.as_secs_f64() / REST.as_secs_f64();
+        bout.record
+            .set("idle_us_per_peer_and_s", each(per_second * 1e6));
+        Ok(())
+    })
+}
+
+/// How long idle peers are watched: each sends at least one KEEPALIVE.
+const REST: Duration = Duration::from_secs(12);
+
+fn s11(context: &Context, daemon: &Daemon) -> Result<Record, Fault> {
+    let path = context.mrt.as_deref().ok_or("no --mrt FILE")?;
+    let tables = mrt::read(path)?;
+    let mut seen = HashSet::new();
+    let all = tables.iter().flat_map(Table::prefixes).copied();
+    let all: Vec<_> = all.filter(|prefix| seen.insert(prefix.key())).collect();
+    let index = Arc::new(Index::new(&all));
+    let senders = tables.len();
+    let sends: Vec<_> = tables
+        .iter()
+        .enumerate()
+        .map(|(number, table)| {
+            let bytes = table.announcements(0..table.groups(), speaker(number, 0));
+            (number, loaded(&bytes, Family::Ipv4))
+        })
+        .collect();
+    let paths = tables.iter().map(|table| table.prefixes().len()).sum();
+    let plan = plan(context, unicast(senders, 1), |_| View::unicast(&index));
+    run(daemon, &context.interrupt, plan, |bout| {
+        ready(bout)?;
+        let step = bout.step("load", &sends, full(senders))?;
+        bout.record_load(&step, paths);
+        bout.record.set("prefixes", all.len() as f64);
+        bout.record.set("paths", paths as f64);
+        Ok(())
+    })
+}
+
+fn stall_job(_: &Context) -> Job {
+    unicast(1, 2)
+}
+
+fn stall(context: &Context, daemon: &Daemon) -> Result<Record, Fault> {
+    let count = context.count(1_000_000);
+    let (table, index) = context.table(count);
+    let sends = split(&table, 1);
+    let plan = plan(context, stall_job(context), |_| View::unicast(&index));
+    run(daemon, &context.interrupt, plan, |bout| {
+        ready(bout)?;
+        bout.fleet.pause(2, true)?;
+        let reads = |fleet: &Fleet<'_>| {
+            let peer = fleet.peers.get(1);
+            peer.is_some_and(|peer| peer.view.held() == count)
+        };
+        let step = bout.step("load", &sends, reads)?;
+        bout.record_load(&step, count);
+        bout.fleet.pause(2, false)?;
+        let (_, wall) = bout.send_until("reading again", &[], full(1))?;
+        bout.record.set("caught_up_s", wall.as_secs_f64());
+        let after = bout.settle()?;
+        bout.record.set("caught_up_mb", after.resident as f64 / 1e6);
+        Ok(())
+    })
+}
+
+fn lin(context: &Context, daemon: &Daemon) -> Result<Record, Fault> {
+    let mut record = Record::default();
+    let mut ends = Vec::new();
+    for (million, cpu, bytes) in [
+        (250_000, "us_250k", "bytes_250k"),
+        (500_000, "us_500k", "bytes_500k"),
+        (1_000_000, "us_1m", "bytes_1m"),
+        (2_000_000, "us_2m", "bytes_2m"),
+        (4_000_000, "us_4m", "bytes_4m"),
+    ] {
+        let count = context.count(million);
+        let one = one_to_one(context, daemon, count, s1_job(context))?;
+        let spent = one.get("cpu_s").unwrap_or(0.0) * 1e6 / count as f64;
+        record.set(cpu, spent);
+        record.set(bytes, one.get("bytes_per_path").unwrap_or(0.0));
+        ends.push(spent);
+    }
+    if let [first, .., last] = ends.as_slice() {
+        record.set("us_4m_to_250k", last / first);
+    }
+    Ok(record)
+}
+
+fn ctl(context: &Context, daemon: &Daemon) -> Result<Record, Fault> {
+    let count = context.count(1_000_000);
+    let (table, index) = context.table(count);
+    let sends = split(&table, 1);
+    let plan = plan(context, s1_job(context), |_| View::unicast(&index));
+    run(daemon, &context.interrupt, plan, |bout| {
+        ready(bout)?;
+        let socket = bout.arena.control_socket();
+        let over = AtomicBool::new(false);
+        let (asked, loaded) = std::thread::scope(|scope| {
+            let asking = scope.spawn(|| ask(&socket, &over));
+            let loaded = bout.send_until("load", &sends, full(1));
+            over.store(true, Ordering::Relaxed);
+            (asking.join(), loaded)
+        });
+        let (_, wall) = loaded?;
+        let mut times = asked.map_err(|_| "asking failed")??;
+        times.sort_by(f64::total_cmp);
+        bout.record.set("full_s", wall.as_secs_f64());
+        bout.record.set("asked", times.len() as f64);
+        bout.record
+            .set("ctl_max_ms", times.last().copied().unwrap_or(0.0));
+        bout.record.set("ctl_median_ms", middle(times));
+        Ok(())
+    })
+}
+
+/// Asks one question after the other: how long each answer took, in milliseconds.
+fn ask(socket: &Path, over: &AtomicBool) -> Result<Vec<f64>, Fault> {
+    let mut times = Vec::new();
+    while !over.load(Ordering::Relaxed) {
+        let start = Instant::now();
+        let mut command = Command::new(built("rbgpctl"));
+        command
+            .arg("--socket")
+            .arg(socket)
+            .args(["show", "summary"]);
+        lab::command::run(&mut command)?;
+        times.push(start.elapsed().as_secs_f64() * 1e3);
+    }
+    Ok(times)
 }

@@ -60,6 +60,26 @@ impl Table {
         Self { prefixes, groups }
     }
 
+    /// Routes as they came from elsewhere: neighbouring routes with the same attributes share.
+    pub(super) fn collect(routes: impl Iterator<Item = (Prefix, Attributes)>) -> Self {
+        let mut table = Self {
+            prefixes: Vec::new(),
+            groups: Vec::new(),
+        };
+        for (prefix, attributes) in routes {
+            let at = table.prefixes.len();
+            table.prefixes.push(prefix);
+            match table.groups.last_mut() {
+                Some(group) if group.attributes == attributes => group.routes.end = at + 1,
+                _ => table.groups.push(Group {
+                    routes: at..at + 1,
+                    attributes,
+                }),
+            }
+        }
+        table
+    }
+
     /// All prefixes, in the order in which they are sent.
     pub fn prefixes(&self) -> &[Prefix] {
         &self.prefixes

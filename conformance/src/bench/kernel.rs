@@ -1,0 +1,182 @@
+//! The kernel's routing table, seen and written without a daemon.
+//!
+//! - [`Probe`] says whether routes are there, cheaply: it looks a sample up one by one and stays
+//!   at the first that is missing, so that waiting costs a system call now and then. When all are
+//!   there the table is counted once.
+//! - [`floor`] writes the same routes in batches with nothing around it: no daemon can be faster
+//!   on this machine.
+//!
+//! Sockets belong to the namespace in which they were opened.
+
+use std::net::Ipv4Addr;
+use std::time::{Duration, Instant};
+
+use netlink_sys::protocols::NETLINK_ROUTE;
+use netlink_sys::{Socket, SocketAddr};
+
+use super::Fault;
+use super::wire::Prefix;
+
+const NEWROUTE: u16 = 24;
+const GETROUTE: u16 = 26;
+const ERROR: u16 = 2;
+/// `NLM_F_REQUEST`, `NLM_F_ACK`, `NLM_F_CREATE`.
+const REQUEST: u16 = 1;
+const ACK: u16 = 4;
+const CREATE: u16 = 0x400;
+/// `RTM_F_FIB_MATCH`: the route itself and not the answer to a packet.
+const FIB_MATCH: u32 = 0x2000;
+const DST: u16 = 1;
+const GATEWAY: u16 = 5;
+
+/// A socket to the kernel of the thread's namespace.
+fn socket() -> Result<Socket, Fault> {
+    let mut socket = Socket::new(NETLINK_ROUTE)?;
+    socket.bind_auto()?;
+    socket.connect(&SocketAddr::new(0, 0))?;
+    Ok(socket)
+}
+
+/// One message about a route.
+fn route(
+    out: &mut Vec<u8>,
+    kind: u16,
+    flags: u16,
+    route_flags: u32,
+    prefix: Prefix,
+    gateway: Option<Ipv4Addr>,
+) {
+    let length: u32 = 16 + 12 + 8 + if gateway.is_some() { 8 } else { 0 };
+    out.extend(length.to_ne_bytes());
+    out.extend(kind.to_ne_bytes());
+    out.extend(flags.to_ne_bytes());
+    out.extend([0; 8]);
+    // Family, length, source length, TOS, table `main`, protocol `bgp`, scope, type unicast.
+    let (table, protocol, unicast) = match kind {
+        NEWROUTE => (254, 186, 1),
+        _ => (0, 0, 0),
+    };
+    out.extend([2, prefix.len, 0, 0, table, protocol, 0, unicast]);
+    out.extend(route_flags.to_ne_bytes());
+    for (code, bits) in [(DST, Some(prefix.bits)), (GATEWAY, gateway.map(u32::from))] {
+        if let Some(bits) = bits {
+            out.extend(8u16.to_ne_bytes());
+            out.extend(code.to_ne_bytes());
+            out.extend(bits.to_be_bytes());
+        }
+    }
+}
+
+/// Looks for routes.
+pub struct Probe {
+    socket: Socket,
+    /// Samples that have not been seen, the next one last.
+    left: Vec<Prefix>,
+    gateway: Ipv4Addr,
+}
+
+/// How many routes are looked for while waiting.
+const SAMPLES: usize = 2000;
+
+impl Probe {
+    /// For routes that lead to a gateway. Only /24 are looked up: nothing more specific hides them.
+    pub fn new(prefixes: &[Prefix], gateway: Ipv4Addr) -> Result<Self, Fault> {
+        let long: Vec<Prefix> = prefixes.iter().filter(|p| p.len == 24).copied().collect();
+        let step = (long.len() / SAMPLES).max(1);
+        let mut left: Vec<Prefix> = long.iter().step_by(step).copied().collect();
+        left.extend(long.last());
+        // The first to be sent is looked for first.
+        left.reverse();
+        Ok(Self {
+            socket: socket()?,
+            left,
+            gateway,
+        })
+    }
+
+    /// Whether the whole sample has been seen.
+    pub fn ready(&mut self) -> bool {
+        while let Some(prefix) = self.left.last() {
+            if self.gateway_of(*prefix) != Some(self.gateway) {
+                return false;
+            }
+            self.left.pop();
+        }
+        true
+    }
+
+    /// How many /24 of these do not lead to the gateway; every one is looked up.
+    pub fn astray(&self, prefixes: &[Prefix]) -> usize {
+        let long = prefixes.iter().filter(|prefix| prefix.len == 24);
+        long.filter(|prefix| self.gateway_of(**prefix) != Some(self.gateway))
+            .count()
+    }
+
+    fn gateway_of(&self, prefix: Prefix) -> Option<Ipv4Addr> {
+        let mut question = Vec::new();
+        let host = Prefix { len: 32, ..prefix };
+        route(&mut question, GETROUTE, REQUEST, FIB_MATCH, host, None);
+        self.socket.send(&question, 0).ok()?;
+        let (answer, _) = self.socket.recv_from_full().ok()?;
+        let kind = u16::from_ne_bytes(answer.get(4..6)?.try_into().ok()?);
+        let len = *answer.get(17)?;
+        if kind != NEWROUTE || len != prefix.len {
+            return None;
+        }
+        let mut attributes = answer.get(28..)?;
+        while let [a, b, c, d, rest @ ..] = attributes {
+            let size = usize::from(u16::from_ne_bytes([*a, *b]));
+            let code = u16::from_ne_bytes([*c, *d]);
+            let value = rest.get(..size.checked_sub(4)?)?;
+            if code == GATEWAY {
+                let octets: [u8; 4] = value.try_into().ok()?;
+                return Some(octets.into());
+            }
+            attributes = attributes.get(size.next_multiple_of(4)..)?;
+        }
+        None
+    }
+}
+
+/// IPv4 prefixes in the main table of the thread's namespace. Without rules of its own, a namespace
+/// has one table under two names, so that all of it is listed twice.
+pub fn count() -> Result<usize, Fault> {
+    let text = std::fs::read_to_string("/proc/thread-self/net/fib_triestat")?;
+    let counts = text
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("Prefixes:"))
+        .filter_map(|number| number.trim().parse::<usize>().ok());
+    Ok(counts.max().unwrap_or(0))
+}
+
+/// Messages to one system call.
+const BATCH: usize = 512;
+
+/// Adds the routes in batches, only the last of each acknowledged: the time it took.
+pub fn floor(prefixes: &[Prefix], gateway: Ipv4Addr) -> Result<Duration, Fault> {
+    let socket = socket()?;
+    let batches: Vec<Vec<u8>> = prefixes
+        .chunks(BATCH)
+        .map(|these| {
+            let mut batch = Vec::new();
+            for (number, prefix) in these.iter().enumerate() {
+                let ack = if number + 1 == these.len() { ACK } else { 0 };
+                let flags = REQUEST | CREATE | ack;
+                route(&mut batch, NEWROUTE, flags, 0, *prefix, Some(gateway));
+            }
+            batch
+        })
+        .collect();
+    let start = Instant::now();
+    for batch in &batches {
+        socket.send(batch, 0)?;
+        let (answer, _) = socket.recv_from_full()?;
+        let kind = answer.get(4..6).and_then(|it| it.try_into().ok());
+        let code = answer.get(16..20).and_then(|it| it.try_into().ok());
+        match (kind.map(u16::from_ne_bytes), code.map(i32::from_ne_bytes)) {
+            (Some(ERROR), Some(0)) => {}
+            (_, code) => return Err(format!("the kernel refused a route: {code:?}").into()),
+        }
+    }
+    Ok(start.elapsed())
+}
