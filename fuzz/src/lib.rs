@@ -261,12 +261,21 @@ pub fn bfd(bytes: &[u8]) {
     }
 }
 
-/// A configuration file.
+/// A configuration file. What is accepted is printed as a file that means the same.
 pub fn config(bytes: &[u8]) {
-    if let Ok(text) = std::str::from_utf8(bytes)
-        && let Err(errors) = rbgpd::config::parse(text, "rbgpd.toml")
-    {
-        assert!(!errors.is_empty());
-        errors.iter().for_each(|error| drop(error.to_string()));
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return;
+    };
+    match rbgpd::config::parse_and_review(text, "rbgpd.toml") {
+        Ok((config, remarks)) => {
+            remarks.iter().for_each(|remark| drop(remark.to_string()));
+            let printed = rbgpd::config::print(&config);
+            let again = rbgpd::config::parse(&printed, "printed.toml");
+            assert_eq!(again, Ok(config), "{printed}");
+        }
+        Err(errors) => {
+            assert!(!errors.is_empty());
+            errors.iter().for_each(|error| drop(error.to_string()));
+        }
     }
 }
