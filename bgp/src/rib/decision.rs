@@ -12,6 +12,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::path::{Path, PeerId};
 use crate::asn::Asn;
+use crate::attributes::Origin;
 
 /// LOCAL_PREF of a path that carries none (RFC 4271 §5.1.5: local policy; 100 as everywhere).
 pub const DEFAULT_LOCAL_PREF: u32 = 100;
@@ -144,7 +145,10 @@ pub(super) fn choose(
         &mut lost,
     );
 
-    let equal = field.left.clone();
+    let equal = match options.paths {
+        0 | 1 => Vec::new(),
+        _ => field.left.clone(),
+    };
     let router_id = |path: &Path| {
         path.attributes
             .originator_id()
@@ -169,6 +173,24 @@ pub(super) fn choose(
         beside(paths, best, equal, options, order)
     });
     Choice { best, multipath }
+}
+
+/// True if `path` has no say beside the `best` one of its prefix: it takes no part, or loses before
+/// MEDs are compared. Up to there each step looks at one path alone, so what loses is out whatever
+/// else there is, and its coming and going changes neither the best path nor those beside it.
+pub(super) fn is_bystander(best: Option<&Path>, path: &Path) -> bool {
+    !path.standing.takes_part() || best.is_some_and(|best| rank(path) > rank(best))
+}
+
+/// The steps that look at one path alone, in their order; the least is the best.
+fn rank(path: &Path) -> (u32, bool, u16, Origin) {
+    let attributes = &path.attributes;
+    (
+        u32::MAX - attributes.local_pref().unwrap_or(DEFAULT_LOCAL_PREF),
+        path.peer != PeerId::LOCAL,
+        attributes.as_path_length(),
+        attributes.origin(),
+    )
 }
 
 /// The paths that are equal to the best one up to the tie breakers.
@@ -233,6 +255,10 @@ impl Field<'_> {
     /// the lowest value.
     fn keep_least_med(&mut self, lost: &mut impl FnMut(usize, Step)) {
         if self.left.len() < 2 {
+            return;
+        }
+        let med = |at: &usize| self.paths.get(*at).and_then(|path| path.attributes.med());
+        if self.left.iter().all(|at| med(at).is_none()) {
             return;
         }
         let med_of = |at: usize| -> Option<(Asn, u32)> {

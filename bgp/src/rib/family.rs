@@ -192,9 +192,7 @@ impl<K: Key> FamilyRib<K> {
             let found = self.table.find_all(list.iter().map(|(_, key)| key));
             for ((path_id, _), found) in list.iter().zip(found) {
                 let Some(slot) = found.slot else { continue };
-                self.edit(cx, slot, |paths, received| {
-                    remove(paths, received, peer, slot, |path| path.is(peer, *path_id));
-                });
+                self.take(cx, peer, slot, |path| path.is(peer, *path_id));
             }
         }
     }
@@ -206,10 +204,8 @@ impl<K: Key> FamilyRib<K> {
         };
         let slots: Vec<Slot> = received.slots.iter().collect();
         for slot in slots {
-            self.edit(cx, slot, |paths, received| {
-                remove(paths, received, peer, slot, |path| {
-                    path.peer == peer && (!only_stale || path.standing.is_stale())
-                });
+            self.take(cx, peer, slot, |path| {
+                path.peer == peer && (!only_stale || path.standing.is_stale())
             });
         }
     }
@@ -288,6 +284,22 @@ impl<K: Key> FamilyRib<K> {
         for slot in slots {
             self.edit(cx, slot, |_, _| {});
         }
+    }
+
+    /// Takes paths of a peer out of a slot.
+    fn take(&mut self, cx: &Cx<'_>, peer: PeerId, slot: Slot, gone: impl Fn(&Path) -> bool) {
+        let Some(entry) = self.table.get_mut(slot) else {
+            return;
+        };
+        let best = entry.paths.best();
+        let mut leaving = entry.paths.as_slice().iter().filter(|path| gone(path));
+        if best.is_some() && leaving.all(|path| decision::is_bystander(best, path)) {
+            remove(&mut entry.paths, &mut self.received, peer, slot, gone);
+            return;
+        }
+        self.edit(cx, slot, |paths, received| {
+            remove(paths, received, peer, slot, gone);
+        });
     }
 
     /// Changes a slot's paths and notes what that did to the best one.
@@ -539,6 +551,16 @@ fn put<K: Key>(
     path: Path,
 ) -> Option<(Slot, Moved)> {
     let entry = table.get_mut(slot)?;
+    let best = entry.paths.best();
+    let known = entry.paths.as_slice().iter();
+    let mut replaced = known.filter(|old| old.is(path.peer, path.path_id));
+    if best.is_some()
+        && decision::is_bystander(best, &path)
+        && replaced.all(|old| decision::is_bystander(best, old))
+    {
+        replace(&mut entry.paths, received, slot, path);
+        return None;
+    }
     let before = Before::of(&entry.paths);
     replace(&mut entry.paths, received, slot, path);
     let moved = decide(view, K::FAMILY, &mut entry.paths, &before);
