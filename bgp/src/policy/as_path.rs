@@ -115,8 +115,8 @@ impl AsPathList {
     /// For each rule, the number of an earlier rule that matches all that it matches, as far as
     /// that can be seen: the same pattern, or one that matches every path.
     pub fn shadowed(&self) -> Vec<(u32, u32)> {
-        super::list::shadowed(self.rules(), |earlier, rule| {
-            earlier.subject == Subject::Any || earlier.subject == rule.subject
+        super::list::shadowed(self.rules(), AsPathRule::not_any, |rule| {
+            [None, rule.not_any()]
         })
     }
 }
@@ -216,6 +216,11 @@ impl AsPathRule {
             subject: Subject::of(pattern)?,
             source: pattern.to_owned(),
         })
+    }
+
+    /// What it is about, unless that is every path.
+    fn not_any(&self) -> Option<&Subject> {
+        Some(&self.subject).filter(|subject| **subject != Subject::Any)
     }
 
     /// The pattern as written.

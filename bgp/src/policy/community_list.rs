@@ -189,13 +189,10 @@ impl<C: Kind> List<CommunityRule<C>> {
 
     /// For each rule, the number of an earlier rule that matches all that it matches.
     pub fn shadowed(&self) -> Vec<(u32, u32)> {
-        super::list::shadowed(self.rules(), |earlier, rule| {
-            match (&earlier.subject, &rule.subject) {
-                (Subject::Any, _) => true,
-                // Whatever the extent, the same communities match the same routes; fewer do only
-                // where all are asked for, which the list does not know.
-                (one, two) => one == two,
-            }
+        // Whatever the extent, the same communities match the same routes; fewer match more only
+        // where all are asked for, which the list does not know.
+        super::list::shadowed(self.rules(), CommunityRule::not_any, |rule| {
+            [None, rule.not_any()]
         })
     }
 }
@@ -250,6 +247,11 @@ impl<C: Kind> CommunityRule<C> {
             action,
             subject,
         })
+    }
+
+    /// What it is about, unless that is every route.
+    fn not_any(&self) -> Option<&Subject<C>> {
+        Some(&self.subject).filter(|subject| **subject != Subject::Any)
     }
 
     /// What it is about.

@@ -4,6 +4,9 @@
 //! once. What a rule looks at is the business of its type. [`crate::policy::PrefixList`] adds an
 //! index, since prefix lists have thousands of rules; the other lists are walked.
 
+use std::collections::HashMap;
+use std::hash::Hash;
+
 use crate::policy::Action;
 
 /// A named list of rules.
@@ -100,15 +103,22 @@ pub fn number_rules<R: Rule>(rules: &mut [R]) {
 }
 
 /// Pairs of a rule and the first earlier one that matches all that it matches, by their numbers.
-pub(super) fn shadowed<R: Rule>(rules: &[R], covers: impl Fn(&R, &R) -> bool) -> Vec<(u32, u32)> {
-    let numbered = rules.iter().enumerate();
-    numbered
-        .filter_map(|(at, rule)| {
-            let earlier = rules
-                .iter()
-                .take(at)
-                .find(|earlier| covers(earlier, rule))?;
-            Some((rule.seq(), earlier.seq()))
-        })
-        .collect()
+///
+/// `own` says what a rule matches, and `covering` what rules that match all of that would say.
+/// Lists are generated and long, so rules are looked up and not compared with each other.
+pub(super) fn shadowed<'r, R: Rule, K: Hash + Eq, I: IntoIterator<Item = K>>(
+    rules: &'r [R],
+    own: impl Fn(&'r R) -> K,
+    covering: impl Fn(&'r R) -> I,
+) -> Vec<(u32, u32)> {
+    let mut first: HashMap<K, u32> = HashMap::new();
+    let mut found = Vec::new();
+    for rule in rules {
+        let earlier = covering(rule)
+            .into_iter()
+            .filter_map(|one| first.get(&one).copied());
+        found.extend(earlier.min().map(|earlier| (rule.seq(), earlier)));
+        first.entry(own(rule)).or_insert(rule.seq());
+    }
+    found
 }

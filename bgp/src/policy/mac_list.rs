@@ -21,9 +21,12 @@ impl MacList {
 
     /// For each rule, the number of an earlier rule that matches all that it matches.
     pub fn shadowed(&self) -> Vec<(u32, u32)> {
-        super::list::shadowed(self.rules(), |earlier, rule| {
-            earlier.bits <= rule.bits && earlier.matches(rule.mac)
-        })
+        let first = |rule: &MacRule, bits| (first_bits(rule.mac, bits), bits);
+        super::list::shadowed(
+            self.rules(),
+            |rule| first(rule, rule.bits),
+            |rule| (0..=rule.bits).map(move |bits| first(rule, bits)),
+        )
     }
 }
 
@@ -45,24 +48,26 @@ impl MacRule {
     /// address. `seq` 0 asks the list for a number.
     pub fn new(seq: u32, action: Action, mac: MacAddress, bits: u8) -> Self {
         let bits = bits.min(ALL);
-        let [a, b, c, d, e, f] = mac.0;
-        let number = u64::from_be_bytes([0, 0, a, b, c, d, e, f]) & mask(bits);
-        let [_, _, octets @ ..] = number.to_be_bytes();
         Self {
             seq,
             action,
-            mac: MacAddress(octets),
+            mac: first_bits(mac, bits),
             bits,
         }
     }
 
     fn matches(&self, mac: MacAddress) -> bool {
-        Self::new(self.seq, self.action, mac, self.bits).mac == self.mac
+        first_bits(mac, self.bits) == self.mac
     }
 }
 
-fn mask(bits: u8) -> u64 {
-    u64::MAX.checked_shl(u32::from(ALL - bits)).unwrap_or(0)
+/// The address with all but its first `bits` cleared.
+fn first_bits(mac: MacAddress, bits: u8) -> MacAddress {
+    let [a, b, c, d, e, f] = mac.0;
+    let mask = u64::MAX << ALL.saturating_sub(bits);
+    let number = u64::from_be_bytes([0, 0, a, b, c, d, e, f]) & mask;
+    let [_, _, octets @ ..] = number.to_be_bytes();
+    MacAddress(octets)
 }
 
 impl Rule for MacRule {
