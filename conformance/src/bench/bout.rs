@@ -4,6 +4,8 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use nix::time::ClockId;
+
 use super::arena::{self, Arena};
 use super::daemon::{Daemon, Job, Running};
 use super::fleet::{Fleet, Identity};
@@ -117,10 +119,16 @@ pub struct Step {
     pub first: Option<Duration>,
     /// Of the daemon, until it was idle.
     pub cpu: Duration,
+    /// Of the neighbours, which is this program.
+    pub tool: Duration,
     /// Before the step.
     pub before: Usage,
     /// When the daemon was idle again.
     pub after: Usage,
+}
+
+fn own_cpu() -> Result<Duration, Fault> {
+    Ok(ClockId::CLOCK_PROCESS_CPUTIME_ID.now()?.into())
 }
 
 impl Bout<'_> {
@@ -145,8 +153,8 @@ impl Bout<'_> {
         done: impl Fn(&Fleet<'_>) -> bool,
     ) -> Result<Step, Fault> {
         let before = self.running.usage();
-        let wall = self.send_until(what, sends, &done)?;
-        let (start, wall) = wall;
+        let tool = own_cpu()?;
+        let (start, wall) = self.send_until(what, sends, &done)?;
         let first = self.fleet.first_route();
         let after = self.settle()?;
         if !done(&self.fleet) {
@@ -156,6 +164,7 @@ impl Bout<'_> {
             wall,
             first: first.map(|at| at.saturating_duration_since(start)),
             cpu: after.cpu.saturating_sub(before.cpu),
+            tool: own_cpu()?.saturating_sub(tool),
             before,
             after,
         })
@@ -230,6 +239,14 @@ impl Bout<'_> {
         record.set("peak_mb", step.after.peak as f64 / 1e6);
         record.set("settled_mb", step.after.resident as f64 / 1e6);
         record.set("bytes_per_path", grown as f64 / paths.max(1) as f64);
+        // More than once: a neighbour was told of a route and then of a better one.
+        let views = || self.fleet.peers.iter().map(|peer| &peer.view);
+        let told: usize = views().map(|view| view.announcements).sum();
+        let held: usize = views().map(View::held).sum();
+        record.set("told_times", told as f64 / held.max(1) as f64);
+        let messages: usize = self.fleet.peers.iter().map(|peer| peer.messages).sum();
+        record.set("updates_out", messages as f64);
+        record.set("tool_cpu_s", step.tool.as_secs_f64());
         record.set(
             "peak_to_settled",
             step.after.peak as f64 / step.after.resident.max(1) as f64,
