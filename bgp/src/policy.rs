@@ -103,6 +103,15 @@ impl Policy {
         }
     }
 
+    /// True if no route can pass. Such a policy is not asked, so its hits are not counted.
+    pub fn rejects_all(&self) -> bool {
+        match self {
+            Policy::AcceptAll => false,
+            Policy::RejectAll(_) => true,
+            Policy::Map(map) => map.rejects_all(),
+        }
+    }
+
     /// The route-map, if one decides.
     pub fn map(&self) -> Option<&Arc<RouteMap>> {
         match self {

@@ -68,7 +68,7 @@ pub struct Config {
     pub multipath: PerFamily<Multipath>,
     /// Makes hashes unpredictable for peers; any random number.
     pub seed: u64,
-    /// Families for which [`Output::Best`] is wanted.
+    /// Families for which [`Output::Best`] is wanted; more can follow ([`Input::Track`]).
     pub track: PerFamily<bool>,
 }
 
@@ -136,6 +136,8 @@ pub enum Input {
     },
     /// Multipath settings changed.
     SetMultipath(PerFamily<Multipath>),
+    /// [`Output::Best`] is wanted from now on for a family for which it was not.
+    Track(Family),
     /// This router originates a route; an unspecified next hop stands for itself.
     Originate(Nlri, AttributeSet),
     /// This router no longer originates a route.
@@ -416,6 +418,7 @@ impl Rib {
                     on_family!(self, family, |table, cx| table.redecide(cx));
                 }
             }
+            Input::Track(family) => on_family!(self, family, |table, _cx| table.track()),
             Input::Originate(nlri, set) => self.originate(nlri, set),
             Input::Retract(nlri) => self.withdraw(PeerId::LOCAL, 0, &nlri),
             Input::Expect { peers, time, hold } => self.expect(now, peers, time, hold),

@@ -56,6 +56,10 @@ pub(crate) const KERNEL_EVENTS_MAX: usize = 4096;
 /// Inputs taken before the tables are asked what follows.
 const INPUTS_MAX: usize = 64;
 
+/// Routes taken before the tables are asked what follows: a few milliseconds of work, so that the
+/// first of a million is passed on before the last has come.
+const ROUTES_MAX: usize = 4096;
+
 /// Outputs of the tables worked off before inputs are looked at again.
 const OUTPUTS_MAX: usize = 512;
 
@@ -138,6 +142,8 @@ pub(crate) struct Core {
     /// Next hops may lead elsewhere: look at all routes again.
     ground_changed: bool,
     freed: Freed,
+    /// Since the tables were last asked what follows.
+    routes_taken: usize,
     /// When to try to end a drain whose time is over.
     return_at: Option<Instant>,
     stopping: Option<oneshot::Sender<()>>,
@@ -189,7 +195,7 @@ impl Core {
             track: PerFamily {
                 ipv4_unicast: kernel,
                 ipv6_unicast: kernel,
-                evpn: true,
+                evpn: apply::uses_evpn(&config),
             },
         });
         let evpn = evpn::Instance::new(evpn::Config {
@@ -220,6 +226,7 @@ impl Core {
             verify: VerifyRecord::default(),
             ground_changed: false,
             freed: Freed::default(),
+            routes_taken: 0,
             return_at: None,
             stopping: None,
         }
@@ -240,11 +247,15 @@ impl Core {
             }
             self.take(wake);
             for _ in 0..INPUTS_MAX {
+                if self.routes_taken > ROUTES_MAX {
+                    break;
+                }
                 let Some(wake) = ready(&mut inputs) else {
                     break;
                 };
                 self.take(wake);
             }
+            self.routes_taken = 0;
             more = self.work();
         }
         self.end();
@@ -388,9 +399,14 @@ impl Core {
                 }
             }
             Event::Updates(updates) => {
-                let withdrawn = updates.iter().flat_map(|update| &update.withdrawn);
-                let withdrawn = withdrawn.map(NlriList::len).sum();
+                let count = |lists: &mut dyn Iterator<Item = &NlriList>| {
+                    lists.map(NlriList::len).sum::<usize>()
+                };
+                let withdrawn = count(&mut updates.iter().flat_map(|it| &it.withdrawn));
+                let announced = updates.iter().flat_map(|it| &it.announced);
+                let announced = count(&mut announced.map(|(list, _)| list));
                 self.freed.add(Instant::now(), withdrawn);
+                self.routes_taken += withdrawn + announced;
                 for update in updates {
                     if let Some(neighbor) = self.neighbors.get_mut(&peer) {
                         neighbor.note(&update);

@@ -261,14 +261,24 @@ impl PeerTask {
             established,
             core,
             commands,
+            events,
+            id,
             ..
         } = self;
         tokio::select! {
             biased;
             command = commands.recv(), if !quit => Wake::Command(command),
             result = core.reserve(), if room => {
-                // The permit is taken again without waiting in `deliver`.
-                Wake::Room(result.map(drop).map_err(drop))
+                // The permit is used here: given back, it would go to the next who waits, and with
+                // several neighbours waiting nobody would ever come to send.
+                Wake::Room(match (result, events.pop_front()) {
+                    (Ok(permit), Some(event)) => {
+                        permit.send((*id, event));
+                        Ok(())
+                    }
+                    (Ok(_), None) => Ok(()),
+                    (Err(_), _) => Err(()),
+                })
             }
             result = poll_connecting(connecting) => Wake::Connected(result),
             wake = poll_connections(connections, closing, reading) => wake,

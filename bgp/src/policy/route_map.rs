@@ -121,6 +121,12 @@ impl RouteMap {
         &self.body.entries
     }
 
+    /// True if the first entry denies everything, or there is none.
+    pub fn rejects_all(&self) -> bool {
+        let denies = |entry: &Entry| entry.action == Action::Deny && entry.matches.is_empty();
+        self.entries().first().is_none_or(denies)
+    }
+
     /// True if two routes of one family with equal attributes can get different verdicts, here or
     /// in a map that is called.
     pub fn depends_on_nlri(&self) -> bool {

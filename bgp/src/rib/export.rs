@@ -100,6 +100,11 @@ impl GroupSettings {
         }
     }
 
+    /// Policy keeps everything back: prefixes need not be looked at.
+    pub(super) fn tells_nothing(&self) -> bool {
+        self.export.rejects_all()
+    }
+
     /// What the group's peers are told of `path`.
     pub(super) fn export(
         &self,

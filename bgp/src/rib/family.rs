@@ -359,6 +359,21 @@ impl<K: Key> FamilyRib<K> {
         !self.marks.changed.is_empty() || !self.marks.installs.is_empty()
     }
 
+    /// From now on [`Output::Best`] is wanted, and all of it to begin with.
+    pub(super) fn track(&mut self) {
+        if !std::mem::replace(&mut self.marks.track, true) {
+            let used = self
+                .table
+                .iter()
+                .filter(|(_, entry)| entry.paths.best().is_some());
+            for (slot, _) in used {
+                if self.marks.in_installs.insert(slot) {
+                    self.marks.installs.push_back(slot);
+                }
+            }
+        }
+    }
+
     /// Gives back memory of queues that were long.
     pub(super) fn shrink(&mut self) {
         self.marks.changed.shrink_to_fit();

@@ -212,7 +212,7 @@ impl Group {
                 lag.dirty.insert(*slot);
             }
         }
-        if self.members.is_empty() {
+        if self.members.is_empty() || self.settings.tells_nothing() && self.told.is_empty() {
             return;
         }
         let mut writer = Writer::new(cx.view(), table, &self.settings);
@@ -420,6 +420,9 @@ impl<'a, K: Key> Writer<'a, K> {
 
     /// The bucket of a slot's best path and who sent it; `None` if it is not to be told.
     fn export(&mut self, slot: Slot) -> Option<(u32, PeerId)> {
+        if self.settings.tells_nothing() {
+            return None;
+        }
         let entry = self.table.get(slot)?;
         let best = entry.paths.best()?;
         let of = (Arc::as_ptr(&best.attributes), best.peer);

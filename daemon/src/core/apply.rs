@@ -17,6 +17,11 @@ use crate::bfd_io::{Params, SessionKey};
 use crate::config::{self, Config, Network, RequireRoute, RouteTargets, VniConfig};
 use crate::peer_io::{Command, Wiring};
 
+/// EVPN routes are not only passed on: this host has a part in the overlay.
+pub(super) fn uses_evpn(config: &Config) -> bool {
+    config.evpn.is_some() || !config.vnis.is_empty()
+}
+
 pub(super) fn multipath(config: &Config) -> PerFamily<Multipath> {
     let of = |unicast: &config::Unicast| Multipath {
         paths: usize::from(unicast.multipath.paths),
@@ -110,6 +115,9 @@ impl Core {
             if !networks(&old).any(|other| other == network) {
                 self.refresh_network(network);
             }
+        }
+        if uses_evpn(&new) {
+            self.hand_in(rib::Input::Track(Family::Evpn));
         }
         if old.evpn != new.evpn {
             self.evpn
