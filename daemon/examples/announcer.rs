@@ -23,7 +23,7 @@ use bgp::family::PerFamily;
 use bgp::{Asn, Prefix};
 use clap::Parser;
 use rbgpd::config::{
-    BGP_PORT, Config, EbgpRequiresPolicy, Neighbor, NeighborFamily, Network, RequireRoute, Timers,
+    BGP_PORT, Config, EbgpRequiresPolicy, Neighbor, NeighborFamily, Network, RequireRoute,
 };
 use rbgpd::control::{Reply, Request};
 use rbgpd::{Options, Router};
@@ -172,19 +172,12 @@ fn neighbor(remote: &Remote, arguments: &Arguments) -> Neighbor {
         },
     };
     Neighbor {
-        address: remote.address.ip(),
-        remote_as: remote.asn,
-        description: None,
         port: remote.address.port(),
         local_address: arguments.local,
-        passive: false,
-        shutdown: false,
-        role: None,
-        timers: Timers::default(),
-        bfd: None,
         // A service that is gone must not be kept.
         graceful_restart: None,
         families,
+        ..Neighbor::new(remote.address.ip(), remote.asn)
     }
 }
 

@@ -12,6 +12,7 @@
 //! It does not know tables, and decides nothing about the protocol.
 
 mod connection;
+pub(crate) mod transport;
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -32,6 +33,7 @@ use bgp::wire::UpdateError;
 use connection::{Connection, Progress};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::{mpsc, watch};
+use transport::Transport;
 
 /// An attempt to connect is given up after this long: far beyond any round trip, short enough
 /// that a silent address is noticed (the session tells it from a refusal).
@@ -90,6 +92,8 @@ pub(crate) enum Command {
     Configure(Box<session::Config>),
     /// Connect there from now on; a connection that stands is left alone.
     Port(u16),
+    /// Make connections like this from now on; one that stands is left alone.
+    Transport(Box<Transport>),
     /// Ask the neighbour for a family again.
     RequestRefresh(Family),
     /// Stop and end the task.
@@ -103,8 +107,8 @@ pub(crate) struct Wiring {
     pub(crate) id: PeerId,
     /// Where to connect.
     pub(crate) remote: SocketAddr,
-    /// Where to connect from.
-    pub(crate) local: Option<IpAddr>,
+    /// How connections are made.
+    pub(crate) transport: Transport,
     /// Settings.
     pub(crate) config: session::Config,
     /// Bounded: a full core stops the reading here.
@@ -124,7 +128,7 @@ pub(crate) async fn run(wiring: Wiring, start: bool) {
     let Wiring {
         id,
         remote,
-        local,
+        transport,
         config,
         core,
         written,
@@ -134,7 +138,7 @@ pub(crate) async fn run(wiring: Wiring, start: bool) {
     let mut task = PeerTask {
         id,
         remote,
-        local,
+        transport,
         session: Session::new(config),
         connections: Vec::new(),
         closing: Vec::new(),
@@ -167,7 +171,7 @@ struct Established {
 struct PeerTask {
     id: PeerId,
     remote: SocketAddr,
-    local: Option<IpAddr>,
+    transport: Transport,
     session: Session,
     /// At most one per side.
     connections: Vec<Connection>,
@@ -299,6 +303,14 @@ impl PeerTask {
     fn command(&mut self, command: Command) {
         match command {
             Command::Accepted(stream) => {
+                if let Err(error) = self.transport.adopt(&stream, self.remote.ip()) {
+                    tracing::warn!(
+                        neighbor = %self.remote.ip(),
+                        %error,
+                        "connection turned away"
+                    );
+                    return;
+                }
                 self.incoming_number = self.incoming_number.wrapping_add(1);
                 let conn = ConnId::Incoming(self.incoming_number);
                 self.connections.push(Connection::new(conn, stream));
@@ -313,6 +325,7 @@ impl PeerTask {
             Command::Stop(reason) => self.input(Input::Stop(reason)),
             Command::Configure(config) => self.input(Input::Configure(config)),
             Command::Port(port) => self.remote.set_port(port),
+            Command::Transport(transport) => self.transport = *transport,
             Command::RequestRefresh(family) => self.input(Input::RequestRefresh { family }),
             Command::Quit(reason) => {
                 self.quit = true;
@@ -523,19 +536,20 @@ impl PeerTask {
     }
 
     fn connect(&mut self, conn: ConnId) {
-        self.connecting = Some((conn, Box::pin(connect(self.remote, self.local))));
+        let attempt = connect(self.remote, self.transport.clone());
+        self.connecting = Some((conn, Box::pin(attempt)));
     }
 }
 
-async fn connect(remote: SocketAddr, local: Option<IpAddr>) -> Result<TcpStream, ConnectError> {
+async fn connect(remote: SocketAddr, transport: Transport) -> Result<TcpStream, ConnectError> {
     let attempt = async {
         let socket = if remote.is_ipv4() {
             TcpSocket::new_v4()?
         } else {
             TcpSocket::new_v6()?
         };
-        if let Some(local) = local {
-            socket.bind(SocketAddr::new(local, 0))?;
+        if let Some(local) = transport.prepare(&socket, remote.ip())? {
+            socket.bind(local)?;
         }
         socket.connect(remote).await
     };

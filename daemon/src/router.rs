@@ -18,7 +18,8 @@ use crate::config::Config;
 use crate::control::{Answer, CoreHandle, Request};
 use crate::core::{Core, EVENTS_MAX, Hands, Inputs, KERNEL_EVENTS_MAX, Order, Place};
 use crate::state::StateDir;
-use crate::tasks::{self, ORDERS_MAX, Registry, Spawner};
+use crate::peer_io::transport;
+use crate::tasks::{self, Listening, ORDERS_MAX, Registry, Spawner};
 use crate::wireguard_io::WireguardHandle;
 
 /// How long sessions may take to say good-bye.
@@ -85,6 +86,9 @@ pub enum StartError {
         #[source]
         source: io::Error,
     },
+    /// A neighbour has a password, and the kernel cannot use it.
+    #[error("cannot use `password` of a neighbor (TCP MD5 signatures, RFC 2385)")]
+    Password(#[source] io::Error),
     /// The kernel cannot be programmed.
     #[error("cannot program the kernel (needs CAP_NET_ADMIN, or `[kernel] enabled = false`)")]
     Kernel(#[from] fib::KernelError),
@@ -107,8 +111,12 @@ impl Router {
 
         let mut listeners = Vec::new();
         let mut listening = Vec::new();
+        let mut sockets = Listening::default();
+        if config.has_passwords() {
+            transport::md5_works().map_err(StartError::Password)?;
+        }
         for address in &config.listen {
-            let opened = tasks::listener(&runtime, *address, registry.clone());
+            let opened = tasks::listener(&runtime, *address, registry.clone(), &mut sockets);
             let (bound, task) = opened.map_err(|source| StartError::Listen {
                 address: *address,
                 source,
@@ -128,7 +136,15 @@ impl Router {
             .underlay
             .as_ref()
             .map(|underlay| underlay.interface.clone());
-        let spawner = Spawner::new(runtime, registry, events, written, orders.clone(), underlay);
+        let spawner = Spawner::new(
+            runtime,
+            registry,
+            events,
+            written,
+            orders.clone(),
+            underlay,
+            sockets,
+        );
         let hands = Hands {
             kernel: kernel.clone(),
             bfd: None,

@@ -21,7 +21,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Instant;
 
 use bgp::rib::PeerId;
@@ -32,10 +32,11 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::bfd_io;
+use crate::config::Password;
 use crate::control::CoreHandle;
 use crate::control::server::{self, Listener};
 use crate::core::{Core, Order};
-use crate::peer_io::{self, Command, Event, Wiring};
+use crate::peer_io::{self, Command, Event, Wiring, transport};
 
 /// Connections the kernel holds for us while we are busy. A whole mesh that connects at once must
 /// not run into TCP's one-second retransmission.
@@ -89,6 +90,29 @@ impl Registry {
     }
 }
 
+/// The listening sockets, on which passwords stand. Weak, since a listener that ends must take
+/// its socket with it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Listening(Vec<(SocketAddr, Weak<TcpListener>)>);
+
+impl Listening {
+    /// Sets the password for connections from a host or network, or takes it away.
+    pub(crate) fn set_password(
+        &self,
+        peer: bgp::Prefix,
+        password: Option<&Password>,
+    ) -> io::Result<()> {
+        for (address, socket) in &self.0 {
+            if address.is_ipv4() == peer.addr().is_ipv4()
+                && let Some(socket) = socket.upgrade()
+            {
+                transport::set_md5_key(&*socket, peer, password)?;
+            }
+        }
+        Ok(())
+    }
+}
+
 /// Starts what the core needs started.
 #[derive(Debug, Clone)]
 pub(crate) struct Spawner {
@@ -98,6 +122,7 @@ pub(crate) struct Spawner {
     written: mpsc::UnboundedSender<(PeerId, usize)>,
     orders: mpsc::Sender<Order>,
     packets: PacketMeter,
+    pub(crate) listening: Listening,
 }
 
 impl Spawner {
@@ -108,8 +133,10 @@ impl Spawner {
         written: mpsc::UnboundedSender<(PeerId, usize)>,
         orders: mpsc::Sender<Order>,
         underlay: Option<String>,
+        listening: Listening,
     ) -> Self {
         Self {
+            listening,
             runtime,
             registry,
             events,
@@ -217,6 +244,7 @@ pub(crate) fn listener(
     runtime: &Handle,
     address: SocketAddr,
     registry: Registry,
+    listening: &mut Listening,
 ) -> io::Result<(SocketAddr, JoinHandle<()>)> {
     let guard = runtime.enter();
     let socket = if address.is_ipv4() {
@@ -229,10 +257,15 @@ pub(crate) fn listener(
         socket2::SockRef::from(&socket).set_only_v6(true)?;
     }
     socket.set_reuseaddr(true)?;
+    // RFC 5082 §3: a neighbour that counts hops counts those of the answer to its first packet
+    // too, which comes from this socket.
+    transport::set_ttl(&socket, address.is_ipv4(), u8::MAX)?;
+    transport::keep_first_packets(&socket)?;
     socket.bind(address)?;
-    let listener = socket.listen(BACKLOG)?;
+    let listener = Arc::new(socket.listen(BACKLOG)?);
     drop(guard);
     let bound = listener.local_addr()?;
+    listening.0.push((bound, Arc::downgrade(&listener)));
     Ok((bound, runtime.spawn(accept(listener, registry))))
 }
 
@@ -241,7 +274,7 @@ pub(crate) fn serve(listener: Listener, core: CoreHandle) -> JoinHandle<()> {
     tokio::spawn(async move { match server::serve(listener, core).await {} })
 }
 
-async fn accept(listener: TcpListener, registry: Registry) {
+async fn accept(listener: Arc<TcpListener>, registry: Registry) {
     loop {
         match listener.accept().await {
             Ok((stream, from)) => {

@@ -414,6 +414,9 @@ fn neighbors_shows_one_or_all() {
                 local_address: Some("10.10.0.1".parse().unwrap()),
                 router_id: Some("10.10.0.2".parse().unwrap()),
                 internal: false,
+                password: true,
+                ttl: 255,
+                ttl_security: Some(1),
                 hold_time_s: 30,
                 keepalive_s: 10,
                 received: reply::MessageCounts {

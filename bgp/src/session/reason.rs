@@ -176,7 +176,8 @@ impl DownReason {
                 }
                 ConnectError::TimedOut => {
                     "check that the address is reachable (`ping`), that the tunnel or link is up, \
-                     and that no firewall drops TCP port 179"
+                     and that no firewall drops TCP port 179; a password that only one side has \
+                     looks the same"
                 }
                 ConnectError::Unreachable => {
                     "there is no route to the peer: check the interface and its address"

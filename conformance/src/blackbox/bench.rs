@@ -130,6 +130,12 @@ impl Bench {
         Connection::open(self.host(host), SocketAddr::from((self.address(), PORT)))
     }
 
+    /// Connects from a host number with packets of this TTL.
+    pub fn connect_with_ttl(&self, host: u8, ttl: u8) -> Result<Connection, Error> {
+        let to = SocketAddr::from((self.address(), PORT));
+        Connection::open_with_ttl(self.host(host), to, Some(ttl))
+    }
+
     /// A healthy OPEN of a host number.
     pub fn open(&self, host: u8) -> Open {
         open(&self.setup, host)

@@ -53,14 +53,33 @@ pub struct Connection {
 impl Connection {
     /// Connects from a loopback address.
     pub fn open(from: Ipv4Addr, to: SocketAddr) -> Result<Self, Error> {
+        Self::open_with_ttl(from, to, None)
+    }
+
+    /// The same with packets of this TTL.
+    pub(super) fn open_with_ttl(
+        from: Ipv4Addr,
+        to: SocketAddr,
+        ttl: Option<u8>,
+    ) -> Result<Self, Error> {
         let what = || format!("connect from {from} to {to}");
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None);
         let socket = socket.map_err(|e| Error::io(what(), e))?;
         let bound = socket.bind(&SocketAddr::from((from, 0)).into());
         bound.map_err(|e| Error::io(what(), e))?;
+        if let Some(ttl) = ttl {
+            let set = socket.set_ttl_v4(ttl.into());
+            set.map_err(|e| Error::io("set the TTL", e))?;
+        }
         let connected = socket.connect_timeout(&to.into(), LIMIT);
         connected.map_err(|e| Error::io(what(), e))?;
         Self::new(socket.into())
+    }
+
+    /// Sends with another TTL from now on.
+    pub fn send_with_ttl(&self, ttl: u8) -> Result<(), Error> {
+        let set = self.stream.set_ttl(ttl.into());
+        set.map_err(|e| Error::io("set the TTL", e))
     }
 
     /// Takes over a connection that the speaker opened.

@@ -124,12 +124,16 @@ fn toml(setup: &Setup, network: Network) -> String {
         let _ = write!(
             out,
             "[[neighbor]]\naddress = \"{}\"\nlocal_address = \"{}\"\nremote_as = {}\n\
-             port = {PORT}\npassive = {}\n{family} = {policy}\n",
+             port = {PORT}\npassive = {}\n{}",
             network.host(neighbor.host),
             network.host(SPEAKER),
             neighbor.asn,
             !neighbor.active,
+            neighbor.keys,
         );
+        if !neighbor.keys.contains(family) {
+            let _ = writeln!(out, "{family} = {policy}");
+        }
     }
     out
 }

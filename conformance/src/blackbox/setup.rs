@@ -24,6 +24,8 @@ pub struct Neighbor {
     pub policy: bool,
     /// IPv6 unicast in place of IPv4 unicast.
     pub ipv6: bool,
+    /// More keys of rbgpd's own configuration; a family among them replaces the usual one.
+    pub keys: String,
 }
 
 /// The configuration of a speaker under test.
@@ -73,6 +75,7 @@ impl Setup {
             active: false,
             policy: false,
             ipv6: false,
+            keys: String::new(),
         })
     }
 
@@ -96,6 +99,14 @@ impl Setup {
             .filter(|neighbor| neighbor.host == host)
             .for_each(change);
         self
+    }
+
+    /// Adds keys of rbgpd's configuration to the neighbour of a host number.
+    pub fn keys(self, host: u8, keys: &str) -> Self {
+        self.change(host, |neighbor| {
+            neighbor.keys.push_str(keys);
+            neighbor.keys.push('\n');
+        })
     }
 
     /// Sets the AS number.

@@ -15,7 +15,7 @@ use bgp::{Asn, Prefix, Vni};
 use ipnetwork::IpNetwork;
 
 use super::error::{At, Conflict, Problem, Report, Span};
-use super::file::{FamilyTable, File, NeighborTable, UnicastTable, VniTable};
+use super::file::{FamilyTable, File, NeighborTable, UnicastTable, UpdateSource, VniTable};
 use super::policy::resolve::Policies;
 use super::types::*;
 
@@ -146,6 +146,8 @@ fn neighbors(
             seen.see(address.value, address.span, report);
             addresses(file, table, address, report);
         }
+        let source_interface = source_interface(table, report);
+        hops(table, report);
         let (Some(address), Some(remote_as)) = (table.address, table.remote_as) else {
             continue;
         };
@@ -154,7 +156,11 @@ fn neighbors(
             remote_as: remote_as.value,
             description: table.description.as_ref().map(|at| at.value.clone()),
             port: or(table.port, BGP_PORT),
-            local_address: table.local_address.map(|at| at.value),
+            local_address: local_address(table).map(|at| at.value),
+            source_interface,
+            ttl_security: table.ttl_security.map(|at| at.value),
+            multihop: table.multihop.map(|at| at.value),
+            password: table.password.as_ref().map(|at| at.value.clone()),
             passive: or(table.passive, false),
             shutdown: or(table.shutdown, false),
             role: table.role.map(|at| at.value),
@@ -177,7 +183,7 @@ fn addresses(file: &File, table: &NeighborTable, address: At<IpAddr>, report: &m
     for (owner, own) in [
         ("router_id", router_id),
         ("vtep", vtep),
-        ("local_address", table.local_address),
+        ("local address", local_address(table)),
     ] {
         if let Some(own) = own.filter(|own| own.value == address.value) {
             let conflict = Conflict::OwnAddress {
@@ -190,15 +196,74 @@ fn addresses(file: &File, table: &NeighborTable, address: At<IpAddr>, report: &m
             return;
         }
     }
-    if let Some(local) = table.local_address
+    if let Some(local) = local_address(table)
         && local.value.is_ipv4() != address.value.is_ipv4()
     {
         let conflict = Conflict::IpVersion {
-            key: "local_address",
+            key: match table.local_address {
+                Some(_) => "local_address",
+                None => "update_source",
+            },
             value: local.value.to_string(),
             address: address.value.to_string(),
         };
         report.error(local.span, conflict);
+    }
+}
+
+/// `local_address`, or `update_source` where that is an address.
+fn local_address(table: &NeighborTable) -> Option<At<IpAddr>> {
+    let source = || match table.update_source.as_ref()? {
+        At {
+            value: UpdateSource::Address(address),
+            span,
+        } => Some(At::new(*address, *span)),
+        At {
+            value: UpdateSource::Interface(_),
+            ..
+        } => None,
+    };
+    table.local_address.or_else(source)
+}
+
+/// The interface of `update_source`; the other key may not stand beside it.
+fn source_interface(table: &NeighborTable, report: &mut Report) -> Option<String> {
+    let source = table.update_source.as_ref()?;
+    if let Some(local) = table.local_address {
+        let conflict = Conflict::Together {
+            one: "update_source",
+            two: "local_address",
+            first: report.place(local.span),
+        };
+        report.error_with_hint(source.span, conflict, "both say where we connect from");
+    }
+    match &source.value {
+        UpdateSource::Interface(name) => Some(name.clone()),
+        UpdateSource::Address(_) => None,
+    }
+}
+
+/// RFC 5082 §3 fixes the TTL that `multihop` would set, and BFD is for one hop only.
+fn hops(table: &NeighborTable, report: &mut Report) {
+    if let (Some(security), Some(multihop)) = (table.ttl_security, table.multihop) {
+        let conflict = Conflict::Together {
+            one: "ttl_security",
+            two: "multihop",
+            first: report.place(multihop.span),
+        };
+        let hint = "for a neighbor N hops away set ttl_security = N alone (RFC 5082 §3)";
+        report.error_with_hint(security.span, conflict, hint);
+    }
+    if let Some(multihop) = table.multihop
+        && multihop.value > 1
+        && table.bfd.enabled
+    {
+        let conflict = Conflict::NoEffect {
+            key: "multihop",
+            because: "beside `bfd`, which is for neighbors one hop away (RFC 5881)",
+        };
+        let hint = "turn bfd off for this neighbor; BFD over several hops is not supported yet";
+        report.error_with_hint(multihop.span, conflict, hint);
     }
 }
 

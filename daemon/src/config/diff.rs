@@ -16,7 +16,7 @@ use bgp::{Prefix, Vni};
 use super::policy::print::{policies as written, references};
 use super::policy::{Direction, PolicyKind};
 use super::print::{self, Fields};
-use super::types::{Config, GracefulRestart, Neighbor, Network};
+use super::types::{Config, GracefulRestart, Neighbor, Network, Password};
 
 /// What changes from one configuration to another. Empty when nothing does.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -236,11 +236,21 @@ fn members<T, K: Ord, C>(
 fn neighbor(before: &Neighbor, after: &Neighbor) -> Option<NeighborChange> {
     // Against one set of defaults, so that a changed default shows where it takes effect.
     let defaults = GracefulRestart::default();
-    let fields = fields(
+    let mut fields = fields(
         "",
         &print::neighbor_fields(before, defaults),
         &print::neighbor_fields(after, defaults),
     );
+    // Passwords are written alike, whatever they are.
+    if let (Some(one), Some(two)) = (&before.password, &after.password)
+        && one != two
+    {
+        fields.push(FieldChange {
+            key: "password".to_owned(),
+            before: Some(Password::HIDDEN.to_owned()),
+            after: Some("another one".to_owned()),
+        });
+    }
     (!fields.is_empty()).then(|| NeighborChange {
         fields,
         session_restart: !before.shutdown
@@ -255,7 +265,9 @@ fn negotiated(neighbor: &Neighbor) -> impl PartialEq {
     (
         neighbor.remote_as,
         neighbor.port,
-        neighbor.local_address,
+        (neighbor.local_address, neighbor.source_interface.clone()),
+        (neighbor.ttl_security, neighbor.multihop),
+        neighbor.password.clone(),
         neighbor.role,
         neighbor.timers.hold,
         neighbor.graceful_restart,

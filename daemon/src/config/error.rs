@@ -193,6 +193,16 @@ pub enum Conflict {
         /// The neighbour's address.
         address: String,
     },
+    /// Two keys of which only one may stand.
+    #[error("`{one}` and `{two}` ({first}) exclude each other")]
+    Together {
+        /// The one that is reported.
+        one: &'static str,
+        /// The other.
+        two: &'static str,
+        /// Where the other stands.
+        first: Place,
+    },
     /// A VNI without EVPN.
     #[error("vni {0} needs a tunnel endpoint, and there is no [evpn] `vtep`")]
     NoVtep(u32),

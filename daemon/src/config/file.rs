@@ -24,7 +24,7 @@ use super::read::{
     self, Reading, Rejection, Table, boolean, device, duration, keyword, name, number,
     socket_address, text,
 };
-use super::types::{EbgpRequiresPolicy, LogFormat, LogLevel, NextHopRule, RequireRoute};
+use super::types::{EbgpRequiresPolicy, LogFormat, LogLevel, NextHopRule, Password, RequireRoute};
 
 /// A configuration file.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -122,6 +122,14 @@ pub struct NeighborTable {
     pub port: Option<At<u16>>,
     /// `local_address`.
     pub local_address: Option<At<IpAddr>>,
+    /// `update_source`.
+    pub update_source: Option<At<UpdateSource>>,
+    /// `ttl_security`.
+    pub ttl_security: Option<At<u8>>,
+    /// `multihop`; `true` is 255.
+    pub multihop: Option<At<u8>>,
+    /// `password`.
+    pub password: Option<At<Password>>,
     /// `passive`.
     pub passive: Option<At<bool>>,
     /// `shutdown`.
@@ -142,6 +150,15 @@ pub struct NeighborTable {
     pub restart_time: Option<At<Duration>>,
     /// `ipv4_unicast`, `ipv6_unicast`, `evpn`.
     pub families: PerFamily<Option<At<FamilyTable>>>,
+}
+
+/// `update_source` of a neighbour.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UpdateSource {
+    /// This address.
+    Address(IpAddr),
+    /// The address of this interface.
+    Interface(String),
 }
 
 /// `bfd` of a neighbour.
@@ -438,6 +455,14 @@ fn neighbor(table: &mut Table<'_, '_>) -> NeighborTable {
         description: table.get("description", name(80)),
         port: table.get("port", number(1..=65_535)),
         local_address: table.get("local_address", unicast_address),
+        update_source: table.get("update_source", update_source),
+        ttl_security: table.get("ttl_security", |value| {
+            number(1..=254)(value).map_err(|rejection| {
+                rejection.hint("1 when the neighbor is on the same link (RFC 5082)")
+            })
+        }),
+        multihop: table.get("multihop", multihop),
+        password: password(table),
         passive: table.get("passive", boolean),
         shutdown: table.get("shutdown", boolean),
         role: table.get("role", keyword),
@@ -459,6 +484,50 @@ fn neighbor(table: &mut Table<'_, '_>) -> NeighborTable {
         });
     }
     neighbor
+}
+
+/// An address, or else the name of a device.
+fn update_source(value: &DeValue<'_>) -> Reading<UpdateSource> {
+    if value
+        .as_str()
+        .is_some_and(|text| text.parse::<IpAddr>().is_ok())
+    {
+        return unicast_address(value).map(UpdateSource::Address);
+    }
+    device(value)
+        .map(UpdateSource::Interface)
+        .map_err(|_| "an IP address of this host or the name of an interface".into())
+}
+
+fn multihop(value: &DeValue<'_>) -> Reading<u8> {
+    match value.as_bool() {
+        Some(true) => Ok(u8::MAX),
+        Some(false) | None => number(1..=255)(value)
+            .map_err(|_| "true or the TTL of our packets, a number from 1 to 255".into()),
+    }
+}
+
+/// Unlike other values, a password that is refused is not shown.
+fn password(table: &mut Table<'_, '_>) -> Option<At<Password>> {
+    let value = table.raw("password")?;
+    let span = Span::from(value.span());
+    let text = value.get_ref().as_str();
+    if let Some(password) = text.and_then(Password::new) {
+        return Some(At::new(password, span));
+    }
+    let what = match text {
+        Some(Password::HIDDEN) => "the stand-in for a password that is not shown".to_owned(),
+        Some(text) => format!("a text of {} octets", text.len()),
+        None => "not a text".to_owned(),
+    };
+    let expected = format!(
+        "a text of 1 to {} octets without control characters",
+        Password::LENGTH_MAX
+    );
+    let problem = Problem::value("password", what, expected);
+    let hint = "both sides must have the same (RFC 2385)";
+    table.report().error_with_hint(span, problem, hint);
+    None
 }
 
 /// RFC 4271 §4.2: zero or at least three seconds; the field holds whole seconds.

@@ -298,6 +298,18 @@ pub(super) fn neighbor_fields(neighbor: &Neighbor, restart: GracefulRestart) -> 
     if let Some(local) = neighbor.local_address {
         fields.add("local_address", quote(local));
     }
+    if let Some(interface) = &neighbor.source_interface {
+        fields.add("update_source", quote(interface));
+    }
+    if let Some(hops) = neighbor.ttl_security {
+        fields.add("ttl_security", hops);
+    }
+    if let Some(ttl) = neighbor.multihop {
+        fields.add("multihop", ttl);
+    }
+    if neighbor.password.is_some() {
+        fields.add("password", quote(Password::HIDDEN));
+    }
     fields.add_unless_default("passive", neighbor.passive, false);
     fields.add_unless_default("shutdown", neighbor.shutdown, false);
     if let Some(role) = neighbor.role {

@@ -109,6 +109,11 @@ impl Config {
         }
     }
 
+    /// Whether any neighbour has a password, for which the kernel must know TCP's MD5 signature.
+    pub fn has_passwords(&self) -> bool {
+        self.neighbors.iter().any(|it| it.password.is_some())
+    }
+
     /// The neighbour with this address.
     pub fn neighbor(&self, address: IpAddr) -> Option<&Neighbor> {
         self.neighbors.iter().find(|n| n.address == address)
@@ -226,6 +231,14 @@ pub struct Neighbor {
     pub port: u16,
     /// The address we connect from.
     pub local_address: Option<IpAddr>,
+    /// The interface whose address we connect from; never together with `local_address`.
+    pub source_interface: Option<String>,
+    /// What the neighbour's packets may have travelled, in hops (RFC 5082).
+    pub ttl_security: Option<u8>,
+    /// TTL of our packets; `None` leaves it to [`Neighbor::ttl`].
+    pub multihop: Option<u8>,
+    /// Shared secret of TCP's MD5 signature (RFC 2385).
+    pub password: Option<Password>,
     /// Wait for the neighbour to connect.
     pub passive: bool,
     /// Keep the session down.
@@ -240,6 +253,78 @@ pub struct Neighbor {
     pub graceful_restart: Option<Duration>,
     /// Families that are activated.
     pub families: PerFamily<Option<NeighborFamily>>,
+}
+
+impl Neighbor {
+    /// A neighbour with the defaults of every key and no family.
+    pub fn new(address: IpAddr, remote_as: Asn) -> Self {
+        Self {
+            address,
+            remote_as,
+            description: None,
+            port: BGP_PORT,
+            local_address: None,
+            source_interface: None,
+            ttl_security: None,
+            multihop: None,
+            password: None,
+            passive: false,
+            shutdown: false,
+            role: None,
+            timers: Timers::default(),
+            bfd: None,
+            graceful_restart: Some(GracefulRestart::default().restart_time),
+            families: PerFamily::default(),
+        }
+    }
+
+    /// TTL of what we send to the neighbour. An eBGP neighbour is one hop away unless the
+    /// configuration says otherwise; RFC 5082 §3 sends 255 so that the other side can count.
+    pub fn ttl(&self, asn: Asn) -> u8 {
+        match (self.ttl_security, self.multihop) {
+            (Some(_), _) => u8::MAX,
+            (None, Some(ttl)) => ttl,
+            (None, None) if self.remote_as == asn => u8::MAX,
+            (None, None) => 1,
+        }
+    }
+
+    /// Least TTL of packets that are taken as the neighbour's (RFC 5082 §3).
+    pub fn min_ttl(&self) -> Option<u8> {
+        self.ttl_security.map(|hops| u8::MAX - (hops - 1))
+    }
+}
+
+/// A secret shared with a neighbour: 1 to [`Password::LENGTH_MAX`] octets, never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Password(String);
+
+impl Password {
+    /// What Linux takes as a key of TCP's MD5 signature.
+    pub const LENGTH_MAX: usize = 80;
+
+    /// What stands in place of every password that is written or shown. It is no password
+    /// itself, so that a printed configuration is not taken for a complete one.
+    pub const HIDDEN: &'static str = "<hidden>";
+
+    /// A password, if the text can be one: neither empty nor too long, on one line, and not
+    /// [`Password::HIDDEN`].
+    pub fn new(text: &str) -> Option<Self> {
+        let fits = (1..=Self::LENGTH_MAX).contains(&text.len());
+        let plain = !text.chars().any(char::is_control) && text != Self::HIDDEN;
+        (fits && plain).then(|| Self(text.to_owned()))
+    }
+
+    /// The octets, for the kernel.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(Self::HIDDEN)
+    }
 }
 
 /// Timers of a session.

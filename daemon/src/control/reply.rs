@@ -250,6 +250,15 @@ pub struct Neighbor {
     pub router_id: Option<Ipv4Addr>,
     /// True if it has our AS number.
     pub internal: bool,
+    /// A password is configured (RFC 2385); it is never told.
+    #[serde(default)]
+    pub password: bool,
+    /// TTL of our packets.
+    #[serde(default)]
+    pub ttl: u8,
+    /// How many hops the neighbour's packets may have travelled (RFC 5082); `null`: any number.
+    #[serde(default)]
+    pub ttl_security: Option<u8>,
     /// Hold time in effect, or the one we offer.
     pub hold_time_s: u64,
     /// Keepalive interval in effect, or the configured one.

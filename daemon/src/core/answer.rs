@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use bgp::attributes::{Attributes, Origin, SegmentKind};
 use bgp::rib::{self, PathView, PeerId, RouteView};
-use bgp::session::{Failure, Messages, State, Status, StopReason};
+use bgp::session::{ConnectError, DownReason, Failure, Messages, State, Status, StopReason};
 use bgp::{Family, Nlri, Prefix};
 use tokio::sync::oneshot;
 
@@ -17,7 +17,7 @@ use crate::control::reply::{self, AsPathItem, BfdState, Families};
 use crate::control::words::counted;
 use crate::control::{Answer, Clear, ErrorKind, ErrorReply, Reply, Request, Select, SoftReset};
 use crate::metrics::{KernelNumbers, NeighborNumbers, QueueDepth, Snapshot, VniNumbers};
-use crate::peer_io::Command;
+use crate::peer_io::{Command, transport};
 
 mod explain;
 mod foreign;
@@ -158,6 +158,7 @@ impl Core {
         let established = status.state == State::Established;
         let since = status.since.map(|since| since.elapsed().as_secs());
         let (why, hint) = why_down(&status, neighbor.config.passive);
+        let hint = silence_hint(&status, &neighbor.config, self.config.asn).or(hint);
         reply::NeighborSummary {
             address: neighbor.address(),
             remote_as: neighbor.config.remote_as.0,
@@ -254,6 +255,9 @@ impl Core {
             local_address: neighbor.local(),
             router_id: negotiated.map(|it| it.router_id),
             internal: neighbor.config.remote_as == self.config.asn,
+            password: neighbor.config.password.is_some(),
+            ttl: neighbor.config.ttl(self.config.asn),
+            ttl_security: neighbor.config.ttl_security,
             hold_time_s: agreed_hold.unwrap_or(timers.hold.as_secs()),
             keepalive_s: agreed_keepalive.unwrap_or(timers.keepalive.as_secs()),
             received: counts(&status.counters.received),
@@ -396,6 +400,15 @@ impl Core {
             .details(errors.iter().map(ToString::to_string))
             .hint(format!("rbgpctl check {name}"))
         })?;
+        if new.has_passwords()
+            && let Err(error) = transport::md5_works()
+        {
+            return Err(ErrorReply::new(
+                ErrorKind::BadConfig,
+                format!("`password` of a neighbor cannot be used: {error}"),
+            )
+            .hint("the running configuration stays; take the passwords out of the file"));
+        }
         let diff = config::diff(&self.config, &new);
         if !diff.restart_required.is_empty() && !dry_run {
             return Err(ErrorReply::new(
@@ -663,6 +676,43 @@ fn why_down(status: &Status, passive: bool) -> (Option<String>, Option<String>) 
             )
         }
     }
+}
+
+/// What the silence of a neighbour may mean that only the configuration can tell: the kernels
+/// drop what has the wrong signature or TTL without a word.
+fn silence_hint(status: &Status, neighbor: &config::Neighbor, asn: bgp::Asn) -> Option<String> {
+    let reason = &status.last_error.as_ref()?.reason;
+    let silent = matches!(
+        reason,
+        DownReason::ConnectFailed(ConnectError::TimedOut | ConnectError::Unreachable)
+    );
+    if !silent || status.state == State::Established {
+        return None;
+    }
+    let mut causes = Vec::new();
+    if neighbor.password.is_some() {
+        let drops = transport::md5_drops().unwrap_or_default();
+        causes.push(format!(
+            "the passwords differ or the other side has none (segments this host has dropped \
+             since its start: {} with a wrong signature, {} without one)",
+            drops.wrong, drops.missing
+        ));
+    }
+    if let Some(hops) = neighbor.ttl_security {
+        causes.push(format!(
+            "the neighbor is more than {hops} hop(s) away, or does not send with TTL 255: set \
+             ttl_security there too"
+        ));
+    } else if neighbor.ttl(asn) == 1 {
+        causes.push("the neighbor is more than one hop away: set multihop".to_owned());
+    }
+    if causes.is_empty() {
+        return None;
+    }
+    causes.push(
+        "the address is not reachable (`ping`), or a firewall drops TCP port 179".to_owned(),
+    );
+    Some(format!("one of: {}", causes.join("; ")))
 }
 
 fn capability_name(capability: &bgp::message::Capability) -> String {

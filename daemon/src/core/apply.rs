@@ -12,7 +12,7 @@ use bgp::{Family, Nlri};
 use tokio::sync::{mpsc, watch};
 
 use super::Core;
-use super::neighbor::{Neighbor, session_config};
+use super::neighbor::{Neighbor, session_config, transport};
 use crate::bfd_io::{Params, SessionKey};
 use crate::config::{self, Config, Network, RequireRoute, RouteTargets, VniConfig};
 use crate::peer_io::{Command, Wiring};
@@ -153,13 +153,14 @@ impl Core {
         let wiring = Wiring {
             id,
             remote: SocketAddr::new(neighbor.address, neighbor.port),
-            local: neighbor.local_address,
+            transport: transport(&self.config, &neighbor),
             config: session,
             core: self.hands.spawner.events(),
             written: self.hands.spawner.written(),
             commands: queue,
             status,
         };
+        self.set_password(neighbor.address, neighbor.password.as_ref());
         self.hands.spawner.neighbor(
             neighbor.address,
             commands.clone(),
@@ -181,6 +182,9 @@ impl Core {
         };
         neighbor.command(Command::Quit(StopReason::PeerDeconfigured));
         self.hands.spawner.forget(address);
+        if neighbor.config.password.is_some() {
+            self.set_password(address, None);
+        }
         if let (Some(bfd), Some(_)) = (&self.hands.bfd, &neighbor.config.bfd) {
             bfd.remove(bfd_key(&neighbor.config));
         }
@@ -193,16 +197,18 @@ impl Core {
             return;
         };
         let old = neighbor.config.clone();
-        if old.local_address != new.local_address {
-            // Another connection altogether.
-            self.remove_neighbor(old.address);
-            self.add_neighbor(new);
-            return;
-        }
+        let made = transport(&self.config, &new);
+        let anew = transport(&self.config, &old) != made;
         if old.port != new.port {
             neighbor.command(Command::Port(new.port));
         }
-        if old.bfd != new.bfd {
+        if anew {
+            neighbor.command(Command::Transport(Box::new(made)));
+        }
+        if old.password != new.password {
+            self.set_password(new.address, new.password.as_ref());
+        }
+        if old.bfd != new.bfd || bfd_key(&old) != bfd_key(&new) {
             if let (Some(bfd), Some(_)) = (&self.hands.bfd, &old.bfd) {
                 bfd.remove(bfd_key(&old));
             }
@@ -218,9 +224,26 @@ impl Core {
                 neighbor.command(Command::Stop(StopReason::AdministrativeShutdown { text }));
             } else if was_shut && !is_shut {
                 neighbor.command(Command::Start);
+            } else if anew {
+                // Another connection, with the same neighbour: routes may outlive it.
+                neighbor.command(Command::Stop(StopReason::OtherConfigurationChange));
             }
         }
         self.reconfigure_peer(id);
+    }
+
+    /// Puts a password on the listening sockets, or takes it away. The connecting socket gets it
+    /// with each attempt, and says there what went wrong.
+    fn set_password(&self, address: IpAddr, password: Option<&config::Password>) {
+        let peer = bgp::Prefix::host(address);
+        let set = self.hands.spawner.listening.set_password(peer, password);
+        if let Err(error) = set {
+            tracing::error!(
+                neighbor = %address,
+                %error,
+                "connections from this neighbor are not accepted with its password"
+            );
+        }
     }
 
     /// Gives the tables the policies now in effect for a neighbour.

@@ -15,6 +15,7 @@ use tokio::sync::{mpsc, watch};
 use super::Core;
 use crate::config::{self, Config, Direction};
 use crate::peer_io::Command;
+use crate::peer_io::transport::Transport;
 
 /// One neighbour.
 #[derive(Debug)]
@@ -184,6 +185,17 @@ pub(super) fn session_config(
         .bfd(bfd)
         .hash_seed(seeds.0)
         .jitter_seed(seeds.1)
+}
+
+/// How a neighbour's connections are made.
+pub(super) fn transport(config: &Config, neighbor: &config::Neighbor) -> Transport {
+    Transport {
+        local: neighbor.local_address,
+        interface: neighbor.source_interface.clone(),
+        ttl: neighbor.ttl(config.asn),
+        min_ttl: neighbor.min_ttl(),
+        password: neighbor.password.clone(),
+    }
 }
 
 /// The first attempts follow each other quickly; later ones slow down to the configured pause.

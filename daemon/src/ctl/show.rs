@@ -205,6 +205,17 @@ fn one_neighbor(neighbor: &Neighbor, out: &mut dyn Write) -> io::Result<()> {
         "Hold time {} s, keepalive interval {} s",
         neighbor.hold_time_s, neighbor.keepalive_s
     ))?;
+    match neighbor.ttl_security {
+        Some(hops) => line(format!(
+            "Packets from more than {hops} hop(s) away are dropped (RFC 5082); ours have TTL {}",
+            neighbor.ttl
+        ))?,
+        None if neighbor.ttl > 0 => line(format!("TTL of our packets {}", neighbor.ttl))?,
+        None => {}
+    }
+    if neighbor.password {
+        line("Password is set (TCP MD5 signatures)".to_owned())?;
+    }
     if let Some(bfd) = summary.bfd {
         line(format!("BFD is {}", bfd.word()))?;
     }

@@ -39,7 +39,7 @@ fn each_check_reports_at_its_place() {
         ),
         (
             neighbor("local_address = \"10.0.0.2\""),
-            "4:11: neighbor `10.0.0.2` is our own local_address (6:17)",
+            "4:11: neighbor `10.0.0.2` is our own local address (6:17)",
         ),
         (
             neighbor("local_address = \"2001:db8::1\""),
@@ -50,6 +50,43 @@ fn each_check_reports_at_its_place() {
             "[[neighbor]]\naddress = \"10.0.0.2\"\nremote_as = 65001\nrole = \"peer\"\n"
                 .to_owned(),
             "6:8: `role` needs an eBGP neighbor, and remote_as is our own AS number 65001",
+        ),
+        (
+            neighbor("update_source = \"2001:db8::1\""),
+            "6:17: `update_source` is 2001:db8::1, but must be of the IP version of `address`, \
+             10.0.0.2",
+        ),
+        (
+            neighbor("update_source = \"lo\"\nlocal_address = \"10.0.0.1\""),
+            "6:17: `update_source` and `local_address` (7:17) exclude each other",
+        ),
+        (
+            neighbor("ttl_security = 1\nmultihop = 2"),
+            "6:16: `ttl_security` and `multihop` (7:12) exclude each other",
+        ),
+        (
+            neighbor("multihop = 2\nbfd = true"),
+            "6:12: `multihop` has no effect beside `bfd`, which is for neighbors one hop away \
+             (RFC 5881)",
+        ),
+        (
+            neighbor("ttl_security = 255"),
+            "6:16: `ttl_security` is 255, but must be a number from 1 to 254",
+        ),
+        (
+            neighbor("update_source = \"a device/name\""),
+            "6:17: `update_source` is \"a device/name\", but must be an IP address of this host \
+             or the name of an interface",
+        ),
+        (
+            neighbor("password = \"\""),
+            "6:12: `password` is a text of 0 octets, but must be a text of 1 to 80 octets \
+             without control characters",
+        ),
+        (
+            neighbor("password = \"<hidden>\""),
+            "6:12: `password` is the stand-in for a password that is not shown, but must be a \
+             text of 1 to 80 octets without control characters",
         ),
         (
             neighbor("timers = { hold = \"0s\", keepalive = \"1s\" }"),

@@ -83,6 +83,17 @@ fn every_kind_of_change_is_shown_in_the_words_of_the_file() {
             "neighbor 10.10.0.2: description default -> \"B\"",
         ),
         (
+            "remote_as = 65002",
+            "remote_as = 65002\npassword = \"one\"",
+            "neighbor 10.10.0.2: password default -> \"<hidden>\" (session restarts)",
+        ),
+        (
+            "remote_as = 65002",
+            "remote_as = 65002\nttl_security = 1\nupdate_source = \"lo\"",
+            "neighbor 10.10.0.2: ttl_security default -> 1 (session restarts)\n\
+             neighbor 10.10.0.2: update_source default -> \"lo\" (session restarts)",
+        ),
+        (
             "hold = \"30s\"",
             "hold = \"60s\"",
             "neighbor 10.10.0.2: timers { hold = \"30s\" } -> { hold = \"60s\" } (session restarts)",
@@ -195,4 +206,21 @@ fn a_change_back_names_the_same_keys() {
     };
     assert_eq!(keys(&there), ["timers"]);
     assert_eq!(keys(&there), keys(&back));
+}
+
+#[test]
+fn another_password_is_a_change_that_says_neither() {
+    let with = |word: &str| {
+        BASE.replacen(
+            "remote_as = 65002",
+            &format!("remote_as = 65002\npassword = \"{word}\""),
+            1,
+        )
+    };
+    let (one, two) = (accepted(&with("one-word")), accepted(&with("two-word")));
+    assert!(diff(&one, &one).is_empty());
+    assert_eq!(
+        diff(&one, &two).to_string(),
+        "neighbor 10.10.0.2: password <hidden> -> another one (session restarts)"
+    );
 }

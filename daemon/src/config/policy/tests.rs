@@ -4,7 +4,7 @@ use bgp::family::{Family, PerFamily};
 use bgp::policy::{Action, Entry, Policy, RouteMap};
 
 use super::*;
-use crate::config::{NeighborFamily, NextHopRule, Timers};
+use crate::config::{NeighborFamily, NextHopRule};
 
 fn policy(
     asn: u32,
@@ -20,21 +20,11 @@ fn policy(
         next_hop: NextHopRule::Auto,
     };
     let neighbor = Neighbor {
-        address: Ipv4Addr::new(10, 0, 0, 2).into(),
-        remote_as: remote_as.into(),
-        description: None,
-        port: 179,
-        local_address: None,
-        passive: false,
-        shutdown: false,
-        role: None,
-        timers: Timers::default(),
-        bfd: None,
-        graceful_restart: None,
         families: PerFamily {
             ipv4_unicast: Some(family),
             ..PerFamily::default()
         },
+        ..Neighbor::new(Ipv4Addr::new(10, 0, 0, 2).into(), remote_as.into())
     };
     [Direction::Import, Direction::Export]
         .map(|direction| config.effective_policy(&neighbor, Family::Ipv4Unicast, direction))

@@ -23,7 +23,14 @@ use crate::config::tests::{EVERY_KEY, accepted};
 #[test]
 fn a_file_with_every_key_comes_back_the_same() {
     let config = accepted(EVERY_KEY);
-    assert_eq!(accepted(&print(&config)), config);
+    let printed = print(&config);
+    assert!(!printed.contains("s3cret") && !format!("{config:?}").contains("s3cret"));
+    assert!(
+        parse(&printed, "printed.toml").is_err(),
+        "passwords are not in it"
+    );
+    let complete = printed.replace(Password::HIDDEN, "s3cret \\\"word\\\"");
+    assert_eq!(accepted(&complete), config);
 }
 
 #[test]
@@ -381,8 +388,6 @@ fn neighbor(map: Arc<RouteMap>, last: u8) -> impl Strategy<Value = Neighbor> {
                 let (passive, shutdown, port) = flags;
                 let (ipv4_unicast, ipv6_unicast, evpn) = families;
                 Neighbor {
-                    address: IpAddr::V4(Ipv4Addr::new(10, 0, 0, last)),
-                    remote_as: Asn(3_000_000_000),
                     description,
                     port,
                     local_address: passive.then_some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
@@ -397,6 +402,13 @@ fn neighbor(map: Arc<RouteMap>, last: u8) -> impl Strategy<Value = Neighbor> {
                         ipv6_unicast,
                         evpn,
                     },
+                    source_interface: (!passive && shutdown).then(|| "dummy0".to_owned()),
+                    ttl_security: (shutdown && last > 1).then_some(last),
+                    multihop: (!shutdown && bfd.is_none()).then_some(last),
+                    ..Neighbor::new(
+                        IpAddr::V4(Ipv4Addr::new(10, 0, 0, last)),
+                        Asn(3_000_000_000),
+                    )
                 }
             },
         )

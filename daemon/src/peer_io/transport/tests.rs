@@ -1,0 +1,85 @@
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use super::*;
+
+#[test]
+fn the_address_of_an_interface_is_found_by_name_and_ip_version() {
+    assert_eq!(
+        address_of("lo", true).unwrap(),
+        IpAddr::V4(Ipv4Addr::LOCALHOST)
+    );
+    let error = address_of("no-such-device", true).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "interface `no-such-device` has no IPv4 address to connect from"
+    );
+}
+
+#[test]
+fn the_counters_of_dropped_segments_are_found_by_their_names() {
+    let text = "TcpExt: SyncookiesSent TCPMD5NotFound TCPMD5Unexpected TCPMD5Failure Other\n\
+                TcpExt: 9 1 2 3 8\nIpExt: InNoRoutes\nIpExt: 0\n";
+    let expected = Md5Drops {
+        wrong: 3,
+        missing: 1,
+        unexpected: 2,
+    };
+    assert_eq!(parse_md5_drops(text), Some(expected));
+    assert_eq!(parse_md5_drops("TcpExt: A\nTcpExt: 1\n"), None);
+    assert_eq!(parse_md5_drops(""), None);
+}
+
+#[test]
+fn a_key_that_is_not_there_is_taken_away_without_a_word() {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP)).unwrap();
+    let peer = Prefix::host(Ipv4Addr::LOCALHOST.into());
+    match md5_works() {
+        Ok(()) => set_md5_key(&socket, peer, None).unwrap(),
+        Err(error) => assert!(error.to_string().contains("CONFIG_TCP_MD5SIG"), "{error}"),
+    }
+}
+
+#[test]
+fn hosts_and_networks_of_both_ip_versions_take_keys() {
+    if md5_works().is_err() {
+        eprintln!("skipped: no TCP MD5 signatures here");
+        return;
+    }
+    let password = Password::new("secret").unwrap();
+    for (domain, peers) in [
+        (Domain::IPV4, ["192.0.2.1/32", "192.0.2.0/24"]),
+        (Domain::IPV6, ["2001:db8::1/128", "2001:db8::/32"]),
+    ] {
+        let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP)).unwrap();
+        for peer in peers {
+            let peer: Prefix = peer.parse().unwrap();
+            set_md5_key(&socket, peer, Some(&password)).unwrap();
+            set_md5_key(&socket, peer, Some(&password)).unwrap();
+            set_md5_key(&socket, peer, None).unwrap();
+        }
+    }
+}
+
+#[test]
+fn the_ttl_and_the_least_ttl_stand_on_the_socket() {
+    let mut transport = Transport {
+        local: None,
+        interface: Some("lo".to_owned()),
+        ttl: 255,
+        min_ttl: Some(254),
+        password: None,
+    };
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP)).unwrap();
+    let local = transport
+        .prepare(&socket, Ipv4Addr::LOCALHOST.into())
+        .unwrap();
+    assert_eq!(local, Some("127.0.0.1:0".parse().unwrap()));
+    assert_eq!(socket.ttl_v4().unwrap(), 255);
+    transport.interface = None;
+    let socket = Socket::new(Domain::IPV6, Type::STREAM, Some(Protocol::TCP)).unwrap();
+    let local = transport
+        .prepare(&socket, Ipv6Addr::LOCALHOST.into())
+        .unwrap();
+    assert_eq!(local, None);
+    assert_eq!(socket.unicast_hops_v6().unwrap(), 255);
+}
