@@ -52,6 +52,8 @@ pub(super) struct Lag {
     after: After,
     /// The opening mark of a refresh is still to be sent.
     begin: bool,
+    /// A refresh with marks was asked for before the first dump has ended.
+    again: bool,
 }
 
 /// Peers with equal settings.
@@ -93,6 +95,7 @@ impl Group {
             dirty: SlotSet::default(),
             after,
             begin: false,
+            again: false,
         };
         dirty.into_iter().for_each(|slot| {
             lag.dirty.insert(slot);
@@ -142,12 +145,16 @@ impl Group {
         let Some(lag) = self.lagging.iter_mut().find(|lag| lag.peer == peer) else {
             return;
         };
+        let marked = after == After::EndOfRefresh;
+        if marked && lag.after == After::EndOfRib {
+            // RFC 7313 §4: no BoRR "before it sends the EoR".
+            lag.again = true;
+            return;
+        }
         for slot in all {
             lag.dirty.insert(*slot);
         }
-        if after == After::EndOfRefresh {
-            lag.begin = true;
-        }
+        lag.begin |= marked;
         // A first dump that is still under way ends with its own mark.
         if lag.after == After::Nothing {
             lag.after = after;
@@ -307,22 +314,25 @@ impl Group {
 
     /// A member that has been told everything joins the common pace.
     fn fall_in(&mut self, at: usize, cx: &mut Cx<'_>, outputs: &mut VecDeque<Output>) {
-        let lag = self.lagging.swap_remove(at);
         let family = self.settings.family;
-        match lag.after {
-            After::Nothing => {}
+        let mut lag = self.lagging.swap_remove(at);
+        let mark = match lag.after {
+            After::Nothing => None,
             After::EndOfRib => {
                 let mut bytes = BytesMut::new();
                 wire::encode_end_of_rib(family, &mut bytes);
-                cx.send(lag.peer, Arc::new(Batch::plain(bytes.freeze(), 1)), outputs);
+                Some(Batch::plain(bytes.freeze(), 1))
             }
-            After::EndOfRefresh => {
-                cx.send(
-                    lag.peer,
-                    Arc::new(refresh_mark(family, RefreshKind::End)),
-                    outputs,
-                );
-            }
+            After::EndOfRefresh => Some(refresh_mark(family, RefreshKind::End)),
+        };
+        if let Some(mark) = mark {
+            cx.send(lag.peer, Arc::new(mark), outputs);
+        }
+        if std::mem::take(&mut lag.again) {
+            lag.dirty = lag.told.clone();
+            (lag.after, lag.begin) = (After::EndOfRefresh, true);
+            self.lagging.push(lag);
+            return;
         }
         if self.members.is_empty() {
             self.told = lag.told;

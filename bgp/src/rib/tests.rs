@@ -10,7 +10,7 @@ use super::*;
 use crate::asn::Asn;
 use crate::attributes::{NextHop, Segment, SegmentKind};
 use crate::community::Community;
-use crate::message::Message;
+use crate::message::{Message, RefreshKind};
 use crate::policy::Policy;
 use crate::wire::Context;
 
@@ -111,6 +111,8 @@ struct Belief {
     routes: BTreeMap<Prefix4, AttributeSet>,
     end_of_ribs: usize,
     updates: usize,
+    /// Marks in the order they came, with the number of updates before each.
+    marks: Vec<(&'static str, usize)>,
     unwritten: Vec<usize>,
 }
 
@@ -217,9 +219,22 @@ impl World {
             while let Some(frame) = crate::wire::frame(&mut buffer, 4096).unwrap() {
                 messages += 1;
                 let message = crate::wire::decode(&frame, &Context::default()).unwrap();
-                let Message::Update(update) = message else {
-                    continue;
+                let update = match message {
+                    Message::Update(update) => update,
+                    Message::RouteRefresh(refresh) => {
+                        let mark = match refresh.kind {
+                            RefreshKind::Begin => "BoRR",
+                            RefreshKind::End => "EoRR",
+                            RefreshKind::Request | RefreshKind::Unknown(_) => "other",
+                        };
+                        belief.marks.push((mark, belief.updates));
+                        continue;
+                    }
+                    Message::Open(_) | Message::Notification(_) | Message::Keepalive => continue,
                 };
+                if update.end_of_rib.is_some() {
+                    belief.marks.push(("EoR", belief.updates));
+                }
                 belief.updates += 1;
                 belief.end_of_ribs += usize::from(update.end_of_rib.is_some());
                 assert!(update.errors.is_empty(), "{:?}", update.errors);
@@ -678,6 +693,27 @@ fn a_refresh_repeats_everything() {
         enhanced: true,
     });
     assert_eq!(world.belief(3).len(), 1);
+}
+
+/// RFC 7313 §4: BoRR not before the End-of-RIB, and EoRR behind everything.
+#[test]
+fn a_refresh_during_the_first_dump_follows_it() {
+    let mut world = World::with_peers(&[2]);
+    world.update(2, announce(&[prefix(1)], &path(&[65002], [10, 10, 0, 2])));
+    world.beliefs.insert(PeerId(3), Belief::default());
+    world.hand_in(Input::PeerUp {
+        peer: PeerId(3),
+        facts: facts(3),
+        restarting: false,
+    });
+    let family = Family::Ipv4Unicast;
+    world.input(Input::Refresh {
+        peer: PeerId(3),
+        family,
+        enhanced: true,
+    });
+    let marks = &world.beliefs[&PeerId(3)].marks;
+    assert_eq!(*marks, [("EoR", 1), ("BoRR", 2), ("EoRR", 3)]);
 }
 
 #[test]
