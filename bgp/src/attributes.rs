@@ -25,9 +25,9 @@ use crate::evpn_route::EvpnTail;
 
 pub use crate::wire::attribute::as_path::{SegmentView, Segments};
 pub use closed::Attributes;
+pub(crate) use closed::Closed;
 pub use outgoing::Announced;
 pub(crate) use outgoing::{Departure, Outgoing};
-pub(crate) use closed::Closed;
 
 /// ORIGIN (RFC 4271 §5.1.1); lower is preferred.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
