@@ -41,6 +41,7 @@ pub struct Plan {
     underlay: Underlay,
     vnis: Vec<u32>,
     service: Vec<u8>,
+    separate: Vec<u8>,
     graceful_restart: bool,
 }
 
@@ -52,6 +53,7 @@ impl Plan {
             underlay,
             vnis: vec![100, 200],
             service: Vec::new(),
+            separate: Vec::new(),
             graceful_restart: false,
         }
     }
@@ -71,12 +73,26 @@ impl Plan {
         self
     }
 
+    /// A site of ours with a WireGuard interface for each peer, as FRR's sites have: the routing
+    /// table alone decides, so an address may move without losing what is in flight. Default: one
+    /// interface for all peers, where it has one owner at a time.
+    #[must_use]
+    pub fn separate_tunnels(mut self, site: u8) -> Self {
+        self.separate.push(site);
+        self
+    }
+
     /// FRR keeps the routes of a restarting neighbor (RFC 4724), also when BFD fails with it.
     /// Default: no.
     #[must_use]
     pub fn graceful_restart(mut self) -> Self {
         self.graceful_restart = true;
         self
+    }
+
+    /// One WireGuard interface for all peers, whose AllowedIPs the daemon keeps.
+    fn shares_tunnel(&self, site: u8, program: &Program) -> bool {
+        *program == Program::Rbgpd && !self.separate.contains(&site)
     }
 
     /// The overlay networks of this plan.
@@ -183,7 +199,7 @@ impl<'lab> Cloud<'lab> {
         }
         let ends: Vec<(u8, Namespace, bool)> = bases
             .iter()
-            .map(|(id, program, space, _)| (*id, space.clone(), *program == Program::Rbgpd))
+            .map(|(id, program, space, _)| (*id, space.clone(), plan.shares_tunnel(*id, program)))
             .collect();
         let fabric = Fabric::build(lab, plan.underlay, &ends)?;
         let mut cloud = Self {
@@ -271,6 +287,7 @@ impl<'lab> Cloud<'lab> {
         holder: Process,
     ) -> Result<Site, Error> {
         let ours = program == Program::Rbgpd;
+        let shared = self.plan.shares_tunnel(id, &program);
         let tunnels = self.plan.underlay == Underlay::WireGuard;
         let links = self.fabric.links(id);
         let second = |peer: &u8| {
@@ -297,7 +314,7 @@ impl<'lab> Cloud<'lab> {
             networks,
             neighbors,
             vnis: self.plan.vnis.clone(),
-            wireguard: (ours && tunnels).then(|| "wg0".to_owned()),
+            wireguard: (shared && tunnels).then(|| "wg0".to_owned()),
             graceful_restart: self.plan.graceful_restart,
         };
         let home = self.lab.folder(&folder(id))?.join("daemon");

@@ -1,7 +1,7 @@
 //! WireGuard in user space: wireguard-go for each interface of a site, set up through `wg`.
 //!
 //! Two shapes of the same tunnels. A site that keeps AllowedIPs in step with its routes (rbgpd)
-//! has one `wg0` for all peers, each allowed its tunnel address only. A site that cannot (FRR) has
+//! has one `wg0` for all peers, each allowed its tunnel address only. A site that does not (FRR) has
 //! one interface for each peer, where everything is allowed and the routing table decides.
 
 use std::fs;
