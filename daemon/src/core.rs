@@ -10,13 +10,14 @@
 //! are packed under load and leave at once without it.
 //!
 //! The parts beside this page: `neighbor` (one neighbour's settings and facts), `apply`
-//! (configuration and its changes), `kernel` (what the kernel says and should have), `drain`,
-//! `answer` (requests).
+//! (configuration and its changes), `limit` (how many prefixes a neighbour may send), `kernel`
+//! (what the kernel says and should have), `drain`, `answer` (requests).
 
 mod answer;
 mod apply;
 mod drain;
 mod kernel;
+mod limit;
 mod neighbor;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -399,6 +400,9 @@ impl Core {
                 }
             }
             Event::Updates(updates) => {
+                if self.neighbors.get(&peer).is_none_or(|it| it.limits.ending) {
+                    return;
+                }
                 let count = |lists: &mut dyn Iterator<Item = &NlriList>| {
                     lists.map(NlriList::len).sum::<usize>()
                 };
@@ -413,6 +417,7 @@ impl Core {
                     }
                     self.hand_in(rib::Input::Update(peer, update));
                 }
+                self.check_limits(peer);
             }
             Event::Refresh(family, kind) => self.refresh(peer, family, kind),
             Event::Down { reason, retain } => {

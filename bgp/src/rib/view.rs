@@ -210,6 +210,16 @@ impl Rib {
         }
     }
 
+    /// Received and accepted routes of one peer. Unlike [`Rib::counts`], which looks at each of
+    /// them for what the peer is told, this takes no time.
+    pub fn intake(&self, peer: PeerId, family: Family) -> (usize, usize) {
+        match family {
+            Family::Ipv4Unicast => self.v4.intake(peer),
+            Family::Ipv6Unicast => self.v6.intake(peer),
+            Family::Evpn => self.evpn.intake(peer),
+        }
+    }
+
     /// True when everything a peer is to be told has been written to it.
     pub fn is_settled(&self, peer: PeerId) -> bool {
         let idle = self.v4.is_settled(peer) && self.v6.is_settled(peer);
@@ -487,12 +497,17 @@ impl<K: Key> FamilyRib<K> {
     }
 
     fn counts(&self, peer: PeerId) -> FamilyCounts {
-        let received = self.received.get(&peer);
+        let (received, accepted) = self.intake(peer);
         FamilyCounts {
-            received: received.map_or(0, |it| it.paths),
-            accepted: received.map_or(0, |it| it.paths - it.rejected),
+            received,
+            accepted,
             advertised: self.advertised(peer),
         }
+    }
+
+    fn intake(&self, peer: PeerId) -> (usize, usize) {
+        let received = self.received.get(&peer);
+        received.map_or((0, 0), |it| (it.paths, it.paths - it.rejected))
     }
 }
 

@@ -38,7 +38,8 @@ impl Session {
         let stays_down = reason.stays_down();
         if stays_down {
             self.phase = Phase::Stopped(Some(reason.clone()));
-            self.timers.clear(PeerTimer::IdleHold);
+            let rest = reason.restart_after();
+            self.timers.set_after(PeerTimer::IdleHold, now, rest);
         }
         self.end_all(now, DownReason::Stopped(reason));
         match self.phase {

@@ -320,13 +320,16 @@ pub enum StopReason {
         family: Family,
         /// The limit.
         limit: u32,
+        /// When to start again by ourselves; `None`: not before [`Input::Start`].
+        restart_after: Option<Duration>,
     },
     /// We are out of memory or the like (RFC 4486 §4).
     OutOfResources,
 }
 
 impl StopReason {
-    /// True when the session stays down until [`Input::Start`].
+    /// True when the session stays down until [`Input::Start`], or for a time that the reason
+    /// names.
     pub fn stays_down(&self) -> bool {
         match self {
             StopReason::AdministrativeShutdown { .. }
@@ -336,6 +339,19 @@ impl StopReason {
             StopReason::AdministrativeReset { .. }
             | StopReason::HardReset { .. }
             | StopReason::OtherConfigurationChange => false,
+        }
+    }
+
+    /// When a session that this reason keeps down starts again by itself.
+    pub(super) fn restart_after(&self) -> Option<Duration> {
+        match self {
+            StopReason::MaximumPrefixes { restart_after, .. } => *restart_after,
+            StopReason::AdministrativeShutdown { .. }
+            | StopReason::AdministrativeReset { .. }
+            | StopReason::HardReset { .. }
+            | StopReason::PeerDeconfigured
+            | StopReason::OtherConfigurationChange
+            | StopReason::OutOfResources => None,
         }
     }
 
@@ -365,7 +381,7 @@ impl StopReason {
             StopReason::OtherConfigurationChange => {
                 notification::cease(cease::OTHER_CONFIGURATION_CHANGE)
             }
-            StopReason::MaximumPrefixes { family, limit } => {
+            StopReason::MaximumPrefixes { family, limit, .. } => {
                 // RFC 4486 §4: AFI, SAFI and the bound.
                 let mut data = family.afi().to_be_bytes().to_vec();
                 data.push(family.safi());
@@ -394,7 +410,7 @@ impl fmt::Display for StopReason {
             StopReason::HardReset { text } => with_text(f, "hard reset", text),
             StopReason::PeerDeconfigured => f.write_str("peer removed from the configuration"),
             StopReason::OtherConfigurationChange => f.write_str("configuration changed"),
-            StopReason::MaximumPrefixes { family, limit } => {
+            StopReason::MaximumPrefixes { family, limit, .. } => {
                 write!(f, "more than {limit} {family} prefixes received")
             }
             StopReason::OutOfResources => f.write_str("out of resources"),

@@ -165,7 +165,7 @@ impl DownReason {
     pub fn remedy(&self) -> Option<String> {
         let text = match self {
             Self::Stopped(StopReason::MaximumPrefixes { .. }) => {
-                "raise `maximum_prefixes` or filter at the peer, then `rbgpctl clear` it"
+                "raise `maximum_prefixes`, or filter at the peer and `rbgpctl clear` it"
             }
             Self::Stopped(_) => return None,
             Self::NotificationReceived(received) => return received_remedy(received),

@@ -152,7 +152,13 @@ impl Status {
 
     /// What the operator can do, if there is something.
     pub fn hint(&self) -> Option<String> {
-        if self.state == State::Established || !self.wanted {
+        if self.state == State::Established {
+            return None;
+        }
+        if let Some(reason) = &self.stopped {
+            return DownReason::Stopped(reason.clone()).remedy();
+        }
+        if !self.wanted {
             return None;
         }
         if self.waits_for_bfd {

@@ -15,7 +15,9 @@ use bgp::{Asn, Prefix, Vni};
 use ipnetwork::IpNetwork;
 
 use super::error::{At, Conflict, Problem, Report, Span};
-use super::file::{FamilyTable, File, NeighborTable, UnicastTable, UpdateSource, VniTable};
+use super::file::{
+    FamilyTable, File, MaximumTable, NeighborTable, UnicastTable, UpdateSource, VniTable,
+};
 use super::policy::resolve::Policies;
 use super::types::*;
 
@@ -315,6 +317,7 @@ fn families(
             import: policies.import_map(value.import.as_ref(), report),
             export: policies.route_map(value.export.as_ref(), report),
             next_hop: or(value.next_hop, NextHopRule::Auto),
+            maximum_prefixes: maximum_prefixes(value.maximum_prefixes.as_ref(), report),
         })
     };
     PerFamily {
@@ -322,6 +325,32 @@ fn families(
         ipv6_unicast: accept(Family::Ipv6Unicast),
         evpn: accept(Family::Evpn),
     }
+}
+
+fn maximum_prefixes(
+    table: Option<&At<MaximumTable>>,
+    report: &mut Report,
+) -> Option<MaximumPrefixes> {
+    let table = &table?.value;
+    let warning_only = or(table.warning_only, false);
+    if let Some(restart_after) = table.restart_after.filter(|_| warning_only) {
+        let conflict = Conflict::NoEffect {
+            key: "restart_after",
+            because: "with `warning_only`, which does not end the session",
+        };
+        report.error(restart_after.span, conflict);
+    }
+    let default = MaximumPrefixes::new(table.limit?.value);
+    Some(MaximumPrefixes {
+        warn_at: or(table.warn_at, default.warn_at),
+        count: or(table.count, default.count),
+        action: match table.restart_after {
+            _ if warning_only => MaximumAction::Warn,
+            Some(time) => MaximumAction::Restart(time.value),
+            None => MaximumAction::Stop,
+        },
+        ..default
+    })
 }
 
 fn vnis(file: &File, router_id: Ipv4Addr, report: &mut Report) -> Vec<VniConfig> {

@@ -24,7 +24,9 @@ use super::read::{
     self, Reading, Rejection, Table, boolean, device, duration, keyword, name, number,
     socket_address, text,
 };
-use super::types::{EbgpRequiresPolicy, LogFormat, LogLevel, NextHopRule, Password, RequireRoute};
+use super::types::{
+    EbgpRequiresPolicy, LogFormat, LogLevel, NextHopRule, Password, PrefixCount, RequireRoute,
+};
 
 /// A configuration file.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -181,6 +183,23 @@ pub struct FamilyTable {
     pub export: Option<At<String>>,
     /// `next_hop`.
     pub next_hop: Option<At<NextHopRule>>,
+    /// `maximum_prefixes`.
+    pub maximum_prefixes: Option<At<MaximumTable>>,
+}
+
+/// `maximum_prefixes` of a family of a neighbour.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct MaximumTable {
+    /// `limit`, or the number itself.
+    pub limit: Option<At<u32>>,
+    /// `warn_at`.
+    pub warn_at: Option<At<u8>>,
+    /// `count`.
+    pub count: Option<At<PrefixCount>>,
+    /// `restart_after`.
+    pub restart_after: Option<At<Duration>>,
+    /// `warning_only`.
+    pub warning_only: Option<At<bool>>,
 }
 
 /// `[[vni]]`.
@@ -481,9 +500,35 @@ fn neighbor(table: &mut Table<'_, '_>) -> NeighborTable {
             import: table.get("import", reference),
             export: table.get("export", reference),
             next_hop: table.get("next_hop", keyword),
+            maximum_prefixes: maximum_prefixes(table),
         });
     }
     neighbor
+}
+
+/// A number, or a table with more.
+fn maximum_prefixes(table: &mut Table<'_, '_>) -> Option<At<MaximumTable>> {
+    const KEY: &str = "maximum_prefixes";
+    let value = table.raw(KEY)?;
+    let limit = number(1..=i64::from(u32::MAX));
+    if value.get_ref().is_table() {
+        return read::table(table.report(), KEY, KEY, value, |table| MaximumTable {
+            limit: table.require("limit", "a number of prefixes", limit),
+            warn_at: table.get("warn_at", number(1..=100)),
+            count: table.get("count", keyword),
+            restart_after: table.get("restart_after", duration(SECOND..=DAY)),
+            warning_only: table.get("warning_only", boolean),
+        });
+    }
+    let mut limit = limit;
+    let limit = read::reading(table.report(), KEY, value, |value| {
+        limit(value).map_err(|_| "a number from 1 to 4294967295, or a table".into())
+    })?;
+    let alone = MaximumTable {
+        limit: Some(limit),
+        ..MaximumTable::default()
+    };
+    Some(At::new(alone, limit.span))
 }
 
 /// An address, or else the name of a device.

@@ -377,8 +377,31 @@ fn families(fields: &mut Fields, families: &PerFamily<Option<NeighborFamily>>) {
         if value.next_hop != NextHopRule::Auto {
             table.add("next_hop", quote(value.next_hop.word()));
         }
+        if let Some(maximum) = &value.maximum_prefixes {
+            table.add("maximum_prefixes", maximum_prefixes(maximum));
+        }
         fields.add(Family::name(family), inline(&table));
     }
+}
+
+/// A number where that says everything, else a table.
+fn maximum_prefixes(maximum: &MaximumPrefixes) -> String {
+    let default = MaximumPrefixes::new(maximum.limit);
+    if *maximum == default {
+        return maximum.limit.to_string();
+    }
+    let mut table = Fields::default();
+    table.add("limit", maximum.limit);
+    table.add_unless_default("warn_at", maximum.warn_at, default.warn_at);
+    let count = [maximum.count, default.count].map(|count| quote(count.word()));
+    let [count, default] = count;
+    table.add_unless_default("count", count, default);
+    match maximum.action {
+        MaximumAction::Stop => {}
+        MaximumAction::Restart(time) => table.add("restart_after", quote_duration(time)),
+        MaximumAction::Warn => table.add("warning_only", true),
+    }
+    inline(&table)
 }
 
 pub(super) fn vni_fields(vni: &VniConfig, config: &Config) -> Fields {

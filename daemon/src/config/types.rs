@@ -376,6 +376,69 @@ pub struct NeighborFamily {
     pub export: Option<Arc<RouteMap>>,
     /// The next hop we tell the neighbour.
     pub next_hop: NextHopRule,
+    /// Most prefixes that the neighbour may send.
+    pub maximum_prefixes: Option<MaximumPrefixes>,
+}
+
+/// Most prefixes that a neighbour may send in a family, and what happens beyond.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MaximumPrefixes {
+    /// The limit; more than that is too many.
+    pub limit: u32,
+    /// Part of the limit, in percent, from which on there is a warning.
+    pub warn_at: u8,
+    /// What is counted.
+    pub count: PrefixCount,
+    /// What follows when there are more.
+    pub action: MaximumAction,
+}
+
+impl MaximumPrefixes {
+    /// Usual part of the limit from which on there is a warning.
+    pub const WARN_AT: u8 = 75;
+
+    /// A limit that ends the session for good.
+    pub fn new(limit: u32) -> Self {
+        Self {
+            limit,
+            warn_at: Self::WARN_AT,
+            count: PrefixCount::Received,
+            action: MaximumAction::Stop,
+        }
+    }
+
+    /// True if so many prefixes call for a warning.
+    pub fn is_near(&self, count: usize) -> bool {
+        let count = u64::try_from(count).unwrap_or(u64::MAX);
+        count.saturating_mul(100) > u64::from(self.limit) * u64::from(self.warn_at)
+    }
+
+    /// True if so many are too many.
+    pub fn is_over(&self, count: usize) -> bool {
+        u64::try_from(count).unwrap_or(u64::MAX) > u64::from(self.limit)
+    }
+}
+
+/// Which prefixes count against the limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PrefixCount {
+    /// All that the neighbour has sent and not withdrawn.
+    #[default]
+    Received,
+    /// Those that policy lets in.
+    Accepted,
+}
+
+/// What follows too many prefixes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum MaximumAction {
+    /// The session ends and stays down until an operator clears it.
+    #[default]
+    Stop,
+    /// The session ends and comes back after this time.
+    Restart(Duration),
+    /// It is said, and nothing else.
+    Warn,
 }
 
 /// The next hop in what a neighbour is told.
@@ -569,6 +632,13 @@ impl Keyword for NextHopRule {
         (NextHopRule::Auto, "auto"),
         (NextHopRule::Myself, "self"),
         (NextHopRule::Unchanged, "unchanged"),
+    ];
+}
+
+impl Keyword for PrefixCount {
+    const WORDS: &'static [(Self, &'static str)] = &[
+        (PrefixCount::Received, "received"),
+        (PrefixCount::Accepted, "accepted"),
     ];
 }
 

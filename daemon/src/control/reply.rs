@@ -329,6 +329,24 @@ pub struct FamilyDetail {
     pub end_of_rib_sent: bool,
     /// Routes kept although the session went (RFC 4724 §4.2).
     pub stale: u64,
+    /// Most prefixes that the neighbour may send; `null`: any number.
+    #[serde(default)]
+    pub maximum: Option<MaximumPrefixes>,
+}
+
+/// Most prefixes that a neighbour may send in a family.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MaximumPrefixes {
+    /// The limit.
+    pub limit: u32,
+    /// Part of it, in percent, beyond which there is a warning.
+    pub warn_at: u8,
+    /// What counts: `received` or `accepted`.
+    pub count: String,
+    /// What follows more than that: `stop`, `restart` or `warn`.
+    pub action: String,
+    /// With `restart`: after how many seconds.
+    pub restart_after_s: Option<u64>,
 }
 
 /// A page of routes.

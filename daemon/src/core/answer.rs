@@ -10,6 +10,7 @@ use bgp::session::{ConnectError, DownReason, Failure, Messages, State, Status, S
 use bgp::{Family, Nlri, Prefix};
 use tokio::sync::oneshot;
 
+use super::limit::Level;
 use super::neighbor::Neighbor;
 use super::{Core, Order};
 use crate::config::{self, Direction};
@@ -130,6 +131,16 @@ impl Core {
                 }
             }
             for (family, settings) in neighbor.config.families.iter() {
+                let tally = self.tally(*id, neighbor, family);
+                if let Some(tally) = tally.filter(|it| it.level > Level::Far) {
+                    notices.push(format!(
+                        "{}: {} of at most {} {family} prefixes; filter at the neighbour or raise \
+                         maximum_prefixes",
+                        neighbor.address(),
+                        tally.count,
+                        tally.maximum.limit,
+                    ));
+                }
                 if settings.is_some() && negotiated.families.get(family).is_none() {
                     notices.push(format!(
                         "{}: {family} is configured here but not there; activate it at the \
@@ -243,6 +254,10 @@ impl Core {
                     end_of_rib_received: *neighbor.complete.get(family),
                     end_of_rib_sent: agreed && self.rib.is_settled(id),
                     stale: number(self.rib.stale(id, family)),
+                    maximum: settings
+                        .as_ref()
+                        .and_then(|it| it.maximum_prefixes)
+                        .map(maximum_reply),
                 },
             );
         }
@@ -474,6 +489,12 @@ impl Core {
                 })
                 .unwrap_or_default();
             match order.soft {
+                // What was stopped here, and not by the configuration, is started again.
+                SoftReset::None
+                    if neighbor.status().stopped.is_some() && !neighbor.config.shutdown =>
+                {
+                    neighbor.command(Command::Start);
+                }
                 SoftReset::None => {
                     let text = "cleared by the operator".to_owned();
                     neighbor.command(Command::Stop(StopReason::AdministrativeReset { text }));
@@ -651,13 +672,41 @@ fn failure(failure: &Failure) -> reply::Failure {
     }
 }
 
+fn maximum_reply(maximum: config::MaximumPrefixes) -> reply::MaximumPrefixes {
+    use config::{MaximumAction, PrefixCount};
+    reply::MaximumPrefixes {
+        limit: maximum.limit,
+        warn_at: maximum.warn_at,
+        count: match maximum.count {
+            PrefixCount::Received => "received",
+            PrefixCount::Accepted => "accepted",
+        }
+        .to_owned(),
+        action: match maximum.action {
+            MaximumAction::Stop => "stop",
+            MaximumAction::Restart(_) => "restart",
+            MaximumAction::Warn => "warn",
+        }
+        .to_owned(),
+        restart_after_s: match maximum.action {
+            MaximumAction::Restart(time) => Some(time.as_secs()),
+            MaximumAction::Stop | MaximumAction::Warn => None,
+        },
+    }
+}
+
 /// Why a session is not up and what to do about it.
 fn why_down(status: &Status, passive: bool) -> (Option<String>, Option<String>) {
     if status.state == State::Established {
         return (None, None);
     }
     if let Some(reason) = &status.stopped {
-        return (Some(reason.to_string()), None);
+        let mut why = reason.to_string();
+        if let Some(at) = status.next_try {
+            let left = at.saturating_duration_since(Instant::now());
+            why.push_str(&format!("; connects again in {} s", left.as_secs()));
+        }
+        return (Some(why), status.hint());
     }
     match &status.last_error {
         Some(failure) => (Some(failure.reason.to_string()), failure.reason.remedy()),

@@ -224,12 +224,15 @@ impl Core {
                 neighbor.command(Command::Stop(StopReason::AdministrativeShutdown { text }));
             } else if was_shut && !is_shut {
                 neighbor.command(Command::Start);
+            } else if raised_limit(neighbor, &old) {
+                neighbor.command(Command::Start);
             } else if anew {
                 // Another connection, with the same neighbour: routes may outlive it.
                 neighbor.command(Command::Stop(StopReason::OtherConfigurationChange));
             }
         }
         self.reconfigure_peer(id);
+        self.check_limits(id);
     }
 
     /// Puts a password on the listening sockets, or takes it away. The connecting socket gets it
@@ -374,6 +377,19 @@ impl Core {
         }
         self.unwant_overlay(vni);
     }
+}
+
+/// Whether the session rests because of too many prefixes, under a limit that is not the same
+/// any more.
+fn raised_limit(neighbor: &Neighbor, old: &config::Neighbor) -> bool {
+    let Some(StopReason::MaximumPrefixes { family, .. }) = neighbor.status().stopped else {
+        return false;
+    };
+    let limit = |config: &config::Neighbor| {
+        let family = config.families.get(family).as_ref()?;
+        Some(family.maximum_prefixes)
+    };
+    limit(old) != limit(&neighbor.config)
 }
 
 pub(super) fn bfd_key(neighbor: &config::Neighbor) -> SessionKey {

@@ -13,6 +13,7 @@ use bgp::session::{
 use tokio::sync::{mpsc, watch};
 
 use super::Core;
+use super::limit::Limits;
 use crate::config::{self, Config, Direction};
 use crate::peer_io::Command;
 use crate::peer_io::transport::Transport;
@@ -26,6 +27,8 @@ pub(super) struct Neighbor {
     session: Option<SessionFacts>,
     /// End-of-RIB was received in this session.
     pub(super) complete: PerFamily<bool>,
+    /// Where the number of prefixes stands against its limit.
+    pub(super) limits: Limits,
 }
 
 /// What is known while Established.
@@ -48,6 +51,7 @@ impl Neighbor {
             status,
             session: None,
             complete: PerFamily::default(),
+            limits: Limits::default(),
         }
     }
 
@@ -62,6 +66,7 @@ impl Neighbor {
         batches: mpsc::UnboundedSender<Arc<Batch>>,
     ) {
         self.complete = PerFamily::default();
+        self.limits = Limits::default();
         self.session = Some(SessionFacts {
             negotiated,
             local,

@@ -309,7 +309,23 @@ fn family_table(neighbor: &Neighbor, out: &mut dyn Write) -> io::Result<()> {
             },
         ]);
     }
-    table.write(out)
+    table.write(out)?;
+    for (family, detail) in neighbor.details.iter() {
+        let Some(maximum) = &detail.maximum else {
+            continue;
+        };
+        let then = match (maximum.action.as_str(), maximum.restart_after_s) {
+            ("warn", _) => "beyond it too".to_owned(),
+            (_, Some(time)) => format!("then the session ends for {time} s"),
+            (_, None) => "then the session ends until `rbgpctl clear`".to_owned(),
+        };
+        writeln!(
+            out,
+            "  {family}: at most {} prefixes {}, warning from {} % on, {then}",
+            maximum.limit, maximum.count, maximum.warn_at
+        )?;
+    }
+    Ok(())
 }
 
 fn yes_no(yes: bool) -> String {

@@ -235,7 +235,12 @@ fn a_reset_while_waiting_connects_at_once() {
 fn too_many_prefixes_are_said_with_family_and_limit() {
     let (mut bench, _) = Bench::established(config(), &peer_open());
     let (family, limit) = (Family::Ipv4Unicast, 1000);
-    let outputs = bench.input(Input::Stop(StopReason::MaximumPrefixes { family, limit }));
+    let restart_after = None;
+    let outputs = bench.input(Input::Stop(StopReason::MaximumPrefixes {
+        family,
+        limit,
+        restart_after,
+    }));
     let notification = notified(&outputs).expect("a NOTIFICATION");
     assert_eq!((notification.code, notification.subcode), (6, 1));
     assert_eq!(*notification.data, [0, 1, 1, 0, 0, 3, 232]);
@@ -247,6 +252,29 @@ fn too_many_prefixes_are_said_with_family_and_limit() {
             .expect("a reason")
             .contains("1000")
     );
+}
+
+#[test]
+fn after_too_many_prefixes_the_session_rests_as_long_as_it_was_told() {
+    for rest in [None, Some(secs(900))] {
+        let (mut bench, _) = Bench::established(config(), &peer_open());
+        bench.input(Input::Stop(StopReason::MaximumPrefixes {
+            family: Family::Ipv4Unicast,
+            limit: 1,
+            restart_after: rest,
+        }));
+        let status = bench.session.status();
+        assert!(status.next_try.is_some() == rest.is_some());
+        assert!(
+            status
+                .hint()
+                .is_some_and(|hint| hint.contains("rbgpctl clear"))
+        );
+        assert_eq!(dialled(&bench.pass(secs(899))), None);
+        assert_eq!(dialled(&bench.pass(secs(2))).is_some(), rest.is_some());
+        let outputs = bench.input(Input::Start);
+        assert_eq!(dialled(&outputs).is_some(), rest.is_none());
+    }
 }
 
 #[test]

@@ -79,6 +79,22 @@ fn each_check_reports_at_its_place() {
              or the name of an interface",
         ),
         (
+            neighbor("evpn = { maximum_prefixes = 0 }"),
+            "6:29: `maximum_prefixes` is 0, but must be a number from 1 to 4294967295, or a table",
+        ),
+        (
+            neighbor("evpn = { maximum_prefixes = { warn_at = 5 } }"),
+            "6:29: maximum_prefixes has no `limit`, but must have a number of prefixes",
+        ),
+        (
+            neighbor(
+                "evpn = { maximum_prefixes = { limit = 1, restart_after = \"1m\", \
+                 warning_only = true } }",
+            ),
+            "6:58: `restart_after` has no effect with `warning_only`, which does not end the \
+             session",
+        ),
+        (
             neighbor("password = \"\""),
             "6:12: `password` is a text of 0 octets, but must be a text of 1 to 80 octets \
              without control characters",

@@ -106,6 +106,12 @@ fn every_kind_of_change_is_shown_in_the_words_of_the_file() {
         ),
         (
             "evpn = { export = \"OUT\" }\n",
+            "evpn = { export = \"OUT\", maximum_prefixes = 10 }\n",
+            "neighbor 10.10.0.3: evpn { export = \"OUT\" } -> \
+             { export = \"OUT\", maximum_prefixes = 10 }",
+        ),
+        (
+            "evpn = { export = \"OUT\" }\n",
             "",
             "neighbor 10.10.0.3: evpn { export = \"OUT\" } -> default (session restarts)",
         ),

@@ -18,6 +18,7 @@ fn policy(
         import,
         export: None,
         next_hop: NextHopRule::Auto,
+        maximum_prefixes: None,
     };
     let neighbor = Neighbor {
         families: PerFamily {

@@ -340,13 +340,30 @@ fn neighbor(map: Arc<RouteMap>, last: u8) -> impl Strategy<Value = Neighbor> {
         NextHopRule::Myself,
         NextHopRule::Unchanged,
     ];
+    let action = prop_oneof![
+        Just(MaximumAction::Stop),
+        seconds(1..86_401).prop_map(MaximumAction::Restart),
+        Just(MaximumAction::Warn),
+    ];
+    let count = select(vec![PrefixCount::Received, PrefixCount::Accepted]);
+    let maximum =
+        (1_u32.., 1_u8..101, count, action).prop_map(|(limit, warn_at, count, action)| {
+            MaximumPrefixes {
+                limit,
+                warn_at,
+                count,
+                action,
+            }
+        });
     let family = || {
         let map = option::of(Just(map.clone()));
-        (map.clone(), map, select(next_hop.clone())).prop_map(|(import, export, next_hop)| {
+        let rest = (select(next_hop.clone()), option::of(maximum.clone()));
+        (map.clone(), map, rest).prop_map(|(import, export, (next_hop, maximum_prefixes))| {
             NeighborFamily {
                 import,
                 export,
                 next_hop,
+                maximum_prefixes,
             }
         })
     };
