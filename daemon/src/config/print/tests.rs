@@ -2,6 +2,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use bgp::attributes::{Aggregator, Origin};
+use bgp::family::{Family, PerFamily};
 use bgp::message::Role;
 use bgp::policy::{
     Action, AsPathExclude, AsPathList, AsPathRule, Bandwidth, Communities, CommunityChange,

@@ -1,0 +1,241 @@
+//! Neighbours: what the values of one mean together, and beside the rest of the file.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use bgp::Asn;
+use bgp::family::{Family, PerFamily};
+
+use super::{Once, or};
+use crate::config::duration;
+use crate::config::error::{At, Conflict, Report};
+use crate::config::file::{FamilyTable, File, MaximumTable, NeighborTable, UpdateSource};
+use crate::config::policy::resolve::Policies;
+use crate::config::types::*;
+
+pub(super) fn neighbors(
+    file: &File,
+    asn: Asn,
+    restart: &GracefulRestart,
+    policies: &Policies,
+    report: &mut Report,
+) -> Vec<Neighbor> {
+    let mut seen = Once::new("neighbor");
+    let mut neighbors = Vec::new();
+    for At { value: table, .. } in &file.neighbors {
+        // Checked even when the neighbour itself cannot be made.
+        let families = families(table, policies, report);
+        let timers = timers(table, report);
+        if let (Some(role), Some(remote_as)) = (table.role, table.remote_as)
+            && remote_as.value == asn
+        {
+            report.error(role.span, Conflict::InternalRole(asn.0));
+        }
+        if let Some(address) = table.address {
+            seen.see(address.value, address.span, report);
+            addresses(file, table, address, report);
+        }
+        let source_interface = source_interface(table, report);
+        hops(table, report);
+        let (Some(address), Some(remote_as)) = (table.address, table.remote_as) else {
+            continue;
+        };
+        neighbors.push(Neighbor {
+            address: address.value,
+            remote_as: remote_as.value,
+            description: table.description.as_ref().map(|at| at.value.clone()),
+            port: or(table.port, BGP_PORT),
+            local_address: local_address(table).map(|at| at.value),
+            source_interface,
+            ttl_security: table.ttl_security.map(|at| at.value),
+            multihop: table.multihop.map(|at| at.value),
+            password: table.password.as_ref().map(|at| at.value.clone()),
+            passive: or(table.passive, false),
+            shutdown: or(table.shutdown, false),
+            role: table.role.map(|at| at.value),
+            timers,
+            bfd: bfd(table),
+            graceful_restart: or(table.graceful_restart, restart.enabled)
+                .then(|| or(table.restart_time, restart.restart_time)),
+            families,
+        });
+    }
+    neighbors
+}
+
+/// The neighbour is not ourselves, and we can connect from where we are told to.
+fn addresses(file: &File, table: &NeighborTable, address: At<IpAddr>, report: &mut Report) {
+    let vtep = file.evpn.as_ref().and_then(|evpn| evpn.value.vtep);
+    let router_id = file
+        .router_id
+        .map(|id| At::new(IpAddr::V4(id.value), id.span));
+    for (owner, own) in [
+        ("router_id", router_id),
+        ("vtep", vtep),
+        ("local address", local_address(table)),
+    ] {
+        if let Some(own) = own.filter(|own| own.value == address.value) {
+            let conflict = Conflict::OwnAddress {
+                address: address.value.to_string(),
+                owner,
+                first: report.place(own.span),
+            };
+            let hint = "give the address of the other end of the link";
+            report.error_with_hint(address.span, conflict, hint);
+            return;
+        }
+    }
+    if let Some(local) = local_address(table)
+        && local.value.is_ipv4() != address.value.is_ipv4()
+    {
+        let conflict = Conflict::IpVersion {
+            key: match table.local_address {
+                Some(_) => "local_address",
+                None => "update_source",
+            },
+            value: local.value.to_string(),
+            address: address.value.to_string(),
+        };
+        report.error(local.span, conflict);
+    }
+}
+
+/// `local_address`, or `update_source` where that is an address.
+fn local_address(table: &NeighborTable) -> Option<At<IpAddr>> {
+    let source = || match table.update_source.as_ref()? {
+        At {
+            value: UpdateSource::Address(address),
+            span,
+        } => Some(At::new(*address, *span)),
+        At {
+            value: UpdateSource::Interface(_),
+            ..
+        } => None,
+    };
+    table.local_address.or_else(source)
+}
+
+/// The interface of `update_source`; the other key may not stand beside it.
+fn source_interface(table: &NeighborTable, report: &mut Report) -> Option<String> {
+    let source = table.update_source.as_ref()?;
+    if let Some(local) = table.local_address {
+        let conflict = Conflict::Together {
+            one: "update_source",
+            two: "local_address",
+            first: report.place(local.span),
+        };
+        report.error_with_hint(source.span, conflict, "both say where we connect from");
+    }
+    match &source.value {
+        UpdateSource::Interface(name) => Some(name.clone()),
+        UpdateSource::Address(_) => None,
+    }
+}
+
+/// RFC 5082 §3 fixes the TTL that `multihop` would set, and BFD is for one hop only.
+fn hops(table: &NeighborTable, report: &mut Report) {
+    if let (Some(security), Some(multihop)) = (table.ttl_security, table.multihop) {
+        let conflict = Conflict::Together {
+            one: "ttl_security",
+            two: "multihop",
+            first: report.place(multihop.span),
+        };
+        let hint = "for a neighbor N hops away set ttl_security = N alone (RFC 5082 §3)";
+        report.error_with_hint(security.span, conflict, hint);
+    }
+    if let Some(multihop) = table.multihop
+        && multihop.value > 1
+        && table.bfd.enabled
+    {
+        let conflict = Conflict::NoEffect {
+            key: "multihop",
+            because: "beside `bfd`, which is for neighbors one hop away (RFC 5881)",
+        };
+        let hint = "turn bfd off for this neighbor; BFD over several hops is not supported yet";
+        report.error_with_hint(multihop.span, conflict, hint);
+    }
+}
+
+/// The keepalive interval is a third of the hold time unless it is given (RFC 4271 §10).
+fn timers(table: &NeighborTable, report: &mut Report) -> Timers {
+    let defaults = Timers::default();
+    let hold = or(table.hold, defaults.hold);
+    let connect_retry = or(table.connect_retry, defaults.connect_retry);
+    let third = Duration::from_secs(hold.as_secs() / 3);
+    if let Some(keepalive) = table.keepalive {
+        if hold.is_zero() {
+            let conflict = Conflict::NoEffect {
+                key: "keepalive",
+                because: "when `hold` is 0s",
+            };
+            report.error(keepalive.span, conflict);
+        } else if keepalive.value >= hold {
+            let conflict = Conflict::Keepalive {
+                keepalive: duration::format(keepalive.value),
+                hold: duration::format(hold),
+            };
+            let hint = "a third of the hold time is usual (RFC 4271 §10)";
+            report.error_with_hint(keepalive.span, conflict, hint);
+        }
+    }
+    Timers {
+        hold,
+        keepalive: or(table.keepalive, third),
+        connect_retry,
+    }
+}
+
+fn bfd(table: &NeighborTable) -> Option<Bfd> {
+    let default = Bfd::default();
+    table.bfd.enabled.then(|| Bfd {
+        interval: or(table.bfd.interval, default.interval),
+        multiplier: or(table.bfd.multiplier, default.multiplier),
+    })
+}
+
+fn families(
+    table: &NeighborTable,
+    policies: &Policies,
+    report: &mut Report,
+) -> PerFamily<Option<NeighborFamily>> {
+    let mut accept = |family: Family| {
+        let At { value, .. }: &At<FamilyTable> = table.families.get(family).as_ref()?;
+        Some(NeighborFamily {
+            import: policies.import_map(value.import.as_ref(), report),
+            export: policies.route_map(value.export.as_ref(), report),
+            next_hop: or(value.next_hop, NextHopRule::Auto),
+            maximum_prefixes: maximum_prefixes(value.maximum_prefixes.as_ref(), report),
+        })
+    };
+    PerFamily {
+        ipv4_unicast: accept(Family::Ipv4Unicast),
+        ipv6_unicast: accept(Family::Ipv6Unicast),
+        evpn: accept(Family::Evpn),
+    }
+}
+
+fn maximum_prefixes(
+    table: Option<&At<MaximumTable>>,
+    report: &mut Report,
+) -> Option<MaximumPrefixes> {
+    let table = &table?.value;
+    let warning_only = or(table.warning_only, false);
+    if let Some(restart_after) = table.restart_after.filter(|_| warning_only) {
+        let conflict = Conflict::NoEffect {
+            key: "restart_after",
+            because: "with `warning_only`, which does not end the session",
+        };
+        report.error(restart_after.span, conflict);
+    }
+    let default = MaximumPrefixes::new(table.limit?.value);
+    Some(MaximumPrefixes {
+        warn_at: or(table.warn_at, default.warn_at),
+        count: or(table.count, default.count),
+        action: match table.restart_after {
+            _ if warning_only => MaximumAction::Warn,
+            Some(time) => MaximumAction::Restart(time.value),
+            None => MaximumAction::Stop,
+        },
+        ..default
+    })
+}

@@ -1,0 +1,125 @@
+//! Neighbours as they are written.
+
+use std::time::Duration;
+
+use bgp::family::{Family, PerFamily};
+
+use super::{Fields, inline, quote, quote_duration};
+use crate::config::types::*;
+
+pub(in crate::config) fn neighbor_fields(neighbor: &Neighbor, restart: GracefulRestart) -> Fields {
+    let mut fields = Fields::default();
+    fields.add("address", quote(neighbor.address));
+    fields.add("remote_as", neighbor.remote_as);
+    if let Some(description) = &neighbor.description {
+        fields.add("description", quote(description));
+    }
+    fields.add_unless_default("port", neighbor.port, BGP_PORT);
+    if let Some(local) = neighbor.local_address {
+        fields.add("local_address", quote(local));
+    }
+    if let Some(interface) = &neighbor.source_interface {
+        fields.add("update_source", quote(interface));
+    }
+    if let Some(hops) = neighbor.ttl_security {
+        fields.add("ttl_security", hops);
+    }
+    if let Some(ttl) = neighbor.multihop {
+        fields.add("multihop", ttl);
+    }
+    if neighbor.password.is_some() {
+        fields.add("password", quote(Password::HIDDEN));
+    }
+    fields.add_unless_default("passive", neighbor.passive, false);
+    fields.add_unless_default("shutdown", neighbor.shutdown, false);
+    if let Some(role) = neighbor.role {
+        fields.add("role", quote(role.word()));
+    }
+    fields.add_table("timers", &timers(neighbor.timers));
+    if let Some(Bfd {
+        interval,
+        multiplier,
+    }) = neighbor.bfd
+    {
+        let (mut table, default) = (Fields::default(), Bfd::default());
+        let default_interval = quote_duration(default.interval);
+        table.add_unless_default("interval", quote_duration(interval), default_interval);
+        table.add_unless_default("multiplier", multiplier, default.multiplier);
+        match table.is_empty() {
+            true => fields.add("bfd", true),
+            false => fields.add_table("bfd", &table),
+        }
+    }
+    match neighbor.graceful_restart {
+        None if restart.enabled => fields.add("graceful_restart", false),
+        None => {}
+        Some(time) if time != restart.restart_time => {
+            let mut table = Fields::default();
+            table.add("restart_time", quote_duration(time));
+            fields.add_table("graceful_restart", &table);
+        }
+        Some(_) if !restart.enabled => fields.add("graceful_restart", true),
+        Some(_) => {}
+    }
+    families(&mut fields, &neighbor.families);
+    fields
+}
+
+fn timers(timers: Timers) -> Fields {
+    let (mut fields, default) = (Fields::default(), Timers::default());
+    let third = Duration::from_secs(timers.hold.as_secs() / 3);
+    fields.add_unless_default(
+        "keepalive",
+        quote_duration(timers.keepalive),
+        quote_duration(third),
+    );
+    fields.add_unless_default(
+        "hold",
+        quote_duration(timers.hold),
+        quote_duration(default.hold),
+    );
+    let connect_retry = quote_duration(timers.connect_retry);
+    let default = quote_duration(default.connect_retry);
+    fields.add_unless_default("connect_retry", connect_retry, default);
+    fields
+}
+
+fn families(fields: &mut Fields, families: &PerFamily<Option<NeighborFamily>>) {
+    for (family, value) in families.iter() {
+        let Some(value) = value else { continue };
+        let mut table = Fields::default();
+        if let Some(map) = &value.import {
+            table.add("import", quote(map.name()));
+        }
+        if let Some(map) = &value.export {
+            table.add("export", quote(map.name()));
+        }
+        if value.next_hop != NextHopRule::Auto {
+            table.add("next_hop", quote(value.next_hop.word()));
+        }
+        if let Some(maximum) = &value.maximum_prefixes {
+            table.add("maximum_prefixes", maximum_prefixes(maximum));
+        }
+        fields.add(Family::name(family), inline(&table));
+    }
+}
+
+/// A number where that says everything, else a table.
+fn maximum_prefixes(maximum: &MaximumPrefixes) -> String {
+    let default = MaximumPrefixes::new(maximum.limit);
+    if *maximum == default {
+        return maximum.limit.to_string();
+    }
+    let mut table = Fields::default();
+    table.add("limit", maximum.limit);
+    table.add_unless_default("warn_at", maximum.warn_at, default.warn_at);
+    let count = [maximum.count, default.count].map(|count| quote(count.word()));
+    let [count, default] = count;
+    table.add_unless_default("count", count, default);
+    match maximum.action {
+        MaximumAction::Stop => {}
+        MaximumAction::Restart(time) => table.add("restart_after", quote_duration(time)),
+        MaximumAction::Warn => table.add("warning_only", true),
+    }
+    inline(&table)
+}

@@ -1,0 +1,273 @@
+//! Neighbours.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bgp::Asn;
+use bgp::family::PerFamily;
+use bgp::message::Role;
+use bgp::policy::RouteMap;
+
+use super::{BGP_PORT, GracefulRestart, Keyword};
+
+/// A neighbour.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Neighbor {
+    /// Its address.
+    pub address: IpAddr,
+    /// Its AS number.
+    pub remote_as: Asn,
+    /// What people call it.
+    pub description: Option<String>,
+    /// Its TCP port.
+    pub port: u16,
+    /// The address we connect from.
+    pub local_address: Option<IpAddr>,
+    /// The interface whose address we connect from; never together with `local_address`.
+    pub source_interface: Option<String>,
+    /// What the neighbour's packets may have travelled, in hops (RFC 5082).
+    pub ttl_security: Option<u8>,
+    /// TTL of our packets; `None` leaves it to [`Neighbor::ttl`].
+    pub multihop: Option<u8>,
+    /// Shared secret of TCP's MD5 signature (RFC 2385).
+    pub password: Option<Password>,
+    /// Wait for the neighbour to connect.
+    pub passive: bool,
+    /// Keep the session down.
+    pub shutdown: bool,
+    /// What we are to the neighbour (RFC 9234).
+    pub role: Option<Role>,
+    /// Timers.
+    pub timers: Timers,
+    /// BFD, if it is on.
+    pub bfd: Option<Bfd>,
+    /// Restart time we offer (RFC 4724); `None` turns graceful restart off on this session.
+    pub graceful_restart: Option<Duration>,
+    /// Families that are activated.
+    pub families: PerFamily<Option<NeighborFamily>>,
+}
+
+impl Neighbor {
+    /// A neighbour with the defaults of every key and no family.
+    pub fn new(address: IpAddr, remote_as: Asn) -> Self {
+        Self {
+            address,
+            remote_as,
+            description: None,
+            port: BGP_PORT,
+            local_address: None,
+            source_interface: None,
+            ttl_security: None,
+            multihop: None,
+            password: None,
+            passive: false,
+            shutdown: false,
+            role: None,
+            timers: Timers::default(),
+            bfd: None,
+            graceful_restart: Some(GracefulRestart::default().restart_time),
+            families: PerFamily::default(),
+        }
+    }
+
+    /// TTL of what we send to the neighbour. An eBGP neighbour is one hop away unless the
+    /// configuration says otherwise; RFC 5082 §3 sends 255 so that the other side can count.
+    pub fn ttl(&self, asn: Asn) -> u8 {
+        match (self.ttl_security, self.multihop) {
+            (Some(_), _) => u8::MAX,
+            (None, Some(ttl)) => ttl,
+            (None, None) if self.remote_as == asn => u8::MAX,
+            (None, None) => 1,
+        }
+    }
+
+    /// Least TTL of packets that are taken as the neighbour's (RFC 5082 §3).
+    pub fn min_ttl(&self) -> Option<u8> {
+        self.ttl_security.map(|hops| u8::MAX - (hops - 1))
+    }
+}
+
+/// A secret shared with a neighbour: 1 to [`Password::LENGTH_MAX`] octets, never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Password(String);
+
+impl Password {
+    /// What Linux takes as a key of TCP's MD5 signature.
+    pub const LENGTH_MAX: usize = 80;
+
+    /// What stands in place of every password that is written or shown. It is no password
+    /// itself, so that a printed configuration is not taken for a complete one.
+    pub const HIDDEN: &'static str = "<hidden>";
+
+    /// A password, if the text can be one: neither empty nor too long, on one line, and not
+    /// [`Password::HIDDEN`].
+    pub fn new(text: &str) -> Option<Self> {
+        let fits = (1..=Self::LENGTH_MAX).contains(&text.len());
+        let plain = !text.chars().any(char::is_control) && text != Self::HIDDEN;
+        (fits && plain).then(|| Self(text.to_owned()))
+    }
+
+    /// The octets, for the kernel.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(Self::HIDDEN)
+    }
+}
+
+/// Timers of a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timers {
+    /// Hold time offered: 0 (off) or 3 s to 65535 s, whole seconds (RFC 4271 §4.2).
+    pub hold: Duration,
+    /// Keepalive interval, shorter than the hold time. Applies as long as the hold time in
+    /// effect is not shorter than the offered one; then it shrinks in proportion.
+    pub keepalive: Duration,
+    /// Pause between attempts to connect.
+    pub connect_retry: Duration,
+}
+
+impl Default for Timers {
+    fn default() -> Self {
+        Self {
+            hold: Duration::from_secs(90),
+            keepalive: Duration::from_secs(30),
+            connect_retry: Duration::from_secs(10),
+        }
+    }
+}
+
+/// BFD beside a session (RFC 5880).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bfd {
+    /// Interval, in both directions.
+    pub interval: Duration,
+    /// Packets that may be lost in a row, plus one.
+    pub multiplier: u8,
+}
+
+impl Default for Bfd {
+    fn default() -> Self {
+        Self {
+            interval: Duration::from_millis(300),
+            multiplier: 3,
+        }
+    }
+}
+
+/// A family activated with a neighbour.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct NeighborFamily {
+    /// Route-map for what the neighbour tells us.
+    pub import: Option<Arc<RouteMap>>,
+    /// Route-map for what we tell the neighbour.
+    pub export: Option<Arc<RouteMap>>,
+    /// The next hop we tell the neighbour.
+    pub next_hop: NextHopRule,
+    /// Most prefixes that the neighbour may send.
+    pub maximum_prefixes: Option<MaximumPrefixes>,
+}
+
+/// Most prefixes that a neighbour may send in a family, and what happens beyond.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MaximumPrefixes {
+    /// The limit; more than that is too many.
+    pub limit: u32,
+    /// Part of the limit, in percent, from which on there is a warning.
+    pub warn_at: u8,
+    /// What is counted.
+    pub count: PrefixCount,
+    /// What follows when there are more.
+    pub action: MaximumAction,
+}
+
+impl MaximumPrefixes {
+    /// Usual part of the limit from which on there is a warning.
+    pub const WARN_AT: u8 = 75;
+
+    /// A limit that ends the session for good.
+    pub fn new(limit: u32) -> Self {
+        Self {
+            limit,
+            warn_at: Self::WARN_AT,
+            count: PrefixCount::Received,
+            action: MaximumAction::Stop,
+        }
+    }
+
+    /// True if so many prefixes call for a warning.
+    pub fn is_near(&self, count: usize) -> bool {
+        let count = u64::try_from(count).unwrap_or(u64::MAX);
+        count.saturating_mul(100) > u64::from(self.limit) * u64::from(self.warn_at)
+    }
+
+    /// True if so many are too many.
+    pub fn is_over(&self, count: usize) -> bool {
+        u64::try_from(count).unwrap_or(u64::MAX) > u64::from(self.limit)
+    }
+}
+
+/// Which prefixes count against the limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PrefixCount {
+    /// All that the neighbour has sent and not withdrawn.
+    #[default]
+    Received,
+    /// Those that policy lets in.
+    Accepted,
+}
+
+/// What follows too many prefixes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum MaximumAction {
+    /// The session ends and stays down until an operator clears it.
+    #[default]
+    Stop,
+    /// The session ends and comes back after this time.
+    Restart(Duration),
+    /// It is said, and nothing else.
+    Warn,
+}
+
+/// The next hop in what a neighbour is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum NextHopRule {
+    /// eBGP unicast: ourselves. iBGP and EVPN: unchanged (RFC 4271 §5.1.3).
+    #[default]
+    Auto,
+    /// Ourselves.
+    Myself,
+    /// Unchanged.
+    Unchanged,
+}
+
+impl Keyword for NextHopRule {
+    const WORDS: &'static [(Self, &'static str)] = &[
+        (NextHopRule::Auto, "auto"),
+        (NextHopRule::Myself, "self"),
+        (NextHopRule::Unchanged, "unchanged"),
+    ];
+}
+
+impl Keyword for PrefixCount {
+    const WORDS: &'static [(Self, &'static str)] = &[
+        (PrefixCount::Received, "received"),
+        (PrefixCount::Accepted, "accepted"),
+    ];
+}
+
+impl Keyword for Role {
+    const WORDS: &'static [(Self, &'static str)] = &[
+        (Role::Provider, "provider"),
+        (Role::RouteServer, "route_server"),
+        (Role::RouteServerClient, "route_server_client"),
+        (Role::Customer, "customer"),
+        (Role::Peer, "peer"),
+    ];
+}
