@@ -12,6 +12,7 @@
 //!     ─► Node      (rbgpd, or FRR from the host, a Debian suite or a container)
 //!     ─► Vm        (a namespace behind a bridge of a site)
 //! Cloud = the three-site topology made of these, with the questions the tests ask it
+//! Pair  = rbgpd and one neighbour of any make on one link, configured by the test
 //! ```
 //!
 //! What it does not do: it never touches the machine's own interfaces, routes or services, and it
@@ -24,17 +25,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+pub use bird::Bird;
 pub use cloud::{Cloud, Plan, Program, SERVICE, Site};
 pub use command::Output;
 pub use drill::Drill;
 pub use error::Error;
-pub use frr::Release;
+pub use frr::{Frr, Release};
 pub use interrupt::Interrupt;
 pub use monitor::RouteMonitor;
 pub use namespace::Namespace;
 pub use node::{Family, Node};
+pub use pair::Pair;
 pub use ping::{PingReport, Pinger};
 pub use process::Process;
+pub use rbgpd::Rbgpd;
 pub(crate) use rbgpd::binary;
 pub use require::{Requirement, missing, note_skip};
 pub use scenario::scenario;
@@ -42,6 +46,7 @@ pub use underlay::{Fabric, Link, Underlay};
 pub use vm::Vm;
 pub use wait::{Seen, Timeout, wait_until};
 
+mod bird;
 mod checks;
 mod cloud;
 pub mod command;
@@ -54,6 +59,7 @@ pub mod kernel;
 mod monitor;
 mod namespace;
 mod node;
+mod pair;
 mod ping;
 mod process;
 mod rbgpd;

@@ -222,9 +222,7 @@ impl Core {
             if is_shut && !was_shut {
                 let text = String::new();
                 neighbor.command(Command::Stop(StopReason::AdministrativeShutdown { text }));
-            } else if was_shut && !is_shut {
-                neighbor.command(Command::Start);
-            } else if raised_limit(neighbor, &old) {
+            } else if was_shut && !is_shut || raised_limit(neighbor, &old) {
                 neighbor.command(Command::Start);
             } else if anew {
                 // Another connection, with the same neighbour: routes may outlive it.

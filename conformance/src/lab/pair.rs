@@ -1,0 +1,150 @@
+//! rbgpd and one neighbour of any make, on one link, each with a configuration of the test's own.
+//!
+//! ```text
+//!  left                                   right
+//!  rbgpd  eth0 ────────────────── eth0    FRR, BIRD or a second rbgpd
+//!  10.9.0.1/24, fd09::1/64        10.9.0.2/24, fd09::2/64
+//!                                 10.9.0.3 to 10.9.0.9 too, for sessions in number
+//! ```
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::bird::Bird;
+use super::command;
+use super::frr::Frr;
+use super::rbgpd::Rbgpd;
+use super::{Error, Lab, Namespace, Release};
+
+/// Longest wait for a session: connection attempts of the slowest peer included.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// rbgpd and the link to its neighbour.
+#[derive(Debug)]
+pub struct Pair<'a> {
+    lab: &'a Lab,
+    /// Where rbgpd runs.
+    pub left: Namespace,
+    /// Where its neighbour runs.
+    pub right: Namespace,
+    /// The daemon under test.
+    pub rbgpd: Rbgpd,
+}
+
+impl<'a> Pair<'a> {
+    /// Both namespaces and the link between them.
+    pub fn build(lab: &'a Lab) -> Result<Self, Error> {
+        let (left, right) = (lab.namespace("left")?, lab.namespace("right")?);
+        let name = right.name().to_owned();
+        left.ip(&format!(
+            "link add eth0 type veth peer name eth0 netns {name}"
+        ))?;
+        for (space, host) in [(&left, 1), (&right, 2)] {
+            space.ip("link set eth0 up")?;
+            space.ip(&format!("addr add 10.9.0.{host}/24 dev eth0"))?;
+            space.ip(&format!("addr add fd09::{host}/64 dev eth0 nodad"))?;
+        }
+        for host in 3..10 {
+            right.ip(&format!("addr add 10.9.0.{host}/24 dev eth0"))?;
+        }
+        let home = lab.folder("left")?;
+        Ok(Self {
+            rbgpd: Rbgpd::new(left.clone(), home),
+            lab,
+            left,
+            right,
+        })
+    }
+
+    /// Starts rbgpd: AS 65001, no kernel, and this configuration besides.
+    pub fn start(&mut self, config: &str) -> Result<(), Error> {
+        self.rbgpd.start(self.lab, &with_head(65001, 1, config))
+    }
+
+    /// Gives rbgpd another configuration and reloads it.
+    pub fn reload(&mut self, config: &str) -> Result<(), Error> {
+        let path = self.rbgpd.config();
+        std::fs::write(&path, with_head(65001, 1, config))
+            .map_err(|e| Error::io(path.display(), e))?;
+        self.ctl(&["reload"]).map(drop)
+    }
+
+    /// FRR of this release on the right, with this configuration.
+    pub fn frr(&self, release: Release, config: &str) -> Result<Frr, Error> {
+        release.prepare()?;
+        let mut frr = Frr::new(release, self.right.clone(), self.lab.folder("frr")?);
+        let log = frr.log_name();
+        let config = format!("frr defaults traditional\nlog file {log}\n{config}");
+        frr.start(self.lab, &config)?;
+        Ok(frr)
+    }
+
+    /// BIRD on the right, with this configuration.
+    pub fn bird(&self, config: &str) -> Result<Bird, Error> {
+        let mut bird = Bird::new(self.right.clone(), self.lab.folder("bird")?);
+        let config = format!("log stderr all;\nprotocol device {{}}\n{config}");
+        bird.start(self.lab, &config)?;
+        Ok(bird)
+    }
+
+    /// A second rbgpd on the right: AS 65002 and this configuration.
+    pub fn second(&self, config: &str) -> Result<Rbgpd, Error> {
+        let mut second = Rbgpd::new(self.right.clone(), self.lab.folder("second")?);
+        second.start(self.lab, &with_head(65002, 2, config))?;
+        Ok(second)
+    }
+
+    /// Runs `rbgpctl`, which must succeed; what it prints.
+    pub fn ctl(&self, words: &[&str]) -> Result<String, Error> {
+        let output = self.rbgpd.ctl(words)?;
+        match output.ok() {
+            true => Ok(output.stdout),
+            false => Err(Error::State(output.text())),
+        }
+    }
+
+    /// `show neighbors ADDR --json`.
+    pub fn neighbor(&self, address: &str) -> Result<Value, Error> {
+        let text = self.ctl(&["show", "neighbors", address, "--json"])?;
+        let shown = command::json("show neighbors", &text)?;
+        let first = shown.pointer("/neighbors/0").cloned();
+        first.ok_or_else(|| Error::State(format!("no neighbor {address}: {text}")))
+    }
+
+    /// Waits until `show neighbors ADDR` contains all of these texts.
+    pub fn until_shown(&self, address: &str, texts: &[&str]) -> Result<String, Error> {
+        let mut last = String::new();
+        let what = format!("show neighbors {address}: {}", texts.join(", "));
+        self.lab.reach(&what, PATIENCE, || {
+            last = self.ctl(&["show", "neighbors", address])?;
+            match texts.iter().all(|text| unfolded(&last).contains(text)) {
+                true => Ok(()),
+                false => Err(Error::State(last.clone())),
+            }
+        })?;
+        Ok(unfolded(&last))
+    }
+
+    /// Waits until the session with a neighbour is Established.
+    pub fn until_established(&self, address: &str) -> Result<(), Error> {
+        let what = format!("{address} is Established");
+        self.lab.reach(&what, PATIENCE, || {
+            let neighbor = self.neighbor(address)?;
+            match neighbor.get("state").and_then(Value::as_str) {
+                Some("Established") => Ok(()),
+                _ => Err(Error::State(neighbor.to_string())),
+            }
+        })?;
+        Ok(())
+    }
+}
+
+/// Lines of one paragraph are one line, so that a text is found wherever it was broken.
+fn unfolded(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn with_head(asn: u32, id: u8, config: &str) -> String {
+    format!("asn = {asn}\nrouter_id = \"10.9.0.{id}\"\n{config}\n[kernel]\nenabled = false\n")
+}
