@@ -136,3 +136,41 @@ fn withdraw_one(lab: &Lab, frr: &conformance::lab::Frr) -> Result<(), Error> {
         false => Err(state_error(output.text())),
     }
 }
+
+#[test]
+fn a_member_of_a_group_comes_up_with_frr_and_follows_the_group() -> Result<(), Error> {
+    let group = |password: &str| {
+        format!(
+            "[[peer_group]]\nname = \"SPINES\"\nremote_as = \"external\"\n\
+             password = \"{password}\"\ntimers = {{ connect_retry = \"1s\" }}\n\
+             ipv4_unicast = {{}}\n\
+             [[neighbor]]\naddress = \"10.9.0.2\"\npeer_group = \"SPINES\"\n"
+        )
+    };
+    scenario("peer-group", &FRR, |lab| {
+        let mut pair = Pair::build(lab)?;
+        pair.start(&group("one-word"))?;
+        let before = pair.neighbor("10.9.0.2")?;
+        assert_eq!(before.get("remote_as"), Some(&Value::Null));
+        let config = FRR_THREE.replace(
+            " neighbor 10.9.0.1 timers connect 1\n",
+            " neighbor 10.9.0.1 timers connect 1\n neighbor 10.9.0.1 password one-word\n",
+        );
+        let _frr = pair.frr(Release::Host, &config)?;
+        pair.until_established("10.9.0.2")?;
+        let neighbor = pair.neighbor("10.9.0.2")?;
+        assert_eq!(number(&neighbor, "remote_as"), 65002);
+        lab.reach("three routes are accepted", PATIENCE, || {
+            // Both AS numbers are private, which is known once the neighbour has said its own.
+            let neighbor = pair.neighbor("10.9.0.2")?;
+            let accepted = neighbor.pointer("/families/ipv4_unicast/accepted");
+            match accepted.and_then(Value::as_u64) {
+                Some(3) => Ok(()),
+                _ => Err(state_error(neighbor)),
+            }
+        })?;
+        pair.reload(&group("another-word"))?;
+        pair.until_shown("10.9.0.2", &["the passwords differ"])?;
+        Ok(())
+    })
+}

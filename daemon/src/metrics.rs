@@ -44,7 +44,7 @@ pub struct NeighborNumbers {
     /// Its address.
     pub address: IpAddr,
     /// Its AS number.
-    pub remote_as: u32,
+    pub remote_as: Option<u32>,
     /// What people call it.
     pub description: Option<String>,
     /// State of the session, `Idle` to `Established`.
@@ -193,7 +193,9 @@ impl Snapshot {
         let mut names = text.family("rbgpd_neighbor_info", GAUGE, help);
         for neighbor in &self.neighbors {
             let description = neighbor.description.as_deref().unwrap_or("");
-            let remote_as = neighbor.remote_as.to_string();
+            let remote_as = neighbor
+                .remote_as
+                .map_or_else(String::new, |asn| asn.to_string());
             names.sample(
                 &[
                     ("neighbor", &neighbor.name()),

@@ -236,7 +236,7 @@ fn counts(received: u64, accepted: u64, advertised: u64) -> RouteCounts {
 fn site_b() -> reply::NeighborSummary {
     reply::NeighborSummary {
         address: "10.10.0.2".parse().unwrap(),
-        remote_as: 65002,
+        remote_as: Some(65002),
         description: Some("Site-B-Frankfurt".to_owned()),
         state: "Established".to_owned(),
         uptime_s: Some(12),
@@ -258,7 +258,7 @@ fn site_b() -> reply::NeighborSummary {
 fn site_c() -> reply::NeighborSummary {
     reply::NeighborSummary {
         address: "10.10.0.3".parse().unwrap(),
-        remote_as: 65003,
+        remote_as: Some(65003),
         description: None,
         state: "Active".to_owned(),
         uptime_s: None,

@@ -51,7 +51,7 @@ pub fn accept(file: &File, report: &mut Report) -> Option<Config> {
                 port: or(evpn.value.port, Evpn::PORT),
             })
         }),
-        neighbors: neighbor::neighbors(file, asn, &restart, &policies, report),
+        neighbors: neighbor::Place::new(file, asn, &restart, &policies, report).neighbors(report),
         vnis: vnis(file, router_id, report),
         kernel: Kernel {
             enabled: or(file.kernel.enabled, defaults.kernel.enabled),

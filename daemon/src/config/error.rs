@@ -318,7 +318,11 @@ impl Report {
             problem,
             hint,
         };
-        self.errors.push((span, error));
+        // What several inherit is checked with each of them.
+        let known = (span, error);
+        if !self.errors.contains(&known) {
+            self.errors.push(known);
+        }
     }
 
     /// True as long as nothing is wrong.

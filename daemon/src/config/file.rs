@@ -26,7 +26,10 @@ use super::read::{
     socket_address, text,
 };
 use super::types::{EbgpRequiresPolicy, LogFormat, LogLevel, RequireRoute};
-pub use neighbor::{BfdTable, FamilyTable, MaximumTable, NeighborTable, UpdateSource};
+pub use neighbor::{
+    BfdTable, FamilyTable, MaximumTable, NeighborTable, PeerGroupTable, SettingsTable,
+    UpdateSource,
+};
 
 /// A configuration file.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -47,6 +50,8 @@ pub struct File {
     pub ipv6_unicast: Option<At<UnicastTable>>,
     /// `[evpn]`.
     pub evpn: Option<At<EvpnTable>>,
+    /// `[[peer_group]]`.
+    pub peer_groups: Vec<At<PeerGroupTable>>,
     /// `[[neighbor]]`.
     pub neighbors: Vec<At<NeighborTable>>,
     /// `[[vni]]`.
@@ -193,6 +198,7 @@ fn read_file(top: &mut Table<'_, '_>) -> File {
             unicast(table, Family::Ipv6Unicast)
         }),
         evpn: top.table("evpn", "[evpn]", evpn),
+        peer_groups: top.tables("peer_group", "[[peer_group]]", neighbor::peer_group),
         neighbors: top.tables("neighbor", "[[neighbor]]", neighbor::neighbor),
         vnis: top.tables("vni", "[[vni]]", vni),
         policy: policy::file::read(top),

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use bgp::Asn;
 use bgp::family::Family;
 use bgp::policy::{Entry, Party, Policy, RouteMap};
 
@@ -81,6 +82,7 @@ impl Config {
     pub fn effective_policy(
         &self,
         neighbor: &Neighbor,
+        remote_as: Option<Asn>,
         family: Family,
         direction: Direction,
     ) -> Policy {
@@ -103,8 +105,8 @@ impl Config {
                 false => Arc::new(bound),
             });
         }
-        let private = self.asn.is_private() && neighbor.remote_as.is_private();
-        let open = self.asn == neighbor.remote_as
+        let private = self.asn.is_private() && remote_as.is_some_and(Asn::is_private);
+        let open = remote_as == Some(self.asn)
             || match self.ebgp_requires_policy {
                 EbgpRequiresPolicy::Auto => private,
                 EbgpRequiresPolicy::Yes => false,

@@ -50,7 +50,7 @@ fn the_sites_of_the_example_know_each_other() {
         for two in &sites {
             let vtep = two.evpn.unwrap().vtep;
             match one.neighbor(vtep) {
-                Some(neighbor) => assert_eq!(neighbor.remote_as, two.asn),
+                Some(neighbor) => assert_eq!(neighbor.remote_asn(one.asn), Some(two.asn)),
                 None => assert_eq!(one, two),
             }
         }
@@ -65,9 +65,19 @@ fn site_a_means_what_it_says() {
     assert_eq!(neighbor.timers.keepalive, Duration::from_secs(10));
     assert_eq!(neighbor.bfd, Some(Bfd::default()));
     assert_eq!(neighbor.graceful_restart, Some(Duration::from_secs(120)));
-    let export = site.effective_policy(neighbor, Family::Ipv4Unicast, Direction::Export);
+    let export = site.effective_policy(
+        neighbor,
+        neighbor.remote_asn(site.asn),
+        Family::Ipv4Unicast,
+        Direction::Export,
+    );
     assert_eq!(export.map().unwrap().name(), "SITE-B-OUT");
-    let evpn = site.effective_policy(neighbor, Family::Evpn, Direction::Export);
+    let evpn = site.effective_policy(
+        neighbor,
+        neighbor.remote_asn(site.asn),
+        Family::Evpn,
+        Direction::Export,
+    );
     assert_eq!(evpn, Policy::AcceptAll);
     assert_eq!(neighbor.families.ipv6_unicast, None);
     assert_eq!(site.vnis[0].bridge, "br100");

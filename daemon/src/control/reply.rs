@@ -162,8 +162,8 @@ pub struct Hold {
 pub struct NeighborSummary {
     /// Its address.
     pub address: IpAddr,
-    /// Its AS number.
-    pub remote_as: u32,
+    /// Its AS number; `null` while any other than our own would do and it has not said it.
+    pub remote_as: Option<u32>,
     /// What people call it.
     pub description: Option<String>,
     /// State of the session as RFC 4271 §8.2.2 names it: `Idle` to `Established`.

@@ -112,9 +112,7 @@ impl Core {
                 .filter(|it| negotiated.families.get(*it).is_some())
             {
                 for direction in [Direction::Import, Direction::Export] {
-                    let policy = self
-                        .config
-                        .effective_policy(&neighbor.config, family, direction);
+                    let policy = self.policy_of(neighbor, family, direction);
                     if let bgp::policy::Policy::RejectAll(reason) = policy {
                         let counts = counts.get(family);
                         let what = match direction {
@@ -172,7 +170,7 @@ impl Core {
         let hint = silence_hint(&status, &neighbor.config, self.config.asn).or(hint);
         reply::NeighborSummary {
             address: neighbor.address(),
-            remote_as: neighbor.config.remote_as.0,
+            remote_as: neighbor.remote_as(self.config.asn).map(|asn| asn.0),
             description: neighbor.config.description.clone(),
             state: status.state.to_string(),
             uptime_s: since.filter(|_| established),
@@ -239,18 +237,19 @@ impl Core {
             if settings.is_none() {
                 continue;
             }
+            // Without a map, what is allowed depends on the AS number, which may not be known yet.
+            let known = neighbor.remote_as(self.config.asn).is_some();
             let policy = |direction| {
-                self.config
-                    .effective_policy(&neighbor.config, family, direction)
-                    .to_string()
+                let policy = self.policy_of(neighbor, family, direction);
+                (known || policy.map().is_some()).then(|| policy.to_string())
             };
             let agreed = negotiated.is_some_and(|it| it.families.get(family).is_some());
             details.set(
                 family,
                 reply::FamilyDetail {
                     negotiated: agreed,
-                    import: Some(policy(Direction::Import)),
-                    export: Some(policy(Direction::Export)),
+                    import: policy(Direction::Import),
+                    export: policy(Direction::Export),
                     end_of_rib_received: *neighbor.complete.get(family),
                     end_of_rib_sent: agreed && self.rib.is_settled(id),
                     stale: number(self.rib.stale(id, family)),
@@ -269,7 +268,7 @@ impl Core {
             summary: self.neighbor_summary(id, neighbor, bfd),
             local_address: neighbor.local(),
             router_id: negotiated.map(|it| it.router_id),
-            internal: neighbor.config.remote_as == self.config.asn,
+            internal: neighbor.remote_as(self.config.asn) == Some(self.config.asn),
             password: neighbor.config.password.is_some(),
             ttl: neighbor.config.ttl(self.config.asn),
             ttl_security: neighbor.config.ttl_security,

@@ -4,11 +4,13 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bgp::Asn;
 use bgp::family::{Family, PerFamily};
 use bgp::message::Update;
+use bgp::policy::Policy;
 use bgp::rib::{self, Batch, Drain, NextHopRule, PeerFacts, PeerFamily, PeerId};
 use bgp::session::{
-    self, BfdConfig, FamilyConfig, GracefulRestartConfig, HoldTime, Negotiated, RemoteAs, Status,
+    self, BfdConfig, FamilyConfig, GracefulRestartConfig, HoldTime, Negotiated, Status,
 };
 use tokio::sync::{mpsc, watch};
 
@@ -57,6 +59,12 @@ impl Neighbor {
 
     pub(super) fn address(&self) -> IpAddr {
         self.config.address
+    }
+
+    /// Its AS number: what it has said, or what it must say.
+    pub(super) fn remote_as(&self, own: Asn) -> Option<Asn> {
+        let said = self.negotiated().map(|negotiated| negotiated.remote_as);
+        said.or_else(|| self.config.remote_asn(own))
     }
 
     pub(super) fn up(
@@ -173,8 +181,7 @@ pub(super) fn session_config(
         strict: false,
         detect_time: bfd.interval * u32::from(bfd.multiplier),
     });
-    let remote = RemoteAs::Exact(neighbor.remote_as);
-    session::Config::new(config.asn, remote, config.router_id)
+    session::Config::new(config.asn, neighbor.remote_as, config.router_id)
         .families(families)
         .hold_time(hold)
         .keepalive(neighbor.timers.keepalive)
@@ -227,7 +234,7 @@ impl Core {
             local_address: session.local,
             local_ipv4,
             local_ipv6,
-            families: self.peer_families(&neighbor.config, negotiated),
+            families: self.peer_families(neighbor, negotiated),
             as4: negotiated.as4,
             extended_message: negotiated.extended_message,
         })
@@ -246,23 +253,31 @@ impl Core {
         }
     }
 
+    /// The policy in effect for a neighbour.
+    pub(super) fn policy_of(
+        &self,
+        neighbor: &Neighbor,
+        family: Family,
+        direction: Direction,
+    ) -> Policy {
+        let remote_as = neighbor.remote_as(self.config.asn);
+        self.config
+            .effective_policy(&neighbor.config, remote_as, family, direction)
+    }
+
     /// Settings per negotiated family, drain included.
     fn peer_families(
         &self,
-        neighbor: &config::Neighbor,
+        neighbor: &Neighbor,
         negotiated: &Negotiated,
     ) -> PerFamily<Option<PeerFamily>> {
-        let drain = self.drain.covers(neighbor.address).then(Drain::default);
+        let drain = self.drain.covers(neighbor.address()).then(Drain::default);
         let of = |family: Family| {
             let agreed = negotiated.families.get(family).as_ref()?;
-            let settings = neighbor.families.get(family).as_ref()?;
+            let settings = neighbor.config.families.get(family).as_ref()?;
             Some(PeerFamily {
-                import: self
-                    .config
-                    .effective_policy(neighbor, family, Direction::Import),
-                export: self
-                    .config
-                    .effective_policy(neighbor, family, Direction::Export),
+                import: self.policy_of(neighbor, family, Direction::Import),
+                export: self.policy_of(neighbor, family, Direction::Export),
                 add_path_receive: agreed.add_path_receive,
                 extended_next_hop: agreed.extended_next_hop,
                 next_hop: match settings.next_hop {

@@ -89,7 +89,7 @@ fn summary_table(
         table.row([
             neighbor.address.to_string(),
             "4".to_owned(),
-            neighbor.remote_as.to_string(),
+            remote_as(neighbor),
             neighbor.messages_received.to_string(),
             neighbor.messages_sent.to_string(),
             changed(neighbor),
@@ -163,6 +163,14 @@ pub(super) fn neighbors(neighbors: &Neighbors, out: &mut dyn Write) -> io::Resul
     Ok(())
 }
 
+/// The number, or what the configuration says in its place.
+fn remote_as(neighbor: &NeighborSummary) -> String {
+    match neighbor.remote_as {
+        Some(asn) => asn.to_string(),
+        None => "external".to_owned(),
+    }
+}
+
 fn one_neighbor(neighbor: &Neighbor, out: &mut dyn Write) -> io::Result<()> {
     let summary = &neighbor.summary;
     let link = if neighbor.internal {
@@ -173,7 +181,8 @@ fn one_neighbor(neighbor: &Neighbor, out: &mut dyn Write) -> io::Result<()> {
     writeln!(
         out,
         "BGP neighbor is {}, remote AS {}, {link} link",
-        summary.address, summary.remote_as
+        summary.address,
+        remote_as(summary)
     )?;
     let mut line = |text: String| writeln!(out, "  {}", printable(text));
     if let Some(description) = &summary.description {

@@ -15,7 +15,7 @@ fn snapshot() -> Snapshot {
         uptime_s: 12,
         neighbors: vec![NeighborNumbers {
             address: "10.10.0.2".parse().unwrap(),
-            remote_as: 65002,
+            remote_as: Some(65002),
             description: Some("the \"new\" one\\\nhere".to_owned()),
             state: "Established".to_owned(),
             uptime_s: Some(5),

@@ -1,5 +1,6 @@
 //! Neighbours: what the values of one mean together, and beside the rest of the file.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -8,41 +9,92 @@ use bgp::family::{Family, PerFamily};
 
 use super::{Once, or};
 use crate::config::duration;
-use crate::config::error::{At, Conflict, Report};
-use crate::config::file::{FamilyTable, File, MaximumTable, NeighborTable, UpdateSource};
+use crate::config::error::{At, Conflict, Problem, Report, Span};
+use crate::config::file::{FamilyTable, File, MaximumTable, SettingsTable, UpdateSource};
 use crate::config::policy::resolve::Policies;
 use crate::config::types::*;
 
-pub(super) fn neighbors(
-    file: &File,
+/// Where neighbours are accepted: what they refer to and stand beside.
+pub(super) struct Place<'a> {
+    file: &'a File,
     asn: Asn,
-    restart: &GracefulRestart,
-    policies: &Policies,
-    report: &mut Report,
-) -> Vec<Neighbor> {
-    let mut seen = Once::new("neighbor");
-    let mut neighbors = Vec::new();
-    for At { value: table, .. } in &file.neighbors {
-        // Checked even when the neighbour itself cannot be made.
-        let families = families(table, policies, report);
+    restart: &'a GracefulRestart,
+    policies: &'a Policies,
+    groups: BTreeMap<&'a str, &'a SettingsTable>,
+}
+
+impl<'a> Place<'a> {
+    pub(super) fn new(
+        file: &'a File,
+        asn: Asn,
+        restart: &'a GracefulRestart,
+        policies: &'a Policies,
+        report: &mut Report,
+    ) -> Self {
+        let mut place = Self {
+            file,
+            asn,
+            restart,
+            policies,
+            groups: BTreeMap::new(),
+        };
+        let mut seen = Once::new("peer group");
+        for At { value: group, .. } in &file.peer_groups {
+            // Whatever is wrong by itself is wrong without a member, too.
+            families(&group.settings, policies, report);
+            timers(&group.settings, report);
+            source_interface(&group.settings, report);
+            hops(&group.settings, report);
+            if let Some(name) = &group.name
+                && seen.see(name.value.as_str(), name.span, report)
+            {
+                place.groups.insert(&name.value, &group.settings);
+            }
+        }
+        place
+    }
+
+    /// The neighbours of the file.
+    pub(super) fn neighbors(&self, report: &mut Report) -> Vec<Neighbor> {
+        let mut seen = Once::new("neighbor");
+        let mut neighbors = Vec::new();
+        for At { value: table, span } in &self.file.neighbors {
+            if let Some(address) = table.address {
+                seen.see(address.value, address.span, report);
+            }
+            let owner = Owner {
+                table: "[[neighbor]]",
+                span: *span,
+                address: table.address,
+            };
+            neighbors.extend(self.accept(&owner, &table.settings, report));
+        }
+        neighbors
+    }
+
+    /// One neighbour, or what stands for several. Checked even when it cannot be made.
+    fn accept(
+        &self,
+        owner: &Owner,
+        settings: &SettingsTable,
+        report: &mut Report,
+    ) -> Option<Neighbor> {
+        let table = &self.inherited(owner, settings, report)?;
+        let families = families(table, self.policies, report);
         let timers = timers(table, report);
         if let (Some(role), Some(remote_as)) = (table.role, table.remote_as)
-            && remote_as.value == asn
+            && is_internal(remote_as.value, self.asn)
         {
-            report.error(role.span, Conflict::InternalRole(asn.0));
+            report.error(role.span, Conflict::InternalRole(self.asn.0));
         }
-        if let Some(address) = table.address {
-            seen.see(address.value, address.span, report);
-            addresses(file, table, address, report);
+        if let Some(address) = owner.address {
+            addresses(self.file, table, address, report);
         }
         let source_interface = source_interface(table, report);
         hops(table, report);
-        let (Some(address), Some(remote_as)) = (table.address, table.remote_as) else {
-            continue;
-        };
-        neighbors.push(Neighbor {
-            address: address.value,
-            remote_as: remote_as.value,
+        Some(Neighbor {
+            address: owner.address?.value,
+            remote_as: table.remote_as?.value,
             description: table.description.as_ref().map(|at| at.value.clone()),
             port: or(table.port, BGP_PORT),
             local_address: local_address(table).map(|at| at.value),
@@ -55,16 +107,55 @@ pub(super) fn neighbors(
             role: table.role.map(|at| at.value),
             timers,
             bfd: bfd(table),
-            graceful_restart: or(table.graceful_restart, restart.enabled)
-                .then(|| or(table.restart_time, restart.restart_time)),
+            graceful_restart: or(table.graceful_restart, self.restart.enabled)
+                .then(|| or(table.restart_time, self.restart.restart_time)),
             families,
-        });
+        })
     }
-    neighbors
+
+    /// The settings with those of their group, which must be there.
+    fn inherited(
+        &self,
+        owner: &Owner,
+        settings: &SettingsTable,
+        report: &mut Report,
+    ) -> Option<SettingsTable> {
+        let Some(name) = &settings.peer_group else {
+            return Some(settings.clone());
+        };
+        let Some(group) = self.groups.get(name.value.as_str()) else {
+            let problem = Problem::Undefined {
+                what: "peer group",
+                name: name.value.clone(),
+            };
+            let hint = "define it as [[peer_group]] with this `name`";
+            report.error_with_hint(name.span, problem, hint);
+            return None;
+        };
+        let settings = settings.inherit(group);
+        if settings.remote_as.is_none() {
+            let problem = Problem::Missing {
+                key: "remote_as".to_owned(),
+                table: owner.table.to_owned(),
+                expected: "the neighbor's AS number".to_owned(),
+            };
+            let hint = format!("set it here or in the peer group `{}`", name.value);
+            report.error_with_hint(owner.span, problem, hint);
+        }
+        Some(settings)
+    }
+}
+
+/// Whose settings are accepted.
+struct Owner {
+    /// As errors call the table.
+    table: &'static str,
+    span: Span,
+    address: Option<At<IpAddr>>,
 }
 
 /// The neighbour is not ourselves, and we can connect from where we are told to.
-fn addresses(file: &File, table: &NeighborTable, address: At<IpAddr>, report: &mut Report) {
+fn addresses(file: &File, table: &SettingsTable, address: At<IpAddr>, report: &mut Report) {
     let vtep = file.evpn.as_ref().and_then(|evpn| evpn.value.vtep);
     let router_id = file
         .router_id
@@ -101,7 +192,7 @@ fn addresses(file: &File, table: &NeighborTable, address: At<IpAddr>, report: &m
 }
 
 /// `local_address`, or `update_source` where that is an address.
-fn local_address(table: &NeighborTable) -> Option<At<IpAddr>> {
+fn local_address(table: &SettingsTable) -> Option<At<IpAddr>> {
     let source = || match table.update_source.as_ref()? {
         At {
             value: UpdateSource::Address(address),
@@ -116,7 +207,7 @@ fn local_address(table: &NeighborTable) -> Option<At<IpAddr>> {
 }
 
 /// The interface of `update_source`; the other key may not stand beside it.
-fn source_interface(table: &NeighborTable, report: &mut Report) -> Option<String> {
+fn source_interface(table: &SettingsTable, report: &mut Report) -> Option<String> {
     let source = table.update_source.as_ref()?;
     if let Some(local) = table.local_address {
         let conflict = Conflict::Together {
@@ -133,7 +224,7 @@ fn source_interface(table: &NeighborTable, report: &mut Report) -> Option<String
 }
 
 /// RFC 5082 §3 fixes the TTL that `multihop` would set, and BFD is for one hop only.
-fn hops(table: &NeighborTable, report: &mut Report) {
+fn hops(table: &SettingsTable, report: &mut Report) {
     if let (Some(security), Some(multihop)) = (table.ttl_security, table.multihop) {
         let conflict = Conflict::Together {
             one: "ttl_security",
@@ -145,7 +236,7 @@ fn hops(table: &NeighborTable, report: &mut Report) {
     }
     if let Some(multihop) = table.multihop
         && multihop.value > 1
-        && table.bfd.enabled
+        && table.bfd.as_ref().is_some_and(|bfd| bfd.enabled)
     {
         let conflict = Conflict::NoEffect {
             key: "multihop",
@@ -157,7 +248,7 @@ fn hops(table: &NeighborTable, report: &mut Report) {
 }
 
 /// The keepalive interval is a third of the hold time unless it is given (RFC 4271 §10).
-fn timers(table: &NeighborTable, report: &mut Report) -> Timers {
+fn timers(table: &SettingsTable, report: &mut Report) -> Timers {
     let defaults = Timers::default();
     let hold = or(table.hold, defaults.hold);
     let connect_retry = or(table.connect_retry, defaults.connect_retry);
@@ -185,22 +276,23 @@ fn timers(table: &NeighborTable, report: &mut Report) -> Timers {
     }
 }
 
-fn bfd(table: &NeighborTable) -> Option<Bfd> {
+fn bfd(table: &SettingsTable) -> Option<Bfd> {
     let default = Bfd::default();
-    table.bfd.enabled.then(|| Bfd {
-        interval: or(table.bfd.interval, default.interval),
-        multiplier: or(table.bfd.multiplier, default.multiplier),
+    let bfd = table.bfd.as_ref().filter(|bfd| bfd.enabled)?;
+    Some(Bfd {
+        interval: or(bfd.interval, default.interval),
+        multiplier: or(bfd.multiplier, default.multiplier),
     })
 }
 
 fn families(
-    table: &NeighborTable,
+    table: &SettingsTable,
     policies: &Policies,
     report: &mut Report,
 ) -> PerFamily<Option<NeighborFamily>> {
     let mut accept = |family: Family| {
         let At { value, .. }: &At<FamilyTable> = table.families.get(family).as_ref()?;
-        Some(NeighborFamily {
+        value.active.then(|| NeighborFamily {
             import: policies.import_map(value.import.as_ref(), report),
             export: policies.route_map(value.export.as_ref(), report),
             next_hop: or(value.next_hop, NextHopRule::Auto),
@@ -239,3 +331,6 @@ fn maximum_prefixes(
         ..default
     })
 }
+
+#[cfg(test)]
+mod tests;

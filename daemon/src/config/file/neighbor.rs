@@ -3,9 +3,9 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use bgp::Asn;
 use bgp::family::{Family, PerFamily};
 use bgp::message::Role;
+use bgp::session::RemoteAs;
 use toml::de::DeValue;
 
 use super::{DAY, HOUR, SECOND, asn, reference, restart_time, unicast_address, whole_seconds};
@@ -20,8 +20,26 @@ use crate::config::types::{NextHopRule, Password, PrefixCount};
 pub struct NeighborTable {
     /// `address`.
     pub address: Option<At<IpAddr>>,
+    /// Everything else.
+    pub settings: SettingsTable,
+}
+
+/// `[[peer_group]]`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct PeerGroupTable {
+    /// `name`.
+    pub name: Option<At<String>>,
+    /// What its members have unless they say otherwise.
+    pub settings: SettingsTable,
+}
+
+/// What a session and its families are, of a neighbour or of several.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct SettingsTable {
+    /// `peer_group`.
+    pub peer_group: Option<At<String>>,
     /// `remote_as`.
-    pub remote_as: Option<At<Asn>>,
+    pub remote_as: Option<At<RemoteAs>>,
     /// `description`.
     pub description: Option<At<String>>,
     /// `port`.
@@ -49,13 +67,88 @@ pub struct NeighborTable {
     /// `timers`: `connect_retry`.
     pub connect_retry: Option<At<Duration>>,
     /// `bfd`.
-    pub bfd: BfdTable,
+    pub bfd: Option<BfdTable>,
     /// `graceful_restart` as a boolean; a table means true.
     pub graceful_restart: Option<At<bool>>,
     /// `graceful_restart`: `restart_time`.
     pub restart_time: Option<At<Duration>>,
     /// `ipv4_unicast`, `ipv6_unicast`, `evpn`.
     pub families: PerFamily<Option<At<FamilyTable>>>,
+}
+
+impl SettingsTable {
+    /// These settings, with those of the group where a key does not stand. A key that is a table
+    /// is filled up key by key, except for one that stands as a plain value.
+    pub fn inherit(&self, group: &SettingsTable) -> SettingsTable {
+        let own = self.clone();
+        let theirs = group.clone();
+        // Where we connect from has two spellings.
+        let placed = own.local_address.is_some() || own.update_source.is_some();
+        // RFC 5082 §3: the one fixes the TTL that the other would set.
+        let hops = own.ttl_security.is_some() || own.multihop.is_some();
+        SettingsTable {
+            peer_group: own.peer_group,
+            remote_as: own.remote_as.or(theirs.remote_as),
+            description: own.description.or(theirs.description),
+            port: own.port.or(theirs.port),
+            local_address: own
+                .local_address
+                .or(theirs.local_address.filter(|_| !placed)),
+            update_source: own
+                .update_source
+                .or(theirs.update_source.filter(|_| !placed)),
+            ttl_security: own.ttl_security.or(theirs.ttl_security.filter(|_| !hops)),
+            multihop: own.multihop.or(theirs.multihop.filter(|_| !hops)),
+            password: own.password.or(theirs.password),
+            passive: own.passive.or(theirs.passive),
+            shutdown: own.shutdown.or(theirs.shutdown),
+            role: own.role.or(theirs.role),
+            // The keepalive interval of a group goes with its hold time.
+            keepalive: own
+                .keepalive
+                .or(theirs.keepalive.filter(|_| own.hold.is_none())),
+            hold: own.hold.or(theirs.hold),
+            connect_retry: own.connect_retry.or(theirs.connect_retry),
+            bfd: match (own.bfd, theirs.bfd) {
+                (Some(own), Some(theirs)) if own.enabled => Some(BfdTable {
+                    enabled: true,
+                    interval: own.interval.or(theirs.interval),
+                    multiplier: own.multiplier.or(theirs.multiplier),
+                }),
+                (own, theirs) => own.or(theirs),
+            },
+            restart_time: own.restart_time.or(theirs
+                .restart_time
+                .filter(|_| own.graceful_restart.is_none_or(|it| it.value))),
+            graceful_restart: own.graceful_restart.or(theirs.graceful_restart),
+            families: PerFamily {
+                ipv4_unicast: family(own.families.ipv4_unicast, theirs.families.ipv4_unicast),
+                ipv6_unicast: family(own.families.ipv6_unicast, theirs.families.ipv6_unicast),
+                evpn: family(own.families.evpn, theirs.families.evpn),
+            },
+        }
+    }
+}
+
+/// A family of a neighbour with what its group adds.
+fn family(
+    own: Option<At<FamilyTable>>,
+    group: Option<At<FamilyTable>>,
+) -> Option<At<FamilyTable>> {
+    let (own, group) = match (own, group) {
+        (Some(own), Some(group)) if own.value.active && group.value.active => (own, group),
+        (own, group) => return own.or(group),
+    };
+    let span = own.span;
+    let (own, group) = (own.value, group.value);
+    let table = FamilyTable {
+        active: true,
+        import: own.import.or(group.import),
+        export: own.export.or(group.export),
+        next_hop: own.next_hop.or(group.next_hop),
+        maximum_prefixes: own.maximum_prefixes.or(group.maximum_prefixes),
+    };
+    Some(At::new(table, span))
 }
 
 /// `update_source` of a neighbour.
@@ -81,6 +174,8 @@ pub struct BfdTable {
 /// A family of a neighbour.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct FamilyTable {
+    /// True for a table, which may be empty, and false for `false`.
+    pub active: bool,
     /// `import`.
     pub import: Option<At<String>>,
     /// `export`.
@@ -107,9 +202,37 @@ pub struct MaximumTable {
 }
 
 pub(super) fn neighbor(table: &mut Table<'_, '_>) -> NeighborTable {
-    let mut neighbor = NeighborTable {
+    NeighborTable {
         address: table.require("address", "the neighbor's IP address", unicast_address),
-        remote_as: table.require("remote_as", "the neighbor's AS number", asn),
+        settings: member(table),
+    }
+}
+
+pub(super) fn peer_group(table: &mut Table<'_, '_>) -> PeerGroupTable {
+    PeerGroupTable {
+        name: table.require("name", "a name to refer to", name(63)),
+        settings: SettingsTable {
+            remote_as: table.get("remote_as", remote_as),
+            ..settings(table)
+        },
+    }
+}
+
+/// Settings of a neighbour, which may be in a group.
+fn member(table: &mut Table<'_, '_>) -> SettingsTable {
+    let peer_group = table.get("peer_group", reference);
+    SettingsTable {
+        remote_as: match peer_group {
+            Some(_) => table.get("remote_as", remote_as),
+            None => table.require("remote_as", "the neighbor's AS number", remote_as),
+        },
+        peer_group,
+        ..settings(table)
+    }
+}
+
+fn settings(table: &mut Table<'_, '_>) -> SettingsTable {
+    let mut settings = SettingsTable {
         description: table.get("description", name(80)),
         port: table.get("port", number(1..=65_535)),
         local_address: table.get("local_address", unicast_address),
@@ -124,25 +247,53 @@ pub(super) fn neighbor(table: &mut Table<'_, '_>) -> NeighborTable {
         passive: table.get("passive", boolean),
         shutdown: table.get("shutdown", boolean),
         role: table.get("role", keyword),
-        ..NeighborTable::default()
+        bfd: bfd(table),
+        ..SettingsTable::default()
     };
     table.table("timers", "timers", |table| {
-        neighbor.keepalive = table.get("keepalive", |value| whole_seconds(value, 1..=21_845, ""));
-        neighbor.hold = table.get("hold", hold_time);
-        neighbor.connect_retry = table.get("connect_retry", duration(SECOND..=HOUR));
+        settings.keepalive = table.get("keepalive", |value| whole_seconds(value, 1..=21_845, ""));
+        settings.hold = table.get("hold", hold_time);
+        settings.connect_retry = table.get("connect_retry", duration(SECOND..=HOUR));
     });
-    neighbor.bfd = bfd(table);
-    restart(table, &mut neighbor);
+    restart(table, &mut settings);
     for family in Family::ALL {
-        let key = family.name();
-        *neighbor.families.get_mut(family) = table.table(key, key, |table| FamilyTable {
-            import: table.get("import", reference),
-            export: table.get("export", reference),
-            next_hop: table.get("next_hop", keyword),
-            maximum_prefixes: maximum_prefixes(table),
-        });
+        *settings.families.get_mut(family) = family_table(table, family);
     }
-    neighbor
+    settings
+}
+
+fn family_table(table: &mut Table<'_, '_>, family: Family) -> Option<At<FamilyTable>> {
+    let read = switch(table, family.name(), |table| FamilyTable {
+        active: true,
+        import: table.get("import", reference),
+        export: table.get("export", reference),
+        next_hop: table.get("next_hop", keyword),
+        maximum_prefixes: maximum_prefixes(table),
+    });
+    Some(match read? {
+        Switch::Table(family) => family,
+        Switch::Bool(At { value, span }) => {
+            let family = FamilyTable {
+                active: value,
+                ..FamilyTable::default()
+            };
+            At::new(family, span)
+        }
+    })
+}
+
+/// A number, or a word for many.
+fn remote_as(value: &DeValue<'_>) -> Reading<RemoteAs> {
+    match value.as_str() {
+        Some("external") => Ok(RemoteAs::External),
+        Some("internal") => Ok(RemoteAs::Internal),
+        _ => asn(value)
+            .map(RemoteAs::Exact)
+            .map_err(|rejection| Rejection {
+                expected: format!("{}, \"external\" or \"internal\"", rejection.expected),
+                ..rejection
+            }),
+    }
 }
 
 /// A number, or a table with more.
@@ -246,7 +397,7 @@ fn switch<T>(
     .map(Switch::Bool)
 }
 
-fn bfd(table: &mut Table<'_, '_>) -> BfdTable {
+fn bfd(table: &mut Table<'_, '_>) -> Option<BfdTable> {
     const SHORTEST: Duration = Duration::from_millis(10);
     const LONGEST: Duration = Duration::from_secs(60);
     let bfd = switch(table, "bfd", |table| BfdTable {
@@ -254,24 +405,23 @@ fn bfd(table: &mut Table<'_, '_>) -> BfdTable {
         interval: table.get("interval", duration(SHORTEST..=LONGEST)),
         multiplier: table.get("multiplier", number(1..=255)),
     });
-    match bfd {
-        Some(Switch::Bool(enabled)) => BfdTable {
+    Some(match bfd? {
+        Switch::Bool(enabled) => BfdTable {
             enabled: enabled.value,
             ..BfdTable::default()
         },
-        Some(Switch::Table(bfd)) => bfd.value,
-        None => BfdTable::default(),
-    }
+        Switch::Table(bfd) => bfd.value,
+    })
 }
 
-fn restart(table: &mut Table<'_, '_>, neighbor: &mut NeighborTable) {
+fn restart(table: &mut Table<'_, '_>, settings: &mut SettingsTable) {
     match switch(table, "graceful_restart", |table| {
         table.get("restart_time", restart_time)
     }) {
-        Some(Switch::Bool(enabled)) => neighbor.graceful_restart = Some(enabled),
+        Some(Switch::Bool(enabled)) => settings.graceful_restart = Some(enabled),
         Some(Switch::Table(restart_time)) => {
-            neighbor.graceful_restart = Some(At::new(true, restart_time.span));
-            neighbor.restart_time = restart_time.value;
+            settings.graceful_restart = Some(At::new(true, restart_time.span));
+            settings.restart_time = restart_time.value;
         }
         None => {}
     }

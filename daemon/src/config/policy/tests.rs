@@ -27,8 +27,14 @@ fn policy(
         },
         ..Neighbor::new(Ipv4Addr::new(10, 0, 0, 2).into(), remote_as.into())
     };
-    [Direction::Import, Direction::Export]
-        .map(|direction| config.effective_policy(&neighbor, Family::Ipv4Unicast, direction))
+    [Direction::Import, Direction::Export].map(|direction| {
+        config.effective_policy(
+            &neighbor,
+            neighbor.remote_asn(config.asn),
+            Family::Ipv4Unicast,
+            direction,
+        )
+    })
 }
 
 #[test]
@@ -93,7 +99,8 @@ fn two_neighbors(metric: u32) -> Config {
 fn a_map_that_asks_for_the_neighbour_becomes_a_policy_of_its_own() {
     let config = two_neighbors(1);
     let policies = |direction| {
-        let policy = |neighbor| config.effective_policy(neighbor, Family::Ipv4Unicast, direction);
+        let policy =
+            |neighbor| config.effective_policy(neighbor, None, Family::Ipv4Unicast, direction);
         [policy(&config.neighbors[0]), policy(&config.neighbors[1])]
     };
     let [one, two] = policies(Direction::Import);

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bgp::family::{Family, PerFamily};
+use bgp::session::RemoteAs;
 
 use super::{Fields, inline, quote, quote_duration};
 use crate::config::types::*;
@@ -10,7 +11,11 @@ use crate::config::types::*;
 pub(in crate::config) fn neighbor_fields(neighbor: &Neighbor, restart: GracefulRestart) -> Fields {
     let mut fields = Fields::default();
     fields.add("address", quote(neighbor.address));
-    fields.add("remote_as", neighbor.remote_as);
+    match neighbor.remote_as {
+        RemoteAs::Exact(asn) => fields.add("remote_as", asn),
+        RemoteAs::External => fields.add("remote_as", quote("external")),
+        RemoteAs::Internal => fields.add("remote_as", quote("internal")),
+    }
     if let Some(description) = &neighbor.description {
         fields.add("description", quote(description));
     }

@@ -9,6 +9,7 @@ use bgp::policy::{
     CommunityList, CommunityRule, Entry, ExtendedCommunityList, Extent, Kind, LargeCommunityList,
     List, MacList, Match, NextHopChange, Number, OnMatch, PrefixList, RouteMap, Set,
 };
+use bgp::session::RemoteAs;
 use bgp::{
     Asn, Community, ExtendedCommunity, LargeCommunity, MacAddress, Prefix, RouteDistinguisher, Vni,
 };
@@ -423,6 +424,10 @@ fn neighbor(map: Arc<RouteMap>, last: u8) -> impl Strategy<Value = Neighbor> {
                     source_interface: (!passive && shutdown).then(|| "dummy0".to_owned()),
                     ttl_security: (shutdown && last > 1).then_some(last),
                     multihop: (!shutdown && bfd.is_none()).then_some(last),
+                    remote_as: match passive && !shutdown {
+                        true => RemoteAs::External,
+                        false => RemoteAs::Exact(Asn(3_000_000_000 + u32::from(last))),
+                    },
                     ..Neighbor::new(
                         IpAddr::V4(Ipv4Addr::new(10, 0, 0, last)),
                         Asn(3_000_000_000),

@@ -9,6 +9,7 @@ use bgp::Asn;
 use bgp::family::PerFamily;
 use bgp::message::Role;
 use bgp::policy::RouteMap;
+use bgp::session::RemoteAs;
 
 use super::{BGP_PORT, GracefulRestart, Keyword};
 
@@ -18,7 +19,7 @@ pub struct Neighbor {
     /// Its address.
     pub address: IpAddr,
     /// Its AS number.
-    pub remote_as: Asn,
+    pub remote_as: RemoteAs,
     /// What people call it.
     pub description: Option<String>,
     /// Its TCP port.
@@ -54,7 +55,7 @@ impl Neighbor {
     pub fn new(address: IpAddr, remote_as: Asn) -> Self {
         Self {
             address,
-            remote_as,
+            remote_as: RemoteAs::Exact(remote_as),
             description: None,
             port: BGP_PORT,
             local_address: None,
@@ -78,14 +79,32 @@ impl Neighbor {
         match (self.ttl_security, self.multihop) {
             (Some(_), _) => u8::MAX,
             (None, Some(ttl)) => ttl,
-            (None, None) if self.remote_as == asn => u8::MAX,
+            (None, None) if is_internal(self.remote_as, asn) => u8::MAX,
             (None, None) => 1,
+        }
+    }
+
+    /// The AS number as far as it is known before the neighbour has said it.
+    pub fn remote_asn(&self, own: Asn) -> Option<Asn> {
+        match self.remote_as {
+            RemoteAs::Exact(asn) => Some(asn),
+            RemoteAs::Internal => Some(own),
+            RemoteAs::External => None,
         }
     }
 
     /// Least TTL of packets that are taken as the neighbour's (RFC 5082 §3).
     pub fn min_ttl(&self) -> Option<u8> {
         self.ttl_security.map(|hops| u8::MAX - (hops - 1))
+    }
+}
+
+/// True for a neighbour inside our own AS.
+pub(in crate::config) fn is_internal(remote: RemoteAs, own: Asn) -> bool {
+    match remote {
+        RemoteAs::Exact(asn) => asn == own,
+        RemoteAs::Internal => true,
+        RemoteAs::External => false,
     }
 }
 

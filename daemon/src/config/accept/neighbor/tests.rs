@@ -1,0 +1,127 @@
+//! What a group gives its members.
+
+use crate::config::{Config, parse};
+
+const TOP: &str = "asn = 65001\nrouter_id = \"10.0.0.1\"\n";
+
+fn accepted(rest: &str) -> Config {
+    let text = format!("{TOP}{rest}");
+    parse(&text, "x.toml").unwrap_or_else(|errors| panic!("{}\n{rest}", errors[0]))
+}
+
+fn errors(rest: &str) -> Vec<String> {
+    let errors = parse(&format!("{TOP}{rest}"), "x.toml").expect_err(rest);
+    let first = |error: String| error.lines().next().unwrap_or_default().to_owned();
+    errors
+        .iter()
+        .map(|error| first(error.to_string()))
+        .collect()
+}
+
+fn member(keys: &str) -> String {
+    format!("[[neighbor]]\naddress = \"10.0.0.2\"\n{keys}\n")
+}
+
+/// A group, what its member says itself, and both written as one.
+const INHERITED: [(&str, &str, &str); 12] = [
+    ("remote_as = 65002", "", "remote_as = 65002"),
+    (
+        "remote_as = 65002",
+        "remote_as = 65003",
+        "remote_as = 65003",
+    ),
+    (
+        "remote_as = \"external\"\ndescription = \"all\"\nport = 1790\npassive = true",
+        "description = \"one\"\npassive = false",
+        "remote_as = \"external\"\ndescription = \"one\"\nport = 1790",
+    ),
+    (
+        "remote_as = 65002\ntimers = { hold = \"9s\", keepalive = \"2s\", connect_retry = \"1s\" }",
+        "timers = { keepalive = \"1s\" }",
+        "remote_as = 65002\ntimers = { hold = \"9s\", keepalive = \"1s\", connect_retry = \"1s\" }",
+    ),
+    (
+        "remote_as = 65002\ntimers = { hold = \"60s\", keepalive = \"20s\" }",
+        "timers = { hold = \"9s\" }",
+        "remote_as = 65002\ntimers = { hold = \"9s\" }",
+    ),
+    (
+        "remote_as = 65002\nbfd = { interval = \"50ms\", multiplier = 5 }",
+        "bfd = { multiplier = 4 }",
+        "remote_as = 65002\nbfd = { interval = \"50ms\", multiplier = 4 }",
+    ),
+    (
+        "remote_as = 65002\nbfd = { interval = \"50ms\" }",
+        "bfd = false",
+        "remote_as = 65002",
+    ),
+    (
+        "remote_as = 65002\ngraceful_restart = { restart_time = \"60s\" }",
+        "graceful_restart = false",
+        "remote_as = 65002\ngraceful_restart = false",
+    ),
+    (
+        "remote_as = 65002\nttl_security = 1\nupdate_source = \"lo\"\npassword = \"x\"",
+        "multihop = 4\nlocal_address = \"10.0.0.9\"",
+        "remote_as = 65002\nmultihop = 4\nlocal_address = \"10.0.0.9\"\npassword = \"x\"",
+    ),
+    (
+        "remote_as = 65002\nrole = \"peer\"\nshutdown = true",
+        "role = \"customer\"",
+        "remote_as = 65002\nrole = \"customer\"\nshutdown = true",
+    ),
+    (
+        "remote_as = 65002\nipv4_unicast = { next_hop = \"self\", maximum_prefixes = 9 }",
+        "ipv4_unicast = { maximum_prefixes = 5 }\nevpn = {}",
+        "remote_as = 65002\nevpn = true\n\
+         ipv4_unicast = { next_hop = \"self\", maximum_prefixes = 5 }",
+    ),
+    (
+        "remote_as = 65002\nipv4_unicast = { next_hop = \"self\" }\nipv6_unicast = {}",
+        "ipv4_unicast = false",
+        "remote_as = 65002\nipv6_unicast = {}",
+    ),
+];
+
+#[test]
+fn a_member_has_what_its_group_says_unless_it_says_otherwise() {
+    for (group, own, both) in INHERITED {
+        let own = member(&format!("peer_group = \"G\"\n{own}"));
+        let grouped = format!("{own}[[peer_group]]\nname = \"G\"\n{group}\n");
+        assert_eq!(accepted(&grouped), accepted(&member(both)), "{grouped}");
+    }
+}
+
+#[test]
+fn a_group_must_be_there_once_and_its_members_need_an_as_number() {
+    let found = errors(&member("peer_group = \"G\""));
+    assert_eq!(found, ["error: x.toml:5:14: peer group `G` is not defined"]);
+    let group = "[[peer_group]]\nname = \"G\"\n";
+    let found = errors(&format!("{}{group}", member("peer_group = \"G\"")));
+    let expected = "has no `remote_as`, but must have the neighbor's AS number";
+    assert_eq!(
+        found,
+        [format!("error: x.toml:3:1: [[neighbor]] {expected}")]
+    );
+    let found = errors(&format!("{group}{group}"));
+    assert_eq!(
+        found,
+        ["error: x.toml:6:8: peer group G is there twice, first at 4:8"]
+    );
+}
+
+#[test]
+fn what_is_wrong_in_a_group_is_reported_once() {
+    let group = "[[peer_group]]\nname = \"G\"\nremote_as = 65002\n\
+                 ipv4_unicast = { import = \"NONE\" }\n";
+    for members in 0..3 {
+        let member =
+            |host| format!("[[neighbor]]\naddress = \"10.0.0.{host}\"\npeer_group = \"G\"\n");
+        let members: String = (2..2 + members).map(member).collect();
+        let found = errors(&format!("{group}{members}"));
+        assert_eq!(
+            found,
+            ["error: x.toml:6:27: route_map `NONE` is not defined"]
+        );
+    }
+}
