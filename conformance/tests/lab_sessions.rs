@@ -174,3 +174,192 @@ fn a_member_of_a_group_comes_up_with_frr_and_follows_the_group() -> Result<(), E
         Ok(())
     })
 }
+
+/// BIRD with one session from each of these addresses of its own, and one route in each. It has
+/// but one session with an address, so each goes to another of ours.
+fn bird_from(hosts: &[u8], password: &str) -> String {
+    let mut config = String::from("router id 10.9.0.2;\n");
+    for host in hosts {
+        config += &format!(
+            "protocol static routes{host} {{ ipv4; route 10.99.{host}.0/24 blackhole; }}\n\
+             protocol bgp from{host} {{\n  local 10.9.0.{host} as 65002;\n  \
+             neighbor 10.9.0.1{host} as 65001;\n  password \"{password}\";\n  \
+             connect retry time 1; connect delay time 1; error wait time 1, 2;\n  \
+             ipv4 {{ import all; export where proto = \"routes{host}\"; }};\n}}\n"
+        );
+    }
+    config
+}
+
+const BIRD: [Requirement; 3] = [
+    Requirement::Root,
+    Requirement::Program("bird"),
+    Requirement::Rbgpd,
+];
+
+/// Addresses of the neighbours that the summary has, with their states.
+fn summary(pair: &Pair<'_>) -> Result<Vec<(String, String)>, Error> {
+    let text = pair.ctl(&["show", "summary", "--json"])?;
+    let shown: Value = serde_json::from_str(&text).map_err(state_error)?;
+    let neighbors = shown.get("neighbors").and_then(Value::as_array);
+    let text = |value: &Value, key: &str| {
+        let text = value.get(key).and_then(Value::as_str);
+        text.unwrap_or_default().to_owned()
+    };
+    let both = |it: &Value| (text(it, "address"), text(it, "state"));
+    Ok(neighbors.into_iter().flatten().map(both).collect())
+}
+
+#[test]
+fn neighbours_from_a_listen_range_come_and_go_with_bird() -> Result<(), Error> {
+    let range = |limit: u8, password: &str| {
+        format!(
+            "[[listen_range]]\nprefix = \"10.9.0.0/28\"\nlimit = {limit}\n\
+             remote_as = \"external\"\npassword = \"{password}\"\nipv4_unicast = {{}}\n"
+        )
+    };
+    scenario("listen-range", &BIRD, |lab| {
+        let mut pair = Pair::build(lab)?;
+        pair.start(&range(2, "one-word"))?;
+        assert_eq!(summary(&pair)?, []);
+        let mut bird = pair.bird(&bird_from(&[3, 4, 5], "one-word"))?;
+
+        // As many as there is room for, with routes; the third is turned away and says so.
+        lab.reach("two of three are Established", PATIENCE, || {
+            let seen = summary(&pair)?;
+            let up = seen.iter().filter(|(_, state)| state == "Established");
+            match (up.count(), seen.len()) {
+                (2, 2) => Ok(()),
+                _ => Err(state_error(format!("{seen:?}"))),
+            }
+        })?;
+        lab.reach("the summary says that the range is full", PATIENCE, || {
+            let seen = pair.ctl(&["show", "summary"])?;
+            let full = "listen range 10.9.0.0/28: full with 2 neighbors";
+            match seen.contains(full) && seen.contains("* from a listen range") {
+                true => Ok(()),
+                false => Err(state_error(seen)),
+            }
+        })?;
+        pair.reload(&range(3, "one-word"))?;
+        for host in [3, 4, 5] {
+            pair.until_established(&format!("10.9.0.{host}"))?;
+        }
+        let shown = pair.until_shown("10.9.0.4", &["from the listen range 10.9.0.0/28"])?;
+        assert!(shown.contains("remote AS 65002"), "{shown}");
+        lab.reach("a route of each", PATIENCE, || {
+            let routes = pair.ctl(&["show", "routes", "--json"])?;
+            let all = [3, 4, 5].iter();
+            let mut all = all.map(|host| format!("10.99.{host}.0/24"));
+            match all.all(|prefix| routes.contains(&prefix)) {
+                true => Ok(()),
+                false => Err(state_error(routes)),
+            }
+        })?;
+
+        // Who goes is forgotten, with his routes.
+        bird.ask("disable from4")?;
+        lab.reach("10.9.0.4 is gone", PATIENCE, || {
+            let seen = summary(&pair)?;
+            match seen.iter().any(|(address, _)| address == "10.9.0.4") {
+                false => Ok(()),
+                true => Err(state_error(format!("{seen:?}"))),
+            }
+        })?;
+        let routes = pair.ctl(&["show", "routes", "--json"])?;
+        assert!(!routes.contains("10.99.4.0/24"), "{routes}");
+        bird.ask("enable from4")?;
+        pair.until_established("10.9.0.4")?;
+
+        // The password of a range stands for everybody in it, from the moment it changes.
+        pair.reload(&range(3, "another-word"))?;
+        lab.reach("nobody knows the new password", PATIENCE, || {
+            let seen = summary(&pair)?;
+            match seen.is_empty() {
+                true => Ok(()),
+                false => Err(state_error(format!("{seen:?}"))),
+            }
+        })?;
+        pair.reload(&range(3, "one-word"))?;
+        pair.until_established("10.9.0.3")?;
+
+        // Without the range they are strangers.
+        pair.reload("")?;
+        assert_eq!(summary(&pair)?, []);
+        lab.reach("BIRD was told that it is not configured", PATIENCE, || {
+            let seen = bird.ask("show protocols all from3")?.text();
+            match seen.contains("Cease: Peer de-configured") || seen.contains("Peer de-configured")
+            {
+                true => Ok(()),
+                false => Err(state_error(seen)),
+            }
+        })?;
+        bird.stop()
+    })
+}
+
+#[test]
+fn a_neighbour_from_a_range_is_remembered_while_it_rests_or_its_routes_are_kept()
+-> Result<(), Error> {
+    let range = |maximum: u8| {
+        format!(
+            "[[listen_range]]\nprefix = \"10.9.0.0/24\"\nremote_as = 65002\n\
+             ipv4_unicast = {{ maximum_prefixes = {maximum} }}\n"
+        )
+    };
+    let config = FRR_THREE.replace(
+        " no bgp network import-check\n",
+        " no bgp network import-check\n bgp graceful-restart\n \
+         bgp graceful-restart restart-time 5\n",
+    );
+    scenario("range-memory", &FRR, |lab| {
+        let mut pair = Pair::build(lab)?;
+        pair.start(&range(2))?;
+        let mut frr = pair.frr(Release::Host, &config)?;
+
+        // Out, and not back as somebody new.
+        pair.until_shown("10.9.0.2", &["more than 2 ipv4_unicast prefixes received"])?;
+        lab.reach("FRR has lost its session", PATIENCE, || {
+            let seen = frr.vtysh(&["show bgp neighbors 10.9.0.1 json"])?;
+            let shown: Value = serde_json::from_str(&seen.stdout).map_err(state_error)?;
+            let dropped = shown.pointer("/10.9.0.1/connectionsDropped");
+            match dropped.and_then(Value::as_u64) {
+                Some(dropped) if dropped >= 1 => Ok(()),
+                _ => Err(state_error(seen.text())),
+            }
+        })?;
+        assert_eq!(number(&pair.neighbor("10.9.0.2")?, "established"), 1);
+        // Another limit lets it in again.
+        pair.reload(&range(3))?;
+        pair.until_established("10.9.0.2")?;
+
+        // Killed, it may come back for five seconds.
+        lab.reach("all routes are there", PATIENCE, || {
+            let neighbor = pair.neighbor("10.9.0.2")?;
+            let received = neighbor.pointer("/families/ipv4_unicast/received");
+            match received.and_then(Value::as_u64) {
+                Some(3) => Ok(()),
+                _ => Err(state_error(neighbor)),
+            }
+        })?;
+        frr.kill9()?;
+        lab.reach("its routes are kept", PATIENCE, || {
+            let neighbor = pair.neighbor("10.9.0.2")?;
+            let stale = neighbor.pointer("/details/ipv4_unicast/stale");
+            match stale.and_then(Value::as_u64) {
+                Some(3) => Ok(()),
+                _ => Err(state_error(neighbor)),
+            }
+        })?;
+        lab.reach("it is forgotten with its routes", PATIENCE, || {
+            let seen = summary(&pair)?;
+            match seen.is_empty() {
+                true => Ok(()),
+                false => Err(state_error(format!("{seen:?}"))),
+            }
+        })?;
+        let routes = pair.ctl(&["show", "routes", "--json"])?;
+        assert!(!routes.contains("192.0.2.0/24"), "{routes}");
+        Ok(())
+    })
+}

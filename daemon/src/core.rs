@@ -10,12 +10,13 @@
 //! are packed under load and leave at once without it.
 //!
 //! The parts beside this page: `neighbor` (one neighbour's settings and facts), `apply`
-//! (configuration and its changes), `limit` (how many prefixes a neighbour may send), `kernel`
-//! (what the kernel says and should have), `drain`, `answer` (requests).
+//! (configuration and its changes), `limit` (how many prefixes a neighbour may send), `dynamic`
+//! (neighbours from a range), `kernel` (what the kernel says and should have), `drain`, `answer` (requests).
 
 mod answer;
 mod apply;
 mod drain;
+mod dynamic;
 mod kernel;
 mod limit;
 mod neighbor;
@@ -33,6 +34,7 @@ use bgp::nlri::NlriList;
 use bgp::rib::{self, Best, PeerId, Rib};
 use bgp::session::StopReason;
 use bgp::{Family, Nlri, Vni};
+use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::bfd_io::BfdHandle;
@@ -91,6 +93,8 @@ pub(crate) enum Order {
     ),
     /// Move traffic away for the rest of this run.
     DrainBeforeStop(oneshot::Sender<()>),
+    /// Somebody has connected who is no neighbour yet but may become one.
+    Come(IpAddr, TcpStream),
     /// Apply a new configuration.
     Apply(Box<Config>, oneshot::Sender<()>),
 }
@@ -125,6 +129,7 @@ pub(crate) struct Core {
     install: Install,
     neighbors: BTreeMap<PeerId, Neighbor>,
     by_address: HashMap<IpAddr, PeerId>,
+    refused: dynamic::Refused,
     drain: DrainState,
     seed: u64,
     started: Instant,
@@ -214,6 +219,7 @@ impl Core {
             evpn,
             neighbors: BTreeMap::new(),
             by_address: HashMap::new(),
+            refused: dynamic::Refused::new(),
             drain,
             seed,
             started: Instant::now(),
@@ -294,6 +300,7 @@ impl Core {
                 self.drain_before_stop();
                 let _ = done.send(());
             }
+            Order::Come(address, stream) => self.come(address, stream),
             Order::Apply(config, done) => {
                 self.apply(*config);
                 // Nobody waiting any more is no error.
@@ -448,11 +455,13 @@ impl Core {
                 }
                 self.hand_in(rib::Input::Disable(peer, family));
             }
+            Event::Unconnected => self.leave(peer),
             Event::Release(families, reason) => {
                 if let Some(neighbor) = self.neighbors.get(&peer) {
                     tracing::info!(neighbor = %neighbor.address(), %reason, "kept routes released");
                 }
                 self.hand_in(rib::Input::Release(peer, families));
+                self.leave(peer);
             }
         }
     }

@@ -69,6 +69,9 @@ pub(crate) enum Event {
         /// What to keep.
         retain: Option<Retain>,
     },
+    /// The last connection, one that was made or accepted, is gone, and nothing was ordered to
+    /// stay down.
+    Unconnected,
     /// The neighbour sends what cannot be read in a family: its routes there are gone.
     FamilyDisabled(Family, UpdateError),
     /// Kept routes are no longer to be believed.
@@ -148,6 +151,7 @@ pub(crate) async fn run(wiring: Wiring, start: bool) {
         events: VecDeque::new(),
         paused: false,
         bfd_down_at: None,
+        connected: false,
         core,
         written,
         commands,
@@ -185,6 +189,8 @@ struct PeerTask {
     paused: bool,
     /// BFD was made anew by the neighbour and counts as down from then on.
     bfd_down_at: Option<Instant>,
+    /// There was a connection whose end was not yet told.
+    connected: bool,
     core: mpsc::Sender<(PeerId, Event)>,
     written: mpsc::UnboundedSender<(PeerId, usize)>,
     commands: mpsc::UnboundedReceiver<Command>,
@@ -303,12 +309,14 @@ impl PeerTask {
     fn command(&mut self, command: Command) {
         match command {
             Command::Accepted(stream) => {
+                self.connected = true;
                 if let Err(error) = self.transport.adopt(&stream, self.remote.ip()) {
                     tracing::warn!(
                         neighbor = %self.remote.ip(),
                         %error,
                         "connection turned away"
                     );
+                    self.tell_unconnected();
                     return;
                 }
                 self.incoming_number = self.incoming_number.wrapping_add(1);
@@ -455,7 +463,18 @@ impl PeerTask {
             self.events.push_back(Event::Updates(updates));
         }
         self.status.send_replace(self.session.status());
+        self.tell_unconnected();
         self.deliver(Ok(()));
+    }
+
+    /// Says once that there is no connection any more, when the session could have one.
+    fn tell_unconnected(&mut self) {
+        self.connected |= !self.connections.is_empty();
+        if self.connected && self.connections.is_empty() && self.status.borrow().stopped.is_none()
+        {
+            self.connected = false;
+            self.events.push_back(Event::Unconnected);
+        }
     }
 
     fn output(&mut self, output: Output) {

@@ -17,8 +17,8 @@ use tokio::task::JoinHandle;
 use crate::config::Config;
 use crate::control::{Answer, CoreHandle, Request};
 use crate::core::{Core, EVENTS_MAX, Hands, Inputs, KERNEL_EVENTS_MAX, Order, Place};
-use crate::state::StateDir;
 use crate::peer_io::transport;
+use crate::state::StateDir;
 use crate::tasks::{self, Listening, ORDERS_MAX, Registry, Spawner};
 use crate::wireguard_io::WireguardHandle;
 
@@ -116,7 +116,13 @@ impl Router {
             transport::md5_works().map_err(StartError::Password)?;
         }
         for address in &config.listen {
-            let opened = tasks::listener(&runtime, *address, registry.clone(), &mut sockets);
+            let opened = tasks::listener(
+                &runtime,
+                *address,
+                registry.clone(),
+                orders.clone(),
+                &mut sockets,
+            );
             let (bound, task) = opened.map_err(|source| StartError::Listen {
                 address: *address,
                 source,

@@ -4,7 +4,7 @@
 //! |---|---|---|---|---|---|---|
 //! | core (own thread) | 1 | tables | all below | batches, kernel entries, answers | `EVENTS_MAX` reads of neighbours: they stop reading | order `Stop`, then all sessions ended |
 //! | neighbour | 1 each | session, sockets | its sockets, commands, batches | events to core | batches: `bgp::rib::WINDOW` octets, then the table keeps marks | `Quit`, after its last octets |
-//! | listener | 1 per address | listening socket | connections | commands | the kernel's backlog | aborted at the end |
+//! | listener | 1 per address | listening socket | connections | commands, orders about newcomers | the kernel's backlog; full orders: the newcomer is closed | aborted at the end |
 //! | control server | 1 | control socket | requests | calls to core | `CALLS_MAX`: busy error | aborted at the end |
 //! | fib (own thread) | 0–1 | kernel state | netlink, entries | events to core | one entry per key; events `KERNEL_EVENTS_MAX`: reads netlink later | `stop` |
 //! | bfd (own thread) | 0–1 | BFD sessions | UDP, commands | neighbours' commands | never waits for others | dropped |
@@ -24,6 +24,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Instant;
 
+use bgp::Prefix;
 use bgp::rib::PeerId;
 use bgp::session::Bfd;
 use tokio::net::{TcpListener, TcpSocket};
@@ -49,21 +50,33 @@ pub(crate) const ORDERS_MAX: usize = 64;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Registry {
     // A lock because the BFD thread and the listeners look things up while the core is busy.
-    neighbors: Arc<Mutex<HashMap<IpAddr, mpsc::UnboundedSender<Command>>>>,
+    known: Arc<Mutex<Known>>,
+}
+
+/// Neighbours' tasks, and networks from which more may come.
+#[derive(Debug, Default)]
+struct Known {
+    neighbors: HashMap<IpAddr, mpsc::UnboundedSender<Command>>,
+    ranges: Vec<Prefix>,
 }
 
 impl Registry {
-    fn lock(&self) -> MutexGuard<'_, HashMap<IpAddr, mpsc::UnboundedSender<Command>>> {
-        self.neighbors
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// False if there is no such neighbour.
-    fn tell(&self, address: IpAddr, command: Command) -> bool {
-        self.lock()
-            .get(&address)
-            .is_some_and(|neighbor| neighbor.send(command).is_ok())
+    /// Gives the command back if there is no such neighbour.
+    fn tell(&self, address: IpAddr, command: Command) -> Result<(), Command> {
+        match self.lock().neighbors.get(&address) {
+            Some(neighbor) => neighbor.send(command).map_err(|unsent| unsent.0),
+            None => Err(command),
+        }
+    }
+
+    /// Whether an address is in a range of neighbours.
+    fn admits(&self, address: IpAddr) -> bool {
+        let host = Prefix::host(address);
+        self.lock().ranges.iter().any(|range| range.contains(host))
     }
 
     /// What the BFD thread calls.
@@ -86,7 +99,8 @@ impl Registry {
             remote_diagnostic = %event.remote_diagnostic,
             "BFD"
         );
-        self.tell(event.peer(), command);
+        // A neighbour that is gone has no use for it.
+        let _ = self.tell(event.peer(), command);
     }
 }
 
@@ -99,7 +113,7 @@ impl Listening {
     /// Sets the password for connections from a host or network, or takes it away.
     pub(crate) fn set_password(
         &self,
-        peer: bgp::Prefix,
+        peer: Prefix,
         password: Option<&Password>,
     ) -> io::Result<()> {
         for (address, socket) in &self.0 {
@@ -166,13 +180,18 @@ impl Spawner {
         wiring: Wiring,
         start: bool,
     ) {
-        self.registry.lock().insert(address, commands);
+        self.registry.lock().neighbors.insert(address, commands);
         self.runtime.spawn(peer_io::run(wiring, start));
     }
 
     /// A neighbour is deconfigured.
     pub(crate) fn forget(&self, address: IpAddr) {
-        self.registry.lock().remove(&address);
+        self.registry.lock().neighbors.remove(&address);
+    }
+
+    /// The networks from which neighbours may come, from now on.
+    pub(crate) fn admit(&self, ranges: Vec<Prefix>) {
+        self.registry.lock().ranges = ranges;
     }
 
     /// Starts BFD; its events go straight to the neighbours' tasks.
@@ -244,6 +263,7 @@ pub(crate) fn listener(
     runtime: &Handle,
     address: SocketAddr,
     registry: Registry,
+    orders: mpsc::Sender<Order>,
     listening: &mut Listening,
 ) -> io::Result<(SocketAddr, JoinHandle<()>)> {
     let guard = runtime.enter();
@@ -266,7 +286,7 @@ pub(crate) fn listener(
     drop(guard);
     let bound = listener.local_addr()?;
     listening.0.push((bound, Arc::downgrade(&listener)));
-    Ok((bound, runtime.spawn(accept(listener, registry))))
+    Ok((bound, runtime.spawn(accept(listener, registry, orders))))
 }
 
 /// Serves questions and orders, or metrics.
@@ -274,13 +294,20 @@ pub(crate) fn serve(listener: Listener, core: CoreHandle) -> JoinHandle<()> {
     tokio::spawn(async move { match server::serve(listener, core).await {} })
 }
 
-async fn accept(listener: Arc<TcpListener>, registry: Registry) {
+async fn accept(listener: Arc<TcpListener>, registry: Registry, orders: mpsc::Sender<Order>) {
     loop {
         match listener.accept().await {
             Ok((stream, from)) => {
                 let address = from.ip().to_canonical();
-                if !registry.tell(address, Command::Accepted(stream)) {
+                let Err(Command::Accepted(stream)) =
+                    registry.tell(address, Command::Accepted(stream))
+                else {
+                    continue;
+                };
+                if !registry.admits(address) {
                     tracing::debug!(%address, "connection from an address that is no neighbour");
+                } else if orders.try_send(Order::Come(address, stream)).is_err() {
+                    tracing::debug!(%address, "too many connections at once, this one is closed");
                 }
             }
             Err(error) => {

@@ -4,7 +4,7 @@
 //!  left                                   right
 //!  rbgpd  eth0 ────────────────── eth0    FRR, BIRD or a second rbgpd
 //!  10.9.0.1/24, fd09::1/64        10.9.0.2/24, fd09::2/64
-//!                                 10.9.0.3 to 10.9.0.9 too, for sessions in number
+//!  10.9.0.13 to 19 and            10.9.0.3 to 9 too, for sessions in number
 //! ```
 
 use std::time::Duration;
@@ -46,6 +46,7 @@ impl<'a> Pair<'a> {
             space.ip(&format!("addr add fd09::{host}/64 dev eth0 nodad"))?;
         }
         for host in 3..10 {
+            left.ip(&format!("addr add 10.9.0.1{host}/24 dev eth0"))?;
             right.ip(&format!("addr add 10.9.0.{host}/24 dev eth0"))?;
         }
         let home = lab.folder("left")?;

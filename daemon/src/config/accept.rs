@@ -29,6 +29,7 @@ pub fn accept(file: &File, report: &mut Report) -> Option<Config> {
     let router_id = or(file.router_id, Ipv4Addr::UNSPECIFIED);
     let defaults = Config::new(asn, router_id);
     let restart = graceful_restart(file);
+    let place = neighbor::Place::new(file, asn, &restart, &policies, report);
     let mut config = Config {
         listen: listen(file, report).unwrap_or(defaults.listen),
         ebgp_requires_policy: or(file.ebgp_requires_policy, defaults.ebgp_requires_policy),
@@ -51,7 +52,8 @@ pub fn accept(file: &File, report: &mut Report) -> Option<Config> {
                 port: or(evpn.value.port, Evpn::PORT),
             })
         }),
-        neighbors: neighbor::Place::new(file, asn, &restart, &policies, report).neighbors(report),
+        neighbors: place.neighbors(report),
+        listen_ranges: place.listen_ranges(report),
         vnis: vnis(file, router_id, report),
         kernel: Kernel {
             enabled: or(file.kernel.enabled, defaults.kernel.enabled),

@@ -16,7 +16,7 @@ use bgp::{Prefix, Vni};
 use super::policy::print::{policies as written, references};
 use super::policy::{Direction, PolicyKind};
 use super::print::{self, Fields};
-use super::types::{Config, GracefulRestart, Neighbor, Network, Password};
+use super::types::{Config, GracefulRestart, ListenRange, Neighbor, Network, Password};
 
 /// What changes from one configuration to another. Empty when nothing does.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -27,6 +27,8 @@ pub struct Diff {
     pub globals: Vec<FieldChange>,
     /// Neighbours.
     pub neighbors: Members<IpAddr, NeighborChange>,
+    /// Ranges of neighbours.
+    pub listen_ranges: Members<Prefix, NeighborChange>,
     /// Overlay networks.
     pub vnis: Members<Vni, Vec<FieldChange>>,
     /// Networks we announce; a family's are all of one IP version.
@@ -115,6 +117,8 @@ pub enum PolicyUse {
     Neighbor {
         /// Its address.
         address: IpAddr,
+        /// The range, when these are all that come from one.
+        range: Option<Prefix>,
         /// The family.
         family: Family,
         /// Which way.
@@ -140,6 +144,12 @@ pub fn diff(old: &Config, new: &Config) -> Diff {
         &new.neighbors,
         |neighbor| neighbor.address,
         neighbor,
+    );
+    diff.listen_ranges = members(
+        &old.listen_ranges,
+        &new.listen_ranges,
+        |range| range.prefix,
+        range,
     );
     diff.vnis = members(
         &old.vnis,
@@ -235,12 +245,23 @@ fn members<T, K: Ord, C>(
 
 fn neighbor(before: &Neighbor, after: &Neighbor) -> Option<NeighborChange> {
     // Against one set of defaults, so that a changed default shows where it takes effect.
-    let defaults = GracefulRestart::default();
-    let mut fields = fields(
-        "",
-        &print::neighbor_fields(before, defaults),
-        &print::neighbor_fields(after, defaults),
-    );
+    let written = |neighbor| print::neighbor_fields(neighbor, GracefulRestart::default());
+    settings((before, &written(before)), (after, &written(after)))
+}
+
+fn range(before: &ListenRange, after: &ListenRange) -> Option<NeighborChange> {
+    let written = |range| print::range_fields(range, GracefulRestart::default());
+    settings(
+        (&before.settings, &written(before)),
+        (&after.settings, &written(after)),
+    )
+}
+
+fn settings(
+    (before, written_before): (&Neighbor, &Fields),
+    (after, written_after): (&Neighbor, &Fields),
+) -> Option<NeighborChange> {
+    let mut fields = fields("", written_before, written_after);
     // Passwords are written alike, whatever they are.
     if let (Some(one), Some(two)) = (&before.password, &after.password)
         && one != two
@@ -333,7 +354,10 @@ pub fn uses(config: &Config, kind: PolicyKind, name: &str) -> Vec<PolicyUse> {
     let concerns =
         |map: &Option<Arc<RouteMap>>| map.as_ref().is_some_and(|map| maps.contains(map.name()));
     let mut uses = Vec::new();
-    for neighbor in &config.neighbors {
+    let neighbors = config.neighbors.iter().map(|it| (it, None));
+    let ranges = config.listen_ranges.iter();
+    let ranges = ranges.map(|range| (&range.settings, Some(range.prefix)));
+    for (neighbor, range) in neighbors.chain(ranges) {
         for (family, maps) in neighbor.families.iter() {
             let Some(maps) = maps else { continue };
             for (direction, map) in [
@@ -343,6 +367,7 @@ pub fn uses(config: &Config, kind: PolicyKind, name: &str) -> Vec<PolicyUse> {
                 if concerns(map) {
                     uses.push(PolicyUse::Neighbor {
                         address: neighbor.address,
+                        range,
                         family,
                         direction,
                     });
@@ -387,18 +412,29 @@ impl fmt::Display for Diff {
         let restart = self.restart_required.iter();
         lines.extend(restart.map(|change| format!("{change} (needs a restart of rbgpd)")));
         lines.extend(self.globals.iter().map(FieldChange::to_string));
+        let changed = |lines: &mut Vec<String>, whose: String, change: &NeighborChange| {
+            let restarts = match change.session_restart {
+                true => " (session restarts)",
+                false => "",
+            };
+            for field in &change.fields {
+                lines.push(format!("{whose}: {field}{restarts}"));
+            }
+        };
         members_lines(
             &mut lines,
             "neighbor",
             &self.neighbors,
-            |lines, address, change| {
-                let restarts = match change.session_restart {
-                    true => " (session restarts)",
-                    false => "",
-                };
-                for field in &change.fields {
-                    lines.push(format!("neighbor {address}: {field}{restarts}"));
-                }
+            |lines, it, change| {
+                changed(lines, format!("neighbor {it}"), change);
+            },
+        );
+        members_lines(
+            &mut lines,
+            "listen_range",
+            &self.listen_ranges,
+            |lines, it, change| {
+                changed(lines, format!("listen_range {it}"), change);
             },
         );
         members_lines(&mut lines, "vni", &self.vnis, |lines, id, fields| {
@@ -475,9 +511,13 @@ impl fmt::Display for PolicyUse {
         match self {
             PolicyUse::Neighbor {
                 address,
+                range,
                 family,
                 direction,
-            } => write!(f, "{address} {family} {direction}"),
+            } => match range {
+                Some(range) => write!(f, "{range} {family} {direction}"),
+                None => write!(f, "{address} {family} {direction}"),
+            },
             PolicyUse::Network(prefix) => write!(f, "network {prefix}"),
         }
     }

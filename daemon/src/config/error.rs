@@ -203,6 +203,26 @@ pub enum Conflict {
         /// Where the other stands.
         first: Place,
     },
+    /// Two ranges share addresses.
+    #[error("listen range {one} overlaps with listen range {two} ({first})")]
+    ListenRange {
+        /// The later one.
+        one: String,
+        /// The earlier one.
+        two: String,
+        /// Where the earlier one stands.
+        first: Place,
+    },
+    /// A neighbour without password where all others must have one.
+    #[error("neighbor {address} has no `password`, and listen range {range} ({first}) has one")]
+    UnsignedInRange {
+        /// The neighbour.
+        address: String,
+        /// The range that it is in.
+        range: String,
+        /// Where the range stands.
+        first: Place,
+    },
     /// A VNI without EVPN.
     #[error("vni {0} needs a tunnel endpoint, and there is no [evpn] `vtep`")]
     NoVtep(u32),

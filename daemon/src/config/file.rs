@@ -27,8 +27,8 @@ use super::read::{
 };
 use super::types::{EbgpRequiresPolicy, LogFormat, LogLevel, RequireRoute};
 pub use neighbor::{
-    BfdTable, FamilyTable, MaximumTable, NeighborTable, PeerGroupTable, SettingsTable,
-    UpdateSource,
+    BfdTable, FamilyTable, ListenRangeTable, MaximumTable, NeighborTable, PeerGroupTable,
+    SettingsTable, UpdateSource,
 };
 
 /// A configuration file.
@@ -54,6 +54,8 @@ pub struct File {
     pub peer_groups: Vec<At<PeerGroupTable>>,
     /// `[[neighbor]]`.
     pub neighbors: Vec<At<NeighborTable>>,
+    /// `[[listen_range]]`.
+    pub listen_ranges: Vec<At<ListenRangeTable>>,
     /// `[[vni]]`.
     pub vnis: Vec<At<VniTable>>,
     /// Lists and route-maps.
@@ -200,6 +202,7 @@ fn read_file(top: &mut Table<'_, '_>) -> File {
         evpn: top.table("evpn", "[evpn]", evpn),
         peer_groups: top.tables("peer_group", "[[peer_group]]", neighbor::peer_group),
         neighbors: top.tables("neighbor", "[[neighbor]]", neighbor::neighbor),
+        listen_ranges: top.tables("listen_range", "[[listen_range]]", neighbor::listen_range),
         vnis: top.tables("vni", "[[vni]]", vni),
         policy: policy::file::read(top),
         ..File::default()

@@ -138,14 +138,22 @@ impl Config {
             .into_iter()
             .flat_map(|unicast| &mut unicast.networks);
         let networks = networks.filter_map(|network| network.route_map.as_mut());
-        let families = self.neighbors.iter_mut().flat_map(|neighbor| {
-            let families = &mut neighbor.families;
-            [
-                &mut families.ipv4_unicast,
-                &mut families.ipv6_unicast,
-                &mut families.evpn,
-            ]
-        });
+        let ranges = self
+            .listen_ranges
+            .iter_mut()
+            .map(|range| &mut range.settings);
+        let families = self
+            .neighbors
+            .iter_mut()
+            .chain(ranges)
+            .flat_map(|neighbor| {
+                let families = &mut neighbor.families;
+                [
+                    &mut families.ipv4_unicast,
+                    &mut families.ipv6_unicast,
+                    &mut families.evpn,
+                ]
+            });
         let of_neighbors = families.flatten().flat_map(|family| {
             let maps = [family.import.as_mut(), family.export.as_mut()];
             maps.into_iter().flatten()

@@ -46,6 +46,8 @@ pub struct Config {
     pub evpn: Option<Evpn>,
     /// Neighbours, no address twice.
     pub neighbors: Vec<Neighbor>,
+    /// Networks whose hosts become neighbours when they connect; no two overlap.
+    pub listen_ranges: Vec<ListenRange>,
     /// Overlay networks, no number twice.
     pub vnis: Vec<VniConfig>,
     /// Prefix lists, no name twice.
@@ -87,6 +89,7 @@ impl Config {
             ipv6_unicast: Unicast::default(),
             evpn: None,
             neighbors: Vec::new(),
+            listen_ranges: Vec::new(),
             vnis: Vec::new(),
             prefix_lists: Vec::new(),
             community_lists: Vec::new(),
@@ -114,7 +117,21 @@ impl Config {
 
     /// Whether any neighbour has a password, for which the kernel must know TCP's MD5 signature.
     pub fn has_passwords(&self) -> bool {
-        self.neighbors.iter().any(|it| it.password.is_some())
+        self.settings().any(|it| it.password.is_some())
+    }
+
+    /// What neighbours are: those that are named, and those that may come from a range.
+    pub fn settings(&self) -> impl Iterator<Item = &Neighbor> {
+        let ranges = self.listen_ranges.iter().map(|range| &range.settings);
+        self.neighbors.iter().chain(ranges)
+    }
+
+    /// The range that an address is in.
+    pub fn listen_range(&self, address: IpAddr) -> Option<&ListenRange> {
+        let host = Prefix::host(address);
+        self.listen_ranges
+            .iter()
+            .find(|range| range.prefix.contains(host))
     }
 
     /// The neighbour with this address.

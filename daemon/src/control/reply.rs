@@ -166,6 +166,9 @@ pub struct NeighborSummary {
     pub remote_as: Option<u32>,
     /// What people call it.
     pub description: Option<String>,
+    /// The listen range it has come from; `null` for a neighbour that is configured.
+    #[serde(default)]
+    pub listen_range: Option<String>,
     /// State of the session as RFC 4271 §8.2.2 names it: `Idle` to `Established`.
     pub state: String,
     /// Seconds since it is Established; `null` while it is not.

@@ -102,6 +102,7 @@ impl Core {
     fn notices(&self) -> Vec<String> {
         let mut notices = Vec::new();
         notices.extend(self.hold_line());
+        notices.extend(self.range_notices());
         for (id, neighbor) in &self.neighbors {
             let Some(negotiated) = neighbor.negotiated() else {
                 continue;
@@ -180,6 +181,7 @@ impl Core {
                 .bfd
                 .and_then(|_| state_of(bfd, neighbor.address())),
             draining: self.drain.covers(neighbor.address()),
+            listen_range: neighbor.range.map(|range| range.to_string()),
             messages_received: counts(&status.counters.received).total(),
             messages_sent: counts(&status.counters.sent).total(),
             why,
@@ -438,6 +440,12 @@ impl Core {
             .iter()
             .filter(|(_, change)| change.session_restart)
             .map(|(address, _)| *address)
+            .chain(self.neighbors.values().filter_map(|neighbor| {
+                let (range, _) = diff.listen_ranges.changed.iter().find(|(range, change)| {
+                    change.session_restart && neighbor.range == Some(*range)
+                })?;
+                (neighbor.range == Some(*range)).then(|| neighbor.address())
+            }))
             .collect();
         let changes: Vec<String> = diff.to_string().lines().map(str::to_owned).collect();
         let held = self.hold().is_some();

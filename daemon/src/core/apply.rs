@@ -8,7 +8,7 @@ use bgp::family::PerFamily;
 use bgp::policy::Verdict;
 use bgp::rib::{self, Multipath, PeerId};
 use bgp::session::{self, StopReason};
-use bgp::{Family, Nlri};
+use bgp::{Family, Nlri, Prefix};
 use tokio::sync::{mpsc, watch};
 
 use super::Core;
@@ -64,9 +64,10 @@ impl Core {
         for neighbor in self.config.neighbors.clone() {
             // A reload may have come first.
             if !self.by_address.contains_key(&neighbor.address) {
-                self.add_neighbor(neighbor);
+                self.add_neighbor(neighbor, None);
             }
         }
+        self.begin_ranges();
         let mut peers: PerFamily<BTreeSet<PeerId>> = PerFamily::default();
         for (id, neighbor) in &self.neighbors {
             for (family, settings) in neighbor.config.families.iter() {
@@ -99,10 +100,11 @@ impl Core {
         }
         for neighbor in &new.neighbors {
             match self.by_address.get(&neighbor.address).copied() {
-                None => self.add_neighbor(neighbor.clone()),
-                Some(id) => self.change_neighbor(id, neighbor.clone()),
+                None => self.add_neighbor(neighbor.clone(), None),
+                Some(id) => self.change_neighbor(id, neighbor.clone(), None),
             }
         }
+        self.apply_ranges(&old, &new);
         if multipath(&old) != multipath(&new) {
             self.hand_in(rib::Input::SetMultipath(multipath(&new)));
         }
@@ -139,7 +141,8 @@ impl Core {
         }
     }
 
-    fn add_neighbor(&mut self, neighbor: config::Neighbor) {
+    /// Starts a neighbour, which may come from a range.
+    pub(super) fn add_neighbor(&mut self, neighbor: config::Neighbor, range: Option<Prefix>) {
         let free = (1..=u16::MAX)
             .map(PeerId)
             .find(|id| !self.neighbors.contains_key(id));
@@ -160,7 +163,10 @@ impl Core {
             commands: queue,
             status,
         };
-        self.set_password(neighbor.address, neighbor.password.as_ref());
+        if range.is_none() {
+            let host = Prefix::host(neighbor.address);
+            self.set_password(host, neighbor.password.as_ref());
+        }
         self.hands.spawner.neighbor(
             neighbor.address,
             commands.clone(),
@@ -170,10 +176,10 @@ impl Core {
         self.set_bfd(&neighbor);
         self.by_address.insert(neighbor.address, id);
         self.neighbors
-            .insert(id, Neighbor::new(neighbor, commands, watcher));
+            .insert(id, Neighbor::new(neighbor, range, commands, watcher));
     }
 
-    fn remove_neighbor(&mut self, address: IpAddr) {
+    pub(super) fn remove_neighbor(&mut self, address: IpAddr) {
         let Some(id) = self.by_address.remove(&address) else {
             return;
         };
@@ -182,8 +188,8 @@ impl Core {
         };
         neighbor.command(Command::Quit(StopReason::PeerDeconfigured));
         self.hands.spawner.forget(address);
-        if neighbor.config.password.is_some() {
-            self.set_password(address, None);
+        if neighbor.config.password.is_some() && neighbor.range.is_none() {
+            self.set_password(Prefix::host(address), None);
         }
         if let (Some(bfd), Some(_)) = (&self.hands.bfd, &neighbor.config.bfd) {
             bfd.remove(bfd_key(&neighbor.config));
@@ -192,10 +198,24 @@ impl Core {
         self.rib.sweep();
     }
 
-    fn change_neighbor(&mut self, id: PeerId, new: config::Neighbor) {
-        let Some(neighbor) = self.neighbors.get(&id) else {
+    pub(super) fn change_neighbor(
+        &mut self,
+        id: PeerId,
+        new: config::Neighbor,
+        range: Option<Prefix>,
+    ) {
+        let Some(neighbor) = self.neighbors.get_mut(&id) else {
             return;
         };
+        // One that is named now, or no more: the password of a range stands for all of it.
+        let former = std::mem::replace(&mut neighbor.range, range);
+        let key = |password: &Option<config::Password>, range: Option<Prefix>| {
+            password.clone().filter(|_| range.is_none())
+        };
+        let keys = [
+            key(&neighbor.config.password, former),
+            key(&new.password, range),
+        ];
         let old = neighbor.config.clone();
         let made = transport(&self.config, &new);
         let anew = transport(&self.config, &old) != made;
@@ -205,8 +225,9 @@ impl Core {
         if anew {
             neighbor.command(Command::Transport(Box::new(made)));
         }
-        if old.password != new.password {
-            self.set_password(new.address, new.password.as_ref());
+        let [before, after] = keys;
+        if before != after {
+            self.set_password(Prefix::host(new.address), after.as_ref());
         }
         if old.bfd != new.bfd || bfd_key(&old) != bfd_key(&new) {
             if let (Some(bfd), Some(_)) = (&self.hands.bfd, &old.bfd) {
@@ -235,12 +256,11 @@ impl Core {
 
     /// Puts a password on the listening sockets, or takes it away. The connecting socket gets it
     /// with each attempt, and says there what went wrong.
-    fn set_password(&self, address: IpAddr, password: Option<&config::Password>) {
-        let peer = bgp::Prefix::host(address);
+    pub(super) fn set_password(&self, peer: Prefix, password: Option<&config::Password>) {
         let set = self.hands.spawner.listening.set_password(peer, password);
         if let Err(error) = set {
             tracing::error!(
-                neighbor = %address,
+                neighbor = %peer,
                 %error,
                 "connections from this neighbor are not accepted with its password"
             );

@@ -4,7 +4,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bgp::Asn;
 use bgp::family::{Family, PerFamily};
 use bgp::message::Update;
 use bgp::policy::Policy;
@@ -12,6 +11,7 @@ use bgp::rib::{self, Batch, Drain, NextHopRule, PeerFacts, PeerFamily, PeerId};
 use bgp::session::{
     self, BfdConfig, FamilyConfig, GracefulRestartConfig, HoldTime, Negotiated, Status,
 };
+use bgp::{Asn, Prefix};
 use tokio::sync::{mpsc, watch};
 
 use super::Core;
@@ -24,6 +24,8 @@ use crate::peer_io::transport::Transport;
 #[derive(Debug)]
 pub(super) struct Neighbor {
     pub(super) config: config::Neighbor,
+    /// The listen range it has come from, if it is not named in the configuration.
+    pub(super) range: Option<Prefix>,
     commands: mpsc::UnboundedSender<Command>,
     status: watch::Receiver<Status>,
     session: Option<SessionFacts>,
@@ -44,11 +46,13 @@ struct SessionFacts {
 impl Neighbor {
     pub(super) fn new(
         config: config::Neighbor,
+        range: Option<Prefix>,
         commands: mpsc::UnboundedSender<Command>,
         status: watch::Receiver<Status>,
     ) -> Self {
         Self {
             config,
+            range,
             commands,
             status,
             session: None,

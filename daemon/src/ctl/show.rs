@@ -87,7 +87,10 @@ fn summary_table(
             false => neighbor.state.clone(),
         };
         table.row([
-            neighbor.address.to_string(),
+            match neighbor.listen_range {
+                Some(_) => format!("*{}", neighbor.address),
+                None => neighbor.address.to_string(),
+            },
             "4".to_owned(),
             remote_as(neighbor),
             neighbor.messages_received.to_string(),
@@ -102,7 +105,11 @@ fn summary_table(
             or_dash(neighbor.description.as_ref()),
         ]);
     }
-    table.write(out)
+    table.write(out)?;
+    match neighbors.iter().any(|it| it.listen_range.is_some()) {
+        true => writeln!(out, "* from a listen range"),
+        false => Ok(()),
+    }
 }
 
 fn changed(neighbor: &NeighborSummary) -> String {
@@ -187,6 +194,11 @@ fn one_neighbor(neighbor: &Neighbor, out: &mut dyn Write) -> io::Result<()> {
     let mut line = |text: String| writeln!(out, "  {}", printable(text));
     if let Some(description) = &summary.description {
         line(format!("Description: {description}"))?;
+    }
+    if let Some(range) = &summary.listen_range {
+        line(format!(
+            "Not configured itself: from the listen range {range}"
+        ))?;
     }
     match summary.uptime_s {
         Some(up) => line(format!(

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use bgp::Asn;
 use bgp::family::{Family, PerFamily};
+use bgp::{Asn, Prefix};
 
 use super::{Once, or};
 use crate::config::duration;
@@ -62,24 +62,85 @@ impl<'a> Place<'a> {
             if let Some(address) = table.address {
                 seen.see(address.value, address.span, report);
             }
-            let owner = Owner {
-                table: "[[neighbor]]",
-                span: *span,
-                address: table.address,
+            let owner = Owner("[[neighbor]]", *span);
+            let Some(settings) = self.inherited(&owner, &table.settings, report) else {
+                continue;
             };
-            neighbors.extend(self.accept(&owner, &table.settings, report));
+            if let Some(address) = table.address {
+                addresses(self.file, &settings, address, report);
+                self.signed(address, &settings, report);
+            }
+            let address = table.address.map(|address| address.value);
+            neighbors.extend(self.accept(address, &settings, report));
         }
         neighbors
+    }
+
+    /// Networks from which neighbours may come.
+    pub(super) fn listen_ranges(&self, report: &mut Report) -> Vec<ListenRange> {
+        let mut ranges = Vec::new();
+        let mut others: Vec<At<Prefix>> = Vec::new();
+        for At { value: table, span } in &self.file.listen_ranges {
+            if let Some(prefix) = table.prefix {
+                apart(prefix, &others, report);
+                others.push(prefix);
+            }
+            let owner = Owner("[[listen_range]]", *span);
+            let Some(settings) = self.inherited(&owner, &table.settings, report) else {
+                continue;
+            };
+            let first = table.prefix.map(|prefix| prefix.value.addr());
+            let accepted = self.accept(first, &settings, report);
+            if let (Some(prefix), Some(neighbor)) = (table.prefix, accepted) {
+                ranges.push(ListenRange {
+                    prefix: prefix.value,
+                    limit: or(table.limit, ListenRange::LIMIT),
+                    settings: Neighbor {
+                        port: BGP_PORT,
+                        local_address: None,
+                        source_interface: None,
+                        passive: true,
+                        ..neighbor
+                    },
+                });
+            }
+        }
+        ranges
+    }
+
+    /// A key that stands for a network holds for every host in it that has none of its own
+    /// (RFC 2385 as Linux has it).
+    fn signed(&self, address: At<IpAddr>, settings: &SettingsTable, report: &mut Report) {
+        if settings.password.is_some() {
+            return;
+        }
+        let host = Prefix::host(address.value);
+        for At { value: range, .. } in &self.file.listen_ranges {
+            let inherited = range.settings.peer_group.as_ref().and_then(|name| {
+                let group = self.groups.get(name.value.as_str())?;
+                group.password.as_ref()
+            });
+            if let Some(prefix) = range.prefix.filter(|it| it.value.contains(host))
+                && range.settings.password.as_ref().or(inherited).is_some()
+            {
+                let conflict = Conflict::UnsignedInRange {
+                    address: address.value.to_string(),
+                    range: prefix.value.to_string(),
+                    first: report.place(prefix.span),
+                };
+                let hint = "give the neighbor a `password` too";
+                report.error_with_hint(address.span, conflict, hint);
+            }
+        }
     }
 
     /// One neighbour, or what stands for several. Checked even when it cannot be made.
     fn accept(
         &self,
-        owner: &Owner,
-        settings: &SettingsTable,
+        address: Option<IpAddr>,
+        table: &SettingsTable,
         report: &mut Report,
     ) -> Option<Neighbor> {
-        let table = &self.inherited(owner, settings, report)?;
         let families = families(table, self.policies, report);
         let timers = timers(table, report);
         if let (Some(role), Some(remote_as)) = (table.role, table.remote_as)
@@ -87,13 +148,10 @@ impl<'a> Place<'a> {
         {
             report.error(role.span, Conflict::InternalRole(self.asn.0));
         }
-        if let Some(address) = owner.address {
-            addresses(self.file, table, address, report);
-        }
         let source_interface = source_interface(table, report);
         hops(table, report);
         Some(Neighbor {
-            address: owner.address?.value,
+            address: address?,
             remote_as: table.remote_as?.value,
             description: table.description.as_ref().map(|at| at.value.clone()),
             port: or(table.port, BGP_PORT),
@@ -136,22 +194,33 @@ impl<'a> Place<'a> {
         if settings.remote_as.is_none() {
             let problem = Problem::Missing {
                 key: "remote_as".to_owned(),
-                table: owner.table.to_owned(),
+                table: owner.0.to_owned(),
                 expected: "the neighbor's AS number".to_owned(),
             };
             let hint = format!("set it here or in the peer group `{}`", name.value);
-            report.error_with_hint(owner.span, problem, hint);
+            report.error_with_hint(owner.1, problem, hint);
         }
         Some(settings)
     }
 }
 
-/// Whose settings are accepted.
-struct Owner {
-    /// As errors call the table.
-    table: &'static str,
-    span: Span,
-    address: Option<At<IpAddr>>,
+/// The table whose settings are accepted, as errors call it, and its place.
+struct Owner(&'static str, Span);
+
+/// Which of two ranges a neighbour comes from must not be a question.
+fn apart(prefix: At<Prefix>, others: &[At<Prefix>], report: &mut Report) {
+    let overlapping = others
+        .iter()
+        .find(|other| other.value.contains(prefix.value) || prefix.value.contains(other.value));
+    if let Some(other) = overlapping {
+        let conflict = Conflict::ListenRange {
+            one: prefix.value.to_string(),
+            two: other.value.to_string(),
+            first: report.place(other.span),
+        };
+        let hint = "give each range a network of its own; a single host may be a [[neighbor]]";
+        report.error_with_hint(prefix.span, conflict, hint);
+    }
 }
 
 /// The neighbour is not ourselves, and we can connect from where we are told to.

@@ -23,6 +23,10 @@ remote_as = 65003
 ipv4_unicast = { import = "IN" }
 evpn = { export = "OUT" }
 
+[[listen_range]]
+prefix = "10.20.0.0/16"
+remote_as = 65004
+
 [[vni]]
 id = 100
 name = "production"
@@ -130,6 +134,18 @@ fn every_kind_of_change_is_shown_in_the_words_of_the_file() {
             "address = \"10.10.0.2\"",
             "address = \"10.10.0.4\"",
             "neighbor 10.10.0.4: added\nneighbor 10.10.0.2: removed",
+        ),
+        (
+            "remote_as = 65004",
+            "remote_as = 65004\nlimit = 7\nrole = \"peer\"\nevpn = { import = \"INNER\" }",
+            "listen_range 10.20.0.0/16: evpn default -> { import = \"INNER\" } (session restarts)\n\
+             listen_range 10.20.0.0/16: limit default -> 7 (session restarts)\n\
+             listen_range 10.20.0.0/16: role default -> \"peer\" (session restarts)",
+        ),
+        (
+            "10.20.0.0/16",
+            "10.21.0.0/16",
+            "listen_range 10.21.0.0/16: added\nlisten_range 10.20.0.0/16: removed",
         ),
         ("id = 100", "id = 200", "vni 200: added\nvni 100: removed"),
         (

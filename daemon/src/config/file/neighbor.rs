@@ -3,12 +3,15 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use bgp::Prefix;
 use bgp::family::{Family, PerFamily};
 use bgp::message::Role;
 use bgp::session::RemoteAs;
 use toml::de::DeValue;
 
-use super::{DAY, HOUR, SECOND, asn, reference, restart_time, unicast_address, whole_seconds};
+use super::{
+    DAY, HOUR, SECOND, asn, prefix, reference, restart_time, unicast_address, whole_seconds,
+};
 use crate::config::error::{At, Problem, Span};
 use crate::config::read::{
     self, Reading, Rejection, Table, boolean, device, duration, keyword, name, number,
@@ -30,6 +33,17 @@ pub struct PeerGroupTable {
     /// `name`.
     pub name: Option<At<String>>,
     /// What its members have unless they say otherwise.
+    pub settings: SettingsTable,
+}
+
+/// `[[listen_range]]`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ListenRangeTable {
+    /// `prefix`.
+    pub prefix: Option<At<Prefix>>,
+    /// `limit`.
+    pub limit: Option<At<u16>>,
+    /// What a neighbour from there has.
     pub settings: SettingsTable,
 }
 
@@ -204,7 +218,7 @@ pub struct MaximumTable {
 pub(super) fn neighbor(table: &mut Table<'_, '_>) -> NeighborTable {
     NeighborTable {
         address: table.require("address", "the neighbor's IP address", unicast_address),
-        settings: member(table),
+        settings: with_connecting(table, member),
     }
 }
 
@@ -213,8 +227,34 @@ pub(super) fn peer_group(table: &mut Table<'_, '_>) -> PeerGroupTable {
         name: table.require("name", "a name to refer to", name(63)),
         settings: SettingsTable {
             remote_as: table.get("remote_as", remote_as),
-            ..settings(table)
+            ..with_connecting(table, settings)
         },
+    }
+}
+
+pub(super) fn listen_range(table: &mut Table<'_, '_>) -> ListenRangeTable {
+    ListenRangeTable {
+        prefix: table.require("prefix", "the network neighbors connect from", range),
+        limit: table.get("limit", number(1..=65_535)),
+        settings: member(table),
+    }
+}
+
+/// A network of hosts that can be beyond one link.
+fn range(value: &DeValue<'_>) -> Reading<Prefix> {
+    let v6 = value.as_str().is_some_and(|text| text.contains(':'));
+    let family = match v6 {
+        true => Family::Ipv6Unicast,
+        false => Family::Ipv4Unicast,
+    };
+    let network = prefix(value, family)?;
+    let link_local = match network.addr() {
+        IpAddr::V4(_) => false,
+        IpAddr::V6(address) => address.is_unicast_link_local(),
+    };
+    match link_local || network.addr().is_multicast() {
+        true => Err("a network of addresses that hosts have beyond one link".into()),
+        false => Ok(network),
     }
 }
 
@@ -231,12 +271,23 @@ fn member(table: &mut Table<'_, '_>) -> SettingsTable {
     }
 }
 
-fn settings(table: &mut Table<'_, '_>) -> SettingsTable {
-    let mut settings = SettingsTable {
-        description: table.get("description", name(80)),
+/// Settings with those of how we connect, which a neighbour that connects to us does not have.
+fn with_connecting(
+    table: &mut Table<'_, '_>,
+    settings: fn(&mut Table<'_, '_>) -> SettingsTable,
+) -> SettingsTable {
+    SettingsTable {
         port: table.get("port", number(1..=65_535)),
         local_address: table.get("local_address", unicast_address),
         update_source: table.get("update_source", update_source),
+        passive: table.get("passive", boolean),
+        ..settings(table)
+    }
+}
+
+fn settings(table: &mut Table<'_, '_>) -> SettingsTable {
+    let mut settings = SettingsTable {
+        description: table.get("description", name(80)),
         ttl_security: table.get("ttl_security", |value| {
             number(1..=254)(value).map_err(|rejection| {
                 rejection.hint("1 when the neighbor is on the same link (RFC 5082)")
@@ -244,7 +295,6 @@ fn settings(table: &mut Table<'_, '_>) -> SettingsTable {
         }),
         multihop: table.get("multihop", multihop),
         password: password(table),
-        passive: table.get("passive", boolean),
         shutdown: table.get("shutdown", boolean),
         role: table.get("role", keyword),
         bfd: bfd(table),

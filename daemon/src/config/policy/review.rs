@@ -141,7 +141,7 @@ pub fn review(file: &File, config: &Config, report: &Report) -> Vec<Remark> {
 fn used(config: &Config) -> BTreeSet<(PolicyKind, String)> {
     let lists = config.route_maps.iter().flat_map(|map| references(map));
     let mut used: BTreeSet<_> = lists.map(|(kind, name)| (kind, name.to_owned())).collect();
-    let families = config.neighbors.iter().flat_map(|neighbor| {
+    let families = config.settings().flat_map(|neighbor| {
         let families = neighbor.families.iter();
         families.filter_map(|(_, family)| family.as_ref())
     });

@@ -11,6 +11,27 @@ use crate::config::types::*;
 pub(in crate::config) fn neighbor_fields(neighbor: &Neighbor, restart: GracefulRestart) -> Fields {
     let mut fields = Fields::default();
     fields.add("address", quote(neighbor.address));
+    fields.add_unless_default("port", neighbor.port, BGP_PORT);
+    if let Some(local) = neighbor.local_address {
+        fields.add("local_address", quote(local));
+    }
+    if let Some(interface) = &neighbor.source_interface {
+        fields.add("update_source", quote(interface));
+    }
+    fields.add_unless_default("passive", neighbor.passive, false);
+    settings(&mut fields, neighbor, restart);
+    fields
+}
+
+pub(in crate::config) fn range_fields(range: &ListenRange, restart: GracefulRestart) -> Fields {
+    let mut fields = Fields::default();
+    fields.add("prefix", quote(range.prefix));
+    fields.add_unless_default("limit", range.limit, ListenRange::LIMIT);
+    settings(&mut fields, &range.settings, restart);
+    fields
+}
+
+fn settings(fields: &mut Fields, neighbor: &Neighbor, restart: GracefulRestart) {
     match neighbor.remote_as {
         RemoteAs::Exact(asn) => fields.add("remote_as", asn),
         RemoteAs::External => fields.add("remote_as", quote("external")),
@@ -18,13 +39,6 @@ pub(in crate::config) fn neighbor_fields(neighbor: &Neighbor, restart: GracefulR
     }
     if let Some(description) = &neighbor.description {
         fields.add("description", quote(description));
-    }
-    fields.add_unless_default("port", neighbor.port, BGP_PORT);
-    if let Some(local) = neighbor.local_address {
-        fields.add("local_address", quote(local));
-    }
-    if let Some(interface) = &neighbor.source_interface {
-        fields.add("update_source", quote(interface));
     }
     if let Some(hops) = neighbor.ttl_security {
         fields.add("ttl_security", hops);
@@ -35,7 +49,6 @@ pub(in crate::config) fn neighbor_fields(neighbor: &Neighbor, restart: GracefulR
     if neighbor.password.is_some() {
         fields.add("password", quote(Password::HIDDEN));
     }
-    fields.add_unless_default("passive", neighbor.passive, false);
     fields.add_unless_default("shutdown", neighbor.shutdown, false);
     if let Some(role) = neighbor.role {
         fields.add("role", quote(role.word()));
@@ -66,8 +79,7 @@ pub(in crate::config) fn neighbor_fields(neighbor: &Neighbor, restart: GracefulR
         Some(_) if !restart.enabled => fields.add("graceful_restart", true),
         Some(_) => {}
     }
-    families(&mut fields, &neighbor.families);
-    fields
+    families(fields, &neighbor.families);
 }
 
 fn timers(timers: Timers) -> Fields {

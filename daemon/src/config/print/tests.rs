@@ -31,7 +31,9 @@ fn a_file_with_every_key_comes_back_the_same() {
         parse(&printed, "printed.toml").is_err(),
         "passwords are not in it"
     );
-    let complete = printed.replace(Password::HIDDEN, "s3cret \\\"word\\\"");
+    let complete = printed
+        .replacen(Password::HIDDEN, "s3cret \\\"word\\\"", 1)
+        .replacen(Password::HIDDEN, "for all of them", 1);
     assert_eq!(accepted(&complete), config);
 }
 
@@ -505,7 +507,8 @@ fn networks(map: Arc<RouteMap>) -> impl Strategy<Value = Vec<Network>> {
 fn config() -> impl Strategy<Value = Config> {
     let parts = route_maps().prop_flat_map(|maps| {
         let map = maps[1].clone();
-        let neighbors = (neighbor(map.clone(), 1), neighbor(map.clone(), 2));
+        let of = |last| neighbor(map.clone(), last);
+        let neighbors = (of(1), of(2), of(3), 1_u16..);
         (Just(maps), neighbors, networks(map))
     });
     let kernel = (any::<bool>(), 5_u8.., 1_u32.., seconds(0..86_401)).prop_map(
@@ -536,7 +539,14 @@ fn config() -> impl Strategy<Value = Config> {
         as_path_relax,
     });
     (parts, vni(), kernel, restart, multipath, seconds(1..3601)).prop_map(
-        |((maps, (one, two), networks), vni, kernel, restart, multipath, timeout)| {
+        |(
+            (maps, (one, two, three, limit), networks),
+            vni,
+            kernel,
+            restart,
+            multipath,
+            timeout,
+        )| {
             let mut config = Config::new(Asn(65001), Ipv4Addr::new(10, 9, 9, 9));
             let lists = lists();
             config.prefix_lists = vec![lists.prefix];
@@ -547,6 +557,19 @@ fn config() -> impl Strategy<Value = Config> {
             config.mac_lists = vec![lists.mac];
             config.route_maps = maps;
             config.neighbors = vec![one, two];
+            let prefix: Prefix = "10.8.0.0/16".parse().expect("a prefix");
+            config.listen_ranges = vec![ListenRange {
+                prefix,
+                limit,
+                settings: Neighbor {
+                    address: prefix.addr(),
+                    port: BGP_PORT,
+                    local_address: None,
+                    source_interface: None,
+                    passive: true,
+                    ..three
+                },
+            }];
             config.ipv4_unicast = Unicast {
                 networks,
                 multipath,

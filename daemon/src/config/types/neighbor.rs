@@ -5,11 +5,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bgp::Asn;
 use bgp::family::PerFamily;
 use bgp::message::Role;
 use bgp::policy::RouteMap;
 use bgp::session::RemoteAs;
+use bgp::{Asn, Prefix};
 
 use super::{BGP_PORT, GracefulRestart, Keyword};
 
@@ -96,6 +96,30 @@ impl Neighbor {
     /// Least TTL of packets that are taken as the neighbour's (RFC 5082 §3).
     pub fn min_ttl(&self) -> Option<u8> {
         self.ttl_security.map(|hops| u8::MAX - (hops - 1))
+    }
+}
+
+/// A network whose hosts become neighbours when they connect.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ListenRange {
+    /// The network.
+    pub prefix: Prefix,
+    /// Most neighbours from it at a time.
+    pub limit: u16,
+    /// What each of them is; the address is that of the network.
+    pub settings: Neighbor,
+}
+
+impl ListenRange {
+    /// Usual limit.
+    pub const LIMIT: u16 = 100;
+
+    /// What a neighbour with this address is.
+    pub fn neighbor(&self, address: IpAddr) -> Neighbor {
+        Neighbor {
+            address,
+            ..self.settings.clone()
+        }
     }
 }
 

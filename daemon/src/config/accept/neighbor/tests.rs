@@ -111,6 +111,57 @@ fn a_group_must_be_there_once_and_its_members_need_an_as_number() {
 }
 
 #[test]
+fn a_range_has_settings_and_a_network_of_its_own() {
+    let range = |prefix: &str, keys: &str| {
+        format!("[[listen_range]]\nprefix = \"{prefix}\"\nremote_as = 65002\n{keys}\n")
+    };
+    let config = accepted(&range("10.8.0.0/16", "evpn = {}"));
+    let address = "10.8.3.4".parse().expect("an address");
+    let found = config.listen_range(address).expect("the range of 10.8.3.4");
+    let neighbor = found.neighbor(address);
+    assert!(neighbor.passive && neighbor.families.evpn.is_some());
+    assert_eq!((neighbor.address, found.limit), (address, 100));
+    assert_eq!(
+        config.listen_range("10.9.0.1".parse().expect("an address")),
+        None
+    );
+
+    let one = range("10.0.0.0/8", "password = \"x\"");
+    let signed = format!("{one}{}", member("remote_as = 65002\npassword = \"y\""));
+    assert!(accepted(&signed).has_passwords());
+    let table = [
+        (
+            format!("{one}{}", range("10.8.0.0/16", "")),
+            "8:10: listen range 10.8.0.0/16 overlaps with listen range 10.0.0.0/8 (4:10)",
+        ),
+        (
+            format!("{one}{}", member("remote_as = 65002")),
+            "8:11: neighbor 10.0.0.2 has no `password`, and listen range 10.0.0.0/8 (4:10) has one",
+        ),
+        (
+            range("fe80::/64", ""),
+            "4:10: `prefix` is \"fe80::/64\", but must be a network of addresses that hosts have \
+             beyond one link",
+        ),
+        (
+            range("10.8.0.1/16", ""),
+            "4:10: `prefix` is \"10.8.0.1/16\", but must be a network without host bits",
+        ),
+        (
+            range("10.8.0.0/16", "passive = true"),
+            "6:1: `passive` is not a key of [[listen_range]]",
+        ),
+    ];
+    for (text, expected) in table {
+        assert_eq!(
+            errors(&text),
+            [format!("error: x.toml:{expected}")],
+            "{text}"
+        );
+    }
+}
+
+#[test]
 fn what_is_wrong_in_a_group_is_reported_once() {
     let group = "[[peer_group]]\nname = \"G\"\nremote_as = 65002\n\
                  ipv4_unicast = { import = \"NONE\" }\n";
