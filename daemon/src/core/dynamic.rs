@@ -96,7 +96,7 @@ impl Core {
         if range.settings.shutdown || self.stopping.is_some() {
             return;
         }
-        if self.from_range(range.prefix) >= usize::from(range.limit) {
+        if self.of_range(range.prefix) >= usize::from(range.limit) {
             let refused = self.refused.entry(range.prefix).or_default();
             if *refused == 0 {
                 tracing::warn!(
@@ -121,7 +121,7 @@ impl Core {
     }
 
     /// How many neighbours have come from a range.
-    pub(super) fn from_range(&self, prefix: Prefix) -> usize {
+    pub(super) fn of_range(&self, prefix: Prefix) -> usize {
         let neighbors = self.neighbors.values();
         neighbors.filter(|it| it.range == Some(prefix)).count()
     }
@@ -152,7 +152,7 @@ impl Core {
     pub(super) fn range_notices(&self) -> impl Iterator<Item = String> {
         let ranges = self.config.listen_ranges.iter();
         ranges.filter_map(|range| {
-            let count = self.from_range(range.prefix);
+            let count = self.of_range(range.prefix);
             let refused = self.refused.get(&range.prefix).copied().unwrap_or(0);
             (count >= usize::from(range.limit)).then(|| {
                 format!(
