@@ -138,6 +138,9 @@ pub enum Input {
     SetMultipath(PerFamily<Multipath>),
     /// [`Output::Best`] is wanted from now on for a family for which it was not.
     Track(Family),
+    /// What each best path means has changed for whoever forwards: [`Output::Best`] for all of them
+    /// again, if it is wanted for this family at all.
+    Repeat(Family),
     /// This router originates a route; an unspecified next hop stands for itself.
     Originate(Nlri, AttributeSet),
     /// This router no longer originates a route.
@@ -161,7 +164,7 @@ pub enum Input {
 pub enum Output {
     /// Write [`Batch::pieces`] to the peer, then report [`Batch::len`] by [`Input::Written`].
     Send(PeerId, Arc<Batch>),
-    /// The paths in use for a key changed.
+    /// The paths in use for a key changed, or what follows them.
     Best(Best),
     /// All awaited peers have sent everything of a family, or the time is over.
     Converged(Family),
@@ -174,6 +177,8 @@ pub struct Best {
     pub nlri: Nlri,
     /// Best path and those that forward beside it.
     pub paths: Vec<BestPath>,
+    /// The path that is best when the only one in use goes with its peer.
+    pub next_best: Option<BestPath>,
 }
 
 /// A path in use.
@@ -419,6 +424,7 @@ impl Rib {
                 }
             }
             Input::Track(family) => on_family!(self, family, |table, _cx| table.track()),
+            Input::Repeat(family) => on_family!(self, family, |table, _cx| table.repeat()),
             Input::Originate(nlri, set) => self.originate(nlri, set),
             Input::Retract(nlri) => self.withdraw(PeerId::LOCAL, 0, &nlri),
             Input::Expect { peers, time, hold } => self.expect(now, peers, time, hold),

@@ -375,7 +375,7 @@ impl Core {
             return;
         }
         self.install_best(best);
-        if self.install.carries(&best.nlri) {
+        if self.install.decides(&best.nlri, &self.rib) {
             self.ground_changed = true;
         }
     }
@@ -433,6 +433,12 @@ impl Core {
                 };
                 neighbor.down();
                 let retain = retain.map(|retain| retain.families).unwrap_or_default();
+                if let Some(kernel) = &self.hands.kernel
+                    && !retain.iter().any(|(_, keep)| *keep)
+                {
+                    // Ahead of the tables, which take their time with many routes.
+                    kernel.lose(Install::fate(peer));
+                }
                 tracing::warn!(
                     neighbor = %neighbor.address(),
                     %reason,

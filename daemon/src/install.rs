@@ -4,25 +4,32 @@
 //! against our own best routes, recursively, so that what is written always names an interface
 //! or a gateway on one. Each unicast best path becomes one [`fib::Entry`] or the absence of one;
 //! nothing is remembered per route, since the tables can be asked again when the ground changes.
+//! What is remembered is where each next hop in use leads: it makes a route cheap, and tells
+//! whether a change of the ground is of any consequence.
 //!
 //! It writes nothing and decides nothing about routes; which entries the kernel has is `fib`'s
 //! business.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-use bgp::rib::{Best, PeerId, Rib};
+use bgp::rib::{Best, BestPath, PeerId, Rib};
 use bgp::{Nlri, Prefix};
-use fib::{Address, Change, Entry, ForeignRoute, Interface, Key, Link, LinkKind, Links, NextHop};
-use fib::{Route, RouteKey};
+use fib::{Address, Change, Device, Entry, ForeignRoute, Interface, Key, Link, LinkKind, Links};
+use fib::{NextHop, Route, RouteKey};
+use foldhash::fast::RandomState;
 
 /// A next hop that leads to a next hop that leads to a next hop: enough for iBGP over BGP over a
 /// static route, and an end for loops.
 const DEPTH_MAX: usize = 4;
 
 /// Different sets of next hops above which unused ones are looked for.
-const SHARED_MAX: usize = 256;
+const SHARED_MIN: usize = 256;
+
+/// Next hops that are remembered. Beyond that all are forgotten, and a change of the ground is one
+/// for all routes.
+const WAYS_MAX: usize = 1 << 16;
 
 /// The ground: devices, addresses and routes of others.
 #[derive(Debug, Default)]
@@ -182,11 +189,17 @@ fn prefixes_of(addr: IpAddr) -> impl Iterator<Item = Prefix> {
 pub(crate) struct Install {
     pub(crate) ground: Ground,
     table: u32,
-    /// Next hops that were resolved through routes of our own: when such a route changes, what
-    /// depends on it has to be looked at again.
-    recursive: HashSet<IpAddr>,
+    /// Where the next hops in use lead, so that a route costs a look-up.
+    ways: HashMap<IpAddr, Way, RandomState>,
+    /// Prefixes whose best path of our own decides, or would decide, where next hops lead.
+    deciding: HashMap<Prefix, BTreeSet<IpAddr>, RandomState>,
+    /// More next hops than are kept were met.
+    forgot: bool,
     /// Routes that are alike share one value.
-    shared: HashSet<Arc<Route>>,
+    shared: HashMap<Paths, Wanted, RandomState>,
+    shared_max: usize,
+    /// The one that was asked for last; most routes are like the one before.
+    last: Option<(Paths, Wanted)>,
 }
 
 /// What a best path means for the kernel.
@@ -198,13 +211,41 @@ pub(crate) struct Wish {
     pub(crate) first: Option<(IpAddr, u32)>,
 }
 
+/// Where packets to a next hop leave.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Way {
+    /// None when it is not reachable.
+    hops: Vec<NextHop>,
+    /// Names of their interfaces; whoever looks at those is told of a change as well.
+    devices: Vec<Device>,
+}
+
+/// Neighbours and their next hops: those in use, and the one that follows.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+struct Paths {
+    used: Vec<(PeerId, IpAddr)>,
+    next: Option<(PeerId, IpAddr)>,
+}
+
+/// The kernel's side of [`Paths`].
+#[derive(Debug, Clone)]
+struct Wanted {
+    /// None when nothing of it is reachable.
+    route: Option<Arc<Route>>,
+    first: Option<(IpAddr, u32)>,
+}
+
 impl Install {
     pub(crate) fn new(table: u32) -> Self {
         Self {
             ground: Ground::default(),
             table,
-            recursive: HashSet::new(),
-            shared: HashSet::new(),
+            ways: HashMap::default(),
+            deciding: HashMap::default(),
+            forgot: false,
+            shared: HashMap::default(),
+            shared_max: SHARED_MIN,
+            last: None,
         }
     }
 
@@ -213,102 +254,192 @@ impl Install {
         RouteKey::new(self.table, prefix.into())
     }
 
+    /// The fate of next hops that a neighbour named: what is lost with its session.
+    pub(crate) fn fate(peer: PeerId) -> u32 {
+        u32::from(peer.0)
+    }
+
     /// The kernel entry of a unicast best path; `None` for what is no unicast route.
     pub(crate) fn wish(&mut self, best: &Best, rib: &Rib) -> Option<Wish> {
-        let prefix = match &best.nlri {
-            Nlri::V4(prefix) => Prefix::V4(*prefix),
-            Nlri::V6(prefix) => Prefix::V6(*prefix),
-            Nlri::Evpn(_) => return None,
-        };
+        let prefix = best.nlri.prefix()?;
         let key = self.key(prefix);
-        let absent = Wish {
-            change: Change::Unset(Key::Route(key)),
-            first: None,
+        // Our own networks are there already, or need not be (anycast on loopback).
+        let first = best.paths.first();
+        let learned = first.is_some_and(|first| first.peer != PeerId::LOCAL);
+        let wanted = learned.then(|| self.wanted(best, prefix, rib));
+        let first = wanted.as_ref().and_then(|wanted| wanted.first);
+        let change = match wanted.and_then(|wanted| wanted.route) {
+            Some(route) => Change::Set(Entry::Route(key, route)),
+            None => Change::Unset(Key::Route(key)),
         };
-        let Some(first) = best.paths.first() else {
-            return Some(absent);
-        };
-        if first.peer == PeerId::LOCAL {
-            // Our own networks are there already, or need not be (anycast on loopback).
-            return Some(absent);
-        }
-        let mut next_hops: Vec<NextHop> = Vec::new();
-        for path in &best.paths {
-            for next_hop in self.resolve(path.attributes.next_hop().addr(), prefix, rib) {
-                if !next_hops.contains(&next_hop) {
-                    next_hops.push(next_hop);
-                }
-            }
-        }
-        let Some(first) = next_hops.first() else {
-            return Some(absent);
-        };
-        let first = first.gateway.zip(index_of(first));
-        let change = Change::Set(Entry::Route(key, self.shared(Route::via(next_hops))));
         Some(Wish { change, first })
     }
 
-    fn shared(&mut self, route: Route) -> Arc<Route> {
-        if let Some(known) = self.shared.get(&route) {
-            return Arc::clone(known);
+    fn wanted(&mut self, best: &Best, prefix: Prefix, rib: &Rib) -> Wanted {
+        let of = |path: &BestPath| (path.peer, path.attributes.next_hop().addr());
+        let next = best.next_best.as_ref().map(of);
+        let next = next.filter(|(peer, _)| *peer != PeerId::LOCAL);
+        if let Some((last, wanted)) = &self.last
+            && last.next == next
+            && last.used.iter().copied().eq(best.paths.iter().map(of))
+            && !self.deciding.contains_key(&prefix)
+        {
+            return wanted.clone();
         }
-        if self.shared.len() >= SHARED_MAX {
-            self.shared.retain(|route| Arc::strong_count(route) > 1);
+        let used = best.paths.iter().map(of).collect();
+        let paths = Paths { used, next };
+        let wanted = match self.shared.get(&paths) {
+            Some(wanted) => wanted.clone(),
+            None => {
+                let wanted = self.make(&paths, |install, addr| install.way(addr, rib));
+                self.share(paths.clone(), wanted.clone());
+                wanted
+            }
+        };
+        if self.deciding.contains_key(&prefix) {
+            // A route does not decide about its own next hop.
+            let way = |install: &mut Self, addr| install.resolve(addr, Some(prefix), rib).0;
+            return self.make(&paths, way);
         }
-        let route = Arc::new(route);
-        self.shared.insert(Arc::clone(&route));
-        route
+        self.last = Some((paths, wanted.clone()));
+        wanted
     }
 
-    /// Where packets to a next hop leave; empty when it is not reachable.
-    fn resolve(&mut self, next_hop: IpAddr, of: Prefix, rib: &Rib) -> Vec<NextHop> {
+    fn make(&mut self, paths: &Paths, mut way: impl FnMut(&mut Self, IpAddr) -> Way) -> Wanted {
+        let mut hops = |install: &mut Self, paths: &[(PeerId, IpAddr)]| {
+            let mut hops: Vec<NextHop> = Vec::new();
+            for (peer, addr) in paths {
+                for hop in way(install, *addr).hops {
+                    let same = |known: &NextHop| {
+                        NextHop {
+                            fate: 0,
+                            ..known.clone()
+                        } == hop
+                    };
+                    if !hops.iter().any(same) {
+                        hops.push(hop.fate(Self::fate(*peer)));
+                    }
+                }
+            }
+            hops
+        };
+        let next_hops = hops(self, &paths.used);
+        let spare = hops(self, paths.next.as_slice());
+        let first = next_hops.first();
+        let first = first.and_then(|first| first.gateway.zip(index_of(first)));
+        let route = (!next_hops.is_empty()).then(|| Arc::new(Route::via(next_hops).spare(spare)));
+        Wanted { route, first }
+    }
+
+    fn share(&mut self, paths: Paths, wanted: Wanted) {
+        if self.shared.len() >= self.shared_max {
+            let in_use = |wanted: &mut Wanted| {
+                wanted
+                    .route
+                    .as_ref()
+                    .is_some_and(|route| Arc::strong_count(route) > 1)
+            };
+            self.shared.retain(|_, wanted| in_use(wanted));
+            self.shared_max = (2 * self.shared.len()).max(SHARED_MIN);
+        }
+        self.shared.insert(paths, wanted);
+    }
+
+    /// As [`Install::resolve`], from memory.
+    fn way(&mut self, next_hop: IpAddr, rib: &Rib) -> Way {
+        if let Some(known) = self.ways.get(&next_hop) {
+            return known.clone();
+        }
+        if self.ways.len() >= WAYS_MAX {
+            self.forget();
+            self.forgot = true;
+        }
+        let (way, deciding) = self.resolve(next_hop, None, rib);
+        for prefix in deciding {
+            self.deciding.entry(prefix).or_default().insert(next_hop);
+        }
+        self.ways.insert(next_hop, way.clone());
+        way
+    }
+
+    fn forget(&mut self) {
+        self.ways.clear();
+        self.deciding.clear();
+        self.shared.clear();
+        self.last = None;
+    }
+
+    /// Devices, addresses or routes of others changed. Returns whether next hops in use lead
+    /// elsewhere now, so that every best path is to be looked at again.
+    pub(crate) fn ground_changed(&mut self, rib: &Rib) -> bool {
+        let moved = |(addr, way): (&IpAddr, &Way)| self.resolve(*addr, None, rib).0 != *way;
+        let moved = self.forgot || self.ways.iter().any(moved);
+        if moved {
+            self.forget();
+            self.forgot = false;
+        }
+        moved
+    }
+
+    /// The best path of this route changed. Returns whether others lead elsewhere because of that.
+    pub(crate) fn decides(&self, nlri: &Nlri, rib: &Rib) -> bool {
+        if self.deciding.is_empty() {
+            return false;
+        }
+        let affected = nlri.prefix().and_then(|prefix| self.deciding.get(&prefix));
+        affected.is_some_and(|affected| {
+            let moved = |addr| self.ways.get(addr) != Some(&self.resolve(*addr, None, rib).0);
+            affected.iter().any(moved)
+        })
+    }
+
+    /// Where packets to a next hop leave, and the prefixes whose best path decides about that. A
+    /// route (`of`) has no say about its own next hop.
+    fn resolve(&self, next_hop: IpAddr, of: Option<Prefix>, rib: &Rib) -> (Way, Vec<Prefix>) {
         let mut addr = next_hop;
-        for depth in 0..DEPTH_MAX {
+        let mut deciding = Vec::new();
+        for _ in 0..DEPTH_MAX {
             let foreign = self.ground.longest_match(addr);
             let foreign_len = foreign.map_or(0, |(prefix, _)| prefix.len());
             // A more specific route of our own goes before a shorter one of others.
-            let own = prefixes_of(addr)
+            let longer: Vec<Prefix> = prefixes_of(addr)
                 .take_while(|prefix| prefix.len() > foreign_len)
-                .filter(|prefix| *prefix != of)
+                .collect();
+            deciding.extend_from_slice(&longer);
+            let own = longer
+                .into_iter()
+                .filter(|prefix| Some(*prefix) != of)
                 .find_map(|prefix| {
                     let route = rib.route(&Nlri::from(prefix))?;
                     let best = route.paths.into_iter().find(|path| path.best)?;
                     (best.peer != PeerId::LOCAL).then(|| best.attributes.next_hop().addr())
                 });
             if let Some(via) = own {
-                if depth == 0 {
-                    self.recursive.insert(next_hop);
-                }
                 if via == addr {
-                    return Vec::new();
+                    break;
                 }
                 addr = via;
                 continue;
             }
-            let Some((_, route)) = foreign else {
-                return Vec::new();
-            };
-            return route
-                .next_hops
-                .iter()
-                .filter_map(|way| {
-                    let gateway = way.gateway.unwrap_or(addr);
-                    let index = index_of(way)?;
-                    let running = self.ground.links.get(index).is_some_and(|link| link.up);
-                    running.then(|| NextHop::gateway(gateway).dev(Interface::Index(index)))
-                })
-                .collect();
+            let Some((_, route)) = foreign else { break };
+            return (self.leave(route, addr), deciding);
         }
-        Vec::new()
+        (Way::default(), deciding)
     }
 
-    /// True if a change of this route may change where others lead.
-    pub(crate) fn carries(&self, nlri: &Nlri) -> bool {
-        nlri.prefix().is_some_and(|prefix| {
-            self.recursive
-                .iter()
-                .any(|addr| prefix.contains_addr(*addr))
-        })
+    /// The ways out of a route of others, for an address behind it.
+    fn leave(&self, route: &ForeignRoute, addr: IpAddr) -> Way {
+        let mut way = Way::default();
+        for hop in &route.next_hops {
+            let Some(index) = index_of(hop) else { continue };
+            let link = self.ground.links.get(index).filter(|link| link.up);
+            let Some(link) = link else { continue };
+            let gateway = hop.gateway.unwrap_or(addr);
+            way.hops
+                .push(NextHop::gateway(gateway).dev(Interface::Index(index)));
+            way.devices.push(link.name.clone());
+        }
+        way
     }
 }
 

@@ -119,6 +119,8 @@ impl Kernel {
 #[derive(Default)]
 struct Inbox {
     pending: Pending,
+    /// Fates that are lost; they come before everything else.
+    lost: Vec<u32>,
     commands: Vec<Command>,
 }
 
@@ -182,6 +184,14 @@ impl KernelHandle {
         if wake {
             self.shared.wake();
         }
+    }
+
+    /// All next hops of this [fate](crate::NextHop::fate) are gone: routes that have others, or
+    /// [spare](crate::Route::spare) ones, use those at once, and the owner's wishes follow when it
+    /// has decided. One message per nexthop object, ahead of all wishes in the queue.
+    pub fn lose(&self, fate: u32) {
+        self.shared.inbox().lost.push(fate);
+        self.shared.wake();
     }
 
     /// Number of keys whose change the thread has not taken yet.

@@ -70,6 +70,6 @@ pub use state::{
     NeighbourKey, NextHop, Overlay, RemoteMac, Route, RouteKey, RouteKind, overlay_mtu,
 };
 pub use table::{
-    AuditScope, Hop, Object, Observation, Op, OpError, Place, RouteShape, Status, Sweep, Table,
-    Theirs, Via,
+    AuditScope, Hop, Object, Observation, Op, OpError, Parting, Place, RouteShape, Status, Sweep,
+    Table, Theirs, Via,
 };

@@ -147,6 +147,10 @@ pub struct Route {
     pub kind: RouteKind,
     /// Where to send packets; more than one share the traffic by weight. Ignored unless unicast.
     pub next_hops: Vec<NextHop>,
+    /// Where packets go from the moment on at which all next hops are lost together
+    /// ([`crate::KernelHandle::lose`]) until the owner says something else. Nothing of it is in the
+    /// kernel before. Needs known interfaces, as next hops do.
+    pub spare: Vec<NextHop>,
     /// The kernel's priority, lower wins. Default [`Route::METRIC`].
     pub metric: u32,
     /// Source address for packets that this host itself sends.
@@ -164,6 +168,7 @@ impl Route {
         Self {
             kind: RouteKind::Unicast,
             next_hops,
+            spare: Vec::new(),
             metric: Self::METRIC,
             source: None,
         }
@@ -174,9 +179,16 @@ impl Route {
         Self {
             kind,
             next_hops: Vec::new(),
+            spare: Vec::new(),
             metric: Self::METRIC,
             source: None,
         }
+    }
+
+    /// Sets the ways out for when all next hops are lost.
+    pub fn spare(mut self, spare: impl IntoIterator<Item = NextHop>) -> Self {
+        self.spare = spare.into_iter().collect();
+        self
     }
 
     /// Sets the metric.
@@ -229,6 +241,9 @@ pub struct NextHop {
     pub onlink: bool,
     /// Share of the traffic, 1 to 256. Default 1.
     pub weight: u16,
+    /// Next hops with the same number are lost together ([`crate::KernelHandle::lose`]): whoever
+    /// named them is gone, or cannot be reached. Default 0, never lost.
+    pub fate: u32,
 }
 
 impl NextHop {
@@ -239,6 +254,7 @@ impl NextHop {
             interface: None,
             onlink: false,
             weight: 1,
+            fate: 0,
         }
     }
 
@@ -249,6 +265,7 @@ impl NextHop {
             interface: Some(interface.into()),
             onlink: false,
             weight: 1,
+            fate: 0,
         }
     }
 
@@ -261,6 +278,12 @@ impl NextHop {
     /// The gateway needs no subnet on the interface.
     pub fn onlink(mut self) -> Self {
         self.onlink = true;
+        self
+    }
+
+    /// Lost together with all others of this number.
+    pub fn fate(mut self, fate: u32) -> Self {
+        self.fate = fate;
         self
     }
 

@@ -15,6 +15,8 @@
 //! changed or removed: where a route or a static entry of somebody else's is in the place of ours,
 //! ours waits. What is ours and was there before it was wanted stays until [`Table::sweep`].
 //!
+//! Next hops that are lost are a path beside that one ([`loss`]).
+//!
 //! What the kernel shows of each kind of entry is taken in by [`routes`], [`layer2`] and
 //! [`overlays`]; this file is what goes across them: wishes, the order of a plan, results, audits.
 //!
@@ -22,6 +24,7 @@
 
 mod layer2;
 mod ledger;
+mod loss;
 mod nexthops;
 mod occupied;
 mod overlays;
@@ -42,6 +45,7 @@ use crate::state::{
 };
 use layer2::FdbState;
 use ledger::{Failure, Ledger};
+pub use loss::Parting;
 pub use nexthops::{Hop, Object};
 use nexthops::{NextHops, Standing};
 use occupied::Occupied;
@@ -793,7 +797,11 @@ impl Table {
                     true
                 }
                 Err(error) => {
-                    self.objects.fail(*id, error.to_string());
+                    if self.objects.abandon(*id) {
+                        self.shapes.forget_routes(*id);
+                    } else {
+                        self.objects.fail(*id, error.to_string());
+                    }
                     true
                 }
             },

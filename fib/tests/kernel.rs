@@ -17,8 +17,8 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use fib::{
-    Entry, Event, FdbKey, FloodKey, Kernel, KernelHandle, Key, Neighbour, NeighbourKey, NextHop,
-    Options, Overlay, RemoteMac, Route, RouteKey, RouteKind, Sweep,
+    Change, Entry, Event, FdbKey, FloodKey, Kernel, KernelHandle, Key, Neighbour, NeighbourKey,
+    NextHop, Options, Overlay, RemoteMac, Route, RouteKey, RouteKind, Sweep,
 };
 use nix::sched::{CloneFlags, unshare};
 
@@ -1510,4 +1510,91 @@ fn lost_notifications_are_made_up_for() {
     };
     told(0);
     told(1999);
+}
+
+/// Routes 10.64.0.0/24 and following, all alike.
+fn many_routes(count: u32, route: &Arc<Route>) -> impl Iterator<Item = Change> + use<'_> {
+    (0..count).map(move |number| {
+        let bits = u32::from_be_bytes([10, 64, 0, 0]) + (number << 8);
+        let prefix = format!("{}/24", std::net::Ipv4Addr::from(bits));
+        Change::Set(Entry::Route(key(&prefix), Arc::clone(route)))
+    })
+}
+
+/// How many of our routes `ip` shows through a device.
+fn through(device: &str) -> usize {
+    let text = run(&format!("ip route show proto bgp dev {device} | wc -l"));
+    text.trim().parse().unwrap()
+}
+
+#[test]
+fn a_lost_next_hop_moves_all_its_routes_with_one_message() {
+    if !enter_namespace() {
+        return;
+    }
+    underlay();
+    let (kernel, _) = start();
+    let hop = |gateway, device, fate| via(gateway, device).fate(fate);
+    let first = hop("10.0.0.2", "ua", 1);
+    let second = hop("10.0.1.2", "ub", 2);
+    let both = Route::via([first.clone()]).spare([second.clone()]);
+    let count = 20_000;
+    kernel.changes(many_routes(count, &Arc::new(both)));
+    kernel.flush().unwrap();
+    let all = usize::try_from(count).unwrap();
+    assert_eq!((through("ua"), through("ub")), (all, 0));
+    let text = run("ip nexthop");
+    assert_eq!(text.lines().count(), 1, "{text}");
+
+    // The kernel's own count of messages about nexthop objects.
+    let mut monitor = Command::new("ip")
+        .args(["monitor", "nexthop"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = std::io::BufReader::new(monitor.stdout.take().unwrap());
+    let (tell, told) = std::sync::mpsc::channel();
+    let reader = std::thread::spawn(move || {
+        for line in std::io::BufRead::lines(lines) {
+            let _ = tell.send(line.unwrap());
+        }
+    });
+    // It hears what is made, once it listens.
+    until("ip nexthop replace id 9 blackhole", |_| {
+        told.try_recv().is_ok()
+    });
+    while told.try_recv().is_ok() {}
+    kernel.lose(1);
+    let moved = told.recv_timeout(PATIENCE).unwrap();
+    assert!(moved.contains("10.0.1.2"), "{moved}");
+    assert_eq!((through("ua"), through("ub")), (0, all));
+
+    // What the owner decides, route by route, is there already.
+    kernel.changes(many_routes(count, &Arc::new(Route::via([second.clone()]))));
+    assert_eq!(kernel.verify().unwrap(), []);
+    assert_eq!((through("ua"), through("ub")), (0, all));
+    run("ip nexthop replace id 10 blackhole");
+    let next = told.recv_timeout(PATIENCE).unwrap();
+    assert!(
+        next.contains("id 10"),
+        "one message moved everything: {next}"
+    );
+
+    // The first one returns and both are used; a group loses its member the same way.
+    kernel.changes(many_routes(count, &Arc::new(Route::via([first, second]))));
+    assert_eq!(kernel.verify().unwrap(), []);
+    let group = until("ip nexthop", |text| text.contains("group"));
+    assert_eq!(group.matches("group").count(), 1, "{group}");
+    kernel.lose(1);
+    kernel.flush().unwrap();
+    assert_eq!((through("ua"), through("ub")), (0, all));
+    let second = hop("10.0.1.2", "ub", 2);
+    kernel.changes(many_routes(count, &Arc::new(Route::via([second]))));
+    assert_eq!(kernel.verify().unwrap(), []);
+    assert_eq!((through("ua"), through("ub")), (0, all));
+    monitor.kill().unwrap();
+    monitor.wait().unwrap();
+    reader.join().unwrap();
+    kernel.stop(false);
+    assert_eq!(through("ub"), 0);
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 
-use super::decision::{self, Choice, Step};
+use super::decision::{self, Choice, Multipath, Step};
 use super::group::{After, Group};
 use super::import::import;
 use super::path::{Path, Paths, PeerId, Standing};
@@ -92,10 +92,12 @@ fn mark(path: &Path) -> Mark {
 struct Before {
     best: Option<Mark>,
     multipath: Vec<Mark>,
+    /// Not looked for, unless somebody forwards.
+    next_best: Option<Mark>,
 }
 
 impl Before {
-    fn of(paths: &Paths) -> Self {
+    fn of(paths: &Paths, view: View<'_>, follow: bool) -> Self {
         let multipath = match paths {
             Paths::None | Paths::One(_) => Vec::new(),
             Paths::Many(paths) => paths
@@ -107,8 +109,38 @@ impl Before {
         Self {
             best: paths.best().map(mark),
             multipath,
+            next_best: followed(paths, view, follow),
         }
     }
+}
+
+/// The path that follows the best one, if somebody forwards.
+fn followed(paths: &Paths, view: View<'_>, follow: bool) -> Option<Mark> {
+    follow.then(|| next_best(paths, view))?.map(mark)
+}
+
+/// The path that is best without the peer of the best one, where that alone is in use.
+fn next_best<'a>(paths: &'a Paths, view: View<'_>) -> Option<&'a Path> {
+    let Paths::Many(many) = paths else {
+        return None;
+    };
+    let (best, rest) = many.split_first()?;
+    if !best.standing.takes_part() || rest.iter().any(|path| path.multipath) {
+        return None;
+    }
+    let choice = match rest {
+        [only] => only.standing.takes_part().then_some(0),
+        _ => {
+            decision::choose(
+                rest,
+                |peer| view.source(peer),
+                Multipath::default(),
+                |_, _| {},
+            )
+            .best
+        }
+    };
+    rest.get(choice?).filter(|path| path.peer != best.peer)
 }
 
 impl<K: Key> FamilyRib<K> {
@@ -145,6 +177,7 @@ impl<K: Key> FamilyRib<K> {
         let received = interner.intern(attributes);
         let each = settings.import.depends_on_nlri();
         let mut shared = None;
+        let follow = self.follows();
         let found = self.table.find_all(list.iter().map(|(_, key)| key));
         for ((path_id, key), found) in list.into_iter().zip(found) {
             let judged = match &shared {
@@ -166,7 +199,14 @@ impl<K: Key> FamilyRib<K> {
                 multipath: false,
             };
             let slot = self.table.found_or_insert(found, key);
-            let noted = put(&mut self.table, &mut self.received, view, slot, path);
+            let noted = put(
+                &mut self.table,
+                &mut self.received,
+                view,
+                follow,
+                slot,
+                path,
+            );
             self.marks.note(noted);
         }
     }
@@ -182,7 +222,15 @@ impl<K: Key> FamilyRib<K> {
             multipath: false,
         };
         let slot = self.table.find_or_insert(key);
-        let noted = put(&mut self.table, &mut self.received, cx.view(), slot, path);
+        let (view, follow) = (cx.view(), self.follows());
+        let noted = put(
+            &mut self.table,
+            &mut self.received,
+            view,
+            follow,
+            slot,
+            path,
+        );
         self.marks.note(noted);
     }
 
@@ -288,13 +336,18 @@ impl<K: Key> FamilyRib<K> {
 
     /// Takes paths of a peer out of a slot.
     fn take(&mut self, cx: &Cx<'_>, peer: PeerId, slot: Slot, gone: impl Fn(&Path) -> bool) {
+        let follow = self.follows();
         let Some(entry) = self.table.get_mut(slot) else {
             return;
         };
         let best = entry.paths.best();
         let mut leaving = entry.paths.as_slice().iter().filter(|path| gone(path));
         if best.is_some() && leaving.all(|path| decision::is_bystander(best, path)) {
+            let before = followed(&entry.paths, cx.view(), follow);
             remove(&mut entry.paths, &mut self.received, peer, slot, gone);
+            if before != followed(&entry.paths, cx.view(), follow) {
+                self.marks.note(Some((slot, Moved::BEHIND)));
+            }
             return;
         }
         self.edit(cx, slot, |paths, received| {
@@ -304,12 +357,13 @@ impl<K: Key> FamilyRib<K> {
 
     /// Changes a slot's paths and notes what that did to the best one.
     fn edit(&mut self, cx: &Cx<'_>, slot: Slot, change: impl FnOnce(&mut Paths, &mut ByPeer)) {
+        let follow = self.follows();
         let Some(entry) = self.table.get_mut(slot) else {
             return;
         };
-        let before = Before::of(&entry.paths);
+        let before = Before::of(&entry.paths, cx.view(), follow);
         change(&mut entry.paths, &mut self.received);
-        let moved = decide(cx.view(), self.family, &mut entry.paths, &before);
+        let moved = decide(cx.view(), self.family, follow, &mut entry.paths, &before);
         self.marks.note(Some((slot, moved)));
         // A prefix without paths and without marks has nobody left to tell.
         if self
@@ -362,14 +416,19 @@ impl<K: Key> FamilyRib<K> {
     /// From now on [`Output::Best`] is wanted, and all of it to begin with.
     pub(super) fn track(&mut self) {
         if !std::mem::replace(&mut self.marks.track, true) {
-            let used = self
-                .table
-                .iter()
-                .filter(|(_, entry)| entry.paths.best().is_some());
-            for (slot, _) in used {
-                if self.marks.in_installs.insert(slot) {
-                    self.marks.installs.push_back(slot);
-                }
+            self.repeat();
+        }
+    }
+
+    /// Tells all best paths again to those who forward.
+    pub(super) fn repeat(&mut self) {
+        let used = self
+            .table
+            .iter()
+            .filter(|(_, entry)| entry.paths.best().is_some());
+        for (slot, _) in used.filter(|_| self.marks.track) {
+            if self.marks.in_installs.insert(slot) {
+                self.marks.installs.push_back(slot);
             }
         }
     }
@@ -381,7 +440,13 @@ impl<K: Key> FamilyRib<K> {
         self.table.shrink();
     }
 
+    /// [`Best::next_best`] is of use: packets are forwarded to next hops, not to MAC addresses.
+    fn follows(&self) -> bool {
+        self.marks.track && self.family != Family::Evpn
+    }
+
     fn emit_best(&mut self, cx: &Cx<'_>, outputs: &mut VecDeque<Output>) -> bool {
+        let follow = self.follows();
         let count = self.marks.installs.len().min(SLICE);
         for slot in self.marks.installs.drain(..count) {
             self.marks.in_installs.remove(slot);
@@ -391,6 +456,10 @@ impl<K: Key> FamilyRib<K> {
             outputs.push_back(Output::Best(Best {
                 nlri: entry.key.nlri(),
                 paths: forwarding(&entry.paths, cx.view()),
+                next_best: follow
+                    .then(|| next_best(&entry.paths, cx.view()))
+                    .flatten()
+                    .map(|path| in_use(path, cx.view())),
             }));
         }
         count > 0
@@ -520,17 +589,21 @@ fn forwarding(paths: &Paths, view: View<'_>) -> Vec<BestPath> {
     let Some(best) = paths.best() else {
         return Vec::new();
     };
-    let of = |path: &Path| BestPath {
-        peer: path.peer,
-        attributes: Arc::clone(&path.attributes),
-        external: view.source(path.peer).external,
-    };
     let beside = paths
         .as_slice()
         .iter()
         .skip(1)
         .filter(|path| path.multipath);
-    std::iter::once(best).chain(beside).map(of).collect()
+    let used = std::iter::once(best).chain(beside);
+    used.map(|path| in_use(path, view)).collect()
+}
+
+fn in_use(path: &Path, view: View<'_>) -> BestPath {
+    BestPath {
+        peer: path.peer,
+        attributes: Arc::clone(&path.attributes),
+        external: view.source(path.peer).external,
+    }
 }
 
 /// Import with the result interned.
@@ -562,6 +635,7 @@ fn put<K: Key>(
     table: &mut Table<K>,
     received: &mut ByPeer,
     view: View<'_>,
+    follow: bool,
     slot: Slot,
     path: Path,
 ) -> Option<(Slot, Moved)> {
@@ -573,12 +647,14 @@ fn put<K: Key>(
         && decision::is_bystander(best, &path)
         && replaced.all(|old| decision::is_bystander(best, old))
     {
+        let before = followed(&entry.paths, view, follow);
         replace(&mut entry.paths, received, slot, path);
-        return None;
+        let moved = before != followed(&entry.paths, view, follow);
+        return moved.then_some((slot, Moved::BEHIND));
     }
-    let before = Before::of(&entry.paths);
+    let before = Before::of(&entry.paths, view, follow);
     replace(&mut entry.paths, received, slot, path);
-    let moved = decide(view, K::FAMILY, &mut entry.paths, &before);
+    let moved = decide(view, K::FAMILY, follow, &mut entry.paths, &before);
     Some((slot, moved))
 }
 
@@ -625,14 +701,29 @@ fn remove(
 struct Moved {
     /// The best path is another one, or has other attributes.
     best: bool,
-    /// So have the paths that forward beside it.
+    /// So have the paths that forward beside it, or the one that follows it.
     forwarding: bool,
     /// Where the former best path came from.
     old: Option<PeerId>,
 }
 
+impl Moved {
+    /// Nothing in use changed, only what follows it.
+    const BEHIND: Self = Self {
+        best: false,
+        forwarding: true,
+        old: None,
+    };
+}
+
 /// Chooses the best path, puts it first and compares with `before`.
-fn decide(view: View<'_>, family: Family, paths: &mut Paths, before: &Before) -> Moved {
+fn decide(
+    view: View<'_>,
+    family: Family,
+    follow: bool,
+    paths: &mut Paths,
+    before: &Before,
+) -> Moved {
     if let Paths::Many(many) = paths {
         let choice = decision::choose(
             many,
@@ -644,9 +735,10 @@ fn decide(view: View<'_>, family: Family, paths: &mut Paths, before: &Before) ->
     } else if let Some(path) = paths.as_mut_slice().first_mut() {
         path.multipath = false;
     }
-    let after = Before::of(paths);
+    let after = Before::of(paths, view, follow);
     let best = after.best != before.best;
-    let forwarding = best || after.multipath != before.multipath;
+    let forwarding =
+        best || after.multipath != before.multipath || after.next_best != before.next_best;
     Moved {
         best,
         forwarding,

@@ -121,6 +121,8 @@ struct World {
     rib: Rib,
     beliefs: HashMap<PeerId, Belief>,
     best: BTreeMap<Nlri, Vec<PeerId>>,
+    /// Who follows the best one.
+    next_best: BTreeMap<Nlri, PeerId>,
     converged: Vec<Family>,
     start: Instant,
     /// Peers that do not read.
@@ -133,6 +135,7 @@ impl World {
             rib: Rib::new(config()),
             beliefs: HashMap::new(),
             best: BTreeMap::new(),
+            next_best: BTreeMap::new(),
             converged: Vec::new(),
             start: Instant::now(),
             stuck: Vec::new(),
@@ -196,6 +199,10 @@ impl World {
             match output {
                 Output::Send(peer, batch) => self.receive(peer, &batch),
                 Output::Best(best) => {
+                    match &best.next_best {
+                        Some(next) => self.next_best.insert(best.nlri.clone(), next.peer),
+                        None => self.next_best.remove(&best.nlri),
+                    };
                     let peers = best.paths.iter().map(|path| path.peer).collect::<Vec<_>>();
                     if peers.is_empty() {
                         self.best.remove(&best.nlri);
@@ -488,6 +495,35 @@ fn leftovers_are_swept_only_after_the_routes_of_the_last_message() {
         }
     }
     assert!(best);
+}
+
+#[test]
+fn whoever_forwards_is_told_what_follows_the_best_path() {
+    let mut world = World::with_peers(&[2, 3, 4, 5]);
+    let key = Nlri::V4(prefix(1));
+    let next = |world: &World| world.next_best.get(&Nlri::V4(prefix(1))).map(|it| it.0);
+    let announce = |world: &mut World, peer: u16, length: usize| {
+        let set = path(&vec![65000 + u32::from(peer); length], [10, 10, 0, 9]);
+        world.update(peer, super::tests::announce(&[prefix(1)], &set));
+    };
+    announce(&mut world, 2, 1);
+    assert_eq!(next(&world), None);
+    // A longer AS path, a shorter one, one that loses by the router identifier alone.
+    announce(&mut world, 5, 3);
+    assert_eq!(next(&world), Some(5));
+    announce(&mut world, 4, 2);
+    assert_eq!(next(&world), Some(4));
+    announce(&mut world, 3, 1);
+    assert_eq!(next(&world), Some(3));
+    assert_eq!(world.best[&key], [PeerId(2)]);
+    // It leaves, by itself and with its session.
+    world.update(3, withdraw(&[prefix(1)]));
+    assert_eq!(next(&world), Some(4));
+    world.down(4);
+    assert_eq!(next(&world), Some(5));
+    world.down(2);
+    assert_eq!(world.best[&key], [PeerId(5)]);
+    assert_eq!(next(&world), None);
 }
 
 #[test]
@@ -930,6 +966,7 @@ proptest! {
             again.update(peer, announce(&[prefix], &set));
         }
         prop_assert_eq!(sorted(world.best), sorted(again.best));
+        prop_assert_eq!(world.next_best, again.next_best);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use bgp::evpn_route::MacAddress;
-use bgp::rib::{self, Best, PeerId};
+use bgp::rib::{self, Best};
 use bgp::{Family, Nlri, Prefix, Vni};
 use fib::{Change, Device, Entry, FdbKey, FloodKey, Key, Mac, NeighbourKey, Overlay, Sweep};
 
@@ -37,33 +37,15 @@ impl Core {
         link.is_some_and(|link| Some(link.name.as_str()) == name)
     }
 
-    /// Devices, addresses or routes of others changed: every route may lead elsewhere now.
+    /// Devices, addresses or routes of others changed: routes may lead elsewhere now.
     pub(super) fn reinstall(&mut self) {
         self.refresh_addresses();
         if self.hands.kernel.is_none() {
             return;
         }
-        for family in [Family::Ipv4Unicast, Family::Ipv6Unicast] {
-            let mut all = Vec::new();
-            self.rib.visit(family, rib::Select::All, |route| {
-                let paths: Vec<rib::BestPath> = route
-                    .paths
-                    .into_iter()
-                    .filter(|path| path.best || path.multipath)
-                    .map(|path| rib::BestPath {
-                        peer: path.peer,
-                        external: path.peer != PeerId::LOCAL,
-                        attributes: path.attributes,
-                    })
-                    .collect();
-                all.push(Best {
-                    nlri: route.nlri,
-                    paths,
-                });
-                true
-            });
-            for best in all {
-                self.install_best(&best);
+        if self.install.ground_changed(&self.rib) {
+            for family in [Family::Ipv4Unicast, Family::Ipv6Unicast] {
+                self.hand_in(rib::Input::Repeat(family));
             }
         }
         for vni in self.config.vnis.clone() {

@@ -122,6 +122,7 @@ impl Driver {
     }
 
     fn step(&mut self) {
+        self.take_losses();
         self.listen();
         self.take_wishes();
         let now = Instant::now();
@@ -290,6 +291,7 @@ impl Driver {
                     metric,
                     source,
                     via,
+                    spare: Vec::new(),
                 },
             ));
         }
@@ -544,6 +546,34 @@ impl Driver {
         Ok(self.table.end_audit(scope))
     }
 
+    /// Moves what forwards over lost next hops. Routes that cannot go with their object come first.
+    fn take_losses(&mut self) {
+        let lost = std::mem::take(&mut self.shared.inbox().lost);
+        for fate in lost {
+            let start = Instant::now();
+            let parting = self.table.part(fate);
+            let (objects, routes) = (parting.objects(), parting.routes);
+            if routes > 0 {
+                // Two for new objects, singles and groups.
+                for _ in 0..routes.div_ceil(BATCH) + 2 {
+                    self.apply_plan();
+                }
+            }
+            self.table.switch(parting);
+            for _ in 0..=objects.div_ceil(BATCH) {
+                self.apply_plan();
+            }
+            let took = start.elapsed();
+            tracing::info!(
+                fate,
+                objects,
+                routes,
+                ?took,
+                "next hops are lost, their routes moved"
+            );
+        }
+    }
+
     /// Takes wishes: a batch, or all of them when somebody waits for an answer.
     fn take_wishes(&mut self) {
         let mut drain = [0; 64];
@@ -601,6 +631,7 @@ impl Driver {
     /// Applies plans until nothing is left that can be done now.
     fn settle(&mut self) {
         for _ in 0..PLANS {
+            self.take_losses();
             if !self.apply_plan() && self.stale == Stale::default() {
                 break;
             }

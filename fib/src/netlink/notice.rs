@@ -111,6 +111,7 @@ fn route(payload: &[u8]) -> Option<RouteNotice> {
         interface: None,
         onlink: false,
         weight: 1,
+        fate: 0,
     };
     single.onlink = flags & u32::from(RTNH_F_ONLINK) != 0;
     let (mut metric, mut source, mut object, mut hops) = (0, None, None, Vec::new());
@@ -173,6 +174,7 @@ fn multipath(mut bytes: &[u8]) -> Vec<NextHop> {
             interface: Some(index.into()),
             onlink,
             weight,
+            fate: 0,
         });
         bytes = bytes
             .get(super::message::aligned(length)..)

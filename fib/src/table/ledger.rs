@@ -103,6 +103,41 @@ impl<K: Hash + Eq + Clone, V: Copy + Eq> Ledger<K, V> {
         before
     }
 
+    /// As [`Ledger::set`], with a wish that what is there stands for: both become this value, and
+    /// nothing is to be written. Returns both as they were.
+    pub(super) fn agree(&mut self, key: K, value: V) -> (Option<V>, Option<V>) {
+        let slot = self.entries.entry(key.clone()).or_insert_with(Slot::empty);
+        let want = slot.want.replace(value);
+        let have = slot.have.replace(value);
+        slot.marks &= !(ADOPTED | LOST | ALTERED);
+        if !self.failures.is_empty() {
+            slot.marks &= !FAILED;
+            self.failures.remove(&key);
+        }
+        self.settle(key);
+        (want, have)
+    }
+
+    /// All wishes for one value become wishes for another, the next to be written. Returns how
+    /// many, and whether there are entries of this value that nobody wished for.
+    pub(super) fn redirect(&mut self, from: V, to: V) -> (usize, bool) {
+        let (mut count, mut unwanted) = (0, false);
+        for (key, slot) in &mut self.entries {
+            if slot.want != Some(from) {
+                unwanted |= slot.want.is_none() && slot.have == Some(from);
+                continue;
+            }
+            count += 1;
+            slot.want = Some(to);
+            slot.marks &= !TOLD;
+            if slot.have != Some(to) && slot.marks & (SET | FAILED | FLIGHT) == 0 {
+                slot.marks |= SET;
+                self.sets.push_front(key.clone());
+            }
+        }
+        (count, unwanted)
+    }
+
     /// Takes what the kernel has. Returns what it was thought to have. `adopt` keeps an entry
     /// without a wish until the sweep.
     pub(super) fn observe(&mut self, key: K, have: Option<V>, adopt: bool) -> Option<V> {

@@ -1,8 +1,9 @@
 //! Nexthop objects (`RTM_NEWNEXTHOP`), shared by all routes with the same way out.
 //!
-//! A route through known interfaces names one object: a single next hop, or a group of them. An
-//! object never changes its meaning; another way out is another object, and the last route that
-//! leaves an object takes it along. Routes by object are cheaper to write than routes with a
+//! A route through known interfaces names one object: a single next hop, or a group of them. Another
+//! way out is another object, and the last route that leaves an object takes it along. An object
+//! changes its meaning only when what it leads to is lost ([`super::loss`]): all routes on it move at
+//! once then, and it is known as what it has become. Routes by object are cheaper to write than routes with a
 //! gateway (1.1 against 1.7 microseconds of CPU), and the kernel itself takes a dead member out of
 //! a group.
 //!
@@ -58,6 +59,7 @@ enum Spec {
         gateway: Option<IpAddr>,
         interface: Interface,
         onlink: bool,
+        fate: u32,
     },
     Group(Vec<(u32, u16)>),
 }
@@ -69,6 +71,8 @@ struct Slot {
     /// Route shapes and groups that name it.
     references: usize,
     error: Option<String>,
+    /// It leads elsewhere than when its routes were written, or should.
+    switched: bool,
 }
 
 /// All objects of ours, wanted or left over.
@@ -106,14 +110,10 @@ impl NextHops {
     pub(super) fn acquire(&mut self, hops: &[NextHop], ipv6: bool, links: &Links) -> Option<u32> {
         let mut members = BTreeMap::new();
         for hop in hops {
-            let spec = Spec::Single {
-                ipv6: hop.gateway.map_or(ipv6, |gateway| gateway.is_ipv6()),
-                gateway: hop.gateway,
-                interface: hop.interface.clone()?,
-                onlink: hop.onlink,
-            };
+            let spec = single(hop, ipv6)?;
             if hops.len() == 1 {
-                return Some(self.acquire_spec(spec, links));
+                let id = self.acquire_spec(spec, links);
+                return Some(self.last_of_group(id));
             }
             // One of two equal hops gives its reference back below by being one member.
             let id = self.acquire_spec(spec, links);
@@ -135,6 +135,16 @@ impl NextHops {
         Some(id)
     }
 
+    /// The group of which only this object is left, if there is one: its routes stay on it. Passes
+    /// the reference on.
+    fn last_of_group(&mut self, single: u32) -> u32 {
+        let group = self.by_spec.get(&Spec::Group(vec![(single, 1)])).copied();
+        let Some(group) = group else { return single };
+        self.hold(group);
+        self.release(single);
+        group
+    }
+
     fn acquire_spec(&mut self, spec: Spec, links: &Links) -> u32 {
         if let Some(id) = self.by_spec.get(&spec) {
             if let Some(slot) = self.slots.get_mut(id) {
@@ -151,6 +161,7 @@ impl NextHops {
             have: None,
             references: 0,
             error: None,
+            switched: false,
         });
         slot.spec = Some(spec.clone());
         slot.references += 1;
@@ -204,6 +215,7 @@ impl NextHops {
         match (&slot.error, &slot.spec) {
             (Some(error), _) => Standing::Failed(error),
             (None, Some(spec)) if slot.have != self.resolve(spec, links) => Standing::Waiting,
+            (None, None) if slot.have.is_none() => Standing::Waiting,
             (None, Some(_) | None) => Standing::Ready,
         }
     }
@@ -217,6 +229,7 @@ impl NextHops {
                 gateway,
                 interface,
                 onlink,
+                fate: _,
             } => Some(Object::Single(Hop {
                 ipv6: *ipv6,
                 gateway: *gateway,
@@ -332,13 +345,15 @@ impl NextHops {
             let Some(slot) = self.slots.remove(&id) else {
                 continue;
             };
-            self.drop_spec(slot.spec);
+            self.drop_spec(id, slot.spec);
         }
     }
 
-    fn drop_spec(&mut self, spec: Option<Spec>) {
+    fn drop_spec(&mut self, id: u32, spec: Option<Spec>) {
         let Some(spec) = spec else { return };
-        self.by_spec.remove(&spec);
+        if self.by_spec.get(&spec) == Some(&id) {
+            self.by_spec.remove(&spec);
+        }
         if let Spec::Group(members) = spec {
             for (member, _) in members {
                 self.release(member);
@@ -353,6 +368,114 @@ impl NextHops {
             slot.error = None;
             self.dirty.insert(id);
         }
+    }
+
+    /// Objects over next hops of this fate, each with the members that are left of it.
+    pub(super) fn over(&self, fate: u32) -> Vec<(u32, Vec<(u32, u16)>)> {
+        let lost = |id: &u32| {
+            let spec = self.slots.get(id).and_then(|slot| slot.spec.as_ref());
+            matches!(spec, Some(Spec::Single { fate: its, .. }) if *its == fate)
+        };
+        let over = self
+            .slots
+            .iter()
+            .filter_map(|(id, slot)| match slot.spec.as_ref()? {
+                Spec::Single { .. } => lost(id).then(|| (*id, Vec::new())),
+                Spec::Group(members) => {
+                    let left = members.iter().filter(|(member, _)| !lost(member)).copied();
+                    let left: Vec<_> = left.collect();
+                    (left.len() < members.len()).then_some((*id, left))
+                }
+            });
+        over.collect()
+    }
+
+    /// The object can lead to these gateways without being made anew: the kernel turns no single
+    /// next hop into a group.
+    pub(super) fn can_lead(&self, id: u32, hops: &[NextHop]) -> bool {
+        let complete = |hop: &NextHop| hop.interface.is_some() && hop.gateway.is_some();
+        let known = !hops.is_empty() && hops.iter().all(complete);
+        let spec = self.slots.get(&id).and_then(|slot| slot.spec.as_ref());
+        known && (hops.len() == 1 || matches!(spec, Some(Spec::Group(_))))
+    }
+
+    /// A new object that leads where this one does, which is about to lead elsewhere. Holds one
+    /// reference.
+    pub(super) fn twin(&mut self, id: u32, links: &Links) -> Option<u32> {
+        let spec = self.slots.get(&id)?.spec.clone()?;
+        if self.by_spec.get(&spec) == Some(&id) {
+            self.by_spec.remove(&spec);
+        }
+        if let Spec::Group(members) = &spec
+            && !self.by_spec.contains_key(&spec)
+        {
+            members.iter().for_each(|(member, _)| self.hold(*member));
+        }
+        Some(self.acquire_spec(spec, links))
+    }
+
+    /// Lets an object lead where others of its members do.
+    pub(super) fn narrow(&mut self, id: u32, members: Vec<(u32, u16)>) -> Option<u32> {
+        // It may have lost its last route on the way here.
+        self.slots.get(&id)?;
+        members.iter().for_each(|(member, _)| self.hold(*member));
+        let members = match members.as_slice() {
+            // One alone carries everything, whatever its weight.
+            [(last, _)] => vec![(*last, 1)],
+            _ => members,
+        };
+        self.rename(id, Spec::Group(members))
+    }
+
+    /// Lets an object lead elsewhere, see [`NextHops::can_lead`].
+    pub(super) fn lead(&mut self, id: u32, hops: &[NextHop], links: &Links) -> Option<u32> {
+        let spec = self.slots.get(&id).and_then(|slot| slot.spec.as_ref());
+        let spec = match (spec, hops) {
+            (Some(Spec::Single { .. }), [hop]) => single(hop, false),
+            (Some(Spec::Group(_)), _) => {
+                let mut members: BTreeMap<u32, u16> = BTreeMap::new();
+                for spec in hops.iter().filter_map(|hop| single(hop, false)) {
+                    let member = self.acquire_spec(spec, links);
+                    if members.insert(member, 1).is_some() {
+                        self.release(member);
+                    }
+                }
+                Some(Spec::Group(members.into_iter().collect()))
+            }
+            (Some(Spec::Single { .. }) | None, _) => None,
+        };
+        self.rename(id, spec?)
+    }
+
+    /// The object is another one from now on; it holds the members of `spec` already. Of two
+    /// objects with one meaning the one with more routes is given to wishes to come; returns the
+    /// other one if that was it so far.
+    fn rename(&mut self, id: u32, spec: Spec) -> Option<u32> {
+        let slot = self.slots.get_mut(&id)?;
+        let before = slot.spec.replace(spec.clone());
+        slot.switched = true;
+        slot.error = None;
+        let references = slot.references;
+        self.dirty.insert(id);
+        self.drop_spec(id, before);
+        let other = self.by_spec.get(&spec).and_then(|id| self.slots.get(id));
+        match other {
+            Some(other) if other.references >= references => None,
+            Some(_) | None => self.by_spec.insert(spec, id),
+        }
+    }
+
+    /// The kernel refused to let an object lead elsewhere. It stays what it is, and nobody else is
+    /// put on it. False if it was to lead nowhere else.
+    pub(super) fn abandon(&mut self, id: u32) -> bool {
+        let switched = |slot: &&mut Slot| slot.switched && slot.have.is_some();
+        let Some(slot) = self.slots.get_mut(&id).filter(switched) else {
+            return false;
+        };
+        slot.switched = false;
+        let spec = slot.spec.take();
+        self.drop_spec(id, spec);
+        true
     }
 
     /// The kernel refused an object, or there is no way to ask for it.
@@ -407,9 +530,21 @@ impl NextHops {
                 have: Some(object),
                 references: 0,
                 error: None,
+                switched: false,
             };
             self.slots.insert(id, slot);
         }
         lost
     }
+}
+
+/// The object of one next hop, which must name its interface.
+fn single(hop: &NextHop, ipv6: bool) -> Option<Spec> {
+    Some(Spec::Single {
+        ipv6: hop.gateway.map_or(ipv6, |gateway| gateway.is_ipv6()),
+        gateway: hop.gateway,
+        interface: hop.interface.clone()?,
+        onlink: hop.onlink,
+        fate: hop.fate,
+    })
 }

@@ -16,6 +16,17 @@ use crate::state::{Key, NextHop, RouteKey};
 
 impl Table {
     pub(super) fn want_route(&mut self, key: RouteKey, want: Option<ShapeId>) {
+        if let Some(want) = want
+            && self.serves(&key, want)
+        {
+            // Both hold what they name.
+            self.shapes.hold(want);
+            let before = self.routes.agree(key, want);
+            for id in <[_; 2]>::from(before).into_iter().flatten() {
+                self.shapes.release(id, &mut self.objects);
+            }
+            return;
+        }
         if let Some(before) = self.routes.set(key, want) {
             self.shapes.release(before, &mut self.objects);
         }
@@ -28,17 +39,24 @@ impl Table {
             self.place(key, stray);
             self.drop_stray(key, wanted.metric);
         }
-        // The kernel's version may stand for what is wanted with interfaces filled in.
-        if let (Some(want), Some(have)) = (want, self.routes.have(&key))
-            && want != have
-            && self
-                .shapes
-                .get(have)
-                .is_some_and(|have| have.stands_for(&wanted))
+        // So may one of those that is the same but for what the kernel filled in.
+        if let Some(want) = want
+            && self.serves(&key, want)
         {
             self.shapes.hold(want);
             self.place(key, want);
         }
+    }
+
+    /// What the kernel has is another shape, and stands for this one: with interfaces filled in,
+    /// or without what is spare.
+    fn serves(&self, key: &RouteKey, want: ShapeId) -> bool {
+        let Some(have) = self.routes.have(key).filter(|have| *have != want) else {
+            return false;
+        };
+        let (have, want) = (self.shapes.get(have), self.shapes.get(want));
+        have.zip(want)
+            .is_some_and(|(have, want)| have.stands_for(want))
     }
 
     /// Sets what the kernel has, whose reference is passed in.
@@ -236,6 +254,7 @@ impl Table {
             }),
             onlink: hop.onlink,
             weight,
+            fate: 0,
         };
         match object {
             Object::Single(hop) => vec![single(hop, 1)],

@@ -24,6 +24,9 @@ pub struct RouteShape {
     pub source: Option<IpAddr>,
     /// Ways out.
     pub via: Via,
+    /// Ways out for when all of `via` is lost. The kernel is not told and never shows it; only a
+    /// route by an object has any.
+    pub spare: Vec<NextHop>,
 }
 
 /// How a route says where packets go.
@@ -38,10 +41,11 @@ pub enum Via {
 }
 
 impl RouteShape {
-    /// The kernel may have filled in interfaces that were left open.
+    /// The kernel may have filled in interfaces that were left open, and knows of nothing spare.
     pub(super) fn stands_for(&self, want: &Self) -> bool {
         let (Via::Hops(have), Via::Hops(hops)) = (&self.via, &want.via) else {
-            return self == want;
+            return (self.kind, self.metric) == (want.kind, want.metric)
+                && (self.source, &self.via) == (want.source, &want.via);
         };
         let open = |have: &NextHop, want: &NextHop| {
             let filled = want.interface.is_none() || have.interface == want.interface;
@@ -207,6 +211,30 @@ impl Shapes {
         self.slots.get(id.place())?.as_ref().map(|slot| &slot.shape)
     }
 
+    /// Shapes of routes by this object, with the number of their holders.
+    pub(super) fn on_object(&self, object: u32) -> Vec<(ShapeId, Arc<RouteShape>, usize)> {
+        let named = self.slots.iter().enumerate().filter_map(|(place, slot)| {
+            let slot = slot.as_ref()?;
+            (slot.shape.object() == Some(object)).then(|| {
+                let id = ShapeId::of_length(place + 1);
+                (id, slot.shape.clone(), slot.references)
+            })
+        });
+        named.collect()
+    }
+
+    /// The object means something else from now on: the same wish is another shape.
+    pub(super) fn forget_routes(&mut self, object: u32) {
+        self.last = None;
+        for slot in self.slots.iter_mut().flatten() {
+            if slot.shape.object() == Some(object)
+                && let Some(route) = slot.route.take()
+            {
+                self.by_route.remove(&route);
+            }
+        }
+    }
+
     /// All shapes in use.
     pub(super) fn iter(&self) -> impl Iterator<Item = &RouteShape> {
         self.slots.iter().flatten().map(|slot| &*slot.shape)
@@ -247,11 +275,16 @@ fn shape(route: &Route, ipv6: bool, objects: &mut NextHops, links: &Links) -> Ro
         RouteKind::Unicast => via(&route.next_hops, ipv6, objects, links),
     };
     let metric = normal_metric(route.metric, ipv6);
+    let spare = match via {
+        Via::Object(_) => route.spare.clone(),
+        Via::Nowhere | Via::Hops(_) => Vec::new(),
+    };
     RouteShape {
         kind: route.kind,
         metric,
         source: route.source,
         via,
+        spare,
     }
 }
 
@@ -270,6 +303,7 @@ fn via(hops: &[NextHop], ipv6: bool, objects: &mut NextHops, links: &Links) -> V
             });
         NextHop {
             interface,
+            fate: 0,
             ..hop.clone()
         }
     });

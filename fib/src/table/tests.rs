@@ -75,7 +75,9 @@ impl Model {
                             && members.iter().all(|(id, _)| self.objects.contains_key(id))
                     }
                 };
-                if !fits {
+                let group = |object: &Object| matches!(object, Object::Group(_));
+                let before = self.objects.get(id);
+                if !fits || before.is_some_and(|before| group(before) != group(object)) {
                     return refuse(libc::EINVAL);
                 }
                 self.objects.insert(*id, object.clone());
@@ -104,8 +106,12 @@ impl Model {
                     (Some((protocol, _)), true) => assert_eq!(*protocol, PROTOCOL, "not ours"),
                     (None, _) => {}
                 }
-                self.routes
-                    .insert(place, (PROTOCOL, RouteShape::clone(shape)));
+                // The kernel is not told what is spare.
+                let shape = RouteShape {
+                    spare: Vec::new(),
+                    ..RouteShape::clone(shape)
+                };
+                self.routes.insert(place, (PROTOCOL, shape));
                 Ok(())
             }
             Op::UnsetRoute { key, shape } => match self.routes.remove(&(*key, shape.metric)) {
@@ -339,6 +345,18 @@ impl Model {
         table.end_audit(scope);
     }
 
+    /// Objects that neither a route nor a group names.
+    fn idle_objects(&self) -> Vec<u32> {
+        let by_route = self.routes.values().filter_map(|(_, shape)| shape.object());
+        let by_group = self.objects.values().flat_map(|object| match object {
+            Object::Group(members) => members.iter().map(|(id, _)| *id).collect(),
+            Object::Single(_) => Vec::new(),
+        });
+        let named: BTreeSet<u32> = by_route.chain(by_group).collect();
+        let all = self.objects.keys().copied();
+        all.filter(|id| !named.contains(id)).collect()
+    }
+
     /// Everything that is there, in words that do not depend on numbers given by chance.
     fn contents(&self) -> Vec<String> {
         let name = |index: &u32| self.links[index].name.to_string();
@@ -349,6 +367,8 @@ impl Model {
         let via = |via: &Via| match via {
             Via::Object(id) => match &self.objects[id] {
                 Object::Single(_) => hop(id),
+                // What is left of a group forwards like the next hop itself.
+                Object::Group(members) if members.len() == 1 => hop(&members[0].0),
                 Object::Group(members) => {
                     let hops = members
                         .iter()
@@ -468,6 +488,8 @@ enum Step {
     LoseObjects,
     Flap(u32),
     LoseLayer2,
+    /// The owner says that next hops are lost.
+    LoseNextHops(u32),
     /// What was written so far is all read again.
     Read,
     Plan,
@@ -486,10 +508,40 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => Just(Step::LoseObjects),
         1 => (1u32..3).prop_map(Step::Flap),
         1 => Just(Step::LoseLayer2),
+        2 => (1u32..4).prop_map(Step::LoseNextHops),
         1 => Just(Step::Read),
         3 => Just(Step::Plan),
     ];
     proptest::collection::vec(step, 0..40)
+}
+
+/// The fate of each next hop is the last octet of its gateway; next hops beside it are spare.
+fn fated(which: u8, ipv6: bool) -> Route {
+    let fate = |hop: NextHop| {
+        let last = match hop.gateway {
+            Some(IpAddr::V4(gateway)) => gateway.octets()[3],
+            Some(IpAddr::V6(gateway)) => gateway.octets()[15],
+            None => 0,
+        };
+        hop.fate(last.into())
+    };
+    let spare = match which % 6 {
+        0 => hops(1, ipv6),
+        1 => hops(5, ipv6),
+        2 => hops(0, ipv6),
+        _ => Vec::new(),
+    };
+    let hops = hops(which, ipv6).into_iter().map(fate);
+    Route::via(hops).spare(spare.into_iter().map(fate))
+}
+
+/// What the kernel thread does when next hops are lost.
+fn lose(table: &mut Table, model: &mut Model, fate: u32, now: Instant) {
+    let parting = table.part(fate);
+    if parting.routes > 0 {
+        settle(table, model, now);
+    }
+    table.switch(parting);
 }
 
 /// Takes one step. Wishes are also noted as the final ones.
@@ -512,7 +564,7 @@ fn take(
             metric,
         } => {
             let key = prefix(*number);
-            let route = Route::via(hops(*which, key.prefix().is_ipv6())).metric(*metric);
+            let route = fated(*which, key.prefix().is_ipv6()).metric(*metric);
             wish(Change::Set(Entry::Route(key, Arc::new(route))));
         }
         Step::NoRoute(number) => wish(Change::Unset(Key::Route(prefix(*number)))),
@@ -576,6 +628,7 @@ fn take(
             model.flood.clear();
             model.neighbours.clear();
         }
+        Step::LoseNextHops(fate) => lose(table, model, *fate, now),
         Step::Read => model.tell(table),
         Step::Plan => settle(table, model, now),
     }
@@ -606,16 +659,23 @@ proptest! {
             metric: 999,
             source: None,
             via: Via::Nowhere,
+            spare: Vec::new(),
         };
         model.routes.insert(foreign, (4, shape));
 
         let mut table = Table::new(PROTOCOL);
         let mut last = HashMap::new();
-        if seed % 2 == 0 {
+        // Objects are known before anything is wished for, as in the kernel thread: a number that is
+        // a group's cannot become a single next hop's.
+        if seed % 2 == 0 || !model.objects.is_empty() {
             model.tell(&mut table);
         }
         for step in &steps {
             take(step, &mut table, &mut model, &mut last, now);
+        }
+        // The owner decides anew about everything that was over lost next hops.
+        if steps.iter().any(|step| matches!(step, Step::LoseNextHops(_))) {
+            last.values().for_each(|wish| table.apply(wish.clone()));
         }
         // Everything is read once after the last disturbance, as the audit does.
         model.tell(&mut table);
@@ -650,8 +710,11 @@ proptest! {
         fresh.retry();
         settle(&mut fresh, &mut empty, now);
         prop_assert_eq!(model.contents(), empty.contents());
+        prop_assert_eq!(model.idle_objects(), Vec::<u32>::new(), "no object is left over");
+        // Objects that were switched may stand for the same.
+        let lost = steps.iter().any(|step| matches!(step, Step::LoseNextHops(_)));
         let objects = |model: &Model| model.objects.len();
-        prop_assert_eq!(objects(&model), objects(&empty), "no object is left over");
+        prop_assert!(lost || objects(&model) == objects(&empty), "no object stands for another's");
     }
 }
 
@@ -699,6 +762,155 @@ fn a_changed_route_is_replaced_in_one_operation() {
     let routes: Vec<_> = model.log.iter().filter(|op| op.contains("Route")).collect();
     assert_eq!(routes.len(), 1, "{routes:?}");
     assert!(routes[0].contains("replace: true"));
+}
+
+/// Where the routes of a kernel lead, by prefix.
+fn forwarding(model: &Model) -> Vec<String> {
+    let route = |line: &String| line.starts_with("route");
+    model.contents().into_iter().filter(route).collect()
+}
+
+fn kinds(model: &Model) -> Vec<&str> {
+    let kind = |op: &'static str| move |line: &&String| line.starts_with(op);
+    let count = |op| model.log.iter().filter(kind(op)).count();
+    let all = ["SetNextHop", "SetRoute", "UnsetRoute"];
+    all.into_iter().filter(|op| count(op) > 0).collect()
+}
+
+/// Wishes for routes 1 to `count`, all alike.
+fn want_all(table: &mut Table, count: u8, hops: &[NextHop], spare: &[NextHop]) {
+    for number in 1..=count {
+        let route = Route::via(hops.iter().cloned()).spare(spare.iter().cloned());
+        let key = RouteKey::main(format!("10.{number}.0.0/16").parse().unwrap());
+        table.set(Entry::Route(key, Arc::new(route)));
+    }
+}
+
+fn by(gateway: u8, device: u32) -> NextHop {
+    NextHop::gateway(IpAddr::from([192, 0, 2, gateway]))
+        .dev(device)
+        .fate(gateway.into())
+}
+
+/// Loses fate 1 and returns the messages that took, and where the routes lead then.
+fn lost(table: &mut Table, model: &mut Model, now: Instant) -> (Vec<String>, Vec<String>) {
+    model.log.clear();
+    lose(table, model, 1, now);
+    settle(table, model, now);
+    (model.log.clone(), forwarding(model))
+}
+
+#[test]
+fn routes_with_a_spare_way_out_move_with_one_message_and_stay_where_they_are() {
+    let (mut table, mut model, now) = started();
+    want_all(&mut table, 200, &[by(1, 1)], &[by(2, 2)]);
+    settle(&mut table, &mut model, now);
+    let (log, forwarding) = lost(&mut table, &mut model, now);
+    assert_eq!(log.len(), 1, "{log:?}");
+    assert!(forwarding.iter().all(|line| line.contains("192.0.2.2")));
+    // The owner comes to the same conclusion, one route after the other.
+    model.log.clear();
+    want_all(&mut table, 200, &[by(2, 2)], &[by(3, 2)]);
+    settle(&mut table, &mut model, now);
+    assert_eq!(model.log, [""; 0]);
+    assert_eq!(table.verify(), []);
+    // The lost one returns: nothing but wishes moves routes back, each on its own.
+    want_all(&mut table, 100, &[by(1, 1)], &[by(2, 2)]);
+    settle(&mut table, &mut model, now);
+    let back = self::forwarding(&model);
+    let over = |gateway: &str| back.iter().filter(|line| line.contains(gateway)).count();
+    assert_eq!((over("192.0.2.1"), over("192.0.2.2")), (100, 100));
+    model.tell(&mut table);
+    assert_eq!(table.plan(100, now), []);
+}
+
+#[test]
+fn a_group_loses_a_member_with_one_message_and_its_routes_stay() {
+    let (mut table, mut model, now) = started();
+    want_all(&mut table, 200, &[by(1, 1), by(2, 2), by(3, 2)], &[]);
+    settle(&mut table, &mut model, now);
+    let (log, forwarding) = lost(&mut table, &mut model, now);
+    let (first, rest) = log.split_first().unwrap();
+    assert!(first.starts_with("SetNextHop"), "{first}");
+    // What nobody needs any longer goes afterwards.
+    assert!(
+        rest.iter().all(|op| op.starts_with("UnsetNextHop")),
+        "{rest:?}"
+    );
+    assert!(forwarding.iter().all(|line| !line.contains("192.0.2.1")));
+    model.log.clear();
+    want_all(&mut table, 200, &[by(2, 2), by(3, 2)], &[]);
+    settle(&mut table, &mut model, now);
+    assert_eq!(model.log, [""; 0]);
+    // Down to one: routes stay on the group of one.
+    lose(&mut table, &mut model, 3, now);
+    settle(&mut table, &mut model, now);
+    model.log.clear();
+    want_all(&mut table, 200, &[by(2, 2)], &[]);
+    settle(&mut table, &mut model, now);
+    assert_eq!(model.log, [""; 0]);
+    assert_eq!(table.verify(), []);
+}
+
+#[test]
+fn nothing_is_sent_to_a_spare_way_out_of_other_routes() {
+    let (mut table, mut model, now) = started();
+    want_all(&mut table, 200, &[by(1, 1)], &[by(2, 2)]);
+    want_all(&mut table, 20, &[by(1, 1)], &[by(3, 2)]);
+    want_all(&mut table, 10, &[by(1, 1)], &[]);
+    settle(&mut table, &mut model, now);
+    let (log, forwarding) = lost(&mut table, &mut model, now);
+    let over = |gateway: &str| {
+        let lines = forwarding.iter();
+        lines.filter(|line| line.contains(gateway)).count()
+    };
+    assert_eq!(
+        (over("192.0.2.1"), over("192.0.2.2"), over("192.0.2.3")),
+        (10, 180, 10)
+    );
+    let last = log
+        .iter()
+        .rposition(|op| op.starts_with("SetRoute"))
+        .unwrap();
+    assert_eq!(
+        log.iter().filter(|op| op.starts_with("SetRoute")).count(),
+        20
+    );
+    let switch = log
+        .iter()
+        .rposition(|op| op.starts_with("SetNextHop"))
+        .unwrap();
+    assert!(last < switch, "{log:?}");
+    // Where most have nothing spare, those that have leave.
+    want_all(&mut table, 200, &[by(2, 2)], &[]);
+    want_all(&mut table, 5, &[by(2, 2)], &[by(1, 1)]);
+    settle(&mut table, &mut model, now);
+    model.log.clear();
+    lose(&mut table, &mut model, 2, now);
+    settle(&mut table, &mut model, now);
+    assert_eq!(kinds(&model), ["SetNextHop", "SetRoute"]);
+    let left = self::forwarding(&model);
+    assert_eq!(left.iter().filter(|it| it.contains("192.0.2.1")).count(), 5);
+    assert_eq!(table.verify(), []);
+}
+
+#[test]
+fn an_object_that_the_kernel_will_not_change_is_left_and_wishes_make_a_new_one() {
+    let (mut table, mut model, now) = started();
+    want_all(&mut table, 20, &[by(1, 1)], &[by(2, 2)]);
+    settle(&mut table, &mut model, now);
+    model.links.get_mut(&2).unwrap().running = false;
+    let (_, forwarding) = lost(&mut table, &mut model, now);
+    assert!(forwarding.iter().all(|line| line.contains("192.0.2.1")));
+    model.links.get_mut(&2).unwrap().running = true;
+    want_all(&mut table, 20, &[by(2, 2)], &[]);
+    settle(&mut table, &mut model, now);
+    let moved = self::forwarding(&model);
+    assert!(
+        moved.iter().all(|line| line.contains("192.0.2.2")),
+        "{moved:?}"
+    );
+    assert_eq!(table.verify(), []);
 }
 
 #[test]

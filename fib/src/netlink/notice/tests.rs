@@ -51,6 +51,7 @@ fn a_route_is_read_as_it_is_written() {
             metric: 20,
             source,
             via: via.clone(),
+            spare: Vec::new(),
         };
         let mut bytes = Vec::new();
         encode::set_route(&mut bytes, 1, 186, key, &shape, true);
@@ -143,6 +144,7 @@ fn local_and_cached_routes_are_not_routes() {
         metric: 20,
         source: None,
         via: Via::Nowhere,
+        spare: Vec::new(),
     };
     let mut bytes = Vec::new();
     encode::set_route(
@@ -181,6 +183,7 @@ fn a_hop_by_name_leaves_the_way_to_the_kernel() {
         metric: 1,
         source: None,
         via,
+        spare: Vec::new(),
     });
     let mut bytes = Vec::new();
     encode::set_route(
