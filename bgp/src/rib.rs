@@ -44,7 +44,7 @@ use family::{FamilyRib, Key};
 pub use import::Rejection;
 use interner::Interner;
 pub use path::PeerId;
-pub use peer::{Drain, NextHopRule, PeerFacts, PeerFamily};
+pub use peer::{Alias, Drain, NextHopRule, PeerFacts, PeerFamily};
 pub use view::{Advertisement, Counts, FamilyCounts, Holding, Page, PathView, RouteView, Select};
 
 use crate::attributes::{AttributeSet, Attributes, Outgoing};

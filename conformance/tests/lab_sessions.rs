@@ -363,3 +363,52 @@ fn a_neighbour_from_a_range_is_remembered_while_it_rests_or_its_routes_are_kept(
         Ok(())
     })
 }
+
+#[test]
+fn frr_knows_us_by_another_as_number() -> Result<(), Error> {
+    let config = |local_as: &str| {
+        format!(
+            "[ipv4_unicast]\nnetworks = [\"10.88.0.0/16\"]\n\
+             [[neighbor]]\naddress = \"10.9.0.2\"\nremote_as = 65002\nlocal_as = {local_as}\n\
+             timers = {{ connect_retry = \"1s\" }}\nipv4_unicast = {{}}\n"
+        )
+    };
+    let frr_config = FRR_THREE.replace("remote-as 65001", "remote-as 64999");
+    scenario("local-as", &FRR, |lab| {
+        let mut pair = Pair::build(lab)?;
+        pair.start(&config("64999"))?;
+        let frr = pair.frr(Release::Host, &frr_config)?;
+        let cases = [
+            ("64999", "64999 65001", "64999 65002"),
+            ("{ asn = 64999, no_prepend = true }", "64999 65001", "65002"),
+            ("{ asn = 64999, replace_as = true }", "64999", "64999 65002"),
+        ];
+        for (local_as, told, received) in cases {
+            pair.reload(&config(local_as))?;
+            lab.reach(&format!("{local_as}: FRR has {told}"), PATIENCE, || {
+                let seen = frr.vtysh(&["show bgp ipv4 unicast 10.88.0.0/16 json"])?;
+                let shown: Value = serde_json::from_str(&seen.stdout).map_err(state_error)?;
+                match shown
+                    .pointer("/paths/0/aspath/string")
+                    .and_then(Value::as_str)
+                {
+                    Some(path) if path == told => Ok(()),
+                    _ => Err(state_error(seen.text())),
+                }
+            })?;
+            lab.reach(&format!("{local_as}: we have {received}"), PATIENCE, || {
+                let text = pair.ctl(&["show", "routes", "192.0.2.0/24", "--json"])?;
+                let shown: Value = serde_json::from_str(&text).map_err(state_error)?;
+                let path = shown.pointer("/routes/0/as_path").and_then(Value::as_array);
+                let asns = path.into_iter().flatten().map(Value::to_string);
+                let path = asns.collect::<Vec<_>>().join(" ");
+                match path == received {
+                    true => Ok(()),
+                    false => Err(state_error(text)),
+                }
+            })?;
+        }
+        pair.until_shown("10.9.0.2", &["It knows us as AS 64999"])?;
+        Ok(())
+    })
+}

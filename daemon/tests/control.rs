@@ -415,6 +415,7 @@ fn neighbors_shows_one_or_all() {
                 local_address: Some("10.10.0.1".parse().unwrap()),
                 router_id: Some("10.10.0.2".parse().unwrap()),
                 internal: false,
+                local_as: None,
                 password: true,
                 ttl: 255,
                 ttl_security: Some(1),

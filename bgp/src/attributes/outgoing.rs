@@ -19,6 +19,8 @@ pub(crate) enum Departure {
     External {
         /// Own AS, put in front of the path.
         asn: Asn,
+        /// Put there before, when the first is ours on this session only.
+        behind: Option<Asn>,
         /// How often; at most 254.
         prepend: usize,
         /// MULTI_EXIT_DISC goes too.
@@ -109,6 +111,7 @@ impl Departure {
     fn put(self, raw: &Raw<'_>, out: &mut Vec<u8>) {
         let Departure::External {
             asn,
+            behind,
             prepend,
             drop_med,
         } = self
@@ -117,7 +120,8 @@ impl Departure {
         };
         match raw.code {
             code::AS_PATH => {
-                let path = as_path::prepended(raw.value, asn, prepend);
+                let own = behind.map(|own| as_path::prepended(raw.value, own, 1));
+                let path = as_path::prepended(own.as_deref().unwrap_or(raw.value), asn, prepend);
                 attribute::put(out, raw.flags, raw.code, &path);
             }
             code::MULTI_EXIT_DISC if drop_med => {}
@@ -158,10 +162,16 @@ mod tests {
             external in any::<bool>(),
             drop_med in any::<bool>(),
             prepend in 0usize..6,
+            behind in proptest::option::of(1u32..70_000),
         ) {
             let next_hop = NextHop::V4(Ipv4Addr::new(192, 0, 2, 1));
             let departure = match external {
-                true => Departure::External { asn: Asn(65001), prepend, drop_med },
+                true => Departure::External {
+                    asn: Asn(65001),
+                    behind: behind.map(Asn),
+                    prepend,
+                    drop_med,
+                },
                 false => Departure::Internal { local_pref: 100 },
             };
             let attributes = set.freeze();
@@ -169,6 +179,7 @@ mod tests {
             let mut open = attributes.thaw();
             open.next_hop = next_hop;
             if external {
+                open.prepend(Asn(behind.unwrap_or_default()), usize::from(behind.is_some()));
                 open.prepend(Asn(65001), prepend);
                 open.med = open.med.filter(|_| !drop_med);
                 open.local_pref = None;

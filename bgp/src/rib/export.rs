@@ -25,6 +25,8 @@ pub(super) struct GroupSettings {
     pub(super) drain: Option<Drain>,
     pub(super) external: bool,
     pub(super) local_as: Asn,
+    /// Own AS behind that, where it is told too.
+    pub(super) own_as: Option<Asn>,
     pub(super) next_hop: NextHopRule,
     pub(super) local_ipv4: Option<Ipv4Addr>,
     pub(super) local_ipv6: Option<Ipv6Addr>,
@@ -83,6 +85,10 @@ impl GroupSettings {
             drain: settings.drain,
             external: facts.external(),
             local_as: facts.local_as,
+            own_as: facts
+                .alias
+                .filter(|alias| !alias.replace)
+                .map(|alias| alias.own_as),
             next_hop: settings.next_hop,
             local_ipv4: facts.local_ipv4,
             local_ipv6: facts.local_ipv6,
@@ -167,6 +173,7 @@ impl GroupSettings {
         let departure = match self.external {
             true => Departure::External {
                 asn: self.local_as,
+                behind: self.own_as,
                 prepend: 1 + self.drain.map_or(0, |drain| drain.prepend),
                 drop_med: set.is_none() && self.drops_med(attributes),
             },

@@ -49,8 +49,11 @@ pub(super) fn import(
     received: &Arc<Attributes>,
     trace: Option<&mut Trace>,
 ) -> Imported {
-    if received.contains_asn(facts.local_as) > 0 {
-        return Err(Rejection::AsLoop(facts.local_as));
+    let own_as = facts.alias.map_or(facts.local_as, |alias| alias.own_as);
+    for own in [facts.local_as, own_as] {
+        if received.contains_asn(own) > 0 {
+            return Err(Rejection::AsLoop(own));
+        }
     }
     if received.originator_id() == Some(own_router_id) {
         return Err(Rejection::OriginatorLoop);
@@ -58,9 +61,17 @@ pub(super) fn import(
     if received.next_hop().addr() == facts.local_address {
         return Err(Rejection::NextHopIsSelf);
     }
-    let mut set = match family.import.evaluate(nlri, received, trace) {
+    // As if the number that the peer knows were another AS between.
+    let extended = facts.alias.filter(|alias| alias.prepend).map(|_| {
+        let mut set = received.thaw();
+        set.prepend(facts.local_as, 1);
+        set
+    });
+    let seen = extended.as_ref().map(|set| set.freeze_with(seed));
+    let seen = seen.as_ref().unwrap_or(received);
+    let mut set = match family.import.evaluate(nlri, seen, trace) {
         Verdict::Reject => return Err(Rejection::Policy),
-        Verdict::Accept => None,
+        Verdict::Accept => extended,
         Verdict::Change { set, .. } => Some(set),
     };
     // RFC 8326 §3.2: a route that is about to go is the last choice, whatever policy preferred.

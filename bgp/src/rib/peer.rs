@@ -16,6 +16,8 @@ pub struct PeerFacts {
     pub remote_as: Asn,
     /// Own AS on this session.
     pub local_as: Asn,
+    /// Set where that is another than everywhere else.
+    pub alias: Option<Alias>,
     /// BGP identifier of the peer.
     pub router_id: Ipv4Addr,
     /// Own address of the session: the IPv4 next hop of what is advertised, if it is IPv4.
@@ -30,6 +32,19 @@ pub struct PeerFacts {
     pub as4: bool,
     /// Messages up to 65,535 octets were negotiated (RFC 8654).
     pub extended_message: bool,
+}
+
+/// What stands behind an AS number that is ours on one session only (FRR's `local-as`): the peer
+/// still knows us by it, while the network takes another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Alias {
+    /// Our AS number everywhere else.
+    pub own_as: Asn,
+    /// Put the AS number of the session in front of received paths, as if there were another AS
+    /// between.
+    pub prepend: bool,
+    /// Leave out our own AS number towards the peer.
+    pub replace: bool,
 }
 
 impl PeerFacts {

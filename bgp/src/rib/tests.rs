@@ -46,6 +46,7 @@ fn facts(peer: u16) -> PeerFacts {
         address: IpAddr::from([10, 10, 0, host]),
         remote_as: Asn(65000 + u32::from(peer)),
         local_as: Asn(65001),
+        alias: None,
         router_id: Ipv4Addr::new(10, 10, 0, host),
         local_address: IpAddr::from([10, 10, 0, 1]),
         local_ipv4: Some(Ipv4Addr::new(10, 10, 0, 1)),
@@ -615,6 +616,43 @@ fn internal_routes_are_not_passed_on_to_internal_peers() {
         "unchanged to iBGP"
     );
     assert_eq!((asns(told), told.local_pref), (vec![65004], Some(100)));
+}
+
+#[test]
+fn a_number_for_one_session_stands_in_paths_as_it_is_asked_for() {
+    let aliased = |prepend, replace| PeerFacts {
+        local_as: Asn(64999),
+        alias: Some(super::Alias {
+            own_as: Asn(65001),
+            prepend,
+            replace,
+        }),
+        ..facts(2)
+    };
+    for prepend in [true, false] {
+        for replace in [true, false] {
+            let mut world = World::with_peers(&[4]);
+            world.up_with(2, aliased(prepend, replace));
+            world.update(2, announce(&[prefix(1)], &path(&[65002], [10, 10, 0, 2])));
+            world.update(4, announce(&[prefix(2)], &path(&[65004], [10, 10, 0, 4])));
+            let received = match prepend {
+                true => vec![65001, 64999, 65002],
+                false => vec![65001, 65002],
+            };
+            assert_eq!(asns(&world.belief(4)[&prefix(1)]), received);
+            let told = match replace {
+                true => vec![64999, 65004],
+                false => vec![64999, 65001, 65004],
+            };
+            assert_eq!(asns(&world.belief(2)[&prefix(2)]), told);
+            // Either number is ours.
+            for (number, own) in [(3, 65001), (4, 64999)] {
+                let set = path(&[65002, own], [10, 10, 0, 2]);
+                world.update(2, announce(&[prefix(number)], &set));
+                assert!(!world.belief(4).contains_key(&prefix(number)), "{own}");
+            }
+        }
+    }
 }
 
 #[test]

@@ -190,6 +190,7 @@ impl PeerConfig {
             address: self.address,
             remote_as: negotiated.remote_as,
             local_as: negotiated.local_as,
+            alias: None,
             router_id: negotiated.router_id,
             local_address: local,
             local_ipv4: self.next_hop_ipv4.or(session_ipv4),

@@ -284,7 +284,7 @@ fn settings(
 /// there is none to be made anew.
 fn negotiated(neighbor: &Neighbor) -> impl PartialEq {
     (
-        neighbor.remote_as,
+        (neighbor.remote_as, neighbor.local_as),
         neighbor.port,
         (neighbor.local_address, neighbor.source_interface.clone()),
         (neighbor.ttl_security, neighbor.multihop),

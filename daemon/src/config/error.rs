@@ -203,6 +203,14 @@ pub enum Conflict {
         /// Where the other stands.
         first: Place,
     },
+    /// An AS number for one session that makes no sense there.
+    #[error("`local_as` is {asn}, {because}")]
+    LocalAs {
+        /// The number.
+        asn: u32,
+        /// What is wrong with it.
+        because: &'static str,
+    },
     /// Two ranges share addresses.
     #[error("listen range {one} overlaps with listen range {two} ({first})")]
     ListenRange {

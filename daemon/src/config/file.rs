@@ -27,8 +27,8 @@ use super::read::{
 };
 use super::types::{EbgpRequiresPolicy, LogFormat, LogLevel, RequireRoute};
 pub use neighbor::{
-    BfdTable, FamilyTable, ListenRangeTable, MaximumTable, NeighborTable, PeerGroupTable,
-    SettingsTable, UpdateSource,
+    BfdTable, FamilyTable, ListenRangeTable, LocalAsTable, MaximumTable, NeighborTable,
+    PeerGroupTable, SettingsTable, UpdateSource,
 };
 
 /// A configuration file.

@@ -105,7 +105,8 @@ impl Config {
                 false => Arc::new(bound),
             });
         }
-        let private = self.asn.is_private() && remote_as.is_some_and(Asn::is_private);
+        let own = neighbor.local_as.map_or(self.asn, |it| it.asn);
+        let private = own.is_private() && remote_as.is_some_and(Asn::is_private);
         let open = remote_as == Some(self.asn)
             || match self.ebgp_requires_policy {
                 EbgpRequiresPolicy::Auto => private,

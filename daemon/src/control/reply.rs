@@ -253,6 +253,9 @@ pub struct Neighbor {
     pub router_id: Option<Ipv4Addr>,
     /// True if it has our AS number.
     pub internal: bool,
+    /// Our AS number on this session, where it is another than everywhere else.
+    #[serde(default)]
+    pub local_as: Option<u32>,
     /// A password is configured (RFC 2385); it is never told.
     #[serde(default)]
     pub password: bool,

@@ -271,6 +271,7 @@ impl Core {
             local_address: neighbor.local(),
             router_id: negotiated.map(|it| it.router_id),
             internal: neighbor.remote_as(self.config.asn) == Some(self.config.asn),
+            local_as: neighbor.config.local_as.map(|it| it.asn.0),
             password: neighbor.config.password.is_some(),
             ttl: neighbor.config.ttl(self.config.asn),
             ttl_security: neighbor.config.ttl_security,

@@ -218,7 +218,7 @@ impl Core {
         ];
         let old = neighbor.config.clone();
         let made = transport(&self.config, &new);
-        let anew = transport(&self.config, &old) != made;
+        let anew = transport(&self.config, &old) != made || old.local_as != new.local_as;
         if old.port != new.port {
             neighbor.command(Command::Port(new.port));
         }

@@ -185,7 +185,8 @@ pub(super) fn session_config(
         strict: false,
         detect_time: bfd.interval * u32::from(bfd.multiplier),
     });
-    session::Config::new(config.asn, neighbor.remote_as, config.router_id)
+    let asn = neighbor.local_as.map_or(config.asn, |it| it.asn);
+    session::Config::new(asn, neighbor.remote_as, config.router_id)
         .families(families)
         .hold_time(hold)
         .keepalive(neighbor.timers.keepalive)
@@ -234,6 +235,11 @@ impl Core {
             address: neighbor.config.address,
             remote_as: negotiated.remote_as,
             local_as: negotiated.local_as,
+            alias: neighbor.config.local_as.map(|local_as| rib::Alias {
+                own_as: self.config.asn,
+                prepend: local_as.prepend,
+                replace: local_as.replace,
+            }),
             router_id: negotiated.router_id,
             local_address: session.local,
             local_ipv4,

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use bgp::family::{Family, PerFamily};
+use bgp::session::RemoteAs;
 use bgp::{Asn, Prefix};
 
 use super::{Once, or};
@@ -150,9 +151,11 @@ impl<'a> Place<'a> {
         }
         let source_interface = source_interface(table, report);
         hops(table, report);
+        let local_as = local_as(table, self.asn, report);
         Some(Neighbor {
             address: address?,
             remote_as: table.remote_as?.value,
+            local_as,
             description: table.description.as_ref().map(|at| at.value.clone()),
             port: or(table.port, BGP_PORT),
             local_address: local_address(table).map(|at| at.value),
@@ -290,6 +293,35 @@ fn source_interface(table: &SettingsTable, report: &mut Report) -> Option<String
         UpdateSource::Interface(name) => Some(name.clone()),
         UpdateSource::Address(_) => None,
     }
+}
+
+/// Another number of ours must be another one, to a neighbour in yet another AS.
+fn local_as(table: &SettingsTable, own: Asn, report: &mut Report) -> Option<LocalAs> {
+    let At { value, span } = table.local_as.as_ref()?;
+    let asn = value.asn?.value;
+    let remote = table.remote_as?.value;
+    let because = if asn == own {
+        Some("which is our own AS number anyway")
+    } else if remote == RemoteAs::Exact(asn) {
+        Some("which is the AS number of the neighbor")
+    } else if is_internal(remote, own) {
+        Some("on a session inside our own AS")
+    } else {
+        None
+    };
+    if let Some(because) = because {
+        let conflict = Conflict::LocalAs {
+            asn: asn.0,
+            because,
+        };
+        let hint = "it is for an eBGP neighbor that knows us by another AS number";
+        report.error_with_hint(*span, conflict, hint);
+    }
+    Some(LocalAs {
+        asn,
+        prepend: !or(value.no_prepend, false),
+        replace: or(value.replace_as, false),
+    })
 }
 
 /// RFC 5082 §3 fixes the TTL that `multihop` would set, and BFD is for one hop only.

@@ -3,10 +3,10 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use bgp::Prefix;
 use bgp::family::{Family, PerFamily};
 use bgp::message::Role;
 use bgp::session::RemoteAs;
+use bgp::{Asn, Prefix};
 use toml::de::DeValue;
 
 use super::{
@@ -54,6 +54,8 @@ pub struct SettingsTable {
     pub peer_group: Option<At<String>>,
     /// `remote_as`.
     pub remote_as: Option<At<RemoteAs>>,
+    /// `local_as`.
+    pub local_as: Option<At<LocalAsTable>>,
     /// `description`.
     pub description: Option<At<String>>,
     /// `port`.
@@ -103,6 +105,7 @@ impl SettingsTable {
         SettingsTable {
             peer_group: own.peer_group,
             remote_as: own.remote_as.or(theirs.remote_as),
+            local_as: own.local_as.or(theirs.local_as),
             description: own.description.or(theirs.description),
             port: own.port.or(theirs.port),
             local_address: own
@@ -163,6 +166,17 @@ fn family(
         maximum_prefixes: own.maximum_prefixes.or(group.maximum_prefixes),
     };
     Some(At::new(table, span))
+}
+
+/// `local_as` of a neighbour.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct LocalAsTable {
+    /// `asn`, or the number itself.
+    pub asn: Option<At<Asn>>,
+    /// `no_prepend`.
+    pub no_prepend: Option<At<bool>>,
+    /// `replace_as`.
+    pub replace_as: Option<At<bool>>,
 }
 
 /// `update_source` of a neighbour.
@@ -287,6 +301,7 @@ fn with_connecting(
 
 fn settings(table: &mut Table<'_, '_>) -> SettingsTable {
     let mut settings = SettingsTable {
+        local_as: local_as(table),
         description: table.get("description", name(80)),
         ttl_security: table.get("ttl_security", |value| {
             number(1..=254)(value).map_err(|rejection| {
@@ -344,6 +359,25 @@ fn remote_as(value: &DeValue<'_>) -> Reading<RemoteAs> {
                 ..rejection
             }),
     }
+}
+
+/// A number, or a table with more.
+fn local_as(table: &mut Table<'_, '_>) -> Option<At<LocalAsTable>> {
+    const KEY: &str = "local_as";
+    let value = table.raw(KEY)?;
+    if value.get_ref().is_table() {
+        return read::table(table.report(), KEY, KEY, value, |table| LocalAsTable {
+            asn: table.require("asn", "an AS number", asn),
+            no_prepend: table.get("no_prepend", boolean),
+            replace_as: table.get("replace_as", boolean),
+        });
+    }
+    let asn = read::reading(table.report(), KEY, value, asn)?;
+    let alone = LocalAsTable {
+        asn: Some(asn),
+        ..LocalAsTable::default()
+    };
+    Some(At::new(alone, asn.span))
 }
 
 /// A number, or a table with more.

@@ -37,6 +37,16 @@ fn settings(fields: &mut Fields, neighbor: &Neighbor, restart: GracefulRestart) 
         RemoteAs::External => fields.add("remote_as", quote("external")),
         RemoteAs::Internal => fields.add("remote_as", quote("internal")),
     }
+    if let Some(local_as) = neighbor.local_as {
+        let mut table = Fields::default();
+        table.add("asn", local_as.asn);
+        table.add_unless_default("no_prepend", !local_as.prepend, false);
+        table.add_unless_default("replace_as", local_as.replace, false);
+        match local_as.prepend && !local_as.replace {
+            true => fields.add("local_as", local_as.asn),
+            false => fields.add_table("local_as", &table),
+        }
+    }
     if let Some(description) = &neighbor.description {
         fields.add("description", quote(description));
     }

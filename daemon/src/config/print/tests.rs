@@ -426,6 +426,11 @@ fn neighbor(map: Arc<RouteMap>, last: u8) -> impl Strategy<Value = Neighbor> {
                     source_interface: (!passive && shutdown).then(|| "dummy0".to_owned()),
                     ttl_security: (shutdown && last > 1).then_some(last),
                     multihop: (!shutdown && bfd.is_none()).then_some(last),
+                    local_as: (last == 2).then_some(LocalAs {
+                        asn: Asn(64999),
+                        prepend: passive,
+                        replace: shutdown,
+                    }),
                     remote_as: match passive && !shutdown {
                         true => RemoteAs::External,
                         false => RemoteAs::Exact(Asn(3_000_000_000 + u32::from(last))),

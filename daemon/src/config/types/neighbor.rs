@@ -20,6 +20,8 @@ pub struct Neighbor {
     pub address: IpAddr,
     /// Its AS number.
     pub remote_as: RemoteAs,
+    /// Our AS number on this session, if it is another than everywhere else.
+    pub local_as: Option<LocalAs>,
     /// What people call it.
     pub description: Option<String>,
     /// Its TCP port.
@@ -56,6 +58,7 @@ impl Neighbor {
         Self {
             address,
             remote_as: RemoteAs::Exact(remote_as),
+            local_as: None,
             description: None,
             port: BGP_PORT,
             local_address: None,
@@ -97,6 +100,17 @@ impl Neighbor {
     pub fn min_ttl(&self) -> Option<u8> {
         self.ttl_security.map(|hops| u8::MAX - (hops - 1))
     }
+}
+
+/// Another AS number of ours for one session, as after a merger: the neighbour need not know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LocalAs {
+    /// The number.
+    pub asn: Asn,
+    /// It stands in front of the paths that the neighbour sends, as that of an AS between.
+    pub prepend: bool,
+    /// The neighbour is told this number in place of our own, and not in front of it.
+    pub replace: bool,
 }
 
 /// A network whose hosts become neighbours when they connect.

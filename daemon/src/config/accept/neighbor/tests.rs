@@ -23,7 +23,12 @@ fn member(keys: &str) -> String {
 }
 
 /// A group, what its member says itself, and both written as one.
-const INHERITED: [(&str, &str, &str); 12] = [
+const INHERITED: [(&str, &str, &str); 13] = [
+    (
+        "remote_as = 65002\nlocal_as = 7",
+        "",
+        "remote_as = 65002\nlocal_as = { asn = 7 }",
+    ),
     ("remote_as = 65002", "", "remote_as = 65002"),
     (
         "remote_as = 65002",
@@ -108,6 +113,32 @@ fn a_group_must_be_there_once_and_its_members_need_an_as_number() {
         found,
         ["error: x.toml:6:8: peer group G is there twice, first at 4:8"]
     );
+}
+
+#[test]
+fn a_number_for_one_session_is_another_one_and_external() {
+    let hint = "`local_as` is";
+    for (keys, expected) in [
+        (
+            "remote_as = 65002\nlocal_as = 65001",
+            "65001, which is our own AS number anyway",
+        ),
+        (
+            "remote_as = 65002\nlocal_as = 65002",
+            "65002, which is the AS number of the neighbor",
+        ),
+        (
+            "remote_as = \"internal\"\nlocal_as = 7",
+            "7, on a session inside our own AS",
+        ),
+        (
+            "remote_as = 65001\nlocal_as = 7",
+            "7, on a session inside our own AS",
+        ),
+    ] {
+        let found = errors(&member(keys));
+        assert_eq!(found, [format!("error: x.toml:6:12: {hint} {expected}")]);
+    }
 }
 
 #[test]
