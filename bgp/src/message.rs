@@ -134,6 +134,24 @@ pub struct Update {
     pub errors: Vec<crate::wire::UpdateError>,
 }
 
+impl Update {
+    /// All its lists of routes, those that are gone first.
+    pub fn lists(&self) -> impl Iterator<Item = &NlriList> {
+        let announced = self.announced.iter().map(|(list, _)| list);
+        self.withdrawn.iter().chain(announced)
+    }
+
+    /// How many routes it withdraws and announces.
+    pub fn len(&self) -> usize {
+        self.lists().map(NlriList::len).sum()
+    }
+
+    /// True if it names no route, as an End-of-RIB marker.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
 /// NOTIFICATION (RFC 4271 §4.5).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notification {

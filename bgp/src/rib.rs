@@ -1,6 +1,6 @@
 //! The routing tables: Adj-RIB-In, decision and what each peer is told.
 //!
-//! Flow: [`Input::Update`] puts a peer's routes into the table of their family (attributes are
+//! Flow: [`Input::Updates`] puts a peer's routes into the table of their family (attributes are
 //! interned once per message); import policy and the loop checks give each path its standing;
 //! the decision puts the best path first. What changed is marked, and [`Rib::poll`] works the
 //! marks off: [`Output::Best`] for those who forward, [`Output::Send`] with encoded messages for
@@ -103,8 +103,8 @@ pub enum Input {
     Release(PeerId, PerFamily<bool>),
     /// A peer is deconfigured: its routes go and its number may be used again.
     PeerRemoved(PeerId),
-    /// An UPDATE, End-of-RIB included.
-    Update(PeerId, Update),
+    /// UPDATEs in their order, End-of-RIB included.
+    Updates(PeerId, Vec<Update>),
     /// A family is of no use for the rest of the session (RFC 7606 §2): its routes go, and
     /// nothing is sent in it any more.
     Disable(PeerId, Family),
@@ -391,7 +391,7 @@ impl Rib {
                     *peer = Peer::default();
                 }
             }
-            Input::Update(peer, update) => self.update(peer, update),
+            Input::Updates(peer, updates) => self.updates(peer, updates),
             Input::Disable(peer, family) => {
                 on_family!(self, family, |table, cx| {
                     table.leave(peer);
@@ -584,10 +584,38 @@ impl Rib {
         }
     }
 
-    fn update(&mut self, peer: PeerId, update: Update) {
+    fn updates(&mut self, peer: PeerId, updates: Vec<Update>) {
         if !self.peers.get(peer).is_some_and(|peer| peer.up) {
             return;
         }
+        let mut updates = updates.into_iter();
+        while !updates.as_slice().is_empty() {
+            let count = self.touch(updates.as_slice());
+            for update in updates.by_ref().take(count) {
+                self.update(peer, update);
+            }
+        }
+    }
+
+    /// Has the tables read what they know of the routes in the first few of these messages, as many
+    /// as are read together; returns how many messages, one at least. A list that is longer by
+    /// itself is left to those who go through it.
+    fn touch(&self, updates: &[Update]) -> usize {
+        let mut routes = 0;
+        let fits = |update: &&Update| {
+            routes += update.len();
+            routes <= table::TOGETHER
+        };
+        let count = updates.iter().take_while(fits).count();
+        let near = updates.get(..count).unwrap_or_default();
+        let lists = || near.iter().flat_map(Update::lists);
+        self.v4.table.touch(lists().flat_map(Prefix4::of).map(|(_, key)| key));
+        self.v6.table.touch(lists().flat_map(Prefix6::of).map(|(_, key)| key));
+        self.evpn.table.touch(lists().flat_map(EvpnKey::of).map(|(_, key)| key));
+        count.max(1)
+    }
+
+    fn update(&mut self, peer: PeerId, update: Update) {
         for list in update.withdrawn {
             match list {
                 NlriList::V4(list) => self.withdraw_all(peer, list),
@@ -745,6 +773,13 @@ macro_rules! keyed {
 
         impl Key for $key {
             const FAMILY: Family = Family::$family;
+
+            fn of(list: &NlriList) -> &[(PathId, Self)] {
+                match list {
+                    NlriList::$variant(list) => list,
+                    _ => &[],
+                }
+            }
 
             fn nlri(&self) -> Nlri {
                 Nlri::$variant(self.clone())

@@ -490,7 +490,7 @@ impl Speaker {
         );
         self.completed
             .extend(update.end_of_rib.map(|family| (peer, family)));
-        self.rib.handle(now, rib::Input::Update(peer, update));
+        self.rib.handle(now, rib::Input::Updates(peer, vec![update]));
     }
 
     fn refresh(&mut self, now: Instant, peer: PeerId, family: Family, kind: RefreshKind) {

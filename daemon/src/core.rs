@@ -29,8 +29,7 @@ use std::time::Instant;
 
 use bgp::evpn_route::MacAddress;
 use bgp::family::PerFamily;
-use bgp::message::RefreshKind;
-use bgp::nlri::NlriList;
+use bgp::message::{RefreshKind, Update};
 use bgp::rib::{self, Best, PeerId, Rib};
 use bgp::session::StopReason;
 use bgp::{Family, Nlri, Vni};
@@ -410,20 +409,13 @@ impl Core {
                 if self.neighbors.get(&peer).is_none_or(|it| it.limits.ending) {
                     return;
                 }
-                let count = |lists: &mut dyn Iterator<Item = &NlriList>| {
-                    lists.map(NlriList::len).sum::<usize>()
-                };
-                let withdrawn = count(&mut updates.iter().flat_map(|it| &it.withdrawn));
-                let announced = updates.iter().flat_map(|it| &it.announced);
-                let announced = count(&mut announced.map(|(list, _)| list));
-                self.freed.add(Instant::now(), withdrawn);
-                self.routes_taken += withdrawn + announced;
-                for update in updates {
-                    if let Some(neighbor) = self.neighbors.get_mut(&peer) {
-                        neighbor.note(&update);
-                    }
-                    self.hand_in(rib::Input::Update(peer, update));
+                let routes = updates.iter().map(Update::len).sum();
+                self.freed.add(Instant::now(), routes);
+                self.routes_taken += routes;
+                if let Some(neighbor) = self.neighbors.get_mut(&peer) {
+                    updates.iter().for_each(|update| neighbor.note(update));
                 }
+                self.hand_in(rib::Input::Updates(peer, updates));
                 self.check_limits(peer);
             }
             Event::Refresh(family, kind) => self.refresh(peer, family, kind),

@@ -15,23 +15,21 @@ use super::group::{After, Group};
 use super::import::import;
 use super::path::{Path, Paths, PeerId, Standing};
 use super::slots::{Slot, SlotSet};
-use super::table::Table;
+use super::table::{TOGETHER, Table};
 use super::{Best, BestPath, Cx, Output, PeerFacts, PeerFamily, View};
 use crate::attributes::{Attributes, Outgoing};
 use crate::family::Family;
-use crate::nlri::{Nlri, PathId};
+use crate::nlri::{Nlri, NlriList, PathId};
 use crate::wire::{EncodeContext, EncodeError};
 
 /// Marks worked off in one call of poll: keeps a burst from holding up other inputs.
 const SLICE: usize = 4096;
 
-/// Withdrawn keys that are looked for together: enough to keep memory busy, few enough that the
-/// first is still at hand when the last is found.
-const TOGETHER: usize = 64;
-
 /// A key of a table.
 pub(super) trait Key: Clone + Eq + Hash + Ord {
     const FAMILY: Family;
+    /// The routes of a list, if it is one of this family.
+    fn of(list: &NlriList) -> &[(PathId, Self)];
     fn nlri(&self) -> Nlri;
     /// Appends messages that announce the keys; returns their number.
     fn encode_announce(
@@ -178,8 +176,18 @@ impl<K: Key> FamilyRib<K> {
         let each = settings.import.depends_on_nlri();
         let mut shared = None;
         let follow = self.follows();
-        let found = self.table.find_all(list.iter().map(|(_, key)| key));
-        for ((path_id, key), found) in list.into_iter().zip(found) {
+        let long = list.len() > TOGETHER;
+        let mut list = list.into_iter();
+        let mut at_hand = 0;
+        while let Some((path_id, key)) = list.next() {
+            at_hand = match at_hand {
+                0 if long => {
+                    let next = list.as_slice().iter().take(TOGETHER);
+                    self.table.touch(next.map(|(_, key)| key));
+                    TOGETHER
+                }
+                _ => at_hand.saturating_sub(1),
+            };
             let judged = match &shared {
                 Some(judged) => judged,
                 None => {
@@ -198,7 +206,7 @@ impl<K: Key> FamilyRib<K> {
                 standing,
                 multipath: false,
             };
-            let slot = self.table.found_or_insert(found, key);
+            let slot = self.table.find_or_insert(key);
             let noted = put(
                 &mut self.table,
                 &mut self.received,
@@ -236,11 +244,14 @@ impl<K: Key> FamilyRib<K> {
 
     /// Takes a peer's routes out.
     pub(super) fn withdraw(&mut self, cx: &Cx<'_>, peer: PeerId, list: &[(PathId, K)]) {
-        for list in list.chunks(TOGETHER) {
-            let found = self.table.find_all(list.iter().map(|(_, key)| key));
-            for ((path_id, _), found) in list.iter().zip(found) {
-                let Some(slot) = found.slot else { continue };
-                self.take(cx, peer, slot, |path| path.is(peer, *path_id));
+        for next in list.chunks(TOGETHER) {
+            if list.len() > TOGETHER {
+                self.table.touch(next.iter().map(|(_, key)| key));
+            }
+            for (path_id, key) in next {
+                if let Some(slot) = self.table.find(key) {
+                    self.take(cx, peer, slot, |path| path.is(peer, *path_id));
+                }
             }
         }
     }
@@ -660,19 +671,14 @@ fn put<K: Key>(
 
 fn replace(paths: &mut Paths, received: &mut ByPeer, slot: Slot, path: Path) {
     let count = received.entry(path.peer).or_default();
-    let old = paths
-        .as_slice()
-        .iter()
-        .find(|old| old.is(path.peer, path.path_id));
-    match old {
+    count.rejected += usize::from(!path.standing.takes_part());
+    match paths.upsert(path) {
         Some(old) => count.rejected -= usize::from(!old.standing.takes_part()),
         None => {
             count.paths += 1;
             count.slots.insert(slot);
         }
     }
-    count.rejected += usize::from(!path.standing.takes_part());
-    paths.upsert(path);
 }
 
 fn remove(

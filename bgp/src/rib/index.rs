@@ -66,6 +66,13 @@ impl Index {
             .find_map(is_one(is))
     }
 
+    /// What stands where a search for the hash begins, to have it read from memory.
+    pub(super) fn peek(&self, hash: u32) -> u64 {
+        let segment = self.segments.get(number(hash));
+        let place = segment.and_then(|it| it.places.get(it.home(hash)));
+        place.copied().unwrap_or_default()
+    }
+
     /// Adds a slot that is not there. `u32::MAX` is no slot.
     pub(super) fn insert(&mut self, hash: u32, slot: Slot) {
         if let Some(segment) = self.segments.get_mut(number(hash)) {

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use thin_vec::ThinVec;
+
 use crate::attributes::Attributes;
 use crate::nlri::PathId;
 
@@ -77,9 +79,8 @@ pub(super) enum Paths {
     #[default]
     None,
     One(Path),
-    // Boxed so that the common case stays at 16 octets.
-    #[allow(clippy::box_collection)]
-    Many(Box<Vec<Path>>),
+    /// Length and paths stand behind one pointer, so that the common case stays at 16 octets.
+    Many(ThinVec<Path>),
 }
 
 impl Paths {
@@ -110,24 +111,31 @@ impl Paths {
         matches!(self, Paths::None)
     }
 
-    /// Puts a path in, in place of the same peer's one with the same identifier.
-    pub(super) fn upsert(&mut self, path: Path) {
-        if let Some(old) = self
-            .as_mut_slice()
-            .iter_mut()
-            .find(|old| old.is(path.peer, path.path_id))
-        {
-            *old = path;
-            return;
+    /// Puts a path in, in place of the same peer's one with the same identifier, which it returns.
+    pub(super) fn upsert(&mut self, path: Path) -> Option<Path> {
+        let mut known = self.as_mut_slice().iter_mut();
+        if let Some(old) = known.find(|old| old.is(path.peer, path.path_id)) {
+            return Some(std::mem::replace(old, path));
         }
-        *self = match std::mem::take(self) {
-            Paths::None => Paths::One(path),
-            Paths::One(first) => Paths::Many(Box::new(vec![first, path])),
-            Paths::Many(mut paths) => {
+        match self {
+            Paths::None => *self = Paths::One(path),
+            Paths::One(_) => {
+                let mut paths = ThinVec::with_capacity(2);
+                if let Paths::One(first) = std::mem::take(self) {
+                    paths.push(first);
+                }
                 paths.push(path);
-                Paths::Many(paths)
+                *self = Paths::Many(paths);
             }
-        };
+            Paths::Many(paths) => {
+                // Not the double: with ten paths a third of the memory would stay empty.
+                if paths.len() == paths.capacity() {
+                    paths.reserve_exact((paths.len() / 4).max(2));
+                }
+                paths.push(path);
+            }
+        }
+        None
     }
 
     /// Takes out what `gone` names; returns how many paths that were.

@@ -12,6 +12,10 @@ use super::slots::Slot;
 
 const CHUNK: u32 = 1024;
 
+/// How many keys are read ahead: enough to keep memory busy, few enough that the first is still at
+/// hand when the last has come.
+pub(super) const TOGETHER: usize = 64;
+
 /// Prefixes with their paths.
 #[derive(Debug)]
 pub(super) struct Table<K> {
@@ -27,14 +31,6 @@ struct Chunk<K> {
     entries: Vec<Option<Entry<K>>>,
     free: Vec<u16>,
     listed: bool,
-}
-
-/// Where a key is, or would be.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Found {
-    hash: u32,
-    /// Its slot, if the table has the key.
-    pub(super) slot: Option<Slot>,
 }
 
 /// A prefix with its paths.
@@ -67,26 +63,35 @@ impl<K: Eq + Hash> Table<K> {
         self.find_hashed(self.hash(key), key)
     }
 
-    /// The places of several keys. Looking for all of them before anything is done with the first
-    /// lets the processor wait for their places in memory at the same time.
-    pub(super) fn find_all<'a>(&self, keys: impl Iterator<Item = &'a K> + Clone) -> Vec<Found>
+    /// Reads what the table knows of up to [`TOGETHER`] keys, for no result: what follows finds it
+    /// at hand. A table is far larger than the processor's own memory, and a key that is looked up,
+    /// decided and changed alone waits four times for the one outside; keys that are read
+    /// together wait for all of them at once, place by place.
+    pub(super) fn touch<'a>(&self, keys: impl Iterator<Item = &'a K>)
     where
         K: 'a,
     {
-        let hashed = keys.clone().map(|key| Found {
-            hash: self.hash(key),
-            slot: None,
-        });
-        let mut all: Vec<Found> = hashed.collect();
-        for found in &mut all {
-            found.slot = self.index.find(found.hash, |_| true);
+        let mut hashes = [0; TOGETHER];
+        let mut slots = [0; TOGETHER];
+        let mut asked = 0;
+        for (hash, key) in hashes.iter_mut().zip(keys) {
+            *hash = self.hash(key);
+            asked += 1;
         }
-        for (found, key) in all.iter_mut().zip(keys) {
-            if found.slot.is_some_and(|slot| !self.holds(slot, key)) {
-                found.slot = self.find_hashed(found.hash, key);
-            }
+        let hashes = hashes.get(..asked).unwrap_or_default();
+        read(hashes.iter().map(|hash| self.index.peek(*hash)));
+        let found = hashes.iter().filter_map(|hash| self.index.find(*hash, |_| true));
+        let mut known = 0;
+        for (place, slot) in slots.iter_mut().zip(found) {
+            *place = slot;
+            known += 1;
         }
-        all
+        let slots = slots.get(..known).unwrap_or_default();
+        let paths = || slots.iter().filter_map(|slot| Some(&self.get(*slot)?.paths));
+        read(paths().map(|paths| u64::from(paths.is_empty())));
+        read(paths().filter_map(|paths| paths.as_slice().last()).map(|last| last.path_id.into()));
+        let best = paths().filter_map(Paths::best);
+        read(best.map(|best| best.attributes.as_path_length().into()));
     }
 
     fn find_hashed(&self, hash: u32, key: &K) -> Option<Slot> {
@@ -116,19 +121,8 @@ impl<K: Eq + Hash> Table<K> {
 
     /// The slot of the key, made with no paths if there is none.
     pub(super) fn find_or_insert(&mut self, key: K) -> Slot {
-        let found = Found {
-            hash: self.hash(&key),
-            slot: None,
-        };
-        self.found_or_insert(found, key)
-    }
-
-    /// As [`Table::find_or_insert`], with what [`Table::find_all`] found for the key; nothing may
-    /// have been removed since.
-    pub(super) fn found_or_insert(&mut self, found: Found, key: K) -> Slot {
-        let Found { hash, slot } = found;
-        // The key may have been inserted meanwhile.
-        if let Some(slot) = slot.or_else(|| self.find_hashed(hash, &key)) {
+        let hash = self.hash(&key);
+        if let Some(slot) = self.find_hashed(hash, &key) {
             return slot;
         }
         let slot = self.place(Entry {
@@ -222,6 +216,11 @@ impl<K: Eq + Hash> Table<K> {
         self.open.push(number);
         number * CHUNK
     }
+}
+
+/// Has memory read, although nobody uses the values.
+fn read(values: impl Iterator<Item = u64>) {
+    std::hint::black_box(values.fold(0, u64::wrapping_add));
 }
 
 fn entry<K>(chunks: &[Chunk<K>], slot: Slot) -> Option<&Entry<K>> {

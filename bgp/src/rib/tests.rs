@@ -183,7 +183,7 @@ impl World {
     }
 
     fn update(&mut self, peer: u16, update: Update) {
-        self.input(Input::Update(PeerId(peer), update));
+        self.input(Input::Updates(PeerId(peer), vec![update]));
     }
 
     fn input(&mut self, input: Input) {
@@ -482,11 +482,11 @@ fn leftovers_are_swept_only_after_the_routes_of_the_last_message() {
         hold: true,
     });
     world.up(2);
-    world.hand_in(Input::Update(
+    world.hand_in(Input::Updates(
         PeerId(2),
-        announce(&[prefix(1)], &path(&[65002], [10, 10, 0, 2])),
+        vec![announce(&[prefix(1)], &path(&[65002], [10, 10, 0, 2]))],
     ));
-    world.hand_in(Input::Update(PeerId(2), end_of_rib()));
+    world.hand_in(Input::Updates(PeerId(2), vec![end_of_rib()]));
     let mut best = false;
     while let Some(output) = world.rib.poll() {
         match output {
@@ -858,13 +858,14 @@ fn apply(world: &mut World, event: Event) {
             asns.extend((1..=tail).map(u32::from));
             let mut set = path(&asns, [10, 10, 0, u8::try_from(peer).unwrap()]);
             set.med = med.map(u32::from);
-            world.hand_in(Input::Update(
+            world.hand_in(Input::Updates(
                 PeerId(peer),
-                announce(&[prefix(number)], &set),
+                vec![announce(&[prefix(number)], &set)],
             ));
         }
         Event::Withdraw { peer, number } => {
-            world.hand_in(Input::Update(PeerId(peer), withdraw(&[prefix(number)])));
+            let update = withdraw(&[prefix(number)]);
+            world.hand_in(Input::Updates(PeerId(peer), vec![update]));
         }
         Event::Down(peer) if up(world, peer) => {
             // What is under way to a peer is lost with it.
