@@ -58,9 +58,13 @@ pub(crate) const KERNEL_EVENTS_MAX: usize = 4096;
 /// Inputs taken before the tables are asked what follows.
 const INPUTS_MAX: usize = 64;
 
-/// Routes taken before the tables are asked what follows: a few milliseconds of work, so that the
+/// Routes taken before the tables are asked what follows: a millisecond or two of work, so that the
 /// first of a million is passed on before the last has come.
-const ROUTES_MAX: usize = 4096;
+const ROUTES_FIRST: usize = 4096;
+
+/// The same while routes keep coming, to which it doubles: what follows is packed better, and of a
+/// prefix that several neighbours announce less is told that changes again.
+const ROUTES_BUSY: usize = 32 * 1024;
 
 /// Outputs of the tables worked off before inputs are looked at again.
 const OUTPUTS_MAX: usize = 512;
@@ -245,6 +249,7 @@ impl Core {
         };
         self.begin();
         let mut more = true;
+        let mut routes_max = ROUTES_FIRST;
         while !self.finished() {
             let deadline = self.deadline();
             let wake = next(&mut inputs, deadline, more).await;
@@ -252,19 +257,29 @@ impl Core {
                 break;
             }
             self.take(wake);
-            for _ in 0..INPUTS_MAX {
-                if self.routes_taken > ROUTES_MAX {
-                    break;
-                }
-                let Some(wake) = ready(&mut inputs) else {
-                    break;
-                };
-                self.take(wake);
-            }
-            self.routes_taken = 0;
+            routes_max = match self.take_ready(&mut inputs, routes_max) {
+                true => (routes_max * 2).min(ROUTES_BUSY),
+                false => ROUTES_FIRST,
+            };
             more = self.work();
         }
         self.end();
+    }
+
+    /// Takes inputs that are already there; true if it was enough before they were at an end.
+    fn take_ready(&mut self, inputs: &mut Inputs, routes_max: usize) -> bool {
+        for _ in 0..INPUTS_MAX {
+            if self.routes_taken > routes_max {
+                break;
+            }
+            let Some(wake) = ready(inputs) else {
+                self.routes_taken = 0;
+                return false;
+            };
+            self.take(wake);
+        }
+        self.routes_taken = 0;
+        true
     }
 
     fn finished(&self) -> bool {

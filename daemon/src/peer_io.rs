@@ -223,7 +223,11 @@ impl PeerTask {
             Wake::Command(None) => self.command(Command::Quit(StopReason::PeerDeconfigured)),
             Wake::Room(result) => self.deliver(result),
             Wake::Connected(result) => self.connected(result),
-            Wake::Readable(at) => self.read(at),
+            Wake::Readable(at) => {
+                self.read(at);
+                // Others want to read, and to write what came of it.
+                tokio::task::yield_now().await;
+            }
             Wake::Writable(at) => self.write(at),
             Wake::Closing(at) => {
                 if let Some(connection) = self.closing.get_mut(at)
