@@ -22,6 +22,7 @@ use std::sync::Arc;
 use crate::attributes::{AttributeSet, Attributes};
 use crate::nlri::Nlri;
 
+mod answers;
 mod as_path;
 mod change;
 mod community_list;
@@ -37,6 +38,7 @@ mod route_map;
 mod rule;
 mod trace;
 
+pub use answers::Answers;
 pub use as_path::{AsPathList, AsPathRule};
 pub use change::{AsPathExclude, Bandwidth, CommunityChange, NextHopChange, Number, Set};
 pub use community_list::{
@@ -94,12 +96,13 @@ impl Policy {
         }
     }
 
-    /// True if two routes of one family with equal attributes can get different verdicts. When
-    /// false, the table of a family may keep one verdict per attribute set.
-    pub fn depends_on_nlri(&self) -> bool {
+    /// What the conditions about a route's key alone say. Routes of one family with equal
+    /// attributes and equal answers get one verdict; `None` when there are too many conditions to
+    /// say so. The key is asked for only if something depends on it.
+    pub fn answers(&self, nlri: impl FnOnce() -> Nlri) -> Option<Answers> {
         match self {
-            Policy::AcceptAll | Policy::RejectAll(_) => false,
-            Policy::Map(map) => map.depends_on_nlri(),
+            Policy::AcceptAll | Policy::RejectAll(_) => Some(Answers::default()),
+            Policy::Map(map) => map.answers(nlri),
         }
     }
 

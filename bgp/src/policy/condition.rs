@@ -13,6 +13,7 @@ use crate::attributes::Origin;
 use crate::community::{Community, ExtendedCommunity, LargeCommunity};
 use crate::evpn_route::{EvpnKey, MacAddress, RouteDistinguisher, Vni};
 use crate::family::Family;
+use crate::policy::answers::Key;
 use crate::policy::community_list::Kind;
 use crate::policy::pattern::Text;
 use crate::policy::route::Route;
@@ -85,14 +86,16 @@ pub enum Match {
 }
 
 impl Match {
-    /// True if two routes of one family with equal attributes can be told apart.
-    pub(super) fn depends_on_nlri(&self) -> bool {
-        match self {
-            Match::PrefixList(_)
-            | Match::EvpnRouteType(_)
-            | Match::Rd(_)
-            | Match::Mac(_)
-            | Match::MacList(_) => true,
+    /// Whether it holds for a key; `None` if it looks at something else.
+    pub(super) fn holds_for(&self, key: Key<'_>) -> Option<bool> {
+        let holds = match self {
+            Match::PrefixList(list) => key.prefix().is_some_and(|prefix| list.permits(prefix)),
+            Match::EvpnRouteType(wanted) => {
+                key.evpn().is_some_and(|key| key.route_type() == *wanted)
+            }
+            Match::Rd(rd) => key.evpn().and_then(EvpnKey::rd) == Some(*rd),
+            Match::Mac(wanted) => key.mac().is_some_and(|mac| wanted.contains(&mac)),
+            Match::MacList(list) => key.mac().is_some_and(|mac| list.permits(mac)),
             Match::NextHop(_)
             | Match::NextHopAddress(_)
             | Match::Peer(_)
@@ -106,13 +109,18 @@ impl Match {
             | Match::Metric(_)
             | Match::Origin(_)
             | Match::Family(_)
-            | Match::Vni(_) => false,
-        }
+            | Match::Vni(_) => return None,
+        };
+        Some(holds)
     }
 
     pub(super) fn holds(&self, route: &Route<'_>) -> bool {
         match self {
-            Match::PrefixList(list) => route.prefix().is_some_and(|prefix| list.permits(prefix)),
+            Match::PrefixList(_)
+            | Match::EvpnRouteType(_)
+            | Match::Rd(_)
+            | Match::Mac(_)
+            | Match::MacList(_) => self.holds_for(route.key()).unwrap_or(false),
             Match::NextHop(list) => list.permits(Prefix::host(route.next_hop().addr())),
             Match::NextHopAddress(wanted) => wanted.contains(&route.next_hop().addr()),
             Match::Peer(wanted) => route.peer().is_some_and(|peer| wanted.contains(&peer)),
@@ -135,20 +143,14 @@ impl Match {
             Match::Metric(value) => route.metric() == *value,
             Match::Origin(origin) => route.origin() == *origin,
             Match::Family(family) => route.nlri().family() == *family,
-            Match::EvpnRouteType(wanted) => route
-                .evpn_key()
-                .is_some_and(|key| key.route_type() == *wanted),
             Match::Vni(vni) => route.vnis().contains(&Some(vni.get())),
-            Match::Rd(rd) => route.evpn_key().and_then(EvpnKey::rd) == Some(*rd),
-            Match::Mac(wanted) => route.mac().is_some_and(|mac| wanted.contains(&mac)),
-            Match::MacList(list) => route.mac().is_some_and(|mac| list.permits(mac)),
         }
     }
 
     /// The same with what was looked at, in words.
     pub(super) fn check(&self, route: &Route<'_>) -> Check {
         let found = match self {
-            Match::PrefixList(list) => found_in(list, route.prefix()),
+            Match::PrefixList(list) => found_in(list, route.key().prefix()),
             Match::NextHop(list) => found_in(list, Some(Prefix::host(route.next_hop().addr()))),
             Match::NextHopAddress(_) => route.next_hop().addr().to_string(),
             Match::Peer(_) => list_of(route.peer().into_iter()),
@@ -161,13 +163,13 @@ impl Match {
             Match::Metric(_) => route.metric().to_string(),
             Match::Origin(_) => origin_name(route.origin()).to_owned(),
             Match::Family(_) => route.nlri().family().to_string(),
-            Match::EvpnRouteType(_) => match route.evpn_key() {
+            Match::EvpnRouteType(_) => match route.key().evpn() {
                 Some(key) => format!("type {}", key.route_type()),
                 None => "not an EVPN route".to_owned(),
             },
             Match::Vni(_) => list_of(route.vnis().into_iter().flatten()),
-            Match::Rd(_) => list_of(route.evpn_key().and_then(EvpnKey::rd).into_iter()),
-            Match::Mac(_) | Match::MacList(_) => list_of(route.mac().into_iter()),
+            Match::Rd(_) => list_of(route.key().evpn().and_then(EvpnKey::rd).into_iter()),
+            Match::Mac(_) | Match::MacList(_) => list_of(route.key().mac().into_iter()),
         };
         Check {
             condition: self.to_string(),

@@ -8,11 +8,11 @@ use std::net::IpAddr;
 use crate::asn::Asn;
 use crate::attributes::{AttributeSet, Attributes, NextHop, Origin};
 use crate::community::{Community, ExtendedCommunity, LargeCommunity};
-use crate::evpn_route::{EvpnKey, EvpnTail, MacAddress};
+use crate::evpn_route::EvpnTail;
 use crate::nlri::Nlri;
+use crate::policy::answers::Key;
 use crate::policy::as_path::AsPath;
 use crate::policy::{Party, Verdict};
-use crate::prefix::Prefix;
 use crate::wire::attribute::code;
 
 /// LOCAL_PREF of a route that carries none: what the decision process takes it for.
@@ -75,27 +75,9 @@ impl<'a> Route<'a> {
         }
     }
 
-    /// The prefix a prefix list looks at.
-    pub(super) fn prefix(&self) -> Option<Prefix> {
-        match self.nlri {
-            Nlri::Evpn(EvpnKey::MacIp { ip, .. }) => ip.map(Prefix::host),
-            nlri @ (Nlri::Evpn(_) | Nlri::V4(_) | Nlri::V6(_)) => nlri.prefix(),
-        }
-    }
-
-    /// The address of an EVPN type 2 route.
-    pub(super) fn mac(&self) -> Option<MacAddress> {
-        match self.nlri {
-            Nlri::Evpn(EvpnKey::MacIp { mac, .. }) => Some(*mac),
-            Nlri::Evpn(_) | Nlri::V4(_) | Nlri::V6(_) => None,
-        }
-    }
-
-    pub(super) fn evpn_key(&self) -> Option<&'a EvpnKey> {
-        match self.nlri {
-            Nlri::Evpn(key) => Some(key),
-            Nlri::V4(_) | Nlri::V6(_) => None,
-        }
+    /// What identifies the route.
+    pub(super) fn key(&self) -> Key<'a> {
+        Key(self.nlri)
     }
 
     pub(super) fn med(&self) -> Option<u32> {

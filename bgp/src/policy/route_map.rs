@@ -6,7 +6,7 @@
 //! sees what an earlier one has set. When the end is reached, the route passes if an entry has
 //! permitted it on the way, otherwise it is refused.
 //!
-//! What can be known when the map is built is known then: whether it looks at the prefix or asks
+//! What can be known when the map is built is known then: what it asks of the prefix, whether it asks
 //! for the neighbour, a fingerprint of its content, the depth of calls. Maps hold the maps they
 //! call, so there are no cycles, and the depth is bounded, so that evaluation cannot exhaust the
 //! stack.
@@ -17,10 +17,11 @@ use std::sync::Arc;
 
 use crate::attributes::Attributes;
 use crate::nlri::Nlri;
+use crate::policy::answers::Questions;
 use crate::policy::hits::Counter;
 use crate::policy::party::Needs;
 use crate::policy::route::Route;
-use crate::policy::{Action, Match, Outcome, Party, Set, Step, Trace, Verdict};
+use crate::policy::{Action, Answers, Match, Outcome, Party, Set, Step, Trace, Verdict};
 
 /// A named list of entries.
 ///
@@ -34,7 +35,7 @@ pub struct RouteMap {
 struct Body {
     name: String,
     entries: Vec<Entry>,
-    depends_on_nlri: bool,
+    about_key: Questions,
     needs: Needs,
     depth: usize,
     fingerprint: u64,
@@ -85,9 +86,12 @@ impl RouteMap {
                 .flat_map(|entry| &entry.sets)
                 .any(Set::depends_on_direction),
         };
+        let about_key = match called().all(|map| map.body.about_key.conditions().is_some()) {
+            true => Questions::new(matches().chain(called().flat_map(RouteMap::about_key))),
+            false => Questions::default(),
+        };
         let body = Body {
-            depends_on_nlri: matches().any(Match::depends_on_nlri)
-                || called().any(RouteMap::depends_on_nlri),
+            about_key,
             needs: called().fold(own_needs, |needs, map| needs.and(map.body.needs)),
             depth,
             fingerprint: hasher.finish(),
@@ -127,14 +131,18 @@ impl RouteMap {
         self.entries().first().is_none_or(denies)
     }
 
-    /// True if two routes of one family with equal attributes can get different verdicts, here or
-    /// in a map that is called.
-    pub fn depends_on_nlri(&self) -> bool {
-        self.body.depends_on_nlri
+    /// What the conditions about a route's key say, here and in maps that are called; see
+    /// [`crate::policy::Policy::answers`].
+    pub fn answers(&self, nlri: impl FnOnce() -> Nlri) -> Option<Answers> {
+        self.body.about_key.ask(nlri)
+    }
+
+    fn about_key(&self) -> &[Match] {
+        self.body.about_key.conditions().unwrap_or_default()
     }
 
     /// How often the map was evaluated, not counting evaluations with a trace. Tables keep one
-    /// result for all routes with equal attributes where [`RouteMap::depends_on_nlri`] is false.
+    /// result for routes that come together with equal attributes and equal [`Answers`].
     pub fn evaluations(&self) -> u64 {
         self.body.evaluations.get()
     }

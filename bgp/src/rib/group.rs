@@ -24,6 +24,7 @@ use super::{Cx, Output, View};
 use crate::attributes::{Attributes, Outgoing};
 use crate::family::Family;
 use crate::message::{RefreshKind, RouteRefresh};
+use crate::policy::Answers;
 use crate::wire;
 
 /// Slots served to one lagging member at a time.
@@ -358,8 +359,7 @@ pub(super) fn differing<K: Key>(
     old: &GroupSettings,
     new: &GroupSettings,
 ) -> Vec<Slot> {
-    let each = old.export.depends_on_nlri() || new.export.depends_on_nlri();
-    let mut same: HashMap<(*const Attributes, PeerId), bool> = HashMap::new();
+    let mut same: HashMap<(Source, Answers, Answers), bool> = HashMap::new();
     let mut slots = Vec::new();
     for (slot, entry) in table.iter() {
         let Some(best) = entry.paths.best() else {
@@ -370,12 +370,12 @@ pub(super) fn differing<K: Key>(
             let source = view.source(best.peer);
             old.export(&nlri, best, source, None) == new.export(&nlri, best, source, None)
         };
-        let equal = if each {
-            compare()
-        } else {
-            *same
-                .entry((Arc::as_ptr(&best.attributes), best.peer))
-                .or_insert_with(compare)
+        let answers = |settings: &GroupSettings| settings.export.answers(|| entry.key.nlri());
+        let equal = match (answers(old), answers(new)) {
+            (Some(one), Some(two)) => *same
+                .entry((source_of(best), one, two))
+                .or_insert_with(compare),
+            _ => compare(),
         };
         if !equal {
             slots.push(slot);
@@ -390,8 +390,12 @@ struct Bucket {
     origin: PeerId,
 }
 
-/// Attributes of a table and who sent them: what policy that looks at nothing else depends on.
+/// Attributes of a table and who sent them: what policy depends on, beside what it asks of the key.
 type Source = (*const Attributes, PeerId);
+
+fn source_of(path: &Path) -> Source {
+    (Arc::as_ptr(&path.attributes), path.peer)
+}
 
 /// Turns slots into messages.
 struct Writer<'a, K> {
@@ -401,10 +405,9 @@ struct Writer<'a, K> {
     buckets: Vec<Bucket>,
     /// Buckets of attributes that policy changed: of different ones it may make the same.
     by_content: HashTable<u32>,
-    /// Buckets of attributes that policy left as they are, and where it never looks at the
-    /// prefix, what it made of the others.
-    by_source: HashMap<Source, Option<u32>, foldhash::fast::FixedState>,
-    each: bool,
+    /// What policy made of attributes with some answers about the key; without answers those that
+    /// it left as they are.
+    by_source: HashMap<(Source, Option<Answers>), Option<u32>, foldhash::fast::FixedState>,
     reach: Vec<(u32, Slot)>,
     unreach: Vec<(Option<PeerId>, Slot)>,
 }
@@ -418,7 +421,6 @@ impl<'a, K: Key> Writer<'a, K> {
             buckets: Vec::new(),
             by_content: HashTable::new(),
             by_source: HashMap::default(),
-            each: settings.export.depends_on_nlri(),
             reach: Vec::new(),
             unreach: Vec::new(),
         }
@@ -435,9 +437,10 @@ impl<'a, K: Key> Writer<'a, K> {
         }
         let entry = self.table.get(slot)?;
         let best = entry.paths.best()?;
-        let of = (Arc::as_ptr(&best.attributes), best.peer);
-        if !self.each
-            && let Some(known) = self.by_source.get(&of)
+        let of = source_of(best);
+        let answers = self.settings.export.answers(|| entry.key.nlri());
+        if answers.is_some()
+            && let Some(known) = self.by_source.get(&(of, answers))
         {
             return known.map(|bucket| (bucket, best.peer));
         }
@@ -452,20 +455,20 @@ impl<'a, K: Key> Writer<'a, K> {
                 told.map(|told| self.shared(told, best.peer))
             }
         };
-        if !self.each {
-            self.by_source.insert(of, bucket);
+        if answers.is_some() {
+            self.by_source.insert((of, answers), bucket);
         }
         bucket.map(|bucket| (bucket, best.peer))
     }
 
     /// The bucket of attributes that policy left as they are.
     fn unchanged(&mut self, of: Source, best: &Path) -> Option<u32> {
-        if let Some(known) = self.by_source.get(&of) {
+        if let Some(known) = self.by_source.get(&(of, None)) {
             return *known;
         }
         let told = self.settings.outgoing(&best.attributes, None).ok();
         let bucket = told.map(|told| self.open(told, best.peer));
-        self.by_source.insert(of, bucket);
+        self.by_source.insert((of, None), bucket);
         bucket
     }
 

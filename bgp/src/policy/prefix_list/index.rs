@@ -3,6 +3,7 @@
 //! The distinct prefixes of the rules stand sorted, each with the place of the next shorter one
 //! that contains it. The rules about a candidate are those of the longest prefix that contains it
 //! and of the ones that contain that: a binary search, then a walk as deep as prefixes nest.
+//! Most prefixes begin with an octet that no rule begins with, and are not looked for at all.
 
 use super::PrefixRule;
 use crate::prefix::Prefix;
@@ -15,7 +16,12 @@ pub(super) struct Index {
     rules: Vec<u32>,
     // The first rule about every prefix.
     any: Option<u32>,
+    begins: Begins,
 }
+
+/// First octets of addresses within the rules' prefixes, of IPv4 and IPv6.
+#[derive(Debug, Clone, Copy, Default)]
+struct Begins([[u64; 4]; 2]);
 
 #[derive(Debug, Clone, Copy)]
 struct Node {
@@ -37,6 +43,7 @@ impl Index {
             .collect();
         sorted.sort();
         let mut nodes: Vec<Node> = Vec::new();
+        let mut begins = Begins::default();
         let mut first = 0_u32;
         for same in sorted.chunk_by(|one, two| one.0 == two.0) {
             let Some((prefix, _)) = same.first().copied() else {
@@ -44,6 +51,7 @@ impl Index {
             };
             let end = first.saturating_add(u32::try_from(same.len()).unwrap_or(u32::MAX));
             let parent = longest(&nodes, prefix).unwrap_or(NONE);
+            begins.add(prefix);
             nodes.push(Node {
                 prefix,
                 parent,
@@ -56,6 +64,7 @@ impl Index {
             nodes,
             rules: sorted.into_iter().map(|(_, at)| at).collect(),
             any: any.map(|(at, _)| at),
+            begins,
         }
     }
 
@@ -83,7 +92,10 @@ impl Index {
     /// The least place that holds among the rules whose prefix contains `prefix`.
     fn first_of(&self, prefix: Prefix, holds: impl Fn(u32) -> bool) -> Option<usize> {
         let mut found = self.any.unwrap_or(NONE);
-        let mut next = longest(&self.nodes, prefix);
+        let mut next = match self.begins.contains(prefix) {
+            true => longest(&self.nodes, prefix),
+            false => None,
+        };
         while let Some(node) = next.and_then(|at| self.nodes.get(place(at))) {
             let of_node = self.rules.get(place(node.first)..place(node.end));
             let mut of_node = of_node.unwrap_or_default().iter().copied();
@@ -93,6 +105,38 @@ impl Index {
             next = Some(node.parent);
         }
         (found != NONE).then_some(place(found))
+    }
+}
+
+impl Begins {
+    fn add(&mut self, prefix: Prefix) {
+        let (version, first) = begin(prefix);
+        let free = 8_u8.saturating_sub(prefix.len());
+        let last = first | u8::MAX.checked_shr(u32::from(8 - free)).unwrap_or(0);
+        for octet in first..=last {
+            if let Some(word) = self.word(version, octet) {
+                *word |= 1 << (octet % 64);
+            }
+        }
+    }
+
+    /// False if no prefix that was added contains this one: one that does has its first octet.
+    fn contains(mut self, prefix: Prefix) -> bool {
+        let (version, octet) = begin(prefix);
+        self.word(version, octet)
+            .is_some_and(|word| *word & 1 << (octet % 64) != 0)
+    }
+
+    fn word(&mut self, version: usize, octet: u8) -> Option<&mut u64> {
+        self.0.get_mut(version)?.get_mut(usize::from(octet / 64))
+    }
+}
+
+/// 0 for IPv4 and 1 for IPv6, and the first octet.
+fn begin(prefix: Prefix) -> (usize, u8) {
+    match prefix {
+        Prefix::V4(prefix) => (0, prefix.addr().octets()[0]),
+        Prefix::V6(prefix) => (1, prefix.octets()[0]),
     }
 }
 

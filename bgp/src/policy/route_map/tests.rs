@@ -105,7 +105,7 @@ fn an_empty_permit_entry_accepts_all_unchanged() {
         evaluate(&map, &nlri("10.0.0.0/8"), &route()),
         Verdict::Accept
     );
-    assert!(!map.depends_on_nlri());
+    assert_eq!(answers(&map, "10.0.0.0/8"), answers(&map, "11.0.0.0/8"));
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn entries_are_visited_in_the_order_of_their_numbers() {
     let map = map(vec![permit(20), deny(10).when(list)]);
     assert!(!accepts(&map, "10.1.0.0/16"));
     assert!(accepts(&map, "11.0.0.0/8"));
-    assert!(map.depends_on_nlri());
+    assert_ne!(answers(&map, "10.0.0.0/8"), answers(&map, "11.0.0.0/8"));
 }
 
 #[test]
@@ -663,12 +663,39 @@ fn the_exit_policy_applies_after_a_called_map_permits() {
 }
 
 #[test]
-fn a_map_looks_at_the_prefix_if_one_that_it_calls_does() {
-    let list = Match::PrefixList(prefixes(&["permit any"]));
+fn a_map_asks_the_key_what_the_maps_ask_that_it_calls() {
+    let list = Match::PrefixList(prefixes(&["permit 10.0.0.0/8"]));
     let inner = Arc::new(map(vec![permit(10).when(list)]));
     let middle = Arc::new(map(vec![permit(10).call(inner)]));
-    assert!(map(vec![permit(10).call(middle)]).depends_on_nlri());
-    assert!(!map(vec![permit(10).when(Match::Metric(1))]).depends_on_nlri());
+    let outer = map(vec![permit(10).call(middle)]);
+    assert_ne!(answers(&outer, "10.0.0.0/8"), answers(&outer, "11.0.0.0/8"));
+    let metric = map(vec![permit(10).when(Match::Metric(1))]);
+    assert_eq!(
+        answers(&metric, "10.0.0.0/8"),
+        answers(&metric, "11.0.0.0/8")
+    );
+}
+
+#[test]
+fn a_map_with_more_questions_than_answers_gives_none() {
+    let asking = |count: u32| {
+        let lists = (1..=count).map(|number| {
+            let rule = format!("permit 10.0.0.0/8 ge 8 le {}", 8 + number % 24);
+            Match::PrefixList(Arc::new(
+                PrefixList::new(format!("L{number}"), vec![rule.parse().unwrap()]).unwrap(),
+            ))
+        });
+        let entries = (1..).zip(lists).map(|(seq, list)| permit(seq).when(list));
+        map(entries.collect())
+    };
+    assert!(answers(&asking(64), "10.0.0.0/8").is_some());
+    assert_eq!(answers(&asking(65), "10.0.0.0/8"), None);
+    let calling = map(vec![permit(10).call(Arc::new(asking(65)))]);
+    assert_eq!(answers(&calling, "10.0.0.0/8"), None);
+}
+
+fn answers(map: &RouteMap, prefix: &str) -> Option<Answers> {
+    map.answers(|| nlri(prefix))
 }
 
 #[test]
