@@ -17,6 +17,7 @@ mod answer;
 mod apply;
 mod drain;
 mod dynamic;
+mod installed;
 mod kernel;
 mod limit;
 mod neighbor;
@@ -45,6 +46,7 @@ use crate::peer_io::{Command, Event};
 use crate::state::{DrainState, StateDir};
 use crate::tasks::Spawner;
 use crate::wireguard_io::WireguardHandle;
+use installed::Installed;
 use neighbor::Neighbor;
 
 /// Messages of one read each, from all neighbours together: enough that a neighbour's task is
@@ -52,8 +54,8 @@ use neighbor::Neighbor;
 pub(crate) const EVENTS_MAX: usize = 64;
 
 /// Kernel events in one queue. The kernel thread waits when it is full, and then reads its own
-/// socket later; an overrun there is repaired by a new dump.
-pub(crate) const KERNEL_EVENTS_MAX: usize = 4096;
+/// socket later; an overrun there is repaired by a new dump. One event may name a batch of routes.
+pub(crate) const KERNEL_EVENTS_MAX: usize = 512;
 
 /// Inputs taken before the tables are asked what follows.
 const INPUTS_MAX: usize = 64;
@@ -142,7 +144,7 @@ pub(crate) struct Core {
     kernel_ready: bool,
     /// Where MAC addresses of this host were learned, for `explain`.
     learned: HashMap<(Vni, MacAddress), Learned>,
-    installed: HashSet<fib::Key>,
+    installed: Installed,
     failed: HashMap<fib::Key, String>,
     /// Those of `failed` that have an entry of somebody else's in their place.
     occupied: HashSet<fib::Key>,
@@ -212,8 +214,9 @@ impl Core {
             router_id: config.router_id,
             vtep: config.evpn.map(|evpn| evpn.vtep),
         });
+        let table = config.kernel.table;
         Self {
-            install: Install::new(config.kernel.table),
+            install: Install::new(table),
             config,
             place,
             hands,
@@ -229,7 +232,7 @@ impl Core {
             converged: PerFamily::default(),
             kernel_ready: false,
             learned: HashMap::new(),
-            installed: HashSet::new(),
+            installed: Installed::new(table),
             failed: HashMap::new(),
             occupied: HashSet::new(),
             repaired: 0,

@@ -67,10 +67,10 @@ pub enum Event {
         /// It is gone.
         removed: bool,
     },
-    /// What was wanted is in the kernel.
+    /// What was wanted is in the kernel. Told together, there may be a million of them.
     Installed {
-        /// Its name.
-        key: Key,
+        /// The names.
+        keys: Vec<Key>,
     },
     /// The kernel refused what was wanted. It is tried again when something changes, and later
     /// without reason.

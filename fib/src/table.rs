@@ -28,6 +28,7 @@ mod loss;
 mod nexthops;
 mod occupied;
 mod overlays;
+mod route_ledger;
 mod routes;
 mod shapes;
 
@@ -51,6 +52,7 @@ use nexthops::{NextHops, Standing};
 use occupied::Occupied;
 pub use occupied::{Place, Theirs};
 use overlays::OverlaySlot;
+use route_ledger::RouteLedger;
 pub use shapes::{RouteShape, Via};
 use shapes::{ShapeId, Shapes};
 
@@ -209,7 +211,7 @@ pub struct Table {
     links: Links,
     objects: NextHops,
     shapes: Shapes,
-    routes: Ledger<RouteKey, ShapeId>,
+    routes: RouteLedger,
     /// Routes of ours beside the one in `routes`: same prefix, other metric. Never wanted.
     strays: Ledger<(RouteKey, u32), ShapeId>,
     fdb: Ledger<FdbKey, FdbState>,
@@ -262,7 +264,7 @@ impl Table {
             links: Links::default(),
             objects: NextHops::default(),
             shapes: Shapes::default(),
-            routes: Ledger::default(),
+            routes: RouteLedger::default(),
             strays: Ledger::default(),
             fdb: Ledger::default(),
             flood: Ledger::default(),
@@ -290,11 +292,6 @@ impl Table {
 
     /// This should be in the kernel.
     pub fn set(&mut self, entry: Entry) {
-        self.set_entry(entry);
-        self.tell_satisfied();
-    }
-
-    fn set_entry(&mut self, entry: Entry) {
         match entry {
             Entry::Route(key, route) => {
                 let ipv6 = key.prefix().is_ipv6();
@@ -355,11 +352,6 @@ impl Table {
 
     /// Takes what the kernel has.
     pub fn observe(&mut self, observation: Observation) {
-        self.observe_one(observation);
-        self.tell_satisfied();
-    }
-
-    fn observe_one(&mut self, observation: Observation) {
         match observation {
             Observation::Link(link) => self.observe_link(link),
             Observation::LinkRemoved(index) => self.observe_link_removed(index),
@@ -406,8 +398,10 @@ impl Table {
         let flood = self.flood.take_satisfied().into_iter().map(Key::Flood);
         let neighbours = self.neighbours.take_satisfied().into_iter();
         let keys = routes.chain(fdb).chain(flood);
-        let keys = keys.chain(neighbours.map(Key::Neighbour));
-        self.events.extend(keys.map(|key| Event::Installed { key }));
+        let keys: Vec<Key> = keys.chain(neighbours.map(Key::Neighbour)).collect();
+        if !keys.is_empty() {
+            self.events.push_back(Event::Installed { keys });
+        }
     }
 
     /// Everything read from here to [`Table::end_audit`] is all there is.
@@ -443,7 +437,7 @@ impl Table {
             return Differences::default();
         };
         if scope.routes {
-            let lost = self.routes.end_audit(|_| true);
+            let lost = self.routes.end_audit();
             audit.found.missing += lost.len();
             for (key, id) in lost {
                 self.shapes.release(id, &mut self.objects);
@@ -491,7 +485,6 @@ impl Table {
             audit.found.missing += lost.len();
             self.report_removed(lost.into_iter().map(|(key, _)| Key::Neighbour(key)));
         }
-        self.tell_satisfied();
         audit.found
     }
 
@@ -782,12 +775,6 @@ impl Table {
     /// The result of an operation. Returns false when the kernel is not as it was thought to be
     /// and should be read again.
     pub fn done(&mut self, op: &Op, result: Result<(), OpError>, now: Instant) -> bool {
-        let as_thought = self.done_one(op, result, now);
-        self.tell_satisfied();
-        as_thought
-    }
-
-    fn done_one(&mut self, op: &Op, result: Result<(), OpError>, now: Instant) -> bool {
         match op {
             Op::Device(vni, op) => self.done_device(*vni, op, result),
             Op::SetNextHop(id, object) => match result {
@@ -906,6 +893,9 @@ impl Table {
 
     /// The next thing to tell the owner.
     pub fn poll_event(&mut self) -> Option<Event> {
+        if self.events.is_empty() {
+            self.tell_satisfied();
+        }
         self.events.pop_front()
     }
 
@@ -938,12 +928,7 @@ impl Table {
         let mut found = Vec::new();
         for (key, want, have, failure) in self.routes.differences() {
             let text = |id: Option<ShapeId>| Some(self.describe(self.shapes.get(id?)?));
-            found.push(difference(
-                Key::Route(*key),
-                text(want),
-                text(have),
-                failure,
-            ));
+            found.push(difference(Key::Route(key), text(want), text(have), failure));
         }
         for ((key, _), _, have, failure) in self.strays.differences() {
             let have = have.and_then(|id| Some(self.describe(self.shapes.get(id)?)));

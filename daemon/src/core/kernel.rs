@@ -277,13 +277,7 @@ impl Core {
                     });
                 }
             }
-            fib::Event::Installed { key } => {
-                if self.failed.remove(&key).is_some() {
-                    tracing::info!(entry = %key, "the kernel took the entry after all");
-                }
-                self.occupied.remove(&key);
-                self.installed.insert(key);
-            }
+            fib::Event::Installed { keys } => keys.into_iter().for_each(|key| self.is_there(key)),
             fib::Event::Failed {
                 key,
                 error,
@@ -322,6 +316,16 @@ impl Core {
             }
             other => tracing::error!(?other, "the kernel's side says what is not known here"),
         }
+    }
+
+    fn is_there(&mut self, key: Key) {
+        if !self.failed.is_empty() {
+            if self.failed.remove(&key).is_some() {
+                tracing::info!(entry = %key, "the kernel took the entry after all");
+            }
+            self.occupied.remove(&key);
+        }
+        self.installed.insert(key);
     }
 
     /// Compares with the kernel beside the loop, since it takes as long as a dump does.

@@ -10,6 +10,8 @@
 //! time has come. One whose place somebody else has, and who is watched ([`Ledger::block`]), has no
 //! time and waits for [`Ledger::release`].
 
+mod slots;
+
 use std::collections::VecDeque;
 use std::hash::Hash;
 use std::time::{Duration, Instant};
@@ -17,6 +19,7 @@ use std::time::{Duration, Instant};
 use hashbrown::HashMap;
 
 use crate::event::Differences;
+use slots::Slots;
 
 type Map<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
 
@@ -26,12 +29,14 @@ const YIELD: Duration = Duration::from_secs(5);
 
 /// Want and have of one kind of entry.
 pub(super) struct Ledger<K, V> {
-    entries: Map<K, Slot<V>>,
-    sets: VecDeque<K>,
-    unsets: VecDeque<K>,
+    entries: Slots<K, Slot<V>>,
+    /// Places of entries. One that was given up may have been taken by another entry since, so
+    /// what counts is the entry's own mark.
+    sets: VecDeque<u32>,
+    unsets: VecDeque<u32>,
     failures: Map<K, Failure>,
-    /// Wishes that the kernel has come to satisfy, not told yet.
-    satisfied: Vec<K>,
+    /// Places of wishes that the kernel has come to satisfy, not told yet.
+    satisfied: Vec<u32>,
     /// What others took or changed, and was put right at once.
     repaired: Differences,
     /// What differs is counted by the audit under way.
@@ -42,6 +47,16 @@ struct Slot<V> {
     want: Option<V>,
     have: Option<V>,
     marks: u16,
+}
+
+impl<V> Default for Slot<V> {
+    fn default() -> Self {
+        Self {
+            want: None,
+            have: None,
+            marks: 0,
+        }
+    }
 }
 
 /// In the queue of sets.
@@ -78,7 +93,7 @@ pub(super) struct Failure {
 impl<K, V> Default for Ledger<K, V> {
     fn default() -> Self {
         Self {
-            entries: Map::default(),
+            entries: Slots::default(),
             sets: VecDeque::new(),
             unsets: VecDeque::new(),
             failures: Map::default(),
@@ -90,23 +105,31 @@ impl<K, V> Default for Ledger<K, V> {
 }
 
 impl<K: Hash + Eq + Clone, V: Copy + Eq> Ledger<K, V> {
+    /// What an entry costs beside its share of the index, four to ten octets.
+    #[cfg(test)]
+    pub(super) const ENTRY: usize = size_of::<Option<(K, Slot<V>)>>();
+
     /// Changes the wish, or repeats it to have it tried again. Returns the wish before.
     pub(super) fn set(&mut self, key: K, want: Option<V>) -> Option<V> {
-        let slot = self.entries.entry(key.clone()).or_insert_with(Slot::empty);
+        let at = self.entries.place(&key);
+        let slot = self.entries.get_mut(at)?;
         let before = std::mem::replace(&mut slot.want, want);
         slot.marks &= !(ADOPTED | TOLD | LOST | ALTERED);
         if !self.failures.is_empty() {
             slot.marks &= !FAILED;
             self.failures.remove(&key);
         }
-        self.settle(key);
+        self.settle(at);
         before
     }
 
     /// As [`Ledger::set`], with a wish that what is there stands for: both become this value, and
     /// nothing is to be written. Returns both as they were.
     pub(super) fn agree(&mut self, key: K, value: V) -> (Option<V>, Option<V>) {
-        let slot = self.entries.entry(key.clone()).or_insert_with(Slot::empty);
+        let at = self.entries.place(&key);
+        let Some(slot) = self.entries.get_mut(at) else {
+            return (None, None);
+        };
         let want = slot.want.replace(value);
         let have = slot.have.replace(value);
         slot.marks &= !(ADOPTED | LOST | ALTERED);
@@ -114,7 +137,7 @@ impl<K: Hash + Eq + Clone, V: Copy + Eq> Ledger<K, V> {
             slot.marks &= !FAILED;
             self.failures.remove(&key);
         }
-        self.settle(key);
+        self.settle(at);
         (want, have)
     }
 
@@ -122,7 +145,7 @@ impl<K: Hash + Eq + Clone, V: Copy + Eq> Ledger<K, V> {
     /// many, and whether there are entries of this value that nobody wished for.
     pub(super) fn redirect(&mut self, from: V, to: V) -> (usize, bool) {
         let (mut count, mut unwanted) = (0, false);
-        for (key, slot) in &mut self.entries {
+        for (at, _, slot) in self.entries.iter_mut() {
             if slot.want != Some(from) {
                 unwanted |= slot.want.is_none() && slot.have == Some(from);
                 continue;
@@ -132,7 +155,7 @@ impl<K: Hash + Eq + Clone, V: Copy + Eq> Ledger<K, V> {
             slot.marks &= !TOLD;
             if slot.have != Some(to) && slot.marks & (SET | FAILED | FLIGHT) == 0 {
                 slot.marks |= SET;
-                self.sets.push_front(key.clone());
+                self.sets.push_front(at);
             }
         }
         (count, unwanted)
@@ -141,7 +164,12 @@ impl<K: Hash + Eq + Clone, V: Copy + Eq> Ledger<K, V> {
     /// Takes what the kernel has. Returns what it was thought to have. `adopt` keeps an entry
     /// without a wish until the sweep.
     pub(super) fn observe(&mut self, key: K, have: Option<V>, adopt: bool) -> Option<V> {
-        let slot = self.entries.entry(key.clone()).or_insert_with(Slot::empty);
+        let at = match have {
+            Some(_) => self.entries.place(&key),
+            // Nothing is forgotten for what is not known.
+            None => self.entries.find(&key)?,
+        };
+        let slot = self.entries.get_mut(at)?;
         let before = std::mem::replace(&mut slot.have, have);
         slot.marks = (slot.marks | SEEN) & !FLIGHT;
         if slot.marks & TOLD != 0 && !self.auditing {
@@ -160,27 +188,26 @@ impl<K: Hash + Eq + Clone, V: Copy + Eq> Ledger<K, V> {
             slot.marks &= !FAILED;
             self.failures.remove(&key);
         }
-        self.settle(key);
+        self.settle(at);
         before
     }
 
-    /// Puts a key in the queue it belongs to, or forgets it.
-    fn settle(&mut self, key: K) {
-        let Some(slot) = self.entries.get_mut(&key) else {
+    /// Puts an entry in the queue it belongs to, or forgets it.
+    fn settle(&mut self, at: u32) {
+        let Some((key, slot)) = self.entries.entry_mut(at) else {
             return;
         };
         match (slot.want, slot.have) {
             (None, None) => {
                 if !self.failures.is_empty() {
-                    self.failures.remove(&key);
+                    self.failures.remove(key);
                 }
-                // Queues may still name the key; they skip what is not found.
-                self.entries.remove(&key);
+                self.entries.remove(at);
             }
             (None, Some(_)) => {
                 if slot.marks & (UNSET | ADOPTED | FLIGHT) == 0 {
                     slot.marks |= UNSET;
-                    self.unsets.push_back(key);
+                    self.unsets.push_back(at);
                 }
             }
             (Some(want), have) => {
@@ -191,23 +218,28 @@ impl<K: Hash + Eq + Clone, V: Copy + Eq> Ledger<K, V> {
                     slot.marks &= !(LOST | ALTERED);
                     if slot.marks & TOLD == 0 {
                         slot.marks |= TOLD;
-                        self.satisfied.push(key);
+                        self.satisfied.push(at);
                     }
                     return;
                 }
                 slot.marks &= !TOLD;
                 if slot.marks & (SET | FAILED | FLIGHT) == 0 {
                     slot.marks |= SET;
-                    self.sets.push_back(key);
+                    self.sets.push_back(at);
                 }
             }
         }
     }
 
     /// Wishes that have become satisfied since the last call, each once: by a write, or because
-    /// the kernel had the entry already.
+    /// the kernel had the entry already. What is no longer so is left out.
     pub(super) fn take_satisfied(&mut self) -> Vec<K> {
-        std::mem::take(&mut self.satisfied)
+        let entries = &mut self.entries;
+        let told = self.satisfied.drain(..).filter_map(|at| {
+            let (key, slot) = entries.entry_mut(at)?;
+            (slot.marks & TOLD != 0).then(|| key.clone())
+        });
+        told.collect()
     }
 
     /// How much was taken or changed by others and put right since the last call. What could not
@@ -218,15 +250,16 @@ impl<K: Hash + Eq + Clone, V: Copy + Eq> Ledger<K, V> {
 
     /// The next entry to write: key, wish, and what is there.
     pub(super) fn next_set(&mut self) -> Option<(K, V, Option<V>)> {
-        while let Some(key) = self.sets.pop_front() {
-            let Some(slot) = self.entries.get_mut(&key) else {
+        while let Some(at) = self.sets.pop_front() {
+            let Some((key, slot)) = self.entries.entry_mut(at) else {
                 continue;
             };
+            let waits = slot.marks & (SET | FAILED | FLIGHT) == SET;
             slot.marks &= !SET;
             match slot.want {
-                Some(want) if slot.have != Some(want) && slot.marks & (FAILED | FLIGHT) == 0 => {
+                Some(want) if waits && slot.have != Some(want) => {
                     slot.marks |= FLIGHT;
-                    return Some((key, want, slot.have));
+                    return Some((key.clone(), want, slot.have));
                 }
                 Some(_) | None => {}
             }
@@ -236,15 +269,16 @@ impl<K: Hash + Eq + Clone, V: Copy + Eq> Ledger<K, V> {
 
     /// The next entry to remove: key and what is there.
     pub(super) fn next_unset(&mut self) -> Option<(K, V)> {
-        while let Some(key) = self.unsets.pop_front() {
-            let Some(slot) = self.entries.get_mut(&key) else {
+        while let Some(at) = self.unsets.pop_front() {
+            let Some((key, slot)) = self.entries.entry_mut(at) else {
                 continue;
             };
+            let waits = slot.marks & (UNSET | ADOPTED | FLIGHT) == UNSET;
             slot.marks &= !UNSET;
             match (slot.want, slot.have) {
-                (None, Some(have)) if slot.marks & (ADOPTED | FLIGHT) == 0 => {
+                (None, Some(have)) if waits => {
                     slot.marks |= FLIGHT;
-                    return Some((key, have));
+                    return Some((key.clone(), have));
                 }
                 (Some(_), _) | (None, _) => {}
             }
@@ -297,7 +331,7 @@ impl<K: Hash + Eq + Clone, V: Copy + Eq> Ledger<K, V> {
     }
 
     fn fail_for(&mut self, key: K, error: String, now: Option<Instant>, first: Duration) {
-        let Some(slot) = self.entries.get_mut(&key) else {
+        let Some(slot) = self.slot_mut(&key) else {
             return;
         };
         slot.marks &= !(FLIGHT | LOST | ALTERED);
@@ -348,10 +382,13 @@ impl<K: Hash + Eq + Clone, V: Copy + Eq> Ledger<K, V> {
     }
 
     fn again(&mut self, key: K) {
-        if let Some(slot) = self.entries.get_mut(&key) {
+        let Some(at) = self.entries.find(&key) else {
+            return;
+        };
+        if let Some(slot) = self.entries.get_mut(at) {
             slot.marks &= !FAILED;
         }
-        self.settle(key);
+        self.settle(at);
     }
 
     /// When the next failure is due.
@@ -364,23 +401,23 @@ impl<K: Hash + Eq + Clone, V: Copy + Eq> Ledger<K, V> {
 
     /// Everything adopted under these keys and not wished for since is to be removed.
     pub(super) fn sweep(&mut self, mut applies: impl FnMut(&K) -> bool) {
-        let adopted = |(_, slot): &(&K, &mut Slot<V>)| slot.marks & ADOPTED != 0;
+        let adopted = |(_, _, slot): &(u32, &K, &mut Slot<V>)| slot.marks & ADOPTED != 0;
         let mut swept = Vec::new();
-        for (key, slot) in self.entries.iter_mut().filter(adopted) {
+        for (at, key, slot) in self.entries.iter_mut().filter(adopted) {
             if applies(key) {
                 slot.marks &= !ADOPTED;
-                swept.push(key.clone());
+                swept.push(at);
             }
         }
-        for key in swept {
-            self.settle(key);
+        for at in swept {
+            self.settle(at);
         }
     }
 
     /// Starts an audit: nothing is seen yet.
     pub(super) fn begin_audit(&mut self) {
         self.auditing = true;
-        for slot in self.entries.values_mut() {
+        for (_, _, slot) in self.entries.iter_mut() {
             slot.marks &= !SEEN;
         }
     }
@@ -403,8 +440,8 @@ impl<K: Hash + Eq + Clone, V: Copy + Eq> Ledger<K, V> {
     }
 
     fn take(&mut self, mut applies: impl FnMut(&K, V, u16) -> bool) -> Vec<(K, V)> {
-        let mut lost = Vec::new();
-        for (key, slot) in &mut self.entries {
+        let (mut lost, mut places) = (Vec::new(), Vec::new());
+        for (at, key, slot) in self.entries.iter_mut() {
             if let Some(have) = slot.have
                 && applies(key, have, slot.marks)
             {
@@ -414,22 +451,23 @@ impl<K: Hash + Eq + Clone, V: Copy + Eq> Ledger<K, V> {
                     slot.marks |= LOST;
                 }
                 lost.push((key.clone(), have));
+                places.push(at);
             }
         }
-        for (key, _) in &lost {
-            self.settle(key.clone());
+        for at in places {
+            self.settle(at);
         }
         lost
     }
 
     /// The wish under this key.
     pub(super) fn want(&self, key: &K) -> Option<V> {
-        self.entries.get(key).and_then(|slot| slot.want)
+        self.slot(key).and_then(|slot| slot.want)
     }
 
     /// What the kernel has under this key.
     pub(super) fn have(&self, key: &K) -> Option<V> {
-        self.entries.get(key).and_then(|slot| slot.have)
+        self.slot(key).and_then(|slot| slot.have)
     }
 
     /// Entries whose want and have differ, adopted ones left out: key, want, have, failure.
@@ -452,19 +490,19 @@ impl<K: Hash + Eq + Clone, V: Copy + Eq> Ledger<K, V> {
     /// Drops every wish. Used when everything of ours is to leave the kernel. Adopted entries
     /// are ours, so they go as well.
     pub(super) fn clear_wants(&mut self) -> Vec<V> {
-        let mut wants = Vec::new();
-        for slot in self.entries.values_mut() {
+        let (mut wants, mut places) = (Vec::new(), Vec::new());
+        for (at, _, slot) in self.entries.iter_mut() {
             wants.extend(slot.want.take());
             slot.marks &= !ADOPTED;
+            places.push(at);
         }
-        let keys: Vec<K> = self.entries.keys().cloned().collect();
-        for key in keys {
-            self.settle(key);
+        for at in places {
+            self.settle(at);
         }
         wants
     }
 
-    /// Memory of empty queues goes back after a burst.
+    /// Memory of empty queues and given up places goes back after a burst.
     pub(super) fn shrink(&mut self) {
         if self.sets.is_empty() {
             self.sets.shrink_to(1024);
@@ -472,15 +510,17 @@ impl<K: Hash + Eq + Clone, V: Copy + Eq> Ledger<K, V> {
         if self.unsets.is_empty() {
             self.unsets.shrink_to(1024);
         }
-    }
-}
-
-impl<V> Slot<V> {
-    fn empty() -> Self {
-        Self {
-            want: None,
-            have: None,
-            marks: 0,
+        if !self.has_work() && self.satisfied.is_empty() {
+            self.entries.shrink();
         }
+    }
+
+    fn slot(&self, key: &K) -> Option<&Slot<V>> {
+        self.entries.get(self.entries.find(key)?)
+    }
+
+    fn slot_mut(&mut self, key: &K) -> Option<&mut Slot<V>> {
+        let at = self.entries.find(key)?;
+        self.entries.get_mut(at)
     }
 }

@@ -56,8 +56,8 @@ impl Table {
         {
             // Wished again: told again.
             if self.overlays.get(&vni).is_some_and(|slot| slot.installed) {
-                let key = Key::Overlay(vni);
-                self.events.push_back(Event::Installed { key });
+                let keys = vec![Key::Overlay(vni)];
+                self.events.push_back(Event::Installed { keys });
             }
             return;
         }
@@ -229,7 +229,8 @@ impl Table {
                     slot.last.clear();
                     self.repaired.add(std::mem::take(&mut slot.repairing));
                     if !std::mem::replace(&mut slot.installed, true) {
-                        self.events.push_back(Event::Installed { key });
+                        let keys = vec![key];
+                        self.events.push_back(Event::Installed { keys });
                     }
                 }
             }

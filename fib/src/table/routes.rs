@@ -168,7 +168,7 @@ impl Table {
                 .and_then(|shape| shape.object())
                 .is_some_and(|id| lost.contains(&id))
         };
-        let gone = self.routes.lose(|_, id| over_lost(id));
+        let gone = self.routes.lose(over_lost);
         let strays = self.strays.lose(|_, id| over_lost(id));
         for (key, id) in gone {
             self.shapes.release(id, &mut self.objects);
@@ -190,9 +190,7 @@ impl Table {
     ) -> bool {
         match result {
             Ok(()) => {
-                let id = self
-                    .shapes
-                    .intern(RouteShape::clone(shape), &mut self.objects);
+                let id = self.shapes.intern_again(shape, &mut self.objects);
                 self.place(key, id);
                 true
             }

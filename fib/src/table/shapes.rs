@@ -98,6 +98,7 @@ pub(super) struct Shapes {
     by_shape: HashMap<Arc<RouteShape>, ShapeId, foldhash::fast::RandomState>,
     by_route: HashMap<(Arc<Route>, bool), ShapeId, foldhash::fast::RandomState>,
     last: Option<(Arc<Route>, bool, ShapeId)>,
+    written: Option<ShapeId>,
 }
 
 impl Shapes {
@@ -140,6 +141,25 @@ impl Shapes {
             }
         };
         self.last = Some((route.clone(), ipv6, id));
+        id
+    }
+
+    /// A shape that was handed out before; routes of one batch mostly have the same. Holds one
+    /// reference.
+    pub(super) fn intern_again(
+        &mut self,
+        shape: &Arc<RouteShape>,
+        objects: &mut NextHops,
+    ) -> ShapeId {
+        let same = |id: &ShapeId| self.get(*id).is_some_and(|known| Arc::ptr_eq(known, shape));
+        let id = match self.written.filter(same) {
+            Some(id) => {
+                self.hold(id);
+                id
+            }
+            None => self.intern(RouteShape::clone(shape), objects),
+        };
+        self.written = Some(id);
         id
     }
 
