@@ -412,3 +412,60 @@ fn frr_knows_us_by_another_as_number() -> Result<(), Error> {
         Ok(())
     })
 }
+
+#[test]
+fn the_operators_of_both_sides_read_what_the_other_one_says() -> Result<(), Error> {
+    let config = |shutdown: &str| {
+        format!(
+            "[[neighbor]]\naddress = \"10.9.0.2\"\nremote_as = 65002\n\
+             timers = {{ connect_retry = \"1s\" }}\nipv4_unicast = {{}}\n{shutdown}"
+        )
+    };
+    scenario("shutdown-text", &FRR, |lab| {
+        let mut pair = Pair::build(lab)?;
+        pair.start(&config(""))?;
+        let config_of_frr = FRR_THREE.replace(" neighbor", " bgp log-neighbor-changes\n neighbor");
+        let frr = pair.frr(Release::Host, &config_of_frr)?;
+        // FRR 8.4 has the text in its log, and shows the reason only.
+        let log = lab.folder("frr")?.join("frr.log");
+        let frr_says = |text: &str| {
+            lab.reach(&format!("FRR reads `{text}`"), PATIENCE, || {
+                let read = std::fs::read_to_string(&log).map_err(state_error)?;
+                match read.contains(text) {
+                    true => Ok(()),
+                    false => Err(state_error(read)),
+                }
+            })
+        };
+        pair.until_established("10.9.0.2")?;
+        pair.reload(&config("shutdown = \"moving to rack 7\"\n"))?;
+        frr_says("moving to rack 7")?;
+        // Whenever it connects it hears that again, so it does not show anything else later.
+        lab.reach("FRR was told twice", PATIENCE, || {
+            let seen = frr.vtysh(&["show bgp neighbors 10.9.0.1 json"])?;
+            let shown: Value = serde_json::from_str(&seen.stdout).map_err(state_error)?;
+            let received = shown.pointer("/10.9.0.1/messageStats/notificationsRecv");
+            match received.and_then(Value::as_u64) {
+                Some(count) if count >= 2 => Ok(()),
+                _ => Err(state_error(seen.text())),
+            }
+        })?;
+        let shown = frr.vtysh(&["show bgp neighbors 10.9.0.1"])?.text();
+        let reason = "Notification received (Cease/Administrative Shutdown";
+        assert!(shown.contains(reason), "{shown}");
+        pair.reload(&config(""))?;
+        pair.until_established("10.9.0.2")?;
+        pair.ctl(&["clear", "10.9.0.2", "--reason", "new cable", "--hard"])?;
+        frr_says("new cable")?;
+        pair.until_established("10.9.0.2")?;
+        let output = frr.vtysh(&[
+            "configure terminal",
+            "router bgp 65002",
+            "neighbor 10.9.0.1 shutdown message power is off until six",
+            "end",
+        ])?;
+        assert!(output.ok(), "{}", output.text());
+        pair.until_shown("10.9.0.2", &["power is off until six"])?;
+        Ok(())
+    })
+}

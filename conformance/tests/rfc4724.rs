@@ -189,6 +189,26 @@ fn with_the_n_bit_routes_outlive_a_notification() -> Outcome {
 }
 
 #[test]
+fn the_n_bit_is_offered() -> Outcome {
+    let mut bench = Bench::start(Setup::new().peer(2, 65_002))?;
+    let session = bench.session(2)?;
+    let value = session.open.capability(capability::GRACEFUL_RESTART);
+    assert_eq!(value.expect("graceful restart")[0] & 0x40, 0x40);
+    bench.untouched()
+}
+
+#[test]
+fn our_shutdown_is_a_hard_reset_for_a_peer_with_the_n_bit() -> Outcome {
+    let (mut bench, mut session, _) = restarting(|open| open.graceful_restart(N, 60, true))?;
+    bench.speaker.stop()?;
+    let notification = session.expect_notification(6, 9)?;
+    let text = b"the service stops";
+    let length = u8::try_from(text.len()).unwrap();
+    assert_eq!(notification.data, [&[6, 2, length], &text[..]].concat());
+    Ok(())
+}
+
+#[test]
 fn a_hard_reset_ends_the_routes_also_with_the_n_bit() -> Outcome {
     let (mut bench, mut session, routes) = restarting(|o| o.graceful_restart(N, 120, true))?;
     session.send(&message::notification(6, 9, &[6, 2]))?;

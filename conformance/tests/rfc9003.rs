@@ -30,6 +30,19 @@ fn the_text_of_a_shutdown_or_reset_is_shown_to_the_operator() -> Outcome {
 }
 
 #[test]
+fn our_own_shutdown_says_why() -> Outcome {
+    let mut bench = Bench::start(Setup::new().peer(2, 65_002))?;
+    let mut session = bench.session(2)?;
+    bench.speaker.stop()?;
+    // Neither wrapped nor without words: this peer has no N bit (RFC 8538 §3.1).
+    let notification = session.expect_notification(6, 2)?;
+    let text = with_length(b"the service stops");
+    assert_eq!(notification.data, text);
+    session.connection().expect_closed()?;
+    Ok(())
+}
+
+#[test]
 fn a_text_of_255_octets_is_shown_whole() -> Outcome {
     let text = "0123456789abcde".repeat(17);
     let shown = shown_after(2, &with_length(text.as_bytes()))?;

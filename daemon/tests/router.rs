@@ -301,6 +301,7 @@ async fn a_cleared_session_comes_back_and_a_soft_clear_keeps_it() {
         let order = Clear {
             neighbor: Some(pair.right),
             soft,
+            ..Clear::default()
         };
         left.ask(Request::Clear(order)).await.unwrap();
         assert_eq!(summary(&left).await.neighbors[0].state, "Established");
@@ -309,6 +310,7 @@ async fn a_cleared_session_comes_back_and_a_soft_clear_keeps_it() {
     let order = Clear {
         neighbor: None,
         soft: SoftReset::None,
+        ..Clear::default()
     };
     left.ask(Request::Clear(order)).await.unwrap();
     // Both sides connect at once, and a collision may cost one more.

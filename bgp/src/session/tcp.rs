@@ -155,8 +155,16 @@ impl Session {
         }
     }
 
+    /// Says why before it closes. An OPEN goes first: without one, a peer in OpenSent takes any
+    /// NOTIFICATION for a mistake and shows that instead (RFC 4271 §8.2.2, event 25).
     pub(super) fn turn_away(&mut self, conn: ConnId, reason: DownReason) {
-        if let Some(notification) = reason.notification() {
+        let said = match &self.phase {
+            Phase::Stopped(Some(stop)) => Some(stop.notification()),
+            Phase::Stopped(None) | Phase::Holding | Phase::Running => reason.notification(),
+        };
+        if let Some(notification) = said {
+            self.record.counters.sent.opens += 1;
+            self.send(conn, wire::encode_open(&negotiated::offer(&self.config)));
             self.send_notification(conn, &notification);
         }
         self.outputs.push_back(Output::CloseConnection { conn });

@@ -173,6 +173,14 @@ pub enum Conflict {
         /// Hold time.
         hold: String,
     },
+    /// The send hold time must not be shorter than the hold time.
+    #[error("`send_hold` is \"{send_hold}\", but must not be shorter than `hold`, \"{hold}\"")]
+    SendHold {
+        /// Send hold time.
+        send_hold: String,
+        /// Hold time.
+        hold: String,
+    },
     /// An address that should be somebody else's is our own.
     #[error("neighbor `{address}` is our own {owner} ({first})")]
     OwnAddress {

@@ -280,6 +280,8 @@ struct ClearBody {
     neighbor: Option<IpAddr>,
     all: bool,
     soft: Option<String>,
+    hard: bool,
+    reason: Option<String>,
 }
 
 impl From<&Clear> for ClearBody {
@@ -288,6 +290,8 @@ impl From<&Clear> for ClearBody {
             neighbor: clear.neighbor,
             all: clear.neighbor.is_none(),
             soft: Some(clear.soft.word().to_owned()),
+            hard: clear.hard,
+            reason: clear.reason.clone(),
         }
     }
 }
@@ -306,9 +310,15 @@ impl ClearBody {
                 return Err(ErrorReply::bad_request(error));
             }
         };
+        if soft != SoftReset::None && (self.hard || self.reason.is_some()) {
+            let error = "`hard` and `reason` are for a session that ends, not with `soft`";
+            return Err(ErrorReply::bad_request(error));
+        }
         Ok(Clear {
             neighbor: self.neighbor,
             soft,
+            hard: self.hard,
+            reason: self.reason,
         })
     }
 }

@@ -161,12 +161,16 @@ pub struct Drain {
 }
 
 /// An order to clear.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Clear {
     /// Only this neighbour; `None` is all.
     pub neighbor: Option<IpAddr>,
     /// With the session kept up.
     pub soft: SoftReset,
+    /// No side keeps routes over it, whatever was agreed on (RFC 8538 §3).
+    pub hard: bool,
+    /// What the neighbour's operator is told (RFC 9003).
+    pub reason: Option<String>,
 }
 
 /// Whether a clear keeps the session.

@@ -504,8 +504,12 @@ impl Core {
                     neighbor.command(Command::Start);
                 }
                 SoftReset::None => {
-                    let text = "cleared by the operator".to_owned();
-                    neighbor.command(Command::Stop(StopReason::AdministrativeReset { text }));
+                    let reason = order.reason.as_deref();
+                    let text = reason.unwrap_or("cleared by the operator").to_owned();
+                    neighbor.command(Command::Stop(match order.hard {
+                        true => StopReason::HardReset { text },
+                        false => StopReason::AdministrativeReset { text },
+                    }));
                 }
                 SoftReset::In => {
                     for family in families {

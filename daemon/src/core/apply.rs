@@ -173,6 +173,13 @@ impl Core {
             wiring,
             !neighbor.shutdown,
         );
+        if neighbor.shutdown {
+            // So that the neighbour hears why, should it connect.
+            let text = neighbor.shutdown_text.clone().unwrap_or_default();
+            let stop = Command::Stop(StopReason::AdministrativeShutdown { text });
+            // The task has just been started and takes it.
+            drop(commands.send(stop));
+        }
         self.set_bfd(&neighbor);
         self.by_address.insert(neighbor.address, id);
         self.neighbors
@@ -241,7 +248,7 @@ impl Core {
             neighbor.config = new;
             neighbor.command(Command::Configure(Box::new(session)));
             if is_shut && !was_shut {
-                let text = String::new();
+                let text = neighbor.config.shutdown_text.clone().unwrap_or_default();
                 neighbor.command(Command::Stop(StopReason::AdministrativeShutdown { text }));
             } else if was_shut && !is_shut || raised_limit(neighbor, &old) {
                 neighbor.command(Command::Start);

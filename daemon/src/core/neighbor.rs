@@ -186,7 +186,11 @@ pub(super) fn session_config(
         detect_time: bfd.interval * u32::from(bfd.multiplier),
     });
     let asn = neighbor.local_as.map_or(config.asn, |it| it.asn);
-    session::Config::new(asn, neighbor.remote_as, config.router_id)
+    let mut session = session::Config::new(asn, neighbor.remote_as, config.router_id);
+    if let Some(time) = neighbor.timers.send_hold {
+        session = session.send_hold_time(time);
+    }
+    session
         .families(families)
         .hold_time(hold)
         .keepalive(neighbor.timers.keepalive)

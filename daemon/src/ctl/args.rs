@@ -124,6 +124,12 @@ pub(super) enum Command {
         /// Keep the session: `in` asks the neighbor for its routes again, `out` sends ours again.
         #[arg(long, value_name = "in|out", value_parser = soft_reset)]
         soft: Option<SoftReset>,
+        /// Drop all routes on both sides, also where graceful restart would keep them (RFC 8538).
+        #[arg(long, conflicts_with = "soft")]
+        hard: bool,
+        /// Text for the neighbor's operator (RFC 9003), up to 255 octets.
+        #[arg(long, value_name = "TEXT", conflicts_with = "soft", value_parser = communication)]
+        reason: Option<String>,
         #[command(flatten)]
         json: Json,
     },
@@ -276,6 +282,12 @@ fn clear_target(text: &str) -> Result<ClearTarget, String> {
     }
     let address = text.parse().map(ClearTarget::Neighbor);
     address.map_err(|_| "expected an IP address or `all`".to_owned())
+}
+
+fn communication(text: &str) -> Result<String, String> {
+    let fits = (1..=255).contains(&text.len()) && !text.chars().any(char::is_control);
+    let text = fits.then(|| text.to_owned());
+    text.ok_or_else(|| "expected 1 to 255 octets without control characters".to_owned())
 }
 
 fn soft_reset(text: &str) -> Result<SoftReset, String> {

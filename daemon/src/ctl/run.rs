@@ -116,13 +116,24 @@ impl Console<'_> {
                 self.print(&request, json, show::reload).await?;
                 Ok(Exit::DONE)
             }
-            Command::Clear { target, soft, json } => {
+            Command::Clear {
+                target,
+                soft,
+                hard,
+                reason,
+                json,
+            } => {
                 let neighbor = match target {
                     ClearTarget::All => None,
                     ClearTarget::Neighbor(address) => Some(address),
                 };
                 let soft = soft.unwrap_or(SoftReset::None);
-                let request = Request::Clear(Clear { neighbor, soft });
+                let request = Request::Clear(Clear {
+                    neighbor,
+                    soft,
+                    hard,
+                    reason,
+                });
                 self.print(&request, json, |clear, out| show::clear(clear, soft, out))
                     .await?;
                 Ok(Exit::DONE)

@@ -44,6 +44,27 @@ fn an_attempt_without_answer_is_given_up_and_made_anew() {
 }
 
 #[test]
+fn who_connects_to_a_stopped_session_hears_an_open_and_why() {
+    let text = "moving to rack 7".to_owned();
+    let (mut bench, _) = Bench::established(config(), &peer_open());
+    bench.input(Input::Stop(StopReason::AdministrativeShutdown { text }));
+    let (turned_away, outputs) = bench.accept();
+    assert_eq!(closed(&outputs), [turned_away]);
+    let first = outputs.iter().find_map(|output| {
+        if let Output::Send { bytes, .. } = output {
+            Some(bytes.clone())
+        } else {
+            None
+        }
+    });
+    // The type octet of a message follows marker and length.
+    assert_eq!(first.expect("an OPEN")[18], 1);
+    let notification = notified(&outputs).expect("a NOTIFICATION");
+    assert_eq!((notification.code, notification.subcode), (6, 2));
+    assert_eq!(&notification.data[1..], b"moving to rack 7");
+}
+
+#[test]
 fn repeated_failures_rest_longer_and_turn_the_peer_away() {
     let (mut bench, mut conn) = Bench::started(config());
     let wrong = Open {

@@ -165,6 +165,7 @@ impl<'a> Place<'a> {
             password: table.password.as_ref().map(|at| at.value.clone()),
             passive: or(table.passive, false),
             shutdown: or(table.shutdown, false),
+            shutdown_text: table.shutdown_text.clone(),
             role: table.role.map(|at| at.value),
             timers,
             bfd: bfd(table),
@@ -370,9 +371,18 @@ fn timers(table: &SettingsTable, report: &mut Report) -> Timers {
             report.error_with_hint(keepalive.span, conflict, hint);
         }
     }
+    if let Some(send_hold) = table.send_hold.filter(|it| it.value < hold) {
+        let conflict = Conflict::SendHold {
+            send_hold: duration::format(send_hold.value),
+            hold: duration::format(hold),
+        };
+        let hint = "8 minutes or more is usual (RFC 9687 §3.1)";
+        report.error_with_hint(send_hold.span, conflict, hint);
+    }
     Timers {
         hold,
         keepalive: or(table.keepalive, third),
+        send_hold: table.send_hold.map(|it| it.value),
         connect_retry,
     }
 }

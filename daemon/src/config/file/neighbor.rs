@@ -72,14 +72,18 @@ pub struct SettingsTable {
     pub password: Option<At<Password>>,
     /// `passive`.
     pub passive: Option<At<bool>>,
-    /// `shutdown`.
+    /// `shutdown`; a text means true.
     pub shutdown: Option<At<bool>>,
+    /// `shutdown`: the text.
+    pub shutdown_text: Option<String>,
     /// `role`.
     pub role: Option<At<Role>>,
     /// `timers`: `hold`.
     pub hold: Option<At<Duration>>,
     /// `timers`: `keepalive`.
     pub keepalive: Option<At<Duration>>,
+    /// `timers`: `send_hold`.
+    pub send_hold: Option<At<Duration>>,
     /// `timers`: `connect_retry`.
     pub connect_retry: Option<At<Duration>>,
     /// `bfd`.
@@ -118,13 +122,20 @@ impl SettingsTable {
             multihop: own.multihop.or(theirs.multihop.filter(|_| !hops)),
             password: own.password.or(theirs.password),
             passive: own.passive.or(theirs.passive),
+            shutdown_text: match own.shutdown {
+                Some(_) => own.shutdown_text,
+                None => theirs.shutdown_text,
+            },
             shutdown: own.shutdown.or(theirs.shutdown),
             role: own.role.or(theirs.role),
-            // The keepalive interval of a group goes with its hold time.
+            // The other times of a group go with its hold time.
             keepalive: own
                 .keepalive
                 .or(theirs.keepalive.filter(|_| own.hold.is_none())),
             hold: own.hold.or(theirs.hold),
+            send_hold: own
+                .send_hold
+                .or(theirs.send_hold.filter(|_| own.hold.is_none())),
             connect_retry: own.connect_retry.or(theirs.connect_retry),
             bfd: match (own.bfd, theirs.bfd) {
                 (Some(own), Some(theirs)) if own.enabled => Some(BfdTable {
@@ -310,7 +321,6 @@ fn settings(table: &mut Table<'_, '_>) -> SettingsTable {
         }),
         multihop: table.get("multihop", multihop),
         password: password(table),
-        shutdown: table.get("shutdown", boolean),
         role: table.get("role", keyword),
         bfd: bfd(table),
         ..SettingsTable::default()
@@ -318,8 +328,13 @@ fn settings(table: &mut Table<'_, '_>) -> SettingsTable {
     table.table("timers", "timers", |table| {
         settings.keepalive = table.get("keepalive", |value| whole_seconds(value, 1..=21_845, ""));
         settings.hold = table.get("hold", hold_time);
+        settings.send_hold = table.get("send_hold", |value| whole_seconds(value, 3..=65_535, ""));
         settings.connect_retry = table.get("connect_retry", duration(SECOND..=HOUR));
     });
+    if let Some(At { value, span }) = table.get("shutdown", shutdown) {
+        settings.shutdown = Some(At::new(value.is_some(), span));
+        settings.shutdown_text = value.filter(|text| !text.is_empty());
+    }
     restart(table, &mut settings);
     for family in Family::ALL {
         *settings.families.get_mut(family) = family_table(table, family);
@@ -345,6 +360,21 @@ fn family_table(table: &mut Table<'_, '_>, family: Family) -> Option<At<FamilyTa
             At::new(family, span)
         }
     })
+}
+
+/// `None` for false, the text for the neighbour's operator, or an empty one for true. RFC 9003 §2
+/// has room for 255 octets.
+fn shutdown(value: &DeValue<'_>) -> Reading<Option<String>> {
+    let fits =
+        |text: &&str| (1..=255).contains(&text.len()) && !text.chars().any(char::is_control);
+    match (value.as_bool(), value.as_str().filter(fits)) {
+        (Some(on), _) => Ok(on.then(String::new)),
+        (None, Some(text)) => Ok(Some(text.to_owned())),
+        (None, None) => Err(Rejection::from(
+            "true, false or a text of 1 to 255 octets on one line",
+        )
+        .hint("the text tells the neighbor's operator why (RFC 9003)")),
+    }
 }
 
 /// A number, or a word for many.

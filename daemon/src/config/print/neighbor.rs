@@ -59,7 +59,10 @@ fn settings(fields: &mut Fields, neighbor: &Neighbor, restart: GracefulRestart) 
     if neighbor.password.is_some() {
         fields.add("password", quote(Password::HIDDEN));
     }
-    fields.add_unless_default("shutdown", neighbor.shutdown, false);
+    match &neighbor.shutdown_text {
+        Some(text) => fields.add("shutdown", quote(text)),
+        None => fields.add_unless_default("shutdown", neighbor.shutdown, false),
+    }
     if let Some(role) = neighbor.role {
         fields.add("role", quote(role.word()));
     }
@@ -105,6 +108,9 @@ fn timers(timers: Timers) -> Fields {
         quote_duration(timers.hold),
         quote_duration(default.hold),
     );
+    if let Some(send_hold) = timers.send_hold {
+        fields.add("send_hold", quote_duration(send_hold));
+    }
     let connect_retry = quote_duration(timers.connect_retry);
     let default = quote_duration(default.connect_retry);
     fields.add_unless_default("connect_retry", connect_retry, default);

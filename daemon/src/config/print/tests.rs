@@ -380,6 +380,7 @@ fn neighbor(map: Arc<RouteMap>, last: u8) -> impl Strategy<Value = Neighbor> {
         |(hold, connect_retry, part)| Timers {
             hold,
             keepalive: Duration::from_secs((hold.as_secs() / 3 / part).max(1)),
+            send_hold: (part == 1).then_some(hold),
             connect_retry,
         },
     );
@@ -409,6 +410,9 @@ fn neighbor(map: Arc<RouteMap>, last: u8) -> impl Strategy<Value = Neighbor> {
                 let (passive, shutdown, port) = flags;
                 let (ipv4_unicast, ipv6_unicast, evpn) = families;
                 Neighbor {
+                    shutdown_text: description
+                        .clone()
+                        .filter(|it: &String| shutdown && it.len() < 256),
                     description,
                     port,
                     local_address: passive.then_some(IpAddr::V4(Ipv4Addr::LOCALHOST)),

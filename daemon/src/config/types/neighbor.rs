@@ -40,6 +40,8 @@ pub struct Neighbor {
     pub passive: bool,
     /// Keep the session down.
     pub shutdown: bool,
+    /// What the neighbour's operator is told about that (RFC 9003).
+    pub shutdown_text: Option<String>,
     /// What we are to the neighbour (RFC 9234).
     pub role: Option<Role>,
     /// Timers.
@@ -68,6 +70,7 @@ impl Neighbor {
             password: None,
             passive: false,
             shutdown: false,
+            shutdown_text: None,
             role: None,
             timers: Timers::default(),
             bfd: None,
@@ -186,6 +189,9 @@ pub struct Timers {
     /// Keepalive interval, shorter than the hold time. Applies as long as the hold time in
     /// effect is not shorter than the offered one; then it shrinks in proportion.
     pub keepalive: Duration,
+    /// How long the neighbour may take in nothing; `None`: the greater of 8 minutes and twice the
+    /// negotiated hold time (RFC 9687 §3.1).
+    pub send_hold: Option<Duration>,
     /// Pause between attempts to connect.
     pub connect_retry: Duration,
 }
@@ -195,6 +201,7 @@ impl Default for Timers {
         Self {
             hold: Duration::from_secs(90),
             keepalive: Duration::from_secs(30),
+            send_hold: None,
             connect_retry: Duration::from_secs(10),
         }
     }

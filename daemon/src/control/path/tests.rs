@@ -63,10 +63,13 @@ fn every_request_survives_the_way_over_http() {
         Request::Clear(Clear {
             neighbor: None,
             soft: SoftReset::In,
+            ..Clear::default()
         }),
         Request::Clear(Clear {
             neighbor: Some(address),
             soft: SoftReset::None,
+            hard: true,
+            reason: Some("cable 7".to_owned()),
         }),
         Request::RouteMaps { name: None },
         Request::RouteMaps {

@@ -23,7 +23,17 @@ fn member(keys: &str) -> String {
 }
 
 /// A group, what its member says itself, and both written as one.
-const INHERITED: [(&str, &str, &str); 13] = [
+const INHERITED: [(&str, &str, &str); 15] = [
+    (
+        "remote_as = 65002\nshutdown = \"moved\"",
+        "shutdown = false",
+        "remote_as = 65002",
+    ),
+    (
+        "remote_as = 65002\nshutdown = \"moved\"",
+        "",
+        "remote_as = 65002\nshutdown = \"moved\"",
+    ),
     (
         "remote_as = 65002\nlocal_as = 7",
         "",
@@ -112,6 +122,39 @@ fn a_group_must_be_there_once_and_its_members_need_an_as_number() {
     assert_eq!(
         found,
         ["error: x.toml:6:8: peer group G is there twice, first at 4:8"]
+    );
+}
+
+#[test]
+fn a_shutdown_may_have_a_text_for_the_other_side() {
+    let shutdown = |keys: &str| {
+        let config = accepted(&member(&format!("remote_as = 65002\n{keys}")));
+        (
+            config.neighbors[0].shutdown,
+            config.neighbors[0].shutdown_text.clone(),
+        )
+    };
+    assert_eq!(shutdown("shutdown = true"), (true, None));
+    assert_eq!(shutdown("shutdown = false"), (false, None));
+    assert_eq!(
+        shutdown("shutdown = \"moving\""),
+        (true, Some("moving".to_owned()))
+    );
+    for text in [String::new(), "x".repeat(256), "a\\nb".to_owned()] {
+        let found = errors(&member(&format!(
+            "remote_as = 65002\nshutdown = \"{text}\""
+        )));
+        let expected = "but must be true, false or a text of 1 to 255 octets on one line";
+        assert!(
+            found.len() == 1 && found[0].ends_with(expected),
+            "{found:?}"
+        );
+    }
+    let timers = "remote_as = 65002\ntimers = { hold = \"30s\", send_hold = \"20s\" }";
+    let expected = "`send_hold` is \"20s\", but must not be shorter than `hold`, \"30s\"";
+    assert_eq!(
+        errors(&member(timers)),
+        [format!("error: x.toml:6:38: {expected}")]
     );
 }
 
