@@ -18,7 +18,7 @@ use crate::config::Config;
 use crate::control::{Answer, CoreHandle, Request};
 use crate::core::{Core, EVENTS_MAX, Hands, Inputs, KERNEL_EVENTS_MAX, Order, Place};
 use crate::peer_io::transport;
-use crate::state::StateDir;
+use crate::state::{StateDir, StateError};
 use crate::tasks::{self, Listening, ORDERS_MAX, Registry, Spawner};
 use crate::wireguard_io::WireguardHandle;
 
@@ -54,6 +54,8 @@ pub struct Router {
     listeners: Vec<JoinHandle<()>>,
     listening: Vec<SocketAddr>,
     kernel: Option<Arc<fib::KernelHandle>>,
+    /// Ours until the kernel was handed back.
+    state: Option<StateDir>,
 }
 
 impl fmt::Debug for Router {
@@ -76,6 +78,19 @@ pub enum StartError {
         /// Why.
         #[source]
         source: io::Error,
+    },
+    /// Another daemon uses the state directory.
+    #[error(
+        "the state directory `{}` is in use by another rbgpd{}\n\n\
+         hint: stop that one (`systemctl stop rbgpd`), or give this one its own `--state-dir`",
+        path.display(),
+        pid.map(|pid| format!(" (process {pid})")).unwrap_or_default()
+    )]
+    StateInUse {
+        /// The directory.
+        path: PathBuf,
+        /// Its process, as far as it is known.
+        pid: Option<u32>,
     },
     /// A listening socket cannot be opened.
     #[error("cannot listen on `{address}`")]
@@ -171,6 +186,7 @@ impl Router {
                 source,
             })?;
         }
+        let state = place.state.clone();
         let core = Core::new(config, place, hands, inputs, random_seed(), drain);
         let thread = tasks::core(core).map_err(StartError::Thread)?;
         Ok(Self {
@@ -180,6 +196,7 @@ impl Router {
             listeners,
             listening,
             kernel,
+            state,
         })
     }
 
@@ -187,7 +204,7 @@ impl Router {
     /// BFD has noticed. They keep our routes over that (RFC 5882 §4.3, RFC 4724), but take a BFD
     /// session that goes down under a new BGP session for a dead path.
     pub fn restart_pause(config: &Config, state_dir: &Path) -> Option<Duration> {
-        let broke_off = StateDir::open(state_dir).is_ok_and(|dir| dir.broke_off());
+        let broke_off = StateDir::left_broken(state_dir);
         let bfd = config.neighbors.iter().filter_map(|neighbor| neighbor.bfd);
         let detect = bfd
             .map(|bfd| bfd.interval * u32::from(bfd.multiplier))
@@ -258,7 +275,7 @@ impl Router {
         }
         drop(self.core);
         drop(self.orders);
-        let kernel = self.kernel;
+        let (kernel, state) = (self.kernel, self.state);
         let ended = tokio::task::spawn_blocking(move || {
             if self.thread.join().is_err() {
                 tracing::error!("the core ended by panic");
@@ -269,6 +286,8 @@ impl Router {
                 Some(Err(_)) => tracing::warn!("the kernel is still in use, its entries stay"),
                 None => {}
             }
+            // Only now: the next one must not find its own entries taken away.
+            drop(state);
         });
         if ended.await.is_err() {
             tracing::error!("the end of the router was cut short");
@@ -285,16 +304,19 @@ fn open_place(options: Options) -> Result<(Place, crate::state::DrainState), Sta
         };
         return Ok((place, crate::state::DrainState::default()));
     };
-    let open = || -> io::Result<_> {
-        let dir = StateDir::open(&path)?;
-        let drain = dir.drain()?;
-        let restarting = dir.broke_off();
-        Ok((dir, drain, restarting))
-    };
-    let (dir, drain, restarting) = open().map_err(|source| StartError::State {
+    let unusable = |source| StartError::State {
         path: path.clone(),
         source,
+    };
+    let dir = StateDir::open(&path).map_err(|error| match error {
+        StateError::InUse { pid } => StartError::StateInUse {
+            path: path.clone(),
+            pid,
+        },
+        StateError::Io(source) => unusable(source),
     })?;
+    let drain = dir.drain().map_err(unusable)?;
+    let restarting = dir.broke_off();
     if !drain.is_empty() {
         tracing::warn!("draining, as before the restart; rbgpctl undrain takes traffic back");
     }

@@ -2,22 +2,49 @@
 //!
 //! Small JSON files in the state directory, each written whole to a new file that then takes the
 //! old one's name, so a crash leaves the old or the new content and nothing between.
+//!
+//! One daemon a directory: the mark of an orderly stop and the kernel entries that it speaks of
+//! would otherwise be removed by whoever stops first. A lock on a file says who has it; the
+//! kernel lets it go with the process, however that ends.
+//!
+//! A drain that cannot be read is taken for a drain of the whole router. The file is only there
+//! while something is drained, and traffic that comes back in the middle of a maintenance is
+//! worse than traffic that stays away.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io;
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Read, Write};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::control::Timestamp;
 
-/// The state directory.
+/// The state directory, which is ours as long as this or a clone of it is there.
 #[derive(Debug, Clone)]
 pub(crate) struct StateDir {
     path: PathBuf,
+    /// Held and never read. The file itself stays: removing it would let two daemons hold locks
+    /// on two files.
+    _lock: Arc<File>,
+}
+
+/// Why the state directory cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StateError {
+    /// Another daemon has it.
+    #[error("another daemon has it")]
+    InUse {
+        /// Its process, as it has noted.
+        pid: Option<u32>,
+    },
+    /// The file system refused.
+    #[error(transparent)]
+    Io(#[from] io::Error),
 }
 
 /// Why traffic is being moved away, and until when.
@@ -66,12 +93,20 @@ impl Running {
 
 const DRAIN: &str = "drain.json";
 const RUNNING: &str = "running.json";
+const LOCK: &str = "lock";
+
+/// Where a drain file goes that cannot be read, for those who want to know what it was.
+const UNREADABLE: &str = "drain.json.unreadable";
+
+/// Longer than any number of a process.
+const PID_MAX: u64 = 20;
 
 impl StateDir {
-    /// Makes the directory if it is not there.
-    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+    /// Makes the directory if it is not there, and takes it.
+    pub(crate) fn open(path: &Path) -> Result<Self, StateError> {
         fs::create_dir_all(path)?;
         Ok(Self {
+            _lock: Arc::new(lock(path)?),
             path: path.to_owned(),
         })
     }
@@ -80,9 +115,51 @@ impl StateDir {
         &self.path
     }
 
-    /// What is being drained; nothing when there is no such file.
+    /// What is being drained; nothing when there is no such file, the whole router when it cannot
+    /// be read.
     pub(crate) fn drain(&self) -> io::Result<DrainState> {
-        Ok(self.read(DRAIN)?.unwrap_or_default())
+        match self.read(DRAIN) {
+            Ok(state) => Ok(state.unwrap_or_default()),
+            Err(error) => self.drained_for_safety(&error),
+        }
+    }
+
+    /// Puts a drain of the whole router in the place of a file that cannot be read.
+    fn drained_for_safety(&self, error: &io::Error) -> io::Result<DrainState> {
+        let (file, kept) = (self.path.join(DRAIN), self.path.join(UNREADABLE));
+        tracing::error!(
+            file = %file.display(),
+            %error,
+            kept_as = %kept.display(),
+            "cannot read what is drained, expected the JSON object that this daemon writes: \
+             starting with the whole router drained; `rbgpctl undrain --wait` takes traffic back"
+        );
+        let state = DrainState {
+            router: Some(DrainRecord {
+                since: Timestamp::from(SystemTime::now()),
+                reason: Some(format!(
+                    "`{}` could not be read at the start ({error}); it is kept as {UNREADABLE}",
+                    file.display()
+                )),
+                deadline: None,
+            }),
+            ..DrainState::default()
+        };
+        fs::rename(&file, &kept)
+            .and_then(|()| self.set_drain(&state))
+            .map_err(|source| {
+                io::Error::new(
+                    source.kind(),
+                    format!(
+                        "`{}` cannot be read ({error}) and not be replaced ({source})\n\n\
+                         hint: it says what is drained; move it and `{}` away, start, and drain \
+                         again if traffic is to stay away",
+                        file.display(),
+                        kept.display()
+                    ),
+                )
+            })?;
+        Ok(state)
     }
 
     pub(crate) fn set_drain(&self, state: &DrainState) -> io::Result<()> {
@@ -95,9 +172,12 @@ impl StateDir {
 
     /// True if the last run broke off on this boot, so that the kernel still forwards what it left.
     pub(crate) fn broke_off(&self) -> bool {
-        // A damaged file is as good as none: the worst is a start without graceful restart.
-        let before: Option<Running> = self.read(RUNNING).unwrap_or_default();
-        before.is_some_and(|before| before == Running::now() && !before.boot_id.is_empty())
+        broke_off(&self.path)
+    }
+
+    /// The same of a directory that is not ours yet; false while another daemon has it.
+    pub(crate) fn left_broken(path: &Path) -> bool {
+        broke_off(path) && lock(path).is_ok()
     }
 
     /// Notes that a run begins.
@@ -111,11 +191,7 @@ impl StateDir {
     }
 
     fn read<T: DeserializeOwned>(&self, name: &str) -> io::Result<Option<T>> {
-        match fs::read(self.path.join(name)) {
-            Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes)?)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
-        }
+        read(&self.path.join(name))
     }
 
     fn write<T: Serialize>(&self, name: &str, value: &T) -> io::Result<()> {
@@ -130,6 +206,46 @@ impl StateDir {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             Ok(()) | Err(_) => Ok(()),
         }
+    }
+}
+
+fn broke_off(path: &Path) -> bool {
+    // A damaged file is as good as none: the worst is a start without graceful restart.
+    let before: Option<Running> = read(&path.join(RUNNING)).unwrap_or_default();
+    before.is_some_and(|before| before == Running::now() && !before.boot_id.is_empty())
+}
+
+fn read<T: DeserializeOwned>(path: &Path) -> io::Result<Option<T>> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes)?)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Takes the directory, and notes in the file who has it.
+fn lock(path: &Path) -> Result<File, StateError> {
+    let mut file = File::options()
+        .create(true)
+        .truncate(false)
+        .read(true)
+        .write(true)
+        .open(path.join(LOCK))?;
+    match file.try_lock() {
+        Ok(()) => {
+            file.set_len(0)?;
+            writeln!(file, "{}", std::process::id())?;
+            Ok(file)
+        }
+        Err(TryLockError::WouldBlock) => {
+            let mut pid = String::new();
+            // The number is only of help: without it the refusal is the same.
+            drop(file.take(PID_MAX).read_to_string(&mut pid));
+            Err(StateError::InUse {
+                pid: pid.trim().parse().ok(),
+            })
+        }
+        Err(TryLockError::Error(source)) => Err(source.into()),
     }
 }
 
@@ -174,8 +290,64 @@ mod tests {
         assert_eq!(dir.drain().unwrap(), state);
         dir.set_drain(&DrainState::default()).unwrap();
         assert!(dir.drain().unwrap().is_empty());
-        fs::write(dir.path().join(DRAIN), "{").unwrap();
-        assert!(dir.drain().is_err());
         fs::remove_dir_all(dir.path()).unwrap();
+    }
+
+    #[test]
+    fn a_drain_that_cannot_be_read_is_one_of_the_whole_router_until_undrained() {
+        for (number, damaged) in ["", "{\"router\":", "{}", "null", "[1]"].iter().enumerate() {
+            let dir = scratch(&format!("damaged-{number}"));
+            fs::write(dir.path().join(DRAIN), damaged).unwrap();
+            let state = dir.drain().unwrap();
+            let record = state.router.clone().unwrap();
+            let reason = record.reason.unwrap();
+            assert!(reason.contains("drain.json"), "{damaged}: {reason}");
+            // What was there is kept, and the next start reads what this one has written.
+            let kept = fs::read_to_string(dir.path().join(UNREADABLE)).unwrap();
+            assert_eq!(kept, *damaged);
+            assert_eq!(dir.drain().unwrap(), state, "{damaged}");
+            dir.set_drain(&DrainState::default()).unwrap();
+            assert!(dir.drain().unwrap().is_empty(), "{damaged}");
+            fs::remove_dir_all(dir.path()).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_directory_in_the_place_of_the_drain_file_is_moved_away_or_named() {
+        let dir = scratch("directory");
+        fs::create_dir(dir.path().join(DRAIN)).unwrap();
+        assert!(dir.drain().unwrap().router.is_some());
+        dir.set_drain(&DrainState::default()).unwrap();
+        // Now there is no way left to keep it.
+        fs::write(dir.path().join(UNREADABLE).join("x"), "").unwrap();
+        fs::create_dir(dir.path().join(DRAIN)).unwrap();
+        let error = dir.drain().unwrap_err().to_string();
+        assert!(error.contains("drain.json` cannot be read"), "{error}");
+        assert!(error.contains("hint: "), "{error}");
+        fs::remove_dir_all(dir.path()).unwrap();
+    }
+
+    #[test]
+    fn a_directory_is_had_by_one_and_free_again_with_its_last_clone() {
+        let dir = scratch("lock");
+        dir.begin().unwrap();
+        let refused = StateDir::open(dir.path()).unwrap_err();
+        let own = std::process::id();
+        assert!(
+            matches!(refused, StateError::InUse { pid: Some(pid) } if pid == own),
+            "{refused:?}"
+        );
+        assert!(
+            !StateDir::left_broken(dir.path()),
+            "the other one runs, it has not broken off"
+        );
+        let path = dir.path().to_owned();
+        let clone = dir.clone();
+        drop(dir);
+        assert!(StateDir::open(&path).is_err());
+        drop(clone);
+        assert!(StateDir::left_broken(&path));
+        StateDir::open(&path).unwrap();
+        fs::remove_dir_all(path).unwrap();
     }
 }
