@@ -142,6 +142,10 @@ pub(crate) struct Core {
     converged: PerFamily<bool>,
     /// The kernel's first dump was read.
     kernel_ready: bool,
+    /// Devices of the overlay networks as they are, also of one that is about to go.
+    devices: HashMap<Vni, OverlayDevices>,
+    /// Families that became complete; leftovers go once all that came with them is wanted.
+    completed: Vec<Family>,
     /// Where MAC addresses of this host were learned, for `explain`.
     learned: HashMap<(Vni, MacAddress), Learned>,
     installed: Installed,
@@ -158,6 +162,13 @@ pub(crate) struct Core {
     /// When to try to end a drain whose time is over.
     return_at: Option<Instant>,
     stopping: Option<oneshot::Sender<()>>,
+}
+
+/// The devices of an overlay network.
+#[derive(Debug)]
+struct OverlayDevices {
+    bridge: fib::Device,
+    vxlan: fib::Device,
 }
 
 /// Where and when the kernel learned a MAC address.
@@ -231,6 +242,8 @@ impl Core {
             started: Instant::now(),
             converged: PerFamily::default(),
             kernel_ready: false,
+            devices: HashMap::new(),
+            completed: Vec::new(),
             learned: HashMap::new(),
             installed: Installed::new(table),
             failed: HashMap::new(),
@@ -358,6 +371,8 @@ impl Core {
                 self.rib_output(output);
             } else if let Some(output) = self.evpn.poll() {
                 self.evpn_output(output);
+            } else if let Some(family) = self.completed.pop() {
+                self.family_converged(family);
             } else if std::mem::take(&mut self.ground_changed) {
                 self.reinstall();
             } else {
@@ -378,7 +393,7 @@ impl Core {
                 }
             }
             rib::Output::Best(best) => self.best(&best),
-            rib::Output::Converged(family) => self.family_converged(family),
+            rib::Output::Converged(family) => self.completed.push(family),
         }
     }
 

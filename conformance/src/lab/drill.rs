@@ -142,16 +142,22 @@ impl Cloud<'_> {
             }
         }
         for (id, monitor) in monitors {
-            let deleted = monitor.deleted(&networks)?;
+            let at = self.at(id)?;
+            let tunnels = match at.node().is_rbgpd() {
+                true => self.plan.overlay_networks(),
+                false => &[],
+            };
+            let tunnels: Vec<String> = tunnels.iter().map(|vni| format!("vxlan{vni}")).collect();
+            let deleted = monitor.deleted(&networks, &tunnels)?;
             if !deleted.is_empty() {
-                let at = self.at(id)?.name();
                 return Err(Error::State(format!(
-                    "routes flapped at {at}: {}",
+                    "entries flapped at {}: {}",
+                    at.name(),
                     deleted.join("; ")
                 )));
             }
         }
-        lab.step("no route was deleted meanwhile");
+        lab.step("no route and no entry of a tunnel was deleted meanwhile");
         Ok(Drill {
             moved_after,
             traffic,

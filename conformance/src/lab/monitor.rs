@@ -1,4 +1,4 @@
-//! Watching the route changes of a namespace, to prove that a restart made none.
+//! Watching what goes from the kernel of a namespace, to prove that nothing did over a restart.
 
 use std::fs;
 use std::path::PathBuf;
@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use super::{Error, Lab, Namespace, Process, wait_until};
 
-/// `ip monitor route` on a namespace, into a file.
+/// `ip monitor` of routes and neighbours on a namespace, into a file. The second has forwarding
+/// entries and flood entries of tunnel devices, too.
 #[derive(Debug)]
 pub struct RouteMonitor {
     space: Namespace,
@@ -21,7 +22,7 @@ impl RouteMonitor {
         // Appended to, when the same namespace is watched twice; only the new part counts.
         let _ = fs::remove_file(&log);
         let mut command = space.command("ip");
-        command.args(["-4", "monitor", "route"]);
+        command.args(["monitor", "route", "neigh"]);
         let process = lab.spawn("ip monitor", command, &log)?;
         let mut monitor = Self {
             space: space.clone(),
@@ -32,8 +33,13 @@ impl RouteMonitor {
         Ok(monitor)
     }
 
-    /// Ends the watch and returns the deletions that touched one of these prefixes.
-    pub fn deleted(mut self, prefixes: &[String]) -> Result<Vec<String>, Error> {
+    /// Ends the watch and returns the deletions that touched one of these prefixes, or an entry of
+    /// one of these devices.
+    pub fn deleted(
+        mut self,
+        prefixes: &[String],
+        devices: &[String],
+    ) -> Result<Vec<String>, Error> {
         self.sync("198.18.255.2")?;
         self.process.stop()?;
         let bare: Vec<&str> = prefixes
@@ -41,10 +47,14 @@ impl RouteMonitor {
             .map(|p| p.strip_suffix("/32").unwrap_or(p))
             .collect();
         let touched = |line: &&str| {
-            let prefix = line
-                .strip_prefix("Deleted ")
-                .and_then(|r| r.split_whitespace().next());
-            prefix.is_some_and(|p| bare.contains(&p))
+            let Some(deleted) = line.strip_prefix("Deleted ") else {
+                return false;
+            };
+            let mut words = deleted.split_whitespace();
+            let entry = words.next().is_some_and(|first| bare.contains(&first));
+            let mut device = words.skip_while(|word| *word != "dev").skip(1);
+            let device = device.next().unwrap_or_default();
+            entry || devices.iter().any(|it| it == device)
         };
         let seen = self.text();
         Ok(seen.lines().filter(touched).map(str::to_owned).collect())

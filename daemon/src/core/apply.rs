@@ -11,7 +11,7 @@ use bgp::session::{self, StopReason};
 use bgp::{Family, Nlri, Prefix};
 use tokio::sync::{mpsc, watch};
 
-use super::Core;
+use super::{Core, OverlayDevices};
 use super::neighbor::{Neighbor, session_config, transport};
 use crate::bfd_io::{Params, SessionKey};
 use crate::config::{self, Config, Network, RequireRoute, RouteTargets, VniConfig};
@@ -133,7 +133,8 @@ impl Core {
         for vni in &new.vnis {
             let before = old.vnis.iter().find(|other| other.id == vni.id);
             if before != Some(vni) || old.evpn != new.evpn {
-                if let Some(before) = before.filter(|it| it.vxlan != vni.vxlan) {
+                let devices = |vni: &VniConfig| (vni.vxlan.clone(), vni.bridge.clone());
+                if let Some(before) = before.filter(|it| devices(it) != devices(vni)) {
                     self.remove_vni(before);
                 }
                 self.set_vni(vni);
@@ -387,6 +388,11 @@ impl Core {
         }
         let gateways = vni.gateway.iter().map(|network| network.ip()).collect();
         settings = settings.gateway(self.gateway_mac(vni), gateways);
+        let devices = OverlayDevices {
+            bridge: vni.bridge.as_str().into(),
+            vxlan: vni.vxlan.as_str().into(),
+        };
+        self.devices.insert(vni.id, devices);
         self.evpn.handle(evpn::Input::SetVni {
             vni: vni.id,
             config: settings,
@@ -400,6 +406,7 @@ impl Core {
         while let Some(output) = self.evpn.poll() {
             self.evpn_output(output);
         }
+        self.devices.remove(&vni.id);
         self.unwant_overlay(vni);
     }
 }

@@ -74,7 +74,6 @@ impl Core {
 
     /// Removes leftovers of a previous run that nobody sent again.
     fn sweep(&mut self, family: Family) {
-        // The best paths that came with the last End-of-RIB reach the kernel queue first.
         let Some(kernel) = &self.hands.kernel else {
             return;
         };
@@ -155,19 +154,15 @@ impl Core {
         }
     }
 
-    fn vni(&self, vni: Vni) -> Option<&VniConfig> {
-        self.config.vnis.iter().find(|config| config.id == vni)
-    }
-
     fn change_on_vxlan(&self, vni: Vni, change: impl FnOnce(Device) -> Change) {
-        if let (Some(kernel), Some(config)) = (&self.hands.kernel, self.vni(vni)) {
-            kernel.change(change(config.vxlan.as_str().into()));
+        if let (Some(kernel), Some(devices)) = (&self.hands.kernel, self.devices.get(&vni)) {
+            kernel.change(change(devices.vxlan.clone()));
         }
     }
 
     fn change_on_bridge(&self, vni: Vni, change: impl FnOnce(Device) -> Change) {
-        if let (Some(kernel), Some(config)) = (&self.hands.kernel, self.vni(vni)) {
-            kernel.change(change(config.bridge.as_str().into()));
+        if let (Some(kernel), Some(devices)) = (&self.hands.kernel, self.devices.get(&vni)) {
+            kernel.change(change(devices.bridge.clone()));
         }
     }
 
