@@ -11,6 +11,8 @@
 
 #![allow(missing_docs)]
 
+use std::time::Duration;
+
 use conformance::lab::{Cloud, Error, Plan, Program, Release, Requirement, Underlay, scenario};
 
 const NEEDS: [Requirement; 5] = [
@@ -104,4 +106,57 @@ fn two_rbgpd_sites_and_an_frr_10_3_container() -> Result<(), Error> {
         container("trixie"),
         &CONTAINERS,
     )
+}
+
+/// A network that goes by reload leaves nothing behind, and one whose devices get other names is
+/// whole on these.
+#[test]
+fn a_network_goes_comes_back_and_gets_other_devices_by_reload() -> Result<(), Error> {
+    scenario("rbgpd-networks", &NEEDS, |lab| {
+        let programs = [Program::Rbgpd, Program::Rbgpd];
+        let mut cloud = Cloud::build(lab, Plan::new(Underlay::Lan, programs).vnis(&[100]))?;
+        cloud.start()?;
+        cloud.converge()?;
+        let a = cloud.at(1)?;
+        let whole = |what: &str, device: Option<&str>| {
+            let found = || {
+                let links = a
+                    .space()
+                    .run(&["ip", "-br", "link", "show", "type", "vxlan"])?;
+                let names: Vec<&str> = links.lines().filter_map(|l| l.split(' ').next()).collect();
+                cloud.verified()?;
+                match names == device.as_slice() {
+                    true => Ok(()),
+                    false => Err(Error::State(format!("{what}: devices {names:?}"))),
+                }
+            };
+            lab.reach(what, Duration::from_secs(20), found)
+        };
+        whole("network 100 is there", Some("vxlan100"))?;
+        let named = |name: &str| format!("name = \"net100\"\nvxlan = \"{name}\"\n");
+        a.node()
+            .reload(|text| text.replace("name = \"net100\"\n", &named("vx100")))?;
+        whole("it has another device", Some("vx100"))?;
+        let mut network = String::new();
+        a.node().reload(|text| {
+            let (before, behind) = text.split_once("[[vni]]").unwrap_or((text, ""));
+            let (block, after) = behind.split_once("\n[[").unwrap_or((behind, ""));
+            network = format!("\n[[vni]]{block}\n");
+            format!("{before}\n[[{after}")
+        })?;
+        whole("it is gone", None)?;
+        a.node().drain(65001)?;
+        a.node().undrain(65001)?;
+        lab.step("drained and undrained");
+        a.node().reload(|text| format!("{text}{network}"))?;
+        whole("it has come back", Some("vx100"))?;
+        // Its bridge went with the network, so whoever runs the machine plugs it in again.
+        let machine = cloud.vm(100, 1)?;
+        machine.detach(a.space())?;
+        machine.attach(a.space())?;
+        lab.reach("machines reach each other", Duration::from_secs(20), || {
+            cloud.vms_ping(true)
+        })?;
+        Ok(())
+    })
 }

@@ -67,6 +67,14 @@ impl Node {
         }
     }
 
+    /// Changes the configuration file and has it read; an error on an FRR.
+    pub fn reload(&self, edit: impl FnOnce(&str) -> String) -> Result<(), Error> {
+        match self {
+            Self::Rbgpd(rbgpd) => rbgpd.reload(edit),
+            Self::Frr(_) => Err(Error::State("FRR's file is not kept".to_owned())),
+        }
+    }
+
     /// Runs vtysh commands; on rbgpd through its own `rbgpctl vtysh`.
     pub fn vtysh(&self, commands: &[&str]) -> Result<Output, Error> {
         match self {

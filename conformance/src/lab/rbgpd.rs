@@ -92,6 +92,19 @@ impl Rbgpd {
         command::output_within(&mut command, CLIENT)
     }
 
+    /// Changes the configuration file and has the daemon read it.
+    pub fn reload(&self, edit: impl FnOnce(&str) -> String) -> Result<(), Error> {
+        let path = self.config();
+        let failed = |e| Error::io(path.display(), e);
+        let text = fs::read_to_string(&path).map_err(failed)?;
+        fs::write(&path, edit(&text)).map_err(failed)?;
+        let output = self.ctl(&["reload"])?;
+        match output.ok() {
+            true => Ok(()),
+            false => Err(Error::State(format!("reload: {}", output.text()))),
+        }
+    }
+
     /// The daemon's number while it runs.
     pub fn pid(&self) -> Option<u32> {
         self.process.as_ref().map(Process::pid)
