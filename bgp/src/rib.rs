@@ -316,6 +316,8 @@ pub struct Rib {
     awaited: Option<Awaited>,
     /// Families to report as converged once what was held back is out.
     converged: Vec<Family>,
+    /// Whoever forwards does not keep up.
+    forwarding_held: bool,
     outputs: VecDeque<Output>,
 }
 
@@ -362,6 +364,7 @@ impl Rib {
             interner: Interner::default(),
             awaited: None,
             converged: Vec::new(),
+            forwarding_held: false,
             outputs: VecDeque::new(),
         }
     }
@@ -441,8 +444,26 @@ impl Rib {
             if !self.work() {
                 // After the routes that the end of the wait set free, so that whoever removes
                 // leftovers has seen them.
-                return self.converged.pop().map(Output::Converged);
+                let whole = |family: &Family| self.owed(*family) == 0;
+                let at = self.converged.iter().rposition(whole)?;
+                return Some(Output::Converged(self.converged.remove(at)));
             }
+        }
+    }
+
+    /// Whoever forwards unicast packets does not keep up, or does so again: [`Output::Best`] waits
+    /// as one mark a prefix, and a prefix that changes meanwhile is told once. Peers are told all
+    /// the same.
+    pub fn hold_best(&mut self, hold: bool) {
+        self.forwarding_held = hold;
+    }
+
+    /// Keys of a family for which [`Output::Best`] is still to come.
+    pub fn owed(&self, family: Family) -> usize {
+        match family {
+            Family::Ipv4Unicast => self.v4.owed(),
+            Family::Ipv6Unicast => self.v6.owed(),
+            Family::Evpn => self.evpn.owed(),
         }
     }
 
@@ -485,9 +506,9 @@ impl Rib {
                 config: &self.config,
             };
             let worked = match family {
-                Family::Ipv4Unicast => self.v4.work(cx, outputs),
-                Family::Ipv6Unicast => self.v6.work(cx, outputs),
-                Family::Evpn => self.evpn.work(cx, outputs),
+                Family::Ipv4Unicast => self.v4.work(cx, self.forwarding_held, outputs),
+                Family::Ipv6Unicast => self.v6.work(cx, self.forwarding_held, outputs),
+                Family::Evpn => self.evpn.work(cx, false, outputs),
             };
             if worked {
                 return true;
@@ -609,9 +630,15 @@ impl Rib {
         let count = updates.iter().take_while(fits).count();
         let near = updates.get(..count).unwrap_or_default();
         let lists = || near.iter().flat_map(Update::lists);
-        self.v4.table.touch(lists().flat_map(Prefix4::of).map(|(_, key)| key));
-        self.v6.table.touch(lists().flat_map(Prefix6::of).map(|(_, key)| key));
-        self.evpn.table.touch(lists().flat_map(EvpnKey::of).map(|(_, key)| key));
+        self.v4
+            .table
+            .touch(lists().flat_map(Prefix4::of).map(|(_, key)| key));
+        self.v6
+            .table
+            .touch(lists().flat_map(Prefix6::of).map(|(_, key)| key));
+        self.evpn
+            .table
+            .touch(lists().flat_map(EvpnKey::of).map(|(_, key)| key));
         count.max(1)
     }
 

@@ -26,7 +26,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bgp::evpn_route::MacAddress;
 use bgp::family::PerFamily;
@@ -70,6 +70,13 @@ const ROUTES_BUSY: usize = 32 * 1024;
 
 /// Outputs of the tables worked off before inputs are looked at again.
 const OUTPUTS_MAX: usize = 512;
+
+/// Wishes waiting for the kernel thread above which the tables keep theirs: some ten milliseconds of
+/// the kernel's work. A wish in the queue costs a hundred times as much as a mark in the tables.
+const WISHES_MAX: usize = 8192;
+
+/// When to look again whether the kernel thread has caught up: before it runs dry.
+const WISHES_LOOK: Duration = Duration::from_millis(1);
 
 /// What the core reads.
 #[derive(Debug)]
@@ -157,6 +164,8 @@ pub(crate) struct Core {
     /// Next hops may lead elsewhere: look at all routes again.
     ground_changed: bool,
     freed: Freed,
+    /// The kernel thread has enough to do.
+    kernel_full: bool,
     /// Since the tables were last asked what follows.
     routes_taken: usize,
     /// When to try to end a drain whose time is over.
@@ -252,6 +261,7 @@ impl Core {
             verify: VerifyRecord::default(),
             ground_changed: false,
             freed: Freed::default(),
+            kernel_full: false,
             routes_taken: 0,
             return_at: None,
             stopping: None,
@@ -345,6 +355,7 @@ impl Core {
             .into_iter()
             .chain(self.drain_deadline())
             .chain(self.freed.deadline())
+            .chain(self.kernel_full.then(|| Instant::now() + WISHES_LOOK))
             .min()
     }
 
@@ -366,6 +377,9 @@ impl Core {
 
     /// Passes on what the tables say; true if they have more.
     fn work(&mut self) -> bool {
+        let kernel = self.hands.kernel.as_ref();
+        self.kernel_full = kernel.is_some_and(|kernel| kernel.backlog() >= WISHES_MAX);
+        self.rib.hold_best(self.kernel_full);
         for _ in 0..OUTPUTS_MAX {
             if let Some(output) = self.rib.poll() {
                 self.rib_output(output);

@@ -445,6 +445,17 @@ impl Install {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
+    use bgp::attributes::{self, AttributeSet, Segment, SegmentKind};
+    use bgp::family::PerFamily;
+    use bgp::message::Update;
+    use bgp::nlri::NlriList;
+    use bgp::policy::Policy;
+    use bgp::rib::{Input, NextHopRule, Output, PeerFacts, PeerFamily};
+    use bgp::{Asn, Family};
+    use ipnetwork::IpNetwork;
+
     use super::*;
 
     fn static_route(metric: u32, gateway: [u8; 4]) -> ForeignRoute {
@@ -477,5 +488,186 @@ mod tests {
             assert_eq!(ground.longest_match(addr), None);
             assert_eq!(ground.best_of(&far.key), None);
         }
+    }
+
+    const PEERS: [PeerId; 2] = [PeerId(1), PeerId(2)];
+
+    /// Tables with two neighbours, 10.0.0.1 and 10.0.0.2, and the ground they stand on.
+    fn world() -> (Install, Rib) {
+        let mut rib = Rib::new(bgp::rib::Config {
+            router_id: Ipv4Addr::new(10, 0, 0, 9),
+            multipath: PerFamily::default(),
+            seed: 1,
+            track: PerFamily {
+                ipv4_unicast: true,
+                ..PerFamily::default()
+            },
+        });
+        for peer in PEERS {
+            let host = u8::try_from(peer.0).unwrap();
+            let settings = PeerFamily {
+                import: Policy::AcceptAll,
+                export: Policy::AcceptAll,
+                add_path_receive: false,
+                extended_next_hop: false,
+                next_hop: NextHopRule::Auto,
+                drain: None,
+            };
+            let facts = PeerFacts {
+                address: IpAddr::from([10, 0, 0, host]),
+                remote_as: Asn(64512 + u32::from(peer.0)),
+                local_as: Asn(64600),
+                router_id: Ipv4Addr::new(10, 0, 0, host),
+                local_address: IpAddr::from([10, 0, 0, 9]),
+                local_ipv4: Some(Ipv4Addr::new(10, 0, 0, 9)),
+                local_ipv6: None,
+                families: PerFamily {
+                    ipv4_unicast: Some(settings),
+                    ..PerFamily::default()
+                },
+                as4: true,
+                extended_message: false,
+                alias: None,
+            };
+            let up = Input::PeerUp {
+                peer,
+                facts,
+                restarting: false,
+            };
+            rib.handle(Instant::now(), up);
+        }
+        let mut install = Install::new(254);
+        for (index, name) in [(1, "near"), (2, "far")] {
+            install.ground.link(link(index, name));
+        }
+        for (net, index) in [([10, 0, 0, 0], 1), ([10, 7, 0, 0], 2)] {
+            let prefix = IpNetwork::new(IpAddr::from(net), 24).unwrap();
+            install.ground.route(connected(prefix, index), false);
+        }
+        (install, rib)
+    }
+
+    fn link(index: u32, name: &str) -> Link {
+        Link {
+            index,
+            name: name.into(),
+            mtu: 1500,
+            up: true,
+            running: true,
+            master: None,
+            kind: LinkKind::Other(String::new()),
+            address: None,
+            alias: None,
+            generates_addresses: true,
+            port: None,
+        }
+    }
+
+    fn connected(prefix: IpNetwork, index: u32) -> ForeignRoute {
+        ForeignRoute {
+            key: RouteKey::main(prefix),
+            protocol: 2,
+            metric: 0,
+            kind: fib::RouteKind::Unicast,
+            next_hops: vec![NextHop::interface(index)],
+        }
+    }
+
+    fn announce(rib: &mut Rib, peer: PeerId, prefix: &str, next_hop: [u8; 4], length: usize) {
+        let Prefix::V4(prefix) = Prefix::from(prefix.parse::<IpNetwork>().unwrap()) else {
+            panic!("not IPv4");
+        };
+        let mut set = AttributeSet::new(attributes::NextHop::V4(next_hop.into()));
+        set.as_path.push(Segment {
+            kind: SegmentKind::Sequence,
+            asns: vec![Asn(64512 + u32::from(peer.0)); length],
+        });
+        let update = Update {
+            announced: vec![(
+                NlriList::V4(vec![(0, prefix)]),
+                Arc::new(set.freeze_with(1)),
+            )],
+            ..Update::default()
+        };
+        rib.handle(Instant::now(), Input::Updates(peer, vec![update]));
+    }
+
+    /// What the tables tell, turned into routes; and whether others lead elsewhere because of it.
+    fn told(install: &mut Install, rib: &mut Rib) -> (Vec<Route>, bool) {
+        let (mut routes, mut moved) = (Vec::new(), false);
+        while let Some(output) = rib.poll() {
+            let Output::Best(best) = output else { continue };
+            if let Change::Set(Entry::Route(_, route)) = install.wish(&best, rib).unwrap().change {
+                routes.push(Route::clone(&route));
+            }
+            moved |= install.decides(&best.nlri, rib);
+        }
+        (routes, moved)
+    }
+
+    fn out(gateway: [u8; 4], index: u32, fate: u32) -> NextHop {
+        NextHop::gateway(IpAddr::from(gateway))
+            .dev(index)
+            .fate(fate)
+    }
+
+    #[test]
+    fn a_route_names_the_neighbour_it_is_lost_with_and_the_next_best_way_out() {
+        let (mut install, mut rib) = world();
+        announce(&mut rib, PEERS[0], "10.64.0.0/16", [10, 0, 0, 1], 1);
+        announce(&mut rib, PEERS[1], "10.64.0.0/16", [10, 7, 0, 2], 2);
+        let expected = Route::via([out([10, 0, 0, 1], 1, 1)]).spare([out([10, 7, 0, 2], 2, 2)]);
+        assert_eq!(told(&mut install, &mut rib), (vec![expected], false));
+    }
+
+    #[test]
+    fn a_change_of_the_ground_counts_when_a_next_hop_in_use_leads_elsewhere() {
+        let (mut install, mut rib) = world();
+        announce(&mut rib, PEERS[0], "10.64.0.0/16", [10, 0, 0, 1], 1);
+        told(&mut install, &mut rib);
+        install.ground.link(link(3, "new"));
+        let elsewhere = connected("10.8.0.0/24".parse().unwrap(), 3);
+        install.ground.route(elsewhere, false);
+        assert!(!install.ground_changed(&rib));
+        let host = connected("10.0.0.1/32".parse().unwrap(), 3);
+        install.ground.route(host, false);
+        assert!(install.ground_changed(&rib));
+        rib.handle(Instant::now(), Input::Repeat(Family::Ipv4Unicast));
+        let (routes, _) = told(&mut install, &mut rib);
+        assert_eq!(routes, [Route::via([out([10, 0, 0, 1], 3, 1)])]);
+        assert!(!install.ground_changed(&rib));
+        // Not reachable any longer, and again.
+        install.ground.link(Link {
+            up: false,
+            ..link(3, "new")
+        });
+        assert!(install.ground_changed(&rib));
+        rib.handle(Instant::now(), Input::Repeat(Family::Ipv4Unicast));
+        assert_eq!(told(&mut install, &mut rib), (vec![], false));
+        install.ground.link(link(3, "new"));
+        assert!(install.ground_changed(&rib));
+    }
+
+    #[test]
+    fn a_route_of_our_own_decides_where_next_hops_behind_it_lead_but_not_about_its_own() {
+        let (mut install, mut rib) = world();
+        // Reachable through nothing but the second route.
+        announce(&mut rib, PEERS[0], "10.64.0.0/16", [10, 9, 9, 9], 1);
+        assert_eq!(told(&mut install, &mut rib), (vec![], false));
+        announce(&mut rib, PEERS[1], "10.9.9.0/24", [10, 7, 0, 2], 1);
+        let (routes, moved) = told(&mut install, &mut rib);
+        assert_eq!(routes, [Route::via([out([10, 7, 0, 2], 2, 2)])]);
+        assert!(moved && install.ground_changed(&rib));
+        rib.handle(Instant::now(), Input::Repeat(Family::Ipv4Unicast));
+        let (routes, moved) = told(&mut install, &mut rib);
+        assert!(
+            routes.contains(&Route::via([out([10, 7, 0, 2], 2, 1)])),
+            "{routes:?}"
+        );
+        assert!(!moved, "told again, it changes nothing");
+        // Its next hop lies within it, and on a connected network that is less specific.
+        announce(&mut rib, PEERS[0], "10.0.0.0/25", [10, 0, 0, 1], 1);
+        let (routes, _) = told(&mut install, &mut rib);
+        assert_eq!(routes, [Route::via([out([10, 0, 0, 1], 1, 1)])]);
     }
 }

@@ -783,6 +783,10 @@ impl Table {
                     self.routes.retry();
                     true
                 }
+                Err(error) if error.errno == libc::EOPNOTSUPP => {
+                    self.give_up_objects();
+                    true
+                }
                 Err(error) => {
                     if self.objects.abandon(*id) {
                         self.shapes.forget_routes(*id);

@@ -381,8 +381,13 @@ impl<K: Key> FamilyRib<K> {
     }
 
     /// Works off marks; true if something was done.
-    pub(super) fn work(&mut self, cx: &mut Cx<'_>, outputs: &mut VecDeque<Output>) -> bool {
-        if self.emit_best(cx, outputs) {
+    pub(super) fn work(
+        &mut self,
+        cx: &mut Cx<'_>,
+        hold_best: bool,
+        outputs: &mut VecDeque<Output>,
+    ) -> bool {
+        if !hold_best && self.emit_best(cx, outputs) {
             return true;
         }
         let count = self.marks.changed.len().min(SLICE);
@@ -413,9 +418,14 @@ impl<K: Key> FamilyRib<K> {
         false
     }
 
-    /// True while there are marks to work off.
+    /// True while peers are still to hear of something.
     pub(super) fn has_changes(&self) -> bool {
-        !self.marks.changed.is_empty() || !self.marks.installs.is_empty()
+        !self.marks.changed.is_empty()
+    }
+
+    /// Of how many keys those who forward are still to hear.
+    pub(super) fn owed(&self) -> usize {
+        self.marks.installs.len()
     }
 
     /// From now on [`Output::Best`] is wanted, and all of it to begin with.

@@ -80,16 +80,26 @@ impl<K: Eq + Hash> Table<K> {
         }
         let hashes = hashes.get(..asked).unwrap_or_default();
         read(hashes.iter().map(|hash| self.index.peek(*hash)));
-        let found = hashes.iter().filter_map(|hash| self.index.find(*hash, |_| true));
+        let found = hashes
+            .iter()
+            .filter_map(|hash| self.index.find(*hash, |_| true));
         let mut known = 0;
         for (place, slot) in slots.iter_mut().zip(found) {
             *place = slot;
             known += 1;
         }
         let slots = slots.get(..known).unwrap_or_default();
-        let paths = || slots.iter().filter_map(|slot| Some(&self.get(*slot)?.paths));
+        let paths = || {
+            slots
+                .iter()
+                .filter_map(|slot| Some(&self.get(*slot)?.paths))
+        };
         read(paths().map(|paths| u64::from(paths.is_empty())));
-        read(paths().filter_map(|paths| paths.as_slice().last()).map(|last| last.path_id.into()));
+        read(
+            paths()
+                .filter_map(|paths| paths.as_slice().last())
+                .map(|last| last.path_id.into()),
+        );
         let best = paths().filter_map(Paths::best);
         read(best.map(|best| best.attributes.as_path_length().into()));
     }

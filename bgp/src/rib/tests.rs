@@ -499,6 +499,33 @@ fn leftovers_are_swept_only_after_the_routes_of_the_last_message() {
 }
 
 #[test]
+fn whoever_forwards_slowly_is_told_once_and_before_the_family_is_complete() {
+    let mut world = World::new();
+    world.input(Input::Expect {
+        peers: awaited(&[2]),
+        time: Duration::from_secs(60),
+        hold: false,
+    });
+    world.up(2);
+    world.up(3);
+    world.converged.clear();
+    world.rib.hold_best(true);
+    let set = path(&[65002], [10, 10, 0, 2]);
+    world.update(2, announce(&[prefix(1), prefix(2)], &set));
+    world.update(2, withdraw(&[prefix(2)]));
+    world.update(2, end_of_rib());
+    assert_eq!(world.rib.owed(Family::Ipv4Unicast), 2);
+    assert_eq!(world.belief(3).len(), 1);
+    assert!(world.best.is_empty() && world.converged.is_empty());
+    world.rib.hold_best(false);
+    let first = world.rib.poll();
+    assert!(matches!(first, Some(Output::Best(_))), "{first:?}");
+    world.settle();
+    assert_eq!(world.rib.owed(Family::Ipv4Unicast), 0);
+    assert_eq!(world.converged, [Family::Ipv4Unicast]);
+}
+
+#[test]
 fn whoever_forwards_is_told_what_follows_the_best_path() {
     let mut world = World::with_peers(&[2, 3, 4, 5]);
     let key = Nlri::V4(prefix(1));

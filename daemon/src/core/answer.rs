@@ -358,12 +358,7 @@ impl Core {
             return;
         }
         let checked = number(self.installed.len() + self.failed.len());
-        let pending = number(
-            self.hands
-                .kernel
-                .as_ref()
-                .map_or(0, |kernel| kernel.backlog()),
-        );
+        let pending = number(self.kernel_backlog());
         let notes = self.beaten_notes();
         self.compare(move |differences| {
             let of = |test: fn(&fib::Difference) -> bool| {
@@ -551,12 +546,7 @@ impl Core {
             kernel: KernelNumbers {
                 installed: number(self.installed.len()),
                 failed: number(self.failed.len()),
-                pending: number(
-                    self.hands
-                        .kernel
-                        .as_ref()
-                        .map_or(0, |kernel| kernel.backlog()),
-                ),
+                pending: number(self.kernel_backlog()),
                 repaired_total: self.repaired,
                 verify_differences: self.verify.differences,
                 verify_runs_total: self.verify.runs,
@@ -577,12 +567,7 @@ impl Core {
                 .collect(),
             queues: vec![QueueDepth {
                 queue: "kernel".to_owned(),
-                depth: number(
-                    self.hands
-                        .kernel
-                        .as_ref()
-                        .map_or(0, |kernel| kernel.backlog()),
-                ),
+                depth: number(self.kernel_backlog()),
             }],
         }
     }

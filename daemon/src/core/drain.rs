@@ -381,8 +381,8 @@ impl Core {
                 missing.push(format!("{address}: BFD is {}", session.state));
             }
         }
-        if let Some(kernel) = &self.hands.kernel {
-            let backlog = kernel.backlog();
+        if self.hands.kernel.is_some() {
+            let backlog = self.kernel_backlog();
             if backlog > 0 {
                 let entries = counted(backlog, "entry is on its", "entries are on their");
                 missing.push(format!("{entries} way to the kernel"));

@@ -313,6 +313,16 @@ impl Core {
         }
     }
 
+    /// Changes that have not reached the kernel: those in its thread's queue, and those that wait in
+    /// the tables for room there.
+    pub(super) fn kernel_backlog(&self) -> usize {
+        let Some(kernel) = &self.hands.kernel else {
+            return 0;
+        };
+        let owed = [Family::Ipv4Unicast, Family::Ipv6Unicast].map(|family| self.rib.owed(family));
+        kernel.backlog() + owed.iter().sum::<usize>()
+    }
+
     fn is_there(&mut self, key: Key) {
         if !self.failed.is_empty() {
             if self.failed.remove(&key).is_some() {

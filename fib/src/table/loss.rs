@@ -14,7 +14,7 @@
 
 use std::collections::HashMap;
 
-use super::{ShapeId, Table, Via};
+use super::{RouteShape, ShapeId, Table, Via};
 use crate::state::NextHop;
 
 /// What is left to do when routes that go elsewhere have left their objects.
@@ -105,16 +105,37 @@ impl Table {
         let mut moved = shape.as_ref().clone();
         moved.via = Via::Object(target);
         moved.spare = Vec::new();
-        let moved = self.shapes.intern(moved, &mut self.objects);
+        let moved = self.rewish(id, moved);
         // The shape holds the object.
         self.objects.release(target);
-        let (count, unwanted) = self.routes.redirect(id, moved);
+        moved
+    }
+
+    /// Wishes for one shape become wishes for another. Returns as [`Ledger::redirect`] does.
+    ///
+    /// [`Ledger::redirect`]: super::ledger::Ledger::redirect
+    fn rewish(&mut self, from: ShapeId, to: RouteShape) -> (usize, bool) {
+        let to = self.shapes.intern(to, &mut self.objects);
+        let (count, unwanted) = self.routes.redirect(from, to);
         for _ in 0..count {
-            self.shapes.hold(moved);
-            self.shapes.release(id, &mut self.objects);
+            self.shapes.hold(to);
+            self.shapes.release(from, &mut self.objects);
         }
-        self.shapes.release(moved, &mut self.objects);
+        self.shapes.release(to, &mut self.objects);
         (count, unwanted)
+    }
+
+    /// The kernel knows no nexthop objects: routes name their next hops themselves.
+    pub(super) fn give_up_objects(&mut self) {
+        if !self.objects.give_up() {
+            return;
+        }
+        tracing::warn!(
+            "this kernel has no nexthop objects (Linux 5.3); a lost next hop moves routes one by one"
+        );
+        for (id, shape) in self.shapes.without_objects(&mut self.objects, &self.links) {
+            self.rewish(id, shape);
+        }
     }
 
     /// Lets objects lead elsewhere; the next plan writes them.

@@ -82,6 +82,8 @@ pub(super) struct NextHops {
     next_id: u32,
     /// Objects whose want and have should be looked at.
     dirty: BTreeSet<u32>,
+    /// The kernel knows no objects.
+    unknown: bool,
 }
 
 /// How an object stands.
@@ -101,13 +103,18 @@ impl Default for NextHops {
             by_spec: HashMap::new(),
             next_id: FIRST_ID,
             dirty: BTreeSet::new(),
+            unknown: false,
         }
     }
 }
 
 impl NextHops {
     /// The object for these next hops, which must all name their interface. Holds one reference.
+    /// None where there are no objects.
     pub(super) fn acquire(&mut self, hops: &[NextHop], ipv6: bool, links: &Links) -> Option<u32> {
+        if self.unknown {
+            return None;
+        }
         let mut members = BTreeMap::new();
         for hop in hops {
             let spec = single(hop, ipv6)?;
@@ -143,6 +150,12 @@ impl NextHops {
         self.hold(group);
         self.release(single);
         group
+    }
+
+    /// The kernel knows no objects: there are none from now on. False if that is no news.
+    pub(super) fn give_up(&mut self) -> bool {
+        self.by_spec.clear();
+        !std::mem::replace(&mut self.unknown, true)
     }
 
     fn acquire_spec(&mut self, spec: Spec, links: &Links) -> u32 {
@@ -258,6 +271,9 @@ impl NextHops {
     /// Objects to write, singles before groups: everything of one sort only. Objects that cannot
     /// be written now are marked as failed.
     pub(super) fn next_sets(&mut self, max: usize, links: &Links) -> Vec<(u32, Object)> {
+        if self.unknown {
+            return Vec::new();
+        }
         let mut singles = Vec::new();
         let mut groups = Vec::new();
         let mut settled = Vec::new();

@@ -255,6 +255,27 @@ impl Shapes {
         }
     }
 
+    /// Shapes by objects, each with what it is without; the same wish is another shape then.
+    pub(super) fn without_objects(
+        &mut self,
+        objects: &mut NextHops,
+        links: &Links,
+    ) -> Vec<(ShapeId, RouteShape)> {
+        self.last = None;
+        self.by_route.clear();
+        let mut others = Vec::new();
+        for (place, slot) in self.slots.iter_mut().enumerate() {
+            let Some(slot) = slot else { continue };
+            if let Some((route, ipv6)) = slot.route.take()
+                && slot.shape.object().is_some()
+            {
+                let other = shape(&route, ipv6, objects, links);
+                others.push((ShapeId::of_length(place + 1), other));
+            }
+        }
+        others
+    }
+
     /// All shapes in use.
     pub(super) fn iter(&self) -> impl Iterator<Item = &RouteShape> {
         self.slots.iter().flatten().map(|slot| &*slot.shape)

@@ -25,6 +25,8 @@ struct Model {
     bridges: BTreeSet<(u32, Mac)>,
     flood: BTreeSet<(u32, IpAddr)>,
     neighbours: BTreeMap<(u32, IpAddr), Neighbour>,
+    /// Linux before 5.3.
+    no_objects: bool,
     /// Every operation, in order.
     log: Vec<String>,
 }
@@ -65,6 +67,7 @@ impl Model {
         self.log.push(format!("{op:?}"));
         match op {
             Op::Device(_, op) => self.device(op),
+            Op::SetNextHop(..) if self.no_objects => refuse(libc::EOPNOTSUPP),
             Op::SetNextHop(id, object) => {
                 let fits = match object {
                     Object::Single(hop) => {
@@ -849,6 +852,38 @@ fn a_group_loses_a_member_with_one_message_and_its_routes_stay() {
     want_all(&mut table, 200, &[by(2, 2)], &[]);
     settle(&mut table, &mut model, now);
     assert_eq!(model.log, [""; 0]);
+    assert_eq!(table.verify(), []);
+}
+
+#[test]
+fn a_kernel_without_nexthop_objects_gets_routes_that_need_none() {
+    let (mut table, mut model, now) = started();
+    model.no_objects = true;
+    want_all(&mut table, 20, &[by(1, 1), by(2, 2)], &[]);
+    want_all(&mut table, 10, &[by(1, 1)], &[by(2, 2)]);
+    settle(&mut table, &mut model, now);
+    let asked = model.log.iter().filter(|op| op.starts_with("SetNextHop"));
+    assert!(asked.count() <= 2, "{:?}", model.log);
+    let hops = |shape: &RouteShape| match &shape.via {
+        Via::Hops(hops) => hops.len(),
+        Via::Object(_) | Via::Nowhere => 0,
+    };
+    let shapes = model.routes.values().map(|(_, shape)| hops(shape));
+    let mut counts: Vec<usize> = shapes.collect();
+    counts.sort_unstable();
+    assert_eq!(counts, [[1; 10], [2; 10]].concat());
+    assert_eq!(table.verify(), []);
+    // Nothing is lost by objects, and the owner's wishes move routes.
+    lose(&mut table, &mut model, 1, now);
+    want_all(&mut table, 20, &[by(2, 2)], &[]);
+    settle(&mut table, &mut model, now);
+    assert!(
+        forwarding(&model)
+            .iter()
+            .all(|line| line.contains("192.0.2.2"))
+    );
+    model.tell(&mut table);
+    assert_eq!(table.plan(100, now), []);
     assert_eq!(table.verify(), []);
 }
 
