@@ -35,10 +35,10 @@ use bgp::rib::{self, Best, PeerId, Rib};
 use bgp::session::StopReason;
 use bgp::{Family, Nlri, Vni};
 use tokio::net::TcpStream;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::bfd_io::BfdHandle;
-use crate::config::Config;
+use crate::config::{Config, ServiceSettings};
 use crate::control::{Answer, Call, Reply};
 use crate::install::Install;
 use crate::memory::{self, Freed};
@@ -119,6 +119,8 @@ pub(crate) struct Place {
     pub(crate) state: Option<StateDir>,
     /// The last run broke off and the kernel still forwards for it.
     pub(crate) restarting: bool,
+    /// What the program around us follows when the configuration changes.
+    pub(crate) settings: watch::Sender<ServiceSettings>,
 }
 
 /// Handles of what runs beside the core.

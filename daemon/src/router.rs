@@ -11,10 +11,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
-use crate::config::Config;
+use crate::config::{Config, ServiceSettings};
 use crate::control::{Answer, CoreHandle, Request};
 use crate::core::{Core, EVENTS_MAX, Hands, Inputs, KERNEL_EVENTS_MAX, Order, Place};
 use crate::peer_io::transport;
@@ -56,6 +56,7 @@ pub struct Router {
     kernel: Option<Arc<fib::KernelHandle>>,
     /// Ours until the kernel was handed back.
     state: Option<StateDir>,
+    settings: watch::Receiver<ServiceSettings>,
 }
 
 impl fmt::Debug for Router {
@@ -116,7 +117,8 @@ impl Router {
     /// Starts everything a configuration asks for. Must be called within a tokio runtime.
     pub fn start(config: Config, options: Options) -> Result<Self, StartError> {
         let runtime = tokio::runtime::Handle::current();
-        let (place, drain) = open_place(options)?;
+        let (settings, follow) = watch::channel(config.service_settings());
+        let (place, drain) = open_place(options, settings)?;
         let registry = Registry::default();
         let (events, event_queue) = mpsc::channel(EVENTS_MAX);
         let (written, written_queue) = mpsc::unbounded_channel();
@@ -197,6 +199,7 @@ impl Router {
             listening,
             kernel,
             state,
+            settings: follow,
         })
     }
 
@@ -219,6 +222,11 @@ impl Router {
     /// What went wrong, with the next step.
     pub async fn ask(&self, request: Request) -> Answer {
         self.core.ask(request).await
+    }
+
+    /// What of the configuration in effect the program around the router has to follow.
+    pub(crate) fn settings(&self) -> watch::Receiver<ServiceSettings> {
+        self.settings.clone()
     }
 
     /// The way for others to ask.
@@ -295,12 +303,16 @@ impl Router {
     }
 }
 
-fn open_place(options: Options) -> Result<(Place, crate::state::DrainState), StartError> {
+fn open_place(
+    options: Options,
+    settings: watch::Sender<ServiceSettings>,
+) -> Result<(Place, crate::state::DrainState), StartError> {
     let Some(path) = options.state_dir else {
         let place = Place {
             config_file: options.config_file,
             state: None,
             restarting: false,
+            settings,
         };
         return Ok((place, crate::state::DrainState::default()));
     };
@@ -325,6 +337,7 @@ fn open_place(options: Options) -> Result<(Place, crate::state::DrainState), Sta
             config_file: options.config_file,
             state: Some(dir),
             restarting,
+            settings,
         },
         drain,
     ))

@@ -9,8 +9,10 @@ use std::time::Duration;
 use clap::Parser;
 use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+use tracing_subscriber::EnvFilter;
 
-use crate::config::{self, Config, LogFormat};
+use crate::config::{self, Config, LogFormat, LogLevel, ServiceSettings};
 use crate::control::server::Listener;
 use crate::control::{CoreHandle, Reply, Request};
 use crate::{Options, Router, ctl, tasks};
@@ -57,14 +59,14 @@ pub fn main() -> ExitCode {
         Ok(config) => config,
         Err(code) => return code,
     };
-    log(&config);
+    let log = Log::start(&config);
     // Sessions decode in parallel; more than that is of no use, the tables are one thread.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(std::thread::available_parallelism().map_or(2, |n| n.get().clamp(2, 8)))
         .enable_all()
         .build();
     let result = match runtime {
-        Ok(runtime) => runtime.block_on(run(arguments, config)),
+        Ok(runtime) => runtime.block_on(run(arguments, config, log)),
         Err(error) => Err(Failure::new("cannot start the runtime", &error)),
     };
     match result {
@@ -110,22 +112,61 @@ fn read(path: &Path) -> Result<Config, ExitCode> {
     config::parse(&text, &path.display().to_string()).map_err(|_| check())
 }
 
-fn log(config: &Config) {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("RBGPD_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(config.log.level.to_string()));
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
-    let set = match config.log.format {
-        LogFormat::Text => builder.with_ansi(false).try_init(),
-        LogFormat::Json => builder.json().try_init(),
-    };
-    if let Err(error) = set {
-        eprintln!("rbgpd: cannot set up the log: {error}");
+/// The log on stderr.
+struct Log {
+    /// Sets another level; `None` while the environment says what is logged.
+    level: Option<Box<dyn Fn(LogLevel) + Send>>,
+}
+
+impl Log {
+    fn start(config: &Config) -> Self {
+        let named = EnvFilter::try_from_env("RBGPD_LOG").ok();
+        let follows = named.is_none();
+        let first = named.unwrap_or_else(|| filter(config.log.level));
+        let builder = tracing_subscriber::fmt()
+            .with_env_filter(first)
+            .with_writer(std::io::stderr);
+        // Two kinds of builder, with two types of handle.
+        let (set, level): (_, Box<dyn Fn(LogLevel) + Send>) = match config.log.format {
+            LogFormat::Text => {
+                let builder = builder.with_ansi(false).with_filter_reloading();
+                let handle = builder.reload_handle();
+                let set = move |level| handle.reload(filter(level)).is_ok();
+                (builder.try_init(), Box::new(move |level| said(set(level))))
+            }
+            LogFormat::Json => {
+                let builder = builder.json().with_filter_reloading();
+                let handle = builder.reload_handle();
+                let set = move |level| handle.reload(filter(level)).is_ok();
+                (builder.try_init(), Box::new(move |level| said(set(level))))
+            }
+        };
+        if let Err(error) = set {
+            eprintln!("rbgpd: cannot set up the log: {error}");
+        }
+        Self {
+            level: follows.then_some(level),
+        }
+    }
+
+    fn set_level(&self, level: LogLevel) {
+        if let Some(set) = &self.level {
+            set(level);
+        }
     }
 }
 
-async fn run(arguments: Arguments, config: Config) -> Result<(), Failure> {
+fn filter(level: LogLevel) -> EnvFilter {
+    EnvFilter::new(level.to_string())
+}
+
+fn said(done: bool) {
+    if !done {
+        tracing::error!("cannot change what is logged");
+    }
+}
+
+async fn run(arguments: Arguments, config: Config, log: Log) -> Result<(), Failure> {
     let catch = |kind| signal(kind).map_err(|error| Failure::new("cannot catch signals", &error));
     let mut signals = Signals {
         terminate: catch(SignalKind::terminate())?,
@@ -143,7 +184,6 @@ async fn run(arguments: Arguments, config: Config) -> Result<(), Failure> {
         ),
         None => None,
     };
-    let drain = config.drain;
     if let Some(pause) = Router::restart_pause(&config, &arguments.state_dir) {
         tracing::info!(
             pause_ms = pause.as_millis(),
@@ -162,8 +202,10 @@ async fn run(arguments: Arguments, config: Config) -> Result<(), Failure> {
     notify(&[NotifyState::Ready]);
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "rbgpd runs");
 
-    let ended = attend(&mut signals, &router).await;
+    let mut settings = router.settings();
+    let ended = attend(&mut signals, &router, &mut settings, &log).await;
     notify(&[NotifyState::Stopping]);
+    let drain = settings.borrow().drain;
     if ended.is_ok() && drain.on_stop {
         drain_first(&router, drain.timeout).await;
     }
@@ -182,7 +224,12 @@ struct Signals {
 }
 
 /// Until a signal ends the service or the core ends by itself.
-async fn attend(signals: &mut Signals, router: &Router) -> Result<(), Failure> {
+async fn attend(
+    signals: &mut Signals,
+    router: &Router,
+    settings: &mut watch::Receiver<ServiceSettings>,
+    log: &Log,
+) -> Result<(), Failure> {
     // Half the time systemd allows, as it recommends; without a watchdog, often enough to
     // notice a dead core.
     let mut beat = tokio::time::interval(watchdog().unwrap_or(Duration::from_secs(5)) / 2);
@@ -191,6 +238,8 @@ async fn attend(signals: &mut Signals, router: &Router) -> Result<(), Failure> {
             _ = signals.terminate.recv() => return Ok(()),
             _ = signals.interrupt.recv() => return Ok(()),
             _ = signals.hangup.recv() => reload(&router.handle()).await,
+            // Without the core nothing changes any more; the beat below notices.
+            Ok(()) = settings.changed() => log.set_level(settings.borrow_and_update().log_level),
             _ = beat.tick() => {
                 if router.is_stopped() {
                     return Err(Failure("the core has ended".to_owned()));

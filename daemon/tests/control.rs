@@ -979,6 +979,30 @@ fn drain_that_is_not_safe_changes_nothing_and_exits_3() {
 }
 
 #[test]
+fn a_dry_run_exits_by_what_it_finds() {
+    let daemon = Daemon::new(|request| {
+        let Request::Drain(drain) = request else {
+            panic!("{request:?}");
+        };
+        let mut status = drain_status(false, true);
+        status.dry_run = drain.dry_run;
+        if drain.neighbor.is_none() {
+            status.risks = vec!["10.100.0.0/16 has no other way".to_owned()];
+        }
+        Ok(Reply::Drain(status))
+    });
+    for (arguments, code) in [
+        (vec!["drain", "--dry-run"], 3),
+        (vec!["drain", "--dry-run", "--json"], 3),
+        (vec!["drain", "--dry-run", "--force"], 0),
+        (vec!["drain", "--dry-run", "--neighbor", "10.10.0.2"], 0),
+    ] {
+        let ran = daemon.rbgpctl(&arguments).exits(code);
+        assert!(!ran.out.is_empty(), "{arguments:?}");
+    }
+}
+
+#[test]
 fn undrain_waits_for_the_return() {
     let mut questions = 0;
     let daemon = Daemon::new(move |request| {
@@ -1045,6 +1069,7 @@ fn reload_and_clear_say_what_they_reach() {
             changed: true,
             changes: vec!["neighbor 10.10.0.2: hold 30s -> 90s".to_owned()],
             restarts: vec![neighbor],
+            restart_required: Vec::new(),
             notes: vec!["restarted: routes are held back".to_owned()],
         })),
         Request::Reload { dry_run: false } => Err(ErrorReply::new(
@@ -1062,6 +1087,24 @@ fn reload_and_clear_say_what_they_reach() {
         "neighbor 10.10.0.2: hold 30s -> 90s\n\
          The session with 10.10.0.2 would restart\n\
          note: restarted: routes are held back\n\
+         Dry run: nothing was changed\n"
+    );
+    let daemon_that_refuses = Daemon::new(|_| {
+        let change = "asn 65001 -> 65009";
+        Ok(Reply::Reload(reply::Reload {
+            dry_run: true,
+            changed: true,
+            changes: vec![format!("{change} (needs a restart of rbgpd)")],
+            restarts: Vec::new(),
+            restart_required: vec![change.to_owned()],
+            notes: Vec::new(),
+        }))
+    });
+    let text = daemon_that_refuses.rbgpctl(&["reload", "--dry-run"]);
+    assert_eq!(
+        text.exits(1).out,
+        "asn 65001 -> 65009 (needs a restart of rbgpd)\n\
+         A reload would be refused as a whole: one of the changes needs a restart of rbgpd\n\
          Dry run: nothing was changed\n"
     );
     let ran = daemon.rbgpctl(&["reload"]).exits(1);

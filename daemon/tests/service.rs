@@ -9,6 +9,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output};
@@ -59,6 +61,15 @@ impl Place {
             .spawn()
             .unwrap();
         Daemon { child, log, socket }
+    }
+
+    /// Writes the file of a daemon.
+    fn write(&self, name: &str, config: &str) -> PathBuf {
+        let file = self.0.join(format!("{name}.toml"));
+        let base = "asn = 65001\nrouter_id = \"10.0.0.1\"\nlisten = []\n";
+        let text = format!("{base}{config}\n[kernel]\nenabled = false\n");
+        fs::write(&file, text).unwrap();
+        file
     }
 
     fn running(&self, name: &str, config: &str) -> Daemon {
@@ -138,6 +149,21 @@ impl Daemon {
     }
 }
 
+impl Daemon {
+    /// Status and body of the answer to a `POST`.
+    fn post(&self, path: &str, body: &str) -> String {
+        let mut stream = UnixStream::connect(&self.socket).unwrap();
+        let length = body.len();
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {length}"
+        );
+        write!(stream, "{head}\r\n\r\n{body}").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+}
+
 impl Drop for Daemon {
     fn drop(&mut self) {
         let _ = self.child.kill();
@@ -213,4 +239,139 @@ fn a_drain_that_cannot_be_read_starts_the_daemon_drained_and_says_so() {
     let daemon = place.running("again", "");
     assert_eq!(daemon.lines("ERROR"), Vec::<String>::new());
     assert_eq!(daemon.json(&["show", "drain", "--json"])["draining"], false);
+}
+
+/// A neighbour that nobody answers for: what waits for it waits.
+const ABSENT: &str = "[[neighbor]]\naddress = \"127.0.0.77\"\nremote_as = 65002\nport = 9\n\
+                      local_address = \"127.0.0.1\"\nipv4_unicast = {}";
+
+#[test]
+fn a_drain_at_the_stop_ends_with_it_and_one_that_was_ordered_stays() {
+    let place = Place::new();
+    let config = "[drain]\non_stop = true\ntimeout = \"1s\"";
+    let mut daemon = place.running("first", config);
+    daemon.stop();
+    assert_eq!(daemon.lines("drain state changed").len(), 1);
+    let mut daemon = place.running("second", config);
+    assert_eq!(daemon.json(&["show", "drain", "--json"])["draining"], false);
+    let ordered = daemon.rbgpctl(&["drain", "--force", "--reason", "new disk"]);
+    assert_eq!(ordered.status.code(), Some(0), "{ordered:?}");
+    daemon.stop();
+    let daemon = place.running("third", config);
+    let status = daemon.json(&["show", "drain", "--json"]);
+    assert_eq!(status["draining"], true);
+    assert_eq!(status["reason"], "new disk");
+}
+
+#[test]
+fn a_reload_applies_level_and_drain_and_is_refused_where_a_restart_is_needed() {
+    let place = Place::new();
+    let mut daemon = place.running("rbgpd", "");
+    daemon.signal(libc::SIGHUP);
+    daemon.until("configuration reloaded, nothing is different");
+    assert_eq!(
+        daemon.json(&["reload", "--json"])["changes"],
+        serde_json::json!([])
+    );
+
+    let refused = "[log]\nlevel = \"error\"\n[underlay]\ninterface = \"wg9\"";
+    place.write("rbgpd", refused);
+    let dry = daemon.rbgpctl(&["reload", "--dry-run"]);
+    assert_eq!(dry.status.code(), Some(1), "{dry:?}");
+    let said = String::from_utf8(dry.stdout).unwrap();
+    assert!(
+        said.contains("would be refused as a whole: one of"),
+        "{said}"
+    );
+    assert_eq!(daemon.rbgpctl(&["reload"]).status.code(), Some(1));
+
+    let applied = "[log]\nlevel = \"error\"\n[drain]\non_stop = true";
+    place.write("rbgpd", applied);
+    let dry = daemon.rbgpctl(&["reload", "--dry-run"]);
+    assert_eq!(dry.status.code(), Some(0), "{dry:?}");
+    assert_eq!(daemon.rbgpctl(&["reload"]).status.code(), Some(0));
+    // The level is set beside the core. An order that is given after that is not in the log.
+    let mut number = 0;
+    until(
+        || {
+            number += 1;
+            let reason = format!("order-{number}");
+            daemon.post(
+                "/v1/drain",
+                &format!("{{\"dry_run\": true, \"reason\": \"{reason}\"}}"),
+            );
+            daemon.lines(&reason).is_empty()
+        },
+        || daemon.log(),
+    );
+    // And back, to see the stop.
+    place.write("rbgpd", "[drain]\non_stop = true");
+    assert_eq!(daemon.rbgpctl(&["reload"]).status.code(), Some(0));
+    until(
+        || {
+            number += 1;
+            let reason = format!("order-{number}");
+            daemon.post(
+                "/v1/drain",
+                &format!("{{\"dry_run\": true, \"reason\": \"{reason}\"}}"),
+            );
+            !daemon.lines(&reason).is_empty()
+        },
+        || daemon.log(),
+    );
+    daemon.stop();
+    assert_eq!(
+        daemon.lines("drain state changed").len(),
+        1,
+        "{}",
+        daemon.log()
+    );
+}
+
+#[test]
+fn a_drain_that_is_ordered_again_keeps_why_and_until_when() {
+    let place = Place::new();
+    let daemon = place.running("rbgpd", "");
+    let first = daemon.json(&[
+        "drain", "--force", "--json", "--reason", "new disk", "--for", "2h",
+    ]);
+    let again = daemon.rbgpctl(&["drain", "--force"]);
+    let said = String::from_utf8(again.stderr).unwrap();
+    assert!(said.contains("note: kept: the reason, new disk"), "{said}");
+    assert!(said.contains("note: kept: it ends by itself"), "{said}");
+    let status = daemon.json(&["show", "drain", "--json"]);
+    for key in ["since", "reason", "deadline"] {
+        assert_eq!(status[key], first[key], "{key}");
+    }
+}
+
+#[test]
+fn a_time_that_a_clock_cannot_hold_is_refused_with_the_range() {
+    let place = Place::new();
+    let daemon = place.running("rbgpd", "");
+    for wrong in ["18446744073709551615", "3153600001", "0"] {
+        let answer = daemon.post(
+            "/v1/drain",
+            &format!("{{\"force\": true, \"for_s\": {wrong}}}"),
+        );
+        assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+        assert!(answer.contains(&format!("{wrong} s")), "{answer}");
+        assert!(answer.contains("from 1 to 3153600000 s"), "{answer}");
+    }
+    assert_eq!(daemon.json(&["show", "drain", "--json"])["draining"], false);
+    let longest = daemon.post("/v1/drain", "{\"force\": true, \"for_s\": 3153600000}");
+    assert!(longest.starts_with("HTTP/1.1 200 "), "{longest}");
+}
+
+#[test]
+fn an_order_that_waits_is_one_line_in_the_log() {
+    let place = Place::new();
+    let daemon = place.running("rbgpd", ABSENT);
+    daemon.rbgpctl(&["drain", "--force"]);
+    let waited = daemon.rbgpctl(&["undrain", "--wait", "--timeout", "1s"]);
+    assert_eq!(waited.status.code(), Some(3), "{waited:?}");
+    assert_eq!(daemon.lines("Undrain").len(), 1, "{}", daemon.log());
+    // Another process is another order.
+    daemon.rbgpctl(&["undrain"]);
+    assert_eq!(daemon.lines("Undrain").len(), 2, "{}", daemon.log());
 }

@@ -175,7 +175,7 @@ impl Diff {
     /// Puts a value outside of lists where it belongs.
     fn file(&mut self, change: FieldChange) {
         /// What sockets, sessions and kernel entries carry from the start on.
-        const RESTART: [&str; 15] = [
+        const RESTART: [&str; 12] = [
             "asn",
             "router_id",
             "listen",
@@ -187,10 +187,7 @@ impl Diff {
             "underlay.interface",
             "underlay.sync_allowed_ips",
             "underlay.wireguard_socket",
-            "log.level",
             "log.format",
-            "drain.on_stop",
-            "drain.timeout",
         ];
         match change.key.as_str() {
             // Compared one by one.

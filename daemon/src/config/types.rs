@@ -375,6 +375,24 @@ impl Default for Drain {
     }
 }
 
+/// What concerns the program around the router, and may change while it runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ServiceSettings {
+    /// The least important message that is logged.
+    pub(crate) log_level: LogLevel,
+    /// What to do before a stop.
+    pub(crate) drain: Drain,
+}
+
+impl Config {
+    pub(crate) fn service_settings(&self) -> ServiceSettings {
+        ServiceSettings {
+            log_level: self.log.level,
+            drain: self.drain,
+        }
+    }
+}
+
 /// Words of the configuration that stand for one of several values.
 pub(super) trait Keyword: Copy + PartialEq + 'static {
     /// Every value with its word.

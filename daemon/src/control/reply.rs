@@ -712,6 +712,9 @@ pub struct Drain {
     pub risks: Vec<String>,
     /// True for the answer to a dry run: nothing was changed.
     pub dry_run: bool,
+    /// What else is to be known of the order, a line each: what it keeps of an earlier one.
+    #[serde(default)]
+    pub notes: Vec<String>,
     /// Each neighbour.
     pub neighbors: Vec<NeighborDrain>,
 }
@@ -794,6 +797,10 @@ pub struct Reload {
     pub changes: Vec<String>,
     /// Neighbours whose session restarts for it.
     pub restarts: Vec<IpAddr>,
+    /// Those of the differences that need a new start of the service: while there is one, a
+    /// reload is refused as a whole. Only in the answer to a dry run.
+    #[serde(default)]
+    pub restart_required: Vec<String>,
     /// What else is to be known, a line each.
     #[serde(default)]
     pub notes: Vec<String>,

@@ -160,6 +160,11 @@ pub struct Drain {
     pub dry_run: bool,
 }
 
+impl Drain {
+    /// Longest time for a drain: a hundred years, far from where adding to a clock overflows.
+    pub const DURATION_MAX: Duration = Duration::from_secs(100 * 365 * 86_400);
+}
+
 /// An order to clear.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Clear {

@@ -21,8 +21,9 @@ mod patient;
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
@@ -63,12 +64,13 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Serves a listener until dropped.
 pub async fn serve(listener: Listener, core: CoreHandle) -> Infallible {
     let mut connections = Connections::default();
+    let orders = Arc::new(Orders::default());
     loop {
         tokio::select! {
             accepted = listener.accept(), if connections.0.len() < CONNECTIONS_MAX => {
                 match accepted {
                     Ok((stream, peer)) => {
-                        let connection = connection(stream, peer, core.clone());
+                        let connection = connection(stream, peer, core.clone(), Arc::clone(&orders));
                         connections.0.push(Box::pin(connection));
                     }
                     Err(error) => {
@@ -105,10 +107,48 @@ impl Connections {
     }
 }
 
-async fn connection(stream: listener::Stream, peer: Peer, core: CoreHandle) {
+/// What the log has of orders. One that waits for something is given again every quarter of a
+/// second, and is one order to those who read the log.
+#[derive(Debug, Default)]
+struct Orders {
+    // A lock because the connections of a listener share it; held for a comparison.
+    last: Mutex<Option<LastOrder>>,
+}
+
+#[derive(Debug)]
+struct LastOrder {
+    peer: Peer,
+    request: Request,
+    at: Instant,
+}
+
+/// An order that the same process gives again after such a silence is another one. Longer than a
+/// comparison with the kernel takes, which an answer may wait for.
+const AGAIN_MAX: Duration = Duration::from_secs(60);
+
+impl Orders {
+    fn log(&self, peer: &Peer, request: &Request) {
+        let now = Instant::now();
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let again = last.as_ref().is_some_and(|last| {
+            last.peer == *peer && last.request == *request && now - last.at < AGAIN_MAX
+        });
+        *last = Some(LastOrder {
+            peer: peer.clone(),
+            request: request.clone(),
+            at: now,
+        });
+        drop(last);
+        if !again {
+            tracing::info!(%peer, ?request, "order received");
+        }
+    }
+}
+
+async fn connection(stream: listener::Stream, peer: Peer, core: CoreHandle, orders: Arc<Orders>) {
     let service = service_fn(|request| {
-        let (core, peer) = (core.clone(), peer.clone());
-        async move { Ok::<_, Infallible>(respond(request, &core, &peer).await) }
+        let (core, peer, orders) = (core.clone(), peer.clone(), Arc::clone(&orders));
+        async move { Ok::<_, Infallible>(respond(request, &core, &peer, &orders).await) }
     });
     let io = TokioIo::new(Patient::new(stream, STALL_MAX));
     let served = http1::Builder::new()
@@ -127,9 +167,10 @@ async fn respond(
     request: HttpRequest<Incoming>,
     core: &CoreHandle,
     peer: &Peer,
+    orders: &Orders,
 ) -> Response<Body> {
     let allowed = path::allowed(request.uri().path());
-    let answered = answer(request, core, peer).await;
+    let answered = answer(request, core, peer, orders).await;
     answered.unwrap_or_else(|error| refusal(&error, allowed))
 }
 
@@ -137,6 +178,7 @@ async fn answer(
     request: HttpRequest<Incoming>,
     core: &CoreHandle,
     peer: &Peer,
+    orders: &Orders,
 ) -> Result<Response<Body>, ErrorReply> {
     let method = method(request.method(), request.uri().path())?;
     if method == Method::Get && request.uri().path() == "/metrics" {
@@ -151,7 +193,7 @@ async fn answer(
     let query = head.uri.query().unwrap_or("");
     let request = path::read(method, head.uri.path(), query, &body)?;
     if method == Method::Post {
-        tracing::info!(%peer, ?request, "order received");
+        orders.log(peer, &request);
     }
     match Table::of(&request) {
         Some(table) => Ok(response(

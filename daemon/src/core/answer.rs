@@ -443,10 +443,16 @@ impl Core {
                 (neighbor.range == Some(*range)).then(|| neighbor.address())
             }))
             .collect();
-        let changes: Vec<String> = diff.to_string().lines().map(str::to_owned).collect();
+        let changes: Vec<String> = match diff.is_empty() {
+            true => Vec::new(),
+            false => diff.to_string().lines().map(str::to_owned).collect(),
+        };
         let held = self.hold().is_some();
         if !dry_run {
-            tracing::info!(changes = changes.len(), "configuration reloaded");
+            match changes.len() {
+                0 => tracing::info!("configuration reloaded, nothing is different"),
+                changes => tracing::info!(changes, "configuration reloaded"),
+            }
             self.apply(new);
         }
         Ok(reply::Reload {
@@ -454,6 +460,11 @@ impl Core {
             changed: !diff.is_empty(),
             changes,
             restarts: restarts.into_iter().collect(),
+            restart_required: diff
+                .restart_required
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
             notes: match self.hold_line() {
                 Some(line) => vec![line],
                 None if held => vec![

@@ -93,6 +93,7 @@ impl Core {
     pub(super) fn apply(&mut self, mut new: Config) {
         new.keep_route_maps(&self.config);
         let old = std::mem::replace(&mut self.config, new.clone());
+        self.place.settings.send_replace(new.service_settings());
         for neighbor in &old.neighbors {
             if new.neighbor(neighbor.address).is_none() {
                 self.remove_neighbor(neighbor.address);

@@ -45,6 +45,15 @@ impl Core {
             return Err(ErrorReply::not_found(format!("no neighbour `{address}`"))
                 .hint("rbgpctl show summary lists the neighbours"));
         }
+        let longest = Drain::DURATION_MAX.as_secs();
+        if let Some(time) = order.duration.map(|time| time.as_secs())
+            && !(1..=longest).contains(&time)
+        {
+            return Err(ErrorReply::bad_request(format!(
+                "a drain for {time} s, but the time must be from 1 to {longest} s"
+            ))
+            .hint("leave it out for a drain that lasts until it is ended"));
+        }
         let faults = self.drain_faults(order.neighbor);
         if !faults.is_empty() && !order.force {
             return Err(
@@ -58,15 +67,12 @@ impl Core {
             status.dry_run = true;
             return Ok(status);
         }
-        let now = Timestamp::from(SystemTime::now());
-        let deadline = order
-            .duration
-            .map(|time| Timestamp::from_unix_s(now.unix_s() + time.as_secs()));
-        let record = DrainRecord {
-            since: now,
-            reason: order.reason,
-            deadline,
+        let earlier = match order.neighbor {
+            Some(address) => self.drain.neighbors.get(&address),
+            None => self.drain.router.as_ref(),
         };
+        let now = Timestamp::from(SystemTime::now());
+        let (record, notes) = record(earlier, order.reason, order.duration, now);
         let mut state = self.drain.clone();
         match order.neighbor {
             Some(address) => {
@@ -75,7 +81,9 @@ impl Core {
             None => state.router = Some(record),
         }
         self.set_drain(state)?;
-        Ok(self.drain_status())
+        let mut status = self.drain_status();
+        status.notes = notes;
+        Ok(status)
     }
 
     /// Takes traffic back, if everything that carries it is in place; `differences` are what a
@@ -473,6 +481,47 @@ impl Core {
     }
 }
 
+/// What is kept of an order to drain, and what of it comes from an earlier one: who drains again
+/// to be sure must not lose why, nor the end that somebody relies on.
+fn record(
+    earlier: Option<&DrainRecord>,
+    reason: Option<String>,
+    duration: Option<Duration>,
+    now: Timestamp,
+) -> (DrainRecord, Vec<String>) {
+    let mut notes = Vec::new();
+    let mut record = DrainRecord {
+        since: earlier.map_or(now, |earlier| earlier.since),
+        reason,
+        deadline: duration
+            .map(|time| Timestamp::from_unix_s(now.unix_s().saturating_add(time.as_secs()))),
+    };
+    let Some(earlier) = earlier else {
+        return (record, notes);
+    };
+    notes.push(format!("it was draining already, since {}", earlier.since));
+    if let (None, Some(reason)) = (&record.reason, &earlier.reason) {
+        notes.push(format!("kept: the reason, {reason}"));
+        record.reason = Some(reason.clone());
+    }
+    match (record.deadline, earlier.deadline) {
+        (None, Some(deadline)) if deadline > now => {
+            notes.push(format!(
+                "kept: it ends by itself {deadline}; --for gives it another end, undrain and \
+                 drain none"
+            ));
+            record.deadline = Some(deadline);
+        }
+        (None, Some(deadline)) => {
+            notes.push(format!(
+                "its end was {deadline}, which is over; it now lasts until undrain"
+            ));
+        }
+        (Some(_), _) | (None, None) => {}
+    }
+    (record, notes)
+}
+
 /// One line for each thing that a neighbour has not confirmed.
 fn pending(row: &NeighborDrain) -> Vec<String> {
     row.families
@@ -486,4 +535,44 @@ fn pending(row: &NeighborDrain) -> Vec<String> {
             told.into_iter().chain(moved)
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_order_that_is_given_again_keeps_what_it_does_not_name() {
+        let at = Timestamp::from_unix_s;
+        let earlier = DrainRecord {
+            since: at(100),
+            reason: Some("new disk".to_owned()),
+            deadline: Some(at(1000)),
+        };
+        let (again, notes) = record(Some(&earlier), None, None, at(200));
+        assert_eq!(again, earlier);
+        assert_eq!(notes.len(), 3, "{notes:?}");
+        assert!(notes[1].contains("new disk"), "{notes:?}");
+        assert!(notes[2].contains(&at(1000).to_string()), "{notes:?}");
+
+        let reason = Some("new kernel".to_owned());
+        let time = Some(Duration::from_secs(60));
+        let (other, notes) = record(Some(&earlier), reason.clone(), time, at(200));
+        let wanted = DrainRecord {
+            since: at(100),
+            reason,
+            deadline: Some(at(260)),
+        };
+        assert_eq!(other, wanted);
+        assert_eq!(notes.len(), 1, "{notes:?}");
+
+        // An end that is over would end the new order at once.
+        let (late, notes) = record(Some(&earlier), None, None, at(1000));
+        assert_eq!(late.deadline, None);
+        assert!(notes[2].contains("is over"), "{notes:?}");
+
+        let (first, notes) = record(None, None, None, at(5));
+        assert_eq!((first.since, first.deadline), (at(5), None));
+        assert_eq!(notes, Vec::<String>::new());
+    }
 }

@@ -103,10 +103,11 @@ pub(super) enum Command {
     /// Reads the configuration file again and applies what changed.
     ///
     /// Only neighbors whose session parameters changed are restarted; other sessions and traffic
-    /// are left alone. A file with errors changes nothing. To undo it, restore the file and reload
-    /// again.
+    /// are left alone. A file with errors changes nothing, and neither does one with a change that
+    /// needs a restart of the service. To undo it, restore the file and reload again.
     Reload {
-        /// Only print what would change, and which sessions would restart.
+        /// Only print what would change, and which sessions would restart. Exits 1 if the reload would
+    /// be refused.
         #[arg(long)]
         dry_run: bool,
         #[command(flatten)]
@@ -230,13 +231,15 @@ pub(super) struct Drain {
     /// --wait. [default: 60s]
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub(super) timeout: Option<Duration>,
-    /// End the drain by itself after this time: 30m, 2h.
+    /// End the drain by itself after this time: 30m, 2h. A drain that is ordered again keeps its
+    /// end and its reason unless they are given anew.
     #[arg(long = "for", value_name = "TIME", value_parser = whole_seconds)]
     pub(super) duration: Option<Duration>,
     /// Why, for those who look later.
     #[arg(long, value_name = "TEXT")]
     pub(super) reason: Option<String>,
-    /// Only print what would happen and what would be unreachable; exit 3 if it is not safe.
+    /// Only print what would happen and what would be unreachable; exit 3 if it is not safe or
+    /// anything would be unreachable, unless with --force.
     #[arg(long, conflicts_with_all = ["wait", "timeout"])]
     pub(super) dry_run: bool,
     /// Drain although it is not safe: traffic is lost when this router goes.
@@ -328,8 +331,8 @@ fn duration(text: &str) -> Result<Duration, String> {
         .ok_or_else(expected)
 }
 
-/// A hundred years: longer than any wait, and far from where adding to a clock overflows.
-const DURATION_MAX: Duration = Duration::from_secs(100 * 365 * 86_400);
+/// Longer than any wait, and far from where adding to a clock overflows.
+const DURATION_MAX: Duration = crate::control::Drain::DURATION_MAX;
 
 fn whole_seconds(text: &str) -> Result<Duration, String> {
     let time = Duration::from_secs(duration(text)?.as_secs());

@@ -113,8 +113,12 @@ impl Console<'_> {
             }
             Command::Reload { dry_run, json } => {
                 let request = Request::Reload { dry_run };
-                self.print(&request, json, show::reload).await?;
-                Ok(Exit::DONE)
+                let reload: reply::Reload =
+                    self.print_answer(&request, json, show::reload).await?;
+                Ok(match reload.restart_required.is_empty() {
+                    true => Exit::DONE,
+                    false => Exit::FAILED,
+                })
             }
             Command::Clear {
                 target,
@@ -196,6 +200,22 @@ impl Console<'_> {
             show(&answer, self.out)?;
         }
         Ok(())
+    }
+
+    /// The same, for those who need the answer to say how it went.
+    async fn print_answer<T: DeserializeOwned>(
+        &mut self,
+        request: &Request,
+        json: Json,
+        show: impl FnOnce(&T, &mut dyn Write) -> io::Result<()>,
+    ) -> Result<T, Stop> {
+        let text = self.client.raw(request).await?;
+        let answer = serde_json::from_slice(&text).map_err(ClientError::Unexpected)?;
+        match json.enabled {
+            true => self.out.write_all(&text)?,
+            false => show(&answer, self.out)?,
+        }
+        Ok(answer)
     }
 
     async fn routes(&mut self, routes: args::Routes, json: Json) -> Result<Exit, Stop> {

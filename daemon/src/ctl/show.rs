@@ -796,6 +796,16 @@ pub(super) fn reload(reload: &Reload, out: &mut dyn Write) -> io::Result<()> {
     for note in &reload.notes {
         writeln!(out, "note: {}", printable(note.clone()))?;
     }
+    if !reload.restart_required.is_empty() {
+        writeln!(
+            out,
+            "A reload would be refused as a whole: {} a restart of rbgpd",
+            match reload.restart_required.len() {
+                1 => "one of the changes needs".to_owned(),
+                several => format!("{several} of the changes need"),
+            }
+        )?;
+    }
     if reload.dry_run {
         writeln!(out, "Dry run: nothing was changed")?;
     }

@@ -34,7 +34,11 @@ pub(super) async fn drain(console: &mut Console<'_>, options: args::Drain) -> Re
     let answer: Drain = console.client.ask(&Request::Drain(order)).await?;
     if options.dry_run {
         print(console, &answer, options.json)?;
-        return Ok(Exit::DONE);
+        let safe = options.force || answer.risks.is_empty();
+        return Ok(if safe { Exit::DONE } else { Exit::UNCONFIRMED });
+    }
+    for note in &answer.notes {
+        console.say(format!("note: {note}"))?;
     }
     for risk in &answer.risks {
         console.say(format!("warning: {risk}"))?;

@@ -180,7 +180,7 @@ fn every_kind_of_change_is_shown_in_the_words_of_the_file() {
         (
             "[evpn]",
             "[log]\nlevel = \"debug\"\n\n[evpn]",
-            "log.level default -> \"debug\" (needs a restart of rbgpd)",
+            "log.level default -> \"debug\"",
         ),
     ];
     for (from, to, expected) in table {

@@ -211,7 +211,7 @@ pub enum BindError {
 }
 
 /// Who is at the other end, for the log.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Peer {
     /// A process on this host.
     Local { uid: Option<u32>, pid: Option<i32> },
