@@ -22,6 +22,7 @@ mod group;
 mod import;
 mod index;
 mod interner;
+mod next_hops;
 mod path;
 mod peer;
 mod slots;
@@ -43,6 +44,7 @@ pub use export::Withheld;
 use family::{FamilyRib, Key};
 pub use import::Rejection;
 use interner::Interner;
+use next_hops::NextHops;
 pub use path::PeerId;
 pub use peer::{Alias, Drain, NextHopRule, PeerFacts, PeerFamily};
 pub use view::{Advertisement, Counts, FamilyCounts, Holding, Page, PathView, RouteView, Select};
@@ -134,6 +136,9 @@ pub enum Input {
         /// IPv6 next hop.
         ipv6: Option<Ipv6Addr>,
     },
+    /// Next hops of IP routes that lead somewhere (true) or nowhere, where that is news. Without a
+    /// word one leads somewhere.
+    NextHops(Vec<(IpAddr, bool)>),
     /// Multipath settings changed.
     SetMultipath(PerFamily<Multipath>),
     /// [`Output::Best`] is wanted from now on for a family for which it was not.
@@ -258,6 +263,7 @@ struct Cx<'a> {
     peers: &'a mut Peers,
     interner: &'a mut Interner,
     config: &'a Config,
+    next_hops: &'a NextHops,
 }
 
 /// What the tables share, to read it.
@@ -265,6 +271,7 @@ struct Cx<'a> {
 struct View<'a> {
     peers: &'a Peers,
     config: &'a Config,
+    next_hops: &'a NextHops,
 }
 
 impl Cx<'_> {
@@ -272,7 +279,18 @@ impl Cx<'_> {
         View {
             peers: self.peers,
             config: self.config,
+            next_hops: self.next_hops,
         }
+    }
+
+    /// The view, and what is no part of it.
+    fn split(&mut self) -> (View<'_>, &mut Interner) {
+        let view = View {
+            peers: self.peers,
+            config: self.config,
+            next_hops: self.next_hops,
+        };
+        (view, self.interner)
     }
 
     fn send(&mut self, to: PeerId, batch: Arc<Batch>, outputs: &mut VecDeque<Output>) {
@@ -310,6 +328,7 @@ pub struct Rib {
     config: Config,
     peers: Peers,
     interner: Interner,
+    next_hops: NextHops,
     v4: FamilyRib<Prefix4>,
     v6: FamilyRib<Prefix6>,
     evpn: FamilyRib<EvpnKey>,
@@ -328,6 +347,7 @@ macro_rules! on_family {
             peers: &mut $rib.peers,
             interner: &mut $rib.interner,
             config: &$rib.config,
+            next_hops: &$rib.next_hops,
         };
         match $family {
             Family::Ipv4Unicast => {
@@ -362,6 +382,7 @@ impl Rib {
             config,
             peers: Peers::default(),
             interner: Interner::default(),
+            next_hops: NextHops::default(),
             awaited: None,
             converged: Vec::new(),
             forwarding_held: false,
@@ -420,6 +441,15 @@ impl Rib {
             }
             Input::Configure(peer, families) => self.configure(peer, families),
             Input::Addresses { peer, ipv4, ipv6 } => self.set_addresses(peer, ipv4, ipv6),
+            Input::NextHops(known) => {
+                let changed = self.next_hops.learn(known);
+                if !changed.is_empty() {
+                    for family in [Family::Ipv4Unicast, Family::Ipv6Unicast] {
+                        on_family!(self, family, |table, cx| table
+                            .next_hops_changed(cx, &changed));
+                    }
+                }
+            }
             Input::SetMultipath(multipath) => {
                 self.config.multipath = multipath;
                 for family in Family::ALL {
@@ -488,6 +518,8 @@ impl Rib {
         // Twice, since a set made by policy holds the one it was made of.
         self.interner.sweep();
         self.interner.sweep();
+        let named = self.interner.iter().map(|set| set.next_hop().addr());
+        self.next_hops.keep(&named.collect());
     }
 
     fn work(&mut self) -> bool {
@@ -504,6 +536,7 @@ impl Rib {
                 peers: &mut self.peers,
                 interner: &mut self.interner,
                 config: &self.config,
+                next_hops: &self.next_hops,
             };
             let worked = match family {
                 Family::Ipv4Unicast => self.v4.work(cx, self.forwarding_held, outputs),
@@ -655,6 +688,7 @@ impl Rib {
                 peers: &mut self.peers,
                 interner: &mut self.interner,
                 config: &self.config,
+                next_hops: &self.next_hops,
             };
             match list {
                 NlriList::V4(list) => self.v4.announce(cx, peer, list, attributes),
@@ -690,6 +724,7 @@ impl Rib {
             peers: &mut self.peers,
             interner: &mut self.interner,
             config: &self.config,
+            next_hops: &self.next_hops,
         };
         match nlri {
             Nlri::V4(key) => self.v4.originate(cx, key, attributes),
@@ -793,6 +828,7 @@ macro_rules! keyed {
                     peers: &mut self.peers,
                     interner: &mut self.interner,
                     config: &self.config,
+                    next_hops: &self.next_hops,
                 };
                 (&mut self.$field, cx)
             }

@@ -490,7 +490,8 @@ impl Speaker {
         );
         self.completed
             .extend(update.end_of_rib.map(|family| (peer, family)));
-        self.rib.handle(now, rib::Input::Updates(peer, vec![update]));
+        self.rib
+            .handle(now, rib::Input::Updates(peer, vec![update]));
     }
 
     fn refresh(&mut self, now: Instant, peer: PeerId, family: Family, kind: RefreshKind) {

@@ -43,6 +43,7 @@ use crate::control::{Answer, Call, Reply};
 use crate::install::Install;
 use crate::memory::{self, Freed};
 use crate::peer_io::{Command, Event};
+use crate::reachability::Reachability;
 use crate::state::{DrainState, StateDir};
 use crate::tasks::Spawner;
 use crate::wireguard_io::WireguardHandle;
@@ -141,6 +142,7 @@ pub(crate) struct Core {
     rib: Rib,
     evpn: evpn::Instance,
     install: Install,
+    reachability: Reachability,
     neighbors: BTreeMap<PeerId, Neighbor>,
     by_address: HashMap<IpAddr, PeerId>,
     refused: dynamic::Refused,
@@ -239,6 +241,7 @@ impl Core {
         let table = config.kernel.table;
         Self {
             install: Install::new(table),
+            reachability: Reachability::default(),
             config,
             place,
             hands,
@@ -422,10 +425,15 @@ impl Core {
             });
             return;
         }
+        // Those that a neighbour named were looked at before its routes; policy may choose others.
+        self.check_next_hops(best.paths.iter().filter_map(|path| {
+            let learned = path.peer != PeerId::LOCAL;
+            learned.then(|| path.attributes.next_hop().addr())
+        }));
         self.install_best(best);
-        if self.install.decides(&best.nlri, &self.rib) {
-            self.ground_changed = true;
-        }
+        let prefix = best.nlri.prefix();
+        self.ground_changed |= prefix.is_some_and(|prefix| self.reachability.depends_on(prefix));
+        self.ground_changed |= self.install.decides(&best.nlri, &self.rib);
     }
 
     fn peer_event(&mut self, peer: PeerId, event: Event) {
@@ -464,6 +472,9 @@ impl Core {
                 if let Some(neighbor) = self.neighbors.get_mut(&peer) {
                     updates.iter().for_each(|update| neighbor.note(update));
                 }
+                let announced = updates.iter().flat_map(|update| &update.announced);
+                let routed = announced.filter(|(list, _)| list.family() != Family::Evpn);
+                self.check_next_hops(routed.map(|(_, set)| set.next_hop().addr()));
                 self.hand_in(rib::Input::Updates(peer, updates));
                 self.check_limits(peer);
             }

@@ -111,6 +111,16 @@ impl Ground {
         })
     }
 
+    /// True if a route of others leads to an address through a device that is up.
+    pub(crate) fn leads(&self, addr: IpAddr) -> bool {
+        let up = |index| self.links.get(index).is_some_and(|link| link.up);
+        let route = self.longest_match(addr).map(|(_, route)| route);
+        let mut devices = route
+            .into_iter()
+            .flat_map(|it| it.next_hops.iter().filter_map(index_of));
+        devices.any(up)
+    }
+
     /// An own address of the other IP version on the interface that has `addr`.
     pub(crate) fn beside(&self, addr: IpAddr) -> (Option<Ipv4Addr>, Option<Ipv6Addr>) {
         let holder = self
@@ -177,7 +187,7 @@ fn index_of(next_hop: &NextHop) -> Option<u32> {
 }
 
 /// The networks that contain an address, most specific first, without the default route.
-fn prefixes_of(addr: IpAddr) -> impl Iterator<Item = Prefix> {
+pub(crate) fn prefixes_of(addr: IpAddr) -> impl Iterator<Item = Prefix> {
     let longest = if addr.is_ipv4() { 32 } else { 128 };
     (1..=longest)
         .rev()

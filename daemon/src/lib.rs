@@ -15,6 +15,7 @@ mod install;
 mod memory;
 pub mod metrics;
 mod peer_io;
+mod reachability;
 mod router;
 pub mod service;
 mod state;

@@ -4,8 +4,9 @@
 //! ([`Output::Best`]) and the update groups happens later from the marks, so a prefix that
 //! changes ten times in a burst is told once.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::Hash;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::BytesMut;
@@ -13,6 +14,7 @@ use bytes::BytesMut;
 use super::decision::{self, Choice, Multipath, Step};
 use super::group::{After, Group};
 use super::import::import;
+use super::next_hops;
 use super::path::{Path, Paths, PeerId, Standing};
 use super::slots::{Slot, SlotSet};
 use super::table::{TOGETHER, Table};
@@ -167,9 +169,14 @@ impl<K: Key> FamilyRib<K> {
             peers,
             interner,
             config,
+            next_hops,
         } = cx;
-        let view = View { peers, config };
-        let Some((facts, settings)) = view.peers.settings(peer, self.family) else {
+        let view = View {
+            peers,
+            config,
+            next_hops,
+        };
+        let Some(from) = view.peers.settings(peer, self.family) else {
             return;
         };
         let received = interner.intern(attributes);
@@ -187,10 +194,10 @@ impl<K: Key> FamilyRib<K> {
                 }
                 _ => at_hand.saturating_sub(1),
             };
-            let answers = settings.import.answers(|| key.nlri());
+            let answers = from.1.import.answers(|| key.nlri());
             let (attributes, standing) = match last.take() {
                 Some((of, judged)) if answers.is_some() && of == answers => judged,
-                _ => judge(interner, config, facts, settings, &key.nlri(), &received),
+                _ => judge(interner, view, from, &key.nlri(), &received),
             };
             last = Some((answers, (Arc::clone(&attributes), standing)));
             let path = Path {
@@ -290,45 +297,66 @@ impl<K: Key> FamilyRib<K> {
         };
         let slots: Vec<Slot> = received.slots.iter().collect();
         for slot in slots {
-            let Some(entry) = self.table.get(slot) else {
-                continue;
-            };
-            let nlri = entry.key.nlri();
-            let again: Vec<(PathId, Arc<Attributes>, bool)> = entry
-                .paths
-                .as_slice()
-                .iter()
-                .filter(|path| path.peer == peer)
-                .map(|path| {
-                    (
-                        path.path_id,
-                        Arc::clone(path.received()),
-                        path.standing.is_stale(),
-                    )
-                })
-                .collect();
-            let Some((facts, settings)) = cx.peers.settings(peer, self.family) else {
-                return;
-            };
-            let mut judged = Vec::with_capacity(again.len());
-            for (path_id, received, stale) in again {
-                let (attributes, standing) =
-                    judge(cx.interner, cx.config, facts, settings, &nlri, &received);
-                let standing = if stale { standing.to_stale() } else { standing };
-                judged.push(Path {
-                    attributes,
-                    path_id,
-                    peer,
-                    standing,
-                    multipath: false,
-                });
-            }
-            self.edit(cx, slot, |paths, received| {
-                for path in judged {
-                    replace(paths, received, slot, path);
+            self.judge_again(cx, peer, slot);
+        }
+    }
+
+    /// Applies import policy and checks again where these next hops have come or gone.
+    pub(super) fn next_hops_changed(&mut self, cx: &mut Cx<'_>, changed: &HashSet<IpAddr>) {
+        let mut concerned: Vec<(Slot, PeerId)> = Vec::new();
+        for (slot, entry) in self.table.iter() {
+            for path in entry.paths.as_slice() {
+                let settings = cx.peers.settings(path.peer, self.family);
+                let has_map = settings.is_some_and(|(_, it)| it.import.map().is_some());
+                let this = (slot, path.peer);
+                if next_hops::concerns(changed, path, has_map) && concerned.last() != Some(&this) {
+                    concerned.push(this);
                 }
+            }
+        }
+        for (slot, peer) in concerned {
+            self.judge_again(cx, peer, slot);
+        }
+    }
+
+    /// Applies import policy and checks to what a peer has sent for one prefix.
+    fn judge_again(&mut self, cx: &mut Cx<'_>, peer: PeerId, slot: Slot) {
+        let Some(entry) = self.table.get(slot) else {
+            return;
+        };
+        let nlri = entry.key.nlri();
+        let known = entry.paths.as_slice().iter();
+        let again: Vec<(PathId, Arc<Attributes>, bool)> = known
+            .filter(|path| path.peer == peer)
+            .map(|path| {
+                (
+                    path.path_id,
+                    Arc::clone(path.received()),
+                    path.standing.is_stale(),
+                )
+            })
+            .collect();
+        let (view, interner) = cx.split();
+        let Some(from) = view.peers.settings(peer, self.family) else {
+            return;
+        };
+        let mut judged = Vec::with_capacity(again.len());
+        for (path_id, received, stale) in again {
+            let (attributes, standing) = judge(interner, view, from, &nlri, &received);
+            let standing = if stale { standing.to_stale() } else { standing };
+            judged.push(Path {
+                attributes,
+                path_id,
+                peer,
+                standing,
+                multipath: false,
             });
         }
+        self.edit(cx, slot, |paths, received| {
+            for path in judged {
+                replace(paths, received, slot, path);
+            }
+        });
     }
 
     /// Decides every prefix again, after a change of the decision's own settings.
@@ -624,21 +652,12 @@ fn in_use(path: &Path, view: View<'_>) -> BestPath {
 /// Import with the result interned.
 fn judge(
     interner: &mut super::interner::Interner,
-    config: &super::Config,
-    facts: &PeerFacts,
-    settings: &PeerFamily,
+    view: View<'_>,
+    from: (&PeerFacts, &PeerFamily),
     nlri: &Nlri,
     received: &Arc<Attributes>,
 ) -> (Arc<Attributes>, Standing) {
-    match import(
-        facts,
-        settings,
-        config.router_id,
-        config.seed,
-        nlri,
-        received,
-        None,
-    ) {
+    match import(view, from, nlri, received, None) {
         Ok(attributes) if Arc::ptr_eq(&attributes, received) => (attributes, Standing::Valid),
         Ok(attributes) => (interner.intern(attributes), Standing::Valid),
         Err(_) => (Arc::clone(received), Standing::Rejected),

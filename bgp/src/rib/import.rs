@@ -4,8 +4,10 @@
 //! refresh from the peer, and `explain` can say why it is out.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::View;
 use super::peer::{PeerFacts, PeerFamily};
 use crate::asn::Asn;
 use crate::attributes::Attributes;
@@ -23,6 +25,8 @@ pub enum Rejection {
     NextHopIsSelf,
     /// Import policy said no.
     Policy,
+    /// The next hop leads nowhere (RFC 4271 §9.1.2).
+    NextHopUnreachable(IpAddr),
 }
 
 impl fmt::Display for Rejection {
@@ -32,6 +36,9 @@ impl fmt::Display for Rejection {
             Rejection::OriginatorLoop => f.write_str("the originator is this router"),
             Rejection::NextHopIsSelf => f.write_str("the next hop is this router's own address"),
             Rejection::Policy => f.write_str("rejected by import policy"),
+            Rejection::NextHopUnreachable(addr) => {
+                write!(f, "no route leads to the next hop {addr}")
+            }
         }
     }
 }
@@ -41,21 +48,23 @@ pub(super) type Imported = Result<Arc<Attributes>, Rejection>;
 
 /// Applies checks and policy of one peer and family to one route.
 pub(super) fn import(
-    facts: &PeerFacts,
-    family: &PeerFamily,
-    own_router_id: std::net::Ipv4Addr,
-    seed: u64,
+    view: View<'_>,
+    (facts, family): (&PeerFacts, &PeerFamily),
     nlri: &Nlri,
     received: &Arc<Attributes>,
     trace: Option<&mut Trace>,
 ) -> Imported {
+    let View {
+        config, next_hops, ..
+    } = view;
+    let seed = config.seed;
     let own_as = facts.alias.map_or(facts.local_as, |alias| alias.own_as);
     for own in [facts.local_as, own_as] {
         if received.contains_asn(own) > 0 {
             return Err(Rejection::AsLoop(own));
         }
     }
-    if received.originator_id() == Some(own_router_id) {
+    if received.originator_id() == Some(config.router_id) {
         return Err(Rejection::OriginatorLoop);
     }
     if received.next_hop().addr() == facts.local_address {
@@ -78,6 +87,10 @@ pub(super) fn import(
     let leaving = facts.external() && (family.drain.is_some() || received.is_graceful_shutdown());
     if leaving {
         set.get_or_insert_with(|| received.thaw()).local_pref = Some(0);
+    }
+    let next_hop = set.as_ref().map_or(received.next_hop(), |set| set.next_hop);
+    if !next_hops.leads(nlri.family(), next_hop.addr()) {
+        return Err(Rejection::NextHopUnreachable(next_hop.addr()));
     }
     Ok(match set {
         None => Arc::clone(received),

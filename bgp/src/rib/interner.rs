@@ -45,6 +45,11 @@ impl Interner {
         self.sweep_at = self.sets.len() * 2;
     }
 
+    /// The sets kept.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Attributes> {
+        self.sets.iter().map(Arc::as_ref)
+    }
+
     /// Number of distinct sets kept.
     pub(super) fn len(&self) -> usize {
         self.sets.len()

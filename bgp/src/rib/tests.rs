@@ -11,7 +11,7 @@ use crate::asn::Asn;
 use crate::attributes::{NextHop, Segment, SegmentKind};
 use crate::community::Community;
 use crate::message::{Message, RefreshKind};
-use crate::policy::Policy;
+use crate::policy::{Action, Entry, NextHopChange, Policy, RouteMap, Set};
 use crate::wire::Context;
 
 const SEED: u64 = 7;
@@ -817,6 +817,61 @@ fn a_refresh_during_the_first_dump_follows_it() {
     assert_eq!(*marks, [("EoR", 1), ("BoRR", 2), ("EoRR", 3)]);
 }
 
+/// RFC 4271 §9.1.2: a path whose next hop cannot be resolved is none to choose.
+#[test]
+fn a_path_whose_next_hop_leads_nowhere_gives_way_until_it_leads_somewhere() {
+    let mut world = World::with_peers(&[2, 3, 4]);
+    let nlri = Nlri::V4(prefix(1));
+    let nowhere = IpAddr::from([192, 0, 2, 9]);
+    world.input(Input::NextHops(vec![(nowhere, false)]));
+    world.update(
+        3,
+        announce(&[prefix(1)], &path(&[65003, 1], [10, 10, 0, 3])),
+    );
+    world.update(2, announce(&[prefix(1)], &path(&[65002], [192, 0, 2, 9])));
+    assert_eq!(world.best[&nlri], [PeerId(3)]);
+    assert_eq!(asns(&world.belief(4)[&prefix(1)]), [65001, 65003, 1]);
+    let route = world.rib.route(&nlri).unwrap();
+    let refused = route.paths.iter().find(|path| path.peer == PeerId(2));
+    let rejection = refused.and_then(|path| path.rejection.clone());
+    assert_eq!(rejection, Some(Rejection::NextHopUnreachable(nowhere)));
+    drop(route);
+    world.input(Input::NextHops(vec![(nowhere, true)]));
+    assert_eq!(world.best[&nlri], [PeerId(2)]);
+    assert_eq!(asns(&world.belief(4)[&prefix(1)]), [65001, 65002]);
+    world.input(Input::NextHops(vec![(nowhere, false)]));
+    assert_eq!(world.best[&nlri], [PeerId(3)]);
+    // Forgotten once no route names it, so that a peer cannot fill memory with names.
+    world.down(2);
+    world.rib.sweep();
+    assert_eq!(world.rib.unreachable().count(), 0);
+}
+
+/// What counts is the next hop that policy leaves.
+#[test]
+fn a_next_hop_that_policy_chooses_is_looked_at_and_not_the_one_that_came() {
+    let (came, chosen) = ([192, 0, 2, 9], [192, 0, 2, 1]);
+    let change = NextHopChange::Address(IpAddr::from(chosen));
+    let entry = Entry::new(10, Action::Permit).set(Set::NextHop(change));
+    let map = RouteMap::new("IN", vec![entry]).unwrap();
+    let mut facts = facts(2);
+    facts.families.ipv4_unicast = Some(PeerFamily {
+        import: Policy::Map(Arc::new(map)),
+        ..settings()
+    });
+    let mut world = World::new();
+    world.up_with(2, facts);
+    world.input(Input::NextHops(vec![(IpAddr::from(came), false)]));
+    world.update(2, announce(&[prefix(1)], &path(&[65002], came)));
+    let nlri = Nlri::V4(prefix(1));
+    assert_eq!(world.best[&nlri], [PeerId(2)]);
+    let chosen = IpAddr::from(chosen);
+    world.input(Input::NextHops(vec![(chosen, false)]));
+    assert!(!world.best.contains_key(&nlri));
+    world.input(Input::NextHops(vec![(chosen, true)]));
+    assert_eq!(world.best[&nlri], [PeerId(2)]);
+}
+
 #[test]
 fn attribute_sets_are_given_back() {
     let mut world = World::with_peers(&[2]);
@@ -853,6 +908,10 @@ enum Event {
         closed: bool,
     },
     Refresh(u16),
+    NextHop {
+        peer: u16,
+        leads: bool,
+    },
 }
 
 fn event() -> impl Strategy<Value = Event> {
@@ -868,7 +927,8 @@ fn event() -> impl Strategy<Value = Event> {
         3 => Just(Event::Settle),
         1 => (peer.clone(), any::<bool>(), any::<bool>())
             .prop_map(|(peer, drain, closed)| Event::Policy { peer, drain, closed }),
-        1 => peer.prop_map(Event::Refresh),
+        1 => peer.clone().prop_map(Event::Refresh),
+        1 => (peer, any::<bool>()).prop_map(|(peer, leads)| Event::NextHop { peer, leads }),
     ]
 }
 
@@ -932,6 +992,10 @@ fn apply(world: &mut World, event: Event) {
                 enhanced: false,
             });
         }
+        Event::NextHop { peer, leads } => {
+            let addr = IpAddr::from([10, 10, 0, u8::try_from(peer).unwrap()]);
+            world.hand_in(Input::NextHops(vec![(addr, leads)]));
+        }
         Event::Announce { .. } | Event::Down(_) | Event::Up(_) | Event::Policy { .. } => {}
     }
 }
@@ -951,6 +1015,7 @@ fn undecided(rib: &Rib) -> Option<Prefix4> {
     let view = View {
         peers: &rib.peers,
         config: &rib.config,
+        next_hops: &rib.next_hops,
     };
     let stands = |paths: &[path::Path]| {
         let multipath = rib.config.multipath(Family::Ipv4Unicast);
@@ -1010,6 +1075,8 @@ proptest! {
         }
         let mut again = World::new();
         again.input(Input::SetMultipath(multipath));
+        let nowhere = world.rib.unreachable().map(|addr| (addr, false)).collect();
+        again.input(Input::NextHops(nowhere));
         for peer in 2u16..6 {
             if world.beliefs.contains_key(&PeerId(peer)) {
                 let mut facts = facts(peer);

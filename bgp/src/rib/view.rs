@@ -4,6 +4,7 @@
 //! input; nothing is decided by other code for display.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -159,18 +160,10 @@ impl Rib {
     /// Steps of the import policy for a path of a route.
     pub fn import_trace(&self, nlri: &Nlri, path: &PathView) -> Trace {
         let mut trace = Trace::default();
-        if let Some((facts, settings)) = self.peers.settings(path.peer, nlri.family()) {
-            let config = &self.config;
+        if let Some(from) = self.peers.settings(path.peer, nlri.family()) {
+            let (view, trace) = (self.reading(), Some(&mut trace));
             // Only the steps are wanted; the verdict stands in the path already.
-            drop(import(
-                facts,
-                settings,
-                config.router_id,
-                config.seed,
-                nlri,
-                &path.received,
-                Some(&mut trace),
-            ));
+            drop(import(view, from, nlri, &path.received, trace));
         }
         trace
     }
@@ -218,6 +211,11 @@ impl Rib {
             Family::Ipv6Unicast => self.v6.intake(peer),
             Family::Evpn => self.evpn.intake(peer),
         }
+    }
+
+    /// Next hops that are taken to lead nowhere.
+    pub fn unreachable(&self) -> impl Iterator<Item = IpAddr> + '_ {
+        self.next_hops.unreachable()
     }
 
     /// True when everything a peer is to be told has been written to it.
@@ -273,6 +271,7 @@ impl Rib {
         View {
             peers: &self.peers,
             config: &self.config,
+            next_hops: &self.next_hops,
         }
     }
 }
@@ -438,18 +437,8 @@ impl<K: Key> FamilyRib<K> {
     }
 
     fn rejection(&self, view: View<'_>, nlri: &Nlri, path: &Path) -> Option<Rejection> {
-        let (facts, settings) = view.peers.settings(path.peer, self.family)?;
-        let config = view.config;
-        import(
-            facts,
-            settings,
-            config.router_id,
-            config.seed,
-            nlri,
-            path.received(),
-            None,
-        )
-        .err()
+        let from = view.peers.settings(path.peer, self.family)?;
+        import(view, from, nlri, path.received(), None).err()
     }
 
     fn told(

@@ -63,6 +63,12 @@ impl<'a> Pair<'a> {
         self.rbgpd.start(self.lab, &with_head(65001, 1, config))
     }
 
+    /// As [`Pair::start`], with the kernel of its namespace.
+    pub fn start_forwarding(&mut self, config: &str) -> Result<(), Error> {
+        let head = "asn = 65001\nrouter_id = \"10.9.0.1\"\n";
+        self.rbgpd.start(self.lab, &format!("{head}{config}"))
+    }
+
     /// Gives rbgpd another configuration and reloads it.
     pub fn reload(&mut self, config: &str) -> Result<(), Error> {
         let path = self.rbgpd.config();

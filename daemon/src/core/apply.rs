@@ -11,8 +11,8 @@ use bgp::session::{self, StopReason};
 use bgp::{Family, Nlri, Prefix};
 use tokio::sync::{mpsc, watch};
 
-use super::{Core, OverlayDevices};
 use super::neighbor::{Neighbor, session_config, transport};
+use super::{Core, OverlayDevices};
 use crate::bfd_io::{Params, SessionKey};
 use crate::config::{self, Config, Network, RequireRoute, RouteTargets, VniConfig};
 use crate::peer_io::{Command, Wiring};

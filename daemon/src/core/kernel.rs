@@ -27,6 +27,19 @@ impl Core {
         kernel.change(wish.change);
     }
 
+    /// Tells the tables which of these next hops lead nowhere.
+    pub(super) fn check_next_hops(&mut self, addrs: impl Iterator<Item = IpAddr>) {
+        if self.hands.kernel.is_none() {
+            return;
+        }
+        let (ground, rib) = (&self.install.ground, &self.rib);
+        let nowhere = addrs.filter(|addr| !self.reachability.leads(*addr, ground, rib));
+        let nowhere: Vec<(IpAddr, bool)> = nowhere.map(|addr| (addr, false)).collect();
+        if !nowhere.is_empty() {
+            self.hand_in(rib::Input::NextHops(nowhere));
+        }
+    }
+
     fn is_underlay(&self, index: u32) -> bool {
         let link = self.install.ground.links.get(index);
         let name = self
@@ -42,6 +55,10 @@ impl Core {
         self.refresh_addresses();
         if self.hands.kernel.is_none() {
             return;
+        }
+        let changes = self.reachability.changes(&self.install.ground, &self.rib);
+        if !changes.is_empty() {
+            self.hand_in(rib::Input::NextHops(changes));
         }
         if self.install.ground_changed(&self.rib) {
             for family in [Family::Ipv4Unicast, Family::Ipv6Unicast] {

@@ -1,0 +1,78 @@
+//! Next hops that lead somewhere, nowhere and somewhere again (RFC 4271 §9.1.2).
+//!
+//! ```text
+//! left: rbgpd AS 65001, 10.9.0.1 ───── right: FRR AS 65002, 10.9.0.2, names 9.9.9.9 as next hop
+//! ```
+
+#![allow(missing_docs)]
+
+use std::time::Duration;
+
+use conformance::lab::{Error, Pair, Release, Requirement, scenario};
+
+const NEEDS: [Requirement; 3] = [Requirement::Root, Requirement::HostFrr, Requirement::Rbgpd];
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+const FRR: &str = "\
+ip prefix-list FAR seq 5 permit 192.0.2.0/24
+route-map OUT permit 10
+ match ip address prefix-list FAR
+ set ip next-hop 9.9.9.9
+route-map OUT permit 20
+router bgp 65002
+ bgp router-id 10.9.0.2
+ no bgp ebgp-requires-policy
+ no bgp network import-check
+ neighbor 10.9.0.1 remote-as 65001
+ neighbor 10.9.0.1 timers connect 1
+ address-family ipv4 unicast
+  network 192.0.2.0/24
+  neighbor 10.9.0.1 route-map OUT out
+ exit-address-family
+";
+
+const OURS: &str = "[[neighbor]]\naddress = \"10.9.0.2\"\nremote_as = 65002\n\
+                    timers = { connect_retry = \"1s\" }\nipv4_unicast = {}\n";
+
+#[test]
+fn a_route_is_used_exactly_while_its_next_hop_leads_somewhere() -> Result<(), Error> {
+    scenario("next-hops", &NEEDS, |lab| {
+        let mut pair = Pair::build(lab)?;
+        pair.start_forwarding(OURS)?;
+        let frr = pair.frr(Release::Host, FRR)?;
+        let installed = |what: &str, wanted: bool| {
+            lab.reach(what, PATIENCE, || {
+                let seen = pair.left.ip("-4 route show 192.0.2.0/24")?;
+                let there = seen.contains("via 10.9.0.2");
+                let equal = pair.ctl(&["verify"])?;
+                let explained = pair.ctl(&["explain", "192.0.2.0/24"])?;
+                let refused = explained.contains("no route leads to the next hop 9.9.9.9");
+                match (there, refused) == (wanted, !wanted) {
+                    true => Ok(()),
+                    false => Err(Error::State(format!("{seen}{equal}{explained}"))),
+                }
+            })
+        };
+        installed("9.9.9.9 is unknown: refused", false)?;
+        pair.left.ip("route add 9.9.9.0/24 via 10.9.0.2")?;
+        installed("a static route leads there: used", true)?;
+        pair.left.ip("route del 9.9.9.0/24")?;
+        installed("it is gone: refused", false)?;
+        let say = |line: &str| {
+            let words = ["configure terminal", "router bgp 65002", line, "end"];
+            let output = frr.vtysh(&words)?;
+            assert!(output.ok(), "{}", output.text());
+            Ok::<_, Error>(())
+        };
+        say("network 9.9.9.0/24")?;
+        installed("a BGP route leads there: used", true)?;
+        say("no network 9.9.9.0/24")?;
+        installed("it is withdrawn: refused", false)?;
+        // A default route leads everywhere and so says nothing about this one.
+        pair.left.ip("route add default via 10.9.0.2")?;
+        pair.left.ip("route add 198.51.100.0/24 via 10.9.0.2")?;
+        installed("only the default route leads there: refused", false)?;
+        Ok(())
+    })
+}
