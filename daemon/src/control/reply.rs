@@ -749,7 +749,7 @@ pub struct FamilyDrain {
 /// The kernel compared with what should be in it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Verify {
-    /// Nothing differs and nothing waits to be written.
+    /// Nothing differs, and routes are not held back after a restart.
     pub equal: bool,
     /// Entries that should be there.
     pub checked: u64,

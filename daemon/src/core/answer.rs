@@ -359,13 +359,15 @@ impl Core {
         }
         let checked = number(self.installed.len() + self.failed.len());
         let pending = number(self.kernel_backlog());
-        let notes = self.beaten_notes();
+        let held = self.hold_line();
+        let ready = held.is_none();
+        let notes = held.into_iter().chain(self.beaten_notes()).collect();
         self.compare(move |differences| {
             let of = |test: fn(&fib::Difference) -> bool| {
                 number(differences.iter().filter(|it| test(it)).count())
             };
             let verify = reply::Verify {
-                equal: differences.is_empty(),
+                equal: differences.is_empty() && ready,
                 checked,
                 pending,
                 missing: of(|it| it.have.is_none()),

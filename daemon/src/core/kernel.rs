@@ -17,14 +17,25 @@ impl Core {
         let Some(wish) = self.install.wish(best, &self.rib) else {
             return;
         };
-        let Some(kernel) = &self.hands.kernel else {
-            return;
-        };
         if let (Some(wireguard), Some(prefix)) = (&self.hands.wireguard, best.nlri.prefix()) {
             let tunnel = wish.first.filter(|(_, index)| self.is_underlay(*index));
             wireguard.want(prefix, tunnel.map(|(gateway, _)| gateway));
         }
-        kernel.change(wish.change);
+        self.change(wish.change);
+    }
+
+    fn change(&mut self, change: Change) {
+        let Some(kernel) = &self.hands.kernel else {
+            return;
+        };
+        // What is not wanted any more was not refused either.
+        if let Change::Unset(key) = &change
+            && !self.failed.is_empty()
+        {
+            self.failed.remove(key);
+            self.occupied.remove(key);
+        }
+        kernel.change(change);
     }
 
     /// Tells the tables which of these next hops lead nowhere.
@@ -171,15 +182,15 @@ impl Core {
         }
     }
 
-    fn change_on_vxlan(&self, vni: Vni, change: impl FnOnce(Device) -> Change) {
-        if let (Some(kernel), Some(devices)) = (&self.hands.kernel, self.devices.get(&vni)) {
-            kernel.change(change(devices.vxlan.clone()));
+    fn change_on_vxlan(&mut self, vni: Vni, change: impl FnOnce(Device) -> Change) {
+        if let Some(devices) = self.devices.get(&vni) {
+            self.change(change(devices.vxlan.clone()));
         }
     }
 
-    fn change_on_bridge(&self, vni: Vni, change: impl FnOnce(Device) -> Change) {
-        if let (Some(kernel), Some(devices)) = (&self.hands.kernel, self.devices.get(&vni)) {
-            kernel.change(change(devices.bridge.clone()));
+    fn change_on_bridge(&mut self, vni: Vni, change: impl FnOnce(Device) -> Change) {
+        if let Some(devices) = self.devices.get(&vni) {
+            self.change(change(devices.bridge.clone()));
         }
     }
 

@@ -749,6 +749,20 @@ pub(super) fn verify(verify: &Verify, out: &mut dyn Write) -> io::Result<()> {
         )?;
         return notes(verify, out);
     }
+    let different = verify.missing + verify.different + verify.unexpected + verify.pending;
+    if different == 0 {
+        // What is wanted is not known yet; the note says for whom it waits.
+        writeln!(
+            out,
+            "Not yet: {} so far",
+            counted(
+                verify.checked,
+                "kernel entry is as it should be",
+                "kernel entries are as they should be"
+            )
+        )?;
+        return notes(verify, out);
+    }
     writeln!(
         out,
         "Different: of {}, missing {}, with other values {}, waiting to be written {}; \
