@@ -11,7 +11,8 @@
 //!
 //! The parts beside this page: `neighbor` (one neighbour's settings and facts), `apply`
 //! (configuration and its changes), `limit` (how many prefixes a neighbour may send), `dynamic`
-//! (neighbours from a range), `kernel` (what the kernel says and should have), `drain`, `answer` (requests).
+//! (neighbours from a range), `kernel` (what the kernel says and should have), `refusals` (what of it is
+//! logged), `drain`, `answer` (requests).
 
 mod answer;
 mod apply;
@@ -21,6 +22,7 @@ mod installed;
 mod kernel;
 mod limit;
 mod neighbor;
+mod refusals;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::IpAddr;
@@ -44,6 +46,7 @@ use crate::install::Install;
 use crate::memory::{self, Freed};
 use crate::peer_io::{Command, Event};
 use crate::reachability::Reachability;
+use crate::repeats::Repeats;
 use crate::state::{DrainState, StateDir};
 use crate::tasks::Spawner;
 use crate::wireguard_io::WireguardHandle;
@@ -163,6 +166,7 @@ pub(crate) struct Core {
     failed: HashMap<fib::Key, String>,
     /// Those of `failed` that have an entry of somebody else's in their place.
     occupied: HashSet<fib::Key>,
+    refusals: refusals::Refusals,
     repaired: u64,
     verify: VerifyRecord,
     /// Next hops may lead elsewhere: look at all routes again.
@@ -172,8 +176,9 @@ pub(crate) struct Core {
     kernel_full: bool,
     /// Since the tables were last asked what follows.
     routes_taken: usize,
-    /// When to try to end a drain whose time is over.
+    /// When to try to end a drain whose time is over, and what was said of it.
     return_at: Option<Instant>,
+    overdue: Repeats,
     stopping: Option<oneshot::Sender<()>>,
 }
 
@@ -262,6 +267,7 @@ impl Core {
             installed: Installed::new(table),
             failed: HashMap::new(),
             occupied: HashSet::new(),
+            refusals: refusals::Refusals::default(),
             repaired: 0,
             verify: VerifyRecord::default(),
             ground_changed: false,
@@ -269,6 +275,7 @@ impl Core {
             kernel_full: false,
             routes_taken: 0,
             return_at: None,
+            overdue: Repeats::new(drain::OVERDUE_PAUSE),
             stopping: None,
         }
     }
@@ -360,6 +367,7 @@ impl Core {
             .into_iter()
             .chain(self.drain_deadline())
             .chain(self.freed.deadline())
+            .chain(self.refusals.deadline())
             .chain(self.kernel_full.then(|| Instant::now() + WISHES_LOOK))
             .min()
     }
@@ -370,6 +378,7 @@ impl Core {
             self.hand_in(rib::Input::Timeout);
         }
         self.drain_timeout(now);
+        self.log_refusals(now);
         if self.freed.take_due(now) {
             self.rib.sweep();
             memory::give_back();

@@ -16,6 +16,7 @@ mod memory;
 pub mod metrics;
 mod peer_io;
 mod reachability;
+mod repeats;
 mod router;
 pub mod service;
 mod state;

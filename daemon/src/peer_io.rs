@@ -35,6 +35,8 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::{mpsc, watch};
 use transport::Transport;
 
+use crate::repeats::Repeats;
+
 /// An attempt to connect is given up after this long: far beyond any round trip, short enough
 /// that a silent address is noticed (the session tells it from a refusal).
 const CONNECT_TIME: Duration = Duration::from_secs(3);
@@ -42,6 +44,9 @@ const CONNECT_TIME: Duration = Duration::from_secs(3);
 /// How long a BFD session that the neighbour has made anew may take to come up: it starts with
 /// packets a second apart (RFC 5880 §6.8.3).
 const BFD_RESET_TIME: Duration = Duration::from_secs(3);
+
+/// How often it is said why a session does not come up, while the reason stays the same.
+const ATTEMPTS_PAUSE: Duration = Duration::from_secs(10 * 60);
 
 /// Octets waiting in a connection above which no further batch is taken.
 const OUTGOING_MAX: usize = 256 * 1024;
@@ -157,6 +162,7 @@ pub(crate) async fn run(wiring: Wiring, start: bool) {
         commands,
         status,
         quit: false,
+        failures: Repeats::new(ATTEMPTS_PAUSE),
     };
     if start {
         task.input(Input::Start);
@@ -196,6 +202,8 @@ struct PeerTask {
     commands: mpsc::UnboundedReceiver<Command>,
     status: watch::Sender<Status>,
     quit: bool,
+    /// What was said of failed attempts.
+    failures: Repeats,
 }
 
 /// What the task woke up for.
@@ -527,6 +535,7 @@ impl PeerTask {
                     Side::Incoming => "incoming",
                 };
                 tracing::debug!(neighbor = %self.remote.ip(), side, %reason, "attempt failed");
+                self.say_why(side, &reason);
             }
             Output::StateChanged { from, to } => {
                 tracing::debug!(neighbor = %self.remote.ip(), %from, %to, "session state");
@@ -534,7 +543,29 @@ impl PeerTask {
         }
     }
 
+    /// Why the session does not come up, once for each reason and now and then while it stays.
+    fn say_why(&mut self, side: &str, reason: &DownReason) {
+        let ours = matches!(
+            reason,
+            DownReason::Stopped(_) | DownReason::Collision | DownReason::Rejected
+        );
+        if ours || self.established.is_some() {
+            return;
+        }
+        if let Some(more) = self.failures.say(Instant::now(), &reason.to_string()) {
+            tracing::warn!(
+                neighbor = %self.remote.ip(),
+                side,
+                %reason,
+                hint = reason.remedy(),
+                alike_since_the_last_line = more,
+                "session does not come up"
+            );
+        }
+    }
+
     fn up(&mut self, conn: ConnId, negotiated: Arc<Negotiated>) {
+        self.failures.forget();
         let local = self
             .connections
             .iter()

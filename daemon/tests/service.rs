@@ -10,6 +10,7 @@
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -374,4 +375,36 @@ fn an_order_that_waits_is_one_line_in_the_log() {
     // Another process is another order.
     daemon.rbgpctl(&["undrain"]);
     assert_eq!(daemon.lines("Undrain").len(), 2, "{}", daemon.log());
+}
+
+#[test]
+fn a_session_that_does_not_come_up_says_why_once() {
+    let place = Place::new();
+    let listener = TcpListener::bind("127.0.0.78:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let config = format!(
+        "[[neighbor]]\naddress = \"127.0.0.78\"\nremote_as = 65002\nport = {port}\n\
+         timers = {{ connect_retry = \"1s\" }}\nlocal_address = \"127.0.0.1\"\nipv4_unicast = {{}}"
+    );
+    let daemon = place.running("rbgpd", &config);
+    // Garbage, three times.
+    for _ in 0..3 {
+        let (mut stream, _) = listener.accept().unwrap();
+        stream.write_all(&[0x47; 64]).unwrap();
+        // Whatever it says before it hangs up.
+        let _ = stream.read_to_end(&mut Vec::new());
+    }
+    let said = daemon.lines("session does not come up");
+    assert_eq!(said.len(), 1, "{}", daemon.log());
+    for expected in ["WARN", "127.0.0.78", "hint="] {
+        assert!(said[0].contains(expected), "{said:?}");
+    }
+    // Another reason is another line.
+    drop(listener);
+    until(
+        || daemon.lines("session does not come up").len() == 2,
+        || daemon.log(),
+    );
+    let said = daemon.lines("session does not come up");
+    assert!(said[1].contains("refused"), "{said:?}");
 }

@@ -26,6 +26,9 @@ use crate::state::{DrainRecord, DrainState};
 /// How often a drain whose time is over tries to return while something is still missing.
 const RETURN_RETRY: Duration = Duration::from_secs(5);
 
+/// How often it is said, while nothing changes, that the return is overdue.
+pub(super) const OVERDUE_PAUSE: Duration = Duration::from_secs(10 * 60);
+
 /// Prefixes named one by one; beyond this their number says enough.
 const NAMED_MAX: usize = 20;
 
@@ -166,6 +169,7 @@ impl Core {
 
     fn put_drain(&mut self, state: DrainState) {
         tracing::info!(draining = !state.is_empty(), "drain state changed");
+        self.overdue.forget();
         self.drain = state;
         self.schedule_return();
         let ids: Vec<PeerId> = self.neighbors.keys().copied().collect();
@@ -430,10 +434,13 @@ impl Core {
         if missing.is_empty() {
             self.compare(|_| {});
         } else {
-            tracing::warn!(
-                ?missing,
-                "the drain's time is over, but traffic cannot return yet"
-            );
+            if let Some(tries) = self.overdue.say(now, &missing.join("; ")) {
+                tracing::warn!(
+                    ?missing,
+                    tries,
+                    "the drain's time is over, but traffic cannot return yet"
+                );
+            }
         }
     }
 

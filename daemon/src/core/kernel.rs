@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use bgp::evpn_route::MacAddress;
 use bgp::rib::{self, Best};
@@ -312,13 +313,15 @@ impl Core {
                     false => self.occupied.remove(&key),
                 };
                 if self.failed.get(&key) != Some(&error) {
-                    tracing::warn!(entry = %key, %error, "the kernel refused an entry");
+                    self.refusals.refused(Instant::now(), key.clone());
                 }
                 self.failed.insert(key, error);
             }
             fib::Event::Removed { key } => {
                 self.installed.remove(&key);
-                self.failed.remove(&key);
+                if self.failed.remove(&key).is_some() {
+                    self.refusals.gone(&key);
+                }
                 self.occupied.remove(&key);
             }
             fib::Event::Ready => {
@@ -354,11 +357,33 @@ impl Core {
     fn is_there(&mut self, key: Key) {
         if !self.failed.is_empty() {
             if self.failed.remove(&key).is_some() {
-                tracing::info!(entry = %key, "the kernel took the entry after all");
+                self.refusals.taken(Instant::now(), &key);
             }
             self.occupied.remove(&key);
         }
         self.installed.insert(key);
+    }
+
+    /// Says what the kernel refused, or took after all, once nothing more comes.
+    pub(super) fn log_refusals(&mut self, now: Instant) {
+        let failed = &self.failed;
+        let cause = |key: &Key| failed.get(key).map(String::as_str);
+        let Some(lines) = self.refusals.lines(now, cause) else {
+            return;
+        };
+        for (error, group) in lines.refused {
+            let (entries, first) = (group.entries, group.named());
+            tracing::warn!(entries, %error, %first, "the kernel refused entries");
+        }
+        if lines.others.entries > 0 {
+            let (entries, first) = (lines.others.entries, lines.others.named());
+            tracing::warn!(entries, %first, "the kernel refused entries for other reasons; \
+                            `rbgpctl verify` names them");
+        }
+        if lines.taken.entries > 0 {
+            let (entries, first) = (lines.taken.entries, lines.taken.named());
+            tracing::info!(entries, %first, "the kernel took refused entries after all");
+        }
     }
 
     /// Compares with the kernel beside the loop, since it takes as long as a dump does.

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bgp::family::{Family, PerFamily};
 use bgp::message::Update;
@@ -19,6 +19,7 @@ use super::limit::Limits;
 use crate::config::{self, Config, Direction};
 use crate::peer_io::Command;
 use crate::peer_io::transport::Transport;
+use crate::repeats::Repeats;
 
 /// One neighbour.
 #[derive(Debug)]
@@ -33,7 +34,12 @@ pub(super) struct Neighbor {
     pub(super) complete: PerFamily<bool>,
     /// Where the number of prefixes stands against its limit.
     pub(super) limits: Limits,
+    /// What was said of its UPDATEs.
+    mistakes: Repeats,
 }
+
+/// How often a mistake that goes on is said. `show neighbors` counts all of them.
+const MISTAKES_PAUSE: Duration = Duration::from_secs(60);
 
 /// What is known while Established.
 #[derive(Debug)]
@@ -58,6 +64,7 @@ impl Neighbor {
             session: None,
             complete: PerFamily::default(),
             limits: Limits::default(),
+            mistakes: Repeats::new(MISTAKES_PAUSE),
         }
     }
 
@@ -105,7 +112,14 @@ impl Neighbor {
             *self.complete.get_mut(family) = true;
         }
         for error in &update.errors {
-            tracing::warn!(neighbor = %self.config.address, %error, "mistake in an UPDATE");
+            if let Some(more) = self.mistakes.say(Instant::now(), &error.to_string()) {
+                tracing::warn!(
+                    neighbor = %self.config.address,
+                    %error,
+                    alike_since_the_last_line = more,
+                    "mistake in an UPDATE"
+                );
+            }
         }
     }
 

@@ -107,7 +107,7 @@ pub(super) enum Command {
     /// needs a restart of the service. To undo it, restore the file and reload again.
     Reload {
         /// Only print what would change, and which sessions would restart. Exits 1 if the reload would
-    /// be refused.
+        /// be refused.
         #[arg(long)]
         dry_run: bool,
         #[command(flatten)]
