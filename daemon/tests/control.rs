@@ -229,6 +229,7 @@ fn counts(received: u64, accepted: u64, advertised: u64) -> RouteCounts {
     RouteCounts {
         received,
         accepted,
+        looped: 0,
         advertised,
     }
 }
@@ -307,6 +308,7 @@ fn route(number: u32) -> reply::Route {
         installed: true,
         stale: false,
         accepted: true,
+        rejected_by: None,
         path_id: 0,
         reason: None,
     }
@@ -351,8 +353,8 @@ fn summary_has_the_keys_of_the_contract() {
     assert_eq!(neighbor["bfd"], "up");
     assert_eq!(
         neighbor["families"],
-        json!({"ipv4_unicast": {"received": 2, "accepted": 2, "advertised": 2},
-               "evpn": {"received": 4, "accepted": 3, "advertised": 4}})
+        json!({"ipv4_unicast": {"received": 2, "accepted": 2, "looped": 0, "advertised": 2},
+               "evpn": {"received": 4, "accepted": 3, "looped": 0, "advertised": 4}})
     );
     assert_eq!(daemon.asked(), [Request::Summary]);
 }
@@ -497,6 +499,62 @@ fn routes_are_fetched_in_pages_and_printed_as_one() {
     assert_eq!(text.matches("Network").count(), 1, "{text}");
     let row = "*>  10.0.0.0/24  10.10.0.2  10.10.0.2       -     100  yes     65002 {1,2} i";
     assert!(text.contains(row), "{text}");
+}
+
+#[test]
+fn own_routes_that_come_back_have_a_mark_and_raise_no_attention() {
+    let daemon = Daemon::new(|request| {
+        Ok(match request {
+            Request::Summary => {
+                let mut summary = summary();
+                summary.notices.clear();
+                summary.neighbors.truncate(1);
+                let looped = RouteCounts {
+                    looped: 2,
+                    ..counts(5, 3, 2)
+                };
+                summary.neighbors[0].families = Families {
+                    ipv4_unicast: Some(looped),
+                    ipv6_unicast: Some(counts(5, 4, 2)),
+                    ..Families::default()
+                };
+                Reply::Summary(summary)
+            }
+            _ => {
+                let rejected = |number, by: &str| reply::Route {
+                    accepted: false,
+                    best: false,
+                    rejected_by: Some(by.to_owned()),
+                    ..route(number)
+                };
+                Reply::Routes(reply::Routes {
+                    routes: vec![
+                        rejected(1, "loop"),
+                        rejected(2, "policy"),
+                        rejected(3, "next_hop"),
+                    ],
+                    next: None,
+                    covered_by: None,
+                })
+            }
+        })
+    });
+    let text = daemon.rbgpctl(&["show", "summary"]).exits(0).out;
+    assert!(!text.contains("ipv4_unicast routes not accepted"), "{text}");
+    assert!(
+        text.contains("1 of 5 ipv6_unicast routes not accepted"),
+        "{text}"
+    );
+    let text = daemon
+        .rbgpctl(&["show", "routes", "--received", "10.10.0.2"])
+        .exits(0)
+        .out;
+    let marks: Vec<&str> = text
+        .lines()
+        .filter(|line| line.contains("10.0."))
+        .map(|line| line.split_whitespace().next().unwrap())
+        .collect();
+    assert_eq!(marks, ["l", "x", "n"], "{text}");
 }
 
 #[test]

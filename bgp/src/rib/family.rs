@@ -53,7 +53,22 @@ pub(super) trait Key: Clone + Eq + Hash + Ord {
 pub(super) struct Received {
     pub(super) slots: SlotSet,
     pub(super) paths: usize,
+    /// Of the paths, those that take no part in the decision.
     pub(super) rejected: usize,
+    /// Of the rejected, those that came back to where they are from.
+    pub(super) looped: usize,
+}
+
+impl Received {
+    fn count(&mut self, standing: Standing) {
+        self.rejected += usize::from(!standing.takes_part());
+        self.looped += usize::from(standing.is_looped());
+    }
+
+    fn discount(&mut self, standing: Standing) {
+        self.rejected -= usize::from(!standing.takes_part());
+        self.looped -= usize::from(standing.is_looped());
+    }
 }
 
 /// Peers are numbered by us, so their hash needs no secret; it is looked up for every path.
@@ -660,6 +675,7 @@ fn judge(
     match import(view, from, nlri, received, None) {
         Ok(attributes) if Arc::ptr_eq(&attributes, received) => (attributes, Standing::Valid),
         Ok(attributes) => (interner.intern(attributes), Standing::Valid),
+        Err(rejection) if rejection.is_loop() => (Arc::clone(received), Standing::Looped),
         Err(_) => (Arc::clone(received), Standing::Rejected),
     }
 }
@@ -694,9 +710,9 @@ fn put<K: Key>(
 
 fn replace(paths: &mut Paths, received: &mut ByPeer, slot: Slot, path: Path) {
     let count = received.entry(path.peer).or_default();
-    count.rejected += usize::from(!path.standing.takes_part());
+    count.count(path.standing);
     match paths.upsert(path) {
-        Some(old) => count.rejected -= usize::from(!old.standing.takes_part()),
+        Some(old) => count.discount(old.standing),
         None => {
             count.paths += 1;
             count.slots.insert(slot);
@@ -716,7 +732,7 @@ fn remove(
         let gone = gone(path);
         if gone {
             count.paths -= 1;
-            count.rejected -= usize::from(!path.standing.takes_part());
+            count.discount(path.standing);
         }
         gone
     });

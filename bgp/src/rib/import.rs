@@ -29,6 +29,17 @@ pub enum Rejection {
     NextHopUnreachable(IpAddr),
 }
 
+impl Rejection {
+    /// True for a route of this router or its AS that came back, which a peer that does not leave
+    /// it out sends all the time.
+    pub fn is_loop(&self) -> bool {
+        match self {
+            Rejection::AsLoop(_) | Rejection::OriginatorLoop | Rejection::NextHopIsSelf => true,
+            Rejection::Policy | Rejection::NextHopUnreachable(_) => false,
+        }
+    }
+}
+
 impl fmt::Display for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -43,6 +43,11 @@ pub(super) enum Standing {
     Rejected,
     /// Rejected and waiting as [`Standing::Stale`].
     RejectedStale,
+    /// A route of this router or its AS that came back: rejected, as is to be expected of peers
+    /// that do not leave it out.
+    Looped,
+    /// The same and waiting as [`Standing::Stale`].
+    LoopedStale,
 }
 
 impl Standing {
@@ -51,13 +56,21 @@ impl Standing {
     }
 
     pub(super) fn is_stale(self) -> bool {
-        matches!(self, Standing::Stale | Standing::RejectedStale)
+        matches!(
+            self,
+            Standing::Stale | Standing::RejectedStale | Standing::LoopedStale
+        )
+    }
+
+    pub(super) fn is_looped(self) -> bool {
+        matches!(self, Standing::Looped | Standing::LoopedStale)
     }
 
     pub(super) fn to_stale(self) -> Self {
         match self {
             Standing::Valid | Standing::Stale => Standing::Stale,
             Standing::Rejected | Standing::RejectedStale => Standing::RejectedStale,
+            Standing::Looped | Standing::LoopedStale => Standing::LoopedStale,
         }
     }
 }

@@ -357,6 +357,18 @@ fn a_path_through_this_as_is_kept_but_not_used() {
     assert_eq!(route.paths[0].lost, Some(Step::Ineligible));
     let counts = world.rib.counts(PeerId(2)).ipv4_unicast;
     assert_eq!((counts.received, counts.accepted), (1, 0));
+    assert_eq!(counts.looped, 1);
+    // Another path in its place, and none.
+    world.update(2, announce(&[prefix(1)], &path(&[65002], [10, 10, 0, 2])));
+    let counts = world.rib.counts(PeerId(2)).ipv4_unicast;
+    assert_eq!((counts.accepted, counts.looped), (1, 0));
+    world.update(
+        2,
+        announce(&[prefix(1)], &path(&[65002, 65001], [10, 10, 0, 2])),
+    );
+    world.update(2, withdraw(&[prefix(1)]));
+    let counts = world.rib.counts(PeerId(2)).ipv4_unicast;
+    assert_eq!((counts.received, counts.looped), (0, 0));
 }
 
 #[test]

@@ -93,6 +93,8 @@ pub struct FamilyCounts {
     pub received: usize,
     /// Of these, paths that passed the checks and policy.
     pub accepted: usize,
+    /// Of the others, routes of this router or its AS that came back ([`Rejection::is_loop`]).
+    pub looped: usize,
     /// Prefixes the peer has been told of.
     pub advertised: usize,
 }
@@ -490,6 +492,7 @@ impl<K: Key> FamilyRib<K> {
         FamilyCounts {
             received,
             accepted,
+            looped: self.received.get(&peer).map_or(0, |it| it.looped),
             advertised: self.advertised(peer),
         }
     }

@@ -202,8 +202,11 @@ pub struct NeighborSummary {
 pub struct RouteCounts {
     /// Received and not withdrawn.
     pub received: u64,
-    /// Of those, let in by policy.
+    /// Of those, let in by the checks and policy.
     pub accepted: u64,
+    /// Of the others, routes of this router or its AS that came back, which is as it should be.
+    #[serde(default)]
+    pub looped: u64,
     /// Told to the neighbour and not withdrawn.
     pub advertised: u64,
 }
@@ -405,9 +408,13 @@ pub struct Route {
     /// Kept from a session that is down (RFC 4724 §4.2).
     #[serde(default)]
     pub stale: bool,
-    /// Let in by our import policy; differs from `true` only among received routes.
+    /// Let in by the checks and our import policy; differs from `true` only among received routes.
     #[serde(default = "yes")]
     pub accepted: bool,
+    /// What did not let it in: `policy`, `loop` (a route of this router or its AS that came back)
+    /// or `next_hop` (it leads nowhere).
+    #[serde(default)]
+    pub rejected_by: Option<String>,
     /// Path identifier (RFC 7911), 0 without add-path.
     #[serde(default)]
     pub path_id: u32,

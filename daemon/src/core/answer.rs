@@ -201,6 +201,7 @@ impl Core {
                     reply::RouteCounts {
                         received: number(counts.received),
                         accepted: number(counts.accepted),
+                        looped: number(counts.looped),
                         advertised: number(counts.advertised),
                     },
                 );

@@ -140,7 +140,9 @@ fn summary_remarks(summary: &Summary, out: &mut dyn Write) -> io::Result<()> {
             ));
         }
         for (family, counts) in neighbor.families.iter() {
-            let refused = counts.received.saturating_sub(counts.accepted);
+            // What came back from where it is from is as it should be.
+            let let_in = counts.accepted + counts.looped;
+            let refused = counts.received.saturating_sub(let_in);
             if refused > 0 {
                 lines.push(format!(
                     "{address}: {refused} of {} {family} routes not accepted; \
@@ -315,6 +317,7 @@ fn family_table(neighbor: &Neighbor, out: &mut dyn Write) -> io::Result<()> {
             received,
             accepted,
             advertised,
+            looped: _,
         } = *counts;
         table.row([
             format!("  {family}"),
@@ -369,8 +372,9 @@ impl RouteTables {
         if self.count == 0 && !routes.is_empty() {
             writeln!(
                 out,
-                "Codes: * accepted, x refused by policy, > best, = multipath, S stale; \
-                 origin: i igp, e egp, ? incomplete"
+                "Codes: * accepted, x refused by policy, l own route that came back, n next hop \
+                 leads nowhere,\n       > best, = multipath, S stale; origin: i igp, e egp, \
+                 ? incomplete"
             )?;
         }
         for route in routes {
@@ -456,7 +460,12 @@ fn route_cells(route: &Route) -> [String; 8] {
 }
 
 fn codes(route: &Route) -> String {
-    let accepted = if route.accepted { '*' } else { 'x' };
+    let accepted = match (route.accepted, route.rejected_by.as_deref()) {
+        (true, _) => '*',
+        (false, Some("loop")) => 'l',
+        (false, Some("next_hop")) => 'n',
+        (false, _) => 'x',
+    };
     let used = match (route.best, route.multipath) {
         (true, _) => ">",
         (false, true) => "=",

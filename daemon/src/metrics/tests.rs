@@ -7,6 +7,7 @@ fn snapshot() -> Snapshot {
         evpn: Some(RouteCounts {
             received: 4,
             accepted: 3,
+            looped: 0,
             advertised: 2,
         }),
         ..Families::default()

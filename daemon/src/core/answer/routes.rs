@@ -6,6 +6,7 @@
 use bgp::evpn_route::EvpnKey;
 use bgp::message::Message;
 use bgp::nlri::NlriList;
+use bgp::rib::Rejection;
 use bgp::wire::{self, Context, EncodeContext};
 use bytes::BytesMut;
 
@@ -180,9 +181,19 @@ impl Core {
             installed,
             stale: path.stale,
             accepted: path.rejection.is_none(),
+            rejected_by: path.rejection.as_ref().map(|it| rejected_by(it).to_owned()),
             path_id: path.path_id,
             reason,
         }
+    }
+}
+
+/// A rejection in one word.
+fn rejected_by(rejection: &Rejection) -> &'static str {
+    match rejection {
+        Rejection::AsLoop(_) | Rejection::OriginatorLoop | Rejection::NextHopIsSelf => "loop",
+        Rejection::Policy => "policy",
+        Rejection::NextHopUnreachable(_) => "next_hop",
     }
 }
 
