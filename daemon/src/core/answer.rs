@@ -169,6 +169,11 @@ impl Core {
         let since = status.since.map(|since| since.elapsed().as_secs());
         let (why, hint) = why_down(&status, neighbor.config.passive);
         let hint = silence_hint(&status, &neighbor.config, self.config.asn).or(hint);
+        let bfd = neighbor
+            .config
+            .bfd
+            .and_then(|_| state_of(bfd, neighbor.address()));
+        let hint = hint.or_else(|| bfd_hint(established, bfd, &neighbor.config));
         reply::NeighborSummary {
             address: neighbor.address(),
             remote_as: neighbor.remote_as(self.config.asn).map(|asn| asn.0),
@@ -176,10 +181,7 @@ impl Core {
             state: status.state.to_string(),
             uptime_s: since.filter(|_| established),
             changed_s: since,
-            bfd: neighbor
-                .config
-                .bfd
-                .and_then(|_| state_of(bfd, neighbor.address())),
+            bfd,
             draining: self.drain.covers(neighbor.address()),
             listen_range: neighbor.range.map(|range| range.to_string()),
             messages_received: counts(&status.counters.received).total(),
@@ -775,6 +777,21 @@ fn silence_hint(status: &Status, neighbor: &config::Neighbor, asn: bgp::Asn) -> 
     Some(format!("one of: {}", causes.join("; ")))
 }
 
+/// Why BFD may stay down beside a session that is up: what a neighbour does that counts hops.
+fn bfd_hint(
+    established: bool,
+    state: Option<BfdState>,
+    neighbor: &config::Neighbor,
+) -> Option<String> {
+    let down = matches!(state?, BfdState::Down | BfdState::Init);
+    (established && down && neighbor.ttl_security.is_some()).then(|| {
+        "BFD is down: with `ttl-security hops` FRR runs BFD over several hops (RFC 5883, UDP port \
+         4784), which rbgpd does not; take ttl_security out on both sides, BFD for one hop checks \
+         the TTL by itself (RFC 5881 §5), or take BFD out"
+            .to_owned()
+    })
+}
+
 fn capability_name(capability: &bgp::message::Capability) -> String {
     use bgp::message::Capability;
     match capability {
@@ -801,5 +818,32 @@ fn capability_name(capability: &bgp::message::Capability) -> String {
         Capability::Fqdn { hostname, domain } if domain.is_empty() => format!("name {hostname}"),
         Capability::Fqdn { hostname, domain } => format!("name {hostname}.{domain}"),
         Capability::Unknown { code, .. } => format!("unknown {code}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bfd_that_stays_down_beside_ttl_security_has_a_remedy() {
+        let text = "asn = 65001\nrouter_id = \"10.0.0.1\"\n[[neighbor]]\naddress = \"10.0.0.2\"\n\
+                    remote_as = 65002\nbfd = true\nipv4_unicast = {}\n";
+        let neighbor = |more: &str| {
+            let config = config::parse(&format!("{text}{more}"), "test.toml").unwrap();
+            config.neighbors.into_iter().next().unwrap()
+        };
+        let (plain, secured) = (neighbor(""), neighbor("ttl_security = 1"));
+        let hint = bfd_hint(true, Some(BfdState::Down), &secured).unwrap();
+        assert!(hint.contains("4784"), "{hint}");
+        for (established, state, of) in [
+            (true, Some(BfdState::Up), &secured),
+            (true, Some(BfdState::AdminDown), &secured),
+            (false, Some(BfdState::Down), &secured),
+            (true, None, &secured),
+            (true, Some(BfdState::Down), &plain),
+        ] {
+            assert_eq!(bfd_hint(established, state, of), None, "{state:?}");
+        }
     }
 }

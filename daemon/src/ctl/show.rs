@@ -132,7 +132,11 @@ fn summary_remarks(summary: &Summary, out: &mut dyn Write) -> io::Result<()> {
         }
         if neighbor.bfd.is_some_and(|state| state != BfdState::Up) {
             let state = or_dash(neighbor.bfd.map(BfdState::word));
-            lines.push(format!("{address}: BFD is {state}"));
+            lines.push(match &neighbor.hint {
+                // Of a session that is down it is the hint for that.
+                Some(hint) if neighbor.why.is_none() => format!("{address}: {hint}"),
+                Some(_) | None => format!("{address}: BFD is {state}"),
+            });
         }
         if neighbor.draining && !summary.draining {
             lines.push(format!(
