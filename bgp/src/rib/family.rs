@@ -94,6 +94,8 @@ struct Marks {
     in_installs: SlotSet,
     /// Emit [`Output::Best`].
     track: bool,
+    /// Whose turn it is to be told.
+    peers_first: bool,
 }
 
 /// What identifies a path in use, to see whether a decision changed anything.
@@ -430,21 +432,15 @@ impl<K: Key> FamilyRib<K> {
         hold_best: bool,
         outputs: &mut VecDeque<Output>,
     ) -> bool {
+        // They take turns, so that neither waits for the end of a burst.
+        self.marks.peers_first ^= true;
+        if self.marks.peers_first && self.advertise(cx, outputs) {
+            return true;
+        }
         if !hold_best && self.emit_best(cx, outputs) {
             return true;
         }
-        let count = self.marks.changed.len().min(SLICE);
-        if count > 0 {
-            let slice: Vec<(Slot, Option<PeerId>)> = self.marks.changed.drain(..count).collect();
-            for (slot, _) in &slice {
-                self.marks.in_changed.remove(*slot);
-            }
-            for group in &mut self.groups {
-                group.advertise(cx, &self.table, &slice, outputs);
-            }
-            for (slot, _) in slice {
-                self.reap(slot);
-            }
+        if self.advertise(cx, outputs) {
             return true;
         }
         for at in 0..self.groups.len() {
@@ -459,6 +455,25 @@ impl<K: Key> FamilyRib<K> {
             }
         }
         false
+    }
+
+    /// Tells the groups some of what changed; true if anything did.
+    fn advertise(&mut self, cx: &mut Cx<'_>, outputs: &mut VecDeque<Output>) -> bool {
+        let count = self.marks.changed.len().min(SLICE);
+        if count == 0 {
+            return false;
+        }
+        let slice: Vec<(Slot, Option<PeerId>)> = self.marks.changed.drain(..count).collect();
+        for (slot, _) in &slice {
+            self.marks.in_changed.remove(*slot);
+        }
+        for group in &mut self.groups {
+            group.advertise(cx, &self.table, &slice, outputs);
+        }
+        for (slot, _) in slice {
+            self.reap(slot);
+        }
+        true
     }
 
     /// True while peers are still to hear of something.
@@ -506,7 +521,8 @@ impl<K: Key> FamilyRib<K> {
     fn emit_best(&mut self, cx: &Cx<'_>, outputs: &mut VecDeque<Output>) -> bool {
         let follow = self.follows();
         let count = self.marks.installs.len().min(SLICE);
-        for slot in self.marks.installs.drain(..count) {
+        let slots: Vec<Slot> = self.marks.installs.drain(..count).collect();
+        for slot in slots {
             self.marks.in_installs.remove(slot);
             let Some(entry) = self.table.get(slot) else {
                 continue;
@@ -519,6 +535,7 @@ impl<K: Key> FamilyRib<K> {
                     .flatten()
                     .map(|path| in_use(path, cx.view())),
             }));
+            self.reap(slot);
         }
         count > 0
     }

@@ -535,6 +535,9 @@ fn whoever_forwards_slowly_is_told_once_and_before_the_family_is_complete() {
     world.settle();
     assert_eq!(world.rib.owed(Family::Ipv4Unicast), 0);
     assert_eq!(world.converged, [Family::Ipv4Unicast]);
+    assert!(world.rib.route(&Nlri::V4(prefix(2))).is_none());
+    // What was gone before it was told leaves nothing behind.
+    assert_eq!(world.rib.v4.table.iter().count(), 1);
 }
 
 #[test]
