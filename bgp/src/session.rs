@@ -84,7 +84,7 @@ pub use event::{
     Bfd, ConnId, ConnectError, Input, Output, ReleaseReason, Retain, Side, StopReason,
 };
 pub use negotiated::{Negotiated, NegotiatedFamily, OpenError, PeerRestart};
-pub use reason::DownReason;
+pub use reason::{DownReason, EndedBy};
 pub use status::{Counters, Failure, Messages, State, Status};
 
 use crate::family::PerFamily;
@@ -186,6 +186,7 @@ impl Session {
             Input::Configure(config) => self.configure(now, *config),
             Input::Connected { conn } => self.connected(now, conn),
             Input::ConnectFailed { conn, error } => self.connect_failed(now, conn, error),
+            Input::TurnedAway { why } => self.turned_away(now, why),
             Input::Accepted { conn } => self.accepted(now, conn),
             Input::Received { conn, bytes } => self.received(now, conn, bytes),
             Input::Closed { conn, error } => self.closed(now, conn, error),

@@ -328,8 +328,8 @@ impl PeerTask {
                         %error,
                         "connection turned away"
                     );
-                    self.tell_unconnected();
-                    return;
+                    let why = error.to_string();
+                    return self.input(Input::TurnedAway { why });
                 }
                 self.incoming_number = self.incoming_number.wrapping_add(1);
                 let conn = ConnId::Incoming(self.incoming_number);
@@ -618,9 +618,8 @@ fn connect_error(error: &std::io::Error) -> ConnectError {
     match error.raw_os_error() {
         Some(libc::ECONNREFUSED) => ConnectError::Refused,
         Some(libc::ETIMEDOUT) => ConnectError::TimedOut,
-        Some(libc::EHOSTUNREACH | libc::ENETUNREACH | libc::ENETDOWN | libc::EHOSTDOWN) => {
-            ConnectError::Unreachable
-        }
+        Some(libc::EHOSTUNREACH | libc::EHOSTDOWN) => ConnectError::Unreachable,
+        Some(libc::ENETUNREACH | libc::ENETDOWN) => ConnectError::NoRoute,
         _ => ConnectError::Other(error.to_string()),
     }
 }

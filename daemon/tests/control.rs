@@ -248,6 +248,7 @@ fn site_b() -> reply::NeighborSummary {
         messages_received: 7,
         messages_sent: 8,
         why: None,
+        side: None,
         hint: None,
         families: Families {
             ipv4_unicast: Some(counts(2, 2, 2)),
@@ -267,6 +268,7 @@ fn site_c() -> reply::NeighborSummary {
         changed_s: None,
         bfd: Some(reply::BfdState::Down),
         why: Some("connection refused".to_owned()),
+        side: Some("neighbor".to_owned()),
         hint: Some("is BGP running there?".to_owned()),
         ..site_b()
     }

@@ -81,6 +81,12 @@ pub enum Input {
         /// What the kernel said.
         error: ConnectError,
     },
+    /// The peer has connected, or somebody in its name, and the owner of the sockets has closed the
+    /// connection. It is only remembered.
+    TurnedAway {
+        /// Why.
+        why: String,
+    },
     /// The peer has connected. `conn` is an [`ConnId::Incoming`] with a fresh number.
     Accepted {
         /// The name the owner gives it.
@@ -276,6 +282,8 @@ pub enum ConnectError {
     TimedOut,
     /// No route, or a router said so.
     Unreachable,
+    /// This host does not know a way there (ENETUNREACH).
+    NoRoute,
     /// Anything else, as the kernel put it.
     Other(String),
 }
@@ -286,6 +294,7 @@ impl fmt::Display for ConnectError {
             ConnectError::Refused => f.write_str("connection refused"),
             ConnectError::TimedOut => f.write_str("no answer to the connection attempt"),
             ConnectError::Unreachable => f.write_str("address unreachable"),
+            ConnectError::NoRoute => f.write_str("no route to the address"),
             ConnectError::Other(text) => write!(f, "connecting failed: {text}"),
         }
     }

@@ -68,6 +68,22 @@ pub enum DownReason {
     Rejected,
     /// The peer has restarted and opened a new connection (RFC 4724 §4.2).
     PeerReconnected,
+    /// The owner of the sockets did not take the peer's connection for the peer's.
+    TurnedAway {
+        /// Why not.
+        why: String,
+    },
+}
+
+/// Who ended a connection, or keeps one from coming about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EndedBy {
+    /// This side.
+    Us,
+    /// The peer.
+    Peer,
+    /// Neither: what lies between.
+    Path,
 }
 
 impl DownReason {
@@ -78,6 +94,7 @@ impl DownReason {
             Self::NotificationReceived(_)
             | Self::ConnectFailed(_)
             | Self::ConnectionClosed { .. }
+            | Self::TurnedAway { .. }
             // RFC 4724 §4.2: the old connection ends without a NOTIFICATION.
             | Self::PeerReconnected => None,
             Self::HoldTimerExpired { .. } => Some(notification::hold_timer_expired()),
@@ -117,6 +134,7 @@ impl DownReason {
             | Self::UnexpectedMessage { .. }
             | Self::Collision
             | Self::Rejected
+            | Self::TurnedAway { .. }
             | Self::PeerReconnected => false,
         }
     }
@@ -137,6 +155,7 @@ impl DownReason {
             | Self::Malformed { .. }
             | Self::UnexpectedMessage { .. }
             | Self::Collision
+            | Self::TurnedAway { .. }
             | Self::Rejected => false,
         }
     }
@@ -152,12 +171,40 @@ impl DownReason {
             | Self::SendHoldTimerExpired { .. }
             | Self::Collision
             | Self::Rejected
+            | Self::TurnedAway { .. }
             | Self::BfdNotUp
             | Self::BfdDown
             | Self::PeerReconnected => true,
             Self::NotificationReceived(notification) => notification.is_wish(),
             Self::Stopped(reason) => !reason.stays_down(),
             Self::Open(_) | Self::Malformed { .. } | Self::UnexpectedMessage { .. } => false,
+        }
+    }
+
+    /// Whose doing it is.
+    pub fn ended_by(&self) -> EndedBy {
+        match self {
+            Self::Stopped(_)
+            | Self::HoldTimerExpired { .. }
+            | Self::SendHoldTimerExpired { .. }
+            | Self::BfdDown
+            | Self::BfdNotUp
+            | Self::Open(_)
+            | Self::Malformed { .. }
+            | Self::UnexpectedMessage { .. }
+            | Self::Collision
+            | Self::Rejected
+            | Self::TurnedAway { .. } => EndedBy::Us,
+            Self::NotificationReceived(_)
+            | Self::ConnectFailed(ConnectError::Refused)
+            | Self::ConnectionClosed { error: None, .. }
+            | Self::PeerReconnected => EndedBy::Peer,
+            Self::ConnectFailed(
+                ConnectError::TimedOut | ConnectError::Unreachable | ConnectError::Other(_),
+            )
+            | Self::ConnectionClosed { error: Some(_), .. } => EndedBy::Path,
+            // What has to be changed is here.
+            Self::ConnectFailed(ConnectError::NoRoute) => EndedBy::Us,
         }
     }
 
@@ -180,7 +227,12 @@ impl DownReason {
                      looks the same"
                 }
                 ConnectError::Unreachable => {
-                    "there is no route to the peer: check the interface and its address"
+                    "nobody answers for the address on its link, or a router on the way says so: \
+                     check that the peer is up and has this address"
+                }
+                ConnectError::NoRoute => {
+                    "this host has no route to the peer: check the interface, its address and \
+                     `ip route get`"
                 }
                 ConnectError::Other(_) => return None,
             },
@@ -215,6 +267,10 @@ impl DownReason {
             Self::Open(error) => return Some(error.remedy()),
             Self::Malformed { .. } | Self::UnexpectedMessage { .. } => {
                 "the peer does not follow the protocol: see whether newer software helps there"
+            }
+            Self::TurnedAway { .. } => {
+                "the peer is farther away than `ttl_security` says, or does not send with TTL \
+                 255: set it there too (RFC 5082)"
             }
             Self::Collision | Self::Rejected | Self::PeerReconnected => return None,
         };
@@ -253,6 +309,10 @@ fn received_remedy(received: &Notification) -> Option<String> {
         }
         (6, 2) => "the peer's operator has shut the session down: ask there",
         (6, 3) | (6, 5) => "the peer has no neighbor configured with our address",
+        (6, 7) => {
+            "both sides connected at once, and the peer kept the other connection; when that \
+             goes on, the sides disagree about which to keep: set `passive = true` on one of them"
+        }
         (6, 9) => {
             return received
                 .inner()
@@ -326,6 +386,9 @@ impl fmt::Display for DownReason {
                 )
             }
             Self::Collision => f.write_str("the other connection with this peer was kept"),
+            Self::TurnedAway { why } => {
+                write!(f, "a connection of the peer was turned away: {why}")
+            }
             Self::Rejected => f.write_str("connection turned away: the session is at rest"),
             Self::PeerReconnected => f.write_str("the peer restarted and connected anew"),
         }

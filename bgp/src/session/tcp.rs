@@ -9,7 +9,7 @@ use super::exchange::KEEPALIVE_MIN;
 use super::link::{Attempt, Link};
 use super::timers::{LinkTimer, PeerTimer};
 use super::transition::{Event, Step, next};
-use super::{ConnId, ConnectError, DownReason, Output, Phase, Place, Session, Side};
+use super::{ConnId, ConnectError, DownReason, Failure, Output, Phase, Place, Session, Side};
 use super::{OPEN_TIME, RETAINED_CONNECT_TIME, negotiated};
 use crate::wire;
 
@@ -101,6 +101,15 @@ impl Session {
             Event::ConnectFailed,
             DownReason::ConnectFailed(error),
         );
+    }
+
+    pub(super) fn turned_away(&mut self, now: Instant, why: String) {
+        if self.established.is_none() {
+            self.record.last_error = Some(Failure {
+                at: now,
+                reason: DownReason::TurnedAway { why },
+            });
+        }
     }
 
     pub(super) fn accepted(&mut self, now: Instant, conn: ConnId) {

@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use nix::unistd::User;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::{Pid, User};
 use serde_json::Value;
 
 use super::command::{self, Output};
@@ -127,6 +128,19 @@ impl Frr {
     /// The numbers of its processes, as this machine counts them.
     pub fn pids(&self) -> Vec<u32> {
         self.daemons.iter().map(Process::pid).collect()
+    }
+
+    /// Lets its processes stand still, as if the host hung, or go on.
+    pub fn freeze(&self, still: bool) -> Result<(), Error> {
+        let signal = match still {
+            true => Signal::SIGSTOP,
+            false => Signal::SIGCONT,
+        };
+        for pid in self.pids() {
+            let pid = Pid::from_raw(i32::try_from(pid).unwrap_or(i32::MAX));
+            kill(pid, signal).map_err(|e| Error::os(format!("signal {pid}"), e))?;
+        }
+        Ok(())
     }
 
     /// Whether the session with a neighbor is Established and carries the family.

@@ -190,6 +190,9 @@ pub struct NeighborSummary {
     /// Why the session is not up, in one line.
     #[serde(default)]
     pub why: Option<String>,
+    /// From which side: `here`, `neighbor`, or `path` for what lies between.
+    #[serde(default)]
+    pub side: Option<String>,
     /// What to do about it.
     #[serde(default)]
     pub hint: Option<String>,

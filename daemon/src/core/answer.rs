@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use bgp::attributes::{Attributes, Origin, SegmentKind};
 use bgp::rib::{self, PathView, PeerId, RouteView};
-use bgp::session::{ConnectError, DownReason, Failure, Messages, State, Status, StopReason};
+use bgp::session::{
+    ConnectError, DownReason, EndedBy, Failure, Messages, State, Status, StopReason,
+};
 use bgp::{Family, Nlri, Prefix};
 use tokio::sync::oneshot;
 
@@ -187,6 +189,7 @@ impl Core {
             messages_received: counts(&status.counters.received).total(),
             messages_sent: counts(&status.counters.sent).total(),
             why,
+            side: side(&status).map(str::to_owned),
             hint,
             families: self.route_counts(id, neighbor),
         }
@@ -708,6 +711,21 @@ fn maximum_reply(maximum: config::MaximumPrefixes) -> reply::MaximumPrefixes {
     }
 }
 
+/// From which side a session is kept down.
+fn side(status: &Status) -> Option<&'static str> {
+    if status.state == State::Established {
+        return None;
+    }
+    if status.stopped.is_some() {
+        return Some("here");
+    }
+    Some(match status.last_error.as_ref()?.reason.ended_by() {
+        EndedBy::Us => "here",
+        EndedBy::Peer => "neighbor",
+        EndedBy::Path => "path",
+    })
+}
+
 /// Why a session is not up and what to do about it.
 fn why_down(status: &Status, passive: bool) -> (Option<String>, Option<String>) {
     if status.state == State::Established {
@@ -744,16 +762,31 @@ fn why_down(status: &Status, passive: bool) -> (Option<String>, Option<String>) 
 /// drop what has the wrong signature or TTL without a word.
 fn silence_hint(status: &Status, neighbor: &config::Neighbor, asn: bgp::Asn) -> Option<String> {
     let reason = &status.last_error.as_ref()?.reason;
-    let silent = matches!(
+    let unanswered = matches!(
         reason,
         DownReason::ConnectFailed(ConnectError::TimedOut | ConnectError::Unreachable)
     );
+    // Its kernel answers with the TTL of the listening socket, its program with another.
+    let speechless = matches!(
+        reason,
+        DownReason::HoldTimerExpired {
+            state: State::OpenSent,
+            ..
+        }
+    );
+    let silent = unanswered || speechless && neighbor.ttl_security.is_some();
     if !silent || status.state == State::Established {
         return None;
     }
     let mut causes = Vec::new();
-    if neighbor.password.is_some() {
-        let drops = transport::md5_drops().unwrap_or_default();
+    let drops = transport::md5_drops().unwrap_or_default();
+    if neighbor.password.is_none() {
+        causes.push(format!(
+            "the other side has a password and we have none (segments this host has dropped since \
+             its start: {} with a signature that nobody expects)",
+            drops.unexpected
+        ));
+    } else {
         causes.push(format!(
             "the passwords differ or the other side has none (segments this host has dropped \
              since its start: {} with a wrong signature, {} without one)",

@@ -218,7 +218,13 @@ fn one_neighbor(neighbor: &Neighbor, out: &mut dyn Write) -> io::Result<()> {
         None => line(format!("BGP state = {}", summary.state))?,
     }
     if let Some(why) = &summary.why {
-        line(format!("Not up: {why}"))?;
+        let from = match summary.side.as_deref() {
+            Some("here") => ", from this side",
+            Some("neighbor") => ", from the neighbor's side",
+            Some("path") => ", on the way",
+            Some(_) | None => "",
+        };
+        line(format!("Not up{from}: {why}"))?;
     }
     if let Some(hint) = &summary.hint {
         line(format!("Remedy: {hint}"))?;
