@@ -47,7 +47,9 @@ use interner::Interner;
 use next_hops::NextHops;
 pub use path::PeerId;
 pub use peer::{Alias, Drain, NextHopRule, PeerFacts, PeerFamily};
-pub use view::{Advertisement, Counts, FamilyCounts, Holding, Page, PathView, RouteView, Select};
+pub use view::{
+    Advertisement, Counts, FamilyCounts, Holding, Memory, Page, PathView, RouteView, Select,
+};
 
 use crate::attributes::{AttributeSet, Attributes, Outgoing};
 use crate::evpn_route::EvpnKey;

@@ -15,6 +15,7 @@ mod install;
 mod memory;
 pub mod metrics;
 mod peer_io;
+mod plain_file;
 mod reachability;
 mod repeats;
 mod router;

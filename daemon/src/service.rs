@@ -15,7 +15,7 @@ use tracing_subscriber::EnvFilter;
 use crate::config::{self, Config, LogFormat, LogLevel, ServiceSettings};
 use crate::control::server::Listener;
 use crate::control::{CoreHandle, Reply, Request};
-use crate::{Options, Router, ctl, tasks};
+use crate::{Options, Router, ctl, plain_file, tasks};
 
 /// Routes, MAC addresses and devices of a site: BGP, BFD and EVPN in one daemon.
 ///
@@ -38,7 +38,7 @@ struct Arguments {
         default_value = "/run/rbgpd/control.sock"
     )]
     socket: PathBuf,
-    /// Keeps the drain state and the mark of an orderly stop.
+    /// Keeps the drain state and the mark of an orderly stop. One daemon a directory.
     #[arg(long, value_name = "DIR", default_value = "/var/lib/rbgpd")]
     state_dir: PathBuf,
     /// Only check the configuration: every error at once, exit 0 or 2.
@@ -108,7 +108,8 @@ fn read(path: &Path) -> Result<Config, ExitCode> {
     if path.extension().is_none_or(|extension| extension != "toml") {
         return Err(check());
     }
-    let text = std::fs::read_to_string(path).map_err(|_| check())?;
+    let octets = plain_file::read(path).map_err(|_| check())?;
+    let text = String::from_utf8(octets).map_err(|_| check())?;
     config::parse(&text, &path.display().to_string()).map_err(|_| check())
 }
 

@@ -23,6 +23,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::control::Timestamp;
+use crate::plain_file;
 
 /// The state directory, which is ours as long as this or a clone of it is there.
 #[derive(Debug, Clone)]
@@ -216,7 +217,7 @@ fn broke_off(path: &Path) -> bool {
 }
 
 fn read<T: DeserializeOwned>(path: &Path) -> io::Result<Option<T>> {
-    match fs::read(path) {
+    match plain_file::read(path) {
         Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes)?)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),

@@ -18,6 +18,7 @@
 
 use std::io::{Read, Write};
 use std::net::Shutdown;
+use std::os::fd::{FromRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -1594,4 +1595,119 @@ fn decode_prints_one_object_a_message() {
     let ran = rbgpctl_with(b"", &["decode", "/nowhere"]).exits(1);
     assert!(ran.talk.starts_with("error: `/nowhere`: "), "{}", ran.talk);
     std::fs::remove_dir_all(directory).unwrap();
+}
+
+#[test]
+fn what_is_no_plain_file_is_refused_and_not_waited_for() {
+    let directory = fresh_directory();
+    let pipe = directory.join("rbgpd.toml");
+    let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
+    let path = pipe.to_str().unwrap();
+    for arguments in [&["--check", "--config", path][..], &["--config", path]] {
+        let daemon = Command::new(env!("CARGO_BIN_EXE_rbgpd"))
+            .args(arguments)
+            .stdin(Stdio::null())
+            .output();
+        let ran = ran(daemon.unwrap()).exits(2);
+        assert!(
+            ran.talk.contains("is a named pipe, but must be a file"),
+            "{}",
+            ran.talk
+        );
+        assert!(ran.talk.contains("hint: "), "{}", ran.talk);
+    }
+    rbgpctl(Path::new("/nonexistent"), &["check", path]).exits(2);
+    std::fs::remove_dir_all(directory).unwrap();
+}
+
+/// What `rbgpctl` writes on a terminal of 80 columns.
+fn on_a_terminal(socket: &Path, arguments: &[&str]) -> String {
+    let size = libc::winsize {
+        ws_row: 24,
+        ws_col: 80,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    };
+    let (mut master, mut slave) = (-1, -1);
+    // SAFETY: both descriptors are places to write to, no name and no settings are passed, and
+    // `size` is read only.
+    let opened = unsafe {
+        libc::openpty(
+            &raw mut master,
+            &raw mut slave,
+            std::ptr::null_mut(),
+            std::ptr::null(),
+            &raw const size,
+        )
+    };
+    assert_eq!(opened, 0);
+    // SAFETY: both were opened just now and belong to nobody else.
+    let (master, slave) = unsafe { (OwnedFd::from_raw_fd(master), OwnedFd::from_raw_fd(slave)) };
+    let reader = thread::spawn(move || {
+        let mut text = Vec::new();
+        // The end of a terminal whose other side is closed is an error.
+        let _ = std::fs::File::from(master).read_to_end(&mut text);
+        String::from_utf8(text).unwrap()
+    });
+    let mut command = program();
+    let status = command
+        .arg("--socket")
+        .arg(socket)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(slave)
+        .status();
+    assert!(status.unwrap().success(), "{arguments:?}");
+    // With it goes the last descriptor of the other side.
+    drop(command);
+    reader.join().unwrap().replace('\r', "")
+}
+
+#[test]
+fn tables_fit_a_terminal_and_say_what_they_leave_out() {
+    let daemon = Daemon::new(|request| {
+        Ok(match request {
+            Request::Summary => {
+                let mut summary = summary();
+                summary.notices.clear();
+                for neighbor in &mut summary.neighbors {
+                    neighbor.remote_as = Some(4_200_000_001);
+                    neighbor.address = "2001:db8:0:1::2".parse().unwrap();
+                    (neighbor.why, neighbor.hint) = (None, None);
+                }
+                Reply::Summary(summary)
+            }
+            _ => {
+                let mut wide = route(1);
+                wide.prefix = "2001:db8:100::/48".to_owned();
+                wide.next_hops = vec!["2001:db8:0:1::2".parse().unwrap()];
+                wide.neighbor = Some("2001:db8:0:1::2".parse().unwrap());
+                wide.as_path = vec![reply::AsPathItem::Asn(4_200_000_001); 6];
+                Reply::Routes(reply::Routes {
+                    routes: vec![wide],
+                    next: None,
+                    covered_by: None,
+                })
+            }
+        })
+    });
+    for (arguments, needed) in [
+        (&["show", "summary"][..], "Desc"),
+        (&["show", "routes"], "4200000001 42000000.."),
+    ] {
+        let text = on_a_terminal(&daemon.socket, arguments);
+        // Remarks below the tables are sentences, which a terminal may wrap.
+        let tables = text.lines().take_while(|line| !line.starts_with("Total"));
+        let widest = tables.map(|line| line.chars().count()).max();
+        assert!(widest.unwrap() <= 80, "{text}");
+        assert!(text.contains("(to fit: without "), "{text}");
+        assert!(text.contains(needed), "{text}");
+        let whole = daemon.rbgpctl(arguments).exits(0).out;
+        assert!(
+            whole.lines().any(|line| line.chars().count() > 80),
+            "{whole}"
+        );
+        assert!(!whole.contains("(to fit"), "{whole}");
+    }
 }

@@ -45,6 +45,16 @@ impl Attributes {
         set
     }
 
+    /// Memory it takes behind its `Arc`, without its source. What is shared with other sets counts
+    /// by its share.
+    pub(crate) fn octets(&self) -> usize {
+        /// The two counters of an `Arc`.
+        const COUNTS: usize = 2 * size_of::<usize>();
+        let wire = (self.wire.len() + COUNTS) / Arc::strong_count(&self.wire).max(1);
+        let tail = self.evpn.as_ref().map_or(0, |_| size_of::<EvpnTail>());
+        COUNTS + size_of::<Self>() + wire + tail
+    }
+
     /// The same set with `source` noted as what the peer had sent.
     pub fn with_source(mut self, source: Arc<Attributes>) -> Self {
         if let Some(old) = &self.source {

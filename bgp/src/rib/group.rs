@@ -57,6 +57,12 @@ pub(super) struct Lag {
     again: bool,
 }
 
+impl Lag {
+    fn octets(&self) -> usize {
+        self.told.octets() + self.own.octets() + self.dirty.octets()
+    }
+}
+
 /// Peers with equal settings.
 #[derive(Debug)]
 pub(super) struct Group {
@@ -75,6 +81,12 @@ impl Group {
             members: Vec::new(),
             lagging: Vec::new(),
         }
+    }
+
+    /// Memory that what was told and is to be told takes.
+    pub(super) fn octets(&self) -> usize {
+        let lagging = self.lagging.iter().map(Lag::octets);
+        self.told.octets() + lagging.sum::<usize>()
     }
 
     pub(super) fn is_empty(&self) -> bool {

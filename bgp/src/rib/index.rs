@@ -53,6 +53,16 @@ impl Index {
         }
     }
 
+    /// Memory it takes.
+    pub(super) fn octets(&self) -> usize {
+        let places = self
+            .segments
+            .iter()
+            .map(|segment| segment.places.capacity());
+        let segments = self.segments.capacity() * size_of::<Segment>();
+        places.sum::<usize>() * size_of::<Place>() + segments
+    }
+
     /// Number of slots.
     pub(super) fn len(&self) -> usize {
         self.len

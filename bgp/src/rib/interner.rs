@@ -45,6 +45,12 @@ impl Interner {
         self.sweep_at = self.sets.len() * 2;
     }
 
+    /// Memory the sets take, with their places here.
+    pub(super) fn octets(&self) -> usize {
+        let places = self.sets.capacity() * (size_of::<Arc<Attributes>>() + 1);
+        places + self.iter().map(Attributes::octets).sum::<usize>()
+    }
+
     /// The sets kept.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Attributes> {
         self.sets.iter().map(Arc::as_ref)

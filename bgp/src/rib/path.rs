@@ -113,6 +113,15 @@ impl Paths {
         }
     }
 
+    /// Memory it takes beside itself.
+    pub(super) fn octets(&self) -> usize {
+        match self {
+            Paths::None | Paths::One(_) => 0,
+            // Behind a length and a capacity.
+            Paths::Many(paths) => 2 * size_of::<usize>() + paths.capacity() * size_of::<Path>(),
+        }
+    }
+
     /// The path in use, if any takes part.
     pub(super) fn best(&self) -> Option<&Path> {
         self.as_slice()

@@ -97,6 +97,12 @@ impl SlotSet {
             .is_some_and(|word| word & bit != 0)
     }
 
+    /// Memory it takes.
+    pub(super) fn octets(&self) -> usize {
+        let blocks = self.blocks.iter().flatten().count();
+        blocks * size_of::<Block>() + self.blocks.capacity() * size_of::<Option<Box<Block>>>()
+    }
+
     /// Number of slots.
     pub(super) fn len(&self) -> usize {
         self.len

@@ -54,6 +54,17 @@ impl<K: Eq + Hash> Table<K> {
         }
     }
 
+    /// Memory it takes, without the attributes. Looks at every prefix.
+    pub(super) fn octets(&self) -> usize {
+        let chunk = |chunk: &Chunk<K>| {
+            let places = chunk.entries.capacity() * size_of::<Option<Entry<K>>>();
+            let entries = chunk.entries.iter().flatten();
+            let beside: usize = entries.map(|entry| entry.paths.octets()).sum();
+            places + beside + chunk.free.capacity() * size_of::<u16>() + size_of::<Chunk<K>>()
+        };
+        self.index.octets() + self.chunks.iter().map(chunk).sum::<usize>()
+    }
+
     /// Number of prefixes.
     pub(super) fn len(&self) -> usize {
         self.index.len()

@@ -342,6 +342,40 @@ fn when_the_best_path_becomes_a_peers_own_it_is_told_to_forget_the_other() {
 }
 
 #[test]
+fn memory_grows_with_prefixes_and_attribute_sets_and_goes_with_them() {
+    let mut world = World::with_peers(&[2, 3]);
+    let empty = world.rib.memory();
+    let routes: Vec<_> = (0..100).map(prefix).collect();
+    for (peer, asn) in [(2, 65002), (3, 65003)] {
+        world.update(
+            peer,
+            announce(
+                &routes,
+                &path(&[asn], [10, 10, 0, u8::try_from(peer).unwrap()]),
+            ),
+        );
+    }
+    let full = world.rib.memory();
+    // Two paths a prefix, each 16 octets, beside the prefix itself; two sets.
+    assert!(
+        full.tables >= empty.tables + 100 * 2 * 16,
+        "{empty:?} {full:?}"
+    );
+    assert!(full.tables < 200_000, "{full:?}");
+    assert!(full.attribute_sets > 2 * 64, "{full:?}");
+    assert!(full.attribute_sets < 2000, "{full:?}");
+    world.update(2, withdraw(&routes));
+    world.update(3, withdraw(&routes));
+    world.rib.sweep();
+    let gone = world.rib.memory();
+    assert!(
+        gone.tables < full.tables - 100 * 2 * 16,
+        "{gone:?} {full:?}"
+    );
+    assert!(gone.attribute_sets < full.attribute_sets, "{gone:?}");
+}
+
+#[test]
 fn a_path_through_this_as_is_kept_but_not_used() {
     let mut world = World::with_peers(&[2]);
     world.update(

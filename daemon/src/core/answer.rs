@@ -21,6 +21,7 @@ use crate::control::words::counted;
 use crate::control::{Answer, Clear, ErrorKind, ErrorReply, Reply, Request, Select, SoftReset};
 use crate::metrics::{KernelNumbers, NeighborNumbers, QueueDepth, Snapshot, VniNumbers};
 use crate::peer_io::{Command, transport};
+use crate::plain_file;
 
 mod explain;
 mod foreign;
@@ -402,13 +403,13 @@ impl Core {
                 .hint("give the new configuration to the program that started it"));
         };
         let name = file.display().to_string();
-        let text = std::fs::read_to_string(&file).map_err(|error| {
-            ErrorReply::new(
-                ErrorKind::BadConfig,
-                format!("cannot read `{name}`: {error}"),
+        let unreadable = |why: String| {
+            ErrorReply::new(ErrorKind::BadConfig, format!("cannot read `{name}`: {why}")).hint(
+                format!("the running configuration stays; rbgpctl check {name}"),
             )
-            .hint("the running configuration stays")
-        })?;
+        };
+        let octets = plain_file::read(&file).map_err(|error| unreadable(error.to_string()))?;
+        let text = String::from_utf8(octets).map_err(|error| unreadable(error.to_string()))?;
         let new = config::parse(&text, &name).map_err(|errors| {
             ErrorReply::new(
                 ErrorKind::BadConfig,
@@ -628,12 +629,14 @@ impl Core {
     }
 
     fn memory(&self) -> reply::Memory {
+        let memory = self.rib.memory();
         reply::Memory {
             resident_bytes: crate::metrics::resident_bytes(),
             prefixes: self.prefixes(),
             paths: self.paths(),
             attribute_sets: number(self.rib.attribute_sets()),
-            ..reply::Memory::default()
+            attribute_bytes: number(memory.attribute_sets),
+            table_bytes: number(memory.tables),
         }
     }
 

@@ -47,12 +47,12 @@ pub(super) enum Command {
     /// Compares what should be in the kernel with what is. Changes nothing itself; differences are
     /// put right by the daemon as soon as it sees them.
     ///
-    /// Exits 0 if both are equal and 1 if they differ.
+    /// Exits 0 if both are equal, 1 if they differ, and 3 if they still do when --wait is over.
     Verify {
         /// Compare again until both are equal.
         #[arg(long)]
         wait: bool,
-        /// Longest time to wait, then exit 3. Implies --wait.
+        /// Longest time to wait, then exit 3. Implies --wait. [default: 60s]
         #[arg(long, value_name = "TIME", value_parser = duration)]
         timeout: Option<Duration>,
         #[command(flatten)]

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use crate::config;
 use crate::control::words::counted;
+use crate::plain_file;
 
 /// Checks a file and writes every error to `talk`. True if it has none. Remarks are written too
 /// and change nothing about that.
@@ -38,10 +39,15 @@ pub fn check(file: &Path, talk: &mut dyn Write) -> io::Result<bool> {
 /// The text of a file, or why there is none and what to do.
 fn read(file: &Path) -> Result<String, String> {
     let name = file.display();
-    let octets = std::fs::read(file).map_err(|error| {
+    let octets = plain_file::read(file).map_err(|error| {
         let known = READ_HINTS.iter().find(|(kind, ..)| *kind == error.kind());
         match known {
             Some((_, why, hint)) => format!("error: `{name}` {why}\n\nhint: {hint}"),
+            None if error.kind() == io::ErrorKind::InvalidInput => {
+                format!(
+                    "error: `{name}` {error}\n\nhint: write the text into a file and name that"
+                )
+            }
             None => format!("error: cannot read `{name}`: {error}"),
         }
     })?;

@@ -242,6 +242,7 @@ impl Console<'_> {
                 Ok(page.next.clone())
             })
             .await?;
+            tables.finish(self.out)?;
             (tables.rows(), covered_by)
         };
         match routes.prefix.filter(|_| rows == 0) {
@@ -264,7 +265,8 @@ impl Console<'_> {
             show::evpn_routes(&mut table, &page.routes, out)?;
             Ok(page.next.clone())
         })
-        .await
+        .await?;
+        Ok(table.finish(self.out)?)
     }
 
     /// Asks for one page after the other; `print` returns where the next one begins.

@@ -77,7 +77,8 @@ fn summary_table(
         ">State/PfxRcd",
         ">PfxSnt",
         "Desc",
-    ]);
+    ])
+    .fit(&["V", "MsgSent", "MsgRcvd"]);
     for neighbor in neighbors {
         let counts = family.and_then(|family| neighbor.families.get(family));
         let counts = counts.copied().unwrap_or_default();
@@ -105,7 +106,7 @@ fn summary_table(
             or_dash(neighbor.description.as_ref()),
         ]);
     }
-    table.write(out)?;
+    table.finish(out)?;
     match neighbors.iter().any(|it| it.listen_range.is_some()) {
         true => writeln!(out, "* from a listen range"),
         false => Ok(()),
@@ -320,7 +321,8 @@ fn family_table(neighbor: &Neighbor, out: &mut dyn Write) -> io::Result<()> {
         "Import",
         "Export",
         "End-of-RIB",
-    ]);
+    ])
+    .fit(&["Stale", "Negotiated"]);
     for (family, counts) in neighbor.summary.families.iter() {
         let detail = neighbor.details.get(family).cloned().unwrap_or_default();
         let RouteCounts {
@@ -346,7 +348,7 @@ fn family_table(neighbor: &Neighbor, out: &mut dyn Write) -> io::Result<()> {
             },
         ]);
     }
-    table.write(out)?;
+    table.finish(out)?;
     for (family, detail) in neighbor.details.iter() {
         let Some(maximum) = &detail.maximum else {
             continue;
@@ -382,9 +384,9 @@ impl RouteTables {
         if self.count == 0 && !routes.is_empty() {
             writeln!(
                 out,
-                "Codes: * accepted, x refused by policy, l own route that came back, n next hop \
-                 leads nowhere,\n       > best, = multipath, S stale; origin: i igp, e egp, \
-                 ? incomplete"
+                "Codes: * accepted, > best, = multipath, S stale, x refused by policy,\n       \
+                 l own route come back, n next hop leads nowhere;\n       \
+                 origin: i igp, e egp, ? incomplete"
             )?;
         }
         for route in routes {
@@ -393,6 +395,14 @@ impl RouteTables {
         }
         match &mut self.current {
             Some((_, table)) => table.write(out),
+            None => Ok(()),
+        }
+    }
+
+    /// After the last page: what its table had no place for.
+    pub(super) fn finish(&mut self, out: &mut dyn Write) -> io::Result<()> {
+        match self.current.take() {
+            Some((_, table)) => table.finish(out),
             None => Ok(()),
         }
     }
@@ -408,13 +418,12 @@ impl RouteTables {
             .as_ref()
             .is_some_and(|(family, _)| *family == route.family);
         if !same {
-            if let Some((_, table)) = &mut self.current {
-                table.write(out)?;
-            }
+            self.finish(out)?;
             writeln!(out, "\n{}", route.family)?;
             let table = Table::new(&[
                 "", "Network", "Next Hop", "Neighbor", ">Metric", ">LocPrf", "Kernel", "Path",
-            ]);
+            ])
+            .fit(&["LocPrf", "Metric", "Neighbor"]);
             self.current = Some((route.family.clone(), table));
         }
         if let Some((_, table)) = &mut self.current {
@@ -523,7 +532,8 @@ pub(super) fn evpn_vni(vnis: &EvpnVni, out: &mut dyn Write) -> io::Result<()> {
         ">Local",
         ">Remote",
         "Remote VTEPs",
-    ]);
+    ])
+    .fit(&["Export RT", "Import RT", "MTU", "RD", "Bridge"]);
     for vni in &vnis.vnis {
         table.row([
             vni.vni.to_string(),
@@ -539,7 +549,7 @@ pub(super) fn evpn_vni(vnis: &EvpnVni, out: &mut dyn Write) -> io::Result<()> {
             addresses(&vni.remote_vteps),
         ]);
     }
-    table.write(out)?;
+    table.finish(out)?;
     for vni in &vnis.vnis {
         for problem in &vni.problems {
             writeln!(out, "VNI {}: {}", vni.vni, printable(problem.clone()))?;
@@ -565,7 +575,8 @@ fn addresses(items: &[IpAddr]) -> String {
 pub(super) fn evpn_mac(macs: &EvpnMac, out: &mut dyn Write) -> io::Result<()> {
     let mut table = Table::new(&[
         ">VNI", "MAC", "Type", "VTEP", ">Seq", "Sticky", ">Moves", "Kernel", "IPs",
-    ]);
+    ])
+    .fit(&["Moves", "Sticky", "Seq"]);
     for mac in &macs.macs {
         table.row([
             mac.vni.to_string(),
@@ -579,7 +590,7 @@ pub(super) fn evpn_mac(macs: &EvpnMac, out: &mut dyn Write) -> io::Result<()> {
             addresses(&mac.ips),
         ]);
     }
-    table.write(out)?;
+    table.finish(out)?;
     for mac in &macs.macs {
         if let Some(conflict) = &mac.conflict {
             let conflict = printable(conflict.clone());
@@ -601,6 +612,7 @@ pub(super) fn evpn_routes_table() -> Table {
         "Communities",
         "Path",
     ])
+    .fit(&["Communities", "LocPrf", "Neighbor", "VNIs"])
 }
 
 /// `show evpn routes`, page by page.
@@ -655,7 +667,8 @@ pub(super) fn bfd(bfd: &Bfd, out: &mut dyn Write) -> io::Result<()> {
         ">Uptime",
         ">Flaps",
         "Remark",
-    ]);
+    ])
+    .fit(&["Interface", "Remote", "Local"]);
     for session in &bfd.sessions {
         let remark = session.waiting.as_ref().or(session.diagnostic.as_ref());
         table.row([
@@ -671,7 +684,7 @@ pub(super) fn bfd(bfd: &Bfd, out: &mut dyn Write) -> io::Result<()> {
             or_dash(remark),
         ]);
     }
-    table.write(out)
+    table.finish(out)
 }
 
 /// `show drain`, and the answer to `drain` and `undrain`.
@@ -725,7 +738,8 @@ fn drain_table(drain: &Drain, out: &mut dyn Write) -> io::Result<()> {
         "Told",
         ">Still via us",
         "Desc",
-    ]);
+    ])
+    .fit(&[]);
     for neighbor in &drain.neighbors {
         let mut row = |family: &str, state: Option<&FamilyDrain>| {
             table.row([
@@ -745,7 +759,7 @@ fn drain_table(drain: &Drain, out: &mut dyn Write) -> io::Result<()> {
             row(family.name(), Some(state));
         }
     }
-    table.write(out)
+    table.finish(out)
 }
 
 /// `verify`.

@@ -1,6 +1,9 @@
 //! Tables for people: aligned columns, two blanks apart, nothing at the end of a line.
+//!
+//! On a terminal a table that is wider than that leaves out columns it can spare, in an order of
+//! its own, then cuts the last one short, and says so below. Into a pipe or file everything goes.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 
 /// Which side the cells of a column stand on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,39 +15,128 @@ pub(super) enum Align {
 /// A table whose rows may come in several parts, as the pages of a long answer do.
 #[derive(Debug)]
 pub(super) struct Table {
-    columns: Vec<(String, Align, usize)>,
+    columns: Vec<Column>,
     rows: Vec<Vec<String>>,
     header_due: bool,
+    /// Widest line; `None` is no limit.
+    width: Option<usize>,
+    /// Names of columns that are left out if need be, the first one first.
+    spare: Vec<&'static str>,
+    /// A cell of the last column was cut short.
+    cut: bool,
 }
+
+#[derive(Debug)]
+struct Column {
+    name: String,
+    align: Align,
+    width: usize,
+    left_out: bool,
+}
+
+/// Narrower than this, what is left of the last column says nothing.
+const LAST_MIN: usize = 8;
 
 impl Table {
     /// A table with these columns and no rows. A name that begins with `>` makes the column's
     /// cells stand on the right, as numbers do.
     pub(super) fn new(names: &[&str]) -> Self {
-        let column = |name: &&str| match name.strip_prefix('>') {
-            Some(name) => (name.to_owned(), Align::Right, name.chars().count()),
-            None => ((*name).to_owned(), Align::Left, name.chars().count()),
+        let column = |name: &&str| {
+            let (name, align) = match name.strip_prefix('>') {
+                Some(name) => (name, Align::Right),
+                None => (*name, Align::Left),
+            };
+            Column {
+                name: name.to_owned(),
+                align,
+                width: name.chars().count(),
+                left_out: false,
+            }
         };
         Self {
             columns: names.iter().map(column).collect(),
             rows: Vec::new(),
             header_due: true,
+            width: None,
+            spare: Vec::new(),
+            cut: false,
         }
+    }
+
+    /// Fits the table to the terminal, if that is where it goes: these columns are left out as
+    /// far as needed, the first one first.
+    pub(super) fn fit(self, spare: &[&'static str]) -> Self {
+        self.within(terminal_width(), spare)
+    }
+
+    fn within(mut self, width: Option<usize>, spare: &[&'static str]) -> Self {
+        self.width = width;
+        self.spare = spare.to_vec();
+        self
     }
 
     /// Adds a row; missing cells are empty.
     pub(super) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
         let cells: Vec<String> = cells.into_iter().map(printable).collect();
-        for ((_, _, width), cell) in self.columns.iter_mut().zip(&cells) {
-            *width = (*width).max(cell.chars().count());
+        for (column, cell) in self.columns.iter_mut().zip(&cells) {
+            column.width = column.width.max(cell.chars().count());
         }
         self.rows.push(cells);
+    }
+
+    /// Width of all columns that are shown, but the last.
+    fn width_before_last(&self) -> usize {
+        let before = self
+            .columns
+            .split_last()
+            .map_or(&[][..], |(_, before)| before);
+        let shown = before.iter().filter(|column| !column.left_out);
+        shown.map(|column| column.width + 2).sum()
+    }
+
+    /// Leaves out what can be spared until the rest fits.
+    fn leave_out(&mut self) {
+        let Some(width) = self.width else { return };
+        for name in self.spare.clone() {
+            let last = self.columns.last().map_or(0, |column| column.width);
+            if self.width_before_last() + last <= width {
+                return;
+            }
+            if let Some(column) = self.columns.iter_mut().find(|column| column.name == name) {
+                column.left_out = true;
+            }
+        }
+    }
+
+    /// Writes the rest of a table, and what was left out.
+    pub(super) fn finish(mut self, out: &mut dyn Write) -> io::Result<()> {
+        self.write(out)?;
+        self.remark(out)
+    }
+
+    /// What was left out of what has been written, in one line; nothing if all is there.
+    pub(super) fn remark(&self, out: &mut dyn Write) -> io::Result<()> {
+        let left_out = self.columns.iter().filter(|column| column.left_out);
+        let mut what: Vec<String> = left_out.map(|column| column.name.clone()).collect();
+        if self.cut {
+            let last = self.columns.last();
+            what.extend(last.map(|column| format!("the rest of {}", column.name)));
+        }
+        match what.is_empty() {
+            true => Ok(()),
+            false => writeln!(
+                out,
+                "(to fit: without {}; `| cat` has all)",
+                what.join(", ")
+            ),
+        }
     }
 
     /// Writes the rows added since the last time, the first time below the names of the columns.
     pub(super) fn write(&mut self, out: &mut dyn Write) -> io::Result<()> {
         if std::mem::take(&mut self.header_due) {
-            let names: Vec<String> = self.columns.iter().map(|(name, ..)| name.clone()).collect();
+            self.leave_out();
+            let names: Vec<String> = self.columns.iter().map(|it| it.name.clone()).collect();
             self.line(out, &names)?;
         }
         for row in std::mem::take(&mut self.rows) {
@@ -53,18 +145,50 @@ impl Table {
         Ok(())
     }
 
-    fn line(&self, out: &mut dyn Write, cells: &[String]) -> io::Result<()> {
+    fn line(&mut self, out: &mut dyn Write, cells: &[String]) -> io::Result<()> {
         let mut line = String::new();
-        for ((_, align, width), cell) in self.columns.iter().zip(cells) {
-            let padding = " ".repeat(width.saturating_sub(cell.chars().count()));
-            match align {
+        for (column, cell) in self.columns.iter().zip(cells) {
+            if column.left_out {
+                continue;
+            }
+            let padding = " ".repeat(column.width.saturating_sub(cell.chars().count()));
+            match column.align {
                 Align::Left => line.extend([cell, padding.as_str()]),
                 Align::Right => line.extend([padding.as_str(), cell]),
             }
             line.push_str("  ");
         }
-        writeln!(out, "{}", line.trim_end())
+        let mut line = line.trim_end().to_owned();
+        // The last column is text; where cutting it is not enough, the terminal wraps.
+        let most = self.width.filter(|width| {
+            *width >= self.width_before_last() + LAST_MIN && line.chars().count() > *width
+        });
+        if let Some(most) = most {
+            self.cut = true;
+            line = line.chars().take(most - 2).collect();
+            line.push_str("..");
+        }
+        writeln!(out, "{line}")
     }
+}
+
+/// Columns of the terminal that stdout is; `None` if it is none.
+fn terminal_width() -> Option<usize> {
+    let stdout = io::stdout();
+    if !stdout.is_terminal() {
+        return None;
+    }
+    let mut size = libc::winsize {
+        ws_row: 0,
+        ws_col: 0,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    };
+    // SAFETY: the request fills in a `winsize`, which `size` is and outlives the call.
+    let done = unsafe { libc::ioctl(libc::STDOUT_FILENO, libc::TIOCGWINSZ, &raw mut size) };
+    let known = done == 0 && size.ws_col > 0;
+    // A terminal that does not say, as over some serial lines, is as wide as ever.
+    Some(if known { usize::from(size.ws_col) } else { 80 })
 }
 
 /// A description or an error text from elsewhere must not move the cursor of a terminal.
@@ -109,6 +233,49 @@ mod tests {
         table.write(&mut out).unwrap();
         let text = String::from_utf8(out).unwrap();
         assert_eq!(text, "Name      N  Rest\né [31m    7\nb       123  x\nc\n");
+    }
+
+    fn written(width: Option<usize>) -> String {
+        let table = Table::new(&["Name", ">Metric", "Kernel", "Path"]);
+        let mut table = table.within(width, &["Kernel", "Metric"]);
+        let mut out = Vec::new();
+        for path in ["65001", "65001 65002 65003 65004"] {
+            let cells = ["10.0.0.0/8", "100", "yes", path];
+            table.row(cells.map(str::to_owned));
+        }
+        table.finish(&mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_table_that_is_too_wide_leaves_out_what_it_can_spare_and_then_cuts_the_last_column() {
+        let whole = "\
+Name        Metric  Kernel  Path
+10.0.0.0/8     100  yes     65001
+10.0.0.0/8     100  yes     65001 65002 65003 65004
+";
+        assert_eq!(written(None), whole);
+        assert_eq!(written(Some(51)), whole);
+        assert_eq!(
+            written(Some(50)),
+            "\
+Name        Metric  Path
+10.0.0.0/8     100  65001
+10.0.0.0/8     100  65001 65002 65003 65004
+(to fit: without Kernel; `| cat` has all)
+"
+        );
+        assert_eq!(
+            written(Some(30)),
+            "\
+Name        Path
+10.0.0.0/8  65001
+10.0.0.0/8  65001 65002 6500..
+(to fit: without Metric, Kernel, the rest of Path; `| cat` has all)
+"
+        );
+        // Too narrow for anything: the terminal wraps, nothing is lost.
+        assert!(written(Some(12)).contains("65004"));
     }
 
     #[test]
