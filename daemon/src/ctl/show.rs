@@ -341,7 +341,7 @@ fn family_table(neighbor: &Neighbor, out: &mut dyn Write) -> io::Result<()> {
             or_dash(detail.import),
             or_dash(detail.export),
             match (detail.end_of_rib_received, detail.end_of_rib_sent) {
-                (true, true) => "received, sent".to_owned(),
+                (true, true) => "both".to_owned(),
                 (true, false) => "received".to_owned(),
                 (false, true) => "sent".to_owned(),
                 (false, false) => "-".to_owned(),

@@ -1,0 +1,72 @@
+//! BFD beside TTL security (RFC 5082): FRR then runs BFD over several hops (RFC 5883), which
+//! rbgpd does not. It is named with its remedy, and the remedy helps.
+//!
+//! ```text
+//! left: rbgpd AS 65001, 10.9.0.1 ───── right: FRR AS 65002, 10.9.0.2
+//! ```
+
+#![allow(missing_docs)]
+
+use std::time::Duration;
+
+use conformance::lab::{Error, Pair, Release, Requirement, scenario};
+
+const NEEDS: [Requirement; 3] = [Requirement::Root, Requirement::HostFrr, Requirement::Rbgpd];
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+const FRR: &str = "\
+router bgp 65002
+ bgp router-id 10.9.0.2
+ no bgp ebgp-requires-policy
+ neighbor 10.9.0.1 remote-as 65001
+ neighbor 10.9.0.1 timers connect 1
+ neighbor 10.9.0.1 ttl-security hops 1
+ neighbor 10.9.0.1 bfd
+";
+
+fn ours(more: &str) -> String {
+    format!(
+        "[[neighbor]]\naddress = \"10.9.0.2\"\nremote_as = 65002\nbfd = true\n{more}\n\
+         timers = {{ connect_retry = \"1s\" }}\nipv4_unicast = {{}}\n"
+    )
+}
+
+#[test]
+fn bfd_that_ttl_security_keeps_down_is_named_and_comes_up_without_it() -> Result<(), Error> {
+    scenario("bfd-ttl", &NEEDS, |lab| {
+        let mut pair = Pair::build(lab)?;
+        pair.start(&ours("ttl_security = 1"))?;
+        let frr = pair.frr(Release::Host, FRR)?;
+        let state = |pair: &Pair<'_>, bfd: &str, hinted: bool| {
+            let neighbor = pair.neighbor("10.9.0.2")?;
+            let hint = neighbor["hint"].as_str().unwrap_or_default();
+            let established = neighbor["state"] == "Established";
+            let fits = neighbor["bfd"] == bfd && hint.contains("4784") == hinted;
+            match established && fits {
+                true => Ok(()),
+                false => Err(Error::State(neighbor.to_string())),
+            }
+        };
+        lab.reach("Established, BFD down with its remedy", PATIENCE, || {
+            state(&pair, "down", true)
+        })?;
+        let sockets = frr.vtysh(&["show bfd peers json"])?.stdout;
+        assert!(sockets.contains("\"multihop\":true"), "{sockets}");
+        let summary = pair.ctl(&["show", "summary"])?;
+        assert!(summary.contains("take ttl_security out"), "{summary}");
+        let words = [
+            "configure terminal",
+            "router bgp 65002",
+            "no neighbor 10.9.0.1 ttl-security hops 1",
+            "end",
+        ];
+        let output = frr.vtysh(&words)?;
+        assert!(output.ok(), "{}", output.text());
+        pair.reload(&ours(""))?;
+        lab.reach("BFD up once TTL security is gone", PATIENCE, || {
+            state(&pair, "up", false)
+        })?;
+        Ok(())
+    })
+}
