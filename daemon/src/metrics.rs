@@ -283,7 +283,7 @@ impl Snapshot {
     }
 
     fn routes(&self, text: &mut Text) {
-        let counts: [Column<RouteCounts, u64>; 3] = [
+        let counts: [Column<RouteCounts, u64>; 4] = [
             (
                 "rbgpd_neighbor_routes_received",
                 "Routes the neighbor told us and has not withdrawn.",
@@ -291,8 +291,13 @@ impl Snapshot {
             ),
             (
                 "rbgpd_neighbor_routes_accepted",
-                "Received routes that the import policy let in.",
+                "Received routes that the checks and the import policy let in.",
                 |counts| counts.accepted,
+            ),
+            (
+                "rbgpd_neighbor_routes_looped",
+                "Received routes of this router or its AS that came back, which are not let in.",
+                |counts| counts.looped,
             ),
             (
                 "rbgpd_neighbor_routes_advertised",

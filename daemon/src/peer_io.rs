@@ -323,12 +323,15 @@ impl PeerTask {
             Command::Accepted(stream) => {
                 self.connected = true;
                 if let Err(error) = self.transport.adopt(&stream, self.remote.ip()) {
-                    tracing::warn!(
-                        neighbor = %self.remote.ip(),
-                        %error,
-                        "connection turned away"
-                    );
                     let why = error.to_string();
+                    if let Some(more) = self.failures.say(Instant::now(), &why) {
+                        tracing::warn!(
+                            neighbor = %self.remote.ip(),
+                            %error,
+                            alike_since_the_last_line = more,
+                            "connection turned away"
+                        );
+                    }
                     return self.input(Input::TurnedAway { why });
                 }
                 self.incoming_number = self.incoming_number.wrapping_add(1);

@@ -7,7 +7,7 @@ fn snapshot() -> Snapshot {
         evpn: Some(RouteCounts {
             received: 4,
             accepted: 3,
-            looped: 0,
+            looped: 1,
             advertised: 2,
         }),
         ..Families::default()
@@ -61,6 +61,7 @@ fn every_number_of_the_snapshot_is_in_the_text() {
         "rbgpd_neighbor_messages_received_total{neighbor=\"10.10.0.2\",type=\"update\"} 7",
         "rbgpd_neighbor_bfd_up{neighbor=\"10.10.0.2\"} 0",
         "rbgpd_neighbor_routes_accepted{neighbor=\"10.10.0.2\",family=\"evpn\"} 3",
+        "rbgpd_neighbor_routes_looped{neighbor=\"10.10.0.2\",family=\"evpn\"} 1",
         "rbgpd_draining 1",
         "rbgpd_drained 0",
         "rbgpd_vni_macs{vni=\"100\",name=\"production\",kind=\"remote\"} 5",
