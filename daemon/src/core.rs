@@ -393,6 +393,10 @@ impl Core {
     fn work(&mut self) -> bool {
         let kernel = self.hands.kernel.as_ref();
         self.kernel_full = kernel.is_some_and(|kernel| kernel.backlog() >= WISHES_MAX);
+        if self.kernel_full {
+            // A burst leaves something behind in the allocator as well.
+            self.freed.add(Instant::now(), WISHES_MAX);
+        }
         self.rib.hold_best(self.kernel_full);
         for _ in 0..OUTPUTS_MAX {
             if let Some(output) = self.rib.poll() {

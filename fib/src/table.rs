@@ -18,7 +18,7 @@
 //! Next hops that are lost are a path beside that one ([`loss`]).
 //!
 //! What the kernel shows of each kind of entry is taken in by [`routes`], [`layer2`] and
-//! [`overlays`]; this file is what goes across them: wishes, the order of a plan, results, audits.
+//! [`overlays`]; what layer 2 entries have in common is in [`on_device`]; this file is what goes across them: wishes, the order of a plan, results, audits.
 //!
 //! Not here: how anything is written, time (it comes in as an argument), what the routes mean.
 
@@ -27,6 +27,7 @@ mod ledger;
 mod loss;
 mod nexthops;
 mod occupied;
+mod on_device;
 mod overlays;
 mod route_ledger;
 mod routes;
@@ -631,64 +632,9 @@ impl Table {
                 replace,
             });
         }
-        while ops.len() < max {
-            let Some((key, state, _)) = self.fdb.next_set() else {
-                break;
-            };
-            let Some(vtep) = state.vtep else { continue };
-            if let Some(error) = self.occupied.fdb(&key) {
-                self.fdb.block(key.clone(), error.clone());
-                self.tell_occupied(Key::Fdb(key), error);
-                continue;
-            }
-            let remote = RemoteMac {
-                vtep,
-                sticky: state.sticky,
-            };
-            match self.index(&key.device) {
-                Ok(index) => ops.push(Op::SetFdb { key, index, remote }),
-                Err(error) => {
-                    let told = self.fdb.error(&key) == Some(&error);
-                    self.fdb.fail(key.clone(), error.clone(), now);
-                    self.tell_failure(Key::Fdb(key), error, told);
-                }
-            }
-        }
-        while ops.len() < max {
-            let Some((key, (), _)) = self.flood.next_set() else {
-                break;
-            };
-            match self.index(&key.device) {
-                Ok(index) => ops.push(Op::SetFlood { key, index }),
-                Err(error) => {
-                    let told = self.flood.error(&key) == Some(&error);
-                    self.flood.fail(key.clone(), error.clone(), now);
-                    self.tell_failure(Key::Flood(key), error, told);
-                }
-            }
-        }
-        while ops.len() < max {
-            let Some((key, neighbour, _)) = self.neighbours.next_set() else {
-                break;
-            };
-            if let Some(error) = self.occupied.neighbour(&key) {
-                self.neighbours.block(key.clone(), error.clone());
-                self.tell_occupied(Key::Neighbour(key), error);
-                continue;
-            }
-            match self.index(&key.device) {
-                Ok(index) => ops.push(Op::SetNeighbour {
-                    key,
-                    index,
-                    neighbour,
-                }),
-                Err(error) => {
-                    let told = self.neighbours.error(&key) == Some(&error);
-                    self.neighbours.fail(key.clone(), error.clone(), now);
-                    self.tell_failure(Key::Neighbour(key), error, told);
-                }
-            }
-        }
+        self.plan_sets_of::<FdbKey>(ops, max, now);
+        self.plan_sets_of::<FloodKey>(ops, max, now);
+        self.plan_sets_of::<NeighbourKey>(ops, max, now);
     }
 
     fn tell_failure(&mut self, key: Key, error: String, told: bool) {
@@ -736,40 +682,9 @@ impl Table {
             };
             ops.push(Op::UnsetRoute { key, shape });
         }
-        while ops.len() < max {
-            let Some((key, FdbState { vtep, bridge, .. })) = self.fdb.next_unset() else {
-                break;
-            };
-            match self.index(&key.device) {
-                Ok(index) => ops.push(Op::UnsetFdb {
-                    key,
-                    index,
-                    vtep,
-                    master: bridge,
-                }),
-                Err(_) => self.place_fdb(key, FdbState::default()),
-            }
-        }
-        while ops.len() < max {
-            let Some((key, ())) = self.flood.next_unset() else {
-                break;
-            };
-            match self.index(&key.device) {
-                Ok(index) => ops.push(Op::UnsetFlood { key, index }),
-                Err(_) => self.observe_flood(key, false),
-            }
-        }
-        while ops.len() < max {
-            let Some((key, _)) = self.neighbours.next_unset() else {
-                break;
-            };
-            match self.index(&key.device) {
-                Ok(index) => ops.push(Op::UnsetNeighbour { key, index }),
-                Err(_) => {
-                    self.neighbours.observe(key, None, false);
-                }
-            }
-        }
+        self.plan_unsets_of::<FdbKey>(ops, max);
+        self.plan_unsets_of::<FloodKey>(ops, max);
+        self.plan_unsets_of::<NeighbourKey>(ops, max);
     }
 
     /// The result of an operation. Returns false when the kernel is not as it was thought to be
@@ -815,72 +730,29 @@ impl Table {
                     false
                 }
             },
-            Op::SetFdb { key, remote, .. } => match result {
-                Ok(()) => {
-                    let vtep = Some(remote.vtep);
-                    let state = FdbState {
-                        vtep,
-                        bridge: true,
-                        sticky: remote.sticky,
-                    };
-                    self.fdb.observe(key.clone(), Some(state), false);
-                    true
-                }
-                Err(error) => {
-                    let error = error.to_string();
-                    let told = self.fdb.error(key) == Some(&error);
-                    self.fdb.fail(key.clone(), error.clone(), now);
-                    self.tell_failure(Key::Fdb(key.clone()), error, told);
-                    true
-                }
-            },
-            Op::SetFlood { key, .. } => match result {
-                Ok(()) => {
-                    self.flood.observe(key.clone(), Some(()), false);
-                    true
-                }
-                Err(error) if error.errno == libc::EEXIST => {
-                    self.flood.observe(key.clone(), Some(()), false);
-                    true
-                }
-                Err(error) => {
-                    let error = error.to_string();
-                    let told = self.flood.error(key) == Some(&error);
-                    self.flood.fail(key.clone(), error.clone(), now);
-                    self.tell_failure(Key::Flood(key.clone()), error, told);
-                    true
-                }
-            },
-            Op::SetNeighbour { key, neighbour, .. } => match result {
-                Ok(()) => {
-                    self.neighbours
-                        .observe(key.clone(), Some(*neighbour), false);
-                    true
-                }
-                Err(error) => {
-                    let error = error.to_string();
-                    let told = self.neighbours.error(key) == Some(&error);
-                    self.neighbours.fail(key.clone(), error.clone(), now);
-                    self.tell_failure(Key::Neighbour(key.clone()), error, told);
-                    true
-                }
-            },
-            Op::UnsetFdb { key, .. } => {
-                self.place_fdb(key.clone(), FdbState::default());
-                refused(&result).is_none()
+            Op::SetFdb { key, remote, .. } => {
+                let state = FdbState {
+                    vtep: Some(remote.vtep),
+                    bridge: true,
+                    sticky: remote.sticky,
+                };
+                self.done_set_of(key, state, result, now)
             }
-            Op::UnsetFlood { key, .. } => {
-                self.observe_flood(key.clone(), false);
-                refused(&result).is_none()
+            Op::SetFlood { key, .. } => {
+                // An endpoint that is there already is as good.
+                let there = |error: &OpError| error.errno == libc::EEXIST;
+                let result = result.or_else(|error| match there(&error) {
+                    true => Ok(()),
+                    false => Err(error),
+                });
+                self.done_set_of(key, (), result, now)
             }
-            Op::UnsetNeighbour { key, .. } => {
-                if self.neighbours.observe(key.clone(), None, false).is_some() {
-                    self.events.push_back(Event::Removed {
-                        key: Key::Neighbour(key.clone()),
-                    });
-                }
-                refused(&result).is_none()
+            Op::SetNeighbour { key, neighbour, .. } => {
+                self.done_set_of(key, *neighbour, result, now)
             }
+            Op::UnsetFdb { key, .. } => self.done_unset_of(key, &result),
+            Op::UnsetFlood { key, .. } => self.done_unset_of(key, &result),
+            Op::UnsetNeighbour { key, .. } => self.done_unset_of(key, &result),
         }
     }
 

@@ -563,14 +563,10 @@ impl Driver {
             for _ in 0..=objects.div_ceil(BATCH) {
                 self.apply_plan();
             }
-            let took = start.elapsed();
-            tracing::info!(
-                fate,
-                objects,
-                routes,
-                ?took,
-                "next hops are lost, their routes moved"
-            );
+            if objects + routes > 0 {
+                let took = start.elapsed();
+                tracing::info!(objects, routes, ?took, "lost next hops are out of use");
+            }
         }
     }
 
