@@ -15,152 +15,53 @@
 //! changed or removed: where a route or a static entry of somebody else's is in the place of ours,
 //! ours waits. What is ours and was there before it was wanted stays until [`Table::sweep`].
 //!
-//! Next hops that are lost are a path beside that one ([`loss`]).
-//!
 //! What the kernel shows of each kind of entry is taken in by [`routes`], [`layer2`] and
-//! [`overlays`]; what layer 2 entries have in common is in [`on_device`]; this file is what goes across them: wishes, the order of a plan, results, audits.
+//! [`overlays`], a complete read by [`audit`]. [`on_device`] has what layer 2 entries share,
+//! [`loss`] the short cut for next hops that are lost, [`comparison`] what an operator is shown.
+//! This file is what goes across them: wishes, the order of a plan, results.
 //!
 //! Not here: how anything is written, time (it comes in as an argument), what the routes mean.
 
+mod audit;
+mod comparison;
 mod layer2;
 mod ledger;
 mod loss;
 mod nexthops;
 mod occupied;
 mod on_device;
+mod op;
 mod overlays;
 mod route_ledger;
 mod routes;
 mod shapes;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
-use std::fmt;
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::Instant;
 
-use crate::event::{Difference, Differences, Event};
+use crate::event::{Differences, Event};
 use crate::links::{Address, Link, Links};
-use crate::overlay::{self, DeviceOp};
+use crate::overlay;
 use crate::state::{
-    Change, Device, Entry, FdbKey, FloodKey, Key, Neighbour, NeighbourKey, RemoteMac, RouteKey,
+    Change, Device, Entry, FdbKey, FloodKey, Key, Neighbour, NeighbourKey, RouteKey,
 };
+use audit::Audit;
+pub use audit::AuditScope;
+pub use comparison::Status;
 use layer2::FdbState;
-use ledger::{Failure, Ledger};
+use ledger::Ledger;
 pub use loss::Parting;
 pub use nexthops::{Hop, Object};
 use nexthops::{NextHops, Standing};
 use occupied::Occupied;
 pub use occupied::{Place, Theirs};
+use op::refused;
+pub use op::{Op, OpError};
 use overlays::OverlaySlot;
 use route_ledger::RouteLedger;
 pub use shapes::{RouteShape, Via};
 use shapes::{ShapeId, Shapes};
-
-/// One operation on the kernel.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Op {
-    /// A step towards an overlay; `None` removes leftovers that belong to no overlay.
-    Device(Option<u32>, DeviceOp),
-    /// Creates or replaces a nexthop object.
-    SetNextHop(u32, Object),
-    /// Creates a route, which must not exist, or replaces ours.
-    SetRoute {
-        /// Table and prefix.
-        key: RouteKey,
-        /// Content.
-        shape: Arc<RouteShape>,
-        /// A route of ours with this metric is there.
-        replace: bool,
-    },
-    /// Writes a remote MAC address to the VXLAN device and to the bridge.
-    SetFdb {
-        /// Device and address.
-        key: FdbKey,
-        /// The device's number.
-        index: u32,
-        /// Where it is.
-        remote: RemoteMac,
-    },
-    /// Appends to the flood list.
-    SetFlood {
-        /// Device and endpoint.
-        key: FloodKey,
-        /// The device's number.
-        index: u32,
-    },
-    /// Writes a neighbour.
-    SetNeighbour {
-        /// Device and address.
-        key: NeighbourKey,
-        /// The device's number.
-        index: u32,
-        /// Its content.
-        neighbour: Neighbour,
-    },
-    /// Removes a route of ours.
-    UnsetRoute {
-        /// Table and prefix.
-        key: RouteKey,
-        /// Content.
-        shape: Arc<RouteShape>,
-    },
-    /// Removes a remote MAC address.
-    UnsetFdb {
-        /// Device and address.
-        key: FdbKey,
-        /// The device's number.
-        index: u32,
-        /// The entry on the VXLAN device, if it is there.
-        vtep: Option<IpAddr>,
-        /// There is an entry on the bridge.
-        master: bool,
-    },
-    /// Removes an endpoint from the flood list.
-    UnsetFlood {
-        /// Device and endpoint.
-        key: FloodKey,
-        /// The device's number.
-        index: u32,
-    },
-    /// Removes a neighbour.
-    UnsetNeighbour {
-        /// Device and address.
-        key: NeighbourKey,
-        /// The device's number.
-        index: u32,
-    },
-    /// Removes a nexthop object.
-    UnsetNextHop(u32),
-}
-
-/// Why the kernel refused an operation.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub struct OpError {
-    /// The error number, positive.
-    pub errno: i32,
-    /// The kernel's explanation, if it gave one.
-    pub explanation: Option<String>,
-}
-
-impl fmt::Display for OpError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = std::io::Error::from_raw_os_error(self.errno)
-            .to_string()
-            .to_lowercase();
-        match &self.explanation {
-            Some(explanation) => write!(f, "{explanation} ({text})"),
-            None => f.write_str(&text),
-        }
-    }
-}
-
-impl OpError {
-    /// What was to be removed is not there.
-    fn is_absent(&self) -> bool {
-        [libc::ENOENT, libc::ESRCH, libc::ENODEV].contains(&self.errno)
-    }
-}
 
 /// What the kernel has.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -240,21 +141,6 @@ struct Swept {
     ipv6: bool,
     layer2: bool,
     rest: bool,
-}
-
-#[derive(Default)]
-struct Audit {
-    fdb: HashMap<FdbKey, FdbState>,
-    found: Differences,
-}
-
-/// Which parts of the kernel's tables an audit reads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AuditScope {
-    /// Routes.
-    pub routes: bool,
-    /// FDB entries, flood lists and neighbours.
-    pub layer2: bool,
 }
 
 impl Table {
@@ -403,90 +289,6 @@ impl Table {
         if !keys.is_empty() {
             self.events.push_back(Event::Installed { keys });
         }
-    }
-
-    /// Everything read from here to [`Table::end_audit`] is all there is.
-    pub fn begin_audit(&mut self, scope: AuditScope) {
-        if scope.routes {
-            self.routes.begin_audit();
-            self.strays.begin_audit();
-        }
-        if scope.layer2 {
-            self.fdb.begin_audit();
-            self.flood.begin_audit();
-            self.neighbours.begin_audit();
-            self.occupied.begin();
-        }
-        self.audit = Some(Audit::default());
-    }
-
-    /// The dump of an audit failed: what was not seen may be there all the same.
-    pub fn abandon_audit(&mut self) {
-        self.audit = None;
-        self.routes.abandon_audit();
-        self.strays.abandon_audit();
-        self.fdb.abandon_audit();
-        self.flood.abandon_audit();
-        self.neighbours.abandon_audit();
-        self.occupied.abandon();
-    }
-
-    /// Ends an audit. Returns in how many entries the kernel differed from what it was thought to
-    /// have; the next plan repairs them.
-    pub fn end_audit(&mut self, scope: AuditScope) -> Differences {
-        let Some(mut audit) = self.audit.take() else {
-            return Differences::default();
-        };
-        if scope.routes {
-            let lost = self.routes.end_audit();
-            audit.found.missing += lost.len();
-            for (key, id) in lost {
-                self.shapes.release(id, &mut self.objects);
-                self.events.push_back(Event::Removed {
-                    key: Key::Route(key),
-                });
-            }
-            for (_, id) in self.strays.end_audit(|_| true) {
-                self.shapes.release(id, &mut self.objects);
-            }
-        }
-        if scope.layer2 {
-            for place in self.occupied.end() {
-                self.try_place(place);
-            }
-            for (key, mut state) in std::mem::take(&mut audit.fdb) {
-                state.sticky = self.fdb.have(&key).is_some_and(|have| have.sticky);
-                match self.fdb.have(&key) {
-                    Some(have) if have != state => audit.found.different += 1,
-                    // An entry without our mark, as the kernel makes one for the device's own
-                    // address, was noted as one that is not there.
-                    None if self.swept.layer2
-                        && self.fdb.want(&key).is_none()
-                        && (state.vtep.is_some() || state.bridge) =>
-                    {
-                        audit.found.unexpected += 1;
-                    }
-                    Some(_) | None => {}
-                }
-                self.place_fdb(key, state);
-            }
-            // With every complete read, what was refused is tried again without reason.
-            let refused = |slot: &&mut OverlaySlot| slot.error.is_some();
-            for slot in self.overlays.values_mut().filter(refused) {
-                slot.last.clear();
-                self.devices_dirty = true;
-            }
-            let lost = self.fdb.end_audit(|_| true);
-            audit.found.missing += lost.len();
-            self.report_removed(lost.into_iter().map(|(key, _)| Key::Fdb(key)));
-            let lost = self.flood.end_audit(|_| true);
-            audit.found.missing += lost.len();
-            self.report_removed(lost.into_iter().map(|(key, ())| Key::Flood(key)));
-            let lost = self.neighbours.end_audit(|_| true);
-            audit.found.missing += lost.len();
-            self.report_removed(lost.into_iter().map(|(key, _)| Key::Neighbour(key)));
-        }
-        audit.found
     }
 
     /// What was there before it was wanted, and was not wanted since, is to be removed.
@@ -797,149 +599,11 @@ impl Table {
         self.flood.shrink();
         self.neighbours.shrink();
     }
-
-    /// Where the kernel, as last observed, is not as wanted. Leftovers that wait for the sweep are
-    /// not differences.
-    pub fn verify(&self) -> Vec<Difference> {
-        let mut found = Vec::new();
-        for (key, want, have, failure) in self.routes.differences() {
-            let text = |id: Option<ShapeId>| Some(self.describe(self.shapes.get(id?)?));
-            found.push(difference(Key::Route(key), text(want), text(have), failure));
-        }
-        for ((key, _), _, have, failure) in self.strays.differences() {
-            let have = have.and_then(|id| Some(self.describe(self.shapes.get(id)?)));
-            found.push(difference(Key::Route(*key), None, have, failure));
-        }
-        for (key, want, have, failure) in self.fdb.differences() {
-            let obstacle = want.and_then(|_| self.occupied.fdb(key));
-            let (want, have) = (want.map(|s| s.to_string()), have.map(|s| s.to_string()));
-            let plain = difference(Key::Fdb(key.clone()), want, have, failure);
-            found.push(plain.behind(obstacle));
-        }
-        for (key, want, have, failure) in self.flood.differences() {
-            let text = |there: Option<()>| there.map(|()| "a flood entry".to_owned());
-            let key = Key::Flood(key.clone());
-            found.push(difference(key, text(want), text(have), failure));
-        }
-        for (key, want, have, failure) in self.neighbours.differences() {
-            let obstacle = want.and_then(|_| self.occupied.neighbour(key));
-            let text = |n: Option<Neighbour>| n.map(|n| n.mac.to_string());
-            let key = Key::Neighbour(key.clone());
-            let plain = difference(key, text(want), text(have), failure);
-            found.push(plain.behind(obstacle));
-        }
-        for (vni, slot) in &self.overlays {
-            let steps = overlay::steps(*vni, &slot.want, &self.links, &self.owner);
-            let wrong = steps
-                .wrong()
-                .or_else(|| steps.ops.first().map(|op| format!("to do: {op}")));
-            if let Some(wrong) = wrong {
-                let want = Some(format!("{} and {}", slot.want.bridge, slot.want.vxlan));
-                found.push(Difference {
-                    key: Key::Overlay(*vni),
-                    want,
-                    have: Some(wrong),
-                    error: slot.error.clone(),
-                    occupied: false,
-                });
-            }
-        }
-        found.sort_by(|a, b| a.key.cmp(&b.key));
-        found
-    }
-
-    /// What is known about one entry: wanted, there, error. For "where is it in the kernel".
-    pub fn status(&self, key: &Key) -> Status {
-        let status = |want: bool, equal: bool, error: Option<&str>| Status {
-            wanted: want,
-            installed: equal,
-            error: error.map(str::to_owned),
-        };
-        match key {
-            Key::Route(key) => {
-                let (want, have) = (self.routes.want(key), self.routes.have(key));
-                status(
-                    want.is_some(),
-                    want == have && want.is_some(),
-                    self.routes.error(key),
-                )
-            }
-            Key::Fdb(key) => {
-                let (want, have) = (self.fdb.want(key), self.fdb.have(key));
-                status(
-                    want.is_some(),
-                    want == have && want.is_some(),
-                    self.fdb.error(key),
-                )
-            }
-            Key::Flood(key) => {
-                let (want, have) = (self.flood.want(key), self.flood.have(key));
-                status(
-                    want.is_some(),
-                    want == have && want.is_some(),
-                    self.flood.error(key),
-                )
-            }
-            Key::Neighbour(key) => {
-                let (want, have) = (self.neighbours.want(key), self.neighbours.have(key));
-                status(
-                    want.is_some(),
-                    want == have && want.is_some(),
-                    self.neighbours.error(key),
-                )
-            }
-            Key::Overlay(vni) => match self.overlays.get(vni) {
-                Some(slot) => status(true, slot.installed, slot.error.as_deref()),
-                None => status(false, false, None),
-            },
-        }
-    }
 }
 
 /// The number lies in the range of our nexthop objects.
 pub(crate) fn is_our_next_hop(id: u32) -> bool {
     nexthops::is_ours(id)
-}
-
-/// How one entry stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Status {
-    /// Somebody wants it.
-    pub wanted: bool,
-    /// The kernel has it as wanted.
-    pub installed: bool,
-    /// Why not, if it was refused.
-    pub error: Option<String>,
-}
-
-/// The error of a removal, unless it says that there was nothing to remove.
-fn refused(result: &Result<(), OpError>) -> Option<&OpError> {
-    result.as_ref().err().filter(|error| !error.is_absent())
-}
-
-fn difference(
-    key: Key,
-    want: Option<String>,
-    have: Option<String>,
-    failure: Option<&Failure>,
-) -> Difference {
-    Difference {
-        key,
-        want,
-        have,
-        error: failure.map(|failure| failure.error.clone()),
-        occupied: failure.is_some_and(|failure| failure.occupied),
-    }
-}
-
-impl Difference {
-    /// Somebody's entry in the place is the reason, even if the wish was not tried since.
-    fn behind(mut self, obstacle: Option<String>) -> Self {
-        if obstacle.is_some() {
-            (self.error, self.occupied) = (obstacle, true);
-        }
-        self
-    }
 }
 
 #[cfg(test)]

@@ -9,8 +9,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::links::{BridgePort, LinkKind, Vxlan};
-use crate::overlay::{LinkChange, STAMP};
-use crate::state::{Mac, NextHop, Overlay, Route, RouteKind};
+use crate::overlay::{DeviceOp, LinkChange, STAMP};
+use crate::state::{Mac, NextHop, Overlay, RemoteMac, Route, RouteKind};
 
 const PROTOCOL: u8 = 186;
 

@@ -1,0 +1,142 @@
+//! Want beside have, in words: for `verify`, and for the question where an entry is.
+
+use super::ledger::Failure;
+use super::shapes::ShapeId;
+use super::{Table, overlay};
+use crate::event::Difference;
+use crate::state::{Key, Neighbour};
+
+impl Table {
+    /// Where the kernel, as last observed, is not as wanted. Leftovers that wait for the sweep are
+    /// not differences.
+    pub fn verify(&self) -> Vec<Difference> {
+        let mut found = Vec::new();
+        for (key, want, have, failure) in self.routes.differences() {
+            let text = |id: Option<ShapeId>| Some(self.describe(self.shapes.get(id?)?));
+            found.push(difference(Key::Route(key), text(want), text(have), failure));
+        }
+        for ((key, _), _, have, failure) in self.strays.differences() {
+            let have = have.and_then(|id| Some(self.describe(self.shapes.get(id)?)));
+            found.push(difference(Key::Route(*key), None, have, failure));
+        }
+        for (key, want, have, failure) in self.fdb.differences() {
+            let obstacle = want.and_then(|_| self.occupied.fdb(key));
+            let (want, have) = (want.map(|s| s.to_string()), have.map(|s| s.to_string()));
+            let plain = difference(Key::Fdb(key.clone()), want, have, failure);
+            found.push(plain.behind(obstacle));
+        }
+        for (key, want, have, failure) in self.flood.differences() {
+            let text = |there: Option<()>| there.map(|()| "a flood entry".to_owned());
+            let key = Key::Flood(key.clone());
+            found.push(difference(key, text(want), text(have), failure));
+        }
+        for (key, want, have, failure) in self.neighbours.differences() {
+            let obstacle = want.and_then(|_| self.occupied.neighbour(key));
+            let text = |n: Option<Neighbour>| n.map(|n| n.mac.to_string());
+            let key = Key::Neighbour(key.clone());
+            let plain = difference(key, text(want), text(have), failure);
+            found.push(plain.behind(obstacle));
+        }
+        for (vni, slot) in &self.overlays {
+            let steps = overlay::steps(*vni, &slot.want, &self.links, &self.owner);
+            let wrong = steps
+                .wrong()
+                .or_else(|| steps.ops.first().map(|op| format!("to do: {op}")));
+            if let Some(wrong) = wrong {
+                let want = Some(format!("{} and {}", slot.want.bridge, slot.want.vxlan));
+                found.push(Difference {
+                    key: Key::Overlay(*vni),
+                    want,
+                    have: Some(wrong),
+                    error: slot.error.clone(),
+                    occupied: false,
+                });
+            }
+        }
+        found.sort_by(|a, b| a.key.cmp(&b.key));
+        found
+    }
+
+    /// What is known about one entry: wanted, there, error. For "where is it in the kernel".
+    pub fn status(&self, key: &Key) -> Status {
+        let status = |want: bool, equal: bool, error: Option<&str>| Status {
+            wanted: want,
+            installed: equal,
+            error: error.map(str::to_owned),
+        };
+        match key {
+            Key::Route(key) => {
+                let (want, have) = (self.routes.want(key), self.routes.have(key));
+                status(
+                    want.is_some(),
+                    want == have && want.is_some(),
+                    self.routes.error(key),
+                )
+            }
+            Key::Fdb(key) => {
+                let (want, have) = (self.fdb.want(key), self.fdb.have(key));
+                status(
+                    want.is_some(),
+                    want == have && want.is_some(),
+                    self.fdb.error(key),
+                )
+            }
+            Key::Flood(key) => {
+                let (want, have) = (self.flood.want(key), self.flood.have(key));
+                status(
+                    want.is_some(),
+                    want == have && want.is_some(),
+                    self.flood.error(key),
+                )
+            }
+            Key::Neighbour(key) => {
+                let (want, have) = (self.neighbours.want(key), self.neighbours.have(key));
+                status(
+                    want.is_some(),
+                    want == have && want.is_some(),
+                    self.neighbours.error(key),
+                )
+            }
+            Key::Overlay(vni) => match self.overlays.get(vni) {
+                Some(slot) => status(true, slot.installed, slot.error.as_deref()),
+                None => status(false, false, None),
+            },
+        }
+    }
+}
+
+/// How one entry stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// Somebody wants it.
+    pub wanted: bool,
+    /// The kernel has it as wanted.
+    pub installed: bool,
+    /// Why not, if it was refused.
+    pub error: Option<String>,
+}
+
+fn difference(
+    key: Key,
+    want: Option<String>,
+    have: Option<String>,
+    failure: Option<&Failure>,
+) -> Difference {
+    Difference {
+        key,
+        want,
+        have,
+        error: failure.map(|failure| failure.error.clone()),
+        occupied: failure.is_some_and(|failure| failure.occupied),
+    }
+}
+
+impl Difference {
+    /// Somebody's entry in the place is the reason, even if the wish was not tried since.
+    fn behind(mut self, obstacle: Option<String>) -> Self {
+        if obstacle.is_some() {
+            (self.error, self.occupied) = (obstacle, true);
+        }
+        self
+    }
+}
