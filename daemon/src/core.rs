@@ -58,8 +58,9 @@ use neighbor::Neighbor;
 pub(crate) const EVENTS_MAX: usize = 64;
 
 /// Kernel events in one queue. The kernel thread waits when it is full, and then reads its own
-/// socket later; an overrun there is repaired by a new dump. One event may name a batch of routes.
-pub(crate) const KERNEL_EVENTS_MAX: usize = 512;
+/// socket later; an overrun there is repaired by a new dump. One event may name a batch of routes,
+/// which makes this a megabyte.
+pub(crate) const KERNEL_EVENTS_MAX: usize = 128;
 
 /// Inputs taken before the tables are asked what follows.
 const INPUTS_MAX: usize = 64;
