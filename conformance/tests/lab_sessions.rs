@@ -469,3 +469,88 @@ fn the_operators_of_both_sides_read_what_the_other_one_says() -> Result<(), Erro
         Ok(())
     })
 }
+
+/// FRR with a session on its interface, announcing two prefixes, and one of IPv6.
+const FRR_UNNUMBERED: &str = "\
+router bgp 65002
+ bgp router-id 10.9.0.2
+ no bgp ebgp-requires-policy
+ no bgp network import-check
+ neighbor eth0 interface remote-as external
+ neighbor eth0 timers connect 1
+ neighbor eth0 bfd
+ address-family ipv4 unicast
+  network 192.0.2.0/24
+  network 198.51.100.0/24
+ exit-address-family
+ address-family ipv6 unicast
+  neighbor eth0 activate
+  network 2001:db8:2::/48
+ exit-address-family
+";
+
+#[test]
+fn bgp_unnumbered_with_frr_over_link_local_addresses() -> Result<(), Error> {
+    let config = "[ipv4_unicast]\nnetworks = [\"10.88.0.0/16\"]\n\
+                  [ipv6_unicast]\nnetworks = [\"2001:db8:1::/48\"]\n\
+                  [[neighbor]]\ninterface = \"eth0\"\nremote_as = \"external\"\n\
+                  timers = { connect_retry = \"1s\" }\nbfd = true\nipv4_unicast = {}\nipv6_unicast = {}\n";
+    scenario("unnumbered", &FRR, |lab| {
+        let mut pair = Pair::build(lab)?;
+        // Nothing but link-local addresses.
+        for space in [&pair.left, &pair.right] {
+            space.ip("-4 addr flush dev eth0")?;
+            space.ip("-6 addr flush dev eth0 scope global")?;
+        }
+        pair.start_forwarding(config)?;
+        let alone = pair.ctl(&["show", "summary"])?;
+        assert!(
+            alone.contains("interface eth0: no router was heard"),
+            "{alone}"
+        );
+        let frr = pair.frr(Release::Host, FRR_UNNUMBERED)?;
+        let mut address = String::new();
+        lab.reach("the neighbour on eth0 is Established", PATIENCE, || {
+            let seen = summary(&pair)?;
+            match seen.first() {
+                Some((found, state)) if state == "Established" => {
+                    address.clone_from(found);
+                    Ok(())
+                }
+                _ => Err(state_error(format!("{seen:?}"))),
+            }
+        })?;
+        assert!(address.starts_with("fe80::"), "{address}");
+        pair.until_shown(
+            &address,
+            &["Heard on interface eth0", "remote AS 65002", "BFD is up"],
+        )?;
+        let gateway = address.clone();
+        for (family, prefix) in [("-4", "192.0.2.0/24"), ("-6", "2001:db8:2::/48")] {
+            lab.reach(&format!("{prefix} is in the kernel"), PATIENCE, || {
+                let route = pair.left.ip(&format!("{family} route show {prefix}"))?;
+                // Through a nexthop object: what that is stands beside it.
+                let objects = pair.left.ip("nexthop show")?;
+                let via = format!("{gateway} dev eth0");
+                match !route.is_empty() && (route.contains(&via) || objects.contains(&via)) {
+                    true => Ok(()),
+                    false => Err(state_error(format!("{route}{objects}"))),
+                }
+            })?;
+        }
+        lab.reach("FRR has our routes and uses them", PATIENCE, || {
+            let v4 = frr.vtysh(&["show ip route 10.88.0.0/16"])?.text();
+            let v6 = frr.vtysh(&["show ipv6 route 2001:db8:1::/48"])?.text();
+            match [&v4, &v6]
+                .iter()
+                .all(|it| it.contains("fe80::") && it.contains("via eth0"))
+            {
+                true => Ok(()),
+                false => Err(state_error(format!("{v4}{v6}"))),
+            }
+        })?;
+        pair.reload_forwarding("")?;
+        assert_eq!(summary(&pair)?, []);
+        Ok(())
+    })
+}

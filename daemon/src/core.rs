@@ -23,9 +23,10 @@ mod kernel;
 mod limit;
 mod neighbor;
 mod refusals;
+mod unnumbered;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddrV6};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -112,6 +113,8 @@ pub(crate) enum Order {
     DrainBeforeStop(oneshot::Sender<()>),
     /// Somebody has connected who is no neighbour yet but may become one.
     Come(IpAddr, TcpStream),
+    /// A router was heard on this interface.
+    Heard(String, SocketAddrV6),
     /// Apply a new configuration.
     Apply(Box<Config>, oneshot::Sender<()>),
 }
@@ -134,6 +137,8 @@ pub(crate) struct Hands {
     /// Started with the first neighbour that wants it.
     pub(crate) bfd: Option<BfdHandle>,
     pub(crate) wireguard: Option<WireguardHandle>,
+    /// Interfaces with a neighbour that has to be found, once there is one.
+    pub(crate) advertisements: Option<watch::Sender<Vec<String>>>,
     pub(crate) spawner: Spawner,
 }
 
@@ -354,6 +359,7 @@ impl Core {
                 let _ = done.send(());
             }
             Order::Come(address, stream) => self.come(address, stream),
+            Order::Heard(interface, from) => self.heard(&interface, from),
             Order::Apply(config, done) => {
                 self.apply(*config);
                 // Nobody waiting any more is no error.

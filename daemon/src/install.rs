@@ -39,6 +39,8 @@ pub(crate) struct Ground {
     foreign: BTreeMap<RouteKey, BTreeMap<(u32, u8), ForeignRoute>>,
     /// Prefixes with their best foreign route, for longest match.
     by_prefix: HashMap<Prefix, RouteKey>,
+    /// Link-local addresses of neighbours, each with the number of its interface.
+    pub(crate) on_link: HashMap<IpAddr, u32>,
 }
 
 impl Ground {
@@ -114,6 +116,9 @@ impl Ground {
     /// True if a route of others leads to an address through a device that is up.
     pub(crate) fn leads(&self, addr: IpAddr) -> bool {
         let up = |index| self.links.get(index).is_some_and(|link| link.up);
+        if let Some(index) = self.on_link.get(&addr) {
+            return up(*index);
+        }
         let route = self.longest_match(addr).map(|(_, route)| route);
         let mut devices = route
             .into_iter()
@@ -406,6 +411,9 @@ impl Install {
     /// Where packets to a next hop leave, and the prefixes whose best path decides about that. A
     /// route (`of`) has no say about its own next hop.
     fn resolve(&self, next_hop: IpAddr, of: Option<Prefix>, rib: &Rib) -> (Way, Vec<Prefix>) {
+        if let Some(index) = self.ground.on_link.get(&next_hop) {
+            return (self.on_link(next_hop, *index), Vec::new());
+        }
         let mut addr = next_hop;
         let mut deciding = Vec::new();
         for _ in 0..DEPTH_MAX {
@@ -435,6 +443,16 @@ impl Install {
             return (self.leave(route, addr), deciding);
         }
         (Way::default(), deciding)
+    }
+
+    /// The way to a neighbour on the link of an interface.
+    fn on_link(&self, addr: IpAddr, index: u32) -> Way {
+        let link = self.ground.links.get(index).filter(|link| link.up);
+        let hop = |_: &Link| NextHop::gateway(addr).dev(Interface::Index(index));
+        Way {
+            hops: link.map(hop).into_iter().collect(),
+            devices: link.map(|link| link.name.clone()).into_iter().collect(),
+        }
     }
 
     /// The ways out of a route of others, for an address behind it.

@@ -6,6 +6,7 @@
 //! Inside: neighbours' tasks run sessions, one core owns the tables, threads of their own write
 //! to the kernel and keep BFD's time. `docs/architecture.md` is the map.
 
+mod advertisements;
 pub mod bfd_io;
 pub mod config;
 pub mod control;

@@ -172,6 +172,7 @@ impl Router {
             kernel: kernel.clone(),
             bfd: None,
             wireguard,
+            advertisements: None,
             spawner,
         };
         let inputs = Inputs {

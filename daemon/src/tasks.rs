@@ -7,6 +7,7 @@
 //! | listener | 1 per address | listening socket | connections | commands, orders about newcomers | the kernel's backlog; full orders: the newcomer is closed | aborted at the end |
 //! | control server | 1 | control socket | requests | calls to core | `CALLS_MAX`: busy error | aborted at the end |
 //! | fib (own thread) | 0–1 | kernel state | netlink, entries | events to core | one entry per key; events `KERNEL_EVENTS_MAX`: reads netlink later | `stop` |
+//! | advertisements | 0–1 | ICMPv6 socket | router advertisements, names of interfaces | orders to core | full orders: heard again in ten seconds | its interfaces' sender dropped |
 //! | bfd (own thread) | 0–1 | BFD sessions | UDP, commands | neighbours' commands | never waits for others | dropped |
 //! | wireguard (own thread) | 0–1 | AllowedIPs | prefixes | WireGuard's socket | one owner per prefix | dropped |
 //! | blocking calls | few | nothing | an answer of the kernel thread | an order to core | tokio's pool | by themselves |
@@ -29,9 +30,10 @@ use bgp::rib::PeerId;
 use bgp::session::Bfd;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::Handle;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
+use crate::advertisements;
 use crate::bfd_io;
 use crate::config::Password;
 use crate::control::CoreHandle;
@@ -192,6 +194,14 @@ impl Spawner {
     /// The networks from which neighbours may come, from now on.
     pub(crate) fn admit(&self, ranges: Vec<Prefix>) {
         self.registry.lock().ranges = ranges;
+    }
+
+    /// Starts to send and hear router advertisements on the interfaces that are told.
+    pub(crate) fn advertisements(&self) -> watch::Sender<Vec<String>> {
+        let (sender, interfaces) = watch::channel(Vec::new());
+        let orders = self.orders.clone();
+        self.runtime.spawn(advertisements::run(interfaces, orders));
+        sender
     }
 
     /// Starts BFD; its events go straight to the neighbours' tasks.

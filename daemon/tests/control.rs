@@ -244,6 +244,7 @@ fn site_b() -> reply::NeighborSummary {
         uptime_s: Some(12),
         changed_s: Some(12),
         bfd: Some(reply::BfdState::Up),
+        interface: None,
         listen_range: None,
         draining: false,
         messages_received: 7,

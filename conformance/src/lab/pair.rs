@@ -65,8 +65,14 @@ impl<'a> Pair<'a> {
 
     /// As [`Pair::start`], with the kernel of its namespace.
     pub fn start_forwarding(&mut self, config: &str) -> Result<(), Error> {
-        let head = "asn = 65001\nrouter_id = \"10.9.0.1\"\n";
-        self.rbgpd.start(self.lab, &format!("{head}{config}"))
+        self.rbgpd.start(self.lab, &forwarding(config))
+    }
+
+    /// As [`Pair::reload`], with the kernel of its namespace.
+    pub fn reload_forwarding(&mut self, config: &str) -> Result<(), Error> {
+        let path = self.rbgpd.config();
+        std::fs::write(&path, forwarding(config)).map_err(|e| Error::io(path.display(), e))?;
+        self.ctl(&["reload"]).map(drop)
     }
 
     /// Gives rbgpd another configuration and reloads it.
@@ -150,6 +156,10 @@ impl<'a> Pair<'a> {
 /// Lines of one paragraph are one line, so that a text is found wherever it was broken.
 fn unfolded(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn forwarding(config: &str) -> String {
+    format!("asn = 65001\nrouter_id = \"10.9.0.1\"\n{config}")
 }
 
 fn with_head(asn: u32, id: u8, config: &str) -> String {

@@ -54,6 +54,7 @@ pub fn accept(file: &File, report: &mut Report) -> Option<Config> {
         }),
         neighbors: place.neighbors(report),
         listen_ranges: place.listen_ranges(report),
+        interfaces: place.interfaces(report),
         vnis: vnis(file, router_id, report),
         kernel: Kernel {
             enabled: or(file.kernel.enabled, defaults.kernel.enabled),

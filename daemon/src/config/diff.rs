@@ -16,7 +16,9 @@ use bgp::{Prefix, Vni};
 use super::policy::print::{policies as written, references};
 use super::policy::{Direction, PolicyKind};
 use super::print::{self, Fields};
-use super::types::{Config, GracefulRestart, ListenRange, Neighbor, Network, Password};
+use super::types::{
+    Config, GracefulRestart, InterfaceNeighbor, ListenRange, Neighbor, Network, Password,
+};
 
 /// What changes from one configuration to another. Empty when nothing does.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -29,6 +31,8 @@ pub struct Diff {
     pub neighbors: Members<IpAddr, NeighborChange>,
     /// Ranges of neighbours.
     pub listen_ranges: Members<Prefix, NeighborChange>,
+    /// Neighbours known by their interface.
+    pub interfaces: Members<String, NeighborChange>,
     /// Overlay networks.
     pub vnis: Members<Vni, Vec<FieldChange>>,
     /// Networks we announce; a family's are all of one IP version.
@@ -151,6 +155,12 @@ pub fn diff(old: &Config, new: &Config) -> Diff {
         |range| range.prefix,
         range,
     );
+    diff.interfaces = members(
+        &old.interfaces,
+        &new.interfaces,
+        |neighbor| neighbor.interface.clone(),
+        interface,
+    );
     diff.vnis = members(
         &old.vnis,
         &new.vnis,
@@ -244,6 +254,14 @@ fn neighbor(before: &Neighbor, after: &Neighbor) -> Option<NeighborChange> {
     // Against one set of defaults, so that a changed default shows where it takes effect.
     let written = |neighbor| print::neighbor_fields(neighbor, GracefulRestart::default());
     settings((before, &written(before)), (after, &written(after)))
+}
+
+fn interface(before: &InterfaceNeighbor, after: &InterfaceNeighbor) -> Option<NeighborChange> {
+    let written = |it| print::interface_fields(it, GracefulRestart::default());
+    settings(
+        (&before.settings, &written(before)),
+        (&after.settings, &written(after)),
+    )
 }
 
 fn range(before: &ListenRange, after: &ListenRange) -> Option<NeighborChange> {
@@ -354,7 +372,8 @@ pub fn uses(config: &Config, kind: PolicyKind, name: &str) -> Vec<PolicyUse> {
     let neighbors = config.neighbors.iter().map(|it| (it, None));
     let ranges = config.listen_ranges.iter();
     let ranges = ranges.map(|range| (&range.settings, Some(range.prefix)));
-    for (neighbor, range) in neighbors.chain(ranges) {
+    let interfaces = config.interfaces.iter().map(|it| (&it.settings, None));
+    for (neighbor, range) in neighbors.chain(ranges).chain(interfaces) {
         for (family, maps) in neighbor.families.iter() {
             let Some(maps) = maps else { continue };
             for (direction, map) in [
@@ -422,6 +441,14 @@ impl fmt::Display for Diff {
             &mut lines,
             "neighbor",
             &self.neighbors,
+            |lines, it, change| {
+                changed(lines, format!("neighbor {it}"), change);
+            },
+        );
+        members_lines(
+            &mut lines,
+            "neighbor",
+            &self.interfaces,
             |lines, it, change| {
                 changed(lines, format!("neighbor {it}"), change);
             },

@@ -143,18 +143,16 @@ impl Config {
             .listen_ranges
             .iter_mut()
             .map(|range| &mut range.settings);
-        let families = self
-            .neighbors
-            .iter_mut()
-            .chain(ranges)
-            .flat_map(|neighbor| {
-                let families = &mut neighbor.families;
-                [
-                    &mut families.ipv4_unicast,
-                    &mut families.ipv6_unicast,
-                    &mut families.evpn,
-                ]
-            });
+        let interfaces = self.interfaces.iter_mut().map(|it| &mut it.settings);
+        let all = self.neighbors.iter_mut().chain(ranges).chain(interfaces);
+        let families = all.flat_map(|neighbor| {
+            let families = &mut neighbor.families;
+            [
+                &mut families.ipv4_unicast,
+                &mut families.ipv6_unicast,
+                &mut families.evpn,
+            ]
+        });
         let of_neighbors = families.flatten().flat_map(|family| {
             let maps = [family.import.as_mut(), family.export.as_mut()];
             maps.into_iter().flatten()

@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::duration::format as duration;
 use super::policy::print::policies;
 use super::types::*;
-pub(super) use neighbor::{neighbor_fields, range_fields};
+pub(super) use neighbor::{interface_fields, neighbor_fields, range_fields};
 
 /// The configuration as TOML; parsing it gives an equal configuration.
 pub fn print(config: &Config) -> String {
@@ -24,6 +24,10 @@ pub fn print(config: &Config) -> String {
     }
     for neighbor in &config.neighbors {
         let fields = neighbor_fields(neighbor, config.graceful_restart);
+        section(&mut text, "[[neighbor]]", &fields);
+    }
+    for neighbor in &config.interfaces {
+        let fields = interface_fields(neighbor, config.graceful_restart);
         section(&mut text, "[[neighbor]]", &fields);
     }
     for range in &config.listen_ranges {

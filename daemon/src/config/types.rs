@@ -48,6 +48,8 @@ pub struct Config {
     pub neighbors: Vec<Neighbor>,
     /// Networks whose hosts become neighbours when they connect; no two overlap.
     pub listen_ranges: Vec<ListenRange>,
+    /// Neighbours known by their interface, no interface twice.
+    pub interfaces: Vec<InterfaceNeighbor>,
     /// Overlay networks, no number twice.
     pub vnis: Vec<VniConfig>,
     /// Prefix lists, no name twice.
@@ -90,6 +92,7 @@ impl Config {
             evpn: None,
             neighbors: Vec::new(),
             listen_ranges: Vec::new(),
+            interfaces: Vec::new(),
             vnis: Vec::new(),
             prefix_lists: Vec::new(),
             community_lists: Vec::new(),
@@ -123,7 +126,8 @@ impl Config {
     /// What neighbours are: those that are named, and those that may come from a range.
     pub fn settings(&self) -> impl Iterator<Item = &Neighbor> {
         let ranges = self.listen_ranges.iter().map(|range| &range.settings);
-        self.neighbors.iter().chain(ranges)
+        let interfaces = self.interfaces.iter().map(|it| &it.settings);
+        self.neighbors.iter().chain(ranges).chain(interfaces)
     }
 
     /// The range that an address is in.

@@ -166,6 +166,9 @@ pub struct NeighborSummary {
     pub remote_as: Option<u32>,
     /// What people call it.
     pub description: Option<String>,
+    /// The interface on which it was heard; `null` for a neighbour with a configured address.
+    #[serde(default)]
+    pub interface: Option<String>,
     /// The listen range it has come from; `null` for a neighbour that is configured.
     #[serde(default)]
     pub listen_range: Option<String>,

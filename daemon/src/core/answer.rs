@@ -106,6 +106,7 @@ impl Core {
         let mut notices = Vec::new();
         notices.extend(self.hold_line());
         notices.extend(self.range_notices());
+        notices.extend(self.interface_notices());
         for (id, neighbor) in &self.neighbors {
             let Some(negotiated) = neighbor.negotiated() else {
                 continue;
@@ -186,7 +187,8 @@ impl Core {
             changed_s: since,
             bfd,
             draining: self.drain.covers(neighbor.address()),
-            listen_range: neighbor.range.map(|range| range.to_string()),
+            interface: neighbor.interface().map(str::to_owned),
+            listen_range: neighbor.range().map(|range| range.to_string()),
             messages_received: counts(&status.counters.received).total(),
             messages_sent: counts(&status.counters.sent).total(),
             why,
@@ -439,18 +441,22 @@ impl Core {
             .details(diff.restart_required.iter().map(ToString::to_string))
             .hint("take them back, or: rbgpctl drain --wait && systemctl restart rbgpd"));
         }
+        // Neighbours that the file does not name one by one.
+        let found = self.neighbors.values();
+        let restarts = |neighbor: &&Neighbor| {
+            let mut ranges = diff.listen_ranges.changed.iter();
+            let mut interfaces = diff.interfaces.changed.iter();
+            ranges.any(|(it, change)| change.session_restart && neighbor.range() == Some(*it))
+                || interfaces
+                    .any(|(it, change)| change.session_restart && neighbor.interface() == Some(it))
+        };
         let restarts: BTreeSet<IpAddr> = diff
             .neighbors
             .changed
             .iter()
             .filter(|(_, change)| change.session_restart)
             .map(|(address, _)| *address)
-            .chain(self.neighbors.values().filter_map(|neighbor| {
-                let (range, _) = diff.listen_ranges.changed.iter().find(|(range, change)| {
-                    change.session_restart && neighbor.range == Some(*range)
-                })?;
-                (neighbor.range == Some(*range)).then(|| neighbor.address())
-            }))
+            .chain(found.filter(restarts).map(Neighbor::address))
             .collect();
         let changes: Vec<String> = match diff.is_empty() {
             true => Vec::new(),

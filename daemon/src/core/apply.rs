@@ -1,7 +1,7 @@
 //! A configuration becomes neighbours, networks and overlays; a new one changes only what differs.
 
 use std::collections::BTreeSet;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 
 use bgp::attributes::{AttributeSet, NextHop};
 use bgp::family::PerFamily;
@@ -11,7 +11,7 @@ use bgp::session::{self, StopReason};
 use bgp::{Family, Nlri, Prefix};
 use tokio::sync::{mpsc, watch};
 
-use super::neighbor::{Neighbor, session_config, transport};
+use super::neighbor::{Neighbor, Origin, session_config, transport};
 use super::{Core, OverlayDevices};
 use crate::bfd_io::{Params, SessionKey};
 use crate::config::{self, Config, Network, RequireRoute, RouteTargets, VniConfig};
@@ -64,10 +64,11 @@ impl Core {
         for neighbor in self.config.neighbors.clone() {
             // A reload may have come first.
             if !self.by_address.contains_key(&neighbor.address) {
-                self.add_neighbor(neighbor, None);
+                self.add_neighbor(neighbor, Origin::Address);
             }
         }
         self.begin_ranges();
+        self.advertise();
         let mut peers: PerFamily<BTreeSet<PeerId>> = PerFamily::default();
         for (id, neighbor) in &self.neighbors {
             for (family, settings) in neighbor.config.families.iter() {
@@ -101,11 +102,12 @@ impl Core {
         }
         for neighbor in &new.neighbors {
             match self.by_address.get(&neighbor.address).copied() {
-                None => self.add_neighbor(neighbor.clone(), None),
-                Some(id) => self.change_neighbor(id, neighbor.clone(), None),
+                None => self.add_neighbor(neighbor.clone(), Origin::Address),
+                Some(id) => self.change_neighbor(id, neighbor.clone(), Origin::Address),
             }
         }
         self.apply_ranges(&old, &new);
+        self.apply_interfaces(&new);
         if multipath(&old) != multipath(&new) {
             self.hand_in(rib::Input::SetMultipath(multipath(&new)));
         }
@@ -143,8 +145,8 @@ impl Core {
         }
     }
 
-    /// Starts a neighbour, which may come from a range.
-    pub(super) fn add_neighbor(&mut self, neighbor: config::Neighbor, range: Option<Prefix>) {
+    /// Starts a neighbour.
+    pub(super) fn add_neighbor(&mut self, neighbor: config::Neighbor, origin: Origin) {
         let free = (1..=u16::MAX)
             .map(PeerId)
             .find(|id| !self.neighbors.contains_key(id));
@@ -157,7 +159,7 @@ impl Core {
         let (status, watcher) = watch::channel(session::Session::new(session.clone()).status());
         let wiring = Wiring {
             id,
-            remote: SocketAddr::new(neighbor.address, neighbor.port),
+            remote: remote(&neighbor, &origin),
             transport: transport(&self.config, &neighbor),
             config: session,
             core: self.hands.spawner.events(),
@@ -165,7 +167,7 @@ impl Core {
             commands: queue,
             status,
         };
-        if range.is_none() {
+        if !matches!(origin, Origin::Range(_)) {
             let host = Prefix::host(neighbor.address);
             self.set_password(host, neighbor.password.as_ref());
         }
@@ -185,7 +187,7 @@ impl Core {
         self.set_bfd(&neighbor);
         self.by_address.insert(neighbor.address, id);
         self.neighbors
-            .insert(id, Neighbor::new(neighbor, range, commands, watcher));
+            .insert(id, Neighbor::new(neighbor, origin, commands, watcher));
     }
 
     pub(super) fn remove_neighbor(&mut self, address: IpAddr) {
@@ -197,7 +199,7 @@ impl Core {
         };
         neighbor.command(Command::Quit(StopReason::PeerDeconfigured));
         self.hands.spawner.forget(address);
-        if neighbor.config.password.is_some() && neighbor.range.is_none() {
+        if neighbor.config.password.is_some() && neighbor.range().is_none() {
             self.set_password(Prefix::host(address), None);
         }
         if let (Some(bfd), Some(_)) = (&self.hands.bfd, &neighbor.config.bfd) {
@@ -207,23 +209,20 @@ impl Core {
         self.rib.sweep();
     }
 
-    pub(super) fn change_neighbor(
-        &mut self,
-        id: PeerId,
-        new: config::Neighbor,
-        range: Option<Prefix>,
-    ) {
+    pub(super) fn change_neighbor(&mut self, id: PeerId, new: config::Neighbor, origin: Origin) {
         let Some(neighbor) = self.neighbors.get_mut(&id) else {
             return;
         };
         // One that is named now, or no more: the password of a range stands for all of it.
-        let former = std::mem::replace(&mut neighbor.range, range);
-        let key = |password: &Option<config::Password>, range: Option<Prefix>| {
-            password.clone().filter(|_| range.is_none())
+        let former = std::mem::replace(&mut neighbor.origin, origin);
+        let key = |password: &Option<config::Password>, origin: &Origin| {
+            password
+                .clone()
+                .filter(|_| !matches!(origin, Origin::Range(_)))
         };
         let keys = [
-            key(&neighbor.config.password, former),
-            key(&new.password, range),
+            key(&neighbor.config.password, &former),
+            key(&new.password, &neighbor.origin),
         ];
         let old = neighbor.config.clone();
         let made = transport(&self.config, &new);
@@ -412,6 +411,16 @@ impl Core {
     }
 }
 
+/// Where to connect; a link-local address needs its interface.
+fn remote(neighbor: &config::Neighbor, origin: &Origin) -> SocketAddr {
+    match (neighbor.address, origin) {
+        (IpAddr::V6(address), Origin::Interface { index, .. }) => {
+            SocketAddr::V6(SocketAddrV6::new(address, neighbor.port, 0, *index))
+        }
+        (address, _) => SocketAddr::new(address, neighbor.port),
+    }
+}
+
 /// Whether the session rests because of too many prefixes, under a limit that is not the same
 /// any more.
 fn raised_limit(neighbor: &Neighbor, old: &config::Neighbor) -> bool {
@@ -428,6 +437,7 @@ fn raised_limit(neighbor: &Neighbor, old: &config::Neighbor) -> bool {
 pub(super) fn bfd_key(neighbor: &config::Neighbor) -> SessionKey {
     let mut key = SessionKey::new(neighbor.address);
     key.local = neighbor.local_address;
+    key.interface.clone_from(&neighbor.link);
     key
 }
 

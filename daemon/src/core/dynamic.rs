@@ -16,6 +16,7 @@ use bgp::session::{State, StopReason};
 use tokio::net::TcpStream;
 
 use super::Core;
+use super::neighbor::Origin;
 use crate::config::{Config, ListenRange};
 use crate::peer_io::Command;
 
@@ -58,13 +59,13 @@ impl Core {
         let dynamic: Vec<(PeerId, IpAddr)> = self
             .neighbors
             .iter()
-            .filter(|(_, neighbor)| neighbor.range.is_some())
+            .filter(|(_, neighbor)| neighbor.range().is_some())
             .map(|(id, neighbor)| (*id, neighbor.address()))
             .collect();
         for (id, address) in dynamic {
             match new.listen_range(address).filter(|it| !it.settings.shutdown) {
                 Some(range) => {
-                    self.change_neighbor(id, range.neighbor(address), Some(range.prefix));
+                    self.change_neighbor(id, range.neighbor(address), Origin::Range(range.prefix));
                 }
                 None => self.remove_neighbor(address),
             }
@@ -110,7 +111,7 @@ impl Core {
             return;
         }
         tracing::info!(neighbor = %address, range = %range.prefix, "neighbor from a listen range");
-        self.add_neighbor(range.neighbor(address), Some(range.prefix));
+        self.add_neighbor(range.neighbor(address), Origin::Range(range.prefix));
         if let Some(neighbor) = self
             .by_address
             .get(&address)
@@ -123,7 +124,7 @@ impl Core {
     /// How many neighbours have come from a range.
     pub(super) fn of_range(&self, prefix: Prefix) -> usize {
         let neighbors = self.neighbors.values();
-        neighbors.filter(|it| it.range == Some(prefix)).count()
+        neighbors.filter(|it| it.range() == Some(prefix)).count()
     }
 
     /// A neighbour has no connection any more, or its kept routes are gone.
@@ -140,7 +141,7 @@ impl Core {
         let kept = Family::ALL
             .into_iter()
             .any(|family| self.rib.stale(id, family) > 0);
-        if neighbor.range.is_none() || connected || rests || kept {
+        if neighbor.range().is_none() || connected || rests || kept {
             return;
         }
         let address = neighbor.address();

@@ -25,8 +25,8 @@ use crate::repeats::Repeats;
 #[derive(Debug)]
 pub(super) struct Neighbor {
     pub(super) config: config::Neighbor,
-    /// The listen range it has come from, if it is not named in the configuration.
-    pub(super) range: Option<Prefix>,
+    /// Why there is this neighbour.
+    pub(super) origin: Origin,
     commands: mpsc::UnboundedSender<Command>,
     status: watch::Receiver<Status>,
     session: Option<SessionFacts>,
@@ -41,6 +41,22 @@ pub(super) struct Neighbor {
 /// How often a mistake that goes on is said. `show neighbors` counts all of them.
 const MISTAKES_PAUSE: Duration = Duration::from_secs(60);
 
+/// Why there is a neighbour.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// The configuration names its address.
+    Address,
+    /// It has come from a listen range.
+    Range(Prefix),
+    /// It was heard on an interface.
+    Interface {
+        /// Name.
+        name: String,
+        /// Number, which goes with link-local addresses.
+        index: u32,
+    },
+}
+
 /// What is known while Established.
 #[derive(Debug)]
 struct SessionFacts {
@@ -52,19 +68,35 @@ struct SessionFacts {
 impl Neighbor {
     pub(super) fn new(
         config: config::Neighbor,
-        range: Option<Prefix>,
+        origin: Origin,
         commands: mpsc::UnboundedSender<Command>,
         status: watch::Receiver<Status>,
     ) -> Self {
         Self {
             config,
-            range,
+            origin,
             commands,
             status,
             session: None,
             complete: PerFamily::default(),
             limits: Limits::default(),
             mistakes: Repeats::new(MISTAKES_PAUSE),
+        }
+    }
+
+    /// The listen range it has come from.
+    pub(super) fn range(&self) -> Option<Prefix> {
+        match &self.origin {
+            Origin::Range(prefix) => Some(*prefix),
+            Origin::Address | Origin::Interface { .. } => None,
+        }
+    }
+
+    /// The interface on which it was heard.
+    pub(super) fn interface(&self) -> Option<&str> {
+        match &self.origin {
+            Origin::Interface { name, .. } => Some(name),
+            Origin::Address | Origin::Range(_) => None,
         }
     }
 

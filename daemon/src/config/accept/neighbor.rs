@@ -11,7 +11,9 @@ use bgp::{Asn, Prefix};
 use super::{Once, or};
 use crate::config::duration;
 use crate::config::error::{At, Conflict, Problem, Report, Span};
-use crate::config::file::{FamilyTable, File, MaximumTable, SettingsTable, UpdateSource};
+use crate::config::file::{
+    FamilyTable, File, MaximumTable, NeighborTable, SettingsTable, UpdateSource,
+};
 use crate::config::policy::resolve::Policies;
 use crate::config::types::*;
 
@@ -59,7 +61,8 @@ impl<'a> Place<'a> {
     pub(super) fn neighbors(&self, report: &mut Report) -> Vec<Neighbor> {
         let mut seen = Once::new("neighbor");
         let mut neighbors = Vec::new();
-        for At { value: table, span } in &self.file.neighbors {
+        let named = |at: &&At<NeighborTable>| at.value.interface.is_none();
+        for At { value: table, span } in self.file.neighbors.iter().filter(named) {
             if let Some(address) = table.address {
                 seen.see(address.value, address.span, report);
             }
@@ -73,6 +76,48 @@ impl<'a> Place<'a> {
             }
             let address = table.address.map(|address| address.value);
             neighbors.extend(self.accept(address, &settings, report));
+        }
+        neighbors
+    }
+
+    /// Neighbours that are known by their interface.
+    pub(super) fn interfaces(&self, report: &mut Report) -> Vec<InterfaceNeighbor> {
+        let mut seen = Once::new("neighbor");
+        let mut neighbors = Vec::new();
+        for At { value: table, span } in &self.file.neighbors {
+            let Some(interface) = &table.interface else {
+                continue;
+            };
+            seen.see(interface.value.as_str(), interface.span, report);
+            let owner = Owner("[[neighbor]]", *span);
+            let Some(settings) = self.inherited(&owner, &table.settings, report) else {
+                continue;
+            };
+            let beside = [
+                ("address", table.address.map(|at| at.span)),
+                ("local_address", settings.local_address.map(|at| at.span)),
+                (
+                    "update_source",
+                    settings.update_source.as_ref().map(|at| at.span),
+                ),
+                ("multihop", settings.multihop.map(|at| at.span)),
+            ];
+            for (one, span) in beside {
+                if let Some(span) = span {
+                    let conflict = Conflict::Together {
+                        one,
+                        two: "interface",
+                        first: report.place(interface.span),
+                    };
+                    let hint = "the neighbor's link-local address is found on the interface";
+                    report.error_with_hint(span, conflict, hint);
+                }
+            }
+            let accepted = self.accept(Some(InterfaceNeighbor::NOBODY), &settings, report);
+            neighbors.extend(accepted.map(|settings| InterfaceNeighbor {
+                interface: interface.value.clone(),
+                settings,
+            }));
         }
         neighbors
     }
@@ -159,6 +204,7 @@ impl<'a> Place<'a> {
             description: table.description.as_ref().map(|at| at.value.clone()),
             port: or(table.port, BGP_PORT),
             local_address: local_address(table).map(|at| at.value),
+            link: None,
             source_interface,
             ttl_security: table.ttl_security.map(|at| at.value),
             multihop: table.multihop.map(|at| at.value),

@@ -23,6 +23,10 @@ remote_as = 65003
 ipv4_unicast = { import = "IN" }
 evpn = { export = "OUT" }
 
+[[neighbor]]
+interface = "swp1"
+remote_as = 65005
+
 [[listen_range]]
 prefix = "10.20.0.0/16"
 remote_as = 65004
@@ -141,6 +145,16 @@ fn every_kind_of_change_is_shown_in_the_words_of_the_file() {
             "listen_range 10.20.0.0/16: evpn default -> { import = \"INNER\" } (session restarts)\n\
              listen_range 10.20.0.0/16: limit default -> 7 (session restarts)\n\
              listen_range 10.20.0.0/16: role default -> \"peer\" (session restarts)",
+        ),
+        (
+            "\"swp1\"\nremote_as = 65005",
+            "\"swp1\"\nremote_as = 65006",
+            "neighbor swp1: remote_as 65005 -> 65006 (session restarts)",
+        ),
+        (
+            "swp1",
+            "swp2",
+            "neighbor swp2: added\nneighbor swp1: removed",
         ),
         (
             "10.20.0.0/16",

@@ -23,6 +23,8 @@ use crate::config::types::{NextHopRule, Password, PrefixCount};
 pub struct NeighborTable {
     /// `address`.
     pub address: Option<At<IpAddr>>,
+    /// `interface`, in place of an address.
+    pub interface: Option<At<String>>,
     /// Everything else.
     pub settings: SettingsTable,
 }
@@ -241,8 +243,13 @@ pub struct MaximumTable {
 }
 
 pub(super) fn neighbor(table: &mut Table<'_, '_>) -> NeighborTable {
+    let interface = table.get("interface", device);
     NeighborTable {
-        address: table.require("address", "the neighbor's IP address", unicast_address),
+        address: match interface {
+            Some(_) => table.get("address", unicast_address),
+            None => table.require("address", "the neighbor's IP address", unicast_address),
+        },
+        interface,
         settings: with_connecting(table, member),
     }
 }

@@ -23,6 +23,18 @@ pub(in crate::config) fn neighbor_fields(neighbor: &Neighbor, restart: GracefulR
     fields
 }
 
+pub(in crate::config) fn interface_fields(
+    neighbor: &InterfaceNeighbor,
+    restart: GracefulRestart,
+) -> Fields {
+    let mut fields = Fields::default();
+    fields.add("interface", quote(&neighbor.interface));
+    fields.add_unless_default("port", neighbor.settings.port, BGP_PORT);
+    fields.add_unless_default("passive", neighbor.settings.passive, false);
+    settings(&mut fields, &neighbor.settings, restart);
+    fields
+}
+
 pub(in crate::config) fn range_fields(range: &ListenRange, restart: GracefulRestart) -> Fields {
     let mut fields = Fields::default();
     fields.add("prefix", quote(range.prefix));

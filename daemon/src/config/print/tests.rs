@@ -567,6 +567,16 @@ fn config() -> impl Strategy<Value = Config> {
             config.route_maps = maps;
             config.neighbors = vec![one, two];
             let prefix: Prefix = "10.8.0.0/16".parse().expect("a prefix");
+            config.interfaces = vec![InterfaceNeighbor {
+                interface: "swp1".to_owned(),
+                settings: Neighbor {
+                    address: InterfaceNeighbor::NOBODY,
+                    local_address: None,
+                    source_interface: None,
+                    multihop: None,
+                    ..three.clone()
+                },
+            }];
             config.listen_ranges = vec![ListenRange {
                 prefix,
                 limit,

@@ -1,7 +1,7 @@
 //! Neighbours.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,6 +28,8 @@ pub struct Neighbor {
     pub port: u16,
     /// The address we connect from.
     pub local_address: Option<IpAddr>,
+    /// The interface that a link-local `address` belongs to.
+    pub link: Option<String>,
     /// The interface whose address we connect from; never together with `local_address`.
     pub source_interface: Option<String>,
     /// What the neighbour's packets may have travelled, in hops (RFC 5082).
@@ -64,6 +66,7 @@ impl Neighbor {
             description: None,
             port: BGP_PORT,
             local_address: None,
+            link: None,
             source_interface: None,
             ttl_security: None,
             multihop: None,
@@ -135,6 +138,30 @@ impl ListenRange {
     pub fn neighbor(&self, address: IpAddr) -> Neighbor {
         Neighbor {
             address,
+            ..self.settings.clone()
+        }
+    }
+}
+
+/// The neighbour on an interface, whatever its address is (BGP unnumbered): its link-local
+/// address is heard in its router advertisements.
+#[derive(Debug, Clone, PartialEq)]
+pub struct InterfaceNeighbor {
+    /// Name of the interface.
+    pub interface: String,
+    /// What the neighbour is; the address is [`InterfaceNeighbor::NOBODY`].
+    pub settings: Neighbor,
+}
+
+impl InterfaceNeighbor {
+    /// Stands for an address that is not known yet.
+    pub const NOBODY: IpAddr = IpAddr::V6(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0));
+
+    /// What the neighbour with this address is.
+    pub fn neighbor(&self, address: IpAddr) -> Neighbor {
+        Neighbor {
+            address,
+            link: Some(self.interface.clone()),
             ..self.settings.clone()
         }
     }

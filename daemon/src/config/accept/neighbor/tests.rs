@@ -185,6 +185,50 @@ fn a_number_for_one_session_is_another_one_and_external() {
 }
 
 #[test]
+fn a_neighbour_has_an_address_or_an_interface() {
+    let on = |keys: &str| format!("[[neighbor]]\ninterface = \"swp1\"\n{keys}\n");
+    let config = accepted(&on("remote_as = 65002\nevpn = {}"));
+    let address = "fe80::7".parse().expect("an address");
+    let neighbor = config.interfaces[0].neighbor(address);
+    assert_eq!(
+        (neighbor.address, neighbor.link.as_deref()),
+        (address, Some("swp1"))
+    );
+    assert_eq!(config.neighbors, []);
+    let with = "and `interface` (4:13) exclude each other";
+    let table = [
+        (
+            on("remote_as = 65002\naddress = \"10.0.0.2\""),
+            format!("6:11: `address` {with}"),
+        ),
+        (
+            on("remote_as = 65002\nmultihop = 3"),
+            format!("6:12: `multihop` {with}"),
+        ),
+        (
+            on("remote_as = 65002\nupdate_source = \"lo\""),
+            format!("6:17: `update_source` {with}"),
+        ),
+        (
+            on("remote_as = 65002") + &on("remote_as = 65003"),
+            "7:13: neighbor swp1 is there twice, first at 4:13".to_owned(),
+        ),
+        (
+            on(""),
+            "3:1: [[neighbor]] has no `remote_as`, but must have the neighbor's AS number"
+                .to_owned(),
+        ),
+    ];
+    for (text, expected) in table {
+        assert_eq!(
+            errors(&text),
+            [format!("error: x.toml:{expected}")],
+            "{text}"
+        );
+    }
+}
+
+#[test]
 fn a_range_has_settings_and_a_network_of_its_own() {
     let range = |prefix: &str, keys: &str| {
         format!("[[listen_range]]\nprefix = \"{prefix}\"\nremote_as = 65002\n{keys}\n")

@@ -1,0 +1,174 @@
+//! Router advertisements (RFC 4861), by which two routers on one link find each other's
+//! link-local address: what BGP "unnumbered" stands on.
+//!
+//! One task with one ICMPv6 socket. It sends an advertisement on each interface that has a
+//! neighbour without an address, soon after the start and then every ten seconds, and reports who
+//! is heard there. The lifetime in ours is zero: hosts on the link must not take us for their
+//! default router. Nothing is remembered here but what was reported last.
+//!
+//! Without the right to open the socket (CAP_NET_RAW) the task ends with an error in the log.
+
+use std::collections::HashMap;
+use std::ffi::CString;
+use std::io;
+use std::net::{Ipv6Addr, SocketAddr, SocketAddrV6};
+use std::time::Duration;
+
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::UdpSocket;
+use tokio::sync::{mpsc, watch};
+
+use crate::core::Order;
+
+/// Where advertisements go: every node of the link (RFC 4861 §6.2.3).
+const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
+
+/// ICMPv6 type of a router advertisement (RFC 4861 §4.2).
+const ROUTER_ADVERTISEMENT: u8 = 134;
+
+/// Between two rounds, as FRR sends them.
+const INTERVAL: Duration = Duration::from_secs(10);
+
+/// The first rounds follow each other faster, so that sessions are up soon after a start
+/// (RFC 4861 §6.2.4 allows three, and at most 16 s).
+const FIRST: Duration = Duration::from_secs(1);
+const FIRST_ROUNDS: u32 = 3;
+
+/// Longest advertisement that is looked at: all that matters is its sender.
+const LENGTH_MAX: usize = 1500;
+/// Shortest one without options (RFC 4861 §6.1.2).
+const LENGTH_MIN: usize = 16;
+
+/// Runs until nobody can change the interfaces any more.
+pub(crate) async fn run(
+    mut interfaces: watch::Receiver<Vec<String>>,
+    orders: mpsc::Sender<Order>,
+) {
+    let socket = match open() {
+        Ok(socket) => socket,
+        Err(error) => {
+            tracing::error!(
+                %error,
+                "no router advertisements, so neighbors given by interface are not found (needs \
+                 CAP_NET_RAW)"
+            );
+            return;
+        }
+    };
+    let mut heard: HashMap<u32, Ipv6Addr> = HashMap::new();
+    let mut rounds = 0;
+    loop {
+        let names = interfaces.borrow_and_update().clone();
+        for interface in &names {
+            if let Err(error) = send(&socket, interface).await {
+                tracing::debug!(interface, %error, "router advertisement not sent");
+            }
+        }
+        let pause = if rounds < FIRST_ROUNDS {
+            FIRST
+        } else {
+            INTERVAL
+        };
+        rounds += 1;
+        let until = tokio::time::Instant::now() + pause;
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep_until(until) => break,
+                changed = interfaces.changed() => {
+                    if changed.is_err() {
+                        return;
+                    }
+                    // What was said of an interface that is new again must be said again.
+                    heard.clear();
+                    rounds = 0;
+                    break;
+                }
+                from = receive(&socket) => {
+                    let Some(from) = from else { continue };
+                    let name = name_of(from.scope_id());
+                    let wanted = name.filter(|name| interfaces.borrow().contains(name));
+                    let Some(name) = wanted else { continue };
+                    if heard.get(&from.scope_id()) == Some(from.ip()) {
+                        continue;
+                    }
+                    let order = Order::Heard(name, from);
+                    if orders.try_send(order).is_ok() {
+                        heard.insert(from.scope_id(), *from.ip());
+                        // It may have missed what we said before it came.
+                        break;
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn open() -> io::Result<UdpSocket> {
+    let socket = Socket::new(Domain::IPV6, Type::RAW, Some(Protocol::ICMPV6))?;
+    // RFC 4861 §6.1.2: who does not see 255 drops it.
+    socket.set_multicast_hops_v6(255)?;
+    socket.set_multicast_loop_v6(false)?;
+    socket.set_nonblocking(true)?;
+    // Datagrams with addresses, which is all that matters here of UDP.
+    UdpSocket::from_std(socket.into())
+}
+
+async fn send(socket: &UdpSocket, interface: &str) -> io::Result<()> {
+    let index = index_of(interface)?;
+    // Type, code, checksum (the kernel's business), hop limit, flags, lifetime, two timers: all
+    // unspecified (RFC 4861 §4.2).
+    let message = [
+        ROUTER_ADVERTISEMENT,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+    ];
+    let to = SocketAddr::V6(SocketAddrV6::new(ALL_NODES, 0, 0, index));
+    socket.send_to(&message, to).await.map(drop)
+}
+
+/// Who has sent a router advertisement; `None` for anything else.
+async fn receive(socket: &UdpSocket) -> Option<SocketAddrV6> {
+    let mut buffer = [0; LENGTH_MAX];
+    let (length, SocketAddr::V6(from)) = socket.recv_from(&mut buffer).await.ok()? else {
+        return None;
+    };
+    // No router passes on what comes from a link-local address (RFC 4291 §2.5.6), so this one is
+    // on the link.
+    let on_link = from.ip().is_unicast_link_local() && from.scope_id() != 0;
+    let is_one = length >= LENGTH_MIN && buffer.first() == Some(&ROUTER_ADVERTISEMENT);
+    (is_one && on_link).then_some(from)
+}
+
+fn index_of(interface: &str) -> io::Result<u32> {
+    let name = CString::new(interface).map_err(io::Error::other)?;
+    // SAFETY: the name is a C string that lives until the call returns.
+    match unsafe { libc::if_nametoindex(name.as_ptr()) } {
+        0 => Err(io::Error::last_os_error()),
+        index => Ok(index),
+    }
+}
+
+fn name_of(index: u32) -> Option<String> {
+    let mut buffer = [0; libc::IF_NAMESIZE];
+    // SAFETY: the buffer has the length that the function writes at most.
+    let name = unsafe { libc::if_indextoname(index, buffer.as_mut_ptr()) };
+    if name.is_null() {
+        return None;
+    }
+    // SAFETY: the function has written a C string to the buffer and returned its address.
+    let name = unsafe { std::ffi::CStr::from_ptr(name) };
+    name.to_str().ok().map(str::to_owned)
+}

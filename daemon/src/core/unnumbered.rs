@@ -1,0 +1,121 @@
+//! Neighbours that are known by their interface (BGP unnumbered).
+//!
+//! `advertisements` tells on which interface a router was heard, and with which link-local
+//! address. With that it is a neighbour like any other; its routes have that address as next hop
+//! (RFC 8950 for IPv4), which leads out of that interface whatever the routing table says of
+//! link-local networks. One neighbour an interface: another address replaces it only while there
+//! is no session.
+
+use std::net::{IpAddr, SocketAddrV6};
+
+use bgp::rib::PeerId;
+
+use super::Core;
+use super::neighbor::Origin;
+use crate::config::Config;
+
+impl Core {
+    /// Says on which interfaces we are, and wants to hear who else is.
+    pub(super) fn advertise(&mut self) {
+        let interfaces = self.config.interfaces.iter();
+        let names: Vec<String> = interfaces.map(|it| it.interface.clone()).collect();
+        if names.is_empty() && self.hands.advertisements.is_none() {
+            return;
+        }
+        let sender = self
+            .hands
+            .advertisements
+            .get_or_insert_with(|| self.hands.spawner.advertisements());
+        sender.send_if_modified(|known| {
+            let changed = *known != names;
+            *known = names;
+            changed
+        });
+    }
+
+    /// A router was heard on an interface.
+    pub(super) fn heard(&mut self, name: &str, from: SocketAddrV6) {
+        let wanted = self
+            .config
+            .interfaces
+            .iter()
+            .find(|it| it.interface == name);
+        let Some(wanted) = wanted.cloned().filter(|_| self.stopping.is_none()) else {
+            return;
+        };
+        let (address, index) = (IpAddr::V6(*from.ip()), from.scope_id());
+        let origin = Origin::Interface {
+            name: name.to_owned(),
+            index,
+        };
+        if let Some((former, up)) = self.on_interface(name) {
+            let known = self
+                .by_address
+                .get(&former)
+                .and_then(|id| self.neighbors.get(id));
+            let same = former == address && known.is_some_and(|it| it.origin == origin);
+            if same || up {
+                return;
+            }
+            tracing::info!(interface = name, %former, %address, "another router on the interface");
+            self.install.ground.on_link.remove(&former);
+            self.remove_neighbor(former);
+        }
+        if self.by_address.contains_key(&address) {
+            tracing::error!(
+                interface = name,
+                %address,
+                "a neighbor with the same link-local address is on another interface: give one of \
+                 them another address"
+            );
+            return;
+        }
+        tracing::info!(interface = name, neighbor = %address, "router heard");
+        self.install.ground.on_link.insert(address, index);
+        self.add_neighbor(wanted.neighbor(address), origin);
+    }
+
+    /// The neighbour on an interface, and whether its session is up.
+    fn on_interface(&self, name: &str) -> Option<(IpAddr, bool)> {
+        let mut neighbors = self.neighbors.values();
+        let found = neighbors.find(|it| it.interface() == Some(name))?;
+        Some((found.address(), found.is_up()))
+    }
+
+    /// The interfaces of a new configuration.
+    pub(super) fn apply_interfaces(&mut self, new: &Config) {
+        let known: Vec<(PeerId, IpAddr, Origin)> = self
+            .neighbors
+            .iter()
+            .filter(|(_, neighbor)| neighbor.interface().is_some())
+            .map(|(id, neighbor)| (*id, neighbor.address(), neighbor.origin.clone()))
+            .collect();
+        for (id, address, origin) in known {
+            let wanted = new.interfaces.iter().find(|it| match &origin {
+                Origin::Interface { name, .. } => it.interface == *name,
+                Origin::Address | Origin::Range(_) => false,
+            });
+            match wanted {
+                Some(wanted) => self.change_neighbor(id, wanted.neighbor(address), origin),
+                None => {
+                    self.install.ground.on_link.remove(&address);
+                    self.remove_neighbor(address);
+                }
+            }
+        }
+        self.advertise();
+    }
+
+    /// Interfaces on which nobody was heard, with the next step.
+    pub(super) fn interface_notices(&self) -> impl Iterator<Item = String> {
+        let interfaces = self.config.interfaces.iter();
+        let lonely = interfaces.filter(|it| self.on_interface(&it.interface).is_none());
+        lonely.map(|it| {
+            format!(
+                "interface {}: no router was heard; check that it is up, has a link-local address, \
+                 and that the other side sends router advertisements",
+                it.interface
+            )
+        })
+    }
+}
