@@ -1,22 +1,21 @@
 #!/bin/bash
-# Installs what the demo and the lab tests need on Debian: WireGuard, FRR and containers.
+# Installs what the demo and the lab tests need on Debian: WireGuard, FRR, BIRD and containers.
 #
 #   conformance/setup.sh            install what is missing (needs root only when something is)
 #   conformance/setup.sh --check    say what is missing and change nothing; exit 1 if anything is
-#   conformance/setup.sh --bench    also what `make bench` compares with: BIRD of this release, and newer
-#                                   releases of BIRD, FRR, GoBGP and OpenBGPD, which are unpacked below
+#   conformance/setup.sh --bench    also what `make bench` compares with: newer releases of BIRD, FRR,
+#                                   GoBGP and OpenBGPD, which are unpacked below
 #                                   /var/cache/rbgpd-bench and not installed
 #
 # FRR and BIRD are installed as programs to test against. Their services are kept from starting, now and at boot,
 # so that the machine's own routing stays as it was; a service already in use is left alone.
 set -eu
 
-packages="iputils-ping iproute2 wireguard-go wireguard-tools frr podman runc"
+packages="iputils-ping iproute2 wireguard-go wireguard-tools frr bird2 podman runc"
 
 bench=
 if [ "${1:-}" = --bench ]; then
   bench=1
-  packages="$packages bird2"
 fi
 
 installed() { dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null | grep -qx installed; }

@@ -470,7 +470,7 @@ fn the_operators_of_both_sides_read_what_the_other_one_says() -> Result<(), Erro
     })
 }
 
-/// FRR with a session on its interface, announcing two prefixes, and one of IPv6.
+/// FRR with a session on each of two interfaces, announcing two prefixes, and one of IPv6.
 const FRR_UNNUMBERED: &str = "\
 router bgp 65002
  bgp router-id 10.9.0.2
@@ -479,60 +479,86 @@ router bgp 65002
  neighbor eth0 interface remote-as external
  neighbor eth0 timers connect 1
  neighbor eth0 bfd
+ neighbor eth1 interface remote-as external
+ neighbor eth1 timers connect 1
  address-family ipv4 unicast
   network 192.0.2.0/24
   network 198.51.100.0/24
  exit-address-family
  address-family ipv6 unicast
   neighbor eth0 activate
+  neighbor eth1 activate
   network 2001:db8:2::/48
  exit-address-family
 ";
 
 #[test]
 fn bgp_unnumbered_with_frr_over_link_local_addresses() -> Result<(), Error> {
-    let config = "[ipv4_unicast]\nnetworks = [\"10.88.0.0/16\"]\n\
-                  [ipv6_unicast]\nnetworks = [\"2001:db8:1::/48\"]\n\
-                  [[neighbor]]\ninterface = \"eth0\"\nremote_as = \"external\"\n\
-                  timers = { connect_retry = \"1s\" }\nbfd = true\nipv4_unicast = {}\nipv6_unicast = {}\n";
+    let neighbor = |interface: &str, more: &str| {
+        format!(
+            "[[neighbor]]\ninterface = \"{interface}\"\nremote_as = \"external\"\n{more}\
+             timers = {{ connect_retry = \"1s\" }}\nipv4_unicast = {{}}\nipv6_unicast = {{}}\n"
+        )
+    };
+    let networks = "[ipv4_unicast]\nnetworks = [\"10.88.0.0/16\"]\nmultipath = { paths = 2 }\n\
+                    [ipv6_unicast]\nnetworks = [\"2001:db8:1::/48\"]\nmultipath = { paths = 2 }\n";
+    let config = networks.to_owned() + &neighbor("eth0", "bfd = true\n") + &neighbor("eth1", "");
     scenario("unnumbered", &FRR, |lab| {
         let mut pair = Pair::build(lab)?;
+        let right = pair.right.name().to_owned();
+        pair.left.ip(&format!(
+            "link add eth1 type veth peer name eth1 netns {right}"
+        ))?;
         // Nothing but link-local addresses.
         for space in [&pair.left, &pair.right] {
+            space.ip("link set eth1 up")?;
             space.ip("-4 addr flush dev eth0")?;
             space.ip("-6 addr flush dev eth0 scope global")?;
         }
-        pair.start_forwarding(config)?;
+        pair.start_forwarding(&config)?;
         let alone = pair.ctl(&["show", "summary"])?;
         assert!(
-            alone.contains("interface eth0: no router was heard"),
+            alone.contains("interface eth1: no router was heard"),
             "{alone}"
         );
         let frr = pair.frr(Release::Host, FRR_UNNUMBERED)?;
-        let mut address = String::new();
-        lab.reach("the neighbour on eth0 is Established", PATIENCE, || {
-            let seen = summary(&pair)?;
-            match seen.first() {
-                Some((found, state)) if state == "Established" => {
-                    address.clone_from(found);
-                    Ok(())
-                }
-                _ => Err(state_error(format!("{seen:?}"))),
+        let mut found = Vec::new();
+        lab.reach("both neighbours are Established", PATIENCE, || {
+            found = summary(&pair)?;
+            match found
+                .iter()
+                .filter(|(_, state)| state == "Established")
+                .count()
+            {
+                2 => Ok(()),
+                _ => Err(state_error(format!("{found:?}"))),
             }
         })?;
-        assert!(address.starts_with("fe80::"), "{address}");
-        pair.until_shown(
-            &address,
-            &["Heard on interface eth0", "remote AS 65002", "BFD is up"],
-        )?;
-        let gateway = address.clone();
+        // Which is which is what they are shown with.
+        let mut ways = Vec::new();
+        for (address, _) in &found {
+            assert!(address.starts_with("fe80::"), "{address}");
+            let neighbor = pair.neighbor(address)?;
+            let interface = neighbor.get("interface").and_then(Value::as_str);
+            let interface = interface.unwrap_or_default().to_owned();
+            let bfd = if interface == "eth0" { "BFD is up" } else { "" };
+            let heard = format!("Heard on interface {interface}");
+            pair.until_shown(address, &[&heard, "remote AS 65002", bfd])?;
+            ways.push(format!("via {address} dev {interface}"));
+        }
+        assert_ne!(ways.first(), ways.last());
         for (family, prefix) in [("-4", "192.0.2.0/24"), ("-6", "2001:db8:2::/48")] {
-            lab.reach(&format!("{prefix} is in the kernel"), PATIENCE, || {
+            lab.reach(&format!("{prefix} leaves by both"), PATIENCE, || {
                 let route = pair.left.ip(&format!("{family} route show {prefix}"))?;
                 // Through a nexthop object: what that is stands beside it.
                 let objects = pair.left.ip("nexthop show")?;
-                let via = format!("{gateway} dev eth0");
-                match !route.is_empty() && (route.contains(&via) || objects.contains(&via)) {
+                let by = |way: &String| {
+                    let v6 = way.replace("via ", "via inet6 ");
+                    [&route, &objects]
+                        .iter()
+                        .any(|it| it.contains(way) || it.contains(&v6))
+                };
+                match !route.is_empty() && ways.iter().all(by) {
                     true => Ok(()),
                     false => Err(state_error(format!("{route}{objects}"))),
                 }
@@ -549,8 +575,20 @@ fn bgp_unnumbered_with_frr_over_link_local_addresses() -> Result<(), Error> {
                 false => Err(state_error(format!("{v4}{v6}"))),
             }
         })?;
-        pair.reload_forwarding("")?;
-        assert_eq!(summary(&pair)?, []);
+        // Two that become one.
+        let one = networks.to_owned() + &neighbor("eth1", "");
+        pair.reload_forwarding(&one)?;
+        lab.reach("one neighbour is left", PATIENCE, || {
+            let left = summary(&pair)?;
+            match left.len() {
+                1 => Ok(()),
+                _ => Err(state_error(format!("{left:?}"))),
+            }
+        })?;
+        let left = summary(&pair)?;
+        let neighbor = pair.neighbor(left.first().map_or("", |(address, _)| address))?;
+        let interface = neighbor.get("interface").and_then(Value::as_str);
+        assert_eq!(interface, Some("eth1"));
         Ok(())
     })
 }

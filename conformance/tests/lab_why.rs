@@ -244,7 +244,7 @@ fn a_neighbour_that_hangs_and_addresses_that_nobody_has() -> Result<(), Error> {
                       [[neighbor]]\naddress = \"192.0.2.77\"\nremote_as = 65002\n\
                       timers = { connect_retry = \"1s\" }\nipv4_unicast = {}\n";
         pair.start(&format!("{}{nobody}", ours("")))?;
-        let frr = pair.frr(Release::Host, &theirs(65002, "10.9.0.2", &PLAIN))?;
+        let mut frr = pair.frr(Release::Host, &theirs(65002, "10.9.0.2", &PLAIN))?;
         pair.until_shown(
             "192.0.2.77",
             &[
@@ -268,6 +268,7 @@ fn a_neighbour_that_hangs_and_addresses_that_nobody_has() -> Result<(), Error> {
             "Remedy: nothing came from the peer: check the path (MTU, loss) and the peer's load",
         ]);
         frr.freeze(false)?;
+        frr.kill9()?;
         shown.map(drop)
     })
 }
