@@ -8,7 +8,7 @@
 
 use std::time::Duration;
 
-use conformance::lab::{Error, Lab, Pair, Release, Requirement, scenario};
+use conformance::lab::{Error, Lab, Pair, Release, Requirement, RouteMonitor, scenario};
 use serde_json::Value;
 
 const FRR: [Requirement; 3] = [Requirement::Root, Requirement::HostFrr, Requirement::Rbgpd];
@@ -476,6 +476,7 @@ router bgp 65002
  bgp router-id 10.9.0.2
  no bgp ebgp-requires-policy
  no bgp network import-check
+ bgp graceful-restart
  neighbor eth0 interface remote-as external
  neighbor eth0 timers connect 1
  neighbor eth0 bfd
@@ -575,6 +576,37 @@ fn bgp_unnumbered_with_frr_over_link_local_addresses() -> Result<(), Error> {
                 false => Err(state_error(format!("{v4}{v6}"))),
             }
         })?;
+        // What is forwarded goes on while we are away, until they have sent their routes again.
+        let monitor = RouteMonitor::start(lab, &pair.left)?;
+        pair.rbgpd.kill9()?;
+        pair.start_forwarding(&config)?;
+        lab.reach("routes are received again", PATIENCE, || {
+            let found = summary(&pair)?;
+            let mut up = 0;
+            for (address, _) in &found {
+                let neighbor = pair.neighbor(address)?;
+                let received = neighbor.pointer("/families/ipv4_unicast/received");
+                // FRR tells us our own route too, over the other link.
+                up += usize::from(received.and_then(Value::as_u64) >= Some(2));
+            }
+            match up {
+                2 => Ok(()),
+                _ => Err(state_error(format!("{found:?}"))),
+            }
+        })?;
+        lab.reach("restart is over", PATIENCE, || {
+            let seen = pair.ctl(&["show", "summary"])?;
+            match seen.contains("restarted: routes are held back") {
+                false => Ok(()),
+                true => Err(state_error(seen)),
+            }
+        })?;
+        let deleted = monitor.deleted(
+            &["192.0.2.0/24".to_owned(), "2001:db8:2::/48".to_owned()],
+            &[],
+        )?;
+        assert!(deleted.is_empty(), "{deleted:?}");
+
         // Two that become one.
         let one = networks.to_owned() + &neighbor("eth1", "");
         pair.reload_forwarding(&one)?;

@@ -155,6 +155,8 @@ pub(crate) struct Core {
     neighbors: BTreeMap<PeerId, Neighbor>,
     by_address: HashMap<IpAddr, PeerId>,
     refused: dynamic::Refused,
+    /// Numbers of neighbours on interfaces that were not heard yet, but are waited for.
+    reserved: HashMap<String, PeerId>,
     drain: DrainState,
     seed: u64,
     started: Instant,
@@ -262,6 +264,7 @@ impl Core {
             neighbors: BTreeMap::new(),
             by_address: HashMap::new(),
             refused: dynamic::Refused::new(),
+            reserved: HashMap::new(),
             drain,
             seed,
             started: Instant::now(),

@@ -79,6 +79,9 @@ impl Core {
         }
         let time = self.config.graceful_restart.deferral_time;
         let hold = self.place.restarting;
+        if hold {
+            self.reserve(&mut peers);
+        }
         self.hand_in(rib::Input::Expect { peers, time, hold });
         if hold {
             tracing::info!(
@@ -145,12 +148,17 @@ impl Core {
         }
     }
 
+    /// A number that no neighbour has, and none is to have.
+    pub(super) fn free_id(&self) -> Option<PeerId> {
+        (1..=u16::MAX).map(PeerId).find(|id| {
+            let reserved = self.reserved.values().any(|it| it == id);
+            !reserved && !self.neighbors.contains_key(id)
+        })
+    }
+
     /// Starts a neighbour.
     pub(super) fn add_neighbor(&mut self, neighbor: config::Neighbor, origin: Origin) {
-        let free = (1..=u16::MAX)
-            .map(PeerId)
-            .find(|id| !self.neighbors.contains_key(id));
-        let Some(id) = free else {
+        let Some(id) = self.reserved_for(&origin).or_else(|| self.free_id()) else {
             tracing::error!(neighbor = %neighbor.address, "too many neighbours, this one is left out");
             return;
         };

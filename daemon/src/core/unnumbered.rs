@@ -6,13 +6,15 @@
 //! link-local networks. One neighbour an interface: another address replaces it only while there
 //! is no session.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddrV6};
 
-use bgp::rib::PeerId;
+use bgp::family::PerFamily;
+use bgp::rib::{self, PeerId};
 
 use super::Core;
 use super::neighbor::Origin;
-use crate::config::Config;
+use crate::config::{Config, InterfaceNeighbor};
 
 impl Core {
     /// Says on which interfaces we are, and wants to hear who else is.
@@ -75,6 +77,33 @@ impl Core {
         self.add_neighbor(wanted.neighbor(address), origin);
     }
 
+    /// After a run that broke off: the neighbours on interfaces are waited for like those with an
+    /// address, so that what the kernel forwards to them stays until they have sent their routes.
+    pub(super) fn reserve(&mut self, peers: &mut PerFamily<BTreeSet<PeerId>>) {
+        let interfaces = self.config.interfaces.clone();
+        for InterfaceNeighbor {
+            interface,
+            settings,
+        } in interfaces.into_iter().filter(|it| !it.settings.shutdown)
+        {
+            let Some(id) = self.free_id() else { continue };
+            for (family, active) in settings.families.iter() {
+                if active.is_some() {
+                    peers.get_mut(family).insert(id);
+                }
+            }
+            self.reserved.insert(interface, id);
+        }
+    }
+
+    /// The number that a neighbour was waited for with.
+    pub(super) fn reserved_for(&mut self, origin: &Origin) -> Option<PeerId> {
+        match origin {
+            Origin::Interface { name, .. } => self.reserved.remove(name),
+            Origin::Address | Origin::Range(_) => None,
+        }
+    }
+
     /// The neighbour on an interface, and whether its session is up.
     fn on_interface(&self, name: &str) -> Option<(IpAddr, bool)> {
         let mut neighbors = self.neighbors.values();
@@ -102,6 +131,15 @@ impl Core {
                     self.remove_neighbor(address);
                 }
             }
+        }
+        let wanted = |name: &String| new.interfaces.iter().any(|it| it.interface == *name);
+        let given_up: Vec<PeerId> = self
+            .reserved
+            .extract_if(|name, _| !wanted(name))
+            .map(|(_, id)| id)
+            .collect();
+        for id in given_up {
+            self.hand_in(rib::Input::PeerRemoved(id));
         }
         self.advertise();
     }
