@@ -482,6 +482,8 @@ router bgp 65002
  neighbor eth0 bfd
  neighbor eth1 interface remote-as external
  neighbor eth1 timers connect 1
+ neighbor eth1 password one-word
+ neighbor eth1 ttl-security hops 1
  address-family ipv4 unicast
   network 192.0.2.0/24
   network 198.51.100.0/24
@@ -495,6 +497,17 @@ router bgp 65002
 
 #[test]
 fn bgp_unnumbered_with_frr_over_link_local_addresses() -> Result<(), Error> {
+    unnumbered("unnumbered", Release::Host)
+}
+
+#[test]
+fn bgp_unnumbered_with_frr_10_3() -> Result<(), Error> {
+    let suite = Release::Suite("trixie".to_owned());
+    unnumbered("unnumbered10", suite)
+}
+
+/// Two links without addresses, one of them signed and with TTL security.
+fn unnumbered(name: &str, release: Release) -> Result<(), Error> {
     let neighbor = |interface: &str, more: &str| {
         format!(
             "[[neighbor]]\ninterface = \"{interface}\"\nremote_as = \"external\"\n{more}\
@@ -503,8 +516,12 @@ fn bgp_unnumbered_with_frr_over_link_local_addresses() -> Result<(), Error> {
     };
     let networks = "[ipv4_unicast]\nnetworks = [\"10.88.0.0/16\"]\nmultipath = { paths = 2 }\n\
                     [ipv6_unicast]\nnetworks = [\"2001:db8:1::/48\"]\nmultipath = { paths = 2 }\n";
-    let config = networks.to_owned() + &neighbor("eth0", "bfd = true\n") + &neighbor("eth1", "");
-    scenario("unnumbered", &FRR, |lab| {
+    let guarded = "password = \"one-word\"\nttl_security = 1\n";
+    let config =
+        networks.to_owned() + &neighbor("eth0", "bfd = true\n") + &neighbor("eth1", guarded);
+    // The package of another release is downloaded once.
+    let needs = [&FRR[..], &[Requirement::Program("apt-get")]].concat();
+    scenario(name, &needs, |lab| {
         let mut pair = Pair::build(lab)?;
         let right = pair.right.name().to_owned();
         pair.left.ip(&format!(
@@ -522,7 +539,7 @@ fn bgp_unnumbered_with_frr_over_link_local_addresses() -> Result<(), Error> {
             alone.contains("interface eth1: no router was heard"),
             "{alone}"
         );
-        let frr = pair.frr(Release::Host, FRR_UNNUMBERED)?;
+        let frr = pair.frr(release, FRR_UNNUMBERED)?;
         let mut found = Vec::new();
         lab.reach("both neighbours are Established", PATIENCE, || {
             found = summary(&pair)?;
@@ -608,7 +625,7 @@ fn bgp_unnumbered_with_frr_over_link_local_addresses() -> Result<(), Error> {
         assert!(deleted.is_empty(), "{deleted:?}");
 
         // Two that become one.
-        let one = networks.to_owned() + &neighbor("eth1", "");
+        let one = networks.to_owned() + &neighbor("eth1", guarded);
         pair.reload_forwarding(&one)?;
         lab.reach("one neighbour is left", PATIENCE, || {
             let left = summary(&pair)?;
