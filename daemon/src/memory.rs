@@ -1,18 +1,19 @@
 //! Memory that is no longer used goes back to the system.
 //!
 //! The C library keeps freed memory for itself; after a large withdrawal that would be most of
-//! the table. So once many routes have gone and nothing went for a moment, the tables drop what
-//! they kept for the next burst, and the library gives back what it holds.
+//! the table, and after a large load the messages it came in. So once many routes have come or gone
+//! and nothing did for a moment, the tables drop what they kept for the next burst, and the library
+//! gives back what it holds.
 
 use std::time::{Duration, Instant};
 
 /// Fewer routes than this are not worth it.
 const ROUTES_MIN: usize = 50_000;
 
-/// How long nothing has to go: a large withdrawal is cleaned up after once, at its end.
+/// How long nothing has to move: a large withdrawal is cleaned up after once, at its end.
 const QUIET: Duration = Duration::from_secs(1);
 
-/// Routes that went away since memory was last given back.
+/// Routes that came or went since memory was last given back.
 #[derive(Debug, Default)]
 pub(crate) struct Freed {
     routes: usize,
@@ -20,7 +21,7 @@ pub(crate) struct Freed {
 }
 
 impl Freed {
-    /// So many more routes went.
+    /// So many more routes came or went.
     pub(crate) fn add(&mut self, now: Instant, routes: usize) {
         if routes > 0 {
             self.routes += routes;
@@ -40,6 +41,18 @@ impl Freed {
             *self = Self::default();
         }
         due
+    }
+}
+
+/// Has all threads share one heap. With one for each, what the tables keep stands between the
+/// messages that other threads have long freed, and after a million routes came and went a daemon
+/// of 8 MB kept 15 to 25; with one it keeps 9. Threads have small stocks of their own all the
+/// same, so it costs no time that could be measured. To be called before there are threads.
+pub(crate) fn share_heap() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: `mallopt` has no precondition; it sets a limit for arenas to come.
+    unsafe {
+        libc::mallopt(libc::M_ARENA_MAX, 1);
     }
 }
 

@@ -22,6 +22,8 @@ const ALIVE: Duration = Duration::from_millis(500);
 const LOOK: Duration = Duration::from_millis(100);
 const QUIET_CPU: Duration = Duration::from_millis(2);
 const QUIET_LOOKS: usize = 3;
+/// How long an idle daemon may take to tidy up.
+const REST: Duration = Duration::from_secs(2);
 /// One that never gets quiet is measured as it is then.
 const NEVER_QUIET: Duration = Duration::from_secs(20);
 
@@ -210,6 +212,12 @@ impl Bout<'_> {
         Ok(last)
     }
 
+    /// Gives an idle daemon the time to tidy up, which some do: what it costs and holds after that.
+    pub fn rest(&mut self) -> Result<Usage, Fault> {
+        self.fleet.run(REST, |_| false)?;
+        Ok(self.running.usage())
+    }
+
     /// Who does not hold everything, for a message.
     fn holdings(&self) -> String {
         let peers = self.fleet.peers.iter().enumerate();
@@ -228,16 +236,18 @@ impl Bout<'_> {
     }
 
     /// The usual figures of loading a table of which the daemon received `paths`.
-    pub fn record_load(&mut self, step: &Step, paths: usize) {
+    pub fn record_load(&mut self, step: &Step, paths: usize) -> Result<(), Fault> {
+        let after = self.rest()?;
         let record = &mut self.record;
         record.set("full_s", step.wall.as_secs_f64());
-        record.set("cpu_s", step.cpu.as_secs_f64());
+        let cpu = after.cpu.saturating_sub(step.before.cpu);
+        record.set("cpu_s", cpu.as_secs_f64());
         if let Some(first) = step.first {
             record.set("first_ms", first.as_secs_f64() * 1e3);
         }
-        let grown = step.after.resident.saturating_sub(step.before.resident);
-        record.set("peak_mb", step.after.peak as f64 / 1e6);
-        record.set("settled_mb", step.after.resident as f64 / 1e6);
+        let grown = after.resident.saturating_sub(step.before.resident);
+        record.set("peak_mb", after.peak as f64 / 1e6);
+        record.set("settled_mb", after.resident as f64 / 1e6);
         record.set("bytes_per_path", grown as f64 / paths.max(1) as f64);
         // More than once: a neighbour was told of a route and then of a better one.
         let views = || self.fleet.peers.iter().map(|peer| &peer.view);
@@ -249,7 +259,8 @@ impl Bout<'_> {
         record.set("tool_cpu_s", step.tool.as_secs_f64());
         record.set(
             "peak_to_settled",
-            step.after.peak as f64 / step.after.resident.max(1) as f64,
+            after.peak as f64 / after.resident.max(1) as f64,
         );
+        Ok(())
     }
 }

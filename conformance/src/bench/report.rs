@@ -100,6 +100,7 @@ const TARGETS: &[(&[&str], &str, Target)] = &[
     (&["S7"], "cpu_s", Target::Ratio(0.6)),
     (&["S7"], "fib_to_floor", Target::Most(1.25)),
     (&["S8"], "launch_to_full_s", Target::Ratio(0.5)),
+    (&["S1"], "emptied_to_start", Target::Most(1.2)),
     (&["S6"], "bytes_per_path", Target::Ratio(0.8)),
     (
         &["S1", "S2", "S3", "S4", "S5", "SC", "S7", "S8", "S11"],

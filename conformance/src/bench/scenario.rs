@@ -268,13 +268,14 @@ fn one_to_one(
     run(daemon, &context.interrupt, plan, |bout| {
         ready(bout)?;
         let step = bout.step("load", &sends, full(1))?;
-        bout.record_load(&step, count);
+        bout.record_load(&step, count)?;
         let away = bout.step("withdraw", &[(0, gone)], |fleet| {
             fleet.peers.iter().all(|peer| peer.view.held() == 0)
         })?;
         bout.record.set("withdraw_s", away.wall.as_secs_f64());
         bout.record.set("withdraw_cpu_s", away.cpu.as_secs_f64());
-        let grown = away.after.resident as f64 / step.before.resident.max(1) as f64;
+        let emptied = bout.rest()?;
+        let grown = emptied.resident as f64 / step.before.resident.max(1) as f64;
         bout.record.set("emptied_to_start", grown);
         Ok(())
     })
@@ -292,7 +293,7 @@ fn s2(context: &Context, daemon: &Daemon) -> Result<Record, Fault> {
     run(daemon, &context.interrupt, plan, |bout| {
         ready(bout)?;
         let step = bout.step("load", &sends, full(10))?;
-        bout.record_load(&step, count);
+        bout.record_load(&step, count)?;
         Ok(())
     })
 }
@@ -320,7 +321,7 @@ fn ten_times_the_same(
     run(daemon, &context.interrupt, plan, |bout| {
         ready(bout)?;
         let step = bout.step("load", &sends, full(10))?;
-        bout.record_load(&step, count * 10);
+        bout.record_load(&step, count * 10)?;
         let told = bout.fleet.peers.get(10..).unwrap_or_default();
         if let Some(peer) = told
             .iter()
@@ -363,7 +364,7 @@ fn s4(context: &Context, daemon: &Daemon) -> Result<Record, Fault> {
     run(daemon, &context.interrupt, plan, |bout| {
         ready(bout)?;
         let step = bout.step("load", &sends, full(0))?;
-        bout.record_load(&step, count);
+        bout.record_load(&step, count)?;
         Ok(())
     })
 }
@@ -384,7 +385,7 @@ fn sc(context: &Context, daemon: &Daemon) -> Result<Record, Fault> {
     run(daemon, &context.interrupt, plan, |bout| {
         ready(bout)?;
         let step = bout.step("load", &sends, full(10))?;
-        bout.record_load(&step, count);
+        bout.record_load(&step, count)?;
         let (mut out, mut back, mut cpu) = (Vec::new(), Vec::new(), Vec::new());
         for round in 0..ROUNDS {
             let some = |part: &std::ops::Range<usize>| part.clone().skip(round).step_by(10);
@@ -450,7 +451,7 @@ fn s6(context: &Context, daemon: &Daemon) -> Result<Record, Fault> {
     run(daemon, &context.interrupt, plan, |bout| {
         ready(bout)?;
         let step = bout.step("load", &sends, full(0))?;
-        bout.record_load(&step, count);
+        bout.record_load(&step, count)?;
         Ok(())
     })
 }
@@ -479,7 +480,7 @@ fn s7(context: &Context, daemon: &Daemon) -> Result<Record, Fault> {
         let before = bout.arena.dut.within(kernel::count)??;
         let wall = bout.fib_step("load", &[(0, first)], &table, 0, |fleet| full(2)(fleet))?;
         let step = wall.step;
-        bout.record_load(&step, count);
+        bout.record_load(&step, count)?;
         bout.record.set("fib_full_s", wall.fib.as_secs_f64());
         if let Some(floor) = floor {
             bout.record.set("floor_s", floor.as_secs_f64());
@@ -573,7 +574,8 @@ fn s8(context: &Context, daemon: &Daemon) -> Result<Record, Fault> {
         let (start, wall) = bout.send_until("load", &sends, full(1))?;
         let launch = start + wall - bout.started;
         bout.record.set("launch_to_full_s", launch.as_secs_f64());
-        let after = bout.settle()?;
+        bout.settle()?;
+        let after = bout.rest()?;
         // From the process's first instruction on.
         bout.record.set("full_s", wall.as_secs_f64());
         bout.record.set("cpu_s", after.cpu.as_secs_f64());
@@ -669,7 +671,7 @@ fn s11(context: &Context, daemon: &Daemon) -> Result<Record, Fault> {
     run(daemon, &context.interrupt, plan, |bout| {
         ready(bout)?;
         let step = bout.step("load", &sends, full(senders))?;
-        bout.record_load(&step, paths);
+        bout.record_load(&step, paths)?;
         bout.record.set("prefixes", all.len() as f64);
         bout.record.set("paths", paths as f64);
         Ok(())
@@ -693,7 +695,7 @@ fn stall(context: &Context, daemon: &Daemon) -> Result<Record, Fault> {
             peer.is_some_and(|peer| peer.view.held() == count)
         };
         let step = bout.step("load", &sends, reads)?;
-        bout.record_load(&step, count);
+        bout.record_load(&step, count)?;
         bout.fleet.pause(2, false)?;
         let (_, wall) = bout.send_until("reading again", &[], full(1))?;
         bout.record.set("caught_up_s", wall.as_secs_f64());
