@@ -3,7 +3,8 @@
 #
 #   conformance/setup.sh            install what is missing (needs root only when something is)
 #   conformance/setup.sh --check    say what is missing and change nothing; exit 1 if anything is
-#   conformance/setup.sh --bench    also what `make bench` compares with: newer releases of BIRD, FRR,
+#   conformance/setup.sh --test     also what the tests need: BIRD, and valgrind to count instructions
+#   conformance/setup.sh --bench    also what `make bench` compares with: BIRD, and newer releases of BIRD, FRR,
 #                                   GoBGP and OpenBGPD, which are unpacked below
 #                                   /var/cache/rbgpd-bench and not installed
 #
@@ -11,11 +12,15 @@
 # so that the machine's own routing stays as it was; a service already in use is left alone.
 set -eu
 
-packages="iputils-ping iproute2 wireguard-go wireguard-tools frr bird2 podman runc"
+packages="iputils-ping iproute2 wireguard-go wireguard-tools frr podman runc"
 
+if [ "${1:-}" = --test ]; then
+  packages="$packages bird2 valgrind"
+fi
 bench=
 if [ "${1:-}" = --bench ]; then
   bench=1
+  packages="$packages bird2"
 fi
 
 installed() { dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null | grep -qx installed; }

@@ -15,6 +15,7 @@ use tracing_subscriber::EnvFilter;
 use crate::config::{self, Config, LogFormat, LogLevel, ServiceSettings};
 use crate::control::server::Listener;
 use crate::control::{CoreHandle, Reply, Request};
+use crate::memory;
 use crate::{Options, Router, ctl, plain_file, tasks};
 
 /// Routes, MAC addresses and devices of a site: BGP, BFD and EVPN in one daemon.
@@ -59,6 +60,7 @@ pub fn main() -> ExitCode {
         Ok(config) => config,
         Err(code) => return code,
     };
+    memory::share_heap();
     let log = Log::start(&config);
     // Sessions decode in parallel; more than that is of no use, the tables are one thread.
     let runtime = tokio::runtime::Builder::new_multi_thread()
