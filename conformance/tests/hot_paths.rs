@@ -6,7 +6,7 @@
 //! crate by crate, which is quicker to build than what is delivered: `make hotpaths`. Whoever makes
 //! a path cheaper lowers its bound.
 
-#![allow(missing_docs, clippy::unwrap_used)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -19,11 +19,10 @@ const ROUTES: [u64; 2] = [4_000, 12_000];
 /// Built into a folder of its own, so that no other build of it is taken.
 fn program() -> Option<PathBuf> {
     let own = std::env::current_exe().ok()?;
-    let found = own
+    let mut places = own
         .ancestors()
-        .map(|dir| dir.join("hotpaths/release/hotpaths"))
-        .find(|path| path.is_file());
-    found
+        .map(|dir| dir.join("hotpaths/release/hotpaths"));
+    places.find(|path| path.is_file())
 }
 
 /// Instructions for one route more, all included.
@@ -68,6 +67,9 @@ fn hot_paths_cost_no_more_instructions_than_they_should() {
         println!("{path}: {cost} instructions for a route, at most {bound}");
     }
     for (path, cost, bound) in paths {
-        assert!(cost <= bound, "{path}: {cost} instructions for a route, at most {bound}");
+        assert!(
+            cost <= bound,
+            "{path}: {cost} instructions for a route, at most {bound}"
+        );
     }
 }
