@@ -4,7 +4,7 @@
 //!
 //! - [`lab`] builds networks out of namespaces on the machine it runs on, starts rbgpd and
 //!   FRRouting in them, asks both and the kernel what they hold, and measures traffic.
-//! - [`bench`] measures rbgpd and other daemons under the same load.
+//! - [`mod@bench`] measures rbgpd and other daemons under the same load.
 //! - [`blackbox`] plays BGP peers by script against a speaker on loopback; [`rules`] compares the
 //!   list of rules in `rules.toml` with the tests that do so.
 //!
