@@ -29,7 +29,7 @@ lint:
 
 # For counting instructions: optimized, quick to build, in a folder of its own.
 hotpaths:
-	CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=2 CARGO_PROFILE_RELEASE_DEBUG=0 \
+	CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=1 CARGO_PROFILE_RELEASE_DEBUG=0 \
 	  $(CARGO) build --release --locked -p rbgpd-conformance --bin hotpaths \
 	  --target-dir $${CARGO_TARGET_DIR:-target}/hotpaths
 

@@ -3,7 +3,8 @@
 //! Wall time on a shared machine says little; the number of instructions is the same to within a
 //! percent on every run. A bound stands a third above what was measured when it was set: what goes
 //! beyond has made a path dearer by something that can be named. The figures are of optimized code,
-//! crate by crate, which is quicker to build than what is delivered: `make hotpaths`. Whoever makes
+//! crate by crate, which is quicker to build than what is delivered, and in one unit for each crate,
+//! since what is inlined changes with the cut: `make hotpaths`. Whoever makes
 //! a path cheaper lowers its bound.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -58,10 +59,10 @@ fn hot_paths_cost_no_more_instructions_than_they_should() {
     let slopes = ["table", "octets", "decode", "decide", "policy", "plan"];
     let [table, octets, decode, decide, policy, plan] = slopes.map(|path| slope(&program, path));
     let paths = [
-        ("decode", decode - octets, 1_000),
-        ("decide", decide - 2 * decode, 10_000),
+        ("decode", decode - octets, 900),
+        ("decide", decide - 2 * decode, 7_700),
         ("policy", policy - table, 4_900),
-        ("plan", plan - table, 2_150),
+        ("plan", plan - table, 2_100),
     ];
     for (path, cost, bound) in paths {
         println!("{path}: {cost} instructions for a route, at most {bound}");
