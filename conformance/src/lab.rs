@@ -19,7 +19,7 @@
 //! never sleeps where it can wait for a condition.
 
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -41,7 +41,7 @@ pub use process::Process;
 pub use rbgpd::Rbgpd;
 pub(crate) use rbgpd::binary;
 pub use require::{Requirement, missing, note_skip};
-pub use scenario::scenario;
+pub use scenario::{scenario, scenario_beside_others};
 pub use underlay::{Fabric, Link, Underlay};
 pub use vm::Vm;
 pub use wait::{Seen, Timeout, wait_until};
@@ -102,10 +102,19 @@ impl Lab {
     /// it takes: tests with tight times use this so that they do not take the processor from each
     /// other.
     pub fn exclusive(name: &str) -> Result<Self, Error> {
+        Self::in_turn(name, File::lock)
+    }
+
+    /// Opens a lab when no exclusive one runs, beside others like it.
+    pub fn beside_others(name: &str) -> Result<Self, Error> {
+        Self::in_turn(name, File::lock_shared)
+    }
+
+    fn in_turn(name: &str, lock: fn(&File) -> io::Result<()>) -> Result<Self, Error> {
         make_root()?;
         let path = Path::new(ROOT).join("turn.lock");
         let turn = File::create(&path).map_err(|e| Error::io(path.display(), e))?;
-        turn.lock().map_err(|e| Error::io(path.display(), e))?;
+        lock(&turn).map_err(|e| Error::io(path.display(), e))?;
         Self::open(name, Some(turn))
     }
 

@@ -9,7 +9,7 @@
 
 use std::time::Duration;
 
-use conformance::lab::{Error, Pair, Release, Requirement, scenario};
+use conformance::lab::{Error, Pair, Release, Requirement, scenario_beside_others};
 
 const NEEDS: [Requirement; 3] = [Requirement::Root, Requirement::HostFrr, Requirement::Rbgpd];
 
@@ -34,7 +34,7 @@ fn ours(more: &str) -> String {
 
 #[test]
 fn bfd_that_ttl_security_keeps_down_is_named_and_comes_up_without_it() -> Result<(), Error> {
-    scenario("bfd-ttl", &NEEDS, |lab| {
+    scenario_beside_others("bfd-ttl", &NEEDS, |lab| {
         let mut pair = Pair::build(lab)?;
         pair.start(&ours("ttl_security = 1"))?;
         let frr = pair.frr(Release::Host, FRR)?;

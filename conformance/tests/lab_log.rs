@@ -6,15 +6,18 @@
 
 #![allow(missing_docs)]
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use conformance::lab::{Error, Pair, Requirement, scenario};
+use conformance::lab::{Error, Pair, Requirement, scenario_beside_others};
 
 const NEEDS: [Requirement; 2] = [Requirement::Root, Requirement::Rbgpd];
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
 const ROUTES: usize = 401;
+
+/// Longer than refusals are gathered for one line.
+const GATHERED: Duration = Duration::from_millis(2500);
 
 fn neighbor(host: u8) -> String {
     format!(
@@ -25,7 +28,7 @@ fn neighbor(host: u8) -> String {
 
 #[test]
 fn a_link_that_flaps_is_a_line_for_each_cause_and_not_one_for_each_route() -> Result<(), Error> {
-    scenario("log", &NEEDS, |lab| {
+    scenario_beside_others("log", &NEEDS, |lab| {
         let mut pair = Pair::build(lab)?;
         pair.start_forwarding(&neighbor(2))?;
         let networks: Vec<String> = (0..ROUTES)
@@ -36,36 +39,38 @@ fn a_link_that_flaps_is_a_line_for_each_cause_and_not_one_for_each_route() -> Re
             "[ipv4_unicast]\nnetworks = [{networks}]\n{}",
             neighbor(1)
         ))?;
-        let installed = || {
-            let routes = pair.left.ip("-4 route show proto bgp")?.lines().count();
-            match routes == ROUTES {
-                true => Ok(()),
-                false => Err(Error::State(format!("{routes} routes"))),
+        let routes = |wanted: usize| {
+            let pair = &pair;
+            move || {
+                let seen = pair.left.ip("-4 route show proto bgp")?.lines().count();
+                match seen == wanted {
+                    true => Ok(()),
+                    false => Err(Error::State(format!("{seen} routes"))),
+                }
             }
         };
-        lab.reach("all routes in the kernel", PATIENCE, installed)?;
+        lab.reach("all routes in the kernel", PATIENCE, routes(ROUTES))?;
         let log = pair.rbgpd.log();
-        let lines = |with: &str| -> Result<Vec<String>, Error> {
+        let lines = || -> Result<Vec<String>, Error> {
             let text = std::fs::read_to_string(&log).map_err(|e| Error::io(log.display(), e))?;
-            let lines = text.lines().filter(|line| line.contains(with));
-            Ok(lines.map(str::to_owned).collect())
+            Ok(text.lines().map(str::to_owned).collect())
         };
-        let counted = format!("entries={ROUTES}");
-        let said = |with: &str| match lines(with)?.iter().any(|line| line.contains(&counted)) {
-            true => Ok(()),
-            false => Err(Error::State(format!("nothing like `{with} {counted}`"))),
-        };
+        let before = lines()?.len();
         pair.left.ip("link set eth0 down")?;
-        lab.reach("the refusals in the log", PATIENCE, || {
-            said("the kernel refused entries")
-        })?;
+        lab.reach("none", PATIENCE, routes(0))?;
         pair.left.ip("link set eth0 up")?;
-        lab.reach("all routes again", PATIENCE, installed)?;
-        lab.reach("that in the log too", PATIENCE, || {
-            said("the kernel took refused entries after all")
+        lab.reach("all routes again", PATIENCE, routes(ROUTES))?;
+        // How many the kernel refuses depends on who hears first that the link is down, and what was
+        // refused is said up to a second later, or not at all: so that long it is looked for.
+        let whole = Instant::now();
+        lab.reach("whatever there is to say is said", PATIENCE, || {
+            match whole.elapsed() > GATHERED {
+                true => Ok(()),
+                false => Err(Error::State("there may be more".to_owned())),
+            }
         })?;
-        let of_entries = lines("entries")?;
-        assert!(of_entries.len() <= 6, "{of_entries:#?}");
+        let said = lines()?.split_off(before);
+        assert!(said.len() <= 10, "{said:#?}");
         Ok(())
     })
 }

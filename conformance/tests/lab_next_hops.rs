@@ -8,7 +8,7 @@
 
 use std::time::Duration;
 
-use conformance::lab::{Error, Pair, Release, Requirement, scenario};
+use conformance::lab::{Error, Pair, Release, Requirement, scenario_beside_others};
 
 const NEEDS: [Requirement; 3] = [Requirement::Root, Requirement::HostFrr, Requirement::Rbgpd];
 
@@ -37,7 +37,7 @@ const OURS: &str = "[[neighbor]]\naddress = \"10.9.0.2\"\nremote_as = 65002\n\
 
 #[test]
 fn a_route_is_used_exactly_while_its_next_hop_leads_somewhere() -> Result<(), Error> {
-    scenario("next-hops", &NEEDS, |lab| {
+    scenario_beside_others("next-hops", &NEEDS, |lab| {
         let mut pair = Pair::build(lab)?;
         pair.start_forwarding(OURS)?;
         let frr = pair.frr(Release::Host, FRR)?;

@@ -8,7 +8,7 @@
 
 use std::time::Duration;
 
-use conformance::lab::{Error, Pair, Release, Requirement, scenario};
+use conformance::lab::{Error, Pair, Release, Requirement, scenario_beside_others};
 
 const NEEDS: [Requirement; 3] = [Requirement::Root, Requirement::HostFrr, Requirement::Rbgpd];
 
@@ -29,7 +29,7 @@ const OURS: &str = "[ipv4_unicast]\nnetworks = [\"10.1.0.0/16\"]\n\
 #[test]
 fn own_routes_that_frr_sends_back_are_marked_as_such_and_raise_no_attention() -> Result<(), Error>
 {
-    scenario("own-routes", &NEEDS, |lab| {
+    scenario_beside_others("own-routes", &NEEDS, |lab| {
         let mut pair = Pair::build(lab)?;
         pair.start(OURS)?;
         let _frr = pair.frr(Release::Host, FRR)?;

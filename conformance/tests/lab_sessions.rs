@@ -8,7 +8,9 @@
 
 use std::time::Duration;
 
-use conformance::lab::{Error, Lab, Pair, Release, Requirement, RouteMonitor, scenario};
+use conformance::lab::{
+    Error, Lab, Pair, Release, Requirement, RouteMonitor, scenario_beside_others,
+};
 use serde_json::Value;
 
 const FRR: [Requirement; 3] = [Requirement::Root, Requirement::HostFrr, Requirement::Rbgpd];
@@ -50,7 +52,7 @@ fn state_error(seen: impl std::fmt::Display) -> Error {
 
 #[test]
 fn too_many_prefixes_of_frr_end_the_session_as_configured() -> Result<(), Error> {
-    scenario("maximum-prefixes", &FRR, |lab| {
+    scenario_beside_others("maximum-prefixes", &FRR, |lab| {
         let mut pair = Pair::build(lab)?;
         pair.start(&with_maximum("2"))?;
         let frr = pair.frr(Release::Host, FRR_THREE)?;
@@ -147,7 +149,7 @@ fn a_member_of_a_group_comes_up_with_frr_and_follows_the_group() -> Result<(), E
              [[neighbor]]\naddress = \"10.9.0.2\"\npeer_group = \"SPINES\"\n"
         )
     };
-    scenario("peer-group", &FRR, |lab| {
+    scenario_beside_others("peer-group", &FRR, |lab| {
         let mut pair = Pair::build(lab)?;
         pair.start(&group("one-word"))?;
         let before = pair.neighbor("10.9.0.2")?;
@@ -218,7 +220,7 @@ fn neighbours_from_a_listen_range_come_and_go_with_bird() -> Result<(), Error> {
              remote_as = \"external\"\npassword = \"{password}\"\nipv4_unicast = {{}}\n"
         )
     };
-    scenario("listen-range", &BIRD, |lab| {
+    scenario_beside_others("listen-range", &BIRD, |lab| {
         let mut pair = Pair::build(lab)?;
         pair.start(&range(2, "one-word"))?;
         assert_eq!(summary(&pair)?, []);
@@ -312,7 +314,7 @@ fn a_neighbour_from_a_range_is_remembered_while_it_rests_or_its_routes_are_kept(
         " no bgp network import-check\n bgp graceful-restart\n \
          bgp graceful-restart restart-time 5\n",
     );
-    scenario("range-memory", &FRR, |lab| {
+    scenario_beside_others("range-memory", &FRR, |lab| {
         let mut pair = Pair::build(lab)?;
         pair.start(&range(2))?;
         let mut frr = pair.frr(Release::Host, &config)?;
@@ -374,7 +376,7 @@ fn frr_knows_us_by_another_as_number() -> Result<(), Error> {
         )
     };
     let frr_config = FRR_THREE.replace("remote-as 65001", "remote-as 64999");
-    scenario("local-as", &FRR, |lab| {
+    scenario_beside_others("local-as", &FRR, |lab| {
         let mut pair = Pair::build(lab)?;
         pair.start(&config("64999"))?;
         let frr = pair.frr(Release::Host, &frr_config)?;
@@ -421,7 +423,7 @@ fn the_operators_of_both_sides_read_what_the_other_one_says() -> Result<(), Erro
              timers = {{ connect_retry = \"1s\" }}\nipv4_unicast = {{}}\n{shutdown}"
         )
     };
-    scenario("shutdown-text", &FRR, |lab| {
+    scenario_beside_others("shutdown-text", &FRR, |lab| {
         let mut pair = Pair::build(lab)?;
         pair.start(&config(""))?;
         let config_of_frr = FRR_THREE.replace(" neighbor", " bgp log-neighbor-changes\n neighbor");
@@ -521,7 +523,7 @@ fn unnumbered(name: &str, release: Release) -> Result<(), Error> {
         networks.to_owned() + &neighbor("eth0", "bfd = true\n") + &neighbor("eth1", guarded);
     // The package of another release is downloaded once.
     let needs = [&FRR[..], &[Requirement::Program("apt-get")]].concat();
-    scenario(name, &needs, |lab| {
+    scenario_beside_others(name, &needs, |lab| {
         let mut pair = Pair::build(lab)?;
         let right = pair.right.name().to_owned();
         pair.left.ip(&format!(

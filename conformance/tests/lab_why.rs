@@ -12,7 +12,7 @@
 #![allow(missing_docs)]
 
 use conformance::blackbox::{self, Bench, Setup, message};
-use conformance::lab::{Error, Lab, Pair, Release, Requirement, scenario};
+use conformance::lab::{Error, Lab, Pair, Release, Requirement, scenario_beside_others};
 
 const FRR: [Requirement; 3] = [Requirement::Root, Requirement::HostFrr, Requirement::Rbgpd];
 
@@ -66,7 +66,7 @@ fn play(lab: &Lab, case: &Case<'_>) -> Result<(), Error> {
 
 fn each(cases: &[Case<'_>]) -> Result<(), Error> {
     for case in cases {
-        scenario(case.name, &FRR, |lab| play(lab, case))?;
+        scenario_beside_others(case.name, &FRR, |lab| play(lab, case))?;
     }
     Ok(())
 }
@@ -217,7 +217,7 @@ fn a_limit_of_the_neighbour() -> Result<(), Error> {
         Requirement::Program("bird"),
         Requirement::Rbgpd,
     ];
-    scenario("why-maximum-there", &needs, |lab| {
+    scenario_beside_others("why-maximum-there", &needs, |lab| {
         let mut pair = Pair::build(lab)?;
         let networks = "[ipv4_unicast]\nnetworks = [\"10.1.0.0/16\", \"10.2.0.0/16\"]\n";
         pair.start(&format!("{networks}{}", ours("")))?;
@@ -237,7 +237,7 @@ fn a_limit_of_the_neighbour() -> Result<(), Error> {
 
 #[test]
 fn a_neighbour_that_hangs_and_addresses_that_nobody_has() -> Result<(), Error> {
-    scenario("why-hold-timer", &FRR, |lab| {
+    scenario_beside_others("why-hold-timer", &FRR, |lab| {
         let mut pair = Pair::build(lab)?;
         let nobody = "[[neighbor]]\naddress = \"10.9.0.77\"\nremote_as = 65002\n\
                       timers = { connect_retry = \"1s\" }\nipv4_unicast = {}\n\

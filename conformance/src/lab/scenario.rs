@@ -3,7 +3,7 @@
 
 use super::{Error, Lab, Requirement, missing, note_skip};
 
-/// Runs a scenario in an exclusive lab and takes the lab down.
+/// Runs a scenario in an exclusive lab and takes the lab down: for those with tight times.
 ///
 /// Where the machine lacks something, the scenario is skipped and counted (see [`note_skip`]).
 /// When it fails, the reason is printed with the place of the logs. Something left behind is a
@@ -13,11 +13,29 @@ pub fn scenario(
     requirements: &[Requirement],
     play: impl FnOnce(&Lab) -> Result<(), Error>,
 ) -> Result<(), Error> {
+    run(name, requirements, Lab::exclusive, play)
+}
+
+/// As [`scenario`], beside others that allow for it: for those that wait most of their time.
+pub fn scenario_beside_others(
+    name: &str,
+    requirements: &[Requirement],
+    play: impl FnOnce(&Lab) -> Result<(), Error>,
+) -> Result<(), Error> {
+    run(name, requirements, Lab::beside_others, play)
+}
+
+fn run(
+    name: &str,
+    requirements: &[Requirement],
+    open: fn(&str) -> Result<Lab, Error>,
+    play: impl FnOnce(&Lab) -> Result<(), Error>,
+) -> Result<(), Error> {
     if let Some(why) = missing(requirements) {
         note_skip(name, &why);
         return Ok(());
     }
-    let lab = Lab::exclusive(name)?;
+    let lab = open(name)?;
     println!("{name}");
     let played = play(&lab);
     if let Err(error) = &played {
