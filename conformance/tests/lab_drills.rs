@@ -11,7 +11,9 @@
 
 use std::time::Duration;
 
-use conformance::lab::{Cloud, Error, Plan, Program, Release, Requirement, Underlay, scenario};
+use conformance::lab::{
+    Cloud, Error, Plan, Program, Release, Requirement, Underlay, scenario_beside_others,
+};
 
 const NEEDS: [Requirement; 5] = [
     Requirement::Root,
@@ -41,7 +43,7 @@ fn promptly(what: &str, moved: Duration) -> Result<(), Error> {
 
 #[test]
 fn frr_moves_traffic_off_a_cut_path_and_a_stopped_site() -> Result<(), Error> {
-    scenario("frr-cut", &NEEDS, |lab| {
+    scenario_beside_others("frr-cut", &NEEDS, |lab| {
         let mut cloud = Cloud::build(lab, plan())?;
         cloud.start()?;
         cloud.converge()?;
@@ -61,7 +63,7 @@ fn frr_moves_traffic_off_a_cut_path_and_a_stopped_site() -> Result<(), Error> {
 
 #[test]
 fn frr_drains_and_is_killed_without_loss_to_its_neighbor() -> Result<(), Error> {
-    scenario("frr-drills", &NEEDS, |lab| {
+    scenario_beside_others("frr-drills", &NEEDS, |lab| {
         let mut cloud = Cloud::build(lab, plan().graceful_restart())?;
         cloud.start()?;
         cloud.converge()?;
@@ -80,7 +82,7 @@ fn frr_drains_and_is_killed_without_loss_to_its_neighbor() -> Result<(), Error> 
 
 #[test]
 fn frr_takes_the_detour_when_the_direct_path_is_cut() -> Result<(), Error> {
-    scenario("frr-detour", &NEEDS, |lab| {
+    scenario_beside_others("frr-detour", &NEEDS, |lab| {
         let programs = vec![Program::Frr(Release::Host); 3];
         let mut cloud = Cloud::build(lab, Plan::new(Underlay::Mesh, programs))?;
         cloud.start()?;

@@ -8,7 +8,9 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
 
-use conformance::lab::{Cloud, Error, Plan, Program, Release, Requirement, Underlay, scenario};
+use conformance::lab::{
+    Cloud, Error, Plan, Program, Release, Requirement, Underlay, scenario_beside_others,
+};
 
 const NEEDS: [Requirement; 5] = [
     Requirement::Root,
@@ -19,7 +21,7 @@ const NEEDS: [Requirement; 5] = [
 ];
 
 fn three_frr(name: &str, underlay: Underlay) -> Result<(), Error> {
-    scenario(name, &NEEDS, |lab| {
+    scenario_beside_others(name, &NEEDS, |lab| {
         let plan = Plan::new(underlay, vec![Program::Frr(Release::Host); 3]);
         let mut cloud = Cloud::build(lab, plan)?;
         cloud.start()?;

@@ -9,7 +9,9 @@
 
 #![allow(missing_docs)]
 
-use conformance::lab::{Cloud, Error, Plan, Program, Release, Requirement, Underlay, scenario};
+use conformance::lab::{
+    Cloud, Error, Plan, Program, Release, Requirement, Underlay, scenario_beside_others,
+};
 
 #[test]
 fn frr_of_the_host_a_suite_and_a_container_work_together() -> Result<(), Error> {
@@ -23,7 +25,7 @@ fn frr_of_the_host_a_suite_and_a_container_work_together() -> Result<(), Error> 
         Requirement::Program("apt-get"),
         Requirement::HostFrr,
     ];
-    scenario("frr-releases", &needs, |lab| {
+    scenario_beside_others("frr-releases", &needs, |lab| {
         let programs = [
             Program::Frr(Release::Host),
             Program::Frr(Release::Suite("trixie".to_owned())),

@@ -1,6 +1,6 @@
 //! Policy in the configuration, and the one in effect for a neighbour.
 //!
-//! [`file`] reads lists and route-maps, `resolve` makes them of names and values, `print` writes
+//! `file` reads lists and route-maps, `resolve` makes them of names and values, `print` writes
 //! them again, and [`review`] remarks what is there and does nothing. What applies to a neighbour
 //! is its route-map, bound to it where the map asks for that, or what stands in for a missing one.
 
