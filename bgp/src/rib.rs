@@ -510,13 +510,18 @@ impl Rib {
             .min()
     }
 
-    /// Gives back memory of attribute sets no longer in use and of queues that were long; worth a
-    /// call after a large withdrawal.
-    pub fn sweep(&mut self) {
+    /// Gives back memory of queues that were long; worth a call after a burst.
+    pub fn shrink(&mut self) {
         self.v4.shrink();
         self.v6.shrink();
         self.evpn.shrink();
         self.outputs.shrink_to_fit();
+    }
+
+    /// The same, and that of attribute sets no longer in use: reads all of them, so it is worth a
+    /// call after a large withdrawal.
+    pub fn sweep(&mut self) {
+        self.shrink();
         // Twice, since a set made by policy holds the one it was made of.
         self.interner.sweep();
         self.interner.sweep();

@@ -34,6 +34,7 @@ use std::time::{Duration, Instant};
 use bgp::evpn_route::MacAddress;
 use bgp::family::PerFamily;
 use bgp::message::{RefreshKind, Update};
+use bgp::nlri::NlriList;
 use bgp::rib::{self, Best, PeerId, Rib};
 use bgp::session::StopReason;
 use bgp::{Family, Nlri, Vni};
@@ -44,7 +45,7 @@ use crate::bfd_io::BfdHandle;
 use crate::config::{Config, ServiceSettings};
 use crate::control::{Answer, Call, Reply};
 use crate::install::Install;
-use crate::memory::{self, Freed};
+use crate::memory::{self, Freed, Tidy};
 use crate::peer_io::{Command, Event};
 use crate::reachability::Reachability;
 use crate::repeats::Repeats;
@@ -389,8 +390,11 @@ impl Core {
         }
         self.drain_timeout(now);
         self.log_refusals(now);
-        if self.freed.take_due(now) {
-            self.rib.sweep();
+        if let Some(tidy) = self.freed.take_due(now) {
+            match tidy {
+                Tidy::Tables => self.rib.sweep(),
+                Tidy::Messages => self.rib.shrink(),
+            }
             memory::give_back();
         }
     }
@@ -405,7 +409,7 @@ impl Core {
         self.kernel_full = kernel.is_some_and(|kernel| kernel.backlog() >= WISHES_MAX);
         if self.kernel_full {
             // A burst leaves something behind in the allocator as well.
-            self.freed.add(Instant::now(), WISHES_MAX);
+            self.freed.add(Instant::now(), WISHES_MAX, 0);
         }
         self.rib.hold_best(self.kernel_full);
         for _ in 0..OUTPUTS_MAX {
@@ -489,8 +493,11 @@ impl Core {
                 if self.neighbors.get(&peer).is_none_or(|it| it.limits.ending) {
                     return;
                 }
-                let routes = updates.iter().map(Update::len).sum();
-                self.freed.add(Instant::now(), routes);
+                let routes: usize = updates.iter().map(Update::len).sum();
+                let withdrawn = updates.iter().flat_map(|update| &update.withdrawn);
+                let withdrawn: usize = withdrawn.map(NlriList::len).sum();
+                let now = Instant::now();
+                self.freed.add(now, routes - withdrawn, withdrawn);
                 self.routes_taken += routes;
                 if let Some(neighbor) = self.neighbors.get_mut(&peer) {
                     updates.iter().for_each(|update| neighbor.note(update));
@@ -522,7 +529,7 @@ impl Core {
                 );
                 let counts = self.rib.counts(peer);
                 let lost = counts.iter().map(|(_, counts)| counts.received).sum();
-                self.freed.add(Instant::now(), lost);
+                self.freed.add(Instant::now(), 0, lost);
                 self.hand_in(rib::Input::PeerDown { peer, retain });
             }
             Event::FamilyDisabled(family, error) => {

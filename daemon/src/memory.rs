@@ -13,19 +13,30 @@ const ROUTES_MIN: usize = 50_000;
 /// How long nothing has to move: a large withdrawal is cleaned up after once, at its end.
 const QUIET: Duration = Duration::from_secs(1);
 
-/// Routes that came or went since memory was last given back.
+/// Routes that came and went since memory was last given back.
 #[derive(Debug, Default)]
 pub(crate) struct Freed {
-    routes: usize,
+    came: usize,
+    went: usize,
     due: Option<Instant>,
 }
 
+/// What there is to tidy up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tidy {
+    /// What messages took.
+    Messages,
+    /// That, and what the tables kept of routes that are gone; looking for it reads all of them.
+    Tables,
+}
+
 impl Freed {
-    /// So many more routes came or went.
-    pub(crate) fn add(&mut self, now: Instant, routes: usize) {
-        if routes > 0 {
-            self.routes += routes;
-            self.due = (self.routes >= ROUTES_MIN).then_some(now + QUIET);
+    /// So many more routes came and went.
+    pub(crate) fn add(&mut self, now: Instant, came: usize, went: usize) {
+        if came + went > 0 {
+            self.came += came;
+            self.went += went;
+            self.due = (self.came + self.went >= ROUTES_MIN).then_some(now + QUIET);
         }
     }
 
@@ -34,13 +45,14 @@ impl Freed {
         self.due
     }
 
-    /// True once when it is time to give back.
-    pub(crate) fn take_due(&mut self, now: Instant) -> bool {
-        let due = self.due.is_some_and(|due| due <= now);
-        if due {
-            *self = Self::default();
-        }
-        due
+    /// What is to be done now, once.
+    pub(crate) fn take_due(&mut self, now: Instant) -> Option<Tidy> {
+        self.due.filter(|due| *due <= now)?;
+        let Self { went, .. } = std::mem::take(self);
+        Some(match went >= ROUTES_MIN {
+            true => Tidy::Tables,
+            false => Tidy::Messages,
+        })
     }
 }
 
@@ -71,18 +83,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn is_due_once_when_many_have_gone_and_it_is_quiet() {
+    fn is_due_once_when_many_have_come_or_gone_and_it_is_quiet() {
         let start = Instant::now();
         let mut freed = Freed::default();
-        freed.add(start, ROUTES_MIN - 1);
+        freed.add(start, 0, ROUTES_MIN - 1);
         assert_eq!(freed.deadline(), None);
-        freed.add(start, 1);
+        freed.add(start, 0, 1);
         let later = start + QUIET / 2;
-        freed.add(later, 1);
-        assert!(!freed.take_due(start + QUIET));
+        freed.add(later, 1, 0);
+        assert_eq!(freed.take_due(start + QUIET), None);
         assert_eq!(freed.deadline(), Some(later + QUIET));
-        assert!(freed.take_due(later + QUIET));
-        assert!(!freed.take_due(later + QUIET * 2));
+        assert_eq!(freed.take_due(later + QUIET), Some(Tidy::Tables));
+        assert_eq!(freed.take_due(later + QUIET * 2), None);
         assert_eq!(freed.deadline(), None);
+        freed.add(start, ROUTES_MIN, 0);
+        assert_eq!(freed.take_due(start + QUIET), Some(Tidy::Messages));
     }
 }
