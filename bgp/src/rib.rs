@@ -15,6 +15,7 @@
 //! kernels, or what an EVPN route means.
 
 mod batch;
+mod change;
 mod decision;
 mod export;
 mod family;

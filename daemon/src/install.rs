@@ -566,29 +566,13 @@ mod tests {
         }
         let mut install = Install::new(254);
         for (index, name) in [(1, "near"), (2, "far")] {
-            install.ground.link(link(index, name));
+            install.ground.link(Link::new(index, name));
         }
         for (net, index) in [([10, 0, 0, 0], 1), ([10, 7, 0, 0], 2)] {
             let prefix = IpNetwork::new(IpAddr::from(net), 24).unwrap();
             install.ground.route(connected(prefix, index), false);
         }
         (install, rib)
-    }
-
-    fn link(index: u32, name: &str) -> Link {
-        Link {
-            index,
-            name: name.into(),
-            mtu: 1500,
-            up: true,
-            running: true,
-            master: None,
-            kind: LinkKind::Other(String::new()),
-            address: None,
-            alias: None,
-            generates_addresses: true,
-            port: None,
-        }
     }
 
     fn connected(prefix: IpNetwork, index: u32) -> ForeignRoute {
@@ -653,7 +637,7 @@ mod tests {
         let (mut install, mut rib) = world();
         announce(&mut rib, PEERS[0], "10.64.0.0/16", [10, 0, 0, 1], 1);
         told(&mut install, &mut rib);
-        install.ground.link(link(3, "new"));
+        install.ground.link(Link::new(3, "new"));
         let elsewhere = connected("10.8.0.0/24".parse().unwrap(), 3);
         install.ground.route(elsewhere, false);
         assert!(!install.ground_changed(&rib));
@@ -667,12 +651,12 @@ mod tests {
         // Not reachable any longer, and again.
         install.ground.link(Link {
             up: false,
-            ..link(3, "new")
+            ..Link::new(3, "new")
         });
         assert!(install.ground_changed(&rib));
         rib.handle(Instant::now(), Input::Repeat(Family::Ipv4Unicast));
         assert_eq!(told(&mut install, &mut rib), (vec![], false));
-        install.ground.link(link(3, "new"));
+        install.ground.link(Link::new(3, "new"));
         assert!(install.ground_changed(&rib));
     }
 

@@ -221,11 +221,11 @@ fn a_killed_peer_is_noticed(here: &str, there: &str, interface: Option<&str>) {
     let down = expect(&events, EventKind::Down);
     assert_eq!(down.diagnostic, Diagnostic::DetectionTimeExpired);
     let took = down.at - killed;
-    let report = handle.report();
-    println!("{there}: noticed after {took:?}, report {report:?}");
-    // What the machine itself was late is its own affair; it is measured, and said above.
-    let limit = Duration::from_secs(1) + report.lateness_max;
-    assert!(took < limit, "{took:?}, limit {limit:?}");
+    println!(
+        "{there}: noticed after {took:?}, report {:?}",
+        handle.report()
+    );
+    assert!(took < Duration::from_secs(1), "{took:?}");
     handle.stop();
 }
 

@@ -41,6 +41,25 @@ pub struct Link {
     pub port: Option<BridgePort>,
 }
 
+impl Link {
+    /// A plain device that is up, with an MTU of 1500.
+    pub fn new(index: u32, name: &str) -> Self {
+        Self {
+            index,
+            name: name.into(),
+            mtu: 1500,
+            up: true,
+            running: true,
+            master: None,
+            kind: LinkKind::Other(String::new()),
+            address: None,
+            alias: None,
+            generates_addresses: true,
+            port: None,
+        }
+    }
+}
+
 /// The kinds of device that matter here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -14,6 +14,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use super::path::{Path, PeerId};
 use crate::asn::Asn;
 use crate::attributes::Origin;
+use crate::nlri::PathId;
 
 /// LOCAL_PREF of a path that carries none (RFC 4271 §5.1.5: local policy; 100 as everywhere).
 pub const DEFAULT_LOCAL_PREF: u32 = 100;
@@ -190,6 +191,12 @@ fn router_id(path: &Path, source: impl Fn(PeerId) -> Source) -> Ipv4Addr {
     originator.unwrap_or_else(|| source(path.peer).router_id)
 }
 
+/// The order of paths that are equal up to the tie breakers.
+pub(super) fn order(path: &Path, source: impl Fn(PeerId) -> Source) -> (Ipv4Addr, IpAddr, PathId) {
+    let address = source(path.peer).address;
+    (router_id(path, source), address, path.path_id)
+}
+
 fn narrow(
     paths: &[Path],
     source: impl Fn(PeerId) -> Source,
@@ -242,8 +249,7 @@ fn narrow(
 
     let best = field.left.first().copied();
     let multipath = best.map_or_else(Vec::new, |best| {
-        let order = |path: &Path| (router_id(path), source(path.peer).address, path.path_id);
-        beside(paths, best, equal, options, order)
+        beside(paths, best, equal, options, |path| order(path, &source))
     });
     Choice { best, multipath }
 }

@@ -8,9 +8,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::change::Received;
 use super::decision::Step;
 use super::export::{GroupSettings, Withheld};
-use super::family::{FamilyRib, Key, Received};
+use super::family::{FamilyRib, Key};
 use super::group::Group;
 use super::import::{Rejection, import};
 use super::path::{Path, PeerId};

@@ -35,9 +35,7 @@ use bgp::wire::{self, Context};
 use bgp::{Asn, AttributeSet, Attributes, Nlri, Prefix, Prefix4};
 use bytes::BytesMut;
 use conformance::bench::table::{Speaker, Table};
-use fib::{
-    Entry as Want, Interface, Link, LinkKind, NextHop as Hop, Observation, Route, RouteKey,
-};
+use fib::{Entry as Want, Interface, Link, NextHop as Hop, Observation, Route, RouteKey};
 
 type Fault = Box<dyn std::error::Error>;
 
@@ -222,19 +220,7 @@ fn plan(count: usize) -> Result<(), Fault> {
     const PROTOCOL: u8 = 186;
     let now = Instant::now();
     let mut table = fib::Table::new(PROTOCOL);
-    table.observe(Observation::Link(Link {
-        index: 1,
-        name: "eth0".into(),
-        mtu: 1500,
-        up: true,
-        running: true,
-        master: None,
-        kind: LinkKind::Other(String::new()),
-        address: None,
-        alias: None,
-        generates_addresses: true,
-        port: None,
-    }));
+    table.observe(Observation::Link(Link::new(1, "eth0")));
     table.links_read();
     let gateway = IpAddr::from([10, 10, 0, 2]);
     let route = Arc::new(Route::via(vec![

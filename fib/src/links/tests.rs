@@ -1,21 +1,5 @@
 use super::*;
 
-fn link(index: u32, name: &str) -> Link {
-    Link {
-        index,
-        name: name.into(),
-        mtu: 1500,
-        up: true,
-        running: true,
-        master: None,
-        kind: LinkKind::Bridge,
-        address: None,
-        alias: None,
-        generates_addresses: true,
-        port: None,
-    }
-}
-
 fn named(links: &Links, name: &str) -> Option<u32> {
     links.named(&name.into()).map(|link| link.index)
 }
@@ -23,10 +7,10 @@ fn named(links: &Links, name: &str) -> Option<u32> {
 #[test]
 fn late_news_of_a_removed_device_leave_its_successor_the_name() {
     let mut links = Links::default();
-    links.insert(link(7, "br1"));
+    links.insert(Link::new(7, "br1"));
     links.remove(7);
-    links.insert(link(9, "br1"));
-    links.insert(link(7, "br1"));
+    links.insert(Link::new(9, "br1"));
+    links.insert(Link::new(7, "br1"));
     assert_eq!(named(&links, "br1"), Some(9));
     assert_eq!(links.current(7), None);
     links.remove(7);
@@ -38,12 +22,12 @@ fn late_news_of_a_removed_device_leave_its_successor_the_name() {
 #[test]
 fn a_name_goes_back_to_whoever_else_has_it() {
     let mut links = Links::default();
-    links.insert(link(5, "br1"));
-    links.insert(link(9, "br1"));
+    links.insert(Link::new(5, "br1"));
+    links.insert(Link::new(9, "br1"));
     assert_eq!(named(&links, "br1"), Some(9));
-    links.insert(link(9, "br2"));
+    links.insert(Link::new(9, "br2"));
     assert_eq!(named(&links, "br1"), Some(5));
-    links.insert(link(9, "br1"));
+    links.insert(Link::new(9, "br1"));
     links.remove(9);
     assert_eq!(named(&links, "br1"), Some(5));
     assert_eq!(links.resolve(&"br1".into()), Some(5));
@@ -63,7 +47,7 @@ fn late_news_of_a_vxlan_device_leave_the_bridge_to_its_successor() {
         }),
         ..link(index, "vx1")
     };
-    links.insert(link(3, "br1"));
+    links.insert(Link::new(3, "br1"));
     links.insert(vxlan(9));
     links.insert(vxlan(7));
     assert_eq!(links.vni_of_bridge(3), Some((100, 9)));

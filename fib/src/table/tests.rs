@@ -31,22 +31,6 @@ struct Model {
     log: Vec<String>,
 }
 
-fn link(index: u32, name: &str) -> Link {
-    Link {
-        index,
-        name: name.into(),
-        mtu: 1500,
-        up: true,
-        running: true,
-        master: None,
-        kind: LinkKind::Other(String::new()),
-        address: None,
-        alias: None,
-        generates_addresses: true,
-        port: None,
-    }
-}
-
 fn refuse(errno: i32) -> Result<(), OpError> {
     Err(OpError {
         errno,
@@ -56,7 +40,7 @@ fn refuse(errno: i32) -> Result<(), OpError> {
 
 impl Model {
     fn with_links() -> Self {
-        let links = [(1, "wa"), (2, "wb")].map(|(index, name)| (index, link(index, name)));
+        let links = [(1, "wa"), (2, "wb")].map(|(index, name)| (index, Link::new(index, name)));
         Self {
             links: links.into(),
             ..Self::default()
@@ -166,7 +150,7 @@ impl Model {
         }
         match op {
             DeviceOp::CreateBridge { name, mtu, mac } => {
-                let mut made = link(index, name.as_str());
+                let mut made = Link::new(index, name.as_str());
                 (made.kind, made.mtu, made.up, made.address) =
                     (LinkKind::Bridge, *mtu, false, *mac);
                 self.links.insert(index, made);
@@ -178,7 +162,7 @@ impl Model {
                 port,
                 mtu,
             } => {
-                let mut made = link(index, name.as_str());
+                let mut made = Link::new(index, name.as_str());
                 (made.mtu, made.up) = (*mtu, false);
                 made.kind = LinkKind::Vxlan(Vxlan {
                     vni: *vni,

@@ -1,0 +1,251 @@
+//! One prefix: its paths before and after a change, and what the change did.
+//!
+//! A path comes, goes or is judged anew; the decision puts the best one first; what was in use
+//! before is compared with what is now. Who is to hear of it, and when, is the family's business
+//! ([`super::family`]).
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::decision::{self, Choice, Multipath};
+use super::family::Key;
+use super::path::{Path, Paths, PeerId, Standing};
+use super::slots::{Slot, SlotSet};
+use super::table::Table;
+use super::{BestPath, View};
+use crate::attributes::Attributes;
+use crate::family::Family;
+use crate::nlri::PathId;
+
+/// What one peer sent in this family.
+#[derive(Debug, Default)]
+pub(super) struct Received {
+    pub(super) slots: SlotSet,
+    pub(super) paths: usize,
+    /// Of the paths, those that take no part in the decision.
+    pub(super) rejected: usize,
+    /// Of the rejected, those that came back to where they are from.
+    pub(super) looped: usize,
+}
+
+impl Received {
+    fn count(&mut self, standing: Standing) {
+        self.rejected += usize::from(!standing.takes_part());
+        self.looped += usize::from(standing.is_looped());
+    }
+
+    fn discount(&mut self, standing: Standing) {
+        self.rejected -= usize::from(!standing.takes_part());
+        self.looped -= usize::from(standing.is_looped());
+    }
+}
+
+/// Peers are numbered by us, so their hash needs no secret; it is looked up for every path.
+pub(super) type ByPeer = HashMap<PeerId, Received, foldhash::fast::FixedState>;
+
+/// What identifies a path in use, to see whether a decision changed anything.
+type Mark = (*const Attributes, PeerId, PathId);
+
+fn mark(path: &Path) -> Mark {
+    (Arc::as_ptr(&path.attributes), path.peer, path.path_id)
+}
+
+/// State of a slot before a change.
+pub(super) struct Before {
+    best: Option<Mark>,
+    multipath: Vec<Mark>,
+    /// Not looked for, unless somebody forwards.
+    next_best: Option<Mark>,
+}
+
+impl Before {
+    pub(super) fn of(paths: &Paths, view: View<'_>, follow: bool) -> Self {
+        let multipath = match paths {
+            Paths::None | Paths::One(_) => Vec::new(),
+            Paths::Many(paths) => paths
+                .iter()
+                .filter(|path| path.multipath)
+                .map(mark)
+                .collect(),
+        };
+        Self {
+            best: paths.best().map(mark),
+            multipath,
+            next_best: followed(paths, view, follow),
+        }
+    }
+}
+
+/// The path that follows the best one, if somebody forwards.
+pub(super) fn followed(paths: &Paths, view: View<'_>, follow: bool) -> Option<Mark> {
+    follow.then(|| next_best(paths, view))?.map(mark)
+}
+
+/// The path that is best without the peer of the best one, where that alone is in use.
+pub(super) fn next_best<'a>(paths: &'a Paths, view: View<'_>) -> Option<&'a Path> {
+    let Paths::Many(many) = paths else {
+        return None;
+    };
+    let (best, rest) = many.split_first()?;
+    if !best.standing.takes_part() || rest.iter().any(|path| path.multipath) {
+        return None;
+    }
+    let choice = match rest {
+        [only] => only.standing.takes_part().then_some(0),
+        _ => {
+            decision::choose(
+                rest,
+                |peer| view.source(peer),
+                Multipath::default(),
+                |_, _| {},
+            )
+            .best
+        }
+    };
+    rest.get(choice?).filter(|path| path.peer != best.peer)
+}
+
+/// Puts a path in and decides; the slot and what changed.
+pub(super) fn put<K: Key>(
+    table: &mut Table<K>,
+    received: &mut ByPeer,
+    view: View<'_>,
+    follow: bool,
+    slot: Slot,
+    path: Path,
+) -> Option<(Slot, Moved)> {
+    let entry = table.get_mut(slot)?;
+    let best = entry.paths.best();
+    let known = entry.paths.as_slice().iter();
+    let mut replaced = known.filter(|old| old.is(path.peer, path.path_id));
+    if best.is_some()
+        && decision::is_bystander(best, &path)
+        && replaced.all(|old| decision::is_bystander(best, old))
+    {
+        let before = followed(&entry.paths, view, follow);
+        replace(&mut entry.paths, received, slot, path);
+        let moved = before != followed(&entry.paths, view, follow);
+        return moved.then_some((slot, Moved::BEHIND));
+    }
+    let before = Before::of(&entry.paths, view, follow);
+    replace(&mut entry.paths, received, slot, path);
+    let moved = decide(view, K::FAMILY, follow, &mut entry.paths, &before);
+    Some((slot, moved))
+}
+
+pub(super) fn replace(paths: &mut Paths, received: &mut ByPeer, slot: Slot, path: Path) {
+    let count = received.entry(path.peer).or_default();
+    count.count(path.standing);
+    match paths.upsert(path) {
+        Some(old) => count.discount(old.standing),
+        None => {
+            count.paths += 1;
+            count.slots.insert(slot);
+        }
+    }
+}
+
+pub(super) fn remove(
+    paths: &mut Paths,
+    received: &mut ByPeer,
+    peer: PeerId,
+    slot: Slot,
+    gone: impl Fn(&Path) -> bool,
+) {
+    let count = received.entry(peer).or_default();
+    paths.remove_if(|path| {
+        let gone = gone(path);
+        if gone {
+            count.paths -= 1;
+            count.discount(path.standing);
+        }
+        gone
+    });
+    if !paths.as_slice().iter().any(|path| path.peer == peer) {
+        count.slots.remove(slot);
+    }
+}
+
+/// What a decision changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Moved {
+    /// The best path is another one, or has other attributes.
+    pub(super) best: bool,
+    /// So have the paths that forward beside it, or the one that follows it.
+    pub(super) forwarding: bool,
+    /// Where the former best path came from.
+    pub(super) old: Option<PeerId>,
+}
+
+impl Moved {
+    /// Nothing in use changed, only what follows it.
+    pub(super) const BEHIND: Self = Self {
+        best: false,
+        forwarding: true,
+        old: None,
+    };
+}
+
+/// Chooses the best path, puts it first and compares with `before`.
+pub(super) fn decide(
+    view: View<'_>,
+    family: Family,
+    follow: bool,
+    paths: &mut Paths,
+    before: &Before,
+) -> Moved {
+    if let Paths::Many(many) = paths {
+        let choice = decision::choose(
+            many,
+            |peer| view.source(peer),
+            view.config.multipath(family),
+            |_, _| {},
+        );
+        arrange(many, &choice);
+    } else if let Some(path) = paths.as_mut_slice().first_mut() {
+        path.multipath = false;
+    }
+    let after = Before::of(paths, view, follow);
+    let best = after.best != before.best;
+    let forwarding =
+        best || after.multipath != before.multipath || after.next_best != before.next_best;
+    Moved {
+        best,
+        forwarding,
+        old: before.best.map(|(_, peer, _)| peer),
+    }
+}
+
+/// Flags the chosen paths and moves the best one to the front.
+fn arrange(paths: &mut [Path], choice: &Choice) {
+    for (at, path) in paths.iter_mut().enumerate() {
+        path.multipath = choice.multipath.contains(&at);
+    }
+    match choice.best {
+        Some(best) if best > 0 => paths.swap(0, best),
+        Some(_) => {}
+        // None takes part: the first one does not either, which is what `best()` looks at.
+        None => {}
+    }
+}
+
+/// The paths in use, best first.
+pub(super) fn forwarding(paths: &Paths, view: View<'_>) -> Vec<BestPath> {
+    let Some(best) = paths.best() else {
+        return Vec::new();
+    };
+    let behind = paths.as_slice().iter().skip(1);
+    let mut beside: Vec<&Path> = behind.filter(|path| path.multipath).collect();
+    // The table's order is that of arrival.
+    beside.sort_by_key(|path| decision::order(path, |peer| view.source(peer)));
+    let used = std::iter::once(best).chain(beside);
+    used.map(|path| in_use(path, view)).collect()
+}
+
+pub(super) fn in_use(path: &Path, view: View<'_>) -> BestPath {
+    BestPath {
+        peer: path.peer,
+        attributes: Arc::clone(&path.attributes),
+        external: view.source(path.peer).external,
+    }
+}
