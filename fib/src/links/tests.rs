@@ -45,7 +45,7 @@ fn late_news_of_a_vxlan_device_leave_the_bridge_to_its_successor() {
             port: 4789,
             learning: false,
         }),
-        ..link(index, "vx1")
+        ..Link::new(index, "vx1")
     };
     links.insert(Link::new(3, "br1"));
     links.insert(vxlan(9));

@@ -1070,7 +1070,7 @@ fn a_device_of_others_under_the_name_of_one_we_made_is_not_ours() {
     model.drop_link(ours);
     let other = Link {
         kind: LinkKind::Bridge,
-        ..link(ours + 10, "br1")
+        ..Link::new(ours + 10, "br1")
     };
     model.links.insert(other.index, other.clone());
     model.tell(&mut table);
@@ -1225,7 +1225,7 @@ fn a_refused_device_is_told_once_and_tried_again_when_another_one_goes() {
             port: 4789,
             learning: true,
         }),
-        ..link(50, "other")
+        ..Link::new(50, "other")
     };
     model.links.insert(50, other);
     model.tell(&mut table);
