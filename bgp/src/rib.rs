@@ -40,7 +40,8 @@ use std::time::{Duration, Instant};
 use bytes::BytesMut;
 
 pub use batch::Batch;
-pub use decision::{DEFAULT_LOCAL_PREF, Multipath, Source, Step};
+use decision::Options;
+pub use decision::{DEFAULT_LOCAL_PREF, Multipath, Rules, Source, Step};
 pub use export::Withheld;
 use family::{FamilyRib, Key};
 pub use import::Rejection;
@@ -71,6 +72,8 @@ pub struct Config {
     pub router_id: Ipv4Addr,
     /// Multipath per family.
     pub multipath: PerFamily<Multipath>,
+    /// How paths compare.
+    pub rules: Rules,
     /// Makes hashes unpredictable for peers; any random number.
     pub seed: u64,
     /// Families for which [`Output::Best`] is wanted; more can follow ([`Input::Track`]).
@@ -78,8 +81,11 @@ pub struct Config {
 }
 
 impl Config {
-    fn multipath(&self, family: Family) -> Multipath {
-        *self.multipath.get(family)
+    fn options(&self, family: Family) -> Options {
+        Options {
+            multipath: *self.multipath.get(family),
+            rules: self.rules,
+        }
     }
 }
 
@@ -144,6 +150,8 @@ pub enum Input {
     NextHops(Vec<(IpAddr, bool)>),
     /// Multipath settings changed.
     SetMultipath(PerFamily<Multipath>),
+    /// How paths compare changed.
+    SetRules(Rules),
     /// [`Output::Best`] is wanted from now on for a family for which it was not.
     Track(Family),
     /// What each best path means has changed for whoever forwards: [`Output::Best`] for all of them
@@ -455,9 +463,11 @@ impl Rib {
             }
             Input::SetMultipath(multipath) => {
                 self.config.multipath = multipath;
-                for family in Family::ALL {
-                    on_family!(self, family, |table, cx| table.redecide(cx));
-                }
+                self.redecide();
+            }
+            Input::SetRules(rules) => {
+                self.config.rules = rules;
+                self.redecide();
             }
             Input::Track(family) => on_family!(self, family, |table, _cx| table.track()),
             Input::Repeat(family) => on_family!(self, family, |table, _cx| table.repeat()),
@@ -556,6 +566,12 @@ impl Rib {
             }
         }
         false
+    }
+
+    fn redecide(&mut self) {
+        for family in Family::ALL {
+            on_family!(self, family, |table, cx| table.redecide(cx));
+        }
     }
 
     fn peer_up(&mut self, now: Instant, peer: PeerId, facts: PeerFacts, restarting: bool) {

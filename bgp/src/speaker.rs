@@ -144,6 +144,7 @@ impl Speaker {
         let rib = Rib::new(rib::Config {
             router_id,
             multipath: PerFamily::default(),
+            rules: rib::Rules::default(),
             seed,
             track: PerFamily {
                 ipv4_unicast: true,

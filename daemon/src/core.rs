@@ -240,6 +240,7 @@ impl Core {
         let rib = Rib::new(rib::Config {
             router_id: config.router_id,
             multipath: apply::multipath(&config),
+            rules: config.bestpath,
             seed,
             track: PerFamily {
                 ipv4_unicast: kernel,

@@ -525,6 +525,7 @@ mod tests {
         let mut rib = Rib::new(bgp::rib::Config {
             router_id: Ipv4Addr::new(10, 0, 0, 9),
             multipath: PerFamily::default(),
+            rules: bgp::rib::Rules::default(),
             seed: 1,
             track: PerFamily {
                 ipv4_unicast: true,

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::decision::{self, Choice, Multipath};
+use super::decision::{self, Choice, Options};
 use super::family::Key;
 use super::path::{Path, Paths, PeerId, Standing};
 use super::slots::{Slot, SlotSet};
@@ -96,7 +96,10 @@ pub(super) fn next_best<'a>(paths: &'a Paths, view: View<'_>) -> Option<&'a Path
             decision::choose(
                 rest,
                 |peer| view.source(peer),
-                Multipath::default(),
+                Options {
+                    rules: view.config.rules,
+                    ..Options::default()
+                },
                 |_, _| {},
             )
             .best
@@ -116,11 +119,12 @@ pub(super) fn put<K: Key>(
 ) -> Option<(Slot, Moved)> {
     let entry = table.get_mut(slot)?;
     let best = entry.paths.best();
+    let rules = view.config.rules;
     let known = entry.paths.as_slice().iter();
     let mut replaced = known.filter(|old| old.is(path.peer, path.path_id));
     if best.is_some()
-        && decision::is_bystander(best, &path)
-        && replaced.all(|old| decision::is_bystander(best, old))
+        && decision::is_bystander(best, &path, rules)
+        && replaced.all(|old| decision::is_bystander(best, old, rules))
     {
         let before = followed(&entry.paths, view, follow);
         replace(&mut entry.paths, received, slot, path);
@@ -198,7 +202,7 @@ pub(super) fn decide(
         let choice = decision::choose(
             many,
             |peer| view.source(peer),
-            view.config.multipath(family),
+            view.config.options(family),
             |_, _| {},
         );
         arrange(many, &choice);

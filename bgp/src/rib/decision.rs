@@ -5,7 +5,9 @@
 //! result would depend on the order of arrival. The step at which a path fell out is the reason
 //! that `explain` prints; nothing is computed a second time for display.
 //!
-//! Age plays no part: the same paths give the same best path whatever came first.
+//! Age plays no part: the same paths give the same best path whatever came first. What operators
+//! may choose about the steps are [`Rules`]; that paths are narrowed is none of it, so MEDs are
+//! always compared deterministically.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -48,6 +50,78 @@ impl Default for Multipath {
     }
 }
 
+/// How paths compare where operators may choose, in all families.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Rules {
+    /// MEDs compare between different neighbouring AS too.
+    pub always_compare_med: bool,
+    /// A missing MED is the highest value and not the lowest.
+    pub missing_med_as_worst: bool,
+    /// The length of the AS path is not looked at.
+    pub as_path_ignore: bool,
+}
+
+impl Rules {
+    /// A step in an operator's words, with the keys of `[bestpath]` that had a say in it.
+    pub fn describe(self, step: Step) -> String {
+        let words = if step == Step::Med && self.always_compare_med {
+            "higher MED"
+        } else {
+            step.describe()
+        };
+        let keys: Vec<&str> = self.about(step).collect();
+        match keys.as_slice() {
+            [] => words.to_owned(),
+            keys => format!("{words} (bestpath: {})", keys.join(", ")),
+        }
+    }
+
+    /// The keys that have a say in a step, as the configuration spells them.
+    fn about(self, step: Step) -> impl Iterator<Item = &'static str> {
+        let said = match step {
+            Step::Med => [
+                self.always_compare_med.then_some("always_compare_med"),
+                self.missing_med_as_worst.then_some("missing_med_as_worst"),
+            ],
+            // Reached by paths of whatever length.
+            Step::Origin => [self.as_path_ignore.then_some("as_path_ignore"), None],
+            Step::Ineligible
+            | Step::LocalPref
+            | Step::Local
+            | Step::AsPathLength
+            | Step::External
+            | Step::RouterId
+            | Step::ClusterLength
+            | Step::PeerAddress
+            | Step::PathId => [None, None],
+        };
+        said.into_iter().flatten()
+    }
+
+    /// MED as it is compared; RFC 4271 §9.1.2.2 c takes a missing one for the lowest.
+    fn med(self, path: &Path) -> u32 {
+        let missing = match self.missing_med_as_worst {
+            true => u32::MAX,
+            false => 0,
+        };
+        path.attributes.med().unwrap_or(missing)
+    }
+
+    fn as_path_length(self, path: &Path) -> u16 {
+        match self.as_path_ignore {
+            true => 0,
+            false => path.attributes.as_path_length(),
+        }
+    }
+}
+
+/// All that the decision is told beside the paths.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Options {
+    pub(super) multipath: Multipath,
+    pub(super) rules: Rules,
+}
+
 /// The step at which a path lost to the best one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Step {
@@ -61,7 +135,7 @@ pub enum Step {
     AsPathLength,
     /// Higher origin (§9.1.2.2 b).
     Origin,
-    /// Higher MED from the same neighbouring AS (§9.1.2.2 c).
+    /// Higher MED, from the same neighbouring AS unless [`Rules`] say otherwise (§9.1.2.2 c).
     Med,
     /// From iBGP where the best is from eBGP (§9.1.2.2 d).
     External,
@@ -128,15 +202,15 @@ pub(super) struct Choice {
 pub(super) fn choose(
     paths: &[Path],
     source: impl Fn(PeerId) -> Source,
-    options: Multipath,
+    options: Options,
     mut lost: impl FnMut(usize, Step),
 ) -> Choice {
     if let [one, two] = paths
         && one.standing.takes_part()
         && two.standing.takes_part()
-        && options.paths < 2
+        && options.multipath.paths < 2
     {
-        let (best, step) = of_two(one, two, source);
+        let (best, step) = of_two(one, two, source, options.rules);
         lost(1 - best, step);
         return Choice {
             best: Some(best),
@@ -149,17 +223,21 @@ pub(super) fn choose(
 /// The better of two, by position, and the step at which the other one lost. The first step at
 /// which they differ decides, so nothing needs to be kept; most decisions are between two, and
 /// narrowing takes four times as many instructions.
-fn of_two(one: &Path, two: &Path, source: impl Fn(PeerId) -> Source) -> (usize, Step) {
-    let med = |path: &Path| path.attributes.med().unwrap_or(0);
+fn of_two(
+    one: &Path,
+    two: &Path,
+    source: impl Fn(PeerId) -> Source,
+    rules: Rules,
+) -> (usize, Step) {
     let one_as = one.attributes.first_as() == two.attributes.first_as();
     let (a, b) = (one, two);
     let order = |step: Step| match step {
         Step::Ineligible => Ordering::Equal,
         Step::LocalPref => aversion(a).cmp(&aversion(b)),
         Step::Local => is_learned(a).cmp(&is_learned(b)),
-        Step::AsPathLength => (a.attributes.as_path_length()).cmp(&b.attributes.as_path_length()),
+        Step::AsPathLength => rules.as_path_length(a).cmp(&rules.as_path_length(b)),
         Step::Origin => a.attributes.origin().cmp(&b.attributes.origin()),
-        Step::Med if one_as => med(a).cmp(&med(b)),
+        Step::Med if one_as || rules.always_compare_med => rules.med(a).cmp(&rules.med(b)),
         Step::Med => Ordering::Equal,
         Step::External => (!source(a.peer).external).cmp(&!source(b.peer).external),
         Step::RouterId => router_id(a, &source).cmp(&router_id(b, &source)),
@@ -200,9 +278,10 @@ pub(super) fn order(path: &Path, source: impl Fn(PeerId) -> Source) -> (Ipv4Addr
 fn narrow(
     paths: &[Path],
     source: impl Fn(PeerId) -> Source,
-    options: Multipath,
+    options: Options,
     mut lost: impl FnMut(usize, Step),
 ) -> Choice {
+    let Options { multipath, rules } = options;
     let mut field = Field {
         paths,
         left: Vec::with_capacity(paths.len()),
@@ -217,19 +296,19 @@ fn narrow(
     field.keep_least(aversion, Step::LocalPref, &mut lost);
     field.keep_least(is_learned, Step::Local, &mut lost);
     field.keep_least(
-        |path| path.attributes.as_path_length(),
+        |path| rules.as_path_length(path),
         Step::AsPathLength,
         &mut lost,
     );
     field.keep_least(|path| path.attributes.origin(), Step::Origin, &mut lost);
-    field.keep_least_med(&mut lost);
+    field.keep_least_med(rules, &mut lost);
     field.keep_least(
         |path| !source(path.peer).external,
         Step::External,
         &mut lost,
     );
 
-    let equal = match options.paths {
+    let equal = match multipath.paths {
         0 | 1 => Vec::new(),
         _ => field.left.clone(),
     };
@@ -249,7 +328,7 @@ fn narrow(
 
     let best = field.left.first().copied();
     let multipath = best.map_or_else(Vec::new, |best| {
-        beside(paths, best, equal, options, |path| order(path, &source))
+        beside(paths, best, equal, multipath, |path| order(path, &source))
     });
     Choice { best, multipath }
 }
@@ -257,18 +336,18 @@ fn narrow(
 /// True if `path` has no say beside the `best` one of its prefix: it takes no part, or loses before
 /// MEDs are compared. Up to there each step looks at one path alone, so what loses is out whatever
 /// else there is, and its coming and going changes neither the best path nor those beside it.
-pub(super) fn is_bystander(best: Option<&Path>, path: &Path) -> bool {
+pub(super) fn is_bystander(best: Option<&Path>, path: &Path, rules: Rules) -> bool {
+    let rank = |path| rank(path, rules);
     !path.standing.takes_part() || best.is_some_and(|best| rank(path) > rank(best))
 }
 
 /// The steps that look at one path alone, in their order; the least is the best.
-fn rank(path: &Path) -> (u32, bool, u16, Origin) {
-    let attributes = &path.attributes;
+fn rank(path: &Path, rules: Rules) -> (u32, bool, u16, Origin) {
     (
         aversion(path),
         is_learned(path),
-        attributes.as_path_length(),
-        attributes.origin(),
+        rules.as_path_length(path),
+        path.attributes.origin(),
     )
 }
 
@@ -277,23 +356,24 @@ fn beside<O: Ord>(
     paths: &[Path],
     best: usize,
     mut equal: Vec<usize>,
-    options: Multipath,
+    multipath: Multipath,
     order: impl Fn(&Path) -> O,
 ) -> Vec<usize> {
     let Some(chosen) = paths.get(best) else {
         return Vec::new();
     };
-    if options.paths < 2 || equal.len() < 2 || chosen.peer == PeerId::LOCAL {
+    if multipath.paths < 2 || equal.len() < 2 || chosen.peer == PeerId::LOCAL {
         return Vec::new();
     }
     equal.retain(|at| {
         *at != best
             && paths.get(*at).is_some_and(|path| {
-                options.as_path_relax || path.attributes.as_path().eq(chosen.attributes.as_path())
+                multipath.as_path_relax
+                    || path.attributes.as_path().eq(chosen.attributes.as_path())
             })
     });
     equal.sort_by_key(|at| paths.get(*at).map(&order));
-    equal.truncate(options.paths - 1);
+    equal.truncate(multipath.paths - 1);
     equal
 }
 
@@ -330,11 +410,14 @@ impl Field<'_> {
         });
     }
 
-    /// RFC 4271 §9.1.2.2 c: MEDs compare only among paths of one neighbouring AS; a missing MED is
-    /// the lowest value.
-    fn keep_least_med(&mut self, lost: &mut impl FnMut(usize, Step)) {
+    /// RFC 4271 §9.1.2.2 c: MEDs compare only among paths of one neighbouring AS, unless the rules
+    /// say that they always do.
+    fn keep_least_med(&mut self, rules: Rules, lost: &mut impl FnMut(usize, Step)) {
         if self.left.len() < 2 {
             return;
+        }
+        if rules.always_compare_med {
+            return self.keep_least(|path| rules.med(path), Step::Med, lost);
         }
         let med = |at: &usize| self.paths.get(*at).and_then(|path| path.attributes.med());
         if self.left.iter().all(|at| med(at).is_none()) {
@@ -342,10 +425,7 @@ impl Field<'_> {
         }
         let med_of = |at: usize| -> Option<(Asn, u32)> {
             let path = self.paths.get(at)?;
-            Some((
-                path.attributes.first_as(),
-                path.attributes.med().unwrap_or(0),
-            ))
+            Some((path.attributes.first_as(), rules.med(path)))
         };
         let all: Vec<(Asn, u32)> = self.left.iter().filter_map(|at| med_of(*at)).collect();
         self.left.retain(|at| {
@@ -362,7 +442,7 @@ impl Field<'_> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::sync::Arc;
 
     use proptest::option;
@@ -413,17 +493,29 @@ mod tests {
         }
     }
 
+    pub(crate) fn rules() -> impl Strategy<Value = Rules> {
+        any::<[bool; 3]>().prop_map(
+            |[always_compare_med, missing_med_as_worst, as_path_ignore]| Rules {
+                always_compare_med,
+                missing_med_as_worst,
+                as_path_ignore,
+            },
+        )
+    }
+
     proptest! {
         #[test]
         fn between_two_the_first_difference_says_what_narrowing_says(
             one in path(),
             two in path(),
+            rules in rules(),
         ) {
             prop_assume!(!one.is(two.peer, two.path_id));
             let mut steps = Vec::new();
             let lost = |at, step| steps.push((at, step));
-            let choice = narrow(&[one.clone(), two.clone()], source, Multipath::default(), lost);
-            let (best, step) = of_two(&one, &two, source);
+            let options = Options { rules, ..Options::default() };
+            let choice = narrow(&[one.clone(), two.clone()], source, options, lost);
+            let (best, step) = of_two(&one, &two, source, rules);
             prop_assert_eq!(choice.best, Some(best));
             prop_assert_eq!(steps, vec![(1 - best, step)]);
         }

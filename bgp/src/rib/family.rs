@@ -307,7 +307,9 @@ impl<K: Key> FamilyRib<K> {
         };
         let best = entry.paths.best();
         let mut leaving = entry.paths.as_slice().iter().filter(|path| gone(path));
-        if best.is_some() && leaving.all(|path| decision::is_bystander(best, path)) {
+        if best.is_some()
+            && leaving.all(|path| decision::is_bystander(best, path, cx.config.rules))
+        {
             let before = followed(&entry.paths, cx.view(), follow);
             remove(&mut entry.paths, &mut self.received, peer, slot, gone);
             if before != followed(&entry.paths, cx.view(), follow) {
@@ -559,7 +561,7 @@ impl<K: Key> FamilyRib<K> {
     /// The decision's reasons for one prefix, by position in its paths.
     pub(super) fn reasons(&self, view: View<'_>, paths: &Paths) -> Vec<Option<Step>> {
         let mut steps = vec![None; paths.as_slice().len()];
-        let options = view.config.multipath(self.family);
+        let options = view.config.options(self.family);
         decision::choose(
             paths.as_slice(),
             |peer| view.source(peer),

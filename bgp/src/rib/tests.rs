@@ -20,6 +20,7 @@ fn config() -> Config {
     Config {
         router_id: Ipv4Addr::new(10, 10, 0, 1),
         multipath: PerFamily::default(),
+        rules: Rules::default(),
         seed: SEED,
         track: PerFamily {
             ipv4_unicast: true,
@@ -761,6 +762,53 @@ fn equal_paths_forward_together_as_far_as_allowed() {
 }
 
 #[test]
+fn rules_of_the_decision_take_effect_at_once_and_are_named() {
+    let mut world = World::with_peers(&[2, 3, 4]);
+    let offer = |asns: &[u32], peer: u8, med| {
+        let mut set = path(asns, [10, 10, 0, peer]);
+        set.med = med;
+        announce(&[prefix(1)], &set)
+    };
+    let best = |world: &World| world.best[&Nlri::V4(prefix(1))][0].0;
+    let lost = |world: &World, peer| {
+        let route = world.rib.route(&Nlri::V4(prefix(1))).unwrap();
+        let path = route.paths.iter().find(|path| path.peer == PeerId(peer));
+        path.unwrap().lost.unwrap()
+    };
+    world.update(2, offer(&[65002, 65009], 2, Some(20)));
+    world.update(3, offer(&[65003, 65009], 3, Some(10)));
+    world.update(4, offer(&[65004, 65008, 65009], 4, Some(5)));
+    assert_eq!((best(&world), lost(&world, 3)), (2, Step::RouterId));
+    let mut rules = Rules {
+        always_compare_med: true,
+        ..Rules::default()
+    };
+    world.input(Input::SetRules(rules));
+    assert_eq!((best(&world), lost(&world, 2)), (3, Step::Med));
+    assert_eq!(lost(&world, 4), Step::AsPathLength);
+    let words = "higher MED (bestpath: always_compare_med)";
+    assert_eq!(rules.describe(Step::Med), words);
+    rules.as_path_ignore = true;
+    world.input(Input::SetRules(rules));
+    assert_eq!((best(&world), lost(&world, 3)), (4, Step::Med));
+    world.update(2, offer(&[65002], 2, None));
+    assert_eq!(best(&world), 2, "a missing MED is the lowest");
+    rules.missing_med_as_worst = true;
+    world.input(Input::SetRules(rules));
+    assert_eq!((best(&world), lost(&world, 2)), (4, Step::Med));
+    assert_eq!(
+        world.belief(3)[&prefix(1)].next_hop.addr().to_string(),
+        "10.10.0.1"
+    );
+    assert_eq!(
+        asns(&world.belief(3)[&prefix(1)]),
+        [65001, 65004, 65008, 65009]
+    );
+    world.input(Input::SetRules(Rules::default()));
+    assert_eq!(best(&world), 2, "and back");
+}
+
+#[test]
 fn a_change_of_export_policy_is_told_only_where_it_makes_a_difference() {
     let mut world = World::with_peers(&[2, 3]);
     let prefixes: Vec<Prefix4> = (0..100).map(prefix).collect();
@@ -961,6 +1009,7 @@ enum Event {
         peer: u16,
         leads: bool,
     },
+    Rules(Rules),
 }
 
 fn event() -> impl Strategy<Value = Event> {
@@ -978,6 +1027,7 @@ fn event() -> impl Strategy<Value = Event> {
             .prop_map(|(peer, drain, closed)| Event::Policy { peer, drain, closed }),
         1 => peer.clone().prop_map(Event::Refresh),
         1 => (peer, any::<bool>()).prop_map(|(peer, leads)| Event::NextHop { peer, leads }),
+        1 => decision::tests::rules().prop_map(Event::Rules),
     ]
 }
 
@@ -990,10 +1040,7 @@ fn apply(world: &mut World, event: Event) {
             tail,
             med,
         } if up(world, peer) => {
-            let mut asns = vec![65000 + u32::from(peer)];
-            asns.extend((1..=tail).map(u32::from));
-            let mut set = path(&asns, [10, 10, 0, u8::try_from(peer).unwrap()]);
-            set.med = med.map(u32::from);
+            let set = offer(peer, tail, med);
             world.hand_in(Input::Updates(
                 PeerId(peer),
                 vec![announce(&[prefix(number)], &set)],
@@ -1045,8 +1092,18 @@ fn apply(world: &mut World, event: Event) {
             let addr = IpAddr::from([10, 10, 0, u8::try_from(peer).unwrap()]);
             world.hand_in(Input::NextHops(vec![(addr, leads)]));
         }
+        Event::Rules(rules) => world.hand_in(Input::SetRules(rules)),
         Event::Announce { .. } | Event::Down(_) | Event::Up(_) | Event::Policy { .. } => {}
     }
+}
+
+/// What a peer announces. Two peers each are in one AS, so that their MEDs compare.
+fn offer(peer: u16, tail: u8, med: Option<u8>) -> AttributeSet {
+    let mut asns = vec![65000 + u32::from(peer / 2)];
+    asns.extend((1..=tail).map(u32::from));
+    let mut set = path(&asns, [10, 10, 0, u8::try_from(peer).unwrap()]);
+    set.med = med.map(u32::from);
+    set
 }
 
 /// A prefix whose paths do not stand as a decision over all of them would put them.
@@ -1057,8 +1114,8 @@ fn undecided(rib: &Rib) -> Option<Prefix4> {
         next_hops: &rib.next_hops,
     };
     let stands = |paths: &[path::Path]| {
-        let multipath = rib.config.multipath(Family::Ipv4Unicast);
-        let choice = decision::choose(paths, |peer| view.source(peer), multipath, |_, _| {});
+        let options = rib.config.options(Family::Ipv4Unicast);
+        let choice = decision::choose(paths, |peer| view.source(peer), options, |_, _| {});
         let best = paths.first().filter(|path| path.standing.takes_part());
         choice.best == best.map(|_| 0)
             && (0..)
@@ -1114,6 +1171,7 @@ proptest! {
         }
         let mut again = World::new();
         again.input(Input::SetMultipath(multipath));
+        again.input(Input::SetRules(world.rib.config.rules));
         let nowhere = world.rib.unreachable().map(|addr| (addr, false)).collect();
         again.input(Input::NextHops(nowhere));
         for peer in 2u16..6 {
@@ -1137,8 +1195,66 @@ proptest! {
             let Nlri::V4(prefix) = nlri else { continue };
             again.update(peer, announce(&[prefix], &set));
         }
-        prop_assert_eq!(world.best, again.best);
-        prop_assert_eq!(world.next_best, again.next_best);
+        prop_assert_eq!(&world.best, &again.best);
+        prop_assert_eq!(&world.next_best, &again.next_best);
+        for (peer, belief) in &again.beliefs {
+            prop_assert_eq!(world.belief(peer.0), &belief.routes, "peer {:?}", peer);
+        }
+    }
+
+    /// The same inputs, each peer's in its own order and those of different peers mixed in any way
+    /// with pauses anywhere, end in the same best paths and the same advertisements.
+    #[test]
+    fn how_peers_inputs_mix_makes_no_difference(
+        inputs in prop::collection::vec(
+            (2u16..8, 0u8..4, prop::option::weighted(0.8, (0u8..3, prop::option::of(0u8..3)))),
+            0..60,
+        ),
+        mixes in prop::array::uniform2(prop::collection::vec((any::<u8>(), any::<bool>()), 60)),
+        rules in decision::tests::rules(),
+        paths in 1usize..4,
+    ) {
+        let ends = mixes.map(|mix| {
+            let mut world = World::with_peers(&[2, 3, 4, 5, 6, 7, 8]);
+            let multipath = Multipath { paths, as_path_relax: paths == 3 };
+            world.input(Input::SetMultipath(PerFamily {
+                ipv4_unicast: multipath,
+                ..PerFamily::default()
+            }));
+            world.input(Input::SetRules(rules));
+            let mut waiting: BTreeMap<u16, VecDeque<_>> = BTreeMap::new();
+            for (peer, number, what) in &inputs {
+                waiting.entry(*peer).or_default().push_back((*number, *what));
+            }
+            for (turn, pause) in mix {
+                let Some(peer) = waiting.keys().copied().nth(usize::from(turn) % waiting.len().max(1))
+                else {
+                    break;
+                };
+                let queue = waiting.get_mut(&peer).unwrap();
+                let (number, what) = queue.pop_front().unwrap();
+                if queue.is_empty() {
+                    waiting.remove(&peer);
+                }
+                let prefixes = [prefix(number)];
+                let update = match what {
+                    Some((tail, med)) => announce(&prefixes, &offer(peer, tail, med)),
+                    None => withdraw(&prefixes),
+                };
+                world.hand_in(Input::Updates(PeerId(peer), vec![update]));
+                if pause {
+                    world.settle();
+                }
+            }
+            world.settle();
+            world
+        });
+        let [one, two] = &ends;
+        prop_assert_eq!(&one.best, &two.best);
+        prop_assert_eq!(&one.next_best, &two.next_best);
+        for peer in 2..=8 {
+            prop_assert_eq!(one.belief(peer), two.belief(peer), "peer {}", peer);
+        }
     }
 
     #[test]

@@ -144,6 +144,7 @@ fn decide(count: usize) -> Result<(), Fault> {
     let mut rib = Rib::new(Config {
         router_id: Ipv4Addr::new(10, 10, 0, 1),
         multipath: PerFamily::default(),
+        rules: bgp::rib::Rules::default(),
         seed: 7,
         track: PerFamily::default(),
     });

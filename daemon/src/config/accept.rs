@@ -11,11 +11,12 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 use bgp::evpn_route::RouteDistinguisher;
+use bgp::rib::Rules;
 use bgp::{Asn, Prefix, Vni};
 use ipnetwork::IpNetwork;
 
 use super::error::{At, Conflict, Problem, Report, Span};
-use super::file::{File, UnicastTable, VniTable};
+use super::file::{BestpathTable, File, UnicastTable, VniTable};
 use super::policy::resolve::Policies;
 use super::types::*;
 
@@ -44,6 +45,7 @@ pub fn accept(file: &File, report: &mut Report) -> Option<Config> {
                     .map(|at| at.value.clone()),
             })
         }),
+        bestpath: bestpath(&file.bestpath),
         ipv4_unicast: unicast(file.ipv4_unicast.as_ref(), &policies, report),
         ipv6_unicast: unicast(file.ipv6_unicast.as_ref(), &policies, report),
         evpn: file.evpn.as_ref().and_then(|evpn| {
@@ -100,6 +102,15 @@ fn graceful_restart(file: &File) -> GracefulRestart {
         restart_time: or(table.restart_time, defaults.restart_time),
         stale_time: or(table.stale_time, defaults.stale_time),
         deferral_time: or(table.deferral_time, defaults.deferral_time),
+    }
+}
+
+fn bestpath(table: &BestpathTable) -> Rules {
+    let default = Rules::default();
+    Rules {
+        always_compare_med: or(table.always_compare_med, default.always_compare_med),
+        missing_med_as_worst: or(table.missing_med_as_worst, default.missing_med_as_worst),
+        as_path_ignore: or(table.as_path_ignore, default.as_path_ignore),
     }
 }
 

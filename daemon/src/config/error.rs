@@ -140,7 +140,7 @@ pub enum Problem {
         name: String,
     },
     /// A key that other routing daemons know and we do not honour.
-    #[error("`{key}` is not supported yet: {because}")]
+    #[error("`{key}` is not supported: {because}")]
     Unsupported {
         /// The key.
         key: &'static str,

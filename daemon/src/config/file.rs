@@ -44,6 +44,8 @@ pub struct File {
     pub ebgp_requires_policy: Option<At<EbgpRequiresPolicy>>,
     /// `[underlay]`.
     pub underlay: Option<At<UnderlayTable>>,
+    /// `[bestpath]`.
+    pub bestpath: BestpathTable,
     /// `[ipv4_unicast]`.
     pub ipv4_unicast: Option<At<UnicastTable>>,
     /// `[ipv6_unicast]`.
@@ -85,6 +87,17 @@ pub struct UnderlayTable {
     pub sync_allowed_ips: Option<At<bool>>,
     /// `wireguard_socket`.
     pub wireguard_socket: Option<At<PathBuf>>,
+}
+
+/// `[bestpath]`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct BestpathTable {
+    /// `always_compare_med`.
+    pub always_compare_med: Option<At<bool>>,
+    /// `missing_med_as_worst`.
+    pub missing_med_as_worst: Option<At<bool>>,
+    /// `as_path_ignore`.
+    pub as_path_ignore: Option<At<bool>>,
 }
 
 /// `[ipv4_unicast]` or `[ipv6_unicast]`.
@@ -207,6 +220,9 @@ fn read_file(top: &mut Table<'_, '_>) -> File {
         policy: policy::file::read(top),
         ..File::default()
     };
+    top.table("bestpath", "[bestpath]", |table| {
+        file.bestpath = bestpath(table);
+    });
     top.table("kernel", "[kernel]", |table| file.kernel = kernel(table));
     top.table("graceful_restart", "[graceful_restart]", |table| {
         file.graceful_restart = graceful_restart(table);
@@ -278,6 +294,31 @@ fn absolute_path(value: &DeValue<'_>) -> Reading<PathBuf> {
     text("an absolute path", |text| {
         Some(PathBuf::from(text)).filter(|path| path.is_absolute())
     })(value)
+}
+
+/// What others switch on and is always so here is refused by name.
+fn bestpath(table: &mut Table<'_, '_>) -> BestpathTable {
+    for (key, because) in [
+        (
+            "compare_router_id",
+            "identifiers are always compared: age plays no part",
+        ),
+        (
+            "deterministic_med",
+            "MEDs are always compared deterministically",
+        ),
+        (
+            "as_path_relax",
+            "each family has its own `multipath = { as_path_relax = true }`",
+        ),
+    ] {
+        table.unsupported(key, because, "leave it out");
+    }
+    BestpathTable {
+        always_compare_med: table.get("always_compare_med", boolean),
+        missing_med_as_worst: table.get("missing_med_as_worst", boolean),
+        as_path_ignore: table.get("as_path_ignore", boolean),
+    }
 }
 
 fn unicast(table: &mut Table<'_, '_>, family: Family) -> UnicastTable {

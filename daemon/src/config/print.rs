@@ -8,6 +8,8 @@ mod neighbor;
 use std::fmt::{Display, Write};
 use std::time::Duration;
 
+use bgp::rib::Rules;
+
 use super::duration::format as duration;
 use super::policy::print::policies;
 use super::types::*;
@@ -166,9 +168,10 @@ pub(super) fn top(config: &Config) -> Fields {
 }
 
 /// Tables that are there at most once, with their keys; the networks are apart from the rest.
-pub(super) fn sections(config: &Config) -> [(&'static str, Fields); 9] {
+pub(super) fn sections(config: &Config) -> [(&'static str, Fields); 10] {
     [
         ("underlay", underlay(config.underlay.as_ref())),
+        ("bestpath", bestpath(config.bestpath)),
         ("ipv4_unicast", unicast(&config.ipv4_unicast)),
         ("ipv6_unicast", unicast(&config.ipv6_unicast)),
         ("evpn", evpn(config.evpn.as_ref())),
@@ -191,6 +194,30 @@ fn underlay(underlay: Option<&Underlay>) -> Fields {
         if let Some(path) = &underlay.wireguard_socket {
             fields.add("wireguard_socket", quote(path.display()));
         }
+    }
+    fields
+}
+
+fn bestpath(rules: Rules) -> Fields {
+    let (mut fields, default) = (Fields::default(), Rules::default());
+    for (key, value, default) in [
+        (
+            "always_compare_med",
+            rules.always_compare_med,
+            default.always_compare_med,
+        ),
+        (
+            "missing_med_as_worst",
+            rules.missing_med_as_worst,
+            default.missing_med_as_worst,
+        ),
+        (
+            "as_path_ignore",
+            rules.as_path_ignore,
+            default.as_path_ignore,
+        ),
+    ] {
+        fields.add_unless_default(key, value, default);
     }
     fields
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bgp::family::Family;
 use bgp::policy::Policy;
+use bgp::rib::Rules;
 
 use super::*;
 
@@ -90,6 +91,12 @@ fn every_key_is_accepted_and_leaves_its_default() {
     let defaults = Config::new(config.asn, config.router_id);
     assert_ne!(config.listen, defaults.listen);
     assert_ne!(config.ebgp_requires_policy, defaults.ebgp_requires_policy);
+    let all = Rules {
+        always_compare_med: true,
+        missing_med_as_worst: true,
+        as_path_ignore: true,
+    };
+    assert_eq!(config.bestpath, all);
     assert_ne!(config.kernel, defaults.kernel);
     assert_ne!(config.graceful_restart, defaults.graceful_restart);
     assert_ne!(config.log, defaults.log);

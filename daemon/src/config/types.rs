@@ -20,6 +20,7 @@ use bgp::policy::{
     AsPathList, CommunityList, ExtendedCommunityList, LargeCommunityList, MacList, PrefixList,
     RouteMap,
 };
+use bgp::rib::Rules;
 use bgp::{Asn, Prefix, Vni};
 use ipnetwork::IpNetwork;
 
@@ -38,6 +39,8 @@ pub struct Config {
     pub ebgp_requires_policy: EbgpRequiresPolicy,
     /// The WireGuard interface beneath, if there is one.
     pub underlay: Option<Underlay>,
+    /// How paths compare.
+    pub bestpath: Rules,
     /// IPv4 unicast.
     pub ipv4_unicast: Unicast,
     /// IPv6 unicast.
@@ -87,6 +90,7 @@ impl Config {
             listen: default_listen(),
             ebgp_requires_policy: EbgpRequiresPolicy::Auto,
             underlay: None,
+            bestpath: Rules::default(),
             ipv4_unicast: Unicast::default(),
             ipv6_unicast: Unicast::default(),
             evpn: None,

@@ -114,6 +114,9 @@ impl Core {
         if multipath(&old) != multipath(&new) {
             self.hand_in(rib::Input::SetMultipath(multipath(&new)));
         }
+        if old.bestpath != new.bestpath {
+            self.hand_in(rib::Input::SetRules(new.bestpath));
+        }
         for network in networks(&old) {
             if !networks(&new).any(|other| other.prefix == network.prefix) {
                 self.hand_in(rib::Input::Retract(Nlri::from(network.prefix)));

@@ -196,6 +196,11 @@ fn every_kind_of_change_is_shown_in_the_words_of_the_file() {
             "[log]\nlevel = \"debug\"\n\n[evpn]",
             "log.level default -> \"debug\"",
         ),
+        (
+            "[evpn]",
+            "[bestpath]\nalways_compare_med = true\n\n[evpn]",
+            "bestpath.always_compare_med default -> true",
+        ),
     ];
     for (from, to, expected) in table {
         assert_eq!(change(from, to).to_string(), expected);

@@ -547,17 +547,24 @@ fn config() -> impl Strategy<Value = Config> {
         paths,
         as_path_relax,
     });
-    (parts, vni(), kernel, restart, multipath, seconds(1..3601)).prop_map(
+    let rules = any::<[bool; 3]>().prop_map(|[one, two, three]| Rules {
+        always_compare_med: one,
+        missing_med_as_worst: two,
+        as_path_ignore: three,
+    });
+    let decision = (multipath, rules);
+    (parts, vni(), kernel, restart, decision, seconds(1..3601)).prop_map(
         |(
             (maps, (one, two, three, limit), networks),
             vni,
             kernel,
             restart,
-            multipath,
+            (multipath, rules),
             timeout,
         )| {
             let mut config = Config::new(Asn(65001), Ipv4Addr::new(10, 9, 9, 9));
             let lists = lists();
+            config.bestpath = rules;
             config.prefix_lists = vec![lists.prefix];
             config.community_lists = vec![lists.community];
             config.large_community_lists = vec![lists.large];

@@ -89,9 +89,12 @@ impl Core {
         let verdict = match (&path.rejection, path.lost) {
             (Some(rejection), _) => format!("not used: {rejection}"),
             (None, Some(step)) if path.multipath => {
+                let step = self.config.bestpath.describe(step);
                 format!("used beside the best path; not the best: {step}")
             }
-            (None, Some(step)) => format!("not the best: {step}"),
+            (None, Some(step)) => {
+                format!("not the best: {}", self.config.bestpath.describe(step))
+            }
             (None, None) => "best path".to_owned(),
         };
         let from = self

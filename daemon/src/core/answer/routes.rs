@@ -155,7 +155,7 @@ impl Core {
         });
         let reason = match (&path.rejection, path.lost) {
             (Some(rejection), _) => Some(rejection.to_string()),
-            (None, Some(step)) => Some(step.to_string()),
+            (None, Some(step)) => Some(self.config.bestpath.describe(step)),
             (None, None) => None,
         };
         reply::Route {
