@@ -27,7 +27,7 @@ pub use crate::wire::attribute::as_path::{SegmentView, Segments};
 pub use closed::Attributes;
 pub(crate) use closed::Closed;
 pub use outgoing::Announced;
-pub(crate) use outgoing::{Departure, Outgoing};
+pub(crate) use outgoing::{Departure, External, Internal, Outgoing, Reflection};
 
 /// ORIGIN (RFC 4271 §5.1.1); lower is preferred.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]

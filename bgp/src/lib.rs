@@ -32,8 +32,8 @@
 //! - RFC 7911 (add-path): receiving.
 //! - RFC 1997, RFC 4360, RFC 8092: communities, extended and large ones. RFC 8326: graceful
 //!   shutdown, received and sent.
-//! - RFC 4456 (route reflection): ORIGINATOR_ID and CLUSTER_LIST are understood: own routes that
-//!   come back are refused, and the tie breakers of §9 applied.
+//! - RFC 4456 (route reflection): reflecting (§6), ORIGINATOR_ID and CLUSTER_LIST (§8), the tie
+//!   breakers (§9).
 //! - RFC 7432, RFC 8365, RFC 9136: encoding of route types 1 to 5, their communities (RFC 9135 §8.1
 //!   among them) and the PMSI tunnel attribute (RFC 6514 §5). Their meaning is in the `evpn` crate.
 //! - RFC 9234 (roles): the capability and its check (§4).
@@ -68,7 +68,8 @@
 //! - RFC 4271 §5.1.3: towards another AS the next hop is always the own address; that of a third
 //!   router on a shared network is not passed on, as it would bypass this router's policy.
 //! - RFC 4271 §9.1.4 and §9.2.2.2: nothing is aggregated.
-//! - RFC 4456: routes are not reflected; all internal peers are to be connected to each other.
+//! - RFC 4456 §10: export policy applies to reflected routes too and may change what a reflector
+//!   leaves as it is. Reflection between clients cannot be switched off.
 //! - RFC 5065: confederation segments are understood by the codec; a session within a
 //!   confederation is not offered.
 //! - RFC 7911: only the best path is sent. Do not offer [`session::FamilyConfig::add_path_send`]

@@ -48,7 +48,7 @@ pub use import::Rejection;
 use interner::Interner;
 use next_hops::NextHops;
 pub use path::PeerId;
-pub use peer::{Alias, Drain, NextHopRule, PeerFacts, PeerFamily};
+pub use peer::{Alias, Drain, NextHopRule, PeerFacts, PeerFamily, Relation};
 pub use view::{
     Advertisement, Counts, FamilyCounts, Holding, Memory, Page, PathView, RouteView, Select,
 };
@@ -70,6 +70,9 @@ pub const WINDOW: usize = 1024 * 1024;
 pub struct Config {
     /// Own BGP identifier.
     pub router_id: Ipv4Addr,
+    /// Name of the cluster whose route reflector this router is (RFC 4456 §7); the own identifier
+    /// unless several reflectors serve the same clients.
+    pub cluster_id: Ipv4Addr,
     /// Multipath per family.
     pub multipath: PerFamily<Multipath>,
     /// How paths compare.
@@ -252,6 +255,8 @@ impl Peers {
         facts.map_or(
             Source {
                 external: false,
+                internal: false,
+                client: false,
                 router_id: config.router_id,
                 address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
             },
@@ -584,8 +589,8 @@ impl Rib {
         for family in Family::ALL {
             match facts.families.get(family) {
                 Some(settings) => {
-                    on_family!(self, family, |table, _cx| table
-                        .join(peer, &facts, settings));
+                    on_family!(self, family, |table, cx| table
+                        .join(cx.config, peer, &facts, settings));
                 }
                 None => self.drop_stale(peer, family),
             }

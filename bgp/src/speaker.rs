@@ -143,6 +143,7 @@ impl Speaker {
     pub fn with_seed(asn: impl Into<Asn>, router_id: Ipv4Addr, seed: u64) -> Self {
         let rib = Rib::new(rib::Config {
             router_id,
+            cluster_id: router_id,
             multipath: PerFamily::default(),
             rules: rib::Rules::default(),
             seed,

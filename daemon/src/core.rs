@@ -239,6 +239,7 @@ impl Core {
         let kernel = hands.kernel.is_some();
         let rib = Rib::new(rib::Config {
             router_id: config.router_id,
+            cluster_id: config.cluster_id.unwrap_or(config.router_id),
             multipath: apply::multipath(&config),
             rules: config.bestpath,
             seed,

@@ -480,7 +480,7 @@ mod tests {
     use bgp::message::Update;
     use bgp::nlri::NlriList;
     use bgp::policy::Policy;
-    use bgp::rib::{Input, NextHopRule, Output, PeerFacts, PeerFamily};
+    use bgp::rib::{Input, NextHopRule, Output, PeerFacts, PeerFamily, Relation};
     use bgp::{Asn, Family};
     use ipnetwork::IpNetwork;
 
@@ -524,6 +524,7 @@ mod tests {
     fn world() -> (Install, Rib) {
         let mut rib = Rib::new(bgp::rib::Config {
             router_id: Ipv4Addr::new(10, 0, 0, 9),
+            cluster_id: Ipv4Addr::new(10, 0, 0, 9),
             multipath: PerFamily::default(),
             rules: bgp::rib::Rules::default(),
             seed: 1,
@@ -557,6 +558,7 @@ mod tests {
                 as4: true,
                 extended_message: false,
                 alias: None,
+                relation: Relation::default(),
             };
             let up = Input::PeerUp {
                 peer,

@@ -422,6 +422,7 @@ fn neighbors_shows_one_or_all() {
                 router_id: Some("10.10.0.2".parse().unwrap()),
                 internal: false,
                 local_as: None,
+                relation: vec![],
                 password: true,
                 ttl: 255,
                 ttl_security: Some(1),

@@ -5,32 +5,53 @@
 //! the open form between: a million routes cost a tenth less. [`Outgoing`] is only good for
 //! writing messages; [`Outgoing::attributes`] makes of it what can be looked at.
 
+use std::net::Ipv4Addr;
+
 use crate::asn::Asn;
 use crate::attributes::closed::Closed;
 use crate::attributes::{Attributes, NextHop};
 use crate::community::ExtendedCommunity;
 use crate::evpn_route::EvpnTail;
-use crate::wire::attribute::{self, List, Raw, TRANSITIVE, as_path, code};
+use crate::wire::attribute::{self, List, Raw, as_path, code};
 
 /// What changes on the way to a neighbour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Departure {
-    /// To another AS: LOCAL_PREF, ORIGINATOR_ID, CLUSTER_LIST and what else stays within an AS go.
-    External {
-        /// Own AS, put in front of the path.
-        asn: Asn,
-        /// Put there before, when the first is ours on this session only.
-        behind: Option<Asn>,
-        /// How often; at most 254.
-        prepend: usize,
-        /// MULTI_EXIT_DISC goes too.
-        drop_med: bool,
-    },
+    /// To another AS.
+    External(External),
     /// Within the AS.
-    Internal {
-        /// LOCAL_PREF where there is none (RFC 4271 §5.1.5: it shall be there).
-        local_pref: u32,
-    },
+    Internal(Internal),
+}
+
+/// To another AS: LOCAL_PREF, ORIGINATOR_ID, CLUSTER_LIST and what else stays within an AS go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct External {
+    /// Own AS, put in front of the path.
+    pub(crate) asn: Asn,
+    /// Put there before, when the first is ours on this session only.
+    pub(crate) behind: Option<Asn>,
+    /// How often; at most 254.
+    pub(crate) prepend: usize,
+    /// MULTI_EXIT_DISC goes too.
+    pub(crate) drop_med: bool,
+}
+
+/// Within the AS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Internal {
+    /// LOCAL_PREF where there is none (RFC 4271 §5.1.5: it shall be there).
+    pub(crate) local_pref: u32,
+    /// The route comes from within the AS too.
+    pub(crate) reflection: Option<Reflection>,
+}
+
+/// What a route reflector adds (RFC 4456 §8).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Reflection {
+    /// ORIGINATOR_ID where there is none.
+    pub(crate) originator_id: Ipv4Addr,
+    /// Put in front of CLUSTER_LIST.
+    pub(crate) cluster_id: Ipv4Addr,
 }
 
 /// Attributes as a message carries them.
@@ -73,20 +94,13 @@ impl Outgoing {
     /// `attributes` as they leave towards `next_hop`.
     pub(crate) fn new(attributes: &Attributes, next_hop: NextHop, departure: Departure) -> Self {
         let from = attributes.wire();
-        let mut wire = Vec::with_capacity(from.len() + 16);
-        let mut local_pref = match departure {
-            Departure::Internal { local_pref } => {
-                attributes.local_pref().is_none().then_some(local_pref)
-            }
-            Departure::External { .. } => None,
-        };
+        let mut wire = Vec::with_capacity(from.len() + 32);
+        let mut added = departure.added(attributes);
         for raw in List::new(from) {
-            if raw.code > code::LOCAL_PREF {
-                put_local_pref(local_pref.take(), &mut wire);
-            }
+            added.put_below(raw.code, &mut wire);
             departure.put(&raw, &mut wire);
         }
-        put_local_pref(local_pref, &mut wire);
+        added.put_below(u8::MAX, &mut wire);
         Self {
             wire,
             next_hop,
@@ -100,34 +114,91 @@ impl Outgoing {
     }
 }
 
-fn put_local_pref(value: Option<u32>, out: &mut Vec<u8>) {
-    if let Some(value) = value {
-        attribute::put(out, TRANSITIVE, code::LOCAL_PREF, &value.to_be_bytes());
+/// Attributes that are not there yet, each of four octets, in ascending order.
+#[derive(Default)]
+struct Added {
+    list: [Option<(u8, u32)>; 3],
+    len: usize,
+}
+
+impl Added {
+    fn push(&mut self, code: u8, value: u32) {
+        if let Some(place) = self.list.get_mut(self.len) {
+            *place = Some((code, value));
+            self.len += 1;
+        }
+    }
+
+    /// Appends those that stand before attribute `code`, once each.
+    fn put_below(&mut self, code: u8, out: &mut Vec<u8>) {
+        for place in self.list.iter_mut().take(self.len) {
+            if let Some((own, value)) = place.take_if(|(own, _)| *own < code) {
+                let flags = attribute::known_flags(own).unwrap_or_default();
+                attribute::put(out, flags, own, &value.to_be_bytes());
+            }
+        }
     }
 }
 
 impl Departure {
+    /// What is added to `attributes`.
+    fn added(self, attributes: &Attributes) -> Added {
+        match self {
+            Departure::External(_) => Added::default(),
+            Departure::Internal(internal) => internal.added(attributes),
+        }
+    }
+
     /// Appends what becomes of one attribute.
     fn put(self, raw: &Raw<'_>, out: &mut Vec<u8>) {
-        let Departure::External {
-            asn,
-            behind,
-            prepend,
-            drop_med,
-        } = self
-        else {
-            return attribute::put(out, raw.flags, raw.code, raw.value);
-        };
+        match self {
+            Departure::External(external) => external.put(raw, out),
+            Departure::Internal(internal) => internal.put(raw, out),
+        }
+    }
+}
+
+impl External {
+    fn put(self, raw: &Raw<'_>, out: &mut Vec<u8>) {
         match raw.code {
             code::AS_PATH => {
-                let own = behind.map(|own| as_path::prepended(raw.value, own, 1));
-                let path = as_path::prepended(own.as_deref().unwrap_or(raw.value), asn, prepend);
+                let own = self.behind.map(|own| as_path::prepended(raw.value, own, 1));
+                let behind = own.as_deref().unwrap_or(raw.value);
+                let path = as_path::prepended(behind, self.asn, self.prepend);
                 attribute::put(out, raw.flags, raw.code, &path);
             }
-            code::MULTI_EXIT_DISC if drop_med => {}
+            code::MULTI_EXIT_DISC if self.drop_med => {}
             code::LOCAL_PREF | code::ORIGINATOR_ID | code::CLUSTER_LIST => {}
             code::EXTENDED_COMMUNITIES => put_transitive(raw, out),
             _ => attribute::put(out, raw.flags, raw.code, raw.value),
+        }
+    }
+}
+
+impl Internal {
+    fn added(self, attributes: &Attributes) -> Added {
+        let mut added = Added::default();
+        if attributes.local_pref().is_none() {
+            added.push(code::LOCAL_PREF, self.local_pref);
+        }
+        if let Some(reflection) = self.reflection {
+            if attributes.originator_id().is_none() {
+                added.push(code::ORIGINATOR_ID, reflection.originator_id.into());
+            }
+            if attributes.cluster_length() == 0 {
+                added.push(code::CLUSTER_LIST, reflection.cluster_id.into());
+            }
+        }
+        added
+    }
+
+    fn put(self, raw: &Raw<'_>, out: &mut Vec<u8>) {
+        match self.reflection {
+            Some(reflection) if raw.code == code::CLUSTER_LIST => {
+                let own = reflection.cluster_id.octets();
+                attribute::put(out, raw.flags, raw.code, &[&own, raw.value].concat());
+            }
+            Some(_) | None => attribute::put(out, raw.flags, raw.code, raw.value),
         }
     }
 }
@@ -148,8 +219,6 @@ fn put_transitive(raw: &Raw<'_>, out: &mut Vec<u8>) {
 
 #[cfg(test)]
 mod tests {
-    use std::net::Ipv4Addr;
-
     use proptest::prelude::*;
 
     use super::*;
@@ -163,16 +232,24 @@ mod tests {
             drop_med in any::<bool>(),
             prepend in 0usize..6,
             behind in proptest::option::of(1u32..70_000),
+            reflected in any::<bool>(),
         ) {
             let next_hop = NextHop::V4(Ipv4Addr::new(192, 0, 2, 1));
+            let reflection = Reflection {
+                originator_id: Ipv4Addr::new(10, 0, 0, 5),
+                cluster_id: Ipv4Addr::new(10, 0, 0, 6),
+            };
             let departure = match external {
-                true => Departure::External {
+                true => Departure::External(External {
                     asn: Asn(65001),
                     behind: behind.map(Asn),
                     prepend,
                     drop_med,
-                },
-                false => Departure::Internal { local_pref: 100 },
+                }),
+                false => Departure::Internal(Internal {
+                    local_pref: 100,
+                    reflection: reflected.then_some(reflection),
+                }),
             };
             let attributes = set.freeze();
             let outgoing = Outgoing::new(&attributes, next_hop, departure).attributes(0);
@@ -188,6 +265,10 @@ mod tests {
                 open.extended_communities.retain(|community| community.is_transitive());
             } else {
                 open.local_pref.get_or_insert(100);
+                if reflected {
+                    open.originator_id.get_or_insert(reflection.originator_id);
+                    open.cluster_list.insert(0, reflection.cluster_id);
+                }
             }
             prop_assert_eq!(outgoing, open.freeze());
         }

@@ -26,6 +26,10 @@ pub const DEFAULT_LOCAL_PREF: u32 = 100;
 pub struct Source {
     /// Another AS (eBGP).
     pub external: bool,
+    /// Within this AS (iBGP); false for what this router originates itself.
+    pub internal: bool,
+    /// A client of this route reflector (RFC 4456 §4).
+    pub client: bool,
     /// BGP identifier of the peer.
     pub router_id: Ipv4Addr,
     /// Address of the peer.
@@ -488,6 +492,8 @@ pub(super) mod tests {
         let [_, number] = peer.0.to_be_bytes();
         Source {
             external: peer.0.is_multiple_of(2),
+            internal: !peer.0.is_multiple_of(2),
+            client: false,
             router_id: Ipv4Addr::new(10, 0, 0, number % 2),
             address: IpAddr::from([10, 0, 1, number]),
         }

@@ -6,11 +6,14 @@
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+use super::Config;
 use super::decision::{DEFAULT_LOCAL_PREF, Source};
-use super::path::{Path, PeerId};
+use super::path::Path;
 use super::peer::{Drain, NextHopRule, PeerFacts, PeerFamily};
 use crate::asn::Asn;
-use crate::attributes::{AttributeSet, Attributes, Departure, NextHop, Outgoing};
+use crate::attributes::{
+    AttributeSet, Attributes, Departure, External, Internal, NextHop, Outgoing, Reflection,
+};
 use crate::community::Community;
 use crate::family::Family;
 use crate::nlri::Nlri;
@@ -24,6 +27,9 @@ pub(super) struct GroupSettings {
     pub(super) export: Policy,
     pub(super) drain: Option<Drain>,
     pub(super) external: bool,
+    /// Clients of this route reflector.
+    pub(super) client: bool,
+    pub(super) cluster_id: Ipv4Addr,
     pub(super) local_as: Asn,
     /// Own AS behind that, where it is told too.
     pub(super) own_as: Option<Asn>,
@@ -52,7 +58,8 @@ pub enum Withheld {
     NoAdvertise,
     /// Community no-export or local-AS, and the peer is in another AS.
     NoExport,
-    /// Learned from iBGP, and so is the peer (RFC 4271 §9.2).
+    /// Learned from iBGP, so is the peer, and neither is a client of this reflector (RFC 4271 §9.2,
+    /// RFC 4456 §6).
     InternalToInternal,
     /// Export policy said no.
     Policy,
@@ -69,7 +76,9 @@ impl fmt::Display for Withheld {
             Withheld::FromThisPeer => "the neighbour sent it",
             Withheld::NoAdvertise => "community no-advertise",
             Withheld::NoExport => "community no-export and the neighbour is external",
-            Withheld::InternalToInternal => "learned from iBGP and the neighbour is internal",
+            Withheld::InternalToInternal => {
+                "learned from iBGP, the neighbour is internal, and neither is a route reflector client"
+            },
             Withheld::Policy => "rejected by export policy",
             Withheld::NoNextHop => "no own address fits as next hop for this family",
             Withheld::TooLarge => "the attributes do not fit one message",
@@ -78,12 +87,19 @@ impl fmt::Display for Withheld {
 }
 
 impl GroupSettings {
-    pub(super) fn of(facts: &PeerFacts, family: Family, settings: &PeerFamily) -> Self {
+    pub(super) fn of(
+        config: &Config,
+        facts: &PeerFacts,
+        family: Family,
+        settings: &PeerFamily,
+    ) -> Self {
         Self {
             family,
             export: settings.export.clone(),
             drain: settings.drain,
             external: facts.external(),
+            client: facts.source().client,
+            cluster_id: config.cluster_id,
             local_as: facts.local_as,
             own_as: facts
                 .alias
@@ -120,7 +136,7 @@ impl GroupSettings {
         trace: Option<&mut Trace>,
     ) -> Result<Outgoing, Withheld> {
         let changed = self.judge(nlri, path, source, trace)?;
-        self.outgoing(&path.attributes, changed)
+        self.outgoing(path, source, changed)
     }
 
     /// What policy makes of a path: other attributes, or `None` for those it has.
@@ -157,29 +173,37 @@ impl GroupSettings {
     /// The attributes as they leave, after policy.
     pub(super) fn outgoing(
         &self,
-        attributes: &Attributes,
+        path: &Path,
+        source: Source,
         changed: Option<Changed>,
     ) -> Result<Outgoing, Withheld> {
+        let attributes = &path.attributes;
+        // RFC 4456 §8: once it is set, ORIGINATOR_ID stays.
+        let reflection = self.reflects(source).then_some(Reflection {
+            originator_id: source.router_id,
+            cluster_id: self.cluster_id,
+        });
         let (wanted, chosen) = match &changed {
             Some(changed) => (changed.set.next_hop, changed.next_hop_chosen),
             None => (attributes.next_hop(), false),
         };
-        let next_hop = self.next_hop(wanted, chosen)?;
+        let next_hop = self.next_hop(wanted, chosen, reflection.is_some())?;
         let set = changed.map(|changed| changed.set);
         let set = match self.drain {
             Some(drain) => Some(self.drained(set.unwrap_or_else(|| attributes.thaw()), drain)),
             None => set,
         };
         let departure = match self.external {
-            true => Departure::External {
+            true => Departure::External(External {
                 asn: self.local_as,
                 behind: self.own_as,
                 prepend: 1 + self.drain.map_or(0, |drain| drain.prepend),
                 drop_med: set.is_none() && self.drops_med(attributes),
-            },
-            false => Departure::Internal {
+            }),
+            false => Departure::Internal(Internal {
                 local_pref: DEFAULT_LOCAL_PREF,
-            },
+                reflection,
+            }),
         };
         Ok(match set {
             Some(set) => Outgoing::new(&set.freeze(), next_hop, departure),
@@ -195,10 +219,15 @@ impl GroupSettings {
         if self.external && scoped {
             return Err(Withheld::NoExport);
         }
-        if !self.external && !source.external && path.peer != PeerId::LOCAL {
+        if self.reflects(source) && !source.client && !self.client {
             return Err(Withheld::InternalToInternal);
         }
         Ok(())
+    }
+
+    /// The route goes from one internal peer to another.
+    fn reflects(&self, source: Source) -> bool {
+        !self.external && source.internal
     }
 
     /// RFC 4271 §5.1.4: a MED received from another AS does not go on to a third one. Policy may
@@ -208,14 +237,21 @@ impl GroupSettings {
     }
 
     /// RFC 4271 §5.1.3; EVPN next hops are tunnel endpoints and stay (RFC 8365 §5.1.3).
-    fn next_hop(&self, wanted: NextHop, chosen: bool) -> Result<NextHop, Withheld> {
+    fn next_hop(
+        &self,
+        wanted: NextHop,
+        chosen: bool,
+        reflected: bool,
+    ) -> Result<NextHop, Withheld> {
         let unspecified = wanted.addr().is_unspecified();
         if chosen && !unspecified {
             return Ok(wanted);
         }
         let own = match self.next_hop {
             NextHopRule::Auto => self.external && self.family != Family::Evpn,
-            NextHopRule::Myself => true,
+            // RFC 4456 §10: a reflector leaves the next hop as it is.
+            NextHopRule::Myself => !reflected,
+            NextHopRule::MyselfAlways => true,
             NextHopRule::Unchanged => false,
         };
         if !own && !unspecified {

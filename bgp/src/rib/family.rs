@@ -15,13 +15,14 @@ use super::change::{
     Before, ByPeer, Moved, decide, followed, forwarding, in_use, next_best, put, remove, replace,
 };
 use super::decision::{self, Step};
+use super::export::GroupSettings;
 use super::group::{After, Group};
 use super::import::import;
 use super::next_hops;
 use super::path::{Path, Paths, PeerId, Standing};
 use super::slots::{Slot, SlotSet};
 use super::table::{TOGETHER, Table};
-use super::{Best, Cx, Output, PeerFacts, PeerFamily, View};
+use super::{Best, Config, Cx, Output, PeerFacts, PeerFamily, View};
 use crate::attributes::{Attributes, Outgoing};
 use crate::family::Family;
 use crate::nlri::{Nlri, NlriList, PathId};
@@ -472,14 +473,20 @@ impl<K: Key> FamilyRib<K> {
     }
 
     /// Starts telling a peer everything.
-    pub(super) fn join(&mut self, peer: PeerId, facts: &PeerFacts, settings: &PeerFamily) {
+    pub(super) fn join(
+        &mut self,
+        config: &Config,
+        peer: PeerId,
+        facts: &PeerFacts,
+        settings: &PeerFamily,
+    ) {
         let all: Vec<Slot> = self
             .table
             .iter()
             .filter(|(_, entry)| entry.paths.best().is_some())
             .map(|(slot, _)| slot)
             .collect();
-        let group = self.group_of(facts, settings);
+        let group = self.group_of(config, facts, settings);
         group.join(peer, SlotSet::default(), all, After::EndOfRib);
     }
 
@@ -534,14 +541,19 @@ impl<K: Key> FamilyRib<K> {
         };
         self.groups.retain(|group| !group.is_empty());
         let family = self.family;
-        let new = super::export::GroupSettings::of(facts, family, settings);
+        let new = GroupSettings::of(cx.config, facts, family, settings);
         let differing = super::group::differing(cx.view(), &self.table, &old, &new);
-        let group = self.group_of(facts, settings);
+        let group = self.group_of(cx.config, facts, settings);
         group.rejoin(peer, lag, differing);
     }
 
-    fn group_of(&mut self, facts: &PeerFacts, settings: &PeerFamily) -> &mut Group {
-        let settings = super::export::GroupSettings::of(facts, self.family, settings);
+    fn group_of(
+        &mut self,
+        config: &Config,
+        facts: &PeerFacts,
+        settings: &PeerFamily,
+    ) -> &mut Group {
+        let settings = GroupSettings::of(config, facts, self.family, settings);
         let at = match self
             .groups
             .iter()

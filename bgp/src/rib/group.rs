@@ -15,6 +15,7 @@ use bytes::BytesMut;
 use hashbrown::HashTable;
 
 use super::batch::{Batch, BatchBuilder};
+use super::decision;
 use super::export::GroupSettings;
 use super::family::Key;
 use super::path::{Path, PeerId};
@@ -438,6 +439,10 @@ impl<'a, K: Key> Writer<'a, K> {
         }
     }
 
+    fn source(&self, path: &Path) -> decision::Source {
+        self.view.source(path.peer)
+    }
+
     fn key(&self, slot: Slot) -> Option<K> {
         self.table.get(slot).map(|entry| entry.key.clone())
     }
@@ -456,14 +461,16 @@ impl<'a, K: Key> Writer<'a, K> {
         {
             return known.map(|bucket| (bucket, best.peer));
         }
-        let judged =
-            self.settings
-                .judge(&entry.key.nlri(), best, self.view.source(best.peer), None);
+        let nlri = entry.key.nlri();
+        let judged = self.settings.judge(&nlri, best, self.source(best), None);
         let bucket = match judged {
             Err(_) => None,
             Ok(None) => self.unchanged(of, best),
             Ok(changed) => {
-                let told = self.settings.outgoing(&best.attributes, changed).ok();
+                let told = self
+                    .settings
+                    .outgoing(best, self.source(best), changed)
+                    .ok();
                 told.map(|told| self.shared(told, best.peer))
             }
         };
@@ -478,7 +485,7 @@ impl<'a, K: Key> Writer<'a, K> {
         if let Some(known) = self.by_source.get(&(of, None)) {
             return *known;
         }
-        let told = self.settings.outgoing(&best.attributes, None).ok();
+        let told = self.settings.outgoing(best, self.source(best), None).ok();
         let bucket = told.map(|told| self.open(told, best.peer));
         self.by_source.insert((of, None), bucket);
         bucket

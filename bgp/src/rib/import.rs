@@ -4,7 +4,7 @@
 //! refresh from the peer, and `explain` can say why it is out.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use super::View;
@@ -21,6 +21,8 @@ pub enum Rejection {
     AsLoop(Asn),
     /// The originator is this router (RFC 4456 §8).
     OriginatorLoop,
+    /// The route has been through this cluster (RFC 4456 §8).
+    ClusterLoop(Ipv4Addr),
     /// The next hop is the address of this end of the session (RFC 4271 §5.1.3).
     NextHopIsSelf,
     /// Import policy said no.
@@ -34,7 +36,10 @@ impl Rejection {
     /// it out sends all the time.
     pub fn is_loop(&self) -> bool {
         match self {
-            Rejection::AsLoop(_) | Rejection::OriginatorLoop | Rejection::NextHopIsSelf => true,
+            Rejection::AsLoop(_)
+            | Rejection::OriginatorLoop
+            | Rejection::ClusterLoop(_)
+            | Rejection::NextHopIsSelf => true,
             Rejection::Policy | Rejection::NextHopUnreachable(_) => false,
         }
     }
@@ -45,6 +50,9 @@ impl fmt::Display for Rejection {
         match self {
             Rejection::AsLoop(asn) => write!(f, "the AS path contains own AS {asn}"),
             Rejection::OriginatorLoop => f.write_str("the originator is this router"),
+            Rejection::ClusterLoop(id) => {
+                write!(f, "the route has been through our cluster {id} already")
+            }
             Rejection::NextHopIsSelf => f.write_str("the next hop is this router's own address"),
             Rejection::Policy => f.write_str("rejected by import policy"),
             Rejection::NextHopUnreachable(addr) => {
@@ -77,6 +85,9 @@ pub(super) fn import(
     }
     if received.originator_id() == Some(config.router_id) {
         return Err(Rejection::OriginatorLoop);
+    }
+    if received.cluster_length() > 0 && received.cluster_list().any(|id| id == config.cluster_id) {
+        return Err(Rejection::ClusterLoop(config.cluster_id));
     }
     if received.next_hop().addr() == facts.local_address {
         return Err(Rejection::NextHopIsSelf);

@@ -18,6 +18,8 @@ pub struct PeerFacts {
     pub local_as: Asn,
     /// Set where that is another than everywhere else.
     pub alias: Option<Alias>,
+    /// What the peer is to this router beside its AS number.
+    pub relation: Relation,
     /// BGP identifier of the peer.
     pub router_id: Ipv4Addr,
     /// Own address of the session: the IPv4 next hop of what is advertised, if it is IPv4.
@@ -32,6 +34,13 @@ pub struct PeerFacts {
     pub as4: bool,
     /// Messages up to 65,535 octets were negotiated (RFC 8654).
     pub extended_message: bool,
+}
+
+/// What a peer is to this router, beside its AS number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Relation {
+    /// A client of this route reflector (RFC 4456 §4). Only of internal peers.
+    pub reflector_client: bool,
 }
 
 /// What stands behind an AS number that is ours on one session only (FRR's `local-as`): the peer
@@ -56,6 +65,8 @@ impl PeerFacts {
     pub(super) fn source(&self) -> Source {
         Source {
             external: self.external(),
+            internal: !self.external(),
+            client: self.relation.reflector_client && !self.external(),
             router_id: self.router_id,
             address: self.address,
         }
@@ -85,8 +96,10 @@ pub enum NextHopRule {
     /// eBGP unicast: own address. iBGP and EVPN: unchanged (RFC 4271 §5.1.3).
     #[default]
     Auto,
-    /// Own address.
+    /// Own address, but unchanged in what is reflected (RFC 4456 §10).
     Myself,
+    /// Own address, in what is reflected too.
+    MyselfAlways,
     /// Unchanged.
     Unchanged,
 }

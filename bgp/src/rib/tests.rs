@@ -1,5 +1,7 @@
 //! The tables seen from outside: what peers believe after any order of events.
 
+mod relation;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 
@@ -16,9 +18,13 @@ use crate::wire::Context;
 
 const SEED: u64 = 7;
 
+/// Not the router's identifier, so that the two are not taken for each other.
+const CLUSTER: Ipv4Addr = Ipv4Addr::new(10, 10, 9, 9);
+
 fn config() -> Config {
     Config {
         router_id: Ipv4Addr::new(10, 10, 0, 1),
+        cluster_id: CLUSTER,
         multipath: PerFamily::default(),
         rules: Rules::default(),
         seed: SEED,
@@ -48,6 +54,7 @@ fn facts(peer: u16) -> PeerFacts {
         remote_as: Asn(65000 + u32::from(peer)),
         local_as: Asn(65001),
         alias: None,
+        relation: Relation::default(),
         router_id: Ipv4Addr::new(10, 10, 0, host),
         local_address: IpAddr::from([10, 10, 0, 1]),
         local_ipv4: Some(Ipv4Addr::new(10, 10, 0, 1)),

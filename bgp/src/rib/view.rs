@@ -190,7 +190,7 @@ impl Rib {
             .filter(|peer| self.peers.get(*peer).is_some_and(|it| it.up));
         up.filter_map(|peer| {
             let (facts, settings) = self.peers.settings(peer, family)?;
-            let settings = GroupSettings::of(facts, family, settings);
+            let settings = GroupSettings::of(view.config, facts, family, settings);
             let mut trace = Trace::default();
             let result = match nlri {
                 Nlri::V4(key) => self.v4.told(view, &settings, peer, key, &mut trace),

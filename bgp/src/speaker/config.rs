@@ -11,7 +11,7 @@ use crate::asn::Asn;
 use crate::family::{Family, PerFamily};
 use crate::message::Role;
 use crate::policy::Policy;
-use crate::rib::{NextHopRule, PeerFacts, PeerFamily, PeerId};
+use crate::rib::{NextHopRule, PeerFacts, PeerFamily, PeerId, Relation};
 use crate::session::{self, FamilyConfig, HoldTime, Negotiated, RemoteAs};
 
 /// The port of BGP (RFC 4271 §8.2.1).
@@ -33,6 +33,7 @@ pub struct PeerConfig {
     next_hop_ipv4: Option<Ipv4Addr>,
     next_hop_ipv6: Option<Ipv6Addr>,
     role: Option<(Role, bool)>,
+    relation: Relation,
 }
 
 impl PeerConfig {
@@ -55,6 +56,7 @@ impl PeerConfig {
             next_hop_ipv4: None,
             next_hop_ipv6: None,
             role: None,
+            relation: Relation::default(),
         }
     }
 
@@ -104,6 +106,13 @@ impl PeerConfig {
     /// [`PeerConfig::import`].
     pub fn export(mut self, policy: Policy) -> Self {
         self.export = Some(policy);
+        self
+    }
+
+    /// Reflect routes of other internal peers to this one, and its routes to them (RFC 4456);
+    /// default off. The cluster has the speaker's identifier.
+    pub fn reflector_client(mut self, client: bool) -> Self {
+        self.relation.reflector_client = client;
         self
     }
 
@@ -191,6 +200,7 @@ impl PeerConfig {
             remote_as: negotiated.remote_as,
             local_as: negotiated.local_as,
             alias: None,
+            relation: self.relation,
             router_id: negotiated.router_id,
             local_address: local,
             local_ipv4: self.next_hop_ipv4.or(session_ipv4),

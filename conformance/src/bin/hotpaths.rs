@@ -30,7 +30,7 @@ use bgp::policy::communities;
 use bgp::policy::{
     Action, Communities, Entry, Extent, Match, Number, OnMatch, Policy, PrefixList, RouteMap, Set,
 };
-use bgp::rib::{Config, Input, NextHopRule, PeerFacts, PeerFamily, PeerId, Rib};
+use bgp::rib::{Config, Input, NextHopRule, PeerFacts, PeerFamily, PeerId, Relation, Rib};
 use bgp::wire::{self, Context};
 use bgp::{Asn, AttributeSet, Attributes, Nlri, Prefix, Prefix4};
 use bytes::BytesMut;
@@ -126,6 +126,7 @@ fn facts(host: u8) -> PeerFacts {
         remote_as: Asn(speaker.asn),
         local_as: Asn(65001),
         alias: None,
+        relation: Relation::default(),
         router_id: speaker.address,
         local_address: own.into(),
         local_ipv4: Some(own),
@@ -143,6 +144,7 @@ fn decide(count: usize) -> Result<(), Fault> {
     let now = Instant::now();
     let mut rib = Rib::new(Config {
         router_id: Ipv4Addr::new(10, 10, 0, 1),
+        cluster_id: Ipv4Addr::new(10, 10, 0, 1),
         multipath: PerFamily::default(),
         rules: bgp::rib::Rules::default(),
         seed: 7,

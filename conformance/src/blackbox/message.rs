@@ -350,6 +350,17 @@ impl Attribute {
         Self::new(TRANSITIVE, code::COMMUNITIES, value)
     }
 
+    /// ORIGINATOR_ID (RFC 4456 §8).
+    pub fn originator_id(id: Ipv4Addr) -> Self {
+        Self::new(NON_TRANSITIVE, code::ORIGINATOR_ID, id.octets())
+    }
+
+    /// CLUSTER_LIST (RFC 4456 §8).
+    pub fn cluster_list(ids: &[Ipv4Addr]) -> Self {
+        let value: Vec<u8> = ids.iter().flat_map(Ipv4Addr::octets).collect();
+        Self::new(NON_TRANSITIVE, code::CLUSTER_LIST, value)
+    }
+
     /// The attribute as it stands in a message.
     pub fn bytes(&self) -> Vec<u8> {
         let mut out = match u8::try_from(self.value.len()) {

@@ -109,6 +109,7 @@ fn toml(setup: &Setup, network: Network) -> String {
         network.host(SPEAKER),
         networks.join(", "),
     );
+    out.push_str(&setup.tables);
     for neighbor in &setup.neighbors {
         let family = if neighbor.ipv6 {
             "ipv6_unicast"

@@ -39,6 +39,8 @@ pub struct Setup {
     pub networks: Vec<Prefix>,
     /// Its neighbours, the two healthy ones included.
     pub neighbors: Vec<Neighbor>,
+    /// More tables of rbgpd's own configuration.
+    pub tables: String,
 }
 
 impl Setup {
@@ -61,6 +63,7 @@ impl Setup {
             router_id: Ipv4Addr::new(10, 0, 0, 1),
             networks: vec![Self::NETWORK],
             neighbors: Vec::new(),
+            tables: String::new(),
         };
         setup
             .peer(OBSERVER, Self::OBSERVER_AS)
@@ -107,6 +110,13 @@ impl Setup {
             neighbor.keys.push_str(keys);
             neighbor.keys.push('\n');
         })
+    }
+
+    /// Adds tables of rbgpd's configuration.
+    pub fn tables(mut self, tables: &str) -> Self {
+        self.tables.push_str(tables);
+        self.tables.push('\n');
+        self
     }
 
     /// Sets the AS number.

@@ -95,7 +95,12 @@ impl<'a> Pair<'a> {
 
     /// BIRD on the right, with this configuration.
     pub fn bird(&self, config: &str) -> Result<Bird, Error> {
-        let mut bird = Bird::new(self.right.clone(), self.lab.folder("bird")?);
+        self.bird_in(&self.right, config)
+    }
+
+    /// BIRD in another namespace of the lab, with this configuration.
+    pub fn bird_in(&self, space: &Namespace, config: &str) -> Result<Bird, Error> {
+        let mut bird = Bird::new(space.clone(), self.lab.folder("bird")?);
         let config = format!("log stderr all;\nprotocol device {{}}\n{config}");
         bird.start(self.lab, &config)?;
         Ok(bird)

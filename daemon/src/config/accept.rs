@@ -32,6 +32,7 @@ pub fn accept(file: &File, report: &mut Report) -> Option<Config> {
     let restart = graceful_restart(file);
     let place = neighbor::Place::new(file, asn, &restart, &policies, report);
     let mut config = Config {
+        cluster_id: file.router.cluster_id.map(|at| at.value),
         listen: listen(file, report).unwrap_or(defaults.listen),
         ebgp_requires_policy: or(file.ebgp_requires_policy, defaults.ebgp_requires_policy),
         underlay: file.underlay.as_ref().and_then(|underlay| {

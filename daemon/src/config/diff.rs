@@ -185,9 +185,10 @@ impl Diff {
     /// Puts a value outside of lists where it belongs.
     fn file(&mut self, change: FieldChange) {
         /// What sockets, sessions and kernel entries carry from the start on.
-        const RESTART: [&str; 12] = [
+        const RESTART: [&str; 13] = [
             "asn",
             "router_id",
+            "router.cluster_id",
             "listen",
             "kernel.enabled",
             "kernel.protocol",
@@ -304,7 +305,7 @@ fn negotiated(neighbor: &Neighbor) -> impl PartialEq {
         (neighbor.local_address, neighbor.source_interface.clone()),
         (neighbor.ttl_security, neighbor.multihop),
         neighbor.password.clone(),
-        neighbor.role,
+        (neighbor.role, neighbor.relation),
         neighbor.timers.hold,
         neighbor.graceful_restart,
         Family::ALL.map(|family| neighbor.families.get(family).is_some()),

@@ -266,6 +266,9 @@ pub enum Conflict {
     /// A role inside one AS.
     #[error("`role` needs an eBGP neighbor, and remote_as is our own AS number {0}")]
     InternalRole(u32),
+    /// A key for neighbours of our own AS with another one.
+    #[error("`{0}` needs an iBGP neighbor, and remote_as is not our own AS number")]
+    NotInternal(&'static str),
     /// Maps that call each other in a circle.
     #[error("route_map `{name}` calls itself: {path}")]
     CallLoop {

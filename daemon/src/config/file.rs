@@ -42,6 +42,8 @@ pub struct File {
     pub listen: Option<At<Vec<At<SocketAddr>>>>,
     /// `ebgp_requires_policy`.
     pub ebgp_requires_policy: Option<At<EbgpRequiresPolicy>>,
+    /// `[router]`.
+    pub router: RouterTable,
     /// `[underlay]`.
     pub underlay: Option<At<UnderlayTable>>,
     /// `[bestpath]`.
@@ -76,6 +78,13 @@ pub struct File {
     pub drain_on_stop: Option<At<bool>>,
     /// `[drain]`: `timeout`.
     pub drain_timeout: Option<At<Duration>>,
+}
+
+/// `[router]`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RouterTable {
+    /// `cluster_id`.
+    pub cluster_id: Option<At<Ipv4Addr>>,
 }
 
 /// `[underlay]`.
@@ -223,6 +232,7 @@ fn read_file(top: &mut Table<'_, '_>) -> File {
     top.table("bestpath", "[bestpath]", |table| {
         file.bestpath = bestpath(table);
     });
+    top.table("router", "[router]", |table| file.router = router(table));
     top.table("kernel", "[kernel]", |table| file.kernel = kernel(table));
     top.table("graceful_restart", "[graceful_restart]", |table| {
         file.graceful_restart = graceful_restart(table);
@@ -259,6 +269,12 @@ pub(super) fn asn(value: &DeValue<'_>) -> Reading<Asn> {
                 None => expected.into(),
             }
         })
+}
+
+fn router(table: &mut Table<'_, '_>) -> RouterTable {
+    RouterTable {
+        cluster_id: table.get("cluster_id", router_id),
+    }
 }
 
 fn router_id(value: &DeValue<'_>) -> Reading<Ipv4Addr> {

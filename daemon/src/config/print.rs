@@ -168,8 +168,9 @@ pub(super) fn top(config: &Config) -> Fields {
 }
 
 /// Tables that are there at most once, with their keys; the networks are apart from the rest.
-pub(super) fn sections(config: &Config) -> [(&'static str, Fields); 10] {
+pub(super) fn sections(config: &Config) -> [(&'static str, Fields); 11] {
     [
+        ("router", router(config)),
         ("underlay", underlay(config.underlay.as_ref())),
         ("bestpath", bestpath(config.bestpath)),
         ("ipv4_unicast", unicast(&config.ipv4_unicast)),
@@ -184,6 +185,14 @@ pub(super) fn sections(config: &Config) -> [(&'static str, Fields); 10] {
         ("log", log(config.log)),
         ("drain", drain(config.drain)),
     ]
+}
+
+fn router(config: &Config) -> Fields {
+    let mut fields = Fields::default();
+    if let Some(id) = config.cluster_id {
+        fields.add("cluster_id", quote(id));
+    }
+    fields
 }
 
 fn underlay(underlay: Option<&Underlay>) -> Fields {

@@ -91,6 +91,7 @@ fn every_key_is_accepted_and_leaves_its_default() {
     let defaults = Config::new(config.asn, config.router_id);
     assert_ne!(config.listen, defaults.listen);
     assert_ne!(config.ebgp_requires_policy, defaults.ebgp_requires_policy);
+    assert_ne!(config.cluster_id, defaults.cluster_id);
     let all = Rules {
         always_compare_med: true,
         missing_med_as_worst: true,

@@ -33,6 +33,8 @@ pub struct Config {
     pub asn: Asn,
     /// Our BGP identifier.
     pub router_id: Ipv4Addr,
+    /// Name of the cluster of our route reflector clients (RFC 4456 §7); `None`: our identifier.
+    pub cluster_id: Option<Ipv4Addr>,
     /// Where we accept BGP connections.
     pub listen: Vec<SocketAddr>,
     /// What an eBGP neighbour without a route-map gets and gives.
@@ -87,6 +89,7 @@ impl Config {
         Self {
             asn,
             router_id,
+            cluster_id: None,
             listen: default_listen(),
             ebgp_requires_policy: EbgpRequiresPolicy::Auto,
             underlay: None,

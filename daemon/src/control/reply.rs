@@ -265,6 +265,9 @@ pub struct Neighbor {
     /// Our AS number on this session, where it is another than everywhere else.
     #[serde(default)]
     pub local_as: Option<u32>,
+    /// What the configuration makes of it beside its AS number, one sentence each.
+    #[serde(default)]
+    pub relation: Vec<String>,
     /// A password is configured (RFC 2385); it is never told.
     #[serde(default)]
     pub password: bool,

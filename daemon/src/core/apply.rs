@@ -237,7 +237,9 @@ impl Core {
         ];
         let old = neighbor.config.clone();
         let made = transport(&self.config, &new);
-        let anew = transport(&self.config, &old) != made || old.local_as != new.local_as;
+        let anew = transport(&self.config, &old) != made
+            || old.local_as != new.local_as
+            || old.relation != new.relation;
         if old.port != new.port {
             neighbor.command(Command::Port(new.port));
         }

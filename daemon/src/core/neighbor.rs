@@ -290,6 +290,9 @@ impl Core {
                 prepend: local_as.prepend,
                 replace: local_as.replace,
             }),
+            relation: rib::Relation {
+                reflector_client: neighbor.config.relation.route_reflector_client,
+            },
             router_id: negotiated.router_id,
             local_address: session.local,
             local_ipv4,
@@ -343,6 +346,7 @@ impl Core {
                 next_hop: match settings.next_hop {
                     config::NextHopRule::Auto => NextHopRule::Auto,
                     config::NextHopRule::Myself => NextHopRule::Myself,
+                    config::NextHopRule::MyselfAlways => NextHopRule::MyselfAlways,
                     config::NextHopRule::Unchanged => NextHopRule::Unchanged,
                 },
                 drain,

@@ -205,6 +205,9 @@ fn one_neighbor(neighbor: &Neighbor, out: &mut dyn Write) -> io::Result<()> {
     if let Some(asn) = neighbor.local_as {
         line(format!("It knows us as AS {asn} (local_as)"))?;
     }
+    for sentence in &neighbor.relation {
+        line(sentence.clone())?;
+    }
     if let Some(interface) = &summary.interface {
         line(format!("Heard on interface {interface}"))?;
     }

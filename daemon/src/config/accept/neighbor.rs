@@ -194,6 +194,14 @@ impl<'a> Place<'a> {
         {
             report.error(role.span, Conflict::InternalRole(self.asn.0));
         }
+        if let (Some(At { value: true, span }), Some(remote_as)) =
+            (table.route_reflector_client, table.remote_as)
+            && !is_internal(remote_as.value, self.asn)
+        {
+            let conflict = Conflict::NotInternal("route_reflector_client");
+            let hint = "routes of other AS numbers are passed on without it";
+            report.error_with_hint(span, conflict, hint);
+        }
         let source_interface = source_interface(table, report);
         hops(table, report);
         let local_as = local_as(table, self.asn, report);
@@ -213,6 +221,9 @@ impl<'a> Place<'a> {
             shutdown: or(table.shutdown, false),
             shutdown_text: table.shutdown_text.clone(),
             role: table.role.map(|at| at.value),
+            relation: Relation {
+                route_reflector_client: or(table.route_reflector_client, false),
+            },
             timers,
             bfd: bfd(table),
             graceful_restart: or(table.graceful_restart, self.restart.enabled)

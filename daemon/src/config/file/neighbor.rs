@@ -80,6 +80,8 @@ pub struct SettingsTable {
     pub shutdown_text: Option<String>,
     /// `role`.
     pub role: Option<At<Role>>,
+    /// `route_reflector_client`.
+    pub route_reflector_client: Option<At<bool>>,
     /// `timers`: `hold`.
     pub hold: Option<At<Duration>>,
     /// `timers`: `keepalive`.
@@ -130,6 +132,7 @@ impl SettingsTable {
             },
             shutdown: own.shutdown.or(theirs.shutdown),
             role: own.role.or(theirs.role),
+            route_reflector_client: own.route_reflector_client.or(theirs.route_reflector_client),
             // The other times of a group go with its hold time.
             keepalive: own
                 .keepalive
@@ -329,6 +332,7 @@ fn settings(table: &mut Table<'_, '_>) -> SettingsTable {
         multihop: table.get("multihop", multihop),
         password: password(table),
         role: table.get("role", keyword),
+        route_reflector_client: table.get("route_reflector_client", boolean),
         bfd: bfd(table),
         ..SettingsTable::default()
     };

@@ -78,6 +78,12 @@ fn settings(fields: &mut Fields, neighbor: &Neighbor, restart: GracefulRestart) 
     if let Some(role) = neighbor.role {
         fields.add("role", quote(role.word()));
     }
+    let relation = neighbor.relation;
+    fields.add_unless_default(
+        "route_reflector_client",
+        relation.route_reflector_client,
+        false,
+    );
     fields.add_table("timers", &timers(neighbor.timers));
     if let Some(Bfd {
         interval,

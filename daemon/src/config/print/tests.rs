@@ -342,6 +342,7 @@ fn neighbor(map: Arc<RouteMap>, last: u8) -> impl Strategy<Value = Neighbor> {
     let next_hop = vec![
         NextHopRule::Auto,
         NextHopRule::Myself,
+        NextHopRule::MyselfAlways,
         NextHopRule::Unchanged,
     ];
     let action = prop_oneof![
@@ -435,6 +436,9 @@ fn neighbor(map: Arc<RouteMap>, last: u8) -> impl Strategy<Value = Neighbor> {
                         prepend: passive,
                         replace: shutdown,
                     }),
+                    relation: Relation {
+                        route_reflector_client: false,
+                    },
                     remote_as: match passive && !shutdown {
                         true => RemoteAs::External,
                         false => RemoteAs::Exact(Asn(3_000_000_000 + u32::from(last))),

@@ -46,6 +46,8 @@ pub struct Neighbor {
     pub shutdown_text: Option<String>,
     /// What we are to the neighbour (RFC 9234).
     pub role: Option<Role>,
+    /// What it is to us, beside its AS number.
+    pub relation: Relation,
     /// Timers.
     pub timers: Timers,
     /// BFD, if it is on.
@@ -75,6 +77,7 @@ impl Neighbor {
             shutdown: false,
             shutdown_text: None,
             role: None,
+            relation: Relation::default(),
             timers: Timers::default(),
             bfd: None,
             graceful_restart: Some(GracefulRestart::default().restart_time),
@@ -106,6 +109,13 @@ impl Neighbor {
     pub fn min_ttl(&self) -> Option<u8> {
         self.ttl_security.map(|hops| u8::MAX - (hops - 1))
     }
+}
+
+/// What a neighbour is to us, beside its AS number. A change restarts the session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Relation {
+    /// A client of our route reflector (RFC 4456).
+    pub route_reflector_client: bool,
 }
 
 /// Another AS number of ours for one session, as after a merger: the neighbour need not know.
@@ -332,8 +342,10 @@ pub enum NextHopRule {
     /// eBGP unicast: ourselves. iBGP and EVPN: unchanged (RFC 4271 §5.1.3).
     #[default]
     Auto,
-    /// Ourselves.
+    /// Ourselves, but unchanged in what is reflected (RFC 4456 §10).
     Myself,
+    /// Ourselves, in what is reflected too.
+    MyselfAlways,
     /// Unchanged.
     Unchanged,
 }
@@ -342,6 +354,7 @@ impl Keyword for NextHopRule {
     const WORDS: &'static [(Self, &'static str)] = &[
         (NextHopRule::Auto, "auto"),
         (NextHopRule::Myself, "self"),
+        (NextHopRule::MyselfAlways, "self_always"),
         (NextHopRule::Unchanged, "unchanged"),
     ];
 }

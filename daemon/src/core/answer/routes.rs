@@ -191,7 +191,10 @@ impl Core {
 /// A rejection in one word.
 fn rejected_by(rejection: &Rejection) -> &'static str {
     match rejection {
-        Rejection::AsLoop(_) | Rejection::OriginatorLoop | Rejection::NextHopIsSelf => "loop",
+        Rejection::AsLoop(_)
+        | Rejection::OriginatorLoop
+        | Rejection::ClusterLoop(_)
+        | Rejection::NextHopIsSelf => "loop",
         Rejection::Policy => "policy",
         Rejection::NextHopUnreachable(_) => "next_hop",
     }

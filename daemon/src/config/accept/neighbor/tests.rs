@@ -1,6 +1,6 @@
 //! What a group gives its members.
 
-use crate::config::{Config, parse};
+use crate::config::{Config, parse, print};
 
 const TOP: &str = "asn = 65001\nrouter_id = \"10.0.0.1\"\n";
 
@@ -23,7 +23,12 @@ fn member(keys: &str) -> String {
 }
 
 /// A group, what its member says itself, and both written as one.
-const INHERITED: [(&str, &str, &str); 15] = [
+const INHERITED: [(&str, &str, &str); 16] = [
+    (
+        "remote_as = 65001\nroute_reflector_client = true",
+        "",
+        "remote_as = 65001\nroute_reflector_client = true",
+    ),
     (
         "remote_as = 65002\nshutdown = \"moved\"",
         "shutdown = false",
@@ -293,4 +298,28 @@ fn what_is_wrong_in_a_group_is_reported_once() {
             ["error: x.toml:6:27: route_map `NONE` is not defined"]
         );
     }
+}
+
+/// What is printed reads back the same.
+fn round_trip(rest: &str) -> Config {
+    let config = accepted(rest);
+    let printed = print(&config);
+    let again = parse(&printed, "x.toml").unwrap_or_else(|errors| panic!("{}", errors[0]));
+    assert_eq!(again, config, "{printed}");
+    config
+}
+
+#[test]
+fn a_reflector_has_clients_in_its_own_as_only() {
+    let client = "route_reflector_client = true";
+    let config = round_trip(&format!(
+        "[router]\ncluster_id = \"10.9.9.9\"\n{}",
+        member(&format!("remote_as = \"internal\"\n{client}"))
+    ));
+    assert_eq!(config.cluster_id, Some([10, 9, 9, 9].into()));
+    assert!(config.neighbors[0].relation.route_reflector_client);
+    let found = errors(&member(&format!("remote_as = 65002\n{client}")));
+    let expected = "`route_reflector_client` needs an iBGP neighbor, and remote_as is not our own \
+                    AS number";
+    assert_eq!(found, [format!("error: x.toml:6:26: {expected}")]);
 }

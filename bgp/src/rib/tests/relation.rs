@@ -1,0 +1,146 @@
+//! What a peer's relation to this router does to routes.
+
+use super::*;
+
+fn internal(peer: u16) -> PeerFacts {
+    PeerFacts {
+        remote_as: Asn(65001),
+        ..facts(peer)
+    }
+}
+
+fn client(peer: u16) -> PeerFacts {
+    PeerFacts {
+        relation: Relation {
+            reflector_client: true,
+        },
+        ..internal(peer)
+    }
+}
+
+/// Clients 2 and 3, internal peers 4 and 5 that are none, and an external one.
+fn reflector() -> World {
+    let mut world = World::with_peers(&[6]);
+    world.up_with(2, client(2));
+    world.up_with(3, client(3));
+    world.up_with(4, internal(4));
+    world.up_with(5, internal(5));
+    world
+}
+
+/// Who is told of a prefix.
+fn told(world: &World, number: u8) -> Vec<u16> {
+    let told = |peer: &u16| world.belief(*peer).contains_key(&prefix(number));
+    (2..=6).filter(told).collect()
+}
+
+fn from(peer: u8) -> AttributeSet {
+    path(&[7], [10, 10, 0, peer])
+}
+
+#[test]
+fn a_reflector_passes_on_from_clients_to_all_and_from_others_to_clients() {
+    let mut world = reflector();
+    world.update(2, announce(&[prefix(1)], &from(2)));
+    assert_eq!(
+        told(&world, 1),
+        [3, 4, 5, 6],
+        "a client's, but not back to it"
+    );
+    world.update(4, announce(&[prefix(2)], &from(4)));
+    assert_eq!(told(&world, 2), [2, 3, 6], "not a client's");
+    world.update(6, announce(&[prefix(3)], &path(&[65006], [10, 10, 0, 6])));
+    assert_eq!(told(&world, 3), [2, 3, 4, 5], "of another AS");
+    // The next source of a route has other rules.
+    world.update(2, withdraw(&[prefix(1)]));
+    world.update(5, announce(&[prefix(1)], &from(5)));
+    assert_eq!(told(&world, 1), [2, 3, 6]);
+}
+
+#[test]
+fn reflecting_notes_originator_and_cluster_and_leaves_the_rest() {
+    let mut world = reflector();
+    let mut set = from(2);
+    set.local_pref = Some(70);
+    set.med = Some(5);
+    world.update(2, announce(&[prefix(1)], &set));
+    let told = &world.belief(3)[&prefix(1)];
+    assert_eq!(told.originator_id, Some(Ipv4Addr::new(10, 10, 0, 2)));
+    assert_eq!(told.cluster_list, [CLUSTER]);
+    assert_eq!((told.next_hop, told.med), (set.next_hop, Some(5)));
+    assert_eq!((asns(told), told.local_pref), (vec![7], Some(70)));
+
+    // Once set, the originator stays; clusters pile up in front.
+    set.originator_id = Some(Ipv4Addr::new(10, 10, 8, 8));
+    set.cluster_list = vec![Ipv4Addr::new(10, 10, 7, 7)];
+    world.update(4, announce(&[prefix(2)], &set));
+    let told = &world.belief(3)[&prefix(2)];
+    assert_eq!(told.originator_id, Some(Ipv4Addr::new(10, 10, 8, 8)));
+    assert_eq!(told.cluster_list, [CLUSTER, Ipv4Addr::new(10, 10, 7, 7)]);
+
+    // Another AS hears of neither, and what is ours or from there is not reflected.
+    let outside = &world.belief(6)[&prefix(2)];
+    assert_eq!(
+        (outside.originator_id, outside.cluster_list.len()),
+        (None, 0)
+    );
+    world.update(6, announce(&[prefix(3)], &path(&[65006], [10, 10, 0, 6])));
+    let told = &world.belief(2)[&prefix(3)];
+    assert_eq!((told.originator_id, told.cluster_list.len()), (None, 0));
+}
+
+#[test]
+fn what_was_in_our_cluster_or_comes_from_us_is_a_loop() {
+    let mut world = reflector();
+    let mut clustered = from(2);
+    clustered.cluster_list = vec![Ipv4Addr::new(10, 10, 7, 7), CLUSTER];
+    world.update(2, announce(&[prefix(1)], &clustered));
+    let mut ours = from(2);
+    ours.originator_id = Some(Ipv4Addr::new(10, 10, 0, 1));
+    world.update(2, announce(&[prefix(2)], &ours));
+    let rejection = |number| {
+        let route = world.rib.route(&Nlri::V4(prefix(number))).unwrap();
+        route.paths[0].rejection.clone()
+    };
+    assert_eq!(rejection(1), Some(Rejection::ClusterLoop(CLUSTER)));
+    assert_eq!(rejection(2), Some(Rejection::OriginatorLoop));
+    assert!(told(&world, 1).is_empty() && told(&world, 2).is_empty());
+    assert!(rejection(1).unwrap().is_loop());
+}
+
+#[test]
+fn own_next_hop_stays_off_reflected_routes_unless_it_is_wanted_there_too() {
+    let with = |rule| {
+        let mut facts = client(3);
+        facts.families.ipv4_unicast = Some(PeerFamily {
+            next_hop: rule,
+            ..settings()
+        });
+        let mut world = World::with_peers(&[6]);
+        world.up_with(2, client(2));
+        world.up_with(3, facts);
+        world.update(2, announce(&[prefix(1)], &from(2)));
+        world.update(6, announce(&[prefix(2)], &path(&[65006], [10, 10, 0, 6])));
+        let next_hop = |number| world.belief(3)[&prefix(number)].next_hop.addr();
+        (next_hop(1), next_hop(2))
+    };
+    let host = |last| IpAddr::from([10, 10, 0, last]);
+    assert_eq!(with(NextHopRule::Auto), (host(2), host(6)));
+    assert_eq!(with(NextHopRule::Unchanged), (host(2), host(6)));
+    assert_eq!(with(NextHopRule::Myself), (host(2), host(1)));
+    assert_eq!(with(NextHopRule::MyselfAlways), (host(1), host(1)));
+}
+
+#[test]
+fn explain_says_that_neither_is_a_client() {
+    let mut world = reflector();
+    world.update(4, announce(&[prefix(1)], &from(4)));
+    let told = world.rib.advertisements(&Nlri::V4(prefix(1)));
+    let to = |peer| told.iter().find(|it| it.peer == PeerId(peer)).unwrap();
+    assert_eq!(
+        to(5).result.clone().unwrap_err(),
+        Withheld::InternalToInternal
+    );
+    let reflected = to(2).result.clone().unwrap();
+    assert_eq!(reflected.cluster_list().collect::<Vec<_>>(), [CLUSTER]);
+}

@@ -1,0 +1,165 @@
+//! What a neighbour's role does to routes, beside real neighbours.
+//!
+//! ```text
+//! right: FRR 10.9.0.2 ───── left: rbgpd AS 65001 ───── third: BIRD 10.8.0.3
+//!                           10.9.0.1, 10.8.0.1
+//! ```
+
+#![allow(missing_docs)]
+
+use std::time::Duration;
+
+use conformance::lab::{
+    Bird, Error, Frr, Lab, Pair, Release, Requirement, scenario_beside_others,
+};
+
+const BOTH: [Requirement; 4] = [
+    Requirement::Root,
+    Requirement::HostFrr,
+    Requirement::Program("bird"),
+    Requirement::Rbgpd,
+];
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// FRR of this AS with a session to rbgpd, lines of the session's own, and lines of the family.
+fn frr(asn: u32, session: &str, family: &str) -> String {
+    format!(
+        "router bgp {asn}\n bgp router-id 10.9.0.2\n no bgp ebgp-requires-policy\n \
+         no bgp network import-check\n neighbor 10.9.0.1 remote-as 65001\n \
+         neighbor 10.9.0.1 timers connect 1\n {session}\n address-family ipv4 unicast\n  \
+         network 192.0.2.0/24\n  {family}\n exit-address-family\n"
+    )
+}
+
+/// BIRD of this AS with a session to rbgpd, lines of the session's own, and a route.
+fn bird(asn: u32, session: &str) -> String {
+    format!(
+        "router id 10.8.0.3;\n\
+         protocol static own {{ ipv4; route 198.51.100.0/24 blackhole; }}\n\
+         protocol bgp rbgpd {{\n  local 10.8.0.3 as {asn};\n  \
+         neighbor 10.8.0.1 as 65001;\n  {session}\n  \
+         connect retry time 1; connect delay time 1; error wait time 1, 2;\n  \
+         ipv4 {{ import all; export where proto = \"own\"; }};\n}}\n"
+    )
+}
+
+/// rbgpd's configuration of both, with more keys of each.
+fn ours(tables: &str, (frr_as, frr): (u32, &str), (bird_as, bird): (u32, &str)) -> String {
+    format!(
+        "ebgp_requires_policy = false\n{tables}\n\
+         [[neighbor]]\naddress = \"10.9.0.2\"\nremote_as = {frr_as}\n\
+         timers = {{ connect_retry = \"1s\" }}\n{frr}\n\
+         [[neighbor]]\naddress = \"10.8.0.3\"\nremote_as = {bird_as}\n\
+         timers = {{ connect_retry = \"1s\" }}\n{bird}\n"
+    )
+}
+
+/// rbgpd's other link, and BIRD at the end of it. Each end knows the way to the other one, so that
+/// its next hops lead somewhere.
+fn third(lab: &Lab, pair: &Pair<'_>, config: &str) -> Result<Bird, Error> {
+    let space = lab.namespace("third")?;
+    let name = space.name();
+    let left = &pair.left;
+    left.ip(&format!(
+        "link add eth1 type veth peer name eth0 netns {name}"
+    ))?;
+    for (space, device, host) in [(left, "eth1", 1), (&space, "eth0", 3)] {
+        space.ip(&format!("link set {device} up"))?;
+        space.ip(&format!("addr add 10.8.0.{host}/24 dev {device}"))?;
+    }
+    space.ip("route add 10.9.0.0/24 via 10.8.0.1")?;
+    pair.right.ip("route add 10.8.0.0/24 via 10.9.0.1")?;
+    pair.bird_in(&space, config)
+}
+
+/// Waits until FRR shows a prefix with all of these texts in its JSON.
+fn frr_shows(lab: &Lab, frr: &Frr, prefix: &str, texts: &[&str]) -> Result<String, Error> {
+    let command = format!("show bgp ipv4 unicast {prefix} json");
+    shows(lab, &format!("FRR: {prefix}"), texts, || {
+        Ok(frr.vtysh(&[&command])?.stdout)
+    })
+}
+
+/// Waits until BIRD shows a prefix with all of these texts.
+fn bird_shows(lab: &Lab, bird: &Bird, prefix: &str, texts: &[&str]) -> Result<String, Error> {
+    let command = format!("show route all for {prefix}");
+    shows(lab, &format!("BIRD: {prefix}"), texts, || {
+        Ok(bird.ask(&command)?.text())
+    })
+}
+
+fn shows(
+    lab: &Lab,
+    what: &str,
+    texts: &[&str],
+    ask: impl Fn() -> Result<String, Error>,
+) -> Result<String, Error> {
+    let mut last = String::new();
+    lab.reach(
+        &format!("{what} with {}", texts.join(", ")),
+        PATIENCE,
+        || {
+            let words = ask()?;
+            last = words.split_whitespace().collect::<Vec<_>>().join(" ");
+            match texts.iter().all(|text| last.contains(text)) {
+                true => Ok(()),
+                false => Err(Error::State(last.clone())),
+            }
+        },
+    )?;
+    Ok(last)
+}
+
+#[test]
+fn rbgpd_reflects_routes_between_frr_and_bird() -> Result<(), Error> {
+    scenario_beside_others("reflector", &BOTH, |lab| {
+        let mut pair = Pair::build(lab)?;
+        let client = "route_reflector_client = true\nipv4_unicast = {}";
+        pair.start(&ours(
+            "[router]\ncluster_id = \"10.99.0.1\"",
+            (65001, client),
+            (65001, "ipv4_unicast = { next_hop = \"self\" }"),
+        ))?;
+        let frr = pair.frr(Release::Host, &frr(65001, "", ""))?;
+        let mut bird = third(lab, &pair, &bird(65001, ""))?;
+        // From a client to one that is none, and back; "self" is not for reflected routes.
+        bird_shows(
+            lab,
+            &bird,
+            "192.0.2.0/24",
+            &[
+                "BGP.next_hop: 10.9.0.2",
+                "BGP.originator_id: 10.9.0.2",
+                "BGP.cluster_list: 10.99.0.1",
+            ],
+        )?;
+        let seen = frr_shows(
+            lab,
+            &frr,
+            "198.51.100.0/24",
+            &["\"originatorId\":\"10.8.0.3\"", "\"10.99.0.1\""],
+        )?;
+        assert!(seen.contains("\"ip\":\"10.8.0.3\""), "{seen}");
+        pair.until_shown("10.9.0.2", &["Route reflector client"])?;
+
+        // Two that are none hear nothing of each other, and explain says why.
+        let none = (65001, "ipv4_unicast = {}");
+        pair.reload(&ours("[router]\ncluster_id = \"10.99.0.1\"", none, none))?;
+        lab.reach("BIRD has lost the route", PATIENCE, || {
+            let seen = bird.ask("show route for 192.0.2.0/24")?.text();
+            match seen.contains("10.9.0.2") {
+                false => Ok(()),
+                true => Err(Error::State(seen)),
+            }
+        })?;
+        pair.until_established("10.9.0.2")?;
+        shows(
+            lab,
+            "explain",
+            &["neither is a route reflector client"],
+            || pair.ctl(&["explain", "192.0.2.0/24"]),
+        )?;
+        bird.stop()
+    })
+}
