@@ -15,6 +15,7 @@
 //! communities differently share one set.
 
 mod closed;
+mod notes;
 mod outgoing;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -26,6 +27,7 @@ use crate::evpn_route::EvpnTail;
 pub use crate::wire::attribute::as_path::{SegmentView, Segments};
 pub use closed::Attributes;
 pub(crate) use closed::Closed;
+pub use notes::Notes;
 pub use outgoing::Announced;
 pub(crate) use outgoing::{Departure, External, Internal, Outgoing, Reflection};
 
@@ -185,6 +187,8 @@ pub struct AttributeSet {
     pub partial: Partial,
     /// What an EVPN route carries beside its key.
     pub evpn: Option<EvpnTail>,
+    /// What this router notes for itself; no attribute, and told to nobody.
+    pub notes: Notes,
 }
 
 impl AttributeSet {
@@ -208,6 +212,7 @@ impl AttributeSet {
             unknown: Vec::new(),
             partial: Partial::default(),
             evpn: None,
+            notes: Notes::default(),
         }
     }
 

@@ -186,6 +186,15 @@ impl ExtendedCommunity {
         }
     }
 
+    /// Link bandwidth in octets a second, for the AS or for others too
+    /// (draft-ietf-idr-link-bandwidth).
+    pub fn as_link_bandwidth(self) -> Option<f32> {
+        match self.0 {
+            [0x00 | 0x40, 0x04, _, _, a, b, c, d] => Some(f32::from_be_bytes([a, b, c, d])),
+            _ => None,
+        }
+    }
+
     /// ES-Import route target (RFC 7432 §7.6): six octets of an ESI.
     pub fn es_import(address: MacAddress) -> Self {
         let [a, b, c, d, e, f] = address.0;

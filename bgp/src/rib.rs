@@ -41,7 +41,7 @@ use bytes::BytesMut;
 
 pub use batch::Batch;
 use decision::Options;
-pub use decision::{DEFAULT_LOCAL_PREF, Multipath, Rules, Source, Step};
+pub use decision::{DEFAULT_LOCAL_PREF, LOCAL_WEIGHT, Multipath, Rules, Source, Step};
 pub use export::Withheld;
 use family::{FamilyRib, Key};
 pub use import::Rejection;
@@ -638,8 +638,7 @@ impl Rib {
             let (Some(old), Some(new)) = (old.get(family), facts.families.get(family)) else {
                 continue;
             };
-            // Drain changes what is made of received routes too.
-            if old.import != new.import || old.drain.is_some() != new.drain.is_some() {
+            if old.intake() != new.intake() {
                 on_family!(self, family, |table, cx| table.reimport(cx, peer));
             }
             on_family!(self, family, |table, cx| table

@@ -255,8 +255,10 @@ impl Core {
             vtep: config.evpn.map(|evpn| evpn.vtep),
         });
         let table = config.kernel.table;
+        let mut install = Install::new(table);
+        install.set(apply::forwarding(&config));
         Self {
-            install: Install::new(table),
+            install,
             reachability: Reachability::default(),
             config,
             place,

@@ -14,11 +14,15 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
+use bgp::attributes::Notes;
 use bgp::rib::{Best, BestPath, PeerId, Rib};
 use bgp::{Nlri, Prefix};
 use fib::{Address, Change, Device, Entry, ForeignRoute, Interface, Key, Link, LinkKind, Links};
-use fib::{NextHop, Route, RouteKey};
+use fib::{NextHop, Route, RouteKey, RouteKind};
 use foldhash::fast::RandomState;
+
+use crate::config::{BandwidthUse, Distance};
+use crate::shares;
 
 /// A next hop that leads to a next hop that leads to a next hop: enough for iBGP over BGP over a
 /// static route, and an end for loops.
@@ -204,6 +208,7 @@ pub(crate) fn prefixes_of(addr: IpAddr) -> impl Iterator<Item = Prefix> {
 pub(crate) struct Install {
     pub(crate) ground: Ground,
     table: u32,
+    settings: Settings,
     /// Where the next hops in use lead, so that a route costs a look-up.
     ways: HashMap<IpAddr, Way, RandomState>,
     /// Prefixes whose best path of our own decides, or would decide, where next hops lead.
@@ -235,11 +240,22 @@ struct Way {
     devices: Vec<Device>,
 }
 
+/// What the configuration says about kernel routes, beside where they go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Settings {
+    pub(crate) distance: Distance,
+    pub(crate) bandwidth: BandwidthUse,
+}
+
 /// Neighbours and their next hops: those in use, and the one that follows.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Paths {
     used: Vec<(PeerId, IpAddr)>,
+    /// Shares of the traffic; empty when they are equal.
+    weights: Vec<u16>,
     next: Option<(PeerId, IpAddr)>,
+    metric: u32,
+    blackhole: bool,
 }
 
 /// The kernel's side of [`Paths`].
@@ -255,6 +271,7 @@ impl Install {
         Self {
             ground: Ground::default(),
             table,
+            settings: Settings::default(),
             ways: HashMap::default(),
             deciding: HashMap::default(),
             forgot: false,
@@ -262,6 +279,23 @@ impl Install {
             shared_max: SHARED_MIN,
             last: None,
         }
+    }
+
+    /// What the configuration says now. Returns whether that is news, so that every best path is to
+    /// be looked at again.
+    pub(crate) fn set(&mut self, settings: Settings) -> bool {
+        let before = std::mem::replace(&mut self.settings, settings);
+        before != settings
+    }
+
+    /// The kernel's priority of a path's route; `None` for one that is not written.
+    pub(crate) fn metric(&self, notes: Notes, external: bool) -> Option<u32> {
+        let usual = match external {
+            true => self.settings.distance.external,
+            false => self.settings.distance.internal,
+        };
+        let distance = notes.distance.unwrap_or(usual);
+        (distance < Distance::NEVER).then(|| distance.into())
     }
 
     /// The kernel's key of a prefix.
@@ -280,8 +314,12 @@ impl Install {
         let key = self.key(prefix);
         // Our own networks are there already, or need not be (anycast on loopback).
         let first = best.paths.first();
-        let learned = first.is_some_and(|first| first.peer != PeerId::LOCAL);
-        let wanted = learned.then(|| self.wanted(best, prefix, rib));
+        let learned = first.filter(|first| first.peer != PeerId::LOCAL);
+        let notes = learned.map(|first| first.attributes.notes());
+        let metric = learned.zip(notes);
+        let metric = metric.and_then(|(first, notes)| self.metric(notes, first.external));
+        let blackhole = notes.is_some_and(|notes| notes.blackhole);
+        let wanted = metric.map(|metric| self.wanted(best, (metric, blackhole), prefix, rib));
         let first = wanted.as_ref().and_then(|wanted| wanted.first);
         let change = match wanted.and_then(|wanted| wanted.route) {
             Some(route) => Change::Set(Entry::Route(key, route)),
@@ -290,19 +328,34 @@ impl Install {
         Some(Wish { change, first })
     }
 
-    fn wanted(&mut self, best: &Best, prefix: Prefix, rib: &Rib) -> Wanted {
+    fn wanted(
+        &mut self,
+        best: &Best,
+        (metric, blackhole): (u32, bool),
+        prefix: Prefix,
+        rib: &Rib,
+    ) -> Wanted {
         let of = |path: &BestPath| (path.peer, path.attributes.next_hop().addr());
         let next = best.next_best.as_ref().map(of);
         let next = next.filter(|(peer, _)| *peer != PeerId::LOCAL);
+        let weights = self.weights(best);
         if let Some((last, wanted)) = &self.last
             && last.next == next
+            && (last.metric, last.blackhole) == (metric, blackhole)
+            && last.weights == weights
             && last.used.iter().copied().eq(best.paths.iter().map(of))
             && !self.deciding.contains_key(&prefix)
         {
             return wanted.clone();
         }
         let used = best.paths.iter().map(of).collect();
-        let paths = Paths { used, next };
+        let paths = Paths {
+            used,
+            weights,
+            next,
+            metric,
+            blackhole,
+        };
         let wanted = match self.shared.get(&paths) {
             Some(wanted) => wanted.clone(),
             None => {
@@ -320,30 +373,56 @@ impl Install {
         wanted
     }
 
+    fn weights(&self, best: &Best) -> Vec<u16> {
+        if best.paths.len() < 2 {
+            return Vec::new();
+        }
+        let of = |path: &BestPath| path.attributes.link_bandwidth();
+        let bandwidths: Vec<Option<f32>> = best.paths.iter().map(of).collect();
+        shares::weights(&bandwidths, self.settings.bandwidth)
+    }
+
     fn make(&mut self, paths: &Paths, mut way: impl FnMut(&mut Self, IpAddr) -> Way) -> Wanted {
-        let mut hops = |install: &mut Self, paths: &[(PeerId, IpAddr)]| {
+        if paths.blackhole {
+            let route = Route::refuse(RouteKind::Blackhole).metric(paths.metric);
+            return Wanted {
+                route: Some(Arc::new(route)),
+                first: None,
+            };
+        }
+        let mut hops = |install: &mut Self, used: &[(PeerId, IpAddr)], weights: &[u16]| {
             let mut hops: Vec<NextHop> = Vec::new();
-            for (peer, addr) in paths {
+            for (at, (peer, addr)) in used.iter().enumerate() {
+                let weight = weights.get(at).copied();
+                if weight == Some(0) {
+                    continue;
+                }
                 for hop in way(install, *addr).hops {
-                    let same = |known: &NextHop| {
-                        NextHop {
-                            fate: 0,
-                            ..known.clone()
-                        } == hop
+                    let same = |known: &&mut NextHop| {
+                        (known.gateway, &known.interface, known.onlink)
+                            == (hop.gateway, &hop.interface, hop.onlink)
                     };
-                    if !hops.iter().any(same) {
-                        hops.push(hop.fate(Self::fate(*peer)));
+                    match (hops.iter_mut().find(same), weight) {
+                        (Some(known), Some(weight)) => known.weight += weight,
+                        (Some(_), None) => {}
+                        (None, weight) => {
+                            let hop = hop.fate(Self::fate(*peer));
+                            hops.push(hop.weight(weight.unwrap_or(1)));
+                        }
                     }
                 }
             }
             hops
         };
-        let next_hops = hops(self, &paths.used);
-        let spare = hops(self, paths.next.as_slice());
+        let next_hops = hops(self, &paths.used, &paths.weights);
+        let spare = hops(self, paths.next.as_slice(), &[]);
         let first = next_hops.first();
         let first = first.and_then(|first| first.gateway.zip(index_of(first)));
-        let route = (!next_hops.is_empty()).then(|| Arc::new(Route::via(next_hops).spare(spare)));
-        Wanted { route, first }
+        let route = Route::via(next_hops).spare(spare).metric(paths.metric);
+        Wanted {
+            route: (!route.next_hops.is_empty()).then(|| Arc::new(route)),
+            first,
+        }
     }
 
     fn share(&mut self, paths: Paths, wanted: Wanted) {
@@ -430,9 +509,14 @@ impl Install {
                 .find_map(|prefix| {
                     let route = rib.route(&Nlri::from(prefix))?;
                     let best = route.paths.into_iter().find(|path| path.best)?;
-                    (best.peer != PeerId::LOCAL).then(|| best.attributes.next_hop().addr())
+                    (best.peer != PeerId::LOCAL).then_some(best.attributes)
                 });
-            if let Some(via) = own {
+            if let Some(attributes) = own {
+                // What is dropped leads nowhere.
+                if attributes.notes().blackhole {
+                    break;
+                }
+                let via = attributes.next_hop().addr();
                 if via == addr {
                     break;
                 }
@@ -538,6 +622,8 @@ mod tests {
             let settings = PeerFamily {
                 import: Policy::AcceptAll,
                 export: Policy::AcceptAll,
+                weight: None,
+                honor_blackhole: false,
                 add_path_receive: false,
                 extended_next_hop: false,
                 next_hop: NextHopRule::Auto,
@@ -633,6 +719,86 @@ mod tests {
         announce(&mut rib, PEERS[1], "10.64.0.0/16", [10, 7, 0, 2], 2);
         let expected = Route::via([out([10, 0, 0, 1], 1, 1)]).spare([out([10, 7, 0, 2], 2, 2)]);
         assert_eq!(told(&mut install, &mut rib), (vec![expected], false));
+    }
+
+    #[test]
+    fn shares_follow_bandwidths_and_the_distance_is_the_metric() {
+        let (mut install, mut rib) = world();
+        let both = bgp::rib::Multipath {
+            paths: 2,
+            as_path_relax: true,
+        };
+        rib.handle(
+            Instant::now(),
+            Input::SetMultipath(PerFamily {
+                ipv4_unicast: both,
+                ..PerFamily::default()
+            }),
+        );
+        let with = |mbit_s, notes| {
+            let mut set = AttributeSet::new(attributes::NextHop::V4([10, 0, 0, 1].into()));
+            set.extended_communities = bandwidth(mbit_s);
+            set.notes = notes;
+            set
+        };
+        let key: Prefix = "10.64.0.0/16".parse().unwrap();
+        let routes = |install: &mut Install, rib: &mut Rib, sets: [AttributeSet; 2]| {
+            for (peer, mut set) in PEERS.into_iter().zip(sets) {
+                if peer == PEERS[1] {
+                    set.next_hop = attributes::NextHop::V4([10, 7, 0, 2].into());
+                }
+                let Prefix::V4(prefix) = key else {
+                    panic!("not IPv4")
+                };
+                let list = NlriList::V4(vec![(0, prefix)]);
+                let update = Update {
+                    announced: vec![(list, Arc::new(set.freeze_with(1)))],
+                    ..Update::default()
+                };
+                rib.handle(Instant::now(), Input::Updates(peer, vec![update]));
+            }
+            told(install, rib).0
+        };
+        let (near, far) = (out([10, 0, 0, 1], 1, 1), out([10, 7, 0, 2], 2, 2));
+        let plain = Notes::default();
+        let sets = [with(1000, plain), with(3000, plain)];
+        let expected = Route::via([near.clone(), far.clone().weight(3)]);
+        assert_eq!(routes(&mut install, &mut rib, sets).last(), Some(&expected));
+        let sets = [with(1000, plain), with(0, plain)];
+        let expected = Route::via([near.clone(), far]);
+        assert_eq!(routes(&mut install, &mut rib, sets).last(), Some(&expected));
+        let settings = Settings {
+            bandwidth: BandwidthUse::SkipMissing,
+            distance: Distance {
+                external: 30,
+                internal: 200,
+            },
+        };
+        assert!(install.set(settings) && !install.set(settings));
+        rib.handle(Instant::now(), Input::Repeat(Family::Ipv4Unicast));
+        let expected = Route::via([near]).metric(30);
+        assert_eq!(told(&mut install, &mut rib).0, [expected]);
+        let near = Notes {
+            distance: Some(7),
+            blackhole: true,
+            ..plain
+        };
+        let sets = [with(1, near), with(1, near)];
+        let expected = Route::refuse(RouteKind::Blackhole).metric(7);
+        assert_eq!(routes(&mut install, &mut rib, sets).last(), Some(&expected));
+        let never = Notes {
+            distance: Some(Distance::NEVER),
+            ..plain
+        };
+        assert!(routes(&mut install, &mut rib, [with(1, never), with(1, never)]).is_empty());
+    }
+
+    fn bandwidth(mbit_s: u16) -> Vec<bgp::ExtendedCommunity> {
+        let [a, b, c, d] = (f32::from(mbit_s) * 125_000.0).to_be_bytes();
+        match mbit_s {
+            0 => Vec::new(),
+            _ => vec![bgp::ExtendedCommunity([0x40, 4, 0xfd, 0xe9, a, b, c, d])],
+        }
     }
 
     #[test]

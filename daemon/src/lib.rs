@@ -21,6 +21,7 @@ mod reachability;
 mod repeats;
 mod router;
 pub mod service;
+mod shares;
 mod state;
 mod tasks;
 mod wireguard_io;

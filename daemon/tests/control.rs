@@ -313,6 +313,9 @@ fn route(number: u32) -> reply::Route {
         stale: false,
         accepted: true,
         rejected_by: None,
+        weight: None,
+        tag: None,
+        blackhole: false,
         path_id: 0,
         reason: None,
     }

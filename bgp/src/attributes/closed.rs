@@ -10,7 +10,7 @@ use std::sync::Arc;
 use foldhash::fast::FixedState;
 
 use crate::asn::Asn;
-use crate::attributes::{AttributeSet, NextHop, Origin, Partial, UnknownAttribute};
+use crate::attributes::{AttributeSet, NextHop, Notes, Origin, Partial, UnknownAttribute};
 use crate::community::{Community, ExtendedCommunity, LargeCommunity};
 use crate::evpn_route::EvpnTail;
 use crate::wire::attribute::as_path::{self, Segments};
@@ -25,7 +25,8 @@ use crate::wire::attribute::{
 #[derive(Clone)]
 pub struct Attributes {
     // Shared between the values of one message that differ in next hop or tail only; without
-    // that, a message of many EVPN tails would take memory quadratic in its length.
+    // that, a message of many EVPN tails would take memory quadratic in its length. Notes stand at
+    // the end, if the header says so.
     wire: Arc<[u8]>,
     hash: u64,
     evpn: Option<Box<EvpnTail>>,
@@ -39,6 +40,7 @@ impl Attributes {
     pub fn thaw(&self) -> AttributeSet {
         let mut set = AttributeSet::new(self.next_hop());
         set.evpn = self.evpn().copied();
+        set.notes = self.notes();
         for raw in self.attributes() {
             thaw_one(&mut set, &raw);
         }
@@ -82,7 +84,29 @@ impl Attributes {
 
     /// Canonical bytes, see the module's page.
     pub fn wire(&self) -> &[u8] {
-        &self.wire
+        self.parts().0
+    }
+
+    /// What this router notes for itself.
+    pub fn notes(&self) -> Notes {
+        self.parts().1.map_or_else(Notes::default, Notes::decode)
+    }
+
+    /// Weight, if policy gave one.
+    pub fn weight(&self) -> Option<u32> {
+        if self.header.noted {
+            self.notes().weight
+        } else {
+            None
+        }
+    }
+
+    /// Canonical bytes, and the notes behind them.
+    fn parts(&self) -> (&[u8], Option<[u8; Notes::OCTETS]>) {
+        match self.wire.split_last_chunk() {
+            Some((wire, notes)) if self.header.noted => (wire, Some(*notes)),
+            Some(_) | None => (&self.wire, None),
+        }
     }
 
     /// Hash of everything equality looks at, computed once with a caller-chosen seed.
@@ -179,6 +203,15 @@ impl Attributes {
         communities::extended(self.value(code::EXTENDED_COMMUNITIES))
     }
 
+    /// What the link carries, in octets a second (draft-ietf-idr-link-bandwidth): the least of
+    /// several, and none that is no positive number.
+    pub fn link_bandwidth(&self) -> Option<f32> {
+        let said = self.extended_communities();
+        said.filter_map(ExtendedCommunity::as_link_bandwidth)
+            .filter(|bandwidth| bandwidth.is_finite() && *bandwidth > 0.0)
+            .min_by(f32::total_cmp)
+    }
+
     /// Large communities in ascending order.
     pub fn large_communities(&self) -> impl Iterator<Item = LargeCommunity> + Clone + '_ {
         communities::large(self.value(code::LARGE_COMMUNITIES))
@@ -242,7 +275,7 @@ impl Attributes {
     }
 
     fn list(&self) -> List<'_> {
-        List::new(&self.wire)
+        List::new(self.wire())
     }
 
     fn has(&self, mark: u16) -> bool {
@@ -262,6 +295,7 @@ impl PartialEq for Attributes {
     fn eq(&self, other: &Self) -> bool {
         self.next_hop == other.next_hop
             && self.wire == other.wire
+            && self.header.noted == other.header.noted
             && self.evpn == other.evpn
             && match (&self.source, &other.source) {
                 (None, None) => true,
@@ -310,7 +344,19 @@ impl Closed {
     }
 
     pub(super) fn of(set: &AttributeSet, seed: u64) -> Self {
-        Self::new(canonical(set), seed)
+        if set.notes.is_empty() {
+            return Self::new(canonical(set), seed);
+        }
+        let mut octets = canonical(set);
+        let mut header = Header::read(&octets);
+        header.noted = true;
+        octets.extend(set.notes.encode());
+        Self {
+            header,
+            wire_hash: hash_of(seed, &*octets),
+            wire: octets.into(),
+            seed,
+        }
     }
 
     pub(crate) fn attributes(&self, next_hop: NextHop, evpn: Option<EvpnTail>) -> Attributes {
@@ -353,6 +399,8 @@ struct Header {
     cluster_length: u16,
     marks: u16,
     origin: Origin,
+    // Octets of Notes stand behind the canonical ones.
+    noted: bool,
 }
 
 impl Header {

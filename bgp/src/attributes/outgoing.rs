@@ -222,12 +222,14 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::attributes::tests::any_set;
+    use crate::attributes::tests::{any_notes, any_set};
+    use crate::attributes::{AttributeSet, Notes};
 
     proptest! {
         #[test]
         fn is_what_the_open_form_would_give(
             set in any_set(),
+            notes in any_notes(),
             external in any::<bool>(),
             drop_med in any::<bool>(),
             prepend in 0usize..6,
@@ -251,10 +253,11 @@ mod tests {
                     reflection: reflected.then_some(reflection),
                 }),
             };
-            let attributes = set.freeze();
+            let attributes = AttributeSet { notes, ..set }.freeze();
             let outgoing = Outgoing::new(&attributes, next_hop, departure).attributes(0);
             let mut open = attributes.thaw();
             open.next_hop = next_hop;
+            open.notes = Notes::default();
             if external {
                 open.prepend(Asn(behind.unwrap_or_default()), usize::from(behind.is_some()));
                 open.prepend(Asn(65001), prepend);

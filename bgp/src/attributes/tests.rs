@@ -243,6 +243,18 @@ pub(crate) fn any_set() -> impl Strategy<Value = AttributeSet> {
     })
 }
 
+pub(crate) fn any_notes() -> impl Strategy<Value = Notes> {
+    let number = || option::of(any::<u32>());
+    (number(), number(), option::of(any::<u8>()), any::<bool>()).prop_map(
+        |(weight, tag, distance, blackhole)| Notes {
+            weight,
+            tag,
+            distance,
+            blackhole,
+        },
+    )
+}
+
 fn sort(set: &mut AttributeSet) {
     set.communities.sort();
     set.communities.dedup();
@@ -270,11 +282,27 @@ pub(crate) fn any_tail() -> impl Strategy<Value = EvpnTail> {
 
 proptest! {
     #[test]
-    fn freezing_and_thawing_gives_the_set(set in any_set(), tail in option::of(any_tail())) {
+    fn freezing_and_thawing_gives_the_set(
+        set in any_set(),
+        tail in option::of(any_tail()),
+        notes in option::of(any_notes()),
+    ) {
         let mut set = set;
         set.evpn = tail;
+        set.notes = notes.unwrap_or_default();
         let closed = set.freeze();
         prop_assert_eq!(closed.thaw(), set);
+    }
+
+    #[test]
+    fn notes_tell_sets_apart_and_are_in_no_message(set in any_set(), notes in any_notes()) {
+        let noted = AttributeSet { notes, ..set.clone() }.freeze();
+        let plain = AttributeSet { notes: Notes::default(), ..set }.freeze();
+        prop_assert_eq!(noted.notes(), notes);
+        prop_assert_eq!(noted.weight(), notes.weight);
+        prop_assert_eq!(noted.wire(), plain.wire());
+        prop_assert_eq!(noted == plain, notes.is_empty());
+        prop_assert_eq!(noted.with_next_hop(NextHop::V4(Ipv4Addr::LOCALHOST), 0).notes(), notes);
     }
 
     #[test]

@@ -21,6 +21,14 @@ pub enum Set {
     Metric(Number),
     /// LOCAL_PREF; a missing one counts as 100.
     LocalPref(Number),
+    /// Weight, for the decision of this router.
+    Weight(u32),
+    /// A number for later conditions of this router.
+    Tag(u32),
+    /// The kernel's priority of the route.
+    Distance(u8),
+    /// Packets are dropped.
+    Blackhole,
     /// ORIGIN.
     Origin(Origin),
     /// Takes numbers out of the path.
@@ -176,6 +184,10 @@ impl Set {
                 let local_pref = number.of(route.local_pref());
                 route.open().local_pref = Some(local_pref);
             }
+            Set::Weight(weight) => route.open().notes.weight = Some(*weight),
+            Set::Tag(tag) => route.open().notes.tag = Some(*tag),
+            Set::Distance(distance) => route.open().notes.distance = Some(*distance),
+            Set::Blackhole => route.open().notes.blackhole = true,
             Set::Origin(origin) => route.open().origin = *origin,
             Set::AsPathExclude(exclude) => exclude.apply(&mut route.open().as_path),
             Set::AsPathReplace { asns, with } => {
@@ -231,6 +243,10 @@ impl Set {
         match self {
             Set::Metric(_) => ("metric", list_of(route.med().into_iter())),
             Set::LocalPref(_) => ("local_preference", route.local_pref().to_string()),
+            Set::Weight(_) => ("weight", list_of(route.notes().weight.into_iter())),
+            Set::Tag(_) => ("tag", list_of(route.notes().tag.into_iter())),
+            Set::Distance(_) => ("distance", list_of(route.notes().distance.into_iter())),
+            Set::Blackhole => ("blackhole", route.notes().blackhole.to_string()),
             Set::Origin(_) => ("origin", origin_name(route.origin()).to_owned()),
             Set::AsPathExclude(_)
             | Set::AsPathReplace { .. }

@@ -69,6 +69,8 @@ pub enum Match {
     LocalPref(u32),
     /// MULTI_EXIT_DISC is this; a missing one counts as 0.
     Metric(u32),
+    /// The tag that an earlier entry or map gave is this.
+    Tag(u32),
     /// ORIGIN is this.
     Origin(Origin),
     /// The route is of this family.
@@ -107,6 +109,7 @@ impl Match {
             | Match::ExtendedCommunity { .. }
             | Match::LocalPref(_)
             | Match::Metric(_)
+            | Match::Tag(_)
             | Match::Origin(_)
             | Match::Family(_)
             | Match::Vni(_) => return None,
@@ -141,6 +144,7 @@ impl Match {
             } => communities.matches(route.extended_communities(), *extent),
             Match::LocalPref(value) => route.local_pref() == *value,
             Match::Metric(value) => route.metric() == *value,
+            Match::Tag(value) => route.notes().tag == Some(*value),
             Match::Origin(origin) => route.origin() == *origin,
             Match::Family(family) => route.nlri().family() == *family,
             Match::Vni(vni) => route.vnis().contains(&Some(vni.get())),
@@ -161,6 +165,7 @@ impl Match {
             Match::ExtendedCommunity { .. } => list_of(route.extended_communities()),
             Match::LocalPref(_) => route.local_pref().to_string(),
             Match::Metric(_) => route.metric().to_string(),
+            Match::Tag(_) => list_of(route.notes().tag.into_iter()),
             Match::Origin(_) => origin_name(route.origin()).to_owned(),
             Match::Family(_) => route.nlri().family().to_string(),
             Match::EvpnRouteType(_) => match route.key().evpn() {
@@ -207,6 +212,7 @@ impl fmt::Display for Match {
             } => named(f, "extended_community", communities, *extent),
             Match::LocalPref(value) => write!(f, "local_preference {value}"),
             Match::Metric(value) => write!(f, "metric {value}"),
+            Match::Tag(value) => write!(f, "tag {value}"),
             Match::Origin(origin) => write!(f, "origin {}", origin_name(*origin)),
             Match::Family(family) => write!(f, "family {family}"),
             Match::EvpnRouteType(number) => write!(f, "evpn_route_type {number}"),

@@ -6,7 +6,7 @@
 use std::net::IpAddr;
 
 use crate::asn::Asn;
-use crate::attributes::{AttributeSet, Attributes, NextHop, Origin};
+use crate::attributes::{AttributeSet, Attributes, NextHop, Notes, Origin};
 use crate::community::{Community, ExtendedCommunity, LargeCommunity};
 use crate::evpn_route::EvpnTail;
 use crate::nlri::Nlri;
@@ -98,6 +98,14 @@ impl<'a> Route<'a> {
             None => self.closed.local_pref(),
         };
         local_pref.unwrap_or(LOCAL_PREF_DEFAULT)
+    }
+
+    /// What this router notes for itself.
+    pub(super) fn notes(&self) -> Notes {
+        match &self.open {
+            Some(open) => open.notes,
+            None => self.closed.notes(),
+        }
     }
 
     pub(super) fn origin(&self) -> Origin {

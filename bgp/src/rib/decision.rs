@@ -21,6 +21,10 @@ use crate::nlri::PathId;
 /// LOCAL_PREF of a path that carries none (RFC 4271 §5.1.5: local policy; 100 as everywhere).
 pub const DEFAULT_LOCAL_PREF: u32 = 100;
 
+/// Weight of routes of this router: they go before what is learned, whatever its preference (FRR's
+/// value). Learned routes have 0.
+pub const LOCAL_WEIGHT: u32 = 32_768;
+
 /// What the decision needs to know of who sent a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Source {
@@ -90,6 +94,7 @@ impl Rules {
             // Reached by paths of whatever length.
             Step::Origin => [self.as_path_ignore.then_some("as_path_ignore"), None],
             Step::Ineligible
+            | Step::Weight
             | Step::LocalPref
             | Step::Local
             | Step::AsPathLength
@@ -131,6 +136,8 @@ pub(super) struct Options {
 pub enum Step {
     /// Rejected by policy or a loop check: not a candidate.
     Ineligible,
+    /// Lower weight, which policy gives and nobody is told.
+    Weight,
     /// Lower LOCAL_PREF (RFC 4271 §9.1.1).
     LocalPref,
     /// Not originated here.
@@ -155,8 +162,9 @@ pub enum Step {
 
 impl Step {
     /// In their order.
-    const ALL: [Step; 11] = [
+    const ALL: [Step; 12] = [
         Step::Ineligible,
+        Step::Weight,
         Step::LocalPref,
         Step::Local,
         Step::AsPathLength,
@@ -173,6 +181,7 @@ impl Step {
     pub fn describe(self) -> &'static str {
         match self {
             Step::Ineligible => "rejected before the decision",
+            Step::Weight => "lower weight",
             Step::LocalPref => "lower local preference",
             Step::Local => "not originated by this router",
             Step::AsPathLength => "longer AS path",
@@ -237,6 +246,7 @@ fn of_two(
     let (a, b) = (one, two);
     let order = |step: Step| match step {
         Step::Ineligible => Ordering::Equal,
+        Step::Weight => lightness(a).cmp(&lightness(b)),
         Step::LocalPref => aversion(a).cmp(&aversion(b)),
         Step::Local => is_learned(a).cmp(&is_learned(b)),
         Step::AsPathLength => rules.as_path_length(a).cmp(&rules.as_path_length(b)),
@@ -256,6 +266,15 @@ fn of_two(
         // One peer's two paths with one identifier do not stand beside each other.
         None => (0, Step::PathId),
     }
+}
+
+/// Weight turned around: the least is the best.
+fn lightness(path: &Path) -> u32 {
+    let usual = match path.peer {
+        PeerId::LOCAL => LOCAL_WEIGHT,
+        _ => 0,
+    };
+    u32::MAX - path.attributes.weight().unwrap_or(usual)
 }
 
 /// LOCAL_PREF turned around: the least is the best.
@@ -297,6 +316,7 @@ fn narrow(
             lost(at, Step::Ineligible);
         }
     }
+    field.keep_least(lightness, Step::Weight, &mut lost);
     field.keep_least(aversion, Step::LocalPref, &mut lost);
     field.keep_least(is_learned, Step::Local, &mut lost);
     field.keep_least(
@@ -346,8 +366,9 @@ pub(super) fn is_bystander(best: Option<&Path>, path: &Path, rules: Rules) -> bo
 }
 
 /// The steps that look at one path alone, in their order; the least is the best.
-fn rank(path: &Path, rules: Rules) -> (u32, bool, u16, Origin) {
+fn rank(path: &Path, rules: Rules) -> (u32, u32, bool, u16, Origin) {
     (
+        lightness(path),
         aversion(path),
         is_learned(path),
         rules.as_path_length(path),
@@ -466,16 +487,18 @@ pub(super) mod tests {
             option::of(0_u32..3),
             option::of(1_u8..3),
             0_usize..2,
+            option::of(0_u32..2),
         );
         let of = (attributes, 0_u16..4, 0_u32..2);
         of.prop_map(|(attributes, peer, path_id)| {
-            let (local_pref, (asn, times), origin, med, originator, clusters) = attributes;
+            let (local_pref, (asn, times), origin, med, originator, clusters, weight) = attributes;
             let next_hop = NextHop::V4(Ipv4Addr::new(192, 0, 2, 1));
             let mut set = AttributeSet::new(next_hop);
             set.local_pref = local_pref;
             set.prepend(Asn(asn), times);
             set.origin = origin;
             set.med = med;
+            set.notes.weight = weight;
             set.originator_id = originator.map(|last| Ipv4Addr::new(10, 0, 0, last));
             set.cluster_list = vec![Ipv4Addr::new(10, 0, 0, 9); clusters];
             Path {

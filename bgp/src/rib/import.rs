@@ -10,7 +10,8 @@ use std::sync::Arc;
 use super::View;
 use super::peer::{PeerFacts, PeerFamily};
 use crate::asn::Asn;
-use crate::attributes::Attributes;
+use crate::attributes::{AttributeSet, Attributes};
+use crate::community::Community;
 use crate::nlri::Nlri;
 use crate::policy::{Trace, Verdict};
 
@@ -92,17 +93,12 @@ pub(super) fn import(
     if received.next_hop().addr() == facts.local_address {
         return Err(Rejection::NextHopIsSelf);
     }
-    // As if the number that the peer knows were another AS between.
-    let extended = facts.alias.filter(|alias| alias.prepend).map(|_| {
-        let mut set = received.thaw();
-        set.prepend(facts.local_as, 1);
-        set
-    });
-    let seen = extended.as_ref().map(|set| set.freeze_with(seed));
+    let prepared = prepare(facts, family, received);
+    let seen = prepared.as_ref().map(|set| set.freeze_with(seed));
     let seen = seen.as_ref().unwrap_or(received);
     let mut set = match family.import.evaluate(nlri, seen, trace) {
         Verdict::Reject => return Err(Rejection::Policy),
-        Verdict::Accept => extended,
+        Verdict::Accept => prepared,
         Verdict::Change { set, .. } => Some(set),
     };
     // RFC 8326 §3.2: a route that is about to go is the last choice, whatever policy preferred.
@@ -111,11 +107,36 @@ pub(super) fn import(
         set.get_or_insert_with(|| received.thaw()).local_pref = Some(0);
     }
     let next_hop = set.as_ref().map_or(received.next_hop(), |set| set.next_hop);
-    if !next_hops.leads(nlri.family(), next_hop.addr()) {
+    // What is dropped needs no way.
+    let blackhole = set.as_ref().is_some_and(|set| set.notes.blackhole);
+    if !blackhole && !next_hops.leads(nlri.family(), next_hop.addr()) {
         return Err(Rejection::NextHopUnreachable(next_hop.addr()));
     }
     Ok(match set {
         None => Arc::clone(received),
         Some(set) => Arc::new(set.freeze_with(seed).with_source(Arc::clone(received))),
     })
+}
+
+/// What a session's settings make of a route before policy sees it, if anything.
+fn prepare(facts: &PeerFacts, family: &PeerFamily, received: &Attributes) -> Option<AttributeSet> {
+    let alias = facts.alias.is_some_and(|alias| alias.prepend);
+    let blackhole = family.honor_blackhole && received.is_blackhole();
+    if !alias && !blackhole && family.weight.is_none() {
+        return None;
+    }
+    let mut set = received.thaw();
+    set.notes.weight = family.weight;
+    if alias {
+        // As if the number that the peer knows were another AS between.
+        set.prepend(facts.local_as, 1);
+    }
+    if blackhole {
+        set.notes.blackhole = true;
+        // RFC 7999 §3.2: it SHOULD not leave the AS.
+        if !received.is_no_advertise() && !received.is_no_export() {
+            set.communities.push(Community::NO_EXPORT);
+        }
+    }
+    Some(set)
 }

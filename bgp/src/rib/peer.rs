@@ -80,6 +80,10 @@ pub struct PeerFamily {
     pub import: Policy,
     /// Policy for what the peer is sent.
     pub export: Policy,
+    /// Weight of what the peer sends, unless policy gives another one.
+    pub weight: Option<u32>,
+    /// Packets to what the peer sends with BLACKHOLE are dropped (RFC 7999).
+    pub honor_blackhole: bool,
     /// The peer sends path identifiers (RFC 7911).
     pub add_path_receive: bool,
     /// IPv4 routes may carry an IPv6 next hop (RFC 8950).
@@ -88,6 +92,19 @@ pub struct PeerFamily {
     pub next_hop: NextHopRule,
     /// The peer's traffic is being moved away: see [`Drain`].
     pub drain: Option<Drain>,
+}
+
+impl PeerFamily {
+    /// All that decides what is made of received routes.
+    pub(super) fn intake(&self) -> impl PartialEq {
+        let draining = self.drain.is_some();
+        (
+            self.import.clone(),
+            self.weight,
+            self.honor_blackhole,
+            draining,
+        )
+    }
 }
 
 /// The next hop in what a peer is sent.

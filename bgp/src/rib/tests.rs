@@ -13,7 +13,7 @@ use crate::asn::Asn;
 use crate::attributes::{NextHop, Segment, SegmentKind};
 use crate::community::Community;
 use crate::message::{Message, RefreshKind};
-use crate::policy::{Action, Entry, NextHopChange, Policy, RouteMap, Set};
+use crate::policy::{Action, Entry, Match, NextHopChange, Policy, RouteMap, Set};
 use crate::wire::Context;
 
 const SEED: u64 = 7;
@@ -40,6 +40,8 @@ fn settings() -> PeerFamily {
     PeerFamily {
         import: Policy::AcceptAll,
         export: Policy::AcceptAll,
+        weight: None,
+        honor_blackhole: false,
         add_path_receive: false,
         extended_next_hop: false,
         next_hop: NextHopRule::Auto,
@@ -813,6 +815,110 @@ fn rules_of_the_decision_take_effect_at_once_and_are_named() {
     );
     world.input(Input::SetRules(Rules::default()));
     assert_eq!(best(&world), 2, "and back");
+}
+
+fn map(entries: Vec<Entry>) -> Policy {
+    Policy::Map(Arc::new(RouteMap::new("MAP", entries).unwrap()))
+}
+
+fn ipv4(settings: PeerFamily) -> PerFamily<Option<PeerFamily>> {
+    PerFamily {
+        ipv4_unicast: Some(settings),
+        ..PerFamily::default()
+    }
+}
+
+#[test]
+fn the_highest_weight_goes_before_everything_and_nobody_is_told() {
+    let mut world = World::with_peers(&[2, 3, 4]);
+    let one = prefix(1);
+    world.update(2, announce(&[one], &path(&[65002], [10, 10, 0, 2])));
+    world.update(3, announce(&[one], &path(&[65003, 1, 2], [10, 10, 0, 3])));
+    let best = |world: &World| world.best[&Nlri::V4(one)][0].0;
+    let lost = |world: &World, peer| {
+        let route = world.rib.route(&Nlri::V4(one)).unwrap();
+        let path = route.paths.iter().find(|path| path.peer == PeerId(peer));
+        path.unwrap().lost
+    };
+    assert_eq!(best(&world), 2);
+    let weighted = |weight| PeerFamily {
+        weight: Some(weight),
+        ..settings()
+    };
+    world.input(Input::Configure(PeerId(3), ipv4(weighted(10))));
+    assert_eq!((best(&world), lost(&world, 2)), (3, Some(Step::Weight)));
+    assert_eq!(asns(&world.belief(4)[&one]), [65001, 65003, 1, 2]);
+    let entry = Entry::new(10, Action::Permit).set(Set::Weight(5));
+    let lighter = PeerFamily {
+        import: map(vec![entry]),
+        ..weighted(10)
+    };
+    world.input(Input::Configure(PeerId(3), ipv4(lighter)));
+    world.input(Input::Configure(PeerId(2), ipv4(weighted(7))));
+    assert_eq!(best(&world), 2, "policy has the last word");
+    let own = AttributeSet::new(NextHop::V4(Ipv4Addr::UNSPECIFIED));
+    world.input(Input::Originate(Nlri::V4(one), own));
+    assert_eq!((best(&world), lost(&world, 2)), (0, Some(Step::Weight)));
+    world.input(Input::Configure(
+        PeerId(2),
+        ipv4(weighted(LOCAL_WEIGHT + 1)),
+    ));
+    assert_eq!(best(&world), 2);
+    world.input(Input::Configure(PeerId(2), ipv4(settings())));
+    assert_eq!(best(&world), 0);
+}
+
+#[test]
+fn a_tag_that_import_gave_is_matched_on_export() {
+    let mut world = World::with_peers(&[2, 3]);
+    let tagged = PeerFamily {
+        import: map(vec![Entry::new(10, Action::Permit).set(Set::Tag(7))]),
+        ..settings()
+    };
+    let named = |tag| PeerFamily {
+        export: map(vec![Entry::new(10, Action::Permit).when(Match::Tag(tag))]),
+        ..settings()
+    };
+    world.update(2, announce(&[prefix(1)], &path(&[65002], [10, 10, 0, 2])));
+    world.input(Input::Configure(PeerId(3), ipv4(named(7))));
+    assert!(world.belief(3).is_empty());
+    world.input(Input::Configure(PeerId(2), ipv4(tagged)));
+    assert_eq!(world.belief(3).len(), 1);
+    world.input(Input::Configure(PeerId(3), ipv4(named(8))));
+    assert!(world.belief(3).is_empty());
+}
+
+#[test]
+fn blackhole_is_honored_where_that_was_asked_for_and_stays_in_the_as() {
+    let mut world = World::with_peers(&[2, 3]);
+    let mut set = path(&[65002], [10, 10, 0, 2]);
+    set.communities = vec![Community::BLACKHOLE];
+    world.update(2, announce(&[prefix(1)], &set));
+    let dropped = |world: &World| {
+        let route = world.rib.route(&Nlri::V4(prefix(1))).unwrap();
+        route.paths[0].attributes.notes().blackhole
+    };
+    assert!(
+        !dropped(&world),
+        "RFC 7999 §3.4: not without a word of the operator"
+    );
+    assert_eq!(world.belief(3).len(), 1);
+    let honoring = PeerFamily {
+        honor_blackhole: true,
+        ..settings()
+    };
+    world.input(Input::Configure(PeerId(2), ipv4(honoring)));
+    assert!(dropped(&world));
+    assert!(world.belief(3).is_empty(), "RFC 7999 §3.2");
+    let nowhere = IpAddr::from([10, 10, 0, 2]);
+    world.input(Input::NextHops(vec![(nowhere, false)]));
+    assert!(dropped(&world) && world.best.contains_key(&Nlri::V4(prefix(1))));
+    set.communities.clear();
+    world.update(2, announce(&[prefix(1)], &set));
+    assert!(
+        world.best.is_empty(),
+        "one that is forwarded needs a next hop"
+    );
 }
 
 #[test]

@@ -37,6 +37,8 @@ pub struct RouteView {
 pub struct PathView {
     /// Who sent it; [`PeerId::LOCAL`] for a route of this router.
     pub peer: PeerId,
+    /// Its sender is in another AS.
+    pub external: bool,
     /// Path identifier of RFC 7911.
     pub path_id: PathId,
     /// Attributes after import policy (as advertised in [`Select::Advertised`]).
@@ -402,6 +404,7 @@ impl<K: Key> FamilyRib<K> {
         let (attributes, best) = (told.ok()?, entry.paths.best()?);
         let path = PathView {
             peer: best.peer,
+            external: view.source(best.peer).external,
             path_id: 0,
             received: Arc::clone(&attributes),
             attributes,
@@ -442,6 +445,7 @@ impl<K: Key> FamilyRib<K> {
         let paths = paths
             .map(|(at, (path, lost))| PathView {
                 peer: path.peer,
+                external: view.source(path.peer).external,
                 path_id: path.path_id,
                 attributes: Arc::clone(&path.attributes),
                 received: Arc::clone(path.received()),

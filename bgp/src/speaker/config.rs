@@ -217,6 +217,8 @@ impl PeerConfig {
             *families.get_mut(family) = agreed.as_ref().map(|agreed| PeerFamily {
                 import: effective(self.import.as_ref(), negotiated, "import"),
                 export: effective(self.export.as_ref(), negotiated, "export"),
+                weight: None,
+                honor_blackhole: false,
                 add_path_receive: agreed.add_path_receive,
                 extended_next_hop: agreed.extended_next_hop,
                 next_hop: self.next_hop,

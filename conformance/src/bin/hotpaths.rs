@@ -116,6 +116,8 @@ fn facts(host: u8) -> PeerFacts {
     let settings = PeerFamily {
         import: Policy::AcceptAll,
         export: Policy::AcceptAll,
+        weight: None,
+        honor_blackhole: false,
         add_path_receive: false,
         extended_next_hop: false,
         next_hop: NextHopRule::Auto,

@@ -47,6 +47,7 @@ pub fn accept(file: &File, report: &mut Report) -> Option<Config> {
             })
         }),
         bestpath: bestpath(&file.bestpath),
+        bandwidth: or(file.bestpath.bandwidth, defaults.bandwidth),
         ipv4_unicast: unicast(file.ipv4_unicast.as_ref(), &policies, report),
         ipv6_unicast: unicast(file.ipv6_unicast.as_ref(), &policies, report),
         evpn: file.evpn.as_ref().and_then(|evpn| {
@@ -63,6 +64,10 @@ pub fn accept(file: &File, report: &mut Report) -> Option<Config> {
             enabled: or(file.kernel.enabled, defaults.kernel.enabled),
             protocol: or(file.kernel.protocol, defaults.kernel.protocol),
             table: or(file.kernel.table, defaults.kernel.table),
+            distance: Distance {
+                external: or(file.kernel.external, defaults.kernel.distance.external),
+                internal: or(file.kernel.internal, defaults.kernel.distance.internal),
+            },
             audit_interval: or(file.kernel.audit_interval, defaults.kernel.audit_interval),
         },
         graceful_restart: restart,

@@ -25,7 +25,7 @@ use super::read::{
     self, Reading, Rejection, Table, boolean, device, duration, keyword, name, number,
     socket_address, text,
 };
-use super::types::{EbgpRequiresPolicy, LogFormat, LogLevel, RequireRoute};
+use super::types::{BandwidthUse, EbgpRequiresPolicy, LogFormat, LogLevel, RequireRoute};
 pub use neighbor::{
     BfdTable, FamilyTable, ListenRangeTable, LocalAsTable, MaximumTable, NeighborTable,
     PeerGroupTable, SettingsTable, UpdateSource,
@@ -107,6 +107,8 @@ pub struct BestpathTable {
     pub missing_med_as_worst: Option<At<bool>>,
     /// `as_path_ignore`.
     pub as_path_ignore: Option<At<bool>>,
+    /// `bandwidth`.
+    pub bandwidth: Option<At<BandwidthUse>>,
 }
 
 /// `[ipv4_unicast]` or `[ipv6_unicast]`.
@@ -174,6 +176,10 @@ pub struct KernelTable {
     pub protocol: Option<At<u8>>,
     /// `table`.
     pub table: Option<At<u32>>,
+    /// `distance`: `external`.
+    pub external: Option<At<u8>>,
+    /// `distance`: `internal`.
+    pub internal: Option<At<u8>>,
     /// `audit_interval`.
     pub audit_interval: Option<At<Duration>>,
 }
@@ -334,6 +340,7 @@ fn bestpath(table: &mut Table<'_, '_>) -> BestpathTable {
         always_compare_med: table.get("always_compare_med", boolean),
         missing_med_as_worst: table.get("missing_med_as_worst", boolean),
         as_path_ignore: table.get("as_path_ignore", boolean),
+        bandwidth: table.get("bandwidth", keyword),
     }
 }
 
@@ -531,7 +538,14 @@ fn gateway(value: &DeValue<'_>) -> Reading<IpNetwork> {
 }
 
 fn kernel(table: &mut Table<'_, '_>) -> KernelTable {
+    let (mut external, mut internal) = (None, None);
+    table.table("distance", "distance", |table| {
+        external = table.get("external", number(1..=255));
+        internal = table.get("internal", number(1..=255));
+    });
     KernelTable {
+        external,
+        internal,
         enabled: table.get("enabled", boolean),
         // 0 to 4 mean the kernel itself, redirects, start-up and the administrator
         // (rtnetlink(7)); we would delete theirs.

@@ -172,7 +172,7 @@ pub(super) fn sections(config: &Config) -> [(&'static str, Fields); 11] {
     [
         ("router", router(config)),
         ("underlay", underlay(config.underlay.as_ref())),
-        ("bestpath", bestpath(config.bestpath)),
+        ("bestpath", bestpath(config.bestpath, config.bandwidth)),
         ("ipv4_unicast", unicast(&config.ipv4_unicast)),
         ("ipv6_unicast", unicast(&config.ipv6_unicast)),
         ("evpn", evpn(config.evpn.as_ref())),
@@ -207,7 +207,7 @@ fn underlay(underlay: Option<&Underlay>) -> Fields {
     fields
 }
 
-fn bestpath(rules: Rules) -> Fields {
+fn bestpath(rules: Rules, bandwidth: BandwidthUse) -> Fields {
     let (mut fields, default) = (Fields::default(), Rules::default());
     for (key, value, default) in [
         (
@@ -228,6 +228,8 @@ fn bestpath(rules: Rules) -> Fields {
     ] {
         fields.add_unless_default(key, value, default);
     }
+    let usual = BandwidthUse::default();
+    fields.add_unless_default("bandwidth", quote(bandwidth.word()), quote(usual.word()));
     fields
 }
 
@@ -278,6 +280,11 @@ fn kernel(kernel: &Kernel) -> Fields {
     fields.add_unless_default("enabled", kernel.enabled, default.enabled);
     fields.add_unless_default("protocol", kernel.protocol, default.protocol);
     fields.add_unless_default("table", kernel.table, default.table);
+    let (distance, usual) = (kernel.distance, default.distance);
+    let mut table = Fields::default();
+    table.add_unless_default("external", distance.external, usual.external);
+    table.add_unless_default("internal", distance.internal, usual.internal);
+    fields.add_table("distance", &table);
     let interval = [kernel.audit_interval, default.audit_interval].map(quote_duration);
     let [interval, default] = interval;
     fields.add_unless_default("audit_interval", interval, default);

@@ -43,6 +43,8 @@ pub struct Config {
     pub underlay: Option<Underlay>,
     /// How paths compare.
     pub bestpath: Rules,
+    /// What link bandwidths are used for.
+    pub bandwidth: BandwidthUse,
     /// IPv4 unicast.
     pub ipv4_unicast: Unicast,
     /// IPv6 unicast.
@@ -94,6 +96,7 @@ impl Config {
             ebgp_requires_policy: EbgpRequiresPolicy::Auto,
             underlay: None,
             bestpath: Rules::default(),
+            bandwidth: BandwidthUse::default(),
             ipv4_unicast: Unicast::default(),
             ipv6_unicast: Unicast::default(),
             evpn: None,
@@ -235,6 +238,45 @@ impl Default for Multipath {
     }
 }
 
+/// What link bandwidths are used for where paths share the traffic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum BandwidthUse {
+    /// For the shares, if all paths have one.
+    #[default]
+    All,
+    /// For nothing.
+    Ignore,
+    /// For the shares; a path without one takes nothing.
+    SkipMissing,
+    /// For the shares; a path without one takes the least.
+    DefaultWeight,
+}
+
+/// The kernel's priority of routes: of several programs' routes to one prefix the least wins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Distance {
+    /// Of what another AS told.
+    pub external: u8,
+    /// Of what our AS told.
+    pub internal: u8,
+}
+
+impl Distance {
+    /// FRR gives this metric to all its BGP routes in the kernel.
+    pub const USUAL: u8 = 20;
+    /// A route with this one is not written.
+    pub const NEVER: u8 = 255;
+}
+
+impl Default for Distance {
+    fn default() -> Self {
+        Self {
+            external: Self::USUAL,
+            internal: Self::USUAL,
+        }
+    }
+}
+
 /// EVPN.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Evpn {
@@ -293,6 +335,8 @@ pub struct Kernel {
     pub protocol: u8,
     /// Routing table.
     pub table: u32,
+    /// Priority of routes.
+    pub distance: Distance,
     /// Pause between audits; zero is never.
     pub audit_interval: Duration,
 }
@@ -304,6 +348,7 @@ impl Default for Kernel {
             enabled: true,
             protocol: 186,
             table: 254,
+            distance: Distance::default(),
             audit_interval: Duration::from_secs(60),
         }
     }
@@ -424,6 +469,15 @@ pub(super) trait Keyword: Copy + PartialEq + 'static {
             .find(|(value, _)| *value == self)
             .map_or("", |(_, word)| word)
     }
+}
+
+impl Keyword for BandwidthUse {
+    const WORDS: &'static [(Self, &'static str)] = &[
+        (BandwidthUse::All, "all"),
+        (BandwidthUse::Ignore, "ignore"),
+        (BandwidthUse::SkipMissing, "skip_missing"),
+        (BandwidthUse::DefaultWeight, "default_weight"),
+    ];
 }
 
 impl Keyword for LogLevel {

@@ -424,12 +424,27 @@ pub struct Route {
     /// or `next_hop` (it leads nowhere).
     #[serde(default)]
     pub rejected_by: Option<String>,
+    /// Weight that policy gave; absent without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight: Option<u32>,
+    /// Tag that policy gave; absent without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tag: Option<u32>,
+    /// Packets are dropped and not forwarded; absent where they are not.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub blackhole: bool,
     /// Path identifier (RFC 7911), 0 without add-path.
     #[serde(default)]
     pub path_id: u32,
     /// Why it is chosen or not, in one line.
     #[serde(default)]
     pub reason: Option<String>,
+}
+
+// What serde asks for.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 fn yes() -> bool {

@@ -15,6 +15,7 @@ use super::neighbor::{Neighbor, Origin, session_config, transport};
 use super::{Core, OverlayDevices};
 use crate::bfd_io::{Params, SessionKey};
 use crate::config::{self, Config, Network, RequireRoute, RouteTargets, VniConfig};
+use crate::install;
 use crate::peer_io::{Command, Wiring};
 
 /// EVPN routes are not only passed on: this host has a part in the overlay.
@@ -31,6 +32,14 @@ pub(super) fn multipath(config: &Config) -> PerFamily<Multipath> {
         ipv4_unicast: of(&config.ipv4_unicast),
         ipv6_unicast: of(&config.ipv6_unicast),
         evpn: Multipath::default(),
+    }
+}
+
+/// What is written to the kernel, beside where it leads.
+pub(super) fn forwarding(config: &Config) -> install::Settings {
+    install::Settings {
+        distance: config.kernel.distance,
+        bandwidth: config.bandwidth,
     }
 }
 
@@ -113,6 +122,11 @@ impl Core {
         self.apply_interfaces(&new);
         if multipath(&old) != multipath(&new) {
             self.hand_in(rib::Input::SetMultipath(multipath(&new)));
+        }
+        if self.install.set(forwarding(&new)) {
+            for family in [Family::Ipv4Unicast, Family::Ipv6Unicast] {
+                self.hand_in(rib::Input::Repeat(family));
+            }
         }
         if old.bestpath != new.bestpath {
             self.hand_in(rib::Input::SetRules(new.bestpath));

@@ -341,6 +341,8 @@ impl Core {
             Some(PeerFamily {
                 import: self.policy_of(neighbor, family, Direction::Import),
                 export: self.policy_of(neighbor, family, Direction::Export),
+                weight: settings.weight,
+                honor_blackhole: settings.honor_blackhole,
                 add_path_receive: agreed.add_path_receive,
                 extended_next_hop: agreed.extended_next_hop,
                 next_hop: match settings.next_hop {

@@ -464,6 +464,8 @@ fn families(
             import: policies.import_map(value.import.as_ref(), report),
             export: policies.route_map(value.export.as_ref(), report),
             next_hop: or(value.next_hop, NextHopRule::Auto),
+            weight: value.weight.map(|it| it.value),
+            honor_blackhole: or(value.honor_blackhole, false),
             maximum_prefixes: maximum_prefixes(value.maximum_prefixes.as_ref(), report),
         })
     };

@@ -179,6 +179,8 @@ fn family(
         import: own.import.or(group.import),
         export: own.export.or(group.export),
         next_hop: own.next_hop.or(group.next_hop),
+        weight: own.weight.or(group.weight),
+        honor_blackhole: own.honor_blackhole.or(group.honor_blackhole),
         maximum_prefixes: own.maximum_prefixes.or(group.maximum_prefixes),
     };
     Some(At::new(table, span))
@@ -226,6 +228,10 @@ pub struct FamilyTable {
     pub export: Option<At<String>>,
     /// `next_hop`.
     pub next_hop: Option<At<NextHopRule>>,
+    /// `weight`.
+    pub weight: Option<At<u32>>,
+    /// `honor_blackhole`.
+    pub honor_blackhole: Option<At<bool>>,
     /// `maximum_prefixes`.
     pub maximum_prefixes: Option<At<MaximumTable>>,
 }
@@ -359,6 +365,8 @@ fn family_table(table: &mut Table<'_, '_>, family: Family) -> Option<At<FamilyTa
         import: table.get("import", reference),
         export: table.get("export", reference),
         next_hop: table.get("next_hop", keyword),
+        weight: table.get("weight", number(0..=i64::from(u32::MAX))),
+        honor_blackhole: honor_blackhole(table, family),
         maximum_prefixes: maximum_prefixes(table),
     });
     Some(match read? {
@@ -419,6 +427,17 @@ fn local_as(table: &mut Table<'_, '_>) -> Option<At<LocalAsTable>> {
         ..LocalAsTable::default()
     };
     Some(At::new(alone, asn.span))
+}
+
+/// A route that is dropped needs a prefix.
+fn honor_blackhole(table: &mut Table<'_, '_>, family: Family) -> Option<At<bool>> {
+    const KEY: &str = "honor_blackhole";
+    if family == Family::Evpn {
+        let because = "BLACKHOLE is about IP prefixes (RFC 7999)";
+        table.unsupported(KEY, because, "use it in ipv4_unicast or ipv6_unicast");
+        return None;
+    }
+    table.get(KEY, boolean)
 }
 
 /// A number, or a table with more.

@@ -331,6 +331,8 @@ fn matches(table: &mut Table<'_, '_>) -> Vec<At<MatchItem>> {
         Match::LocalPref,
     ));
     items.extend(plain(table.get("metric", number(U32)), Match::Metric));
+    let tag = table.get("tag", number(1..=U32_MAX));
+    items.extend(plain(tag, Match::Tag));
     items.extend(plain(table.get("origin", keyword), Match::Origin));
     items.extend(plain(table.get("family", keyword), Match::Family));
     let route_type = table.get("evpn_route_type", number(1..=255));
@@ -355,14 +357,9 @@ fn matches(table: &mut Table<'_, '_>) -> Vec<At<MatchItem>> {
     named(table, "mac_list", ListSubject::Mac, &mut items);
     for (key, because, hint) in [
         (
-            "tag",
-            "routes have no tag here",
-            "match a community instead",
-        ),
-        (
             "weight",
-            "routes have no weight here",
-            "match local_preference",
+            "a weight is for the decision alone",
+            "match what it was set by, or set a tag beside it",
         ),
         (
             "interface",
@@ -371,8 +368,8 @@ fn matches(table: &mut Table<'_, '_>) -> Vec<At<MatchItem>> {
         ),
         (
             "peer_group",
-            "there are no groups of neighbors",
-            "match peer = [..] with their addresses",
+            "a group is settings in common and no party to a route",
+            "match peer = [..] with their addresses, or give the group a map of its own",
         ),
         (
             "source_protocol",
@@ -536,6 +533,18 @@ fn sets(table: &mut Table<'_, '_>) -> Vec<At<SetItem>> {
     if let Some(At { value, span }) = table.get("local_preference", adjustment) {
         add(span, Set::LocalPref(value));
     }
+    if let Some(At { value, span }) = table.get("weight", number(U32)) {
+        add(span, Set::Weight(value));
+    }
+    if let Some(At { value, span }) = table.get("tag", number(1..=U32_MAX)) {
+        add(span, Set::Tag(value));
+    }
+    if let Some(At { value, span }) = table.get("distance", number(1..=255)) {
+        add(span, Set::Distance(value));
+    }
+    if let Some(At { span, .. }) = table.get("blackhole", only_true) {
+        add(span, Set::Blackhole);
+    }
     if let Some(At { value, span }) = table.get("origin", keyword) {
         add(span, Set::Origin(value));
     }
@@ -556,13 +565,7 @@ fn sets(table: &mut Table<'_, '_>) -> Vec<At<SetItem>> {
     if let Some(At { value, span }) = table.get("next_hop", next_hop) {
         add(span, Set::NextHop(value));
     }
-    if let Some(At { span, .. }) = table.get("atomic_aggregate", |value| match value.as_bool() {
-        Some(true) => Ok(()),
-        Some(false) | None => {
-            let rejection = Rejection::from("true");
-            Err(rejection.hint("it can be set and not be taken away: leave the key out"))
-        }
-    }) {
+    if let Some(At { span, .. }) = table.get("atomic_aggregate", only_true) {
         add(span, Set::AtomicAggregate);
     }
     if let Some(At { value, span }) = table.get("originator_id", address) {
@@ -598,17 +601,6 @@ fn sets(table: &mut Table<'_, '_>) -> Vec<At<SetItem>> {
     );
     for (key, because, hint) in [
         (
-            "weight",
-            "the decision has no weight",
-            "use local_preference; it is not told to other AS",
-        ),
-        ("tag", "routes have no tag here", "set a community instead"),
-        (
-            "distance",
-            "kernel routes are written without a distance",
-            "leave it out: routes of others are never replaced",
-        ),
-        (
             "table",
             "all routes go to one table",
             "use `table` in [kernel]",
@@ -627,6 +619,16 @@ fn sets(table: &mut Table<'_, '_>) -> Vec<At<SetItem>> {
         table.unsupported(key, because, hint);
     }
     items
+}
+
+fn only_true(value: &DeValue<'_>) -> Reading<()> {
+    match value.as_bool() {
+        Some(true) => Ok(()),
+        Some(false) | None => {
+            let rejection = Rejection::from("true");
+            Err(rejection.hint("it can be set and not be taken away: leave the key out"))
+        }
+    }
 }
 
 fn next_hop(value: &DeValue<'_>) -> Reading<NextHopChange> {

@@ -86,6 +86,7 @@ fn list_of_match(condition: &Match) -> Option<(PolicyKind, &str)> {
         | Match::AsPathLength { .. }
         | Match::LocalPref(_)
         | Match::Metric(_)
+        | Match::Tag(_)
         | Match::Origin(_)
         | Match::Family(_)
         | Match::EvpnRouteType(_)
@@ -115,6 +116,10 @@ fn list_of_set(set: &Set) -> Option<(PolicyKind, &str)> {
         | Set::AsPathExclude(_)
         | Set::Metric(_)
         | Set::LocalPref(_)
+        | Set::Weight(_)
+        | Set::Tag(_)
+        | Set::Distance(_)
+        | Set::Blackhole
         | Set::Origin(_)
         | Set::AsPathReplace { .. }
         | Set::AsPathPrependLast(_)
@@ -302,6 +307,7 @@ fn condition(table: &mut Fields, condition: &Match) {
         ),
         Match::LocalPref(value) => table.add("local_preference", value),
         Match::Metric(value) => table.add("metric", value),
+        Match::Tag(value) => table.add("tag", value),
         Match::Origin(origin) => table.add("origin", quote(origin.word())),
         Match::Family(family) => table.add("family", quote(family.word())),
         Match::EvpnRouteType(number) => table.add("evpn_route_type", number),
@@ -346,6 +352,10 @@ fn changes(sets: &[Set]) -> Fields {
         match set {
             Set::Metric(number) => table.add("metric", adjustment(*number)),
             Set::LocalPref(number) => table.add("local_preference", adjustment(*number)),
+            Set::Weight(weight) => table.add("weight", weight),
+            Set::Tag(tag) => table.add("tag", tag),
+            Set::Distance(distance) => table.add("distance", distance),
+            Set::Blackhole => table.add("blackhole", true),
             Set::Origin(origin) => table.add("origin", quote(origin.word())),
             Set::AsPathExclude(AsPathExclude::All) => table.add("as_path_exclude", quote("all")),
             Set::AsPathExclude(AsPathExclude::These(asns)) => {

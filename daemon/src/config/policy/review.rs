@@ -6,8 +6,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 
-use bgp::policy::{Action, Entry, Kind, List, OnMatch, RouteMap, Rule, number_rules};
+use bgp::policy::{Action, Entry, Kind, List, OnMatch, RouteMap, Rule, Set, number_rules};
 
 use super::PolicyKind;
 use super::file::{ListTable, RouteMapTable};
@@ -58,6 +59,15 @@ pub enum Notice {
         /// Number of the earlier entry that ends the map for all routes that this one matches.
         by: u32,
     },
+    /// A change of a map that is used for export alone and means nothing there.
+    Export {
+        /// Name of the map.
+        map: String,
+        /// Number of the entry.
+        seq: u32,
+        /// What it sets.
+        key: &'static str,
+    },
 }
 
 impl fmt::Display for Remark {
@@ -87,6 +97,11 @@ impl fmt::Display for Notice {
                 "entry {seq} of route_map `{map}` is never reached by a route it matches: entry \
                  {by} ends the map for all of them"
             ),
+            Notice::Export { map, seq, key } => write!(
+                f,
+                "entry {seq} of route_map `{map}` sets `{key}`, which is for this router alone and \
+                 has no effect on export"
+            ),
         }
     }
 }
@@ -95,6 +110,7 @@ impl fmt::Display for Notice {
 pub fn review(file: &File, config: &Config, report: &Report) -> Vec<Remark> {
     let mut review = Review {
         used: used(config),
+        export_only: export_only(config),
         found: Vec::new(),
     };
     let tables = &file.policy;
@@ -127,6 +143,7 @@ pub fn review(file: &File, config: &Config, report: &Report) -> Vec<Remark> {
     }
     for (table, map) in tables.route_maps.iter().zip(&config.route_maps) {
         review.map(&table.value, map);
+        review.export(&table.value, map);
     }
     review.found.sort_by_key(|(span, _)| *span);
     let remarks = review.found.into_iter().map(|(span, notice)| Remark {
@@ -156,7 +173,29 @@ fn used(config: &Config) -> BTreeSet<(PolicyKind, String)> {
     used
 }
 
+/// Names of maps that neighbours use for export, and nothing uses otherwise.
+fn export_only(config: &Config) -> BTreeSet<String> {
+    let families = || {
+        let all = config.settings().flat_map(|it| it.families.iter());
+        all.filter_map(|(_, family)| family.as_ref())
+    };
+    let name = |map: &Arc<RouteMap>| map.name().to_owned();
+    let unicast = [&config.ipv4_unicast, &config.ipv6_unicast];
+    let networks = unicast.into_iter().flat_map(|it| &it.networks);
+    let called = config.route_maps.iter().flat_map(|map| map.entries());
+    let elsewhere: BTreeSet<String> = families()
+        .filter_map(|family| family.import.as_ref())
+        .chain(networks.filter_map(|network| network.route_map.as_ref()))
+        .chain(called.filter_map(|entry| entry.call.as_ref()))
+        .map(name)
+        .collect();
+    let exported = families().filter_map(|family| family.export.as_ref());
+    let exported: BTreeSet<String> = exported.map(name).collect();
+    exported.difference(&elsewhere).cloned().collect()
+}
+
 struct Review {
+    export_only: BTreeSet<String>,
     used: BTreeSet<(PolicyKind, String)>,
     found: Vec<(Span, Notice)>,
 }
@@ -212,6 +251,26 @@ impl Review {
         }
     }
 
+    fn export(&mut self, table: &RouteMapTable, map: &RouteMap) {
+        if !self.export_only.contains(map.name()) {
+            return;
+        }
+        for At { value, span } in &table.entries {
+            let seq = value.seq.map(|seq| seq.value);
+            let entry = map.entries().iter().find(|entry| Some(entry.seq) == seq);
+            let sets = entry.into_iter().flat_map(|entry| &entry.sets);
+            self.found
+                .extend(sets.filter_map(for_this_router).map(|key| {
+                    let notice = Notice::Export {
+                        map: map.name().to_owned(),
+                        seq: seq.unwrap_or_default(),
+                        key,
+                    };
+                    (*span, notice)
+                }));
+        }
+    }
+
     fn unused(&mut self, kind: PolicyKind, name: &At<String>) {
         if !self.used.contains(&(kind, name.value.clone())) {
             let notice = Notice::Unused {
@@ -220,6 +279,34 @@ impl Review {
             };
             self.found.push((name.span, notice));
         }
+    }
+}
+
+/// The key of a change that is for this router alone. A tag is too, but later entries may ask for
+/// it.
+fn for_this_router(set: &Set) -> Option<&'static str> {
+    match set {
+        Set::Weight(_) => Some("weight"),
+        Set::Distance(_) => Some("distance"),
+        Set::Blackhole => Some("blackhole"),
+        Set::Metric(_)
+        | Set::LocalPref(_)
+        | Set::Tag(_)
+        | Set::Origin(_)
+        | Set::AsPathExclude(_)
+        | Set::AsPathReplace { .. }
+        | Set::AsPathPrependLast(_)
+        | Set::AsPathPrepend(_)
+        | Set::NextHop(_)
+        | Set::Community(_)
+        | Set::LargeCommunity(_)
+        | Set::ExtendedCommunity(_)
+        | Set::RouteTargets(_)
+        | Set::SitesOfOrigin(_)
+        | Set::Bandwidth(_)
+        | Set::Aggregator(_)
+        | Set::AtomicAggregate
+        | Set::OriginatorId(_) => None,
     }
 }
 

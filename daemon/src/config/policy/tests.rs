@@ -18,6 +18,8 @@ fn policy(
         import,
         export: None,
         next_hop: NextHopRule::Auto,
+        weight: None,
+        honor_blackhole: false,
         maximum_prefixes: None,
     };
     let neighbor = Neighbor {

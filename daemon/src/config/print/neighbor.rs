@@ -148,6 +148,10 @@ fn families(fields: &mut Fields, families: &PerFamily<Option<NeighborFamily>>) {
         if value.next_hop != NextHopRule::Auto {
             table.add("next_hop", quote(value.next_hop.word()));
         }
+        if let Some(weight) = value.weight {
+            table.add("weight", weight);
+        }
+        table.add_unless_default("honor_blackhole", value.honor_blackhole, false);
         if let Some(maximum) = &value.maximum_prefixes {
             table.add("maximum_prefixes", maximum_prefixes(maximum));
         }

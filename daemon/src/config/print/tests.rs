@@ -233,6 +233,7 @@ fn matches() -> impl Strategy<Value = Vec<Match>> {
         ),
         some_of(any::<u32>().prop_map(Match::LocalPref)),
         some_of(any::<u32>().prop_map(Match::Metric)),
+        some_of((1_u32..).prop_map(Match::Tag)),
         some_of(select(origins).prop_map(Match::Origin)),
         some_of(select(Family::ALL.to_vec()).prop_map(Match::Family)),
         some_of((1_u8..).prop_map(Match::EvpnRouteType)),
@@ -290,6 +291,10 @@ fn sets() -> impl Strategy<Value = Vec<Set>> {
     let parts = vec![
         some_of(number().prop_map(Set::Metric)),
         some_of(number().prop_map(Set::LocalPref)),
+        some_of(any::<u32>().prop_map(Set::Weight)),
+        some_of((1_u32..).prop_map(Set::Tag)),
+        some_of((1_u8..).prop_map(Set::Distance)),
+        some_of(Just(Set::Blackhole)),
         some_of(select(vec![Origin::Egp, Origin::Igp]).prop_map(Set::Origin)),
         some_of(Just(Set::AsPathExclude(AsPathExclude::List(lists.as_path)))),
         some_of(exclude.prop_map(Set::AsPathExclude)),
@@ -360,22 +365,27 @@ fn neighbor(map: Arc<RouteMap>, last: u8) -> impl Strategy<Value = Neighbor> {
                 action,
             }
         });
-    let family = || {
+    let family = |blackhole: bool| {
         let map = option::of(Just(map.clone()));
         let rest = (select(next_hop.clone()), option::of(maximum.clone()));
-        (map.clone(), map, rest).prop_map(|(import, export, (next_hop, maximum_prefixes))| {
-            NeighborFamily {
-                import,
-                export,
-                next_hop,
-                maximum_prefixes,
-            }
-        })
+        let notes = (option::of(any::<u32>()), any::<bool>());
+        (map.clone(), map, rest, notes).prop_map(
+            move |(import, export, (next_hop, maximum_prefixes), (weight, honor))| {
+                NeighborFamily {
+                    import,
+                    export,
+                    next_hop,
+                    weight,
+                    honor_blackhole: blackhole && honor,
+                    maximum_prefixes,
+                }
+            },
+        )
     };
     let families = (
-        option::of(family()),
-        option::of(family()),
-        option::of(family()),
+        option::of(family(true)),
+        option::of(family(true)),
+        option::of(family(false)),
     );
     let timers = (seconds(3..65_536), seconds(1..3600), 1_u64..4).prop_map(
         |(hold, connect_retry, part)| Timers {
@@ -524,11 +534,14 @@ fn config() -> impl Strategy<Value = Config> {
         let neighbors = (of(1), of(2), of(3), 1_u16..);
         (Just(maps), neighbors, networks(map))
     });
-    let kernel = (any::<bool>(), 5_u8.., 1_u32.., seconds(0..86_401)).prop_map(
-        |(enabled, protocol, table, audit_interval)| Kernel {
+    let distance =
+        (1_u8.., 1_u8..).prop_map(|(external, internal)| Distance { external, internal });
+    let kernel = (any::<bool>(), 5_u8.., 1_u32.., distance, seconds(0..86_401)).prop_map(
+        |(enabled, protocol, table, distance, audit_interval)| Kernel {
             enabled,
             protocol,
             table,
+            distance,
             audit_interval,
         },
     );
@@ -556,19 +569,26 @@ fn config() -> impl Strategy<Value = Config> {
         missing_med_as_worst: two,
         as_path_ignore: three,
     });
-    let decision = (multipath, rules);
+    let bandwidth = select(
+        BandwidthUse::WORDS
+            .iter()
+            .map(|(it, _)| *it)
+            .collect::<Vec<_>>(),
+    );
+    let decision = (multipath, rules, bandwidth);
     (parts, vni(), kernel, restart, decision, seconds(1..3601)).prop_map(
         |(
             (maps, (one, two, three, limit), networks),
             vni,
             kernel,
             restart,
-            (multipath, rules),
+            (multipath, rules, bandwidth),
             timeout,
         )| {
             let mut config = Config::new(Asn(65001), Ipv4Addr::new(10, 9, 9, 9));
             let lists = lists();
             config.bestpath = rules;
+            config.bandwidth = bandwidth;
             config.prefix_lists = vec![lists.prefix];
             config.community_lists = vec![lists.community];
             config.large_community_lists = vec![lists.large];

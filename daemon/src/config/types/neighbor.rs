@@ -271,6 +271,10 @@ pub struct NeighborFamily {
     pub export: Option<Arc<RouteMap>>,
     /// The next hop we tell the neighbour.
     pub next_hop: NextHopRule,
+    /// Weight of what the neighbour sends.
+    pub weight: Option<u32>,
+    /// Drop packets to what the neighbour sends with BLACKHOLE (RFC 7999).
+    pub honor_blackhole: bool,
     /// Most prefixes that the neighbour may send.
     pub maximum_prefixes: Option<MaximumPrefixes>,
 }

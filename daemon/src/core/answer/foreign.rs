@@ -15,7 +15,13 @@ impl Core {
     pub(super) fn beaten(&self, key: &Key) -> Option<String> {
         let Key::Route(route) = key else { return None };
         let other = self.install.ground.best_of(route)?;
-        (self.installed.contains(key) && other.metric < fib::Route::METRIC).then(|| {
+        if !self.installed.contains(key) {
+            return None;
+        }
+        let known = self.rib.route(&Nlri::from(Prefix::from(route.prefix())))?;
+        let best = known.paths.iter().find(|path| path.best)?;
+        let ours = self.install.metric(best.attributes.notes(), best.external);
+        ours.is_some_and(|ours| other.metric < ours).then(|| {
             format!(
                 "another program's route with metric {} wins in the kernel: {}",
                 other.metric,

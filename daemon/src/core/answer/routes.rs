@@ -182,6 +182,9 @@ impl Core {
             stale: path.stale,
             accepted: path.rejection.is_none(),
             rejected_by: path.rejection.as_ref().map(|it| rejected_by(it).to_owned()),
+            weight: attributes.weight(),
+            tag: attributes.notes().tag,
+            blackhole: attributes.notes().blackhole,
             path_id: path.path_id,
             reason,
         }

@@ -92,3 +92,24 @@ fn an_entry_that_may_be_reached_is_not_remarked() {
         assert_eq!(entries(map), [""; 0], "{map}");
     }
 }
+
+#[test]
+fn a_change_that_means_nothing_on_export_is_remarked_unless_the_map_is_used_elsewhere() {
+    let map = "[[route_map]]\nname = \"MAP\"\nentry = [\n\
+               { seq = 10, action = \"permit\", set = { tag = 1, weight = 5, blackhole = true } },\n]\n";
+    let neighbor = |family: &str| {
+        format!(
+            "[[neighbor]]\naddress = \"10.0.0.2\"\nremote_as = 65002\nipv4_unicast = {family}\n{map}"
+        )
+    };
+    let what = |key: &str| {
+        format!(
+            "warning: x.toml:10:1: entry 10 of route_map `MAP` sets `{key}`, which is for this \
+             router alone and has no effect on export"
+        )
+    };
+    let found = remarks(&neighbor("{ export = \"MAP\" }"));
+    assert_eq!(found, [what("weight"), what("blackhole")]);
+    let both = "{ import = \"MAP\", export = \"MAP\" }";
+    assert_eq!(remarks(&neighbor(both)), Vec::<String>::new());
+}
