@@ -36,7 +36,7 @@
 //!   breakers (§9).
 //! - RFC 7432, RFC 8365, RFC 9136: encoding of route types 1 to 5, their communities (RFC 9135 §8.1
 //!   among them) and the PMSI tunnel attribute (RFC 6514 §5). Their meaning is in the `evpn` crate.
-//! - RFC 9234 (roles): the capability and its check (§4).
+//! - RFC 9234 (roles): the capability and its check (§4), the only-to-customer attribute (§5).
 //! - RFC 8212 (no routes between AS numbers without policy): [`Speaker`] does so but between
 //!   private AS numbers (RFC 6996); with the tables alone it is up to their owner.
 //!
@@ -74,8 +74,6 @@
 //!   confederation is not offered.
 //! - RFC 7911: only the best path is sent. Do not offer [`session::FamilyConfig::add_path_send`]
 //!   with these tables.
-//! - RFC 9234 §5: OTC is kept and passed on, but its rules are not applied; a leak is to be
-//!   refused by policy.
 //! - RFC 7999 (BLACKHOLE) and RFC 9494 (long-lived graceful restart): communities have names and
 //!   no effect of their own.
 //! - [`Speaker`] does not restart gracefully itself (it has no forwarding state to preserve), and

@@ -163,3 +163,89 @@ fn rbgpd_reflects_routes_between_frr_and_bird() -> Result<(), Error> {
         bird.stop()
     })
 }
+
+/// FRR sells us transit, BIRD is a peer of ours.
+#[test]
+fn routes_do_not_leak_between_a_provider_of_frr_and_a_peer_of_bird() -> Result<(), Error> {
+    let family = "ipv4_unicast = {}";
+    let provider = (
+        65002,
+        &*format!("role = \"customer\"\nrole_strict = true\n{family}"),
+    );
+    let own = "[ipv4_unicast]\nnetworks = [\"203.0.113.0/24\"]";
+    scenario_beside_others("roles", &BOTH, |lab| {
+        let mut pair = Pair::build(lab)?;
+        let peer = format!("role = \"peer\"\nrole_strict = true\n{family}");
+        pair.start(&ours(own, provider, (65003, &peer)))?;
+        let session = "neighbor 10.9.0.1 local-role provider strict-mode";
+        let frr = pair.frr(Release::Host, &frr(65002, session, ""))?;
+        let config = bird(65003, "local role peer; require roles yes;");
+        let mut bird = third(lab, &pair, &config)?;
+        pair.until_established("10.9.0.2")?;
+        pair.until_established("10.8.0.3")?;
+        let shown = pair.until_shown("10.9.0.2", &["Our role is customer, and it must say"])?;
+        assert!(shown.contains("RFC 9234"), "{shown}");
+
+        // Each marks what it sends, our own is marked on the way to the peer only.
+        frr_shows(
+            lab,
+            &frr,
+            "203.0.113.0/24",
+            &["\"prefix\":\"203.0.113.0/24\""],
+        )?;
+        let seen = bird_shows(lab, &bird, "203.0.113.0/24", &["BGP.otc: 65001"])?;
+        assert!(seen.contains("BGP.as_path: 65001"), "{seen}");
+        for (prefix, neighbor, marked_by) in [
+            ("192.0.2.0/24", "10.8.0.3", 65002),
+            ("198.51.100.0/24", "10.9.0.2", 65003),
+        ] {
+            let why = format!("AS {marked_by} marked it only for customers (OTC, RFC 9234)");
+            let explained = ["it would be a route leak", &why, neighbor];
+            shows(lab, "explain", &explained, || {
+                pair.ctl(&["explain", prefix])
+            })?;
+        }
+        let seen = frr
+            .vtysh(&["show bgp ipv4 unicast 198.51.100.0/24"])?
+            .text();
+        assert!(!seen.contains("10.9.0.1"), "{seen}");
+        let seen = bird.ask("show route for 192.0.2.0/24")?.text();
+        assert!(!seen.contains("10.8.0.1"), "{seen}");
+        bird.stop()
+    })
+}
+
+#[test]
+fn a_customer_of_bird_that_passes_on_what_others_marked_leaks() -> Result<(), Error> {
+    let family = "ipv4_unicast = {}";
+    let customer = (65003, &*format!("role = \"provider\"\n{family}"));
+    scenario_beside_others("leak", &BOTH, |lab| {
+        let mut pair = Pair::build(lab)?;
+        pair.start(&ours("", (65002, family), customer))?;
+        let frr = pair.frr(Release::Host, &frr(65002, "", ""))?;
+        let leak = "filter { if proto != \"own\" then reject; bgp_otc = 65009; accept; }";
+        let config = bird(65003, "").replace("where proto = \"own\"", leak);
+        let mut bird = third(lab, &pair, &config)?;
+        pair.until_established("10.9.0.2")?;
+        let why = [
+            "route leak: AS 65009 marked it only for customers (OTC, RFC 9234), and the neighbour",
+            "is our customer",
+        ];
+        shows(lab, "explain", &why, || {
+            pair.ctl(&["explain", "198.51.100.0/24"])
+        })?;
+        let received = pair.ctl(&["show", "routes", "--received", "10.8.0.3", "--json"])?;
+        assert!(
+            received.contains("\"rejected_by\": \"leak\"")
+                || received.contains("\"rejected_by\":\"leak\""),
+            "{received}"
+        );
+        // What it is told is marked with our number; FRR, without a role, hears nothing of the leak.
+        bird_shows(lab, &bird, "192.0.2.0/24", &["BGP.otc: 65001"])?;
+        let seen = frr
+            .vtysh(&["show bgp ipv4 unicast 198.51.100.0/24"])?
+            .text();
+        assert!(!seen.contains("10.9.0.1"), "{seen}");
+        bird.stop()
+    })
+}

@@ -34,6 +34,8 @@ pub(crate) struct External {
     pub(crate) prepend: usize,
     /// MULTI_EXIT_DISC goes too.
     pub(crate) drop_med: bool,
+    /// Only-to-customer mark; only where there is none (RFC 9234 §5).
+    pub(crate) only_to_customer: Option<Asn>,
 }
 
 /// Within the AS.
@@ -144,7 +146,7 @@ impl Departure {
     /// What is added to `attributes`.
     fn added(self, attributes: &Attributes) -> Added {
         match self {
-            Departure::External(_) => Added::default(),
+            Departure::External(external) => external.added(),
             Departure::Internal(internal) => internal.added(attributes),
         }
     }
@@ -159,6 +161,14 @@ impl Departure {
 }
 
 impl External {
+    fn added(self) -> Added {
+        let mut added = Added::default();
+        if let Some(asn) = self.only_to_customer {
+            added.push(code::ONLY_TO_CUSTOMER, asn.0);
+        }
+        added
+    }
+
     fn put(self, raw: &Raw<'_>, out: &mut Vec<u8>) {
         match raw.code {
             code::AS_PATH => {
@@ -235,6 +245,7 @@ mod tests {
             prepend in 0usize..6,
             behind in proptest::option::of(1u32..70_000),
             reflected in any::<bool>(),
+            marked in proptest::option::of(1u32..70_000),
         ) {
             let next_hop = NextHop::V4(Ipv4Addr::new(192, 0, 2, 1));
             let reflection = Reflection {
@@ -247,6 +258,9 @@ mod tests {
                     behind: behind.map(Asn),
                     prepend,
                     drop_med,
+                    only_to_customer: set.only_to_customer.xor(marked.map(Asn)).filter(|_| {
+                        set.only_to_customer.is_none()
+                    }),
                 }),
                 false => Departure::Internal(Internal {
                     local_pref: 100,
@@ -261,6 +275,7 @@ mod tests {
             if external {
                 open.prepend(Asn(behind.unwrap_or_default()), usize::from(behind.is_some()));
                 open.prepend(Asn(65001), prepend);
+                open.only_to_customer = open.only_to_customer.or(marked.map(Asn));
                 open.med = open.med.filter(|_| !drop_med);
                 open.local_pref = None;
                 open.originator_id = None;

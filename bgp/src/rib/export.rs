@@ -8,6 +8,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::Config;
 use super::decision::{DEFAULT_LOCAL_PREF, Source};
+use super::leak::{self, Leak};
 use super::path::Path;
 use super::peer::{Drain, NextHopRule, PeerFacts, PeerFamily};
 use crate::asn::Asn;
@@ -16,6 +17,7 @@ use crate::attributes::{
 };
 use crate::community::Community;
 use crate::family::Family;
+use crate::message::Role;
 use crate::nlri::Nlri;
 use crate::policy::{Policy, Trace, Verdict};
 use crate::wire::EncodeContext;
@@ -30,6 +32,8 @@ pub(super) struct GroupSettings {
     /// Clients of this route reflector.
     pub(super) client: bool,
     pub(super) cluster_id: Ipv4Addr,
+    /// Our role towards them, where it counts.
+    pub(super) role: Option<Role>,
     pub(super) local_as: Asn,
     /// Own AS behind that, where it is told too.
     pub(super) own_as: Option<Asn>,
@@ -61,6 +65,8 @@ pub enum Withheld {
     /// Learned from iBGP, so is the peer, and neither is a client of this reflector (RFC 4271 §9.2,
     /// RFC 4456 §6).
     InternalToInternal,
+    /// It may only go to customers, and the peer is none (RFC 9234 §5).
+    Leak(Leak),
     /// Export policy said no.
     Policy,
     /// No own address of the next hop's IP version.
@@ -79,6 +85,7 @@ impl fmt::Display for Withheld {
             Withheld::InternalToInternal => {
                 "learned from iBGP, the neighbour is internal, and neither is a route reflector client"
             },
+            Withheld::Leak(leak) => return write!(f, "it would be a route leak: {leak}"),
             Withheld::Policy => "rejected by export policy",
             Withheld::NoNextHop => "no own address fits as next hop for this family",
             Withheld::TooLarge => "the attributes do not fit one message",
@@ -100,6 +107,7 @@ impl GroupSettings {
             external: facts.external(),
             client: facts.source().client,
             cluster_id: config.cluster_id,
+            role: facts.role(family),
             local_as: facts.local_as,
             own_as: facts
                 .alias
@@ -199,6 +207,7 @@ impl GroupSettings {
                 behind: self.own_as,
                 prepend: 1 + self.drain.map_or(0, |drain| drain.prepend),
                 drop_med: set.is_none() && self.drops_med(attributes),
+                only_to_customer: self.mark(attributes)?,
             }),
             false => Departure::Internal(Internal {
                 local_pref: DEFAULT_LOCAL_PREF,
@@ -219,10 +228,20 @@ impl GroupSettings {
         if self.external && scoped {
             return Err(Withheld::NoExport);
         }
+        self.mark(&path.attributes)?;
         if self.reflects(source) && !source.client && !self.client {
             return Err(Withheld::InternalToInternal);
         }
         Ok(())
+    }
+
+    /// The only-to-customer mark that is put on a route that has none.
+    fn mark(&self, attributes: &Attributes) -> Result<Option<Asn>, Withheld> {
+        let Some(role) = self.role else {
+            return Ok(None);
+        };
+        let marked_by = attributes.only_to_customer();
+        leak::departing(role, self.local_as, marked_by).map_err(Withheld::Leak)
     }
 
     /// The route goes from one internal peer to another.

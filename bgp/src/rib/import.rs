@@ -8,6 +8,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use super::View;
+use super::leak::{self, Leak};
 use super::peer::{PeerFacts, PeerFamily};
 use crate::asn::Asn;
 use crate::attributes::{AttributeSet, Attributes};
@@ -26,6 +27,8 @@ pub enum Rejection {
     ClusterLoop(Ipv4Addr),
     /// The next hop is the address of this end of the session (RFC 4271 §5.1.3).
     NextHopIsSelf,
+    /// It may only go to customers, and comes from elsewhere (RFC 9234 §5).
+    Leak(Leak),
     /// Import policy said no.
     Policy,
     /// The next hop leads nowhere (RFC 4271 §9.1.2).
@@ -41,7 +44,7 @@ impl Rejection {
             | Rejection::OriginatorLoop
             | Rejection::ClusterLoop(_)
             | Rejection::NextHopIsSelf => true,
-            Rejection::Policy | Rejection::NextHopUnreachable(_) => false,
+            Rejection::Leak(_) | Rejection::Policy | Rejection::NextHopUnreachable(_) => false,
         }
     }
 }
@@ -55,6 +58,7 @@ impl fmt::Display for Rejection {
                 write!(f, "the route has been through our cluster {id} already")
             }
             Rejection::NextHopIsSelf => f.write_str("the next hop is this router's own address"),
+            Rejection::Leak(leak) => write!(f, "route leak: {leak}"),
             Rejection::Policy => f.write_str("rejected by import policy"),
             Rejection::NextHopUnreachable(addr) => {
                 write!(f, "no route leads to the next hop {addr}")
@@ -93,7 +97,7 @@ pub(super) fn import(
     if received.next_hop().addr() == facts.local_address {
         return Err(Rejection::NextHopIsSelf);
     }
-    let prepared = prepare(facts, family, received);
+    let prepared = prepare(facts, family, mark(facts, nlri, received)?, received);
     let seen = prepared.as_ref().map(|set| set.freeze_with(seed));
     let seen = seen.as_ref().unwrap_or(received);
     let mut set = match family.import.evaluate(nlri, seen, trace) {
@@ -118,15 +122,36 @@ pub(super) fn import(
     })
 }
 
+/// The only-to-customer mark that the route is to have and has not.
+fn mark(
+    facts: &PeerFacts,
+    nlri: &Nlri,
+    received: &Attributes,
+) -> Result<Option<Asn>, Rejection> {
+    let Some(role) = facts.role(nlri.family()) else {
+        return Ok(None);
+    };
+    let marked_by = received.only_to_customer();
+    leak::arriving(role, facts.remote_as, marked_by).map_err(Rejection::Leak)
+}
+
 /// What a session's settings make of a route before policy sees it, if anything.
-fn prepare(facts: &PeerFacts, family: &PeerFamily, received: &Attributes) -> Option<AttributeSet> {
+fn prepare(
+    facts: &PeerFacts,
+    family: &PeerFamily,
+    marked: Option<Asn>,
+    received: &Attributes,
+) -> Option<AttributeSet> {
     let alias = facts.alias.is_some_and(|alias| alias.prepend);
     let blackhole = family.honor_blackhole && received.is_blackhole();
-    if !alias && !blackhole && family.weight.is_none() {
+    if !alias && !blackhole && family.weight.is_none() && marked.is_none() {
         return None;
     }
     let mut set = received.thaw();
     set.notes.weight = family.weight;
+    if marked.is_some() {
+        set.only_to_customer = marked;
+    }
     if alias {
         // As if the number that the peer knows were another AS between.
         set.prepend(facts.local_as, 1);

@@ -4,7 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::decision::Source;
 use crate::asn::Asn;
-use crate::family::PerFamily;
+use crate::family::{Family, PerFamily};
+use crate::message::Role;
 use crate::policy::Policy;
 
 /// Facts of an Established session that decide what is sent to the peer and how.
@@ -41,6 +42,8 @@ pub struct PeerFacts {
 pub struct Relation {
     /// A client of this route reflector (RFC 4456 §4). Only of internal peers.
     pub reflector_client: bool,
+    /// Our role towards the peer (RFC 9234). Only of external peers, and IP unicast.
+    pub role: Option<Role>,
 }
 
 /// What stands behind an AS number that is ours on one session only (FRR's `local-as`): the peer
@@ -60,6 +63,16 @@ impl PeerFacts {
     /// Another AS (eBGP).
     pub fn external(&self) -> bool {
         self.remote_as != self.local_as
+    }
+
+    /// Our role towards the peer, where it says something about routes: RFC 9234 §5 "MUST NOT be
+    /// applied to other address families by default".
+    pub(super) fn role(&self, family: Family) -> Option<Role> {
+        let role = self.relation.role.filter(|_| self.external());
+        match family {
+            Family::Ipv4Unicast | Family::Ipv6Unicast => role,
+            Family::Evpn => None,
+        }
     }
 
     pub(super) fn source(&self) -> Source {

@@ -200,7 +200,10 @@ impl PeerConfig {
             remote_as: negotiated.remote_as,
             local_as: negotiated.local_as,
             alias: None,
-            relation: self.relation,
+            relation: Relation {
+                role: self.role.map(|(role, _)| role),
+                ..self.relation
+            },
             router_id: negotiated.router_id,
             local_address: local,
             local_ipv4: self.next_hop_ipv4.or(session_ipv4),

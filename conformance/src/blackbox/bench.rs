@@ -183,6 +183,15 @@ impl Bench {
         Ok(())
     }
 
+    /// Waits until the speaker has dealt with all that the observer sent.
+    pub fn settle(&mut self) -> Result<(), Error> {
+        let marker = self.marker();
+        self.observer
+            .update(&self.announcement(OBSERVER, &[marker]))?;
+        self.bystander.until_told(marker)?;
+        Ok(())
+    }
+
     /// What the observer is told of a prefix, asked anew.
     pub fn seen(&mut self, prefix: Prefix) -> Result<Option<super::Route>, Error> {
         Ok(self.observer.refresh()?.remove(&prefix))

@@ -62,6 +62,8 @@ pub mod capability {
     pub const MULTIPROTOCOL: u8 = 1;
     /// Route refresh (RFC 2918 §2).
     pub const ROUTE_REFRESH: u8 = 2;
+    /// BGP role (RFC 9234 §4.1).
+    pub const ROLE: u8 = 9;
     /// Extended message (RFC 8654 §3).
     pub const EXTENDED_MESSAGE: u8 = 6;
     /// Graceful restart (RFC 4724 §3).
@@ -273,6 +275,8 @@ pub mod code {
     pub const AS4_PATH: u8 = 17;
     /// AS4_AGGREGATOR (RFC 6793).
     pub const AS4_AGGREGATOR: u8 = 18;
+    /// ONLY_TO_CUSTOMER (RFC 9234).
+    pub const ONLY_TO_CUSTOMER: u8 = 35;
     /// LARGE_COMMUNITY (RFC 8092).
     pub const LARGE_COMMUNITIES: u8 = 32;
 }
@@ -348,6 +352,11 @@ impl Attribute {
     pub fn communities(values: &[u32]) -> Self {
         let value: Vec<u8> = values.iter().flat_map(|one| one.to_be_bytes()).collect();
         Self::new(TRANSITIVE, code::COMMUNITIES, value)
+    }
+
+    /// ONLY_TO_CUSTOMER (RFC 9234 §5).
+    pub fn only_to_customer(asn: u32) -> Self {
+        Self::new(TRANSITIVE, code::ONLY_TO_CUSTOMER, asn.to_be_bytes())
     }
 
     /// ORIGINATOR_ID (RFC 4456 §8).

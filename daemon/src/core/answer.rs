@@ -281,7 +281,7 @@ impl Core {
             router_id: negotiated.map(|it| it.router_id),
             internal: neighbor.remote_as(self.config.asn) == Some(self.config.asn),
             local_as: neighbor.config.local_as.map(|it| it.asn.0),
-            relation: relation(&neighbor.config),
+            relation: neighbor.config.relation_in_words(),
             password: neighbor.config.password.is_some(),
             ttl: neighbor.config.ttl(self.config.asn),
             ttl_security: neighbor.config.ttl_security,
@@ -833,15 +833,6 @@ fn bfd_hint(
          the TTL by itself (RFC 5881 §5), or take BFD out"
             .to_owned()
     })
-}
-
-/// What a neighbour is to us beside its AS number, one sentence each.
-fn relation(neighbor: &config::Neighbor) -> Vec<String> {
-    let relation = neighbor.relation;
-    let client = relation
-        .route_reflector_client
-        .then(|| "Route reflector client (RFC 4456)".to_owned());
-    client.into_iter().collect()
 }
 
 fn capability_name(capability: &bgp::message::Capability) -> String {

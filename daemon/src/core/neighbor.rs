@@ -247,7 +247,7 @@ pub(super) fn session_config(
         .passive(neighbor.passive)
         .graceful_restart(graceful)
         .stale_time(config.graceful_restart.stale_time)
-        .role(neighbor.role, false)
+        .role(neighbor.role, neighbor.relation.role_strict)
         .hostname(&hostname(), "")
         .bfd(bfd)
         .hash_seed(seeds.0)
@@ -292,6 +292,7 @@ impl Core {
             }),
             relation: rib::Relation {
                 reflector_client: neighbor.config.relation.route_reflector_client,
+                role: neighbor.config.role,
             },
             router_id: negotiated.router_id,
             local_address: session.local,

@@ -1,6 +1,7 @@
 //! What a peer's relation to this router does to routes.
 
 use super::*;
+use crate::message::Role;
 
 fn internal(peer: u16) -> PeerFacts {
     PeerFacts {
@@ -13,6 +14,7 @@ fn client(peer: u16) -> PeerFacts {
     PeerFacts {
         relation: Relation {
             reflector_client: true,
+            ..Relation::default()
         },
         ..internal(peer)
     }
@@ -143,4 +145,112 @@ fn explain_says_that_neither_is_a_client() {
     );
     let reflected = to(2).result.clone().unwrap();
     assert_eq!(reflected.cluster_list().collect::<Vec<_>>(), [CLUSTER]);
+}
+
+const ROLES: [Role; 5] = [
+    Role::Provider,
+    Role::RouteServer,
+    Role::RouteServerClient,
+    Role::Customer,
+    Role::Peer,
+];
+
+/// An external peer towards which we have this role.
+fn with_role(peer: u16, role: Role) -> PeerFacts {
+    PeerFacts {
+        relation: Relation {
+            role: Some(role),
+            ..Relation::default()
+        },
+        ..facts(peer)
+    }
+}
+
+/// RFC 9234 §5: for a route of AS 65002 that is marked by nobody, that AS, or another one: the mark
+/// it has in our table (`Err` for a leak), by our role towards that AS.
+#[test]
+fn a_marked_route_is_a_leak_from_below_and_from_a_peer_that_did_not_mark_it() {
+    for role in ROLES {
+        let arriving = |marked_by: Option<u32>| {
+            let mut world = World::with_peers(&[3]);
+            world.up_with(2, with_role(2, role));
+            let mut set = path(&[65002], [10, 10, 0, 2]);
+            set.only_to_customer = marked_by.map(Asn);
+            world.update(2, announce(&[prefix(1)], &set));
+            let route = world.rib.route(&Nlri::V4(prefix(1))).unwrap();
+            let path = &route.paths[0];
+            let told = world.belief(3).get(&prefix(1)).cloned();
+            match path.rejection.clone() {
+                None => {
+                    let mark = path.attributes.only_to_customer().map(|asn| asn.0);
+                    // Towards a peer without role the mark goes along and is not made.
+                    assert_eq!(told.unwrap().only_to_customer, mark.map(Asn));
+                    assert_eq!(path.received.only_to_customer(), marked_by.map(Asn));
+                    Ok(mark)
+                }
+                Some(rejection) => {
+                    assert_eq!(told, None);
+                    assert!(!rejection.is_loop());
+                    Err(rejection)
+                }
+            }
+        };
+        let leak = |asn| {
+            let marked_by = Asn(asn);
+            Err(Rejection::Leak(Leak { role, marked_by }))
+        };
+        let expected = match role {
+            Role::Provider | Role::RouteServer => [Ok(None), leak(65002), leak(7)],
+            Role::Customer | Role::RouteServerClient => {
+                [Ok(Some(65002)), Ok(Some(65002)), Ok(Some(7))]
+            }
+            Role::Peer => [Ok(Some(65002)), Ok(Some(65002)), leak(7)],
+        };
+        let seen = [None, Some(65002), Some(7)].map(arriving);
+        assert_eq!(seen, expected, "{role:?}");
+    }
+}
+
+#[test]
+fn a_marked_route_goes_down_only_and_is_marked_on_the_way_there() {
+    for role in ROLES {
+        let departing = |marked_by: Option<u32>| {
+            let mut world = World::with_peers(&[2]);
+            world.up_with(3, with_role(3, role));
+            let mut set = path(&[65002], [10, 10, 0, 2]);
+            set.only_to_customer = marked_by.map(Asn);
+            world.update(2, announce(&[prefix(1)], &set));
+            let told = world.belief(3).get(&prefix(1)).cloned();
+            let all = world.rib.advertisements(&Nlri::V4(prefix(1)));
+            let said = all.iter().find(|it| it.peer == PeerId(3)).unwrap();
+            assert_eq!(told.is_some(), said.result.is_ok());
+            match said.result.clone() {
+                Ok(_) => Ok(told.unwrap().only_to_customer.map(|asn| asn.0)),
+                Err(withheld) => Err(withheld),
+            }
+        };
+        let leak = Err(Withheld::Leak(Leak {
+            role,
+            marked_by: Asn(7),
+        }));
+        let expected = match role {
+            Role::Provider | Role::RouteServer => [Ok(Some(65001)), Ok(Some(7))],
+            Role::Customer | Role::RouteServerClient => [Ok(None), leak],
+            Role::Peer => [Ok(Some(65001)), leak],
+        };
+        assert_eq!([None, Some(7)].map(departing), expected, "{role:?}");
+    }
+}
+
+#[test]
+fn what_a_provider_sends_does_not_go_to_a_peer_but_what_a_customer_sends_does() {
+    let mut world = World::new();
+    world.up_with(2, with_role(2, Role::Customer));
+    world.up_with(3, with_role(3, Role::Peer));
+    world.up_with(4, with_role(4, Role::Provider));
+    world.update(2, announce(&[prefix(1)], &path(&[65002], [10, 10, 0, 2])));
+    world.update(4, announce(&[prefix(2)], &path(&[65004], [10, 10, 0, 4])));
+    let has = |peer, number| world.belief(peer).contains_key(&prefix(number));
+    assert_eq!((has(3, 1), has(4, 1)), (false, true));
+    assert_eq!((has(2, 2), has(3, 2)), (true, true));
 }

@@ -194,6 +194,13 @@ impl<'a> Place<'a> {
         {
             report.error(role.span, Conflict::InternalRole(self.asn.0));
         }
+        if let (Some(At { value: true, span }), None) = (table.role_strict, table.role) {
+            let conflict = Conflict::NoEffect {
+                key: "role_strict",
+                because: "without `role`",
+            };
+            report.error(span, conflict);
+        }
         if let (Some(At { value: true, span }), Some(remote_as)) =
             (table.route_reflector_client, table.remote_as)
             && !is_internal(remote_as.value, self.asn)
@@ -223,6 +230,7 @@ impl<'a> Place<'a> {
             role: table.role.map(|at| at.value),
             relation: Relation {
                 route_reflector_client: or(table.route_reflector_client, false),
+                role_strict: or(table.role_strict, false),
             },
             timers,
             bfd: bfd(table),

@@ -80,6 +80,8 @@ pub struct SettingsTable {
     pub shutdown_text: Option<String>,
     /// `role`.
     pub role: Option<At<Role>>,
+    /// `role_strict`.
+    pub role_strict: Option<At<bool>>,
     /// `route_reflector_client`.
     pub route_reflector_client: Option<At<bool>>,
     /// `timers`: `hold`.
@@ -132,6 +134,7 @@ impl SettingsTable {
             },
             shutdown: own.shutdown.or(theirs.shutdown),
             role: own.role.or(theirs.role),
+            role_strict: own.role_strict.or(theirs.role_strict),
             route_reflector_client: own.route_reflector_client.or(theirs.route_reflector_client),
             // The other times of a group go with its hold time.
             keepalive: own
@@ -338,6 +341,7 @@ fn settings(table: &mut Table<'_, '_>) -> SettingsTable {
         multihop: table.get("multihop", multihop),
         password: password(table),
         role: table.get("role", keyword),
+        role_strict: table.get("role_strict", boolean),
         route_reflector_client: table.get("route_reflector_client", boolean),
         bfd: bfd(table),
         ..SettingsTable::default()

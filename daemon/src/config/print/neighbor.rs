@@ -79,6 +79,7 @@ fn settings(fields: &mut Fields, neighbor: &Neighbor, restart: GracefulRestart) 
         fields.add("role", quote(role.word()));
     }
     let relation = neighbor.relation;
+    fields.add_unless_default("role_strict", relation.role_strict, false);
     fields.add_unless_default(
         "route_reflector_client",
         relation.route_reflector_client,

@@ -447,7 +447,8 @@ fn neighbor(map: Arc<RouteMap>, last: u8) -> impl Strategy<Value = Neighbor> {
                         replace: shutdown,
                     }),
                     relation: Relation {
-                        route_reflector_client: false,
+                        role_strict: role.is_some() && passive,
+                        ..Relation::default()
                     },
                     remote_as: match passive && !shutdown {
                         true => RemoteAs::External,

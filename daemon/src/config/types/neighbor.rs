@@ -105,6 +105,23 @@ impl Neighbor {
         }
     }
 
+    /// What it is to us beside its AS number, one sentence each.
+    pub fn relation_in_words(&self) -> Vec<String> {
+        let relation = self.relation;
+        let mut words = Vec::new();
+        if relation.route_reflector_client {
+            words.push("Route reflector client (RFC 4456)".to_owned());
+        }
+        if let Some(role) = self.role {
+            let strict = match relation.role_strict {
+                true => ", and it must say its own",
+                false => "",
+            };
+            words.push(format!("Our role is {}{strict} (RFC 9234)", role.word()));
+        }
+        words
+    }
+
     /// Least TTL of packets that are taken as the neighbour's (RFC 5082 §3).
     pub fn min_ttl(&self) -> Option<u8> {
         self.ttl_security.map(|hops| u8::MAX - (hops - 1))
@@ -116,6 +133,8 @@ impl Neighbor {
 pub struct Relation {
     /// A client of our route reflector (RFC 4456).
     pub route_reflector_client: bool,
+    /// It must say its role (RFC 9234 §4.2), since ours is configured.
+    pub role_strict: bool,
 }
 
 /// Another AS number of ours for one session, as after a merger: the neighbour need not know.
