@@ -31,7 +31,8 @@
 //!   (send hold timer), RFC 5882 §4 (BFD beside BGP).
 //! - RFC 7911 (add-path): receiving.
 //! - RFC 1997, RFC 4360, RFC 8092: communities, extended and large ones. RFC 8326: graceful
-//!   shutdown, received and sent.
+//!   shutdown, received and sent. RFC 7999: BLACKHOLE, honored where a peer's settings say so.
+//! - draft-ietf-idr-link-bandwidth: read; what is made of it is up to whoever forwards.
 //! - RFC 4456 (route reflection): reflecting (§6), ORIGINATOR_ID and CLUSTER_LIST (§8), the tie
 //!   breakers (§9).
 //! - RFC 7432, RFC 8365, RFC 9136: encoding of route types 1 to 5, their communities (RFC 9135 §8.1
@@ -74,8 +75,9 @@
 //!   confederation is not offered.
 //! - RFC 7911: only the best path is sent. Do not offer [`session::FamilyConfig::add_path_send`]
 //!   with these tables.
-//! - RFC 7999 (BLACKHOLE) and RFC 9494 (long-lived graceful restart): communities have names and
-//!   no effect of their own.
+//! - RFC 7999 §3.3: that a neighbor may ask for a prefix is the import policy's business; nobody
+//!   else knows.
+//! - RFC 9494 (long-lived graceful restart): the communities have names and no effect of their own.
 //! - [`Speaker`] does not restart gracefully itself (it has no forwarding state to preserve), and
 //!   has no BFD.
 
