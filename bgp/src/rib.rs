@@ -259,6 +259,7 @@ impl Peers {
                 external: false,
                 internal: false,
                 client: false,
+                server_client: false,
                 router_id: config.router_id,
                 address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
             },

@@ -249,3 +249,67 @@ fn a_customer_of_bird_that_passes_on_what_others_marked_leaks() -> Result<(), Er
         bird.stop()
     })
 }
+
+#[test]
+fn rbgpd_is_a_route_server_between_frr_and_bird() -> Result<(), Error> {
+    let client = "route_server_client = true\nipv4_unicast = {}";
+    scenario_beside_others("route-server", &BOTH, |lab| {
+        let mut pair = Pair::build(lab)?;
+        pair.start(&ours("", (65002, client), (65003, client)))?;
+        let frr = pair.frr(Release::Host, &frr(65002, "", ""))?;
+        // The other client is not on BIRD's own link here.
+        let config = bird(65003, "").replace(
+            "ipv4 { import all; export where proto = \"own\"; }",
+            "ipv4 { import all; gateway recursive; \
+             export filter { if proto != \"own\" then reject; bgp_med = 7; accept; }; }",
+        );
+        let mut bird = third(lab, &pair, &config)?;
+        let seen = frr_shows(
+            lab,
+            &frr,
+            "198.51.100.0/24",
+            &["\"ip\":\"10.8.0.3\"", "\"metric\":7"],
+        )?;
+        assert!(seen.contains("\"string\":\"65003\""), "{seen}");
+        let path = ["BGP.as_path: 65002 ", "BGP.next_hop: 10.9.0.2 "];
+        bird_shows(lab, &bird, "192.0.2.0/24", &path)?;
+        pair.until_shown("10.9.0.2", &["Route server client (RFC 7947)"])?;
+        bird.stop()
+    })
+}
+
+#[test]
+fn what_frr_sends_as_a_route_server_is_taken_when_it_is_said_to_be_one() -> Result<(), Error> {
+    let family = "ipv4_unicast = {}";
+    scenario_beside_others("first-as", &BOTH, |lab| {
+        let mut pair = Pair::build(lab)?;
+        pair.start(&ours("", (65002, family), (65003, family)))?;
+        let transparent = "neighbor 10.9.0.1 route-server-client";
+        let _frr = pair.frr(Release::Host, &frr(65002, "", transparent))?;
+        pair.until_established("10.9.0.2")?;
+        let explain = |texts: &[&str]| {
+            shows(lab, "explain", texts, || {
+                pair.ctl(&["explain", "192.0.2.0/24"])
+            })
+        };
+        explain(&[
+            "the AS path begins with no AS number and not with the neighbour's, 65002",
+            "enforce_first_as",
+        ])?;
+        // Without a new session, and from what was sent before.
+        let before = pair.neighbor("10.9.0.2")?;
+        let taken = format!("enforce_first_as = false\n{family}");
+        pair.reload(&ours("", (65002, &taken), (65003, family)))?;
+        lab.reach("the route is accepted", PATIENCE, || {
+            let neighbor = pair.neighbor("10.9.0.2")?;
+            let accepted = neighbor.pointer("/families/ipv4_unicast/accepted");
+            match accepted.and_then(serde_json::Value::as_u64) {
+                Some(1) => Ok(()),
+                _ => Err(Error::State(neighbor.to_string())),
+            }
+        })?;
+        let after = pair.neighbor("10.9.0.2")?;
+        assert_eq!(before.get("established"), after.get("established"));
+        Ok(())
+    })
+}

@@ -651,6 +651,21 @@ fn aggregator_and_atomic_aggregate_are_passed_on() -> Outcome {
     bench.untouched()
 }
 
+#[test]
+fn a_path_that_does_not_begin_with_the_peers_number_withdraws_the_route() -> Outcome {
+    let mut bench = Bench::start(Setup::new().peer(2, 65_002))?;
+    let mut session = bench.session(2)?;
+    let route = prefix("192.0.2.0/24");
+    for path in [&[65_070, 65_002][..], &[]] {
+        session.update(&bench.announcement(2, &[route]))?;
+        bench.observer.until_told(route)?;
+        session.update(&Update::announce(&[route], path, bench.host(2)))?;
+        bench.observer.until_withdrawn(route)?;
+        bench.pass(2, &mut session)?;
+    }
+    bench.untouched()
+}
+
 // ---- Decision process (§9.1.2.2) ----
 
 /// Two peers of AS 65002 (10 and 11), two of their own AS numbers (12 and 13), one internal (5).

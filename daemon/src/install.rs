@@ -622,6 +622,7 @@ mod tests {
             let settings = PeerFamily {
                 import: Policy::AcceptAll,
                 export: Policy::AcceptAll,
+                enforce_first_as: false,
                 weight: None,
                 honor_blackhole: false,
                 add_path_receive: false,

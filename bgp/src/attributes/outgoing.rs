@@ -34,6 +34,8 @@ pub(crate) struct External {
     pub(crate) prepend: usize,
     /// MULTI_EXIT_DISC goes too.
     pub(crate) drop_med: bool,
+    /// Extended communities that stay within an AS go too (RFC 4360 §3).
+    pub(crate) drop_scoped: bool,
     /// Only-to-customer mark; only where there is none (RFC 9234 §5).
     pub(crate) only_to_customer: Option<Asn>,
 }
@@ -179,7 +181,7 @@ impl External {
             }
             code::MULTI_EXIT_DISC if self.drop_med => {}
             code::LOCAL_PREF | code::ORIGINATOR_ID | code::CLUSTER_LIST => {}
-            code::EXTENDED_COMMUNITIES => put_transitive(raw, out),
+            code::EXTENDED_COMMUNITIES if self.drop_scoped => put_transitive(raw, out),
             _ => attribute::put(out, raw.flags, raw.code, raw.value),
         }
     }
@@ -245,6 +247,7 @@ mod tests {
             prepend in 0usize..6,
             behind in proptest::option::of(1u32..70_000),
             reflected in any::<bool>(),
+            drop_scoped in any::<bool>(),
             marked in proptest::option::of(1u32..70_000),
         ) {
             let next_hop = NextHop::V4(Ipv4Addr::new(192, 0, 2, 1));
@@ -258,6 +261,7 @@ mod tests {
                     behind: behind.map(Asn),
                     prepend,
                     drop_med,
+                    drop_scoped,
                     only_to_customer: set.only_to_customer.xor(marked.map(Asn)).filter(|_| {
                         set.only_to_customer.is_none()
                     }),
@@ -280,7 +284,8 @@ mod tests {
                 open.local_pref = None;
                 open.originator_id = None;
                 open.cluster_list.clear();
-                open.extended_communities.retain(|community| community.is_transitive());
+                open.extended_communities
+                    .retain(|community| !drop_scoped || community.is_transitive());
             } else {
                 open.local_pref.get_or_insert(100);
                 if reflected {

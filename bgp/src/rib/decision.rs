@@ -34,6 +34,8 @@ pub struct Source {
     pub internal: bool,
     /// A client of this route reflector (RFC 4456 §4).
     pub client: bool,
+    /// A client of this route server (RFC 7947).
+    pub server_client: bool,
     /// BGP identifier of the peer.
     pub router_id: Ipv4Addr,
     /// Address of the peer.
@@ -517,6 +519,7 @@ pub(super) mod tests {
             external: peer.0.is_multiple_of(2),
             internal: !peer.0.is_multiple_of(2),
             client: false,
+            server_client: false,
             router_id: Ipv4Addr::new(10, 0, 0, number % 2),
             address: IpAddr::from([10, 0, 1, number]),
         }

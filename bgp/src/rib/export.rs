@@ -32,6 +32,8 @@ pub(super) struct GroupSettings {
     /// Clients of this route reflector.
     pub(super) client: bool,
     pub(super) cluster_id: Ipv4Addr,
+    /// Clients of this route server.
+    pub(super) server_client: bool,
     /// Our role towards them, where it counts.
     pub(super) role: Option<Role>,
     pub(super) local_as: Asn,
@@ -43,6 +45,19 @@ pub(super) struct GroupSettings {
     pub(super) extended_next_hop: bool,
     pub(super) as4: bool,
     pub(super) extended_message: bool,
+}
+
+/// How a route gets from where it was learned to those who are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// To another AS.
+    Out,
+    /// From one client of this route server to another (RFC 7947).
+    Across,
+    /// Into this AS.
+    In,
+    /// From one internal peer to another (RFC 4456).
+    Reflected,
 }
 
 /// Attributes that policy made.
@@ -107,6 +122,7 @@ impl GroupSettings {
             external: facts.external(),
             client: facts.source().client,
             cluster_id: config.cluster_id,
+            server_client: facts.source().server_client,
             role: facts.role(family),
             local_as: facts.local_as,
             own_as: facts
@@ -157,7 +173,7 @@ impl GroupSettings {
     ) -> Result<Option<Changed>, Withheld> {
         self.check_scope(path, source)?;
         let attributes = &path.attributes;
-        let verdict = if self.drops_med(attributes) && self.export.map().is_some() {
+        let verdict = if self.drops_med(attributes, source) && self.export.map().is_some() {
             // Policy sees the attributes as they would go out.
             let mut set = attributes.thaw();
             set.med = None;
@@ -186,32 +202,45 @@ impl GroupSettings {
         changed: Option<Changed>,
     ) -> Result<Outgoing, Withheld> {
         let attributes = &path.attributes;
-        // RFC 4456 §8: once it is set, ORIGINATOR_ID stays.
-        let reflection = self.reflects(source).then_some(Reflection {
-            originator_id: source.router_id,
-            cluster_id: self.cluster_id,
-        });
+        let way = self.way(source);
         let (wanted, chosen) = match &changed {
             Some(changed) => (changed.set.next_hop, changed.next_hop_chosen),
             None => (attributes.next_hop(), false),
         };
-        let next_hop = self.next_hop(wanted, chosen, reflection.is_some())?;
+        let next_hop = self.next_hop(wanted, chosen, way)?;
         let set = changed.map(|changed| changed.set);
         let set = match self.drain {
             Some(drain) => Some(self.drained(set.unwrap_or_else(|| attributes.thaw()), drain)),
             None => set,
         };
-        let departure = match self.external {
-            true => Departure::External(External {
+        let drop_med = set.is_none() && self.drops_med(attributes, source);
+        let departure = match way {
+            Way::Out => Departure::External(External {
                 asn: self.local_as,
                 behind: self.own_as,
                 prepend: 1 + self.drain.map_or(0, |drain| drain.prepend),
-                drop_med: set.is_none() && self.drops_med(attributes),
+                drop_med,
+                drop_scoped: true,
                 only_to_customer: self.mark(attributes)?,
             }),
-            false => Departure::Internal(Internal {
+            Way::Across => Departure::External(External {
+                asn: self.local_as,
+                behind: None,
+                prepend: 0,
+                drop_med,
+                drop_scoped: false,
+                only_to_customer: self.mark(attributes)?,
+            }),
+            Way::In => Departure::Internal(Internal {
                 local_pref: DEFAULT_LOCAL_PREF,
-                reflection,
+                reflection: None,
+            }),
+            Way::Reflected => Departure::Internal(Internal {
+                local_pref: DEFAULT_LOCAL_PREF,
+                reflection: Some(Reflection {
+                    originator_id: source.router_id,
+                    cluster_id: self.cluster_id,
+                }),
             }),
         };
         Ok(match set {
@@ -221,15 +250,20 @@ impl GroupSettings {
     }
 
     fn check_scope(&self, path: &Path, source: Source) -> Result<(), Withheld> {
-        if path.attributes.is_no_advertise() {
-            return Err(Withheld::NoAdvertise);
+        let attributes = &path.attributes;
+        let way = self.way(source);
+        // RFC 7947 §2.2.4: communities between clients are not for the route server.
+        if way != Way::Across {
+            if attributes.is_no_advertise() {
+                return Err(Withheld::NoAdvertise);
+            }
+            let scoped = attributes.is_no_export() || attributes.is_no_export_subconfed();
+            if way == Way::Out && scoped {
+                return Err(Withheld::NoExport);
+            }
         }
-        let scoped = path.attributes.is_no_export() || path.attributes.is_no_export_subconfed();
-        if self.external && scoped {
-            return Err(Withheld::NoExport);
-        }
-        self.mark(&path.attributes)?;
-        if self.reflects(source) && !source.client && !self.client {
+        self.mark(attributes)?;
+        if way == Way::Reflected && !source.client && !self.client {
             return Err(Withheld::InternalToInternal);
         }
         Ok(())
@@ -244,32 +278,35 @@ impl GroupSettings {
         leak::departing(role, self.local_as, marked_by).map_err(Withheld::Leak)
     }
 
-    /// The route goes from one internal peer to another.
-    fn reflects(&self, source: Source) -> bool {
-        !self.external && source.internal
+    /// How a route gets from there to the group.
+    fn way(&self, source: Source) -> Way {
+        match self.external {
+            true if self.server_client && source.server_client => Way::Across,
+            true => Way::Out,
+            false if source.internal => Way::Reflected,
+            false => Way::In,
+        }
     }
 
     /// RFC 4271 §5.1.4: a MED received from another AS does not go on to a third one. Policy may
     /// set a new one.
-    fn drops_med(&self, attributes: &Attributes) -> bool {
-        self.external && attributes.med().is_some() && attributes.first_as() != Asn(0)
+    fn drops_med(&self, attributes: &Attributes, source: Source) -> bool {
+        self.way(source) == Way::Out
+            && attributes.med().is_some()
+            && attributes.first_as() != Asn(0)
     }
 
     /// RFC 4271 §5.1.3; EVPN next hops are tunnel endpoints and stay (RFC 8365 §5.1.3).
-    fn next_hop(
-        &self,
-        wanted: NextHop,
-        chosen: bool,
-        reflected: bool,
-    ) -> Result<NextHop, Withheld> {
+    fn next_hop(&self, wanted: NextHop, chosen: bool, way: Way) -> Result<NextHop, Withheld> {
         let unspecified = wanted.addr().is_unspecified();
         if chosen && !unspecified {
             return Ok(wanted);
         }
         let own = match self.next_hop {
-            NextHopRule::Auto => self.external && self.family != Family::Evpn,
+            // RFC 7947 §2.2.1: a route server passes on the next hop of a client.
+            NextHopRule::Auto => way == Way::Out && self.family != Family::Evpn,
             // RFC 4456 §10: a reflector leaves the next hop as it is.
-            NextHopRule::Myself => !reflected,
+            NextHopRule::Myself => way != Way::Reflected,
             NextHopRule::MyselfAlways => true,
             NextHopRule::Unchanged => false,
         };

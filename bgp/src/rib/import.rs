@@ -21,6 +21,13 @@ use crate::policy::{Trace, Verdict};
 pub enum Rejection {
     /// The AS path contains the own AS (RFC 4271 §9.1.2).
     AsLoop(Asn),
+    /// The AS path does not begin with the peer's AS number (RFC 4271 §6.3).
+    FirstAs {
+        /// The peer's AS number.
+        expected: Asn,
+        /// The first one, 0 where there is none.
+        first: Asn,
+    },
     /// The originator is this router (RFC 4456 §8).
     OriginatorLoop,
     /// The route has been through this cluster (RFC 4456 §8).
@@ -44,7 +51,10 @@ impl Rejection {
             | Rejection::OriginatorLoop
             | Rejection::ClusterLoop(_)
             | Rejection::NextHopIsSelf => true,
-            Rejection::Leak(_) | Rejection::Policy | Rejection::NextHopUnreachable(_) => false,
+            Rejection::FirstAs { .. }
+            | Rejection::Leak(_)
+            | Rejection::Policy
+            | Rejection::NextHopUnreachable(_) => false,
         }
     }
 }
@@ -53,6 +63,16 @@ impl fmt::Display for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Rejection::AsLoop(asn) => write!(f, "the AS path contains own AS {asn}"),
+            Rejection::FirstAs { expected, first } => {
+                match first {
+                    Asn(0) => f.write_str("the AS path begins with no AS number")?,
+                    first => write!(f, "the AS path begins with AS {first}")?,
+                }
+                write!(
+                    f,
+                    " and not with the neighbour's, {expected} (enforce_first_as)"
+                )
+            }
             Rejection::OriginatorLoop => f.write_str("the originator is this router"),
             Rejection::ClusterLoop(id) => {
                 write!(f, "the route has been through our cluster {id} already")
@@ -87,6 +107,13 @@ pub(super) fn import(
         if received.contains_asn(own) > 0 {
             return Err(Rejection::AsLoop(own));
         }
+    }
+    // RFC 4271 §6.3 by way of RFC 7606 §7.2: what is malformed so is as good as withdrawn.
+    if family.enforce_first_as && facts.external() && received.first_as() != facts.remote_as {
+        return Err(Rejection::FirstAs {
+            expected: facts.remote_as,
+            first: received.first_as(),
+        });
     }
     if received.originator_id() == Some(config.router_id) {
         return Err(Rejection::OriginatorLoop);
@@ -123,11 +150,7 @@ pub(super) fn import(
 }
 
 /// The only-to-customer mark that the route is to have and has not.
-fn mark(
-    facts: &PeerFacts,
-    nlri: &Nlri,
-    received: &Attributes,
-) -> Result<Option<Asn>, Rejection> {
+fn mark(facts: &PeerFacts, nlri: &Nlri, received: &Attributes) -> Result<Option<Asn>, Rejection> {
     let Some(role) = facts.role(nlri.family()) else {
         return Ok(None);
     };

@@ -44,6 +44,9 @@ pub struct Relation {
     pub reflector_client: bool,
     /// Our role towards the peer (RFC 9234). Only of external peers, and IP unicast.
     pub role: Option<Role>,
+    /// A client of this route server (RFC 7947): what comes from one such peer goes to the others as
+    /// if this router were not there. Only of external peers.
+    pub server_client: bool,
 }
 
 /// What stands behind an AS number that is ours on one session only (FRR's `local-as`): the peer
@@ -80,6 +83,7 @@ impl PeerFacts {
             external: self.external(),
             internal: !self.external(),
             client: self.relation.reflector_client && !self.external(),
+            server_client: self.relation.server_client && self.external(),
             router_id: self.router_id,
             address: self.address,
         }
@@ -93,6 +97,8 @@ pub struct PeerFamily {
     pub import: Policy,
     /// Policy for what the peer is sent.
     pub export: Policy,
+    /// Paths of an external peer have to begin with its AS number (RFC 4271 §6.3).
+    pub enforce_first_as: bool,
     /// Weight of what the peer sends, unless policy gives another one.
     pub weight: Option<u32>,
     /// Packets to what the peer sends with BLACKHOLE are dropped (RFC 7999).
@@ -113,6 +119,7 @@ impl PeerFamily {
         let draining = self.drain.is_some();
         (
             self.import.clone(),
+            self.enforce_first_as,
             self.weight,
             self.honor_blackhole,
             draining,

@@ -40,6 +40,7 @@ fn settings() -> PeerFamily {
     PeerFamily {
         import: Policy::AcceptAll,
         export: Policy::AcceptAll,
+        enforce_first_as: true,
         weight: None,
         honor_blackhole: false,
         add_path_receive: false,

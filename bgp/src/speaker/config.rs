@@ -34,6 +34,7 @@ pub struct PeerConfig {
     next_hop_ipv6: Option<Ipv6Addr>,
     role: Option<(Role, bool)>,
     relation: Relation,
+    enforce_first_as: bool,
 }
 
 impl PeerConfig {
@@ -57,6 +58,7 @@ impl PeerConfig {
             next_hop_ipv6: None,
             role: None,
             relation: Relation::default(),
+            enforce_first_as: true,
         }
     }
 
@@ -113,6 +115,20 @@ impl PeerConfig {
     /// default off. The cluster has the speaker's identifier.
     pub fn reflector_client(mut self, client: bool) -> Self {
         self.relation.reflector_client = client;
+        self
+    }
+
+    /// Refuse paths of an external peer that do not begin with its AS number (RFC 4271 §6.3);
+    /// default on. Paths of a route server do not (RFC 7947 §2.2.2.2).
+    pub fn enforce_first_as(mut self, enforce: bool) -> Self {
+        self.enforce_first_as = enforce;
+        self
+    }
+
+    /// Serve as route server (RFC 7947): routes go between such peers as if this speaker were not
+    /// there; default off. Only for external peers.
+    pub fn server_client(mut self, client: bool) -> Self {
+        self.relation.server_client = client;
         self
     }
 
@@ -220,6 +236,7 @@ impl PeerConfig {
             *families.get_mut(family) = agreed.as_ref().map(|agreed| PeerFamily {
                 import: effective(self.import.as_ref(), negotiated, "import"),
                 export: effective(self.export.as_ref(), negotiated, "export"),
+                enforce_first_as: self.enforce_first_as,
                 weight: None,
                 honor_blackhole: false,
                 add_path_receive: agreed.add_path_receive,

@@ -116,6 +116,7 @@ fn facts(host: u8) -> PeerFacts {
     let settings = PeerFamily {
         import: Policy::AcceptAll,
         export: Policy::AcceptAll,
+        enforce_first_as: true,
         weight: None,
         honor_blackhole: false,
         add_path_receive: false,

@@ -263,9 +263,14 @@ pub enum Conflict {
         /// Network or broadcast.
         what: &'static str,
     },
-    /// A role inside one AS.
-    #[error("`role` needs an eBGP neighbor, and remote_as is our own AS number {0}")]
-    InternalRole(u32),
+    /// A key for neighbours of another AS with one of our own.
+    #[error("`{key}` needs an eBGP neighbor, and remote_as is our own AS number {asn}")]
+    NotExternal {
+        /// The key.
+        key: &'static str,
+        /// Our AS number.
+        asn: u32,
+    },
     /// A key for neighbours of our own AS with another one.
     #[error("`{0}` needs an iBGP neighbor, and remote_as is not our own AS number")]
     NotInternal(&'static str),

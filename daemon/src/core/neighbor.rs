@@ -293,6 +293,7 @@ impl Core {
             relation: rib::Relation {
                 reflector_client: neighbor.config.relation.route_reflector_client,
                 role: neighbor.config.role,
+                server_client: neighbor.config.relation.route_server_client,
             },
             router_id: negotiated.router_id,
             local_address: session.local,
@@ -342,6 +343,7 @@ impl Core {
             Some(PeerFamily {
                 import: self.policy_of(neighbor, family, Direction::Import),
                 export: self.policy_of(neighbor, family, Direction::Export),
+                enforce_first_as: neighbor.config.enforces_first_as(),
                 weight: settings.weight,
                 honor_blackhole: settings.honor_blackhole,
                 add_path_receive: agreed.add_path_receive,

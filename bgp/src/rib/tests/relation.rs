@@ -1,6 +1,7 @@
 //! What a peer's relation to this router does to routes.
 
 use super::*;
+use crate::community::ExtendedCommunity;
 use crate::message::Role;
 
 fn internal(peer: u16) -> PeerFacts {
@@ -253,4 +254,82 @@ fn what_a_provider_sends_does_not_go_to_a_peer_but_what_a_customer_sends_does() 
     let has = |peer, number| world.belief(peer).contains_key(&prefix(number));
     assert_eq!((has(3, 1), has(4, 1)), (false, true));
     assert_eq!((has(2, 2), has(3, 2)), (true, true));
+}
+
+fn served(peer: u16) -> PeerFacts {
+    PeerFacts {
+        relation: Relation {
+            server_client: true,
+            ..Relation::default()
+        },
+        ..facts(peer)
+    }
+}
+
+#[test]
+fn between_clients_of_a_route_server_a_route_stays_as_it_is() {
+    let mut world = World::with_peers(&[4]);
+    world.up_with(2, served(2));
+    world.up_with(3, served(3));
+    let mut set = path(&[65002, 7], [10, 10, 0, 2]);
+    set.med = Some(5);
+    set.communities = vec![Community::NO_EXPORT];
+    let scoped = ExtendedCommunity([0x40, 2, 0, 1, 0, 0, 0, 1]);
+    assert!(!scoped.is_transitive());
+    set.extended_communities = vec![scoped];
+    world.update(2, announce(&[prefix(1)], &set));
+    let mut expected = set.clone();
+    expected.local_pref = None;
+    assert_eq!(world.belief(3)[&prefix(1)], expected);
+    // Others are no part of it: their routes come, and what clients say goes, as ever.
+    assert!(world.belief(4).is_empty(), "no-export counts there");
+    set.communities.clear();
+    world.update(2, announce(&[prefix(1)], &set));
+    let told = &world.belief(4)[&prefix(1)];
+    assert_eq!((asns(told), told.med), (vec![65001, 65002, 7], None));
+    assert!(told.extended_communities.is_empty());
+    world.update(4, announce(&[prefix(2)], &path(&[65004], [10, 10, 0, 4])));
+    let told = &world.belief(3)[&prefix(2)];
+    assert_eq!(asns(told), [65001, 65004]);
+    assert_eq!(told.next_hop.addr(), IpAddr::from([10, 10, 0, 1]));
+}
+
+#[test]
+fn a_path_that_does_not_begin_with_the_peers_number_is_as_good_as_withdrawn() {
+    let mut world = World::with_peers(&[3]);
+    world.up_with(2, facts(2));
+    let good = path(&[65002, 7], [10, 10, 0, 2]);
+    let mut set_first = good.clone();
+    set_first.as_path.insert(
+        0,
+        Segment {
+            kind: SegmentKind::Set,
+            asns: vec![Asn(65002)],
+        },
+    );
+    let mut empty = good.clone();
+    empty.as_path.clear();
+    for (bad, first) in [
+        (path(&[7, 65002], [10, 10, 0, 2]), 7),
+        (set_first, 0),
+        (empty, 0),
+    ] {
+        world.update(2, announce(&[prefix(1)], &good));
+        assert!(world.belief(3).contains_key(&prefix(1)));
+        world.update(2, announce(&[prefix(1)], &bad));
+        assert!(world.belief(3).is_empty());
+        let route = world.rib.route(&Nlri::V4(prefix(1))).unwrap();
+        let rejection = route.paths[0].rejection.clone();
+        let (expected, first) = (Asn(65002), Asn(first));
+        assert_eq!(rejection, Some(Rejection::FirstAs { expected, first }));
+    }
+    // Without the rule it is let in, and nothing has to be sent again.
+    let mut families = facts(2).families;
+    families.ipv4_unicast.as_mut().unwrap().enforce_first_as = false;
+    world.input(Input::Configure(PeerId(2), families));
+    assert!(world.belief(3).contains_key(&prefix(1)));
+    // Internal peers send any path.
+    world.up_with(4, internal(4));
+    world.update(4, announce(&[prefix(2)], &from(4)));
+    assert!(world.belief(3).contains_key(&prefix(2)));
 }

@@ -189,26 +189,7 @@ impl<'a> Place<'a> {
     ) -> Option<Neighbor> {
         let families = families(table, self.policies, report);
         let timers = timers(table, report);
-        if let (Some(role), Some(remote_as)) = (table.role, table.remote_as)
-            && is_internal(remote_as.value, self.asn)
-        {
-            report.error(role.span, Conflict::InternalRole(self.asn.0));
-        }
-        if let (Some(At { value: true, span }), None) = (table.role_strict, table.role) {
-            let conflict = Conflict::NoEffect {
-                key: "role_strict",
-                because: "without `role`",
-            };
-            report.error(span, conflict);
-        }
-        if let (Some(At { value: true, span }), Some(remote_as)) =
-            (table.route_reflector_client, table.remote_as)
-            && !is_internal(remote_as.value, self.asn)
-        {
-            let conflict = Conflict::NotInternal("route_reflector_client");
-            let hint = "routes of other AS numbers are passed on without it";
-            report.error_with_hint(span, conflict, hint);
-        }
+        relation(table, self.asn, report);
         let source_interface = source_interface(table, report);
         hops(table, report);
         let local_as = local_as(table, self.asn, report);
@@ -228,8 +209,10 @@ impl<'a> Place<'a> {
             shutdown: or(table.shutdown, false),
             shutdown_text: table.shutdown_text.clone(),
             role: table.role.map(|at| at.value),
+            enforce_first_as: table.enforce_first_as.map(|at| at.value),
             relation: Relation {
                 route_reflector_client: or(table.route_reflector_client, false),
+                route_server_client: or(table.route_server_client, false),
                 role_strict: or(table.role_strict, false),
             },
             timers,
@@ -388,6 +371,38 @@ fn local_as(table: &SettingsTable, own: Asn, report: &mut Report) -> Option<Loca
         prepend: !or(value.no_prepend, false),
         replace: or(value.replace_as, false),
     })
+}
+
+/// Keys that are for neighbours of our own AS, or of others.
+fn relation(table: &SettingsTable, own: Asn, report: &mut Report) {
+    if let (Some(At { value: true, span }), None) = (table.role_strict, table.role) {
+        let conflict = Conflict::NoEffect {
+            key: "role_strict",
+            because: "without `role`",
+        };
+        report.error(span, conflict);
+    }
+    let Some(remote_as) = table.remote_as else {
+        return;
+    };
+    let on = |key: Option<At<bool>>| key.filter(|at| at.value).map(|at| at.span);
+    if !is_internal(remote_as.value, own) {
+        if let Some(span) = on(table.route_reflector_client) {
+            let conflict = Conflict::NotInternal("route_reflector_client");
+            let hint = "routes of other AS numbers are passed on without it";
+            report.error_with_hint(span, conflict, hint);
+        }
+        return;
+    }
+    for (key, span) in [
+        ("role", table.role.map(|at| at.span)),
+        ("route_server_client", on(table.route_server_client)),
+        ("enforce_first_as", on(table.enforce_first_as)),
+    ] {
+        if let Some(span) = span {
+            report.error(span, Conflict::NotExternal { key, asn: own.0 });
+        }
+    }
 }
 
 /// RFC 5082 §3 fixes the TTL that `multihop` would set, and BFD is for one hop only.

@@ -82,6 +82,10 @@ pub struct SettingsTable {
     pub role: Option<At<Role>>,
     /// `role_strict`.
     pub role_strict: Option<At<bool>>,
+    /// `route_server_client`.
+    pub route_server_client: Option<At<bool>>,
+    /// `enforce_first_as`.
+    pub enforce_first_as: Option<At<bool>>,
     /// `route_reflector_client`.
     pub route_reflector_client: Option<At<bool>>,
     /// `timers`: `hold`.
@@ -135,6 +139,8 @@ impl SettingsTable {
             shutdown: own.shutdown.or(theirs.shutdown),
             role: own.role.or(theirs.role),
             role_strict: own.role_strict.or(theirs.role_strict),
+            route_server_client: own.route_server_client.or(theirs.route_server_client),
+            enforce_first_as: own.enforce_first_as.or(theirs.enforce_first_as),
             route_reflector_client: own.route_reflector_client.or(theirs.route_reflector_client),
             // The other times of a group go with its hold time.
             keepalive: own
@@ -342,6 +348,8 @@ fn settings(table: &mut Table<'_, '_>) -> SettingsTable {
         password: password(table),
         role: table.get("role", keyword),
         role_strict: table.get("role_strict", boolean),
+        route_server_client: table.get("route_server_client", boolean),
+        enforce_first_as: table.get("enforce_first_as", boolean),
         route_reflector_client: table.get("route_reflector_client", boolean),
         bfd: bfd(table),
         ..SettingsTable::default()

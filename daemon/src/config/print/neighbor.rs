@@ -79,6 +79,10 @@ fn settings(fields: &mut Fields, neighbor: &Neighbor, restart: GracefulRestart) 
         fields.add("role", quote(role.word()));
     }
     let relation = neighbor.relation;
+    fields.add_unless_default("route_server_client", relation.route_server_client, false);
+    if let Some(enforce) = neighbor.enforce_first_as {
+        fields.add("enforce_first_as", enforce);
+    }
     fields.add_unless_default("role_strict", relation.role_strict, false);
     fields.add_unless_default(
         "route_reflector_client",

@@ -446,8 +446,10 @@ fn neighbor(map: Arc<RouteMap>, last: u8) -> impl Strategy<Value = Neighbor> {
                         prepend: passive,
                         replace: shutdown,
                     }),
+                    enforce_first_as: (last > 1).then_some(passive),
                     relation: Relation {
                         role_strict: role.is_some() && passive,
+                        route_server_client: shutdown,
                         ..Relation::default()
                     },
                     remote_as: match passive && !shutdown {

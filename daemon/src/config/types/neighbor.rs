@@ -46,6 +46,9 @@ pub struct Neighbor {
     pub shutdown_text: Option<String>,
     /// What we are to the neighbour (RFC 9234).
     pub role: Option<Role>,
+    /// Its paths have to begin with its AS number (RFC 4271 §6.3); `None`: unless our role says that
+    /// it is a route server.
+    pub enforce_first_as: Option<bool>,
     /// What it is to us, beside its AS number.
     pub relation: Relation,
     /// Timers.
@@ -77,6 +80,7 @@ impl Neighbor {
             shutdown: false,
             shutdown_text: None,
             role: None,
+            enforce_first_as: None,
             relation: Relation::default(),
             timers: Timers::default(),
             bfd: None,
@@ -105,6 +109,12 @@ impl Neighbor {
         }
     }
 
+    /// RFC 7947 §2.2.2.2: a route server does not put its own number first.
+    pub fn enforces_first_as(&self) -> bool {
+        let server = self.role == Some(Role::RouteServerClient);
+        self.enforce_first_as.unwrap_or(!server)
+    }
+
     /// What it is to us beside its AS number, one sentence each.
     pub fn relation_in_words(&self) -> Vec<String> {
         let relation = self.relation;
@@ -112,12 +122,18 @@ impl Neighbor {
         if relation.route_reflector_client {
             words.push("Route reflector client (RFC 4456)".to_owned());
         }
+        if relation.route_server_client {
+            words.push("Route server client (RFC 7947)".to_owned());
+        }
         if let Some(role) = self.role {
             let strict = match relation.role_strict {
                 true => ", and it must say its own",
                 false => "",
             };
             words.push(format!("Our role is {}{strict} (RFC 9234)", role.word()));
+        }
+        if !self.enforces_first_as() {
+            words.push("Its paths may begin with any AS number".to_owned());
         }
         words
     }
@@ -133,6 +149,8 @@ impl Neighbor {
 pub struct Relation {
     /// A client of our route reflector (RFC 4456).
     pub route_reflector_client: bool,
+    /// A client of our route server (RFC 7947).
+    pub route_server_client: bool,
     /// It must say its role (RFC 9234 §4.2), since ours is configured.
     pub role_strict: bool,
 }

@@ -323,3 +323,38 @@ fn a_reflector_has_clients_in_its_own_as_only() {
                     AS number";
     assert_eq!(found, [format!("error: x.toml:6:26: {expected}")]);
 }
+
+#[test]
+fn what_is_for_neighbours_of_other_as_numbers_is_refused_inside_our_own() {
+    for (keys, at) in [
+        ("role = \"peer\"", 8),
+        ("route_server_client = true", 23),
+        ("enforce_first_as = true", 20),
+    ] {
+        round_trip(&member(&format!("remote_as = 65002\n{keys}")));
+        let found = errors(&member(&format!("remote_as = 65001\n{keys}")));
+        let key = keys.split(' ').next().unwrap();
+        let expected = "needs an eBGP neighbor, and remote_as is our own AS number 65001";
+        assert_eq!(found, [format!("error: x.toml:6:{at}: `{key}` {expected}")]);
+    }
+    let found = errors(&member("remote_as = 65002\nrole_strict = true"));
+    let expected = "`role_strict` has no effect without `role`";
+    assert_eq!(found, [format!("error: x.toml:6:15: {expected}")]);
+}
+
+#[test]
+fn a_route_servers_paths_may_begin_with_any_number() {
+    for (keys, enforced) in [
+        ("", true),
+        ("enforce_first_as = false", false),
+        ("role = \"route_server_client\"", false),
+        (
+            "role = \"route_server_client\"\nenforce_first_as = true",
+            true,
+        ),
+        ("role = \"route_server\"", true),
+    ] {
+        let config = round_trip(&member(&format!("remote_as = 65002\n{keys}")));
+        assert_eq!(config.neighbors[0].enforces_first_as(), enforced, "{keys}");
+    }
+}
