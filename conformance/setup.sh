@@ -3,7 +3,8 @@
 #
 #   conformance/setup.sh            install what is missing (needs root only when something is)
 #   conformance/setup.sh --check    say what is missing and change nothing; exit 1 if anything is
-#   conformance/setup.sh --test     also what the tests need: BIRD, and valgrind to count instructions
+#   conformance/setup.sh --test     also what the tests need: valgrind to count instructions, and the neighbours of
+#                                   the interoperability matrix: those of --bench, and ExaBGP
 #   conformance/setup.sh --bench    also what `make bench` compares with: BIRD, and newer releases of BIRD, FRR,
 #                                   GoBGP and OpenBGPD, which are unpacked below
 #                                   /var/cache/rbgpd-bench and not installed
@@ -14,12 +15,14 @@ set -eu
 
 packages="iputils-ping iproute2 wireguard-go wireguard-tools frr podman runc"
 
-if [ "${1:-}" = --test ]; then
+mode=${1:-}
+unpacked=
+if [ "$mode" = --test ]; then
+  unpacked=1
   packages="$packages bird2 valgrind"
 fi
-bench=
-if [ "${1:-}" = --bench ]; then
-  bench=1
+if [ "$mode" = --bench ]; then
+  unpacked=1
   packages="$packages bird2"
 fi
 
@@ -86,15 +89,17 @@ unpack() { # folder suite package...
 }
 
 newer_releases() {
-  [ -n "$bench" ] || return 0
+  [ -n "$unpacked" ] || return 0
   if [ "$(id -u)" != 0 ]; then
     echo "setup: newer releases are unpacked by root only" >&2
     return 0
   fi
-  unpack trixie trixie frr
+  # The tests unpack this one themselves.
+  if [ "$mode" = --bench ]; then unpack trixie trixie frr; fi
   unpack sid sid frr bird2 gobgpd openbgpd
   # bird2 and bird3 have the same file names.
   unpack bird3 sid bird3
+  if [ "$mode" = --test ]; then unpack exabgp sid exabgp; fi
 }
 
 if [ -z "$missing" ]; then
@@ -102,7 +107,7 @@ if [ -z "$missing" ]; then
   echo "setup: everything is there"
   exit 0
 fi
-if [ "${1:-}" = --check ]; then
+if [ "$mode" = --check ]; then
   echo "setup: missing:$missing"
   exit 1
 fi

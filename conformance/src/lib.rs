@@ -7,6 +7,8 @@
 //! - [`mod@bench`] measures rbgpd and other daemons under the same load.
 //! - [`blackbox`] plays BGP peers by script against a speaker on loopback; [`rules`] compares the
 //!   list of rules in `rules.toml` with the tests that do so.
+//! - [`interop`] finds out what rbgpd and each other daemon do together, and keeps
+//!   `daemon/docs/interop.md`.
 //!
 //! Nothing in here is linked into the daemon.
 //!
@@ -22,5 +24,6 @@
 
 pub mod bench;
 pub mod blackbox;
+pub mod interop;
 pub mod lab;
 pub mod rules;

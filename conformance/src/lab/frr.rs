@@ -59,7 +59,7 @@ pub struct Frr {
 }
 
 impl Frr {
-    pub(super) fn new(release: Release, space: Namespace, folder: PathBuf) -> Self {
+    pub(crate) fn new(release: Release, space: Namespace, folder: PathBuf) -> Self {
         Self {
             release,
             space,
@@ -70,7 +70,7 @@ impl Frr {
     }
 
     /// The log file as the daemons name it.
-    pub(super) fn log_name(&self) -> String {
+    pub(crate) fn log_name(&self) -> String {
         match self.release {
             Release::Host => self.folder.join("frr.log").display().to_string(),
             Release::Suite(_) | Release::Container(_) => "/run/frr/frr.log".to_owned(),
@@ -78,7 +78,7 @@ impl Frr {
     }
 
     /// Starts every daemon and loads the configuration.
-    pub(super) fn start(&mut self, lab: &Lab, config: &str) -> Result<(), Error> {
+    pub(crate) fn start(&mut self, lab: &Lab, config: &str) -> Result<(), Error> {
         let path = self.folder.join("frr.conf");
         fs::write(&path, config).map_err(|e| Error::io(path.display(), e))?;
         match self.release.clone() {

@@ -25,7 +25,7 @@ pub struct Rbgpd {
 }
 
 impl Rbgpd {
-    pub(super) fn new(space: Namespace, folder: PathBuf) -> Self {
+    pub(crate) fn new(space: Namespace, folder: PathBuf) -> Self {
         Self {
             space,
             folder,
@@ -34,7 +34,7 @@ impl Rbgpd {
     }
 
     /// Starts the daemon and returns when it answers its client.
-    pub(super) fn start(&mut self, lab: &Lab, config: &str) -> Result<(), Error> {
+    pub(crate) fn start(&mut self, lab: &Lab, config: &str) -> Result<(), Error> {
         let path = self.config();
         fs::write(&path, config).map_err(|e| Error::io(path.display(), e))?;
         let mut command = self.space.command(&program("rbgpd")?);
