@@ -29,6 +29,8 @@ pub use closed::Attributes;
 pub(crate) use closed::Closed;
 pub use notes::Notes;
 pub use outgoing::Announced;
+pub use outgoing::Omitted;
+pub(crate) use outgoing::PathChange;
 pub(crate) use outgoing::{Departure, External, Internal, Outgoing, Reflection};
 
 /// ORIGIN (RFC 4271 §5.1.1); lower is preferred.

@@ -313,3 +313,65 @@ fn what_frr_sends_as_a_route_server_is_taken_when_it_is_said_to_be_one() -> Resu
         Ok(())
     })
 }
+
+/// FRR sends a path that has been here and one through an AS of BIRD's number.
+#[test]
+fn numbers_and_communities_become_what_is_asked_for_beside_frr_and_bird() -> Result<(), Error> {
+    let plain = "ipv4_unicast = {}";
+    scenario_beside_others("numbers", &BOTH, |lab| {
+        let mut pair = Pair::build(lab)?;
+        pair.start(&ours("", (65002, plain), (64800, plain)))?;
+        let family = "network 192.0.3.0/24\n  neighbor 10.9.0.1 route-map OUT out";
+        let maps = "ip prefix-list ONE permit 192.0.2.0/24\n\
+             route-map OUT permit 10\n match ip address prefix-list ONE\n \
+             set as-path prepend 64800\nroute-map OUT permit 20\n set as-path prepend 65001\n";
+        let frr = pair.frr(Release::Host, &(frr(65002, "", family) + maps))?;
+        let config = bird(64800, "").replace(
+            "export where proto = \"own\"",
+            "export filter { if proto != \"own\" then reject; bgp_community.add((64800, 1)); \
+             bgp_large_community.add((64800, 1, 1)); accept; }",
+        );
+        let mut bird = third(lab, &pair, &config)?;
+
+        // As ever: loops stay out, here and with BIRD, and FRR is told all.
+        let own = ["the AS path contains own AS 65001"];
+        shows(lab, "explain", &own, || {
+            pair.ctl(&["explain", "192.0.3.0/24"])
+        })?;
+        let all = ["\"string\":\"65001 64800\"", "64800:1:1", "\"64800:1\""];
+        frr_shows(lab, &frr, "198.51.100.0/24", &all)?;
+        let seen = bird.ask("show route for 192.0.2.0/24")?.text();
+        assert!(!seen.contains("10.8.0.1"), "{seen}");
+
+        let before = pair.neighbor("10.9.0.2")?;
+        let towards_frr = "ipv4_unicast = { allowas_in = 1, remove_private_as = \"all\", \
+             send_community = [\"extended\", \"large\"] }";
+        let towards_bird = "ipv4_unicast = { as_override = true }";
+        pair.reload(&ours("", (65002, towards_frr), (64800, towards_bird)))?;
+        let path = ["BGP.as_path: 65001 65002 65001 "];
+        bird_shows(lab, &bird, "192.0.2.0/24", &path)?;
+        bird_shows(lab, &bird, "192.0.3.0/24", &path)?;
+        let seen = frr_shows(lab, &frr, "198.51.100.0/24", &["\"string\":\"65001\""])?;
+        assert!(
+            seen.contains("64800:1:1") && !seen.contains("\"64800:1\""),
+            "{seen}"
+        );
+        pair.until_shown(
+            "10.9.0.2",
+            &[
+                "ipv4_unicast: its paths may contain our AS number (allowas_in = 1)",
+                "ipv4_unicast: it is not told standard communities",
+            ],
+        )?;
+
+        // The last number of that path is ours.
+        let origin = "ipv4_unicast = { allowas_in = \"origin\", remove_private_as = \"replace\" }";
+        pair.reload(&ours("", (65002, origin), (64800, towards_bird)))?;
+        bird_shows(lab, &bird, "192.0.3.0/24", &path)?;
+        let replaced = ["\"string\":\"65001 65001\""];
+        frr_shows(lab, &frr, "198.51.100.0/24", &replaced)?;
+        let after = pair.neighbor("10.9.0.2")?;
+        assert_eq!(before.get("established"), after.get("established"));
+        bird.stop()
+    })
+}

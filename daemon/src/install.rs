@@ -564,7 +564,7 @@ mod tests {
     use bgp::message::Update;
     use bgp::nlri::NlriList;
     use bgp::policy::Policy;
-    use bgp::rib::{Input, NextHopRule, Output, PeerFacts, PeerFamily, Relation};
+    use bgp::rib::{Handling, Input, NextHopRule, Output, PeerFacts, PeerFamily, Relation};
     use bgp::{Asn, Family};
     use ipnetwork::IpNetwork;
 
@@ -623,6 +623,7 @@ mod tests {
                 import: Policy::AcceptAll,
                 export: Policy::AcceptAll,
                 enforce_first_as: false,
+                handling: Handling::default(),
                 weight: None,
                 honor_blackhole: false,
                 add_path_receive: false,

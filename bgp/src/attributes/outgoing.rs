@@ -28,6 +28,8 @@ pub(crate) enum Departure {
 pub(crate) struct External {
     /// Own AS, put in front of the path.
     pub(crate) asn: Asn,
+    /// What changes in the path itself, before.
+    pub(crate) change: Option<PathChange>,
     /// Put there before, when the first is ours on this session only.
     pub(crate) behind: Option<Asn>,
     /// How often; at most 254.
@@ -38,6 +40,59 @@ pub(crate) struct External {
     pub(crate) drop_scoped: bool,
     /// Only-to-customer mark; only where there is none (RFC 9234 §5).
     pub(crate) only_to_customer: Option<Asn>,
+}
+
+/// A change of numbers in a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct PathChange {
+    /// AS of the neighbour.
+    pub(crate) remote_as: Asn,
+    /// Own AS.
+    pub(crate) local_as: Asn,
+    /// The neighbour's number becomes ours.
+    pub(crate) as_override: bool,
+    /// Private numbers: only if there is no other one, and replaced with ours instead of removed.
+    pub(crate) private: Option<(bool, bool)>,
+}
+
+impl PathChange {
+    /// The changed path, if anything changes.
+    fn apply(self, value: &[u8]) -> Option<Vec<u8>> {
+        let numbers = || as_path::Segments::new(value).flat_map(|segment| segment.asns());
+        let private = self
+            .private
+            .filter(|(only_if_all, _)| !only_if_all || numbers().all(Asn::is_private));
+        as_path::rewritten(value, |asn| match private {
+            _ if asn == self.remote_as => match self.as_override {
+                true => Some(self.local_as),
+                false => Some(asn),
+            },
+            Some((_, replace)) if asn.is_private() => replace.then_some(self.local_as),
+            Some(_) | None => Some(asn),
+        })
+    }
+}
+
+/// Communities that are left out, by kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Omitted {
+    /// RFC 1997.
+    pub standard: bool,
+    /// RFC 4360.
+    pub extended: bool,
+    /// RFC 8092.
+    pub large: bool,
+}
+
+impl Omitted {
+    fn contains(self, code: u8) -> bool {
+        match code {
+            code::COMMUNITIES => self.standard,
+            code::EXTENDED_COMMUNITIES => self.extended,
+            code::LARGE_COMMUNITIES => self.large,
+            _ => false,
+        }
+    }
 }
 
 /// Within the AS.
@@ -96,13 +151,20 @@ impl<'a> From<&'a Outgoing> for Announced<'a> {
 
 impl Outgoing {
     /// `attributes` as they leave towards `next_hop`.
-    pub(crate) fn new(attributes: &Attributes, next_hop: NextHop, departure: Departure) -> Self {
+    pub(crate) fn new(
+        attributes: &Attributes,
+        next_hop: NextHop,
+        departure: Departure,
+        omitted: Omitted,
+    ) -> Self {
         let from = attributes.wire();
         let mut wire = Vec::with_capacity(from.len() + 32);
         let mut added = departure.added(attributes);
         for raw in List::new(from) {
             added.put_below(raw.code, &mut wire);
-            departure.put(&raw, &mut wire);
+            if !omitted.contains(raw.code) {
+                departure.put(&raw, &mut wire);
+            }
         }
         added.put_below(u8::MAX, &mut wire);
         Self {
@@ -174,8 +236,10 @@ impl External {
     fn put(self, raw: &Raw<'_>, out: &mut Vec<u8>) {
         match raw.code {
             code::AS_PATH => {
-                let own = self.behind.map(|own| as_path::prepended(raw.value, own, 1));
-                let behind = own.as_deref().unwrap_or(raw.value);
+                let changed = self.change.and_then(|change| change.apply(raw.value));
+                let value = changed.as_deref().unwrap_or(raw.value);
+                let own = self.behind.map(|own| as_path::prepended(value, own, 1));
+                let behind = own.as_deref().unwrap_or(value);
                 let path = as_path::prepended(behind, self.asn, self.prepend);
                 attribute::put(out, raw.flags, raw.code, &path);
             }
@@ -236,6 +300,7 @@ mod tests {
     use super::*;
     use crate::attributes::tests::{any_notes, any_set};
     use crate::attributes::{AttributeSet, Notes};
+    use crate::attributes::{Segment, SegmentKind};
 
     proptest! {
         #[test]
@@ -247,6 +312,7 @@ mod tests {
             prepend in 0usize..6,
             behind in proptest::option::of(1u32..70_000),
             reflected in any::<bool>(),
+            omitted in 0u8..8,
             drop_scoped in any::<bool>(),
             marked in proptest::option::of(1u32..70_000),
         ) {
@@ -258,6 +324,7 @@ mod tests {
             let departure = match external {
                 true => Departure::External(External {
                     asn: Asn(65001),
+                    change: None,
                     behind: behind.map(Asn),
                     prepend,
                     drop_med,
@@ -272,7 +339,13 @@ mod tests {
                 }),
             };
             let attributes = AttributeSet { notes, ..set }.freeze();
-            let outgoing = Outgoing::new(&attributes, next_hop, departure).attributes(0);
+            let omitted = Omitted {
+                standard: omitted & 1 != 0,
+                extended: omitted & 2 != 0,
+                large: omitted & 4 != 0,
+            };
+            let outgoing = Outgoing::new(&attributes, next_hop, departure, omitted);
+            let outgoing = outgoing.attributes(0);
             let mut open = attributes.thaw();
             open.next_hop = next_hop;
             open.notes = Notes::default();
@@ -293,7 +366,88 @@ mod tests {
                     open.cluster_list.insert(0, reflection.cluster_id);
                 }
             }
+            if omitted.standard {
+                open.communities.clear();
+            }
+            if omitted.extended {
+                open.extended_communities.clear();
+            }
+            if omitted.large {
+                open.large_communities.clear();
+            }
             prop_assert_eq!(outgoing, open.freeze());
         }
+    }
+
+    /// What a change makes of a path of sequences, and of sets where they are negative.
+    fn changed(change: PathChange, path: &[i64]) -> Vec<i64> {
+        let number = |one: &i64| Asn(u32::try_from(one.abs()).unwrap());
+        let mut segments: Vec<Segment> = Vec::new();
+        for one in path {
+            let kind = match *one < 0 {
+                true => SegmentKind::Set,
+                false => SegmentKind::Sequence,
+            };
+            match segments.last_mut() {
+                Some(last) if last.kind == kind => last.asns.push(number(one)),
+                Some(_) | None => segments.push(Segment {
+                    kind,
+                    asns: vec![number(one)],
+                }),
+            }
+        }
+        let mut value = Vec::new();
+        as_path::encode(&segments, &mut value);
+        let value = change.apply(&value).unwrap_or(value);
+        let sign = |kind| if kind == SegmentKind::Set { -1 } else { 1 };
+        as_path::Segments::new(&value)
+            .flat_map(|segment| {
+                segment
+                    .asns()
+                    .map(move |asn| sign(segment.kind) * i64::from(asn.0))
+            })
+            .collect()
+    }
+
+    #[test]
+    fn private_numbers_and_that_of_the_neighbour_become_what_is_asked_for() {
+        let change = |as_override, private| PathChange {
+            remote_as: Asn(64_600),
+            local_as: Asn(1),
+            as_override,
+            private,
+        };
+        let mixed = [7, 64_512, 64_600, 65_534, -4_200_000_000, -9, 65_535];
+        let all = [64_512, 64_600, -4_200_000_000];
+        let (own, ours) = (64_600, 1);
+        for (private, of_mixed, of_all) in [
+            (None, mixed.to_vec(), all.to_vec()),
+            (Some((true, false)), mixed.to_vec(), vec![own]),
+            (Some((false, false)), vec![7, own, -9, 65_535], vec![own]),
+            (Some((true, true)), mixed.to_vec(), vec![ours, own, -ours]),
+            (
+                Some((false, true)),
+                vec![7, ours, own, ours, -ours, -9, 65_535],
+                vec![ours, own, -ours],
+            ),
+        ] {
+            for (path, kept) in [(&mixed[..], of_mixed), (&all, of_all)] {
+                assert_eq!(changed(change(false, private), path), kept, "{private:?}");
+                let replaced = |one: &i64| {
+                    if one.abs() == own {
+                        ours * one.signum()
+                    } else {
+                        *one
+                    }
+                };
+                let overridden: Vec<i64> = kept.iter().map(replaced).collect();
+                assert_eq!(
+                    changed(change(true, private), path),
+                    overridden,
+                    "{private:?}"
+                );
+            }
+        }
+        assert_eq!(changed(change(true, Some((false, false))), &[]), []);
     }
 }

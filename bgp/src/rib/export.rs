@@ -13,7 +13,8 @@ use super::path::Path;
 use super::peer::{Drain, NextHopRule, PeerFacts, PeerFamily};
 use crate::asn::Asn;
 use crate::attributes::{
-    AttributeSet, Attributes, Departure, External, Internal, NextHop, Outgoing, Reflection,
+    AttributeSet, Attributes, Departure, External, Internal, NextHop, Omitted, Outgoing,
+    PathChange, Reflection,
 };
 use crate::community::Community;
 use crate::family::Family;
@@ -39,6 +40,9 @@ pub(super) struct GroupSettings {
     pub(super) local_as: Asn,
     /// Own AS behind that, where it is told too.
     pub(super) own_as: Option<Asn>,
+    /// What changes in paths towards another AS.
+    pub(super) path_change: Option<PathChange>,
+    pub(super) omitted: Omitted,
     pub(super) next_hop: NextHopRule,
     pub(super) local_ipv4: Option<Ipv4Addr>,
     pub(super) local_ipv6: Option<Ipv6Addr>,
@@ -129,6 +133,11 @@ impl GroupSettings {
                 .alias
                 .filter(|alias| !alias.replace)
                 .map(|alias| alias.own_as),
+            path_change: settings
+                .handling
+                .path_change(facts.remote_as, facts.local_as)
+                .filter(|_| facts.external()),
+            omitted: settings.handling.omitted,
             next_hop: settings.next_hop,
             local_ipv4: facts.local_ipv4,
             local_ipv6: facts.local_ipv6,
@@ -217,6 +226,7 @@ impl GroupSettings {
         let departure = match way {
             Way::Out => Departure::External(External {
                 asn: self.local_as,
+                change: self.path_change,
                 behind: self.own_as,
                 prepend: 1 + self.drain.map_or(0, |drain| drain.prepend),
                 drop_med,
@@ -225,6 +235,7 @@ impl GroupSettings {
             }),
             Way::Across => Departure::External(External {
                 asn: self.local_as,
+                change: None,
                 behind: None,
                 prepend: 0,
                 drop_med,
@@ -244,8 +255,8 @@ impl GroupSettings {
             }),
         };
         Ok(match set {
-            Some(set) => Outgoing::new(&set.freeze(), next_hop, departure),
-            None => Outgoing::new(attributes, next_hop, departure),
+            Some(set) => Outgoing::new(&set.freeze(), next_hop, departure, self.omitted),
+            None => Outgoing::new(attributes, next_hop, departure, self.omitted),
         })
     }
 

@@ -104,7 +104,7 @@ pub(super) fn import(
     let seed = config.seed;
     let own_as = facts.alias.map_or(facts.local_as, |alias| alias.own_as);
     for own in [facts.local_as, own_as] {
-        if received.contains_asn(own) > 0 {
+        if family.handling.own_as.forbids(received, own) {
             return Err(Rejection::AsLoop(own));
         }
     }

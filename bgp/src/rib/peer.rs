@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::decision::Source;
+use super::handling::Handling;
 use crate::asn::Asn;
 use crate::family::{Family, PerFamily};
 use crate::message::Role;
@@ -99,6 +100,8 @@ pub struct PeerFamily {
     pub export: Policy,
     /// Paths of an external peer have to begin with its AS number (RFC 4271 §6.3).
     pub enforce_first_as: bool,
+    /// What happens to AS numbers and communities on the way.
+    pub handling: Handling,
     /// Weight of what the peer sends, unless policy gives another one.
     pub weight: Option<u32>,
     /// Packets to what the peer sends with BLACKHOLE are dropped (RFC 7999).
@@ -119,7 +122,7 @@ impl PeerFamily {
         let draining = self.drain.is_some();
         (
             self.import.clone(),
-            self.enforce_first_as,
+            (self.enforce_first_as, self.handling.own_as),
             self.weight,
             self.honor_blackhole,
             draining,

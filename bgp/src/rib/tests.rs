@@ -41,6 +41,7 @@ fn settings() -> PeerFamily {
         import: Policy::AcceptAll,
         export: Policy::AcceptAll,
         enforce_first_as: true,
+        handling: Handling::default(),
         weight: None,
         honor_blackhole: false,
         add_path_receive: false,

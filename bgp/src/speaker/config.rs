@@ -11,7 +11,7 @@ use crate::asn::Asn;
 use crate::family::{Family, PerFamily};
 use crate::message::Role;
 use crate::policy::Policy;
-use crate::rib::{NextHopRule, PeerFacts, PeerFamily, PeerId, Relation};
+use crate::rib::{Handling, NextHopRule, PeerFacts, PeerFamily, PeerId, Relation};
 use crate::session::{self, FamilyConfig, HoldTime, Negotiated, RemoteAs};
 
 /// The port of BGP (RFC 4271 §8.2.1).
@@ -237,6 +237,7 @@ impl PeerConfig {
                 import: effective(self.import.as_ref(), negotiated, "import"),
                 export: effective(self.export.as_ref(), negotiated, "export"),
                 enforce_first_as: self.enforce_first_as,
+                handling: Handling::default(),
                 weight: None,
                 honor_blackhole: false,
                 add_path_receive: agreed.add_path_receive,

@@ -30,7 +30,9 @@ use bgp::policy::communities;
 use bgp::policy::{
     Action, Communities, Entry, Extent, Match, Number, OnMatch, Policy, PrefixList, RouteMap, Set,
 };
-use bgp::rib::{Config, Input, NextHopRule, PeerFacts, PeerFamily, PeerId, Relation, Rib};
+use bgp::rib::{
+    Config, Handling, Input, NextHopRule, PeerFacts, PeerFamily, PeerId, Relation, Rib,
+};
 use bgp::wire::{self, Context};
 use bgp::{Asn, AttributeSet, Attributes, Nlri, Prefix, Prefix4};
 use bytes::BytesMut;
@@ -117,6 +119,7 @@ fn facts(host: u8) -> PeerFacts {
         import: Policy::AcceptAll,
         export: Policy::AcceptAll,
         enforce_first_as: true,
+        handling: Handling::default(),
         weight: None,
         honor_blackhole: false,
         add_path_receive: false,

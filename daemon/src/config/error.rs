@@ -263,6 +263,9 @@ pub enum Conflict {
         /// Network or broadcast.
         what: &'static str,
     },
+    /// EVPN without route targets.
+    #[error("`send_community` leaves out \"extended\", but EVPN routes need their route targets")]
+    EvpnTargets,
     /// A key for neighbours of another AS with one of our own.
     #[error("`{key}` needs an eBGP neighbor, and remote_as is our own AS number {asn}")]
     NotExternal {

@@ -343,6 +343,7 @@ impl Core {
             Some(PeerFamily {
                 import: self.policy_of(neighbor, family, Direction::Import),
                 export: self.policy_of(neighbor, family, Direction::Export),
+                handling: settings.handling,
                 enforce_first_as: neighbor.config.enforces_first_as(),
                 weight: settings.weight,
                 honor_blackhole: settings.honor_blackhole,

@@ -1,6 +1,7 @@
 //! What a peer's relation to this router does to routes.
 
 use super::*;
+use crate::attributes::Omitted;
 use crate::community::ExtendedCommunity;
 use crate::message::Role;
 
@@ -332,4 +333,81 @@ fn a_path_that_does_not_begin_with_the_peers_number_is_as_good_as_withdrawn() {
     world.up_with(4, internal(4));
     world.update(4, announce(&[prefix(2)], &from(4)));
     assert!(world.belief(3).contains_key(&prefix(2)));
+}
+
+/// Peer 2 with this handling, towards AS 65002 in its only family.
+fn handled(handling: Handling) -> PeerFacts {
+    let mut facts = facts(2);
+    facts.families.ipv4_unicast = Some(PeerFamily {
+        handling,
+        ..settings()
+    });
+    facts
+}
+
+#[test]
+fn own_numbers_are_let_in_as_often_as_allowed_or_where_the_path_began_here() {
+    let accepted = |own_as| {
+        let mut world = World::with_peers(&[3]);
+        world.up_with(
+            2,
+            handled(Handling {
+                own_as,
+                ..Handling::default()
+            }),
+        );
+        let paths: [&[u32]; 5] = [
+            &[65002, 7],
+            &[65002, 65001, 7],
+            &[65002, 65001],
+            &[65002, 65001, 7, 65001, 65001],
+            &[65002, 65001, 7, 65001, 7],
+        ];
+        for (number, asns) in (1..).zip(paths) {
+            world.update(2, announce(&[prefix(number)], &path(asns, [10, 10, 0, 2])));
+        }
+        let told = world.belief(3);
+        (1..=5)
+            .filter(|number| told.contains_key(&prefix(*number)))
+            .collect::<Vec<u8>>()
+    };
+    assert_eq!(accepted(OwnAs::default()), [1]);
+    assert_eq!(accepted(OwnAs::Times(1)), [1, 2, 3]);
+    assert_eq!(accepted(OwnAs::Times(2)), [1, 2, 3, 5]);
+    assert_eq!(accepted(OwnAs::Times(3)), [1, 2, 3, 4, 5]);
+    assert_eq!(accepted(OwnAs::Origin), [1, 3, 4]);
+}
+
+#[test]
+fn a_session_changes_numbers_and_leaves_out_communities_as_it_is_asked_to() {
+    let told = |handling: Handling, internal: bool| {
+        let mut world = World::with_peers(&[3]);
+        let mut facts = handled(handling);
+        if internal {
+            facts.remote_as = Asn(65001);
+        }
+        world.up_with(2, facts);
+        let mut set = path(&[65003, 7, 65002, 64512], [10, 10, 0, 3]);
+        set.communities = vec![Community(7)];
+        world.update(3, announce(&[prefix(1)], &set));
+        world.belief(2)[&prefix(1)].clone()
+    };
+    let none = Handling::default();
+    assert_eq!(asns(&told(none, false)), [65001, 65003, 7, 65002, 64512]);
+    let changed = Handling {
+        as_override: true,
+        private_as: PrivateAs::RemoveAll,
+        omitted: Omitted {
+            standard: true,
+            ..Omitted::default()
+        },
+        ..none
+    };
+    let outside = told(changed, false);
+    assert_eq!(asns(&outside), [65001, 7, 65001]);
+    assert!(outside.communities.is_empty());
+    // Within the AS paths stay as they are.
+    let inside = told(changed, true);
+    assert_eq!(asns(&inside), [65003, 7, 65002, 64512]);
+    assert!(inside.communities.is_empty());
 }

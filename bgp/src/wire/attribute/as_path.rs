@@ -149,6 +149,25 @@ fn take_leading(value: &[u8], mut count: usize) -> Vec<Segment> {
     path
 }
 
+/// The value with each number as `change` has it, `None` for one that goes; a segment without numbers
+/// goes too. `None` when nothing changes.
+pub(crate) fn rewritten(value: &[u8], change: impl Fn(Asn) -> Option<Asn>) -> Option<Vec<u8>> {
+    let mut numbers = Segments::new(value).flat_map(SegmentView::asns);
+    if numbers.all(|asn| change(asn) == Some(asn)) {
+        return None;
+    }
+    let path: Vec<Segment> = Segments::new(value)
+        .map(|segment| Segment {
+            kind: segment.kind,
+            asns: segment.asns().filter_map(&change).collect(),
+        })
+        .filter(|segment| !segment.asns.is_empty())
+        .collect();
+    let mut out = Vec::with_capacity(value.len());
+    encode(&path, &mut out);
+    Some(out)
+}
+
 /// The value with `asn` in front `count` times (RFC 4271 §5.1.2), at most 255 times.
 pub(crate) fn prepended(value: &[u8], asn: Asn, count: usize) -> Vec<u8> {
     let count = u8::try_from(count).unwrap_or(u8::MAX);

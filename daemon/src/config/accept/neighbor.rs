@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use bgp::attributes::Omitted;
 use bgp::family::{Family, PerFamily};
+use bgp::rib::{Handling, OwnAs, PrivateAs};
 use bgp::session::RemoteAs;
 use bgp::{Asn, Prefix};
 
@@ -394,6 +396,23 @@ fn relation(table: &SettingsTable, own: Asn, report: &mut Report) {
         }
         return;
     }
+    let families = table.families.iter();
+    for FamilyTable {
+        as_override,
+        remove_private_as,
+        ..
+    } in families.filter_map(|(_, it)| it.as_ref().map(|at| &at.value))
+    {
+        let private = remove_private_as.filter(|at| at.value != PrivateAs::Keep);
+        for (key, span) in [
+            ("as_override", on(*as_override)),
+            ("remove_private_as", private.map(|at| at.span)),
+        ] {
+            if let Some(span) = span {
+                report.error(span, Conflict::NotExternal { key, asn: own.0 });
+            }
+        }
+    }
     for (key, span) in [
         ("role", table.role.map(|at| at.span)),
         ("route_server_client", on(table.route_server_client)),
@@ -487,6 +506,12 @@ fn families(
             import: policies.import_map(value.import.as_ref(), report),
             export: policies.route_map(value.export.as_ref(), report),
             next_hop: or(value.next_hop, NextHopRule::Auto),
+            handling: Handling {
+                own_as: or(value.allowas_in, OwnAs::default()),
+                as_override: or(value.as_override, false),
+                private_as: or(value.remove_private_as, PrivateAs::Keep),
+                omitted: or(value.send_community, Omitted::default()),
+            },
             weight: value.weight.map(|it| it.value),
             honor_blackhole: or(value.honor_blackhole, false),
             maximum_prefixes: maximum_prefixes(value.maximum_prefixes.as_ref(), report),

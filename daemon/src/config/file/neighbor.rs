@@ -3,8 +3,10 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use bgp::attributes::Omitted;
 use bgp::family::{Family, PerFamily};
 use bgp::message::Role;
+use bgp::rib::{OwnAs, PrivateAs};
 use bgp::session::RemoteAs;
 use bgp::{Asn, Prefix};
 use toml::de::DeValue;
@@ -12,11 +14,11 @@ use toml::de::DeValue;
 use super::{
     DAY, HOUR, SECOND, asn, prefix, reference, restart_time, unicast_address, whole_seconds,
 };
-use crate::config::error::{At, Problem, Span};
+use crate::config::error::{At, Conflict, Problem, Span};
 use crate::config::read::{
     self, Reading, Rejection, Table, boolean, device, duration, keyword, name, number,
 };
-use crate::config::types::{NextHopRule, Password, PrefixCount};
+use crate::config::types::{CommunityForm, NextHopRule, Password, PrefixCount};
 
 /// `[[neighbor]]`.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -188,6 +190,10 @@ fn family(
         import: own.import.or(group.import),
         export: own.export.or(group.export),
         next_hop: own.next_hop.or(group.next_hop),
+        allowas_in: own.allowas_in.or(group.allowas_in),
+        as_override: own.as_override.or(group.as_override),
+        remove_private_as: own.remove_private_as.or(group.remove_private_as),
+        send_community: own.send_community.or(group.send_community),
         weight: own.weight.or(group.weight),
         honor_blackhole: own.honor_blackhole.or(group.honor_blackhole),
         maximum_prefixes: own.maximum_prefixes.or(group.maximum_prefixes),
@@ -237,6 +243,14 @@ pub struct FamilyTable {
     pub export: Option<At<String>>,
     /// `next_hop`.
     pub next_hop: Option<At<NextHopRule>>,
+    /// `allowas_in`.
+    pub allowas_in: Option<At<OwnAs>>,
+    /// `as_override`.
+    pub as_override: Option<At<bool>>,
+    /// `remove_private_as`; `true` is "plain".
+    pub remove_private_as: Option<At<PrivateAs>>,
+    /// `send_community`: what is left out.
+    pub send_community: Option<At<Omitted>>,
     /// `weight`.
     pub weight: Option<At<u32>>,
     /// `honor_blackhole`.
@@ -377,6 +391,10 @@ fn family_table(table: &mut Table<'_, '_>, family: Family) -> Option<At<FamilyTa
         import: table.get("import", reference),
         export: table.get("export", reference),
         next_hop: table.get("next_hop", keyword),
+        allowas_in: table.get("allowas_in", allowas_in),
+        as_override: table.get("as_override", boolean),
+        remove_private_as: table.get("remove_private_as", remove_private_as),
+        send_community: send_community(table, family),
         weight: table.get("weight", number(0..=i64::from(u32::MAX))),
         honor_blackhole: honor_blackhole(table, family),
         maximum_prefixes: maximum_prefixes(table),
@@ -439,6 +457,49 @@ fn local_as(table: &mut Table<'_, '_>) -> Option<At<LocalAsTable>> {
         ..LocalAsTable::default()
     };
     Some(At::new(alone, asn.span))
+}
+
+/// How often, or the word for paths that begin with us.
+fn allowas_in(value: &DeValue<'_>) -> Reading<OwnAs> {
+    if value.as_str() == Some("origin") {
+        return Ok(OwnAs::Origin);
+    }
+    number(1..=10)(value)
+        .map(OwnAs::Times)
+        .map_err(|rejection| Rejection {
+            expected: format!("{} or \"origin\"", rejection.expected),
+            ..rejection
+        })
+}
+
+/// A word, or `true` for the mildest one.
+fn remove_private_as(value: &DeValue<'_>) -> Reading<PrivateAs> {
+    match value.as_bool() {
+        Some(true) => Ok(PrivateAs::Remove),
+        Some(false) => Ok(PrivateAs::Keep),
+        None => keyword(value).map_err(|rejection: Rejection| Rejection {
+            expected: format!("true, false, {}", rejection.expected),
+            ..rejection
+        }),
+    }
+}
+
+/// What is sent, as what is left out.
+fn send_community(table: &mut Table<'_, '_>, family: Family) -> Option<At<Omitted>> {
+    const KEY: &str = "send_community";
+    let At { value, span } = table.list(KEY, keyword::<CommunityForm>)?;
+    let sent = |form| value.iter().any(|at| at.value == form);
+    let omitted = Omitted {
+        standard: !sent(CommunityForm::Standard),
+        extended: !sent(CommunityForm::Extended),
+        large: !sent(CommunityForm::Large),
+    };
+    if family == Family::Evpn && omitted.extended {
+        let conflict = Conflict::EvpnTargets;
+        let hint = "add \"extended\"";
+        table.report().error_with_hint(span, conflict, hint);
+    }
+    Some(At::new(omitted, span))
 }
 
 /// A route that is dropped needs a prefix.

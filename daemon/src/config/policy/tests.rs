@@ -4,7 +4,7 @@ use bgp::family::{Family, PerFamily};
 use bgp::policy::{Action, Entry, Policy, RouteMap};
 
 use super::*;
-use crate::config::{NeighborFamily, NextHopRule};
+use crate::config::NeighborFamily;
 
 fn policy(
     asn: u32,
@@ -17,10 +17,7 @@ fn policy(
     let family = NeighborFamily {
         import,
         export: None,
-        next_hop: NextHopRule::Auto,
-        weight: None,
-        honor_blackhole: false,
-        maximum_prefixes: None,
+        ..NeighborFamily::default()
     };
     let neighbor = Neighbor {
         families: PerFamily {

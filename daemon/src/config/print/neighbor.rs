@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use bgp::attributes::Omitted;
 use bgp::family::{Family, PerFamily};
+use bgp::rib::{Handling, OwnAs, PrivateAs};
 use bgp::session::RemoteAs;
 
-use super::{Fields, inline, quote, quote_duration};
+use super::{Fields, inline, list, quote, quote_duration};
 use crate::config::types::*;
 
 pub(in crate::config) fn neighbor_fields(neighbor: &Neighbor, restart: GracefulRestart) -> Fields {
@@ -153,6 +155,7 @@ fn families(fields: &mut Fields, families: &PerFamily<Option<NeighborFamily>>) {
         if value.next_hop != NextHopRule::Auto {
             table.add("next_hop", quote(value.next_hop.word()));
         }
+        handling(&mut table, &value.handling);
         if let Some(weight) = value.weight {
             table.add("weight", weight);
         }
@@ -161,6 +164,28 @@ fn families(fields: &mut Fields, families: &PerFamily<Option<NeighborFamily>>) {
             table.add("maximum_prefixes", maximum_prefixes(maximum));
         }
         fields.add(Family::name(family), inline(&table));
+    }
+}
+
+fn handling(table: &mut Fields, handling: &Handling) {
+    match handling.own_as {
+        OwnAs::Times(0) => {}
+        OwnAs::Times(times) => table.add("allowas_in", times),
+        OwnAs::Origin => table.add("allowas_in", quote("origin")),
+    }
+    table.add_unless_default("as_override", handling.as_override, false);
+    if handling.private_as != PrivateAs::Keep {
+        table.add("remove_private_as", quote(handling.private_as.word()));
+    }
+    if handling.omitted != Omitted::default() {
+        let sent = [
+            (!handling.omitted.standard, CommunityForm::Standard),
+            (!handling.omitted.extended, CommunityForm::Extended),
+            (!handling.omitted.large, CommunityForm::Large),
+        ];
+        let sent = sent.into_iter().filter(|(sent, _)| *sent);
+        let words = list(sent.map(|(_, form)| form.word()));
+        table.add("send_community", words);
     }
 }
 

@@ -1,7 +1,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-use bgp::attributes::{Aggregator, Origin};
+use bgp::attributes::{Aggregator, Omitted, Origin};
 use bgp::family::{Family, PerFamily};
 use bgp::message::Role;
 use bgp::policy::{
@@ -9,6 +9,7 @@ use bgp::policy::{
     CommunityList, CommunityRule, Entry, ExtendedCommunityList, Extent, Kind, LargeCommunityList,
     List, MacList, Match, NextHopChange, Number, OnMatch, PrefixList, RouteMap, Set,
 };
+use bgp::rib::{Handling, OwnAs, PrivateAs};
 use bgp::session::RemoteAs;
 use bgp::{
     Asn, Community, ExtendedCommunity, LargeCommunity, MacAddress, Prefix, RouteDistinguisher, Vni,
@@ -343,6 +344,29 @@ fn route_maps() -> impl Strategy<Value = Vec<Arc<RouteMap>>> {
     })
 }
 
+fn handling(is_unicast: bool) -> impl Strategy<Value = Handling> {
+    let own_as = prop_oneof![(0_u8..11).prop_map(OwnAs::Times), Just(OwnAs::Origin)];
+    let private_as = select(vec![
+        PrivateAs::Keep,
+        PrivateAs::Remove,
+        PrivateAs::RemoveAll,
+        PrivateAs::Replace,
+        PrivateAs::ReplaceAll,
+    ]);
+    (own_as, any::<bool>(), private_as, any::<[bool; 3]>()).prop_map(
+        move |(own_as, as_override, private_as, [standard, extended, large])| Handling {
+            own_as,
+            as_override,
+            private_as,
+            omitted: Omitted {
+                standard,
+                extended: extended && is_unicast,
+                large,
+            },
+        },
+    )
+}
+
 fn neighbor(map: Arc<RouteMap>, last: u8) -> impl Strategy<Value = Neighbor> {
     let next_hop = vec![
         NextHopRule::Auto,
@@ -369,12 +393,14 @@ fn neighbor(map: Arc<RouteMap>, last: u8) -> impl Strategy<Value = Neighbor> {
         let map = option::of(Just(map.clone()));
         let rest = (select(next_hop.clone()), option::of(maximum.clone()));
         let notes = (option::of(any::<u32>()), any::<bool>());
-        (map.clone(), map, rest, notes).prop_map(
-            move |(import, export, (next_hop, maximum_prefixes), (weight, honor))| {
+        let handling = handling(blackhole);
+        (map.clone(), map, rest, notes, handling).prop_map(
+            move |(import, export, (next_hop, maximum_prefixes), (weight, honor), handling)| {
                 NeighborFamily {
                     import,
                     export,
                     next_hop,
+                    handling,
                     weight,
                     honor_blackhole: blackhole && honor,
                     maximum_prefixes,

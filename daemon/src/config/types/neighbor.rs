@@ -8,6 +8,7 @@ use std::time::Duration;
 use bgp::family::PerFamily;
 use bgp::message::Role;
 use bgp::policy::RouteMap;
+use bgp::rib::{Handling, OwnAs, PrivateAs};
 use bgp::session::RemoteAs;
 use bgp::{Asn, Prefix};
 
@@ -135,6 +136,11 @@ impl Neighbor {
         if !self.enforces_first_as() {
             words.push("Its paths may begin with any AS number".to_owned());
         }
+        for (family, settings) in self.families.iter() {
+            let Some(settings) = settings else { continue };
+            let said = handling_in_words(&settings.handling);
+            words.extend(said.into_iter().map(|it| format!("{family}: {it}")));
+        }
         words
     }
 
@@ -153,6 +159,41 @@ pub struct Relation {
     pub route_server_client: bool,
     /// It must say its role (RFC 9234 §4.2), since ours is configured.
     pub role_strict: bool,
+}
+
+/// What is not as usual, one clause each.
+fn handling_in_words(handling: &Handling) -> Vec<String> {
+    let mut words = Vec::new();
+    match handling.own_as {
+        OwnAs::Times(0) => {}
+        OwnAs::Times(times) => words.push(format!(
+            "its paths may contain our AS number (allowas_in = {times})"
+        )),
+        OwnAs::Origin => words.push("its paths may begin in our AS (allowas_in)".to_owned()),
+    }
+    if handling.as_override {
+        words.push("our AS number stands for its own in what it is told".to_owned());
+    }
+    match handling.private_as {
+        PrivateAs::Keep => {}
+        PrivateAs::Remove | PrivateAs::RemoveAll => {
+            words.push("it is not told private AS numbers".to_owned());
+        }
+        PrivateAs::Replace | PrivateAs::ReplaceAll => {
+            words.push("our AS number stands for private ones in what it is told".to_owned());
+        }
+    }
+    let omitted = handling.omitted;
+    for (left_out, form) in [
+        (omitted.standard, CommunityForm::Standard),
+        (omitted.extended, CommunityForm::Extended),
+        (omitted.large, CommunityForm::Large),
+    ] {
+        if left_out {
+            words.push(format!("it is not told {} communities", form.word()));
+        }
+    }
+    words
 }
 
 /// Another AS number of ours for one session, as after a merger: the neighbour need not know.
@@ -308,6 +349,8 @@ pub struct NeighborFamily {
     pub export: Option<Arc<RouteMap>>,
     /// The next hop we tell the neighbour.
     pub next_hop: NextHopRule,
+    /// What happens to AS numbers and communities on the way.
+    pub handling: Handling,
     /// Weight of what the neighbour sends.
     pub weight: Option<u32>,
     /// Drop packets to what the neighbour sends with BLACKHOLE (RFC 7999).
@@ -397,6 +440,34 @@ impl Keyword for NextHopRule {
         (NextHopRule::Myself, "self"),
         (NextHopRule::MyselfAlways, "self_always"),
         (NextHopRule::Unchanged, "unchanged"),
+    ];
+}
+
+/// A kind of communities.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CommunityForm {
+    /// RFC 1997.
+    Standard,
+    /// RFC 4360.
+    Extended,
+    /// RFC 8092.
+    Large,
+}
+
+impl Keyword for CommunityForm {
+    const WORDS: &'static [(Self, &'static str)] = &[
+        (CommunityForm::Standard, "standard"),
+        (CommunityForm::Extended, "extended"),
+        (CommunityForm::Large, "large"),
+    ];
+}
+
+impl Keyword for PrivateAs {
+    const WORDS: &'static [(Self, &'static str)] = &[
+        (PrivateAs::Remove, "plain"),
+        (PrivateAs::RemoveAll, "all"),
+        (PrivateAs::Replace, "replace"),
+        (PrivateAs::ReplaceAll, "replace_all"),
     ];
 }
 

@@ -1,5 +1,8 @@
 //! What a group gives its members.
 
+use bgp::attributes::Omitted;
+use bgp::rib::{Handling, OwnAs, PrivateAs};
+
 use crate::config::{Config, parse, print};
 
 const TOP: &str = "asn = 65001\nrouter_id = \"10.0.0.1\"\n";
@@ -356,5 +359,89 @@ fn a_route_servers_paths_may_begin_with_any_number() {
     ] {
         let config = round_trip(&member(&format!("remote_as = 65002\n{keys}")));
         assert_eq!(config.neighbors[0].enforces_first_as(), enforced, "{keys}");
+    }
+}
+
+#[test]
+fn numbers_are_handled_as_the_family_says() {
+    let with = |keys: &str| {
+        let config = round_trip(&member(&format!(
+            "remote_as = 65002\nipv4_unicast = {{ {keys} }}"
+        )));
+        let family = config.neighbors[0].families.ipv4_unicast.as_ref().unwrap();
+        family.handling
+    };
+    let none = Handling::default();
+    for (keys, expected) in [
+        ("", none),
+        (
+            "allowas_in = 3",
+            Handling {
+                own_as: OwnAs::Times(3),
+                ..none
+            },
+        ),
+        (
+            "allowas_in = \"origin\", as_override = true",
+            Handling {
+                own_as: OwnAs::Origin,
+                as_override: true,
+                ..none
+            },
+        ),
+        (
+            "remove_private_as = true",
+            Handling {
+                private_as: PrivateAs::Remove,
+                ..none
+            },
+        ),
+        (
+            "remove_private_as = \"replace_all\", send_community = [\"large\"]",
+            Handling {
+                private_as: PrivateAs::ReplaceAll,
+                omitted: Omitted {
+                    standard: true,
+                    extended: true,
+                    large: false,
+                },
+                ..none
+            },
+        ),
+    ] {
+        assert_eq!(with(keys), expected, "{keys}");
+    }
+    for (remote_as, keys, expected) in [
+        (
+            65002,
+            "ipv4_unicast = { allowas_in = 0 }",
+            "6:31: `allowas_in` is 0, but must be a number from 1 to 10 or \"origin\"",
+        ),
+        (
+            65002,
+            "ipv4_unicast = { remove_private_as = 1 }",
+            "6:38: `remove_private_as` is 1, but must be true, false, \"plain\", \"all\", \
+             \"replace\" or \"replace_all\"",
+        ),
+        (
+            65002,
+            "evpn = { send_community = [\"large\"] }",
+            "6:27: `send_community` leaves out \"extended\", but EVPN routes need their route \
+             targets",
+        ),
+        (
+            65001,
+            "ipv4_unicast = { as_override = true }",
+            "6:32: `as_override` needs an eBGP neighbor, and remote_as is our own AS number 65001",
+        ),
+        (
+            65001,
+            "evpn = { remove_private_as = \"all\" }",
+            "6:30: `remove_private_as` needs an eBGP neighbor, and remote_as is our own AS number \
+             65001",
+        ),
+    ] {
+        let found = errors(&member(&format!("remote_as = {remote_as}\n{keys}")));
+        assert_eq!(found, [format!("error: x.toml:{expected}")], "{keys}");
     }
 }
