@@ -71,8 +71,11 @@ impl Kept {
     }
 }
 
-/// Calls for each route: peer, prefix, attributes, octets of an AS number in them.
-fn each_route(path: &Path, mut each: impl FnMut(u64, Prefix, &[u8], usize)) -> Result<(), Fault> {
+/// Calls for each IPv4 route: peer, prefix, attributes, octets of an AS number in them.
+pub fn each_route(
+    path: &Path,
+    mut each: impl FnMut(u64, Prefix, &[u8], usize),
+) -> Result<(), Fault> {
     let said = |error: std::io::Error| format!("{}: {error}", path.display());
     let mut file = BufReader::with_capacity(1 << 20, open(path).map_err(said)?);
     let mut header = [0; 12];
