@@ -7,6 +7,8 @@
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use crate::asn::Asn;
 use crate::attributes::Attributes;
 use crate::family::Family;
@@ -124,10 +126,10 @@ pub struct GracefulRestart {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Update {
     /// Routes that are gone, also those that an error turned into withdrawals (RFC 7606 §2).
-    pub withdrawn: Vec<NlriList>,
+    pub withdrawn: SmallVec<[NlriList; 1]>,
     /// Routes that are there, with their attributes (next hop and EVPN tail included). EVPN lists
     /// are split into runs of routes with equal tails.
-    pub announced: Vec<(NlriList, Arc<Attributes>)>,
+    pub announced: SmallVec<[(NlriList, Arc<Attributes>); 1]>,
     /// Set when the message is an End-of-RIB marker (RFC 4724 §2).
     pub end_of_rib: Option<Family>,
     /// Errors that did not end the session: discarded attributes, treat-as-withdraw.

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use smallvec::SmallVec;
+
 use crate::evpn_route::EvpnKey;
 use crate::family::Family;
 use crate::prefix::{Prefix, Prefix4, Prefix6};
@@ -60,11 +62,15 @@ impl fmt::Display for Nlri {
     }
 }
 
+/// IPv4 routes of a message. Seven share their attributes on average, so most lists need no memory
+/// of their own; what one thread allocates and another frees makes both wait for the heap.
+pub type List4 = SmallVec<[(PathId, Prefix4); 8]>;
+
 /// Routes of one family in one UPDATE, as they arrived.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NlriList {
     /// IPv4 unicast.
-    V4(Vec<(PathId, Prefix4)>),
+    V4(List4),
     /// IPv6 unicast.
     V6(Vec<(PathId, Prefix6)>),
     /// L2VPN EVPN; ESI, labels and gateway stand in the attributes ([`crate::EvpnTail`]).

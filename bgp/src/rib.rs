@@ -711,9 +711,9 @@ impl Rib {
     fn update(&mut self, peer: PeerId, update: Update) {
         for list in update.withdrawn {
             match list {
-                NlriList::V4(list) => self.withdraw_all(peer, list),
-                NlriList::V6(list) => self.withdraw_all(peer, list),
-                NlriList::Evpn(list) => self.withdraw_all(peer, list),
+                NlriList::V4(list) => self.withdraw_all(peer, &list),
+                NlriList::V6(list) => self.withdraw_all(peer, &list),
+                NlriList::Evpn(list) => self.withdraw_all(peer, &list),
             }
         }
         for (list, attributes) in update.announced {
@@ -724,9 +724,9 @@ impl Rib {
                 next_hops: &self.next_hops,
             };
             match list {
-                NlriList::V4(list) => self.v4.announce(cx, peer, list, attributes),
-                NlriList::V6(list) => self.v6.announce(cx, peer, list, attributes),
-                NlriList::Evpn(list) => self.evpn.announce(cx, peer, list, attributes),
+                NlriList::V4(list) => self.v4.announce(cx, peer, &list, attributes),
+                NlriList::V6(list) => self.v6.announce(cx, peer, &list, attributes),
+                NlriList::Evpn(list) => self.evpn.announce(cx, peer, &list, attributes),
             }
         }
         if let Some(family) = update.end_of_rib {
@@ -735,19 +735,19 @@ impl Rib {
         }
     }
 
-    fn withdraw_all<K: Key>(&mut self, peer: PeerId, list: Vec<(PathId, K)>)
+    fn withdraw_all<K: Key>(&mut self, peer: PeerId, list: &[(PathId, K)])
     where
         Self: TableOf<K>,
     {
         let (table, cx) = self.table_of();
-        table.withdraw(&cx, peer, &list);
+        table.withdraw(&cx, peer, list);
     }
 
     fn withdraw(&mut self, peer: PeerId, path_id: PathId, nlri: &Nlri) {
         match nlri {
-            Nlri::V4(key) => self.withdraw_all(peer, vec![(path_id, *key)]),
-            Nlri::V6(key) => self.withdraw_all(peer, vec![(path_id, *key)]),
-            Nlri::Evpn(key) => self.withdraw_all(peer, vec![(path_id, key.clone())]),
+            Nlri::V4(key) => self.withdraw_all(peer, &[(path_id, *key)]),
+            Nlri::V6(key) => self.withdraw_all(peer, &[(path_id, *key)]),
+            Nlri::Evpn(key) => self.withdraw_all(peer, &[(path_id, key.clone())]),
         }
     }
 

@@ -686,10 +686,12 @@ mod tests {
             asns: vec![Asn(64512 + u32::from(peer.0)); length],
         });
         let update = Update {
-            announced: vec![(
-                NlriList::V4(vec![(0, prefix)]),
+            announced: [(
+                NlriList::V4([(0, prefix)].into_iter().collect()),
                 Arc::new(set.freeze_with(1)),
-            )],
+            )]
+            .into_iter()
+            .collect(),
             ..Update::default()
         };
         rib.handle(Instant::now(), Input::Updates(peer, vec![update]));

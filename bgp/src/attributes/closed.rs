@@ -334,10 +334,10 @@ pub(crate) struct Closed {
 
 impl Closed {
     /// Of bytes that are canonical.
-    pub(crate) fn new(wire: Vec<u8>, seed: u64) -> Self {
+    pub(crate) fn new(wire: &[u8], seed: u64) -> Self {
         Self {
-            header: Header::read(&wire),
-            wire_hash: hash_of(seed, &*wire),
+            header: Header::read(wire),
+            wire_hash: hash_of(seed, wire),
             wire: wire.into(),
             seed,
         }
@@ -345,7 +345,7 @@ impl Closed {
 
     pub(super) fn of(set: &AttributeSet, seed: u64) -> Self {
         if set.notes.is_empty() {
-            return Self::new(canonical(set), seed);
+            return Self::new(&canonical(set), seed);
         }
         let mut octets = canonical(set);
         let mut header = Header::read(&octets);

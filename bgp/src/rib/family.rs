@@ -95,7 +95,7 @@ impl<K: Key> FamilyRib<K> {
         &mut self,
         cx: &mut Cx<'_>,
         peer: PeerId,
-        list: Vec<(PathId, K)>,
+        list: &[(PathId, K)],
         attributes: Arc<Attributes>,
     ) {
         let Cx {
@@ -116,17 +116,11 @@ impl<K: Key> FamilyRib<K> {
         let mut last = None;
         let follow = self.follows();
         let long = list.len() > TOGETHER;
-        let mut list = list.into_iter();
-        let mut at_hand = 0;
-        while let Some((path_id, key)) = list.next() {
-            at_hand = match at_hand {
-                0 if long => {
-                    let next = list.as_slice().iter().take(TOGETHER);
-                    self.table.touch(next.map(|(_, key)| key));
-                    TOGETHER
-                }
-                _ => at_hand.saturating_sub(1),
-            };
+        for (at, (path_id, key)) in list.iter().enumerate() {
+            if long && at % TOGETHER == 0 {
+                let next = list.iter().skip(at).take(TOGETHER);
+                self.table.touch(next.map(|(_, key)| key));
+            }
             let answers = from.1.import.answers(|| key.nlri());
             let (attributes, standing) = match last.take() {
                 Some((of, judged)) if answers.is_some() && of == answers => judged,
@@ -135,7 +129,7 @@ impl<K: Key> FamilyRib<K> {
             last = Some((answers, (Arc::clone(&attributes), standing)));
             let path = Path {
                 attributes,
-                path_id,
+                path_id: *path_id,
                 peer,
                 standing,
                 multipath: false,
@@ -163,7 +157,7 @@ impl<K: Key> FamilyRib<K> {
             standing: Standing::Valid,
             multipath: false,
         };
-        let slot = self.table.find_or_insert(key);
+        let slot = self.table.find_or_insert(&key);
         let (view, follow) = (cx.view(), self.follows());
         let noted = put(
             &mut self.table,

@@ -141,13 +141,16 @@ impl<K: Eq + Hash> Table<K> {
     }
 
     /// The slot of the key, made with no paths if there is none.
-    pub(super) fn find_or_insert(&mut self, key: K) -> Slot {
-        let hash = self.hash(&key);
-        if let Some(slot) = self.find_hashed(hash, &key) {
+    pub(super) fn find_or_insert(&mut self, key: &K) -> Slot
+    where
+        K: Clone,
+    {
+        let hash = self.hash(key);
+        if let Some(slot) = self.find_hashed(hash, key) {
             return slot;
         }
         let slot = self.place(Entry {
-            key,
+            key: key.clone(),
             paths: Paths::None,
         });
         self.index.insert(hash, slot);
@@ -273,7 +276,7 @@ mod tests {
             let mut model: HashMap<u32, Slot> = HashMap::new();
             for (insert, key) in ops {
                 if insert {
-                    let slot = table.find_or_insert(key);
+                    let slot = table.find_or_insert(&key);
                     prop_assert_eq!(*model.entry(key).or_insert(slot), slot);
                 } else if let Some(slot) = model.remove(&key) {
                     table.remove(slot);

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 
 use bytes::BytesMut;
 use proptest::prelude::*;
+use smallvec::smallvec;
 
 use super::*;
 use crate::asn::Asn;
@@ -98,7 +99,7 @@ fn path(asns: &[u32], next_hop: [u8; 4]) -> AttributeSet {
 fn announce(prefixes: &[Prefix4], set: &AttributeSet) -> Update {
     let list = prefixes.iter().map(|prefix| (0, *prefix)).collect();
     Update {
-        announced: vec![(NlriList::V4(list), Arc::new(set.freeze_with(SEED)))],
+        announced: smallvec![(NlriList::V4(list), Arc::new(set.freeze_with(SEED)))],
         ..Update::default()
     }
 }
@@ -106,7 +107,7 @@ fn announce(prefixes: &[Prefix4], set: &AttributeSet) -> Update {
 fn withdraw(prefixes: &[Prefix4]) -> Update {
     let list = prefixes.iter().map(|prefix| (0, *prefix)).collect();
     Update {
-        withdrawn: vec![NlriList::V4(list)],
+        withdrawn: smallvec![NlriList::V4(list)],
         ..Update::default()
     }
 }

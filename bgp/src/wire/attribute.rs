@@ -14,6 +14,8 @@ pub(crate) mod pmsi_tunnel;
 
 use std::borrow::Cow;
 
+use smallvec::SmallVec;
+
 use crate::wire::error::UpdateError;
 use crate::wire::read::{Reader, Short};
 
@@ -223,28 +225,59 @@ impl<'a> Piece<'a> {
     }
 }
 
+/// The attributes of one message. Few have more than eight, and those here need no heap, which is
+/// what several threads that decode would wait for.
+pub(crate) type Pieces<'a> = SmallVec<[Piece<'a>; 8]>;
+
+/// Canonical octets on their way into a set; most fit without the heap.
+pub(crate) type Canonical = SmallVec<[u8; 256]>;
+
 /// Canonical octets: ascending type codes, each in the shorter of the two headers.
-pub(crate) fn canonical(mut pieces: Vec<Piece<'_>>) -> Vec<u8> {
+pub(crate) fn canonical(mut pieces: Pieces<'_>) -> Canonical {
     if !pieces.is_sorted_by_key(|piece| piece.code) {
         pieces.sort_by_key(|piece| piece.code);
     }
-    let size = pieces.iter().map(|piece| piece.value.len() + 4).sum();
-    let mut out = Vec::with_capacity(size);
+    let mut out = Canonical::new();
     for piece in &pieces {
-        put(&mut out, piece.flags, piece.code, &piece.value);
+        let (header, value) = framed(piece.flags, piece.code, &piece.value);
+        out.extend_from_slice(header.as_slice());
+        out.extend_from_slice(value);
     }
     out
 }
 
 /// Appends an attribute. A value has at most 65535 octets; callers cut longer ones.
 pub(crate) fn put(out: &mut Vec<u8>, flags: u8, code: u8, value: &[u8]) {
-    match u8::try_from(value.len()) {
-        Ok(length) => out.extend([flags & !EXTENDED_LENGTH, code, length]),
-        Err(_) => {
-            debug_assert!(value.len() <= usize::from(u16::MAX));
-            let [high, low] = u16::try_from(value.len()).unwrap_or(u16::MAX).to_be_bytes();
-            out.extend([flags | EXTENDED_LENGTH, code, high, low]);
+    let (header, value) = framed(flags, code, value);
+    out.extend_from_slice(header.as_slice());
+    out.extend_from_slice(value);
+}
+
+/// The header of an attribute, in the shorter of its two forms.
+enum AttributeHeader {
+    Short([u8; 3]),
+    Long([u8; 4]),
+}
+
+impl AttributeHeader {
+    fn as_slice(&self) -> &[u8] {
+        match self {
+            AttributeHeader::Short(octets) => octets,
+            AttributeHeader::Long(octets) => octets,
         }
     }
-    out.extend_from_slice(value.get(..usize::from(u16::MAX)).unwrap_or(value));
+}
+
+/// Header and value, which is cut at 65535 octets.
+fn framed(flags: u8, code: u8, value: &[u8]) -> (AttributeHeader, &[u8]) {
+    if let Ok(length) = u8::try_from(value.len()) {
+        let header = [flags & !EXTENDED_LENGTH, code, length];
+        return (AttributeHeader::Short(header), value);
+    }
+    debug_assert!(value.len() <= usize::from(u16::MAX));
+    let length = u16::try_from(value.len()).unwrap_or(u16::MAX);
+    let [high, low] = length.to_be_bytes();
+    let header = [flags | EXTENDED_LENGTH, code, high, low];
+    let value = value.get(..usize::from(length)).unwrap_or(value);
+    (AttributeHeader::Long(header), value)
 }

@@ -14,7 +14,7 @@ use crate::attributes::{Attributes, Closed, NextHop};
 use crate::evpn_route::{EvpnKey, EvpnTail};
 use crate::family::Family;
 use crate::message::Update;
-use crate::nlri::{NlriList, PathId};
+use crate::nlri::{List4, NlriList, PathId};
 use crate::wire::Context;
 use crate::wire::attribute::Raw;
 use crate::wire::attribute::multiprotocol::{self, Reach, Unreach};
@@ -54,7 +54,7 @@ pub(super) fn decode(body: &[u8], ctx: &Context) -> Result<Update, UpdateError> 
     if found.withdraw {
         update.withdrawn.extend(routes.into_withdrawn());
     } else if !routes.is_empty() {
-        let closed = Closed::new(found.canonical(ctx), ctx.hash_seed);
+        let closed = Closed::new(&found.canonical(ctx), ctx.hash_seed);
         routes.announce(&closed, &mut update);
     }
     update.errors.append(&mut found.errors);
@@ -89,7 +89,7 @@ impl<'a> Fields<'a> {
         octets: &[u8],
         ctx: &Context,
         found: &mut Found<'_>,
-    ) -> Result<Option<Vec<(PathId, crate::Prefix4)>>, UpdateError> {
+    ) -> Result<Option<List4>, UpdateError> {
         if octets.is_empty() {
             return Ok(None);
         }
@@ -277,7 +277,7 @@ struct ReachRoutes {
 
 /// What the message announces.
 struct Routes {
-    ipv4: Option<Vec<(PathId, crate::Prefix4)>>,
+    ipv4: Option<List4>,
     next_hop: Option<NextHop>,
     reach: Option<ReachRoutes>,
 }

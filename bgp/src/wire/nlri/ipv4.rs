@@ -4,7 +4,7 @@ use bytes::{BufMut, BytesMut};
 
 use crate::evpn_route::EvpnTail;
 use crate::family::Family;
-use crate::nlri::PathId;
+use crate::nlri::List4;
 use crate::prefix::Prefix4;
 use crate::wire::nlri::{NlriFault, WireNlri, count_prefixes, octets_of, path_id};
 use crate::wire::read::Reader;
@@ -13,8 +13,8 @@ use crate::wire::read::Reader;
 pub(crate) fn decode(
     mut reader: Reader<'_>,
     add_path: bool,
-) -> Result<Vec<(PathId, Prefix4)>, NlriFault> {
-    let mut routes = Vec::with_capacity(count_prefixes(reader, add_path));
+) -> Result<List4, NlriFault> {
+    let mut routes = List4::with_capacity(count_prefixes(reader, add_path));
     while !reader.is_empty() {
         let id = path_id(&mut reader, add_path)?;
         let len = reader.u8()?;

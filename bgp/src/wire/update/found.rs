@@ -7,7 +7,7 @@
 use crate::attributes::{Aggregator, NextHop};
 use crate::wire::Context;
 use crate::wire::attribute::{
-    OPTIONAL, PARTIAL, Piece, Raw, TRANSITIVE, aggregator, as_path, canonical, code, communities,
+    Canonical, OPTIONAL, PARTIAL, Piece, Pieces, Raw, TRANSITIVE, aggregator, as_path, canonical, code, communities,
     fixed, pmsi_tunnel,
 };
 use crate::wire::error::{UpdateError, Verdict};
@@ -26,7 +26,7 @@ pub(super) struct Found<'a> {
     /// There is no attribute but MP_UNREACH_NLRI.
     pub(super) only_unreach: bool,
     pub(super) errors: Vec<UpdateError>,
-    pieces: Vec<Piece<'a>>,
+    pieces: Pieces<'a>,
     seen: Codes,
     as4_path: Option<&'a [u8]>,
     aggregator: Option<(u8, Aggregator)>,
@@ -42,7 +42,6 @@ impl<'a> Found<'a> {
         let mut found = Self {
             reachable: announces_ipv4,
             only_unreach: true,
-            pieces: Vec::with_capacity(8),
             ..Self::default()
         };
         let mut reader = Reader::new(octets);
@@ -196,7 +195,7 @@ impl<'a> Found<'a> {
     }
 
     /// The canonical octets of what was kept.
-    pub(super) fn canonical(&mut self, ctx: &Context) -> Vec<u8> {
+    pub(super) fn canonical(&mut self, ctx: &Context) -> Canonical {
         if !ctx.as4 {
             self.widen();
         }

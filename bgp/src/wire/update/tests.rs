@@ -1,3 +1,4 @@
+use smallvec::smallvec;
 use std::sync::Arc;
 
 use proptest::prelude::*;
@@ -85,7 +86,7 @@ fn prefix6(text: &str) -> Prefix6 {
 }
 
 fn two_routes() -> NlriList {
-    NlriList::V4(vec![
+    NlriList::V4(smallvec![
         (0, prefix4("10.1.0.0/16")),
         (0, prefix4("10.2.3.0/24")),
     ])
@@ -105,8 +106,8 @@ fn assert_withdrawn(result: Result<Update, UpdateError>, error: UpdateError) {
     let update = result.expect("the session stays");
     assert_eq!(error.verdict(), Verdict::TreatAsWithdraw);
     assert_eq!(update.errors, [error]);
-    assert_eq!(update.withdrawn, [two_routes()]);
-    assert_eq!(update.announced, []);
+    assert_eq!(update.withdrawn.as_slice(), [two_routes()]);
+    assert_eq!(update.announced.as_slice(), []);
 }
 
 /// The routes stay, the attribute of `code` does not.
@@ -115,7 +116,7 @@ fn assert_discarded(result: Result<Update, UpdateError>, code: u8, error: Update
     let update = result.expect("the session stays");
     assert_eq!(error.verdict(), Verdict::DiscardAttribute);
     assert_eq!(update.errors, [error]);
-    assert_eq!(update.withdrawn, []);
+    assert_eq!(update.withdrawn.as_slice(), []);
     assert_eq!(attributes(&update).attributes().find(code), None);
 }
 
@@ -160,8 +161,8 @@ fn an_update_with_every_attribute_is_read() {
     )
     .unwrap();
     assert_eq!(
-        update.withdrawn,
-        [NlriList::V4(vec![(0, prefix4("20.0.0.0/8"))])]
+        update.withdrawn.as_slice(),
+        [NlriList::V4(smallvec![(0, prefix4("20.0.0.0/8"))])]
     );
     assert_eq!(update.errors, []);
     assert_eq!(update.announced[0].0, two_routes());
@@ -263,7 +264,7 @@ fn ipv4_routes_come_with_an_ipv6_next_hop_where_that_was_negotiated() {
     let decoded = run(&update, &Context::default()).unwrap();
     assert_eq!(
         decoded.announced[0].0,
-        NlriList::V4(vec![(0, prefix4("10.1.0.0/16"))])
+        NlriList::V4(smallvec![(0, prefix4("10.1.0.0/16"))])
     );
     let without = Context {
         extended_next_hop: false,
@@ -312,11 +313,11 @@ fn path_identifiers_are_read_where_add_path_was_negotiated() {
     let update = run(&update, &ctx).unwrap();
     assert_eq!(
         update.announced[0].0,
-        NlriList::V4(vec![(7, prefix4("10.1.0.0/16"))])
+        NlriList::V4(smallvec![(7, prefix4("10.1.0.0/16"))])
     );
     assert_eq!(
-        update.withdrawn,
-        [NlriList::V4(vec![(9, prefix4("20.0.0.0/8"))])]
+        update.withdrawn.as_slice(),
+        [NlriList::V4(smallvec![(9, prefix4("20.0.0.0/8"))])]
     );
 }
 
@@ -581,7 +582,7 @@ fn routes_of_a_family_that_was_not_negotiated_are_ignored() {
     let unreach = attr(0x80, 15, "0001 80 00");
     let attributes = [reach, unreach, origin(), as_path(), next_hop()];
     let update = run(&update_of("08 14", &attributes, NLRI), &ctx).unwrap();
-    assert_eq!((update.announced, update.withdrawn), (vec![], vec![]));
+    assert_eq!((update.announced.len(), update.withdrawn.len()), (0, 0));
     let pairs: Vec<(u16, u8)> = update
         .errors
         .iter()
@@ -618,7 +619,7 @@ fn a_malformed_as_path_withdraws_the_routes() {
     ] {
         let attributes = [origin(), attr(0x40, 2, value), next_hop()];
         let update = run(&update_of("", &attributes, NLRI), &external()).unwrap();
-        assert_eq!(update.withdrawn, [two_routes()], "{value}");
+        assert_eq!(update.withdrawn.as_slice(), [two_routes()], "{value}");
         assert!(matches!(
             update.errors.as_slice(),
             [UpdateError::AsPath { code: 2, .. }]
@@ -630,8 +631,8 @@ fn a_malformed_as_path_withdraws_the_routes() {
 fn confederation_segments_withdraw_the_routes_of_an_outside_peer_only() {
     let attributes = [origin(), attr(0x40, 2, "03 01 0000fde9"), next_hop()];
     let bytes = update_of("", &attributes, NLRI);
-    assert_eq!(run(&bytes, &external()).unwrap().withdrawn, [two_routes()]);
-    assert_eq!(run(&bytes, &Context::default()).unwrap().withdrawn, []);
+    assert_eq!(run(&bytes, &external()).unwrap().withdrawn.as_slice(), [two_routes()]);
+    assert_eq!(run(&bytes, &Context::default()).unwrap().withdrawn.as_slice(), []);
 }
 
 #[test]
@@ -655,7 +656,7 @@ fn a_multicast_next_hop_in_mp_reach_withdraws_the_routes() {
         &external(),
     )
     .unwrap();
-    assert_eq!(update.announced, []);
+    assert_eq!(update.announced.as_slice(), []);
     assert_eq!(update.withdrawn.len(), 1);
 }
 
@@ -836,7 +837,7 @@ fn an_error_withdraws_the_routes_of_every_family_in_the_message() {
     let update = with(&[attr(0x80, 4, "00"), reach]).unwrap();
     let families: Vec<Family> = update.withdrawn.iter().map(NlriList::family).collect();
     assert_eq!(families, [Family::Ipv4Unicast, Family::Evpn]);
-    assert_eq!(update.announced, []);
+    assert_eq!(update.announced.as_slice(), []);
 }
 
 #[test]
@@ -970,7 +971,7 @@ fn an_unknown_evpn_key_keeps_its_octets() {
         route_type: 11,
         bytes: [1, 2].into(),
     };
-    assert_eq!(update.withdrawn, [NlriList::Evpn(vec![(0, key)])]);
+    assert_eq!(update.withdrawn.as_slice(), [NlriList::Evpn(vec![(0, key)])]);
 }
 
 #[test]

@@ -311,7 +311,7 @@ proptest! {
         routes in proptest::collection::vec((any::<u32>(), any_prefix4()), 1..2000),
         ctx in any_context(),
     ) {
-        let routes = NlriList::V4(with_ids(routes, &ctx));
+        let routes = NlriList::V4(with_ids(routes, &ctx).into());
         check_round_trip(&for_peer(set, &ctx), &routes, &ctx)?;
     }
 
