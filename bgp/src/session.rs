@@ -3,7 +3,7 @@
 //! A [`Session`] is told what happens on up to two TCP connections with its peer, and says what to
 //! do: connect, send, close, and which routes came. Bytes go in with [`Input::Received`]; they are
 //! split into messages and decoded by [`crate::wire`], judged by the state machine
-//! (`transition.rs`, a table) and leave as [`Output::Update`]. UPDATEs to the peer do not pass
+//! (`transition.rs`, a table) and leave as [`Output::Updates`]. UPDATEs to the peer do not pass
 //! through here: the tables encode them for many peers at once, and the owner of the socket only
 //! reports how many it wrote ([`Input::Sent`]).
 //!

@@ -419,7 +419,7 @@ impl Speaker {
             session::Output::Established { conn, negotiated } => {
                 self.up(now, peer, conn, negotiated);
             }
-            session::Output::Update(update) => self.update(now, peer, update),
+            session::Output::Updates(updates) => self.updates(now, peer, updates),
             session::Output::Refresh { family, kind } => self.refresh(now, peer, family, kind),
             session::Output::FamilyDisabled { family, error } => {
                 self.rib.handle(now, rib::Input::Disable(peer, family));
@@ -483,17 +483,15 @@ impl Speaker {
         });
     }
 
-    fn update(&mut self, now: Instant, peer: PeerId, mut update: Update) {
-        let errors = mem::take(&mut update.errors);
-        self.outputs.extend(
-            errors
-                .into_iter()
-                .map(|error| Output::Malformed { peer, error }),
-        );
-        self.completed
-            .extend(update.end_of_rib.map(|family| (peer, family)));
-        self.rib
-            .handle(now, rib::Input::Updates(peer, vec![update]));
+    fn updates(&mut self, now: Instant, peer: PeerId, mut updates: Vec<Update>) {
+        for update in &mut updates {
+            let errors = mem::take(&mut update.errors).into_iter();
+            let malformed = errors.map(|error| Output::Malformed { peer, error });
+            self.outputs.extend(malformed);
+            self.completed
+                .extend(update.end_of_rib.map(|family| (peer, family)));
+        }
+        self.rib.handle(now, rib::Input::Updates(peer, updates));
     }
 
     fn refresh(&mut self, now: Instant, peer: PeerId, family: Family, kind: RefreshKind) {

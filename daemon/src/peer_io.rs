@@ -462,20 +462,8 @@ impl PeerTask {
     /// Gives the session an input and carries out what it says.
     fn input(&mut self, input: Input) {
         self.session.handle(Instant::now(), input);
-        let mut updates = Vec::new();
         while let Some(output) = self.session.poll() {
-            if let Output::Update(update) = output {
-                updates.push(update);
-                continue;
-            }
-            if !updates.is_empty() {
-                self.events
-                    .push_back(Event::Updates(std::mem::take(&mut updates)));
-            }
             self.output(output);
-        }
-        if !updates.is_empty() {
-            self.events.push_back(Event::Updates(updates));
         }
         self.status.send_replace(self.session.status());
         self.tell_unconnected();
@@ -517,8 +505,7 @@ impl PeerTask {
                 }
             }
             Output::Established { conn, negotiated } => self.up(conn, negotiated),
-            // Collected by the caller.
-            Output::Update(update) => self.events.push_back(Event::Updates(vec![update])),
+            Output::Updates(updates) => self.events.push_back(Event::Updates(updates)),
             Output::Refresh { family, kind } => {
                 self.events.push_back(Event::Refresh(family, kind));
             }

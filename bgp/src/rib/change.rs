@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::decision::{self, Choice, Options};
 use super::family::Key;
-use super::path::{Path, Paths, PeerId, Standing};
+use super::path::{Path, Paths, PeerId, Spare, Standing};
 use super::slots::{Slot, SlotSet};
 use super::table::Table;
 use super::{BestPath, View};
@@ -117,7 +117,7 @@ pub(super) fn put<K: Key>(
     slot: Slot,
     path: Path,
 ) -> Option<(Slot, Moved)> {
-    let entry = table.get_mut(slot)?;
+    let (entry, spare) = table.edit(slot)?;
     let best = entry.paths.best();
     let rules = view.config.rules;
     let known = entry.paths.as_slice().iter();
@@ -127,20 +127,25 @@ pub(super) fn put<K: Key>(
         && replaced.all(|old| decision::is_bystander(best, old, rules))
     {
         let before = followed(&entry.paths, view, follow);
-        replace(&mut entry.paths, received, slot, path);
+        replace((&mut entry.paths, spare), received, slot, path);
         let moved = before != followed(&entry.paths, view, follow);
         return moved.then_some((slot, Moved::BEHIND));
     }
     let before = Before::of(&entry.paths, view, follow);
-    replace(&mut entry.paths, received, slot, path);
+    replace((&mut entry.paths, spare), received, slot, path);
     let moved = decide(view, K::FAMILY, follow, &mut entry.paths, &before);
     Some((slot, moved))
 }
 
-pub(super) fn replace(paths: &mut Paths, received: &mut ByPeer, slot: Slot, path: Path) {
+pub(super) fn replace(
+    (paths, spare): (&mut Paths, &mut Spare),
+    received: &mut ByPeer,
+    slot: Slot,
+    path: Path,
+) {
     let count = received.entry(path.peer).or_default();
     count.count(path.standing);
-    match paths.upsert(path) {
+    match paths.upsert(path, spare) {
         Some(old) => count.discount(old.standing),
         None => {
             count.paths += 1;
@@ -150,14 +155,14 @@ pub(super) fn replace(paths: &mut Paths, received: &mut ByPeer, slot: Slot, path
 }
 
 pub(super) fn remove(
-    paths: &mut Paths,
+    (paths, spare): (&mut Paths, &mut Spare),
     received: &mut ByPeer,
     peer: PeerId,
     slot: Slot,
     gone: impl Fn(&Path) -> bool,
 ) {
     let count = received.entry(peer).or_default();
-    paths.remove_if(|path| {
+    paths.remove_if(spare, |path| {
         let gone = gone(path);
         if gone {
             count.paths -= 1;

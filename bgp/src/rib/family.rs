@@ -19,7 +19,7 @@ use super::export::GroupSettings;
 use super::group::{After, Group};
 use super::import::import;
 use super::next_hops;
-use super::path::{Path, Paths, PeerId, Standing};
+use super::path::{Path, Paths, PeerId, Spare, Standing};
 use super::slots::{Slot, SlotSet};
 use super::table::{TOGETHER, Table};
 use super::{Best, Config, Cx, Output, PeerFacts, PeerFamily, View};
@@ -122,16 +122,15 @@ impl<K: Key> FamilyRib<K> {
                 self.table.touch(next.map(|(_, key)| key));
             }
             let answers = from.1.import.answers(|| key.nlri());
-            let (attributes, standing) = match last.take() {
-                Some((of, judged)) if answers.is_some() && of == answers => judged,
-                _ => judge(interner, view, from, &key.nlri(), &received),
-            };
-            last = Some((answers, (Arc::clone(&attributes), standing)));
+            let (of, judged) = last
+                .take_if(|(of, _)| answers.is_some() && *of == answers)
+                .unwrap_or_else(|| (answers, judge(interner, view, from, &key.nlri(), &received)));
+            let (_, (attributes, standing)) = last.insert((of, judged));
             let path = Path {
-                attributes,
+                attributes: Arc::clone(attributes),
                 path_id: *path_id,
                 peer,
-                standing,
+                standing: *standing,
                 multipath: false,
             };
             let slot = self.table.find_or_insert(key);
@@ -279,9 +278,9 @@ impl<K: Key> FamilyRib<K> {
                 multipath: false,
             });
         }
-        self.edit(cx, slot, |paths, received| {
+        self.edit(cx, slot, |(paths, spare), received| {
             for path in judged {
-                replace(paths, received, slot, path);
+                replace((&mut *paths, &mut *spare), received, slot, path);
             }
         });
     }
@@ -297,7 +296,7 @@ impl<K: Key> FamilyRib<K> {
     /// Takes paths of a peer out of a slot.
     fn take(&mut self, cx: &Cx<'_>, peer: PeerId, slot: Slot, gone: impl Fn(&Path) -> bool) {
         let follow = self.follows();
-        let Some(entry) = self.table.get_mut(slot) else {
+        let Some((entry, spare)) = self.table.edit(slot) else {
             return;
         };
         let best = entry.paths.best();
@@ -306,7 +305,13 @@ impl<K: Key> FamilyRib<K> {
             && leaving.all(|path| decision::is_bystander(best, path, cx.config.rules))
         {
             let before = followed(&entry.paths, cx.view(), follow);
-            remove(&mut entry.paths, &mut self.received, peer, slot, gone);
+            remove(
+                (&mut entry.paths, spare),
+                &mut self.received,
+                peer,
+                slot,
+                gone,
+            );
             if before != followed(&entry.paths, cx.view(), follow) {
                 self.marks.note(Some((slot, Moved::BEHIND)));
             }
@@ -318,13 +323,18 @@ impl<K: Key> FamilyRib<K> {
     }
 
     /// Changes a slot's paths and notes what that did to the best one.
-    fn edit(&mut self, cx: &Cx<'_>, slot: Slot, change: impl FnOnce(&mut Paths, &mut ByPeer)) {
+    fn edit(
+        &mut self,
+        cx: &Cx<'_>,
+        slot: Slot,
+        change: impl FnOnce((&mut Paths, &mut Spare), &mut ByPeer),
+    ) {
         let follow = self.follows();
-        let Some(entry) = self.table.get_mut(slot) else {
+        let Some((entry, spare)) = self.table.edit(slot) else {
             return;
         };
         let before = Before::of(&entry.paths, cx.view(), follow);
-        change(&mut entry.paths, &mut self.received);
+        change((&mut entry.paths, spare), &mut self.received);
         let moved = decide(cx.view(), self.family, follow, &mut entry.paths, &before);
         self.marks.note(Some((slot, moved)));
         // A prefix without paths and without marks has nobody left to tell.

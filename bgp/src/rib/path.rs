@@ -134,7 +134,7 @@ impl Paths {
     }
 
     /// Puts a path in, in place of the same peer's one with the same identifier, which it returns.
-    pub(super) fn upsert(&mut self, path: Path) -> Option<Path> {
+    pub(super) fn upsert(&mut self, path: Path, spare: &mut Spare) -> Option<Path> {
         let mut known = self.as_mut_slice().iter_mut();
         if let Some(old) = known.find(|old| old.is(path.peer, path.path_id)) {
             return Some(std::mem::replace(old, path));
@@ -142,7 +142,7 @@ impl Paths {
         match self {
             Paths::None => *self = Paths::One(path),
             Paths::One(_) => {
-                let mut paths = ThinVec::with_capacity(2);
+                let mut paths = spare.list(2);
                 if let Paths::One(first) = std::mem::take(self) {
                     paths.push(first);
                 }
@@ -150,9 +150,11 @@ impl Paths {
                 *self = Paths::Many(paths);
             }
             Paths::Many(paths) => {
-                // Not the double: with ten paths a third of the memory would stay empty.
                 if paths.len() == paths.capacity() {
-                    paths.reserve_exact((paths.len() / 4).max(2));
+                    // Not the double: with ten paths a third of the memory would stay empty.
+                    let mut larger = spare.list(paths.len() + (paths.len() / 4).max(2));
+                    larger.append(paths);
+                    spare.keep(std::mem::replace(paths, larger));
                 }
                 paths.push(path);
             }
@@ -161,7 +163,11 @@ impl Paths {
     }
 
     /// Takes out what `gone` names; returns how many paths that were.
-    pub(super) fn remove_if(&mut self, mut gone: impl FnMut(&Path) -> bool) -> usize {
+    pub(super) fn remove_if(
+        &mut self,
+        spare: &mut Spare,
+        mut gone: impl FnMut(&Path) -> bool,
+    ) -> usize {
         let before = self.as_slice().len();
         *self = match std::mem::take(self) {
             Paths::None => Paths::None,
@@ -169,17 +175,44 @@ impl Paths {
             Paths::One(path) => Paths::One(path),
             Paths::Many(mut paths) => {
                 paths.retain(|path| !gone(path));
-                match (paths.len(), paths.pop()) {
-                    (1, Some(last)) => Paths::One(last),
-                    (_, Some(last)) => {
-                        paths.push(last);
-                        Paths::Many(paths)
-                    }
-                    (_, None) => Paths::None,
+                if paths.len() > 1 {
+                    Paths::Many(paths)
+                } else {
+                    let last = paths.pop();
+                    spare.keep(paths);
+                    last.map_or(Paths::None, Paths::One)
                 }
             }
         };
         before - self.as_slice().len()
+    }
+}
+
+/// Lists that prefixes have grown out of, for those that follow: neighbours tell much the same
+/// prefixes one after the other, so what the second path left is what the next prefix's needs.
+/// The heap would have all threads wait for it; with ten paths that was a tenth of their cost.
+#[derive(Debug, Default)]
+pub(super) struct Spare {
+    /// By capacity; larger lists are rare.
+    lists: [Vec<ThinVec<Path>>; Spare::CAPACITY_MAX + 1],
+}
+
+impl Spare {
+    const CAPACITY_MAX: usize = 16;
+    /// Of one capacity; two megabytes in all.
+    const LISTS_MAX: usize = 2048;
+
+    fn list(&mut self, capacity: usize) -> ThinVec<Path> {
+        let known = self.lists.get_mut(capacity).and_then(Vec::pop);
+        known.unwrap_or_else(|| ThinVec::with_capacity(capacity))
+    }
+
+    /// An empty list that nobody needs.
+    fn keep(&mut self, list: ThinVec<Path>) {
+        let alike = self.lists.get_mut(list.capacity());
+        if let Some(alike) = alike.filter(|alike| alike.len() < Self::LISTS_MAX) {
+            alike.push(list);
+        }
     }
 }
 

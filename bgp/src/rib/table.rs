@@ -7,7 +7,7 @@
 use std::hash::{BuildHasher, Hash};
 
 use super::index::Index;
-use super::path::Paths;
+use super::path::{Paths, Spare};
 use super::slots::Slot;
 
 const CHUNK: u32 = 1024;
@@ -23,6 +23,7 @@ pub(super) struct Table<K> {
     chunks: Vec<Chunk<K>>,
     /// Chunks that may have a free place, most recently freed last.
     open: Vec<u32>,
+    spare: Spare,
     hasher: foldhash::fast::SeedableRandomState,
 }
 
@@ -47,6 +48,7 @@ impl<K: Eq + Hash> Table<K> {
             index: Index::new(),
             chunks: Vec::new(),
             open: Vec::new(),
+            spare: Spare::default(),
             hasher: foldhash::fast::SeedableRandomState::with_seed(
                 seed,
                 foldhash::SharedSeed::global_fixed(),
@@ -133,11 +135,14 @@ impl<K: Eq + Hash> Table<K> {
     }
 
     pub(super) fn get_mut(&mut self, slot: Slot) -> Option<&mut Entry<K>> {
-        self.chunks
-            .get_mut((slot / CHUNK) as usize)?
-            .entries
-            .get_mut((slot % CHUNK) as usize)?
-            .as_mut()
+        self.edit(slot).map(|(entry, _)| entry)
+    }
+
+    /// A prefix, and what its paths may use to grow.
+    pub(super) fn edit(&mut self, slot: Slot) -> Option<(&mut Entry<K>, &mut Spare)> {
+        let chunk = self.chunks.get_mut((slot / CHUNK) as usize)?;
+        let place = chunk.entries.get_mut((slot % CHUNK) as usize)?;
+        Some((place.as_mut()?, &mut self.spare))
     }
 
     /// The slot of the key, made with no paths if there is none.
@@ -182,8 +187,9 @@ impl<K: Eq + Hash> Table<K> {
         }
     }
 
-    /// Gives back memory of chunks at the end that are no longer in use.
+    /// Gives back memory of chunks at the end and of lists that are no longer in use.
     pub(super) fn shrink(&mut self) {
+        self.spare = Spare::default();
         let used = self
             .chunks
             .iter()

@@ -179,16 +179,16 @@ pub enum Output {
         /// A whole message.
         bytes: Bytes,
     },
-    /// Routes may flow. Comes before the first [`Output::Update`] of a session.
+    /// Routes may flow. Comes before the first [`Output::Updates`] of a session.
     Established {
         /// The connection UPDATEs go to.
         conn: ConnId,
         /// What both sides agreed on.
         negotiated: Arc<Negotiated>,
     },
-    /// An UPDATE or End-of-RIB. Mistakes in it that did not end the session are in
-    /// [`Update::errors`].
-    Update(Update),
+    /// UPDATEs and End-of-RIB in their order, as many as came together. Mistakes in one that did
+    /// not end the session are in [`Update::errors`].
+    Updates(Vec<Update>),
     /// The peer asks for routes of a negotiated family or brackets its own (RFC 7313).
     Refresh {
         /// Which.

@@ -1,7 +1,7 @@
 //! Messages: bytes come in, are decoded, judged by the table and acted on.
 //!
 //! This is the path of every route from a peer. A whole read is split and decoded at once; the
-//! decoded UPDATE moves into [`Output::Update`] without a copy.
+//! decoded UPDATEs leave together in [`Output::Updates`].
 
 use std::mem;
 use std::sync::Arc;
@@ -17,6 +17,10 @@ use super::{OPEN_TIME, Side, State, any, graceful, negotiated, opposite};
 use crate::family::{Family, PerFamily};
 use crate::message::{Message, Notification, Open, RefreshKind, RouteRefresh, Update};
 use crate::wire;
+
+/// UPDATEs in one [`Output::Updates`]: enough to be worth a hand-over between threads, few enough
+/// that whoever takes them can begin before a long read has been decoded.
+const UPDATES_MAX: usize = 128;
 
 impl Session {
     pub(super) fn received(&mut self, now: Instant, conn: ConnId, bytes: BytesMut) {
@@ -266,7 +270,12 @@ impl Session {
                 self.timers.clear(PeerTimer::Stale);
             }
         }
-        self.outputs.push_back(Output::Update(update));
+        match self.outputs.back_mut() {
+            Some(Output::Updates(together)) if together.len() < UPDATES_MAX => {
+                together.push(update);
+            }
+            Some(_) | None => self.outputs.push_back(Output::Updates(vec![update])),
+        }
     }
 
     /// RFC 2918 §4: a family that was not negotiated is ignored, and so is a subtype that is not

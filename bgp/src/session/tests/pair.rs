@@ -75,7 +75,7 @@ impl Pair {
                 Output::CloseConnection { conn } => self.close((who, conn)),
                 Output::Down { .. } => self.downs += 1,
                 Output::Established { .. }
-                | Output::Update(_)
+                | Output::Updates(_)
                 | Output::Refresh { .. }
                 | Output::FamilyDisabled { .. }
                 | Output::Release { .. }

@@ -79,7 +79,7 @@ impl Owner {
                     assert!(!self.established && self.open.contains(conn));
                     self.established = true;
                 }
-                Output::Update(_) | Output::Refresh { .. } | Output::FamilyDisabled { .. } => {
+                Output::Updates(_) | Output::Refresh { .. } | Output::FamilyDisabled { .. } => {
                     assert!(self.established);
                 }
                 Output::Down { retain, .. } => {

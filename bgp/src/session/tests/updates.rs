@@ -6,8 +6,8 @@ use crate::message::{RefreshKind, RouteRefresh};
 fn updates(outputs: &[Output]) -> Vec<&crate::message::Update> {
     let mut updates = Vec::new();
     for output in outputs {
-        if let Output::Update(update) = output {
-            updates.push(update);
+        if let Output::Updates(together) = output {
+            updates.extend(together);
         }
     }
     updates
