@@ -57,7 +57,7 @@ use neighbor::Neighbor;
 
 /// Messages of one read each, from all neighbours together: enough that a neighbour's task is
 /// reading while the tables work, few enough that little memory waits here.
-pub(crate) const EVENTS_MAX: usize = 64;
+pub(crate) const EVENTS_MAX: usize = 24;
 
 /// Kernel events in one queue. The kernel thread waits when it is full, and then reads its own
 /// socket later; an overrun there is repaired by a new dump. One event may name a batch of routes,

@@ -14,7 +14,7 @@ use super::daemon::{ADDRESS, Daemon, Job, Neighbor, Running};
 use super::fleet::{Fleet, Identity};
 use super::view::View;
 use super::{Fault, Interrupt};
-use crate::lab::{Lab, Namespace};
+use crate::lab::{Frr, Lab, Namespace, Release};
 
 /// Two namespaces.
 #[derive(Debug)]
@@ -63,6 +63,31 @@ impl Arena {
         self.lab.dir().join("rbgpd/control.sock")
     }
 
+    /// Starts FRR beside the neighbours as their end of BFD: a session with the daemon for each, on
+    /// a pair of interfaces of its own, since FRR tells sessions with one address apart by those.
+    pub fn watch(&self, neighbors: &[Identity]) -> Result<Frr, Fault> {
+        let mut config = String::from("bfd\n");
+        for (number, Identity { address, .. }) in neighbors.iter().enumerate() {
+            let (pair, other) = (format!("pair{number}"), self.generator.name());
+            self.dut.ip(&format!(
+                "link add {pair} type veth peer name {pair} netns {other}"
+            ))?;
+            for end in [&self.dut, &self.generator] {
+                end.ip(&format!("link set {pair} up"))?;
+            }
+            self.dut
+                .ip(&format!("route add {address}/32 dev {pair} src {ADDRESS}"))?;
+            config += &format!(
+                " peer {ADDRESS} local-address {address} interface {pair}\n  detect-multiplier 3\n  \
+                 receive-interval 50\n  transmit-interval 50\n  no shutdown\n exit\n"
+            );
+        }
+        let folder = self.lab.folder("watch")?;
+        let mut frr = Frr::new(Release::Host, self.generator.clone(), folder);
+        frr.start(&self.lab, &config)?;
+        Ok(frr)
+    }
+
     /// Keeps configurations and logs of a failure.
     pub fn keep_logs(&self) {
         self.lab.keep_logs();
@@ -100,6 +125,7 @@ pub fn neighbor(identity: Identity, told: bool) -> Neighbor {
         address: identity.address,
         asn: identity.asn,
         told,
+        watched: false,
     }
 }
 

@@ -20,7 +20,7 @@ pub(super) fn rbgpd(job: &Job) -> String {
         out,
         "ebgp_requires_policy = false\nlisten = [\"{ADDRESS}:179\"]"
     );
-    line!(out, "[log]\nlevel = \"error\"");
+    line!(out, "[log]\nlevel = \"warn\"");
     line!(out, "[kernel]\nenabled = {}", job.kernel);
     for neighbor in &job.neighbors {
         let family = match job.family {
@@ -39,6 +39,10 @@ pub(super) fn rbgpd(job: &Job) -> String {
         line!(out, "[[neighbor]]\naddress = \"{}\"", neighbor.address);
         line!(out, "remote_as = {}\npassive = true", neighbor.asn);
         line!(out, "{family} = {{ {} }}", maps.join(", "));
+        if neighbor.watched {
+            line!(out, "bfd = {{ interval = \"50ms\", multiplier = 3 }}");
+            line!(out, "timers = {{ hold = \"12s\" }}");
+        }
     }
     line!(
         out,

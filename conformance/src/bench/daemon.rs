@@ -87,6 +87,8 @@ pub struct Neighbor {
     pub asn: u32,
     /// Whether it is told routes.
     pub told: bool,
+    /// Whether it is watched: BFD at 50 ms × 3, and a hold time of 12 s.
+    pub watched: bool,
 }
 
 impl Daemon {

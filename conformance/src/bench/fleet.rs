@@ -61,6 +61,9 @@ pub struct Peer {
     pub messages: usize,
     /// Their octets.
     pub octets: usize,
+    heard_at: Instant,
+    /// Longest time without any message while Established.
+    pub silence: Duration,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,6 +112,8 @@ impl<'a> Fleet<'a> {
             first_route: None,
             messages: 0,
             octets: 0,
+            heard_at: now,
+            silence: Duration::ZERO,
         };
         Ok(Self {
             epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?,
@@ -405,6 +410,11 @@ impl Peer {
     }
 
     fn message(&mut self, kind: u8, body: &[u8], family: Family) -> Result<(), Fault> {
+        let now = Instant::now();
+        if self.state == State::Established {
+            self.silence = self.silence.max(now - self.heard_at);
+        }
+        self.heard_at = now;
         match kind {
             wire::OPEN => {
                 self.state = State::OpenConfirm;
@@ -425,7 +435,7 @@ impl Peer {
                 wire::update(body, &mut self.view)
                     .map_err(|_| self.lost("an UPDATE is malformed"))?;
                 if self.first_route.is_none() && self.view.announcements > before {
-                    self.first_route = Some(Instant::now());
+                    self.first_route = Some(now);
                 }
                 self.messages += 1;
                 self.octets += body.len() + wire::HEADER;

@@ -110,6 +110,10 @@ const TARGETS: &[(&[&str], &str, Target)] = &[
     (&[], "peak_to_settled", Target::Most(1.1)),
     (&["S1", "S2", "S3", "S6"], "first_ms", Target::Most(5.0)),
     (&[], "up_ms", Target::Most(20.0)),
+    (&["CTL", "BFD"], "ctl_max_ms", Target::Most(100.0)),
+    (&["BFD"], "bfd_downs", Target::Most(0.0)),
+    // A third of the hold time of 12 s, and what the timers of both ends add.
+    (&["BFD"], "silence_s", Target::Most(5.0)),
 ];
 
 /// What says how something was done and not what it cost.
@@ -120,6 +124,8 @@ const NEUTRAL: &[&str] = &[
     "prefixes",
     "paths",
     "asked",
+    "rounds",
+    "bfd_up",
     "floor_s",
 ];
 

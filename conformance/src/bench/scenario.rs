@@ -3,17 +3,17 @@
 //! A scenario says which neighbours there are, what they send and when that has arrived. All of
 //! them check what they count: every distinct route at every neighbour that is told.
 
+mod beside;
+
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::arena::{Arena, identity, idle_identity, neighbor};
 use super::bout::{Bout, Plan, Step, run};
-use super::daemon::{Daemon, Job, built};
+use super::daemon::{Daemon, Job};
 use super::fleet::Fleet;
 use super::kernel::{self, Probe};
 use super::mrt;
@@ -22,7 +22,6 @@ use super::table::{self, Speaker, Table};
 use super::view::{Index, View};
 use super::wire::{self, Family};
 use super::{Fault, Interrupt};
-use crate::lab;
 
 /// What the user asked for, and what scenarios share.
 #[derive(Debug)]
@@ -146,7 +145,13 @@ impl Scenario {
                 "CTL",
                 "rbgpctl show summary while S1 loads",
                 s1_job,
-                ctl,
+                beside::ctl,
+            )),
+            ours(make(
+                "BFD",
+                "100 BFD sessions at 50 ms x 3 while S1 loads again and again",
+                beside::bfd_job,
+                beside::bfd,
             )),
         ]
     }
@@ -726,47 +731,4 @@ fn lin(context: &Context, daemon: &Daemon) -> Result<Record, Fault> {
         record.set("us_4m_to_250k", last / first);
     }
     Ok(record)
-}
-
-fn ctl(context: &Context, daemon: &Daemon) -> Result<Record, Fault> {
-    let count = context.count(1_000_000);
-    let (table, index) = context.table(count);
-    let sends = split(&table, 1);
-    let plan = plan(context, s1_job(context), |_| View::unicast(&index));
-    run(daemon, &context.interrupt, plan, |bout| {
-        ready(bout)?;
-        let socket = bout.arena.control_socket();
-        let over = AtomicBool::new(false);
-        let (asked, loaded) = std::thread::scope(|scope| {
-            let asking = scope.spawn(|| ask(&socket, &over));
-            let loaded = bout.send_until("load", &sends, full(1));
-            over.store(true, Ordering::Relaxed);
-            (asking.join(), loaded)
-        });
-        let (_, wall) = loaded?;
-        let mut times = asked.map_err(|_| "asking failed")??;
-        times.sort_by(f64::total_cmp);
-        bout.record.set("full_s", wall.as_secs_f64());
-        bout.record.set("asked", times.len() as f64);
-        bout.record
-            .set("ctl_max_ms", times.last().copied().unwrap_or(0.0));
-        bout.record.set("ctl_median_ms", middle(times));
-        Ok(())
-    })
-}
-
-/// Asks one question after the other: how long each answer took, in milliseconds.
-fn ask(socket: &Path, over: &AtomicBool) -> Result<Vec<f64>, Fault> {
-    let mut times = Vec::new();
-    while !over.load(Ordering::Relaxed) {
-        let start = Instant::now();
-        let mut command = Command::new(built("rbgpctl"));
-        command
-            .arg("--socket")
-            .arg(socket)
-            .args(["show", "summary"]);
-        lab::command::run(&mut command)?;
-        times.push(start.elapsed().as_secs_f64() * 1e3);
-    }
-    Ok(times)
 }

@@ -59,7 +59,8 @@ pub struct Frr {
 }
 
 impl Frr {
-    pub(crate) fn new(release: Release, space: Namespace, folder: PathBuf) -> Self {
+    /// Not started yet; all of its files go into the folder.
+    pub fn new(release: Release, space: Namespace, folder: PathBuf) -> Self {
         Self {
             release,
             space,
@@ -78,7 +79,7 @@ impl Frr {
     }
 
     /// Starts every daemon and loads the configuration.
-    pub(crate) fn start(&mut self, lab: &Lab, config: &str) -> Result<(), Error> {
+    pub fn start(&mut self, lab: &Lab, config: &str) -> Result<(), Error> {
         let path = self.folder.join("frr.conf");
         fs::write(&path, config).map_err(|e| Error::io(path.display(), e))?;
         match self.release.clone() {
