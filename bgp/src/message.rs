@@ -126,7 +126,7 @@ pub struct GracefulRestart {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Update {
     /// Routes that are gone, also those that an error turned into withdrawals (RFC 7606 §2).
-    pub withdrawn: SmallVec<[NlriList; 1]>,
+    pub withdrawn: Vec<NlriList>,
     /// Routes that are there, with their attributes (next hop and EVPN tail included). EVPN lists
     /// are split into runs of routes with equal tails.
     pub announced: SmallVec<[(NlriList, Arc<Attributes>); 1]>,

@@ -111,7 +111,7 @@ pub(super) fn next_best<'a>(paths: &'a Paths, view: View<'_>) -> Option<&'a Path
 /// Puts a path in and decides; the slot and what changed.
 pub(super) fn put<K: Key>(
     table: &mut Table<K>,
-    received: &mut ByPeer,
+    received: &mut Received,
     view: View<'_>,
     follow: bool,
     slot: Slot,
@@ -139,17 +139,16 @@ pub(super) fn put<K: Key>(
 
 pub(super) fn replace(
     (paths, spare): (&mut Paths, &mut Spare),
-    received: &mut ByPeer,
+    received: &mut Received,
     slot: Slot,
     path: Path,
 ) {
-    let count = received.entry(path.peer).or_default();
-    count.count(path.standing);
+    received.count(path.standing);
     match paths.upsert(path, spare) {
-        Some(old) => count.discount(old.standing),
+        Some(old) => received.discount(old.standing),
         None => {
-            count.paths += 1;
-            count.slots.insert(slot);
+            received.paths += 1;
+            received.slots.insert(slot);
         }
     }
 }

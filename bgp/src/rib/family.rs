@@ -115,6 +115,7 @@ impl<K: Key> FamilyRib<K> {
         let received = interner.intern(attributes);
         let mut last = None;
         let follow = self.follows();
+        let sent = self.received.entry(peer).or_default();
         let long = list.len() > TOGETHER;
         for (at, (path_id, key)) in list.iter().enumerate() {
             if long && at % TOGETHER == 0 {
@@ -134,14 +135,7 @@ impl<K: Key> FamilyRib<K> {
                 multipath: false,
             };
             let slot = self.table.find_or_insert(key);
-            let noted = put(
-                &mut self.table,
-                &mut self.received,
-                view,
-                follow,
-                slot,
-                path,
-            );
+            let noted = put(&mut self.table, sent, view, follow, slot, path);
             self.marks.note(noted);
         }
     }
@@ -160,7 +154,7 @@ impl<K: Key> FamilyRib<K> {
         let (view, follow) = (cx.view(), self.follows());
         let noted = put(
             &mut self.table,
-            &mut self.received,
+            self.received.entry(PeerId::LOCAL).or_default(),
             view,
             follow,
             slot,
@@ -279,6 +273,7 @@ impl<K: Key> FamilyRib<K> {
             });
         }
         self.edit(cx, slot, |(paths, spare), received| {
+            let received = received.entry(peer).or_default();
             for path in judged {
                 replace((&mut *paths, &mut *spare), received, slot, path);
             }

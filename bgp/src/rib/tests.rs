@@ -107,7 +107,7 @@ fn announce(prefixes: &[Prefix4], set: &AttributeSet) -> Update {
 fn withdraw(prefixes: &[Prefix4]) -> Update {
     let list = prefixes.iter().map(|prefix| (0, *prefix)).collect();
     Update {
-        withdrawn: smallvec![NlriList::V4(list)],
+        withdrawn: vec![NlriList::V4(list)],
         ..Update::default()
     }
 }

@@ -10,10 +10,7 @@ use crate::wire::nlri::{NlriFault, WireNlri, count_prefixes, octets_of, path_id}
 use crate::wire::read::Reader;
 
 /// The routes of a field. Bits beyond the prefix length are of no consequence (RFC 4271 §4.3).
-pub(crate) fn decode(
-    mut reader: Reader<'_>,
-    add_path: bool,
-) -> Result<List4, NlriFault> {
+pub(crate) fn decode(mut reader: Reader<'_>, add_path: bool) -> Result<List4, NlriFault> {
     let mut routes = List4::with_capacity(count_prefixes(reader, add_path));
     while !reader.is_empty() {
         let id = path_id(&mut reader, add_path)?;

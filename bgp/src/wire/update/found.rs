@@ -7,8 +7,8 @@
 use crate::attributes::{Aggregator, NextHop};
 use crate::wire::Context;
 use crate::wire::attribute::{
-    Canonical, OPTIONAL, PARTIAL, Piece, Pieces, Raw, TRANSITIVE, aggregator, as_path, canonical, code, communities,
-    fixed, pmsi_tunnel,
+    Canonical, OPTIONAL, PARTIAL, Piece, Pieces, Raw, TRANSITIVE, aggregator, as_path, canonical,
+    code, communities, fixed, pmsi_tunnel,
 };
 use crate::wire::error::{UpdateError, Verdict};
 use crate::wire::read::Reader;

@@ -631,8 +631,17 @@ fn a_malformed_as_path_withdraws_the_routes() {
 fn confederation_segments_withdraw_the_routes_of_an_outside_peer_only() {
     let attributes = [origin(), attr(0x40, 2, "03 01 0000fde9"), next_hop()];
     let bytes = update_of("", &attributes, NLRI);
-    assert_eq!(run(&bytes, &external()).unwrap().withdrawn.as_slice(), [two_routes()]);
-    assert_eq!(run(&bytes, &Context::default()).unwrap().withdrawn.as_slice(), []);
+    assert_eq!(
+        run(&bytes, &external()).unwrap().withdrawn.as_slice(),
+        [two_routes()]
+    );
+    assert_eq!(
+        run(&bytes, &Context::default())
+            .unwrap()
+            .withdrawn
+            .as_slice(),
+        []
+    );
 }
 
 #[test]
@@ -971,7 +980,10 @@ fn an_unknown_evpn_key_keeps_its_octets() {
         route_type: 11,
         bytes: [1, 2].into(),
     };
-    assert_eq!(update.withdrawn.as_slice(), [NlriList::Evpn(vec![(0, key)])]);
+    assert_eq!(
+        update.withdrawn.as_slice(),
+        [NlriList::Evpn(vec![(0, key)])]
+    );
 }
 
 #[test]
