@@ -754,9 +754,9 @@ mod tests {
                 let Prefix::V4(prefix) = key else {
                     panic!("not IPv4")
                 };
-                let list = NlriList::V4(vec![(0, prefix)]);
+                let list = NlriList::V4(vec![(0, prefix)].into());
                 let update = Update {
-                    announced: vec![(list, Arc::new(set.freeze_with(1)))],
+                    announced: vec![(list, Arc::new(set.freeze_with(1)))].into(),
                     ..Update::default()
                 };
                 rib.handle(Instant::now(), Input::Updates(peer, vec![update]));
