@@ -27,6 +27,7 @@ mod as_path;
 mod change;
 mod community_list;
 mod condition;
+mod difference;
 mod hits;
 mod list;
 mod mac_list;
@@ -46,6 +47,7 @@ pub use community_list::{
     LargeCommunityList, Subject, communities,
 };
 pub use condition::Match;
+pub(crate) use difference::Difference;
 pub use list::{List, ListError, Rule, number_rules};
 pub use mac_list::{MacList, MacRule};
 pub use party::Party;

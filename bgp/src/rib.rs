@@ -643,9 +643,12 @@ impl Rib {
             let (Some(old), Some(new)) = (old.get(family), facts.families.get(family)) else {
                 continue;
             };
-            if old.intake() != new.intake() {
-                on_family!(self, family, |table, cx| table.reimport(cx, peer));
-            }
+            let mut differing = old.takes_differently(new);
+            on_family!(self, family, |table, cx| table.reimport(
+                cx,
+                peer,
+                &mut differing
+            ));
             on_family!(self, family, |table, cx| table
                 .regroup(cx, peer, &facts, new));
         }

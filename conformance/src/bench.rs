@@ -18,6 +18,7 @@
 pub mod arena;
 pub mod bout;
 pub mod daemon;
+mod edit;
 pub mod fleet;
 pub mod kernel;
 pub mod mrt;

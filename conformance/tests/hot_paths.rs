@@ -56,13 +56,18 @@ fn hot_paths_cost_no_more_instructions_than_they_should() {
     let Some(program) = program() else {
         panic!("no optimized program\n\nhint: make hotpaths");
     };
-    let slopes = ["table", "octets", "decode", "decide", "policy", "plan"];
-    let [table, octets, decode, decide, policy, plan] = slopes.map(|path| slope(&program, path));
+    let of = |path| slope(&program, path);
+    let [table, octets, decode, decide, policy, plan] =
+        ["table", "octets", "decode", "decide", "policy", "plan"].map(of);
+    let [load, import, export] = ["load", "import", "export"].map(of);
     let paths = [
         ("decode", decode - octets, 900),
         ("decide", decide - 2 * decode, 7_700),
         ("policy", policy - table, 4_900),
         ("plan", plan - table, 2_100),
+        // Of two edits each.
+        ("import", (import - load) / 2, 290),
+        ("export", (export - load) / 2, 250),
     ];
     for (path, cost, bound) in paths {
         println!("{path}: {cost} instructions for a route, at most {bound}");

@@ -13,6 +13,7 @@ use crate::attributes::Origin;
 use crate::community::{Community, ExtendedCommunity, LargeCommunity};
 use crate::evpn_route::{EvpnKey, MacAddress, RouteDistinguisher, Vni};
 use crate::family::Family;
+use crate::nlri::Nlri;
 use crate::policy::answers::Key;
 use crate::policy::community_list::Kind;
 use crate::policy::pattern::Text;
@@ -88,6 +89,13 @@ pub enum Match {
 }
 
 impl Match {
+    /// True if it looks at a route's key alone.
+    pub(super) fn is_about_key(&self) -> bool {
+        // Which key does not matter.
+        let any = Nlri::from(Prefix::host(IpAddr::from([0, 0, 0, 0])));
+        self.holds_for(Key(&any)).is_some()
+    }
+
     /// Whether it holds for a key; `None` if it looks at something else.
     pub(super) fn holds_for(&self, key: Key<'_>) -> Option<bool> {
         let holds = match self {

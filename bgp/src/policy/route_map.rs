@@ -120,6 +120,11 @@ impl RouteMap {
         &self.body.name
     }
 
+    /// What the map is bound to.
+    pub(super) fn party(&self) -> Option<Party> {
+        self.party
+    }
+
     /// The entries, in order.
     pub fn entries(&self) -> &[Entry] {
         &self.body.entries

@@ -20,7 +20,7 @@ use crate::community::Community;
 use crate::family::Family;
 use crate::message::Role;
 use crate::nlri::Nlri;
-use crate::policy::{Policy, Trace, Verdict};
+use crate::policy::{Difference, Policy, Trace, Verdict};
 use crate::wire::EncodeContext;
 
 /// All that makes two peers' advertisements alike: peers with equal settings share one group.
@@ -144,6 +144,18 @@ impl GroupSettings {
             extended_next_hop: settings.extended_next_hop,
             as4: facts.as4,
             extended_message: facts.extended_message,
+        }
+    }
+
+    /// Of which routes these settings may tell something else than others do.
+    pub(super) fn differing(&self, other: &Self) -> Difference {
+        let beside = Self {
+            export: other.export.clone(),
+            ..self.clone()
+        };
+        match beside == *other {
+            true => Difference::between(&self.export, &other.export),
+            false => Difference::everywhere(),
         }
     }
 

@@ -26,6 +26,7 @@ use super::{Best, Config, Cx, Output, PeerFacts, PeerFamily, View};
 use crate::attributes::{Attributes, Outgoing};
 use crate::family::Family;
 use crate::nlri::{Nlri, NlriList, PathId};
+use crate::policy::Difference;
 use crate::wire::{EncodeContext, EncodeError};
 
 /// Marks worked off in one call of poll: keeps a burst from holding up other inputs.
@@ -210,12 +211,28 @@ impl<K: Key> FamilyRib<K> {
         }
     }
 
-    /// Applies a changed import policy to what the peer has sent.
-    pub(super) fn reimport(&mut self, cx: &mut Cx<'_>, peer: PeerId) {
+    /// Applies a changed import policy to what the peer has sent, where it may make a difference.
+    pub(super) fn reimport(&mut self, cx: &mut Cx<'_>, peer: PeerId, differing: &mut Difference) {
         let Some(received) = self.received.get(&peer) else {
             return;
         };
-        let slots: Vec<Slot> = received.slots.iter().collect();
+        if differing.is_nowhere() {
+            return;
+        }
+        let settings = cx.peers.settings(peer, self.family);
+        let as_received =
+            settings.is_some_and(|(facts, family)| family.shows_policy_what_came(facts));
+        let concerned = received.slots.iter().filter(|slot| {
+            let Some(entry) = self.table.get(*slot) else {
+                return false;
+            };
+            let mut own = entry.paths.as_slice().iter().filter(|it| it.peer == peer);
+            own.any(|path| {
+                let seen = || as_received.then(|| &**path.received());
+                differing.concerns(|| entry.key.nlri(), seen)
+            })
+        });
+        let slots: Vec<Slot> = concerned.collect();
         for slot in slots {
             self.judge_again(cx, peer, slot);
         }
@@ -532,6 +549,11 @@ impl<K: Key> FamilyRib<K> {
         facts: &PeerFacts,
         settings: &PeerFamily,
     ) {
+        let new = GroupSettings::of(cx.config, facts, self.family, settings);
+        let stays = |group: &Group| group.settings == new && group.has(peer);
+        if self.groups.iter().any(stays) {
+            return;
+        }
         let Some((old, lag)) = self.groups.iter_mut().find_map(|group| {
             let lag = group.take(peer)?;
             Some((group.settings.clone(), lag))
@@ -539,8 +561,6 @@ impl<K: Key> FamilyRib<K> {
             return;
         };
         self.groups.retain(|group| !group.is_empty());
-        let family = self.family;
-        let new = GroupSettings::of(cx.config, facts, family, settings);
         let differing = super::group::differing(cx.view(), &self.table, &old, &new);
         let group = self.group_of(cx.config, facts, settings);
         group.rejoin(peer, lag, differing);

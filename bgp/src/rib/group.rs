@@ -184,6 +184,11 @@ impl Group {
                 .any(|lag| lag.told.contains(slot) || lag.dirty.contains(slot))
     }
 
+    /// True if the peer is a member, in step or not.
+    pub(super) fn has(&self, peer: PeerId) -> bool {
+        self.members.contains(&peer) || self.is_lagging(peer)
+    }
+
     /// True if the peer was told of the slot.
     pub(super) fn told(&self, peer: PeerId, slot: Slot) -> Option<bool> {
         if self.members.contains(&peer) {
@@ -372,12 +377,16 @@ pub(super) fn differing<K: Key>(
     old: &GroupSettings,
     new: &GroupSettings,
 ) -> Vec<Slot> {
+    let mut differing = old.differing(new);
     let mut same: HashMap<(Source, Answers, Answers), bool> = HashMap::new();
     let mut slots = Vec::new();
     for (slot, entry) in table.iter() {
         let Some(best) = entry.paths.best() else {
             continue;
         };
+        if !differing.concerns(|| entry.key.nlri(), || Some(&best.attributes)) {
+            continue;
+        }
         let compare = || {
             let nlri = entry.key.nlri();
             let source = view.source(best.peer);

@@ -158,7 +158,8 @@ fn mark(facts: &PeerFacts, nlri: &Nlri, received: &Attributes) -> Result<Option<
     leak::arriving(role, facts.remote_as, marked_by).map_err(Rejection::Leak)
 }
 
-/// What a session's settings make of a route before policy sees it, if anything.
+/// What a session's settings make of a route before policy sees it, if anything. Of what policy can
+/// ask for, [`PeerFamily::shows_policy_what_came`] says what is changed here.
 fn prepare(
     facts: &PeerFacts,
     family: &PeerFamily,

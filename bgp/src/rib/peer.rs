@@ -7,7 +7,7 @@ use super::handling::Handling;
 use crate::asn::Asn;
 use crate::family::{Family, PerFamily};
 use crate::message::Role;
-use crate::policy::Policy;
+use crate::policy::{Difference, Policy};
 
 /// Facts of an Established session that decide what is sent to the peer and how.
 #[derive(Debug, Clone, PartialEq)]
@@ -117,16 +117,24 @@ pub struct PeerFamily {
 }
 
 impl PeerFamily {
-    /// All that decides what is made of received routes.
-    pub(super) fn intake(&self) -> impl PartialEq {
-        let draining = self.drain.is_some();
-        (
-            self.import.clone(),
-            (self.enforce_first_as, self.handling.own_as),
-            self.weight,
-            self.honor_blackhole,
-            draining,
-        )
+    /// Import policy finds what it asks for in routes as they were received, and not in what other
+    /// settings make of them.
+    pub(super) fn shows_policy_what_came(&self, facts: &PeerFacts) -> bool {
+        let extended = facts.alias.is_some_and(|alias| alias.prepend);
+        !extended && !self.honor_blackhole
+    }
+
+    /// Of which received routes these settings may make something else than others do.
+    pub(super) fn takes_differently(&self, other: &Self) -> Difference {
+        let beside = |it: &Self| {
+            let checks = (it.enforce_first_as, it.handling.own_as);
+            let draining = it.drain.is_some();
+            (checks, it.weight, it.honor_blackhole, draining)
+        };
+        match beside(self) == beside(other) {
+            true => Difference::between(&self.import, &other.import),
+            false => Difference::everywhere(),
+        }
     }
 }
 

@@ -114,6 +114,8 @@ const TARGETS: &[(&[&str], &str, Target)] = &[
     (&["BFD"], "bfd_downs", Target::Most(0.0)),
     // A third of the hold time of 12 s, and what the timers of both ends add.
     (&["BFD"], "silence_s", Target::Most(5.0)),
+    (&["EDIT"], "edit_in_ms", Target::Most(100.0)),
+    (&["EDIT"], "edit_out_ms", Target::Most(100.0)),
 ];
 
 /// What says how something was done and not what it cost.

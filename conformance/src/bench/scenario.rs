@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use super::arena::{Arena, identity, idle_identity, neighbor};
 use super::bout::{Bout, Plan, Step, run};
 use super::daemon::{Daemon, Job};
+use super::edit;
 use super::fleet::Fleet;
 use super::kernel::{self, Probe};
 use super::mrt;
@@ -152,6 +153,12 @@ impl Scenario {
                 "100 BFD sessions at 50 ms x 3 while S1 loads again and again",
                 beside::bfd_job,
                 beside::bfd,
+            )),
+            ours(make(
+                "EDIT",
+                "S1, then policy is edited for ten of its routes",
+                s1_job,
+                edit,
             )),
         ]
     }
@@ -731,4 +738,15 @@ fn lin(context: &Context, daemon: &Daemon) -> Result<Record, Fault> {
         record.set("us_4m_to_250k", last / first);
     }
     Ok(record)
+}
+
+fn edit(context: &Context, daemon: &Daemon) -> Result<Record, Fault> {
+    let (table, index) = context.table(context.count(1_000_000));
+    let sends = split(&table, 1);
+    let plan = plan(context, s1_job(context), |_| View::unicast(&index));
+    run(daemon, &context.interrupt, plan, |bout| {
+        ready(bout)?;
+        bout.step("load", &sends, full(1))?;
+        edit::measure(bout, &table)
+    })
 }

@@ -1,7 +1,7 @@
 //! The hot paths, each run a given number of times: for a profiler that counts instructions.
 //!
 //! ```text
-//! hotpaths table|octets|decode|decide|policy|plan ROUTES
+//! hotpaths table|octets|decode|decide|load|import|export|policy|plan ROUTES
 //! ```
 //!
 //! Two runs with different numbers give the cost of one route: the difference by the difference.
@@ -14,6 +14,9 @@
 //! | `octets` | its share in the message that announces it | |
 //! | `decode` | that share, from octets to prefix and closed attributes | `octets` |
 //! | `decide` | a route of each of two neighbours: table, decision, what the third is told | twice `decode` |
+//! | `load` | a route of a neighbour with policy: table, what another one with policy is told | `decode` |
+//! | `import` | a route that is there when the import policy is edited for ten others, and back | `load` |
+//! | `export` | the same for the export policy | `load` |
 //! | `policy` | a route through a route-map of twenty entries, a verdict for each | `table` |
 //! | `plan` | a route from wish to kernel operation and its answer | `table` |
 
@@ -51,7 +54,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(fault) => {
             eprintln!(
-                "error: {fault}\n\nhint: hotpaths table|octets|decode|decide|policy|plan ROUTES"
+                "error: {fault}\n\nhint: hotpaths table|octets|decode|decide|load|import|export|policy|plan ROUTES"
             );
             ExitCode::from(2)
         }
@@ -65,6 +68,9 @@ fn run(path: &str, count: &str) -> Result<(), Fault> {
         "octets" => drop(black_box(octets(count, speaker(2)))),
         "decode" => drop(black_box(updates(count, speaker(2))?)),
         "decide" => decide(count)?,
+        "load" => drop(load(count)?),
+        "import" => edit(count, Edit::Import)?,
+        "export" => edit(count, Edit::Export)?,
         "policy" => policy(count)?,
         "plan" => plan(count)?,
         _ => return Err(format!("`{path}` is no path").into()),
@@ -146,16 +152,20 @@ fn facts(host: u8) -> PeerFacts {
     }
 }
 
-fn decide(count: usize) -> Result<(), Fault> {
-    let now = Instant::now();
-    let mut rib = Rib::new(Config {
+fn config() -> Config {
+    Config {
         router_id: Ipv4Addr::new(10, 10, 0, 1),
         cluster_id: Ipv4Addr::new(10, 10, 0, 1),
         multipath: PerFamily::default(),
         rules: bgp::rib::Rules::default(),
         seed: 7,
         track: PerFamily::default(),
-    });
+    }
+}
+
+fn decide(count: usize) -> Result<(), Fault> {
+    let now = Instant::now();
+    let mut rib = Rib::new(config());
     for host in [2, 3, 4] {
         rib.handle(
             now,
@@ -176,6 +186,121 @@ fn decide(count: usize) -> Result<(), Fault> {
         }
     }
     black_box(rib.attribute_sets());
+    Ok(())
+}
+
+/// A table with the routes of one neighbour, of which another one was told.
+struct Loaded {
+    rib: Rib,
+    now: Instant,
+    /// Ten of the prefixes.
+    few: Vec<Prefix>,
+}
+
+fn load(count: usize) -> Result<Loaded, Fault> {
+    let table = Table::generate(count);
+    let every = (count / EDITED).max(1);
+    let few = table.prefixes().iter().step_by(every).take(EDITED);
+    let few = few.map(|it| Prefix4::from_bits(it.bits, it.len).map(Prefix::V4));
+    let few: Vec<Prefix> = few.collect::<Option<_>>().ok_or("no prefix")?;
+    let mut loaded = Loaded {
+        rib: Rib::new(config()),
+        now: Instant::now(),
+        few,
+    };
+    for host in [2, 3] {
+        let peer = PeerId(u16::from(host));
+        let mut facts = facts(host);
+        facts.families.ipv4_unicast = Some(loaded.settings(host, 1)?);
+        let up = Input::PeerUp {
+            peer,
+            facts,
+            restarting: false,
+        };
+        loaded.rib.handle(loaded.now, up);
+    }
+    let updates = updates(count, speaker(2))?;
+    let received = Input::Updates(PeerId(2), updates);
+    loaded.rib.handle(loaded.now, received);
+    loaded.sent()?;
+    Ok(loaded)
+}
+
+/// Prefixes whose policy is edited.
+const EDITED: usize = 10;
+
+impl Loaded {
+    /// Settings with maps in which the few prefixes get a MED of their own.
+    fn settings(&self, host: u8, med: u32) -> Result<PeerFamily, Fault> {
+        let rules = self
+            .few
+            .iter()
+            .map(|prefix| format!("permit {prefix}").parse());
+        let list = PrefixList::new("FEW", rules.collect::<Result<_, _>>()?)?;
+        let map = RouteMap::new(
+            "MAP",
+            vec![
+                Entry::new(10, Action::Permit)
+                    .when(Match::PrefixList(Arc::new(list)))
+                    .set(Set::Metric(Number::Replace(med))),
+                Entry::new(20, Action::Permit).set(Set::LocalPref(Number::Replace(200))),
+            ],
+        )?;
+        let mut settings = facts(host).families.ipv4_unicast.ok_or("no family")?;
+        match host {
+            2 => settings.import = Policy::Map(Arc::new(map)),
+            _ => settings.export = Policy::Map(Arc::new(map)),
+        }
+        Ok(settings)
+    }
+
+    /// What was sent since the last time: prefixes.
+    fn sent(&mut self) -> Result<usize, Fault> {
+        let mut prefixes = 0;
+        while let Some(output) = self.rib.poll() {
+            let bgp::rib::Output::Send(peer, batch) = output else {
+                continue;
+            };
+            self.rib.handle(self.now, Input::Written(peer, batch.len()));
+            for piece in batch.pieces(peer) {
+                let mut octets = BytesMut::from(&piece[..]);
+                while let Some(frame) = wire::frame(&mut octets, 4096)? {
+                    if let Message::Update(update) = wire::decode(&frame, &context())? {
+                        prefixes += update.len();
+                    }
+                }
+            }
+        }
+        Ok(prefixes)
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Edit {
+    Import,
+    Export,
+}
+
+/// Another MED for the few, and back: of all others nobody hears.
+fn edit(count: usize, edit: Edit) -> Result<(), Fault> {
+    let mut loaded = load(count)?;
+    for med in [2, 1] {
+        let host = match edit {
+            Edit::Import => 2,
+            Edit::Export => 3,
+        };
+        let settings = loaded.settings(host, med)?;
+        let families = PerFamily {
+            ipv4_unicast: Some(settings),
+            ..PerFamily::default()
+        };
+        let configure = Input::Configure(PeerId(u16::from(host)), families);
+        loaded.rib.handle(loaded.now, configure);
+        let sent = loaded.sent()?;
+        if sent != EDITED {
+            return Err(format!("{sent} prefixes were told and not {EDITED}").into());
+        }
+    }
     Ok(())
 }
 
