@@ -317,7 +317,7 @@ proptest! {
         routes in vec(prefix4(), 1..40),
     ) {
         let set = AttributeSet { next_hop, ..set };
-        check(&set, &NlriList::V4(numbered(routes)))?;
+        check(&set, &NlriList::V4(numbered(routes).into()))?;
     }
 
     #[test]

@@ -124,7 +124,7 @@ fn prefixes_of_real_tables_are_read_alike() {
         let via6 = NextHop::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1));
         let lists4 = v4
             .into_iter()
-            .map(|(asn, list)| (asn, via4, NlriList::V4(list)));
+            .map(|(asn, list)| (asn, via4, NlriList::V4(list.into())));
         let lists6 = v6
             .into_iter()
             .map(|(asn, list)| (asn, via6, NlriList::V6(list)));
