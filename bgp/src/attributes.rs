@@ -31,7 +31,7 @@ pub use notes::Notes;
 pub use outgoing::Announced;
 pub use outgoing::Omitted;
 pub(crate) use outgoing::PathChange;
-pub(crate) use outgoing::{Departure, External, Internal, Outgoing, Reflection};
+pub(crate) use outgoing::{Departure, External, Internal, Member, Outgoing, Reflection};
 
 /// ORIGIN (RFC 4271 §5.1.1); lower is preferred.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]

@@ -37,6 +37,7 @@
 //!   breakers (§9).
 //! - RFC 7432, RFC 8365, RFC 9136: encoding of route types 1 to 5, their communities (RFC 9135 §8.1
 //!   among them) and the PMSI tunnel attribute (RFC 6514 §5). Their meaning is in the `evpn` crate.
+//! - RFC 5065 (confederations): paths (§4), errors (§5), preference and MED (§5.2), decision (§5.3).
 //! - RFC 7947 (route servers): attribute transparency (§2.2).
 //! - RFC 9234 (roles): the capability and its check (§4), the only-to-customer attribute (§5).
 //! - RFC 8212 (no routes between AS numbers without policy): [`Speaker`] does so but between
@@ -72,8 +73,6 @@
 //! - RFC 4271 §9.1.4 and §9.2.2.2: nothing is aggregated.
 //! - RFC 4456 §10: export policy applies to reflected routes too and may change what a reflector
 //!   leaves as it is. Reflection between clients cannot be switched off.
-//! - RFC 5065: confederation segments are understood by the codec; a session within a
-//!   confederation is not offered.
 //! - RFC 7947 §2.3: one table for all clients of a route server, so the best path of all may be
 //!   hidden from a client whose policy refuses it.
 //! - RFC 7911: only the best path is sent. Do not offer [`session::FamilyConfig::add_path_send`]

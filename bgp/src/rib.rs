@@ -57,6 +57,7 @@ pub use view::{
     Advertisement, Counts, FamilyCounts, Holding, Memory, Page, PathView, RouteView, Select,
 };
 
+use crate::asn::Asn;
 use crate::attributes::{AttributeSet, Attributes, Outgoing};
 use crate::evpn_route::EvpnKey;
 use crate::family::{Family, PerFamily};
@@ -77,6 +78,8 @@ pub struct Config {
     /// Name of the cluster whose route reflector this router is (RFC 4456 §7); the own identifier
     /// unless several reflectors serve the same clients.
     pub cluster_id: Ipv4Addr,
+    /// The confederation this AS is a member of, if it is (RFC 5065).
+    pub confederation: Option<Confederation>,
     /// Multipath per family.
     pub multipath: PerFamily<Multipath>,
     /// How paths compare.
@@ -85,6 +88,15 @@ pub struct Config {
     pub seed: u64,
     /// Families for which [`Output::Best`] is wanted; more can follow ([`Input::Track`]).
     pub track: PerFamily<bool>,
+}
+
+/// A confederation of AS that is one to others (RFC 5065).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Confederation {
+    /// The AS number that others know it by.
+    pub id: Asn,
+    /// Our member AS.
+    pub member: Asn,
 }
 
 impl Config {

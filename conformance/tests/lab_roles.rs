@@ -375,3 +375,39 @@ fn numbers_and_communities_become_what_is_asked_for_beside_frr_and_bird() -> Res
         bird.stop()
     })
 }
+
+/// rbgpd and FRR are members of AS 65100, BIRD is outside.
+#[test]
+fn rbgpd_and_frr_are_one_as_to_bird() -> Result<(), Error> {
+    let family = "ipv4_unicast = {}";
+    let tables = "[router]\nconfederation_id = 65100\nconfederation_members = [65002]";
+    scenario_beside_others("confederation", &BOTH, |lab| {
+        let mut pair = Pair::build(lab)?;
+        pair.start(&ours(tables, (65002, family), (64900, family)))?;
+        let config = frr(65002, "", "").replace(
+            " bgp router-id 10.9.0.2\n",
+            " bgp router-id 10.9.0.2\n bgp confederation identifier 65100\n \
+             bgp confederation peers 65001\n",
+        );
+        let frr = pair.frr(Release::Host, &config)?;
+        let config =
+            bird(64900, "").replace("neighbor 10.8.0.1 as 65001", "neighbor 10.8.0.1 as 65100");
+        let mut bird = third(lab, &pair, &config)?;
+        let path = ["BGP.as_path: 65100 ", "BGP.next_hop: 10.8.0.1"];
+        bird_shows(lab, &bird, "192.0.2.0/24", &path)?;
+        let seen = frr_shows(
+            lab,
+            &frr,
+            "198.51.100.0/24",
+            &["\"string\":\"(65001) 64900\"", "\"locPrf\":100"],
+        )?;
+        // The way out is as BIRD told it.
+        assert!(seen.contains("\"ip\":\"10.8.0.3\""), "{seen}");
+        let within = ["Within our confederation 65100 (RFC 5065)"];
+        pair.until_shown("10.9.0.2", &within)?;
+        pair.until_shown("10.8.0.3", &["Outside of our confederation 65100"])?;
+        let seen = pair.ctl(&["show", "routes", "192.0.2.0/24"])?;
+        assert!(seen.contains("(65002)"), "{seen}");
+        bird.stop()
+    })
+}

@@ -240,6 +240,10 @@ impl Core {
         let rib = Rib::new(rib::Config {
             router_id: config.router_id,
             cluster_id: config.cluster_id.unwrap_or(config.router_id),
+            confederation: config.confederation.as_ref().map(|it| rib::Confederation {
+                id: it.id,
+                member: config.asn,
+            }),
             multipath: apply::multipath(&config),
             rules: config.bestpath,
             seed,

@@ -9,7 +9,7 @@ use std::net::Ipv4Addr;
 
 use crate::asn::Asn;
 use crate::attributes::closed::Closed;
-use crate::attributes::{Attributes, NextHop};
+use crate::attributes::{Attributes, NextHop, SegmentKind};
 use crate::community::ExtendedCommunity;
 use crate::evpn_route::EvpnTail;
 use crate::wire::attribute::{self, List, Raw, as_path, code};
@@ -19,11 +19,13 @@ use crate::wire::attribute::{self, List, Raw, as_path, code};
 pub(crate) enum Departure {
     /// To another AS.
     External(External),
+    /// To another member AS of the confederation.
+    Member(Member),
     /// Within the AS.
     Internal(Internal),
 }
 
-/// To another AS: LOCAL_PREF, ORIGINATOR_ID, CLUSTER_LIST and what else stays within an AS go.
+/// To another AS: confederation segments, LOCAL_PREF, ORIGINATOR_ID, CLUSTER_LIST and what else stays within an AS go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct External {
     /// Own AS, put in front of the path.
@@ -71,6 +73,18 @@ impl PathChange {
             Some(_) | None => Some(asn),
         })
     }
+}
+
+/// To another member AS of the confederation: what stays within an AS stays, but ORIGINATOR_ID and
+/// CLUSTER_LIST, which are for one member AS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Member {
+    /// Own member AS, put in front of the path (RFC 5065 §4).
+    pub(crate) asn: Asn,
+    /// How often; at most 254.
+    pub(crate) prepend: usize,
+    /// LOCAL_PREF where there is none.
+    pub(crate) local_pref: u32,
 }
 
 /// Communities that are left out, by kind.
@@ -211,6 +225,7 @@ impl Departure {
     fn added(self, attributes: &Attributes) -> Added {
         match self {
             Departure::External(external) => external.added(),
+            Departure::Member(member) => member.added(attributes),
             Departure::Internal(internal) => internal.added(attributes),
         }
     }
@@ -219,6 +234,7 @@ impl Departure {
     fn put(self, raw: &Raw<'_>, out: &mut Vec<u8>) {
         match self {
             Departure::External(external) => external.put(raw, out),
+            Departure::Member(member) => member.put(raw, out),
             Departure::Internal(internal) => internal.put(raw, out),
         }
     }
@@ -236,8 +252,11 @@ impl External {
     fn put(self, raw: &Raw<'_>, out: &mut Vec<u8>) {
         match raw.code {
             code::AS_PATH => {
-                let changed = self.change.and_then(|change| change.apply(raw.value));
-                let value = changed.as_deref().unwrap_or(raw.value);
+                // RFC 5065 §4: what leaves the confederation has none of its segments.
+                let outside = as_path::leave_confederation(raw.value);
+                let value = outside.as_deref().unwrap_or(raw.value);
+                let changed = self.change.and_then(|change| change.apply(value));
+                let value = changed.as_deref().unwrap_or(value);
                 let own = self.behind.map(|own| as_path::prepended(value, own, 1));
                 let behind = own.as_deref().unwrap_or(value);
                 let path = as_path::prepended(behind, self.asn, self.prepend);
@@ -246,6 +265,28 @@ impl External {
             code::MULTI_EXIT_DISC if self.drop_med => {}
             code::LOCAL_PREF | code::ORIGINATOR_ID | code::CLUSTER_LIST => {}
             code::EXTENDED_COMMUNITIES if self.drop_scoped => put_transitive(raw, out),
+            _ => attribute::put(out, raw.flags, raw.code, raw.value),
+        }
+    }
+}
+
+impl Member {
+    fn added(self, attributes: &Attributes) -> Added {
+        let mut added = Added::default();
+        if attributes.local_pref().is_none() {
+            added.push(code::LOCAL_PREF, self.local_pref);
+        }
+        added
+    }
+
+    fn put(self, raw: &Raw<'_>, out: &mut Vec<u8>) {
+        match raw.code {
+            code::AS_PATH => {
+                let kind = SegmentKind::ConfedSequence;
+                let path = as_path::prepended_to(raw.value, kind, self.asn, self.prepend);
+                attribute::put(out, raw.flags, raw.code, &path);
+            }
+            code::ORIGINATOR_ID | code::CLUSTER_LIST => {}
             _ => attribute::put(out, raw.flags, raw.code, raw.value),
         }
     }
@@ -307,7 +348,7 @@ mod tests {
         fn is_what_the_open_form_would_give(
             set in any_set(),
             notes in any_notes(),
-            external in any::<bool>(),
+            way in 0u8..3,
             drop_med in any::<bool>(),
             prepend in 0usize..6,
             behind in proptest::option::of(1u32..70_000),
@@ -321,8 +362,8 @@ mod tests {
                 originator_id: Ipv4Addr::new(10, 0, 0, 5),
                 cluster_id: Ipv4Addr::new(10, 0, 0, 6),
             };
-            let departure = match external {
-                true => Departure::External(External {
+            let departure = match way {
+                0 => Departure::External(External {
                     asn: Asn(65001),
                     change: None,
                     behind: behind.map(Asn),
@@ -333,7 +374,12 @@ mod tests {
                         set.only_to_customer.is_none()
                     }),
                 }),
-                false => Departure::Internal(Internal {
+                1 => Departure::Member(Member {
+                    asn: Asn(65001),
+                    prepend,
+                    local_pref: 100,
+                }),
+                _ => Departure::Internal(Internal {
                     local_pref: 100,
                     reflection: reflected.then_some(reflection),
                 }),
@@ -349,7 +395,8 @@ mod tests {
             let mut open = attributes.thaw();
             open.next_hop = next_hop;
             open.notes = Notes::default();
-            if external {
+            if way == 0 {
+                open.remove_confederation();
                 open.prepend(Asn(behind.unwrap_or_default()), usize::from(behind.is_some()));
                 open.prepend(Asn(65001), prepend);
                 open.only_to_customer = open.only_to_customer.or(marked.map(Asn));
@@ -361,7 +408,11 @@ mod tests {
                     .retain(|community| !drop_scoped || community.is_transitive());
             } else {
                 open.local_pref.get_or_insert(100);
-                if reflected {
+                if way == 1 {
+                    (0..prepend).for_each(|_| open.prepend_confederation(Asn(65001)));
+                    open.originator_id = None;
+                    open.cluster_list.clear();
+                } else if reflected {
                     open.originator_id.get_or_insert(reflection.originator_id);
                     open.cluster_list.insert(0, reflection.cluster_id);
                 }

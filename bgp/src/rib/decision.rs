@@ -28,7 +28,7 @@ pub const LOCAL_WEIGHT: u32 = 32_768;
 /// What the decision needs to know of who sent a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Source {
-    /// Another AS (eBGP).
+    /// Another AS (eBGP), which no member of our confederation is (RFC 5065 §5.3).
     pub external: bool,
     /// Within this AS (iBGP); false for what this router originates itself.
     pub internal: bool,

@@ -13,7 +13,7 @@ use super::path::Path;
 use super::peer::{Drain, NextHopRule, PeerFacts, PeerFamily};
 use crate::asn::Asn;
 use crate::attributes::{
-    AttributeSet, Attributes, Departure, External, Internal, NextHop, Omitted, Outgoing,
+    AttributeSet, Attributes, Departure, External, Internal, Member, NextHop, Omitted, Outgoing,
     PathChange, Reflection,
 };
 use crate::community::Community;
@@ -30,6 +30,8 @@ pub(super) struct GroupSettings {
     pub(super) export: Policy,
     pub(super) drain: Option<Drain>,
     pub(super) external: bool,
+    /// In another member AS of our confederation.
+    pub(super) member: bool,
     /// Clients of this route reflector.
     pub(super) client: bool,
     pub(super) cluster_id: Ipv4Addr,
@@ -58,6 +60,8 @@ enum Way {
     Out,
     /// From one client of this route server to another (RFC 7947).
     Across,
+    /// To another member AS of our confederation (RFC 5065).
+    Member,
     /// Into this AS.
     In,
     /// From one internal peer to another (RFC 4456).
@@ -81,6 +85,8 @@ pub enum Withheld {
     NoAdvertise,
     /// Community no-export or local-AS, and the peer is in another AS.
     NoExport,
+    /// Community local-AS, and the peer is in another member AS of the confederation.
+    NoExportSubconfed,
     /// Learned from iBGP, so is the peer, and neither is a client of this reflector (RFC 4271 §9.2,
     /// RFC 4456 §6).
     InternalToInternal,
@@ -101,6 +107,9 @@ impl fmt::Display for Withheld {
             Withheld::FromThisPeer => "the neighbour sent it",
             Withheld::NoAdvertise => "community no-advertise",
             Withheld::NoExport => "community no-export and the neighbour is external",
+            Withheld::NoExportSubconfed => {
+                "community local-AS and the neighbour is in another AS of the confederation"
+            }
             Withheld::InternalToInternal => {
                 "learned from iBGP, the neighbour is internal, and neither is a route reflector client"
             },
@@ -124,6 +133,7 @@ impl GroupSettings {
             export: settings.export.clone(),
             drain: settings.drain,
             external: facts.external(),
+            member: facts.relation.member,
             client: facts.source().client,
             cluster_id: config.cluster_id,
             server_client: facts.source().server_client,
@@ -254,6 +264,11 @@ impl GroupSettings {
                 drop_scoped: false,
                 only_to_customer: self.mark(attributes)?,
             }),
+            Way::Member => Departure::Member(Member {
+                asn: self.local_as,
+                prepend: 1 + self.drain.map_or(0, |drain| drain.prepend),
+                local_pref: DEFAULT_LOCAL_PREF,
+            }),
             Way::In => Departure::Internal(Internal {
                 local_pref: DEFAULT_LOCAL_PREF,
                 reflection: None,
@@ -280,9 +295,12 @@ impl GroupSettings {
             if attributes.is_no_advertise() {
                 return Err(Withheld::NoAdvertise);
             }
-            let scoped = attributes.is_no_export() || attributes.is_no_export_subconfed();
-            if way == Way::Out && scoped {
+            let subconfed = attributes.is_no_export_subconfed();
+            if way == Way::Out && (attributes.is_no_export() || subconfed) {
                 return Err(Withheld::NoExport);
+            }
+            if way == Way::Member && subconfed {
+                return Err(Withheld::NoExportSubconfed);
             }
         }
         self.mark(attributes)?;
@@ -306,6 +324,7 @@ impl GroupSettings {
         match self.external {
             true if self.server_client && source.server_client => Way::Across,
             true => Way::Out,
+            false if self.member => Way::Member,
             false if source.internal => Way::Reflected,
             false => Way::In,
         }

@@ -11,7 +11,7 @@ use super::View;
 use super::leak::{self, Leak};
 use super::peer::{PeerFacts, PeerFamily};
 use crate::asn::Asn;
-use crate::attributes::{AttributeSet, Attributes};
+use crate::attributes::{AttributeSet, Attributes, SegmentKind};
 use crate::community::Community;
 use crate::nlri::Nlri;
 use crate::policy::{Trace, Verdict};
@@ -28,6 +28,8 @@ pub enum Rejection {
         /// The first one, 0 where there is none.
         first: Asn,
     },
+    /// The path does not begin with a confederation's sequence, and the peer is of ours (RFC 5065 §5).
+    NoConfederation,
     /// The originator is this router (RFC 4456 §8).
     OriginatorLoop,
     /// The route has been through this cluster (RFC 4456 §8).
@@ -52,6 +54,7 @@ impl Rejection {
             | Rejection::ClusterLoop(_)
             | Rejection::NextHopIsSelf => true,
             Rejection::FirstAs { .. }
+            | Rejection::NoConfederation
             | Rejection::Leak(_)
             | Rejection::Policy
             | Rejection::NextHopUnreachable(_) => false,
@@ -72,6 +75,9 @@ impl fmt::Display for Rejection {
                     f,
                     " and not with the neighbour's, {expected} (enforce_first_as)"
                 )
+            }
+            Rejection::NoConfederation => {
+                f.write_str("the AS path begins with no number of our confederation")
             }
             Rejection::OriginatorLoop => f.write_str("the originator is this router"),
             Rejection::ClusterLoop(id) => {
@@ -103,7 +109,9 @@ pub(super) fn import(
     } = view;
     let seed = config.seed;
     let own_as = facts.alias.map_or(facts.local_as, |alias| alias.own_as);
-    for own in [facts.local_as, own_as] {
+    let confederation = config.confederation.map(|it| [it.id, it.member]);
+    let of_confederation = confederation.into_iter().flatten();
+    for own in [facts.local_as, own_as].into_iter().chain(of_confederation) {
         if family.handling.own_as.forbids(received, own) {
             return Err(Rejection::AsLoop(own));
         }
@@ -114,6 +122,9 @@ pub(super) fn import(
             expected: facts.remote_as,
             first: received.first_as(),
         });
+    }
+    if facts.relation.member && !begins_in_confederation(received) {
+        return Err(Rejection::NoConfederation);
     }
     if received.originator_id() == Some(config.router_id) {
         return Err(Rejection::OriginatorLoop);
@@ -147,6 +158,11 @@ pub(super) fn import(
         None => Arc::clone(received),
         Some(set) => Arc::new(set.freeze_with(seed).with_source(Arc::clone(received))),
     })
+}
+
+fn begins_in_confederation(received: &Attributes) -> bool {
+    let first = received.as_path().next();
+    first.is_some_and(|segment| segment.kind == SegmentKind::ConfedSequence)
 }
 
 /// The only-to-customer mark that the route is to have and has not.

@@ -43,6 +43,8 @@ pub struct PeerFacts {
 pub struct Relation {
     /// A client of this route reflector (RFC 4456 §4). Only of internal peers.
     pub reflector_client: bool,
+    /// In another member AS of our confederation (RFC 5065).
+    pub member: bool,
     /// Our role towards the peer (RFC 9234). Only of external peers, and IP unicast.
     pub role: Option<Role>,
     /// A client of this route server (RFC 7947): what comes from one such peer goes to the others as
@@ -64,9 +66,14 @@ pub struct Alias {
 }
 
 impl PeerFacts {
-    /// Another AS (eBGP).
+    /// Another AS (eBGP), and not one of our confederation.
     pub fn external(&self) -> bool {
-        self.remote_as != self.local_as
+        self.remote_as != self.local_as && !self.relation.member
+    }
+
+    /// This AS (iBGP).
+    pub fn internal(&self) -> bool {
+        self.remote_as == self.local_as && !self.relation.member
     }
 
     /// Our role towards the peer, where it says something about routes: RFC 9234 §5 "MUST NOT be
@@ -82,8 +89,8 @@ impl PeerFacts {
     pub(super) fn source(&self) -> Source {
         Source {
             external: self.external(),
-            internal: !self.external(),
-            client: self.relation.reflector_client && !self.external(),
+            internal: self.internal(),
+            client: self.relation.reflector_client && self.internal(),
             server_client: self.relation.server_client && self.external(),
             router_id: self.router_id,
             address: self.address,

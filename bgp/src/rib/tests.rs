@@ -26,6 +26,7 @@ fn config() -> Config {
     Config {
         router_id: Ipv4Addr::new(10, 10, 0, 1),
         cluster_id: CLUSTER,
+        confederation: None,
         multipath: PerFamily::default(),
         rules: Rules::default(),
         seed: SEED,

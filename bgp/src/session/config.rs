@@ -147,6 +147,7 @@ pub struct Config {
     pub(super) graceful_helper: bool,
     pub(super) role: Option<Role>,
     pub(super) role_strict: bool,
+    pub(super) confederation_member: bool,
     pub(super) hostname: Option<(String, String)>,
     pub(super) extended_message: bool,
     pub(super) bfd: Option<BfdConfig>,
@@ -175,6 +176,7 @@ impl Config {
             graceful_restart: None,
             graceful_helper: true,
             role: None,
+            confederation_member: false,
             role_strict: false,
             hostname: None,
             extended_message: true,
@@ -250,6 +252,13 @@ impl Config {
     /// Keep a restarting peer's routes as long as it asked for (RFC 4724 §4.2); default on.
     pub fn graceful_helper(mut self, on: bool) -> Self {
         self.graceful_helper = on;
+        self
+    }
+
+    /// The peer is in another member AS of our confederation (RFC 5065); default off. Such a peer knows
+    /// us by our member AS, and may send what stays within an AS.
+    pub fn confederation_member(mut self, member: bool) -> Self {
+        self.confederation_member = member;
         self
     }
 

@@ -29,7 +29,7 @@ pub struct Negotiated {
     pub remote_as: Asn,
     /// The peer's BGP identifier.
     pub router_id: Ipv4Addr,
-    /// The peer is in another AS.
+    /// The peer is in another AS, and not of our confederation.
     pub external: bool,
     /// Families both sides named.
     pub families: PerFamily<Option<NegotiatedFamily>>,
@@ -202,6 +202,7 @@ fn offer_graceful_restart(
 /// RFC 9234 §4: roles are for eBGP.
 fn expects_external(config: &Config) -> bool {
     match config.remote_as {
+        _ if config.confederation_member => false,
         RemoteAs::Exact(asn) => asn != config.local_as,
         RemoteAs::External => true,
         RemoteAs::Internal => false,
@@ -218,7 +219,7 @@ fn offers_ipv6_next_hops(config: &Config) -> bool {
 /// Checks the peer's OPEN and combines it with what we offered.
 pub(super) fn negotiate(config: &Config, open: &Open) -> Result<Negotiated, OpenError> {
     check_identity(config, open)?;
-    let external = open.asn != config.local_as;
+    let external = open.asn != config.local_as && !config.confederation_member;
     let theirs = Offer::of(open);
     if external {
         check_role(config, &theirs.roles)?;

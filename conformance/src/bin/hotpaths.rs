@@ -156,6 +156,7 @@ fn config() -> Config {
     Config {
         router_id: Ipv4Addr::new(10, 10, 0, 1),
         cluster_id: Ipv4Addr::new(10, 10, 0, 1),
+        confederation: None,
         multipath: PerFamily::default(),
         rules: bgp::rib::Rules::default(),
         seed: 7,

@@ -177,8 +177,18 @@ impl Bench {
     /// Waits until the speaker has dealt with all that `session` (of a host number) sent, by way
     /// of one more route. After that [`Bench::seen`] is what came of it.
     pub fn pass(&mut self, host: u8, session: &mut Session) -> Result<(), Error> {
+        self.pass_with(host, session, |update| update)
+    }
+
+    /// The same where an announcement of that host needs a change to be accepted.
+    pub fn pass_with(
+        &mut self,
+        host: u8,
+        session: &mut Session,
+        change: impl FnOnce(Update) -> Update,
+    ) -> Result<(), Error> {
         let marker = self.marker();
-        session.update(&self.announcement(host, &[marker]))?;
+        session.update(&change(self.announcement(host, &[marker])))?;
         self.observer.until_told(marker)?;
         Ok(())
     }

@@ -12,6 +12,7 @@ use std::net::Ipv4Addr;
 
 use bgp::evpn_route::RouteDistinguisher;
 use bgp::rib::Rules;
+use bgp::session::RemoteAs;
 use bgp::{Asn, Prefix, Vni};
 use ipnetwork::IpNetwork;
 
@@ -30,8 +31,17 @@ pub fn accept(file: &File, report: &mut Report) -> Option<Config> {
     let router_id = or(file.router_id, Ipv4Addr::UNSPECIFIED);
     let defaults = Config::new(asn, router_id);
     let restart = graceful_restart(file);
-    let place = neighbor::Place::new(file, asn, &restart, &policies, report);
+    let confederation = confederation(file, asn, report);
+    let members = confederation.as_ref().map(|it| it.members.clone());
+    let place = neighbor::Place::new(
+        file,
+        (asn, members.unwrap_or_default()),
+        &restart,
+        &policies,
+        report,
+    );
     let mut config = Config {
+        confederation,
         cluster_id: file.router.cluster_id.map(|at| at.value),
         listen: listen(file, report).unwrap_or(defaults.listen),
         ebgp_requires_policy: or(file.ebgp_requires_policy, defaults.ebgp_requires_policy),
@@ -90,6 +100,44 @@ pub fn accept(file: &File, report: &mut Report) -> Option<Config> {
 /// The value, or the default.
 fn or<T: Copy>(value: Option<At<T>>, default: T) -> T {
     value.map_or(default, |at| at.value)
+}
+
+/// Members need the number of the whole, which is none of theirs and of no neighbour's.
+fn confederation(file: &File, asn: Asn, report: &mut Report) -> Option<Confederation> {
+    let members = file.router.confederation_members.as_ref();
+    let Some(id) = file.router.confederation_id else {
+        if let Some(At { span, .. }) = members {
+            let conflict = Conflict::NoEffect {
+                key: "confederation_members",
+                because: "without `confederation_id`",
+            };
+            report.error(*span, conflict);
+        }
+        return None;
+    };
+    let members = members.map(|at| at.value.as_slice()).unwrap_or_default();
+    let own = members.iter().map(|at| at.value).chain([asn]);
+    let groups = file.peer_groups.iter().map(|at| &at.value.settings);
+    let neighbors = file.neighbors.iter().map(|at| &at.value.settings);
+    let ranges = file.listen_ranges.iter().map(|at| &at.value.settings);
+    let others = groups.chain(neighbors).chain(ranges);
+    let others = others.filter_map(|it| match it.remote_as?.value {
+        RemoteAs::Exact(asn) => Some(asn),
+        RemoteAs::External | RemoteAs::Internal => None,
+    });
+    if own.chain(others).any(|asn| asn == id.value) {
+        let hint = "it is the number that others know all members by";
+        let conflict = Conflict::ConfederationId(id.value.0);
+        report.error_with_hint(id.span, conflict, hint);
+    }
+    let mut members: Vec<Asn> = members.iter().map(|at| at.value).collect();
+    members.retain(|member| *member != asn);
+    members.sort_unstable();
+    members.dedup();
+    Some(Confederation {
+        id: id.value,
+        members,
+    })
 }
 
 fn listen(file: &File, report: &mut Report) -> Option<Vec<std::net::SocketAddr>> {

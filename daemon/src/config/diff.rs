@@ -185,10 +185,12 @@ impl Diff {
     /// Puts a value outside of lists where it belongs.
     fn file(&mut self, change: FieldChange) {
         /// What sockets, sessions and kernel entries carry from the start on.
-        const RESTART: [&str; 13] = [
+        const RESTART: [&str; 15] = [
             "asn",
             "router_id",
             "router.cluster_id",
+            "router.confederation_id",
+            "router.confederation_members",
             "listen",
             "kernel.enabled",
             "kernel.protocol",

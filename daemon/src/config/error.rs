@@ -263,6 +263,17 @@ pub enum Conflict {
         /// Network or broadcast.
         what: &'static str,
     },
+    /// The same with one of our confederation.
+    #[error("`{key}` needs an eBGP neighbor, and AS {asn} is of our own confederation")]
+    InConfederation {
+        /// The key.
+        key: &'static str,
+        /// The neighbour's AS number.
+        asn: u32,
+    },
+    /// The number of a confederation is that of an AS, too.
+    #[error("`confederation_id` is {0}, which is also the AS number of a member or a neighbor")]
+    ConfederationId(u32),
     /// EVPN without route targets.
     #[error("`send_community` leaves out \"extended\", but EVPN routes need their route targets")]
     EvpnTargets,

@@ -85,6 +85,10 @@ pub struct File {
 pub struct RouterTable {
     /// `cluster_id`.
     pub cluster_id: Option<At<Ipv4Addr>>,
+    /// `confederation_id`.
+    pub confederation_id: Option<At<Asn>>,
+    /// `confederation_members`.
+    pub confederation_members: Option<At<Vec<At<Asn>>>>,
 }
 
 /// `[underlay]`.
@@ -280,6 +284,8 @@ pub(super) fn asn(value: &DeValue<'_>) -> Reading<Asn> {
 fn router(table: &mut Table<'_, '_>) -> RouterTable {
     RouterTable {
         cluster_id: table.get("cluster_id", router_id),
+        confederation_id: table.get("confederation_id", asn),
+        confederation_members: table.list("confederation_members", asn),
     }
 }
 

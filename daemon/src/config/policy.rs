@@ -105,9 +105,10 @@ impl Config {
                 false => Arc::new(bound),
             });
         }
-        let own = neighbor.local_as.map_or(self.asn, |it| it.asn);
+        let own = self.asn_towards(neighbor);
         let private = own.is_private() && remote_as.is_some_and(Asn::is_private);
         let open = remote_as == Some(self.asn)
+            || self.is_member(neighbor)
             || match self.ebgp_requires_policy {
                 EbgpRequiresPolicy::Auto => private,
                 EbgpRequiresPolicy::Yes => false,

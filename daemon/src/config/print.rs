@@ -8,6 +8,8 @@ mod neighbor;
 use std::fmt::{Display, Write};
 use std::time::Duration;
 
+use bgp::Asn;
+
 use bgp::rib::Rules;
 
 use super::duration::format as duration;
@@ -191,6 +193,13 @@ fn router(config: &Config) -> Fields {
     let mut fields = Fields::default();
     if let Some(id) = config.cluster_id {
         fields.add("cluster_id", quote(id));
+    }
+    if let Some(confederation) = &config.confederation {
+        fields.add("confederation_id", confederation.id);
+        let members: Vec<String> = confederation.members.iter().map(Asn::to_string).collect();
+        if !members.is_empty() {
+            fields.add("confederation_members", format!("[{}]", members.join(", ")));
+        }
     }
     fields
 }

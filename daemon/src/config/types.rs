@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bgp::attributes::Origin;
+use bgp::attributes::{Attributes, Origin};
 use bgp::community::ExtendedCommunity;
 use bgp::evpn_route::{MacAddress, RouteDistinguisher};
 use bgp::family::Family;
@@ -21,6 +21,7 @@ use bgp::policy::{
     RouteMap,
 };
 use bgp::rib::Rules;
+use bgp::session::RemoteAs;
 use bgp::{Asn, Prefix, Vni};
 use ipnetwork::IpNetwork;
 
@@ -35,6 +36,8 @@ pub struct Config {
     pub router_id: Ipv4Addr,
     /// Name of the cluster of our route reflector clients (RFC 4456 §7); `None`: our identifier.
     pub cluster_id: Option<Ipv4Addr>,
+    /// The confederation our AS is a member of, if it is (RFC 5065).
+    pub confederation: Option<Confederation>,
     /// Where we accept BGP connections.
     pub listen: Vec<SocketAddr>,
     /// What an eBGP neighbour without a route-map gets and gives.
@@ -92,6 +95,7 @@ impl Config {
             asn,
             router_id,
             cluster_id: None,
+            confederation: None,
             listen: default_listen(),
             ebgp_requires_policy: EbgpRequiresPolicy::Auto,
             underlay: None,
@@ -148,10 +152,55 @@ impl Config {
             .find(|range| range.prefix.contains(host))
     }
 
+    /// True for a neighbour in another member AS of our confederation.
+    pub fn is_member(&self, neighbor: &Neighbor) -> bool {
+        match neighbor.remote_as {
+            RemoteAs::Exact(asn) => self.is_other_member(asn),
+            RemoteAs::Internal | RemoteAs::External => false,
+        }
+    }
+
+    /// True for another member AS of our confederation.
+    pub fn is_other_member(&self, asn: Asn) -> bool {
+        let confederation = self.confederation.as_ref();
+        asn != self.asn && confederation.is_some_and(|it| it.members.contains(&asn))
+    }
+
+    /// The AS number that others know us by.
+    pub fn public_asn(&self) -> Asn {
+        self.confederation.as_ref().map_or(self.asn, |it| it.id)
+    }
+
+    /// Our AS number on the session with a neighbour.
+    pub fn asn_towards(&self, neighbor: &Neighbor) -> Asn {
+        let within = is_internal(neighbor.remote_as, self.asn) || self.is_member(neighbor);
+        match neighbor.local_as {
+            Some(local_as) => local_as.asn,
+            None if within => self.asn,
+            None => self.public_asn(),
+        }
+    }
+
+    /// True for a path through our AS, or through our confederation.
+    pub fn has_been_here(&self, attributes: &Attributes) -> bool {
+        [self.asn, self.public_asn()]
+            .into_iter()
+            .any(|own| attributes.contains_asn(own) > 0)
+    }
+
     /// The neighbour with this address.
     pub fn neighbor(&self, address: IpAddr) -> Option<&Neighbor> {
         self.neighbors.iter().find(|n| n.address == address)
     }
+}
+
+/// A confederation of AS that is one to others (RFC 5065).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Confederation {
+    /// The AS number that others know it by.
+    pub id: Asn,
+    /// The other member AS, in ascending order.
+    pub members: Vec<Asn>,
 }
 
 /// The port of BGP (RFC 4271 §8.2.1).

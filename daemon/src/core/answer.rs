@@ -281,7 +281,7 @@ impl Core {
             router_id: negotiated.map(|it| it.router_id),
             internal: neighbor.remote_as(self.config.asn) == Some(self.config.asn),
             local_as: neighbor.config.local_as.map(|it| it.asn.0),
-            relation: neighbor.config.relation_in_words(),
+            relation: self.relation_in_words(neighbor),
             password: neighbor.config.password.is_some(),
             ttl: neighbor.config.ttl(self.config.asn),
             ttl_security: neighbor.config.ttl_security,
@@ -299,6 +299,19 @@ impl Core {
             last_error: status.last_error.as_ref().map(failure),
             details,
         }
+    }
+
+    fn relation_in_words(&self, neighbor: &Neighbor) -> Vec<String> {
+        let mut words = neighbor.config.relation_in_words();
+        if let Some(confederation) = &self.config.confederation {
+            let (id, own) = (confederation.id, self.config.asn);
+            let within = match self.config.asn_towards(&neighbor.config) == own {
+                true => format!("Within our confederation {id} (RFC 5065)"),
+                false => format!("Outside of our confederation {id} (RFC 5065)"),
+            };
+            words.push(within);
+        }
+        words
     }
 
     pub(super) fn bfd_states(&self) -> Vec<(IpAddr, BfdState)> {

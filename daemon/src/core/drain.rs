@@ -221,7 +221,7 @@ impl Core {
             .map(|route| route.paths)
             .unwrap_or_default();
         let others = paths.iter().filter(|path| {
-            path.peer != PeerId::LOCAL && path.received.contains_asn(self.config.asn) == 0
+            path.peer != PeerId::LOCAL && !self.config.has_been_here(&path.received)
         });
         let (leaving, staying): (Vec<_>, Vec<_>) =
             others.partition(|path| path.received.has_community(Community::GRACEFUL_SHUTDOWN));
@@ -357,9 +357,9 @@ impl Core {
                     .route(nlri)
                     .map(|route| route.paths)
                     .unwrap_or_default();
-                !paths.iter().any(|path| {
-                    path.peer == id && path.received.contains_asn(self.config.asn) == 0
-                })
+                !paths
+                    .iter()
+                    .any(|path| path.peer == id && !self.config.has_been_here(&path.received))
             })
             .map(|(nlri, _)| nlri.clone())
             .collect()

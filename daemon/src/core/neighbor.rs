@@ -231,7 +231,7 @@ pub(super) fn session_config(
         strict: false,
         detect_time: bfd.interval * u32::from(bfd.multiplier),
     });
-    let asn = neighbor.local_as.map_or(config.asn, |it| it.asn);
+    let asn = config.asn_towards(neighbor);
     let mut session = session::Config::new(asn, neighbor.remote_as, config.router_id);
     if let Some(time) = neighbor.timers.send_hold {
         session = session.send_hold_time(time);
@@ -247,6 +247,7 @@ pub(super) fn session_config(
         .passive(neighbor.passive)
         .graceful_restart(graceful)
         .stale_time(config.graceful_restart.stale_time)
+        .confederation_member(config.is_member(neighbor))
         .role(neighbor.role, neighbor.relation.role_strict)
         .hostname(&hostname(), "")
         .bfd(bfd)
@@ -286,13 +287,14 @@ impl Core {
             remote_as: negotiated.remote_as,
             local_as: negotiated.local_as,
             alias: neighbor.config.local_as.map(|local_as| rib::Alias {
-                own_as: self.config.asn,
+                own_as: self.config.public_asn(),
                 prepend: local_as.prepend,
                 replace: local_as.replace,
             }),
             relation: rib::Relation {
                 reflector_client: neighbor.config.relation.route_reflector_client,
                 role: neighbor.config.role,
+                member: self.config.is_member(&neighbor.config),
                 server_client: neighbor.config.relation.route_server_client,
             },
             router_id: negotiated.router_id,

@@ -411,3 +411,172 @@ fn a_session_changes_numbers_and_leaves_out_communities_as_it_is_asked_to() {
     assert_eq!(asns(&inside), [65003, 7, 65002, 64512]);
     assert!(inside.communities.is_empty());
 }
+
+/// This router is of member AS 65001, peers 2 and 3 of 65002 and 65003, 4 is internal, and 5 and 6
+/// know all of it as AS 100.
+fn confederation() -> World {
+    let mut world = World::new();
+    world.rib = Rib::new(Config {
+        confederation: Some(Confederation {
+            id: Asn(100),
+            member: Asn(65001),
+        }),
+        ..config()
+    });
+    for peer in [2, 3] {
+        let relation = Relation {
+            member: true,
+            ..Relation::default()
+        };
+        world.up_with(
+            peer,
+            PeerFacts {
+                relation,
+                ..facts(peer)
+            },
+        );
+    }
+    world.up_with(4, internal(4));
+    for peer in [5, 6] {
+        world.up_with(
+            peer,
+            PeerFacts {
+                local_as: Asn(100),
+                ..facts(peer)
+            },
+        );
+    }
+    world
+}
+
+fn confed(asns: &[u32], rest: &[u32], next_hop: [u8; 4]) -> AttributeSet {
+    let mut set = path(rest, next_hop);
+    if rest.is_empty() {
+        set.as_path.clear();
+    }
+    for asn in asns.iter().rev() {
+        set.prepend_confederation(Asn(*asn));
+    }
+    set
+}
+
+#[test]
+fn within_a_confederation_a_path_grows_by_members_that_others_do_not_see() {
+    let mut world = confederation();
+    let mut set = confed(&[65002], &[7], [10, 10, 0, 2]);
+    (set.local_pref, set.med) = (Some(70), Some(5));
+    set.originator_id = Some(Ipv4Addr::new(10, 10, 0, 77));
+    world.update(2, announce(&[prefix(1)], &set));
+    // Another member: one more of its segment, and the rest as it is.
+    let told = &world.belief(3)[&prefix(1)];
+    let expected = confed(&[65001, 65002], &[7], [10, 10, 0, 2]);
+    assert_eq!(told.as_path, expected.as_path);
+    assert_eq!((told.local_pref, told.med), (Some(70), Some(5)));
+    assert_eq!(told.next_hop, set.next_hop);
+    assert_eq!(told.originator_id, None);
+    // This member AS: as ever, though it comes from another one.
+    let told = &world.belief(4)[&prefix(1)];
+    assert_eq!(told.as_path, set.as_path);
+    assert!(told.cluster_list.is_empty(), "not reflected");
+    // Others see one AS.
+    let told = &world.belief(5)[&prefix(1)];
+    assert_eq!(asns(told), [100, 7]);
+    assert_eq!(
+        (told.as_path.len(), told.local_pref, told.med),
+        (1, None, None)
+    );
+    // What comes from there, and what is ours, begins with us within.
+    world.update(5, announce(&[prefix(2)], &path(&[65005], [10, 10, 0, 5])));
+    let told = &world.belief(2)[&prefix(2)];
+    let expected = confed(&[65001], &[65005], [10, 10, 0, 5]);
+    assert_eq!(
+        (&told.as_path, told.next_hop),
+        (&expected.as_path, expected.next_hop)
+    );
+    assert_eq!(told.local_pref, Some(100));
+    assert_eq!(asns(&world.belief(6)[&prefix(2)]), [100, 65005]);
+    let own = AttributeSet::new(NextHop::V4(Ipv4Addr::UNSPECIFIED));
+    world.input(Input::Originate(Nlri::V4(prefix(3)), own));
+    assert_eq!(
+        world.belief(2)[&prefix(3)].as_path,
+        confed(&[65001], &[], [0; 4]).as_path
+    );
+    assert_eq!(asns(&world.belief(5)[&prefix(3)]), [100]);
+    // An internal route goes to other members too.
+    world.update(4, announce(&[prefix(4)], &from(4)));
+    assert_eq!(
+        world.belief(3)[&prefix(4)].as_path,
+        confed(&[65001], &[7], [0; 4]).as_path
+    );
+}
+
+#[test]
+fn a_path_through_the_confederation_or_from_a_member_without_its_mark_is_refused() {
+    let mut world = confederation();
+    let rejection = |world: &mut World, peer: u16, set: &AttributeSet| {
+        world.update(peer, announce(&[prefix(1)], set));
+        let route = world.rib.route(&Nlri::V4(prefix(1))).unwrap();
+        let path = route.paths.iter().find(|path| path.peer == PeerId(peer));
+        path.unwrap().rejection.clone()
+    };
+    let hop = [10, 10, 0, 2];
+    for (peer, set, expected) in [
+        (2, confed(&[65002], &[7], hop), None),
+        (
+            2,
+            confed(&[65002, 65001], &[7], hop),
+            Some(Rejection::AsLoop(Asn(65001))),
+        ),
+        (
+            2,
+            confed(&[65002], &[7, 100], hop),
+            Some(Rejection::AsLoop(Asn(100))),
+        ),
+        (2, path(&[65002, 7], hop), Some(Rejection::NoConfederation)),
+        (2, confed(&[], &[], hop), Some(Rejection::NoConfederation)),
+        (
+            5,
+            path(&[65005, 100], hop),
+            Some(Rejection::AsLoop(Asn(100))),
+        ),
+        (5, path(&[65005, 7], hop), None),
+        (4, confed(&[], &[], hop), None),
+    ] {
+        assert_eq!(
+            rejection(&mut world, peer, &set),
+            expected,
+            "{peer} {set:?}"
+        );
+    }
+}
+
+#[test]
+fn a_member_counts_as_internal_in_the_decision_and_its_segments_as_nothing() {
+    let mut world = confederation();
+    // Longer by its segments only, and not from outside.
+    let inside = confed(&[65002, 65009, 65008], &[7], [10, 10, 0, 2]);
+    world.update(2, announce(&[prefix(1)], &inside));
+    world.update(5, announce(&[prefix(1)], &path(&[65005], [10, 10, 0, 5])));
+    assert_eq!(world.best[&Nlri::V4(prefix(1))], [PeerId(5)]);
+    world.update(
+        5,
+        announce(&[prefix(1)], &path(&[65005, 7], [10, 10, 0, 5])),
+    );
+    assert_eq!(world.best[&Nlri::V4(prefix(1))], [PeerId(2)]);
+}
+
+#[test]
+fn communities_say_whether_a_route_leaves_the_member_or_the_confederation() {
+    let mut world = confederation();
+    for (number, community) in [
+        (1, Community::NO_EXPORT),
+        (2, Community::NO_EXPORT_SUBCONFED),
+    ] {
+        let mut set = from(4);
+        set.communities = vec![community];
+        world.update(4, announce(&[prefix(number)], &set));
+    }
+    let told = |peer| world.belief(peer).keys().copied().collect::<Vec<_>>();
+    assert_eq!(told(2), [prefix(1)]);
+    assert_eq!(told(5), []);
+}

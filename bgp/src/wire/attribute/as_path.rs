@@ -98,6 +98,13 @@ pub(crate) fn narrow(value: &[u8]) -> (Vec<u8>, Option<Vec<u8>>) {
     (out, as4_path)
 }
 
+/// The value without confederation segments, if it has any.
+pub(crate) fn leave_confederation(value: &[u8]) -> Option<Vec<u8>> {
+    Segments::new(value)
+        .any(|segment| segment.kind.is_confederation())
+        .then(|| without_confederation(value))
+}
+
 /// RFC 6793 §6: confederation segments do not belong into AS4_PATH.
 pub(crate) fn without_confederation(value: &[u8]) -> Vec<u8> {
     let segments = Segments::new(value).filter(|segment| !segment.kind.is_confederation());
@@ -170,9 +177,14 @@ pub(crate) fn rewritten(value: &[u8], change: impl Fn(Asn) -> Option<Asn>) -> Op
 
 /// The value with `asn` in front `count` times (RFC 4271 §5.1.2), at most 255 times.
 pub(crate) fn prepended(value: &[u8], asn: Asn, count: usize) -> Vec<u8> {
+    prepended_to(value, SegmentKind::Sequence, asn, count)
+}
+
+/// The same in a segment of this kind.
+pub(crate) fn prepended_to(value: &[u8], kind: SegmentKind, asn: Asn, count: usize) -> Vec<u8> {
     let count = u8::try_from(count).unwrap_or(u8::MAX);
     let mut out = Vec::with_capacity(value.len() + 2 + 4 * usize::from(count));
-    let sequence = SegmentKind::Sequence.code();
+    let sequence = kind.code();
     let joined = match value {
         [kind, length, rest @ ..] if *kind == sequence => {
             length.checked_add(count).map(|length| (length, rest))

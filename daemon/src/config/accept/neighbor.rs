@@ -23,6 +23,8 @@ use crate::config::types::*;
 pub(super) struct Place<'a> {
     file: &'a File,
     asn: Asn,
+    /// Other member AS of our confederation.
+    members: Vec<Asn>,
     restart: &'a GracefulRestart,
     policies: &'a Policies,
     groups: BTreeMap<&'a str, &'a SettingsTable>,
@@ -31,7 +33,7 @@ pub(super) struct Place<'a> {
 impl<'a> Place<'a> {
     pub(super) fn new(
         file: &'a File,
-        asn: Asn,
+        (asn, members): (Asn, Vec<Asn>),
         restart: &'a GracefulRestart,
         policies: &'a Policies,
         report: &mut Report,
@@ -39,6 +41,7 @@ impl<'a> Place<'a> {
         let mut place = Self {
             file,
             asn,
+            members,
             restart,
             policies,
             groups: BTreeMap::new(),
@@ -191,7 +194,7 @@ impl<'a> Place<'a> {
     ) -> Option<Neighbor> {
         let families = families(table, self.policies, report);
         let timers = timers(table, report);
-        relation(table, self.asn, report);
+        relation(table, self.asn, &self.members, report);
         let source_interface = source_interface(table, report);
         hops(table, report);
         let local_as = local_as(table, self.asn, report);
@@ -376,7 +379,7 @@ fn local_as(table: &SettingsTable, own: Asn, report: &mut Report) -> Option<Loca
 }
 
 /// Keys that are for neighbours of our own AS, or of others.
-fn relation(table: &SettingsTable, own: Asn, report: &mut Report) {
+fn relation(table: &SettingsTable, own: Asn, members: &[Asn], report: &mut Report) {
     if let (Some(At { value: true, span }), None) = (table.role_strict, table.role) {
         let conflict = Conflict::NoEffect {
             key: "role_strict",
@@ -388,14 +391,22 @@ fn relation(table: &SettingsTable, own: Asn, report: &mut Report) {
         return;
     };
     let on = |key: Option<At<bool>>| key.filter(|at| at.value).map(|at| at.span);
-    if !is_internal(remote_as.value, own) {
-        if let Some(span) = on(table.route_reflector_client) {
-            let conflict = Conflict::NotInternal("route_reflector_client");
-            let hint = "routes of other AS numbers are passed on without it";
-            report.error_with_hint(span, conflict, hint);
-        }
-        return;
+    if let Some(span) = on(table.route_reflector_client)
+        && !is_internal(remote_as.value, own)
+    {
+        let conflict = Conflict::NotInternal("route_reflector_client");
+        let hint = "routes of other AS numbers are passed on without it";
+        report.error_with_hint(span, conflict, hint);
     }
+    let within = match remote_as.value {
+        RemoteAs::Internal => own,
+        RemoteAs::Exact(asn) if asn == own || members.contains(&asn) => asn,
+        RemoteAs::Exact(_) | RemoteAs::External => return,
+    };
+    let not_external = |key| match within == own {
+        true => Conflict::NotExternal { key, asn: own.0 },
+        false => Conflict::InConfederation { key, asn: within.0 },
+    };
     let families = table.families.iter();
     for FamilyTable {
         as_override,
@@ -409,7 +420,7 @@ fn relation(table: &SettingsTable, own: Asn, report: &mut Report) {
             ("remove_private_as", private.map(|at| at.span)),
         ] {
             if let Some(span) = span {
-                report.error(span, Conflict::NotExternal { key, asn: own.0 });
+                report.error(span, not_external(key));
             }
         }
     }
@@ -417,9 +428,17 @@ fn relation(table: &SettingsTable, own: Asn, report: &mut Report) {
         ("role", table.role.map(|at| at.span)),
         ("route_server_client", on(table.route_server_client)),
         ("enforce_first_as", on(table.enforce_first_as)),
+        (
+            "local_as",
+            table
+                .local_as
+                .as_ref()
+                .map(|at| at.span)
+                .filter(|_| within != own),
+        ),
     ] {
         if let Some(span) = span {
-            report.error(span, Conflict::NotExternal { key, asn: own.0 });
+            report.error(span, not_external(key));
         }
     }
 }

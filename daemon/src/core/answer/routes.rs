@@ -198,7 +198,7 @@ fn rejected_by(rejection: &Rejection) -> &'static str {
         | Rejection::OriginatorLoop
         | Rejection::ClusterLoop(_)
         | Rejection::NextHopIsSelf => "loop",
-        Rejection::FirstAs { .. } => "first_as",
+        Rejection::FirstAs { .. } | Rejection::NoConfederation => "first_as",
         Rejection::Leak(_) => "leak",
         Rejection::Policy => "policy",
         Rejection::NextHopUnreachable(_) => "next_hop",

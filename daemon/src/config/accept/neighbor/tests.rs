@@ -445,3 +445,55 @@ fn numbers_are_handled_as_the_family_says() {
         assert_eq!(found, [format!("error: x.toml:{expected}")], "{keys}");
     }
 }
+
+#[test]
+fn members_of_a_confederation_are_within_and_have_its_number_nowhere() {
+    let router = |keys: &str| format!("[router]\n{keys}\n");
+    let both = router("confederation_id = 65100\nconfederation_members = [65003, 65002, 65001]");
+    let config = round_trip(&(both.clone() + &member("remote_as = 65002")));
+    let confederation = config.confederation.clone().unwrap();
+    assert_eq!(confederation.members, [65002.into(), 65003.into()]);
+    for (remote_as, asn, within) in [
+        ("65002", 65001, true),
+        ("65001", 65001, false),
+        ("\"internal\"", 65001, false),
+        ("65009", 65100, false),
+        ("\"external\"", 65100, false),
+        ("65009\nlocal_as = 7", 7, false),
+    ] {
+        let config = accepted(&(both.clone() + &member(&format!("remote_as = {remote_as}"))));
+        let neighbor = &config.neighbors[0];
+        let seen = (config.asn_towards(neighbor), config.is_member(neighbor));
+        assert_eq!(seen, (asn.into(), within), "{remote_as}");
+    }
+    for (text, expected) in [
+        (
+            router("confederation_members = [65002]"),
+            "4:25: `confederation_members` has no effect without `confederation_id`",
+        ),
+        (
+            router("confederation_id = 65001"),
+            "4:20: `confederation_id` is 65001, which is also the AS number of a member or a \
+             neighbor",
+        ),
+        (
+            router("confederation_id = 65002") + &member("remote_as = 65002"),
+            "4:20: `confederation_id` is 65002, which is also the AS number of a member or a \
+             neighbor",
+        ),
+        (
+            both.clone() + &member("remote_as = 65002\nrole = \"peer\""),
+            "9:8: `role` needs an eBGP neighbor, and AS 65002 is of our own confederation",
+        ),
+        (
+            both.clone() + &member("remote_as = 65002\nlocal_as = 7"),
+            "9:12: `local_as` needs an eBGP neighbor, and AS 65002 is of our own confederation",
+        ),
+    ] {
+        assert_eq!(
+            errors(&text),
+            [format!("error: x.toml:{expected}")],
+            "{text}"
+        );
+    }
+}
