@@ -869,7 +869,7 @@ trait TableOf<K> {
 }
 
 macro_rules! keyed {
-    ($key:ty, $field:ident, $variant:ident, $family:ident) => {
+    ($key:ty, $field:ident, $variant:ident, $family:ident, $default:expr) => {
         impl TableOf<$key> for Rib {
             fn table_of(&mut self) -> (&mut FamilyRib<$key>, Cx<'_>) {
                 let cx = Cx {
@@ -884,6 +884,10 @@ macro_rules! keyed {
 
         impl Key for $key {
             const FAMILY: Family = Family::$family;
+
+            fn default_route() -> Option<Self> {
+                $default
+            }
 
             fn of(list: &NlriList) -> &[(PathId, Self)] {
                 match list {
@@ -916,6 +920,18 @@ macro_rules! keyed {
     };
 }
 
-keyed!(Prefix4, v4, V4, Ipv4Unicast);
-keyed!(Prefix6, v6, V6, Ipv6Unicast);
-keyed!(EvpnKey, evpn, Evpn, Evpn);
+keyed!(
+    Prefix4,
+    v4,
+    V4,
+    Ipv4Unicast,
+    Prefix4::new(Ipv4Addr::UNSPECIFIED, 0)
+);
+keyed!(
+    Prefix6,
+    v6,
+    V6,
+    Ipv6Unicast,
+    Prefix6::new(Ipv6Addr::UNSPECIFIED, 0)
+);
+keyed!(EvpnKey, evpn, Evpn, Evpn, None);

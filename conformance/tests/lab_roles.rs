@@ -411,3 +411,45 @@ fn rbgpd_and_frr_are_one_as_to_bird() -> Result<(), Error> {
         bird.stop()
     })
 }
+
+#[test]
+fn frr_and_bird_are_told_a_default_route_and_nothing_else() -> Result<(), Error> {
+    let default = "ipv4_unicast = { default_originate = true }";
+    scenario_beside_others("default-route", &BOTH, |lab| {
+        let closed = |towards_frr: &str| {
+            // No policy lets routes of the table out.
+            let config = ours("", (65002, towards_frr), (65003, default));
+            config.replace(
+                "ebgp_requires_policy = false",
+                "ebgp_requires_policy = true",
+            )
+        };
+        let mut pair = Pair::build(lab)?;
+        pair.start(&closed(default))?;
+        let frr = pair.frr(Release::Host, &frr(65002, "", ""))?;
+        let mut bird = third(lab, &pair, &bird(65003, ""))?;
+        let ours = ["\"string\":\"65001\"", "\"ip\":\"10.9.0.1\""];
+        frr_shows(lab, &frr, "0.0.0.0/0", &ours)?;
+        bird_shows(lab, &bird, "0.0.0.0/0", &["BGP.as_path: 65001", "10.8.0.1"])?;
+        let told = pair.ctl(&["show", "routes", "--advertised", "10.9.0.2"])?;
+        assert!(told.contains("0.0.0.0/0"), "{told}");
+        pair.until_shown(
+            "10.9.0.2",
+            &["ipv4_unicast: it is told a default route of our own"],
+        )?;
+
+        let before = pair.neighbor("10.9.0.2")?;
+        pair.reload(&closed("ipv4_unicast = {}"))?;
+        lab.reach("FRR has lost the default route", PATIENCE, || {
+            let seen = frr.vtysh(&["show bgp ipv4 unicast"])?.text();
+            match seen.contains("0.0.0.0/0") {
+                false => Ok(()),
+                true => Err(Error::State(seen)),
+            }
+        })?;
+        let after = pair.neighbor("10.9.0.2")?;
+        assert_eq!(before.get("established"), after.get("established"));
+        bird_shows(lab, &bird, "0.0.0.0/0", &["10.8.0.1"])?;
+        bird.stop()
+    })
+}

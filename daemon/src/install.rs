@@ -624,6 +624,7 @@ mod tests {
                 import: Policy::AcceptAll,
                 export: Policy::AcceptAll,
                 enforce_first_as: false,
+                default_originate: false,
                 handling: Handling::default(),
                 weight: None,
                 honor_blackhole: false,

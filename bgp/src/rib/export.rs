@@ -5,11 +5,13 @@
 
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 
 use super::Config;
 use super::decision::{DEFAULT_LOCAL_PREF, Source};
+use super::family::Key;
 use super::leak::{self, Leak};
-use super::path::Path;
+use super::path::{Path, PeerId, Standing};
 use super::peer::{Drain, NextHopRule, PeerFacts, PeerFamily};
 use crate::asn::Asn;
 use crate::attributes::{
@@ -42,6 +44,8 @@ pub(super) struct GroupSettings {
     pub(super) local_as: Asn,
     /// Own AS behind that, where it is told too.
     pub(super) own_as: Option<Asn>,
+    /// They are told a default route of our own.
+    pub(super) default_originate: bool,
     /// What changes in paths towards another AS.
     pub(super) path_change: Option<PathChange>,
     pub(super) omitted: Omitted,
@@ -143,6 +147,7 @@ impl GroupSettings {
                 .alias
                 .filter(|alias| !alias.replace)
                 .map(|alias| alias.own_as),
+            default_originate: settings.default_originate && family != Family::Evpn,
             path_change: settings
                 .handling
                 .path_change(facts.remote_as, facts.local_as)
@@ -179,7 +184,28 @@ impl GroupSettings {
 
     /// Policy keeps everything back: prefixes need not be looked at.
     pub(super) fn tells_nothing(&self) -> bool {
-        self.export.rejects_all()
+        self.export.rejects_all() && !self.default_originate
+    }
+
+    /// True for the default route, if the group is told one of our own in place of any other.
+    pub(super) fn originates<K: Key>(&self, key: &K) -> bool {
+        self.default_originate && K::default_route().as_ref() == Some(key)
+    }
+
+    /// The default route of our own. Export policy is about routes of the table.
+    pub(super) fn default_route(&self, source: Source) -> Result<Outgoing, Withheld> {
+        let next_hop = match self.family {
+            Family::Ipv6Unicast => NextHop::V6(Ipv6Addr::UNSPECIFIED),
+            Family::Ipv4Unicast | Family::Evpn => NextHop::V4(Ipv4Addr::UNSPECIFIED),
+        };
+        let path = Path {
+            attributes: Arc::new(AttributeSet::new(next_hop).freeze()),
+            path_id: 0,
+            peer: PeerId::LOCAL,
+            standing: Standing::Valid,
+            multipath: false,
+        };
+        self.outgoing(&path, source, None)
     }
 
     /// What the group's peers are told of `path`.

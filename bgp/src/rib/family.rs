@@ -35,6 +35,8 @@ const SLICE: usize = 4096;
 /// A key of a table.
 pub(super) trait Key: Clone + Eq + Hash + Ord {
     const FAMILY: Family;
+    /// The key of the default route, in families that have one.
+    fn default_route() -> Option<Self>;
     /// The routes of a list, if it is one of this family.
     fn of(list: &NlriList) -> &[(PathId, Self)];
     fn nlri(&self) -> Nlri;
@@ -496,14 +498,25 @@ impl<K: Key> FamilyRib<K> {
         facts: &PeerFacts,
         settings: &PeerFamily,
     ) {
-        let all: Vec<Slot> = self
-            .table
-            .iter()
-            .filter(|(_, entry)| entry.paths.best().is_some())
-            .map(|(slot, _)| slot)
-            .collect();
+        let mut all = self.in_use();
+        if settings.default_originate {
+            all.extend(self.default_slot());
+        }
         let group = self.group_of(config, facts, settings);
         group.join(peer, SlotSet::default(), all, After::EndOfRib);
+    }
+
+    /// Slots of what is in use.
+    fn in_use(&self) -> Vec<Slot> {
+        let used = self.table.iter();
+        let used = used.filter(|(_, entry)| entry.paths.best().is_some());
+        used.map(|(slot, _)| slot).collect()
+    }
+
+    /// The slot of the default route, made if nobody has sent one: a peer may be told one all the
+    /// same.
+    fn default_slot(&mut self) -> Option<Slot> {
+        K::default_route().map(|key| self.table.find_or_insert(&key))
     }
 
     /// Forgets a peer's place among the groups.
@@ -525,12 +538,9 @@ impl<K: Key> FamilyRib<K> {
 
     /// Tells a peer everything again (RFC 2918), with marks around it if `bracketed` (RFC 7313).
     pub(super) fn refresh(&mut self, peer: PeerId, bracketed: bool) {
-        let all: Vec<Slot> = self
-            .table
-            .iter()
-            .filter(|(_, entry)| entry.paths.best().is_some())
-            .map(|(slot, _)| slot)
-            .collect();
+        let mut all = self.in_use();
+        // Nothing for those who are not told one of our own.
+        all.extend(K::default_route().and_then(|key| self.table.find(&key)));
         let after = if bracketed {
             After::EndOfRefresh
         } else {
@@ -561,7 +571,10 @@ impl<K: Key> FamilyRib<K> {
             return;
         };
         self.groups.retain(|group| !group.is_empty());
-        let differing = super::group::differing(cx.view(), &self.table, &old, &new);
+        let mut differing = super::group::differing(cx.view(), &self.table, &old, &new);
+        if old.default_originate || new.default_originate {
+            differing.extend(self.default_slot());
+        }
         let group = self.group_of(cx.config, facts, settings);
         group.rejoin(peer, lag, differing);
     }

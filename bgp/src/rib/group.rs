@@ -462,6 +462,11 @@ impl<'a, K: Key> Writer<'a, K> {
             return None;
         }
         let entry = self.table.get(slot)?;
+        if self.settings.originates(&entry.key) {
+            let source = self.view.source(PeerId::LOCAL);
+            let told = self.settings.default_route(source).ok()?;
+            return Some((self.open(told, PeerId::LOCAL), PeerId::LOCAL));
+        }
         let best = entry.paths.best()?;
         let of = source_of(best);
         let answers = self.settings.export.answers(|| entry.key.nlri());

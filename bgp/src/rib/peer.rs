@@ -105,6 +105,9 @@ pub struct PeerFamily {
     pub import: Policy,
     /// Policy for what the peer is sent.
     pub export: Policy,
+    /// The peer is told a default route of our own, whatever tables and export policy say. Only IP
+    /// unicast.
+    pub default_originate: bool,
     /// Paths of an external peer have to begin with its AS number (RFC 4271 §6.3).
     pub enforce_first_as: bool,
     /// What happens to AS numbers and communities on the way.

@@ -43,6 +43,7 @@ fn settings() -> PeerFamily {
         import: Policy::AcceptAll,
         export: Policy::AcceptAll,
         enforce_first_as: true,
+        default_originate: false,
         handling: Handling::default(),
         weight: None,
         honor_blackhole: false,

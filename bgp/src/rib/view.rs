@@ -376,7 +376,11 @@ impl<K: Key> FamilyRib<K> {
                     .iter()
                     .filter(|(slot, _)| group.told(*peer, *slot) == Some(true))
                     // What the peer itself sent stands among what its group was told.
-                    .filter(|(_, it)| it.paths.best().is_some_and(|best| best.peer != *peer))
+                    .filter(|(_, it)| {
+                        let best = it.paths.best();
+                        best.is_some_and(|best| best.peer != *peer)
+                            || group.settings.originates(&it.key)
+                    })
                     .all(|(slot, entry)| each(slot, entry));
             }
         }
@@ -401,10 +405,14 @@ impl<K: Key> FamilyRib<K> {
     ) -> Option<RouteView> {
         let mut trace = Trace::default();
         let told = self.told(view, &group.settings, peer, &entry.key, &mut trace);
-        let (attributes, best) = (told.ok()?, entry.paths.best()?);
+        let attributes = told.ok()?;
+        let from = match group.settings.originates(&entry.key) {
+            true => PeerId::LOCAL,
+            false => entry.paths.best()?.peer,
+        };
         let path = PathView {
-            peer: best.peer,
-            external: view.source(best.peer).external,
+            peer: from,
+            external: view.source(from).external,
             path_id: 0,
             received: Arc::clone(&attributes),
             attributes,
@@ -474,6 +482,10 @@ impl<K: Key> FamilyRib<K> {
         key: &K,
         trace: &mut Trace,
     ) -> Result<Arc<Attributes>, Withheld> {
+        if settings.originates(key) {
+            let told = settings.default_route(view.source(PeerId::LOCAL))?;
+            return Ok(Arc::new(told.attributes(view.config.seed)));
+        }
         let entry = self.table.find(key).and_then(|slot| self.table.get(slot));
         let best = entry
             .and_then(|entry| entry.paths.best())
@@ -501,7 +513,11 @@ impl<K: Key> FamilyRib<K> {
             .flat_map(|it| it.slots.iter());
         let own = slots.filter(|slot| {
             let best = self.table.get(*slot).and_then(|entry| entry.paths.best());
-            best.is_some_and(|best| best.peer == peer) && group.told(peer, *slot) == Some(true)
+            let default = self.table.get(*slot);
+            let default = default.is_some_and(|entry| group.settings.originates(&entry.key));
+            best.is_some_and(|best| best.peer == peer)
+                && group.told(peer, *slot) == Some(true)
+                && !default
         });
         told - own.count()
     }

@@ -237,6 +237,7 @@ impl PeerConfig {
                 import: effective(self.import.as_ref(), negotiated, "import"),
                 export: effective(self.export.as_ref(), negotiated, "export"),
                 enforce_first_as: self.enforce_first_as,
+                default_originate: false,
                 handling: Handling::default(),
                 weight: None,
                 honor_blackhole: false,

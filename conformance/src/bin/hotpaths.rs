@@ -125,6 +125,7 @@ fn facts(host: u8) -> PeerFacts {
         import: Policy::AcceptAll,
         export: Policy::AcceptAll,
         enforce_first_as: true,
+        default_originate: false,
         handling: Handling::default(),
         weight: None,
         honor_blackhole: false,

@@ -345,6 +345,7 @@ impl Core {
             Some(PeerFamily {
                 import: self.policy_of(neighbor, family, Direction::Import),
                 export: self.policy_of(neighbor, family, Direction::Export),
+                default_originate: settings.default_originate,
                 handling: settings.handling,
                 enforce_first_as: neighbor.config.enforces_first_as(),
                 weight: settings.weight,

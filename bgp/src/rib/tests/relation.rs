@@ -580,3 +580,61 @@ fn communities_say_whether_a_route_leaves_the_member_or_the_confederation() {
     assert_eq!(told(2), [prefix(1)]);
     assert_eq!(told(5), []);
 }
+
+/// Peer 2 is told a default route.
+fn defaulted(export: Policy) -> PeerFacts {
+    let mut facts = facts(2);
+    facts.families.ipv4_unicast = Some(PeerFamily {
+        default_originate: true,
+        export,
+        ..settings()
+    });
+    facts
+}
+
+#[test]
+fn a_default_route_of_our_own_is_told_whatever_is_in_the_table() {
+    let default = Prefix4::new(Ipv4Addr::UNSPECIFIED, 0).unwrap();
+    let own = |world: &World| {
+        let told = world.belief(2).get(&default).cloned();
+        told.map(|told| (asns(&told), told.next_hop.addr()))
+    };
+    let ours = Some((vec![65001], IpAddr::from([10, 10, 0, 1])));
+    let nothing = Policy::RejectAll(Arc::from("no export policy"));
+    for export in [Policy::AcceptAll, nothing] {
+        let mut world = World::with_peers(&[3]);
+        world.up_with(2, defaulted(export.clone()));
+        assert_eq!(own(&world), ours);
+        assert!(world.belief(3).is_empty(), "others are not told");
+        // It is in nobody's table, and shown as told.
+        let nlri = Nlri::V4(default);
+        assert!(world.rib.route(&nlri).is_none());
+        let told = world.rib.selected(&nlri, Select::Advertised(PeerId(2)));
+        assert_eq!(told.unwrap().paths[0].peer, PeerId::LOCAL);
+        let counts = world.rib.counts(PeerId(2));
+        assert_eq!(counts.ipv4_unicast.advertised, 1);
+        // Another one, from anybody, is not told in its place.
+        for peer in [3_u8, 2] {
+            let set = path(&[65000 + u32::from(peer)], [10, 10, 0, peer]);
+            world.update(u16::from(peer), announce(&[default], &set));
+            assert_eq!(own(&world), ours);
+        }
+        assert_eq!(world.belief(3).len(), 1);
+        assert_eq!(world.rib.counts(PeerId(2)).ipv4_unicast.advertised, 1);
+        for peer in [3, 2] {
+            world.update(peer, withdraw(&[default]));
+            assert_eq!(own(&world), ours);
+        }
+        world.input(Input::Refresh {
+            peer: PeerId(2),
+            family: Family::Ipv4Unicast,
+            enhanced: false,
+        });
+        assert_eq!(own(&world), ours);
+        // Taken back and given again without a new session.
+        world.input(Input::Configure(PeerId(2), facts(2).families));
+        assert_eq!(own(&world), None);
+        world.input(Input::Configure(PeerId(2), defaulted(export).families));
+        assert_eq!(own(&world), ours);
+    }
+}

@@ -525,6 +525,7 @@ fn families(
             import: policies.import_map(value.import.as_ref(), report),
             export: policies.route_map(value.export.as_ref(), report),
             next_hop: or(value.next_hop, NextHopRule::Auto),
+            default_originate: or(value.default_originate, false),
             handling: Handling {
                 own_as: or(value.allowas_in, OwnAs::default()),
                 as_override: or(value.as_override, false),

@@ -190,6 +190,7 @@ fn family(
         import: own.import.or(group.import),
         export: own.export.or(group.export),
         next_hop: own.next_hop.or(group.next_hop),
+        default_originate: own.default_originate.or(group.default_originate),
         allowas_in: own.allowas_in.or(group.allowas_in),
         as_override: own.as_override.or(group.as_override),
         remove_private_as: own.remove_private_as.or(group.remove_private_as),
@@ -243,6 +244,8 @@ pub struct FamilyTable {
     pub export: Option<At<String>>,
     /// `next_hop`.
     pub next_hop: Option<At<NextHopRule>>,
+    /// `default_originate`.
+    pub default_originate: Option<At<bool>>,
     /// `allowas_in`.
     pub allowas_in: Option<At<OwnAs>>,
     /// `as_override`.
@@ -391,6 +394,7 @@ fn family_table(table: &mut Table<'_, '_>, family: Family) -> Option<At<FamilyTa
         import: table.get("import", reference),
         export: table.get("export", reference),
         next_hop: table.get("next_hop", keyword),
+        default_originate: default_originate(table, family),
         allowas_in: table.get("allowas_in", allowas_in),
         as_override: table.get("as_override", boolean),
         remove_private_as: table.get("remove_private_as", remove_private_as),
@@ -457,6 +461,17 @@ fn local_as(table: &mut Table<'_, '_>) -> Option<At<LocalAsTable>> {
         ..LocalAsTable::default()
     };
     Some(At::new(alone, asn.span))
+}
+
+/// EVPN has no default route.
+fn default_originate(table: &mut Table<'_, '_>, family: Family) -> Option<At<bool>> {
+    const KEY: &str = "default_originate";
+    if family == Family::Evpn {
+        let because = "EVPN has no default route";
+        table.unsupported(KEY, because, "use it in ipv4_unicast or ipv6_unicast");
+        return None;
+    }
+    table.get(KEY, boolean)
 }
 
 /// How often, or the word for paths that begin with us.

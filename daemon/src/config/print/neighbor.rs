@@ -155,6 +155,7 @@ fn families(fields: &mut Fields, families: &PerFamily<Option<NeighborFamily>>) {
         if value.next_hop != NextHopRule::Auto {
             table.add("next_hop", quote(value.next_hop.word()));
         }
+        table.add_unless_default("default_originate", value.default_originate, false);
         handling(&mut table, &value.handling);
         if let Some(weight) = value.weight {
             table.add("weight", weight);

@@ -400,6 +400,7 @@ fn neighbor(map: Arc<RouteMap>, last: u8) -> impl Strategy<Value = Neighbor> {
                     import,
                     export,
                     next_hop,
+                    default_originate: blackhole && handling.as_override,
                     handling,
                     weight,
                     honor_blackhole: blackhole && honor,

@@ -138,8 +138,12 @@ impl Neighbor {
         }
         for (family, settings) in self.families.iter() {
             let Some(settings) = settings else { continue };
-            let said = handling_in_words(&settings.handling);
-            words.extend(said.into_iter().map(|it| format!("{family}: {it}")));
+            let default = settings.default_originate;
+            let default = default.then(|| "it is told a default route of our own".to_owned());
+            let said = handling_in_words(&settings.handling)
+                .into_iter()
+                .chain(default);
+            words.extend(said.map(|it| format!("{family}: {it}")));
         }
         words
     }
@@ -349,6 +353,8 @@ pub struct NeighborFamily {
     pub export: Option<Arc<RouteMap>>,
     /// The next hop we tell the neighbour.
     pub next_hop: NextHopRule,
+    /// The neighbour is told a default route of our own.
+    pub default_originate: bool,
     /// What happens to AS numbers and communities on the way.
     pub handling: Handling,
     /// Weight of what the neighbour sends.

@@ -497,3 +497,17 @@ fn members_of_a_confederation_are_within_and_have_its_number_nowhere() {
         );
     }
 }
+
+#[test]
+fn a_default_route_is_for_families_that_have_one() {
+    let config = round_trip(&member(
+        "remote_as = 65002\nipv6_unicast = { default_originate = true }",
+    ));
+    let family = config.neighbors[0].families.ipv6_unicast.as_ref().unwrap();
+    assert!(family.default_originate);
+    let found = errors(&member(
+        "remote_as = 65002\nevpn = { default_originate = true }",
+    ));
+    let expected = "`default_originate` is not supported: EVPN has no default route";
+    assert_eq!(found, [format!("error: x.toml:6:10: {expected}")]);
+}
