@@ -23,6 +23,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use crate::asn::Asn;
 use crate::community::{Community, ExtendedCommunity, LargeCommunity};
 use crate::evpn_route::EvpnTail;
+use crate::wire::attribute::aigp;
 
 pub use crate::wire::attribute::as_path::{SegmentView, Segments};
 pub use closed::Attributes;
@@ -183,6 +184,8 @@ pub struct AttributeSet {
     pub pmsi_tunnel: Option<PmsiTunnel>,
     /// Only to customer (RFC 9234 §5).
     pub only_to_customer: Option<Asn>,
+    /// AIGP (RFC 7311 §3): its TLVs, empty without one.
+    pub aigp: Vec<u8>,
     /// Unknown attributes by type code. Only optional transitive ones can be frozen.
     pub unknown: Vec<UnknownAttribute>,
     /// Known attributes that arrived with the Partial bit.
@@ -211,11 +214,22 @@ impl AttributeSet {
             large_communities: Vec::new(),
             pmsi_tunnel: None,
             only_to_customer: None,
+            aigp: Vec::new(),
             unknown: Vec::new(),
             partial: Partial::default(),
             evpn: None,
             notes: Notes::default(),
         }
+    }
+
+    /// The metric of AIGP (RFC 7311 §3.1).
+    pub fn aigp_metric(&self) -> Option<u64> {
+        aigp::metric(&self.aigp)
+    }
+
+    /// Gives AIGP another metric; other TLVs stay.
+    pub fn set_aigp_metric(&mut self, metric: u64) {
+        self.aigp = aigp::with_metric(&self.aigp, metric);
     }
 
     /// Puts `asn` in front of the path `count` times (RFC 4271 §5.1.2).

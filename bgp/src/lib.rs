@@ -32,6 +32,7 @@
 //! - RFC 7911 (add-path): receiving.
 //! - RFC 1997, RFC 4360, RFC 8092: communities, extended and large ones. RFC 8326: graceful
 //!   shutdown, received and sent. RFC 7999: BLACKHOLE, honored where a peer's settings say so.
+//! - RFC 7311 (AIGP): exchanged within the AS or where that is asked for, compared, set by policy.
 //! - draft-ietf-idr-link-bandwidth: read; what is made of it is up to whoever forwards.
 //! - RFC 4456 (route reflection): reflecting (§6), ORIGINATOR_ID and CLUSTER_LIST (§8), the tie
 //!   breakers (§9).
@@ -77,6 +78,8 @@
 //!   hidden from a client whose policy refuses it.
 //! - RFC 7911: only the best path is sent. Do not offer [`session::FamilyConfig::add_path_send`]
 //!   with these tables.
+//! - RFC 7311 §3.4.3 and §4: the distance to a next hop is not known here, and neither added to AIGP
+//!   nor compared with it.
 //! - RFC 7999 §3.3: that a neighbor may ask for a prefix is the import policy's business; nobody
 //!   else knows.
 //! - RFC 9494 (long-lived graceful restart): the communities have names and no effect of their own.

@@ -64,6 +64,8 @@ pub struct Context {
     pub external: bool,
     /// IPv4 routes may have an IPv6 next hop (RFC 8950).
     pub extended_next_hop: bool,
+    /// AIGP is exchanged (RFC 7311 §3.3); ignored otherwise.
+    pub aigp: bool,
     /// Keys [`crate::Attributes::hash`], so that no peer can choose colliding attributes. One
     /// value for the life of the process, drawn at random by whoever may draw.
     pub hash_seed: u64,
@@ -82,6 +84,7 @@ impl Default for Context {
             },
             external: false,
             extended_next_hop: true,
+            aigp: true,
             hash_seed: 0,
         }
     }

@@ -645,6 +645,7 @@ mod tests {
                     ipv4_unicast: Some(settings),
                     ..PerFamily::default()
                 },
+                aigp: false,
                 as4: true,
                 extended_message: false,
                 alias: None,

@@ -315,6 +315,7 @@ fn route(number: u32) -> reply::Route {
         rejected_by: None,
         weight: None,
         tag: None,
+        aigp: None,
         blackhole: false,
         path_id: 0,
         reason: None,

@@ -108,6 +108,7 @@ fn context(bits: u8, families: u8) -> Context {
             evpn: !per_family(0).evpn,
         },
         add_path: per_family(3),
+        aigp: !bit(bits, 4),
         hash_seed: 0,
     }
 }

@@ -15,7 +15,8 @@ use crate::community::{Community, ExtendedCommunity, LargeCommunity};
 use crate::evpn_route::EvpnTail;
 use crate::wire::attribute::as_path::{self, Segments};
 use crate::wire::attribute::{
-    self, List, OPTIONAL, PARTIAL, Raw, TRANSITIVE, aggregator, code, communities, pmsi_tunnel,
+    self, List, OPTIONAL, PARTIAL, Raw, TRANSITIVE, aggregator, aigp, code, communities,
+    pmsi_tunnel,
 };
 
 /// The closed form of a set of path attributes: what tables keep.
@@ -229,6 +230,14 @@ impl Attributes {
         Some(Asn(u32::from_be_bytes(value.try_into().ok()?)))
     }
 
+    /// Metric of AIGP (RFC 7311 §3.1), if present.
+    pub fn aigp(&self) -> Option<u64> {
+        match self.has(Mark::AIGP) {
+            true => aigp::metric(self.value(code::AIGP)),
+            false => None,
+        }
+    }
+
     /// True with GRACEFUL_SHUTDOWN (RFC 8326).
     pub fn is_graceful_shutdown(&self) -> bool {
         self.has(Mark::GRACEFUL_SHUTDOWN)
@@ -435,6 +444,7 @@ impl Header {
                 self.originator_id = number(raw.value);
                 self.marks |= Mark::ORIGINATOR_ID;
             }
+            code::AIGP => self.marks |= Mark::AIGP,
             code::CLUSTER_LIST => {
                 self.cluster_length = u16::try_from(raw.value.len() / 4).unwrap_or(u16::MAX);
             }
@@ -476,6 +486,7 @@ impl Mark {
     const NO_EXPORT_SUBCONFED: u16 = 1 << 8;
     const LLGR_STALE: u16 = 1 << 9;
     const NO_LLGR: u16 = 1 << 10;
+    const AIGP: u16 = 1 << 11;
 
     fn of(community: Community) -> u16 {
         match community {
@@ -546,6 +557,9 @@ fn canonical(set: &AttributeSet) -> Vec<u8> {
     writer.add_sorted(code::EXTENDED_COMMUNITIES, entries.collect());
     if let Some(tunnel) = &set.pmsi_tunnel {
         writer.add(code::PMSI_TUNNEL, &pmsi_tunnel::encode(tunnel));
+    }
+    if !set.aigp.is_empty() {
+        writer.add(code::AIGP, &set.aigp);
     }
     let entries = set.large_communities.iter();
     let entries = entries.map(communities::encode_large);
@@ -666,6 +680,7 @@ fn thaw_one(set: &mut AttributeSet, raw: &Raw<'_>) {
         code::LARGE_COMMUNITIES => {
             set.large_communities = communities::large(raw.value).collect();
         }
+        code::AIGP => set.aigp = raw.value.to_vec(),
         code::ONLY_TO_CUSTOMER => set.only_to_customer = Some(Asn(number(raw.value))),
         code => set.unknown.push(UnknownAttribute {
             flags: raw.flags & !attribute::EXTENDED_LENGTH,

@@ -96,6 +96,8 @@ pub struct Omitted {
     pub extended: bool,
     /// RFC 8092.
     pub large: bool,
+    /// AIGP (RFC 7311), which is no community, and stays where it is not exchanged (§3.3).
+    pub aigp: bool,
 }
 
 impl Omitted {
@@ -104,6 +106,7 @@ impl Omitted {
             code::COMMUNITIES => self.standard,
             code::EXTENDED_COMMUNITIES => self.extended,
             code::LARGE_COMMUNITIES => self.large,
+            code::AIGP => self.aigp,
             _ => false,
         }
     }
@@ -389,6 +392,7 @@ mod tests {
                 standard: omitted & 1 != 0,
                 extended: omitted & 2 != 0,
                 large: omitted & 4 != 0,
+                aigp: omitted & 1 != 0,
             };
             let outgoing = Outgoing::new(&attributes, next_hop, departure, omitted);
             let outgoing = outgoing.attributes(0);
@@ -425,6 +429,9 @@ mod tests {
             }
             if omitted.large {
                 open.large_communities.clear();
+            }
+            if omitted.aigp {
+                open.aigp.clear();
             }
             prop_assert_eq!(outgoing, open.freeze());
         }

@@ -216,11 +216,12 @@ pub(crate) fn any_set() -> impl Strategy<Value = AttributeSet> {
         option::of(tunnel),
         option::of(any::<u32>().prop_map(Asn)),
         vec(unknown, 0..3),
+        option::weighted(0.3, any::<u64>()),
     );
     (first, second).prop_map(|(first, second)| {
         let (origin, as_path, next_hop, [med, local_pref], atomic_aggregate, ..) = first;
         let (_, _, _, _, _, aggregator, communities, originator_id, cluster_list) = first;
-        let (extended_communities, large_communities, pmsi_tunnel, otc, unknown) = second;
+        let (extended_communities, large_communities, pmsi_tunnel, otc, unknown, aigp) = second;
         let mut set = AttributeSet {
             origin,
             as_path,
@@ -238,6 +239,9 @@ pub(crate) fn any_set() -> impl Strategy<Value = AttributeSet> {
             unknown,
             ..AttributeSet::new(next_hop)
         };
+        if let Some(metric) = aigp {
+            set.set_aigp_metric(metric);
+        }
         sort(&mut set);
         set
     })
@@ -316,6 +320,7 @@ proptest! {
         prop_assert_eq!(usize::from(closed.as_path_length()), set.as_path_length());
         prop_assert_eq!(usize::from(closed.cluster_length()), set.cluster_list.len());
         prop_assert_eq!(closed.only_to_customer(), set.only_to_customer);
+        prop_assert_eq!(closed.aigp(), set.aigp_metric());
         prop_assert!(closed.communities().eq(set.communities.iter().copied()));
         prop_assert!(closed.large_communities().eq(set.large_communities.iter().copied()));
         prop_assert!(

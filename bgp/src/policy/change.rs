@@ -21,6 +21,8 @@ pub enum Set {
     Metric(Number),
     /// LOCAL_PREF; a missing one counts as 100.
     LocalPref(Number),
+    /// Metric of AIGP (RFC 7311), where sessions exchange it.
+    Aigp(u64),
     /// Weight, for the decision of this router.
     Weight(u32),
     /// A number for later conditions of this router.
@@ -184,6 +186,7 @@ impl Set {
                 let local_pref = number.of(route.local_pref());
                 route.open().local_pref = Some(local_pref);
             }
+            Set::Aigp(metric) => route.open().set_aigp_metric(*metric),
             Set::Weight(weight) => route.open().notes.weight = Some(*weight),
             Set::Tag(tag) => route.open().notes.tag = Some(*tag),
             Set::Distance(distance) => route.open().notes.distance = Some(*distance),
@@ -243,6 +246,10 @@ impl Set {
         match self {
             Set::Metric(_) => ("metric", list_of(route.med().into_iter())),
             Set::LocalPref(_) => ("local_preference", route.local_pref().to_string()),
+            Set::Aigp(_) => {
+                let metric = route.open().aigp_metric();
+                ("aigp", list_of(metric.into_iter()))
+            }
             Set::Weight(_) => ("weight", list_of(route.notes().weight.into_iter())),
             Set::Tag(_) => ("tag", list_of(route.notes().tag.into_iter())),
             Set::Distance(_) => ("distance", list_of(route.notes().distance.into_iter())),

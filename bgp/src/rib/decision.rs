@@ -99,6 +99,7 @@ impl Rules {
             | Step::Weight
             | Step::LocalPref
             | Step::Local
+            | Step::Aigp
             | Step::AsPathLength
             | Step::External
             | Step::RouterId
@@ -144,6 +145,8 @@ pub enum Step {
     LocalPref,
     /// Not originated here.
     Local,
+    /// Higher AIGP, or none where the best has one (RFC 7311 §4.1).
+    Aigp,
     /// Longer AS path (§9.1.2.2 a).
     AsPathLength,
     /// Higher origin (§9.1.2.2 b).
@@ -164,11 +167,12 @@ pub enum Step {
 
 impl Step {
     /// In their order.
-    const ALL: [Step; 12] = [
+    const ALL: [Step; 13] = [
         Step::Ineligible,
         Step::Weight,
         Step::LocalPref,
         Step::Local,
+        Step::Aigp,
         Step::AsPathLength,
         Step::Origin,
         Step::Med,
@@ -186,6 +190,7 @@ impl Step {
             Step::Weight => "lower weight",
             Step::LocalPref => "lower local preference",
             Step::Local => "not originated by this router",
+            Step::Aigp => "higher AIGP, or none",
             Step::AsPathLength => "longer AS path",
             Step::Origin => "higher origin",
             Step::Med => "higher MED from the same neighbouring AS",
@@ -251,6 +256,7 @@ fn of_two(
         Step::Weight => lightness(a).cmp(&lightness(b)),
         Step::LocalPref => aversion(a).cmp(&aversion(b)),
         Step::Local => is_learned(a).cmp(&is_learned(b)),
+        Step::Aigp => aigp(a).cmp(&aigp(b)),
         Step::AsPathLength => rules.as_path_length(a).cmp(&rules.as_path_length(b)),
         Step::Origin => a.attributes.origin().cmp(&b.attributes.origin()),
         Step::Med if one_as || rules.always_compare_med => rules.med(a).cmp(&rules.med(b)),
@@ -288,6 +294,12 @@ fn is_learned(path: &Path) -> bool {
     path.peer != PeerId::LOCAL
 }
 
+/// RFC 7311 §4.1: a path without AIGP goes behind those that have one. How far the next hop is
+/// away is not known, and counts as nothing.
+fn aigp(path: &Path) -> u64 {
+    path.attributes.aigp().unwrap_or(u64::MAX)
+}
+
 /// RFC 4456 §9: the originator's, where there is one.
 fn router_id(path: &Path, source: impl Fn(PeerId) -> Source) -> Ipv4Addr {
     let originator = path.attributes.originator_id();
@@ -321,6 +333,7 @@ fn narrow(
     field.keep_least(lightness, Step::Weight, &mut lost);
     field.keep_least(aversion, Step::LocalPref, &mut lost);
     field.keep_least(is_learned, Step::Local, &mut lost);
+    field.keep_least(aigp, Step::Aigp, &mut lost);
     field.keep_least(
         |path| rules.as_path_length(path),
         Step::AsPathLength,
@@ -368,11 +381,12 @@ pub(super) fn is_bystander(best: Option<&Path>, path: &Path, rules: Rules) -> bo
 }
 
 /// The steps that look at one path alone, in their order; the least is the best.
-fn rank(path: &Path, rules: Rules) -> (u32, u32, bool, u16, Origin) {
+fn rank(path: &Path, rules: Rules) -> (u32, u32, bool, u64, u16, Origin) {
     (
         lightness(path),
         aversion(path),
         is_learned(path),
+        aigp(path),
         rules.as_path_length(path),
         path.attributes.origin(),
     )
@@ -490,10 +504,12 @@ pub(super) mod tests {
             option::of(1_u8..3),
             0_usize..2,
             option::of(0_u32..2),
+            option::of(0_u64..2),
         );
         let of = (attributes, 0_u16..4, 0_u32..2);
         of.prop_map(|(attributes, peer, path_id)| {
-            let (local_pref, (asn, times), origin, med, originator, clusters, weight) = attributes;
+            let (local_pref, (asn, times), origin, med, originator, clusters, weight, aigp) =
+                attributes;
             let next_hop = NextHop::V4(Ipv4Addr::new(192, 0, 2, 1));
             let mut set = AttributeSet::new(next_hop);
             set.local_pref = local_pref;
@@ -501,6 +517,9 @@ pub(super) mod tests {
             set.origin = origin;
             set.med = med;
             set.notes.weight = weight;
+            if let Some(metric) = aigp {
+                set.set_aigp_metric(metric);
+            }
             set.originator_id = originator.map(|last| Ipv4Addr::new(10, 0, 0, last));
             set.cluster_list = vec![Ipv4Addr::new(10, 0, 0, 9); clusters];
             Path {

@@ -152,7 +152,10 @@ impl GroupSettings {
                 .handling
                 .path_change(facts.remote_as, facts.local_as)
                 .filter(|_| facts.external()),
-            omitted: settings.handling.omitted,
+            omitted: Omitted {
+                aigp: !facts.aigp,
+                ..settings.handling.omitted
+            },
             next_hop: settings.next_hop,
             local_ipv4: facts.local_ipv4,
             local_ipv6: facts.local_ipv6,

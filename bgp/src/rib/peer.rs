@@ -32,6 +32,8 @@ pub struct PeerFacts {
     pub local_ipv4: Option<Ipv4Addr>,
     /// Families negotiated, with their settings.
     pub families: PerFamily<Option<PeerFamily>>,
+    /// AIGP is exchanged (RFC 7311 §3.3).
+    pub aigp: bool,
     /// Four-octet AS numbers were negotiated.
     pub as4: bool,
     /// Messages up to 65,535 octets were negotiated (RFC 8654).

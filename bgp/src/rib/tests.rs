@@ -70,6 +70,7 @@ fn facts(peer: u16) -> PeerFacts {
             ipv4_unicast: Some(settings()),
             ..PerFamily::default()
         },
+        aigp: false,
         as4: true,
         extended_message: false,
     }
@@ -871,6 +872,43 @@ fn the_highest_weight_goes_before_everything_and_nobody_is_told() {
     assert_eq!(best(&world), 2);
     world.input(Input::Configure(PeerId(2), ipv4(settings())));
     assert_eq!(best(&world), 0);
+}
+
+#[test]
+fn the_lowest_aigp_goes_before_the_path_and_stays_where_it_is_exchanged() {
+    let exchanging = |peer| PeerFacts {
+        aigp: true,
+        ..facts(peer)
+    };
+    let mut world = World::new();
+    for peer in [2, 3, 4] {
+        world.up_with(peer, exchanging(peer));
+    }
+    world.up(5);
+    let one = prefix(1);
+    let offer = |peer: u8, asns: &[u32], metric: Option<u64>| {
+        let mut set = path(asns, [10, 10, 0, peer]);
+        if let Some(metric) = metric {
+            set.set_aigp_metric(metric);
+        }
+        announce(&[one], &set)
+    };
+    let best = |world: &World| world.best[&Nlri::V4(one)][0].0;
+    world.update(2, offer(2, &[65002], None));
+    world.update(3, offer(3, &[65003, 1, 2], Some(20)));
+    assert_eq!(best(&world), 3, "RFC 7311 §4.1: none goes behind any");
+    world.update(2, offer(2, &[65002, 1, 2, 3], Some(10)));
+    let route = world.rib.route(&Nlri::V4(one)).unwrap();
+    let lost = route.paths.iter().find(|path| path.peer == PeerId(3));
+    assert_eq!((best(&world), lost.unwrap().lost), (2, Some(Step::Aigp)));
+    assert_eq!(world.belief(4)[&one].aigp_metric(), Some(10));
+    assert_eq!(world.belief(5)[&one].aigp_metric(), None, "§3.3");
+    let dearer = PeerFamily {
+        import: map(vec![Entry::new(10, Action::Permit).set(Set::Aigp(30))]),
+        ..settings()
+    };
+    world.input(Input::Configure(PeerId(2), ipv4(dearer)));
+    assert_eq!(best(&world), 3);
 }
 
 #[test]

@@ -150,6 +150,7 @@ pub struct Config {
     pub(super) confederation_member: bool,
     pub(super) hostname: Option<(String, String)>,
     pub(super) extended_message: bool,
+    pub(super) aigp: Option<bool>,
     pub(super) bfd: Option<BfdConfig>,
     pub(super) jitter_seed: u64,
     pub(super) hash_seed: u64,
@@ -180,6 +181,7 @@ impl Config {
             role_strict: false,
             hostname: None,
             extended_message: true,
+            aigp: None,
             bfd: None,
             jitter_seed: 0,
             hash_seed: 0,
@@ -289,6 +291,12 @@ impl Config {
         self
     }
 
+    /// Exchange AIGP with the peer; by default within the AS only (RFC 7311 §3.3).
+    pub fn aigp(mut self, aigp: Option<bool>) -> Self {
+        self.aigp = aigp;
+        self
+    }
+
     /// Seed of the timers' jitter; default 0. Give every session its own; a later
     /// [`super::Input::Configure`] does not change it.
     pub fn jitter_seed(mut self, seed: u64) -> Self {
@@ -338,6 +346,7 @@ impl Config {
             "extended_message",
             self.extended_message != new.extended_message,
         );
+        check("aigp", self.aigp != new.aigp);
         check("hash_seed", self.hash_seed != new.hash_seed);
         (!changed.is_empty()).then_some(RestartNeeded(changed))
     }

@@ -395,6 +395,7 @@ fn opening_context() -> wire::Context {
         families: PerFamily::default(),
         external: false,
         extended_next_hop: false,
+        aigp: false,
         hash_seed: 0,
     }
 }

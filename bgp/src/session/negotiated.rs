@@ -37,6 +37,8 @@ pub struct Negotiated {
     pub as4: bool,
     /// Messages may have 65535 octets (RFC 8654).
     pub extended_message: bool,
+    /// AIGP is exchanged (RFC 7311 §3.3).
+    pub aigp: bool,
     /// The peer answers ROUTE-REFRESH (RFC 2918).
     pub route_refresh: bool,
     /// Both sides bracket a refresh (RFC 7313).
@@ -90,6 +92,7 @@ impl Negotiated {
             families: self.each(|_| true),
             external: self.external,
             extended_next_hop: *self.each(|f| f.extended_next_hop).get(Family::Ipv4Unicast),
+            aigp: self.aigp,
             hash_seed,
         }
     }
@@ -258,6 +261,7 @@ pub(super) fn negotiate(config: &Config, open: &Open) -> Result<Negotiated, Open
         families,
         as4: theirs.as4,
         extended_message: config.extended_message && theirs.extended_message,
+        aigp: config.aigp.unwrap_or(!external),
         route_refresh: theirs.route_refresh,
         enhanced_refresh: theirs.enhanced_refresh,
         hold_time,

@@ -225,6 +225,7 @@ impl PeerConfig {
             local_ipv4: self.next_hop_ipv4.or(session_ipv4),
             local_ipv6: self.next_hop_ipv6.or(session_ipv6),
             families: self.peer_families(negotiated),
+            aigp: negotiated.aigp,
             as4: negotiated.as4,
             extended_message: negotiated.extended_message,
         }

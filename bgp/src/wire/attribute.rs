@@ -6,6 +6,7 @@
 //! attributes that tables keep.
 
 pub(crate) mod aggregator;
+pub(crate) mod aigp;
 pub(crate) mod as_path;
 pub(crate) mod communities;
 pub(crate) mod fixed;
@@ -37,6 +38,7 @@ pub(crate) mod code {
     pub(crate) const AS4_PATH: u8 = 17;
     pub(crate) const AS4_AGGREGATOR: u8 = 18;
     pub(crate) const PMSI_TUNNEL: u8 = 22;
+    pub(crate) const AIGP: u8 = 26;
     pub(crate) const LARGE_COMMUNITIES: u8 = 32;
     pub(crate) const ONLY_TO_CUSTOMER: u8 = 35;
 }
@@ -57,6 +59,7 @@ pub(crate) fn known_flags(code: u8) -> Option<u8> {
         code::MULTI_EXIT_DISC
         | code::ORIGINATOR_ID
         | code::CLUSTER_LIST
+        | code::AIGP
         | code::MP_REACH_NLRI
         | code::MP_UNREACH_NLRI => Some(OPTIONAL),
         code::AGGREGATOR
@@ -90,6 +93,7 @@ pub(crate) fn name(code: u8) -> &'static str {
         code::AS4_PATH => "AS4_PATH",
         code::AS4_AGGREGATOR => "AS4_AGGREGATOR",
         code::PMSI_TUNNEL => "PMSI_TUNNEL",
+        code::AIGP => "AIGP",
         code::LARGE_COMMUNITIES => "LARGE_COMMUNITY",
         code::ONLY_TO_CUSTOMER => "OTC",
         _ => "unknown attribute",

@@ -253,9 +253,11 @@ impl UpdateError {
             Self::Duplicate { .. } => Verdict::DiscardAttribute,
             // RFC 7606 §7.5, §7.9, §7.10; RFC 6793 §6.
             Self::FromExternal { .. } | Self::FromNewSpeaker { .. } => Verdict::DiscardAttribute,
+            // RFC 7311 §3.2.
+            Self::Flags { code, .. } if *code == code::AIGP => Verdict::DiscardAttribute,
             // RFC 4760 §8: both speakers must have announced the family.
             Self::NotNegotiated { .. } => Verdict::DiscardAttribute,
-            // RFC 7606 §7.6, §7.7; RFC 6793 §6.
+            // RFC 7606 §7.6, §7.7; RFC 6793 §6; RFC 7311 §3.2.
             Self::Length { code, .. } | Self::AsPath { code, .. } if is_discarded(*code) => {
                 Verdict::DiscardAttribute
             }
@@ -324,6 +326,10 @@ impl UpdateError {
 fn is_discarded(code: u8) -> bool {
     matches!(
         code,
-        code::ATOMIC_AGGREGATE | code::AGGREGATOR | code::AS4_PATH | code::AS4_AGGREGATOR
+        code::ATOMIC_AGGREGATE
+            | code::AGGREGATOR
+            | code::AS4_PATH
+            | code::AS4_AGGREGATOR
+            | code::AIGP
     )
 }

@@ -153,6 +153,7 @@ pub(super) fn any_context() -> impl Strategy<Value = Context> {
                 families,
                 external,
                 extended_next_hop,
+                aigp: !external,
                 hash_seed,
             }
         },

@@ -148,6 +148,7 @@ fn facts(host: u8) -> PeerFacts {
             ipv4_unicast: Some(settings),
             ..PerFamily::default()
         },
+        aigp: false,
         as4: true,
         extended_message: false,
     }

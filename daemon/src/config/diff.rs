@@ -307,7 +307,7 @@ fn negotiated(neighbor: &Neighbor) -> impl PartialEq {
         (neighbor.local_address, neighbor.source_interface.clone()),
         (neighbor.ttl_security, neighbor.multihop),
         neighbor.password.clone(),
-        (neighbor.role, neighbor.relation),
+        (neighbor.role, neighbor.relation, neighbor.aigp),
         neighbor.timers.hold,
         neighbor.graceful_restart,
         Family::ALL.map(|family| neighbor.families.get(family).is_some()),

@@ -372,6 +372,7 @@ pub fn attributes(set_of: &AttributeSet) -> Value {
         "only_to_customer",
         set_of.only_to_customer.map(|asn| asn.0),
     );
+    set_some(add, "aigp", set_of.aigp_metric());
     set_list(add, "unknown", &set_of.unknown, unknown_attribute);
     object
 }

@@ -430,6 +430,9 @@ pub struct Route {
     /// Tag that policy gave; absent without one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tag: Option<u32>,
+    /// Metric of AIGP (RFC 7311); absent without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aigp: Option<u64>,
     /// Packets are dropped and not forwarded; absent where they are not.
     #[serde(default, skip_serializing_if = "is_false")]
     pub blackhole: bool,

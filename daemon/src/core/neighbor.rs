@@ -250,6 +250,7 @@ pub(super) fn session_config(
         .confederation_member(config.is_member(neighbor))
         .role(neighbor.role, neighbor.relation.role_strict)
         .hostname(&hostname(), "")
+        .aigp(neighbor.aigp)
         .bfd(bfd)
         .hash_seed(seeds.0)
         .jitter_seed(seeds.1)
@@ -302,6 +303,7 @@ impl Core {
             local_ipv4,
             local_ipv6,
             families: self.peer_families(neighbor, negotiated),
+            aigp: negotiated.aigp,
             as4: negotiated.as4,
             extended_message: negotiated.extended_message,
         })

@@ -7,8 +7,8 @@
 use crate::attributes::{Aggregator, NextHop};
 use crate::wire::Context;
 use crate::wire::attribute::{
-    Canonical, OPTIONAL, PARTIAL, Piece, Pieces, Raw, TRANSITIVE, aggregator, as_path, canonical,
-    code, communities, fixed, pmsi_tunnel,
+    Canonical, OPTIONAL, PARTIAL, Piece, Pieces, Raw, TRANSITIVE, aggregator, aigp, as_path,
+    canonical, code, communities, fixed, pmsi_tunnel,
 };
 use crate::wire::error::{UpdateError, Verdict};
 use crate::wire::read::Reader;
@@ -79,6 +79,10 @@ impl<'a> Found<'a> {
         if raw.code == code::NEXT_HOP && !announces_ipv4 {
             return Ok(());
         }
+        // RFC 7311 §3.3: "quietly ignored and not passed along".
+        if raw.code == code::AIGP && !ctx.aigp {
+            return Ok(());
+        }
         let outcome = match ignored(raw.code, ctx) {
             Some(error) => Err(error),
             None => check_flags(&raw).and_then(|()| self.keep(raw, ctx)),
@@ -112,6 +116,7 @@ impl<'a> Found<'a> {
             code::CLUSTER_LIST | code::COMMUNITIES => communities::check_communities(&raw)?,
             code::EXTENDED_COMMUNITIES => communities::check_extended(&raw)?,
             code::LARGE_COMMUNITIES => communities::check_large(&raw)?,
+            code::AIGP => aigp::check(&raw)?,
             code::PMSI_TUNNEL => drop(pmsi_tunnel::decode(&raw)?),
             code::NEXT_HOP => {
                 let addr = fixed::next_hop(&raw)?;

@@ -225,6 +225,7 @@ impl<'a> Place<'a> {
             graceful_restart: or(table.graceful_restart, self.restart.enabled)
                 .then(|| or(table.restart_time, self.restart.restart_time)),
             families,
+            aigp: table.aigp.map(|it| it.value),
         })
     }
 

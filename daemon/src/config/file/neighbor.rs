@@ -82,6 +82,8 @@ pub struct SettingsTable {
     pub shutdown_text: Option<String>,
     /// `role`.
     pub role: Option<At<Role>>,
+    /// `aigp`.
+    pub aigp: Option<At<bool>>,
     /// `role_strict`.
     pub role_strict: Option<At<bool>>,
     /// `route_server_client`.
@@ -140,6 +142,7 @@ impl SettingsTable {
             },
             shutdown: own.shutdown.or(theirs.shutdown),
             role: own.role.or(theirs.role),
+            aigp: own.aigp.or(theirs.aigp),
             role_strict: own.role_strict.or(theirs.role_strict),
             route_server_client: own.route_server_client.or(theirs.route_server_client),
             enforce_first_as: own.enforce_first_as.or(theirs.enforce_first_as),
@@ -364,6 +367,7 @@ fn settings(table: &mut Table<'_, '_>) -> SettingsTable {
         multihop: table.get("multihop", multihop),
         password: password(table),
         role: table.get("role", keyword),
+        aigp: table.get("aigp", boolean),
         role_strict: table.get("role_strict", boolean),
         route_server_client: table.get("route_server_client", boolean),
         enforce_first_as: table.get("enforce_first_as", boolean),
@@ -508,6 +512,7 @@ fn send_community(table: &mut Table<'_, '_>, family: Family) -> Option<At<Omitte
         standard: !sent(CommunityForm::Standard),
         extended: !sent(CommunityForm::Extended),
         large: !sent(CommunityForm::Large),
+        ..Omitted::default()
     };
     if family == Family::Evpn && omitted.extended {
         let conflict = Conflict::EvpnTargets;

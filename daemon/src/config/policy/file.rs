@@ -571,6 +571,9 @@ fn sets(table: &mut Table<'_, '_>) -> Vec<At<SetItem>> {
     if let Some(At { value, span }) = table.get("originator_id", address) {
         add(span, Set::OriginatorId(value));
     }
+    if let Some(At { value, span }) = table.get("aigp", number(U32)) {
+        add(span, Set::Aigp(value));
+    }
     let aggregator = table.table("aggregator", "aggregator", |table| {
         let asn = table.require("asn", "an AS number", asn);
         let router_id = table.require("address", "an IPv4 address", address);
@@ -609,11 +612,6 @@ fn sets(table: &mut Table<'_, '_>) -> Vec<At<SetItem>> {
             "src",
             "kernel routes are written without a source address",
             "leave it out",
-        ),
-        (
-            "aigp",
-            "the AIGP attribute is passed on and not understood",
-            "use metric",
         ),
     ] {
         table.unsupported(key, because, hint);

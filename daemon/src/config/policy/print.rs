@@ -130,7 +130,8 @@ fn list_of_set(set: &Set) -> Option<(PolicyKind, &str)> {
         | Set::Bandwidth(_)
         | Set::Aggregator(_)
         | Set::AtomicAggregate
-        | Set::OriginatorId(_) => None,
+        | Set::OriginatorId(_)
+        | Set::Aigp(_) => None,
     }
 }
 
@@ -395,6 +396,7 @@ fn changes(sets: &[Set]) -> Fields {
             }
             Set::AtomicAggregate => table.add("atomic_aggregate", true),
             Set::OriginatorId(id) => table.add("originator_id", quote(id)),
+            Set::Aigp(metric) => table.add("aigp", metric),
         }
     }
     for (key, fields) in [

@@ -445,6 +445,7 @@ fn set_rank(set: &Set) -> u8 {
         Set::Aggregator(_) => 29,
         Set::AtomicAggregate => 30,
         Set::OriginatorId(_) => 31,
+        Set::Aigp(_) => 32,
     }
 }
 

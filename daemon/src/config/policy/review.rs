@@ -306,7 +306,8 @@ fn for_this_router(set: &Set) -> Option<&'static str> {
         | Set::Bandwidth(_)
         | Set::Aggregator(_)
         | Set::AtomicAggregate
-        | Set::OriginatorId(_) => None,
+        | Set::OriginatorId(_)
+        | Set::Aigp(_) => None,
     }
 }
 

@@ -85,6 +85,9 @@ fn settings(fields: &mut Fields, neighbor: &Neighbor, restart: GracefulRestart) 
     if let Some(enforce) = neighbor.enforce_first_as {
         fields.add("enforce_first_as", enforce);
     }
+    if let Some(aigp) = neighbor.aigp {
+        fields.add("aigp", aigp);
+    }
     fields.add_unless_default("role_strict", relation.role_strict, false);
     fields.add_unless_default(
         "route_reflector_client",

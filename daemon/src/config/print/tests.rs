@@ -313,6 +313,7 @@ fn sets() -> impl Strategy<Value = Vec<Set>> {
         some_of(asn().prop_map(move |asn| Set::Aggregator(Aggregator { asn, router_id: id }))),
         some_of(Just(Set::AtomicAggregate)),
         some_of(Just(Set::OriginatorId(id))),
+        some_of(any::<u32>().prop_map(|metric| Set::Aigp(metric.into()))),
     ];
     parts.prop_map(|parts| parts.concat())
 }
@@ -362,6 +363,7 @@ fn handling(is_unicast: bool) -> impl Strategy<Value = Handling> {
                 standard,
                 extended: extended && is_unicast,
                 large,
+                ..Omitted::default()
             },
         },
     )
@@ -460,6 +462,7 @@ fn neighbor(map: Arc<RouteMap>, last: u8) -> impl Strategy<Value = Neighbor> {
                     timers,
                     bfd,
                     graceful_restart: restart,
+                    aigp: (role.is_some() && port != BGP_PORT).then_some(passive),
                     families: PerFamily {
                         ipv4_unicast,
                         ipv6_unicast,

@@ -60,6 +60,8 @@ pub struct Neighbor {
     pub graceful_restart: Option<Duration>,
     /// Families that are activated.
     pub families: PerFamily<Option<NeighborFamily>>,
+    /// Exchange AIGP; `None`: within our AS only.
+    pub aigp: Option<bool>,
 }
 
 impl Neighbor {
@@ -87,6 +89,7 @@ impl Neighbor {
             bfd: None,
             graceful_restart: Some(GracefulRestart::default().restart_time),
             families: PerFamily::default(),
+            aigp: None,
         }
     }
 

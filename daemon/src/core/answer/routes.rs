@@ -184,6 +184,7 @@ impl Core {
             rejected_by: path.rejection.as_ref().map(|it| rejected_by(it).to_owned()),
             weight: attributes.weight(),
             tag: attributes.notes().tag,
+            aigp: attributes.aigp(),
             blackhole: attributes.notes().blackhole,
             path_id: path.path_id,
             reason,

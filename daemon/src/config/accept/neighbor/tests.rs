@@ -403,7 +403,7 @@ fn numbers_are_handled_as_the_family_says() {
                 omitted: Omitted {
                     standard: true,
                     extended: true,
-                    large: false,
+                    ..Omitted::default()
                 },
                 ..none
             },
