@@ -28,6 +28,7 @@ mod leak;
 mod next_hops;
 mod path;
 mod peer;
+mod several;
 mod slots;
 mod table;
 #[cfg(test)]
@@ -52,7 +53,7 @@ use interner::Interner;
 pub use leak::Leak;
 use next_hops::NextHops;
 pub use path::PeerId;
-pub use peer::{Alias, Drain, NextHopRule, PeerFacts, PeerFamily, Relation};
+pub use peer::{Alias, Drain, NextHopRule, PathsSent, PeerFacts, PeerFamily, Relation};
 pub use view::{
     Advertisement, Counts, FamilyCounts, Holding, Memory, Page, PathView, RouteView, Select,
 };

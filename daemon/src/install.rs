@@ -629,6 +629,7 @@ mod tests {
                 weight: None,
                 honor_blackhole: false,
                 add_path_receive: false,
+                add_path_send: None,
                 extended_next_hop: false,
                 next_hop: NextHopRule::Auto,
                 drain: None,

@@ -55,6 +55,8 @@ pub(super) struct GroupSettings {
     pub(super) extended_next_hop: bool,
     pub(super) as4: bool,
     pub(super) extended_message: bool,
+    /// Routes carry path identifiers.
+    pub(super) add_path: bool,
 }
 
 /// How a route gets from where it was learned to those who are told.
@@ -162,6 +164,7 @@ impl GroupSettings {
             extended_next_hop: settings.extended_next_hop,
             as4: facts.as4,
             extended_message: facts.extended_message,
+            add_path: settings.add_path_send.is_some(),
         }
     }
 
@@ -181,7 +184,7 @@ impl GroupSettings {
         EncodeContext {
             as4: self.as4,
             extended_message: self.extended_message,
-            add_path: false,
+            add_path: self.add_path,
         }
     }
 

@@ -20,6 +20,7 @@ use super::group::{After, Group};
 use super::import::import;
 use super::next_hops;
 use super::path::{Path, Paths, PeerId, Spare, Standing};
+use super::several::Several;
 use super::slots::{Slot, SlotSet};
 use super::table::{TOGETHER, Table};
 use super::{Best, Config, Cx, Output, PeerFacts, PeerFamily, View};
@@ -61,6 +62,8 @@ pub(super) struct FamilyRib<K> {
     pub(super) table: Table<K>,
     pub(super) received: ByPeer,
     pub(super) groups: Vec<Group>,
+    /// Those who are told several paths of a prefix.
+    pub(super) several: Vec<Several>,
     marks: Marks,
 }
 
@@ -86,6 +89,7 @@ impl<K: Key> FamilyRib<K> {
             table: Table::new(seed),
             received: ByPeer::default(),
             groups: Vec::new(),
+            several: Vec::new(),
             marks: Marks {
                 track,
                 ..Marks::default()
@@ -140,6 +144,9 @@ impl<K: Key> FamilyRib<K> {
             let slot = self.table.find_or_insert(key);
             let noted = put(&mut self.table, sent, view, follow, slot, path);
             self.marks.note(noted);
+            for several in &mut self.several {
+                several.mark(slot);
+            }
         }
     }
 
@@ -164,6 +171,14 @@ impl<K: Key> FamilyRib<K> {
             path,
         );
         self.marks.note(noted);
+        self.mark_several(slot);
+    }
+
+    /// Any change of a prefix's paths is news for those who are told several.
+    fn mark_several(&mut self, slot: Slot) {
+        for several in &mut self.several {
+            several.mark(slot);
+        }
     }
 
     /// Takes a peer's routes out.
@@ -329,6 +344,7 @@ impl<K: Key> FamilyRib<K> {
             if before != followed(&entry.paths, cx.view(), follow) {
                 self.marks.note(Some((slot, Moved::BEHIND)));
             }
+            self.mark_several(slot);
             return;
         }
         self.edit(cx, slot, |paths, received| {
@@ -351,6 +367,7 @@ impl<K: Key> FamilyRib<K> {
         change((&mut entry.paths, spare), &mut self.received);
         let moved = decide(cx.view(), self.family, follow, &mut entry.paths, &before);
         self.marks.note(Some((slot, moved)));
+        self.mark_several(slot);
         // A prefix without paths and without marks has nobody left to tell.
         if self
             .table
@@ -384,6 +401,15 @@ impl<K: Key> FamilyRib<K> {
                 continue;
             };
             if let Some(told) = group.catch_up(cx, &self.table, outputs) {
+                for slot in told {
+                    self.reap(slot);
+                }
+                return true;
+            }
+        }
+        for at in 0..self.several.len() {
+            let several = self.several.get_mut(at);
+            if let Some(told) = several.and_then(|it| it.catch_up(cx, &self.table, outputs)) {
                 for slot in told {
                     self.reap(slot);
                 }
@@ -484,7 +510,8 @@ impl<K: Key> FamilyRib<K> {
             .is_some_and(|entry| entry.paths.is_empty());
         let awaited = self.marks.in_changed.contains(slot)
             || self.marks.in_installs.contains(slot)
-            || self.groups.iter().any(|group| group.refers_to(slot));
+            || self.groups.iter().any(|group| group.refers_to(slot))
+            || self.several.iter().any(|peer| peer.refers_to(slot));
         if empty && !awaited {
             self.table.remove(slot);
         }
@@ -501,6 +528,11 @@ impl<K: Key> FamilyRib<K> {
         let mut all = self.in_use();
         if settings.default_originate {
             all.extend(self.default_slot());
+        }
+        if let Some(count) = settings.add_path_send {
+            let settings = GroupSettings::of(config, facts, self.family, settings);
+            self.several.push(Several::new(peer, settings, count, all));
+            return;
         }
         let group = self.group_of(config, facts, settings);
         group.join(peer, SlotSet::default(), all, After::EndOfRib);
@@ -525,6 +557,7 @@ impl<K: Key> FamilyRib<K> {
             group.leave(peer);
         }
         self.groups.retain(|group| !group.is_empty());
+        self.several.retain(|several| several.peer != peer);
         let dead: Vec<Slot> = self
             .table
             .iter()
@@ -549,6 +582,10 @@ impl<K: Key> FamilyRib<K> {
         for group in &mut self.groups {
             group.repeat(peer, &all, after);
         }
+        let several = self.several.iter_mut().find(|it| it.peer == peer);
+        if let Some(several) = several {
+            several.repeat(&all, after);
+        }
     }
 
     /// Moves a peer to the group of its new settings; only what differs will be told.
@@ -560,6 +597,14 @@ impl<K: Key> FamilyRib<K> {
         settings: &PeerFamily,
     ) {
         let new = GroupSettings::of(cx.config, facts, self.family, settings);
+        if let Some(count) = settings.add_path_send {
+            let mut all = self.in_use();
+            all.extend(new.default_originate.then(|| self.default_slot()).flatten());
+            if let Some(several) = self.several.iter_mut().find(|it| it.peer == peer) {
+                several.reset(new, count, all);
+            }
+            return;
+        }
         let stays = |group: &Group| group.settings == new && group.has(peer);
         if self.groups.iter().any(stays) {
             return;

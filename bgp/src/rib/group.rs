@@ -361,7 +361,7 @@ impl Group {
 }
 
 /// RFC 7313 §4: marks around a repeated table.
-fn refresh_mark(family: Family, kind: RefreshKind) -> Batch {
+pub(super) fn refresh_mark(family: Family, kind: RefreshKind) -> Batch {
     let refresh = RouteRefresh {
         afi: family.afi(),
         safi: family.safi(),

@@ -1,6 +1,7 @@
 //! What the table knows of a peer: negotiated facts, policy, and how far it has been told.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::num::NonZeroU8;
 
 use super::decision::Source;
 use super::handling::Handling;
@@ -120,6 +121,8 @@ pub struct PeerFamily {
     pub honor_blackhole: bool,
     /// The peer sends path identifiers (RFC 7911).
     pub add_path_receive: bool,
+    /// The peer takes several paths of a prefix (RFC 7911), and is sent so many.
+    pub add_path_send: Option<PathsSent>,
     /// IPv4 routes may carry an IPv6 next hop (RFC 8950).
     pub extended_next_hop: bool,
     /// The next hop in what the peer is sent.
@@ -148,6 +151,16 @@ impl PeerFamily {
             false => Difference::everywhere(),
         }
     }
+}
+
+/// How many paths of a prefix a peer is sent that takes several (RFC 7911). Its own are left out
+/// and do not count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PathsSent {
+    /// All that take part in the decision.
+    All,
+    /// The best so many.
+    Best(NonZeroU8),
 }
 
 /// The next hop in what a peer is sent.

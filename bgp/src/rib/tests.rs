@@ -1,6 +1,7 @@
 //! The tables seen from outside: what peers believe after any order of events.
 
 mod relation;
+mod several;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
@@ -48,6 +49,7 @@ fn settings() -> PeerFamily {
         weight: None,
         honor_blackhole: false,
         add_path_receive: false,
+        add_path_send: None,
         extended_next_hop: false,
         next_hop: NextHopRule::Auto,
         drain: None,
@@ -126,6 +128,8 @@ fn end_of_rib() -> Update {
 #[derive(Default, Clone, PartialEq, Debug)]
 struct Belief {
     routes: BTreeMap<Prefix4, AttributeSet>,
+    /// In place of these, of peers that are told several paths.
+    several: BTreeMap<(Prefix4, PathId), AttributeSet>,
     end_of_ribs: usize,
     updates: usize,
     /// Marks in the order they came, with the number of updates before each.
@@ -144,6 +148,8 @@ struct World {
     start: Instant,
     /// Peers that do not read.
     stuck: Vec<PeerId>,
+    /// Peers that are told several paths of a prefix.
+    several: Vec<PeerId>,
 }
 
 impl World {
@@ -156,6 +162,7 @@ impl World {
             converged: Vec::new(),
             start: Instant::now(),
             stuck: Vec::new(),
+            several: Vec::new(),
         }
     }
 
@@ -238,11 +245,19 @@ impl World {
             .get_mut(&peer)
             .expect("sent to a peer that is down");
         let mut messages = 0;
+        let several = self.several.contains(&peer);
+        let context = Context {
+            add_path: PerFamily {
+                ipv4_unicast: several,
+                ..PerFamily::default()
+            },
+            ..Context::default()
+        };
         for piece in batch.pieces(peer) {
             let mut buffer = BytesMut::from(&piece[..]);
             while let Some(frame) = crate::wire::frame(&mut buffer, 4096).unwrap() {
                 messages += 1;
-                let message = crate::wire::decode(&frame, &Context::default()).unwrap();
+                let message = crate::wire::decode(&frame, &context).unwrap();
                 let update = match message {
                     Message::Update(update) => update,
                     Message::RouteRefresh(refresh) => {
@@ -266,16 +281,23 @@ impl World {
                     let NlriList::V4(list) = list else {
                         panic!("{list:?}")
                     };
-                    for (_, prefix) in list {
-                        belief.routes.remove(&prefix);
+                    for (id, prefix) in list {
+                        match several {
+                            true => belief.several.remove(&(prefix, id)),
+                            false => belief.routes.remove(&prefix),
+                        };
                     }
                 }
                 for (list, attributes) in update.announced {
                     let NlriList::V4(list) = list else {
                         panic!("{list:?}")
                     };
-                    for (_, prefix) in list {
-                        belief.routes.insert(prefix, attributes.thaw());
+                    for (id, prefix) in list {
+                        let set = attributes.thaw();
+                        match several {
+                            true => belief.several.insert((prefix, id), set),
+                            false => belief.routes.insert(prefix, set),
+                        };
                     }
                 }
             }

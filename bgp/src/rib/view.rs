@@ -15,6 +15,7 @@ use super::family::{FamilyRib, Key};
 use super::group::Group;
 use super::import::{Rejection, import};
 use super::path::{Path, PeerId};
+use super::several::Several;
 use super::slots::Slot;
 use super::table::Entry;
 use super::{Rib, View};
@@ -304,6 +305,30 @@ enum Chosen<'a> {
     All,
     Received(PeerId, &'a Received),
     Advertised(PeerId, &'a Group),
+    /// The same, to one that is told several paths of a prefix.
+    Several(&'a Several),
+}
+
+/// A path as a peer was told of it.
+fn told_view(
+    view: View<'_>,
+    peer: PeerId,
+    path_id: PathId,
+    attributes: Arc<Attributes>,
+    best: bool,
+) -> PathView {
+    PathView {
+        peer,
+        external: view.source(peer).external,
+        path_id,
+        received: Arc::clone(&attributes),
+        attributes,
+        best,
+        multipath: false,
+        stale: false,
+        rejection: None,
+        lost: None,
+    }
 }
 
 impl<K: Key> FamilyRib<K> {
@@ -347,6 +372,9 @@ impl<K: Key> FamilyRib<K> {
             Select::All => Some(Chosen::All),
             Select::Received(peer) => Some(Chosen::Received(peer, self.received.get(&peer)?)),
             Select::Advertised(peer) => {
+                if let Some(several) = self.several(peer) {
+                    return Some(Chosen::Several(several));
+                }
                 let mut groups = self.groups.iter();
                 let group = groups.find(|group| group.told_count(peer).is_some())?;
                 Some(Chosen::Advertised(peer, group))
@@ -383,7 +411,17 @@ impl<K: Key> FamilyRib<K> {
                     })
                     .all(|(slot, entry)| each(slot, entry));
             }
+            Chosen::Several(several) => {
+                several
+                    .slots()
+                    .filter_map(|slot| Some((slot, self.table.get(slot)?)))
+                    .all(|(slot, entry)| each(slot, entry));
+            }
         }
+    }
+
+    fn several(&self, peer: PeerId) -> Option<&Several> {
+        self.several.iter().find(|several| several.peer == peer)
     }
 
     /// An entry as a selection shows it; `None` where it shows nothing.
@@ -392,6 +430,7 @@ impl<K: Key> FamilyRib<K> {
             Chosen::All => self.view_of(view, entry, |_| true),
             Chosen::Received(peer, _) => self.view_of(view, entry, |path| path.peer == *peer),
             Chosen::Advertised(peer, group) => self.advertised_view(view, *peer, group, entry)?,
+            Chosen::Several(several) => self.several_view(view, several, entry)?,
         };
         (!route.paths.is_empty()).then_some(route)
     }
@@ -410,30 +449,53 @@ impl<K: Key> FamilyRib<K> {
             true => PeerId::LOCAL,
             false => entry.paths.best()?.peer,
         };
-        let path = PathView {
-            peer: from,
-            external: view.source(from).external,
-            path_id: 0,
-            received: Arc::clone(&attributes),
-            attributes,
-            best: true,
-            multipath: false,
-            stale: false,
-            rejection: None,
-            lost: None,
-        };
         Some(RouteView {
             nlri: entry.key.nlri(),
-            paths: vec![path],
+            paths: vec![told_view(view, from, 0, attributes, true)],
         })
+    }
+
+    /// The paths that a peer holds, under the identifiers by which it knows them.
+    fn several_view(
+        &self,
+        view: View<'_>,
+        several: &Several,
+        entry: &Entry<K>,
+    ) -> Option<RouteView> {
+        let nlri = entry.key.nlri();
+        let slot = self.table.find(&entry.key)?;
+        let mut paths = Vec::new();
+        if several.settings.originates(&entry.key) {
+            let source = view.source(PeerId::LOCAL);
+            let outgoing = several.settings.default_route(source).ok()?;
+            let attributes = Arc::new(outgoing.attributes(view.config.seed));
+            let id = several.told(slot).first()?.id;
+            paths.push(told_view(view, PeerId::LOCAL, id, attributes, true));
+            return Some(RouteView { nlri, paths });
+        }
+        for told in several.told(slot) {
+            let known = entry.paths.as_slice().iter().enumerate();
+            let Some((at, path)) = known.into_iter().find(|(_, path)| told.is(path)) else {
+                continue;
+            };
+            let source = view.source(path.peer);
+            if let Ok(outgoing) = several.settings.export(&nlri, path, source, None) {
+                let attributes = Arc::new(outgoing.attributes(view.config.seed));
+                paths.push(told_view(view, path.peer, told.id, attributes, at == 0));
+            }
+        }
+        Some(RouteView { nlri, paths })
     }
 
     fn route(&self, view: View<'_>, select: Select, key: &K) -> Option<RouteView> {
         let chosen = self.chosen(select)?;
         let slot = self.table.find(key)?;
-        if let Chosen::Advertised(peer, group) = &chosen
-            && group.told(*peer, slot) != Some(true)
-        {
+        let told = match &chosen {
+            Chosen::Advertised(peer, group) => group.told(*peer, slot) == Some(true),
+            Chosen::Several(several) => !several.told(slot).is_empty(),
+            Chosen::All | Chosen::Received(..) => true,
+        };
+        if !told {
             return None;
         }
         self.seen(view, &chosen, self.table.get(slot)?)
@@ -487,9 +549,14 @@ impl<K: Key> FamilyRib<K> {
             return Ok(Arc::new(told.attributes(view.config.seed)));
         }
         let entry = self.table.find(key).and_then(|slot| self.table.get(slot));
-        let best = entry
-            .and_then(|entry| entry.paths.best())
-            .ok_or(Withheld::NoPath)?;
+        let paths = entry.map_or(&[][..], |entry| entry.paths.as_slice());
+        let mut usable = paths.iter().filter(|path| path.standing.takes_part());
+        let best = match settings.add_path {
+            // The others are told beside a path of its own.
+            true => usable.clone().find(|path| path.peer != peer),
+            false => None,
+        };
+        let best = best.or_else(|| usable.next()).ok_or(Withheld::NoPath)?;
         if best.peer == peer {
             return Err(Withheld::FromThisPeer);
         }
@@ -499,6 +566,9 @@ impl<K: Key> FamilyRib<K> {
 
     /// What the peer's group was told, less what the peer itself sent.
     fn advertised(&self, peer: PeerId) -> usize {
+        if let Some(several) = self.several(peer) {
+            return several.paths();
+        }
         let Some((group, told)) = self
             .groups
             .iter()
@@ -523,7 +593,8 @@ impl<K: Key> FamilyRib<K> {
     }
 
     fn is_settled(&self, peer: PeerId) -> bool {
-        !self.has_changes() && !self.groups.iter().any(|group| group.is_lagging(peer))
+        let told = self.several(peer).is_none_or(Several::is_settled);
+        told && !self.has_changes() && !self.groups.iter().any(|group| group.is_lagging(peer))
     }
 
     fn counts(&self, peer: PeerId) -> FamilyCounts {
@@ -539,7 +610,8 @@ impl<K: Key> FamilyRib<K> {
     fn octets(&self) -> usize {
         let received = self.received.values().map(|it| it.slots.octets());
         let groups = self.groups.iter().map(Group::octets);
-        self.table.octets() + received.sum::<usize>() + groups.sum::<usize>()
+        let several = self.several.iter().map(Several::octets);
+        self.table.octets() + received.sum::<usize>() + groups.chain(several).sum::<usize>()
     }
 
     fn intake(&self, peer: PeerId) -> (usize, usize) {

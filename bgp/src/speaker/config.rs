@@ -11,7 +11,7 @@ use crate::asn::Asn;
 use crate::family::{Family, PerFamily};
 use crate::message::Role;
 use crate::policy::Policy;
-use crate::rib::{Handling, NextHopRule, PeerFacts, PeerFamily, PeerId, Relation};
+use crate::rib::{Handling, NextHopRule, PathsSent, PeerFacts, PeerFamily, PeerId, Relation};
 use crate::session::{self, FamilyConfig, HoldTime, Negotiated, RemoteAs};
 
 /// The port of BGP (RFC 4271 §8.2.1).
@@ -35,6 +35,7 @@ pub struct PeerConfig {
     role: Option<(Role, bool)>,
     relation: Relation,
     enforce_first_as: bool,
+    add_path: (bool, Option<PathsSent>),
 }
 
 impl PeerConfig {
@@ -59,6 +60,7 @@ impl PeerConfig {
             role: None,
             relation: Relation::default(),
             enforce_first_as: true,
+            add_path: (false, None),
         }
     }
 
@@ -158,6 +160,13 @@ impl PeerConfig {
         self
     }
 
+    /// Several paths of a prefix (RFC 7911): take them, and send so many, in every family where
+    /// the peer does its part. Default: neither.
+    pub fn add_path(mut self, receive: bool, send: Option<PathsSent>) -> Self {
+        self.add_path = (receive, send);
+        self
+    }
+
     /// Address of the peer.
     pub fn address(&self) -> IpAddr {
         self.address
@@ -185,7 +194,8 @@ impl PeerConfig {
         for (family, _) in self.families.iter().filter(|(_, wanted)| **wanted) {
             *families.get_mut(family) = Some(FamilyConfig {
                 extended_next_hop: family == Family::Ipv4Unicast && self.address.is_ipv6(),
-                ..FamilyConfig::default()
+                add_path_receive: self.add_path.0,
+                add_path_send: self.add_path.1.is_some(),
             });
         }
         let (role, strict) = self
@@ -243,6 +253,7 @@ impl PeerConfig {
                 weight: None,
                 honor_blackhole: false,
                 add_path_receive: agreed.add_path_receive,
+                add_path_send: self.add_path.1.filter(|_| agreed.add_path_send),
                 extended_next_hop: agreed.extended_next_hop,
                 next_hop: self.next_hop,
                 drain: None,

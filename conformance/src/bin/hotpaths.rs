@@ -130,6 +130,7 @@ fn facts(host: u8) -> PeerFacts {
         weight: None,
         honor_blackhole: false,
         add_path_receive: false,
+        add_path_send: None,
         extended_next_hop: false,
         next_hop: NextHopRule::Auto,
         drain: None,

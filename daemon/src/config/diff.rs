@@ -310,7 +310,10 @@ fn negotiated(neighbor: &Neighbor) -> impl PartialEq {
         (neighbor.role, neighbor.relation, neighbor.aigp),
         neighbor.timers.hold,
         neighbor.graceful_restart,
-        Family::ALL.map(|family| neighbor.families.get(family).is_some()),
+        Family::ALL.map(|family| {
+            let settings = neighbor.families.get(family).as_ref();
+            settings.map(|it| (it.add_path.receive, it.add_path.send.is_some()))
+        }),
     )
 }
 

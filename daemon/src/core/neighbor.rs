@@ -203,10 +203,9 @@ pub(super) fn session_config(
 ) -> session::Config {
     let mut families: PerFamily<Option<FamilyConfig>> = PerFamily::default();
     for (family, settings) in neighbor.families.iter() {
-        *families.get_mut(family) = settings.as_ref().map(|_| FamilyConfig {
-            // A peer that can tell several paths may; ours are one each.
-            add_path_receive: false,
-            add_path_send: false,
+        *families.get_mut(family) = settings.as_ref().map(|settings| FamilyConfig {
+            add_path_receive: settings.add_path.receive,
+            add_path_send: settings.add_path.send.is_some(),
             // Of use to a neighbour with IPv6 addresses only.
             extended_next_hop: family == Family::Ipv4Unicast && neighbor.address.is_ipv6(),
         });
@@ -353,6 +352,7 @@ impl Core {
                 weight: settings.weight,
                 honor_blackhole: settings.honor_blackhole,
                 add_path_receive: agreed.add_path_receive,
+                add_path_send: settings.add_path.send.filter(|_| agreed.add_path_send),
                 extended_next_hop: agreed.extended_next_hop,
                 next_hop: match settings.next_hop {
                     config::NextHopRule::Auto => NextHopRule::Auto,

@@ -535,6 +535,10 @@ fn families(
             },
             weight: value.weight.map(|it| it.value),
             honor_blackhole: or(value.honor_blackhole, false),
+            add_path: AddPath {
+                receive: or(value.add_path_receive, false),
+                send: value.add_path_send.map(|it| it.value),
+            },
             maximum_prefixes: maximum_prefixes(value.maximum_prefixes.as_ref(), report),
         })
     };

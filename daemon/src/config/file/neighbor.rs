@@ -1,12 +1,13 @@
 //! `[[neighbor]]` as it stands in a file.
 
 use std::net::IpAddr;
+use std::num::NonZeroU8;
 use std::time::Duration;
 
 use bgp::attributes::Omitted;
 use bgp::family::{Family, PerFamily};
 use bgp::message::Role;
-use bgp::rib::{OwnAs, PrivateAs};
+use bgp::rib::{OwnAs, PathsSent, PrivateAs};
 use bgp::session::RemoteAs;
 use bgp::{Asn, Prefix};
 use toml::de::DeValue;
@@ -200,6 +201,8 @@ fn family(
         send_community: own.send_community.or(group.send_community),
         weight: own.weight.or(group.weight),
         honor_blackhole: own.honor_blackhole.or(group.honor_blackhole),
+        add_path_receive: own.add_path_receive.or(group.add_path_receive),
+        add_path_send: own.add_path_send.or(group.add_path_send),
         maximum_prefixes: own.maximum_prefixes.or(group.maximum_prefixes),
     };
     Some(At::new(table, span))
@@ -261,6 +264,10 @@ pub struct FamilyTable {
     pub weight: Option<At<u32>>,
     /// `honor_blackhole`.
     pub honor_blackhole: Option<At<bool>>,
+    /// `add_path_receive`.
+    pub add_path_receive: Option<At<bool>>,
+    /// `add_path_send`.
+    pub add_path_send: Option<At<PathsSent>>,
     /// `maximum_prefixes`.
     pub maximum_prefixes: Option<At<MaximumTable>>,
 }
@@ -405,6 +412,8 @@ fn family_table(table: &mut Table<'_, '_>, family: Family) -> Option<At<FamilyTa
         send_community: send_community(table, family),
         weight: table.get("weight", number(0..=i64::from(u32::MAX))),
         honor_blackhole: honor_blackhole(table, family),
+        add_path_receive: table.get("add_path_receive", boolean),
+        add_path_send: table.get("add_path_send", add_path_send),
         maximum_prefixes: maximum_prefixes(table),
     });
     Some(match read? {
@@ -487,6 +496,19 @@ fn allowas_in(value: &DeValue<'_>) -> Reading<OwnAs> {
         .map(OwnAs::Times)
         .map_err(|rejection| Rejection {
             expected: format!("{} or \"origin\"", rejection.expected),
+            ..rejection
+        })
+}
+
+/// How many paths of a prefix, or the word for all of them.
+fn add_path_send(value: &DeValue<'_>) -> Reading<PathsSent> {
+    if value.as_str() == Some("all") {
+        return Ok(PathsSent::All);
+    }
+    number(1..=255)(value)
+        .map(|count: u8| NonZeroU8::new(count).map_or(PathsSent::All, PathsSent::Best))
+        .map_err(|rejection| Rejection {
+            expected: format!("{} or \"all\"", rejection.expected),
             ..rejection
         })
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bgp::attributes::Omitted;
 use bgp::family::{Family, PerFamily};
-use bgp::rib::{Handling, OwnAs, PrivateAs};
+use bgp::rib::{Handling, OwnAs, PathsSent, PrivateAs};
 use bgp::session::RemoteAs;
 
 use super::{Fields, inline, list, quote, quote_duration};
@@ -164,6 +164,12 @@ fn families(fields: &mut Fields, families: &PerFamily<Option<NeighborFamily>>) {
             table.add("weight", weight);
         }
         table.add_unless_default("honor_blackhole", value.honor_blackhole, false);
+        table.add_unless_default("add_path_receive", value.add_path.receive, false);
+        match value.add_path.send {
+            Some(PathsSent::All) => table.add("add_path_send", quote("all")),
+            Some(PathsSent::Best(count)) => table.add("add_path_send", count),
+            None => {}
+        }
         if let Some(maximum) = &value.maximum_prefixes {
             table.add("maximum_prefixes", maximum_prefixes(maximum));
         }

@@ -1,4 +1,5 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::num::NonZeroU8;
 use std::sync::Arc;
 
 use bgp::attributes::{Aggregator, Omitted, Origin};
@@ -9,7 +10,7 @@ use bgp::policy::{
     CommunityList, CommunityRule, Entry, ExtendedCommunityList, Extent, Kind, LargeCommunityList,
     List, MacList, Match, NextHopChange, Number, OnMatch, PrefixList, RouteMap, Set,
 };
-use bgp::rib::{Handling, OwnAs, PrivateAs};
+use bgp::rib::{Handling, OwnAs, PathsSent, PrivateAs};
 use bgp::session::RemoteAs;
 use bgp::{
     Asn, Community, ExtendedCommunity, LargeCommunity, MacAddress, Prefix, RouteDistinguisher, Vni,
@@ -395,9 +396,21 @@ fn neighbor(map: Arc<RouteMap>, last: u8) -> impl Strategy<Value = Neighbor> {
         let map = option::of(Just(map.clone()));
         let rest = (select(next_hop.clone()), option::of(maximum.clone()));
         let notes = (option::of(any::<u32>()), any::<bool>());
+        let sent = prop_oneof![
+            Just(PathsSent::All),
+            any::<NonZeroU8>().prop_map(PathsSent::Best)
+        ];
+        let add_path = (any::<bool>(), option::of(sent))
+            .prop_map(|(receive, send)| AddPath { receive, send });
         let handling = handling(blackhole);
-        (map.clone(), map, rest, notes, handling).prop_map(
-            move |(import, export, (next_hop, maximum_prefixes), (weight, honor), handling)| {
+        (map.clone(), map, rest, notes, (handling, add_path)).prop_map(
+            move |(
+                import,
+                export,
+                (next_hop, maximum_prefixes),
+                (weight, honor),
+                (handling, add_path),
+            )| {
                 NeighborFamily {
                     import,
                     export,
@@ -406,6 +419,7 @@ fn neighbor(map: Arc<RouteMap>, last: u8) -> impl Strategy<Value = Neighbor> {
                     handling,
                     weight,
                     honor_blackhole: blackhole && honor,
+                    add_path,
                     maximum_prefixes,
                 }
             },

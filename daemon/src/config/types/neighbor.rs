@@ -8,7 +8,7 @@ use std::time::Duration;
 use bgp::family::PerFamily;
 use bgp::message::Role;
 use bgp::policy::RouteMap;
-use bgp::rib::{Handling, OwnAs, PrivateAs};
+use bgp::rib::{Handling, OwnAs, PathsSent, PrivateAs};
 use bgp::session::RemoteAs;
 use bgp::{Asn, Prefix};
 
@@ -364,8 +364,19 @@ pub struct NeighborFamily {
     pub weight: Option<u32>,
     /// Drop packets to what the neighbour sends with BLACKHOLE (RFC 7999).
     pub honor_blackhole: bool,
+    /// Several paths of a prefix (RFC 7911).
+    pub add_path: AddPath,
     /// Most prefixes that the neighbour may send.
     pub maximum_prefixes: Option<MaximumPrefixes>,
+}
+
+/// Several paths of a prefix (RFC 7911), where the neighbour does its part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct AddPath {
+    /// Take them.
+    pub receive: bool,
+    /// Send them: how many.
+    pub send: Option<PathsSent>,
 }
 
 /// Most prefixes that a neighbour may send in a family, and what happens beyond.

@@ -1,0 +1,392 @@
+//! Peers that are told several paths of a prefix (RFC 7911).
+//!
+//! What such a peer holds is not one bit a prefix: each path has an identifier, by which it is
+//! replaced and withdrawn. So there is a list for each prefix: whose path was told, under which
+//! identifier, and a hash of what was said of it. A prefix in which anything changed is looked at
+//! when the peer can take more; what is new or reads otherwise goes out, and what is no longer to
+//! be told is withdrawn. An identifier is the smallest one that is free in its prefix, and stays
+//! with its path for as long as that is told.
+//!
+//! Nothing is shared between peers here: each is served by itself, in slices. For a table of many
+//! paths and many such peers that is dearer than the groups ([`super::group`]), which tell one path.
+
+use std::collections::{HashMap, VecDeque};
+use std::hash::BuildHasher;
+use std::sync::Arc;
+
+use bytes::BytesMut;
+use foldhash::fast::FixedState;
+
+use super::batch::{Batch, BatchBuilder};
+use super::decision;
+use super::export::GroupSettings;
+use super::family::Key;
+use super::group::{After, refresh_mark};
+use super::path::{Path, PeerId};
+use super::peer::PathsSent;
+use super::slots::{Slot, SlotSet};
+use super::table::{Entry, Table};
+use super::{Cx, Output, View};
+use crate::attributes::Outgoing;
+use crate::message::RefreshKind;
+use crate::nlri::PathId;
+use crate::wire;
+
+/// Prefixes served at a time.
+const SLICE: usize = 1024;
+
+/// A path that the peer holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Told {
+    /// Whose path it is, with the identifier that it came with.
+    pub(super) origin: PeerId,
+    pub(super) received: PathId,
+    /// The identifier it was told under.
+    pub(super) id: PathId,
+    /// Of what was said.
+    hash: u64,
+}
+
+impl Told {
+    pub(super) fn is(&self, path: &Path) -> bool {
+        path.is(self.origin, self.received)
+    }
+}
+
+/// One such peer.
+#[derive(Debug)]
+pub(super) struct Several {
+    pub(super) peer: PeerId,
+    pub(super) settings: GroupSettings,
+    count: PathsSent,
+    told: HashMap<Slot, Vec<Told>, FixedState>,
+    paths: usize,
+    dirty: SlotSet,
+    /// Of these everything is said again, whatever the peer holds.
+    repeated: SlotSet,
+    after: After,
+    begin: bool,
+    /// A refresh with marks was asked for before the first dump has ended.
+    again: bool,
+}
+
+impl Several {
+    pub(super) fn new(
+        peer: PeerId,
+        settings: GroupSettings,
+        count: PathsSent,
+        all: impl IntoIterator<Item = Slot>,
+    ) -> Self {
+        let mut it = Self {
+            peer,
+            settings,
+            count,
+            told: HashMap::default(),
+            paths: 0,
+            dirty: SlotSet::default(),
+            repeated: SlotSet::default(),
+            after: After::EndOfRib,
+            begin: false,
+            again: false,
+        };
+        it.mark_all(all);
+        it
+    }
+
+    /// A path of the prefix changed, came or went.
+    pub(super) fn mark(&mut self, slot: Slot) {
+        self.dirty.insert(slot);
+    }
+
+    pub(super) fn mark_all(&mut self, slots: impl IntoIterator<Item = Slot>) {
+        slots.into_iter().for_each(|slot| self.mark(slot));
+    }
+
+    /// Other settings: everything is judged again, and only what reads otherwise is said.
+    pub(super) fn reset(
+        &mut self,
+        settings: GroupSettings,
+        count: PathsSent,
+        all: impl IntoIterator<Item = Slot>,
+    ) {
+        (self.settings, self.count) = (settings, count);
+        let told: Vec<Slot> = self.told.keys().copied().collect();
+        self.mark_all(told);
+        self.mark_all(all);
+    }
+
+    /// Says everything again.
+    pub(super) fn repeat(&mut self, all: &[Slot], after: After) {
+        let marked = after == After::EndOfRefresh;
+        if marked && self.after == After::EndOfRib {
+            // RFC 7313 §4: no BoRR "before it sends the EoR".
+            self.again = true;
+            return;
+        }
+        for slot in all {
+            self.dirty.insert(*slot);
+            self.repeated.insert(*slot);
+        }
+        self.begin |= marked;
+        // A first dump that is still under way ends with its own mark.
+        if self.after == After::Nothing {
+            self.after = after;
+        }
+    }
+
+    pub(super) fn refers_to(&self, slot: Slot) -> bool {
+        self.told.contains_key(&slot) || self.dirty.contains(slot)
+    }
+
+    /// The paths of a prefix that the peer holds.
+    pub(super) fn told(&self, slot: Slot) -> &[Told] {
+        self.told.get(&slot).map_or(&[], Vec::as_slice)
+    }
+
+    /// Prefixes of which the peer holds a path.
+    pub(super) fn slots(&self) -> impl Iterator<Item = Slot> {
+        self.told.keys().copied()
+    }
+
+    /// How many paths the peer holds.
+    pub(super) fn paths(&self) -> usize {
+        self.paths
+    }
+
+    /// True when the peer has been told everything.
+    pub(super) fn is_settled(&self) -> bool {
+        self.dirty.is_empty() && !self.begin && self.after == After::Nothing
+    }
+
+    /// Memory that what was told and is to be told takes.
+    pub(super) fn octets(&self) -> usize {
+        let lists = self.told.capacity() * (size_of::<(Slot, Vec<Told>)>() + 1);
+        let sets = self.dirty.octets() + self.repeated.octets();
+        lists + self.paths * size_of::<Told>() + sets
+    }
+
+    /// Serves a slice if the peer can take it; the prefixes it was told of.
+    pub(super) fn catch_up<K: Key>(
+        &mut self,
+        cx: &mut Cx<'_>,
+        table: &Table<K>,
+        outputs: &mut VecDeque<Output>,
+    ) -> Option<Vec<Slot>> {
+        if self.is_settled() || !cx.peers.can_take(self.peer) {
+            return None;
+        }
+        if std::mem::take(&mut self.begin) {
+            let mark = refresh_mark(self.settings.family, RefreshKind::Begin);
+            cx.send(self.peer, Arc::new(mark), outputs);
+        }
+        let slots = self.dirty.take(SLICE);
+        let mut said = Said::new(cx.view());
+        for slot in &slots {
+            self.compare(&mut said, table, *slot);
+        }
+        for batch in said.encode(self) {
+            cx.send(self.peer, Arc::new(batch), outputs);
+        }
+        if self.dirty.is_empty()
+            && let Some(mark) = self.closing_mark()
+        {
+            cx.send(self.peer, Arc::new(mark), outputs);
+        }
+        Some(slots)
+    }
+
+    /// What differs between what the peer holds of a prefix and what it is to hold.
+    fn compare<K: Key>(&mut self, said: &mut Said<'_, K>, table: &Table<K>, slot: Slot) {
+        let again = self.repeated.remove(slot);
+        let before = self.told.remove(&slot).unwrap_or_default();
+        self.paths -= before.len();
+        let Some(entry) = table.get(slot) else { return };
+        let mut after = Vec::new();
+        for (origin, received, outgoing) in self.to_tell(said.view, entry) {
+            let hash = said.hash(&outgoing);
+            let same = |told: &&Told| (told.origin, told.received) == (origin, received);
+            let known = before.iter().find(same);
+            let id = known.map_or_else(|| free_id(&before, &after), |told| told.id);
+            if again || known.is_none_or(|told| told.hash != hash) {
+                said.announce(outgoing, hash, slot, (id, entry.key.clone()));
+            }
+            after.push(Told {
+                origin,
+                received,
+                id,
+                hash,
+            });
+        }
+        let kept = |told: &Told| after.iter().any(|it| it.id == told.id);
+        let gone = before.iter().filter(|told| !kept(told));
+        said.gone
+            .extend(gone.map(|told| (told.id, entry.key.clone())));
+        self.paths += after.len();
+        if !after.is_empty() {
+            self.told.insert(slot, after);
+        }
+    }
+
+    /// What is to be told of a prefix: whose path, and how it reads.
+    fn to_tell<K: Key>(
+        &self,
+        view: View<'_>,
+        entry: &Entry<K>,
+    ) -> Vec<(PeerId, PathId, Outgoing)> {
+        let settings = &self.settings;
+        if settings.originates(&entry.key) {
+            let own = settings.default_route(view.source(PeerId::LOCAL)).ok();
+            return own.map(|it| (PeerId::LOCAL, 0, it)).into_iter().collect();
+        }
+        let nlri = entry.key.nlri();
+        let told = |path: Path| {
+            let outgoing = settings.export(&nlri, &path, view.source(path.peer), None);
+            Some((path.peer, path.path_id, outgoing.ok()?))
+        };
+        let paths = self.candidates(view, entry).into_iter();
+        paths.filter_map(told).collect()
+    }
+
+    /// The paths of a prefix that policy is asked about, best first where they are counted.
+    fn candidates<K>(&self, view: View<'_>, entry: &Entry<K>) -> Vec<Path> {
+        let paths = entry.paths.as_slice().iter();
+        let others = paths.filter(|path| path.standing.takes_part() && path.peer != self.peer);
+        let mut left: Vec<Path> = others.cloned().collect();
+        let PathsSent::Best(count) = self.count else {
+            return left;
+        };
+        let options = decision::Options {
+            rules: view.config.rules,
+            ..decision::Options::default()
+        };
+        let mut chosen = Vec::new();
+        while chosen.len() < usize::from(count.get())
+            && let Some(best) =
+                decision::choose(&left, |peer| view.source(peer), options, |_, _| {}).best
+        {
+            chosen.push(left.swap_remove(best));
+        }
+        chosen
+    }
+
+    /// What stands behind the last route.
+    fn closing_mark(&mut self) -> Option<Batch> {
+        let mark = match std::mem::replace(&mut self.after, After::Nothing) {
+            After::Nothing => None,
+            After::EndOfRib => {
+                let mut bytes = BytesMut::new();
+                wire::encode_end_of_rib(self.settings.family, &mut bytes);
+                Some(Batch::plain(bytes.freeze(), 1))
+            }
+            After::EndOfRefresh => Some(refresh_mark(self.settings.family, RefreshKind::End)),
+        };
+        if std::mem::take(&mut self.again) {
+            let all: Vec<Slot> = self.slots().collect();
+            self.repeat(&all, After::EndOfRefresh);
+        }
+        mark
+    }
+
+    /// A path that does not fit a message is not told.
+    fn forget(&mut self, slot: Slot, id: PathId) {
+        let Some(list) = self.told.get_mut(&slot) else {
+            return;
+        };
+        let before = list.len();
+        list.retain(|told| told.id != id);
+        self.paths -= before - list.len();
+        if list.is_empty() {
+            self.told.remove(&slot);
+        }
+    }
+}
+
+/// Also not one that is given up just now: its withdrawal stands in the same messages.
+fn free_id(before: &[Told], after: &[Told]) -> PathId {
+    let taken = |id: &PathId| before.iter().chain(after).any(|told| told.id == *id);
+    (1..).find(|id| !taken(id)).unwrap_or(PathId::MAX)
+}
+
+/// Paths that leave with the same attributes.
+struct Alike<K> {
+    attributes: Outgoing,
+    slots: Vec<Slot>,
+    keys: Vec<(PathId, K)>,
+}
+
+/// What is to be said to one peer.
+struct Said<'a, K> {
+    view: View<'a>,
+    hasher: FixedState,
+    alike: Vec<Alike<K>>,
+    by_hash: HashMap<u64, usize, FixedState>,
+    gone: Vec<(PathId, K)>,
+}
+
+impl<'a, K: Key> Said<'a, K> {
+    fn new(view: View<'a>) -> Self {
+        Self {
+            view,
+            hasher: FixedState::with_seed(view.config.seed),
+            alike: Vec::new(),
+            by_hash: HashMap::default(),
+            gone: Vec::new(),
+        }
+    }
+
+    fn hash(&self, outgoing: &Outgoing) -> u64 {
+        self.hasher.hash_one(outgoing)
+    }
+
+    fn announce(&mut self, attributes: Outgoing, hash: u64, slot: Slot, key: (PathId, K)) {
+        let known = self.by_hash.get(&hash).copied();
+        let known = known.and_then(|at| self.alike.get_mut(at));
+        if let Some(alike) = known.filter(|it| it.attributes == attributes) {
+            alike.slots.push(slot);
+            alike.keys.push(key);
+            return;
+        }
+        self.by_hash.insert(hash, self.alike.len());
+        self.alike.push(Alike {
+            attributes,
+            slots: vec![slot],
+            keys: vec![key],
+        });
+    }
+
+    /// Withdrawals first. What does not fit a message is withdrawn instead of announced.
+    fn encode(self, peer: &mut Several) -> Vec<Batch> {
+        let context = peer.settings.encode_context();
+        let mut builder = BatchBuilder::default();
+        let mut batches = Vec::new();
+        let mut gone = self.gone;
+        let mut unfit = Vec::new();
+        if !gone.is_empty() {
+            let messages = K::encode_withdraw(&gone, &context, &mut builder.bytes);
+            builder.close_span(messages, None);
+        }
+        gone.clear();
+        for alike in self.alike {
+            let (keys, attributes) = (&alike.keys, &alike.attributes);
+            match K::encode_announce(keys, attributes, &context, &mut builder.bytes) {
+                Ok(messages) => builder.close_span(messages, None),
+                Err(_) => unfit.push(alike),
+            }
+            if builder.is_full() {
+                batches.extend(builder.take());
+            }
+        }
+        for alike in unfit {
+            for (slot, (id, key)) in alike.slots.into_iter().zip(alike.keys) {
+                peer.forget(slot, id);
+                gone.push((id, key));
+            }
+        }
+        if !gone.is_empty() {
+            let messages = K::encode_withdraw(&gone, &context, &mut builder.bytes);
+            builder.close_span(messages, None);
+        }
+        batches.extend(builder.take());
+        batches
+    }
+}

@@ -1,0 +1,228 @@
+//! Peers that are told several paths of a prefix (RFC 7911).
+
+use std::num::NonZeroU8;
+
+use super::*;
+
+/// The one that is told several.
+const TOLD: u16 = 9;
+
+fn told_facts(count: PathsSent) -> PeerFacts {
+    let mut facts = facts(TOLD);
+    if let Some(family) = &mut facts.families.ipv4_unicast {
+        family.add_path_send = Some(count);
+    }
+    facts
+}
+
+fn world(senders: &[u16], count: PathsSent) -> World {
+    let mut world = World::with_peers(senders);
+    world.several.push(PeerId(TOLD));
+    world.up_with(TOLD, told_facts(count));
+    world
+}
+
+fn best(count: u8) -> PathsSent {
+    PathsSent::Best(NonZeroU8::new(count).unwrap())
+}
+
+/// A path of a sender; the longer, the worse.
+fn of(sender: u16, length: u8) -> AttributeSet {
+    let asns = vec![65000 + u32::from(sender); usize::from(length)];
+    let host = u8::try_from(sender).unwrap();
+    path(&asns, [10, 10, 0, host])
+}
+
+impl World {
+    /// Identifier and AS path of what is held of a prefix.
+    fn holds(&self, prefix: Prefix4) -> Vec<(PathId, Vec<u32>)> {
+        let held = &self.beliefs[&PeerId(TOLD)].several;
+        let held = held.iter().filter(|((one, _), _)| *one == prefix);
+        held.map(|((_, id), set)| (*id, asns(set))).collect()
+    }
+
+    fn refreshed(&mut self) {
+        self.input(Input::Refresh {
+            peer: PeerId(TOLD),
+            family: Family::Ipv4Unicast,
+            enhanced: true,
+        });
+    }
+
+    fn counted(&mut self, count: PathsSent) {
+        let families = told_facts(count).families;
+        self.input(Input::Configure(PeerId(TOLD), families));
+    }
+}
+
+#[test]
+fn each_path_has_an_identifier_of_its_own_for_as_long_as_it_is_told() {
+    let mut world = world(&[2, 3, 4], PathsSent::All);
+    for (sender, length) in [(2, 1), (3, 2), (4, 3)] {
+        world.update(sender, announce(&[prefix(1)], &of(sender, length)));
+    }
+    let all = world.holds(prefix(1));
+    let paths: Vec<_> = all.iter().map(|(_, path)| path.len()).collect();
+    assert_eq!(paths, [2, 3, 4]);
+    // The one in the middle goes; the others keep their identifiers.
+    world.update(3, withdraw(&[prefix(1)]));
+    assert_eq!(world.holds(prefix(1)), [all[0].clone(), all[2].clone()]);
+    // A change of one is news of that one alone.
+    let before = world.beliefs[&PeerId(TOLD)].updates;
+    world.update(4, announce(&[prefix(1)], &of(4, 5)));
+    assert_eq!(world.beliefs[&PeerId(TOLD)].updates, before + 1);
+    assert_eq!(world.holds(prefix(1))[1].0, all[2].0);
+    assert_eq!(world.holds(prefix(1))[1].1.len(), 6);
+    // What it says itself it is not told, and does not displace anything.
+    world.update(TOLD, announce(&[prefix(1)], &of(TOLD, 1)));
+    assert_eq!(world.holds(prefix(1)).len(), 2);
+    world.down(2);
+    world.down(4);
+    assert_eq!(world.holds(prefix(1)), []);
+    world.update(TOLD, withdraw(&[prefix(1)]));
+    assert_eq!(world.rib.prefixes(Family::Ipv4Unicast), 0);
+}
+
+#[test]
+fn the_best_so_many_are_told_and_a_change_of_their_number_tells_the_difference() {
+    let mut world = world(&[2, 3, 4], best(2));
+    for (sender, length) in [(4, 1), (3, 2), (2, 3)] {
+        world.update(sender, announce(&[prefix(1)], &of(sender, length)));
+    }
+    let lengths = |world: &World| {
+        let held = world.holds(prefix(1)).into_iter();
+        let mut lengths: Vec<usize> = held.map(|(_, path)| path.len() - 1).collect();
+        lengths.sort_unstable();
+        lengths
+    };
+    assert_eq!(lengths(&world), [1, 2]);
+    world.update(4, withdraw(&[prefix(1)]));
+    assert_eq!(lengths(&world), [2, 3]);
+    world.update(4, announce(&[prefix(1)], &of(4, 1)));
+    let before = world.beliefs[&PeerId(TOLD)].updates;
+    world.counted(PathsSent::All);
+    assert_eq!(lengths(&world), [1, 2, 3]);
+    assert_eq!(world.beliefs[&PeerId(TOLD)].updates, before + 1);
+    world.counted(best(1));
+    assert_eq!(lengths(&world), [1]);
+}
+
+#[test]
+fn the_first_dump_ends_with_its_mark_and_a_refresh_stands_between_two() {
+    let mut world = World::with_peers(&[2]);
+    world.update(2, announce(&[prefix(1)], &of(2, 1)));
+    world.several.push(PeerId(TOLD));
+    world.up_with(TOLD, told_facts(PathsSent::All));
+    assert_eq!(world.beliefs[&PeerId(TOLD)].marks, [("EoR", 1)]);
+    world.refreshed();
+    let marks = &world.beliefs[&PeerId(TOLD)].marks;
+    assert_eq!(marks[1..], [("BoRR", 2), ("EoRR", 3)]);
+    assert_eq!(world.holds(prefix(1)).len(), 1);
+}
+
+#[test]
+fn a_path_that_came_with_an_identifier_is_one_of_several_of_its_sender() {
+    let mut world = world(&[2], PathsSent::All);
+    let list = |id| {
+        let list = [(id, prefix(1))].into_iter().collect();
+        let length = u8::try_from(id).unwrap();
+        let set = Arc::new(of(2, length).freeze_with(SEED));
+        Update {
+            announced: smallvec![(NlriList::V4(list), set)],
+            ..Update::default()
+        }
+    };
+    world.update(2, list(1));
+    world.update(2, list(7));
+    assert_eq!(world.holds(prefix(1)).len(), 2);
+    let page = world.rib.page(
+        Family::Ipv4Unicast,
+        Select::Advertised(PeerId(TOLD)),
+        None,
+        10,
+    );
+    let shown: Vec<_> = page.routes[0]
+        .paths
+        .iter()
+        .map(|path| path.path_id)
+        .collect();
+    let held: Vec<_> = world.holds(prefix(1)).iter().map(|(id, _)| *id).collect();
+    assert_eq!(shown, held);
+}
+
+#[derive(Debug, Clone)]
+enum Act {
+    Say(u16, u8, u8),
+    Forget(u16, u8),
+    Flap(u16),
+    Stick,
+    Unstick,
+    Refresh,
+    Count(Option<u8>),
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    let sender = prop::sample::select(vec![2_u16, 3, 4, TOLD]);
+    let prefix = 0_u8..4;
+    prop_oneof![
+        8 => (sender.clone(), prefix.clone(), 1_u8..5).prop_map(|(s, p, l)| Act::Say(s, p, l)),
+        4 => (sender, prefix).prop_map(|(s, p)| Act::Forget(s, p)),
+        1 => (2_u16..5).prop_map(Act::Flap),
+        1 => Just(Act::Stick),
+        1 => Just(Act::Unstick),
+        1 => Just(Act::Refresh),
+        1 => prop::option::of(1_u8..4).prop_map(Act::Count),
+    ]
+}
+
+proptest! {
+    /// Whatever happened in whatever order: held are the paths of all others, or the shortest ones
+    /// of them, each once.
+    #[test]
+    fn what_is_held_is_what_the_table_says(acts in prop::collection::vec(act(), 0..60)) {
+        let mut world = world(&[2, 3, 4], PathsSent::All);
+        let mut model: BTreeMap<(u8, u16), u8> = BTreeMap::new();
+        let mut count = None;
+        for act in acts {
+            match act {
+                Act::Say(sender, number, length) => {
+                    world.update(sender, announce(&[prefix(number)], &of(sender, length)));
+                    model.insert((number, sender), length);
+                }
+                Act::Forget(sender, number) => {
+                    world.update(sender, withdraw(&[prefix(number)]));
+                    model.remove(&(number, sender));
+                }
+                Act::Flap(sender) => {
+                    world.down(sender);
+                    world.up(sender);
+                    model.retain(|(_, one), _| *one != sender);
+                }
+                Act::Stick => world.stuck.push(PeerId(TOLD)),
+                Act::Unstick => world.unstick(),
+                Act::Refresh => world.refreshed(),
+                Act::Count(wanted) => {
+                    count = wanted;
+                    world.counted(wanted.map_or(PathsSent::All, best));
+                }
+            }
+        }
+        world.unstick();
+        let mut held_in_all = 0;
+        for number in 0..4 {
+            let others = model.iter().filter(|((one, who), _)| *one == number && *who != TOLD);
+            let mut expected: Vec<u8> = others.map(|(_, length)| *length).collect();
+            expected.sort_unstable();
+            expected.truncate(count.map_or(usize::MAX, usize::from));
+            let held = world.holds(prefix(number)).into_iter();
+            // Ours stands before each of them.
+            let mut held: Vec<u8> = held.map(|(_, path)| u8::try_from(path.len() - 1).unwrap()).collect();
+            held.sort_unstable();
+            held_in_all += held.len();
+            prop_assert_eq!(held, expected);
+        }
+        let counts = world.rib.counts(PeerId(TOLD));
+        prop_assert_eq!(counts.ipv4_unicast.advertised, held_in_all);
+        prop_assert!(world.rib.is_settled(PeerId(TOLD)));
+    }
+}
