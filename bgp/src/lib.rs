@@ -40,6 +40,8 @@
 //!   among them) and the PMSI tunnel attribute (RFC 6514 §5). Their meaning is in the `evpn` crate.
 //! - RFC 5065 (confederations): paths (§4), errors (§5), preference and MED (§5.2), decision (§5.3).
 //! - RFC 7947 (route servers): attribute transparency (§2.2).
+//! - RFC 6890 (special addresses): what is of one host, one link or a group is refused from another
+//!   AS.
 //! - RFC 9234 (roles): the capability and its check (§4), the only-to-customer attribute (§5).
 //! - RFC 8212 (no routes between AS numbers without policy): [`Speaker`] does so but between
 //!   private AS numbers (RFC 6996); with the tables alone it is up to their owner.

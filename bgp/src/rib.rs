@@ -25,6 +25,7 @@ mod import;
 mod index;
 mod interner;
 mod leak;
+mod martian;
 mod next_hops;
 mod path;
 mod peer;
@@ -870,7 +871,7 @@ trait TableOf<K> {
 }
 
 macro_rules! keyed {
-    ($key:ty, $field:ident, $variant:ident, $family:ident, $default:expr) => {
+    ($key:ty, $field:ident, $variant:ident, $family:ident, $default:expr, $martian:expr) => {
         impl TableOf<$key> for Rib {
             fn table_of(&mut self) -> (&mut FamilyRib<$key>, Cx<'_>) {
                 let cx = Cx {
@@ -888,6 +889,11 @@ macro_rules! keyed {
 
             fn default_route() -> Option<Self> {
                 $default
+            }
+
+            fn is_martian(&self) -> bool {
+                let is_martian: fn(&Self) -> bool = $martian;
+                is_martian(self)
             }
 
             fn of(list: &NlriList) -> &[(PathId, Self)] {
@@ -926,13 +932,15 @@ keyed!(
     v4,
     V4,
     Ipv4Unicast,
-    Prefix4::new(Ipv4Addr::UNSPECIFIED, 0)
+    Prefix4::new(Ipv4Addr::UNSPECIFIED, 0),
+    |prefix| martian::is_martian4(*prefix)
 );
 keyed!(
     Prefix6,
     v6,
     V6,
     Ipv6Unicast,
-    Prefix6::new(Ipv6Addr::UNSPECIFIED, 0)
+    Prefix6::new(Ipv6Addr::UNSPECIFIED, 0),
+    |prefix| martian::is_martian6(*prefix)
 );
-keyed!(EvpnKey, evpn, Evpn, Evpn, None);
+keyed!(EvpnKey, evpn, Evpn, Evpn, None, |_| false);

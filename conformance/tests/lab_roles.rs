@@ -453,3 +453,27 @@ fn frr_and_bird_are_told_a_default_route_and_nothing_else() -> Result<(), Error>
         bird.stop()
     })
 }
+
+/// What BIRD refuses too; of these FRR refuses the multicast one only.
+#[test]
+fn prefixes_of_one_host_and_of_groups_stay_out_that_frr_sends() -> Result<(), Error> {
+    let family = "ipv4_unicast = {}";
+    let martians = ["127.1.0.0/16", "224.1.0.0/16", "0.1.0.0/16"];
+    scenario_beside_others("martians", &BOTH, |lab| {
+        let mut pair = Pair::build(lab)?;
+        pair.start(&ours("", (65002, family), (65003, family)))?;
+        let networks = martians.map(|prefix| format!("network {prefix}"));
+        let _frr = pair.frr(Release::Host, &frr(65002, "", &networks.join("\n  ")))?;
+        for prefix in martians {
+            let why = ["nobody in another AS has this prefix (RFC 6890)"];
+            shows(lab, "explain", &why, || pair.ctl(&["explain", prefix]))?;
+        }
+        let neighbor = pair.neighbor("10.9.0.2")?;
+        let counts = ["received", "accepted"].map(|count| {
+            let count = neighbor.pointer(&format!("/families/ipv4_unicast/{count}"));
+            count.and_then(serde_json::Value::as_u64)
+        });
+        assert_eq!(counts, [Some(4), Some(1)]);
+        Ok(())
+    })
+}

@@ -38,6 +38,8 @@ pub(super) trait Key: Clone + Eq + Hash + Ord {
     const FAMILY: Family;
     /// The key of the default route, in families that have one.
     fn default_route() -> Option<Self>;
+    /// Nobody in another AS has it.
+    fn is_martian(&self) -> bool;
     /// The routes of a list, if it is one of this family.
     fn of(list: &NlriList) -> &[(PathId, Self)];
     fn nlri(&self) -> Nlri;
@@ -130,9 +132,10 @@ impl<K: Key> FamilyRib<K> {
                 self.table.touch(next.map(|(_, key)| key));
             }
             let answers = from.1.import.answers(|| key.nlri());
+            let asked = (answers, key.is_martian());
             let (of, judged) = last
-                .take_if(|(of, _)| answers.is_some() && *of == answers)
-                .unwrap_or_else(|| (answers, judge(interner, view, from, &key.nlri(), &received)));
+                .take_if(|(of, _)| answers.is_some() && *of == asked)
+                .unwrap_or_else(|| (asked, judge(interner, view, from, &key.nlri(), &received)));
             let (_, (attributes, standing)) = last.insert((of, judged));
             let path = Path {
                 attributes: Arc::clone(attributes),

@@ -8,6 +8,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use super::View;
+use super::family::Key;
 use super::leak::{self, Leak};
 use super::peer::{PeerFacts, PeerFamily};
 use crate::asn::Asn;
@@ -21,6 +22,8 @@ use crate::policy::{Trace, Verdict};
 pub enum Rejection {
     /// The AS path contains the own AS (RFC 4271 §9.1.2).
     AsLoop(Asn),
+    /// A prefix that nobody in another AS has (RFC 6890).
+    Martian,
     /// The AS path does not begin with the peer's AS number (RFC 4271 §6.3).
     FirstAs {
         /// The peer's AS number.
@@ -53,7 +56,8 @@ impl Rejection {
             | Rejection::OriginatorLoop
             | Rejection::ClusterLoop(_)
             | Rejection::NextHopIsSelf => true,
-            Rejection::FirstAs { .. }
+            Rejection::Martian
+            | Rejection::FirstAs { .. }
             | Rejection::NoConfederation
             | Rejection::Leak(_)
             | Rejection::Policy
@@ -66,6 +70,7 @@ impl fmt::Display for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Rejection::AsLoop(asn) => write!(f, "the AS path contains own AS {asn}"),
+            Rejection::Martian => f.write_str("nobody in another AS has this prefix (RFC 6890)"),
             Rejection::FirstAs { expected, first } => {
                 match first {
                     Asn(0) => f.write_str("the AS path begins with no AS number")?,
@@ -116,6 +121,9 @@ pub(super) fn import(
             return Err(Rejection::AsLoop(own));
         }
     }
+    if facts.external() && is_martian(nlri) {
+        return Err(Rejection::Martian);
+    }
     // RFC 4271 §6.3 by way of RFC 7606 §7.2: what is malformed so is as good as withdrawn.
     if family.enforce_first_as && facts.external() && received.first_as() != facts.remote_as {
         return Err(Rejection::FirstAs {
@@ -158,6 +166,14 @@ pub(super) fn import(
         None => Arc::clone(received),
         Some(set) => Arc::new(set.freeze_with(seed).with_source(Arc::clone(received))),
     })
+}
+
+fn is_martian(nlri: &Nlri) -> bool {
+    match nlri {
+        Nlri::V4(prefix) => prefix.is_martian(),
+        Nlri::V6(prefix) => prefix.is_martian(),
+        Nlri::Evpn(_) => false,
+    }
 }
 
 fn begins_in_confederation(received: &Attributes) -> bool {

@@ -638,3 +638,19 @@ fn a_default_route_of_our_own_is_told_whatever_is_in_the_table() {
         assert_eq!(own(&world), ours);
     }
 }
+
+#[test]
+fn a_martian_in_a_message_is_refused_from_another_as_and_its_neighbours_in_it_are_not() {
+    let martian = Prefix4::new(Ipv4Addr::new(127, 0, 0, 0), 8).unwrap();
+    let list = [prefix(1), martian, prefix(2)];
+    let mut world = World::with_peers(&[2, 3]);
+    world.update(2, announce(&list, &path(&[65002], [10, 10, 0, 2])));
+    let told: Vec<Prefix4> = world.belief(3).keys().copied().collect();
+    assert_eq!(told, [prefix(1), prefix(2)]);
+    let route = world.rib.route(&Nlri::V4(martian)).unwrap();
+    assert_eq!(route.paths[0].rejection, Some(Rejection::Martian));
+    // Within an AS it is the operator's own affair.
+    world.up_with(4, internal(4));
+    world.update(4, announce(&[martian], &from(4)));
+    assert!(world.belief(3).contains_key(&martian));
+}

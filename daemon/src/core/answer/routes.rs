@@ -199,6 +199,7 @@ fn rejected_by(rejection: &Rejection) -> &'static str {
         | Rejection::OriginatorLoop
         | Rejection::ClusterLoop(_)
         | Rejection::NextHopIsSelf => "loop",
+        Rejection::Martian => "martian",
         Rejection::FirstAs { .. } | Rejection::NoConfederation => "first_as",
         Rejection::Leak(_) => "leak",
         Rejection::Policy => "policy",
