@@ -439,3 +439,64 @@ fn link_bandwidths_are_weights_as_in_frr_and_a_blackhole_drops() -> Result<(), E
         pair.ctl(&["verify"]).map(drop)
     })
 }
+
+#[test]
+fn aigp_of_bird_is_compared_and_told_where_it_is_exchanged() -> Result<(), Error> {
+    const NEEDS: [Requirement; 3] = [
+        Requirement::Root,
+        Requirement::Rbgpd,
+        Requirement::Program("bird"),
+    ];
+    scenario_beside_others("aigp", &NEEDS, |lab| {
+        let mut pair = Pair::build(lab)?;
+        let neighbor = |last: u8| {
+            format!(
+                "[[neighbor]]\naddress = \"10.9.0.{last}\"\nremote_as = 6500{last}\n\
+                 local_address = \"10.9.0.1{last}\"\naigp = true\n\
+                 timers = {{ connect_retry = \"1s\" }}\nipv4_unicast = {{}}\n"
+            )
+        };
+        let without = neighbor(5).replace("aigp = true", "aigp = false");
+        pair.start(&(neighbor(3) + &neighbor(4) + &without))?;
+        let mut config = "router id 10.8.0.9;\n".to_owned();
+        for (last, metric, path) in [(3, 20, ""), (4, 10, "bgp_path.prepend(64999);"), (5, 0, "")]
+        {
+            let _ = write!(
+                config,
+                "ipv4 table t{last};\nprotocol static {{\n ipv4 {{ table t{last}; }};\n"
+            );
+            if metric > 0 {
+                let _ = writeln!(
+                    config,
+                    " route 203.0.113.0/24 blackhole {{ igp_metric = {metric}; {path} }};"
+                );
+            }
+            let _ = write!(
+                config,
+                "}}\nprotocol bgp b{last} {{\n router id 10.8.0.{last};\n \
+                 local 10.9.0.{last} as 6500{last};\n neighbor 10.9.0.1{last} as 65001;\n \
+                 strict bind on;\n connect delay time 1;\n connect retry time 1;\n ipv4 {{ \
+                 table t{last}; import all; export all; next hop self; aigp originate; }};\n}}\n"
+            );
+        }
+        let bird = pair.bird(&config)?;
+        lab.reach(
+            "the longer path with the lower AIGP is best",
+            PATIENCE,
+            || {
+                let seen = pair.ctl(&["explain", "203.0.113.0/24"])?;
+                let lost = seen.contains("higher AIGP");
+                let told = bird.ask("show route table t3 203.0.113.0/24 all")?.text();
+                let untold = bird.ask("show route table t5 203.0.113.0/24 all")?.text();
+                let exchanged =
+                    told.contains("BGP.aigp: 10") && told.contains("65001 65004 64999");
+                let kept = untold.contains("65001 65004 64999") && !untold.contains("aigp");
+                match lost && exchanged && kept {
+                    true => Ok(()),
+                    false => Err(Error::State(format!("{seen}{told}{untold}"))),
+                }
+            },
+        )?;
+        Ok(())
+    })
+}
