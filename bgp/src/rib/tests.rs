@@ -15,7 +15,9 @@ use crate::asn::Asn;
 use crate::attributes::{NextHop, Segment, SegmentKind};
 use crate::community::Community;
 use crate::message::{Message, RefreshKind};
-use crate::policy::{Action, Entry, Match, NextHopChange, Policy, RouteMap, Set};
+use crate::policy::{
+    Action, Entry, Match, NextHopChange, Number, Policy, PrefixList, RouteMap, Set,
+};
 use crate::wire::Context;
 
 const SEED: u64 = 7;
@@ -845,6 +847,32 @@ fn rules_of_the_decision_take_effect_at_once_and_are_named() {
     assert_eq!(best(&world), 2, "and back");
 }
 
+#[test]
+fn an_edited_import_policy_is_told_to_others_and_not_to_the_sender() {
+    let mut world = World::with_peers(&[2, 3]);
+    let prefixes: Vec<Prefix4> = (0..100).map(prefix).collect();
+    world.update(2, announce(&prefixes, &path(&[65002], [10, 10, 0, 2])));
+    let edited = |metric| {
+        let list = PrefixList::new("L", vec!["permit 10.7.0.0/16 le 32".parse().unwrap()]);
+        let few = Match::PrefixList(Arc::new(list.unwrap()));
+        let set = Set::LocalPref(Number::Replace(metric));
+        ipv4(PeerFamily {
+            import: map(vec![
+                Entry::new(10, Action::Permit).when(few).set(set),
+                Entry::new(20, Action::Permit),
+            ]),
+            ..settings()
+        })
+    };
+    let heard = |world: &World| [2, 3].map(|peer| world.beliefs[&PeerId(peer)].updates);
+    world.input(Input::Configure(PeerId(2), edited(200)));
+    let before = heard(&world);
+    world.input(Input::Configure(PeerId(2), edited(300)));
+    assert_eq!(heard(&world), [before[0], before[1] + 1]);
+    world.input(Input::Configure(PeerId(2), edited(300)));
+    assert_eq!(heard(&world), [before[0], before[1] + 1]);
+}
+
 fn map(entries: Vec<Entry>) -> Policy {
     Policy::Map(Arc::new(RouteMap::new("MAP", entries).unwrap()))
 }
@@ -1385,15 +1413,28 @@ proptest! {
     #[test]
     fn how_peers_inputs_mix_makes_no_difference(
         inputs in prop::collection::vec(
-            (2u16..8, 0u8..4, prop::option::weighted(0.8, (0u8..3, prop::option::of(0u8..3)))),
+            (
+                2u16..8,
+                0u8..4,
+                prop::option::weighted(
+                    0.8,
+                    (0u8..3, prop::option::of(0u8..3), prop::option::weighted(0.2, 0u64..2)),
+                ),
+            ),
             0..60,
         ),
+        weights in prop::array::uniform6(prop::option::weighted(0.2, 0u32..2)),
         mixes in prop::array::uniform2(prop::collection::vec((any::<u8>(), any::<bool>()), 60)),
         rules in decision::tests::rules(),
         paths in 1usize..4,
     ) {
         let ends = mixes.map(|mix| {
-            let mut world = World::with_peers(&[2, 3, 4, 5, 6, 7, 8]);
+            let mut world = World::new();
+            for (peer, weight) in (2..).zip(weights.into_iter().chain([None])) {
+                let settings = PeerFamily { weight, ..settings() };
+                let families = ipv4(settings);
+                world.up_with(peer, PeerFacts { families, aigp: true, ..facts(peer) });
+            }
             let multipath = Multipath { paths, as_path_relax: paths == 3 };
             world.input(Input::SetMultipath(PerFamily {
                 ipv4_unicast: multipath,
@@ -1416,7 +1457,11 @@ proptest! {
                 }
                 let prefixes = [prefix(number)];
                 let update = match what {
-                    Some((tail, med)) => announce(&prefixes, &offer(peer, tail, med)),
+                    Some((tail, med, aigp)) => {
+                        let mut set = offer(peer, tail, med);
+                        aigp.into_iter().for_each(|metric| set.set_aigp_metric(metric));
+                        announce(&prefixes, &set)
+                    }
                     None => withdraw(&prefixes),
                 };
                 world.hand_in(Input::Updates(PeerId(peer), vec![update]));
