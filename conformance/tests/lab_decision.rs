@@ -297,6 +297,50 @@ fn the_best_path_is_that_of_frr_under_every_rule() -> Result<(), Error> {
             seen.insert(chosen_by_us(&pair)?.best());
         }
         assert_eq!(seen.len(), 8, "each set of rules chooses otherwise");
+        // Several paths of one prefix.
+        let shared = "[ipv4_unicast]\nmultipath = { paths = 4, as_path_relax = true }\n";
+        pair.reload_forwarding(&ours(shared, ""))?;
+        configure(
+            &frr,
+            &[
+                "no bgp always-compare-med",
+                "no bgp bestpath med missing-as-worst",
+                "no bgp bestpath as-path ignore",
+                "bgp bestpath as-path multipath-relax",
+                "address-family ipv4 unicast",
+                "maximum-paths 4",
+            ],
+        )?;
+        // FRR compares each path with the best one alone: beside a best path of another AS it also
+        // uses one whose MED is higher than that of its own AS' other path, which is in use too.
+        let (mut fewer, mut more) = (0, 0);
+        lab.reach("up to four paths", PATIENCE, || {
+            let (ours, frrs) = (chosen_by_us(&pair)?, chosen_by_frr(&frr)?);
+            let differing = difference(&ours, &frrs);
+            (fewer, more) = (0, 0);
+            for (prefix, (best, used)) in &ours.prefixes {
+                let (frrs_best, frrs_used) = frrs
+                    .prefixes
+                    .get(prefix)
+                    .ok_or_else(|| Error::State(format!("FRR has no {prefix}")))?;
+                let beaten = frrs_used.difference(used).all(|it| {
+                    let other = FEEDERS
+                        .into_iter()
+                        .find(|of| of != it && asn(*of) == asn(*it));
+                    other.is_some_and(|other| used.contains(&other))
+                });
+                if best != frrs_best || !used.is_subset(frrs_used) || !beaten {
+                    return Err(Error::State(differing));
+                }
+                fewer += usize::from(used.len() < frrs_used.len());
+                more += usize::from(used.len() > 1);
+            }
+            Ok(())
+        })?;
+        assert!(
+            more > 10 && fewer > 0 && fewer < more,
+            "{more} shared, {fewer} unlike FRR"
+        );
         // The weight goes before all of them, whatever they are.
         let heavy = |config: String| {
             let of_four = "address = \"10.8.1.4\"\nremote_as = 65003\n\
