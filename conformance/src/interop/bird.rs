@@ -19,9 +19,10 @@ const LINES: [(Purpose, &str); 4] = [
 ];
 
 /// What its channel has besides.
-const CHANNEL: [(Purpose, &str); 2] = [
+const CHANNEL: [(Purpose, &str); 3] = [
     (Purpose::Ipv6NextHops, " extended next hop on;"),
     (Purpose::AddPath, " add paths on;"),
+    (Purpose::FirstClient, " add paths on;"),
 ];
 
 const SIGNS: [(Feature, &[&str]); 5] = [

@@ -3,14 +3,15 @@
 //! Both sides are configured once for all features; then each feature has a small check: the
 //! session is up, routes went both ways with their attributes, and each side says so itself.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use serde_json::Value;
 
 use super::plan::{
-    Family, LONG, LONG_COMMUNITIES, OUR_LARGE, OUR_MARKS, OURS, OURS_IPV6, PASSWORD, THEIR_AS,
-    THEIRS, THEIRS_IPV6, THEY_REFLECT, WE_REFLECT, of,
+    Family, LONG, LONG_COMMUNITIES, MANY, OUR_LARGE, OUR_MARKS, OURS, OURS_IPV6, PASSWORD,
+    THEIR_AS, THEIRS, THEIRS_IPV6, THEY_REFLECT, WE_REFLECT, of,
 };
 use super::{Attribute, Daemon, Feature, Neighbor, Outcome, Purpose, Session};
 use crate::lab::{Error, Lab, Pair, Rbgpd, command};
@@ -22,7 +23,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const OUR_EVPN: [&str; 2] = ["10.9.4.1", "02:00:00:00:00:71"];
 
 /// What `show neighbors` names among the capabilities of the other side.
-const OUR_SIGNS: [(Feature, &[&str]); 5] = [
+const OUR_SIGNS: [(Feature, &[&str]); 6] = [
+    (Feature::AddPathReceived, &["add-path"]),
     (Feature::Ipv6NextHops, &["extended next hop"]),
     (Feature::ExtendedMessages, &["extended message"]),
     (Feature::RouteRefresh, &["route refresh"]),
@@ -31,7 +33,8 @@ const OUR_SIGNS: [(Feature, &[&str]); 5] = [
 ];
 
 /// Where a feature shows, if not in the plain session.
-const SHOWN_IN: [(Feature, Purpose); 4] = [
+const SHOWN_IN: [(Feature, Purpose); 5] = [
+    (Feature::AddPathReceived, Purpose::AddPath),
     (Feature::Ipv6NextHops, Purpose::Ipv6NextHops),
     (Feature::Roles, Purpose::Role),
     (Feature::Md5, Purpose::Md5),
@@ -131,9 +134,8 @@ impl<'a> Scene<'a> {
             Feature::Roles => self.roles()?,
             Feature::Client => self.client()?,
             Feature::Reflector => self.reflector()?,
-            Feature::AddPathReceived | Feature::AddPathSent => {
-                return Err(Error::State(format!("there is no check of {feature} yet")));
-            }
+            Feature::AddPathReceived => self.several_received()?,
+            Feature::AddPathSent => self.several_sent()?,
         }
         self.both_say(feature)
     }
@@ -284,6 +286,33 @@ impl<'a> Scene<'a> {
             WE_REFLECT,
             &[Attribute::Originator(originator)],
         )
+    }
+
+    /// The neighbour knows a path of each client, and tells both.
+    fn several_received(&self) -> Result<(), Error> {
+        let session = Session::of(Purpose::AddPath);
+        self.up(&session)?;
+        let address = session.right().to_string();
+        let question = ["show", "routes", MANY, "--json", "--received", &address];
+        self.reach("several paths are here", || {
+            let output = self.pair.rbgpd.ctl(&question)?;
+            let shown = command::json("show routes", &output.stdout)?;
+            let routes = shown.get("routes").and_then(Value::as_array);
+            let ids: BTreeSet<u64> = routes
+                .into_iter()
+                .flatten()
+                .filter_map(|route| route.get("path_id").and_then(Value::as_u64))
+                .collect();
+            holds(ids.len() > 1, || output.text())
+        })
+    }
+
+    /// The first client has a path of its own and one of the second client, and tells both.
+    fn several_sent(&self) -> Result<(), Error> {
+        let session = Session::of(Purpose::FirstClient);
+        let other = Session::of(Purpose::SecondClient);
+        let next_hops = [session.left(), other.left()].map(Attribute::NextHop);
+        self.until_there(&session, MANY, &next_hops)
     }
 
     /// Routes stay while either side comes back from a crash.
@@ -495,10 +524,11 @@ fn ours(sessions: &[Session]) -> String {
             (Purpose::Role, "role = \"customer\"\n"),
         ];
         out += of(&keys, session.purpose).unwrap_or_default();
-        out += match session.family() {
-            Family::Ipv4 => "ipv4_unicast = {}\n",
-            Family::Ipv6 => "ipv6_unicast = {}\n",
-            Family::Evpn => "evpn = {}\n",
+        out += match (session.purpose, session.family()) {
+            (Purpose::AddPath, _) => "ipv4_unicast = { add_path_receive = true }\n",
+            (_, Family::Ipv4) => "ipv4_unicast = {}\n",
+            (_, Family::Ipv6) => "ipv6_unicast = {}\n",
+            (_, Family::Evpn) => "evpn = {}\n",
         };
     }
     out
@@ -519,10 +549,11 @@ fn neighbor_at(address: IpAddr, local: IpAddr) -> String {
 fn first_client() -> String {
     let session = Session::of(Purpose::FirstClient);
     let second = Session::of(Purpose::SecondClient).left();
-    let family = "route_reflector_client = true\nipv4_unicast = {}\n";
-    let mut out = internal(&session, "");
-    out += &(neighbor(&session) + family);
-    out += &(neighbor_at(second, session.left()) + family);
+    let mut out = internal(&session, &format!("\"{MANY}\""));
+    out += &neighbor(&session);
+    out += "route_reflector_client = true\nipv4_unicast = { add_path_send = \"all\" }\n";
+    out += &neighbor_at(second, session.left());
+    out += "route_reflector_client = true\nipv4_unicast = {}\n";
     out
 }
 
@@ -530,14 +561,14 @@ fn first_client() -> String {
 fn second_client() -> String {
     let session = Session::of(Purpose::SecondClient);
     let first = Session::of(Purpose::FirstClient).left();
-    let networks = format!("\"{THEY_REFLECT}\", \"{WE_REFLECT}\"");
+    let networks = format!("\"{THEY_REFLECT}\", \"{WE_REFLECT}\", \"{MANY}\"");
     let mut out = internal(&session, &networks);
     out += &(neighbor(&session) + "ipv4_unicast = { export = \"THEY-REFLECT\" }\n");
     out += &neighbor_at(first, session.left());
     out += "ipv4_unicast = { export = \"WE-REFLECT\" }\n";
     for (name, prefix) in [("THEY-REFLECT", THEY_REFLECT), ("WE-REFLECT", WE_REFLECT)] {
         out += &format!(
-            "[[prefix_list]]\nname = \"{name}\"\nrules = [\"permit {prefix}\"]\n\
+            "[[prefix_list]]\nname = \"{name}\"\nrules = [\"permit {prefix}\", \"permit {MANY}\"]\n\
              [[route_map]]\nname = \"{name}\"\nentry = [{{ seq = 10, action = \"permit\", \
              match = {{ prefix_list = \"{name}\" }} }}]\n"
         );

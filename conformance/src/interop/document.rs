@@ -50,6 +50,8 @@ const TAIL: &str = "
 | roles | rbgpd is the customer, the other daemon the provider |
 | reflector's client | a route of one rbgpd reaches another one of the same AS through the other daemon |
 | reflector | a route of one rbgpd reaches the other daemon through another rbgpd, with who originated it |
+| several paths received | the other daemon has a path of two clients each, and rbgpd takes in both |
+| several paths sent | rbgpd has a path of its own and one of a client, and the other daemon takes in both |
 ";
 
 /// The table with its versions.

@@ -7,7 +7,7 @@ use std::io::Write as _;
 use std::time::Duration;
 
 use super::place::{Place, Runner};
-use super::plan::{Family, THEIR_AS, THEIRS, THEIRS_IPV6, of};
+use super::plan::{Family, MANY, THEIR_AS, THEIRS, THEIRS_IPV6, of};
 use super::{Attribute, Feature, Neighbor, Purpose, Session};
 use crate::lab::{Error, Lab, Namespace, wait_until};
 
@@ -16,19 +16,23 @@ const START: Duration = Duration::from_secs(20);
 /// What its process is: orders from the pipe to its output, what it is told into the file.
 const PROCESS: &str = "exec 3<>/run/bench/orders\ncat <&3 &\nexec cat > /run/bench/heard\n";
 
-const CAPABILITIES: [(Purpose, &str); 2] = [
+const CAPABILITIES: [(Purpose, &str); 3] = [
     (Purpose::Ipv6NextHops, "    nexthop enable;\n"),
     (Purpose::AddPath, "    add-path send/receive;\n"),
+    (Purpose::FirstClient, "    add-path receive;\n"),
 ];
 
 /// What a session has besides.
-const SECTIONS: [(Purpose, &str); 2] = [
+const SECTIONS: [(Purpose, &str); 3] = [
     (
         Purpose::Ipv6NextHops,
         "  nexthop {\n    ipv4 unicast ipv6;\n  }\n",
     ),
-    (Purpose::AddPath, "  add-path {\n    ipv4 unicast;\n  }\n"),
+    (Purpose::AddPath, ADD_PATH),
+    (Purpose::FirstClient, ADD_PATH),
 ];
+
+const ADD_PATH: &str = "  add-path {\n    ipv4 unicast;\n  }\n";
 
 const LACKS: [(Feature, &str); 2] = [
     (Feature::Roles, "ExaBGP has no roles"),
@@ -121,12 +125,22 @@ fn config(sessions: &[Session]) -> String {
             Family::Evpn => "",
         };
         if !prefix.is_empty() {
+            let via = session.right();
             let _ = writeln!(
                 out,
-                "  static {{\n    route {prefix} next-hop {} community [65002:9] \
-                 large-community [65002:9:10] med 99;\n  }}",
-                session.right()
+                "  static {{\n    route {prefix} next-hop {via} community [65002:9] \
+                 large-community [65002:9:10] med 99;"
             );
+            // It has no table, so what two clients would tell it stands here.
+            if session.purpose == Purpose::AddPath {
+                for id in 1..=2 {
+                    let _ = writeln!(
+                        out,
+                        "    route {MANY} path-information 0.0.0.{id} next-hop {via} med {id};"
+                    );
+                }
+            }
+            out += "  }\n";
         }
         out += "}\n";
     }

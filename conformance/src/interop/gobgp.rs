@@ -33,6 +33,18 @@ const LINES: [(Purpose, &str); 3] = [
     (Purpose::SecondClient, CLIENT),
 ];
 
+/// What its family has besides.
+const ADD_PATHS: [(Purpose, &str); 2] = [
+    (
+        Purpose::AddPath,
+        "[neighbors.afi-safis.add-paths.config]\nreceive = true\nsend-max = 8\n",
+    ),
+    (
+        Purpose::FirstClient,
+        "[neighbors.afi-safis.add-paths.config]\nreceive = true\n",
+    ),
+];
+
 const CLIENT: &str = "[neighbors.route-reflector.config]\nroute-reflector-client = true\n\
                       route-reflector-cluster-id = \"10.9.0.2\"\n";
 
@@ -102,9 +114,7 @@ fn config(sessions: &[Session]) -> String {
             "[[neighbors.afi-safis]]\n[neighbors.afi-safis.config]\nafi-safi-name = \"{family}\"\n\
              [neighbors.afi-safis.mp-graceful-restart.config]\nenabled = true\n"
         );
-        if session.purpose == Purpose::AddPath {
-            out += "[neighbors.afi-safis.add-paths.config]\nreceive = true\nsend-max = 8\n";
-        }
+        out += of(&ADD_PATHS, session.purpose).unwrap_or_default();
     }
     out
 }

@@ -19,7 +19,10 @@ const LINES: [(Purpose, &str); 6] = [
         Purpose::AddPath,
         "  announce add-path recv yes\n  announce add-path send all\n",
     ),
-    (Purpose::FirstClient, "  route-reflector\n"),
+    (
+        Purpose::FirstClient,
+        "  route-reflector\n  announce add-path recv yes\n",
+    ),
     (Purpose::SecondClient, "  route-reflector\n"),
 ];
 

@@ -25,6 +25,9 @@ pub(super) const THEY_REFLECT: &str = "10.73.0.0/24";
 /// all daemons preferred the shorter cluster list (RFC 4456 §9).
 pub(super) const WE_REFLECT: &str = "10.74.0.0/24";
 
+/// Announced by both clients: the neighbour knows several paths, and so does the first client.
+pub(super) const MANY: &str = "10.75.0.0/24";
+
 /// The password of [`Purpose::Md5`].
 pub(super) const PASSWORD: &str = "one-word";
 
