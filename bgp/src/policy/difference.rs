@@ -75,6 +75,11 @@ impl Difference {
         self.branches.as_ref().is_some_and(Vec::is_empty)
     }
 
+    /// True if there may be a difference to any route.
+    pub(crate) fn is_everywhere(&self) -> bool {
+        self.branches.is_none()
+    }
+
     /// True if the policies may differ about a route. Its key is asked for if that depends on it,
     /// and so are the attributes that the policies see; `None` if they see others than are at hand.
     pub(crate) fn concerns<'a>(

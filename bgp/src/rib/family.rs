@@ -601,6 +601,19 @@ impl<K: Key> FamilyRib<K> {
     ) {
         let new = GroupSettings::of(cx.config, facts, self.family, settings);
         if let Some(count) = settings.add_path_send {
+            let known = self.several.iter_mut().find(|it| it.peer == peer);
+            if let Some(several) = known
+                && let mut differing = several.differing(&new, count)
+                && !differing.is_everywhere()
+            {
+                let concerned = self.table.iter().filter(|(_, entry)| {
+                    let mut paths = entry.paths.as_slice().iter();
+                    paths
+                        .any(|it| differing.concerns(|| entry.key.nlri(), || Some(&it.attributes)))
+                });
+                several.judge_again(new, concerned.map(|(slot, _)| slot));
+                return;
+            }
             let mut all = self.in_use();
             all.extend(new.default_originate.then(|| self.default_slot()).flatten());
             if let Some(several) = self.several.iter_mut().find(|it| it.peer == peer) {

@@ -30,6 +30,7 @@ use super::{Cx, Output, View};
 use crate::attributes::Outgoing;
 use crate::message::RefreshKind;
 use crate::nlri::PathId;
+use crate::policy::Difference;
 use crate::wire;
 
 /// Prefixes served at a time.
@@ -113,6 +114,25 @@ impl Several {
         let told: Vec<Slot> = self.told.keys().copied().collect();
         self.mark_all(told);
         self.mark_all(all);
+    }
+
+    /// Of which routes the peer may be told something else under these settings, if it is told as
+    /// many paths.
+    pub(super) fn differing(&self, settings: &GroupSettings, count: PathsSent) -> Difference {
+        match self.count == count && !settings.default_originate {
+            true => self.settings.differing(settings),
+            false => Difference::everywhere(),
+        }
+    }
+
+    /// Other settings, which make a difference to these prefixes alone.
+    pub(super) fn judge_again(
+        &mut self,
+        settings: GroupSettings,
+        concerned: impl IntoIterator<Item = Slot>,
+    ) {
+        self.settings = settings;
+        self.mark_all(concerned);
     }
 
     /// Says everything again.

@@ -3,6 +3,7 @@
 use std::num::NonZeroU8;
 
 use super::*;
+use crate::policy::{Communities, Extent};
 
 /// The one that is told several.
 const TOLD: u16 = 9;
@@ -105,6 +106,41 @@ fn the_best_so_many_are_told_and_a_change_of_their_number_tells_the_difference()
     assert_eq!(world.beliefs[&PeerId(TOLD)].updates, before + 1);
     world.counted(best(1));
     assert_eq!(lengths(&world), [1]);
+}
+
+#[test]
+fn an_edited_policy_is_told_of_the_paths_it_is_about_whether_they_are_best_or_not() {
+    let mut world = world(&[2, 3], PathsSent::All);
+    for number in 0..50 {
+        for sender in [2, 3] {
+            world.update(sender, announce(&[prefix(number)], &of(sender, 2)));
+        }
+    }
+    let mut marked = of(3, 4);
+    marked.communities = vec!["65003:7".parse().unwrap()];
+    world.update(3, announce(&[prefix(9)], &marked));
+    let told = |world: &mut World, metric| {
+        let condition = Match::Community {
+            communities: Communities::Literal(vec!["65003:7".parse().unwrap()]),
+            extent: Extent::All,
+        };
+        let first = Entry::new(10, Action::Permit).when(condition);
+        let first = first.set(Set::Metric(Number::Replace(metric)));
+        let mut families = told_facts(PathsSent::All).families;
+        families.ipv4_unicast.as_mut().unwrap().export =
+            map(vec![first, Entry::new(20, Action::Permit)]);
+        let before = world.beliefs[&PeerId(TOLD)].updates;
+        world.input(Input::Configure(PeerId(TOLD), families));
+        world.beliefs[&PeerId(TOLD)].updates - before
+    };
+    assert_eq!(told(&mut world, 1), 1);
+    assert_eq!(told(&mut world, 2), 1);
+    assert_eq!(told(&mut world, 2), 0);
+    let held = &world.beliefs[&PeerId(TOLD)].several;
+    let meds = held.iter().filter(|((one, _), _)| *one == prefix(9));
+    let meds: Vec<_> = meds.map(|(_, set)| set.med).collect();
+    assert_eq!(meds, [None, Some(2)]);
+    assert_eq!(held.values().filter(|set| set.med.is_some()).count(), 1);
 }
 
 #[test]
