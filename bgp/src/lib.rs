@@ -75,7 +75,7 @@
 //!   router on a shared network is not passed on, as it would bypass this router's policy.
 //! - RFC 4271 §9.1.4 and §9.2.2.2: nothing is aggregated.
 //! - RFC 4456 §10: export policy applies to reflected routes too and may change what a reflector
-//!   leaves as it is. Reflection between clients cannot be switched off.
+//!   leaves as it is.
 //! - RFC 7947 §2.3: one table for all clients of a route server, so the best path of all may be
 //!   hidden from a client whose policy refuses it.
 //! - RFC 7911: only the best path is sent. Do not offer [`session::FamilyConfig::add_path_send`]

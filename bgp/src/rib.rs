@@ -80,6 +80,9 @@ pub struct Config {
     /// Name of the cluster whose route reflector this router is (RFC 4456 §7); the own identifier
     /// unless several reflectors serve the same clients.
     pub cluster_id: Ipv4Addr,
+    /// Routes of a client are reflected to other clients. Not needed where clients are connected to each
+    /// other (RFC 4456 §6).
+    pub client_to_client: bool,
     /// The confederation this AS is a member of, if it is (RFC 5065).
     pub confederation: Option<Confederation>,
     /// Multipath per family.

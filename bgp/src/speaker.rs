@@ -144,6 +144,7 @@ impl Speaker {
         let rib = Rib::new(rib::Config {
             router_id,
             cluster_id: router_id,
+            client_to_client: true,
             confederation: None,
             multipath: PerFamily::default(),
             rules: rib::Rules::default(),

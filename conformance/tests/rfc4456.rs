@@ -217,3 +217,11 @@ fn of_equal_paths_the_one_with_the_shorter_cluster_list_wins() -> Outcome {
     assert_eq!(clusters(told.get(&5).expect("a best path")), [CLUSTER, one]);
     reflector.bench.untouched()
 }
+
+#[test]
+fn clients_that_are_connected_to_each_other_hear_nothing_twice() -> Outcome {
+    let mut reflector = Reflector::with("[router]\nclient_to_client_reflection = false")?;
+    reflector.announce(5, &[])?;
+    assert_eq!(reflector.hosts()?, [2, 7, 8]);
+    reflector.bench.untouched()
+}

@@ -240,6 +240,7 @@ impl Core {
         let rib = Rib::new(rib::Config {
             router_id: config.router_id,
             cluster_id: config.cluster_id.unwrap_or(config.router_id),
+            client_to_client: config.client_to_client_reflection,
             confederation: config.confederation.as_ref().map(|it| rib::Confederation {
                 id: it.id,
                 member: config.asn,

@@ -609,6 +609,7 @@ mod tests {
         let mut rib = Rib::new(bgp::rib::Config {
             router_id: Ipv4Addr::new(10, 0, 0, 9),
             cluster_id: Ipv4Addr::new(10, 0, 0, 9),
+            client_to_client: true,
             confederation: None,
             multipath: PerFamily::default(),
             rules: bgp::rib::Rules::default(),

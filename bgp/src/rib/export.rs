@@ -37,6 +37,8 @@ pub(super) struct GroupSettings {
     /// Clients of this route reflector.
     pub(super) client: bool,
     pub(super) cluster_id: Ipv4Addr,
+    /// Clients are told what other clients say.
+    pub(super) client_to_client: bool,
     /// Clients of this route server.
     pub(super) server_client: bool,
     /// Our role towards them, where it counts.
@@ -98,6 +100,8 @@ pub enum Withheld {
     InternalToInternal,
     /// It may only go to customers, and the peer is none (RFC 9234 §5).
     Leak(Leak),
+    /// Both are clients of this reflector, which are connected to each other.
+    ClientToClient,
     /// Export policy said no.
     Policy,
     /// No own address of the next hop's IP version.
@@ -115,6 +119,9 @@ impl fmt::Display for Withheld {
             Withheld::NoExport => "community no-export and the neighbour is external",
             Withheld::NoExportSubconfed => {
                 "community local-AS and the neighbour is in another AS of the confederation"
+            }
+            Withheld::ClientToClient => {
+                "both are route reflector clients (client_to_client_reflection = false)"
             }
             Withheld::InternalToInternal => {
                 "learned from iBGP, the neighbour is internal, and neither is a route reflector client"
@@ -142,6 +149,7 @@ impl GroupSettings {
             member: facts.relation.member,
             client: facts.source().client,
             cluster_id: config.cluster_id,
+            client_to_client: config.client_to_client,
             server_client: facts.source().server_client,
             role: facts.role(family),
             local_as: facts.local_as,
@@ -338,6 +346,9 @@ impl GroupSettings {
         self.mark(attributes)?;
         if way == Way::Reflected && !source.client && !self.client {
             return Err(Withheld::InternalToInternal);
+        }
+        if way == Way::Reflected && source.client && self.client && !self.client_to_client {
+            return Err(Withheld::ClientToClient);
         }
         Ok(())
     }

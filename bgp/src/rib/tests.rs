@@ -29,6 +29,7 @@ fn config() -> Config {
     Config {
         router_id: Ipv4Addr::new(10, 10, 0, 1),
         cluster_id: CLUSTER,
+        client_to_client: true,
         confederation: None,
         multipath: PerFamily::default(),
         rules: Rules::default(),

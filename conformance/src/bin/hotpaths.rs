@@ -159,6 +159,7 @@ fn config() -> Config {
     Config {
         router_id: Ipv4Addr::new(10, 10, 0, 1),
         cluster_id: Ipv4Addr::new(10, 10, 0, 1),
+        client_to_client: true,
         confederation: None,
         multipath: PerFamily::default(),
         rules: bgp::rib::Rules::default(),

@@ -41,6 +41,10 @@ pub fn accept(file: &File, report: &mut Report) -> Option<Config> {
         report,
     );
     let mut config = Config {
+        client_to_client_reflection: or(
+            file.router.client_to_client_reflection,
+            defaults.client_to_client_reflection,
+        ),
         confederation,
         cluster_id: file.router.cluster_id.map(|at| at.value),
         listen: listen(file, report).unwrap_or(defaults.listen),

@@ -185,10 +185,11 @@ impl Diff {
     /// Puts a value outside of lists where it belongs.
     fn file(&mut self, change: FieldChange) {
         /// What sockets, sessions and kernel entries carry from the start on.
-        const RESTART: [&str; 15] = [
+        const RESTART: [&str; 16] = [
             "asn",
             "router_id",
             "router.cluster_id",
+            "router.client_to_client_reflection",
             "router.confederation_id",
             "router.confederation_members",
             "listen",

@@ -85,6 +85,8 @@ pub struct File {
 pub struct RouterTable {
     /// `cluster_id`.
     pub cluster_id: Option<At<Ipv4Addr>>,
+    /// `client_to_client_reflection`.
+    pub client_to_client_reflection: Option<At<bool>>,
     /// `confederation_id`.
     pub confederation_id: Option<At<Asn>>,
     /// `confederation_members`.
@@ -284,6 +286,7 @@ pub(super) fn asn(value: &DeValue<'_>) -> Reading<Asn> {
 fn router(table: &mut Table<'_, '_>) -> RouterTable {
     RouterTable {
         cluster_id: table.get("cluster_id", router_id),
+        client_to_client_reflection: table.get("client_to_client_reflection", boolean),
         confederation_id: table.get("confederation_id", asn),
         confederation_members: table.list("confederation_members", asn),
     }

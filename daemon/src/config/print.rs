@@ -194,6 +194,11 @@ fn router(config: &Config) -> Fields {
     if let Some(id) = config.cluster_id {
         fields.add("cluster_id", quote(id));
     }
+    fields.add_unless_default(
+        "client_to_client_reflection",
+        config.client_to_client_reflection,
+        true,
+    );
     if let Some(confederation) = &config.confederation {
         fields.add("confederation_id", confederation.id);
         let members: Vec<String> = confederation.members.iter().map(Asn::to_string).collect();

@@ -36,6 +36,8 @@ pub struct Config {
     pub router_id: Ipv4Addr,
     /// Name of the cluster of our route reflector clients (RFC 4456 §7); `None`: our identifier.
     pub cluster_id: Option<Ipv4Addr>,
+    /// Routes of a route reflector client go to other clients.
+    pub client_to_client_reflection: bool,
     /// The confederation our AS is a member of, if it is (RFC 5065).
     pub confederation: Option<Confederation>,
     /// Where we accept BGP connections.
@@ -95,6 +97,7 @@ impl Config {
             asn,
             router_id,
             cluster_id: None,
+            client_to_client_reflection: true,
             confederation: None,
             listen: default_listen(),
             ebgp_requires_policy: EbgpRequiresPolicy::Auto,

@@ -34,7 +34,10 @@ fn reflector() -> World {
 
 /// Who is told of a prefix.
 fn told(world: &World, number: u8) -> Vec<u16> {
-    let told = |peer: &u16| world.belief(*peer).contains_key(&prefix(number));
+    let told = |peer: &u16| {
+        let belief = world.beliefs.get(&PeerId(*peer));
+        belief.is_some_and(|it| it.routes.contains_key(&prefix(number)))
+    };
     (2..=6).filter(told).collect()
 }
 
@@ -59,6 +62,27 @@ fn a_reflector_passes_on_from_clients_to_all_and_from_others_to_clients() {
     world.update(2, withdraw(&[prefix(1)]));
     world.update(5, announce(&[prefix(1)], &from(5)));
     assert_eq!(told(&world, 1), [2, 3, 6]);
+}
+
+#[test]
+fn clients_that_are_connected_to_each_other_need_no_reflection_between_them() {
+    let mut world = World::new();
+    world.rib = Rib::new(Config {
+        client_to_client: false,
+        ..config()
+    });
+    for peer in [2, 3] {
+        world.up_with(peer, client(peer));
+    }
+    world.up_with(4, internal(4));
+    world.update(2, announce(&[prefix(1)], &from(2)));
+    assert_eq!(told(&world, 1), [4]);
+    world.update(4, announce(&[prefix(2)], &from(4)));
+    assert_eq!(told(&world, 2), [2, 3]);
+    let all = world.rib.advertisements(&Nlri::V4(prefix(1)));
+    let said = all.iter().find(|it| it.peer == PeerId(3)).unwrap();
+    let withheld = said.result.clone().unwrap_err();
+    assert_eq!(withheld, Withheld::ClientToClient);
 }
 
 #[test]
