@@ -64,6 +64,8 @@ pub enum Capability {
     AddPath(Vec<(u16, u8, AddPathMode)>),
     /// Enhanced route refresh, code 70 (RFC 7313).
     EnhancedRouteRefresh,
+    /// Long-lived graceful restart, code 71 (RFC 9494 §3).
+    LongLived(Vec<LongLived>),
     /// Host and domain name, code 73 (draft-walton-bgp-hostname-capability).
     Fqdn {
         /// Host name.
@@ -93,6 +95,19 @@ pub enum Role {
     Customer,
     /// Exchanges own and customers' routes.
     Peer,
+}
+
+/// A family in the long-lived graceful restart capability (RFC 9494 §3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct LongLived {
+    /// Address family.
+    pub afi: u16,
+    /// Subsequent address family.
+    pub safi: u8,
+    /// F bit: forwarding went on.
+    pub preserved: bool,
+    /// Seconds for which routes may stay, at most 16777215.
+    pub time: u32,
 }
 
 /// Direction of add-path as the sender of the capability means it (RFC 7911 §4).

@@ -136,6 +136,9 @@ pub enum Input {
     },
     /// Stale routes of a restarting peer are no longer to be believed.
     Release(PeerId, PerFamily<bool>),
+    /// Stale routes of a peer that has been away for long: a last resort from now on, marked with
+    /// LLGR_STALE, and gone where NO_LLGR asks for that (RFC 9494 §4.2).
+    LongLived(PeerId, PerFamily<bool>),
     /// A peer is deconfigured: its routes go and its number may be used again.
     PeerRemoved(PeerId),
     /// UPDATEs in their order, End-of-RIB included.
@@ -241,6 +244,8 @@ struct Peer {
     in_flight: usize,
     /// Families with stale routes.
     stale: PerFamily<bool>,
+    /// Families of these that are a last resort.
+    old: PerFamily<bool>,
 }
 
 /// All peers by number.
@@ -284,6 +289,11 @@ impl Peers {
             },
             PeerFacts::source,
         )
+    }
+
+    /// Stale routes of the peer are a last resort.
+    fn is_old(&self, peer: PeerId, family: Family) -> bool {
+        self.get(peer).is_some_and(|peer| *peer.old.get(family))
     }
 
     fn can_take(&self, peer: PeerId) -> bool {
@@ -442,6 +452,14 @@ impl Rib {
             Input::Release(peer, families) => {
                 for (family, _) in families.iter().filter(|(_, release)| **release) {
                     self.drop_stale(peer, family);
+                }
+            }
+            Input::LongLived(peer, families) => {
+                for (family, _) in families.iter().filter(|(_, old)| **old) {
+                    if let Some(peer) = self.peers.get_mut(peer) {
+                        *peer.old.get_mut(family) = true;
+                    }
+                    on_family!(self, family, |table, cx| table.grow_old(cx, peer));
                 }
             }
             Input::PeerRemoved(peer) => {
@@ -854,6 +872,7 @@ impl Rib {
         on_family!(self, family, |table, _cx| table.mark_stale(peer));
         if let Some(peer) = self.peers.get_mut(peer) {
             *peer.stale.get_mut(family) = true;
+            *peer.old.get_mut(family) = false;
         }
     }
 

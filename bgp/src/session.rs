@@ -264,7 +264,8 @@ impl Session {
                 .as_ref()
                 .map(|e| e.disabled)
                 .unwrap_or_default(),
-            retained_until: self.timers.get(PeerTimer::Restart),
+            retained_until: (self.timers.get(PeerTimer::Restart))
+                .or_else(|| self.timers.get(PeerTimer::LongLived)),
             last_down: self.record.last_down.clone(),
             last_error: self.record.last_error.clone(),
             established: self.record.established,
@@ -281,7 +282,8 @@ impl Session {
     }
 
     fn is_waiting_for_restart(&self) -> bool {
-        self.retained.is_some() && self.established.is_none()
+        let retained = self.retained.as_ref();
+        retained.is_some_and(|it| it.old_until.is_none()) && self.established.is_none()
     }
 
     fn attempt(&self, side: Side) -> &Attempt {

@@ -432,6 +432,12 @@ impl Speaker {
                 });
             }
             session::Output::Down { reason, retain } => self.down(now, peer, reason, retain),
+            session::Output::LongLived {
+                families,
+                reason: _,
+            } => {
+                self.rib.handle(now, rib::Input::LongLived(peer, families));
+            }
             session::Output::Release {
                 families,
                 reason: _,

@@ -553,6 +553,15 @@ impl Core {
                 self.hand_in(rib::Input::Disable(peer, family));
             }
             Event::Unconnected => self.leave(peer),
+            Event::LongLived(families, reason) => {
+                if let Some(neighbor) = self.neighbors.get(&peer) {
+                    tracing::info!(
+                        neighbor = %neighbor.address(), %reason,
+                        "kept routes are a last resort now (llgr-stale)"
+                    );
+                }
+                self.hand_in(rib::Input::LongLived(peer, families));
+            }
             Event::Release(families, reason) => {
                 if let Some(neighbor) = self.neighbors.get(&peer) {
                     tracing::info!(neighbor = %neighbor.address(), %reason, "kept routes released");

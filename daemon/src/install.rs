@@ -631,6 +631,7 @@ mod tests {
                 honor_blackhole: false,
                 add_path_receive: false,
                 add_path_send: None,
+                long_lived: false,
                 extended_next_hop: false,
                 next_hop: NextHopRule::Auto,
                 drain: None,

@@ -79,6 +79,8 @@ pub(crate) enum Event {
     Unconnected,
     /// The neighbour sends what cannot be read in a family: its routes there are gone.
     FamilyDisabled(Family, UpdateError),
+    /// Kept routes are a last resort from now on (RFC 9494).
+    LongLived(PerFamily<bool>, ReleaseReason),
     /// Kept routes are no longer to be believed.
     Release(PerFamily<bool>, ReleaseReason),
 }
@@ -515,6 +517,9 @@ impl PeerTask {
             Output::Down { reason, retain } => {
                 self.established = None;
                 self.events.push_back(Event::Down { reason, retain });
+            }
+            Output::LongLived { families, reason } => {
+                self.events.push_back(Event::LongLived(families, reason));
             }
             Output::Release { families, reason } => {
                 self.events.push_back(Event::Release(families, reason));

@@ -96,6 +96,7 @@ impl Rules {
             // Reached by paths of whatever length.
             Step::Origin => [self.as_path_ignore.then_some("as_path_ignore"), None],
             Step::Ineligible
+            | Step::LongLivedStale
             | Step::Weight
             | Step::LocalPref
             | Step::Local
@@ -139,6 +140,8 @@ pub(super) struct Options {
 pub enum Step {
     /// Rejected by policy or a loop check: not a candidate.
     Ineligible,
+    /// Kept as a last resort, since its peer has been away for long (RFC 9494 §4.3).
+    LongLivedStale,
     /// Lower weight, which policy gives and nobody is told.
     Weight,
     /// Lower LOCAL_PREF (RFC 4271 §9.1.1).
@@ -167,8 +170,9 @@ pub enum Step {
 
 impl Step {
     /// In their order.
-    const ALL: [Step; 13] = [
+    const ALL: [Step; 14] = [
         Step::Ineligible,
+        Step::LongLivedStale,
         Step::Weight,
         Step::LocalPref,
         Step::Local,
@@ -187,6 +191,7 @@ impl Step {
     pub fn describe(self) -> &'static str {
         match self {
             Step::Ineligible => "rejected before the decision",
+            Step::LongLivedStale => "a last resort (llgr-stale)",
             Step::Weight => "lower weight",
             Step::LocalPref => "lower local preference",
             Step::Local => "not originated by this router",
@@ -253,6 +258,7 @@ fn of_two(
     let (a, b) = (one, two);
     let order = |step: Step| match step {
         Step::Ineligible => Ordering::Equal,
+        Step::LongLivedStale => is_last_resort(a).cmp(&is_last_resort(b)),
         Step::Weight => lightness(a).cmp(&lightness(b)),
         Step::LocalPref => aversion(a).cmp(&aversion(b)),
         Step::Local => is_learned(a).cmp(&is_learned(b)),
@@ -274,6 +280,11 @@ fn of_two(
         // One peer's two paths with one identifier do not stand beside each other.
         None => (0, Step::PathId),
     }
+}
+
+/// RFC 9494 §4.3: also where somebody else marked it.
+fn is_last_resort(path: &Path) -> bool {
+    path.attributes.is_llgr_stale()
 }
 
 /// Weight turned around: the least is the best.
@@ -330,6 +341,7 @@ fn narrow(
             lost(at, Step::Ineligible);
         }
     }
+    field.keep_least(is_last_resort, Step::LongLivedStale, &mut lost);
     field.keep_least(lightness, Step::Weight, &mut lost);
     field.keep_least(aversion, Step::LocalPref, &mut lost);
     field.keep_least(is_learned, Step::Local, &mut lost);
@@ -381,8 +393,9 @@ pub(super) fn is_bystander(best: Option<&Path>, path: &Path, rules: Rules) -> bo
 }
 
 /// The steps that look at one path alone, in their order; the least is the best.
-fn rank(path: &Path, rules: Rules) -> (u32, u32, bool, u64, u16, Origin) {
+fn rank(path: &Path, rules: Rules) -> (bool, u32, u32, bool, u64, u16, Origin) {
     (
+        is_last_resort(path),
         lightness(path),
         aversion(path),
         is_learned(path),

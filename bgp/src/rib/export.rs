@@ -59,6 +59,8 @@ pub(super) struct GroupSettings {
     pub(super) extended_message: bool,
     /// Routes carry path identifiers.
     pub(super) add_path: bool,
+    /// They know what LLGR_STALE means.
+    pub(super) long_lived: bool,
 }
 
 /// How a route gets from where it was learned to those who are told.
@@ -104,6 +106,8 @@ pub enum Withheld {
     ClientToClient,
     /// Export policy said no.
     Policy,
+    /// A last resort, and the peer does not know what LLGR_STALE means (RFC 9494 §4.3).
+    LongLivedStale,
     /// No own address of the next hop's IP version.
     NoNextHop,
     /// The attributes do not fit the largest message.
@@ -128,6 +132,9 @@ impl fmt::Display for Withheld {
             },
             Withheld::Leak(leak) => return write!(f, "it would be a route leak: {leak}"),
             Withheld::Policy => "rejected by export policy",
+            Withheld::LongLivedStale => {
+                "it is a last resort (llgr-stale) and the neighbour does not speak long-lived graceful restart"
+            }
             Withheld::NoNextHop => "no own address fits as next hop for this family",
             Withheld::TooLarge => "the attributes do not fit one message",
         })
@@ -173,6 +180,7 @@ impl GroupSettings {
             as4: facts.as4,
             extended_message: facts.extended_message,
             add_path: settings.add_path_send.is_some(),
+            long_lived: settings.long_lived,
         }
     }
 
@@ -273,6 +281,9 @@ impl GroupSettings {
         changed: Option<Changed>,
     ) -> Result<Outgoing, Withheld> {
         let attributes = &path.attributes;
+        if attributes.is_llgr_stale() && !self.long_lived {
+            return Err(Withheld::LongLivedStale);
+        }
         let way = self.way(source);
         let (wanted, chosen) = match &changed {
             Some(changed) => (changed.set.next_hop, changed.next_hop_chosen),

@@ -25,6 +25,7 @@ use super::slots::{Slot, SlotSet};
 use super::table::{TOGETHER, Table};
 use super::{Best, Config, Cx, Output, PeerFacts, PeerFamily, View};
 use crate::attributes::{Attributes, Outgoing};
+use crate::community::Community;
 use crate::family::Family;
 use crate::nlri::{Nlri, NlriList, PathId};
 use crate::policy::Difference;
@@ -231,6 +232,37 @@ impl<K: Key> FamilyRib<K> {
         }
     }
 
+    /// Stale routes of a peer become a last resort (RFC 9494 §4.2): paths that take part are marked,
+    /// which the decision looks at first, and those that may not be kept so go.
+    pub(super) fn grow_old(&mut self, cx: &mut Cx<'_>, peer: PeerId) {
+        let Some(received) = self.received.get(&peer) else {
+            return;
+        };
+        let slots: Vec<Slot> = received.slots.iter().collect();
+        for slot in slots {
+            let Some(entry) = self.table.get(slot) else {
+                continue;
+            };
+            let paths = entry.paths.as_slice().iter();
+            let stale = paths.filter(|path| path.peer == peer && path.standing.is_stale());
+            let (gone, old): (Vec<Path>, Vec<Path>) = stale
+                .cloned()
+                .partition(|path| path.received().is_no_llgr());
+            let (view, interner) = cx.split();
+            let seed = view.config.seed;
+            let old = old.into_iter().filter(|path| path.standing.takes_part());
+            let old: Vec<Path> = old.map(|path| last_resort(interner, seed, path)).collect();
+            self.edit(cx, slot, |(paths, spare), received| {
+                let gone = |path: &Path| gone.iter().any(|it| it.is(path.peer, path.path_id));
+                remove((&mut *paths, &mut *spare), received, peer, slot, gone);
+                let received = received.entry(peer).or_default();
+                for path in old {
+                    replace((&mut *paths, &mut *spare), received, slot, path);
+                }
+            });
+        }
+    }
+
     /// Applies a changed import policy to what the peer has sent, where it may make a difference.
     pub(super) fn reimport(&mut self, cx: &mut Cx<'_>, peer: PeerId, differing: &mut Difference) {
         let Some(received) = self.received.get(&peer) else {
@@ -283,30 +315,29 @@ impl<K: Key> FamilyRib<K> {
         };
         let nlri = entry.key.nlri();
         let known = entry.paths.as_slice().iter();
-        let again: Vec<(PathId, Arc<Attributes>, bool)> = known
-            .filter(|path| path.peer == peer)
-            .map(|path| {
-                (
-                    path.path_id,
-                    Arc::clone(path.received()),
-                    path.standing.is_stale(),
-                )
-            })
-            .collect();
+        let again: Vec<Path> = known.filter(|path| path.peer == peer).cloned().collect();
         let (view, interner) = cx.split();
         let Some(from) = view.peers.settings(peer, self.family) else {
             return;
         };
         let mut judged = Vec::with_capacity(again.len());
-        for (path_id, received, stale) in again {
-            let (attributes, standing) = judge(interner, view, from, &nlri, &received);
-            let standing = if stale { standing.to_stale() } else { standing };
-            judged.push(Path {
+        for path in again {
+            let received = path.received();
+            let (attributes, standing) = judge(interner, view, from, &nlri, received);
+            let standing = match path.standing.is_stale() {
+                true => standing.to_stale(),
+                false => standing,
+            };
+            let again = Path {
                 attributes,
-                path_id,
-                peer,
                 standing,
                 multipath: false,
+                ..path.clone()
+            };
+            let old = standing.is_stale() && view.peers.is_old(peer, self.family);
+            judged.push(match old && standing.takes_part() {
+                true => last_resort(interner, view.config.seed, again),
+                false => again,
             });
         }
         self.edit(cx, slot, |(paths, spare), received| {
@@ -678,6 +709,18 @@ impl<K: Key> FamilyRib<K> {
             },
         );
         steps
+    }
+}
+
+/// The path as a last resort: marked with LLGR_STALE, beside what was received.
+fn last_resort(interner: &mut super::interner::Interner, seed: u64, path: Path) -> Path {
+    let mut set = path.attributes.thaw();
+    set.communities.push(Community::LLGR_STALE);
+    let received = Arc::clone(path.received());
+    let marked = set.freeze_with(seed).with_source(received);
+    Path {
+        attributes: interner.intern(Arc::new(marked)),
+        ..path
     }
 }
 

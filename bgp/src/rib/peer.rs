@@ -123,6 +123,8 @@ pub struct PeerFamily {
     pub add_path_receive: bool,
     /// The peer takes several paths of a prefix (RFC 7911), and is sent so many.
     pub add_path_send: Option<PathsSent>,
+    /// The peer knows what LLGR_STALE means (RFC 9494 §4.3), and is told such routes.
+    pub long_lived: bool,
     /// IPv4 routes may carry an IPv6 next hop (RFC 8950).
     pub extended_next_hop: bool,
     /// The next hop in what the peer is sent.

@@ -1,5 +1,6 @@
 //! The tables seen from outside: what peers believe after any order of events.
 
+mod long_lived;
 mod relation;
 mod several;
 
@@ -53,6 +54,7 @@ fn settings() -> PeerFamily {
         honor_blackhole: false,
         add_path_receive: false,
         add_path_send: None,
+        long_lived: false,
         extended_next_hop: false,
         next_hop: NextHopRule::Auto,
         drain: None,

@@ -39,9 +39,10 @@ impl Session {
                     | Step::End => {}
                 }
             }
-            PeerTimer::Restart => self.release(ReleaseReason::RestartTimeExpired),
+            PeerTimer::Restart => self.grow_old(now, ReleaseReason::RestartTimeExpired),
             PeerTimer::Stale => self.stale_expired(),
-            PeerTimer::Silence => self.release(ReleaseReason::PeerSilent),
+            PeerTimer::Silence => self.grow_old(now, ReleaseReason::PeerSilent),
+            PeerTimer::LongLived => self.long_lived_expired(now),
         }
     }
 

@@ -97,6 +97,9 @@ pub struct GracefulRestartConfig {
     pub restarting: bool,
     /// F bit: families whose forwarding state outlived the restart.
     pub forwarding_preserved: PerFamily<bool>,
+    /// Seconds beyond that for which peers may keep our routes as a last resort (RFC 9494), and we
+    /// theirs for as long as they ask. `None`: neither.
+    pub long_lived_s: Option<u32>,
 }
 
 impl GracefulRestartConfig {
@@ -109,6 +112,7 @@ impl GracefulRestartConfig {
             restart_time: restart_time_s.min(Self::RESTART_TIME_MAX_S),
             restarting: false,
             forwarding_preserved: PerFamily::default(),
+            long_lived_s: None,
         }
     }
 
@@ -320,7 +324,7 @@ impl Config {
         let restart_time = |config: &Config| {
             config
                 .graceful_restart
-                .map(|graceful| graceful.restart_time)
+                .map(|graceful| (graceful.restart_time, graceful.long_lived_s))
         };
         let mut changed = Vec::new();
         let mut check = |name: &'static str, differs: bool| {

@@ -11,7 +11,7 @@ use super::link::Attempt;
 use super::timers::PeerTimer;
 use super::transition::{Event, Step, next};
 use super::{DownReason, Failure, Output, Phase, Place, ReleaseReason, Session, Side};
-use super::{RETAINED_CONNECT_TIME, graceful, notification};
+use super::{RETAINED_CONNECT_TIME, any, graceful, notification};
 
 /// First rest after a failure.
 const IDLE_HOLD: Duration = Duration::from_secs(1);
@@ -86,7 +86,8 @@ impl Session {
         self.outputs.push_back(Output::CloseConnection { conn });
         let retain = graceful::retain(&self.config, &established.negotiated, &reason);
         self.timers.clear(PeerTimer::Stale);
-        self.retained = retain.map(|retain| Retained::new(retain.families));
+        self.timers.clear(PeerTimer::LongLived);
+        self.retained = retain.as_ref().map(Retained::new);
         let restart_time = retain.map(|retain| retain.restart_time);
         self.timers.set_after(PeerTimer::Restart, now, restart_time);
         if now.saturating_duration_since(established.since) >= STABLE_AFTER {
@@ -137,10 +138,45 @@ impl Session {
         self.timers.set_after(PeerTimer::IdleHold, now, Some(delay));
     }
 
+    /// The peer's restart time is over: its stale routes go, or stay as a last resort.
+    pub(super) fn grow_old(&mut self, now: Instant, reason: ReleaseReason) {
+        self.timers.clear(PeerTimer::Restart);
+        self.timers.clear(PeerTimer::Silence);
+        let Some(retained) = self.retained.take() else {
+            return;
+        };
+        let (old, goes) = retained.grow_old(now);
+        if any(&goes) {
+            let families = goes;
+            self.outputs.push_back(Output::Release { families, reason });
+        }
+        if let Some(old) = old {
+            let families = old.families;
+            self.outputs
+                .push_back(Output::LongLived { families, reason });
+            self.timers.put(PeerTimer::LongLived, old.next_expiry());
+            self.retained = Some(old);
+        }
+    }
+
+    /// The time of some families as a last resort is over.
+    pub(super) fn long_lived_expired(&mut self, now: Instant) {
+        let Some(mut retained) = self.retained.take() else {
+            return;
+        };
+        let families = retained.take_expired(now);
+        let reason = ReleaseReason::LongLivedExpired;
+        self.outputs.push_back(Output::Release { families, reason });
+        self.timers
+            .put(PeerTimer::LongLived, retained.next_expiry());
+        self.retained = Some(retained).filter(|retained| any(&retained.families));
+    }
+
     /// Stale routes of a peer that is away are not kept any longer.
     pub(super) fn release(&mut self, reason: ReleaseReason) {
         self.timers.clear(PeerTimer::Restart);
         self.timers.clear(PeerTimer::Silence);
+        self.timers.clear(PeerTimer::LongLived);
         if let Some(retained) = self.retained.take() {
             self.outputs.push_back(Output::Release {
                 families: retained.families,

@@ -212,6 +212,14 @@ pub enum Output {
         /// What to keep for a graceful restart.
         retain: Option<Retain>,
     },
+    /// Routes that are still stale in these families are a last resort from now on: the peer has
+    /// been away for longer than its restart time (RFC 9494 §4.2).
+    LongLived {
+        /// Families whose stale routes have grown old.
+        families: PerFamily<bool>,
+        /// What they waited for until now.
+        reason: ReleaseReason,
+    },
     /// Routes that are still stale in these families are gone: what they waited for did not come.
     Release {
         /// Families whose stale routes to drop.
@@ -241,8 +249,11 @@ pub enum Output {
 pub struct Retain {
     /// Families whose routes stay, marked stale.
     pub families: PerFamily<bool>,
-    /// For how long the peer asked. The session keeps the timer and says [`Output::Release`].
+    /// For how long the peer asked. The session keeps the timer and says [`Output::LongLived`] or
+    /// [`Output::Release`].
     pub restart_time: Duration,
+    /// Families that stay longer, as a last resort, and for how long (RFC 9494).
+    pub long_lived: PerFamily<Option<Duration>>,
 }
 
 /// Why stale routes are no longer kept.
@@ -250,6 +261,8 @@ pub struct Retain {
 pub enum ReleaseReason {
     /// The peer was not back within its restart time.
     RestartTimeExpired,
+    /// Nor within the time for which its routes may stay as a last resort (RFC 9494).
+    LongLivedExpired,
     /// The peer's address itself stopped answering: BFD is down and connection attempts got
     /// neither an acceptance nor a refusal. Not a restarting program but a dead host or path.
     PeerSilent,
@@ -265,6 +278,9 @@ impl fmt::Display for ReleaseReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             ReleaseReason::RestartTimeExpired => "the peer did not return within its restart time",
+            ReleaseReason::LongLivedExpired => {
+                "the peer did not return within its long-lived stale time"
+            }
             ReleaseReason::PeerSilent => "BFD is down and the peer's address does not answer",
             ReleaseReason::NotPreserved => "the peer returned without its forwarding state",
             ReleaseReason::StaleTimeExpired => "the peer did not send End-of-RIB in time",

@@ -213,17 +213,21 @@ impl Session {
 
     /// The peer is back: what it preserved stays stale until End-of-RIB, the rest goes.
     pub(super) fn settle_retained(&mut self, now: Instant, negotiated: &Negotiated) {
+        let old_until = self.timers.get(PeerTimer::LongLived);
         self.timers.clear(PeerTimer::Restart);
         self.timers.clear(PeerTimer::Silence);
+        self.timers.clear(PeerTimer::LongLived);
         let (Some(retained), Some(established)) = (self.retained.take(), &mut self.established)
         else {
             return;
         };
-        let preserved = graceful::preserved(&retained.families, negotiated);
+        let preserved = graceful::preserved(&retained, negotiated);
         established.awaited = preserved;
         if any(&preserved) {
-            self.timers
-                .set_after(PeerTimer::Stale, now, Some(self.config.stale_time));
+            // RFC 9494 §4.2: the time as a last resort does not start anew.
+            let until = now.checked_add(self.config.stale_time);
+            let until = until.into_iter().chain(old_until).min();
+            self.timers.put(PeerTimer::Stale, until);
         }
         let families = negotiated::per_family(|family| {
             *retained.families.get(family) && !*preserved.get(family)

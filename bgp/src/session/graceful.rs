@@ -34,16 +34,60 @@ const RECONNECT_AFTER: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct Retained {
     pub(super) families: PerFamily<bool>,
+    /// How much longer some of them may stay (RFC 9494).
+    pub(super) long_lived: PerFamily<Option<Duration>>,
+    /// Until when they do, once they have grown old.
+    pub(super) old_until: Option<PerFamily<Option<Instant>>>,
     /// First connection attempt since the address last answered.
     unanswered_since: Option<Instant>,
 }
 
 impl Retained {
-    pub(super) fn new(families: PerFamily<bool>) -> Self {
+    pub(super) fn new(retain: &Retain) -> Self {
         Self {
-            families,
+            families: retain.families,
+            long_lived: retain.long_lived,
+            old_until: None,
             unanswered_since: None,
         }
+    }
+
+    /// The peer's restart time is over: what of this may stay, and what goes.
+    pub(super) fn grow_old(self, now: Instant) -> (Option<Self>, PerFamily<bool>) {
+        let until = per_family(|family| {
+            let time = self
+                .long_lived
+                .get(family)
+                .filter(|_| *self.families.get(family));
+            now.checked_add(time?)
+        });
+        let stays = per_family(|family| until.get(family).is_some());
+        let goes = per_family(|family| *self.families.get(family) && !*stays.get(family));
+        let old = stays.iter().any(|(_, stays)| *stays).then_some(Self {
+            families: stays,
+            old_until: Some(until),
+            ..self
+        });
+        (old, goes)
+    }
+
+    /// Takes out the families whose time as a last resort is over.
+    pub(super) fn take_expired(&mut self, now: Instant) -> PerFamily<bool> {
+        let until = self.old_until.unwrap_or_default();
+        let expired = per_family(|family| until.get(family).is_some_and(|at| at <= now));
+        for (family, expired) in expired.iter().filter(|(_, expired)| **expired) {
+            *self.families.get_mut(family) &= !*expired;
+            if let Some(until) = &mut self.old_until {
+                *until.get_mut(family) = None;
+            }
+        }
+        expired
+    }
+
+    /// When the first of them is over.
+    pub(super) fn next_expiry(&self) -> Option<Instant> {
+        let until = self.old_until.as_ref()?;
+        until.iter().filter_map(|(_, at)| *at).min()
     }
 
     pub(super) fn asked(&mut self, now: Instant) {
@@ -56,6 +100,10 @@ impl Retained {
 
     /// When the silence becomes proof, BFD having been down since `bfd_down`.
     pub(super) fn silent_at(&self, bfd_down: Instant, detect_time: Duration) -> Option<Instant> {
+        if self.old_until.is_some() {
+            // A last resort is kept for dead hosts too.
+            return None;
+        }
         let since = self.unanswered_since?.max(bfd_down);
         since.checked_add(detect_time)?.checked_add(ANSWER_TIME)
     }
@@ -75,28 +123,40 @@ pub(super) fn retain(
     if reason.is_hard() || !(reason.is_silent_end() || negotiated.graceful_notification) {
         return None;
     }
-    let families = per_family(|family| {
-        negotiated
-            .families
-            .get(family)
-            .is_some_and(|agreed| agreed.peer_restart.is_some())
+    let agreed = |family| negotiated.families.get(family).as_ref();
+    let long_lived = per_family(|family| {
+        let time = agreed(family)?.peer_long_lived?.time;
+        (!time.is_zero()).then_some(time)
     });
+    // RFC 9494 §4.2: a family that only one of the capabilities names has no time by the other.
+    let restarts = |family| {
+        let named = agreed(family).is_some_and(|agreed| agreed.peer_restart.is_some());
+        named && graceful.restart_time > 0
+    };
+    let families = per_family(|family| restarts(family) || long_lived.get(family).is_some());
     let any = families.iter().any(|(_, kept)| *kept);
-    (any && graceful.restart_time > 0).then(|| Retain {
+    any.then(|| Retain {
         families,
         restart_time: Duration::from_secs(graceful.restart_time.into()),
+        long_lived,
     })
 }
 
 /// Which of the retained families lived through the restart (RFC 4724 §4.2: without the F bit,
 /// the family or the capability, stale routes go at once).
-pub(super) fn preserved(retained: &PerFamily<bool>, negotiated: &Negotiated) -> PerFamily<bool> {
+pub(super) fn preserved(retained: &Retained, negotiated: &Negotiated) -> PerFamily<bool> {
     per_family(|family| {
-        let restart = negotiated
-            .families
-            .get(family)
-            .and_then(|agreed| agreed.peer_restart);
-        *retained.get(family) && restart.is_some_and(|restart| restart.forwarding_preserved)
+        let Some(agreed) = negotiated.families.get(family) else {
+            return false;
+        };
+        let restart = agreed.peer_restart.map(|it| it.forwarding_preserved);
+        let long_lived = agreed.peer_long_lived.map(|it| it.forwarding_preserved);
+        let preserved = match retained.old_until {
+            // RFC 9494 §4.2: then the F bit of its own capability counts.
+            Some(_) => long_lived,
+            None => restart.or(long_lived),
+        };
+        *retained.families.get(family) && preserved == Some(true)
     })
 }
 

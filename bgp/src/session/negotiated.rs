@@ -13,7 +13,9 @@ use super::config::{Config, FamilyConfig, HoldTime, RemoteAs};
 use super::notification::{self, open as subcode};
 use crate::asn::Asn;
 use crate::family::{Family, PerFamily};
-use crate::message::{AddPathMode, Capability, GracefulRestart, Notification, Open, Role};
+use crate::message::{
+    AddPathMode, Capability, GracefulRestart, LongLived, Notification, Open, Role,
+};
 use crate::wire;
 
 /// The outcome of the exchange of OPENs.
@@ -73,6 +75,17 @@ pub struct NegotiatedFamily {
     pub extended_next_hop: bool,
     /// The peer can restart this family gracefully (RFC 4724).
     pub peer_restart: Option<PeerRestart>,
+    /// Both sides speak long-lived graceful restart, and the peer names this family (RFC 9494).
+    pub peer_long_lived: Option<PeerLongLived>,
+}
+
+/// A family in the peer's long-lived graceful restart capability.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PeerLongLived {
+    /// F bit: the peer went on forwarding.
+    pub forwarding_preserved: bool,
+    /// For how long its routes may stay once its restart time is over.
+    pub time: Duration,
 }
 
 /// A family in the peer's graceful restart capability.
@@ -149,6 +162,7 @@ pub(super) fn offer(config: &Config) -> Open {
         capabilities.push(Capability::Role(role));
     }
     capabilities.extend(offer_graceful_restart(config, &offered));
+    capabilities.extend(offer_long_lived(config, &offered));
     let add_path: Vec<_> = offered
         .iter()
         .filter_map(|(family, offer)| {
@@ -202,6 +216,18 @@ fn offer_graceful_restart(
     Some(Capability::GracefulRestart(capability))
 }
 
+fn offer_long_lived(config: &Config, offered: &[(Family, FamilyConfig)]) -> Option<Capability> {
+    let graceful = config.graceful_restart?;
+    let time = graceful.long_lived_s?;
+    let families = offered.iter().map(|(family, _)| LongLived {
+        afi: family.afi(),
+        safi: family.safi(),
+        preserved: *graceful.forwarding_preserved.get(*family),
+        time,
+    });
+    Some(Capability::LongLived(families.collect()))
+}
+
 /// RFC 9234 §4: roles are for eBGP.
 fn expects_external(config: &Config) -> bool {
     match config.remote_as {
@@ -227,12 +253,14 @@ pub(super) fn negotiate(config: &Config, open: &Open) -> Result<Negotiated, Open
     if external {
         check_role(config, &theirs.roles)?;
     }
+    let graceful = config.graceful_restart;
+    let long_lived = graceful.is_some_and(|it| it.long_lived_s.is_some());
     let families = per_family(|family| {
         config
             .families
             .get(family)
             .as_ref()
-            .and_then(|ours| agree(family, ours, &theirs))
+            .and_then(|ours| agree(family, ours, long_lived, &theirs))
     });
     if families.iter().all(|(_, agreed)| agreed.is_none()) {
         return Err(OpenError::NoCommonFamily {
@@ -332,7 +360,12 @@ fn pair(role: Role) -> Role {
     }
 }
 
-fn agree(family: Family, ours: &FamilyConfig, theirs: &Offer) -> Option<NegotiatedFamily> {
+fn agree(
+    family: Family,
+    ours: &FamilyConfig,
+    long_lived: bool,
+    theirs: &Offer,
+) -> Option<NegotiatedFamily> {
     let numbers = (family.afi(), family.safi());
     if !theirs.families.contains(&numbers) {
         return None;
@@ -352,7 +385,15 @@ fn agree(family: Family, ours: &FamilyConfig, theirs: &Offer) -> Option<Negotiat
             forwarding_preserved: listed.2,
         })
     });
+    // RFC 9494 §3: without graceful restart it is ignored.
+    let wanted = long_lived && theirs.graceful.is_some();
+    let mut named = theirs.long_lived.iter().filter(|_| wanted);
+    let named = named.find(|entry| (entry.afi, entry.safi) == numbers);
     Some(NegotiatedFamily {
+        peer_long_lived: named.map(|entry| PeerLongLived {
+            forwarding_preserved: entry.preserved,
+            time: Duration::from_secs(entry.time.into()),
+        }),
         add_path_receive: ours.add_path_receive && they_send,
         add_path_send: ours.add_path_send && they_receive,
         extended_next_hop: family == Family::Ipv4Unicast
@@ -387,6 +428,7 @@ struct Offer {
     add_path: Vec<(u16, u8, AddPathMode)>,
     roles: Vec<Role>,
     graceful: Option<GracefulRestart>,
+    long_lived: Vec<LongLived>,
     fqdn: Option<(String, String)>,
     ipv6_next_hops: bool,
     as4: bool,
@@ -411,6 +453,7 @@ impl Offer {
                 Capability::FourOctetAs(_) => offer.as4 = true,
                 Capability::AddPath(list) => offer.add_path.extend(list),
                 Capability::EnhancedRouteRefresh => offer.enhanced_refresh = true,
+                Capability::LongLived(list) => offer.long_lived.clone_from(list),
                 Capability::Fqdn { hostname, domain } => {
                     offer.fqdn = Some((hostname.clone(), domain.clone()));
                 }

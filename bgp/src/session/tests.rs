@@ -4,6 +4,7 @@ mod attempts;
 mod bfd;
 mod graceful;
 mod handshake;
+mod long_lived;
 mod names;
 mod negotiation;
 mod pair;

@@ -27,6 +27,8 @@ pub(super) enum PeerTimer {
     Stale,
     /// A restarting peer's address must have answered.
     Silence,
+    /// The first of the families kept as a last resort goes (RFC 9494 §4.2).
+    LongLived,
 }
 
 impl Timer for PeerTimer {
@@ -36,6 +38,7 @@ impl Timer for PeerTimer {
         Self::Restart,
         Self::Stale,
         Self::Silence,
+        Self::LongLived,
     ];
 
     fn index(self) -> usize {
@@ -45,6 +48,7 @@ impl Timer for PeerTimer {
             Self::Restart => 2,
             Self::Stale => 3,
             Self::Silence => 4,
+            Self::LongLived => 5,
         }
     }
 }
@@ -75,17 +79,17 @@ impl Timer for LinkTimer {
     }
 }
 
-/// Deadlines of a set of at most five timers.
+/// Deadlines of a set of at most six timers.
 #[derive(Debug)]
 pub(super) struct Timers<T> {
-    at: [Option<Instant>; 5],
+    at: [Option<Instant>; 6],
     kind: PhantomData<T>,
 }
 
 impl<T: Timer> Timers<T> {
     pub(super) fn new() -> Self {
         Self {
-            at: [None; 5],
+            at: [None; 6],
             kind: PhantomData,
         }
     }

@@ -252,6 +252,7 @@ impl PeerConfig {
                 handling: Handling::default(),
                 weight: None,
                 honor_blackhole: false,
+                long_lived: agreed.peer_long_lived.is_some(),
                 add_path_receive: agreed.add_path_receive,
                 add_path_send: self.add_path.1.filter(|_| agreed.add_path_send),
                 extended_next_hop: agreed.extended_next_hop,

@@ -5,7 +5,7 @@
 //! negotiated. Only a length that runs past its parameter is an error.
 
 use crate::asn::Asn;
-use crate::message::{AddPathMode, Capability, GracefulRestart, Role};
+use crate::message::{AddPathMode, Capability, GracefulRestart, LongLived, Role};
 use crate::wire::read::{Reader, Short};
 
 /// Reads the capabilities of one optional parameter.
@@ -21,6 +21,9 @@ pub(super) fn decode(mut reader: Reader<'_>, out: &mut Vec<Capability>) -> Resul
     }
     Ok(())
 }
+
+/// Longest time of the 24-bit field (RFC 9494 §3).
+const LONG_LIVED_MAX_S: u32 = 0x00ff_ffff;
 
 fn known(code: u8, mut value: Reader<'_>) -> Option<Capability> {
     let capability = match code {
@@ -39,6 +42,7 @@ fn known(code: u8, mut value: Reader<'_>) -> Option<Capability> {
         65 => Capability::FourOctetAs(Asn(value.u32().ok()?)),
         69 => Capability::AddPath(add_path(&mut value)?),
         70 => Capability::EnhancedRouteRefresh,
+        71 => Capability::LongLived(entries(&mut value, long_lived)?),
         73 => Capability::Fqdn {
             hostname: name(&mut value)?,
             domain: name(&mut value)?,
@@ -98,6 +102,27 @@ fn add_path(value: &mut Reader<'_>) -> Option<Vec<(u16, u8, AddPathMode)>> {
     Some(modes.collect())
 }
 
+/// RFC 9494 §3: a time of three octets behind the flags.
+fn long_lived(entry: &mut Reader<'_>) -> Result<LongLived, Short> {
+    let (afi, safi) = (entry.u16()?, entry.u8()?);
+    let [flags, high, middle, low] = entry.u32()?.to_be_bytes();
+    Ok(LongLived {
+        afi,
+        safi,
+        preserved: flags & 0x80 != 0,
+        time: u32::from_be_bytes([0, high, middle, low]),
+    })
+}
+
+fn put_long_lived(list: &[LongLived], value: &mut Vec<u8>) {
+    for entry in list.iter().take(36) {
+        value.extend(entry.afi.to_be_bytes());
+        let [_, high, middle, low] = entry.time.min(LONG_LIVED_MAX_S).to_be_bytes();
+        let flags = if entry.preserved { 0x80 } else { 0 };
+        value.extend([entry.safi, flags, high, middle, low]);
+    }
+}
+
 fn name(value: &mut Reader<'_>) -> Option<String> {
     let length = value.u8().ok()?;
     let octets = value.take(usize::from(length)).ok()?;
@@ -143,6 +168,10 @@ pub(super) fn encode(capability: &Capability, out: &mut Vec<u8>) {
             69
         }
         Capability::EnhancedRouteRefresh => 70,
+        Capability::LongLived(list) => {
+            put_long_lived(list, &mut value);
+            71
+        }
         Capability::Fqdn { hostname, domain } => {
             put_name(hostname, &mut value);
             put_name(domain, &mut value);

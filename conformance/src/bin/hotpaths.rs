@@ -131,6 +131,7 @@ fn facts(host: u8) -> PeerFacts {
         honor_blackhole: false,
         add_path_receive: false,
         add_path_send: None,
+        long_lived: false,
         extended_next_hop: false,
         next_hop: NextHopRule::Auto,
         drain: None,

@@ -158,6 +158,7 @@ fn graceful_restart(file: &File) -> GracefulRestart {
     GracefulRestart {
         enabled: or(table.enabled, defaults.enabled),
         restart_time: or(table.restart_time, defaults.restart_time),
+        long_lived_time: table.long_lived_time.map(|it| it.value),
         stale_time: or(table.stale_time, defaults.stale_time),
         deferral_time: or(table.deferral_time, defaults.deferral_time),
     }

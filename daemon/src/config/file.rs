@@ -197,6 +197,8 @@ pub struct GracefulRestartTable {
     pub enabled: Option<At<bool>>,
     /// `restart_time`.
     pub restart_time: Option<At<Duration>>,
+    /// `long_lived_time`.
+    pub long_lived_time: Option<At<Duration>>,
     /// `stale_time`.
     pub stale_time: Option<At<Duration>>,
     /// `deferral_time`.
@@ -476,6 +478,11 @@ fn restart_time(value: &DeValue<'_>) -> Reading<Duration> {
     whole_seconds(value, 1..=4095, "")
 }
 
+/// RFC 9494 §3: 24 bits of seconds.
+fn long_lived_time(value: &DeValue<'_>) -> Reading<Duration> {
+    whole_seconds(value, 0..=0xff_ffff, "")
+}
+
 /// The name of something defined elsewhere in the file.
 pub(super) fn reference(value: &DeValue<'_>) -> Reading<String> {
     text("a name", |text| Some(text.to_owned()))(value)
@@ -574,6 +581,7 @@ fn graceful_restart(table: &mut Table<'_, '_>) -> GracefulRestartTable {
     GracefulRestartTable {
         enabled: table.get("enabled", boolean),
         restart_time: table.get("restart_time", restart_time),
+        long_lived_time: table.get("long_lived_time", long_lived_time),
         stale_time: table.get("stale_time", duration(SECOND..=DAY)),
         deferral_time: table.get("deferral_time", duration(SECOND..=HOUR)),
     }

@@ -319,6 +319,9 @@ fn graceful_restart(restart: &GracefulRestart) -> Fields {
     ] {
         fields.add_unless_default(key, quote_duration(value), quote_duration(default));
     }
+    if let Some(time) = restart.long_lived_time {
+        fields.add("long_lived_time", quote_duration(time));
+    }
     fields
 }
 

@@ -65,7 +65,10 @@ fn site_a_means_what_it_says() {
     assert_eq!(neighbor.timers.hold, Duration::from_secs(30));
     assert_eq!(neighbor.timers.keepalive, Duration::from_secs(10));
     assert_eq!(neighbor.bfd, Some(Bfd::default()));
-    assert_eq!(neighbor.graceful_restart, Some(Duration::from_secs(120)));
+    assert_eq!(
+        neighbor.graceful_restart.map(|it| it.restart),
+        Some(Duration::from_secs(120))
+    );
     let export = site.effective_policy(
         neighbor,
         neighbor.remote_asn(site.asn),

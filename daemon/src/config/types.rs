@@ -413,6 +413,8 @@ pub struct GracefulRestart {
     pub enabled: bool,
     /// Time we ask neighbours to wait for us, up to 4095 s.
     pub restart_time: Duration,
+    /// How much longer neighbours may keep our routes as a last resort (RFC 9494).
+    pub long_lived_time: Option<Duration>,
     /// Longest time stale routes of a restarting neighbour are kept.
     pub stale_time: Duration,
     /// Longest time we wait for End-of-RIB after a start before routes are chosen.
@@ -424,6 +426,7 @@ impl Default for GracefulRestart {
         Self {
             enabled: true,
             restart_time: Duration::from_secs(120),
+            long_lived_time: None,
             stale_time: Duration::from_secs(360),
             deferral_time: Duration::from_secs(30),
         }

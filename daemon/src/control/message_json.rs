@@ -90,6 +90,16 @@ fn capability(capability: &Capability) -> Value {
             json!({"code": 69, "name": "add_path", "families": families})
         }
         Capability::EnhancedRouteRefresh => json!({"code": 70, "name": "enhanced_route_refresh"}),
+        Capability::LongLived(families) => {
+            let families: Vec<Value> = families
+                .iter()
+                .map(|it| {
+                    json!({"afi": it.afi, "safi": it.safi, "family": family_name(it.afi, it.safi),
+                           "forwarding_preserved": it.preserved, "time_s": it.time})
+                })
+                .collect();
+            json!({"code": 71, "name": "long_lived_graceful_restart", "families": families})
+        }
         Capability::Fqdn { hostname, domain } => {
             json!({"code": 73, "name": "fqdn", "hostname": hostname, "domain": domain})
         }

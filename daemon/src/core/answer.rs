@@ -871,6 +871,10 @@ fn capability_name(capability: &bgp::message::Capability) -> String {
         Capability::FourOctetAs(_) => "four-octet AS".to_owned(),
         Capability::AddPath(_) => "add-path".to_owned(),
         Capability::EnhancedRouteRefresh => "enhanced route refresh".to_owned(),
+        Capability::LongLived(families) => {
+            let longest = families.iter().map(|family| family.time).max();
+            format!("long-lived graceful restart {} s", longest.unwrap_or(0))
+        }
         Capability::Fqdn { hostname, domain } if domain.is_empty() => format!("name {hostname}"),
         Capability::Fqdn { hostname, domain } => format!("name {hostname}.{domain}"),
         Capability::Unknown { code, .. } => format!("unknown {code}"),

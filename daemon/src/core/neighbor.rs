@@ -210,9 +210,11 @@ pub(super) fn session_config(
             extended_next_hop: family == Family::Ipv4Unicast && neighbor.address.is_ipv6(),
         });
     }
-    let graceful = neighbor.graceful_restart.map(|time| {
-        let seconds = u16::try_from(time.as_secs()).unwrap_or(u16::MAX);
+    let graceful = neighbor.graceful_restart.map(|times| {
+        let seconds = u16::try_from(times.restart.as_secs()).unwrap_or(u16::MAX);
         let mut graceful = GracefulRestartConfig::new(seconds);
+        let long_lived = times.long_lived.map(|time| time.as_secs());
+        graceful.long_lived_s = long_lived.and_then(|it| u32::try_from(it).ok());
         graceful.restarting = restarting;
         if restarting {
             graceful.forwarding_preserved = PerFamily {
@@ -351,6 +353,7 @@ impl Core {
                 enforce_first_as: neighbor.config.enforces_first_as(),
                 weight: settings.weight,
                 honor_blackhole: settings.honor_blackhole,
+                long_lived: agreed.peer_long_lived.is_some(),
                 add_path_receive: agreed.add_path_receive,
                 add_path_send: settings.add_path.send.filter(|_| agreed.add_path_send),
                 extended_next_hop: agreed.extended_next_hop,

@@ -78,6 +78,7 @@ impl Pair {
                 | Output::Updates(_)
                 | Output::Refresh { .. }
                 | Output::FamilyDisabled { .. }
+                | Output::LongLived { .. }
                 | Output::Release { .. }
                 | Output::AttemptFailed { .. }
                 | Output::StateChanged { .. } => {}

@@ -87,6 +87,7 @@ impl Owner {
                     self.established = false;
                     self.retained = retain.is_some();
                 }
+                Output::LongLived { .. } => assert!(self.retained && !self.established),
                 Output::Release { .. } => assert!(self.retained, "nothing was retained"),
                 Output::AttemptFailed { conn, .. } => assert!(self.closed.contains(conn)),
                 Output::StateChanged { from, to } => {
@@ -119,13 +120,15 @@ fn variant(which: u8) -> Config {
     match which {
         0 | 1 => config,
         2 => config.passive(true),
-        _ => config.hold_time(HoldTime::secs(9).unwrap()),
+        _ => config
+            .hold_time(HoldTime::secs(9).unwrap())
+            .graceful_restart(Some(long_lived::ours())),
     }
 }
 
 fn message(which: u8) -> Bytes {
     match which {
-        0..=2 => wire::encode_open(&graceful_open(|graceful| {
+        0..=2 => wire::encode_open(&long_lived::open(200, |graceful| {
             graceful.notification = which == 1;
             graceful.restarting = which == 2;
         })),

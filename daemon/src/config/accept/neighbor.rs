@@ -222,8 +222,13 @@ impl<'a> Place<'a> {
             },
             timers,
             bfd: bfd(table),
-            graceful_restart: or(table.graceful_restart, self.restart.enabled)
-                .then(|| or(table.restart_time, self.restart.restart_time)),
+            graceful_restart: or(table.graceful_restart, self.restart.enabled).then(|| {
+                RestartTimes {
+                    restart: or(table.restart_time, self.restart.restart_time),
+                    long_lived: (table.long_lived_time.map(|it| it.value))
+                        .or(self.restart.long_lived_time),
+                }
+            }),
             families,
             aigp: table.aigp.map(|it| it.value),
         })

@@ -13,7 +13,8 @@ use bgp::{Asn, Prefix};
 use toml::de::DeValue;
 
 use super::{
-    DAY, HOUR, SECOND, asn, prefix, reference, restart_time, unicast_address, whole_seconds,
+    DAY, HOUR, SECOND, asn, long_lived_time, prefix, reference, restart_time, unicast_address,
+    whole_seconds,
 };
 use crate::config::error::{At, Conflict, Problem, Span};
 use crate::config::read::{
@@ -107,6 +108,8 @@ pub struct SettingsTable {
     pub graceful_restart: Option<At<bool>>,
     /// `graceful_restart`: `restart_time`.
     pub restart_time: Option<At<Duration>>,
+    /// `graceful_restart`: `long_lived_time`.
+    pub long_lived_time: Option<At<Duration>>,
     /// `ipv4_unicast`, `ipv6_unicast`, `evpn`.
     pub families: PerFamily<Option<At<FamilyTable>>>,
 }
@@ -167,6 +170,9 @@ impl SettingsTable {
             },
             restart_time: own.restart_time.or(theirs
                 .restart_time
+                .filter(|_| own.graceful_restart.is_none_or(|it| it.value))),
+            long_lived_time: own.long_lived_time.or(theirs
+                .long_lived_time
                 .filter(|_| own.graceful_restart.is_none_or(|it| it.value))),
             graceful_restart: own.graceful_restart.or(theirs.graceful_restart),
             families: PerFamily {
@@ -675,12 +681,13 @@ fn bfd(table: &mut Table<'_, '_>) -> Option<BfdTable> {
 
 fn restart(table: &mut Table<'_, '_>, settings: &mut SettingsTable) {
     match switch(table, "graceful_restart", |table| {
-        table.get("restart_time", restart_time)
+        let long_lived = table.get("long_lived_time", long_lived_time);
+        (table.get("restart_time", restart_time), long_lived)
     }) {
         Some(Switch::Bool(enabled)) => settings.graceful_restart = Some(enabled),
-        Some(Switch::Table(restart_time)) => {
-            settings.graceful_restart = Some(At::new(true, restart_time.span));
-            settings.restart_time = restart_time.value;
+        Some(Switch::Table(times)) => {
+            settings.graceful_restart = Some(At::new(true, times.span));
+            (settings.restart_time, settings.long_lived_time) = times.value;
         }
         None => {}
     }

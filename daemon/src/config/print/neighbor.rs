@@ -112,9 +112,17 @@ fn settings(fields: &mut Fields, neighbor: &Neighbor, restart: GracefulRestart) 
     match neighbor.graceful_restart {
         None if restart.enabled => fields.add("graceful_restart", false),
         None => {}
-        Some(time) if time != restart.restart_time => {
+        Some(RestartTimes {
+            restart: time,
+            long_lived,
+        }) if time != restart.restart_time || long_lived != restart.long_lived_time => {
             let mut table = Fields::default();
-            table.add("restart_time", quote_duration(time));
+            let default = quote_duration(restart.restart_time);
+            table.add_unless_default("restart_time", quote_duration(time), default);
+            if let Some(long_lived) = long_lived.filter(|_| long_lived != restart.long_lived_time)
+            {
+                table.add("long_lived_time", quote_duration(long_lived));
+            }
             fields.add_table("graceful_restart", &table);
         }
         Some(_) if !restart.enabled => fields.add("graceful_restart", true),

@@ -449,7 +449,11 @@ fn neighbor(map: Arc<RouteMap>, last: u8) -> impl Strategy<Value = Neighbor> {
         Role::Peer,
     ];
     let flags = (any::<bool>(), any::<bool>(), 1_u16..);
-    let restart = option::of(seconds(1..4096));
+    let times = (seconds(1..4096), option::of(seconds(0..16_777_216)));
+    let restart = option::of(times.prop_map(|(restart, long_lived)| RestartTimes {
+        restart,
+        long_lived,
+    }));
     (
         option::of("[^\\p{C}]{1,80}"),
         flags,
@@ -603,6 +607,8 @@ fn config() -> impl Strategy<Value = Config> {
             |(enabled, restart_time, stale_time, deferral_time)| GracefulRestart {
                 enabled,
                 restart_time,
+                // What a neighbour does not say would be this.
+                long_lived_time: None,
                 stale_time,
                 deferral_time,
             },

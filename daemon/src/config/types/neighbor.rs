@@ -57,7 +57,7 @@ pub struct Neighbor {
     /// BFD, if it is on.
     pub bfd: Option<Bfd>,
     /// Restart time we offer (RFC 4724); `None` turns graceful restart off on this session.
-    pub graceful_restart: Option<Duration>,
+    pub graceful_restart: Option<RestartTimes>,
     /// Families that are activated.
     pub families: PerFamily<Option<NeighborFamily>>,
     /// Exchange AIGP; `None`: within our AS only.
@@ -87,7 +87,10 @@ impl Neighbor {
             relation: Relation::default(),
             timers: Timers::default(),
             bfd: None,
-            graceful_restart: Some(GracefulRestart::default().restart_time),
+            graceful_restart: Some(RestartTimes {
+                restart: GracefulRestart::default().restart_time,
+                long_lived: None,
+            }),
             families: PerFamily::default(),
             aigp: None,
         }
@@ -368,6 +371,15 @@ pub struct NeighborFamily {
     pub add_path: AddPath,
     /// Most prefixes that the neighbour may send.
     pub maximum_prefixes: Option<MaximumPrefixes>,
+}
+
+/// How long a neighbour is asked to keep our routes while we are away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RestartTimes {
+    /// As they are (RFC 4724).
+    pub restart: Duration,
+    /// Beyond that, as a last resort (RFC 9494); its routes stay as long as it asks.
+    pub long_lived: Option<Duration>,
 }
 
 /// Several paths of a prefix (RFC 7911), where the neighbour does its part.
