@@ -24,6 +24,7 @@ pub mod message;
 mod bench;
 mod connection;
 mod error;
+pub mod other;
 mod rbgpd;
 mod session;
 mod setup;

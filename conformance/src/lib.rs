@@ -7,6 +7,7 @@
 //! - [`mod@bench`] measures rbgpd and other daemons under the same load.
 //! - [`blackbox`] plays BGP peers by script against a speaker on loopback; [`rules`] compares the
 //!   list of rules in `rules.toml` with the tests that do so.
+//! - [`verdicts`] makes a page of what the same tests say about FRR and BIRD.
 //! - [`interop`] finds out what rbgpd and each other daemon do together, and keeps
 //!   `daemon/docs/interop.md`.
 //!
@@ -27,3 +28,4 @@ pub mod blackbox;
 pub mod interop;
 pub mod lab;
 pub mod rules;
+pub mod verdicts;

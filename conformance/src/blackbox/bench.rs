@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::connection::{Connection, LIMIT};
 use super::message::{Open, Prefix, Update};
+use super::other::Other;
 use super::rbgpd::Rbgpd;
 use super::setup::{BYSTANDER, Network, OBSERVER, SPEAKER, Setup};
 use super::{Error, Session, Speaker};
@@ -42,9 +43,15 @@ pub struct Bench {
 }
 
 impl Bench {
-    /// Starts rbgpd and brings both healthy sessions up.
+    /// Starts rbgpd, or the speaker that [`other::SPEAKER`](super::other::SPEAKER) names, and brings both healthy sessions
+    /// up.
     pub fn start(setup: Setup) -> Result<Self, Error> {
-        Self::with(setup, Rbgpd::start)
+        match Other::chosen()? {
+            Some(other) => Self::with(setup, |setup, network, folder| {
+                other.start(setup, network, folder)
+            }),
+            None => Self::with(setup, Rbgpd::start),
+        }
     }
 
     /// Starts a speaker with a function that is given a folder for its files.
@@ -59,11 +66,17 @@ impl Bench {
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(&folder).map_err(|e| Error::io(folder.display(), e))?;
         let mut speaker = start(&setup, network, &folder)?;
+        let patient = Other::chosen()?.is_some();
         let mut healthy = |host: u8| {
             speaker.must_live()?;
             let to = SocketAddr::from((network.host(SPEAKER), PORT));
-            let connection = Connection::open(network.host(host), to)?;
-            connection.establish(&open(&setup, host))
+            let establish =
+                || Connection::open(network.host(host), to)?.establish(&open(&setup, host));
+            // Others listen before their neighbours may come.
+            match patient {
+                true => until_done("a healthy session", establish),
+                false => establish(),
+            }
         };
         let (observer, bystander) = (healthy(OBSERVER)?, healthy(BYSTANDER)?);
         let mut bench = Self {
@@ -153,11 +166,7 @@ impl Bench {
 
     /// The same as often as it takes, for a speaker that may still hold the last session.
     pub fn reconnect(&self, host: u8, open: &Open) -> Result<Session, Error> {
-        let mut session = None;
-        crate::lab::wait_until("a new session", LIMIT, || {
-            self.session_with(host, open).map(|new| session = Some(new))
-        })?;
-        session.ok_or_else(|| Error::Speaker("no new session".to_owned()))
+        until_done("a new session", || self.session_with(host, open))
     }
 
     /// A healthy announcement of a host number.
@@ -221,8 +230,13 @@ impl Bench {
             ("the observer", &self.observer, BYSTANDER_ROUTE),
             ("the bystander", &self.bystander, OBSERVER_ROUTE),
         ];
+        // FRR tells its own networks again some time after its start.
+        let own = match Other::chosen()? {
+            Some(_) => &[],
+            None => self.setup.networks.as_slice(),
+        };
         for (who, session, route) in sides {
-            for prefix in self.setup.networks.iter().chain([&route]) {
+            for prefix in own.iter().chain([&route]) {
                 let changes = session.changes(*prefix);
                 if changes != 1 || session.told(*prefix).is_none() {
                     let expected = format!("{who} to be told {prefix} once and for all");
@@ -247,6 +261,13 @@ impl Drop for Bench {
     }
 }
 
+/// Tries again until it works.
+fn until_done<T>(what: &str, attempt: impl Fn() -> Result<T, Error>) -> Result<T, Error> {
+    let mut done = None;
+    crate::lab::wait_until(what, LIMIT, || attempt().map(|it| done = Some(it)))?;
+    done.ok_or_else(|| Error::Speaker(format!("no {what}")))
+}
+
 fn asn(setup: &Setup, host: u8) -> u32 {
     let neighbor = setup.neighbors.iter().find(|one| one.host == host);
     neighbor.map_or(0, |neighbor| neighbor.asn)
@@ -260,7 +281,9 @@ fn open(setup: &Setup, host: u8) -> Open {
 /// the claim.
 fn claim() -> Result<(Network, TcpListener), Error> {
     static NEXT: AtomicU32 = AtomicU32::new(0);
-    // 127.64.0.0 to 127.255.255.0: far from what people use by hand.
+    // 127.64.0.0 to 127.255.255.0: far from what people use by hand. Other speakers run in a
+    // namespace where the same of network 10 is local.
+    let first = if Other::chosen()?.is_some() { 10 } else { 127 };
     const NETWORKS: u32 = 192 * 256;
     let start = std::process::id().wrapping_mul(97);
     let mut last = None;
@@ -268,6 +291,7 @@ fn claim() -> Result<(Network, TcpListener), Error> {
         let index = start.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % NETWORKS;
         let [_, _, second, third] = index.to_be_bytes();
         let network = Network {
+            first,
             second: second.saturating_add(64),
             third,
         };

@@ -138,9 +138,11 @@ impl Default for Setup {
     }
 }
 
-/// 256 loopback addresses that belong to one bench.
+/// 256 local addresses that belong to one bench.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Network {
+    /// First octet: 127, or another where the speaker takes no next hop on loopback.
+    pub first: u8,
     /// Second octet.
     pub second: u8,
     /// Third octet.
@@ -150,6 +152,6 @@ pub struct Network {
 impl Network {
     /// Address of a host number.
     pub fn host(self, host: u8) -> Ipv4Addr {
-        Ipv4Addr::new(127, self.second, self.third, host)
+        Ipv4Addr::new(self.first, self.second, self.third, host)
     }
 }
