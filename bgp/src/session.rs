@@ -266,6 +266,7 @@ impl Session {
                 .unwrap_or_default(),
             retained_until: (self.timers.get(PeerTimer::Restart))
                 .or_else(|| self.timers.get(PeerTimer::LongLived)),
+            retained_old: (self.retained.as_ref()).is_some_and(|it| it.old_until.is_some()),
             last_down: self.record.last_down.clone(),
             last_error: self.record.last_error.clone(),
             established: self.record.established,

@@ -441,6 +441,8 @@ fn neighbors_shows_one_or_all() {
                 capabilities: vec!["route refresh".to_owned()],
                 established: 2,
                 flaps: 1,
+                kept_s: None,
+                last_resort: false,
                 last_down: Some(failure),
                 last_error: None,
                 details,

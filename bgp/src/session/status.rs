@@ -68,6 +68,8 @@ pub struct Status {
     pub disabled: PerFamily<bool>,
     /// Stale routes are kept for a restarting peer until then.
     pub retained_until: Option<Instant>,
+    /// They have grown old and are a last resort (RFC 9494).
+    pub retained_old: bool,
     /// The last end of an Established session.
     pub last_down: Option<Failure>,
     /// The last failure of anything, attempts included; `None` again once Established.

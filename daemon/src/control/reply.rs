@@ -295,6 +295,12 @@ pub struct Neighbor {
     pub flaps: u64,
     /// Why Established was lost the last time.
     pub last_down: Option<Failure>,
+    /// Seconds for which its routes are kept still, while it is away (RFC 4724, RFC 9494).
+    #[serde(default)]
+    pub kept_s: Option<u64>,
+    /// They are a last resort by now (RFC 9494).
+    #[serde(default)]
+    pub last_resort: bool,
     /// The last failure of anything; `null` again once Established.
     pub last_error: Option<Failure>,
     /// More about each activated family.

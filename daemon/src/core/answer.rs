@@ -296,6 +296,9 @@ impl Core {
             established: status.established,
             flaps: status.flaps,
             last_down: status.last_down.as_ref().map(failure),
+            kept_s: (status.retained_until)
+                .map(|until| until.saturating_duration_since(Instant::now()).as_secs()),
+            last_resort: status.retained_old,
             last_error: status.last_error.as_ref().map(failure),
             details,
         }

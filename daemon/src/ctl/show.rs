@@ -266,6 +266,13 @@ fn one_neighbor(neighbor: &Neighbor, out: &mut dyn Write) -> io::Result<()> {
         "Sessions established {}, lost {}",
         neighbor.established, neighbor.flaps
     ))?;
+    if let Some(left) = neighbor.kept_s {
+        let what = match neighbor.last_resort {
+            true => "as a last resort (llgr-stale)",
+            false => "as they are (graceful restart)",
+        };
+        line(format!("Routes kept {what} for {}", uptime(left)))?;
+    }
     for (what, failure) in [
         ("Last loss", &neighbor.last_down),
         ("Last error", &neighbor.last_error),
