@@ -29,7 +29,7 @@
 //! - RFC 4724 (graceful restart) on both sides, RFC 8538 (over NOTIFICATION, Hard Reset).
 //! - RFC 4486 (Cease subcodes), RFC 9003 (shutdown communication), RFC 9384 (BFD Down), RFC 9687
 //!   (send hold timer), RFC 5882 §4 (BFD beside BGP).
-//! - RFC 7911 (add-path): receiving.
+//! - RFC 7911 (add-path): receiving, and sending all paths or the best so many ([`rib::PathsSent`]).
 //! - RFC 1997, RFC 4360, RFC 8092: communities, extended and large ones. RFC 8326: graceful
 //!   shutdown, received and sent. RFC 7999: BLACKHOLE, honored where a peer's settings say so.
 //! - RFC 7311 (AIGP): exchanged within the AS or where that is asked for, compared, set by policy.
@@ -78,8 +78,6 @@
 //!   leaves as it is.
 //! - RFC 7947 §2.3: one table for all clients of a route server, so the best path of all may be
 //!   hidden from a client whose policy refuses it.
-//! - RFC 7911: only the best path is sent. Do not offer [`session::FamilyConfig::add_path_send`]
-//!   with these tables.
 //! - RFC 7311 §3.4.3 and §4: the distance to a next hop is not known here, and neither added to AIGP
 //!   nor compared with it.
 //! - RFC 7999 §3.3: that a neighbor may ask for a prefix is the import policy's business; nobody

@@ -15,7 +15,6 @@ use super::table::Table;
 use super::{BestPath, View};
 use crate::attributes::Attributes;
 use crate::family::Family;
-use crate::nlri::PathId;
 
 /// What one peer sent in this family.
 #[derive(Debug, Default)]
@@ -43,11 +42,12 @@ impl Received {
 /// Peers are numbered by us, so their hash needs no secret; it is looked up for every path.
 pub(super) type ByPeer = HashMap<PeerId, Received, foldhash::fast::FixedState>;
 
-/// What identifies a path in use, to see whether a decision changed anything.
-type Mark = (*const Attributes, PeerId, PathId);
+/// What identifies a path in use, to see whether a decision changed anything. Under which
+/// identifier it came is no news to those who are told one path, or forward.
+type Mark = (*const Attributes, PeerId);
 
 fn mark(path: &Path) -> Mark {
-    (Arc::as_ptr(&path.attributes), path.peer, path.path_id)
+    (Arc::as_ptr(&path.attributes), path.peer)
 }
 
 /// State of a slot before a change.
@@ -90,11 +90,22 @@ pub(super) fn next_best<'a>(paths: &'a Paths, view: View<'_>) -> Option<&'a Path
     if !best.standing.takes_part() || rest.iter().any(|path| path.multipath) {
         return None;
     }
-    let choice = match rest {
+    let others: Vec<Path>;
+    let candidates = match rest.iter().any(|path| path.peer == best.peer) {
+        // Of several paths of that peer all are gone with it.
+        true => {
+            let of_others = rest.iter().filter(|path| path.peer != best.peer);
+            others = of_others.cloned().collect();
+            others.as_slice()
+        }
+        false => rest,
+    };
+    let choice = match candidates {
+        [] => None,
         [only] => only.standing.takes_part().then_some(0),
         _ => {
             decision::choose(
-                rest,
+                candidates,
                 |peer| view.source(peer),
                 Options {
                     rules: view.config.rules,
@@ -105,7 +116,9 @@ pub(super) fn next_best<'a>(paths: &'a Paths, view: View<'_>) -> Option<&'a Path
             .best
         }
     };
-    rest.get(choice?).filter(|path| path.peer != best.peer)
+    let next = candidates.get(choice?)?;
+    // In the list itself, which outlives the candidates.
+    rest.iter().find(|path| path.is(next.peer, next.path_id))
 }
 
 /// Puts a path in and decides; the slot and what changed.
@@ -220,7 +233,7 @@ pub(super) fn decide(
     Moved {
         best,
         forwarding,
-        old: before.best.map(|(_, peer, _)| peer),
+        old: before.best.map(|(_, peer)| peer),
     }
 }
 

@@ -481,11 +481,16 @@ impl Field<'_> {
             let path = self.paths.get(at)?;
             Some((path.attributes.first_as(), rules.med(path)))
         };
-        let all: Vec<(Asn, u32)> = self.left.iter().filter_map(|at| med_of(*at)).collect();
+        // The lowest of each AS, in the order of AS numbers: with many paths of one prefix, holding
+        // each against each would take the table's time.
+        let mut lowest: Vec<(Asn, u32)> = self.left.iter().filter_map(|at| med_of(*at)).collect();
+        lowest.sort_unstable();
+        lowest.dedup_by_key(|(asn, _)| *asn);
         self.left.retain(|at| {
             let beaten = med_of(*at).is_some_and(|(asn, med)| {
-                all.iter()
-                    .any(|(other_as, other_med)| *other_as == asn && *other_med < med)
+                let of_as = lowest.binary_search_by_key(&asn, |(asn, _)| *asn).ok();
+                let least = of_as.and_then(|at| lowest.get(at));
+                least.is_some_and(|(_, least)| *least < med)
             });
             if beaten {
                 lost(*at, Step::Med);

@@ -4,7 +4,7 @@
 //! ([`Output::Best`]) and the update groups happens later from the marks, so a prefix that
 //! changes ten times in a burst is told once.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::hash::Hash;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -293,15 +293,18 @@ impl<K: Key> FamilyRib<K> {
     /// Applies import policy and checks again where these next hops have come or gone.
     pub(super) fn next_hops_changed(&mut self, cx: &mut Cx<'_>, changed: &HashSet<IpAddr>) {
         let mut concerned: Vec<(Slot, PeerId)> = Vec::new();
+        let mut of_slot: BTreeSet<PeerId> = BTreeSet::new();
         for (slot, entry) in self.table.iter() {
             for path in entry.paths.as_slice() {
                 let settings = cx.peers.settings(path.peer, self.family);
                 let has_map = settings.is_some_and(|(_, it)| it.import.map().is_some());
-                let this = (slot, path.peer);
-                if next_hops::concerns(changed, path, has_map) && concerned.last() != Some(&this) {
-                    concerned.push(this);
+                if next_hops::concerns(changed, path, has_map) {
+                    of_slot.insert(path.peer);
                 }
             }
+            // Once a peer, however many paths it sent and in which order they stand.
+            let peers = std::mem::take(&mut of_slot).into_iter();
+            concerned.extend(peers.map(|peer| (slot, peer)));
         }
         for (slot, peer) in concerned {
             self.judge_again(cx, peer, slot);

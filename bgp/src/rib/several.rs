@@ -49,8 +49,10 @@ pub(super) struct Told {
 }
 
 impl Told {
-    pub(super) fn is(&self, path: &Path) -> bool {
-        path.is(self.origin, self.received)
+    /// Which path it is: lists are in this order, so that a prefix with thousands of paths is
+    /// compared in a walk.
+    pub(super) fn whose(&self) -> (PeerId, PathId) {
+        (self.origin, self.received)
     }
 }
 
@@ -222,11 +224,11 @@ impl Several {
         self.paths -= before.len();
         let Some(entry) = table.get(slot) else { return };
         let mut after = Vec::new();
+        let mut free = FreeIds::beside(&before);
         for (origin, received, outgoing) in self.to_tell(said.view, entry) {
             let hash = said.hash(&outgoing);
-            let same = |told: &&Told| (told.origin, told.received) == (origin, received);
-            let known = before.iter().find(same);
-            let id = known.map_or_else(|| free_id(&before, &after), |told| told.id);
+            let known = find(&before, (origin, received));
+            let id = known.map_or_else(|| free.take(), |told| told.id);
             if again || known.is_none_or(|told| told.hash != hash) {
                 said.announce(outgoing, hash, slot, (id, entry.key.clone()));
             }
@@ -237,7 +239,8 @@ impl Several {
                 hash,
             });
         }
-        let kept = |told: &Told| after.iter().any(|it| it.id == told.id);
+        after.sort_unstable_by_key(Told::whose);
+        let kept = |told: &Told| find(&after, told.whose()).is_some();
         let gone = before.iter().filter(|told| !kept(told));
         said.gone
             .extend(gone.map(|told| (told.id, entry.key.clone())));
@@ -321,10 +324,43 @@ impl Several {
     }
 }
 
-/// Also not one that is given up just now: its withdrawal stands in the same messages.
-fn free_id(before: &[Told], after: &[Told]) -> PathId {
-    let taken = |id: &PathId| before.iter().chain(after).any(|told| told.id == *id);
-    (1..).find(|id| !taken(id)).unwrap_or(PathId::MAX)
+/// What was told of a path.
+fn find(list: &[Told], whose: (PeerId, PathId)) -> Option<&Told> {
+    let at = list.binary_search_by_key(&whose, Told::whose).ok()?;
+    list.get(at)
+}
+
+/// Identifiers that are free in a prefix, in ascending order. Also not one that is given up just
+/// now: its withdrawal stands in the same messages.
+struct FreeIds<'a> {
+    before: &'a [Told],
+    /// Those of `before` in descending order; made for the first path that is new.
+    taken: Option<Vec<PathId>>,
+    next: PathId,
+}
+
+impl<'a> FreeIds<'a> {
+    fn beside(before: &'a [Told]) -> Self {
+        Self {
+            before,
+            taken: None,
+            next: 1,
+        }
+    }
+
+    fn take(&mut self) -> PathId {
+        let taken = self.taken.get_or_insert_with(|| {
+            let mut ids: Vec<PathId> = self.before.iter().map(|told| told.id).collect();
+            ids.sort_unstable_by(|one, other| other.cmp(one));
+            ids
+        });
+        while taken.pop_if(|id| *id == self.next).is_some() {
+            self.next += 1;
+        }
+        let id = self.next;
+        self.next += 1;
+        id
+    }
 }
 
 /// Paths that leave with the same attributes.

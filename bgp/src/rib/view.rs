@@ -3,7 +3,7 @@
 //! Reasons are those the decision, import and export return when asked again with the same
 //! input; nothing is decided by other code for display.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -99,7 +99,7 @@ pub struct FamilyCounts {
     pub accepted: usize,
     /// Of the others, routes of this router or its AS that came back ([`Rejection::is_loop`]).
     pub looped: usize,
-    /// Prefixes the peer has been told of.
+    /// Prefixes the peer has been told of; paths, where it takes several of a prefix.
     pub advertised: usize,
 }
 
@@ -473,9 +473,13 @@ impl<K: Key> FamilyRib<K> {
             paths.push(told_view(view, PeerId::LOCAL, id, attributes, true));
             return Some(RouteView { nlri, paths });
         }
+        // Both lists may be long, and only one is in order.
+        let known = entry.paths.as_slice().iter().enumerate();
+        let known: HashMap<_, _> = known
+            .map(|(at, path)| ((path.peer, path.path_id), (at, path)))
+            .collect();
         for told in several.told(slot) {
-            let known = entry.paths.as_slice().iter().enumerate();
-            let Some((at, path)) = known.into_iter().find(|(_, path)| told.is(path)) else {
+            let Some(&(at, path)) = known.get(&told.whose()) else {
                 continue;
             };
             let source = view.source(path.peer);

@@ -27,6 +27,24 @@ fn best(count: u8) -> PathsSent {
     PathsSent::Best(NonZeroU8::new(count).unwrap())
 }
 
+/// Paths of a prefix under identifiers, of this length each.
+fn under(sender: u16, ids: &[PathId], number: u8, length: u8) -> Update {
+    let list = ids.iter().map(|id| (*id, prefix(number))).collect();
+    let set = Arc::new(of(sender, length).freeze_with(SEED));
+    Update {
+        announced: smallvec![(NlriList::V4(list), set)],
+        ..Update::default()
+    }
+}
+
+fn forget(ids: &[PathId], number: u8) -> Update {
+    let list = ids.iter().map(|id| (*id, prefix(number))).collect();
+    Update {
+        withdrawn: vec![NlriList::V4(list)],
+        ..Update::default()
+    }
+}
+
 /// A path of a sender; the longer, the worse.
 fn of(sender: u16, length: u8) -> AttributeSet {
     let asns = vec![65000 + u32::from(sender); usize::from(length)];
@@ -159,17 +177,8 @@ fn the_first_dump_ends_with_its_mark_and_a_refresh_stands_between_two() {
 #[test]
 fn a_path_that_came_with_an_identifier_is_one_of_several_of_its_sender() {
     let mut world = world(&[2], PathsSent::All);
-    let list = |id| {
-        let list = [(id, prefix(1))].into_iter().collect();
-        let length = u8::try_from(id).unwrap();
-        let set = Arc::new(of(2, length).freeze_with(SEED));
-        Update {
-            announced: smallvec![(NlriList::V4(list), set)],
-            ..Update::default()
-        }
-    };
-    world.update(2, list(1));
-    world.update(2, list(7));
+    world.update(2, under(2, &[1], 1, 1));
+    world.update(2, under(2, &[7], 1, 7));
     assert_eq!(world.holds(prefix(1)).len(), 2);
     let page = world.rib.page(
         Family::Ipv4Unicast,
@@ -186,10 +195,83 @@ fn a_path_that_came_with_an_identifier_is_one_of_several_of_its_sender() {
     assert_eq!(shown, held);
 }
 
+#[test]
+fn any_identifier_is_taken_and_one_that_comes_twice_counts_once() {
+    let mut world = world(&[2], PathsSent::All);
+    world.update(2, under(2, &[0, u32::MAX, 5, u32::MAX, 5], 1, 1));
+    assert_eq!(world.rib.counts(PeerId(2)).ipv4_unicast.received, 3);
+    let told: Vec<PathId> = world.holds(prefix(1)).iter().map(|it| it.0).collect();
+    assert_eq!(told, [1, 2, 3]);
+    // RFC 7911 §5: only what has this identifier is replaced or goes.
+    let before = world.holds(prefix(1));
+    world.update(2, forget(&[6, u32::MAX - 1], 1));
+    world.update(2, forget(&[5], 2));
+    assert_eq!(world.holds(prefix(1)), before);
+    world.update(2, forget(&[u32::MAX, u32::MAX, 0, 5], 1));
+    assert_eq!(world.holds(prefix(1)), []);
+    assert_eq!(world.rib.prefixes(Family::Ipv4Unicast), 0);
+}
+
+#[test]
+fn a_restarted_neighbour_loses_the_paths_it_does_not_send_again() {
+    let mut world = world(&[2, 3], PathsSent::All);
+    world.update(2, under(2, &[1, 2, 3], 1, 1));
+    world.update(3, announce(&[prefix(1)], &of(3, 4)));
+    let before = world.holds(prefix(1));
+    world.retained(2);
+    assert_eq!(world.holds(prefix(1)), before);
+    assert_eq!(world.rib.stale(PeerId(2), Family::Ipv4Unicast), 3);
+    world.up(2);
+    world.update(2, under(2, &[2], 1, 2));
+    world.update(2, end_of_rib());
+    let mut lengths: Vec<usize> = world.holds(prefix(1)).iter().map(|it| it.1.len()).collect();
+    lengths.sort_unstable();
+    assert_eq!(lengths, [3, 5]);
+    assert_eq!(world.rib.stale(PeerId(2), Family::Ipv4Unicast), 0);
+    // What stayed kept the identifier it was told under.
+    assert!(
+        world
+            .holds(prefix(1))
+            .iter()
+            .all(|it| before.iter().any(|old| old.0 == it.0))
+    );
+}
+
+#[test]
+fn when_a_neighbour_is_lost_none_of_its_paths_takes_over() {
+    let mut world = World::with_peers(&[2, 3]);
+    world.update(2, under(2, &[1, 2], 1, 1));
+    assert_eq!(world.next_best.get(&Nlri::V4(prefix(1))), None);
+    world.update(3, announce(&[prefix(1)], &of(3, 4)));
+    // The second path of the first one is better, and goes with it.
+    assert_eq!(world.next_best[&Nlri::V4(prefix(1))], PeerId(3));
+    world.update(2, under(2, &[9], 1, 2));
+    assert_eq!(world.next_best[&Nlri::V4(prefix(1))], PeerId(3));
+    world.update(3, withdraw(&[prefix(1)]));
+    assert_eq!(world.next_best.get(&Nlri::V4(prefix(1))), None);
+}
+
+#[test]
+fn thousands_of_paths_of_one_prefix_are_told_each_under_its_own_identifier() {
+    const PATHS: u32 = 5000;
+    let mut world = world(&[2], PathsSent::All);
+    let ids: Vec<PathId> = (0..PATHS).map(|number| u32::MAX - number).collect();
+    for ids in ids.chunks(500) {
+        world.update(2, under(2, ids, 1, 1));
+    }
+    let told: Vec<PathId> = world.holds(prefix(1)).iter().map(|it| it.0).collect();
+    assert!(told.into_iter().eq(1..=PATHS));
+    // Those that are free again are given anew, after the withdrawal was said.
+    world.update(2, forget(&[u32::MAX - 3, u32::MAX - 7], 1));
+    world.update(2, under(2, &[1, 2, 3], 1, 1));
+    let told: Vec<PathId> = world.holds(prefix(1)).iter().map(|it| it.0).collect();
+    assert!(told.into_iter().eq(1..=PATHS + 1));
+}
+
 #[derive(Debug, Clone)]
 enum Act {
-    Say(u16, u8, u8),
-    Forget(u16, u8),
+    Say(u16, PathId, u8, u8),
+    Forget(u16, PathId, u8),
     Flap(u16),
     Stick,
     Unstick,
@@ -200,9 +282,11 @@ enum Act {
 fn act() -> impl Strategy<Value = Act> {
     let sender = prop::sample::select(vec![2_u16, 3, 4, TOLD]);
     let prefix = 0_u8..4;
+    let id = prop::sample::select(vec![0, 1, u32::MAX]);
     prop_oneof![
-        8 => (sender.clone(), prefix.clone(), 1_u8..5).prop_map(|(s, p, l)| Act::Say(s, p, l)),
-        4 => (sender, prefix).prop_map(|(s, p)| Act::Forget(s, p)),
+        8 => (sender.clone(), id.clone(), prefix.clone(), 1_u8..5)
+            .prop_map(|(s, i, p, l)| Act::Say(s, i, p, l)),
+        4 => (sender, id, prefix).prop_map(|(s, i, p)| Act::Forget(s, i, p)),
         1 => (2_u16..5).prop_map(Act::Flap),
         1 => Just(Act::Stick),
         1 => Just(Act::Unstick),
@@ -217,22 +301,22 @@ proptest! {
     #[test]
     fn what_is_held_is_what_the_table_says(acts in prop::collection::vec(act(), 0..60)) {
         let mut world = world(&[2, 3, 4], PathsSent::All);
-        let mut model: BTreeMap<(u8, u16), u8> = BTreeMap::new();
+        let mut model: BTreeMap<(u8, u16, PathId), u8> = BTreeMap::new();
         let mut count = None;
         for act in acts {
             match act {
-                Act::Say(sender, number, length) => {
-                    world.update(sender, announce(&[prefix(number)], &of(sender, length)));
-                    model.insert((number, sender), length);
+                Act::Say(sender, id, number, length) => {
+                    world.update(sender, under(sender, &[id], number, length));
+                    model.insert((number, sender, id), length);
                 }
-                Act::Forget(sender, number) => {
-                    world.update(sender, withdraw(&[prefix(number)]));
-                    model.remove(&(number, sender));
+                Act::Forget(sender, id, number) => {
+                    world.update(sender, forget(&[id], number));
+                    model.remove(&(number, sender, id));
                 }
                 Act::Flap(sender) => {
                     world.down(sender);
                     world.up(sender);
-                    model.retain(|(_, one), _| *one != sender);
+                    model.retain(|(_, one, _), _| *one != sender);
                 }
                 Act::Stick => world.stuck.push(PeerId(TOLD)),
                 Act::Unstick => world.unstick(),
@@ -246,7 +330,7 @@ proptest! {
         world.unstick();
         let mut held_in_all = 0;
         for number in 0..4 {
-            let others = model.iter().filter(|((one, who), _)| *one == number && *who != TOLD);
+            let others = model.iter().filter(|((one, who, _), _)| *one == number && *who != TOLD);
             let mut expected: Vec<u8> = others.map(|(_, length)| *length).collect();
             expected.sort_unstable();
             expected.truncate(count.map_or(usize::MAX, usize::from));
