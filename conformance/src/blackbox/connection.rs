@@ -48,6 +48,8 @@ pub struct Connection {
     stream: TcpStream,
     buffer: Vec<u8>,
     heard: VecDeque<String>,
+    /// The speaker puts path identifiers in front of IPv4 prefixes (RFC 7911 §3).
+    pub(super) numbered: bool,
 }
 
 impl Connection {
@@ -92,6 +94,7 @@ impl Connection {
             stream,
             buffer: Vec::new(),
             heard: VecDeque::new(),
+            numbered: false,
         })
     }
 
@@ -164,7 +167,7 @@ impl Connection {
             return Ok(None);
         }
         let octets: Vec<u8> = self.buffer.drain(..len).collect();
-        let message = Message::read(&octets);
+        let message = Message::read_with(&octets, self.numbered);
         let error = || Error::rule("a well-formed message", format!("got {octets:02x?}"));
         message.ok_or_else(error).map(Some)
     }

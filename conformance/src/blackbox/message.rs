@@ -70,6 +70,8 @@ pub mod capability {
     pub const GRACEFUL_RESTART: u8 = 64;
     /// Four-octet AS numbers (RFC 6793 §3).
     pub const FOUR_OCTET_AS: u8 = 65;
+    /// Several paths of a prefix (RFC 7911 §4).
+    pub const ADD_PATH: u8 = 69;
     /// Enhanced route refresh (RFC 7313 §3.1).
     pub const ENHANCED_ROUTE_REFRESH: u8 = 70;
 }
@@ -132,6 +134,23 @@ impl Open {
         let mut value = head.to_be_bytes().to_vec();
         value.extend([0, 1, 1, u8::from(forwarding) << 7]);
         self.with(capability::GRACEFUL_RESTART, &value)
+    }
+
+    /// Adds several paths of a prefix for IPv4 unicast (RFC 7911 §4): 1 receives them, 2 sends
+    /// them, 3 does both.
+    pub fn add_path(self, direction: u8) -> Self {
+        self.with(capability::ADD_PATH, &[0, 1, 1, direction])
+    }
+
+    /// What it says of several paths of a prefix for IPv4 unicast; 0 when nothing.
+    pub fn add_path_direction(&self) -> u8 {
+        let value = self.capability(capability::ADD_PATH).unwrap_or_default();
+        let (tuples, _) = value.as_chunks::<4>();
+        let of_ipv4 = tuples.iter().find_map(|tuple| match tuple {
+            [0, 1, 1, direction] => Some(*direction),
+            _ => None,
+        });
+        of_ipv4.unwrap_or(0)
     }
 
     /// Value of a capability, if it is there.
@@ -403,6 +422,9 @@ pub struct Update {
     pub attributes: Vec<Attribute>,
     /// NLRI.
     pub announced: Vec<Prefix>,
+    /// Path identifiers (RFC 7911 §3) of the withdrawn prefixes and then of the announced ones;
+    /// empty where there are none.
+    pub ids: Vec<u32>,
 }
 
 impl Update {
@@ -416,6 +438,7 @@ impl Update {
                 Attribute::next_hop(next_hop),
             ],
             announced: announced.to_vec(),
+            ids: Vec::new(),
         }
     }
 
@@ -432,6 +455,25 @@ impl Update {
         self.attributes.retain(|one| one.code != attribute.code);
         self.attributes.push(attribute);
         self
+    }
+
+    /// Puts path identifiers in front of the prefixes.
+    pub fn under(mut self, ids: &[u32]) -> Self {
+        self.ids = ids.to_vec();
+        self
+    }
+
+    /// Announced prefixes with their identifiers, 0 where there are none.
+    pub fn announced_paths(&self) -> impl Iterator<Item = (Prefix, u32)> {
+        let ids = self.ids.iter().copied().skip(self.withdrawn.len());
+        let ids = ids.chain(std::iter::repeat(0));
+        self.announced.iter().copied().zip(ids)
+    }
+
+    /// The same of withdrawn prefixes.
+    pub fn withdrawn_paths(&self) -> impl Iterator<Item = (Prefix, u32)> {
+        let ids = self.ids.iter().copied().chain(std::iter::repeat(0));
+        self.withdrawn.iter().copied().zip(ids)
     }
 
     /// Adds an attribute beside what is there.
@@ -458,8 +500,12 @@ impl Update {
 
     /// The message with these octets as attributes.
     pub fn bytes_with(&self, attributes: &[u8]) -> Vec<u8> {
-        let withdrawn: Vec<u8> = self.withdrawn.iter().flat_map(|p| p.bytes()).collect();
-        let announced: Vec<u8> = self.announced.iter().flat_map(|p| p.bytes()).collect();
+        let octets = |(prefix, id): (Prefix, u32)| {
+            let id = Some(id.to_be_bytes()).filter(|_| !self.ids.is_empty());
+            id.into_iter().flatten().chain(prefix.bytes())
+        };
+        let withdrawn: Vec<u8> = self.withdrawn_paths().flat_map(octets).collect();
+        let announced: Vec<u8> = self.announced_paths().flat_map(octets).collect();
         let mut body = Vec::new();
         body.extend(
             u16::try_from(withdrawn.len())
@@ -487,24 +533,31 @@ impl Update {
         *self == Self::default()
     }
 
-    fn read(body: &[u8]) -> Option<Self> {
+    fn read(body: &[u8], numbered: bool) -> Option<Self> {
         let mut reader = Reader(body);
+        let mut ids = Vec::new();
+        let mut ids = numbered.then_some(&mut ids);
         let len = reader.u16()?;
-        let withdrawn = read_prefixes(reader.take(len.into())?)?;
+        let withdrawn = read_prefixes(reader.take(len.into())?, ids.as_deref_mut())?;
         let len = reader.u16()?;
         let attributes = read_attributes(reader.take(len.into())?)?;
         Some(Self {
             withdrawn,
             attributes,
-            announced: read_prefixes(reader.0)?,
+            announced: read_prefixes(reader.0, ids.as_deref_mut())?,
+            ids: ids.map(std::mem::take).unwrap_or_default(),
         })
     }
 }
 
-fn read_prefixes(octets: &[u8]) -> Option<Vec<Prefix>> {
+/// Prefixes; where there is a list for them, each with its identifier in front.
+fn read_prefixes(octets: &[u8], mut ids: Option<&mut Vec<u32>>) -> Option<Vec<Prefix>> {
     let mut reader = Reader(octets);
     let mut out = Vec::new();
     while !reader.is_empty() {
+        if let Some(ids) = &mut ids {
+            ids.push(reader.u32()?);
+        }
         let len = reader.u8().filter(|len| *len <= 32)?;
         let mut addr = [0; 4];
         let octets = reader.take(usize::from(len.div_ceil(8)))?;
@@ -581,6 +634,11 @@ pub enum Message {
 impl Message {
     /// Reads one whole message; `None` when it is malformed.
     pub fn read(octets: &[u8]) -> Option<Self> {
+        Self::read_with(octets, false)
+    }
+
+    /// The same where IPv4 prefixes have path identifiers if `numbered` (RFC 7911 §3).
+    pub fn read_with(octets: &[u8], numbered: bool) -> Option<Self> {
         let mut reader = Reader(octets);
         if reader.take(16)? != [0xff; 16] || usize::from(reader.u16()?) != octets.len() {
             return None;
@@ -588,7 +646,7 @@ impl Message {
         let kind = reader.u8()?;
         match kind {
             OPEN => Open::read(reader.0).map(Message::Open),
-            UPDATE => Update::read(reader.0).map(Message::Update),
+            UPDATE => Update::read(reader.0, numbered).map(Message::Update),
             NOTIFICATION => Some(Message::Notification(Notification {
                 code: reader.u8()?,
                 subcode: reader.u8()?,

@@ -59,6 +59,8 @@ pub struct Session {
     pub open: Open,
     four_octet: bool,
     routes: BTreeMap<Prefix, Route>,
+    /// All of it where the speaker sends several paths of a prefix, else each under 0.
+    paths: BTreeMap<(Prefix, u32), Route>,
     changes: BTreeMap<Prefix, usize>,
     end_of_rib: bool,
     refreshing: Option<BTreeMap<Prefix, Route>>,
@@ -67,13 +69,17 @@ pub struct Session {
 }
 
 impl Session {
-    pub(super) fn new(connection: Connection, ours: &Open, theirs: Open) -> Self {
+    pub(super) fn new(mut connection: Connection, ours: &Open, theirs: Open) -> Self {
+        // RFC 7911 §5: it sends them where it says so, and we take them.
+        let (they, we) = (theirs.add_path_direction(), ours.add_path_direction());
+        connection.numbered = matches!(they, 2 | 3) && matches!(we, 1 | 3);
         let four_octet = |open: &Open| open.capability(capability::FOUR_OCTET_AS).is_some();
         Self {
             connection,
             four_octet: four_octet(ours) && four_octet(&theirs),
             open: theirs,
             routes: BTreeMap::new(),
+            paths: BTreeMap::new(),
             changes: BTreeMap::new(),
             end_of_rib: false,
             refreshing: None,
@@ -144,20 +150,26 @@ impl Session {
 
     fn learn(&mut self, update: &Update) {
         self.end_of_rib |= update.is_end_of_rib();
-        for prefix in &update.withdrawn {
-            self.routes.remove(prefix);
-            *self.changes.entry(*prefix).or_default() += 1;
+        for path in update.withdrawn_paths() {
+            let (prefix, _) = path;
+            self.paths.remove(&path);
+            if self.paths_of(prefix).is_empty() {
+                self.routes.remove(&prefix);
+            }
+            *self.changes.entry(prefix).or_default() += 1;
         }
-        for prefix in &update.announced {
+        for path in update.announced_paths() {
+            let (prefix, _) = path;
             let route = Route {
                 attributes: update.attributes.clone(),
                 four_octet: self.four_octet,
             };
             match &mut self.refreshing {
-                Some(refreshing) => drop(refreshing.insert(*prefix, route.clone())),
-                None => *self.changes.entry(*prefix).or_default() += 1,
+                Some(refreshing) => drop(refreshing.insert(prefix, route.clone())),
+                None => *self.changes.entry(prefix).or_default() += 1,
             }
-            self.routes.insert(*prefix, route);
+            self.paths.insert(path, route.clone());
+            self.routes.insert(prefix, route);
         }
     }
 
@@ -206,6 +218,12 @@ impl Session {
     /// What the speaker tells of a prefix, as far as it was read.
     pub fn told(&self, prefix: Prefix) -> Option<&Route> {
         self.routes.get(&prefix)
+    }
+
+    /// The paths of a prefix that the speaker tells, by identifier, as far as they were read.
+    pub fn paths_of(&self, prefix: Prefix) -> BTreeMap<u32, &Route> {
+        let paths = self.paths.range((prefix, 0)..=(prefix, u32::MAX));
+        paths.map(|((_, id), route)| (*id, route)).collect()
     }
 
     /// How often the speaker announced or withdrew the prefix, answers to refreshes aside.

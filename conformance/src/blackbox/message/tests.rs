@@ -32,6 +32,26 @@ fn an_update_has_the_octets_of_rfc_4271() {
 }
 
 #[test]
+fn path_identifiers_have_the_octets_of_rfc_7911() {
+    let next_hop = Ipv4Addr::new(10, 0, 0, 2);
+    let mut update = Update::announce(&[prefix("10.128.0.0/9")], &[65_002], next_hop);
+    update.withdrawn.push(prefix("10.0.0.0/8"));
+    let update = update.under(&[7, u32::MAX]);
+    let mut expected = vec![0xff; 16];
+    expected.extend([0, 56, 2, 0, 6, 0, 0, 0, 7, 8, 10, 0, 20]);
+    expected.extend([0x40, 1, 1, 0, 0x40, 2, 6, 2, 1, 0, 0, 0xfd, 0xea]);
+    expected.extend([0x40, 3, 4, 10, 0, 0, 2, 255, 255, 255, 255, 9, 10, 128]);
+    assert_eq!(update.bytes(), expected);
+    assert_eq!(
+        Message::read_with(&expected, true),
+        Some(Message::Update(update))
+    );
+    let open = Open::new(65_002, next_hop).add_path(3);
+    assert_eq!(open.capability(69), Some([0, 1, 1, 3].as_slice()));
+    assert_eq!(open.add_path_direction(), 3);
+}
+
+#[test]
 fn graceful_restart_has_the_octets_of_rfc_4724() {
     let open = Open::new(65_002, Ipv4Addr::new(10, 0, 0, 2)).graceful_restart(0xc, 120, true);
     let expected = [0xc0, 120, 0, 1, 1, 0x80];
