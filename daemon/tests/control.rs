@@ -417,6 +417,12 @@ fn neighbors_shows_one_or_all() {
         details.ipv4_unicast = Some(reply::FamilyDetail {
             negotiated: true,
             import: Some("ACCEPT-ALL".to_owned()),
+            add_path: Some(reply::AddPath {
+                receive: true,
+                send: Some("2".to_owned()),
+                receiving: false,
+                sending: true,
+            }),
             ..reply::FamilyDetail::default()
         });
         Ok(Reply::Neighbors(reply::Neighbors {
@@ -458,12 +464,19 @@ fn neighbors_shows_one_or_all() {
         "the summary's keys are beside"
     );
     assert_eq!(json["neighbors"][0]["hold_time_s"], 30);
+    assert_eq!(
+        json["neighbors"][0]["details"]["ipv4_unicast"]["add_path"],
+        json!({"receive": true, "send": "2", "receiving": false, "sending": true})
+    );
     let text = daemon.rbgpctl(&["show", "neighbors"]).exits(0).out;
     for part in [
         "BGP neighbor is 10.10.0.2, remote AS 65002, external link",
         "  BGP state = Established, up for 00:00:12",
         "  Last loss 00:01:00 ago: hold timer expired",
         "ACCEPT-ALL",
+        "  ipv4_unicast: several paths of a prefix (RFC 7911): sent, the best 2\n",
+        "  ipv4_unicast: several paths of a prefix are configured (add_path_receive), but the \
+         neighbor does not send them; turn that on there\n",
     ] {
         assert!(text.contains(part), "{part} is not in\n{text}");
     }
@@ -510,6 +523,33 @@ fn routes_are_fetched_in_pages_and_printed_as_one() {
     assert_eq!(text.matches("Network").count(), 1, "{text}");
     let row = "*>  10.0.0.0/24  10.10.0.2  10.10.0.2       -     100  yes     65002 {1,2} i";
     assert!(text.contains(row), "{text}");
+}
+
+#[test]
+fn paths_of_one_prefix_are_told_apart_by_their_identifiers() {
+    let daemon = Daemon::new(|request| {
+        let Reply::Routes(mut page) = paged(request, 2)? else {
+            panic!("{request:?}");
+        };
+        for (route, id) in page.routes.iter_mut().zip([7, u32::MAX]) {
+            route.path_id = id;
+        }
+        Ok(Reply::Routes(page))
+    });
+    let text = daemon.rbgpctl(&["show", "routes"]).exits(0).out;
+    for part in [
+        "10.10.0.2#7 ",
+        "10.10.0.2#4294967295 ",
+        "#N path identifier",
+    ] {
+        assert!(text.contains(part), "{part} is not in\n{text}");
+    }
+    let json = daemon
+        .rbgpctl(&["show", "routes", "--json"])
+        .exits(0)
+        .json();
+    assert_eq!(json["routes"][1]["path_id"], u32::MAX);
+    assert_eq!(json["routes"][1]["neighbor"], "10.10.0.2");
 }
 
 #[test]

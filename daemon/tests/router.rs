@@ -323,6 +323,107 @@ async fn a_cleared_session_comes_back_and_a_soft_clear_keeps_it() {
     right.stop().await;
 }
 
+/// What `show neighbors` says of several paths to one of them.
+async fn add_path(router: &Router, address: IpAddr) -> Option<reply::AddPath> {
+    let request = Request::Neighbors {
+        address: Some(address),
+    };
+    match router.ask(request).await.unwrap() {
+        Reply::Neighbors(all) => all.neighbors[0].details.ipv4_unicast.clone()?.add_path,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_paths_are_shown_with_who_takes_them_and_a_reload_changes_their_number() {
+    const SERVICE: &str = "172.20.0.53/32";
+    let pair = Pair::new(31);
+    let third = IpAddr::from([127, 1, 31, 3]);
+    let left = |send: &str| {
+        let family = match send {
+            "" => "ipv4_unicast = {}".to_owned(),
+            send => format!("ipv4_unicast = {{ add_path_send = {send} }}"),
+        };
+        let (own, port) = (pair.left, pair.port);
+        pair.left(&format!(
+            "{family}\n---\n[[neighbor]]\naddress = \"{third}\"\nremote_as = 65003\n\
+             port = {port}\nlocal_address = \"{own}\"\nipv4_unicast = {{}}\n"
+        ))
+    };
+    let right = |receive: bool| {
+        pair.right(&format!(
+            "ipv4_unicast = {{ add_path_receive = {receive} }}\n---\n"
+        ))
+    };
+    let beside = start(pair.side(65003, third, 65001, pair.left, ""));
+    let (told, teller) = (start(right(true)), start(left("\"all\"")));
+    let held = async |count: usize| {
+        until("so many paths", || async {
+            let all = routes(&told, Select::Received(pair.left)).await;
+            let held: Vec<_> = all.into_iter().filter(|it| it.prefix == SERVICE).collect();
+            (held.len() == count).then_some(held)
+        })
+        .await
+    };
+    let ids: Vec<u32> = held(2).await.iter().map(|route| route.path_id).collect();
+    assert_eq!(ids, [1, 2]);
+    let sent = routes(&teller, Select::Advertised(pair.right)).await;
+    let sent: Vec<u32> = sent
+        .iter()
+        .filter(|it| it.prefix == SERVICE)
+        .map(|it| it.path_id)
+        .collect();
+    assert_eq!(sent, ids);
+    let taken = add_path(&told, pair.left).await.unwrap();
+    assert!(taken.receive && taken.receiving && taken.send.is_none() && !taken.sending);
+    let sending = add_path(&teller, pair.right).await.unwrap();
+    assert_eq!(sending.send.as_deref(), Some("all"));
+    assert!(sending.sending && !sending.receive);
+    assert_eq!(add_path(&teller, third).await, None);
+    let explained = async || {
+        let request = Request::Explain {
+            target: SERVICE.to_owned(),
+        };
+        match teller.ask(request).await.unwrap() {
+            Reply::Explain(explained) => explained.entries[0].told.clone(),
+            other => panic!("{other:?}"),
+        }
+    };
+    let of_right = explained().await;
+    let of_right = of_right.iter().find(|it| it.neighbor == pair.right);
+    let of_right = of_right.unwrap();
+    assert!(of_right.advertised, "{of_right:?}");
+    for part in [
+        "told 2 paths under identifiers: ",
+        "from this router with next hop",
+        &format!("from {third} with next hop"),
+    ] {
+        assert!(of_right.why.contains(part), "{part} is not in {of_right:?}");
+    }
+    // Another number takes effect at once.
+    let before = flaps(&told).await;
+    teller.apply(left("1")).await;
+    held(1).await;
+    teller.apply(left("2")).await;
+    held(2).await;
+    assert_eq!(flaps(&told).await, before);
+    // Whether there are several is agreed on when a session begins.
+    teller.apply(left("")).await;
+    assert_eq!(held(1).await[0].path_id, 0);
+    let why = until("the missing agreement is noticed", || async {
+        summary(&told).await.notices.into_iter().next()
+    })
+    .await;
+    assert!(why.contains("add_path_receive"), "{why}");
+    assert!(flaps(&told).await > before);
+    told.apply(right(false)).await;
+    held(1).await;
+    assert_eq!(summary(&told).await.notices, Vec::<String>::new());
+    for router in [told, teller, beside] {
+        router.stop().await;
+    }
+}
+
 async fn prefix(router: &Router, prefix: &str) -> (Vec<String>, Option<String>) {
     let request = Routes {
         prefix: Some(prefix.parse().unwrap()),

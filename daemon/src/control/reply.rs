@@ -206,14 +206,15 @@ pub struct NeighborSummary {
 /// How many routes of a family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct RouteCounts {
-    /// Received and not withdrawn.
+    /// Received and not withdrawn. Each path counts, where there are several of a prefix.
     pub received: u64,
     /// Of those, let in by the checks and policy.
     pub accepted: u64,
     /// Of the others, routes of this router or its AS that came back, which is as it should be.
     #[serde(default)]
     pub looped: u64,
-    /// Told to the neighbour and not withdrawn.
+    /// Told to the neighbour and not withdrawn. Each path counts, where there are several of a
+    /// prefix.
     pub advertised: u64,
 }
 
@@ -356,6 +357,37 @@ pub struct FamilyDetail {
     /// Most prefixes that the neighbour may send; `null`: any number.
     #[serde(default)]
     pub maximum: Option<MaximumPrefixes>,
+    /// Several paths of a prefix; absent where they are not configured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub add_path: Option<AddPath>,
+}
+
+/// Several paths of a prefix in a family (RFC 7911): what is configured, and what the neighbour
+/// agreed to.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct AddPath {
+    /// Configured: several are taken from the neighbour.
+    pub receive: bool,
+    /// Configured: how many the neighbour is sent, `all` or a number; `null`: one.
+    pub send: Option<String>,
+    /// The neighbour sends several.
+    pub receiving: bool,
+    /// The neighbour takes several.
+    pub sending: bool,
+}
+
+impl AddPath {
+    /// What is configured and the neighbour did not agree to, a sentence each.
+    pub fn not_agreed(&self) -> Vec<String> {
+        let configured = "several paths of a prefix are configured";
+        let taken = (self.receive && !self.receiving)
+            .then_some("(add_path_receive), but the neighbor does not send them");
+        let sent = (self.send.is_some() && !self.sending)
+            .then_some("(add_path_send), but the neighbor does not take them");
+        let all = taken.into_iter().chain(sent);
+        all.map(|what| format!("{configured} {what}; turn that on there"))
+            .collect()
+    }
 }
 
 /// Most prefixes that a neighbour may send in a family.
@@ -442,7 +474,8 @@ pub struct Route {
     /// Packets are dropped and not forwarded; absent where they are not.
     #[serde(default, skip_serializing_if = "is_false")]
     pub blackhole: bool,
-    /// Path identifier (RFC 7911), 0 without add-path.
+    /// Path identifier (RFC 7911), 0 without add-path: the one it came with, or among advertised
+    /// routes the one under which the neighbour knows it.
     #[serde(default)]
     pub path_id: u32,
     /// Why it is chosen or not, in one line.

@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use bgp::attributes::{Attributes, Origin, SegmentKind};
-use bgp::rib::{self, PathView, PeerId, RouteView};
+use bgp::message::AddPathMode;
+use bgp::rib::{self, PathView, PathsSent, PeerId, RouteView};
 use bgp::session::{
     ConnectError, DownReason, EndedBy, Failure, Messages, State, Status, StopReason,
 };
@@ -151,6 +152,15 @@ impl Core {
                         neighbor.address()
                     ));
                 }
+                let several = settings
+                    .as_ref()
+                    .and_then(|it| add_path_reply(it.add_path, neighbor, family));
+                let not_agreed = several.map(|it| it.not_agreed()).unwrap_or_default();
+                notices.extend(
+                    not_agreed
+                        .into_iter()
+                        .map(|what| format!("{}: {family}: {what}", neighbor.address())),
+                );
             }
         }
         if !self.failed.is_empty() {
@@ -268,6 +278,9 @@ impl Core {
                         .as_ref()
                         .and_then(|it| it.maximum_prefixes)
                         .map(maximum_reply),
+                    add_path: settings
+                        .as_ref()
+                        .and_then(|it| add_path_reply(it.add_path, neighbor, family)),
                 },
             );
         }
@@ -737,6 +750,26 @@ fn maximum_reply(maximum: config::MaximumPrefixes) -> reply::MaximumPrefixes {
     }
 }
 
+/// Several paths of a prefix, where they are configured.
+fn add_path_reply(
+    configured: config::AddPath,
+    neighbor: &Neighbor,
+    family: Family,
+) -> Option<reply::AddPath> {
+    let agreed = neighbor.negotiated();
+    let agreed = agreed.and_then(|it| it.families.get(family).as_ref());
+    let send = configured.send.map(|count| match count {
+        PathsSent::All => "all".to_owned(),
+        PathsSent::Best(count) => count.to_string(),
+    });
+    (configured.receive || send.is_some()).then(|| reply::AddPath {
+        receive: configured.receive,
+        send,
+        receiving: agreed.is_some_and(|it| it.add_path_receive),
+        sending: agreed.is_some_and(|it| it.add_path_send),
+    })
+}
+
 /// From which side a session is kept down.
 fn side(status: &Status) -> Option<&'static str> {
     if status.state == State::Established {
@@ -872,7 +905,21 @@ fn capability_name(capability: &bgp::message::Capability) -> String {
             }
         ),
         Capability::FourOctetAs(_) => "four-octet AS".to_owned(),
-        Capability::AddPath(_) => "add-path".to_owned(),
+        Capability::AddPath(list) => {
+            let each = list.iter().map(|(afi, safi, mode)| {
+                let mode = match mode {
+                    AddPathMode::Receive => "receive",
+                    AddPathMode::Send => "send",
+                    AddPathMode::Both => "receive and send",
+                };
+                match Family::from_numbers(*afi, *safi) {
+                    Some(family) => format!(" {family} {mode}"),
+                    None => format!(" AFI {afi} SAFI {safi} {mode}"),
+                }
+            });
+            let each: Vec<String> = each.collect();
+            format!("add-path{}", each.join(";"))
+        }
         Capability::EnhancedRouteRefresh => "enhanced route refresh".to_owned(),
         Capability::LongLived(families) => {
             let longest = families.iter().map(|family| family.time).max();

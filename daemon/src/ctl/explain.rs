@@ -47,7 +47,12 @@ fn none_if(empty: bool) -> &'static str {
 fn one_path(path: &ExplainedPath, out: &mut dyn Write) -> io::Result<()> {
     let mark = if path.chosen { '>' } else { ' ' };
     let verdict = printable(path.verdict.clone());
-    writeln!(out, "  {mark} from {}: {verdict}", path.from)?;
+    let id = path.route.as_ref().map_or(0, |route| route.path_id);
+    let id = match id {
+        0 => String::new(),
+        id => format!(", path identifier {id}"),
+    };
+    writeln!(out, "  {mark} from {}{id}: {verdict}", path.from)?;
     if let Some(route) = &path.route {
         writeln!(out, "      {}", details(route))?;
     }

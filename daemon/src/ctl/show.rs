@@ -363,6 +363,33 @@ fn family_table(neighbor: &Neighbor, out: &mut dyn Write) -> io::Result<()> {
     }
     table.finish(out)?;
     for (family, detail) in neighbor.details.iter() {
+        let Some(several) = &detail.add_path else {
+            continue;
+        };
+        let mut sentences = Vec::new();
+        if several.receive && several.receiving {
+            sentences.push("taken, and each counts as received".to_owned());
+        }
+        if let Some(count) = several.send.as_deref().filter(|_| several.sending) {
+            sentences.push(match count {
+                "all" => "sent, all that take part in the decision".to_owned(),
+                count => format!("sent, the best {count}"),
+            });
+        }
+        if !sentences.is_empty() {
+            let sentences = sentences.join("; ");
+            writeln!(
+                out,
+                "  {family}: several paths of a prefix (RFC 7911): {sentences}"
+            )?;
+        }
+        if detail.negotiated {
+            for sentence in several.not_agreed() {
+                writeln!(out, "  {family}: {sentence}")?;
+            }
+        }
+    }
+    for (family, detail) in neighbor.details.iter() {
         let Some(maximum) = &detail.maximum else {
             continue;
         };
@@ -399,6 +426,7 @@ impl RouteTables {
                 out,
                 "Codes: * accepted, > best, = multipath, S stale, x refused by policy,\n       \
                  l own route come back, n next hop leads nowhere;\n       \
+                 #N path identifier (RFC 7911);\n       \
                  origin: i igp, e egp, ? incomplete"
             )?;
         }
@@ -479,9 +507,7 @@ fn route_cells(route: &Route) -> [String; 8] {
         } else {
             hops.join(",")
         },
-        route
-            .neighbor
-            .map_or_else(|| "local".to_owned(), |address| address.to_string()),
+        who(route),
         or_dash(route.med),
         or_dash(route.local_pref),
         if route.installed { "yes" } else { "-" }.to_owned(),
@@ -489,6 +515,16 @@ fn route_cells(route: &Route) -> [String; 8] {
             .trim_start()
             .to_owned(),
     ]
+}
+
+/// Who told us, with the identifier where several paths of a prefix may come from there.
+fn who(route: &Route) -> String {
+    let neighbor = route.neighbor;
+    let neighbor = neighbor.map_or_else(|| "local".to_owned(), |address| address.to_string());
+    match route.path_id {
+        0 => neighbor,
+        id => format!("{neighbor}#{id}"),
+    }
 }
 
 fn codes(route: &Route) -> String {

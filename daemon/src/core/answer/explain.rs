@@ -8,6 +8,9 @@ use super::routes::covering;
 use super::*;
 use crate::core::Learned;
 
+/// Of several paths so many are told apart; `show routes --advertised` has all.
+const NAMED_MAX: usize = 16;
+
 impl Core {
     pub(super) fn explain(&self, target: &str) -> Result<reply::Explain, ErrorReply> {
         let entries = if let Ok(mac) = target.parse::<MacAddress>() {
@@ -69,7 +72,7 @@ impl Core {
             .rib
             .advertisements(nlri)
             .iter()
-            .filter_map(|it| self.told(it))
+            .filter_map(|it| self.told(nlri, it))
             .collect();
         let notes = nlri
             .prefix()
@@ -142,20 +145,52 @@ impl Core {
         }
     }
 
-    fn told(&self, due: &Advertisement) -> Option<reply::Told> {
-        let why = match &due.result {
-            Ok(attributes) => format!(
-                "told with next hop {} and AS path length {}",
-                attributes.next_hop().addr(),
-                attributes.as_path_length()
-            ),
-            Err(withheld) => format!("not told: {withheld}"),
+    fn told(&self, nlri: &Nlri, due: &Advertisement) -> Option<reply::Told> {
+        let several = self.told_several(nlri, due.peer);
+        let advertised = several.is_some() || due.result.is_ok();
+        let why = match (several, &due.result) {
+            (Some(several), _) => several,
+            (None, Ok(attributes)) => format!("told {}", in_short(attributes)),
+            (None, Err(withheld)) => format!("not told: {withheld}"),
         };
         Some(reply::Told {
             neighbor: self.address_of(due.peer)?,
-            advertised: due.result.is_ok(),
+            advertised,
             why,
             policy: due.trace.to_string().lines().map(str::to_owned).collect(),
+        })
+    }
+
+    /// What a neighbour is told that takes several paths of a prefix: policy may refuse the best
+    /// one and let others pass.
+    fn told_several(&self, nlri: &Nlri, peer: PeerId) -> Option<String> {
+        let neighbor = self.neighbors.get(&peer)?;
+        let agreed = neighbor
+            .negotiated()?
+            .families
+            .get(nlri.family())
+            .as_ref()?;
+        if !agreed.add_path_send {
+            return None;
+        }
+        let told = self.rib.selected(nlri, rib::Select::Advertised(peer))?;
+        let each = told.paths.iter().take(NAMED_MAX).map(|path| {
+            let from = self.address_of(path.peer);
+            let from = from.map_or_else(|| "this router".to_owned(), |it| it.to_string());
+            let how = in_short(&path.attributes);
+            format!("{} from {from} {how}", path.path_id)
+        });
+        let each: Vec<String> = each.collect();
+        let more = match told.paths.len().saturating_sub(NAMED_MAX) {
+            0 => String::new(),
+            more => format!("; and {more} more"),
+        };
+        (!each.is_empty()).then(|| {
+            format!(
+                "told {} under identifiers: {}{more}",
+                counted(told.paths.len(), "path", "paths"),
+                each.join("; ")
+            )
         })
     }
 
@@ -354,7 +389,7 @@ impl Core {
                 .rib
                 .advertisements(&nlri)
                 .iter()
-                .filter_map(|it| self.told(it))
+                .filter_map(|it| self.told(&nlri, it))
             {
                 match all.iter_mut().find(|(known, _)| *known == told) {
                     Some((_, routes)) => routes.push(nlri.to_string()),
@@ -372,4 +407,12 @@ impl Core {
             })
             .collect()
     }
+}
+
+fn in_short(attributes: &Attributes) -> String {
+    format!(
+        "with next hop {} and AS path length {}",
+        attributes.next_hop().addr(),
+        attributes.as_path_length()
+    )
 }
