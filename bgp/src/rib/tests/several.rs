@@ -3,6 +3,7 @@
 use std::num::NonZeroU8;
 
 use super::*;
+use crate::evpn_route::{EvpnKey, MacAddress, RouteDistinguisher};
 use crate::policy::{Communities, Extent};
 
 /// The one that is told several.
@@ -235,6 +236,79 @@ fn a_restarted_neighbour_loses_the_paths_it_does_not_send_again() {
             .iter()
             .all(|it| before.iter().any(|old| old.0 == it.0))
     );
+}
+
+#[test]
+fn a_drain_changes_every_path_and_takes_it_back_under_the_same_identifiers() {
+    let mut world = world(&[2, 3], PathsSent::All);
+    world.update(2, under(2, &[1, u32::MAX], 1, 1));
+    world.update(3, announce(&[prefix(1)], &of(3, 2)));
+    let before = world.holds(prefix(1));
+    let configured = |world: &mut World, drain: Option<Drain>| {
+        let mut families = told_facts(PathsSent::All).families;
+        families.ipv4_unicast.as_mut().unwrap().drain = drain;
+        world.hand_in(Input::Configure(PeerId(TOLD), families));
+        assert!(!world.rib.is_settled(PeerId(TOLD)));
+        world.settle();
+        assert!(world.rib.is_settled(PeerId(TOLD)));
+    };
+    configured(&mut world, Some(Drain::default()));
+    let drained = world.holds(prefix(1));
+    assert_eq!(drained.len(), before.len());
+    for ((id, path), (id_before, path_before)) in drained.iter().zip(&before) {
+        assert_eq!(id, id_before);
+        assert_eq!(path.len(), path_before.len() + Drain::default().prepend);
+    }
+    configured(&mut world, None);
+    assert_eq!(world.holds(prefix(1)), before);
+}
+
+#[test]
+fn an_evpn_route_under_two_identifiers_has_the_better_path_until_that_goes() {
+    let mut world = World::new();
+    let mut evpn = facts(2);
+    evpn.families.ipv4_unicast = None;
+    evpn.families.evpn = Some(PeerFamily {
+        add_path_receive: true,
+        ..settings()
+    });
+    world.up_with(2, evpn);
+    let key = EvpnKey::MacIp {
+        rd: RouteDistinguisher::of_address(Ipv4Addr::new(10, 10, 0, 2), 100),
+        tag: 0,
+        mac: MacAddress([2, 0, 0, 0, 0, 1]),
+        ip: None,
+    };
+    let nlri = Nlri::Evpn(key.clone());
+    let list = |id| NlriList::Evpn(vec![(id, key.clone())]);
+    for (id, length) in [(9, 2), (u32::MAX, 1)] {
+        let set = Arc::new(of(2, length).freeze_with(SEED));
+        let announced = smallvec![(list(id), set)];
+        world.update(
+            2,
+            Update {
+                announced,
+                ..Update::default()
+            },
+        );
+    }
+    let best = |world: &World| {
+        let route = world.rib.route(&nlri).unwrap();
+        let best = route.paths.iter().find(|path| path.best).unwrap();
+        (route.paths.len(), best.path_id)
+    };
+    assert_eq!(best(&world), (2, u32::MAX));
+    let withdrawn = |id| Update {
+        withdrawn: vec![list(id)],
+        ..Update::default()
+    };
+    world.update(2, withdrawn(u32::MAX));
+    assert_eq!(best(&world), (1, 9));
+    assert_eq!(world.best[&nlri], [PeerId(2)]);
+    world.update(2, withdrawn(u32::MAX));
+    world.update(2, withdrawn(9));
+    assert_eq!(world.best.get(&nlri), None);
+    assert_eq!(world.rib.prefixes(Family::Evpn), 0);
 }
 
 #[test]
