@@ -25,7 +25,11 @@ const CHANNEL: [(Purpose, &str); 3] = [
     (Purpose::FirstClient, " add paths on;"),
 ];
 
-const SIGNS: [(Feature, &[&str]); 5] = [
+const SIGNS: [(Feature, &[&str]); 6] = [
+    (
+        Feature::AddPathReceived,
+        &["        RX: ipv4\n        TX:\n"],
+    ),
     (Feature::ExtendedMessages, &["Extended message"]),
     (Feature::RouteRefresh, &["Route refresh"]),
     (Feature::GracefulRestart, &["Graceful restart"]),

@@ -50,7 +50,11 @@ const UNSEEN: [(Feature, &str); 2] = [
     ),
 ];
 
-const SIGNS: [(Feature, &[&str]); 3] = [
+const SIGNS: [(Feature, &[&str]); 4] = [
+    (
+        Feature::AddPathReceived,
+        &["\"add_path\": {\"send\": [\"ipv4 unicast\"]"],
+    ),
     (Feature::ExtendedMessages, &["\"message_size\": 65535"]),
     (Feature::RouteRefresh, &["\"refresh\": \"enhanced\""]),
     (

@@ -25,7 +25,14 @@ const FAMILY_LINES: [(Purpose, &str); 3] = [
     (Purpose::SecondClient, "route-reflector-client"),
 ];
 
-const SIGNS: [(Feature, &[&str]); 6] = [
+const SIGNS: [(Feature, &[&str]); 7] = [
+    (
+        Feature::AddPathReceived,
+        &[
+            "RX advertised and received",
+            "Advertise all paths via addpath",
+        ],
+    ),
     (
         Feature::ExtendedMessages,
         &["Extended Message: advertised and received"],

@@ -48,7 +48,11 @@ const ADD_PATHS: [(Purpose, &str); 2] = [
 const CLIENT: &str = "[neighbors.route-reflector.config]\nroute-reflector-client = true\n\
                       route-reflector-cluster-id = \"10.9.0.2\"\n";
 
-const SIGNS: [(Feature, &[&str]); 4] = [
+const SIGNS: [(Feature, &[&str]); 5] = [
+    (
+        Feature::AddPathReceived,
+        &["add-path:\tadvertised and received"],
+    ),
     (
         Feature::ExtendedMessages,
         &["extended-message:\tadvertised and received"],

@@ -26,7 +26,11 @@ const LINES: [(Purpose, &str); 6] = [
     (Purpose::SecondClient, "  route-reflector\n"),
 ];
 
-const SIGNS: [(Feature, &[&str]); 4] = [
+const SIGNS: [(Feature, &[&str]); 5] = [
+    (
+        Feature::AddPathReceived,
+        &["Add-path: IPv4 unicast recv", "Add-path: IPv4 unicast send"],
+    ),
     (Feature::ExtendedMessages, &["Extended message"]),
     (Feature::RouteRefresh, &["Route Refresh"]),
     (
