@@ -107,8 +107,8 @@ pub struct Session {
     outgoing: Attempt,
     incoming: Attempt,
     established: Option<Established>,
-    /// When the established connection was last asked for a sign of life.
-    probed: Option<Instant>,
+    /// When the last KEEPALIVE went out, on whichever connection.
+    keepalive_sent: Option<Instant>,
     retained: Option<Retained>,
     bfd: Option<BfdSeen>,
     timers: Timers<PeerTimer>,
@@ -166,7 +166,7 @@ impl Session {
             outgoing: Attempt::Idle,
             incoming: Attempt::Idle,
             established: None,
-            probed: None,
+            keepalive_sent: None,
             retained: None,
             bfd: None,
             timers: Timers::new(),

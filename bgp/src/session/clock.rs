@@ -71,7 +71,12 @@ impl Session {
                 }
             }
             LinkTimer::Burst => {
-                self.keepalive_at(now, place);
+                let at = self.keepalive_allowed_at(now);
+                if at <= now {
+                    self.keepalive_at(now, place);
+                } else if let Some(link) = self.link_mut(place) {
+                    link.timers.set(LinkTimer::Burst, at);
+                }
             }
         }
     }

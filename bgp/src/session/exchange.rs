@@ -364,8 +364,15 @@ impl Session {
 
     pub(super) fn send_keepalive(&mut self, now: Instant, place: Place, conn: ConnId) {
         self.record.counters.sent.keepalives += 1;
+        self.keepalive_sent = Some(now);
         self.send(conn, wire::encode_keepalive());
         self.schedule_keepalive(now, place);
+    }
+
+    /// RFC 4271 §4.4: when the next KEEPALIVE may go out, whatever asks for it.
+    pub(super) fn keepalive_allowed_at(&self, now: Instant) -> Instant {
+        let next = self.keepalive_sent.and_then(|at| at.checked_add(KEEPALIVE_MIN));
+        next.unwrap_or(now)
     }
 
     pub(super) fn schedule_keepalive(&mut self, now: Instant, place: Place) {

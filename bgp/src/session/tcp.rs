@@ -5,7 +5,6 @@
 
 use std::time::{Duration, Instant};
 
-use super::exchange::KEEPALIVE_MIN;
 use super::link::{Attempt, Link};
 use super::timers::{LinkTimer, PeerTimer};
 use super::transition::{Event, Step, next};
@@ -129,10 +128,7 @@ impl Session {
         if let Some(established) = &self.established {
             // A peer that lost this session without our noticing answers the probe with a reset.
             let conn = established.link.conn;
-            // However often it connects (RFC 4271 §4.4).
-            let due = |at: Instant| now.saturating_duration_since(at) >= KEEPALIVE_MIN;
-            if self.probed.is_none_or(due) {
-                self.probed = Some(now);
+            if self.keepalive_allowed_at(now) <= now {
                 self.send_keepalive(now, Place::Established, conn);
             }
         }

@@ -305,6 +305,19 @@ fn many_connections_are_no_reason_for_many_keepalives() {
 }
 
 #[test]
+fn a_connection_right_behind_a_keepalive_is_no_reason_for_another_one() {
+    let (mut bench, conn) = Bench::established(config(), &peer_open());
+    assert_eq!(keepalives(&bench.accept().1), 0, "the handshake had one");
+    let mut sent = 0;
+    while sent == 0 {
+        sent = keepalives(&bench.pass_alive(millis(100), conn));
+    }
+    assert_eq!(keepalives(&bench.accept().1), 0);
+    bench.pass_alive(secs(1), conn);
+    assert_eq!(keepalives(&bench.accept().1), 1);
+}
+
+#[test]
 fn a_second_open_is_turned_away_as_a_collision() {
     let (mut bench, conn) = Bench::established(config(), &peer_open());
     bench.pass_alive(secs(20), conn);
