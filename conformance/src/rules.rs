@@ -182,3 +182,79 @@ pub fn count(rules: &[Rule]) -> BTreeMap<u32, BTreeMap<Status, usize>> {
     }
     out
 }
+
+/// How `daemon/docs/rfc-support.md` is written again.
+pub const RENEW: &str = "RBGPD_RENEW=1 cargo test -p rbgpd-conformance --test rules";
+
+/// What an RFC is about, in the words of the field.
+fn title(rfc: u32) -> &'static str {
+    match rfc {
+        1997 => "communities",
+        2385 => "passwords (TCP MD5)",
+        2918 => "route refresh",
+        4271 => "BGP-4",
+        4456 => "route reflection",
+        4724 => "graceful restart",
+        4760 => "multiprotocol extensions",
+        5065 => "confederations",
+        5082 => "TTL security",
+        5492 => "capabilities",
+        6793 => "four-octet AS numbers",
+        7311 => "AIGP",
+        7313 => "enhanced route refresh",
+        7606 => "errors in UPDATEs",
+        7607 => "AS 0",
+        7911 => "several paths of a prefix",
+        7947 => "route server",
+        7999 => "BLACKHOLE",
+        8212 => "eBGP without policy",
+        8326 => "graceful shutdown",
+        8538 => "graceful restart over NOTIFICATIONs",
+        8654 => "extended messages",
+        8950 => "IPv4 over IPv6 next hops",
+        9003 => "shutdown texts",
+        9072 => "extended optional parameters",
+        9234 => "roles",
+        9494 => "long-lived graceful restart",
+        9687 => "send hold timer",
+        _ => "",
+    }
+}
+
+/// `daemon/docs/rfc-support.md`.
+pub fn page(rules: &[Rule]) -> String {
+    let mut out = String::from(
+        "# Rules of the RFCs\n\n\
+         What the documents ask for with MUST, and what becomes of it here. `tested`: a test plays a neighbor over TCP and\n\
+         sees that it is so (`conformance/tests/rfc*.rs`). `exception`: rbgpd does otherwise, for the reason given. `todo`:\n\
+         there is no test yet. How FRR and BIRD fare with the same tests is in [rfc-others.md](rfc-others.md).\n\n\
+         | RFC | about | tested | exception | todo |\n|---|---|---|---|---|\n",
+    );
+    let counts = count(rules);
+    let number =
+        |counts: &BTreeMap<Status, usize>, status| counts.get(&status).copied().unwrap_or(0);
+    for (rfc, counts) in &counts {
+        let cells = [Status::Tested, Status::Exception, Status::Todo].map(|it| number(counts, it));
+        let [tested, exception, todo] = cells;
+        let about = title(*rfc);
+        out += &format!("| {rfc} | {about} | {tested} | {exception} | {todo} |\n");
+    }
+    out += "\n## Exceptions, and what has no test\n\n| rule | | why |\n|---|---|---|\n";
+    for rule in rules.iter().filter(|rule| rule.reason.is_some()) {
+        let (rfc, section, text, status) = (rule.rfc, &rule.section, &rule.text, rule.status);
+        let why = rule.reason.as_deref().unwrap_or_default();
+        out += &format!("| RFC {rfc} §{section}: {text} | {status} | {why} |\n");
+    }
+    for rfc in counts.keys() {
+        out += &format!(
+            "\n## RFC {rfc}: {}\n\n| § | rule | |\n|---|---|---|\n",
+            title(*rfc)
+        );
+        for rule in rules.iter().filter(|rule| rule.rfc == *rfc) {
+            let (section, text, status) = (&rule.section, &rule.text, rule.status);
+            out += &format!("| {section} | {text} | {status} |\n");
+        }
+    }
+    out += &format!("\nThis page is written by `{RENEW}`.\n");
+    out
+}

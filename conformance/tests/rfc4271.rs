@@ -327,6 +327,26 @@ fn keepalives_come_within_the_hold_time_and_at_most_once_a_second() -> Outcome {
 }
 
 #[test]
+fn further_connections_are_no_reason_for_further_keepalives() -> Outcome {
+    let mut bench = Bench::start(Setup::new().peer(2, 65_002))?;
+    let mut session = bench.session_with(2, &bench.open(2).hold_time_s(3))?;
+    // Before Established a second connection would take the place of the first.
+    session.until("End-of-RIB", Session::has_end_of_rib)?;
+    let mut further = Vec::new();
+    while session.keepalives().len() < 4 {
+        further.push(bench.connect(2)?);
+        session.send(&message::keepalive())?;
+        session.listen(Duration::from_millis(50))?;
+    }
+    for pair in session.keepalives().windows(2) {
+        let [one, two] = pair else { continue };
+        let pause = two.duration_since(*one);
+        assert!(pause >= Duration::from_millis(800), "{pause:?}");
+    }
+    bench.untouched()
+}
+
+#[test]
 fn with_a_hold_time_of_zero_no_keepalives_come_and_none_are_needed() -> Outcome {
     let mut bench = Bench::start(Setup::new().peer(2, 65_002))?;
     let mut session = bench.session_with(2, &bench.open(2).hold_time_s(0))?;

@@ -39,6 +39,38 @@ fn every_rule_has_its_tests_and_every_test_its_rule() {
     assert!(problems.is_empty(), "\n{}", problems.join("\n"));
 }
 
+fn listed() -> Vec<rules::Rule> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("rules.toml");
+    rules::read(&fs::read_to_string(path).unwrap()).unwrap()
+}
+
+#[test]
+fn the_page_of_the_rules_is_up_to_date() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../daemon/docs/rfc-support.md");
+    let page = rules::page(&listed());
+    if std::env::var_os("RBGPD_RENEW").is_some() {
+        fs::write(&path, &page).unwrap();
+    }
+    let stored = fs::read_to_string(&path).unwrap_or_default();
+    let line = stored
+        .lines()
+        .zip(page.lines())
+        .find(|(one, two)| one != two);
+    assert!(stored == page, "{line:?}\n\nhint: {}", rules::RENEW);
+}
+
+/// Nine of ten rules of what every speaker lives by.
+#[test]
+fn most_rules_of_the_main_documents_are_tested() {
+    let counts = rules::count(&listed());
+    for rfc in [4271, 4760, 6793, 2918, 4724, 7606, 4456, 8326] {
+        let counts = &counts[&rfc];
+        let all: usize = counts.values().sum();
+        let tested = counts.get(&rules::Status::Tested).copied().unwrap_or(0);
+        assert!(tested * 10 >= all * 9, "RFC {rfc}: {tested} of {all}");
+    }
+}
+
 #[test]
 fn tests_are_found_by_their_attribute() {
     let source = "fn helper() {}\n#[test]\nfn one() -> Outcome {\n    fn inner() {}\n}\n\n\
