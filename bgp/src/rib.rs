@@ -17,6 +17,7 @@
 mod batch;
 mod change;
 mod decision;
+mod dump;
 mod export;
 mod family;
 mod group;

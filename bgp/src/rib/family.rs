@@ -15,8 +15,9 @@ use super::change::{
     Before, ByPeer, Moved, decide, followed, forwarding, in_use, next_best, put, remove, replace,
 };
 use super::decision::{self, Step};
+use super::dump::After;
 use super::export::GroupSettings;
-use super::group::{After, Group};
+use super::group::Group;
 use super::import::import;
 use super::next_hops;
 use super::path::{Path, Paths, PeerId, Spare, Standing};

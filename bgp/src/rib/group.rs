@@ -16,6 +16,7 @@ use hashbrown::HashTable;
 
 use super::batch::{Batch, BatchBuilder};
 use super::decision;
+use super::dump::{After, Dump};
 use super::export::GroupSettings;
 use super::family::Key;
 use super::path::{Path, PeerId};
@@ -23,24 +24,13 @@ use super::slots::{Slot, SlotSet};
 use super::table::Table;
 use super::{Cx, Output, View};
 use crate::attributes::{Attributes, Outgoing};
-use crate::family::Family;
-use crate::message::{RefreshKind, RouteRefresh};
 use crate::policy::Answers;
-use crate::wire;
 
 /// Slots served to one lagging member at a time.
 const SLICE: usize = 4096;
 
 /// Routes encoded from one scratch list.
 const RUN: usize = 4096;
-
-/// What to send when a member has been told everything.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum After {
-    Nothing,
-    EndOfRib,
-    EndOfRefresh,
-}
 
 /// A member that is not at the common pace.
 #[derive(Debug)]
@@ -51,11 +41,7 @@ pub(super) struct Lag {
     /// What stands in `told` only because the peer itself sent it.
     own: SlotSet,
     dirty: SlotSet,
-    after: After,
-    /// The opening mark of a refresh is still to be sent.
-    begin: bool,
-    /// A refresh with marks was asked for before the first dump has ended.
-    again: bool,
+    dump: Dump,
 }
 
 impl Lag {
@@ -107,9 +93,7 @@ impl Group {
             told,
             own: SlotSet::default(),
             dirty: SlotSet::default(),
-            after,
-            begin: false,
-            again: false,
+            dump: Dump::new(after),
         };
         dirty.into_iter().for_each(|slot| {
             lag.dirty.insert(slot);
@@ -159,19 +143,10 @@ impl Group {
         let Some(lag) = self.lagging.iter_mut().find(|lag| lag.peer == peer) else {
             return;
         };
-        let marked = after == After::EndOfRefresh;
-        if marked && lag.after == After::EndOfRib {
-            // RFC 7313 §4: no BoRR "before it sends the EoR".
-            lag.again = true;
-            return;
-        }
-        for slot in all {
-            lag.dirty.insert(*slot);
-        }
-        lag.begin |= marked;
-        // A first dump that is still under way ends with its own mark.
-        if lag.after == After::Nothing {
-            lag.after = after;
+        if lag.dump.repeat(after) {
+            for slot in all {
+                lag.dirty.insert(*slot);
+            }
         }
     }
 
@@ -292,12 +267,8 @@ impl Group {
         let lag = self.lagging.get_mut(at)?;
         let peer = lag.peer;
         let family = self.settings.family;
-        if std::mem::take(&mut lag.begin) {
-            cx.send(
-                peer,
-                Arc::new(refresh_mark(family, RefreshKind::Begin)),
-                outputs,
-            );
+        if let Some(mark) = lag.dump.take_opening(family) {
+            cx.send(peer, Arc::new(mark), outputs);
         }
         let slots = lag.dirty.take(SLICE);
         let mut writer = Writer::new(cx.view(), table, &self.settings);
@@ -335,21 +306,12 @@ impl Group {
     fn fall_in(&mut self, at: usize, cx: &mut Cx<'_>, outputs: &mut VecDeque<Output>) {
         let family = self.settings.family;
         let mut lag = self.lagging.swap_remove(at);
-        let mark = match lag.after {
-            After::Nothing => None,
-            After::EndOfRib => {
-                let mut bytes = BytesMut::new();
-                wire::encode_end_of_rib(family, &mut bytes);
-                Some(Batch::plain(bytes.freeze(), 1))
-            }
-            After::EndOfRefresh => Some(refresh_mark(family, RefreshKind::End)),
-        };
+        let (mark, again) = lag.dump.take_closing(family);
         if let Some(mark) = mark {
             cx.send(lag.peer, Arc::new(mark), outputs);
         }
-        if std::mem::take(&mut lag.again) {
+        if again {
             lag.dirty = lag.told.clone();
-            (lag.after, lag.begin) = (After::EndOfRefresh, true);
             self.lagging.push(lag);
             return;
         }
@@ -358,16 +320,6 @@ impl Group {
         }
         self.members.push(lag.peer);
     }
-}
-
-/// RFC 7313 §4: marks around a repeated table.
-pub(super) fn refresh_mark(family: Family, kind: RefreshKind) -> Batch {
-    let refresh = RouteRefresh {
-        afi: family.afi(),
-        safi: family.safi(),
-        kind,
-    };
-    Batch::plain(wire::encode_route_refresh(&refresh), 1)
 }
 
 /// Slots that two settings would tell differently.

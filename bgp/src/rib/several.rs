@@ -14,24 +14,21 @@ use std::collections::{HashMap, VecDeque};
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
-use bytes::BytesMut;
 use foldhash::fast::FixedState;
 
 use super::batch::{Batch, BatchBuilder};
 use super::decision;
+use super::dump::{After, Dump};
 use super::export::GroupSettings;
 use super::family::Key;
-use super::group::{After, refresh_mark};
 use super::path::{Path, PeerId};
 use super::peer::PathsSent;
 use super::slots::{Slot, SlotSet};
 use super::table::{Entry, Table};
 use super::{Cx, Output, View};
 use crate::attributes::Outgoing;
-use crate::message::RefreshKind;
 use crate::nlri::PathId;
 use crate::policy::Difference;
-use crate::wire;
 
 /// Prefixes served at a time.
 const SLICE: usize = 1024;
@@ -67,10 +64,7 @@ pub(super) struct Several {
     dirty: SlotSet,
     /// Of these everything is said again, whatever the peer holds.
     repeated: SlotSet,
-    after: After,
-    begin: bool,
-    /// A refresh with marks was asked for before the first dump has ended.
-    again: bool,
+    dump: Dump,
 }
 
 impl Several {
@@ -88,9 +82,7 @@ impl Several {
             paths: 0,
             dirty: SlotSet::default(),
             repeated: SlotSet::default(),
-            after: After::EndOfRib,
-            begin: false,
-            again: false,
+            dump: Dump::new(After::EndOfRib),
         };
         it.mark_all(all);
         it
@@ -139,20 +131,15 @@ impl Several {
 
     /// Says everything again.
     pub(super) fn repeat(&mut self, all: &[Slot], after: After) {
-        let marked = after == After::EndOfRefresh;
-        if marked && self.after == After::EndOfRib {
-            // RFC 7313 §4: no BoRR "before it sends the EoR".
-            self.again = true;
-            return;
+        if self.dump.repeat(after) {
+            self.say_again(all.iter().copied());
         }
-        for slot in all {
-            self.dirty.insert(*slot);
-            self.repeated.insert(*slot);
-        }
-        self.begin |= marked;
-        // A first dump that is still under way ends with its own mark.
-        if self.after == After::Nothing {
-            self.after = after;
+    }
+
+    fn say_again(&mut self, slots: impl IntoIterator<Item = Slot>) {
+        for slot in slots {
+            self.dirty.insert(slot);
+            self.repeated.insert(slot);
         }
     }
 
@@ -177,7 +164,7 @@ impl Several {
 
     /// True when the peer has been told everything.
     pub(super) fn is_settled(&self) -> bool {
-        self.dirty.is_empty() && !self.begin && self.after == After::Nothing
+        self.dirty.is_empty() && self.dump.is_over()
     }
 
     /// Memory that what was told and is to be told takes.
@@ -197,8 +184,8 @@ impl Several {
         if self.is_settled() || !cx.peers.can_take(self.peer) {
             return None;
         }
-        if std::mem::take(&mut self.begin) {
-            let mark = refresh_mark(self.settings.family, RefreshKind::Begin);
+        let family = self.settings.family;
+        if let Some(mark) = self.dump.take_opening(family) {
             cx.send(self.peer, Arc::new(mark), outputs);
         }
         let slots = self.dirty.take(SLICE);
@@ -209,10 +196,15 @@ impl Several {
         for batch in said.encode(self) {
             cx.send(self.peer, Arc::new(batch), outputs);
         }
-        if self.dirty.is_empty()
-            && let Some(mark) = self.closing_mark()
-        {
-            cx.send(self.peer, Arc::new(mark), outputs);
+        if self.dirty.is_empty() {
+            let (mark, again) = self.dump.take_closing(family);
+            if let Some(mark) = mark {
+                cx.send(self.peer, Arc::new(mark), outputs);
+            }
+            if again {
+                let held: Vec<Slot> = self.slots().collect();
+                self.say_again(held);
+            }
         }
         Some(slots)
     }
@@ -290,24 +282,6 @@ impl Several {
             chosen.push(left.swap_remove(best));
         }
         chosen
-    }
-
-    /// What stands behind the last route.
-    fn closing_mark(&mut self) -> Option<Batch> {
-        let mark = match std::mem::replace(&mut self.after, After::Nothing) {
-            After::Nothing => None,
-            After::EndOfRib => {
-                let mut bytes = BytesMut::new();
-                wire::encode_end_of_rib(self.settings.family, &mut bytes);
-                Some(Batch::plain(bytes.freeze(), 1))
-            }
-            After::EndOfRefresh => Some(refresh_mark(self.settings.family, RefreshKind::End)),
-        };
-        if std::mem::take(&mut self.again) {
-            let all: Vec<Slot> = self.slots().collect();
-            self.repeat(&all, After::EndOfRefresh);
-        }
-        mark
     }
 
     /// A path that does not fit a message is not told.

@@ -371,7 +371,9 @@ impl Session {
 
     /// RFC 4271 §4.4: when the next KEEPALIVE may go out, whatever asks for it.
     pub(super) fn keepalive_allowed_at(&self, now: Instant) -> Instant {
-        let next = self.keepalive_sent.and_then(|at| at.checked_add(KEEPALIVE_MIN));
+        let next = self
+            .keepalive_sent
+            .and_then(|at| at.checked_add(KEEPALIVE_MIN));
         next.unwrap_or(now)
     }
 
