@@ -27,6 +27,9 @@ const BUFFER: usize = 256 * 1024;
 /// Reads of one neighbour before the others have their turn.
 const TURN: usize = 4;
 const KEEPALIVE: Duration = Duration::from_secs(10);
+/// Octets written to one neighbour before the others have their turn: what one of them is told
+/// meanwhile is not to wait for a daemon that reads as fast as we write.
+const FLUSH: usize = 256 * 1024;
 /// Between attempts to connect.
 const RETRY: Duration = Duration::from_millis(5);
 /// How often a condition is looked at when nothing arrives.
@@ -324,15 +327,23 @@ impl Peer {
         Ok(())
     }
 
-    /// Writes as much as the kernel takes.
+    /// Writes as much as the kernel takes, up to [`FLUSH`].
     fn flush(&mut self, epoll: &Epoll, number: usize) -> Result<(), Fault> {
         let Some(stream) = &mut self.stream else {
             return Ok(());
         };
-        let mut blocked = false;
+        let (mut blocked, mut left) = (false, FLUSH);
         while let Some((octets, done)) = self.queue.front_mut() {
-            match stream.write(octets.get(*done..).unwrap_or_default()) {
-                Ok(count) => *done += count,
+            if left == 0 {
+                blocked = true;
+                break;
+            }
+            let end = octets.len().min(*done + left);
+            match stream.write(octets.get(*done..end).unwrap_or_default()) {
+                Ok(count) => {
+                    *done += count;
+                    left -= count;
+                }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     blocked = true;
                     break;
