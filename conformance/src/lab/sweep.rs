@@ -25,7 +25,8 @@ pub(super) fn dead_labs(root: &Path) {
         let Ok(owner) = fs::read_to_string(dir.join("owner")) else {
             continue;
         };
-        if dir.is_dir() && !runs(&owner) {
+        // One that is just being opened has a file without a word in it for a moment.
+        if dir.is_dir() && !owner.is_empty() && !runs(&owner) {
             let prefix = entry.file_name().to_string_lossy().into_owned();
             eprintln!("lab: removing {prefix}, whose program has ended");
             remove(&dir, &prefix);
@@ -155,4 +156,25 @@ fn podman(args: &[&str]) -> String {
     output(std::process::Command::new("podman").args(args))
         .map(|o| o.stdout)
         .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod opening {
+    #![allow(clippy::unwrap_used)]
+
+    use std::fs;
+
+    use super::dead_labs;
+
+    #[test]
+    fn a_lab_that_is_just_being_opened_stays() {
+        let root = std::env::temp_dir().join(format!("rbgpd-sweep-{}", std::process::id()));
+        let lab = root.join("rl0-opening");
+        fs::create_dir_all(&lab).unwrap();
+        fs::write(lab.join("owner"), "").unwrap();
+        dead_labs(&root);
+        let stays = lab.is_dir();
+        fs::remove_dir_all(&root).unwrap();
+        assert!(stays);
+    }
 }
