@@ -1,7 +1,10 @@
+use std::num::NonZeroU8;
+
 use proptest::prelude::*;
 
 use super::*;
 use crate::packet::tests::any_packet;
+use crate::timers::TICK;
 
 const MS: Duration = Duration::from_millis(1);
 

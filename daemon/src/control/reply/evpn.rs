@@ -1,0 +1,136 @@
+//! What is said of EVPN.
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use super::*;
+
+/// Overlay networks.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EvpnVni {
+    /// In ascending order.
+    pub vnis: Vec<Vni>,
+}
+
+/// An overlay network.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Vni {
+    /// Its number.
+    pub vni: u32,
+    /// What people call it.
+    pub name: String,
+    /// Route distinguisher; `null` if another VNI has it.
+    pub rd: Option<String>,
+    /// Route targets taken in.
+    pub import_targets: Vec<String>,
+    /// Route targets sent.
+    pub export_targets: Vec<String>,
+    /// MAC addresses that are here.
+    pub local_macs: u64,
+    /// MAC addresses at other sites.
+    pub remote_macs: u64,
+    /// Sites that get flooded frames.
+    pub remote_vteps: Vec<IpAddr>,
+    /// Our tunnel endpoint.
+    pub vtep: Option<IpAddr>,
+    /// Bridge.
+    pub bridge: Option<String>,
+    /// VXLAN device.
+    pub vxlan: Option<String>,
+    /// MTU of the devices.
+    pub mtu: Option<u32>,
+    /// Anycast gateway addresses.
+    pub gateway: Vec<String>,
+    /// What keeps it from working as configured, a line each.
+    pub problems: Vec<String>,
+}
+
+/// MAC addresses.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EvpnMac {
+    /// In the order of VNI and address.
+    pub macs: Vec<Mac>,
+}
+
+/// Where a MAC address is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Mac {
+    /// VNI.
+    pub vni: u32,
+    /// Address.
+    pub mac: String,
+    /// IP addresses bound to it.
+    pub ips: Vec<IpAddr>,
+    /// Where it is.
+    pub kind: MacKind,
+    /// The other site's tunnel endpoint; `null` for local ones.
+    pub vtep: Option<IpAddr>,
+    /// Mobility sequence number (RFC 7432 §15).
+    pub sequence: u32,
+    /// Static (RFC 7432 §15.2).
+    pub sticky: bool,
+    /// How often it changed place.
+    #[serde(default)]
+    pub moves: u32,
+    /// Why it is where it is.
+    #[serde(default)]
+    pub reason: Option<String>,
+    /// A static address that somebody else claims, too.
+    #[serde(default)]
+    pub conflict: Option<String>,
+    /// It is in the kernel; `null` where the kernel is not written.
+    #[serde(default)]
+    pub installed: Option<bool>,
+}
+
+/// Here or elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MacKind {
+    /// On a local port.
+    Local,
+    /// Behind another site's tunnel.
+    Remote,
+}
+
+impl MacKind {
+    /// The word in JSON and tables.
+    pub fn word(self) -> &'static str {
+        match self {
+            MacKind::Local => "local",
+            MacKind::Remote => "remote",
+        }
+    }
+}
+
+/// A page of EVPN routes.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct EvpnRoutes {
+    /// In key order.
+    pub routes: Vec<EvpnRoute>,
+    /// `after` of the next page; absent on the last one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
+/// An EVPN route.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EvpnRoute {
+    /// The path.
+    #[serde(flatten)]
+    pub route: Route,
+    /// Every field of the route, as [`super::message_json::evpn_route`] makes it.
+    pub evpn: Value,
+    /// VNIs that import it.
+    pub vnis: Vec<EvpnImport>,
+}
+
+/// A VNI that imports a route.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EvpnImport {
+    /// The VNI.
+    pub vni: u32,
+    /// What keeps the route from being used there.
+    pub fault: Option<String>,
+}

@@ -1,0 +1,255 @@
+//! What is said of neighbours.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use serde::{Deserialize, Serialize};
+
+use super::*;
+
+/// A neighbour in one line.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NeighborSummary {
+    /// Its address.
+    pub address: IpAddr,
+    /// Its AS number; `null` while any other than our own would do and it has not said it.
+    pub remote_as: Option<u32>,
+    /// What people call it.
+    pub description: Option<String>,
+    /// The interface on which it was heard; `null` for a neighbour with a configured address.
+    #[serde(default)]
+    pub interface: Option<String>,
+    /// The listen range it has come from; `null` for a neighbour that is configured.
+    #[serde(default)]
+    pub listen_range: Option<String>,
+    /// State of the session as RFC 4271 §8.2.2 names it: `Idle` to `Established`.
+    pub state: String,
+    /// Seconds since it is Established; `null` while it is not.
+    pub uptime_s: Option<u64>,
+    /// Seconds since Established was reached or lost; `null` if it was never reached.
+    #[serde(default)]
+    pub changed_s: Option<u64>,
+    /// State of BFD; `null` where it is not configured.
+    pub bfd: Option<BfdState>,
+    /// True while traffic is moved away from this neighbour.
+    #[serde(default)]
+    pub draining: bool,
+    /// Messages received.
+    #[serde(default)]
+    pub messages_received: u64,
+    /// Messages sent.
+    #[serde(default)]
+    pub messages_sent: u64,
+    /// Why the session is not up, in one line.
+    #[serde(default)]
+    pub why: Option<String>,
+    /// From which side: `here`, `neighbor`, or `path` for what lies between.
+    #[serde(default)]
+    pub side: Option<String>,
+    /// What to do about it.
+    #[serde(default)]
+    pub hint: Option<String>,
+    /// Routes per activated family.
+    pub families: Families<RouteCounts>,
+}
+
+/// How many routes of a family.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct RouteCounts {
+    /// Received and not withdrawn. Each path counts, where there are several of a prefix.
+    pub received: u64,
+    /// Of those, let in by the checks and policy.
+    pub accepted: u64,
+    /// Of the others, routes of this router or its AS that came back, which is as it should be.
+    #[serde(default)]
+    pub looped: u64,
+    /// Told to the neighbour and not withdrawn. Each path counts, where there are several of a
+    /// prefix.
+    pub advertised: u64,
+}
+
+/// State of a BFD session (RFC 5880 §6.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BfdState {
+    /// Held down by an operator, here or there.
+    AdminDown,
+    /// No packets, or no agreement yet.
+    Down,
+    /// Packets arrive, the other side does not hear us yet.
+    Init,
+    /// Both sides hear each other.
+    Up,
+}
+
+impl BfdState {
+    /// The word in JSON and tables.
+    pub fn word(self) -> &'static str {
+        match self {
+            BfdState::AdminDown => "admin_down",
+            BfdState::Down => "down",
+            BfdState::Init => "init",
+            BfdState::Up => "up",
+        }
+    }
+}
+
+/// Neighbours in full.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Neighbors {
+    /// In the order of their addresses.
+    pub neighbors: Vec<Neighbor>,
+}
+
+/// A neighbour in full.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Neighbor {
+    /// What the summary says.
+    #[serde(flatten)]
+    pub summary: NeighborSummary,
+    /// Our side of the connection.
+    pub local_address: Option<IpAddr>,
+    /// Its BGP identifier, while Established.
+    pub router_id: Option<Ipv4Addr>,
+    /// True if it has our AS number.
+    pub internal: bool,
+    /// Our AS number on this session, where it is another than everywhere else.
+    #[serde(default)]
+    pub local_as: Option<u32>,
+    /// What the configuration makes of it beside its AS number, one sentence each.
+    #[serde(default)]
+    pub relation: Vec<String>,
+    /// A password is configured (RFC 2385); it is never told.
+    #[serde(default)]
+    pub password: bool,
+    /// TTL of our packets.
+    #[serde(default)]
+    pub ttl: u8,
+    /// How many hops the neighbour's packets may have travelled (RFC 5082); `null`: any number.
+    #[serde(default)]
+    pub ttl_security: Option<u8>,
+    /// Hold time in effect, or the one we offer.
+    pub hold_time_s: u64,
+    /// Keepalive interval in effect, or the configured one.
+    pub keepalive_s: u64,
+    /// Received messages by type.
+    pub received: MessageCounts,
+    /// Sent messages by type.
+    pub sent: MessageCounts,
+    /// Received UPDATEs with mistakes that did not end the session (RFC 7606).
+    pub malformed_updates: u64,
+    /// What both sides can do, in words, while Established.
+    pub capabilities: Vec<String>,
+    /// How often Established was reached.
+    pub established: u64,
+    /// How often Established was lost.
+    pub flaps: u64,
+    /// Why Established was lost the last time.
+    pub last_down: Option<Failure>,
+    /// Seconds for which its routes are kept still, while it is away (RFC 4724, RFC 9494).
+    #[serde(default)]
+    pub kept_s: Option<u64>,
+    /// They are a last resort by now (RFC 9494).
+    #[serde(default)]
+    pub last_resort: bool,
+    /// The last failure of anything; `null` again once Established.
+    pub last_error: Option<Failure>,
+    /// More about each activated family.
+    pub details: Families<FamilyDetail>,
+}
+
+/// Messages by type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct MessageCounts {
+    /// OPEN.
+    pub open: u64,
+    /// UPDATE.
+    pub update: u64,
+    /// NOTIFICATION.
+    pub notification: u64,
+    /// KEEPALIVE.
+    pub keepalive: u64,
+    /// ROUTE-REFRESH.
+    pub route_refresh: u64,
+}
+
+impl MessageCounts {
+    /// All of them.
+    pub fn total(&self) -> u64 {
+        self.open + self.update + self.notification + self.keepalive + self.route_refresh
+    }
+}
+
+/// Something that went wrong, and when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// What.
+    pub reason: String,
+    /// Seconds ago.
+    pub ago_s: u64,
+}
+
+/// A family of a neighbour.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct FamilyDetail {
+    /// Both sides agreed on it.
+    pub negotiated: bool,
+    /// Name of the import route-map.
+    pub import: Option<String>,
+    /// Name of the export route-map.
+    pub export: Option<String>,
+    /// The neighbour has sent all its routes (End-of-RIB, RFC 4724 §2).
+    pub end_of_rib_received: bool,
+    /// All our routes are sent.
+    pub end_of_rib_sent: bool,
+    /// Routes kept although the session went (RFC 4724 §4.2).
+    pub stale: u64,
+    /// Most prefixes that the neighbour may send; `null`: any number.
+    #[serde(default)]
+    pub maximum: Option<MaximumPrefixes>,
+    /// Several paths of a prefix; absent where they are not configured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub add_path: Option<AddPath>,
+}
+
+/// Several paths of a prefix in a family (RFC 7911): what is configured, and what the neighbour
+/// agreed to.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct AddPath {
+    /// Configured: several are taken from the neighbour.
+    pub receive: bool,
+    /// Configured: how many the neighbour is sent, `all` or a number; `null`: one.
+    pub send: Option<String>,
+    /// The neighbour sends several.
+    pub receiving: bool,
+    /// The neighbour takes several.
+    pub sending: bool,
+}
+
+impl AddPath {
+    /// What is configured and the neighbour did not agree to, a sentence each.
+    pub fn not_agreed(&self) -> Vec<String> {
+        let configured = "several paths of a prefix are configured";
+        let taken = (self.receive && !self.receiving)
+            .then_some("(add_path_receive), but the neighbor does not send them");
+        let sent = (self.send.is_some() && !self.sending)
+            .then_some("(add_path_send), but the neighbor does not take them");
+        let all = taken.into_iter().chain(sent);
+        all.map(|what| format!("{configured} {what}; turn that on there"))
+            .collect()
+    }
+}
+
+/// Most prefixes that a neighbour may send in a family.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MaximumPrefixes {
+    /// The limit.
+    pub limit: u32,
+    /// Part of it, in percent, beyond which there is a warning.
+    pub warn_at: u8,
+    /// What counts: `received` or `accepted`.
+    pub count: String,
+    /// What follows more than that: `stop`, `restart` or `warn`.
+    pub action: String,
+    /// With `restart`: after how many seconds.
+    pub restart_after_s: Option<u64>,
+}

@@ -1,0 +1,428 @@
+//! What is said of neighbours: numbers, settings, and why a session is not up.
+
+use std::net::IpAddr;
+use std::time::Instant;
+
+use bgp::Family;
+use bgp::message::AddPathMode;
+use bgp::rib::{PathsSent, PeerId};
+use bgp::session::{ConnectError, DownReason, EndedBy, Failure, Messages, State, Status};
+
+use super::{Core, number, state_of, unknown_neighbor};
+use crate::config::{self, Direction};
+use crate::control::reply::{self, BfdState, Families};
+use crate::control::{Answer, Reply};
+use crate::core::neighbor::Neighbor;
+use crate::peer_io::transport;
+
+impl Core {
+    pub(super) fn neighbor_summary(
+        &self,
+        id: PeerId,
+        neighbor: &Neighbor,
+        bfd: &[(IpAddr, BfdState)],
+    ) -> reply::NeighborSummary {
+        let status = neighbor.status();
+        let established = status.state == State::Established;
+        let since = status.since.map(|since| since.elapsed().as_secs());
+        let (why, hint) = why_down(&status, neighbor.config.passive);
+        let hint = silence_hint(&status, &neighbor.config, self.config.asn).or(hint);
+        let bfd = neighbor
+            .config
+            .bfd
+            .and_then(|_| state_of(bfd, neighbor.address()));
+        let hint = hint.or_else(|| bfd_hint(established, bfd, &neighbor.config));
+        reply::NeighborSummary {
+            address: neighbor.address(),
+            remote_as: neighbor.remote_as(self.config.asn).map(|asn| asn.0),
+            description: neighbor.config.description.clone(),
+            state: status.state.to_string(),
+            uptime_s: since.filter(|_| established),
+            changed_s: since,
+            bfd,
+            draining: self.drain.covers(neighbor.address()),
+            interface: neighbor.interface().map(str::to_owned),
+            listen_range: neighbor.range().map(|range| range.to_string()),
+            messages_received: counts(&status.counters.received).total(),
+            messages_sent: counts(&status.counters.sent).total(),
+            why,
+            side: side(&status).map(str::to_owned),
+            hint,
+            families: self.route_counts(id, neighbor),
+        }
+    }
+
+    pub(super) fn route_counts(
+        &self,
+        id: PeerId,
+        neighbor: &Neighbor,
+    ) -> Families<reply::RouteCounts> {
+        let all = self.rib.counts(id);
+        let mut families = Families::default();
+        for (family, settings) in neighbor.config.families.iter() {
+            if settings.is_some() {
+                let counts = all.get(family);
+                families.set(
+                    family,
+                    reply::RouteCounts {
+                        received: number(counts.received),
+                        accepted: number(counts.accepted),
+                        looped: number(counts.looped),
+                        advertised: number(counts.advertised),
+                    },
+                );
+            }
+        }
+        families
+    }
+
+    pub(super) fn neighbors_reply(&self, address: Option<IpAddr>) -> Answer {
+        if let Some(address) = address
+            && !self.by_address.contains_key(&address)
+        {
+            return Err(unknown_neighbor(address));
+        }
+        let bfd = self.bfd_states();
+        let neighbors = self
+            .neighbors
+            .iter()
+            .filter(|(_, neighbor)| address.is_none_or(|it| it == neighbor.address()))
+            .map(|(id, neighbor)| self.neighbor_reply(*id, neighbor, &bfd))
+            .collect();
+        Ok(Reply::Neighbors(reply::Neighbors { neighbors }))
+    }
+
+    fn neighbor_reply(
+        &self,
+        id: PeerId,
+        neighbor: &Neighbor,
+        bfd: &[(IpAddr, BfdState)],
+    ) -> reply::Neighbor {
+        let status = neighbor.status();
+        let negotiated = neighbor.negotiated();
+        let timers = neighbor.config.timers;
+        let mut details = Families::default();
+        for (family, settings) in neighbor.config.families.iter() {
+            if settings.is_none() {
+                continue;
+            }
+            // Without a map, what is allowed depends on the AS number, which may not be known yet.
+            let known = neighbor.remote_as(self.config.asn).is_some();
+            let policy = |direction| {
+                let policy = self.policy_of(neighbor, family, direction);
+                (known || policy.map().is_some()).then(|| policy.to_string())
+            };
+            let agreed = negotiated.is_some_and(|it| it.families.get(family).is_some());
+            details.set(
+                family,
+                reply::FamilyDetail {
+                    negotiated: agreed,
+                    import: policy(Direction::Import),
+                    export: policy(Direction::Export),
+                    end_of_rib_received: *neighbor.complete.get(family),
+                    end_of_rib_sent: agreed && self.rib.is_settled(id),
+                    stale: number(self.rib.stale(id, family)),
+                    maximum: settings
+                        .as_ref()
+                        .and_then(|it| it.maximum_prefixes)
+                        .map(maximum_reply),
+                    add_path: settings
+                        .as_ref()
+                        .and_then(|it| add_path_reply(it.add_path, neighbor, family)),
+                },
+            );
+        }
+        let agreed_hold = negotiated.map(|it| u64::from(it.hold_time.as_secs()));
+        let agreed_keepalive = negotiated
+            .and_then(|it| it.keepalive)
+            .map(|it| it.as_secs());
+        reply::Neighbor {
+            summary: self.neighbor_summary(id, neighbor, bfd),
+            local_address: neighbor.local(),
+            router_id: negotiated.map(|it| it.router_id),
+            internal: neighbor.remote_as(self.config.asn) == Some(self.config.asn),
+            local_as: neighbor.config.local_as.map(|it| it.asn.0),
+            relation: self.relation_in_words(neighbor),
+            password: neighbor.config.password.is_some(),
+            ttl: neighbor.config.ttl(self.config.asn),
+            ttl_security: neighbor.config.ttl_security,
+            hold_time_s: agreed_hold.unwrap_or(timers.hold.as_secs()),
+            keepalive_s: agreed_keepalive.unwrap_or(timers.keepalive.as_secs()),
+            received: counts(&status.counters.received),
+            sent: counts(&status.counters.sent),
+            malformed_updates: status.counters.malformed_updates,
+            capabilities: negotiated
+                .map(|it| it.capabilities.iter().map(capability_name).collect())
+                .unwrap_or_default(),
+            established: status.established,
+            flaps: status.flaps,
+            last_down: status.last_down.as_ref().map(failure),
+            kept_s: (status.retained_until)
+                .map(|until| until.saturating_duration_since(Instant::now()).as_secs()),
+            last_resort: status.retained_old,
+            last_error: status.last_error.as_ref().map(failure),
+            details,
+        }
+    }
+
+    fn relation_in_words(&self, neighbor: &Neighbor) -> Vec<String> {
+        let mut words = neighbor.config.relation_in_words();
+        if let Some(confederation) = &self.config.confederation {
+            let (id, own) = (confederation.id, self.config.asn);
+            let within = match self.config.asn_towards(&neighbor.config) == own {
+                true => format!("Within our confederation {id} (RFC 5065)"),
+                false => format!("Outside of our confederation {id} (RFC 5065)"),
+            };
+            words.push(within);
+        }
+        words
+    }
+}
+
+pub(super) fn counts(messages: &Messages) -> reply::MessageCounts {
+    reply::MessageCounts {
+        open: messages.opens,
+        update: messages.updates,
+        notification: messages.notifications,
+        keepalive: messages.keepalives,
+        route_refresh: messages.refreshes,
+    }
+}
+
+fn failure(failure: &Failure) -> reply::Failure {
+    reply::Failure {
+        reason: failure.reason.to_string(),
+        ago_s: failure.at.elapsed().as_secs(),
+    }
+}
+
+fn maximum_reply(maximum: config::MaximumPrefixes) -> reply::MaximumPrefixes {
+    use crate::config::{MaximumAction, PrefixCount};
+    reply::MaximumPrefixes {
+        limit: maximum.limit,
+        warn_at: maximum.warn_at,
+        count: match maximum.count {
+            PrefixCount::Received => "received",
+            PrefixCount::Accepted => "accepted",
+        }
+        .to_owned(),
+        action: match maximum.action {
+            MaximumAction::Stop => "stop",
+            MaximumAction::Restart(_) => "restart",
+            MaximumAction::Warn => "warn",
+        }
+        .to_owned(),
+        restart_after_s: match maximum.action {
+            MaximumAction::Restart(time) => Some(time.as_secs()),
+            MaximumAction::Stop | MaximumAction::Warn => None,
+        },
+    }
+}
+
+/// Several paths of a prefix, where they are configured.
+pub(super) fn add_path_reply(
+    configured: config::AddPath,
+    neighbor: &Neighbor,
+    family: Family,
+) -> Option<reply::AddPath> {
+    let agreed = neighbor.negotiated();
+    let agreed = agreed.and_then(|it| it.families.get(family).as_ref());
+    let send = configured.send.map(|count| match count {
+        PathsSent::All => "all".to_owned(),
+        PathsSent::Best(count) => count.to_string(),
+    });
+    (configured.receive || send.is_some()).then(|| reply::AddPath {
+        receive: configured.receive,
+        send,
+        receiving: agreed.is_some_and(|it| it.add_path_receive),
+        sending: agreed.is_some_and(|it| it.add_path_send),
+    })
+}
+
+/// From which side a session is kept down.
+fn side(status: &Status) -> Option<&'static str> {
+    if status.state == State::Established {
+        return None;
+    }
+    if status.stopped.is_some() {
+        return Some("here");
+    }
+    Some(match status.last_error.as_ref()?.reason.ended_by() {
+        EndedBy::Us => "here",
+        EndedBy::Peer => "neighbor",
+        EndedBy::Path => "path",
+    })
+}
+
+/// Why a session is not up and what to do about it.
+fn why_down(status: &Status, passive: bool) -> (Option<String>, Option<String>) {
+    if status.state == State::Established {
+        return (None, None);
+    }
+    if let Some(reason) = &status.stopped {
+        let mut why = reason.to_string();
+        if let Some(at) = status.next_try {
+            let left = at.saturating_duration_since(Instant::now());
+            why.push_str(&format!("; connects again in {} s", left.as_secs()));
+        }
+        return (Some(why), status.hint());
+    }
+    match &status.last_error {
+        Some(failure) => (Some(failure.reason.to_string()), failure.reason.remedy()),
+        None if passive => (
+            Some("waits for the neighbour to connect (passive)".to_owned()),
+            None,
+        ),
+        None if status.waits_for_bfd => (Some("waits for BFD to come up".to_owned()), None),
+        None => {
+            let wait = status
+                .next_try
+                .map(|at| at.saturating_duration_since(Instant::now()));
+            (
+                wait.map(|wait| format!("connects again in {} ms", wait.as_millis())),
+                None,
+            )
+        }
+    }
+}
+
+/// What the silence of a neighbour may mean that only the configuration can tell: the kernels
+/// drop what has the wrong signature or TTL without a word.
+fn silence_hint(status: &Status, neighbor: &config::Neighbor, asn: bgp::Asn) -> Option<String> {
+    let reason = &status.last_error.as_ref()?.reason;
+    let unanswered = matches!(
+        reason,
+        DownReason::ConnectFailed(ConnectError::TimedOut | ConnectError::Unreachable)
+    );
+    // Its kernel answers with the TTL of the listening socket, its program with another.
+    let speechless = matches!(
+        reason,
+        DownReason::HoldTimerExpired {
+            state: State::OpenSent,
+            ..
+        }
+    );
+    let silent = unanswered || speechless && neighbor.ttl_security.is_some();
+    if !silent || status.state == State::Established {
+        return None;
+    }
+    let mut causes = Vec::new();
+    let drops = transport::md5_drops().unwrap_or_default();
+    if neighbor.password.is_none() {
+        causes.push(format!(
+            "the other side has a password and we have none (segments this host has dropped since \
+             its start: {} with a signature that nobody expects)",
+            drops.unexpected
+        ));
+    } else {
+        causes.push(format!(
+            "the passwords differ or the other side has none (segments this host has dropped \
+             since its start: {} with a wrong signature, {} without one)",
+            drops.wrong, drops.missing
+        ));
+    }
+    if let Some(hops) = neighbor.ttl_security {
+        causes.push(format!(
+            "the neighbor is more than {hops} hop(s) away, or does not send with TTL 255: set \
+             ttl_security there too"
+        ));
+    } else if neighbor.ttl(asn) == 1 {
+        causes.push("the neighbor is more than one hop away: set multihop".to_owned());
+    }
+    if causes.is_empty() {
+        return None;
+    }
+    causes.push(
+        "the address is not reachable (`ping`), or a firewall drops TCP port 179".to_owned(),
+    );
+    Some(format!("one of: {}", causes.join("; ")))
+}
+
+/// Why BFD may stay down beside a session that is up: what a neighbour does that counts hops.
+fn bfd_hint(
+    established: bool,
+    state: Option<BfdState>,
+    neighbor: &config::Neighbor,
+) -> Option<String> {
+    let down = matches!(state?, BfdState::Down | BfdState::Init);
+    (established && down && neighbor.ttl_security.is_some()).then(|| {
+        "BFD is down: with `ttl-security hops` FRR runs BFD over several hops (RFC 5883, UDP port \
+         4784), which rbgpd does not; take ttl_security out on both sides, BFD for one hop checks \
+         the TTL by itself (RFC 5881 §5), or take BFD out"
+            .to_owned()
+    })
+}
+
+fn capability_name(capability: &bgp::message::Capability) -> String {
+    use bgp::message::Capability;
+    match capability {
+        Capability::Multiprotocol(afi, safi) => match Family::from_numbers(*afi, *safi) {
+            Some(family) => format!("multiprotocol {family}"),
+            None => format!("multiprotocol AFI {afi} SAFI {safi}"),
+        },
+        Capability::RouteRefresh => "route refresh".to_owned(),
+        Capability::ExtendedNextHop(_) => "extended next hop".to_owned(),
+        Capability::ExtendedMessage => "extended message".to_owned(),
+        Capability::Role(role) => format!("role {role:?}").to_lowercase(),
+        Capability::GracefulRestart(graceful) => format!(
+            "graceful restart {} s{}",
+            graceful.restart_time,
+            if graceful.restarting {
+                ", restarting"
+            } else {
+                ""
+            }
+        ),
+        Capability::FourOctetAs(_) => "four-octet AS".to_owned(),
+        Capability::AddPath(list) => {
+            let each = list.iter().map(|(afi, safi, mode)| {
+                let mode = match mode {
+                    AddPathMode::Receive => "receive",
+                    AddPathMode::Send => "send",
+                    AddPathMode::Both => "receive and send",
+                };
+                match Family::from_numbers(*afi, *safi) {
+                    Some(family) => format!(" {family} {mode}"),
+                    None => format!(" AFI {afi} SAFI {safi} {mode}"),
+                }
+            });
+            let each: Vec<String> = each.collect();
+            format!("add-path{}", each.join(";"))
+        }
+        Capability::EnhancedRouteRefresh => "enhanced route refresh".to_owned(),
+        Capability::LongLived(families) => {
+            let longest = families.iter().map(|family| family.time).max();
+            format!("long-lived graceful restart {} s", longest.unwrap_or(0))
+        }
+        Capability::Fqdn { hostname, domain } if domain.is_empty() => format!("name {hostname}"),
+        Capability::Fqdn { hostname, domain } => format!("name {hostname}.{domain}"),
+        Capability::Unknown { code, .. } => format!("unknown {code}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bfd_that_stays_down_beside_ttl_security_has_a_remedy() {
+        let text = "asn = 65001\nrouter_id = \"10.0.0.1\"\n[[neighbor]]\naddress = \"10.0.0.2\"\n\
+                    remote_as = 65002\nbfd = true\nipv4_unicast = {}\n";
+        let neighbor = |more: &str| {
+            let config = config::parse(&format!("{text}{more}"), "test.toml").unwrap();
+            config.neighbors.into_iter().next().unwrap()
+        };
+        let (plain, secured) = (neighbor(""), neighbor("ttl_security = 1"));
+        let hint = bfd_hint(true, Some(BfdState::Down), &secured).unwrap();
+        assert!(hint.contains("4784"), "{hint}");
+        for (established, state, of) in [
+            (true, Some(BfdState::Up), &secured),
+            (true, Some(BfdState::AdminDown), &secured),
+            (false, Some(BfdState::Down), &secured),
+            (true, None, &secured),
+            (true, Some(BfdState::Down), &plain),
+        ] {
+            assert_eq!(bfd_hint(established, state, of), None, "{state:?}");
+        }
+    }
+}
