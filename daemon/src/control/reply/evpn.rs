@@ -120,7 +120,7 @@ pub struct EvpnRoute {
     /// The path.
     #[serde(flatten)]
     pub route: Route,
-    /// Every field of the route, as [`super::message_json::evpn_route`] makes it.
+    /// Every field of the route, as [`crate::control::message_json::evpn_route`] makes it.
     pub evpn: Value,
     /// VNIs that import it.
     pub vnis: Vec<EvpnImport>,
