@@ -55,8 +55,9 @@ use crate::wireguard_io::WireguardHandle;
 use installed::Installed;
 use neighbor::Neighbor;
 
-/// Messages of one read each, from all neighbours together: enough that a neighbour's task is
-/// reading while the tables work, few enough that little memory waits here.
+/// Events of all neighbours together, each a change of state or a `session::Output::Updates`:
+/// enough that a neighbour's task is reading while the tables work, few enough that little memory
+/// waits here.
 pub(crate) const EVENTS_MAX: usize = 24;
 
 /// Kernel events in one queue. The kernel thread waits when it is full, and then reads its own

@@ -2,7 +2,7 @@
 //!
 //! | task | how many | owns | reads | writes | queue, bound, when full | stops |
 //! |---|---|---|---|---|---|---|
-//! | core (own thread) | 1 | tables | all below | batches, kernel entries, answers | `EVENTS_MAX` reads of neighbours: they stop reading | order `Stop`, then all sessions ended |
+//! | core (own thread) | 1 | tables | all below | batches, kernel entries, answers | `EVENTS_MAX` of neighbours, each up to 128 UPDATEs: they stop reading | order `Stop`, then all sessions ended |
 //! | neighbour | 1 each | session, sockets | its sockets, commands, batches | events to core | batches: `bgp::rib::WINDOW` octets, then the table keeps marks | `Quit`, after its last octets |
 //! | listener | 1 per address | listening socket | connections | commands, orders about newcomers | the kernel's backlog; full orders: the newcomer is closed | aborted at the end |
 //! | control server | 1 | control socket | requests | calls to core | `CALLS_MAX`: busy error | aborted at the end |
