@@ -22,8 +22,10 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::event::{Difference, Event};
+use crate::links::LinkKind;
+use crate::netlink::dump::Dump;
 use crate::pending::Pending;
-use crate::state::{Change, Entry, Key};
+use crate::state::{Change, Claim, Entry, Key, Share};
 use crate::table::{Status, Sweep};
 use driver::Driver;
 
@@ -45,6 +47,8 @@ pub struct Options {
     pub audit: Duration,
     /// Receive buffer of the watching socket. Default 16 MiB.
     pub receive_buffer: usize,
+    /// What belongs to owners that will [join](KernelHandle::join), so that the first read knows it.
+    pub claims: Vec<(Share, Claim)>,
 }
 
 impl Default for Options {
@@ -53,6 +57,7 @@ impl Default for Options {
             protocol: 186,
             audit: Duration::from_secs(60),
             receive_buffer: 16 << 20,
+            claims: Vec::new(),
         }
     }
 }
@@ -110,9 +115,28 @@ impl Kernel {
             .map_err(KernelError::Thread)?;
         Ok(KernelHandle {
             shared,
+            share: Share::FIRST,
             thread: Some(thread),
         })
     }
+}
+
+/// How an owner hears what happened.
+type OnEvent = Box<dyn FnMut(Event) + Send>;
+
+/// What kind of device has this name; `None` if there is no such device.
+///
+/// # Errors
+///
+/// When netlink cannot be opened or the devices cannot be read.
+pub fn device_kind(name: &str) -> Result<Option<LinkKind>, KernelError> {
+    let mut dump = Dump::open().map_err(KernelError::Open)?;
+    let links = dump.links().map_err(|source| KernelError::Dump {
+        what: "devices",
+        source,
+    })?;
+    let link = links.into_iter().find(|link| link.name.as_str() == name);
+    Ok(link.map(|link| link.kind))
 }
 
 /// What waits for the kernel thread.
@@ -125,8 +149,10 @@ struct Inbox {
 }
 
 enum Command {
-    Sweep(Sweep),
-    Verify(mpsc::Sender<Vec<Difference>>),
+    Join(Share, Claim, OnEvent),
+    Leave(Share),
+    Sweep(Share, Sweep),
+    Verify(Share, mpsc::Sender<Vec<Difference>>),
     Status(Key, mpsc::Sender<Status>),
     Flush(mpsc::Sender<()>),
     Stop { keep: bool },
@@ -153,10 +179,35 @@ impl Shared {
 /// where it says so.
 pub struct KernelHandle {
     shared: Arc<Shared>,
+    share: Share,
+    /// With the first owner.
     thread: Option<JoinHandle<()>>,
 }
 
 impl KernelHandle {
+    /// Another owner beside this one, with a number and a claim that no other has. It is told what
+    /// is there, [`Event::Ready`] last, and from then on what concerns all or itself: repairs and
+    /// lost notifications are told to the first owner alone. Dropping the handle takes the
+    /// owner's routes out of the kernel; its overlays it gives up itself before that.
+    pub fn join(
+        &self,
+        share: Share,
+        claim: Claim,
+        on_event: Box<dyn FnMut(Event) + Send>,
+    ) -> KernelHandle {
+        self.command(Command::Join(share, claim, on_event));
+        KernelHandle {
+            shared: self.shared.clone(),
+            share,
+            thread: None,
+        }
+    }
+
+    /// The number of this owner, which the names of its routes carry ([`crate::RouteKey::of`]).
+    pub fn share(&self) -> Share {
+        self.share
+    }
+
     /// This should be in the kernel. Never blocks; the latest wish per key wins.
     pub fn want(&self, entry: Entry) {
         self.change(Change::Set(entry));
@@ -200,19 +251,19 @@ impl KernelHandle {
     }
 
     /// Leftovers of a previous run that nobody wanted since are removed, after the wishes queued
-    /// so far were taken.
+    /// so far were taken: this owner's routes; what else there is once all owners have said so.
     pub fn sweep(&self, what: Sweep) {
-        self.command(Command::Sweep(what));
+        self.command(Command::Sweep(self.share, what));
     }
 
-    /// Compares the kernel with what is wanted, and repairs it. Waits for the wishes queued so far
+    /// Compares the kernel with what this owner wants, and repairs it. Waits for the wishes queued so far
     /// and for the comparison.
     ///
     /// # Errors
     ///
     /// When the thread has stopped.
     pub fn verify(&self) -> Result<Vec<Difference>, KernelError> {
-        self.ask(Command::Verify)
+        self.ask(|answer| Command::Verify(self.share, answer))
     }
 
     /// How one entry stands. Waits for the answer.
@@ -235,13 +286,17 @@ impl KernelHandle {
 
     /// Ends the thread and waits for it. With `keep` the kernel stays as it is, for the next start
     /// to adopt; without, routes, FDB entries, flood lists and neighbours of ours are removed
-    /// first. Devices go when their overlay is no longer wanted, not here.
+    /// first. Devices go when their overlay is no longer wanted, not here. Of an owner that joined
+    /// this is [`KernelHandle::join`]'s end, whatever `keep` says.
     pub fn stop(mut self, keep: bool) {
         self.end(keep);
     }
 
     fn end(&mut self, keep: bool) {
         let Some(thread) = self.thread.take() else {
+            if self.share != Share::FIRST {
+                self.command(Command::Leave(self.share));
+            }
             return;
         };
         self.command(Command::Stop { keep });
@@ -263,7 +318,7 @@ impl KernelHandle {
 }
 
 impl Drop for KernelHandle {
-    /// As [`KernelHandle::stop`] with `keep`.
+    /// As [`KernelHandle::stop`] with `keep`; an owner that joined leaves.
     fn drop(&mut self) {
         self.end(true);
     }

@@ -21,6 +21,9 @@
 //! Lost notifications, changes by hand and the periodic audit take the same path: read, compare,
 //! repair.
 //!
+//! Several owners may share the thread ([`KernelHandle::join`]): each has its entries, its leftovers
+//! and its events, and two of them may want the same prefix in one table, with different metrics.
+//!
 //! [`wireguard`] stands beside this: it plans which prefixes belong to which peer and talks to
 //! WireGuard interfaces; its caller decides when.
 //!
@@ -61,13 +64,13 @@ mod table;
 pub mod wireguard;
 
 pub use event::{Difference, Differences, Event, ForeignRoute};
-pub use kernel::{BATCH, Kernel, KernelError, KernelHandle, Options};
+pub use kernel::{BATCH, Kernel, KernelError, KernelHandle, Options, device_kind};
 pub use links::{Address, BridgePort, Link, LinkKind, Links, Vxlan};
 pub use overlay::{DeviceOp, LinkChange, STAMP};
 pub use pending::Pending;
 pub use state::{
-    Change, Device, Entry, FdbKey, FloodKey, Interface, Key, Mac, MacError, Neighbour,
-    NeighbourKey, NextHop, Overlay, RemoteMac, Route, RouteKey, RouteKind, overlay_mtu,
+    Change, Claim, Device, Entry, FdbKey, FloodKey, Interface, Key, Mac, MacError, Neighbour,
+    NeighbourKey, NextHop, Overlay, RemoteMac, Route, RouteKey, RouteKind, Share, overlay_mtu,
 };
 pub use table::{
     AuditScope, Hop, Object, Observation, Op, OpError, Parting, Place, RouteShape, Status, Sweep,

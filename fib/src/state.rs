@@ -89,11 +89,34 @@ impl Change {
     }
 }
 
-/// The name of a route: routing table and prefix without host bits.
+/// Who of several owners in one process wants a route ([`crate::KernelHandle::join`]).
+///
+/// Two owners may want the same prefix in the same table, with different metrics; the kernel then
+/// holds both routes and uses the one with the lower metric. Numbers mean nothing to the kernel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Share(pub u8);
+
+impl Share {
+    /// The owner that started the thread; whatever no other owner has claimed is its.
+    pub const FIRST: Self = Self(0);
+}
+
+/// Routes that belong to an owner, whoever finds them in the kernel: those of a table with one of
+/// these metrics.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// The routing table.
+    pub table: u32,
+    /// The metrics, none of which another owner has in this table.
+    pub metrics: Vec<u32>,
+}
+
+/// The name of a route: routing table, prefix without host bits, and whose it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RouteKey {
     table: u32,
     prefix: IpNetwork,
+    share: Share,
 }
 
 impl RouteKey {
@@ -111,7 +134,19 @@ impl RouteKey {
         Self {
             table,
             prefix: masked,
+            share: Share::FIRST,
         }
+    }
+
+    /// The same route of this owner.
+    pub fn of(mut self, share: Share) -> Self {
+        self.share = share;
+        self
+    }
+
+    /// Whose it is.
+    pub fn share(&self) -> Share {
+        self.share
     }
 
     /// A route of the main table.
@@ -525,6 +560,8 @@ pub struct Overlay {
     pub gateway_mac: Option<Mac>,
     /// The VRF device that the bridge belongs to. It must exist, it is not created.
     pub vrf: Option<Device>,
+    /// Whose it is, and whose the entries on its devices are.
+    pub share: Share,
 }
 
 impl Overlay {
@@ -542,6 +579,7 @@ impl Overlay {
             gateway: Vec::new(),
             gateway_mac: None,
             vrf: None,
+            share: Share::FIRST,
         }
     }
 

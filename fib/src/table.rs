@@ -16,7 +16,7 @@
 //! ours waits. What is ours and was there before it was wanted stays until [`Table::sweep`].
 //!
 //! What the kernel shows of each kind of entry is taken in by [`routes`], [`layer2`] and
-//! [`overlays`], a complete read by [`audit`]. [`on_device`] has what layer 2 entries share,
+//! [`overlays`], a complete read by [`audit`]; [`shares`] tells several owners apart. [`on_device`] has what layer 2 entries share,
 //! [`loss`] the short cut for next hops that are lost, [`comparison`] what an operator is shown.
 //! This file is what goes across them: wishes, the order of a plan, results.
 //!
@@ -35,6 +35,7 @@ mod overlays;
 mod route_ledger;
 mod routes;
 mod shapes;
+mod shares;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::net::IpAddr;
@@ -44,7 +45,7 @@ use crate::event::{Differences, Event};
 use crate::links::{Address, Link, Links};
 use crate::overlay;
 use crate::state::{
-    Change, Device, Entry, FdbKey, FloodKey, Key, Neighbour, NeighbourKey, RouteKey,
+    Change, Device, Entry, FdbKey, FloodKey, Key, Neighbour, NeighbourKey, RouteKey, Share,
 };
 use audit::Audit;
 pub use audit::AuditScope;
@@ -62,6 +63,7 @@ use overlays::OverlaySlot;
 use route_ledger::RouteLedger;
 pub use shapes::{RouteShape, Via};
 use shapes::{ShapeId, Shapes};
+use shares::Shares;
 
 /// What the kernel has.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -128,19 +130,11 @@ pub struct Table {
     managed: HashMap<Device, usize>,
     devices_dirty: bool,
     unread_layer2: bool,
-    swept: Swept,
+    shares: Shares,
     audit: Option<Audit>,
     /// Overlays that were put right.
     repaired: Differences,
     events: VecDeque<Event>,
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct Swept {
-    ipv4: bool,
-    ipv6: bool,
-    layer2: bool,
-    rest: bool,
 }
 
 impl Table {
@@ -162,7 +156,7 @@ impl Table {
             managed: HashMap::new(),
             devices_dirty: false,
             unread_layer2: false,
-            swept: Swept::default(),
+            shares: Shares::default(),
             audit: None,
             repaired: Differences::default(),
             events: VecDeque::new(),
@@ -291,29 +285,18 @@ impl Table {
         }
     }
 
-    /// What was there before it was wanted, and was not wanted since, is to be removed.
-    pub fn sweep(&mut self, what: Sweep) {
-        let Swept {
-            ipv4,
-            ipv6,
-            layer2,
-            rest,
-        } = &mut self.swept;
-        *ipv4 |= matches!(what, Sweep::Ipv4Routes | Sweep::All);
-        *ipv6 |= matches!(what, Sweep::Ipv6Routes | Sweep::All);
-        *layer2 |= matches!(what, Sweep::Layer2 | Sweep::All);
-        *rest |= what == Sweep::All;
-        let swept = self.swept;
-        let routes = |key: &RouteKey| {
-            if key.prefix().is_ipv4() {
-                swept.ipv4
-            } else {
-                swept.ipv6
-            }
-        };
-        self.routes.sweep(|key| routes(key));
-        self.strays.sweep(|(key, _)| routes(key));
-        if swept.layer2 {
+    /// What was there of an owner before it was wanted, and was not wanted since, is to be removed.
+    pub fn sweep(&mut self, share: Share, what: Sweep) {
+        self.shares.sweep(share, what);
+        self.sweep_all();
+    }
+
+    /// Removes what all have said may go.
+    fn sweep_all(&mut self) {
+        let Self { shares, .. } = self;
+        self.routes.sweep(|key| shares.route_swept(key));
+        self.strays.sweep(|(key, _)| shares.route_swept(key));
+        if shares.swept().layer2 {
             self.fdb.sweep(|_| true);
             self.flood.sweep(|_| true);
             self.neighbours.sweep(|_| true);
@@ -323,20 +306,14 @@ impl Table {
 
     /// Everything of ours is to leave the kernel, except devices of overlays.
     pub fn withdraw(&mut self) {
-        for id in self.routes.clear_wants() {
+        for id in self.routes.clear_wants(|_| true) {
             self.shapes.release(id, &mut self.objects);
         }
-        self.fdb.clear_wants();
-        self.flood.clear_wants();
-        self.neighbours.clear_wants();
-        self.sweep(Sweep::All);
-        // Leftover devices may belong to the caller's next start.
-        self.swept.rest = false;
-        self.objects_swept();
-    }
-
-    fn objects_swept(&mut self) {
-        (self.swept.ipv4, self.swept.ipv6) = (true, true);
+        self.fdb.clear_wants(|_| true);
+        self.flood.clear_wants(|_| true);
+        self.neighbours.clear_wants(|_| true);
+        self.shares.withdraw();
+        self.sweep_all();
     }
 
     /// Circumstances changed: everything that was refused is tried again.
@@ -394,8 +371,8 @@ impl Table {
         }
         if ops.is_empty() {
             self.objects.forget_idle();
-            let swept = self.swept.ipv4 && self.swept.ipv6;
-            let unsets = self.objects.next_unsets(max, swept);
+            let swept = self.shares.swept();
+            let unsets = self.objects.next_unsets(max, swept.ipv4 && swept.ipv6);
             ops.extend(unsets.into_iter().map(Op::UnsetNextHop));
         }
         if ops.is_empty() {

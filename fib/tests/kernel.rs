@@ -457,6 +457,106 @@ fn a_restart_adopts_routes_without_a_flap_and_sweeps_the_rest() {
 }
 
 #[test]
+fn two_owners_have_a_route_each_to_one_prefix_and_leftovers_of_their_own() {
+    if !enter_namespace() {
+        return;
+    }
+    underlay();
+    let claim = fib::Claim {
+        table: RouteKey::MAIN,
+        metrics: vec![30],
+    };
+    let two = fib::Share(1);
+    let start = || {
+        let (kernel, heard) = start_with(Options {
+            audit: Duration::ZERO,
+            claims: vec![(two, claim.clone())],
+            ..Options::default()
+        });
+        let others = Arc::new(Heard::default());
+        let listener = others.clone();
+        let tell = move |event| {
+            listener.events.lock().unwrap().push(event);
+            listener.arrived.notify_all();
+        };
+        let second = kernel.join(two, claim.clone(), Box::new(tell));
+        others.wait("ready", |event| *event == Event::Ready);
+        (kernel, heard, second, others)
+    };
+    let of_first = |gateway| Arc::new(Route::via([via(gateway, "ua")]));
+    let of_second = |gateway| Arc::new(Route::via([via(gateway, "ub")]).metric(30));
+    let (one, other) = (key("10.9.0.0/16"), key("10.9.0.0/16").of(two));
+    let (kernel, heard, second, others) = start();
+    assert!(others.any(|event| matches!(event, Event::Link(link) if link.name.as_str() == "ub")));
+    kernel.want(Entry::Route(one, of_first("10.0.0.2")));
+    second.want(Entry::Route(other, of_second("10.0.1.2")));
+    heard.wait("first", |event| is_installed(event, &Key::Route(one)));
+    others.wait("second", |event| is_installed(event, &Key::Route(other)));
+    assert!(!heard.any(|event| is_installed(event, &Key::Route(other))));
+    assert!(!others.any(|event| is_installed(event, &Key::Route(one))));
+    let both = run("ip route show 10.9.0.0/16");
+    assert!(
+        both.contains("via 10.0.0.2 dev ua") && both.contains("metric 20"),
+        "{both}"
+    );
+    assert!(
+        both.contains("via 10.0.1.2 dev ub") && both.contains("metric 30"),
+        "{both}"
+    );
+
+    // One is lost: the other's stays, and neither compares with what is not its own.
+    kernel.unwant(Key::Route(one));
+    kernel.flush().unwrap();
+    let text = run("ip route show 10.9.0.0/16");
+    assert!(
+        !text.contains("metric 20") && text.contains("metric 30"),
+        "{text}"
+    );
+    run("ip route del 10.9.0.0/16 metric 30");
+    assert_eq!(kernel.verify().unwrap(), []);
+    assert_eq!(second.verify().unwrap(), []);
+    until("ip route show 10.9.0.0/16", |text| {
+        text.contains("metric 30")
+    });
+
+    // A run that breaks off leaves both; each is its owner's to sweep.
+    kernel.want(Entry::Route(one, of_first("10.0.0.2")));
+    kernel.flush().unwrap();
+    std::mem::forget(second);
+    kernel.stop(true);
+    let (kernel, _, second, _) = start();
+    kernel.sweep(Sweep::All);
+    kernel.flush().unwrap();
+    let text = run("ip route show 10.9.0.0/16");
+    assert!(
+        !text.contains("metric 20") && text.contains("metric 30"),
+        "{text}"
+    );
+    second.want(Entry::Route(
+        key("10.8.0.0/16").of(two),
+        of_second("10.0.1.2"),
+    ));
+    second.sweep(Sweep::All);
+    second.flush().unwrap();
+    let text = run("ip route");
+    assert!(
+        !text.contains("10.9.0.0/16") && text.contains("10.8.0.0/16"),
+        "{text}"
+    );
+
+    // One that leaves takes its routes along, and nothing of others.
+    kernel.want(Entry::Route(one, of_first("10.0.0.2")));
+    drop(second);
+    kernel.flush().unwrap();
+    let text = run("ip route");
+    assert!(
+        text.contains("10.9.0.0/16") && !text.contains("10.8.0.0/16"),
+        "{text}"
+    );
+    kernel.stop(false);
+}
+
+#[test]
 fn a_route_of_another_program_is_neither_replaced_nor_removed() {
     if !enter_namespace() {
         return;

@@ -6,7 +6,7 @@
 //! everything after lost notifications. Devices are read before and after each step towards an
 //! overlay, since a notification may be older than the step before it.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::Read;
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::net::UnixStream;
@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use super::foreign::Foreign;
 use super::locals::{LocalMac, LocalNeighbour, Locals};
-use super::{BATCH, Command, KernelError, Options, Shared};
+use super::{BATCH, Command, KernelError, OnEvent, Options, Shared};
 use crate::event::{Differences, Event};
 use crate::links::{Link, LinkKind};
 use crate::netlink::device::LinkNotice;
@@ -26,7 +26,7 @@ use crate::netlink::encode::{
 use crate::netlink::notice::{FdbNotice, NeighbourNotice, Notice, RouteNotice};
 use crate::netlink::watch::{Notification, Watch};
 use crate::netlink::writer::Writer;
-use crate::state::{FdbKey, FloodKey, Mac, Neighbour, NeighbourKey};
+use crate::state::{Claim, FdbKey, FloodKey, Key, Mac, Neighbour, NeighbourKey, Share};
 use crate::table::{
     AuditScope, Observation, Op, Place, RouteShape, Table, Theirs, Via, is_our_next_hop,
 };
@@ -43,7 +43,7 @@ pub(super) struct Driver {
     options: Options,
     shared: Arc<Shared>,
     wake: UnixStream,
-    tell: Box<dyn FnMut(Event) + Send>,
+    owners: Vec<(Share, OnEvent)>,
     table: Table,
     writer: Writer,
     watch: Watch,
@@ -74,18 +74,21 @@ impl Driver {
         options: Options,
         shared: Arc<Shared>,
         wake: UnixStream,
-        tell: Box<dyn FnMut(Event) + Send>,
+        tell: OnEvent,
     ) -> Result<Self, KernelError> {
         let writer = Writer::open(options.protocol).map_err(KernelError::Open)?;
         let watch =
             Watch::open(writer.port(), options.receive_buffer).map_err(KernelError::Open)?;
         let dump = Dump::open().map_err(KernelError::Open)?;
-        let table = Table::new(options.protocol);
+        let mut table = Table::new(options.protocol);
+        for (share, claim) in &options.claims {
+            table.join(*share, claim.clone());
+        }
         let mut driver = Self {
             options,
             shared,
             wake,
-            tell,
+            owners: vec![(Share::FIRST, tell)],
             table,
             writer,
             watch,
@@ -258,7 +261,8 @@ impl Driver {
     }
 
     fn see_route(&mut self, route: RouteNotice, removed: bool, replaces: bool) {
-        let (key, metric) = (route.key, route.metric);
+        let metric = route.metric;
+        let key = self.table.sharing(route.key, metric);
         if route.protocol != self.options.protocol {
             if replaces {
                 // It took the place of whatever had this prefix and metric, perhaps ours.
@@ -598,7 +602,12 @@ impl Driver {
 
     fn obey(&mut self, command: Command) {
         match command {
-            Command::Sweep(what) => self.table.sweep(what),
+            Command::Join(share, claim, on_event) => self.join(share, claim, on_event),
+            Command::Leave(share) => {
+                self.table.leave(share);
+                self.owners.retain(|(owner, _)| *owner != share);
+            }
+            Command::Sweep(share, what) => self.table.sweep(share, what),
             Command::Flush(answer) => {
                 self.settle();
                 // Nobody waiting any longer is no error.
@@ -607,10 +616,11 @@ impl Driver {
             Command::Status(key, answer) => {
                 let _ = answer.send(self.table.status(&key));
             }
-            Command::Verify(answer) => {
+            Command::Verify(share, answer) => {
                 self.settle();
                 let read = self.read_all();
-                let differences = self.table.verify();
+                let mut differences = self.table.verify();
+                differences.retain(|it| self.owner_of(&it.key) == share);
                 if let Err(error) = read {
                     tracing::error!(error = &error as &dyn std::error::Error, "verify");
                 }
@@ -683,20 +693,92 @@ impl Driver {
         self.next_audit = (!period.is_zero()).then(|| Instant::now() + period);
     }
 
-    /// Tells the owner what happened.
+    /// Tells a new owner what is there. What was to be told so far is part of that.
+    fn join(&mut self, share: Share, claim: Claim, mut on_event: OnEvent) {
+        self.deliver();
+        self.stale.all |= self.table.join(share, claim);
+        let links = self.table.links();
+        let mut there: Vec<Event> = links.iter().cloned().map(Event::Link).collect();
+        there.extend(
+            links
+                .all_addresses()
+                .cloned()
+                .map(|address| Event::Address {
+                    address,
+                    removed: false,
+                }),
+        );
+        self.foreign.repeat(&mut there);
+        self.locals.repeat(&mut there);
+        there.push(Event::Ready);
+        there.into_iter().for_each(&mut on_event);
+        self.owners.push((share, on_event));
+    }
+
+    /// Tells the owners what happened.
     fn deliver(&mut self) {
-        for event in self.events.drain(..) {
-            (self.tell)(event);
+        for event in std::mem::take(&mut self.events) {
+            self.tell(event);
         }
         while let Some(event) = self.table.poll_event() {
-            (self.tell)(event);
+            self.tell(event);
         }
         // Told when the last of a batch of repairs is done.
         if !self.table.has_work() {
             let repaired = self.table.take_repaired();
             if !repaired.is_empty() {
-                (self.tell)(Event::Repaired(repaired));
+                self.tell(Event::Repaired(repaired));
             }
+        }
+    }
+
+    /// Tells those whom an event concerns.
+    fn tell(&mut self, event: Event) {
+        if let [(_, only)] = self.owners.as_mut_slice() {
+            return only(event);
+        }
+        match event {
+            Event::Installed { keys } => {
+                let mut parts: BTreeMap<Share, Vec<Key>> = BTreeMap::new();
+                for key in keys {
+                    parts.entry(self.owner_of(&key)).or_default().push(key);
+                }
+                for (share, keys) in parts {
+                    self.tell_one(share, Event::Installed { keys });
+                }
+            }
+            Event::Failed { ref key, .. } => self.tell_one(self.owner_of(key), event),
+            Event::Removed { ref key } => match self.table.share_of(key) {
+                Some(share) => self.tell_one(share, event),
+                // Its overlay is gone: whoever had it takes note.
+                None => self.tell_all(&event),
+            },
+            Event::Overrun | Event::Repaired(_) | Event::Ready => {
+                self.tell_one(Share::FIRST, event);
+            }
+            Event::Link(_)
+            | Event::LinkRemoved { .. }
+            | Event::Address { .. }
+            | Event::LocalMac { .. }
+            | Event::LocalNeighbour { .. }
+            | Event::RouteChanged { .. } => self.tell_all(&event),
+        }
+    }
+
+    fn owner_of(&self, key: &Key) -> Share {
+        self.table.share_of(key).unwrap_or(Share::FIRST)
+    }
+
+    fn tell_one(&mut self, share: Share, event: Event) {
+        let owner = self.owners.iter_mut().find(|(owner, _)| *owner == share);
+        if let Some((_, tell)) = owner {
+            tell(event);
+        }
+    }
+
+    fn tell_all(&mut self, event: &Event) {
+        for (_, tell) in &mut self.owners {
+            tell(event.clone());
         }
     }
 }

@@ -105,6 +105,14 @@ impl Foreign {
         }
     }
 
+    /// Tells all that is known, to somebody new.
+    pub(super) fn repeat(&self, out: &mut Vec<Event>) {
+        out.extend(self.routes.values().map(|route| Event::RouteChanged {
+            route: route.clone(),
+            removed: false,
+        }));
+    }
+
     /// What is reported from here to [`Foreign::end`] is all there is.
     pub(super) fn begin(&mut self) {
         self.fresh = Some(HashMap::default());

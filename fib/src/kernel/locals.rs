@@ -152,6 +152,13 @@ impl Locals {
             .retain(|(bridge, _), _| links.get(*bridge).is_some());
     }
 
+    /// Tells all that was told, to somebody new.
+    pub(super) fn repeat(&self, out: &mut Vec<Event>) {
+        for bridge in self.told.keys() {
+            self.tell_all(*bridge, true, out);
+        }
+    }
+
     fn tell_all(&self, bridge: u32, present: bool, out: &mut Vec<Event>) {
         for ((_, mac), local) in self.macs.iter().filter(|((owner, _), _)| *owner == bridge) {
             let (before, now) = if present {

@@ -84,7 +84,7 @@ impl Table {
                     Some(have) if have != state => audit.found.different += 1,
                     // An entry without our mark, as the kernel makes one for the device's own
                     // address, was noted as one that is not there.
-                    None if self.swept.layer2
+                    None if self.shares.swept().layer2
                         && self.fdb.want(&key).is_none()
                         && (state.vtep.is_some() || state.bridge) =>
                     {

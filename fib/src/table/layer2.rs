@@ -118,7 +118,9 @@ impl Table {
     pub(super) fn place_fdb(&mut self, key: FdbKey, mut state: FdbState) {
         state.sticky = self.fdb.want(&key).is_some_and(|want| want.sticky);
         let have = (state.vtep.is_some() || state.bridge).then_some(state);
-        let before = self.fdb.observe(key.clone(), have, !self.swept.layer2);
+        let before = self
+            .fdb
+            .observe(key.clone(), have, !self.shares.swept().layer2);
         if have.is_none() && before.is_some() {
             self.events.push_back(Event::Removed { key: Key::Fdb(key) });
         }
@@ -142,7 +144,7 @@ impl Table {
         let have = there.then_some(());
         if self
             .flood
-            .observe(key.clone(), have, !self.swept.layer2)
+            .observe(key.clone(), have, !self.shares.swept().layer2)
             .is_some()
             && !there
         {
@@ -158,7 +160,7 @@ impl Table {
         }
         let before = self
             .neighbours
-            .observe(key.clone(), have, !self.swept.layer2);
+            .observe(key.clone(), have, !self.shares.swept().layer2);
         if before.is_some() && have.is_none() {
             self.events.push_back(Event::Removed {
                 key: Key::Neighbour(key),

@@ -487,11 +487,14 @@ impl<K: Hash + Eq + Clone, V: Copy + Eq> Ledger<K, V> {
         self.failures.get(key).map(|failure| failure.error.as_str())
     }
 
-    /// Drops every wish. Used when everything of ours is to leave the kernel. Adopted entries
-    /// are ours, so they go as well.
-    pub(super) fn clear_wants(&mut self) -> Vec<V> {
+    /// Drops wishes. Used when everything of an owner's is to leave the kernel. Adopted entries
+    /// are its own, so they go as well.
+    pub(super) fn clear_wants(&mut self, applies: impl Fn(&K) -> bool) -> Vec<V> {
         let (mut wants, mut places) = (Vec::new(), Vec::new());
-        for (at, _, slot) in self.entries.iter_mut() {
+        for (at, key, slot) in self.entries.iter_mut() {
+            if !applies(key) {
+                continue;
+            }
             wants.extend(slot.want.take());
             slot.marks &= !ADOPTED;
             places.push(at);

@@ -249,7 +249,7 @@ impl Table {
         for link in self.links.iter() {
             let (index, name) = (link.index, link.name.clone());
             let released = self.released.contains(&name);
-            if self.is_overlay_device(&name) || !(released || self.swept.rest) {
+            if self.is_overlay_device(&name) || !(released || self.shares.swept().rest) {
                 continue;
             }
             match (overlay::is_ours(link), &link.kind) {

@@ -1,7 +1,7 @@
 //! The [`Ledger`] of routes, small where most of them are.
 //!
 //! Nearly all routes are IPv4 and in a table with a small number; such a key is eight octets, where
-//! [`RouteKey`] is 24. Two ledgers behind one face: what is asked of it is asked of the one that has
+//! [`RouteKey`] is 28. Two ledgers behind one face: what is asked of it is asked of the one that has
 //! the key, or of both. With half a million routes that halves what one of them costs.
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -13,7 +13,7 @@ use ipnetwork::{IpNetwork, Ipv4Network};
 use super::ShapeId;
 use super::ledger::{Failure, Ledger};
 use crate::event::Differences;
-use crate::state::RouteKey;
+use crate::state::{RouteKey, Share};
 
 /// Want and have of all routes.
 #[derive(Default)]
@@ -24,11 +24,12 @@ pub(super) struct RouteLedger {
     wide_first: bool,
 }
 
-/// An IPv4 prefix in a table with a number of three octets.
+/// An IPv4 prefix in a table with a number of two octets.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct Narrow {
     addr: [u8; 4],
-    table: [u8; 3],
+    table: [u8; 2],
+    share: u8,
     /// One more than the length of the prefix, so that a place without a key costs nothing.
     len: NonZeroU8,
 }
@@ -172,9 +173,11 @@ impl RouteLedger {
         lost
     }
 
-    pub(super) fn clear_wants(&mut self) -> Vec<ShapeId> {
-        let mut wants = self.narrow.clear_wants();
-        wants.extend(self.wide.clear_wants());
+    pub(super) fn clear_wants(&mut self, applies: impl Fn(&RouteKey) -> bool) -> Vec<ShapeId> {
+        let mut wants = self
+            .narrow
+            .clear_wants(|key| applies(&RouteKey::from(*key)));
+        wants.extend(self.wide.clear_wants(applies));
         wants
     }
 
@@ -221,7 +224,7 @@ fn widened(lost: Vec<(Narrow, ShapeId)>) -> impl Iterator<Item = (RouteKey, Shap
 
 impl Narrow {
     fn of(key: &RouteKey) -> Option<Self> {
-        let [0, table @ ..] = key.table().to_be_bytes() else {
+        let [0, 0, table @ ..] = key.table().to_be_bytes() else {
             return None;
         };
         let IpNetwork::V4(prefix) = key.prefix() else {
@@ -230,6 +233,7 @@ impl Narrow {
         Some(Self {
             addr: prefix.network().octets(),
             table,
+            share: key.share().0,
             len: NonZeroU8::new(prefix.prefix().checked_add(1)?)?,
         })
     }
@@ -237,15 +241,14 @@ impl Narrow {
 
 impl From<Narrow> for RouteKey {
     fn from(key: Narrow) -> Self {
-        let [a, b, c] = key.table;
-        let table = u32::from_be_bytes([0, a, b, c]);
+        let table = u16::from_be_bytes(key.table).into();
         let addr = Ipv4Addr::from(key.addr);
         let prefix = match Ipv4Network::new(addr, key.len.get() - 1) {
             Ok(prefix) => IpNetwork::V4(prefix),
             // A length that came from a prefix fits one.
             Err(_) => IpNetwork::from(IpAddr::V4(addr)),
         };
-        RouteKey::new(table, prefix)
+        RouteKey::new(table, prefix).of(Share(key.share))
     }
 }
 
@@ -263,12 +266,17 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_narrow_key_is_the_same_route(addr: u32, len in 0u8..=32, table: u32) {
+        fn a_narrow_key_is_the_same_route(
+            addr: u32,
+            len in 0u8..=32,
+            table in prop_oneof![any::<u32>(), 0..u32::from(u16::MAX)],
+            share: u8,
+        ) {
             let prefix = Ipv4Network::new(addr.into(), len).unwrap();
-            let key = RouteKey::new(table, IpNetwork::V4(prefix));
+            let key = RouteKey::new(table, IpNetwork::V4(prefix)).of(Share(share));
             match Narrow::of(&key) {
                 Some(narrow) => prop_assert_eq!(RouteKey::from(narrow), key),
-                None => prop_assert!(table >= 1 << 24),
+                None => prop_assert!(table >= 1 << 16),
             }
         }
     }

@@ -1,7 +1,8 @@
 //! Routes, and the nexthop objects they stand on: what is wished for and what the kernel shows.
 //!
-//! The kernel may hold several routes of ours for a prefix, with different metrics. One of them is
-//! the entry; the others are *strays*, which nobody wants. A route's content is a shape that is kept
+//! The kernel may hold several routes of ours for a prefix, with different metrics. Of those that
+//! belong to one owner ([`super::shares`]) one is the entry; the others are *strays*, which nobody
+//! wants. A route's content is a shape that is kept
 //! once, and a shape holds its nexthop object; whoever takes a shape out of a ledger releases it.
 //!
 //! Not here: in which order anything is written.
@@ -61,7 +62,7 @@ impl Table {
 
     /// Sets what the kernel has, whose reference is passed in.
     pub(super) fn place(&mut self, key: RouteKey, id: ShapeId) {
-        let adopt = !self.route_swept(&key);
+        let adopt = !self.shares.route_swept(&key);
         let before = self.routes.observe(key, Some(id), adopt);
         let Some(before) = before else { return };
         let metric = |id| self.shapes.get(id).map(|shape| shape.metric);
@@ -80,14 +81,6 @@ impl Table {
     pub(super) fn drop_stray(&mut self, key: RouteKey, metric: u32) {
         if let Some(gone) = self.strays.observe((key, metric), None, false) {
             self.shapes.release(gone, &mut self.objects);
-        }
-    }
-
-    pub(super) fn route_swept(&self, key: &RouteKey) -> bool {
-        if key.prefix().is_ipv4() {
-            self.swept.ipv4
-        } else {
-            self.swept.ipv6
         }
     }
 
@@ -120,7 +113,7 @@ impl Table {
             );
             self.place(key, id);
         } else {
-            let adopt = !self.route_swept(&key) && wanted.is_none();
+            let adopt = !self.shares.route_swept(&key) && wanted.is_none();
             if let Some(known) = self.strays.observe((key, metric), Some(id), adopt) {
                 self.shapes.release(known, &mut self.objects);
             } else {

@@ -668,7 +668,7 @@ proptest! {
         model.tell(&mut table);
         let later = now + Duration::from_secs(600);
         table.retry_due(later);
-        table.sweep(Sweep::All);
+        table.sweep(Share::FIRST, Sweep::All);
         settle(&mut table, &mut model, later);
         model.tell(&mut table);
         table.retry();
@@ -691,7 +691,7 @@ proptest! {
             fresh.apply(wish);
         }
         empty.tell(&mut fresh);
-        fresh.sweep(Sweep::All);
+        fresh.sweep(Share::FIRST, Sweep::All);
         settle(&mut fresh, &mut empty, now);
         empty.tell(&mut fresh);
         fresh.retry();
@@ -1189,7 +1189,7 @@ fn a_device_of_ours_that_was_renamed_gets_its_name_back() {
     let (mut table, mut model, now) = started();
     table.set(overlay_one());
     settle(&mut table, &mut model, now);
-    table.sweep(Sweep::All);
+    table.sweep(Share::FIRST, Sweep::All);
     let numbers = |model: &Model| model.links.keys().copied().collect::<Vec<_>>();
     let before = numbers(&model);
     for live in [true, false] {
