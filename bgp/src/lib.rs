@@ -40,6 +40,9 @@
 //!   among them) and the PMSI tunnel attribute (RFC 6514 §5). Their meaning is in the `evpn` crate.
 //! - RFC 5065 (confederations): paths (§4), errors (§5), preference and MED (§5.2), decision (§5.3).
 //! - RFC 7947 (route servers): attribute transparency (§2.2).
+//! - RFC 6811 (origin validation): the states (§2), policy that asks for them and is asked again when
+//!   VRPs change (§3), also for routes of our own and at export (RFC 8481, RFC 8893). How VRPs come
+//!   here is up to the owner of the tables.
 //! - RFC 6890 (special addresses): what is of one host, one link or a group is refused from another
 //!   AS.
 //! - RFC 9234 (roles): the capability and its check (§4), the only-to-customer attribute (§5).
@@ -98,6 +101,7 @@ pub mod nlri;
 pub mod policy;
 pub mod prefix;
 pub mod rib;
+pub mod rpki;
 pub mod session;
 pub mod speaker;
 pub mod wire;

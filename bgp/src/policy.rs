@@ -9,7 +9,8 @@
 //!
 //! A route-map owns what it refers to (`Arc`), so there is nothing to look up and nothing that can
 //! be missing during evaluation. One that asks for the neighbour is bound to it beforehand
-//! ([`Party`]). Lists and maps are compared by content: a reload that builds the same tree again
+//! ([`Party`]); one that asks for origin validation carries the table ([`RouteMap::validated_by`]),
+//! which the routing tables hand in. Lists and maps are compared by content: a reload that builds the same tree again
 //! has changed nothing. What is counted stands beside the content ([`RouteMap::hits`]).
 //!
 //! Nothing here reads text except the one-line rules of lists, nothing logs, and nothing knows of
@@ -21,6 +22,7 @@ use std::sync::Arc;
 
 use crate::attributes::{AttributeSet, Attributes};
 use crate::nlri::Nlri;
+use crate::rpki::{Validation, Validity};
 
 mod answers;
 mod as_path;
@@ -117,6 +119,20 @@ impl Policy {
         }
     }
 
+    /// True if a route-map decides that asks what origin validation says.
+    pub fn validates(&self) -> bool {
+        self.map().is_some_and(|map| map.validates())
+    }
+
+    /// Gives a route-map that asks for it the table by which it validates.
+    pub(crate) fn validate_by(&mut self, validation: Option<&Arc<Validation>>) {
+        if let Policy::Map(map) = self
+            && map.validates()
+        {
+            *map = Arc::new(map.validated_by(validation));
+        }
+    }
+
     /// The route-map, if one decides.
     pub fn map(&self) -> Option<&Arc<RouteMap>> {
         match self {
@@ -124,6 +140,17 @@ impl Policy {
             Policy::Map(map) => Some(map),
         }
     }
+}
+
+/// What origin validation says of a unicast route with these attributes.
+pub(crate) fn validity(
+    nlri: &Nlri,
+    attributes: &Attributes,
+    validation: &Validation,
+) -> Option<Validity> {
+    route::Route::new(nlri, attributes, None)
+        .validated_by(Some(validation))
+        .validity()
 }
 
 impl fmt::Display for Policy {

@@ -66,7 +66,9 @@ use crate::evpn_route::EvpnKey;
 use crate::family::{Family, PerFamily};
 use crate::message::Update;
 use crate::nlri::{Nlri, NlriList, PathId};
+use crate::policy;
 use crate::prefix::{Prefix4, Prefix6};
+use crate::rpki::{Affected, Validation, Validity, Vrps};
 use crate::wire::{self, EncodeContext, EncodeError};
 
 /// Octets handed out for a peer and not yet reported as written before it is left behind. Enough
@@ -176,6 +178,9 @@ pub enum Input {
     /// Next hops of IP routes that lead somewhere (true) or nowhere, where that is news. Without a
     /// word one leads somewhere.
     NextHops(Vec<(IpAddr, bool)>),
+    /// Routes are validated by another table of VRPs, or by none. Only those about which it says
+    /// something else are judged again, and only where policy asks.
+    Validate(Option<Arc<Validation>>),
     /// Multipath settings changed.
     SetMultipath(PerFamily<Multipath>),
     /// How paths compare changed.
@@ -378,6 +383,8 @@ pub struct Rib {
     peers: Peers,
     interner: Interner,
     next_hops: NextHops,
+    /// What policies that ask for it are bound to; each holds it, too.
+    validation: Option<Arc<Validation>>,
     v4: FamilyRib<Prefix4>,
     v6: FamilyRib<Prefix6>,
     evpn: FamilyRib<EvpnKey>,
@@ -432,6 +439,7 @@ impl Rib {
             peers: Peers::default(),
             interner: Interner::default(),
             next_hops: NextHops::default(),
+            validation: None,
             awaited: None,
             converged: Vec::new(),
             forwarding_held: false,
@@ -507,6 +515,7 @@ impl Rib {
                     }
                 }
             }
+            Input::Validate(validation) => self.validate(validation),
             Input::SetMultipath(multipath) => {
                 self.config.multipath = multipath;
                 self.redecide();
@@ -620,7 +629,8 @@ impl Rib {
         }
     }
 
-    fn peer_up(&mut self, now: Instant, peer: PeerId, facts: PeerFacts, restarting: bool) {
+    fn peer_up(&mut self, now: Instant, peer: PeerId, mut facts: PeerFacts, restarting: bool) {
+        validate_by(&mut facts.families, self.validation.as_ref());
         let Some(state) = self.peers.entry(peer) else {
             return;
         };
@@ -665,7 +675,8 @@ impl Rib {
         }
     }
 
-    fn configure(&mut self, peer: PeerId, families: PerFamily<Option<PeerFamily>>) {
+    fn configure(&mut self, peer: PeerId, mut families: PerFamily<Option<PeerFamily>>) {
+        validate_by(&mut families, self.validation.as_ref());
         let Some(facts) = self
             .peers
             .get_mut(peer)
@@ -688,6 +699,30 @@ impl Rib {
             on_family!(self, family, |table, cx| table
                 .regroup(cx, peer, &facts, new));
         }
+    }
+
+    fn validate(&mut self, new: Option<Arc<Validation>>) {
+        let old = std::mem::replace(&mut self.validation, new);
+        let (old, new) = (old.as_deref(), self.validation.clone());
+        let affected = affected(old, new.as_deref());
+        for peer in &mut self.peers.peers {
+            if let Some(facts) = &mut peer.facts {
+                validate_by(&mut facts.families, new.as_ref());
+            }
+        }
+        for family in Family::ALL {
+            on_family!(self, family, |table, cx| table.validate(
+                cx,
+                new.as_ref(),
+                &affected
+            ));
+        }
+    }
+
+    /// What origin validation says of a received route, if routes are validated.
+    pub fn validity(&self, nlri: &Nlri, received: &Attributes) -> Option<Validity> {
+        let validation = self.validation.as_ref()?;
+        policy::validity(nlri, received, validation)
     }
 
     fn set_addresses(&mut self, peer: PeerId, ipv4: Option<Ipv4Addr>, ipv6: Option<Ipv6Addr>) {
@@ -884,6 +919,29 @@ impl Rib {
         };
         if std::mem::take(state.stale.get_mut(family)) {
             on_family!(self, family, |table, cx| table.purge(cx, peer, true));
+        }
+    }
+}
+
+/// Where two validations may come to something else.
+fn affected(old: Option<&Validation>, new: Option<&Validation>) -> Affected {
+    let none = Vrps::default();
+    let vrps = |of: Option<&Validation>| of.map(|it| Arc::clone(&it.vrps));
+    let (one, two) = (vrps(old), vrps(new));
+    Affected::between(
+        one.as_deref().unwrap_or(&none),
+        two.as_deref().unwrap_or(&none),
+    )
+}
+
+fn validate_by(
+    families: &mut PerFamily<Option<PeerFamily>>,
+    validation: Option<&Arc<Validation>>,
+) {
+    for family in Family::ALL {
+        if let Some(settings) = families.get_mut(family) {
+            settings.import.validate_by(validation);
+            settings.export.validate_by(validation);
         }
     }
 }

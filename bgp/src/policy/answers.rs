@@ -5,15 +5,23 @@
 //! two routes with equal attributes and equal answers get one verdict, and whoever holds many
 //! routes with the same attributes asks for the answers of each and for the verdict once. With
 //! twenty entries that takes a third of the time of a verdict for each route.
+//!
+//! What origin validation says follows from the path and from which VRPs cover the prefix; the
+//! latter is part of the answers where a condition asks for it.
 
 use crate::evpn_route::{EvpnKey, MacAddress};
 use crate::nlri::Nlri;
 use crate::policy::Match;
 use crate::prefix::Prefix;
 
-/// Answers of the conditions of one policy about one key; of no use beside those of another policy.
+/// Answers of the conditions of one policy about one key; of no use beside those of another policy,
+/// or of the same one beside another table of VRPs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub struct Answers(u64);
+pub struct Answers {
+    conditions: u64,
+    /// Which VRPs cover the prefix, where that is asked.
+    cover: u64,
+}
 
 /// The conditions of a map, and of the maps it calls, that look at the key alone.
 #[derive(Debug, Default)]
@@ -48,7 +56,10 @@ impl Questions {
         let bits = conditions.iter().fold(0, |bits, condition| {
             bits << 1 | u64::from(condition.holds_for(key).unwrap_or(false))
         });
-        Some(Answers(bits))
+        Some(Answers {
+            conditions: bits,
+            cover: 0,
+        })
     }
 
     /// The conditions themselves, unless there are too many.
@@ -58,6 +69,11 @@ impl Questions {
 }
 
 impl Answers {
+    /// With which VRPs cover the prefix: beside the attributes, validation depends on that alone.
+    pub(super) fn with_cover(self, cover: u64) -> Self {
+        Self { cover, ..self }
+    }
+
     const MAX: usize = 64;
 }
 

@@ -71,6 +71,19 @@ impl<'a> AsPath<'a> {
         first.kind().is_ordered().then(|| first.asns().next())?
     }
 
+    /// The AS that originates the route, if one does (RFC 6811 §2): the last number; our own AS where
+    /// the path is empty or ends within our confederation; none where it ends in a set.
+    pub(super) fn origin(&self, own_as: Asn) -> Option<Asn> {
+        let Some(last) = self.pieces().last() else {
+            return Some(own_as);
+        };
+        match last.kind() {
+            SegmentKind::Sequence => last.asns().next_back(),
+            SegmentKind::ConfedSequence | SegmentKind::ConfedSet => Some(own_as),
+            SegmentKind::Set => None,
+        }
+    }
+
     /// Writes the path as it is shown: sets in braces, confederation segments in parentheses and
     /// brackets.
     pub(super) fn text(&self) -> Text {

@@ -20,6 +20,7 @@ use crate::policy::pattern::Text;
 use crate::policy::route::Route;
 use crate::policy::{AsPathList, Check, Communities, Extent, MacList, PrefixList};
 use crate::prefix::Prefix;
+use crate::rpki;
 
 /// A condition of an entry.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -86,6 +87,8 @@ pub enum Match {
     Mac(Vec<MacAddress>),
     /// The list permits the address of the EVPN type 2 route.
     MacList(Arc<MacList>),
+    /// Origin validation of the unicast route comes to this (RFC 6811). Other routes do not match.
+    Rpki(rpki::State),
 }
 
 impl Match {
@@ -120,7 +123,8 @@ impl Match {
             | Match::Tag(_)
             | Match::Origin(_)
             | Match::Family(_)
-            | Match::Vni(_) => return None,
+            | Match::Vni(_)
+            | Match::Rpki(_) => return None,
         };
         Some(holds)
     }
@@ -156,6 +160,7 @@ impl Match {
             Match::Origin(origin) => route.origin() == *origin,
             Match::Family(family) => route.nlri().family() == *family,
             Match::Vni(vni) => route.vnis().contains(&Some(vni.get())),
+            Match::Rpki(wanted) => route.validity().is_some_and(|found| found.state == *wanted),
         }
     }
 
@@ -183,6 +188,10 @@ impl Match {
             Match::Vni(_) => list_of(route.vnis().into_iter().flatten()),
             Match::Rd(_) => list_of(route.key().evpn().and_then(EvpnKey::rd).into_iter()),
             Match::Mac(_) | Match::MacList(_) => list_of(route.key().mac().into_iter()),
+            Match::Rpki(_) => match route.validity() {
+                Some(found) => found.to_string(),
+                None => "not a unicast route".to_owned(),
+            },
         };
         Check {
             condition: self.to_string(),
@@ -228,6 +237,7 @@ impl fmt::Display for Match {
             Match::Rd(rd) => write!(f, "rd {rd}"),
             Match::Mac(wanted) => write!(f, "mac {}", list_of(wanted.iter())),
             Match::MacList(list) => write!(f, "mac_list {}", list.name()),
+            Match::Rpki(state) => write!(f, "rpki {state}"),
         }
     }
 }

@@ -181,10 +181,11 @@ fn passes_changed(entry: &Entry) -> bool {
 fn asked(above: &[Match], entry: &Entry, untouched: bool) -> Branch {
     let (key, other): (Vec<Match>, Vec<Match>) =
         entry.matches.iter().cloned().partition(Match::is_about_key);
-    // Export takes a MED away before policy sees the rest.
+    // Export takes a MED away before policy sees the rest. What validation says is no matter of the
+    // attributes alone.
     let other = other
         .into_iter()
-        .filter(|it| !matches!(it, Match::Metric(_)));
+        .filter(|it| !matches!(it, Match::Metric(_) | Match::Rpki(_)));
     Branch {
         key: above.iter().cloned().chain(key).collect(),
         attributes: other.filter(|_| untouched).collect(),

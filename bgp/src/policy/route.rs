@@ -13,6 +13,7 @@ use crate::nlri::Nlri;
 use crate::policy::answers::Key;
 use crate::policy::as_path::AsPath;
 use crate::policy::{Party, Verdict};
+use crate::rpki::{Validation, Validity};
 use crate::wire::attribute::code;
 
 /// LOCAL_PREF of a route that carries none: what the decision process takes it for.
@@ -23,6 +24,7 @@ pub(super) struct Route<'a> {
     closed: &'a Attributes,
     open: Option<AttributeSet>,
     party: Option<Party>,
+    validation: Option<&'a Validation>,
     next_hop_chosen: bool,
 }
 
@@ -33,8 +35,14 @@ impl<'a> Route<'a> {
             closed,
             open: None,
             party,
+            validation: None,
             next_hop_chosen: false,
         }
+    }
+
+    /// The same, validated by a table.
+    pub(super) fn validated_by(self, validation: Option<&'a Validation>) -> Self {
+        Self { validation, ..self }
     }
 
     /// The attributes, opened to be changed.
@@ -65,6 +73,19 @@ impl<'a> Route<'a> {
 
     pub(super) fn party(&self) -> Option<Party> {
         self.party
+    }
+
+    /// What origin validation says of a unicast route. Without a table nothing is found.
+    pub(super) fn validity(&self) -> Option<Validity> {
+        let (Nlri::V4(_) | Nlri::V6(_)) = self.nlri else {
+            return None;
+        };
+        let prefix = self.nlri.prefix()?;
+        let Some(validation) = self.validation else {
+            return Some(Validity::NOT_FOUND);
+        };
+        let origin = self.path().origin(validation.own_as);
+        Some(validation.validity(prefix, origin))
     }
 
     /// The neighbour's address, if it is known.

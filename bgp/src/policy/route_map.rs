@@ -22,6 +22,7 @@ use crate::policy::hits::Counter;
 use crate::policy::party::Needs;
 use crate::policy::route::Route;
 use crate::policy::{Action, Answers, Match, Outcome, Party, Set, Step, Trace, Verdict};
+use crate::rpki::Validation;
 
 /// A named list of entries.
 ///
@@ -30,6 +31,8 @@ use crate::policy::{Action, Answers, Match, Outcome, Party, Set, Step, Trace, Ve
 pub struct RouteMap {
     body: Arc<Body>,
     party: Option<Party>,
+    /// What routes are validated by, where an entry asks for that.
+    validation: Option<Arc<Validation>>,
 }
 
 struct Body {
@@ -37,6 +40,7 @@ struct Body {
     entries: Vec<Entry>,
     about_key: Questions,
     needs: Needs,
+    validates: bool,
     depth: usize,
     fingerprint: u64,
     evaluations: Counter,
@@ -86,6 +90,8 @@ impl RouteMap {
                 .flat_map(|entry| &entry.sets)
                 .any(Set::depends_on_direction),
         };
+        let validates = matches().any(|condition| matches!(condition, Match::Rpki(_)))
+            || called().any(RouteMap::validates);
         let about_key = match called().all(|map| map.body.about_key.conditions().is_some()) {
             true => Questions::new(matches().chain(called().flat_map(RouteMap::about_key))),
             false => Questions::default(),
@@ -93,6 +99,7 @@ impl RouteMap {
         let body = Body {
             about_key,
             needs: called().fold(own_needs, |needs, map| needs.and(map.body.needs)),
+            validates,
             depth,
             fingerprint: hasher.finish(),
             evaluations: Counter::default(),
@@ -103,6 +110,7 @@ impl RouteMap {
         Ok(Self {
             body: Arc::new(body),
             party: None,
+            validation: None,
         })
     }
 
@@ -112,6 +120,21 @@ impl RouteMap {
         Self {
             body: self.body.clone(),
             party: self.body.needs.of(party),
+            validation: self.validation.clone(),
+        }
+    }
+
+    /// True if an entry, here or in a map that is called, asks what origin validation says.
+    pub fn validates(&self) -> bool {
+        self.body.validates
+    }
+
+    /// The map with the table by which it validates; without one it finds nothing. Equal to the
+    /// map with another table: which one is in use is no setting of a neighbour.
+    pub fn validated_by(&self, validation: Option<&Arc<Validation>>) -> Self {
+        Self {
+            validation: validation.filter(|_| self.validates()).cloned(),
+            ..self.clone()
         }
     }
 
@@ -139,7 +162,13 @@ impl RouteMap {
     /// What the conditions about a route's key say, here and in maps that are called; see
     /// [`crate::policy::Policy::answers`].
     pub fn answers(&self, nlri: impl FnOnce() -> Nlri) -> Option<Answers> {
-        self.body.about_key.ask(nlri)
+        let Some(validation) = &self.validation else {
+            return self.body.about_key.ask(nlri);
+        };
+        let nlri = nlri();
+        let cover = nlri.prefix().map_or(0, |it| validation.vrps.cover(it));
+        let answers = self.body.about_key.ask(|| nlri)?;
+        Some(answers.with_cover(cover))
     }
 
     fn about_key(&self) -> &[Match] {
@@ -167,6 +196,7 @@ impl RouteMap {
         trace: Option<&mut Trace>,
     ) -> Verdict {
         let mut route = Route::new(nlri, attributes, self.party);
+        route = route.validated_by(self.validation.as_deref());
         match self.body.walk(&mut route, trace, 0) {
             Action::Permit => route.accept(),
             Action::Deny => Verdict::Reject,

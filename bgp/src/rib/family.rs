@@ -30,6 +30,7 @@ use crate::community::Community;
 use crate::family::Family;
 use crate::nlri::{Nlri, NlriList, PathId};
 use crate::policy::Difference;
+use crate::rpki::{Affected, Validation};
 use crate::wire::{EncodeContext, EncodeError};
 
 /// Marks worked off in one call of poll: keeps a burst from holding up other inputs.
@@ -288,6 +289,68 @@ impl<K: Key> FamilyRib<K> {
         let slots: Vec<Slot> = concerned.collect();
         for slot in slots {
             self.judge_again(cx, peer, slot);
+        }
+    }
+
+    /// Gives policies that validate another table, and judges again what it may say something else
+    /// about: at import for the peers whose policy asks, at export for the groups whose does.
+    pub(super) fn validate(
+        &mut self,
+        cx: &mut Cx<'_>,
+        validation: Option<&Arc<Validation>>,
+        affected: &Affected,
+    ) {
+        let asks = |peer: &PeerId| {
+            let settings = cx.peers.settings(*peer, self.family);
+            settings.is_some_and(|(_, family)| family.import.validates())
+        };
+        let importers: BTreeSet<PeerId> = self.received.keys().copied().filter(asks).collect();
+        let mut exporters: Vec<(&mut Group, GroupSettings)> = Vec::new();
+        for group in &mut self.groups {
+            if group.settings.export.validates() {
+                let before = group.settings.clone();
+                group.settings.export.validate_by(validation);
+                exporters.push((group, before));
+            }
+        }
+        let several = self.several.iter_mut();
+        let mut several: Vec<&mut Several> = several
+            .filter(|it| it.settings.export.validates())
+            .collect();
+        for it in &mut several {
+            it.settings.export.validate_by(validation);
+        }
+        let nobody = importers.is_empty() && exporters.is_empty() && several.is_empty();
+        if nobody || affected.is_empty() || self.family == Family::Evpn {
+            return;
+        }
+        let concerned = self.table.iter().filter(|(_, entry)| {
+            let prefix = entry.key.nlri().prefix();
+            prefix.is_some_and(|prefix| affected.covers(prefix))
+        });
+        let slots: Vec<Slot> = concerned.map(|(slot, _)| slot).collect();
+        for (group, before) in exporters {
+            let entries = slots.iter().copied();
+            let entries = entries.filter_map(|slot| Some((slot, self.table.get(slot)?)));
+            let differing =
+                super::group::differing_among(cx.view(), &before, &group.settings, entries);
+            group.tell(&differing);
+        }
+        for it in several {
+            it.mark_all(slots.iter().copied());
+        }
+        for slot in slots {
+            let Some(entry) = self.table.get(slot) else {
+                continue;
+            };
+            let paths = entry.paths.as_slice().iter();
+            let concerned: BTreeSet<PeerId> = paths
+                .map(|path| path.peer)
+                .filter(|peer| importers.contains(peer))
+                .collect();
+            for peer in concerned {
+                self.judge_again(cx, peer, slot);
+            }
         }
     }
 

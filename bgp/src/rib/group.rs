@@ -21,7 +21,7 @@ use super::export::GroupSettings;
 use super::family::Key;
 use super::path::{Path, PeerId};
 use super::slots::{Slot, SlotSet};
-use super::table::Table;
+use super::table::{Entry, Table};
 use super::{Cx, Output, View};
 use crate::attributes::{Attributes, Outgoing};
 use crate::policy::Answers;
@@ -135,6 +135,21 @@ impl Group {
         // Which of these the peer sent itself is not known any more; at worst it is told to forget
         // a route that it never heard of.
         self.join(peer, told, [], After::Nothing);
+    }
+
+    /// Tells all members of these prefixes, of which they were told something else.
+    pub(super) fn tell(&mut self, slots: &[Slot]) {
+        if slots.is_empty() {
+            return;
+        }
+        for peer in self.members.clone() {
+            self.fall_behind(peer);
+        }
+        for lag in &mut self.lagging {
+            for slot in slots {
+                lag.dirty.insert(*slot);
+            }
+        }
     }
 
     /// Tells a member `all` again.
@@ -330,15 +345,26 @@ pub(super) fn differing<K: Key>(
     new: &GroupSettings,
 ) -> Vec<Slot> {
     let mut differing = old.differing(new);
+    let concerned = table.iter().filter(|(_, entry)| {
+        let best = entry.paths.best();
+        best.is_some_and(|best| differing.concerns(|| entry.key.nlri(), || Some(&best.attributes)))
+    });
+    differing_among(view, old, new, concerned)
+}
+
+/// Those of these slots that two settings would tell differently.
+pub(super) fn differing_among<'a, K: Key + 'a>(
+    view: View<'_>,
+    old: &GroupSettings,
+    new: &GroupSettings,
+    entries: impl Iterator<Item = (Slot, &'a Entry<K>)>,
+) -> Vec<Slot> {
     let mut same: HashMap<(Source, Answers, Answers), bool> = HashMap::new();
     let mut slots = Vec::new();
-    for (slot, entry) in table.iter() {
+    for (slot, entry) in entries {
         let Some(best) = entry.paths.best() else {
             continue;
         };
-        if !differing.concerns(|| entry.key.nlri(), || Some(&best.attributes)) {
-            continue;
-        }
         let compare = || {
             let nlri = entry.key.nlri();
             let source = view.source(best.peer);

@@ -2,6 +2,7 @@
 
 mod long_lived;
 mod relation;
+mod rpki;
 mod several;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};

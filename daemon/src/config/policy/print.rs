@@ -92,7 +92,8 @@ fn list_of_match(condition: &Match) -> Option<(PolicyKind, &str)> {
         | Match::EvpnRouteType(_)
         | Match::Vni(_)
         | Match::Rd(_)
-        | Match::Mac(_) => None,
+        | Match::Mac(_)
+        | Match::Rpki(_) => None,
     }
 }
 
@@ -316,6 +317,7 @@ fn condition(table: &mut Fields, condition: &Match) {
         Match::Rd(rd) => table.add("rd", quote(rd)),
         Match::Mac(macs) => table.add("mac", list(macs)),
         Match::MacList(list) => table.add("mac_list", quote(list.name())),
+        Match::Rpki(state) => table.add("rpki", quote(state.word())),
     }
 }
 

@@ -407,6 +407,7 @@ fn match_rank(condition: &Match) -> u8 {
         Match::Rd(_) => 20,
         Match::Mac(_) => 21,
         Match::MacList(_) => 22,
+        Match::Rpki(_) => 23,
     }
 }
 
