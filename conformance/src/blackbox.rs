@@ -21,6 +21,7 @@
 
 pub mod message;
 
+mod alone;
 mod bench;
 mod connection;
 mod error;
@@ -30,6 +31,7 @@ mod session;
 mod setup;
 mod speaker;
 
+pub use alone::alone;
 pub use bench::Bench;
 pub use connection::{Connection, Heard, LIMIT};
 pub use error::Error;

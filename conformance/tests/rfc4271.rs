@@ -396,6 +396,7 @@ fn passive(host: u8, asn: u32) -> Neighbor {
         active: false,
         policy: false,
         ipv6: false,
+        over_ipv6: false,
         keys: String::new(),
     }
 }

@@ -110,6 +110,8 @@ pub enum Withheld {
     LongLivedStale,
     /// No own address of the next hop's IP version.
     NoNextHop,
+    /// An IPv4 route with an IPv6 next hop, which the peer did not say it takes (RFC 8950 §4).
+    Ipv6NextHop,
     /// The attributes do not fit the largest message.
     TooLarge,
 }
@@ -136,6 +138,9 @@ impl fmt::Display for Withheld {
                 "it is a last resort (llgr-stale) and the neighbour does not speak long-lived graceful restart"
             }
             Withheld::NoNextHop => "no own address fits as next hop for this family",
+            Withheld::Ipv6NextHop => {
+                "the next hop is an IPv6 address, which the neighbour does not take for IPv4 (RFC 8950)"
+            }
             Withheld::TooLarge => "the attributes do not fit one message",
         })
     }
@@ -392,8 +397,21 @@ impl GroupSettings {
             && attributes.first_as() != Asn(0)
     }
 
-    /// RFC 4271 §5.1.3; EVPN next hops are tunnel endpoints and stay (RFC 8365 §5.1.3).
+    /// The next hop as this peer is told it, if it takes one of that kind.
     fn next_hop(&self, wanted: NextHop, chosen: bool, way: Way) -> Result<NextHop, Withheld> {
+        let next_hop = self.any_next_hop(wanted, chosen, way)?;
+        // RFC 8950 §5: a peer that cannot handle the encoding is not told the route.
+        let foreign = self.family == Family::Ipv4Unicast
+            && !self.extended_next_hop
+            && next_hop.addr().is_ipv6();
+        match foreign {
+            true => Err(Withheld::Ipv6NextHop),
+            false => Ok(next_hop),
+        }
+    }
+
+    /// RFC 4271 §5.1.3; EVPN next hops are tunnel endpoints and stay (RFC 8365 §5.1.3).
+    fn any_next_hop(&self, wanted: NextHop, chosen: bool, way: Way) -> Result<NextHop, Withheld> {
         let unspecified = wanted.addr().is_unspecified();
         if chosen && !unspecified {
             return Ok(wanted);
@@ -412,7 +430,10 @@ impl GroupSettings {
         let v6 = self.local_ipv6.map(NextHop::V6);
         let v4 = self.local_ipv4.map(NextHop::V4);
         match self.family {
-            Family::Ipv4Unicast => v4.or(v6.filter(|_| self.extended_next_hop)),
+            // RFC 8950 §5: our own address is of the IP version that the session has. Both know of
+            // IPv6 next hops only where that is IPv6.
+            Family::Ipv4Unicast if self.extended_next_hop => v6.or(v4),
+            Family::Ipv4Unicast => v4,
             Family::Ipv6Unicast => v6,
             Family::Evpn => v4.or(v6),
         }

@@ -1075,6 +1075,28 @@ fn a_new_own_address_is_the_next_hop_from_then_on() {
     assert!(world.belief(3).is_empty());
 }
 
+/// RFC 8950 §5: over IPv6 it is the IPv6 address, where the peer takes one.
+#[test]
+fn of_two_own_addresses_the_one_of_the_sessions_protocol_is_the_next_hop() {
+    let mut world = World::with_peers(&[2]);
+    world.update(2, announce(&[prefix(1)], &path(&[65002], [10, 10, 0, 2])));
+    let ipv6 = "fd00::1".parse().unwrap();
+    for (peer, takes_it) in [(3, true), (4, false)] {
+        let mut facts = facts(peer);
+        facts.local_ipv6 = Some(ipv6);
+        facts.families.ipv4_unicast = Some(PeerFamily {
+            extended_next_hop: takes_it,
+            ..settings()
+        });
+        world.up_with(peer, facts);
+        let expected = match takes_it {
+            true => NextHop::V6(ipv6),
+            false => NextHop::V4(Ipv4Addr::new(10, 10, 0, 1)),
+        };
+        assert_eq!(world.belief(peer)[&prefix(1)].next_hop, expected);
+    }
+}
+
 #[test]
 fn a_peer_that_is_deconfigured_is_not_waited_for() {
     let mut world = World::new();

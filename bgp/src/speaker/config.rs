@@ -140,8 +140,9 @@ impl PeerConfig {
         self
     }
 
-    /// Own IPv4 next hop; default the connection's own address where that is IPv4. Without any,
-    /// IPv4 routes do not go to the peer.
+    /// Own IPv4 next hop; default the connection's own address where that is IPv4. Over IPv6 a peer
+    /// that takes IPv6 next hops (RFC 8950) is told the IPv6 one; without either, IPv4 routes do not
+    /// go to the peer.
     pub fn next_hop_ipv4(mut self, address: Ipv4Addr) -> Self {
         self.next_hop_ipv4 = Some(address);
         self

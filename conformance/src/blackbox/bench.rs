@@ -70,8 +70,8 @@ impl Bench {
         let mut healthy = |host: u8| {
             speaker.must_live()?;
             let to = SocketAddr::from((network.host(SPEAKER), PORT));
-            let establish =
-                || Connection::open(network.host(host), to)?.establish(&open(&setup, host));
+            let from = network.host(host).into();
+            let establish = || Connection::open(from, to)?.establish(&open(&setup, host));
             // Others listen before their neighbours may come.
             match patient {
                 true => until_done("a healthy session", establish),
@@ -140,13 +140,15 @@ impl Bench {
 
     /// Connects from a host number.
     pub fn connect(&self, host: u8) -> Result<Connection, Error> {
-        Connection::open(self.host(host), SocketAddr::from((self.address(), PORT)))
+        let over_ipv6 = self.setup.is_over_ipv6(host);
+        let [from, to] = [host, SPEAKER].map(|it| self.network.of(it, over_ipv6));
+        Connection::open(from, SocketAddr::from((to, PORT)))
     }
 
     /// Connects from a host number with packets of this TTL.
     pub fn connect_with_ttl(&self, host: u8, ttl: u8) -> Result<Connection, Error> {
         let to = SocketAddr::from((self.address(), PORT));
-        Connection::open_with_ttl(self.host(host), to, Some(ttl))
+        Connection::open_with_ttl(self.host(host).into(), to, Some(ttl))
     }
 
     /// A healthy OPEN of a host number.

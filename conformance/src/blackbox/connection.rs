@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream};
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use socket2::{Domain, Socket, Type};
@@ -54,18 +54,18 @@ pub struct Connection {
 
 impl Connection {
     /// Connects from a loopback address.
-    pub fn open(from: Ipv4Addr, to: SocketAddr) -> Result<Self, Error> {
+    pub fn open(from: IpAddr, to: SocketAddr) -> Result<Self, Error> {
         Self::open_with_ttl(from, to, None)
     }
 
     /// The same with packets of this TTL.
     pub(super) fn open_with_ttl(
-        from: Ipv4Addr,
+        from: IpAddr,
         to: SocketAddr,
         ttl: Option<u8>,
     ) -> Result<Self, Error> {
         let what = || format!("connect from {from} to {to}");
-        let socket = Socket::new(Domain::IPV4, Type::STREAM, None);
+        let socket = Socket::new(Domain::for_address(to), Type::STREAM, None);
         let socket = socket.map_err(|e| Error::io(what(), e))?;
         let bound = socket.bind(&SocketAddr::from((from, 0)).into());
         bound.map_err(|e| Error::io(what(), e))?;

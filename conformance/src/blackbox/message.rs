@@ -70,6 +70,8 @@ pub mod capability {
     pub const GRACEFUL_RESTART: u8 = 64;
     /// Four-octet AS numbers (RFC 6793 §3).
     pub const FOUR_OCTET_AS: u8 = 65;
+    /// IPv6 next hops of IPv4 routes (RFC 8950 §4).
+    pub const EXTENDED_NEXT_HOP: u8 = 5;
     /// Several paths of a prefix (RFC 7911 §4).
     pub const ADD_PATH: u8 = 69;
     /// Enhanced route refresh (RFC 7313 §3.1).
@@ -474,6 +476,42 @@ impl Update {
     pub fn withdrawn_paths(&self) -> impl Iterator<Item = (Prefix, u32)> {
         let ids = self.ids.iter().copied().chain(std::iter::repeat(0));
         self.withdrawn.iter().copied().zip(ids)
+    }
+
+    /// Announces prefixes in MP_REACH_NLRI (RFC 4760 §3) with this next hop.
+    pub fn reach(announced: &[Prefix], as_path: &[u32], next_hop: &[u8]) -> Self {
+        let mut value = vec![0, 1, 1, u8::try_from(next_hop.len()).unwrap_or(u8::MAX)];
+        value.extend_from_slice(next_hop);
+        value.push(0);
+        value.extend(announced.iter().flat_map(|prefix| prefix.bytes()));
+        Self {
+            attributes: vec![
+                Attribute::origin(0),
+                Attribute::as_path(as_path),
+                Attribute::new(NON_TRANSITIVE, code::MP_REACH, value),
+            ],
+            ..Self::default()
+        }
+    }
+
+    /// IPv4 unicast routes in MP_REACH_NLRI, with the octets of their next hop.
+    pub fn reached(&self) -> Option<(Vec<u8>, Vec<Prefix>)> {
+        let mut reader = Reader(&self.attribute(code::MP_REACH)?.value);
+        if reader.take(3)? != [0, 1, 1] {
+            return None;
+        }
+        let len = reader.u8()?;
+        let next_hop = reader.take(len.into())?.to_vec();
+        let _reserved = reader.u8()?;
+        Some((next_hop, read_prefixes(reader.0, None)?))
+    }
+
+    /// IPv4 unicast routes in MP_UNREACH_NLRI.
+    pub fn unreached(&self) -> Option<Vec<Prefix>> {
+        let mut reader = Reader(&self.attribute(code::MP_UNREACH)?.value);
+        (reader.take(3)? == [0, 1, 1])
+            .then(|| read_prefixes(reader.0, None))
+            .flatten()
     }
 
     /// Adds an attribute beside what is there.

@@ -86,6 +86,9 @@ impl Other {
                 words.trim()
             )));
         }
+        if setup.neighbors.iter().any(|it| it.over_ipv6) {
+            return Err(not_comparable("sessions over IPv6"));
+        }
         // Both want an interface that has their address. It goes with the namespace.
         let address = format!("{}/32", network.host(HOST));
         command::host("ip", &["addr", "add", &address, "dev", "eth0"])?;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 use std::fs;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -100,13 +100,18 @@ fn toml(setup: &Setup, network: Network) -> String {
         .iter()
         .map(|one| format!("\"{one}\""))
         .collect();
+    let mut listen = vec![SocketAddr::from((network.host(SPEAKER), PORT))];
+    if setup.neighbors.iter().any(|neighbor| neighbor.over_ipv6) {
+        listen.push(SocketAddr::from((Network::host_ipv6(SPEAKER), PORT)));
+    }
+    let listen: Vec<String> = listen.iter().map(|one| format!("\"{one}\"")).collect();
     let mut out = format!(
-        "asn = {}\nrouter_id = \"{}\"\nlisten = [\"{}:{PORT}\"]\n\
+        "asn = {}\nrouter_id = \"{}\"\nlisten = [{}]\n\
          [kernel]\nenabled = false\n[ipv4_unicast]\nnetworks = [{}]\n\
          [[route_map]]\nname = \"ALL\"\nentry = [{{ seq = 10, action = \"permit\" }}]\n",
         setup.asn,
         setup.router_id,
-        network.host(SPEAKER),
+        listen.join(", "),
         networks.join(", "),
     );
     out.push_str(&setup.tables);
@@ -126,8 +131,8 @@ fn toml(setup: &Setup, network: Network) -> String {
             out,
             "[[neighbor]]\naddress = \"{}\"\nlocal_address = \"{}\"\nremote_as = {}\n\
              port = {PORT}\npassive = {}\n{}",
-            network.host(neighbor.host),
-            network.host(SPEAKER),
+            network.of(neighbor.host, neighbor.over_ipv6),
+            network.of(SPEAKER, neighbor.over_ipv6),
             neighbor.asn,
             !neighbor.active,
             neighbor.keys,

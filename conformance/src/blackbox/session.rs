@@ -33,6 +33,12 @@ impl Route {
         self.number(code::NEXT_HOP).map(Ipv4Addr::from)
     }
 
+    /// The octets of the next hop in MP_REACH_NLRI.
+    pub fn next_hop_octets(&self) -> Option<&[u8]> {
+        let value = &self.attribute(code::MP_REACH)?.value;
+        value.get(4..)?.get(..usize::from(*value.get(3)?))
+    }
+
     /// The value of an attribute of four octets.
     pub fn number(&self, code: u8) -> Option<u32> {
         let value = self.attribute(code)?.value.as_slice();
@@ -150,7 +156,12 @@ impl Session {
 
     fn learn(&mut self, update: &Update) {
         self.end_of_rib |= update.is_end_of_rib();
-        for path in update.withdrawn_paths() {
+        let unreached = update.unreached().unwrap_or_default().into_iter();
+        let (_, reached) = update.reached().unwrap_or_default();
+        for path in update
+            .withdrawn_paths()
+            .chain(unreached.map(|prefix| (prefix, 0)))
+        {
             let (prefix, _) = path;
             self.paths.remove(&path);
             if self.paths_of(prefix).is_empty() {
@@ -158,7 +169,8 @@ impl Session {
             }
             *self.changes.entry(prefix).or_default() += 1;
         }
-        for path in update.announced_paths() {
+        let reached = reached.into_iter().map(|prefix| (prefix, 0));
+        for path in update.announced_paths().chain(reached) {
             let (prefix, _) = path;
             let route = Route {
                 attributes: update.attributes.clone(),

@@ -1,6 +1,6 @@
 //! What a speaker under test is configured to be, in no product's language.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::message::Prefix;
 
@@ -24,6 +24,8 @@ pub struct Neighbor {
     pub policy: bool,
     /// IPv6 unicast in place of IPv4 unicast.
     pub ipv6: bool,
+    /// The session runs over IPv6, within a namespace of its own ([`alone`](super::alone)).
+    pub over_ipv6: bool,
     /// More keys of rbgpd's own configuration; a family among them replaces the usual one.
     pub keys: String,
 }
@@ -78,8 +80,22 @@ impl Setup {
             active: false,
             policy: false,
             ipv6: false,
+            over_ipv6: false,
             keys: String::new(),
         })
+    }
+
+    /// Adds a neighbour whose session runs over IPv6; the test must be [`alone`](super::alone).
+    pub fn peer_over_ipv6(self, host: u8, asn: u32) -> Self {
+        self.peer(host, asn)
+            .change(host, |neighbor| neighbor.over_ipv6 = true)
+    }
+
+    /// The session of this host number runs over IPv6.
+    pub(super) fn is_over_ipv6(&self, host: u8) -> bool {
+        self.neighbors
+            .iter()
+            .any(|neighbor| neighbor.host == host && neighbor.over_ipv6)
     }
 
     /// Adds neighbours of one AS.
@@ -153,5 +169,18 @@ impl Network {
     /// Address of a host number.
     pub fn host(self, host: u8) -> Ipv4Addr {
         Ipv4Addr::new(self.first, self.second, self.third, host)
+    }
+
+    /// Its address on sessions over IPv6: the same in every namespace.
+    pub fn host_ipv6(host: u8) -> Ipv6Addr {
+        Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, host.into())
+    }
+
+    /// The one of both that a neighbour's session runs over.
+    pub(super) fn of(self, host: u8, over_ipv6: bool) -> IpAddr {
+        match over_ipv6 {
+            true => Self::host_ipv6(host).into(),
+            false => self.host(host).into(),
+        }
     }
 }
