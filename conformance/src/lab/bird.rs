@@ -29,10 +29,19 @@ impl Bird {
 
     /// Starts it and returns when it answers its client.
     pub(super) fn start(&mut self, lab: &Lab, config: &str) -> Result<(), Error> {
-        let path = self.folder.join("bird.conf");
+        let path = self.config();
         fs::write(&path, config).map_err(|e| Error::io(path.display(), e))?;
+        self.run(lab, &[])
+    }
+
+    /// Starts it again after an end: it says that it kept forwarding (RFC 4724 §4.1).
+    pub fn recover(&mut self, lab: &Lab) -> Result<(), Error> {
+        self.run(lab, &["-R"])
+    }
+
+    fn run(&mut self, lab: &Lab, options: &[&str]) -> Result<(), Error> {
         let mut command = self.space.command("bird");
-        command.arg("-f").arg("-c").arg(&path);
+        command.arg("-f").arg("-c").arg(self.config()).args(options);
         command.arg("-s").arg(self.socket());
         command.arg("-P").arg(self.folder.join("bird.pid"));
         let mut process = lab.spawn("bird", command, &self.folder.join("bird.log"))?;
@@ -53,12 +62,36 @@ impl Bird {
         }
     }
 
+    /// Kills it.
+    pub fn kill9(&mut self) -> Result<(), Error> {
+        match self.process.take() {
+            Some(mut process) => process.kill().map(drop),
+            None => Ok(()),
+        }
+    }
+
+    /// Ends it as before a restart in which it keeps forwarding: without a NOTIFICATION.
+    pub fn leave_gracefully(&mut self) -> Result<(), Error> {
+        let Some(mut process) = self.process.take() else {
+            return Ok(());
+        };
+        let answer = self.ask("graceful restart")?;
+        if !answer.ok() {
+            return Err(Error::State(answer.text()));
+        }
+        process.wait(START).map(drop)
+    }
+
     /// One command of `birdc`, whatever it answers.
     pub fn ask(&self, line: &str) -> Result<Output, Error> {
         let mut command = Command::new("birdc");
         command.arg("-s").arg(self.socket());
         command.args(line.split_whitespace());
         command::output(&mut command)
+    }
+
+    fn config(&self) -> PathBuf {
+        self.folder.join("bird.conf")
     }
 
     fn socket(&self) -> PathBuf {
