@@ -12,7 +12,8 @@
 //! restarts for it. Every error of every step is reported at once, each with its place.
 //!
 //! Nothing here touches the system: whether an interface exists or an address can be bound is
-//! found out by those who use it. Nothing is applied here either.
+//! found out by those who use it. What the kernel cannot do at all is an error with its place, too,
+//! where the caller can ask it ([`parse_here`]). Nothing is applied here either.
 
 mod accept;
 pub mod diff;
@@ -23,6 +24,8 @@ pub mod policy;
 mod print;
 mod read;
 mod types;
+
+use std::io;
 
 pub use accept::accept;
 pub use diff::{Diff, diff};
@@ -36,9 +39,38 @@ pub fn parse_and_review(
     text: &str,
     file: &str,
 ) -> Result<(Config, Vec<policy::review::Remark>), Vec<ConfigError>> {
+    parse_here(text, file, |_| Ok(()))
+}
+
+/// Reads a configuration in TOML for the host on which it is to run, with remarks.
+/// `ao_works` asks the kernel whether it signs with an algorithm of TCP-AO.
+pub fn parse_here(
+    text: &str,
+    file: &str,
+    ao_works: impl Fn(AoAlgorithm) -> io::Result<()>,
+) -> Result<(Config, Vec<policy::review::Remark>), Vec<ConfigError>> {
     let mut report = Report::new(text, file);
     let file = file::read(text, &mut report);
     let config = file.as_ref().and_then(|file| accept(file, &mut report));
+    if let Some(file) = &file {
+        let settings = file.settings();
+        for keys in settings.filter_map(|settings| settings.tcp_ao.as_ref()) {
+            let algorithms = keys.value.iter().map(|key| key.value.algorithm);
+            let algorithms = algorithms.map(|it| it.map(|it| it.value).unwrap_or_default());
+            let unable = algorithms
+                .filter_map(|algorithm| ao_works(algorithm).err())
+                .next();
+            if let Some(error) = unable {
+                let problem = Problem::Kernel {
+                    key: "tcp_ao",
+                    because: error.to_string(),
+                };
+                let hint = "use a kernel that has it (Linux 6.7 and later, where it is built in), \
+                            or `password` on both sides";
+                report.error_with_hint(keys.span, problem, hint);
+            }
+        }
+    }
     let remarks = match (&file, &config) {
         (Some(file), Some(config)) => policy::review::review(file, config, &report),
         (Some(_) | None, _) => Vec::new(),

@@ -102,7 +102,8 @@ pub(crate) enum Command {
     Configure(Box<session::Config>),
     /// Connect there from now on; a connection that stands is left alone.
     Port(u16),
-    /// Make connections like this from now on; one that stands is left alone.
+    /// Make connections like this from now on; one that stands is left alone, except for keys that
+    /// can be changed on it.
     Transport(Box<Transport>),
     /// Ask the neighbour for a family again.
     RequestRefresh(Family),
@@ -350,7 +351,7 @@ impl PeerTask {
             Command::Stop(reason) => self.input(Input::Stop(reason)),
             Command::Configure(config) => self.input(Input::Configure(config)),
             Command::Port(port) => self.remote.set_port(port),
-            Command::Transport(transport) => self.transport = *transport,
+            Command::Transport(transport) => self.change_transport(*transport),
             Command::RequestRefresh(family) => self.input(Input::RequestRefresh { family }),
             Command::Quit(reason) => {
                 self.quit = true;
@@ -359,6 +360,27 @@ impl PeerTask {
                 while let Some(connection) = self.connections.pop() {
                     self.close(connection);
                 }
+            }
+        }
+    }
+
+    /// Connections are made like this from now on. One that stands gets other keys where that is
+    /// possible; else the core makes the session anew.
+    fn change_transport(&mut self, next: Transport) {
+        let former = std::mem::replace(&mut self.transport, next);
+        if former.signing == self.transport.signing || !former.carries_over(&self.transport) {
+            return;
+        }
+        let remote = self.remote.ip();
+        for connection in &self.connections {
+            let side = connection.id().side();
+            match former.roll_over(connection.socket(), side, remote, &self.transport) {
+                Ok(()) => tracing::info!(neighbor = %remote, "keys changed, the session stays"),
+                Err(error) => tracing::error!(
+                    neighbor = %remote,
+                    %error,
+                    "keys of this connection not changed; the next one has them"
+                ),
             }
         }
     }

@@ -105,6 +105,9 @@ pub enum StartError {
     /// A neighbour has a password, and the kernel cannot use it.
     #[error("cannot use `password` of a neighbor (TCP MD5 signatures, RFC 2385)")]
     Password(#[source] io::Error),
+    /// A neighbour has TCP-AO keys, and the kernel cannot use them.
+    #[error("cannot use `tcp_ao` of a neighbor (RFC 5925)")]
+    TcpAo(#[source] io::Error),
     /// The kernel cannot be programmed.
     #[error("cannot program the kernel (needs CAP_NET_ADMIN, or `[kernel] enabled = false`)")]
     Kernel(#[from] fib::KernelError),
@@ -131,6 +134,9 @@ impl Router {
         let mut sockets = Listening::default();
         if config.has_passwords() {
             transport::md5_works().map_err(StartError::Password)?;
+        }
+        for algorithm in config.ao_algorithms() {
+            transport::ao_works(algorithm).map_err(StartError::TcpAo)?;
         }
         for address in &config.listen {
             let opened = tasks::listener(

@@ -16,6 +16,7 @@ use crate::config::{self, Config, LogFormat, LogLevel, ServiceSettings};
 use crate::control::server::Listener;
 use crate::control::{CoreHandle, Reply, Request};
 use crate::memory;
+use crate::peer_io::transport;
 use crate::{Options, Router, ctl, plain_file, tasks};
 
 /// Routes, MAC addresses and devices of a site: BGP, BFD and EVPN in one daemon.
@@ -112,7 +113,9 @@ fn read(path: &Path) -> Result<Config, ExitCode> {
     }
     let octets = plain_file::read(path).map_err(|_| check())?;
     let text = String::from_utf8(octets).map_err(|_| check())?;
-    config::parse(&text, &path.display().to_string()).map_err(|_| check())
+    config::parse_here(&text, &path.display().to_string(), transport::ao_works)
+        .map(|(config, _)| config)
+        .map_err(|_| check())
 }
 
 /// The log on stderr.

@@ -35,7 +35,7 @@ use tokio::task::JoinHandle;
 
 use crate::advertisements;
 use crate::bfd_io;
-use crate::config::Password;
+use crate::config::Signing;
 use crate::control::CoreHandle;
 use crate::control::server::{self, Listener};
 use crate::core::{Core, Order};
@@ -106,23 +106,24 @@ impl Registry {
     }
 }
 
-/// The listening sockets, on which passwords stand. Weak, since a listener that ends must take
+/// The listening sockets, on which keys stand. Weak, since a listener that ends must take
 /// its socket with it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Listening(Vec<(SocketAddr, Weak<TcpListener>)>);
 
 impl Listening {
-    /// Sets the password for connections from a host or network, or takes it away.
-    pub(crate) fn set_password(
+    /// Changes what signs connections from a host or network.
+    pub(crate) fn sign(
         &self,
         peer: Prefix,
-        password: Option<&Password>,
+        before: Option<&Signing>,
+        after: Option<&Signing>,
     ) -> io::Result<()> {
         for (address, socket) in &self.0 {
             if address.is_ipv4() == peer.addr().is_ipv4()
                 && let Some(socket) = socket.upgrade()
             {
-                transport::set_md5_key(&*socket, peer, password)?;
+                transport::sign(&*socket, peer, before, after)?;
             }
         }
         Ok(())

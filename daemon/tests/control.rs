@@ -434,6 +434,7 @@ fn neighbors_shows_one_or_all() {
                 local_as: None,
                 relation: vec![],
                 password: true,
+                tcp_ao: vec![2, 1],
                 ttl: 255,
                 ttl_security: Some(1),
                 hold_time_s: 30,

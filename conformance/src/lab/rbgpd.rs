@@ -33,6 +33,14 @@ impl Rbgpd {
         }
     }
 
+    /// Gives it another configuration beneath the line with the router's identifier, and reloads it.
+    pub fn reload_to(&self, config: &str) -> Result<(), Error> {
+        self.reload(|text| {
+            let head: Vec<&str> = text.lines().take(2).collect();
+            format!("{}\n{config}\n[kernel]\nenabled = false\n", head.join("\n"))
+        })
+    }
+
     /// Starts the daemon and returns when it answers its client.
     pub(crate) fn start(&mut self, lab: &Lab, config: &str) -> Result<(), Error> {
         let path = self.config();

@@ -7,7 +7,9 @@ use std::fmt;
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
+use std::process::Command;
 
+use super::command::{self, Output};
 use super::rbgpd;
 
 /// One thing a scenario needs.
@@ -24,6 +26,17 @@ pub enum Requirement {
     HostFrr,
     /// The programs of this project are built.
     Rbgpd,
+    /// The kernel knows TCP's authentication option.
+    TcpAo,
+    /// A program takes this file as its last argument.
+    Accepts {
+        /// The program.
+        program: &'static str,
+        /// What stands before the file.
+        arguments: &'static [&'static str],
+        /// What is in the file.
+        file: &'static str,
+    },
 }
 
 impl Requirement {
@@ -35,6 +48,12 @@ impl Requirement {
             Self::Tun => Path::new("/dev/net/tun").exists(),
             Self::HostFrr => Path::new("/usr/lib/frr/bgpd").exists() && on_path("vtysh"),
             Self::Rbgpd => rbgpd::binary("rbgpd").is_some() && rbgpd::binary("rbgpctl").is_some(),
+            Self::TcpAo => !lacks_tcp_ao(),
+            Self::Accepts {
+                program,
+                arguments,
+                file,
+            } => accepts(program, arguments, "conf", file).is_some_and(|output| output.ok()),
         };
         (!there).then(|| self.to_string())
     }
@@ -47,9 +66,36 @@ impl fmt::Display for Requirement {
             Self::Program(name) => write!(f, "needs the program `{name}` (make setup)"),
             Self::Tun => f.write_str("needs /dev/net/tun"),
             Self::HostFrr => f.write_str("needs the package frr (make setup)"),
+            Self::TcpAo => f.write_str("needs a kernel with TCP-AO (CONFIG_TCP_AO)"),
+            Self::Accepts { program, .. } => write!(f, "needs a newer `{program}`"),
             Self::Rbgpd => f.write_str("needs rbgpd and rbgpctl built (cargo build -p rbgpd)"),
         }
     }
+}
+
+/// Whether rbgpd says so; what else it may say is for the test to find out.
+fn lacks_tcp_ao() -> bool {
+    let file = "asn = 65001\nrouter_id = \"10.9.0.1\"\n[[neighbor]]\naddress = \"10.9.0.2\"\n\
+                remote_as = 65002\ntcp_ao = [{ id = 1, secret = \"x\" }]\n";
+    let Some(program) = rbgpd::binary("rbgpctl") else {
+        return false;
+    };
+    let output = accepts(&program.display().to_string(), &["check"], "toml", file);
+    output.is_none_or(|output| output.text().contains("no TCP-AO (CONFIG_TCP_AO)"))
+}
+
+/// What a program says of a file.
+fn accepts(program: &str, arguments: &[&str], kind: &str, file: &str) -> Option<Output> {
+    let thread = std::thread::current().id();
+    let name = format!("rbgpd-lab-needs-{}-{thread:?}.{kind}", std::process::id());
+    let path = std::env::temp_dir().join(name);
+    std::fs::write(&path, file).ok()?;
+    let mut command = Command::new(program);
+    command.args(arguments).arg(&path);
+    let output = command::output(&mut command).ok();
+    // In a folder for what may stay behind.
+    drop(std::fs::remove_file(&path));
+    output
 }
 
 /// What is missing of a list, in one line; `None` when everything is there.

@@ -17,7 +17,7 @@ use super::policy::print::{policies as written, references};
 use super::policy::{Direction, PolicyKind};
 use super::print::{self, Fields};
 use super::types::{
-    Config, GracefulRestart, InterfaceNeighbor, ListenRange, Neighbor, Network, Password,
+    Config, GracefulRestart, InterfaceNeighbor, ListenRange, Neighbor, Network, Password, Signing,
 };
 
 /// What changes from one configuration to another. Empty when nothing does.
@@ -281,12 +281,13 @@ fn settings(
     (after, written_after): (&Neighbor, &Fields),
 ) -> Option<NeighborChange> {
     let mut fields = fields("", written_before, written_after);
-    // Passwords are written alike, whatever they are.
-    if let (Some(one), Some(two)) = (&before.password, &after.password)
+    // Secrets are written alike, whatever they are.
+    if let (Some(one), Some(two)) = (&before.signing, &after.signing)
         && one != two
+        && !fields.iter().any(|field| field.key == one.key())
     {
         fields.push(FieldChange {
-            key: "password".to_owned(),
+            key: two.key().to_owned(),
             before: Some(Password::HIDDEN.to_owned()),
             after: Some("another one".to_owned()),
         });
@@ -295,7 +296,8 @@ fn settings(
         fields,
         session_restart: !before.shutdown
             && !after.shutdown
-            && negotiated(before) != negotiated(after),
+            && (negotiated(before) != negotiated(after)
+                || !Signing::rolls_over(before.signing.as_ref(), after.signing.as_ref())),
     })
 }
 
@@ -307,7 +309,6 @@ fn negotiated(neighbor: &Neighbor) -> impl PartialEq {
         neighbor.port,
         (neighbor.local_address, neighbor.source_interface.clone()),
         (neighbor.ttl_security, neighbor.multihop),
-        neighbor.password.clone(),
         (neighbor.role, neighbor.relation, neighbor.aigp),
         neighbor.timers.hold,
         neighbor.graceful_restart,

@@ -147,6 +147,14 @@ pub enum Problem {
         /// What is missing.
         because: &'static str,
     },
+    /// What the kernel of this host does not do.
+    #[error("`{key}` cannot be used on this host: {because}")]
+    Kernel {
+        /// The key.
+        key: &'static str,
+        /// What the kernel is missing.
+        because: String,
+    },
     /// A rule of a list that cannot be read.
     #[error(transparent)]
     Rule(#[from] RuleError),
@@ -229,13 +237,15 @@ pub enum Conflict {
         /// Where the earlier one stands.
         first: Place,
     },
-    /// A neighbour without password where all others must have one.
-    #[error("neighbor {address} has no `password`, and listen range {range} ({first}) has one")]
+    /// A neighbour without signature where all others must have one.
+    #[error("neighbor {address} has no `{key}`, and listen range {range} ({first}) has one")]
     UnsignedInRange {
         /// The neighbour.
         address: String,
         /// The range that it is in.
         range: String,
+        /// What the range has.
+        key: &'static str,
         /// Where the range stands.
         first: Place,
     },

@@ -27,8 +27,8 @@ use super::read::{
 };
 use super::types::{BandwidthUse, EbgpRequiresPolicy, LogFormat, LogLevel, RequireRoute};
 pub use neighbor::{
-    BfdTable, FamilyTable, ListenRangeTable, LocalAsTable, MaximumTable, NeighborTable,
-    PeerGroupTable, SettingsTable, UpdateSource,
+    AoKeyTable, BfdTable, FamilyTable, ListenRangeTable, LocalAsTable, MaximumTable,
+    NeighborTable, PeerGroupTable, SettingsTable, UpdateSource,
 };
 
 /// A configuration file.
@@ -203,6 +203,16 @@ pub struct GracefulRestartTable {
     pub stale_time: Option<At<Duration>>,
     /// `deferral_time`.
     pub deferral_time: Option<At<Duration>>,
+}
+
+impl File {
+    /// What sessions are, wherever it stands.
+    pub fn settings(&self) -> impl Iterator<Item = &SettingsTable> {
+        let groups = self.peer_groups.iter().map(|at| &at.value.settings);
+        let neighbors = self.neighbors.iter().map(|at| &at.value.settings);
+        let ranges = self.listen_ranges.iter().map(|at| &at.value.settings);
+        groups.chain(neighbors).chain(ranges)
+    }
 }
 
 /// Reads a file in TOML. `None` when it is not TOML; other errors leave gaps in the [`File`].

@@ -107,6 +107,11 @@ impl<'a, 'i> Table<'a, 'i> {
         self.table.get(key)
     }
 
+    /// Whether a key is there, whatever its value.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.table.contains_key(key)
+    }
+
     /// Says that a key must be there.
     pub(super) fn missing(&mut self, key: &'static str, expected: &str) {
         let problem = Problem::Missing {

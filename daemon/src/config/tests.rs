@@ -212,3 +212,16 @@ fn every_key_is_documented() {
         assert!(documented, "{key}");
     }
 }
+
+#[test]
+fn what_the_kernel_cannot_do_is_an_error_with_its_place() {
+    let text = "asn = 65001\nrouter_id = \"10.0.0.1\"\n[[neighbor]]\naddress = \"10.0.0.2\"\n\
+                remote_as = 65002\ntcp_ao = [{ id = 1, secret = \"x\" }]\n";
+    assert!(parse_here(text, "x.toml", |_| Ok(())).is_ok());
+    let errors = parse_here(text, "x.toml", |_| Err(std::io::Error::other("no AO"))).unwrap_err();
+    assert_eq!(
+        shown(&errors),
+        "error: x.toml:6:10: `tcp_ao` cannot be used on this host: no AO\n\nhint: use a kernel \
+         that has it (Linux 6.7 and later, where it is built in), or `password` on both sides"
+    );
+}

@@ -5,6 +5,7 @@
 //! Lists are kept in the order of the file, since nothing depends on it and it is shown again.
 
 mod neighbor;
+mod signing;
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -26,6 +27,7 @@ use bgp::{Asn, Prefix, Vni};
 use ipnetwork::IpNetwork;
 
 pub use neighbor::*;
+pub use signing::*;
 
 /// A whole configuration.
 #[derive(Debug, Clone, PartialEq)]
@@ -137,7 +139,18 @@ impl Config {
 
     /// Whether any neighbour has a password, for which the kernel must know TCP's MD5 signature.
     pub fn has_passwords(&self) -> bool {
-        self.settings().any(|it| it.password.is_some())
+        self.settings()
+            .any(|it| matches!(it.signing, Some(Signing::Md5(_))))
+    }
+
+    /// What the keys of neighbours sign with, for which the kernel must know TCP-AO.
+    pub fn ao_algorithms(&self) -> impl Iterator<Item = AoAlgorithm> {
+        let signings = self.settings().filter_map(|it| it.signing.as_ref());
+        let keys = signings.flat_map(|signing| match signing {
+            Signing::Md5(_) => &[],
+            Signing::Ao(keys) => keys.keys(),
+        });
+        keys.map(|key| key.algorithm)
     }
 
     /// What neighbours are: those that are named, and those that may come from a range.

@@ -283,7 +283,7 @@ impl Core {
         };
         let octets = plain_file::read(&file).map_err(|error| unreadable(error.to_string()))?;
         let text = String::from_utf8(octets).map_err(|error| unreadable(error.to_string()))?;
-        let new = config::parse(&text, &name).map_err(|errors| {
+        let new = config::parse_here(&text, &name, transport::ao_works).map_err(|errors| {
             ErrorReply::new(
                 ErrorKind::BadConfig,
                 format!(
@@ -294,6 +294,7 @@ impl Core {
             .details(errors.iter().map(ToString::to_string))
             .hint(format!("rbgpctl check {name}"))
         })?;
+        let (new, _) = new;
         if new.has_passwords()
             && let Err(error) = transport::md5_works()
         {

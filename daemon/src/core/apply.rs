@@ -185,7 +185,7 @@ impl Core {
         let wiring = Wiring {
             id,
             remote: remote(&neighbor, &origin),
-            transport: transport(&self.config, &neighbor),
+            transport: transport(&self.config, &neighbor, &origin),
             config: session,
             core: self.hands.spawner.events(),
             written: self.hands.spawner.written(),
@@ -194,7 +194,7 @@ impl Core {
         };
         if !matches!(origin, Origin::Range(_)) {
             let host = Prefix::host(neighbor.address);
-            self.set_password(host, neighbor.password.as_ref());
+            self.sign(host, None, neighbor.signing.as_ref());
         }
         self.hands.spawner.neighbor(
             neighbor.address,
@@ -224,8 +224,9 @@ impl Core {
         };
         neighbor.command(Command::Quit(StopReason::PeerDeconfigured));
         self.hands.spawner.forget(address);
-        if neighbor.config.password.is_some() && neighbor.range().is_none() {
-            self.set_password(Prefix::host(address), None);
+        if neighbor.range().is_none() {
+            let host = Prefix::host(address);
+            self.sign(host, neighbor.config.signing.as_ref(), None);
         }
         if let (Some(bfd), Some(_)) = (&self.hands.bfd, &neighbor.config.bfd) {
             bfd.remove(bfd_key(&neighbor.config));
@@ -238,32 +239,31 @@ impl Core {
         let Some(neighbor) = self.neighbors.get_mut(&id) else {
             return;
         };
-        // One that is named now, or no more: the password of a range stands for all of it.
+        // One that is named now, or no more: the keys of a range stand for all of it.
         let former = std::mem::replace(&mut neighbor.origin, origin);
-        let key = |password: &Option<config::Password>, origin: &Origin| {
-            password
+        let key = |signing: &Option<config::Signing>, origin: &Origin| {
+            signing
                 .clone()
                 .filter(|_| !matches!(origin, Origin::Range(_)))
         };
         let keys = [
-            key(&neighbor.config.password, &former),
-            key(&new.password, &neighbor.origin),
+            key(&neighbor.config.signing, &former),
+            key(&new.signing, &neighbor.origin),
         ];
         let old = neighbor.config.clone();
-        let made = transport(&self.config, &new);
-        let anew = transport(&self.config, &old) != made
+        let made = transport(&self.config, &new, &neighbor.origin);
+        let before = transport(&self.config, &old, &former);
+        let anew = !before.carries_over(&made)
             || old.local_as != new.local_as
             || old.relation != new.relation;
         if old.port != new.port {
             neighbor.command(Command::Port(new.port));
         }
-        if anew {
+        if before != made {
             neighbor.command(Command::Transport(Box::new(made)));
         }
         let [before, after] = keys;
-        if before != after {
-            self.set_password(Prefix::host(new.address), after.as_ref());
-        }
+        self.sign(Prefix::host(new.address), before.as_ref(), after.as_ref());
         if old.bfd != new.bfd || bfd_key(&old) != bfd_key(&new) {
             if let (Some(bfd), Some(_)) = (&self.hands.bfd, &old.bfd) {
                 bfd.remove(bfd_key(&old));
@@ -289,15 +289,23 @@ impl Core {
         self.check_limits(id);
     }
 
-    /// Puts a password on the listening sockets, or takes it away. The connecting socket gets it
-    /// with each attempt, and says there what went wrong.
-    pub(super) fn set_password(&self, peer: Prefix, password: Option<&config::Password>) {
-        let set = self.hands.spawner.listening.set_password(peer, password);
-        if let Err(error) = set {
+    /// Changes what signs connections on the listening sockets. The connecting socket gets it with
+    /// each attempt, and says there what went wrong.
+    pub(super) fn sign(
+        &self,
+        peer: Prefix,
+        before: Option<&config::Signing>,
+        after: Option<&config::Signing>,
+    ) {
+        if before == after {
+            return;
+        }
+        if let Err(error) = self.hands.spawner.listening.sign(peer, before, after) {
             tracing::error!(
                 neighbor = %peer,
+                key = after.or(before).map(config::Signing::key),
                 %error,
-                "connections from this neighbor are not accepted with its password"
+                "connections from this neighbor are not accepted with its keys"
             );
         }
     }

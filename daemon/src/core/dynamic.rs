@@ -27,7 +27,7 @@ impl Core {
     /// Puts the ranges of the configuration to work, once the sessions begin.
     pub(super) fn begin_ranges(&mut self) {
         for range in self.config.listen_ranges.clone() {
-            self.set_password(range.prefix, range.settings.password.as_ref());
+            self.sign(range.prefix, None, range.settings.signing.as_ref());
         }
         self.tell_ranges();
     }
@@ -42,19 +42,15 @@ impl Core {
         };
         for range in old.listen_ranges.iter().filter(|range| !same(range, new)) {
             self.refused.remove(&range.prefix);
-            if range.settings.password.is_some() {
-                self.set_password(range.prefix, None);
-            }
+            self.sign(range.prefix, range.settings.signing.as_ref(), None);
         }
         for range in &new.listen_ranges {
             let before = old
                 .listen_ranges
                 .iter()
                 .find(|it| it.prefix == range.prefix);
-            let password = range.settings.password.as_ref();
-            if before.and_then(|it| it.settings.password.as_ref()) != password {
-                self.set_password(range.prefix, password);
-            }
+            let before = before.and_then(|it| it.settings.signing.as_ref());
+            self.sign(range.prefix, before, range.settings.signing.as_ref());
         }
         let dynamic: Vec<(PeerId, IpAddr)> = self
             .neighbors

@@ -258,13 +258,21 @@ pub(super) fn session_config(
 }
 
 /// How a neighbour's connections are made.
-pub(super) fn transport(config: &Config, neighbor: &config::Neighbor) -> Transport {
+pub(super) fn transport(
+    config: &Config,
+    neighbor: &config::Neighbor,
+    origin: &Origin,
+) -> Transport {
     Transport {
         local: neighbor.local_address,
         interface: neighbor.source_interface.clone(),
         ttl: neighbor.ttl(config.asn),
         min_ttl: neighbor.min_ttl(),
-        password: neighbor.password.clone(),
+        signing: neighbor.signing.clone(),
+        signed: match origin {
+            Origin::Range(prefix) => *prefix,
+            Origin::Address | Origin::Interface { .. } => Prefix::host(neighbor.address),
+        },
     }
 }
 

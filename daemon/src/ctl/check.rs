@@ -6,6 +6,7 @@ use std::path::Path;
 
 use crate::config;
 use crate::control::words::counted;
+use crate::peer_io::transport;
 use crate::plain_file;
 
 /// Checks a file and writes every error to `talk`. True if it has none. Remarks are written too
@@ -18,7 +19,7 @@ pub fn check(file: &Path, talk: &mut dyn Write) -> io::Result<bool> {
             return Ok(false);
         }
     };
-    match config::parse_and_review(&text, &file.display().to_string()) {
+    match config::parse_here(&text, &file.display().to_string(), transport::ao_works) {
         Ok((_, remarks)) => {
             for remark in &remarks {
                 writeln!(talk, "{remark}\n")?;

@@ -80,6 +80,10 @@ impl Connection {
         self.id
     }
 
+    pub(super) fn socket(&self) -> &TcpStream {
+        &self.stream
+    }
+
     pub(super) fn local_ip(&self) -> Option<IpAddr> {
         self.stream
             .local_addr()

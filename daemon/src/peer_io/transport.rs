@@ -1,10 +1,10 @@
 //! How a neighbour's TCP connections are made: source, TTL and shared secret.
 //!
 //! A [`Transport`] is applied to the socket that connects and to each connection that was
-//! accepted. The keys of TCP's MD5 signature (RFC 2385) also stand on the listening sockets: the
-//! kernel checks them before there is a connection, so a neighbour with a wrong one gets no
-//! answer at all. What the kernel dropped for that reason it only counts for the whole host
-//! ([`md5_drops`]).
+//! accepted. The keys of TCP's MD5 signature (RFC 2385) and of its authentication option (RFC 5925)
+//! also stand on the listening sockets: the kernel checks them before there is a connection, so a
+//! neighbour with a wrong one gets no answer at all. What the kernel dropped for that reason it only
+//! counts for the whole host ([`md5_drops`], [`ao_drops`]).
 //!
 //! Nothing here knows a session.
 
@@ -14,9 +14,14 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd};
 
 use bgp::Prefix;
+use bgp::session::Side;
 use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
 
-use crate::config::Password;
+use crate::config::{AoAlgorithm, Password, Signing};
+
+mod ao;
+
+pub(crate) use ao::AoDrops;
 
 /// How the connections of one neighbour are made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,8 +34,11 @@ pub(crate) struct Transport {
     pub(crate) ttl: u8,
     /// Packets with less are not the neighbour's (RFC 5082 §3).
     pub(crate) min_ttl: Option<u8>,
-    /// Shared secret (RFC 2385).
-    pub(crate) password: Option<Password>,
+    /// What signs segments.
+    pub(crate) signing: Option<Signing>,
+    /// Whom the keys of a connection that was accepted stand for: a host, or the whole network
+    /// that it is from.
+    pub(crate) signed: Prefix,
 }
 
 impl Transport {
@@ -41,9 +49,7 @@ impl Transport {
         remote: IpAddr,
     ) -> io::Result<Option<SocketAddr>> {
         self.limit(socket, remote.is_ipv4())?;
-        if let Some(password) = &self.password {
-            set_md5_key(socket, Prefix::host(remote), Some(password))?;
-        }
+        sign(socket, Prefix::host(remote), None, self.signing.as_ref())?;
         let local = match (&self.local, &self.interface) {
             (Some(local), _) => Some(*local),
             (None, Some(interface)) => Some(address_of(interface, remote.is_ipv4())?),
@@ -56,6 +62,9 @@ impl Transport {
     /// stood, so it is looked at here.
     pub(crate) fn adopt(&self, socket: &impl AsFd, remote: IpAddr) -> io::Result<()> {
         self.limit(socket, remote.is_ipv4())?;
+        if let Some(Signing::Ao(keys)) = &self.signing {
+            ao::prefer(socket, keys)?;
+        }
         let Some(least) = self.min_ttl else {
             return Ok(());
         };
@@ -66,6 +75,43 @@ impl Transport {
             )),
             Some(_) | None => Ok(()),
         }
+    }
+
+    /// Whether a connection that was made like this may stand when the next ones are made like
+    /// `other`: only keys have come or gone, and one is in both.
+    pub(crate) fn carries_over(&self, other: &Self) -> bool {
+        let unsigned = |it: &Self| Self {
+            signing: None,
+            ..it.clone()
+        };
+        // Only keys of TCP-AO know for whom they stand.
+        let place = |it: &Self| matches!(it.signing, Some(Signing::Ao(_))).then_some(it.signed);
+        let (before, after) = (unsigned(self), unsigned(other));
+        let same = Self {
+            signed: after.signed,
+            ..before
+        } == after;
+        same && place(self) == place(other)
+            && Signing::rolls_over(self.signing.as_ref(), other.signing.as_ref())
+    }
+
+    /// Gives a connection that stands the keys of the next ones ([`Transport::carries_over`]).
+    pub(crate) fn roll_over(
+        &self,
+        socket: &impl AsFd,
+        side: Side,
+        remote: IpAddr,
+        next: &Self,
+    ) -> io::Result<()> {
+        let (Some(Signing::Ao(before)), Some(Signing::Ao(after))) = (&self.signing, &next.signing)
+        else {
+            return Ok(());
+        };
+        let of = match side {
+            Side::Outgoing => Prefix::host(remote),
+            Side::Incoming => self.signed,
+        };
+        ao::roll_over(socket, of, before, after)
     }
 
     fn limit(&self, socket: &impl AsFd, v4: bool) -> io::Result<()> {
@@ -127,6 +173,39 @@ fn first_ttl(socket: &impl AsFd) -> io::Result<Option<u8>> {
     Ok(packet.get(at).copied())
 }
 
+/// Changes what signs the segments of a host or, on a listening socket, of a whole network.
+pub(crate) fn sign(
+    socket: &impl AsFd,
+    peer: Prefix,
+    before: Option<&Signing>,
+    after: Option<&Signing>,
+) -> io::Result<()> {
+    match (before, after) {
+        (Some(Signing::Ao(before)), Some(Signing::Ao(after))) => {
+            ao::replace(socket, peer, before, after)
+        }
+        (before, after) => {
+            match before {
+                // Another password takes the place of the one that stands.
+                Some(Signing::Md5(_)) if matches!(after, Some(Signing::Md5(_))) => {}
+                Some(Signing::Md5(_)) => set_md5_key(socket, peer, None)?,
+                Some(Signing::Ao(keys)) => ao::forget(socket, peer, keys.keys())?,
+                None => {}
+            }
+            match after {
+                Some(Signing::Md5(password)) => set_md5_key(socket, peer, Some(password)),
+                Some(Signing::Ao(keys)) => ao::add(socket, peer, keys),
+                None => Ok(()),
+            }
+        }
+    }
+}
+
+/// Whether the kernel knows TCP's authentication option (RFC 5925), with this algorithm.
+pub(crate) fn ao_works(algorithm: AoAlgorithm) -> io::Result<()> {
+    ao::works(algorithm)
+}
+
 /// Whether the kernel knows TCP's MD5 signature at all.
 pub(crate) fn md5_works() -> io::Result<()> {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP))?;
@@ -139,19 +218,11 @@ pub(crate) fn md5_works() -> io::Result<()> {
 
 /// Sets the key for connections with a host or, on a listening socket, a whole network; `None`
 /// takes it away.
-pub(crate) fn set_md5_key(
-    socket: &impl AsFd,
-    peer: Prefix,
-    password: Option<&Password>,
-) -> io::Result<()> {
+fn set_md5_key(socket: &impl AsFd, peer: Prefix, password: Option<&Password>) -> io::Result<()> {
     let key = password.map_or(&[][..], Password::as_bytes);
     let whole = peer.len() == if peer.addr().is_ipv4() { 32 } else { 128 };
-    let address = SockAddr::from(SocketAddr::new(peer.addr(), 0));
-    // SAFETY: `SockAddr` keeps any address in a whole `sockaddr_storage`, of which its storage
-    // type is a transparent wrapper.
-    let storage = unsafe { address.as_ptr().cast::<libc::sockaddr_storage>().read() };
     let mut request = Md5Sig {
-        address: storage,
+        address: storage(peer.addr()),
         flags: if whole { 0 } else { FLAG_PREFIX },
         prefix_len: if whole { 0 } else { peer.len() },
         key_len: u16::try_from(key.len()).map_err(io::Error::other)?,
@@ -196,6 +267,14 @@ pub(crate) fn set_md5_key(
         )),
         _ => Err(error),
     }
+}
+
+/// An address without port as the kernel takes it.
+fn storage(address: IpAddr) -> libc::sockaddr_storage {
+    let address = SockAddr::from(SocketAddr::new(address, 0));
+    // SAFETY: `SockAddr` keeps any address in a whole `sockaddr_storage`, of which its storage
+    // type is a transparent wrapper.
+    unsafe { address.as_ptr().cast::<libc::sockaddr_storage>().read() }
 }
 
 fn explained(error: &io::Error, why: &str) -> io::Error {
@@ -318,25 +397,34 @@ pub(crate) struct Md5Drops {
 
 /// What the kernel has counted; `None` where it does not tell.
 pub(crate) fn md5_drops() -> Option<Md5Drops> {
-    let text = std::fs::read_to_string("/proc/net/netstat").ok()?;
-    parse_md5_drops(&text)
+    parse_md5_drops(&counters()?)
+}
+
+/// The same for TCP-AO.
+pub(crate) fn ao_drops() -> Option<AoDrops> {
+    ao::parse_drops(&counters()?)
+}
+
+fn counters() -> Option<String> {
+    std::fs::read_to_string("/proc/net/netstat").ok()
+}
+
+fn parse_md5_drops(text: &str) -> Option<Md5Drops> {
+    Some(Md5Drops {
+        wrong: counter(text, "TCPMD5Failure")?,
+        missing: counter(text, "TCPMD5NotFound")?,
+        unexpected: counter(text, "TCPMD5Unexpected")?,
+    })
 }
 
 /// Two lines for each protocol: names, then values.
-fn parse_md5_drops(text: &str) -> Option<Md5Drops> {
+fn counter(text: &str, wanted: &str) -> Option<u64> {
     let mut lines = text
         .lines()
         .filter_map(|line| line.strip_prefix("TcpExt: "));
     let (names, values) = (lines.next()?, lines.next()?);
-    let of = |wanted: &str| {
-        let mut pairs = names.split_whitespace().zip(values.split_whitespace());
-        pairs.find(|(name, _)| *name == wanted)?.1.parse().ok()
-    };
-    Some(Md5Drops {
-        wrong: of("TCPMD5Failure")?,
-        missing: of("TCPMD5NotFound")?,
-        unexpected: of("TCPMD5Unexpected")?,
-    })
+    let mut pairs = names.split_whitespace().zip(values.split_whitespace());
+    pairs.find(|(name, _)| *name == wanted)?.1.parse().ok()
 }
 
 #[cfg(test)]

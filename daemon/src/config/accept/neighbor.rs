@@ -14,7 +14,7 @@ use super::{Once, or};
 use crate::config::duration;
 use crate::config::error::{At, Conflict, Problem, Report, Span};
 use crate::config::file::{
-    FamilyTable, File, MaximumTable, NeighborTable, SettingsTable, UpdateSource,
+    AoKeyTable, FamilyTable, File, MaximumTable, NeighborTable, SettingsTable, UpdateSource,
 };
 use crate::config::policy::resolve::Policies;
 use crate::config::types::*;
@@ -53,6 +53,7 @@ impl<'a> Place<'a> {
             timers(&group.settings, report);
             source_interface(&group.settings, report);
             hops(&group.settings, report);
+            signing(&group.settings, report);
             if let Some(name) = &group.name
                 && seen.see(name.value.as_str(), name.span, report)
             {
@@ -159,27 +160,37 @@ impl<'a> Place<'a> {
         ranges
     }
 
-    /// A key that stands for a network holds for every host in it that has none of its own
-    /// (RFC 2385 as Linux has it).
+    /// A key that stands for a network holds for every host in it that has none of its own, and
+    /// Linux takes only one kind of key for an address.
     fn signed(&self, address: At<IpAddr>, settings: &SettingsTable, report: &mut Report) {
-        if settings.password.is_some() {
-            return;
-        }
         let host = Prefix::host(address.value);
         for At { value: range, .. } in &self.file.listen_ranges {
-            let inherited = range.settings.peer_group.as_ref().and_then(|name| {
-                let group = self.groups.get(name.value.as_str())?;
-                group.password.as_ref()
-            });
-            if let Some(prefix) = range.prefix.filter(|it| it.value.contains(host))
-                && range.settings.password.as_ref().or(inherited).is_some()
-            {
+            let Some(prefix) = range.prefix.filter(|it| it.value.contains(host)) else {
+                continue;
+            };
+            let group = range.settings.peer_group.as_ref();
+            let group = group.and_then(|name| self.groups.get(name.value.as_str()));
+            let range = match group {
+                Some(group) => &range.settings.inherit(group),
+                None => &range.settings,
+            };
+            let kinds = [
+                (
+                    "password",
+                    range.password.is_some(),
+                    settings.password.is_some(),
+                ),
+                ("tcp_ao", range.tcp_ao.is_some(), settings.tcp_ao.is_some()),
+            ];
+            let missing = kinds.into_iter().filter(|(_, range, own)| *range && !own);
+            for (key, ..) in missing {
                 let conflict = Conflict::UnsignedInRange {
                     address: address.value.to_string(),
                     range: prefix.value.to_string(),
+                    key,
                     first: report.place(prefix.span),
                 };
-                let hint = "give the neighbor a `password` too";
+                let hint = format!("give the neighbor a `{key}` too");
                 report.error_with_hint(address.span, conflict, hint);
             }
         }
@@ -198,6 +209,7 @@ impl<'a> Place<'a> {
         let source_interface = source_interface(table, report);
         hops(table, report);
         let local_as = local_as(table, self.asn, report);
+        let signing = signing(table, report);
         Some(Neighbor {
             address: address?,
             remote_as: table.remote_as?.value,
@@ -209,7 +221,7 @@ impl<'a> Place<'a> {
             source_interface,
             ttl_security: table.ttl_security.map(|at| at.value),
             multihop: table.multihop.map(|at| at.value),
-            password: table.password.as_ref().map(|at| at.value.clone()),
+            signing,
             passive: or(table.passive, false),
             shutdown: or(table.shutdown, false),
             shutdown_text: table.shutdown_text.clone(),
@@ -353,6 +365,45 @@ fn source_interface(table: &SettingsTable, report: &mut Report) -> Option<String
         UpdateSource::Interface(name) => Some(name.clone()),
         UpdateSource::Address(_) => None,
     }
+}
+
+/// What signs the segments: a password or keys, not both.
+fn signing(table: &SettingsTable, report: &mut Report) -> Option<Signing> {
+    if let (Some(password), Some(keys)) = (&table.password, &table.tcp_ao) {
+        let conflict = Conflict::Together {
+            one: "tcp_ao",
+            two: "password",
+            first: report.place(password.span),
+        };
+        let hint = "the kernel takes one kind of signature for an address";
+        report.error_with_hint(keys.span, conflict, hint);
+    }
+    let password = table.password.as_ref();
+    let password = password.map(|at| Signing::Md5(at.value.clone()));
+    password.or_else(|| tcp_ao(table.tcp_ao.as_ref()?, report).map(Signing::Ao))
+}
+
+/// Keys whose numbers tell them apart.
+fn tcp_ao(At { value, .. }: &At<Vec<At<AoKeyTable>>>, report: &mut Report) -> Option<TcpAo> {
+    let (mut ids, mut recv_ids) = (Once::new("TCP-AO key id"), Once::new("TCP-AO key recv_id"));
+    for At { value: key, .. } in value {
+        if let Some(id) = key.id {
+            ids.see(id.value, id.span, report);
+            let recv_id = key.recv_id.unwrap_or(id);
+            recv_ids.see(recv_id.value, recv_id.span, report);
+        }
+    }
+    let key = |key: &AoKeyTable| {
+        let id = key.id?.value;
+        Some(AoKey {
+            id,
+            recv_id: or(key.recv_id, id),
+            secret: key.secret.as_ref()?.value.clone(),
+            algorithm: or(key.algorithm, AoAlgorithm::default()),
+        })
+    };
+    let keys: Option<Vec<AoKey>> = value.iter().map(|at| key(&at.value)).collect();
+    keys.and_then(TcpAo::new)
 }
 
 /// Another number of ours must be another one, to a neighbour in yet another AS.

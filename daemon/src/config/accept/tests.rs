@@ -105,6 +105,38 @@ fn each_check_reports_at_its_place() {
              text of 1 to 80 octets without control characters",
         ),
         (
+            neighbor("tcp_ao = [{ id = 1, secret = \"\" }]"),
+            "6:30: `secret` is a text of 0 octets, but must be a text of 1 to 80 octets without \
+             control characters",
+        ),
+        (
+            neighbor("tcp_ao = [\"open sesame\"]"),
+            "6:10: `tcp_ao` is something else, but must be a list of one key or more",
+        ),
+        (
+            neighbor("tcp_ao = [{ recv_id = 1, secret = \"x\" }]"),
+            "6:11: a key of `tcp_ao` has no `id`, but must have a number from 0 to 255",
+        ),
+        (
+            neighbor("tcp_ao = [{ id = 1 }]"),
+            "6:11: a key of `tcp_ao` has no `secret`, but must have what both sides know",
+        ),
+        (
+            neighbor("tcp_ao = [{ id = 1, secret = \"x\", algorithm = \"md5\" }]"),
+            "6:47: `algorithm` is \"md5\", but must be \"hmac-sha-1-96\", \
+             \"aes-128-cmac-96\", \"hmac-sha-256-128\" or \"hmac-sha-256-96\"",
+        ),
+        (
+            neighbor(
+                "tcp_ao = [{ id = 1, secret = \"x\" }, { id = 2, recv_id = 1, secret = \"y\" }]",
+            ),
+            "6:57: TCP-AO key recv_id 1 is there twice, first at 6:18",
+        ),
+        (
+            neighbor("password = \"x\"\ntcp_ao = [{ id = 1, secret = \"x\" }]"),
+            "7:10: `tcp_ao` and `password` (6:12) exclude each other",
+        ),
+        (
             neighbor("timers = { hold = \"0s\", keepalive = \"1s\" }"),
             "6:37: `keepalive` has no effect when `hold` is 0s",
         ),

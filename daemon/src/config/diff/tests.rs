@@ -265,3 +265,43 @@ fn another_password_is_a_change_that_says_neither() {
         "neighbor 10.10.0.2: password <hidden> -> another one (session restarts)"
     );
 }
+
+#[test]
+fn keys_that_are_changed_one_by_one_leave_the_session_alone() {
+    let with = |keys: &str| {
+        let text = format!("remote_as = 65002\ntcp_ao = [{keys}]");
+        accepted(&BASE.replacen("remote_as = 65002", &text, 1))
+    };
+    let (one, two) = ("{ id = 1, secret = \"x\" }", "{ id = 2, secret = \"y\" }");
+    let (hidden_one, hidden_two) = (
+        "{ id = 1, secret = \"<hidden>\" }",
+        "{ id = 2, secret = \"<hidden>\" }",
+    );
+    let both = format!("{one}, {two}");
+    let other_secret = "{ id = 1, secret = \"z\" }";
+    for (before, after, expected) in [
+        (
+            one,
+            both.as_str(),
+            format!("[{hidden_one}] -> [{hidden_one}, {hidden_two}]"),
+        ),
+        (
+            &both,
+            two,
+            format!("[{hidden_one}, {hidden_two}] -> [{hidden_two}]"),
+        ),
+        (
+            one,
+            two,
+            format!("[{hidden_one}] -> [{hidden_two}] (session restarts)"),
+        ),
+        (
+            one,
+            other_secret,
+            "<hidden> -> another one (session restarts)".to_owned(),
+        ),
+    ] {
+        let shown = diff(&with(before), &with(after)).to_string();
+        assert_eq!(shown, format!("neighbor 10.10.0.2: tcp_ao {expected}"));
+    }
+}

@@ -20,7 +20,7 @@ use crate::config::error::{At, Conflict, Problem, Span};
 use crate::config::read::{
     self, Reading, Rejection, Table, boolean, device, duration, keyword, name, number,
 };
-use crate::config::types::{CommunityForm, NextHopRule, Password, PrefixCount};
+use crate::config::types::{AoAlgorithm, CommunityForm, NextHopRule, Password, PrefixCount};
 
 /// `[[neighbor]]`.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -76,6 +76,8 @@ pub struct SettingsTable {
     pub multihop: Option<At<u8>>,
     /// `password`.
     pub password: Option<At<Password>>,
+    /// `tcp_ao`.
+    pub tcp_ao: Option<At<Vec<At<AoKeyTable>>>>,
     /// `passive`.
     pub passive: Option<At<bool>>,
     /// `shutdown`; a text means true.
@@ -124,6 +126,8 @@ impl SettingsTable {
         let placed = own.local_address.is_some() || own.update_source.is_some();
         // RFC 5082 §3: the one fixes the TTL that the other would set.
         let hops = own.ttl_security.is_some() || own.multihop.is_some();
+        // Linux takes one kind of signature for an address.
+        let signed = own.password.is_some() || own.tcp_ao.is_some();
         SettingsTable {
             peer_group: own.peer_group,
             remote_as: own.remote_as.or(theirs.remote_as),
@@ -138,7 +142,8 @@ impl SettingsTable {
                 .or(theirs.update_source.filter(|_| !placed)),
             ttl_security: own.ttl_security.or(theirs.ttl_security.filter(|_| !hops)),
             multihop: own.multihop.or(theirs.multihop.filter(|_| !hops)),
-            password: own.password.or(theirs.password),
+            password: own.password.or(theirs.password.filter(|_| !signed)),
+            tcp_ao: own.tcp_ao.or(theirs.tcp_ao.filter(|_| !signed)),
             passive: own.passive.or(theirs.passive),
             shutdown_text: match own.shutdown {
                 Some(_) => own.shutdown_text,
@@ -223,6 +228,19 @@ pub struct LocalAsTable {
     pub no_prepend: Option<At<bool>>,
     /// `replace_as`.
     pub replace_as: Option<At<bool>>,
+}
+
+/// A key of `tcp_ao`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct AoKeyTable {
+    /// `id`.
+    pub id: Option<At<u8>>,
+    /// `recv_id`.
+    pub recv_id: Option<At<u8>>,
+    /// `secret`.
+    pub secret: Option<At<Password>>,
+    /// `algorithm`.
+    pub algorithm: Option<At<AoAlgorithm>>,
 }
 
 /// `update_source` of a neighbour.
@@ -378,7 +396,12 @@ fn settings(table: &mut Table<'_, '_>) -> SettingsTable {
             })
         }),
         multihop: table.get("multihop", multihop),
-        password: password(table),
+        password: secret(
+            table,
+            "password",
+            "both sides must have the same (RFC 2385)",
+        ),
+        tcp_ao: tcp_ao(table),
         role: table.get("role", keyword),
         aigp: table.get("aigp", boolean),
         role_strict: table.get("role_strict", boolean),
@@ -607,9 +630,47 @@ fn multihop(value: &DeValue<'_>) -> Reading<u8> {
     }
 }
 
-/// Unlike other values, a password that is refused is not shown.
-fn password(table: &mut Table<'_, '_>) -> Option<At<Password>> {
-    let value = table.raw("password")?;
+/// At least one key. What stands in place of one may be a secret, so it is not shown either.
+fn tcp_ao(table: &mut Table<'_, '_>) -> Option<At<Vec<At<AoKeyTable>>>> {
+    const KEY: &str = "tcp_ao";
+    let value = table.raw(KEY)?;
+    let span = Span::from(value.span());
+    let items = value.get_ref().as_array();
+    let tables = |items: &&toml::de::DeArray<'_>| {
+        !items.is_empty() && items.iter().all(|item| item.get_ref().is_table())
+    };
+    let Some(items) = items.filter(tables) else {
+        let expected = "a list of one key or more";
+        let problem = Problem::value(KEY, "something else", expected);
+        let hint = "tcp_ao = [{ id = 1, secret = \"..\" }]";
+        table.report().error_with_hint(span, problem, hint);
+        return None;
+    };
+    let keys = items.iter().filter_map(|item| {
+        read::table(table.report(), KEY, "a key of `tcp_ao`", item, |table| {
+            AoKeyTable {
+                id: table.require("id", "a number from 0 to 255", number(0..=255)),
+                recv_id: table.get("recv_id", number(0..=255)),
+                secret: {
+                    if !table.has("secret") {
+                        table.missing("secret", "what both sides know");
+                    }
+                    secret(table, "secret", "both sides must have the same (RFC 5925)")
+                },
+                algorithm: table.get("algorithm", keyword),
+            }
+        })
+    });
+    Some(At::new(keys.collect(), span))
+}
+
+/// Unlike other values, a secret that is refused is not shown.
+fn secret(
+    table: &mut Table<'_, '_>,
+    key: &'static str,
+    hint: &'static str,
+) -> Option<At<Password>> {
+    let value = table.raw(key)?;
     let span = Span::from(value.span());
     let text = value.get_ref().as_str();
     if let Some(password) = text.and_then(Password::new) {
@@ -624,8 +685,7 @@ fn password(table: &mut Table<'_, '_>) -> Option<At<Password>> {
         "a text of 1 to {} octets without control characters",
         Password::LENGTH_MAX
     );
-    let problem = Problem::value("password", what, expected);
-    let hint = "both sides must have the same (RFC 2385)";
+    let problem = Problem::value(key, what, expected);
     table.report().error_with_hint(span, problem, hint);
     None
 }

@@ -70,8 +70,10 @@ fn settings(fields: &mut Fields, neighbor: &Neighbor, restart: GracefulRestart) 
     if let Some(ttl) = neighbor.multihop {
         fields.add("multihop", ttl);
     }
-    if neighbor.password.is_some() {
-        fields.add("password", quote(Password::HIDDEN));
+    match &neighbor.signing {
+        Some(Signing::Md5(_)) => fields.add("password", quote(Password::HIDDEN)),
+        Some(Signing::Ao(keys)) => fields.add("tcp_ao", tcp_ao(keys)),
+        None => {}
     }
     match &neighbor.shutdown_text {
         Some(text) => fields.add("shutdown", quote(text)),
@@ -129,6 +131,24 @@ fn settings(fields: &mut Fields, neighbor: &Neighbor, restart: GracefulRestart) 
         Some(_) => {}
     }
     families(fields, &neighbor.families);
+}
+
+/// The keys without their secrets.
+fn tcp_ao(keys: &TcpAo) -> String {
+    let keys = keys.keys().iter().map(|key| {
+        let mut table = Fields::default();
+        table.add("id", key.id);
+        table.add_unless_default("recv_id", key.recv_id, key.id);
+        table.add("secret", quote(Password::HIDDEN));
+        let usual = AoAlgorithm::default();
+        table.add_unless_default(
+            "algorithm",
+            quote(key.algorithm.word()),
+            quote(usual.word()),
+        );
+        inline(&table)
+    });
+    format!("[{}]", keys.collect::<Vec<_>>().join(", "))
 }
 
 fn timers(timers: Timers) -> Fields {

@@ -35,6 +35,8 @@ fn a_file_with_every_key_comes_back_the_same() {
     );
     let complete = printed
         .replacen(Password::HIDDEN, "s3cret \\\"word\\\"", 1)
+        .replacen(Password::HIDDEN, "s3cret key", 1)
+        .replacen(Password::HIDDEN, "s3cret too", 1)
         .replacen(Password::HIDDEN, "for all of them", 1);
     assert_eq!(accepted(&complete), config);
 }

@@ -1,6 +1,5 @@
 //! Neighbours.
 
-use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +11,7 @@ use bgp::rib::{Handling, OwnAs, PathsSent, PrivateAs};
 use bgp::session::RemoteAs;
 use bgp::{Asn, Prefix};
 
-use super::{BGP_PORT, GracefulRestart, Keyword};
+use super::{BGP_PORT, GracefulRestart, Keyword, Signing};
 
 /// A neighbour.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,8 +36,8 @@ pub struct Neighbor {
     pub ttl_security: Option<u8>,
     /// TTL of our packets; `None` leaves it to [`Neighbor::ttl`].
     pub multihop: Option<u8>,
-    /// Shared secret of TCP's MD5 signature (RFC 2385).
-    pub password: Option<Password>,
+    /// What signs its TCP segments and ours.
+    pub signing: Option<Signing>,
     /// Wait for the neighbour to connect.
     pub passive: bool,
     /// Keep the session down.
@@ -78,7 +77,7 @@ impl Neighbor {
             source_interface: None,
             ttl_security: None,
             multihop: None,
-            password: None,
+            signing: None,
             passive: false,
             shutdown: false,
             shutdown_text: None,
@@ -271,38 +270,6 @@ pub(in crate::config) fn is_internal(remote: RemoteAs, own: Asn) -> bool {
         RemoteAs::Exact(asn) => asn == own,
         RemoteAs::Internal => true,
         RemoteAs::External => false,
-    }
-}
-
-/// A secret shared with a neighbour: 1 to [`Password::LENGTH_MAX`] octets, never shown.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Password(String);
-
-impl Password {
-    /// What Linux takes as a key of TCP's MD5 signature.
-    pub const LENGTH_MAX: usize = 80;
-
-    /// What stands in place of every password that is written or shown. It is no password
-    /// itself, so that a printed configuration is not taken for a complete one.
-    pub const HIDDEN: &'static str = "<hidden>";
-
-    /// A password, if the text can be one: neither empty nor too long, on one line, and not
-    /// [`Password::HIDDEN`].
-    pub fn new(text: &str) -> Option<Self> {
-        let fits = (1..=Self::LENGTH_MAX).contains(&text.len());
-        let plain = !text.chars().any(char::is_control) && text != Self::HIDDEN;
-        (fits && plain).then(|| Self(text.to_owned()))
-    }
-
-    /// The octets, for the kernel.
-    pub fn as_bytes(&self) -> &[u8] {
-        self.0.as_bytes()
-    }
-}
-
-impl fmt::Debug for Password {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(Self::HIDDEN)
     }
 }
 

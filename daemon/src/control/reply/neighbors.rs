@@ -121,6 +121,9 @@ pub struct Neighbor {
     /// A password is configured (RFC 2385); it is never told.
     #[serde(default)]
     pub password: bool,
+    /// Numbers of the TCP-AO keys in what we send, the preferred one first; empty without any.
+    #[serde(default)]
+    pub tcp_ao: Vec<u8>,
     /// TTL of our packets.
     #[serde(default)]
     pub ttl: u8,

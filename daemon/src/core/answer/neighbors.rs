@@ -9,7 +9,7 @@ use bgp::rib::{PathsSent, PeerId};
 use bgp::session::{ConnectError, DownReason, EndedBy, Failure, Messages, State, Status};
 
 use super::{Core, number, state_of, unknown_neighbor};
-use crate::config::{self, Direction};
+use crate::config::{self, Direction, Signing};
 use crate::control::reply::{self, BfdState, Families};
 use crate::control::{Answer, Reply};
 use crate::core::neighbor::Neighbor;
@@ -143,7 +143,11 @@ impl Core {
             internal: neighbor.remote_as(self.config.asn) == Some(self.config.asn),
             local_as: neighbor.config.local_as.map(|it| it.asn.0),
             relation: self.relation_in_words(neighbor),
-            password: neighbor.config.password.is_some(),
+            password: matches!(neighbor.config.signing, Some(Signing::Md5(_))),
+            tcp_ao: match &neighbor.config.signing {
+                Some(Signing::Ao(keys)) => keys.keys().iter().map(|key| key.id).collect(),
+                Some(Signing::Md5(_)) | None => Vec::new(),
+            },
             ttl: neighbor.config.ttl(self.config.asn),
             ttl_security: neighbor.config.ttl_security,
             hold_time_s: agreed_hold.unwrap_or(timers.hold.as_secs()),
@@ -308,19 +312,36 @@ fn silence_hint(status: &Status, neighbor: &config::Neighbor, asn: bgp::Asn) -> 
     }
     let mut causes = Vec::new();
     let drops = transport::md5_drops().unwrap_or_default();
-    if neighbor.password.is_none() {
-        causes.push(format!(
-            "the other side has a password and we have none (segments this host has dropped since \
-             its start: {} with a signature that nobody expects)",
-            drops.unexpected
-        ));
-    } else {
-        causes.push(format!(
+    let ao_drops = transport::ao_drops();
+    causes.push(match &neighbor.signing {
+        None => {
+            let unknown = match ao_drops {
+                Some(drops) if drops.unknown > 0 => {
+                    format!(", {} with a TCP-AO key", drops.unknown)
+                }
+                Some(_) | None => String::new(),
+            };
+            format!(
+                "the other side has a password and we have none (segments this host has dropped \
+                 since its start: {} with a signature that nobody expects{unknown})",
+                drops.unexpected
+            )
+        }
+        Some(Signing::Md5(_)) => format!(
             "the passwords differ or the other side has none (segments this host has dropped \
              since its start: {} with a wrong signature, {} without one)",
             drops.wrong, drops.missing
-        ));
-    }
+        ),
+        Some(Signing::Ao(_)) => {
+            let drops = ao_drops.unwrap_or_default();
+            format!(
+                "the TCP-AO keys differ (secret, algorithm, or `id` here and `recv_id` there), or \
+                 the other side has none (segments this host has dropped since its start: {} with \
+                 a wrong signature, {} with a key id that we do not have, {} without one)",
+                drops.wrong, drops.unknown, drops.missing
+            )
+        }
+    });
     if let Some(hops) = neighbor.ttl_security {
         causes.push(format!(
             "the neighbor is more than {hops} hop(s) away, or does not send with TTL 255: set \

@@ -99,6 +99,12 @@ fn one_neighbor(neighbor: &Neighbor, out: &mut dyn Write) -> io::Result<()> {
     if neighbor.password {
         line("Password is set (TCP MD5 signatures)".to_owned())?;
     }
+    if let [preferred, others @ ..] = neighbor.tcp_ao.as_slice() {
+        let others: String = others.iter().map(|id| format!(", {id}")).collect();
+        line(format!(
+            "TCP-AO signs with keys {preferred} (preferred){others} (RFC 5925)"
+        ))?;
+    }
     if let Some(bfd) = summary.bfd {
         line(format!("BFD is {}", bfd.word()))?;
     }

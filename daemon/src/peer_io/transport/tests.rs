@@ -67,7 +67,8 @@ fn the_ttl_and_the_least_ttl_stand_on_the_socket() {
         interface: Some("lo".to_owned()),
         ttl: 255,
         min_ttl: Some(254),
-        password: None,
+        signing: None,
+        signed: Prefix::host(Ipv4Addr::LOCALHOST.into()),
     };
     let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP)).unwrap();
     let local = transport

@@ -26,7 +26,7 @@ fn member(keys: &str) -> String {
 }
 
 /// A group, what its member says itself, and both written as one.
-const INHERITED: [(&str, &str, &str); 16] = [
+const INHERITED: [(&str, &str, &str); 17] = [
     (
         "remote_as = 65001\nroute_reflector_client = true",
         "",
@@ -87,6 +87,11 @@ const INHERITED: [(&str, &str, &str); 16] = [
         "remote_as = 65002\nttl_security = 1\nupdate_source = \"lo\"\npassword = \"x\"",
         "multihop = 4\nlocal_address = \"10.0.0.9\"",
         "remote_as = 65002\nmultihop = 4\nlocal_address = \"10.0.0.9\"\npassword = \"x\"",
+    ),
+    (
+        "remote_as = 65002\npassword = \"x\"",
+        "tcp_ao = [{ id = 1, secret = \"y\" }]",
+        "remote_as = 65002\ntcp_ao = [{ id = 1, secret = \"y\" }]",
     ),
     (
         "remote_as = 65002\nrole = \"peer\"\nshutdown = true",
@@ -263,6 +268,14 @@ fn a_range_has_settings_and_a_network_of_its_own() {
         (
             format!("{one}{}", member("remote_as = 65002")),
             "8:11: neighbor 10.0.0.2 has no `password`, and listen range 10.0.0.0/8 (4:10) has one",
+        ),
+        (
+            format!(
+                "{}{}",
+                range("10.0.0.0/8", "tcp_ao = [{ id = 1, secret = \"x\" }]"),
+                member("remote_as = 65002\npassword = \"y\"")
+            ),
+            "8:11: neighbor 10.0.0.2 has no `tcp_ao`, and listen range 10.0.0.0/8 (4:10) has one",
         ),
         (
             range("fe80::/64", ""),
