@@ -13,6 +13,7 @@
 //! Nothing here speaks to a cache, knows of routes beyond prefix and origin, or does anything about
 //! an answer: policy asks for it ([`crate::policy::Match::Rpki`]), and an operator's map decides.
 
+pub mod rtr;
 mod table;
 #[cfg(test)]
 mod tests;

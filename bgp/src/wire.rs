@@ -24,7 +24,7 @@ mod keepalive;
 mod nlri;
 mod notification;
 mod open;
-mod read;
+pub(crate) mod read;
 mod route_refresh;
 mod update;
 

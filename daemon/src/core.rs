@@ -12,7 +12,7 @@
 //! The parts beside this page: `neighbor` (one neighbour's settings and facts), `apply`
 //! (configuration and its changes), `limit` (how many prefixes a neighbour may send), `dynamic`
 //! (neighbours from a range), `kernel` (what the kernel says and should have), `refusals` (what of it is
-//! logged), `drain`, `answer` (requests).
+//! logged), `drain`, `rpki` (origin validation), `answer` (requests).
 
 mod answer;
 mod apply;
@@ -23,6 +23,7 @@ mod kernel;
 mod limit;
 mod neighbor;
 mod refusals;
+mod rpki;
 mod unnumbered;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -49,6 +50,7 @@ use crate::memory::{self, Freed, Tidy};
 use crate::peer_io::{Command, Event};
 use crate::reachability::Reachability;
 use crate::repeats::Repeats;
+use crate::rpki_io::{CacheId, Report};
 use crate::state::{DrainState, StateDir};
 use crate::tasks::Spawner;
 use crate::wireguard_io::WireguardHandle;
@@ -117,6 +119,8 @@ pub(crate) enum Order {
     Come(IpAddr, TcpStream),
     /// A router was heard on this interface.
     Heard(String, SocketAddrV6),
+    /// A cache of the RPKI has something to say.
+    Rpki(CacheId, Box<Report>),
     /// Apply a new configuration.
     Apply(Box<Config>, oneshot::Sender<()>),
 }
@@ -153,6 +157,7 @@ pub(crate) struct Core {
     rib: Rib,
     evpn: evpn::Instance,
     install: Install,
+    rpki: rpki::Caches,
     reachability: Reachability,
     neighbors: BTreeMap<PeerId, Neighbor>,
     by_address: HashMap<IpAddr, PeerId>,
@@ -265,6 +270,7 @@ impl Core {
         install.set(apply::forwarding(&config));
         Self {
             install,
+            rpki: rpki::Caches::default(),
             reachability: Reachability::default(),
             config,
             place,
@@ -374,6 +380,7 @@ impl Core {
             }
             Order::Come(address, stream) => self.come(address, stream),
             Order::Heard(interface, from) => self.heard(&interface, from),
+            Order::Rpki(id, report) => self.rpki_report(id, *report),
             Order::Apply(config, done) => {
                 self.apply(*config);
                 // Nobody waiting any more is no error.
@@ -389,6 +396,7 @@ impl Core {
             .chain(self.drain_deadline())
             .chain(self.freed.deadline())
             .chain(self.refusals.deadline())
+            .chain(self.rpki.deadline())
             .chain(self.kernel_full.then(|| Instant::now() + WISHES_LOOK))
             .min()
     }
@@ -400,6 +408,7 @@ impl Core {
         }
         self.drain_timeout(now);
         self.log_refusals(now);
+        self.rpki_timeout(now);
         if let Some(tidy) = self.freed.take_due(now) {
             match tidy {
                 Tidy::Tables => self.rib.sweep(),

@@ -20,6 +20,7 @@ mod plain_file;
 mod reachability;
 mod repeats;
 mod router;
+mod rpki_io;
 pub mod service;
 mod shares;
 mod state;

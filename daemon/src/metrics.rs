@@ -5,7 +5,7 @@
 //! owner and a neighbour that is gone leaves no series behind. Names, units and labels are
 //! documented in `docs/metrics.md`.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +34,9 @@ pub struct Snapshot {
     pub drained: bool,
     /// Each overlay network.
     pub vnis: Vec<VniNumbers>,
+    /// Each cache of the RPKI.
+    #[serde(default)]
+    pub rpki_caches: Vec<CacheNumbers>,
     /// Entries that wait, by name of the queue.
     pub queues: Vec<QueueDepth>,
 }
@@ -99,6 +102,27 @@ pub struct VniNumbers {
     pub remote_vteps: u64,
 }
 
+/// A cache of the RPKI.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CacheNumbers {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// We are in step with it.
+    pub synced: bool,
+    /// Routes are validated by what it says.
+    pub in_use: bool,
+    /// Its VRPs about IPv4.
+    pub vrps_ipv4: u64,
+    /// Its VRPs about IPv6.
+    pub vrps_ipv6: u64,
+    /// Number of its data.
+    pub serial: Option<u32>,
+    /// Seconds since its last answer.
+    pub age_s: Option<u64>,
+    /// How often it was lost.
+    pub losses: u64,
+}
+
 /// Entries that wait in a queue.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QueueDepth {
@@ -143,6 +167,7 @@ impl Snapshot {
         self.kernel(&mut text);
         self.drain(&mut text);
         self.overlay(&mut text);
+        self.rpki(&mut text);
         text.0
     }
 
@@ -403,6 +428,54 @@ impl Snapshot {
         for vni in &self.vnis {
             let number = vni.vni.to_string();
             vteps.sample(&[("vni", &number), ("name", &vni.name)], vni.remote_vteps);
+        }
+    }
+}
+
+impl Snapshot {
+    fn rpki(&self, text: &mut Text) {
+        let gauges: [Column<CacheNumbers, Option<u64>>; 4] = [
+            (
+                "rbgpd_rpki_cache_up",
+                "1 while we are in step with the RPKI cache.",
+                |cache| Some(u64::from(cache.synced)),
+            ),
+            (
+                "rbgpd_rpki_cache_in_use",
+                "1 while routes are validated by what the RPKI cache says.",
+                |cache| Some(u64::from(cache.in_use)),
+            ),
+            (
+                "rbgpd_rpki_cache_serial",
+                "Serial number of the RPKI cache's data; absent without data.",
+                |cache| cache.serial.map(u64::from),
+            ),
+            (
+                "rbgpd_rpki_cache_age_seconds",
+                "Time since the RPKI cache's last answer; absent without data.",
+                |cache| cache.age_s,
+            ),
+        ];
+        for (name, help, value) in gauges {
+            let mut family = text.family(name, GAUGE, help);
+            for cache in &self.rpki_caches {
+                if let Some(value) = value(cache) {
+                    family.sample(&[("cache", &cache.address.to_string())], value);
+                }
+            }
+        }
+        let help = "Times the RPKI cache was lost.";
+        let mut losses = text.family("rbgpd_rpki_cache_lost_total", COUNTER, help);
+        for cache in &self.rpki_caches {
+            losses.sample(&[("cache", &cache.address.to_string())], cache.losses);
+        }
+        let help = "VRPs that the RPKI cache says; 0 once they have expired.";
+        let mut vrps = text.family("rbgpd_rpki_cache_vrps", GAUGE, help);
+        for cache in &self.rpki_caches {
+            let address = cache.address.to_string();
+            for (version, count) in [("4", cache.vrps_ipv4), ("6", cache.vrps_ipv6)] {
+                vrps.sample(&[("cache", &address), ("ip_version", version)], count);
+            }
         }
     }
 }

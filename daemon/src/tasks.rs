@@ -9,6 +9,7 @@
 //! | fib (own thread) | 0–1 | kernel state | netlink, entries | events to core | one entry per key; events `KERNEL_EVENTS_MAX`: reads netlink later | `stop` |
 //! | advertisements | 0–1 | ICMPv6 socket | router advertisements, names of interfaces | orders to core | full orders: heard again in ten seconds | its interfaces' sender dropped |
 //! | bfd (own thread) | 0–1 | BFD sessions | UDP, commands | neighbours' commands | never waits for others | dropped |
+//! | rpki | 1 per cache | connection, the cache's VRPs | the cache | orders to core | full orders: the cache is read later | aborted when deconfigured, and at the end |
 //! | wireguard (own thread) | 0–1 | AllowedIPs | prefixes | WireGuard's socket | one owner per prefix | dropped |
 //! | blocking calls | few | nothing | an answer of the kernel thread | an order to core | tokio's pool | by themselves |
 //!
@@ -35,11 +36,12 @@ use tokio::task::JoinHandle;
 
 use crate::advertisements;
 use crate::bfd_io;
-use crate::config::Signing;
+use crate::config::{RpkiCache, Signing};
 use crate::control::CoreHandle;
 use crate::control::server::{self, Listener};
 use crate::core::{Core, Order};
 use crate::peer_io::{self, Command, Event, Wiring, transport};
+use crate::rpki_io::{self, CacheId};
 
 /// Connections the kernel holds for us while we are busy. A whole mesh that connects at once must
 /// not run into TCP's one-second retransmission.
@@ -211,6 +213,12 @@ impl Spawner {
         bfd_io::BfdThread::spawn(Box::new(move |event| registry.bfd_event(&event)))
     }
 
+    /// Starts to ask a cache of the RPKI.
+    pub(crate) fn rpki(&self, cache: RpkiCache, id: CacheId) -> CacheTask {
+        let orders = self.orders.clone();
+        CacheTask(self.runtime.spawn(rpki_io::run(cache, id, orders)))
+    }
+
     /// Runs what waits for another thread.
     pub(crate) fn blocking(&self, work: impl FnOnce() + Send + 'static) {
         self.runtime.spawn_blocking(work);
@@ -220,6 +228,23 @@ impl Spawner {
     pub(crate) fn packet_rate(&self) -> Option<f64> {
         self.packets.rate()
     }
+}
+
+/// A cache's task, which ends with this.
+#[derive(Debug)]
+pub(crate) struct CacheTask(JoinHandle<()>);
+
+impl Drop for CacheTask {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Does what takes long aside of the tasks; `None` if it broke off.
+pub(crate) async fn aside<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Option<T> {
+    tokio::task::spawn_blocking(work).await.ok()
 }
 
 /// Counts packets on the underlay interface.

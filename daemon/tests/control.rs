@@ -317,6 +317,7 @@ fn route(number: u32) -> reply::Route {
         tag: None,
         aigp: None,
         blackhole: false,
+        rpki: None,
         path_id: 0,
         reason: None,
     }

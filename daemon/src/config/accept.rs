@@ -16,6 +16,7 @@ use bgp::session::RemoteAs;
 use bgp::{Asn, Prefix, Vni};
 use ipnetwork::IpNetwork;
 
+use super::duration;
 use super::error::{At, Conflict, Problem, Report, Span};
 use super::file::{BestpathTable, File, UnicastTable, VniTable};
 use super::policy::resolve::Policies;
@@ -74,6 +75,7 @@ pub fn accept(file: &File, report: &mut Report) -> Option<Config> {
         listen_ranges: place.listen_ranges(report),
         interfaces: place.interfaces(report),
         vnis: vnis(file, router_id, report),
+        rpki: rpki(file, report),
         kernel: Kernel {
             enabled: or(file.kernel.enabled, defaults.kernel.enabled),
             protocol: or(file.kernel.protocol, defaults.kernel.protocol),
@@ -244,6 +246,39 @@ fn vnis(file: &File, router_id: Ipv4Addr, report: &mut Report) -> Vec<VniConfig>
         });
     }
     vnis
+}
+
+/// Caches, and timers of which the last one must be the longest (RFC 8210 §6).
+fn rpki(file: &File, report: &mut Report) -> Vec<RpkiCache> {
+    let mut addresses = Once::new("rpki cache");
+    let mut caches = Vec::new();
+    for At { value: table, .. } in &file.rpki {
+        for (key, other) in [("refresh", table.refresh), ("retry", table.retry)] {
+            if let (Some(expire), Some(other)) = (table.expire, other)
+                && expire.value <= other.value
+            {
+                let conflict = Conflict::RpkiExpire {
+                    expire: duration::format(expire.value),
+                    key,
+                    value: duration::format(other.value),
+                };
+                let hint = "data would expire before the cache is asked again";
+                report.error_with_hint(expire.span, conflict, hint);
+            }
+        }
+        let Some(address) = table.address else {
+            continue;
+        };
+        addresses.see(address.value, address.span, report);
+        caches.push(RpkiCache {
+            address: address.value,
+            preference: or(table.preference, RpkiCache::PREFERENCE),
+            refresh: table.refresh.map(|at| at.value),
+            retry: table.retry.map(|at| at.value),
+            expire: table.expire.map(|at| at.value),
+        });
+    }
+    caches
 }
 
 /// RFC 7432 §7.9: the router's address and a number of its own for the table.

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use bgp::family::Family;
@@ -35,6 +35,8 @@ pub struct Diff {
     pub interfaces: Members<String, NeighborChange>,
     /// Overlay networks.
     pub vnis: Members<Vni, Vec<FieldChange>>,
+    /// Caches of the RPKI.
+    pub rpki: Members<SocketAddr, Vec<FieldChange>>,
     /// Networks we announce; a family's are all of one IP version.
     pub networks: Members<Prefix, FieldChange>,
     /// Route-maps and lists.
@@ -168,6 +170,15 @@ pub fn diff(old: &Config, new: &Config) -> Diff {
         |before, after| {
             let before = print::vni_fields(before, old);
             let changes = fields("", &before, &print::vni_fields(after, new));
+            (!changes.is_empty()).then_some(changes)
+        },
+    );
+    diff.rpki = members(
+        &old.rpki,
+        &new.rpki,
+        |cache| cache.address,
+        |before, after| {
+            let changes = fields("", &print::rpki_fields(before), &print::rpki_fields(after));
             (!changes.is_empty()).then_some(changes)
         },
     );
@@ -471,6 +482,9 @@ impl fmt::Display for Diff {
         );
         members_lines(&mut lines, "vni", &self.vnis, |lines, id, fields| {
             lines.extend(fields.iter().map(|field| format!("vni {id}: {field}")));
+        });
+        members_lines(&mut lines, "rpki", &self.rpki, |lines, it, fields| {
+            lines.extend(fields.iter().map(|field| format!("rpki {it}: {field}")));
         });
         members_lines(
             &mut lines,

@@ -189,6 +189,18 @@ pub enum Conflict {
         /// Hold time.
         hold: String,
     },
+    /// Data of a cache would expire before it is asked for again.
+    #[error(
+        "`expire` is \"{expire}\", but must be longer than `{key}`, \"{value}\" (RFC 8210 §6)"
+    )]
+    RpkiExpire {
+        /// How long data is good.
+        expire: String,
+        /// The other key.
+        key: &'static str,
+        /// Its value.
+        value: String,
+    },
     /// An address that should be somebody else's is our own.
     #[error("neighbor `{address}` is our own {owner} ({first})")]
     OwnAddress {

@@ -6,6 +6,7 @@
 //! [`File`] and go through the same checks.
 
 mod neighbor;
+mod rpki;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -30,6 +31,7 @@ pub use neighbor::{
     AoKeyTable, BfdTable, FamilyTable, ListenRangeTable, LocalAsTable, MaximumTable,
     NeighborTable, PeerGroupTable, SettingsTable, UpdateSource,
 };
+pub use rpki::RpkiTable;
 
 /// A configuration file.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -62,6 +64,8 @@ pub struct File {
     pub listen_ranges: Vec<At<ListenRangeTable>>,
     /// `[[vni]]`.
     pub vnis: Vec<At<VniTable>>,
+    /// `[[rpki]]`.
+    pub rpki: Vec<At<RpkiTable>>,
     /// Lists and route-maps.
     pub policy: PolicyTables,
     /// `[kernel]`.
@@ -250,6 +254,7 @@ fn read_file(top: &mut Table<'_, '_>) -> File {
         neighbors: top.tables("neighbor", "[[neighbor]]", neighbor::neighbor),
         listen_ranges: top.tables("listen_range", "[[listen_range]]", neighbor::listen_range),
         vnis: top.tables("vni", "[[vni]]", vni),
+        rpki: top.tables("rpki", "[[rpki]]", rpki::rpki),
         policy: policy::file::read(top),
         ..File::default()
     };

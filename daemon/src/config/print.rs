@@ -41,6 +41,9 @@ pub fn print(config: &Config) -> String {
     for vni in &config.vnis {
         section(&mut text, "[[vni]]", &vni_fields(vni, config));
     }
+    for cache in &config.rpki {
+        section(&mut text, "[[rpki]]", &rpki_fields(cache));
+    }
     for policy in policies(config) {
         let header = format!("[[{}]]", policy.kind.word());
         section(&mut text, &header, &policy.fields);
@@ -387,6 +390,22 @@ pub(super) fn vni_fields(vni: &VniConfig, config: &Config) -> Fields {
     }
     if let Some(mtu) = vni.mtu {
         fields.add("mtu", mtu);
+    }
+    fields
+}
+
+pub(super) fn rpki_fields(cache: &RpkiCache) -> Fields {
+    let mut fields = Fields::default();
+    fields.add("address", quote(cache.address));
+    fields.add_unless_default("preference", cache.preference, RpkiCache::PREFERENCE);
+    for (key, value) in [
+        ("refresh", cache.refresh),
+        ("retry", cache.retry),
+        ("expire", cache.expire),
+    ] {
+        if let Some(value) = value {
+            fields.add(key, quote_duration(value));
+        }
     }
     fields
 }

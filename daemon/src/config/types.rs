@@ -5,6 +5,7 @@
 //! Lists are kept in the order of the file, since nothing depends on it and it is shown again.
 
 mod neighbor;
+mod rpki;
 mod signing;
 
 use std::fmt;
@@ -22,11 +23,13 @@ use bgp::policy::{
     RouteMap,
 };
 use bgp::rib::Rules;
+use bgp::rpki::State;
 use bgp::session::RemoteAs;
 use bgp::{Asn, Prefix, Vni};
 use ipnetwork::IpNetwork;
 
 pub use neighbor::*;
+pub use rpki::*;
 pub use signing::*;
 
 /// A whole configuration.
@@ -66,6 +69,8 @@ pub struct Config {
     pub interfaces: Vec<InterfaceNeighbor>,
     /// Overlay networks, no number twice.
     pub vnis: Vec<VniConfig>,
+    /// Caches of the RPKI, no address twice.
+    pub rpki: Vec<RpkiCache>,
     /// Prefix lists, no name twice.
     pub prefix_lists: Vec<Arc<PrefixList>>,
     /// Community lists, no name twice.
@@ -113,6 +118,7 @@ impl Config {
             listen_ranges: Vec::new(),
             interfaces: Vec::new(),
             vnis: Vec::new(),
+            rpki: Vec::new(),
             prefix_lists: Vec::new(),
             community_lists: Vec::new(),
             large_community_lists: Vec::new(),
@@ -568,6 +574,14 @@ impl Keyword for Origin {
         (Origin::Igp, "igp"),
         (Origin::Egp, "egp"),
         (Origin::Incomplete, "incomplete"),
+    ];
+}
+
+impl Keyword for State {
+    const WORDS: &'static [(Self, &'static str)] = &[
+        (State::Valid, "valid"),
+        (State::Invalid, "invalid"),
+        (State::NotFound, "not_found"),
     ];
 }
 

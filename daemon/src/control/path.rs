@@ -50,6 +50,10 @@ pub fn write(request: &Request) -> Call {
         Request::EvpnMac { vni } => get("/v1/evpn/mac", Query::new().add("vni", vni.as_ref())),
         Request::EvpnRoutes(page) => get("/v1/evpn/routes", Query::new().page(page)),
         Request::Bfd => get("/v1/bfd", Query::new()),
+        Request::Rpki { prefix, asn } => {
+            let query = Query::new().add("prefix", prefix.as_ref());
+            get("/v1/rpki", query.add("asn", asn.as_ref()))
+        }
         Request::DrainStatus => get("/v1/drain", Query::new()),
         Request::Drain(drain) => post("/v1/drain", &DrainBody::from(drain)),
         Request::Undrain { neighbor, force } => {
@@ -95,6 +99,7 @@ fn read_get(path: &str, query: &str) -> Result<Request, ErrorReply> {
         },
         "/v1/evpn/routes" => Request::EvpnRoutes(read_page(&mut query)?),
         "/v1/bfd" => Request::Bfd,
+        "/v1/rpki" => read_rpki(&mut query)?,
         "/v1/drain" => Request::DrainStatus,
         "/v1/verify" => Request::Verify,
         "/v1/route_maps" => Request::RouteMaps {
@@ -132,8 +137,10 @@ pub fn allowed(path: &str) -> Option<&'static str> {
         "/v1/drain" => Some("GET, POST"),
         "/v1/undrain" | "/v1/reload" | "/v1/clear" => Some("POST"),
         "/metrics" | "/v1/summary" | "/v1/neighbors" | "/v1/routes" | "/v1/explain"
-        | "/v1/evpn/vni" | "/v1/evpn/mac" | "/v1/evpn/routes" | "/v1/bfd" | "/v1/verify"
-        | "/v1/route_maps" | "/v1/metrics" | "/v1/memory" | "/v1/version" => Some("GET"),
+        | "/v1/evpn/vni" | "/v1/evpn/mac" | "/v1/evpn/routes" | "/v1/bfd" | "/v1/rpki"
+        | "/v1/verify" | "/v1/route_maps" | "/v1/metrics" | "/v1/memory" | "/v1/version" => {
+            Some("GET")
+        }
         _ => None,
     }
 }
@@ -178,6 +185,15 @@ fn routes_query(routes: &Routes) -> Query {
         Select::Advertised(address) => query.add("advertised", Some(address)),
     };
     query.page(&routes.page)
+}
+
+fn read_rpki(query: &mut Pairs) -> Result<Request, ErrorReply> {
+    let prefix = query.take("prefix", "a prefix like 10.0.0.0/8")?;
+    let asn = query.take("asn", "an AS number")?;
+    if asn.is_some() && prefix.is_none() {
+        return Err(ErrorReply::bad_request("`asn` needs a `prefix`"));
+    }
+    Ok(Request::Rpki { prefix, asn })
 }
 
 fn read_routes(query: &mut Pairs) -> Result<Routes, ErrorReply> {

@@ -7,6 +7,7 @@
 mod evpn;
 mod neighbors;
 mod routes;
+mod rpki;
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -18,6 +19,7 @@ use serde_json::Value;
 pub use evpn::*;
 pub use neighbors::*;
 pub use routes::*;
+pub use rpki::*;
 
 use super::Timestamp;
 use crate::metrics::Snapshot;
@@ -43,6 +45,8 @@ pub enum Reply {
     EvpnRoutes(EvpnRoutes),
     /// To `Bfd`.
     Bfd(Bfd),
+    /// To `Rpki`.
+    Rpki(Rpki),
     /// To `DrainStatus`, `Drain` and `Undrain`.
     Drain(Drain),
     /// To `Verify`.

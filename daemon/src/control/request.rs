@@ -6,7 +6,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use bgp::{Family, Prefix, Vni};
+use bgp::{Asn, Family, Prefix, Vni};
 
 /// A question to the daemon, or an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +37,13 @@ pub enum Request {
     EvpnRoutes(Page),
     /// BFD sessions. Reply: `Bfd`.
     Bfd,
+    /// Caches of the RPKI, and what their VRPs say. Reply: `Rpki`.
+    Rpki {
+        /// About this prefix.
+        prefix: Option<Prefix>,
+        /// With this origin.
+        asn: Option<Asn>,
+    },
     /// How far a drain is. Reply: `Drain`.
     DrainStatus,
     /// Move traffic away. Reply: `Drain`.
@@ -84,6 +91,7 @@ impl Request {
             | Request::EvpnMac { .. }
             | Request::EvpnRoutes(_)
             | Request::Bfd
+            | Request::Rpki { .. }
             | Request::DrainStatus
             | Request::Drain(_)
             | Request::Undrain { .. }

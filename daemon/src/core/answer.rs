@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use bgp::attributes::{Attributes, Origin, SegmentKind};
 use bgp::rib::{self, PathView, PeerId, RouteView};
 use bgp::session::StopReason;
-use bgp::{Family, Nlri, Prefix};
+use bgp::{Asn, Family, Nlri, Prefix};
 use tokio::sync::oneshot;
 
 use super::limit::Level;
@@ -29,6 +29,7 @@ mod neighbors;
 mod overlay;
 mod policy;
 mod routes;
+mod rpki;
 
 impl Core {
     /// Answers at once, or sees to it that somebody does.
@@ -42,6 +43,7 @@ impl Core {
             Request::EvpnMac { vni } => self.evpn_macs(vni).map(Reply::EvpnMac),
             Request::EvpnRoutes(page) => self.evpn_routes(&page).map(Reply::EvpnRoutes),
             Request::Bfd => Ok(Reply::Bfd(self.bfd_reply())),
+            Request::Rpki { prefix, asn } => Ok(Reply::Rpki(self.rpki_reply(prefix, asn))),
             Request::DrainStatus => Ok(Reply::Drain(self.drain_status())),
             Request::Drain(order) => self.drain_order(order).map(Reply::Drain),
             Request::Undrain { neighbor, force } => {
@@ -107,6 +109,7 @@ impl Core {
         notices.extend(self.hold_line());
         notices.extend(self.range_notices());
         notices.extend(self.interface_notices());
+        notices.extend(self.rpki.notices());
         for (id, neighbor) in &self.neighbors {
             let Some(negotiated) = neighbor.negotiated() else {
                 continue;
@@ -451,6 +454,7 @@ impl Core {
             },
             draining: status.draining,
             drained: status.complete,
+            rpki_caches: self.rpki_numbers(),
             vnis: self
                 .evpn
                 .vnis()

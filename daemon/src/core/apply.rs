@@ -44,7 +44,7 @@ pub(super) fn forwarding(config: &Config) -> install::Settings {
 }
 
 /// Unicast families with their networks.
-fn networks(config: &Config) -> impl Iterator<Item = &Network> {
+pub(super) fn networks(config: &Config) -> impl Iterator<Item = &Network> {
     config
         .ipv4_unicast
         .networks
@@ -55,6 +55,7 @@ fn networks(config: &Config) -> impl Iterator<Item = &Network> {
 impl Core {
     /// Puts the first configuration to work.
     pub(super) fn begin(&mut self) {
+        self.begin_rpki();
         for network in networks(&self.config).cloned().collect::<Vec<_>>() {
             self.refresh_network(&network);
         }
@@ -107,6 +108,7 @@ impl Core {
         new.keep_route_maps(&self.config);
         let old = std::mem::replace(&mut self.config, new.clone());
         self.place.settings.send_replace(new.service_settings());
+        self.apply_rpki(&old, &new);
         for neighbor in &old.neighbors {
             if new.neighbor(neighbor.address).is_none() {
                 self.remove_neighbor(neighbor.address);
@@ -365,7 +367,7 @@ impl Core {
     }
 
     /// Originates a network, or takes it back, as its conditions say.
-    fn refresh_network(&mut self, network: &Network) {
+    pub(super) fn refresh_network(&mut self, network: &Network) {
         let ground = &self.install.ground;
         let due = match network.require_route {
             RequireRoute::No => true,
@@ -391,6 +393,7 @@ impl Core {
         let Some(map) = &network.route_map else {
             return Some(set);
         };
+        let map = map.validated_by(self.rpki.used.as_ref());
         match map.evaluate(nlri, &set.freeze(), None) {
             Verdict::Accept => Some(set),
             Verdict::Change { set, .. } => Some(set),

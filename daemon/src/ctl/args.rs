@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use bgp::{Family, Prefix, Vni};
+use bgp::{Asn, Family, Prefix, Vni};
 use clap::{Args, Parser, Subcommand};
 
 use crate::control::{DEFAULT_SOCKET, SoftReset};
@@ -170,6 +170,18 @@ pub(super) enum What {
     },
     /// BFD sessions.
     Bfd,
+    /// Caches of the RPKI: state, serial number, VRPs, age; or what they say of a prefix.
+    ///
+    /// With a prefix, the VRPs in use that cover it; with an AS number, whether that AS may
+    /// originate it: valid, invalid or not_found (RFC 6811).
+    Rpki {
+        /// The VRPs that cover this prefix.
+        #[arg(value_name = "PREFIX")]
+        prefix: Option<Prefix>,
+        /// Whether this AS may originate it.
+        #[arg(value_name = "AS")]
+        asn: Option<Asn>,
+    },
     /// How far a drain is, neighbor by neighbor.
     Drain,
     /// Route-maps: where they apply, their entries, and how often each one matched.

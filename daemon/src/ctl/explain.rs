@@ -93,6 +93,9 @@ fn details(route: &Route) -> String {
             text.push_str(&format!(", {name} {}", list.join(" ")));
         }
     }
+    if let Some(state) = &route.rpki {
+        text.push_str(&format!(", rpki {state}"));
+    }
     if route.stale {
         text.push_str(", stale");
     }

@@ -175,6 +175,10 @@ impl Console<'_> {
             }
             What::Evpn { what: Evpn::Routes } => self.evpn_routes(json).await,
             What::Bfd => self.print(&Request::Bfd, json, show::bfd).await,
+            What::Rpki { prefix, asn } => {
+                let request = Request::Rpki { prefix, asn };
+                self.print(&request, json, show::rpki).await
+            }
             What::Drain => self.print(&Request::DrainStatus, json, show::drain).await,
             What::RouteMap { name } => {
                 let request = Request::RouteMaps { name };

@@ -6,6 +6,7 @@
 mod evpn;
 mod neighbors;
 mod routes;
+mod rpki;
 
 use std::io::{self, Write};
 
@@ -15,6 +16,7 @@ pub(super) use evpn::{evpn_mac, evpn_routes, evpn_routes_table, evpn_vni};
 pub(super) use neighbors::neighbors;
 use neighbors::remote_as;
 pub(super) use routes::{RouteTables, as_path, no_route};
+pub(super) use rpki::rpki;
 
 use super::table::{Table, or_dash, printable, uptime};
 use crate::control::SoftReset;

@@ -39,6 +39,16 @@ fn snapshot() -> Snapshot {
             remote_macs: 5,
             remote_vteps: 2,
         }],
+        rpki_caches: vec![CacheNumbers {
+            address: "127.0.0.1:3323".parse().unwrap(),
+            synced: false,
+            in_use: true,
+            vrps_ipv4: 400,
+            vrps_ipv6: 100,
+            serial: Some(7),
+            age_s: Some(60),
+            losses: 1,
+        }],
         queues: vec![QueueDepth {
             queue: "calls".to_owned(),
             depth: 6,
@@ -66,6 +76,12 @@ fn every_number_of_the_snapshot_is_in_the_text() {
         "rbgpd_drained 0",
         "rbgpd_vni_macs{vni=\"100\",name=\"production\",kind=\"remote\"} 5",
         "rbgpd_vni_remote_vteps{vni=\"100\",name=\"production\"} 2",
+        "rbgpd_rpki_cache_up{cache=\"127.0.0.1:3323\"} 0",
+        "rbgpd_rpki_cache_in_use{cache=\"127.0.0.1:3323\"} 1",
+        "rbgpd_rpki_cache_serial{cache=\"127.0.0.1:3323\"} 7",
+        "rbgpd_rpki_cache_age_seconds{cache=\"127.0.0.1:3323\"} 60",
+        "rbgpd_rpki_cache_lost_total{cache=\"127.0.0.1:3323\"} 1",
+        "rbgpd_rpki_cache_vrps{cache=\"127.0.0.1:3323\",ip_version=\"6\"} 100",
         "rbgpd_queue_depth{queue=\"calls\"} 6",
     ] {
         assert!(

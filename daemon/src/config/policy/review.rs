@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
-use bgp::policy::{Action, Entry, Kind, List, OnMatch, RouteMap, Rule, Set, number_rules};
+use bgp::policy::{Action, Entry, Kind, List, Match, OnMatch, RouteMap, Rule, Set, number_rules};
 
 use super::PolicyKind;
 use super::file::{ListTable, RouteMapTable};
@@ -59,6 +59,13 @@ pub enum Notice {
         /// Number of the earlier entry that ends the map for all routes that this one matches.
         by: u32,
     },
+    /// A condition about origin validation, and nobody who tells what is valid.
+    NoCache {
+        /// Name of the map.
+        map: String,
+        /// Number of the entry.
+        seq: u32,
+    },
     /// A change of a map that is used for export alone and means nothing there.
     Export {
         /// Name of the map.
@@ -96,6 +103,11 @@ impl fmt::Display for Notice {
                 f,
                 "entry {seq} of route_map `{map}` is never reached by a route it matches: entry \
                  {by} ends the map for all of them"
+            ),
+            Notice::NoCache { map, seq } => write!(
+                f,
+                "entry {seq} of route_map `{map}` matches `rpki`, and there is no [[rpki]] cache: \
+                 every route is \"not_found\""
             ),
             Notice::Export { map, seq, key } => write!(
                 f,
@@ -144,6 +156,9 @@ pub fn review(file: &File, config: &Config, report: &Report) -> Vec<Remark> {
     for (table, map) in tables.route_maps.iter().zip(&config.route_maps) {
         review.map(&table.value, map);
         review.export(&table.value, map);
+        if config.rpki.is_empty() {
+            review.unvalidated(&table.value, map);
+        }
     }
     review.found.sort_by_key(|(span, _)| *span);
     let remarks = review.found.into_iter().map(|(span, notice)| Remark {
@@ -268,6 +283,20 @@ impl Review {
                     };
                     (*span, notice)
                 }));
+        }
+    }
+
+    fn unvalidated(&mut self, table: &RouteMapTable, map: &RouteMap) {
+        for At { value, span } in &table.entries {
+            let Some(seq) = value.seq.map(|seq| seq.value) else {
+                continue;
+            };
+            let entry = map.entries().iter().find(|entry| entry.seq == seq);
+            let mut asked = entry.into_iter().flat_map(|entry| &entry.matches);
+            if asked.any(|condition| matches!(condition, Match::Rpki(_))) {
+                let map = map.name().to_owned();
+                self.found.push((*span, Notice::NoCache { map, seq }));
+            }
         }
     }
 

@@ -58,6 +58,14 @@ fn every_request_survives_the_way_over_http() {
             neighbor: Some(address),
             force: true,
         },
+        Request::Rpki {
+            prefix: None,
+            asn: None,
+        },
+        Request::Rpki {
+            prefix: Some("10.0.0.0/8".parse().unwrap()),
+            asn: Some(bgp::Asn(65001)),
+        },
         Request::Verify,
         Request::Reload { dry_run: true },
         Request::Clear(Clear {
@@ -100,6 +108,8 @@ fn what_makes_no_sense_is_refused_with_the_kind_that_says_why() {
         (Post, "/v1/explain", "", "", WrongMethod),
         (Get, "/v1/reload", "", "", WrongMethod),
         (Get, "/v1/summary", "x=1", "", BadRequest),
+        (Get, "/v1/rpki", "asn=1", "", BadRequest),
+        (Get, "/v1/rpki", "prefix=10.0.0.0/33", "", BadRequest),
         (Get, "/v1/routes", "prefx=10.0.0.0/8", "", BadRequest),
         (Get, "/v1/routes", "prefix=10.0.0.0/33", "", BadRequest),
         (Get, "/v1/routes", "family=ipv5", "", BadRequest),

@@ -75,6 +75,10 @@ pub struct Route {
     /// Packets are dropped and not forwarded; absent where they are not.
     #[serde(default, skip_serializing_if = "is_false")]
     pub blackhole: bool,
+    /// What origin validation says of it as it was received: `valid`, `invalid` or `not_found`; absent
+    /// where no cache is configured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rpki: Option<String>,
     /// Path identifier (RFC 7911), 0 without add-path: the one it came with, or among advertised
     /// routes the one under which the neighbour knows it.
     #[serde(default)]

@@ -186,6 +186,9 @@ impl Core {
             tag: attributes.notes().tag,
             aigp: attributes.aigp(),
             blackhole: attributes.notes().blackhole,
+            rpki: self
+                .validity(nlri, &path.received)
+                .map(|state| state.word().to_owned()),
             path_id: path.path_id,
             reason,
         }

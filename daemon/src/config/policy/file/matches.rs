@@ -80,6 +80,7 @@ pub(super) fn matches(table: &mut Table<'_, '_>) -> Vec<At<MatchItem>> {
     });
     items.extend(plain(macs, Match::Mac));
     named(table, "mac_list", ListSubject::Mac, &mut items);
+    items.extend(plain(table.get("rpki", keyword), Match::Rpki));
     for (key, because, hint) in [
         (
             "weight",
@@ -101,7 +102,6 @@ pub(super) fn matches(table: &mut Table<'_, '_>) -> Vec<At<MatchItem>> {
             "routes of other protocols are not taken in",
             "give the network its own route_map in `networks`",
         ),
-        ("rpki", "routes are not validated", "leave it out"),
     ] {
         table.unsupported(key, because, hint);
     }

@@ -113,3 +113,22 @@ fn a_change_that_means_nothing_on_export_is_remarked_unless_the_map_is_used_else
     let both = "{ import = \"MAP\", export = \"MAP\" }";
     assert_eq!(remarks(&neighbor(both)), Vec::<String>::new());
 }
+
+#[test]
+fn a_map_that_asks_about_validation_is_remarked_where_nobody_validates() {
+    let file = format!(
+        "{NEIGHBOR}[[route_map]]\nname = \"IN\"\n\
+         entry = [{{ seq = 10, action = \"deny\", match = {{ rpki = \"invalid\" }} }}, \
+         {{ seq = 20, action = \"permit\" }}]\n"
+    );
+    let found = remarks(&file);
+    assert_eq!(
+        found,
+        [
+            "warning: x.toml:9:10: entry 10 of route_map `IN` matches `rpki`, and there is no [[rpki]] \
+             cache: every route is \"not_found\""
+        ]
+    );
+    let cache = "[[rpki]]\naddress = \"127.0.0.1:323\"\n";
+    assert_eq!(remarks(&format!("{cache}{file}")), [""; 0]);
+}
