@@ -48,6 +48,7 @@ pub use batch::Batch;
 use decision::Options;
 pub use decision::{DEFAULT_LOCAL_PREF, LOCAL_WEIGHT, Multipath, Rules, Source, Step};
 pub use export::Withheld;
+pub use family::News;
 use family::{FamilyRib, Key};
 pub use handling::{Handling, OwnAs, PrivateAs};
 pub use import::Rejection;
@@ -531,6 +532,11 @@ impl Rib {
             Input::Expect { peers, time, hold } => self.expect(now, peers, time, hold),
             Input::Timeout => self.timeout(now),
         }
+    }
+
+    /// What changed since this was asked last, for a caller that wants to take more before it polls.
+    pub fn take_news(&mut self) -> News {
+        self.v4.take_news() + self.v6.take_news() + self.evpn.take_news()
     }
 
     /// The next thing to do; call until `None` after inputs.

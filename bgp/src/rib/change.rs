@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::decision::{self, Choice, Options};
+use super::decision::{self, Choice, Newcomer, Options};
 use super::family::Key;
 use super::path::{Path, Paths, PeerId, Spare, Standing};
 use super::slots::{Slot, SlotSet};
@@ -131,23 +131,52 @@ pub(super) fn put<K: Key>(
     path: Path,
 ) -> Option<(Slot, Moved)> {
     let (entry, spare) = table.edit(slot)?;
-    let best = entry.paths.best();
-    let rules = view.config.rules;
-    let known = entry.paths.as_slice().iter();
-    let mut replaced = known.filter(|old| old.is(path.peer, path.path_id));
-    if best.is_some()
-        && decision::is_bystander(best, &path, rules)
-        && replaced.all(|old| decision::is_bystander(best, old, rules))
-    {
-        let before = followed(&entry.paths, view, follow);
-        replace((&mut entry.paths, spare), received, slot, path);
-        let moved = before != followed(&entry.paths, view, follow);
-        return moved.then_some((slot, Moved::BEHIND));
+    match stance(&entry.paths, view, K::FAMILY, &path) {
+        Newcomer::Behind => {
+            let before = followed(&entry.paths, view, follow);
+            replace((&mut entry.paths, spare), received, slot, path);
+            let moved = before != followed(&entry.paths, view, follow);
+            moved.then_some((slot, Moved::BEHIND))
+        }
+        Newcomer::Ahead => {
+            let old = entry.paths.best().map(|best| best.peer);
+            replace((&mut entry.paths, spare), received, slot, path);
+            // It stands last, and nothing is in use beside the best one.
+            if let [first, .., last] = entry.paths.as_mut_slice() {
+                std::mem::swap(first, last);
+            }
+            Some((slot, Moved::ahead_of(old)))
+        }
+        Newcomer::Unclear => {
+            let before = Before::of(&entry.paths, view, follow);
+            replace((&mut entry.paths, spare), received, slot, path);
+            let moved = decide(view, K::FAMILY, follow, &mut entry.paths, &before);
+            Some((slot, moved))
+        }
     }
-    let before = Before::of(&entry.paths, view, follow);
-    replace((&mut entry.paths, spare), received, slot, path);
-    let moved = decide(view, K::FAMILY, follow, &mut entry.paths, &before);
-    Some((slot, moved))
+}
+
+/// What can be said of a path without a decision among all.
+fn stance(paths: &Paths, view: View<'_>, family: Family, path: &Path) -> Newcomer {
+    let Some(best) = paths.best() else {
+        return Newcomer::Unclear;
+    };
+    let rules = view.config.rules;
+    let known = paths.as_slice().iter();
+    let mut replaced = known.filter(|old| old.is(path.peer, path.path_id));
+    let Some(old) = replaced.next() else {
+        let source = |peer| view.source(peer);
+        return match view.config.multipath.get(family).paths {
+            0 | 1 => decision::newcomer(best, path, source, rules),
+            _ if decision::is_bystander(Some(best), path, rules) => Newcomer::Behind,
+            _ => Newcomer::Unclear,
+        };
+    };
+    let aside = |path: &Path| decision::is_bystander(Some(best), path, rules);
+    match aside(path) && aside(old) {
+        true => Newcomer::Behind,
+        false => Newcomer::Unclear,
+    }
 }
 
 pub(super) fn replace(
@@ -196,6 +225,8 @@ pub(super) struct Moved {
     pub(super) forwarding: bool,
     /// Where the former best path came from.
     pub(super) old: Option<PeerId>,
+    /// There was a best path, and now another one is.
+    pub(super) replaced: bool,
 }
 
 impl Moved {
@@ -204,7 +235,18 @@ impl Moved {
         best: false,
         forwarding: true,
         old: None,
+        replaced: false,
     };
+
+    /// A new path is the best one, before that of `old`.
+    fn ahead_of(old: Option<PeerId>) -> Self {
+        Self {
+            best: true,
+            forwarding: true,
+            old,
+            replaced: old.is_some(),
+        }
+    }
 }
 
 /// Chooses the best path, puts it first and compares with `before`.
@@ -234,6 +276,7 @@ pub(super) fn decide(
         best,
         forwarding,
         old: before.best.map(|(_, peer)| peer),
+        replaced: best && before.best.is_some() && after.best.is_some(),
     }
 }
 

@@ -85,6 +85,34 @@ struct Marks {
     track: bool,
     /// Whose turn it is to be told.
     peers_first: bool,
+    news: News,
+}
+
+/// Prefixes with another best path than others were told of.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct News {
+    /// There was none before, or there is none now.
+    pub fresh: usize,
+    /// One has taken the place of another.
+    pub replaced: usize,
+}
+
+impl std::ops::Add for News {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            fresh: self.fresh + other.fresh,
+            replaced: self.replaced + other.replaced,
+        }
+    }
+}
+
+impl News {
+    fn count(&mut self, replaced: bool) {
+        self.replaced += usize::from(replaced);
+        self.fresh += usize::from(!replaced);
+    }
 }
 
 impl<K: Key> FamilyRib<K> {
@@ -479,6 +507,11 @@ impl<K: Key> FamilyRib<K> {
         }
     }
 
+    /// What is new since this was asked last.
+    pub(super) fn take_news(&mut self) -> News {
+        std::mem::take(&mut self.marks.news)
+    }
+
     /// Works off marks; true if something was done.
     pub(super) fn work(
         &mut self,
@@ -812,6 +845,7 @@ impl Marks {
     fn note(&mut self, noted: Option<(Slot, Moved)>) {
         let Some((slot, moved)) = noted else { return };
         if moved.best && self.in_changed.insert(slot) {
+            self.news.count(moved.replaced);
             self.changed.push_back((slot, moved.old));
         }
         if self.track && moved.forwarding && self.in_installs.insert(slot) {
