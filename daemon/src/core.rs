@@ -22,6 +22,7 @@ mod installed;
 mod kernel;
 mod limit;
 mod neighbor;
+mod pace;
 mod refusals;
 mod rpki;
 mod unnumbered;
@@ -56,6 +57,7 @@ use crate::tasks::Spawner;
 use crate::wireguard_io::WireguardHandle;
 use installed::Installed;
 use neighbor::Neighbor;
+use pace::Pace;
 
 /// Events of all neighbours together, each a change of state or a `session::Output::Updates`:
 /// enough that a neighbour's task is reading while the tables work, few enough that little memory
@@ -69,14 +71,6 @@ pub(crate) const KERNEL_EVENTS_MAX: usize = 128;
 
 /// Inputs taken before the tables are asked what follows.
 const INPUTS_MAX: usize = 64;
-
-/// Routes taken before the tables are asked what follows: a millisecond or two of work, so that the
-/// first of a million is passed on before the last has come.
-const ROUTES_FIRST: usize = 4096;
-
-/// The same while routes keep coming, to which it doubles: what follows is packed better, and of a
-/// prefix that several neighbours announce less is told that changes again.
-const ROUTES_BUSY: usize = 32 * 1024;
 
 /// Outputs of the tables worked off before inputs are looked at again.
 const OUTPUTS_MAX: usize = 512;
@@ -189,8 +183,7 @@ pub(crate) struct Core {
     freed: Freed,
     /// The kernel thread has enough to do.
     kernel_full: bool,
-    /// Since the tables were last asked what follows.
-    routes_taken: usize,
+    pace: Pace,
     /// When to try to end a drain whose time is over, and what was said of it.
     return_at: Option<Instant>,
     overdue: Repeats,
@@ -299,7 +292,7 @@ impl Core {
             ground_changed: false,
             freed: Freed::default(),
             kernel_full: false,
-            routes_taken: 0,
+            pace: Pace::default(),
             return_at: None,
             overdue: Repeats::new(drain::OVERDUE_PAUSE),
             stopping: None,
@@ -313,36 +306,37 @@ impl Core {
         };
         self.begin();
         let mut more = true;
-        let mut routes_max = ROUTES_FIRST;
+        let mut wait = None;
         while !self.finished() {
-            let deadline = self.deadline();
+            let deadline = self.deadline().into_iter().chain(wait).min();
             let wake = next(&mut inputs, deadline, more).await;
             if matches!(wake, Wake::End) {
                 break;
             }
             self.take(wake);
-            routes_max = match self.take_ready(&mut inputs, routes_max) {
-                true => (routes_max * 2).min(ROUTES_BUSY),
-                false => ROUTES_FIRST,
-            };
-            more = self.work();
+            let full = self.take_ready(&mut inputs);
+            wait = self.pace.until(full, self.rib.take_news(), Instant::now());
+            if more || wait.is_none() {
+                more = self.work();
+            }
+            if !more && wait.is_none() {
+                self.pace.told(Instant::now());
+            }
         }
         self.end();
     }
 
     /// Takes inputs that are already there; true if it was enough before they were at an end.
-    fn take_ready(&mut self, inputs: &mut Inputs, routes_max: usize) -> bool {
+    fn take_ready(&mut self, inputs: &mut Inputs) -> bool {
         for _ in 0..INPUTS_MAX {
-            if self.routes_taken > routes_max {
+            if self.pace.is_full() {
                 break;
             }
             let Some(wake) = ready(inputs) else {
-                self.routes_taken = 0;
                 return false;
             };
             self.take(wake);
         }
-        self.routes_taken = 0;
         true
     }
 
@@ -363,6 +357,7 @@ impl Core {
     }
 
     fn order(&mut self, order: Order) {
+        self.pace.urgent();
         match order {
             Order::Stop(done) => self.stop(done),
             Order::Verified(differences) => {
@@ -483,6 +478,9 @@ impl Core {
     }
 
     fn peer_event(&mut self, peer: PeerId, event: Event) {
+        if !matches!(event, Event::Updates(_)) {
+            self.pace.urgent();
+        }
         match event {
             Event::Up {
                 negotiated,
@@ -517,7 +515,7 @@ impl Core {
                 let withdrawn: usize = withdrawn.map(NlriList::len).sum();
                 let now = Instant::now();
                 self.freed.add(now, routes - withdrawn, withdrawn);
-                self.routes_taken += routes;
+                self.pace.routes(routes);
                 if let Some(neighbor) = self.neighbors.get_mut(&peer) {
                     updates.iter().for_each(|update| neighbor.note(update));
                 }
