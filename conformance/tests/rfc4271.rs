@@ -397,6 +397,7 @@ fn passive(host: u8, asn: u32) -> Neighbor {
         policy: false,
         ipv6: false,
         over_ipv6: false,
+        all_families: false,
         keys: String::new(),
     }
 }

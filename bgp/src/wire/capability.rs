@@ -89,8 +89,9 @@ fn graceful_restart(value: &mut Reader<'_>) -> Option<GracefulRestart> {
 
 fn add_path(value: &mut Reader<'_>) -> Option<Vec<(u16, u8, AddPathMode)>> {
     let list = entries(value, |entry| Ok((entry.u16()?, entry.u8()?, entry.u8()?)))?;
-    // RFC 7911 §4: an entry with any other value of send/receive should be ignored.
-    let modes = list.into_iter().filter_map(|(afi, safi, mode)| {
+    // RFC 7911 §4: with any other value of send/receive the capability, all of it, "SHOULD be treated
+    // as not understood and ignored".
+    let modes = list.into_iter().map(|(afi, safi, mode)| {
         let mode = match mode {
             1 => AddPathMode::Receive,
             2 => AddPathMode::Send,
@@ -99,7 +100,7 @@ fn add_path(value: &mut Reader<'_>) -> Option<Vec<(u16, u8, AddPathMode)>> {
         };
         Some((afi, safi, mode))
     });
-    Some(modes.collect())
+    modes.collect()
 }
 
 /// RFC 9494 §3: a time of three octets behind the flags.

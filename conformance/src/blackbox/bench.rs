@@ -33,7 +33,8 @@ pub struct Bench {
     pub speaker: Box<dyn Speaker>,
     /// The healthy session to which routes are told.
     pub observer: Session,
-    bystander: Session,
+    /// The healthy session that has nothing to do with the test.
+    pub bystander: Session,
     setup: Setup,
     network: Network,
     markers: u16,
@@ -111,6 +112,11 @@ impl Bench {
     /// Address of a host number.
     pub fn host(&self, host: u8) -> Ipv4Addr {
         self.network.host(host)
+    }
+
+    /// Addresses of the two healthy neighbours.
+    pub fn healthy(&self) -> [Ipv4Addr; 2] {
+        [OBSERVER, BYSTANDER].map(|host| self.host(host))
     }
 
     /// Address of the speaker.
@@ -276,7 +282,12 @@ fn asn(setup: &Setup, host: u8) -> u32 {
 }
 
 fn open(setup: &Setup, host: u8) -> Open {
-    Open::new(asn(setup, host), Ipv4Addr::new(10, 0, 0, host))
+    let open = Open::new(asn(setup, host), Ipv4Addr::new(10, 0, 0, host));
+    let mut neighbors = setup.neighbors.iter();
+    match neighbors.any(|one| one.host == host && one.all_families) {
+        true => open.all_families(),
+        false => open,
+    }
 }
 
 /// Finds addresses that no other bench on this machine uses. The listener on the last of them is

@@ -138,6 +138,12 @@ impl Open {
         self.with(capability::GRACEFUL_RESTART, &value)
     }
 
+    /// Adds IPv6 unicast and EVPN.
+    pub fn all_families(self) -> Self {
+        self.with(capability::MULTIPROTOCOL, &[0, 2, 0, 1])
+            .with(capability::MULTIPROTOCOL, &[0, 25, 0, 70])
+    }
+
     /// Adds several paths of a prefix for IPv4 unicast (RFC 7911 §4): 1 receives them, 2 sends
     /// them, 3 does both.
     pub fn add_path(self, direction: u8) -> Self {

@@ -86,8 +86,12 @@ impl Other {
                 words.trim()
             )));
         }
-        if setup.neighbors.iter().any(|it| it.over_ipv6) {
-            return Err(not_comparable("sessions over IPv6"));
+        if setup
+            .neighbors
+            .iter()
+            .any(|it| it.over_ipv6 || it.all_families)
+        {
+            return Err(not_comparable("sessions over IPv6, or of several families"));
         }
         // Both want an interface that has their address. It goes with the namespace.
         let address = format!("{}/32", network.host(HOST));
@@ -139,6 +143,10 @@ impl Speaker for Running {
     }
 
     fn shown(&self, _neighbor: Ipv4Addr) -> Result<String, Error> {
+        Err(not_comparable("what rbgpd shows its operator"))
+    }
+
+    fn routes(&self, _neighbor: Ipv4Addr, _received: bool) -> Result<String, Error> {
         Err(not_comparable("what rbgpd shows its operator"))
     }
 }

@@ -80,6 +80,15 @@ impl Speaker for Rbgpd {
     fn shown(&self, neighbor: Ipv4Addr) -> Result<String, Error> {
         self.ask(&["show", "neighbors", &neighbor.to_string()])
     }
+
+    fn routes(&self, neighbor: Ipv4Addr, received: bool) -> Result<String, Error> {
+        let which = if received {
+            "--received"
+        } else {
+            "--advertised"
+        };
+        self.ask(&["show", "routes", which, &neighbor.to_string(), "--json"])
+    }
 }
 
 impl Drop for Rbgpd {
@@ -139,6 +148,10 @@ fn toml(setup: &Setup, network: Network) -> String {
         );
         if !neighbor.keys.contains(family) {
             let _ = writeln!(out, "{family} = {policy}");
+        }
+        if neighbor.all_families {
+            // There is no IPv6 address of ours beside the session's.
+            out.push_str("ipv6_unicast = { next_hop = \"unchanged\" }\nevpn = {}\n");
         }
     }
     out

@@ -68,6 +68,8 @@ pub struct Session {
     /// All of it where the speaker sends several paths of a prefix, else each under 0.
     paths: BTreeMap<(Prefix, u32), Route>,
     changes: BTreeMap<Prefix, usize>,
+    /// MP_REACH_NLRI and MP_UNREACH_NLRI of other families than IPv4 unicast, as they came.
+    others: Vec<Attribute>,
     end_of_rib: bool,
     refreshing: Option<BTreeMap<Prefix, Route>>,
     refreshed: Option<BTreeMap<Prefix, Route>>,
@@ -87,6 +89,7 @@ impl Session {
             routes: BTreeMap::new(),
             paths: BTreeMap::new(),
             changes: BTreeMap::new(),
+            others: Vec::new(),
             end_of_rib: false,
             refreshing: None,
             refreshed: None,
@@ -156,6 +159,12 @@ impl Session {
 
     fn learn(&mut self, update: &Update) {
         self.end_of_rib |= update.is_end_of_rib();
+        for code in [code::MP_REACH, code::MP_UNREACH] {
+            let of_ipv4 = |it: &&Attribute| it.value.starts_with(&[0, 1, 1]);
+            let attribute = update.attribute(code);
+            self.others
+                .extend(attribute.filter(|it| !of_ipv4(it)).cloned());
+        }
         let unreached = update.unreached().unwrap_or_default().into_iter();
         let (_, reached) = update.reached().unwrap_or_default();
         for path in update
@@ -241,6 +250,17 @@ impl Session {
     /// How often the speaker announced or withdrew the prefix, answers to refreshes aside.
     pub fn changes(&self, prefix: Prefix) -> usize {
         self.changes.get(&prefix).copied().unwrap_or(0)
+    }
+
+    /// How often the speaker announced, and how often it withdrew, a route of another family than
+    /// IPv4 unicast, given as the octets of its NLRI. Answers to refreshes count, too.
+    pub fn said_of(&self, nlri: &[u8]) -> (usize, usize) {
+        let has = |it: &&Attribute| it.value.windows(nlri.len()).any(|part| part == nlri);
+        let with = |code| {
+            let of_code = self.others.iter().filter(|it| it.code == code);
+            of_code.filter(has).count()
+        };
+        (with(code::MP_REACH), with(code::MP_UNREACH))
     }
 
     /// The End-of-RIB marker of IPv4 unicast has come (RFC 4724 §2).

@@ -26,6 +26,8 @@ pub struct Neighbor {
     pub ipv6: bool,
     /// The session runs over IPv6, within a namespace of its own ([`alone`](super::alone)).
     pub over_ipv6: bool,
+    /// IPv6 unicast and EVPN beside IPv4 unicast.
+    pub all_families: bool,
     /// More keys of rbgpd's own configuration; a family among them replaces the usual one.
     pub keys: String,
 }
@@ -81,6 +83,7 @@ impl Setup {
             policy: false,
             ipv6: false,
             over_ipv6: false,
+            all_families: false,
             keys: String::new(),
         })
     }
@@ -139,6 +142,12 @@ impl Setup {
     pub fn asn(mut self, asn: u32) -> Self {
         self.asn = asn;
         self
+    }
+
+    /// Gives the two healthy neighbours all families.
+    pub fn healthy_with_all_families(self) -> Self {
+        self.change(OBSERVER, |neighbor| neighbor.all_families = true)
+            .change(BYSTANDER, |neighbor| neighbor.all_families = true)
     }
 
     /// Gives the two healthy neighbours a policy that accepts everything.

@@ -23,6 +23,9 @@ pub trait Speaker: Debug {
     /// What its operator is shown about a neighbour.
     fn shown(&self, neighbor: Ipv4Addr) -> Result<String, Error>;
 
+    /// The routes a neighbour told, or was told, as its operator is shown them, in JSON.
+    fn routes(&self, neighbor: Ipv4Addr, received: bool) -> Result<String, Error>;
+
     /// Memory in use, in KiB (proc(5), VmRSS).
     fn resident_kib(&self) -> Result<u64, Error> {
         let pid = self
