@@ -27,6 +27,8 @@ mod types;
 
 use std::io;
 
+use file::File;
+
 pub use accept::accept;
 pub use diff::{Diff, diff};
 pub use error::{ConfigError, Place, Problem, Report};
@@ -53,7 +55,9 @@ pub fn parse_here(
     let file = file::read(text, &mut report);
     let config = file.as_ref().and_then(|file| accept(file, &mut report));
     if let Some(file) = &file {
-        let settings = file.settings();
+        let instances = file.instances.iter().map(|at| &at.value);
+        let settings = std::iter::once(file).chain(instances);
+        let settings = settings.flat_map(File::settings);
         for keys in settings.filter_map(|settings| settings.tcp_ao.as_ref()) {
             let algorithms = keys.value.iter().map(|key| key.value.algorithm);
             let algorithms = algorithms.map(|it| it.map(|it| it.value).unwrap_or_default());

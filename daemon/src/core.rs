@@ -29,7 +29,6 @@ mod unnumbered;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::{IpAddr, SocketAddrV6};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -43,9 +42,9 @@ use bgp::{Family, Nlri, Vni};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::bfd_io::BfdHandle;
+use crate::bfd_share::BfdShare;
 use crate::config::{Config, ServiceSettings};
-use crate::control::{Answer, Call, Reply};
+use crate::control::{Answer, Call, Reply, reply};
 use crate::install::Install;
 use crate::memory::{self, Freed, Tidy};
 use crate::peer_io::{Command, Event};
@@ -55,6 +54,7 @@ use crate::rpki_io::{CacheId, Report};
 use crate::state::{DrainState, StateDir};
 use crate::tasks::Spawner;
 use crate::wireguard_io::WireguardHandle;
+pub(crate) use apply::claim;
 use installed::Installed;
 use neighbor::Neighbor;
 use pace::Pace;
@@ -97,6 +97,9 @@ pub(crate) struct Inputs {
 pub(crate) enum Order {
     /// End all sessions with a Cease and come to an end; the kernel is handed back.
     Stop(oneshot::Sender<()>),
+    /// The same of an instance that is in the configuration no more, while others go on: its routes,
+    /// overlays and devices go as well.
+    Leave(oneshot::Sender<()>),
     /// A comparison with the kernel is done.
     Verified(Vec<fib::Difference>),
     /// Take traffic back from a neighbour, or at all, now that the kernel was compared; by force
@@ -117,13 +120,13 @@ pub(crate) enum Order {
     Rpki(CacheId, Box<Report>),
     /// Apply a new configuration.
     Apply(Box<Config>, oneshot::Sender<()>),
+    /// Apply a new configuration, or only say what that would change.
+    Reload(Box<Config>, bool, oneshot::Sender<reply::Reload>),
 }
 
 /// Where things are and what was found at the start.
 #[derive(Debug)]
 pub(crate) struct Place {
-    /// Read again on reload; `None` when there is no file.
-    pub(crate) config_file: Option<PathBuf>,
     pub(crate) state: Option<StateDir>,
     /// The last run broke off and the kernel still forwards for it.
     pub(crate) restarting: bool,
@@ -134,8 +137,7 @@ pub(crate) struct Place {
 /// Handles of what runs beside the core.
 pub(crate) struct Hands {
     pub(crate) kernel: Option<Arc<fib::KernelHandle>>,
-    /// Started with the first neighbour that wants it.
-    pub(crate) bfd: Option<BfdHandle>,
+    pub(crate) bfd: BfdShare,
     pub(crate) wireguard: Option<WireguardHandle>,
     /// Interfaces with a neighbour that has to be found, once there is one.
     pub(crate) advertisements: Option<watch::Sender<Vec<String>>>,
@@ -188,6 +190,8 @@ pub(crate) struct Core {
     return_at: Option<Instant>,
     overdue: Repeats,
     stopping: Option<oneshot::Sender<()>>,
+    /// Others go on without us: nothing of ours stays behind.
+    leaving: bool,
 }
 
 /// The devices of an overlay network.
@@ -236,6 +240,7 @@ impl Core {
         drain: DrainState,
     ) -> Self {
         let kernel = hands.kernel.is_some();
+        let share = hands.kernel.as_ref().map(|kernel| kernel.share());
         let rib = Rib::new(rib::Config {
             router_id: config.router_id,
             cluster_id: config.cluster_id.unwrap_or(config.router_id),
@@ -259,7 +264,7 @@ impl Core {
             vtep: config.evpn.map(|evpn| evpn.vtep),
         });
         let table = config.kernel.table;
-        let mut install = Install::new(table);
+        let mut install = Install::new(table, share.unwrap_or_default());
         install.set(apply::forwarding(&config));
         Self {
             install,
@@ -296,6 +301,7 @@ impl Core {
             return_at: None,
             overdue: Repeats::new(drain::OVERDUE_PAUSE),
             stopping: None,
+            leaving: false,
         }
     }
 
@@ -322,6 +328,9 @@ impl Core {
             if !more && wait.is_none() {
                 self.pace.told(Instant::now());
             }
+        }
+        if self.leaving {
+            while self.work() {}
         }
         self.end();
     }
@@ -359,7 +368,15 @@ impl Core {
     fn order(&mut self, order: Order) {
         self.pace.urgent();
         match order {
-            Order::Stop(done) => self.stop(done),
+            Order::Stop(done) => {
+                let text = "the service stops".to_owned();
+                self.stop(done, &StopReason::AdministrativeShutdown { text });
+            }
+            Order::Leave(done) => self.leave_service(done),
+            Order::Reload(config, dry_run, answer) => {
+                let reload = self.reload(*config, dry_run);
+                drop(answer.send(reload));
+            }
             Order::Verified(differences) => {
                 self.verify.runs += 1;
                 self.verify.differences = u64::try_from(differences.len()).unwrap_or(u64::MAX);
@@ -536,7 +553,7 @@ impl Core {
                     && !retain.iter().any(|(_, keep)| *keep)
                 {
                     // Ahead of the tables, which take their time with many routes.
-                    kernel.lose(Install::fate(peer));
+                    kernel.lose(self.install.fate(peer));
                 }
                 tracing::warn!(
                     neighbor = %neighbor.address(),
@@ -600,10 +617,7 @@ impl Core {
         }
     }
 
-    fn stop(&mut self, done: oneshot::Sender<()>) {
-        let reason = StopReason::AdministrativeShutdown {
-            text: "the service stops".to_owned(),
-        };
+    fn stop(&mut self, done: oneshot::Sender<()>, reason: &StopReason) {
         for neighbor in self.neighbors.values() {
             neighbor.command(Command::Quit(reason.clone()));
         }

@@ -18,7 +18,7 @@ use bgp::attributes::Notes;
 use bgp::rib::{Best, BestPath, PeerId, Rib};
 use bgp::{Nlri, Prefix};
 use fib::{Address, Change, Device, Entry, ForeignRoute, Interface, Key, Link, LinkKind, Links};
-use fib::{NextHop, Route, RouteKey, RouteKind};
+use fib::{NextHop, Route, RouteKey, RouteKind, Share};
 use foldhash::fast::RandomState;
 
 use crate::config::{BandwidthUse, Distance};
@@ -208,6 +208,8 @@ pub(crate) fn prefixes_of(addr: IpAddr) -> impl Iterator<Item = Prefix> {
 pub(crate) struct Install {
     pub(crate) ground: Ground,
     table: u32,
+    /// Which of several instances this is to the kernel's thread.
+    share: Share,
     settings: Settings,
     /// Where the next hops in use lead, so that a route costs a look-up.
     ways: HashMap<IpAddr, Way, RandomState>,
@@ -267,10 +269,11 @@ struct Wanted {
 }
 
 impl Install {
-    pub(crate) fn new(table: u32) -> Self {
+    pub(crate) fn new(table: u32, share: Share) -> Self {
         Self {
             ground: Ground::default(),
             table,
+            share,
             settings: Settings::default(),
             ways: HashMap::default(),
             deciding: HashMap::default(),
@@ -300,12 +303,13 @@ impl Install {
 
     /// The kernel's key of a prefix.
     pub(crate) fn key(&self, prefix: Prefix) -> RouteKey {
-        RouteKey::new(self.table, prefix.into())
+        RouteKey::new(self.table, prefix.into()).of(self.share)
     }
 
-    /// The fate of next hops that a neighbour named: what is lost with its session.
-    pub(crate) fn fate(peer: PeerId) -> u32 {
-        u32::from(peer.0)
+    /// The fate of next hops that a neighbour named: what is lost with its session. Neighbours of
+    /// different instances have the same numbers.
+    pub(crate) fn fate(&self, peer: PeerId) -> u32 {
+        u32::from(self.share.0) << 16 | u32::from(peer.0)
     }
 
     /// The kernel entry of a unicast best path; `None` for what is no unicast route.
@@ -406,7 +410,7 @@ impl Install {
                         (Some(known), Some(weight)) => known.weight += weight,
                         (Some(_), None) => {}
                         (None, weight) => {
-                            let hop = hop.fate(Self::fate(*peer));
+                            let hop = hop.fate(install.fate(*peer));
                             hops.push(hop.weight(weight.unwrap_or(1)));
                         }
                     }
@@ -661,7 +665,7 @@ mod tests {
             };
             rib.handle(Instant::now(), up);
         }
-        let mut install = Install::new(254);
+        let mut install = Install::new(254, Share::FIRST);
         for (index, name) in [(1, "near"), (2, "far")] {
             install.ground.link(Link::new(index, name));
         }

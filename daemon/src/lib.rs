@@ -8,11 +8,13 @@
 
 mod advertisements;
 pub mod bfd_io;
+mod bfd_share;
 pub mod config;
 pub mod control;
 mod core;
 pub mod ctl;
 mod install;
+mod instances;
 mod memory;
 pub mod metrics;
 mod peer_io;

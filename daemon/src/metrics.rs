@@ -39,6 +39,9 @@ pub struct Snapshot {
     pub rpki_caches: Vec<CacheNumbers>,
     /// Entries that wait, by name of the queue.
     pub queues: Vec<QueueDepth>,
+    /// The instances beside the default one, by name; what is the process's own is not in them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub instances: Vec<(String, Snapshot)>,
 }
 
 /// A neighbour.
@@ -161,14 +164,23 @@ impl Snapshot {
     pub fn render(&self) -> String {
         let mut text = Text::default();
         self.process(&mut text);
-        self.sessions(&mut text);
-        self.messages(&mut text);
-        self.routes(&mut text);
-        self.kernel(&mut text);
-        self.drain(&mut text);
-        self.overlay(&mut text);
-        self.rpki(&mut text);
-        text.0
+        self.instance(&mut text);
+        for (name, numbers) in &self.instances {
+            text.instance = Some(name.clone());
+            numbers.instance(&mut text);
+        }
+        text.finish()
+    }
+
+    /// What each instance has.
+    fn instance(&self, text: &mut Text) {
+        self.sessions(text);
+        self.messages(text);
+        self.routes(text);
+        self.kernel(text);
+        self.drain(text);
+        self.overlay(text);
+        self.rpki(text);
     }
 
     fn process(&self, text: &mut Text) {
@@ -509,35 +521,56 @@ const COUNTER: &str = "counter";
 
 /// The text being written.
 #[derive(Default)]
-struct Text(String);
+struct Text {
+    /// Metrics in the order in which they began, each with its samples.
+    families: Vec<(String, String)>,
+    /// Whose samples follow; the default instance has no label.
+    instance: Option<String>,
+}
 
 impl Text {
-    /// Begins a metric; its samples follow.
-    fn family<'a>(&'a mut self, name: &'a str, kind: &str, help: &str) -> Samples<'a> {
-        self.0
-            .push_str(&format!("# HELP {name} {help}\n# TYPE {name} {kind}\n"));
-        Samples { text: self, name }
+    /// Begins a metric, or goes on with it; its samples follow.
+    fn family(&mut self, name: &str, kind: &str, help: &str) -> Samples<'_> {
+        let known = self.families.iter().position(|(known, _)| known == name);
+        let at = known.unwrap_or_else(|| {
+            let head = format!("# HELP {name} {help}\n# TYPE {name} {kind}\n");
+            self.families.push((name.to_owned(), head));
+            self.families.len() - 1
+        });
+        Samples {
+            instance: self.instance.as_deref(),
+            family: self.families.get_mut(at),
+        }
+    }
+
+    fn finish(self) -> String {
+        self.families.into_iter().map(|(_, text)| text).collect()
     }
 }
 
 /// The samples of one metric, which must stand together.
 struct Samples<'a> {
-    text: &'a mut Text,
-    name: &'a str,
+    instance: Option<&'a str>,
+    family: Option<&'a mut (String, String)>,
 }
 
 impl Samples<'_> {
     fn sample(&mut self, labels: &[(&str, &str)], value: u64) {
-        let text = &mut self.text.0;
-        text.push_str(self.name);
-        for (at, (key, value)) in labels.iter().enumerate() {
-            text.push(if at == 0 { '{' } else { ',' });
+        let Some((name, text)) = &mut self.family else {
+            return;
+        };
+        text.push_str(name);
+        let instance = self.instance.map(|name| ("instance", name));
+        let mut open = false;
+        for (key, value) in instance.iter().chain(labels) {
+            text.push(if open { ',' } else { '{' });
+            open = true;
             text.push_str(key);
             text.push_str("=\"");
             push_escaped(text, value);
             text.push('"');
         }
-        text.push_str(if labels.is_empty() { " " } else { "} " });
+        text.push_str(if open { "} " } else { " " });
         text.push_str(&value.to_string());
         text.push('\n');
     }

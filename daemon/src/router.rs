@@ -16,14 +16,12 @@ use tokio::task::JoinHandle;
 
 use crate::config::{Config, ServiceSettings};
 use crate::control::{Answer, CoreHandle, Request};
-use crate::core::{Core, EVENTS_MAX, Hands, Inputs, KERNEL_EVENTS_MAX, Order, Place};
+use crate::core::claim;
+use crate::instances::running::{self, Prepared, Shared};
+use crate::instances::{self, Instances, Order};
 use crate::peer_io::transport;
 use crate::state::{StateDir, StateError};
-use crate::tasks::{self, Listening, ORDERS_MAX, Registry, Spawner};
-use crate::wireguard_io::WireguardHandle;
-
-/// How long sessions may take to say good-bye.
-const STOP_TIME: Duration = Duration::from_secs(5);
+use crate::tasks::{self, ORDERS_MAX};
 
 /// Where a router keeps things.
 #[derive(Debug, Clone, Default)]
@@ -50,12 +48,8 @@ pub struct Options {
 pub struct Router {
     core: CoreHandle,
     orders: mpsc::Sender<Order>,
-    thread: std::thread::JoinHandle<()>,
-    listeners: Vec<JoinHandle<()>>,
+    instances: JoinHandle<()>,
     listening: Vec<SocketAddr>,
-    kernel: Option<Arc<fib::KernelHandle>>,
-    /// Ours until the kernel was handed back.
-    state: Option<StateDir>,
     settings: watch::Receiver<ServiceSettings>,
 }
 
@@ -114,6 +108,55 @@ pub enum StartError {
     /// A thread cannot be started.
     #[error("cannot start a thread")]
     Thread(#[source] io::Error),
+    /// An instance cannot be bound to its VRF.
+    #[error("`vrf` is \"{vrf}\", but must be a VRF device (`ip link add {vrf} type vrf table N`)")]
+    Vrf {
+        /// The device.
+        vrf: String,
+        /// What it is.
+        #[source]
+        source: io::Error,
+    },
+    /// Two instances have the same metric in the same routing table, that of their VRF devices.
+    #[error(
+        "instances `{one}` and `{two}` both write routes with distance {metric} to table {table}\n\n\
+         hint: give one of them distances of its own"
+    )]
+    Metric {
+        /// An instance.
+        one: String,
+        /// Another one.
+        two: String,
+        /// The table.
+        table: u32,
+        /// The metric.
+        metric: u32,
+    },
+    /// More instances than there are numbers for.
+    #[error("there are more than 255 instances")]
+    Instances,
+    /// One of the instances does not start.
+    #[error("instance `{name}` does not start")]
+    Instance {
+        /// Its name.
+        name: String,
+        /// Why.
+        #[source]
+        source: Box<StartError>,
+    },
+}
+
+impl StartError {
+    /// Says which instance it is about, unless that is the default one.
+    pub(crate) fn of(self, instance: Option<&str>) -> Self {
+        match instance {
+            Some(name) => StartError::Instance {
+                name: name.to_owned(),
+                source: Box::new(self),
+            },
+            None => self,
+        }
+    }
 }
 
 impl Router {
@@ -121,91 +164,53 @@ impl Router {
     pub fn start(config: Config, options: Options) -> Result<Self, StartError> {
         let runtime = tokio::runtime::Handle::current();
         let (settings, follow) = watch::channel(config.service_settings());
-        let (place, drain) = open_place(options, settings)?;
-        let registry = Registry::default();
-        let (events, event_queue) = mpsc::channel(EVENTS_MAX);
-        let (written, written_queue) = mpsc::unbounded_channel();
-        let (kernel_events, kernel_queue) = mpsc::channel(KERNEL_EVENTS_MAX);
-        let (orders, order_queue) = mpsc::channel(ORDERS_MAX);
-        let (core_handle, calls) = CoreHandle::channel();
-
-        let mut listeners = Vec::new();
-        let mut listening = Vec::new();
-        let mut sockets = Listening::default();
+        let state = options.state_dir.as_deref().map(open_state).transpose()?;
         if config.has_passwords() {
             transport::md5_works().map_err(StartError::Password)?;
         }
         for algorithm in config.ao_algorithms() {
             transport::ao_works(algorithm).map_err(StartError::TcpAo)?;
         }
-        for address in &config.listen {
-            let opened = tasks::listener(
-                &runtime,
-                *address,
-                registry.clone(),
-                orders.clone(),
-                &mut sockets,
-            );
-            let (bound, task) = opened.map_err(|source| StartError::Listen {
-                address: *address,
-                source,
-            })?;
-            listeners.push(task);
-            listening.push(bound);
-        }
-        let kernel = config
-            .kernel
-            .enabled
-            .then(|| start_kernel(&config, kernel_events));
-        let kernel = kernel.transpose()?.map(Arc::new);
-        let wireguard = kernel
-            .as_ref()
-            .and_then(|_| WireguardHandle::start(&config));
-        let underlay = config
-            .underlay
-            .as_ref()
-            .map(|underlay| underlay.interface.clone());
-        let spawner = Spawner::new(
-            runtime,
-            registry,
-            events,
-            written,
-            orders.clone(),
-            underlay,
-            sockets,
-        );
-        let hands = Hands {
-            kernel: kernel.clone(),
-            bfd: None,
-            wireguard,
-            advertisements: None,
-            spawner,
-        };
-        let inputs = Inputs {
-            events: event_queue,
-            written: written_queue,
-            kernel: kernel_queue,
-            calls,
-            orders: order_queue,
-        };
-        // Last: a start that fails is no run that broke off.
-        if let Some(dir) = &place.state {
-            dir.begin().map_err(|source| StartError::State {
-                path: dir.path().to_owned(),
-                source,
-            })?;
-        }
-        let state = place.state.clone();
-        let core = Core::new(config, place, hands, inputs, random_seed(), drain);
-        let thread = tasks::core(core).map_err(StartError::Thread)?;
-        Ok(Self {
-            core: core_handle,
-            orders,
-            thread,
-            listeners,
-            listening,
-            kernel,
+        let shared = Shared {
+            runtime: runtime.clone(),
             state,
+            bfd: Arc::default(),
+        };
+        let mut prepared = Vec::new();
+        for (config, number) in instances::split(config)?.into_iter().zip(0..=u8::MAX) {
+            prepared.push(instances::prepared(&shared, config, number)?);
+        }
+        let listening = prepared.iter().flat_map(|it| it.listening.clone());
+        let listening = listening.collect();
+        let kernel = start_kernel(&prepared)?.map(Arc::new);
+        let mut prepared = prepared.into_iter();
+        // A configuration has a default instance.
+        let first = prepared.next().ok_or(StartError::Instances)?;
+        let default = first.launch(&shared, kernel.clone(), settings)?;
+        let mut others = Vec::new();
+        for instance in prepared {
+            let name = instance.config.name.clone();
+            let kernel = kernel
+                .as_ref()
+                .map(|kernel| running::join(kernel, &instance));
+            let settings = watch::Sender::new(instance.config.service_settings());
+            let launched = instance.launch(&shared, kernel, settings);
+            others.push(launched.map_err(|error| error.of(name.as_deref()))?);
+        }
+        let (orders, order_queue) = mpsc::channel(ORDERS_MAX);
+        let (core, calls) = CoreHandle::channel();
+        let instances = Instances {
+            shared,
+            kernel,
+            config_file: options.config_file,
+            default,
+            others,
+        };
+        Ok(Self {
+            core,
+            orders,
+            instances: tasks::instances(&runtime, instances, calls, order_queue),
+            listening,
             settings: follow,
         })
     }
@@ -214,12 +219,13 @@ impl Router {
     /// BFD has noticed. They keep our routes over that (RFC 5882 §4.3, RFC 4724), but take a BFD
     /// session that goes down under a new BGP session for a dead path.
     pub fn restart_pause(config: &Config, state_dir: &Path) -> Option<Duration> {
-        let broke_off = StateDir::left_broken(state_dir);
-        let bfd = config.neighbors.iter().filter_map(|neighbor| neighbor.bfd);
+        let broke_off = |it: &&Config| StateDir::left_broken(state_dir, it.name.as_deref());
+        let neighbors = config.all().filter(broke_off).flat_map(|it| &it.neighbors);
+        let bfd = neighbors.filter_map(|neighbor| neighbor.bfd);
         let detect = bfd
             .map(|bfd| bfd.interval * u32::from(bfd.multiplier))
             .max()?;
-        broke_off.then_some(detect + detect / 5)
+        Some(detect + detect / 5)
     }
 
     /// Asks a question or gives an order.
@@ -270,106 +276,51 @@ impl Router {
         }
     }
 
-    /// True once the core has come to an end, which it does only when stopped.
+    /// True once the core of the default instance has come to an end, which it does only when
+    /// stopped.
     pub fn is_stopped(&self) -> bool {
-        self.thread.is_finished()
+        // It has the other end.
+        self.settings.has_changed().is_err()
     }
 
     /// Ends all sessions with a Cease, so that neighbours move traffic at once, and takes routes
     /// and addresses of other sites out of the kernel. Devices stay: machines are attached.
     pub async fn stop(self) {
-        for listener in &self.listeners {
-            listener.abort();
-        }
         let (done, stopped) = oneshot::channel();
-        if self.orders.send(Order::Stop(done)).await.is_ok() {
-            match tokio::time::timeout(STOP_TIME, stopped).await {
-                Ok(_) => {}
-                Err(_) => tracing::warn!("sessions did not end in time"),
-            }
-        }
         drop(self.core);
-        drop(self.orders);
-        let (kernel, state) = (self.kernel, self.state);
-        let ended = tokio::task::spawn_blocking(move || {
-            if self.thread.join().is_err() {
-                tracing::error!("the core ended by panic");
-            }
-            // The core held the other reference.
-            match kernel.map(Arc::try_unwrap) {
-                Some(Ok(kernel)) => kernel.stop(false),
-                Some(Err(_)) => tracing::warn!("the kernel is still in use, its entries stay"),
-                None => {}
-            }
-            // Only now: the next one must not find its own entries taken away.
-            drop(state);
-        });
-        if ended.await.is_err() {
+        if self.orders.send(Order::Stop(done)).await.is_ok() {
+            // Without an answer it has come to an end all the same.
+            drop(stopped.await);
+        }
+        if self.instances.await.is_err() {
             tracing::error!("the end of the router was cut short");
         }
     }
 }
 
-fn open_place(
-    options: Options,
-    settings: watch::Sender<ServiceSettings>,
-) -> Result<(Place, crate::state::DrainState), StartError> {
-    let Some(path) = options.state_dir else {
-        let place = Place {
-            config_file: options.config_file,
-            state: None,
-            restarting: false,
-            settings,
-        };
-        return Ok((place, crate::state::DrainState::default()));
-    };
-    let unusable = |source| StartError::State {
-        path: path.clone(),
-        source,
-    };
-    let dir = StateDir::open(&path).map_err(|error| match error {
-        StateError::InUse { pid } => StartError::StateInUse {
-            path: path.clone(),
-            pid,
-        },
-        StateError::Io(source) => unusable(source),
-    })?;
-    let drain = dir.drain().map_err(unusable)?;
-    let restarting = dir.broke_off();
-    if !drain.is_empty() {
-        tracing::warn!("draining, as before the restart; rbgpctl undrain takes traffic back");
-    }
-    Ok((
-        Place {
-            config_file: options.config_file,
-            state: Some(dir),
-            restarting,
-            settings,
-        },
-        drain,
-    ))
+fn open_state(path: &Path) -> Result<StateDir, StartError> {
+    let path = path.to_owned();
+    StateDir::open(&path).map_err(|error| match error {
+        StateError::InUse { pid } => StartError::StateInUse { path, pid },
+        StateError::Io(source) => StartError::State { path, source },
+    })
 }
 
-fn start_kernel(
-    config: &Config,
-    events: mpsc::Sender<fib::Event>,
-) -> Result<fib::KernelHandle, fib::KernelError> {
+/// One thread for all instances, which know of each other's routes from the first read on.
+fn start_kernel(instances: &[Prepared]) -> Result<Option<fib::KernelHandle>, fib::KernelError> {
+    let Some((first, others)) = instances.split_first() else {
+        return Ok(None);
+    };
+    let kernel = &first.config.kernel;
+    if !kernel.enabled {
+        return Ok(None);
+    }
+    let claims = others.iter().map(|it| (it.share(), claim(&it.config)));
     let options = fib::Options {
-        protocol: config.kernel.protocol,
-        audit: config.kernel.audit_interval,
+        protocol: kernel.protocol,
+        audit: kernel.audit_interval,
+        claims: claims.collect(),
         ..fib::Options::default()
     };
-    fib::Kernel::spawn(
-        options,
-        Box::new(move |event| {
-            // A core that has ended reads no more; what the kernel says then is of no use.
-            drop(events.blocking_send(event));
-        }),
-    )
-}
-
-/// From the system, through the standard library's hasher: no crate for one number.
-fn random_seed() -> u64 {
-    use std::hash::{BuildHasher, RandomState};
-    RandomState::new().hash_one(std::process::id())
+    fib::Kernel::spawn(options, first.on_kernel_event()).map(Some)
 }

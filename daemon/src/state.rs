@@ -29,6 +29,8 @@ use crate::plain_file;
 #[derive(Debug, Clone)]
 pub(crate) struct StateDir {
     path: PathBuf,
+    /// Whose files are meant: of an instance, its name.
+    instance: Option<String>,
     /// Held and never read. The file itself stays: removing it would let two daemons hold locks
     /// on two files.
     _lock: Arc<File>,
@@ -92,12 +94,17 @@ impl Running {
     }
 }
 
-const DRAIN: &str = "drain.json";
-const RUNNING: &str = "running.json";
+const DRAIN: &str = "drain";
+const RUNNING: &str = "running";
 const LOCK: &str = "lock";
 
-/// Where a drain file goes that cannot be read, for those who want to know what it was.
-const UNREADABLE: &str = "drain.json.unreadable";
+/// The name of a file: `drain.json`, of an instance `drain-NAME.json`.
+fn file_name(what: &str, instance: Option<&str>) -> String {
+    match instance {
+        Some(name) => format!("{what}-{name}.json"),
+        None => format!("{what}.json"),
+    }
+}
 
 /// Longer than any number of a process.
 const PID_MAX: u64 = 20;
@@ -109,7 +116,20 @@ impl StateDir {
         Ok(Self {
             _lock: Arc::new(lock(path)?),
             path: path.to_owned(),
+            instance: None,
         })
+    }
+
+    /// The files of one instance in the same directory.
+    pub(crate) fn of(&self, instance: Option<&str>) -> Self {
+        Self {
+            instance: instance.map(str::to_owned),
+            ..self.clone()
+        }
+    }
+
+    fn file(&self, what: &str) -> PathBuf {
+        self.path.join(file_name(what, self.instance.as_deref()))
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -127,7 +147,10 @@ impl StateDir {
 
     /// Puts a drain of the whole router in the place of a file that cannot be read.
     fn drained_for_safety(&self, error: &io::Error) -> io::Result<DrainState> {
-        let (file, kept) = (self.path.join(DRAIN), self.path.join(UNREADABLE));
+        let file = self.file(DRAIN);
+        // For those who want to know what it was.
+        let kept_name = file_name(DRAIN, self.instance.as_deref()) + ".unreadable";
+        let kept = self.path.join(&kept_name);
         tracing::error!(
             file = %file.display(),
             %error,
@@ -139,7 +162,7 @@ impl StateDir {
             router: Some(DrainRecord {
                 since: Timestamp::from(SystemTime::now()),
                 reason: Some(format!(
-                    "`{}` could not be read at the start ({error}); it is kept as {UNREADABLE}",
+                    "`{}` could not be read at the start ({error}); it is kept as {kept_name}",
                     file.display()
                 )),
                 deadline: None,
@@ -173,12 +196,12 @@ impl StateDir {
 
     /// True if the last run broke off on this boot, so that the kernel still forwards what it left.
     pub(crate) fn broke_off(&self) -> bool {
-        broke_off(&self.path)
+        broke_off(&self.file(RUNNING))
     }
 
     /// The same of a directory that is not ours yet; false while another daemon has it.
-    pub(crate) fn left_broken(path: &Path) -> bool {
-        broke_off(path) && lock(path).is_ok()
+    pub(crate) fn left_broken(path: &Path, instance: Option<&str>) -> bool {
+        broke_off(&path.join(file_name(RUNNING, instance))) && lock(path).is_ok()
     }
 
     /// Notes that a run begins.
@@ -192,18 +215,19 @@ impl StateDir {
     }
 
     fn read<T: DeserializeOwned>(&self, name: &str) -> io::Result<Option<T>> {
-        read(&self.path.join(name))
+        read(&self.file(name))
     }
 
     fn write<T: Serialize>(&self, name: &str, value: &T) -> io::Result<()> {
-        let new = self.path.join(format!("{name}.new"));
+        let file = self.file(name);
+        let new = file.with_extension("json.new");
         fs::write(&new, serde_json::to_vec_pretty(value)?)?;
         fs::File::open(&new)?.sync_all()?;
-        fs::rename(new, self.path.join(name))
+        fs::rename(new, file)
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
-        match fs::remove_file(self.path.join(name)) {
+        match fs::remove_file(self.file(name)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             Ok(()) | Err(_) => Ok(()),
         }
@@ -212,7 +236,7 @@ impl StateDir {
 
 fn broke_off(path: &Path) -> bool {
     // A damaged file is as good as none: the worst is a start without graceful restart.
-    let before: Option<Running> = read(&path.join(RUNNING)).unwrap_or_default();
+    let before: Option<Running> = read(path).unwrap_or_default();
     before.is_some_and(|before| before == Running::now() && !before.boot_id.is_empty())
 }
 
@@ -268,7 +292,7 @@ mod tests {
         assert!(dir.broke_off());
         dir.end().unwrap();
         assert!(!dir.broke_off());
-        fs::write(dir.path().join(RUNNING), "not json").unwrap();
+        fs::write(dir.file(RUNNING), "not json").unwrap();
         assert!(!dir.broke_off());
         fs::remove_dir_all(dir.path()).unwrap();
     }
@@ -295,16 +319,38 @@ mod tests {
     }
 
     #[test]
+    fn instances_have_files_of_their_own_in_one_directory() {
+        let dir = scratch("instances");
+        let blue = dir.of(Some("blue"));
+        blue.begin().unwrap();
+        assert!(blue.broke_off() && !dir.broke_off());
+        let mut state = DrainState::default();
+        state.neighbors.insert(
+            "10.10.0.2".parse().unwrap(),
+            DrainRecord {
+                since: Timestamp::from_unix_s(1),
+                reason: None,
+                deadline: None,
+            },
+        );
+        blue.set_drain(&state).unwrap();
+        assert!(dir.path().join("drain-blue.json").exists());
+        assert!(dir.drain().unwrap().is_empty());
+        assert_eq!(dir.of(Some("blue")).drain().unwrap(), state);
+        fs::remove_dir_all(dir.path()).unwrap();
+    }
+
+    #[test]
     fn a_drain_that_cannot_be_read_is_one_of_the_whole_router_until_undrained() {
         for (number, damaged) in ["", "{\"router\":", "{}", "null", "[1]"].iter().enumerate() {
             let dir = scratch(&format!("damaged-{number}"));
-            fs::write(dir.path().join(DRAIN), damaged).unwrap();
+            fs::write(dir.file(DRAIN), damaged).unwrap();
             let state = dir.drain().unwrap();
             let record = state.router.clone().unwrap();
             let reason = record.reason.unwrap();
             assert!(reason.contains("drain.json"), "{damaged}: {reason}");
             // What was there is kept, and the next start reads what this one has written.
-            let kept = fs::read_to_string(dir.path().join(UNREADABLE)).unwrap();
+            let kept = fs::read_to_string(dir.path().join("drain.json.unreadable")).unwrap();
             assert_eq!(kept, *damaged);
             assert_eq!(dir.drain().unwrap(), state, "{damaged}");
             dir.set_drain(&DrainState::default()).unwrap();
@@ -316,12 +362,12 @@ mod tests {
     #[test]
     fn a_directory_in_the_place_of_the_drain_file_is_moved_away_or_named() {
         let dir = scratch("directory");
-        fs::create_dir(dir.path().join(DRAIN)).unwrap();
+        fs::create_dir(dir.file(DRAIN)).unwrap();
         assert!(dir.drain().unwrap().router.is_some());
         dir.set_drain(&DrainState::default()).unwrap();
         // Now there is no way left to keep it.
-        fs::write(dir.path().join(UNREADABLE).join("x"), "").unwrap();
-        fs::create_dir(dir.path().join(DRAIN)).unwrap();
+        fs::write(dir.path().join("drain.json.unreadable").join("x"), "").unwrap();
+        fs::create_dir(dir.file(DRAIN)).unwrap();
         let error = dir.drain().unwrap_err().to_string();
         assert!(error.contains("drain.json` cannot be read"), "{error}");
         assert!(error.contains("hint: "), "{error}");
@@ -339,7 +385,7 @@ mod tests {
             "{refused:?}"
         );
         assert!(
-            !StateDir::left_broken(dir.path()),
+            !StateDir::left_broken(dir.path(), None),
             "the other one runs, it has not broken off"
         );
         let path = dir.path().to_owned();
@@ -347,7 +393,7 @@ mod tests {
         drop(dir);
         assert!(StateDir::open(&path).is_err());
         drop(clone);
-        assert!(StateDir::left_broken(&path));
+        assert!(StateDir::left_broken(&path, None));
         StateDir::open(&path).unwrap();
         fs::remove_dir_all(path).unwrap();
     }

@@ -2,15 +2,16 @@
 //!
 //! | task | how many | owns | reads | writes | queue, bound, when full | stops |
 //! |---|---|---|---|---|---|---|
-//! | core (own thread) | 1 | tables | all below | batches, kernel entries, answers | `EVENTS_MAX` of neighbours, each up to 128 UPDATEs: they stop reading | order `Stop`, then all sessions ended |
+//! | instances | 1 | which instances run | requests, orders | calls and orders to the cores | `CALLS_MAX`: busy error | `Stop`, after the cores |
+//! | core (own thread) | 1 per instance | tables | all below | batches, kernel entries, answers | `EVENTS_MAX` of neighbours, each up to 128 UPDATEs: they stop reading | order `Stop`, then all sessions ended |
 //! | neighbour | 1 each | session, sockets | its sockets, commands, batches | events to core | batches: `bgp::rib::WINDOW` octets, then the table keeps marks | `Quit`, after its last octets |
-//! | listener | 1 per address | listening socket | connections | commands, orders about newcomers | the kernel's backlog; full orders: the newcomer is closed | aborted at the end |
+//! | listener | 1 per address of an instance | listening socket | connections | commands, orders about newcomers | the kernel's backlog; full orders: the newcomer is closed | aborted at the end |
 //! | control server | 1 | control socket | requests | calls to core | `CALLS_MAX`: busy error | aborted at the end |
 //! | fib (own thread) | 0–1 | kernel state | netlink, entries | events to core | one entry per key; events `KERNEL_EVENTS_MAX`: reads netlink later | `stop` |
-//! | advertisements | 0–1 | ICMPv6 socket | router advertisements, names of interfaces | orders to core | full orders: heard again in ten seconds | its interfaces' sender dropped |
+//! | advertisements | 0–1 per instance | ICMPv6 socket | router advertisements, names of interfaces | orders to core | full orders: heard again in ten seconds | its interfaces' sender dropped |
 //! | bfd (own thread) | 0–1 | BFD sessions | UDP, commands | neighbours' commands | never waits for others | dropped |
-//! | rpki | 1 per cache | connection, the cache's VRPs | the cache | orders to core | full orders: the cache is read later | aborted when deconfigured, and at the end |
-//! | wireguard (own thread) | 0–1 | AllowedIPs | prefixes | WireGuard's socket | one owner per prefix | dropped |
+//! | rpki | 1 per cache of an instance | connection, the cache's VRPs | the cache | orders to core | full orders: the cache is read later | aborted when deconfigured, and at the end |
+//! | wireguard (own thread) | 0–1 per instance | AllowedIPs | prefixes | WireGuard's socket | one owner per prefix | dropped |
 //! | blocking calls | few | nothing | an answer of the kernel thread | an order to core | tokio's pool | by themselves |
 //!
 //! Threads of `fib`, `bfd_io` and `wireguard_io` are started by their own constructors, which are
@@ -18,7 +19,8 @@
 //!
 //! Locks, each held for a look-up: `Registry` (who owns an address; BFD must reach a neighbour's task
 //! without passing through a busy core), the inboxes of the kernel and WireGuard threads (the last
-//! wish per key wins, so nobody waits and nothing grows), the packet meter.
+//! wish per key wins, so nobody waits and nothing grows), the packet meter, and of the BFD thread which
+//! instance a session is of (`bfd_share`).
 
 use std::collections::HashMap;
 use std::io;
@@ -33,13 +35,15 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
+use tracing::{Instrument, Span};
 
 use crate::advertisements;
 use crate::bfd_io;
-use crate::config::{RpkiCache, Signing};
-use crate::control::CoreHandle;
+use crate::config::{Config, RpkiCache, Signing};
 use crate::control::server::{self, Listener};
+use crate::control::{Call, CoreHandle};
 use crate::core::{Core, Order};
+use crate::instances::{self, Instances};
 use crate::peer_io::{self, Command, Event, Wiring, transport};
 use crate::rpki_io::{self, CacheId};
 
@@ -84,7 +88,7 @@ impl Registry {
     }
 
     /// What the BFD thread calls.
-    fn bfd_event(&self, event: &bfd_io::Event) {
+    pub(crate) fn bfd_event(&self, event: &bfd_io::Event) {
         // RFC 5880 §6.8.1: a peer that lost the path says so. One that signals Down without any
         // reason has made its session anew, as FRR does when BGP comes up.
         let reset = event.diagnostic == bfd::Diagnostic::NeighborSignaledDown
@@ -141,6 +145,8 @@ pub(crate) struct Spawner {
     written: mpsc::UnboundedSender<(PeerId, usize)>,
     orders: mpsc::Sender<Order>,
     packets: PacketMeter,
+    /// Which instance log lines are of.
+    span: Span,
     pub(crate) listening: Listening,
 }
 
@@ -151,10 +157,13 @@ impl Spawner {
         events: mpsc::Sender<(PeerId, Event)>,
         written: mpsc::UnboundedSender<(PeerId, usize)>,
         orders: mpsc::Sender<Order>,
-        underlay: Option<String>,
+        config: &Config,
         listening: Listening,
     ) -> Self {
+        let underlay = config.underlay.as_ref();
+        let underlay = underlay.map(|underlay| underlay.interface.clone());
         Self {
+            span: span_of(config),
             listening,
             runtime,
             registry,
@@ -186,7 +195,8 @@ impl Spawner {
         start: bool,
     ) {
         self.registry.lock().neighbors.insert(address, commands);
-        self.runtime.spawn(peer_io::run(wiring, start));
+        let task = peer_io::run(wiring, start).instrument(self.span.clone());
+        self.runtime.spawn(task);
     }
 
     /// A neighbour is deconfigured.
@@ -203,25 +213,22 @@ impl Spawner {
     pub(crate) fn advertisements(&self) -> watch::Sender<Vec<String>> {
         let (sender, interfaces) = watch::channel(Vec::new());
         let orders = self.orders.clone();
-        self.runtime.spawn(advertisements::run(interfaces, orders));
+        let task = advertisements::run(interfaces, orders).instrument(self.span.clone());
+        self.runtime.spawn(task);
         sender
-    }
-
-    /// Starts BFD; its events go straight to the neighbours' tasks.
-    pub(crate) fn bfd(&self) -> io::Result<bfd_io::BfdHandle> {
-        let registry = self.registry.clone();
-        bfd_io::BfdThread::spawn(Box::new(move |event| registry.bfd_event(&event)))
     }
 
     /// Starts to ask a cache of the RPKI.
     pub(crate) fn rpki(&self, cache: RpkiCache, id: CacheId) -> CacheTask {
         let orders = self.orders.clone();
-        CacheTask(self.runtime.spawn(rpki_io::run(cache, id, orders)))
+        let task = rpki_io::run(cache, id, orders).instrument(self.span.clone());
+        CacheTask(self.runtime.spawn(task))
     }
 
     /// Runs what waits for another thread.
     pub(crate) fn blocking(&self, work: impl FnOnce() + Send + 'static) {
-        self.runtime.spawn_blocking(work);
+        let span = self.span.clone();
+        self.runtime.spawn_blocking(move || span.in_scope(work));
     }
 
     /// Packets a second through the underlay since the last call.
@@ -285,19 +292,43 @@ impl PacketMeter {
 }
 
 /// Starts the core on a thread of its own.
-pub(crate) fn core(core: Core) -> io::Result<std::thread::JoinHandle<()>> {
+pub(crate) fn core(core: Core, span: Span) -> io::Result<std::thread::JoinHandle<()>> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build()?;
     std::thread::Builder::new()
         .name("core".to_owned())
-        .spawn(move || runtime.block_on(core.run()))
+        .spawn(move || span.in_scope(|| runtime.block_on(core.run())))
+}
+
+/// What log lines of an instance carry: its name, unless it is the default one.
+pub(crate) fn span_of(config: &Config) -> Span {
+    match &config.name {
+        Some(name) => tracing::error_span!(parent: None, "instance", %name),
+        None => Span::none(),
+    }
+}
+
+/// Starts the task that owns the instances.
+pub(crate) fn instances(
+    runtime: &Handle,
+    instances: Instances,
+    calls: mpsc::Receiver<Call>,
+    orders: mpsc::Receiver<instances::Order>,
+) -> JoinHandle<()> {
+    runtime.spawn(instances.run(calls, orders))
+}
+
+/// Runs what asks several cores and waits for them.
+pub(crate) fn beside(runtime: &Handle, work: impl Future<Output = ()> + Send + 'static) {
+    runtime.spawn(work);
 }
 
 /// Opens a listening socket and starts to accept.
 pub(crate) fn listener(
     runtime: &Handle,
     address: SocketAddr,
+    config: &Config,
     registry: Registry,
     orders: mpsc::Sender<Order>,
     listening: &mut Listening,
@@ -313,6 +344,9 @@ pub(crate) fn listener(
         socket2::SockRef::from(&socket).set_only_v6(true)?;
     }
     socket.set_reuseaddr(true)?;
+    if let Some(vrf) = &config.vrf {
+        socket2::SockRef::from(&socket).bind_device(Some(vrf.as_bytes()))?;
+    }
     // RFC 5082 §3: a neighbour that counts hops counts those of the answer to its first packet
     // too, which comes from this socket.
     transport::set_ttl(&socket, address.is_ipv4(), u8::MAX)?;
@@ -322,7 +356,8 @@ pub(crate) fn listener(
     drop(guard);
     let bound = listener.local_addr()?;
     listening.0.push((bound, Arc::downgrade(&listener)));
-    Ok((bound, runtime.spawn(accept(listener, registry, orders))))
+    let task = accept(listener, registry, orders).instrument(span_of(config));
+    Ok((bound, runtime.spawn(task)))
 }
 
 /// Serves questions and orders, or metrics.

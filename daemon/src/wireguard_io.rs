@@ -143,7 +143,8 @@ impl Follower {
                     let waited = shared.changed.wait_timeout(inbox, wait);
                     inbox = waited.unwrap_or_else(PoisonError::into_inner).0;
                 }
-                if inbox.stop {
+                // What is wanted no more goes first: an instance may end while others go on.
+                if inbox.stop && inbox.wishes.is_empty() {
                     return;
                 }
                 (

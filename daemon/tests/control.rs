@@ -280,6 +280,7 @@ fn summary() -> reply::Summary {
     let mut prefixes = Families::default();
     prefixes.ipv4_unicast = Some(5);
     reply::Summary {
+        instances: Vec::new(),
         asn: 65001,
         router_id: "10.10.0.1".parse().unwrap(),
         draining: false,
@@ -953,6 +954,7 @@ fn drain_status(draining: bool, complete: bool) -> reply::Drain {
             vec!["10.10.0.2 is not told".to_owned()]
         },
         neighbors: vec![reply::NeighborDrain {
+            instance: None,
             address: "10.10.0.2".parse().unwrap(),
             description: None,
             draining,

@@ -150,6 +150,7 @@ struct Inbox {
 
 enum Command {
     Join(Share, Claim, OnEvent),
+    Claim(Share, Claim),
     Leave(Share),
     Sweep(Share, Sweep),
     Verify(Share, mpsc::Sender<Vec<Difference>>),
@@ -201,6 +202,12 @@ impl KernelHandle {
             share,
             thread: None,
         }
+    }
+
+    /// Other routes are this owner's from now on. What it wished for under its former claim it has to
+    /// wish for anew, after this.
+    pub fn claim(&self, claim: Claim) {
+        self.command(Command::Claim(self.share, claim));
     }
 
     /// The number of this owner, which the names of its routes carry ([`crate::RouteKey::of`]).

@@ -5,6 +5,7 @@
 //! not hide those in others. What is already reported as wrong is left out and not reported again
 //! by those who refer to it.
 
+mod instances;
 mod neighbor;
 
 use std::collections::BTreeMap;
@@ -26,9 +27,19 @@ use super::types::*;
 ///
 /// Keys that must be there are the reader's business: it knows where they are missing.
 pub fn accept(file: &File, report: &mut Report) -> Option<Config> {
+    let mut overlays = Overlays::new();
+    let mut config = speaker(file, file, &mut overlays, report);
+    config.instances = instances::accept(file, &mut overlays, report);
+    instances::check(file, &config, report);
+    let complete = file.asn.is_some() && file.router_id.is_some();
+    (complete && report.is_clean()).then_some(config)
+}
+
+/// What is one BGP speaker: the top of a file, or an instance with the policies of that file.
+fn speaker(top: &File, file: &File, overlays: &mut Overlays, report: &mut Report) -> Config {
     // Stand-ins let the rest be checked; a configuration without the real ones is not returned.
     let asn = or(file.asn, Asn(0));
-    let policies = Policies::accept(&file.policy, asn, report);
+    let policies = Policies::accept(&top.policy, asn, report);
     let router_id = or(file.router_id, Ipv4Addr::UNSPECIFIED);
     let defaults = Config::new(asn, router_id);
     let restart = graceful_restart(file);
@@ -42,6 +53,8 @@ pub fn accept(file: &File, report: &mut Report) -> Option<Config> {
         report,
     );
     let mut config = Config {
+        name: file.name.as_ref().map(|at| at.value.clone()),
+        vrf: file.vrf.as_ref().map(|at| at.value.clone()),
         client_to_client_reflection: or(
             file.router.client_to_client_reflection,
             defaults.client_to_client_reflection,
@@ -74,17 +87,17 @@ pub fn accept(file: &File, report: &mut Report) -> Option<Config> {
         neighbors: place.neighbors(report),
         listen_ranges: place.listen_ranges(report),
         interfaces: place.interfaces(report),
-        vnis: vnis(file, router_id, report),
-        rpki: rpki(file, report),
+        vnis: vnis(file, router_id, overlays, report),
+        rpki: rpki(top, report),
         kernel: Kernel {
-            enabled: or(file.kernel.enabled, defaults.kernel.enabled),
-            protocol: or(file.kernel.protocol, defaults.kernel.protocol),
+            enabled: or(top.kernel.enabled, defaults.kernel.enabled),
+            protocol: or(top.kernel.protocol, defaults.kernel.protocol),
             table: or(file.kernel.table, defaults.kernel.table),
             distance: Distance {
                 external: or(file.kernel.external, defaults.kernel.distance.external),
                 internal: or(file.kernel.internal, defaults.kernel.distance.internal),
             },
-            audit_interval: or(file.kernel.audit_interval, defaults.kernel.audit_interval),
+            audit_interval: or(top.kernel.audit_interval, defaults.kernel.audit_interval),
         },
         graceful_restart: restart,
         metrics: file.metrics.map(|metrics| metrics.value),
@@ -99,8 +112,7 @@ pub fn accept(file: &File, report: &mut Report) -> Option<Config> {
         ..defaults
     };
     policies.into(&mut config);
-    let complete = file.asn.is_some() && file.router_id.is_some();
-    (complete && report.is_clean()).then_some(config)
+    config
 }
 
 /// The value, or the default.
@@ -199,19 +211,46 @@ fn unicast(table: Option<&At<UnicastTable>>, policies: &Policies, report: &mut R
     }
 }
 
-fn vnis(file: &File, router_id: Ipv4Addr, report: &mut Report) -> Vec<VniConfig> {
-    let mut ids = Once::new("vni");
-    let mut names = Once::new("vni name");
+/// What is there once on the host, whatever instance it is of.
+struct Overlays {
+    ids: Once<Vni>,
+    names: Once<String>,
+    devices: Devices,
+    gateways: Vec<At<IpNetwork>>,
+}
+
+impl Overlays {
+    fn new() -> Self {
+        Self {
+            ids: Once::new("vni"),
+            names: Once::new("vni name"),
+            devices: Devices::default(),
+            gateways: Vec::new(),
+        }
+    }
+}
+
+fn vnis(
+    file: &File,
+    router_id: Ipv4Addr,
+    overlays: &mut Overlays,
+    report: &mut Report,
+) -> Vec<VniConfig> {
+    let Overlays {
+        ids,
+        names,
+        devices,
+        gateways,
+    } = overlays;
+    devices.underlay(file, report);
     let mut rds = Once::new("rd");
-    let mut devices = Devices::new(file);
-    let mut gateways = Vec::new();
     let mut no_vtep = false;
     let mut vnis = Vec::new();
     for At { value: table, .. } in &file.vnis {
         if let Some(name) = &table.name {
             names.see(format!("\"{}\"", name.value), name.span, report);
         }
-        gateway(table, &mut gateways, report);
+        gateway(table, gateways, report);
         let import_targets = targets(table.import_targets.as_ref(), report);
         let export_targets = targets(table.export_targets.as_ref(), report);
         let Some(id) = table.id else {
@@ -353,20 +392,33 @@ fn unusable(address: IpNetwork) -> Option<&'static str> {
 }
 
 /// Names of devices, each for one device.
+#[derive(Default)]
 struct Devices {
     // Where each name stands, and whether it was given there or is the usual one.
     seen: BTreeMap<String, (Span, bool)>,
 }
 
 impl Devices {
-    fn new(file: &File) -> Self {
+    /// The interface beneath an instance, which is of that one alone.
+    fn underlay(&mut self, file: &File, report: &mut Report) {
         let underlay = file.underlay.as_ref();
-        let interface = underlay.and_then(|underlay| underlay.value.interface.as_ref());
-        Self {
-            seen: interface
-                .map(|name| (name.value.clone(), (name.span, true)))
-                .into_iter()
-                .collect(),
+        let Some(name) = underlay.and_then(|underlay| underlay.value.interface.as_ref()) else {
+            return;
+        };
+        match self.seen.get(&name.value) {
+            Some((first, _)) => {
+                let first = report.place(*first);
+                let name_of = name.value.clone();
+                let conflict = Conflict::Device {
+                    name: name_of,
+                    first,
+                };
+                let hint = "one [underlay] interface for each instance: its AllowedIPs follow one";
+                report.error_with_hint(name.span, conflict, hint);
+            }
+            None => {
+                self.seen.insert(name.value.clone(), (name.span, true));
+            }
         }
     }
 

@@ -1,6 +1,6 @@
 //! What changes from one configuration to another, and what that does to sessions.
 //!
-//! `reload` applies a [`Diff`] and `reload --dry-run` prints it. Lists are compared by what
+//! `reload` applies a [`Diff`] for each instance and `reload --dry-run` prints them. Lists are compared by what
 //! identifies their members (address, VNI, prefix, name), so order and position do not matter.
 //! Values are shown as they are written in the file.
 
@@ -196,7 +196,8 @@ impl Diff {
     /// Puts a value outside of lists where it belongs.
     fn file(&mut self, change: FieldChange) {
         /// What sockets, sessions and kernel entries carry from the start on.
-        const RESTART: [&str; 16] = [
+        const RESTART: [&str; 17] = [
+            "vrf",
             "asn",
             "router_id",
             "router.cluster_id",

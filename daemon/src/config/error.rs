@@ -332,6 +332,33 @@ pub enum Conflict {
         /// What makes it so.
         because: &'static str,
     },
+    /// Two instances on one listening address.
+    #[error("`listen` is {one}, which meets {two} of {whose} ({first})")]
+    Listen {
+        /// The later one.
+        one: String,
+        /// The earlier one.
+        two: String,
+        /// Of which instance that is.
+        whose: String,
+        /// Where that stands.
+        first: Place,
+    },
+    /// Two instances whose routes the kernel cannot tell apart.
+    #[error(
+        "`distance` {metric} in routing table {table} is one of {whose} ({first}) too, so the \
+         kernel cannot tell their routes apart"
+    )]
+    Metric {
+        /// What both have.
+        metric: u32,
+        /// Where both write.
+        table: u32,
+        /// Which instance has it as well.
+        whose: String,
+        /// Where that stands.
+        first: Place,
+    },
     /// A name used for two devices.
     #[error("device name `{name}` is used twice, first at {first}")]
     Device {

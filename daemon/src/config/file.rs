@@ -21,6 +21,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::error::{At, Problem, Report, Span};
 use super::policy;
+use super::policy::PolicyKind;
 use super::policy::file::PolicyTables;
 use super::read::{
     self, Reading, Rejection, Table, boolean, device, duration, keyword, name, number,
@@ -36,6 +37,12 @@ pub use rpki::RpkiTable;
 /// A configuration file.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct File {
+    /// `name`, of an instance.
+    pub name: Option<At<String>>,
+    /// `vrf`, of an instance.
+    pub vrf: Option<At<String>>,
+    /// `[[instance]]`, each with what a file may have for one.
+    pub instances: Vec<At<File>>,
     /// `asn`.
     pub asn: Option<At<Asn>>,
     /// `router_id`.
@@ -237,6 +244,75 @@ pub fn read(toml: &str, report: &mut Report) -> Option<File> {
 }
 
 fn read_file(top: &mut Table<'_, '_>) -> File {
+    let mut file = speaker(top);
+    file.rpki = top.tables("rpki", "[[rpki]]", rpki::rpki);
+    file.policy = policy::file::read(top);
+    file.instances = top.tables("instance", "[[instance]]", instance);
+    top.table("kernel", "[kernel]", |table| file.kernel = kernel(table));
+    top.table("metrics", "[metrics]", |table| {
+        file.metrics = table.require("listen", "an address with a port", socket_address);
+    });
+    top.table("log", "[log]", |table| {
+        file.log_level = table.get("level", keyword);
+        file.log_format = table.get("format", keyword);
+    });
+    top.table("drain", "[drain]", |table| {
+        file.drain_on_stop = table.get("on_stop", boolean);
+        file.drain_timeout = table.get("timeout", duration(SECOND..=HOUR));
+    });
+    file
+}
+
+/// An instance beside the default one: what is the program's own stands at the top only, and so do
+/// lists and route-maps, which all may use.
+fn instance(table: &mut Table<'_, '_>) -> File {
+    for key in ["rpki", "metrics", "log", "drain"] {
+        let because = "it is one for the whole daemon";
+        table.unsupported(key, because, "set it at the top of the file");
+    }
+    for kind in PolicyKind::ALL {
+        let because = "lists and route-maps are defined once for all instances";
+        table.unsupported(kind.word(), because, "define it at the top of the file");
+    }
+    let routes = "routes of one instance do not go to another";
+    let hint = "announce the networks in both instances";
+    table.unsupported("import", routes, hint);
+    let name = table.require("name", INSTANCE_NAME, instance_name);
+    let vrf = table.get("vrf", device);
+    let mut file = File {
+        name,
+        vrf,
+        ..speaker(table)
+    };
+    table.table("kernel", "[instance.kernel]", |table| {
+        for key in ["enabled", "protocol", "audit_interval"] {
+            let because = "it is one for the whole daemon";
+            table.unsupported(key, because, "set it in [kernel] at the top of the file");
+        }
+        file.kernel = instance_kernel(table);
+    });
+    file
+}
+
+const INSTANCE_NAME: &str = "a name of up to 32 letters a to z, digits and hyphens";
+
+/// It is part of file names, labels and commands. `default` is that of the top level.
+fn instance_name(value: &DeValue<'_>) -> Reading<String> {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let name = text(INSTANCE_NAME, |text| {
+        let usable = (1..=32).contains(&text.len()) && text.chars().all(plain);
+        usable.then(|| text.to_owned())
+    })(value)?;
+    match name.as_str() {
+        "default" => Err(Rejection::from(
+            "another name: that is the instance at the top",
+        )),
+        _ => Ok(name),
+    }
+}
+
+/// What the top of a file and an instance have in common.
+fn speaker(top: &mut Table<'_, '_>) -> File {
     let mut file = File {
         asn: top.require("asn", "our AS number", asn),
         router_id: top.require("router_id", "our BGP identifier", router_id),
@@ -254,28 +330,14 @@ fn read_file(top: &mut Table<'_, '_>) -> File {
         neighbors: top.tables("neighbor", "[[neighbor]]", neighbor::neighbor),
         listen_ranges: top.tables("listen_range", "[[listen_range]]", neighbor::listen_range),
         vnis: top.tables("vni", "[[vni]]", vni),
-        rpki: top.tables("rpki", "[[rpki]]", rpki::rpki),
-        policy: policy::file::read(top),
         ..File::default()
     };
     top.table("bestpath", "[bestpath]", |table| {
         file.bestpath = bestpath(table);
     });
     top.table("router", "[router]", |table| file.router = router(table));
-    top.table("kernel", "[kernel]", |table| file.kernel = kernel(table));
     top.table("graceful_restart", "[graceful_restart]", |table| {
         file.graceful_restart = graceful_restart(table);
-    });
-    top.table("metrics", "[metrics]", |table| {
-        file.metrics = table.require("listen", "an address with a port", socket_address);
-    });
-    top.table("log", "[log]", |table| {
-        file.log_level = table.get("level", keyword);
-        file.log_format = table.get("format", keyword);
-    });
-    top.table("drain", "[drain]", |table| {
-        file.drain_on_stop = table.get("on_stop", boolean);
-        file.drain_timeout = table.get("timeout", duration(SECOND..=HOUR));
     });
     file
 }
@@ -569,6 +631,24 @@ fn gateway(value: &DeValue<'_>) -> Reading<IpNetwork> {
 }
 
 fn kernel(table: &mut Table<'_, '_>) -> KernelTable {
+    KernelTable {
+        enabled: table.get("enabled", boolean),
+        // 0 to 4 mean the kernel itself, redirects, start-up and the administrator
+        // (rtnetlink(7)); we would delete theirs.
+        protocol: table.get("protocol", number(5..=255)),
+        audit_interval: table.get("audit_interval", |value| match value.as_str() {
+            Some("0s") => Ok(Duration::ZERO),
+            _ => duration(SECOND..=DAY)(value).map_err(|rejection| Rejection {
+                expected: format!("0s or {}", rejection.expected),
+                hint: rejection.hint,
+            }),
+        }),
+        ..instance_kernel(table)
+    }
+}
+
+/// Where routes of one instance go.
+fn instance_kernel(table: &mut Table<'_, '_>) -> KernelTable {
     let (mut external, mut internal) = (None, None);
     table.table("distance", "distance", |table| {
         external = table.get("external", number(1..=255));
@@ -577,18 +657,8 @@ fn kernel(table: &mut Table<'_, '_>) -> KernelTable {
     KernelTable {
         external,
         internal,
-        enabled: table.get("enabled", boolean),
-        // 0 to 4 mean the kernel itself, redirects, start-up and the administrator
-        // (rtnetlink(7)); we would delete theirs.
-        protocol: table.get("protocol", number(5..=255)),
         table: table.get("table", number(1..=i64::from(u32::MAX))),
-        audit_interval: table.get("audit_interval", |value| match value.as_str() {
-            Some("0s") => Ok(Duration::ZERO),
-            _ => duration(SECOND..=DAY)(value).map_err(|rejection| Rejection {
-                expected: format!("0s or {}", rejection.expected),
-                hint: rejection.hint,
-            }),
-        }),
+        ..KernelTable::default()
     }
 }
 

@@ -41,6 +41,17 @@ pub enum PolicyKind {
 }
 
 impl PolicyKind {
+    /// All kinds.
+    pub(super) const ALL: [Self; 7] = [
+        PolicyKind::PrefixList,
+        PolicyKind::CommunityList,
+        PolicyKind::LargeCommunityList,
+        PolicyKind::ExtendedCommunityList,
+        PolicyKind::AsPathList,
+        PolicyKind::MacList,
+        PolicyKind::RouteMap,
+    ];
+
     /// As the configuration spells it.
     pub fn word(self) -> &'static str {
         match self {

@@ -21,25 +21,10 @@ pub(super) use neighbor::{interface_fields, neighbor_fields, range_fields};
 pub fn print(config: &Config) -> String {
     let mut text = String::new();
     lines(&mut text, &top(config));
-    for (name, fields) in sections(config) {
-        if !fields.is_empty() {
-            section(&mut text, &format!("[{name}]"), &fields);
-        }
-    }
-    for neighbor in &config.neighbors {
-        let fields = neighbor_fields(neighbor, config.graceful_restart);
-        section(&mut text, "[[neighbor]]", &fields);
-    }
-    for neighbor in &config.interfaces {
-        let fields = interface_fields(neighbor, config.graceful_restart);
-        section(&mut text, "[[neighbor]]", &fields);
-    }
-    for range in &config.listen_ranges {
-        let fields = range_fields(range, config.graceful_restart);
-        section(&mut text, "[[listen_range]]", &fields);
-    }
-    for vni in &config.vnis {
-        section(&mut text, "[[vni]]", &vni_fields(vni, config));
+    speaker(&mut text, config, "");
+    for instance in &config.instances {
+        section(&mut text, "[[instance]]", &top(instance));
+        speaker(&mut text, instance, "instance.");
     }
     for cache in &config.rpki {
         section(&mut text, "[[rpki]]", &rpki_fields(cache));
@@ -49,6 +34,37 @@ pub fn print(config: &Config) -> String {
         section(&mut text, &header, &policy.fields);
     }
     text
+}
+
+/// Tables of one instance, each beneath its own.
+fn speaker(text: &mut String, config: &Config, of: &str) {
+    for (name, fields) in sections(config) {
+        if !fields.is_empty() {
+            section(text, &format!("[{of}{name}]"), &fields);
+        }
+    }
+    let neighbor = format!("[[{of}neighbor]]");
+    for it in &config.neighbors {
+        section(
+            text,
+            &neighbor,
+            &neighbor_fields(it, config.graceful_restart),
+        );
+    }
+    for it in &config.interfaces {
+        section(
+            text,
+            &neighbor,
+            &interface_fields(it, config.graceful_restart),
+        );
+    }
+    for range in &config.listen_ranges {
+        let fields = range_fields(range, config.graceful_restart);
+        section(text, &format!("[[{of}listen_range]]"), &fields);
+    }
+    for vni in &config.vnis {
+        section(text, &format!("[[{of}vni]]"), &vni_fields(vni, config));
+    }
 }
 
 /// A key and its value as they are written.
@@ -161,6 +177,12 @@ pub(super) fn tall_list(items: impl IntoIterator<Item = String>) -> String {
 /// Keys outside any table.
 pub(super) fn top(config: &Config) -> Fields {
     let mut fields = Fields::default();
+    if let Some(name) = &config.name {
+        fields.add("name", quote(name));
+    }
+    if let Some(vrf) = &config.vrf {
+        fields.add("vrf", quote(vrf));
+    }
     fields.add("asn", config.asn);
     fields.add("router_id", quote(config.router_id));
     fields.add_unless_default("listen", list(&config.listen), list(default_listen()));
@@ -181,7 +203,7 @@ pub(super) fn sections(config: &Config) -> [(&'static str, Fields); 11] {
         ("ipv4_unicast", unicast(&config.ipv4_unicast)),
         ("ipv6_unicast", unicast(&config.ipv6_unicast)),
         ("evpn", evpn(config.evpn.as_ref())),
-        ("kernel", kernel(&config.kernel)),
+        ("kernel", kernel(config)),
         (
             "graceful_restart",
             graceful_restart(&config.graceful_restart),
@@ -292,10 +314,14 @@ fn evpn(evpn: Option<&Evpn>) -> Fields {
     fields
 }
 
-fn kernel(kernel: &Kernel) -> Fields {
+fn kernel(config: &Config) -> Fields {
+    let kernel = &config.kernel;
     let (mut fields, default) = (Fields::default(), Kernel::default());
-    fields.add_unless_default("enabled", kernel.enabled, default.enabled);
-    fields.add_unless_default("protocol", kernel.protocol, default.protocol);
+    let whole = config.name.is_none();
+    if whole {
+        fields.add_unless_default("enabled", kernel.enabled, default.enabled);
+        fields.add_unless_default("protocol", kernel.protocol, default.protocol);
+    }
     fields.add_unless_default("table", kernel.table, default.table);
     let (distance, usual) = (kernel.distance, default.distance);
     let mut table = Fields::default();
@@ -304,6 +330,9 @@ fn kernel(kernel: &Kernel) -> Fields {
     fields.add_table("distance", &table);
     let interval = [kernel.audit_interval, default.audit_interval].map(quote_duration);
     let [interval, default] = interval;
+    if !whole {
+        return fields;
+    }
     fields.add_unless_default("audit_interval", interval, default);
     fields
 }

@@ -110,6 +110,32 @@ fn every_key_is_accepted_and_leaves_its_default() {
 }
 
 #[test]
+fn an_instance_is_a_configuration_beside_the_default_one_and_shares_what_is_the_programs() {
+    let config = accepted(EVERY_KEY);
+    let [plane, blue] = config.instances.as_slice() else {
+        panic!("{:?}", config.instances);
+    };
+    assert_eq!(plane.name.as_deref(), Some("plane-b"));
+    assert_eq!(
+        (plane.kernel.table, plane.kernel.distance.external),
+        (101, 50)
+    );
+    assert_eq!(plane.kernel.protocol, config.kernel.protocol);
+    assert_eq!(plane.kernel.enabled, config.kernel.enabled);
+    let neighbor = plane.neighbor("192.0.2.12".parse().unwrap()).unwrap();
+    let unicast = neighbor.families.ipv4_unicast.as_ref().unwrap();
+    assert_eq!(unicast.export.as_ref().unwrap().name(), "OUT");
+    assert_eq!((plane.interfaces.len(), plane.vnis.len()), (1, 1));
+    assert_eq!(plane.metrics, None);
+    assert_eq!(blue.vrf.as_deref(), Some("blue"));
+    assert_eq!(blue.listen, default_listen());
+    // Each has its own maps, which count by themselves.
+    let map = |config: &Config| config.route_maps[0].clone();
+    assert_eq!(map(plane).name(), map(&config).name());
+    assert!(!std::sync::Arc::ptr_eq(&map(plane), &map(&config)));
+}
+
+#[test]
 fn the_smallest_file_has_two_keys() {
     let config = accepted("asn = 65001\nrouter_id = \"10.0.0.1\"\n");
     assert_eq!(

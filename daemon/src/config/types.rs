@@ -8,6 +8,7 @@ mod neighbor;
 mod rpki;
 mod signing;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -20,7 +21,7 @@ use bgp::evpn_route::{MacAddress, RouteDistinguisher};
 use bgp::family::Family;
 use bgp::policy::{
     AsPathList, CommunityList, ExtendedCommunityList, LargeCommunityList, MacList, PrefixList,
-    RouteMap,
+    RouteMap, Set,
 };
 use bgp::rib::Rules;
 use bgp::rpki::State;
@@ -35,6 +36,12 @@ pub use signing::*;
 /// A whole configuration.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
+    /// Name of the instance that this is; `None` is the default one, which a file has always.
+    pub name: Option<String>,
+    /// The VRF device whose sockets and routes an instance's are.
+    pub vrf: Option<String>,
+    /// Other instances beside the default one, no name twice; they have none themselves.
+    pub instances: Vec<Config>,
     /// Our AS number.
     pub asn: Asn,
     /// Our BGP identifier.
@@ -101,6 +108,9 @@ impl Config {
     /// A configuration of defaults.
     pub fn new(asn: Asn, router_id: Ipv4Addr) -> Self {
         Self {
+            name: None,
+            vrf: None,
+            instances: Vec::new(),
             asn,
             router_id,
             cluster_id: None,
@@ -143,20 +153,57 @@ impl Config {
         }
     }
 
+    /// This instance and those beside it.
+    pub fn all(&self) -> impl Iterator<Item = &Config> {
+        std::iter::once(self).chain(&self.instances)
+    }
+
     /// Whether any neighbour has a password, for which the kernel must know TCP's MD5 signature.
     pub fn has_passwords(&self) -> bool {
-        self.settings()
-            .any(|it| matches!(it.signing, Some(Signing::Md5(_))))
+        let mut settings = self.all().flat_map(Config::settings);
+        settings.any(|it| matches!(it.signing, Some(Signing::Md5(_))))
     }
 
     /// What the keys of neighbours sign with, for which the kernel must know TCP-AO.
     pub fn ao_algorithms(&self) -> impl Iterator<Item = AoAlgorithm> {
-        let signings = self.settings().filter_map(|it| it.signing.as_ref());
+        let settings = self.all().flat_map(Config::settings);
+        let signings = settings.filter_map(|it| it.signing.as_ref());
         let keys = signings.flat_map(|signing| match signing {
             Signing::Md5(_) => &[],
             Signing::Ao(keys) => keys.keys(),
         });
         keys.map(|key| key.algorithm)
+    }
+
+    /// The kernel's metrics that routes of this instance may have: of two instances that write to one
+    /// table, no metric may be both.
+    pub fn metrics(&self) -> BTreeSet<u32> {
+        let mut metrics = BTreeSet::new();
+        let mut add = |distance: u8| {
+            if distance < Distance::NEVER {
+                metrics.insert(u32::from(distance));
+            }
+        };
+        add(self.kernel.distance.external);
+        add(self.kernel.distance.internal);
+        let families = self.settings().flat_map(|it| it.families.iter());
+        let imports = families.filter_map(|(_, family)| family.as_ref()?.import.as_ref());
+        let mut maps: Vec<&Arc<RouteMap>> = imports.collect();
+        let mut seen = BTreeSet::new();
+        while let Some(map) = maps.pop() {
+            if !seen.insert(map.name()) {
+                continue;
+            }
+            for entry in map.entries() {
+                maps.extend(&entry.call);
+                for set in &entry.sets {
+                    if let Set::Distance(distance) = set {
+                        add(*distance);
+                    }
+                }
+            }
+        }
+        metrics
     }
 
     /// What neighbours are: those that are named, and those that may come from a range.

@@ -31,6 +31,7 @@ use super::{ErrorReply, Request};
 #[derive(Debug, Clone)]
 pub struct Client {
     socket: PathBuf,
+    instance: Option<String>,
 }
 
 impl Client {
@@ -38,7 +39,14 @@ impl Client {
     pub fn new(socket: impl Into<PathBuf>) -> Self {
         Self {
             socket: socket.into(),
+            instance: None,
         }
+    }
+
+    /// Asks the instance with this name, whatever is asked.
+    pub fn instance(mut self, name: Option<String>) -> Self {
+        self.instance = name;
+        self
     }
 
     /// The socket.
@@ -67,7 +75,7 @@ impl Client {
             source,
         })?;
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-        let request = http_request(request)?;
+        let request = http_request(&request.clone().of(self.instance.as_deref()))?;
         // The connection ends when its sender is dropped, with the answer complete or not.
         let answer = async move {
             let response = sender.send_request(request).await?;

@@ -35,6 +35,17 @@ impl CoreHandle {
         Self { calls }
     }
 
+    /// Hands a request on with the way for its answer; a full queue is answered here.
+    pub(crate) fn pass(&self, call: Call) {
+        let (refused, (_, answer)) = match self.calls.try_send(call) {
+            Ok(()) => return,
+            Err(mpsc::error::TrySendError::Full(call)) => (busy(), call),
+            Err(mpsc::error::TrySendError::Closed(call)) => (stopping(), call),
+        };
+        // An asker that went away is no error.
+        drop(answer.send(Err(refused)));
+    }
+
     /// Asks and waits for the answer, as long as such a question may take.
     ///
     /// Never waits for a place in the queue: if it is full the answer is [`ErrorKind::Busy`].

@@ -69,19 +69,32 @@ pub fn write(request: &Request) -> Call {
         Request::Metrics => get("/v1/metrics", Query::new()),
         Request::Memory => get("/v1/memory", Query::new()),
         Request::Version => get("/v1/version", Query::new()),
+        Request::Instances => get("/v1/instances", Query::new()),
+        Request::Of(name, request) => {
+            let mut call = write(request);
+            call.target.push(match call.target.contains('?') {
+                true => '&',
+                false => '?',
+            });
+            call.target.push_str("instance=");
+            encode(name, &mut call.target);
+            call
+        }
     }
 }
 
-/// The request that an HTTP request means.
+/// The request that an HTTP request means. Every path takes `instance` in its query.
 pub fn read(method: Method, path: &str, query: &str, body: &[u8]) -> Result<Request, ErrorReply> {
-    match method {
+    let mut query = Pairs::parse(query)?;
+    let instance: Option<String> = query.take("instance", "the name of an instance")?;
+    let request = match method {
         Method::Get => read_get(path, query),
         Method::Post => read_post(path, query, body),
-    }
+    }?;
+    Ok(request.of(instance.as_deref()))
 }
 
-fn read_get(path: &str, query: &str) -> Result<Request, ErrorReply> {
-    let mut query = Pairs::parse(query)?;
+fn read_get(path: &str, mut query: Pairs) -> Result<Request, ErrorReply> {
     let request = match path {
         "/v1/summary" => Request::Summary,
         "/v1/neighbors" => Request::Neighbors {
@@ -108,13 +121,14 @@ fn read_get(path: &str, query: &str) -> Result<Request, ErrorReply> {
         "/v1/metrics" => Request::Metrics,
         "/v1/memory" => Request::Memory,
         "/v1/version" => Request::Version,
+        "/v1/instances" => Request::Instances,
         _ => return Err(not_taken("GET", path)),
     };
     query.finish()?;
     Ok(request)
 }
 
-fn read_post(path: &str, query: &str, body: &[u8]) -> Result<Request, ErrorReply> {
+fn read_post(path: &str, query: Pairs, body: &[u8]) -> Result<Request, ErrorReply> {
     let request = match path {
         "/v1/drain" => Request::Drain(read_body::<DrainBody>(body)?.into()),
         "/v1/undrain" => {
@@ -127,7 +141,7 @@ fn read_post(path: &str, query: &str, body: &[u8]) -> Result<Request, ErrorReply
         "/v1/clear" => Request::Clear(read_body::<ClearBody>(body)?.clear()?),
         _ => return Err(not_taken("POST", path)),
     };
-    Pairs::parse(query)?.finish()?;
+    query.finish()?;
     Ok(request)
 }
 
@@ -138,7 +152,8 @@ pub fn allowed(path: &str) -> Option<&'static str> {
         "/v1/undrain" | "/v1/reload" | "/v1/clear" => Some("POST"),
         "/metrics" | "/v1/summary" | "/v1/neighbors" | "/v1/routes" | "/v1/explain"
         | "/v1/evpn/vni" | "/v1/evpn/mac" | "/v1/evpn/routes" | "/v1/bfd" | "/v1/rpki"
-        | "/v1/verify" | "/v1/route_maps" | "/v1/metrics" | "/v1/memory" | "/v1/version" => {
+        | "/v1/verify" | "/v1/route_maps" | "/v1/metrics" | "/v1/memory" | "/v1/version"
+        | "/v1/instances" => {
             Some("GET")
         }
         _ => None,

@@ -63,6 +63,8 @@ pub enum Reply {
     Memory(Memory),
     /// To `Version`.
     Version(Version),
+    /// To `Instances`.
+    Instances(Instances),
 }
 
 /// One value for each family that is in use; the others have no key.
@@ -156,6 +158,37 @@ pub struct Summary {
     pub hold: Option<Hold>,
     /// The neighbours, in the order of their addresses.
     pub neighbors: Vec<NeighborSummary>,
+    /// Instances beside the default one, where there are any and no single one was asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub instances: Vec<Instance>,
+}
+
+/// All instances.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Instances {
+    /// The default one first.
+    pub instances: Vec<Instance>,
+}
+
+/// An instance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Instance {
+    /// Its name, `default` for the one at the top of the file.
+    pub name: String,
+    /// The VRF device that it is bound to.
+    pub vrf: Option<String>,
+    /// Its AS number.
+    pub asn: u32,
+    /// Its BGP identifier.
+    pub router_id: Ipv4Addr,
+    /// The kernel's routing table that it writes to.
+    pub table: u32,
+    /// It is drained or being drained.
+    pub draining: bool,
+    /// How many neighbours it has.
+    pub neighbors: u64,
+    /// Of how many the session is Established.
+    pub established: u64,
 }
 
 /// The wait for neighbours' routes after a restart (RFC 4724 §4.1).
@@ -238,6 +271,9 @@ pub struct Drain {
     pub notes: Vec<String>,
     /// Each neighbour.
     pub neighbors: Vec<NeighborDrain>,
+    /// The instances that are drained, where others are not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub only: Vec<String>,
 }
 
 /// How far a drain is at one neighbour.
@@ -245,6 +281,9 @@ pub struct Drain {
 pub struct NeighborDrain {
     /// Its address.
     pub address: IpAddr,
+    /// The instance that it is of, unless that is the default one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance: Option<String>,
     /// What people call it.
     pub description: Option<String>,
     /// Traffic is moved away from this neighbour, for itself or with the whole router.

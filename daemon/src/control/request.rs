@@ -75,13 +75,28 @@ pub enum Request {
     Memory,
     /// Who answers. Reply: `Version`.
     Version,
+    /// All instances, a line each. Reply: `Instances`.
+    Instances,
+    /// The same of the instance with this name, `default` for the one at the top of the file.
+    /// Without it most questions are for that one; `Drain`, `Undrain`, `DrainStatus` and `Verify` are
+    /// for all.
+    Of(String, Box<Request>),
 }
 
 impl Request {
+    /// The same of one instance; `None` leaves it as it is.
+    pub fn of(self, instance: Option<&str>) -> Self {
+        match instance {
+            Some(name) => Request::Of(name.to_owned(), Box::new(self)),
+            None => self,
+        }
+    }
+
     /// Longest time the answer may take. A comparison with the kernel reads a million routes, a
     /// reload applies a whole configuration; everything else is answered from memory.
     pub fn patience(&self) -> Duration {
         match self {
+            Request::Of(_, request) => request.patience(),
             Request::Verify | Request::Reload { .. } => Duration::from_secs(60),
             Request::Summary
             | Request::Neighbors { .. }
@@ -99,6 +114,7 @@ impl Request {
             | Request::RouteMaps { .. }
             | Request::Metrics
             | Request::Memory
+            | Request::Instances
             | Request::Version => Duration::from_secs(10),
         }
     }

@@ -16,10 +16,9 @@ use super::{Core, Order};
 use crate::config::{self, Direction};
 use crate::control::reply::{self, AsPathItem, BfdState, Families};
 use crate::control::words::counted;
-use crate::control::{Answer, Clear, ErrorKind, ErrorReply, Reply, Request, Select, SoftReset};
+use crate::control::{Answer, Clear, ErrorReply, Reply, Request, Select, SoftReset};
 use crate::metrics::{KernelNumbers, NeighborNumbers, QueueDepth, Snapshot, VniNumbers};
-use crate::peer_io::{Command, transport};
-use crate::plain_file;
+use crate::peer_io::Command;
 use neighbors::{add_path_reply, counts};
 
 mod explain;
@@ -62,7 +61,10 @@ impl Core {
                 self.verify(answer);
                 return;
             }
-            Request::Reload { dry_run } => self.reload(dry_run).map(Reply::Reload),
+            Request::Reload { .. } | Request::Instances | Request::Of(..) => {
+                // Whoever has several instances answers this; it came past them.
+                Err(ErrorReply::failed("this is not for one instance alone"))
+            }
             Request::Clear(order) => self.clear(order).map(Reply::Clear),
             Request::RouteMaps { name } => self.route_maps(name.as_deref()).map(Reply::RouteMaps),
             Request::Metrics => Ok(Reply::Metrics(Box::new(self.metrics()))),
@@ -92,6 +94,7 @@ impl Core {
                 .iter()
                 .map(|(id, neighbor)| self.neighbor_summary(*id, neighbor, &bfd))
                 .collect(),
+            instances: Vec::new(),
         }
     }
 
@@ -175,12 +178,7 @@ impl Core {
     }
 
     pub(super) fn bfd_states(&self) -> Vec<(IpAddr, BfdState)> {
-        let sessions = self
-            .hands
-            .bfd
-            .as_ref()
-            .map(|bfd| bfd.status())
-            .unwrap_or_default();
+        let sessions = self.hands.bfd.status();
         sessions
             .iter()
             .map(|session| (session.key.peer, bfd_state(session.state)))
@@ -194,12 +192,7 @@ impl Core {
                 .and_then(|neighbor| neighbor.bfd)
                 .unwrap_or_default()
         };
-        let sessions = self
-            .hands
-            .bfd
-            .as_ref()
-            .map(|bfd| bfd.status())
-            .unwrap_or_default();
+        let sessions = self.hands.bfd.status();
         let sessions = sessions
             .into_iter()
             .map(|session| reply::BfdSession {
@@ -272,49 +265,14 @@ impl Core {
         });
     }
 
-    /// Reads the configuration file again. With errors in it nothing changes.
-    fn reload(&mut self, dry_run: bool) -> Result<reply::Reload, ErrorReply> {
-        let Some(file) = self.place.config_file.clone() else {
-            return Err(ErrorReply::failed("this router was started without a file")
-                .hint("give the new configuration to the program that started it"));
-        };
-        let name = file.display().to_string();
-        let unreadable = |why: String| {
-            ErrorReply::new(ErrorKind::BadConfig, format!("cannot read `{name}`: {why}")).hint(
-                format!("the running configuration stays; rbgpctl check {name}"),
-            )
-        };
-        let octets = plain_file::read(&file).map_err(|error| unreadable(error.to_string()))?;
-        let text = String::from_utf8(octets).map_err(|error| unreadable(error.to_string()))?;
-        let new = config::parse_here(&text, &name, transport::ao_works).map_err(|errors| {
-            ErrorReply::new(
-                ErrorKind::BadConfig,
-                format!(
-                    "{} in `{name}`; the running configuration stays",
-                    counted(errors.len(), "error", "errors")
-                ),
-            )
-            .details(errors.iter().map(ToString::to_string))
-            .hint(format!("rbgpctl check {name}"))
-        })?;
-        let (new, _) = new;
-        if new.has_passwords()
-            && let Err(error) = transport::md5_works()
-        {
-            return Err(ErrorReply::new(
-                ErrorKind::BadConfig,
-                format!("`password` of a neighbor cannot be used: {error}"),
-            )
-            .hint("the running configuration stays; take the passwords out of the file"));
-        }
-        let diff = config::diff(&self.config, &new);
-        if !diff.restart_required.is_empty() && !dry_run {
-            return Err(ErrorReply::new(
-                ErrorKind::BadConfig,
-                "some changes need a new start of the service; nothing was changed",
-            )
-            .details(diff.restart_required.iter().map(ToString::to_string))
-            .hint("take them back, or: rbgpctl drain --wait && systemctl restart rbgpd"));
+    /// Applies a configuration, or only says what that would change. The caller applies none that
+    /// needs a new start.
+    pub(super) fn reload(&mut self, new: config::Config, dry_run: bool) -> reply::Reload {
+        let mut diff = config::diff(&self.config, &new);
+        if self.config.name.is_some() {
+            // The default instance tells of caches, and of policies that nothing here uses.
+            diff.policies.retain(|policy| !policy.used_by.is_empty());
+            diff.rpki = config::diff::Members::default();
         }
         // Neighbours that the file does not name one by one.
         let found = self.neighbors.values();
@@ -345,7 +303,7 @@ impl Core {
             }
             self.apply(new);
         }
-        Ok(reply::Reload {
+        reply::Reload {
             dry_run,
             changed: !diff.is_empty(),
             changes,
@@ -363,7 +321,7 @@ impl Core {
                 ],
                 None => Vec::new(),
             },
-        })
+        }
     }
 
     fn clear(&mut self, order: Clear) -> Result<reply::Clear, ErrorReply> {
@@ -471,6 +429,7 @@ impl Core {
                 queue: "kernel".to_owned(),
                 depth: number(self.kernel_backlog()),
             }],
+            instances: Vec::new(),
         }
     }
 

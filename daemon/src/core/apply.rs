@@ -9,7 +9,7 @@ use bgp::policy::Verdict;
 use bgp::rib::{self, Multipath, PeerId};
 use bgp::session::{self, StopReason};
 use bgp::{Family, Nlri, Prefix};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::neighbor::{Neighbor, Origin, session_config, transport};
 use super::{Core, OverlayDevices};
@@ -40,6 +40,14 @@ pub(super) fn forwarding(config: &Config) -> install::Settings {
     install::Settings {
         distance: config.kernel.distance,
         bandwidth: config.bandwidth,
+    }
+}
+
+/// The routes in the kernel that are an instance's, whoever finds them.
+pub(crate) fn claim(config: &Config) -> fib::Claim {
+    fib::Claim {
+        table: config.kernel.table,
+        metrics: config.metrics().into_iter().collect(),
     }
 }
 
@@ -107,6 +115,12 @@ impl Core {
     pub(super) fn apply(&mut self, mut new: Config) {
         new.keep_route_maps(&self.config);
         let old = std::mem::replace(&mut self.config, new.clone());
+        // Before any wish with another metric.
+        if let Some(kernel) = &self.hands.kernel
+            && old.metrics() != new.metrics()
+        {
+            kernel.claim(claim(&new));
+        }
         self.place.settings.send_replace(new.service_settings());
         self.apply_rpki(&old, &new);
         for neighbor in &old.neighbors {
@@ -165,6 +179,20 @@ impl Core {
                 self.set_vni(vni);
             }
         }
+    }
+
+    /// The instance is in the configuration no more: everything of it goes, here and in the kernel.
+    pub(super) fn leave_service(&mut self, done: oneshot::Sender<()>) {
+        self.leaving = true;
+        for vni in self.config.vnis.clone() {
+            self.remove_vni(&vni);
+        }
+        for neighbor in self.neighbors.values() {
+            if neighbor.config.bfd.is_some() {
+                self.hands.bfd.remove(bfd_key(&neighbor.config));
+            }
+        }
+        self.stop(done, &StopReason::PeerDeconfigured);
     }
 
     /// A number that no neighbour has, and none is to have.
@@ -230,8 +258,8 @@ impl Core {
             let host = Prefix::host(address);
             self.sign(host, neighbor.config.signing.as_ref(), None);
         }
-        if let (Some(bfd), Some(_)) = (&self.hands.bfd, &neighbor.config.bfd) {
-            bfd.remove(bfd_key(&neighbor.config));
+        if neighbor.config.bfd.is_some() {
+            self.hands.bfd.remove(bfd_key(&neighbor.config));
         }
         self.hand_in(rib::Input::PeerRemoved(id));
         self.rib.sweep();
@@ -267,8 +295,8 @@ impl Core {
         let [before, after] = keys;
         self.sign(Prefix::host(new.address), before.as_ref(), after.as_ref());
         if old.bfd != new.bfd || bfd_key(&old) != bfd_key(&new) {
-            if let (Some(bfd), Some(_)) = (&self.hands.bfd, &old.bfd) {
-                bfd.remove(bfd_key(&old));
+            if old.bfd.is_some() {
+                self.hands.bfd.remove(bfd_key(&old));
             }
             self.set_bfd(&new);
         }
@@ -333,26 +361,22 @@ impl Core {
         let Some(settings) = &neighbor.bfd else {
             return;
         };
-        if self.hands.bfd.is_none() {
-            match self.hands.spawner.bfd() {
-                Ok(bfd) => self.hands.bfd = Some(bfd),
-                Err(error) => tracing::error!(
-                    neighbor = %neighbor.address,
-                    %error,
-                    "cannot start BFD: is another BFD daemon running (UDP port 3784)?"
-                ),
-            }
-        }
-        if let Some(bfd) = &self.hands.bfd {
-            let parameters = Params::default()
-                .desired_min_tx(settings.interval)
-                .and_then(|it| it.required_min_rx(settings.interval))
-                .and_then(|it| it.detect_multiplier(settings.multiplier));
-            match parameters {
-                Ok(parameters) => bfd.set(bfd_key(neighbor), parameters),
-                Err(error) => {
-                    tracing::error!(neighbor = %neighbor.address, %error, "BFD left out");
+        let parameters = Params::default()
+            .desired_min_tx(settings.interval)
+            .and_then(|it| it.required_min_rx(settings.interval))
+            .and_then(|it| it.detect_multiplier(settings.multiplier));
+        match parameters {
+            Ok(parameters) => {
+                if let Err(error) = self.hands.bfd.set(bfd_key(neighbor), parameters) {
+                    tracing::error!(
+                        neighbor = %neighbor.address,
+                        %error,
+                        "cannot start BFD: is another BFD daemon running (UDP port 3784)?"
+                    );
                 }
+            }
+            Err(error) => {
+                tracing::error!(neighbor = %neighbor.address, %error, "BFD left out");
             }
         }
     }

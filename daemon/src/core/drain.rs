@@ -301,6 +301,7 @@ impl Core {
             // Nobody there to send traffic here.
             return NeighborDrain {
                 address: neighbor.address(),
+                instance: None,
                 description: neighbor.config.description.clone(),
                 draining,
                 complete: true,
@@ -333,6 +334,7 @@ impl Core {
             .all(|(_, row)| row.told && row.still_preferred_total == 0);
         NeighborDrain {
             address: neighbor.address(),
+            instance: None,
             description: neighbor.config.description.clone(),
             draining,
             complete,
@@ -368,12 +370,7 @@ impl Core {
     /// What is not in place for taking traffic back; the comparison with the kernel comes on top.
     pub(super) fn missing_for_return(&self) -> Vec<String> {
         let mut missing: Vec<String> = self.hold_line().into_iter().collect();
-        let bfd = self
-            .hands
-            .bfd
-            .as_ref()
-            .map(|bfd| bfd.status())
-            .unwrap_or_default();
+        let bfd = self.hands.bfd.status();
         for neighbor in self
             .neighbors
             .values()

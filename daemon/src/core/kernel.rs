@@ -7,7 +7,8 @@ use std::time::Instant;
 use bgp::evpn_route::MacAddress;
 use bgp::rib::{self, Best};
 use bgp::{Family, Nlri, Prefix, Vni};
-use fib::{Change, Device, Entry, FdbKey, FloodKey, Key, Mac, NeighbourKey, Overlay, Sweep};
+use fib::Sweep;
+use fib::{Change, Device, Entry, FdbKey, FloodKey, Key, LinkKind, Mac, NeighbourKey, Overlay};
 
 use super::{Core, Order};
 use crate::config::VniConfig;
@@ -222,6 +223,7 @@ impl Core {
         overlay.port = evpn.port;
         overlay.gateway = vni.gateway.clone();
         overlay.gateway_mac = self.gateway_mac(vni).map(|mac| Mac(mac.0));
+        overlay.share = kernel.share();
         kernel.want(Entry::Overlay(vni.id.get(), Arc::new(overlay)));
     }
 
@@ -260,11 +262,13 @@ impl Core {
                 self.install.ground.address(address, removed);
                 self.ground_changed = true;
             }
-            fib::Event::RouteChanged { route, removed } => {
+            fib::Event::RouteChanged { route, removed } if self.looks_into(route.key.table()) => {
                 self.install.ground.route(route, removed);
                 self.ground_changed = true;
                 self.refresh_conditional_networks();
             }
+            // Another VRF's: nothing of it leads anywhere here.
+            fib::Event::RouteChanged { .. } => {}
             fib::Event::LocalMac {
                 vni,
                 mac,
@@ -342,6 +346,21 @@ impl Core {
             }
             other => tracing::error!(?other, "the kernel's side says what is not known here"),
         }
+    }
+
+    /// Whether routes of others in a table say something about our next hops: a VRF's table does so
+    /// for the instance of that VRF, and for no other.
+    fn looks_into(&self, table: u32) -> bool {
+        if self.config.vrf.is_some() {
+            return table == self.config.kernel.table;
+        }
+        let of_vrf = |kind: &LinkKind| matches!(kind, LinkKind::Vrf { table: it } if *it == table);
+        !self
+            .install
+            .ground
+            .links
+            .iter()
+            .any(|link| of_vrf(&link.kind))
     }
 
     /// Changes that have not reached the kernel: those in its thread's queue, and those that wait in

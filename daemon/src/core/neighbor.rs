@@ -266,6 +266,7 @@ pub(super) fn transport(
     Transport {
         local: neighbor.local_address,
         interface: neighbor.source_interface.clone(),
+        vrf: config.vrf.clone(),
         ttl: neighbor.ttl(config.asn),
         min_ttl: neighbor.min_ttl(),
         signing: neighbor.signing.clone(),

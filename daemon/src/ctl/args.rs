@@ -26,6 +26,10 @@ pub(super) struct Arguments {
         value_name = "PATH"
     )]
     pub(super) socket: PathBuf,
+    /// The instance that is meant, `default` for the one at the top of the file. Without this, `drain`,
+    /// `undrain` and `verify` are for all instances and the rest for the default one.
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(super) instance: Option<String>,
     #[command(subcommand)]
     pub(super) command: Command,
 }
@@ -197,6 +201,8 @@ pub(super) enum What {
     },
     /// What the tables hold and how much memory they take.
     Memory,
+    /// The instances of the daemon, a line each.
+    Instances,
     /// Versions of the daemon and of this program.
     Version,
 }

@@ -16,7 +16,7 @@ use crate::control::{Clear, Page, Request, Routes, Select, SoftReset, reply};
 pub(super) async fn run(arguments: Arguments) -> Exit {
     let mut out = BufWriter::new(io::stdout().lock());
     let mut console = Console {
-        client: Client::new(arguments.socket),
+        client: Client::new(arguments.socket).instance(arguments.instance),
         out: &mut out,
         talk: &mut io::stderr(),
     };
@@ -185,6 +185,7 @@ impl Console<'_> {
                 self.print(&request, json, route_map::show).await
             }
             What::Memory => self.print(&Request::Memory, json, show::memory).await,
+            What::Instances => self.print(&Request::Instances, json, show::instances).await,
             What::Version => self.print(&Request::Version, json, show::version).await,
         }
     }

@@ -21,8 +21,8 @@ pub(super) use rpki::rpki;
 use super::table::{Table, or_dash, printable, uptime};
 use crate::control::SoftReset;
 use crate::control::reply::{
-    Bfd, BfdState, Clear, Drain, FamilyDrain, Memory, NeighborSummary, Reload, Summary, Verify,
-    Version,
+    Bfd, BfdState, Clear, Drain, FamilyDrain, Instance, Instances, Memory, NeighborSummary,
+    Reload, Summary, Verify, Version,
 };
 use crate::control::words::counted;
 
@@ -37,6 +37,20 @@ pub(super) fn summary(summary: &Summary, out: &mut dyn Write) -> io::Result<()> 
     )?;
     if summary.draining {
         writeln!(out, "This router is draining; see `rbgpctl show drain`")?;
+    }
+    if !summary.instances.is_empty() {
+        let instances = summary.instances.iter().map(|it| {
+            let Instance {
+                name,
+                established,
+                neighbors,
+                ..
+            } = it;
+            format!("{name} ({established} of {neighbors} Established)")
+        });
+        let instances: Vec<String> = instances.collect();
+        let line = format!("Other instances: {}", instances.join(", "));
+        writeln!(out, "{}; see `rbgpctl --instance NAME`", printable(line))?;
     }
     for family in Family::ALL {
         let activated = |neighbor: &&NeighborSummary| neighbor.families.get(family).is_some();
@@ -215,6 +229,10 @@ pub(super) fn bfd(bfd: &Bfd, out: &mut dyn Write) -> io::Result<()> {
 /// `show drain`, and the answer to `drain` and `undrain`.
 pub(super) fn drain(drain: &Drain, out: &mut dyn Write) -> io::Result<()> {
     let partly = drain.neighbors.iter().any(|neighbor| neighbor.draining);
+    if drain.draining && !drain.only.is_empty() {
+        let only = printable(drain.only.join(", "));
+        writeln!(out, "Drained alone, other instances are not: {only}")?;
+    }
     writeln!(
         out,
         "{}",
@@ -268,7 +286,10 @@ fn drain_table(drain: &Drain, out: &mut dyn Write) -> io::Result<()> {
     for neighbor in &drain.neighbors {
         let mut row = |family: &str, state: Option<&FamilyDrain>| {
             table.row([
-                neighbor.address.to_string(),
+                match &neighbor.instance {
+                    Some(instance) => printable(format!("{} ({instance})", neighbor.address)),
+                    None => neighbor.address.to_string(),
+                },
                 yes_no(neighbor.draining),
                 yes_no(neighbor.complete),
                 family.to_owned(),
@@ -422,6 +443,34 @@ pub(super) fn memory(memory: &Memory, out: &mut dyn Write) -> io::Result<()> {
         table.row([name.to_owned(), count, bytes.to_string()]);
     }
     table.write(out)
+}
+
+/// `show instances`.
+pub(super) fn instances(instances: &Instances, out: &mut dyn Write) -> io::Result<()> {
+    let mut table = Table::new(&[
+        "Instance",
+        "VRF",
+        ">AS",
+        "Identifier",
+        ">Table",
+        ">Neighbors",
+        ">Established",
+        "Draining",
+    ])
+    .fit(&["VRF", "Identifier"]);
+    for it in &instances.instances {
+        table.row([
+            it.name.clone(),
+            or_dash(it.vrf.as_ref()),
+            it.asn.to_string(),
+            it.router_id.to_string(),
+            it.table.to_string(),
+            it.neighbors.to_string(),
+            it.established.to_string(),
+            yes_no(it.draining),
+        ]);
+    }
+    table.finish(out)
 }
 
 /// `show version`.

@@ -131,3 +131,32 @@ fn every_metric_is_documented() {
 fn this_process_has_memory() {
     assert!(resident_bytes() > 100_000);
 }
+
+#[test]
+fn an_instance_has_a_label_and_its_samples_stand_with_the_others() {
+    let mut whole = snapshot();
+    whole.instances = vec![("plane-b".to_owned(), snapshot())];
+    let text = whole.render();
+    let up: Vec<&str> = text
+        .lines()
+        .filter(|line| line.contains("rbgpd_neighbor_up ") || line.contains("rbgpd_neighbor_up{"))
+        .collect();
+    assert_eq!(
+        up,
+        [
+            "# HELP rbgpd_neighbor_up 1 while the session is Established.",
+            "# TYPE rbgpd_neighbor_up gauge",
+            "rbgpd_neighbor_up{neighbor=\"10.10.0.2\"} 1",
+            "rbgpd_neighbor_up{instance=\"plane-b\",neighbor=\"10.10.0.2\"} 1",
+        ]
+    );
+    assert!(
+        text.contains("\nrbgpd_draining{instance=\"plane-b\"} 1\n"),
+        "{text}"
+    );
+    assert_eq!(
+        text.matches("rbgpd_uptime_seconds").count(),
+        3,
+        "of the process alone"
+    );
+}

@@ -30,6 +30,8 @@ pub(crate) struct Transport {
     pub(crate) local: Option<IpAddr>,
     /// The interface whose address we connect from.
     pub(crate) interface: Option<String>,
+    /// The VRF device that we connect in.
+    pub(crate) vrf: Option<String>,
     /// TTL of our packets.
     pub(crate) ttl: u8,
     /// Packets with less are not the neighbour's (RFC 5082 §3).
@@ -49,6 +51,9 @@ impl Transport {
         remote: IpAddr,
     ) -> io::Result<Option<SocketAddr>> {
         self.limit(socket, remote.is_ipv4())?;
+        if let Some(vrf) = &self.vrf {
+            SockRef::from(socket).bind_device(Some(vrf.as_bytes()))?;
+        }
         sign(socket, Prefix::host(remote), None, self.signing.as_ref())?;
         let local = match (&self.local, &self.interface) {
             (Some(local), _) => Some(*local),

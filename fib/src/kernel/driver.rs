@@ -603,6 +603,10 @@ impl Driver {
     fn obey(&mut self, command: Command) {
         match command {
             Command::Join(share, claim, on_event) => self.join(share, claim, on_event),
+            // What it has in the kernel it knows by itself; this is for what is read from now on.
+            Command::Claim(share, claim) => {
+                self.table.join(share, claim);
+            }
             Command::Leave(share) => {
                 self.table.leave(share);
                 self.owners.retain(|(owner, _)| *owner != share);

@@ -29,6 +29,130 @@ fn map(name: &str, entry: &str) -> String {
     )
 }
 
+/// An instance whose sockets and routes are its own.
+fn instance(keys: &str) -> String {
+    format!(
+        "listen = [\"10.0.0.1:179\"]\n{}[[instance]]\nname = \"b\"\nasn = 65001\n\
+         router_id = \"10.1.0.1\"\n{keys}\n",
+        neighbor("")
+    )
+}
+
+#[test]
+fn two_instances_with_what_is_there_once_are_refused_with_both_places() {
+    let apart =
+        "listen = [\"10.1.0.1:179\"]\nkernel = { distance = { external = 30, internal = 31 } }\n";
+    let with = |rest: &str| instance(&format!("{apart}{rest}"));
+    parse(&format!("{TOP}{}", with("")), "x.toml").unwrap();
+    let table = [
+        (
+            instance("kernel = { table = 7 }"),
+            "8:1: `listen` is 0.0.0.0:179, which meets 10.0.0.1:179 of the default instance (3:11)",
+        ),
+        (
+            instance("listen = [\"10.0.0.1:179\"]\nkernel = { table = 7 }"),
+            "12:11: `listen` is 10.0.0.1:179, which meets 10.0.0.1:179 of the default instance \
+             (3:11)",
+        ),
+        (
+            instance("listen = []"),
+            "8:1: `distance` 20 in routing table 254 is one of the default instance (1:7) too, so \
+             the kernel cannot tell their routes apart",
+        ),
+        (
+            instance("listen = []\nkernel = { distance = { external = 30 } }"),
+            "13:36: `distance` 20 in routing table 254 is one of the default instance (1:7) too, \
+             so the kernel cannot tell their routes apart",
+        ),
+        (
+            with("[[instance.neighbor]]\naddress = \"10.0.0.2\"\nremote_as = 65003"),
+            "15:11: neighbor 10.0.0.2 is there twice, first at 5:11",
+        ),
+        (
+            with(
+                "[[instance]]\nname = \"b\"\nasn = 1\nrouter_id = \"10.2.0.1\"\nlisten = []\n\
+                  kernel = { table = 9 }",
+            ),
+            "15:8: instance b is there twice, first at 9:8",
+        ),
+        (
+            with(
+                "vrf = \"blue\"\n[[instance.neighbor]]\naddress = \"10.0.0.2\"\nremote_as = 65003\n\
+                  bfd = true",
+            ),
+            "14:7: `bfd` is not supported: BFD packets are received outside of VRFs only",
+        ),
+        (
+            instance("vrf = \"blue\"\nkernel = { table = 7 }"),
+            "13:20: `table` and `vrf` (12:7) exclude each other",
+        ),
+        (
+            with("[instance.log]\nlevel = \"info\""),
+            "14:11: `log` is not supported: it is one for the whole daemon",
+        ),
+        (
+            with("[[instance.prefix_list]]\nname = \"A\""),
+            "14:12: `prefix_list` is not supported: lists and route-maps are defined once for all \
+             instances",
+        ),
+        (
+            with("[[instance.import]]\nfrom = \"default\""),
+            "14:12: `import` is not supported: routes of one instance do not go to another",
+        ),
+        (
+            instance("listen = []\nkernel = { table = 7, protocol = 9 }"),
+            "13:23: `protocol` is not supported: it is one for the whole daemon",
+        ),
+    ];
+    for (rest, expected) in table {
+        assert_eq!(error(&rest), expected, "{rest}");
+    }
+    for name in ["default", "Plane", ""] {
+        let rest = with("").replace("\"b\"", &format!("\"{name}\""));
+        assert!(error(&rest).starts_with("9:8: `name` is"), "{name}");
+    }
+    // The same VNI, device or interface beneath in two instances.
+    let evpn = |vtep: &str| format!("vtep = \"{vtep}\"\n");
+    let rest = format!(
+        "{}[instance.evpn]\n{}[instance.underlay]\ninterface = \"wg0\"\n\
+         [[instance.vni]]\nid = 5\nname = \"x\"\n[evpn]\n{}[underlay]\ninterface = \"wg0\"\n{}",
+        with(""),
+        evpn("10.1.0.1"),
+        evpn("10.0.0.1"),
+        vni(5, ""),
+    );
+    let errors = parse(&format!("{TOP}{rest}"), "x.toml").unwrap_err();
+    let shown: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    assert!(
+        shown
+            .iter()
+            .any(|it| it.contains("vni 5 is there twice, first at")),
+        "{shown:?}"
+    );
+    assert!(
+        shown
+            .iter()
+            .any(|it| it.contains("device name `wg0` is used twice")),
+        "{shown:?}"
+    );
+}
+
+#[test]
+fn a_distance_that_a_route_map_sets_counts_as_well() {
+    let rest = instance(
+        "listen = []\nkernel = { distance = { external = 30, internal = 30 } }\n\
+         [[instance.neighbor]]\naddress = \"10.1.0.2\"\nremote_as = 65003\n\
+         ipv4_unicast = { import = \"FAR\" }",
+    );
+    let map = |distance: u8| map("FAR", &format!("set = {{ distance = {distance} }}"));
+    parse(&format!("{TOP}{rest}{}", map(40)), "x.toml").unwrap();
+    let clash = error(&format!("{rest}{}", map(20)));
+    assert!(
+        clash.contains("`distance` 20 in routing table 254"),
+        "{clash}"
+    );
+}
+
 #[test]
 fn each_check_reports_at_its_place() {
     let evpn = "[evpn]\nvtep = \"10.0.0.2\"\n";

@@ -173,13 +173,18 @@ pub fn review(file: &File, config: &Config, report: &Report) -> Vec<Remark> {
 fn used(config: &Config) -> BTreeSet<(PolicyKind, String)> {
     let lists = config.route_maps.iter().flat_map(|map| references(map));
     let mut used: BTreeSet<_> = lists.map(|(kind, name)| (kind, name.to_owned())).collect();
-    let families = config.settings().flat_map(|neighbor| {
-        let families = neighbor.families.iter();
-        families.filter_map(|(_, family)| family.as_ref())
-    });
+    let families = config
+        .all()
+        .flat_map(Config::settings)
+        .flat_map(|neighbor| {
+            let families = neighbor.families.iter();
+            families.filter_map(|(_, family)| family.as_ref())
+        });
     let of_neighbors = families.flat_map(|family| [&family.import, &family.export]);
-    let networks = config.ipv4_unicast.networks.iter();
-    let networks = networks.chain(&config.ipv6_unicast.networks);
+    let unicast = config
+        .all()
+        .flat_map(|it| [&it.ipv4_unicast, &it.ipv6_unicast]);
+    let networks = unicast.flat_map(|it| &it.networks);
     let maps = of_neighbors.chain(networks.map(|network| &network.route_map));
     used.extend(
         maps.flatten()
@@ -191,12 +196,15 @@ fn used(config: &Config) -> BTreeSet<(PolicyKind, String)> {
 /// Names of maps that neighbours use for export, and nothing uses otherwise.
 fn export_only(config: &Config) -> BTreeSet<String> {
     let families = || {
-        let all = config.settings().flat_map(|it| it.families.iter());
+        let all = config.all().flat_map(Config::settings);
+        let all = all.flat_map(|it| it.families.iter());
         all.filter_map(|(_, family)| family.as_ref())
     };
     let name = |map: &Arc<RouteMap>| map.name().to_owned();
-    let unicast = [&config.ipv4_unicast, &config.ipv6_unicast];
-    let networks = unicast.into_iter().flat_map(|it| &it.networks);
+    let unicast = config
+        .all()
+        .flat_map(|it| [&it.ipv4_unicast, &it.ipv6_unicast]);
+    let networks = unicast.flat_map(|it| &it.networks);
     let called = config.route_maps.iter().flat_map(|map| map.entries());
     let elsewhere: BTreeSet<String> = families()
         .filter_map(|family| family.import.as_ref())

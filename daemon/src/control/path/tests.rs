@@ -41,6 +41,13 @@ fn every_request_survives_the_way_over_http() {
         Request::EvpnMac { vni: Vni::new(100) },
         Request::EvpnRoutes(page),
         Request::Bfd,
+        Request::Instances,
+        Request::Verify.of(Some("plane-b")),
+        Request::Neighbors {
+            address: Some(address),
+        }
+        .of(Some("plane-b")),
+        Request::Drain(Drain::default()).of(Some("plane-b")),
         Request::DrainStatus,
         Request::Drain(Drain::default()),
         Request::Drain(Drain {

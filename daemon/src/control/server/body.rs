@@ -75,6 +75,7 @@ impl hyper::body::Body for Body {
 pub(super) enum Table {
     Routes(Routes),
     EvpnRoutes(Page),
+    Of(String, Box<Table>),
 }
 
 impl Table {
@@ -84,6 +85,10 @@ impl Table {
             // A prefix has one answer, and that says more where there is no route.
             let whole = routes.page.limit.is_none() && routes.prefix.is_none();
             return whole.then(|| Table::Routes(routes.clone()));
+        }
+        if let Request::Of(name, request) = request {
+            let table = Self::of(request)?;
+            return Some(Table::Of(name.clone(), Box::new(table)));
         }
         if let Request::EvpnRoutes(page) = request {
             return page
@@ -106,6 +111,7 @@ impl Table {
                 ..routes.clone()
             }),
             Table::EvpnRoutes(asked) => Request::EvpnRoutes(page(asked)),
+            Table::Of(name, table) => table.request(after).of(Some(name)),
         }
     }
 }

@@ -8,6 +8,7 @@ fn status(router: (bool, bool), neighbor: (bool, bool)) -> Drain {
         draining: router.0,
         complete: router.1,
         neighbors: vec![NeighborDrain {
+            instance: None,
             address: ADDRESS.parse().unwrap(),
             description: None,
             draining: neighbor.0,

@@ -63,6 +63,7 @@ fn hosts_and_networks_of_both_ip_versions_take_keys() {
 #[test]
 fn the_ttl_and_the_least_ttl_stand_on_the_socket() {
     let mut transport = Transport {
+        vrf: None,
         local: None,
         interface: Some("lo".to_owned()),
         ttl: 255,

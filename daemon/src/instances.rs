@@ -1,0 +1,491 @@
+//! Which instances run, and which of them a request is for.
+//!
+//! ```text
+//! CoreHandle ─► Instances ─┬─► the default instance's core
+//!   (calls)      │ ▲       └─► cores of the others          each a thread with tables of its own
+//!                │ └── orders: apply, drain before a stop, stop
+//!                └─► together: one answer out of several
+//! ```
+//!
+//! Each instance has its tables, neighbours, sockets, drain and state files for itself
+//! ([`running`]); what they have together is the kernel's thread, the BFD thread and this task.
+//! It owns the list of instances and the configuration in effect, hands requests on to the core
+//! they are for, and asks all cores where an answer is about all ([`together`]). It reads the file on
+//! reload: what is new is compared and started before anything is changed, so that a reload is for
+//! all instances or for none.
+//!
+//! Not here: anything about routes.
+
+pub(crate) mod running;
+mod together;
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::config::{self, Config};
+use crate::control::words::counted;
+use crate::control::{Call, ErrorKind, ErrorReply, Reply, Request, reply};
+use crate::core;
+use crate::peer_io::transport;
+use crate::router::StartError;
+use crate::{plain_file, tasks};
+use running::{Prepared, Running, Shared, find_table, join};
+
+/// How long sessions may take to say good-bye.
+pub(crate) const STOP_TIME: Duration = Duration::from_secs(5);
+
+/// What the router orders.
+#[derive(Debug)]
+pub(crate) enum Order {
+    /// Apply a new configuration.
+    Apply(Box<Config>, oneshot::Sender<()>),
+    /// Move traffic away for the rest of this run.
+    DrainBeforeStop(oneshot::Sender<()>),
+    /// End everything; the kernel is handed back before the answer.
+    Stop(oneshot::Sender<()>),
+}
+
+/// All instances.
+pub(crate) struct Instances {
+    pub(crate) shared: Shared,
+    /// `None` where the kernel is not written.
+    pub(crate) kernel: Option<Arc<fib::KernelHandle>>,
+    pub(crate) config_file: Option<PathBuf>,
+    pub(crate) default: Running,
+    /// Beside the default one, in the order of the file.
+    pub(crate) others: Vec<Running>,
+}
+
+impl Instances {
+    /// Works until it is told to stop, or nobody is left to tell it.
+    pub(crate) async fn run(
+        mut self,
+        mut calls: mpsc::Receiver<Call>,
+        orders: mpsc::Receiver<Order>,
+    ) {
+        let mut orders = orders;
+        loop {
+            tokio::select! {
+                biased;
+                order = orders.recv() => match order {
+                    Some(Order::Apply(config, done)) => {
+                        self.apply(*config).await;
+                        let _ = done.send(());
+                    }
+                    Some(Order::DrainBeforeStop(done)) => {
+                        self.drain_before_stop().await;
+                        let _ = done.send(());
+                    }
+                    Some(Order::Stop(done)) => {
+                        self.stop().await;
+                        let _ = done.send(());
+                        return;
+                    }
+                    None => return,
+                },
+                Some(call) = calls.recv() => self.call(call).await,
+            }
+        }
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Running> {
+        std::iter::once(&self.default).chain(&self.others)
+    }
+
+    /// Hands a request to the core it is for, or answers for all.
+    async fn call(&mut self, (request, answer): Call) {
+        match request {
+            Request::Of(name, request) => self.call_one(&name, *request, answer),
+            Request::Reload { dry_run } => {
+                let reload = self.reload(dry_run).await;
+                // An asker that went away is no error.
+                drop(answer.send(reload.map(Reply::Reload)));
+            }
+            Request::Instances => self.together(Request::Instances, answer),
+            Request::Summary
+            | Request::DrainStatus
+            | Request::Drain(_)
+            | Request::Undrain { .. }
+            | Request::Verify
+            | Request::Metrics
+                if !self.others.is_empty() =>
+            {
+                self.together(request, answer);
+            }
+            Request::Summary
+            | Request::Neighbors { .. }
+            | Request::Routes(_)
+            | Request::Explain { .. }
+            | Request::EvpnVni
+            | Request::EvpnMac { .. }
+            | Request::EvpnRoutes(_)
+            | Request::Bfd
+            | Request::Rpki { .. }
+            | Request::DrainStatus
+            | Request::Drain(_)
+            | Request::Undrain { .. }
+            | Request::Verify
+            | Request::Clear(_)
+            | Request::RouteMaps { .. }
+            | Request::Metrics
+            | Request::Memory
+            | Request::Version => self.default.core.pass((request, answer)),
+        }
+    }
+
+    fn call_one(
+        &self,
+        name: &str,
+        request: Request,
+        answer: oneshot::Sender<crate::control::Answer>,
+    ) {
+        let Some(instance) = self.all().find(|it| it.name() == name) else {
+            let names: Vec<&str> = self.all().map(Running::name).collect();
+            let error = ErrorReply::not_found(format!("there is no instance `{name}`"))
+                .hint(format!("the instances are {}", names.join(", ")));
+            drop(answer.send(Err(error)));
+            return;
+        };
+        match request {
+            Request::Reload { .. } | Request::Instances | Request::Of(..) => {
+                let error = ErrorReply::bad_request("this is for all instances together")
+                    .hint("leave the name of the instance out");
+                drop(answer.send(Err(error)));
+            }
+            Request::Summary
+            | Request::Neighbors { .. }
+            | Request::Routes(_)
+            | Request::Explain { .. }
+            | Request::EvpnVni
+            | Request::EvpnMac { .. }
+            | Request::EvpnRoutes(_)
+            | Request::Bfd
+            | Request::Rpki { .. }
+            | Request::DrainStatus
+            | Request::Drain(_)
+            | Request::Undrain { .. }
+            | Request::Verify
+            | Request::Clear(_)
+            | Request::RouteMaps { .. }
+            | Request::Metrics
+            | Request::Memory
+            | Request::Version => instance.core.pass((request, answer)),
+        }
+    }
+
+    /// Asks all cores beside this task, which goes on.
+    fn together(&self, request: Request, answer: oneshot::Sender<crate::control::Answer>) {
+        let members = self.all().map(|it| together::Member {
+            name: it.config.name.clone(),
+            vrf: it.config.vrf.clone(),
+            table: it.config.kernel.table,
+            core: it.core.clone(),
+        });
+        let members: Vec<_> = members.collect();
+        tasks::beside(&self.shared.runtime, async move {
+            drop(answer.send(together::ask(&members, request).await));
+        });
+    }
+
+    /// Reads the configuration file again. With errors in it nothing changes.
+    async fn reload(&mut self, dry_run: bool) -> Result<reply::Reload, ErrorReply> {
+        let new = self.read()?;
+        if new.has_passwords()
+            && let Err(error) = transport::md5_works()
+        {
+            return Err(ErrorReply::new(
+                ErrorKind::BadConfig,
+                format!("`password` of a neighbor cannot be used: {error}"),
+            )
+            .hint("the running configuration stays; take the passwords out of the file"));
+        }
+        let new = split(new).map_err(|error| cannot_start(&error))?;
+        let would = self.tell(&new, true).await?;
+        if dry_run {
+            return Ok(would);
+        }
+        if !would.restart_required.is_empty() {
+            return Err(ErrorReply::new(
+                ErrorKind::BadConfig,
+                "some changes need a new start of the service; nothing was changed",
+            )
+            .details(would.restart_required)
+            .hint("take them back, or: rbgpctl drain --wait && systemctl restart rbgpd"));
+        }
+        let added = self.prepare(&new).map_err(|error| cannot_start(&error))?;
+        let done = self.tell(&new, false).await?;
+        self.remove(&new).await;
+        self.launch(added);
+        self.sort(&new);
+        Ok(done)
+    }
+
+    fn read(&self) -> Result<Config, ErrorReply> {
+        let Some(file) = &self.config_file else {
+            return Err(ErrorReply::failed("this router was started without a file")
+                .hint("give the new configuration to the program that started it"));
+        };
+        let name = file.display().to_string();
+        let unreadable = |why: String| {
+            ErrorReply::new(ErrorKind::BadConfig, format!("cannot read `{name}`: {why}")).hint(
+                format!("the running configuration stays; rbgpctl check {name}"),
+            )
+        };
+        let octets = plain_file::read(file).map_err(|error| unreadable(error.to_string()))?;
+        let text = String::from_utf8(octets).map_err(|error| unreadable(error.to_string()))?;
+        let read = config::parse_here(&text, &name, transport::ao_works);
+        let read = read.map(|(config, _)| config);
+        read.map_err(|errors| {
+            ErrorReply::new(
+                ErrorKind::BadConfig,
+                format!(
+                    "{} in `{name}`; the running configuration stays",
+                    counted(errors.len(), "error", "errors")
+                ),
+            )
+            .details(errors.iter().map(ToString::to_string))
+            .hint(format!("rbgpctl check {name}"))
+        })
+    }
+
+    /// Has the cores apply what is new to them, or only say what would change.
+    async fn tell(&mut self, new: &[Config], dry_run: bool) -> Result<reply::Reload, ErrorReply> {
+        let mut whole = together::nothing(dry_run);
+        let running = std::iter::once(&mut self.default).chain(&mut self.others);
+        for instance in running {
+            let Some(config) = new.iter().find(|it| it.name == instance.config.name) else {
+                together::add_line(&mut whole, instance.name(), "removed");
+                continue;
+            };
+            let (done, told) = oneshot::channel();
+            let order = core::Order::Reload(Box::new(config.clone()), dry_run, done);
+            let stopping = || ErrorReply::failed("the daemon is stopping");
+            instance.orders.send(order).await.map_err(|_| stopping())?;
+            let reload = told.await.map_err(|_| stopping())?;
+            if !dry_run {
+                instance.config = config.clone();
+            }
+            together::add(&mut whole, instance.config.name.as_deref(), reload);
+        }
+        for config in new {
+            let name = config.name.as_deref().unwrap_or("default");
+            if self.find(config).is_none() {
+                together::add_line(&mut whole, name, "added");
+            }
+            whole
+                .restart_required
+                .extend(self.taken_from_others(config));
+        }
+        whole.changed |= !whole.changes.is_empty();
+        Ok(whole)
+    }
+
+    /// What one reload cannot hand from one instance to another: the kernel's thread would see the
+    /// new owner's wish and the old one's end in any order.
+    fn taken_from_others(&self, new: &Config) -> Vec<String> {
+        let name = new.name.as_deref().unwrap_or("default");
+        let mut taken = Vec::new();
+        for other in self.all().filter(|it| it.config.name != new.name) {
+            let vnis: BTreeSet<_> = other.config.vnis.iter().map(|vni| vni.id).collect();
+            let vnis = new.vnis.iter().filter(|vni| vnis.contains(&vni.id));
+            taken.extend(vnis.map(|vni| {
+                format!(
+                    "vni {} goes from instance {} to {name}",
+                    vni.id,
+                    other.name()
+                )
+            }));
+            if let Some(metric) = clash(new, &other.config) {
+                taken.push(format!(
+                    "instance {name}: distance {metric} in table {} was that of instance {}",
+                    new.kernel.table,
+                    other.name()
+                ));
+            }
+        }
+        taken
+    }
+
+    fn find(&self, config: &Config) -> Option<&Running> {
+        self.all().find(|it| it.config.name == config.name)
+    }
+
+    /// Opens the sockets of instances that do not run yet.
+    fn prepare(&self, new: &[Config]) -> Result<Vec<Prepared>, StartError> {
+        let mut numbers: BTreeSet<u8> = self.all().map(|it| it.number).collect();
+        let mut added = Vec::new();
+        for config in new.iter().filter(|config| self.find(config).is_none()) {
+            let number = (1..=u8::MAX).find(|number| numbers.insert(*number));
+            let number = number.ok_or(StartError::Instances)?;
+            added.push(prepared(&self.shared, config.clone(), number)?);
+        }
+        Ok(added)
+    }
+
+    fn launch(&mut self, added: Vec<Prepared>) {
+        for instance in added {
+            let name = instance.config.name.clone().unwrap_or_default();
+            let kernel = self.kernel.as_ref().map(|kernel| join(kernel, &instance));
+            let settings = watch::Sender::new(instance.config.service_settings());
+            match instance.launch(&self.shared, kernel, settings) {
+                Ok(running) => {
+                    tracing::info!(instance = %name, "instance added");
+                    self.others.push(running);
+                }
+                Err(error) => tracing::error!(instance = %name, %error, "instance does not start"),
+            }
+        }
+    }
+
+    /// Ends instances that are in the configuration no more.
+    async fn remove(&mut self, new: &[Config]) {
+        let stays = |it: &Running| new.iter().any(|config| config.name == it.config.name);
+        let (stay, go) = std::mem::take(&mut self.others)
+            .into_iter()
+            .partition(stays);
+        self.others = stay;
+        for instance in go {
+            instance.leave().await;
+        }
+    }
+
+    fn sort(&mut self, new: &[Config]) {
+        let place = |it: &Running| new.iter().position(|config| config.name == it.config.name);
+        self.others.sort_by_key(place);
+    }
+
+    /// Applies a configuration that the program around the router has made.
+    async fn apply(&mut self, config: Config) {
+        let new = match split(config) {
+            Ok(new) => new,
+            Err(error) => {
+                tracing::error!(%error, "the running configuration stays");
+                return;
+            }
+        };
+        let added = match self.prepare(&new) {
+            Ok(added) => added,
+            Err(error) => {
+                tracing::error!(%error, "the running configuration stays");
+                return;
+            }
+        };
+        self.remove(&new).await;
+        let running = std::iter::once(&mut self.default).chain(&mut self.others);
+        for instance in running {
+            let Some(config) = new.iter().find(|it| it.name == instance.config.name) else {
+                continue;
+            };
+            instance.config = config.clone();
+            let (done, applied) = oneshot::channel();
+            let order = core::Order::Apply(Box::new(config.clone()), done);
+            if instance.orders.send(order).await.is_ok() {
+                // An end without a word means that the router is stopping.
+                drop(applied.await);
+            }
+        }
+        self.launch(added);
+        self.sort(&new);
+    }
+
+    async fn drain_before_stop(&self) {
+        for instance in self.all() {
+            let (done, ordered) = oneshot::channel();
+            let order = core::Order::DrainBeforeStop(done);
+            if instance.orders.send(order).await.is_ok() {
+                drop(ordered.await);
+            }
+        }
+    }
+
+    async fn stop(self) {
+        let mut ending = Vec::new();
+        for instance in std::iter::once(self.default).chain(self.others) {
+            ending.push(instance.stop(core::Order::Stop).await);
+        }
+        let until = tokio::time::Instant::now() + STOP_TIME;
+        let mut threads = Vec::new();
+        for (stopped, thread) in ending {
+            if tokio::time::timeout_at(until, stopped).await.is_err() {
+                tracing::warn!("sessions did not end in time");
+            }
+            threads.push(thread);
+        }
+        let (kernel, shared) = (self.kernel, self.shared);
+        let ended = tokio::task::spawn_blocking(move || {
+            for thread in threads {
+                if thread.join().is_err() {
+                    tracing::error!("the core ended by panic");
+                }
+            }
+            // The core held the other reference.
+            match kernel.map(Arc::try_unwrap) {
+                Some(Ok(kernel)) => kernel.stop(false),
+                Some(Err(_)) => tracing::warn!("the kernel is still in use, its entries stay"),
+                None => {}
+            }
+            // Only now: the next one must not find its own entries taken away.
+            drop(shared);
+        });
+        if ended.await.is_err() {
+            tracing::error!("the end of the router was cut short");
+        }
+    }
+}
+
+/// Opens the sockets of an instance; what goes wrong names it.
+pub(crate) fn prepared(
+    shared: &Shared,
+    config: Config,
+    number: u8,
+) -> Result<Prepared, StartError> {
+    let name = config.name.clone();
+    Prepared::new(shared, config, number).map_err(|error| error.of(name.as_deref()))
+}
+
+/// A configuration for each instance, the default one first, with the tables of VRFs.
+pub(crate) fn split(mut config: Config) -> Result<Vec<Config>, StartError> {
+    let mut instances = std::mem::take(&mut config.instances);
+    for instance in &mut instances {
+        let name = instance.name.clone();
+        find_table(instance).map_err(|error| error.of(name.as_deref()))?;
+    }
+    let mut all = vec![config];
+    for instance in instances {
+        for other in &all {
+            if let Some(metric) = clash(&instance, other) {
+                let name = |config: &Config| config.name.clone().unwrap_or("default".to_owned());
+                return Err(StartError::Metric {
+                    one: name(&instance),
+                    two: name(other),
+                    table: instance.kernel.table,
+                    metric,
+                });
+            }
+        }
+        all.push(instance);
+    }
+    Ok(all)
+}
+
+/// A metric that the kernel could not tell two instances' routes apart by.
+fn clash(one: &Config, two: &Config) -> Option<u32> {
+    let same = one.kernel.enabled && one.kernel.table == two.kernel.table;
+    let (ours, theirs) = (one.metrics(), two.metrics());
+    let mut both = ours.intersection(&theirs);
+    both.next().filter(|_| same).copied()
+}
+
+fn cannot_start(error: &StartError) -> ErrorReply {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        text.push_str(&format!(": {error}"));
+        cause = error.source();
+    }
+    ErrorReply::new(ErrorKind::BadConfig, text).hint("the running configuration stays as it is")
+}

@@ -1,0 +1,272 @@
+//! One instance: what it needs to start, and how it ends.
+//!
+//! A start has two steps, so that several begin together or not at all: [`Prepared`] has the
+//! sockets open and knows what was drained, [`Prepared::launch`] starts the core. An instance ends
+//! with all others ([`Running::stop`]) or alone ([`Running::leave`]), and then takes what is its
+//! own out of the kernel.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+
+use crate::bfd_share::{BfdShare, Hub};
+use crate::config::{Config, ServiceSettings};
+use crate::control::{Call, CoreHandle};
+use crate::core::{Core, EVENTS_MAX, Hands, Inputs, KERNEL_EVENTS_MAX, Order, Place, claim};
+use crate::router::StartError;
+use crate::state::{DrainState, StateDir};
+use crate::tasks::{self, Listening, ORDERS_MAX, Registry, Spawner};
+use crate::wireguard_io::WireguardHandle;
+
+/// What instances have together.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) runtime: Handle,
+    pub(crate) state: Option<StateDir>,
+    pub(crate) bfd: Arc<Hub>,
+}
+
+/// Tasks that accept connections; they end with this.
+#[derive(Debug, Default)]
+struct Listeners(Vec<JoinHandle<()>>);
+
+impl Drop for Listeners {
+    fn drop(&mut self) {
+        self.0.iter().for_each(JoinHandle::abort);
+    }
+}
+
+/// An instance with everything that may be refused in place, but not running.
+pub(crate) struct Prepared {
+    pub(crate) config: Config,
+    pub(crate) listening: Vec<SocketAddr>,
+    number: u8,
+    registry: Registry,
+    listeners: Listeners,
+    sockets: Listening,
+    orders: (mpsc::Sender<Order>, mpsc::Receiver<Order>),
+    kernel_events: (mpsc::Sender<fib::Event>, mpsc::Receiver<fib::Event>),
+    state: Option<StateDir>,
+    drain: DrainState,
+    restarting: bool,
+}
+
+impl Prepared {
+    /// Opens the sockets of an instance. Its `number` is one that no other has, 0 that of the
+    /// default one.
+    pub(crate) fn new(shared: &Shared, config: Config, number: u8) -> Result<Self, StartError> {
+        let registry = Registry::default();
+        let orders = mpsc::channel(ORDERS_MAX);
+        let (mut listeners, mut listening) = (Listeners::default(), Vec::new());
+        let mut sockets = Listening::default();
+        for address in &config.listen {
+            let opened = tasks::listener(
+                &shared.runtime,
+                *address,
+                &config,
+                registry.clone(),
+                orders.0.clone(),
+                &mut sockets,
+            );
+            let (bound, task) = opened.map_err(|source| StartError::Listen {
+                address: *address,
+                source,
+            })?;
+            listeners.0.push(task);
+            listening.push(bound);
+        }
+        let state = shared.state.as_ref();
+        let state = state.map(|dir| dir.of(config.name.as_deref()));
+        let drain = match &state {
+            Some(dir) => dir.drain().map_err(|source| StartError::State {
+                path: dir.path().to_owned(),
+                source,
+            })?,
+            None => DrainState::default(),
+        };
+        let restarting = state.as_ref().is_some_and(StateDir::broke_off);
+        Ok(Self {
+            config,
+            listening,
+            number,
+            registry,
+            listeners,
+            sockets,
+            orders,
+            kernel_events: mpsc::channel(KERNEL_EVENTS_MAX),
+            state,
+            drain,
+            restarting,
+        })
+    }
+
+    /// The number of the instance's share of the kernel.
+    pub(crate) fn share(&self) -> fib::Share {
+        fib::Share(self.number)
+    }
+
+    /// Hears what the kernel's thread tells this instance. A core that has ended reads no more; what
+    /// the kernel says then is of no use.
+    pub(crate) fn on_kernel_event(&self) -> Box<dyn FnMut(fib::Event) + Send> {
+        let events = self.kernel_events.0.clone();
+        Box::new(move |event| drop(events.blocking_send(event)))
+    }
+
+    /// Starts the core, with the handle of its share of the kernel. `settings` is what the program
+    /// around the router follows.
+    pub(crate) fn launch(
+        self,
+        shared: &Shared,
+        kernel: Option<Arc<fib::KernelHandle>>,
+        settings: watch::Sender<ServiceSettings>,
+    ) -> Result<Running, StartError> {
+        let (events, event_queue) = mpsc::channel(EVENTS_MAX);
+        let (written, written_queue) = mpsc::unbounded_channel();
+        let (core_handle, calls): (_, mpsc::Receiver<Call>) = CoreHandle::channel();
+        let (config, (orders, order_queue)) = (self.config, self.orders);
+        let span = tasks::span_of(&config);
+        let _in_instance = span.enter();
+        if !self.drain.is_empty() {
+            tracing::warn!("draining, as before the restart; rbgpctl undrain takes traffic back");
+        }
+        let wireguard = kernel
+            .as_ref()
+            .and_then(|_| WireguardHandle::start(&config));
+        let spawner = Spawner::new(
+            shared.runtime.clone(),
+            self.registry.clone(),
+            events,
+            written,
+            orders.clone(),
+            &config,
+            self.sockets,
+        );
+        let hands = Hands {
+            kernel,
+            bfd: BfdShare::new(&shared.bfd, self.number, self.registry),
+            wireguard,
+            advertisements: None,
+            spawner,
+        };
+        let inputs = Inputs {
+            events: event_queue,
+            written: written_queue,
+            kernel: self.kernel_events.1,
+            calls,
+            orders: order_queue,
+        };
+        // Last: a start that fails is no run that broke off.
+        if let Some(dir) = &self.state {
+            dir.begin().map_err(|source| StartError::State {
+                path: dir.path().to_owned(),
+                source,
+            })?;
+        }
+        let place = Place {
+            state: self.state,
+            restarting: self.restarting,
+            settings,
+        };
+        let core = Core::new(
+            config.clone(),
+            place,
+            hands,
+            inputs,
+            random_seed(),
+            self.drain,
+        );
+        let thread = tasks::core(core, tasks::span_of(&config)).map_err(StartError::Thread)?;
+        Ok(Running {
+            config,
+            number: self.number,
+            core: core_handle,
+            orders,
+            thread,
+            listeners: self.listeners,
+        })
+    }
+}
+
+/// An instance that runs.
+#[derive(Debug)]
+pub(crate) struct Running {
+    /// As it was applied last.
+    pub(crate) config: Config,
+    pub(crate) number: u8,
+    pub(crate) core: CoreHandle,
+    pub(crate) orders: mpsc::Sender<Order>,
+    thread: std::thread::JoinHandle<()>,
+    listeners: Listeners,
+}
+
+impl Running {
+    /// What operators call it.
+    pub(crate) fn name(&self) -> &str {
+        self.config.name.as_deref().unwrap_or("default")
+    }
+
+    /// Begins the end of all sessions. The answer comes when they have ended; the thread, which is
+    /// returned, may take a moment longer.
+    pub(crate) async fn stop(
+        self,
+        order: impl FnOnce(oneshot::Sender<()>) -> Order,
+    ) -> (oneshot::Receiver<()>, std::thread::JoinHandle<()>) {
+        drop(self.listeners);
+        let (done, stopped) = oneshot::channel();
+        // A core that has ended needs no order.
+        drop(self.orders.send(order(done)).await);
+        (stopped, self.thread)
+    }
+
+    /// Ends this instance alone, and waits for that.
+    pub(crate) async fn leave(self) {
+        let name = self.name().to_owned();
+        let (stopped, thread) = self.stop(Order::Leave).await;
+        if tokio::time::timeout(super::STOP_TIME, stopped)
+            .await
+            .is_err()
+        {
+            tracing::warn!(instance = %name, "sessions did not end in time");
+            return;
+        }
+        match tokio::task::spawn_blocking(move || thread.join()).await {
+            Ok(Ok(())) => tracing::info!(instance = %name, "instance removed"),
+            Ok(Err(_)) | Err(_) => tracing::error!(instance = %name, "the core ended by panic"),
+        }
+    }
+}
+
+/// Joins a kernel's thread for an instance beside the default one.
+pub(crate) fn join(kernel: &fib::KernelHandle, prepared: &Prepared) -> Arc<fib::KernelHandle> {
+    let (share, claim) = (prepared.share(), claim(&prepared.config));
+    Arc::new(kernel.join(share, claim, prepared.on_kernel_event()))
+}
+
+/// A VRF instance writes to the VRF's table.
+pub(crate) fn find_table(config: &mut Config) -> Result<(), StartError> {
+    let Some(vrf) = &config.vrf else {
+        return Ok(());
+    };
+    let refused = |source| StartError::Vrf {
+        vrf: vrf.clone(),
+        source,
+    };
+    match fib::device_kind(vrf)? {
+        Some(fib::LinkKind::Vrf { table }) => {
+            config.kernel.table = table;
+            Ok(())
+        }
+        Some(_) => Err(refused(io::Error::other("the device is no VRF"))),
+        None => Err(refused(io::Error::other("there is no such device"))),
+    }
+}
+
+/// From the system, through the standard library's hasher: no crate for one number.
+fn random_seed() -> u64 {
+    use std::hash::{BuildHasher, RandomState};
+    RandomState::new().hash_one(std::process::id())
+}

@@ -1,0 +1,303 @@
+//! One answer out of those of all instances.
+//!
+//! Lines are marked with the instance they are of, unless that is the default one, whose lines are
+//! as they are without others beside it.
+//!
+//! An order for all is safe for all first: a drain is tried dry before any instance drains. One
+//! without a session has nobody to tell and nothing to move, and keeps no other from draining.
+//! Taking traffic back is not for all or none: an instance that is ready returns, and one that is
+//! not is named.
+
+use crate::control::reply::{self, Reply};
+use crate::control::{Answer, CoreHandle, Drain, ErrorKind, ErrorReply, Request};
+
+/// Whom to ask.
+pub(super) struct Member {
+    /// `None` for the default instance.
+    pub(super) name: Option<String>,
+    pub(super) vrf: Option<String>,
+    pub(super) table: u32,
+    pub(super) core: CoreHandle,
+}
+
+impl Member {
+    fn word(&self) -> &str {
+        self.name.as_deref().unwrap_or("default")
+    }
+
+    fn mark(&self, line: String) -> String {
+        mark(self.name.as_deref(), line)
+    }
+}
+
+fn mark(name: Option<&str>, line: String) -> String {
+    match name {
+        Some(name) => format!("instance {name}: {line}"),
+        None => line,
+    }
+}
+
+/// Asks all and makes one answer.
+pub(super) async fn ask(members: &[Member], request: Request) -> Answer {
+    match request {
+        Request::Instances => {
+            let instances = instances(members).await?;
+            Ok(Reply::Instances(reply::Instances { instances }))
+        }
+        Request::Summary => summary(members).await,
+        Request::Metrics => metrics(members).await,
+        Request::Verify => verify(members).await,
+        Request::Drain(order) => drain(members, order).await,
+        Request::Undrain { neighbor, force } => {
+            let order = || Request::Undrain { neighbor, force };
+            match neighbor {
+                Some(_) => whoever_has_it(members, order).await,
+                None => undrain(members, order).await,
+            }
+        }
+        Request::DrainStatus => status(members).await.map(Reply::Drain),
+        Request::Neighbors { .. }
+        | Request::Routes(_)
+        | Request::Explain { .. }
+        | Request::EvpnVni
+        | Request::EvpnMac { .. }
+        | Request::EvpnRoutes(_)
+        | Request::Bfd
+        | Request::Rpki { .. }
+        | Request::Reload { .. }
+        | Request::Clear(_)
+        | Request::RouteMaps { .. }
+        | Request::Memory
+        | Request::Version
+        | Request::Of(..) => Err(ErrorReply::failed("this is for one instance")),
+    }
+}
+
+/// The core answered another question than it was asked.
+fn unexpected() -> ErrorReply {
+    ErrorReply::failed("the daemon gave an answer that does not fit the question")
+}
+
+async fn instances(members: &[Member]) -> Result<Vec<reply::Instance>, ErrorReply> {
+    let mut instances = Vec::new();
+    for member in members {
+        let Reply::Summary(summary) = member.core.ask(Request::Summary).await? else {
+            return Err(unexpected());
+        };
+        let established = |it: &&reply::NeighborSummary| it.state == "Established";
+        let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+        instances.push(reply::Instance {
+            name: member.word().to_owned(),
+            vrf: member.vrf.clone(),
+            asn: summary.asn,
+            router_id: summary.router_id,
+            table: member.table,
+            draining: summary.draining,
+            neighbors: number(summary.neighbors.len()),
+            established: number(summary.neighbors.iter().filter(established).count()),
+        });
+    }
+    Ok(instances)
+}
+
+/// That of the default instance, with a line for each of the others.
+async fn summary(members: &[Member]) -> Answer {
+    let Some((first, others)) = members.split_first() else {
+        return Err(unexpected());
+    };
+    let mut answer = first.core.ask(Request::Summary).await?;
+    if let Reply::Summary(summary) = &mut answer {
+        summary.instances = instances(others).await?;
+    }
+    Ok(answer)
+}
+
+async fn metrics(members: &[Member]) -> Answer {
+    let Some((first, others)) = members.split_first() else {
+        return Err(unexpected());
+    };
+    let mut answer = first.core.ask(Request::Metrics).await?;
+    for other in others {
+        let theirs = other.core.ask(Request::Metrics).await?;
+        if let (Reply::Metrics(whole), Reply::Metrics(theirs)) = (&mut answer, theirs) {
+            whole.instances.push((other.word().to_owned(), *theirs));
+        }
+    }
+    Ok(answer)
+}
+
+async fn verify(members: &[Member]) -> Answer {
+    let mut whole: Option<reply::Verify> = None;
+    for member in members {
+        let Reply::Verify(mut one) = member.core.ask(Request::Verify).await? else {
+            return Err(unexpected());
+        };
+        for difference in &mut one.differences {
+            let entry = std::mem::take(&mut difference.entry);
+            difference.entry = member.mark(entry);
+        }
+        one.notes = one.notes.into_iter().map(|it| member.mark(it)).collect();
+        whole = Some(match whole {
+            None => one,
+            Some(mut whole) => {
+                whole.equal &= one.equal;
+                whole.checked += one.checked;
+                whole.missing += one.missing;
+                whole.different += one.different;
+                whole.unexpected += one.unexpected;
+                whole.differences.append(&mut one.differences);
+                whole.kernel_enabled |= one.kernel_enabled;
+                whole.notes.append(&mut one.notes);
+                // One queue for all of them.
+                whole.pending = whole.pending.max(one.pending);
+                whole
+            }
+        });
+    }
+    whole.map(Reply::Verify).ok_or_else(unexpected)
+}
+
+async fn drain(members: &[Member], order: Drain) -> Answer {
+    if order.neighbor.is_some() {
+        return whoever_has_it(members, || Request::Drain(order.clone())).await;
+    }
+    let standing = instances(members).await?;
+    let any = standing.iter().any(|it| it.established > 0);
+    let orders = |dry_run: bool| {
+        let one = |it: &reply::Instance| {
+            Request::Drain(Drain {
+                force: order.force || any && it.established == 0,
+                dry_run,
+                ..order.clone()
+            })
+        };
+        standing.iter().map(one).collect::<Vec<Request>>()
+    };
+    if !order.dry_run && !order.force {
+        each(members, orders(true)).await?;
+    }
+    each(members, orders(order.dry_run)).await.map(Reply::Drain)
+}
+
+async fn undrain(members: &[Member], order: impl Fn() -> Request) -> Answer {
+    let orders = members.iter().map(|_| order()).collect();
+    each(members, orders).await.map(Reply::Drain)
+}
+
+async fn status(members: &[Member]) -> Result<reply::Drain, ErrorReply> {
+    let questions = members.iter().map(|_| Request::DrainStatus).collect();
+    each(members, questions).await
+}
+
+/// Asks each its question about a drain. What any of them refuses is refused, with the reasons of
+/// all.
+async fn each(members: &[Member], requests: Vec<Request>) -> Result<reply::Drain, ErrorReply> {
+    let mut answers = Vec::new();
+    let mut refusal: Option<ErrorReply> = None;
+    for (member, request) in members.iter().zip(requests) {
+        match member.core.ask(request).await {
+            Ok(Reply::Drain(drain)) => answers.push((member, drain)),
+            Ok(_) => return Err(unexpected()),
+            Err(error) if error.kind == ErrorKind::NotSafe => {
+                let details = error.details.clone();
+                let marked = details.into_iter().map(|it| member.mark(it));
+                match &mut refusal {
+                    Some(refusal) => refusal.details.extend(marked),
+                    None => {
+                        let marked: Vec<String> = marked.collect();
+                        refusal = Some(ErrorReply {
+                            details: marked,
+                            ..error
+                        });
+                    }
+                }
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    match refusal {
+        Some(refusal) => Err(refusal),
+        None => Ok(merged(answers)),
+    }
+}
+
+fn merged(answers: Vec<(&Member, reply::Drain)>) -> reply::Drain {
+    let mut whole = reply::Drain {
+        complete: true,
+        ..reply::Drain::default()
+    };
+    let all = answers.iter().all(|(_, one)| one.draining);
+    for (member, one) in answers {
+        if one.draining && !all {
+            whole.only.push(member.word().to_owned());
+        }
+        if one.draining && !whole.draining || whole.since.is_none() {
+            whole.since = one.since;
+            whole.reason = one.reason;
+            whole.deadline = one.deadline;
+        }
+        whole.draining |= one.draining;
+        whole.complete &= one.complete;
+        for (to, from) in [
+            (&mut whole.pending, one.pending),
+            (&mut whole.risks, one.risks),
+            (&mut whole.notes, one.notes),
+        ] {
+            to.extend(from.into_iter().map(|it| member.mark(it)));
+        }
+        let rates = [whole.packets_per_second, one.packets_per_second];
+        let known = rates.iter().flatten();
+        whole.packets_per_second = known.copied().reduce(|one, two| one + two);
+        whole.dry_run |= one.dry_run;
+        whole.neighbors.extend(one.neighbors.into_iter().map(|row| {
+            let instance = member.name.clone();
+            reply::NeighborDrain { instance, ..row }
+        }));
+    }
+    whole
+}
+
+/// A neighbour's address is that of one instance, or one in each VRF: the first that has it.
+async fn whoever_has_it(members: &[Member], request: impl Fn() -> Request) -> Answer {
+    let mut first = None;
+    for member in members {
+        match member.core.ask(request()).await {
+            Err(error) if error.kind == ErrorKind::NotFound => {
+                first.get_or_insert(error);
+            }
+            Ok(Reply::Drain(_)) => return status(members).await.map(Reply::Drain),
+            answer => return answer,
+        }
+    }
+    Err(first.unwrap_or_else(unexpected))
+}
+
+/// A reload that changes nothing yet.
+pub(super) fn nothing(dry_run: bool) -> reply::Reload {
+    reply::Reload {
+        dry_run,
+        changed: false,
+        changes: Vec::new(),
+        restarts: Vec::new(),
+        restart_required: Vec::new(),
+        notes: Vec::new(),
+    }
+}
+
+/// What a reload means for one instance more.
+pub(super) fn add(whole: &mut reply::Reload, name: Option<&str>, one: reply::Reload) {
+    whole.changed |= one.changed;
+    whole.restarts.extend(one.restarts);
+    for (to, from) in [
+        (&mut whole.changes, one.changes),
+        (&mut whole.restart_required, one.restart_required),
+        (&mut whole.notes, one.notes),
+    ] {
+        to.extend(from.into_iter().map(|line| mark(name, line)));
+    }
+}
+
+/// An instance that comes or goes.
+pub(super) fn add_line(whole: &mut reply::Reload, name: &str, what: &str) {
+    whole.changes.push(format!("instance {name}: {what}"));
+}

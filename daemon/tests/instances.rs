@@ -1,0 +1,617 @@
+//! Two planes in one daemon, an instance each, against the real kernel.
+//!
+//! ```text
+//!            ┌─ wa 10.1.0.1 ── 10.1.0.2 ─ left  (AS 65002): 10.9.0.0/16, 10.10.0.0/16
+//!   daemon ──┤   the default instance, distance 20
+//!            │   instance `plane-b`, distance 30
+//!            └─ wb 10.2.0.1 ── 10.2.0.2 ─ right (AS 65003): 10.9.0.0/16, 10.11.0.0/16
+//! ```
+//!
+//! Needs root: each of the three has a network namespace, which goes with its processes. What the
+//! kernel has is asked of `ip`, what a neighbour was told is asked of the neighbour.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+static NUMBER: AtomicUsize = AtomicUsize::new(0);
+
+const DEFAULT: &str = r#"
+asn = 65001
+router_id = "10.1.0.1"
+listen = ["10.1.0.1:179"]
+[ipv4_unicast]
+networks = ["10.100.0.0/16"]
+[[neighbor]]
+address = "10.1.0.2"
+remote_as = 65002
+timers = { connect_retry = "1s" }
+bfd = true
+ipv4_unicast = { import = "IN" }
+[[route_map]]
+name = "IN"
+entry = [{ seq = 10, action = "permit" }]
+"#;
+
+const PLANE_B: &str = r#"
+[[instance]]
+name = "plane-b"
+asn = 65001
+router_id = "10.2.0.1"
+listen = ["10.2.0.1:179"]
+[instance.kernel]
+distance = { external = 30, internal = 30 }
+[instance.ipv4_unicast]
+networks = ["10.101.0.0/16"]
+[[instance.neighbor]]
+address = "10.2.0.2"
+remote_as = 65003
+timers = { connect_retry = "1s" }
+bfd = true
+ipv4_unicast = { import = "IN" }
+"#;
+
+/// A configuration of a neighbour.
+fn peer(asn: u32, subnet: u8, own: &str) -> String {
+    format!(
+        "asn = {asn}\nrouter_id = \"10.{subnet}.0.2\"\n\
+         [kernel]\nenabled = false\n\
+         [ipv4_unicast]\nnetworks = [\"10.9.0.0/16\", \"{own}\"]\n\
+         [[neighbor]]\naddress = \"10.{subnet}.0.1\"\nremote_as = 65001\nbfd = true\n\
+         timers = {{ connect_retry = \"1s\" }}\nipv4_unicast = {{}}\n"
+    )
+}
+
+/// Enters a new network namespace with this thread, and with all that it starts.
+fn enter_namespace() -> bool {
+    // SAFETY: no memory is involved.
+    let entered = unsafe { libc::unshare(libc::CLONE_NEWNET) } == 0;
+    if !entered || Command::new("ip").arg("-V").output().is_err() {
+        eprintln!("skipped: needs a network namespace and `ip`");
+        return false;
+    }
+    run("ip link set lo up");
+    true
+}
+
+fn run(command: &str) -> String {
+    let output = Command::new("sh").args(["-c", command]).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "`{command}`: {output:?}");
+    text
+}
+
+/// Waits until a text is as wanted.
+fn until(what: &str, text: impl Fn() -> String, wanted: impl Fn(&str) -> bool) -> String {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        let now = text();
+        if wanted(&now) {
+            return now;
+        }
+        assert!(
+            Instant::now() < end,
+            "not within {PATIENCE:?}: {what}:\n{now}"
+        );
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// A daemon with a folder for its file, socket, state and log.
+struct Daemon {
+    place: PathBuf,
+    child: Child,
+}
+
+impl Daemon {
+    fn start(place: PathBuf, config: &str) -> Self {
+        fs::create_dir_all(place.join("state")).unwrap();
+        fs::write(place.join("rbgpd.toml"), config).unwrap();
+        let child = Self::spawn(&place);
+        let daemon = Self { place, child };
+        until("start", || daemon.log(), |log| log.contains("rbgpd runs"));
+        daemon
+    }
+
+    fn spawn(place: &std::path::Path) -> Child {
+        Command::new(env!("CARGO_BIN_EXE_rbgpd"))
+            .arg("--config")
+            .arg(place.join("rbgpd.toml"))
+            .arg("--socket")
+            .arg(place.join("socket"))
+            .arg("--state-dir")
+            .arg(place.join("state"))
+            .env_remove("RBGPD_LOG")
+            .stderr(File::create(place.join("log")).unwrap())
+            .spawn()
+            .unwrap()
+    }
+
+    /// The same in a namespace of its own, beside the test's.
+    fn elsewhere(place: PathBuf, config: &str) -> Self {
+        let config = config.to_owned();
+        let start = move || {
+            assert!(enter_namespace());
+            Self::start(place, &config)
+        };
+        std::thread::spawn(start).join().unwrap()
+    }
+
+    fn again(&mut self) {
+        self.child = Self::spawn(&self.place);
+        until("start", || self.log(), |log| log.contains("rbgpd runs"));
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.place.join("log")).unwrap()
+    }
+
+    fn ctl(&self, arguments: &str) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_rbgpctl"))
+            .arg("--socket")
+            .arg(self.place.join("socket"))
+            .args(arguments.split_whitespace())
+            .output()
+            .unwrap()
+    }
+
+    /// What a command says, however it ends.
+    fn said(&self, arguments: &str) -> String {
+        let output = self.ctl(arguments);
+        String::from_utf8_lossy(&output.stdout).into_owned()
+            + &String::from_utf8_lossy(&output.stderr)
+    }
+
+    fn json(&self, arguments: &str) -> Value {
+        let output = self.ctl(&format!("{arguments} --json"));
+        serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|error| panic!("{arguments}: {error}\n{output:?}\n{}", self.log()))
+    }
+
+    fn signal(&self, signal: libc::c_int) {
+        let pid = libc::pid_t::try_from(self.child.id()).unwrap();
+        // SAFETY: no memory is involved; the child has not been waited for, so the number is its.
+        assert_eq!(unsafe { libc::kill(pid, signal) }, 0);
+    }
+
+    fn stop(&mut self) {
+        self.signal(libc::SIGTERM);
+        assert!(self.child.wait().unwrap().success(), "{}", self.log());
+    }
+
+    fn breaks_off(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    fn configure(&self, config: &str) {
+        fs::write(self.place.join("rbgpd.toml"), config).unwrap();
+    }
+
+    fn scrape(&self) -> String {
+        let mut stream = UnixStream::connect(self.place.join("socket")).unwrap();
+        write!(stream, "GET /metrics HTTP/1.0\r\nHost: x\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // Both fail where it has ended already.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// The daemon between its two neighbours.
+struct Planes {
+    place: PathBuf,
+    daemon: Daemon,
+    left: Daemon,
+    right: Daemon,
+}
+
+impl Planes {
+    /// `None`, after saying why, where there are no namespaces.
+    fn up() -> Option<Self> {
+        if !enter_namespace() {
+            return None;
+        }
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("rbgpd-instances-{}-{number}", std::process::id());
+        let place = std::env::temp_dir().join(name);
+        let left = Daemon::elsewhere(place.join("left"), &peer(65002, 1, "10.10.0.0/16"));
+        let right = Daemon::elsewhere(place.join("right"), &peer(65003, 2, "10.11.0.0/16"));
+        for (name, subnet, other) in [("wa", 1, &left), ("wb", 2, &right)] {
+            let pid = other.child.id();
+            run(&format!(
+                "ip link add {name} type veth peer name peer netns {pid}"
+            ));
+            run(&format!("ip address add 10.{subnet}.0.1/24 dev {name}"));
+            run(&format!("ip link set {name} up"));
+            let there = format!("nsenter --net=/proc/{pid}/ns/net ip");
+            run(&format!("{there} address add 10.{subnet}.0.2/24 dev peer"));
+            run(&format!("{there} link set peer up"));
+        }
+        let daemon = Daemon::start(place.join("daemon"), &format!("{DEFAULT}{PLANE_B}"));
+        let planes = Self {
+            place,
+            daemon,
+            left,
+            right,
+        };
+        planes.routes(&[20, 30]);
+        Some(planes)
+    }
+
+    /// Waits until the kernel has routes to the prefix of both with these metrics, and no others.
+    fn routes(&self, metrics: &[u32]) {
+        until("routes", shown, |text| {
+            let of = |metric: u32| text.contains(&format!("metric {metric}"));
+            [20, 30]
+                .into_iter()
+                .all(|it| of(it) == metrics.contains(&it))
+        });
+    }
+}
+
+impl Drop for Planes {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("{}", self.daemon.log());
+        }
+        // A folder that is left over does no harm.
+        drop(fs::remove_dir_all(&self.place));
+    }
+}
+
+/// The kernel's routes to the prefix that both neighbours announce.
+fn shown() -> String {
+    run("ip route show 10.9.0.0/16")
+}
+
+/// Prefixes that a neighbour has from the daemon.
+fn told(peer: &Daemon) -> String {
+    peer.said("show routes --received 10.1.0.1") + &peer.said("show routes --received 10.2.0.1")
+}
+
+/// Whether the daemon's network is on its way out at this neighbour.
+fn is_drained(peer: &Daemon, address: &str) -> bool {
+    let routes = peer.json(&format!("show routes --received {address}"));
+    routes.to_string().contains("graceful-shutdown") || routes.to_string().contains("65535:0")
+}
+
+#[test]
+fn two_planes_have_a_route_each_to_one_prefix_and_none_crosses() {
+    let Some(mut planes) = Planes::up() else {
+        return;
+    };
+    let Planes {
+        daemon,
+        left,
+        right,
+        ..
+    } = &mut planes;
+    let both = shown();
+    let [a, b] = [("10.1.0.2", "wa", 20), ("10.2.0.2", "wb", 30)].map(|(via, device, metric)| {
+        let line = both
+            .lines()
+            .find(|line| line.contains(&format!("metric {metric}")));
+        line.is_some_and(|it| it.contains(device) || it.contains(via))
+    });
+    assert!(a && b, "{both}");
+    assert!(run("ip route get 10.9.0.1").contains("dev wa"));
+    assert_eq!(
+        daemon.ctl("verify").status.code(),
+        Some(0),
+        "{}",
+        daemon.said("verify")
+    );
+
+    // Each neighbour has the network of its plane and nothing of the other.
+    until("left", || told(left), |text| text.contains("10.100.0.0/16"));
+    until(
+        "right",
+        || told(right),
+        |text| text.contains("10.101.0.0/16"),
+    );
+    assert!(!told(left).contains("10.11.") && !told(left).contains("10.101."));
+    assert!(!told(right).contains("10.10.0") && !told(right).contains("10.100."));
+    assert!(!daemon.said("show routes").contains("10.11."));
+    let of_b = daemon.said("--instance plane-b show routes");
+    assert!(
+        of_b.contains("10.11.") && !of_b.contains("10.10.0"),
+        "{of_b}"
+    );
+
+    // Who asks is told of both.
+    let summary = daemon.json("show summary");
+    assert_eq!(summary["router_id"], "10.1.0.1");
+    assert_eq!(summary["instances"][0]["name"], "plane-b");
+    assert!(
+        daemon
+            .said("show summary")
+            .contains("plane-b (1 of 1 Established)")
+    );
+    let instances = daemon.json("show instances");
+    assert_eq!(instances["instances"][0]["name"], "default");
+    assert_eq!(instances["instances"][1]["router_id"], "10.2.0.1");
+    assert_eq!(
+        daemon.json("--instance plane-b show summary")["router_id"],
+        "10.2.0.1"
+    );
+    assert_eq!(
+        daemon.json("--instance default show summary")["router_id"],
+        "10.1.0.1"
+    );
+    let unknown = daemon.said("--instance blue show summary");
+    assert!(
+        unknown.contains("no instance `blue`") && unknown.contains("plane-b"),
+        "{unknown}"
+    );
+    let sessions = daemon.json("--instance plane-b show bfd");
+    assert_eq!(sessions["sessions"].as_array().unwrap().len(), 1);
+    assert_eq!(sessions["sessions"][0]["peer"], "10.2.0.2");
+    let numbers = daemon.scrape();
+    for line in [
+        "rbgpd_neighbor_up{neighbor=\"10.1.0.2\"} 1\n",
+        "rbgpd_neighbor_up{instance=\"plane-b\",neighbor=\"10.2.0.2\"} 1\n",
+    ] {
+        assert!(numbers.contains(line), "{numbers}");
+    }
+    assert_eq!(numbers.matches("# TYPE rbgpd_neighbor_up gauge").count(), 1);
+    let log = daemon.log();
+    let of_b = log.lines().find(|line| line.contains("neighbor=10.2.0.2"));
+    let of_b = of_b.map(|line| line.matches("instance{name=plane-b}").count());
+    assert_eq!(of_b, Some(1), "{log}");
+
+    // One plane is lost, and the other's route was there all along.
+    let there = format!(
+        "nsenter --net=/proc/{}/ns/net ip link set peer",
+        left.child.id()
+    );
+    run(&format!("{there} down"));
+    planes.routes(&[30]);
+    assert!(run("ip route get 10.9.0.1").contains("dev wb"));
+    assert!(
+        planes
+            .daemon
+            .said("show summary")
+            .contains("plane-b (1 of 1 Established)")
+    );
+    run(&format!("{there} up"));
+    planes.routes(&[20, 30]);
+    planes.daemon.stop();
+    assert!(!run("ip route").contains("proto bgp"));
+}
+
+#[test]
+fn a_drain_is_of_all_instances_or_of_the_one_that_is_named() {
+    let Some(planes) = Planes::up() else { return };
+    let Planes {
+        daemon,
+        left,
+        right,
+        ..
+    } = &planes;
+    until(
+        "right",
+        || told(right),
+        |text| text.contains("10.101.0.0/16"),
+    );
+    until("left", || told(left), |text| text.contains("10.100.0.0/16"));
+    let drained = || (is_drained(left, "10.1.0.1"), is_drained(right, "10.2.0.1"));
+    let seen = |what, wanted| {
+        until(
+            what,
+            || format!("{:?}", drained()),
+            |now| now == format!("{wanted:?}"),
+        );
+    };
+    let state = |name: &str| daemon.place.join("state").join(name).exists();
+
+    let alone = daemon.ctl("--instance plane-b drain --force --timeout 20s");
+    assert_eq!(alone.status.code(), Some(0), "{alone:?}");
+    seen("one", (false, true));
+    assert!(state("drain-plane-b.json") && !state("drain.json"));
+    let status = daemon.json("show drain");
+    assert_eq!(status["only"], serde_json::json!(["plane-b"]));
+    assert_eq!(
+        daemon.json("show instances")["instances"][1]["draining"],
+        true
+    );
+    let back = daemon.ctl("undrain --wait");
+    assert_eq!(back.status.code(), Some(0), "{back:?}");
+    seen("none", (false, false));
+
+    let all = daemon.ctl("drain --force --timeout 20s");
+    assert_eq!(all.status.code(), Some(0), "{all:?}");
+    seen("all", (true, true));
+    assert!(state("drain-plane-b.json") && state("drain.json"));
+    assert_eq!(daemon.ctl("undrain --wait").status.code(), Some(0));
+    seen("none", (false, false));
+    assert!(!state("drain-plane-b.json") && !state("drain.json"));
+
+    // A neighbour is found in whichever instance it is of.
+    let single = daemon.ctl("drain --neighbor 10.2.0.2 --force --timeout 20s");
+    assert_eq!(single.status.code(), Some(0), "{single:?}");
+    seen("a neighbour", (false, true));
+}
+
+#[test]
+fn a_run_that_breaks_off_leaves_the_routes_of_both_to_the_next() {
+    let Some(mut planes) = Planes::up() else {
+        return;
+    };
+    // The session must have agreed on graceful restart, and its routes be complete.
+    for instance in ["default", "plane-b"] {
+        until(
+            "End-of-RIB",
+            || planes.daemon.said(&format!("--instance {instance} verify")),
+            |text| text.starts_with("Equal"),
+        );
+    }
+    let file = planes.place.join("monitor");
+    let monitor = Command::new("ip")
+        .args(["monitor", "route"])
+        .stdout(File::create(&file).unwrap())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let marks = ["running.json", "running-plane-b.json"];
+    let marks = marks.map(|name| planes.daemon.place.join("state").join(name));
+    planes.daemon.breaks_off();
+    assert!(marks.iter().all(|mark| mark.exists()));
+    planes.routes(&[20, 30]);
+    planes.daemon.again();
+    until(
+        "both instances have all routes",
+        || planes.daemon.log(),
+        |log| {
+            let complete =
+                |line: &&str| line.contains("routes are complete") && line.contains("ipv4");
+            let lines: Vec<&str> = log.lines().filter(complete).collect();
+            let of_b = lines.iter().filter(|line| line.contains("plane-b")).count();
+            lines.len() == 2 && of_b == 1
+        },
+    );
+    until(
+        "verify",
+        || planes.daemon.said("verify"),
+        |text| text.starts_with("Equal"),
+    );
+    planes.routes(&[20, 30]);
+    let mut monitor = monitor;
+    monitor.kill().unwrap();
+    monitor.wait().unwrap();
+    let heard = fs::read_to_string(file).unwrap();
+    let lost = |line: &&str| line.starts_with("Deleted") && line.contains("10.9.0.0/16");
+    assert_eq!(heard.lines().find(lost), None, "{heard}");
+    planes.daemon.stop();
+    assert!(!marks.iter().any(|mark| mark.exists()));
+}
+
+#[test]
+fn a_reload_adds_and_removes_an_instance_or_changes_nothing() {
+    let Some(planes) = Planes::up() else { return };
+    let daemon = &planes.daemon;
+    let flaps = || daemon.json("show neighbors 10.1.0.2")["neighbors"][0]["flaps"].clone();
+    let neighbor = || planes.right.said("show neighbors 10.2.0.1");
+
+    // Without it: its routes and its session go, the other's stay.
+    daemon.configure(DEFAULT);
+    let would = daemon.said("reload --dry-run");
+    assert!(would.contains("instance plane-b: removed"), "{would}");
+    planes.routes(&[20, 30]);
+    let did = daemon.ctl("reload");
+    assert_eq!(did.status.code(), Some(0), "{did:?}");
+    planes.routes(&[20]);
+    until("the session ends", neighbor, |text| {
+        !text.contains("Established")
+    });
+    assert_eq!(
+        daemon.json("show instances")["instances"]
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
+    assert!(daemon.json("show summary").get("instances").is_none());
+
+    // One that cannot start: nothing of the file is applied, of the default instance either.
+    let other = DEFAULT.replace("10.100.0.0/16", "10.102.0.0/16");
+    let elsewhere = PLANE_B.replace("10.2.0.1:179", "192.0.2.1:179");
+    daemon.configure(&format!("{other}{elsewhere}"));
+    let refused = daemon.said("reload");
+    assert!(
+        refused.contains("instance `plane-b` does not start") && refused.contains("192.0.2.1:179"),
+        "{refused}"
+    );
+    let own = daemon.said("show routes");
+    assert!(
+        own.contains("10.100.0.0/16") && !own.contains("10.102."),
+        "{own}"
+    );
+
+    // Two that the kernel could not tell apart: named with both lines.
+    let alike = PLANE_B.replace("external = 30, internal = 30", "external = 20");
+    daemon.configure(&format!("{DEFAULT}{alike}"));
+    let refused = daemon.said("reload");
+    assert!(
+        refused.contains("`distance` 20 in routing table 254"),
+        "{refused}"
+    );
+
+    // And back.
+    daemon.configure(&format!("{DEFAULT}{PLANE_B}"));
+    let back = daemon.said("reload");
+    assert!(back.contains("instance plane-b: added"), "{back}");
+    planes.routes(&[20, 30]);
+    until("the session is back", neighbor, |text| {
+        text.contains("Established")
+    });
+
+    // A change within it is told with its name, and takes effect there.
+    let more = PLANE_B.replace("10.101.0.0/16", "10.103.0.0/16");
+    daemon.configure(&format!("{DEFAULT}{more}"));
+    let change = daemon.said("reload");
+    assert!(
+        change.contains("instance plane-b: network 10.103.0.0/16: added"),
+        "{change}"
+    );
+    until(
+        "the neighbour is told",
+        || told(&planes.right),
+        |text| text.contains("10.103.") && !text.contains("10.101."),
+    );
+    let lower = more.replace("external = 30", "external = 10");
+    daemon.configure(&format!("{DEFAULT}{lower}"));
+    assert_eq!(daemon.ctl("reload").status.code(), Some(0));
+    until("the other plane is preferred", shown, |text| {
+        text.contains("metric 10") && text.contains("metric 20") && !text.contains("metric 30")
+    });
+    until(
+        "verify",
+        || daemon.said("verify"),
+        |text| text.starts_with("Equal"),
+    );
+    assert_eq!(flaps(), 0, "the default instance's session was left alone");
+}
+
+#[test]
+fn an_instance_in_a_vrf_that_is_none_is_refused_by_name() {
+    if !enter_namespace() {
+        return;
+    }
+    let name = format!("rbgpd-instances-{}-vrf", std::process::id());
+    let place = std::env::temp_dir().join(name);
+    fs::create_dir_all(place.join("state")).unwrap();
+    run("ip link add dummy0 type veth peer name dummy1");
+    for (device, why) in [
+        ("dummy0", "the device is no VRF"),
+        ("blue", "there is no such device"),
+    ] {
+        let vrf = PLANE_B.replace("asn", &format!("vrf = \"{device}\"\nasn"));
+        let vrf = vrf.replace("bfd = true\n", "");
+        run("ip address replace 10.1.0.1/24 dev lo");
+        fs::write(place.join("rbgpd.toml"), format!("{DEFAULT}{vrf}")).unwrap();
+        let mut child = Daemon::spawn(&place);
+        assert_eq!(child.wait().unwrap().code(), Some(1));
+        let log = fs::read_to_string(place.join("log")).unwrap();
+        let named = log.contains("instance `plane-b`") && log.contains(&format!("\"{device}\""));
+        assert!(named && log.contains(why), "{log}");
+    }
+    fs::remove_dir_all(place).unwrap();
+}
