@@ -591,6 +591,129 @@ fn a_reload_adds_and_removes_an_instance_or_changes_nothing() {
 }
 
 #[test]
+fn overlays_are_their_instances_and_go_with_it() {
+    let Some(planes) = Planes::up() else { return };
+    let daemon = &planes.daemon;
+    let with_vni = format!(
+        "{PLANE_B}[instance.evpn]\nvtep = \"10.2.0.1\"\n\
+         [[instance.vni]]\nid = 200\nname = \"of-b\"\n"
+    );
+    daemon.configure(&format!("{DEFAULT}{with_vni}"));
+    let added = daemon.said("reload");
+    assert!(
+        added.contains("instance plane-b: vni 200: added"),
+        "{added}"
+    );
+    let devices = || run("ip -o link");
+    until("devices", devices, |text| {
+        text.contains("vxlan200") && text.contains("br200")
+    });
+    until(
+        "verify",
+        || daemon.said("verify"),
+        |text| text.starts_with("Equal"),
+    );
+
+    // A host that is learned on the bridge is that instance's alone.
+    run("ip link add host type veth peer name port");
+    run("ip link set host address 02:00:00:00:00:07 up");
+    run("ip link set port master br200 up");
+    run("bridge fdb replace 02:00:00:00:00:07 dev port master static");
+    let macs = |instance: &str| daemon.said(&format!("--instance {instance} show evpn mac"));
+    until(
+        "the host",
+        || macs("plane-b"),
+        |text| text.contains("02:00:00:00:00:07"),
+    );
+    assert!(!macs("default").contains("02:00:00"), "{}", macs("default"));
+    assert_eq!(
+        daemon.json("show evpn vni")["vnis"]
+            .as_array()
+            .unwrap()
+            .len(),
+        0
+    );
+
+    // What the other instance wants is no difference of this one's.
+    run("ip link set vxlan200 down");
+    until(
+        "repair",
+        || run("ip -o link show vxlan200"),
+        |text| text.contains(",UP"),
+    );
+    assert_eq!(
+        daemon.ctl("--instance default verify").status.code(),
+        Some(0)
+    );
+
+    // One VNI does not go from one to the other at once.
+    let moved = format!(
+        "{}[evpn]\nvtep = \"10.1.0.1\"\n[[vni]]\nid = 200\nname = \"of-a\"\n{PLANE_B}",
+        DEFAULT
+    );
+    daemon.configure(&moved);
+    let refused = daemon.said("reload");
+    assert!(
+        refused.contains("vni 200 goes from instance plane-b to default"),
+        "{refused}"
+    );
+    assert!(devices().contains("vxlan200"));
+
+    daemon.configure(DEFAULT);
+    assert_eq!(daemon.ctl("reload").status.code(), Some(0));
+    until("no devices", devices, |text| {
+        !text.contains("vxlan200") && !text.contains("br200")
+    });
+    until(
+        "verify",
+        || daemon.said("verify"),
+        |text| text.starts_with("Equal"),
+    );
+}
+
+#[test]
+fn instances_that_come_and_go_leave_nothing_behind() {
+    let Some(planes) = Planes::up() else { return };
+    let daemon = &planes.daemon;
+    let of_process = |what: &str| {
+        let path = format!("/proc/{}/{what}", daemon.child.id());
+        fs::read_dir(path).unwrap().count()
+    };
+    let without = || {
+        daemon.configure(DEFAULT);
+        assert_eq!(
+            daemon.ctl("reload").status.code(),
+            Some(0),
+            "{}",
+            daemon.log()
+        );
+        planes.routes(&[20]);
+    };
+    without();
+    let before = (of_process("task"), of_process("fd"));
+    for round in 0..20 {
+        daemon.configure(&format!("{DEFAULT}{PLANE_B}"));
+        let added = daemon.said("reload");
+        assert!(
+            added.contains("instance plane-b: added"),
+            "{round}: {added}"
+        );
+        // Every second one goes before its session is up.
+        if round % 2 == 0 {
+            planes.routes(&[20, 30]);
+        }
+        without();
+    }
+    // Threads of the runtime that wait for blocking work end after a while by themselves.
+    let now = || (of_process("task"), of_process("fd"));
+    until(
+        "as before",
+        || format!("{:?}", now()),
+        |_| now().0 <= before.0 && now().1 <= before.1,
+    );
+}
+
+#[test]
 fn an_instance_in_a_vrf_that_is_none_is_refused_by_name() {
     if !enter_namespace() {
         return;

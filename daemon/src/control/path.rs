@@ -153,9 +153,7 @@ pub fn allowed(path: &str) -> Option<&'static str> {
         "/metrics" | "/v1/summary" | "/v1/neighbors" | "/v1/routes" | "/v1/explain"
         | "/v1/evpn/vni" | "/v1/evpn/mac" | "/v1/evpn/routes" | "/v1/bfd" | "/v1/rpki"
         | "/v1/verify" | "/v1/route_maps" | "/v1/metrics" | "/v1/memory" | "/v1/version"
-        | "/v1/instances" => {
-            Some("GET")
-        }
+        | "/v1/instances" => Some("GET"),
         _ => None,
     }
 }
