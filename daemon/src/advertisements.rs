@@ -4,21 +4,25 @@
 //! One task with one ICMPv6 socket. It sends an advertisement on each interface that has a
 //! neighbour without an address, soon after the start and then every ten seconds, and reports who
 //! is heard there. The lifetime in ours is zero: hosts on the link must not take us for their
-//! default router. Nothing is remembered here but what was reported last.
+//! default router. Nothing is remembered here but what was reported last. What has been forwarded
+//! is nobody's on the link: the hop limit says so (RFC 4861 §6.1.2).
 //!
 //! Without the right to open the socket (CAP_NET_RAW) the task ends with an error in the log.
 
 use std::collections::HashMap;
 use std::ffi::CString;
 use std::io;
+use std::mem::MaybeUninit;
 use std::net::{Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::time::Duration;
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use tokio::io::Interest;
 use tokio::net::UdpSocket;
 use tokio::sync::{mpsc, watch};
 
 use crate::core::Order;
+use crate::datagram::{Datagram, Told};
 
 /// Where advertisements go: every node of the link (RFC 4861 §6.2.3).
 const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
@@ -108,6 +112,9 @@ fn open() -> io::Result<UdpSocket> {
     // RFC 4861 §6.1.2: who does not see 255 drops it.
     socket.set_multicast_hops_v6(255)?;
     socket.set_multicast_loop_v6(false)?;
+    // The kernel checks the checksum of ICMPv6 by itself (RFC 3542 §3.1), and tells the hop limit
+    // when asked.
+    socket.set_recv_hoplimit_v6(true)?;
     socket.set_nonblocking(true)?;
     // Datagrams with addresses, which is all that matters here of UDP.
     UdpSocket::from_std(socket.into())
@@ -141,15 +148,43 @@ async fn send(socket: &UdpSocket, interface: &str) -> io::Result<()> {
 
 /// Who has sent a router advertisement; `None` for anything else.
 async fn receive(socket: &UdpSocket) -> Option<SocketAddrV6> {
-    let mut buffer = [0; LENGTH_MAX];
-    let (length, SocketAddr::V6(from)) = socket.recv_from(&mut buffer).await.ok()? else {
+    let mut buffer = [MaybeUninit::new(0); LENGTH_MAX];
+    socket.readable().await.ok()?;
+    let raw = SockRef::from(socket);
+    let received = socket.try_io(Interest::READABLE, || Datagram::receive(&raw, &mut buffer));
+    let Datagram {
+        from: Some(SocketAddr::V6(from)),
+        payload,
+        told: Told {
+            ttl: Some(hop_limit),
+            ..
+        },
+    } = received.ok()?
+    else {
         return None;
     };
-    // No router passes on what comes from a link-local address (RFC 4291 §2.5.6), so this one is
-    // on the link.
-    let on_link = from.ip().is_unicast_link_local() && from.scope_id() != 0;
-    let is_one = length >= LENGTH_MIN && buffer.first() == Some(&ROUTER_ADVERTISEMENT);
-    (is_one && on_link).then_some(from)
+    is_advertisement(payload, from, hop_limit).then_some(from)
+}
+
+/// RFC 4861 §6.1.2: what must hold of an advertisement. A router on the way would have lowered the
+/// hop limit.
+fn is_advertisement(message: &[u8], from: SocketAddrV6, hop_limit: u8) -> bool {
+    let on_link = from.ip().is_unicast_link_local() && from.scope_id() != 0 && hop_limit == 255;
+    let is_one = message.starts_with(&[ROUTER_ADVERTISEMENT, 0]) && message.len() >= LENGTH_MIN;
+    on_link && is_one && has_whole_options(message.get(LENGTH_MIN..).unwrap_or(&[]))
+}
+
+/// "All included options have a length that is greater than zero", in units of eight octets, and
+/// end with the message (RFC 4861 §4.6).
+fn has_whole_options(mut options: &[u8]) -> bool {
+    while let [_, units, ..] = options {
+        let length = usize::from(*units) * 8;
+        match options.get(length..) {
+            Some(rest) if length > 0 => options = rest,
+            Some(_) | None => return false,
+        }
+    }
+    options.is_empty()
 }
 
 fn index_of(interface: &str) -> io::Result<u32> {
@@ -171,4 +206,49 @@ fn name_of(index: u32) -> Option<String> {
     // SAFETY: the function has written a C string to the buffer and returned its address.
     let name = unsafe { std::ffi::CStr::from_ptr(name) };
     name.to_str().ok().map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MESSAGE: [u8; LENGTH_MIN] = [134, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+
+    fn from(address: &str, scope: u32) -> SocketAddrV6 {
+        SocketAddrV6::new(address.parse().unwrap(), 0, 0, scope)
+    }
+
+    #[test]
+    fn only_a_whole_advertisement_from_the_link_counts() {
+        let near = from("fe80::1", 3);
+        let with = |options: &[u8]| [&MESSAGE, options].concat();
+        assert!(is_advertisement(&MESSAGE, near, 255));
+        // The source's link-layer address (RFC 4861 §4.6.1).
+        assert!(is_advertisement(
+            &with(&[1, 1, 2, 0, 0, 0, 0, 1]),
+            near,
+            255
+        ));
+        let mut other_code = MESSAGE;
+        other_code[1] = 1;
+        let mut other_type = MESSAGE;
+        other_type[0] = 133;
+        for (message, from, hop_limit) in [
+            (MESSAGE.to_vec(), near, 254),
+            (MESSAGE.to_vec(), near, 64),
+            (MESSAGE.to_vec(), from("2001:db8::1", 3), 255),
+            (MESSAGE.to_vec(), from("fe80::1", 0), 255),
+            (MESSAGE[..15].to_vec(), near, 255),
+            (other_code.to_vec(), near, 255),
+            (other_type.to_vec(), near, 255),
+            (with(&[1, 0, 0, 0, 0, 0, 0, 0]), near, 255),
+            (with(&[1, 2, 0, 0, 0, 0, 0, 0]), near, 255),
+            (with(&[1]), near, 255),
+        ] {
+            assert!(
+                !is_advertisement(&message, from, hop_limit),
+                "{message:?} {from}"
+            );
+        }
+    }
 }

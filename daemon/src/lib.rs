@@ -13,6 +13,7 @@ pub mod config;
 pub mod control;
 mod core;
 pub mod ctl;
+mod datagram;
 mod install;
 mod instances;
 mod memory;

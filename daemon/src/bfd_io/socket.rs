@@ -12,7 +12,9 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use std::time::Duration;
 
 use bfd::InterfaceIndex;
-use socket2::{Domain, MaybeUninitSlice, MsgHdrMut, Protocol, SockAddr, Socket, Type};
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+
+use crate::datagram::Datagram;
 
 /// RFC 5881 §4.
 const PORT: u16 = 3784;
@@ -22,7 +24,6 @@ pub(super) const SOURCE_PORTS: std::ops::RangeInclusive<u16> = 49152..=65535;
 const DSCP_CS6: u32 = 48 << 2;
 /// A control packet has at most 255 bytes by its length field.
 const DATAGRAM_MAX: usize = 512;
-const CONTROL_MAX: usize = 256;
 
 /// The sockets on port 3784. A host without IPv6 has only the first.
 pub(super) fn receivers() -> io::Result<Vec<Receiver>> {
@@ -97,25 +98,17 @@ impl Receiver {
     /// One datagram, or an error of kind `WouldBlock`. `Ok(None)`: the kernel did not say from
     /// where or how it came, so it cannot be trusted.
     pub(super) fn receive(&mut self) -> io::Result<Option<Received<'_>>> {
-        let mut control = [MaybeUninit::new(0); CONTROL_MAX];
-        let mut source = SockAddr::from(SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)));
-        let mut parts = [MaybeUninitSlice::new(&mut self.buffer)];
-        let mut message = MsgHdrMut::new()
-            .with_addr(&mut source)
-            .with_buffers(&mut parts)
-            .with_control(&mut control);
-        let bytes = self.socket.recvmsg(&mut message, 0)?;
-        let control_bytes = message.control_len();
-        let told = Told::read(initialized(&control, control_bytes));
-        let payload = initialized(&self.buffer, bytes);
-        let (Some(source), Some(ttl), Some(interface)) =
-            (source.as_socket(), told.ttl, told.interface)
-        else {
+        let Datagram {
+            from,
+            payload,
+            told,
+        } = Datagram::receive(&self.socket, &mut self.buffer)?;
+        let (Some(source), Some(ttl), Some(interface)) = (from, told.ttl, told.interface) else {
             return Ok(None);
         };
         Ok(Some(Received {
             remote: source.ip(),
-            interface,
+            interface: InterfaceIndex(interface),
             ttl,
             payload,
         }))
@@ -125,70 +118,6 @@ impl Receiver {
         use std::os::fd::AsFd;
         self.socket.as_fd()
     }
-}
-
-/// The first `length` bytes of a buffer that was zeroed when it was made.
-fn initialized<const N: usize>(buffer: &[MaybeUninit<u8>; N], length: usize) -> &[u8] {
-    let used = buffer.get(..length).unwrap_or(buffer);
-    // SAFETY: every caller's array is made of `MaybeUninit::new(0)` and only ever written by the
-    // kernel, so all its bytes are initialized; `MaybeUninit<u8>` has the layout of `u8`.
-    unsafe { std::slice::from_raw_parts(used.as_ptr().cast::<u8>(), used.len()) }
-}
-
-/// What control messages tell of a datagram.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Told {
-    ttl: Option<u8>,
-    interface: Option<InterfaceIndex>,
-}
-
-impl Told {
-    /// Walks over the control messages, each a header (length, level, type) and its data, aligned
-    /// to a machine word (cmsg(3)).
-    pub(super) fn read(mut control: &[u8]) -> Self {
-        const HEADER: usize = size_of::<libc::cmsghdr>();
-        let mut told = Self::default();
-        while let Some((length, level, kind)) = header(control) {
-            let Some(data) = control.get(HEADER..length) else {
-                break;
-            };
-            match (level, kind) {
-                (libc::IPPROTO_IP, libc::IP_TTL) | (libc::IPPROTO_IPV6, libc::IPV6_HOPLIMIT) => {
-                    told.ttl = i32_at(data, 0).and_then(|ttl| u8::try_from(ttl).ok());
-                }
-                // struct in_pktinfo starts with the interface, struct in6_pktinfo has it after the
-                // address.
-                (libc::IPPROTO_IP, libc::IP_PKTINFO) => told.interface = interface_at(data, 0),
-                (libc::IPPROTO_IPV6, libc::IPV6_PKTINFO) => {
-                    told.interface = interface_at(data, 16);
-                }
-                _ => {}
-            }
-            let Some(rest) = control.get(length.next_multiple_of(size_of::<usize>())..) else {
-                break;
-            };
-            control = rest;
-        }
-        told
-    }
-}
-
-fn header(control: &[u8]) -> Option<(usize, i32, i32)> {
-    const WORD: usize = size_of::<usize>();
-    let length = usize::from_ne_bytes(*control.first_chunk::<WORD>()?);
-    let level = i32_at(control, WORD)?;
-    let kind = i32_at(control, WORD + 4)?;
-    Some((length, level, kind))
-}
-
-fn i32_at(bytes: &[u8], at: usize) -> Option<i32> {
-    Some(i32::from_ne_bytes(*bytes.get(at..)?.first_chunk()?))
-}
-
-fn interface_at(data: &[u8], at: usize) -> Option<InterfaceIndex> {
-    i32_at(data, at)
-        .and_then(|index| u32::try_from(index).ok())
-        .map(InterfaceIndex)
 }
 
 /// The sending socket of a session.
