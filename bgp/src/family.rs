@@ -89,6 +89,17 @@ pub struct PerFamily<T> {
     pub evpn: T,
 }
 
+impl<T: Copy> PerFamily<T> {
+    /// The same value for all.
+    pub fn all(value: T) -> Self {
+        Self {
+            ipv4_unicast: value,
+            ipv6_unicast: value,
+            evpn: value,
+        }
+    }
+}
+
 impl<T> PerFamily<T> {
     /// The value of one family.
     pub fn get(&self, family: Family) -> &T {

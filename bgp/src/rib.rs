@@ -289,8 +289,8 @@ impl Peers {
             Source {
                 external: false,
                 internal: false,
-                client: false,
-                server_client: false,
+                client: PerFamily::default(),
+                server_client: PerFamily::default(),
                 router_id: config.router_id,
                 address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
             },

@@ -160,6 +160,27 @@ fn rbgpd_reflects_routes_between_frr_and_bird() -> Result<(), Error> {
             &["neither is a route reflector client"],
             || pair.ctl(&["explain", "192.0.2.0/24"]),
         )?;
+
+        // A family may differ from the neighbor.
+        let head = "[router]\ncluster_id = \"10.99.0.1\"";
+        let other = "route_reflector_client = true\nipv6_unicast = {}\n\
+                     ipv4_unicast = { route_reflector_client = false }";
+        pair.reload(&ours(head, (65001, other), none))?;
+        pair.until_established("10.9.0.2")?;
+        pair.until_shown(
+            "10.9.0.2",
+            &["Route reflector client (RFC 4456) in ipv6_unicast"],
+        )?;
+        shows(
+            lab,
+            "explain",
+            &["neither is a route reflector client"],
+            || pair.ctl(&["explain", "192.0.2.0/24"]),
+        )?;
+        let this = "ipv4_unicast = { route_reflector_client = true }";
+        pair.reload(&ours(head, (65001, this), none))?;
+        let cluster = &["BGP.cluster_list: 10.99.0.1"];
+        bird_shows(lab, &bird, "192.0.2.0/24", cluster)?;
         bird.stop()
     })
 }

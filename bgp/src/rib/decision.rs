@@ -16,6 +16,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use super::path::{Path, PeerId};
 use crate::asn::Asn;
 use crate::attributes::Origin;
+use crate::family::PerFamily;
 use crate::nlri::PathId;
 
 /// LOCAL_PREF of a path that carries none (RFC 4271 §5.1.5: local policy; 100 as everywhere).
@@ -32,10 +33,10 @@ pub struct Source {
     pub external: bool,
     /// Within this AS (iBGP); false for what this router originates itself.
     pub internal: bool,
-    /// A client of this route reflector (RFC 4456 §4).
-    pub client: bool,
-    /// A client of this route server (RFC 7947).
-    pub server_client: bool,
+    /// A client of this route reflector in these families (RFC 4456 §4).
+    pub client: PerFamily<bool>,
+    /// A client of this route server in these families (RFC 7947).
+    pub server_client: PerFamily<bool>,
     /// BGP identifier of the peer.
     pub router_id: Ipv4Addr,
     /// Address of the peer.
@@ -618,8 +619,8 @@ pub(super) mod tests {
         Source {
             external: peer.0.is_multiple_of(2),
             internal: !peer.0.is_multiple_of(2),
-            client: false,
-            server_client: false,
+            client: PerFamily::default(),
+            server_client: PerFamily::default(),
             router_id: Ipv4Addr::new(10, 0, 0, number % 2),
             address: IpAddr::from([10, 0, 1, number]),
         }

@@ -159,10 +159,10 @@ impl GroupSettings {
             drain: settings.drain,
             external: facts.external(),
             member: facts.relation.member,
-            client: facts.source().client,
+            client: *facts.source().client.get(family),
             cluster_id: config.cluster_id,
             client_to_client: config.client_to_client,
-            server_client: facts.source().server_client,
+            server_client: *facts.source().server_client.get(family),
             role: facts.role(family),
             local_as: facts.local_as,
             own_as: facts
@@ -360,10 +360,11 @@ impl GroupSettings {
             }
         }
         self.mark(attributes)?;
-        if way == Way::Reflected && !source.client && !self.client {
+        let from_client = *source.client.get(self.family);
+        if way == Way::Reflected && !from_client && !self.client {
             return Err(Withheld::InternalToInternal);
         }
-        if way == Way::Reflected && source.client && self.client && !self.client_to_client {
+        if way == Way::Reflected && from_client && self.client && !self.client_to_client {
             return Err(Withheld::ClientToClient);
         }
         Ok(())
@@ -381,7 +382,7 @@ impl GroupSettings {
     /// How a route gets from there to the group.
     fn way(&self, source: Source) -> Way {
         match self.external {
-            true if self.server_client && source.server_client => Way::Across,
+            true if self.server_client && *source.server_client.get(self.family) => Way::Across,
             true => Way::Out,
             false if self.member => Way::Member,
             false if source.internal => Way::Reflected,

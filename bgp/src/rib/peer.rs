@@ -44,15 +44,15 @@ pub struct PeerFacts {
 /// What a peer is to this router, beside its AS number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Relation {
-    /// A client of this route reflector (RFC 4456 §4). Only of internal peers.
-    pub reflector_client: bool,
+    /// A client of this route reflector (RFC 4456 §4) in these families. Only of internal peers.
+    pub reflector_client: PerFamily<bool>,
     /// In another member AS of our confederation (RFC 5065).
     pub member: bool,
     /// Our role towards the peer (RFC 9234). Only of external peers, and IP unicast.
     pub role: Option<Role>,
     /// A client of this route server (RFC 7947): what comes from one such peer goes to the others as
-    /// if this router were not there. Only of external peers.
-    pub server_client: bool,
+    /// if this router were not there, in these families. Only of external peers.
+    pub server_client: PerFamily<bool>,
 }
 
 /// What stands behind an AS number that is ours on one session only (FRR's `local-as`): the peer
@@ -90,11 +90,16 @@ impl PeerFacts {
     }
 
     pub(super) fn source(&self) -> Source {
+        let nowhere = PerFamily::default();
+        let within = |families: PerFamily<bool>, holds: bool| match holds {
+            true => families,
+            false => nowhere,
+        };
         Source {
             external: self.external(),
             internal: self.internal(),
-            client: self.relation.reflector_client && self.internal(),
-            server_client: self.relation.server_client && self.external(),
+            client: within(self.relation.reflector_client, self.internal()),
+            server_client: within(self.relation.server_client, self.external()),
             router_id: self.router_id,
             address: self.address,
         }

@@ -116,7 +116,7 @@ impl PeerConfig {
     /// Reflect routes of other internal peers to this one, and its routes to them (RFC 4456);
     /// default off. The cluster has the speaker's identifier.
     pub fn reflector_client(mut self, client: bool) -> Self {
-        self.relation.reflector_client = client;
+        self.relation.reflector_client = PerFamily::all(client);
         self
     }
 
@@ -130,7 +130,7 @@ impl PeerConfig {
     /// Serve as route server (RFC 7947): routes go between such peers as if this speaker were not
     /// there; default off. Only for external peers.
     pub fn server_client(mut self, client: bool) -> Self {
-        self.relation.server_client = client;
+        self.relation.server_client = PerFamily::all(client);
         self
     }
 

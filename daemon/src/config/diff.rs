@@ -328,6 +328,7 @@ fn negotiated(neighbor: &Neighbor) -> impl PartialEq {
             let settings = neighbor.families.get(family).as_ref();
             settings.map(|it| (it.add_path.receive, it.add_path.send.is_some()))
         }),
+        (neighbor.reflector_client(), neighbor.server_client()),
     )
 }
 

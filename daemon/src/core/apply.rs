@@ -285,7 +285,9 @@ impl Core {
         let before = transport(&self.config, &old, &former);
         let anew = !before.carries_over(&made)
             || old.local_as != new.local_as
-            || old.relation != new.relation;
+            || old.relation != new.relation
+            || old.reflector_client() != new.reflector_client()
+            || old.server_client() != new.server_client();
         if old.port != new.port {
             neighbor.command(Command::Port(new.port));
         }

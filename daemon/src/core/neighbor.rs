@@ -303,10 +303,10 @@ impl Core {
                 replace: local_as.replace,
             }),
             relation: rib::Relation {
-                reflector_client: neighbor.config.relation.route_reflector_client,
+                reflector_client: neighbor.config.reflector_client(),
                 role: neighbor.config.role,
                 member: self.config.is_member(&neighbor.config),
-                server_client: neighbor.config.relation.route_server_client,
+                server_client: neighbor.config.server_client(),
             },
             router_id: negotiated.router_id,
             local_address: session.local,

@@ -15,7 +15,7 @@ fn internal(peer: u16) -> PeerFacts {
 fn client(peer: u16) -> PeerFacts {
     PeerFacts {
         relation: Relation {
-            reflector_client: true,
+            reflector_client: PerFamily::all(true),
             ..Relation::default()
         },
         ..internal(peer)
@@ -62,6 +62,22 @@ fn a_reflector_passes_on_from_clients_to_all_and_from_others_to_clients() {
     world.update(2, withdraw(&[prefix(1)]));
     world.update(5, announce(&[prefix(1)], &from(5)));
     assert_eq!(told(&world, 1), [2, 3, 6]);
+}
+
+#[test]
+fn a_client_of_one_family_is_none_in_another() {
+    for (in_ipv4, expected) in [(true, &[2, 3][..]), (false, &[][..])] {
+        let mut world = World::new();
+        for peer in [2, 3, 4] {
+            let mut facts = internal(peer);
+            let clients = &mut facts.relation.reflector_client;
+            clients.ipv4_unicast = in_ipv4 && peer != 4;
+            clients.ipv6_unicast = !in_ipv4 && peer != 4;
+            world.up_with(peer, facts);
+        }
+        world.update(4, announce(&[prefix(1)], &from(4)));
+        assert_eq!(told(&world, 1), expected);
+    }
 }
 
 #[test]
@@ -284,7 +300,7 @@ fn what_a_provider_sends_does_not_go_to_a_peer_but_what_a_customer_sends_does() 
 fn served(peer: u16) -> PeerFacts {
     PeerFacts {
         relation: Relation {
-            server_client: true,
+            server_client: PerFamily::all(true),
             ..Relation::default()
         },
         ..facts(peer)

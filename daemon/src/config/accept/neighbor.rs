@@ -448,8 +448,12 @@ fn relation(table: &SettingsTable, own: Asn, members: &[Asn], report: &mut Repor
         return;
     };
     let on = |key: Option<At<bool>>| key.filter(|at| at.value).map(|at| at.span);
-    if let Some(span) = on(table.route_reflector_client)
-        && !is_internal(remote_as.value, own)
+    let families = || table.families.iter().filter_map(|(_, it)| it.as_ref());
+    let of_families = families().map(|it| it.value.route_reflector_client);
+    for span in of_families
+        .chain([table.route_reflector_client])
+        .filter_map(on)
+        .filter(|_| !is_internal(remote_as.value, own))
     {
         let conflict = Conflict::NotInternal("route_reflector_client");
         let hint = "routes of other AS numbers are passed on without it";
@@ -464,17 +468,18 @@ fn relation(table: &SettingsTable, own: Asn, members: &[Asn], report: &mut Repor
         true => Conflict::NotExternal { key, asn: own.0 },
         false => Conflict::InConfederation { key, asn: within.0 },
     };
-    let families = table.families.iter();
     for FamilyTable {
         as_override,
         remove_private_as,
+        route_server_client,
         ..
-    } in families.filter_map(|(_, it)| it.as_ref().map(|at| &at.value))
+    } in families().map(|at| &at.value)
     {
         let private = remove_private_as.filter(|at| at.value != PrivateAs::Keep);
         for (key, span) in [
             ("as_override", on(*as_override)),
             ("remove_private_as", private.map(|at| at.span)),
+            ("route_server_client", on(*route_server_client)),
         ] {
             if let Some(span) = span {
                 report.error(span, not_external(key));
@@ -596,6 +601,8 @@ fn families(
                 send: value.add_path_send.map(|it| it.value),
             },
             maximum_prefixes: maximum_prefixes(value.maximum_prefixes.as_ref(), report),
+            route_reflector_client: value.route_reflector_client.map(|it| it.value),
+            route_server_client: value.route_server_client.map(|it| it.value),
         })
     };
     PerFamily {

@@ -229,6 +229,11 @@ fn each_check_reports_at_its_place() {
              text of 1 to 80 octets without control characters",
         ),
         (
+            neighbor("ipv4_unicast = { route_reflector_client = true }"),
+            "6:43: `route_reflector_client` needs an iBGP neighbor, and remote_as is not our own AS \
+             number",
+        ),
+        (
             neighbor("tcp_ao = [{ id = 1, secret = \"\" }]"),
             "6:30: `secret` is a text of 0 octets, but must be a text of 1 to 80 octets without \
              control characters",

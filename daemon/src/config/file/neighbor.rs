@@ -215,6 +215,8 @@ fn family(
         add_path_receive: own.add_path_receive.or(group.add_path_receive),
         add_path_send: own.add_path_send.or(group.add_path_send),
         maximum_prefixes: own.maximum_prefixes.or(group.maximum_prefixes),
+        route_reflector_client: own.route_reflector_client.or(group.route_reflector_client),
+        route_server_client: own.route_server_client.or(group.route_server_client),
     };
     Some(At::new(table, span))
 }
@@ -294,6 +296,10 @@ pub struct FamilyTable {
     pub add_path_send: Option<At<PathsSent>>,
     /// `maximum_prefixes`.
     pub maximum_prefixes: Option<At<MaximumTable>>,
+    /// `route_reflector_client`, in place of the neighbour's.
+    pub route_reflector_client: Option<At<bool>>,
+    /// `route_server_client`, in place of the neighbour's.
+    pub route_server_client: Option<At<bool>>,
 }
 
 /// `maximum_prefixes` of a family of a neighbour.
@@ -444,6 +450,8 @@ fn family_table(table: &mut Table<'_, '_>, family: Family) -> Option<At<FamilyTa
         add_path_receive: table.get("add_path_receive", boolean),
         add_path_send: table.get("add_path_send", add_path_send),
         maximum_prefixes: maximum_prefixes(table),
+        route_reflector_client: table.get("route_reflector_client", boolean),
+        route_server_client: table.get("route_server_client", boolean),
     });
     Some(match read? {
         Switch::Table(family) => family,

@@ -201,6 +201,14 @@ fn families(fields: &mut Fields, families: &PerFamily<Option<NeighborFamily>>) {
         if let Some(maximum) = &value.maximum_prefixes {
             table.add("maximum_prefixes", maximum_prefixes(maximum));
         }
+        for (key, client) in [
+            ("route_reflector_client", value.route_reflector_client),
+            ("route_server_client", value.route_server_client),
+        ] {
+            if let Some(client) = client {
+                table.add(key, client);
+            }
+        }
         fields.add(Family::name(family), inline(&table));
     }
 }

@@ -423,6 +423,8 @@ fn neighbor(map: Arc<RouteMap>, last: u8) -> impl Strategy<Value = Neighbor> {
                     honor_blackhole: blackhole && honor,
                     add_path,
                     maximum_prefixes,
+                    route_reflector_client: None,
+                    route_server_client: None,
                 }
             },
         )

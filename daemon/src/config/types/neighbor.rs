@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bgp::family::PerFamily;
+use bgp::family::{Family, PerFamily};
 use bgp::message::Role;
 use bgp::policy::RouteMap;
 use bgp::rib::{Handling, OwnAs, PathsSent, PrivateAs};
@@ -121,16 +121,39 @@ impl Neighbor {
         self.enforce_first_as.unwrap_or(!server)
     }
 
+    /// In which families it is a client of our route reflector (RFC 4456).
+    pub fn reflector_client(&self) -> PerFamily<bool> {
+        let usual = self.relation.route_reflector_client;
+        self.in_each(|family| family.route_reflector_client.unwrap_or(usual))
+    }
+
+    /// In which families it is a client of our route server (RFC 7947).
+    pub fn server_client(&self) -> PerFamily<bool> {
+        let usual = self.relation.route_server_client;
+        self.in_each(|family| family.route_server_client.unwrap_or(usual))
+    }
+
+    fn in_each(&self, holds: impl Fn(&NeighborFamily) -> bool) -> PerFamily<bool> {
+        let holds = |family: &Option<NeighborFamily>| family.as_ref().is_some_and(&holds);
+        PerFamily {
+            ipv4_unicast: holds(&self.families.ipv4_unicast),
+            ipv6_unicast: holds(&self.families.ipv6_unicast),
+            evpn: holds(&self.families.evpn),
+        }
+    }
+
     /// What it is to us beside its AS number, one sentence each.
     pub fn relation_in_words(&self) -> Vec<String> {
         let relation = self.relation;
         let mut words = Vec::new();
-        if relation.route_reflector_client {
-            words.push("Route reflector client (RFC 4456)".to_owned());
-        }
-        if relation.route_server_client {
-            words.push("Route server client (RFC 7947)".to_owned());
-        }
+        words.extend(
+            self.client_in_words("Route reflector client (RFC 4456)", |it| {
+                it.reflector_client()
+            }),
+        );
+        words.extend(
+            self.client_in_words("Route server client (RFC 7947)", |it| it.server_client()),
+        );
         if let Some(role) = self.role {
             let strict = match relation.role_strict {
                 true => ", and it must say its own",
@@ -151,6 +174,25 @@ impl Neighbor {
             words.extend(said.map(|it| format!("{family}: {it}")));
         }
         words
+    }
+
+    /// A client in all its families, or in those that are named.
+    fn client_in_words(
+        &self,
+        what: &str,
+        client: impl Fn(&Self) -> PerFamily<bool>,
+    ) -> Option<String> {
+        let client = client(self);
+        let active: Vec<Family> = (self.families.iter())
+            .filter_map(|(family, settings)| settings.as_ref().map(|_| family))
+            .collect();
+        let named = active.iter().filter(|family| *client.get(**family));
+        let named: Vec<&str> = named.map(|family| family.name()).collect();
+        match named.len() {
+            0 => None,
+            all if all == active.len() => Some(what.to_owned()),
+            _ => Some(format!("{what} in {}", named.join(", "))),
+        }
     }
 
     /// Least TTL of packets that are taken as the neighbour's (RFC 5082 §3).
@@ -338,6 +380,10 @@ pub struct NeighborFamily {
     pub add_path: AddPath,
     /// Most prefixes that the neighbour may send.
     pub maximum_prefixes: Option<MaximumPrefixes>,
+    /// A client of our route reflector (RFC 4456) in this family; `None`: as in others.
+    pub route_reflector_client: Option<bool>,
+    /// A client of our route server (RFC 7947) in this family; `None`: as in others.
+    pub route_server_client: Option<bool>,
 }
 
 /// How long a neighbour is asked to keep our routes while we are away.
