@@ -26,7 +26,7 @@ use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bgp::Prefix;
 use bgp::rib::PeerId;
@@ -45,11 +45,15 @@ use crate::control::{Call, CoreHandle};
 use crate::core::{Core, Order};
 use crate::instances::{self, Instances};
 use crate::peer_io::{self, Command, Event, Wiring, transport};
+use crate::repeats::Repeats;
 use crate::rpki_io::{self, CacheId};
 
 /// Connections the kernel holds for us while we are busy. A whole mesh that connects at once must
 /// not run into TCP's one-second retransmission.
 const BACKLOG: u32 = 1024;
+
+/// How often it is said that somebody who is no neighbour goes on connecting.
+const STRANGERS_PAUSE: Duration = Duration::from_secs(10 * 60);
 
 /// Orders of the daemon itself.
 pub(crate) const ORDERS_MAX: usize = 64;
@@ -366,6 +370,7 @@ pub(crate) fn serve(listener: Listener, core: CoreHandle) -> JoinHandle<()> {
 }
 
 async fn accept(listener: Arc<TcpListener>, registry: Registry, orders: mpsc::Sender<Order>) {
+    let mut strangers = Repeats::new(STRANGERS_PAUSE);
     loop {
         match listener.accept().await {
             Ok((stream, from)) => {
@@ -376,7 +381,15 @@ async fn accept(listener: Arc<TcpListener>, registry: Registry, orders: mpsc::Se
                     continue;
                 };
                 if !registry.admits(address) {
-                    tracing::debug!(%address, "connection from an address that is no neighbour");
+                    if let Some(more) = strangers.say(Instant::now(), &address.to_string()) {
+                        tracing::warn!(
+                            %address,
+                            hint = "if it is to be one, add it as [[neighbor]] with this address; \
+                                    else it has this host as its neighbor by mistake",
+                            alike_since_the_last_line = more,
+                            "connection from an address that is no neighbor, closed"
+                        );
+                    }
                 } else if orders.try_send(Order::Come(address, stream)).is_err() {
                     tracing::debug!(%address, "too many connections at once, this one is closed");
                 }
@@ -384,7 +397,7 @@ async fn accept(listener: Arc<TcpListener>, registry: Registry, orders: mpsc::Se
             Err(error) => {
                 // Out of descriptors or memory: others may free some. Do not spin meanwhile.
                 tracing::warn!(%error, "cannot accept a connection");
-                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+                tokio::time::sleep(Duration::from_millis(100)).await;
             }
         }
     }

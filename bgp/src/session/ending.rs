@@ -18,6 +18,10 @@ const IDLE_HOLD: Duration = Duration::from_secs(1);
 /// A session that lasted this long ended for a new reason: the rests start over.
 const STABLE_AFTER: Duration = Duration::from_secs(60);
 
+/// How long a disagreement is the reason that is shown while the peer only says that it would not
+/// have us: twice its longest rest, as long as it is of our kind.
+const DISAGREEMENT_TIME: Duration = Duration::from_secs(60);
+
 impl Session {
     /// Something that ends a connection in some states has happened to one.
     pub(super) fn lose(&mut self, now: Instant, place: Place, event: Event, reason: DownReason) {
@@ -58,7 +62,7 @@ impl Session {
             reason: reason.clone(),
         });
         if reason != DownReason::Collision {
-            self.record.last_error = Some(Failure {
+            self.note_failure(Failure {
                 at: now,
                 reason: reason.clone(),
             });
@@ -71,6 +75,18 @@ impl Session {
             | Attempt::OpenConfirm { .. } => now,
         };
         self.go_on(now, since, &reason);
+    }
+
+    /// What is shown as the reason, unless it says less than the one before.
+    fn note_failure(&mut self, failure: Failure) {
+        let before = self.record.last_error.as_ref();
+        let said = before.is_some_and(|before| {
+            let age = failure.at.saturating_duration_since(before.at);
+            age < DISAGREEMENT_TIME && !before.reason.is_vague() && !before.reason.is_transient()
+        });
+        if !said || !failure.reason.is_vague() {
+            self.record.last_error = Some(failure);
+        }
     }
 
     pub(super) fn end_established(&mut self, now: Instant, reason: DownReason) {

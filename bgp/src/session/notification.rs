@@ -16,7 +16,7 @@ const HOLD_TIMER_EXPIRED: u8 = 4;
 /// Finite State Machine Error (RFC 4271 §6.6).
 const FINITE_STATE_MACHINE: u8 = 5;
 /// Cease (RFC 4271 §6.7).
-const CEASE: u8 = 6;
+pub(super) const CEASE: u8 = 6;
 /// Send Hold Timer Expired (RFC 9687 §4).
 const SEND_HOLD_TIMER_EXPIRED: u8 = 8;
 

@@ -181,6 +181,31 @@ impl DownReason {
         }
     }
 
+    /// True when it says that the peer would not have us at this moment, and not why. One that
+    /// rests after a disagreement does that, and the disagreement is what matters.
+    pub(super) fn is_vague(&self) -> bool {
+        match self {
+            Self::NotificationReceived(received) => {
+                (received.code, received.subcode)
+                    == (notification::CEASE, cease::CONNECTION_REJECTED)
+            }
+            Self::ConnectionClosed { state, .. } => *state == State::OpenSent,
+            Self::Stopped(_)
+            | Self::ConnectFailed(_)
+            | Self::HoldTimerExpired { .. }
+            | Self::SendHoldTimerExpired { .. }
+            | Self::BfdDown
+            | Self::BfdNotUp
+            | Self::Open(_)
+            | Self::Malformed { .. }
+            | Self::UnexpectedMessage { .. }
+            | Self::Collision
+            | Self::Rejected
+            | Self::PeerReconnected
+            | Self::TurnedAway { .. } => false,
+        }
+    }
+
     /// Whose doing it is.
     pub fn ended_by(&self) -> EndedBy {
         match self {
@@ -195,6 +220,12 @@ impl DownReason {
             | Self::Collision
             | Self::Rejected
             | Self::TurnedAway { .. } => EndedBy::Us,
+            // Before its OPEN: the peer did not take the connection, or closed it with our OPEN
+            // unread, which the kernel tells as a reset.
+            Self::ConnectionClosed {
+                state: State::OpenSent,
+                ..
+            } => EndedBy::Peer,
             Self::NotificationReceived(_)
             | Self::ConnectFailed(ConnectError::Refused)
             | Self::ConnectionClosed { error: None, .. }
@@ -241,7 +272,8 @@ impl DownReason {
                 ..
             } => {
                 "the peer closed without a word before its OPEN: usually it has no neighbor \
-                 configured with our address, has shut it down, or expects another password"
+                 configured with our address, has shut it down, expects another password, or counts \
+                 hops (`ttl_security` there, and then here too)"
             }
             Self::ConnectionClosed { .. } => {
                 "the peer's program or host went away, or something between cut the connection"
@@ -308,7 +340,11 @@ fn received_remedy(received: &Notification) -> Option<String> {
             "we send more prefixes than the peer allows: filter on export, or raise its limit"
         }
         (6, 2) => "the peer's operator has shut the session down: ask there",
-        (6, 3) | (6, 5) => "the peer has no neighbor configured with our address",
+        (6, 3) => "the peer has no neighbor configured with our address",
+        (6, 5) => {
+            "the peer takes no connection from us now: it has no neighbor configured with our \
+             address, or rests after a failure that its log names"
+        }
         (6, 7) => {
             "both sides connected at once, and the peer kept the other connection; when that \
              goes on, the sides disagree about which to keep: set `passive = true` on one of them"

@@ -63,6 +63,11 @@ impl<'a> Pair<'a> {
         self.rbgpd.start(self.lab, &with_head(65001, 1, config))
     }
 
+    /// The same with another AS number and last octet of the identifier.
+    pub fn start_as(&mut self, (asn, id): (u32, u8), config: &str) -> Result<(), Error> {
+        self.rbgpd.start(self.lab, &with_head(asn, id, config))
+    }
+
     /// As [`Pair::start`], with the kernel of its namespace.
     pub fn start_forwarding(&mut self, config: &str) -> Result<(), Error> {
         self.rbgpd.start(self.lab, &forwarding(config))
@@ -108,8 +113,13 @@ impl<'a> Pair<'a> {
 
     /// A second rbgpd on the right: AS 65002 and this configuration.
     pub fn second(&self, config: &str) -> Result<Rbgpd, Error> {
+        self.second_as((65002, 2), config)
+    }
+
+    /// The same with another AS number and last octet of the identifier.
+    pub fn second_as(&self, (asn, id): (u32, u8), config: &str) -> Result<Rbgpd, Error> {
         let mut second = Rbgpd::new(self.right.clone(), self.lab.folder("second")?);
-        second.start(self.lab, &with_head(65002, 2, config))?;
+        second.start(self.lab, &with_head(asn, id, config))?;
         Ok(second)
     }
 

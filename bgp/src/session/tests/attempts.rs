@@ -357,3 +357,32 @@ fn hold_times_of_one_and_two_seconds_cannot_be_made() {
         assert_eq!(HoldTime::secs(valid).map(HoldTime::as_secs), Ok(valid));
     }
 }
+
+/// A peer that rests after a disagreement only says that it would not have us; for the operator the
+/// disagreement is what counts.
+#[test]
+fn a_disagreement_stays_the_reason_while_the_peer_only_turns_us_away() {
+    let (mut bench, conn) = Bench::started(config());
+    bench.input(Input::Connected { conn });
+    bench.say(
+        conn,
+        &wire::encode_notification(&notification::open_error(2, &[]), false),
+    );
+    let rejected = notification::cease(notification::cease::CONNECTION_REJECTED);
+    let why = |bench: &Bench| bench.session.status().why().unwrap_or_default();
+    for _ in 0..3 {
+        assert!(why(&bench).contains("Bad Peer AS"), "{}", why(&bench));
+        let (_, conn) = bench.next_attempt();
+        bench.input(Input::Connected { conn });
+        bench.say(conn, &wire::encode_notification(&rejected, false));
+    }
+    bench.pass(secs(60));
+    let (_, conn) = bench.next_attempt();
+    bench.input(Input::Connected { conn });
+    bench.say(conn, &wire::encode_notification(&rejected, false));
+    assert!(
+        why(&bench).contains("Connection Rejected"),
+        "{}",
+        why(&bench)
+    );
+}
