@@ -131,7 +131,8 @@ pub enum Input {
         restarting: bool,
     },
     /// A session is gone. Routes of the families in `retain` stay, marked stale, until the peer
-    /// sends them again, sends End-of-RIB or [`Input::Release`] (RFC 4724 §4.2).
+    /// sends them again, sends End-of-RIB or [`Input::Release`] (RFC 4724 §4.2). Where those that
+    /// are still stale from a former restart may not, a `Release` comes before.
     PeerDown {
         /// The peer.
         peer: PeerId,
@@ -672,8 +673,10 @@ impl Rib {
         for (family, retain) in retain.iter() {
             on_family!(self, family, |table, cx| {
                 table.leave(peer);
-                // RFC 4724 §4.2: what is stale from a former restart goes in any case.
-                table.purge(cx, peer, *retain);
+                // What is still stale from a former restart stays, unless it was released.
+                if !*retain {
+                    table.purge(cx, peer, false);
+                }
             });
             if *retain {
                 self.mark_stale(peer, family);
@@ -913,8 +916,8 @@ impl Rib {
     fn mark_stale(&mut self, peer: PeerId, family: Family) {
         on_family!(self, family, |table, _cx| table.mark_stale(peer));
         if let Some(peer) = self.peers.get_mut(peer) {
-            *peer.stale.get_mut(family) = true;
-            *peer.old.get_mut(family) = false;
+            let before = std::mem::replace(peer.stale.get_mut(family), true);
+            *peer.old.get_mut(family) &= before;
         }
     }
 

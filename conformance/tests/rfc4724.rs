@@ -250,3 +250,95 @@ fn a_route_still_stale_when_the_peer_restarts_again_is_deleted() -> Outcome {
     assert_eq!(bench.observer.changes(again), 1, "{again} flapped");
     bench.untouched()
 }
+
+#[test]
+fn of_several_capabilities_the_last_one_counts() -> Outcome {
+    for (flags, kept) in [([0, 0x80], true), ([0x80, 0], false)] {
+        let (mut bench, session, routes) = restarting(|open| {
+            flags.iter().fold(open, |open, flags| {
+                // Without a family nothing is kept.
+                let value = [0, 120, 0, 1, 1, *flags];
+                let len = if *flags == 0 { 2 } else { 6 };
+                open.with(capability::GRACEFUL_RESTART, &value[..len])
+            })
+        })?;
+        drop(session);
+        if kept {
+            bench.settle()?;
+            assert_eq!(bench.observer.changes(routes[0]), 1);
+        } else {
+            bench.observer.until_withdrawn(routes[0])?;
+        }
+        bench.untouched()?;
+    }
+    Ok(())
+}
+
+#[test]
+fn the_reserved_bits_of_the_capability_are_not_looked_at() -> Outcome {
+    let (mut bench, session, routes) = restarting(|open| {
+        let value = [0x30, 120, 0, 1, 1, 0xff];
+        open.with(capability::GRACEFUL_RESTART, &value)
+    })?;
+    drop(session);
+    bench.settle()?;
+    let again = [0xb0, 120, 0, 1, 1, 0xff];
+    let open = bench.open(2).with(capability::GRACEFUL_RESTART, &again);
+    let mut session = bench.reconnect(2, &open)?;
+    bench.pass(2, &mut session)?;
+    for route in routes {
+        assert_eq!(bench.observer.changes(route), 1, "{route} flapped");
+    }
+    bench.untouched()
+}
+
+/// §3: the peer that restarted is told our routes without its End-of-RIB, and §4.2: our own OPEN
+/// does not claim that we restarted.
+#[test]
+fn a_peer_that_restarted_is_told_routes_before_its_end_of_rib() -> Outcome {
+    let (mut bench, session, _) = restarting(|open| open.graceful_restart(0, 120, true))?;
+    drop(session);
+    let open = bench.open(2).graceful_restart(R, 120, true);
+    let mut session = bench.reconnect(2, &open)?;
+    session.until_told(Setup::NETWORK)?;
+    session.until("End-of-RIB", Session::has_end_of_rib)?;
+    let value = session.open.capability(capability::GRACEFUL_RESTART);
+    assert_eq!(value.expect("graceful restart")[0] & 0x80, 0);
+    bench.untouched()
+}
+
+/// RFC 8538 §4: silence for the hold time is like a NOTIFICATION.
+#[test]
+fn with_the_n_bit_routes_outlive_the_hold_time() -> Outcome {
+    let (mut bench, mut session, routes) =
+        restarting(|open| open.graceful_restart(N, 120, true).hold_time_s(3))?;
+    session.expect_notification(4, 0)?;
+    bench.settle()?;
+    let open = bench.open(2).graceful_restart(R | N, 120, true);
+    let mut session = bench.reconnect(2, &open)?;
+    bench.pass(2, &mut session)?;
+    for route in routes {
+        assert_eq!(bench.observer.changes(route), 1, "{route} flapped");
+    }
+    bench.untouched()
+}
+
+/// RFC 8538 §4.1: the rule of RFC 4724 about consecutive restarts is for peers without the N bit.
+#[test]
+fn with_the_n_bit_a_route_stays_over_consecutive_restarts() -> Outcome {
+    let (mut bench, session, routes) = restarting(|open| open.graceful_restart(N, 120, true))?;
+    drop(session);
+    let open = bench.open(2).graceful_restart(R | N, 120, true);
+    for _ in 0..2 {
+        let mut session = bench.reconnect(2, &open)?;
+        bench.pass(2, &mut session)?;
+        drop(session);
+        bench.settle()?;
+    }
+    let mut session = bench.reconnect(2, &open)?;
+    bench.pass(2, &mut session)?;
+    for route in routes {
+        assert_eq!(bench.observer.changes(route), 1, "{route} flapped");
+    }
+    bench.untouched()
+}

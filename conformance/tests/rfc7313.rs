@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use conformance::blackbox::message::{self, capability, route_refresh};
-use conformance::blackbox::{Bench, Outcome, Prefix, Session, Setup};
+use conformance::blackbox::{Bench, Outcome, Prefix, Session, Setup, Update};
 
 fn prefix(text: &str) -> Prefix {
     text.parse().unwrap()
@@ -126,5 +126,31 @@ fn a_mark_of_the_wrong_length_is_an_invalid_message_length() -> Outcome {
         // RFC 7313 §5: the data is the complete message.
         assert_eq!(got.data, bad);
     }
+    bench.untouched()
+}
+
+/// The peer has said that it can restart: until its End-of-RIB it is told nothing by a refresh that
+/// nobody asked for, and its own BoRR is not listened to.
+#[test]
+fn before_end_of_rib_of_a_peer_that_can_restart_borr_is_ignored() -> Outcome {
+    let mut bench = Bench::start(Setup::new().peer(2, 65_002))?;
+    let route: Prefix = "192.0.2.0/24".parse().unwrap();
+    let open = bench.open(2).graceful_restart(0, 120, true);
+    let mut session = bench.session_with(2, &open)?;
+    session.until("End-of-RIB", Session::has_end_of_rib)?;
+    assert!(!session.has_refresh_mark());
+    session.update(&bench.announcement(2, &[route]))?;
+    bench.observer.until_told(route)?;
+    for subtype in [1, 2] {
+        session.send(&message::route_refresh(1, subtype, 1))?;
+    }
+    bench.pass(2, &mut session)?;
+    assert!(bench.seen(route)?.is_some());
+    // Behind it they count.
+    session.update(&Update::default())?;
+    for subtype in [1, 2] {
+        session.send(&message::route_refresh(1, subtype, 1))?;
+    }
+    bench.observer.until_withdrawn(route)?;
     bench.untouched()
 }

@@ -85,3 +85,24 @@ fn a_client_takes_paths_that_begin_with_another_number_when_told_so() -> Outcome
     }
     bench.untouched()
 }
+
+/// §2.1: what a client announces is in its Adj-RIB-In, also where policy lets none of it through.
+#[test]
+fn all_that_a_client_says_is_kept_whatever_policy_makes_of_it() -> Outcome {
+    let setup = served()
+        .tables("[[route_map]]\nname = \"NONE\"\nentry = [{ seq = 10, action = \"deny\" }]\n");
+    let setup = setup.keys(5, "ipv4_unicast = { import = \"NONE\" }");
+    let mut bench = Bench::start(setup)?;
+    let mut session = bench.session(5)?;
+    session.update(&bench.announcement(5, &[ROUTE]))?;
+    // A refresh ends behind what was said before.
+    session.refresh()?;
+    let client = bench.host(5);
+    let held = || bench.speaker.routes(client, true);
+    conformance::lab::wait_until("the route", conformance::blackbox::LIMIT, || {
+        let held = held().map_err(|error| error.to_string())?;
+        held.contains("192.0.2.0/24").then_some(()).ok_or(held)
+    })?;
+    assert_eq!(bench.seen(ROUTE)?, None);
+    bench.untouched()
+}

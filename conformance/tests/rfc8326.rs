@@ -53,3 +53,22 @@ fn a_route_with_graceful_shutdown_stays_in_use_while_it_is_the_only_one() -> Out
     );
     bench.untouched()
 }
+
+#[test]
+fn a_router_that_is_drained_tags_all_it_tells_and_prefers_nothing_it_hears() -> Outcome {
+    let mut bench = Bench::start(Setup::new().peer(2, 65_002))?;
+    let route: Prefix = "192.0.2.0/24".parse().unwrap();
+    let mut session = bench.session(2)?;
+    session.update(&bench.announcement(2, &[route]))?;
+    bench.observer.until_told(route)?;
+    bench.speaker.drain()?;
+    for prefix in [route, Setup::NETWORK] {
+        bench.observer.until("the community", |observer| {
+            let told = observer.told(prefix);
+            told.is_some_and(|told| told.communities().contains(&GRACEFUL_SHUTDOWN))
+        })?;
+    }
+    // The sessions stay up, and the routes in use.
+    bench.pass(2, &mut session)?;
+    bench.speaker.must_live()
+}

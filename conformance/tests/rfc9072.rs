@@ -83,3 +83,14 @@ fn our_own_open_has_short_lengths() -> Outcome {
     assert!(open.capabilities.len() > 2, "{open:?}");
     bench.untouched()
 }
+
+/// §3: 255 is no type of a parameter elsewhere.
+#[test]
+fn type_255_behind_the_first_parameter_is_an_unknown_one() -> Outcome {
+    let mut bench = Bench::start(Setup::new().peer(2, 65_002))?;
+    let mut connection = bench.connect(2)?;
+    let parameters = [2, 2, 2, 0, 255, 2, 0, 0];
+    connection.send(&bench.open(2).bytes_with(&parameters))?;
+    connection.expect_notification(2, 4)?;
+    bench.untouched()
+}

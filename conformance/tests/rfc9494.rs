@@ -148,3 +148,59 @@ fn a_marked_route_loses_against_any_other_whoever_marked_it() -> Outcome {
     assert!(bench.seen(route)?.is_none());
     bench.untouched()
 }
+
+/// §4.2: the time of the first loss goes on, and what is marked stays marked until it is over.
+#[test]
+fn a_last_resort_outlives_further_losses_but_not_its_time() -> Outcome {
+    let (mut bench, mut versed, [route, _]) = left_alone(|open| restarting(open, 4))?;
+    versed.until("the mark", |session| marked(session, route))?;
+    let open = restarting(bench.open(2), 4);
+    let session = bench.reconnect(2, &open)?;
+    drop(session);
+    bench.settle()?;
+    versed.listen(Duration::from_millis(50))?;
+    assert!(marked(&versed, route), "gone with the second loss");
+    versed.until_withdrawn(route)?;
+    bench.untouched()
+}
+
+/// §4.2: a new session says that the family was not forwarded for, or does not name it.
+#[test]
+fn a_last_resort_leaves_with_a_session_that_says_so() -> Outcome {
+    type Again = fn(Open) -> Open;
+    let cases: [(&str, Again); 3] = [
+        ("F is not set", |open| {
+            open.graceful_restart(8, 1, true)
+                .with(LONG_LIVED, &[0, 1, 1, 0, 0, 0, 100])
+        }),
+        ("no family", |open| {
+            open.graceful_restart(8, 1, true).with(LONG_LIVED, &[])
+        }),
+        ("no capability", |open| open),
+    ];
+    for (case, again) in cases {
+        let run = || {
+            let (mut bench, mut versed, [route, _]) = left_alone(|open| restarting(open, 100))?;
+            versed.until("the mark", |session| marked(session, route))?;
+            let open = again(bench.open(2));
+            let _session = bench.reconnect(2, &open)?;
+            versed.until_withdrawn(route)?;
+            bench.untouched()
+        };
+        run().map_err(|error| error.case(case))?;
+    }
+    Ok(())
+}
+
+/// §4.3: whoever takes a marked route passes the mark on.
+#[test]
+fn a_mark_is_passed_on() -> Outcome {
+    let mut bench = Bench::start(setup())?;
+    let route = prefix("192.0.2.0/24");
+    let mut versed = bench.session_with(5, &restarting(bench.open(5), 100))?;
+    let mut session = bench.session_with(2, &restarting(bench.open(2), 100))?;
+    let update = bench.announcement(2, &[route]);
+    session.update(&update.with(Attribute::communities(&[LLGR_STALE])))?;
+    versed.until("the mark", |session| marked(session, route))?;
+    bench.untouched()
+}

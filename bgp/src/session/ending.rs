@@ -102,8 +102,17 @@ impl Session {
         self.outputs.push_back(Output::CloseConnection { conn });
         let retain = graceful::retain(&self.config, &established.negotiated, &reason);
         self.timers.clear(PeerTimer::Stale);
-        self.timers.clear(PeerTimer::LongLived);
-        self.retained = retain.as_ref().map(Retained::new);
+        let carried = retain.map(|retain| graceful::carried(&retain, &established));
+        let carried = carried.unwrap_or_default();
+        if any(&carried.goes) {
+            self.outputs.push_back(Output::Release {
+                families: carried.goes,
+                reason: ReleaseReason::RestartedAgain,
+            });
+        }
+        self.retained = retain.map(|retain| Retained::new(&retain, &carried));
+        let carried_until = self.retained.as_ref().and_then(Retained::next_expiry);
+        self.timers.put(PeerTimer::LongLived, carried_until);
         let restart_time = retain.map(|retain| retain.restart_time);
         self.timers.set_after(PeerTimer::Restart, now, restart_time);
         if now.saturating_duration_since(established.since) >= STABLE_AFTER {
@@ -181,7 +190,10 @@ impl Session {
             return;
         };
         let families = retained.take_expired(now);
-        let reason = ReleaseReason::LongLivedExpired;
+        let reason = match retained.old_until {
+            Some(_) => ReleaseReason::LongLivedExpired,
+            None => ReleaseReason::StaleTimeExpired,
+        };
         self.outputs.push_back(Output::Release { families, reason });
         self.timers
             .put(PeerTimer::LongLived, retained.next_expiry());

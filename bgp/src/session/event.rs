@@ -204,8 +204,9 @@ pub enum Output {
         /// What was wrong.
         error: UpdateError,
     },
-    /// The session ended. Routes of families not in `retain` are gone. Of the others, those that
-    /// were still stale from an earlier restart are gone, the rest become stale (RFC 4724 §4.2).
+    /// The session ended. Routes of families not in `retain` are gone, the others become stale
+    /// (RFC 4724 §4.2). Where those that are still stale from an earlier restart may not stay, an
+    /// [`Output::Release`] came before.
     Down {
         /// Why.
         reason: DownReason,
@@ -270,6 +271,8 @@ pub enum ReleaseReason {
     NotPreserved,
     /// The peer is back, but did not send End-of-RIB within the stale time.
     StaleTimeExpired,
+    /// The peer restarted again before it had sent everything (RFC 4724 §4.2).
+    RestartedAgain,
     /// The session was stopped here.
     Stopped,
 }
@@ -284,6 +287,7 @@ impl fmt::Display for ReleaseReason {
             ReleaseReason::PeerSilent => "BFD is down and the peer's address does not answer",
             ReleaseReason::NotPreserved => "the peer returned without its forwarding state",
             ReleaseReason::StaleTimeExpired => "the peer did not send End-of-RIB in time",
+            ReleaseReason::RestartedAgain => "the peer restarted again before End-of-RIB",
             ReleaseReason::Stopped => "the session was stopped",
         })
     }

@@ -188,6 +188,8 @@ impl Session {
             since: now,
             burst: Burst::default(),
             awaited: PerFamily::default(),
+            awaited_until: None,
+            complete: PerFamily::default(),
             disabled: PerFamily::default(),
             read_paused: false,
         });
@@ -228,6 +230,7 @@ impl Session {
             let until = now.checked_add(self.config.stale_time);
             let until = until.into_iter().chain(old_until).min();
             self.timers.put(PeerTimer::Stale, until);
+            established.awaited_until = old_until.or(until);
         }
         let families = negotiated::per_family(|family| {
             *retained.families.get(family) && !*preserved.get(family)
@@ -269,6 +272,7 @@ impl Session {
             update.end_of_rib = update.end_of_rib.filter(|family| !disabled.get(*family));
         }
         if let Some(family) = update.end_of_rib {
+            *established.complete.get_mut(family) = true;
             *established.awaited.get_mut(family) = false;
             if !any(&established.awaited) {
                 self.timers.clear(PeerTimer::Stale);
@@ -295,7 +299,10 @@ impl Session {
             return;
         }
         let kind = refresh.kind;
+        // RFC 7313 §4: from a peer that can restart, marks count behind its End-of-RIB only.
+        let early = established.negotiated.graceful.is_some() && !established.complete.get(family);
         match kind {
+            RefreshKind::Begin | RefreshKind::End if early => {}
             RefreshKind::Unknown(_) => {}
             RefreshKind::Begin | RefreshKind::End if !established.negotiated.enhanced_refresh => {}
             RefreshKind::Request | RefreshKind::Begin | RefreshKind::End => {

@@ -38,16 +38,21 @@ pub(super) struct Retained {
     pub(super) long_lived: PerFamily<Option<Duration>>,
     /// Until when they do, once they have grown old.
     pub(super) old_until: Option<PerFamily<Option<Instant>>>,
+    /// Until when those may stay at most that an earlier loss has left stale.
+    carried_until: PerFamily<Option<Instant>>,
     /// First connection attempt since the address last answered.
     unanswered_since: Option<Instant>,
 }
 
 impl Retained {
-    pub(super) fn new(retain: &Retain) -> Self {
+    pub(super) fn new(retain: &Retain, carried: &Carried) -> Self {
         Self {
             families: retain.families,
             long_lived: retain.long_lived,
             old_until: None,
+            carried_until: per_family(|family| {
+                carried.until.filter(|_| *carried.stays.get(family))
+            }),
             unanswered_since: None,
         }
     }
@@ -59,7 +64,9 @@ impl Retained {
                 .long_lived
                 .get(family)
                 .filter(|_| *self.families.get(family));
-            now.checked_add(time?)
+            // RFC 9494 §4.2: a time that runs is not started anew.
+            let carried = *self.carried_until.get(family);
+            now.checked_add(time?).into_iter().chain(carried).min()
         });
         let stays = per_family(|family| until.get(family).is_some());
         let goes = per_family(|family| *self.families.get(family) && !*stays.get(family));
@@ -73,20 +80,21 @@ impl Retained {
 
     /// Takes out the families whose time as a last resort is over.
     pub(super) fn take_expired(&mut self, now: Instant) -> PerFamily<bool> {
-        let until = self.old_until.unwrap_or_default();
+        let until = self.old_until.unwrap_or(self.carried_until);
         let expired = per_family(|family| until.get(family).is_some_and(|at| at <= now));
         for (family, expired) in expired.iter().filter(|(_, expired)| **expired) {
             *self.families.get_mut(family) &= !*expired;
             if let Some(until) = &mut self.old_until {
                 *until.get_mut(family) = None;
             }
+            *self.carried_until.get_mut(family) = None;
         }
         expired
     }
 
     /// When the first of them is over.
     pub(super) fn next_expiry(&self) -> Option<Instant> {
-        let until = self.old_until.as_ref()?;
+        let until = self.old_until.as_ref().unwrap_or(&self.carried_until);
         until.iter().filter_map(|(_, at)| *at).min()
     }
 
@@ -140,6 +148,32 @@ pub(super) fn retain(
         restart_time: Duration::from_secs(graceful.restart_time.into()),
         long_lived,
     })
+}
+
+/// What an earlier loss has left stale, when the session is lost again before End-of-RIB.
+#[derive(Debug, Default)]
+pub(super) struct Carried {
+    /// Families in which it stays.
+    pub(super) stays: PerFamily<bool>,
+    /// Families in which it goes.
+    pub(super) goes: PerFamily<bool>,
+    /// Until when it stays.
+    until: Option<Instant>,
+}
+
+/// RFC 4724 §4.2: "a route (from the peer) previously marked as stale MUST be deleted"; RFC 8538
+/// §4.1: not where the N bit was exchanged; RFC 9494 §4.2: nor before its long-lived stale time.
+pub(super) fn carried(retain: &Retain, established: &Established) -> Carried {
+    let stale = |family| *retain.families.get(family) && *established.awaited.get(family);
+    let stays = |family| {
+        let long_lived = retain.long_lived.get(family).is_some();
+        stale(family) && (established.negotiated.graceful_notification || long_lived)
+    };
+    Carried {
+        stays: per_family(stays),
+        goes: per_family(|family| stale(family) && !stays(family)),
+        until: established.awaited_until,
+    }
 }
 
 /// Which of the retained families lived through the restart (RFC 4724 §4.2: without the F bit,

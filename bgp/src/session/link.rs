@@ -144,6 +144,10 @@ pub(super) struct Established {
     pub(super) burst: Burst,
     /// Stale families whose End-of-RIB has not come yet.
     pub(super) awaited: PerFamily<bool>,
+    /// Until when those may stay, also over further losses.
+    pub(super) awaited_until: Option<Instant>,
+    /// Families whose End-of-RIB has come.
+    pub(super) complete: PerFamily<bool>,
     /// Families whose routes could not be read (RFC 7606 §2).
     pub(super) disabled: PerFamily<bool>,
     /// The owner does not read, so silence proves nothing.

@@ -149,6 +149,10 @@ impl Speaker for Running {
     fn routes(&self, _neighbor: Ipv4Addr, _received: bool) -> Result<String, Error> {
         Err(not_comparable("what rbgpd shows its operator"))
     }
+
+    fn drain(&self) -> Result<(), Error> {
+        Err(not_comparable("what rbgpd does on its operator's word"))
+    }
 }
 
 impl Drop for Running {

@@ -89,6 +89,10 @@ impl Speaker for Rbgpd {
         };
         self.ask(&["show", "routes", which, &neighbor.to_string(), "--json"])
     }
+
+    fn drain(&self) -> Result<(), Error> {
+        self.ask(&["drain", "--force"]).map(drop)
+    }
 }
 
 impl Drop for Rbgpd {

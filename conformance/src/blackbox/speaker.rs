@@ -26,6 +26,9 @@ pub trait Speaker: Debug {
     /// The routes a neighbour told, or was told, as its operator is shown them, in JSON.
     fn routes(&self, neighbor: Ipv4Addr, received: bool) -> Result<String, Error>;
 
+    /// Tells all neighbours to use other paths, as its operator would before maintenance.
+    fn drain(&self) -> Result<(), Error>;
+
     /// Memory in use, in KiB (proc(5), VmRSS).
     fn resident_kib(&self) -> Result<u64, Error> {
         let pid = self

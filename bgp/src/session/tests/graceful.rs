@@ -231,6 +231,34 @@ fn a_second_loss_before_end_of_rib_is_kept_again() {
     assert_eq!(reason, ReleaseReason::RestartTimeExpired);
 }
 
+/// RFC 4724 §4.2; RFC 8538 §4.1 with the N bit, where a bound counts from the first return.
+#[test]
+fn what_was_stale_before_a_second_loss_goes_unless_the_n_bit_keeps_it_for_a_while() {
+    let mut bench = away(config());
+    let (conn, _) = come_back(&mut bench, &graceful_open(|g| g.restarting = true));
+    let outputs = bench.close(conn);
+    let expected = (vec![Family::Ipv4Unicast], ReleaseReason::RestartedAgain);
+    assert_eq!(released(&outputs), Some(expected));
+
+    let open = graceful_open(|graceful| {
+        graceful.restarting = true;
+        graceful.notification = true;
+    });
+    let mut bench = away(config().stale_time(secs(60)));
+    let mut kept_s = 0;
+    let reason = loop {
+        let (conn, outputs) = come_back(&mut bench, &open);
+        assert_eq!(released(&outputs), None);
+        assert_eq!(released(&bench.close(conn)), None);
+        if let Some((_, reason)) = released(&bench.pass(secs(10))) {
+            break reason;
+        }
+        kept_s += 10;
+        assert!(kept_s < 60, "kept for {kept_s} s");
+    };
+    assert_eq!(reason, ReleaseReason::StaleTimeExpired);
+}
+
 #[test]
 fn a_second_return_does_not_inherit_the_first_ones_deadline() {
     let mut bench = away(config().stale_time(secs(60)));
