@@ -535,6 +535,31 @@ impl Rib {
         }
     }
 
+    /// Sets or clears the caller's own mark on a prefix, such as that it is in the kernel: a bit
+    /// here, twelve octets in a set of the caller's. False if the table does not have the prefix.
+    /// The mark goes with the prefix.
+    pub fn mark(&mut self, nlri: &Nlri, marked: bool) -> bool {
+        match nlri {
+            Nlri::V4(key) => self.v4.mark(key, marked),
+            Nlri::V6(key) => self.v6.mark(key, marked),
+            Nlri::Evpn(key) => self.evpn.mark(key, marked),
+        }
+    }
+
+    /// True if the prefix has the mark.
+    pub fn is_marked(&self, nlri: &Nlri) -> bool {
+        match nlri {
+            Nlri::V4(key) => self.v4.is_marked(key),
+            Nlri::V6(key) => self.v6.is_marked(key),
+            Nlri::Evpn(key) => self.evpn.is_marked(key),
+        }
+    }
+
+    /// Number of prefixes with the mark.
+    pub fn marked(&self) -> usize {
+        self.v4.marked.len() + self.v6.marked.len() + self.evpn.marked.len()
+    }
+
     /// What changed since this was asked last, for a caller that wants to take more before it polls.
     pub fn take_news(&mut self) -> News {
         self.v4.take_news() + self.v6.take_news() + self.evpn.take_news()

@@ -70,6 +70,8 @@ pub(super) struct FamilyRib<K> {
     /// Those who are told several paths of a prefix.
     pub(super) several: Vec<Several>,
     marks: Marks,
+    /// See [`super::Rib::mark`].
+    pub(super) marked: SlotSet,
 }
 
 /// Slots that others are still to hear of.
@@ -127,6 +129,7 @@ impl<K: Key> FamilyRib<K> {
                 track,
                 ..Marks::default()
             },
+            marked: SlotSet::default(),
         }
     }
 
@@ -507,6 +510,23 @@ impl<K: Key> FamilyRib<K> {
         }
     }
 
+    /// Sets or clears the mark of a prefix; false if there is no such prefix.
+    pub(super) fn mark(&mut self, key: &K, marked: bool) -> bool {
+        let Some(slot) = self.table.find(key) else {
+            return false;
+        };
+        match marked {
+            true => self.marked.insert(slot),
+            false => self.marked.remove(slot),
+        };
+        true
+    }
+
+    pub(super) fn is_marked(&self, key: &K) -> bool {
+        let slot = self.table.find(key);
+        slot.is_some_and(|slot| self.marked.contains(slot))
+    }
+
     /// What is new since this was asked last.
     pub(super) fn take_news(&mut self) -> News {
         std::mem::take(&mut self.marks.news)
@@ -648,6 +668,7 @@ impl<K: Key> FamilyRib<K> {
             || self.several.iter().any(|peer| peer.refers_to(slot));
         if empty && !awaited {
             self.table.remove(slot);
+            self.marked.remove(slot);
         }
     }
 

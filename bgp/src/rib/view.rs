@@ -615,7 +615,11 @@ impl<K: Key> FamilyRib<K> {
         let received = self.received.values().map(|it| it.slots.octets());
         let groups = self.groups.iter().map(Group::octets);
         let several = self.several.iter().map(Several::octets);
-        self.table.octets() + received.sum::<usize>() + groups.chain(several).sum::<usize>()
+        let marked = self.marked.octets();
+        self.table.octets()
+            + marked
+            + received.sum::<usize>()
+            + groups.chain(several).sum::<usize>()
     }
 
     fn intake(&self, peer: PeerId) -> (usize, usize) {

@@ -233,7 +233,7 @@ impl Core {
             drop(answer.send(Ok(Reply::Verify(verify))));
             return;
         }
-        let checked = number(self.installed.len() + self.failed.len());
+        let checked = number(self.installed.len(&self.rib) + self.failed.len());
         let pending = number(self.kernel_backlog());
         let held = self.hold_line();
         let ready = held.is_none();
@@ -403,7 +403,7 @@ impl Core {
             paths: self.paths(),
             attribute_sets: number(self.rib.attribute_sets()),
             kernel: KernelNumbers {
-                installed: number(self.installed.len()),
+                installed: number(self.installed.len(&self.rib)),
                 failed: number(self.failed.len()),
                 pending: number(self.kernel_backlog()),
                 repaired_total: self.repaired,

@@ -311,7 +311,7 @@ impl Core {
                 error,
                 occupied,
             } => {
-                self.installed.remove(&key);
+                self.installed.remove(&mut self.rib, &key);
                 match occupied {
                     true => self.occupied.insert(key.clone()),
                     false => self.occupied.remove(&key),
@@ -322,7 +322,7 @@ impl Core {
                 self.failed.insert(key, error);
             }
             fib::Event::Removed { key } => {
-                self.installed.remove(&key);
+                self.installed.remove(&mut self.rib, &key);
                 if self.failed.remove(&key).is_some() {
                     self.refusals.gone(&key);
                 }
@@ -380,7 +380,7 @@ impl Core {
             }
             self.occupied.remove(&key);
         }
-        self.installed.insert(key);
+        self.installed.insert(&mut self.rib, key);
     }
 
     /// Says what the kernel refused, or took after all, once nothing more comes.

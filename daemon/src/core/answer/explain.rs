@@ -125,7 +125,7 @@ impl Core {
             .filter(|path| path.best || path.multipath)
             .map(|path| format!("via {}", path.attributes.next_hop().addr()))
             .collect();
-        let installed = self.installed.contains(&key);
+        let installed = self.installed.contains(&self.rib, &key);
         let error = match (self.failed.get(&key), learned && !installed) {
             (Some(error), _) => Some(error.clone()),
             (None, true) if self.hands.kernel.is_none() => {
@@ -368,7 +368,7 @@ impl Core {
             device: config.vxlan.as_str().into(),
             mac: fib::Mac(status.mac.0),
         });
-        let installed = self.installed.contains(&key);
+        let installed = self.installed.contains(&self.rib, &key);
         let place = status.vtep.map(|vtep| format!("dst {vtep}"));
         vec![reply::KernelEntry {
             entry: key.to_string(),

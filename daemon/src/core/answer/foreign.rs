@@ -15,7 +15,7 @@ impl Core {
     pub(super) fn beaten(&self, key: &Key) -> Option<String> {
         let Key::Route(route) = key else { return None };
         let other = self.install.ground.best_of(route)?;
-        if !self.installed.contains(key) {
+        if !self.installed.contains(&self.rib, key) {
             return None;
         }
         let known = self.rib.route(&Nlri::from(Prefix::from(route.prefix())))?;

@@ -151,7 +151,8 @@ impl Core {
             &path.attributes
         };
         let installed = nlri.prefix().is_some_and(|prefix| {
-            (path.best || path.multipath) && self.installed.contains(&self.route_key(prefix))
+            (path.best || path.multipath)
+                && self.installed.contains(&self.rib, &self.route_key(prefix))
         });
         let reason = match (&path.rejection, path.lost) {
             (Some(rejection), _) => Some(rejection.to_string()),
