@@ -74,8 +74,10 @@
 //!   resolves next hops.
 //! - RFC 4271 §9.2.1.1 (MinRouteAdvertisementInterval) is not kept: what is at hand is packed
 //!   together and sent, since waiting delays every change.
-//! - RFC 4271 §5.1.3: towards another AS the next hop is always the own address; that of a third
-//!   router on a shared network is not passed on, as it would bypass this router's policy.
+//! - RFC 4271 §5.1.3: towards another AS the next hop of a learned route is always the own address;
+//!   that of a third router on a shared network is not passed on, as it would bypass this router's
+//!   policy. That of a route taken over from the host is, to peers on that network; all others are
+//!   told our own address, internal ones too, which always leads here.
 //! - RFC 4271 §9.1.4 and §9.2.2.2: nothing is aggregated.
 //! - RFC 4456 §10: export policy applies to reflected routes too and may change what a reflector
 //!   leaves as it is.
@@ -100,6 +102,7 @@ pub mod message;
 pub mod nlri;
 pub mod policy;
 pub mod prefix;
+pub mod redistribution;
 pub mod rib;
 pub mod rpki;
 pub mod session;
@@ -113,4 +116,5 @@ pub use evpn_route::{Esi, EvpnKey, EvpnTail, MacAddress, RouteDistinguisher, Vni
 pub use family::Family;
 pub use nlri::{Nlri, PathId};
 pub use prefix::{Prefix, Prefix4, Prefix6};
+pub use redistribution::{InterfaceName, RouteSource, SourceFilter};
 pub use speaker::Speaker;

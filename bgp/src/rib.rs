@@ -68,7 +68,7 @@ use crate::family::{Family, PerFamily};
 use crate::message::Update;
 use crate::nlri::{Nlri, NlriList, PathId};
 use crate::policy;
-use crate::prefix::{Prefix4, Prefix6};
+use crate::prefix::{Prefix, Prefix4, Prefix6};
 use crate::rpki::{Affected, Validation, Validity, Vrps};
 use crate::wire::{self, EncodeContext, EncodeError};
 
@@ -177,6 +177,8 @@ pub enum Input {
         /// IPv6 next hop.
         ipv6: Option<Ipv6Addr>,
     },
+    /// Networks that an Established peer shares with this router: [`PeerFacts::shared_networks`].
+    SharedNetworks(PeerId, Vec<Prefix>),
     /// Next hops of IP routes that lead somewhere (true) or nowhere, where that is news. Without a
     /// word one leads somewhere.
     NextHops(Vec<(IpAddr, bool)>),
@@ -192,7 +194,8 @@ pub enum Input {
     /// What each best path means has changed for whoever forwards: [`Output::Best`] for all of them
     /// again, if it is wanted for this family at all.
     Repeat(Family),
-    /// This router originates a route; an unspecified next hop stands for itself.
+    /// This router originates a route; an unspecified next hop stands for itself. One that was taken
+    /// over from the host says so in its notes, and may have a next hop there.
     Originate(Nlri, AttributeSet),
     /// This router no longer originates a route.
     Retract(Nlri),
@@ -508,6 +511,7 @@ impl Rib {
             }
             Input::Configure(peer, families) => self.configure(peer, families),
             Input::Addresses { peer, ipv4, ipv6 } => self.set_addresses(peer, ipv4, ipv6),
+            Input::SharedNetworks(peer, networks) => self.set_shared_networks(peer, networks),
             Input::NextHops(known) => {
                 let changed = self.next_hops.learn(known);
                 if !changed.is_empty() {
@@ -771,10 +775,28 @@ impl Rib {
         }
         (facts.local_ipv4, facts.local_ipv6) = (ipv4, ipv6);
         let facts = facts.clone();
+        self.regroup(peer, &facts);
+    }
+
+    fn set_shared_networks(&mut self, peer: PeerId, networks: Vec<Prefix>) {
+        let state = self.peers.get_mut(peer).filter(|peer| peer.up);
+        let Some(facts) = state.and_then(|state| state.facts.as_mut()) else {
+            return;
+        };
+        if facts.shared_networks == networks {
+            return;
+        }
+        facts.shared_networks = networks;
+        let facts = facts.clone();
+        self.regroup(peer, &facts);
+    }
+
+    /// Tells a peer what differs now that its facts do.
+    fn regroup(&mut self, peer: PeerId, facts: &PeerFacts) {
         for (family, settings) in facts.families.iter() {
             if let Some(settings) = settings {
                 on_family!(self, family, |table, cx| table
-                    .regroup(cx, peer, &facts, settings));
+                    .regroup(cx, peer, facts, settings));
             }
         }
     }

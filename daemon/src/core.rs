@@ -22,6 +22,7 @@ mod installed;
 mod kernel;
 mod limit;
 mod neighbor;
+mod own_routes;
 mod pace;
 mod refusals;
 mod rpki;
@@ -47,6 +48,7 @@ use crate::config::{Config, ServiceSettings};
 use crate::control::{Answer, Call, Reply, reply};
 use crate::install::Install;
 use crate::memory::{self, Freed, Tidy};
+use crate::own_routes::Own;
 use crate::peer_io::{Command, Event};
 use crate::reachability::Reachability;
 use crate::repeats::Repeats;
@@ -155,6 +157,7 @@ pub(crate) struct Core {
     install: Install,
     rpki: rpki::Caches,
     reachability: Reachability,
+    own: Own,
     neighbors: BTreeMap<PeerId, Neighbor>,
     by_address: HashMap<IpAddr, PeerId>,
     refused: dynamic::Refused,
@@ -265,11 +268,13 @@ impl Core {
         });
         let table = config.kernel.table;
         let mut install = Install::new(table, share.unwrap_or_default());
+        install.ground.in_vrf = config.vrf.is_some();
         install.set(apply::forwarding(&config));
         Self {
             install,
             rpki: rpki::Caches::default(),
             reachability: Reachability::default(),
+            own: Own::default(),
             config,
             place,
             hands,

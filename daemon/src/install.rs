@@ -35,19 +35,110 @@ const SHARED_MIN: usize = 256;
 /// for all routes.
 const WAYS_MAX: usize = 1 << 16;
 
+/// A route of others without its name, and as small as it can be: a host may have half a million.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Foreign {
+    pub(crate) metric: u32,
+    pub(crate) protocol: u8,
+    pub(crate) kind: RouteKind,
+    pub(crate) next_hops: Arc<[NextHop]>,
+}
+
+impl Foreign {
+    fn of(route: &ForeignRoute) -> Self {
+        Self {
+            metric: route.metric,
+            protocol: route.protocol,
+            kind: route.kind,
+            next_hops: Arc::clone(&route.next_hops),
+        }
+    }
+
+    fn is_as(&self, other: &Self) -> bool {
+        (self.metric, self.protocol) == (other.metric, other.protocol)
+    }
+}
+
+/// Routes of others to one prefix in one table.
+#[derive(Debug)]
+enum Same {
+    /// The usual case.
+    One(Foreign),
+    /// By metric and protocol; the first is the one that the kernel uses.
+    Several(Vec<Foreign>),
+}
+
+impl Same {
+    fn best(&self) -> Option<&Foreign> {
+        match self {
+            Self::One(route) => Some(route),
+            Self::Several(routes) => routes.first(),
+        }
+    }
+
+    fn insert(&mut self, route: Foreign) {
+        let known = match self {
+            Self::One(known) if known.is_as(&route) => {
+                *known = route;
+                return;
+            }
+            Self::One(known) => std::slice::from_ref(known),
+            Self::Several(known) => known.as_slice(),
+        };
+        let others = known.iter().filter(|known| !known.is_as(&route));
+        let mut all: Vec<Foreign> = others.cloned().chain([route.clone()]).collect();
+        all.sort_by_key(|it| (it.metric, it.protocol));
+        *self = Self::Several(all);
+    }
+
+    /// Returns whether none is left.
+    fn remove(&mut self, route: &Foreign) -> bool {
+        match self {
+            Self::One(known) => known.is_as(route),
+            Self::Several(known) => {
+                known.retain(|known| !known.is_as(route));
+                if let [last] = known.as_slice() {
+                    *self = Self::One(last.clone());
+                    return false;
+                }
+                known.is_empty()
+            }
+        }
+    }
+}
+
 /// The ground: devices, addresses and routes of others.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Ground {
     pub(crate) links: Links,
-    /// The kernel may hold several for a prefix, by metric and protocol; the lowest metric wins.
-    foreign: BTreeMap<RouteKey, BTreeMap<(u32, u8), ForeignRoute>>,
-    /// Prefixes with their best foreign route, for longest match.
-    by_prefix: HashMap<Prefix, RouteKey>,
+    /// By table and prefix; the kernel may hold several for a prefix.
+    foreign: BTreeMap<u32, BTreeMap<Prefix, Same>>,
+    /// The table that our routes are in.
+    table: u32,
+    /// In a VRF: the main table is another network's.
+    pub(crate) in_vrf: bool,
     /// Link-local addresses of neighbours, each with the number of its interface.
     pub(crate) on_link: HashMap<IpAddr, u32>,
 }
 
+impl Default for Ground {
+    fn default() -> Self {
+        Self::with_table(RouteKey::MAIN)
+    }
+}
+
 impl Ground {
+    /// Where our routes go into this table.
+    pub(crate) fn with_table(table: u32) -> Self {
+        Self {
+            links: Links::default(),
+            foreign: BTreeMap::new(),
+            table,
+            in_vrf: false,
+            on_link: HashMap::new(),
+        }
+    }
+
     /// Takes a device's state in; true if next hops or tunnels may be affected.
     pub(crate) fn link(&mut self, link: Link) -> bool {
         let before = self.links.insert(link.clone());
@@ -74,47 +165,99 @@ impl Ground {
     /// A route of others came or went.
     pub(crate) fn route(&mut self, route: ForeignRoute, removed: bool) {
         let prefix = Prefix::from(route.key.prefix());
-        let key = route.key;
-        let same = self.foreign.entry(key).or_default();
-        if removed {
-            same.remove(&(route.metric, route.protocol));
-        } else {
-            same.insert((route.metric, route.protocol), route);
-            self.by_prefix.insert(prefix, key);
+        let table = self.foreign.entry(route.key.table()).or_default();
+        let route = Foreign::of(&route);
+        match (table.get_mut(&prefix), removed) {
+            (Some(same), false) => same.insert(route),
+            (None, false) => drop(table.insert(prefix, Same::One(route))),
+            (Some(same), true) => {
+                if same.remove(&route) {
+                    table.remove(&prefix);
+                }
+            }
+            (None, true) => {}
         }
-        if same.is_empty() {
-            self.foreign.remove(&key);
-            self.by_prefix.remove(&prefix);
-        }
+    }
+
+    /// Tables whose routes packets to a next hop may take: that of our routes, and the main one,
+    /// which has the networks of interfaces.
+    fn tables(&self) -> impl Iterator<Item = &BTreeMap<Prefix, Same>> {
+        let main = (self.table != RouteKey::MAIN && !self.in_vrf).then_some(RouteKey::MAIN);
+        let tables = std::iter::once(self.table).chain(main);
+        tables.filter_map(|table| self.foreign.get(&table))
+    }
+
+    /// True if the route with these notes goes where packets to next hops look.
+    pub(crate) fn is_here(&self, notes: Notes) -> bool {
+        notes.table.is_none_or(|table| table == self.table)
+    }
+
+    /// True if routes of others in this table have a say in where next hops lead.
+    pub(crate) fn leads_by(&self, table: u32) -> bool {
+        table == self.table || table == RouteKey::MAIN && !self.in_vrf
+    }
+
+    /// Nothing is told of any other tables.
+    pub(crate) fn keep_tables(&mut self, tables: &BTreeSet<u32>) {
+        self.foreign.retain(|table, _| tables.contains(table));
+    }
+
+    /// Prefixes to which others made routes in a table, each with the one that wins.
+    pub(crate) fn routes_in(&self, table: u32) -> impl Iterator<Item = (Prefix, &Foreign)> {
+        let routes = self.foreign.get(&table).into_iter().flatten();
+        routes.filter_map(|(prefix, same)| Some((*prefix, same.best()?)))
     }
 
     /// The route of others that wins among those to a prefix in a table.
-    pub(crate) fn best_of(&self, key: &RouteKey) -> Option<&ForeignRoute> {
-        self.foreign.get(key)?.values().next()
+    pub(crate) fn best_in(&self, table: u32, prefix: Prefix) -> Option<&Foreign> {
+        self.foreign.get(&table)?.get(&prefix)?.best()
+    }
+
+    /// The route of others that wins among those to a prefix in a table.
+    pub(crate) fn best_of(&self, key: &RouteKey) -> Option<&Foreign> {
+        self.best_in(key.table(), Prefix::from(key.prefix()))
     }
 
     /// Prefixes, with their tables, to which others made routes.
-    pub(crate) fn foreign_keys(&self) -> impl Iterator<Item = &RouteKey> {
-        self.foreign.keys()
+    pub(crate) fn foreign_keys(&self) -> impl Iterator<Item = RouteKey> {
+        let tables = self.foreign.iter();
+        tables.flat_map(|(table, routes)| {
+            let key = |prefix: &Prefix| RouteKey::new(*table, (*prefix).into());
+            routes.keys().map(key)
+        })
     }
 
     /// True if others made a route to exactly this prefix.
     pub(crate) fn has(&self, prefix: Prefix) -> bool {
-        self.by_prefix.contains_key(&prefix)
+        self.tables().any(|table| table.contains_key(&prefix))
     }
 
     /// True if others made a route to this prefix or one within.
     pub(crate) fn has_within(&self, prefix: Prefix) -> bool {
-        self.by_prefix.keys().any(|inner| prefix.contains(*inner))
+        self.tables().any(|table| {
+            // What is within comes right behind it.
+            let next = table.range(prefix..).next();
+            next.is_some_and(|(inner, _)| prefix.contains(*inner))
+        })
     }
 
     /// The most specific route of others to an address, the default route left out: a next hop
     /// that only the default route reaches is not known to be there.
-    fn longest_match(&self, addr: IpAddr) -> Option<(Prefix, &ForeignRoute)> {
+    fn longest_match(&self, addr: IpAddr) -> Option<(Prefix, &Foreign)> {
         prefixes_of(addr).find_map(|prefix| {
-            let key = self.by_prefix.get(&prefix)?;
-            Some((prefix, self.best_of(key)?))
+            let same = self.tables().find_map(|table| table.get(&prefix))?;
+            Some((prefix, same.best()?))
         })
+    }
+
+    /// Networks of interfaces that an address of others is on.
+    pub(crate) fn networks_of(&self, addr: IpAddr) -> Vec<Prefix> {
+        let own = self.links.all_addresses();
+        let networks = own.map(|own| Prefix::from(own.address));
+        let mut networks: Vec<Prefix> = networks.filter(|it| it.contains_addr(addr)).collect();
+        networks.sort_unstable();
+        networks.dedup();
+        networks
     }
 
     /// True if a route of others leads to an address through a device that is up.
@@ -222,6 +365,8 @@ pub(crate) struct Install {
     shared_max: usize,
     /// The one that was asked for last; most routes are like the one before.
     last: Option<(Paths, Wanted)>,
+    /// Prefixes whose route stands in another table, and in which.
+    elsewhere: HashMap<Prefix, u32, RandomState>,
 }
 
 /// What a best path means for the kernel.
@@ -229,6 +374,8 @@ pub(crate) struct Install {
 pub(crate) struct Wish {
     /// The entry or its absence.
     pub(crate) change: Change,
+    /// It is in another table now: the absence of the one before.
+    pub(crate) moved: Option<Change>,
     /// Gateway of the first next hop and the index of its interface: whose tunnel it is.
     pub(crate) first: Option<(IpAddr, u32)>,
 }
@@ -258,6 +405,8 @@ struct Paths {
     next: Option<(PeerId, IpAddr)>,
     metric: u32,
     blackhole: bool,
+    /// Source address of what this host itself sends.
+    src: Option<IpAddr>,
 }
 
 /// The kernel's side of [`Paths`].
@@ -271,7 +420,7 @@ struct Wanted {
 impl Install {
     pub(crate) fn new(table: u32, share: Share) -> Self {
         Self {
-            ground: Ground::default(),
+            ground: Ground::with_table(table),
             table,
             share,
             settings: Settings::default(),
@@ -281,6 +430,7 @@ impl Install {
             shared: HashMap::default(),
             shared_max: SHARED_MIN,
             last: None,
+            elsewhere: HashMap::default(),
         }
     }
 
@@ -303,7 +453,23 @@ impl Install {
 
     /// The kernel's key of a prefix.
     pub(crate) fn key(&self, prefix: Prefix) -> RouteKey {
-        RouteKey::new(self.table, prefix.into()).of(self.share)
+        let table = self.elsewhere.get(&prefix).copied();
+        RouteKey::new(table.unwrap_or(self.table), prefix.into()).of(self.share)
+    }
+
+    /// Notes the table that a prefix's route is to be in. Returns what was there under another
+    /// name.
+    fn place(&mut self, prefix: Prefix, table: Option<u32>) -> Option<Change> {
+        let table = table.filter(|table| *table != self.table);
+        if table.is_none() && self.elsewhere.is_empty() {
+            return None;
+        }
+        let before = self.key(prefix);
+        match table {
+            Some(table) => self.elsewhere.insert(prefix, table),
+            None => self.elsewhere.remove(&prefix),
+        };
+        (self.key(prefix) != before).then_some(Change::Unset(Key::Route(before)))
     }
 
     /// The fate of next hops that a neighbour named: what is lost with its session. Neighbours of
@@ -315,27 +481,33 @@ impl Install {
     /// The kernel entry of a unicast best path; `None` for what is no unicast route.
     pub(crate) fn wish(&mut self, best: &Best, rib: &Rib) -> Option<Wish> {
         let prefix = best.nlri.prefix()?;
-        let key = self.key(prefix);
         // Our own networks are there already, or need not be (anycast on loopback).
         let first = best.paths.first();
         let learned = first.filter(|first| first.peer != PeerId::LOCAL);
         let notes = learned.map(|first| first.attributes.notes());
         let metric = learned.zip(notes);
         let metric = metric.and_then(|(first, notes)| self.metric(notes, first.external));
-        let blackhole = notes.is_some_and(|notes| notes.blackhole);
-        let wanted = metric.map(|metric| self.wanted(best, (metric, blackhole), prefix, rib));
+        let moved = self.place(prefix, notes.and_then(|notes| notes.table));
+        let key = self.key(prefix);
+        let wanted = metric.zip(notes);
+        let wanted = wanted.map(|(metric, notes)| self.wanted(best, metric, notes, prefix, rib));
         let first = wanted.as_ref().and_then(|wanted| wanted.first);
         let change = match wanted.and_then(|wanted| wanted.route) {
             Some(route) => Change::Set(Entry::Route(key, route)),
             None => Change::Unset(Key::Route(key)),
         };
-        Some(Wish { change, first })
+        Some(Wish {
+            change,
+            moved,
+            first,
+        })
     }
 
     fn wanted(
         &mut self,
         best: &Best,
-        (metric, blackhole): (u32, bool),
+        metric: u32,
+        Notes { blackhole, src, .. }: Notes,
         prefix: Prefix,
         rib: &Rib,
     ) -> Wanted {
@@ -345,7 +517,7 @@ impl Install {
         let weights = self.weights(best);
         if let Some((last, wanted)) = &self.last
             && last.next == next
-            && (last.metric, last.blackhole) == (metric, blackhole)
+            && (last.metric, last.blackhole, last.src) == (metric, blackhole, src)
             && last.weights == weights
             && last.used.iter().copied().eq(best.paths.iter().map(of))
             && !self.deciding.contains_key(&prefix)
@@ -359,6 +531,7 @@ impl Install {
             next,
             metric,
             blackhole,
+            src,
         };
         let wanted = match self.shared.get(&paths) {
             Some(wanted) => wanted.clone(),
@@ -422,7 +595,8 @@ impl Install {
         let spare = hops(self, paths.next.as_slice(), &[]);
         let first = next_hops.first();
         let first = first.and_then(|first| first.gateway.zip(index_of(first)));
-        let route = Route::via(next_hops).spare(spare).metric(paths.metric);
+        let mut route = Route::via(next_hops).spare(spare).metric(paths.metric);
+        route.source = paths.src;
         Wanted {
             route: (!route.next_hops.is_empty()).then(|| Arc::new(route)),
             first,
@@ -513,7 +687,9 @@ impl Install {
                 .find_map(|prefix| {
                     let route = rib.route(&Nlri::from(prefix))?;
                     let best = route.paths.into_iter().find(|path| path.best)?;
-                    (best.peer != PeerId::LOCAL).then_some(best.attributes)
+                    // What is in another table has no say about packets of this one.
+                    let here = self.ground.is_here(best.attributes.notes());
+                    (best.peer != PeerId::LOCAL && here).then_some(best.attributes)
                 });
             if let Some(attributes) = own {
                 // What is dropped leads nowhere.
@@ -544,9 +720,9 @@ impl Install {
     }
 
     /// The ways out of a route of others, for an address behind it.
-    fn leave(&self, route: &ForeignRoute, addr: IpAddr) -> Way {
+    fn leave(&self, route: &Foreign, addr: IpAddr) -> Way {
         let mut way = Way::default();
-        for hop in &route.next_hops {
+        for hop in route.next_hops.iter() {
             let Some(index) = index_of(hop) else { continue };
             let link = self.ground.links.get(index).filter(|link| link.up);
             let Some(link) = link else { continue };
@@ -580,7 +756,7 @@ mod tests {
             protocol: 4,
             metric,
             kind: fib::RouteKind::Unicast,
-            next_hops: vec![NextHop::gateway(IpAddr::from(gateway)).dev(Interface::Index(1))],
+            next_hops: [NextHop::gateway(IpAddr::from(gateway)).dev(Interface::Index(1))].into(),
         }
     }
 
@@ -596,10 +772,11 @@ mod tests {
             for route in order {
                 ground.route(route.clone(), false);
             }
-            assert_eq!(ground.longest_match(addr).map(|it| it.1), Some(&near));
+            let found = |ground: &Ground| ground.longest_match(addr).map(|it| it.1.clone());
+            assert_eq!(found(&ground), Some(Foreign::of(&near)));
             ground.route(near.clone(), true);
-            assert_eq!(ground.longest_match(addr).map(|it| it.1), Some(&far));
-            assert_eq!(ground.best_of(&far.key), Some(&far));
+            assert_eq!(found(&ground), Some(Foreign::of(&far)));
+            assert_eq!(ground.best_of(&far.key), Some(&Foreign::of(&far)));
             ground.route(far.clone(), true);
             assert_eq!(ground.longest_match(addr), None);
             assert_eq!(ground.best_of(&far.key), None);
@@ -655,6 +832,7 @@ mod tests {
                 aigp: false,
                 as4: true,
                 extended_message: false,
+                shared_networks: Vec::new(),
                 alias: None,
                 relation: Relation::default(),
             };
@@ -682,7 +860,7 @@ mod tests {
             protocol: 2,
             metric: 0,
             kind: fib::RouteKind::Unicast,
-            next_hops: vec![NextHop::interface(index)],
+            next_hops: [NextHop::interface(index)].into(),
         }
     }
 

@@ -18,6 +18,7 @@ mod install;
 mod instances;
 mod memory;
 pub mod metrics;
+mod own_routes;
 mod peer_io;
 mod plain_file;
 mod reachability;

@@ -93,7 +93,9 @@ fn leads(addr: IpAddr, ground: &Ground, rib: &Rib, depth: usize) -> bool {
                 let candidates = route.paths.iter().filter(|path| {
                     let refused = path.rejection.as_ref();
                     let kept_out = |it| !matches!(it, &Rejection::NextHopUnreachable(_));
-                    path.peer != PeerId::LOCAL && !refused.is_some_and(kept_out)
+                    // One that goes into another table leads nobody to a next hop.
+                    let here = ground.is_here(path.attributes.notes());
+                    here && path.peer != PeerId::LOCAL && !refused.is_some_and(kept_out)
                 });
                 let mut vias = candidates.map(|path| path.attributes.next_hop().addr());
                 vias.any(|via| via != addr && leads(via, ground, rib, depth - 1))

@@ -19,6 +19,7 @@ use crate::control::{Answer, CoreHandle, Request};
 use crate::core::claim;
 use crate::instances::running::{self, Prepared, Shared};
 use crate::instances::{self, Instances, Order};
+use crate::own_routes::Own;
 use crate::peer_io::transport;
 use crate::state::{StateDir, StateError};
 use crate::tasks::{self, ORDERS_MAX};
@@ -315,11 +316,15 @@ fn start_kernel(instances: &[Prepared]) -> Result<Option<fib::KernelHandle>, fib
     if !kernel.enabled {
         return Ok(None);
     }
+    let tables = instances
+        .iter()
+        .map(|it| (it.share(), Own::of(&it.config).tables().clone()));
     let claims = others.iter().map(|it| (it.share(), claim(&it.config)));
     let options = fib::Options {
         protocol: kernel.protocol,
         audit: kernel.audit_interval,
         claims: claims.collect(),
+        foreign_tables: tables.collect(),
         ..fib::Options::default()
     };
     fib::Kernel::spawn(options, first.on_kernel_event()).map(Some)

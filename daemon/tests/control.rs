@@ -319,6 +319,7 @@ fn route(number: u32) -> reply::Route {
         aigp: None,
         blackhole: false,
         rpki: None,
+        source: None,
         path_id: 0,
         reason: None,
     }

@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use crate::links::{Address, Link};
 use crate::state::{Device, Key, Mac, NextHop, RouteKey, RouteKind};
@@ -162,6 +163,7 @@ pub struct ForeignRoute {
     pub metric: u32,
     /// Forward or refuse.
     pub kind: RouteKind,
-    /// The ways out, interfaces by number. Resolved when the route uses a nexthop object.
-    pub next_hops: Vec<NextHop>,
+    /// The ways out, interfaces by number. Resolved when the route uses a nexthop object. Routes
+    /// that are alike share them.
+    pub next_hops: Arc<[NextHop]>,
 }

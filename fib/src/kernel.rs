@@ -15,6 +15,7 @@
 //! sender has to look at what is already queued, which a channel does not allow. It is held for
 //! one insertion or one drain, never while talking to the kernel.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
@@ -49,6 +50,9 @@ pub struct Options {
     pub receive_buffer: usize,
     /// What belongs to owners that will [join](KernelHandle::join), so that the first read knows it.
     pub claims: Vec<(Share, Claim)>,
+    /// The routing tables in which owners want to hear of routes of others
+    /// ([`Event::RouteChanged`]). Default all, as long as the first owner names none.
+    pub foreign_tables: BTreeMap<Share, BTreeSet<u32>>,
 }
 
 impl Default for Options {
@@ -58,6 +62,7 @@ impl Default for Options {
             audit: Duration::from_secs(60),
             receive_buffer: 16 << 20,
             claims: Vec::new(),
+            foreign_tables: BTreeMap::new(),
         }
     }
 }
@@ -156,6 +161,7 @@ enum Command {
     Verify(Share, mpsc::Sender<Vec<Difference>>),
     Status(Key, mpsc::Sender<Status>),
     Flush(mpsc::Sender<()>),
+    ForeignTables(Share, BTreeSet<u32>),
     Stop { keep: bool },
 }
 
@@ -250,6 +256,13 @@ impl KernelHandle {
     pub fn lose(&self, fate: u32) {
         self.shared.inbox().lost.push(fate);
         self.shared.wake();
+    }
+
+    /// From now on this owner wants to hear of routes of others in these tables: those that are
+    /// there are told when a table is new, and their end when nobody wants to hear of it any more.
+    /// Owners hear of each other's tables too.
+    pub fn observe_foreign(&self, tables: BTreeSet<u32>) {
+        self.command(Command::ForeignTables(self.share, tables));
     }
 
     /// Number of keys whose change the thread has not taken yet.

@@ -738,6 +738,69 @@ fn routes_of_others_are_told() {
     });
 }
 
+#[test]
+fn routes_of_others_that_the_kernel_drops_without_a_word_are_told_as_gone() {
+    if !enter_namespace() {
+        return;
+    }
+    underlay();
+    run("ip nexthop add id 7 via 10.0.1.9 dev ub");
+    for route in [
+        "10.9.0.0/16 via 10.0.0.9",
+        "10.10.0.0/16 via 10.0.1.9",
+        "10.11.0.0/16 proto static nexthop via 10.0.0.9 nexthop via 10.0.1.9",
+        "10.12.0.0/16 nhid 7",
+        "10.13.0.0/16 via 10.0.1.9 src 10.0.0.7",
+        "10.14.0.0/16 via 10.0.0.9 table 100",
+    ] {
+        if route.contains("src") {
+            run("ip address add 10.0.0.7/32 dev lo");
+        }
+        run(&format!("ip route add {route}"));
+    }
+    let (kernel, heard) = start();
+    let told = |prefix: &'static str, is_removed: bool| {
+        move |event: &Event| {
+            matches!(event, Event::RouteChanged { route, removed }
+                if route.key.prefix().to_string() == prefix && *removed == is_removed)
+        }
+    };
+    let ready = heard.wait("ready", |event| *event == Event::Ready);
+    run("ip address del 10.0.0.7/32 dev lo");
+    heard.wait_from(ready, "source", told("10.13.0.0/16", true));
+    run("ip nexthop del id 7");
+    heard.wait_from(ready, "object", told("10.12.0.0/16", true));
+    let before = heard.count();
+    run("ip link set ua down");
+    for prefix in ["10.9.0.0/16", "10.14.0.0/16"] {
+        heard.wait_from(before, "device", told(prefix, true));
+    }
+    // One of two ways out is dead, and revives with its device.
+    let ways = |count: usize| {
+        move |event: &Event| {
+            matches!(event, Event::RouteChanged { route, removed: false }
+                if route.key == key("10.11.0.0/16") && route.next_hops.len() == count)
+        }
+    };
+    assert!(run("ip route show 10.11.0.0/16").contains("dead"));
+    let before = heard.wait_from(before, "one way", ways(1));
+    run("ip link set ua up");
+    let before = heard.wait_from(before, "two ways", ways(2));
+    run("ip link set ua down");
+    let before = heard.wait_from(before, "one way again", ways(1));
+    run("ip link del ub");
+    heard.wait_from(before, "last device", told("10.10.0.0/16", true));
+    heard.wait_from(before, "both devices", told("10.11.0.0/16", true));
+    let only_main = std::collections::BTreeSet::from([254]);
+    run("ip link set ua up");
+    run("ip route add 10.15.0.0/16 via 10.0.0.9 table 100");
+    let before = heard.wait_from(before, "table 100", told("10.15.0.0/16", false));
+    kernel.observe_foreign(only_main.clone());
+    let before = heard.wait_from(before, "not asked for", told("10.15.0.0/16", true));
+    kernel.observe_foreign([100].into_iter().chain(only_main).collect());
+    heard.wait_from(before, "asked for again", told("10.15.0.0/16", false));
+}
+
 fn overlay() -> Overlay {
     Overlay::new(100, ip("10.0.0.1"), 1450).gateway("10.100.0.1/24".parse().unwrap())
 }

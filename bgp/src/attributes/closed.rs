@@ -90,7 +90,7 @@ impl Attributes {
 
     /// What this router notes for itself.
     pub fn notes(&self) -> Notes {
-        self.parts().1.map_or_else(Notes::default, Notes::decode)
+        self.parts().1
     }
 
     /// Weight, if policy gave one.
@@ -103,11 +103,11 @@ impl Attributes {
     }
 
     /// Canonical bytes, and the notes behind them.
-    fn parts(&self) -> (&[u8], Option<[u8; Notes::OCTETS]>) {
-        match self.wire.split_last_chunk() {
-            Some((wire, notes)) if self.header.noted => (wire, Some(*notes)),
-            Some(_) | None => (&self.wire, None),
-        }
+    fn parts(&self) -> (&[u8], Notes) {
+        let noted = self.header.noted.then(|| Notes::split(&self.wire));
+        noted
+            .flatten()
+            .unwrap_or_else(|| (&self.wire, Notes::default()))
     }
 
     /// Hash of everything equality looks at, computed once with a caller-chosen seed.
@@ -359,7 +359,7 @@ impl Closed {
         let mut octets = canonical(set);
         let mut header = Header::read(&octets);
         header.noted = true;
-        octets.extend(set.notes.encode());
+        set.notes.encode(&mut octets);
         Self {
             header,
             wire_hash: hash_of(seed, &*octets),

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::evpn_route::Esi;
+use crate::redistribution::{InterfaceName, RouteSource};
 
 fn v4(last: u8) -> NextHop {
     NextHop::V4(Ipv4Addr::new(10, 10, 0, last))
@@ -249,12 +250,24 @@ pub(crate) fn any_set() -> impl Strategy<Value = AttributeSet> {
 
 pub(crate) fn any_notes() -> impl Strategy<Value = Notes> {
     let number = || option::of(any::<u32>());
-    (number(), number(), option::of(any::<u8>()), any::<bool>()).prop_map(
-        |(weight, tag, distance, blackhole)| Notes {
+    let source = (any::<u8>(), any::<bool>()).prop_map(|(protocol, connected)| RouteSource {
+        protocol,
+        connected,
+    });
+    let interface = "[a-z]{1,15}".prop_map(|name| InterfaceName::new(&name).unwrap());
+    let of_policy = (number(), number(), option::of(any::<u8>()), any::<bool>());
+    let of_kernel = (number(), option::of(any::<IpAddr>()));
+    let of_host = (option::of(source), option::of(interface));
+    (of_policy, of_kernel, of_host).prop_map(
+        |((weight, tag, distance, blackhole), (table, src), (source, interface))| Notes {
             weight,
             tag,
             distance,
             blackhole,
+            table,
+            src,
+            source,
+            interface,
         },
     )
 }

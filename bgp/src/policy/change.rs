@@ -29,6 +29,10 @@ pub enum Set {
     Tag(u32),
     /// The kernel's priority of the route.
     Distance(u8),
+    /// The kernel's routing table.
+    Table(u32),
+    /// Source address in the kernel's route, for routes of its IP version.
+    Src(IpAddr),
     /// Packets are dropped.
     Blackhole,
     /// ORIGIN.
@@ -190,6 +194,13 @@ impl Set {
             Set::Weight(weight) => route.open().notes.weight = Some(*weight),
             Set::Tag(tag) => route.open().notes.tag = Some(*tag),
             Set::Distance(distance) => route.open().notes.distance = Some(*distance),
+            Set::Table(table) => route.open().notes.table = Some(*table),
+            Set::Src(src) => {
+                let prefix = route.key().prefix();
+                if prefix.is_some_and(|prefix| prefix.addr().is_ipv4() == src.is_ipv4()) {
+                    route.open().notes.src = Some(*src);
+                }
+            }
             Set::Blackhole => route.open().notes.blackhole = true,
             Set::Origin(origin) => route.open().origin = *origin,
             Set::AsPathExclude(exclude) => exclude.apply(&mut route.open().as_path),
@@ -253,6 +264,8 @@ impl Set {
             Set::Weight(_) => ("weight", list_of(route.notes().weight.into_iter())),
             Set::Tag(_) => ("tag", list_of(route.notes().tag.into_iter())),
             Set::Distance(_) => ("distance", list_of(route.notes().distance.into_iter())),
+            Set::Table(_) => ("table", list_of(route.notes().table.into_iter())),
+            Set::Src(_) => ("src", list_of(route.notes().src.into_iter())),
             Set::Blackhole => ("blackhole", route.notes().blackhole.to_string()),
             Set::Origin(_) => ("origin", origin_name(route.origin()).to_owned()),
             Set::AsPathExclude(_)

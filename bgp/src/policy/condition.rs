@@ -20,6 +20,7 @@ use crate::policy::pattern::Text;
 use crate::policy::route::Route;
 use crate::policy::{AsPathList, Check, Communities, Extent, MacList, PrefixList};
 use crate::prefix::Prefix;
+use crate::redistribution::{InterfaceName, SourceFilter};
 use crate::rpki;
 
 /// A condition of an entry.
@@ -73,6 +74,10 @@ pub enum Match {
     Metric(u32),
     /// The tag that an earlier entry or map gave is this.
     Tag(u32),
+    /// The route was taken over from the host, and one of these made it.
+    Source(Vec<SourceFilter>),
+    /// The route was taken over from the host, where it leaves through one of these.
+    Interface(Vec<InterfaceName>),
     /// ORIGIN is this.
     Origin(Origin),
     /// The route is of this family.
@@ -121,6 +126,8 @@ impl Match {
             | Match::LocalPref(_)
             | Match::Metric(_)
             | Match::Tag(_)
+            | Match::Source(_)
+            | Match::Interface(_)
             | Match::Origin(_)
             | Match::Family(_)
             | Match::Vni(_)
@@ -157,6 +164,14 @@ impl Match {
             Match::LocalPref(value) => route.local_pref() == *value,
             Match::Metric(value) => route.metric() == *value,
             Match::Tag(value) => route.notes().tag == Some(*value),
+            Match::Source(wanted) => {
+                let source = route.notes().source;
+                source.is_some_and(|source| wanted.iter().any(|it| it.selects(source)))
+            }
+            Match::Interface(wanted) => {
+                let interface = route.notes().interface;
+                interface.is_some_and(|interface| wanted.contains(&interface))
+            }
             Match::Origin(origin) => route.origin() == *origin,
             Match::Family(family) => route.nlri().family() == *family,
             Match::Vni(vni) => route.vnis().contains(&Some(vni.get())),
@@ -179,6 +194,8 @@ impl Match {
             Match::LocalPref(_) => route.local_pref().to_string(),
             Match::Metric(_) => route.metric().to_string(),
             Match::Tag(_) => list_of(route.notes().tag.into_iter()),
+            Match::Source(_) => list_of(route.notes().source.into_iter()),
+            Match::Interface(_) => list_of(route.notes().interface.into_iter()),
             Match::Origin(_) => origin_name(route.origin()).to_owned(),
             Match::Family(_) => route.nlri().family().to_string(),
             Match::EvpnRouteType(_) => match route.key().evpn() {
@@ -230,6 +247,8 @@ impl fmt::Display for Match {
             Match::LocalPref(value) => write!(f, "local_preference {value}"),
             Match::Metric(value) => write!(f, "metric {value}"),
             Match::Tag(value) => write!(f, "tag {value}"),
+            Match::Source(wanted) => write!(f, "source {}", list_of(wanted.iter())),
+            Match::Interface(wanted) => write!(f, "interface {}", list_of(wanted.iter())),
             Match::Origin(origin) => write!(f, "origin {}", origin_name(*origin)),
             Match::Family(family) => write!(f, "family {family}"),
             Match::EvpnRouteType(number) => write!(f, "evpn_route_type {number}"),

@@ -4,7 +4,7 @@
 //! send, what a changed policy would have sent before, and what `show` prints.
 
 use std::fmt;
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use super::Config;
@@ -23,6 +23,7 @@ use crate::family::Family;
 use crate::message::Role;
 use crate::nlri::Nlri;
 use crate::policy::{Difference, Policy, Trace, Verdict};
+use crate::prefix::Prefix;
 use crate::wire::EncodeContext;
 
 /// All that makes two peers' advertisements alike: peers with equal settings share one group.
@@ -61,6 +62,30 @@ pub(super) struct GroupSettings {
     pub(super) add_path: bool,
     /// They know what LLGR_STALE means.
     pub(super) long_lived: bool,
+    /// Where next hops of routes that were taken over from the host are told as they are.
+    pub(super) shared: Option<Shared>,
+}
+
+/// Networks that a peer shares with us.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Shared {
+    networks: Vec<Prefix>,
+    /// The peer itself is no next hop for it.
+    peer: IpAddr,
+}
+
+impl Shared {
+    fn of(facts: &PeerFacts) -> Option<Self> {
+        let networks = facts.shared_networks.clone();
+        (!networks.is_empty()).then_some(Self {
+            networks,
+            peer: facts.address,
+        })
+    }
+
+    fn has(&self, next_hop: IpAddr) -> bool {
+        next_hop != self.peer && self.networks.iter().any(|it| it.contains_addr(next_hop))
+    }
 }
 
 /// How a route gets from where it was learned to those who are told.
@@ -186,6 +211,7 @@ impl GroupSettings {
             extended_message: facts.extended_message,
             add_path: settings.add_path_send.is_some(),
             long_lived: settings.long_lived,
+            shared: Shared::of(facts),
         }
     }
 
@@ -294,7 +320,8 @@ impl GroupSettings {
             Some(changed) => (changed.set.next_hop, changed.next_hop_chosen),
             None => (attributes.next_hop(), false),
         };
-        let next_hop = self.next_hop(wanted, chosen, way)?;
+        let taken_over = path.peer == PeerId::LOCAL && attributes.notes().source.is_some();
+        let next_hop = self.next_hop(wanted, chosen, way, taken_over)?;
         let set = changed.map(|changed| changed.set);
         let set = match self.drain {
             Some(drain) => Some(self.drained(set.unwrap_or_else(|| attributes.thaw()), drain)),
@@ -399,8 +426,14 @@ impl GroupSettings {
     }
 
     /// The next hop as this peer is told it, if it takes one of that kind.
-    fn next_hop(&self, wanted: NextHop, chosen: bool, way: Way) -> Result<NextHop, Withheld> {
-        let next_hop = self.any_next_hop(wanted, chosen, way)?;
+    fn next_hop(
+        &self,
+        wanted: NextHop,
+        chosen: bool,
+        way: Way,
+        taken_over: bool,
+    ) -> Result<NextHop, Withheld> {
+        let next_hop = self.any_next_hop(wanted, chosen, way, taken_over)?;
         // RFC 8950 §5: a peer that cannot handle the encoding is not told the route.
         let foreign = self.family == Family::Ipv4Unicast
             && !self.extended_next_hop
@@ -412,12 +445,23 @@ impl GroupSettings {
     }
 
     /// RFC 4271 §5.1.3; EVPN next hops are tunnel endpoints and stay (RFC 8365 §5.1.3).
-    fn any_next_hop(&self, wanted: NextHop, chosen: bool, way: Way) -> Result<NextHop, Withheld> {
+    fn any_next_hop(
+        &self,
+        wanted: NextHop,
+        chosen: bool,
+        way: Way,
+        taken_over: bool,
+    ) -> Result<NextHop, Withheld> {
         let unspecified = wanted.addr().is_unspecified();
         if chosen && !unspecified {
             return Ok(wanted);
         }
         let own = match self.next_hop {
+            // RFC 4271 §5.1.3: who is on the network of the next hop need not go through us.
+            NextHopRule::Auto if taken_over => {
+                let shared = self.shared.as_ref();
+                !shared.is_some_and(|shared| shared.has(wanted.addr()))
+            }
             // RFC 7947 §2.2.1: a route server passes on the next hop of a client.
             NextHopRule::Auto => way == Way::Out && self.family != Family::Evpn,
             // RFC 4456 §10: a reflector leaves the next hop as it is.

@@ -9,6 +9,7 @@ use crate::asn::Asn;
 use crate::family::{Family, PerFamily};
 use crate::message::Role;
 use crate::policy::{Difference, Policy};
+use crate::prefix::Prefix;
 
 /// Facts of an Established session that decide what is sent to the peer and how.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,6 +40,9 @@ pub struct PeerFacts {
     pub as4: bool,
     /// Messages up to 65,535 octets were negotiated (RFC 8654).
     pub extended_message: bool,
+    /// Networks that the peer is on as this router is: a next hop there, in what is taken over from
+    /// the host, is told as it is (RFC 4271 §5.1.3). Where that is empty more peers are alike.
+    pub shared_networks: Vec<Prefix>,
 }
 
 /// What a peer is to this router, beside its AS number.

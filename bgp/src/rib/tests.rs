@@ -20,6 +20,7 @@ use crate::message::{Message, RefreshKind};
 use crate::policy::{
     Action, Entry, Match, NextHopChange, Number, Policy, PrefixList, RouteMap, Set,
 };
+use crate::redistribution::RouteSource;
 use crate::wire::Context;
 
 const SEED: u64 = 7;
@@ -81,6 +82,7 @@ fn facts(peer: u16) -> PeerFacts {
         aigp: false,
         as4: true,
         extended_message: false,
+        shared_networks: Vec::new(),
     }
 }
 
@@ -1095,6 +1097,80 @@ fn of_two_own_addresses_the_one_of_the_sessions_protocol_is_the_next_hop() {
         };
         assert_eq!(world.belief(peer)[&prefix(1)].next_hop, expected);
     }
+}
+
+#[test]
+fn the_next_hop_of_a_route_taken_over_is_told_on_its_network_and_to_nobody_else() {
+    let mut world = World::new();
+    let internal = |peer| PeerFacts {
+        remote_as: Asn(65001),
+        ..facts(peer)
+    };
+    let on_network = |facts: PeerFacts| PeerFacts {
+        shared_networks: vec!["10.10.0.0/24".parse().unwrap()],
+        ..facts
+    };
+    for (peer, facts) in [
+        (2, facts(2)),
+        (3, on_network(facts(3))),
+        (4, on_network(internal(4))),
+        (9, on_network(facts(9))),
+    ] {
+        world.up_with(peer, facts);
+    }
+    let unchanged = |settings| PeerFamily {
+        next_hop: NextHopRule::Unchanged,
+        ..settings
+    };
+    let families = PerFamily {
+        ipv4_unicast: Some(unchanged(settings())),
+        ..PerFamily::default()
+    };
+    world.up_with(
+        5,
+        PeerFacts {
+            families,
+            ..facts(5)
+        },
+    );
+    let gateway = |octets: [u8; 4]| NextHop::V4(octets.into());
+    let set = |next_hop, source: Option<RouteSource>| {
+        let mut set = AttributeSet::new(next_hop);
+        set.notes.source = source;
+        set
+    };
+    let source = Some(RouteSource {
+        protocol: 4,
+        connected: false,
+    });
+    let ours = gateway([10, 10, 0, 1]);
+    let taken = gateway([10, 10, 0, 9]);
+    let mut originate = |number, set| {
+        world.input(Input::Originate(Nlri::V4(prefix(number)), set));
+        [2, 3, 4, 9, 5].map(|peer| world.belief(peer)[&prefix(number)].next_hop)
+    };
+    let told = originate(1, set(taken, source));
+    assert_eq!(
+        told,
+        [ours, taken, taken, ours, taken],
+        "nobody is told itself"
+    );
+    let far = gateway([192, 0, 2, 1]);
+    assert_eq!(
+        originate(2, set(far, source)),
+        [ours, ours, ours, ours, far]
+    );
+    // A network whose next hop a map has set is not taken over: as it always was.
+    assert_eq!(
+        originate(3, set(taken, None)),
+        [ours, ours, taken, ours, taken]
+    );
+    // The network is no longer shared, or is now.
+    world.input(Input::SharedNetworks(PeerId(3), Vec::new()));
+    assert_eq!(world.belief(3)[&prefix(1)].next_hop, ours);
+    let shared = vec!["10.10.0.0/24".parse().unwrap()];
+    world.input(Input::SharedNetworks(PeerId(2), shared));
+    assert_eq!(world.belief(2)[&prefix(1)].next_hop, taken);
 }
 
 #[test]

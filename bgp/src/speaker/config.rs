@@ -239,6 +239,7 @@ impl PeerConfig {
             aigp: negotiated.aigp,
             as4: negotiated.as4,
             extended_message: negotiated.extended_message,
+            shared_networks: Vec::new(),
         }
     }
 

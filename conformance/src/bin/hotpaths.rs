@@ -153,6 +153,7 @@ fn facts(host: u8) -> PeerFacts {
         aigp: false,
         as4: true,
         extended_message: false,
+        shared_networks: Vec::new(),
     }
 }
 

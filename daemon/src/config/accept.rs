@@ -14,7 +14,7 @@ use std::net::Ipv4Addr;
 use bgp::evpn_route::RouteDistinguisher;
 use bgp::rib::Rules;
 use bgp::session::RemoteAs;
-use bgp::{Asn, Prefix, Vni};
+use bgp::{Asn, Prefix, SourceFilter, Vni};
 use ipnetwork::IpNetwork;
 
 use super::duration;
@@ -76,8 +76,8 @@ fn speaker(top: &File, file: &File, overlays: &mut Overlays, report: &mut Report
         }),
         bestpath: bestpath(&file.bestpath),
         bandwidth: or(file.bestpath.bandwidth, defaults.bandwidth),
-        ipv4_unicast: unicast(file.ipv4_unicast.as_ref(), &policies, report),
-        ipv6_unicast: unicast(file.ipv6_unicast.as_ref(), &policies, report),
+        ipv4_unicast: unicast(file, file.ipv4_unicast.as_ref(), &policies, report),
+        ipv6_unicast: unicast(file, file.ipv6_unicast.as_ref(), &policies, report),
         evpn: file.evpn.as_ref().and_then(|evpn| {
             Some(Evpn {
                 vtep: evpn.value.vtep?.value,
@@ -187,16 +187,25 @@ fn bestpath(table: &BestpathTable) -> Rules {
     }
 }
 
-fn unicast(table: Option<&At<UnicastTable>>, policies: &Policies, report: &mut Report) -> Unicast {
+fn unicast(
+    file: &File,
+    table: Option<&At<UnicastTable>>,
+    policies: &Policies,
+    report: &mut Report,
+) -> Unicast {
     let Some(At { value: table, .. }) = table else {
         return Unicast::default();
+    };
+    let check = match table.import_check {
+        Some(At { value: true, .. }) => RequireRoute::Exact,
+        Some(_) | None => RequireRoute::No,
     };
     let mut seen = Once::new("network");
     let networks = table.networks.iter().map(|At { value: item, .. }| {
         seen.see(item.prefix.value, item.prefix.span, report);
         Network {
             prefix: item.prefix.value,
-            require_route: or(item.require_route, RequireRoute::No),
+            require_route: or(item.require_route, check),
             route_map: policies.route_map(item.route_map.as_ref(), report),
         }
     });
@@ -204,11 +213,47 @@ fn unicast(table: Option<&At<UnicastTable>>, policies: &Policies, report: &mut R
     let default = Multipath::default();
     Unicast {
         networks,
+        redistribute: redistribute(file, table, policies, report),
         multipath: Multipath {
             paths: or(table.paths, default.paths),
             as_path_relax: or(table.as_path_relax, default.as_path_relax),
         },
     }
+}
+
+/// Routes of other programs. Our own are not among them: two routers that announced what they have
+/// from each other would keep it alive for ever.
+fn redistribute(
+    file: &File,
+    table: &UnicastTable,
+    policies: &Policies,
+    report: &mut Report,
+) -> Vec<Redistribution> {
+    let defaults = Kernel::default();
+    let own = or(file.kernel.protocol, defaults.protocol);
+    let own_table = or(file.kernel.table, defaults.table);
+    let mut seen = Once::new("redistribute");
+    let mut all = Vec::new();
+    for At { value: item, span } in &table.redistribute {
+        let source = item.source.map_or(SourceFilter::ANY, |at| at.value);
+        if let Some(At { value, span }) = item.source
+            && value.is_only(own)
+        {
+            let hint = "give our routes another number with `protocol` in [kernel], if these are \
+                        routes of another daemon";
+            report.error_with_hint(span, Conflict::OwnRoutes(own), hint);
+        }
+        let table = or(item.table, own_table);
+        let name = format!("{source} of table {table}");
+        seen.see(name, *span, report);
+        all.push(Redistribution {
+            source,
+            table: item.table.map(|at| at.value),
+            route_map: policies.route_map(item.route_map.as_ref(), report),
+            metric: item.metric.map(|at| at.value),
+        });
+    }
+    all
 }
 
 /// What is there once on the host, whatever instance it is of.

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use bgp::family::Family;
 use bgp::policy::RouteMap;
-use bgp::{Prefix, Vni};
+use bgp::{Prefix, SourceFilter, Vni};
 
 use super::policy::print::{policies as written, references};
 use super::policy::{Direction, PolicyKind};
@@ -132,6 +132,15 @@ pub enum PolicyUse {
     },
     /// A network of ours.
     Network(Prefix),
+    /// Routes of other programs.
+    Redistribution {
+        /// The family.
+        family: Family,
+        /// Who made them.
+        source: SourceFilter,
+        /// Their table, where it is another one than ours.
+        table: Option<u32>,
+    },
 }
 
 /// What changes from `old` to `new`.
@@ -418,6 +427,16 @@ pub fn uses(config: &Config, kind: PolicyKind, name: &str) -> Vec<PolicyUse> {
         .chain(v6)
         .filter(|network| concerns(&network.route_map));
     uses.extend(networks.map(|network| PolicyUse::Network(network.prefix)));
+    for family in [Family::Ipv4Unicast, Family::Ipv6Unicast] {
+        let unicast = config.unicast(family).into_iter();
+        let items = unicast.flat_map(|unicast| &unicast.redistribute);
+        let items = items.filter(|item| concerns(&item.route_map));
+        uses.extend(items.map(|item| PolicyUse::Redistribution {
+            family,
+            source: item.source,
+            table: item.table,
+        }));
+    }
     uses
 }
 
@@ -567,6 +586,14 @@ impl fmt::Display for PolicyUse {
                 None => write!(f, "{address} {family} {direction}"),
             },
             PolicyUse::Network(prefix) => write!(f, "network {prefix}"),
+            PolicyUse::Redistribution {
+                family,
+                source,
+                table,
+            } => match table {
+                Some(table) => write!(f, "{family} redistribute {source} of table {table}"),
+                None => write!(f, "{family} redistribute {source}"),
+            },
         }
     }
 }

@@ -15,7 +15,7 @@ use std::time::Duration;
 use bgp::community::ExtendedCommunity;
 use bgp::evpn_route::{MacAddress, RouteDistinguisher};
 use bgp::family::Family;
-use bgp::{Asn, Prefix, Vni};
+use bgp::{Asn, Prefix, SourceFilter, Vni};
 use ipnetwork::IpNetwork;
 use toml::de::{DeTable, DeValue};
 
@@ -24,7 +24,7 @@ use super::policy;
 use super::policy::PolicyKind;
 use super::policy::file::PolicyTables;
 use super::read::{
-    self, Reading, Rejection, Table, boolean, device, duration, keyword, name, number,
+    self, Reading, Rejection, Table, Value, boolean, device, duration, keyword, name, number,
     socket_address, text,
 };
 use super::types::{BandwidthUse, EbgpRequiresPolicy, LogFormat, LogLevel, RequireRoute};
@@ -133,6 +133,10 @@ pub struct BestpathTable {
 pub struct UnicastTable {
     /// `networks`.
     pub networks: Vec<At<NetworkItem>>,
+    /// `import_check`.
+    pub import_check: Option<At<bool>>,
+    /// `redistribute`.
+    pub redistribute: Vec<At<RedistributeItem>>,
     /// `multipath`: `paths`.
     pub paths: Option<At<u16>>,
     /// `multipath`: `as_path_relax`.
@@ -148,6 +152,19 @@ pub struct NetworkItem {
     pub require_route: Option<At<RequireRoute>>,
     /// `route_map`.
     pub route_map: Option<At<String>>,
+}
+
+/// One of `redistribute`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RedistributeItem {
+    /// `source`, or the text itself.
+    pub source: Option<At<SourceFilter>>,
+    /// `table`.
+    pub table: Option<At<u32>>,
+    /// `route_map`.
+    pub route_map: Option<At<String>>,
+    /// `metric`.
+    pub metric: Option<At<u32>>,
 }
 
 /// `[evpn]`.
@@ -436,6 +453,8 @@ fn unicast(table: &mut Table<'_, '_>, family: Family) -> UnicastTable {
     let networks = networks(table, family);
     let mut unicast = UnicastTable {
         networks,
+        import_check: table.get("import_check", boolean),
+        redistribute: redistribute(table),
         ..UnicastTable::default()
     };
     table.table("multipath", "multipath", |table| {
@@ -472,6 +491,76 @@ fn networks(table: &mut Table<'_, '_>, family: Family) -> Vec<At<NetworkItem>> {
             Some(At::new(item, prefix.span))
         })
         .collect()
+}
+
+/// Texts and tables may stand beside each other.
+fn redistribute(table: &mut Table<'_, '_>) -> Vec<At<RedistributeItem>> {
+    const KEY: &str = "redistribute";
+    let Some(value) = table.raw(KEY) else {
+        return Vec::new();
+    };
+    let report = table.report();
+    let Some(items) = read::array(report, KEY, value) else {
+        return Vec::new();
+    };
+    let read = |item: &Value<'_>| {
+        if item.get_ref().is_table() {
+            let item = read::table(report, KEY, KEY, item, redistribute_item)?;
+            return item.value.map(|value| At::new(value, item.span));
+        }
+        let source = read::reading(report, KEY, item, source)?;
+        let item = RedistributeItem {
+            source: Some(source),
+            ..RedistributeItem::default()
+        };
+        Some(At::new(item, source.span))
+    };
+    items.iter().filter_map(read).collect()
+}
+
+/// What is wrong in one of its values is no entry.
+fn redistribute_item(table: &mut Table<'_, '_>) -> Option<RedistributeItem> {
+    let before = table.report().count();
+    let item = RedistributeItem {
+        source: table.get("source", source),
+        table: table.get("table", routing_table),
+        route_map: table.get("route_map", reference),
+        metric: table.get("metric", number(0..=0xffff_ffff)),
+    };
+    let clean = table.report().count() == before;
+    if clean && item.source.is_none() && item.table.is_none() {
+        table.missing("source", "the program whose routes are meant, or `table`");
+    }
+    (table.report().count() == before).then_some(item)
+}
+
+/// A program that makes routes: a name, or its number in the kernel.
+pub(super) fn source(value: &DeValue<'_>) -> Reading<SourceFilter> {
+    let read = match read::integer(value) {
+        Some(number) => number.to_string().parse().ok(),
+        None => value.as_str().and_then(|text| text.parse().ok()),
+    };
+    read.ok_or_else(|| {
+        let expected = "a source like \"connected\", \"static\", \"kernel\", \"ospf\", or a number \
+                        from 1 to 255";
+        let names: Vec<&str> = SourceFilter::names().collect();
+        let near = value.as_str().and_then(|text| read::nearest(text, &names));
+        let hint = match near {
+            Some(near) => format!("did you mean \"{near}\"?"),
+            None => format!("names are {}", names.join(", ")),
+        };
+        Rejection::from(expected).hint(hint)
+    })
+}
+
+/// A routing table of the kernel that others than the kernel write to.
+pub(super) fn routing_table(value: &DeValue<'_>) -> Reading<u32> {
+    number(1..=0xffff_ffff)(value)
+        .ok()
+        .filter(|table| *table != 255)
+        .ok_or_else(|| {
+            "a table from 1 to 4294967295, not 255, which is the kernel's own (local)".into()
+        })
 }
 
 fn network(table: &mut Table<'_, '_>, family: Family) -> Option<NetworkItem> {

@@ -12,7 +12,7 @@ use bgp::Asn;
 use bgp::family::Family;
 use bgp::policy::{Entry, Party, Policy, RouteMap};
 
-use super::types::{Config, EbgpRequiresPolicy, Neighbor};
+use super::types::{Config, EbgpRequiresPolicy, Neighbor, Unicast};
 
 pub mod file;
 pub(super) mod print;
@@ -147,10 +147,7 @@ impl Config {
             known: BTreeMap::new(),
         };
         let unicast = [&mut self.ipv4_unicast, &mut self.ipv6_unicast];
-        let networks = unicast
-            .into_iter()
-            .flat_map(|unicast| &mut unicast.networks);
-        let networks = networks.filter_map(|network| network.route_map.as_mut());
+        let originated = unicast.into_iter().flat_map(Unicast::route_maps_mut);
         let ranges = self
             .listen_ranges
             .iter_mut()
@@ -172,7 +169,7 @@ impl Config {
         for map in self
             .route_maps
             .iter_mut()
-            .chain(networks)
+            .chain(originated)
             .chain(of_neighbors)
         {
             *map = kept.of(map);

@@ -8,12 +8,12 @@ mod neighbor;
 use std::fmt::{Display, Write};
 use std::time::Duration;
 
-use bgp::Asn;
+use bgp::{Asn, SourceFilter};
 
 use bgp::rib::Rules;
 
 use super::duration::format as duration;
-use super::policy::print::policies;
+use super::policy::print::{policies, source};
 use super::types::*;
 pub(super) use neighbor::{interface_fields, neighbor_fields, range_fields};
 
@@ -277,6 +277,10 @@ fn unicast(unicast: &Unicast) -> Fields {
     if !unicast.networks.is_empty() {
         fields.add("networks", tall_list(unicast.networks.iter().map(network)));
     }
+    if !unicast.redistribute.is_empty() {
+        let items = unicast.redistribute.iter().map(redistribution);
+        fields.add("redistribute", tall_list(items));
+    }
     let (multipath, default) = (unicast.multipath, Multipath::default());
     let mut table = Fields::default();
     table.add_unless_default("paths", multipath.paths, default.paths);
@@ -301,6 +305,29 @@ pub(super) fn network(network: &Network) -> String {
     }
     if let Some(map) = &network.route_map {
         fields.add("route_map", quote(map.name()));
+    }
+    inline(&fields)
+}
+
+/// A text where that says everything, else a table.
+fn redistribution(item: &Redistribution) -> String {
+    let name = source(item.source);
+    let plain = item.table.is_none() && item.route_map.is_none() && item.metric.is_none();
+    if plain {
+        return name;
+    }
+    let mut fields = Fields::default();
+    if item.source != SourceFilter::ANY || item.table.is_none() {
+        fields.add("source", name);
+    }
+    if let Some(table) = item.table {
+        fields.add("table", table);
+    }
+    if let Some(map) = &item.route_map {
+        fields.add("route_map", quote(map.name()));
+    }
+    if let Some(metric) = item.metric {
+        fields.add("metric", metric);
     }
     inline(&fields)
 }

@@ -26,7 +26,7 @@ use bgp::policy::{
 use bgp::rib::Rules;
 use bgp::rpki::State;
 use bgp::session::RemoteAs;
-use bgp::{Asn, Prefix, Vni};
+use bgp::{Asn, Prefix, SourceFilter, Vni};
 use ipnetwork::IpNetwork;
 
 pub use neighbor::*;
@@ -186,24 +186,38 @@ impl Config {
         };
         add(self.kernel.distance.external);
         add(self.kernel.distance.internal);
-        let families = self.settings().flat_map(|it| it.families.iter());
-        let imports = families.filter_map(|(_, family)| family.as_ref()?.import.as_ref());
-        let mut maps: Vec<&Arc<RouteMap>> = imports.collect();
-        let mut seen = BTreeSet::new();
-        while let Some(map) = maps.pop() {
-            if !seen.insert(map.name()) {
-                continue;
-            }
-            for entry in map.entries() {
-                maps.extend(&entry.call);
-                for set in &entry.sets {
-                    if let Set::Distance(distance) = set {
-                        add(*distance);
-                    }
+        for map in self.import_maps() {
+            for set in map.entries().iter().flat_map(|entry| &entry.sets) {
+                if let Set::Distance(distance) = set {
+                    add(*distance);
                 }
             }
         }
         metrics
+    }
+
+    /// A route-map for import that puts routes into another table.
+    pub(super) fn import_map_with_table(&self) -> Option<&RouteMap> {
+        let sets_table = |map: &&RouteMap| {
+            let mut sets = map.entries().iter().flat_map(|entry| &entry.sets);
+            sets.any(|set| matches!(set, Set::Table(_)))
+        };
+        self.import_maps().into_iter().find(sets_table)
+    }
+
+    /// Route-maps for import, and those that they call.
+    fn import_maps(&self) -> Vec<&RouteMap> {
+        let families = self.settings().flat_map(|it| it.families.iter());
+        let imports = families.filter_map(|(_, family)| family.as_ref()?.import.as_ref());
+        let mut maps: Vec<&Arc<RouteMap>> = imports.collect();
+        let (mut seen, mut all) = (BTreeSet::new(), Vec::new());
+        while let Some(map) = maps.pop() {
+            if seen.insert(map.name()) {
+                maps.extend(map.entries().iter().filter_map(|entry| entry.call.as_ref()));
+                all.push(map.as_ref());
+            }
+        }
+        all
     }
 
     /// What neighbours are: those that are named, and those that may come from a range.
@@ -311,8 +325,38 @@ pub struct Underlay {
 pub struct Unicast {
     /// Networks we announce.
     pub networks: Vec<Network>,
+    /// Routes of other programs in the kernel that we announce. The first that fits a route counts.
+    pub redistribute: Vec<Redistribution>,
     /// Equal-cost paths.
     pub multipath: Multipath,
+}
+
+impl Unicast {
+    /// The route-maps of what we announce.
+    pub fn route_maps(&self) -> impl Iterator<Item = &Arc<RouteMap>> {
+        let networks = self.networks.iter().map(|it| &it.route_map);
+        let redistributed = self.redistribute.iter().map(|it| &it.route_map);
+        networks.chain(redistributed).flatten()
+    }
+
+    pub(super) fn route_maps_mut(&mut self) -> impl Iterator<Item = &mut Arc<RouteMap>> {
+        let networks = self.networks.iter_mut().map(|it| &mut it.route_map);
+        let redistributed = self.redistribute.iter_mut().map(|it| &mut it.route_map);
+        networks.chain(redistributed).flatten()
+    }
+}
+
+/// Routes of other programs in the kernel that we announce.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Redistribution {
+    /// Who made them.
+    pub source: SourceFilter,
+    /// The routing table they are in; `None` is the one that ours go into.
+    pub table: Option<u32>,
+    /// Changes their attributes, or holds them back, as they enter the table.
+    pub route_map: Option<Arc<RouteMap>>,
+    /// MED instead of the kernel's metric.
+    pub metric: Option<u32>,
 }
 
 /// A network we announce.

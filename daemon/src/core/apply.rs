@@ -3,19 +3,18 @@
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 
-use bgp::attributes::{AttributeSet, NextHop};
 use bgp::family::PerFamily;
-use bgp::policy::Verdict;
 use bgp::rib::{self, Multipath, PeerId};
 use bgp::session::{self, StopReason};
-use bgp::{Family, Nlri, Prefix};
+use bgp::{Family, Prefix};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::neighbor::{Neighbor, Origin, session_config, transport};
 use super::{Core, OverlayDevices};
 use crate::bfd_io::{Params, SessionKey};
-use crate::config::{self, Config, Network, RequireRoute, RouteTargets, VniConfig};
+use crate::config::{self, Config, RouteTargets, VniConfig};
 use crate::install;
+use crate::own_routes::Own;
 use crate::peer_io::{Command, Wiring};
 
 /// EVPN routes are not only passed on: this host has a part in the overlay.
@@ -51,22 +50,12 @@ pub(crate) fn claim(config: &Config) -> fib::Claim {
     }
 }
 
-/// Unicast families with their networks.
-pub(super) fn networks(config: &Config) -> impl Iterator<Item = &Network> {
-    config
-        .ipv4_unicast
-        .networks
-        .iter()
-        .chain(&config.ipv6_unicast.networks)
-}
-
 impl Core {
     /// Puts the first configuration to work.
     pub(super) fn begin(&mut self) {
         self.begin_rpki();
-        for network in networks(&self.config).cloned().collect::<Vec<_>>() {
-            self.refresh_network(&network);
-        }
+        let own = Own::of(&self.config);
+        self.announce_own(own);
         for vni in self.config.vnis.clone() {
             self.set_vni(&vni);
         }
@@ -147,16 +136,7 @@ impl Core {
         if old.bestpath != new.bestpath {
             self.hand_in(rib::Input::SetRules(new.bestpath));
         }
-        for network in networks(&old) {
-            if !networks(&new).any(|other| other.prefix == network.prefix) {
-                self.hand_in(rib::Input::Retract(Nlri::from(network.prefix)));
-            }
-        }
-        for network in networks(&new) {
-            if !networks(&old).any(|other| other == network) {
-                self.refresh_network(network);
-            }
-        }
+        self.announce_own(Own::of(&new));
         if uses_evpn(&new) {
             self.hand_in(rib::Input::Track(Family::Evpn));
         }
@@ -390,52 +370,6 @@ impl Core {
         };
         let session = self.session_config(&neighbor.config);
         neighbor.command(Command::Configure(Box::new(session)));
-    }
-
-    /// Originates a network, or takes it back, as its conditions say.
-    pub(super) fn refresh_network(&mut self, network: &Network) {
-        let ground = &self.install.ground;
-        let due = match network.require_route {
-            RequireRoute::No => true,
-            RequireRoute::Exact => ground.has(network.prefix),
-            RequireRoute::OrMoreSpecific => ground.has_within(network.prefix),
-        };
-        let nlri = Nlri::from(network.prefix);
-        match due
-            .then(|| self.network_attributes(network, &nlri))
-            .flatten()
-        {
-            Some(set) => self.hand_in(rib::Input::Originate(nlri, set)),
-            None => self.hand_in(rib::Input::Retract(nlri)),
-        }
-    }
-
-    fn network_attributes(&self, network: &Network, nlri: &Nlri) -> Option<AttributeSet> {
-        let unspecified = match nlri.family() {
-            Family::Ipv4Unicast | Family::Evpn => NextHop::V4(std::net::Ipv4Addr::UNSPECIFIED),
-            Family::Ipv6Unicast => NextHop::V6(std::net::Ipv6Addr::UNSPECIFIED),
-        };
-        let set = AttributeSet::new(unspecified);
-        let Some(map) = &network.route_map else {
-            return Some(set);
-        };
-        let map = map.validated_by(self.rpki.used.as_ref());
-        match map.evaluate(nlri, &set.freeze(), None) {
-            Verdict::Accept => Some(set),
-            Verdict::Change { set, .. } => Some(set),
-            Verdict::Reject => None,
-        }
-    }
-
-    /// Routes of others changed: networks that depend on them may come or go.
-    pub(super) fn refresh_conditional_networks(&mut self) {
-        let conditional: Vec<Network> = networks(&self.config)
-            .filter(|network| network.require_route != RequireRoute::No)
-            .cloned()
-            .collect();
-        for network in conditional {
-            self.refresh_network(&network);
-        }
     }
 
     fn set_vni(&mut self, vni: &VniConfig) {

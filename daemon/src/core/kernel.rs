@@ -8,7 +8,7 @@ use bgp::evpn_route::MacAddress;
 use bgp::rib::{self, Best};
 use bgp::{Family, Nlri, Prefix, Vni};
 use fib::Sweep;
-use fib::{Change, Device, Entry, FdbKey, FloodKey, Key, LinkKind, Mac, NeighbourKey, Overlay};
+use fib::{Change, Device, Entry, FdbKey, FloodKey, Key, Mac, NeighbourKey, Overlay};
 
 use super::{Core, Order};
 use crate::config::VniConfig;
@@ -22,6 +22,9 @@ impl Core {
         if let (Some(wireguard), Some(prefix)) = (&self.hands.wireguard, best.nlri.prefix()) {
             let tunnel = wish.first.filter(|(_, index)| self.is_underlay(*index));
             wireguard.want(prefix, tunnel.map(|(gateway, _)| gateway));
+        }
+        if let Some(moved) = wish.moved {
+            self.change(moved);
         }
         self.change(wish.change);
     }
@@ -253,21 +256,28 @@ impl Core {
 
     pub(super) fn kernel_event(&mut self, event: fib::Event) {
         match event {
-            fib::Event::Link(link) => self.ground_changed |= self.install.ground.link(link),
+            fib::Event::Link(link) => {
+                let index = link.index;
+                if self.install.ground.link(link) {
+                    self.ground_changed = true;
+                    self.device_changed(index);
+                }
+            }
             fib::Event::LinkRemoved { index, .. } => {
                 self.install.ground.link_removed(index);
                 self.ground_changed = true;
+                self.device_changed(index);
             }
             fib::Event::Address { address, removed } => {
                 self.install.ground.address(address, removed);
                 self.ground_changed = true;
             }
-            fib::Event::RouteChanged { route, removed } if self.looks_into(route.key.table()) => {
+            fib::Event::RouteChanged { route, removed } if self.own.looks_into(&route.key) => {
+                let (table, prefix) = (route.key.table(), Prefix::from(route.key.prefix()));
                 self.install.ground.route(route, removed);
-                self.ground_changed = true;
-                self.refresh_conditional_networks();
+                self.foreign_changed(table, prefix);
             }
-            // Another VRF's: nothing of it leads anywhere here.
+            // Of a table that another instance has asked for.
             fib::Event::RouteChanged { .. } => {}
             fib::Event::LocalMac {
                 vni,
@@ -346,21 +356,6 @@ impl Core {
             }
             other => tracing::error!(?other, "the kernel's side says what is not known here"),
         }
-    }
-
-    /// Whether routes of others in a table say something about our next hops: a VRF's table does so
-    /// for the instance of that VRF, and for no other.
-    fn looks_into(&self, table: u32) -> bool {
-        if self.config.vrf.is_some() {
-            return table == self.config.kernel.table;
-        }
-        let of_vrf = |kind: &LinkKind| matches!(kind, LinkKind::Vrf { table: it } if *it == table);
-        !self
-            .install
-            .ground
-            .links
-            .iter()
-            .any(|link| of_vrf(&link.kind))
     }
 
     /// Changes that have not reached the kernel: those in its thread's queue, and those that wait in

@@ -316,6 +316,7 @@ impl Core {
             aigp: negotiated.aigp,
             as4: negotiated.as4,
             extended_message: negotiated.extended_message,
+            shared_networks: self.shared_networks(peer),
         })
     }
 
@@ -330,6 +331,7 @@ impl Core {
             let (ipv4, ipv6) = self.install.ground.beside(local);
             self.hand_in(rib::Input::Addresses { peer, ipv4, ipv6 });
         }
+        self.refresh_shared_networks();
     }
 
     /// The policy in effect for a neighbour.

@@ -18,7 +18,6 @@ use bgp::rib;
 use bgp::rpki::{Validation, Vrps};
 
 use super::Core;
-use super::apply::networks;
 use crate::config::{Config, RpkiCache};
 use crate::rpki_io::{CacheId, Report, Synced};
 use crate::tasks::CacheTask;
@@ -278,7 +277,7 @@ impl Core {
         self.rpki.used = validation.map(Arc::new);
         let now = count(&self.rpki.used);
         self.hand_in(rib::Input::Validate(self.rpki.used.clone()));
-        self.validate_networks();
+        self.validate_own();
         // The former table, and what the routes were before.
         self.freed.add(begin, before.max(now), 0);
         tracing::info!(
@@ -287,18 +286,6 @@ impl Core {
             took_ms = milliseconds(begin.elapsed()),
             "routes are validated by other VRPs"
         );
-    }
-
-    /// Networks of our own whose route-map asks.
-    fn validate_networks(&mut self) {
-        let asks = |map: &Arc<bgp::policy::RouteMap>| map.validates();
-        let asking: Vec<_> = networks(&self.config)
-            .filter(|network| network.route_map.as_ref().is_some_and(asks))
-            .cloned()
-            .collect();
-        for network in asking {
-            self.refresh_network(&network);
-        }
     }
 }
 

@@ -50,7 +50,11 @@ pub(super) struct Driver {
     dump: Dump,
     locals: Locals,
     foreign: Foreign,
+    /// In which tables owners want to hear of routes of others; who has not said so takes what the
+    /// others hear.
+    observed: BTreeMap<Share, BTreeSet<u32>>,
     stale: Stale,
+    withered: Withered,
     /// No notification about devices was heard since they were read.
     links_current: bool,
     events: Vec<Event>,
@@ -65,6 +69,22 @@ struct Stale {
     next_hops: bool,
     layer2: bool,
     all: bool,
+}
+
+/// What may have taken routes of others with it, of which the kernel says nothing.
+#[derive(Debug, Default)]
+struct Withered {
+    /// Devices that went down or came up (ways out of multipath routes die and revive), are gone or
+    /// lost an address.
+    devices: BTreeSet<u32>,
+    /// Nexthop objects that are gone.
+    objects: BTreeSet<u32>,
+}
+
+impl Withered {
+    fn is_empty(&self) -> bool {
+        self.devices.is_empty() && self.objects.is_empty()
+    }
 }
 
 impl Driver {
@@ -84,6 +104,8 @@ impl Driver {
         for (share, claim) in &options.claims {
             table.join(*share, claim.clone());
         }
+        let observed = options.foreign_tables.clone();
+        let foreign = Foreign::of_tables(all_tables(&observed));
         let mut driver = Self {
             options,
             shared,
@@ -94,8 +116,10 @@ impl Driver {
             watch,
             dump,
             locals: Locals::default(),
-            foreign: Foreign::default(),
+            foreign,
+            observed,
             stale: Stale::default(),
+            withered: Withered::default(),
             links_current: false,
             events: Vec::new(),
             next_audit: None,
@@ -138,7 +162,8 @@ impl Driver {
 
     /// Waits for a wish, a notification or a deadline.
     fn sleep(&mut self) {
-        let timeout = if self.table.has_work() || self.stale != Stale::default() {
+        let unread = self.stale != Stale::default() || !self.withered.is_empty();
+        let timeout = if self.table.has_work() || unread {
             Some(Duration::ZERO)
         } else {
             let deadlines = [self.table.deadline(), self.next_audit];
@@ -188,6 +213,9 @@ impl Driver {
                 };
                 // Routes with a source or without an object may have gone with it, silently.
                 self.stale.all |= removed && self.table.has_routes_by_themselves();
+                if removed {
+                    self.address_gone(&address);
+                }
                 self.table.observe(observation);
                 self.events.push(Event::Address { address, removed });
             }
@@ -224,6 +252,9 @@ impl Driver {
             return;
         }
         let ran = before.as_ref().is_some_and(|before| before.running);
+        if before.as_ref().is_some_and(|before| before.up != link.up) {
+            self.withered.devices.insert(link.index);
+        }
         if ran != link.running || before.is_some_and(|before| before.up != link.up) {
             self.stale.next_hops = true;
             self.stale.all |= self.table.has_routes_by_themselves();
@@ -238,6 +269,7 @@ impl Driver {
             return;
         };
         self.stale.next_hops = true;
+        self.withered.devices.insert(index);
         self.stale.all |= self.table.has_routes_by_themselves();
         self.table.observe(Observation::LinkRemoved(index));
         self.locals.relate(self.table.links(), &mut self.events);
@@ -247,6 +279,14 @@ impl Driver {
         });
     }
 
+    /// The kernel drops routes whose source an address was, and all of a device that has lost its
+    /// last one.
+    fn address_gone(&mut self, address: &crate::Address) {
+        self.withered.devices.insert(address.index);
+        let from = self.foreign.devices_from(address.address.ip());
+        self.withered.devices.extend(from);
+    }
+
     fn see(&mut self, notice: Notice) {
         match notice {
             Notice::Route {
@@ -254,7 +294,12 @@ impl Driver {
                 removed,
                 replaces,
             } => self.see_route(route, removed, replaces),
-            Notice::NextHop { id, .. } => self.stale.next_hops |= is_our_next_hop(id),
+            Notice::NextHop { id, .. } if is_our_next_hop(id) => self.stale.next_hops = true,
+            Notice::NextHop { id, removed, .. } => {
+                if removed {
+                    self.withered.objects.insert(id);
+                }
+            }
             Notice::Fdb { fdb, removed } => self.see_fdb(fdb, removed),
             Notice::Neighbour { neighbour, removed } => self.see_neighbour(neighbour, removed),
         }
@@ -435,6 +480,8 @@ impl Driver {
             };
             links.and(hops).and(layer2)
         };
+        // What is read of everything above may have found more of them.
+        let result = result.and_then(|()| self.read_withered());
         if let Err(error) = result {
             tracing::error!(error = &error as &dyn std::error::Error, "will read again");
             // The audit reads everything; soon, but not in a tight circle.
@@ -487,6 +534,32 @@ impl Driver {
         }
         self.links_current = true;
         self.table.links_read();
+        Ok(())
+    }
+
+    /// Finds out which routes of others went with a device, an address or a nexthop object.
+    fn read_withered(&mut self) -> Result<(), KernelError> {
+        let Withered { devices, objects } = std::mem::take(&mut self.withered);
+        if !objects.is_empty() {
+            self.foreign.objects_gone(&objects, &mut self.events);
+        }
+        for index in devices {
+            let mut left = Vec::new();
+            let protocol = self.options.protocol;
+            let result = self.dump.routes_through(index, |notice| {
+                if let Notice::Route { route, .. } = notice
+                    && route.protocol != protocol
+                {
+                    left.push(route);
+                }
+            });
+            if let Err(source) = result {
+                self.withered.devices.insert(index);
+                let what = "routes";
+                return Err(KernelError::Dump { what, source });
+            }
+            self.foreign.through(index, left, &mut self.events);
+        }
         Ok(())
     }
 
@@ -610,12 +683,18 @@ impl Driver {
             Command::Leave(share) => {
                 self.table.leave(share);
                 self.owners.retain(|(owner, _)| *owner != share);
+                if self.observed.remove(&share).is_some() {
+                    self.observe_tables();
+                }
             }
             Command::Sweep(share, what) => self.table.sweep(share, what),
             Command::Flush(answer) => {
                 self.settle();
                 // Nobody waiting any longer is no error.
                 let _ = answer.send(());
+            }
+            Command::ForeignTables(share, tables) => {
+                self.observe_foreign(share, tables);
             }
             Command::Status(key, answer) => {
                 let _ = answer.send(self.table.status(&key));
@@ -642,7 +721,8 @@ impl Driver {
     fn settle(&mut self) {
         for _ in 0..PLANS {
             self.take_losses();
-            if !self.apply_plan() && self.stale == Stale::default() {
+            let unread = self.stale != Stale::default() || !self.withered.is_empty();
+            if !self.apply_plan() && !unread {
                 break;
             }
         }
@@ -697,6 +777,28 @@ impl Driver {
         self.next_audit = (!period.is_zero()).then(|| Instant::now() + period);
     }
 
+    /// All tables that any of the owners asks for, once the first has asked for some.
+    fn observe_tables(&mut self) {
+        if let Some(tables) = all_tables(&self.observed) {
+            self.stale.all |= self.foreign.observe_tables(tables, &mut self.events);
+        }
+    }
+
+    /// An owner asks for these tables. What others have asked for before is told again.
+    fn observe_foreign(&mut self, share: Share, tables: BTreeSet<u32>) {
+        self.deliver();
+        let before = self.observed.insert(share, tables.clone());
+        let before = before.unwrap_or_default();
+        let new: BTreeSet<u32> = tables.difference(&before).copied().collect();
+        let mut known = Vec::new();
+        self.foreign
+            .repeat(|table| new.contains(&table), &mut known);
+        known
+            .into_iter()
+            .for_each(|event| self.tell_one(share, event));
+        self.observe_tables();
+    }
+
     /// Tells a new owner what is there. What was to be told so far is part of that.
     fn join(&mut self, share: Share, claim: Claim, mut on_event: OnEvent) {
         self.deliver();
@@ -712,7 +814,7 @@ impl Driver {
                     removed: false,
                 }),
         );
-        self.foreign.repeat(&mut there);
+        self.foreign.repeat(|_| true, &mut there);
         self.locals.repeat(&mut there);
         there.push(Event::Ready);
         there.into_iter().for_each(&mut on_event);
@@ -785,6 +887,12 @@ impl Driver {
             tell(event.clone());
         }
     }
+}
+
+/// All tables that any of the owners asks for; `None` while the first asks for none in particular.
+fn all_tables(observed: &BTreeMap<Share, BTreeSet<u32>>) -> Option<BTreeSet<u32>> {
+    let all = || observed.values().flatten().copied().collect();
+    observed.contains_key(&Share::FIRST).then(all)
 }
 
 /// Waits until one of the descriptors can be read, or the time is up.

@@ -8,7 +8,7 @@ use std::io;
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 
 use super::device::{self, LinkNotice};
-use super::encode::{AF_BRIDGE, AF_INET, AF_INET6};
+use super::encode::{AF_BRIDGE, AF_INET, AF_INET6, RTA_OIF};
 use super::message::{
     Builder, Message, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR,
     messages, u32_at,
@@ -94,6 +94,47 @@ impl Dump {
         Ok(())
     }
 
+    /// The routes through a device, of all tables; none when it is gone.
+    pub(crate) fn routes_through(
+        &mut self,
+        index: u32,
+        mut each: impl FnMut(Notice),
+    ) -> io::Result<()> {
+        for family in [AF_INET, AF_INET6] {
+            let mut request = Vec::new();
+            let sequence = self.next_sequence();
+            let mut header = [0; 12];
+            header[0] = family;
+            Builder::new(
+                &mut request,
+                RTM_GETROUTE,
+                NLM_F_REQUEST | NLM_F_DUMP,
+                sequence,
+            )
+            .bytes(&header)
+            .u32(RTA_OIF, index)
+            .finish();
+            let read = |message: &Message<'_>| {
+                // A kernel that does not know the filter shows all.
+                if let Some(notice) = notice::read(message)
+                    && leaves_through(&notice, index)
+                {
+                    each(notice);
+                }
+            };
+            match self.ask(&request, read) {
+                Err(error) if error.raw_os_error() == Some(libc::ENODEV) => {}
+                result => drop(result?),
+            }
+        }
+        Ok(())
+    }
+
+    fn next_sequence(&mut self) -> u32 {
+        self.sequence = self.sequence.wrapping_add(1);
+        self.sequence
+    }
+
     fn collect<T>(
         &mut self,
         kind: u16,
@@ -115,15 +156,20 @@ impl Dump {
         &mut self,
         kind: u16,
         header: &[u8],
-        mut each: impl FnMut(&Message<'_>),
+        each: impl FnMut(&Message<'_>),
     ) -> io::Result<bool> {
-        self.sequence = self.sequence.wrapping_add(1);
         let mut request = Vec::new();
         let flags = NLM_F_REQUEST | NLM_F_DUMP;
-        Builder::new(&mut request, kind, flags, self.sequence)
+        let sequence = self.next_sequence();
+        Builder::new(&mut request, kind, flags, sequence)
             .bytes(header)
             .finish();
-        self.socket.send(&request, 0)?;
+        self.ask(&request, each)
+    }
+
+    /// Sends the request of the last sequence number and reads the answer to its end.
+    fn ask(&mut self, request: &[u8], mut each: impl FnMut(&Message<'_>)) -> io::Result<bool> {
+        self.socket.send(request, 0)?;
         let mut whole = true;
         // The kernel fills up to 32 KiB per datagram when it is offered that much.
         let mut buffer: Vec<u8> = Vec::with_capacity(64 << 10);
@@ -149,5 +195,13 @@ impl Dump {
                 }
             }
         }
+    }
+}
+
+fn leaves_through(notice: &Notice, index: u32) -> bool {
+    let interface = Some(crate::Interface::Index(index));
+    match notice {
+        Notice::Route { route, .. } => route.hops.iter().any(|hop| hop.interface == interface),
+        Notice::NextHop { .. } | Notice::Fdb { .. } | Notice::Neighbour { .. } => false,
     }
 }

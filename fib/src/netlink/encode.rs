@@ -36,6 +36,7 @@ pub(crate) const RTN_BLACKHOLE: u8 = 6;
 pub(crate) const RTN_UNREACHABLE: u8 = 7;
 pub(crate) const RTN_PROHIBIT: u8 = 8;
 
+pub(crate) const RTNH_F_DEAD: u8 = 1;
 pub(crate) const RTNH_F_ONLINK: u8 = 4;
 const RT_SCOPE_UNIVERSE: u8 = 0;
 const RT_SCOPE_NOWHERE: u8 = 255;

@@ -11,7 +11,7 @@ use super::encode::{
     NHA_GROUP, NHA_ID, NHA_OIF, RTA_DST, RTA_GATEWAY, RTA_MULTIPATH, RTA_NH_ID, RTA_OIF,
     RTA_PREFSRC, RTA_PRIORITY, RTA_TABLE, RTA_VIA, RTM_DELNEIGH, RTM_DELNEXTHOP, RTM_DELROUTE,
     RTM_NEWNEIGH, RTM_NEWNEXTHOP, RTM_NEWROUTE, RTN_BLACKHOLE, RTN_PROHIBIT, RTN_UNICAST,
-    RTN_UNREACHABLE, RTNH_F_ONLINK,
+    RTN_UNREACHABLE, RTNH_F_DEAD, RTNH_F_ONLINK,
 };
 use super::message::{Message, NLM_F_REPLACE, attributes, u16_at, u32_at};
 use crate::state::{Mac, NextHop, RouteKey, RouteKind};
@@ -50,6 +50,8 @@ pub(crate) struct RouteNotice {
     pub(crate) source: Option<IpAddr>,
     pub(crate) object: Option<u32>,
     pub(crate) hops: Vec<NextHop>,
+    /// Those of a multipath route that are out of use while their device is down.
+    pub(crate) dead: Vec<NextHop>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,6 +117,7 @@ fn route(payload: &[u8]) -> Option<RouteNotice> {
     };
     single.onlink = flags & u32::from(RTNH_F_ONLINK) != 0;
     let (mut metric, mut source, mut object, mut hops) = (0, None, None, Vec::new());
+    let mut dead = Vec::new();
     for (attribute, value) in attributes(payload.get(12..)?) {
         match attribute {
             RTA_DST => destination = address(value)?,
@@ -125,7 +128,7 @@ fn route(payload: &[u8]) -> Option<RouteNotice> {
             RTA_GATEWAY => single.gateway = address(value),
             RTA_VIA => single.gateway = via(value),
             RTA_OIF => single.interface = u32_at(value, 0).map(Into::into),
-            RTA_MULTIPATH => hops = multipath(value),
+            RTA_MULTIPATH => (hops, dead) = multipath(value),
             _ => {}
         }
     }
@@ -148,12 +151,13 @@ fn route(payload: &[u8]) -> Option<RouteNotice> {
         source,
         object,
         hops,
+        dead,
     })
 }
 
-/// A sequence of `struct rtnexthop`, each with attributes.
-fn multipath(mut bytes: &[u8]) -> Vec<NextHop> {
-    let mut hops = Vec::new();
+/// A sequence of `struct rtnexthop`, each with attributes: all of them, and those that are dead.
+fn multipath(mut bytes: &[u8]) -> (Vec<NextHop>, Vec<NextHop>) {
+    let (mut hops, mut dead) = (Vec::new(), Vec::new());
     while let (Some(length), Some([flags, weight]), Some(index)) = (
         u16_at(bytes, 0).map(usize::from),
         bytes.get(2..).and_then(|bytes| bytes.first_chunk::<2>()),
@@ -169,18 +173,22 @@ fn multipath(mut bytes: &[u8]) -> Vec<NextHop> {
         });
         let onlink = flags & RTNH_F_ONLINK != 0;
         let weight = u16::from(*weight) + 1;
-        hops.push(NextHop {
+        let hop = NextHop {
             gateway,
             interface: Some(index.into()),
             onlink,
             weight,
             fate: 0,
-        });
+        };
+        if flags & RTNH_F_DEAD != 0 {
+            dead.push(hop.clone());
+        }
+        hops.push(hop);
         bytes = bytes
             .get(super::message::aligned(length)..)
             .unwrap_or_default();
     }
-    hops
+    (hops, dead)
 }
 
 fn next_hop(payload: &[u8], removed: bool) -> Option<Notice> {

@@ -4,7 +4,7 @@ use bgp::policy::{
     Action, AsPathExclude, Communities, CommunityChange, CommunityRule, Entry, Extent, Kind, List,
     Match, NextHopChange, Number, OnMatch, RouteMap, Rule, Set,
 };
-use bgp::{Asn, ExtendedCommunity};
+use bgp::{Asn, ExtendedCommunity, SourceFilter};
 
 use super::PolicyKind;
 use crate::config::Config;
@@ -87,6 +87,8 @@ fn list_of_match(condition: &Match) -> Option<(PolicyKind, &str)> {
         | Match::LocalPref(_)
         | Match::Metric(_)
         | Match::Tag(_)
+        | Match::Source(_)
+        | Match::Interface(_)
         | Match::Origin(_)
         | Match::Family(_)
         | Match::EvpnRouteType(_)
@@ -120,6 +122,8 @@ fn list_of_set(set: &Set) -> Option<(PolicyKind, &str)> {
         | Set::Weight(_)
         | Set::Tag(_)
         | Set::Distance(_)
+        | Set::Table(_)
+        | Set::Src(_)
         | Set::Blackhole
         | Set::Origin(_)
         | Set::AsPathReplace { .. }
@@ -310,6 +314,12 @@ fn condition(table: &mut Fields, condition: &Match) {
         Match::LocalPref(value) => table.add("local_preference", value),
         Match::Metric(value) => table.add("metric", value),
         Match::Tag(value) => table.add("tag", value),
+        Match::Source(sources) => {
+            table.add("source", one_or_list(sources.iter().map(|it| source(*it))));
+        }
+        Match::Interface(names) => {
+            table.add("interface", one_or_list(names.iter().map(quote)));
+        }
         Match::Origin(origin) => table.add("origin", quote(origin.word())),
         Match::Family(family) => table.add("family", quote(family.word())),
         Match::EvpnRouteType(number) => table.add("evpn_route_type", number),
@@ -318,6 +328,23 @@ fn condition(table: &mut Fields, condition: &Match) {
         Match::Mac(macs) => table.add("mac", list(macs)),
         Match::MacList(list) => table.add("mac_list", quote(list.name())),
         Match::Rpki(state) => table.add("rpki", quote(state.word())),
+    }
+}
+
+/// The value itself where there is one only.
+fn one_or_list(values: impl Iterator<Item = String>) -> String {
+    let values: Vec<String> = values.collect();
+    match values.as_slice() {
+        [one] => one.clone(),
+        several => format!("[{}]", several.join(", ")),
+    }
+}
+
+/// A name as a text, a number as a number.
+pub(in crate::config) fn source(filter: SourceFilter) -> String {
+    match filter {
+        SourceFilter::Named(name) => quote(name),
+        SourceFilter::Protocol(number) => number.to_string(),
     }
 }
 
@@ -358,6 +385,8 @@ fn changes(sets: &[Set]) -> Fields {
             Set::Weight(weight) => table.add("weight", weight),
             Set::Tag(tag) => table.add("tag", tag),
             Set::Distance(distance) => table.add("distance", distance),
+            Set::Table(number) => table.add("table", number),
+            Set::Src(address) => table.add("src", quote(address)),
             Set::Blackhole => table.add("blackhole", true),
             Set::Origin(origin) => table.add("origin", quote(origin.word())),
             Set::AsPathExclude(AsPathExclude::All) => table.add("as_path_exclude", quote("all")),

@@ -408,6 +408,8 @@ fn match_rank(condition: &Match) -> u8 {
         Match::Mac(_) => 21,
         Match::MacList(_) => 22,
         Match::Rpki(_) => 23,
+        Match::Source(_) => 24,
+        Match::Interface(_) => 25,
     }
 }
 
@@ -447,6 +449,8 @@ fn set_rank(set: &Set) -> u8 {
         Set::AtomicAggregate => 30,
         Set::OriginatorId(_) => 31,
         Set::Aigp(_) => 32,
+        Set::Table(_) => 33,
+        Set::Src(_) => 34,
     }
 }
 

@@ -13,9 +13,9 @@ use bgp::policy::{Action, Entry, Kind, List, Match, OnMatch, RouteMap, Rule, Set
 use super::PolicyKind;
 use super::file::{ListTable, RouteMapTable};
 use super::print::references;
-use crate::config::Config;
 use crate::config::error::{At, Place, Report, Span};
 use crate::config::file::File;
+use crate::config::{Config, Unicast};
 
 /// Something without effect, and where it stands. Its `Display` begins with `warning:`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,6 +75,8 @@ pub enum Notice {
         /// What it sets.
         key: &'static str,
     },
+    /// Routes of other programs are to be announced, and there is no kernel to look for them.
+    NoKernel,
 }
 
 impl fmt::Display for Remark {
@@ -113,6 +115,10 @@ impl fmt::Display for Notice {
                 f,
                 "entry {seq} of route_map `{map}` sets `{key}`, which is for this router alone and \
                  has no effect on export"
+            ),
+            Notice::NoKernel => f.write_str(
+                "`redistribute` has no effect with `enabled = false` in [kernel]: routes of other \
+                 programs are not seen",
             ),
         }
     }
@@ -160,6 +166,14 @@ pub fn review(file: &File, config: &Config, report: &Report) -> Vec<Remark> {
             review.unvalidated(&table.value, map);
         }
     }
+    if !config.kernel.enabled {
+        let tables = [&file.ipv4_unicast, &file.ipv6_unicast]
+            .into_iter()
+            .flatten();
+        let items = tables.flat_map(|table| &table.value.redistribute);
+        let found = items.map(|item| (item.span, Notice::NoKernel));
+        review.found.extend(found);
+    }
     review.found.sort_by_key(|(span, _)| *span);
     let remarks = review.found.into_iter().map(|(span, notice)| Remark {
         file: report.file().to_owned(),
@@ -184,12 +198,9 @@ fn used(config: &Config) -> BTreeSet<(PolicyKind, String)> {
     let unicast = config
         .all()
         .flat_map(|it| [&it.ipv4_unicast, &it.ipv6_unicast]);
-    let networks = unicast.flat_map(|it| &it.networks);
-    let maps = of_neighbors.chain(networks.map(|network| &network.route_map));
-    used.extend(
-        maps.flatten()
-            .map(|map| (PolicyKind::RouteMap, map.name().to_owned())),
-    );
+    let maps = of_neighbors.flatten();
+    let maps = maps.chain(unicast.flat_map(Unicast::route_maps));
+    used.extend(maps.map(|map| (PolicyKind::RouteMap, map.name().to_owned())));
     used
 }
 
@@ -204,11 +215,10 @@ fn export_only(config: &Config) -> BTreeSet<String> {
     let unicast = config
         .all()
         .flat_map(|it| [&it.ipv4_unicast, &it.ipv6_unicast]);
-    let networks = unicast.flat_map(|it| &it.networks);
     let called = config.route_maps.iter().flat_map(|map| map.entries());
     let elsewhere: BTreeSet<String> = families()
         .filter_map(|family| family.import.as_ref())
-        .chain(networks.filter_map(|network| network.route_map.as_ref()))
+        .chain(unicast.flat_map(Unicast::route_maps))
         .chain(called.filter_map(|entry| entry.call.as_ref()))
         .map(name)
         .collect();
@@ -325,6 +335,8 @@ fn for_this_router(set: &Set) -> Option<&'static str> {
     match set {
         Set::Weight(_) => Some("weight"),
         Set::Distance(_) => Some("distance"),
+        Set::Table(_) => Some("table"),
+        Set::Src(_) => Some("src"),
         Set::Blackhole => Some("blackhole"),
         Set::Metric(_)
         | Set::LocalPref(_)

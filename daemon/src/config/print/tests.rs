@@ -13,7 +13,8 @@ use bgp::policy::{
 use bgp::rib::{Handling, OwnAs, PathsSent, PrivateAs};
 use bgp::session::RemoteAs;
 use bgp::{
-    Asn, Community, ExtendedCommunity, LargeCommunity, MacAddress, Prefix, RouteDistinguisher, Vni,
+    Asn, Community, ExtendedCommunity, InterfaceName, LargeCommunity, MacAddress, Prefix,
+    RouteDistinguisher, SourceFilter, Vni,
 };
 use ipnetwork::IpNetwork;
 use proptest::option;
@@ -247,6 +248,10 @@ fn matches() -> impl Strategy<Value = Vec<Match>> {
         })),
         some_of(macs.prop_map(Match::Mac)),
         some_of(Just(Match::MacList(lists.mac))),
+        some_of(prop::collection::vec(source_filter(), 1..3).prop_map(Match::Source)),
+        some_of(Just(Match::Interface(vec![
+            InterfaceName::new("eth0").unwrap(),
+        ]))),
     ];
     parts.prop_map(|parts| parts.concat())
 }
@@ -317,6 +322,8 @@ fn sets() -> impl Strategy<Value = Vec<Set>> {
         some_of(Just(Set::AtomicAggregate)),
         some_of(Just(Set::OriginatorId(id))),
         some_of(any::<u32>().prop_map(|metric| Set::Aigp(metric.into()))),
+        some_of((256_u32..).prop_map(Set::Table)),
+        some_of(Just(Set::Src(id.into()))),
     ];
     parts.prop_map(|parts| parts.concat())
 }
@@ -559,6 +566,35 @@ fn vni() -> impl Strategy<Value = VniConfig> {
         )
 }
 
+fn source_filter() -> impl Strategy<Value = SourceFilter> {
+    let names: Vec<&'static str> = SourceFilter::names().filter(|it| *it != "bgp").collect();
+    prop_oneof![
+        select(names).prop_map(SourceFilter::Named),
+        (1_u8..5).prop_map(SourceFilter::Protocol),
+    ]
+}
+
+fn redistribute(map: Arc<RouteMap>) -> impl Strategy<Value = Vec<Redistribution>> {
+    let table = option::of(256_u32..);
+    let item = (
+        source_filter(),
+        table,
+        option::of(Just(map)),
+        option::of(any::<u32>()),
+    );
+    let item = item.prop_map(|(source, table, route_map, metric)| Redistribution {
+        source,
+        table,
+        route_map,
+        metric,
+    });
+    prop::collection::vec(item, 0..4).prop_map(|mut items| {
+        items.sort_by_key(|it| (it.source, it.table));
+        items.dedup_by_key(|it| (it.source, it.table));
+        items
+    })
+}
+
 fn networks(map: Arc<RouteMap>) -> impl Strategy<Value = Vec<Network>> {
     let rule = select(vec![
         RequireRoute::No,
@@ -587,7 +623,11 @@ fn config() -> impl Strategy<Value = Config> {
         let map = maps[1].clone();
         let of = |last| neighbor(map.clone(), last);
         let neighbors = (of(1), of(2), of(3), 1_u16..);
-        (Just(maps), neighbors, networks(map))
+        (
+            Just(maps),
+            neighbors,
+            (networks(map.clone()), redistribute(map)),
+        )
     });
     let distance =
         (1_u8.., 1_u8..).prop_map(|(external, internal)| Distance { external, internal });
@@ -635,7 +675,7 @@ fn config() -> impl Strategy<Value = Config> {
     let decision = (multipath, rules, bandwidth);
     (parts, vni(), kernel, restart, decision, seconds(1..3601)).prop_map(
         |(
-            (maps, (one, two, three, limit), networks),
+            (maps, (one, two, three, limit), (networks, redistribute)),
             vni,
             kernel,
             restart,
@@ -679,6 +719,14 @@ fn config() -> impl Strategy<Value = Config> {
             }];
             config.ipv4_unicast = Unicast {
                 networks,
+                // Never our own.
+                redistribute: match !redistribute
+                    .iter()
+                    .any(|it| it.source.is_only(kernel.protocol))
+                {
+                    true => redistribute,
+                    false => Vec::new(),
+                },
                 multipath,
             };
             config.evpn = Some(Evpn {

@@ -79,6 +79,10 @@ pub struct Route {
     /// where no cache is configured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rpki: Option<String>,
+    /// Who made the kernel's route that it was taken over from: `connected`, `static`, `ospf`; absent
+    /// for what was not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
     /// Path identifier (RFC 7911), 0 without add-path: the one it came with, or among advertised
     /// routes the one under which the neighbour knows it.
     #[serde(default)]

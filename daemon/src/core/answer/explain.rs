@@ -7,6 +7,7 @@ use bgp::rib::Advertisement;
 use super::routes::covering;
 use super::*;
 use crate::core::Learned;
+use crate::own_routes::{self, Origin};
 
 /// Of several paths so many are told apart; `show routes --advertised` has all.
 const NAMED_MAX: usize = 16;
@@ -102,7 +103,7 @@ impl Core {
         };
         let from = self
             .address_of(path.peer)
-            .map_or_else(|| "this router".to_owned(), |address| address.to_string());
+            .map_or_else(|| self.own_place(nlri, path), |address| address.to_string());
         let policy = self.rib.import_trace(nlri, path).to_string();
         reply::ExplainedPath {
             from,
@@ -111,6 +112,27 @@ impl Core {
             verdict,
             policy: policy.lines().map(str::to_owned).collect(),
             routes: Vec::new(),
+        }
+    }
+
+    /// `this router, redistributed from connected, dev eth0`.
+    fn own_place(&self, nlri: &Nlri, path: &PathView) -> String {
+        const HERE: &str = "this router";
+        let prefix = nlri.prefix().filter(|_| nlri.family() != Family::Evpn);
+        let origin = prefix.and_then(|it| self.own.origin(it, &self.install.ground));
+        let taken_over = path.attributes.notes().source.is_some();
+        match origin {
+            Some(Origin::Redistributed { table, route }) if taken_over => {
+                let source = own_routes::source(route);
+                let table = match table == self.config.kernel.table {
+                    true => String::new(),
+                    false => format!(", table {table}"),
+                };
+                let ways = self.ways(route);
+                format!("{HERE}, redistributed from {source}{table}{ways}")
+            }
+            Some(Origin::Network) if !taken_over => format!("{HERE}, one of `networks`"),
+            Some(_) | None => HERE.to_owned(),
         }
     }
 

@@ -3,9 +3,11 @@
 //! They are no difference: what we want is in the kernel. But packets take the other way, and the
 //! operator who looks at our route does not see that.
 
-use fib::{ForeignRoute, Interface, Key, NextHop, RouteKind};
+use bgp::RouteSource;
+use fib::{Interface, Key, NextHop, RouteKind};
 
 use super::*;
+use crate::install::Foreign;
 
 /// Notes named one by one in a comparison; beyond this their number says enough.
 const NAMED_MAX: usize = 20;
@@ -35,7 +37,7 @@ impl Core {
         let mut notes = Vec::new();
         let mut more = 0_usize;
         for route in self.install.ground.foreign_keys() {
-            let key = Key::Route(*route);
+            let key = Key::Route(route);
             match self.beaten(&key) {
                 Some(note) if notes.len() < NAMED_MAX => notes.push(format!("{key}: {note}")),
                 Some(_) => more += 1,
@@ -50,13 +52,27 @@ impl Core {
     }
 
     /// `static via 10.10.0.2 dev eth0`.
-    fn described(&self, route: &ForeignRoute) -> String {
-        let mut text = program(route.protocol);
+    fn described(&self, route: &Foreign) -> String {
+        let source = RouteSource {
+            protocol: route.protocol,
+            connected: false,
+        };
+        let mut text = source.to_string();
         if route.kind != RouteKind::Unicast {
             text.push_str(&format!(" {}", route.kind));
         }
-        for hop in &route.next_hops {
+        for hop in route.next_hops.iter() {
             text.push_str(&format!(" {}", self.hop(hop)));
+        }
+        text
+    }
+
+    /// `, via 10.10.0.2 dev eth0`: where a route of others leads.
+    pub(super) fn ways(&self, route: &Foreign) -> String {
+        let hops = route.next_hops.iter();
+        let mut text: String = hops.map(|hop| format!(", {}", self.hop(hop))).collect();
+        if route.kind != RouteKind::Unicast {
+            text.push_str(&format!(", {}", route.kind));
         }
         text
     }
@@ -73,25 +89,4 @@ impl Core {
         let parts: Vec<String> = gateway.into_iter().chain(device).collect();
         parts.join(" ")
     }
-}
-
-/// Who makes routes with this number, as `ip route` says (`/etc/iproute2/rt_protos`).
-fn program(protocol: u8) -> String {
-    let name = match protocol {
-        2 => "kernel",
-        3 => "boot",
-        4 => "static",
-        9 => "ra",
-        11 => "zebra",
-        12 => "bird",
-        16 => "dhcp",
-        42 => "babel",
-        186 => "bgp",
-        187 => "isis",
-        188 => "ospf",
-        189 => "rip",
-        192 => "eigrp",
-        other => return format!("protocol {other}"),
-    };
-    name.to_owned()
 }

@@ -190,6 +190,7 @@ impl Core {
             rpki: self
                 .validity(nlri, &path.received)
                 .map(|state| state.word().to_owned()),
+            source: attributes.notes().source.map(|it| it.to_string()),
             path_id: path.path_id,
             reason,
         }

@@ -122,10 +122,12 @@ pub(super) fn route_cells(route: &Route) -> [String; 8] {
     ]
 }
 
-/// Who told us, with the identifier where several paths of a prefix may come from there.
+/// Who told us, with the identifier where several paths of a prefix may come from there; of our own
+/// routes those that were taken over from the kernel say whose they were.
 fn who(route: &Route) -> String {
     let neighbor = route.neighbor;
-    let neighbor = neighbor.map_or_else(|| "local".to_owned(), |address| address.to_string());
+    let own = || route.source.as_deref().unwrap_or("local").to_owned();
+    let neighbor = neighbor.map_or_else(own, |address| address.to_string());
     match route.path_id {
         0 => neighbor,
         id => format!("{neighbor}#{id}"),

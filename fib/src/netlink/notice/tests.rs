@@ -68,6 +68,7 @@ fn a_route_is_read_as_it_is_written() {
             source,
             object,
             hops,
+            dead: Vec::new(),
         };
         let wanted = Notice::Route {
             route,

@@ -2,13 +2,15 @@
 
 use std::ops::RangeInclusive;
 
-use bgp::Vni;
 use bgp::evpn_route::{MacAddress, RouteDistinguisher};
 use bgp::policy::{Communities, Extent, Kind, Match};
+use bgp::{InterfaceName, Vni};
 
 use crate::config::error::{At, Conflict, Problem, Span};
-use crate::config::file::{asn, reference};
-use crate::config::read::{self, Table, boolean, keyword, number, text};
+use crate::config::file::{asn, reference, source};
+use crate::config::read::{self, Reading, Table, boolean, device, keyword, number, text};
+
+use toml::de::DeValue;
 
 use super::*;
 
@@ -58,6 +60,10 @@ pub(super) fn matches(table: &mut Table<'_, '_>) -> Vec<At<MatchItem>> {
     items.extend(plain(table.get("metric", number(U32)), Match::Metric));
     let tag = table.get("tag", number(1..=U32_MAX));
     items.extend(plain(tag, Match::Tag));
+    let sources = table.get("source", |value| one_or_more(value, source));
+    items.extend(plain(sources, Match::Source));
+    let interfaces = table.get("interface", |value| one_or_more(value, interface));
+    items.extend(plain(interfaces, Match::Interface));
     items.extend(plain(table.get("origin", keyword), Match::Origin));
     items.extend(plain(table.get("family", keyword), Match::Family));
     let route_type = table.get("evpn_route_type", number(1..=255));
@@ -88,19 +94,14 @@ pub(super) fn matches(table: &mut Table<'_, '_>) -> Vec<At<MatchItem>> {
             "match what it was set by, or set a tag beside it",
         ),
         (
-            "interface",
-            "routes are not kept with an interface",
-            "match peer or next_hop_address",
-        ),
-        (
             "peer_group",
             "a group is settings in common and no party to a route",
             "match peer = [..] with their addresses, or give the group a map of its own",
         ),
         (
             "source_protocol",
-            "routes of other protocols are not taken in",
-            "give the network its own route_map in `networks`",
+            "it is called `source` here",
+            "write source = \"static\", \"connected\" or the like",
         ),
     ] {
         table.unsupported(key, because, hint);
@@ -126,6 +127,23 @@ fn named(
 
 fn plain<T>(value: Option<At<T>>, condition: impl FnOnce(T) -> Match) -> Option<At<MatchItem>> {
     value.map(|At { value, span }| At::new(MatchItem::Plain(condition(value)), span))
+}
+
+fn interface(value: &DeValue<'_>) -> Reading<InterfaceName> {
+    let name = device(value)?;
+    InterfaceName::new(&name).ok_or_else(|| "a device name of 1 to 15 characters".into())
+}
+
+/// One value, or the values of a list; at least one.
+fn one_or_more<T>(
+    value: &DeValue<'_>,
+    read: impl Fn(&DeValue<'_>) -> Reading<T>,
+) -> Reading<Vec<T>> {
+    match value.as_array() {
+        Some(items) if items.is_empty() => Err("at least one".into()),
+        Some(items) => items.iter().map(|item| read(item.get_ref())).collect(),
+        None => read(value).map(|one| vec![one]),
+    }
 }
 
 fn as_path_length(table: &mut Table<'_, '_>, items: &mut Vec<At<MatchItem>>) {

@@ -9,7 +9,7 @@ use bgp::policy::{AsPathExclude, Communities, CommunityChange, Kind, NextHopChan
 use toml::de::DeValue;
 
 use crate::config::error::{At, Conflict, Problem, Span};
-use crate::config::file::{asn, reference, unicast_address};
+use crate::config::file::{asn, reference, routing_table, unicast_address};
 use crate::config::read::{self, Reading, Rejection, Table, boolean, keyword, number};
 
 use super::*;
@@ -31,6 +31,12 @@ pub(super) fn sets(table: &mut Table<'_, '_>) -> Vec<At<SetItem>> {
     }
     if let Some(At { value, span }) = table.get("distance", number(1..=255)) {
         add(span, Set::Distance(value));
+    }
+    if let Some(At { value, span }) = table.get("table", routing_table) {
+        add(span, Set::Table(value));
+    }
+    if let Some(At { value, span }) = table.get("src", unicast_address) {
+        add(span, Set::Src(value));
     }
     if let Some(At { span, .. }) = table.get("blackhole", only_true) {
         add(span, Set::Blackhole);
@@ -92,20 +98,6 @@ pub(super) fn sets(table: &mut Table<'_, '_>) -> Vec<At<SetItem>> {
         Set::ExtendedCommunity,
         of_value,
     );
-    for (key, because, hint) in [
-        (
-            "table",
-            "all routes go to one table",
-            "use `table` in [kernel]",
-        ),
-        (
-            "src",
-            "kernel routes are written without a source address",
-            "leave it out",
-        ),
-    ] {
-        table.unsupported(key, because, hint);
-    }
     items
 }
 
