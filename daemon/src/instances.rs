@@ -33,7 +33,7 @@ use crate::core;
 use crate::peer_io::transport;
 use crate::router::StartError;
 use crate::{plain_file, tasks};
-use running::{Prepared, Running, Shared, find_table, join};
+use running::{Leaving, Prepared, Running, Shared, find_table, join};
 
 /// How long sessions may take to say good-bye.
 pub(crate) const STOP_TIME: Duration = Duration::from_secs(5);
@@ -58,6 +58,8 @@ pub(crate) struct Instances {
     pub(crate) default: Running,
     /// Beside the default one, in the order of the file.
     pub(crate) others: Vec<Running>,
+    /// Removed ones that are not at their end.
+    pub(crate) leaving: Vec<Leaving>,
 }
 
 impl Instances {
@@ -112,6 +114,7 @@ impl Instances {
             | Request::Undrain { .. }
             | Request::Verify
             | Request::Metrics
+            | Request::Version
                 if !self.others.is_empty() =>
             {
                 self.together(request, answer);
@@ -315,8 +318,10 @@ impl Instances {
     }
 
     /// Opens the sockets of instances that do not run yet.
-    fn prepare(&self, new: &[Config]) -> Result<Vec<Prepared>, StartError> {
+    fn prepare(&mut self, new: &[Config]) -> Result<Vec<Prepared>, StartError> {
+        self.leaving.retain(|it| !it.is_over());
         let mut numbers: BTreeSet<u8> = self.all().map(|it| it.number).collect();
+        numbers.extend(self.leaving.iter().map(|it| it.number));
         let mut added = Vec::new();
         for config in new.iter().filter(|config| self.find(config).is_none()) {
             let number = (1..=u8::MAX).find(|number| numbers.insert(*number));
@@ -349,7 +354,7 @@ impl Instances {
             .partition(stays);
         self.others = stay;
         for instance in go {
-            instance.leave().await;
+            self.leaving.extend(instance.leave().await);
         }
     }
 

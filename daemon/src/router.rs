@@ -206,6 +206,7 @@ impl Router {
             config_file: options.config_file,
             default,
             others,
+            leaving: Vec::new(),
         };
         Ok(Self {
             core,

@@ -591,6 +591,42 @@ fn a_reload_adds_and_removes_an_instance_or_changes_nothing() {
 }
 
 #[test]
+fn an_instance_with_a_table_of_its_own_writes_there_and_resolves_as_the_host_does() {
+    let Some(planes) = Planes::up() else { return };
+    let daemon = &planes.daemon;
+    daemon.configure(DEFAULT);
+    assert_eq!(daemon.ctl("reload").status.code(), Some(0));
+    planes.routes(&[20]);
+    // The same distance, in another table.
+    let own = PLANE_B.replace("distance = { external = 30, internal = 30 }", "table = 100");
+    daemon.configure(&format!("{DEFAULT}{own}"));
+    assert_eq!(
+        daemon.ctl("reload").status.code(),
+        Some(0),
+        "{}",
+        daemon.said("reload")
+    );
+    let table = || run("ip route show table 100 2>/dev/null || true");
+    until("routes of the table", table, |text| {
+        text.contains("10.9.0.0/16") && text.contains("10.11.0.0/16") && text.contains("dev wb")
+    });
+    assert!(!table().contains("10.10.0.0"), "{}", table());
+    planes.routes(&[20]);
+    until(
+        "verify",
+        || daemon.said("verify"),
+        |text| text.starts_with("Equal"),
+    );
+    // Taken by hand, it is put back by its owner.
+    run("ip route del 10.9.0.0/16 table 100");
+    until("repair", table, |text| text.contains("10.9.0.0/16"));
+    daemon.configure(DEFAULT);
+    assert_eq!(daemon.ctl("reload").status.code(), Some(0));
+    until("an empty table", table, |text| !text.contains("proto bgp"));
+    planes.routes(&[20]);
+}
+
+#[test]
 fn overlays_are_their_instances_and_go_with_it() {
     let Some(planes) = Planes::up() else { return };
     let daemon = &planes.daemon;

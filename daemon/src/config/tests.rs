@@ -136,6 +136,14 @@ fn an_instance_is_a_configuration_beside_the_default_one_and_shares_what_is_the_
 }
 
 #[test]
+fn the_two_planes_of_the_example_are_accepted_without_a_remark() {
+    let text = include_str!("../../examples/two-planes/rbgpd.toml");
+    let (config, remarks) = parse_and_review(text, "rbgpd.toml").unwrap();
+    assert_eq!(config.instances.len(), 1);
+    assert_eq!(remarks, []);
+}
+
+#[test]
 fn the_smallest_file_has_two_keys() {
     let config = accepted("asn = 65001\nrouter_id = \"10.0.0.1\"\n");
     assert_eq!(

@@ -222,21 +222,34 @@ impl Running {
         (stopped, self.thread)
     }
 
-    /// Ends this instance alone, and waits for that.
-    pub(crate) async fn leave(self) {
-        let name = self.name().to_owned();
+    /// Ends this instance alone, and waits for that. Returns what is left when a neighbour does not
+    /// let go of its session in time.
+    pub(crate) async fn leave(self) -> Option<Leaving> {
+        let (name, number) = (self.name().to_owned(), self.number);
         let (stopped, thread) = self.stop(Order::Leave).await;
-        if tokio::time::timeout(super::STOP_TIME, stopped)
-            .await
-            .is_err()
-        {
+        let in_time = tokio::time::timeout(super::STOP_TIME, stopped).await;
+        if in_time.is_err() {
             tracing::warn!(instance = %name, "sessions did not end in time");
-            return;
+            return Some(Leaving { number, thread });
         }
         match tokio::task::spawn_blocking(move || thread.join()).await {
             Ok(Ok(())) => tracing::info!(instance = %name, "instance removed"),
             Ok(Err(_)) | Err(_) => tracing::error!(instance = %name, "the core ended by panic"),
         }
+        None
+    }
+}
+
+/// An instance whose last session has not ended yet. It still has its number.
+#[derive(Debug)]
+pub(crate) struct Leaving {
+    pub(crate) number: u8,
+    thread: std::thread::JoinHandle<()>,
+}
+
+impl Leaving {
+    pub(crate) fn is_over(&self) -> bool {
+        self.thread.is_finished()
     }
 }
 

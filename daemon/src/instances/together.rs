@@ -45,6 +45,7 @@ pub(super) async fn ask(members: &[Member], request: Request) -> Answer {
             Ok(Reply::Instances(reply::Instances { instances }))
         }
         Request::Summary => summary(members).await,
+        Request::Version => version(members).await,
         Request::Metrics => metrics(members).await,
         Request::Verify => verify(members).await,
         Request::Drain(order) => drain(members, order).await,
@@ -68,7 +69,6 @@ pub(super) async fn ask(members: &[Member], request: Request) -> Answer {
         | Request::Clear(_)
         | Request::RouteMaps { .. }
         | Request::Memory
-        | Request::Version
         | Request::Of(..) => Err(ErrorReply::failed("this is for one instance")),
     }
 }
@@ -110,6 +110,15 @@ async fn summary(members: &[Member]) -> Answer {
         summary.instances = instances(others).await?;
     }
     Ok(answer)
+}
+
+/// The daemon is well when all cores answer: its watchdog asks this.
+async fn version(members: &[Member]) -> Answer {
+    let mut answer = Err(unexpected());
+    for member in members.iter().rev() {
+        answer = Ok(member.core.ask(Request::Version).await?);
+    }
+    answer
 }
 
 async fn metrics(members: &[Member]) -> Answer {
