@@ -302,10 +302,9 @@ impl Instances {
                     other.name()
                 )
             }));
-            if let Some(metric) = clash(new, &other.config) {
+            if let Some((table, metric)) = new.clash(&other.config) {
                 taken.push(format!(
-                    "instance {name}: distance {metric} in table {} was that of instance {}",
-                    new.kernel.table,
+                    "instance {name}: distance {metric} in table {table} was that of instance {}",
                     other.name()
                 ));
             }
@@ -462,12 +461,12 @@ pub(crate) fn split(mut config: Config) -> Result<Vec<Config>, StartError> {
     let mut all = vec![config];
     for instance in instances {
         for other in &all {
-            if let Some(metric) = clash(&instance, other) {
+            if let Some((table, metric)) = instance.clash(other) {
                 let name = |config: &Config| config.name.clone().unwrap_or("default".to_owned());
                 return Err(StartError::Metric {
                     one: name(&instance),
                     two: name(other),
-                    table: instance.kernel.table,
+                    table,
                     metric,
                 });
             }
@@ -475,14 +474,6 @@ pub(crate) fn split(mut config: Config) -> Result<Vec<Config>, StartError> {
         all.push(instance);
     }
     Ok(all)
-}
-
-/// A metric that the kernel could not tell two instances' routes apart by.
-fn clash(one: &Config, two: &Config) -> Option<u32> {
-    let same = one.kernel.enabled && one.kernel.table == two.kernel.table;
-    let (ours, theirs) = (one.metrics(), two.metrics());
-    let mut both = ours.intersection(&theirs);
-    both.next().filter(|_| same).copied()
 }
 
 fn cannot_start(error: &StartError) -> ErrorReply {

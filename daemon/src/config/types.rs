@@ -196,6 +196,33 @@ impl Config {
         metrics
     }
 
+    /// A table and a metric by which the kernel could not tell the routes of two instances apart.
+    pub fn clash(&self, other: &Config) -> Option<(u32, u32)> {
+        if !self.kernel.enabled {
+            return None;
+        }
+        let (tables, metrics) = (self.tables(), self.metrics());
+        let table = tables.intersection(&other.tables()).next().copied()?;
+        let metric = metrics.intersection(&other.metrics()).next().copied()?;
+        Some((table, metric))
+    }
+
+    /// The kernel's tables that routes of this instance may be in.
+    fn tables(&self) -> BTreeSet<u32> {
+        let maps = self.import_maps();
+        let sets = maps
+            .iter()
+            .flat_map(|map| map.entries())
+            .flat_map(|entry| &entry.sets);
+        let mut tables: BTreeSet<u32> = BTreeSet::from([self.kernel.table]);
+        for set in sets {
+            if let Set::Table(table) = set {
+                tables.insert(*table);
+            }
+        }
+        tables
+    }
+
     /// A route-map for import that puts routes into another table.
     pub(super) fn import_map_with_table(&self) -> Option<&RouteMap> {
         let sets_table = |map: &&RouteMap| {

@@ -12,7 +12,7 @@ use std::net::{IpAddr, SocketAddr};
 use super::{Once, Overlays, speaker};
 use crate::config::error::{Conflict, Problem, Report, Span};
 use crate::config::file::File;
-use crate::config::types::{Config, Kernel};
+use crate::config::types::Config;
 
 /// The instances beside the default one.
 pub(super) fn accept(file: &File, overlays: &mut Overlays, report: &mut Report) -> Vec<Config> {
@@ -182,16 +182,10 @@ fn tables(member: &Member<'_>, report: &mut Report) {
 
 /// The kernel tells the routes of two instances apart by table, prefix and metric.
 fn metrics(member: &Member<'_>, earlier: &Member<'_>, report: &mut Report) {
-    let tables = |kernel: &Kernel| (kernel.enabled, kernel.table);
-    let (one, two) = (
-        tables(&member.config.kernel),
-        tables(&earlier.config.kernel),
-    );
-    let both = member.config.vrf.is_some() || earlier.config.vrf.is_some();
-    if both || !one.0 || one != two {
+    // The table of a VRF is known on the running host only.
+    if member.config.vrf.is_some() || earlier.config.vrf.is_some() {
         return;
     }
-    let (ours, theirs) = (member.config.metrics(), earlier.config.metrics());
     let place = |member: &Member<'_>| {
         let kernel = &member.file.kernel;
         let written = kernel.external.or(kernel.internal);
@@ -199,10 +193,10 @@ fn metrics(member: &Member<'_>, earlier: &Member<'_>, report: &mut Report) {
         let written = written.map(|at| at.span).or(table);
         written.unwrap_or(member.span)
     };
-    if let Some(metric) = ours.intersection(&theirs).next() {
+    if let Some((table, metric)) = member.config.clash(earlier.config) {
         let conflict = Conflict::Metric {
-            metric: *metric,
-            table: one.1,
+            metric,
+            table,
             whose: earlier.name(),
             first: report.place(place(earlier)),
         };

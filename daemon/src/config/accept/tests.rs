@@ -154,6 +154,23 @@ fn a_distance_that_a_route_map_sets_counts_as_well() {
 }
 
 #[test]
+fn a_table_that_a_route_map_of_the_default_instance_sets_counts_as_well() {
+    let rest = instance("listen = []\nkernel = { table = 100 }");
+    let uses = rest.replacen(
+        "remote_as = 65002\n",
+        "remote_as = 65002\nipv4_unicast = { import = \"THERE\" }\n",
+        1,
+    );
+    let map = |table: u32| map("THERE", &format!("set = {{ table = {table} }}"));
+    parse(&format!("{TOP}{uses}{}", map(101)), "x.toml").unwrap();
+    let clash = error(&format!("{uses}{}", map(100)));
+    assert!(
+        clash.contains("`distance` 20 in routing table 100"),
+        "{clash}"
+    );
+}
+
+#[test]
 fn each_check_reports_at_its_place() {
     let evpn = "[evpn]\nvtep = \"10.0.0.2\"\n";
     let table = [
