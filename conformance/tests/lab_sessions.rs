@@ -415,6 +415,75 @@ fn frr_knows_us_by_another_as_number() -> Result<(), Error> {
     })
 }
 
+/// FRR expects one of our two numbers, in another AS or in the same one.
+#[test]
+fn frr_knows_us_by_either_of_two_as_numbers() -> Result<(), Error> {
+    let config = |remote_as: u32, local_as: &str| {
+        format!(
+            "[ipv4_unicast]\nnetworks = [\"10.88.0.0/16\"]\n\
+             [[neighbor]]\naddress = \"10.9.0.2\"\nremote_as = {remote_as}\nlocal_as = {local_as}\n\
+             timers = {{ connect_retry = \"1s\" }}\nipv4_unicast = {{}}\n"
+        )
+    };
+    let dual = "{ asn = 64999, replace_as = true, dual_as = true }";
+    let frr_config = |asn: &str, remote_as: &str| {
+        FRR_THREE
+            .replace("remote-as 65001", remote_as)
+            .replace("router bgp 65002", asn)
+    };
+    let (other, same) = ("router bgp 65002", "router bgp 64999");
+    for (name, ours, theirs, path, preference) in [
+        (
+            "dual-as-other",
+            config(65002, dual),
+            frr_config(other, "remote-as 64999"),
+            "64999",
+            None,
+        ),
+        (
+            "dual-as-own",
+            config(65002, dual),
+            frr_config(other, "remote-as 65001"),
+            "65001",
+            None,
+        ),
+        (
+            "local-as-internal",
+            config(64999, "64999"),
+            frr_config(same, "remote-as 64999"),
+            "",
+            Some(100),
+        ),
+    ] {
+        scenario_beside_others(name, &FRR, |lab| {
+            let mut pair = Pair::build(lab)?;
+            pair.start(&ours)?;
+            let frr = pair.frr(Release::Host, &theirs)?;
+            pair.until_established("10.9.0.2")?;
+            lab.reach(&format!("FRR has the path `{path}`"), PATIENCE, || {
+                let seen = frr.vtysh(&["show bgp ipv4 unicast 10.88.0.0/16 json"])?;
+                let shown: Value = serde_json::from_str(&seen.stdout).map_err(state_error)?;
+                let first = shown.pointer("/paths/0");
+                let of = |pointer: &str| first.and_then(|path| path.pointer(pointer));
+                let has = of("/aspath/string").and_then(Value::as_str).unwrap_or("");
+                let has = if has == "Local" { "" } else { has };
+                let preferred = of("/locPrf").and_then(Value::as_u64);
+                match first.is_some()
+                    && has == path
+                    && (preference.is_none() || preferred == preference)
+                {
+                    true => Ok(()),
+                    false => Err(state_error(seen.text())),
+                }
+            })?;
+            let neighbor = pair.neighbor("10.9.0.2")?;
+            assert_eq!(number(&neighbor, "established"), 1);
+            Ok(())
+        })?;
+    }
+    Ok(())
+}
+
 #[test]
 fn the_operators_of_both_sides_read_what_the_other_one_says() -> Result<(), Error> {
     let config = |shutdown: &str| {

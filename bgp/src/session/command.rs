@@ -56,7 +56,13 @@ impl Session {
 
     pub(super) fn configure(&mut self, now: Instant, config: Config) {
         let restart = self.config.needs_restart(&config).is_some();
-        self.config = config;
+        // What was found out of two AS numbers stays.
+        let turned = config.other_as == Some(self.config.local_as)
+            && self.config.other_as == Some(config.local_as);
+        self.config = match turned {
+            true => config.turned(),
+            false => config,
+        };
         if self.config.bfd.is_none() {
             self.bfd = None;
         }

@@ -136,6 +136,7 @@ pub struct BfdConfig {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
     pub(super) local_as: Asn,
+    pub(super) other_as: Option<Asn>,
     pub(super) remote_as: RemoteAs,
     pub(super) router_id: Ipv4Addr,
     pub(super) hold_time: HoldTime,
@@ -167,6 +168,7 @@ impl Config {
         *families.get_mut(Family::Ipv4Unicast) = Some(FamilyConfig::default());
         Self {
             local_as,
+            other_as: None,
             remote_as,
             router_id,
             hold_time: HoldTime::DEFAULT,
@@ -190,6 +192,28 @@ impl Config {
             jitter_seed: 0,
             hash_seed: 0,
         }
+    }
+
+    /// The peer may know us by this AS number instead (RFC 7705); default none. When it refuses the
+    /// one, the next OPEN says the other.
+    pub fn or_as(mut self, asn: Option<Asn>) -> Self {
+        self.other_as = asn;
+        self
+    }
+
+    /// The same with the other of two AS numbers first.
+    pub(super) fn turned(mut self) -> Self {
+        if let Some(other) = &mut self.other_as {
+            std::mem::swap(other, &mut self.local_as);
+        }
+        self
+    }
+
+    /// The same as it was on a connection whose OPEN said this number.
+    pub(super) fn speaking_as(&self, asn: Asn) -> Self {
+        let mut config = self.clone();
+        config.local_as = asn;
+        config
     }
 
     /// Families to offer, in place of IPv4 unicast alone.
@@ -332,7 +356,12 @@ impl Config {
                 changed.push(name);
             }
         };
-        check("local_as", self.local_as != new.local_as);
+        // Which of two numbers is said first is found out with the peer.
+        let numbers = |it: &Config| {
+            let other = it.other_as.unwrap_or(it.local_as);
+            (it.local_as.min(other), it.local_as.max(other))
+        };
+        check("local_as", numbers(self) != numbers(new));
         check("remote_as", self.remote_as != new.remote_as);
         check("router_id", self.router_id != new.router_id);
         check("hold_time", self.hold_time != new.hold_time);

@@ -8,10 +8,12 @@ use std::time::{Duration, Instant};
 
 use super::graceful::Retained;
 use super::link::Attempt;
+use super::negotiated::OpenError;
 use super::timers::PeerTimer;
 use super::transition::{Event, Step, next};
 use super::{DownReason, Failure, Output, Phase, Place, ReleaseReason, Session, Side};
 use super::{RETAINED_CONNECT_TIME, any, graceful, notification};
+use crate::asn::Asn;
 
 /// First rest after a failure.
 const IDLE_HOLD: Duration = Duration::from_secs(1);
@@ -46,6 +48,7 @@ impl Session {
     }
 
     pub(super) fn end_attempt(&mut self, now: Instant, side: Side, reason: DownReason) {
+        let said = self.said_as(side);
         let attempt = mem::take(self.attempt_mut(side));
         if side == Side::Outgoing {
             self.timers.clear(PeerTimer::ConnectRetry);
@@ -67,6 +70,7 @@ impl Session {
                 reason: reason.clone(),
             });
         }
+        self.turn(said, &reason);
         let since = match attempt {
             Attempt::Connect { since, .. } => since,
             Attempt::Idle
@@ -75,6 +79,41 @@ impl Session {
             | Attempt::OpenConfirm { .. } => now,
         };
         self.go_on(now, since, &reason);
+    }
+
+    /// The peer does not take us for the AS that we said: the next OPEN says the other of two. A
+    /// second connection that was opened with the same number changes nothing again.
+    fn turn(&mut self, said: Asn, reason: &DownReason) {
+        let Some(other) = self
+            .config
+            .other_as
+            .filter(|_| said == self.config.local_as)
+        else {
+            return;
+        };
+        let refused = match reason {
+            DownReason::NotificationReceived(received) => notification::is_bad_peer_as(received),
+            DownReason::Open(OpenError::WrongAs { got, .. }) => {
+                self.config.remote_as.admits(other, *got)
+            }
+            DownReason::Open(_)
+            | DownReason::Stopped(_)
+            | DownReason::ConnectFailed(_)
+            | DownReason::ConnectionClosed { .. }
+            | DownReason::HoldTimerExpired { .. }
+            | DownReason::SendHoldTimerExpired { .. }
+            | DownReason::BfdDown
+            | DownReason::BfdNotUp
+            | DownReason::Malformed { .. }
+            | DownReason::UnexpectedMessage { .. }
+            | DownReason::Collision
+            | DownReason::Rejected
+            | DownReason::PeerReconnected
+            | DownReason::TurnedAway { .. } => false,
+        };
+        if refused {
+            self.config = self.config.clone().turned();
+        }
     }
 
     /// What is shown as the reason, unless it says less than the one before.

@@ -14,6 +14,7 @@ use super::timers::{LinkTimer, PeerTimer};
 use super::transition::{Event, Step, next};
 use super::{ConnId, DownReason, Messages, Negotiated, Output, Place, ReleaseReason, Session};
 use super::{OPEN_TIME, Side, State, any, graceful, negotiated, opposite};
+use crate::asn::Asn;
 use crate::family::{Family, PerFamily};
 use crate::message::{Message, Notification, Open, RefreshKind, RouteRefresh, Update};
 use crate::wire;
@@ -115,7 +116,9 @@ impl Session {
     /// OPEN in OpenSent: check, resolve a collision, confirm.
     pub(super) fn answer(&mut self, now: Instant, side: Side, open: &Open) {
         let place = Place::Attempt(side);
-        let negotiated = match negotiated::negotiate(&self.config, open) {
+        let local_as = self.said_as(side);
+        let config = self.config.speaking_as(local_as);
+        let negotiated = match negotiated::negotiate(&config, open) {
             Ok(negotiated) => negotiated,
             Err(error) => return self.end(now, place, DownReason::Open(error)),
         };
@@ -137,6 +140,12 @@ impl Session {
         self.send_keepalive(now, place, conn);
     }
 
+    /// The AS number that our OPEN said on a connection.
+    pub(super) fn said_as(&self, side: Side) -> Asn {
+        let link = self.attempt(side).link();
+        link.map_or(self.config.local_as, |link| link.local_as)
+    }
+
     /// RFC 4271 §6.8, for an OPEN that has just come from `side`. Ends the other connection when
     /// this one is to stay.
     pub(super) fn survives_collision(&mut self, now: Instant, side: Side, open: &Open) -> bool {
@@ -154,7 +163,7 @@ impl Session {
         let other = opposite(side);
         match self.attempt(other).state() {
             State::OpenConfirm => {
-                let local = (self.config.router_id, self.config.local_as);
+                let local = (self.config.router_id, self.said_as(side));
                 let survives = link::collision(local, (open.router_id, open.asn)) == side;
                 if survives {
                     self.end(now, Place::Attempt(other), DownReason::Collision);

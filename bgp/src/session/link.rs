@@ -24,17 +24,20 @@ pub(super) struct Link {
     pub(super) timers: Timers<LinkTimer>,
     /// When the connection stood.
     pub(super) opened: Instant,
+    /// The AS number that our OPEN said.
+    pub(super) local_as: Asn,
     buffer: BytesMut,
     max_len: usize,
 }
 
 impl Link {
-    pub(super) fn new(conn: ConnId, opened: Instant) -> Self {
+    pub(super) fn new(conn: ConnId, opened: Instant, local_as: Asn) -> Self {
         let max_len = wire::MESSAGE_LEN_MAX;
         Self {
             conn,
             timers: Timers::new(),
             opened,
+            local_as,
             buffer: BytesMut::new(),
             max_len,
         }

@@ -55,6 +55,11 @@ pub(super) fn cease(subcode: u8) -> Notification {
     bare(CEASE, subcode)
 }
 
+/// The sender expects another AS number than our OPEN said.
+pub(super) fn is_bad_peer_as(received: &Notification) -> bool {
+    (received.code, received.subcode) == (OPEN, open::BAD_PEER_AS)
+}
+
 /// OPEN Message Error with data.
 pub(super) fn open_error(subcode: u8, data: &[u8]) -> Notification {
     Notification {

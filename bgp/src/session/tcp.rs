@@ -178,7 +178,7 @@ impl Session {
     }
 
     pub(super) fn greet(&mut self, now: Instant, side: Side, conn: ConnId) {
-        let mut link = Link::new(conn, now);
+        let mut link = Link::new(conn, now, self.config.local_as);
         link.timers.set_after(LinkTimer::Hold, now, Some(OPEN_TIME));
         *self.attempt_mut(side) = Attempt::OpenSent(link);
         self.record.counters.sent.opens += 1;

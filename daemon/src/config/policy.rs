@@ -12,7 +12,7 @@ use bgp::Asn;
 use bgp::family::Family;
 use bgp::policy::{Entry, Party, Policy, RouteMap};
 
-use super::types::{Config, EbgpRequiresPolicy, Neighbor, Unicast};
+use super::types::{Config, EbgpRequiresPolicy, Neighbor, Unicast, is_internal};
 
 pub mod file;
 pub(super) mod print;
@@ -118,7 +118,10 @@ impl Config {
         }
         let own = self.asn_towards(neighbor);
         let private = own.is_private() && remote_as.is_some_and(Asn::is_private);
+        // RFC 8212 is about other AS: not our own, nor the one that the neighbour is in with us.
+        let within = is_internal(neighbor.remote_as, neighbor.local_as, self.asn);
         let open = remote_as == Some(self.asn)
+            || within
             || self.is_member(neighbor)
             || match self.ebgp_requires_policy {
                 EbgpRequiresPolicy::Auto => private,

@@ -283,7 +283,8 @@ impl Config {
 
     /// Our AS number on the session with a neighbour.
     pub fn asn_towards(&self, neighbor: &Neighbor) -> Asn {
-        let within = is_internal(neighbor.remote_as, self.asn) || self.is_member(neighbor);
+        let within = is_internal(neighbor.remote_as, neighbor.local_as, self.asn)
+            || self.is_member(neighbor);
         match neighbor.local_as {
             Some(local_as) => local_as.asn,
             None if within => self.asn,

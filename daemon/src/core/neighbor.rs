@@ -233,7 +233,14 @@ pub(super) fn session_config(
         detect_time: bfd.interval * u32::from(bfd.multiplier),
     });
     let asn = config.asn_towards(neighbor);
-    let mut session = session::Config::new(asn, neighbor.remote_as, config.router_id);
+    let dual = neighbor.local_as.is_some_and(|local_as| local_as.dual);
+    // The number that the neighbour would know us by without `local_as`.
+    let usual = config.asn_towards(&config::Neighbor {
+        local_as: None,
+        ..neighbor.clone()
+    });
+    let mut session = session::Config::new(asn, neighbor.remote_as, config.router_id)
+        .or_as(dual.then_some(usual));
     if let Some(time) = neighbor.timers.send_hold {
         session = session.send_hold_time(time);
     }
@@ -293,11 +300,15 @@ impl Core {
         let session = neighbor.session.as_ref()?;
         let negotiated = &session.negotiated;
         let (local_ipv4, local_ipv6) = self.install.ground.beside(session.local);
+        // Not where it knows us by our own number after all, nor within an AS.
+        let external = negotiated.local_as != negotiated.remote_as;
+        let alias = neighbor.config.local_as;
+        let alias = alias.filter(|it| it.asn == negotiated.local_as && external);
         Some(PeerFacts {
             address: neighbor.config.address,
             remote_as: negotiated.remote_as,
             local_as: negotiated.local_as,
-            alias: neighbor.config.local_as.map(|local_as| rib::Alias {
+            alias: alias.map(|local_as| rib::Alias {
                 own_as: self.config.public_asn(),
                 prepend: local_as.prepend,
                 replace: local_as.replace,

@@ -386,3 +386,35 @@ fn a_disagreement_stays_the_reason_while_the_peer_only_turns_us_away() {
         why(&bench)
     );
 }
+
+/// Two connections that both say the refused number turn once; a refusal of the other one turns
+/// back; a configuration that only repeats the pair changes nothing.
+#[test]
+fn a_peer_that_refuses_one_of_two_as_numbers_hears_the_other() {
+    let dual = || config().or_as(Some(Asn(64999)));
+    let (mut bench, conn) = Bench::started(dual());
+    let refused = wire::encode_notification(&notification::open_error(2, &[]), false);
+    let said = |outputs: &[Output]| {
+        outputs.iter().find_map(|output| {
+            // The two octets behind marker, length, type and version.
+            if let Output::Send { bytes, .. } = output
+                && bytes[18] == 1
+            {
+                Some(u32::from(u16::from_be_bytes([bytes[20], bytes[21]])))
+            } else {
+                None
+            }
+        })
+    };
+    let first = said(&bench.input(Input::Connected { conn }));
+    let (incoming, outputs) = bench.accept();
+    assert_eq!(said(&outputs), first);
+    bench.say(conn, &refused);
+    bench.say(incoming, &refused);
+    bench.input(Input::Configure(Box::new(dual())));
+    let (_, conn) = bench.next_attempt();
+    assert_eq!(said(&bench.input(Input::Connected { conn })), Some(64999));
+    bench.say(conn, &refused);
+    let (_, conn) = bench.next_attempt();
+    assert_eq!(said(&bench.input(Input::Connected { conn })), first);
+}

@@ -411,27 +411,40 @@ fn local_as(table: &SettingsTable, own: Asn, report: &mut Report) -> Option<Loca
     let At { value, span } = table.local_as.as_ref()?;
     let asn = value.asn?.value;
     let remote = table.remote_as?.value;
-    let because = if asn == own {
-        Some("which is our own AS number anyway")
-    } else if remote == RemoteAs::Exact(asn) {
-        Some("which is the AS number of the neighbor")
-    } else if is_internal(remote, own) {
-        Some("on a session inside our own AS")
-    } else {
-        None
+    let dual = or(value.dual_as, false);
+    let because = match remote {
+        _ if asn == own => Some("which is our own AS number anyway"),
+        RemoteAs::Exact(remote) if remote == own && !dual => {
+            Some("on a session inside our own AS, without `dual_as`")
+        }
+        RemoteAs::Exact(_) | RemoteAs::External | RemoteAs::Internal => None,
     };
     if let Some(because) = because {
         let conflict = Conflict::LocalAs {
             asn: asn.0,
             because,
         };
-        let hint = "it is for an eBGP neighbor that knows us by another AS number";
+        let hint = "it is for a neighbor that knows us by another AS number";
         report.error_with_hint(*span, conflict, hint);
+    }
+    // Within an AS nothing stands in front of paths (RFC 7705 §4).
+    if !dual && remote == RemoteAs::Exact(asn) {
+        for (key, set) in [
+            ("no_prepend", value.no_prepend),
+            ("replace_as", value.replace_as),
+        ] {
+            if let Some(At { value: true, span }) = set {
+                let because =
+                    "beside a neighbor of the same AS, towards which nothing is prepended";
+                report.error(span, Conflict::NoEffect { key, because });
+            }
+        }
     }
     Some(LocalAs {
         asn,
         prepend: !or(value.no_prepend, false),
         replace: or(value.replace_as, false),
+        dual,
     })
 }
 
@@ -448,12 +461,19 @@ fn relation(table: &SettingsTable, own: Asn, members: &[Asn], report: &mut Repor
         return;
     };
     let on = |key: Option<At<bool>>| key.filter(|at| at.value).map(|at| at.span);
+    let known_as = table.local_as.as_ref().and_then(|at| at.value.asn);
+    let known_as = known_as.map(|asn| LocalAs {
+        asn: asn.value,
+        prepend: true,
+        replace: false,
+        dual: false,
+    });
     let families = || table.families.iter().filter_map(|(_, it)| it.as_ref());
     let of_families = families().map(|it| it.value.route_reflector_client);
     for span in of_families
         .chain([table.route_reflector_client])
         .filter_map(on)
-        .filter(|_| !is_internal(remote_as.value, own))
+        .filter(|_| !is_internal(remote_as.value, known_as, own))
     {
         let conflict = Conflict::NotInternal("route_reflector_client");
         let hint = "routes of other AS numbers are passed on without it";
@@ -462,10 +482,11 @@ fn relation(table: &SettingsTable, own: Asn, members: &[Asn], report: &mut Repor
     let within = match remote_as.value {
         RemoteAs::Internal => own,
         RemoteAs::Exact(asn) if asn == own || members.contains(&asn) => asn,
+        RemoteAs::Exact(asn) if known_as.is_some_and(|it| it.asn == asn) => asn,
         RemoteAs::Exact(_) | RemoteAs::External => return,
     };
-    let not_external = |key| match within == own {
-        true => Conflict::NotExternal { key, asn: own.0 },
+    let not_external = |key| match within == own || !members.contains(&within) {
+        true => Conflict::NotExternal { key, asn: within.0 },
         false => Conflict::InConfederation { key, asn: within.0 },
     };
     for FamilyTable {
@@ -496,7 +517,7 @@ fn relation(table: &SettingsTable, own: Asn, members: &[Asn], report: &mut Repor
                 .local_as
                 .as_ref()
                 .map(|at| at.span)
-                .filter(|_| within != own),
+                .filter(|_| members.contains(&within)),
         ),
     ] {
         if let Some(span) = span {

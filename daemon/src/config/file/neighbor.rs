@@ -230,6 +230,8 @@ pub struct LocalAsTable {
     pub no_prepend: Option<At<bool>>,
     /// `replace_as`.
     pub replace_as: Option<At<bool>>,
+    /// `dual_as`.
+    pub dual_as: Option<At<bool>>,
 }
 
 /// A key of `tcp_ao`.
@@ -503,6 +505,7 @@ fn local_as(table: &mut Table<'_, '_>) -> Option<At<LocalAsTable>> {
             asn: table.require("asn", "an AS number", asn),
             no_prepend: table.get("no_prepend", boolean),
             replace_as: table.get("replace_as", boolean),
+            dual_as: table.get("dual_as", boolean),
         });
     }
     let asn = read::reading(table.report(), KEY, value, asn)?;

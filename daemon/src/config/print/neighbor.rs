@@ -56,7 +56,8 @@ fn settings(fields: &mut Fields, neighbor: &Neighbor, restart: GracefulRestart) 
         table.add("asn", local_as.asn);
         table.add_unless_default("no_prepend", !local_as.prepend, false);
         table.add_unless_default("replace_as", local_as.replace, false);
-        match local_as.prepend && !local_as.replace {
+        table.add_unless_default("dual_as", local_as.dual, false);
+        match local_as.prepend && !local_as.replace && !local_as.dual {
             true => fields.add("local_as", local_as.asn),
             false => fields.add_table("local_as", &table),
         }

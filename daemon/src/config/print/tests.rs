@@ -504,6 +504,7 @@ fn neighbor(map: Arc<RouteMap>, last: u8) -> impl Strategy<Value = Neighbor> {
                         asn: Asn(64999),
                         prepend: passive,
                         replace: shutdown,
+                        dual: !passive,
                     }),
                     enforce_first_as: (last > 1).then_some(passive),
                     relation: Relation {

@@ -101,7 +101,7 @@ impl Neighbor {
         match (self.ttl_security, self.multihop) {
             (Some(_), _) => u8::MAX,
             (None, Some(ttl)) => ttl,
-            (None, None) if is_internal(self.remote_as, asn) => u8::MAX,
+            (None, None) if is_internal(self.remote_as, self.local_as, asn) => u8::MAX,
             (None, None) => 1,
         }
     }
@@ -110,7 +110,7 @@ impl Neighbor {
     pub fn remote_asn(&self, own: Asn) -> Option<Asn> {
         match self.remote_as {
             RemoteAs::Exact(asn) => Some(asn),
-            RemoteAs::Internal => Some(own),
+            RemoteAs::Internal => Some(self.local_as.map_or(own, |it| it.asn)),
             RemoteAs::External => None,
         }
     }
@@ -256,6 +256,8 @@ pub struct LocalAs {
     pub prepend: bool,
     /// The neighbour is told this number in place of our own, and not in front of it.
     pub replace: bool,
+    /// The neighbour may know us by our own number, too.
+    pub dual: bool,
 }
 
 /// A network whose hosts become neighbours when they connect.
@@ -306,10 +308,14 @@ impl InterfaceNeighbor {
     }
 }
 
-/// True for a neighbour inside our own AS.
-pub(in crate::config) fn is_internal(remote: RemoteAs, own: Asn) -> bool {
+/// True for a neighbour inside our own AS, or inside the one that it knows us by (RFC 7705 §4).
+pub(in crate::config) fn is_internal(
+    remote: RemoteAs,
+    local_as: Option<LocalAs>,
+    own: Asn,
+) -> bool {
     match remote {
-        RemoteAs::Exact(asn) => asn == own,
+        RemoteAs::Exact(asn) => asn == own || local_as.is_some_and(|it| it.asn == asn),
         RemoteAs::Internal => true,
         RemoteAs::External => false,
     }

@@ -141,7 +141,10 @@ impl Core {
             local_address: neighbor.local(),
             router_id: negotiated.map(|it| it.router_id),
             internal: neighbor.remote_as(self.config.asn) == Some(self.config.asn),
-            local_as: neighbor.config.local_as.map(|it| it.asn.0),
+            // One that may know us by either number has said which.
+            local_as: (neighbor.config.local_as.map(|it| it.asn))
+                .filter(|asn| negotiated.is_none_or(|it| it.local_as == *asn))
+                .map(|asn| asn.0),
             relation: self.relation_in_words(neighbor),
             password: matches!(neighbor.config.signing, Some(Signing::Md5(_))),
             tcp_ao: match &neighbor.config.signing {

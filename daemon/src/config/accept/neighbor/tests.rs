@@ -180,21 +180,44 @@ fn a_number_for_one_session_is_another_one_and_external() {
             "65001, which is our own AS number anyway",
         ),
         (
-            "remote_as = 65002\nlocal_as = 65002",
-            "65002, which is the AS number of the neighbor",
-        ),
-        (
-            "remote_as = \"internal\"\nlocal_as = 7",
-            "7, on a session inside our own AS",
-        ),
-        (
             "remote_as = 65001\nlocal_as = 7",
-            "7, on a session inside our own AS",
+            "7, on a session inside our own AS, without `dual_as`",
         ),
     ] {
         let found = errors(&member(keys));
         assert_eq!(found, [format!("error: x.toml:6:12: {hint} {expected}")]);
     }
+    let within = "remote_as = 7\nlocal_as = { asn = 7, no_prepend = true }";
+    assert_eq!(
+        errors(&member(within)),
+        [
+            "error: x.toml:6:36: `no_prepend` has no effect beside a neighbor of the same AS, \
+             towards which nothing is prepended"
+        ]
+    );
+}
+
+/// RFC 7705 §4: within the AS that the neighbour knows us by, it is a neighbour like any other of
+/// an AS.
+#[test]
+fn a_neighbour_of_the_as_that_it_knows_us_by_is_internal() {
+    for keys in [
+        "remote_as = 7\nlocal_as = 7",
+        "remote_as = \"internal\"\nlocal_as = 7",
+        "remote_as = 65001\nlocal_as = { asn = 7, dual_as = true }",
+    ] {
+        let config = accepted(&member(&format!(
+            "{keys}\nroute_reflector_client = true\nevpn = {{}}"
+        )));
+        let neighbor = &config.neighbors[0];
+        assert_eq!(neighbor.ttl(config.asn), 255, "{keys}");
+        assert_eq!(config.asn_towards(neighbor), bgp::Asn(7), "{keys}");
+    }
+    let found = errors(&member("remote_as = 7\nlocal_as = 7\nrole = \"peer\""));
+    assert_eq!(
+        found,
+        ["error: x.toml:7:8: `role` needs an eBGP neighbor, and remote_as is our own AS number 7"]
+    );
 }
 
 #[test]
