@@ -24,6 +24,8 @@ pub(super) const CONTAINERS_USED: &str = "/run/rbgpd-lab/containers-used";
 
 /// In this order; stopped in the reverse one. mgmtd exists from FRR 9 on and must be first.
 const DAEMONS: [&str; 5] = ["mgmtd", "zebra", "staticd", "bfdd", "bgpd"];
+/// Beside these, where the configuration has something for it.
+const OSPFD: &str = "ospfd";
 const START: Duration = Duration::from_secs(60);
 
 /// Which FRR to run.
@@ -46,6 +48,12 @@ impl Release {
             Self::Container(suite) => rootfs::image(suite).map(drop),
         }
     }
+}
+
+/// Those that a configuration needs, in the order of their start.
+fn daemons(config: &str) -> Vec<&'static str> {
+    let ospf = config.contains("router ospf").then_some(OSPFD);
+    DAEMONS.into_iter().chain(ospf).collect()
 }
 
 /// One FRR of one site.
@@ -83,8 +91,10 @@ impl Frr {
         let path = self.folder.join("frr.conf");
         fs::write(&path, config).map_err(|e| Error::io(path.display(), e))?;
         match self.release.clone() {
-            Release::Host => self.start_host(lab)?,
-            Release::Suite(suite) => self.start_suite(lab, &rootfs::tree(&suite)?)?,
+            Release::Host => self.start_host(lab, &daemons(config))?,
+            Release::Suite(suite) => {
+                self.start_suite(lab, &rootfs::tree(&suite)?, &daemons(config))?;
+            }
             Release::Container(suite) => return self.start_container(&suite, &path),
         }
         let inside = match self.release {
@@ -198,14 +208,14 @@ impl Frr {
         command::json(question, &output.stdout)
     }
 
-    fn start_host(&mut self, lab: &Lab) -> Result<(), Error> {
+    fn start_host(&mut self, lab: &Lab, daemons: &[&str]) -> Result<(), Error> {
         let user = User::from_name("frr").map_err(|e| Error::os("user frr", e))?;
         let Some(user) = user else {
             return Err(Error::State("no user `frr`".to_owned()));
         };
         let folder = self.folder.clone();
         self.prepare(user.uid.as_raw())?;
-        for name in DAEMONS {
+        for name in daemons {
             let program = format!("/usr/lib/frr/{name}");
             if !Path::new(&program).exists() {
                 continue;
@@ -222,7 +232,7 @@ impl Frr {
             command
                 .args(["--vty_socket", &at(String::new())])
                 .args(extra(name));
-            if name == "bfdd" {
+            if *name == "bfdd" {
                 command.args(["--bfdctl", &at("bfdd.sock".to_owned())]);
             }
             self.run_daemon(lab, name, command)?;
@@ -230,9 +240,9 @@ impl Frr {
         Ok(())
     }
 
-    fn start_suite(&mut self, lab: &Lab, root: &Path) -> Result<(), Error> {
+    fn start_suite(&mut self, lab: &Lab, root: &Path, daemons: &[&str]) -> Result<(), Error> {
         self.prepare(rootfs::FRR_UID)?;
-        for name in DAEMONS {
+        for name in daemons {
             if !root.join("usr/lib/frr").join(name).exists() {
                 continue;
             }
@@ -292,7 +302,7 @@ impl Frr {
     /// Empty configuration files (vtysh loads the real one) in a folder that the daemons may
     /// write.
     fn prepare(&self, uid: u32) -> Result<(), Error> {
-        for name in DAEMONS.iter().chain(&["vtysh"]) {
+        for name in DAEMONS.iter().chain(&[OSPFD, "vtysh"]) {
             let path = self.folder.join(format!("{name}.conf"));
             fs::write(&path, "").map_err(|e| Error::io(path.display(), e))?;
         }
