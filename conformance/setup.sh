@@ -3,13 +3,13 @@
 #
 #   conformance/setup.sh            install what is missing (needs root only when something is)
 #   conformance/setup.sh --check    say what is missing and change nothing; exit 1 if anything is
-#   conformance/setup.sh --test     also what the tests need: valgrind to count instructions, and the neighbours of
-#                                   the interoperability matrix: those of --bench, and ExaBGP
+#   conformance/setup.sh --test     also what the tests need: valgrind to count instructions, StayRTR as a cache of the
+#                                   RPKI, and the neighbours of the interoperability matrix: those of --bench, and ExaBGP
 #   conformance/setup.sh --bench    also what `make bench` compares with: BIRD, and newer releases of BIRD, FRR,
 #                                   GoBGP and OpenBGPD, which are unpacked below
 #                                   /var/cache/rbgpd-bench and not installed
 #
-# FRR and BIRD are installed as programs to test against. Their services are kept from starting, now and at boot,
+# FRR, BIRD and StayRTR are installed as programs to test against. Their services are kept from starting, now and at boot,
 # so that the machine's own routing stays as it was; a service already in use is left alone.
 set -eu
 
@@ -19,7 +19,7 @@ mode=${1:-}
 unpacked=
 if [ "$mode" = --test ]; then
   unpacked=1
-  packages="$packages bird2 valgrind"
+  packages="$packages bird2 valgrind stayrtr"
 fi
 if [ "$mode" = --bench ]; then
   unpacked=1
@@ -137,7 +137,7 @@ if ! apt-get install -y -qq --no-install-recommends $missing >/dev/null 2>&1; th
   apt-get install -y -qq --no-install-recommends $missing >/dev/null
 fi
 
-for service in frr bird; do
+for service in frr bird stayrtr; do
   case "$missing" in
   *$service*)
     if command -v systemctl >/dev/null && [ -d /run/systemd/system ]; then

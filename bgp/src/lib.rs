@@ -41,8 +41,8 @@
 //! - RFC 5065 (confederations): paths (§4), errors (§5), preference and MED (§5.2), decision (§5.3).
 //! - RFC 7947 (route servers): attribute transparency (§2.2).
 //! - RFC 6811 (origin validation): the states (§2), policy that asks for them and is asked again when
-//!   VRPs change (§3), also for routes of our own and at export (RFC 8481, RFC 8893). How VRPs come
-//!   here is up to the owner of the tables.
+//!   VRPs change (§3), also for routes of our own and at export (RFC 8481, RFC 8893).
+//! - RFC 8210, RFC 6810 (RPKI to router): the router's side, versions 1 and 0 ([`rpki::rtr`]).
 //! - RFC 6890 (special addresses): what is of one host, one link or a group is refused from another
 //!   AS.
 //! - RFC 9234 (roles): the capability and its check (§4), the only-to-customer attribute (§5).
@@ -87,6 +87,10 @@
 //!   nor compared with it.
 //! - RFC 7999 §3.3: that a neighbor may ask for a prefix is the import policy's business; nobody
 //!   else knows.
+//! - RFC 8210 §5.1: when a cache says that it does not know our session any more, everything is asked
+//!   for at once, and what it said stays until the answer: a restart of the cache is no reason to
+//!   take every route for unknown. One that changes its session without a word is flushed.
+//! - RFC 8210 §6: a connection that was lost is tried again sooner than after the retry interval.
 //! - RFC 9494 (long-lived graceful restart): the communities have names and no effect of their own.
 //! - [`Speaker`] does not restart gracefully itself (it has no forwarding state to preserve), and
 //!   has no BFD.

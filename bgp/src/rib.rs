@@ -742,12 +742,16 @@ impl Rib {
     fn validate(&mut self, new: Option<Arc<Validation>>) {
         let old = std::mem::replace(&mut self.validation, new);
         let (old, new) = (old.as_deref(), self.validation.clone());
-        let affected = affected(old, new.as_deref());
+        let mut asked = false;
         for peer in &mut self.peers.peers {
             if let Some(facts) = &mut peer.facts {
-                validate_by(&mut facts.families, new.as_ref());
+                asked |= validate_by(&mut facts.families, new.as_ref());
             }
         }
+        if !asked {
+            return;
+        }
+        let affected = affected(old, new.as_deref());
         for family in Family::ALL {
             on_family!(self, family, |table, cx| table.validate(
                 cx,
@@ -990,16 +994,20 @@ fn affected(old: Option<&Validation>, new: Option<&Validation>) -> Affected {
     )
 }
 
+/// True if a policy asks for it.
 fn validate_by(
     families: &mut PerFamily<Option<PeerFamily>>,
     validation: Option<&Arc<Validation>>,
-) {
+) -> bool {
+    let mut asked = false;
     for family in Family::ALL {
         if let Some(settings) = families.get_mut(family) {
             settings.import.validate_by(validation);
             settings.export.validate_by(validation);
+            asked |= settings.import.validates() || settings.export.validates();
         }
     }
+    asked
 }
 
 /// The table that holds keys of a type.

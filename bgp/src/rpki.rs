@@ -176,8 +176,7 @@ impl Vrps {
         }
         let mut removed = removed.into_iter().peekable();
         let kept = self.iter().filter(|vrp| removed.next_if_eq(vrp).is_none());
-        let merged = Merge::of(kept, added.into_iter());
-        Ok(Self::of_sorted(merged.map(Side::vrp)))
+        Ok(Self::of_sorted(Merge::of(kept, added.into_iter())))
     }
 
     /// What any of these has.
@@ -185,8 +184,7 @@ impl Vrps {
         let mut tables = tables.into_iter();
         let first = tables.next().cloned().unwrap_or_default();
         tables.fold(first, |all, table| {
-            let merged = Merge::of(all.iter(), table.iter());
-            Arc::new(Self::of_sorted(merged.map(Side::vrp)))
+            Arc::new(Self::of_sorted(Merge::of(all.iter(), table.iter())))
         })
     }
 
@@ -198,8 +196,8 @@ impl Vrps {
                 Prefix::V6(prefix) => all.v6.push(prefix, vrp.asn, vrp.max_len),
             }
         }
-        all.v4.shrink();
-        all.v6.shrink();
+        all.v4.finish();
+        all.v6.finish();
         all
     }
 
@@ -348,13 +346,14 @@ impl Affected {
     /// Of two tables.
     pub fn between(one: &Vrps, two: &Vrps) -> Self {
         let mut prefixes: Vec<Prefix> = Vec::new();
-        let differing = Merge::of(one.iter(), two.iter()).filter(|side| !side.is_both());
-        for prefix in differing.map(|side| side.vrp().prefix) {
+        let mut found = |prefix: Prefix| {
             // What contains a prefix stands before it, and before what else that contains.
             if prefixes.last().is_none_or(|last| !last.contains(prefix)) {
                 prefixes.push(prefix);
             }
-        }
+        };
+        one.v4.differing(&two.v4, |it| found(Prefix::V4(it)));
+        one.v6.differing(&two.v6, |it| found(Prefix::V6(it)));
         Self { prefixes }
     }
 
@@ -382,25 +381,6 @@ struct Merge<A: Iterator<Item = Vrp>, B: Iterator<Item = Vrp>> {
     two: Peekable<B>,
 }
 
-/// Where a VRP was found.
-#[derive(Debug, Clone, Copy)]
-enum Side {
-    One(Vrp),
-    Both(Vrp),
-}
-
-impl Side {
-    fn vrp(self) -> Vrp {
-        match self {
-            Side::One(vrp) | Side::Both(vrp) => vrp,
-        }
-    }
-
-    fn is_both(self) -> bool {
-        matches!(self, Side::Both(_))
-    }
-}
-
 impl<A: Iterator<Item = Vrp>, B: Iterator<Item = Vrp>> Merge<A, B> {
     fn of(one: A, two: B) -> Self {
         Self {
@@ -411,17 +391,17 @@ impl<A: Iterator<Item = Vrp>, B: Iterator<Item = Vrp>> Merge<A, B> {
 }
 
 impl<A: Iterator<Item = Vrp>, B: Iterator<Item = Vrp>> Iterator for Merge<A, B> {
-    type Item = Side;
+    type Item = Vrp;
 
-    fn next(&mut self) -> Option<Side> {
+    fn next(&mut self) -> Option<Vrp> {
         match (self.one.peek(), self.two.peek()) {
             (Some(one), Some(two)) if one == two => {
                 self.two.next();
-                self.one.next().map(Side::Both)
+                self.one.next()
             }
-            (Some(one), Some(two)) if one < two => self.one.next().map(Side::One),
-            (_, Some(_)) => self.two.next().map(Side::One),
-            (_, None) => self.one.next().map(Side::One),
+            (Some(one), Some(two)) if one < two => self.one.next(),
+            (_, Some(_)) => self.two.next(),
+            (_, None) => self.one.next(),
         }
     }
 }

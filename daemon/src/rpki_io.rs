@@ -165,7 +165,9 @@ impl Known {
     /// What remains without a connection, and how to go on.
     fn lose(&mut self, lost: &Lost) -> Report {
         let flush = lost.flushes();
-        if flush || lost.is_lasting() {
+        // One that hangs up on a question for changes may not know our session any more.
+        let on_changes = matches!(lost, Lost::Mute) && self.serial.is_some();
+        if lost.forgets() || on_changes {
             self.serial = None;
         }
         if flush {
@@ -173,12 +175,14 @@ impl Known {
         }
         // RFC 8210 §7: one that speaks version 0 alone may hang up in place of saying so.
         self.version = match (lost, self.version) {
-            (Lost::Mute, VERSION_MAX) => 0,
+            (Lost::Mute, VERSION_MAX) if !on_changes => 0,
             _ => VERSION_MAX,
         };
         let again_in = match lost.is_lasting() {
             // RFC 8210 §6: a question that failed is not asked again before.
             true => self.timers.retry,
+            // It waits for the other question.
+            false if lost.forgets() || on_changes => PAUSE_FIRST,
             false => self.pause.min(self.timers.retry),
         };
         self.pause = (self.pause * 2).min(self.timers.retry);
@@ -219,6 +223,10 @@ enum Lost {
 impl Lost {
     fn flushes(&self) -> bool {
         matches!(self, Lost::Fault(fault) if fault.flushes())
+    }
+
+    fn forgets(&self) -> bool {
+        matches!(self, Lost::Fault(fault) if fault.forgets())
     }
 
     /// The same question would get the same answer.

@@ -285,9 +285,12 @@ impl Session {
             self.version = version;
             return Ok(Some(Said::Ask(self.ask())));
         }
-        Err(Fault::Told {
-            code,
-            text: error_text(body).unwrap_or_default(),
+        let text = error_text(body).unwrap_or_default();
+        // RFC 8210 §5.1: that is how a cache says that it is in another session now.
+        let of_changes = matches!(self.phase, Phase::Asked { reset: false });
+        Err(match code {
+            code::CORRUPT if of_changes => Fault::Desynchronized(text),
+            code => Fault::Told { code, text },
         })
     }
 
@@ -332,6 +335,8 @@ pub enum Fault {
     TooMany(usize),
     /// The entries do not fit the table.
     Change(ChangeError),
+    /// The cache was asked for changes and is in another session, it says.
+    Desynchronized(String),
     /// The cache says what is wrong.
     Told {
         /// Its code (RFC 8210 §12).
@@ -353,7 +358,7 @@ impl Fault {
             Fault::TooMany(_) => code::INTERNAL,
             Fault::Change(ChangeError::Duplicate(_)) => code::DUPLICATE,
             Fault::Change(ChangeError::Unknown(_)) => code::UNKNOWN_WITHDRAWAL,
-            Fault::Told { .. } => return None,
+            Fault::Desynchronized(_) | Fault::Told { .. } => return None,
         })
     }
 
@@ -362,11 +367,17 @@ impl Fault {
         matches!(self, Fault::Session { .. })
     }
 
+    /// What is known of the cache's data is of no use for another question: everything is to be
+    /// asked for.
+    pub fn forgets(&self) -> bool {
+        self.is_lasting() || self.flushes() || matches!(self, Fault::Desynchronized(_))
+    }
+
     /// The same question would lead to the same fault. Not when the cache has no data yet.
     pub fn is_lasting(&self) -> bool {
         match self {
             Fault::Told { code, .. } => *code != code::NO_DATA,
-            Fault::Session { .. } => false,
+            Fault::Session { .. } | Fault::Desynchronized(_) => false,
             Fault::Length(_)
             | Fault::Fields
             | Fault::Entry
@@ -411,6 +422,9 @@ impl fmt::Display for Fault {
             ),
             Fault::TooMany(most) => write!(f, "more than {most} entries in one answer"),
             Fault::Change(error) => error.fmt(f),
+            Fault::Desynchronized(text) => {
+                write!(f, "the cache does not know our session any more: {text}")
+            }
             Fault::Told { code, text } => {
                 write!(f, "the cache reports error {code}, {}", code::name(*code))?;
                 match text.is_empty() {

@@ -2,7 +2,11 @@
 //!
 //! Each prefix stands once, in ascending order, with the place of the next shorter one that
 //! contains it and the end of its own part of the lists of AS numbers and lengths. It is filled in
-//! ascending order and not changed afterwards.
+//! ascending order and not changed afterwards. Of a large table it is noted where the prefixes of
+//! each two first octets begin, so that a question looks at a handful of places and not at twenty
+//! scattered ones.
+
+use std::cmp::Ordering;
 
 use super::State;
 use crate::asn::Asn;
@@ -12,6 +16,8 @@ use crate::prefix::{Prefix4, Prefix6};
 pub(super) trait Network: Copy + Ord {
     fn contains(self, other: Self) -> bool;
     fn len(self) -> u8;
+    /// The first two octets.
+    fn head(self) -> u16;
 }
 
 impl Network for Prefix4 {
@@ -22,6 +28,11 @@ impl Network for Prefix4 {
     fn len(self) -> u8 {
         Prefix4::len(self)
     }
+
+    fn head(self) -> u16 {
+        let [high, low, ..] = self.bits().to_be_bytes();
+        u16::from_be_bytes([high, low])
+    }
 }
 
 impl Network for Prefix6 {
@@ -31,6 +42,11 @@ impl Network for Prefix6 {
 
     fn len(self) -> u8 {
         Prefix6::len(self)
+    }
+
+    fn head(self) -> u16 {
+        let [high, low, ..] = self.octets();
+        u16::from_be_bytes([high, low])
     }
 }
 
@@ -43,7 +59,12 @@ pub(super) struct Table<K> {
     ends: Vec<u32>,
     asns: Vec<Asn>,
     max_lens: Vec<u8>,
+    /// Where the prefixes with each two first octets begin, and the end; empty in a small table.
+    heads: Vec<u32>,
 }
+
+/// From so many prefixes on the heads are worth their quarter of a megabyte.
+const HEADS_MIN: usize = 16_384;
 
 const NONE: u32 = u32::MAX;
 
@@ -55,6 +76,7 @@ impl<K> Default for Table<K> {
             ends: Vec::new(),
             asns: Vec::new(),
             max_lens: Vec::new(),
+            heads: Vec::new(),
         }
     }
 }
@@ -75,7 +97,18 @@ impl<K: Network> Table<K> {
         }
     }
 
-    pub(super) fn shrink(&mut self) {
+    /// Nothing more is pushed.
+    pub(super) fn finish(&mut self) {
+        if self.prefixes.len() >= HEADS_MIN {
+            let mut at = 0;
+            self.heads.reserve_exact(usize::from(u16::MAX) + 2);
+            for head in 0..=u16::MAX {
+                let rest = self.prefixes.get(at..).unwrap_or_default();
+                self.heads.push(number(at));
+                at += rest.iter().take_while(|it| it.head() == head).count();
+            }
+            self.heads.push(number(at));
+        }
         self.prefixes.shrink_to_fit();
         self.parents.shrink_to_fit();
         self.ends.shrink_to_fit();
@@ -92,6 +125,7 @@ impl<K: Network> Table<K> {
             + (self.parents.capacity() + self.ends.capacity()) * size_of::<u32>()
             + self.asns.capacity() * size_of::<Asn>()
             + self.max_lens.capacity()
+            + self.heads.capacity() * size_of::<u32>()
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (K, Asn, u8)> + '_ {
@@ -136,6 +170,42 @@ impl<K: Network> Table<K> {
         longest.map_or(0, |at| (u64::from(at) + 1) << 8 | u64::from(prefix.len()))
     }
 
+    /// Prefixes for which one of two tables has something else, in ascending order.
+    pub(super) fn differing(&self, other: &Self, mut found: impl FnMut(K)) {
+        let (mut at, mut of_other) = (0, 0);
+        let (mut begin, mut begin_other) = (0, 0);
+        loop {
+            let here = self.prefixes.get(at).zip(self.ends.get(at));
+            let there = other.prefixes.get(of_other).zip(other.ends.get(of_other));
+            let order = match (here, there) {
+                (None, None) => return,
+                (Some(_), None) => Ordering::Less,
+                (None, Some(_)) => Ordering::Greater,
+                (Some((one, _)), Some((two, _))) => one.cmp(two),
+            };
+            let mut differs = order != Ordering::Equal;
+            if let (Some((_, end)), Some((_, end_other)), false) = (here, there, differs) {
+                let one = place(begin)..place(*end);
+                let two = place(begin_other)..place(*end_other);
+                differs = self.asns.get(one.clone()) != other.asns.get(two.clone())
+                    || self.max_lens.get(one) != other.max_lens.get(two);
+            }
+            let first = match order {
+                Ordering::Less | Ordering::Equal => here,
+                Ordering::Greater => there,
+            };
+            if let Some((prefix, _)) = first.filter(|_| differs) {
+                found(*prefix);
+            }
+            if let Some((_, end)) = here.filter(|_| order != Ordering::Greater) {
+                (at, begin) = (at + 1, *end);
+            }
+            if let Some((_, end)) = there.filter(|_| order != Ordering::Less) {
+                (of_other, begin_other) = (of_other + 1, *end);
+            }
+        }
+    }
+
     /// Places of the prefixes that contain this one, the longest first.
     fn chain(&self, prefix: K) -> impl Iterator<Item = u32> + '_ {
         std::iter::successors(self.longest(prefix), |at| self.parent(*at))
@@ -158,13 +228,26 @@ impl<K: Network> Table<K> {
         let before = match self.prefixes.last() {
             // While the table is filled.
             Some(last) if *last <= prefix => self.prefixes.len(),
-            Some(_) | None => self.prefixes.partition_point(|it| *it <= prefix),
+            Some(_) | None => {
+                let (from, to) = self.alike(prefix);
+                let alike = self.prefixes.get(from..to).unwrap_or_default();
+                from + alike.partition_point(|it| *it <= prefix)
+            }
         };
         let nearest = before.checked_sub(1).map(number);
         std::iter::successors(nearest, |at| self.parent(*at)).find(|at| {
             let candidate = self.prefixes.get(place(*at));
             candidate.is_some_and(|it| it.contains(prefix))
         })
+    }
+
+    /// Between which places prefixes with the same first two octets stand.
+    fn alike(&self, prefix: K) -> (usize, usize) {
+        let head = usize::from(prefix.head());
+        match self.heads.get(head..head + 2) {
+            Some([from, to]) => (place(*from), place(*to)),
+            Some(_) | None => (0, self.prefixes.len()),
+        }
     }
 
     fn parent(&self, at: u32) -> Option<u32> {

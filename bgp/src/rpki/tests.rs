@@ -255,3 +255,38 @@ fn half_a_million_take_some_ten_megabytes() {
     assert!(table.len() > 490_000, "{}", table.len());
     assert!(table.octets() < 12_000_000, "{}", table.octets());
 }
+
+#[test]
+fn a_large_table_says_the_same_as_all_of_its_vrps() {
+    // Many prefixes under few first octets, some without any, and some that reach over several.
+    let prefixes = (0_u32..20_000).map(|at| {
+        let addr = std::net::Ipv4Addr::from((at % 7) << 24 | (at.wrapping_mul(0x9E37_79B1) >> 8));
+        Prefix::new(addr.into(), 8 + u8::try_from(at % 17).unwrap()).unwrap()
+    });
+    let wide = ["0.0.0.0/0", "4.0.0.0/6", "255.0.0.0/8"].map(prefix);
+    let vrps = prefixes
+        .chain(wide)
+        .map(|it| Vrp::new(it, it.len(), Asn(7)).unwrap());
+    let vrps: Vec<Vrp> = vrps.collect();
+    let v6 = (0_u128..20_000).map(|at| {
+        let addr = std::net::Ipv6Addr::from(0x2001_u128 << 112 | at << 90);
+        Vrp::new(Prefix::new(addr.into(), 40).unwrap(), 40, Asn(7)).unwrap()
+    });
+    let table = Vrps::new(vrps.iter().copied().chain(v6));
+    for at in 0_u32..300 {
+        let addr = std::net::Ipv4Addr::from(at.wrapping_mul(0x85EB_CA6B));
+        let route = Prefix::new(addr.into(), u8::try_from(at % 33).unwrap()).unwrap();
+        let found = table.covering(route);
+        let expected = vrps.iter().filter(|it| it.prefix().contains(route));
+        let mut expected: Vec<Vrp> = expected.copied().collect();
+        expected.sort_unstable_by_key(|it| std::cmp::Reverse(it.prefix().len()));
+        expected.dedup();
+        assert_eq!(found, expected, "{route}");
+    }
+    let inner = "2001:1:2::/48";
+    assert_eq!(table.state(prefix(inner), Some(Asn(7))), State::Invalid);
+    assert_eq!(
+        table.state(prefix("2002::/48"), Some(Asn(7))),
+        State::NotFound
+    );
+}

@@ -280,6 +280,9 @@ impl Core {
         self.validate_own();
         // The former table, and what the routes were before.
         self.freed.add(begin, before.max(now), 0);
+        if now == 0 && before == 0 {
+            return;
+        }
         tracing::info!(
             vrps = now,
             before,

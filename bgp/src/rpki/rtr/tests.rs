@@ -265,6 +265,19 @@ fn an_answer_has_no_more_entries_than_are_taken_of_whatever_kind() {
 }
 
 #[test]
+fn a_cache_that_does_not_know_our_session_any_more_is_asked_for_everything() {
+    let mut session = session(Some(KNOWN));
+    session.ask();
+    let mut body = vec![0, 0, 0, 0, 0, 0, 0, 8];
+    body.extend(b"mismatch");
+    let fault = take(&mut session, &[pdu(1, 10, 0, &body)]).unwrap_err();
+    assert_eq!(fault, Fault::Desynchronized("mismatch".to_owned()));
+    // At once, and what it said stays until it has an answer.
+    assert!(fault.forgets() && !fault.is_lasting() && !fault.flushes());
+    assert_eq!(session.report(&fault), None);
+}
+
+#[test]
 fn what_the_cache_reports_is_repeated_and_not_answered() {
     let mut session = session(None);
     session.ask();
