@@ -14,9 +14,12 @@
 //! There is one owner and no lock. The table knows nothing of sockets, timers of sessions,
 //! kernels, or what an EVPN route means.
 
+mod aggregate;
 mod batch;
+mod ceiling;
 mod change;
 mod decision;
+mod dependent;
 mod dump;
 mod export;
 mod family;
@@ -44,9 +47,11 @@ use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 
+pub use aggregate::{Aggregate, Idle, Suppress};
 pub use batch::Batch;
 use decision::Options;
 pub use decision::{DEFAULT_LOCAL_PREF, LOCAL_WEIGHT, Multipath, Rules, Source, Step};
+pub use dependent::AggregateView;
 pub use export::Withheld;
 pub use family::News;
 use family::{FamilyRib, Key};
@@ -56,7 +61,10 @@ use interner::Interner;
 pub use leak::Leak;
 use next_hops::NextHops;
 pub use path::PeerId;
-pub use peer::{Alias, Drain, NextHopRule, PathsSent, PeerFacts, PeerFamily, Relation};
+pub use peer::{
+    AdvertiseIf, Alias, DefaultOriginate, Drain, NextHopRule, PathsSent, PeerFacts, PeerFamily,
+    Presence, Relation,
+};
 pub use view::{
     Advertisement, Counts, FamilyCounts, Holding, Memory, Page, PathView, RouteView, Select,
 };
@@ -199,6 +207,8 @@ pub enum Input {
     Originate(Nlri, AttributeSet),
     /// This router no longer originates a route.
     Retract(Nlri),
+    /// These are all aggregates from now on, no prefix twice.
+    SetAggregates(Vec<Aggregate>),
     /// This router has restarted: hold selection back until these peers have sent everything or
     /// the time is over (RFC 4724 §4.1). Without `hold`, only say when that is so.
     Expect {
@@ -222,6 +232,16 @@ pub enum Output {
     Best(Best),
     /// All awaited peers have sent everything of a family, or the time is over.
     Converged(Family),
+    /// A peer is told no more prefixes than allowed, and there are more; or there is room for all
+    /// again.
+    LimitOut {
+        /// The peer.
+        peer: PeerId,
+        /// In which family.
+        family: Family,
+        /// There are more.
+        reached: bool,
+    },
 }
 
 /// The paths in use for a key, best first; none when it is gone.
@@ -488,7 +508,7 @@ impl Rib {
             Input::Updates(peer, updates) => self.updates(peer, updates),
             Input::Disable(peer, family) => {
                 on_family!(self, family, |table, cx| {
-                    table.leave(peer);
+                    table.leave(cx.view(), peer);
                     table.purge(cx, peer, false);
                 });
                 self.arrived(peer, family);
@@ -534,6 +554,7 @@ impl Rib {
             Input::Repeat(family) => on_family!(self, family, |table, _cx| table.repeat()),
             Input::Originate(nlri, set) => self.originate(nlri, set),
             Input::Retract(nlri) => self.withdraw(PeerId::LOCAL, 0, &nlri),
+            Input::SetAggregates(aggregates) => self.set_aggregates(aggregates),
             Input::Expect { peers, time, hold } => self.expect(now, peers, time, hold),
             Input::Timeout => self.timeout(now),
         }
@@ -676,8 +697,12 @@ impl Rib {
         for family in Family::ALL {
             match facts.families.get(family) {
                 Some(settings) => {
-                    on_family!(self, family, |table, cx| table
-                        .join(cx.config, peer, &facts, settings));
+                    on_family!(self, family, |table, cx| table.join(
+                        cx.view(),
+                        peer,
+                        &facts,
+                        settings
+                    ));
                 }
                 None => self.drop_stale(peer, family),
             }
@@ -701,7 +726,7 @@ impl Rib {
             .retain(|output| !matches!(output, Output::Send(to, _) if *to == peer));
         for (family, retain) in retain.iter() {
             on_family!(self, family, |table, cx| {
-                table.leave(peer);
+                table.leave(cx.view(), peer);
                 // What is still stale from a former restart stays, unless it was released.
                 if !*retain {
                     table.purge(cx, peer, false);
@@ -894,10 +919,28 @@ impl Rib {
             next_hops: &self.next_hops,
         };
         match nlri {
-            Nlri::V4(key) => self.v4.originate(cx, key, attributes),
-            Nlri::V6(key) => self.v6.originate(cx, key, attributes),
-            Nlri::Evpn(key) => self.evpn.originate(cx, key, attributes),
+            Nlri::V4(key) => self.v4.originate(cx, (0, key), attributes),
+            Nlri::V6(key) => self.v6.originate(cx, (0, key), attributes),
+            Nlri::Evpn(key) => self.evpn.originate(cx, (0, key), attributes),
         }
+    }
+
+    fn set_aggregates(&mut self, aggregates: Vec<Aggregate>) {
+        let (mut v4, mut v6) = (Vec::new(), Vec::new());
+        for aggregate in aggregates {
+            match aggregate.prefix {
+                Prefix::V4(key) => v4.push((key, aggregate)),
+                Prefix::V6(key) => v6.push((key, aggregate)),
+            }
+        }
+        let cx = &mut Cx {
+            peers: &mut self.peers,
+            interner: &mut self.interner,
+            config: &self.config,
+            next_hops: &self.next_hops,
+        };
+        self.v4.set_aggregates(cx, v4);
+        self.v6.set_aggregates(cx, v6);
     }
 
     fn expect(
@@ -1016,7 +1059,7 @@ trait TableOf<K> {
 }
 
 macro_rules! keyed {
-    ($key:ty, $field:ident, $variant:ident, $family:ident, $default:expr, $martian:expr) => {
+    ($key:ty, $field:ident, $variant:ident, $family:ident, $default:expr, $wider:expr, $martian:expr) => {
         impl TableOf<$key> for Rib {
             fn table_of(&mut self) -> (&mut FamilyRib<$key>, Cx<'_>) {
                 let cx = Cx {
@@ -1034,6 +1077,11 @@ macro_rules! keyed {
 
             fn default_route() -> Option<Self> {
                 $default
+            }
+
+            fn wider(&self, length: u8) -> Option<Self> {
+                let wider: fn(&Self, u8) -> Option<Self> = $wider;
+                wider(self, length)
             }
 
             fn is_martian(&self) -> bool {
@@ -1078,6 +1126,7 @@ keyed!(
     V4,
     Ipv4Unicast,
     Prefix4::new(Ipv4Addr::UNSPECIFIED, 0),
+    |prefix, length| Prefix4::new(prefix.addr(), length).filter(|_| length < prefix.len()),
     |prefix| martian::is_martian4(*prefix)
 );
 keyed!(
@@ -1086,6 +1135,7 @@ keyed!(
     V6,
     Ipv6Unicast,
     Prefix6::new(Ipv6Addr::UNSPECIFIED, 0),
+    |prefix, length| Prefix6::new(prefix.addr(), length).filter(|_| length < prefix.len()),
     |prefix| martian::is_martian6(*prefix)
 );
-keyed!(EvpnKey, evpn, Evpn, Evpn, None, |_| false);
+keyed!(EvpnKey, evpn, Evpn, Evpn, None, |_, _| None, |_| false);

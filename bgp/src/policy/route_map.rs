@@ -202,9 +202,51 @@ impl RouteMap {
             Action::Deny => Verdict::Reject,
         }
     }
+
+    /// Decides about a route, and changes another one: what passes is `onto` as the entries that let
+    /// the route through would change it.
+    pub fn evaluate_onto(
+        &self,
+        nlri: &Nlri,
+        attributes: &Attributes,
+        onto: &Attributes,
+    ) -> Verdict {
+        let seen = Route::new(nlri, attributes, self.party);
+        let seen = seen.validated_by(self.validation.as_deref());
+        let mut changed = Route::new(nlri, onto, self.party);
+        match self.body.walk_onto(&seen, &mut changed) {
+            Action::Permit => changed.accept(),
+            Action::Deny => Verdict::Reject,
+        }
+    }
 }
 
 impl Body {
+    fn walk_onto(&self, seen: &Route<'_>, onto: &mut Route<'_>) -> Action {
+        let mut result = Action::Deny;
+        let mut from = 0;
+        for entry in &self.entries {
+            if entry.seq < from || !entry.matches.iter().all(|it| it.holds(seen)) {
+                continue;
+            }
+            if entry.action == Action::Deny {
+                return Action::Deny;
+            }
+            entry.sets.iter().for_each(|set| set.apply(onto));
+            let called = entry.call.as_ref();
+            if called.is_some_and(|map| map.body.walk_onto(seen, onto) == Action::Deny) {
+                return Action::Deny;
+            }
+            result = Action::Permit;
+            match entry.on_match {
+                OnMatch::Exit => return result,
+                OnMatch::Next => {}
+                OnMatch::Goto(seq) => from = seq,
+            }
+        }
+        result
+    }
+
     fn walk(&self, route: &mut Route<'_>, mut trace: Option<&mut Trace>, depth: usize) -> Action {
         let mut result = Action::Deny;
         let mut from = 0;

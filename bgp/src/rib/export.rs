@@ -9,10 +9,9 @@ use std::sync::Arc;
 
 use super::Config;
 use super::decision::{DEFAULT_LOCAL_PREF, Source};
-use super::family::Key;
 use super::leak::{self, Leak};
 use super::path::{Path, PeerId, Standing};
-use super::peer::{Drain, NextHopRule, PeerFacts, PeerFamily};
+use super::peer::{AdvertiseIf, DefaultOriginate, Drain, NextHopRule, PeerFacts, PeerFamily};
 use crate::asn::Asn;
 use crate::attributes::{
     AttributeSet, Attributes, Departure, External, Internal, Member, NextHop, Omitted, Outgoing,
@@ -22,7 +21,7 @@ use crate::community::Community;
 use crate::family::Family;
 use crate::message::Role;
 use crate::nlri::Nlri;
-use crate::policy::{Difference, Policy, Trace, Verdict};
+use crate::policy::{Difference, Policy, RouteMap, Trace, Verdict};
 use crate::prefix::Prefix;
 use crate::wire::EncodeContext;
 
@@ -48,7 +47,11 @@ pub(super) struct GroupSettings {
     /// Own AS behind that, where it is told too.
     pub(super) own_as: Option<Asn>,
     /// They are told a default route of our own.
-    pub(super) default_originate: bool,
+    pub(super) default_originate: Option<DefaultOriginate>,
+    /// Some routes depend on others.
+    pub(super) advertise_if: Option<AdvertiseIf>,
+    /// Routes that are told although an aggregate stands for them.
+    pub(super) unsuppress: Option<Arc<RouteMap>>,
     /// What changes in paths towards another AS.
     pub(super) path_change: Option<PathChange>,
     pub(super) omitted: Omitted,
@@ -104,9 +107,19 @@ enum Way {
 }
 
 /// Attributes that policy made.
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Changed {
     set: AttributeSet,
     next_hop_chosen: bool,
+}
+
+impl Changed {
+    pub(super) fn new(set: AttributeSet, next_hop_chosen: bool) -> Self {
+        Self {
+            set,
+            next_hop_chosen,
+        }
+    }
 }
 
 /// Why a best path is not told to a peer.
@@ -131,6 +144,14 @@ pub enum Withheld {
     ClientToClient,
     /// Export policy said no.
     Policy,
+    /// This aggregate stands for it.
+    Aggregated(Prefix),
+    /// It is told only while certain routes are there, and none is.
+    NothingExists,
+    /// It is told only while certain routes are not there, and one is.
+    NotAbsent,
+    /// The peer is told so many prefixes, and others go before it.
+    Limit(u32),
     /// A last resort, and the peer does not know what LLGR_STALE means (RFC 9494 §4.3).
     LongLivedStale,
     /// No own address of the next hop's IP version.
@@ -159,6 +180,21 @@ impl fmt::Display for Withheld {
             },
             Withheld::Leak(leak) => return write!(f, "it would be a route leak: {leak}"),
             Withheld::Policy => "rejected by export policy",
+            Withheld::Aggregated(aggregate) => {
+                return write!(f, "the aggregate {aggregate} stands for it (summary_only or suppress)");
+            }
+            Withheld::NothingExists => {
+                "it is told only while routes are there that advertise_if asks for (exist), and none is"
+            }
+            Withheld::NotAbsent => {
+                "it is told only while routes are not there that advertise_if asks for (absent), and one is"
+            }
+            Withheld::Limit(limit) => {
+                return write!(
+                    f,
+                    "the neighbour is told no more than {limit} prefixes (maximum_prefixes_out), and others go before it"
+                );
+            }
             Withheld::LongLivedStale => {
                 "it is a last resort (llgr-stale) and the neighbour does not speak long-lived graceful restart"
             }
@@ -178,6 +214,7 @@ impl GroupSettings {
         family: Family,
         settings: &PeerFamily,
     ) -> Self {
+        let unicast = family != Family::Evpn;
         Self {
             family,
             export: settings.export.clone(),
@@ -194,7 +231,9 @@ impl GroupSettings {
                 .alias
                 .filter(|alias| !alias.replace)
                 .map(|alias| alias.own_as),
-            default_originate: settings.default_originate && family != Family::Evpn,
+            default_originate: settings.default_originate.clone().filter(|_| unicast),
+            advertise_if: settings.advertise_if.clone().filter(|_| unicast),
+            unsuppress: settings.unsuppress.clone().filter(|_| unicast),
             path_change: settings
                 .handling
                 .path_change(facts.remote_as, facts.local_as)
@@ -237,16 +276,16 @@ impl GroupSettings {
 
     /// Policy keeps everything back: prefixes need not be looked at.
     pub(super) fn tells_nothing(&self) -> bool {
-        self.export.rejects_all() && !self.default_originate
+        self.export.rejects_all() && self.default_originate.is_none()
     }
 
-    /// True for the default route, if the group is told one of our own in place of any other.
-    pub(super) fn originates<K: Key>(&self, key: &K) -> bool {
-        self.default_originate && K::default_route().as_ref() == Some(key)
-    }
-
-    /// The default route of our own. Export policy is about routes of the table.
-    pub(super) fn default_route(&self, source: Source) -> Result<Outgoing, Withheld> {
+    /// The default route of our own, as a route-map made it if one did. Export policy is about routes
+    /// of the table.
+    pub(super) fn default_route(
+        &self,
+        source: Source,
+        changed: Option<&Changed>,
+    ) -> Result<Outgoing, Withheld> {
         let next_hop = match self.family {
             Family::Ipv6Unicast => NextHop::V6(Ipv6Addr::UNSPECIFIED),
             Family::Ipv4Unicast | Family::Evpn => NextHop::V4(Ipv4Addr::UNSPECIFIED),
@@ -258,7 +297,7 @@ impl GroupSettings {
             standing: Standing::Valid,
             multipath: false,
         };
-        self.outgoing(&path, source, None)
+        self.outgoing(&path, source, changed.cloned())
     }
 
     /// What the group's peers are told of `path`.

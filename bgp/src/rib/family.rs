@@ -7,24 +7,28 @@
 use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::hash::Hash;
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use bytes::BytesMut;
 
+use super::aggregate::{self, Aggregate};
 use super::change::{
     Before, ByPeer, Moved, decide, followed, forwarding, in_use, next_best, put, remove, replace,
 };
 use super::decision::{self, Step};
-use super::dump::After;
+use super::dependent::{Consequence, Dependent};
+use super::dump::{After, Dump};
 use super::export::GroupSettings;
-use super::group::Group;
+use super::group::{Group, Lag};
 use super::import::import;
 use super::next_hops;
 use super::path::{Path, Paths, PeerId, Spare, Standing};
-use super::several::Several;
+use super::peer::DefaultOriginate;
+use super::several::{Extent, Several};
 use super::slots::{Slot, SlotSet};
 use super::table::{TOGETHER, Table};
-use super::{Best, Config, Cx, Output, PeerFacts, PeerFamily, View};
+use super::{Best, Cx, Output, PeerFacts, PeerFamily, View};
 use crate::attributes::{Attributes, Outgoing};
 use crate::community::Community;
 use crate::family::Family;
@@ -41,6 +45,8 @@ pub(super) trait Key: Clone + Eq + Hash + Ord {
     const FAMILY: Family;
     /// The key of the default route, in families that have one.
     fn default_route() -> Option<Self>;
+    /// The network of this length that it lies within, if it is longer itself.
+    fn wider(&self, length: u8) -> Option<Self>;
     /// Nobody in another AS has it.
     fn is_martian(&self) -> bool;
     /// The routes of a list, if it is one of this family.
@@ -68,7 +74,9 @@ pub(super) struct FamilyRib<K> {
     pub(super) received: ByPeer,
     pub(super) groups: Vec<Group>,
     /// Those who are told several paths of a prefix.
-    pub(super) several: Vec<Several>,
+    pub(super) several: Vec<Several<K>>,
+    /// What we say because of other routes.
+    pub(super) dependent: Dependent<K>,
     marks: Marks,
     /// See [`super::Rib::mark`].
     pub(super) marked: SlotSet,
@@ -83,6 +91,11 @@ struct Marks {
     /// Slots whose forwarding paths changed.
     installs: VecDeque<Slot>,
     in_installs: SlotSet,
+    /// Slots whose best path changed, for what depends on it.
+    depended: VecDeque<Slot>,
+    in_depended: SlotSet,
+    /// Something depends on best paths.
+    follow: bool,
     /// Emit [`Output::Best`].
     track: bool,
     /// Whose turn it is to be told.
@@ -125,6 +138,7 @@ impl<K: Key> FamilyRib<K> {
             received: ByPeer::default(),
             groups: Vec::new(),
             several: Vec::new(),
+            dependent: Dependent::new(),
             marks: Marks {
                 track,
                 ..Marks::default()
@@ -187,12 +201,17 @@ impl<K: Key> FamilyRib<K> {
         }
     }
 
-    /// Routes this router originates.
-    pub(super) fn originate(&mut self, cx: &mut Cx<'_>, key: K, attributes: Arc<Attributes>) {
+    /// Routes this router originates, under an identifier of their kind.
+    pub(super) fn originate(
+        &mut self,
+        cx: &mut Cx<'_>,
+        (path_id, key): (PathId, K),
+        attributes: Arc<Attributes>,
+    ) {
         let attributes = cx.interner.intern(attributes);
         let path = Path {
             attributes,
-            path_id: 0,
+            path_id,
             peer: PeerId::LOCAL,
             standing: Standing::Valid,
             multipath: false,
@@ -345,13 +364,15 @@ impl<K: Key> FamilyRib<K> {
             }
         }
         let several = self.several.iter_mut();
-        let mut several: Vec<&mut Several> = several
+        let mut several: Vec<&mut Several<K>> = several
             .filter(|it| it.settings.export.validates())
             .collect();
         for it in &mut several {
             it.settings.export.validate_by(validation);
         }
+        let dependent = self.dependent.validate_by(validation);
         let nobody = importers.is_empty() && exporters.is_empty() && several.is_empty();
+        let nobody = nobody && !dependent;
         if nobody || affected.is_empty() || self.family == Family::Evpn {
             return;
         }
@@ -363,12 +384,16 @@ impl<K: Key> FamilyRib<K> {
         for (group, before) in exporters {
             let entries = slots.iter().copied();
             let entries = entries.filter_map(|slot| Some((slot, self.table.get(slot)?)));
-            let differing =
-                super::group::differing_among(cx.view(), &before, &group.settings, entries);
+            let settings = (&before, &group.settings);
+            let (view, dependent) = (cx.view(), &self.dependent);
+            let differing = super::group::differing_among(view, dependent, settings, entries);
             group.tell(&differing);
         }
         for it in several {
             it.mark_all(slots.iter().copied());
+        }
+        if dependent {
+            self.depend_again(&slots);
         }
         for slot in slots {
             let Some(entry) = self.table.get(slot) else {
@@ -539,6 +564,10 @@ impl<K: Key> FamilyRib<K> {
         hold_best: bool,
         outputs: &mut VecDeque<Output>,
     ) -> bool {
+        // Before anybody hears of anything, so that nobody hears what is not true a moment later.
+        if self.marks.follow && self.follow(cx) {
+            return true;
+        }
         // They take turns, so that neither waits for the end of a burst.
         self.marks.peers_first ^= true;
         if self.marks.peers_first && self.advertise(cx, outputs) {
@@ -554,7 +583,9 @@ impl<K: Key> FamilyRib<K> {
             let Some(group) = self.groups.get_mut(at) else {
                 continue;
             };
-            if let Some(told) = group.catch_up(cx, &self.table, outputs) {
+            let known = (&self.table, &self.dependent);
+            let told = group.say_again(cx, known, outputs);
+            if let Some(told) = told.or_else(|| group.catch_up(cx, known, outputs)) {
                 for slot in told {
                     self.reap(slot);
                 }
@@ -563,7 +594,8 @@ impl<K: Key> FamilyRib<K> {
         }
         for at in 0..self.several.len() {
             let several = self.several.get_mut(at);
-            if let Some(told) = several.and_then(|it| it.catch_up(cx, &self.table, outputs)) {
+            let known = (&self.table, &self.dependent);
+            if let Some(told) = several.and_then(|it| it.catch_up(cx, known, outputs)) {
                 for slot in told {
                     self.reap(slot);
                 }
@@ -584,7 +616,7 @@ impl<K: Key> FamilyRib<K> {
             self.marks.in_changed.remove(*slot);
         }
         for group in &mut self.groups {
-            group.advertise(cx, &self.table, &slice, outputs);
+            group.advertise(cx, (&self.table, &self.dependent), &slice, outputs);
         }
         for (slot, _) in slice {
             self.reap(slot);
@@ -592,9 +624,164 @@ impl<K: Key> FamilyRib<K> {
         true
     }
 
+    /// Looks at what depends on the best paths that changed; true if something was done.
+    fn follow(&mut self, cx: &mut Cx<'_>) -> bool {
+        let count = self.marks.depended.len().min(SLICE);
+        let slots: Vec<Slot> = self.marks.depended.drain(..count).collect();
+        let mut toggled = Vec::new();
+        for slot in &slots {
+            self.marks.in_depended.remove(*slot);
+            if let Some(entry) = self.table.get(*slot)
+                && self.dependent.look(cx.view(), *slot, entry)
+            {
+                toggled.push(*slot);
+            }
+            self.reap(*slot);
+        }
+        if !slots.is_empty() {
+            // Of most of them everybody is to hear in any case, since the best path changed.
+            self.judge_by_all(cx.view(), &toggled);
+            return true;
+        }
+        let (table, mut out) = (&self.table, Vec::new());
+        let key_of = |slot| table.get(slot).map(|entry| &entry.key);
+        let dependent = &mut self.dependent;
+        let aggregated = dependent.settle_aggregates(cx.view(), key_of, &mut out);
+        if !aggregated {
+            let entry_of = |key: &K| table.find(key).and_then(|slot| table.get(slot));
+            let best_of = |key: &K| entry_of(key)?.paths.best();
+            dependent.settle_conditions(cx.view(), best_of, &mut out);
+        }
+        let done = aggregated || !out.is_empty();
+        for consequence in out {
+            self.take_in(cx, consequence);
+        }
+        done
+    }
+
+    /// Conditions may say something else of these prefixes, whose best paths are what they were.
+    fn depend_again(&mut self, slots: &[Slot]) {
+        for slot in slots {
+            if self.marks.in_depended.insert(*slot) {
+                self.marks.depended.push_back(*slot);
+            }
+            for group in &mut self.groups {
+                group.judge_again(*slot);
+            }
+        }
+        for several in &mut self.several {
+            several.mark_all(slots.iter().copied());
+        }
+    }
+
+    fn take_in(&mut self, cx: &mut Cx<'_>, consequence: Consequence<K>) {
+        match consequence {
+            Consequence::Set(key, attributes) => {
+                self.originate(cx, (aggregate::PATH_ID, key), attributes);
+            }
+            Consequence::Unset(key) => {
+                self.withdraw(cx, PeerId::LOCAL, &[(aggregate::PATH_ID, key)]);
+            }
+            Consequence::Everybody(slots) => self.judge_by_all(cx.view(), &slots),
+            Consequence::Condition(map) => {
+                let about = |settings: &GroupSettings| {
+                    let condition = settings.advertise_if.clone();
+                    condition.filter(|it| it.condition == map)
+                };
+                for group in &mut self.groups {
+                    let condition = about(&group.settings);
+                    for slot in condition.iter().flat_map(|it| self.dependent.routes_of(it)) {
+                        group.judge_again(slot);
+                    }
+                }
+                for several in &mut self.several {
+                    let condition = about(&several.settings);
+                    let slots = condition.iter().flat_map(|it| self.dependent.routes_of(it));
+                    several.mark_all(slots);
+                }
+            }
+            Consequence::Default(map) => {
+                let Some(slot) = self.default_slot() else {
+                    return;
+                };
+                let map = Some(DefaultOriginate::While(map));
+                for group in &mut self.groups {
+                    if group.settings.default_originate == map {
+                        group.judge_again(slot);
+                    }
+                }
+                for several in &mut self.several {
+                    if several.settings.default_originate == map {
+                        several.mark(slot);
+                    }
+                }
+                self.reap(slot);
+            }
+        }
+    }
+
+    /// An aggregate stands for these prefixes now, or does so no more: who is told of them may be told
+    /// otherwise.
+    fn judge_by_all(&mut self, view: View<'_>, slots: &[Slot]) {
+        for group in &mut self.groups {
+            let mut concerned = Vec::new();
+            let terms = self.dependent.terms(&group.settings);
+            for slot in slots {
+                let Some(entry) = self.table.get(*slot) else {
+                    continue;
+                };
+                let marked = self.marks.in_changed.contains(*slot);
+                if !marked && !terms.unsuppresses(view, &entry.key.nlri(), &entry.paths) {
+                    concerned.push(*slot);
+                }
+            }
+            concerned
+                .into_iter()
+                .for_each(|slot| group.judge_again(slot));
+        }
+        for several in &mut self.several {
+            several.mark_all(slots.iter().copied());
+        }
+    }
+
+    /// Other aggregates are configured.
+    pub(super) fn set_aggregates(&mut self, cx: &mut Cx<'_>, specs: Vec<(K, Aggregate)>) {
+        let mut out = Vec::new();
+        let table = &self.table;
+        let key_of = |slot| table.get(slot).map(|entry| &entry.key);
+        if self.dependent.set_aggregates(specs, key_of, &mut out) {
+            out.push(Consequence::Everybody(self.look_at_all(cx.view())));
+        }
+        self.marks.follow = !self.dependent.is_empty();
+        for consequence in out {
+            self.take_in(cx, consequence);
+        }
+    }
+
+    /// Follows what those who are told, and one more, make depend on other routes.
+    fn follow_settings(&mut self, view: View<'_>, more: Option<&GroupSettings>) {
+        let groups = self.groups.iter().map(|group| &group.settings);
+        let several = self.several.iter().map(|several| &several.settings);
+        if self.dependent.follow(groups.chain(several).chain(more)) {
+            self.look_at_all(view);
+            self.dependent.begin();
+        }
+        self.marks.follow = !self.dependent.is_empty();
+    }
+
+    /// Walks the table for what is new to follow; prefixes for which an aggregate stands now and did
+    /// not, or the other way around.
+    fn look_at_all(&mut self, view: View<'_>) -> Vec<Slot> {
+        let table = self.table.iter();
+        let looked = table.filter(|(slot, entry)| self.dependent.look(view, *slot, entry));
+        looked.map(|(slot, _)| slot).collect()
+    }
+
     /// True while peers are still to hear of something.
     pub(super) fn has_changes(&self) -> bool {
         !self.marks.changed.is_empty()
+            || !self.marks.depended.is_empty()
+            || self.groups.iter().any(Group::has_to_judge)
     }
 
     /// Of how many keys those who forward are still to hear.
@@ -626,6 +813,7 @@ impl<K: Key> FamilyRib<K> {
     pub(super) fn shrink(&mut self) {
         self.marks.changed.shrink_to_fit();
         self.marks.installs.shrink_to_fit();
+        self.marks.depended.shrink_to_fit();
         self.table.shrink();
     }
 
@@ -663,6 +851,7 @@ impl<K: Key> FamilyRib<K> {
             .get(slot)
             .is_some_and(|entry| entry.paths.is_empty());
         let awaited = self.marks.in_changed.contains(slot)
+            || self.marks.in_depended.contains(slot)
             || self.marks.in_installs.contains(slot)
             || self.groups.iter().any(|group| group.refers_to(slot))
             || self.several.iter().any(|peer| peer.refers_to(slot));
@@ -675,22 +864,29 @@ impl<K: Key> FamilyRib<K> {
     /// Starts telling a peer everything.
     pub(super) fn join(
         &mut self,
-        config: &Config,
+        view: View<'_>,
         peer: PeerId,
         facts: &PeerFacts,
         settings: &PeerFamily,
     ) {
         let mut all = self.in_use();
-        if settings.default_originate {
+        if settings.default_originate.is_some() {
             all.extend(self.default_slot());
         }
-        if let Some(count) = settings.add_path_send {
-            let settings = GroupSettings::of(config, facts, self.family, settings);
-            self.several.push(Several::new(peer, settings, count, all));
-            return;
+        let alone = settings.alone();
+        let settings = GroupSettings::of(view.config, facts, self.family, settings);
+        match alone {
+            Some(how) => {
+                let dump = Dump::new(After::EndOfRib);
+                let several = Several::new(peer, settings, how, dump, all);
+                self.several.push(several);
+            }
+            None => {
+                let group = self.group_of(settings);
+                group.join(peer, SlotSet::default(), all, After::EndOfRib);
+            }
         }
-        let group = self.group_of(config, facts, settings);
-        group.join(peer, SlotSet::default(), all, After::EndOfRib);
+        self.follow_settings(view, None);
     }
 
     /// Slots of what is in use.
@@ -707,12 +903,13 @@ impl<K: Key> FamilyRib<K> {
     }
 
     /// Forgets a peer's place among the groups.
-    pub(super) fn leave(&mut self, peer: PeerId) {
+    pub(super) fn leave(&mut self, view: View<'_>, peer: PeerId) {
         for group in &mut self.groups {
             group.leave(peer);
         }
         self.groups.retain(|group| !group.is_empty());
         self.several.retain(|several| several.peer != peer);
+        self.follow_settings(view, None);
         let dead: Vec<Slot> = self
             .table
             .iter()
@@ -752,27 +949,81 @@ impl<K: Key> FamilyRib<K> {
         settings: &PeerFamily,
     ) {
         let new = GroupSettings::of(cx.config, facts, self.family, settings);
-        if let Some(count) = settings.add_path_send {
-            let known = self.several.iter_mut().find(|it| it.peer == peer);
-            if let Some(several) = known
-                && let mut differing = several.differing(&new, count)
-                && !differing.is_everywhere()
-            {
-                let concerned = self.table.iter().filter(|(_, entry)| {
-                    let mut paths = entry.paths.as_slice().iter();
-                    paths
-                        .any(|it| differing.concerns(|| entry.key.nlri(), || Some(&it.attributes)))
-                });
-                several.judge_again(new, concerned.map(|(slot, _)| slot));
-                return;
+        self.follow_settings(cx.view(), Some(&new));
+        let several = self.several.iter().position(|it| it.peer == peer);
+        match (several, settings.alone()) {
+            (Some(at), Some(how)) => {
+                if let Some(mut several) = self.take_several(at, &new) {
+                    self.reset_several(&mut several, how, new);
+                    self.several.push(several);
+                }
             }
-            let mut all = self.in_use();
-            all.extend(new.default_originate.then(|| self.default_slot()).flatten());
-            if let Some(several) = self.several.iter_mut().find(|it| it.peer == peer) {
-                several.reset(new, count, all);
+            (Some(at), None) => {
+                if let Some(several) = self.take_several(at, &new) {
+                    let mut all = self.in_use();
+                    all.extend(self.default_slot());
+                    let (told, dump) = several.into_told();
+                    all.extend(told.iter());
+                    self.group_of(new).rejoin(Lag::new(peer, told, dump), all);
+                }
             }
+            (None, Some(how)) => self.serve_alone(peer, how, new),
+            (None, None) => self.regroup_member(cx, peer, new),
+        }
+        self.follow_settings(cx.view(), None);
+    }
+
+    /// Takes a peer that is served by itself out, unless it is about to be told of paths in another
+    /// way: then its session ends, and what it was told with it.
+    fn take_several(&mut self, at: usize, new: &GroupSettings) -> Option<Several<K>> {
+        let several = self.several.get(at)?;
+        (several.settings.add_path == new.add_path).then(|| self.several.swap_remove(at))
+    }
+
+    fn reset_several(
+        &mut self,
+        several: &mut Several<K>,
+        how: (Extent, Option<NonZeroU32>),
+        new: GroupSettings,
+    ) {
+        let mut differing = several.differing(&new, how);
+        if !differing.is_everywhere() {
+            let concerned = self.table.iter().filter(|(_, entry)| {
+                let mut paths = entry.paths.as_slice().iter();
+                paths.any(|it| differing.concerns(|| entry.key.nlri(), || Some(&it.attributes)))
+            });
+            several.judge_again(new, concerned.map(|(slot, _)| slot));
             return;
         }
+        let mut all = self.in_use();
+        let default = new.default_originate.is_some();
+        all.extend(default.then(|| self.default_slot()).flatten());
+        several.reset(new, how, all);
+    }
+
+    /// Takes a peer out of its group to serve it by itself.
+    fn serve_alone(
+        &mut self,
+        peer: PeerId,
+        how: (Extent, Option<NonZeroU32>),
+        new: GroupSettings,
+    ) {
+        let mut groups = self.groups.iter_mut();
+        let lag = groups.find_map(|group| match group.settings.add_path == new.add_path {
+            true => group.take(peer),
+            false => None,
+        });
+        let Some(lag) = lag else { return };
+        self.groups.retain(|group| !group.is_empty());
+        let mut all = self.in_use();
+        all.extend(self.default_slot());
+        let (told, dump) = lag.into_told();
+        let mut several = Several::new(peer, new, how, dump, all);
+        several.take_over(&told, &self.table);
+        self.several.push(several);
+    }
+
+    fn regroup_member(&mut self, cx: &Cx<'_>, peer: PeerId, new: GroupSettings) {
         let stays = |group: &Group| group.settings == new && group.has(peer);
         if self.groups.iter().any(stays) {
             return;
@@ -784,21 +1035,15 @@ impl<K: Key> FamilyRib<K> {
             return;
         };
         self.groups.retain(|group| !group.is_empty());
-        let mut differing = super::group::differing(cx.view(), &self.table, &old, &new);
-        if old.default_originate || new.default_originate {
+        let known = (&self.table, &self.dependent);
+        let mut differing = super::group::differing(cx.view(), known, &old, &new);
+        if old.default_originate.is_some() || new.default_originate.is_some() {
             differing.extend(self.default_slot());
         }
-        let group = self.group_of(cx.config, facts, settings);
-        group.rejoin(peer, lag, differing);
+        self.group_of(new).rejoin(lag, differing);
     }
 
-    fn group_of(
-        &mut self,
-        config: &Config,
-        facts: &PeerFacts,
-        settings: &PeerFamily,
-    ) -> &mut Group {
-        let settings = GroupSettings::of(config, facts, self.family, settings);
+    fn group_of(&mut self, settings: GroupSettings) -> &mut Group {
         let at = match self
             .groups
             .iter()
@@ -868,6 +1113,9 @@ impl Marks {
         if moved.best && self.in_changed.insert(slot) {
             self.news.count(moved.replaced);
             self.changed.push_back((slot, moved.old));
+        }
+        if self.follow && moved.best && self.in_depended.insert(slot) {
+            self.depended.push_back(slot);
         }
         if self.track && moved.forwarding && self.in_installs.insert(slot) {
             self.installs.push_back(slot);

@@ -16,6 +16,7 @@ use hashbrown::HashTable;
 
 use super::batch::{Batch, BatchBuilder};
 use super::decision;
+use super::dependent::{Dependent, Terms};
 use super::dump::{After, Dump};
 use super::export::GroupSettings;
 use super::family::Key;
@@ -45,6 +46,22 @@ pub(super) struct Lag {
 }
 
 impl Lag {
+    /// A peer that was served elsewhere.
+    pub(super) fn new(peer: PeerId, told: SlotSet, dump: Dump) -> Self {
+        Self {
+            peer,
+            told,
+            own: SlotSet::default(),
+            dirty: SlotSet::default(),
+            dump,
+        }
+    }
+
+    /// What it was told, and the marks still to be sent, for whoever serves it from now on.
+    pub(super) fn into_told(self) -> (SlotSet, Dump) {
+        (self.told, self.dump)
+    }
+
     fn octets(&self) -> usize {
         self.told.octets() + self.own.octets() + self.dirty.octets()
     }
@@ -58,6 +75,9 @@ pub(super) struct Group {
     told: SlotSet,
     members: Vec<PeerId>,
     lagging: Vec<Lag>,
+    /// To be judged again for this group alone: what is held back for it has changed, and not the
+    /// best path.
+    again: SlotSet,
 }
 
 impl Group {
@@ -67,13 +87,43 @@ impl Group {
             told: SlotSet::default(),
             members: Vec::new(),
             lagging: Vec::new(),
+            again: SlotSet::default(),
         }
+    }
+
+    /// Marks a prefix to be judged again for this group.
+    pub(super) fn judge_again(&mut self, slot: Slot) {
+        self.again.insert(slot);
+    }
+
+    /// True while prefixes are marked so.
+    pub(super) fn has_to_judge(&self) -> bool {
+        !self.again.is_empty()
+    }
+
+    /// Tells the members some of what was marked; the prefixes, if there were any.
+    pub(super) fn say_again<K: Key>(
+        &mut self,
+        cx: &mut Cx<'_>,
+        (table, dependent): (&Table<K>, &Dependent<K>),
+        outputs: &mut VecDeque<Output>,
+    ) -> Option<Vec<Slot>> {
+        if self.again.is_empty() {
+            return None;
+        }
+        let slots = self.again.take(SLICE);
+        // The best path is the one before: its sender need not hear that it is gone.
+        let sender = |slot: &Slot| Some(table.get(*slot)?.paths.best()?.peer);
+        let slice: Vec<(Slot, Option<PeerId>)> =
+            slots.iter().map(|slot| (*slot, sender(slot))).collect();
+        self.advertise(cx, (table, dependent), &slice, outputs);
+        Some(slots)
     }
 
     /// Memory that what was told and is to be told takes.
     pub(super) fn octets(&self) -> usize {
         let lagging = self.lagging.iter().map(Lag::octets);
-        self.told.octets() + lagging.sum::<usize>()
+        self.told.octets() + self.again.octets() + lagging.sum::<usize>()
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -88,13 +138,7 @@ impl Group {
         dirty: impl IntoIterator<Item = Slot>,
         after: After,
     ) {
-        let mut lag = Lag {
-            peer,
-            told,
-            own: SlotSet::default(),
-            dirty: SlotSet::default(),
-            dump: Dump::new(after),
-        };
+        let mut lag = Lag::new(peer, told, Dump::new(after));
         dirty.into_iter().for_each(|slot| {
             lag.dirty.insert(slot);
         });
@@ -102,11 +146,10 @@ impl Group {
     }
 
     /// A member of another group that is to be told what differs here.
-    pub(super) fn rejoin(&mut self, peer: PeerId, mut lag: Lag, differing: Vec<Slot>) {
+    pub(super) fn rejoin(&mut self, mut lag: Lag, differing: Vec<Slot>) {
         for slot in differing {
             lag.dirty.insert(slot);
         }
-        lag.peer = peer;
         self.lagging.push(lag);
     }
 
@@ -118,7 +161,11 @@ impl Group {
     pub(super) fn take(&mut self, peer: PeerId) -> Option<Lag> {
         self.fall_behind(peer);
         let at = self.lagging.iter().position(|lag| lag.peer == peer)?;
-        Some(self.lagging.swap_remove(at))
+        let mut lag = self.lagging.swap_remove(at);
+        for slot in self.again.iter() {
+            lag.dirty.insert(slot);
+        }
+        Some(lag)
     }
 
     /// A member leaves the common pace.
@@ -168,6 +215,7 @@ impl Group {
     /// True if a member still has to hear of the slot, or a lagging one was told of it.
     pub(super) fn refers_to(&self, slot: Slot) -> bool {
         (!self.members.is_empty() && self.told.contains(slot))
+            || self.again.contains(slot)
             || self
                 .lagging
                 .iter()
@@ -210,7 +258,7 @@ impl Group {
     pub(super) fn advertise<K: Key>(
         &mut self,
         cx: &mut Cx<'_>,
-        table: &Table<K>,
+        (table, dependent): (&Table<K>, &Dependent<K>),
         slice: &[(Slot, Option<PeerId>)],
         outputs: &mut VecDeque<Output>,
     ) {
@@ -231,7 +279,8 @@ impl Group {
         if self.members.is_empty() || self.settings.tells_nothing() && self.told.is_empty() {
             return;
         }
-        let mut writer = Writer::new(cx.view(), table, &self.settings);
+        let terms = dependent.terms(&self.settings);
+        let mut writer = Writer::new(cx.view(), table, (&self.settings, terms));
         // Members that were told of a prefix whose best path is now their own.
         let mut own: HashMap<PeerId, Vec<K>> = HashMap::new();
         for (slot, old) in slice {
@@ -272,7 +321,7 @@ impl Group {
     pub(super) fn catch_up<K: Key>(
         &mut self,
         cx: &mut Cx<'_>,
-        table: &Table<K>,
+        (table, dependent): (&Table<K>, &Dependent<K>),
         outputs: &mut VecDeque<Output>,
     ) -> Option<Vec<Slot>> {
         let at = self
@@ -286,7 +335,8 @@ impl Group {
             cx.send(peer, Arc::new(mark), outputs);
         }
         let slots = lag.dirty.take(SLICE);
-        let mut writer = Writer::new(cx.view(), table, &self.settings);
+        let terms = dependent.terms(&self.settings);
+        let mut writer = Writer::new(cx.view(), table, (&self.settings, terms));
         for slot in &slots {
             let exported = writer.export(*slot);
             let was_own = lag.own.remove(*slot);
@@ -340,7 +390,7 @@ impl Group {
 /// Slots that two settings would tell differently.
 pub(super) fn differing<K: Key>(
     view: View<'_>,
-    table: &Table<K>,
+    (table, dependent): (&Table<K>, &Dependent<K>),
     old: &GroupSettings,
     new: &GroupSettings,
 ) -> Vec<Slot> {
@@ -349,16 +399,17 @@ pub(super) fn differing<K: Key>(
         let best = entry.paths.best();
         best.is_some_and(|best| differing.concerns(|| entry.key.nlri(), || Some(&best.attributes)))
     });
-    differing_among(view, old, new, concerned)
+    differing_among(view, dependent, (old, new), concerned)
 }
 
 /// Those of these slots that two settings would tell differently.
 pub(super) fn differing_among<'a, K: Key + 'a>(
     view: View<'_>,
-    old: &GroupSettings,
-    new: &GroupSettings,
+    dependent: &Dependent<K>,
+    (old, new): (&GroupSettings, &GroupSettings),
     entries: impl Iterator<Item = (Slot, &'a Entry<K>)>,
 ) -> Vec<Slot> {
+    let terms = [old, new].map(|it| dependent.terms(it));
     let mut same: HashMap<(Source, Answers, Answers), bool> = HashMap::new();
     let mut slots = Vec::new();
     for (slot, entry) in entries {
@@ -370,6 +421,15 @@ pub(super) fn differing_among<'a, K: Key + 'a>(
             let source = view.source(best.peer);
             old.export(&nlri, best, source, None) == new.export(&nlri, best, source, None)
         };
+        let held = |terms: &Terms<'_, K>| terms.withholds(view, slot, entry).is_some();
+        match [held(&terms[0]), held(&terms[1])] {
+            [true, true] => continue,
+            [false, false] => {}
+            [true, false] | [false, true] => {
+                slots.push(slot);
+                continue;
+            }
+        }
         let answers = |settings: &GroupSettings| settings.export.answers(|| entry.key.nlri());
         let equal = match (answers(old), answers(new)) {
             (Some(one), Some(two)) => *same
@@ -401,6 +461,7 @@ fn source_of(path: &Path) -> Source {
 struct Writer<'a, K> {
     table: &'a Table<K>,
     settings: &'a GroupSettings,
+    terms: Terms<'a, K>,
     view: View<'a>,
     buckets: Vec<Bucket>,
     /// Buckets of attributes that policy changed: of different ones it may make the same.
@@ -413,10 +474,15 @@ struct Writer<'a, K> {
 }
 
 impl<'a, K: Key> Writer<'a, K> {
-    fn new(view: View<'a>, table: &'a Table<K>, settings: &'a GroupSettings) -> Self {
+    fn new(
+        view: View<'a>,
+        table: &'a Table<K>,
+        (settings, terms): (&'a GroupSettings, Terms<'a, K>),
+    ) -> Self {
         Self {
             table,
             settings,
+            terms,
             view,
             buckets: Vec::new(),
             by_content: HashTable::new(),
@@ -440,10 +506,13 @@ impl<'a, K: Key> Writer<'a, K> {
             return None;
         }
         let entry = self.table.get(slot)?;
-        if self.settings.originates(&entry.key) {
+        if let Some(changed) = self.terms.default(&entry.key) {
             let source = self.view.source(PeerId::LOCAL);
-            let told = self.settings.default_route(source).ok()?;
+            let told = self.settings.default_route(source, changed).ok()?;
             return Some((self.open(told, PeerId::LOCAL), PeerId::LOCAL));
+        }
+        if self.terms.withholds(self.view, slot, entry).is_some() {
+            return None;
         }
         let best = entry.paths.best()?;
         let of = source_of(best);

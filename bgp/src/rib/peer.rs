@@ -1,14 +1,16 @@
 //! What the table knows of a peer: negotiated facts, policy, and how far it has been told.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::num::NonZeroU8;
+use std::num::{NonZeroU8, NonZeroU32};
+use std::sync::Arc;
 
 use super::decision::Source;
 use super::handling::Handling;
+use super::several::Extent;
 use crate::asn::Asn;
 use crate::family::{Family, PerFamily};
 use crate::message::Role;
-use crate::policy::{Difference, Policy};
+use crate::policy::{Difference, Policy, RouteMap};
 use crate::prefix::Prefix;
 
 /// Facts of an Established session that decide what is sent to the peer and how.
@@ -117,9 +119,14 @@ pub struct PeerFamily {
     pub import: Policy,
     /// Policy for what the peer is sent.
     pub export: Policy,
-    /// The peer is told a default route of our own, whatever tables and export policy say. Only IP
-    /// unicast.
-    pub default_originate: bool,
+    /// The peer is told a default route of our own, whatever export policy says. Only IP unicast.
+    pub default_originate: Option<DefaultOriginate>,
+    /// Some routes are told only while others are there, or are not. Only IP unicast.
+    pub advertise_if: Option<AdvertiseIf>,
+    /// Of the routes that an aggregate stands for, those that this map permits are told all the same.
+    pub unsuppress: Option<Arc<RouteMap>>,
+    /// The peer is told no more prefixes than this: our own first, then the lowest ones.
+    pub maximum_prefixes_out: Option<NonZeroU32>,
     /// Paths of an external peer have to begin with its AS number (RFC 4271 §6.3).
     pub enforce_first_as: bool,
     /// What happens to AS numbers and communities on the way.
@@ -143,6 +150,16 @@ pub struct PeerFamily {
 }
 
 impl PeerFamily {
+    /// How the peer is served by itself, if it is.
+    pub(super) fn alone(&self) -> Option<(Extent, Option<NonZeroU32>)> {
+        let extent = match self.add_path_send {
+            Some(count) => Extent::Several(count),
+            None if self.maximum_prefixes_out.is_some() => Extent::Best,
+            None => return None,
+        };
+        Some((extent, self.maximum_prefixes_out))
+    }
+
     /// Import policy finds what it asks for in routes as they were received, and not in what other
     /// settings make of them.
     pub(super) fn shows_policy_what_came(&self, facts: &PeerFacts) -> bool {
@@ -162,6 +179,36 @@ impl PeerFamily {
             false => Difference::everywhere(),
         }
     }
+}
+
+/// When a peer is told a default route of our own.
+#[derive(Debug, Clone, PartialEq)]
+pub enum DefaultOriginate {
+    /// Always.
+    Always,
+    /// While the map permits any best path of the family; what it sets for the first of them, in the
+    /// order of prefixes, is set in the default route.
+    While(Arc<RouteMap>),
+}
+
+/// Routes that are told only while others are there, or are not.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AdvertiseIf {
+    /// The map permits the routes that depend on it; all others are told as ever.
+    pub routes: Arc<RouteMap>,
+    /// What is asked of the routes below.
+    pub presence: Presence,
+    /// The map permits the routes that are looked for among the best paths.
+    pub condition: Arc<RouteMap>,
+}
+
+/// What a condition asks of the routes that it names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presence {
+    /// At least one is there.
+    Exist,
+    /// None is there.
+    Absent,
 }
 
 /// How many paths of a prefix a peer is sent that takes several (RFC 7911). Its own are left out

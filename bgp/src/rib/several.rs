@@ -1,4 +1,5 @@
-//! Peers that are told several paths of a prefix (RFC 7911).
+//! Peers that are served by themselves: those that are told several paths of a prefix (RFC 7911),
+//! and those that are told no more than so many prefixes.
 //!
 //! What such a peer holds is not one bit a prefix: each path has an identifier, by which it is
 //! replaced and withdrawn. So there is a list for each prefix: whose path was told, under which
@@ -7,17 +8,23 @@
 //! be told is withdrawn. An identifier is the smallest one that is free in its prefix, and stays
 //! with its path for as long as that is told.
 //!
+//! Under a limit ([`super::ceiling`]) all that is marked is first held against it, and only then is
+//! anything said: withdrawals before the rest, so that the peer never holds more than allowed.
+//!
 //! Nothing is shared between peers here: each is served by itself, in slices. For a table of many
 //! paths and many such peers that is dearer than the groups ([`super::group`]), which tell one path.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::BuildHasher;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use foldhash::fast::FixedState;
 
 use super::batch::{Batch, BatchBuilder};
+use super::ceiling::Ceiling;
 use super::decision;
+use super::dependent::{Dependent, Terms};
 use super::dump::{After, Dump};
 use super::export::GroupSettings;
 use super::family::Key;
@@ -32,6 +39,15 @@ use crate::policy::Difference;
 
 /// Prefixes served at a time.
 const SLICE: usize = 1024;
+
+/// What is told of a prefix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Extent {
+    /// Several paths, each under an identifier.
+    Several(PathsSent),
+    /// The best path, under none.
+    Best,
+}
 
 /// A path that the peer holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,37 +71,90 @@ impl Told {
 
 /// One such peer.
 #[derive(Debug)]
-pub(super) struct Several {
+pub(super) struct Several<K> {
     pub(super) peer: PeerId,
     pub(super) settings: GroupSettings,
-    count: PathsSent,
+    extent: Extent,
+    ceiling: Option<Ceiling<K>>,
+    /// What the owner was told last: that there is no room for all.
+    full: bool,
     told: HashMap<Slot, Vec<Told>, FixedState>,
     paths: usize,
     dirty: SlotSet,
+    /// Of what was marked, and held against a limit, what goes and what is to be looked at.
+    leaving: SlotSet,
+    due: SlotSet,
     /// Of these everything is said again, whatever the peer holds.
     repeated: SlotSet,
     dump: Dump,
 }
 
-impl Several {
+impl<K: Key> Several<K> {
     pub(super) fn new(
         peer: PeerId,
         settings: GroupSettings,
-        count: PathsSent,
+        (extent, most): (Extent, Option<NonZeroU32>),
+        dump: Dump,
         all: impl IntoIterator<Item = Slot>,
     ) -> Self {
         let mut it = Self {
             peer,
             settings,
-            count,
+            extent,
+            ceiling: most.map(Ceiling::new),
+            full: false,
             told: HashMap::default(),
             paths: 0,
             dirty: SlotSet::default(),
+            leaving: SlotSet::default(),
+            due: SlotSet::default(),
             repeated: SlotSet::default(),
-            dump: Dump::new(After::EndOfRib),
+            dump,
         };
         it.mark_all(all);
         it
+    }
+
+    /// Takes over what a peer has been told that was in a group: it is told again as far as it is
+    /// still true, and else withdrawn.
+    pub(super) fn take_over(&mut self, told: &SlotSet, table: &Table<K>) {
+        for slot in told.iter() {
+            let best = table.get(slot).and_then(|entry| entry.paths.best());
+            let whose = best.map_or((PeerId::LOCAL, 0), |best| (best.peer, best.path_id));
+            // What it sent itself was never said.
+            if whose.0 != self.peer {
+                let told = Told {
+                    origin: whose.0,
+                    received: whose.1,
+                    id: 0,
+                    hash: 0,
+                };
+                self.told.insert(slot, vec![told]);
+                self.paths += 1;
+            }
+            self.mark(slot);
+        }
+    }
+
+    /// What a group needs to go on with the peer: what it was told, and the marks still to be sent.
+    pub(super) fn into_told(self) -> (SlotSet, Dump) {
+        let mut told = SlotSet::default();
+        self.told.keys().for_each(|slot| {
+            told.insert(*slot);
+        });
+        (told, self.dump)
+    }
+
+    /// The limit, and how many prefixes find no room below it.
+    pub(super) fn beyond(&self) -> Option<(NonZeroU32, usize)> {
+        let ceiling = self.ceiling.as_ref()?;
+        Some((ceiling.most(), ceiling.beyond()))
+    }
+
+    /// The limit, if the prefix finds no room below it.
+    pub(super) fn withholds(&self, key: &K) -> Option<NonZeroU32> {
+        let ceiling = self.ceiling.as_ref()?;
+        (!ceiling.tells(key)).then(|| ceiling.most())
     }
 
     /// A path of the prefix changed, came or went.
@@ -101,19 +170,27 @@ impl Several {
     pub(super) fn reset(
         &mut self,
         settings: GroupSettings,
-        count: PathsSent,
+        (extent, most): (Extent, Option<NonZeroU32>),
         all: impl IntoIterator<Item = Slot>,
     ) {
-        (self.settings, self.count) = (settings, count);
+        (self.settings, self.extent) = (settings, extent);
+        if self.ceiling.as_ref().map(Ceiling::most) != most {
+            self.ceiling = most.map(Ceiling::new);
+        }
         let told: Vec<Slot> = self.told.keys().copied().collect();
         self.mark_all(told);
         self.mark_all(all);
     }
 
     /// Of which routes the peer may be told something else under these settings, if it is told as
-    /// many paths.
-    pub(super) fn differing(&self, settings: &GroupSettings, count: PathsSent) -> Difference {
-        match self.count == count && !settings.default_originate {
+    /// many paths and prefixes.
+    pub(super) fn differing(
+        &self,
+        settings: &GroupSettings,
+        (extent, most): (Extent, Option<NonZeroU32>),
+    ) -> Difference {
+        let same = self.extent == extent && self.ceiling.as_ref().map(Ceiling::most) == most;
+        match same && settings.default_originate.is_none() {
             true => self.settings.differing(settings),
             false => Difference::everywhere(),
         }
@@ -144,7 +221,8 @@ impl Several {
     }
 
     pub(super) fn refers_to(&self, slot: Slot) -> bool {
-        self.told.contains_key(&slot) || self.dirty.contains(slot)
+        let marked = [&self.dirty, &self.leaving, &self.due];
+        self.told.contains_key(&slot) || marked.iter().any(|it| it.contains(slot))
     }
 
     /// The paths of a prefix that the peer holds.
@@ -164,39 +242,60 @@ impl Several {
 
     /// True when the peer has been told everything.
     pub(super) fn is_settled(&self) -> bool {
-        self.dirty.is_empty() && self.dump.is_over()
+        let marked = [&self.dirty, &self.leaving, &self.due];
+        marked.iter().all(|it| it.is_empty()) && self.dump.is_over()
     }
 
     /// Memory that what was told and is to be told takes.
     pub(super) fn octets(&self) -> usize {
         let lists = self.told.capacity() * (size_of::<(Slot, Vec<Told>)>() + 1);
-        let sets = self.dirty.octets() + self.repeated.octets();
+        let sets = [&self.dirty, &self.leaving, &self.due, &self.repeated];
+        let sets: usize = sets.iter().map(|it| it.octets()).sum();
+        let sets = sets + self.ceiling.as_ref().map_or(0, Ceiling::octets);
         lists + self.paths * size_of::<Told>() + sets
     }
 
     /// Serves a slice if the peer can take it; the prefixes it was told of.
-    pub(super) fn catch_up<K: Key>(
+    pub(super) fn catch_up(
         &mut self,
         cx: &mut Cx<'_>,
-        table: &Table<K>,
+        (table, dependent): (&Table<K>, &Dependent<K>),
         outputs: &mut VecDeque<Output>,
     ) -> Option<Vec<Slot>> {
+        let family = self.settings.family;
+        if self.dirty.is_empty()
+            && let Some(reached) = self.news_of_limit()
+        {
+            outputs.push_back(Output::LimitOut {
+                peer: self.peer,
+                family,
+                reached,
+            });
+            return Some(Vec::new());
+        }
         if self.is_settled() || !cx.peers.can_take(self.peer) {
             return None;
         }
-        let family = self.settings.family;
         if let Some(mark) = self.dump.take_opening(family) {
             cx.send(self.peer, Arc::new(mark), outputs);
         }
-        let slots = self.dirty.take(SLICE);
+        let view = cx.view();
+        if self.ceiling.is_some() && !self.dirty.is_empty() {
+            return Some(self.hold_against_limit(view, (table, dependent)));
+        }
+        let slots = match (self.leaving.is_empty(), self.due.is_empty()) {
+            (false, _) => self.leaving.take(SLICE),
+            (true, false) => self.due.take(SLICE),
+            (true, true) => self.dirty.take(SLICE),
+        };
         let mut said = Said::new(cx.view());
         for slot in &slots {
-            self.compare(&mut said, table, *slot);
+            self.compare(&mut said, (table, dependent), *slot);
         }
         for batch in said.encode(self) {
             cx.send(self.peer, Arc::new(batch), outputs);
         }
-        if self.dirty.is_empty() {
+        if self.leaving.is_empty() && self.due.is_empty() && self.dirty.is_empty() {
             let (mark, again) = self.dump.take_closing(family);
             if let Some(mark) = mark {
                 cx.send(self.peer, Arc::new(mark), outputs);
@@ -209,18 +308,87 @@ impl Several {
         Some(slots)
     }
 
+    /// Holds a slice of what is marked against the limit; the prefixes, if nothing is to be said of
+    /// them. What may be told is found out a second time when it is said: nothing is kept, since
+    /// under a limit there is much that is never said.
+    fn hold_against_limit(
+        &mut self,
+        view: View<'_>,
+        (table, dependent): (&Table<K>, &Dependent<K>),
+    ) -> Vec<Slot> {
+        let slots = self.dirty.take(SLICE);
+        let terms = dependent.terms(&self.settings);
+        let mut moved = Vec::new();
+        for slot in &slots {
+            let Some(entry) = table.get(*slot) else {
+                continue;
+            };
+            let told = self.to_tell(view, &terms, *slot, entry);
+            let learned = told.first().map(|(origin, _, _)| *origin != PeerId::LOCAL);
+            if let Some(ceiling) = &mut self.ceiling {
+                moved.extend(ceiling.see(&entry.key, *slot, learned));
+            }
+        }
+        drop(terms);
+        let (mut nothing, held) = (Vec::new(), &self.told);
+        for slot in moved.into_iter().chain(slots) {
+            let key = table.get(slot).map(|entry| &entry.key);
+            let ceiling = self.ceiling.as_ref();
+            let tells = key.zip(ceiling).is_some_and(|(key, it)| it.tells(key));
+            match (tells, held.contains_key(&slot)) {
+                (true, _) => {
+                    self.leaving.remove(slot);
+                    self.due.insert(slot);
+                }
+                (false, true) => {
+                    self.due.remove(slot);
+                    self.leaving.insert(slot);
+                }
+                (false, false) => {
+                    self.due.remove(slot);
+                    self.leaving.remove(slot);
+                    self.repeated.remove(slot);
+                    nothing.push(slot);
+                }
+            }
+        }
+        nothing
+    }
+
+    /// Whether there is room for all, if that is news.
+    fn news_of_limit(&mut self) -> Option<bool> {
+        let full = self.beyond().is_some_and(|(_, beyond)| beyond > 0);
+        (std::mem::replace(&mut self.full, full) != full).then_some(full)
+    }
+
     /// What differs between what the peer holds of a prefix and what it is to hold.
-    fn compare<K: Key>(&mut self, said: &mut Said<'_, K>, table: &Table<K>, slot: Slot) {
+    fn compare(
+        &mut self,
+        said: &mut Said<'_, K>,
+        (table, dependent): (&Table<K>, &Dependent<K>),
+        slot: Slot,
+    ) {
         let again = self.repeated.remove(slot);
         let before = self.told.remove(&slot).unwrap_or_default();
         self.paths -= before.len();
         let Some(entry) = table.get(slot) else { return };
         let mut after = Vec::new();
         let mut free = FreeIds::beside(&before);
-        for (origin, received, outgoing) in self.to_tell(said.view, entry) {
+        let to_tell = match self.withholds(&entry.key) {
+            Some(_) => Vec::new(),
+            None => {
+                let terms = dependent.terms(&self.settings);
+                self.to_tell(said.view, &terms, slot, entry)
+            }
+        };
+        let identified = self.settings.add_path;
+        for (origin, received, outgoing) in to_tell {
             let hash = said.hash(&outgoing);
             let known = find(&before, (origin, received));
-            let id = known.map_or_else(|| free.take(), |told| told.id);
+            let id = match identified {
+                true => known.map_or_else(|| free.take(), |told| told.id),
+                false => 0,
+            };
             if again || known.is_none_or(|told| told.hash != hash) {
                 said.announce(outgoing, hash, slot, (id, entry.key.clone()));
             }
@@ -232,7 +400,9 @@ impl Several {
             });
         }
         after.sort_unstable_by_key(Told::whose);
-        let kept = |told: &Told| find(&after, told.whose()).is_some();
+        // Without identifiers what is told takes the place of what was.
+        let replaced = !identified && !after.is_empty();
+        let kept = |told: &Told| replaced || find(&after, told.whose()).is_some();
         let gone = before.iter().filter(|told| !kept(told));
         said.gone
             .extend(gone.map(|told| (told.id, entry.key.clone())));
@@ -243,15 +413,21 @@ impl Several {
     }
 
     /// What is to be told of a prefix: whose path, and how it reads.
-    fn to_tell<K: Key>(
+    fn to_tell(
         &self,
         view: View<'_>,
+        terms: &Terms<'_, K>,
+        slot: Slot,
         entry: &Entry<K>,
     ) -> Vec<(PeerId, PathId, Outgoing)> {
         let settings = &self.settings;
-        if settings.originates(&entry.key) {
-            let own = settings.default_route(view.source(PeerId::LOCAL)).ok();
+        if let Some(changed) = terms.default(&entry.key) {
+            let source = view.source(PeerId::LOCAL);
+            let own = settings.default_route(source, changed).ok();
             return own.map(|it| (PeerId::LOCAL, 0, it)).into_iter().collect();
+        }
+        if terms.withholds(view, slot, entry).is_some() {
+            return Vec::new();
         }
         let nlri = entry.key.nlri();
         let told = |path: Path| {
@@ -263,11 +439,15 @@ impl Several {
     }
 
     /// The paths of a prefix that policy is asked about, best first where they are counted.
-    fn candidates<K>(&self, view: View<'_>, entry: &Entry<K>) -> Vec<Path> {
+    fn candidates(&self, view: View<'_>, entry: &Entry<K>) -> Vec<Path> {
+        let Extent::Several(count) = self.extent else {
+            let best = entry.paths.best().filter(|best| best.peer != self.peer);
+            return best.into_iter().cloned().collect();
+        };
         let paths = entry.paths.as_slice().iter();
         let others = paths.filter(|path| path.standing.takes_part() && path.peer != self.peer);
         let mut left: Vec<Path> = others.cloned().collect();
-        let PathsSent::Best(count) = self.count else {
+        let PathsSent::Best(count) = count else {
             return left;
         };
         let options = decision::Options {
@@ -385,7 +565,7 @@ impl<'a, K: Key> Said<'a, K> {
     }
 
     /// Withdrawals first. What does not fit a message is withdrawn instead of announced.
-    fn encode(self, peer: &mut Several) -> Vec<Batch> {
+    fn encode(self, peer: &mut Several<K>) -> Vec<Batch> {
         let context = peer.settings.encode_context();
         let mut builder = BatchBuilder::default();
         let mut batches = Vec::new();

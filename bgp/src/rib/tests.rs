@@ -1,5 +1,6 @@
 //! The tables seen from outside: what peers believe after any order of events.
 
+mod dependent;
 mod long_lived;
 mod relation;
 mod rpki;
@@ -50,7 +51,10 @@ fn settings() -> PeerFamily {
         import: Policy::AcceptAll,
         export: Policy::AcceptAll,
         enforce_first_as: true,
-        default_originate: false,
+        default_originate: None,
+        advertise_if: None,
+        unsuppress: None,
+        maximum_prefixes_out: None,
         handling: Handling::default(),
         weight: None,
         honor_blackhole: false,
@@ -153,6 +157,8 @@ struct World {
     /// Who follows the best one.
     next_best: BTreeMap<Nlri, PeerId>,
     converged: Vec<Family>,
+    /// Whether a limit of what is told was reached, each time that was news.
+    limits: Vec<bool>,
     start: Instant,
     /// Peers that do not read.
     stuck: Vec<PeerId>,
@@ -168,6 +174,7 @@ impl World {
             best: BTreeMap::new(),
             next_best: BTreeMap::new(),
             converged: Vec::new(),
+            limits: Vec::new(),
             start: Instant::now(),
             stuck: Vec::new(),
             several: Vec::new(),
@@ -243,6 +250,7 @@ impl World {
                     }
                 }
                 Output::Converged(family) => self.converged.push(family),
+                Output::LimitOut { reached, .. } => self.limits.push(reached),
             }
         }
     }
@@ -584,7 +592,7 @@ fn leftovers_are_swept_only_after_the_routes_of_the_last_message() {
         match output {
             Output::Best(_) => best = true,
             Output::Converged(Family::Ipv4Unicast) => assert!(best, "swept before it was wanted"),
-            Output::Converged(_) | Output::Send(..) => {}
+            Output::Converged(_) | Output::Send(..) | Output::LimitOut { .. } => {}
         }
     }
     assert!(best);
@@ -1311,7 +1319,9 @@ enum Event {
         peer: u16,
         drain: bool,
         closed: bool,
+        terms: dependent::Terms,
     },
+    Aggregates(Vec<Aggregate>),
     Refresh(u16),
     NextHop {
         peer: u16,
@@ -1331,8 +1341,9 @@ fn event() -> impl Strategy<Value = Event> {
         1 => peer.clone().prop_map(Event::Stick),
         1 => Just(Event::Unstick),
         3 => Just(Event::Settle),
-        1 => (peer.clone(), any::<bool>(), any::<bool>())
-            .prop_map(|(peer, drain, closed)| Event::Policy { peer, drain, closed }),
+        2 => (peer.clone(), any::<bool>(), prop::bool::weighted(0.3), dependent::terms())
+            .prop_map(|(peer, drain, closed, terms)| Event::Policy { peer, drain, closed, terms }),
+        2 => dependent::some_aggregates().prop_map(Event::Aggregates),
         1 => peer.clone().prop_map(Event::Refresh),
         1 => (peer, any::<bool>()).prop_map(|(peer, leads)| Event::NextHop { peer, leads }),
         1 => decision::tests::rules().prop_map(Event::Rules),
@@ -1371,6 +1382,7 @@ fn apply(world: &mut World, event: Event) {
             peer,
             drain,
             closed,
+            terms,
         } if up(world, peer) => {
             let export = if closed {
                 Policy::RejectAll("test".into())
@@ -1378,15 +1390,13 @@ fn apply(world: &mut World, event: Event) {
                 Policy::AcceptAll
             };
             let drain = drain.then(Drain::default);
-            let families = PerFamily {
-                ipv4_unicast: Some(PeerFamily {
-                    export,
-                    drain,
-                    ..settings()
-                }),
-                ..PerFamily::default()
+            let mut settings = PeerFamily {
+                export,
+                drain,
+                ..settings()
             };
-            world.hand_in(Input::Configure(PeerId(peer), families));
+            terms.put(&mut settings);
+            world.hand_in(Input::Configure(PeerId(peer), ipv4(settings)));
         }
         Event::Refresh(peer) => {
             let family = Family::Ipv4Unicast;
@@ -1400,6 +1410,7 @@ fn apply(world: &mut World, event: Event) {
             let addr = IpAddr::from([10, 10, 0, u8::try_from(peer).unwrap()]);
             world.hand_in(Input::NextHops(vec![(addr, leads)]));
         }
+        Event::Aggregates(aggregates) => world.hand_in(Input::SetAggregates(aggregates)),
         Event::Rules(rules) => world.hand_in(Input::SetRules(rules)),
         Event::Announce { .. } | Event::Down(_) | Event::Up(_) | Event::Policy { .. } => {}
     }
@@ -1465,8 +1476,8 @@ proptest! {
             }
             let told = world.rib.counts(PeerId(peer)).ipv4_unicast.advertised;
             prop_assert_eq!(told, world.belief(peer).len());
-            for number in 0..12 {
-                let nlri = Nlri::V4(prefix(number));
+            for prefix in (0..12).map(prefix).chain(dependent::wide()) {
+                let nlri = Nlri::V4(prefix);
                 let due = world
                     .rib
                     .advertisements(&nlri)
@@ -1474,12 +1485,14 @@ proptest! {
                     .find(|due| due.peer == PeerId(peer))
                     .and_then(|due| due.result.ok())
                     .map(|attributes| attributes.thaw());
-                prop_assert_eq!(world.belief(peer).get(&prefix(number)), due.as_ref());
+                prop_assert_eq!(world.belief(peer).get(&prefix), due.as_ref());
             }
         }
         let mut again = World::new();
         again.input(Input::SetMultipath(multipath));
         again.input(Input::SetRules(world.rib.config.rules));
+        let aggregates = world.rib.aggregates().map(|it| it.aggregate).collect();
+        again.input(Input::SetAggregates(aggregates));
         let nowhere = world.rib.unreachable().map(|addr| (addr, false)).collect();
         again.input(Input::NextHops(nowhere));
         for peer in 2u16..6 {
@@ -1529,11 +1542,16 @@ proptest! {
         mixes in prop::array::uniform2(prop::collection::vec((any::<u8>(), any::<bool>()), 60)),
         rules in decision::tests::rules(),
         paths in 1usize..4,
+        aggregates in dependent::some_aggregates(),
+        terms in prop::array::uniform2(dependent::terms()),
     ) {
         let ends = mixes.map(|mix| {
             let mut world = World::new();
             for (peer, weight) in (2..).zip(weights.into_iter().chain([None])) {
-                let settings = PeerFamily { weight, ..settings() };
+                let mut settings = PeerFamily { weight, ..settings() };
+                if let Some(terms) = terms.get(usize::from(peer) % 4) {
+                    terms.put(&mut settings);
+                }
                 let families = ipv4(settings);
                 world.up_with(peer, PeerFacts { families, aigp: true, ..facts(peer) });
             }
@@ -1543,6 +1561,7 @@ proptest! {
                 ..PerFamily::default()
             }));
             world.input(Input::SetRules(rules));
+            world.input(Input::SetAggregates(aggregates.clone()));
             let mut waiting: BTreeMap<u16, VecDeque<_>> = BTreeMap::new();
             for (peer, number, what) in &inputs {
                 waiting.entry(*peer).or_default().push_back((*number, *what));

@@ -5,11 +5,13 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Instant;
 
 use super::change::Received;
 use super::decision::Step;
+use super::dependent::AggregateView;
 use super::export::{GroupSettings, Withheld};
 use super::family::{FamilyRib, Key};
 use super::group::Group;
@@ -233,6 +235,21 @@ impl Rib {
         self.next_hops.unreachable()
     }
 
+    /// The most prefixes that a peer is told, and how many find no room.
+    pub fn limit_out(&self, peer: PeerId, family: Family) -> Option<(NonZeroU32, usize)> {
+        match family {
+            Family::Ipv4Unicast => self.v4.several(peer)?.beyond(),
+            Family::Ipv6Unicast => self.v6.several(peer)?.beyond(),
+            Family::Evpn => self.evpn.several(peer)?.beyond(),
+        }
+    }
+
+    /// Aggregates with what they are made of, in the order in which they were given.
+    pub fn aggregates(&self) -> impl Iterator<Item = AggregateView> + '_ {
+        let (v4, v6) = (&self.v4.dependent, &self.v6.dependent);
+        v4.aggregates().chain(v6.aggregates())
+    }
+
     /// True when everything a peer is to be told has been written to it.
     pub fn is_settled(&self, peer: PeerId) -> bool {
         let idle = self.v4.is_settled(peer) && self.v6.is_settled(peer);
@@ -301,12 +318,12 @@ impl Rib {
 }
 
 /// A selection, with what it is read from.
-enum Chosen<'a> {
+enum Chosen<'a, K> {
     All,
     Received(PeerId, &'a Received),
     Advertised(PeerId, &'a Group),
     /// The same, to one that is told several paths of a prefix.
-    Several(&'a Several),
+    Several(&'a Several<K>),
 }
 
 /// A path as a peer was told of it.
@@ -367,7 +384,7 @@ impl<K: Key> FamilyRib<K> {
     }
 
     /// `None` when a selection can have no routes.
-    fn chosen(&self, select: Select) -> Option<Chosen<'_>> {
+    fn chosen(&self, select: Select) -> Option<Chosen<'_, K>> {
         match select {
             Select::All => Some(Chosen::All),
             Select::Received(peer) => Some(Chosen::Received(peer, self.received.get(&peer)?)),
@@ -383,7 +400,11 @@ impl<K: Key> FamilyRib<K> {
     }
 
     /// The entries of a selection, in no order, until `each` returns false.
-    fn each<'a>(&'a self, chosen: &Chosen<'a>, mut each: impl FnMut(Slot, &'a Entry<K>) -> bool) {
+    fn each<'a>(
+        &'a self,
+        chosen: &Chosen<'a, K>,
+        mut each: impl FnMut(Slot, &'a Entry<K>) -> bool,
+    ) {
         let filled = |(_, entry): &(Slot, &Entry<K>)| !entry.paths.is_empty();
         match chosen {
             Chosen::All => {
@@ -407,7 +428,7 @@ impl<K: Key> FamilyRib<K> {
                     .filter(|(_, it)| {
                         let best = it.paths.best();
                         best.is_some_and(|best| best.peer != *peer)
-                            || group.settings.originates(&it.key)
+                            || self.own_default(&group.settings, &it.key)
                     })
                     .all(|(slot, entry)| each(slot, entry));
             }
@@ -420,12 +441,17 @@ impl<K: Key> FamilyRib<K> {
         }
     }
 
-    fn several(&self, peer: PeerId) -> Option<&Several> {
+    fn several(&self, peer: PeerId) -> Option<&Several<K>> {
         self.several.iter().find(|several| several.peer == peer)
     }
 
+    /// The default route of our own is told in place of any other one.
+    fn own_default(&self, settings: &GroupSettings, key: &K) -> bool {
+        self.dependent.terms(settings).default(key).is_some()
+    }
+
     /// An entry as a selection shows it; `None` where it shows nothing.
-    fn seen(&self, view: View<'_>, chosen: &Chosen<'_>, entry: &Entry<K>) -> Option<RouteView> {
+    fn seen(&self, view: View<'_>, chosen: &Chosen<'_, K>, entry: &Entry<K>) -> Option<RouteView> {
         let route = match chosen {
             Chosen::All => self.view_of(view, entry, |_| true),
             Chosen::Received(peer, _) => self.view_of(view, entry, |path| path.peer == *peer),
@@ -445,7 +471,7 @@ impl<K: Key> FamilyRib<K> {
         let mut trace = Trace::default();
         let told = self.told(view, &group.settings, peer, &entry.key, &mut trace);
         let attributes = told.ok()?;
-        let from = match group.settings.originates(&entry.key) {
+        let from = match self.own_default(&group.settings, &entry.key) {
             true => PeerId::LOCAL,
             false => entry.paths.best()?.peer,
         };
@@ -459,15 +485,16 @@ impl<K: Key> FamilyRib<K> {
     fn several_view(
         &self,
         view: View<'_>,
-        several: &Several,
+        several: &Several<K>,
         entry: &Entry<K>,
     ) -> Option<RouteView> {
         let nlri = entry.key.nlri();
         let slot = self.table.find(&entry.key)?;
         let mut paths = Vec::new();
-        if several.settings.originates(&entry.key) {
+        let terms = self.dependent.terms(&several.settings);
+        if let Some(changed) = terms.default(&entry.key) {
             let source = view.source(PeerId::LOCAL);
-            let outgoing = several.settings.default_route(source).ok()?;
+            let outgoing = several.settings.default_route(source, changed).ok()?;
             let attributes = Arc::new(outgoing.attributes(view.config.seed));
             let id = several.told(slot).first()?.id;
             paths.push(told_view(view, PeerId::LOCAL, id, attributes, true));
@@ -548,11 +575,18 @@ impl<K: Key> FamilyRib<K> {
         key: &K,
         trace: &mut Trace,
     ) -> Result<Arc<Attributes>, Withheld> {
-        if settings.originates(key) {
-            let told = settings.default_route(view.source(PeerId::LOCAL))?;
+        let limit = || {
+            let limit = self.several(peer).and_then(|it| it.withholds(key));
+            limit.map_or(Ok(()), |limit| Err(Withheld::Limit(limit.get())))
+        };
+        let terms = self.dependent.terms(settings);
+        if let Some(changed) = terms.default(key) {
+            let told = settings.default_route(view.source(PeerId::LOCAL), changed)?;
+            limit()?;
             return Ok(Arc::new(told.attributes(view.config.seed)));
         }
-        let entry = self.table.find(key).and_then(|slot| self.table.get(slot));
+        let slot = self.table.find(key);
+        let entry = slot.and_then(|slot| self.table.get(slot));
         let paths = entry.map_or(&[][..], |entry| entry.paths.as_slice());
         let mut usable = paths.iter().filter(|path| path.standing.takes_part());
         let best = match settings.add_path {
@@ -564,7 +598,12 @@ impl<K: Key> FamilyRib<K> {
         if best.peer == peer {
             return Err(Withheld::FromThisPeer);
         }
+        let held = slot.zip(entry);
+        if let Some(held) = held.and_then(|(slot, entry)| terms.withholds(view, slot, entry)) {
+            return Err(held);
+        }
         let told = settings.export(&key.nlri(), best, view.source(best.peer), Some(trace))?;
+        limit()?;
         Ok(Arc::new(told.attributes(view.config.seed)))
     }
 
@@ -588,7 +627,8 @@ impl<K: Key> FamilyRib<K> {
         let own = slots.filter(|slot| {
             let best = self.table.get(*slot).and_then(|entry| entry.paths.best());
             let default = self.table.get(*slot);
-            let default = default.is_some_and(|entry| group.settings.originates(&entry.key));
+            let default =
+                default.is_some_and(|entry| self.own_default(&group.settings, &entry.key));
             best.is_some_and(|best| best.peer == peer)
                 && group.told(peer, *slot) == Some(true)
                 && !default
@@ -615,9 +655,9 @@ impl<K: Key> FamilyRib<K> {
         let received = self.received.values().map(|it| it.slots.octets());
         let groups = self.groups.iter().map(Group::octets);
         let several = self.several.iter().map(Several::octets);
-        let marked = self.marked.octets();
+        let beside = self.marked.octets() + self.dependent.octets();
         self.table.octets()
-            + marked
+            + beside
             + received.sum::<usize>()
             + groups.chain(several).sum::<usize>()
     }

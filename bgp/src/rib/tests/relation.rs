@@ -625,7 +625,7 @@ fn communities_say_whether_a_route_leaves_the_member_or_the_confederation() {
 fn defaulted(export: Policy) -> PeerFacts {
     let mut facts = facts(2);
     facts.families.ipv4_unicast = Some(PeerFamily {
-        default_originate: true,
+        default_originate: Some(DefaultOriginate::Always),
         export,
         ..settings()
     });
