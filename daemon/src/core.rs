@@ -476,6 +476,11 @@ impl Core {
             }
             rib::Output::Best(best) => self.best(&best),
             rib::Output::Converged(family) => self.completed.push(family),
+            rib::Output::LimitOut {
+                peer,
+                family,
+                reached,
+            } => self.limit_out(peer, family, reached),
         }
     }
 

@@ -481,9 +481,11 @@ impl Install {
     /// The kernel entry of a unicast best path; `None` for what is no unicast route.
     pub(crate) fn wish(&mut self, best: &Best, rib: &Rib) -> Option<Wish> {
         let prefix = best.nlri.prefix()?;
-        // Our own networks are there already, or need not be (anycast on loopback).
+        // Our own networks are there already, or need not be (anycast on loopback). An aggregate
+        // drops what no more specific route takes.
         let first = best.paths.first();
-        let learned = first.filter(|first| first.peer != PeerId::LOCAL);
+        let dropped = |first: &BestPath| first.attributes.notes().blackhole;
+        let learned = first.filter(|first| first.peer != PeerId::LOCAL || dropped(first));
         let notes = learned.map(|first| first.attributes.notes());
         let metric = learned.zip(notes);
         let metric = metric.and_then(|(first, notes)| self.metric(notes, first.external));
@@ -806,7 +808,10 @@ mod tests {
                 import: Policy::AcceptAll,
                 export: Policy::AcceptAll,
                 enforce_first_as: false,
-                default_originate: false,
+                default_originate: None,
+                advertise_if: None,
+                unsuppress: None,
+                maximum_prefixes_out: None,
                 handling: Handling::default(),
                 weight: None,
                 honor_blackhole: false,
@@ -1042,5 +1047,36 @@ mod tests {
         announce(&mut rib, PEERS[0], "10.0.0.0/25", [10, 0, 0, 1], 1);
         let (routes, _) = told(&mut install, &mut rib);
         assert_eq!(routes, [Route::via([out([10, 0, 0, 1], 1, 1)])]);
+    }
+
+    #[test]
+    fn an_aggregate_drops_what_no_more_specific_route_takes_unless_told_otherwise() {
+        let prefix: Prefix = "10.64.0.0/10".parse().unwrap();
+        for blackhole in [true, false] {
+            let (mut install, mut rib) = world();
+            let aggregate = bgp::rib::Aggregate {
+                blackhole,
+                ..bgp::rib::Aggregate::new(prefix, Asn(65009))
+            };
+            let now = Instant::now();
+            rib.handle(now, Input::SetAggregates(vec![aggregate]));
+            let own = AttributeSet::new(attributes::NextHop::V4(Ipv4Addr::UNSPECIFIED));
+            let within: Prefix = "10.65.0.0/16".parse().unwrap();
+            rib.handle(now, Input::Originate(Nlri::from(within), own));
+            let mut routes = BTreeMap::new();
+            while let Some(output) = rib.poll() {
+                if let Output::Best(best) = output {
+                    let wish = install.wish(&best, &rib).unwrap();
+                    routes.insert(best.nlri.clone(), wish.change);
+                }
+            }
+            let dropped = match &routes[&Nlri::from(prefix)] {
+                Change::Set(Entry::Route(_, route)) => route.kind == RouteKind::Blackhole,
+                _ => false,
+            };
+            assert_eq!(dropped, blackhole);
+            // A network of ours is not written.
+            assert!(matches!(&routes[&Nlri::from(within)], Change::Unset(_)));
+        }
     }
 }

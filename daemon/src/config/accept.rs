@@ -12,14 +12,14 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 use bgp::evpn_route::RouteDistinguisher;
-use bgp::rib::Rules;
+use bgp::rib::{Rules, Suppress};
 use bgp::session::RemoteAs;
 use bgp::{Asn, Prefix, SourceFilter, Vni};
 use ipnetwork::IpNetwork;
 
 use super::duration;
 use super::error::{At, Conflict, Problem, Report, Span};
-use super::file::{BestpathTable, File, UnicastTable, VniTable};
+use super::file::{AggregateItem, BestpathTable, File, UnicastTable, VniTable};
 use super::policy::resolve::Policies;
 use super::types::*;
 
@@ -210,10 +210,17 @@ fn unicast(
         }
     });
     let networks = networks.collect();
+    let mut seen = Once::new("aggregate");
+    let aggregates = table.aggregates.iter().map(|At { value: item, .. }| {
+        seen.see(item.prefix.value, item.prefix.span, report);
+        aggregate(item, policies, report)
+    });
+    let aggregates = aggregates.collect();
     let default = Multipath::default();
     Unicast {
         networks,
         redistribute: redistribute(file, table, policies, report),
+        aggregates,
         multipath: Multipath {
             paths: or(table.paths, default.paths),
             as_path_relax: or(table.as_path_relax, default.as_path_relax),
@@ -254,6 +261,31 @@ fn redistribute(
         });
     }
     all
+}
+
+fn aggregate(item: &AggregateItem, policies: &Policies, report: &mut Report) -> Aggregate {
+    let default = Aggregate::new(item.prefix.value);
+    let all = or(item.summary_only, false);
+    if let Some(suppress) = item.suppress.as_ref().filter(|_| all) {
+        let conflict = Conflict::NoEffect {
+            key: "suppress",
+            because: "beside `summary_only`, which suppresses all more specific routes",
+        };
+        report.error_with_hint(suppress.span, conflict, "keep the one that is meant");
+    }
+    let suppress = policies.route_map(item.suppress.as_ref(), report);
+    Aggregate {
+        suppress: match (all, suppress) {
+            (true, _) => Suppress::All,
+            (false, Some(map)) => Suppress::Matching(map),
+            (false, None) => Suppress::None,
+        },
+        as_set: or(item.as_set, default.as_set),
+        match_med: or(item.match_med, default.match_med),
+        blackhole: or(item.blackhole, default.blackhole),
+        route_map: policies.route_map(item.route_map.as_ref(), report),
+        ..default
+    }
 }
 
 /// What is there once on the host, whatever instance it is of.

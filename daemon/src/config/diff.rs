@@ -17,7 +17,8 @@ use super::policy::print::{policies as written, references};
 use super::policy::{Direction, PolicyKind};
 use super::print::{self, Fields};
 use super::types::{
-    Config, GracefulRestart, InterfaceNeighbor, ListenRange, Neighbor, Network, Password, Signing,
+    Aggregate, Config, GracefulRestart, InterfaceNeighbor, ListenRange, Neighbor, Network,
+    Password, Signing,
 };
 
 /// What changes from one configuration to another. Empty when nothing does.
@@ -39,6 +40,8 @@ pub struct Diff {
     pub rpki: Members<SocketAddr, Vec<FieldChange>>,
     /// Networks we announce; a family's are all of one IP version.
     pub networks: Members<Prefix, FieldChange>,
+    /// Aggregates, in the same way.
+    pub aggregates: Members<Prefix, FieldChange>,
     /// Route-maps and lists.
     pub policies: Vec<PolicyChange>,
 }
@@ -141,6 +144,8 @@ pub enum PolicyUse {
         /// Their table, where it is another one than ours.
         table: Option<u32>,
     },
+    /// An aggregate.
+    Aggregate(Prefix),
 }
 
 /// What changes from `old` to `new`.
@@ -192,6 +197,7 @@ pub fn diff(old: &Config, new: &Config) -> Diff {
         },
     );
     diff.networks = networks(old, new);
+    diff.aggregates = aggregates(old, new);
     diff.policies = policies(old, new);
     diff
 }
@@ -227,6 +233,7 @@ impl Diff {
         match change.key.as_str() {
             // Compared one by one.
             "ipv4_unicast.networks" | "ipv6_unicast.networks" => {}
+            "ipv4_unicast.aggregates" | "ipv6_unicast.aggregates" => {}
             key if RESTART.contains(&key) => self.restart_required.push(change),
             _ => self.globals.push(change),
         }
@@ -361,6 +368,23 @@ fn networks(old: &Config, new: &Config) -> Members<Prefix, FieldChange> {
     )
 }
 
+fn aggregates(old: &Config, new: &Config) -> Members<Prefix, FieldChange> {
+    let all = |config: &Config| -> Vec<Aggregate> { config.aggregates().cloned().collect() };
+    members(
+        &all(old),
+        &all(new),
+        |aggregate| aggregate.prefix,
+        |before, after| {
+            let (before, after) = (print::aggregate(before), print::aggregate(after));
+            (before != after).then(|| FieldChange {
+                key: "aggregates".to_owned(),
+                before: Some(before),
+                after: Some(after),
+            })
+        },
+    )
+}
+
 /// Compares lists and maps by the words in which they are configured.
 fn policies(old: &Config, new: &Config) -> Vec<PolicyChange> {
     let (before, after) = (written(old), written(new));
@@ -396,8 +420,8 @@ fn policies(old: &Config, new: &Config) -> Vec<PolicyChange> {
 /// Where a policy applies, directly or through a map that refers to it.
 pub fn uses(config: &Config, kind: PolicyKind, name: &str) -> Vec<PolicyUse> {
     let maps = maps_that_use(config, kind, name);
-    let concerns =
-        |map: &Option<Arc<RouteMap>>| map.as_ref().is_some_and(|map| maps.contains(map.name()));
+    let concerns_map = |map: &Arc<RouteMap>| maps.contains(map.name());
+    let concerns = |map: &Option<Arc<RouteMap>>| map.as_ref().is_some_and(concerns_map);
     let mut uses = Vec::new();
     let neighbors = config.neighbors.iter().map(|it| (it, None));
     let ranges = config.listen_ranges.iter();
@@ -407,10 +431,13 @@ pub fn uses(config: &Config, kind: PolicyKind, name: &str) -> Vec<PolicyUse> {
         for (family, maps) in neighbor.families.iter() {
             let Some(maps) = maps else { continue };
             for (direction, map) in [
-                (Direction::Import, &maps.import),
-                (Direction::Export, &maps.export),
+                (Direction::Import, concerns(&maps.import)),
+                (
+                    Direction::Export,
+                    concerns(&maps.export) || maps.conditions().any(concerns_map),
+                ),
             ] {
-                if concerns(map) {
+                if map {
                     uses.push(PolicyUse::Neighbor {
                         address: neighbor.address,
                         range,
@@ -437,6 +464,8 @@ pub fn uses(config: &Config, kind: PolicyKind, name: &str) -> Vec<PolicyUse> {
             table: item.table,
         }));
     }
+    let aggregates = config.aggregates().filter(|it| it.maps().any(concerns_map));
+    uses.extend(aggregates.map(|aggregate| PolicyUse::Aggregate(aggregate.prefix)));
     uses
 }
 
@@ -513,6 +542,14 @@ impl fmt::Display for Diff {
             &self.networks,
             |lines, prefix, change| {
                 lines.push(format!("network {prefix}: {change}"));
+            },
+        );
+        members_lines(
+            &mut lines,
+            "aggregate",
+            &self.aggregates,
+            |lines, prefix, change| {
+                lines.push(format!("aggregate {prefix}: {change}"));
             },
         );
         lines.extend(self.policies.iter().map(PolicyChange::to_string));
@@ -594,6 +631,7 @@ impl fmt::Display for PolicyUse {
                 Some(table) => write!(f, "{family} redistribute {source} of table {table}"),
                 None => write!(f, "{family} redistribute {source}"),
             },
+            PolicyUse::Aggregate(prefix) => write!(f, "aggregate {prefix}"),
         }
     }
 }

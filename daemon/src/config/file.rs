@@ -137,6 +137,8 @@ pub struct UnicastTable {
     pub import_check: Option<At<bool>>,
     /// `redistribute`.
     pub redistribute: Vec<At<RedistributeItem>>,
+    /// `aggregates`.
+    pub aggregates: Vec<At<AggregateItem>>,
     /// `multipath`: `paths`.
     pub paths: Option<At<u16>>,
     /// `multipath`: `as_path_relax`.
@@ -165,6 +167,39 @@ pub struct RedistributeItem {
     pub route_map: Option<At<String>>,
     /// `metric`.
     pub metric: Option<At<u32>>,
+}
+
+/// One of `aggregates`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AggregateItem {
+    /// `prefix`, or the text itself.
+    pub prefix: At<Prefix>,
+    /// `summary_only`.
+    pub summary_only: Option<At<bool>>,
+    /// `suppress`.
+    pub suppress: Option<At<String>>,
+    /// `as_set`.
+    pub as_set: Option<At<bool>>,
+    /// `match_med`.
+    pub match_med: Option<At<bool>>,
+    /// `blackhole`.
+    pub blackhole: Option<At<bool>>,
+    /// `route_map`.
+    pub route_map: Option<At<String>>,
+}
+
+impl AggregateItem {
+    fn alone(prefix: At<Prefix>) -> Self {
+        Self {
+            prefix,
+            summary_only: None,
+            suppress: None,
+            as_set: None,
+            match_med: None,
+            blackhole: None,
+            route_map: None,
+        }
+    }
 }
 
 /// `[evpn]`.
@@ -451,10 +486,12 @@ fn bestpath(table: &mut Table<'_, '_>) -> BestpathTable {
 
 fn unicast(table: &mut Table<'_, '_>, family: Family) -> UnicastTable {
     let networks = networks(table, family);
+    let aggregates = aggregates(table, family);
     let mut unicast = UnicastTable {
         networks,
         import_check: table.get("import_check", boolean),
         redistribute: redistribute(table),
+        aggregates,
         ..UnicastTable::default()
     };
     table.table("multipath", "multipath", |table| {
@@ -579,6 +616,64 @@ fn network(table: &mut Table<'_, '_>, family: Family) -> Option<NetworkItem> {
         require_route,
         route_map,
     })
+}
+
+/// Texts and tables, as with `networks`.
+fn aggregates(table: &mut Table<'_, '_>, family: Family) -> Vec<At<AggregateItem>> {
+    let Some(value) = table.raw("aggregates") else {
+        return Vec::new();
+    };
+    let report = table.report();
+    let Some(items) = read::array(report, "aggregates", value) else {
+        return Vec::new();
+    };
+    let read = items.iter().filter_map(|item| {
+        if item.get_ref().is_table() {
+            let item = read::table(report, "aggregates", "the aggregate", item, |table| {
+                aggregate(table, family)
+            })?;
+            return item.value.map(|value| At::new(value, item.span));
+        }
+        let read = |value: &DeValue<'_>| wide_prefix(value, family);
+        let prefix = read::reading(report, "aggregates", item, read)?;
+        Some(At::new(AggregateItem::alone(prefix), prefix.span))
+    });
+    read.collect()
+}
+
+fn aggregate(table: &mut Table<'_, '_>, family: Family) -> Option<AggregateItem> {
+    let prefix = table.require("prefix", "the network", |value| wide_prefix(value, family));
+    let read = AggregateItem {
+        summary_only: table.get("summary_only", boolean),
+        suppress: table.get("suppress", reference),
+        as_set: table.get("as_set", boolean),
+        match_med: table.get("match_med", boolean),
+        blackhole: table.get("blackhole", boolean),
+        route_map: table.get("route_map", reference),
+        // Keys are read although the prefix is missing, so that all errors are reported.
+        ..AggregateItem::alone(prefix.unwrap_or(At::new(Prefix::host(NOWHERE), Span::default())))
+    };
+    prefix.map(|_| read)
+}
+
+/// Stands where an address is missing.
+const NOWHERE: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+
+/// A network that others can lie within, and that is not all of them.
+fn wide_prefix(value: &DeValue<'_>, family: Family) -> Reading<Prefix> {
+    let prefix = prefix(value, family)?;
+    if prefix.len() == 0 {
+        let expected = "a network with a length of at least 1";
+        return Err(Rejection::from(expected).hint(
+            "for a default route that depends on others set default_originate = { route_map = \
+             \"MAP\" } for the neighbor",
+        ));
+    }
+    if prefix == Prefix::host(prefix.addr()) {
+        let expected = "a network that has more specific ones";
+        return Err(Rejection::from(expected).hint("a single address belongs in `networks`"));
+    }
+    Ok(prefix)
 }
 
 /// A network of the family, as an operator means it: with a length and without host bits.

@@ -165,10 +165,7 @@ impl Config {
                 &mut families.evpn,
             ]
         });
-        let of_neighbors = families.flatten().flat_map(|family| {
-            let maps = [family.import.as_mut(), family.export.as_mut()];
-            maps.into_iter().flatten()
-        });
+        let of_neighbors = families.flatten().flat_map(|family| family.maps_mut());
         for map in self
             .route_maps
             .iter_mut()

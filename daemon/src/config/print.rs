@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bgp::{Asn, SourceFilter};
 
-use bgp::rib::Rules;
+use bgp::rib::{Rules, Suppress};
 
 use super::duration::format as duration;
 use super::policy::print::{policies, source};
@@ -281,6 +281,10 @@ fn unicast(unicast: &Unicast) -> Fields {
         let items = unicast.redistribute.iter().map(redistribution);
         fields.add("redistribute", tall_list(items));
     }
+    if !unicast.aggregates.is_empty() {
+        let aggregates = unicast.aggregates.iter().map(aggregate);
+        fields.add("aggregates", tall_list(aggregates));
+    }
     let (multipath, default) = (unicast.multipath, Multipath::default());
     let mut table = Fields::default();
     table.add_unless_default("paths", multipath.paths, default.paths);
@@ -328,6 +332,32 @@ fn redistribution(item: &Redistribution) -> String {
     }
     if let Some(metric) = item.metric {
         fields.add("metric", metric);
+    }
+    inline(&fields)
+}
+
+/// A text where that says everything, else a table.
+pub(super) fn aggregate(aggregate: &Aggregate) -> String {
+    let default = Aggregate::new(aggregate.prefix);
+    if *aggregate == default {
+        return quote(aggregate.prefix);
+    }
+    let mut fields = Fields::default();
+    fields.add("prefix", quote(aggregate.prefix));
+    match &aggregate.suppress {
+        Suppress::None => {}
+        Suppress::All => fields.add("summary_only", true),
+        Suppress::Matching(map) => fields.add("suppress", quote(map.name())),
+    }
+    for (key, value, default) in [
+        ("as_set", aggregate.as_set, default.as_set),
+        ("match_med", aggregate.match_med, default.match_med),
+        ("blackhole", aggregate.blackhole, default.blackhole),
+    ] {
+        fields.add_unless_default(key, value, default);
+    }
+    if let Some(map) = &aggregate.route_map {
+        fields.add("route_map", quote(map.name()));
     }
     inline(&fields)
 }

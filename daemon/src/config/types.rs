@@ -23,7 +23,7 @@ use bgp::policy::{
     AsPathList, CommunityList, ExtendedCommunityList, LargeCommunityList, MacList, PrefixList,
     RouteMap, Set,
 };
-use bgp::rib::Rules;
+use bgp::rib::{Rules, Suppress};
 use bgp::rpki::State;
 use bgp::session::RemoteAs;
 use bgp::{Asn, Prefix, SourceFilter, Vni};
@@ -156,6 +156,12 @@ impl Config {
     /// This instance and those beside it.
     pub fn all(&self) -> impl Iterator<Item = &Config> {
         std::iter::once(self).chain(&self.instances)
+    }
+
+    /// Aggregates of all families.
+    pub fn aggregates(&self) -> impl Iterator<Item = &Aggregate> {
+        let (v4, v6) = (&self.ipv4_unicast, &self.ipv6_unicast);
+        v4.aggregates.iter().chain(&v6.aggregates)
     }
 
     /// Whether any neighbour has a password, for which the kernel must know TCP's MD5 signature.
@@ -355,6 +361,8 @@ pub struct Unicast {
     pub networks: Vec<Network>,
     /// Routes of other programs in the kernel that we announce. The first that fits a route counts.
     pub redistribute: Vec<Redistribution>,
+    /// Networks we announce in place of, or beside, what is known within them; no prefix twice.
+    pub aggregates: Vec<Aggregate>,
     /// Equal-cost paths.
     pub multipath: Multipath,
 }
@@ -364,13 +372,15 @@ impl Unicast {
     pub fn route_maps(&self) -> impl Iterator<Item = &Arc<RouteMap>> {
         let networks = self.networks.iter().map(|it| &it.route_map);
         let redistributed = self.redistribute.iter().map(|it| &it.route_map);
-        networks.chain(redistributed).flatten()
+        let aggregates = self.aggregates.iter().flat_map(Aggregate::maps);
+        networks.chain(redistributed).flatten().chain(aggregates)
     }
 
     pub(super) fn route_maps_mut(&mut self) -> impl Iterator<Item = &mut Arc<RouteMap>> {
         let networks = self.networks.iter_mut().map(|it| &mut it.route_map);
         let redistributed = self.redistribute.iter_mut().map(|it| &mut it.route_map);
-        networks.chain(redistributed).flatten()
+        let aggregates = self.aggregates.iter_mut().flat_map(Aggregate::maps_mut);
+        networks.chain(redistributed).flatten().chain(aggregates)
     }
 }
 
@@ -396,6 +406,55 @@ pub struct Network {
     pub require_route: RequireRoute,
     /// Changes its attributes, or holds it back, as it enters the table.
     pub route_map: Option<Arc<RouteMap>>,
+}
+
+/// A network that is announced while a more specific one is known.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Aggregate {
+    /// The prefix.
+    pub prefix: Prefix,
+    /// Which more specific routes are told to nobody meanwhile.
+    pub suppress: Suppress,
+    /// The AS path has the numbers of the more specific routes (deprecated by RFC 9774).
+    pub as_set: bool,
+    /// Only while the more specific routes have one MED (RFC 4271 §9.2.2.2).
+    pub match_med: bool,
+    /// What no more specific route takes is dropped by the kernel.
+    pub blackhole: bool,
+    /// Changes its attributes, or holds it back.
+    pub route_map: Option<Arc<RouteMap>>,
+}
+
+impl Aggregate {
+    /// An aggregate of defaults.
+    pub fn new(prefix: Prefix) -> Self {
+        Self {
+            prefix,
+            suppress: Suppress::None,
+            as_set: false,
+            match_med: true,
+            blackhole: true,
+            route_map: None,
+        }
+    }
+
+    /// The same, to replace them.
+    pub(in crate::config) fn maps_mut(&mut self) -> impl Iterator<Item = &mut Arc<RouteMap>> {
+        let suppress = match &mut self.suppress {
+            Suppress::None | Suppress::All => None,
+            Suppress::Matching(map) => Some(map),
+        };
+        suppress.into_iter().chain(&mut self.route_map)
+    }
+
+    /// The route-maps it refers to.
+    pub fn maps(&self) -> impl Iterator<Item = &Arc<RouteMap>> {
+        let suppress = match &self.suppress {
+            Suppress::None | Suppress::All => None,
+            Suppress::Matching(map) => Some(map),
+        };
+        suppress.into_iter().chain(&self.route_map)
+    }
 }
 
 /// When a network is announced.

@@ -150,6 +150,14 @@ impl Core {
                         tally.maximum.limit,
                     ));
                 }
+                let limit_out = self.rib.limit_out(*id, family);
+                if let Some((limit, beyond)) = limit_out.filter(|(_, beyond)| *beyond > 0) {
+                    notices.push(format!(
+                        "{}: {beyond} {family} prefixes more than the {limit} it is told at most; \
+                         filter with export or raise maximum_prefixes_out",
+                        neighbor.address(),
+                    ));
+                }
                 if settings.is_some() && negotiated.families.get(family).is_none() {
                     notices.push(format!(
                         "{}: {family} is configured here but not there; activate it at the \

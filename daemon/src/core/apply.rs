@@ -56,6 +56,10 @@ impl Core {
         self.begin_rpki();
         let own = Own::of(&self.config);
         self.announce_own(own);
+        if self.config.aggregates().next().is_some() {
+            let aggregates = self.aggregates();
+            self.hand_in(rib::Input::SetAggregates(aggregates));
+        }
         for vni in self.config.vnis.clone() {
             self.set_vni(&vni);
         }
@@ -137,6 +141,10 @@ impl Core {
             self.hand_in(rib::Input::SetRules(new.bestpath));
         }
         self.announce_own(Own::of(&new));
+        if !old.aggregates().eq(new.aggregates()) {
+            let aggregates = self.aggregates();
+            self.hand_in(rib::Input::SetAggregates(aggregates));
+        }
         if uses_evpn(&new) {
             self.hand_in(rib::Input::Track(Family::Evpn));
         }
@@ -370,6 +378,21 @@ impl Core {
         };
         let session = self.session_config(&neighbor.config);
         neighbor.command(Command::Configure(Box::new(session)));
+    }
+
+    /// The aggregates of the configuration, as the tables know them.
+    fn aggregates(&self) -> Vec<rib::Aggregate> {
+        let asn = self.config.public_asn();
+        let aggregates = self.config.aggregates().cloned();
+        let aggregates = aggregates.map(|it| rib::Aggregate {
+            suppress: it.suppress,
+            as_set: it.as_set,
+            match_med: it.match_med,
+            blackhole: it.blackhole,
+            route_map: it.route_map,
+            ..rib::Aggregate::new(it.prefix, asn)
+        });
+        aggregates.collect()
     }
 
     fn set_vni(&mut self, vni: &VniConfig) {

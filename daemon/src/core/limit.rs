@@ -5,6 +5,9 @@
 //! summary`, beyond it the session ends with Cease/1 (RFC 4486 §4) unless only a warning is asked
 //! for. What the neighbour has sent between the order to end and the end is not taken in. When it
 //! may come back is the session's business.
+//!
+//! How many prefixes a neighbour is told has a limit too. The tables keep it ([`bgp::rib`]); here it
+//! is said, once in a session.
 
 use bgp::family::{Family, PerFamily};
 use bgp::rib::PeerId;
@@ -20,6 +23,8 @@ use crate::peer_io::Command;
 pub(super) struct Limits {
     /// What was said last of a family.
     said: PerFamily<Level>,
+    /// In a family there was more to tell than allowed, and that was said.
+    said_out: PerFamily<bool>,
     /// The session is about to end, and what still comes of it is of no interest.
     pub(super) ending: bool,
 }
@@ -105,6 +110,29 @@ impl Core {
         if let Some(reason) = stop.filter(|_| !neighbor.limits.ending) {
             neighbor.limits.ending = true;
             neighbor.command(Command::Stop(reason));
+        }
+    }
+}
+
+impl Core {
+    /// There is more to tell a neighbour than allowed, or there is room for all again. It is said
+    /// once in a session: at the edge of a limit it would be said with every route.
+    pub(super) fn limit_out(&mut self, id: PeerId, family: Family, reached: bool) {
+        let Some((limit, beyond)) = self.rib.limit_out(id, family) else {
+            return;
+        };
+        let Some(neighbor) = self.neighbors.get_mut(&id) else {
+            return;
+        };
+        if reached && !std::mem::replace(neighbor.limits.said_out.get_mut(family), true) {
+            tracing::warn!(
+                neighbor = %neighbor.address(),
+                %family,
+                maximum_prefixes_out = limit,
+                not_told = beyond,
+                "there are more prefixes than the neighbor is to be told: our own and the lowest \
+                 ones are; filter with `export` or raise maximum_prefixes_out"
+            );
         }
     }
 }

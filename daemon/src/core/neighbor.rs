@@ -370,7 +370,10 @@ impl Core {
             Some(PeerFamily {
                 import: self.policy_of(neighbor, family, Direction::Import),
                 export: self.policy_of(neighbor, family, Direction::Export),
-                default_originate: settings.default_originate,
+                default_originate: settings.default_originate.clone(),
+                advertise_if: settings.advertise_if.clone(),
+                unsuppress: settings.unsuppress.clone(),
+                maximum_prefixes_out: settings.maximum_prefixes_out,
                 handling: settings.handling,
                 enforce_first_as: neighbor.config.enforces_first_as(),
                 weight: settings.weight,

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use bgp::attributes::Omitted;
 use bgp::family::{Family, PerFamily};
-use bgp::rib::{Handling, OwnAs, PrivateAs};
+use bgp::rib::{AdvertiseIf, DefaultOriginate, Handling, OwnAs, Presence, PrivateAs};
 use bgp::session::RemoteAs;
 use bgp::{Asn, Prefix};
 
@@ -608,7 +609,12 @@ fn families(
             import: policies.import_map(value.import.as_ref(), report),
             export: policies.route_map(value.export.as_ref(), report),
             next_hop: or(value.next_hop, NextHopRule::Auto),
-            default_originate: or(value.default_originate, false),
+            default_originate: default_originate(value, policies, report),
+            advertise_if: advertise_if(value, policies, report),
+            unsuppress: policies.route_map(value.unsuppress.as_ref(), report),
+            maximum_prefixes_out: value
+                .maximum_prefixes_out
+                .and_then(|it| NonZeroU32::new(it.value)),
             handling: Handling {
                 own_as: or(value.allowas_in, OwnAs::default()),
                 as_override: or(value.as_override, false),
@@ -631,6 +637,38 @@ fn families(
         ipv6_unicast: accept(Family::Ipv6Unicast),
         evpn: accept(Family::Evpn),
     }
+}
+
+fn default_originate(
+    table: &FamilyTable,
+    policies: &Policies,
+    report: &mut Report,
+) -> Option<DefaultOriginate> {
+    let default = table.default_originate.as_ref()?;
+    let default = Some(&default.value).filter(|it| it.enabled)?;
+    let map = policies.route_map(default.route_map.as_ref(), report);
+    // A name that stands for nothing was reported.
+    Some(map.map_or(DefaultOriginate::Always, DefaultOriginate::While))
+}
+
+fn advertise_if(
+    table: &FamilyTable,
+    policies: &Policies,
+    report: &mut Report,
+) -> Option<AdvertiseIf> {
+    let table = &table.advertise_if.as_ref()?.value;
+    let [routes, exist, absent] = [&table.routes, &table.exist, &table.absent]
+        .map(|name| policies.route_map(name.as_ref(), report));
+    let (presence, condition) = match (exist, absent) {
+        (Some(map), _) => (Presence::Exist, map),
+        (None, Some(map)) => (Presence::Absent, map),
+        (None, None) => return None,
+    };
+    Some(AdvertiseIf {
+        routes: routes?,
+        presence,
+        condition,
+    })
 }
 
 fn maximum_prefixes(

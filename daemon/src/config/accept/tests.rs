@@ -171,6 +171,41 @@ fn a_table_that_a_route_map_of_the_default_instance_sets_counts_as_well() {
 }
 
 #[test]
+fn aggregates_are_networks_that_others_lie_within() {
+    let of = |item: &str| format!("[ipv4_unicast]\naggregates = [{item}]\n");
+    for (item, expected) in [
+        (
+            "\"0.0.0.0/0\"",
+            "4:15: `aggregates` is \"0.0.0.0/0\", but must be a network with a length of at least 1",
+        ),
+        (
+            "{ prefix = \"10.0.0.1/32\" }",
+            "4:26: `prefix` is \"10.0.0.1/32\", but must be a network that has more specific ones",
+        ),
+        (
+            "{ prefix = \"10.0.0.0/8\", route_map = \"NO\" }",
+            "4:52: route_map `NO` is not defined",
+        ),
+        (
+            "\"10.0.0.0/8\", \"10.0.0.0/8\"",
+            "4:29: aggregate 10.0.0.0/8 is there twice, first at 4:15",
+        ),
+        (
+            "{ summary_only = true }",
+            "4:15: the aggregate has no `prefix`, but must have the network",
+        ),
+    ] {
+        assert_eq!(error(&of(item)), expected, "{item}");
+    }
+    let both = of("{ prefix = \"10.0.0.0/8\", summary_only = true, suppress = \"M\" }");
+    assert_eq!(
+        error(&(both + &map("M", "set = { metric = 1 }"))),
+        "4:72: `suppress` has no effect beside `summary_only`, which suppresses all more specific \
+         routes"
+    );
+}
+
+#[test]
 fn each_check_reports_at_its_place() {
     let evpn = "[evpn]\nvtep = \"10.0.0.2\"\n";
     let table = [

@@ -305,3 +305,27 @@ fn keys_that_are_changed_one_by_one_leave_the_session_alone() {
         assert_eq!(shown, format!("neighbor 10.10.0.2: tcp_ao {expected}"));
     }
 }
+
+#[test]
+fn aggregates_are_compared_one_by_one_and_maps_name_whom_they_affect() {
+    let text = BASE.replace(
+        "networks = [\"10.1.0.0/16\", \"10.2.0.0/16\"]",
+        "aggregates = [\"10.0.0.0/8\", { prefix = \"10.0.0.0/9\", suppress = \"OUT\" }]",
+    );
+    let old = accepted(&text);
+    let new = text.replace(
+        "[\"10.0.0.0/8\",",
+        "[{ prefix = \"10.0.0.0/8\", summary_only = true },",
+    );
+    let lines = diff(&old, &accepted(&new)).to_string();
+    assert_eq!(
+        lines,
+        "aggregate 10.0.0.0/8: aggregates \"10.0.0.0/8\" -> { prefix = \"10.0.0.0/8\", \
+         summary_only = true }"
+    );
+    let used = uses(&old, PolicyKind::RouteMap, "OUT");
+    let aggregate = PolicyUse::Aggregate("10.0.0.0/9".parse().unwrap());
+    assert!(used.contains(&aggregate), "{used:?}");
+    let none = diff(&old, &accepted(BASE)).to_string();
+    assert!(none.contains("aggregate 10.0.0.0/9: removed"), "{none}");
+}

@@ -206,6 +206,9 @@ fn family(
         export: own.export.or(group.export),
         next_hop: own.next_hop.or(group.next_hop),
         default_originate: own.default_originate.or(group.default_originate),
+        advertise_if: own.advertise_if.or(group.advertise_if),
+        unsuppress: own.unsuppress.or(group.unsuppress),
+        maximum_prefixes_out: own.maximum_prefixes_out.or(group.maximum_prefixes_out),
         allowas_in: own.allowas_in.or(group.allowas_in),
         as_override: own.as_override.or(group.as_override),
         remove_private_as: own.remove_private_as.or(group.remove_private_as),
@@ -267,6 +270,26 @@ pub struct BfdTable {
     pub multiplier: Option<At<u8>>,
 }
 
+/// `default_originate` of a neighbour.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DefaultTable {
+    /// On or off; a table means on.
+    pub enabled: bool,
+    /// `route_map`.
+    pub route_map: Option<At<String>>,
+}
+
+/// `advertise_if` of a neighbour.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct AdvertiseIfTable {
+    /// `routes`.
+    pub routes: Option<At<String>>,
+    /// `exist`.
+    pub exist: Option<At<String>>,
+    /// `absent`.
+    pub absent: Option<At<String>>,
+}
+
 /// A family of a neighbour.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct FamilyTable {
@@ -279,7 +302,13 @@ pub struct FamilyTable {
     /// `next_hop`.
     pub next_hop: Option<At<NextHopRule>>,
     /// `default_originate`.
-    pub default_originate: Option<At<bool>>,
+    pub default_originate: Option<At<DefaultTable>>,
+    /// `advertise_if`.
+    pub advertise_if: Option<At<AdvertiseIfTable>>,
+    /// `unsuppress`.
+    pub unsuppress: Option<At<String>>,
+    /// `maximum_prefixes_out`.
+    pub maximum_prefixes_out: Option<At<u32>>,
     /// `allowas_in`.
     pub allowas_in: Option<At<OwnAs>>,
     /// `as_override`.
@@ -443,6 +472,9 @@ fn family_table(table: &mut Table<'_, '_>, family: Family) -> Option<At<FamilyTa
         export: table.get("export", reference),
         next_hop: table.get("next_hop", keyword),
         default_originate: default_originate(table, family),
+        advertise_if: advertise_if(table, family),
+        unsuppress: unsuppress(table, family),
+        maximum_prefixes_out: table.get("maximum_prefixes_out", number(1..=i64::from(u32::MAX))),
         allowas_in: table.get("allowas_in", allowas_in),
         as_override: table.get("as_override", boolean),
         remove_private_as: table.get("remove_private_as", remove_private_as),
@@ -517,14 +549,85 @@ fn local_as(table: &mut Table<'_, '_>) -> Option<At<LocalAsTable>> {
 }
 
 /// EVPN has no default route.
-fn default_originate(table: &mut Table<'_, '_>, family: Family) -> Option<At<bool>> {
+fn default_originate(table: &mut Table<'_, '_>, family: Family) -> Option<At<DefaultTable>> {
     const KEY: &str = "default_originate";
     if family == Family::Evpn {
         let because = "EVPN has no default route";
         table.unsupported(KEY, because, "use it in ipv4_unicast or ipv6_unicast");
         return None;
     }
-    table.get(KEY, boolean)
+    Some(
+        match switch(table, KEY, |table| {
+            let what = "the name of a route_map that some route has to pass";
+            DefaultTable {
+                enabled: true,
+                route_map: table.require("route_map", what, reference),
+            }
+        })? {
+            Switch::Bool(At { value, span }) => {
+                let table = DefaultTable {
+                    enabled: value,
+                    route_map: None,
+                };
+                At::new(table, span)
+            }
+            Switch::Table(table) => table,
+        },
+    )
+}
+
+/// Prefixes come and go in unicast families; conditions on overlay routes have no use yet.
+fn advertise_if(table: &mut Table<'_, '_>, family: Family) -> Option<At<AdvertiseIfTable>> {
+    const KEY: &str = "advertise_if";
+    if family == Family::Evpn {
+        let because = "conditions are about IP prefixes";
+        table.unsupported(KEY, because, "use it in ipv4_unicast or ipv6_unicast");
+        return None;
+    }
+    let value = table.raw(KEY)?;
+    let report = table.report();
+    let read = read::table(report, KEY, KEY, value, |table| AdvertiseIfTable {
+        routes: table.require(
+            "routes",
+            "the route_map of the routes it is about",
+            reference,
+        ),
+        exist: table.get("exist", reference),
+        absent: table.get("absent", reference),
+    })?;
+    let AdvertiseIfTable { exist, absent, .. } = &read.value;
+    match (exist, absent) {
+        (Some(_), None) | (None, Some(_)) => {}
+        (Some(exist), Some(absent)) => {
+            let conflict = Conflict::Together {
+                one: "exist",
+                two: "absent",
+                first: report.place(exist.span),
+            };
+            report.error_with_hint(absent.span, conflict, "keep the one that is meant");
+        }
+        (None, None) => {
+            let problem = Problem::Missing {
+                key: "exist".to_owned(),
+                table: KEY.to_owned(),
+                expected: "the name of a route_map, or `absent` instead".to_owned(),
+            };
+            let hint = "exist: told while a route passes that map; absent: told while none does";
+            report.error_with_hint(read.span, problem, hint);
+        }
+    }
+    Some(read)
+}
+
+/// Aggregates are of IP prefixes.
+fn unsuppress(table: &mut Table<'_, '_>, family: Family) -> Option<At<String>> {
+    const KEY: &str = "unsuppress";
+    if family == Family::Evpn {
+        let because = "EVPN has no aggregates";
+        table.unsupported(KEY, because, "use it in ipv4_unicast or ipv6_unicast");
+        return None;
+    }
+    table.get(KEY, reference)
 }
 
 /// How often, or the word for paths that begin with us.

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
+use bgp::Prefix;
 use bgp::policy::{Action, Entry, Kind, List, Match, OnMatch, RouteMap, Rule, Set, number_rules};
 
 use super::PolicyKind;
@@ -15,7 +16,7 @@ use super::file::{ListTable, RouteMapTable};
 use super::print::references;
 use crate::config::error::{At, Place, Report, Span};
 use crate::config::file::File;
-use crate::config::{Config, Unicast};
+use crate::config::{Aggregate, Config, NeighborFamily, Unicast};
 
 /// Something without effect, and where it stands. Its `Display` begins with `warning:`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,6 +67,8 @@ pub enum Notice {
         /// Number of the entry.
         seq: u32,
     },
+    /// An aggregate whose AS path is of a kind that others are to refuse.
+    AsSet(Prefix),
     /// A change of a map that is used for export alone and means nothing there.
     Export {
         /// Name of the map.
@@ -110,6 +113,11 @@ impl fmt::Display for Notice {
                 f,
                 "entry {seq} of route_map `{map}` matches `rpki`, and there is no [[rpki]] cache: \
                  every route is \"not_found\""
+            ),
+            Notice::AsSet(prefix) => write!(
+                f,
+                "`as_set` of the aggregate {prefix} makes an AS_SET, which RFC 9774 forbids: others \
+                 may take the route for withdrawn"
             ),
             Notice::Export { map, seq, key } => write!(
                 f,
@@ -174,6 +182,15 @@ pub fn review(file: &File, config: &Config, report: &Report) -> Vec<Remark> {
         let found = items.map(|item| (item.span, Notice::NoKernel));
         review.found.extend(found);
     }
+    for unicast in [&file.ipv4_unicast, &file.ipv6_unicast] {
+        let aggregates = unicast.iter().flat_map(|it| &it.value.aggregates);
+        for item in aggregates.map(|it| &it.value) {
+            if let Some(as_set) = item.as_set.filter(|it| it.value) {
+                let notice = Notice::AsSet(item.prefix.value);
+                review.found.push((as_set.span, notice));
+            }
+        }
+    }
     review.found.sort_by_key(|(span, _)| *span);
     let remarks = review.found.into_iter().map(|(span, notice)| Remark {
         file: report.file().to_owned(),
@@ -200,8 +217,17 @@ fn used(config: &Config) -> BTreeSet<(PolicyKind, String)> {
         .flat_map(|it| [&it.ipv4_unicast, &it.ipv6_unicast]);
     let maps = of_neighbors.flatten();
     let maps = maps.chain(unicast.flat_map(Unicast::route_maps));
+    let maps = maps.chain(conditions(config));
     used.extend(maps.map(|map| (PolicyKind::RouteMap, map.name().to_owned())));
     used
+}
+
+/// Maps that routes of our own depend on, beside those of networks.
+fn conditions(config: &Config) -> impl Iterator<Item = &Arc<RouteMap>> {
+    let families = config.settings().flat_map(|it| it.families.iter());
+    let families = families.filter_map(|(_, family)| family.as_ref());
+    let of_neighbors = families.flat_map(NeighborFamily::conditions);
+    of_neighbors.chain(config.aggregates().flat_map(Aggregate::maps))
 }
 
 /// Names of maps that neighbours use for export, and nothing uses otherwise.
@@ -220,6 +246,7 @@ fn export_only(config: &Config) -> BTreeSet<String> {
         .filter_map(|family| family.import.as_ref())
         .chain(unicast.flat_map(Unicast::route_maps))
         .chain(called.filter_map(|entry| entry.call.as_ref()))
+        .chain(conditions(config))
         .map(name)
         .collect();
     let exported = families().filter_map(|family| family.export.as_ref());

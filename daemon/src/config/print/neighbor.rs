@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bgp::attributes::Omitted;
 use bgp::family::{Family, PerFamily};
-use bgp::rib::{Handling, OwnAs, PathsSent, PrivateAs};
+use bgp::rib::{DefaultOriginate, Handling, OwnAs, PathsSent, Presence, PrivateAs};
 use bgp::session::RemoteAs;
 
 use super::{Fields, inline, list, quote, quote_duration};
@@ -187,7 +187,7 @@ fn families(fields: &mut Fields, families: &PerFamily<Option<NeighborFamily>>) {
         if value.next_hop != NextHopRule::Auto {
             table.add("next_hop", quote(value.next_hop.word()));
         }
-        table.add_unless_default("default_originate", value.default_originate, false);
+        dependent(&mut table, value);
         handling(&mut table, &value.handling);
         if let Some(weight) = value.weight {
             table.add("weight", weight);
@@ -210,7 +210,36 @@ fn families(fields: &mut Fields, families: &PerFamily<Option<NeighborFamily>>) {
                 table.add(key, client);
             }
         }
+        if let Some(most) = value.maximum_prefixes_out {
+            table.add("maximum_prefixes_out", most);
+        }
         fields.add(Family::name(family), inline(&table));
+    }
+}
+
+/// What depends on other routes.
+fn dependent(table: &mut Fields, value: &NeighborFamily) {
+    match &value.default_originate {
+        None => {}
+        Some(DefaultOriginate::Always) => table.add("default_originate", true),
+        Some(DefaultOriginate::While(map)) => {
+            let mut condition = Fields::default();
+            condition.add("route_map", quote(map.name()));
+            table.add_table("default_originate", &condition);
+        }
+    }
+    if let Some(it) = &value.advertise_if {
+        let mut condition = Fields::default();
+        condition.add("routes", quote(it.routes.name()));
+        let key = match it.presence {
+            Presence::Exist => "exist",
+            Presence::Absent => "absent",
+        };
+        condition.add(key, quote(it.condition.name()));
+        table.add_table("advertise_if", &condition);
+    }
+    if let Some(map) = &value.unsuppress {
+        table.add("unsuppress", quote(map.name()));
     }
 }
 

@@ -1,5 +1,5 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::num::NonZeroU8;
+use std::num::{NonZeroU8, NonZeroU32};
 use std::sync::Arc;
 
 use bgp::attributes::{Aggregator, Omitted, Origin};
@@ -10,7 +10,7 @@ use bgp::policy::{
     CommunityList, CommunityRule, Entry, ExtendedCommunityList, Extent, Kind, LargeCommunityList,
     List, MacList, Match, NextHopChange, Number, OnMatch, PrefixList, RouteMap, Set,
 };
-use bgp::rib::{Handling, OwnAs, PathsSent, PrivateAs};
+use bgp::rib::{AdvertiseIf, DefaultOriginate, Handling, OwnAs, PathsSent, Presence, PrivateAs};
 use bgp::session::RemoteAs;
 use bgp::{
     Asn, Community, ExtendedCommunity, InterfaceName, LargeCommunity, MacAddress, Prefix,
@@ -421,10 +421,26 @@ fn neighbor(map: Arc<RouteMap>, last: u8) -> impl Strategy<Value = Neighbor> {
                 (handling, add_path),
             )| {
                 NeighborFamily {
-                    import,
-                    export,
+                    import: import.clone(),
+                    export: export.clone(),
                     next_hop,
-                    default_originate: blackhole && handling.as_override,
+                    default_originate: match (blackhole, weight) {
+                        (true, Some(_)) => import.clone().map(DefaultOriginate::While),
+                        (true, None) => handling.as_override.then_some(DefaultOriginate::Always),
+                        (false, _) => None,
+                    },
+                    advertise_if: export.clone().filter(|_| blackhole && honor).map(|map| {
+                        AdvertiseIf {
+                            routes: map.clone(),
+                            presence: match handling.as_override {
+                                true => Presence::Exist,
+                                false => Presence::Absent,
+                            },
+                            condition: map,
+                        }
+                    }),
+                    unsuppress: export.clone().filter(|_| blackhole && !honor),
+                    maximum_prefixes_out: weight.and_then(NonZeroU32::new),
                     handling,
                     weight,
                     honor_blackhole: blackhole && honor,
@@ -718,6 +734,20 @@ fn config() -> impl Strategy<Value = Config> {
                     ..three
                 },
             }];
+            let covering = |suppress, route_map: Option<Arc<RouteMap>>| Aggregate {
+                suppress,
+                as_set: limit % 2 == 0,
+                match_med: limit % 3 == 0,
+                blackhole: limit % 5 != 0,
+                route_map,
+                ..Aggregate::new(prefix)
+            };
+            let first = config.route_maps.first().cloned();
+            let suppress = match first.clone().filter(|_| limit % 7 < 3) {
+                Some(map) => Suppress::Matching(map),
+                None if limit % 7 < 5 => Suppress::All,
+                None => Suppress::None,
+            };
             config.ipv4_unicast = Unicast {
                 networks,
                 // Never our own.
@@ -728,6 +758,7 @@ fn config() -> impl Strategy<Value = Config> {
                     true => redistribute,
                     false => Vec::new(),
                 },
+                aggregates: vec![covering(suppress, first.filter(|_| limit % 2 == 0))],
                 multipath,
             };
             config.evpn = Some(Evpn {

@@ -1,13 +1,14 @@
 //! Neighbours.
 
 use std::net::{IpAddr, Ipv6Addr};
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bgp::family::{Family, PerFamily};
 use bgp::message::Role;
 use bgp::policy::RouteMap;
-use bgp::rib::{Handling, OwnAs, PathsSent, PrivateAs};
+use bgp::rib::{AdvertiseIf, DefaultOriginate, Handling, OwnAs, PathsSent, Presence, PrivateAs};
 use bgp::session::RemoteAs;
 use bgp::{Asn, Prefix};
 
@@ -166,11 +167,8 @@ impl Neighbor {
         }
         for (family, settings) in self.families.iter() {
             let Some(settings) = settings else { continue };
-            let default = settings.default_originate;
-            let default = default.then(|| "it is told a default route of our own".to_owned());
-            let said = handling_in_words(&settings.handling)
-                .into_iter()
-                .chain(default);
+            let said = handling_in_words(&settings.handling).into_iter();
+            let said = said.chain(settings.dependent_in_words());
             words.extend(said.map(|it| format!("{family}: {it}")));
         }
         words
@@ -375,7 +373,13 @@ pub struct NeighborFamily {
     /// The next hop we tell the neighbour.
     pub next_hop: NextHopRule,
     /// The neighbour is told a default route of our own.
-    pub default_originate: bool,
+    pub default_originate: Option<DefaultOriginate>,
+    /// Some routes are told only while others are there, or are not.
+    pub advertise_if: Option<AdvertiseIf>,
+    /// What is told although an aggregate stands for it.
+    pub unsuppress: Option<Arc<RouteMap>>,
+    /// Most prefixes that the neighbour is told.
+    pub maximum_prefixes_out: Option<NonZeroU32>,
     /// What happens to AS numbers and communities on the way.
     pub handling: Handling,
     /// Weight of what the neighbour sends.
@@ -390,6 +394,70 @@ pub struct NeighborFamily {
     pub route_reflector_client: Option<bool>,
     /// A client of our route server (RFC 7947) in this family; `None`: as in others.
     pub route_server_client: Option<bool>,
+}
+
+impl NeighborFamily {
+    /// The route-maps that what the neighbour is told depends on, beside `export`.
+    pub fn conditions(&self) -> impl Iterator<Item = &Arc<RouteMap>> {
+        let default = self.default_originate.iter();
+        let default = default.filter_map(|it| match it {
+            DefaultOriginate::Always => None,
+            DefaultOriginate::While(map) => Some(map),
+        });
+        let condition = self.advertise_if.iter();
+        let condition = condition.flat_map(|it| [&it.routes, &it.condition]);
+        default.chain(condition).chain(&self.unsuppress)
+    }
+
+    /// All route-maps it refers to, to replace them.
+    pub(in crate::config) fn maps_mut(&mut self) -> impl Iterator<Item = &mut Arc<RouteMap>> {
+        let default = self.default_originate.iter_mut();
+        let default = default.filter_map(|it| match it {
+            DefaultOriginate::Always => None,
+            DefaultOriginate::While(map) => Some(map),
+        });
+        let condition = self.advertise_if.iter_mut();
+        let condition = condition.flat_map(|it| [&mut it.routes, &mut it.condition]);
+        let maps = self.import.iter_mut().chain(&mut self.export);
+        maps.chain(default)
+            .chain(condition)
+            .chain(&mut self.unsuppress)
+    }
+
+    /// What depends on other routes or on a limit, one clause each.
+    fn dependent_in_words(&self) -> Vec<String> {
+        let mut words = Vec::new();
+        match &self.default_originate {
+            None => {}
+            Some(DefaultOriginate::Always) => {
+                words.push("it is told a default route of our own".to_owned());
+            }
+            Some(DefaultOriginate::While(map)) => words.push(format!(
+                "it is told a default route of our own while a route passes {}",
+                map.name()
+            )),
+        }
+        if let Some(it) = &self.advertise_if {
+            let presence = match it.presence {
+                Presence::Exist => "a route passes",
+                Presence::Absent => "no route passes",
+            };
+            let (routes, condition) = (it.routes.name(), it.condition.name());
+            words.push(format!(
+                "it is told what passes {routes} only while {presence} {condition}"
+            ));
+        }
+        if let Some(map) = &self.unsuppress {
+            words.push(format!(
+                "it is told what passes {} although an aggregate stands for it",
+                map.name()
+            ));
+        }
+        if let Some(most) = self.maximum_prefixes_out {
+            words.push(format!("it is told {most} prefixes at most"));
+        }
+        words
+    }
 }
 
 /// How long a neighbour is asked to keep our routes while we are away.

@@ -209,9 +209,21 @@ pub struct FamilyDetail {
     /// Most prefixes that the neighbour may send; `null`: any number.
     #[serde(default)]
     pub maximum: Option<MaximumPrefixes>,
+    /// Most prefixes that the neighbour is told; absent: any number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub maximum_out: Option<MaximumPrefixesOut>,
     /// Several paths of a prefix; absent where they are not configured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub add_path: Option<AddPath>,
+}
+
+/// Most prefixes that a neighbour is told in a family.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct MaximumPrefixesOut {
+    /// The limit.
+    pub limit: u32,
+    /// Prefixes that policy lets out and that find no room.
+    pub not_told: u64,
 }
 
 /// Several paths of a prefix in a family (RFC 7911): what is configured, and what the neighbour

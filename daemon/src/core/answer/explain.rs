@@ -12,6 +12,11 @@ use crate::own_routes::{self, Origin};
 /// Of several paths so many are told apart; `show routes --advertised` has all.
 const NAMED_MAX: usize = 16;
 
+/// Packets that take the path are dropped.
+fn drops(path: &PathView) -> bool {
+    path.attributes.notes().blackhole
+}
+
 impl Core {
     pub(super) fn explain(&self, target: &str) -> Result<reply::Explain, ErrorReply> {
         let entries = if let Ok(mac) = target.parse::<MacAddress>() {
@@ -36,12 +41,35 @@ impl Core {
 
     fn explain_prefix(&self, prefix: Prefix) -> Vec<reply::Explained> {
         let host = prefix == Prefix::host(prefix.addr());
-        covering(prefix)
+        let routes = covering(prefix)
             .take(if host { usize::MAX } else { 1 })
-            .filter_map(|prefix| self.rib.route(&Nlri::from(prefix)))
-            .take(1)
-            .map(|route| self.explained(&route))
-            .collect()
+            .filter_map(|prefix| self.rib.route(&Nlri::from(prefix)));
+        let found: Vec<reply::Explained> =
+            routes.take(1).map(|route| self.explained(&route)).collect();
+        if !found.is_empty() {
+            return found;
+        }
+        // An aggregate that is not there is worth a word.
+        let idle = self.aggregate_note(prefix).map(|note| reply::Explained {
+            subject: prefix.to_string(),
+            family: Nlri::from(prefix).family().name().to_owned(),
+            paths: Vec::new(),
+            kernel: Vec::new(),
+            told: Vec::new(),
+            notes: vec![note],
+        });
+        idle.into_iter().collect()
+    }
+
+    /// What an aggregate of exactly this prefix is made of, or why it is not there.
+    fn aggregate_note(&self, prefix: Prefix) -> Option<String> {
+        let mut all = self.rib.aggregates();
+        let known = all.find(|it| it.aggregate.prefix == prefix)?;
+        let routes = counted(known.routes, "more specific route", "more specific routes");
+        Some(match known.idle {
+            None => format!("aggregate of {routes}"),
+            Some(idle) => format!("aggregate of {routes}, not there: {idle}"),
+        })
     }
 
     fn explain_key(&self, target: &str) -> Vec<reply::Explained> {
@@ -85,7 +113,11 @@ impl Core {
             paths,
             kernel,
             told,
-            notes: notes.into_iter().chain(self.hold_line()).collect(),
+            notes: notes
+                .into_iter()
+                .chain(nlri.prefix().and_then(|prefix| self.aggregate_note(prefix)))
+                .chain(self.hold_line())
+                .collect(),
         }
     }
 
@@ -140,12 +172,15 @@ impl Core {
         let learned = route
             .paths
             .iter()
-            .any(|path| path.best && path.peer != PeerId::LOCAL);
+            .any(|path| path.best && (path.peer != PeerId::LOCAL || drops(path)));
         let hops: Vec<String> = route
             .paths
             .iter()
             .filter(|path| path.best || path.multipath)
-            .map(|path| format!("via {}", path.attributes.next_hop().addr()))
+            .map(|path| match drops(path) {
+                true => "blackhole".to_owned(),
+                false => format!("via {}", path.attributes.next_hop().addr()),
+            })
             .collect();
         let installed = self.installed.contains(&self.rib, &key);
         let error = match (self.failed.get(&key), learned && !installed) {

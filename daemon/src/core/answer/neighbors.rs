@@ -126,6 +126,13 @@ impl Core {
                         .as_ref()
                         .and_then(|it| it.maximum_prefixes)
                         .map(maximum_reply),
+                    maximum_out: settings
+                        .as_ref()
+                        .and_then(|it| it.maximum_prefixes_out)
+                        .map(|limit| reply::MaximumPrefixesOut {
+                            limit: limit.get(),
+                            not_told: self.rib.limit_out(id, family).map_or(0, |it| number(it.1)),
+                        }),
                     add_path: settings
                         .as_ref()
                         .and_then(|it| add_path_reply(it.add_path, neighbor, family)),

@@ -236,6 +236,17 @@ fn family_table(neighbor: &Neighbor, out: &mut dyn Write) -> io::Result<()> {
         }
     }
     for (family, detail) in neighbor.details.iter() {
+        if let Some(out_limit) = &detail.maximum_out {
+            let (limit, beyond) = (out_limit.limit, out_limit.not_told);
+            write!(out, "  {family}: told at most {limit} prefixes")?;
+            match beyond {
+                0 => writeln!(out, ", and there is room for all")?,
+                beyond => writeln!(
+                    out,
+                    ", our own and the lowest ones; {beyond} more are not told"
+                )?,
+            }
+        }
         let Some(maximum) = &detail.maximum else {
             continue;
         };

@@ -535,12 +535,67 @@ fn members_of_a_confederation_are_within_and_have_its_number_nowhere() {
 }
 
 #[test]
+fn what_depends_on_other_routes_names_maps_that_are_there() {
+    let map = "[[route_map]]\nname = \"M\"\nentry = [{ seq = 10, action = \"permit\" }]\n";
+    let of = |keys: &str| member(&format!("remote_as = 65002\nipv4_unicast = {{ {keys} }}")) + map;
+    let config = round_trip(&of(
+        "default_originate = { route_map = \"M\" }, advertise_if = { routes = \"M\", absent = \
+         \"M\" }, unsuppress = \"M\", maximum_prefixes_out = 7",
+    ));
+    let family = config.neighbors[0].families.ipv4_unicast.as_ref().unwrap();
+    assert_eq!(family.conditions().count(), 4);
+    assert_eq!(family.maximum_prefixes_out.map(u32::from), Some(7));
+    let words = config.neighbors[0].relation_in_words().join("\n");
+    for clause in [
+        "it is told a default route of our own while a route passes M",
+        "it is told what passes M only while no route passes M",
+        "it is told what passes M although an aggregate stands for it",
+        "it is told 7 prefixes at most",
+    ] {
+        assert!(words.contains(clause), "{words}");
+    }
+    for (keys, expected) in [
+        (
+            "default_originate = { route_map = \"N\" }",
+            "6:52: route_map `N` is not defined",
+        ),
+        (
+            "default_originate = {}",
+            "6:38: default_originate has no `route_map`, but must have the name of a route_map that \
+             some route has to pass",
+        ),
+        (
+            "advertise_if = { routes = \"M\" }",
+            "6:33: advertise_if has no `exist`, but must have the name of a route_map, or `absent` \
+             instead",
+        ),
+        (
+            "advertise_if = { routes = \"M\", exist = \"M\", absent = \"M\" }",
+            "6:71: `exist` and `absent` (6:57) exclude each other",
+        ),
+        (
+            "maximum_prefixes_out = 0",
+            "6:41: `maximum_prefixes_out` is 0, but must be a number from 1 to 4294967295",
+        ),
+    ] {
+        assert_eq!(errors(&of(keys)), [format!("error: x.toml:{expected}")]);
+    }
+    let found = errors(&member(
+        "remote_as = 65002\nevpn = { advertise_if = {}, unsuppress = \"M\" }",
+    ));
+    assert_eq!(found.len(), 2, "{found:?}");
+}
+
+#[test]
 fn a_default_route_is_for_families_that_have_one() {
     let config = round_trip(&member(
         "remote_as = 65002\nipv6_unicast = { default_originate = true }",
     ));
     let family = config.neighbors[0].families.ipv6_unicast.as_ref().unwrap();
-    assert!(family.default_originate);
+    assert_eq!(
+        family.default_originate,
+        Some(bgp::rib::DefaultOriginate::Always)
+    );
     let found = errors(&member(
         "remote_as = 65002\nevpn = { default_originate = true }",
     ));

@@ -33,6 +33,30 @@ fn a_list_or_map_that_nothing_refers_to_is_remarked() {
 }
 
 #[test]
+fn an_as_set_is_remarked_and_maps_of_conditions_are_in_use() {
+    let maps = ["IN", "A", "B", "C", "D", "E", "F"].map(|name| {
+        format!(
+            "[[route_map]]\nname = \"{name}\"\nentry = [{{ seq = 10, action = \"permit\" }}]\n"
+        )
+    });
+    let found = remarks(&format!(
+        "[ipv4_unicast]\naggregates = [{{ prefix = \"10.0.0.0/8\", as_set = true, \
+         route_map = \"A\" }}, {{ prefix = \"10.0.0.0/9\", suppress = \"B\" }}]\n\
+         [[neighbor]]\naddress = \"10.0.0.2\"\nremote_as = 65002\nipv4_unicast = {{ import = \"IN\", \
+         default_originate = {{ route_map = \"C\" }}, \
+         advertise_if = {{ routes = \"D\", exist = \"E\" }}, unsuppress = \"F\" }}\n{}",
+        maps.concat()
+    ));
+    assert_eq!(
+        found,
+        [
+            "warning: x.toml:4:49: `as_set` of the aggregate 10.0.0.0/8 makes an AS_SET, which RFC 9774 \
+             forbids: others may take the route for withdrawn"
+        ]
+    );
+}
+
+#[test]
 fn a_rule_that_never_decides_is_remarked_at_its_place() {
     let found = remarks(&format!(
         "{NEIGHBOR}\
