@@ -78,7 +78,10 @@
 //!   that of a third router on a shared network is not passed on, as it would bypass this router's
 //!   policy. That of a route taken over from the host is, to peers on that network; all others are
 //!   told our own address, internal ones too, which always leads here.
-//! - RFC 4271 §9.1.4 and §9.2.2.2: nothing is aggregated.
+//! - RFC 4271 §9.2.2.2: what is aggregated is configured. The path has no set unless that is asked
+//!   for (RFC 9774), and then no other attributes of the routes but communities either.
+//! - RFC 9774 §3: a path with a set that somebody else made is taken in and passed on, as FRR and BIRD
+//!   do; origin validation never finds it valid.
 //! - RFC 4456 §10: export policy applies to reflected routes too and may change what a reflector
 //!   leaves as it is.
 //! - RFC 7947 §2.3: one table for all clients of a route server, so the best path of all may be

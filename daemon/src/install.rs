@@ -1070,11 +1070,10 @@ mod tests {
                     routes.insert(best.nlri.clone(), wish.change);
                 }
             }
-            let dropped = match &routes[&Nlri::from(prefix)] {
-                Change::Set(Entry::Route(_, route)) => route.kind == RouteKind::Blackhole,
-                _ => false,
-            };
-            assert_eq!(dropped, blackhole);
+            let dropped = |route: &Route| route.kind == RouteKind::Blackhole;
+            let change = &routes[&Nlri::from(prefix)];
+            let written = matches!(change, Change::Set(Entry::Route(_, it)) if dropped(it));
+            assert_eq!(written, blackhole);
             // A network of ours is not written.
             assert!(matches!(&routes[&Nlri::from(within)], Change::Unset(_)));
         }

@@ -135,7 +135,8 @@ impl<K: Key> Dependent<K> {
     /// Other VRPs. True if any route-map asks what they say.
     pub(super) fn validate_by(&mut self, validation: Option<&Arc<Validation>>) -> bool {
         self.validation = validation.cloned();
-        let aggregates = self.aggregates.iter_mut().map(|standing| {
+        let mut aggregates = false;
+        for standing in &mut self.aggregates {
             let asks = |map: &Arc<RouteMap>| map.validates();
             let suppress = match &standing.spec.suppress {
                 Suppress::None | Suppress::All => false,
@@ -143,9 +144,8 @@ impl<K: Key> Dependent<K> {
             };
             let itself = standing.spec.route_map.as_ref().is_some_and(asks);
             standing.dirty |= itself;
-            suppress || itself
-        });
-        let aggregates = aggregates.fold(false, |any, asks| any || asks);
+            aggregates |= suppress || itself;
+        }
         let mut watches = self.watches.iter().map(|it| &it.map);
         let mut defaults = self.defaults.iter().map(|it| &it.map);
         aggregates || watches.any(|it| it.validates()) || defaults.any(|it| it.validates())
@@ -154,6 +154,14 @@ impl<K: Key> Dependent<K> {
     /// Nothing depends on any route.
     pub(super) fn is_empty(&self) -> bool {
         self.aggregates.is_empty() && self.watches.is_empty() && self.defaults.is_empty()
+    }
+
+    /// Nothing is still to follow from the prefixes that were looked at.
+    pub(super) fn is_settled(&self) -> bool {
+        let holds = |it: &Watch| it.holds == !it.matching.is_empty();
+        let aggregates = self.aggregates.iter().all(|it| !it.dirty);
+        let defaults = self.defaults.iter().all(|it| !it.dirty);
+        aggregates && defaults && self.watches.iter().all(holds)
     }
 
     /// Memory it takes, roughly.

@@ -781,6 +781,7 @@ impl<K: Key> FamilyRib<K> {
     pub(super) fn has_changes(&self) -> bool {
         !self.marks.changed.is_empty()
             || !self.marks.depended.is_empty()
+            || !self.dependent.is_settled()
             || self.groups.iter().any(Group::has_to_judge)
     }
 

@@ -421,6 +421,7 @@ impl<K: Key> FamilyRib<K> {
                     .all(|(slot, entry)| each(slot, entry));
             }
             Chosen::Advertised(peer, group) => {
+                let terms = self.dependent.terms(&group.settings);
                 self.table
                     .iter()
                     .filter(|(slot, _)| group.told(*peer, *slot) == Some(true))
@@ -428,7 +429,7 @@ impl<K: Key> FamilyRib<K> {
                     .filter(|(_, it)| {
                         let best = it.paths.best();
                         best.is_some_and(|best| best.peer != *peer)
-                            || self.own_default(&group.settings, &it.key)
+                            || terms.default(&it.key).is_some()
                     })
                     .all(|(slot, entry)| each(slot, entry));
             }
@@ -547,7 +548,11 @@ impl<K: Key> FamilyRib<K> {
             .map(|(at, (path, lost))| PathView {
                 peer: path.peer,
                 external: view.source(path.peer).external,
-                path_id: path.path_id,
+                // What tells our own apart is no identifier of RFC 7911.
+                path_id: match path.peer {
+                    PeerId::LOCAL => 0,
+                    _ => path.path_id,
+                },
                 attributes: Arc::clone(&path.attributes),
                 received: Arc::clone(path.received()),
                 best: best && at == 0,
@@ -624,11 +629,11 @@ impl<K: Key> FamilyRib<K> {
             .get(&peer)
             .into_iter()
             .flat_map(|it| it.slots.iter());
+        let terms = self.dependent.terms(&group.settings);
         let own = slots.filter(|slot| {
             let best = self.table.get(*slot).and_then(|entry| entry.paths.best());
             let default = self.table.get(*slot);
-            let default =
-                default.is_some_and(|entry| self.own_default(&group.settings, &entry.key));
+            let default = default.is_some_and(|entry| terms.default(&entry.key).is_some());
             best.is_some_and(|best| best.peer == peer)
                 && group.told(peer, *slot) == Some(true)
                 && !default

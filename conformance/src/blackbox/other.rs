@@ -79,6 +79,7 @@ impl Other {
             .map(|it| &it.keys)
             .into_iter()
             .chain((!setup.tables.is_empty()).then_some(&setup.tables))
+            .chain((!setup.unicast.is_empty()).then_some(&setup.unicast))
             .next()
         {
             return Err(not_comparable(format!(

@@ -120,12 +120,13 @@ fn toml(setup: &Setup, network: Network) -> String {
     let listen: Vec<String> = listen.iter().map(|one| format!("\"{one}\"")).collect();
     let mut out = format!(
         "asn = {}\nrouter_id = \"{}\"\nlisten = [{}]\n\
-         [kernel]\nenabled = false\n[ipv4_unicast]\nnetworks = [{}]\n\
+         [kernel]\nenabled = false\n[ipv4_unicast]\nnetworks = [{}]\n{}\
          [[route_map]]\nname = \"ALL\"\nentry = [{{ seq = 10, action = \"permit\" }}]\n",
         setup.asn,
         setup.router_id,
         listen.join(", "),
         networks.join(", "),
+        setup.unicast,
     );
     out.push_str(&setup.tables);
     for neighbor in &setup.neighbors {

@@ -45,6 +45,8 @@ pub struct Setup {
     pub neighbors: Vec<Neighbor>,
     /// More tables of rbgpd's own configuration.
     pub tables: String,
+    /// More keys of its `[ipv4_unicast]`.
+    pub unicast: String,
 }
 
 impl Setup {
@@ -68,6 +70,7 @@ impl Setup {
             networks: vec![Self::NETWORK],
             neighbors: Vec::new(),
             tables: String::new(),
+            unicast: String::new(),
         };
         setup
             .peer(OBSERVER, Self::OBSERVER_AS)
@@ -135,6 +138,13 @@ impl Setup {
     pub fn tables(mut self, tables: &str) -> Self {
         self.tables.push_str(tables);
         self.tables.push('\n');
+        self
+    }
+
+    /// Adds keys of rbgpd's `[ipv4_unicast]`.
+    pub fn unicast(mut self, keys: &str) -> Self {
+        self.unicast.push_str(keys);
+        self.unicast.push('\n');
         self
     }
 

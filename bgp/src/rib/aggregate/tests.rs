@@ -44,7 +44,7 @@ fn path(set: &AttributeSet) -> Vec<i64> {
     let numbers = set.as_path.iter().flat_map(|segment| {
         let sign = match segment.kind {
             SegmentKind::Set => -1,
-            _ => 1,
+            SegmentKind::Sequence | SegmentKind::ConfedSequence | SegmentKind::ConfedSet => 1,
         };
         segment.asns.iter().map(move |asn| sign * i64::from(asn.0))
     });
@@ -222,7 +222,7 @@ proptest! {
                 prop_assert!(paths.any(|route| all(route).iter().any(|it| it.abs() == *asn)));
                 prop_assert!(!lead.contains(asn));
             }
-            for asn in there.iter().flat_map(|route| all(route)) {
+            for asn in there.iter().flat_map(all) {
                 prop_assert!(lead.contains(&asn.abs()) || set.contains(&asn.abs()));
             }
         }

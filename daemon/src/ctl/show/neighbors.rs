@@ -241,10 +241,7 @@ fn family_table(neighbor: &Neighbor, out: &mut dyn Write) -> io::Result<()> {
             write!(out, "  {family}: told at most {limit} prefixes")?;
             match beyond {
                 0 => writeln!(out, ", and there is room for all")?,
-                beyond => writeln!(
-                    out,
-                    ", our own and the lowest ones; {beyond} more are not told"
-                )?,
+                beyond => writeln!(out, ", our own and the lowest ones; not told: {beyond}")?,
             }
         }
         let Some(maximum) = &detail.maximum else {
