@@ -182,7 +182,8 @@ pub fn review(file: &File, config: &Config, report: &Report) -> Vec<Remark> {
         let found = items.map(|item| (item.span, Notice::NoKernel));
         review.found.extend(found);
     }
-    for unicast in [&file.ipv4_unicast, &file.ipv6_unicast] {
+    let files = std::iter::once(file).chain(file.instances.iter().map(|it| &it.value));
+    for unicast in files.flat_map(|file| [&file.ipv4_unicast, &file.ipv6_unicast]) {
         let aggregates = unicast.iter().flat_map(|it| &it.value.aggregates);
         for item in aggregates.map(|it| &it.value) {
             if let Some(as_set) = item.as_set.filter(|it| it.value) {
@@ -224,10 +225,12 @@ fn used(config: &Config) -> BTreeSet<(PolicyKind, String)> {
 
 /// Maps that routes of our own depend on, beside those of networks.
 fn conditions(config: &Config) -> impl Iterator<Item = &Arc<RouteMap>> {
-    let families = config.settings().flat_map(|it| it.families.iter());
+    let settings = config.all().flat_map(Config::settings);
+    let families = settings.flat_map(|it| it.families.iter());
     let families = families.filter_map(|(_, family)| family.as_ref());
     let of_neighbors = families.flat_map(NeighborFamily::conditions);
-    of_neighbors.chain(config.aggregates().flat_map(Aggregate::maps))
+    let aggregates = config.all().flat_map(Config::aggregates);
+    of_neighbors.chain(aggregates.flat_map(Aggregate::maps))
 }
 
 /// Names of maps that neighbours use for export, and nothing uses otherwise.
