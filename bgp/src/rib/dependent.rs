@@ -158,7 +158,7 @@ impl<K: Key> Dependent<K> {
 
     /// Nothing is still to follow from the prefixes that were looked at.
     pub(super) fn is_settled(&self) -> bool {
-        let holds = |it: &Watch| it.holds == !it.matching.is_empty();
+        let holds = |it: &Watch| it.holds != it.matching.is_empty();
         let aggregates = self.aggregates.iter().all(|it| !it.dirty);
         let defaults = self.defaults.iter().all(|it| !it.dirty);
         aggregates && defaults && self.watches.iter().all(holds)
