@@ -142,7 +142,8 @@ The black-box tests of the RFCs' rules (`conformance/rules.toml`) play neighbour
 FRR and BIRD. `yes`: all tests of the rule passed. `no`: one did not, for a reason that stands below; it may lie in
 what the test expects beyond the rule, such as an answer within 15 seconds. `-`: the test needs settings or output of
 rbgpd. Each daemon runs with its own defaults, and as next hop of what it tells other AS; a test that passes in one of two runs has passed.
-FRR tells routes again, unchanged, some time after its start: where only `once and for all` is what was seen, that and
+FRR 8 knows no marks of a refresh (RFC 7313), by which many tests see what a neighbour is told: where only `BoRR and EoRR`
+is what did not come, that and
 not the rule is why.
 "
     .to_owned();

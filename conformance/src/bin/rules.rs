@@ -93,7 +93,7 @@ fn tests(space: &Namespace, other: Other) -> Result<String, Error> {
     let mut command = space.command(&cargo);
     command.args(["test", "--locked", "--no-fail-fast"]);
     command.args(["-p", "rbgpd-conformance", "--test", "rfc*"]);
-    command.args(["--", "--test-threads=8"]);
+    command.args(["--", "--test-threads=12"]);
     command
         .env(SPEAKER, other.name())
         .env("RUST_BACKTRACE", "0");
@@ -109,8 +109,8 @@ fn version(other: Other) -> Result<String, Error> {
         .split_whitespace()
         .find(|word| word.starts_with(|it: char| it.is_ascii_digit()));
     let make = match other {
-        Other::Frr => "FRR",
-        Other::Bird => "BIRD",
+        Other::Frr8 | Other::Frr => "FRR",
+        Other::Bird2 | Other::Bird => "BIRD",
     };
     Ok(format!("{make} {}", number.unwrap_or("?")))
 }

@@ -17,7 +17,7 @@ use super::setup::{Neighbor, Network, SPEAKER as HOST, Setup};
 use super::{Error, Speaker};
 use crate::lab::{Process, command, wait_until};
 
-/// Names the speaker under test: `frr` or `bird`; without it, rbgpd.
+/// Names the speaker under test: `frr8`, `frr`, `bird2` or `bird`; without it, rbgpd.
 pub const SPEAKER: &str = "RBGPD_RULES_SPEAKER";
 
 /// How the error of a test begins that only rbgpd can be put to.
@@ -26,18 +26,22 @@ pub const NOT_COMPARABLE: &str = "not comparable";
 /// How long a daemon may take to listen.
 const START: Duration = Duration::from_secs(20);
 
-/// Another daemon, unpacked by `conformance/setup.sh --test` or the lab.
+/// Another daemon, installed or unpacked by `conformance/setup.sh --test` or the lab.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Other {
+    /// FRR 8 of the machine's own package.
+    Frr8,
     /// FRR of Debian trixie.
     Frr,
+    /// BIRD 2 of the machine's own package.
+    Bird2,
     /// BIRD 3.
     Bird,
 }
 
 impl Other {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::Frr, Self::Bird];
+    /// All.
+    pub const ALL: [Self; 4] = [Self::Frr8, Self::Frr, Self::Bird2, Self::Bird];
 
     /// The one that the environment names.
     pub fn chosen() -> Result<Option<Self>, Error> {
@@ -47,14 +51,18 @@ impl Other {
         let found = Self::ALL.into_iter().find(|it| name == it.name());
         found.map(Some).ok_or_else(|| {
             let name = name.display();
-            Error::Speaker(format!("{SPEAKER} is `{name}`, but must be frr or bird"))
+            Error::Speaker(format!(
+                "{SPEAKER} is `{name}`, but must be frr8, frr, bird2 or bird"
+            ))
         })
     }
 
     /// Its name in the environment.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Frr8 => "frr8",
             Self::Frr => "frr",
+            Self::Bird2 => "bird2",
             Self::Bird => "bird",
         }
     }
@@ -62,6 +70,8 @@ impl Other {
     /// Where it is unpacked, and its main program there.
     pub fn program(self) -> (&'static str, &'static str) {
         match self {
+            Self::Frr8 => ("/", "/usr/lib/frr/bgpd"),
+            Self::Bird2 => ("/", "/usr/sbin/bird"),
             Self::Frr => ("/var/cache/rbgpd-lab/trixie", "/usr/lib/frr/bgpd"),
             Self::Bird => ("/var/cache/rbgpd-bench/bird3", "/usr/sbin/bird"),
         }
@@ -98,8 +108,8 @@ impl Other {
         let address = format!("{}/32", network.host(HOST));
         command::host("ip", &["addr", "add", &address, "dev", "eth0"])?;
         let processes = match self {
-            Self::Frr => frr(setup, network, folder)?,
-            Self::Bird => bird(setup, network, folder)?,
+            Self::Frr8 | Self::Frr => frr(self, setup, network, folder)?,
+            Self::Bird2 | Self::Bird => bird(self, setup, network, folder)?,
         };
         let mut running = Running { processes };
         let at = SocketAddr::from((network.host(HOST), PORT));
@@ -113,7 +123,7 @@ impl Other {
     }
 }
 
-fn not_comparable(why: impl std::fmt::Display) -> Error {
+pub(super) fn not_comparable(why: impl std::fmt::Display) -> Error {
     Error::Speaker(format!("{NOT_COMPARABLE}: {why}"))
 }
 
@@ -188,11 +198,20 @@ fn is_open(setup: &Setup, neighbor: &Neighbor) -> bool {
     neighbor.policy || neighbor.asn == setup.asn || (private(setup.asn) && private(neighbor.asn))
 }
 
-fn frr(setup: &Setup, network: Network, folder: &Path) -> Result<Vec<Process>, Error> {
-    let (root, program) = Other::Frr.program();
+fn frr(
+    which: Other,
+    setup: &Setup,
+    network: Network,
+    folder: &Path,
+) -> Result<Vec<Process>, Error> {
+    let (root, program) = which.program();
     write(&folder.join("bgpd.conf"), &frr_config(setup, network))?;
     write(&folder.join("zebra.conf"), "")?;
-    let user = "110:110";
+    // Whoever its programs run as: by number where we do not see the names.
+    let user = match which {
+        Other::Frr => "110:110",
+        Other::Frr8 | Other::Bird2 | Other::Bird => "frr:frr",
+    };
     command::host("chown", &["-R", user, &folder.to_string_lossy()])?;
     let address = network.host(HOST).to_string();
     let port = PORT.to_string();
@@ -264,18 +283,22 @@ fn frr_config(setup: &Setup, network: Network) -> String {
     out
 }
 
-fn bird(setup: &Setup, network: Network, folder: &Path) -> Result<Vec<Process>, Error> {
-    let (root, program) = Other::Bird.program();
+fn bird(
+    which: Other,
+    setup: &Setup,
+    network: Network,
+    folder: &Path,
+) -> Result<Vec<Process>, Error> {
+    let (root, program) = which.program();
     write(&folder.join("bird.conf"), &bird_config(setup, network))?;
-    let line = [
-        program,
-        "-f",
-        "-c",
-        "/run/bench/bird.conf",
-        "-s",
-        "/run/bench/bird.ctl",
-    ];
-    Ok(vec![spawn(root, "run/bench", folder, &line)?])
+    // A folder that is there, and of no use to BIRD otherwise.
+    let inside = match which {
+        Other::Bird => "run/bench",
+        Other::Frr8 | Other::Frr | Other::Bird2 => "mnt",
+    };
+    let [config, socket] = ["conf", "ctl"].map(|end| format!("/{inside}/bird.{end}"));
+    let line = [program, "-f", "-c", &config, "-s", &socket];
+    Ok(vec![spawn(root, inside, folder, &line)?])
 }
 
 fn bird_config(setup: &Setup, network: Network) -> String {
