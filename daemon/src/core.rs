@@ -74,8 +74,9 @@ pub(crate) const KERNEL_EVENTS_MAX: usize = 128;
 /// Inputs taken before the tables are asked what follows.
 const INPUTS_MAX: usize = 64;
 
-/// Outputs of the tables worked off before inputs are looked at again.
-const OUTPUTS_MAX: usize = 512;
+/// Outputs of the tables worked off before inputs are looked at again: a millisecond or two where
+/// each is a route for the kernel.
+const OUTPUTS_MAX: usize = 2048;
 
 /// Wishes waiting for the kernel thread above which the tables keep theirs: some ten milliseconds of
 /// the kernel's work. A wish in the queue costs a hundred times as much as a mark in the tables.
@@ -325,6 +326,9 @@ impl Core {
                 break;
             }
             self.take(wake);
+            if more {
+                self.pace.behind();
+            }
             let full = self.take_ready(&mut inputs);
             wait = self.pace.until(full, self.rib.take_news(), Instant::now());
             if more || wait.is_none() {

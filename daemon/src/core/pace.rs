@@ -56,6 +56,12 @@ impl Pace {
         self.urgent = true;
     }
 
+    /// The tables have more to tell than was passed on: as little as possible is taken beside that, or
+    /// what waits to be told grows with the whole table.
+    pub(super) fn behind(&mut self) {
+        self.routes_max = ROUTES_FIRST;
+    }
+
     /// Enough was taken for now.
     pub(super) fn is_full(&self) -> bool {
         self.taken > self.routes_max
@@ -154,6 +160,10 @@ mod tests {
             pace.until(true, FRESH, now);
         }
         assert_eq!(full_after(&mut pace), Some(ROUTES_BUSY + 1));
+        pace.behind();
+        assert_eq!(full_after(&mut pace), Some(ROUTES_FIRST + 1));
+        pace.until(true, FRESH, now);
+        assert_eq!(full_after(&mut pace), Some(2 * ROUTES_FIRST + 1));
         pace.until(false, FRESH, now);
         assert_eq!(full_after(&mut pace), Some(ROUTES_FIRST + 1));
     }
