@@ -91,7 +91,11 @@ fn frr_knows(lab: &Lab, frr: &Frr, prefixes: &[&str]) -> Result<(), Error> {
             let shown = frr.vtysh(&["show bgp ipv4 unicast json"])?.stdout;
             let shown: serde_json::Value =
                 serde_json::from_str(&shown).map_err(|error| Error::State(error.to_string()))?;
-            let routes = shown["routes"].as_object().cloned().unwrap_or_default();
+            let routes = shown
+                .get("routes")
+                .and_then(serde_json::Value::as_object)
+                .cloned()
+                .unwrap_or_default();
             let learned = routes.iter().filter(|(_, paths)| {
                 let mut paths = paths.as_array().into_iter().flatten();
                 paths.any(|path| path["peerId"] == "10.9.0.1")
