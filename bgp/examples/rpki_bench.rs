@@ -194,7 +194,10 @@ fn facts(peer: u16, import: Policy, export: Policy) -> PeerFacts {
     let family = PeerFamily {
         import,
         export,
-        default_originate: false,
+        default_originate: None,
+        advertise_if: None,
+        unsuppress: None,
+        maximum_prefixes_out: None,
         enforce_first_as: true,
         handling: Handling::default(),
         weight: None,
