@@ -446,7 +446,9 @@ impl Core {
     /// Passes on what the tables say; true if they have more.
     fn work(&mut self) -> bool {
         let kernel = self.hands.kernel.as_ref();
-        self.kernel_full = kernel.is_some_and(|kernel| kernel.backlog() >= WISHES_MAX);
+        // One that leaves says all that is left: nobody comes back for what is held here.
+        self.kernel_full =
+            !self.leaving && kernel.is_some_and(|kernel| kernel.backlog() >= WISHES_MAX);
         if self.kernel_full {
             // A burst leaves something behind in the allocator as well.
             self.freed.add(Instant::now(), WISHES_MAX, 0);
