@@ -52,7 +52,8 @@ impl BfdShare {
         }
     }
 
-    /// Adds a session, or changes its parameters without taking it down.
+    /// Adds a session, or changes its parameters without taking it down. One of another instance,
+    /// whose neighbour moved here, begins anew: a session that is up already would tell nobody so.
     ///
     /// # Errors
     ///
@@ -60,7 +61,10 @@ impl BfdShare {
     pub(crate) fn set(&self, key: SessionKey, parameters: Params) -> io::Result<()> {
         let thread = self.start()?;
         let owner = (self.number, self.registry.clone());
-        self.hub.owners.lock().insert(key.clone(), owner);
+        let before = self.hub.owners.lock().insert(key.clone(), owner);
+        if before.is_some_and(|(number, _)| number != self.number) {
+            thread.remove(key.clone());
+        }
         thread.set(key, parameters);
         Ok(())
     }

@@ -591,6 +591,45 @@ fn a_reload_adds_and_removes_an_instance_or_changes_nothing() {
 }
 
 #[test]
+fn a_neighbour_that_moves_to_another_instance_has_its_bfd_there() {
+    let Some(planes) = Planes::up() else { return };
+    let daemon = &planes.daemon;
+    let up = |instance: &str| {
+        let bfd = format!("--instance {instance} show bfd");
+        let neighbor = format!("--instance {instance} show neighbors 10.2.0.2");
+        let state = || {
+            let bfd = daemon.json(&bfd);
+            let sessions = bfd["sessions"].as_array().unwrap();
+            let session = sessions.iter().find(|it| it["peer"] == "10.2.0.2");
+            let bfd = session.map_or(Value::Null, |it| it["state"].clone());
+            format!("{bfd} {}", daemon.json(&neighbor)["neighbors"][0]["state"])
+        };
+        until("session and BFD", state, |now| {
+            now == "\"up\" \"Established\""
+        });
+    };
+    up("plane-b");
+    let (head, neighbor) = PLANE_B.split_once("[[instance.neighbor]]").unwrap();
+    let (default, map) = DEFAULT.split_once("[[route_map]]").unwrap();
+    daemon.configure(&format!(
+        "{default}[[neighbor]]{neighbor}[[route_map]]{map}{head}"
+    ));
+    let did = daemon.ctl("reload");
+    assert_eq!(did.status.code(), Some(0), "{did:?}");
+    up("default");
+    // Faster than its hold time of 90 s.
+    let there = planes.right.child.id();
+    run(&format!(
+        "nsenter --net=/proc/{there}/ns/net ip link set peer down"
+    ));
+    until(
+        "BFD takes the session down",
+        || daemon.json("show neighbors 10.2.0.2")["neighbors"][0]["state"].to_string(),
+        |now| now != "\"Established\"",
+    );
+}
+
+#[test]
 fn an_instance_with_a_table_of_its_own_writes_there_and_resolves_as_the_host_does() {
     let Some(planes) = Planes::up() else { return };
     let daemon = &planes.daemon;
