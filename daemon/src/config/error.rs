@@ -362,8 +362,8 @@ pub enum Conflict {
     /// What we write ourselves is to be taken over from the kernel.
     #[error("routes with protocol number {0} are our own and cannot be redistributed")]
     OwnRoutes(u8),
-    /// `set = { table = .. }` on import in an instance that is not the default one.
-    #[error("route_map `{map}` sets `table`, which routes that {whose} imports cannot have")]
+    /// `set = { table = .. }` in an instance that is not the default one.
+    #[error("route_map `{map}` sets `table`, which routes of {whose} cannot have")]
     TableOfInstance {
         /// The map.
         map: String,

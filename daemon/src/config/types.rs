@@ -192,7 +192,7 @@ impl Config {
         };
         add(self.kernel.distance.external);
         add(self.kernel.distance.internal);
-        for map in self.import_maps() {
+        for map in self.installing_maps() {
             for set in map.entries().iter().flat_map(|entry| &entry.sets) {
                 if let Set::Distance(distance) = set {
                     add(*distance);
@@ -215,7 +215,7 @@ impl Config {
 
     /// The kernel's tables that routes of this instance may be in.
     fn tables(&self) -> BTreeSet<u32> {
-        let maps = self.import_maps();
+        let maps = self.installing_maps();
         let sets = maps
             .iter()
             .flat_map(|map| map.entries())
@@ -229,20 +229,23 @@ impl Config {
         tables
     }
 
-    /// A route-map for import that puts routes into another table.
-    pub(super) fn import_map_with_table(&self) -> Option<&RouteMap> {
+    /// A route-map that puts routes into another table.
+    pub(super) fn map_with_table(&self) -> Option<&RouteMap> {
         let sets_table = |map: &&RouteMap| {
             let mut sets = map.entries().iter().flat_map(|entry| &entry.sets);
             sets.any(|set| matches!(set, Set::Table(_)))
         };
-        self.import_maps().into_iter().find(sets_table)
+        self.installing_maps().into_iter().find(sets_table)
     }
 
-    /// Route-maps for import, and those that they call.
-    fn import_maps(&self) -> Vec<&RouteMap> {
+    /// Route-maps that say where and how routes stand in the kernel, and those that they call: for
+    /// import, and of what we announce ourselves, of which the kernel has what drops packets.
+    fn installing_maps(&self) -> Vec<&RouteMap> {
         let families = self.settings().flat_map(|it| it.families.iter());
         let imports = families.filter_map(|(_, family)| family.as_ref()?.import.as_ref());
-        let mut maps: Vec<&Arc<RouteMap>> = imports.collect();
+        let own = [&self.ipv4_unicast, &self.ipv6_unicast];
+        let own = own.into_iter().flat_map(Unicast::route_maps);
+        let mut maps: Vec<&Arc<RouteMap>> = imports.chain(own).collect();
         let (mut seen, mut all) = (BTreeSet::new(), Vec::new());
         while let Some(map) = maps.pop() {
             if seen.insert(map.name()) {

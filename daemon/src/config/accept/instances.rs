@@ -170,7 +170,7 @@ fn meet(one: &SocketAddr, two: &SocketAddr) -> bool {
 
 /// Routes in other tables than an instance's own are the default instance's, whoever finds them.
 fn tables(member: &Member<'_>, report: &mut Report) {
-    if let Some(map) = member.config.import_map_with_table() {
+    if let Some(map) = member.config.map_with_table() {
         let conflict = Conflict::TableOfInstance {
             map: map.name().to_owned(),
             whose: member.name(),

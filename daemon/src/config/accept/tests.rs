@@ -171,6 +171,30 @@ fn a_table_that_a_route_map_of_the_default_instance_sets_counts_as_well() {
 }
 
 #[test]
+fn what_route_maps_of_our_own_networks_set_counts_as_well() {
+    let apart = "listen = []\nkernel = { distance = { external = 30, internal = 30 } }\n";
+    for own in [
+        "aggregates = [{ prefix = \"10.0.0.0/8\", route_map = \"OWN\" }]",
+        "networks = [{ prefix = \"10.0.0.0/8\", route_map = \"OWN\" }]",
+        "redistribute = [{ source = \"static\", route_map = \"OWN\" }]",
+    ] {
+        let rest = instance(&format!("{apart}[instance.ipv4_unicast]\n{own}"));
+        let with = |set: &str| format!("{rest}\n{}", map("OWN", &format!("set = {{ {set} }}")));
+        parse(&format!("{TOP}{}", with("distance = 40")), "x.toml").unwrap();
+        let clash = error(&with("distance = 20"));
+        assert!(
+            clash.contains("`distance` 20 in routing table 254"),
+            "{own}: {clash}"
+        );
+        let elsewhere = error(&with("table = 7"));
+        assert!(
+            elsewhere.contains("route_map `OWN` sets `table`, which routes of instance `b`"),
+            "{own}: {elsewhere}"
+        );
+    }
+}
+
+#[test]
 fn aggregates_are_networks_that_others_lie_within() {
     let of = |item: &str| format!("[ipv4_unicast]\naggregates = [{item}]\n");
     for (item, expected) in [
