@@ -11,8 +11,9 @@
 //! ([`running`]); what they have together is the kernel's thread, the BFD thread and this task.
 //! It owns the list of instances and the configuration in effect, hands requests on to the core
 //! they are for, and asks all cores where an answer is about all ([`together`]). It reads the file on
-//! reload: what is new is compared and started before anything is changed, so that a reload is for
-//! all instances or for none.
+//! reload: what is new is compared, and opens its sockets, before anything is changed, so that a file
+//! with an error or an address that is taken changes nothing. What the system refuses after that, a
+//! thread or a file, is told with the instance that does not run.
 //!
 //! Not here: anything about routes.
 
@@ -222,9 +223,21 @@ impl Instances {
         let added = self.prepare(&new).map_err(|error| cannot_start(&error))?;
         let done = self.tell(&new, false).await?;
         self.remove(&new).await;
-        self.launch(added);
+        let failed = self.launch(added);
         self.sort(&new);
-        Ok(done)
+        if failed.is_empty() {
+            return Ok(done);
+        }
+        let text = format!(
+            "the file is applied, but {} not started",
+            match failed.len() {
+                1 => "one instance is".to_owned(),
+                many => format!("{many} instances are"),
+            }
+        );
+        Err(ErrorReply::failed(text)
+            .details(failed)
+            .hint("mend that, and `rbgpctl reload` tries again"))
     }
 
     fn read(&self) -> Result<Config, ErrorReply> {
@@ -325,12 +338,15 @@ impl Instances {
         for config in new.iter().filter(|config| self.find(config).is_none()) {
             let number = (1..=u8::MAX).find(|number| numbers.insert(*number));
             let number = number.ok_or(StartError::Instances)?;
-            added.push(prepared(&self.shared, config.clone(), number)?);
+            added.push(prepared(&self.shared, config.clone(), number)?.anew());
         }
         Ok(added)
     }
 
-    fn launch(&mut self, added: Vec<Prepared>) {
+    /// Starts what was prepared. Returns why others do not run: the system refused a thread, or a
+    /// file in the state directory.
+    fn launch(&mut self, added: Vec<Prepared>) -> Vec<String> {
+        let mut failed = Vec::new();
         for instance in added {
             let name = instance.config.name.clone().unwrap_or_default();
             let kernel = self.kernel.as_ref().map(|kernel| join(kernel, &instance));
@@ -340,9 +356,14 @@ impl Instances {
                     tracing::info!(instance = %name, "instance added");
                     self.others.push(running);
                 }
-                Err(error) => tracing::error!(instance = %name, %error, "instance does not start"),
+                Err(error) => {
+                    let error = in_words(&error.of(Some(&name)));
+                    tracing::error!("{error}");
+                    failed.push(error);
+                }
             }
         }
+        failed
     }
 
     /// Ends instances that are in the configuration no more.
@@ -392,6 +413,7 @@ impl Instances {
                 drop(applied.await);
             }
         }
+        // What does not start is in the log.
         self.launch(added);
         self.sort(&new);
     }
@@ -406,7 +428,7 @@ impl Instances {
         }
     }
 
-    async fn stop(self) {
+    pub(crate) async fn stop(self) {
         let mut ending = Vec::new();
         for instance in std::iter::once(self.default).chain(self.others) {
             ending.push(instance.stop(core::Order::Stop).await);
@@ -477,11 +499,17 @@ pub(crate) fn split(mut config: Config) -> Result<Vec<Config>, StartError> {
 }
 
 fn cannot_start(error: &StartError) -> ErrorReply {
+    ErrorReply::new(ErrorKind::BadConfig, in_words(error))
+        .hint("the running configuration stays as it is")
+}
+
+/// With all causes.
+fn in_words(error: &StartError) -> String {
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {
         text.push_str(&format!(": {error}"));
         cause = error.source();
     }
-    ErrorReply::new(ErrorKind::BadConfig, text).hint("the running configuration stays as it is")
+    text
 }

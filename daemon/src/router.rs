@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
@@ -163,7 +164,7 @@ impl StartError {
 impl Router {
     /// Starts everything a configuration asks for. Must be called within a tokio runtime.
     pub fn start(config: Config, options: Options) -> Result<Self, StartError> {
-        let runtime = tokio::runtime::Handle::current();
+        let runtime = Handle::current();
         let (settings, follow) = watch::channel(config.service_settings());
         let state = options.state_dir.as_deref().map(open_state).transpose()?;
         if config.has_passwords() {
@@ -181,6 +182,7 @@ impl Router {
         for (config, number) in instances::split(config)?.into_iter().zip(0..=u8::MAX) {
             prepared.push(instances::prepared(&shared, config, number)?);
         }
+        let names: Vec<_> = prepared.iter().map(|it| it.config.name.clone()).collect();
         let listening = prepared.iter().flat_map(|it| it.listening.clone());
         let listening = listening.collect();
         let kernel = start_kernel(&prepared)?.map(Arc::new);
@@ -188,15 +190,20 @@ impl Router {
         // A configuration has a default instance.
         let first = prepared.next().ok_or(StartError::Instances)?;
         let default = first.launch(&shared, kernel.clone(), settings)?;
-        let mut others = Vec::new();
+        let (mut others, mut failed) = (Vec::new(), None);
         for instance in prepared {
             let name = instance.config.name.clone();
             let kernel = kernel
                 .as_ref()
                 .map(|kernel| running::join(kernel, &instance));
             let settings = watch::Sender::new(instance.config.service_settings());
-            let launched = instance.launch(&shared, kernel, settings);
-            others.push(launched.map_err(|error| error.of(name.as_deref()))?);
+            match instance.launch(&shared, kernel, settings) {
+                Ok(running) => others.push(running),
+                Err(error) => {
+                    failed = Some(error.of(name.as_deref()));
+                    break;
+                }
+            }
         }
         let (orders, order_queue) = mpsc::channel(ORDERS_MAX);
         let (core, calls) = CoreHandle::channel();
@@ -208,6 +215,15 @@ impl Router {
             others,
             leaving: Vec::new(),
         };
+        if let Some(error) = failed {
+            take_back(&runtime, instances, &names);
+            return Err(error);
+        }
+        if let Some(state) = &instances.shared.state
+            && let Err(error) = state.forget_others(&names)
+        {
+            tracing::warn!(%error, "cannot remove marks of instances that are no more");
+        }
         Ok(Self {
             core,
             orders,
@@ -296,6 +312,25 @@ impl Router {
         }
         if self.instances.await.is_err() {
             tracing::error!("the end of the router was cut short");
+        }
+    }
+}
+
+/// Ends what was started before an instance did not, as [`Router::stop`] does. The kernel is handed
+/// back for all, so no mark of an earlier run stays either.
+fn take_back(runtime: &Handle, instances: Instances, names: &[Option<String>]) {
+    let state = instances.shared.state.clone();
+    let ended = instances.stop();
+    if runtime.runtime_flavor() == RuntimeFlavor::MultiThread {
+        tokio::task::block_in_place(|| runtime.block_on(ended));
+    } else {
+        // Its only thread is the one that sessions need for their good-bye.
+        tasks::beside(runtime, ended);
+    }
+    for name in names {
+        let state = state.as_ref().map(|it| it.of(name.as_deref()));
+        if let Some(Err(error)) = state.map(|it| it.end()) {
+            tracing::warn!(%error, "cannot note the orderly stop");
         }
     }
 }

@@ -214,6 +214,25 @@ impl StateDir {
         self.remove(RUNNING)
     }
 
+    /// Forgets marks of instances that are no more. What they left is swept with this start, and one
+    /// of that name that comes later is another.
+    pub(crate) fn forget_others(&self, instances: &[Option<String>]) -> io::Result<()> {
+        for entry in fs::read_dir(&self.path)? {
+            let name = entry?.file_name();
+            let name = name.to_string_lossy();
+            let instance = name
+                .strip_prefix(RUNNING)
+                .and_then(|it| it.strip_prefix('-'))
+                .and_then(|it| it.strip_suffix(".json"));
+            if let Some(instance) = instance
+                && !instances.iter().any(|it| it.as_deref() == Some(instance))
+            {
+                self.of(Some(instance)).end()?;
+            }
+        }
+        Ok(())
+    }
+
     fn read<T: DeserializeOwned>(&self, name: &str) -> io::Result<Option<T>> {
         read(&self.file(name))
     }
@@ -337,6 +356,20 @@ mod tests {
         assert!(dir.path().join("drain-blue.json").exists());
         assert!(dir.drain().unwrap().is_empty());
         assert_eq!(dir.of(Some("blue")).drain().unwrap(), state);
+        fs::remove_dir_all(dir.path()).unwrap();
+    }
+
+    #[test]
+    fn marks_of_instances_that_are_no_more_are_forgotten() {
+        let dir = scratch("forgotten");
+        dir.begin().unwrap();
+        for name in ["blue", "gone"] {
+            dir.of(Some(name)).begin().unwrap();
+        }
+        dir.forget_others(&[None, Some("blue".to_owned())]).unwrap();
+        assert!(dir.broke_off() && dir.of(Some("blue")).broke_off());
+        assert!(!dir.of(Some("gone")).broke_off());
+        assert!(!dir.path().join("running-gone.json").exists());
         fs::remove_dir_all(dir.path()).unwrap();
     }
 

@@ -553,3 +553,134 @@ async fn a_hold_after_a_crash_says_for_whom_and_until_when() {
     router.stop().await;
     std::fs::remove_dir_all(place).unwrap();
 }
+
+/// A router with an instance `b`, and the place of its file and state.
+struct WithInstance {
+    place: PathBuf,
+    default: String,
+    both: String,
+}
+
+impl WithInstance {
+    fn new(number: u8) -> Self {
+        let pair = Pair::new(number);
+        let place = std::env::temp_dir().join(format!("rbgpd-b-{number}-{}", std::process::id()));
+        std::fs::create_dir_all(place.join("state")).unwrap();
+        let default = config::print(&pair.left(""));
+        let both = format!(
+            "{default}\n[[instance]]\nname = \"b\"\nasn = 65001\nrouter_id = \"10.0.0.9\"\n\
+             listen = [\"{}:{}\"]\n[instance.kernel]\ntable = 9\n\
+             [[instance.neighbor]]\naddress = \"192.0.2.1\"\nremote_as = 65003\n\
+             ipv4_unicast = {{}}\n",
+            pair.right, pair.port
+        );
+        Self {
+            place,
+            default,
+            both,
+        }
+    }
+
+    fn start(&self, text: &str) -> Result<Router, rbgpd::StartError> {
+        let options = Options {
+            config_file: Some(self.place.join("rbgpd.toml")),
+            state_dir: Some(self.place.join("state")),
+        };
+        Router::start(config::parse(text, "x.toml").unwrap(), options)
+    }
+
+    fn state(&self, name: &str) -> PathBuf {
+        self.place.join("state").join(name)
+    }
+
+    /// Nothing can be written under this name, by root neither.
+    fn bar(&self, name: &str) {
+        std::fs::create_dir(self.state(name)).unwrap();
+    }
+
+    async fn reload(&self, router: &Router, text: &str) -> rbgpd::control::Answer {
+        std::fs::write(self.place.join("rbgpd.toml"), text).unwrap();
+        router.ask(Request::Reload { dry_run: false }).await
+    }
+}
+
+impl Drop for WithInstance {
+    fn drop(&mut self) {
+        drop(std::fs::remove_dir_all(&self.place));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_instance_that_a_reload_adds_restarts_nothing() {
+    let with = WithInstance::new(31);
+    // Left by a crash, before `b` was taken out of the file.
+    let first = with.start(&with.default).unwrap();
+    let stale = std::fs::read(with.state("running.json")).unwrap();
+    std::fs::write(with.state("running-b.json"), &stale).unwrap();
+    first.stop().await;
+    let router = with.start(&with.default).unwrap();
+    assert!(!with.state("running-b.json").exists());
+    std::fs::write(with.state("running-b.json"), &stale).unwrap();
+    with.reload(&router, &with.both).await.unwrap();
+    let of_b = Request::Of("b".to_owned(), Box::new(Request::Summary));
+    match router.ask(of_b).await.unwrap() {
+        Reply::Summary(summary) => assert_eq!(summary.hold, None),
+        other => panic!("{other:?}"),
+    }
+    router.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_drain_that_fails_in_one_instance_says_who_drains() {
+    let with = WithInstance::new(32);
+    let router = with.start(&with.both).unwrap();
+    with.bar("drain.json.new");
+    let order = || {
+        let force = true;
+        Request::Drain(Drain {
+            force,
+            ..Drain::default()
+        })
+    };
+    let error = router.ask(order()).await.unwrap_err();
+    assert!(
+        error.error.contains("cannot keep the drain state"),
+        "{error}"
+    );
+    assert_eq!(
+        error.details,
+        ["instance default: not draining", "instance b: draining"]
+    );
+    std::fs::remove_dir(with.state("drain.json.new")).unwrap();
+    router.ask(order()).await.unwrap();
+    router.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_instance_that_does_not_start_is_named_and_a_start_is_taken_back() {
+    let with = WithInstance::new(33);
+    with.bar("running-b.json.new");
+    let error = with.start(&with.both).unwrap_err();
+    assert_eq!(error.to_string(), "instance `b` does not start");
+    // What ran has ended: the directory is free again, and nothing broke off.
+    assert!(!with.state("running.json").exists());
+    let router = with.start(&with.default).unwrap();
+
+    let error = with.reload(&router, &with.both).await.unwrap_err();
+    assert!(
+        error.error.contains("one instance is not started"),
+        "{error}"
+    );
+    assert!(
+        error.details[0]
+            .starts_with("instance `b` does not start: cannot use the state directory"),
+        "{error}"
+    );
+    std::fs::remove_dir(with.state("running-b.json.new")).unwrap();
+    with.reload(&router, &with.both).await.unwrap();
+    match router.ask(Request::Instances).await.unwrap() {
+        Reply::Instances(all) => assert_eq!(all.instances.len(), 2),
+        other => panic!("{other:?}"),
+    }
+    router.stop().await;
+}

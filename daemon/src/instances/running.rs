@@ -1,7 +1,8 @@
 //! One instance: what it needs to start, and how it ends.
 //!
 //! A start has two steps, so that several begin together or not at all: [`Prepared`] has the
-//! sockets open and knows what was drained, [`Prepared::launch`] starts the core. An instance ends
+//! sockets open and knows what was drained, [`Prepared::launch`] starts the core. Only the system can
+//! refuse the second, with a thread or a file of the state directory that cannot be had. An instance ends
 //! with all others ([`Running::stop`]) or alone ([`Running::leave`]), and then takes what is its
 //! own out of the kernel.
 
@@ -104,6 +105,15 @@ impl Prepared {
         })
     }
 
+    /// One that a reload adds takes up nothing: what an earlier run left of it was swept with the
+    /// start of this one.
+    pub(crate) fn anew(self) -> Self {
+        Self {
+            restarting: false,
+            ..self
+        }
+    }
+
     /// The number of the instance's share of the kernel.
     pub(crate) fn share(&self) -> fib::Share {
         fib::Share(self.number)
@@ -167,7 +177,7 @@ impl Prepared {
             })?;
         }
         let place = Place {
-            state: self.state,
+            state: self.state.clone(),
             restarting: self.restarting,
             settings,
         };
@@ -179,7 +189,14 @@ impl Prepared {
             random_seed(),
             self.drain,
         );
-        let thread = tasks::core(core, tasks::span_of(&config)).map_err(StartError::Thread)?;
+        let thread = tasks::core(core, tasks::span_of(&config)).map_err(|error| {
+            if let Some(dir) = &self.state
+                && let Err(error) = dir.end()
+            {
+                tracing::warn!(%error, "cannot take the mark of this start back");
+            }
+            StartError::Thread(error)
+        })?;
         Ok(Running {
             config,
             number: self.number,

@@ -5,6 +5,8 @@
 //!
 //! An order for all is safe for all first: a drain is tried dry before any instance drains. One
 //! without a session has nobody to tell and nothing to move, and keeps no other from draining.
+//! What is safe can still fail, as when the state directory is full: the others drain then, and the
+//! error says of each instance whether it does.
 //! Taking traffic back is not for all or none: an instance that is ready returns, and one that is
 //! not is named.
 
@@ -185,12 +187,21 @@ async fn drain(members: &[Member], order: Drain) -> Answer {
     if !order.dry_run && !order.force {
         each(members, orders(true)).await?;
     }
-    each(members, orders(order.dry_run)).await.map(Reply::Drain)
+    match each(members, orders(order.dry_run)).await {
+        Ok(drain) => Ok(Reply::Drain(drain)),
+        Err(error) if order.dry_run => Err(error),
+        Err(error) => Err(taken_by_some(members, error).await),
+    }
 }
 
 async fn undrain(members: &[Member], order: impl Fn() -> Request) -> Answer {
     let orders = members.iter().map(|_| order()).collect();
-    each(members, orders).await.map(Reply::Drain)
+    match each(members, orders).await {
+        Ok(drain) => Ok(Reply::Drain(drain)),
+        // The reasons name who does not return yet.
+        Err(error) if error.kind == ErrorKind::NotSafe => Err(error),
+        Err(error) => Err(taken_by_some(members, error).await),
+    }
 }
 
 async fn status(members: &[Member]) -> Result<reply::Drain, ErrorReply> {
@@ -198,36 +209,62 @@ async fn status(members: &[Member]) -> Result<reply::Drain, ErrorReply> {
     each(members, questions).await
 }
 
-/// Asks each its question about a drain. What any of them refuses is refused, with the reasons of
-/// all.
+/// An order that not all have taken: says of each instance whether it drains.
+async fn taken_by_some(members: &[Member], error: ErrorReply) -> ErrorReply {
+    let mut lines = Vec::new();
+    for member in members {
+        let standing = match member.core.ask(Request::DrainStatus).await {
+            Ok(Reply::Drain(drain)) if drain.draining => "draining".to_owned(),
+            Ok(Reply::Drain(_)) => "not draining".to_owned(),
+            Ok(_) => unexpected().error,
+            Err(error) => format!("does not say whether it drains: {}", error.error),
+        };
+        lines.push(format!("instance {}: {standing}", member.word()));
+    }
+    error
+        .details(lines)
+        .hint("mend that and order it again; `rbgpctl show drain` says who drains")
+}
+
+/// Asks each its question about a drain, whatever the others answer. What any of them refuses is
+/// refused, with the reasons of all.
 async fn each(members: &[Member], requests: Vec<Request>) -> Result<reply::Drain, ErrorReply> {
     let mut answers = Vec::new();
-    let mut refusal: Option<ErrorReply> = None;
+    let mut refused = Vec::new();
     for (member, request) in members.iter().zip(requests) {
         match member.core.ask(request).await {
             Ok(Reply::Drain(drain)) => answers.push((member, drain)),
-            Ok(_) => return Err(unexpected()),
-            Err(error) if error.kind == ErrorKind::NotSafe => {
-                let details = error.details.clone();
-                let marked = details.into_iter().map(|it| member.mark(it));
-                match &mut refusal {
-                    Some(refusal) => refusal.details.extend(marked),
-                    None => {
-                        let marked: Vec<String> = marked.collect();
-                        refusal = Some(ErrorReply {
-                            details: marked,
-                            ..error
-                        });
-                    }
-                }
-            }
-            Err(error) => return Err(error),
+            Ok(_) => refused.push((member, unexpected())),
+            Err(error) => refused.push((member, error)),
         }
     }
-    match refusal {
+    match refusal(refused) {
         Some(refusal) => Err(refusal),
         None => Ok(merged(answers)),
     }
+}
+
+/// One refusal out of several. What did not work weighs more than what is not safe.
+fn refusal(mut refused: Vec<(&Member, ErrorReply)>) -> Option<ErrorReply> {
+    let failed = |it: &(&Member, ErrorReply)| it.1.kind != ErrorKind::NotSafe;
+    let at = refused.iter().position(failed);
+    if refused.is_empty() {
+        return None;
+    }
+    let (member, mut whole) = refused.remove(at.unwrap_or(0));
+    if at.is_some() {
+        whole.error = member.mark(whole.error);
+    }
+    let reasons = std::mem::take(&mut whole.details).into_iter();
+    whole.details = reasons.map(|it| member.mark(it)).collect();
+    for (member, error) in refused {
+        if error.kind != ErrorKind::NotSafe {
+            whole.details.push(member.mark(error.error));
+        }
+        let reasons = error.details.into_iter().map(|it| member.mark(it));
+        whole.details.extend(reasons);
+    }
+    Some(whole)
 }
 
 fn merged(answers: Vec<(&Member, reply::Drain)>) -> reply::Drain {
