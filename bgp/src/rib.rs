@@ -773,6 +773,11 @@ impl Rib {
                 asked |= validate_by(&mut facts.families, new.as_ref());
             }
         }
+        for family in Family::ALL {
+            // They keep it for maps that ask later.
+            asked |= on_family!(self, family, |table, _cx| table
+                .validate_dependent(new.as_ref()));
+        }
         if !asked {
             return;
         }

@@ -342,6 +342,15 @@ impl<K: Key> FamilyRib<K> {
         }
     }
 
+    /// Gives aggregates, conditions and what frees from them another table; true if any asks it.
+    pub(super) fn validate_dependent(&mut self, validation: Option<&Arc<Validation>>) -> bool {
+        let dependent = self.dependent.validate_by(validation);
+        let groups = self.groups.iter().map(|it| &it.settings);
+        let several = self.several.iter().map(|it| &it.settings);
+        let mut freed = groups.chain(several).flat_map(|it| &it.unsuppress);
+        dependent || freed.any(|map| map.validates())
+    }
+
     /// Gives policies that validate another table, and judges again what it may say something else
     /// about: at import for the peers whose policy asks, at export for the groups whose does.
     pub(super) fn validate(
@@ -355,6 +364,7 @@ impl<K: Key> FamilyRib<K> {
             settings.is_some_and(|(_, family)| family.import.validates())
         };
         let importers: BTreeSet<PeerId> = self.received.keys().copied().filter(asks).collect();
+        let dependent = self.validate_dependent(validation);
         let mut exporters: Vec<(&mut Group, GroupSettings)> = Vec::new();
         for group in &mut self.groups {
             if group.settings.export.validates() {
@@ -370,7 +380,6 @@ impl<K: Key> FamilyRib<K> {
         for it in &mut several {
             it.settings.export.validate_by(validation);
         }
-        let dependent = self.dependent.validate_by(validation);
         let nobody = importers.is_empty() && exporters.is_empty() && several.is_empty();
         let nobody = nobody && !dependent;
         if nobody || affected.is_empty() || self.family == Family::Evpn {
@@ -565,7 +574,8 @@ impl<K: Key> FamilyRib<K> {
         outputs: &mut VecDeque<Output>,
     ) -> bool {
         // Before anybody hears of anything, so that nobody hears what is not true a moment later.
-        if self.marks.follow && self.follow(cx) {
+        // Marks may be left from when something last depended on them.
+        if (self.marks.follow || !self.marks.depended.is_empty()) && self.follow(cx) {
             return true;
         }
         // They take turns, so that neither waits for the end of a burst.

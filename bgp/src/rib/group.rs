@@ -21,6 +21,7 @@ use super::dump::{After, Dump};
 use super::export::GroupSettings;
 use super::family::Key;
 use super::path::{Path, PeerId};
+use super::peer::DefaultOriginate;
 use super::slots::{Slot, SlotSet};
 use super::table::{Entry, Table};
 use super::{Cx, Output, View};
@@ -283,16 +284,25 @@ impl Group {
         let mut writer = Writer::new(cx.view(), table, (&self.settings, terms));
         // Members that were told of a prefix whose best path is now their own.
         let mut own: HashMap<PeerId, Vec<K>> = HashMap::new();
+        // What they were told there may have been ours, whoever sent the table's best path: then its
+        // sender holds it too.
+        let ours = match &self.settings.default_originate {
+            Some(DefaultOriginate::While(_)) => {
+                K::default_route().and_then(|key| table.find(&key))
+            }
+            Some(DefaultOriginate::Always) | None => None,
+        };
         for (slot, old) in slice {
+            let old = old.filter(|_| Some(*slot) != ours);
             match writer.export(*slot) {
                 Some((bucket, origin)) => {
                     let was_told = !self.told.insert(*slot);
-                    if was_told && *old != Some(origin) && self.members.contains(&origin) {
+                    if was_told && old != Some(origin) && self.members.contains(&origin) {
                         own.entry(origin).or_default().extend(writer.key(*slot));
                     }
                     writer.reach.push((bucket, *slot));
                 }
-                None if self.told.remove(*slot) => writer.unreach.push((*old, *slot)),
+                None if self.told.remove(*slot) => writer.unreach.push((old, *slot)),
                 None => {}
             }
         }

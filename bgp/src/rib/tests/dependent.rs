@@ -283,6 +283,34 @@ fn a_default_route_is_told_while_a_route_passes_the_map() {
 }
 
 #[test]
+fn a_default_route_of_ours_is_taken_back_from_a_neighbor_that_sends_one_too() {
+    let default = v4("0.0.0.0/0");
+    let far = path(&[65003], [10, 10, 0, 3]);
+    let mut world = World::with_peers(&[2]);
+    let map = permits("permit 10.0.0.0/14 le 16", None);
+    for peer in [3, 5] {
+        world.with_settings(peer, originates(Arc::clone(&map)));
+    }
+    world.announce(2, &[1]);
+    world.update(3, announce(&[default], &far));
+    for peer in [3, 5] {
+        assert_eq!(asns(&world.belief(peer)[&default]), [65001]);
+    }
+    world.withdraw(2, &[1]);
+    assert!(!world.belief(3).contains_key(&default));
+    assert_eq!(asns(&world.belief(5)[&default]), [65001, 65003]);
+    // Its own is what the map asks for, and goes.
+    for peer in [3, 5] {
+        world.reconfigure(peer, originates(permits("permit 0.0.0.0/0", None)));
+        assert_eq!(asns(&world.belief(peer)[&default]), [65001]);
+    }
+    world.update(3, withdraw(&[default]));
+    for peer in [3, 5] {
+        assert!(!world.belief(peer).contains_key(&default), "{peer}");
+    }
+}
+
+#[test]
 fn the_first_route_in_order_says_what_the_default_route_carries() {
     let entry = |seq, rule: &str, med| {
         let permit = Entry::new(seq, Action::Permit).when(list("L", rule));
