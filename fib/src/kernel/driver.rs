@@ -158,6 +158,7 @@ impl Driver {
             self.audit();
         }
         self.apply_plan();
+        self.look_for_withered();
     }
 
     /// Waits for a wish, a notification or a deadline.
@@ -298,6 +299,10 @@ impl Driver {
             Notice::NextHop { id, removed, .. } => {
                 if removed {
                     self.withered.objects.insert(id);
+                } else if self.withered.objects.remove(&id) {
+                    // It is there again: what used the one before is gone, what comes now is not.
+                    self.foreign
+                        .objects_gone(&BTreeSet::from([id]), &mut self.events);
                 }
             }
             Notice::Fdb { fdb, removed } => self.see_fdb(fdb, removed),
@@ -480,12 +485,24 @@ impl Driver {
             };
             links.and(hops).and(layer2)
         };
-        // What is read of everything above may have found more of them.
-        let result = result.and_then(|()| self.read_withered());
         if let Err(error) = result {
-            tracing::error!(error = &error as &dyn std::error::Error, "will read again");
-            // The audit reads everything; soon, but not in a tight circle.
-            self.next_audit = Some(Instant::now() + Duration::from_secs(1));
+            self.read_again_soon(&error);
+        }
+    }
+
+    fn read_again_soon(&mut self, error: &KernelError) {
+        tracing::error!(error = error as &dyn std::error::Error, "will read again");
+        // The audit reads everything; soon, but not in a tight circle.
+        self.next_audit = Some(Instant::now() + Duration::from_secs(1));
+    }
+
+    /// After what is to be written: it has the kernel walk through all its routes, which traffic that
+    /// has lost its way must not wait for.
+    fn look_for_withered(&mut self) {
+        if !self.withered.is_empty()
+            && let Err(error) = self.read_withered()
+        {
+            self.read_again_soon(&error);
         }
     }
 
@@ -539,11 +556,11 @@ impl Driver {
 
     /// Finds out which routes of others went with a device, an address or a nexthop object.
     fn read_withered(&mut self) -> Result<(), KernelError> {
-        let Withered { devices, objects } = std::mem::take(&mut self.withered);
+        let objects = std::mem::take(&mut self.withered.objects);
         if !objects.is_empty() {
             self.foreign.objects_gone(&objects, &mut self.events);
         }
-        for index in devices {
+        while let Some(index) = self.withered.devices.pop_first() {
             let mut left = Vec::new();
             let protocol = self.options.protocol;
             let result = self.dump.routes_through(index, |notice| {
