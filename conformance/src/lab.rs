@@ -306,7 +306,9 @@ fn make_root() -> Result<(), Error> {
 
 /// Takes the first free name: making a directory is what decides between two labs.
 fn claim(name: &str) -> Result<(String, PathBuf), Error> {
-    let stem = format!("rl{}-{name}", std::process::id());
+    // A hyphen ends the prefix in the names of what the lab makes: a lab `a` must not take the
+    // namespace `left` of a lab `a-b` for its own.
+    let stem = format!("rl{}-{}", std::process::id(), name.replace('-', "_"));
     for number in 1..100 {
         let prefix = if number == 1 {
             stem.clone()
