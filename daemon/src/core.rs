@@ -367,7 +367,10 @@ impl Core {
             Wake::Event(peer, event) => self.peer_event(peer, event),
             Wake::Written(peer, octets) => self.hand_in(rib::Input::Written(peer, octets)),
             Wake::Kernel(event) => self.kernel_event(event),
-            Wake::Call((request, answer)) => self.answer(request, answer),
+            Wake::Call((request, answer)) => {
+                self.pace.urgent();
+                self.answer(request, answer);
+            }
             Wake::Order(order) => self.order(order),
             Wake::Deadline => self.timeout(),
             Wake::More | Wake::End => {}

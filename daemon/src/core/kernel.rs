@@ -255,6 +255,9 @@ impl Core {
     }
 
     pub(super) fn kernel_event(&mut self, event: fib::Event) {
+        if !matches!(event, fib::Event::Installed { .. }) {
+            self.pace.urgent();
+        }
         match event {
             fib::Event::Link(link) => {
                 let index = link.index;

@@ -5,7 +5,7 @@
 //! follows is packed better then. Where most of what would be told takes the place of what was told
 //! a moment ago, as when several neighbours send the same table at the same time, more is taken for
 //! [`PAUSE`] first: with ten of them each prefix was told two to three times, which is a quarter of
-//! all work, and now once. Nothing but routes is ever made to wait.
+//! all work, and now once. News of sessions, of the kernel and of operators end the wait.
 //!
 //! No clock and no table in here: both come as arguments.
 
@@ -20,7 +20,7 @@ const ROUTES_FIRST: usize = 1024;
 const ROUTES_BUSY: usize = 32 * 1024;
 
 /// Between telling of a prefix and telling that its best path was replaced, while most are.
-const PAUSE: Duration = Duration::from_millis(20);
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// How much is taken, and whether to wait for more.
 #[derive(Debug)]
@@ -160,6 +160,7 @@ mod tests {
             pace.until(true, FRESH, now);
         }
         assert_eq!(full_after(&mut pace), Some(ROUTES_BUSY + 1));
+        pace.until(true, FRESH, now);
         pace.behind();
         assert_eq!(full_after(&mut pace), Some(ROUTES_FIRST + 1));
         pace.until(true, FRESH, now);
