@@ -11,7 +11,7 @@
 //!
 //! The parts beside this page: `neighbor` (one neighbour's settings and facts), `apply`
 //! (configuration and its changes), `limit` (how many prefixes a neighbour may send), `dynamic`
-//! (neighbours from a range), `kernel` (what the kernel says and should have), `refusals` (what of it is
+//! (neighbours from a range), `signing` (keys on the listening sockets), `kernel` (what the kernel says and should have), `refusals` (what of it is
 //! logged), `drain`, `rpki` (origin validation), `answer` (requests).
 
 mod answer;
@@ -26,6 +26,7 @@ mod own_routes;
 mod pace;
 mod refusals;
 mod rpki;
+mod signing;
 mod unnumbered;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -162,6 +163,8 @@ pub(crate) struct Core {
     neighbors: BTreeMap<PeerId, Neighbor>,
     by_address: HashMap<IpAddr, PeerId>,
     refused: dynamic::Refused,
+    /// What stands on the listening sockets.
+    signed: signing::Keys,
     /// Numbers of neighbours on interfaces that were not heard yet, but are waited for.
     reserved: HashMap<String, PeerId>,
     drain: DrainState,
@@ -285,6 +288,7 @@ impl Core {
             neighbors: BTreeMap::new(),
             by_address: HashMap::new(),
             refused: dynamic::Refused::new(),
+            signed: signing::Keys::new(),
             reserved: HashMap::new(),
             drain,
             seed,

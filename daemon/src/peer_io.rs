@@ -102,8 +102,8 @@ pub(crate) enum Command {
     Configure(Box<session::Config>),
     /// Connect there from now on; a connection that stands is left alone.
     Port(u16),
-    /// Make connections like this from now on; one that stands is left alone, except for keys that
-    /// can be changed on it.
+    /// Make connections like this from now on; one on its way is made anew, one that stands is left
+    /// alone, except for keys that can be changed on it.
     Transport(Box<Transport>),
     /// Ask the neighbour for a family again.
     RequestRefresh(Family),
@@ -368,6 +368,12 @@ impl PeerTask {
     /// possible; else the core makes the session anew.
     fn change_transport(&mut self, next: Transport) {
         let former = std::mem::replace(&mut self.transport, next);
+        // A dial under way would end in a connection with the former keys, which nobody knows of.
+        if !former.connects_like(&self.transport)
+            && let Some((conn, _)) = self.connecting.take()
+        {
+            self.connect(conn);
+        }
         if former.signing == self.transport.signing || !former.carries_over(&self.transport) {
             return;
         }

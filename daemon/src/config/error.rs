@@ -261,6 +261,23 @@ pub enum Conflict {
         /// Where the range stands.
         first: Place,
     },
+    /// Keys with one number for the same addresses (RFC 5925 §3.1).
+    #[error(
+        "key {id} of neighbor {address} has the `{number}` of another key of listen range {range} \
+         ({first})"
+    )]
+    KeyInRange {
+        /// The key's `id`.
+        id: u8,
+        /// The neighbour.
+        address: String,
+        /// Which of its numbers.
+        number: &'static str,
+        /// The range that the neighbour is in.
+        range: String,
+        /// Where the range's key stands.
+        first: Place,
+    },
     /// A VNI without EVPN.
     #[error("vni {0} needs a tunnel endpoint, and there is no [evpn] `vtep`")]
     NoVtep(u32),

@@ -72,6 +72,7 @@ impl Core {
     /// the MAC addresses that are here: a neighbour that kept our routes over a restart would
     /// otherwise drop them for a moment.
     pub(super) fn begin_sessions(&mut self) {
+        self.sign_listeners();
         for neighbor in self.config.neighbors.clone() {
             // A reload may have come first.
             if !self.by_address.contains_key(&neighbor.address) {
@@ -121,6 +122,8 @@ impl Core {
                 self.remove_neighbor(neighbor.address);
             }
         }
+        // Before sessions are made anew, so that none comes back with the former keys.
+        self.sign_listeners();
         for neighbor in &new.neighbors {
             match self.by_address.get(&neighbor.address).copied() {
                 None => self.add_neighbor(neighbor.clone(), Origin::Address),
@@ -210,9 +213,9 @@ impl Core {
             commands: queue,
             status,
         };
-        if !matches!(origin, Origin::Range(_)) {
+        if matches!(origin, Origin::Interface { .. }) {
             let host = Prefix::host(neighbor.address);
-            self.sign(host, None, neighbor.signing.as_ref());
+            self.sign_host(host, neighbor.signing.clone());
         }
         self.hands.spawner.neighbor(
             neighbor.address,
@@ -242,9 +245,8 @@ impl Core {
         };
         neighbor.command(Command::Quit(StopReason::PeerDeconfigured));
         self.hands.spawner.forget(address);
-        if neighbor.range().is_none() {
-            let host = Prefix::host(address);
-            self.sign(host, neighbor.config.signing.as_ref(), None);
+        if neighbor.interface().is_some() {
+            self.sign_host(Prefix::host(address), None);
         }
         if neighbor.config.bfd.is_some() {
             self.hands.bfd.remove(bfd_key(&neighbor.config));
@@ -257,17 +259,8 @@ impl Core {
         let Some(neighbor) = self.neighbors.get_mut(&id) else {
             return;
         };
-        // One that is named now, or no more: the keys of a range stand for all of it.
         let former = std::mem::replace(&mut neighbor.origin, origin);
-        let key = |signing: &Option<config::Signing>, origin: &Origin| {
-            signing
-                .clone()
-                .filter(|_| !matches!(origin, Origin::Range(_)))
-        };
-        let keys = [
-            key(&neighbor.config.signing, &former),
-            key(&new.signing, &neighbor.origin),
-        ];
+        let heard = neighbor.interface().is_some();
         let old = neighbor.config.clone();
         let made = transport(&self.config, &new, &neighbor.origin);
         let before = transport(&self.config, &old, &former);
@@ -279,11 +272,14 @@ impl Core {
         if old.port != new.port {
             neighbor.command(Command::Port(new.port));
         }
-        if before != made {
+        // Where its keys stand on a connection depends on the ranges too, which both know as they
+        // are now.
+        if before != made || made.within.is_some() {
             neighbor.command(Command::Transport(Box::new(made)));
         }
-        let [before, after] = keys;
-        self.sign(Prefix::host(new.address), before.as_ref(), after.as_ref());
+        if heard {
+            self.sign_host(Prefix::host(new.address), new.signing.clone());
+        }
         if old.bfd != new.bfd || bfd_key(&old) != bfd_key(&new) {
             if old.bfd.is_some() {
                 self.hands.bfd.remove(bfd_key(&old));
@@ -307,27 +303,6 @@ impl Core {
         }
         self.reconfigure_peer(id);
         self.check_limits(id);
-    }
-
-    /// Changes what signs connections on the listening sockets. The connecting socket gets it with
-    /// each attempt, and says there what went wrong.
-    pub(super) fn sign(
-        &self,
-        peer: Prefix,
-        before: Option<&config::Signing>,
-        after: Option<&config::Signing>,
-    ) {
-        if before == after {
-            return;
-        }
-        if let Err(error) = self.hands.spawner.listening.sign(peer, before, after) {
-            tracing::error!(
-                neighbor = %peer,
-                key = after.or(before).map(config::Signing::key),
-                %error,
-                "connections from this neighbor are not accepted with its keys"
-            );
-        }
     }
 
     /// Gives the tables the policies now in effect for a neighbour.

@@ -25,10 +25,7 @@ pub(super) type Refused = BTreeMap<Prefix, u64>;
 
 impl Core {
     /// Puts the ranges of the configuration to work, once the sessions begin.
-    pub(super) fn begin_ranges(&mut self) {
-        for range in self.config.listen_ranges.clone() {
-            self.sign(range.prefix, None, range.settings.signing.as_ref());
-        }
+    pub(super) fn begin_ranges(&self) {
         self.tell_ranges();
     }
 
@@ -42,15 +39,6 @@ impl Core {
         };
         for range in old.listen_ranges.iter().filter(|range| !same(range, new)) {
             self.refused.remove(&range.prefix);
-            self.sign(range.prefix, range.settings.signing.as_ref(), None);
-        }
-        for range in &new.listen_ranges {
-            let before = old
-                .listen_ranges
-                .iter()
-                .find(|it| it.prefix == range.prefix);
-            let before = before.and_then(|it| it.settings.signing.as_ref());
-            self.sign(range.prefix, before, range.settings.signing.as_ref());
         }
         let dynamic: Vec<(PeerId, IpAddr)> = self
             .neighbors

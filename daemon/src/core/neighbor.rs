@@ -281,6 +281,12 @@ pub(super) fn transport(
             Origin::Range(prefix) => *prefix,
             Origin::Address | Origin::Interface { .. } => Prefix::host(neighbor.address),
         },
+        within: match origin {
+            Origin::Address => config.listen_range(neighbor.address),
+            Origin::Range(_) | Origin::Interface { .. } => None,
+        }
+        .filter(|range| matches!(range.settings.signing, Some(config::Signing::Ao(_))))
+        .map(|range| range.prefix),
     }
 }
 

@@ -41,6 +41,8 @@ pub(crate) struct Transport {
     /// Whom the keys of a connection that was accepted stand for: a host, or the whole network
     /// that it is from.
     pub(crate) signed: Prefix,
+    /// The network around a host whose keys such a connection has as well.
+    pub(crate) within: Option<Prefix>,
 }
 
 impl Transport {
@@ -94,10 +96,21 @@ impl Transport {
         let (before, after) = (unsigned(self), unsigned(other));
         let same = Self {
             signed: after.signed,
+            within: after.within,
             ..before
         } == after;
         same && place(self) == place(other)
             && Signing::rolls_over(self.signing.as_ref(), other.signing.as_ref())
+    }
+
+    /// Whether a socket that connects is made alike for both: it knows nothing of networks.
+    pub(crate) fn connects_like(&self, other: &Self) -> bool {
+        let apart = |it: &Self| Self {
+            signed: other.signed,
+            within: None,
+            ..it.clone()
+        };
+        apart(self) == apart(other)
     }
 
     /// Gives a connection that stands the keys of the next ones ([`Transport::carries_over`]).
@@ -112,11 +125,19 @@ impl Transport {
         else {
             return Ok(());
         };
-        let of = match side {
-            Side::Outgoing => Prefix::host(remote),
-            Side::Incoming => self.signed,
-        };
-        ao::roll_over(socket, of, before, after)
+        let (of, around) = self.places(side, remote, next);
+        ao::roll_over(socket, of, &around, before, after)
+    }
+
+    /// For whom keys are added on a connection, and the networks for which some may stand there.
+    fn places(&self, side: Side, remote: IpAddr, next: &Self) -> (Prefix, Vec<Prefix>) {
+        match side {
+            Side::Outgoing => (Prefix::host(remote), Vec::new()),
+            Side::Incoming => {
+                let around = self.within.into_iter().chain(next.within);
+                (self.signed, around.collect())
+            }
+        }
     }
 
     fn limit(&self, socket: &impl AsFd, v4: bool) -> io::Result<()> {

@@ -194,6 +194,10 @@ impl<'a> Place<'a> {
                 let hint = format!("give the neighbor a `{key}` too");
                 report.error_with_hint(address.span, conflict, hint);
             }
+            // One that is the whole range has its keys in place of those of the range.
+            if prefix.value != host {
+                keys_apart(address, settings, prefix, range, report);
+            }
         }
     }
 
@@ -394,17 +398,61 @@ fn tcp_ao(At { value, .. }: &At<Vec<At<AoKeyTable>>>, report: &mut Report) -> Op
             recv_ids.see(recv_id.value, recv_id.span, report);
         }
     }
-    let key = |key: &AoKeyTable| {
-        let id = key.id?.value;
-        Some(AoKey {
-            id,
-            recv_id: or(key.recv_id, id),
-            secret: key.secret.as_ref()?.value.clone(),
-            algorithm: or(key.algorithm, AoAlgorithm::default()),
-        })
-    };
-    let keys: Option<Vec<AoKey>> = value.iter().map(|at| key(&at.value)).collect();
+    let keys: Option<Vec<AoKey>> = value.iter().map(|at| ao_key(&at.value)).collect();
     keys.and_then(TcpAo::new)
+}
+
+/// The keys of a network stand for each host in it: a host's own key is one of those, or has other
+/// numbers.
+fn keys_apart(
+    address: At<IpAddr>,
+    settings: &SettingsTable,
+    prefix: At<Prefix>,
+    range: &SettingsTable,
+    report: &mut Report,
+) {
+    let keys = |table: &SettingsTable| {
+        let keys = table.tcp_ao.iter().flat_map(|at| &at.value);
+        let keys = keys.filter_map(|at| Some((ao_key(&at.value)?, at.span)));
+        keys.collect::<Vec<_>>()
+    };
+    let others = keys(range);
+    for (key, span) in keys(settings) {
+        if others.iter().any(|(other, _)| *other == key) {
+            continue;
+        }
+        let meets = others.iter().find_map(|(other, first)| {
+            let number = match (other.id == key.id, other.recv_id == key.recv_id) {
+                (true, _) => "id",
+                (false, true) => "recv_id",
+                (false, false) => return None,
+            };
+            Some((number, *first))
+        });
+        if let Some((number, first)) = meets {
+            let conflict = Conflict::KeyInRange {
+                id: key.id,
+                address: address.value.to_string(),
+                number,
+                range: prefix.value.to_string(),
+                first: report.place(first),
+            };
+            let hint = "give it another number, or the same `recv_id`, `secret` and `algorithm` as \
+                        in the range: its keys stand for the neighbor too (RFC 5925 §3.1)";
+            report.error_with_hint(span, conflict, hint);
+        }
+    }
+}
+
+/// A key that is complete.
+fn ao_key(key: &AoKeyTable) -> Option<AoKey> {
+    let id = key.id?.value;
+    Some(AoKey {
+        id,
+        recv_id: or(key.recv_id, id),
+        secret: key.secret.as_ref()?.value.clone(),
+        algorithm: or(key.algorithm, AoAlgorithm::default()),
+    })
 }
 
 /// Another number of ours must be another one, to a neighbour in yet another AS.

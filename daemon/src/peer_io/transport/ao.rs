@@ -91,10 +91,12 @@ pub(super) fn replace(
     Ok(())
 }
 
-/// Other keys on a connection that stands. Both must have one in common.
+/// Other keys on a connection that stands. Both must have one in common. A key that goes may also
+/// stand for a network `around` the peer, from whose keys the connection has copies.
 pub(super) fn roll_over(
     socket: &impl AsFd,
     peer: Prefix,
+    around: &[Prefix],
     before: &TcpAo,
     after: &TcpAo,
 ) -> io::Result<()> {
@@ -108,20 +110,17 @@ pub(super) fn roll_over(
     };
     let in_use = Info::of(socket)?;
     for key in gone {
-        let mut request = DelKey::new(peer, key);
-        // The kernel does not part with a key in use unless it is told of another one.
-        if in_use.current_key == key.id {
-            request.flags |= SET_CURRENT;
-            request.current_key = kept.id;
-        }
-        if in_use.rnext == key.recv_id {
-            request.flags |= SET_RNEXT;
-            request.rnext = kept.recv_id;
-        }
-        remove(socket, &request)?;
+        remove_somewhere(peer, around, |place| {
+            let request = DelKey::in_use(place, key, &in_use, kept);
+            set(socket, TCP_AO_DEL_KEY, &request).map_err(|error| (error, request.flags))
+        })?;
     }
     for key in new {
-        set(socket, TCP_AO_ADD_KEY, &AddKey::new(peer, key, 0))?;
+        match set(socket, TCP_AO_ADD_KEY, &AddKey::new(peer, key, 0)) {
+            // Accepted in this moment, when the listening socket had it already.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            result => result?,
+        }
     }
     prefer(socket, after)
 }
@@ -253,6 +252,20 @@ impl DelKey {
             key_flags: 0,
         }
     }
+
+    /// The kernel does not part with a key in use unless it is told of another one.
+    fn in_use(peer: Prefix, key: &AoKey, in_use: &Info, kept: &AoKey) -> Self {
+        let mut request = Self::new(peer, key);
+        if in_use.current_key == key.id {
+            request.flags |= SET_CURRENT;
+            request.current_key = kept.id;
+        }
+        if in_use.rnext == key.recv_id {
+            request.flags |= SET_RNEXT;
+            request.rnext = kept.recv_id;
+        }
+        request
+    }
 }
 
 /// `struct tcp_ao_info_opt` of linux/tcp.h.
@@ -305,6 +318,32 @@ fn remove(socket: &impl AsFd, request: &DelKey) -> io::Result<()> {
     }
 }
 
+/// Takes a key away where it stands first. That it stands nowhere is an error only if the request
+/// also says what is to be used in its place: then that was not done either.
+fn remove_somewhere(
+    peer: Prefix,
+    around: &[Prefix],
+    mut remove: impl FnMut(Prefix) -> Result<(), (io::Error, u32)>,
+) -> io::Result<()> {
+    let mut missing = None;
+    for place in std::iter::once(peer).chain(around.iter().copied()) {
+        match remove(place) {
+            Ok(()) => return Ok(()),
+            Err((error, flags)) if error.raw_os_error() == Some(libc::ENOENT) => {
+                missing = Some((error, flags));
+            }
+            Err((error, _)) => return Err(error),
+        }
+    }
+    match missing {
+        Some((error, flags)) if flags & (SET_CURRENT | SET_RNEXT) != 0 => Err(explained(
+            &error,
+            "a key in use is not among those that the connection was made with",
+        )),
+        Some(_) | None => Ok(()),
+    }
+}
+
 fn set<R: Request>(socket: &impl AsFd, option: libc::c_int, request: &R) -> io::Result<()> {
     let length = libc::socklen_t::try_from(size_of::<R>()).map_err(io::Error::other)?;
     // SAFETY: the descriptor is open as long as `socket` is borrowed; the value is one of the
@@ -327,6 +366,11 @@ fn set<R: Request>(socket: &impl AsFd, option: libc::c_int, request: &R) -> io::
         Some(libc::ENOENT) if option == TCP_AO_ADD_KEY => {
             explained(&error, "this kernel does not have the algorithm of a key")
         }
+        Some(libc::EEXIST) if option == TCP_AO_ADD_KEY => explained(
+            &error,
+            "a key with the same `id` or `recv_id` stands for this address already, or for a \
+             network that it is in (RFC 5925 §3.1)",
+        ),
         Some(libc::ENOMEM) => explained(
             &error,
             "the kernel takes no more keys: raise net.core.optmem_max",

@@ -70,6 +70,7 @@ fn the_ttl_and_the_least_ttl_stand_on_the_socket() {
         min_ttl: Some(254),
         signing: None,
         signed: Prefix::host(Ipv4Addr::LOCALHOST.into()),
+        within: None,
     };
     let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP)).unwrap();
     let local = transport
@@ -84,4 +85,64 @@ fn the_ttl_and_the_least_ttl_stand_on_the_socket() {
         .unwrap();
     assert_eq!(local, None);
     assert_eq!(socket.unicast_hops_v6().unwrap(), 255);
+}
+
+#[test]
+fn a_dial_under_way_is_made_anew_unless_it_would_be_the_same() {
+    let host = Prefix::host(Ipv4Addr::LOCALHOST.into());
+    let network: Prefix = "127.0.0.0/8".parse().unwrap();
+    let before = Transport {
+        vrf: None,
+        local: None,
+        interface: None,
+        ttl: 1,
+        min_ttl: None,
+        signing: Password::new("one").map(Signing::Md5),
+        signed: host,
+        within: None,
+    };
+    for (change, same) in [
+        ((|_| ()) as fn(&mut Transport), true),
+        (|it| it.within = "127.0.0.0/8".parse().ok(), true),
+        (
+            |it| it.signing = Password::new("two").map(Signing::Md5),
+            false,
+        ),
+        (|it| it.signing = None, false),
+        (|it| it.ttl = 255, false),
+        (|it| it.local = Some(Ipv4Addr::LOCALHOST.into()), false),
+    ] {
+        let mut after = before.clone();
+        change(&mut after);
+        assert_eq!(before.connects_like(&after), same, "{after:?}");
+    }
+    let named = Transport {
+        signed: network,
+        ..before.clone()
+    };
+    assert!(named.connects_like(&before));
+}
+
+#[test]
+fn keys_of_a_connection_stand_for_the_host_or_the_network_around_it() {
+    let host = Prefix::host(Ipv4Addr::LOCALHOST.into());
+    let network: Prefix = "127.0.0.0/8".parse().unwrap();
+    let [alone, inside] = [None, Some(network)].map(|within| Transport {
+        vrf: None,
+        local: None,
+        interface: None,
+        ttl: 1,
+        min_ttl: None,
+        signing: None,
+        signed: host,
+        within,
+    });
+    let remote = Ipv4Addr::LOCALHOST.into();
+    let places = |side, before: &Transport, after| before.places(side, remote, after);
+    assert_eq!(places(Side::Outgoing, &inside, &inside), (host, vec![]));
+    assert_eq!(places(Side::Incoming, &alone, &alone), (host, vec![]));
+    // A range that has just gone has left its keys on the connection, and a new one may have.
+    let around = (host, vec![network]);
+    assert_eq!(places(Side::Incoming, &inside, &alone), around);
+    assert_eq!(places(Side::Incoming, &alone, &inside), around);
 }

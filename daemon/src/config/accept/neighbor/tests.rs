@@ -323,6 +323,48 @@ fn a_range_has_settings_and_a_network_of_its_own() {
     }
 }
 
+/// A key of a network stands for its hosts: another one with a number of it cannot.
+#[test]
+fn a_neighbor_has_the_keys_of_its_range_or_other_numbers() {
+    let text = |prefix: &str, own: &str| {
+        format!(
+            "[[listen_range]]\nprefix = \"{prefix}\"\nremote_as = 65002\n\
+             tcp_ao = [{{ id = 1, recv_id = 3, secret = \"x\" }}]\n{}",
+            member(&format!("remote_as = 65002\ntcp_ao = [{own}]"))
+        )
+    };
+    let inside = |own: &str| text("10.0.0.0/8", own);
+    for own in [
+        "{ id = 1, recv_id = 3, secret = \"x\" }",
+        "{ id = 2, secret = \"y\" }, { id = 1, recv_id = 3, secret = \"x\" }",
+        "{ id = 3, recv_id = 1, secret = \"y\" }",
+    ] {
+        accepted(&inside(own));
+    }
+    let clash = "{ id = 1, recv_id = 3, secret = \"y\" }";
+    accepted(&text("10.9.0.0/16", clash));
+    accepted(&text("10.0.0.2/32", clash));
+    for (own, id, number) in [
+        (clash, 1, "id"),
+        ("{ id = 1, recv_id = 4, secret = \"x\" }", 1, "id"),
+        ("{ id = 3, secret = \"x\" }", 3, "recv_id"),
+        (
+            "{ id = 1, recv_id = 3, secret = \"x\", algorithm = \"hmac-sha-256-128\" }",
+            1,
+            "id",
+        ),
+    ] {
+        assert_eq!(
+            errors(&inside(own)),
+            [format!(
+                "error: x.toml:10:11: key {id} of neighbor 10.0.0.2 has the `{number}` of another \
+                 key of listen range 10.0.0.0/8 (6:11)"
+            )],
+            "{own}"
+        );
+    }
+}
+
 #[test]
 fn what_is_wrong_in_a_group_is_reported_once() {
     let group = "[[peer_group]]\nname = \"G\"\nremote_as = 65002\n\

@@ -56,6 +56,63 @@ fn a_key_is_removed_in_the_octets_of_the_kernels_struct() {
 }
 
 #[test]
+fn a_key_in_use_goes_with_the_number_of_another_one() {
+    let peer = Prefix::host(Ipv4Addr::LOCALHOST.into());
+    let (one, two) = (
+        key(1, "one", AoAlgorithm::HmacSha1),
+        key(2, "two", AoAlgorithm::HmacSha1),
+    );
+    let table = [
+        ((1, 101), (SET_CURRENT | SET_RNEXT, 2, 102)),
+        ((1, 102), (SET_CURRENT, 2, 0)),
+        ((2, 101), (SET_RNEXT, 0, 102)),
+        ((2, 102), (0, 0, 0)),
+    ];
+    for ((current_key, rnext), expected) in table {
+        let info = Info {
+            current_key,
+            rnext,
+            ..Info::default()
+        };
+        let request = DelKey::in_use(peer, &one, &info, &two);
+        let found = (request.flags, request.current_key, request.rnext);
+        assert_eq!(found, expected, "{current_key} {rnext}");
+    }
+}
+
+/// Answers as a kernel would that has a key for one place.
+#[test]
+fn a_key_is_taken_away_where_it_stands_and_missing_only_where_that_matters() {
+    let host = Prefix::host(Ipv4Addr::LOCALHOST.into());
+    let network: Prefix = "127.0.0.0/8".parse().unwrap();
+    let answer = |stands: Option<Prefix>, code: libc::c_int, flags: u32| {
+        let mut asked = Vec::new();
+        let result = remove_somewhere(host, &[network], |place| {
+            asked.push(place);
+            match stands == Some(place) {
+                true => Ok(()),
+                false => Err((io::Error::from_raw_os_error(code), flags)),
+            }
+        });
+        (asked, result.map_err(|error| error.to_string()))
+    };
+    let both = vec![host, network];
+    assert_eq!(answer(Some(host), libc::ENOENT, 0), (vec![host], Ok(())));
+    let flags = SET_CURRENT;
+    let found = answer(Some(network), libc::ENOENT, flags);
+    assert_eq!(found, (both.clone(), Ok(())));
+    assert_eq!(answer(None, libc::ENOENT, 0), (both.clone(), Ok(())));
+    for flags in [SET_CURRENT, SET_RNEXT] {
+        let (asked, result) = answer(None, libc::ENOENT, flags);
+        assert_eq!(asked, both);
+        let error = result.unwrap_err();
+        assert!(error.starts_with("a key in use is not among"), "{error}");
+    }
+    let (asked, result) = answer(None, libc::EBUSY, 0);
+    assert!(asked == [host] && result.is_err(), "{result:?}");
+}
+
+#[test]
 fn the_keys_in_use_stand_where_the_kernel_has_them() {
     let info = Info {
         flags: SET_RNEXT,
