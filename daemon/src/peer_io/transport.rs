@@ -69,9 +69,7 @@ impl Transport {
     /// stood, so it is looked at here.
     pub(crate) fn adopt(&self, socket: &impl AsFd, remote: IpAddr) -> io::Result<()> {
         self.limit(socket, remote.is_ipv4())?;
-        if let Some(Signing::Ao(keys)) = &self.signing {
-            ao::prefer(socket, keys)?;
-        }
+        self.adopt_keys(socket, remote)?;
         let Some(least) = self.min_ttl else {
             return Ok(());
         };
@@ -81,6 +79,19 @@ impl Transport {
                 format!("it came with TTL {ttl}, and {least} is the least (RFC 5082 §3)"),
             )),
             Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Has a connection that was accepted be signed as it is to be now. The kernel gave it the keys
+    /// of the listening socket at its handshake, which may have been before they changed: with a
+    /// password that is no longer the one it falls silent, and the neighbour's next one takes its
+    /// place.
+    fn adopt_keys(&self, socket: &impl AsFd, remote: IpAddr) -> io::Result<()> {
+        let host = Prefix::host(remote);
+        match &self.signing {
+            Some(Signing::Ao(keys)) => ao::prefer(socket, keys),
+            Some(Signing::Md5(password)) => set_md5_key(socket, host, Some(password)),
+            None => set_md5_key(socket, host, None),
         }
     }
 
@@ -281,8 +292,8 @@ fn set_md5_key(socket: &impl AsFd, peer: Prefix, password: Option<&Password>) ->
     }
     let error = io::Error::last_os_error();
     match error.raw_os_error() {
-        // There was none to take away.
-        Some(libc::ENOENT) if password.is_none() => Ok(()),
+        // There was none to take away, or there can be none.
+        Some(libc::ENOENT | libc::ENOPROTOOPT) if password.is_none() => Ok(()),
         Some(libc::ENOPROTOOPT) => Err(explained(
             &error,
             "this kernel has no TCP MD5 signatures (CONFIG_TCP_MD5SIG)",

@@ -1,4 +1,6 @@
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::io::Read as _;
+use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
+use std::time::Duration;
 
 use super::*;
 
@@ -145,4 +147,50 @@ fn keys_of_a_connection_stand_for_the_host_or_the_network_around_it() {
     let around = (host, vec![network]);
     assert_eq!(places(Side::Incoming, &inside, &alone), around);
     assert_eq!(places(Side::Incoming, &alone, &inside), around);
+}
+
+/// The kernel gave the connection the keys that the listening socket had at its handshake.
+#[test]
+fn a_connection_accepted_before_the_password_changed_carries_nothing_after_it() {
+    if md5_works().is_err() {
+        eprintln!("skipped: no TCP MD5 signatures here");
+        return;
+    }
+    let localhost = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    let host = Prefix::host(localhost);
+    let signing = |word| Password::new(word).map(Signing::Md5);
+    let (before, after) = (signing("before"), signing("after"));
+
+    let listener = TcpListener::bind((localhost, 0)).unwrap();
+    sign(&listener, host, None, before.as_ref()).unwrap();
+    let client = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP)).unwrap();
+    sign(&client, host, None, before.as_ref()).unwrap();
+    let address = listener.local_addr().unwrap();
+    client.connect(&address.into()).unwrap();
+    sign(&listener, host, before.as_ref(), after.as_ref()).unwrap();
+
+    let (mut accepted, _) = listener.accept().unwrap();
+    let mut transport = Transport {
+        vrf: None,
+        local: None,
+        interface: None,
+        ttl: 1,
+        min_ttl: None,
+        signing: after,
+        signed: host,
+        within: None,
+    };
+    transport.adopt(&accepted, localhost).unwrap();
+    client.send(b"signed with the old one").unwrap();
+    let patience = Some(Duration::from_millis(100));
+    accepted.set_read_timeout(patience).unwrap();
+    let mut octet = [0];
+    let silence = accepted.read(&mut octet).unwrap_err();
+    assert_eq!(silence.kind(), io::ErrorKind::WouldBlock);
+
+    // With the old one again, what was sent again is taken.
+    transport.signing = before;
+    transport.adopt(&accepted, localhost).unwrap();
+    accepted.set_read_timeout(None).unwrap();
+    assert_eq!(accepted.read(&mut octet).unwrap(), 1);
 }
