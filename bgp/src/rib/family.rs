@@ -3,38 +3,40 @@
 //! A change touches the table at once and leaves a mark on its slot; telling the kernel's side
 //! ([`Output::Best`]) and the update groups happens later from the marks, so a prefix that
 //! changes ten times in a burst is told once.
+//!
+//! Here routes come and go and marks are worked off. What judges again the routes that are there is
+//! in [`mod@judge`], what follows from other routes in [`follow`], who is told with whom in
+//! [`members`], and the queues of what is still to be told in [`marks`]. What a change does to one
+//! prefix is found out in [`super::change`].
 
-use std::collections::{BTreeSet, HashSet, VecDeque};
+mod follow;
+mod judge;
+mod marks;
+mod members;
+
+use std::collections::VecDeque;
 use std::hash::Hash;
-use std::net::IpAddr;
-use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use bytes::BytesMut;
+use judge::judge;
+use marks::Marks;
+pub use marks::News;
 
-use super::aggregate::{self, Aggregate};
 use super::change::{
-    Before, ByPeer, Moved, decide, followed, forwarding, in_use, next_best, put, remove, replace,
+    Before, ByPeer, Moved, decide, followed, forwarding, in_use, next_best, put, remove,
 };
 use super::decision::{self, Step};
-use super::dependent::{Consequence, Dependent};
-use super::dump::{After, Dump};
-use super::export::GroupSettings;
-use super::group::{Group, Lag};
-use super::import::import;
-use super::next_hops;
+use super::dependent::Dependent;
+use super::group::Group;
 use super::path::{Path, Paths, PeerId, Spare, Standing};
-use super::peer::DefaultOriginate;
-use super::several::{Extent, Several};
+use super::several::Several;
 use super::slots::{Slot, SlotSet};
 use super::table::{TOGETHER, Table};
-use super::{Best, Cx, Output, PeerFacts, PeerFamily, View};
+use super::{Best, Cx, Output, View};
 use crate::attributes::{Attributes, Outgoing};
-use crate::community::Community;
 use crate::family::Family;
 use crate::nlri::{Nlri, NlriList, PathId};
-use crate::policy::Difference;
-use crate::rpki::{Affected, Validation};
 use crate::wire::{EncodeContext, EncodeError};
 
 /// Marks worked off in one call of poll: keeps a burst from holding up other inputs.
@@ -80,54 +82,6 @@ pub(super) struct FamilyRib<K> {
     marks: Marks,
     /// See [`super::Rib::mark`].
     pub(super) marked: SlotSet,
-}
-
-/// Slots that others are still to hear of.
-#[derive(Debug, Default)]
-struct Marks {
-    /// Slots whose best path changed, with the peer the former one came from.
-    changed: VecDeque<(Slot, Option<PeerId>)>,
-    in_changed: SlotSet,
-    /// Slots whose forwarding paths changed.
-    installs: VecDeque<Slot>,
-    in_installs: SlotSet,
-    /// Slots whose best path changed, for what depends on it.
-    depended: VecDeque<Slot>,
-    in_depended: SlotSet,
-    /// Something depends on best paths.
-    follow: bool,
-    /// Emit [`Output::Best`].
-    track: bool,
-    /// Whose turn it is to be told.
-    peers_first: bool,
-    news: News,
-}
-
-/// Prefixes with another best path than others were told of.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub struct News {
-    /// There was none before, or there is none now.
-    pub fresh: usize,
-    /// One has taken the place of another.
-    pub replaced: usize,
-}
-
-impl std::ops::Add for News {
-    type Output = Self;
-
-    fn add(self, other: Self) -> Self {
-        Self {
-            fresh: self.fresh + other.fresh,
-            replaced: self.replaced + other.replaced,
-        }
-    }
-}
-
-impl News {
-    fn count(&mut self, replaced: bool) {
-        self.replaced += usize::from(replaced);
-        self.fresh += usize::from(!replaced);
-    }
 }
 
 impl<K: Key> FamilyRib<K> {
@@ -284,210 +238,6 @@ impl<K: Key> FamilyRib<K> {
         }
     }
 
-    /// Stale routes of a peer become a last resort (RFC 9494 §4.2): paths that take part are marked,
-    /// which the decision looks at first, and those that may not be kept so go.
-    pub(super) fn grow_old(&mut self, cx: &mut Cx<'_>, peer: PeerId) {
-        let Some(received) = self.received.get(&peer) else {
-            return;
-        };
-        let slots: Vec<Slot> = received.slots.iter().collect();
-        for slot in slots {
-            let Some(entry) = self.table.get(slot) else {
-                continue;
-            };
-            let paths = entry.paths.as_slice().iter();
-            let stale = paths.filter(|path| path.peer == peer && path.standing.is_stale());
-            let (gone, old): (Vec<Path>, Vec<Path>) = stale
-                .cloned()
-                .partition(|path| path.received().is_no_llgr());
-            let (view, interner) = cx.split();
-            let seed = view.config.seed;
-            let old = old.into_iter().filter(|path| path.standing.takes_part());
-            let old: Vec<Path> = old.map(|path| last_resort(interner, seed, path)).collect();
-            self.edit(cx, slot, |(paths, spare), received| {
-                let gone = |path: &Path| gone.iter().any(|it| it.is(path.peer, path.path_id));
-                remove((&mut *paths, &mut *spare), received, peer, slot, gone);
-                let received = received.entry(peer).or_default();
-                for path in old {
-                    replace((&mut *paths, &mut *spare), received, slot, path);
-                }
-            });
-        }
-    }
-
-    /// Applies a changed import policy to what the peer has sent, where it may make a difference.
-    pub(super) fn reimport(&mut self, cx: &mut Cx<'_>, peer: PeerId, differing: &mut Difference) {
-        let Some(received) = self.received.get(&peer) else {
-            return;
-        };
-        if differing.is_nowhere() {
-            return;
-        }
-        let settings = cx.peers.settings(peer, self.family);
-        let as_received =
-            settings.is_some_and(|(facts, family)| family.shows_policy_what_came(facts));
-        let concerned = received.slots.iter().filter(|slot| {
-            let Some(entry) = self.table.get(*slot) else {
-                return false;
-            };
-            let mut own = entry.paths.as_slice().iter().filter(|it| it.peer == peer);
-            own.any(|path| {
-                let seen = || as_received.then(|| &**path.received());
-                differing.concerns(|| entry.key.nlri(), seen)
-            })
-        });
-        let slots: Vec<Slot> = concerned.collect();
-        for slot in slots {
-            self.judge_again(cx, peer, slot);
-        }
-    }
-
-    /// Gives aggregates, conditions and what frees from them another table; true if any asks it.
-    pub(super) fn validate_dependent(&mut self, validation: Option<&Arc<Validation>>) -> bool {
-        let dependent = self.dependent.validate_by(validation);
-        let groups = self.groups.iter().map(|it| &it.settings);
-        let several = self.several.iter().map(|it| &it.settings);
-        let mut freed = groups.chain(several).flat_map(|it| &it.unsuppress);
-        dependent || freed.any(|map| map.validates())
-    }
-
-    /// Gives policies that validate another table, and judges again what it may say something else
-    /// about: at import for the peers whose policy asks, at export for the groups whose does.
-    pub(super) fn validate(
-        &mut self,
-        cx: &mut Cx<'_>,
-        validation: Option<&Arc<Validation>>,
-        affected: &Affected,
-    ) {
-        let asks = |peer: &PeerId| {
-            let settings = cx.peers.settings(*peer, self.family);
-            settings.is_some_and(|(_, family)| family.import.validates())
-        };
-        let importers: BTreeSet<PeerId> = self.received.keys().copied().filter(asks).collect();
-        let dependent = self.validate_dependent(validation);
-        let mut exporters: Vec<(&mut Group, GroupSettings)> = Vec::new();
-        for group in &mut self.groups {
-            if group.settings.export.validates() {
-                let before = group.settings.clone();
-                group.settings.export.validate_by(validation);
-                exporters.push((group, before));
-            }
-        }
-        let several = self.several.iter_mut();
-        let mut several: Vec<&mut Several<K>> = several
-            .filter(|it| it.settings.export.validates())
-            .collect();
-        for it in &mut several {
-            it.settings.export.validate_by(validation);
-        }
-        let nobody = importers.is_empty() && exporters.is_empty() && several.is_empty();
-        let nobody = nobody && !dependent;
-        if nobody || affected.is_empty() || self.family == Family::Evpn {
-            return;
-        }
-        let concerned = self.table.iter().filter(|(_, entry)| {
-            let prefix = entry.key.nlri().prefix();
-            prefix.is_some_and(|prefix| affected.covers(prefix))
-        });
-        let slots: Vec<Slot> = concerned.map(|(slot, _)| slot).collect();
-        for (group, before) in exporters {
-            let entries = slots.iter().copied();
-            let entries = entries.filter_map(|slot| Some((slot, self.table.get(slot)?)));
-            let settings = (&before, &group.settings);
-            let (view, dependent) = (cx.view(), &self.dependent);
-            let differing = super::group::differing_among(view, dependent, settings, entries);
-            group.tell(&differing);
-        }
-        for it in several {
-            it.mark_all(slots.iter().copied());
-        }
-        if dependent {
-            self.depend_again(&slots);
-        }
-        for slot in slots {
-            let Some(entry) = self.table.get(slot) else {
-                continue;
-            };
-            let paths = entry.paths.as_slice().iter();
-            let concerned: BTreeSet<PeerId> = paths
-                .map(|path| path.peer)
-                .filter(|peer| importers.contains(peer))
-                .collect();
-            for peer in concerned {
-                self.judge_again(cx, peer, slot);
-            }
-        }
-    }
-
-    /// Applies import policy and checks again where these next hops have come or gone.
-    pub(super) fn next_hops_changed(&mut self, cx: &mut Cx<'_>, changed: &HashSet<IpAddr>) {
-        let mut concerned: Vec<(Slot, PeerId)> = Vec::new();
-        let mut of_slot: BTreeSet<PeerId> = BTreeSet::new();
-        for (slot, entry) in self.table.iter() {
-            for path in entry.paths.as_slice() {
-                let settings = cx.peers.settings(path.peer, self.family);
-                let has_map = settings.is_some_and(|(_, it)| it.import.map().is_some());
-                if next_hops::concerns(changed, path, has_map) {
-                    of_slot.insert(path.peer);
-                }
-            }
-            // Once a peer, however many paths it sent and in which order they stand.
-            let peers = std::mem::take(&mut of_slot).into_iter();
-            concerned.extend(peers.map(|peer| (slot, peer)));
-        }
-        for (slot, peer) in concerned {
-            self.judge_again(cx, peer, slot);
-        }
-    }
-
-    /// Applies import policy and checks to what a peer has sent for one prefix.
-    fn judge_again(&mut self, cx: &mut Cx<'_>, peer: PeerId, slot: Slot) {
-        let Some(entry) = self.table.get(slot) else {
-            return;
-        };
-        let nlri = entry.key.nlri();
-        let known = entry.paths.as_slice().iter();
-        let again: Vec<Path> = known.filter(|path| path.peer == peer).cloned().collect();
-        let (view, interner) = cx.split();
-        let Some(from) = view.peers.settings(peer, self.family) else {
-            return;
-        };
-        let mut judged = Vec::with_capacity(again.len());
-        for path in again {
-            let received = path.received();
-            let (attributes, standing) = judge(interner, view, from, &nlri, received);
-            let standing = match path.standing.is_stale() {
-                true => standing.to_stale(),
-                false => standing,
-            };
-            let again = Path {
-                attributes,
-                standing,
-                multipath: false,
-                ..path.clone()
-            };
-            let old = standing.is_stale() && view.peers.is_old(peer, self.family);
-            judged.push(match old && standing.takes_part() {
-                true => last_resort(interner, view.config.seed, again),
-                false => again,
-            });
-        }
-        self.edit(cx, slot, |(paths, spare), received| {
-            let received = received.entry(peer).or_default();
-            for path in judged {
-                replace((&mut *paths, &mut *spare), received, slot, path);
-            }
-        });
-    }
-
-    /// Decides every prefix again, after a change of the decision's own settings.
-    pub(super) fn redecide(&mut self, cx: &Cx<'_>) {
-        let slots: Vec<Slot> = self.table.iter().map(|(slot, _)| slot).collect();
-        for slot in slots {
-            self.edit(cx, slot, |_, _| {});
-        }
-    }
-
     /// Takes paths of a peer out of a slot.
     fn take(&mut self, cx: &Cx<'_>, peer: PeerId, slot: Slot, gone: impl Fn(&Path) -> bool) {
         let follow = self.follows();
@@ -634,159 +384,6 @@ impl<K: Key> FamilyRib<K> {
         true
     }
 
-    /// Looks at what depends on the best paths that changed; true if something was done.
-    fn follow(&mut self, cx: &mut Cx<'_>) -> bool {
-        let count = self.marks.depended.len().min(SLICE);
-        let slots: Vec<Slot> = self.marks.depended.drain(..count).collect();
-        let mut toggled = Vec::new();
-        for slot in &slots {
-            self.marks.in_depended.remove(*slot);
-            if let Some(entry) = self.table.get(*slot)
-                && self.dependent.look(cx.view(), *slot, entry)
-            {
-                toggled.push(*slot);
-            }
-            self.reap(*slot);
-        }
-        if !slots.is_empty() {
-            // Of most of them everybody is to hear in any case, since the best path changed.
-            self.judge_by_all(cx.view(), &toggled);
-            return true;
-        }
-        let (table, mut out) = (&self.table, Vec::new());
-        let key_of = |slot| table.get(slot).map(|entry| &entry.key);
-        let dependent = &mut self.dependent;
-        let aggregated = dependent.settle_aggregates(cx.view(), key_of, &mut out);
-        if !aggregated {
-            let entry_of = |key: &K| table.find(key).and_then(|slot| table.get(slot));
-            let best_of = |key: &K| entry_of(key)?.paths.best();
-            dependent.settle_conditions(cx.view(), best_of, &mut out);
-        }
-        let done = aggregated || !out.is_empty();
-        for consequence in out {
-            self.take_in(cx, consequence);
-        }
-        done
-    }
-
-    /// Conditions may say something else of these prefixes, whose best paths are what they were.
-    fn depend_again(&mut self, slots: &[Slot]) {
-        for slot in slots {
-            if self.marks.in_depended.insert(*slot) {
-                self.marks.depended.push_back(*slot);
-            }
-            for group in &mut self.groups {
-                group.judge_again(*slot);
-            }
-        }
-        for several in &mut self.several {
-            several.mark_all(slots.iter().copied());
-        }
-    }
-
-    fn take_in(&mut self, cx: &mut Cx<'_>, consequence: Consequence<K>) {
-        match consequence {
-            Consequence::Set(key, attributes) => {
-                self.originate(cx, (aggregate::PATH_ID, key), attributes);
-            }
-            Consequence::Unset(key) => {
-                self.withdraw(cx, PeerId::LOCAL, &[(aggregate::PATH_ID, key)]);
-            }
-            Consequence::Everybody(slots) => self.judge_by_all(cx.view(), &slots),
-            Consequence::Condition(map) => {
-                let about = |settings: &GroupSettings| {
-                    let condition = settings.advertise_if.clone();
-                    condition.filter(|it| it.condition == map)
-                };
-                for group in &mut self.groups {
-                    let condition = about(&group.settings);
-                    for slot in condition.iter().flat_map(|it| self.dependent.routes_of(it)) {
-                        group.judge_again(slot);
-                    }
-                }
-                for several in &mut self.several {
-                    let condition = about(&several.settings);
-                    let slots = condition.iter().flat_map(|it| self.dependent.routes_of(it));
-                    several.mark_all(slots);
-                }
-            }
-            Consequence::Default(map) => {
-                let Some(slot) = self.default_slot() else {
-                    return;
-                };
-                let map = Some(DefaultOriginate::While(map));
-                for group in &mut self.groups {
-                    if group.settings.default_originate == map {
-                        group.judge_again(slot);
-                    }
-                }
-                for several in &mut self.several {
-                    if several.settings.default_originate == map {
-                        several.mark(slot);
-                    }
-                }
-                self.reap(slot);
-            }
-        }
-    }
-
-    /// An aggregate stands for these prefixes now, or does so no more: who is told of them may be told
-    /// otherwise.
-    fn judge_by_all(&mut self, view: View<'_>, slots: &[Slot]) {
-        for group in &mut self.groups {
-            let mut concerned = Vec::new();
-            let terms = self.dependent.terms(&group.settings);
-            for slot in slots {
-                let Some(entry) = self.table.get(*slot) else {
-                    continue;
-                };
-                let marked = self.marks.in_changed.contains(*slot);
-                if !marked && !terms.unsuppresses(view, &entry.key.nlri(), &entry.paths) {
-                    concerned.push(*slot);
-                }
-            }
-            concerned
-                .into_iter()
-                .for_each(|slot| group.judge_again(slot));
-        }
-        for several in &mut self.several {
-            several.mark_all(slots.iter().copied());
-        }
-    }
-
-    /// Other aggregates are configured.
-    pub(super) fn set_aggregates(&mut self, cx: &mut Cx<'_>, specs: Vec<(K, Aggregate)>) {
-        let mut out = Vec::new();
-        let table = &self.table;
-        let key_of = |slot| table.get(slot).map(|entry| &entry.key);
-        if self.dependent.set_aggregates(specs, key_of, &mut out) {
-            out.push(Consequence::Everybody(self.look_at_all(cx.view())));
-        }
-        self.marks.follow = !self.dependent.is_empty();
-        for consequence in out {
-            self.take_in(cx, consequence);
-        }
-    }
-
-    /// Follows what those who are told, and one more, make depend on other routes.
-    fn follow_settings(&mut self, view: View<'_>, more: Option<&GroupSettings>) {
-        let groups = self.groups.iter().map(|group| &group.settings);
-        let several = self.several.iter().map(|several| &several.settings);
-        if self.dependent.follow(groups.chain(several).chain(more)) {
-            self.look_at_all(view);
-            self.dependent.begin();
-        }
-        self.marks.follow = !self.dependent.is_empty();
-    }
-
-    /// Walks the table for what is new to follow; prefixes for which an aggregate stands now and did
-    /// not, or the other way around.
-    fn look_at_all(&mut self, view: View<'_>) -> Vec<Slot> {
-        let table = self.table.iter();
-        let looked = table.filter(|(slot, entry)| self.dependent.look(view, *slot, entry));
-        looked.map(|(slot, _)| slot).collect()
-    }
-
     /// True while peers are still to hear of something.
     pub(super) fn has_changes(&self) -> bool {
         !self.marks.changed.is_empty()
@@ -872,205 +469,6 @@ impl<K: Key> FamilyRib<K> {
         }
     }
 
-    /// Starts telling a peer everything.
-    pub(super) fn join(
-        &mut self,
-        view: View<'_>,
-        peer: PeerId,
-        facts: &PeerFacts,
-        settings: &PeerFamily,
-    ) {
-        let mut all = self.in_use();
-        if settings.default_originate.is_some() {
-            all.extend(self.default_slot());
-        }
-        let alone = settings.alone();
-        let settings = GroupSettings::of(view.config, facts, self.family, settings);
-        match alone {
-            Some(how) => {
-                let dump = Dump::new(After::EndOfRib);
-                let several = Several::new(peer, settings, how, dump, all);
-                self.several.push(several);
-            }
-            None => {
-                let group = self.group_of(settings);
-                group.join(peer, SlotSet::default(), all, After::EndOfRib);
-            }
-        }
-        self.follow_settings(view, None);
-    }
-
-    /// Slots of what is in use.
-    fn in_use(&self) -> Vec<Slot> {
-        let used = self.table.iter();
-        let used = used.filter(|(_, entry)| entry.paths.best().is_some());
-        used.map(|(slot, _)| slot).collect()
-    }
-
-    /// The slot of the default route, made if nobody has sent one: a peer may be told one all the
-    /// same.
-    fn default_slot(&mut self) -> Option<Slot> {
-        K::default_route().map(|key| self.table.find_or_insert(&key))
-    }
-
-    /// Forgets a peer's place among the groups.
-    pub(super) fn leave(&mut self, view: View<'_>, peer: PeerId) {
-        for group in &mut self.groups {
-            group.leave(peer);
-        }
-        self.groups.retain(|group| !group.is_empty());
-        self.several.retain(|several| several.peer != peer);
-        self.follow_settings(view, None);
-        let dead: Vec<Slot> = self
-            .table
-            .iter()
-            .filter(|(_, entry)| entry.paths.is_empty())
-            .map(|(slot, _)| slot)
-            .collect();
-        for slot in dead {
-            self.reap(slot);
-        }
-    }
-
-    /// Tells a peer everything again (RFC 2918), with marks around it if `bracketed` (RFC 7313).
-    pub(super) fn refresh(&mut self, peer: PeerId, bracketed: bool) {
-        let mut all = self.in_use();
-        // Nothing for those who are not told one of our own.
-        all.extend(K::default_route().and_then(|key| self.table.find(&key)));
-        let after = if bracketed {
-            After::EndOfRefresh
-        } else {
-            After::Nothing
-        };
-        for group in &mut self.groups {
-            group.repeat(peer, &all, after);
-        }
-        let several = self.several.iter_mut().find(|it| it.peer == peer);
-        if let Some(several) = several {
-            several.repeat(&all, after);
-        }
-    }
-
-    /// Moves a peer to the group of its new settings; only what differs will be told.
-    pub(super) fn regroup(
-        &mut self,
-        cx: &Cx<'_>,
-        peer: PeerId,
-        facts: &PeerFacts,
-        settings: &PeerFamily,
-    ) {
-        let new = GroupSettings::of(cx.config, facts, self.family, settings);
-        self.follow_settings(cx.view(), Some(&new));
-        let several = self.several.iter().position(|it| it.peer == peer);
-        match (several, settings.alone()) {
-            (Some(at), Some(how)) => {
-                if let Some(mut several) = self.take_several(at, &new) {
-                    self.reset_several(&mut several, how, new);
-                    self.several.push(several);
-                }
-            }
-            (Some(at), None) => {
-                if let Some(several) = self.take_several(at, &new) {
-                    let mut all = self.in_use();
-                    all.extend(self.default_slot());
-                    let (told, dump) = several.into_told();
-                    all.extend(told.iter());
-                    self.group_of(new).rejoin(Lag::new(peer, told, dump), all);
-                }
-            }
-            (None, Some(how)) => self.serve_alone(peer, how, new),
-            (None, None) => self.regroup_member(cx, peer, new),
-        }
-        self.follow_settings(cx.view(), None);
-    }
-
-    /// Takes a peer that is served by itself out, unless it is about to be told of paths in another
-    /// way: then its session ends, and what it was told with it.
-    fn take_several(&mut self, at: usize, new: &GroupSettings) -> Option<Several<K>> {
-        let several = self.several.get(at)?;
-        (several.settings.add_path == new.add_path).then(|| self.several.swap_remove(at))
-    }
-
-    fn reset_several(
-        &mut self,
-        several: &mut Several<K>,
-        how: (Extent, Option<NonZeroU32>),
-        new: GroupSettings,
-    ) {
-        let mut differing = several.differing(&new, how);
-        if !differing.is_everywhere() {
-            let concerned = self.table.iter().filter(|(_, entry)| {
-                let mut paths = entry.paths.as_slice().iter();
-                paths.any(|it| differing.concerns(|| entry.key.nlri(), || Some(&it.attributes)))
-            });
-            several.judge_again(new, concerned.map(|(slot, _)| slot));
-            return;
-        }
-        let mut all = self.in_use();
-        let default = new.default_originate.is_some();
-        all.extend(default.then(|| self.default_slot()).flatten());
-        several.reset(new, how, all);
-    }
-
-    /// Takes a peer out of its group to serve it by itself.
-    fn serve_alone(
-        &mut self,
-        peer: PeerId,
-        how: (Extent, Option<NonZeroU32>),
-        new: GroupSettings,
-    ) {
-        let mut groups = self.groups.iter_mut();
-        let lag = groups.find_map(|group| match group.settings.add_path == new.add_path {
-            true => group.take(peer),
-            false => None,
-        });
-        let Some(lag) = lag else { return };
-        self.groups.retain(|group| !group.is_empty());
-        let mut all = self.in_use();
-        all.extend(self.default_slot());
-        let (told, dump) = lag.into_told();
-        let mut several = Several::new(peer, new, how, dump, all);
-        several.take_over(&told, &self.table);
-        self.several.push(several);
-    }
-
-    fn regroup_member(&mut self, cx: &Cx<'_>, peer: PeerId, new: GroupSettings) {
-        let stays = |group: &Group| group.settings == new && group.has(peer);
-        if self.groups.iter().any(stays) {
-            return;
-        }
-        let Some((old, lag)) = self.groups.iter_mut().find_map(|group| {
-            let lag = group.take(peer)?;
-            Some((group.settings.clone(), lag))
-        }) else {
-            return;
-        };
-        self.groups.retain(|group| !group.is_empty());
-        let known = (&self.table, &self.dependent);
-        let mut differing = super::group::differing(cx.view(), known, &old, &new);
-        if old.default_originate.is_some() || new.default_originate.is_some() {
-            differing.extend(self.default_slot());
-        }
-        self.group_of(new).rejoin(lag, differing);
-    }
-
-    fn group_of(&mut self, settings: GroupSettings) -> &mut Group {
-        let at = match self
-            .groups
-            .iter()
-            .position(|group| group.settings == settings)
-        {
-            Some(at) => at,
-            None => {
-                self.groups.push(Group::new(settings));
-                self.groups.len() - 1
-            }
-        };
-        // Pushed or found just above.
-        #[allow(clippy::indexing_slicing)]
-        &mut self.groups[at]
-    }
-
     /// The decision's reasons for one prefix, by position in its paths.
     pub(super) fn reasons(&self, view: View<'_>, paths: &Paths) -> Vec<Option<Step>> {
         let mut steps = vec![None; paths.as_slice().len()];
@@ -1086,50 +484,5 @@ impl<K: Key> FamilyRib<K> {
             },
         );
         steps
-    }
-}
-
-/// The path as a last resort: marked with LLGR_STALE, beside what was received.
-fn last_resort(interner: &mut super::interner::Interner, seed: u64, path: Path) -> Path {
-    let mut set = path.attributes.thaw();
-    set.communities.push(Community::LLGR_STALE);
-    let received = Arc::clone(path.received());
-    let marked = set.freeze_with(seed).with_source(received);
-    Path {
-        attributes: interner.intern(Arc::new(marked)),
-        ..path
-    }
-}
-
-/// Import with the result interned.
-fn judge(
-    interner: &mut super::interner::Interner,
-    view: View<'_>,
-    from: (&PeerFacts, &PeerFamily),
-    nlri: &Nlri,
-    received: &Arc<Attributes>,
-) -> (Arc<Attributes>, Standing) {
-    match import(view, from, nlri, received, None) {
-        Ok(attributes) if Arc::ptr_eq(&attributes, received) => (attributes, Standing::Valid),
-        Ok(attributes) => (interner.intern(attributes), Standing::Valid),
-        Err(rejection) if rejection.is_loop() => (Arc::clone(received), Standing::Looped),
-        Err(_) => (Arc::clone(received), Standing::Rejected),
-    }
-}
-
-impl Marks {
-    /// Remembers a slot for those who are to be told.
-    fn note(&mut self, noted: Option<(Slot, Moved)>) {
-        let Some((slot, moved)) = noted else { return };
-        if moved.best && self.in_changed.insert(slot) {
-            self.news.count(moved.replaced);
-            self.changed.push_back((slot, moved.old));
-        }
-        if self.follow && moved.best && self.in_depended.insert(slot) {
-            self.depended.push_back(slot);
-        }
-        if self.track && moved.forwarding && self.in_installs.insert(slot) {
-            self.installs.push_back(slot);
-        }
     }
 }
