@@ -1,9 +1,9 @@
 //! What depends on other routes, kept in step with the table.
 //!
-//! A best path that changed leaves a mark. From the marks [`Dependent`] is shown the prefixes, and
-//! when none is left it says what follows ([`Consequence`]): an aggregate comes or goes, which is a
-//! route of our own like any other, or groups are to judge again what a condition, an aggregate or
-//! a default route makes them say.
+//! A best path that changed leaves a mark. From the marks [`super::Dependent`] is shown the
+//! prefixes, and when none is left it says what follows ([`Consequence`]): an aggregate comes or
+//! goes, which is a route of our own like any other, or groups are to judge again what a condition,
+//! an aggregate or a default route makes them say.
 //!
 //! What the aggregates are made of and which conditions hold is not known here but in
 //! [`crate::rib::dependent`].

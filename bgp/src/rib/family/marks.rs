@@ -24,7 +24,7 @@ pub(super) struct Marks {
     pub(super) in_depended: SlotSet,
     /// Something depends on best paths.
     pub(super) follow: bool,
-    /// Emit [`Output::Best`].
+    /// Emit [`super::Output::Best`].
     pub(super) track: bool,
     /// Whose turn it is to be told.
     pub(super) peers_first: bool,

@@ -1,0 +1,285 @@
+//! What the kernel said, taken in: by a notification, or by an entry of a dump.
+//!
+//! Each becomes an observation for the table, news of a route of others, a MAC address or neighbour
+//! that this host learned, or an event for the owners. What says that more may have changed than it
+//! names (a device went down, an object is gone) is noted in [`Stale`](super::Stale) or
+//! [`Withered`](super::Withered).
+//!
+//! Nothing is asked of the kernel here: what is noted is read in [`super::read`]. Entries of dumps
+//! take the same way, so that both are understood alike.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use super::Driver;
+use crate::event::Event;
+use crate::kernel::locals::{LocalMac, LocalNeighbour};
+use crate::links::{Link, LinkKind};
+use crate::netlink::device::LinkNotice;
+use crate::netlink::encode::{
+    NTF_EXT_LEARNED, NTF_ROUTER, NTF_STICKY, NUD_FAILED, NUD_INCOMPLETE, NUD_NOARP, NUD_PERMANENT,
+};
+use crate::netlink::notice::{FdbNotice, NeighbourNotice, Notice, RouteNotice};
+use crate::netlink::watch::Notification;
+use crate::state::{FdbKey, FloodKey, Mac, Neighbour, NeighbourKey};
+use crate::table::{Observation, Place, RouteShape, Theirs, Via, is_our_next_hop};
+impl Driver {
+    pub(super) fn hear(&mut self, notification: Notification) {
+        self.links_current &= !matches!(
+            notification,
+            Notification::Link { .. } | Notification::Address { .. }
+        );
+        match notification {
+            Notification::Link {
+                notice: LinkNotice::Link(link),
+                removed,
+            } => self.hear_link(link, removed),
+            Notification::Link {
+                notice: LinkNotice::Port(_),
+                ..
+            } => self.stale.links = true,
+            Notification::Address { address, removed } => {
+                let observation = match removed {
+                    true => Observation::AddressRemoved(address.clone()),
+                    false => Observation::Address(address.clone()),
+                };
+                // Routes with a source or without an object may have gone with it, silently.
+                self.stale.all |= removed && self.table.has_routes_by_themselves();
+                if removed {
+                    self.address_gone(&address);
+                }
+                self.table.observe(observation);
+                self.events.push(Event::Address { address, removed });
+            }
+            Notification::Other(notice) => self.see(notice),
+            Notification::Overrun => {
+                tracing::warn!("notifications were lost, reading everything");
+                self.events.push(Event::Overrun);
+                self.stale.all = true;
+            }
+        }
+    }
+
+    /// We change an overlay's devices ourselves, so news of them may be older than what was read
+    /// after that: they are only a reason to read again.
+    fn hear_link(&mut self, link: Link, removed: bool) {
+        let known = self.table.links().get(link.index);
+        let holder = self.table.links().named(&link.name);
+        let of_overlay = [known, holder]
+            .into_iter()
+            .flatten()
+            .any(|known| self.table.is_overlay_device(&known.name));
+        if of_overlay {
+            self.stale.links |= removed || known != Some(&link);
+        } else if removed {
+            self.lose_link(link.index);
+        } else {
+            self.see_link(link);
+        }
+    }
+
+    pub(super) fn see_link(&mut self, link: Link) {
+        let before = self.table.links().get(link.index).cloned();
+        if before.as_ref() == Some(&link) {
+            return;
+        }
+        let ran = before.as_ref().is_some_and(|before| before.running);
+        if before.as_ref().is_some_and(|before| before.up != link.up) {
+            self.withered.devices.insert(link.index);
+        }
+        if ran != link.running || before.is_some_and(|before| before.up != link.up) {
+            self.stale.next_hops = true;
+            self.stale.all |= self.table.has_routes_by_themselves();
+        }
+        self.table.observe(Observation::Link(link.clone()));
+        self.events.push(Event::Link(link));
+        self.locals.relate(self.table.links(), &mut self.events);
+    }
+
+    pub(super) fn lose_link(&mut self, index: u32) {
+        let Some(link) = self.table.links().get(index).cloned() else {
+            return;
+        };
+        self.stale.next_hops = true;
+        self.withered.devices.insert(index);
+        self.stale.all |= self.table.has_routes_by_themselves();
+        self.table.observe(Observation::LinkRemoved(index));
+        self.locals.relate(self.table.links(), &mut self.events);
+        self.events.push(Event::LinkRemoved {
+            index,
+            name: link.name,
+        });
+    }
+
+    /// The kernel drops routes whose source an address was, and all of a device that has lost its
+    /// last one.
+    fn address_gone(&mut self, address: &crate::Address) {
+        self.withered.devices.insert(address.index);
+        let from = self.foreign.devices_from(address.address.ip());
+        self.withered.devices.extend(from);
+    }
+
+    pub(super) fn see(&mut self, notice: Notice) {
+        match notice {
+            Notice::Route {
+                route,
+                removed,
+                replaces,
+            } => self.see_route(route, removed, replaces),
+            Notice::NextHop { id, .. } if is_our_next_hop(id) => self.stale.next_hops = true,
+            Notice::NextHop { id, removed, .. } => {
+                if removed {
+                    self.withered.objects.insert(id);
+                } else if self.withered.objects.remove(&id) {
+                    // It is there again: what used the one before is gone, what comes now is not.
+                    self.foreign
+                        .objects_gone(&BTreeSet::from([id]), &mut self.events);
+                }
+            }
+            Notice::Fdb { fdb, removed } => self.see_fdb(fdb, removed),
+            Notice::Neighbour { neighbour, removed } => self.see_neighbour(neighbour, removed),
+        }
+    }
+
+    fn see_route(&mut self, route: RouteNotice, removed: bool, replaces: bool) {
+        let metric = route.metric;
+        let key = self.table.sharing(route.key, metric);
+        if route.protocol != self.options.protocol {
+            if replaces {
+                // It took the place of whatever had this prefix and metric, perhaps ours.
+                self.table.observe(Observation::RouteRemoved(key, metric));
+            }
+            if removed {
+                self.table.observe(Observation::RouteVacated(key));
+            }
+            self.foreign
+                .observe(route, removed, replaces, &mut self.events);
+        } else if removed {
+            self.table.observe(Observation::RouteRemoved(key, metric));
+        } else {
+            let RouteNotice {
+                kind,
+                source,
+                object,
+                hops,
+                ..
+            } = route;
+            let via = match object {
+                Some(id) => Via::Object(id),
+                None if hops.is_empty() => Via::Nowhere,
+                None => Via::Hops(hops),
+            };
+            self.table.observe(Observation::Route(
+                key,
+                RouteShape {
+                    kind,
+                    metric,
+                    source,
+                    via,
+                    spare: Vec::new(),
+                },
+            ));
+        }
+    }
+
+    fn see_fdb(&mut self, fdb: FdbNotice, removed: bool) {
+        let FdbNotice {
+            index,
+            mac,
+            state,
+            marks,
+            ..
+        } = fdb;
+        let Some(port) = self.table.links().current(index) else {
+            return;
+        };
+        let device = port.name.clone();
+        let is_vxlan = matches!(port.kind, LinkKind::Vxlan(_));
+        let stamped = marks & NTF_EXT_LEARNED != 0;
+        match (fdb.master, fdb.vtep) {
+            (Some(bridge), _) if is_vxlan => {
+                // With VLAN filtering in the kernel an entry shows again for each VLAN. Late news
+                // of a bridge that the device has left say nothing about the one it is in.
+                if fdb.vlan.is_none() && port.master == Some(bridge) {
+                    let key = FdbKey { device, mac };
+                    // Static by hand, made so over ours perhaps, which leaves the stamp.
+                    let theirs = !removed && state & NUD_NOARP != 0;
+                    let there = stamped && !removed && !theirs;
+                    let theirs = theirs.then_some(Theirs::Port);
+                    let place = Place::Bridge(key.clone());
+                    self.table.observe(Observation::FdbBridge(key, there));
+                    self.table.observe(Observation::Occupied(place, theirs));
+                }
+                self.locals.mac(bridge, mac, None, &mut self.events);
+            }
+            (Some(bridge), _) => {
+                // PERMANENT are the port's own addresses.
+                let learned = !removed && !stamped && state & NUD_PERMANENT == 0;
+                let sticky = marks & NTF_STICKY != 0 || state & NUD_NOARP != 0;
+                let local = learned.then_some(LocalMac {
+                    port: index,
+                    sticky,
+                });
+                let remote = self.table.links().vni_of_bridge(bridge);
+                let vxlan = remote.and_then(|(_, vxlan)| self.table.links().get(vxlan));
+                if let Some(device) = vxlan.filter(|_| learned).map(|vxlan| vxlan.name.clone()) {
+                    self.table.fdb_moved(FdbKey { device, mac }, Instant::now());
+                }
+                self.locals.mac(bridge, mac, local, &mut self.events);
+            }
+            (None, Some(vtep)) if mac == Mac::ZERO => {
+                self.table
+                    .observe(Observation::Flood(FloodKey { device, vtep }, !removed));
+            }
+            (None, vtep) if is_vxlan && mac != Mac::ZERO => {
+                let key = FdbKey { device, mac };
+                let fixed = !stamped && !removed && state & (NUD_NOARP | NUD_PERMANENT) != 0;
+                let place = Place::Tunnel(key.clone());
+                let theirs = fixed.then_some(Theirs::Remote(vtep));
+                let vtep = vtep.filter(|_| stamped && !removed);
+                self.table.observe(Observation::FdbTunnel(key, vtep));
+                self.table.observe(Observation::Occupied(place, theirs));
+            }
+            (None, _) => {}
+        }
+    }
+
+    fn see_neighbour(&mut self, neighbour: NeighbourNotice, removed: bool) {
+        let NeighbourNotice {
+            index,
+            ip,
+            mac,
+            state,
+            marks,
+        } = neighbour;
+        let Some(link) = self.table.links().current(index) else {
+            return;
+        };
+        if link.kind != LinkKind::Bridge || ip.is_multicast() {
+            return;
+        }
+        let (key, router) = (
+            NeighbourKey {
+                device: link.name.clone(),
+                ip,
+            },
+            marks & NTF_ROUTER != 0,
+        );
+        let stamped = marks & NTF_EXT_LEARNED != 0;
+        let valid = mac.filter(|_| !removed && state & (NUD_INCOMPLETE | NUD_FAILED) == 0);
+        let ours = valid
+            .filter(|_| stamped)
+            .map(|mac| Neighbour { mac, router });
+        let place = Place::Neighbour(key.clone());
+        self.table.observe(Observation::Neighbour(key, ours));
+        let fixed = !stamped && state & (NUD_PERMANENT | NUD_NOARP) != 0;
+        // The kernel has entries of its own for broadcast addresses.
+        let theirs = valid.filter(|mac| fixed && mac.0[0] & 1 == 0);
+        self.table
+            .observe(Observation::Occupied(place, theirs.map(Theirs::Lladdr)));
+        // NOARP without the stamp is multicast or somebody's static entry for a tunnel.
+        let learned = valid.filter(|_| !stamped && state & NUD_NOARP == 0);
+        let local = learned.map(|mac| LocalNeighbour { mac, router });
+        self.locals.neighbour(index, ip, local, &mut self.events);
+    }
+}

@@ -1,0 +1,207 @@
+//! What notifications do not tell, read from the kernel.
+//!
+//! [`Stale`](super::Stale) says what: devices, nexthop objects, entries of layer 2, or everything.
+//! What is read is taken in like notifications ([`super::hear`]); what is no longer there is found by
+//! what the dump did not have. A dump that failed half-way counts for nothing, since it would look
+//! like a kernel that lost the other half, and everything is read again soon.
+//!
+//! What follows from what was read is not decided here: that is the table's.
+
+use std::collections::{BTreeSet, HashMap};
+use std::time::{Duration, Instant};
+
+use super::Driver;
+use crate::event::{Differences, Event};
+use crate::kernel::KernelError;
+use crate::netlink::dump::Dump;
+use crate::netlink::notice::Notice;
+use crate::table::{AuditScope, Observation, is_our_next_hop};
+impl Driver {
+    /// Reads again what may have changed unseen, and devices before a step towards an overlay.
+    pub(super) fn refresh(&mut self) {
+        self.stale.layer2 |= self.table.take_unread_layer2();
+        self.stale.links |= !self.links_current && self.table.has_device_steps();
+        let stale = std::mem::take(&mut self.stale);
+        let result = if stale.all {
+            self.read_all().map(|found| {
+                if !found.is_empty() {
+                    self.events.push(Event::Repaired(found));
+                }
+            })
+        } else {
+            let links = if stale.links {
+                self.read_links()
+            } else {
+                Ok(())
+            };
+            let hops = if stale.next_hops {
+                self.read_next_hops()
+            } else {
+                Ok(())
+            };
+            let scope = AuditScope {
+                routes: false,
+                layer2: true,
+            };
+            let layer2 = if stale.layer2 {
+                self.read_entries(scope).map(drop)
+            } else {
+                Ok(())
+            };
+            links.and(hops).and(layer2)
+        };
+        if let Err(error) = result {
+            self.read_again_soon(&error);
+        }
+    }
+
+    fn read_again_soon(&mut self, error: &KernelError) {
+        tracing::error!(error = error as &dyn std::error::Error, "will read again");
+        // The audit reads everything; soon, but not in a tight circle.
+        self.next_audit = Some(Instant::now() + Duration::from_secs(1));
+    }
+
+    /// After what is to be written: it has the kernel walk through all its routes, which traffic that
+    /// has lost its way must not wait for.
+    pub(super) fn look_for_withered(&mut self) {
+        if !self.withered.is_empty()
+            && let Err(error) = self.read_withered()
+        {
+            self.read_again_soon(&error);
+        }
+    }
+
+    pub(super) fn read_all(&mut self) -> Result<Differences, KernelError> {
+        self.read_links()?;
+        self.read_next_hops()?;
+        self.read_entries(AuditScope {
+            routes: true,
+            layer2: true,
+        })
+    }
+
+    fn read_links(&mut self) -> Result<(), KernelError> {
+        let dump = |what| move |source| KernelError::Dump { what, source };
+        let links = self.dump.links().map_err(dump("devices"))?;
+        let addresses = self.dump.addresses().map_err(dump("addresses"))?;
+        let there: BTreeSet<u32> = links.iter().map(|link| link.index).collect();
+        let known: Vec<u32> = self.table.links().iter().map(|link| link.index).collect();
+        for index in known.into_iter().filter(|index| !there.contains(index)) {
+            self.lose_link(index);
+        }
+        for link in links {
+            self.see_link(link);
+        }
+        let known: Vec<_> = self.table.links().all_addresses().cloned().collect();
+        for address in &known {
+            let same =
+                |a: &crate::Address| a.index == address.index && a.address == address.address;
+            if !addresses.iter().any(same) {
+                self.table
+                    .observe(Observation::AddressRemoved(address.clone()));
+                self.events.push(Event::Address {
+                    address: address.clone(),
+                    removed: true,
+                });
+            }
+        }
+        for address in addresses {
+            if !known.contains(&address) {
+                self.table.observe(Observation::Address(address.clone()));
+                self.events.push(Event::Address {
+                    address,
+                    removed: false,
+                });
+            }
+        }
+        self.links_current = true;
+        self.table.links_read();
+        Ok(())
+    }
+
+    /// Finds out which routes of others went with a device, an address or a nexthop object.
+    fn read_withered(&mut self) -> Result<(), KernelError> {
+        let objects = std::mem::take(&mut self.withered.objects);
+        if !objects.is_empty() {
+            self.foreign.objects_gone(&objects, &mut self.events);
+        }
+        while let Some(index) = self.withered.devices.pop_first() {
+            let mut left = Vec::new();
+            let protocol = self.options.protocol;
+            let result = self.dump.routes_through(index, |notice| {
+                if let Notice::Route { route, .. } = notice
+                    && route.protocol != protocol
+                {
+                    left.push(route);
+                }
+            });
+            if let Err(source) = result {
+                self.withered.devices.insert(index);
+                let what = "routes";
+                return Err(KernelError::Dump { what, source });
+            }
+            self.foreign.through(index, left, &mut self.events);
+        }
+        Ok(())
+    }
+
+    fn read_next_hops(&mut self) -> Result<(), KernelError> {
+        let dump = |source| KernelError::Dump {
+            what: "nexthop objects",
+            source,
+        };
+        let mut seen = HashMap::new();
+        for notice in self.dump.next_hops().map_err(dump)? {
+            if let Notice::NextHop {
+                id,
+                protocol,
+                object: Some(object),
+                removed: false,
+            } = notice
+                && protocol == self.options.protocol
+                && is_our_next_hop(id)
+            {
+                seen.insert(id, object);
+            }
+        }
+        self.table.observe(Observation::NextHops(seen));
+        Ok(())
+    }
+
+    fn read_entries(&mut self, scope: AuditScope) -> Result<Differences, KernelError> {
+        self.table.begin_audit(scope);
+        self.locals.begin();
+        let mut failed = None;
+        let mut notices = Vec::new();
+        if let Err(source) = self.dump.neighbours(|notice| notices.push(notice)) {
+            failed = Some(KernelError::Dump {
+                what: "neighbours",
+                source,
+            });
+        }
+        notices.into_iter().for_each(|notice| self.see(notice));
+        if scope.routes {
+            self.foreign.begin();
+            // Routes are handled as they come, there may be too many to keep.
+            let spare = Dump::open().map_err(KernelError::Open)?;
+            let mut dump = std::mem::replace(&mut self.dump, spare);
+            if let Err(source) = dump.routes(|notice| self.see(notice)) {
+                failed = Some(KernelError::Dump {
+                    what: "routes",
+                    source,
+                });
+            }
+            self.dump = dump;
+        }
+        if let Some(error) = failed {
+            // Half a dump would look like a kernel that lost the other half.
+            self.table.abandon_audit();
+            self.foreign.abandon();
+            self.locals.abandon();
+            return Err(error);
+        }
+        self.foreign.end(&mut self.events);
+        self.locals.end(&mut self.events);
+        Ok(self.table.end_audit(scope))
+    }
+}
