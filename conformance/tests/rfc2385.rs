@@ -1,7 +1,7 @@
 //! RFC 2385 (TCP MD5 signatures), seen by a neighbour that has no password.
 //!
 //! Two ends with the same password, with different ones, and a change of it are in
-//! `daemon/tests/transport.rs`; an FRR at the other end in `lab_sessions.rs`.
+//! `daemon/tests/routers/transport.rs`; an FRR at the other end in `lab_sessions.rs`.
 
 #![allow(clippy::unwrap_used)]
 

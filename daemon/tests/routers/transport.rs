@@ -7,51 +7,22 @@
 //! Where the kernel has no TCP MD5 signatures, tests of passwords only see that the start is
 //! refused.
 
-#![allow(
-    missing_docs,
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::wildcard_enum_match_arm
-)]
+use std::net::{IpAddr, Ipv6Addr};
 
-use std::net::{IpAddr, Ipv6Addr, TcpListener};
-use std::time::{Duration, Instant};
-
-use rbgpd::config::{self, Config};
-use rbgpd::control::{Reply, Request, reply};
+use rbgpd::config::Config;
+use rbgpd::control::reply;
 use rbgpd::{Options, Router, StartError};
 
-const PATIENCE: Duration = Duration::from_secs(20);
+use crate::ends::{self, End, free_port, neighbors, parse, until_is};
 
-/// One end of the session: our AS number, address and port.
-#[derive(Clone, Copy)]
-struct End(u32, IpAddr, u16);
-
-/// Each test has addresses of its own, so that they do not meet.
-fn ends(number: u8) -> [End; 2] {
-    let free = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = free.local_addr().unwrap().port();
-    [(65001, 1), (65002, 2)]
-        .map(|(asn, host)| End(asn, IpAddr::from([127, 2, number, host]), port))
+fn ends(test: u8) -> [End; 2] {
+    ends::ends(2, test)
 }
 
 /// The configuration of one end with these keys of its neighbour.
 fn config(own: End, other: End, keys: &str) -> Config {
-    let (End(asn, address, port), End(other_as, other, other_port)) = (own, other);
-    let id = asn - 65000;
-    let listen = std::net::SocketAddr::new(address, port);
-    let source = match keys.contains("update_source") {
-        true => String::new(),
-        false => format!("local_address = \"{address}\"\n"),
-    };
-    let text = format!(
-        "asn = {asn}\nrouter_id = \"10.0.0.{id}\"\nlisten = [\"{listen}\"]\n\
-         [kernel]\nenabled = false\n\
-         [[neighbor]]\naddress = \"{other}\"\nremote_as = {other_as}\nport = {other_port}\n{source}\
-         timers = {{ connect_retry = \"1s\" }}\nipv4_unicast = {{}}\n{keys}\n",
-    );
-    config::parse(&text, "test.toml").unwrap_or_else(|errors| panic!("{}", errors[0]))
+    let keys = format!("ipv4_unicast = {{}}\n{keys}");
+    parse(&(own.head() + &own.neighbor(&other, &keys)))
 }
 
 /// Starts a router; `None` where the kernel cannot use passwords.
@@ -68,32 +39,14 @@ fn start(config: Config) -> Option<Router> {
     }
 }
 
-async fn neighbor(router: &Router) -> reply::Neighbor {
-    let request = Request::Neighbors { address: None };
-    match router.ask(request).await.unwrap() {
-        Reply::Neighbors(mut all) => all.neighbors.remove(0),
-        other => panic!("{other:?}"),
-    }
-}
-
 /// Asks until the neighbour is as wanted.
 async fn until(
     what: &str,
     router: &Router,
     wanted: impl Fn(&reply::Neighbor) -> bool,
 ) -> reply::Neighbor {
-    let end = Instant::now() + PATIENCE;
-    loop {
-        let seen = neighbor(router).await;
-        if wanted(&seen) {
-            return seen;
-        }
-        assert!(
-            Instant::now() < end,
-            "not within {PATIENCE:?}: {what}: {seen:?}"
-        );
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    let neighbor = || async { neighbors(router, None).await.remove(0) };
+    until_is(what, neighbor, wanted).await
 }
 
 async fn established(router: &Router) -> reply::Neighbor {
@@ -151,17 +104,11 @@ async fn a_changed_password_restarts_the_session_and_silence_is_explained() {
 #[tokio::test(flavor = "multi_thread")]
 async fn passwords_work_over_ipv6_whoever_connects() {
     let localhost = IpAddr::V6(Ipv6Addr::LOCALHOST);
-    let ports = [0, 1].map(|_| {
-        TcpListener::bind("[::1]:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port()
+    let [one, two] = [65001, 65002].map(|asn| End {
+        asn,
+        address: localhost,
+        port: free_port("::1"),
     });
-    let (one, two) = (
-        End(65001, localhost, ports[0]),
-        End(65002, localhost, ports[1]),
-    );
     for (here, there) in [("passive = true\n", ""), ("", "passive = true\n")] {
         let keys = |passive: &str| {
             format!("{passive}update_source = \"lo\"\npassword = \"a word\"\nttl_security = 1")
@@ -209,10 +156,16 @@ async fn the_ttl_of_an_ebgp_neighbour_is_one_unless_it_says_otherwise() {
 async fn an_interface_stands_for_its_first_address() {
     let [one, two] = ends(4);
     // The first address of the loopback interface.
-    let one = End(one.0, IpAddr::from([127, 0, 0, 1]), one.2);
+    let one = End {
+        address: IpAddr::from([127, 0, 0, 1]),
+        ..one
+    };
     let left = start(config(one, two, "update_source = \"lo\"")).unwrap();
     let right = start(config(two, one, "passive = true")).unwrap();
-    until("the address", &left, |it| it.local_address == Some(one.1)).await;
+    until("the address", &left, |it| {
+        it.local_address == Some(one.address)
+    })
+    .await;
     established(&right).await;
     left.apply(config(one, two, "update_source = \"no-such-device\""))
         .await;

@@ -4,83 +4,47 @@
 //! left (AS 65001, 127.0.0.1) ── right (AS 65002, 127.0.0.2)
 //! ```
 
-#![allow(
-    missing_docs,
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::wildcard_enum_match_arm
-)]
-
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
 
 use rbgpd::config::{self, Config};
 use rbgpd::control::{Clear, Drain, Page, Reply, Request, Routes, Select, SoftReset, reply};
 use rbgpd::{Options, Router};
 
-const PATIENCE: Duration = Duration::from_secs(20);
+use crate::ends::{self, End, ends, neighbors, parse, start, summary, until};
 
-/// Each test has loopback addresses of its own, so that they do not meet.
+/// Two ends and their configurations.
 struct Pair {
-    left: IpAddr,
-    right: IpAddr,
-    port: u16,
+    left: End,
+    right: End,
 }
 
 impl Pair {
-    fn new(number: u8) -> Self {
-        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        Self {
-            left: IpAddr::from([127, 1, number, 1]),
-            right: IpAddr::from([127, 1, number, 2]),
-            port: free.local_addr().unwrap().port(),
-        }
+    fn new(test: u8) -> Self {
+        let [left, right] = ends(1, test);
+        Self { left, right }
     }
 
     fn left(&self, extra: &str) -> Config {
-        self.side(65001, self.left, 65002, self.right, extra)
+        side(&self.left, &self.right, extra)
     }
 
     fn right(&self, extra: &str) -> Config {
-        self.side(65002, self.right, 65001, self.left, extra)
-    }
-
-    fn side(&self, asn: u32, own: IpAddr, other_as: u32, other: IpAddr, extra: &str) -> Config {
-        let (port, id) = (self.port, asn - 65000);
-        // What belongs to the neighbour stands before a line of dashes.
-        let (neighbor, rest) = extra.split_once("---").unwrap_or(("", extra));
-        let text = format!(
-            "asn = {asn}\nrouter_id = \"10.0.0.{id}\"\nlisten = [\"{own}:{port}\"]\n\
-             [kernel]\nenabled = false\n\
-             [ipv4_unicast]\nnetworks = [\"10.{id}.0.0/16\", \"172.20.0.53/32\"]\n\
-             [[neighbor]]\naddress = \"{other}\"\nremote_as = {other_as}\nport = {port}\n\
-             local_address = \"{own}\"\ntimers = {{ connect_retry = \"1s\" }}\n{neighbor}\n{}\n{rest}",
-            if neighbor.contains("ipv4_unicast") {
-                ""
-            } else {
-                "ipv4_unicast = {}"
-            },
-        );
-        config::parse(&text, "test.toml").unwrap_or_else(|errors| {
-            panic!(
-                "{}",
-                errors
-                    .iter()
-                    .map(|e| e.to_string())
-                    .collect::<Vec<_>>()
-                    .join("\n")
-            )
-        })
+        side(&self.right, &self.left, extra)
     }
 }
 
-async fn summary(router: &Router) -> reply::Summary {
-    match router.ask(Request::Summary).await.unwrap() {
-        Reply::Summary(summary) => summary,
-        other => panic!("{other:?}"),
-    }
+/// Keys of the neighbour stand in `extra` before a line of dashes.
+fn side(own: &End, other: &End, extra: &str) -> Config {
+    let (keys, rest) = extra.split_once("---").unwrap_or(("", extra));
+    let keys = match keys.contains("ipv4_unicast") {
+        true => keys.to_owned(),
+        false => format!("{keys}\nipv4_unicast = {{}}"),
+    };
+    let id = own.asn - 65000;
+    let networks =
+        format!("[ipv4_unicast]\nnetworks = [\"10.{id}.0.0/16\", \"172.20.0.53/32\"]\n");
+    parse(&(own.head() + &networks + &own.neighbor(other, &keys) + rest))
 }
 
 async fn routes(router: &Router, select: Select) -> Vec<reply::Route> {
@@ -88,22 +52,7 @@ async fn routes(router: &Router, select: Select) -> Vec<reply::Route> {
         select,
         ..Routes::default()
     };
-    match router.ask(Request::Routes(request)).await.unwrap() {
-        Reply::Routes(routes) => routes.routes,
-        other => panic!("{other:?}"),
-    }
-}
-
-/// Asks until the answer is as wanted.
-async fn until<T, F: Future<Output = Option<T>>>(what: &str, ask: impl Fn() -> F) -> T {
-    let end = Instant::now() + PATIENCE;
-    loop {
-        if let Some(found) = ask().await {
-            return found;
-        }
-        assert!(Instant::now() < end, "not within {PATIENCE:?}: {what}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    ends::routes(router, request).await.routes
 }
 
 async fn established(router: &Router) -> reply::NeighborSummary {
@@ -123,19 +72,17 @@ async fn route(router: &Router, prefix: &str, from: IpAddr) -> Option<reply::Rou
         .find(|route| route.prefix == prefix && route.neighbor == Some(from))
 }
 
-async fn flaps(router: &Router) -> u64 {
-    match router
-        .ask(Request::Neighbors { address: None })
-        .await
-        .unwrap()
-    {
-        Reply::Neighbors(all) => all.neighbors[0].flaps,
-        other => panic!("{other:?}"),
-    }
+/// Waits until a neighbour's route is no more.
+async fn until_gone(what: &str, router: &Router, prefix: &str, from: IpAddr) {
+    until(what, || async {
+        let route = route(router, prefix, from).await;
+        route.is_none().then_some(())
+    })
+    .await;
 }
 
-fn start(config: Config) -> Router {
-    Router::start(config, Options::default()).unwrap()
+async fn flaps(router: &Router) -> u64 {
+    neighbors(router, None).await[0].flaps
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -144,17 +91,19 @@ async fn routes_cross_and_leave_with_their_router() {
     let (left, right) = (start(pair.left("")), start(pair.right("")));
     established(&left).await;
     established(&right).await;
-    let learned = route(&left, "10.2.0.0/16", pair.right).await.unwrap();
+    let learned = route(&left, "10.2.0.0/16", pair.right.address)
+        .await
+        .unwrap();
     assert!(learned.best);
-    let advertised = routes(&left, Select::Advertised(pair.right)).await;
+    let advertised = routes(&left, Select::Advertised(pair.right.address)).await;
     assert_eq!(advertised.len(), 2, "{advertised:?}");
     right.stop().await;
-    until("routes of the stopped router are gone", || async {
-        route(&left, "10.2.0.0/16", pair.right)
-            .await
-            .is_none()
-            .then_some(())
-    })
+    until_gone(
+        "routes of the stopped router are gone",
+        &left,
+        "10.2.0.0/16",
+        pair.right.address,
+    )
     .await;
     left.stop().await;
 }
@@ -172,17 +121,17 @@ async fn a_new_policy_takes_effect_without_a_new_session() {
                   match = { prefix_list = \"SERVICE\" }, set = { metric = 77 } }]\n";
     right.apply(pair.right(policy)).await;
     let service = until("the new metric", || async {
-        let service = route(&left, "172.20.0.53/32", pair.right).await?;
+        let service = route(&left, "172.20.0.53/32", pair.right.address).await?;
         (service.med == Some(77)).then_some(service)
     })
     .await;
     assert!(!service.best, "our own is preferred");
-    until("what the policy holds back is withdrawn", || async {
-        route(&left, "10.2.0.0/16", pair.right)
-            .await
-            .is_none()
-            .then_some(())
-    })
+    until_gone(
+        "what the policy holds back is withdrawn",
+        &left,
+        "10.2.0.0/16",
+        pair.right.address,
+    )
     .await;
     let after = summary(&left).await.neighbors.remove(0);
     assert!(after.uptime_s >= before.uptime_s);
@@ -198,12 +147,12 @@ async fn neighbours_and_networks_come_and_go_with_the_configuration() {
     let mut fewer = pair.right("");
     fewer.ipv4_unicast.networks.remove(0);
     right.apply(fewer.clone()).await;
-    until("the network is gone", || async {
-        route(&left, "10.2.0.0/16", pair.right)
-            .await
-            .is_none()
-            .then_some(())
-    })
+    until_gone(
+        "the network is gone",
+        &left,
+        "10.2.0.0/16",
+        pair.right.address,
+    )
     .await;
     let mut alone = fewer;
     alone.neighbors.clear();
@@ -244,7 +193,9 @@ async fn a_drain_outlives_the_process_and_ends_only_when_all_is_well() {
             .any(|community| community == "graceful-shutdown")
     };
     until("the drain is told", || async {
-        route(&right, "10.1.0.0/16", pair.left).await.filter(&shut)
+        route(&right, "10.1.0.0/16", pair.left.address)
+            .await
+            .filter(&shut)
     })
     .await;
     until("the drain is confirmed", || async {
@@ -267,7 +218,9 @@ async fn a_drain_outlives_the_process_and_ends_only_when_all_is_well() {
     assert!(refusal.is_err(), "no neighbour is there: {refusal:?}");
     let right = start(pair.right(""));
     until("still drained after the restart", || async {
-        route(&right, "10.1.0.0/16", pair.left).await.filter(&shut)
+        route(&right, "10.1.0.0/16", pair.left.address)
+            .await
+            .filter(&shut)
     })
     .await;
     until("undrained when ready", || async {
@@ -280,7 +233,7 @@ async fn a_drain_outlives_the_process_and_ends_only_when_all_is_well() {
     })
     .await;
     until("announced as before", || async {
-        route(&right, "10.1.0.0/16", pair.left)
+        route(&right, "10.1.0.0/16", pair.left.address)
             .await
             .filter(|route| !shut(route))
     })
@@ -299,7 +252,7 @@ async fn a_cleared_session_comes_back_and_a_soft_clear_keeps_it() {
     established(&right).await;
     for soft in [SoftReset::In, SoftReset::Out] {
         let order = Clear {
-            neighbor: Some(pair.right),
+            neighbor: Some(pair.right.address),
             soft,
             ..Clear::default()
         };
@@ -325,41 +278,37 @@ async fn a_cleared_session_comes_back_and_a_soft_clear_keeps_it() {
 
 /// What `show neighbors` says of several paths to one of them.
 async fn add_path(router: &Router, address: IpAddr) -> Option<reply::AddPath> {
-    let request = Request::Neighbors {
-        address: Some(address),
-    };
-    match router.ask(request).await.unwrap() {
-        Reply::Neighbors(all) => all.neighbors[0].details.ipv4_unicast.clone()?.add_path,
-        other => panic!("{other:?}"),
-    }
+    let neighbor = neighbors(router, Some(address)).await.remove(0);
+    neighbor.details.ipv4_unicast?.add_path
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn several_paths_are_shown_with_who_takes_them_and_a_reload_changes_their_number() {
     const SERVICE: &str = "172.20.0.53/32";
     let pair = Pair::new(31);
-    let third = IpAddr::from([127, 1, 31, 3]);
+    let third = End {
+        asn: 65003,
+        address: IpAddr::from([127, 1, 31, 3]),
+        ..pair.left
+    };
     let left = |send: &str| {
         let family = match send {
             "" => "ipv4_unicast = {}".to_owned(),
             send => format!("ipv4_unicast = {{ add_path_send = {send} }}"),
         };
-        let (own, port) = (pair.left, pair.port);
-        pair.left(&format!(
-            "{family}\n---\n[[neighbor]]\naddress = \"{third}\"\nremote_as = 65003\n\
-             port = {port}\nlocal_address = \"{own}\"\nipv4_unicast = {{}}\n"
-        ))
+        let another = pair.left.neighbor(&third, "ipv4_unicast = {}");
+        pair.left(&format!("{family}\n---\n{another}"))
     };
     let right = |receive: bool| {
         pair.right(&format!(
             "ipv4_unicast = {{ add_path_receive = {receive} }}\n---\n"
         ))
     };
-    let beside = start(pair.side(65003, third, 65001, pair.left, ""));
+    let beside = start(side(&third, &pair.left, ""));
     let (told, teller) = (start(right(true)), start(left("\"all\"")));
     let held = async |count: usize| {
         until("so many paths", || async {
-            let all = routes(&told, Select::Received(pair.left)).await;
+            let all = routes(&told, Select::Received(pair.left.address)).await;
             let held: Vec<_> = all.into_iter().filter(|it| it.prefix == SERVICE).collect();
             (held.len() == count).then_some(held)
         })
@@ -367,19 +316,19 @@ async fn several_paths_are_shown_with_who_takes_them_and_a_reload_changes_their_
     };
     let ids: Vec<u32> = held(2).await.iter().map(|route| route.path_id).collect();
     assert_eq!(ids, [1, 2]);
-    let sent = routes(&teller, Select::Advertised(pair.right)).await;
+    let sent = routes(&teller, Select::Advertised(pair.right.address)).await;
     let sent: Vec<u32> = sent
         .iter()
         .filter(|it| it.prefix == SERVICE)
         .map(|it| it.path_id)
         .collect();
     assert_eq!(sent, ids);
-    let taken = add_path(&told, pair.left).await.unwrap();
+    let taken = add_path(&told, pair.left.address).await.unwrap();
     assert!(taken.receive && taken.receiving && taken.send.is_none() && !taken.sending);
-    let sending = add_path(&teller, pair.right).await.unwrap();
+    let sending = add_path(&teller, pair.right.address).await.unwrap();
     assert_eq!(sending.send.as_deref(), Some("all"));
     assert!(sending.sending && !sending.receive);
-    assert_eq!(add_path(&teller, third).await, None);
+    assert_eq!(add_path(&teller, third.address).await, None);
     let explained = async || {
         let request = Request::Explain {
             target: SERVICE.to_owned(),
@@ -390,13 +339,13 @@ async fn several_paths_are_shown_with_who_takes_them_and_a_reload_changes_their_
         }
     };
     let of_right = explained().await;
-    let of_right = of_right.iter().find(|it| it.neighbor == pair.right);
+    let of_right = of_right.iter().find(|it| it.neighbor == pair.right.address);
     let of_right = of_right.unwrap();
     assert!(of_right.advertised, "{of_right:?}");
     for part in [
         "told 2 paths under identifiers: ",
         "from this router with next hop",
-        &format!("from {third} with next hop"),
+        &format!("from {} with next hop", third.address),
     ] {
         assert!(of_right.why.contains(part), "{part} is not in {of_right:?}");
     }
@@ -429,13 +378,9 @@ async fn prefix(router: &Router, prefix: &str) -> (Vec<String>, Option<String>) 
         prefix: Some(prefix.parse().unwrap()),
         ..Routes::default()
     };
-    match router.ask(Request::Routes(request)).await.unwrap() {
-        Reply::Routes(found) => {
-            let prefixes = found.routes.into_iter().map(|route| route.prefix);
-            (prefixes.collect(), found.covered_by)
-        }
-        other => panic!("{other:?}"),
-    }
+    let found = ends::routes(router, request).await;
+    let prefixes = found.routes.into_iter().map(|route| route.prefix);
+    (prefixes.collect(), found.covered_by)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -468,10 +413,7 @@ async fn pages_go_through_all_families_and_a_wrong_place_is_refused() {
                 },
                 ..Routes::default()
             };
-            let page = match router.ask(Request::Routes(request)).await.unwrap() {
-                Reply::Routes(page) => page,
-                other => panic!("{other:?}"),
-            };
+            let page = ends::routes(&router, request).await;
             assert!(!page.routes.is_empty());
             got.extend(page.routes.into_iter().map(|route| route.prefix));
             after = page.next;
@@ -513,9 +455,12 @@ async fn a_hold_after_a_crash_says_for_whom_and_until_when() {
     let router = Router::start(pair.left(""), options()).unwrap();
     let before = summary(&router).await;
     let hold = before.hold.unwrap();
-    assert_eq!(hold.waiting_for.ipv4_unicast, Some(vec![pair.right]));
+    assert_eq!(
+        hold.waiting_for.ipv4_unicast,
+        Some(vec![pair.right.address])
+    );
     assert!(hold.left_s <= 30);
-    let awaited = format!("{} (ipv4_unicast)", pair.right);
+    let awaited = format!("{} (ipv4_unicast)", pair.right.address);
     assert!(
         before.notices.iter().any(|it| it.contains(&awaited)),
         "{:?}",
@@ -572,7 +517,7 @@ impl WithInstance {
              listen = [\"{}:{}\"]\n[instance.kernel]\ntable = 9\n\
              [[instance.neighbor]]\naddress = \"192.0.2.1\"\nremote_as = 65003\n\
              ipv4_unicast = {{}}\n",
-            pair.right, pair.port
+            pair.right.address, pair.right.port
         );
         Self {
             place,

@@ -6,89 +6,47 @@
 //!
 //! The middle one has the policy; the last one shows what it does.
 
-#![allow(
-    missing_docs,
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::wildcard_enum_match_arm
-)]
-
-use std::fmt::Write;
 use std::net::IpAddr;
-use std::time::{Duration, Instant};
 
-use rbgpd::config::{self, Config};
+use rbgpd::Router;
+use rbgpd::config::Config;
 use rbgpd::control::{ErrorKind, Reply, Request, Routes, reply};
-use rbgpd::{Options, Router};
 
-const PATIENCE: Duration = Duration::from_secs(20);
+use crate::ends::{End, ends, parse, routes, start, until};
 
-/// Each test has loopback addresses of its own, so that they do not meet.
-struct Line {
-    test: u8,
-    port: u16,
-}
+struct Line([End; 3]);
 
 impl Line {
     fn new(test: u8) -> Self {
-        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = free.local_addr().unwrap().port();
-        Self { test, port }
+        Self(ends(9, test))
     }
 
-    fn address(&self, router: u8) -> IpAddr {
-        IpAddr::from([127, 9, self.test, router])
+    fn address(&self, router: usize) -> IpAddr {
+        self.0[router - 1].address
     }
 
     /// The configuration of one router; `families` has the neighbours with what is said of them.
-    fn router(&self, own: u8, families: &[(u8, &str)], rest: &str) -> Config {
-        let (address, port) = (self.address(own), self.port);
-        let mut text = format!(
-            "asn = 6500{own}\nrouter_id = \"10.0.0.{own}\"\nlisten = [\"{address}:{port}\"]\n\
-             [kernel]\nenabled = false\n[ipv4_unicast]\nnetworks = [\"10.{own}.0.0/16\"]\n"
-        );
+    fn router(&self, own: usize, families: &[(usize, &str)], rest: &str) -> Config {
+        let end = &self.0[own - 1];
+        let mut text = end.head();
+        text += &format!("[ipv4_unicast]\nnetworks = [\"10.{own}.0.0/16\"]\n");
         for (other, family) in families {
-            let neighbor = self.address(*other);
-            write!(
-                text,
-                "[[neighbor]]\naddress = \"{neighbor}\"\nremote_as = 6500{other}\nport = {port}\n\
-                 local_address = \"{address}\"\ntimers = {{ connect_retry = \"1s\" }}\n\
-                 ipv4_unicast = {{ {family} }}\n"
-            )
-            .unwrap();
+            let keys = format!("ipv4_unicast = {{ {family} }}");
+            text += &end.neighbor(&self.0[other - 1], &keys);
         }
-        text.push_str(rest);
-        match config::parse(&text, "test.toml") {
-            Ok(config) => config,
-            Err(errors) => panic!("{}\n{text}", errors[0]),
-        }
+        parse(&(text + rest))
     }
 
     fn start(&self, middle: Config) -> [Router; 3] {
         let first = self.router(1, &[(2, "")], "");
         let last = self.router(3, &[(2, "")], "");
-        [first, middle, last].map(|config| Router::start(config, Options::default()).unwrap())
-    }
-}
-
-/// Asks until the answer is as wanted.
-async fn until<T, F: Future<Output = Option<T>>>(what: &str, ask: impl Fn() -> F) -> T {
-    let end = Instant::now() + PATIENCE;
-    loop {
-        if let Some(found) = ask().await {
-            return found;
-        }
-        assert!(Instant::now() < end, "not within {PATIENCE:?}: {what}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
+        [first, middle, last].map(start)
     }
 }
 
 async fn route(router: &Router, prefix: &str) -> Option<reply::Route> {
-    match router.ask(Request::Routes(Routes::default())).await {
-        Ok(Reply::Routes(routes)) => routes.routes.into_iter().find(|it| it.prefix == prefix),
-        other => panic!("{other:?}"),
-    }
+    let routes = routes(router, Routes::default()).await.routes;
+    routes.into_iter().find(|it| it.prefix == prefix)
 }
 
 async fn next_hop(router: &Router, prefix: &str, wanted: IpAddr) {

@@ -1,26 +1,15 @@
 //! Origin validation: a router beside scripted caches, over real TCP on loopback, with the kernel
 //! off.
 
-#![allow(
-    missing_docs,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::cast_possible_truncation,
-    clippy::wildcard_enum_match_arm
-)]
+use std::net::{IpAddr, SocketAddr};
 
-use std::net::SocketAddr;
-use std::time::{Duration, Instant};
-
-use rbgpd::config::{self, Config};
+use rbgpd::Router;
+use rbgpd::config::Config;
 use rbgpd::control::{Reply, Request, Routes, reply};
-use rbgpd::{Options, Router};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-const PATIENCE: Duration = Duration::from_secs(20);
+use crate::ends::{End, PATIENCE, free_port, parse, routes, start, summary, until_is};
 
 /// A cache whose part a test plays.
 struct Cache {
@@ -93,16 +82,12 @@ const SERIAL_QUERY: u8 = 1;
 const ERROR: u8 = 10;
 
 fn config(rest: &str) -> Config {
-    let port = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
-    let text = format!(
-        "asn = 65001\nrouter_id = \"10.0.0.1\"\nlisten = [\"127.0.0.1:{port}\"]\n\
-         [kernel]\nenabled = false\n{rest}"
-    );
-    config::parse(&text, "test.toml").unwrap_or_else(|errors| panic!("{}", errors[0]))
+    let end = End {
+        asn: 65001,
+        address: IpAddr::from([127, 0, 0, 1]),
+        port: free_port("127.0.0.1"),
+    };
+    parse(&(end.head() + rest))
 }
 
 fn caches(caches: &[(&Cache, &str)]) -> String {
@@ -110,10 +95,6 @@ fn caches(caches: &[(&Cache, &str)]) -> String {
         .iter()
         .map(|(cache, rest)| format!("[[rpki]]\naddress = \"{}\"\n{rest}\n", cache.address));
     all.collect()
-}
-
-fn start(config: Config) -> Router {
-    Router::start(config, Options::default()).unwrap()
 }
 
 async fn rpki(router: &Router, prefix: Option<&str>, asn: Option<u32>) -> reply::Rpki {
@@ -129,18 +110,7 @@ async fn rpki(router: &Router, prefix: Option<&str>, asn: Option<u32>) -> reply:
 
 /// Asks until the answer is as wanted.
 async fn until(router: &Router, what: &str, wanted: impl Fn(&reply::Rpki) -> bool) -> reply::Rpki {
-    let end = Instant::now() + PATIENCE;
-    loop {
-        let now = rpki(router, None, None).await;
-        if wanted(&now) {
-            return now;
-        }
-        assert!(
-            Instant::now() < end,
-            "not within {PATIENCE:?}: {what}: {now:?}"
-        );
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    until_is(what, || rpki(router, None, None), wanted).await
 }
 
 async fn state(router: &Router, number: u8, asn: u32) -> String {
@@ -150,17 +120,8 @@ async fn state(router: &Router, number: u8, asn: u32) -> String {
 }
 
 async fn networks(router: &Router) -> Vec<(String, Option<String>)> {
-    match router
-        .ask(Request::Routes(Routes::default()))
-        .await
-        .unwrap()
-    {
-        Reply::Routes(routes) => {
-            let routes = routes.routes.into_iter();
-            routes.map(|route| (route.prefix, route.rpki)).collect()
-        }
-        other => panic!("{other:?}"),
-    }
+    let routes = routes(router, Routes::default()).await.routes.into_iter();
+    routes.map(|route| (route.prefix, route.rpki)).collect()
 }
 
 #[tokio::test]
@@ -282,10 +243,7 @@ async fn data_that_nobody_confirms_expires_and_is_said_to() {
     let expired = until(&router, "expired", |it| !it.caches[0].in_use).await;
     assert_eq!((expired.caches[0].serial, expired.vrps.ipv4), (None, 0));
     assert_eq!(state(&router, 1, 65001).await, "not_found");
-    let Reply::Summary(summary) = router.ask(Request::Summary).await.unwrap() else {
-        panic!("no summary");
-    };
-    let notices = summary.notices.join("\n");
+    let notices = summary(&router).await.notices.join("\n");
     assert!(notices.contains("no RPKI cache has data"), "{notices}");
     router.stop().await;
 }

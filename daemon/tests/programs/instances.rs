@@ -10,21 +10,12 @@
 //! Needs root: each of the three has a network namespace, which goes with its processes. What the
 //! kernel has is asked of `ip`, what a neighbour was told is asked of the neighbour.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
-
 use std::fs::{self, File};
-use std::io::{Read, Write};
-use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
-use std::process::{Child, Command, Output, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-const PATIENCE: Duration = Duration::from_secs(30);
-
-static NUMBER: AtomicUsize = AtomicUsize::new(0);
+use crate::daemon::{Daemon, Place, until_text};
 
 const DEFAULT: &str = r#"
 asn = 65001
@@ -91,136 +82,23 @@ fn run(command: &str) -> String {
     text
 }
 
-/// Waits until a text is as wanted.
-fn until(what: &str, text: impl Fn() -> String, wanted: impl Fn(&str) -> bool) -> String {
-    let end = Instant::now() + PATIENCE;
-    loop {
-        let now = text();
-        if wanted(&now) {
-            return now;
-        }
-        assert!(
-            Instant::now() < end,
-            "not within {PATIENCE:?}: {what}:\n{now}"
-        );
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
-/// A daemon with a folder for its file, socket, state and log.
-struct Daemon {
-    place: PathBuf,
-    child: Child,
-}
-
-impl Daemon {
-    fn start(place: PathBuf, config: &str) -> Self {
-        fs::create_dir_all(place.join("state")).unwrap();
-        fs::write(place.join("rbgpd.toml"), config).unwrap();
-        let child = Self::spawn(&place);
-        let daemon = Self { place, child };
-        until("start", || daemon.log(), |log| log.contains("rbgpd runs"));
-        daemon
-    }
-
-    fn spawn(place: &std::path::Path) -> Child {
-        Command::new(env!("CARGO_BIN_EXE_rbgpd"))
-            .arg("--config")
-            .arg(place.join("rbgpd.toml"))
-            .arg("--socket")
-            .arg(place.join("socket"))
-            .arg("--state-dir")
-            .arg(place.join("state"))
-            .env_remove("RBGPD_LOG")
-            .stderr(File::create(place.join("log")).unwrap())
-            .spawn()
-            .unwrap()
-    }
-
-    /// The same in a namespace of its own, beside the test's.
-    fn elsewhere(place: PathBuf, config: &str) -> Self {
-        let config = config.to_owned();
-        let start = move || {
-            assert!(enter_namespace());
-            Self::start(place, &config)
-        };
-        std::thread::spawn(start).join().unwrap()
-    }
-
-    fn again(&mut self) {
-        self.child = Self::spawn(&self.place);
-        until("start", || self.log(), |log| log.contains("rbgpd runs"));
-    }
-
-    fn log(&self) -> String {
-        fs::read_to_string(self.place.join("log")).unwrap()
-    }
-
-    fn ctl(&self, arguments: &str) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_rbgpctl"))
-            .arg("--socket")
-            .arg(self.place.join("socket"))
-            .args(arguments.split_whitespace())
-            .output()
-            .unwrap()
-    }
-
-    /// What a command says, however it ends.
-    fn said(&self, arguments: &str) -> String {
-        let output = self.ctl(arguments);
-        String::from_utf8_lossy(&output.stdout).into_owned()
-            + &String::from_utf8_lossy(&output.stderr)
-    }
-
-    fn json(&self, arguments: &str) -> Value {
-        let output = self.ctl(&format!("{arguments} --json"));
-        serde_json::from_slice(&output.stdout)
-            .unwrap_or_else(|error| panic!("{arguments}: {error}\n{output:?}\n{}", self.log()))
-    }
-
-    fn signal(&self, signal: libc::c_int) {
-        let pid = libc::pid_t::try_from(self.child.id()).unwrap();
-        // SAFETY: no memory is involved; the child has not been waited for, so the number is its.
-        assert_eq!(unsafe { libc::kill(pid, signal) }, 0);
-    }
-
-    fn stop(&mut self) {
-        self.signal(libc::SIGTERM);
-        assert!(self.child.wait().unwrap().success(), "{}", self.log());
-    }
-
-    fn breaks_off(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-
-    fn configure(&self, config: &str) {
-        fs::write(self.place.join("rbgpd.toml"), config).unwrap();
-    }
-
-    fn scrape(&self) -> String {
-        let mut stream = UnixStream::connect(self.place.join("socket")).unwrap();
-        write!(stream, "GET /metrics HTTP/1.0\r\nHost: x\r\n\r\n").unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer
-    }
-}
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        // Both fail where it has ended already.
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
+/// A neighbour in a namespace of its own, beside the test's.
+fn elsewhere(place: &Place, name: &str, config: &str) -> Daemon {
+    let folder = place.path().join(name);
+    let start = || {
+        assert!(enter_namespace());
+        Daemon::running(&folder, "rbgpd", config)
+    };
+    std::thread::scope(|scope| scope.spawn(start).join().unwrap())
 }
 
 /// The daemon between its two neighbours.
 struct Planes {
-    place: PathBuf,
     daemon: Daemon,
     left: Daemon,
     right: Daemon,
+    /// The folder of all, which goes last.
+    place: Place,
 }
 
 impl Planes {
@@ -229,13 +107,11 @@ impl Planes {
         if !enter_namespace() {
             return None;
         }
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let name = format!("rbgpd-instances-{}-{number}", std::process::id());
-        let place = std::env::temp_dir().join(name);
-        let left = Daemon::elsewhere(place.join("left"), &peer(65002, 1, "10.10.0.0/16"));
-        let right = Daemon::elsewhere(place.join("right"), &peer(65003, 2, "10.11.0.0/16"));
+        let place = Place::new("instances");
+        let left = elsewhere(&place, "left", &peer(65002, 1, "10.10.0.0/16"));
+        let right = elsewhere(&place, "right", &peer(65003, 2, "10.11.0.0/16"));
         for (name, subnet, other) in [("wa", 1, &left), ("wb", 2, &right)] {
-            let pid = other.child.id();
+            let pid = other.pid();
             run(&format!(
                 "ip link add {name} type veth peer name peer netns {pid}"
             ));
@@ -245,7 +121,7 @@ impl Planes {
             run(&format!("{there} address add 10.{subnet}.0.2/24 dev peer"));
             run(&format!("{there} link set peer up"));
         }
-        let daemon = Daemon::start(place.join("daemon"), &format!("{DEFAULT}{PLANE_B}"));
+        let daemon = Daemon::running(place.path(), "rbgpd", &format!("{DEFAULT}{PLANE_B}"));
         let planes = Self {
             place,
             daemon,
@@ -258,7 +134,7 @@ impl Planes {
 
     /// Waits until the kernel has routes to the prefix of both with these metrics, and no others.
     fn routes(&self, metrics: &[u32]) {
-        until("routes", shown, |text| {
+        until_text("routes", shown, |text| {
             let of = |metric: u32| text.contains(&format!("metric {metric}"));
             [20, 30]
                 .into_iter()
@@ -272,8 +148,6 @@ impl Drop for Planes {
         if std::thread::panicking() {
             eprintln!("{}", self.daemon.log());
         }
-        // A folder that is left over does no harm.
-        drop(fs::remove_dir_all(&self.place));
     }
 }
 
@@ -321,8 +195,8 @@ fn two_planes_have_a_route_each_to_one_prefix_and_none_crosses() {
     );
 
     // Each neighbour has the network of its plane and nothing of the other.
-    until("left", || told(left), |text| text.contains("10.100.0.0/16"));
-    until(
+    until_text("left", || told(left), |text| text.contains("10.100.0.0/16"));
+    until_text(
         "right",
         || told(right),
         |text| text.contains("10.101.0.0/16"),
@@ -364,7 +238,7 @@ fn two_planes_have_a_route_each_to_one_prefix_and_none_crosses() {
     let sessions = daemon.json("--instance plane-b show bfd");
     assert_eq!(sessions["sessions"].as_array().unwrap().len(), 1);
     assert_eq!(sessions["sessions"][0]["peer"], "10.2.0.2");
-    let numbers = daemon.scrape();
+    let numbers = daemon.exchange("GET /metrics HTTP/1.0\r\nHost: x\r\n\r\n");
     for line in [
         "rbgpd_neighbor_up{neighbor=\"10.1.0.2\"} 1\n",
         "rbgpd_neighbor_up{instance=\"plane-b\",neighbor=\"10.2.0.2\"} 1\n",
@@ -378,10 +252,7 @@ fn two_planes_have_a_route_each_to_one_prefix_and_none_crosses() {
     assert_eq!(of_b, Some(1), "{log}");
 
     // One plane is lost, and the other's route was there all along.
-    let there = format!(
-        "nsenter --net=/proc/{}/ns/net ip link set peer",
-        left.child.id()
-    );
+    let there = format!("nsenter --net=/proc/{}/ns/net ip link set peer", left.pid());
     run(&format!("{there} down"));
     planes.routes(&[30]);
     assert!(run("ip route get 10.9.0.1").contains("dev wb"));
@@ -406,21 +277,21 @@ fn a_drain_is_of_all_instances_or_of_the_one_that_is_named() {
         right,
         ..
     } = &planes;
-    until(
+    until_text(
         "right",
         || told(right),
         |text| text.contains("10.101.0.0/16"),
     );
-    until("left", || told(left), |text| text.contains("10.100.0.0/16"));
+    until_text("left", || told(left), |text| text.contains("10.100.0.0/16"));
     let drained = || (is_drained(left, "10.1.0.1"), is_drained(right, "10.2.0.1"));
     let seen = |what, wanted| {
-        until(
+        until_text(
             what,
             || format!("{:?}", drained()),
             |now| now == format!("{wanted:?}"),
         );
     };
-    let state = |name: &str| daemon.place.join("state").join(name).exists();
+    let state = |name: &str| daemon.state(name).exists();
 
     let alone = daemon.ctl("--instance plane-b drain --force --timeout 20s");
     assert_eq!(alone.status.code(), Some(0), "{alone:?}");
@@ -457,13 +328,13 @@ fn a_run_that_breaks_off_leaves_the_routes_of_both_to_the_next() {
     };
     // The session must have agreed on graceful restart, and its routes be complete.
     for instance in ["default", "plane-b"] {
-        until(
+        until_text(
             "End-of-RIB",
             || planes.daemon.said(&format!("--instance {instance} verify")),
             |text| text.starts_with("Equal"),
         );
     }
-    let file = planes.place.join("monitor");
+    let file = planes.place.path().join("monitor");
     let monitor = Command::new("ip")
         .args(["monitor", "route"])
         .stdout(File::create(&file).unwrap())
@@ -471,12 +342,12 @@ fn a_run_that_breaks_off_leaves_the_routes_of_both_to_the_next() {
         .spawn()
         .unwrap();
     let marks = ["running.json", "running-plane-b.json"];
-    let marks = marks.map(|name| planes.daemon.place.join("state").join(name));
+    let marks = marks.map(|name| planes.daemon.state(name));
     planes.daemon.breaks_off();
     assert!(marks.iter().all(|mark| mark.exists()));
     planes.routes(&[20, 30]);
     planes.daemon.again();
-    until(
+    until_text(
         "both instances have all routes",
         || planes.daemon.log(),
         |log| {
@@ -487,11 +358,9 @@ fn a_run_that_breaks_off_leaves_the_routes_of_both_to_the_next() {
             lines.len() == 2 && of_b == 1
         },
     );
-    until(
-        "verify",
-        || planes.daemon.said("verify"),
-        |text| text.starts_with("Equal"),
-    );
+    planes
+        .daemon
+        .until_said("verify", |text| text.starts_with("Equal"));
     planes.routes(&[20, 30]);
     let mut monitor = monitor;
     monitor.kill().unwrap();
@@ -518,7 +387,7 @@ fn a_reload_adds_and_removes_an_instance_or_changes_nothing() {
     let did = daemon.ctl("reload");
     assert_eq!(did.status.code(), Some(0), "{did:?}");
     planes.routes(&[20]);
-    until("the session ends", neighbor, |text| {
+    until_text("the session ends", neighbor, |text| {
         !text.contains("Established")
     });
     assert_eq!(
@@ -559,7 +428,7 @@ fn a_reload_adds_and_removes_an_instance_or_changes_nothing() {
     let back = daemon.said("reload");
     assert!(back.contains("instance plane-b: added"), "{back}");
     planes.routes(&[20, 30]);
-    until("the session is back", neighbor, |text| {
+    until_text("the session is back", neighbor, |text| {
         text.contains("Established")
     });
 
@@ -571,7 +440,7 @@ fn a_reload_adds_and_removes_an_instance_or_changes_nothing() {
         change.contains("instance plane-b: network 10.103.0.0/16: added"),
         "{change}"
     );
-    until(
+    until_text(
         "the neighbour is told",
         || told(&planes.right),
         |text| text.contains("10.103.") && !text.contains("10.101."),
@@ -579,14 +448,10 @@ fn a_reload_adds_and_removes_an_instance_or_changes_nothing() {
     let lower = more.replace("external = 30", "external = 10");
     daemon.configure(&format!("{DEFAULT}{lower}"));
     assert_eq!(daemon.ctl("reload").status.code(), Some(0));
-    until("the other plane is preferred", shown, |text| {
+    until_text("the other plane is preferred", shown, |text| {
         text.contains("metric 10") && text.contains("metric 20") && !text.contains("metric 30")
     });
-    until(
-        "verify",
-        || daemon.said("verify"),
-        |text| text.starts_with("Equal"),
-    );
+    daemon.until_said("verify", |text| text.starts_with("Equal"));
     assert_eq!(flaps(), 0, "the default instance's session was left alone");
 }
 
@@ -604,7 +469,7 @@ fn a_neighbour_that_moves_to_another_instance_has_its_bfd_there() {
             let bfd = session.map_or(Value::Null, |it| it["state"].clone());
             format!("{bfd} {}", daemon.json(&neighbor)["neighbors"][0]["state"])
         };
-        until("session and BFD", state, |now| {
+        until_text("session and BFD", state, |now| {
             now == "\"up\" \"Established\""
         });
     };
@@ -618,11 +483,11 @@ fn a_neighbour_that_moves_to_another_instance_has_its_bfd_there() {
     assert_eq!(did.status.code(), Some(0), "{did:?}");
     up("default");
     // Faster than its hold time of 90 s.
-    let there = planes.right.child.id();
+    let there = planes.right.pid();
     run(&format!(
         "nsenter --net=/proc/{there}/ns/net ip link set peer down"
     ));
-    until(
+    until_text(
         "BFD takes the session down",
         || daemon.json("show neighbors 10.2.0.2")["neighbors"][0]["state"].to_string(),
         |now| now != "\"Established\"",
@@ -646,22 +511,18 @@ fn an_instance_with_a_table_of_its_own_writes_there_and_resolves_as_the_host_doe
         daemon.said("reload")
     );
     let table = || run("ip route show table 100 2>/dev/null || true");
-    until("routes of the table", table, |text| {
+    until_text("routes of the table", table, |text| {
         text.contains("10.9.0.0/16") && text.contains("10.11.0.0/16") && text.contains("dev wb")
     });
     assert!(!table().contains("10.10.0.0"), "{}", table());
     planes.routes(&[20]);
-    until(
-        "verify",
-        || daemon.said("verify"),
-        |text| text.starts_with("Equal"),
-    );
+    daemon.until_said("verify", |text| text.starts_with("Equal"));
     // Taken by hand, it is put back by its owner.
     run("ip route del 10.9.0.0/16 table 100");
-    until("repair", table, |text| text.contains("10.9.0.0/16"));
+    until_text("repair", table, |text| text.contains("10.9.0.0/16"));
     daemon.configure(DEFAULT);
     assert_eq!(daemon.ctl("reload").status.code(), Some(0));
-    until("an empty table", table, |text| !text.contains("proto bgp"));
+    until_text("an empty table", table, |text| !text.contains("proto bgp"));
     planes.routes(&[20]);
 }
 
@@ -680,14 +541,10 @@ fn overlays_are_their_instances_and_go_with_it() {
         "{added}"
     );
     let devices = || run("ip -o link");
-    until("devices", devices, |text| {
+    until_text("devices", devices, |text| {
         text.contains("vxlan200") && text.contains("br200")
     });
-    until(
-        "verify",
-        || daemon.said("verify"),
-        |text| text.starts_with("Equal"),
-    );
+    daemon.until_said("verify", |text| text.starts_with("Equal"));
 
     // A host that is learned on the bridge is that instance's alone.
     run("ip link add host type veth peer name port");
@@ -695,7 +552,7 @@ fn overlays_are_their_instances_and_go_with_it() {
     run("ip link set port master br200 up");
     run("bridge fdb replace 02:00:00:00:00:07 dev port master static");
     let macs = |instance: &str| daemon.said(&format!("--instance {instance} show evpn mac"));
-    until(
+    until_text(
         "the host",
         || macs("plane-b"),
         |text| text.contains("02:00:00:00:00:07"),
@@ -711,7 +568,7 @@ fn overlays_are_their_instances_and_go_with_it() {
 
     // What the other instance wants is no difference of this one's.
     run("ip link set vxlan200 down");
-    until(
+    until_text(
         "repair",
         || run("ip -o link show vxlan200"),
         |text| text.contains(",UP"),
@@ -736,14 +593,10 @@ fn overlays_are_their_instances_and_go_with_it() {
 
     daemon.configure(DEFAULT);
     assert_eq!(daemon.ctl("reload").status.code(), Some(0));
-    until("no devices", devices, |text| {
+    until_text("no devices", devices, |text| {
         !text.contains("vxlan200") && !text.contains("br200")
     });
-    until(
-        "verify",
-        || daemon.said("verify"),
-        |text| text.starts_with("Equal"),
-    );
+    daemon.until_said("verify", |text| text.starts_with("Equal"));
 }
 
 #[test]
@@ -751,7 +604,7 @@ fn instances_that_come_and_go_leave_nothing_behind() {
     let Some(planes) = Planes::up() else { return };
     let daemon = &planes.daemon;
     let of_process = |what: &str| {
-        let path = format!("/proc/{}/{what}", daemon.child.id());
+        let path = format!("/proc/{}/{what}", daemon.pid());
         fs::read_dir(path).unwrap().count()
     };
     let without = || {
@@ -781,7 +634,7 @@ fn instances_that_come_and_go_leave_nothing_behind() {
     }
     // Threads of the runtime that wait for blocking work end after a while by themselves.
     let now = || (of_process("task"), of_process("fd"));
-    until(
+    until_text(
         "as before",
         || format!("{:?}", now()),
         |_| now().0 <= before.0 && now().1 <= before.1,
@@ -793,9 +646,7 @@ fn an_instance_in_a_vrf_that_is_none_is_refused_by_name() {
     if !enter_namespace() {
         return;
     }
-    let name = format!("rbgpd-instances-{}-vrf", std::process::id());
-    let place = std::env::temp_dir().join(name);
-    fs::create_dir_all(place.join("state")).unwrap();
+    let place = Place::new("instances-vrf");
     run("ip link add dummy0 type veth peer name dummy1");
     for (device, why) in [
         ("dummy0", "the device is no VRF"),
@@ -804,12 +655,10 @@ fn an_instance_in_a_vrf_that_is_none_is_refused_by_name() {
         let vrf = PLANE_B.replace("asn", &format!("vrf = \"{device}\"\nasn"));
         let vrf = vrf.replace("bfd = true\n", "");
         run("ip address replace 10.1.0.1/24 dev lo");
-        fs::write(place.join("rbgpd.toml"), format!("{DEFAULT}{vrf}")).unwrap();
-        let mut child = Daemon::spawn(&place);
-        assert_eq!(child.wait().unwrap().code(), Some(1));
-        let log = fs::read_to_string(place.join("log")).unwrap();
+        let mut daemon = Daemon::start(place.path(), "rbgpd", &format!("{DEFAULT}{vrf}"));
+        assert_eq!(daemon.ended().code(), Some(1));
+        let log = daemon.log();
         let named = log.contains("instance `plane-b`") && log.contains(&format!("\"{device}\""));
         assert!(named && log.contains(why), "{log}");
     }
-    fs::remove_dir_all(place).unwrap();
 }

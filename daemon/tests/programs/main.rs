@@ -1,0 +1,19 @@
+//! The built programs as an operator runs them: `rbgpd` as a process, asked through `rbgpctl`.
+//!
+//! ```text
+//! test ──spawn, signals──► rbgpd ──► log, state directory, kernel of its namespace
+//!   └───── rbgpctl ──unix socket──►──┘
+//! ```
+//!
+//! One program of tests, so that it is linked once. [`daemon`] has a running daemon and its folder,
+//! [`site`] one in a network namespace; each of the other modules is a subject and says what it
+//! needs. Where that is missing a test says "skipped" and returns.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+
+mod daemon;
+mod explain;
+mod instances;
+mod redistribution;
+mod service;
+mod site;

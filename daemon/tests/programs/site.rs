@@ -1,0 +1,124 @@
+//! Two sites with a daemon each, in network namespaces with names, and a wire between them.
+//!
+//! ```text
+//!   a (AS 65001) 10.10.0.1 ── wire ── 10.10.0.2 b (AS 65002)
+//! ```
+//!
+//! Needs root and `ip`. What else is in a namespace, and what is in the configuration beside the
+//! session, is the test's.
+
+use std::process::{Command, Output};
+
+use crate::daemon::{Daemon, Place, until_text};
+
+/// One namespace, its folder and its daemon once that is started.
+pub(crate) struct Site {
+    pub(crate) number: u8,
+    place: Place,
+    daemon: Option<Daemon>,
+}
+
+impl Site {
+    fn new(subject: &str, number: u8) -> Self {
+        let place = Place::new(subject);
+        ip(&format!("netns add {}", place.name()));
+        Self {
+            number,
+            place,
+            daemon: None,
+        }
+    }
+
+    /// The name of its namespace.
+    fn namespace(&self) -> &str {
+        self.place.name()
+    }
+
+    pub(crate) fn ip(&self, arguments: &str) {
+        ip(&format!("-n {} {arguments}", self.namespace()));
+    }
+
+    /// What `ip` prints in the namespace.
+    pub(crate) fn seen(&self, arguments: &str) -> String {
+        let output = self.run(&format!("ip {arguments}"));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Runs a program in the namespace.
+    pub(crate) fn run(&self, line: &str) -> Output {
+        Command::new("ip")
+            .args(["netns", "exec", self.namespace()])
+            .args(line.split(' '))
+            .output()
+            .unwrap()
+    }
+
+    /// A configuration with a session to the other site, whose table `rest` begins in.
+    pub(crate) fn config(&self, rest: &str) -> String {
+        let (number, other) = (self.number, 3 - self.number);
+        format!(
+            "asn = 6500{number}\nrouter_id = \"10.10.0.{number}\"\n\
+             [[neighbor]]\naddress = \"10.10.0.{other}\"\nremote_as = 6500{other}\n\
+             timers = {{ connect_retry = \"1s\" }}\n{rest}\n"
+        )
+    }
+
+    pub(crate) fn start(&mut self, config: &str) {
+        let (namespace, folder) = (Some(self.namespace()), self.place.path());
+        self.daemon = Some(Daemon::start_in(namespace, folder, "rbgpd", config));
+    }
+
+    /// The one that was started.
+    pub(crate) fn daemon(&self) -> &Daemon {
+        self.daemon.as_ref().unwrap()
+    }
+
+    /// Ends it as a crash does.
+    pub(crate) fn kill(&mut self) {
+        self.daemon.take().unwrap().breaks_off();
+    }
+
+    #[track_caller]
+    pub(crate) fn until_seen(&self, arguments: &str, wanted: impl Fn(&str) -> bool) -> String {
+        until_text(arguments, || self.seen(arguments), wanted)
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        drop(self.daemon.take());
+        // One that is left over is in nobody's way.
+        let _ = Command::new("ip")
+            .args(["netns", "del", self.namespace()])
+            .status();
+    }
+}
+
+/// Both sites with the wire up, nothing started; `None`, after saying why, where there are no
+/// namespaces.
+pub(crate) fn sites(subject: &str) -> Option<(Site, Site)> {
+    let probe = format!("rbgpd-{subject}-{}p", std::process::id());
+    let run = |verb| Command::new("ip").args(["netns", verb, &probe]).output();
+    if !run("add").is_ok_and(|output| output.status.success()) {
+        println!("skipped: no right to make namespaces");
+        return None;
+    }
+    let _ = run("del");
+    let (a, b) = (Site::new(subject, 1), Site::new(subject, 2));
+    ip(&format!(
+        "link add wire netns {} type veth peer name wire netns {}",
+        a.namespace(),
+        b.namespace()
+    ));
+    for site in [&a, &b] {
+        site.ip("link set lo up");
+        site.ip(&format!("addr add 10.10.0.{}/24 dev wire", site.number));
+        site.ip("link set wire up");
+    }
+    Some((a, b))
+}
+
+fn ip(arguments: &str) {
+    let status = Command::new("ip").args(arguments.split(' ')).status();
+    assert!(status.unwrap().success(), "ip {arguments}");
+}
