@@ -4,18 +4,23 @@
 //! missing from the `File`. Names are still names and absent keys still absent:
 //! [`super::accept()`] makes the rest of it. Readers of other spellings can fill the same
 //! [`File`] and go through the same checks.
+//!
+//! Tables with much in them have files of their own: neighbours, groups and ranges (`neighbor`),
+//! what is announced of our own (`own_routes`), overlays (`vni`) and caches of the RPKI (`rpki`);
+//! lists and route-maps are read in `policy::file`. Here is the rest of what an instance has, and
+//! what the daemon has once.
 
 mod neighbor;
+mod own_routes;
 mod rpki;
+mod vni;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use bgp::community::ExtendedCommunity;
-use bgp::evpn_route::{MacAddress, RouteDistinguisher};
 use bgp::family::Family;
-use bgp::{Asn, Prefix, SourceFilter, Vni};
+use bgp::{Asn, Prefix};
 use ipnetwork::IpNetwork;
 use toml::de::{DeTable, DeValue};
 
@@ -24,15 +29,19 @@ use super::policy;
 use super::policy::PolicyKind;
 use super::policy::file::PolicyTables;
 use super::read::{
-    self, Reading, Rejection, Table, Value, boolean, device, duration, keyword, name, number,
-    socket_address, text,
+    self, Reading, Rejection, Table, boolean, device, duration, keyword, number, socket_address,
+    text,
 };
-use super::types::{BandwidthUse, EbgpRequiresPolicy, LogFormat, LogLevel, RequireRoute};
+use super::types::{BandwidthUse, EbgpRequiresPolicy, LogFormat, LogLevel};
 pub use neighbor::{
     AoKeyTable, BfdTable, FamilyTable, ListenRangeTable, LocalAsTable, MaximumTable,
     NeighborTable, PeerGroupTable, SettingsTable, UpdateSource,
 };
+pub use own_routes::{AggregateItem, NetworkItem, RedistributeItem};
+use own_routes::{aggregates, networks, redistribute};
+pub(super) use own_routes::{routing_table, source};
 pub use rpki::RpkiTable;
+pub use vni::VniTable;
 
 /// A configuration file.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -145,63 +154,6 @@ pub struct UnicastTable {
     pub as_path_relax: Option<At<bool>>,
 }
 
-/// One of `networks`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct NetworkItem {
-    /// `prefix`, or the text itself.
-    pub prefix: At<Prefix>,
-    /// `require_route`.
-    pub require_route: Option<At<RequireRoute>>,
-    /// `route_map`.
-    pub route_map: Option<At<String>>,
-}
-
-/// One of `redistribute`.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct RedistributeItem {
-    /// `source`, or the text itself.
-    pub source: Option<At<SourceFilter>>,
-    /// `table`.
-    pub table: Option<At<u32>>,
-    /// `route_map`.
-    pub route_map: Option<At<String>>,
-    /// `metric`.
-    pub metric: Option<At<u32>>,
-}
-
-/// One of `aggregates`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct AggregateItem {
-    /// `prefix`, or the text itself.
-    pub prefix: At<Prefix>,
-    /// `summary_only`.
-    pub summary_only: Option<At<bool>>,
-    /// `suppress`.
-    pub suppress: Option<At<String>>,
-    /// `as_set`.
-    pub as_set: Option<At<bool>>,
-    /// `match_med`.
-    pub match_med: Option<At<bool>>,
-    /// `blackhole`.
-    pub blackhole: Option<At<bool>>,
-    /// `route_map`.
-    pub route_map: Option<At<String>>,
-}
-
-impl AggregateItem {
-    fn alone(prefix: At<Prefix>) -> Self {
-        Self {
-            prefix,
-            summary_only: None,
-            suppress: None,
-            as_set: None,
-            match_med: None,
-            blackhole: None,
-            route_map: None,
-        }
-    }
-}
-
 /// `[evpn]`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct EvpnTable {
@@ -209,31 +161,6 @@ pub struct EvpnTable {
     pub vtep: Option<At<IpAddr>>,
     /// `port`.
     pub port: Option<At<u16>>,
-}
-
-/// `[[vni]]`.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct VniTable {
-    /// `id`.
-    pub id: Option<At<Vni>>,
-    /// `name`.
-    pub name: Option<At<String>>,
-    /// `rd`.
-    pub rd: Option<At<RouteDistinguisher>>,
-    /// `import_targets`.
-    pub import_targets: Option<At<Vec<At<ExtendedCommunity>>>>,
-    /// `export_targets`.
-    pub export_targets: Option<At<Vec<At<ExtendedCommunity>>>>,
-    /// `gateway`.
-    pub gateway: Vec<At<IpNetwork>>,
-    /// `gateway_mac`.
-    pub gateway_mac: Option<At<MacAddress>>,
-    /// `bridge`.
-    pub bridge: Option<At<String>>,
-    /// `vxlan`.
-    pub vxlan: Option<At<String>>,
-    /// `mtu`.
-    pub mtu: Option<At<u32>>,
 }
 
 /// `[kernel]`.
@@ -381,7 +308,7 @@ fn speaker(top: &mut Table<'_, '_>) -> File {
         peer_groups: top.tables("peer_group", "[[peer_group]]", neighbor::peer_group),
         neighbors: top.tables("neighbor", "[[neighbor]]", neighbor::neighbor),
         listen_ranges: top.tables("listen_range", "[[listen_range]]", neighbor::listen_range),
-        vnis: top.tables("vni", "[[vni]]", vni),
+        vnis: top.tables("vni", "[[vni]]", vni::vni),
         ..File::default()
     };
     top.table("bestpath", "[bestpath]", |table| {
@@ -501,179 +428,11 @@ fn unicast(table: &mut Table<'_, '_>, family: Family) -> UnicastTable {
     unicast
 }
 
-/// Texts and tables may stand beside each other.
-fn networks(table: &mut Table<'_, '_>, family: Family) -> Vec<At<NetworkItem>> {
-    let Some(value) = table.raw("networks") else {
-        return Vec::new();
-    };
-    let report = table.report();
-    let Some(items) = read::array(report, "networks", value) else {
-        return Vec::new();
-    };
-    items
-        .iter()
-        .filter_map(|item| {
-            if item.get_ref().is_table() {
-                let item = read::table(report, "networks", "the network", item, |table| {
-                    network(table, family)
-                })?;
-                return item.value.map(|value| At::new(value, item.span));
-            }
-            let prefix = read::reading(report, "networks", item, |value| prefix(value, family))?;
-            let item = NetworkItem {
-                prefix,
-                require_route: None,
-                route_map: None,
-            };
-            Some(At::new(item, prefix.span))
-        })
-        .collect()
-}
-
-/// Texts and tables may stand beside each other.
-fn redistribute(table: &mut Table<'_, '_>) -> Vec<At<RedistributeItem>> {
-    const KEY: &str = "redistribute";
-    let Some(value) = table.raw(KEY) else {
-        return Vec::new();
-    };
-    let report = table.report();
-    let Some(items) = read::array(report, KEY, value) else {
-        return Vec::new();
-    };
-    let read = |item: &Value<'_>| {
-        if item.get_ref().is_table() {
-            let item = read::table(report, KEY, KEY, item, redistribute_item)?;
-            return item.value.map(|value| At::new(value, item.span));
-        }
-        let source = read::reading(report, KEY, item, source)?;
-        let item = RedistributeItem {
-            source: Some(source),
-            ..RedistributeItem::default()
-        };
-        Some(At::new(item, source.span))
-    };
-    items.iter().filter_map(read).collect()
-}
-
-/// What is wrong in one of its values is no entry.
-fn redistribute_item(table: &mut Table<'_, '_>) -> Option<RedistributeItem> {
-    let before = table.report().count();
-    let item = RedistributeItem {
-        source: table.get("source", source),
-        table: table.get("table", routing_table),
-        route_map: table.get("route_map", reference),
-        metric: table.get("metric", number(0..=0xffff_ffff)),
-    };
-    let clean = table.report().count() == before;
-    if clean && item.source.is_none() && item.table.is_none() {
-        table.missing("source", "the program whose routes are meant, or `table`");
+fn evpn(table: &mut Table<'_, '_>) -> EvpnTable {
+    EvpnTable {
+        vtep: table.require("vtep", "our tunnel endpoint", unicast_address),
+        port: table.get("port", number(1..=65_535)),
     }
-    (table.report().count() == before).then_some(item)
-}
-
-/// A program that makes routes: a name, or its number in the kernel.
-pub(super) fn source(value: &DeValue<'_>) -> Reading<SourceFilter> {
-    let read = match read::integer(value) {
-        Some(number) => number.to_string().parse().ok(),
-        None => value.as_str().and_then(|text| text.parse().ok()),
-    };
-    read.ok_or_else(|| {
-        let expected = "a source like \"connected\", \"static\", \"kernel\", \"ospf\", or a number \
-                        from 1 to 255";
-        let names: Vec<&str> = SourceFilter::names().collect();
-        let near = value.as_str().and_then(|text| read::nearest(text, &names));
-        let hint = match near {
-            Some(near) => format!("did you mean \"{near}\"?"),
-            None => format!("names are {}", names.join(", ")),
-        };
-        Rejection::from(expected).hint(hint)
-    })
-}
-
-/// A routing table of the kernel that others than the kernel write to.
-pub(super) fn routing_table(value: &DeValue<'_>) -> Reading<u32> {
-    number(1..=0xffff_ffff)(value)
-        .ok()
-        .filter(|table| *table != 255)
-        .ok_or_else(|| {
-            "a table from 1 to 4294967295, not 255, which is the kernel's own (local)".into()
-        })
-}
-
-fn network(table: &mut Table<'_, '_>, family: Family) -> Option<NetworkItem> {
-    let network = table.require("prefix", "the network", |value| prefix(value, family));
-    let require_route = table.get("require_route", |value| {
-        match (value.as_bool(), value.as_str()) {
-            (Some(false), _) => Ok(RequireRoute::No),
-            (Some(true), _) => Ok(RequireRoute::Exact),
-            (None, Some("or_more_specific")) => Ok(RequireRoute::OrMoreSpecific),
-            (None, _) => Err("true, false or \"or_more_specific\"".into()),
-        }
-    });
-    let route_map = table.get("route_map", reference);
-    network.map(|prefix| NetworkItem {
-        prefix,
-        require_route,
-        route_map,
-    })
-}
-
-/// Texts and tables, as with `networks`.
-fn aggregates(table: &mut Table<'_, '_>, family: Family) -> Vec<At<AggregateItem>> {
-    let Some(value) = table.raw("aggregates") else {
-        return Vec::new();
-    };
-    let report = table.report();
-    let Some(items) = read::array(report, "aggregates", value) else {
-        return Vec::new();
-    };
-    let read = items.iter().filter_map(|item| {
-        if item.get_ref().is_table() {
-            let item = read::table(report, "aggregates", "the aggregate", item, |table| {
-                aggregate(table, family)
-            })?;
-            return item.value.map(|value| At::new(value, item.span));
-        }
-        let read = |value: &DeValue<'_>| wide_prefix(value, family);
-        let prefix = read::reading(report, "aggregates", item, read)?;
-        Some(At::new(AggregateItem::alone(prefix), prefix.span))
-    });
-    read.collect()
-}
-
-fn aggregate(table: &mut Table<'_, '_>, family: Family) -> Option<AggregateItem> {
-    let prefix = table.require("prefix", "the network", |value| wide_prefix(value, family));
-    let read = AggregateItem {
-        summary_only: table.get("summary_only", boolean),
-        suppress: table.get("suppress", reference),
-        as_set: table.get("as_set", boolean),
-        match_med: table.get("match_med", boolean),
-        blackhole: table.get("blackhole", boolean),
-        route_map: table.get("route_map", reference),
-        // Keys are read although the prefix is missing, so that all errors are reported.
-        ..AggregateItem::alone(prefix.unwrap_or(At::new(Prefix::host(NOWHERE), Span::default())))
-    };
-    prefix.map(|_| read)
-}
-
-/// Stands where an address is missing.
-const NOWHERE: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
-
-/// A network that others can lie within, and that is not all of them.
-fn wide_prefix(value: &DeValue<'_>, family: Family) -> Reading<Prefix> {
-    let prefix = prefix(value, family)?;
-    if prefix.len() == 0 {
-        let expected = "a network with a length of at least 1";
-        return Err(Rejection::from(expected).hint(
-            "for a default route that depends on others set default_originate = { route_map = \
-             \"MAP\" } for the neighbor",
-        ));
-    }
-    if prefix == Prefix::host(prefix.addr()) {
-        let expected = "a network that has more specific ones";
-        return Err(Rejection::from(expected).hint("a single address belongs in `networks`"));
-    }
-    Ok(prefix)
 }
 
 /// A network of the family, as an operator means it: with a length and without host bits.
@@ -695,13 +454,6 @@ fn prefix(value: &DeValue<'_>, family: Family) -> Reading<Prefix> {
         return Ok(prefix);
     }
     Err(Rejection::from("a network without host bits").hint(format!("write \"{prefix}\"")))
-}
-
-fn evpn(table: &mut Table<'_, '_>) -> EvpnTable {
-    EvpnTable {
-        vtep: table.require("vtep", "our tunnel endpoint", unicast_address),
-        port: table.get("port", number(1..=65_535)),
-    }
 }
 
 /// An address that one host can have.
@@ -747,71 +499,6 @@ fn long_lived_time(value: &DeValue<'_>) -> Reading<Duration> {
 /// The name of something defined elsewhere in the file.
 pub(super) fn reference(value: &DeValue<'_>) -> Reading<String> {
     text("a name", |text| Some(text.to_owned()))(value)
-}
-
-fn vni(table: &mut Table<'_, '_>) -> VniTable {
-    let expected_id = "a number from 1 to 16777215";
-    VniTable {
-        id: table.require("id", expected_id, |value| {
-            number(1..=0xff_ffff)(value)
-                .ok()
-                .and_then(Vni::new)
-                .ok_or_else(|| expected_id.into())
-        }),
-        name: table.require("name", "a name for people", name(63)),
-        rd: table.get(
-            "rd",
-            text("a route distinguisher like \"10.10.0.1:100\"", |text| {
-                text.parse().ok()
-            }),
-        ),
-        import_targets: targets(table, "import_targets"),
-        export_targets: targets(table, "export_targets"),
-        gateway: table
-            .list("gateway", gateway)
-            .map_or(Vec::new(), |list| list.value),
-        gateway_mac: table.get("gateway_mac", |value| {
-            let parse = |text: &str| text.parse().ok().filter(is_unicast);
-            text("a unicast MAC address like \"02:00:00:00:01:00\"", parse)(value)
-        }),
-        bridge: table.get("bridge", device),
-        vxlan: table.get("vxlan", device),
-        mtu: table.get("mtu", number(1280..=65_535)),
-    }
-}
-
-/// The group bit is clear and the address is not zero.
-fn is_unicast(mac: &MacAddress) -> bool {
-    let [first, ..] = mac.0;
-    first & 1 == 0 && mac.0 != [0; 6]
-}
-
-fn targets(
-    table: &mut Table<'_, '_>,
-    key: &'static str,
-) -> Option<At<Vec<At<ExtendedCommunity>>>> {
-    let span = table.raw(key).map(|value| value.span().into());
-    let empty = table.raw(key).and_then(|value| value.get_ref().as_array());
-    if let (Some(span), Some([])) = (span, empty.map(|list| list.iter().as_slice())) {
-        let problem = Problem::value(key, "an empty list", "at least one route target");
-        let report = table.report();
-        report.error_with_hint(span, problem, "leave it out for automatic ones");
-        return None;
-    }
-    table.list(key, route_target)
-}
-
-fn route_target(value: &DeValue<'_>) -> Reading<ExtendedCommunity> {
-    text("a route target like \"65000:100\"", |text| {
-        text.parse().ok()
-    })(value)
-}
-
-fn gateway(value: &DeValue<'_>) -> Reading<IpNetwork> {
-    text(
-        "an address with the length of its network like \"10.100.0.1/24\"",
-        |text| Some(text).filter(|text| text.contains('/'))?.parse().ok(),
-    )(value)
 }
 
 fn kernel(table: &mut Table<'_, '_>) -> KernelTable {

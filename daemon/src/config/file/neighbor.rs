@@ -1,26 +1,38 @@
-//! `[[neighbor]]` as it stands in a file.
+//! `[[neighbor]]`, `[[peer_group]]` and `[[listen_range]]` as they stand in a file.
+//!
+//! All three have the same settings ([`SettingsTable`]), beside what says whom they are for. A
+//! family of a neighbour is a table of its own ([`family`](mod@family)), and so is what signs its
+//! connection ([`signing`]). Settings inherit from those of a group key by key, before anything is
+//! made of them.
+//!
+//! Whether settings go together, and what they are where no key stands, is for
+//! [`accept()`](crate::config::accept()).
+
+mod family;
+mod signing;
 
 use std::net::IpAddr;
-use std::num::NonZeroU8;
 use std::time::Duration;
 
-use bgp::attributes::Omitted;
 use bgp::family::{Family, PerFamily};
 use bgp::message::Role;
-use bgp::rib::{OwnAs, PathsSent, PrivateAs};
 use bgp::session::RemoteAs;
 use bgp::{Asn, Prefix};
+pub use family::{FamilyTable, MaximumTable};
+use family::{family, family_table};
+pub use signing::AoKeyTable;
+use signing::{secret, tcp_ao};
 use toml::de::DeValue;
 
 use super::{
-    DAY, HOUR, SECOND, asn, long_lived_time, prefix, reference, restart_time, unicast_address,
+    HOUR, SECOND, asn, long_lived_time, prefix, reference, restart_time, unicast_address,
     whole_seconds,
 };
-use crate::config::error::{At, Conflict, Problem, Span};
+use crate::config::error::At;
 use crate::config::read::{
     self, Reading, Rejection, Table, boolean, device, duration, keyword, name, number,
 };
-use crate::config::types::{AoAlgorithm, CommunityForm, NextHopRule, Password, PrefixCount};
+use crate::config::types::Password;
 
 /// `[[neighbor]]`.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -189,41 +201,6 @@ impl SettingsTable {
     }
 }
 
-/// A family of a neighbour with what its group adds.
-fn family(
-    own: Option<At<FamilyTable>>,
-    group: Option<At<FamilyTable>>,
-) -> Option<At<FamilyTable>> {
-    let (own, group) = match (own, group) {
-        (Some(own), Some(group)) if own.value.active && group.value.active => (own, group),
-        (own, group) => return own.or(group),
-    };
-    let span = own.span;
-    let (own, group) = (own.value, group.value);
-    let table = FamilyTable {
-        active: true,
-        import: own.import.or(group.import),
-        export: own.export.or(group.export),
-        next_hop: own.next_hop.or(group.next_hop),
-        default_originate: own.default_originate.or(group.default_originate),
-        advertise_if: own.advertise_if.or(group.advertise_if),
-        unsuppress: own.unsuppress.or(group.unsuppress),
-        maximum_prefixes_out: own.maximum_prefixes_out.or(group.maximum_prefixes_out),
-        allowas_in: own.allowas_in.or(group.allowas_in),
-        as_override: own.as_override.or(group.as_override),
-        remove_private_as: own.remove_private_as.or(group.remove_private_as),
-        send_community: own.send_community.or(group.send_community),
-        weight: own.weight.or(group.weight),
-        honor_blackhole: own.honor_blackhole.or(group.honor_blackhole),
-        add_path_receive: own.add_path_receive.or(group.add_path_receive),
-        add_path_send: own.add_path_send.or(group.add_path_send),
-        maximum_prefixes: own.maximum_prefixes.or(group.maximum_prefixes),
-        route_reflector_client: own.route_reflector_client.or(group.route_reflector_client),
-        route_server_client: own.route_server_client.or(group.route_server_client),
-    };
-    Some(At::new(table, span))
-}
-
 /// `local_as` of a neighbour.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct LocalAsTable {
@@ -235,19 +212,6 @@ pub struct LocalAsTable {
     pub replace_as: Option<At<bool>>,
     /// `dual_as`.
     pub dual_as: Option<At<bool>>,
-}
-
-/// A key of `tcp_ao`.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct AoKeyTable {
-    /// `id`.
-    pub id: Option<At<u8>>,
-    /// `recv_id`.
-    pub recv_id: Option<At<u8>>,
-    /// `secret`.
-    pub secret: Option<At<Password>>,
-    /// `algorithm`.
-    pub algorithm: Option<At<AoAlgorithm>>,
 }
 
 /// `update_source` of a neighbour.
@@ -268,84 +232,6 @@ pub struct BfdTable {
     pub interval: Option<At<Duration>>,
     /// `multiplier`.
     pub multiplier: Option<At<u8>>,
-}
-
-/// `default_originate` of a neighbour.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct DefaultTable {
-    /// On or off; a table means on.
-    pub enabled: bool,
-    /// `route_map`.
-    pub route_map: Option<At<String>>,
-}
-
-/// `advertise_if` of a neighbour.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct AdvertiseIfTable {
-    /// `routes`.
-    pub routes: Option<At<String>>,
-    /// `exist`.
-    pub exist: Option<At<String>>,
-    /// `absent`.
-    pub absent: Option<At<String>>,
-}
-
-/// A family of a neighbour.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct FamilyTable {
-    /// True for a table, which may be empty, and false for `false`.
-    pub active: bool,
-    /// `import`.
-    pub import: Option<At<String>>,
-    /// `export`.
-    pub export: Option<At<String>>,
-    /// `next_hop`.
-    pub next_hop: Option<At<NextHopRule>>,
-    /// `default_originate`.
-    pub default_originate: Option<At<DefaultTable>>,
-    /// `advertise_if`.
-    pub advertise_if: Option<At<AdvertiseIfTable>>,
-    /// `unsuppress`.
-    pub unsuppress: Option<At<String>>,
-    /// `maximum_prefixes_out`.
-    pub maximum_prefixes_out: Option<At<u32>>,
-    /// `allowas_in`.
-    pub allowas_in: Option<At<OwnAs>>,
-    /// `as_override`.
-    pub as_override: Option<At<bool>>,
-    /// `remove_private_as`; `true` is "plain".
-    pub remove_private_as: Option<At<PrivateAs>>,
-    /// `send_community`: what is left out.
-    pub send_community: Option<At<Omitted>>,
-    /// `weight`.
-    pub weight: Option<At<u32>>,
-    /// `honor_blackhole`.
-    pub honor_blackhole: Option<At<bool>>,
-    /// `add_path_receive`.
-    pub add_path_receive: Option<At<bool>>,
-    /// `add_path_send`.
-    pub add_path_send: Option<At<PathsSent>>,
-    /// `maximum_prefixes`.
-    pub maximum_prefixes: Option<At<MaximumTable>>,
-    /// `route_reflector_client`, in place of the neighbour's.
-    pub route_reflector_client: Option<At<bool>>,
-    /// `route_server_client`, in place of the neighbour's.
-    pub route_server_client: Option<At<bool>>,
-}
-
-/// `maximum_prefixes` of a family of a neighbour.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct MaximumTable {
-    /// `limit`, or the number itself.
-    pub limit: Option<At<u32>>,
-    /// `warn_at`.
-    pub warn_at: Option<At<u8>>,
-    /// `count`.
-    pub count: Option<At<PrefixCount>>,
-    /// `restart_after`.
-    pub restart_after: Option<At<Duration>>,
-    /// `warning_only`.
-    pub warning_only: Option<At<bool>>,
 }
 
 pub(super) fn neighbor(table: &mut Table<'_, '_>) -> NeighborTable {
@@ -465,40 +351,6 @@ fn settings(table: &mut Table<'_, '_>) -> SettingsTable {
     settings
 }
 
-fn family_table(table: &mut Table<'_, '_>, family: Family) -> Option<At<FamilyTable>> {
-    let read = switch(table, family.name(), |table| FamilyTable {
-        active: true,
-        import: table.get("import", reference),
-        export: table.get("export", reference),
-        next_hop: table.get("next_hop", keyword),
-        default_originate: default_originate(table, family),
-        advertise_if: advertise_if(table, family),
-        unsuppress: unsuppress(table, family),
-        maximum_prefixes_out: table.get("maximum_prefixes_out", number(1..=i64::from(u32::MAX))),
-        allowas_in: table.get("allowas_in", allowas_in),
-        as_override: table.get("as_override", boolean),
-        remove_private_as: table.get("remove_private_as", remove_private_as),
-        send_community: send_community(table, family),
-        weight: table.get("weight", number(0..=i64::from(u32::MAX))),
-        honor_blackhole: honor_blackhole(table, family),
-        add_path_receive: table.get("add_path_receive", boolean),
-        add_path_send: table.get("add_path_send", add_path_send),
-        maximum_prefixes: maximum_prefixes(table),
-        route_reflector_client: table.get("route_reflector_client", boolean),
-        route_server_client: table.get("route_server_client", boolean),
-    });
-    Some(match read? {
-        Switch::Table(family) => family,
-        Switch::Bool(At { value, span }) => {
-            let family = FamilyTable {
-                active: value,
-                ..FamilyTable::default()
-            };
-            At::new(family, span)
-        }
-    })
-}
-
 /// `None` for false, the text for the neighbour's operator, or an empty one for true. RFC 9003 §2
 /// has room for 255 octets.
 fn shutdown(value: &DeValue<'_>) -> Reading<Option<String>> {
@@ -548,181 +400,6 @@ fn local_as(table: &mut Table<'_, '_>) -> Option<At<LocalAsTable>> {
     Some(At::new(alone, asn.span))
 }
 
-/// EVPN has no default route.
-fn default_originate(table: &mut Table<'_, '_>, family: Family) -> Option<At<DefaultTable>> {
-    const KEY: &str = "default_originate";
-    if family == Family::Evpn {
-        let because = "EVPN has no default route";
-        table.unsupported(KEY, because, "use it in ipv4_unicast or ipv6_unicast");
-        return None;
-    }
-    Some(
-        match switch(table, KEY, |table| {
-            let what = "the name of a route_map that some route has to pass";
-            DefaultTable {
-                enabled: true,
-                route_map: table.require("route_map", what, reference),
-            }
-        })? {
-            Switch::Bool(At { value, span }) => {
-                let table = DefaultTable {
-                    enabled: value,
-                    route_map: None,
-                };
-                At::new(table, span)
-            }
-            Switch::Table(table) => table,
-        },
-    )
-}
-
-/// Prefixes come and go in unicast families; conditions on overlay routes have no use yet.
-fn advertise_if(table: &mut Table<'_, '_>, family: Family) -> Option<At<AdvertiseIfTable>> {
-    const KEY: &str = "advertise_if";
-    if family == Family::Evpn {
-        let because = "conditions are about IP prefixes";
-        table.unsupported(KEY, because, "use it in ipv4_unicast or ipv6_unicast");
-        return None;
-    }
-    let value = table.raw(KEY)?;
-    let report = table.report();
-    let read = read::table(report, KEY, KEY, value, |table| AdvertiseIfTable {
-        routes: table.require(
-            "routes",
-            "the route_map of the routes it is about",
-            reference,
-        ),
-        exist: table.get("exist", reference),
-        absent: table.get("absent", reference),
-    })?;
-    let AdvertiseIfTable { exist, absent, .. } = &read.value;
-    match (exist, absent) {
-        (Some(_), None) | (None, Some(_)) => {}
-        (Some(exist), Some(absent)) => {
-            let conflict = Conflict::Together {
-                one: "exist",
-                two: "absent",
-                first: report.place(exist.span),
-            };
-            report.error_with_hint(absent.span, conflict, "keep the one that is meant");
-        }
-        (None, None) => {
-            let problem = Problem::Missing {
-                key: "exist".to_owned(),
-                table: KEY.to_owned(),
-                expected: "the name of a route_map, or `absent` instead".to_owned(),
-            };
-            let hint = "exist: told while a route passes that map; absent: told while none does";
-            report.error_with_hint(read.span, problem, hint);
-        }
-    }
-    Some(read)
-}
-
-/// Aggregates are of IP prefixes.
-fn unsuppress(table: &mut Table<'_, '_>, family: Family) -> Option<At<String>> {
-    const KEY: &str = "unsuppress";
-    if family == Family::Evpn {
-        let because = "EVPN has no aggregates";
-        table.unsupported(KEY, because, "use it in ipv4_unicast or ipv6_unicast");
-        return None;
-    }
-    table.get(KEY, reference)
-}
-
-/// How often, or the word for paths that begin with us.
-fn allowas_in(value: &DeValue<'_>) -> Reading<OwnAs> {
-    if value.as_str() == Some("origin") {
-        return Ok(OwnAs::Origin);
-    }
-    number(1..=10)(value)
-        .map(OwnAs::Times)
-        .map_err(|rejection| Rejection {
-            expected: format!("{} or \"origin\"", rejection.expected),
-            ..rejection
-        })
-}
-
-/// How many paths of a prefix, or the word for all of them.
-fn add_path_send(value: &DeValue<'_>) -> Reading<PathsSent> {
-    if value.as_str() == Some("all") {
-        return Ok(PathsSent::All);
-    }
-    number(1..=255)(value)
-        .map(|count: u8| NonZeroU8::new(count).map_or(PathsSent::All, PathsSent::Best))
-        .map_err(|rejection| Rejection {
-            expected: format!("{} or \"all\"", rejection.expected),
-            ..rejection
-        })
-}
-
-/// A word, or `true` for the mildest one.
-fn remove_private_as(value: &DeValue<'_>) -> Reading<PrivateAs> {
-    match value.as_bool() {
-        Some(true) => Ok(PrivateAs::Remove),
-        Some(false) => Ok(PrivateAs::Keep),
-        None => keyword(value).map_err(|rejection: Rejection| Rejection {
-            expected: format!("true, false, {}", rejection.expected),
-            ..rejection
-        }),
-    }
-}
-
-/// What is sent, as what is left out.
-fn send_community(table: &mut Table<'_, '_>, family: Family) -> Option<At<Omitted>> {
-    const KEY: &str = "send_community";
-    let At { value, span } = table.list(KEY, keyword::<CommunityForm>)?;
-    let sent = |form| value.iter().any(|at| at.value == form);
-    let omitted = Omitted {
-        standard: !sent(CommunityForm::Standard),
-        extended: !sent(CommunityForm::Extended),
-        large: !sent(CommunityForm::Large),
-        ..Omitted::default()
-    };
-    if family == Family::Evpn && omitted.extended {
-        let conflict = Conflict::EvpnTargets;
-        let hint = "add \"extended\"";
-        table.report().error_with_hint(span, conflict, hint);
-    }
-    Some(At::new(omitted, span))
-}
-
-/// A route that is dropped needs a prefix.
-fn honor_blackhole(table: &mut Table<'_, '_>, family: Family) -> Option<At<bool>> {
-    const KEY: &str = "honor_blackhole";
-    if family == Family::Evpn {
-        let because = "BLACKHOLE is about IP prefixes (RFC 7999)";
-        table.unsupported(KEY, because, "use it in ipv4_unicast or ipv6_unicast");
-        return None;
-    }
-    table.get(KEY, boolean)
-}
-
-/// A number, or a table with more.
-fn maximum_prefixes(table: &mut Table<'_, '_>) -> Option<At<MaximumTable>> {
-    const KEY: &str = "maximum_prefixes";
-    let value = table.raw(KEY)?;
-    let limit = number(1..=i64::from(u32::MAX));
-    if value.get_ref().is_table() {
-        return read::table(table.report(), KEY, KEY, value, |table| MaximumTable {
-            limit: table.require("limit", "a number of prefixes", limit),
-            warn_at: table.get("warn_at", number(1..=100)),
-            count: table.get("count", keyword),
-            restart_after: table.get("restart_after", duration(SECOND..=DAY)),
-            warning_only: table.get("warning_only", boolean),
-        });
-    }
-    let mut limit = limit;
-    let limit = read::reading(table.report(), KEY, value, |value| {
-        limit(value).map_err(|_| "a number from 1 to 4294967295, or a table".into())
-    })?;
-    let alone = MaximumTable {
-        limit: Some(limit),
-        ..MaximumTable::default()
-    };
-    Some(At::new(alone, limit.span))
-}
-
 /// An address, or else the name of a device.
 fn update_source(value: &DeValue<'_>) -> Reading<UpdateSource> {
     if value
@@ -742,66 +419,6 @@ fn multihop(value: &DeValue<'_>) -> Reading<u8> {
         Some(false) | None => number(1..=255)(value)
             .map_err(|_| "true or the TTL of our packets, a number from 1 to 255".into()),
     }
-}
-
-/// At least one key. What stands in place of one may be a secret, so it is not shown either.
-fn tcp_ao(table: &mut Table<'_, '_>) -> Option<At<Vec<At<AoKeyTable>>>> {
-    const KEY: &str = "tcp_ao";
-    let value = table.raw(KEY)?;
-    let span = Span::from(value.span());
-    let items = value.get_ref().as_array();
-    let tables = |items: &&toml::de::DeArray<'_>| {
-        !items.is_empty() && items.iter().all(|item| item.get_ref().is_table())
-    };
-    let Some(items) = items.filter(tables) else {
-        let expected = "a list of one key or more";
-        let problem = Problem::value(KEY, "something else", expected);
-        let hint = "tcp_ao = [{ id = 1, secret = \"..\" }]";
-        table.report().error_with_hint(span, problem, hint);
-        return None;
-    };
-    let keys = items.iter().filter_map(|item| {
-        read::table(table.report(), KEY, "a key of `tcp_ao`", item, |table| {
-            AoKeyTable {
-                id: table.require("id", "a number from 0 to 255", number(0..=255)),
-                recv_id: table.get("recv_id", number(0..=255)),
-                secret: {
-                    if !table.has("secret") {
-                        table.missing("secret", "what both sides know");
-                    }
-                    secret(table, "secret", "both sides must have the same (RFC 5925)")
-                },
-                algorithm: table.get("algorithm", keyword),
-            }
-        })
-    });
-    Some(At::new(keys.collect(), span))
-}
-
-/// Unlike other values, a secret that is refused is not shown.
-fn secret(
-    table: &mut Table<'_, '_>,
-    key: &'static str,
-    hint: &'static str,
-) -> Option<At<Password>> {
-    let value = table.raw(key)?;
-    let span = Span::from(value.span());
-    let text = value.get_ref().as_str();
-    if let Some(password) = text.and_then(Password::new) {
-        return Some(At::new(password, span));
-    }
-    let what = match text {
-        Some(Password::HIDDEN) => "the stand-in for a password that is not shown".to_owned(),
-        Some(text) => format!("a text of {} octets", text.len()),
-        None => "not a text".to_owned(),
-    };
-    let expected = format!(
-        "a text of 1 to {} octets without control characters",
-        Password::LENGTH_MAX
-    );
-    let problem = Problem::value(key, what, expected);
-    table.report().error_with_hint(span, problem, hint);
-    None
 }
 
 /// RFC 4271 §4.2: zero or at least three seconds; the field holds whole seconds.

@@ -1,0 +1,103 @@
+//! `[[vni]]` as it stands in a file: an overlay network.
+//!
+//! Every value by itself. That no two overlays share a number, a name or a device, and what stands
+//! where a route distinguisher or the name of a device is left out, is for
+//! [`accept()`](crate::config::accept()).
+
+use bgp::Vni;
+use bgp::community::ExtendedCommunity;
+use bgp::evpn_route::{MacAddress, RouteDistinguisher};
+use ipnetwork::IpNetwork;
+use toml::de::DeValue;
+
+use crate::config::error::{At, Problem};
+use crate::config::read::{Reading, Table, device, name, number, text};
+/// `[[vni]]`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct VniTable {
+    /// `id`.
+    pub id: Option<At<Vni>>,
+    /// `name`.
+    pub name: Option<At<String>>,
+    /// `rd`.
+    pub rd: Option<At<RouteDistinguisher>>,
+    /// `import_targets`.
+    pub import_targets: Option<At<Vec<At<ExtendedCommunity>>>>,
+    /// `export_targets`.
+    pub export_targets: Option<At<Vec<At<ExtendedCommunity>>>>,
+    /// `gateway`.
+    pub gateway: Vec<At<IpNetwork>>,
+    /// `gateway_mac`.
+    pub gateway_mac: Option<At<MacAddress>>,
+    /// `bridge`.
+    pub bridge: Option<At<String>>,
+    /// `vxlan`.
+    pub vxlan: Option<At<String>>,
+    /// `mtu`.
+    pub mtu: Option<At<u32>>,
+}
+
+pub(super) fn vni(table: &mut Table<'_, '_>) -> VniTable {
+    let expected_id = "a number from 1 to 16777215";
+    VniTable {
+        id: table.require("id", expected_id, |value| {
+            number(1..=0xff_ffff)(value)
+                .ok()
+                .and_then(Vni::new)
+                .ok_or_else(|| expected_id.into())
+        }),
+        name: table.require("name", "a name for people", name(63)),
+        rd: table.get(
+            "rd",
+            text("a route distinguisher like \"10.10.0.1:100\"", |text| {
+                text.parse().ok()
+            }),
+        ),
+        import_targets: targets(table, "import_targets"),
+        export_targets: targets(table, "export_targets"),
+        gateway: table
+            .list("gateway", gateway)
+            .map_or(Vec::new(), |list| list.value),
+        gateway_mac: table.get("gateway_mac", |value| {
+            let parse = |text: &str| text.parse().ok().filter(is_unicast);
+            text("a unicast MAC address like \"02:00:00:00:01:00\"", parse)(value)
+        }),
+        bridge: table.get("bridge", device),
+        vxlan: table.get("vxlan", device),
+        mtu: table.get("mtu", number(1280..=65_535)),
+    }
+}
+
+/// The group bit is clear and the address is not zero.
+fn is_unicast(mac: &MacAddress) -> bool {
+    let [first, ..] = mac.0;
+    first & 1 == 0 && mac.0 != [0; 6]
+}
+
+fn targets(
+    table: &mut Table<'_, '_>,
+    key: &'static str,
+) -> Option<At<Vec<At<ExtendedCommunity>>>> {
+    let span = table.raw(key).map(|value| value.span().into());
+    let empty = table.raw(key).and_then(|value| value.get_ref().as_array());
+    if let (Some(span), Some([])) = (span, empty.map(|list| list.iter().as_slice())) {
+        let problem = Problem::value(key, "an empty list", "at least one route target");
+        let report = table.report();
+        report.error_with_hint(span, problem, "leave it out for automatic ones");
+        return None;
+    }
+    table.list(key, route_target)
+}
+
+fn route_target(value: &DeValue<'_>) -> Reading<ExtendedCommunity> {
+    text("a route target like \"65000:100\"", |text| {
+        text.parse().ok()
+    })(value)
+}
+
+fn gateway(value: &DeValue<'_>) -> Reading<IpNetwork> {
+    text(
+        "an address with the length of its network like \"10.100.0.1/24\"",
+        |text| Some(text).filter(|text| text.contains('/'))?.parse().ok(),
+    )(value)
+}
