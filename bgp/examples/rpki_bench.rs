@@ -20,12 +20,9 @@ use bgp::family::PerFamily;
 use bgp::message::Update;
 use bgp::nlri::NlriList;
 use bgp::policy::{Action, Entry, Match, Number, Policy, RouteMap, Set};
-use bgp::rib::{
-    Config, Handling, Input, Multipath, NextHopRule, Output, PeerFacts, PeerFamily, PeerId,
-    Relation, Rib, Rules,
-};
+use bgp::rib::{Config, Input, Multipath, Output, PeerFacts, PeerFamily, PeerId, Rib, Rules};
 use bgp::rpki::{Affected, Change, State, Validation, Vrp, Vrps};
-use bgp::{Asn, AttributeSet, Prefix, Prefix4};
+use bgp::{Asn, AttributeSet, Family, Prefix, Prefix4};
 
 const ROUTES: u32 = 1_000_000;
 const VRPS: u32 = 500_000;
@@ -190,42 +187,9 @@ fn drain(rib: &mut Rib) -> usize {
 }
 
 fn facts(peer: u16, import: Policy, export: Policy) -> PeerFacts {
-    let host = u8::try_from(peer).unwrap();
-    let family = PeerFamily {
-        import,
-        export,
-        default_originate: None,
-        advertise_if: None,
-        unsuppress: None,
-        maximum_prefixes_out: None,
-        enforce_first_as: true,
-        handling: Handling::default(),
-        weight: None,
-        honor_blackhole: false,
-        add_path_receive: false,
-        add_path_send: None,
-        long_lived: false,
-        extended_next_hop: false,
-        next_hop: NextHopRule::Auto,
-        drain: None,
-    };
-    PeerFacts {
-        address: IpAddr::from([10, 0, 0, host]),
-        remote_as: Asn(65_000 + u32::from(peer)),
-        local_as: OWN_AS,
-        alias: None,
-        relation: Relation::default(),
-        router_id: Ipv4Addr::new(10, 0, 0, host),
-        local_address: IpAddr::from([10, 0, 0, 1]),
-        local_ipv4: Some(Ipv4Addr::new(10, 0, 0, 1)),
-        local_ipv6: None,
-        families: PerFamily {
-            ipv4_unicast: Some(family),
-            ..PerFamily::default()
-        },
-        aigp: false,
-        as4: true,
-        extended_message: false,
-        shared_networks: Vec::new(),
-    }
+    let id = Ipv4Addr::new(10, 0, 0, u8::try_from(peer).unwrap());
+    let own = (OWN_AS, IpAddr::from([10, 0, 0, 1]));
+    let remote = (Asn(65_000 + u32::from(peer)), id.into());
+    let family = PeerFamily::new(import, export);
+    PeerFacts::new(own, remote, id).family(Family::Ipv4Unicast, family)
 }

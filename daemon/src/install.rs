@@ -746,7 +746,7 @@ mod tests {
     use bgp::message::Update;
     use bgp::nlri::NlriList;
     use bgp::policy::Policy;
-    use bgp::rib::{Handling, Input, NextHopRule, Output, PeerFacts, PeerFamily, Relation};
+    use bgp::rib::{Input, Output, PeerFacts, PeerFamily};
     use bgp::{Asn, Family};
     use ipnetwork::IpNetwork;
 
@@ -803,44 +803,14 @@ mod tests {
             },
         });
         for peer in PEERS {
-            let host = u8::try_from(peer.0).unwrap();
             let settings = PeerFamily {
-                import: Policy::AcceptAll,
-                export: Policy::AcceptAll,
                 enforce_first_as: false,
-                default_originate: None,
-                advertise_if: None,
-                unsuppress: None,
-                maximum_prefixes_out: None,
-                handling: Handling::default(),
-                weight: None,
-                honor_blackhole: false,
-                add_path_receive: false,
-                add_path_send: None,
-                long_lived: false,
-                extended_next_hop: false,
-                next_hop: NextHopRule::Auto,
-                drain: None,
+                ..PeerFamily::new(Policy::AcceptAll, Policy::AcceptAll)
             };
-            let facts = PeerFacts {
-                address: IpAddr::from([10, 0, 0, host]),
-                remote_as: Asn(64512 + u32::from(peer.0)),
-                local_as: Asn(64600),
-                router_id: Ipv4Addr::new(10, 0, 0, host),
-                local_address: IpAddr::from([10, 0, 0, 9]),
-                local_ipv4: Some(Ipv4Addr::new(10, 0, 0, 9)),
-                local_ipv6: None,
-                families: PerFamily {
-                    ipv4_unicast: Some(settings),
-                    ..PerFamily::default()
-                },
-                aigp: false,
-                as4: true,
-                extended_message: false,
-                shared_networks: Vec::new(),
-                alias: None,
-                relation: Relation::default(),
-            };
+            let id = Ipv4Addr::new(10, 0, 0, u8::try_from(peer.0).unwrap());
+            let own = (Asn(64600), IpAddr::from([10, 0, 0, 9]));
+            let remote = (Asn(64512 + u32::from(peer.0)), id.into());
+            let facts = PeerFacts::new(own, remote, id).family(Family::Ipv4Unicast, settings);
             let up = Input::PeerUp {
                 peer,
                 facts,

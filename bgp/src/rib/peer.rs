@@ -75,6 +75,57 @@ pub struct Alias {
 }
 
 impl PeerFacts {
+    /// A session between two ends, each with its AS number and address, to a peer with this
+    /// identifier. Next hops are the session's own address, AS numbers have four octets; no family
+    /// and nothing else is negotiated, and the peer is nothing to us beside its AS number.
+    ///
+    /// ```
+    /// use std::net::{IpAddr, Ipv4Addr};
+    ///
+    /// use bgp::policy::Policy;
+    /// use bgp::rib::{PeerFacts, PeerFamily};
+    /// use bgp::{Asn, Family};
+    ///
+    /// let identifier = Ipv4Addr::new(10, 10, 0, 2);
+    /// let own = (Asn(65001), IpAddr::from([10, 10, 0, 1]));
+    /// let peer = PeerFacts::new(own, (Asn(65002), identifier.into()), identifier)
+    ///     .family(Family::Ipv4Unicast, PeerFamily::new(Policy::AcceptAll, Policy::AcceptAll));
+    /// assert!(peer.external());
+    /// ```
+    pub fn new(
+        (local_as, local_address): (Asn, IpAddr),
+        (remote_as, address): (Asn, IpAddr),
+        router_id: Ipv4Addr,
+    ) -> Self {
+        let (local_ipv4, local_ipv6) = match local_address {
+            IpAddr::V4(local) => (Some(local), None),
+            IpAddr::V6(local) => (None, Some(local)),
+        };
+        Self {
+            address,
+            remote_as,
+            local_as,
+            alias: None,
+            relation: Relation::default(),
+            router_id,
+            local_address,
+            local_ipv6,
+            local_ipv4,
+            families: PerFamily::default(),
+            aigp: false,
+            as4: true,
+            extended_message: false,
+            shared_networks: Vec::new(),
+        }
+    }
+
+    /// One more family that was negotiated, with its settings.
+    #[must_use]
+    pub fn family(mut self, family: Family, settings: PeerFamily) -> Self {
+        *self.families.get_mut(family) = Some(settings);
+        self
+    }
+
     /// Another AS (eBGP), and not one of our confederation.
     pub fn external(&self) -> bool {
         self.remote_as != self.local_as && !self.relation.member
@@ -150,6 +201,30 @@ pub struct PeerFamily {
 }
 
 impl PeerFamily {
+    /// A family with these policies, in which paths have to begin with the AS number of an external
+    /// peer and everything else is as in BGP without extensions: one path of a prefix, all prefixes
+    /// that policy lets through and only these, next hops by [`NextHopRule::Auto`], no drain.
+    pub fn new(import: Policy, export: Policy) -> Self {
+        Self {
+            import,
+            export,
+            default_originate: None,
+            advertise_if: None,
+            unsuppress: None,
+            maximum_prefixes_out: None,
+            enforce_first_as: true,
+            handling: Handling::default(),
+            weight: None,
+            honor_blackhole: false,
+            add_path_receive: false,
+            add_path_send: None,
+            long_lived: false,
+            extended_next_hop: false,
+            next_hop: NextHopRule::Auto,
+            drain: None,
+        }
+    }
+
     /// How the peer is served by itself, if it is.
     pub(super) fn alone(&self) -> Option<(Extent, Option<NonZeroU32>)> {
         let extent = match self.add_path_send {

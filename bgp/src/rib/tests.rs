@@ -47,47 +47,14 @@ fn config() -> Config {
 }
 
 fn settings() -> PeerFamily {
-    PeerFamily {
-        import: Policy::AcceptAll,
-        export: Policy::AcceptAll,
-        enforce_first_as: true,
-        default_originate: None,
-        advertise_if: None,
-        unsuppress: None,
-        maximum_prefixes_out: None,
-        handling: Handling::default(),
-        weight: None,
-        honor_blackhole: false,
-        add_path_receive: false,
-        add_path_send: None,
-        long_lived: false,
-        extended_next_hop: false,
-        next_hop: NextHopRule::Auto,
-        drain: None,
-    }
+    PeerFamily::new(Policy::AcceptAll, Policy::AcceptAll)
 }
 
 fn facts(peer: u16) -> PeerFacts {
-    let host = u8::try_from(peer).unwrap();
-    PeerFacts {
-        address: IpAddr::from([10, 10, 0, host]),
-        remote_as: Asn(65000 + u32::from(peer)),
-        local_as: Asn(65001),
-        alias: None,
-        relation: Relation::default(),
-        router_id: Ipv4Addr::new(10, 10, 0, host),
-        local_address: IpAddr::from([10, 10, 0, 1]),
-        local_ipv4: Some(Ipv4Addr::new(10, 10, 0, 1)),
-        local_ipv6: None,
-        families: PerFamily {
-            ipv4_unicast: Some(settings()),
-            ..PerFamily::default()
-        },
-        aigp: false,
-        as4: true,
-        extended_message: false,
-        shared_networks: Vec::new(),
-    }
+    let id = Ipv4Addr::new(10, 10, 0, u8::try_from(peer).unwrap());
+    let own = (Asn(65001), IpAddr::from([10, 10, 0, 1]));
+    let remote = (Asn(65000 + u32::from(peer)), id.into());
+    PeerFacts::new(own, remote, id).family(Family::Ipv4Unicast, settings())
 }
 
 /// Awaited in the one family these peers have.

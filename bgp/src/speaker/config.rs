@@ -11,7 +11,7 @@ use crate::asn::Asn;
 use crate::family::{Family, PerFamily};
 use crate::message::Role;
 use crate::policy::Policy;
-use crate::rib::{Handling, NextHopRule, PathsSent, PeerFacts, PeerFamily, PeerId, Relation};
+use crate::rib::{NextHopRule, PathsSent, PeerFacts, PeerFamily, PeerId, Relation};
 use crate::session::{self, FamilyConfig, HoldTime, Negotiated, RemoteAs};
 
 /// The port of BGP (RFC 4271 §8.2.1).
@@ -218,28 +218,21 @@ impl PeerConfig {
 
     /// What the tables need to know of the Established session.
     pub(super) fn facts(&self, negotiated: &Negotiated, local: IpAddr) -> PeerFacts {
-        let (session_ipv4, session_ipv6) = match local {
-            IpAddr::V4(address) => (Some(address), None),
-            IpAddr::V6(address) => (None, Some(address)),
-        };
+        let own = (negotiated.local_as, local);
+        let remote = (negotiated.remote_as, self.address);
+        let session = PeerFacts::new(own, remote, negotiated.router_id);
         PeerFacts {
-            address: self.address,
-            remote_as: negotiated.remote_as,
-            local_as: negotiated.local_as,
-            alias: None,
             relation: Relation {
                 role: self.role.map(|(role, _)| role),
                 ..self.relation
             },
-            router_id: negotiated.router_id,
-            local_address: local,
-            local_ipv4: self.next_hop_ipv4.or(session_ipv4),
-            local_ipv6: self.next_hop_ipv6.or(session_ipv6),
+            local_ipv4: self.next_hop_ipv4.or(session.local_ipv4),
+            local_ipv6: self.next_hop_ipv6.or(session.local_ipv6),
             families: self.peer_families(negotiated),
             aigp: negotiated.aigp,
             as4: negotiated.as4,
             extended_message: negotiated.extended_message,
-            shared_networks: Vec::new(),
+            ..session
         }
     }
 
@@ -247,22 +240,16 @@ impl PeerConfig {
         let mut families = PerFamily::default();
         for (family, agreed) in negotiated.families.iter() {
             *families.get_mut(family) = agreed.as_ref().map(|agreed| PeerFamily {
-                import: effective(self.import.as_ref(), negotiated, "import"),
-                export: effective(self.export.as_ref(), negotiated, "export"),
                 enforce_first_as: self.enforce_first_as,
-                default_originate: None,
-                advertise_if: None,
-                unsuppress: None,
-                maximum_prefixes_out: None,
-                handling: Handling::default(),
-                weight: None,
-                honor_blackhole: false,
                 long_lived: agreed.peer_long_lived.is_some(),
                 add_path_receive: agreed.add_path_receive,
                 add_path_send: self.add_path.1.filter(|_| agreed.add_path_send),
                 extended_next_hop: agreed.extended_next_hop,
                 next_hop: self.next_hop,
-                drain: None,
+                ..PeerFamily::new(
+                    effective(self.import.as_ref(), negotiated, "import"),
+                    effective(self.export.as_ref(), negotiated, "export"),
+                )
             });
         }
         families

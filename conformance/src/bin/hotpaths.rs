@@ -33,11 +33,9 @@ use bgp::policy::communities;
 use bgp::policy::{
     Action, Communities, Entry, Extent, Match, Number, OnMatch, Policy, PrefixList, RouteMap, Set,
 };
-use bgp::rib::{
-    Config, Handling, Input, NextHopRule, PeerFacts, PeerFamily, PeerId, Relation, Rib,
-};
+use bgp::rib::{Config, Input, PeerFacts, PeerFamily, PeerId, Rib};
 use bgp::wire::{self, Context};
-use bgp::{Asn, AttributeSet, Attributes, Nlri, Prefix, Prefix4};
+use bgp::{Asn, AttributeSet, Attributes, Family, Nlri, Prefix, Prefix4};
 use bytes::BytesMut;
 use conformance::bench::table::{Speaker, Table};
 use fib::{Entry as Want, Interface, Link, NextHop as Hop, Observation, Route, RouteKey};
@@ -119,45 +117,11 @@ fn updates(count: usize, speaker: Speaker) -> Result<Vec<Update>, Fault> {
 }
 
 fn facts(host: u8) -> PeerFacts {
-    let own = Ipv4Addr::new(10, 10, 0, 1);
+    let own = (Asn(65001), Ipv4Addr::new(10, 10, 0, 1).into());
     let speaker = speaker(host);
-    let settings = PeerFamily {
-        import: Policy::AcceptAll,
-        export: Policy::AcceptAll,
-        enforce_first_as: true,
-        default_originate: None,
-        advertise_if: None,
-        unsuppress: None,
-        maximum_prefixes_out: None,
-        handling: Handling::default(),
-        weight: None,
-        honor_blackhole: false,
-        add_path_receive: false,
-        add_path_send: None,
-        long_lived: false,
-        extended_next_hop: false,
-        next_hop: NextHopRule::Auto,
-        drain: None,
-    };
-    PeerFacts {
-        address: speaker.address.into(),
-        remote_as: Asn(speaker.asn),
-        local_as: Asn(65001),
-        alias: None,
-        relation: Relation::default(),
-        router_id: speaker.address,
-        local_address: own.into(),
-        local_ipv4: Some(own),
-        local_ipv6: None,
-        families: PerFamily {
-            ipv4_unicast: Some(settings),
-            ..PerFamily::default()
-        },
-        aigp: false,
-        as4: true,
-        extended_message: false,
-        shared_networks: Vec::new(),
-    }
+    let remote = (Asn(speaker.asn), speaker.address.into());
+    let settings = PeerFamily::new(Policy::AcceptAll, Policy::AcceptAll);
+    PeerFacts::new(own, remote, speaker.address).family(Family::Ipv4Unicast, settings)
 }
 
 fn config() -> Config {

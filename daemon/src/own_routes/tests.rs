@@ -5,7 +5,7 @@ use std::time::Instant;
 use bgp::Asn;
 use bgp::family::PerFamily;
 use bgp::policy::Policy;
-use bgp::rib::{self, Handling, NextHopRule, PeerFacts, PeerFamily, PeerId, Relation, Rib};
+use bgp::rib::{self, PeerFacts, PeerFamily, PeerId, Rib};
 use fib::{ForeignRoute, RouteKey};
 use proptest::prelude::*;
 
@@ -344,42 +344,15 @@ impl World {
 
     fn facts(&self, peer: u16) -> PeerFacts {
         let settings = PeerFamily {
-            import: Policy::AcceptAll,
-            export: Policy::AcceptAll,
             enforce_first_as: false,
-            default_originate: None,
-            advertise_if: None,
-            unsuppress: None,
-            maximum_prefixes_out: None,
-            handling: Handling::default(),
-            weight: None,
-            honor_blackhole: false,
-            add_path_receive: false,
-            add_path_send: None,
-            long_lived: false,
-            extended_next_hop: false,
-            next_hop: NextHopRule::Auto,
-            drain: None,
+            ..PeerFamily::new(Policy::AcceptAll, Policy::AcceptAll)
         };
-        let host = u8::try_from(peer).unwrap();
+        let id = Ipv4Addr::new(10, 0, 0, u8::try_from(peer).unwrap());
+        let own = (Asn(65001), IpAddr::from([10, 0, 0, 9]));
+        let remote = (Asn(64512 + u32::from(peer)), id.into());
         PeerFacts {
-            address: IpAddr::from([10, 0, 0, host]),
-            remote_as: Asn(64512 + u32::from(peer)),
-            local_as: Asn(65001),
-            alias: None,
-            relation: Relation::default(),
-            router_id: Ipv4Addr::new(10, 0, 0, host),
-            local_address: IpAddr::from([10, 0, 0, 9]),
-            local_ipv4: Some(Ipv4Addr::new(10, 0, 0, 9)),
-            local_ipv6: None,
-            families: PerFamily {
-                ipv4_unicast: Some(settings),
-                ..PerFamily::default()
-            },
-            aigp: false,
-            as4: true,
-            extended_message: false,
             shared_networks: self.shared(),
+            ..PeerFacts::new(own, remote, id).family(Family::Ipv4Unicast, settings)
         }
     }
 
