@@ -19,6 +19,7 @@ use crate::rib::peer::DefaultOriginate;
 use crate::rib::slots::Slot;
 use crate::rib::{Cx, View};
 use crate::rpki::Validation;
+
 impl<K: Key> FamilyRib<K> {
     /// Looks at what depends on the best paths that changed; true if something was done.
     pub(super) fn follow(&mut self, cx: &mut Cx<'_>) -> bool {

@@ -29,6 +29,7 @@ use crate::rib::several::Several;
 use crate::rib::slots::Slot;
 use crate::rib::{Cx, PeerFacts, PeerFamily, View};
 use crate::rpki::{Affected, Validation};
+
 impl<K: Key> FamilyRib<K> {
     /// Stale routes of a peer become a last resort (RFC 9494 §4.2): paths that take part are marked,
     /// which the decision looks at first, and those that may not be kept so go.

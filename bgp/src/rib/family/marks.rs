@@ -10,6 +10,7 @@ use std::collections::VecDeque;
 use crate::rib::change::Moved;
 use crate::rib::path::PeerId;
 use crate::rib::slots::{Slot, SlotSet};
+
 /// Slots that others are still to hear of.
 #[derive(Debug, Default)]
 pub(super) struct Marks {

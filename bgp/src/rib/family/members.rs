@@ -18,6 +18,7 @@ use crate::rib::path::PeerId;
 use crate::rib::several::{Extent, Several};
 use crate::rib::slots::{Slot, SlotSet};
 use crate::rib::{Cx, PeerFacts, PeerFamily, View};
+
 impl<K: Key> FamilyRib<K> {
     /// Starts telling a peer everything.
     pub(in crate::rib) fn join(

@@ -18,6 +18,7 @@ use super::{prefix, reference};
 use crate::config::error::{At, Span};
 use crate::config::read::{self, Reading, Rejection, Table, Value, boolean, number};
 use crate::config::types::RequireRoute;
+
 /// One of `networks`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NetworkItem {

@@ -12,6 +12,7 @@ use toml::de::DeValue;
 
 use crate::config::error::{At, Problem};
 use crate::config::read::{Reading, Table, device, name, number, text};
+
 /// `[[vni]]`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct VniTable {

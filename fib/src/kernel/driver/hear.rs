@@ -23,6 +23,7 @@ use crate::netlink::notice::{FdbNotice, NeighbourNotice, Notice, RouteNotice};
 use crate::netlink::watch::Notification;
 use crate::state::{FdbKey, FloodKey, Mac, Neighbour, NeighbourKey};
 use crate::table::{Observation, Place, RouteShape, Theirs, Via, is_our_next_hop};
+
 impl Driver {
     pub(super) fn hear(&mut self, notification: Notification) {
         self.links_current &= !matches!(

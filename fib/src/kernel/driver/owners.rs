@@ -14,6 +14,7 @@ use super::Driver;
 use crate::event::Event;
 use crate::kernel::OnEvent;
 use crate::state::{Claim, Key, Share};
+
 impl Driver {
     /// Tells a new owner what is there. What was to be told so far is part of that.
     pub(super) fn join(&mut self, share: Share, claim: Claim, mut on_event: OnEvent) {

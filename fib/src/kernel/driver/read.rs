@@ -16,6 +16,7 @@ use crate::kernel::KernelError;
 use crate::netlink::dump::Dump;
 use crate::netlink::notice::Notice;
 use crate::table::{AuditScope, Observation, is_our_next_hop};
+
 impl Driver {
     /// Reads again what may have changed unseen, and devices before a step towards an overlay.
     pub(super) fn refresh(&mut self) {

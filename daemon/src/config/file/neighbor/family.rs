@@ -20,6 +20,7 @@ use crate::config::error::{At, Conflict, Problem};
 use crate::config::file::{DAY, SECOND, reference};
 use crate::config::read::{self, Reading, Rejection, Table, boolean, duration, keyword, number};
 use crate::config::types::{CommunityForm, NextHopRule, PrefixCount};
+
 /// A family of a neighbour.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct FamilyTable {

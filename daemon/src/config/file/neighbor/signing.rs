@@ -8,6 +8,7 @@
 use crate::config::error::{At, Problem, Span};
 use crate::config::read::{self, Table, keyword, number};
 use crate::config::types::{AoAlgorithm, Password};
+
 /// A key of `tcp_ao`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct AoKeyTable {
