@@ -1,0 +1,69 @@
+//! The kernel thread of a test, and the events it told.
+
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::{Duration, Instant};
+
+use fib::{Event, Kernel, KernelHandle, Key, Options};
+
+use crate::namespace::PATIENCE;
+
+#[derive(Default)]
+pub(crate) struct Heard {
+    pub(crate) events: Mutex<Vec<Event>>,
+    pub(crate) arrived: Condvar,
+}
+
+impl Heard {
+    /// Waits for an event. Events before `from` do not count. Returns the place after it.
+    pub(crate) fn wait_from(
+        &self,
+        from: usize,
+        what: &str,
+        wanted: impl Fn(&Event) -> bool,
+    ) -> usize {
+        let start = Instant::now();
+        let mut events = self.events.lock().unwrap();
+        loop {
+            if let Some(at) = events.iter().skip(from).position(&wanted) {
+                return from + at + 1;
+            }
+            let left = PATIENCE.checked_sub(start.elapsed());
+            let left = left.unwrap_or_else(|| panic!("no event: {what}; heard {events:#?}"));
+            events = self.arrived.wait_timeout(events, left).unwrap().0;
+        }
+    }
+
+    pub(crate) fn wait(&self, what: &str, wanted: impl Fn(&Event) -> bool) -> usize {
+        self.wait_from(0, what, wanted)
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.events.lock().unwrap().len()
+    }
+
+    pub(crate) fn any(&self, wanted: impl Fn(&Event) -> bool) -> bool {
+        self.events.lock().unwrap().iter().any(wanted)
+    }
+}
+
+/// The event says that this entry is in the kernel.
+pub(crate) fn is_installed(event: &Event, key: &Key) -> bool {
+    matches!(event, Event::Installed { keys } if keys.contains(key))
+}
+
+pub(crate) fn start() -> (KernelHandle, Arc<Heard>) {
+    start_with(Options {
+        audit: Duration::ZERO,
+        ..Options::default()
+    })
+}
+
+pub(crate) fn start_with(options: Options) -> (KernelHandle, Arc<Heard>) {
+    let heard = Arc::new(Heard::default());
+    let listener = heard.clone();
+    let tell = move |event| {
+        listener.events.lock().unwrap().push(event);
+        listener.arrived.notify_all();
+    };
+    (Kernel::spawn(options, Box::new(tell)).unwrap(), heard)
+}
