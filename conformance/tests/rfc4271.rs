@@ -370,7 +370,7 @@ fn collide(
 ) -> Result<(Bench, Connection, Connection), conformance::blackbox::Error> {
     let setup = Setup::new().neighbor(Neighbor {
         active: true,
-        ..passive(2, 65_002)
+        ..Neighbor::new(2, 65_002)
     });
     let mut bench = Bench::start(setup)?;
     let listener = bench.listen(2)?;
@@ -387,19 +387,6 @@ fn collide(
     ours.send(&open.bytes())?;
     bench.untouched()?;
     Ok((bench, theirs, ours))
-}
-
-fn passive(host: u8, asn: u32) -> Neighbor {
-    Neighbor {
-        host,
-        asn,
-        active: false,
-        policy: false,
-        ipv6: false,
-        over_ipv6: false,
-        all_families: false,
-        keys: String::new(),
-    }
 }
 
 #[test]

@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 use conformance::blackbox::message::{self, capability};
-use conformance::blackbox::{Bench, Open, Outcome, Prefix, Session, Setup, Update};
+use conformance::blackbox::{Bench, Error, Open, Outcome, Prefix, Session, Setup, Update};
 
 /// R bit of the capability: the sender has restarted.
 const R: u8 = 8;
@@ -17,9 +17,7 @@ fn prefix(text: &str) -> Prefix {
 }
 
 /// A bench and a session of peer 2, whose two routes the observer is told.
-fn restarting(
-    open: impl Fn(Open) -> Open,
-) -> Result<(Bench, Session, [Prefix; 2]), conformance::blackbox::Error> {
+fn restarting(open: impl Fn(Open) -> Open) -> Result<(Bench, Session, [Prefix; 2]), Error> {
     let mut bench = Bench::start(Setup::new().peer(2, 65_002))?;
     let routes = [prefix("192.0.2.0/24"), prefix("192.0.3.0/24")];
     let mut session = bench.session_with(2, &open(bench.open(2)))?;
@@ -29,6 +27,37 @@ fn restarting(
         bench.observer.until_told(route)?;
     }
     Ok((bench, session, routes))
+}
+
+/// A new session of peer 2 that says it has restarted, with these other bits, and whether it kept
+/// forwarding.
+fn restarted(bench: &Bench, bits: u8, forwarding: bool) -> Result<Session, Error> {
+    let open = bench.open(2).graceful_restart(R | bits, 120, forwarding);
+    bench.reconnect(2, &open)
+}
+
+/// A new session of peer 2 that has announced one of its routes again; the other one is still there.
+fn half_back(bench: &mut Bench, again: Prefix, missing: Prefix) -> Result<Session, Error> {
+    let mut session = restarted(bench, 0, true)?;
+    session.update(&bench.announcement(2, &[again]))?;
+    bench.pass(2, &mut session)?;
+    assert!(bench.seen(missing)?.is_some(), "removed before End-of-RIB");
+    Ok(session)
+}
+
+/// Waits until the observer has lost all of these routes.
+fn until_withdrawn(bench: &mut Bench, routes: [Prefix; 2]) -> Outcome {
+    for route in routes {
+        bench.observer.until_withdrawn(route)?;
+    }
+    Ok(())
+}
+
+/// The observer was told each of these routes once, and nothing of them since.
+fn assert_steady(bench: &Bench, routes: &[Prefix]) {
+    for route in routes {
+        assert_eq!(bench.observer.changes(*route), 1, "{route} flapped");
+    }
 }
 
 #[test]
@@ -89,13 +118,12 @@ fn end_of_rib_is_sent_even_if_there_is_no_route_to_send() -> Outcome {
 fn routes_of_a_peer_with_graceful_restart_outlive_its_connection() -> Outcome {
     let (mut bench, session, routes) = restarting(|open| open.graceful_restart(0, 120, true))?;
     drop(session);
-    let open = bench.open(2).graceful_restart(R, 120, true);
-    let mut session = bench.reconnect(2, &open)?;
+    let mut session = restarted(&bench, 0, true)?;
     bench.pass(2, &mut session)?;
     for route in routes {
         assert!(bench.seen(route)?.is_some(), "{route}");
-        assert_eq!(bench.observer.changes(route), 1, "{route} flapped");
     }
+    assert_steady(&bench, &routes);
     bench.untouched()
 }
 
@@ -103,16 +131,12 @@ fn routes_of_a_peer_with_graceful_restart_outlive_its_connection() -> Outcome {
 fn stale_routes_are_removed_at_end_of_rib_unless_they_came_again() -> Outcome {
     let (mut bench, session, [again, gone]) = restarting(|o| o.graceful_restart(0, 120, true))?;
     drop(session);
-    let open = bench.open(2).graceful_restart(R, 120, true);
-    let mut session = bench.reconnect(2, &open)?;
-    session.update(&bench.announcement(2, &[again]))?;
-    bench.pass(2, &mut session)?;
-    assert!(bench.seen(gone)?.is_some(), "removed before End-of-RIB");
+    let mut session = half_back(&mut bench, again, gone)?;
     session.update(&Update::default())?;
     bench.observer.until_withdrawn(gone)?;
     bench.pass(2, &mut session)?;
     assert!(bench.seen(again)?.is_some());
-    assert_eq!(bench.observer.changes(again), 1, "{again} flapped");
+    assert_steady(&bench, &[again]);
     bench.untouched()
 }
 
@@ -120,9 +144,7 @@ fn stale_routes_are_removed_at_end_of_rib_unless_they_came_again() -> Outcome {
 fn routes_of_a_peer_without_graceful_restart_end_with_its_connection() -> Outcome {
     let (mut bench, session, routes) = restarting(|open| open)?;
     drop(session);
-    for route in routes {
-        bench.observer.until_withdrawn(route)?;
-    }
+    until_withdrawn(&mut bench, routes)?;
     bench.untouched()
 }
 
@@ -130,11 +152,8 @@ fn routes_of_a_peer_without_graceful_restart_end_with_its_connection() -> Outcom
 fn stale_routes_go_at_once_if_forwarding_was_not_preserved() -> Outcome {
     let (mut bench, session, routes) = restarting(|open| open.graceful_restart(0, 120, true))?;
     drop(session);
-    let open = bench.open(2).graceful_restart(R, 120, false);
-    let mut session = bench.reconnect(2, &open)?;
-    for route in routes {
-        bench.observer.until_withdrawn(route)?;
-    }
+    let mut session = restarted(&bench, 0, false)?;
+    until_withdrawn(&mut bench, routes)?;
     bench.pass(2, &mut session)?;
     bench.untouched()
 }
@@ -144,9 +163,7 @@ fn stale_routes_go_at_once_if_the_capability_is_missing_afterwards() -> Outcome 
     let (mut bench, session, routes) = restarting(|open| open.graceful_restart(0, 120, true))?;
     drop(session);
     let mut session = bench.reconnect(2, &bench.open(2))?;
-    for route in routes {
-        bench.observer.until_withdrawn(route)?;
-    }
+    until_withdrawn(&mut bench, routes)?;
     bench.pass(2, &mut session)?;
     bench.untouched()
 }
@@ -156,9 +173,7 @@ fn stale_routes_go_when_the_peer_is_not_back_within_its_restart_time() -> Outcom
     let (mut bench, session, routes) = restarting(|open| open.graceful_restart(0, 2, true))?;
     let lost = Instant::now();
     drop(session);
-    for route in routes {
-        bench.observer.until_withdrawn(route)?;
-    }
+    until_withdrawn(&mut bench, routes)?;
     let waited = lost.elapsed();
     assert!(waited >= Duration::from_millis(1_900), "after {waited:?}");
     bench.untouched()
@@ -168,9 +183,7 @@ fn stale_routes_go_when_the_peer_is_not_back_within_its_restart_time() -> Outcom
 fn a_notification_ends_the_routes_of_a_peer_without_the_n_bit() -> Outcome {
     let (mut bench, mut session, routes) = restarting(|o| o.graceful_restart(0, 120, true))?;
     session.send(&message::notification(6, 4, &[]))?;
-    for route in routes {
-        bench.observer.until_withdrawn(route)?;
-    }
+    until_withdrawn(&mut bench, routes)?;
     bench.untouched()
 }
 
@@ -179,12 +192,9 @@ fn with_the_n_bit_routes_outlive_a_notification() -> Outcome {
     let (mut bench, mut session, routes) = restarting(|o| o.graceful_restart(N, 120, true))?;
     session.send(&message::notification(6, 4, &[]))?;
     session.connection().expect_end()?;
-    let open = bench.open(2).graceful_restart(R | N, 120, true);
-    let mut session = bench.reconnect(2, &open)?;
+    let mut session = restarted(&bench, N, true)?;
     bench.pass(2, &mut session)?;
-    for route in routes {
-        assert_eq!(bench.observer.changes(route), 1, "{route} flapped");
-    }
+    assert_steady(&bench, &routes);
     bench.untouched()
 }
 
@@ -212,9 +222,7 @@ fn our_shutdown_is_a_hard_reset_for_a_peer_with_the_n_bit() -> Outcome {
 fn a_hard_reset_ends_the_routes_also_with_the_n_bit() -> Outcome {
     let (mut bench, mut session, routes) = restarting(|o| o.graceful_restart(N, 120, true))?;
     session.send(&message::notification(6, 9, &[6, 2]))?;
-    for route in routes {
-        bench.observer.until_withdrawn(route)?;
-    }
+    until_withdrawn(&mut bench, routes)?;
     bench.untouched()
 }
 
@@ -228,9 +236,7 @@ fn a_new_connection_of_a_restarted_peer_replaces_the_old_one() -> Outcome {
     // §4.2: "the previous TCP session MUST be closed ... the NOTIFICATION is not sent".
     old.connection().expect_end()?;
     bench.pass(2, &mut session)?;
-    for route in routes {
-        assert_eq!(bench.observer.changes(route), 1, "{route} flapped");
-    }
+    assert_steady(&bench, &routes);
     bench.untouched()
 }
 
@@ -238,16 +244,12 @@ fn a_new_connection_of_a_restarted_peer_replaces_the_old_one() -> Outcome {
 fn a_route_still_stale_when_the_peer_restarts_again_is_deleted() -> Outcome {
     let (mut bench, session, [again, gone]) = restarting(|o| o.graceful_restart(0, 120, true))?;
     drop(session);
-    let open = bench.open(2).graceful_restart(R, 120, true);
-    let mut session = bench.reconnect(2, &open)?;
-    session.update(&bench.announcement(2, &[again]))?;
-    bench.pass(2, &mut session)?;
-    assert!(bench.seen(gone)?.is_some(), "removed before End-of-RIB");
+    let session = half_back(&mut bench, again, gone)?;
     drop(session);
     bench.observer.until_withdrawn(gone)?;
-    let mut session = bench.reconnect(2, &open)?;
+    let mut session = restarted(&bench, 0, true)?;
     bench.pass(2, &mut session)?;
-    assert_eq!(bench.observer.changes(again), 1, "{again} flapped");
+    assert_steady(&bench, &[again]);
     bench.untouched()
 }
 
@@ -286,9 +288,7 @@ fn the_reserved_bits_of_the_capability_are_not_looked_at() -> Outcome {
     let open = bench.open(2).with(capability::GRACEFUL_RESTART, &again);
     let mut session = bench.reconnect(2, &open)?;
     bench.pass(2, &mut session)?;
-    for route in routes {
-        assert_eq!(bench.observer.changes(route), 1, "{route} flapped");
-    }
+    assert_steady(&bench, &routes);
     bench.untouched()
 }
 
@@ -298,8 +298,7 @@ fn the_reserved_bits_of_the_capability_are_not_looked_at() -> Outcome {
 fn a_peer_that_restarted_is_told_routes_before_its_end_of_rib() -> Outcome {
     let (mut bench, session, _) = restarting(|open| open.graceful_restart(0, 120, true))?;
     drop(session);
-    let open = bench.open(2).graceful_restart(R, 120, true);
-    let mut session = bench.reconnect(2, &open)?;
+    let mut session = restarted(&bench, 0, true)?;
     session.until_told(Setup::NETWORK)?;
     session.until("End-of-RIB", Session::has_end_of_rib)?;
     let value = session.open.capability(capability::GRACEFUL_RESTART);
@@ -314,12 +313,9 @@ fn with_the_n_bit_routes_outlive_the_hold_time() -> Outcome {
         restarting(|open| open.graceful_restart(N, 120, true).hold_time_s(3))?;
     session.expect_notification(4, 0)?;
     bench.settle()?;
-    let open = bench.open(2).graceful_restart(R | N, 120, true);
-    let mut session = bench.reconnect(2, &open)?;
+    let mut session = restarted(&bench, N, true)?;
     bench.pass(2, &mut session)?;
-    for route in routes {
-        assert_eq!(bench.observer.changes(route), 1, "{route} flapped");
-    }
+    assert_steady(&bench, &routes);
     bench.untouched()
 }
 
@@ -328,17 +324,14 @@ fn with_the_n_bit_routes_outlive_the_hold_time() -> Outcome {
 fn with_the_n_bit_a_route_stays_over_consecutive_restarts() -> Outcome {
     let (mut bench, session, routes) = restarting(|open| open.graceful_restart(N, 120, true))?;
     drop(session);
-    let open = bench.open(2).graceful_restart(R | N, 120, true);
     for _ in 0..2 {
-        let mut session = bench.reconnect(2, &open)?;
+        let mut session = restarted(&bench, N, true)?;
         bench.pass(2, &mut session)?;
         drop(session);
         bench.settle()?;
     }
-    let mut session = bench.reconnect(2, &open)?;
+    let mut session = restarted(&bench, N, true)?;
     bench.pass(2, &mut session)?;
-    for route in routes {
-        assert_eq!(bench.observer.changes(route), 1, "{route} flapped");
-    }
+    assert_steady(&bench, &routes);
     bench.untouched()
 }

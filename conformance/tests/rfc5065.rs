@@ -54,6 +54,20 @@ fn told(session: &mut Session) -> Result<Option<Route>, Error> {
     Ok(session.refresh()?.remove(&ROUTE))
 }
 
+/// Each of these paths from a member ends the route that outside was told of.
+fn ends_the_route<const COUNT: usize>(paths: [Attribute; COUNT]) -> Outcome {
+    let mut bench = Bench::start(confederation())?;
+    let (mut member, mut outside) = (bench.session(5)?, bench.session(2)?);
+    let good = segments(&[(CONFED_SEQUENCE, &[65_005])]);
+    for bad in paths {
+        announce(&mut bench, 5, &mut member, &good)?;
+        assert!(told(&mut outside)?.is_some());
+        announce(&mut bench, 5, &mut member, &bad)?;
+        assert_eq!(told(&mut outside)?, None, "{bad:?}");
+    }
+    bench.untouched()
+}
+
 #[test]
 fn members_are_told_the_member_as_and_others_the_confederation() -> Outcome {
     let mut bench = Bench::start(confederation())?;
@@ -120,20 +134,11 @@ fn preference_next_hop_and_med_are_kept_between_members() -> Outcome {
 
 #[test]
 fn a_path_through_our_member_or_our_confederation_is_a_loop() -> Outcome {
-    let mut bench = Bench::start(confederation())?;
-    let (mut member, mut outside) = (bench.session(5)?, bench.session(2)?);
-    let good = segments(&[(CONFED_SEQUENCE, &[65_005])]);
-    for bad in [
+    ends_the_route([
         segments(&[(CONFED_SEQUENCE, &[65_005, 65_001])]),
         segments(&[(CONFED_SEQUENCE, &[65_005]), (CONFED_SET, &[65_001])]),
         segments(&[(CONFED_SEQUENCE, &[65_005]), (SEQUENCE, &[65_100])]),
-    ] {
-        announce(&mut bench, 5, &mut member, &good)?;
-        assert!(told(&mut outside)?.is_some());
-        announce(&mut bench, 5, &mut member, &bad)?;
-        assert_eq!(told(&mut outside)?, None, "{bad:?}");
-    }
-    bench.untouched()
+    ])
 }
 
 #[test]
@@ -156,20 +161,11 @@ fn a_confederation_segment_from_outside_is_a_malformed_path() -> Outcome {
 
 #[test]
 fn a_path_from_a_member_that_begins_with_no_confederation_sequence_is_malformed() -> Outcome {
-    let mut bench = Bench::start(confederation())?;
-    let (mut member, mut outside) = (bench.session(5)?, bench.session(2)?);
-    let good = segments(&[(CONFED_SEQUENCE, &[65_005])]);
-    for bad in [
+    ends_the_route([
         segments(&[(SEQUENCE, &[65_005])]),
         segments(&[]),
         segments(&[(CONFED_SET, &[65_005])]),
-    ] {
-        announce(&mut bench, 5, &mut member, &good)?;
-        assert!(told(&mut outside)?.is_some());
-        announce(&mut bench, 5, &mut member, &bad)?;
-        assert_eq!(told(&mut outside)?, None, "{bad:?}");
-    }
-    bench.untouched()
+    ])
 }
 
 #[test]

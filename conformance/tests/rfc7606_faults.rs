@@ -20,14 +20,14 @@
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use conformance::blackbox::message::{
     self, HEADER_LEN, NON_TRANSITIVE, Notification, TRANSITIVE, WELL_KNOWN, capability, code,
 };
 use conformance::blackbox::{
-    Attribute, Bench, Connection, Error, Heard, Message, Open, Outcome, Prefix, Session, Setup,
-    Update,
+    Attribute, Bench, Connection, Error, Heard, Message, Open, Outcome, Prefix, Random, Session,
+    Setup, Update,
 };
 use serde_json::Value;
 
@@ -1066,27 +1066,6 @@ fn every_broken_open_ends_or_begins_a_session_as_it_should() -> Outcome {
     world.check()
 }
 
-/// SplitMix64: small, and the same everywhere.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, bound: usize) -> usize {
-        usize::try_from(self.next() % u64::try_from(bound).unwrap()).unwrap()
-    }
-
-    fn u8(&mut self) -> u8 {
-        self.next().to_be_bytes()[0]
-    }
-}
-
 /// Valid messages of each kind, to be changed.
 fn templates() -> Vec<Vec<u8>> {
     let announce = |last: u8, numbered: bool| {
@@ -1167,7 +1146,7 @@ fn misbehave(
     seed: u64,
     read: &AtomicUsize,
 ) -> Result<usize, Error> {
-    let random = &mut Random(seed);
+    let random = &mut Random::new(seed);
     let templates = templates();
     let mut sessions = 0;
     while read.load(Ordering::Relaxed) < MUTATIONS / 2 {
@@ -1215,10 +1194,7 @@ fn answers(connection: &mut Connection) -> Result<bool, Error> {
 
 #[test]
 fn twenty_thousand_mutations_of_valid_messages_touch_nobody_else() -> Outcome {
-    let given = std::env::var("RULES_SEED").ok();
-    let now = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs();
-    let seed: u64 = given.map_or(now, |seed| seed.parse().expect("RULES_SEED is a number"));
-    println!("RULES_SEED={seed}");
+    let seed = Random::seed_of_run()?;
     let mut world = World::start()?;
     let to = SocketAddr::from((world.bench.address(), 1790));
     // The first half warms the speaker's memory up, the second must not need more.

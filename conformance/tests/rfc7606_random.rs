@@ -12,12 +12,12 @@
 
 use std::net::Ipv4Addr;
 use std::ops::RangeInclusive;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use conformance::blackbox::message::{self, HEADER_LEN, capability, code};
 use conformance::blackbox::{
-    Attribute, Bench, Connection, Error, Heard, LIMIT, Message, Open, Outcome, Prefix, Setup,
-    Update,
+    Attribute, Bench, Connection, Error, Heard, LIMIT, Message, Open, Outcome, Prefix, Random,
+    Setup, Update,
 };
 
 /// Neighbours of another AS, and after them some of the speaker's own. Each plays one session, so
@@ -30,40 +30,6 @@ const MESSAGES: usize = 100;
 const BURST: usize = 10;
 /// What the speaker may have grown by at the end, when all those routes are gone again.
 const GROWTH_MAX_KIB: u64 = 48 * 1024;
-
-/// SplitMix64: small, and the same everywhere.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, bound: usize) -> usize {
-        usize::try_from(self.next() % u64::try_from(bound).unwrap()).unwrap()
-    }
-
-    fn u8(&mut self) -> u8 {
-        self.next().to_be_bytes()[0]
-    }
-
-    fn one_in(&mut self, count: usize) -> bool {
-        self.below(count) == 0
-    }
-
-    fn octets(&mut self, max: usize) -> Vec<u8> {
-        let count = self.below(max + 1);
-        (0..count).map(|_| self.u8()).collect()
-    }
-
-    fn pick<T: Copy>(&mut self, from: &[T]) -> T {
-        *from.get(self.below(from.len())).unwrap()
-    }
-}
 
 fn prefix(random: &mut Random) -> Prefix {
     let addr = Ipv4Addr::new(100, random.u8(), random.u8(), 0);
@@ -284,13 +250,8 @@ fn misbehave(random: &mut Random, bench: &mut Bench, host: u8, count: &mut Count
 
 #[test]
 fn thousands_of_random_messages_harm_neither_the_speaker_nor_the_other_sessions() -> Outcome {
-    let given = std::env::var("RULES_SEED").ok();
-    let now = SystemTime::UNIX_EPOCH.elapsed().unwrap();
-    let seed = given.map_or(now.as_secs(), |seed| {
-        seed.parse().expect("RULES_SEED is a number")
-    });
-    println!("RULES_SEED={seed}");
-    let random = &mut Random(seed);
+    let seed = Random::seed_of_run()?;
+    let random = &mut Random::new(seed);
     let setup = Setup::new()
         .peers(EXTERNAL, 65_002)
         .peers(INTERNAL, Setup::ASN);

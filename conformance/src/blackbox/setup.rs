@@ -32,6 +32,22 @@ pub struct Neighbor {
     pub keys: String,
 }
 
+impl Neighbor {
+    /// One that connects to the speaker, for IPv4 unicast and without policies.
+    pub fn new(host: u8, asn: u32) -> Self {
+        Self {
+            host,
+            asn,
+            active: false,
+            policy: false,
+            ipv6: false,
+            over_ipv6: false,
+            all_families: false,
+            keys: String::new(),
+        }
+    }
+}
+
 /// The configuration of a speaker under test.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Setup {
@@ -79,16 +95,7 @@ impl Setup {
 
     /// Adds a neighbour that connects to the speaker.
     pub fn peer(self, host: u8, asn: u32) -> Self {
-        self.neighbor(Neighbor {
-            host,
-            asn,
-            active: false,
-            policy: false,
-            ipv6: false,
-            over_ipv6: false,
-            all_families: false,
-            keys: String::new(),
-        })
+        self.neighbor(Neighbor::new(host, asn))
     }
 
     /// Adds a neighbour whose session runs over IPv6; the test must be [`alone`](super::alone).
