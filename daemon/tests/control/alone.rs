@@ -1,0 +1,104 @@
+//! Commands without a daemon: `check` and `decode`, and what is no plain file.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+
+use crate::client::{ran, rbgpctl, rbgpctl_with};
+use crate::daemon::fresh_directory;
+
+#[test]
+fn check_reports_errors_with_their_place() {
+    let directory = fresh_directory();
+    let good = directory.join("good.toml");
+    std::fs::write(&good, "asn = 65001\nrouter_id = \"10.10.0.1\"\n").unwrap();
+    let ran = rbgpctl_with(b"", &["check", good.to_str().unwrap()]).exits(0);
+    assert_eq!(ran.out, "");
+    let bad = directory.join("bad.toml");
+    std::fs::write(
+        &bad,
+        "asn = 65001\nrouter_id = \"10.10.0.1\"\nasm = 1\nlisten = 5\n",
+    )
+    .unwrap();
+    let ran = rbgpctl_with(b"", &["check", bad.to_str().unwrap()]).exits(2);
+    assert!(ran.talk.contains("bad.toml:3:1: "), "{}", ran.talk);
+    assert!(ran.talk.contains("bad.toml:4:"), "{}", ran.talk);
+    let missing = directory.join("missing.toml");
+    let ran = rbgpctl_with(b"", &["check", missing.to_str().unwrap()]).exits(2);
+    assert!(
+        ran.talk.contains("missing.toml` does not exist\n\nhint: "),
+        "{}",
+        ran.talk
+    );
+    let other = directory.join("frr.conf");
+    std::fs::write(&other, "").unwrap();
+    let octets = directory.join("octets.toml");
+    std::fs::write(&octets, b"asn\xff").unwrap();
+    let folder = directory.join("folder.toml");
+    std::fs::create_dir(&folder).unwrap();
+    for (file, why) in [
+        (&other, "is not named *.toml\n\nhint: "),
+        (&octets, "is not text: octet 4 is not UTF-8\n\nhint: "),
+        (&folder, "is a directory, but must be a TOML file\n\nhint: "),
+    ] {
+        let ran = rbgpctl_with(b"", &["check", file.to_str().unwrap()]).exits(2);
+        assert!(ran.talk.contains(why), "{}", ran.talk);
+    }
+    std::fs::remove_dir_all(directory).unwrap();
+}
+
+#[test]
+fn decode_prints_one_object_a_message() {
+    let keepalive = b"# a keepalive\nffffffffffffffffffffffffffffffff001304\n\nnot hex\n";
+    let ran = rbgpctl_with(keepalive, &["decode"]).exits(0);
+    let lines: Vec<Value> = ran
+        .out
+        .lines()
+        .map(|l| serde_json::from_str(l).unwrap())
+        .collect();
+    assert_eq!(lines.len(), 2);
+    assert_eq!(lines[0], json!({"type": "keepalive"}));
+    assert!(lines[1]["error"].is_string());
+    let mut framed = vec![0, 0, 0, 19];
+    framed.extend([0xff; 16]);
+    framed.extend([0, 19, 4]);
+    let directory = fresh_directory();
+    let file = directory.join("messages");
+    std::fs::write(&file, &framed).unwrap();
+    let ran = rbgpctl_with(b"", &["decode", "--framed", file.to_str().unwrap()]).exits(0);
+    assert_eq!(ran.out, "{\"type\":\"keepalive\"}\n");
+    let ran = rbgpctl_with(b"", &["decode", directory.to_str().unwrap()]).exits(1);
+    assert!(
+        ran.talk.contains(directory.to_str().unwrap()),
+        "{}",
+        ran.talk
+    );
+    let ran = rbgpctl_with(b"", &["decode", "/nowhere"]).exits(1);
+    assert!(ran.talk.starts_with("error: `/nowhere`: "), "{}", ran.talk);
+    std::fs::remove_dir_all(directory).unwrap();
+}
+
+#[test]
+fn what_is_no_plain_file_is_refused_and_not_waited_for() {
+    let directory = fresh_directory();
+    let pipe = directory.join("rbgpd.toml");
+    let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
+    let path = pipe.to_str().unwrap();
+    for arguments in [&["--check", "--config", path][..], &["--config", path]] {
+        let daemon = Command::new(env!("CARGO_BIN_EXE_rbgpd"))
+            .args(arguments)
+            .stdin(Stdio::null())
+            .output();
+        let ran = ran(daemon.unwrap()).exits(2);
+        assert!(
+            ran.talk.contains("is a named pipe, but must be a file"),
+            "{}",
+            ran.talk
+        );
+        assert!(ran.talk.contains("hint: "), "{}", ran.talk);
+    }
+    rbgpctl(Path::new("/nonexistent"), &["check", path]).exits(2);
+    std::fs::remove_dir_all(directory).unwrap();
+}
