@@ -859,6 +859,8 @@ impl Rib {
         };
         let count = updates.iter().take_while(fits).count();
         let near = updates.get(..count).unwrap_or_default();
+        let sets = near.iter().flat_map(|update| &update.announced);
+        self.interner.touch(sets.map(|(_, set)| &**set));
         let lists = || near.iter().flat_map(Update::lists);
         self.v4
             .table

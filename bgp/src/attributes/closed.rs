@@ -29,7 +29,7 @@ pub struct Attributes {
     // that, a message of many EVPN tails would take memory quadratic in its length. Notes stand at
     // the end, if the header says so.
     wire: Arc<[u8]>,
-    hash: u64,
+    hash: u32,
     evpn: Option<Box<EvpnTail>>,
     source: Option<Arc<Attributes>>,
     next_hop: PackedNextHop,
@@ -111,7 +111,7 @@ impl Attributes {
     }
 
     /// Hash of everything equality looks at, computed once with a caller-chosen seed.
-    pub fn hash(&self) -> u64 {
+    pub fn hash(&self) -> u32 {
         self.hash
     }
 
@@ -174,6 +174,10 @@ impl Attributes {
 
     /// How often `asn` stands in the path, confederation segments included.
     pub fn contains_asn(&self, asn: Asn) -> usize {
+        // Most paths are known not to, without a look at the octets.
+        if self.header.path_asns & asn_bit(asn) == 0 {
+            return 0;
+        }
         self.as_path()
             .map(|segment| segment.asns().filter(|one| *one == asn).count())
             .sum()
@@ -371,7 +375,7 @@ impl Closed {
     pub(crate) fn attributes(&self, next_hop: NextHop, evpn: Option<EvpnTail>) -> Attributes {
         Attributes {
             wire: self.wire.clone(),
-            hash: hash_of(self.seed, &(self.wire_hash, next_hop, evpn)),
+            hash: upper(hash_of(self.seed, &(self.wire_hash, next_hop, evpn))),
             evpn: evpn.map(Box::new),
             source: None,
             next_hop: PackedNextHop::new(next_hop),
@@ -391,19 +395,32 @@ fn hash_of<T: Hash + ?Sized>(seed: u64, value: &T) -> u64 {
     FixedState::with_seed(seed).hash_one(value)
 }
 
-/// What the hash of a source adds to the hash of a set. Not the hash itself: a set that equals its
-/// source would hash to zero.
-fn mark(hash: u64) -> u64 {
-    hash.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(32)
+/// Half a hash is what tables keep.
+fn upper(hash: u64) -> u32 {
+    (hash >> 32) as u32
 }
 
-/// The decoded values, 24 octets.
+/// What the hash of a source adds to the hash of a set. Not the hash itself: a set that equals its
+/// source would hash to zero.
+fn mark(hash: u32) -> u32 {
+    hash.wrapping_mul(0x9e37_79b9).rotate_left(16)
+}
+
+/// The bit of an AS number in [`Header::path_asns`].
+fn asn_bit(asn: Asn) -> u32 {
+    1 << (asn.0.wrapping_mul(0x9e37_79b9) >> 27)
+}
+
+/// The decoded values, 28 octets.
 #[derive(Debug, Clone, Copy, Default)]
 struct Header {
     local_pref: u32,
     med: u32,
     first_as: Asn,
     originator_id: u32,
+    /// The bits of all AS numbers in the path. Every route that comes in is searched for our own,
+    /// and whoever decides has the octets far away in memory (4 % of ten neighbours' tables).
+    path_asns: u32,
     as_path_length: u16,
     cluster_length: u16,
     marks: u16,
@@ -431,6 +448,9 @@ impl Header {
                 let length = as_path::count(raw.value);
                 self.as_path_length = u16::try_from(length).unwrap_or(u16::MAX);
                 self.first_as = first_as(raw.value);
+                let segments = Segments::new(raw.value);
+                let asns = segments.flat_map(|segment| segment.asns());
+                self.path_asns = asns.fold(0, |bits, asn| bits | asn_bit(asn));
             }
             code::MULTI_EXIT_DISC => {
                 self.med = number(raw.value);

@@ -113,10 +113,11 @@ pub(super) fn import(
         config, next_hops, ..
     } = view;
     let seed = config.seed;
-    let own_as = facts.alias.map_or(facts.local_as, |alias| alias.own_as);
+    let own_as = facts.alias.map(|alias| alias.own_as);
     let confederation = config.confederation.map(|it| [it.id, it.member]);
     let of_confederation = confederation.into_iter().flatten();
-    for own in [facts.local_as, own_as].into_iter().chain(of_confederation) {
+    let own = [facts.local_as].into_iter().chain(own_as);
+    for own in own.chain(of_confederation) {
         if family.handling.own_as.forbids(received, own) {
             return Err(Rejection::AsLoop(own));
         }

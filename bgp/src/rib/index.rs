@@ -16,8 +16,9 @@ use super::slots::Slot;
 const SEGMENT_BITS: u32 = 6;
 
 /// Slots by hash.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Index {
+    /// None at all as long as there is no slot.
     segments: Vec<Segment>,
     len: usize,
 }
@@ -46,13 +47,6 @@ fn slot_of(place: Place) -> Slot {
 }
 
 impl Index {
-    pub(super) fn new() -> Self {
-        Self {
-            segments: vec![Segment::default(); 1 << SEGMENT_BITS],
-            len: 0,
-        }
-    }
-
     /// Memory it takes.
     pub(super) fn octets(&self) -> usize {
         let places = self
@@ -85,6 +79,9 @@ impl Index {
 
     /// Adds a slot that is not there. `u32::MAX` is no slot.
     pub(super) fn insert(&mut self, hash: u32, slot: Slot) {
+        if self.segments.is_empty() {
+            self.segments = vec![Segment::default(); 1 << SEGMENT_BITS];
+        }
         if let Some(segment) = self.segments.get_mut(number(hash)) {
             segment.insert(u64::from(hash) << 32 | u64::from(slot.wrapping_add(1)));
             self.len += 1;
@@ -97,6 +94,9 @@ impl Index {
             && segment.remove(hash, slot)
         {
             self.len -= 1;
+        }
+        if self.len == 0 {
+            self.segments = Vec::new();
         }
     }
 }
@@ -207,7 +207,7 @@ mod tests {
         fn behaves_as_a_set(
             ops in prop::collection::vec((prop::bool::weighted(0.6), 0u32..300, 0u32..3), 0..1500)
         ) {
-            let mut index = Index::new();
+            let mut index = Index::default();
             let mut model = BTreeSet::new();
             for (insert, number, slot) in ops {
                 let hash = match number % 3 {
@@ -236,7 +236,7 @@ mod tests {
 
     #[test]
     fn a_million_take_twelve_octets_each_at_most() {
-        let mut index = Index::new();
+        let mut index = Index::default();
         (0..1_000_000u32).for_each(|slot| index.insert(slot.wrapping_mul(0x9e37_79b9), slot));
         let octets: usize = index.segments.iter().map(|s| s.places.capacity() * 8).sum();
         assert!(octets < 13_000_000, "{octets}");

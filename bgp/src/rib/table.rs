@@ -45,7 +45,7 @@ impl<K: Eq + Hash> Table<K> {
     /// `seed` makes collisions unpredictable for those who choose the keys.
     pub(super) fn new(seed: u64) -> Self {
         Self {
-            index: Index::new(),
+            index: Index::default(),
             chunks: Vec::new(),
             open: Vec::new(),
             spare: Spare::default(),
@@ -249,7 +249,7 @@ impl<K: Eq + Hash> Table<K> {
 }
 
 /// Has memory read, although nobody uses the values.
-fn read(values: impl Iterator<Item = u64>) {
+pub(super) fn read(values: impl Iterator<Item = u64>) {
     std::hint::black_box(values.fold(0, u64::wrapping_add));
 }
 
