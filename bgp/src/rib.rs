@@ -11,13 +11,18 @@
 //! is later told what is then true, so a slow peer costs a few bits per prefix and never memory
 //! per message.
 //!
+//! Here inputs are handed to the table of their family; what the tables share is in `context`, what
+//! their keys are in `keys`, and the routes themselves in `family`.
+//!
 //! There is one owner and no lock. The table knows nothing of sockets, timers of sessions,
 //! kernels, or what an EVPN route means.
 
 mod aggregate;
+mod awaited;
 mod batch;
 mod ceiling;
 mod change;
+mod context;
 mod decision;
 mod dependent;
 mod dump;
@@ -28,6 +33,7 @@ mod handling;
 mod import;
 mod index;
 mod interner;
+mod keys;
 mod leak;
 mod martian;
 mod next_hops;
@@ -40,15 +46,15 @@ mod table;
 mod tests;
 mod view;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::BytesMut;
-
 pub use aggregate::{Aggregate, Idle, Suppress};
+use awaited::{Awaited, RESTARTING_PATIENCE};
 pub use batch::Batch;
+use context::{Cx, Peer, Peers, View};
 use decision::Options;
 pub use decision::{DEFAULT_LOCAL_PREF, LOCAL_WEIGHT, Multipath, Rules, Source, Step};
 pub use dependent::AggregateView;
@@ -58,6 +64,7 @@ use family::{FamilyRib, Key};
 pub use handling::{Handling, OwnAs, PrivateAs};
 pub use import::Rejection;
 use interner::Interner;
+use keys::TableOf;
 pub use leak::Leak;
 use next_hops::NextHops;
 pub use path::PeerId;
@@ -70,7 +77,7 @@ pub use view::{
 };
 
 use crate::asn::Asn;
-use crate::attributes::{AttributeSet, Attributes, Outgoing};
+use crate::attributes::{AttributeSet, Attributes};
 use crate::evpn_route::EvpnKey;
 use crate::family::{Family, PerFamily};
 use crate::message::Update;
@@ -78,7 +85,6 @@ use crate::nlri::{Nlri, NlriList, PathId};
 use crate::policy;
 use crate::prefix::{Prefix, Prefix4, Prefix6};
 use crate::rpki::{Affected, Validation, Validity, Vrps};
-use crate::wire::{self, EncodeContext, EncodeError};
 
 /// Octets handed out for a peer and not yet reported as written before it is left behind. Enough
 /// to keep a socket busy while the owner of the table works on something else.
@@ -265,141 +271,6 @@ pub struct BestPath {
     /// From another AS.
     pub external: bool,
 }
-
-/// State of a peer.
-#[derive(Debug, Default)]
-struct Peer {
-    /// Facts of the session, or of the last one while its routes are kept.
-    facts: Option<PeerFacts>,
-    up: bool,
-    in_flight: usize,
-    /// Families with stale routes.
-    stale: PerFamily<bool>,
-    /// Families of these that are a last resort.
-    old: PerFamily<bool>,
-}
-
-/// All peers by number.
-#[derive(Debug, Default)]
-struct Peers {
-    peers: Vec<Peer>,
-}
-
-impl Peers {
-    fn get(&self, peer: PeerId) -> Option<&Peer> {
-        self.peers.get(usize::from(peer.0))
-    }
-
-    fn get_mut(&mut self, peer: PeerId) -> Option<&mut Peer> {
-        self.peers.get_mut(usize::from(peer.0))
-    }
-
-    fn entry(&mut self, peer: PeerId) -> Option<&mut Peer> {
-        let at = usize::from(peer.0);
-        if self.peers.len() <= at {
-            self.peers.resize_with(at + 1, Peer::default);
-        }
-        self.peers.get_mut(at)
-    }
-
-    fn settings(&self, peer: PeerId, family: Family) -> Option<(&PeerFacts, &PeerFamily)> {
-        let facts = self.get(peer)?.facts.as_ref()?;
-        Some((facts, facts.families.get(family).as_ref()?))
-    }
-
-    fn source(&self, peer: PeerId, config: &Config) -> Source {
-        let facts = self.get(peer).and_then(|peer| peer.facts.as_ref());
-        facts.map_or(
-            Source {
-                external: false,
-                internal: false,
-                client: PerFamily::default(),
-                server_client: PerFamily::default(),
-                router_id: config.router_id,
-                address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-            },
-            PeerFacts::source,
-        )
-    }
-
-    /// Stale routes of the peer are a last resort.
-    fn is_old(&self, peer: PeerId, family: Family) -> bool {
-        self.get(peer).is_some_and(|peer| *peer.old.get(family))
-    }
-
-    fn can_take(&self, peer: PeerId) -> bool {
-        self.get(peer)
-            .is_some_and(|peer| peer.up && peer.in_flight < WINDOW)
-    }
-
-    fn ids(&self) -> impl Iterator<Item = PeerId> + use<> {
-        (0..u16::try_from(self.peers.len()).unwrap_or(u16::MAX)).map(PeerId)
-    }
-}
-
-/// What the tables share, to change it.
-struct Cx<'a> {
-    peers: &'a mut Peers,
-    interner: &'a mut Interner,
-    config: &'a Config,
-    next_hops: &'a NextHops,
-}
-
-/// What the tables share, to read it.
-#[derive(Clone, Copy)]
-struct View<'a> {
-    peers: &'a Peers,
-    config: &'a Config,
-    next_hops: &'a NextHops,
-}
-
-impl Cx<'_> {
-    fn view(&self) -> View<'_> {
-        View {
-            peers: self.peers,
-            config: self.config,
-            next_hops: self.next_hops,
-        }
-    }
-
-    /// The view, and what is no part of it.
-    fn split(&mut self) -> (View<'_>, &mut Interner) {
-        let view = View {
-            peers: self.peers,
-            config: self.config,
-            next_hops: self.next_hops,
-        };
-        (view, self.interner)
-    }
-
-    fn send(&mut self, to: PeerId, batch: Arc<Batch>, outputs: &mut VecDeque<Output>) {
-        if let Some(peer) = self.peers.get_mut(to) {
-            peer.in_flight += batch.len();
-            outputs.push_back(Output::Send(to, batch));
-        }
-    }
-}
-
-impl View<'_> {
-    fn source(&self, peer: PeerId) -> Source {
-        self.peers.source(peer, self.config)
-    }
-}
-
-/// Peers whose End-of-RIB is awaited after a start.
-#[derive(Debug)]
-struct Awaited {
-    peers: PerFamily<BTreeSet<PeerId>>,
-    /// Peers that say they wait for others themselves, and until when they are waited for.
-    restarting: BTreeMap<PeerId, Instant>,
-    until: Instant,
-    hold: bool,
-}
-
-/// RFC 4724 §4.1 excludes peers that have restarted, too, from those to wait for, since both would
-/// wait for ever. FRR says so for two minutes after its start although it has long chosen its
-/// routes; a short wait serves both.
-const RESTARTING_PATIENCE: Duration = Duration::from_secs(3);
 
 /// The tables of one router.
 #[derive(Debug)]
@@ -950,69 +821,6 @@ impl Rib {
         self.v6.set_aggregates(cx, v6);
     }
 
-    fn expect(
-        &mut self,
-        now: Instant,
-        peers: PerFamily<BTreeSet<PeerId>>,
-        time: Duration,
-        hold: bool,
-    ) {
-        let none = peers.iter().filter(|(_, peers)| peers.is_empty());
-        self.converged.extend(none.map(|(family, _)| family));
-        self.awaited = Some(Awaited {
-            peers,
-            restarting: BTreeMap::new(),
-            until: now + time,
-            hold,
-        });
-        self.settle();
-    }
-
-    /// A peer has sent all it has of a family, or will not.
-    fn arrived(&mut self, peer: PeerId, family: Family) {
-        let Some(awaited) = &mut self.awaited else {
-            return;
-        };
-        if awaited.peers.get_mut(family).remove(&peer) && awaited.peers.get(family).is_empty() {
-            self.converged.push(family);
-        }
-        self.settle();
-    }
-
-    fn settle(&mut self) {
-        let done = self
-            .awaited
-            .as_ref()
-            .is_some_and(|awaited| awaited.peers.iter().all(|(_, peers)| peers.is_empty()));
-        if done {
-            self.awaited = None;
-        }
-    }
-
-    fn timeout(&mut self, now: Instant) {
-        if let Some(awaited) = self.awaited.take_if(|awaited| awaited.until <= now) {
-            let late = awaited.peers.iter().filter(|(_, peers)| !peers.is_empty());
-            self.converged.extend(late.map(|(family, _)| family));
-            return;
-        }
-        let Some(awaited) = &mut self.awaited else {
-            return;
-        };
-        let mut waiting = Vec::new();
-        awaited.restarting.retain(|peer, until| {
-            let over = *until <= now;
-            if over {
-                waiting.push(*peer);
-            }
-            !over
-        });
-        for peer in waiting {
-            for family in Family::ALL {
-                self.arrived(peer, family);
-            }
-        }
-    }
-
     /// Marks what a peer sent: it stays until the peer sends it again or everything else.
     fn mark_stale(&mut self, peer: PeerId, family: Family) {
         on_family!(self, family, |table, _cx| table.mark_stale(peer));
@@ -1059,90 +867,3 @@ fn validate_by(
     }
     asked
 }
-
-/// The table that holds keys of a type.
-trait TableOf<K> {
-    fn table_of(&mut self) -> (&mut FamilyRib<K>, Cx<'_>);
-}
-
-macro_rules! keyed {
-    ($key:ty, $field:ident, $variant:ident, $family:ident, $default:expr, $wider:expr, $martian:expr) => {
-        impl TableOf<$key> for Rib {
-            fn table_of(&mut self) -> (&mut FamilyRib<$key>, Cx<'_>) {
-                let cx = Cx {
-                    peers: &mut self.peers,
-                    interner: &mut self.interner,
-                    config: &self.config,
-                    next_hops: &self.next_hops,
-                };
-                (&mut self.$field, cx)
-            }
-        }
-
-        impl Key for $key {
-            const FAMILY: Family = Family::$family;
-
-            fn default_route() -> Option<Self> {
-                $default
-            }
-
-            fn wider(&self, length: u8) -> Option<Self> {
-                let wider: fn(&Self, u8) -> Option<Self> = $wider;
-                wider(self, length)
-            }
-
-            fn is_martian(&self) -> bool {
-                let is_martian: fn(&Self) -> bool = $martian;
-                is_martian(self)
-            }
-
-            fn of(list: &NlriList) -> &[(PathId, Self)] {
-                match list {
-                    NlriList::$variant(list) => list,
-                    _ => &[],
-                }
-            }
-
-            fn nlri(&self) -> Nlri {
-                Nlri::$variant(self.clone())
-            }
-
-            fn encode_announce(
-                keys: &[(PathId, Self)],
-                attributes: &Outgoing,
-                context: &EncodeContext,
-                out: &mut BytesMut,
-            ) -> Result<usize, EncodeError> {
-                wire::encode_announce(attributes, keys, context, out)
-            }
-
-            fn encode_withdraw(
-                keys: &[(PathId, Self)],
-                context: &EncodeContext,
-                out: &mut BytesMut,
-            ) -> usize {
-                wire::encode_withdraw(keys, context, out)
-            }
-        }
-    };
-}
-
-keyed!(
-    Prefix4,
-    v4,
-    V4,
-    Ipv4Unicast,
-    Prefix4::new(Ipv4Addr::UNSPECIFIED, 0),
-    |prefix, length| Prefix4::new(prefix.addr(), length).filter(|_| length < prefix.len()),
-    |prefix| martian::is_martian4(*prefix)
-);
-keyed!(
-    Prefix6,
-    v6,
-    V6,
-    Ipv6Unicast,
-    Prefix6::new(Ipv6Addr::UNSPECIFIED, 0),
-    |prefix, length| Prefix6::new(prefix.addr(), length).filter(|_| length < prefix.len()),
-    |prefix| martian::is_martian6(*prefix)
-);
-keyed!(EvpnKey, evpn, Evpn, Evpn, None, |_, _| None, |_| false);
