@@ -12,7 +12,8 @@
 //!     ─► Node      (rbgpd, or FRR from the host, a Debian suite or a container)
 //!     ─► Vm        (a namespace behind a bridge of a site)
 //! Cloud = the three-site topology made of these, with the questions the tests ask it
-//! Pair  = rbgpd and one neighbour of any make on one link, configured by the test
+//! Pair  = rbgpd and one neighbour of any make on one link, configured by the test, and a third
+//!         on another link for those who ask for it
 //! ```
 //!
 //! What it does not do: it never touches the machine's own interfaces, routes or services, and it
@@ -43,6 +44,7 @@ pub(crate) use rbgpd::binary;
 pub use require::{Requirement, missing, note_skip};
 pub use rtr::RtrCache;
 pub use scenario::{scenario, scenario_beside_others};
+pub use sides::{bird_side, frr_side, toward};
 pub use underlay::{Fabric, Link, Underlay};
 pub use vm::Vm;
 pub use wait::{Seen, Timeout, wait_until};
@@ -68,6 +70,7 @@ mod require;
 mod rootfs;
 mod rtr;
 mod scenario;
+mod sides;
 mod sweep;
 mod underlay;
 mod vm;
@@ -76,6 +79,9 @@ mod wireguard;
 
 /// Where every lab keeps its state while it runs.
 const ROOT: &str = "/run/rbgpd-lab";
+
+/// Longest wait for an answer of a router: connection attempts of the slowest peer included.
+const ANSWER: Duration = Duration::from_secs(60);
 
 /// How long a failed lab waits for somebody to look at it.
 const HOLD: Duration = Duration::from_secs(3600);
@@ -239,6 +245,27 @@ impl Lab {
         let waited = self.wait_until(what, limit, condition)?;
         self.step(what);
         Ok(waited)
+    }
+
+    /// Asks until the answer contains all of these texts, prints the step and returns the answer.
+    /// White space counts as one blank, so that a text is found wherever a line was broken.
+    pub fn until_shown(
+        &self,
+        what: &str,
+        texts: &[&str],
+        ask: impl Fn() -> Result<String, Error>,
+    ) -> Result<String, Error> {
+        let mut last = String::new();
+        let what = format!("{what} with {}", texts.join(", "));
+        self.reach(&what, ANSWER, || {
+            let words = ask()?;
+            last = words.split_whitespace().collect::<Vec<_>>().join(" ");
+            match texts.iter().all(|text| last.contains(text)) {
+                true => Ok(()),
+                false => Err(Error::State(last.clone())),
+            }
+        })?;
+        Ok(last)
     }
 
     /// Keeps configurations and logs when the lab goes away, and returns where they will be.

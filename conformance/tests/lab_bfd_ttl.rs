@@ -9,27 +9,19 @@
 
 use std::time::Duration;
 
-use conformance::lab::{Error, Pair, Release, Requirement, scenario_beside_others};
+use conformance::lab::{
+    Error, Pair, Release, Requirement, frr_side, scenario_beside_others, toward,
+};
 
 const NEEDS: [Requirement; 3] = [Requirement::Root, Requirement::HostFrr, Requirement::Rbgpd];
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-const FRR: &str = "\
-router bgp 65002
- bgp router-id 10.9.0.2
- no bgp ebgp-requires-policy
- neighbor 10.9.0.1 remote-as 65001
- neighbor 10.9.0.1 timers connect 1
- neighbor 10.9.0.1 ttl-security hops 1
- neighbor 10.9.0.1 bfd
-";
+const SESSION: &str = "neighbor 10.9.0.1 ttl-security hops 1\n neighbor 10.9.0.1 bfd";
 
 fn ours(more: &str) -> String {
-    format!(
-        "[[neighbor]]\naddress = \"10.9.0.2\"\nremote_as = 65002\nbfd = true\n{more}\n\
-         timers = {{ connect_retry = \"1s\" }}\nipv4_unicast = {{}}\n"
-    )
+    let keys = format!("bfd = true\n{more}\nipv4_unicast = {{}}");
+    toward("10.9.0.2", 65002, &keys)
 }
 
 #[test]
@@ -37,7 +29,7 @@ fn bfd_that_ttl_security_keeps_down_is_named_and_comes_up_without_it() -> Result
     scenario_beside_others("bfd-ttl", &NEEDS, |lab| {
         let mut pair = Pair::build(lab)?;
         pair.start(&ours("ttl_security = 1"))?;
-        let frr = pair.frr(Release::Host, FRR)?;
+        let frr = pair.frr(Release::Host, &frr_side(65002, SESSION, ""))?;
         let state = |pair: &Pair<'_>, bfd: &str, hinted: bool| {
             let neighbor = pair.neighbor("10.9.0.2")?;
             let hint = neighbor["hint"].as_str().unwrap_or_default();
@@ -55,14 +47,8 @@ fn bfd_that_ttl_security_keeps_down_is_named_and_comes_up_without_it() -> Result
         assert!(sockets.contains("\"multihop\":true"), "{sockets}");
         let summary = pair.ctl(&["show", "summary"])?;
         assert!(summary.contains("take ttl_security out"), "{summary}");
-        let words = [
-            "configure terminal",
-            "router bgp 65002",
-            "no neighbor 10.9.0.1 ttl-security hops 1",
-            "end",
-        ];
-        let output = frr.vtysh(&words)?;
-        assert!(output.ok(), "{}", output.text());
+        let without = "no neighbor 10.9.0.1 ttl-security hops 1";
+        frr.configure(&["router bgp 65002", without])?;
         pair.reload(&ours(""))?;
         lab.reach("BFD up once TTL security is gone", PATIENCE, || {
             state(&pair, "up", false)

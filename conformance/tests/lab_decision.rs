@@ -226,14 +226,7 @@ fn alike(lab: &Lab, what: &str, pair: &Pair<'_>, frr: &Frr) -> Result<(), Error>
 }
 
 fn configure(frr: &Frr, lines: &[&str]) -> Result<(), Error> {
-    let mut words = vec!["configure terminal", "router bgp 65001"];
-    words.extend(lines);
-    words.push("end");
-    let output = frr.vtysh(&words)?;
-    match output.ok() {
-        true => Ok(()),
-        false => Err(Error::State(output.text())),
-    }
+    frr.configure(&[&["router bgp 65001"], lines].concat())
 }
 
 /// Paths of different lengths, origins and MEDs: the same on every run.

@@ -11,7 +11,8 @@
 use std::time::Duration;
 
 use conformance::lab::{
-    Bird, Error, Frr, Lab, Pair, Release, Requirement, scenario_beside_others,
+    Error, Frr, Lab, Pair, Release, Requirement, bird_side, frr_side, scenario_beside_others,
+    toward,
 };
 
 const NEEDS: [Requirement; 4] = [
@@ -23,30 +24,18 @@ const NEEDS: [Requirement; 4] = [
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
-const FRR: &str = "\
-router bgp 65002
- bgp router-id 10.9.0.2
- no bgp ebgp-requires-policy
- no bgp network import-check
- neighbor 10.9.0.1 remote-as 65001
- neighbor 10.9.0.1 timers connect 1
- address-family ipv4 unicast
-  network 198.51.100.0/24
-  aggregate-address 198.51.0.0/16 summary-only
- exit-address-family
-";
-
-const BIRD: &str = "\
-router id 10.8.0.3;
-protocol static one { ipv4; route 10.64.1.0/24 blackhole; }
-protocol static two { ipv4; route 10.64.2.0/24 blackhole; }
-protocol bgp rbgpd {
-  local 10.8.0.3 as 65003;
-  neighbor 10.8.0.1 as 65001;
-  connect retry time 1; connect delay time 1; error wait time 1, 2;
-  ipv4 { import all; export where source = RTS_STATIC; };
+/// FRR with an aggregate of its own.
+fn theirs() -> String {
+    let family = "network 198.51.100.0/24\n  aggregate-address 198.51.0.0/16 summary-only";
+    frr_side(65002, "", family)
 }
-";
+
+/// BIRD with two routes, each announced at will.
+fn at_will() -> String {
+    let own = "protocol static one { ipv4; route 10.64.1.0/24 blackhole; }\n\
+               protocol static two { ipv4; route 10.64.2.0/24 blackhole; }\n";
+    bird_side(65003, "", "where source = RTS_STATIC") + own
+}
 
 /// The head of rbgpd's configuration, what a neighbour's family has for FRR, and two maps.
 fn ours(unicast: &str, frr: &str) -> String {
@@ -58,28 +47,12 @@ fn ours(unicast: &str, frr: &str) -> String {
         )
     };
     format!(
-        "ebgp_requires_policy = false\n[ipv4_unicast]\n{unicast}\n\
-         [[neighbor]]\naddress = \"10.9.0.2\"\nremote_as = 65002\n\
-         timers = {{ connect_retry = \"1s\" }}\nipv4_unicast = {{ {frr} }}\n\
-         [[neighbor]]\naddress = \"10.8.0.3\"\nremote_as = 65003\n\
-         timers = {{ connect_retry = \"1s\" }}\nipv4_unicast = {{}}\n{}{}",
+        "ebgp_requires_policy = false\n[ipv4_unicast]\n{unicast}\n{}{}{}{}",
+        toward("10.9.0.2", 65002, &format!("ipv4_unicast = {{ {frr} }}")),
+        toward("10.8.0.3", 65003, "ipv4_unicast = {}"),
         map("ONE", "10.64.1.0/24"),
         map("TWO", "10.64.2.0/24"),
     )
-}
-
-/// rbgpd's other link, and BIRD at the end of it.
-fn third(lab: &Lab, pair: &Pair<'_>) -> Result<Bird, Error> {
-    let space = lab.namespace("third")?;
-    let name = space.name();
-    pair.left.ip(&format!(
-        "link add eth1 type veth peer name eth0 netns {name}"
-    ))?;
-    for (space, device, host) in [(&pair.left, "eth1", 1), (&space, "eth0", 3)] {
-        space.ip(&format!("link set {device} up"))?;
-        space.ip(&format!("addr add 10.8.0.{host}/24 dev {device}"))?;
-    }
-    pair.bird_in(&space, BIRD)
 }
 
 /// Waits until FRR knows exactly these prefixes from rbgpd.
@@ -111,86 +84,40 @@ fn frr_knows(lab: &Lab, frr: &Frr, prefixes: &[&str]) -> Result<(), Error> {
     Ok(())
 }
 
-fn shows(
-    lab: &Lab,
-    what: &str,
-    texts: &[&str],
-    ask: impl Fn() -> Result<String, Error>,
-) -> Result<String, Error> {
-    let mut last = String::new();
-    lab.reach(
-        &format!("{what} with {}", texts.join(", ")),
-        PATIENCE,
-        || {
-            last = ask()?.split_whitespace().collect::<Vec<_>>().join(" ");
-            match texts.iter().all(|text| last.contains(text)) {
-                true => Ok(()),
-                false => Err(Error::State(last.clone())),
-            }
-        },
-    )?;
-    Ok(last)
-}
-
 #[test]
 fn an_aggregate_is_told_and_drops_while_bird_announces_something_within() -> Result<(), Error> {
     scenario_beside_others("aggregate", &NEEDS, |lab| {
         let mut pair = Pair::build(lab)?;
         let aggregate = "aggregates = [{ prefix = \"10.64.0.0/16\", summary_only = true }]";
         pair.start_forwarding(&ours(aggregate, ""))?;
-        let frr = pair.frr(Release::Host, FRR)?;
-        let mut bird = third(lab, &pair)?;
+        let frr = pair.frr(Release::Host, &theirs())?;
+        let mut bird = pair.third(&at_will())?;
         frr_knows(lab, &frr, &["10.64.0.0/16"])?;
         // The same words that FRR has for an aggregate of its own.
         let own = ["\"aggregatorAs\":65001", "\"atomicAggregate\":true"];
-        shows(lab, "FRR: the aggregate", &own, || {
-            Ok(frr
-                .vtysh(&["show bgp ipv4 unicast 10.64.0.0/16 json"])?
-                .stdout)
-        })?;
+        frr.until_shown(lab, "10.64.0.0/16", &own)?;
         // BIRD hears of what its own routes became, and of FRR's.
         for (prefix, path) in [("10.64.0.0/16", "65001"), ("198.51.0.0/16", "65001 65002")] {
             let texts = [&*format!("BGP.as_path: {path}"), "BGP.aggregator:"];
-            shows(lab, &format!("BIRD: {prefix}"), &texts, || {
-                Ok(bird.ask(&format!("show route all for {prefix}"))?.text())
-            })?;
+            bird.until_shown(lab, prefix, &texts)?;
         }
-        shows(
-            lab,
-            "explain",
+        pair.until_explained(
+            "10.64.1.0/24",
             &["the aggregate 10.64.0.0/16 stands for it"],
-            || pair.ctl(&["explain", "10.64.1.0/24"]),
         )?;
         let left = pair.left.clone();
         let kernel = || left.ip("route show type blackhole");
-        shows(
-            lab,
-            "the kernel",
-            &["blackhole 10.64.0.0/16 proto bgp"],
-            kernel,
-        )?;
-        shows(
-            lab,
-            "explain",
-            &["aggregate of 2 more specific routes"],
-            || pair.ctl(&["explain", "10.64.0.0/16"]),
-        )?;
+        lab.until_shown("the kernel", &["blackhole 10.64.0.0/16 proto bgp"], kernel)?;
+        pair.until_explained("10.64.0.0/16", &["aggregate of 2 more specific routes"])?;
 
         bird.ask("disable one")?;
-        shows(
-            lab,
-            "explain",
-            &["aggregate of 1 more specific route"],
-            || pair.ctl(&["explain", "10.64.0.0/16"]),
-        )?;
+        pair.until_explained("10.64.0.0/16", &["aggregate of 1 more specific route"])?;
         frr_knows(lab, &frr, &["10.64.0.0/16"])?;
         bird.ask("disable two")?;
         frr_knows(lab, &frr, &[])?;
-        shows(
-            lab,
-            "explain",
+        pair.until_explained(
+            "10.64.0.0/16",
             &["not there: no more specific route is in use"],
-            || pair.ctl(&["explain", "10.64.0.0/16"]),
         )?;
         lab.reach("the kernel has no blackhole", PATIENCE, || {
             match kernel()? {
@@ -202,12 +129,11 @@ fn an_aggregate_is_told_and_drops_while_bird_announces_something_within() -> Res
         // A reload without summary_only, and without the blackhole route.
         bird.ask("enable one")?;
         frr_knows(lab, &frr, &["10.64.0.0/16"])?;
-        let before = pair.neighbor("10.9.0.2")?;
+        let before = pair.sessions("10.9.0.2")?;
         let plain = "aggregates = [{ prefix = \"10.64.0.0/16\", blackhole = false }]";
         pair.reload_forwarding(&ours(plain, ""))?;
         frr_knows(lab, &frr, &["10.64.0.0/16", "10.64.1.0/24"])?;
-        let after = pair.neighbor("10.9.0.2")?;
-        assert_eq!(before.get("established"), after.get("established"));
+        assert_eq!(pair.sessions("10.9.0.2")?, before);
         assert!(!kernel()?.contains("10.64.0.0/16"));
         bird.stop()
     })
@@ -220,16 +146,14 @@ fn what_frr_is_told_waits_for_what_bird_announces() -> Result<(), Error> {
         let condition = "default_originate = { route_map = \"TWO\" }, \
                          advertise_if = { routes = \"ONE\", exist = \"TWO\" }";
         pair.start(&ours("", condition))?;
-        let frr = pair.frr(Release::Host, FRR)?;
-        let mut bird = third(lab, &pair)?;
+        let frr = pair.frr(Release::Host, &theirs())?;
+        let mut bird = pair.third(&at_will())?;
         let all = ["0.0.0.0/0", "10.64.1.0/24", "10.64.2.0/24"];
         frr_knows(lab, &frr, &all)?;
         bird.ask("disable two")?;
         frr_knows(lab, &frr, &[])?;
         let why = ["it is told only while routes are there that advertise_if asks for"];
-        shows(lab, "explain", &why, || {
-            pair.ctl(&["explain", "10.64.1.0/24"])
-        })?;
+        pair.until_explained("10.64.1.0/24", &why)?;
         bird.ask("enable two")?;
         frr_knows(lab, &frr, &all)?;
         pair.until_shown(
@@ -238,7 +162,7 @@ fn what_frr_is_told_waits_for_what_bird_announces() -> Result<(), Error> {
         )?;
 
         // The other way around, and then a limit, in the same session.
-        let before = pair.neighbor("10.9.0.2")?;
+        let before = pair.sessions("10.9.0.2")?;
         pair.reload(&ours(
             "",
             "advertise_if = { routes = \"ONE\", absent = \"TWO\" }",
@@ -256,8 +180,7 @@ fn what_frr_is_told_waits_for_what_bird_announces() -> Result<(), Error> {
         bird.ask("disable one")?;
         frr_knows(lab, &frr, &["10.64.2.0/24", "10.99.0.0/16"])?;
         pair.until_shown("10.9.0.2", &["and there is room for all"])?;
-        let after = pair.neighbor("10.9.0.2")?;
-        assert_eq!(before.get("established"), after.get("established"));
+        assert_eq!(pair.sessions("10.9.0.2")?, before);
         bird.stop()
     })
 }

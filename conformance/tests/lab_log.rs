@@ -8,7 +8,7 @@
 
 use std::time::{Duration, Instant};
 
-use conformance::lab::{Error, Pair, Requirement, scenario_beside_others};
+use conformance::lab::{Error, Pair, Requirement, scenario_beside_others, toward};
 
 const NEEDS: [Requirement; 2] = [Requirement::Root, Requirement::Rbgpd];
 
@@ -20,10 +20,8 @@ const ROUTES: usize = 401;
 const GATHERED: Duration = Duration::from_millis(2500);
 
 fn neighbor(host: u8) -> String {
-    format!(
-        "[[neighbor]]\naddress = \"10.9.0.{host}\"\nremote_as = 6500{host}\n\
-         timers = {{ connect_retry = \"1s\" }}\nipv4_unicast = {{}}\n"
-    )
+    let address = format!("10.9.0.{host}");
+    toward(&address, 65000 + u32::from(host), "ipv4_unicast = {}")
 }
 
 #[test]

@@ -8,38 +8,27 @@
 
 use std::time::Duration;
 
-use conformance::lab::{Error, Pair, Release, Requirement, scenario_beside_others};
+use conformance::lab::{
+    Error, Pair, Release, Requirement, frr_side, scenario_beside_others, toward,
+};
 
 const FRR: [Requirement; 3] = [Requirement::Root, Requirement::HostFrr, Requirement::Rbgpd];
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// FRR whose routes may stay for two seconds as they are, and for four as a last resort.
-const BRIEF: &str = "\
-router bgp 65002
- bgp router-id 10.9.0.2
- no bgp ebgp-requires-policy
- no bgp network import-check
- bgp graceful-restart
- bgp graceful-restart restart-time 2
- bgp long-lived-graceful-restart stale-time 4
- neighbor 10.9.0.1 remote-as 65001
- neighbor 10.9.0.1 timers connect 1
- address-family ipv4 unicast
-  network 192.0.2.0/24
-  network 198.51.100.0/24 route-map NO-LLGR
- exit-address-family
-exit
-route-map NO-LLGR permit 10
- set community no-llgr
-exit
-";
+fn brief() -> String {
+    let times = "bgp graceful-restart\n bgp graceful-restart restart-time 2\n \
+                 bgp long-lived-graceful-restart stale-time 4";
+    let family = "network 192.0.2.0/24\n  network 198.51.100.0/24 route-map NO-LLGR";
+    frr_side(65002, times, family)
+        + "exit\nroute-map NO-LLGR permit 10\n set community no-llgr\nexit\n"
+}
 
 fn ours(own: &str) -> String {
     format!(
-        "[graceful_restart]\nrestart_time = \"2s\"\nlong_lived_time = \"1h\"\n{own}\
-         [[neighbor]]\naddress = \"10.9.0.2\"\nremote_as = 65002\n\
-         timers = {{ connect_retry = \"1s\" }}\nipv4_unicast = {{}}\n"
+        "[graceful_restart]\nrestart_time = \"2s\"\nlong_lived_time = \"1h\"\n{own}{}",
+        toward("10.9.0.2", 65002, "ipv4_unicast = {}")
     )
 }
 
@@ -48,7 +37,7 @@ fn routes_of_frr_grow_old_and_leave_on_time() -> Result<(), Error> {
     scenario_beside_others("long-lived", &FRR, |lab| {
         let mut pair = Pair::build(lab)?;
         pair.start(&ours(""))?;
-        let mut frr = pair.frr(Release::Host, BRIEF)?;
+        let mut frr = pair.frr(Release::Host, &brief())?;
         pair.until_established("10.9.0.2")?;
         let routes = || pair.ctl(&["show", "routes", "--json"]);
         let holds = |wanted: &[&str], unwanted: &[&str]| {
@@ -87,7 +76,7 @@ fn routes_of_ours_grow_old_at_frr() -> Result<(), Error> {
         let mut pair = Pair::build(lab)?;
         let own = "[ipv4_unicast]\nnetworks = [\"203.0.113.0/24\"]\n";
         pair.start(&ours(own))?;
-        let frr = pair.frr(Release::Host, BRIEF)?;
+        let frr = pair.frr(Release::Host, &brief())?;
         pair.until_established("10.9.0.2")?;
         let said = || -> Result<String, Error> {
             let output = frr.vtysh(&["show bgp ipv4 unicast 203.0.113.0/24"])?;

@@ -8,39 +8,33 @@
 
 use std::time::Duration;
 
-use conformance::lab::{Error, Pair, Release, Requirement, scenario_beside_others};
+use conformance::lab::{
+    Error, Pair, Release, Requirement, frr_side, scenario_beside_others, toward,
+};
 
 const NEEDS: [Requirement; 3] = [Requirement::Root, Requirement::HostFrr, Requirement::Rbgpd];
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-const FRR: &str = "\
+const MAP: &str = "\
 ip prefix-list FAR seq 5 permit 192.0.2.0/24
 route-map OUT permit 10
  match ip address prefix-list FAR
  set ip next-hop 9.9.9.9
 route-map OUT permit 20
-router bgp 65002
- bgp router-id 10.9.0.2
- no bgp ebgp-requires-policy
- no bgp network import-check
- neighbor 10.9.0.1 remote-as 65001
- neighbor 10.9.0.1 timers connect 1
- address-family ipv4 unicast
-  network 192.0.2.0/24
-  neighbor 10.9.0.1 route-map OUT out
- exit-address-family
 ";
 
-const OURS: &str = "[[neighbor]]\naddress = \"10.9.0.2\"\nremote_as = 65002\n\
-                    timers = { connect_retry = \"1s\" }\nipv4_unicast = {}\n";
+fn theirs() -> String {
+    let family = "network 192.0.2.0/24\n  neighbor 10.9.0.1 route-map OUT out";
+    MAP.to_owned() + &frr_side(65002, "", family)
+}
 
 #[test]
 fn a_route_is_used_exactly_while_its_next_hop_leads_somewhere() -> Result<(), Error> {
     scenario_beside_others("next-hops", &NEEDS, |lab| {
         let mut pair = Pair::build(lab)?;
-        pair.start_forwarding(OURS)?;
-        let frr = pair.frr(Release::Host, FRR)?;
+        pair.start_forwarding(&toward("10.9.0.2", 65002, "ipv4_unicast = {}"))?;
+        let frr = pair.frr(Release::Host, &theirs())?;
         let installed = |what: &str, wanted: bool| {
             lab.reach(what, PATIENCE, || {
                 let seen = pair.left.ip("-4 route show 192.0.2.0/24")?;
@@ -59,12 +53,7 @@ fn a_route_is_used_exactly_while_its_next_hop_leads_somewhere() -> Result<(), Er
         installed("a static route leads there: used", true)?;
         pair.left.ip("route del 9.9.9.0/24")?;
         installed("it is gone: refused", false)?;
-        let say = |line: &str| {
-            let words = ["configure terminal", "router bgp 65002", line, "end"];
-            let output = frr.vtysh(&words)?;
-            assert!(output.ok(), "{}", output.text());
-            Ok::<_, Error>(())
-        };
+        let say = |line: &str| frr.configure(&["router bgp 65002", line]);
         say("network 9.9.9.0/24")?;
         installed("a BGP route leads there: used", true)?;
         say("no network 9.9.9.0/24")?;

@@ -8,31 +8,22 @@
 
 use std::time::Duration;
 
-use conformance::lab::{Error, Pair, Release, Requirement, scenario_beside_others};
+use conformance::lab::{
+    Error, Pair, Release, Requirement, frr_side, scenario_beside_others, toward,
+};
 
 const NEEDS: [Requirement; 3] = [Requirement::Root, Requirement::HostFrr, Requirement::Rbgpd];
 
 const PATIENCE: Duration = Duration::from_secs(30);
-
-const FRR: &str = "\
-router bgp 65002
- bgp router-id 10.9.0.2
- no bgp ebgp-requires-policy
- neighbor 10.9.0.1 remote-as 65001
- neighbor 10.9.0.1 timers connect 1
-";
-
-const OURS: &str = "[ipv4_unicast]\nnetworks = [\"10.1.0.0/16\"]\n\
-                    [[neighbor]]\naddress = \"10.9.0.2\"\nremote_as = 65002\n\
-                    timers = { connect_retry = \"1s\" }\nipv4_unicast = {}\n";
 
 #[test]
 fn own_routes_that_frr_sends_back_are_marked_as_such_and_raise_no_attention() -> Result<(), Error>
 {
     scenario_beside_others("own-routes", &NEEDS, |lab| {
         let mut pair = Pair::build(lab)?;
-        pair.start(OURS)?;
-        let _frr = pair.frr(Release::Host, FRR)?;
+        let own = "[ipv4_unicast]\nnetworks = [\"10.1.0.0/16\"]\n";
+        pair.start(&(own.to_owned() + &toward("10.9.0.2", 65002, "ipv4_unicast = {}")))?;
+        let _frr = pair.frr(Release::Host, &frr_side(65002, "", ""))?;
         lab.reach("the own route is back", PATIENCE, || {
             let neighbor = pair.neighbor("10.9.0.2")?;
             let counts = &neighbor["families"]["ipv4_unicast"];

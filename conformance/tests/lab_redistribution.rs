@@ -9,7 +9,9 @@
 
 use std::time::Duration;
 
-use conformance::lab::{Error, Frr, Pair, Release, Requirement, scenario_beside_others};
+use conformance::lab::{
+    Error, Frr, Pair, Release, Requirement, frr_side, scenario_beside_others, toward,
+};
 use serde_json::Value;
 
 const NEEDS: [Requirement; 3] = [Requirement::Root, Requirement::HostFrr, Requirement::Rbgpd];
@@ -23,26 +25,9 @@ const OSPF: &str = "\
  ip ospf area 0
 ";
 
-const RIGHT: &str = "\
-router bgp 65002
- bgp router-id 10.9.0.2
- no bgp ebgp-requires-policy
- no bgp network import-check
- neighbor 10.9.0.1 remote-as 65001
- neighbor 10.9.0.1 timers connect 1
- address-family ipv4 unicast
-  network 192.0.2.0/24
- exit-address-family
-";
-
 const OURS: &str = "\
 [ipv4_unicast]
 redistribute = [{ source = \"static\", metric = 5 }, { source = \"ospf\", route_map = \"OSPF\" }]
-[[neighbor]]
-address = \"10.9.0.2\"
-remote_as = 65002
-timers = { connect_retry = \"1s\" }
-ipv4_unicast = {}
 [[route_map]]
 name = \"OSPF\"
 entry = [{ seq = 10, action = \"permit\", match = { interface = \"eth1\" }, set = { community = \"65001:188\" } }]
@@ -86,8 +71,10 @@ fn what_frr_writes_to_the_kernel_is_announced_as_long_as_it_is_there() -> Result
                  interface eth1\n{OSPF}router ospf\n ospf router-id 10.9.0.1\n"
             ),
         )?;
-        pair.start_forwarding(OURS)?;
-        let right = pair.frr(Release::Host, RIGHT)?;
+        let neighbor = toward("10.9.0.2", 65002, "ipv4_unicast = {}");
+        pair.start_forwarding(&(OURS.to_owned() + &neighbor))?;
+        let theirs = frr_side(65002, "", "network 192.0.2.0/24");
+        let right = pair.frr(Release::Host, &theirs)?;
         // Next hop, MED, origin and communities as the neighbour has them.
         let heard = |prefix: &str| {
             let output = right.vtysh(&[&format!("show bgp ipv4 unicast {prefix} json")])?;
@@ -131,11 +118,7 @@ fn what_frr_writes_to_the_kernel_is_announced_as_long_as_it_is_there() -> Result
                 false => Err(Error::State(seen)),
             }
         })?;
-        let say = |line: &str| {
-            let output = beside.vtysh(&["configure terminal", line, "end"])?;
-            assert!(output.ok(), "{}", output.text());
-            Ok::<_, Error>(())
-        };
+        let say = |line: &str| beside.configure(&[line]);
         say("no ip route 198.51.100.0/24 10.20.0.2")?;
         hears("198.51.100.0/24", "nothing")?;
         say("ip route 198.51.100.0/24 blackhole")?;

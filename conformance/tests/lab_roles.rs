@@ -10,7 +10,7 @@
 use std::time::Duration;
 
 use conformance::lab::{
-    Bird, Error, Frr, Lab, Pair, Release, Requirement, scenario_beside_others,
+    Error, Pair, Release, Requirement, bird_side, frr_side, scenario_beside_others, toward,
 };
 
 const BOTH: [Requirement; 4] = [
@@ -22,93 +22,24 @@ const BOTH: [Requirement; 4] = [
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// FRR of this AS with a session to rbgpd, lines of the session's own, and lines of the family.
+/// FRR of this AS that announces a route, with lines of its session and of the family.
 fn frr(asn: u32, session: &str, family: &str) -> String {
-    format!(
-        "router bgp {asn}\n bgp router-id 10.9.0.2\n no bgp ebgp-requires-policy\n \
-         no bgp network import-check\n neighbor 10.9.0.1 remote-as 65001\n \
-         neighbor 10.9.0.1 timers connect 1\n {session}\n address-family ipv4 unicast\n  \
-         network 192.0.2.0/24\n  {family}\n exit-address-family\n"
-    )
+    frr_side(asn, session, &format!("network 192.0.2.0/24\n  {family}"))
 }
 
-/// BIRD of this AS with a session to rbgpd, lines of the session's own, and a route.
+/// BIRD of this AS that announces a route, with lines of its session.
 fn bird(asn: u32, session: &str) -> String {
-    format!(
-        "router id 10.8.0.3;\n\
-         protocol static own {{ ipv4; route 198.51.100.0/24 blackhole; }}\n\
-         protocol bgp rbgpd {{\n  local 10.8.0.3 as {asn};\n  \
-         neighbor 10.8.0.1 as 65001;\n  {session}\n  \
-         connect retry time 1; connect delay time 1; error wait time 1, 2;\n  \
-         ipv4 {{ import all; export where proto = \"own\"; }};\n}}\n"
-    )
+    let own = "protocol static own { ipv4; route 198.51.100.0/24 blackhole; }\n";
+    bird_side(asn, session, "where proto = \"own\"") + own
 }
 
 /// rbgpd's configuration of both, with more keys of each.
 fn ours(tables: &str, (frr_as, frr): (u32, &str), (bird_as, bird): (u32, &str)) -> String {
     format!(
-        "ebgp_requires_policy = false\n{tables}\n\
-         [[neighbor]]\naddress = \"10.9.0.2\"\nremote_as = {frr_as}\n\
-         timers = {{ connect_retry = \"1s\" }}\n{frr}\n\
-         [[neighbor]]\naddress = \"10.8.0.3\"\nremote_as = {bird_as}\n\
-         timers = {{ connect_retry = \"1s\" }}\n{bird}\n"
+        "ebgp_requires_policy = false\n{tables}\n{}{}",
+        toward("10.9.0.2", frr_as, frr),
+        toward("10.8.0.3", bird_as, bird),
     )
-}
-
-/// rbgpd's other link, and BIRD at the end of it. Each end knows the way to the other one, so that
-/// its next hops lead somewhere.
-fn third(lab: &Lab, pair: &Pair<'_>, config: &str) -> Result<Bird, Error> {
-    let space = lab.namespace("third")?;
-    let name = space.name();
-    let left = &pair.left;
-    left.ip(&format!(
-        "link add eth1 type veth peer name eth0 netns {name}"
-    ))?;
-    for (space, device, host) in [(left, "eth1", 1), (&space, "eth0", 3)] {
-        space.ip(&format!("link set {device} up"))?;
-        space.ip(&format!("addr add 10.8.0.{host}/24 dev {device}"))?;
-    }
-    space.ip("route add 10.9.0.0/24 via 10.8.0.1")?;
-    pair.right.ip("route add 10.8.0.0/24 via 10.9.0.1")?;
-    pair.bird_in(&space, config)
-}
-
-/// Waits until FRR shows a prefix with all of these texts in its JSON.
-fn frr_shows(lab: &Lab, frr: &Frr, prefix: &str, texts: &[&str]) -> Result<String, Error> {
-    let command = format!("show bgp ipv4 unicast {prefix} json");
-    shows(lab, &format!("FRR: {prefix}"), texts, || {
-        Ok(frr.vtysh(&[&command])?.stdout)
-    })
-}
-
-/// Waits until BIRD shows a prefix with all of these texts.
-fn bird_shows(lab: &Lab, bird: &Bird, prefix: &str, texts: &[&str]) -> Result<String, Error> {
-    let command = format!("show route all for {prefix}");
-    shows(lab, &format!("BIRD: {prefix}"), texts, || {
-        Ok(bird.ask(&command)?.text())
-    })
-}
-
-fn shows(
-    lab: &Lab,
-    what: &str,
-    texts: &[&str],
-    ask: impl Fn() -> Result<String, Error>,
-) -> Result<String, Error> {
-    let mut last = String::new();
-    lab.reach(
-        &format!("{what} with {}", texts.join(", ")),
-        PATIENCE,
-        || {
-            let words = ask()?;
-            last = words.split_whitespace().collect::<Vec<_>>().join(" ");
-            match texts.iter().all(|text| last.contains(text)) {
-                true => Ok(()),
-                false => Err(Error::State(last.clone())),
-            }
-        },
-    )?;
-    Ok(last)
 }
 
 #[test]
@@ -122,11 +53,10 @@ fn rbgpd_reflects_routes_between_frr_and_bird() -> Result<(), Error> {
             (65001, "ipv4_unicast = { next_hop = \"self\" }"),
         ))?;
         let frr = pair.frr(Release::Host, &frr(65001, "", ""))?;
-        let mut bird = third(lab, &pair, &bird(65001, ""))?;
+        let mut bird = pair.third(&bird(65001, ""))?;
         // From a client to one that is none, and back; "self" is not for reflected routes.
-        bird_shows(
+        bird.until_shown(
             lab,
-            &bird,
             "192.0.2.0/24",
             &[
                 "BGP.next_hop: 10.9.0.2",
@@ -134,9 +64,8 @@ fn rbgpd_reflects_routes_between_frr_and_bird() -> Result<(), Error> {
                 "BGP.cluster_list: 10.99.0.1",
             ],
         )?;
-        let seen = frr_shows(
+        let seen = frr.until_shown(
             lab,
-            &frr,
             "198.51.100.0/24",
             &["\"originatorId\":\"10.8.0.3\"", "\"10.99.0.1\""],
         )?;
@@ -154,12 +83,7 @@ fn rbgpd_reflects_routes_between_frr_and_bird() -> Result<(), Error> {
             }
         })?;
         pair.until_established("10.9.0.2")?;
-        shows(
-            lab,
-            "explain",
-            &["neither is a route reflector client"],
-            || pair.ctl(&["explain", "192.0.2.0/24"]),
-        )?;
+        pair.until_explained("192.0.2.0/24", &["neither is a route reflector client"])?;
 
         // A family may differ from the neighbor.
         let head = "[router]\ncluster_id = \"10.99.0.1\"";
@@ -171,16 +95,11 @@ fn rbgpd_reflects_routes_between_frr_and_bird() -> Result<(), Error> {
             "10.9.0.2",
             &["Route reflector client (RFC 4456) in ipv6_unicast"],
         )?;
-        shows(
-            lab,
-            "explain",
-            &["neither is a route reflector client"],
-            || pair.ctl(&["explain", "192.0.2.0/24"]),
-        )?;
+        pair.until_explained("192.0.2.0/24", &["neither is a route reflector client"])?;
         let this = "ipv4_unicast = { route_reflector_client = true }";
         pair.reload(&ours(head, (65001, this), none))?;
         let cluster = &["BGP.cluster_list: 10.99.0.1"];
-        bird_shows(lab, &bird, "192.0.2.0/24", cluster)?;
+        bird.until_shown(lab, "192.0.2.0/24", cluster)?;
         bird.stop()
     })
 }
@@ -201,20 +120,15 @@ fn routes_do_not_leak_between_a_provider_of_frr_and_a_peer_of_bird() -> Result<(
         let session = "neighbor 10.9.0.1 local-role provider strict-mode";
         let frr = pair.frr(Release::Host, &frr(65002, session, ""))?;
         let config = bird(65003, "local role peer; require roles yes;");
-        let mut bird = third(lab, &pair, &config)?;
+        let mut bird = pair.third(&config)?;
         pair.until_established("10.9.0.2")?;
         pair.until_established("10.8.0.3")?;
         let shown = pair.until_shown("10.9.0.2", &["Our role is customer, and it must say"])?;
         assert!(shown.contains("RFC 9234"), "{shown}");
 
         // Each marks what it sends, our own is marked on the way to the peer only.
-        frr_shows(
-            lab,
-            &frr,
-            "203.0.113.0/24",
-            &["\"prefix\":\"203.0.113.0/24\""],
-        )?;
-        let seen = bird_shows(lab, &bird, "203.0.113.0/24", &["BGP.otc: 65001"])?;
+        frr.until_shown(lab, "203.0.113.0/24", &["\"prefix\":\"203.0.113.0/24\""])?;
+        let seen = bird.until_shown(lab, "203.0.113.0/24", &["BGP.otc: 65001"])?;
         assert!(seen.contains("BGP.as_path: 65001"), "{seen}");
         for (prefix, neighbor, marked_by) in [
             ("192.0.2.0/24", "10.8.0.3", 65002),
@@ -222,9 +136,7 @@ fn routes_do_not_leak_between_a_provider_of_frr_and_a_peer_of_bird() -> Result<(
         ] {
             let why = format!("AS {marked_by} marked it only for customers (OTC, RFC 9234)");
             let explained = ["it would be a route leak", &why, neighbor];
-            shows(lab, "explain", &explained, || {
-                pair.ctl(&["explain", prefix])
-            })?;
+            pair.until_explained(prefix, &explained)?;
         }
         let seen = frr
             .vtysh(&["show bgp ipv4 unicast 198.51.100.0/24"])?
@@ -246,15 +158,13 @@ fn a_customer_of_bird_that_passes_on_what_others_marked_leaks() -> Result<(), Er
         let frr = pair.frr(Release::Host, &frr(65002, "", ""))?;
         let leak = "filter { if proto != \"own\" then reject; bgp_otc = 65009; accept; }";
         let config = bird(65003, "").replace("where proto = \"own\"", leak);
-        let mut bird = third(lab, &pair, &config)?;
+        let mut bird = pair.third(&config)?;
         pair.until_established("10.9.0.2")?;
         let why = [
             "route leak: AS 65009 marked it only for customers (OTC, RFC 9234), and the neighbour",
             "is our customer",
         ];
-        shows(lab, "explain", &why, || {
-            pair.ctl(&["explain", "198.51.100.0/24"])
-        })?;
+        pair.until_explained("198.51.100.0/24", &why)?;
         let received = pair.ctl(&["show", "routes", "--received", "10.8.0.3", "--json"])?;
         assert!(
             received.contains("\"rejected_by\": \"leak\"")
@@ -262,7 +172,7 @@ fn a_customer_of_bird_that_passes_on_what_others_marked_leaks() -> Result<(), Er
             "{received}"
         );
         // What it is told is marked with our number; FRR, without a role, hears nothing of the leak.
-        bird_shows(lab, &bird, "192.0.2.0/24", &["BGP.otc: 65001"])?;
+        bird.until_shown(lab, "192.0.2.0/24", &["BGP.otc: 65001"])?;
         let seen = frr
             .vtysh(&["show bgp ipv4 unicast 198.51.100.0/24"])?
             .text();
@@ -284,16 +194,15 @@ fn rbgpd_is_a_route_server_between_frr_and_bird() -> Result<(), Error> {
             "ipv4 { import all; gateway recursive; \
              export filter { if proto != \"own\" then reject; bgp_med = 7; accept; }; }",
         );
-        let mut bird = third(lab, &pair, &config)?;
-        let seen = frr_shows(
+        let mut bird = pair.third(&config)?;
+        let seen = frr.until_shown(
             lab,
-            &frr,
             "198.51.100.0/24",
             &["\"ip\":\"10.8.0.3\"", "\"metric\":7"],
         )?;
         assert!(seen.contains("\"string\":\"65003\""), "{seen}");
         let path = ["BGP.as_path: 65002 ", "BGP.next_hop: 10.9.0.2 "];
-        bird_shows(lab, &bird, "192.0.2.0/24", &path)?;
+        bird.until_shown(lab, "192.0.2.0/24", &path)?;
         pair.until_shown("10.9.0.2", &["Route server client (RFC 7947)"])?;
         bird.stop()
     })
@@ -308,17 +217,13 @@ fn what_frr_sends_as_a_route_server_is_taken_when_it_is_said_to_be_one() -> Resu
         let transparent = "neighbor 10.9.0.1 route-server-client";
         let _frr = pair.frr(Release::Host, &frr(65002, "", transparent))?;
         pair.until_established("10.9.0.2")?;
-        let explain = |texts: &[&str]| {
-            shows(lab, "explain", texts, || {
-                pair.ctl(&["explain", "192.0.2.0/24"])
-            })
-        };
+        let explain = |texts: &[&str]| pair.until_explained("192.0.2.0/24", texts);
         explain(&[
             "the AS path begins with no AS number and not with the neighbour's, 65002",
             "enforce_first_as",
         ])?;
         // Without a new session, and from what was sent before.
-        let before = pair.neighbor("10.9.0.2")?;
+        let before = pair.sessions("10.9.0.2")?;
         let taken = format!("enforce_first_as = false\n{family}");
         pair.reload(&ours("", (65002, &taken), (65003, family)))?;
         lab.reach("the route is accepted", PATIENCE, || {
@@ -329,8 +234,7 @@ fn what_frr_sends_as_a_route_server_is_taken_when_it_is_said_to_be_one() -> Resu
                 _ => Err(Error::State(neighbor.to_string())),
             }
         })?;
-        let after = pair.neighbor("10.9.0.2")?;
-        assert_eq!(before.get("established"), after.get("established"));
+        assert_eq!(pair.sessions("10.9.0.2")?, before);
         Ok(())
     })
 }
@@ -352,27 +256,25 @@ fn numbers_and_communities_become_what_is_asked_for_beside_frr_and_bird() -> Res
             "export filter { if proto != \"own\" then reject; bgp_community.add((64800, 1)); \
              bgp_large_community.add((64800, 1, 1)); accept; }",
         );
-        let mut bird = third(lab, &pair, &config)?;
+        let mut bird = pair.third(&config)?;
 
         // As ever: loops stay out, here and with BIRD, and FRR is told all.
         let own = ["the AS path contains own AS 65001"];
-        shows(lab, "explain", &own, || {
-            pair.ctl(&["explain", "192.0.3.0/24"])
-        })?;
+        pair.until_explained("192.0.3.0/24", &own)?;
         let all = ["\"string\":\"65001 64800\"", "64800:1:1", "\"64800:1\""];
-        frr_shows(lab, &frr, "198.51.100.0/24", &all)?;
+        frr.until_shown(lab, "198.51.100.0/24", &all)?;
         let seen = bird.ask("show route for 192.0.2.0/24")?.text();
         assert!(!seen.contains("10.8.0.1"), "{seen}");
 
-        let before = pair.neighbor("10.9.0.2")?;
+        let before = pair.sessions("10.9.0.2")?;
         let towards_frr = "ipv4_unicast = { allowas_in = 1, remove_private_as = \"all\", \
              send_community = [\"extended\", \"large\"] }";
         let towards_bird = "ipv4_unicast = { as_override = true }";
         pair.reload(&ours("", (65002, towards_frr), (64800, towards_bird)))?;
         let path = ["BGP.as_path: 65001 65002 65001 "];
-        bird_shows(lab, &bird, "192.0.2.0/24", &path)?;
-        bird_shows(lab, &bird, "192.0.3.0/24", &path)?;
-        let seen = frr_shows(lab, &frr, "198.51.100.0/24", &["\"string\":\"65001\""])?;
+        bird.until_shown(lab, "192.0.2.0/24", &path)?;
+        bird.until_shown(lab, "192.0.3.0/24", &path)?;
+        let seen = frr.until_shown(lab, "198.51.100.0/24", &["\"string\":\"65001\""])?;
         assert!(
             seen.contains("64800:1:1") && !seen.contains("\"64800:1\""),
             "{seen}"
@@ -388,11 +290,10 @@ fn numbers_and_communities_become_what_is_asked_for_beside_frr_and_bird() -> Res
         // The last number of that path is ours.
         let origin = "ipv4_unicast = { allowas_in = \"origin\", remove_private_as = \"replace\" }";
         pair.reload(&ours("", (65002, origin), (64800, towards_bird)))?;
-        bird_shows(lab, &bird, "192.0.3.0/24", &path)?;
+        bird.until_shown(lab, "192.0.3.0/24", &path)?;
         let replaced = ["\"string\":\"65001 65001\""];
-        frr_shows(lab, &frr, "198.51.100.0/24", &replaced)?;
-        let after = pair.neighbor("10.9.0.2")?;
-        assert_eq!(before.get("established"), after.get("established"));
+        frr.until_shown(lab, "198.51.100.0/24", &replaced)?;
+        assert_eq!(pair.sessions("10.9.0.2")?, before);
         bird.stop()
     })
 }
@@ -413,12 +314,11 @@ fn rbgpd_and_frr_are_one_as_to_bird() -> Result<(), Error> {
         let frr = pair.frr(Release::Host, &config)?;
         let config =
             bird(64900, "").replace("neighbor 10.8.0.1 as 65001", "neighbor 10.8.0.1 as 65100");
-        let mut bird = third(lab, &pair, &config)?;
+        let mut bird = pair.third(&config)?;
         let path = ["BGP.as_path: 65100 ", "BGP.next_hop: 10.8.0.1"];
-        bird_shows(lab, &bird, "192.0.2.0/24", &path)?;
-        let seen = frr_shows(
+        bird.until_shown(lab, "192.0.2.0/24", &path)?;
+        let seen = frr.until_shown(
             lab,
-            &frr,
             "198.51.100.0/24",
             &["\"string\":\"(65001) 64900\"", "\"locPrf\":100"],
         )?;
@@ -448,10 +348,10 @@ fn frr_and_bird_are_told_a_default_route_and_nothing_else() -> Result<(), Error>
         let mut pair = Pair::build(lab)?;
         pair.start(&closed(default))?;
         let frr = pair.frr(Release::Host, &frr(65002, "", ""))?;
-        let mut bird = third(lab, &pair, &bird(65003, ""))?;
+        let mut bird = pair.third(&bird(65003, ""))?;
         let ours = ["\"string\":\"65001\"", "\"ip\":\"10.9.0.1\""];
-        frr_shows(lab, &frr, "0.0.0.0/0", &ours)?;
-        bird_shows(lab, &bird, "0.0.0.0/0", &["BGP.as_path: 65001", "10.8.0.1"])?;
+        frr.until_shown(lab, "0.0.0.0/0", &ours)?;
+        bird.until_shown(lab, "0.0.0.0/0", &["BGP.as_path: 65001", "10.8.0.1"])?;
         let told = pair.ctl(&["show", "routes", "--advertised", "10.9.0.2"])?;
         assert!(told.contains("0.0.0.0/0"), "{told}");
         pair.until_shown(
@@ -459,7 +359,7 @@ fn frr_and_bird_are_told_a_default_route_and_nothing_else() -> Result<(), Error>
             &["ipv4_unicast: it is told a default route of our own"],
         )?;
 
-        let before = pair.neighbor("10.9.0.2")?;
+        let before = pair.sessions("10.9.0.2")?;
         pair.reload(&closed("ipv4_unicast = {}"))?;
         lab.reach("FRR has lost the default route", PATIENCE, || {
             let seen = frr.vtysh(&["show bgp ipv4 unicast"])?.text();
@@ -468,9 +368,8 @@ fn frr_and_bird_are_told_a_default_route_and_nothing_else() -> Result<(), Error>
                 true => Err(Error::State(seen)),
             }
         })?;
-        let after = pair.neighbor("10.9.0.2")?;
-        assert_eq!(before.get("established"), after.get("established"));
-        bird_shows(lab, &bird, "0.0.0.0/0", &["10.8.0.1"])?;
+        assert_eq!(pair.sessions("10.9.0.2")?, before);
+        bird.until_shown(lab, "0.0.0.0/0", &["10.8.0.1"])?;
         bird.stop()
     })
 }
@@ -487,7 +386,7 @@ fn prefixes_of_one_host_and_of_groups_stay_out_that_frr_sends() -> Result<(), Er
         let _frr = pair.frr(Release::Host, &frr(65002, "", &networks.join("\n  ")))?;
         for prefix in martians {
             let why = ["nobody in another AS has this prefix (RFC 6890)"];
-            shows(lab, "explain", &why, || pair.ctl(&["explain", prefix]))?;
+            pair.until_explained(prefix, &why)?;
         }
         let neighbor = pair.neighbor("10.9.0.2")?;
         let counts = ["received", "accepted"].map(|count| {

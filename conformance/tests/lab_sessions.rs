@@ -9,7 +9,7 @@
 use std::time::Duration;
 
 use conformance::lab::{
-    Error, Lab, Pair, Release, Requirement, RouteMonitor, scenario_beside_others,
+    Error, Lab, Pair, Release, Requirement, RouteMonitor, frr_side, scenario_beside_others, toward,
 };
 use serde_json::Value;
 
@@ -18,33 +18,24 @@ const FRR: [Requirement; 3] = [Requirement::Root, Requirement::HostFrr, Requirem
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// FRR that announces three prefixes to us.
-const FRR_THREE: &str = "\
-router bgp 65002
- bgp router-id 10.9.0.2
- no bgp ebgp-requires-policy
- no bgp network import-check
- neighbor 10.9.0.1 remote-as 65001
- neighbor 10.9.0.1 timers connect 1
- address-family ipv4 unicast
-  network 192.0.2.0/24
-  network 198.51.100.0/24
-  network 203.0.113.0/24
- exit-address-family
-";
+fn frr_three() -> String {
+    let family = "network 192.0.2.0/24\n  network 198.51.100.0/24\n  network 203.0.113.0/24";
+    frr_side(65002, "", family)
+}
 
 /// Our side of it with these settings of the family.
 fn with_maximum(maximum: &str) -> String {
-    format!(
-        "[[neighbor]]\naddress = \"10.9.0.2\"\nremote_as = 65002\n\
-         timers = {{ connect_retry = \"1s\" }}\n\
-         ipv4_unicast = {{ maximum_prefixes = {maximum} }}\n"
-    )
+    let family = format!("ipv4_unicast = {{ maximum_prefixes = {maximum} }}");
+    toward("10.9.0.2", 65002, &family)
 }
 
 /// A number of `show neighbors --json`.
 fn number(neighbor: &Value, name: &str) -> u64 {
     neighbor.get(name).and_then(Value::as_u64).unwrap_or(0)
 }
+
+/// A network of our own.
+const OWN: &str = "[ipv4_unicast]\nnetworks = [\"10.88.0.0/16\"]\n";
 
 fn state_error(seen: impl std::fmt::Display) -> Error {
     Error::State(seen.to_string())
@@ -55,7 +46,7 @@ fn too_many_prefixes_of_frr_end_the_session_as_configured() -> Result<(), Error>
     scenario_beside_others("maximum-prefixes", &FRR, |lab| {
         let mut pair = Pair::build(lab)?;
         pair.start(&with_maximum("2"))?;
-        let frr = pair.frr(Release::Host, FRR_THREE)?;
+        let frr = pair.frr(Release::Host, &frr_three())?;
 
         // For good, and the neighbour is told why.
         pair.until_shown(
@@ -72,7 +63,7 @@ fn too_many_prefixes_of_frr_end_the_session_as_configured() -> Result<(), Error>
                 false => Err(state_error(seen)),
             }
         })?;
-        assert_eq!(number(&pair.neighbor("10.9.0.2")?, "established"), 1);
+        assert_eq!(pair.sessions("10.9.0.2")?, 1);
         let routes = pair.ctl(&["show", "routes", "--json"])?;
         assert!(!routes.contains("192.0.2.0/24"), "{routes}");
 
@@ -89,7 +80,7 @@ fn too_many_prefixes_of_frr_end_the_session_as_configured() -> Result<(), Error>
 
         // A rest comes to an end by itself: with as many prefixes again and again, with fewer for
         // good.
-        let before = number(&pair.neighbor("10.9.0.2")?, "established");
+        let before = pair.sessions("10.9.0.2")?;
         pair.reload(&with_maximum("{ limit = 2, restart_after = \"1s\" }"))?;
         lab.reach("two more sessions", PATIENCE, || {
             let neighbor = pair.neighbor("10.9.0.2")?;
@@ -109,7 +100,7 @@ fn too_many_prefixes_of_frr_end_the_session_as_configured() -> Result<(), Error>
         })?;
 
         // Said and not done.
-        let before = number(&pair.neighbor("10.9.0.2")?, "established");
+        let before = pair.sessions("10.9.0.2")?;
         pair.reload(&with_maximum("{ limit = 1, warning_only = true }"))?;
         lab.reach("the summary warns", PATIENCE, || {
             let summary = pair.ctl(&["show", "summary"])?;
@@ -119,24 +110,19 @@ fn too_many_prefixes_of_frr_end_the_session_as_configured() -> Result<(), Error>
             }
         })?;
         pair.until_established("10.9.0.2")?;
-        assert_eq!(number(&pair.neighbor("10.9.0.2")?, "established"), before);
+        assert_eq!(pair.sessions("10.9.0.2")?, before);
         Ok(())
     })
 }
 
 fn withdraw_one(lab: &Lab, frr: &conformance::lab::Frr) -> Result<(), Error> {
-    let output = frr.vtysh(&[
-        "configure terminal",
+    frr.configure(&[
         "router bgp 65002",
         "address-family ipv4 unicast",
         "no network 203.0.113.0/24",
-        "end",
     ])?;
     lab.step("FRR withdraws one prefix");
-    match output.ok() {
-        true => Ok(()),
-        false => Err(state_error(output.text())),
-    }
+    Ok(())
 }
 
 #[test]
@@ -154,7 +140,7 @@ fn a_member_of_a_group_comes_up_with_frr_and_follows_the_group() -> Result<(), E
         pair.start(&group("one-word"))?;
         let before = pair.neighbor("10.9.0.2")?;
         assert_eq!(before.get("remote_as"), Some(&Value::Null));
-        let config = FRR_THREE.replace(
+        let config = frr_three().replace(
             " neighbor 10.9.0.1 timers connect 1\n",
             " neighbor 10.9.0.1 timers connect 1\n neighbor 10.9.0.1 password one-word\n",
         );
@@ -309,7 +295,7 @@ fn a_neighbour_from_a_range_is_remembered_while_it_rests_or_its_routes_are_kept(
              ipv4_unicast = {{ maximum_prefixes = {maximum} }}\n"
         )
     };
-    let config = FRR_THREE.replace(
+    let config = frr_three().replace(
         " no bgp network import-check\n",
         " no bgp network import-check\n bgp graceful-restart\n \
          bgp graceful-restart restart-time 5\n",
@@ -330,7 +316,7 @@ fn a_neighbour_from_a_range_is_remembered_while_it_rests_or_its_routes_are_kept(
                 _ => Err(state_error(seen.text())),
             }
         })?;
-        assert_eq!(number(&pair.neighbor("10.9.0.2")?, "established"), 1);
+        assert_eq!(pair.sessions("10.9.0.2")?, 1);
         // Another limit lets it in again.
         pair.reload(&range(3))?;
         pair.until_established("10.9.0.2")?;
@@ -369,13 +355,10 @@ fn a_neighbour_from_a_range_is_remembered_while_it_rests_or_its_routes_are_kept(
 #[test]
 fn frr_knows_us_by_another_as_number() -> Result<(), Error> {
     let config = |local_as: &str| {
-        format!(
-            "[ipv4_unicast]\nnetworks = [\"10.88.0.0/16\"]\n\
-             [[neighbor]]\naddress = \"10.9.0.2\"\nremote_as = 65002\nlocal_as = {local_as}\n\
-             timers = {{ connect_retry = \"1s\" }}\nipv4_unicast = {{}}\n"
-        )
+        let keys = format!("local_as = {local_as}\nipv4_unicast = {{}}");
+        OWN.to_owned() + &toward("10.9.0.2", 65002, &keys)
     };
-    let frr_config = FRR_THREE.replace("remote-as 65001", "remote-as 64999");
+    let frr_config = frr_three().replace("remote-as 65001", "remote-as 64999");
     scenario_beside_others("local-as", &FRR, |lab| {
         let mut pair = Pair::build(lab)?;
         pair.start(&config("64999"))?;
@@ -419,15 +402,12 @@ fn frr_knows_us_by_another_as_number() -> Result<(), Error> {
 #[test]
 fn frr_knows_us_by_either_of_two_as_numbers() -> Result<(), Error> {
     let config = |remote_as: u32, local_as: &str| {
-        format!(
-            "[ipv4_unicast]\nnetworks = [\"10.88.0.0/16\"]\n\
-             [[neighbor]]\naddress = \"10.9.0.2\"\nremote_as = {remote_as}\nlocal_as = {local_as}\n\
-             timers = {{ connect_retry = \"1s\" }}\nipv4_unicast = {{}}\n"
-        )
+        let keys = format!("local_as = {local_as}\nipv4_unicast = {{}}");
+        OWN.to_owned() + &toward("10.9.0.2", remote_as, &keys)
     };
     let dual = "{ asn = 64999, replace_as = true, dual_as = true }";
     let frr_config = |asn: &str, remote_as: &str| {
-        FRR_THREE
+        frr_three()
             .replace("remote-as 65001", remote_as)
             .replace("router bgp 65002", asn)
     };
@@ -487,15 +467,17 @@ fn frr_knows_us_by_either_of_two_as_numbers() -> Result<(), Error> {
 #[test]
 fn the_operators_of_both_sides_read_what_the_other_one_says() -> Result<(), Error> {
     let config = |shutdown: &str| {
-        format!(
-            "[[neighbor]]\naddress = \"10.9.0.2\"\nremote_as = 65002\n\
-             timers = {{ connect_retry = \"1s\" }}\nipv4_unicast = {{}}\n{shutdown}"
+        toward(
+            "10.9.0.2",
+            65002,
+            &format!("ipv4_unicast = {{}}\n{shutdown}"),
         )
     };
     scenario_beside_others("shutdown-text", &FRR, |lab| {
         let mut pair = Pair::build(lab)?;
         pair.start(&config(""))?;
-        let config_of_frr = FRR_THREE.replace(" neighbor", " bgp log-neighbor-changes\n neighbor");
+        let config_of_frr =
+            frr_three().replace(" neighbor", " bgp log-neighbor-changes\n neighbor");
         let frr = pair.frr(Release::Host, &config_of_frr)?;
         // FRR 8.4 has the text in its log, and shows the reason only.
         let log = lab.folder("frr")?.join("frr.log");
@@ -529,13 +511,10 @@ fn the_operators_of_both_sides_read_what_the_other_one_says() -> Result<(), Erro
         pair.ctl(&["clear", "10.9.0.2", "--reason", "new cable", "--hard"])?;
         frr_says("new cable")?;
         pair.until_established("10.9.0.2")?;
-        let output = frr.vtysh(&[
-            "configure terminal",
+        frr.configure(&[
             "router bgp 65002",
             "neighbor 10.9.0.1 shutdown message power is off until six",
-            "end",
         ])?;
-        assert!(output.ok(), "{}", output.text());
         pair.until_shown("10.9.0.2", &["power is off until six"])?;
         Ok(())
     })

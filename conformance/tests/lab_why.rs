@@ -14,7 +14,9 @@
 use std::time::Duration;
 
 use conformance::blackbox::{self, Bench, Setup, message};
-use conformance::lab::{Error, Lab, Pair, Rbgpd, Release, Requirement, scenario_beside_others};
+use conformance::lab::{
+    Error, Lab, Pair, Rbgpd, Release, Requirement, scenario_beside_others, toward,
+};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -243,10 +245,9 @@ fn a_limit_of_the_neighbour() -> Result<(), Error> {
 fn a_neighbour_that_hangs_and_addresses_that_nobody_has() -> Result<(), Error> {
     scenario_beside_others("why-hold-timer", &FRR, |lab| {
         let mut pair = Pair::build(lab)?;
-        let nobody = "[[neighbor]]\naddress = \"10.9.0.77\"\nremote_as = 65002\n\
-                      timers = { connect_retry = \"1s\" }\nipv4_unicast = {}\n\
-                      [[neighbor]]\naddress = \"192.0.2.77\"\nremote_as = 65002\n\
-                      timers = { connect_retry = \"1s\" }\nipv4_unicast = {}\n";
+        let nobody = ["10.9.0.77", "192.0.2.77"];
+        let nobody = nobody.map(|address| toward(address, 65002, "ipv4_unicast = {}"));
+        let nobody = nobody.concat();
         pair.start(&format!("{}{nobody}", ours("")))?;
         let mut frr = pair.frr(Release::Host, &theirs(65002, "10.9.0.2", &PLAIN))?;
         pair.until_shown(

@@ -90,6 +90,14 @@ impl Bird {
         command::output(&mut command)
     }
 
+    /// Waits until it shows a prefix with all of these texts.
+    pub fn until_shown(&self, lab: &Lab, prefix: &str, texts: &[&str]) -> Result<String, Error> {
+        let command = format!("show route all for {prefix}");
+        lab.until_shown(&format!("BIRD: {prefix}"), texts, || {
+            Ok(self.ask(&command)?.text())
+        })
+    }
+
     fn config(&self) -> PathBuf {
         self.folder.join("bird.conf")
     }

@@ -154,6 +154,23 @@ impl Frr {
         Ok(())
     }
 
+    /// Changes what runs: these lines of the configuration, which it must take.
+    pub fn configure(&self, lines: &[&str]) -> Result<(), Error> {
+        let output = self.vtysh(&[&["configure terminal"], lines, &["end"]].concat())?;
+        match output.ok() {
+            true => Ok(()),
+            false => Err(Error::State(output.text())),
+        }
+    }
+
+    /// Waits until it shows an IPv4 prefix with all of these texts in its JSON.
+    pub fn until_shown(&self, lab: &Lab, prefix: &str, texts: &[&str]) -> Result<String, Error> {
+        let command = format!("show bgp ipv4 unicast {prefix} json");
+        lab.until_shown(&format!("FRR: {prefix}"), texts, || {
+            Ok(self.vtysh(&[&command])?.stdout)
+        })
+    }
+
     /// Whether the session with a neighbor is Established and carries the family.
     pub(super) fn established(&self, peer: Ipv4Addr, family: Family) -> Result<(), Error> {
         let question = match family {

@@ -3,8 +3,11 @@
 //! ```text
 //!  left                                   right
 //!  rbgpd  eth0 ────────────────── eth0    FRR, BIRD or a second rbgpd
-//!  10.9.0.1/24, fd09::1/64        10.9.0.2/24, fd09::2/64
-//!  10.9.0.13 to 19 and            10.9.0.3 to 9 too, for sessions in number
+//!  │      10.9.0.1/24, fd09::1/64        10.9.0.2/24, fd09::2/64
+//!  │      10.9.0.13 to 19 and            10.9.0.3 to 9 too, for sessions in number
+//!  │                                      third, for those who ask for it
+//!  └───── eth1 ────────────────── eth0    BIRD
+//!         10.8.0.1/24                     10.8.0.3/24
 //! ```
 
 use std::time::Duration;
@@ -111,6 +114,23 @@ impl<'a> Pair<'a> {
         Ok(bird)
     }
 
+    /// rbgpd's other link, and BIRD at the end of it with this configuration. Each end knows the
+    /// way to the other one, so that its next hops lead somewhere.
+    pub fn third(&self, config: &str) -> Result<Bird, Error> {
+        let space = self.lab.namespace("third")?;
+        let name = space.name();
+        self.left.ip(&format!(
+            "link add eth1 type veth peer name eth0 netns {name}"
+        ))?;
+        for (space, device, host) in [(&self.left, "eth1", 1), (&space, "eth0", 3)] {
+            space.ip(&format!("link set {device} up"))?;
+            space.ip(&format!("addr add 10.8.0.{host}/24 dev {device}"))?;
+        }
+        space.ip("route add 10.9.0.0/24 via 10.8.0.1")?;
+        self.right.ip("route add 10.8.0.0/24 via 10.9.0.1")?;
+        self.bird_in(&space, config)
+    }
+
     /// A second rbgpd on the right: AS 65002 and this configuration.
     pub fn second(&self, config: &str) -> Result<Rbgpd, Error> {
         self.second_as((65002, 2), config)
@@ -142,16 +162,23 @@ impl<'a> Pair<'a> {
 
     /// Waits until `show neighbors ADDR` contains all of these texts.
     pub fn until_shown(&self, address: &str, texts: &[&str]) -> Result<String, Error> {
-        let mut last = String::new();
-        let what = format!("show neighbors {address}: {}", texts.join(", "));
-        self.lab.reach(&what, PATIENCE, || {
-            last = self.ctl(&["show", "neighbors", address])?;
-            match texts.iter().all(|text| unfolded(&last).contains(text)) {
-                true => Ok(()),
-                false => Err(Error::State(last.clone())),
-            }
-        })?;
-        Ok(unfolded(&last))
+        let what = format!("show neighbors {address}");
+        let ask = || self.ctl(&["show", "neighbors", address]);
+        self.lab.until_shown(&what, texts, ask)
+    }
+
+    /// Waits until `explain PREFIX` contains all of these texts.
+    pub fn until_explained(&self, prefix: &str, texts: &[&str]) -> Result<String, Error> {
+        let what = format!("explain {prefix}");
+        let ask = || self.ctl(&["explain", prefix]);
+        self.lab.until_shown(&what, texts, ask)
+    }
+
+    /// How many sessions with a neighbour were Established so far.
+    pub fn sessions(&self, address: &str) -> Result<u64, Error> {
+        let neighbor = self.neighbor(address)?;
+        let sessions = neighbor.get("established").and_then(Value::as_u64);
+        sessions.ok_or_else(|| Error::State(neighbor.to_string()))
     }
 
     /// Waits until the session with a neighbour is Established.
@@ -166,11 +193,6 @@ impl<'a> Pair<'a> {
         })?;
         Ok(())
     }
-}
-
-/// Lines of one paragraph are one line, so that a text is found wherever it was broken.
-fn unfolded(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn forwarding(config: &str) -> String {
