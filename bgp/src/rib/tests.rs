@@ -2,7 +2,10 @@
 
 mod dependent;
 mod long_lived;
+mod policies;
+mod preference;
 mod relation;
+mod restart;
 mod rpki;
 mod several;
 
@@ -442,133 +445,6 @@ fn a_lost_session_takes_its_routes_along() {
 }
 
 #[test]
-fn a_restarting_peer_keeps_what_it_sends_again_and_nobody_notices() {
-    let mut world = World::with_peers(&[2, 3]);
-    let set = path(&[65002], [10, 10, 0, 2]);
-    world.update(2, announce(&[prefix(1), prefix(2)], &set));
-    let before = world.beliefs[&PeerId(3)].updates;
-    world.retained(2);
-    assert_eq!(world.belief(3).len(), 2);
-    world.up(2);
-    world.update(2, announce(&[prefix(1)], &set));
-    assert_eq!(
-        world.beliefs[&PeerId(3)].updates,
-        before,
-        "nothing changed so far"
-    );
-    world.update(2, end_of_rib());
-    assert_eq!(world.belief(3).keys().collect::<Vec<_>>(), [&prefix(1)]);
-}
-
-#[test]
-fn released_routes_of_a_restarting_peer_go() {
-    let mut world = World::with_peers(&[2, 3]);
-    world.update(2, announce(&[prefix(1)], &path(&[65002], [10, 10, 0, 2])));
-    world.retained(2);
-    let all = PerFamily {
-        ipv4_unicast: true,
-        ipv6_unicast: true,
-        evpn: true,
-    };
-    world.input(Input::Release(PeerId(2), all));
-    assert!(world.belief(3).is_empty());
-}
-
-#[test]
-fn after_a_restart_nothing_is_told_before_the_awaited_have_sent_everything() {
-    let mut world = World::new();
-    let peers = awaited(&[2, 3]);
-    world.input(Input::Expect {
-        peers,
-        time: Duration::from_secs(30),
-        hold: true,
-    });
-    world.up(2);
-    world.up(3);
-    world.update(2, announce(&[prefix(1)], &path(&[65002], [10, 10, 0, 2])));
-    world.update(2, end_of_rib());
-    assert!(world.belief(3).is_empty() && world.best.is_empty());
-    assert!(!world.converged.contains(&Family::Ipv4Unicast));
-    assert_eq!(world.beliefs[&PeerId(3)].end_of_ribs, 0);
-    world.update(3, end_of_rib());
-    assert_eq!(world.belief(3).len(), 1);
-    assert_eq!(world.beliefs[&PeerId(3)].end_of_ribs, 1);
-    // Families the peers do not have are complete from the start.
-    world.converged.sort();
-    assert_eq!(world.converged, Family::ALL);
-    assert_eq!(world.rib.deadline(), None);
-}
-
-#[test]
-fn a_peer_that_never_comes_holds_selection_back_no_longer_than_the_deadline() {
-    let mut world = World::new();
-    let peers = awaited(&[2, 3]);
-    world.input(Input::Expect {
-        peers,
-        time: Duration::from_secs(30),
-        hold: true,
-    });
-    world.up(2);
-    world.update(2, announce(&[prefix(1)], &path(&[65002], [10, 10, 0, 2])));
-    world.update(2, end_of_rib());
-    world.start = world.rib.deadline().unwrap();
-    world.input(Input::Timeout);
-    assert_eq!(world.best.len(), 1);
-    assert!(world.converged.contains(&Family::Ipv4Unicast));
-}
-
-#[test]
-fn a_peer_that_waits_itself_is_not_waited_for_long() {
-    let mut world = World::new();
-    let peers = awaited(&[2]);
-    world.input(Input::Expect {
-        peers,
-        time: Duration::from_secs(30),
-        hold: true,
-    });
-    world.beliefs.insert(PeerId(2), Belief::default());
-    world.input(Input::PeerUp {
-        peer: PeerId(2),
-        facts: facts(2),
-        restarting: true,
-    });
-    world.update(2, announce(&[prefix(1)], &path(&[65002], [10, 10, 0, 2])));
-    assert!(world.best.is_empty());
-    let patience = world.rib.deadline().unwrap() - world.start;
-    assert!(patience < Duration::from_secs(5), "{patience:?}");
-    world.start += patience;
-    world.input(Input::Timeout);
-    assert_eq!(world.best.len(), 1);
-    assert!(world.converged.contains(&Family::Ipv4Unicast));
-}
-
-#[test]
-fn leftovers_are_swept_only_after_the_routes_of_the_last_message() {
-    let mut world = World::new();
-    let peers = awaited(&[2]);
-    world.input(Input::Expect {
-        peers,
-        time: Duration::from_secs(30),
-        hold: true,
-    });
-    world.up(2);
-    world.hand_in(Input::Updates(
-        PeerId(2),
-        vec![announce(&[prefix(1)], &path(&[65002], [10, 10, 0, 2]))],
-    ));
-    world.hand_in(Input::Updates(PeerId(2), vec![end_of_rib()]));
-    let mut best = false;
-    while let Some(output) = world.rib.poll() {
-        match output {
-            Output::Best(_) => best = true,
-            Output::Converged(Family::Ipv4Unicast) => assert!(best, "swept before it was wanted"),
-            Output::Converged(_) | Output::Send(..) | Output::LimitOut { .. } => {}
-        }
-    }
-    assert!(best);
-}
-
-#[test]
 fn whoever_forwards_slowly_is_told_once_and_before_the_family_is_complete() {
     let mut world = World::new();
     world.input(Input::Expect {
@@ -661,19 +537,6 @@ fn draining_tells_everybody_to_look_elsewhere_and_undraining_takes_it_back() {
 }
 
 #[test]
-fn a_route_marked_graceful_shutdown_is_the_last_choice() {
-    let mut world = World::with_peers(&[2, 3]);
-    let mut leaving = path(&[65002], [10, 10, 0, 2]);
-    leaving.communities.push(Community::GRACEFUL_SHUTDOWN);
-    world.update(2, announce(&[prefix(1)], &leaving));
-    world.update(
-        3,
-        announce(&[prefix(1)], &path(&[65003, 1, 2, 3], [10, 10, 0, 3])),
-    );
-    assert_eq!(world.best[&Nlri::V4(prefix(1))], [PeerId(3)]);
-}
-
-#[test]
 fn a_med_of_another_as_does_not_go_on_to_a_third() {
     let mut world = World::with_peers(&[2, 3]);
     let mut set = path(&[65002], [10, 10, 0, 2]);
@@ -755,108 +618,6 @@ fn a_number_for_one_session_stands_in_paths_as_it_is_asked_for() {
     }
 }
 
-#[test]
-fn equal_paths_forward_together_as_far_as_allowed() {
-    let mut world = World::with_peers(&[2, 3, 4]);
-    for peer in [4u8, 3, 2] {
-        let set = path(&[65000 + u32::from(peer)], [10, 10, 0, peer]);
-        world.update(u16::from(peer), announce(&[prefix(1)], &set));
-    }
-    assert_eq!(world.best[&Nlri::V4(prefix(1))], [PeerId(2)]);
-    let multipath = |paths, as_path_relax| PerFamily {
-        ipv4_unicast: Multipath {
-            paths,
-            as_path_relax,
-        },
-        ..PerFamily::default()
-    };
-    world.input(Input::SetMultipath(multipath(8, false)));
-    assert_eq!(
-        world.best[&Nlri::V4(prefix(1))],
-        [PeerId(2)],
-        "other content of the AS path"
-    );
-    world.input(Input::SetMultipath(multipath(2, true)));
-    assert_eq!(world.best[&Nlri::V4(prefix(1))].len(), 2);
-    world.input(Input::SetMultipath(multipath(8, true)));
-    assert_eq!(world.best[&Nlri::V4(prefix(1))].len(), 3);
-    world.update(3, withdraw(&[prefix(1)]));
-    assert_eq!(world.best[&Nlri::V4(prefix(1))], [PeerId(2), PeerId(4)]);
-}
-
-#[test]
-fn rules_of_the_decision_take_effect_at_once_and_are_named() {
-    let mut world = World::with_peers(&[2, 3, 4]);
-    let offer = |asns: &[u32], peer: u8, med| {
-        let mut set = path(asns, [10, 10, 0, peer]);
-        set.med = med;
-        announce(&[prefix(1)], &set)
-    };
-    let best = |world: &World| world.best[&Nlri::V4(prefix(1))][0].0;
-    let lost = |world: &World, peer| {
-        let route = world.rib.route(&Nlri::V4(prefix(1))).unwrap();
-        let path = route.paths.iter().find(|path| path.peer == PeerId(peer));
-        path.unwrap().lost.unwrap()
-    };
-    world.update(2, offer(&[65002, 65009], 2, Some(20)));
-    world.update(3, offer(&[65003, 65009], 3, Some(10)));
-    world.update(4, offer(&[65004, 65008, 65009], 4, Some(5)));
-    assert_eq!((best(&world), lost(&world, 3)), (2, Step::RouterId));
-    let mut rules = Rules {
-        always_compare_med: true,
-        ..Rules::default()
-    };
-    world.input(Input::SetRules(rules));
-    assert_eq!((best(&world), lost(&world, 2)), (3, Step::Med));
-    assert_eq!(lost(&world, 4), Step::AsPathLength);
-    let words = "higher MED (bestpath: always_compare_med)";
-    assert_eq!(rules.describe(Step::Med), words);
-    rules.as_path_ignore = true;
-    world.input(Input::SetRules(rules));
-    assert_eq!((best(&world), lost(&world, 3)), (4, Step::Med));
-    world.update(2, offer(&[65002], 2, None));
-    assert_eq!(best(&world), 2, "a missing MED is the lowest");
-    rules.missing_med_as_worst = true;
-    world.input(Input::SetRules(rules));
-    assert_eq!((best(&world), lost(&world, 2)), (4, Step::Med));
-    assert_eq!(
-        world.belief(3)[&prefix(1)].next_hop.addr().to_string(),
-        "10.10.0.1"
-    );
-    assert_eq!(
-        asns(&world.belief(3)[&prefix(1)]),
-        [65001, 65004, 65008, 65009]
-    );
-    world.input(Input::SetRules(Rules::default()));
-    assert_eq!(best(&world), 2, "and back");
-}
-
-#[test]
-fn an_edited_import_policy_is_told_to_others_and_not_to_the_sender() {
-    let mut world = World::with_peers(&[2, 3]);
-    let prefixes: Vec<Prefix4> = (0..100).map(prefix).collect();
-    world.update(2, announce(&prefixes, &path(&[65002], [10, 10, 0, 2])));
-    let edited = |metric| {
-        let list = PrefixList::new("L", vec!["permit 10.7.0.0/16 le 32".parse().unwrap()]);
-        let few = Match::PrefixList(Arc::new(list.unwrap()));
-        let set = Set::LocalPref(Number::Replace(metric));
-        ipv4(PeerFamily {
-            import: map(vec![
-                Entry::new(10, Action::Permit).when(few).set(set),
-                Entry::new(20, Action::Permit),
-            ]),
-            ..settings()
-        })
-    };
-    let heard = |world: &World| [2, 3].map(|peer| world.beliefs[&PeerId(peer)].updates);
-    world.input(Input::Configure(PeerId(2), edited(200)));
-    let before = heard(&world);
-    world.input(Input::Configure(PeerId(2), edited(300)));
-    assert_eq!(heard(&world), [before[0], before[1] + 1]);
-    world.input(Input::Configure(PeerId(2), edited(300)));
-    assert_eq!(heard(&world), [before[0], before[1] + 1]);
-}
-
 fn map(entries: Vec<Entry>) -> Policy {
     Policy::Map(Arc::new(RouteMap::new("MAP", entries).unwrap()))
 }
@@ -866,103 +627,6 @@ fn ipv4(settings: PeerFamily) -> PerFamily<Option<PeerFamily>> {
         ipv4_unicast: Some(settings),
         ..PerFamily::default()
     }
-}
-
-#[test]
-fn the_highest_weight_goes_before_everything_and_nobody_is_told() {
-    let mut world = World::with_peers(&[2, 3, 4]);
-    let one = prefix(1);
-    world.update(2, announce(&[one], &path(&[65002], [10, 10, 0, 2])));
-    world.update(3, announce(&[one], &path(&[65003, 1, 2], [10, 10, 0, 3])));
-    let best = |world: &World| world.best[&Nlri::V4(one)][0].0;
-    let lost = |world: &World, peer| {
-        let route = world.rib.route(&Nlri::V4(one)).unwrap();
-        let path = route.paths.iter().find(|path| path.peer == PeerId(peer));
-        path.unwrap().lost
-    };
-    assert_eq!(best(&world), 2);
-    let weighted = |weight| PeerFamily {
-        weight: Some(weight),
-        ..settings()
-    };
-    world.input(Input::Configure(PeerId(3), ipv4(weighted(10))));
-    assert_eq!((best(&world), lost(&world, 2)), (3, Some(Step::Weight)));
-    assert_eq!(asns(&world.belief(4)[&one]), [65001, 65003, 1, 2]);
-    let entry = Entry::new(10, Action::Permit).set(Set::Weight(5));
-    let lighter = PeerFamily {
-        import: map(vec![entry]),
-        ..weighted(10)
-    };
-    world.input(Input::Configure(PeerId(3), ipv4(lighter)));
-    world.input(Input::Configure(PeerId(2), ipv4(weighted(7))));
-    assert_eq!(best(&world), 2, "policy has the last word");
-    let own = AttributeSet::new(NextHop::V4(Ipv4Addr::UNSPECIFIED));
-    world.input(Input::Originate(Nlri::V4(one), own));
-    assert_eq!((best(&world), lost(&world, 2)), (0, Some(Step::Weight)));
-    world.input(Input::Configure(
-        PeerId(2),
-        ipv4(weighted(LOCAL_WEIGHT + 1)),
-    ));
-    assert_eq!(best(&world), 2);
-    world.input(Input::Configure(PeerId(2), ipv4(settings())));
-    assert_eq!(best(&world), 0);
-}
-
-#[test]
-fn the_lowest_aigp_goes_before_the_path_and_stays_where_it_is_exchanged() {
-    let exchanging = |peer| PeerFacts {
-        aigp: true,
-        ..facts(peer)
-    };
-    let mut world = World::new();
-    for peer in [2, 3, 4] {
-        world.up_with(peer, exchanging(peer));
-    }
-    world.up(5);
-    let one = prefix(1);
-    let offer = |peer: u8, asns: &[u32], metric: Option<u64>| {
-        let mut set = path(asns, [10, 10, 0, peer]);
-        if let Some(metric) = metric {
-            set.set_aigp_metric(metric);
-        }
-        announce(&[one], &set)
-    };
-    let best = |world: &World| world.best[&Nlri::V4(one)][0].0;
-    world.update(2, offer(2, &[65002], None));
-    world.update(3, offer(3, &[65003, 1, 2], Some(20)));
-    assert_eq!(best(&world), 3, "RFC 7311 §4.1: none goes behind any");
-    world.update(2, offer(2, &[65002, 1, 2, 3], Some(10)));
-    let route = world.rib.route(&Nlri::V4(one)).unwrap();
-    let lost = route.paths.iter().find(|path| path.peer == PeerId(3));
-    assert_eq!((best(&world), lost.unwrap().lost), (2, Some(Step::Aigp)));
-    assert_eq!(world.belief(4)[&one].aigp_metric(), Some(10));
-    assert_eq!(world.belief(5)[&one].aigp_metric(), None, "§3.3");
-    let dearer = PeerFamily {
-        import: map(vec![Entry::new(10, Action::Permit).set(Set::Aigp(30))]),
-        ..settings()
-    };
-    world.input(Input::Configure(PeerId(2), ipv4(dearer)));
-    assert_eq!(best(&world), 3);
-}
-
-#[test]
-fn a_tag_that_import_gave_is_matched_on_export() {
-    let mut world = World::with_peers(&[2, 3]);
-    let tagged = PeerFamily {
-        import: map(vec![Entry::new(10, Action::Permit).set(Set::Tag(7))]),
-        ..settings()
-    };
-    let named = |tag| PeerFamily {
-        export: map(vec![Entry::new(10, Action::Permit).when(Match::Tag(tag))]),
-        ..settings()
-    };
-    world.update(2, announce(&[prefix(1)], &path(&[65002], [10, 10, 0, 2])));
-    world.input(Input::Configure(PeerId(3), ipv4(named(7))));
-    assert!(world.belief(3).is_empty());
-    world.input(Input::Configure(PeerId(2), ipv4(tagged)));
-    assert_eq!(world.belief(3).len(), 1);
-    world.input(Input::Configure(PeerId(3), ipv4(named(8))));
-    assert!(world.belief(3).is_empty());
 }
 
 #[test]
@@ -996,47 +660,6 @@ fn blackhole_is_honored_where_that_was_asked_for_and_stays_in_the_as() {
         world.best.is_empty(),
         "one that is forwarded needs a next hop"
     );
-}
-
-#[test]
-fn a_change_of_export_policy_is_told_only_where_it_makes_a_difference() {
-    let mut world = World::with_peers(&[2, 3]);
-    let prefixes: Vec<Prefix4> = (0..100).map(prefix).collect();
-    world.update(2, announce(&prefixes, &path(&[65002], [10, 10, 0, 2])));
-    let before = world.beliefs[&PeerId(3)].updates;
-    world.input(Input::Configure(PeerId(3), facts(3).families));
-    assert_eq!(world.beliefs[&PeerId(3)].updates, before);
-    let closed = PeerFamily {
-        export: Policy::RejectAll("test".into()),
-        ..settings()
-    };
-    let families = PerFamily {
-        ipv4_unicast: Some(closed),
-        ..PerFamily::default()
-    };
-    world.input(Input::Configure(PeerId(3), families));
-    assert!(world.belief(3).is_empty());
-    world.input(Input::Configure(PeerId(3), facts(3).families));
-    assert_eq!(world.belief(3).len(), 100);
-}
-
-#[test]
-fn a_change_of_import_policy_needs_nothing_from_the_peer() {
-    let mut world = World::with_peers(&[2, 3]);
-    world.update(2, announce(&[prefix(1)], &path(&[65002], [10, 10, 0, 2])));
-    let closed = PeerFamily {
-        import: Policy::RejectAll("test".into()),
-        ..settings()
-    };
-    let families = PerFamily {
-        ipv4_unicast: Some(closed),
-        ..PerFamily::default()
-    };
-    world.input(Input::Configure(PeerId(2), families));
-    assert!(world.belief(3).is_empty());
-    assert_eq!(world.rib.counts(PeerId(2)).ipv4_unicast.received, 1);
-    world.input(Input::Configure(PeerId(2), facts(2).families));
-    assert_eq!(world.belief(3).len(), 1);
 }
 
 #[test]
@@ -1149,20 +772,6 @@ fn the_next_hop_of_a_route_taken_over_is_told_on_its_network_and_to_nobody_else(
     let shared = vec!["10.10.0.0/24".parse().unwrap()];
     world.input(Input::SharedNetworks(PeerId(2), shared));
     assert_eq!(world.belief(2)[&prefix(1)].next_hop, taken);
-}
-
-#[test]
-fn a_peer_that_is_deconfigured_is_not_waited_for() {
-    let mut world = World::new();
-    let peers = awaited(&[2]);
-    world.input(Input::Expect {
-        peers,
-        time: Duration::from_secs(30),
-        hold: true,
-    });
-    world.input(Input::PeerRemoved(PeerId(2)));
-    assert!(world.converged.contains(&Family::Ipv4Unicast));
-    assert_eq!(world.rib.deadline(), None);
 }
 
 #[test]

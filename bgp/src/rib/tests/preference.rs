@@ -1,0 +1,169 @@
+//! What makes a path the best one, and which forward beside it.
+
+use super::*;
+
+#[test]
+fn a_route_marked_graceful_shutdown_is_the_last_choice() {
+    let mut world = World::with_peers(&[2, 3]);
+    let mut leaving = path(&[65002], [10, 10, 0, 2]);
+    leaving.communities.push(Community::GRACEFUL_SHUTDOWN);
+    world.update(2, announce(&[prefix(1)], &leaving));
+    world.update(
+        3,
+        announce(&[prefix(1)], &path(&[65003, 1, 2, 3], [10, 10, 0, 3])),
+    );
+    assert_eq!(world.best[&Nlri::V4(prefix(1))], [PeerId(3)]);
+}
+
+#[test]
+fn equal_paths_forward_together_as_far_as_allowed() {
+    let mut world = World::with_peers(&[2, 3, 4]);
+    for peer in [4u8, 3, 2] {
+        let set = path(&[65000 + u32::from(peer)], [10, 10, 0, peer]);
+        world.update(u16::from(peer), announce(&[prefix(1)], &set));
+    }
+    assert_eq!(world.best[&Nlri::V4(prefix(1))], [PeerId(2)]);
+    let multipath = |paths, as_path_relax| PerFamily {
+        ipv4_unicast: Multipath {
+            paths,
+            as_path_relax,
+        },
+        ..PerFamily::default()
+    };
+    world.input(Input::SetMultipath(multipath(8, false)));
+    assert_eq!(
+        world.best[&Nlri::V4(prefix(1))],
+        [PeerId(2)],
+        "other content of the AS path"
+    );
+    world.input(Input::SetMultipath(multipath(2, true)));
+    assert_eq!(world.best[&Nlri::V4(prefix(1))].len(), 2);
+    world.input(Input::SetMultipath(multipath(8, true)));
+    assert_eq!(world.best[&Nlri::V4(prefix(1))].len(), 3);
+    world.update(3, withdraw(&[prefix(1)]));
+    assert_eq!(world.best[&Nlri::V4(prefix(1))], [PeerId(2), PeerId(4)]);
+}
+
+#[test]
+fn rules_of_the_decision_take_effect_at_once_and_are_named() {
+    let mut world = World::with_peers(&[2, 3, 4]);
+    let offer = |asns: &[u32], peer: u8, med| {
+        let mut set = path(asns, [10, 10, 0, peer]);
+        set.med = med;
+        announce(&[prefix(1)], &set)
+    };
+    let best = |world: &World| world.best[&Nlri::V4(prefix(1))][0].0;
+    let lost = |world: &World, peer| {
+        let route = world.rib.route(&Nlri::V4(prefix(1))).unwrap();
+        let path = route.paths.iter().find(|path| path.peer == PeerId(peer));
+        path.unwrap().lost.unwrap()
+    };
+    world.update(2, offer(&[65002, 65009], 2, Some(20)));
+    world.update(3, offer(&[65003, 65009], 3, Some(10)));
+    world.update(4, offer(&[65004, 65008, 65009], 4, Some(5)));
+    assert_eq!((best(&world), lost(&world, 3)), (2, Step::RouterId));
+    let mut rules = Rules {
+        always_compare_med: true,
+        ..Rules::default()
+    };
+    world.input(Input::SetRules(rules));
+    assert_eq!((best(&world), lost(&world, 2)), (3, Step::Med));
+    assert_eq!(lost(&world, 4), Step::AsPathLength);
+    let words = "higher MED (bestpath: always_compare_med)";
+    assert_eq!(rules.describe(Step::Med), words);
+    rules.as_path_ignore = true;
+    world.input(Input::SetRules(rules));
+    assert_eq!((best(&world), lost(&world, 3)), (4, Step::Med));
+    world.update(2, offer(&[65002], 2, None));
+    assert_eq!(best(&world), 2, "a missing MED is the lowest");
+    rules.missing_med_as_worst = true;
+    world.input(Input::SetRules(rules));
+    assert_eq!((best(&world), lost(&world, 2)), (4, Step::Med));
+    assert_eq!(
+        world.belief(3)[&prefix(1)].next_hop.addr().to_string(),
+        "10.10.0.1"
+    );
+    assert_eq!(
+        asns(&world.belief(3)[&prefix(1)]),
+        [65001, 65004, 65008, 65009]
+    );
+    world.input(Input::SetRules(Rules::default()));
+    assert_eq!(best(&world), 2, "and back");
+}
+
+#[test]
+fn the_highest_weight_goes_before_everything_and_nobody_is_told() {
+    let mut world = World::with_peers(&[2, 3, 4]);
+    let one = prefix(1);
+    world.update(2, announce(&[one], &path(&[65002], [10, 10, 0, 2])));
+    world.update(3, announce(&[one], &path(&[65003, 1, 2], [10, 10, 0, 3])));
+    let best = |world: &World| world.best[&Nlri::V4(one)][0].0;
+    let lost = |world: &World, peer| {
+        let route = world.rib.route(&Nlri::V4(one)).unwrap();
+        let path = route.paths.iter().find(|path| path.peer == PeerId(peer));
+        path.unwrap().lost
+    };
+    assert_eq!(best(&world), 2);
+    let weighted = |weight| PeerFamily {
+        weight: Some(weight),
+        ..settings()
+    };
+    world.input(Input::Configure(PeerId(3), ipv4(weighted(10))));
+    assert_eq!((best(&world), lost(&world, 2)), (3, Some(Step::Weight)));
+    assert_eq!(asns(&world.belief(4)[&one]), [65001, 65003, 1, 2]);
+    let entry = Entry::new(10, Action::Permit).set(Set::Weight(5));
+    let lighter = PeerFamily {
+        import: map(vec![entry]),
+        ..weighted(10)
+    };
+    world.input(Input::Configure(PeerId(3), ipv4(lighter)));
+    world.input(Input::Configure(PeerId(2), ipv4(weighted(7))));
+    assert_eq!(best(&world), 2, "policy has the last word");
+    let own = AttributeSet::new(NextHop::V4(Ipv4Addr::UNSPECIFIED));
+    world.input(Input::Originate(Nlri::V4(one), own));
+    assert_eq!((best(&world), lost(&world, 2)), (0, Some(Step::Weight)));
+    world.input(Input::Configure(
+        PeerId(2),
+        ipv4(weighted(LOCAL_WEIGHT + 1)),
+    ));
+    assert_eq!(best(&world), 2);
+    world.input(Input::Configure(PeerId(2), ipv4(settings())));
+    assert_eq!(best(&world), 0);
+}
+
+#[test]
+fn the_lowest_aigp_goes_before_the_path_and_stays_where_it_is_exchanged() {
+    let exchanging = |peer| PeerFacts {
+        aigp: true,
+        ..facts(peer)
+    };
+    let mut world = World::new();
+    for peer in [2, 3, 4] {
+        world.up_with(peer, exchanging(peer));
+    }
+    world.up(5);
+    let one = prefix(1);
+    let offer = |peer: u8, asns: &[u32], metric: Option<u64>| {
+        let mut set = path(asns, [10, 10, 0, peer]);
+        if let Some(metric) = metric {
+            set.set_aigp_metric(metric);
+        }
+        announce(&[one], &set)
+    };
+    let best = |world: &World| world.best[&Nlri::V4(one)][0].0;
+    world.update(2, offer(2, &[65002], None));
+    world.update(3, offer(3, &[65003, 1, 2], Some(20)));
+    assert_eq!(best(&world), 3, "RFC 7311 §4.1: none goes behind any");
+    world.update(2, offer(2, &[65002, 1, 2, 3], Some(10)));
+    let route = world.rib.route(&Nlri::V4(one)).unwrap();
+    let lost = route.paths.iter().find(|path| path.peer == PeerId(3));
+    assert_eq!((best(&world), lost.unwrap().lost), (2, Some(Step::Aigp)));
+    assert_eq!(world.belief(4)[&one].aigp_metric(), Some(10));
+    assert_eq!(world.belief(5)[&one].aigp_metric(), None, "§3.3");
+    let dearer = PeerFamily {
+        import: map(vec![Entry::new(10, Action::Permit).set(Set::Aigp(30))]),
+        ..settings()
+    };
+    world.input(Input::Configure(PeerId(2), ipv4(dearer)));
+    assert_eq!(best(&world), 3);
+}
