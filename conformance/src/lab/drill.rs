@@ -66,12 +66,7 @@ impl Cloud<'_> {
         self.at_mut(site)?.node_mut().stop()?;
         lab.step(format!("{name} stopped"));
         more(lab, &pinger, 100)?;
-        self.restart(site)?;
-        lab.reach(
-            &format!("{name} started, sessions Established"),
-            STEP,
-            || self.sessions_up(),
-        )?;
+        self.start_again(site)?;
         self.at(site)?.node().undrain(super::config::asn(site))?;
         lab.step(format!("{name} undrained"));
         // A watcher of ours may find the two ways equal and stay where it is.
@@ -125,12 +120,7 @@ impl Cloud<'_> {
         let start = Instant::now();
         lab.step(format!("{name} killed (SIGKILL)"));
         more(lab, &pinger, 200)?;
-        self.restart(site)?;
-        lab.reach(
-            &format!("{name} started, sessions Established"),
-            STEP,
-            || self.sessions_up(),
-        )?;
+        self.start_again(site)?;
         lab.reach("the cloud is whole", STEP, || self.whole())?;
         let moved_after = start.elapsed();
         more(lab, &pinger, 50)?;
@@ -198,20 +188,13 @@ impl Cloud<'_> {
         }
         lab.step(format!("{name} killed (SIGKILL), its routes are kept"));
         self.fabric_mut().cut(site, watcher)?;
-        let start = Instant::now();
-        lab.wait_until("the service has moved", STEP, || {
+        let drill = self.measure(pinger, Instant::now(), "the service has moved", || {
             self.moved_from(site, watcher)
         })?;
-        let moved_after = start.elapsed();
-        more(lab, &pinger, 50)?;
-        let traffic = pinger.stop()?;
         self.fabric_mut().heal()?;
         self.restart(site)?;
         lab.wait_until("the cloud is whole", STEP, || self.whole())?;
-        Ok(Drill {
-            moved_after,
-            traffic,
-        })
+        Ok(drill)
     }
 
     /// Cuts the path between the carrying site and the watcher without telling either.
@@ -223,19 +206,12 @@ impl Cloud<'_> {
         self.wait_for_carrier(site, watcher)?;
         let pinger = self.service_stream(watcher)?;
         self.fabric_mut().cut(site, watcher)?;
-        let start = Instant::now();
-        lab.wait_until("the service has moved", STEP, || {
+        let drill = self.measure(pinger, Instant::now(), "the service has moved", || {
             self.moved_from(site, watcher)
         })?;
-        let moved_after = start.elapsed();
-        more(lab, &pinger, 50)?;
-        let traffic = pinger.stop()?;
         self.fabric_mut().heal()?;
         lab.wait_until("the cloud is whole", STEP, || self.whole())?;
-        Ok(Drill {
-            moved_after,
-            traffic,
-        })
+        Ok(drill)
     }
 
     /// Cuts the direct path between two sites that also reach each other through a third: their
@@ -248,26 +224,17 @@ impl Cloud<'_> {
         self.fabric_mut().cut(a, b)?;
         let start = Instant::now();
         let (site, detour) = (self.at(a)?, self.at(a)?.peer(over));
-        lab.wait_until(
-            "the route takes the detour",
-            STEP,
-            || match kernel::next_hop(site.space(), to)? {
-                Some(hop) if hop == detour => Ok(()),
-                hop => Err(Error::State(format!("next hop {hop:?}"))),
-            },
-        )?;
-        let moved_after = start.elapsed();
-        more(lab, &pinger, 50)?;
-        let traffic = pinger.stop()?;
+        let takes_it = || match kernel::next_hop(site.space(), to)? {
+            Some(hop) if hop == detour => Ok(()),
+            hop => Err(Error::State(format!("next hop {hop:?}"))),
+        };
+        let drill = self.measure(pinger, start, "the route takes the detour", takes_it)?;
         lab.wait_until("the machines reach each other", STEP, || {
             self.vms_ping(true)
         })?;
         self.fabric_mut().heal()?;
         lab.wait_until("the cloud is whole", STEP, || self.whole())?;
-        Ok(Drill {
-            moved_after,
-            traffic,
-        })
+        Ok(drill)
     }
 
     /// Moves a machine from its site to another, with a stream to it from the watcher's machine.
@@ -280,22 +247,16 @@ impl Cloud<'_> {
         vm.detach(old)?;
         let start = Instant::now();
         vm.attach(new)?;
-        lab.wait_until("the MAC has moved", STEP, || {
+        let drill = self.measure(pinger, start, "the MAC has moved", || {
             self.mac_is_at(vm, watcher, to)
         })?;
-        let moved_after = start.elapsed();
-        more(lab, &pinger, 50)?;
-        let traffic = pinger.stop()?;
         lab.wait_until("the old site knows", STEP, || self.mac_is_at(vm, from, to))?;
         vm.detach(new)?;
         vm.attach(old)?;
         lab.wait_until("the MAC has come back", STEP, || {
             self.mac_is_at(vm, watcher, from)
         })?;
-        Ok(Drill {
-            moved_after,
-            traffic,
-        })
+        Ok(drill)
     }
 
     /// Sessions, BFD, routes, flood lists, MACs and the audit of our own sites.
@@ -306,6 +267,32 @@ impl Cloud<'_> {
         self.flood_entries()?;
         self.remote_macs()?;
         self.verified()
+    }
+
+    /// Waits until what has begun at `start` has changed the way of the stream, and ends the stream
+    /// half a second later.
+    fn measure(
+        &self,
+        pinger: Pinger,
+        start: Instant,
+        what: &str,
+        moved: impl Fn() -> Result<(), Error>,
+    ) -> Result<Drill, Error> {
+        self.lab.wait_until(what, STEP, moved)?;
+        let moved_after = start.elapsed();
+        more(self.lab, &pinger, 50)?;
+        Ok(Drill {
+            moved_after,
+            traffic: pinger.stop()?,
+        })
+    }
+
+    /// Starts a site's daemon and waits until the sessions of all are Established.
+    fn start_again(&mut self, site: u8) -> Result<(), Error> {
+        self.restart(site)?;
+        let name = self.at(site)?.name();
+        let what = format!("{name} started, sessions Established");
+        self.lab.reach(&what, STEP, || self.sessions_up()).map(drop)
     }
 
     /// Waits until the watcher's kernel sends the service's traffic to this site.
