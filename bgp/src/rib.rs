@@ -47,7 +47,7 @@ mod tests;
 mod view;
 
 use std::collections::{BTreeSet, VecDeque};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -85,6 +85,7 @@ use crate::nlri::{Nlri, NlriList, PathId};
 use crate::policy;
 use crate::prefix::{Prefix, Prefix4, Prefix6};
 use crate::rpki::{Affected, Validation, Validity, Vrps};
+use crate::scoped_addr::ScopedAddr;
 
 /// Octets handed out for a peer and not yet reported as written before it is left behind. Enough
 /// to keep a socket busy while the owner of the table works on something else.
@@ -195,7 +196,7 @@ pub enum Input {
     SharedNetworks(PeerId, Vec<Prefix>),
     /// Next hops of IP routes that lead somewhere (true) or nowhere, where that is news. Without a
     /// word one leads somewhere.
-    NextHops(Vec<(IpAddr, bool)>),
+    NextHops(Vec<(ScopedAddr, bool)>),
     /// Routes are validated by another table of VRPs, or by none. Only those about which it says
     /// something else are judged again, and only where policy asks.
     Validate(Option<Arc<Validation>>),

@@ -20,7 +20,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use bgp::family::PerFamily;
-use bgp::{Asn, Prefix};
+use bgp::{Asn, Prefix, ScopedAddr};
 use clap::Parser;
 use rbgpd::config::{
     BGP_PORT, Config, EbgpRequiresPolicy, Neighbor, NeighborFamily, Network, RequireRoute,
@@ -187,7 +187,10 @@ async fn answers(address: SocketAddr, time: Duration) -> bool {
 }
 
 /// Prints the sessions whose state changed since the last look.
-async fn report(router: &Router, seen: &mut Vec<(IpAddr, String)>) -> Result<(), Box<dyn Error>> {
+async fn report(
+    router: &Router,
+    seen: &mut Vec<(ScopedAddr, String)>,
+) -> Result<(), Box<dyn Error>> {
     let reply = router
         .ask(Request::Summary)
         .await

@@ -10,7 +10,6 @@
 //! Without the right to open the socket (CAP_NET_RAW) the task ends with an error in the log.
 
 use std::collections::HashMap;
-use std::ffi::CString;
 use std::io;
 use std::mem::MaybeUninit;
 use std::net::{Ipv6Addr, SocketAddr, SocketAddrV6};
@@ -23,6 +22,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::core::Order;
 use crate::datagram::{Datagram, Told};
+use crate::interface::{index_of, name_of};
 
 /// Where advertisements go: every node of the link (RFC 4861 §6.2.3).
 const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
@@ -95,7 +95,7 @@ pub(crate) async fn run(
                     if heard.get(&from.scope_id()) == Some(from.ip()) {
                         continue;
                     }
-                    let order = Order::Heard(name, from);
+                    let order = Order::Heard(name, *from.ip());
                     if orders.try_send(order).is_ok() {
                         heard.insert(from.scope_id(), *from.ip());
                         // It may have missed what we said before it came.
@@ -185,27 +185,6 @@ fn has_whole_options(mut options: &[u8]) -> bool {
         }
     }
     options.is_empty()
-}
-
-fn index_of(interface: &str) -> io::Result<u32> {
-    let name = CString::new(interface).map_err(io::Error::other)?;
-    // SAFETY: the name is a C string that lives until the call returns.
-    match unsafe { libc::if_nametoindex(name.as_ptr()) } {
-        0 => Err(io::Error::last_os_error()),
-        index => Ok(index),
-    }
-}
-
-fn name_of(index: u32) -> Option<String> {
-    let mut buffer = [0; libc::IF_NAMESIZE];
-    // SAFETY: the buffer has the length that the function writes at most.
-    let name = unsafe { libc::if_indextoname(index, buffer.as_mut_ptr()) };
-    if name.is_null() {
-        return None;
-    }
-    // SAFETY: the function has written a C string to the buffer and returned its address.
-    let name = unsafe { std::ffi::CStr::from_ptr(name) };
-    name.to_str().ok().map(str::to_owned)
 }
 
 #[cfg(test)]

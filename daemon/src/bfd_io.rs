@@ -28,6 +28,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use bfd::{Diagnostic, Parameters, State};
+use bgp::{InterfaceName, ScopedAddr};
 
 use speaker::{Command, Speaker};
 
@@ -165,6 +166,13 @@ impl SessionKey {
             interface: None,
         }
     }
+
+    /// The neighbour at the other end.
+    #[must_use]
+    pub fn neighbor(&self) -> ScopedAddr {
+        let zone = self.interface.as_deref().and_then(InterfaceName::new);
+        ScopedAddr::new(self.peer, zone)
+    }
 }
 
 /// News of a session.
@@ -186,8 +194,8 @@ pub struct Event {
 impl Event {
     /// The peer's address.
     #[must_use]
-    pub fn peer(&self) -> IpAddr {
-        self.key.peer
+    pub fn peer(&self) -> ScopedAddr {
+        self.key.neighbor()
     }
 }
 

@@ -21,6 +21,7 @@ mod dynamic;
 mod installed;
 mod kernel;
 mod limit;
+mod named;
 mod neighbor;
 mod own_routes;
 mod pace;
@@ -30,7 +31,7 @@ mod signing;
 mod unnumbered;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::net::{IpAddr, SocketAddrV6};
+use std::net::Ipv6Addr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -40,7 +41,7 @@ use bgp::message::{RefreshKind, Update};
 use bgp::nlri::NlriList;
 use bgp::rib::{self, Best, PeerId, Rib};
 use bgp::session::StopReason;
-use bgp::{Family, Nlri, Vni};
+use bgp::{Family, Nlri, ScopedAddr, Vni};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -109,7 +110,7 @@ pub(crate) enum Order {
     /// Take traffic back from a neighbour, or at all, now that the kernel was compared; by force
     /// whatever is missing.
     Undrain(
-        Option<IpAddr>,
+        Option<ScopedAddr>,
         bool,
         Vec<fib::Difference>,
         oneshot::Sender<Answer>,
@@ -117,9 +118,9 @@ pub(crate) enum Order {
     /// Move traffic away for the rest of this run.
     DrainBeforeStop(oneshot::Sender<()>),
     /// Somebody has connected who is no neighbour yet but may become one.
-    Come(IpAddr, TcpStream),
+    Come(ScopedAddr, TcpStream),
     /// A router was heard on this interface.
-    Heard(String, SocketAddrV6),
+    Heard(String, Ipv6Addr),
     /// A cache of the RPKI has something to say.
     Rpki(CacheId, Box<Report>),
     /// Apply a new configuration.
@@ -161,7 +162,7 @@ pub(crate) struct Core {
     reachability: Reachability,
     own: Own,
     neighbors: BTreeMap<PeerId, Neighbor>,
-    by_address: HashMap<IpAddr, PeerId>,
+    by_address: HashMap<ScopedAddr, PeerId>,
     refused: dynamic::Refused,
     /// What stands on the listening sockets.
     signed: signing::Keys,
@@ -509,7 +510,7 @@ impl Core {
         // Those that a neighbour named were looked at before its routes; policy may choose others.
         self.check_next_hops(best.paths.iter().filter_map(|path| {
             let learned = path.peer != PeerId::LOCAL;
-            learned.then(|| path.attributes.next_hop().addr())
+            learned.then(|| (path.peer, path.attributes.next_hop()))
         }));
         self.install_best(best);
         let prefix = best.nlri.prefix();
@@ -561,7 +562,7 @@ impl Core {
                 }
                 let announced = updates.iter().flat_map(|update| &update.announced);
                 let routed = announced.filter(|(list, _)| list.family() != Family::Evpn);
-                self.check_next_hops(routed.map(|(_, set)| set.next_hop().addr()));
+                self.check_next_hops(routed.map(|(_, set)| (peer, set.next_hop())));
                 self.hand_in(rib::Input::Updates(peer, updates));
                 self.check_limits(peer);
             }

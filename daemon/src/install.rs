@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use bgp::attributes::Notes;
 use bgp::rib::{Best, BestPath, PeerId, Rib};
-use bgp::{Nlri, Prefix};
+use bgp::{Nlri, Prefix, ScopedAddr};
 use fib::{Address, Change, Device, Entry, ForeignRoute, Interface, Key, Link, LinkKind, Links};
 use fib::{NextHop, Route, RouteKey, RouteKind, Share};
 use foldhash::fast::RandomState;
@@ -117,8 +117,6 @@ pub(crate) struct Ground {
     table: u32,
     /// In a VRF: the main table is another network's.
     pub(crate) in_vrf: bool,
-    /// Link-local addresses of neighbours, each with the number of its interface.
-    pub(crate) on_link: HashMap<IpAddr, u32>,
 }
 
 impl Default for Ground {
@@ -135,7 +133,6 @@ impl Ground {
             foreign: BTreeMap::new(),
             table,
             in_vrf: false,
-            on_link: HashMap::new(),
         }
     }
 
@@ -260,13 +257,18 @@ impl Ground {
         networks
     }
 
-    /// True if a route of others leads to an address through a device that is up.
-    pub(crate) fn leads(&self, addr: IpAddr) -> bool {
+    /// The link of link-local addresses.
+    fn zone(&self, name: &str) -> Option<&Link> {
+        self.links.named(&name.into())
+    }
+
+    /// True if a route of others leads to an address, or its link, through a device that is up.
+    pub(crate) fn leads(&self, addr: ScopedAddr) -> bool {
         let up = |index| self.links.get(index).is_some_and(|link| link.up);
-        if let Some(index) = self.on_link.get(&addr) {
-            return up(*index);
+        if let Some(zone) = addr.zone() {
+            return self.zone(zone).is_some_and(|link| link.up);
         }
-        let route = self.longest_match(addr).map(|(_, route)| route);
+        let route = self.longest_match(addr.ip()).map(|(_, route)| route);
         let mut devices = route
             .into_iter()
             .flat_map(|it| it.next_hops.iter().filter_map(index_of));
@@ -274,12 +276,14 @@ impl Ground {
     }
 
     /// An own address of the other IP version on the interface that has `addr`.
-    pub(crate) fn beside(&self, addr: IpAddr) -> (Option<Ipv4Addr>, Option<Ipv6Addr>) {
+    pub(crate) fn beside(&self, addr: ScopedAddr) -> (Option<Ipv4Addr>, Option<Ipv6Addr>) {
+        let link = addr.zone().and_then(|zone| self.zone(zone));
+        let here = |index| link.is_none_or(|link| link.index == index);
         let holder = self
             .links
             .all_addresses()
-            .find(|it| it.address.ip() == addr);
-        let mut found = match addr {
+            .find(|it| it.address.ip() == addr.ip() && here(it.index));
+        let mut found = match addr.ip() {
             IpAddr::V4(addr) => (Some(addr), None),
             IpAddr::V6(addr) => (None, Some(addr)),
         };
@@ -306,7 +310,7 @@ impl Ground {
         &self,
         interface: Option<&str>,
         vtep: IpAddr,
-        neighbors: impl Iterator<Item = IpAddr>,
+        neighbors: impl Iterator<Item = ScopedAddr>,
     ) -> Option<u32> {
         if let Some(name) = interface {
             return self.links.named(&name.into()).map(|link| link.mtu);
@@ -323,7 +327,10 @@ impl Ground {
         }
         neighbors
             .filter_map(|neighbor| {
-                let (_, route) = self.longest_match(neighbor)?;
+                if let Some(zone) = neighbor.zone() {
+                    return self.zone(zone).map(|link| link.mtu);
+                }
+                let (_, route) = self.longest_match(neighbor.ip())?;
                 let index = route.next_hops.iter().find_map(index_of)?;
                 self.links.get(index).map(|link| link.mtu)
             })
@@ -355,9 +362,9 @@ pub(crate) struct Install {
     share: Share,
     settings: Settings,
     /// Where the next hops in use lead, so that a route costs a look-up.
-    ways: HashMap<IpAddr, Way, RandomState>,
+    ways: HashMap<ScopedAddr, Way, RandomState>,
     /// Prefixes whose best path of our own decides, or would decide, where next hops lead.
-    deciding: HashMap<Prefix, BTreeSet<IpAddr>, RandomState>,
+    deciding: HashMap<Prefix, BTreeSet<ScopedAddr>, RandomState>,
     /// More next hops than are kept were met.
     forgot: bool,
     /// Routes that are alike share one value.
@@ -399,10 +406,10 @@ pub(crate) struct Settings {
 /// Neighbours and their next hops: those in use, and the one that follows.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Paths {
-    used: Vec<(PeerId, IpAddr)>,
+    used: Vec<(PeerId, ScopedAddr)>,
     /// Shares of the traffic; empty when they are equal.
     weights: Vec<u16>,
-    next: Option<(PeerId, IpAddr)>,
+    next: Option<(PeerId, ScopedAddr)>,
     metric: u32,
     blackhole: bool,
     /// Source address of what this host itself sends.
@@ -513,7 +520,12 @@ impl Install {
         prefix: Prefix,
         rib: &Rib,
     ) -> Wanted {
-        let of = |path: &BestPath| (path.peer, path.attributes.next_hop().addr());
+        let of = |path: &BestPath| {
+            (
+                path.peer,
+                rib.next_hop(path.peer, path.attributes.next_hop()),
+            )
+        };
         let next = best.next_best.as_ref().map(of);
         let next = next.filter(|(peer, _)| *peer != PeerId::LOCAL);
         let weights = self.weights(best);
@@ -561,7 +573,11 @@ impl Install {
         shares::weights(&bandwidths, self.settings.bandwidth)
     }
 
-    fn make(&mut self, paths: &Paths, mut way: impl FnMut(&mut Self, IpAddr) -> Way) -> Wanted {
+    fn make(
+        &mut self,
+        paths: &Paths,
+        mut way: impl FnMut(&mut Self, ScopedAddr) -> Way,
+    ) -> Wanted {
         if paths.blackhole {
             let route = Route::refuse(RouteKind::Blackhole).metric(paths.metric);
             return Wanted {
@@ -569,7 +585,7 @@ impl Install {
                 first: None,
             };
         }
-        let mut hops = |install: &mut Self, used: &[(PeerId, IpAddr)], weights: &[u16]| {
+        let mut hops = |install: &mut Self, used: &[(PeerId, ScopedAddr)], weights: &[u16]| {
             let mut hops: Vec<NextHop> = Vec::new();
             for (at, (peer, addr)) in used.iter().enumerate() {
                 let weight = weights.get(at).copied();
@@ -620,7 +636,7 @@ impl Install {
     }
 
     /// As [`Install::resolve`], from memory.
-    fn way(&mut self, next_hop: IpAddr, rib: &Rib) -> Way {
+    fn way(&mut self, next_hop: ScopedAddr, rib: &Rib) -> Way {
         if let Some(known) = self.ways.get(&next_hop) {
             return known.clone();
         }
@@ -646,7 +662,7 @@ impl Install {
     /// Devices, addresses or routes of others changed. Returns whether next hops in use lead
     /// elsewhere now, so that every best path is to be looked at again.
     pub(crate) fn ground_changed(&mut self, rib: &Rib) -> bool {
-        let moved = |(addr, way): (&IpAddr, &Way)| self.resolve(*addr, None, rib).0 != *way;
+        let moved = |(addr, way): (&ScopedAddr, &Way)| self.resolve(*addr, None, rib).0 != *way;
         let moved = self.forgot || self.ways.iter().any(moved);
         if moved {
             self.forget();
@@ -669,13 +685,14 @@ impl Install {
 
     /// Where packets to a next hop leave, and the prefixes whose best path decides about that. A
     /// route (`of`) has no say about its own next hop.
-    fn resolve(&self, next_hop: IpAddr, of: Option<Prefix>, rib: &Rib) -> (Way, Vec<Prefix>) {
-        if let Some(index) = self.ground.on_link.get(&next_hop) {
-            return (self.on_link(next_hop, *index), Vec::new());
-        }
-        let mut addr = next_hop;
+    fn resolve(&self, next_hop: ScopedAddr, of: Option<Prefix>, rib: &Rib) -> (Way, Vec<Prefix>) {
+        let mut named = next_hop;
         let mut deciding = Vec::new();
         for _ in 0..DEPTH_MAX {
+            let addr = named.ip();
+            if let Some(zone) = named.zone() {
+                return (self.on_link(addr, zone), deciding);
+            }
             let foreign = self.ground.longest_match(addr);
             let foreign_len = foreign.map_or(0, |(prefix, _)| prefix.len());
             // A more specific route of our own goes before a shorter one of others.
@@ -691,18 +708,18 @@ impl Install {
                     let best = route.paths.into_iter().find(|path| path.best)?;
                     // What is in another table has no say about packets of this one.
                     let here = self.ground.is_here(best.attributes.notes());
-                    (best.peer != PeerId::LOCAL && here).then_some(best.attributes)
+                    (best.peer != PeerId::LOCAL && here).then_some((best.peer, best.attributes))
                 });
-            if let Some(attributes) = own {
+            if let Some((peer, attributes)) = own {
                 // What is dropped leads nowhere.
                 if attributes.notes().blackhole {
                     break;
                 }
-                let via = attributes.next_hop().addr();
-                if via == addr {
+                let via = rib.next_hop(peer, attributes.next_hop());
+                if via == named {
                     break;
                 }
-                addr = via;
+                named = via;
                 continue;
             }
             let Some((_, route)) = foreign else { break };
@@ -711,10 +728,11 @@ impl Install {
         (Way::default(), deciding)
     }
 
-    /// The way to a neighbour on the link of an interface.
-    fn on_link(&self, addr: IpAddr, index: u32) -> Way {
-        let link = self.ground.links.get(index).filter(|link| link.up);
-        let hop = |_: &Link| NextHop::gateway(addr).dev(Interface::Index(index));
+    /// The way to a neighbour on the link of an interface, whatever the routing table says of
+    /// link-local networks.
+    fn on_link(&self, addr: IpAddr, zone: &str) -> Way {
+        let link = self.ground.zone(zone).filter(|link| link.up);
+        let hop = |link: &Link| NextHop::gateway(addr).dev(Interface::Index(link.index));
         Way {
             hops: link.map(hop).into_iter().collect(),
             devices: link.map(|link| link.name.clone()).into_iter().collect(),

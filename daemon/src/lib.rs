@@ -16,6 +16,7 @@ pub mod ctl;
 mod datagram;
 mod install;
 mod instances;
+mod interface;
 mod memory;
 pub mod metrics;
 mod own_routes;

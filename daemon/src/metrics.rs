@@ -5,8 +5,9 @@
 //! owner and a neighbour that is gone leaves no series behind. Names, units and labels are
 //! documented in `docs/metrics.md`.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
+use bgp::ScopedAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::control::reply::{BfdState, Families, MessageCounts, RouteCounts};
@@ -48,7 +49,7 @@ pub struct Snapshot {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct NeighborNumbers {
     /// Its address.
-    pub address: IpAddr,
+    pub address: ScopedAddr,
     /// Its AS number.
     pub remote_as: Option<u32>,
     /// What people call it.

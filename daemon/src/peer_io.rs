@@ -16,12 +16,13 @@ pub(crate) mod transport;
 
 use std::collections::VecDeque;
 use std::future::Future;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
+use bgp::ScopedAddr;
 use bgp::family::{Family, PerFamily};
 use bgp::message::{RefreshKind, Update};
 use bgp::rib::{Batch, PeerId};
@@ -35,6 +36,7 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::{mpsc, watch};
 use transport::Transport;
 
+use crate::interface;
 use crate::repeats::Repeats;
 
 /// An attempt to connect is given up after this long: far beyond any round trip, short enough
@@ -111,13 +113,22 @@ pub(crate) enum Command {
     Quit(StopReason),
 }
 
+/// Where a neighbour is reached.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Remote {
+    /// Its address; the number of its interface is looked up for each attempt.
+    pub(crate) address: ScopedAddr,
+    /// Its TCP port.
+    pub(crate) port: u16,
+}
+
 /// What a neighbour's task is made of.
 #[derive(Debug)]
 pub(crate) struct Wiring {
     /// Number in the tables.
     pub(crate) id: PeerId,
     /// Where to connect.
-    pub(crate) remote: SocketAddr,
+    pub(crate) remote: Remote,
     /// How connections are made.
     pub(crate) transport: Transport,
     /// Settings.
@@ -183,7 +194,7 @@ struct Established {
 
 struct PeerTask {
     id: PeerId,
-    remote: SocketAddr,
+    remote: Remote,
     transport: Transport,
     session: Session,
     /// At most one per side.
@@ -325,11 +336,11 @@ impl PeerTask {
         match command {
             Command::Accepted(stream) => {
                 self.connected = true;
-                if let Err(error) = self.transport.adopt(&stream, self.remote.ip()) {
+                if let Err(error) = self.transport.adopt(&stream, self.remote.address.ip()) {
                     let why = error.to_string();
                     if let Some(more) = self.failures.say(Instant::now(), &why) {
                         tracing::warn!(
-                            neighbor = %self.remote.ip(),
+                            neighbor = %self.remote.address,
                             %error,
                             alike_since_the_last_line = more,
                             "connection turned away"
@@ -350,7 +361,7 @@ impl PeerTask {
             Command::Start => self.input(Input::Start),
             Command::Stop(reason) => self.input(Input::Stop(reason)),
             Command::Configure(config) => self.input(Input::Configure(config)),
-            Command::Port(port) => self.remote.set_port(port),
+            Command::Port(port) => self.remote.port = port,
             Command::Transport(transport) => self.change_transport(*transport),
             Command::RequestRefresh(family) => self.input(Input::RequestRefresh { family }),
             Command::Quit(reason) => {
@@ -377,10 +388,10 @@ impl PeerTask {
         if former.signing == self.transport.signing || !former.carries_over(&self.transport) {
             return;
         }
-        let remote = self.remote.ip();
+        let remote = self.remote.address;
         for connection in &self.connections {
             let side = connection.id().side();
-            match former.roll_over(connection.socket(), side, remote, &self.transport) {
+            match former.roll_over(connection.socket(), side, remote.ip(), &self.transport) {
                 Ok(()) => tracing::info!(neighbor = %remote, "keys changed, the session stays"),
                 Err(error) => tracing::error!(
                     neighbor = %remote,
@@ -557,11 +568,11 @@ impl PeerTask {
                     Side::Outgoing => "outgoing",
                     Side::Incoming => "incoming",
                 };
-                tracing::debug!(neighbor = %self.remote.ip(), side, %reason, "attempt failed");
+                tracing::debug!(neighbor = %self.remote.address, side, %reason, "attempt failed");
                 self.say_why(side, &reason);
             }
             Output::StateChanged { from, to } => {
-                tracing::debug!(neighbor = %self.remote.ip(), %from, %to, "session state");
+                tracing::debug!(neighbor = %self.remote.address, %from, %to, "session state");
             }
         }
     }
@@ -577,7 +588,7 @@ impl PeerTask {
         }
         if let Some(more) = self.failures.say(Instant::now(), &reason.to_string()) {
             tracing::warn!(
-                neighbor = %self.remote.ip(),
+                neighbor = %self.remote.address,
                 side,
                 %reason,
                 hint = reason.remedy(),
@@ -618,8 +629,9 @@ impl PeerTask {
     }
 }
 
-async fn connect(remote: SocketAddr, transport: Transport) -> Result<TcpStream, ConnectError> {
+async fn connect(remote: Remote, transport: Transport) -> Result<TcpStream, ConnectError> {
     let attempt = async {
+        let remote = interface::socket_addr(remote.address, remote.port)?;
         let socket = if remote.is_ipv4() {
             TcpSocket::new_v4()?
         } else {

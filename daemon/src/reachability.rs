@@ -15,7 +15,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 
 use bgp::rib::{PeerId, Rejection, Rib};
-use bgp::{Nlri, Prefix};
+use bgp::{Nlri, Prefix, ScopedAddr};
 use foldhash::fast::RandomState;
 
 use crate::install::{Ground, prefixes_of};
@@ -30,14 +30,14 @@ const DEPTH_MAX: usize = 4;
 /// What was last said about next hops.
 #[derive(Debug, Default)]
 pub(crate) struct Reachability {
-    known: HashMap<IpAddr, bool, RandomState>,
+    known: HashMap<ScopedAddr, bool, RandomState>,
     /// Those of them to which no route of others leads.
     by_own_routes: BTreeSet<IpAddr>,
 }
 
 impl Reachability {
     /// Whether a next hop leads somewhere, from memory if it was asked for before.
-    pub(crate) fn leads(&mut self, addr: IpAddr, ground: &Ground, rib: &Rib) -> bool {
+    pub(crate) fn leads(&mut self, addr: ScopedAddr, ground: &Ground, rib: &Rib) -> bool {
         if let Some(known) = self.known.get(&addr) {
             return *known;
         }
@@ -47,8 +47,8 @@ impl Reachability {
         }
         let leads = leads(addr, ground, rib, DEPTH_MAX);
         self.known.insert(addr, leads);
-        if !ground.leads(addr) {
-            self.by_own_routes.insert(addr);
+        if !ground.leads(addr) && addr.zone().is_none() {
+            self.by_own_routes.insert(addr.ip());
         }
         leads
     }
@@ -62,7 +62,7 @@ impl Reachability {
     }
 
     /// What is different now that the ground or routes have changed.
-    pub(crate) fn changes(&mut self, ground: &Ground, rib: &Rib) -> Vec<(IpAddr, bool)> {
+    pub(crate) fn changes(&mut self, ground: &Ground, rib: &Rib) -> Vec<(ScopedAddr, bool)> {
         // Those that were forgotten here are still kept out there.
         for addr in rib.unreachable() {
             self.known.entry(addr).or_insert(false);
@@ -70,8 +70,8 @@ impl Reachability {
         self.by_own_routes.clear();
         let mut changes = Vec::new();
         for (addr, known) in &mut self.known {
-            if !ground.leads(*addr) {
-                self.by_own_routes.insert(*addr);
+            if !ground.leads(*addr) && addr.zone().is_none() {
+                self.by_own_routes.insert(addr.ip());
             }
             let leads = leads(*addr, ground, rib, DEPTH_MAX);
             if std::mem::replace(known, leads) != leads {
@@ -82,12 +82,14 @@ impl Reachability {
     }
 }
 
-fn leads(addr: IpAddr, ground: &Ground, rib: &Rib, depth: usize) -> bool {
+fn leads(addr: ScopedAddr, ground: &Ground, rib: &Rib, depth: usize) -> bool {
     if ground.leads(addr) {
         return true;
     }
+    // What is on a link is behind no route.
     depth > 0
-        && prefixes_of(addr).any(|prefix| {
+        && addr.zone().is_none()
+        && prefixes_of(addr.ip()).any(|prefix| {
             let route = rib.route(&Nlri::from(prefix));
             route.is_some_and(|route| {
                 let candidates = route.paths.iter().filter(|path| {
@@ -97,7 +99,8 @@ fn leads(addr: IpAddr, ground: &Ground, rib: &Rib, depth: usize) -> bool {
                     let here = ground.is_here(path.attributes.notes());
                     here && path.peer != PeerId::LOCAL && !refused.is_some_and(kept_out)
                 });
-                let mut vias = candidates.map(|path| path.attributes.next_hop().addr());
+                let mut vias =
+                    candidates.map(|it| rib.next_hop(it.peer, it.attributes.next_hop()));
                 vias.any(|via| via != addr && leads(via, ground, rib, depth - 1))
             })
         })

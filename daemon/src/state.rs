@@ -14,11 +14,11 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Write};
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use bgp::ScopedAddr;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -64,13 +64,14 @@ pub(crate) struct DrainState {
     /// The whole router.
     pub(crate) router: Option<DrainRecord>,
     /// Single neighbours.
-    pub(crate) neighbors: BTreeMap<IpAddr, DrainRecord>,
+    pub(crate) neighbors: BTreeMap<ScopedAddr, DrainRecord>,
 }
 
 impl DrainState {
     /// True if traffic with this neighbour is being moved away.
-    pub(crate) fn covers(&self, neighbor: IpAddr) -> bool {
-        self.router.is_some() || self.neighbors.contains_key(&neighbor)
+    pub(crate) fn covers(&self, neighbor: ScopedAddr) -> bool {
+        // A link-local address was written without its interface in the past.
+        self.router.is_some() || self.neighbors.keys().any(|it| it.means(neighbor))
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -24,13 +24,13 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use bgp::Prefix;
 use bgp::rib::PeerId;
 use bgp::session::Bfd;
+use bgp::{Prefix, ScopedAddr};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
@@ -44,6 +44,7 @@ use crate::control::server::{self, Listener};
 use crate::control::{Call, CoreHandle};
 use crate::core::{Core, Order};
 use crate::instances::{self, Instances};
+use crate::interface;
 use crate::peer_io::{self, Command, Event, Wiring, transport};
 use crate::repeats::Repeats;
 use crate::rpki_io::{self, CacheId};
@@ -68,7 +69,7 @@ pub(crate) struct Registry {
 /// Neighbours' tasks, and networks from which more may come.
 #[derive(Debug, Default)]
 struct Known {
-    neighbors: HashMap<IpAddr, mpsc::UnboundedSender<Command>>,
+    neighbors: HashMap<ScopedAddr, mpsc::UnboundedSender<Command>>,
     ranges: Vec<Prefix>,
 }
 
@@ -78,7 +79,7 @@ impl Registry {
     }
 
     /// Gives the command back if there is no such neighbour.
-    fn tell(&self, address: IpAddr, command: Command) -> Result<(), Command> {
+    fn tell(&self, address: ScopedAddr, command: Command) -> Result<(), Command> {
         match self.lock().neighbors.get(&address) {
             Some(neighbor) => neighbor.send(command).map_err(|unsent| unsent.0),
             None => Err(command),
@@ -86,8 +87,8 @@ impl Registry {
     }
 
     /// Whether an address is in a range of neighbours.
-    fn admits(&self, address: IpAddr) -> bool {
-        let host = Prefix::host(address);
+    fn admits(&self, address: ScopedAddr) -> bool {
+        let host = Prefix::host(address.ip());
         self.lock().ranges.iter().any(|range| range.contains(host))
     }
 
@@ -193,7 +194,7 @@ impl Spawner {
     /// Starts a neighbour's task.
     pub(crate) fn neighbor(
         &self,
-        address: IpAddr,
+        address: ScopedAddr,
         commands: mpsc::UnboundedSender<Command>,
         wiring: Wiring,
         start: bool,
@@ -204,7 +205,7 @@ impl Spawner {
     }
 
     /// A neighbour is deconfigured.
-    pub(crate) fn forget(&self, address: IpAddr) {
+    pub(crate) fn forget(&self, address: ScopedAddr) {
         self.registry.lock().neighbors.remove(&address);
     }
 
@@ -374,7 +375,7 @@ async fn accept(listener: Arc<TcpListener>, registry: Registry, orders: mpsc::Se
     loop {
         match listener.accept().await {
             Ok((stream, from)) => {
-                let address = from.ip().to_canonical();
+                let address = interface::sender(from);
                 let Err(Command::Accepted(stream)) =
                     registry.tell(address, Command::Accepted(stream))
                 else {

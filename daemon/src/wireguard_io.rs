@@ -65,7 +65,7 @@ impl WireguardHandle {
         let kept = config
             .neighbors
             .iter()
-            .map(|neighbor| neighbor.address.into())
+            .map(|neighbor| neighbor.address.ip().into())
             .collect();
         let shared = Arc::new(Shared::default());
         let theirs = Arc::clone(&shared);

@@ -257,7 +257,7 @@ fn a_stopped_peer_is_not_a_failed_peer() {
     expect(&their_events, EventKind::AdminDown);
     let event = expect(&events, EventKind::AdminDown);
     assert_eq!(event.diagnostic, Diagnostic::NeighborSignaledDown);
-    assert_eq!(event.peer(), "10.9.0.2".parse::<IpAddr>().unwrap());
+    assert_eq!(event.peer(), "10.9.0.2".parse::<IpAddr>().unwrap().into());
 }
 
 #[test]

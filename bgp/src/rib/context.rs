@@ -106,7 +106,7 @@ impl Peers {
                 client: PerFamily::default(),
                 server_client: PerFamily::default(),
                 router_id: config.router_id,
-                address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+                address: IpAddr::V4(Ipv4Addr::UNSPECIFIED).into(),
             },
             PeerFacts::source,
         )

@@ -11,13 +11,14 @@
 
 use std::cmp::Ordering;
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::Ipv4Addr;
 
 use super::path::{Path, PeerId};
 use crate::asn::Asn;
 use crate::attributes::Origin;
 use crate::family::PerFamily;
 use crate::nlri::PathId;
+use crate::scoped_addr::ScopedAddr;
 
 /// LOCAL_PREF of a path that carries none (RFC 4271 §5.1.5: local policy; 100 as everywhere).
 pub const DEFAULT_LOCAL_PREF: u32 = 100;
@@ -40,7 +41,7 @@ pub struct Source {
     /// BGP identifier of the peer.
     pub router_id: Ipv4Addr,
     /// Address of the peer.
-    pub address: IpAddr,
+    pub address: ScopedAddr,
 }
 
 /// How many paths forward together.
@@ -319,7 +320,10 @@ fn router_id(path: &Path, source: impl Fn(PeerId) -> Source) -> Ipv4Addr {
 }
 
 /// The order of paths that are equal up to the tie breakers.
-pub(super) fn order(path: &Path, source: impl Fn(PeerId) -> Source) -> (Ipv4Addr, IpAddr, PathId) {
+pub(super) fn order(
+    path: &Path,
+    source: impl Fn(PeerId) -> Source,
+) -> (Ipv4Addr, ScopedAddr, PathId) {
     let address = source(path.peer).address;
     (router_id(path, source), address, path.path_id)
 }
@@ -622,7 +626,7 @@ pub(super) mod tests {
             client: PerFamily::default(),
             server_client: PerFamily::default(),
             router_id: Ipv4Addr::new(10, 0, 0, number % 2),
-            address: IpAddr::from([10, 0, 1, number]),
+            address: std::net::IpAddr::from([10, 0, 1, number]).into(),
         }
     }
 

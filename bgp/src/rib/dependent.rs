@@ -585,7 +585,7 @@ type Sight<'a> = (View<'a>, Option<&'a Arc<Validation>>);
 /// The map as it applies to a path: the neighbour that it may ask for is the one who sent it.
 fn bound(view: Sight<'_>, map: &RouteMap, path: &Path) -> RouteMap {
     let from: Option<IpAddr> =
-        (path.peer != PeerId::LOCAL).then(|| view.0.source(path.peer).address);
+        (path.peer != PeerId::LOCAL).then(|| view.0.source(path.peer).address.ip());
     let map = match from {
         Some(address) => map.bound(Party::From(address)),
         None => map.clone(),

@@ -82,7 +82,7 @@ impl Shared {
         let networks = facts.shared_networks.clone();
         (!networks.is_empty()).then_some(Self {
             networks,
-            peer: facts.address,
+            peer: facts.address.ip(),
         })
     }
 

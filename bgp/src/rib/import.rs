@@ -4,7 +4,7 @@
 //! refresh from the peer, and `explain` can say why it is out.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use super::View;
@@ -16,6 +16,7 @@ use crate::attributes::{AttributeSet, Attributes, SegmentKind};
 use crate::community::Community;
 use crate::nlri::Nlri;
 use crate::policy::{Trace, Verdict};
+use crate::scoped_addr::ScopedAddr;
 
 /// Why a received route does not take part in the decision.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,7 +45,7 @@ pub enum Rejection {
     /// Import policy said no.
     Policy,
     /// The next hop leads nowhere (RFC 4271 §9.1.2).
-    NextHopUnreachable(IpAddr),
+    NextHopUnreachable(ScopedAddr),
 }
 
 impl Rejection {
@@ -160,8 +161,9 @@ pub(super) fn import(
     let next_hop = set.as_ref().map_or(received.next_hop(), |set| set.next_hop);
     // What is dropped needs no way.
     let blackhole = set.as_ref().is_some_and(|set| set.notes.blackhole);
-    if !blackhole && !next_hops.leads(nlri.family(), next_hop.addr()) {
-        return Err(Rejection::NextHopUnreachable(next_hop.addr()));
+    let next_hop = facts.address.names(next_hop.addr());
+    if !blackhole && !next_hops.leads(nlri.family(), next_hop) {
+        return Err(Rejection::NextHopUnreachable(next_hop));
     }
     Ok(match set {
         None => Arc::clone(received),

@@ -11,30 +11,31 @@ use std::net::IpAddr;
 
 use super::path::Path;
 use crate::family::Family;
+use crate::scoped_addr::ScopedAddr;
 
 /// Next hops that lead nowhere.
 #[derive(Debug, Default)]
 pub(super) struct NextHops {
-    unreachable: HashSet<IpAddr>,
+    unreachable: HashSet<ScopedAddr>,
 }
 
 impl NextHops {
-    pub(super) fn leads(&self, family: Family, addr: IpAddr) -> bool {
+    pub(super) fn leads(&self, family: Family, addr: ScopedAddr) -> bool {
         family == Family::Evpn || !self.unreachable.contains(&addr)
     }
 
-    pub(super) fn unreachable(&self) -> impl Iterator<Item = IpAddr> + '_ {
+    pub(super) fn unreachable(&self) -> impl Iterator<Item = ScopedAddr> + '_ {
         self.unreachable.iter().copied()
     }
 
     /// Forgets those that no route names any more.
     pub(super) fn keep(&mut self, named: &HashSet<IpAddr>) {
-        self.unreachable.retain(|addr| named.contains(addr));
+        self.unreachable.retain(|addr| named.contains(&addr.ip()));
         self.unreachable.shrink_to_fit();
     }
 
     /// Takes in what is known now; returns those of which something else was known.
-    pub(super) fn learn(&mut self, known: Vec<(IpAddr, bool)>) -> HashSet<IpAddr> {
+    pub(super) fn learn(&mut self, known: Vec<(ScopedAddr, bool)>) -> HashSet<ScopedAddr> {
         let changed = known
             .into_iter()
             .filter(|(addr, reachable)| match reachable {
@@ -47,8 +48,13 @@ impl NextHops {
 
 /// True if a path may take part now and did not, or the other way around, when these change. What
 /// policy would make of a refused path's next hop is not known without asking it.
-pub(super) fn concerns(changed: &HashSet<IpAddr>, path: &Path, policy_may_choose: bool) -> bool {
-    let named = |addr| changed.contains(&addr);
+pub(super) fn concerns(
+    changed: &HashSet<ScopedAddr>,
+    path: &Path,
+    from: ScopedAddr,
+    policy_may_choose: bool,
+) -> bool {
+    let named = |addr| changed.contains(&from.names(addr));
     named(path.attributes.next_hop().addr())
         || named(path.received().next_hop().addr())
         || policy_may_choose && !path.standing.takes_part()

@@ -12,12 +12,13 @@ use crate::family::{Family, PerFamily};
 use crate::message::Role;
 use crate::policy::{Difference, Policy, RouteMap};
 use crate::prefix::Prefix;
+use crate::scoped_addr::ScopedAddr;
 
 /// Facts of an Established session that decide what is sent to the peer and how.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PeerFacts {
     /// Address of the peer.
-    pub address: IpAddr,
+    pub address: ScopedAddr,
     /// AS of the peer.
     pub remote_as: Asn,
     /// Own AS on this session.
@@ -94,7 +95,7 @@ impl PeerFacts {
     /// ```
     pub fn new(
         (local_as, local_address): (Asn, IpAddr),
-        (remote_as, address): (Asn, IpAddr),
+        (remote_as, address): (Asn, ScopedAddr),
         router_id: Ipv4Addr,
     ) -> Self {
         let (local_ipv4, local_ipv6) = match local_address {

@@ -652,7 +652,7 @@ fn blackhole_is_honored_where_that_was_asked_for_and_stays_in_the_as() {
     assert!(dropped(&world));
     assert!(world.belief(3).is_empty(), "RFC 7999 §3.2");
     let nowhere = IpAddr::from([10, 10, 0, 2]);
-    world.input(Input::NextHops(vec![(nowhere, false)]));
+    world.input(Input::NextHops(vec![(nowhere.into(), false)]));
     assert!(dropped(&world) && world.best.contains_key(&Nlri::V4(prefix(1))));
     set.communities.clear();
     world.update(2, announce(&[prefix(1)], &set));
@@ -815,7 +815,7 @@ fn a_path_whose_next_hop_leads_nowhere_gives_way_until_it_leads_somewhere() {
     let mut world = World::with_peers(&[2, 3, 4]);
     let nlri = Nlri::V4(prefix(1));
     let nowhere = IpAddr::from([192, 0, 2, 9]);
-    world.input(Input::NextHops(vec![(nowhere, false)]));
+    world.input(Input::NextHops(vec![(nowhere.into(), false)]));
     world.update(
         3,
         announce(&[prefix(1)], &path(&[65003, 1], [10, 10, 0, 3])),
@@ -826,17 +826,60 @@ fn a_path_whose_next_hop_leads_nowhere_gives_way_until_it_leads_somewhere() {
     let route = world.rib.route(&nlri).unwrap();
     let refused = route.paths.iter().find(|path| path.peer == PeerId(2));
     let rejection = refused.and_then(|path| path.rejection.clone());
-    assert_eq!(rejection, Some(Rejection::NextHopUnreachable(nowhere)));
+    assert_eq!(
+        rejection,
+        Some(Rejection::NextHopUnreachable(nowhere.into()))
+    );
     drop(route);
-    world.input(Input::NextHops(vec![(nowhere, true)]));
+    world.input(Input::NextHops(vec![(nowhere.into(), true)]));
     assert_eq!(world.best[&nlri], [PeerId(2)]);
     assert_eq!(asns(&world.belief(4)[&prefix(1)]), [65001, 65002]);
-    world.input(Input::NextHops(vec![(nowhere, false)]));
+    world.input(Input::NextHops(vec![(nowhere.into(), false)]));
     assert_eq!(world.best[&nlri], [PeerId(3)]);
     // Forgotten once no route names it, so that a peer cannot fill memory with names.
     world.down(2);
     world.rib.sweep();
     assert_eq!(world.rib.unreachable().count(), 0);
+}
+
+/// RFC 4007 §6: the same link-local address on two links names two hosts.
+#[test]
+fn a_link_local_next_hop_is_one_on_the_link_to_the_peer_that_named_it() {
+    let mut world = World::new();
+    let zoned = |link| -> ScopedAddr { format!("fe80::1%{link}").parse().unwrap() };
+    for (peer, link) in [(2, "eth0"), (3, "eth1")] {
+        let address = zoned(link);
+        world.up_with(
+            peer,
+            PeerFacts {
+                address,
+                ..facts(peer)
+            },
+        );
+    }
+    for peer in [2, 3] {
+        let mut set = path(&[65000 + u32::from(peer)], [10, 10, 0, 2]);
+        set.next_hop = NextHop::V6("fe80::1".parse().unwrap());
+        world.update(peer, announce(&[prefix(1)], &set));
+    }
+    let nlri = Nlri::V4(prefix(1));
+    assert_eq!(world.best[&nlri], [PeerId(2)]);
+    let named = |world: &World| {
+        let route = world.rib.route(&nlri).unwrap();
+        let paths = route.paths.iter();
+        let mut named: Vec<_> = paths
+            .map(|it| world.rib.next_hop(it.peer, it.attributes.next_hop()))
+            .collect();
+        named.sort_unstable();
+        named
+    };
+    assert_eq!(named(&world), [zoned("eth0"), zoned("eth1")]);
+    world.input(Input::NextHops(vec![(zoned("eth0"), false)]));
+    assert_eq!(world.best[&nlri], [PeerId(3)]);
+    world.input(Input::NextHops(vec![(zoned("eth1"), false)]));
+    assert!(!world.best.contains_key(&nlri));
+    world.input(Input::NextHops(vec![(zoned("eth0"), true)]));
+    assert_eq!(world.best[&nlri], [PeerId(2)]);
 }
 
 /// What counts is the next hop that policy leaves.
@@ -853,14 +896,14 @@ fn a_next_hop_that_policy_chooses_is_looked_at_and_not_the_one_that_came() {
     });
     let mut world = World::new();
     world.up_with(2, facts);
-    world.input(Input::NextHops(vec![(IpAddr::from(came), false)]));
+    world.input(Input::NextHops(vec![(IpAddr::from(came).into(), false)]));
     world.update(2, announce(&[prefix(1)], &path(&[65002], came)));
     let nlri = Nlri::V4(prefix(1));
     assert_eq!(world.best[&nlri], [PeerId(2)]);
     let chosen = IpAddr::from(chosen);
-    world.input(Input::NextHops(vec![(chosen, false)]));
+    world.input(Input::NextHops(vec![(chosen.into(), false)]));
     assert!(!world.best.contains_key(&nlri));
-    world.input(Input::NextHops(vec![(chosen, true)]));
+    world.input(Input::NextHops(vec![(chosen.into(), true)]));
     assert_eq!(world.best[&nlri], [PeerId(2)]);
 }
 
@@ -987,7 +1030,7 @@ fn apply(world: &mut World, event: Event) {
         }
         Event::NextHop { peer, leads } => {
             let addr = IpAddr::from([10, 10, 0, u8::try_from(peer).unwrap()]);
-            world.hand_in(Input::NextHops(vec![(addr, leads)]));
+            world.hand_in(Input::NextHops(vec![(addr.into(), leads)]));
         }
         Event::Aggregates(aggregates) => world.hand_in(Input::SetAggregates(aggregates)),
         Event::Rules(rules) => world.hand_in(Input::SetRules(rules)),

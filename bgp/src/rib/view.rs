@@ -4,7 +4,6 @@
 //! input; nothing is decided by other code for display.
 
 use std::collections::{BTreeSet, HashMap};
-use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Instant;
@@ -21,10 +20,11 @@ use super::several::Several;
 use super::slots::Slot;
 use super::table::Entry;
 use super::{Rib, View};
-use crate::attributes::Attributes;
+use crate::attributes::{Attributes, NextHop};
 use crate::family::{Family, PerFamily};
 use crate::nlri::{Nlri, PathId};
 use crate::policy::Trace;
+use crate::scoped_addr::ScopedAddr;
 
 /// A key with its paths, best first.
 #[derive(Debug, Clone)]
@@ -231,8 +231,17 @@ impl Rib {
     }
 
     /// Next hops that are taken to lead nowhere.
-    pub fn unreachable(&self) -> impl Iterator<Item = IpAddr> + '_ {
+    pub fn unreachable(&self) -> impl Iterator<Item = ScopedAddr> + '_ {
         self.next_hops.unreachable()
+    }
+
+    /// The next hop of a peer's route: a link-local one is on the link to that peer.
+    pub fn next_hop(&self, peer: PeerId, next_hop: NextHop) -> ScopedAddr {
+        let next_hop = ScopedAddr::from(next_hop.addr());
+        match next_hop.is_link_local() {
+            true => self.reading().source(peer).address.names(next_hop.ip()),
+            false => next_hop,
+        }
     }
 
     /// The most prefixes that a peer is told, and how many find no room.

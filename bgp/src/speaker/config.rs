@@ -219,7 +219,7 @@ impl PeerConfig {
     /// What the tables need to know of the Established session.
     pub(super) fn facts(&self, negotiated: &Negotiated, local: IpAddr) -> PeerFacts {
         let own = (negotiated.local_as, local);
-        let remote = (negotiated.remote_as, self.address);
+        let remote = (negotiated.remote_as, self.address.into());
         let session = PeerFacts::new(own, remote, negotiated.router_id);
         PeerFacts {
             relation: Relation {

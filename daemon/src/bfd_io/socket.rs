@@ -4,7 +4,6 @@
 //! sending sockets carry what RFC 5881 §4 and §5 want: a source port of 49152 to 65535 and TTL
 //! 255. Nothing here knows a session.
 
-use std::ffi::CString;
 use std::io;
 use std::mem::MaybeUninit;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
@@ -15,6 +14,7 @@ use bfd::InterfaceIndex;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 use crate::datagram::Datagram;
+use crate::interface::index_of;
 
 /// RFC 5881 §4.
 const PORT: u16 = 3784;
@@ -240,13 +240,8 @@ fn is_link_local(ip: IpAddr) -> bool {
 }
 
 fn interface_index(name: &str) -> Result<InterfaceIndex, SenderError> {
-    let unknown = || SenderError::Interface(name.to_owned());
-    let text = CString::new(name).map_err(|_| unknown())?;
-    // SAFETY: `text` is a NUL-terminated string that lives until the call returns.
-    match unsafe { libc::if_nametoindex(text.as_ptr()) } {
-        0 => Err(unknown()),
-        index => Ok(InterfaceIndex(index)),
-    }
+    let index = index_of(name).map_err(|_| SenderError::Interface(name.to_owned()))?;
+    Ok(InterfaceIndex(index))
 }
 
 fn enable(socket: &Socket, level: libc::c_int, option: libc::c_int) -> io::Result<()> {

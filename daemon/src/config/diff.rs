@@ -6,12 +6,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bgp::family::Family;
 use bgp::policy::RouteMap;
-use bgp::{Prefix, SourceFilter, Vni};
+use bgp::{Prefix, ScopedAddr, SourceFilter, Vni};
 
 use super::policy::print::{policies as written, references};
 use super::policy::{Direction, PolicyKind};
@@ -29,7 +29,7 @@ pub struct Diff {
     /// Other values outside of neighbours, VNIs and networks.
     pub globals: Vec<FieldChange>,
     /// Neighbours.
-    pub neighbors: Members<IpAddr, NeighborChange>,
+    pub neighbors: Members<ScopedAddr, NeighborChange>,
     /// Ranges of neighbours.
     pub listen_ranges: Members<Prefix, NeighborChange>,
     /// Neighbours known by their interface.
@@ -125,7 +125,7 @@ pub enum PolicyUse {
     /// Routes of a neighbour.
     Neighbor {
         /// Its address.
-        address: IpAddr,
+        address: ScopedAddr,
         /// The range, when these are all that come from one.
         range: Option<Prefix>,
         /// The family.

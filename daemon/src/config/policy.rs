@@ -107,8 +107,8 @@ impl Config {
             });
         if let Some(map) = map {
             let bound = map.bound(match direction {
-                Direction::Import => Party::From(neighbor.address),
-                Direction::Export => Party::To(Some(neighbor.address)),
+                Direction::Import => Party::From(neighbor.address.ip()),
+                Direction::Export => Party::To(Some(neighbor.address.ip())),
             });
             // One and the same for neighbours that the map does not tell apart.
             return Policy::Map(match bound == **map {

@@ -289,10 +289,12 @@ pub(super) fn device(value: &DeValue<'_>) -> Reading<String> {
         .filter(|text| (1..=15).contains(&text.len()) && !matches!(*text, "." | ".."))
         .filter(|text| {
             text.bytes()
-                .all(|b| b.is_ascii_graphic() && b != b'/' && b != b':')
+                .all(|b| b.is_ascii_graphic() && !matches!(b, b'/' | b':' | b'%'))
         })
         .map(str::to_owned)
-        .ok_or_else(|| "a device name of 1 to 15 characters, without space, `/` or `:`".into())
+        .ok_or_else(|| {
+            "a device name of 1 to 15 characters, without space, `/`, `:` or `%`".into()
+        })
 }
 
 /// `true` or `false`.

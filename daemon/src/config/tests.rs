@@ -50,7 +50,7 @@ fn the_sites_of_the_example_know_each_other() {
     for one in &sites {
         for two in &sites {
             let vtep = two.evpn.unwrap().vtep;
-            match one.neighbor(vtep) {
+            match one.neighbor(vtep.into()) {
                 Some(neighbor) => assert_eq!(neighbor.remote_asn(one.asn), Some(two.asn)),
                 None => assert_eq!(one, two),
             }

@@ -26,7 +26,7 @@ use bgp::policy::{
 use bgp::rib::{Rules, Suppress};
 use bgp::rpki::State;
 use bgp::session::RemoteAs;
-use bgp::{Asn, Prefix, SourceFilter, Vni};
+use bgp::{Asn, Prefix, ScopedAddr, SourceFilter, Vni};
 use ipnetwork::IpNetwork;
 
 pub use neighbor::*;
@@ -264,8 +264,8 @@ impl Config {
     }
 
     /// The range that an address is in.
-    pub fn listen_range(&self, address: IpAddr) -> Option<&ListenRange> {
-        let host = Prefix::host(address);
+    pub fn listen_range(&self, address: ScopedAddr) -> Option<&ListenRange> {
+        let host = Prefix::host(address.ip());
         self.listen_ranges
             .iter()
             .find(|range| range.prefix.contains(host))
@@ -309,7 +309,7 @@ impl Config {
     }
 
     /// The neighbour with this address.
-    pub fn neighbor(&self, address: IpAddr) -> Option<&Neighbor> {
+    pub fn neighbor(&self, address: ScopedAddr) -> Option<&Neighbor> {
         self.neighbors.iter().find(|n| n.address == address)
     }
 }

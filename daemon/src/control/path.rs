@@ -5,11 +5,10 @@
 //! error here as in the configuration: a misspelt `prefx` must not list the whole table.
 
 use std::fmt::{self, Write};
-use std::net::IpAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
-use bgp::{Family, Prefix, Vni};
+use bgp::{Family, Prefix, ScopedAddr, Vni};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{Clear, Drain, ErrorKind, ErrorReply, Page, Request, Routes, Select, SoftReset};
@@ -256,7 +255,7 @@ fn read_vni(text: &str) -> Option<Vni> {
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct DrainBody {
-    neighbor: Option<IpAddr>,
+    neighbor: Option<ScopedAddr>,
     reason: Option<String>,
     for_s: Option<u64>,
     force: bool,
@@ -291,7 +290,7 @@ impl From<DrainBody> for Drain {
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct UndrainBody {
-    neighbor: Option<IpAddr>,
+    neighbor: Option<ScopedAddr>,
     force: bool,
 }
 
@@ -306,7 +305,7 @@ struct ReloadBody {
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct ClearBody {
-    neighbor: Option<IpAddr>,
+    neighbor: Option<ScopedAddr>,
     all: bool,
     soft: Option<String>,
     hard: bool,

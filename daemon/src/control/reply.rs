@@ -11,8 +11,8 @@ mod rpki;
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use bgp::Family;
 use bgp::family::PerFamily;
+use bgp::{Family, ScopedAddr};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -199,7 +199,7 @@ pub struct Hold {
     /// Seconds until then.
     pub left_s: u64,
     /// Neighbours whose End-of-RIB is awaited, per family.
-    pub waiting_for: Families<Vec<IpAddr>>,
+    pub waiting_for: Families<Vec<ScopedAddr>>,
 }
 
 /// BFD sessions.
@@ -213,7 +213,7 @@ pub struct Bfd {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BfdSession {
     /// The other side.
-    pub peer: IpAddr,
+    pub peer: ScopedAddr,
     /// State.
     pub state: BfdState,
     /// Interval at which we send now.
@@ -280,7 +280,7 @@ pub struct Drain {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct NeighborDrain {
     /// Its address.
-    pub address: IpAddr,
+    pub address: ScopedAddr,
     /// The instance that it is of, unless that is the default one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instance: Option<String>,
@@ -356,7 +356,7 @@ pub struct Reload {
     /// The differences, a line each.
     pub changes: Vec<String>,
     /// Neighbours whose session restarts for it.
-    pub restarts: Vec<IpAddr>,
+    pub restarts: Vec<ScopedAddr>,
     /// Those of the differences that need a new start of the service: while there is one, a
     /// reload is refused as a whole. Only in the answer to a dry run.
     #[serde(default)]
@@ -370,7 +370,7 @@ pub struct Reload {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Clear {
     /// The neighbours.
-    pub cleared: Vec<IpAddr>,
+    pub cleared: Vec<ScopedAddr>,
 }
 
 /// Route-maps.

@@ -3,10 +3,9 @@
 //! One enum for the library, the socket and the command line. Values are checked before a request
 //! exists: an address is an address here, a family is one we have.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
-use bgp::{Asn, Family, Prefix, Vni};
+use bgp::{Asn, Family, Prefix, ScopedAddr, Vni};
 
 /// A question to the daemon, or an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,7 +16,7 @@ pub enum Request {
     /// Everything about one neighbour or all. Reply: `Neighbors`.
     Neighbors {
         /// Only this one; an unknown address is an error.
-        address: Option<IpAddr>,
+        address: Option<ScopedAddr>,
     },
     /// Routes, a page at a time. Reply: `Routes`.
     Routes(Routes),
@@ -51,7 +50,7 @@ pub enum Request {
     /// Take traffic back. Reply: `Drain`.
     Undrain {
         /// Only from this neighbour.
-        neighbor: Option<IpAddr>,
+        neighbor: Option<ScopedAddr>,
         /// Whatever is not in place.
         force: bool,
     },
@@ -140,9 +139,9 @@ pub enum Select {
     #[default]
     All,
     /// What a neighbour told us, before our import policy.
-    Received(IpAddr),
+    Received(ScopedAddr),
     /// What we tell a neighbour, after our export policy.
-    Advertised(IpAddr),
+    Advertised(ScopedAddr),
 }
 
 /// A part of a long answer.
@@ -173,7 +172,7 @@ impl Page {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Drain {
     /// Only away from this neighbour; `None` is the whole router.
-    pub neighbor: Option<IpAddr>,
+    pub neighbor: Option<ScopedAddr>,
     /// Why, for those who look later.
     pub reason: Option<String>,
     /// Come back by itself after this time.
@@ -193,7 +192,7 @@ impl Drain {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Clear {
     /// Only this neighbour; `None` is all.
-    pub neighbor: Option<IpAddr>,
+    pub neighbor: Option<ScopedAddr>,
     /// With the session kept up.
     pub soft: SoftReset,
     /// No side keeps routes over it, whatever was agreed on (RFC 8538 §3).

@@ -1,13 +1,12 @@
 //! Answers to operators, read from the tables as they are.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use bgp::attributes::{Attributes, Origin, SegmentKind};
 use bgp::rib::{self, PathView, PeerId, RouteView};
 use bgp::session::StopReason;
-use bgp::{Asn, Family, Nlri, Prefix};
+use bgp::{Asn, Family, Nlri, Prefix, ScopedAddr};
 use tokio::sync::oneshot;
 
 use super::limit::Level;
@@ -185,37 +184,37 @@ impl Core {
         notices
     }
 
-    pub(super) fn bfd_states(&self) -> Vec<(IpAddr, BfdState)> {
+    pub(super) fn bfd_states(&self) -> Vec<(ScopedAddr, BfdState)> {
         let sessions = self.hands.bfd.status();
         sessions
             .iter()
-            .map(|session| (session.key.peer, bfd_state(session.state)))
+            .map(|session| (session.key.neighbor(), bfd_state(session.state)))
             .collect()
     }
 
     fn bfd_reply(&self) -> reply::Bfd {
-        let configured = |peer: IpAddr| {
-            self.config
-                .neighbor(peer)
-                .and_then(|neighbor| neighbor.bfd)
-                .unwrap_or_default()
+        let configured = |peer: ScopedAddr| {
+            let id = self.by_address.get(&peer);
+            let neighbor = id.and_then(|id| self.neighbors.get(id));
+            let settings = neighbor.and_then(|it| it.config.bfd);
+            settings.unwrap_or_default()
         };
         let sessions = self.hands.bfd.status();
         let sessions = sessions
             .into_iter()
             .map(|session| reply::BfdSession {
-                peer: session.key.peer,
+                peer: session.key.neighbor(),
                 state: bfd_state(session.state),
                 interval_ms: millis(
                     session
                         .interval
-                        .unwrap_or_else(|| configured(session.key.peer).interval),
+                        .unwrap_or_else(|| configured(session.key.neighbor()).interval),
                 ),
                 detect_ms: millis(session.detection_time),
                 uptime_s: session.uptime.map(|uptime| uptime.as_secs()),
                 local: session.local,
-                interface: session.key.interface,
-                multiplier: configured(session.key.peer).multiplier,
+                interface: session.key.interface.clone(),
+                multiplier: configured(session.key.neighbor()).multiplier,
                 diagnostic: Some(session.diagnostic.to_string()),
                 remote_state: Some(bfd_state(session.remote_state)),
                 flaps: session.counters.losses,
@@ -291,7 +290,7 @@ impl Core {
                 || interfaces
                     .any(|(it, change)| change.session_restart && neighbor.interface() == Some(it))
         };
-        let restarts: BTreeSet<IpAddr> = diff
+        let restarts: BTreeSet<ScopedAddr> = diff
             .neighbors
             .changed
             .iter()
@@ -333,17 +332,10 @@ impl Core {
     }
 
     fn clear(&mut self, order: Clear) -> Result<reply::Clear, ErrorReply> {
-        if let Some(address) = order.neighbor
-            && !self.by_address.contains_key(&address)
-        {
-            return Err(unknown_neighbor(address));
-        }
-        let chosen: Vec<PeerId> = self
-            .neighbors
-            .iter()
-            .filter(|(_, neighbor)| order.neighbor.is_none_or(|it| it == neighbor.address()))
-            .map(|(id, _)| *id)
-            .collect();
+        let chosen: Vec<PeerId> = match order.neighbor {
+            Some(address) => vec![self.named(address)?],
+            None => self.neighbors.keys().copied().collect(),
+        };
         let mut cleared = Vec::new();
         for id in chosen {
             let Some(neighbor) = self.neighbors.get(&id) else {
@@ -445,7 +437,7 @@ impl Core {
         &self,
         id: PeerId,
         neighbor: &Neighbor,
-        bfd: &[(IpAddr, BfdState)],
+        bfd: &[(ScopedAddr, BfdState)],
     ) -> NeighborNumbers {
         let summary = self.neighbor_summary(id, neighbor, bfd);
         let status = neighbor.status();
@@ -489,7 +481,7 @@ impl Core {
         }
     }
 
-    pub(super) fn address_of(&self, peer: PeerId) -> Option<IpAddr> {
+    pub(super) fn address_of(&self, peer: PeerId) -> Option<ScopedAddr> {
         self.neighbors.get(&peer).map(Neighbor::address)
     }
 }
@@ -502,12 +494,7 @@ fn millis(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1000.0
 }
 
-fn unknown_neighbor(address: IpAddr) -> ErrorReply {
-    ErrorReply::not_found(format!("no neighbour `{address}`"))
-        .hint("rbgpctl show summary lists the neighbours")
-}
-
-fn state_of(states: &[(IpAddr, BfdState)], address: IpAddr) -> Option<BfdState> {
+fn state_of(states: &[(ScopedAddr, BfdState)], address: ScopedAddr) -> Option<BfdState> {
     states
         .iter()
         .find(|(peer, _)| *peer == address)

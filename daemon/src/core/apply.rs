@@ -1,12 +1,12 @@
 //! A configuration becomes neighbours, networks and overlays; a new one changes only what differs.
 
 use std::collections::BTreeSet;
-use std::net::{IpAddr, SocketAddr, SocketAddrV6};
+use std::net::IpAddr;
 
 use bgp::family::PerFamily;
 use bgp::rib::{self, Multipath, PeerId};
 use bgp::session::{self, StopReason};
-use bgp::{Family, Prefix};
+use bgp::{Family, ScopedAddr};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::neighbor::{Neighbor, Origin, session_config, transport};
@@ -15,7 +15,7 @@ use crate::bfd_io::{Params, SessionKey};
 use crate::config::{self, Config, RouteTargets, VniConfig};
 use crate::install;
 use crate::own_routes::Own;
-use crate::peer_io::{Command, Wiring};
+use crate::peer_io::{Command, Remote, Wiring};
 
 /// EVPN routes are not only passed on: this host has a part in the overlay.
 pub(super) fn uses_evpn(config: &Config) -> bool {
@@ -196,7 +196,10 @@ impl Core {
 
     /// Starts a neighbour.
     pub(super) fn add_neighbor(&mut self, neighbor: config::Neighbor, origin: Origin) {
-        let Some(id) = self.reserved_for(&origin).or_else(|| self.free_id()) else {
+        let Some(id) = self
+            .reserved_for(neighbor.address, &origin)
+            .or_else(|| self.free_id())
+        else {
             tracing::error!(neighbor = %neighbor.address, "too many neighbours, this one is left out");
             return;
         };
@@ -205,7 +208,10 @@ impl Core {
         let (status, watcher) = watch::channel(session::Session::new(session.clone()).status());
         let wiring = Wiring {
             id,
-            remote: remote(&neighbor, &origin),
+            remote: Remote {
+                address: neighbor.address,
+                port: neighbor.port,
+            },
             transport: transport(&self.config, &neighbor, &origin),
             config: session,
             core: self.hands.spawner.events(),
@@ -213,9 +219,8 @@ impl Core {
             commands: queue,
             status,
         };
-        if matches!(origin, Origin::Interface { .. }) {
-            let host = Prefix::host(neighbor.address);
-            self.sign_host(host, neighbor.signing.clone());
+        if origin == Origin::Interface {
+            self.sign_heard(neighbor.address.ip(), neighbor.signing.as_ref());
         }
         self.hands.spawner.neighbor(
             neighbor.address,
@@ -236,7 +241,7 @@ impl Core {
             .insert(id, Neighbor::new(neighbor, origin, commands, watcher));
     }
 
-    pub(super) fn remove_neighbor(&mut self, address: IpAddr) {
+    pub(super) fn remove_neighbor(&mut self, address: ScopedAddr) {
         let Some(id) = self.by_address.remove(&address) else {
             return;
         };
@@ -246,7 +251,7 @@ impl Core {
         neighbor.command(Command::Quit(StopReason::PeerDeconfigured));
         self.hands.spawner.forget(address);
         if neighbor.interface().is_some() {
-            self.sign_host(Prefix::host(address), None);
+            self.sign_heard(address.ip(), None);
         }
         if neighbor.config.bfd.is_some() {
             self.hands.bfd.remove(bfd_key(&neighbor.config));
@@ -277,9 +282,6 @@ impl Core {
         if before != made || made.within.is_some() {
             neighbor.command(Command::Transport(Box::new(made)));
         }
-        if heard {
-            self.sign_host(Prefix::host(new.address), new.signing.clone());
-        }
         if old.bfd != new.bfd || bfd_key(&old) != bfd_key(&new) {
             if old.bfd.is_some() {
                 self.hands.bfd.remove(bfd_key(&old));
@@ -288,6 +290,7 @@ impl Core {
         }
         let session = self.session_config(&new);
         let (was_shut, is_shut) = (old.shutdown, new.shutdown);
+        let address = new.address.ip();
         if let Some(neighbor) = self.neighbors.get_mut(&id) {
             neighbor.config = new;
             neighbor.command(Command::Configure(Box::new(session)));
@@ -300,6 +303,9 @@ impl Core {
                 // Another connection, with the same neighbour: routes may outlive it.
                 neighbor.command(Command::Stop(StopReason::OtherConfigurationChange));
             }
+        }
+        if heard {
+            self.sign_heard(address, None);
         }
         self.reconfigure_peer(id);
         self.check_limits(id);
@@ -407,16 +413,6 @@ impl Core {
     }
 }
 
-/// Where to connect; a link-local address needs its interface.
-fn remote(neighbor: &config::Neighbor, origin: &Origin) -> SocketAddr {
-    match (neighbor.address, origin) {
-        (IpAddr::V6(address), Origin::Interface { index, .. }) => {
-            SocketAddr::V6(SocketAddrV6::new(address, neighbor.port, 0, *index))
-        }
-        (address, _) => SocketAddr::new(address, neighbor.port),
-    }
-}
-
 /// Whether the session rests because of too many prefixes, under a limit that is not the same
 /// any more.
 fn raised_limit(neighbor: &Neighbor, old: &config::Neighbor) -> bool {
@@ -431,19 +427,22 @@ fn raised_limit(neighbor: &Neighbor, old: &config::Neighbor) -> bool {
 }
 
 pub(super) fn bfd_key(neighbor: &config::Neighbor) -> SessionKey {
-    let mut key = SessionKey::new(neighbor.address);
+    let mut key = SessionKey::new(neighbor.address.ip());
     key.local = neighbor.local_address;
-    key.interface.clone_from(&neighbor.link);
+    key.interface = neighbor.address.zone().map(str::to_owned);
     key
 }
 
 /// Different neighbours get different jitter.
 fn hash_of(neighbor: &config::Neighbor) -> u64 {
-    match neighbor.address {
+    let host = match neighbor.address.ip() {
         IpAddr::V4(addr) => u64::from(u32::from(addr)),
         IpAddr::V6(addr) => {
             let [.., a, b, c, d, e, f, g, h] = addr.octets();
             u64::from_be_bytes([a, b, c, d, e, f, g, h])
         }
-    }
+    };
+    let zone = neighbor.address.zone().unwrap_or_default();
+    zone.bytes()
+        .fold(host, |hash, octet| hash.rotate_left(8) ^ u64::from(octet))
 }

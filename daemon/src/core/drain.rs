@@ -10,13 +10,13 @@
 //! that it uses another way. A prefix that nobody else has cannot move: it is named as a risk.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 use std::time::{Duration, Instant, SystemTime};
 
 use bgp::rib::{PeerId, Select};
-use bgp::{Community, Family, Nlri};
+use bgp::{Community, Family, Nlri, ScopedAddr};
 
 use super::Core;
+use super::named::meant;
 use super::neighbor::Neighbor;
 use crate::control::reply::{self, Families, FamilyDrain, NeighborDrain};
 use crate::control::words::counted;
@@ -41,12 +41,9 @@ struct Standing {
 }
 
 impl Core {
-    pub(super) fn drain_order(&mut self, order: Drain) -> Result<reply::Drain, ErrorReply> {
-        if let Some(address) = order.neighbor
-            && !self.by_address.contains_key(&address)
-        {
-            return Err(ErrorReply::not_found(format!("no neighbour `{address}`"))
-                .hint("rbgpctl show summary lists the neighbours"));
+    pub(super) fn drain_order(&mut self, mut order: Drain) -> Result<reply::Drain, ErrorReply> {
+        if let Some(address) = &mut order.neighbor {
+            *address = self.full_name(*address)?;
         }
         let longest = Drain::DURATION_MAX.as_secs();
         if let Some(time) = order.duration.map(|time| time.as_secs())
@@ -93,18 +90,17 @@ impl Core {
     /// comparison with the kernel has just found.
     pub(super) fn undrain_order(
         &mut self,
-        neighbor: Option<IpAddr>,
+        neighbor: Option<ScopedAddr>,
         force: bool,
         differences: &[fib::Difference],
     ) -> Result<reply::Drain, ErrorReply> {
-        if let Some(address) = neighbor
-            && !self.drain.neighbors.contains_key(&address)
-        {
-            return Err(ErrorReply::not_found(format!(
-                "neighbour `{address}` is not drained by itself"
-            ))
-            .hint("rbgpctl show drain says what is"));
-        }
+        let neighbor = match neighbor {
+            Some(address) => {
+                let found = meant(address, self.drain.neighbors.keys().copied())?;
+                Some(found.ok_or_else(|| not_drained(address))?)
+            }
+            None => None,
+        };
         if self.drain.is_empty() {
             return Ok(self.drain_status());
         }
@@ -180,7 +176,7 @@ impl Core {
 
     /// What makes a drain unsafe: nobody to tell, or the other way goes through a router that is
     /// itself draining.
-    fn drain_faults(&self, neighbor: Option<IpAddr>) -> Vec<String> {
+    fn drain_faults(&self, neighbor: Option<ScopedAddr>) -> Vec<String> {
         let mut faults = Vec::new();
         if neighbor.is_none() && !self.neighbors.values().any(Neighbor::is_up) {
             faults.push("no session is Established: nobody can be told".to_owned());
@@ -384,7 +380,7 @@ impl Core {
             }
             let down = bfd
                 .iter()
-                .find(|session| session.key.peer == address)
+                .find(|session| session.key.neighbor() == address)
                 .filter(|session| session.state != bfd::State::Up);
             if let Some(session) = down.filter(|_| neighbor.config.bfd.is_some()) {
                 missing.push(format!("{address}: BFD is {}", session.state));
@@ -442,7 +438,7 @@ impl Core {
     }
 
     /// Neighbours (none: the whole router) whose drain is over.
-    fn due_records(&self) -> Vec<Option<IpAddr>> {
+    fn due_records(&self) -> Vec<Option<ScopedAddr>> {
         let now = Timestamp::from(SystemTime::now());
         let over = |record: &DrainRecord| record.deadline.is_some_and(|deadline| deadline <= now);
         let router = self
@@ -539,6 +535,11 @@ fn pending(row: &NeighborDrain) -> Vec<String> {
             told.into_iter().chain(moved)
         })
         .collect()
+}
+
+fn not_drained(address: ScopedAddr) -> ErrorReply {
+    ErrorReply::not_found(format!("neighbour `{address}` is not drained by itself"))
+        .hint("rbgpctl show drain says what is")
 }
 
 #[cfg(test)]

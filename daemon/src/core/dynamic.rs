@@ -7,12 +7,11 @@
 //! come back at once. What a reload says of a range goes for all neighbours from it.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 
-use bgp::Prefix;
 use bgp::family::Family;
 use bgp::rib::PeerId;
 use bgp::session::{State, StopReason};
+use bgp::{Prefix, ScopedAddr};
 use tokio::net::TcpStream;
 
 use super::Core;
@@ -40,7 +39,7 @@ impl Core {
         for range in old.listen_ranges.iter().filter(|range| !same(range, new)) {
             self.refused.remove(&range.prefix);
         }
-        let dynamic: Vec<(PeerId, IpAddr)> = self
+        let dynamic: Vec<(PeerId, ScopedAddr)> = self
             .neighbors
             .iter()
             .filter(|(_, neighbor)| neighbor.range().is_some())
@@ -65,7 +64,7 @@ impl Core {
     }
 
     /// Somebody has connected from a range.
-    pub(super) fn come(&mut self, address: IpAddr, stream: TcpStream) {
+    pub(super) fn come(&mut self, address: ScopedAddr, stream: TcpStream) {
         if let Some(neighbor) = self
             .by_address
             .get(&address)

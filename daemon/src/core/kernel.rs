@@ -4,9 +4,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
+use bgp::attributes::NextHop;
 use bgp::evpn_route::MacAddress;
-use bgp::rib::{self, Best};
-use bgp::{Family, Nlri, Prefix, Vni};
+use bgp::rib::{self, Best, PeerId};
+use bgp::{Family, Nlri, Prefix, ScopedAddr, Vni};
 use fib::Sweep;
 use fib::{Change, Device, Entry, FdbKey, FloodKey, Key, Mac, NeighbourKey, Overlay};
 
@@ -43,14 +44,15 @@ impl Core {
         kernel.change(change);
     }
 
-    /// Tells the tables which of these next hops lead nowhere.
-    pub(super) fn check_next_hops(&mut self, addrs: impl Iterator<Item = IpAddr>) {
+    /// Tells the tables which of these peers' next hops lead nowhere.
+    pub(super) fn check_next_hops(&mut self, named: impl Iterator<Item = (PeerId, NextHop)>) {
         if self.hands.kernel.is_none() {
             return;
         }
         let (ground, rib) = (&self.install.ground, &self.rib);
+        let addrs = named.map(|(peer, next_hop)| rib.next_hop(peer, next_hop));
         let nowhere = addrs.filter(|addr| !self.reachability.leads(*addr, ground, rib));
-        let nowhere: Vec<(IpAddr, bool)> = nowhere.map(|addr| (addr, false)).collect();
+        let nowhere: Vec<(ScopedAddr, bool)> = nowhere.map(|addr| (addr, false)).collect();
         if !nowhere.is_empty() {
             self.hand_in(rib::Input::NextHops(nowhere));
         }

@@ -11,7 +11,7 @@ use bgp::rib::{self, Batch, Drain, NextHopRule, PeerFacts, PeerFamily, PeerId};
 use bgp::session::{
     self, BfdConfig, FamilyConfig, GracefulRestartConfig, HoldTime, Negotiated, Status,
 };
-use bgp::{Asn, Prefix};
+use bgp::{Asn, Prefix, ScopedAddr};
 use tokio::sync::{mpsc, watch};
 
 use super::Core;
@@ -48,13 +48,8 @@ pub(super) enum Origin {
     Address,
     /// It has come from a listen range.
     Range(Prefix),
-    /// It was heard on an interface.
-    Interface {
-        /// Name.
-        name: String,
-        /// Number, which goes with link-local addresses.
-        index: u32,
-    },
+    /// It was heard on the interface that its address belongs to.
+    Interface,
 }
 
 /// What is known while Established.
@@ -88,19 +83,19 @@ impl Neighbor {
     pub(super) fn range(&self) -> Option<Prefix> {
         match &self.origin {
             Origin::Range(prefix) => Some(*prefix),
-            Origin::Address | Origin::Interface { .. } => None,
+            Origin::Address | Origin::Interface => None,
         }
     }
 
     /// The interface on which it was heard.
     pub(super) fn interface(&self) -> Option<&str> {
         match &self.origin {
-            Origin::Interface { name, .. } => Some(name),
+            Origin::Interface => self.config.address.zone(),
             Origin::Address | Origin::Range(_) => None,
         }
     }
 
-    pub(super) fn address(&self) -> IpAddr {
+    pub(super) fn address(&self) -> ScopedAddr {
         self.config.address
     }
 
@@ -175,6 +170,11 @@ impl Neighbor {
         self.session.as_ref().map(|session| session.local)
     }
 
+    /// An address of ours on the link to the neighbour.
+    fn own(&self, local: IpAddr) -> ScopedAddr {
+        self.address().names(local)
+    }
+
     pub(super) fn enhanced_refresh(&self) -> bool {
         self.negotiated()
             .is_some_and(|negotiated| negotiated.enhanced_refresh)
@@ -207,7 +207,7 @@ pub(super) fn session_config(
             add_path_receive: settings.add_path.receive,
             add_path_send: settings.add_path.send.is_some(),
             // Of use to a neighbour with IPv6 addresses only.
-            extended_next_hop: family == Family::Ipv4Unicast && neighbor.address.is_ipv6(),
+            extended_next_hop: family == Family::Ipv4Unicast && !neighbor.address.is_ipv4(),
         });
     }
     let graceful = neighbor.graceful_restart.map(|times| {
@@ -279,11 +279,11 @@ pub(super) fn transport(
         signing: neighbor.signing.clone(),
         signed: match origin {
             Origin::Range(prefix) => *prefix,
-            Origin::Address | Origin::Interface { .. } => Prefix::host(neighbor.address),
+            Origin::Address | Origin::Interface => Prefix::host(neighbor.address.ip()),
         },
         within: match origin {
             Origin::Address => config.listen_range(neighbor.address),
-            Origin::Range(_) | Origin::Interface { .. } => None,
+            Origin::Range(_) | Origin::Interface => None,
         }
         .filter(|range| matches!(range.settings.signing, Some(config::Signing::Ao(_))))
         .map(|range| range.prefix),
@@ -305,7 +305,7 @@ impl Core {
         let neighbor = self.neighbors.get(&peer)?;
         let session = neighbor.session.as_ref()?;
         let negotiated = &session.negotiated;
-        let (local_ipv4, local_ipv6) = self.install.ground.beside(session.local);
+        let (local_ipv4, local_ipv6) = self.install.ground.beside(neighbor.own(session.local));
         // Not where it knows us by our own number after all, nor within an AS.
         let external = negotiated.local_as != negotiated.remote_as;
         let alias = neighbor.config.local_as;
@@ -339,10 +339,10 @@ impl Core {
 
     /// Own addresses came or went: what neighbours are told as next hop follows.
     pub(super) fn refresh_addresses(&mut self) {
-        let up: Vec<(PeerId, IpAddr)> = self
+        let up: Vec<(PeerId, ScopedAddr)> = self
             .neighbors
             .iter()
-            .filter_map(|(id, neighbor)| Some((*id, neighbor.local()?)))
+            .filter_map(|(id, neighbor)| Some((*id, neighbor.own(neighbor.local()?))))
             .collect();
         for (peer, local) in up {
             let (ipv4, ipv6) = self.install.ground.beside(local);

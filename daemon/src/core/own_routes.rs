@@ -56,7 +56,7 @@ impl Core {
             return Vec::new();
         };
         match told(Family::Ipv4Unicast) || told(Family::Ipv6Unicast) {
-            true => self.install.ground.networks_of(neighbor.address()),
+            true => self.install.ground.networks_of(neighbor.address().ip()),
             false => Vec::new(),
         }
     }

@@ -9,7 +9,8 @@
 //! stands for the host too. Numbers that meet with other content are an error of the
 //! configuration. The socket that connects has its keys from [`crate::peer_io::transport`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use bgp::Prefix;
 
@@ -28,7 +29,7 @@ impl Core {
         let mut wanted = wanted(&self.config);
         // Those of neighbours that were heard on an interface come and go with them.
         for neighbor in self.neighbors.values() {
-            let host = Prefix::host(neighbor.address());
+            let host = Prefix::host(neighbor.address().ip());
             if neighbor.interface().is_some()
                 && let Some(keys) = self.signed.get(&host)
             {
@@ -41,8 +42,25 @@ impl Core {
         }
     }
 
+    /// Neighbours on interfaces that have this address have come, gone or other keys; `coming` are
+    /// those of one that is about to come. Linux knows no links here: of several neighbours with
+    /// one address the first one's keys stand, and to the others only we can connect.
+    pub(super) fn sign_heard(&mut self, ip: IpAddr, coming: Option<&Signing>) {
+        let named = self.config.neighbors.iter();
+        let heard = self
+            .neighbors
+            .values()
+            .filter(|it| it.interface().is_some());
+        let all = named.chain(heard.map(|it| &it.config));
+        let keys = all
+            .filter(|it| it.address.ip() == ip)
+            .map(|it| it.signing.as_ref());
+        let after = one_of(ip, keys.chain(coming.map(Some))).cloned();
+        self.sign_host(Prefix::host(ip), after);
+    }
+
     /// Changes the keys of one host.
-    pub(super) fn sign_host(&mut self, host: Prefix, after: Option<Signing>) {
+    fn sign_host(&mut self, host: Prefix, after: Option<Signing>) {
         let before = match &after {
             Some(keys) => self.signed.insert(host, keys.clone()),
             None => self.signed.remove(&host),
@@ -75,10 +93,39 @@ fn wanted(config: &Config) -> Keys {
     }
     for neighbor in &config.neighbors {
         if let Some(signing) = own_keys(config, neighbor) {
-            keys.insert(Prefix::host(neighbor.address), signing);
+            keys.insert(Prefix::host(neighbor.address.ip()), signing);
         }
     }
+    let link_local = config
+        .neighbors
+        .iter()
+        .filter(|it| it.address.is_link_local());
+    let hosts: BTreeSet<IpAddr> = link_local.map(|it| it.address.ip()).collect();
+    for ip in hosts {
+        let same = config.neighbors.iter().filter(|it| it.address.ip() == ip);
+        let host = Prefix::host(ip);
+        match one_of(ip, same.map(|it| it.signing.as_ref())) {
+            Some(signing) => keys.insert(host, signing.clone()),
+            None => keys.remove(&host),
+        };
+    }
     keys
+}
+
+/// What signs connections from an address that neighbours on several links may have.
+fn one_of<'a>(
+    ip: IpAddr,
+    mut keys: impl Iterator<Item = Option<&'a Signing>>,
+) -> Option<&'a Signing> {
+    let first = keys.next().flatten();
+    if keys.any(|other| other != first) {
+        tracing::warn!(
+            address = %ip,
+            "neighbors on several interfaces have this address and different keys: connections are \
+             accepted with those of the first one only, to the others we connect"
+        );
+    }
+    first
 }
 
 /// A neighbour's keys without those that the network around it has.
@@ -86,7 +133,7 @@ fn own_keys(config: &Config, neighbor: &Neighbor) -> Option<Signing> {
     let signing = neighbor.signing.as_ref()?;
     let around = config.listen_range(neighbor.address);
     // A range of one host: what its neighbour has stands in place of that.
-    let around = around.filter(|range| range.prefix != Prefix::host(neighbor.address));
+    let around = around.filter(|range| range.prefix != Prefix::host(neighbor.address.ip()));
     match (signing, around.map(|range| &range.settings.signing)) {
         (Signing::Ao(keys), Some(Some(Signing::Ao(around)))) => {
             only(keys, |key| !around.keys().contains(key))

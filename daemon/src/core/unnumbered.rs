@@ -7,10 +7,11 @@
 //! is no session.
 
 use std::collections::BTreeSet;
-use std::net::{IpAddr, SocketAddrV6};
+use std::net::{IpAddr, Ipv6Addr};
 
 use bgp::family::PerFamily;
 use bgp::rib::{self, PeerId};
+use bgp::{InterfaceName, ScopedAddr};
 
 use super::Core;
 use super::neighbor::Origin;
@@ -36,7 +37,7 @@ impl Core {
     }
 
     /// A router was heard on an interface.
-    pub(super) fn heard(&mut self, name: &str, from: SocketAddrV6) {
+    pub(super) fn heard(&mut self, name: &str, ip: Ipv6Addr) {
         let wanted = self
             .config
             .interfaces
@@ -45,36 +46,24 @@ impl Core {
         let Some(wanted) = wanted.cloned().filter(|_| self.stopping.is_none()) else {
             return;
         };
-        let (address, index) = (IpAddr::V6(*from.ip()), from.scope_id());
-        let origin = Origin::Interface {
-            name: name.to_owned(),
-            index,
-        };
+        let address = ScopedAddr::new(IpAddr::V6(ip), InterfaceName::new(name));
         if let Some((former, up)) = self.on_interface(name) {
-            let known = self
-                .by_address
-                .get(&former)
-                .and_then(|id| self.neighbors.get(id));
-            let same = former == address && known.is_some_and(|it| it.origin == origin);
-            if same || up {
+            if former == address || up {
                 return;
             }
-            tracing::info!(interface = name, %former, %address, "another router on the interface");
-            self.install.ground.on_link.remove(&former);
+            tracing::info!(%former, %address, "another router on the interface");
             self.remove_neighbor(former);
         }
         if self.by_address.contains_key(&address) {
-            tracing::error!(
-                interface = name,
+            tracing::warn!(
                 %address,
-                "a neighbor with the same link-local address is on another interface: give one of \
-                 them another address"
+                "the router on the interface is a neighbor already, which the configuration names \
+                 by its address: one of the two entries is enough"
             );
             return;
         }
-        tracing::info!(interface = name, neighbor = %address, "router heard");
-        self.install.ground.on_link.insert(address, index);
-        self.add_neighbor(wanted.neighbor(address), origin);
+        tracing::info!(neighbor = %address, "router heard");
+        self.add_neighbor(wanted.neighbor(address), Origin::Interface);
     }
 
     /// After a run that broke off: the neighbours on interfaces are waited for like those with an
@@ -97,15 +86,15 @@ impl Core {
     }
 
     /// The number that a neighbour was waited for with.
-    pub(super) fn reserved_for(&mut self, origin: &Origin) -> Option<PeerId> {
+    pub(super) fn reserved_for(&mut self, address: ScopedAddr, origin: &Origin) -> Option<PeerId> {
         match origin {
-            Origin::Interface { name, .. } => self.reserved.remove(name),
+            Origin::Interface => self.reserved.remove(address.zone()?),
             Origin::Address | Origin::Range(_) => None,
         }
     }
 
     /// The neighbour on an interface, and whether its session is up.
-    fn on_interface(&self, name: &str) -> Option<(IpAddr, bool)> {
+    fn on_interface(&self, name: &str) -> Option<(ScopedAddr, bool)> {
         let mut neighbors = self.neighbors.values();
         let found = neighbors.find(|it| it.interface() == Some(name))?;
         Some((found.address(), found.is_up()))
@@ -113,23 +102,19 @@ impl Core {
 
     /// The interfaces of a new configuration.
     pub(super) fn apply_interfaces(&mut self, new: &Config) {
-        let known: Vec<(PeerId, IpAddr, Origin)> = self
+        let known: Vec<(PeerId, ScopedAddr)> = self
             .neighbors
             .iter()
             .filter(|(_, neighbor)| neighbor.interface().is_some())
-            .map(|(id, neighbor)| (*id, neighbor.address(), neighbor.origin.clone()))
+            .map(|(id, neighbor)| (*id, neighbor.address()))
             .collect();
-        for (id, address, origin) in known {
-            let wanted = new.interfaces.iter().find(|it| match &origin {
-                Origin::Interface { name, .. } => it.interface == *name,
-                Origin::Address | Origin::Range(_) => false,
-            });
-            match wanted {
-                Some(wanted) => self.change_neighbor(id, wanted.neighbor(address), origin),
-                None => {
-                    self.install.ground.on_link.remove(&address);
-                    self.remove_neighbor(address);
+        for (id, address) in known {
+            let mut wanted = new.interfaces.iter();
+            match wanted.find(|it| Some(it.interface.as_str()) == address.zone()) {
+                Some(wanted) => {
+                    self.change_neighbor(id, wanted.neighbor(address), Origin::Interface);
                 }
+                None => self.remove_neighbor(address),
             }
         }
         let wanted = |name: &String| new.interfaces.iter().any(|it| it.interface == *name);

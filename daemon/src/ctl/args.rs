@@ -1,10 +1,9 @@
 //! The command line: every command and flag, its help, and nothing else.
 
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use bgp::{Asn, Family, Prefix, Vni};
+use bgp::{Asn, Family, Prefix, ScopedAddr, Vni};
 use clap::{Args, Parser, Subcommand};
 
 use crate::control::{DEFAULT_SOCKET, SoftReset};
@@ -82,7 +81,7 @@ pub(super) enum Command {
     Undrain {
         /// Only the neighbor with this address; otherwise the whole router.
         #[arg(long, value_name = "ADDR")]
-        neighbor: Option<IpAddr>,
+        neighbor: Option<ScopedAddr>,
         /// Wait until everything is in order and every neighbor is told.
         #[arg(long)]
         wait: bool,
@@ -163,7 +162,7 @@ pub(super) enum What {
     Neighbors {
         /// Only this one.
         #[arg(value_name = "ADDR")]
-        address: Option<IpAddr>,
+        address: Option<ScopedAddr>,
     },
     /// Routes, with the path that is used and where they come from.
     Routes(Routes),
@@ -217,10 +216,10 @@ pub(super) struct Routes {
     pub(super) family: Option<Family>,
     /// What this neighbor told us, before our import policy.
     #[arg(long, value_name = "ADDR", conflicts_with = "advertised")]
-    pub(super) received: Option<IpAddr>,
+    pub(super) received: Option<ScopedAddr>,
     /// What we tell this neighbor, after our export policy.
     #[arg(long, value_name = "ADDR")]
-    pub(super) advertised: Option<IpAddr>,
+    pub(super) advertised: Option<ScopedAddr>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -241,7 +240,7 @@ pub(super) enum Evpn {
 pub(super) struct Drain {
     /// Only away from the neighbor with this address; otherwise the whole router.
     #[arg(long, value_name = "ADDR")]
-    pub(super) neighbor: Option<IpAddr>,
+    pub(super) neighbor: Option<ScopedAddr>,
     /// Wait until every neighbor is told and traffic has moved.
     #[arg(long)]
     pub(super) wait: bool,
@@ -294,7 +293,7 @@ pub(super) struct Json {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ClearTarget {
     All,
-    Neighbor(IpAddr),
+    Neighbor(ScopedAddr),
 }
 
 fn clear_target(text: &str) -> Result<ClearTarget, String> {

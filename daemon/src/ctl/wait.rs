@@ -3,9 +3,9 @@
 //! The order is given once; after that only questions are asked, so that ending the wait with
 //! Ctrl-C changes nothing. Progress is talk, the last answer is data.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
+use bgp::ScopedAddr;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::args::{self, Json};
@@ -57,7 +57,7 @@ pub(super) async fn drain(console: &mut Console<'_>, options: args::Drain) -> Re
 /// `rbgpctl undrain`.
 pub(super) async fn undrain(
     console: &mut Console<'_>,
-    neighbor: Option<IpAddr>,
+    neighbor: Option<ScopedAddr>,
     force: bool,
     patience: (bool, Option<Duration>),
     json: Json,
@@ -106,7 +106,7 @@ async fn ready(
 /// What a wait is for.
 #[derive(Debug, Clone, Copy)]
 struct Goal {
-    neighbor: Option<IpAddr>,
+    neighbor: Option<ScopedAddr>,
     draining: bool,
 }
 

@@ -274,7 +274,7 @@ fn evpn_and_bfd_have_the_keys_of_the_contract() {
             }),
             Request::Bfd => Reply::Bfd(reply::Bfd {
                 sessions: vec![reply::BfdSession {
-                    peer: vtep,
+                    peer: vtep.into(),
                     state: reply::BfdState::Up,
                     interval_ms: 300.0,
                     detect_ms: 900.0,

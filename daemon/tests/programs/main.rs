@@ -14,6 +14,7 @@
 mod daemon;
 mod explain;
 mod instances;
+mod link_local;
 mod redistribution;
 mod service;
 mod site;

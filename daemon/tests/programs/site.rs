@@ -38,6 +38,22 @@ impl Site {
         ip(&format!("-n {} {arguments}", self.namespace()));
     }
 
+    /// Lays a wire to another site, with these names at its ends.
+    pub(crate) fn wire(&self, here: &str, other: &Site, there: &str) {
+        ip(&format!(
+            "link add {here} netns {} type veth peer name {there} netns {}",
+            self.namespace(),
+            other.namespace()
+        ));
+    }
+
+    /// Takes an interface up with this link-local address and no other one.
+    pub(crate) fn on_link(&self, interface: &str, address: &str) {
+        self.ip(&format!("link set {interface} addrgenmode none"));
+        self.ip(&format!("link set {interface} up"));
+        self.ip(&format!("addr replace {address}/64 dev {interface} nodad"));
+    }
+
     /// What `ip` prints in the namespace.
     pub(crate) fn seen(&self, arguments: &str) -> String {
         let output = self.run(&format!("ip {arguments}"));
@@ -94,9 +110,8 @@ impl Drop for Site {
     }
 }
 
-/// Both sites with the wire up, nothing started; `None`, after saying why, where there are no
-/// namespaces.
-pub(crate) fn sites(subject: &str) -> Option<(Site, Site)> {
+/// Sites with nothing but loopback; `None`, after saying why, where there are no namespaces.
+pub(crate) fn namespaces(subject: &str, count: u8) -> Option<Vec<Site>> {
     let probe = format!("rbgpd-{subject}-{}p", std::process::id());
     let run = |verb| Command::new("ip").args(["netns", verb, &probe]).output();
     if !run("add").is_ok_and(|output| output.status.success()) {
@@ -104,14 +119,20 @@ pub(crate) fn sites(subject: &str) -> Option<(Site, Site)> {
         return None;
     }
     let _ = run("del");
-    let (a, b) = (Site::new(subject, 1), Site::new(subject, 2));
-    ip(&format!(
-        "link add wire netns {} type veth peer name wire netns {}",
-        a.namespace(),
-        b.namespace()
-    ));
-    for site in [&a, &b] {
+    let sites = (1..=count).map(|number| Site::new(subject, number));
+    let sites: Vec<Site> = sites.collect();
+    for site in &sites {
         site.ip("link set lo up");
+    }
+    Some(sites)
+}
+
+/// Both sites with the wire up, nothing started; `None`, after saying why, where there are no
+/// namespaces.
+pub(crate) fn sites(subject: &str) -> Option<(Site, Site)> {
+    let [a, b] = namespaces(subject, 2)?.try_into().ok()?;
+    a.wire("wire", &b, "wire");
+    for site in [&a, &b] {
         site.ip(&format!("addr add 10.10.0.{}/24 dev wire", site.number));
         site.ip("link set wire up");
     }

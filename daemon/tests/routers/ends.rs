@@ -128,6 +128,7 @@ pub(crate) async fn summary(router: &Router) -> reply::Summary {
 
 /// All neighbours, or the one with this address.
 pub(crate) async fn neighbors(router: &Router, address: Option<IpAddr>) -> Vec<reply::Neighbor> {
+    let address = address.map(Into::into);
     match router.ask(Request::Neighbors { address }).await.unwrap() {
         Reply::Neighbors(all) => all.neighbors,
         other => panic!("{other:?}"),

@@ -52,7 +52,7 @@ async fn route(router: &Router, prefix: &str) -> Option<reply::Route> {
 async fn next_hop(router: &Router, prefix: &str, wanted: IpAddr) {
     until("the next hop", || async {
         let hops = route(router, prefix).await?.next_hops;
-        (hops == [wanted]).then_some(())
+        (hops == [wanted.into()]).then_some(())
     })
     .await;
 }

@@ -69,7 +69,7 @@ async fn established(router: &Router) -> reply::NeighborSummary {
 async fn route(router: &Router, prefix: &str, from: IpAddr) -> Option<reply::Route> {
     let all = routes(router, Select::All).await;
     all.into_iter()
-        .find(|route| route.prefix == prefix && route.neighbor == Some(from))
+        .find(|route| route.prefix == prefix && route.neighbor == Some(from.into()))
 }
 
 /// Waits until a neighbour's route is no more.
@@ -95,7 +95,7 @@ async fn routes_cross_and_leave_with_their_router() {
         .await
         .unwrap();
     assert!(learned.best);
-    let advertised = routes(&left, Select::Advertised(pair.right.address)).await;
+    let advertised = routes(&left, Select::Advertised(pair.right.address.into())).await;
     assert_eq!(advertised.len(), 2, "{advertised:?}");
     right.stop().await;
     until_gone(
@@ -252,7 +252,7 @@ async fn a_cleared_session_comes_back_and_a_soft_clear_keeps_it() {
     established(&right).await;
     for soft in [SoftReset::In, SoftReset::Out] {
         let order = Clear {
-            neighbor: Some(pair.right.address),
+            neighbor: Some(pair.right.address.into()),
             soft,
             ..Clear::default()
         };
@@ -308,7 +308,7 @@ async fn several_paths_are_shown_with_who_takes_them_and_a_reload_changes_their_
     let (told, teller) = (start(right(true)), start(left("\"all\"")));
     let held = async |count: usize| {
         until("so many paths", || async {
-            let all = routes(&told, Select::Received(pair.left.address)).await;
+            let all = routes(&told, Select::Received(pair.left.address.into())).await;
             let held: Vec<_> = all.into_iter().filter(|it| it.prefix == SERVICE).collect();
             (held.len() == count).then_some(held)
         })
@@ -316,7 +316,7 @@ async fn several_paths_are_shown_with_who_takes_them_and_a_reload_changes_their_
     };
     let ids: Vec<u32> = held(2).await.iter().map(|route| route.path_id).collect();
     assert_eq!(ids, [1, 2]);
-    let sent = routes(&teller, Select::Advertised(pair.right.address)).await;
+    let sent = routes(&teller, Select::Advertised(pair.right.address.into())).await;
     let sent: Vec<u32> = sent
         .iter()
         .filter(|it| it.prefix == SERVICE)
@@ -339,7 +339,9 @@ async fn several_paths_are_shown_with_who_takes_them_and_a_reload_changes_their_
         }
     };
     let of_right = explained().await;
-    let of_right = of_right.iter().find(|it| it.neighbor == pair.right.address);
+    let of_right = of_right
+        .iter()
+        .find(|it| it.neighbor == pair.right.address.into());
     let of_right = of_right.unwrap();
     assert!(of_right.advertised, "{of_right:?}");
     for part in [
@@ -457,7 +459,7 @@ async fn a_hold_after_a_crash_says_for_whom_and_until_when() {
     let hold = before.hold.unwrap();
     assert_eq!(
         hold.waiting_for.ipv4_unicast,
-        Some(vec![pair.right.address])
+        Some(vec![pair.right.address.into()])
     );
     assert!(hold.left_s <= 30);
     let awaited = format!("{} (ipv4_unicast)", pair.right.address);

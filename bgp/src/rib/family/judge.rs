@@ -9,7 +9,6 @@
 //! [`crate::policy::Difference`] and [`Affected`]; what import says, in [`crate::rib::import`].
 
 use std::collections::{BTreeSet, HashSet};
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::{FamilyRib, Key};
@@ -29,6 +28,7 @@ use crate::rib::several::Several;
 use crate::rib::slots::Slot;
 use crate::rib::{Cx, PeerFacts, PeerFamily, View};
 use crate::rpki::{Affected, Validation};
+use crate::scoped_addr::ScopedAddr;
 
 impl<K: Key> FamilyRib<K> {
     /// Stale routes of a peer become a last resort (RFC 9494 §4.2): paths that take part are marked,
@@ -166,15 +166,18 @@ impl<K: Key> FamilyRib<K> {
     pub(in crate::rib) fn next_hops_changed(
         &mut self,
         cx: &mut Cx<'_>,
-        changed: &HashSet<IpAddr>,
+        changed: &HashSet<ScopedAddr>,
     ) {
         let mut concerned: Vec<(Slot, PeerId)> = Vec::new();
         let mut of_slot: BTreeSet<PeerId> = BTreeSet::new();
         for (slot, entry) in self.table.iter() {
             for path in entry.paths.as_slice() {
-                let settings = cx.peers.settings(path.peer, self.family);
-                let has_map = settings.is_some_and(|(_, it)| it.import.map().is_some());
-                if next_hops::concerns(changed, path, has_map) {
+                // Nobody judges what is of this router itself.
+                let Some((facts, settings)) = cx.peers.settings(path.peer, self.family) else {
+                    continue;
+                };
+                let has_map = settings.import.map().is_some();
+                if next_hops::concerns(changed, path, facts.address, has_map) {
                     of_slot.insert(path.peer);
                 }
             }

@@ -114,9 +114,9 @@ fn it_stays_one_when_policy_changes() {
     world.update(3, announce(&[prefix(1)], &long()));
     world.retained(2);
     old(&mut world, 2);
-    let gone = vec![(IpAddr::from([10, 10, 0, 2]), false)];
+    let gone = vec![(IpAddr::from([10, 10, 0, 2]).into(), false)];
     world.input(Input::NextHops(gone));
-    let again = vec![(IpAddr::from([10, 10, 0, 2]), true)];
+    let again = vec![(IpAddr::from([10, 10, 0, 2]).into(), true)];
     world.input(Input::NextHops(again));
     assert_eq!(world.best[&Nlri::V4(prefix(1))], [PeerId(3)]);
     world.update(3, withdraw(&[prefix(1)]));

@@ -7,12 +7,13 @@
 //! Not here: what only the running host knows, such as which table a VRF has.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use super::{Once, Overlays, speaker};
 use crate::config::error::{Conflict, Problem, Report, Span};
 use crate::config::file::File;
 use crate::config::types::Config;
+use bgp::ScopedAddr;
 
 /// The instances beside the default one.
 pub(super) fn accept(file: &File, overlays: &mut Overlays, report: &mut Report) -> Vec<Config> {
@@ -112,7 +113,7 @@ pub(super) fn check(file: &File, config: &Config, report: &mut Report) {
 
 /// A connection, and a packet of BFD, must belong to one instance.
 fn neighbors(members: &[Member<'_>], report: &mut Report) {
-    let mut vrfs: BTreeMap<Option<&str>, (Once<IpAddr>, Once<String>)> = BTreeMap::new();
+    let mut vrfs: BTreeMap<Option<&str>, (Once<ScopedAddr>, Once<String>)> = BTreeMap::new();
     for member in members {
         let (addresses, interfaces) = vrfs
             .entry(member.config.vrf.as_deref())

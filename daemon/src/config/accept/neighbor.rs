@@ -9,7 +9,7 @@ use bgp::attributes::Omitted;
 use bgp::family::{Family, PerFamily};
 use bgp::rib::{AdvertiseIf, DefaultOriginate, Handling, OwnAs, Presence, PrivateAs};
 use bgp::session::RemoteAs;
-use bgp::{Asn, Prefix};
+use bgp::{Asn, Prefix, ScopedAddr};
 
 use super::{Once, or};
 use crate::config::duration;
@@ -77,9 +77,13 @@ impl<'a> Place<'a> {
             let Some(settings) = self.inherited(&owner, &table.settings, report) else {
                 continue;
             };
-            if let Some(address) = table.address {
-                addresses(self.file, &settings, address, report);
-                self.signed(address, &settings, report);
+            if let Some(At { value, span }) = table.address {
+                let host = At::new(value.ip(), span);
+                if value.is_link_local() {
+                    on_link(&settings, ("address", span), report);
+                }
+                addresses(self.file, &settings, host, report);
+                self.signed(host, &settings, report);
             }
             let address = table.address.map(|address| address.value);
             neighbors.extend(self.accept(address, &settings, report));
@@ -100,27 +104,18 @@ impl<'a> Place<'a> {
             let Some(settings) = self.inherited(&owner, &table.settings, report) else {
                 continue;
             };
-            let beside = [
-                ("address", table.address.map(|at| at.span)),
-                ("local_address", settings.local_address.map(|at| at.span)),
-                (
-                    "update_source",
-                    settings.update_source.as_ref().map(|at| at.span),
-                ),
-                ("multihop", settings.multihop.map(|at| at.span)),
-            ];
-            for (one, span) in beside {
-                if let Some(span) = span {
-                    let conflict = Conflict::Together {
-                        one,
-                        two: "interface",
-                        first: report.place(interface.span),
-                    };
-                    let hint = "the neighbor's link-local address is found on the interface";
-                    report.error_with_hint(span, conflict, hint);
-                }
+            if let Some(address) = table.address {
+                let conflict = Conflict::Together {
+                    one: "address",
+                    two: "interface",
+                    first: report.place(interface.span),
+                };
+                let hint = "the neighbor's link-local address is found on the interface; one that \
+                            is known may stand beside it, like \"fe80::1\"";
+                report.error_with_hint(address.span, conflict, hint);
             }
-            let accepted = self.accept(Some(InterfaceNeighbor::NOBODY), &settings, report);
+            on_link(&settings, ("interface", interface.span), report);
+            let accepted = self.accept(Some(InterfaceNeighbor::NOBODY.into()), &settings, report);
             neighbors.extend(accepted.map(|settings| InterfaceNeighbor {
                 interface: interface.value.clone(),
                 settings,
@@ -142,7 +137,7 @@ impl<'a> Place<'a> {
             let Some(settings) = self.inherited(&owner, &table.settings, report) else {
                 continue;
             };
-            let first = table.prefix.map(|prefix| prefix.value.addr());
+            let first = table.prefix.map(|prefix| prefix.value.addr().into());
             let accepted = self.accept(first, &settings, report);
             if let (Some(prefix), Some(neighbor)) = (table.prefix, accepted) {
                 ranges.push(ListenRange {
@@ -204,7 +199,7 @@ impl<'a> Place<'a> {
     /// One neighbour, or what stands for several. Checked even when it cannot be made.
     fn accept(
         &self,
-        address: Option<IpAddr>,
+        address: Option<ScopedAddr>,
         table: &SettingsTable,
         report: &mut Report,
     ) -> Option<Neighbor> {
@@ -222,7 +217,6 @@ impl<'a> Place<'a> {
             description: table.description.as_ref().map(|at| at.value.clone()),
             port: or(table.port, BGP_PORT),
             local_address: local_address(table).map(|at| at.value),
-            link: None,
             source_interface,
             ttl_security: table.ttl_security.map(|at| at.value),
             multihop: table.multihop.map(|at| at.value),
@@ -337,6 +331,27 @@ fn addresses(file: &File, table: &SettingsTable, address: At<IpAddr>, report: &m
             address: address.value.to_string(),
         };
         report.error(local.span, conflict);
+    }
+}
+
+/// Packets to a link-local address take its interface and an address of ours there.
+fn on_link(settings: &SettingsTable, (two, first): (&'static str, Span), report: &mut Report) {
+    let source = settings.update_source.as_ref();
+    let beside = [
+        ("local_address", settings.local_address.map(|at| at.span)),
+        ("update_source", source.map(|at| at.span)),
+        ("multihop", settings.multihop.map(|at| at.span)),
+    ];
+    for (one, span) in beside {
+        if let Some(span) = span {
+            let conflict = Conflict::Together {
+                one,
+                two,
+                first: report.place(first),
+            };
+            let hint = "a link-local neighbor is on the interface, and so is our address";
+            report.error_with_hint(span, conflict, hint);
+        }
     }
 }
 

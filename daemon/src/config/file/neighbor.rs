@@ -17,7 +17,7 @@ use std::time::Duration;
 use bgp::family::{Family, PerFamily};
 use bgp::message::Role;
 use bgp::session::RemoteAs;
-use bgp::{Asn, Prefix};
+use bgp::{Asn, InterfaceName, Prefix, ScopedAddr};
 pub use family::{FamilyTable, MaximumTable};
 use family::{family, family_table};
 pub use signing::AoKeyTable;
@@ -38,8 +38,8 @@ use crate::config::types::Password;
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct NeighborTable {
     /// `address`.
-    pub address: Option<At<IpAddr>>,
-    /// `interface`, in place of an address.
+    pub address: Option<At<ScopedAddr>>,
+    /// `interface`, in place of an address; beside a link-local one it is in there.
     pub interface: Option<At<String>>,
     /// Everything else.
     pub settings: SettingsTable,
@@ -236,13 +236,46 @@ pub struct BfdTable {
 
 pub(super) fn neighbor(table: &mut Table<'_, '_>) -> NeighborTable {
     let interface = table.get("interface", device);
+    let address = match interface {
+        Some(_) => table.get("address", |value| address(value, true)),
+        None => table.require("address", "the neighbor's IP address", |value| {
+            address(value, false)
+        }),
+    };
+    let (address, interface) = match (address, interface) {
+        (Some(At { value, span }), Some(interface)) if is_on(value, &interface.value) => {
+            let zone = InterfaceName::new(&interface.value);
+            (Some(At::new(ScopedAddr::new(value.ip(), zone), span)), None)
+        }
+        others => others,
+    };
     NeighborTable {
-        address: match interface {
-            Some(_) => table.get("address", unicast_address),
-            None => table.require("address", "the neighbor's IP address", unicast_address),
-        },
+        address,
         interface,
         settings: with_connecting(table, member),
+    }
+}
+
+/// A link-local address that may be one on this interface.
+fn is_on(address: ScopedAddr, interface: &str) -> bool {
+    address.is_link_local() && address.zone().is_none_or(|zone| zone == interface)
+}
+
+/// An address of a neighbour: a link-local one with its interface, which may stand beside it.
+fn address(value: &DeValue<'_>, has_interface: bool) -> Reading<ScopedAddr> {
+    let link_local = value
+        .as_str()
+        .and_then(|text| text.parse::<ScopedAddr>().ok())
+        .filter(|address| address.is_link_local());
+    match link_local {
+        None => unicast_address(value).map(ScopedAddr::from),
+        Some(address) if has_interface || address.zone().is_some() => Ok(address),
+        Some(address) => {
+            let expected = "an address with its interface, since it is a link-local one";
+            Err(Rejection::from(expected).hint(format!(
+                "write \"{address}%eth0\" with the interface towards the neighbor in place of eth0"
+            )))
+        }
     }
 }
 

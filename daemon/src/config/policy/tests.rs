@@ -24,7 +24,7 @@ fn policy(
             ipv4_unicast: Some(family),
             ..PerFamily::default()
         },
-        ..Neighbor::new(Ipv4Addr::new(10, 0, 0, 2).into(), remote_as.into())
+        ..Neighbor::new(Ipv4Addr::new(10, 0, 0, 2), remote_as.into())
     };
     [Direction::Import, Direction::Export].map(|direction| {
         config.effective_policy(

@@ -715,7 +715,7 @@ fn config() -> impl Strategy<Value = Config> {
             config.interfaces = vec![InterfaceNeighbor {
                 interface: "swp1".to_owned(),
                 settings: Neighbor {
-                    address: InterfaceNeighbor::NOBODY,
+                    address: InterfaceNeighbor::NOBODY.into(),
                     local_address: None,
                     source_interface: None,
                     multihop: None,
@@ -726,7 +726,7 @@ fn config() -> impl Strategy<Value = Config> {
                 prefix,
                 limit,
                 settings: Neighbor {
-                    address: prefix.addr(),
+                    address: prefix.addr().into(),
                     port: BGP_PORT,
                     local_address: None,
                     source_interface: None,

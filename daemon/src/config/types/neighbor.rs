@@ -10,7 +10,7 @@ use bgp::message::Role;
 use bgp::policy::RouteMap;
 use bgp::rib::{AdvertiseIf, DefaultOriginate, Handling, OwnAs, PathsSent, Presence, PrivateAs};
 use bgp::session::RemoteAs;
-use bgp::{Asn, Prefix};
+use bgp::{Asn, Prefix, ScopedAddr};
 
 use super::{BGP_PORT, GracefulRestart, Keyword, Signing};
 
@@ -18,7 +18,7 @@ use super::{BGP_PORT, GracefulRestart, Keyword, Signing};
 #[derive(Debug, Clone, PartialEq)]
 pub struct Neighbor {
     /// Its address.
-    pub address: IpAddr,
+    pub address: ScopedAddr,
     /// Its AS number.
     pub remote_as: RemoteAs,
     /// Our AS number on this session, if it is another than everywhere else.
@@ -29,8 +29,6 @@ pub struct Neighbor {
     pub port: u16,
     /// The address we connect from.
     pub local_address: Option<IpAddr>,
-    /// The interface that a link-local `address` belongs to.
-    pub link: Option<String>,
     /// The interface whose address we connect from; never together with `local_address`.
     pub source_interface: Option<String>,
     /// What the neighbour's packets may have travelled, in hops (RFC 5082).
@@ -66,15 +64,14 @@ pub struct Neighbor {
 
 impl Neighbor {
     /// A neighbour with the defaults of every key and no family.
-    pub fn new(address: IpAddr, remote_as: Asn) -> Self {
+    pub fn new(address: impl Into<ScopedAddr>, remote_as: Asn) -> Self {
         Self {
-            address,
+            address: address.into(),
             remote_as: RemoteAs::Exact(remote_as),
             local_as: None,
             description: None,
             port: BGP_PORT,
             local_address: None,
-            link: None,
             source_interface: None,
             ttl_security: None,
             multihop: None,
@@ -274,7 +271,7 @@ impl ListenRange {
     pub const LIMIT: u16 = 100;
 
     /// What a neighbour with this address is.
-    pub fn neighbor(&self, address: IpAddr) -> Neighbor {
+    pub fn neighbor(&self, address: ScopedAddr) -> Neighbor {
         Neighbor {
             address,
             ..self.settings.clone()
@@ -297,10 +294,9 @@ impl InterfaceNeighbor {
     pub const NOBODY: IpAddr = IpAddr::V6(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0));
 
     /// What the neighbour with this address is.
-    pub fn neighbor(&self, address: IpAddr) -> Neighbor {
+    pub fn neighbor(&self, address: ScopedAddr) -> Neighbor {
         Neighbor {
             address,
-            link: Some(self.interface.clone()),
             ..self.settings.clone()
         }
     }

@@ -11,7 +11,7 @@ fn there_and_back(request: &Request) -> Result<Request, ErrorReply> {
 
 #[test]
 fn every_request_survives_the_way_over_http() {
-    let address: IpAddr = "2001:db8::2".parse().unwrap();
+    let address: ScopedAddr = "fe80::2%eth0".parse().unwrap();
     let page = Page {
         limit: Some(7),
         after: Some("a b&c=d%/[2]:[é]+".to_owned()),

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use bgp::ScopedAddr;
 use serde::{Deserialize, Serialize};
 
 use super::*;
@@ -10,7 +11,7 @@ use super::*;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct NeighborSummary {
     /// Its address.
-    pub address: IpAddr,
+    pub address: ScopedAddr,
     /// Its AS number; `null` while any other than our own would do and it has not said it.
     pub remote_as: Option<u32>,
     /// What people call it.

@@ -1,7 +1,6 @@
 //! What is said of routes.
 
-use std::net::IpAddr;
-
+use bgp::ScopedAddr;
 use serde::{Deserialize, Serialize};
 
 use super::*;
@@ -28,13 +27,13 @@ pub struct Route {
     /// Prefix, or the EVPN route as `explain` takes it.
     pub prefix: String,
     /// Who told us; `null` for our own.
-    pub neighbor: Option<IpAddr>,
+    pub neighbor: Option<ScopedAddr>,
     /// The chosen path.
     pub best: bool,
     /// Used beside the chosen path.
     pub multipath: bool,
     /// Where packets go.
-    pub next_hops: Vec<IpAddr>,
+    pub next_hops: Vec<ScopedAddr>,
     /// AS path, nearest first.
     pub as_path: Vec<AsPathItem>,
     /// ORIGIN: `igp`, `egp` or `incomplete`.
@@ -187,7 +186,7 @@ pub struct KernelEntry {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Told {
     /// Its address.
-    pub neighbor: IpAddr,
+    pub neighbor: ScopedAddr,
     /// It is told.
     pub advertised: bool,
     /// Why, or why not.

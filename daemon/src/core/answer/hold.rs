@@ -14,7 +14,7 @@ impl Core {
         let now = Timestamp::from(std::time::SystemTime::now());
         let mut waiting_for = Families::default();
         for (family, peers) in holding.peers.iter() {
-            let addresses: Vec<IpAddr> = peers
+            let addresses: Vec<ScopedAddr> = peers
                 .iter()
                 .filter_map(|peer| self.address_of(*peer))
                 .collect();

@@ -1,14 +1,13 @@
 //! What is said of neighbours: numbers, settings, and why a session is not up.
 
-use std::net::IpAddr;
 use std::time::Instant;
 
-use bgp::Family;
 use bgp::message::AddPathMode;
 use bgp::rib::{PathsSent, PeerId};
 use bgp::session::{ConnectError, DownReason, EndedBy, Failure, Messages, State, Status};
+use bgp::{Family, ScopedAddr};
 
-use super::{Core, number, state_of, unknown_neighbor};
+use super::{Core, number, state_of};
 use crate::config::{self, Direction, Signing};
 use crate::control::reply::{self, BfdState, Families};
 use crate::control::{Answer, Reply};
@@ -20,7 +19,7 @@ impl Core {
         &self,
         id: PeerId,
         neighbor: &Neighbor,
-        bfd: &[(IpAddr, BfdState)],
+        bfd: &[(ScopedAddr, BfdState)],
     ) -> reply::NeighborSummary {
         let status = neighbor.status();
         let established = status.state == State::Established;
@@ -76,17 +75,13 @@ impl Core {
         families
     }
 
-    pub(super) fn neighbors_reply(&self, address: Option<IpAddr>) -> Answer {
-        if let Some(address) = address
-            && !self.by_address.contains_key(&address)
-        {
-            return Err(unknown_neighbor(address));
-        }
+    pub(super) fn neighbors_reply(&self, address: Option<ScopedAddr>) -> Answer {
+        let only = address.map(|it| self.named(it)).transpose()?;
         let bfd = self.bfd_states();
         let neighbors = self
             .neighbors
             .iter()
-            .filter(|(_, neighbor)| address.is_none_or(|it| it == neighbor.address()))
+            .filter(|(id, _)| only.is_none_or(|only| only == **id))
             .map(|(id, neighbor)| self.neighbor_reply(*id, neighbor, &bfd))
             .collect();
         Ok(Reply::Neighbors(reply::Neighbors { neighbors }))
@@ -96,7 +91,7 @@ impl Core {
         &self,
         id: PeerId,
         neighbor: &Neighbor,
-        bfd: &[(IpAddr, BfdState)],
+        bfd: &[(ScopedAddr, BfdState)],
     ) -> reply::Neighbor {
         let status = neighbor.status();
         let negotiated = neighbor.negotiated();

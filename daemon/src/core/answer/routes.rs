@@ -48,16 +48,10 @@ impl Core {
     }
 
     fn selection(&self, select: Select) -> Result<rib::Select, ErrorReply> {
-        let peer = |address| {
-            self.by_address
-                .get(&address)
-                .copied()
-                .ok_or_else(|| unknown_neighbor(address))
-        };
         Ok(match select {
             Select::All => rib::Select::All,
-            Select::Received(address) => rib::Select::Received(peer(address)?),
-            Select::Advertised(address) => rib::Select::Advertised(peer(address)?),
+            Select::Received(address) => rib::Select::Received(self.named(address)?),
+            Select::Advertised(address) => rib::Select::Advertised(self.named(address)?),
         })
     }
 
@@ -129,10 +123,18 @@ impl Core {
 
     fn rows(&self, routes: &[RouteView], select: rib::Select) -> Vec<reply::Route> {
         let received = matches!(select, rib::Select::Received(_));
+        let told = matches!(select, rib::Select::Advertised(_));
         let rows = |route: &RouteView| {
             let paths = route.paths.iter();
             let rows: Vec<reply::Route> = paths
-                .map(|path| self.route_row(&route.nlri, path, received))
+                .map(|path| {
+                    let mut row = self.route_row(&route.nlri, path, received);
+                    if told {
+                        // On the link to whom it is told, and not to who told us.
+                        row.next_hops = vec![path.attributes.next_hop().addr().into()];
+                    }
+                    row
+                })
                 .collect();
             rows
         };
@@ -165,7 +167,7 @@ impl Core {
             neighbor: self.address_of(path.peer),
             best: path.best,
             multipath: path.multipath,
-            next_hops: vec![attributes.next_hop().addr()],
+            next_hops: vec![self.rib.next_hop(path.peer, attributes.next_hop())],
             as_path: as_path(attributes),
             origin: origin(attributes.origin()).to_owned(),
             communities: attributes.communities().map(|it| it.to_string()).collect(),
@@ -322,7 +324,7 @@ mod tests {
         };
         let mut keys: Vec<Nlri> = [
             mac_ip(None),
-            mac_ip(Some(IpAddr::from([10, 50, 0, 1]))),
+            mac_ip(Some(std::net::IpAddr::from([10, 50, 0, 1]))),
             EvpnKey::EthernetAd {
                 rd,
                 esi: Esi([9; 10]),

@@ -221,15 +221,57 @@ fn a_neighbour_of_the_as_that_it_knows_us_by_is_internal() {
 }
 
 #[test]
+fn a_link_local_address_goes_with_its_interface() {
+    let both = "[[neighbor]]\naddress = \"fe80::1%swp1\"\nremote_as = 65002\n\
+                [[neighbor]]\naddress = \"fe80::1\"\ninterface = \"swp2\"\nremote_as = 65003\n\
+                [[neighbor]]\naddress = \"fe80::1%swp3\"\ninterface = \"swp3\"\nremote_as = 65004\n\
+                [[neighbor]]\ninterface = \"swp1\"\nremote_as = 65005\n";
+    let config = accepted(both);
+    let found = config.neighbors.iter();
+    let found: Vec<String> = found.map(|it| it.address.to_string()).collect();
+    assert_eq!(found, ["fe80::1%swp1", "fe80::1%swp2", "fe80::1%swp3"]);
+    assert_eq!(config.interfaces.len(), 1);
+    let on = |keys: &str| format!("[[neighbor]]\naddress = \"fe80::1%swp1\"\n{keys}\n");
+    for (text, expected) in [
+        (
+            on("remote_as = 2").replace("%swp1", ""),
+            "4:11: `address` is \"fe80::1\", but must be an address with its interface, since it is \
+             a link-local one",
+        ),
+        (
+            on("remote_as = 2\ninterface = \"swp2\""),
+            "4:11: `address` and `interface` (6:13) exclude each other",
+        ),
+        (
+            on("remote_as = 2").replace("fe80", "fd00"),
+            "4:11: `address` is \"fd00::1%swp1\", but must be an IP address like \"10.10.0.2\"",
+        ),
+        (
+            on("remote_as = 2\nmultihop = 3"),
+            "6:12: `multihop` and `address` (4:11) exclude each other",
+        ),
+        (
+            on("remote_as = 2\nlocal_address = \"2001:db8::1\""),
+            "6:17: `local_address` and `address` (4:11) exclude each other",
+        ),
+        (
+            on("remote_as = 2") + &on("remote_as = 3"),
+            "7:11: neighbor fe80::1%swp1 is there twice, first at 4:11",
+        ),
+    ] {
+        assert_eq!(
+            errors(&text),
+            [format!("error: x.toml:{expected}")],
+            "{text}"
+        );
+    }
+}
+
+#[test]
 fn a_neighbour_has_an_address_or_an_interface() {
     let on = |keys: &str| format!("[[neighbor]]\ninterface = \"swp1\"\n{keys}\n");
     let config = accepted(&on("remote_as = 65002\nevpn = {}"));
-    let address = "fe80::7".parse().expect("an address");
-    let neighbor = config.interfaces[0].neighbor(address);
-    assert_eq!(
-        (neighbor.address, neighbor.link.as_deref()),
-        (address, Some("swp1"))
-    );
+    assert_eq!(config.interfaces[0].interface, "swp1");
     assert_eq!(config.neighbors, []);
     let with = "and `interface` (4:13) exclude each other";
     let table = [
