@@ -55,7 +55,7 @@ impl Interner {
                 self.free.push(slot);
             }
         }
-        if self.len() < self.sets.len() / 4 {
+        if self.len() < self.sets.len().div_ceil(4) {
             let kept = std::mem::take(self).sets;
             kept.into_iter().flatten().for_each(|set| self.insert(set));
         }
