@@ -43,16 +43,23 @@ fn packet(state: State, yours: u32) -> Packet {
 
 fn receive(sessions: &mut Sessions, now: Instant, interface: InterfaceIndex, packet: Packet) {
     let payload = &packet.encode()[..];
-    let remote = peer_address();
-    sessions.handle(
-        now,
-        Input::Received(Datagram {
-            remote,
-            interface,
-            ttl: 255,
-            payload,
-        }),
-    );
+    receive_from(sessions, now, (peer_address(), interface), payload);
+}
+
+/// The octets come from this address on this interface, with the TTL of a neighbour.
+fn receive_from(
+    sessions: &mut Sessions,
+    now: Instant,
+    (remote, interface): (IpAddr, InterfaceIndex),
+    payload: &[u8],
+) {
+    let datagram = Datagram {
+        remote,
+        interface,
+        ttl: 255,
+        payload,
+    };
+    sessions.handle(now, Input::Received(datagram));
 }
 
 fn state(sessions: &Sessions, session: u32) -> State {
@@ -124,16 +131,7 @@ fn what_no_session_takes_is_counted_by_reason() {
     receive(&mut sessions, now, ETH0, packet(State::Init, 3));
     receive(&mut sessions, now, ETH1, packet(State::Init, 1));
     let payload = &[0u8; 24][..];
-    let (remote, interface) = (peer_address(), ETH0);
-    sessions.handle(
-        now,
-        Input::Received(Datagram {
-            remote,
-            interface,
-            ttl: 255,
-            payload,
-        }),
-    );
+    receive_from(&mut sessions, now, (peer_address(), ETH0), payload);
     let refused = sessions.refused();
     assert_eq!(
         (refused.no_session, refused.wrong_source, refused.malformed),
@@ -152,15 +150,7 @@ fn another_hosts_packet_with_our_discriminator_is_refused() {
     let mut sessions = two(now);
     let payload = &packet(State::Init, 1).encode()[..];
     let remote = "fe80::bad".parse().unwrap();
-    sessions.handle(
-        now,
-        Input::Received(Datagram {
-            remote,
-            interface: ETH0,
-            ttl: 255,
-            payload,
-        }),
-    );
+    receive_from(&mut sessions, now, (remote, ETH0), payload);
     assert_eq!(state(&sessions, 1), State::Down);
     assert_eq!(sessions.refused().wrong_source, 1);
 }

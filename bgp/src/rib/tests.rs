@@ -157,6 +157,15 @@ impl World {
         world
     }
 
+    /// Selection waits for the End-of-RIB of these peers, half a minute long.
+    fn expect(&mut self, peers: &[u16]) {
+        self.input(Input::Expect {
+            peers: awaited(peers),
+            time: Duration::from_secs(30),
+            hold: true,
+        });
+    }
+
     fn up(&mut self, peer: u16) {
         self.up_with(peer, facts(peer));
     }

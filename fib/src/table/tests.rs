@@ -935,16 +935,8 @@ fn an_object_that_the_kernel_will_not_change_is_left_and_wishes_make_a_new_one()
 #[test]
 fn a_host_that_moved_here_is_not_taken_back_before_the_owner_decides() {
     let (mut table, mut model, now) = started();
-    let overlay = Overlay::new(1, IpAddr::from([10, 0, 0, 1]), 1450);
-    table.set(Entry::Overlay(1, Arc::new(overlay)));
-    let key = FdbKey {
-        device: "vx1".into(),
-        mac: Mac([2, 0, 0, 0, 0, 1]),
-    };
-    let remote = RemoteMac {
-        vtep: IpAddr::from([10, 0, 0, 2]),
-        sticky: false,
-    };
+    table.set(overlay_one());
+    let (key, remote) = far_host();
     table.set(Entry::Fdb(key.clone(), remote));
     settle(&mut table, &mut model, now);
     model.tell(&mut table);
@@ -1007,6 +999,19 @@ fn overlay_one() -> Entry {
     Entry::Overlay(1, Arc::new(overlay))
 }
 
+/// A host of that overlay, behind another tunnel endpoint.
+fn far_host() -> (FdbKey, RemoteMac) {
+    let key = FdbKey {
+        device: "vx1".into(),
+        mac: Mac([2, 0, 0, 0, 0, 1]),
+    };
+    let remote = RemoteMac {
+        vtep: IpAddr::from([10, 0, 0, 2]),
+        sticky: false,
+    };
+    (key, remote)
+}
+
 fn told_failures(table: &mut Table) -> Vec<(Key, String)> {
     std::iter::from_fn(|| table.poll_event())
         .filter_map(|event| {
@@ -1022,14 +1027,7 @@ fn told_failures(table: &mut Table) -> Vec<(Key, String)> {
 fn late_news_of_a_deleted_device_do_not_touch_the_one_made_after_it() {
     let (mut table, mut model, now) = started();
     table.set(overlay_one());
-    let key = FdbKey {
-        device: "vx1".into(),
-        mac: Mac([2, 0, 0, 0, 0, 1]),
-    };
-    let remote = RemoteMac {
-        vtep: IpAddr::from([10, 0, 0, 2]),
-        sticky: false,
-    };
+    let (key, remote) = far_host();
     table.set(Entry::Fdb(key, remote));
     settle(&mut table, &mut model, now);
     for name in ["br1", "vx1"] {
@@ -1083,15 +1081,7 @@ fn a_device_of_others_under_the_name_of_one_we_made_is_not_ours() {
 fn a_place_that_is_somebody_elses_is_left_to_them_and_taken_when_they_go() {
     let (mut table, mut model, now) = started();
     table.set(overlay_one());
-    let key = FdbKey {
-        device: "vx1".into(),
-        mac: Mac([2, 0, 0, 0, 0, 1]),
-    };
-    let vtep = IpAddr::from([10, 0, 0, 2]);
-    let remote = RemoteMac {
-        vtep,
-        sticky: false,
-    };
+    let (key, remote) = far_host();
     let host = NeighbourKey {
         device: "br1".into(),
         ip: IpAddr::from([10, 100, 0, 7]),

@@ -39,12 +39,7 @@ fn released_routes_of_a_restarting_peer_go() {
 #[test]
 fn after_a_restart_nothing_is_told_before_the_awaited_have_sent_everything() {
     let mut world = World::new();
-    let peers = awaited(&[2, 3]);
-    world.input(Input::Expect {
-        peers,
-        time: Duration::from_secs(30),
-        hold: true,
-    });
+    world.expect(&[2, 3]);
     world.up(2);
     world.up(3);
     world.update(2, announce(&[prefix(1)], &path(&[65002], [10, 10, 0, 2])));
@@ -64,12 +59,7 @@ fn after_a_restart_nothing_is_told_before_the_awaited_have_sent_everything() {
 #[test]
 fn a_peer_that_never_comes_holds_selection_back_no_longer_than_the_deadline() {
     let mut world = World::new();
-    let peers = awaited(&[2, 3]);
-    world.input(Input::Expect {
-        peers,
-        time: Duration::from_secs(30),
-        hold: true,
-    });
+    world.expect(&[2, 3]);
     world.up(2);
     world.update(2, announce(&[prefix(1)], &path(&[65002], [10, 10, 0, 2])));
     world.update(2, end_of_rib());
@@ -82,12 +72,7 @@ fn a_peer_that_never_comes_holds_selection_back_no_longer_than_the_deadline() {
 #[test]
 fn a_peer_that_waits_itself_is_not_waited_for_long() {
     let mut world = World::new();
-    let peers = awaited(&[2]);
-    world.input(Input::Expect {
-        peers,
-        time: Duration::from_secs(30),
-        hold: true,
-    });
+    world.expect(&[2]);
     world.beliefs.insert(PeerId(2), Belief::default());
     world.input(Input::PeerUp {
         peer: PeerId(2),
@@ -107,12 +92,7 @@ fn a_peer_that_waits_itself_is_not_waited_for_long() {
 #[test]
 fn a_peer_that_is_deconfigured_is_not_waited_for() {
     let mut world = World::new();
-    let peers = awaited(&[2]);
-    world.input(Input::Expect {
-        peers,
-        time: Duration::from_secs(30),
-        hold: true,
-    });
+    world.expect(&[2]);
     world.input(Input::PeerRemoved(PeerId(2)));
     assert!(world.converged.contains(&Family::Ipv4Unicast));
     assert_eq!(world.rib.deadline(), None);
@@ -121,12 +101,7 @@ fn a_peer_that_is_deconfigured_is_not_waited_for() {
 #[test]
 fn leftovers_are_swept_only_after_the_routes_of_the_last_message() {
     let mut world = World::new();
-    let peers = awaited(&[2]);
-    world.input(Input::Expect {
-        peers,
-        time: Duration::from_secs(30),
-        hold: true,
-    });
+    world.expect(&[2]);
     world.up(2);
     world.hand_in(Input::Updates(
         PeerId(2),

@@ -111,6 +111,13 @@ const INHERITED: [(&str, &str, &str); 17] = [
     ),
 ];
 
+/// The text has this error and no other.
+#[track_caller]
+fn refused(text: &str, expected: impl std::fmt::Display) {
+    let found = errors(text);
+    assert_eq!(found, [format!("error: x.toml:{expected}")], "{text}");
+}
+
 #[test]
 fn a_member_has_what_its_group_says_unless_it_says_otherwise() {
     for (group, own, both) in INHERITED {
@@ -298,11 +305,7 @@ fn a_neighbour_has_an_address_or_an_interface() {
         ),
     ];
     for (text, expected) in table {
-        assert_eq!(
-            errors(&text),
-            [format!("error: x.toml:{expected}")],
-            "{text}"
-        );
+        refused(&text, expected);
     }
 }
 
@@ -357,11 +360,7 @@ fn a_range_has_settings_and_a_network_of_its_own() {
         ),
     ];
     for (text, expected) in table {
-        assert_eq!(
-            errors(&text),
-            [format!("error: x.toml:{expected}")],
-            "{text}"
-        );
+        refused(&text, expected);
     }
 }
 
@@ -561,8 +560,8 @@ fn numbers_are_handled_as_the_family_says() {
              65001",
         ),
     ] {
-        let found = errors(&member(&format!("remote_as = {remote_as}\n{keys}")));
-        assert_eq!(found, [format!("error: x.toml:{expected}")], "{keys}");
+        let text = member(&format!("remote_as = {remote_as}\n{keys}"));
+        refused(&text, expected);
     }
 }
 
@@ -610,11 +609,7 @@ fn members_of_a_confederation_are_within_and_have_its_number_nowhere() {
             "9:12: `local_as` needs an eBGP neighbor, and AS 65002 is of our own confederation",
         ),
     ] {
-        assert_eq!(
-            errors(&text),
-            [format!("error: x.toml:{expected}")],
-            "{text}"
-        );
+        refused(&text, expected);
     }
 }
 
@@ -662,7 +657,7 @@ fn what_depends_on_other_routes_names_maps_that_are_there() {
             "6:41: `maximum_prefixes_out` is 0, but must be a number from 1 to 4294967295",
         ),
     ] {
-        assert_eq!(errors(&of(keys)), [format!("error: x.toml:{expected}")]);
+        refused(&of(keys), expected);
     }
     let found = errors(&member(
         "remote_as = 65002\nevpn = { advertise_if = {}, unsuppress = \"M\" }",
