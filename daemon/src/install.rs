@@ -1,27 +1,29 @@
 //! What should be in the kernel, made of best paths and of what the kernel itself says.
 //!
-//! A next hop is resolved against the routes that others made (connected and static ones) and
-//! against our own best routes, recursively, so that what is written always names an interface
-//! or a gateway on one. Each unicast best path becomes one [`fib::Entry`] or the absence of one;
-//! nothing is remembered per route, since the tables can be asked again when the ground changes.
-//! What is remembered is where each next hop in use leads: it makes a route cheap, and tells
-//! whether a change of the ground is of any consequence.
+//! A next hop is resolved against the routes that others made (connected and static ones, which
+//! [`crate::ground`] keeps) and against our own best routes, recursively, so that what is written
+//! always names an interface or a gateway on one. Each unicast best path becomes one
+//! [`fib::Entry`] or the absence of one; nothing is remembered per route, since the tables can be
+//! asked again when the ground changes. What is remembered is where each next hop in use leads: it
+//! makes a route cheap, and tells whether a change of the ground is of any consequence.
 //!
 //! It writes nothing and decides nothing about routes; which entries the kernel has is `fib`'s
 //! business.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::collections::{BTreeSet, HashMap};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use bgp::attributes::Notes;
 use bgp::rib::{Best, BestPath, PeerId, Rib};
 use bgp::{Nlri, Prefix, ScopedAddr};
-use fib::{Address, Change, Device, Entry, ForeignRoute, Interface, Key, Link, LinkKind, Links};
-use fib::{NextHop, Route, RouteKey, RouteKind, Share};
+use fib::{
+    Change, Device, Entry, Interface, Key, Link, NextHop, Route, RouteKey, RouteKind, Share,
+};
 use foldhash::fast::RandomState;
 
 use crate::config::{BandwidthUse, Distance};
+use crate::ground::{Foreign, Ground, index_of, prefixes_of};
 use crate::shares;
 
 /// A next hop that leads to a next hop that leads to a next hop: enough for iBGP over BGP over a
@@ -34,324 +36,6 @@ const SHARED_MIN: usize = 256;
 /// Next hops that are remembered. Beyond that all are forgotten, and a change of the ground is one
 /// for all routes.
 const WAYS_MAX: usize = 1 << 16;
-
-/// A route of others without its name, and as small as it can be: a host may have half a million.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Foreign {
-    pub(crate) metric: u32,
-    pub(crate) protocol: u8,
-    pub(crate) kind: RouteKind,
-    pub(crate) next_hops: Arc<[NextHop]>,
-}
-
-impl Foreign {
-    fn of(route: &ForeignRoute) -> Self {
-        Self {
-            metric: route.metric,
-            protocol: route.protocol,
-            kind: route.kind,
-            next_hops: Arc::clone(&route.next_hops),
-        }
-    }
-
-    fn is_as(&self, other: &Self) -> bool {
-        (self.metric, self.protocol) == (other.metric, other.protocol)
-    }
-}
-
-/// Routes of others to one prefix in one table.
-#[derive(Debug)]
-enum Same {
-    /// The usual case.
-    One(Foreign),
-    /// By metric and protocol; the first is the one that the kernel uses.
-    Several(Vec<Foreign>),
-}
-
-impl Same {
-    fn best(&self) -> Option<&Foreign> {
-        match self {
-            Self::One(route) => Some(route),
-            Self::Several(routes) => routes.first(),
-        }
-    }
-
-    fn insert(&mut self, route: Foreign) {
-        let known = match self {
-            Self::One(known) if known.is_as(&route) => {
-                *known = route;
-                return;
-            }
-            Self::One(known) => std::slice::from_ref(known),
-            Self::Several(known) => known.as_slice(),
-        };
-        let others = known.iter().filter(|known| !known.is_as(&route));
-        let mut all: Vec<Foreign> = others.cloned().chain([route.clone()]).collect();
-        all.sort_by_key(|it| (it.metric, it.protocol));
-        *self = Self::Several(all);
-    }
-
-    /// Returns whether none is left.
-    fn remove(&mut self, route: &Foreign) -> bool {
-        match self {
-            Self::One(known) => known.is_as(route),
-            Self::Several(known) => {
-                known.retain(|known| !known.is_as(route));
-                if let [last] = known.as_slice() {
-                    *self = Self::One(last.clone());
-                    return false;
-                }
-                known.is_empty()
-            }
-        }
-    }
-}
-
-/// The ground: devices, addresses and routes of others.
-#[derive(Debug)]
-pub(crate) struct Ground {
-    pub(crate) links: Links,
-    /// By table and prefix; the kernel may hold several for a prefix.
-    foreign: BTreeMap<u32, BTreeMap<Prefix, Same>>,
-    /// The table that our routes are in.
-    table: u32,
-    /// In a VRF: the main table is another network's.
-    pub(crate) in_vrf: bool,
-}
-
-impl Default for Ground {
-    fn default() -> Self {
-        Self::with_table(RouteKey::MAIN)
-    }
-}
-
-impl Ground {
-    /// Where our routes go into this table.
-    pub(crate) fn with_table(table: u32) -> Self {
-        Self {
-            links: Links::default(),
-            foreign: BTreeMap::new(),
-            table,
-            in_vrf: false,
-        }
-    }
-
-    /// Takes a device's state in; true if next hops or tunnels may be affected.
-    pub(crate) fn link(&mut self, link: Link) -> bool {
-        let before = self.links.insert(link.clone());
-        before.is_none_or(|before| {
-            (before.mtu, before.up, before.running, &before.name)
-                != (link.mtu, link.up, link.running, &link.name)
-        })
-    }
-
-    /// A device is gone.
-    pub(crate) fn link_removed(&mut self, index: u32) {
-        self.links.remove(index);
-    }
-
-    /// An address came or went.
-    pub(crate) fn address(&mut self, address: Address, removed: bool) {
-        if removed {
-            self.links.remove_address(address.index, address.address);
-        } else {
-            self.links.insert_address(address);
-        }
-    }
-
-    /// A route of others came or went.
-    pub(crate) fn route(&mut self, route: ForeignRoute, removed: bool) {
-        let prefix = Prefix::from(route.key.prefix());
-        let table = self.foreign.entry(route.key.table()).or_default();
-        let route = Foreign::of(&route);
-        match (table.get_mut(&prefix), removed) {
-            (Some(same), false) => same.insert(route),
-            (None, false) => drop(table.insert(prefix, Same::One(route))),
-            (Some(same), true) => {
-                if same.remove(&route) {
-                    table.remove(&prefix);
-                }
-            }
-            (None, true) => {}
-        }
-    }
-
-    /// Tables whose routes packets to a next hop may take: that of our routes, and the main one,
-    /// which has the networks of interfaces.
-    fn tables(&self) -> impl Iterator<Item = &BTreeMap<Prefix, Same>> {
-        let main = (self.table != RouteKey::MAIN && !self.in_vrf).then_some(RouteKey::MAIN);
-        let tables = std::iter::once(self.table).chain(main);
-        tables.filter_map(|table| self.foreign.get(&table))
-    }
-
-    /// True if the route with these notes goes where packets to next hops look.
-    pub(crate) fn is_here(&self, notes: Notes) -> bool {
-        notes.table.is_none_or(|table| table == self.table)
-    }
-
-    /// True if routes of others in this table have a say in where next hops lead.
-    pub(crate) fn leads_by(&self, table: u32) -> bool {
-        table == self.table || table == RouteKey::MAIN && !self.in_vrf
-    }
-
-    /// Nothing is told of any other tables.
-    pub(crate) fn keep_tables(&mut self, tables: &BTreeSet<u32>) {
-        self.foreign.retain(|table, _| tables.contains(table));
-    }
-
-    /// Prefixes to which others made routes in a table, each with the one that wins.
-    pub(crate) fn routes_in(&self, table: u32) -> impl Iterator<Item = (Prefix, &Foreign)> {
-        let routes = self.foreign.get(&table).into_iter().flatten();
-        routes.filter_map(|(prefix, same)| Some((*prefix, same.best()?)))
-    }
-
-    /// The route of others that wins among those to a prefix in a table.
-    pub(crate) fn best_in(&self, table: u32, prefix: Prefix) -> Option<&Foreign> {
-        self.foreign.get(&table)?.get(&prefix)?.best()
-    }
-
-    /// The route of others that wins among those to a prefix in a table.
-    pub(crate) fn best_of(&self, key: &RouteKey) -> Option<&Foreign> {
-        self.best_in(key.table(), Prefix::from(key.prefix()))
-    }
-
-    /// Prefixes, with their tables, to which others made routes.
-    pub(crate) fn foreign_keys(&self) -> impl Iterator<Item = RouteKey> {
-        let tables = self.foreign.iter();
-        tables.flat_map(|(table, routes)| {
-            let key = |prefix: &Prefix| RouteKey::new(*table, (*prefix).into());
-            routes.keys().map(key)
-        })
-    }
-
-    /// True if others made a route to exactly this prefix.
-    pub(crate) fn has(&self, prefix: Prefix) -> bool {
-        self.tables().any(|table| table.contains_key(&prefix))
-    }
-
-    /// True if others made a route to this prefix or one within.
-    pub(crate) fn has_within(&self, prefix: Prefix) -> bool {
-        self.tables().any(|table| {
-            // What is within comes right behind it.
-            let next = table.range(prefix..).next();
-            next.is_some_and(|(inner, _)| prefix.contains(*inner))
-        })
-    }
-
-    /// The most specific route of others to an address, the default route left out: a next hop
-    /// that only the default route reaches is not known to be there.
-    fn longest_match(&self, addr: IpAddr) -> Option<(Prefix, &Foreign)> {
-        prefixes_of(addr).find_map(|prefix| {
-            let same = self.tables().find_map(|table| table.get(&prefix))?;
-            Some((prefix, same.best()?))
-        })
-    }
-
-    /// Networks of interfaces that an address of others is on.
-    pub(crate) fn networks_of(&self, addr: IpAddr) -> Vec<Prefix> {
-        let own = self.links.all_addresses();
-        let networks = own.map(|own| Prefix::from(own.address));
-        let mut networks: Vec<Prefix> = networks.filter(|it| it.contains_addr(addr)).collect();
-        networks.sort_unstable();
-        networks.dedup();
-        networks
-    }
-
-    /// The link of link-local addresses.
-    fn zone(&self, name: &str) -> Option<&Link> {
-        self.links.named(&name.into())
-    }
-
-    /// True if a route of others leads to an address, or its link, through a device that is up.
-    pub(crate) fn leads(&self, addr: ScopedAddr) -> bool {
-        let up = |index| self.links.get(index).is_some_and(|link| link.up);
-        if let Some(zone) = addr.zone() {
-            return self.zone(zone).is_some_and(|link| link.up);
-        }
-        let route = self.longest_match(addr.ip()).map(|(_, route)| route);
-        let mut devices = route
-            .into_iter()
-            .flat_map(|it| it.next_hops.iter().filter_map(index_of));
-        devices.any(up)
-    }
-
-    /// An own address of the other IP version on the interface that has `addr`.
-    pub(crate) fn beside(&self, addr: ScopedAddr) -> (Option<Ipv4Addr>, Option<Ipv6Addr>) {
-        let link = addr.zone().and_then(|zone| self.zone(zone));
-        let here = |index| link.is_none_or(|link| link.index == index);
-        let holder = self
-            .links
-            .all_addresses()
-            .find(|it| it.address.ip() == addr.ip() && here(it.index));
-        let mut found = match addr.ip() {
-            IpAddr::V4(addr) => (Some(addr), None),
-            IpAddr::V6(addr) => (None, Some(addr)),
-        };
-        let Some(holder) = holder else { return found };
-        for other in self.links.addresses(holder.index).filter(|it| it.usable) {
-            match other.address.ip() {
-                IpAddr::V4(addr) => {
-                    found.0.get_or_insert(addr);
-                }
-                // A link-local address cannot stand alone as a global next hop.
-                IpAddr::V6(addr) if !addr.is_unicast_link_local() => {
-                    found.1.get_or_insert(addr);
-                }
-                IpAddr::V6(_) => {}
-            }
-        }
-        found
-    }
-
-    /// The smallest MTU that packets to tunnel endpoints may meet: of the named interface, else
-    /// of the interface that has the endpoint's address, else (an address on loopback) of those
-    /// that lead to neighbours.
-    pub(crate) fn underlay_mtu(
-        &self,
-        interface: Option<&str>,
-        vtep: IpAddr,
-        neighbors: impl Iterator<Item = ScopedAddr>,
-    ) -> Option<u32> {
-        if let Some(name) = interface {
-            return self.links.named(&name.into()).map(|link| link.mtu);
-        }
-        let holder = self
-            .links
-            .all_addresses()
-            .find(|it| it.address.ip() == vtep);
-        let holder = holder.and_then(|it| self.links.get(it.index));
-        if let Some(link) = holder
-            && !matches!(link.kind, LinkKind::Loopback)
-        {
-            return Some(link.mtu);
-        }
-        neighbors
-            .filter_map(|neighbor| {
-                if let Some(zone) = neighbor.zone() {
-                    return self.zone(zone).map(|link| link.mtu);
-                }
-                let (_, route) = self.longest_match(neighbor.ip())?;
-                let index = route.next_hops.iter().find_map(index_of)?;
-                self.links.get(index).map(|link| link.mtu)
-            })
-            .min()
-    }
-}
-
-fn index_of(next_hop: &NextHop) -> Option<u32> {
-    match next_hop.interface {
-        Some(Interface::Index(index)) => Some(index),
-        Some(Interface::Name(_)) | None => None,
-    }
-}
-
-/// The networks that contain an address, most specific first, without the default route.
-pub(crate) fn prefixes_of(addr: IpAddr) -> impl Iterator<Item = Prefix> {
-    let longest = if addr.is_ipv4() { 32 } else { 128 };
-    (1..=longest)
-        .rev()
-        .filter_map(move |len| Prefix::new(addr, len))
-}
 
 /// Turns best paths into kernel entries.
 #[derive(Debug)]

@@ -26,7 +26,7 @@ use bgp::{Family, InterfaceName, Nlri, Prefix, RouteSource, SourceFilter};
 use fib::{Interface, Link, Links, RouteKind};
 
 use crate::config::{Config, Network, Redistribution, RequireRoute};
-use crate::install::{Foreign, Ground};
+use crate::ground::{Foreign, Ground};
 
 /// What the kernel itself made.
 const RTPROT_KERNEL: u8 = 2;

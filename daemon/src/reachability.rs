@@ -18,7 +18,7 @@ use bgp::rib::{PeerId, Rejection, Rib};
 use bgp::{Nlri, Prefix, ScopedAddr};
 use foldhash::fast::RandomState;
 
-use crate::install::{Ground, prefixes_of};
+use crate::ground::{Ground, prefixes_of};
 
 /// Next hops that are remembered; beyond that all are asked about anew. Looking again at all of
 /// them takes some ten milliseconds.

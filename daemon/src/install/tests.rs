@@ -1,5 +1,7 @@
 //! What is written for a path, and when a change of the ground counts.
 
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 use std::time::Instant;
 
 use bgp::attributes::{self, AttributeSet, Segment, SegmentKind};
@@ -9,42 +11,10 @@ use bgp::nlri::NlriList;
 use bgp::policy::Policy;
 use bgp::rib::{Input, Output, PeerFacts, PeerFamily};
 use bgp::{Asn, Family};
+use fib::ForeignRoute;
 use ipnetwork::IpNetwork;
 
 use super::*;
-
-fn static_route(metric: u32, gateway: [u8; 4]) -> ForeignRoute {
-    ForeignRoute {
-        key: RouteKey::main("10.9.0.0/16".parse().unwrap()),
-        protocol: 4,
-        metric,
-        kind: fib::RouteKind::Unicast,
-        next_hops: [NextHop::gateway(IpAddr::from(gateway)).dev(Interface::Index(1))].into(),
-    }
-}
-
-#[test]
-fn of_several_routes_to_a_prefix_the_lowest_metric_counts_and_one_going_leaves_the_rest() {
-    let (near, far) = (
-        static_route(5, [10, 0, 0, 1]),
-        static_route(50, [10, 0, 0, 2]),
-    );
-    let addr = IpAddr::from([10, 9, 1, 1]);
-    for order in [[&near, &far], [&far, &near]] {
-        let mut ground = Ground::default();
-        for route in order {
-            ground.route(route.clone(), false);
-        }
-        let found = |ground: &Ground| ground.longest_match(addr).map(|it| it.1.clone());
-        assert_eq!(found(&ground), Some(Foreign::of(&near)));
-        ground.route(near.clone(), true);
-        assert_eq!(found(&ground), Some(Foreign::of(&far)));
-        assert_eq!(ground.best_of(&far.key), Some(&Foreign::of(&far)));
-        ground.route(far.clone(), true);
-        assert_eq!(ground.longest_match(addr), None);
-        assert_eq!(ground.best_of(&far.key), None);
-    }
-}
 
 const PEERS: [PeerId; 2] = [PeerId(1), PeerId(2)];
 

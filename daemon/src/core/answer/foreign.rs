@@ -7,7 +7,7 @@ use bgp::RouteSource;
 use fib::{Interface, Key, NextHop, RouteKind};
 
 use super::*;
-use crate::install::Foreign;
+use crate::ground::Foreign;
 
 /// Notes named one by one in a comparison; beyond this their number says enough.
 const NAMED_MAX: usize = 20;
