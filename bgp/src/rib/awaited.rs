@@ -1,12 +1,13 @@
-//! Whom a start waits for (RFC 4724 §4.1): peers that are to send what they have before routes are
-//! chosen.
+//! Whom a start waits for (RFC 4724 §4.1): peers that are to send what they have before routes
+//! are chosen.
 //!
-//! Each family waits for the End-of-RIB of its own peers. One that has sent all, will not come, or
-//! waits itself and has been waited for long enough is struck off; a family for which nobody is left
-//! has converged, and so have all when the time is over.
+//! Each family waits for the End-of-RIB of its own peers. One that has sent all, will not come,
+//! or waits itself and has been waited for long enough is struck off; a family for which nobody
+//! is left has converged, and so have all when the time is over.
 //!
-//! Who is awaited comes with the input, and that nobody is told of a held family before is seen to
-//! by [`Rib::poll`]. Routes kept over a neighbour's restart are another matter ([`super::Rib`]).
+//! Who is awaited comes with the input, and that nobody is told of a held family before is seen
+//! to by [`Rib::poll`]. Routes kept over a neighbour's restart are another matter
+//! ([`super::Rib`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};

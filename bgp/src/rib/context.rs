@@ -1,7 +1,7 @@
 //! What the three tables share: peers as they stand, attribute sets, next hops, configuration.
 //!
-//! A table is lent it for one step, to change it ([`Cx`]) or to read it ([`View`]); nobody keeps it.
-//! What peers sent, and what each family is still to tell them, is in the tables.
+//! A table is lent it for one step, to change it ([`Cx`]) or to read it ([`View`]); nobody keeps
+//! it. What peers sent, and what each family is still to tell them, is in the tables.
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr};

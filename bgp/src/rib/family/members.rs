@@ -1,9 +1,10 @@
 //! Who is told in common, and who by himself: peers come, go and get other settings.
 //!
-//! A peer belongs to the group of its settings ([`crate::rib::group`]), or is served alone where it
-//! is told several paths of a prefix or no more than so many prefixes ([`crate::rib::several`]). With
-//! other settings it moves, and takes along what it was told: it starts in its new place with what
-//! may differ and nothing else. A group without members is dropped.
+//! A peer belongs to the group of its settings ([`crate::rib::group`]), or is served alone where
+//! it is told several paths of a prefix or no more than so many prefixes
+//! ([`crate::rib::several`]). With other settings it moves, and takes along what it was told: it
+//! starts in its new place with what may differ and nothing else. A group without members is
+//! dropped.
 //!
 //! Nothing is told here: what a peer is to hear is left as sets of slots, and worked off when the
 //! family's turn comes.

@@ -1,9 +1,9 @@
 //! What notifications do not tell, read from the kernel.
 //!
-//! [`Stale`](super::Stale) says what: devices, nexthop objects, entries of layer 2, or everything.
-//! What is read is taken in like notifications ([`super::hear`]); what is no longer there is found by
-//! what the dump did not have. A dump that failed half-way counts for nothing, since it would look
-//! like a kernel that lost the other half, and everything is read again soon.
+//! [`Stale`](super::Stale) says what: devices, nexthop objects, entries of layer 2, or
+//! everything. What is read is taken in like notifications ([`super::hear`]); what is no longer
+//! there is found by what the dump did not have. A dump that failed half-way counts for nothing,
+//! since it would look like a kernel that lost the other half, and everything is read again soon.
 //!
 //! What follows from what was read is not decided here: that is the table's.
 

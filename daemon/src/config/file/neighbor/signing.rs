@@ -1,9 +1,9 @@
 //! What signs a neighbour's TCP connection, as it stands in a file: `password` (RFC 2385) and the
 //! keys of `tcp_ao` (RFC 5925).
 //!
-//! Unlike any other value, a secret never shows in an error: not one that is refused, and not what
-//! stands where one belongs. That a neighbour has one kind of signature, and each key numbers of its
-//! own, is for [`accept()`](crate::config::accept()).
+//! Unlike any other value, a secret never shows in an error: not one that is refused, and not
+//! what stands where one belongs. That a neighbour has one kind of signature, and each key
+//! numbers of its own, is for [`accept()`](crate::config::accept()).
 
 use crate::config::error::{At, Problem, Span};
 use crate::config::read::{self, Table, keyword, number};
