@@ -101,13 +101,13 @@ impl Share {
     pub const FIRST: Self = Self(0);
 }
 
-/// Routes that belong to an owner, whoever finds them in the kernel: those of a table with one of
-/// these metrics.
+/// Routes that belong to an owner, whoever finds them in the kernel: those of one of these tables
+/// with one of these metrics.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
-    /// The routing table.
-    pub table: u32,
-    /// The metrics, none of which another owner has in this table.
+    /// The routing tables.
+    pub tables: Vec<u32>,
+    /// The metrics, none of which another owner has in these tables.
     pub metrics: Vec<u32>,
 }
 

@@ -379,14 +379,6 @@ pub enum Conflict {
     /// What we write ourselves is to be taken over from the kernel.
     #[error("routes with protocol number {0} are our own and cannot be redistributed")]
     OwnRoutes(u8),
-    /// `set = { table = .. }` in an instance that is not the default one.
-    #[error("route_map `{map}` sets `table`, which routes of {whose} cannot have")]
-    TableOfInstance {
-        /// The map.
-        map: String,
-        /// Which instance.
-        whose: String,
-    },
     /// A name used for two devices.
     #[error("device name `{name}` is used twice, first at {first}")]
     Device {

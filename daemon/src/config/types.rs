@@ -214,7 +214,7 @@ impl Config {
     }
 
     /// The kernel's tables that routes of this instance may be in.
-    fn tables(&self) -> BTreeSet<u32> {
+    pub(crate) fn tables(&self) -> BTreeSet<u32> {
         let maps = self.installing_maps();
         let sets = maps
             .iter()
@@ -227,15 +227,6 @@ impl Config {
             }
         }
         tables
-    }
-
-    /// A route-map that puts routes into another table.
-    pub(super) fn map_with_table(&self) -> Option<&RouteMap> {
-        let sets_table = |map: &&RouteMap| {
-            let mut sets = map.entries().iter().flat_map(|entry| &entry.sets);
-            sets.any(|set| matches!(set, Set::Table(_)))
-        };
-        self.installing_maps().into_iter().find(sets_table)
     }
 
     /// Route-maps that say where and how routes stand in the kernel, and those that they call: for

@@ -45,7 +45,7 @@ pub(super) fn forwarding(config: &Config) -> install::Settings {
 /// The routes in the kernel that are an instance's, whoever finds them.
 pub(crate) fn claim(config: &Config) -> fib::Claim {
     fib::Claim {
-        table: config.kernel.table,
+        tables: config.tables().into_iter().collect(),
         metrics: config.metrics().into_iter().collect(),
     }
 }
@@ -109,9 +109,9 @@ impl Core {
     pub(super) fn apply(&mut self, mut new: Config) {
         new.keep_route_maps(&self.config);
         let old = std::mem::replace(&mut self.config, new.clone());
-        // Before any wish with another metric.
+        // Before any wish with another metric, or for another table.
         if let Some(kernel) = &self.hands.kernel
-            && old.metrics() != new.metrics()
+            && claim(&old) != claim(&new)
         {
             kernel.claim(claim(&new));
         }

@@ -527,6 +527,55 @@ fn an_instance_with_a_table_of_its_own_writes_there_and_resolves_as_the_host_doe
 }
 
 #[test]
+fn a_route_map_of_an_instance_puts_its_routes_into_another_table() {
+    let Some(mut planes) = Planes::up() else {
+        return;
+    };
+    let there = PLANE_B.replace("import = \"IN\"", "import = \"THERE\"");
+    let there = format!(
+        "{DEFAULT}{there}[[prefix_list]]\nname = \"ELEVEN\"\nrules = [\"permit 10.11.0.0/16\"]\n\
+         [[route_map]]\nname = \"THERE\"\nentry = [\
+         {{ seq = 10, action = \"permit\", match = {{ prefix_list = \"ELEVEN\" }}, \
+         set = {{ table = 500 }} }},\n{{ seq = 20, action = \"permit\" }}]\n"
+    );
+    let table = || run("ip route show table 500 2>/dev/null || true");
+    let is_there = |text: &str| text.contains("10.11.0.0/16") && text.contains("metric 30");
+    let daemon = &mut planes.daemon;
+    daemon.configure(&there);
+    assert_eq!(daemon.ctl("reload").status.code(), Some(0));
+    until_text("the other table", table, is_there);
+    until_text(
+        "the main table",
+        || run("ip route show"),
+        |text| !text.contains("10.11.0.0/16"),
+    );
+    // Its owner knows it again: by hand, after a crash, and in its end.
+    run("ip route del 10.11.0.0/16 table 500");
+    until_text("repair", table, is_there);
+    daemon.breaks_off();
+    assert!(is_there(&table()));
+    daemon.again();
+    daemon.until_said("verify", |text| text.starts_with("Equal"));
+    assert!(is_there(&table()));
+    // The same table and distance in two instances.
+    let both = there.replace(
+        "[ipv4_unicast]\nnetworks = [\"10.100.0.0/16\"]",
+        "kernel = { distance = { external = 30, internal = 20 }, table = 500 }\n\
+         [ipv4_unicast]\nnetworks = [\"10.100.0.0/16\"]",
+    );
+    daemon.configure(&both);
+    let said = daemon.said("reload --dry-run");
+    assert!(
+        said.contains("`distance` 30 in routing table 500"),
+        "{said}"
+    );
+    daemon.configure(DEFAULT);
+    assert_eq!(daemon.ctl("reload").status.code(), Some(0));
+    until_text("an empty table", table, |text| !text.contains("proto bgp"));
+    planes.routes(&[20]);
+}
+
+#[test]
 fn overlays_are_their_instances_and_go_with_it() {
     let Some(planes) = Planes::up() else { return };
     let daemon = &planes.daemon;

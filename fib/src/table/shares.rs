@@ -1,6 +1,6 @@
 //! Whose entries are whose, where several owners share one kernel thread.
 //!
-//! An owner claims metrics of a routing table, and a route found there with one of them is its; the
+//! An owner claims metrics of routing tables, and a route found there with one of them is its; the
 //! first owner has whatever nobody claimed. What stands on devices belongs to the owner of the
 //! overlay that names the device. Each owner says for itself when what a previous run left may go
 //! ([`Table::sweep`]): routes go with their owner's word; entries on devices, objects and devices are
@@ -56,7 +56,7 @@ impl Shares {
     pub(super) fn of_route(&self, table: u32, metric: u32) -> Share {
         let claims = |owned: &Owned| {
             let claim = owned.claim.as_ref();
-            claim.is_some_and(|it| it.table == table && it.metrics.contains(&metric))
+            claim.is_some_and(|it| it.tables.contains(&table) && it.metrics.contains(&metric))
         };
         let owner = self.0.iter().find(|(_, owned)| claims(owned));
         owner.map_or(Share::FIRST, |(share, _)| *share)
@@ -156,12 +156,13 @@ mod tests {
     fn a_route_is_its_claimants_and_else_the_first_owners() {
         let mut shares = Shares::default();
         let claim = |metrics: &[u32]| Claim {
-            table: 254,
+            tables: vec![254, 500],
             metrics: metrics.to_vec(),
         };
         assert!(shares.join(Share(1), claim(&[30, 200])));
         assert!(!shares.join(Share(1), claim(&[30, 200])), "nothing new");
         assert_eq!(shares.of_route(254, 200), Share(1));
+        assert_eq!(shares.of_route(500, 30), Share(1));
         assert_eq!(shares.of_route(254, 20), Share::FIRST);
         assert_eq!(shares.of_route(7, 30), Share::FIRST);
         shares.leave(Share(1));
@@ -172,7 +173,7 @@ mod tests {
     fn routes_go_with_their_owners_word_and_the_rest_with_everybodys() {
         let mut shares = Shares::default();
         let claim = Claim {
-            table: 7,
+            tables: vec![7],
             metrics: vec![20],
         };
         shares.join(Share(1), claim);

@@ -312,7 +312,7 @@ fn two_owners_have_a_route_each_to_one_prefix_and_leftovers_of_their_own() {
     }
     underlay();
     let claim = fib::Claim {
-        table: RouteKey::MAIN,
+        tables: vec![RouteKey::MAIN],
         metrics: vec![30],
     };
     let two = fib::Share(1);

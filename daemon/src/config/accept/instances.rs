@@ -105,9 +105,6 @@ pub(super) fn check(file: &File, config: &Config, report: &mut Report) {
             listening(member, earlier, report);
             metrics(member, earlier, report);
         }
-        if at > 0 {
-            tables(member, report);
-        }
     }
 }
 
@@ -167,18 +164,6 @@ fn meet(one: &SocketAddr, two: &SocketAddr) -> bool {
         && one.port() != 0
         && a.is_ipv4() == b.is_ipv4()
         && (a == b || a.is_unspecified() || b.is_unspecified())
-}
-
-/// Routes in other tables than an instance's own are the default instance's, whoever finds them.
-fn tables(member: &Member<'_>, report: &mut Report) {
-    if let Some(map) = member.config.map_with_table() {
-        let conflict = Conflict::TableOfInstance {
-            map: map.name().to_owned(),
-            whose: member.name(),
-        };
-        let hint = "use `kernel = { table = .. }` of the instance, or another route-map";
-        report.error_with_hint(member.span, conflict, hint);
-    }
 }
 
 /// The kernel tells the routes of two instances apart by table, prefix and metric.

@@ -186,10 +186,15 @@ fn what_route_maps_of_our_own_networks_set_counts_as_well() {
             clash.contains("`distance` 20 in routing table 254"),
             "{own}: {clash}"
         );
-        let elsewhere = error(&with("table = 7"));
+        parse(&format!("{TOP}{}", with("table = 7")), "x.toml").unwrap();
+        let first = map("THERE", "set = { table = 7, distance = 30 }");
+        let uses = TOP.replacen("\n", "\nipv4_unicast = { networks = [{ prefix = \"10.9.0.0/16\", route_map = \"THERE\" }] }\n", 1);
+        let text = format!("{uses}{}{first}", with("table = 7"));
+        let errors = parse(&text, "x.toml").unwrap_err();
+        let clash = errors[0].to_string();
         assert!(
-            elsewhere.contains("route_map `OWN` sets `table`, which routes of instance `b`"),
-            "{own}: {elsewhere}"
+            clash.contains("`distance` 30 in routing table 7"),
+            "{own}: {clash}"
         );
     }
 }
