@@ -612,7 +612,9 @@ fn unnumbered(name: &str, release: Release) -> Result<(), Error> {
             let bfd = if interface == "eth0" { "BFD is up" } else { "" };
             let heard = format!("Heard on interface {interface}");
             pair.until_shown(address, &[&heard, "remote AS 65002", bfd])?;
-            ways.push(format!("via {address} dev {interface}"));
+            let (host, zone) = address.split_once('%').unwrap_or_default();
+            assert_eq!(zone, interface);
+            ways.push(format!("via {host} dev {interface}"));
         }
         assert_ne!(ways.first(), ways.last());
         for (family, prefix) in [("-4", "192.0.2.0/24"), ("-6", "2001:db8:2::/48")] {
