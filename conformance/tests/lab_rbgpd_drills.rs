@@ -84,6 +84,17 @@ fn at_once(lab: &Lab, what: &str, drill: &Drill) -> Result<(), Error> {
     }
 }
 
+/// Moves a machine of a VNI from one site to another, watched by the third.
+fn moved(
+    lab: &Lab,
+    cloud: &mut Cloud<'_>,
+    way: &str,
+    (vni, from, to, watcher): (u32, u8, u8, u8),
+) -> Result<(), Error> {
+    let drill = cloud.move_drill(vni, from, to, watcher)?;
+    at_once(lab, &format!("machine moved from {way}"), &drill)
+}
+
 const DRAIN: &str = "drained, stopped, started, undrained";
 
 fn drain(lab: &Lab, cloud: &mut Cloud<'_>) -> Result<(), Error> {
@@ -172,32 +183,16 @@ fn a_cut_path_is_left_within_a_second_by_rbgpd() -> Result<(), Error> {
 #[test]
 fn a_moved_machine_is_followed_within_a_second_by_frr() -> Result<(), Error> {
     drill("move-frr", FRR, false, |lab, cloud| {
-        at_once(
-            lab,
-            "machine moved from A to B",
-            &cloud.move_drill(100, 1, 2, C)?,
-        )?;
-        at_once(
-            lab,
-            "machine moved from C to A",
-            &cloud.move_drill(100, C, 1, 2)?,
-        )
+        moved(lab, cloud, "A to B", (100, 1, 2, C))?;
+        moved(lab, cloud, "C to A", (100, C, 1, 2))
     })
 }
 
 #[test]
 fn a_moved_machine_is_followed_within_a_second_by_rbgpd() -> Result<(), Error> {
     drill("move-rbgpd", Program::Rbgpd, false, |lab, cloud| {
-        at_once(
-            lab,
-            "machine moved from A to B",
-            &cloud.move_drill(100, 1, 2, C)?,
-        )?;
-        at_once(
-            lab,
-            "machine moved from B to C",
-            &cloud.move_drill(200, 2, C, 1)?,
-        )
+        moved(lab, cloud, "A to B", (100, 1, 2, C))?;
+        moved(lab, cloud, "B to C", (200, 2, C, 1))
     })
 }
 

@@ -53,6 +53,13 @@ fn theirs(asn: u32, router_id: &str, neighbor: &[&str]) -> String {
 /// The usual words of FRR about us.
 const PLAIN: [&str; 2] = ["remote-as 65001", "timers connect 1"];
 
+/// The same with a password.
+const SIGNED: [&str; 3] = [
+    "remote-as 65001",
+    "timers connect 1",
+    "password another-word",
+];
+
 /// What we and FRR are told, and what our operator reads then.
 struct Case<'a> {
     name: &'a str,
@@ -153,11 +160,7 @@ fn neighbours_that_do_not_answer_or_do_not_know_us() -> Result<(), Error> {
         Case {
             name: "why-password",
             ours: ours("password = \"one-word\""),
-            theirs: frr(&[
-                "remote-as 65001",
-                "timers connect 1",
-                "password another-word",
-            ]),
+            theirs: frr(&SIGNED),
             shown: &[
                 "Not up, on the way: no answer to the connection attempt",
                 "Remedy: one of: the passwords differ or the other side has none",
@@ -167,11 +170,7 @@ fn neighbours_that_do_not_answer_or_do_not_know_us() -> Result<(), Error> {
         Case {
             name: "why-password-there",
             ours: ours(""),
-            theirs: frr(&[
-                "remote-as 65001",
-                "timers connect 1",
-                "password another-word",
-            ]),
+            theirs: frr(&SIGNED),
             shown: &[
                 "Not up, on the way: no answer to the connection attempt",
                 "Remedy: one of: the other side has a password and we have none",

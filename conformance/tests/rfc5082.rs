@@ -12,6 +12,15 @@ fn bench(keys: &str) -> Result<Bench, Error> {
     Bench::start(Setup::new().peer(2, 65_002).keys(2, keys))
 }
 
+/// A session whose packets come with this TTL works.
+fn is_taken(keys: &str, ttl: u8) -> Outcome {
+    let mut bench = bench(keys)?;
+    let connection = bench.connect_with_ttl(2, ttl)?;
+    let mut session = connection.establish(&bench.open(2))?;
+    bench.pass(2, &mut session)?;
+    bench.untouched()
+}
+
 #[test]
 fn packets_from_afar_are_dropped_without_an_answer() -> Outcome {
     let mut bench = bench("ttl_security = 1")?;
@@ -37,20 +46,10 @@ fn a_connection_from_afar_is_turned_away() -> Outcome {
 
 #[test]
 fn packets_with_255_are_a_neighbours() -> Outcome {
-    let mut bench = bench("ttl_security = 1")?;
-    let connection = bench.connect_with_ttl(2, 255)?;
-    let mut session = connection.establish(&bench.open(2))?;
-    bench.pass(2, &mut session)?;
-    bench.untouched()?;
-    Ok(())
+    is_taken("ttl_security = 1", 255)
 }
 
 #[test]
 fn hops_that_are_configured_are_allowed() -> Outcome {
-    let mut bench = bench("ttl_security = 10")?;
-    let connection = bench.connect_with_ttl(2, 246)?;
-    let mut session = connection.establish(&bench.open(2))?;
-    bench.pass(2, &mut session)?;
-    bench.untouched()?;
-    Ok(())
+    is_taken("ttl_security = 10", 246)
 }

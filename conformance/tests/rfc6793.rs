@@ -23,6 +23,15 @@ fn old_speaker() -> Result<(Bench, Session), Error> {
     Ok((bench, session))
 }
 
+/// Peer 5, which has four octets and announces a route through an AS that needs them.
+fn new_speaker(bench: &Bench) -> Result<(Session, Prefix), Error> {
+    let mut new = bench.session(5)?;
+    let route = prefix("192.0.2.0/24");
+    let path = [65_005, REMOTE];
+    new.update(&Update::announce(&[route], &path, bench.host(5)))?;
+    Ok((new, route))
+}
+
 /// What the observer is told of a route that the old speaker announces with these attributes in
 /// place of the usual ones.
 fn passed_on<const COUNT: usize>(
@@ -57,13 +66,7 @@ fn a_speaker_with_a_four_octet_number_opens_as_as_trans_with_the_capability() ->
 #[test]
 fn between_new_speakers_paths_have_four_octets_and_no_as4_path() -> Outcome {
     let (mut bench, _) = old_speaker()?;
-    let mut new = bench.session(5)?;
-    let route = prefix("192.0.2.0/24");
-    new.update(&Update::announce(
-        &[route],
-        &[65_005, REMOTE],
-        bench.host(5),
-    ))?;
+    let (_new, route) = new_speaker(&bench)?;
     let told = bench.observer.until_told(route)?;
     assert_eq!(told.as_path(), Some(vec![SPEAKER, 65_005, REMOTE]));
     assert_eq!(told.attribute(code::AS4_PATH), None);
@@ -73,13 +76,7 @@ fn between_new_speakers_paths_have_four_octets_and_no_as4_path() -> Outcome {
 #[test]
 fn an_old_speaker_gets_as_trans_and_the_true_numbers_in_as4_path() -> Outcome {
     let (mut bench, mut old) = old_speaker()?;
-    let mut new = bench.session(5)?;
-    let route = prefix("192.0.2.0/24");
-    new.update(&Update::announce(
-        &[route],
-        &[65_005, REMOTE],
-        bench.host(5),
-    ))?;
+    let (_new, route) = new_speaker(&bench)?;
     let told = old.until_told(route)?;
     let trans = u32::from(AS_TRANS);
     assert_eq!(told.as_path(), Some(vec![trans, 65_005, trans]));

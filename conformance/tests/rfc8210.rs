@@ -47,6 +47,15 @@ fn in_step(keys: &str) -> Result<(Watched, RtrCache, RtrLink), Error> {
     Ok((watched, cache, link))
 }
 
+/// The same after a word of the cache that there is something new: the speaker has asked for the
+/// changes.
+fn asked_for_changes(keys: &str) -> Result<(Watched, RtrCache, RtrLink), Error> {
+    let (watched, cache, mut link) = in_step(keys)?;
+    link.notify(7, 2)?;
+    link.expect(RtrPdu::SERIAL_QUERY)?;
+    Ok((watched, cache, link))
+}
+
 #[test]
 fn a_router_without_data_asks_for_everything() -> Outcome {
     let cache = RtrCache::new()?;
@@ -70,9 +79,7 @@ fn a_word_of_the_cache_leads_to_a_question_for_changes() -> Outcome {
 
 #[test]
 fn a_cache_reset_leads_to_a_question_for_everything() -> Outcome {
-    let (mut watched, _cache, mut link) = in_step("")?;
-    link.notify(7, 2)?;
-    link.expect(RtrPdu::SERIAL_QUERY)?;
+    let (mut watched, _cache, mut link) = asked_for_changes("")?;
     link.say(1, 8, 0, &[])?;
     link.expect(RtrPdu::RESET_QUERY)?;
     // What is not in it any more is gone.
@@ -83,9 +90,7 @@ fn a_cache_reset_leads_to_a_question_for_everything() -> Outcome {
 
 #[test]
 fn half_an_answer_is_not_used() -> Outcome {
-    let (mut watched, cache, mut link) = in_step("")?;
-    link.notify(7, 2)?;
-    link.expect(RtrPdu::SERIAL_QUERY)?;
+    let (mut watched, cache, mut link) = asked_for_changes("")?;
     link.begin(1, 7, &[GONE])?;
     drop(link);
     // It asks for the same again, and nothing has changed.
@@ -99,9 +104,7 @@ fn half_an_answer_is_not_used() -> Outcome {
 fn an_entry_that_does_not_fit_is_reported_and_not_taken() -> Outcome {
     const UNKNOWN: RtrEntry<'_> = (false, "192.0.2.0/24", 24, 65_009);
     for (entry, code) in [(MINE, 7), (UNKNOWN, 6)] {
-        let (mut watched, cache, mut link) = in_step("retry = \"1s\"")?;
-        link.notify(7, 2)?;
-        link.expect(RtrPdu::SERIAL_QUERY)?;
+        let (mut watched, cache, mut link) = asked_for_changes("retry = \"1s\"")?;
         link.answer(7, 2, &[entry])?;
         assert_eq!(link.expect(RtrPdu::ERROR)?.number, code);
         cache.accept()?.expect(RtrPdu::RESET_QUERY)?;
