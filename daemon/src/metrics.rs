@@ -72,6 +72,9 @@ pub struct NeighborNumbers {
     pub bfd: Option<BfdState>,
     /// Routes of each activated family.
     pub families: Families<RouteCounts>,
+    /// Prefixes that find no room, of each family with `maximum_prefixes_out`.
+    #[serde(default)]
+    pub not_told: Families<u64>,
 }
 
 /// The kernel.
@@ -350,6 +353,17 @@ impl Snapshot {
                     let labels = [("neighbor", &*neighbor.name()), ("family", of.name())];
                     family.sample(&labels, count(counts));
                 }
+            }
+        }
+        let mut not_told = text.family(
+            "rbgpd_neighbor_prefixes_not_told",
+            GAUGE,
+            "Prefixes that policy lets out and maximum_prefixes_out holds back.",
+        );
+        for neighbor in &self.neighbors {
+            for (of, count) in neighbor.not_told.iter() {
+                let labels = [("neighbor", &*neighbor.name()), ("family", of.name())];
+                not_told.sample(&labels, *count);
             }
         }
         let mut prefixes =

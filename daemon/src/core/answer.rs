@@ -441,7 +441,16 @@ impl Core {
     ) -> NeighborNumbers {
         let summary = self.neighbor_summary(id, neighbor, bfd);
         let status = neighbor.status();
+        let mut not_told = Families::default();
+        for (family, settings) in neighbor.config.families.iter() {
+            let settings = settings.as_ref();
+            if settings.is_some_and(|it| it.maximum_prefixes_out.is_some()) {
+                let beyond = self.rib.limit_out(id, family);
+                not_told.set(family, beyond.map_or(0, |(_, beyond)| number(beyond)));
+            }
+        }
         NeighborNumbers {
+            not_told,
             address: summary.address,
             remote_as: summary.remote_as,
             description: summary.description,

@@ -30,6 +30,10 @@ fn snapshot() -> Snapshot {
             malformed_updates: 0,
             bfd: Some(BfdState::Init),
             families,
+            not_told: Families {
+                ipv6_unicast: Some(9),
+                ..Families::default()
+            },
         }],
         draining: true,
         vnis: vec![VniNumbers {
@@ -71,6 +75,7 @@ fn every_number_of_the_snapshot_is_in_the_text() {
         "rbgpd_neighbor_messages_received_total{neighbor=\"10.10.0.2\",type=\"update\"} 7",
         "rbgpd_neighbor_bfd_up{neighbor=\"10.10.0.2\"} 0",
         "rbgpd_neighbor_routes_accepted{neighbor=\"10.10.0.2\",family=\"evpn\"} 3",
+        "rbgpd_neighbor_prefixes_not_told{neighbor=\"10.10.0.2\",family=\"ipv6_unicast\"} 9",
         "rbgpd_neighbor_routes_looped{neighbor=\"10.10.0.2\",family=\"evpn\"} 1",
         "rbgpd_draining 1",
         "rbgpd_drained 0",

@@ -109,6 +109,42 @@ async fn routes_cross_and_leave_with_their_router() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn prefixes_beyond_the_outgoing_limit_are_counted_for_the_metrics() {
+    let pair = Pair::new(41);
+    let limited = |limit| {
+        pair.left(&format!(
+            "ipv4_unicast = {{ maximum_prefixes_out = {limit} }}\n---"
+        ))
+    };
+    let (left, right) = (start(limited(1)), start(pair.right("")));
+    let not_told = || async {
+        let Reply::Metrics(metrics) = left.ask(Request::Metrics).await.unwrap() else {
+            panic!("no metrics");
+        };
+        let neighbor = metrics.neighbors.into_iter().next()?;
+        let told = neighbor.families.ipv4_unicast?.advertised;
+        Some((told, neighbor.not_told.ipv4_unicast))
+    };
+    // One of the two of its own, and what the other one sent is not for that one.
+    until("one too many", || async {
+        (not_told().await? == (1, Some(1))).then_some(())
+    })
+    .await;
+    left.apply(limited(2)).await;
+    until("room for both", || async {
+        (not_told().await? == (2, Some(0))).then_some(())
+    })
+    .await;
+    left.apply(pair.left("")).await;
+    until("no limit", || async {
+        (not_told().await? == (2, None)).then_some(())
+    })
+    .await;
+    left.stop().await;
+    right.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_new_policy_takes_effect_without_a_new_session() {
     let pair = Pair::new(2);
     let (left, right) = (start(pair.left("")), start(pair.right("")));
