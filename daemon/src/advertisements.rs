@@ -1,19 +1,20 @@
 //! Router advertisements (RFC 4861), by which two routers on one link find each other's
 //! link-local address: what BGP "unnumbered" stands on.
 //!
-//! One task with one ICMPv6 socket. It sends an advertisement on each interface that has a
-//! neighbour without an address, soon after the start and then every ten seconds, and reports who
-//! is heard there. The lifetime in ours is zero: hosts on the link must not take us for their
+//! One task with one ICMPv6 socket. It sends an advertisement to all on each interface that has a
+//! neighbour without an address, three soon after the start and then one every ten seconds, and
+//! reports who is heard there; who is heard for the first time is sent one by itself. Solicitations
+//! are not answered: no host is to use us. The lifetime in ours is zero: hosts on the link must not take us for their
 //! default router. Nothing is remembered here but what was reported last. What has been forwarded
 //! is nobody's on the link: the hop limit says so (RFC 4861 §6.1.2).
 //!
 //! Without the right to open the socket (CAP_NET_RAW) the task ends with an error in the log.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::mem::MaybeUninit;
 use std::net::{Ipv6Addr, SocketAddr, SocketAddrV6};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::io::Interest;
@@ -34,9 +35,13 @@ const ROUTER_ADVERTISEMENT: u8 = 134;
 const INTERVAL: Duration = Duration::from_secs(10);
 
 /// The first rounds follow each other faster, so that sessions are up soon after a start
-/// (RFC 4861 §6.2.4 allows three, and at most 16 s).
-const FIRST: Duration = Duration::from_secs(1);
+/// (RFC 4861 §6.2.4 allows three). RFC 4861 §6.2.6: advertisements to all nodes "MUST be rate
+/// limited to no more than one advertisement every MIN_DELAY_BETWEEN_RAS seconds", which are three.
+const FIRST: Duration = Duration::from_secs(3);
 const FIRST_ROUNDS: u32 = 3;
+
+/// Until the next attempt where nothing could be sent: the interface is not up yet.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// Longest advertisement that is looked at: all that matters is its sender.
 const LENGTH_MAX: usize = 1500;
@@ -60,31 +65,30 @@ pub(crate) async fn run(
         }
     };
     let mut heard: HashMap<u32, Ipv6Addr> = HashMap::new();
-    let mut rounds = 0;
+    let mut rounds: BTreeMap<String, Round> = BTreeMap::new();
     loop {
-        let names = interfaces.borrow_and_update().clone();
-        for interface in &names {
-            if let Err(error) = send(&socket, interface).await {
+        let now = Instant::now();
+        begin(&mut rounds, &interfaces.borrow_and_update(), now);
+        for (interface, round) in rounds.iter_mut().filter(|(_, round)| round.next <= now) {
+            let sent = match index_of(interface) {
+                Ok(index) => send(&socket, ALL_NODES, index).await,
+                Err(error) => Err(error),
+            };
+            if let Err(error) = &sent {
                 tracing::debug!(interface, %error, "router advertisement not sent");
             }
+            round.over(now, sent.is_ok());
         }
-        let pause = if rounds < FIRST_ROUNDS {
-            FIRST
-        } else {
-            INTERVAL
-        };
-        rounds += 1;
-        let until = tokio::time::Instant::now() + pause;
+        let until = rounds.values().map(|round| round.next).min();
         loop {
             tokio::select! {
-                () = tokio::time::sleep_until(until) => break,
+                () = sleep_until(until) => break,
                 changed = interfaces.changed() => {
                     if changed.is_err() {
                         return;
                     }
                     // What was said of an interface that is new again must be said again.
                     heard.clear();
-                    rounds = 0;
                     break;
                 }
                 from = receive(&socket) => {
@@ -96,10 +100,14 @@ pub(crate) async fn run(
                         continue;
                     }
                     let order = Order::Heard(name, *from.ip());
-                    if orders.try_send(order).is_ok() {
-                        heard.insert(from.scope_id(), *from.ip());
-                        // It may have missed what we said before it came.
-                        break;
+                    if orders.try_send(order).is_err() {
+                        continue;
+                    }
+                    heard.insert(from.scope_id(), *from.ip());
+                    // It may have missed what we said before it came, and the next word to all may
+                    // be seconds away.
+                    if let Err(error) = send(&socket, *from.ip(), from.scope_id()).await {
+                        tracing::debug!(%from, %error, "router advertisement not sent");
                     }
                 }
             }
@@ -107,10 +115,50 @@ pub(crate) async fn run(
     }
 }
 
+/// When the next advertisement to all is due on an interface.
+#[derive(Debug, Clone, Copy)]
+struct Round {
+    sent: u32,
+    next: Instant,
+}
+
+impl Round {
+    fn over(&mut self, now: Instant, sent: bool) {
+        if !sent {
+            self.next = now + RETRY;
+            return;
+        }
+        self.sent = self.sent.saturating_add(1);
+        self.next = now
+            + if self.sent < FIRST_ROUNDS {
+                FIRST
+            } else {
+                INTERVAL
+            };
+    }
+}
+
+/// Begins on interfaces that are new, and ends on those that are no more.
+fn begin(rounds: &mut BTreeMap<String, Round>, names: &[String], now: Instant) {
+    rounds.retain(|name, _| names.contains(name));
+    for name in names {
+        let first = Round { sent: 0, next: now };
+        rounds.entry(name.clone()).or_insert(first);
+    }
+}
+
+async fn sleep_until(until: Option<Instant>) {
+    match until {
+        Some(until) => tokio::time::sleep_until(until.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
 fn open() -> io::Result<UdpSocket> {
     let socket = Socket::new(Domain::IPV6, Type::RAW, Some(Protocol::ICMPV6))?;
     // RFC 4861 §6.1.2: who does not see 255 drops it.
     socket.set_multicast_hops_v6(255)?;
+    socket.set_unicast_hops_v6(255)?;
     socket.set_multicast_loop_v6(false)?;
     // The kernel checks the checksum of ICMPv6 by itself (RFC 3542 §3.1), and tells the hop limit
     // when asked.
@@ -120,8 +168,7 @@ fn open() -> io::Result<UdpSocket> {
     UdpSocket::from_std(socket.into())
 }
 
-async fn send(socket: &UdpSocket, interface: &str) -> io::Result<()> {
-    let index = index_of(interface)?;
+async fn send(socket: &UdpSocket, to: Ipv6Addr, index: u32) -> io::Result<()> {
     // Type, code, checksum (the kernel's business), hop limit, flags, lifetime, two timers: all
     // unspecified (RFC 4861 §4.2).
     let message = [
@@ -142,7 +189,7 @@ async fn send(socket: &UdpSocket, interface: &str) -> io::Result<()> {
         0,
         0,
     ];
-    let to = SocketAddr::V6(SocketAddrV6::new(ALL_NODES, 0, 0, index));
+    let to = SocketAddr::V6(SocketAddrV6::new(to, 0, 0, index));
     socket.send_to(&message, to).await.map(drop)
 }
 
@@ -195,6 +242,32 @@ mod tests {
 
     fn from(address: &str, scope: u32) -> SocketAddrV6 {
         SocketAddrV6::new(address.parse().unwrap(), 0, 0, scope)
+    }
+
+    #[test]
+    fn all_on_a_link_hear_of_us_at_once_and_then_not_within_three_seconds() {
+        let start = Instant::now();
+        let mut rounds = BTreeMap::new();
+        let mut when = Vec::new();
+        let mut now = start;
+        let [eth0, eth1] = ["eth0", "eth1"].map(str::to_owned);
+        for _ in 0..5 {
+            // Settings that change hurry nothing on an interface that was there.
+            begin(&mut rounds, &[eth0.clone(), eth1.clone()], now);
+            begin(&mut rounds, std::slice::from_ref(&eth0), now);
+            let round = rounds.get_mut("eth0").unwrap();
+            now = round.next;
+            when.push((now - start).as_secs());
+            round.over(now, true);
+        }
+        assert_eq!(when, [0, 3, 6, 16, 26]);
+        // One that was not heard does not count.
+        let round = rounds.get_mut("eth0").unwrap();
+        round.over(now, false);
+        assert_eq!(round.next, now + RETRY);
+        begin(&mut rounds, &[eth1], now);
+        assert_eq!(rounds.get("eth1").unwrap().next, now);
+        assert!(!rounds.contains_key("eth0"));
     }
 
     #[test]
