@@ -113,6 +113,8 @@ pub struct Session {
     bfd: Option<BfdSeen>,
     timers: Timers<PeerTimer>,
     connect_backoff: Backoff,
+    /// Sessions in a row that did not last.
+    short_sessions: Backoff,
     idle_backoff: Backoff,
     jitter: Jitter,
     next_conn: u32,
@@ -171,6 +173,7 @@ impl Session {
             bfd: None,
             timers: Timers::new(),
             connect_backoff: Backoff::default(),
+            short_sessions: Backoff::default(),
             idle_backoff: Backoff::default(),
             next_conn: 0,
             record: Record::default(),

@@ -30,6 +30,7 @@ impl Session {
     pub(super) fn resume(&mut self, now: Instant) {
         self.phase = Phase::Running;
         self.connect_backoff.reset();
+        self.short_sessions.reset();
         self.timers.clear(PeerTimer::IdleHold);
         self.dial(now);
     }

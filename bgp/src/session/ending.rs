@@ -154,9 +154,13 @@ impl Session {
         self.timers.put(PeerTimer::LongLived, carried_until);
         let restart_time = retain.map(|retain| retain.restart_time);
         self.timers.set_after(PeerTimer::Restart, now, restart_time);
+        // A peer that takes every session and ends it at once is called ever more rarely, too.
         if now.saturating_duration_since(established.since) >= STABLE_AFTER {
             self.idle_backoff.reset();
+            self.short_sessions.reset();
         }
+        self.connect_backoff = self.short_sessions;
+        self.short_sessions.failed();
         self.record.flaps += 1;
         let failure = Failure {
             at: now,

@@ -211,7 +211,6 @@ impl Session {
         );
         self.outgoing = Attempt::Idle;
         self.timers.clear(PeerTimer::ConnectRetry);
-        self.connect_backoff.reset();
         self.record.last_error = None;
         self.record.established += 1;
         self.outputs.push_back(Output::Established {

@@ -157,7 +157,7 @@ impl Jitter {
 }
 
 /// Counts failures in a row; each one doubles the delay.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone, Copy)]
 pub(super) struct Backoff {
     failures: u32,
 }

@@ -107,6 +107,29 @@ fn a_peer_may_end_the_first_rest() {
 }
 
 #[test]
+fn a_peer_that_ends_every_session_is_called_ever_more_rarely() {
+    let (mut bench, mut conn) = Bench::started(config().connect_retry(secs(1), secs(10)));
+    let end = |bench: &mut Bench, conn| {
+        bench.input(Input::Closed { conn, error: None });
+        let (delay, next) = bench.next_attempt();
+        (delay, next)
+    };
+    for full in [1, 2, 4, 8, 10, 10] {
+        bench.input(Input::Connected { conn });
+        bench.shake_hands(conn, &peer_open());
+        let (delay, next) = end(&mut bench, conn);
+        assert!(within(delay, secs(full)), "{delay:?} of {full} s");
+        conn = next;
+    }
+    // One that has lasted is over.
+    bench.input(Input::Connected { conn });
+    bench.shake_hands(conn, &peer_open());
+    bench.pass_alive(secs(61), conn);
+    let (delay, _) = end(&mut bench, conn);
+    assert!(within(delay, secs(1)), "{delay:?}");
+}
+
+#[test]
 fn a_stable_session_forgets_earlier_failures() {
     let (mut bench, mut conn) = Bench::established(config(), &peer_open());
     for expected in [1, 2, 4] {
@@ -144,6 +167,7 @@ fn ends_that_nobody_is_to_blame_for_need_no_rest() {
         conn = next;
         bench.input(Input::Connected { conn });
         bench.shake_hands(conn, &peer_open());
+        bench.pass_alive(secs(61), conn);
     }
     let too_many = Notification::new(6, 1, &[]);
     bench.say(conn, &wire::encode_notification(&too_many, false));
