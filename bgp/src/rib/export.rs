@@ -457,11 +457,11 @@ impl GroupSettings {
     }
 
     /// RFC 4271 §5.1.4: a MED received from another AS does not go on to a third one. Policy may
-    /// set a new one.
+    /// set a new one. A path without a number is of this AS, unless policy has emptied it.
     fn drops_med(&self, attributes: &Attributes, source: Source) -> bool {
         self.way(source) == Way::Out
             && attributes.med().is_some()
-            && attributes.first_as() != Asn(0)
+            && (source.external || attributes.first_as() != Asn(0))
     }
 
     /// The next hop as this peer is told it, if it takes one of that kind.

@@ -556,6 +556,15 @@ fn a_med_of_another_as_does_not_go_on_to_a_third() {
     world.update(2, announce(&[prefix(1)], &set));
     let told = &world.belief(3)[&prefix(1)];
     assert_eq!((told.med, told.local_pref), (None, None));
+    // Nor with an empty path, as policy may have left it.
+    let unenforced = PeerFamily {
+        enforce_first_as: false,
+        ..settings()
+    };
+    world.up_with(2, facts(2).family(Family::Ipv4Unicast, unenforced));
+    set.as_path.clear();
+    world.update(2, announce(&[prefix(1)], &set));
+    assert_eq!(world.belief(3)[&prefix(1)].med, None);
 }
 
 #[test]
