@@ -21,6 +21,7 @@ mod dynamic;
 mod installed;
 mod kernel;
 mod limit;
+mod link_loss;
 mod named;
 mod neighbor;
 mod own_routes;
@@ -169,6 +170,8 @@ pub(crate) struct Core {
     signed: signing::Keys,
     /// Numbers of neighbours on interfaces that were not heard yet, but are waited for.
     reserved: HashMap<String, PeerId>,
+    /// Routers that were heard on interfaces whose neighbour's session was up.
+    heard_beside: HashMap<String, Ipv6Addr>,
     drain: DrainState,
     seed: u64,
     started: Instant,
@@ -292,6 +295,7 @@ impl Core {
             refused: dynamic::Refused::new(),
             signed: signing::Keys::new(),
             reserved: HashMap::new(),
+            heard_beside: HashMap::new(),
             drain,
             seed,
             started: Instant::now(),
@@ -530,10 +534,11 @@ impl Core {
                 batches,
             } => {
                 let restarting = negotiated.graceful.as_ref().is_some_and(|it| it.restarting);
+                let device = self.device_of(peer);
                 let Some(neighbor) = self.neighbors.get_mut(&peer) else {
                     return;
                 };
-                neighbor.up(Arc::clone(&negotiated), local, batches);
+                neighbor.up(Arc::clone(&negotiated), local, batches, device);
                 tracing::info!(
                     neighbor = %neighbor.address(),
                     remote_as = %negotiated.remote_as,
@@ -573,6 +578,7 @@ impl Core {
                     return;
                 };
                 neighbor.down();
+                let heard_on = neighbor.interface().map(str::to_owned);
                 let retain = retain.map(|retain| retain.families).unwrap_or_default();
                 if let Some(kernel) = &self.hands.kernel
                     && !retain.iter().any(|(_, keep)| *keep)
@@ -590,6 +596,9 @@ impl Core {
                 let lost = counts.iter().map(|(_, counts)| counts.received).sum();
                 self.freed.add(Instant::now(), 0, lost);
                 self.hand_in(rib::Input::PeerDown { peer, retain });
+                if let Some(interface) = heard_on {
+                    self.hear_next(&interface);
+                }
             }
             Event::FamilyDisabled(family, error) => {
                 if let Some(neighbor) = self.neighbors.get(&peer) {

@@ -171,6 +171,26 @@ impl Ground {
         self.links.named(&name.into())
     }
 
+    /// The device that an address is behind: the one whose link it belongs to, or that has an
+    /// address of the same network, the narrowest one.
+    pub(crate) fn device_of(&self, addr: ScopedAddr) -> Option<u32> {
+        if let Some(zone) = addr.zone() {
+            return self.zone(zone).map(|link| link.index);
+        }
+        let own = self.links.all_addresses();
+        let around = own.filter(|own| Prefix::from(own.address).contains_addr(addr.ip()));
+        let nearest = around.max_by_key(|own| own.address.prefix());
+        nearest.map(|own| own.index)
+    }
+
+    /// True for an address of this host; of link-local ones that of the link they belong to.
+    pub(crate) fn is_own(&self, addr: ScopedAddr) -> bool {
+        let link = addr.zone().and_then(|zone| self.zone(zone));
+        let here = |index| link.is_none_or(|link| link.index == index);
+        let mut own = self.links.all_addresses();
+        own.any(|own| own.address.ip() == addr.ip() && here(own.index))
+    }
+
     /// True if a route of others leads to an address, or its link, through a device that is up.
     pub(crate) fn leads(&self, addr: ScopedAddr) -> bool {
         let up = |index| self.links.get(index).is_some_and(|link| link.up);

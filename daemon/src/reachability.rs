@@ -4,7 +4,8 @@
 //! is up, or if one of our own routes may: any that was received for a prefix around it, chosen or
 //! not, whose next hop does in turn. Which of them is chosen plays no part, and that is on
 //! purpose: the answer feeds the decision, and a decision that depends on itself goes round and
-//! round (a route to a network through an address within that network is the usual case).
+//! round (a route to a network through an address within that network is the usual case). An
+//! address of our own leads nowhere: packets would come back to us (RFC 4271 §5.1.3).
 //!
 //! A change of the ground, or of a best path around a next hop that no route of others leads to, is
 //! a reason to look again ([`Reachability::changes`]).
@@ -83,6 +84,9 @@ impl Reachability {
 }
 
 fn leads(addr: ScopedAddr, ground: &Ground, rib: &Rib, depth: usize) -> bool {
+    if ground.is_own(addr) {
+        return false;
+    }
     if ground.leads(addr) {
         return true;
     }

@@ -354,6 +354,12 @@ pub enum StopReason {
     },
     /// We are out of memory or the like (RFC 4486 §4).
     OutOfResources,
+    /// The device that the peer is behind went down or away: nothing gets through, and a
+    /// connection that waits for its hold time keeps the peer's next one out.
+    LinkDown {
+        /// The device.
+        interface: String,
+    },
 }
 
 impl StopReason {
@@ -367,7 +373,8 @@ impl StopReason {
             | StopReason::OutOfResources => true,
             StopReason::AdministrativeReset { .. }
             | StopReason::HardReset { .. }
-            | StopReason::OtherConfigurationChange => false,
+            | StopReason::OtherConfigurationChange
+            | StopReason::LinkDown { .. } => false,
         }
     }
 
@@ -380,7 +387,8 @@ impl StopReason {
             | StopReason::HardReset { .. }
             | StopReason::PeerDeconfigured
             | StopReason::OtherConfigurationChange
-            | StopReason::OutOfResources => None,
+            | StopReason::OutOfResources
+            | StopReason::LinkDown { .. } => None,
         }
     }
 
@@ -393,7 +401,8 @@ impl StopReason {
             StopReason::AdministrativeShutdown { .. }
             | StopReason::HardReset { .. }
             | StopReason::PeerDeconfigured
-            | StopReason::MaximumPrefixes { .. } => true,
+            | StopReason::MaximumPrefixes { .. }
+            | StopReason::LinkDown { .. } => true,
         }
     }
 
@@ -407,7 +416,8 @@ impl StopReason {
                 notification::with_text(cease::ADMINISTRATIVE_RESET, text)
             }
             StopReason::PeerDeconfigured => notification::cease(cease::PEER_DECONFIGURED),
-            StopReason::OtherConfigurationChange => {
+            // No number says so; it hardly arrives.
+            StopReason::OtherConfigurationChange | StopReason::LinkDown { .. } => {
                 notification::cease(cease::OTHER_CONFIGURATION_CHANGE)
             }
             StopReason::MaximumPrefixes { family, limit, .. } => {
@@ -443,6 +453,7 @@ impl fmt::Display for StopReason {
                 write!(f, "more than {limit} {family} prefixes received")
             }
             StopReason::OutOfResources => f.write_str("out of resources"),
+            StopReason::LinkDown { interface } => write!(f, "interface {interface} went down"),
         }
     }
 }

@@ -263,12 +263,14 @@ impl Core {
         match event {
             fib::Event::Link(link) => {
                 let index = link.index;
+                self.look_for_loss(&link);
                 if self.install.ground.link(link) {
                     self.ground_changed = true;
                     self.device_changed(index);
                 }
             }
             fib::Event::LinkRemoved { index, .. } => {
+                self.link_lost(index);
                 self.install.ground.link_removed(index);
                 self.ground_changed = true;
                 self.device_changed(index);

@@ -58,6 +58,8 @@ struct SessionFacts {
     negotiated: Arc<Negotiated>,
     local: IpAddr,
     batches: mpsc::UnboundedSender<Arc<Batch>>,
+    /// The kernel's number of the device that it is behind, if it is on a link of ours.
+    device: Option<u32>,
 }
 
 impl Neighbor {
@@ -110,6 +112,7 @@ impl Neighbor {
         negotiated: Arc<Negotiated>,
         local: IpAddr,
         batches: mpsc::UnboundedSender<Arc<Batch>>,
+        device: Option<u32>,
     ) {
         self.complete = PerFamily::default();
         self.limits = Limits::default();
@@ -117,7 +120,13 @@ impl Neighbor {
             negotiated,
             local,
             batches,
+            device,
         });
+    }
+
+    /// The device that its session needs.
+    pub(super) fn device(&self) -> Option<u32> {
+        self.session.as_ref()?.device
     }
 
     pub(super) fn down(&mut self) {

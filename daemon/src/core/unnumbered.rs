@@ -48,6 +48,12 @@ impl Core {
         };
         let address = ScopedAddr::new(IpAddr::V6(ip), InterfaceName::new(name));
         if let Some((former, up)) = self.on_interface(name) {
+            if up && former != address {
+                // Said once: a router that has another address from now on says no more.
+                self.heard_beside.insert(name.to_owned(), ip);
+            } else {
+                self.heard_beside.remove(name);
+            }
             if former == address || up {
                 return;
             }
@@ -64,6 +70,13 @@ impl Core {
         }
         tracing::info!(neighbor = %address, "router heard");
         self.add_neighbor(wanted.neighbor(address), Origin::Interface);
+    }
+
+    /// The session on an interface is over: who was heard there meanwhile is next.
+    pub(super) fn hear_next(&mut self, name: &str) {
+        if let Some(ip) = self.heard_beside.remove(name) {
+            self.heard(name, ip);
+        }
     }
 
     /// After a run that broke off: the neighbours on interfaces are waited for like those with an

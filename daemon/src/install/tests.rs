@@ -15,6 +15,7 @@ use fib::ForeignRoute;
 use ipnetwork::IpNetwork;
 
 use super::*;
+use crate::reachability::Reachability;
 
 const PEERS: [PeerId; 2] = [PeerId(1), PeerId(2)];
 
@@ -68,6 +69,26 @@ fn connected(prefix: IpNetwork, index: u32) -> ForeignRoute {
         kind: fib::RouteKind::Unicast,
         next_hops: [NextHop::interface(index)].into(),
     }
+}
+
+#[test]
+fn an_address_of_our_own_leads_nowhere() {
+    let (mut install, mut rib) = world();
+    let mut reachability = Reachability::default();
+    let [own, other]: [ScopedAddr; 2] =
+        [[10, 0, 0, 9], [10, 0, 0, 8]].map(|ip| IpAddr::from(ip).into());
+    assert!(reachability.leads(own, &install.ground, &rib));
+    let address = fib::Address {
+        index: 1,
+        address: IpNetwork::new(own.ip(), 24).unwrap(),
+        protocol: 0,
+        usable: true,
+    };
+    install.ground.address(address, false);
+    // Nor does a route to it.
+    announce(&mut rib, PEERS[0], "10.0.0.0/24", [10, 0, 0, 1], 1);
+    assert_eq!(reachability.changes(&install.ground, &rib), [(own, false)]);
+    assert!(reachability.leads(other, &install.ground, &rib));
 }
 
 fn announce(rib: &mut Rib, peer: PeerId, prefix: &str, next_hop: [u8; 4], length: usize) {

@@ -15,6 +15,7 @@ mod daemon;
 mod explain;
 mod instances;
 mod link_local;
+mod link_loss;
 mod redistribution;
 mod service;
 mod site;

@@ -104,6 +104,18 @@ impl Neighbor {
         }
     }
 
+    /// True for one on a link of ours: its address belongs to the link, or it is of another AS and
+    /// no more than a hop away.
+    pub fn is_on_link(&self, asn: Asn) -> bool {
+        let near = match (self.ttl_security, self.multihop) {
+            (Some(hops), _) => hops == 1,
+            (None, Some(ttl)) => ttl == 1,
+            (None, None) => true,
+        };
+        let external = !is_internal(self.remote_as, self.local_as, asn);
+        self.address.zone().is_some() || (external && near)
+    }
+
     /// The AS number as far as it is known before the neighbour has said it.
     pub fn remote_asn(&self, own: Asn) -> Option<Asn> {
         match self.remote_as {
