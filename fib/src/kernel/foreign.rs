@@ -6,13 +6,16 @@
 //!
 //! The kernel says nothing of routes that it drops because a device went down or a nexthop object
 //! is gone (IPv4, all releases so far). [`Foreign::through`] and [`Foreign::object_gone`] are told
-//! so by whoever has noticed, and find what went with it.
+//! so by whoever has noticed, and find what went with it. Where objects lead is in [`objects`].
+
+mod objects;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
+use objects::Objects;
 
 use crate::event::{Event, ForeignRoute};
 use crate::netlink::notice::RouteNotice;
@@ -30,6 +33,7 @@ pub(super) struct Foreign {
     routes: HashMap<Name, Known, RandomState>,
     ways: HashSet<Arc<Way>, RandomState>,
     ways_max: usize,
+    objects: Objects,
     /// Which tables; `None` is all of them.
     tables: Option<BTreeSet<u32>>,
     /// While everything is read again: routes that are not as they were.
@@ -287,6 +291,9 @@ impl Foreign {
 
     fn known(&mut self, notice: RouteNotice) -> Known {
         let mut hops = notice.hops;
+        if let Some(object) = notice.object.filter(|_| hops.is_empty()) {
+            hops = self.objects.ways(object);
+        }
         hops.retain(|hop| !notice.dead.contains(hop));
         let way = Way {
             hops: hops.into(),

@@ -90,6 +90,74 @@ fn routes_of_others_are_told() {
 }
 
 #[test]
+fn routes_of_others_lead_where_their_objects_do() {
+    for compat_mode in [1, 0] {
+        if !enter_namespace() {
+            return;
+        }
+        underlay();
+        run(&format!(
+            "echo {compat_mode} > /proc/sys/net/ipv4/nexthop_compat_mode"
+        ));
+        for command in [
+            "ip nexthop add id 7 via 10.0.0.9 dev ua",
+            "ip nexthop add id 8 via 10.0.1.9 dev ub",
+            "ip nexthop add id 9 group 7/8",
+            "ip -6 nexthop add id 17 via fd00::9 dev ua",
+            "ip route add 10.12.0.0/16 nhid 7",
+            "ip route add 10.15.0.0/16 nhid 9",
+            "ip -6 route add 2001:db8:7::/48 nhid 17",
+        ] {
+            run(command);
+        }
+        let (kernel, heard) = start();
+        let by = |prefix: &'static str, gateways: &'static [&'static str]| {
+            move |event: &Event| {
+                matches!(event, Event::RouteChanged { route, removed: false }
+                if route.key.prefix().to_string() == prefix
+                    && route.next_hops.len() == gateways.len()
+                    && gateways.iter().all(|gateway| {
+                        route.next_hops.iter().any(|it| it.gateway == Some(ip(gateway)))
+                    }))
+            }
+        };
+        let gone = |prefix: &'static str| {
+            move |event: &Event| {
+                matches!(event, Event::RouteChanged { route, removed: true }
+                    if route.key.prefix().to_string() == prefix)
+            }
+        };
+        let ready = heard.wait("ready", |event| *event == Event::Ready);
+        for known in [
+            by("10.12.0.0/16", &["10.0.0.9"]),
+            by("10.15.0.0/16", &["10.0.0.9", "10.0.1.9"]),
+            by("2001:db8:7::/48", &["fd00::9"]),
+        ] {
+            assert!(heard.wait("known route", known) < ready, "{compat_mode}");
+        }
+        run("ip route add 10.16.0.0/16 nhid 7");
+        heard.wait_from(ready, "a new one", by("10.16.0.0/16", &["10.0.0.9"]));
+        run("ip nexthop replace id 7 via 10.0.0.8 dev ua");
+        for elsewhere in [
+            by("10.12.0.0/16", &["10.0.0.8"]),
+            by("10.15.0.0/16", &["10.0.0.8", "10.0.1.9"]),
+        ] {
+            heard.wait_from(ready, "another gateway", elsewhere);
+        }
+        run("ip nexthop del id 8");
+        heard.wait_from(ready, "one way less", by("10.15.0.0/16", &["10.0.0.8"]));
+        run("ip nexthop del id 17");
+        heard.wait_from(ready, "no object", gone("2001:db8:7::/48"));
+        let before = heard.count();
+        run("ip link set ua down");
+        for prefix in ["10.12.0.0/16", "10.15.0.0/16", "10.16.0.0/16"] {
+            heard.wait_from(before, "no device", gone(prefix));
+        }
+        kernel.stop(false);
+    }
+}
+
+#[test]
 fn routes_of_others_that_the_kernel_drops_without_a_word_are_told_as_gone() {
     if !enter_namespace() {
         return;

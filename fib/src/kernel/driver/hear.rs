@@ -128,14 +128,19 @@ impl Driver {
                 replaces,
             } => self.see_route(route, removed, replaces),
             Notice::NextHop { id, .. } if is_our_next_hop(id) => self.stale.next_hops = true,
-            Notice::NextHop { id, removed, .. } => {
-                if removed {
-                    self.withered.objects.insert(id);
-                } else if self.withered.objects.remove(&id) {
+            Notice::NextHop {
+                id, removed: true, ..
+            } => {
+                self.withered.objects.insert(id);
+                self.foreign.forget_object(id);
+            }
+            Notice::NextHop { id, object, .. } => {
+                if self.withered.objects.remove(&id) {
                     // It is there again: what used the one before is gone, what comes now is not.
                     self.foreign
                         .objects_gone(&BTreeSet::from([id]), &mut self.events);
                 }
+                self.foreign.object(id, object, &mut self.events);
             }
             Notice::Fdb { fdb, removed } => self.see_fdb(fdb, removed),
             Notice::Neighbour { neighbour, removed } => self.see_neighbour(neighbour, removed),

@@ -151,20 +151,24 @@ impl Driver {
             what: "nexthop objects",
             source,
         };
-        let mut seen = HashMap::new();
+        let (mut seen, mut of_others) = (HashMap::new(), HashMap::new());
         for notice in self.dump.next_hops().map_err(dump)? {
-            if let Notice::NextHop {
+            let Notice::NextHop {
                 id,
                 protocol,
                 object: Some(object),
                 removed: false,
             } = notice
-                && protocol == self.options.protocol
-                && is_our_next_hop(id)
-            {
+            else {
+                continue;
+            };
+            if !is_our_next_hop(id) {
+                of_others.insert(id, object);
+            } else if protocol == self.options.protocol {
                 seen.insert(id, object);
             }
         }
+        self.foreign.set_objects(of_others, &mut self.events);
         self.table.observe(Observation::NextHops(seen));
         Ok(())
     }
