@@ -470,6 +470,11 @@ pub(super) fn unicast_address(value: &DeValue<'_>) -> Reading<IpAddr> {
         let expected = Rejection::from("an address that is valid beyond one link");
         return Err(expected.hint("give the neighbors addresses of the tunnel's own network"));
     }
+    // Another spelling of an IPv4 address would be a second host here, and the same one outside.
+    if address.to_canonical() != address {
+        let expected = Rejection::from("an address as it stands in packets");
+        return Err(expected.hint(format!("write \"{}\"", address.to_canonical())));
+    }
     Ok(address)
 }
 

@@ -256,6 +256,9 @@ pub struct Drain {
     pub reason: Option<String>,
     /// When it ends by itself.
     pub deadline: Option<Timestamp>,
+    /// What keeps a drain whose time is over from ending, a line each.
+    #[serde(default)]
+    pub overdue: Vec<String>,
     /// What was asked for last is confirmed: drained, or back to normal.
     pub complete: bool,
     /// What is not confirmed yet, a line each, naming the neighbour.

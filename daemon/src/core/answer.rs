@@ -350,6 +350,15 @@ impl Core {
                         .collect()
                 })
                 .unwrap_or_default();
+            if order.soft != SoftReset::None && !neighbor.is_up() {
+                if order.neighbor.is_none() {
+                    continue;
+                }
+                let (address, state) = (neighbor.address(), neighbor.status().state);
+                let refused = format!("{address} is {state}: there is no session to do it on");
+                let hint = format!("rbgpctl show neighbors {address} says why");
+                return Err(ErrorReply::failed(refused).hint(hint));
+            }
             match order.soft {
                 // What was stopped here, and not by the configuration, is started again.
                 SoftReset::None

@@ -245,6 +245,9 @@ impl Core {
             status.reason = record.reason.clone();
             status.deadline = record.deadline;
         }
+        if !self.due_records().is_empty() {
+            status.overdue = self.missing_for_return();
+        }
         for (id, neighbor) in &self.neighbors {
             let row = self.neighbor_drain(*id, neighbor, &own);
             if !row.complete {

@@ -256,6 +256,11 @@ pub(super) fn drain(drain: &Drain, out: &mut dyn Write) -> io::Result<()> {
     if let Some(deadline) = drain.deadline {
         line(format!("Ends by itself {deadline}"))?;
     }
+    for missing in &drain.overdue {
+        line(format!(
+            "Its time is over, but traffic cannot return yet: {missing}"
+        ))?;
+    }
     if let Some(rate) = drain.packets_per_second {
         line(format!("Packets through this router: {rate:.1} per second"))?;
     }

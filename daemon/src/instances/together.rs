@@ -285,6 +285,7 @@ fn merged(answers: Vec<(&Member, reply::Drain)>) -> reply::Drain {
         whole.draining |= one.draining;
         whole.complete &= one.complete;
         for (to, from) in [
+            (&mut whole.overdue, one.overdue),
             (&mut whole.pending, one.pending),
             (&mut whole.risks, one.risks),
             (&mut whole.notes, one.notes),

@@ -173,6 +173,42 @@ fn a_drain_that_is_ordered_again_keeps_why_and_until_when() {
 }
 
 #[test]
+fn a_drain_whose_time_is_over_says_what_keeps_it() {
+    let place = Place::new("service");
+    let daemon = running(&place, "rbgpd", ABSENT);
+    daemon.ctl("drain --force --for 1s");
+    let overdue = until("what keeps the drain is named", || {
+        let status = daemon.json("show drain");
+        let lines = status["overdue"].as_array().cloned().unwrap_or_default();
+        (!lines.is_empty())
+            .then_some(lines)
+            .ok_or_else(|| status.to_string())
+    });
+    let session = overdue[0].as_str().unwrap_or_default();
+    assert!(session.contains(": session is "), "{overdue:?}");
+    let shown = String::from_utf8(daemon.ctl("show drain").stdout).unwrap();
+    let line = format!("Its time is over, but traffic cannot return yet: {session}");
+    assert!(shown.contains(&line), "{shown}");
+}
+
+#[test]
+fn who_has_no_session_is_not_said_to_be_asked_again() {
+    let place = Place::new("service");
+    let daemon = running(&place, "rbgpd", ABSENT);
+    for soft in ["in", "out"] {
+        let all = daemon.ctl(&format!("clear all --soft {soft}"));
+        assert_eq!(
+            (all.status.code(), all.stdout.as_slice()),
+            (Some(0), &b""[..])
+        );
+        let one = daemon.ctl(&format!("clear 127.0.0.77 --soft {soft}"));
+        assert_eq!(one.status.code(), Some(1), "{one:?}");
+        let said = String::from_utf8(one.stderr).unwrap();
+        assert!(said.contains("there is no session to do it on"), "{said}");
+    }
+}
+
+#[test]
 fn a_time_that_a_clock_cannot_hold_is_refused_with_the_range() {
     let place = Place::new("service");
     let daemon = running(&place, "rbgpd", "");
