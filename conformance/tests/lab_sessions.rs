@@ -676,6 +676,27 @@ fn unnumbered(name: &str, release: Release) -> Result<(), Error> {
         )?;
         assert!(deleted.is_empty(), "{deleted:?}");
 
+        // A device that is taken away and made anew, with other addresses at both ends: the session
+        // over the former one is not waited for, although its hold time is long.
+        let former: Vec<String> = summary(&pair)?.into_iter().map(|(it, _)| it).collect();
+        pair.left.ip("link del eth1")?;
+        pair.left.ip(&format!(
+            "link add eth1 type veth peer name eth1 netns {right}"
+        ))?;
+        for space in [&pair.left, &pair.right] {
+            space.ip("link set eth1 up")?;
+        }
+        lab.reach("the new device has a session", PATIENCE, || {
+            let found = summary(&pair)?;
+            let up = |(address, state): &&(String, String)| {
+                state == "Established" && !former.contains(address)
+            };
+            match (found.len(), found.iter().filter(up).count()) {
+                (2, 1) => Ok(()),
+                _ => Err(state_error(format!("{found:?}, before {former:?}"))),
+            }
+        })?;
+
         // Two that become one.
         let one = networks.to_owned() + &neighbor("eth1", guarded);
         pair.reload_forwarding(&one)?;
