@@ -116,10 +116,12 @@ impl<K: Key> Several<K> {
     }
 
     /// Takes over what a peer has been told that was in a group: it is told again as far as it is
-    /// still true, and else withdrawn.
-    pub(super) fn take_over(&mut self, told: &SlotSet, table: &Table<K>) {
+    /// still true, and else withdrawn. In `default` a default route of our own may have been told,
+    /// whoever sent the table's best one.
+    pub(super) fn take_over(&mut self, told: &SlotSet, default: Option<Slot>, table: &Table<K>) {
         for slot in told.iter() {
             let best = table.get(slot).and_then(|entry| entry.paths.best());
+            let best = best.filter(|_| Some(slot) != default);
             let whose = best.map_or((PeerId::LOCAL, 0), |best| (best.peer, best.path_id));
             // What it sent itself was never said.
             if whose.0 != self.peer {

@@ -157,16 +157,20 @@ impl<K: Key> FamilyRib<K> {
     ) {
         let mut groups = self.groups.iter_mut();
         let lag = groups.find_map(|group| match group.settings.add_path == new.add_path {
-            true => group.take(peer),
+            true => {
+                let default = group.settings.default_originate.is_some();
+                group.take(peer).map(|lag| (lag, default))
+            }
             false => None,
         });
-        let Some(lag) = lag else { return };
+        let Some((lag, default)) = lag else { return };
         self.groups.retain(|group| !group.is_empty());
         let mut all = self.in_use();
         all.extend(self.default_slot());
         let (told, dump) = lag.into_told();
         let mut several = Several::new(peer, new, how, dump, all);
-        several.take_over(&told, &self.table);
+        let default = default.then(|| self.default_slot()).flatten();
+        several.take_over(&told, default, &self.table);
         self.several.push(several);
     }
 

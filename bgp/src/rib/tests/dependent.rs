@@ -311,6 +311,47 @@ fn a_default_route_of_ours_is_taken_back_from_a_neighbor_that_sends_one_too() {
 }
 
 #[test]
+fn a_default_route_of_ours_is_taken_back_from_a_neighbor_that_leaves_its_group() {
+    let default = v4("0.0.0.0/0");
+    let far = path(&[65003], [10, 10, 0, 3]);
+    for ours in [
+        DefaultOriginate::Always,
+        DefaultOriginate::While(permits("permit 10.0.0.0/14 le 16", None)),
+    ] {
+        let mut world = World::with_peers(&[2]);
+        for peer in [3, 5] {
+            let settings = PeerFamily {
+                default_originate: Some(ours.clone()),
+                ..settings()
+            };
+            world.with_settings(peer, settings);
+        }
+        world.announce(2, &[1]);
+        world.update(3, announce(&[default], &far));
+        for peer in [3, 5] {
+            assert_eq!(asns(&world.belief(peer)[&default]), [65001]);
+            world.reconfigure(
+                peer,
+                PeerFamily {
+                    maximum_prefixes_out: NonZeroU32::new(9),
+                    ..settings()
+                },
+            );
+        }
+        // The table's own goes to everybody but to whom sent it.
+        assert!(!world.belief(3).contains_key(&default), "{ours:?}");
+        assert_eq!(asns(&world.belief(5)[&default]), [65001, 65003]);
+        world.update(3, withdraw(&[default]));
+        assert!(!world.belief(5).contains_key(&default), "{ours:?}");
+        for peer in [3, 5] {
+            assert_eq!(world.told(peer), ["10.1.0.0/16"]);
+            let counts = world.rib.counts(PeerId(peer));
+            assert_eq!(counts.ipv4_unicast.advertised, 1, "{peer}");
+        }
+    }
+}
+
+#[test]
 fn the_first_route_in_order_says_what_the_default_route_carries() {
     let entry = |seq, rule: &str, med| {
         let permit = Entry::new(seq, Action::Permit).when(list("L", rule));
