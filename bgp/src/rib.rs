@@ -847,6 +847,12 @@ fn affected(old: Option<&Validation>, new: Option<&Validation>) -> Affected {
     let none = Vrps::default();
     let vrps = |of: Option<&Validation>| of.map(|it| Arc::clone(&it.vrps));
     let (one, two) = (vrps(old), vrps(new));
+    if let (Some(one), Some(two)) = (&one, &two)
+        && old.map(|it| it.own_as) != new.map(|it| it.own_as)
+    {
+        // What we originate has another origin, and may be under any VRP.
+        return Affected::between(&none, &Vrps::union([one, two]));
+    }
     Affected::between(
         one.as_deref().unwrap_or(&none),
         two.as_deref().unwrap_or(&none),

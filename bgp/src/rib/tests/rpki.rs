@@ -199,6 +199,27 @@ fn a_path_that_ends_in_a_set_is_never_valid() {
 }
 
 #[test]
+fn what_we_originate_is_judged_again_when_others_know_us_by_another_number() {
+    let mut world = World::new();
+    world.up_with(2, with(2, |family| family.export = only(State::Valid)));
+    let own = path(&[], [10, 10, 0, 1]);
+    for number in [1, 2] {
+        world.input(Input::Originate(Nlri::V4(prefix(number)), own.clone()));
+    }
+    let vrp = |number: u8, asn| Vrp::new(Prefix::V4(prefix(number)), 24, Asn(asn)).unwrap();
+    let vrps: Arc<Vrps> = Arc::new([vrp(1, 65001), vrp(2, 100)].into_iter().collect());
+    for (own_as, number) in [(65001, 1), (100, 2), (65001, 1)] {
+        let known_as = Validation {
+            vrps: Arc::clone(&vrps),
+            own_as: Asn(own_as),
+        };
+        world.input(Input::Validate(Some(Arc::new(known_as))));
+        let told: Vec<Prefix4> = world.belief(2).keys().copied().collect();
+        assert_eq!(told, [prefix(number)], "{own_as}");
+    }
+}
+
+#[test]
 fn what_a_confederation_originates_has_the_number_that_others_know_it_by() {
     let mut world = World::new();
     world.up_with(2, with(2, |family| family.import = only(State::Valid)));
