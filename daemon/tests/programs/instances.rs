@@ -691,6 +691,29 @@ fn instances_that_come_and_go_leave_nothing_behind() {
 }
 
 #[test]
+fn an_instance_that_was_drained_and_removed_is_drained_when_it_is_there_again() {
+    let Some(planes) = Planes::up() else { return };
+    let daemon = &planes.daemon;
+    let drained = || daemon.json("show instances")["instances"][1]["draining"].clone();
+    let said = daemon.said("--instance plane-b drain --reason maintenance");
+    assert_eq!(drained(), true, "{said}");
+    for (config, count) in [(DEFAULT.to_owned(), 1), (format!("{DEFAULT}{PLANE_B}"), 2)] {
+        daemon.configure(&config);
+        assert_eq!(daemon.ctl("reload").status.code(), Some(0));
+        let all = daemon.json("show instances");
+        assert_eq!(all["instances"].as_array().unwrap().len(), count);
+    }
+    assert_eq!(drained(), true);
+    until_text(
+        "the neighbour hears of it",
+        || is_drained(&planes.right, "10.2.0.1").to_string(),
+        |is_drained| is_drained == "true",
+    );
+    let said = daemon.said("--instance plane-b undrain --force");
+    assert_eq!(drained(), false, "{said}");
+}
+
+#[test]
 fn an_instance_in_a_vrf_that_is_none_is_refused_by_name() {
     if !enter_namespace() {
         return;
