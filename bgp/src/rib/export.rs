@@ -23,6 +23,7 @@ use crate::message::Role;
 use crate::nlri::Nlri;
 use crate::policy::{Difference, Policy, RouteMap, Trace, Verdict};
 use crate::prefix::Prefix;
+use crate::scoped_addr::ScopedAddr;
 use crate::wire::EncodeContext;
 
 /// All that makes two peers' advertisements alike: peers with equal settings share one group.
@@ -508,7 +509,10 @@ impl GroupSettings {
             NextHopRule::MyselfAlways => true,
             NextHopRule::Unchanged => false,
         };
-        if !own && !unspecified {
+        // RFC 2545 §3: a link-local one is nobody's beyond the link to whoever named it.
+        let of_a_link =
+            self.family != Family::Evpn && ScopedAddr::from(wanted.addr()).is_link_local();
+        if !own && !unspecified && !of_a_link {
             return Ok(wanted);
         }
         let v6 = self.local_ipv6.map(NextHop::V6);

@@ -147,6 +147,43 @@ fn a_path_whose_next_hop_leads_nowhere_gives_way_until_it_leads_somewhere() {
     assert_eq!(world.rib.unreachable().count(), 0);
 }
 
+/// RFC 2545 §3: it would be looked for on another link, where somebody else may have it.
+#[test]
+fn a_link_local_next_hop_is_told_to_nobody_else() {
+    let mut world = World::new();
+    let address = "fe80::1%eth0".parse().unwrap();
+    world.up_with(
+        2,
+        PeerFacts {
+            address,
+            ..facts(2)
+        },
+    );
+    let internal = PeerFacts {
+        remote_as: Asn(65001),
+        ..facts(3)
+    };
+    world.up_with(3, internal);
+    let unchanged = PeerFamily {
+        next_hop: NextHopRule::Unchanged,
+        ..settings()
+    };
+    world.up_with(4, facts(4).family(Family::Ipv4Unicast, unchanged));
+    let mut set = path(&[65002], [10, 10, 0, 2]);
+    set.next_hop = NextHop::V6("fe80::1".parse().unwrap());
+    world.update(2, announce(&[prefix(1)], &set));
+    let own = NextHop::V4([10, 10, 0, 1].into());
+    for peer in [3, 4] {
+        assert_eq!(world.belief(peer)[&prefix(1)].next_hop, own, "{peer}");
+    }
+    // One of a network goes on as it is.
+    world.update(2, announce(&[prefix(1)], &path(&[65002], [10, 10, 0, 2])));
+    for peer in [3, 4] {
+        let told = world.belief(peer)[&prefix(1)].next_hop;
+        assert_eq!(told, NextHop::V4([10, 10, 0, 2].into()), "{peer}");
+    }
+}
+
 /// RFC 4007 §6: the same link-local address on two links names two hosts.
 #[test]
 fn a_link_local_next_hop_is_one_on_the_link_to_the_peer_that_named_it() {
