@@ -330,6 +330,8 @@ impl fmt::Display for Validity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.origin {
             Some(origin) => write!(f, "{}, origin AS {origin}", self.state),
+            // No table was asked, or it has nothing for the prefix whatever the origin is.
+            None if self.state == State::NotFound => self.state.fmt(f),
             None => write!(f, "{}, no origin AS", self.state),
         }
     }

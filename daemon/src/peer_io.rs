@@ -16,7 +16,7 @@ pub(crate) mod transport;
 
 use std::collections::VecDeque;
 use std::future::Future;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -630,23 +630,27 @@ impl PeerTask {
 }
 
 async fn connect(remote: Remote, transport: Transport) -> Result<TcpStream, ConnectError> {
-    let attempt = async {
-        let remote = interface::socket_addr(remote.address, remote.port)?;
-        let socket = if remote.is_ipv4() {
-            TcpSocket::new_v4()?
-        } else {
-            TcpSocket::new_v6()?
-        };
-        if let Some(local) = transport.prepare(&socket, remote.ip())? {
-            socket.bind(local)?;
-        }
-        socket.connect(remote).await
-    };
-    match tokio::time::timeout(CONNECT_TIME, attempt).await {
+    let here = |error: std::io::Error| ConnectError::Here(error.to_string());
+    let (socket, remote) = prepare(remote, &transport).map_err(here)?;
+    match tokio::time::timeout(CONNECT_TIME, socket.connect(remote)).await {
         Ok(Ok(stream)) => Ok(stream),
         Ok(Err(error)) => Err(connect_error(&error)),
         Err(_) => Err(ConnectError::TimedOut),
     }
+}
+
+/// A socket that is ready to connect, and where to.
+fn prepare(remote: Remote, transport: &Transport) -> std::io::Result<(TcpSocket, SocketAddr)> {
+    let remote = interface::socket_addr(remote.address, remote.port)?;
+    let socket = if remote.is_ipv4() {
+        TcpSocket::new_v4()?
+    } else {
+        TcpSocket::new_v6()?
+    };
+    if let Some(local) = transport.prepare(&socket, remote.ip())? {
+        socket.bind(local)?;
+    }
+    Ok((socket, remote))
 }
 
 fn connect_error(error: &std::io::Error) -> ConnectError {

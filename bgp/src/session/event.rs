@@ -304,6 +304,9 @@ pub enum ConnectError {
     Unreachable,
     /// This host does not know a way there (ENETUNREACH).
     NoRoute,
+    /// The connection could not be made ready: this host has no such address or interface, or does
+    /// not take the password.
+    Here(String),
     /// Anything else, as the kernel put it.
     Other(String),
 }
@@ -315,6 +318,7 @@ impl fmt::Display for ConnectError {
             ConnectError::TimedOut => f.write_str("no answer to the connection attempt"),
             ConnectError::Unreachable => f.write_str("address unreachable"),
             ConnectError::NoRoute => f.write_str("no route to the address"),
+            ConnectError::Here(text) => write!(f, "cannot connect from here: {text}"),
             ConnectError::Other(text) => write!(f, "connecting failed: {text}"),
         }
     }

@@ -235,7 +235,7 @@ impl DownReason {
             )
             | Self::ConnectionClosed { error: Some(_), .. } => EndedBy::Path,
             // What has to be changed is here.
-            Self::ConnectFailed(ConnectError::NoRoute) => EndedBy::Us,
+            Self::ConnectFailed(ConnectError::NoRoute | ConnectError::Here(_)) => EndedBy::Us,
         }
     }
 
@@ -264,6 +264,10 @@ impl DownReason {
                 ConnectError::NoRoute => {
                     "this host has no route to the peer: check the interface, its address and \
                      `ip route get`"
+                }
+                ConnectError::Here(_) => {
+                    "what the neighbor's `local_address`, `update_source`, `interface` or `vrf` names \
+                     must be on this host: compare them with `ip address`"
                 }
                 ConnectError::Other(_) => return None,
             },

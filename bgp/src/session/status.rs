@@ -145,11 +145,25 @@ impl Status {
         if self.waits_for_bfd {
             return Some("waiting for BFD to come up".to_owned());
         }
-        match &self.last_error {
-            Some(error) => Some(error.reason.to_string()),
-            None if self.passive => Some("waiting for the peer to connect".to_owned()),
-            None => Some("connecting".to_owned()),
-        }
+        let text = match (self.error_in_force(), self.state) {
+            (Some(error), _) => return Some(error.to_string()),
+            (None, State::OpenSent) => "connected, and waiting for the peer's OPEN",
+            (None, State::OpenConfirm) => "waiting for the peer to take our OPEN",
+            (None, _) if self.passive => "waiting for the peer to connect",
+            (None, _) => "connecting",
+        };
+        Some(text.to_owned())
+    }
+
+    /// What ended the last session or attempt, unless it is no longer what keeps the next one: a
+    /// passive side makes no attempts, so none of its own fails any more.
+    fn error_in_force(&self) -> Option<&DownReason> {
+        let reason = &self.last_error.as_ref()?.reason;
+        let over = matches!(
+            reason,
+            DownReason::ConnectFailed(_) | DownReason::Stopped(_)
+        );
+        (!self.passive || !over).then_some(reason)
     }
 
     /// What the operator can do, if there is something.
@@ -166,8 +180,6 @@ impl Status {
         if self.waits_for_bfd {
             return DownReason::BfdNotUp.remedy();
         }
-        self.last_error
-            .as_ref()
-            .and_then(|error| error.reason.remedy())
+        self.error_in_force().and_then(DownReason::remedy)
     }
 }

@@ -162,12 +162,14 @@ async fn settle(
             }
             Progress::NotYet => {}
         }
-        if status.pending != said {
-            said.clone_from(&status.pending);
-            for line in &said {
+        let pending = status.pending.iter().map(|line| timeless(line));
+        let pending: Vec<String> = pending.collect();
+        for (line, plain) in status.pending.iter().zip(&pending) {
+            if !said.contains(plain) {
                 console.say(format!("waiting: {line}"))?;
             }
         }
+        said = pending;
         match next(console, &Request::DrainStatus, until).await? {
             Some(fresh) => status = fresh,
             None => {
@@ -176,6 +178,21 @@ async fn settle(
             }
         }
     }
+}
+
+/// A line without its seconds: one that counts down is said once.
+fn timeless(line: &str) -> String {
+    let mut plain = String::new();
+    let mut words = line.split(' ').peekable();
+    while let Some(word) = words.next() {
+        let counts = word.bytes().all(|octet| octet.is_ascii_digit());
+        if counts && words.next_if(|next| next.starts_with("second")).is_some() {
+            continue;
+        }
+        plain.push_str(word);
+        plain.push(' ');
+    }
+    plain
 }
 
 fn unconfirmed(console: &mut Console<'_>, goal: Goal, status: &Drain) -> Result<Exit, Stop> {
