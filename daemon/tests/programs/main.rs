@@ -19,3 +19,4 @@ mod link_loss;
 mod redistribution;
 mod service;
 mod site;
+mod vrf;
