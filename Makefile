@@ -1,6 +1,8 @@
 # What CI runs is `make test`; what to try first is `make demo`.
 
 CARGO ?= cargo
+# All that stands at the top.
+TOP = \..*|Cargo\.(toml|lock)|Makefile|LICENSE-.*|(CHANGELOG|README)\.md|bgp|evpn|bfd|fib|daemon|conformance|fuzz
 
 .PHONY: help setup build demo test lint hotpaths bench
 
@@ -23,6 +25,7 @@ demo: setup
 	target/release/rbgpd-demo
 
 lint:
+	@! git ls-files 2>/dev/null | cut -d/ -f1 | sort -u | grep -vxE '$(TOP)' || { echo "not one of the project's rooms"; exit 1; }
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked --quiet
