@@ -66,7 +66,7 @@ pub(super) fn add(socket: &impl AsFd, peer: Prefix, keys: &TcpAo) -> io::Result<
     Ok(())
 }
 
-/// Takes keys away from a socket without a connection.
+/// Takes keys away from a listening socket.
 pub(super) fn forget(socket: &impl AsFd, peer: Prefix, keys: &[AoKey]) -> io::Result<()> {
     for key in keys {
         remove(socket, &DelKey::new(peer, key))?;

@@ -170,12 +170,13 @@ fn keys_of_hosts_and_networks_come_and_go() {
     );
     let only_one = TcpAo::new(vec![one.clone()]).unwrap();
     let both = TcpAo::new(vec![two, one]).unwrap();
-    for (domain, peer) in [
-        (Domain::IPV4, Prefix::host(Ipv4Addr::LOCALHOST.into())),
-        (Domain::IPV4, "192.0.2.0/24".parse().unwrap()),
-        (Domain::IPV6, "2001:db8::/32".parse().unwrap()),
+    for (own, peer) in [
+        ("127.0.0.1:0", Prefix::host(Ipv4Addr::LOCALHOST.into())),
+        ("127.0.0.1:0", "192.0.2.0/24".parse().unwrap()),
+        ("[::1]:0", "2001:db8::/32".parse().unwrap()),
     ] {
-        let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP)).unwrap();
+        // One that does not listen has a current key, which stays.
+        let socket = std::net::TcpListener::bind(own).unwrap();
         add(&socket, peer, &only_one).unwrap();
         replace(&socket, peer, &only_one, &both).unwrap();
         forget(&socket, peer, both.keys()).unwrap();
