@@ -191,7 +191,7 @@ pub enum BindError {
     )]
     NotASocket(PathBuf),
     /// The operating system refused the control socket.
-    #[error("cannot {doing} `{path}`: {source}")]
+    #[error("cannot {doing} `{path}`")]
     Unix {
         /// The socket.
         path: PathBuf,
@@ -201,7 +201,7 @@ pub enum BindError {
         source: io::Error,
     },
     /// The operating system refused the address for metrics.
-    #[error("cannot listen on {address} for metrics: {source}")]
+    #[error("cannot listen on {address} for metrics")]
     Tcp {
         /// The address.
         address: SocketAddr,

@@ -76,3 +76,18 @@ async fn a_directory_that_cannot_be_made_is_named() {
     let error = Listener::control(path).unwrap_err().to_string();
     assert!(error.contains("/proc/nothing/here/control.sock"), "{error}");
 }
+
+#[tokio::test]
+async fn the_cause_is_said_beside_the_error_and_not_in_it() {
+    // TEST-NET-1: an address that no host has.
+    let address = "192.0.2.1:1".parse().unwrap();
+    let long = std::env::temp_dir().join("x".repeat(120));
+    let tcp = Listener::metrics(address).await.unwrap_err();
+    let unix = Listener::control(&long).unwrap_err();
+    let lock = Listener::control(Path::new("/proc/self/control.sock")).unwrap_err();
+    let _ = fs::remove_file(with_suffix(&long, ".lock"));
+    for error in [tcp, unix, lock] {
+        let cause = std::error::Error::source(&error).unwrap().to_string();
+        assert!(!error.to_string().contains(&cause), "{error}: {cause}");
+    }
+}
