@@ -253,7 +253,7 @@ pub(super) struct Drain {
     #[arg(long = "for", value_name = "TIME", value_parser = whole_seconds)]
     pub(super) duration: Option<Duration>,
     /// Why, for those who look later.
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = reason)]
     pub(super) reason: Option<String>,
     /// Only print what would happen and what would be unreachable; exit 3 if it is not safe or
     /// anything would be unreachable, unless with --force.
@@ -308,6 +308,12 @@ fn communication(text: &str) -> Result<String, String> {
     let fits = (1..=255).contains(&text.len()) && !text.chars().any(char::is_control);
     let text = fits.then(|| text.to_owned());
     text.ok_or_else(|| "expected 1 to 255 octets without control characters".to_owned())
+}
+
+fn reason(text: &str) -> Result<String, String> {
+    let says = !text.trim().is_empty() && !text.chars().any(char::is_control);
+    let text = says.then(|| text.to_owned());
+    text.ok_or_else(|| "expected a text of 1 character or more on one line".to_owned())
 }
 
 fn soft_reset(text: &str) -> Result<SoftReset, String> {
@@ -403,6 +409,19 @@ mod tests {
         ] {
             let arguments = std::iter::once("rbgpctl").chain(wrong.split(' '));
             assert!(Arguments::try_parse_from(arguments).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_reason_says_something() {
+        for (text, usable) in [
+            ("new disk", true),
+            ("", false),
+            (" ", false),
+            ("a\nb", false),
+        ] {
+            let drain = Arguments::try_parse_from(["rbgpctl", "drain", "--reason", text]);
+            assert_eq!(drain.is_ok(), usable, "{text:?}");
         }
     }
 }
