@@ -137,8 +137,32 @@ impl Instances {
             | Request::RouteMaps { .. }
             | Request::Metrics
             | Request::Memory
-            | Request::Version => self.default.core.pass((request, answer)),
+            | Request::Version => self.pass(&self.default, request, answer),
         }
+    }
+
+    /// Hands a request to one core. About a neighbour that it does not have, others are asked.
+    fn pass(
+        &self,
+        to: &Running,
+        request: Request,
+        answer: oneshot::Sender<crate::control::Answer>,
+    ) {
+        let about = if let Request::Neighbors { address } = &request {
+            *address
+        } else if let Request::Clear(order) = &request {
+            order.neighbor
+        } else {
+            None
+        };
+        let Some(address) = about.filter(|_| !self.others.is_empty()) else {
+            to.core.pass((request, answer));
+            return;
+        };
+        let (members, name) = (self.members(), to.config.name.clone());
+        tasks::beside(&self.shared.runtime, async move {
+            drop(answer.send(together::ask_one(&members, name, request, address).await));
+        });
     }
 
     fn call_one(
@@ -177,19 +201,23 @@ impl Instances {
             | Request::RouteMaps { .. }
             | Request::Metrics
             | Request::Memory
-            | Request::Version => instance.core.pass((request, answer)),
+            | Request::Version => self.pass(instance, request, answer),
         }
     }
 
-    /// Asks all cores beside this task, which goes on.
-    fn together(&self, request: Request, answer: oneshot::Sender<crate::control::Answer>) {
+    fn members(&self) -> Vec<together::Member> {
         let members = self.all().map(|it| together::Member {
             name: it.config.name.clone(),
             vrf: it.config.vrf.clone(),
             table: it.config.kernel.table,
             core: it.core.clone(),
         });
-        let members: Vec<_> = members.collect();
+        members.collect()
+    }
+
+    /// Asks all cores beside this task, which goes on.
+    fn together(&self, request: Request, answer: oneshot::Sender<crate::control::Answer>) {
+        let members = self.members();
         tasks::beside(&self.shared.runtime, async move {
             drop(answer.send(together::ask(&members, request).await));
         });

@@ -10,6 +10,8 @@
 //! Taking traffic back is not for all or none: an instance that is ready returns, and one that is
 //! not is named.
 
+use bgp::ScopedAddr;
+
 use crate::control::reply::{self, Reply};
 use crate::control::{Answer, CoreHandle, Drain, ErrorKind, ErrorReply, Request};
 
@@ -73,6 +75,34 @@ pub(super) async fn ask(members: &[Member], request: Request) -> Answer {
         | Request::Memory
         | Request::Of(..) => Err(ErrorReply::failed("this is for one instance")),
     }
+}
+
+/// Asks one about a neighbour. If it does not have that one, the answer names who does.
+pub(super) async fn ask_one(
+    members: &[Member],
+    name: Option<String>,
+    request: Request,
+    address: ScopedAddr,
+) -> Answer {
+    let Some(one) = members.iter().find(|it| it.name == name) else {
+        return Err(unexpected());
+    };
+    let answer = one.core.ask(request).await;
+    let Err(error) = answer else { return answer };
+    if error.kind != ErrorKind::NotFound {
+        return Err(error);
+    }
+    let question = || Request::Neighbors {
+        address: Some(address),
+    };
+    for other in members.iter().filter(|it| it.name != name) {
+        if other.core.ask(question()).await.is_ok() {
+            let word = other.word();
+            let hint = format!("instance {word} has it: say so with `--instance {word}`");
+            return Err(error.hint(hint));
+        }
+    }
+    Err(error)
 }
 
 /// The core answered another question than it was asked.

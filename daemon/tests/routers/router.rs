@@ -614,6 +614,38 @@ async fn an_instance_that_a_reload_adds_restarts_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_has_a_neighbour_that_was_asked_for_elsewhere_is_named() {
+    let with = WithInstance::new(34);
+    let router = with.start(&with.both).unwrap();
+    let address = || Some("192.0.2.1".parse().unwrap());
+    let show = || Request::Neighbors { address: address() };
+    let clear = Request::Clear(Clear {
+        neighbor: address(),
+        soft: SoftReset::None,
+        hard: false,
+        reason: None,
+    });
+    for request in [show(), clear] {
+        let error = router.ask(request).await.unwrap_err();
+        assert_eq!(error.error, "no neighbour `192.0.2.1`");
+        assert_eq!(
+            error.hint.as_deref(),
+            Some("instance b has it: say so with `--instance b`")
+        );
+    }
+    let of_b = Request::Of("b".to_owned(), Box::new(show()));
+    assert!(router.ask(of_b).await.is_ok());
+    let nobody = Some("192.0.2.9".parse().unwrap());
+    let nobody = router.ask(Request::Neighbors { address: nobody }).await;
+    let hint = nobody.unwrap_err().hint;
+    assert_eq!(
+        hint.as_deref(),
+        Some("rbgpctl show summary lists the neighbours")
+    );
+    router.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_drain_that_fails_in_one_instance_says_who_drains() {
     let with = WithInstance::new(32);
     let router = with.start(&with.both).unwrap();
