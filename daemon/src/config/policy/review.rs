@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use bgp::Prefix;
@@ -67,6 +68,13 @@ pub enum Notice {
         /// Number of the entry.
         seq: u32,
     },
+    /// A route-map without an entry.
+    Empty {
+        /// Its name.
+        map: String,
+    },
+    /// A network that no host beyond this one has.
+    NotForOthers(Prefix),
     /// An aggregate whose AS path is of a kind that others are to refuse.
     AsSet(Prefix),
     /// A change of a map that is used for export alone and means nothing there.
@@ -113,6 +121,14 @@ impl fmt::Display for Notice {
                 f,
                 "entry {seq} of route_map `{map}` matches `rpki`, and there is no [[rpki]] cache: \
                  every route is \"not_found\""
+            ),
+            Notice::Empty { map } => {
+                write!(f, "route_map `{map}` has no entry and denies everything")
+            }
+            Notice::NotForOthers(prefix) => write!(
+                f,
+                "network {prefix} is of loopback or multicast addresses: nobody in another AS takes \
+                 it (RFC 6890)"
             ),
             Notice::AsSet(prefix) => write!(
                 f,
@@ -184,6 +200,13 @@ pub fn review(file: &File, config: &Config, report: &Report) -> Vec<Remark> {
     }
     let files = std::iter::once(file).chain(file.instances.iter().map(|it| &it.value));
     for unicast in files.flat_map(|file| [&file.ipv4_unicast, &file.ipv6_unicast]) {
+        let networks = unicast.iter().flat_map(|it| &it.value.networks);
+        let networks = networks.map(|it| it.value.prefix);
+        review.found.extend(
+            networks
+                .filter(|it| is_not_for_others(it.value))
+                .map(|it| (it.span, Notice::NotForOthers(it.value))),
+        );
         let aggregates = unicast.iter().flat_map(|it| &it.value.aggregates);
         for item in aggregates.map(|it| &it.value) {
             if let Some(as_set) = item.as_set.filter(|it| it.value) {
@@ -199,6 +222,19 @@ pub fn review(file: &File, config: &Config, report: &Report) -> Vec<Remark> {
         notice,
     });
     remarks.collect()
+}
+
+/// Loopback addresses, and those of groups.
+fn is_not_for_others(prefix: Prefix) -> bool {
+    let (address, length) = (prefix.addr(), prefix.len());
+    match address {
+        IpAddr::V4(address) => {
+            address.is_loopback() && length >= 8 || address.is_multicast() && length >= 4
+        }
+        IpAddr::V6(address) => {
+            address.is_loopback() && length == 128 || address.is_multicast() && length >= 8
+        }
+    }
 }
 
 /// What is referred to, directly, by anything.
@@ -301,6 +337,10 @@ impl Review {
     fn map(&mut self, table: &RouteMapTable, map: &RouteMap) {
         let Some(name) = &table.name else { return };
         self.unused(PolicyKind::RouteMap, name);
+        if table.entries.is_empty() {
+            let map = name.value.clone();
+            self.found.push((name.span, Notice::Empty { map }));
+        }
         for At { value, span } in &table.entries {
             let Some(seq) = value.seq else { continue };
             if let Some(by) = anticipated(map, seq.value) {

@@ -156,3 +156,26 @@ fn a_map_that_asks_about_validation_is_remarked_where_nobody_validates() {
     let cache = "[[rpki]]\naddress = \"127.0.0.1:323\"\n";
     assert_eq!(remarks(&format!("{cache}{file}")), [""; 0]);
 }
+
+#[test]
+fn a_map_without_an_entry_and_networks_of_no_other_host_are_remarked() {
+    let found = remarks(&format!(
+        "[ipv4_unicast]\nnetworks = [\n\"127.0.0.0/8\",\n\"239.1.0.0/16\",\n\"10.0.0.0/8\",\n\"0.0.0.0/0\",\n]\n\
+         [ipv6_unicast]\nnetworks = [\n\"::1/128\",\n\"ff02::/16\",\n\"::/0\",\n]\n\
+         {NEIGHBOR}[[route_map]]\nname = \"IN\"\nentry = []\n"
+    ));
+    let network = |line: u8, network: &str| {
+        format!(
+            "warning: x.toml:{line}:1: network {network} is of loopback or multicast addresses: \
+             nobody in another AS takes it (RFC 6890)"
+        )
+    };
+    let expected = [
+        network(5, "127.0.0.0/8"),
+        network(6, "239.1.0.0/16"),
+        network(12, "::1/128"),
+        network(13, "ff02::/16"),
+        "warning: x.toml:21:8: route_map `IN` has no entry and denies everything".to_owned(),
+    ];
+    assert_eq!(found, expected);
+}
