@@ -6,8 +6,8 @@
 //! which lies on the stack unless it is long.
 //!
 //! Differences from FRR: `_` within brackets stands for the boundary characters, where FRR's
-//! replacement makes nonsense of the brackets; a repetition without anything to repeat (`*`) is an
-//! error and not a literal star; and Perl's classes (`\d`) are known too.
+//! replacement makes nonsense of the brackets; a repetition without anything to repeat (`*`, `^*`)
+//! is an error and not a literal star; and Perl's classes (`\d`) are known too.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -31,6 +31,19 @@ pub struct PatternError {
     pub reason: String,
 }
 
+impl PatternError {
+    /// What to write instead, where that is known.
+    pub(super) fn hint(&self) -> Option<String> {
+        let sign = self.reason.strip_prefix(NOTHING_TO_REPEAT)?;
+        let sign = sign.trim_matches([' ', '`']);
+        Some(format!(
+            "write `\\{sign}` for the character itself, in a text between single quotes"
+        ))
+    }
+}
+
+const NOTHING_TO_REPEAT: &str = "there is nothing to repeat before";
+
 /// Longest pattern. FRR's command lines end earlier.
 const LENGTH_MAX: usize = 1024;
 
@@ -46,6 +59,9 @@ impl Pattern {
         };
         if source.len() > LENGTH_MAX {
             return Err(error(format!("it is longer than {LENGTH_MAX} characters")));
+        }
+        if let Some(sign) = repeats_nothing(source) {
+            return Err(error(format!("{NOTHING_TO_REPEAT} `{sign}`")));
         }
         let regex = RegexBuilder::new(&translate(source))
             .unicode(false)
@@ -79,6 +95,51 @@ impl Pattern {
     /// True if it matches somewhere in the text.
     pub(super) fn is_match(&self, text: &Text) -> bool {
         self.regex.is_match(text.as_bytes())
+    }
+}
+
+/// The sign of a repetition that stands behind an anchor, or where nothing stands before it. Behind
+/// an anchor the engine would take it, and match what nobody means: `^{65001}$` the empty path.
+fn repeats_nothing(source: &str) -> Option<char> {
+    let mut nothing = true;
+    let mut group = false;
+    let mut chars = source.chars().peekable();
+    while let Some(c) = chars.next() {
+        match c {
+            // Perl's groups: `(?:`.
+            '?' if group => nothing = false,
+            '*' | '+' | '?' | '{' if nothing => return Some(c),
+            '\\' => {
+                chars.next();
+                nothing = false;
+            }
+            '[' => {
+                skip_brackets(&mut chars);
+                nothing = false;
+            }
+            c => nothing = matches!(c, '^' | '$' | '(' | '|'),
+        }
+        group = c == '(';
+    }
+    None
+}
+
+/// Goes on behind the bracket that ends the characters to choose from.
+fn skip_brackets(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) {
+    chars.next_if_eq(&'^');
+    // A bracket that stands first is itself (POSIX).
+    chars.next_if_eq(&']');
+    while let Some(c) = chars.next() {
+        match c {
+            '\\' => {
+                chars.next();
+            }
+            '[' if chars.next_if_eq(&':').is_some() => {
+                chars.by_ref().find(|inner| *inner == ']');
+            }
+            ']' => return,
+            _ => {}
+        }
     }
 }
 

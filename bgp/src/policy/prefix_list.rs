@@ -259,8 +259,11 @@ impl FromStr for PrefixRule {
     }
 }
 
-/// A prefix whose host bits are zero as written.
+/// A prefix with its length, whose host bits are zero as written.
 fn strict_prefix(text: &str) -> Result<Prefix, RuleError> {
+    if let Ok(address) = text.parse() {
+        return Err(RuleError::NoLength(address));
+    }
     let network: IpNetwork = text
         .parse()
         .map_err(|_| RuleError::Prefix(text.to_owned()))?;

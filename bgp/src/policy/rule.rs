@@ -3,6 +3,8 @@
 //! Splits off what the rules of all lists have in common and holds their errors. What stands
 //! behind the action is read by the list itself.
 
+use std::net::IpAddr;
+
 use crate::policy::Action;
 use crate::policy::pattern::PatternError;
 use crate::prefix::Prefix;
@@ -23,6 +25,9 @@ pub enum RuleError {
     /// Not a prefix.
     #[error("`{0}` is not a prefix like 10.0.0.0/8 or `any`")]
     Prefix(String),
+    /// An address alone, which leaves open whether its host or its network is meant.
+    #[error("`{0}` has no prefix length")]
+    NoLength(IpAddr),
     /// A prefix with bits set beyond its length.
     #[error("prefix `{text}` has host bits set; the network is {masked}")]
     HostBits {
@@ -65,6 +70,28 @@ pub enum RuleError {
     /// A word too many.
     #[error("`{0}` is not expected here")]
     Unexpected(String),
+}
+
+impl RuleError {
+    /// What to write instead, where that is known.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            RuleError::NoLength(address) => {
+                let length = if address.is_ipv4() { 32 } else { 128 };
+                Some(format!("write \"{address}/{length}\""))
+            }
+            RuleError::Pattern(error) => error.hint(),
+            RuleError::Action(_)
+            | RuleError::Seq(_)
+            | RuleError::Missing(_)
+            | RuleError::Prefix(_)
+            | RuleError::HostBits { .. }
+            | RuleError::Bound { .. }
+            | RuleError::Range { .. }
+            | RuleError::Value { .. }
+            | RuleError::Unexpected(_) => None,
+        }
+    }
 }
 
 /// What precedes the subject of a rule.

@@ -41,10 +41,35 @@ fn an_underscore_is_a_boundary() {
 #[test]
 fn a_pattern_that_cannot_be_compiled_says_why() {
     let error = |pattern: &str| Pattern::new(pattern).unwrap_err().to_string();
-    assert_eq!(
-        error("*"),
-        "pattern `*` is not a regular expression: repetition operator missing expression"
-    );
+    for (pattern, sign) in [
+        ("*", "*"),
+        ("^{65001}$", "{"),
+        ("65001$*", "*"),
+        ("1|+", "+"),
+        ("^?1", "?"),
+        ("[]{^]1^{2}", "{"),
+    ] {
+        assert_eq!(
+            error(pattern),
+            format!(
+                "pattern `{pattern}` is not a regular expression: there is nothing to repeat \
+                 before `{sign}`"
+            )
+        );
+    }
+    for usable in [
+        "^\\{65001\\}$",
+        "1{2}",
+        "(?:1)+",
+        "[*^]*",
+        "_*1",
+        "(1|2)?",
+        "[^*]{2}",
+        "\\^*",
+        "[[:digit:]]+",
+    ] {
+        assert!(Pattern::new(usable).is_ok(), "{usable}");
+    }
     assert!(error("(1").contains("unclosed group"), "{}", error("(1"));
     assert!(error("(.{1000}){1000}").contains("takes more than 262144 octets"));
     assert!(error(&"1".repeat(1025)).contains("longer than 1024"));

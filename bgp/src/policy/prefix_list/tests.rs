@@ -95,6 +95,11 @@ fn a_rule_that_cannot_be_read_says_value_and_expectation() {
             "permit",
             "the rule ends where a prefix or `any` is expected",
         ),
+        ("permit 10.0.0.0", "`10.0.0.0` has no prefix length"),
+        (
+            "permit 2001:db8:: le 48",
+            "`2001:db8::` has no prefix length",
+        ),
         (
             "permit ten",
             "`ten` is not a prefix like 10.0.0.0/8 or `any`",

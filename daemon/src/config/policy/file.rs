@@ -235,7 +235,10 @@ fn rule<R>(
     match parse(&text.value) {
         Ok(rule) => Some(At::new(rule, text.span)),
         Err(error) => {
-            report.error(text.span, error);
+            match error.hint() {
+                Some(hint) => report.error_with_hint(text.span, error, hint),
+                None => report.error(text.span, error),
+            }
             None
         }
     }
