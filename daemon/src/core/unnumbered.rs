@@ -146,12 +146,41 @@ impl Core {
     pub(super) fn interface_notices(&self) -> impl Iterator<Item = String> {
         let interfaces = self.config.interfaces.iter();
         let lonely = interfaces.filter(|it| self.on_interface(&it.interface).is_none());
-        lonely.map(|it| {
-            format!(
-                "interface {}: no router was heard; check that it is up, has a link-local address, \
-                 and that the other side sends router advertisements",
-                it.interface
-            )
+        // Without the kernel no device is known.
+        let ground = &self.install.ground;
+        let unknown = ground.links.iter().next().is_none();
+        lonely.map(move |it| {
+            let there = unknown || ground.zone(&it.interface).is_some();
+            notice(&it.interface, there)
         })
+    }
+}
+
+/// Nobody was heard on an interface, which is there or is not.
+fn notice(interface: &str, there: bool) -> String {
+    match there {
+        true => format!(
+            "interface {interface}: no router was heard; check that it is up, has a link-local \
+             address, and that the other side sends router advertisements"
+        ),
+        false => format!(
+            "interface {interface}: there is no such device; check its name, or make it: the \
+             neighbour is looked for as soon as it is there"
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::notice;
+
+    #[test]
+    fn a_device_that_is_not_there_is_said_to_be_missing() {
+        assert!(notice("eth1", true).starts_with("interface eth1: no router was heard; "));
+        let missing = notice("notthere", false);
+        assert!(
+            missing.starts_with("interface notthere: there is no such device; "),
+            "{missing}"
+        );
     }
 }
