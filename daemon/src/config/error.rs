@@ -336,10 +336,12 @@ pub enum Conflict {
         path: String,
     },
     /// A route-map that does on import what only makes sense on export.
-    #[error("route_map `{map}` sets `next_hop` to \"self\", which has no effect on import")]
+    #[error("route_map `{map}` sets `next_hop` to \"{to}\", which has no effect on import")]
     ImportNextHop {
         /// The map.
         map: String,
+        /// What it sets.
+        to: &'static str,
     },
     /// A key that does nothing because of another one.
     #[error("`{key}` has no effect {because}")]

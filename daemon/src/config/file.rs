@@ -273,13 +273,16 @@ fn instance(table: &mut Table<'_, '_>) -> File {
     file
 }
 
-const INSTANCE_NAME: &str = "a name of up to 32 letters a to z, digits and hyphens";
+const INSTANCE_NAME: &str =
+    "a name of up to 32 letters a to z, digits and hyphens that does not begin with a hyphen";
 
 /// It is part of file names, labels and commands. `default` is that of the top level.
 fn instance_name(value: &DeValue<'_>) -> Reading<String> {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     let name = text(INSTANCE_NAME, |text| {
-        let usable = (1..=32).contains(&text.len()) && text.chars().all(plain);
+        // A word that begins with a hyphen is an option where a command names the instance.
+        let usable = (1..=32).contains(&text.len()) && !text.starts_with('-');
+        let usable = usable && text.chars().all(plain);
         usable.then(|| text.to_owned())
     })(value)?;
     match name.as_str() {
@@ -327,11 +330,16 @@ const DAY: Duration = Duration::from_secs(86_400);
 
 /// RFC 7607: 0 is never used. RFC 7300: the last numbers of both sizes are reserved. RFC 6793 §9:
 /// 23456 stands for others.
+pub(super) fn is_reserved(asn: Asn) -> bool {
+    matches!(asn.0, 0 | 23_456 | 65_535 | u32::MAX)
+}
+
+/// A number that an AS can have.
 pub(super) fn asn(value: &DeValue<'_>) -> Reading<Asn> {
     read::integer(value)
         .and_then(|number| u32::try_from(number).ok())
-        .filter(|number| !matches!(*number, 0 | 23_456 | 65_535 | u32::MAX))
         .map(Asn)
+        .filter(|asn| !is_reserved(*asn))
         .ok_or_else(|| {
             let expected = "an AS number from 1 to 4294967294 that is not reserved";
             match value.as_str().and_then(|text| text.parse::<Asn>().ok()) {

@@ -107,7 +107,7 @@ fn two_instances_with_what_is_there_once_are_refused_with_both_places() {
     for (rest, expected) in table {
         assert_eq!(error(&rest), expected, "{rest}");
     }
-    for name in ["default", "Plane", ""] {
+    for name in ["default", "Plane", "", "-", "-b"] {
         let rest = with("").replace("\"b\"", &format!("\"{name}\""));
         assert!(error(&rest).starts_with("9:8: `name` is"), "{name}");
     }
@@ -395,6 +395,36 @@ fn each_check_reports_at_its_place() {
             "5:52: `on_match` is 10, but must be a number greater than this entry's, 10",
         ),
         (
+            map("M", "match = { as_path_length = {} }"),
+            "5:68: as_path_length has no `min`, but must have the shortest length, or `max`, or both",
+        ),
+        (
+            map("M", "match = { next_hop = \"10.0.0.1\" }"),
+            "5:62: `next_hop` is \"10.0.0.1\", but must be the name of a prefix_list",
+        ),
+        (
+            map("M", "set = { as_path_prepend = \"65001 23456\" }"),
+            "5:67: `as_path_prepend` is \"65001 23456\", but must be AS numbers none of which is \
+             reserved (RFC 6793 §9, RFC 7300)",
+        ),
+        (
+            "[[prefix_list]]\nname = \"L\"\nrules = [\"permit 10.0.0.0\"]\n".to_owned(),
+            "5:10: `10.0.0.0` has no prefix length",
+        ),
+        (
+            "[[as_path_list]]\nname = \"L\"\nrules = [\"permit ^{65001}$\"]\n".to_owned(),
+            "5:10: pattern `^{65001}$` is not a regular expression: there is nothing to repeat \
+             before `{`",
+        ),
+        (
+            format!(
+                "{}{}",
+                neighbor("ipv4_unicast = { import = \"M\" }"),
+                map("M", "set = { next_hop = \"unchanged\" }")
+            ),
+            "6:27: route_map `M` sets `next_hop` to \"unchanged\", which has no effect on import",
+        ),
+        (
             map("M", "match = { community_list = \"C\" }"),
             "5:68: community_list `C` is not defined",
         ),
@@ -425,6 +455,33 @@ fn each_check_reports_at_its_place() {
         // Entries end in a comma where they have nothing more to say.
         let text = text.replace(",  }", " }");
         assert_eq!(error(&text), expected);
+    }
+}
+
+#[test]
+fn what_to_write_instead_is_said() {
+    let list =
+        |kind: &str, rule: &str| format!("[[{kind}]]\nname = \"L\"\nrules = [\"{rule}\"]\n");
+    for (text, hint) in [
+        (
+            list("prefix_list", "permit 10.0.0.0"),
+            "write \"10.0.0.0/32\"",
+        ),
+        (
+            list("prefix_list", "permit 2001:db8:: le 64"),
+            "write \"2001:db8::/128\"",
+        ),
+        (
+            list("as_path_list", "permit ^{65001}$"),
+            "write `\\{` for the character itself, in a text between single quotes",
+        ),
+        (
+            map("M", "match = { next_hop = \"10.0.0.1\" }"),
+            "write next_hop_address = \"10.0.0.1\"",
+        ),
+    ] {
+        let errors = parse(&format!("{TOP}{text}"), "x.toml").unwrap_err();
+        assert_eq!(errors[0].hint.as_deref(), Some(hint), "{text}");
     }
 }
 

@@ -134,12 +134,12 @@ impl Policies {
     ) -> Option<Arc<RouteMap>> {
         let map = self.route_map(name, report)?;
         if let Some(name) = name
-            && sets_next_hop_self(&map)
+            && let Some((to, hint)) = export_next_hop(&map)
         {
             let conflict = Conflict::ImportNextHop {
                 map: name.value.clone(),
+                to,
             };
-            let hint = "use it for export, or say \"peer_address\"";
             report.error_with_hint(name.span, conflict, hint);
         }
         Some(map)
@@ -365,11 +365,21 @@ impl Policies {
     }
 }
 
-/// True if the map, or one that it calls, puts ourselves in as the next hop.
-fn sets_next_hop_self(map: &RouteMap) -> bool {
-    map.entries().iter().any(|entry| {
-        entry.sets.contains(&Set::NextHop(NextHopChange::Myself))
-            || entry.call.as_deref().is_some_and(sets_next_hop_self)
+/// What the map, or one that it calls, makes of the next hop that means something on export alone,
+/// and what to do instead.
+fn export_next_hop(map: &RouteMap) -> Option<(&'static str, &'static str)> {
+    map.entries().iter().find_map(|entry| {
+        let is_set = |to: NextHopChange| entry.sets.contains(&Set::NextHop(to));
+        let here = if is_set(NextHopChange::Myself) {
+            Some(("self", "use it for export, or say \"peer_address\""))
+        } else if is_set(NextHopChange::Unchanged) {
+            let hint =
+                "use it for export, or leave it out: routes come with the next hop they have";
+            Some(("unchanged", hint))
+        } else {
+            None
+        };
+        here.or_else(|| entry.call.as_deref().and_then(export_next_hop))
     })
 }
 

@@ -267,7 +267,6 @@ fn sets() -> impl Strategy<Value = Vec<Set>> {
     let next_hop = select(vec![
         NextHopChange::Address(IpAddr::V6(Ipv6Addr::LOCALHOST)),
         NextHopChange::PeerAddress,
-        NextHopChange::Unchanged,
     ]);
     let bandwidth = (1_u32.., any::<bool>()).prop_map(|(mbit_s, transitive)| Bandwidth {
         asn: Asn(65001),

@@ -17,7 +17,9 @@ use super::*;
 pub(super) fn matches(table: &mut Table<'_, '_>) -> Vec<At<MatchItem>> {
     let mut items = Vec::new();
     named(table, "prefix_list", ListSubject::Prefix, &mut items);
-    named(table, "next_hop", ListSubject::NextHop, &mut items);
+    if let Some(At { value, span }) = table.get("next_hop", reference) {
+        next_hop(value, span, table.report(), &mut items);
+    }
     let addresses = table.get("next_hop_address", |value| {
         list_of(value, "an IP address like \"10.10.0.2\" or a list of them")
     });
@@ -125,6 +127,26 @@ fn named(
     }
 }
 
+/// A list by its name. An address in its place is what other daemons take there.
+fn next_hop(name: String, span: Span, report: &mut Report, items: &mut Vec<At<MatchItem>>) {
+    if name.parse::<std::net::IpAddr>().is_ok() {
+        let hint = format!("write next_hop_address = \"{name}\"");
+        let problem = Problem::value(
+            "next_hop",
+            format!("\"{name}\""),
+            "the name of a prefix_list",
+        );
+        report.error_with_hint(span, problem, hint);
+        return;
+    }
+    let item = MatchItem::List {
+        subject: ListSubject::NextHop,
+        name,
+        extent: Extent::All,
+    };
+    items.push(At::new(item, span));
+}
+
 fn plain<T>(value: Option<At<T>>, condition: impl FnOnce(T) -> Match) -> Option<At<MatchItem>> {
     value.map(|At { value, span }| At::new(MatchItem::Plain(condition(value)), span))
 }
@@ -176,6 +198,9 @@ fn as_path_length(table: &mut Table<'_, '_>, items: &mut Vec<At<MatchItem>>) {
             let expected = format!("at least `min`, {}", min.value);
             let problem = Problem::value("max", max.value, expected);
             table.report().error(max.span, problem);
+        }
+        if !table.has("min") && !table.has("max") {
+            table.missing("min", "the shortest length, or `max`, or both");
         }
         Match::AsPathLength {
             min: min.map_or(0, |min| min.value),

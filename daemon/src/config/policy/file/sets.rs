@@ -9,7 +9,7 @@ use bgp::policy::{AsPathExclude, Communities, CommunityChange, Kind, NextHopChan
 use toml::de::DeValue;
 
 use crate::config::error::{At, Conflict, Problem, Span};
-use crate::config::file::{asn, reference, routing_table, unicast_address};
+use crate::config::file::{asn, is_reserved, reference, routing_table, unicast_address};
 use crate::config::read::{self, Reading, Rejection, Table, boolean, keyword, number};
 
 use super::*;
@@ -55,7 +55,7 @@ pub(super) fn sets(table: &mut Table<'_, '_>) -> Vec<At<SetItem>> {
     if let Some(At { value, span }) = table.get("as_path_prepend_last", number(1..=LONGEST)) {
         add(span, Set::AsPathPrependLast(value));
     }
-    if let Some(At { value, span }) = table.get("as_path_prepend", as_path) {
+    if let Some(At { value, span }) = table.get("as_path_prepend", prepended) {
         add(span, Set::AsPathPrepend(value));
     }
     if let Some(At { value, span }) = table.get("next_hop", next_hop) {
@@ -267,4 +267,13 @@ fn as_path(value: &DeValue<'_>) -> Reading<Vec<Asn>> {
         .filter(|numbers| (1..=LONGEST).contains(&i64::try_from(numbers.len()).unwrap_or(0)))
         .filter(|numbers| !numbers.contains(&Asn(0)))
         .ok_or_else(|| format!("1 to {LONGEST} AS numbers like \"65001 65001\"").into())
+}
+
+/// The same where we put them into paths, in which others would take a reserved one for an error.
+fn prepended(value: &DeValue<'_>) -> Reading<Vec<Asn>> {
+    let numbers = as_path(value)?;
+    match numbers.iter().any(|asn| is_reserved(*asn)) {
+        true => Err("AS numbers none of which is reserved (RFC 6793 §9, RFC 7300)".into()),
+        false => Ok(numbers),
+    }
 }
