@@ -200,6 +200,7 @@ fn title(rfc: u32) -> &'static str {
         5065 => "confederations",
         5082 => "TTL security",
         5492 => "capabilities",
+        5925 => "TCP-AO",
         6793 => "four-octet AS numbers",
         6811 => "origin validation",
         7311 => "AIGP",
