@@ -2,10 +2,10 @@
 //!
 //! At once, as long as others have not heard of the prefixes yet: the first route of a million is
 //! passed on before the last has come. The more keeps coming the more is taken before, since what
-//! follows is packed better then. Where most of what would be told takes the place of what was told
-//! a moment ago, as when several neighbours send the same table at the same time, more is taken for
-//! [`PAUSE`] first: with ten of them each prefix was told two to three times, which is a quarter of
-//! all work, and now once. News of sessions, of the kernel and of operators end the wait.
+//! follows is packed better then. Where a part of what would be told ([`AGAIN`]) takes the place of
+//! what was told a moment ago, as when several neighbours send the same table at the same time,
+//! more is taken for [`PAUSE`] first: with ten of them each prefix was told two to three times,
+//! which is a quarter of all work. News of sessions, of the kernel and of operators end the wait.
 //!
 //! No clock and no table in here: both come as arguments.
 
@@ -19,8 +19,11 @@ const ROUTES_FIRST: usize = 1024;
 /// The same while routes keep coming, to which it doubles.
 const ROUTES_BUSY: usize = 32 * 1024;
 
-/// Between telling of a prefix and telling that its best path was replaced, while most are.
+/// Between telling of a prefix and telling that its best path was replaced, while many are.
 const PAUSE: Duration = Duration::from_millis(50);
+
+/// One in so many that is replaced says that the others will be, too.
+const AGAIN: usize = 8;
 
 /// How much is taken, and whether to wait for more.
 #[derive(Debug)]
@@ -76,7 +79,7 @@ impl Pace {
             false => ROUTES_FIRST,
         };
         self.news = self.news + news;
-        let again = self.news.replaced > self.news.fresh;
+        let again = self.news.replaced * AGAIN > self.news.fresh;
         let until = self.told? + PAUSE;
         (again && !self.urgent && now < until).then_some(until)
     }
@@ -94,11 +97,11 @@ mod tests {
     use super::*;
 
     const FRESH: News = News {
-        fresh: 2,
+        fresh: AGAIN,
         replaced: 1,
     };
     const REPLACED: News = News {
-        fresh: 1,
+        fresh: AGAIN,
         replaced: 2,
     };
 
