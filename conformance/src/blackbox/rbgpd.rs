@@ -44,10 +44,18 @@ impl Rbgpd {
         command.env("NO_COLOR", "1");
         let process = Process::spawn("rbgpd", command, &folder.join("rbgpd.log"))?;
         let mut rbgpd = Self { process, socket };
+        let mut ended = None;
         wait_until("rbgpd answers", START, || {
-            rbgpd.must_live()?;
-            rbgpd.ask(&["show", "summary"]).map(drop)
+            // One that has ended will not answer later.
+            ended = rbgpd.must_live().err();
+            match ended {
+                Some(_) => Ok(()),
+                None => rbgpd.ask(&["show", "summary"]).map(drop),
+            }
         })?;
+        if let Some(ended) = ended {
+            return Err(ended);
+        }
         Ok(Box::new(rbgpd))
     }
 
