@@ -71,6 +71,7 @@ mod rootfs;
 mod rtr;
 mod scenario;
 mod sides;
+mod skip;
 mod sweep;
 mod underlay;
 mod vm;

@@ -33,4 +33,8 @@ mod state;
 mod tasks;
 mod wireguard_io;
 
+#[cfg(test)]
+#[path = "../../conformance/src/lab/skip.rs"]
+mod skip;
+
 pub use router::{Options, Router, StartError};

@@ -16,6 +16,9 @@
     clippy::indexing_slicing
 )]
 
+#[path = "../../conformance/src/lab/skip.rs"]
+mod skip;
+
 use std::fs::File;
 use std::io::Read;
 use std::net::{IpAddr, UdpSocket};
@@ -50,7 +53,7 @@ impl Lab {
     fn without_link() -> Option<Self> {
         // SAFETY: takes no arguments and cannot fail.
         if unsafe { libc::geteuid() } != 0 {
-            println!("skipped: network namespaces need root");
+            skip::note(None, "network namespaces need root");
             return None;
         }
         if Command::new("ip")
@@ -59,7 +62,7 @@ impl Lab {
             .status()
             .is_err()
         {
-            println!("skipped: `ip` is not installed");
+            skip::note(None, "`ip` is not installed");
             return None;
         }
         let number = LABS.fetch_add(1, Ordering::Relaxed);
@@ -418,7 +421,7 @@ struct Frr {
 impl Frr {
     fn start(namespace: &str, configuration: &str) -> Option<Self> {
         if !Path::new("/usr/lib/frr/bfdd").exists() || !Path::new("/usr/bin/vtysh").exists() {
-            println!("skipped: FRR is not installed");
+            skip::note(None, "FRR is not installed");
             return None;
         }
         let directory = std::env::temp_dir().join(namespace);

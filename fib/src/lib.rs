@@ -59,6 +59,9 @@ mod links;
 mod netlink;
 mod overlay;
 mod pending;
+#[cfg(test)]
+#[path = "../../conformance/src/lab/skip.rs"]
+mod skip;
 mod state;
 mod table;
 pub mod wireguard;

@@ -8,6 +8,9 @@
     clippy::indexing_slicing
 )]
 
+#[path = "../../conformance/src/lab/skip.rs"]
+mod skip;
+
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -28,7 +31,7 @@ impl Drop for Daemon {
 fn start() -> Option<Daemon> {
     let namespaces = CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_FS;
     if let Err(error) = unshare(namespaces) {
-        eprintln!("skipped: cannot make namespaces ({error})");
+        skip::note(None, &format!("cannot make namespaces ({error})"));
         return None;
     }
     let none = None::<&str>;
@@ -52,7 +55,7 @@ fn start() -> Option<Daemon> {
     match spawned {
         Ok(child) => Some(Daemon(child)),
         Err(error) => {
-            eprintln!("skipped: no wireguard-go ({error})");
+            skip::note(None, &format!("no wireguard-go ({error})"));
             None
         }
     }
@@ -76,7 +79,10 @@ fn allowed_ips_follow_routes_on_a_running_interface() {
     let begin = Instant::now();
     while device.peers().is_err() {
         if let Some(status) = daemon.0.try_wait().unwrap() {
-            eprintln!("skipped: wireguard-go ended with {status} (no /dev/net/tun?)");
+            skip::note(
+                None,
+                &format!("wireguard-go ended with {status} (no /dev/net/tun?)"),
+            );
             return;
         }
         assert!(begin.elapsed() < Duration::from_secs(20), "no socket");

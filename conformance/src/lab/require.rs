@@ -1,16 +1,11 @@
 //! What a scenario needs from the machine, and skipping it loudly where that is missing.
-//!
-//! A skipped test prints `skipped: NAME: why` and, when `RBGPD_SKIP_LOG` names a file, adds the
-//! line to it, so that a run can count what it did not do.
 
 use std::fmt;
-use std::fs::File;
-use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 
 use super::command::{self, Output};
-use super::rbgpd;
+use super::{rbgpd, skip};
 
 /// One thing a scenario needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,19 +101,7 @@ pub fn missing(requirements: &[Requirement]) -> Option<String> {
 
 /// Prints and counts a skipped scenario.
 pub fn note_skip(name: &str, why: &str) {
-    let line = format!("skipped: {name}: {why}");
-    println!("{line}");
-    let Some(path) = std::env::var_os("RBGPD_SKIP_LOG") else {
-        return;
-    };
-    let written = File::options()
-        .create(true)
-        .append(true)
-        .open(&path)
-        .and_then(|mut log| writeln!(log, "{line}"));
-    if let Err(error) = written {
-        eprintln!("{}: {error}", Path::new(&path).display());
-    }
+    skip::note(Some(name), why);
 }
 
 /// Returns from the test, loudly, unless the machine has everything the list names.

@@ -16,6 +16,7 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 use crate::daemon::{Daemon, Place, until_text};
+use crate::skip;
 
 const DEFAULT: &str = r#"
 asn = 65001
@@ -68,7 +69,7 @@ fn enter_namespace() -> bool {
     // SAFETY: no memory is involved.
     let entered = unsafe { libc::unshare(libc::CLONE_NEWNET) } == 0;
     if !entered || Command::new("ip").arg("-V").output().is_err() {
-        eprintln!("skipped: needs a network namespace and `ip`");
+        skip::note(None, "needs a network namespace and `ip`");
         return false;
     }
     run("ip link set lo up");

@@ -7,11 +7,10 @@
 //! Needs root and `ip`. What else is in a namespace, and what is in the configuration beside the
 //! session, is the test's.
 
-use std::fs::File;
-use std::io::Write as _;
 use std::process::{Command, Output};
 
 use crate::daemon::{Daemon, Place, until_text};
+use crate::skip;
 
 /// One namespace, its folder and its daemon once that is started.
 pub(crate) struct Site {
@@ -117,7 +116,7 @@ pub(crate) fn namespaces(subject: &str, count: u8) -> Option<Vec<Site>> {
     let probe = format!("rbgpd-{subject}-{}p", std::process::id());
     let run = |verb| Command::new("ip").args(["netns", verb, &probe]).output();
     if !run("add").is_ok_and(|output| output.status.success()) {
-        skip(subject, "no right to make namespaces");
+        skip::note(None, "no right to make namespaces");
         return None;
     }
     let _ = run("del");
@@ -127,16 +126,6 @@ pub(crate) fn namespaces(subject: &str, count: u8) -> Option<Vec<Site>> {
         site.ip("link set lo up");
     }
     Some(sites)
-}
-
-/// Says that a test cannot be had here, and has it counted as skipped (`RBGPD_SKIP_LOG`).
-pub(crate) fn skip(name: &str, why: &str) {
-    let line = format!("skipped: {name}: {why}");
-    println!("{line}");
-    if let Some(path) = std::env::var_os("RBGPD_SKIP_LOG") {
-        let log = File::options().create(true).append(true).open(path);
-        writeln!(log.unwrap(), "{line}").unwrap();
-    }
 }
 
 /// Both sites with the wire up, nothing started; `None`, after saying why, where there are no

@@ -8,7 +8,8 @@
 //!
 //! Needs root, `ip` and a kernel with VRFs.
 
-use crate::site::{Site, namespaces, skip};
+use crate::site::{Site, namespaces};
+use crate::skip;
 
 const VRFS: [(&str, u32); 2] = [("red", 100), ("blue", 200)];
 
@@ -17,7 +18,7 @@ fn has_vrfs(site: &Site) -> bool {
     for (name, table) in VRFS {
         let made = site.run(&format!("ip link add {name} type vrf table {table}"));
         if !made.status.success() {
-            skip("vrf", "needs a kernel with VRFs (CONFIG_NET_VRF)");
+            skip::note(None, "needs a kernel with VRFs (CONFIG_NET_VRF)");
             return false;
         }
         site.ip(&format!("link set {name} up"));

@@ -20,4 +20,6 @@ mod ends;
 mod route_maps;
 mod router;
 mod rpki;
+#[path = "../../../conformance/src/lab/skip.rs"]
+mod skip;
 mod transport;

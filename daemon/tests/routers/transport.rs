@@ -14,6 +14,7 @@ use rbgpd::control::reply;
 use rbgpd::{Options, Router, StartError};
 
 use crate::ends::{self, End, free_port, neighbors, parse, until_is};
+use crate::skip;
 
 fn ends(test: u8) -> [End; 2] {
     ends::ends(2, test)
@@ -32,7 +33,7 @@ fn start(config: Config) -> Option<Router> {
         Ok(router) => Some(router),
         Err(StartError::Password(error)) if has_passwords => {
             assert!(error.to_string().contains("CONFIG_TCP_MD5SIG"), "{error}");
-            eprintln!("skipped: {error}");
+            skip::note(None, &error.to_string());
             None
         }
         Err(error) => panic!("{error}"),

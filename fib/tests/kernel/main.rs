@@ -23,4 +23,6 @@ mod namespace;
 mod others;
 mod overlays;
 mod routes;
+#[path = "../../../conformance/src/lab/skip.rs"]
+mod skip;
 mod thread;

@@ -5,12 +5,14 @@ use std::time::{Duration, Instant};
 
 use nix::sched::{CloneFlags, unshare};
 
+use crate::skip;
+
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Enters a new namespace. False, after saying why, if that is not possible here.
 pub(crate) fn enter_namespace() -> bool {
     if let Err(error) = unshare(CloneFlags::CLONE_NEWNET) {
-        eprintln!("skipped: cannot make a network namespace ({error})");
+        skip::note(None, &format!("cannot make a network namespace ({error})"));
         return false;
     }
     if Command::new("ip")
@@ -19,7 +21,7 @@ pub(crate) fn enter_namespace() -> bool {
         .status()
         .is_err()
     {
-        eprintln!("skipped: no `ip` command");
+        skip::note(None, "no `ip` command");
         return false;
     }
     run("ip link set lo up");

@@ -128,7 +128,7 @@ fn a_dump_is_read_and_a_peer_continues_in_the_next_message() {
 #[test]
 fn a_kernel_without_wireguard_is_named() {
     match InKernel::open("wg0") {
-        Ok(_) => eprintln!("skipped: this kernel has WireGuard"),
+        Ok(_) => crate::skip::note(None, "this kernel has WireGuard"),
         Err(error) => assert!(matches!(error, WireguardError::NoFamily), "{error:?}"),
     }
 }
