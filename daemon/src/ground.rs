@@ -158,9 +158,8 @@ impl Ground {
 
     /// Networks of interfaces that an address of others is on.
     pub(crate) fn networks_of(&self, addr: IpAddr) -> Vec<Prefix> {
-        let own = self.links.all_addresses();
-        let networks = own.map(|own| Prefix::from(own.address));
-        let mut networks: Vec<Prefix> = networks.filter(|it| it.contains_addr(addr)).collect();
+        let networks = self.around(addr).map(|own| Prefix::from(own.address));
+        let mut networks: Vec<Prefix> = networks.collect();
         networks.sort_unstable();
         networks.dedup();
         networks
@@ -177,18 +176,30 @@ impl Ground {
         if let Some(zone) = addr.zone() {
             return self.zone(zone).map(|link| link.index);
         }
-        let own = self.links.all_addresses();
-        let around = own.filter(|own| Prefix::from(own.address).contains_addr(addr.ip()));
-        let nearest = around.max_by_key(|own| own.address.prefix());
+        let nearest = self
+            .around(addr.ip())
+            .max_by_key(|own| own.address.prefix());
         nearest.map(|own| own.index)
+    }
+
+    /// Addresses of this host whose network an address is on.
+    fn around(&self, addr: IpAddr) -> impl Iterator<Item = &Address> {
+        let own = self.links.all_addresses();
+        own.filter(move |own| Prefix::from(own.address).contains_addr(addr))
     }
 
     /// True for an address of this host; of link-local ones that of the link they belong to.
     pub(crate) fn is_own(&self, addr: ScopedAddr) -> bool {
+        self.holder(addr).is_some()
+    }
+
+    /// An address of this host with its interface; of link-local ones that of the link they belong
+    /// to.
+    fn holder(&self, addr: ScopedAddr) -> Option<&Address> {
         let link = addr.zone().and_then(|zone| self.zone(zone));
         let here = |index| link.is_none_or(|link| link.index == index);
         let mut own = self.links.all_addresses();
-        own.any(|own| own.address.ip() == addr.ip() && here(own.index))
+        own.find(|own| own.address.ip() == addr.ip() && here(own.index))
     }
 
     /// True if a route of others leads to an address, or its link, through a device that is up.
@@ -206,17 +217,13 @@ impl Ground {
 
     /// An own address of the other IP version on the interface that has `addr`.
     pub(crate) fn beside(&self, addr: ScopedAddr) -> (Option<Ipv4Addr>, Option<Ipv6Addr>) {
-        let link = addr.zone().and_then(|zone| self.zone(zone));
-        let here = |index| link.is_none_or(|link| link.index == index);
-        let holder = self
-            .links
-            .all_addresses()
-            .find(|it| it.address.ip() == addr.ip() && here(it.index));
         let mut found = match addr.ip() {
             IpAddr::V4(addr) => (Some(addr), None),
             IpAddr::V6(addr) => (None, Some(addr)),
         };
-        let Some(holder) = holder else { return found };
+        let Some(holder) = self.holder(addr) else {
+            return found;
+        };
         for other in self.links.addresses(holder.index).filter(|it| it.usable) {
             match other.address.ip() {
                 IpAddr::V4(addr) => {
@@ -244,10 +251,7 @@ impl Ground {
         if let Some(name) = interface {
             return self.links.named(&name.into()).map(|link| link.mtu);
         }
-        let holder = self
-            .links
-            .all_addresses()
-            .find(|it| it.address.ip() == vtep);
+        let holder = self.holder(vtep.into());
         let holder = holder.and_then(|it| self.links.get(it.index));
         if let Some(link) = holder
             && !matches!(link.kind, LinkKind::Loopback)
