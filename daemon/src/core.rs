@@ -48,7 +48,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::bfd_share::BfdShare;
 use crate::config::{Config, ServiceSettings};
-use crate::control::{Answer, Call, Reply, reply};
+use crate::control::{Answer, Call, Reply, Timestamp, reply};
 use crate::install::Install;
 use crate::memory::{self, Freed, Tidy};
 use crate::own_routes::Own;
@@ -177,6 +177,8 @@ pub(crate) struct Core {
     started: Instant,
     /// Families whose routes are complete after the start.
     converged: PerFamily<bool>,
+    /// Until when routes are held back after a restart; the time of day as it was at the start.
+    held_until: Option<Timestamp>,
     /// The kernel's first dump was read.
     kernel_ready: bool,
     /// Devices of the overlay networks as they are, also of one that is about to go.
@@ -300,6 +302,7 @@ impl Core {
             seed,
             started: Instant::now(),
             converged: PerFamily::default(),
+            held_until: None,
             kernel_ready: false,
             devices: HashMap::new(),
             completed: Vec::new(),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::time::SystemTime;
 
 use bgp::family::PerFamily;
 use bgp::rib::{self, Multipath, PeerId};
@@ -13,6 +14,7 @@ use super::neighbor::{Neighbor, Origin, session_config, transport};
 use super::{Core, OverlayDevices};
 use crate::bfd_io::{Params, SessionKey};
 use crate::config::{self, Config, RouteTargets, VniConfig};
+use crate::control::Timestamp;
 use crate::install;
 use crate::own_routes::Own;
 use crate::peer_io::{Command, Remote, Wiring};
@@ -96,6 +98,9 @@ impl Core {
         }
         self.hand_in(rib::Input::Expect { peers, time, hold });
         if hold {
+            let now = Timestamp::from(SystemTime::now()).unix_s();
+            let until = now.saturating_add(time.as_secs());
+            self.held_until = Some(Timestamp::from_unix_s(until));
             tracing::info!(
                 deferral_time_s = time.as_secs(),
                 "the last run broke off: keeping what the kernel forwards until neighbours have \

@@ -3,6 +3,7 @@
 //! The order is given once; after that only questions are asked, so that ending the wait with
 //! Ctrl-C changes nothing. Progress is talk, the last answer is data.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bgp::ScopedAddr;
@@ -84,7 +85,7 @@ async fn ready(
     request: &Request,
     until: Option<Instant>,
 ) -> Result<Drain, Stop> {
-    let mut said: Vec<String> = Vec::new();
+    let mut said = BTreeSet::new();
     loop {
         let refusal = match console.client.ask(request).await {
             Err(ClientError::Refused(refusal)) if refusal.kind == ErrorKind::NotSafe => refusal,
@@ -93,12 +94,7 @@ async fn ready(
         if until.is_none_or(|until| Instant::now() + PAUSE > until) {
             return Err(ClientError::Refused(refusal).into());
         }
-        if refusal.details != said {
-            said.clone_from(&refusal.details);
-            for line in &said {
-                console.say(format!("waiting: {line}"))?;
-            }
-        }
+        say_awaited(console, &mut said, &refusal.details)?;
         sleep(PAUSE).await;
     }
 }
@@ -147,7 +143,7 @@ async fn settle(
     until: Instant,
     json: Json,
 ) -> Result<Exit, Stop> {
-    let mut said: Vec<String> = Vec::new();
+    let mut said = BTreeSet::new();
     loop {
         match goal.progress(&status) {
             Progress::Reached => {
@@ -162,14 +158,7 @@ async fn settle(
             }
             Progress::NotYet => {}
         }
-        let pending = status.pending.iter().map(|line| timeless(line));
-        let pending: Vec<String> = pending.collect();
-        for (line, plain) in status.pending.iter().zip(&pending) {
-            if !said.contains(plain) {
-                console.say(format!("waiting: {line}"))?;
-            }
-        }
-        said = pending;
+        say_awaited(console, &mut said, &status.pending)?;
         match next(console, &Request::DrainStatus, until).await? {
             Some(fresh) => status = fresh,
             None => {
@@ -180,19 +169,18 @@ async fn settle(
     }
 }
 
-/// A line without its seconds: one that counts down is said once.
-fn timeless(line: &str) -> String {
-    let mut plain = String::new();
-    let mut words = line.split(' ').peekable();
-    while let Some(word) = words.next() {
-        let counts = word.bytes().all(|octet| octet.is_ascii_digit());
-        if counts && words.next_if(|next| next.starts_with("second")).is_some() {
-            continue;
+/// Says what is waited for, each line once.
+fn say_awaited(
+    console: &mut Console<'_>,
+    said: &mut BTreeSet<String>,
+    lines: &[String],
+) -> Result<(), Stop> {
+    for line in lines {
+        if said.insert(line.clone()) {
+            console.say(format!("waiting: {line}"))?;
         }
-        plain.push_str(word);
-        plain.push(' ');
     }
-    plain
+    Ok(())
 }
 
 fn unconfirmed(console: &mut Console<'_>, goal: Goal, status: &Drain) -> Result<Exit, Stop> {

@@ -11,7 +11,7 @@ use rbgpd::config::{self, Config};
 use rbgpd::control::{Clear, Drain, Page, Reply, Request, Routes, Select, SoftReset, reply};
 use rbgpd::{Options, Router};
 
-use crate::ends::{self, End, ends, neighbors, parse, start, summary, until};
+use crate::ends::{self, End, ends, neighbors, parse, start, summary, until, until_is};
 
 /// Two ends and their configurations.
 struct Pair {
@@ -504,6 +504,12 @@ async fn a_hold_after_a_crash_says_for_whom_and_until_when() {
         "{:?}",
         before.notices
     );
+    // Whoever watches the seconds go by reads the same line.
+    let left = |summary: &reply::Summary| summary.hold.as_ref().map_or(0, |it| it.left_s);
+    let less = |summary: &reply::Summary| left(summary) < hold.left_s;
+    let later = until_is("less time is left", || summary(&router), less).await;
+    assert_eq!(later.hold.unwrap().until, hold.until);
+    assert_eq!(later.notices, before.notices);
     let order = Drain {
         force: true,
         ..Drain::default()

@@ -4,14 +4,12 @@
 //! gets words. It decides nothing.
 
 use super::*;
-use crate::control::Timestamp;
 
 impl Core {
     /// For whom routes are held back after a restart, and until when.
     pub(in crate::core) fn hold(&self) -> Option<reply::Hold> {
         let holding = self.rib.holding()?;
         let left = holding.until.saturating_duration_since(Instant::now());
-        let now = Timestamp::from(std::time::SystemTime::now());
         let mut waiting_for = Families::default();
         for (family, peers) in holding.peers.iter() {
             let addresses: Vec<ScopedAddr> = peers
@@ -23,13 +21,13 @@ impl Core {
             }
         }
         Some(reply::Hold {
-            until: Timestamp::from_unix_s(now.unix_s().saturating_add(left.as_secs())),
+            until: self.held_until?,
             left_s: left.as_secs(),
             waiting_for,
         })
     }
 
-    /// The same in a line.
+    /// The same in a line, which stays as it is while nothing changes: who waits says it once.
     pub(in crate::core) fn hold_line(&self) -> Option<String> {
         let hold = self.hold()?;
         let waiting: Vec<String> = hold
@@ -41,11 +39,10 @@ impl Core {
             })
             .collect();
         Some(format!(
-            "restarted: routes are held back for End-of-RIB of {}, until {} at most ({}); the \
-             kernel forwards as before",
+            "restarted: routes are held back for End-of-RIB of {}, until {} at most; the kernel \
+             forwards as before",
             waiting.join(" and "),
             hold.until,
-            counted(hold.left_s, "second", "seconds"),
         ))
     }
 }
