@@ -186,6 +186,7 @@ impl Session {
         match input {
             Input::Start => self.start(now),
             Input::Stop(reason) => self.stop(now, reason),
+            Input::LinkIsBack => self.path_is_back(now),
             Input::Configure(config) => self.configure(now, *config),
             Input::Connected { conn } => self.connected(now, conn),
             Input::ConnectFailed { conn, error } => self.connect_failed(now, conn, error),

@@ -100,6 +100,8 @@ pub(crate) enum Command {
     Start,
     /// Stop for a reason; the session may start again by itself, as the reason says.
     Stop(StopReason),
+    /// The device that the neighbour is behind carries frames again.
+    LinkIsBack,
     /// New settings.
     Configure(Box<session::Config>),
     /// Connect there from now on; a connection that stands is left alone.
@@ -360,6 +362,7 @@ impl PeerTask {
             Command::BfdReset => self.bfd_down_at = Some(Instant::now() + BFD_RESET_TIME),
             Command::Start => self.input(Input::Start),
             Command::Stop(reason) => self.input(Input::Stop(reason)),
+            Command::LinkIsBack => self.input(Input::LinkIsBack),
             Command::Configure(config) => self.input(Input::Configure(config)),
             Command::Port(port) => self.remote.port = port,
             Command::Transport(transport) => self.change_transport(*transport),

@@ -67,6 +67,9 @@ pub enum Input {
     /// End the session. Reasons that are administrative keep it down until [`Input::Start`]; a
     /// reset comes back by itself, see [`StopReason::stays_down`].
     Stop(StopReason),
+    /// The device that the peer is behind carries frames again: a session that is wanted connects at
+    /// once, not when the delay is over that grew meanwhile.
+    LinkIsBack,
     /// The configuration has changed. Bounces the session if [`Config::needs_restart`] says so.
     Configure(Box<Config>),
     /// An outgoing connection stands.

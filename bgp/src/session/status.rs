@@ -156,13 +156,27 @@ impl Status {
     }
 
     /// What ended the last session or attempt, unless it is no longer what keeps the next one: a
-    /// passive side makes no attempts, so none of its own fails any more.
-    fn error_in_force(&self) -> Option<&DownReason> {
+    /// passive side makes no attempts, so none of its own fails any more, and one that was ordered
+    /// to stay down and is wanted again waits for the peer alone.
+    pub fn error_in_force(&self) -> Option<&DownReason> {
         let reason = &self.last_error.as_ref()?.reason;
-        let over = matches!(
-            reason,
-            DownReason::ConnectFailed(_) | DownReason::Stopped(_)
-        );
+        let over = match reason {
+            DownReason::ConnectFailed(_) => true,
+            DownReason::Stopped(stop) => stop.stays_down(),
+            DownReason::NotificationReceived(_)
+            | DownReason::ConnectionClosed { .. }
+            | DownReason::HoldTimerExpired { .. }
+            | DownReason::SendHoldTimerExpired { .. }
+            | DownReason::BfdDown
+            | DownReason::BfdNotUp
+            | DownReason::Open(_)
+            | DownReason::Malformed { .. }
+            | DownReason::UnexpectedMessage { .. }
+            | DownReason::Collision
+            | DownReason::Rejected
+            | DownReason::PeerReconnected
+            | DownReason::TurnedAway { .. } => false,
+        };
         (!self.passive || !over).then_some(reason)
     }
 

@@ -9,6 +9,7 @@ mod names;
 mod negotiation;
 mod pair;
 mod random;
+mod reasons;
 mod table;
 mod timing;
 mod updates;

@@ -267,6 +267,7 @@ impl Core {
                 if self.install.ground.link(link) {
                     self.ground_changed = true;
                     self.device_changed(index);
+                    self.link_is_back(index);
                 }
             }
             fib::Event::LinkRemoved { index, .. } => {
@@ -276,8 +277,12 @@ impl Core {
                 self.device_changed(index);
             }
             fib::Event::Address { address, removed } => {
+                let (index, usable) = (address.index, address.usable && !removed);
                 self.install.ground.address(address, removed);
                 self.ground_changed = true;
+                if usable {
+                    self.link_is_back(index);
+                }
             }
             fib::Event::RouteChanged { route, removed } if self.own.looks_into(&route.key) => {
                 let (table, prefix) = (route.key.table(), Prefix::from(route.key.prefix()));

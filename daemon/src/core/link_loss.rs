@@ -6,10 +6,10 @@
 //! That holds for neighbours on a link of ours; the others may have another way.
 //!
 //! Which device that is gets noted when the session comes up, since addresses leave before their
-//! device does. Routes through the device are not dealt with here: the ground has changed.
+//! device does. When it is back, under whatever number, the neighbours are called at once. Routes
+//! through the device are not dealt with here: the ground has changed.
 
 use bgp::rib::PeerId;
-use bgp::session::StopReason;
 
 use super::Core;
 use crate::peer_io::Command;
@@ -36,10 +36,22 @@ impl Core {
             return;
         };
         let interface = link.name.to_string();
-        let behind = self.neighbors.values();
+        let behind = self.neighbors.values_mut();
         for neighbor in behind.filter(|it| it.device() == Some(index)) {
-            let interface = interface.clone();
-            neighbor.command(Command::Stop(StopReason::LinkDown { interface }));
+            neighbor.lose_link(interface.clone());
+        }
+    }
+
+    /// A device carries frames again, or has another address to connect from: neighbours that were
+    /// lost with it are called at once, whatever their attempts have come to meanwhile.
+    pub(super) fn link_is_back(&self, index: u32) {
+        let ground = &self.install.ground;
+        if !ground.links.get(index).is_some_and(|link| link.running) {
+            return;
+        }
+        let lost = self.neighbors.values().filter(|it| it.has_lost_link());
+        for neighbor in lost.filter(|it| ground.device_of(it.address()) == Some(index)) {
+            neighbor.command(Command::LinkIsBack);
         }
     }
 }

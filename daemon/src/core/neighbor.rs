@@ -9,7 +9,7 @@ use bgp::message::Update;
 use bgp::policy::Policy;
 use bgp::rib::{self, Batch, Drain, NextHopRule, PeerFacts, PeerFamily, PeerId};
 use bgp::session::{
-    self, BfdConfig, FamilyConfig, GracefulRestartConfig, HoldTime, Negotiated, Status,
+    self, BfdConfig, FamilyConfig, GracefulRestartConfig, HoldTime, Negotiated, Status, StopReason,
 };
 use bgp::{Asn, Prefix, ScopedAddr};
 use tokio::sync::{mpsc, watch};
@@ -30,6 +30,8 @@ pub(super) struct Neighbor {
     commands: mpsc::UnboundedSender<Command>,
     status: watch::Receiver<Status>,
     session: Option<SessionFacts>,
+    /// Its last session went with a device, and it has had none since.
+    link_lost: bool,
     /// End-of-RIB was received in this session.
     pub(super) complete: PerFamily<bool>,
     /// Where the number of prefixes stands against its limit.
@@ -75,6 +77,7 @@ impl Neighbor {
             commands,
             status,
             session: None,
+            link_lost: false,
             complete: PerFamily::default(),
             limits: Limits::default(),
             mistakes: Repeats::new(MISTAKES_PAUSE),
@@ -116,6 +119,7 @@ impl Neighbor {
     ) {
         self.complete = PerFamily::default();
         self.limits = Limits::default();
+        self.link_lost = false;
         self.session = Some(SessionFacts {
             negotiated,
             local,
@@ -127,6 +131,16 @@ impl Neighbor {
     /// The device that its session needs.
     pub(super) fn device(&self) -> Option<u32> {
         self.session.as_ref()?.device
+    }
+
+    /// The device that its session needs is lost.
+    pub(super) fn lose_link(&mut self, interface: String) {
+        self.link_lost = true;
+        self.command(Command::Stop(StopReason::LinkDown { interface }));
+    }
+
+    pub(super) fn has_lost_link(&self) -> bool {
+        self.link_lost
     }
 
     pub(super) fn down(&mut self) {

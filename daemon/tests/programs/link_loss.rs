@@ -6,6 +6,8 @@
 //!
 //! Needs root and `ip`.
 
+use std::time::{Duration, Instant};
+
 use serde_json::Value;
 
 use crate::daemon::until;
@@ -109,4 +111,33 @@ fn a_neighbour_on_a_link_that_goes_down_is_not_waited_for() {
     }
     a.ip("link set wire up");
     until_neighbor(&a, "10.10.0.2", "Established");
+}
+
+#[test]
+fn a_neighbour_is_called_at_once_when_its_link_is_back() {
+    let Some((mut a, mut b)) = sites("loss-back") else {
+        return;
+    };
+    for site in [&mut a, &mut b] {
+        let config = site.config("ipv4_unicast = {}");
+        let slow = config.replace("connect_retry = \"1s\"", "connect_retry = \"10m\"");
+        assert_ne!(config, slow);
+        site.start(&slow);
+        site.daemon().until_logged("rbgpd runs");
+    }
+    until_neighbor(&a, "10.10.0.2", "Established");
+    a.ip("link set wire down");
+    for (site, address) in [(&a, "10.10.0.2"), (&b, "10.10.0.1")] {
+        let line = format!("show neighbors {address}");
+        site.daemon()
+            .until_said(&line, |said| said.contains("interface wire went down"));
+    }
+    // Attempts of both sides fail and come ever more rarely: the fifth by 7.5 s, the sixth not
+    // before 11.6 s.
+    std::thread::sleep(Duration::from_secs(8));
+    a.ip("link set wire up");
+    let since = Instant::now();
+    until_neighbor(&a, "10.10.0.2", "Established");
+    let taken = since.elapsed();
+    assert!(taken < Duration::from_secs(3), "{taken:?}");
 }

@@ -277,6 +277,24 @@ fn a_reset_while_waiting_connects_at_once() {
 }
 
 #[test]
+fn a_link_that_is_back_ends_the_wait_and_starts_nothing_that_is_not_wanted() {
+    let (mut bench, mut conn) = Bench::started(config().connect_retry(secs(1), secs(600)));
+    for _ in 0..8 {
+        bench.refuse(conn);
+        (_, conn) = bench.next_attempt();
+    }
+    bench.refuse(conn);
+    let outputs = bench.input(Input::LinkIsBack);
+    assert!(dialled(&outputs).is_some());
+    let again = bench.input(Input::LinkIsBack);
+    assert_eq!(dialled(&again), None, "one is under way");
+
+    bench.input(Input::Stop(StopReason::PeerDeconfigured));
+    let outputs = bench.input(Input::LinkIsBack);
+    assert_eq!(dialled(&outputs), None);
+}
+
+#[test]
 fn too_many_prefixes_are_said_with_family_and_limit() {
     let (mut bench, _) = Bench::established(config(), &peer_open());
     let (family, limit) = (Family::Ipv4Unicast, 1000);

@@ -23,6 +23,7 @@ enum Op {
     Pause(bool),
     Sent(u32),
     Bfd(bool),
+    LinkIsBack,
     Pass(u32),
 }
 
@@ -43,6 +44,7 @@ fn op() -> impl Strategy<Value = Op> {
         1 => any::<bool>().prop_map(Op::Pause),
         1 => (0u32..3_000).prop_map(Op::Sent),
         3 => any::<bool>().prop_map(Op::Bfd),
+        1 => Just(Op::LinkIsBack),
         8 => (0u32..200_000).prop_map(Op::Pass),
     ]
 }
@@ -207,6 +209,7 @@ fn apply(bench: &mut Bench, owner: &mut Owner, op: Op) -> Vec<Output> {
             updates,
         },
         Op::Bfd(up) => Input::Bfd(if up { Bfd::Up } else { Bfd::Down }),
+        Op::LinkIsBack => Input::LinkIsBack,
         Op::Pass(time) => return bench.pass(millis(time.into())),
     };
     bench.input(input)

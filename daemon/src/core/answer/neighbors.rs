@@ -256,7 +256,7 @@ fn side(status: &Status) -> Option<&'static str> {
     if status.stopped.is_some() {
         return Some("here");
     }
-    Some(match status.last_error.as_ref()?.reason.ended_by() {
+    Some(match status.error_in_force()?.ended_by() {
         EndedBy::Us => "here",
         EndedBy::Peer => "neighbor",
         EndedBy::Path => "path",
@@ -276,8 +276,11 @@ fn why_down(status: &Status, passive: bool) -> (Option<String>, Option<String>) 
         }
         return (Some(why), status.hint());
     }
-    match &status.last_error {
-        Some(failure) => (Some(failure.reason.to_string()), failure.reason.remedy()),
+    match status.error_in_force() {
+        Some(reason) => (Some(reason.to_string()), reason.remedy()),
+        None if matches!(status.state, State::OpenSent | State::OpenConfirm) => {
+            (status.why(), None)
+        }
         None if passive => (
             Some("waits for the neighbour to connect (passive)".to_owned()),
             None,
