@@ -7,6 +7,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use bgp::{Asn, ExtendedCommunity, MacAddress, RouteDistinguisher, Vni};
 
 use crate::target::{ImportTarget, automatic_export, automatic_imports};
+use crate::vrf::VrfName;
 
 /// Who we are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +41,7 @@ pub struct VniConfig {
     pub(crate) gateway_mac: Option<MacAddress>,
     pub(crate) gateway_ips: Vec<IpAddr>,
     pub(crate) advertise_gateway: bool,
+    pub(crate) vrf: Option<VrfName>,
 }
 
 impl VniConfig {
@@ -54,6 +56,7 @@ impl VniConfig {
             gateway_mac: None,
             gateway_ips: Vec::new(),
             advertise_gateway: false,
+            vrf: None,
         }
     }
 
@@ -93,6 +96,13 @@ impl VniConfig {
     /// §10.1). Needs a gateway MAC. Default: false.
     pub fn advertise_gateway(mut self, advertise: bool) -> Self {
         self.advertise_gateway = advertise;
+        self
+    }
+
+    /// The VRF that the stations of this VNI are routed in: their IP addresses are told with its L3
+    /// VNI, too ([`crate::Input::SetVrf`]). Default: none.
+    pub fn vrf(mut self, name: VrfName) -> Self {
+        self.vrf = Some(name);
         self
     }
 

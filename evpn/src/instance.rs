@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use bgp::{AttributeSet, Attributes, EvpnKey, MacAddress, Vni};
+use bgp::{AttributeSet, Attributes, EvpnKey, MacAddress, Prefix, Vni};
 
 use crate::config::{Config, VniConfig};
 use crate::ledger::Ledger;
@@ -18,6 +18,7 @@ use crate::path::{Path, Route};
 use crate::resolve::{ip_of, mac_of};
 use crate::station::{Binding, Facts, Local, RemoteMac};
 use crate::target::{ImportIndex, distinguishers};
+use crate::vrf::{Via, VrfConfig, VrfName, Vrfs};
 
 /// What can happen.
 #[derive(Debug, Clone)]
@@ -35,6 +36,25 @@ pub enum Input {
     /// A VNI is no longer configured. What the kernel said about it is kept until it says
     /// otherwise.
     RemoveVni(Vni),
+    /// A VRF is configured, anew or differently.
+    SetVrf {
+        /// Its name, which VNIs refer to ([`VniConfig::vrf`]).
+        name: VrfName,
+        /// How.
+        config: VrfConfig,
+    },
+    /// A VRF is no longer configured. Its prefixes are kept until they are said to be gone.
+    RemoveVrf(VrfName),
+    /// The table of a VRF has a prefix that others should know, or has it no more. Routes that were
+    /// imported from here must not be given back.
+    LocalPrefix {
+        /// Which VRF.
+        vrf: VrfName,
+        /// The prefix.
+        prefix: Prefix,
+        /// What is known of it there; `None` when it is gone.
+        attributes: Option<Arc<Attributes>>,
+    },
     /// The best path to a route of another router changed or went away. Our own routes must not
     /// be given: a caller that reads a table leaves out the ones it originated.
     Route {
@@ -135,6 +155,24 @@ pub enum Output {
         /// Where that is.
         vtep: IpAddr,
     },
+    /// This route leads into the table of a VRF.
+    Import {
+        /// Which VRF.
+        vrf: VrfName,
+        /// The route; [`imported_prefix`](crate::imported_prefix) is what it adds.
+        key: EvpnKey,
+        /// Where its packets go.
+        via: Via,
+        /// The attributes that it came with.
+        attributes: Arc<Attributes>,
+    },
+    /// The route of [`Output::Import`] is there no longer, or no longer meant for the VRF.
+    Unimport {
+        /// Which VRF.
+        vrf: VrfName,
+        /// The route.
+        key: EvpnKey,
+    },
     /// The entry of [`Output::SetNeighbour`] is no longer wanted. A local entry that replaced it
     /// stays.
     RemoveNeighbour {
@@ -148,10 +186,11 @@ pub enum Output {
 /// EVPN of one router. See the crate's front page for an example.
 #[derive(Debug)]
 pub struct Instance {
-    config: Config,
+    pub(crate) config: Config,
     pub(crate) vtep: Option<IpAddr>,
     pub(crate) networks: BTreeMap<Vni, Network>,
-    pub(crate) imports: ImportIndex,
+    pub(crate) imports: ImportIndex<Vni>,
+    pub(crate) vrfs: Vrfs,
     pub(crate) facts: Facts,
     pub(crate) macs: Ledger<(Vni, MacAddress), RemoteMac>,
     pub(crate) floods: Ledger<(Vni, IpAddr), ()>,
@@ -169,6 +208,7 @@ impl Instance {
             vtep: config.vtep,
             networks: BTreeMap::new(),
             imports: ImportIndex::default(),
+            vrfs: Vrfs::new(),
             facts: Facts::default(),
             macs: Ledger::new(),
             floods: Ledger::new(),
@@ -184,8 +224,16 @@ impl Instance {
             Input::SetVtep(vtep) => self.set_vtep(vtep),
             Input::SetVni { vni, config } => self.configure(vni, Some(config)),
             Input::RemoveVni(vni) => self.configure(vni, None),
+            Input::SetVrf { name, config } => self.configure_vrf(&name, Some(config)),
+            Input::RemoveVrf(name) => self.configure_vrf(&name, None),
+            Input::LocalPrefix {
+                vrf,
+                prefix,
+                attributes,
+            } => self.local_prefix(vrf, prefix, attributes),
             Input::Route { key, attributes } => {
-                let path = attributes.map(|attributes| self.decode(attributes));
+                let path = attributes.as_ref().map(|it| self.decode(Arc::clone(it)));
+                self.note_routed(&key, path.as_deref().zip(attributes.as_ref()));
                 self.route(key, path);
             }
             Input::LocalMac {
@@ -217,8 +265,9 @@ impl Instance {
 
     /// The next thing to do, `None` when everything is said.
     pub fn poll(&mut self) -> Option<Output> {
-        // What is new before what goes: a MAC before the neighbour entry that needs it, and
-        // nothing is torn down before its replacement stands.
+        self.settle_imports();
+        // What is new before what goes: a MAC before the neighbour entry that needs it, both before
+        // the routes of VRFs through them, and nothing is torn down before its replacement stands.
         if let Some(((vni, vtep), ())) = self.floods.next_setting() {
             return Some(Output::SetFlood { vni, vtep });
         }
@@ -228,11 +277,22 @@ impl Instance {
         if let Some(((vni, ip), (mac, vtep))) = self.neighbours.next_setting() {
             return Some(Output::SetNeighbour { vni, ip, mac, vtep });
         }
+        if let Some(((key, vrf), import)) = self.vrfs.imported.next_setting() {
+            return Some(Output::Import {
+                vrf,
+                key,
+                via: import.via,
+                attributes: import.attributes,
+            });
+        }
         if let Some((key, (_, attributes))) = self.told.next_setting() {
             return Some(Output::Originate { key, attributes });
         }
         if let Some(key) = self.told.next_removal() {
             return Some(Output::Withdraw { key });
+        }
+        if let Some((key, vrf)) = self.vrfs.imported.next_removal() {
+            return Some(Output::Unimport { vrf, key });
         }
         if let Some((vni, ip)) = self.neighbours.next_removal() {
             return Some(Output::RemoveNeighbour { vni, ip });
@@ -249,43 +309,63 @@ impl Instance {
             self.vtep = vtep;
             let all = self.networks.keys().copied().collect();
             self.rebuild(&all);
+            self.tell_all_prefixes();
         }
     }
 
-    /// Sets or removes one VNI. Others are touched only when an automatic distinguisher changes.
+    /// Sets or removes one VNI.
     fn configure(&mut self, vni: Vni, config: Option<VniConfig>) {
-        let mut configs: BTreeMap<Vni, VniConfig> = self
-            .networks
-            .iter()
-            .map(|(vni, network)| (*vni, network.config.clone()))
-            .collect();
+        let mut configs = self.configs();
         let before = match config {
             Some(config) => configs.insert(vni, config),
             None => configs.remove(&vni),
         };
-        if before.as_ref() == configs.get(&vni) {
-            return;
+        if before.as_ref() != configs.get(&vni) {
+            self.settle_configs(configs, BTreeSet::from([vni]));
         }
+    }
+
+    /// The VNIs as they are configured.
+    pub(crate) fn configs(&self) -> BTreeMap<Vni, VniConfig> {
+        let networks = self.networks.iter();
+        networks
+            .map(|(vni, network)| (*vni, network.config.clone()))
+            .collect()
+    }
+
+    /// These are the VNIs from now on. Others than those that were `touched` are worked out anew
+    /// only when an automatic distinguisher changes.
+    pub(crate) fn settle_configs(
+        &mut self,
+        configs: BTreeMap<Vni, VniConfig>,
+        mut touched: BTreeSet<Vni>,
+    ) {
         let given = configs.iter().map(|(vni, config)| (*vni, config.rd));
+        let given = given.chain(self.vrfs.distinguished());
         let rds = distinguishers(self.config.router_id, given);
-        self.imports = ImportIndex::new(configs.iter().map(|(vni, config)| (*vni, config)));
-        let mut touched = BTreeSet::from([vni]);
+        let imports = configs.iter().map(|(vni, it)| (*vni, it.imports(*vni)));
+        self.imports = ImportIndex::new(imports);
         let mut networks = BTreeMap::new();
-        for (other, config) in configs {
-            let rd = rds.get(&other).copied().unwrap_or(Err(other));
-            match self.networks.remove(&other) {
-                Some(network) if network.rd == rd && other != vni => {
-                    networks.insert(other, network);
+        for (vni, config) in configs {
+            let rd = rds.get(&vni).copied().unwrap_or(Err(vni));
+            match self.networks.remove(&vni) {
+                Some(network) if network.rd == rd && !touched.contains(&vni) => {
+                    networks.insert(vni, network);
                 }
                 _ => {
-                    touched.insert(other);
-                    let exports = config.exports(self.config.local_as, other);
-                    networks.insert(other, Network::new(other, config, rd, exports));
+                    touched.insert(vni);
+                    let exports = config.exports(self.config.local_as, vni);
+                    let tenant = config.vrf.as_deref().and_then(|it| self.vrfs.tenant(it));
+                    let network = Network::new(vni, config, rd, exports, tenant);
+                    networks.insert(vni, network);
                 }
             }
         }
         self.networks = networks;
+        self.settle_vrfs(&rds);
         self.rebuild(&touched);
+        // Whether a host is where its route says depends on the VNIs that import it.
+        self.vrfs.mark_all();
     }
 
     /// Works out some VNIs from all facts, as if everything about them had just become known.
@@ -297,7 +377,7 @@ impl Instance {
         self.facts.detach_all(|vni| vnis.contains(&vni));
         let routes: Vec<Arc<Route>> = self.facts.routes.iter().cloned().collect();
         for route in routes {
-            for vni in self.imports.vnis(&route.path.targets) {
+            for vni in self.imports.importers(&route.path.targets) {
                 if vnis.contains(&vni) {
                     self.facts.attach(vni, &route);
                 }
@@ -337,13 +417,13 @@ impl Instance {
         };
         let mut vnis = BTreeSet::new();
         for route in old.iter() {
-            for vni in self.imports.vnis(&route.path.targets) {
+            for vni in self.imports.importers(&route.path.targets) {
                 self.facts.detach(vni, route);
                 vnis.insert(vni);
             }
         }
         for route in new.iter() {
-            for vni in self.imports.vnis(&route.path.targets) {
+            for vni in self.imports.importers(&route.path.targets) {
                 self.facts.attach(vni, route);
                 vnis.insert(vni);
             }

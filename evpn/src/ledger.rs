@@ -101,6 +101,18 @@ impl<K: Ord + Clone, V: PartialEq + Clone> Ledger<K, V> {
         Some(key)
     }
 
+    /// What is wanted for `key`, told or not.
+    pub(crate) fn wish(&self, key: &K) -> Option<&V> {
+        self.entries.get(key)?.wanted.as_ref()
+    }
+
+    /// Everything wanted from `key` on, in key order.
+    pub(crate) fn wanted_from(&self, key: &K) -> impl Iterator<Item = (&K, &V)> {
+        self.entries
+            .range(key.clone()..)
+            .filter_map(|(key, entry)| Some((key, entry.wanted.as_ref()?)))
+    }
+
     /// Everything wanted, in key order, told or not.
     pub(crate) fn wanted(&self) -> impl Iterator<Item = (&K, &V)> {
         self.entries

@@ -2,14 +2,14 @@
 //!
 //! A pipe between two tables. The best EVPN routes of other routers and what the kernel learned
 //! here go in; what the kernel should have (MAC addresses behind tunnels, the flood list,
-//! neighbour entries) and what BGP should advertise come out. [`Instance`] is all of it: `handle`
+//! neighbour entries), the prefixes of tenants' tables and what BGP should advertise come out. [`Instance`] is all of it: `handle`
 //! takes an [`Input`], `poll` returns each [`Output`] that differs from what was said before.
 //!
 //! How a fact flows: `instance` enters it into the tables of `station`; `resolve` decides, from
 //! those tables alone, who has each address the fact touched (`mobility` compares the claims); the
 //! wishes go to a `ledger` per kind, which hands out the differences. `target` finds the VNIs a
-//! route belongs to, `originate` builds our own routes, `show` answers questions with the same
-//! functions that decide.
+//! route belongs to, `originate` builds our own routes, `vrf` does the same for the routing tables of
+//! tenants, `show` answers questions with the same functions that decide.
 //!
 //! What comes out is a function of what is known, not of the order in which it became known: the
 //! tunnel address, VNIs, routes and local addresses may come in any order. One order does matter,
@@ -56,7 +56,11 @@
 //!
 //! - RFC 7432 (EVPN), VLAN-based service (§6.1): types 2 (§7.2, §9, §10) and 3 (§7.3, §11) sent
 //!   and used; automatic route distinguisher (§7.9); MAC mobility (§15) with static addresses
-//!   (§15.2); Default Gateway community (§10.1). Types 1, 4 and 5 are kept and listed.
+//!   (§15.2); Default Gateway community (§10.1). Types 1 and 4 are kept and listed.
+//! - RFC 9136 (IP prefixes, type 5): interface-less (§4.4.1) with the router's MAC, and a gateway IP
+//!   as overlay index (§4.1), sent and used.
+//! - RFC 9135 (integrated routing and bridging): symmetric (§5, §9.1), stations' addresses as host
+//!   routes; asymmetric (§4, §6) follows from neighbour entries in every VNI.
 //! - RFC 8365 (VXLAN): VNI in the label field (§5.1.3), automatic route targets (§5.1.2.1) taken
 //!   in, ingress replication (§9), IPv4 and IPv6 tunnel addresses.
 //! - RFC 9721 (extended mobility): an IP address that moves to another MAC address raises the
@@ -76,7 +80,10 @@
 //! - RFC 7432 §7.2, §14: an Ethernet segment identifier is kept and not acted on. A multihomed
 //!   address is reached through the site with the lowest tunnel address.
 //! - RFC 7432 §15.1: moves are counted, duplicates are not yet frozen.
-//! - RFC 9136: no route is installed for type 5.
+//! - RFC 9136 §4.3: a route with an Ethernet segment as overlay index is kept and not used. §3.1: a
+//!   route told with a gateway IP keeps the L3 VNI in its label, as other implementations do.
+//! - RFC 9135 §9.1: link-local addresses of stations are told without the L3 VNI; they mean nothing
+//!   beyond their link.
 //! - RFC 7432 §6.1: an Ethernet tag equal to the VNI is taken as 0, as some senders write it.
 //! - RFC 7432 §15: at sequence number 4294967295 an address can no longer become newer; the lower
 //!   tunnel address keeps it until it is withdrawn.
@@ -93,6 +100,7 @@ mod resolve;
 mod show;
 mod station;
 mod target;
+mod vrf;
 
 pub use config::{Config, VniConfig};
 pub use instance::{Input, Instance, Output};
@@ -100,7 +108,8 @@ pub use mobility::Rule;
 pub use path::{Fault, Path, Route};
 pub use show::{
     Candidate, Conflict, FloodStatus, Kind, MacStatus, Outcome, Problem, Reason, ReceivedRoute,
-    VniStatus,
+    RouterStatus, VniStatus, VrfStatus,
 };
 pub use station::RemoteMac;
 pub use target::ImportTarget;
+pub use vrf::{Via, VrfConfig, VrfName, imported_prefix, router_mac};

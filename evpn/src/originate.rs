@@ -13,6 +13,7 @@ use bgp::{RouteDistinguisher, Vni};
 use crate::config::VniConfig;
 use crate::mobility::Claim;
 use crate::path::INGRESS_REPLICATION;
+use crate::vrf::{Tenant, is_routable};
 
 /// A VNI as configured, with what was worked out for it.
 #[derive(Debug, Clone)]
@@ -22,8 +23,11 @@ pub(crate) struct Network {
     /// The distinguisher, or the VNI that has the same and comes first.
     pub(crate) rd: Result<RouteDistinguisher, Vni>,
     pub(crate) exports: Vec<ExtendedCommunity>,
-    /// Shared by all addresses that never moved, which is nearly all of them.
-    plain: Option<(IpAddr, Arc<AttributeSet>)>,
+    /// The VRF that its stations are routed in.
+    pub(crate) tenant: Option<Tenant>,
+    /// Shared by all addresses that never moved, which is nearly all of them: first those that are
+    /// not routed, then those that are.
+    plain: [Option<(IpAddr, Arc<AttributeSet>)>; 2],
 }
 
 impl Network {
@@ -32,13 +36,15 @@ impl Network {
         config: VniConfig,
         rd: Result<RouteDistinguisher, Vni>,
         exports: Vec<ExtendedCommunity>,
+        tenant: Option<Tenant>,
     ) -> Self {
         Self {
             vni,
             config,
             rd,
             exports,
-            plain: None,
+            tenant,
+            plain: [None, None],
         }
     }
 
@@ -61,10 +67,21 @@ impl Network {
         })
     }
 
-    /// Attributes of a type 2 route (RFC 7432 §10, RFC 8365 §5.1.3).
-    pub(crate) fn mac_attributes(&mut self, claim: Claim) -> Arc<AttributeSet> {
+    /// Attributes of a type 2 route (RFC 7432 §10, RFC 8365 §5.1.3), with its IP address if it has
+    /// one.
+    pub(crate) fn mac_attributes(
+        &mut self,
+        claim: Claim,
+        ip: Option<IpAddr>,
+    ) -> Arc<AttributeSet> {
         let plain = claim.sequence == 0 && !claim.sticky;
-        if let Some((vtep, attributes)) = &self.plain
+        let tenant = self.tenant.as_ref().filter(|_| ip.is_some_and(is_routable));
+        let [unrouted, routed] = &self.plain;
+        let known = match tenant {
+            Some(_) => routed,
+            None => unrouted,
+        };
+        if let Some((vtep, attributes)) = known
             && plain
             && *vtep == claim.vtep
         {
@@ -72,10 +89,18 @@ impl Network {
         }
         // RFC 7432 §15: a route without the community has sequence number 0.
         let mobility = ExtendedCommunity::mac_mobility(claim.sequence, claim.sticky);
-        let attributes = self.attributes(claim.vtep, (!plain).then_some(mobility));
+        let mut attributes = self.attributes(claim.vtep, (!plain).then_some(mobility));
+        if let Some(tenant) = tenant {
+            tenant.mark(&mut attributes);
+        }
         let attributes = Arc::new(attributes);
         if plain {
-            self.plain = Some((claim.vtep, Arc::clone(&attributes)));
+            let known = Some((claim.vtep, Arc::clone(&attributes)));
+            let [unrouted, routed] = &mut self.plain;
+            match self.tenant.is_some() && ip.is_some_and(is_routable) {
+                true => *routed = known,
+                false => *unrouted = known,
+            }
         }
         attributes
     }

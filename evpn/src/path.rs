@@ -151,6 +151,20 @@ pub enum Fault {
     Tunnel(Option<u8>),
     /// The address is our own anycast gateway.
     OwnGateway,
+    /// Our tunnel address is not known.
+    NoVtep,
+    /// The L3 VNI of the VRF is that of a bridge here.
+    VniOfABridge(Vni),
+    /// A host route says another place than the winning route of the host's own VNI.
+    HostElsewhere(Vni),
+    /// The gateway that a prefix names as overlay index is no station's address (RFC 9136 §4.1).
+    Gateway(IpAddr),
+    /// A prefix names an Ethernet segment as overlay index (RFC 9136 §4.3).
+    SegmentOverlay,
+    /// A routed prefix without the sender's router MAC (RFC 9136 §4.4.2).
+    NoRouterMac,
+    /// The sender's router MAC is our own: packets would come back to us.
+    OwnRouterMac(MacAddress),
 }
 
 impl fmt::Display for Fault {
@@ -174,6 +188,21 @@ impl fmt::Display for Fault {
                 )
             }
             Fault::OwnGateway => f.write_str("not used: our own gateway address"),
+            Fault::NoVtep => f.write_str("not used: our own tunnel address is not known"),
+            Fault::VniOfABridge(vni) => {
+                write!(f, "not used: the L3 VNI {vni} is that of a bridge, too")
+            }
+            Fault::HostElsewhere(vni) => {
+                write!(f, "not used: in VNI {vni} the address is at another place")
+            }
+            Fault::Gateway(gateway) => write!(f, "not used: {gateway} is no gateway's address"),
+            Fault::SegmentOverlay => {
+                f.write_str("not used: an Ethernet segment as overlay index is not supported")
+            }
+            Fault::NoRouterMac => f.write_str("not used: no router MAC (RFC 9136 §4.4.2)"),
+            Fault::OwnRouterMac(mac) => {
+                write!(f, "not used: its router MAC {mac} is our own, too")
+            }
         }
     }
 }

@@ -99,7 +99,8 @@ impl Instance {
     /// Our own claim to a MAC address, if the kernel has it on a local port.
     pub(crate) fn local_claim(&self, vni: Vni, station: &Station, own: IpAddr) -> Option<Claim> {
         let local = station.local.as_ref()?;
-        let imported = |targets: &[ExtendedCommunity]| self.imports.vnis(targets).contains(&vni);
+        let imported =
+            |targets: &[ExtendedCommunity]| self.imports.importers(targets).contains(&vni);
         // RFC 9721: an IP that came to this MAC from another raises the MAC's number.
         let rebound = station.rebound.iter().filter_map(|ip| {
             let binding = self.facts.hosts.get(&(vni, *ip))?.binding.as_ref()?;
@@ -166,6 +167,9 @@ impl Instance {
         }
         self.neighbours.want((vni, ip), neighbour);
         let host = self.facts.hosts.get(&(vni, ip));
+        for route in host.into_iter().flat_map(|host| &host.remotes) {
+            self.vrfs.mark(&route.key);
+        }
         if let Some(mac) = host.and_then(|host| Some(host.binding.as_ref()?.mac)) {
             self.tell_mac(vni, mac, Some(ip), told);
         }
@@ -221,7 +225,7 @@ impl Instance {
         let Some(key) = network.mac_key(mac, ip) else {
             return;
         };
-        let attributes = claim.map(|claim| (vni, network.mac_attributes(claim)));
+        let attributes = claim.map(|claim| (vni, network.mac_attributes(claim, ip)));
         self.told.want(key, attributes);
     }
 }

@@ -16,6 +16,7 @@ use crate::path::{Fault, Route, is_group_or_zero};
 use crate::resolve::{ip_of, mac_of};
 use crate::station::{Place, RemoteMac, Station};
 use crate::target::ImportTarget;
+use crate::vrf::{Vrf, VrfName, imported_prefix};
 
 /// A VNI, for `show evpn vni`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -227,6 +228,46 @@ pub struct ReceivedRoute {
     pub route: Arc<Route>,
     /// Each VNI that imports it, with what keeps it from being used there.
     pub vnis: Vec<(Vni, Option<Fault>)>,
+    /// Each VRF that imports it, with what keeps it out of its table.
+    pub vrfs: Vec<(VrfName, Option<Fault>)>,
+}
+
+/// A VRF of the overlay, for `show evpn vni`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VrfStatus {
+    /// Its name.
+    pub name: VrfName,
+    /// Its L3 VNI.
+    pub vni: Vni,
+    /// Route distinguisher, `None` when another VNI has it.
+    pub rd: Option<RouteDistinguisher>,
+    /// Route targets taken in, automatic ones worked out.
+    pub import_targets: Vec<ImportTarget>,
+    /// Route targets sent, automatic ones worked out.
+    pub export_targets: Vec<ExtendedCommunity>,
+    /// Where others send routed packets to.
+    pub router_mac: MacAddress,
+    /// Prefixes of its table that others are told.
+    pub local_prefixes: usize,
+    /// Routes of others in its table.
+    pub imported: usize,
+    /// Where those lead.
+    pub routers: Vec<RouterStatus>,
+    /// What keeps it from working as configured.
+    pub problems: Vec<Problem>,
+}
+
+/// A router that imported routes lead to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RouterStatus {
+    /// The next hop of the routes.
+    pub next_hop: IpAddr,
+    /// What it resolves to.
+    pub mac: MacAddress,
+    /// The tunnel that it is behind.
+    pub vtep: IpAddr,
+    /// How many routes lead there.
+    pub routes: usize,
 }
 
 /// Answers for people.
@@ -236,6 +277,14 @@ impl Instance {
         self.networks
             .values()
             .map(|network| self.vni_status(network))
+            .collect()
+    }
+
+    /// The configured VRFs, by name.
+    pub fn vrfs(&self) -> Vec<VrfStatus> {
+        let tables = self.vrfs.tables.iter();
+        tables
+            .map(|(name, vrf)| self.vrf_status(name, vrf))
             .collect()
     }
 
@@ -302,19 +351,47 @@ impl Instance {
     }
 
     fn imported(&self, route: &Arc<Route>) -> ReceivedRoute {
-        let vnis = self.imports.vnis(&route.path.targets).into_iter();
+        let vnis = self.imports.importers(&route.path.targets).into_iter();
+        let names = self.vrfs.importing(&route.path.targets).into_iter();
+        let routed = imported_prefix(&route.key).is_some();
+        let judged = names.filter(|_| routed).filter_map(|name| {
+            let vrf = self.vrfs.tables.get(&name)?;
+            Some((name, self.judge_import(vrf, route).err()))
+        });
         ReceivedRoute {
             route: Arc::clone(route),
             vnis: vnis.map(|vni| (vni, self.fault_in(vni, route))).collect(),
+            vrfs: judged.collect(),
         }
     }
 
-    /// Received IP prefix routes (type 5, RFC 9136), in key order. Nothing is installed for them.
-    pub fn ip_prefixes(&self) -> impl Iterator<Item = &Arc<Route>> {
-        self.facts
-            .routes
-            .iter()
-            .filter(|route| matches!(route.key, EvpnKey::IpPrefix { .. }))
+    fn vrf_status(&self, name: &VrfName, vrf: &Vrf) -> VrfStatus {
+        let vni = vrf.config.vni;
+        let imported = self.vrfs.imported.wanted();
+        let routers = self.vrfs.routers_of(vni);
+        let no_vtep = self.vtep.is_none().then_some(Problem::NoVtep);
+        VrfStatus {
+            name: Arc::clone(name),
+            vni,
+            rd: vrf.rd.ok(),
+            import_targets: vrf.config.imports(),
+            export_targets: vrf.exports.clone(),
+            router_mac: vrf.config.router_mac,
+            local_prefixes: self.vrfs.prefixes_of(name),
+            imported: imported.filter(|((_, of), _)| of == name).count(),
+            routers: routers
+                .map(|(next_hop, mac, vtep, routes)| RouterStatus {
+                    next_hop,
+                    mac,
+                    vtep,
+                    routes,
+                })
+                .collect(),
+            problems: no_vtep
+                .into_iter()
+                .chain(vrf.rd.err().map(Problem::RdInUse))
+                .collect(),
+        }
     }
 
     fn vni_status(&self, network: &Network) -> VniStatus {

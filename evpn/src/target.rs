@@ -2,7 +2,7 @@
 //!
 //! Automatic values are pure functions of the configured VNIs, never of the order in which they
 //! were configured, so that a restart and a reload end with the same routes. [`ImportIndex`]
-//! answers which VNIs a route belongs to without looking at every VNI.
+//! answers which VNIs and VRFs a route belongs to without looking at every one.
 //!
 //! What a route means for a VNI it belongs to is decided elsewhere.
 
@@ -13,8 +13,6 @@ use std::str::FromStr;
 
 use bgp::evpn_route::ParseError;
 use bgp::{Asn, ExtendedCommunity, RouteDistinguisher, Vni};
-
-use crate::config::VniConfig;
 
 /// Which routes a VNI takes in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -114,43 +112,51 @@ pub(crate) fn distinguishers(
     result
 }
 
-/// VNIs by what they import.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct ImportIndex {
-    exact: BTreeMap<ExtendedCommunity, BTreeSet<Vni>>,
-    any_as: BTreeMap<u32, BTreeSet<Vni>>,
+/// Those who import, VNIs or VRFs, by what they import.
+#[derive(Debug, Clone)]
+pub(crate) struct ImportIndex<K> {
+    exact: BTreeMap<ExtendedCommunity, BTreeSet<K>>,
+    any_as: BTreeMap<u32, BTreeSet<K>>,
 }
 
-impl ImportIndex {
-    pub(crate) fn new<'a>(vnis: impl Iterator<Item = (Vni, &'a VniConfig)>) -> Self {
+impl<K> Default for ImportIndex<K> {
+    fn default() -> Self {
+        Self {
+            exact: BTreeMap::new(),
+            any_as: BTreeMap::new(),
+        }
+    }
+}
+
+impl<K: Ord + Clone> ImportIndex<K> {
+    pub(crate) fn new(importers: impl Iterator<Item = (K, Vec<ImportTarget>)>) -> Self {
         let mut index = Self::default();
-        for (vni, config) in vnis {
-            for target in config.imports(vni) {
-                match target {
-                    ImportTarget::Exact(target) => index
-                        .exact
-                        .entry(canonical(target))
-                        .or_default()
-                        .insert(vni),
-                    ImportTarget::AnyAs(number) => {
-                        index.any_as.entry(number).or_default().insert(vni)
+        for (importer, targets) in importers {
+            for target in targets {
+                let of = match target {
+                    ImportTarget::Exact(target) => {
+                        index.exact.entry(canonical(target)).or_default()
                     }
+                    ImportTarget::AnyAs(number) => index.any_as.entry(number).or_default(),
                 };
+                of.insert(importer.clone());
             }
         }
         index
     }
 
-    /// The VNIs that a route with these communities belongs to.
-    pub(crate) fn vnis(&self, communities: &[ExtendedCommunity]) -> BTreeSet<Vni> {
-        let mut vnis = BTreeSet::new();
+    /// Those that a route with these communities belongs to.
+    pub(crate) fn importers(&self, communities: &[ExtendedCommunity]) -> BTreeSet<K> {
+        let mut importers = BTreeSet::new();
         for community in communities.iter().filter(|target| target.is_route_target()) {
-            vnis.extend(self.exact.get(&canonical(*community)).into_iter().flatten());
+            let exact = self.exact.get(&canonical(*community));
+            importers.extend(exact.into_iter().flatten().cloned());
             if let Some((_, number)) = community.route_target_of_as() {
-                vnis.extend(self.any_as.get(&number).into_iter().flatten());
+                let any_as = self.any_as.get(&number);
+                importers.extend(any_as.into_iter().flatten().cloned());
             }
         }
-        vnis
+        importers
     }
 }
 

@@ -1,11 +1,15 @@
 use super::*;
+use crate::VniConfig;
 
 fn vni(number: u32) -> Vni {
     Vni::new(number).unwrap()
 }
 
-fn index(vnis: &[(u32, VniConfig)]) -> ImportIndex {
-    ImportIndex::new(vnis.iter().map(|(number, config)| (vni(*number), config)))
+fn index(vnis: &[(u32, VniConfig)]) -> ImportIndex<Vni> {
+    ImportIndex::new(
+        vnis.iter()
+            .map(|(number, config)| (vni(*number), config.imports(vni(*number)))),
+    )
 }
 
 fn target(text: &str) -> ExtendedCommunity {
@@ -16,21 +20,21 @@ fn target(text: &str) -> ExtendedCommunity {
 fn an_automatic_import_matches_the_vni_from_any_as() {
     let index = index(&[(100, VniConfig::new("a")), (200, VniConfig::new("b"))]);
     for text in ["65001:100", "65002:100", "4200000000:100"] {
-        let vnis = index.vnis(&[target(text)]);
+        let vnis = index.importers(&[target(text)]);
         assert_eq!(vnis, BTreeSet::from([vni(100)]), "{text}");
     }
-    assert!(index.vnis(&[target("65001:101")]).is_empty());
-    assert!(index.vnis(&[target("10.0.0.1:100")]).is_empty());
+    assert!(index.importers(&[target("65001:101")]).is_empty());
+    assert!(index.importers(&[target("10.0.0.1:100")]).is_empty());
 }
 
 #[test]
 fn an_automatic_import_matches_the_derived_form_of_vxlan() {
     let index = index(&[(100, VniConfig::new("a"))]);
     let derived = ExtendedCommunity([0, 2, 0xfd, 0xe9, 0x10, 0, 0, 100]);
-    assert_eq!(index.vnis(&[derived]), BTreeSet::from([vni(100)]));
+    assert_eq!(index.importers(&[derived]), BTreeSet::from([vni(100)]));
     // Type 0 is a VLAN, not a VXLAN identifier.
     let vlan = ExtendedCommunity([0, 2, 0xfd, 0xe9, 0x80, 0, 0, 100]);
-    assert!(index.vnis(&[vlan]).is_empty());
+    assert!(index.importers(&[vlan]).is_empty());
 }
 
 #[test]
@@ -38,17 +42,20 @@ fn a_given_target_is_exact_except_for_how_the_as_is_written() {
     let config = VniConfig::new("a").import_target("65000:7".parse().unwrap());
     let index = index(&[(100, config)]);
     let four_octets = ExtendedCommunity([2, 2, 0, 0, 0xfd, 0xe8, 0, 7]);
-    assert_eq!(index.vnis(&[target("65000:7")]), BTreeSet::from([vni(100)]));
-    assert_eq!(index.vnis(&[four_octets]), BTreeSet::from([vni(100)]));
-    assert!(index.vnis(&[target("65001:7")]).is_empty());
-    assert!(index.vnis(&[target("65000:100")]).is_empty());
+    assert_eq!(
+        index.importers(&[target("65000:7")]),
+        BTreeSet::from([vni(100)])
+    );
+    assert_eq!(index.importers(&[four_octets]), BTreeSet::from([vni(100)]));
+    assert!(index.importers(&[target("65001:7")]).is_empty());
+    assert!(index.importers(&[target("65000:100")]).is_empty());
 }
 
 #[test]
 fn one_route_can_belong_to_several_vnis() {
     let shared = |name| VniConfig::new(name).import_target("*:7".parse().unwrap());
     let index = index(&[(100, shared("a")), (200, shared("b"))]);
-    let vnis = index.vnis(&[target("65009:7")]);
+    let vnis = index.importers(&[target("65009:7")]);
     assert_eq!(vnis, BTreeSet::from([vni(100), vni(200)]));
 }
 
@@ -58,7 +65,7 @@ fn other_communities_are_no_targets() {
     // Site of origin 65001:8, and the encapsulation, which ends in 8.
     let origin = ExtendedCommunity([0, 3, 0xfd, 0xe9, 0, 0, 0, 8]);
     let communities = [origin, ExtendedCommunity::ENCAPSULATION_VXLAN];
-    assert!(index.vnis(&communities).is_empty());
+    assert!(index.importers(&communities).is_empty());
 }
 
 #[test]

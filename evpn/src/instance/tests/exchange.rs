@@ -169,6 +169,7 @@ impl Mesh {
     fn carry_out(&mut self, at: usize) {
         while let Some(output) = self.sites[at].instance.poll() {
             match output {
+                Output::Import { .. } | Output::Unimport { .. } => panic!("no VRF is configured"),
                 Output::Originate { key, attributes } => {
                     let site = &mut self.sites[at];
                     site.told.insert(key.clone(), Arc::clone(&attributes));

@@ -84,6 +84,7 @@ impl World {
     fn take(&mut self, instance: &mut Instance) {
         while let Some(output) = instance.poll() {
             match output {
+                Output::Import { .. } | Output::Unimport { .. } => panic!("no VRF is configured"),
                 Output::Originate { key, attributes } => {
                     let new = Some(&*attributes) != self.routes.get(&key);
                     assert!(new, "told again: {key}");
@@ -258,7 +259,7 @@ impl Model {
         let number = u16::from_be_bytes([high, low]) + u16::from(taken);
         let rd = bgp::RouteDistinguisher::of_address([10, 10, 0, OURS].into(), number);
         let exports = config.exports(bgp::Asn(65000 + u32::from(OURS)), vni);
-        let mut network = Network::new(vni, config.clone(), Ok(rd), exports);
+        let mut network = Network::new(vni, config.clone(), Ok(rd), exports, None);
         world.routes.extend(
             network
                 .flood_route(own)
@@ -273,7 +274,7 @@ impl Model {
                 vtep: rank.2.0,
             };
             let key = network.mac_key(mac, ip).unwrap();
-            let attributes = network.mac_attributes(claim);
+            let attributes = network.mac_attributes(claim, ip);
             world.routes.insert(key, (*attributes).clone());
         };
         for (key, path) in &self.routes {
