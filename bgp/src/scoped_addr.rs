@@ -4,7 +4,9 @@
 //! `fe80::1%eth0` and `fe80::1%eth1` are two hosts. A [`ScopedAddr`] is what a neighbour is known
 //! by, and what its next hops are; only link-local addresses have a zone in it, so that one
 //! host has one name. A neighbour's next hop is meant where the neighbour is:
-//! [`ScopedAddr::names`].
+//! [`ScopedAddr::names`]. The one exception are next hops that another table of this router names:
+//! they are on a device of its choice and on no other, whatever kind of address they are
+//! ([`ScopedAddr::on_link`]).
 //!
 //! The zone is the name of an interface and not its number, which is another one when the
 //! interface is made anew. Nothing here asks a kernel.
@@ -31,12 +33,20 @@ impl ScopedAddr {
         }
     }
 
+    /// A next hop on this device, which no route has to lead to: the other end of a tunnel.
+    pub fn on_link(ip: IpAddr, link: InterfaceName) -> Self {
+        Self {
+            ip,
+            zone: Some(link),
+        }
+    }
+
     /// The address.
     pub fn ip(self) -> IpAddr {
         self.ip
     }
 
-    /// The interface that a link-local address belongs to.
+    /// The interface that a link-local address belongs to, or a next hop is on.
     pub fn zone(&self) -> Option<&str> {
         self.zone.as_ref().map(InterfaceName::as_str)
     }

@@ -105,6 +105,7 @@ impl Peers {
                 internal: false,
                 client: PerFamily::default(),
                 server_client: PerFamily::default(),
+                instance: false,
                 router_id: config.router_id,
                 address: IpAddr::V4(Ipv4Addr::UNSPECIFIED).into(),
             },

@@ -38,6 +38,8 @@ pub struct Source {
     pub client: PerFamily<bool>,
     /// A client of this route server in these families (RFC 7947).
     pub server_client: PerFamily<bool>,
+    /// Another table of this router.
+    pub instance: bool,
     /// BGP identifier of the peer.
     pub router_id: Ipv4Addr,
     /// Address of the peer.
@@ -625,6 +627,7 @@ pub(super) mod tests {
             internal: !peer.0.is_multiple_of(2),
             client: PerFamily::default(),
             server_client: PerFamily::default(),
+            instance: false,
             router_id: Ipv4Addr::new(10, 0, 0, number % 2),
             address: std::net::IpAddr::from([10, 0, 1, number]).into(),
         }

@@ -47,6 +47,8 @@ pub(super) struct GroupSettings {
     pub(super) local_as: Asn,
     /// Own AS behind that, where it is told too.
     pub(super) own_as: Option<Asn>,
+    /// Another table of this router.
+    pub(super) instance: bool,
     /// They are told a default route of our own.
     pub(super) default_originate: Option<DefaultOriginate>,
     /// Some routes depend on others.
@@ -107,6 +109,17 @@ enum Way {
     Reflected,
 }
 
+/// A next hop, and how it came about.
+struct Wanted {
+    next_hop: NextHop,
+    /// Policy chose it.
+    chosen: bool,
+    /// The host has it.
+    taken_over: bool,
+    /// It means something in another table of this router.
+    handed_over: bool,
+}
+
 /// Attributes that policy made.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Changed {
@@ -136,6 +149,8 @@ pub enum Withheld {
     NoExport,
     /// Community local-AS, and the peer is in another member AS of the confederation.
     NoExportSubconfed,
+    /// Another table of this router handed it over, and this would be the next one.
+    HandedOver,
     /// Learned from iBGP, so is the peer, and neither is a client of this reflector (RFC 4271 §9.2,
     /// RFC 4456 §6).
     InternalToInternal,
@@ -179,6 +194,9 @@ impl fmt::Display for Withheld {
             Withheld::InternalToInternal => {
                 "learned from iBGP, the neighbour is internal, and neither is a route reflector client"
             },
+            Withheld::HandedOver => {
+                "another table of this router handed it over, and what is handed over is not handed on"
+            }
             Withheld::Leak(leak) => return write!(f, "it would be a route leak: {leak}"),
             Withheld::Policy => "rejected by export policy",
             Withheld::Aggregated(aggregate) => {
@@ -226,6 +244,7 @@ impl GroupSettings {
             cluster_id: config.cluster_id,
             client_to_client: config.client_to_client,
             server_client: *facts.source().server_client.get(family),
+            instance: facts.relation.instance,
             role: facts.role(family),
             local_as: facts.local_as,
             own_as: facts
@@ -361,7 +380,13 @@ impl GroupSettings {
             None => (attributes.next_hop(), false),
         };
         let taken_over = path.peer == PeerId::LOCAL && attributes.notes().source.is_some();
-        let next_hop = self.next_hop(wanted, chosen, way, taken_over)?;
+        let wanted = Wanted {
+            next_hop: wanted,
+            chosen,
+            taken_over,
+            handed_over: source.instance,
+        };
+        let next_hop = self.next_hop(wanted, way)?;
         let set = changed.map(|changed| changed.set);
         let set = match self.drain {
             Some(drain) => Some(self.drained(set.unwrap_or_else(|| attributes.thaw()), drain)),
@@ -413,6 +438,9 @@ impl GroupSettings {
     fn check_scope(&self, path: &Path, source: Source) -> Result<(), Withheld> {
         let attributes = &path.attributes;
         let way = self.way(source);
+        if self.instance && source.instance {
+            return Err(Withheld::HandedOver);
+        }
         // RFC 7947 §2.2.4: communities between clients are not for the route server.
         if way != Way::Across {
             if attributes.is_no_advertise() {
@@ -451,6 +479,7 @@ impl GroupSettings {
         match self.external {
             true if self.server_client && *source.server_client.get(self.family) => Way::Across,
             true => Way::Out,
+            false if self.instance => Way::In,
             false if self.member => Way::Member,
             false if source.internal => Way::Reflected,
             false => Way::In,
@@ -466,14 +495,8 @@ impl GroupSettings {
     }
 
     /// The next hop as this peer is told it, if it takes one of that kind.
-    fn next_hop(
-        &self,
-        wanted: NextHop,
-        chosen: bool,
-        way: Way,
-        taken_over: bool,
-    ) -> Result<NextHop, Withheld> {
-        let next_hop = self.any_next_hop(wanted, chosen, way, taken_over)?;
+    fn next_hop(&self, wanted: Wanted, way: Way) -> Result<NextHop, Withheld> {
+        let next_hop = self.any_next_hop(wanted, way)?;
         // RFC 8950 §5: a peer that cannot handle the encoding is not told the route.
         let foreign = self.family == Family::Ipv4Unicast
             && !self.extended_next_hop
@@ -485,13 +508,13 @@ impl GroupSettings {
     }
 
     /// RFC 4271 §5.1.3; EVPN next hops are tunnel endpoints and stay (RFC 8365 §5.1.3).
-    fn any_next_hop(
-        &self,
-        wanted: NextHop,
-        chosen: bool,
-        way: Way,
-        taken_over: bool,
-    ) -> Result<NextHop, Withheld> {
+    fn any_next_hop(&self, wanted: Wanted, way: Way) -> Result<NextHop, Withheld> {
+        let Wanted {
+            next_hop: wanted,
+            chosen,
+            taken_over,
+            handed_over,
+        } = wanted;
         let unspecified = wanted.addr().is_unspecified();
         if chosen && !unspecified {
             return Ok(wanted);
@@ -510,8 +533,10 @@ impl GroupSettings {
             NextHopRule::Unchanged => false,
         };
         // RFC 2545 §3: a link-local one is nobody's beyond the link to whoever named it.
-        let of_a_link =
-            self.family != Family::Evpn && ScopedAddr::from(wanted.addr()).is_link_local();
+        let link_local = ScopedAddr::from(wanted.addr()).is_link_local();
+        // Nor is that of another table, whose devices are its own.
+        let of_a_link = self.family != Family::Evpn && (link_local || handed_over);
+        let of_a_link = of_a_link && !self.instance;
         if !own && !unspecified && !of_a_link {
             return Ok(wanted);
         }

@@ -161,7 +161,7 @@ pub(super) fn import(
     let next_hop = set.as_ref().map_or(received.next_hop(), |set| set.next_hop);
     // What is dropped needs no way.
     let blackhole = set.as_ref().is_some_and(|set| set.notes.blackhole);
-    let next_hop = facts.address.names(next_hop.addr());
+    let next_hop = facts.names(next_hop.addr());
     if !blackhole && !next_hops.leads(nlri.family(), next_hop) {
         return Err(Rejection::NextHopUnreachable(next_hop));
     }

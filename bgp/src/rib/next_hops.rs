@@ -10,6 +10,7 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 
 use super::path::Path;
+use super::peer::PeerFacts;
 use crate::family::Family;
 use crate::scoped_addr::ScopedAddr;
 
@@ -51,7 +52,7 @@ impl NextHops {
 pub(super) fn concerns(
     changed: &HashSet<ScopedAddr>,
     path: &Path,
-    from: ScopedAddr,
+    from: &PeerFacts,
     policy_may_choose: bool,
 ) -> bool {
     let named = |addr| changed.contains(&from.names(addr));

@@ -12,6 +12,7 @@ use crate::family::{Family, PerFamily};
 use crate::message::Role;
 use crate::policy::{Difference, Policy, RouteMap};
 use crate::prefix::Prefix;
+use crate::redistribution::InterfaceName;
 use crate::scoped_addr::ScopedAddr;
 
 /// Facts of an Established session that decide what is sent to the peer and how.
@@ -46,6 +47,8 @@ pub struct PeerFacts {
     /// Networks that the peer is on as this router is: a next hop there, in what is taken over from
     /// the host, is told as it is (RFC 4271 §5.1.3). Where that is empty more peers are alike.
     pub shared_networks: Vec<Prefix>,
+    /// All next hops that the peer names are on this device, and need no route to lead there.
+    pub link: Option<InterfaceName>,
 }
 
 /// What a peer is to this router, beside its AS number.
@@ -60,6 +63,10 @@ pub struct Relation {
     /// A client of this route server (RFC 7947): what comes from one such peer goes to the others as
     /// if this router were not there, in these families. Only of external peers.
     pub server_client: PerFamily<bool>,
+    /// Another table of this router: that of another instance, or EVPN. What comes from there is
+    /// neither external nor internal, and goes on like a route of our own, except to others of this
+    /// kind: what is handed over once is not handed on. What goes there keeps its next hop.
+    pub instance: bool,
 }
 
 /// What stands behind an AS number that is ours on one session only (FRR's `local-as`): the peer
@@ -117,6 +124,7 @@ impl PeerFacts {
             as4: true,
             extended_message: false,
             shared_networks: Vec::new(),
+            link: None,
         }
     }
 
@@ -129,12 +137,20 @@ impl PeerFacts {
 
     /// Another AS (eBGP), and not one of our confederation.
     pub fn external(&self) -> bool {
-        self.remote_as != self.local_as && !self.relation.member
+        self.remote_as != self.local_as && !self.relation.member && !self.relation.instance
     }
 
     /// This AS (iBGP).
     pub fn internal(&self) -> bool {
-        self.remote_as == self.local_as && !self.relation.member
+        self.remote_as == self.local_as && !self.relation.member && !self.relation.instance
+    }
+
+    /// What the peer means by a next hop.
+    pub(super) fn names(&self, next_hop: IpAddr) -> ScopedAddr {
+        match self.link {
+            Some(link) => ScopedAddr::on_link(next_hop, link),
+            None => self.address.names(next_hop),
+        }
     }
 
     /// Our role towards the peer, where it says something about routes: RFC 9234 §5 "MUST NOT be
@@ -158,6 +174,7 @@ impl PeerFacts {
             internal: self.internal(),
             client: within(self.relation.reflector_client, self.internal()),
             server_client: within(self.relation.server_client, self.external()),
+            instance: self.relation.instance,
             router_id: self.router_id,
             address: self.address,
         }

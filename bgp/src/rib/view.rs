@@ -237,10 +237,10 @@ impl Rib {
 
     /// The next hop of a peer's route: a link-local one is on the link to that peer.
     pub fn next_hop(&self, peer: PeerId, next_hop: NextHop) -> ScopedAddr {
-        let next_hop = ScopedAddr::from(next_hop.addr());
-        match next_hop.is_link_local() {
-            true => self.reading().source(peer).address.names(next_hop.ip()),
-            false => next_hop,
+        let facts = self.peers.get(peer).and_then(|peer| peer.facts.as_ref());
+        match facts {
+            Some(facts) => facts.names(next_hop.addr()),
+            None => next_hop.addr().into(),
         }
     }
 

@@ -347,6 +347,7 @@ impl Core {
                 role: neighbor.config.role,
                 member: self.config.is_member(&neighbor.config),
                 server_client: neighbor.config.server_client(),
+                instance: false,
             },
             router_id: negotiated.router_id,
             local_address: session.local,
@@ -357,6 +358,7 @@ impl Core {
             as4: negotiated.as4,
             extended_message: negotiated.extended_message,
             shared_networks: self.shared_networks(peer),
+            link: None,
         })
     }
 

@@ -177,7 +177,7 @@ impl<K: Key> FamilyRib<K> {
                     continue;
                 };
                 let has_map = settings.import.map().is_some();
-                if next_hops::concerns(changed, path, facts.address, has_map) {
+                if next_hops::concerns(changed, path, facts, has_map) {
                     of_slot.insert(path.peer);
                 }
             }

@@ -694,3 +694,70 @@ fn a_martian_in_a_message_is_refused_from_another_as_and_its_neighbours_in_it_ar
     world.update(4, announce(&[martian], &from(4)));
     assert!(world.belief(3).contains_key(&martian));
 }
+
+/// Tables 2 and 3 of this router, an internal peer and an external one.
+fn beside_other_tables() -> World {
+    let mut world = World::with_peers(&[6]);
+    for peer in [2, 3] {
+        let relation = Relation {
+            instance: true,
+            ..Relation::default()
+        };
+        let link = crate::InterfaceName::new("br4001");
+        world.up_with(
+            peer,
+            PeerFacts {
+                relation,
+                link,
+                ..internal(peer)
+            },
+        );
+    }
+    world.up_with(4, internal(4));
+    world.up_with(5, internal(5));
+    world
+}
+
+#[test]
+fn what_another_table_hands_over_goes_to_all_but_further_tables() {
+    let mut world = beside_other_tables();
+    world.update(2, announce(&[prefix(1)], &path(&[7], [10, 10, 9, 9])));
+    assert_eq!(told(&world, 1), [4, 5, 6]);
+    // The next hop means something on the device of that table only.
+    let own = NextHop::V4([10, 10, 0, 1].into());
+    let inside = &world.belief(4)[&prefix(1)];
+    assert_eq!((inside.next_hop, asns(inside)), (own, vec![7]));
+    assert_eq!((inside.originator_id, inside.cluster_list.len()), (None, 0));
+    let outside = &world.belief(6)[&prefix(1)];
+    assert_eq!((outside.next_hop, asns(outside)), (own, vec![65001, 7]));
+    let best = world.rib.route(&Nlri::V4(prefix(1))).unwrap();
+    let peer = best.paths[0].peer;
+    let next_hop = world
+        .rib
+        .next_hop(peer, best.paths[0].attributes.next_hop());
+    assert_eq!(next_hop.to_string(), "10.10.9.9%br4001");
+    let all = world.rib.advertisements(&Nlri::V4(prefix(1)));
+    let said = all.iter().find(|it| it.peer == PeerId(3)).unwrap();
+    assert_eq!(said.result.clone().unwrap_err(), Withheld::HandedOver);
+}
+
+#[test]
+fn another_table_is_handed_everything_as_it_is() {
+    let mut world = beside_other_tables();
+    let mut set = path(&[7], [10, 10, 0, 4]);
+    set.med = Some(5);
+    world.update(4, announce(&[prefix(1)], &set));
+    world.update(
+        6,
+        announce(&[prefix(2)], &path(&[65006, 8], [10, 10, 0, 6])),
+    );
+    for number in [1, 2] {
+        let all = told(&world, number);
+        assert!(all.contains(&2) && all.contains(&3), "{number}: {all:?}");
+    }
+    let internal = &world.belief(2)[&prefix(1)];
+    assert_eq!((internal.next_hop, internal.med), (set.next_hop, Some(5)));
+    let external = &world.belief(2)[&prefix(2)];
+    assert_eq!(external.next_hop, NextHop::V4([10, 10, 0, 6].into()));
+    assert_eq!(asns(external), [65006, 8]);
+}
