@@ -17,6 +17,7 @@
 mod answer;
 mod apply;
 mod drain;
+mod duplicates;
 mod dynamic;
 mod installed;
 mod kernel;
@@ -192,6 +193,8 @@ pub(crate) struct Core {
     /// Those of `failed` that have an entry of somebody else's in their place.
     occupied: HashSet<fib::Key>,
     refusals: refusals::Refusals,
+    /// Addresses that two hosts have, as far as no line was written about them.
+    duplicates: duplicates::News,
     repaired: u64,
     verify: VerifyRecord,
     /// Next hops may lead elsewhere: look at all routes again.
@@ -311,6 +314,7 @@ impl Core {
             failed: HashMap::new(),
             occupied: HashSet::new(),
             refusals: refusals::Refusals::default(),
+            duplicates: duplicates::News::default(),
             repaired: 0,
             verify: VerifyRecord::default(),
             ground_changed: false,
@@ -433,6 +437,8 @@ impl Core {
             .chain(self.drain_deadline())
             .chain(self.freed.deadline())
             .chain(self.refusals.deadline())
+            .chain(self.evpn.deadline())
+            .chain(self.duplicates.deadline())
             .chain(self.rpki.deadline())
             .chain(self.kernel_full.then(|| Instant::now() + WISHES_LOOK))
             .min()
@@ -445,6 +451,7 @@ impl Core {
         }
         self.drain_timeout(now);
         self.log_refusals(now);
+        self.duplicates_timeout(now);
         self.rpki_timeout(now);
         if let Some(tidy) = self.freed.take_due(now) {
             match tidy {
@@ -509,7 +516,7 @@ impl Core {
     fn best(&mut self, best: &Best) {
         if let Nlri::Evpn(key) = &best.nlri {
             let remote = best.paths.first().filter(|path| path.peer != PeerId::LOCAL);
-            self.evpn.handle(evpn::Input::Route {
+            self.tell_evpn(evpn::Input::Route {
                 key: key.clone(),
                 attributes: remote.map(|path| Arc::clone(&path.attributes)),
             });

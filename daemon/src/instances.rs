@@ -126,6 +126,8 @@ impl Instances {
             | Request::Explain { .. }
             | Request::EvpnVni
             | Request::EvpnMac { .. }
+            | Request::EvpnDuplicates { .. }
+            | Request::ClearDuplicates { .. }
             | Request::EvpnRoutes(_)
             | Request::Bfd
             | Request::Rpki { .. }
@@ -190,6 +192,8 @@ impl Instances {
             | Request::Explain { .. }
             | Request::EvpnVni
             | Request::EvpnMac { .. }
+            | Request::EvpnDuplicates { .. }
+            | Request::ClearDuplicates { .. }
             | Request::EvpnRoutes(_)
             | Request::Bfd
             | Request::Rpki { .. }

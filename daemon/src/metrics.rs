@@ -35,6 +35,12 @@ pub struct Snapshot {
     pub drained: bool,
     /// Each overlay network.
     pub vnis: Vec<VniNumbers>,
+    /// MAC addresses that changed their site, ever.
+    #[serde(default)]
+    pub mac_moves: u64,
+    /// IP addresses that changed their MAC address, ever.
+    #[serde(default)]
+    pub ip_moves: u64,
     /// Each cache of the RPKI.
     #[serde(default)]
     pub rpki_caches: Vec<CacheNumbers>,
@@ -107,6 +113,12 @@ pub struct VniNumbers {
     pub remote_macs: u64,
     /// Sites that get flooded frames.
     pub remote_vteps: u64,
+    /// MAC addresses that two hosts have.
+    #[serde(default)]
+    pub duplicate_macs: u64,
+    /// IP addresses that two hosts have.
+    #[serde(default)]
+    pub duplicate_ips: u64,
 }
 
 /// A cache of the RPKI.
@@ -455,6 +467,26 @@ impl Snapshot {
         for vni in &self.vnis {
             let number = vni.vni.to_string();
             vteps.sample(&[("vni", &number), ("name", &vni.name)], vni.remote_vteps);
+        }
+        let help = "Addresses of an overlay network that move again and again, since two hosts have \
+                    them.";
+        let mut duplicates = text.family("rbgpd_vni_duplicates", GAUGE, help);
+        for vni in &self.vnis {
+            let number = vni.vni.to_string();
+            for (kind, count) in [("mac", vni.duplicate_macs), ("ip", vni.duplicate_ips)] {
+                duplicates.sample(
+                    &[("vni", &number), ("name", &vni.name), ("kind", kind)],
+                    count,
+                );
+            }
+        }
+        let help = "Moves of addresses: MAC addresses that changed their site, and IP addresses that \
+                    changed their MAC address.";
+        let mut moves = text.family("rbgpd_evpn_moves_total", COUNTER, help);
+        if !self.vnis.is_empty() {
+            for (kind, count) in [("mac", self.mac_moves), ("ip", self.ip_moves)] {
+                moves.sample(&[("kind", kind)], count);
+            }
         }
     }
 }

@@ -8,10 +8,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use bgp::{AttributeSet, Attributes, EvpnKey, MacAddress, Prefix, Vni};
 
 use crate::config::{Config, VniConfig};
+use crate::duplicate::{Address, Duplicate, DuplicateDetection, DuplicateEnd, Duplicates, Report};
 use crate::ledger::Ledger;
 use crate::originate::Network;
 use crate::path::{Path, Route};
@@ -92,6 +94,18 @@ pub enum Input {
         /// There or gone.
         present: bool,
     },
+    /// How duplicates are found, `None` for not at all. Everything counts from nothing, and what
+    /// was frozen is let go. Five moves in 180 seconds until this was said.
+    SetDuplicateDetection(Option<DuplicateDetection>),
+    /// Lets go of duplicates and forgets how often they moved.
+    ClearDuplicates {
+        /// Only in this VNI.
+        vni: Option<Vni>,
+        /// Only this one.
+        address: Option<Address>,
+    },
+    /// The time of [`Instance::deadline`] has come.
+    Timeout,
 }
 
 /// What should be done: each is the last state of its key, and different from what was said
@@ -181,6 +195,17 @@ pub enum Output {
         /// Address.
         ip: IpAddr,
     },
+    /// An address moves again and again: somebody has to look (RFC 7432 §15.1).
+    DuplicateFound(Duplicate),
+    /// That address is no longer taken for a duplicate.
+    DuplicateOver {
+        /// Where.
+        vni: Vni,
+        /// Which.
+        address: Address,
+        /// Why not.
+        why: DuplicateEnd,
+    },
 }
 
 /// EVPN of one router. See the crate's front page for an example.
@@ -196,6 +221,7 @@ pub struct Instance {
     pub(crate) floods: Ledger<(Vni, IpAddr), ()>,
     pub(crate) neighbours: Ledger<(Vni, IpAddr), (MacAddress, IpAddr)>,
     pub(crate) told: Ledger<EvpnKey, (Vni, Arc<AttributeSet>)>,
+    pub(crate) duplicates: Duplicates,
     // Routes come in runs that share their attributes.
     last_decoded: Option<(Arc<Attributes>, Arc<Path>)>,
 }
@@ -214,16 +240,29 @@ impl Instance {
             floods: Ledger::new(),
             neighbours: Ledger::new(),
             told: Ledger::new(),
+            duplicates: Duplicates::new(),
             last_decoded: None,
         }
     }
 
     /// Takes in what happened. Call [`Instance::poll`] until `None` afterwards, or after several.
-    pub fn handle(&mut self, input: Input) {
+    ///
+    /// The time counts for duplicates only: how often an address moved of late.
+    pub fn handle(&mut self, now: Instant, input: Input) {
+        self.enter(now, input);
+        for (vni, address) in self.duplicates.judge(now) {
+            self.resolve(vni, address);
+        }
+    }
+
+    fn enter(&mut self, now: Instant, input: Input) {
         match input {
             Input::SetVtep(vtep) => self.set_vtep(vtep),
             Input::SetVni { vni, config } => self.configure(vni, Some(config)),
-            Input::RemoveVni(vni) => self.configure(vni, None),
+            Input::RemoveVni(vni) => {
+                self.configure(vni, None);
+                self.duplicates.clear(|of, _| of == vni);
+            }
             Input::SetVrf { name, config } => self.configure_vrf(&name, Some(config)),
             Input::RemoveVrf(name) => self.configure_vrf(&name, None),
             Input::LocalPrefix {
@@ -260,7 +299,27 @@ impl Instance {
                 mac,
                 present: false,
             } => self.lost_neighbour(vni, ip, mac),
+            Input::SetDuplicateDetection(settings) => {
+                let thawed = self.duplicates.set(settings);
+                self.resolve_all(thawed);
+            }
+            Input::ClearDuplicates { vni, address } => {
+                let thawed = self.duplicates.clear(|of, other| {
+                    vni.is_none_or(|vni| vni == of)
+                        && address.is_none_or(|address| address == other)
+                });
+                self.resolve_all(thawed);
+            }
+            Input::Timeout => {
+                let thawed = self.duplicates.expire(now);
+                self.resolve_all(thawed);
+            }
         }
+    }
+
+    /// When [`Input::Timeout`] is due, if ever.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.duplicates.deadline()
     }
 
     /// The next thing to do, `None` when everything is said.
@@ -300,8 +359,13 @@ impl Instance {
         if let Some((vni, mac)) = self.macs.next_removal() {
             return Some(Output::RemoveMac { vni, mac });
         }
-        let (vni, vtep) = self.floods.next_removal()?;
-        Some(Output::RemoveFlood { vni, vtep })
+        if let Some((vni, vtep)) = self.floods.next_removal() {
+            return Some(Output::RemoveFlood { vni, vtep });
+        }
+        Some(match self.duplicates.next_report()? {
+            Report::Found(duplicate) => Output::DuplicateFound(duplicate),
+            Report::Over(vni, address, why) => Output::DuplicateOver { vni, address, why },
+        })
     }
 
     fn set_vtep(&mut self, vtep: Option<IpAddr>) {
@@ -444,10 +508,13 @@ impl Instance {
     }
 
     fn learned_mac(&mut self, vni: Vni, mac: MacAddress, sticky: bool) {
+        let frozen = self.duplicates.is_frozen(vni, Address::Mac(mac));
         let station = self.facts.stations.entry((vni, mac)).or_default();
         let before = station.local.take();
+        // What is told of a frozen address stays as it is.
+        let answers = !frozen || before.is_none();
         let mut witnesses = before.map(|local| local.witnesses).unwrap_or_default();
-        for path in self.facts.routes.of_mac(mac) {
+        for path in self.facts.routes.of_mac(mac).filter(|_| answers) {
             witnesses.add(path);
         }
         station.local = Some(Local { sticky, witnesses });
@@ -465,15 +532,16 @@ impl Instance {
     }
 
     fn learned_neighbour(&mut self, vni: Vni, ip: IpAddr, mac: MacAddress) {
+        let frozen = self.duplicates.is_frozen(vni, Address::Ip(ip));
         let host = self.facts.hosts.entry((vni, ip)).or_default();
         let before = host.binding.take();
-        let same = |binding: &Binding| binding.mac == mac;
         let moved_from = before.as_ref().map(|binding| binding.mac);
-        let mut witnesses = before
-            .filter(same)
-            .map(|binding| binding.witnesses)
-            .unwrap_or_default();
-        for path in self.facts.routes.rebinding(ip, mac) {
+        let before = before.filter(|binding| binding.mac == mac);
+        // What is told of a frozen address stays as it is.
+        let answers = !frozen || before.is_none();
+        let mut witnesses = before.map(|binding| binding.witnesses).unwrap_or_default();
+        let claims = self.facts.routes.rebinding(ip, mac);
+        for path in claims.filter(|_| answers) {
             witnesses.add(path);
         }
         let rebound = !witnesses.is_empty();

@@ -6,23 +6,27 @@
 //! takes an [`Input`], `poll` returns each [`Output`] that differs from what was said before.
 //!
 //! How a fact flows: `instance` enters it into the tables of `station`; `resolve` decides, from
-//! those tables alone, who has each address the fact touched (`mobility` compares the claims); the
-//! wishes go to a `ledger` per kind, which hands out the differences. `target` finds the VNIs a
-//! route belongs to, `originate` builds our own routes, `vrf` does the same for the routing tables of
-//! tenants, `show` answers questions with the same functions that decide.
+//! those tables alone, who has each address the fact touched (`mobility` compares the claims,
+//! `duplicate` tells what moves too often); the wishes go to a `ledger` per kind, which hands out
+//! the differences. `target` finds the VNIs a route belongs to, `originate` builds our own routes,
+//! `vrf` does the same for the routing tables of tenants, `show` answers questions with the same
+//! functions that decide.
 //!
 //! What comes out is a function of what is known, not of the order in which it became known: the
 //! tunnel address, VNIs, routes and local addresses may come in any order. One order does matter,
 //! and is the protocol's own: whether an address was learned here before or after another site's
 //! claim to it was known (RFC 7432 §15). That is remembered when it happens, whatever is
 //! configured by then. There is no second opinion that could get stuck: an entry that should be
-//! in the kernel is the winning route, whatever its sequence number was before.
+//! in the kernel is the winning route, whatever its sequence number was before. Time plays a part
+//! in one thing, duplicates, and comes in as an argument.
 //!
 //! The crate opens no socket, reads no clock and starts no thread. It does not choose between
 //! paths to the same route (BGP did), does not drain (the export policy adds the attributes), and
 //! does not read or write the kernel.
 //!
 //! ```
+//! use std::time::Instant;
+//!
 //! use evpn::{Config, Input, Instance, Output, VniConfig};
 //!
 //! let mut instance = Instance::new(Config {
@@ -31,14 +35,16 @@
 //!     vtep: Some("10.10.0.1".parse()?),
 //! });
 //! let vni = bgp::Vni::new(100).ok_or("VNI beyond 24 bits")?;
-//! instance.handle(Input::LocalMac {
+//! let learned = Input::LocalMac {
 //!     vni,
 //!     mac: "02:00:00:00:00:01".parse()?,
 //!     present: true,
 //!     sticky: false,
-//! });
+//! };
+//! instance.handle(Instant::now(), learned);
 //! assert_eq!(instance.poll(), None, "the VNI is not configured yet");
-//! instance.handle(Input::SetVni { vni, config: VniConfig::new("production") });
+//! let config = VniConfig::new("production");
+//! instance.handle(Instant::now(), Input::SetVni { vni, config });
 //! let mut told = Vec::new();
 //! while let Some(output) = instance.poll() {
 //!     if let Output::Originate { key, .. } = output {
@@ -56,7 +62,8 @@
 //!
 //! - RFC 7432 (EVPN), VLAN-based service (§6.1): types 2 (§7.2, §9, §10) and 3 (§7.3, §11) sent
 //!   and used; automatic route distinguisher (§7.9); MAC mobility (§15) with static addresses
-//!   (§15.2); Default Gateway community (§10.1). Types 1 and 4 are kept and listed.
+//!   (§15.2) and duplicates (§15.1); Default Gateway community (§10.1). Types 1 and 4 are kept and
+//!   listed.
 //! - RFC 9136 (IP prefixes, type 5): interface-less (§4.4.1) with the router's MAC, and a gateway IP
 //!   as overlay index (§4.1), sent and used.
 //! - RFC 9135 (integrated routing and bridging): symmetric (§5, §9.1), stations' addresses as host
@@ -65,6 +72,7 @@
 //!   in, ingress replication (§9), IPv4 and IPv6 tunnel addresses.
 //! - RFC 9721 (extended mobility): an IP address that moves to another MAC address raises the
 //!   sequence number of that MAC, and all IP addresses of a MAC share its number.
+//! - RFC 9161 §3.7: an IP address that changes its MAC address again and again is a duplicate.
 //!
 //! # Deviations
 //!
@@ -79,7 +87,13 @@
 //!   in its label (downstream-assigned VNI); such routes are named in `downstream_vni`.
 //! - RFC 7432 §7.2, §14: an Ethernet segment identifier is kept and not acted on. A multihomed
 //!   address is reached through the site with the lowest tunnel address.
-//! - RFC 7432 §15.1: moves are counted, duplicates are not yet frozen.
+//! - RFC 7432 §15.1: a duplicate is only reported unless freezing is asked for. A frozen one is
+//!   held where it is, its route still sent and others' still taken: the RFC stops both, and then
+//!   nobody reaches either host. The hold ends with its time, by hand, or when that place has the
+//!   address no more. The window slides; it is not a timer that starts with the first move.
+//! - RFC 7432 §15.1, RFC 9161 §3.7: addresses of virtual routers (00:00:5e:00:01:xx, and 02 for
+//!   IPv6) are never duplicates, nor is an IP address that moves to or from one: that they change
+//!   their place is what they are for.
 //! - RFC 9136 §4.3: a route with an Ethernet segment as overlay index is kept and not used. §3.1: a
 //!   route told with a gateway IP keeps the L3 VNI in its label, as other implementations do.
 //! - RFC 9135 §9.1: link-local addresses of stations are told without the L3 VNI; they mean nothing
@@ -91,6 +105,7 @@
 #![forbid(unsafe_code)]
 
 mod config;
+mod duplicate;
 mod instance;
 mod ledger;
 mod mobility;
@@ -103,6 +118,10 @@ mod target;
 mod vrf;
 
 pub use config::{Config, VniConfig};
+pub use duplicate::{
+    Address, AddressError, Between, Duplicate, DuplicateAction, DuplicateDetection, DuplicateEnd,
+    MoveCounts,
+};
 pub use instance::{Input, Instance, Output};
 pub use mobility::Rule;
 pub use path::{Fault, Path, Route};

@@ -48,6 +48,14 @@ impl Claim {
             (decided, _) => (decided, Rule::Sticky),
         }
     }
+
+    /// The rule by which this claim is preferred to `other`.
+    pub(crate) fn preferred_by(&self, other: &Self) -> Rule {
+        match self.against(other) {
+            (Ordering::Less, _) => Rule::Frozen,
+            (Ordering::Equal | Ordering::Greater, rule) => rule,
+        }
+    }
 }
 
 /// The better claim is the greater one.
@@ -75,6 +83,8 @@ pub enum Rule {
     HigherSequence,
     /// Equal sequence numbers, the lower tunnel address (RFC 7432 §15).
     LowerVtep,
+    /// A duplicate that is left where it is, though this claim is not the best.
+    Frozen,
 }
 
 impl fmt::Display for Rule {
@@ -84,6 +94,7 @@ impl fmt::Display for Rule {
             Rule::Sticky => "it is static there (RFC 7432 §15.2)",
             Rule::HigherSequence => "higher sequence number (RFC 7432 §15)",
             Rule::LowerVtep => "equal sequence numbers, lower tunnel address (RFC 7432 §15)",
+            Rule::Frozen => "frozen there as a duplicate (RFC 7432 §15.1)",
         })
     }
 }

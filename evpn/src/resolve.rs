@@ -2,8 +2,9 @@
 //!
 //! Each function looks at one address in one VNI, decides from the facts alone who has it, and
 //! says in the ledgers what should therefore be told and installed. Deciding twice changes
-//! nothing, so callers resolve whatever a fact may have touched. Nothing is remembered from one
-//! decision to the next except the count of moves.
+//! nothing, so callers resolve whatever a fact may have touched. What is remembered from one
+//! decision to the next is where an address was: to count moves, and to leave an address there
+//! that is frozen as a duplicate ([`crate::duplicate`]).
 //!
 //! An IP address follows its MAC address (RFC 9721): all bindings of a MAC share its sequence
 //! number, and a binding is only told by the site that has the MAC.
@@ -13,6 +14,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use bgp::{EvpnKey, ExtendedCommunity, MacAddress, Vni};
 
+use crate::duplicate::Address;
 use crate::instance::Instance;
 use crate::mobility::Claim;
 use crate::originate::Network;
@@ -48,11 +50,24 @@ impl Instance {
         }
         let station = self.facts.stations.get(&(vni, mac))?;
         let local = self.local_claim(vni, station, own);
-        let mut remotes = station.remotes.iter();
-        let remote = remotes
-            .find(|route| self.fault(network, own, route).is_none())
+        let remotes = station.remotes.iter();
+        let mut remotes = remotes
+            .filter(|route| self.fault(network, own, route).is_none())
             .map(|route| Claim::of(&route.path));
-        let claim = local.max(remote)?;
+        let remote = remotes.next();
+        let mut claim = local.max(remote)?;
+        // A static address is the operator's word, and no duplicate.
+        if !claim.sticky && self.duplicates.is_frozen(vni, Address::Mac(mac)) {
+            let held = match station.place {
+                Some(Place::Here) => local,
+                Some(Place::At(vtep)) => {
+                    let mut claims = remote.into_iter().chain(remotes);
+                    claims.find(|claim| claim.vtep == vtep)
+                }
+                None => None,
+            };
+            claim = held.unwrap_or(claim);
+        }
         let here = local == Some(claim);
         let place = if here {
             Place::Here
@@ -73,7 +88,7 @@ impl Instance {
             let here = owner.place == Place::Here;
             here.then_some((owner.claim, (binding.mac, Place::Here)))
         });
-        let remote = host.remotes.iter().find_map(|route| {
+        let mut remotes = host.remotes.iter().filter_map(|route| {
             if self.fault(network, own, route).is_some() {
                 return None;
             }
@@ -84,7 +99,17 @@ impl Instance {
             elsewhere.then_some((Claim::of(&route.path), (mac, owner.place)))
         });
         let by_claim = |(claim, _): &(Claim, _)| *claim;
-        let (claim, (mac, place)) = local.into_iter().chain(remote).max_by_key(by_claim)?;
+        let best = remotes.next();
+        let best_of_all = local.into_iter().chain(best).max_by_key(by_claim)?;
+        let mut owner = best_of_all;
+        if self.duplicates.is_frozen(vni, Address::Ip(ip))
+            && let Some((held, _)) = host.seat
+        {
+            let mut claims = local.into_iter().chain(best).chain(remotes);
+            let held = claims.find(|(_, (mac, _))| *mac == held);
+            owner = held.unwrap_or(best_of_all);
+        }
+        let (claim, (mac, place)) = owner;
         Some(IpOwner { mac, claim, place })
     }
 
@@ -117,9 +142,24 @@ impl Instance {
 
 /// Wishing.
 impl Instance {
+    /// Addresses about which something else than facts has changed.
+    pub(crate) fn resolve_all(&mut self, addresses: Vec<(Vni, Address)>) {
+        for (vni, address) in addresses {
+            self.resolve(vni, address);
+        }
+    }
+
+    pub(crate) fn resolve(&mut self, vni: Vni, address: Address) {
+        match address {
+            Address::Mac(mac) => self.resolve_mac(vni, mac),
+            Address::Ip(ip) => self.resolve_ip(vni, ip),
+        }
+    }
+
     /// A MAC address, and the IP addresses that follow it.
     pub(crate) fn resolve_mac(&mut self, vni: Vni, mac: MacAddress) {
         let owner = self.mac_owner(vni, mac);
+        let frozen = self.duplicates.is_frozen(vni, Address::Mac(mac));
         let mut installed = None;
         let mut told = None;
         if let Some(owner) = &owner {
@@ -128,7 +168,8 @@ impl Instance {
                 Place::At(vtep) => {
                     installed = Some(RemoteMac {
                         vtep,
-                        sticky: owner.claim.sticky,
+                        // The kernel itself then leaves it where it is.
+                        sticky: owner.claim.sticky || frozen,
                         sequence: owner.claim.sequence,
                     });
                 }
@@ -137,11 +178,16 @@ impl Instance {
         self.macs.want((vni, mac), installed);
         self.tell_mac(vni, mac, None, told);
         let mut ips = BTreeSet::new();
-        if let Some(station) = self.facts.stations.get_mut(&(vni, mac))
-            && station.decide(owner)
-        {
-            ips.extend(station.bound.iter().copied());
-            ips.extend(station.remotes.iter().filter_map(|route| ip_of(&route.key)));
+        if let Some(station) = self.facts.stations.get_mut(&(vni, mac)) {
+            let (different, moved) = station.decide(owner);
+            if different {
+                ips.extend(station.bound.iter().copied());
+                ips.extend(station.remotes.iter().filter_map(|route| ip_of(&route.key)));
+            }
+            if let Some(moved) = moved {
+                let sticky = owner.is_some_and(|owner| owner.claim.sticky);
+                self.duplicates.mac_moved(vni, mac, moved, sticky);
+            }
         }
         for ip in ips {
             self.resolve_ip(vni, ip);
@@ -160,6 +206,7 @@ impl Instance {
         let mut neighbour = None;
         let mut told = None;
         if let Some(owner) = owner {
+            self.note_seat(vni, ip, (owner.mac, owner.place));
             match owner.place {
                 Place::Here => told = Some(owner.claim),
                 Place::At(vtep) => neighbour = Some((owner.mac, vtep)),
@@ -174,6 +221,18 @@ impl Instance {
             self.tell_mac(vni, mac, Some(ip), told);
         }
         self.facts.prune_host(vni, ip);
+    }
+
+    /// Notes which MAC address an IP address has, and whether that is another one than before.
+    fn note_seat(&mut self, vni: Vni, ip: IpAddr, seat: (MacAddress, Place)) {
+        let Some(host) = self.facts.hosts.get_mut(&(vni, ip)) else {
+            return;
+        };
+        let before = host.seat.replace(seat);
+        if let Some(before) = before.filter(|before| before.0 != seat.0) {
+            let here = before.1 == Place::Here || seat.1 == Place::Here;
+            self.duplicates.ip_moved(vni, ip, (before.0, seat.0), here);
+        }
     }
 
     /// A place that wants flooded frames.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use bgp::{AttributeSet, EvpnKey, ExtendedCommunity, MacAddress, RouteDistinguisher, Vni};
 
+use crate::duplicate::{Address, Duplicate, MoveCounts};
 use crate::instance::Instance;
 use crate::mobility::{Claim, Rule};
 use crate::originate::Network;
@@ -121,6 +122,8 @@ pub struct MacStatus {
     pub moves: u32,
     /// A static address that somebody else claims, too.
     pub conflict: Option<Conflict>,
+    /// It moves again and again.
+    pub duplicate: Option<Duplicate>,
     /// The VNI the other site wants, if that is not ours: frames are sent with ours all the same.
     pub downstream_vni: Option<u32>,
 }
@@ -213,6 +216,9 @@ impl fmt::Display for Outcome {
             Outcome::Beaten(Rule::LowerVtep) => {
                 f.write_str("beaten: equal sequence numbers, higher tunnel address")
             }
+            Outcome::Beaten(Rule::Frozen) => {
+                f.write_str("not followed: the address is frozen elsewhere as a duplicate")
+            }
             Outcome::Beaten(Rule::OnlyClaim) => f.write_str("beaten"),
             Outcome::Faulty(fault) => fault.fmt(f),
             Outcome::Gateway => f.write_str("our own gateway"),
@@ -298,6 +304,16 @@ impl Instance {
             .collect()
     }
 
+    /// Addresses that move again and again, by VNI; MAC addresses before IP addresses.
+    pub fn duplicates(&self) -> impl Iterator<Item = Duplicate> {
+        self.duplicates.iter()
+    }
+
+    /// How often addresses moved since the start.
+    pub fn moves(&self) -> MoveCounts {
+        self.duplicates.counts()
+    }
+
     /// Every claim to a MAC address and what became of it: our own, then the others', best first.
     pub fn explain(&self, vni: Vni, mac: MacAddress) -> Vec<Candidate> {
         let (Some(station), Some(network)) = (
@@ -315,7 +331,7 @@ impl Instance {
                 Outcome::Chosen(self.rule(network, station, owner.claim))
             }
             (Some(owner), None) if owner.place == place => Outcome::SameSite,
-            (Some(owner), None) => Outcome::Beaten(owner.claim.against(claim).1),
+            (Some(owner), None) => Outcome::Beaten(owner.claim.preferred_by(claim)),
         };
         let own = self.vtep.unwrap_or(IpAddr::V4([0, 0, 0, 0].into()));
         let local = self.local_claim(vni, station, own).map(|claim| Candidate {
@@ -435,6 +451,7 @@ impl Instance {
             reason: Reason::Gateway,
             moves: station.moves,
             conflict: None,
+            duplicate: self.duplicates.get(vni, Address::Mac(mac)),
             downstream_vni: None,
         };
         let network = self.networks.get(&vni)?;
@@ -473,7 +490,7 @@ impl Instance {
             .chain(self.local_claim(network.vni, station, own))
             .filter(|claim| claim.vtep != best.vtep)
             .max();
-        second.map_or(Rule::OnlyClaim, |second| best.against(&second).1)
+        second.map_or(Rule::OnlyClaim, |second| best.preferred_by(&second))
     }
 
     /// IP addresses that were decided to belong to a MAC address.

@@ -64,15 +64,19 @@ impl Station {
         self.local.is_none() && self.remotes.is_empty() && self.bound.is_empty()
     }
 
-    /// Notes a decision, counts a change of place, and says whether anything is different.
-    pub(crate) fn decide(&mut self, decided: Option<MacOwner>) -> bool {
+    /// Notes a decision and counts a change of place. Says whether anything is different, and
+    /// from where to where it moved.
+    pub(crate) fn decide(&mut self, decided: Option<MacOwner>) -> (bool, Option<(Place, Place)>) {
+        let mut moved = None;
         if let Some(owner) = decided {
-            if self.place.is_some_and(|before| before != owner.place) {
-                self.moves = self.moves.saturating_add(1);
-            }
-            self.place = Some(owner.place);
+            let before = self.place.replace(owner.place);
+            moved = before
+                .filter(|before| *before != owner.place)
+                .map(|before| (before, owner.place));
         }
-        std::mem::replace(&mut self.decided, decided) != decided
+        self.moves = self.moves.saturating_add(u32::from(moved.is_some()));
+        let different = std::mem::replace(&mut self.decided, decided) != decided;
+        (different, moved)
     }
 }
 
@@ -83,6 +87,8 @@ pub(crate) struct Host {
     pub(crate) binding: Option<Binding>,
     /// Routes of other sites that bind it, best claim first.
     pub(crate) remotes: Vec<Arc<Route>>,
+    /// Which MAC address it had, and where, when that was last known.
+    pub(crate) seat: Option<(MacAddress, Place)>,
 }
 
 #[derive(Debug)]

@@ -19,7 +19,7 @@ use ipnetwork::IpNetwork;
 
 use super::duration;
 use super::error::{At, Conflict, Problem, Report, Span};
-use super::file::{AggregateItem, BestpathTable, File, UnicastTable, VniTable};
+use super::file::{AggregateItem, BestpathTable, DuplicatesTable, File, UnicastTable, VniTable};
 use super::policy::resolve::Policies;
 use super::types::*;
 
@@ -82,6 +82,7 @@ fn speaker(top: &File, file: &File, overlays: &mut Overlays, report: &mut Report
             Some(Evpn {
                 vtep: evpn.value.vtep?.value,
                 port: or(evpn.value.port, Evpn::PORT),
+                duplicates: duplicates(evpn.value.duplicates.as_ref(), report),
             })
         }),
         neighbors: place.neighbors(report),
@@ -176,6 +177,31 @@ fn graceful_restart(file: &File) -> GracefulRestart {
         stale_time: or(table.stale_time, defaults.stale_time),
         deferral_time: or(table.deferral_time, defaults.deferral_time),
     }
+}
+
+/// RFC 7432 §15.1. Nothing is frozen unless somebody asks for it.
+fn duplicates(table: Option<&DuplicatesTable>, report: &mut Report) -> Option<DuplicateDetection> {
+    let default = DuplicateDetection::default();
+    let Some(table) = table else {
+        return Some(default);
+    };
+    let freezes = table
+        .action
+        .is_some_and(|it| it.value == DuplicateWord::Freeze);
+    if let Some(time) = table.freeze_time.filter(|_| !freezes) {
+        let freeze_time = duration::format(time.value);
+        let hint = "add action = \"freeze\", or take freeze_time out";
+        report.error_with_hint(time.span, Conflict::FreezeTime { freeze_time }, hint);
+    }
+    let time = table.freeze_time.map(|it| it.value);
+    table.enabled.then_some(DuplicateDetection {
+        moves: or(table.moves, default.moves),
+        window: or(table.window, default.window),
+        action: match freezes {
+            true => DuplicateAction::Freeze(time),
+            false => DuplicateAction::Warn,
+        },
+    })
 }
 
 fn bestpath(table: &BestpathTable) -> Rules {

@@ -189,6 +189,12 @@ pub enum Conflict {
         /// Hold time.
         hold: String,
     },
+    /// Nothing is frozen, so no time for it has a meaning.
+    #[error("`freeze_time` is \"{freeze_time}\", but `action` is not \"freeze\"")]
+    FreezeTime {
+        /// How long it would be.
+        freeze_time: String,
+    },
     /// Data of a cache would expire before it is asked for again.
     #[error(
         "`expire` is \"{expire}\", but must be longer than `{key}`, \"{value}\" (RFC 8210 §6)"

@@ -10,6 +10,7 @@
 //! lists and route-maps are read in `policy::file`. Here is the rest of what an instance has, and
 //! what the daemon has once.
 
+mod duplicates;
 mod neighbor;
 mod own_routes;
 mod rpki;
@@ -33,6 +34,7 @@ use super::read::{
     text,
 };
 use super::types::{BandwidthUse, EbgpRequiresPolicy, LogFormat, LogLevel};
+pub use duplicates::DuplicatesTable;
 pub use neighbor::{
     AoKeyTable, BfdTable, FamilyTable, ListenRangeTable, LocalAsTable, MaximumTable,
     NeighborTable, PeerGroupTable, SettingsTable, UpdateSource,
@@ -161,6 +163,8 @@ pub struct EvpnTable {
     pub vtep: Option<At<IpAddr>>,
     /// `port`.
     pub port: Option<At<u16>>,
+    /// `duplicate_detection`.
+    pub duplicates: Option<DuplicatesTable>,
 }
 
 /// `[kernel]`.
@@ -440,6 +444,7 @@ fn evpn(table: &mut Table<'_, '_>) -> EvpnTable {
     EvpnTable {
         vtep: table.require("vtep", "our tunnel endpoint", unicast_address),
         port: table.get("port", number(1..=65_535)),
+        duplicates: duplicates::duplicates(table),
     }
 }
 

@@ -367,8 +367,30 @@ fn evpn(evpn: Option<&Evpn>) -> Fields {
     if let Some(evpn) = evpn {
         fields.add("vtep", quote(evpn.vtep));
         fields.add_unless_default("port", evpn.port, Evpn::PORT);
+        if evpn.duplicates != Some(DuplicateDetection::default()) {
+            fields.add("duplicate_detection", duplicates(evpn.duplicates.as_ref()));
+        }
     }
     fields
+}
+
+/// Only what is not the default.
+fn duplicates(detection: Option<&DuplicateDetection>) -> String {
+    let Some(detection) = detection else {
+        return false.to_string();
+    };
+    let (mut fields, default) = (Fields::default(), DuplicateDetection::default());
+    fields.add_unless_default("moves", detection.moves, default.moves);
+    if detection.window != default.window {
+        fields.add("window", quote(duration(detection.window)));
+    }
+    if let DuplicateAction::Freeze(time) = detection.action {
+        fields.add("action", quote(DuplicateWord::Freeze.word()));
+        if let Some(time) = time {
+            fields.add("freeze_time", quote(duration(time)));
+        }
+    }
+    inline(&fields)
 }
 
 fn kernel(config: &Config) -> Fields {

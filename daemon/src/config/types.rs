@@ -27,6 +27,7 @@ use bgp::rib::{Rules, Suppress};
 use bgp::rpki::State;
 use bgp::session::RemoteAs;
 use bgp::{Asn, Prefix, ScopedAddr, SourceFilter, Vni};
+pub use evpn::{DuplicateAction, DuplicateDetection};
 use ipnetwork::IpNetwork;
 
 pub use neighbor::*;
@@ -527,11 +528,27 @@ pub struct Evpn {
     pub vtep: IpAddr,
     /// UDP port of the VXLAN devices.
     pub port: u16,
+    /// How addresses that two hosts have are found.
+    pub duplicates: Option<DuplicateDetection>,
 }
 
 impl Evpn {
     /// VXLAN's port (RFC 7348 §5).
     pub const PORT: u16 = 4789;
+}
+
+/// What happens to an address that two hosts have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DuplicateWord {
+    /// It is named.
+    Warn,
+    /// It stays where it is.
+    Freeze,
+}
+
+impl Keyword for DuplicateWord {
+    const WORDS: &'static [(Self, &'static str)] =
+        &[(Self::Warn, "warn"), (Self::Freeze, "freeze")];
 }
 
 /// An overlay network with its devices.

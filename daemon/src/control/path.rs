@@ -47,6 +47,16 @@ pub fn write(request: &Request) -> Call {
         }
         Request::EvpnVni => get("/v1/evpn/vni", Query::new()),
         Request::EvpnMac { vni } => get("/v1/evpn/mac", Query::new().add("vni", vni.as_ref())),
+        Request::EvpnDuplicates { vni } => {
+            get("/v1/evpn/duplicates", Query::new().add("vni", vni.as_ref()))
+        }
+        Request::ClearDuplicates { vni, address } => {
+            let body = DuplicatesBody {
+                vni: vni.map(Vni::get),
+                address: address.map(|address| address.to_string()),
+            };
+            post("/v1/evpn/clear_duplicates", &body)
+        }
         Request::EvpnRoutes(page) => get("/v1/evpn/routes", Query::new().page(page)),
         Request::Bfd => get("/v1/bfd", Query::new()),
         Request::Rpki { prefix, asn } => {
@@ -107,7 +117,10 @@ fn read_get(path: &str, mut query: Pairs) -> Result<Request, ErrorReply> {
         },
         "/v1/evpn/vni" => Request::EvpnVni,
         "/v1/evpn/mac" => Request::EvpnMac {
-            vni: query.take_with("vni", "a number up to 16777215", read_vni)?,
+            vni: query.take_with("vni", VNI_EXPECTED, read_vni)?,
+        },
+        "/v1/evpn/duplicates" => Request::EvpnDuplicates {
+            vni: query.take_with("vni", VNI_EXPECTED, read_vni)?,
         },
         "/v1/evpn/routes" => Request::EvpnRoutes(read_page(&mut query)?),
         "/v1/bfd" => Request::Bfd,
@@ -138,6 +151,7 @@ fn read_post(path: &str, query: Pairs, body: &[u8]) -> Result<Request, ErrorRepl
             dry_run: read_body::<ReloadBody>(body)?.dry_run,
         },
         "/v1/clear" => Request::Clear(read_body::<ClearBody>(body)?.clear()?),
+        "/v1/evpn/clear_duplicates" => read_body::<DuplicatesBody>(body)?.clear()?,
         _ => return Err(not_taken("POST", path)),
     };
     query.finish()?;
@@ -148,10 +162,23 @@ fn read_post(path: &str, query: Pairs, body: &[u8]) -> Result<Request, ErrorRepl
 pub fn allowed(path: &str) -> Option<&'static str> {
     match path {
         "/v1/drain" => Some("GET, POST"),
-        "/v1/undrain" | "/v1/reload" | "/v1/clear" => Some("POST"),
-        "/metrics" | "/v1/summary" | "/v1/neighbors" | "/v1/routes" | "/v1/explain"
-        | "/v1/evpn/vni" | "/v1/evpn/mac" | "/v1/evpn/routes" | "/v1/bfd" | "/v1/rpki"
-        | "/v1/verify" | "/v1/route_maps" | "/v1/metrics" | "/v1/memory" | "/v1/version"
+        "/v1/undrain" | "/v1/reload" | "/v1/clear" | "/v1/evpn/clear_duplicates" => Some("POST"),
+        "/metrics"
+        | "/v1/summary"
+        | "/v1/neighbors"
+        | "/v1/routes"
+        | "/v1/explain"
+        | "/v1/evpn/vni"
+        | "/v1/evpn/mac"
+        | "/v1/evpn/duplicates"
+        | "/v1/evpn/routes"
+        | "/v1/bfd"
+        | "/v1/rpki"
+        | "/v1/verify"
+        | "/v1/route_maps"
+        | "/v1/metrics"
+        | "/v1/memory"
+        | "/v1/version"
         | "/v1/instances" => Some("GET"),
         _ => None,
     }
@@ -246,6 +273,9 @@ fn read_limit(text: &str) -> Option<u32> {
     let limit = text.parse().ok()?;
     (1..=Page::MAX).contains(&limit).then_some(limit)
 }
+
+/// What a VNI is, for messages.
+const VNI_EXPECTED: &str = "a number up to 16777215";
 
 fn read_vni(text: &str) -> Option<Vni> {
     text.parse().ok().and_then(Vni::new)
@@ -347,6 +377,35 @@ impl ClearBody {
             soft,
             hard: self.hard,
             reason: self.reason,
+        })
+    }
+}
+
+/// Body of `POST /v1/evpn/clear_duplicates`.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct DuplicatesBody {
+    vni: Option<u32>,
+    address: Option<String>,
+}
+
+impl DuplicatesBody {
+    fn clear(self) -> Result<Request, ErrorReply> {
+        let wrong = |key, value: &dyn fmt::Display, expected: &dyn fmt::Display| {
+            let error = format!("`{key}` is `{value}`, but must be {expected}");
+            ErrorReply::bad_request(error)
+        };
+        let vni = self.vni.map(|number| {
+            let vni = Vni::new(number);
+            vni.ok_or_else(|| wrong("vni", &number, &VNI_EXPECTED))
+        });
+        let address = self.address.map(|text| {
+            let address = text.parse();
+            address.map_err(|_| wrong("address", &text, &"a MAC address or an IP address"))
+        });
+        Ok(Request::ClearDuplicates {
+            vni: vni.transpose()?,
+            address: address.transpose()?,
         })
     }
 }

@@ -41,6 +41,8 @@ pub enum Reply {
     EvpnVni(EvpnVni),
     /// To `EvpnMac`.
     EvpnMac(EvpnMac),
+    /// To `EvpnDuplicates` and `ClearDuplicates`.
+    EvpnDuplicates(EvpnDuplicates),
     /// To `EvpnRoutes`.
     EvpnRoutes(EvpnRoutes),
     /// To `Bfd`.

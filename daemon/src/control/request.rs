@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use bgp::{Asn, Family, Prefix, ScopedAddr, Vni};
+use evpn::Address;
 
 /// A question to the daemon, or an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +32,18 @@ pub enum Request {
     EvpnMac {
         /// Only of this VNI.
         vni: Option<Vni>,
+    },
+    /// Addresses that move again and again. Reply: `EvpnDuplicates`.
+    EvpnDuplicates {
+        /// Only of this VNI.
+        vni: Option<Vni>,
+    },
+    /// Let go of addresses that are duplicates. Reply: `EvpnDuplicates`, what they were.
+    ClearDuplicates {
+        /// Only of this VNI.
+        vni: Option<Vni>,
+        /// Only this one; it is an error if it is none.
+        address: Option<Address>,
     },
     /// EVPN routes with every field, a page at a time. Reply: `EvpnRoutes`.
     EvpnRoutes(Page),
@@ -103,6 +116,8 @@ impl Request {
             | Request::Explain { .. }
             | Request::EvpnVni
             | Request::EvpnMac { .. }
+            | Request::EvpnDuplicates { .. }
+            | Request::ClearDuplicates { .. }
             | Request::EvpnRoutes(_)
             | Request::Bfd
             | Request::Rpki { .. }

@@ -1,12 +1,12 @@
 //! Answers to operators, read from the tables as they are.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use bgp::attributes::{Attributes, Origin, SegmentKind};
 use bgp::rib::{self, PathView, PeerId, RouteView};
 use bgp::session::StopReason;
-use bgp::{Asn, Family, Nlri, Prefix, ScopedAddr};
+use bgp::{Asn, Family, Nlri, Prefix, ScopedAddr, Vni};
 use tokio::sync::oneshot;
 
 use super::limit::Level;
@@ -39,6 +39,13 @@ impl Core {
             Request::Explain { target } => self.explain(&target).map(Reply::Explain),
             Request::EvpnVni => Ok(Reply::EvpnVni(self.evpn_vnis())),
             Request::EvpnMac { vni } => self.evpn_macs(vni).map(Reply::EvpnMac),
+            Request::EvpnDuplicates { vni } => {
+                self.evpn_duplicates(vni).map(Reply::EvpnDuplicates)
+            }
+            Request::ClearDuplicates { vni, address } => {
+                let cleared = self.clear_duplicates(vni, address);
+                cleared.map(Reply::EvpnDuplicates)
+            }
             Request::EvpnRoutes(page) => self.evpn_routes(&page).map(Reply::EvpnRoutes),
             Request::Bfd => Ok(Reply::Bfd(self.bfd_reply())),
             Request::Rpki { prefix, asn } => Ok(Reply::Rpki(self.rpki_reply(prefix, asn))),
@@ -112,6 +119,7 @@ impl Core {
         notices.extend(self.range_notices());
         notices.extend(self.interface_notices());
         notices.extend(self.rpki.notices());
+        notices.extend(self.duplicate_notices());
         for (id, neighbor) in &self.neighbors {
             let Some(negotiated) = neighbor.negotiated() else {
                 continue;
@@ -422,24 +430,39 @@ impl Core {
             draining: status.draining,
             drained: status.complete,
             rpki_caches: self.rpki_numbers(),
-            vnis: self
-                .evpn
-                .vnis()
-                .into_iter()
-                .map(|vni| VniNumbers {
-                    vni: vni.vni.get(),
-                    name: vni.name,
-                    local_macs: number(vni.local_macs),
-                    remote_macs: number(vni.remote_macs),
-                    remote_vteps: number(vni.remote_vteps.len()),
-                })
-                .collect(),
+            vnis: self.vni_numbers(),
+            mac_moves: self.evpn.moves().macs,
+            ip_moves: self.evpn.moves().ips,
             queues: vec![QueueDepth {
                 queue: "kernel".to_owned(),
                 depth: number(self.kernel_backlog()),
             }],
             instances: Vec::new(),
         }
+    }
+
+    fn vni_numbers(&self) -> Vec<VniNumbers> {
+        let mut duplicates: BTreeMap<Vni, (u64, u64)> = BTreeMap::new();
+        for duplicate in self.evpn.duplicates() {
+            let (macs, ips) = duplicates.entry(duplicate.vni).or_default();
+            match duplicate.address {
+                evpn::Address::Mac(_) => *macs += 1,
+                evpn::Address::Ip(_) => *ips += 1,
+            }
+        }
+        let numbers = self.evpn.vnis().into_iter().map(|vni| {
+            let (macs, ips) = duplicates.get(&vni.vni).copied().unwrap_or_default();
+            VniNumbers {
+                vni: vni.vni.get(),
+                name: vni.name,
+                local_macs: number(vni.local_macs),
+                remote_macs: number(vni.remote_macs),
+                remote_vteps: number(vni.remote_vteps.len()),
+                duplicate_macs: macs,
+                duplicate_ips: ips,
+            }
+        });
+        numbers.collect()
     }
 
     fn neighbor_numbers(

@@ -24,6 +24,11 @@ pub(super) fn uses_evpn(config: &Config) -> bool {
     config.evpn.is_some() || !config.vnis.is_empty()
 }
 
+/// How addresses that two hosts have are found.
+fn duplicate_detection(config: &Config) -> Option<evpn::DuplicateDetection> {
+    config.evpn.and_then(|evpn| evpn.duplicates)
+}
+
 pub(super) fn multipath(config: &Config) -> PerFamily<Multipath> {
     let of = |unicast: &config::Unicast| Multipath {
         paths: usize::from(unicast.multipath.paths),
@@ -62,6 +67,8 @@ impl Core {
             let aggregates = self.aggregates();
             self.hand_in(rib::Input::SetAggregates(aggregates));
         }
+        let duplicates = duplicate_detection(&self.config);
+        self.tell_evpn(evpn::Input::SetDuplicateDetection(duplicates));
         for vni in self.config.vnis.clone() {
             self.set_vni(&vni);
         }
@@ -157,8 +164,9 @@ impl Core {
             self.hand_in(rib::Input::Track(Family::Evpn));
         }
         if old.evpn != new.evpn {
-            self.evpn
-                .handle(evpn::Input::SetVtep(new.evpn.map(|evpn| evpn.vtep)));
+            let duplicates = duplicate_detection(&new);
+            self.tell_evpn(evpn::Input::SetDuplicateDetection(duplicates));
+            self.tell_evpn(evpn::Input::SetVtep(new.evpn.map(|evpn| evpn.vtep)));
         }
         for vni in &old.vnis {
             if !new.vnis.iter().any(|other| other.id == vni.id) {
@@ -400,7 +408,7 @@ impl Core {
             vxlan: vni.vxlan.as_str().into(),
         };
         self.devices.insert(vni.id, devices);
-        self.evpn.handle(evpn::Input::SetVni {
+        self.tell_evpn(evpn::Input::SetVni {
             vni: vni.id,
             config: settings,
         });
@@ -408,7 +416,7 @@ impl Core {
     }
 
     fn remove_vni(&mut self, vni: &VniConfig) {
-        self.evpn.handle(evpn::Input::RemoveVni(vni.id));
+        self.tell_evpn(evpn::Input::RemoveVni(vni.id));
         // What was wanted on the device goes before the device.
         while let Some(output) = self.evpn.poll() {
             self.evpn_output(output);

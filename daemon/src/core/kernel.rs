@@ -184,6 +184,12 @@ impl Core {
                     Change::Unset(Key::Neighbour(NeighbourKey { device, ip }))
                 });
             }
+            evpn::Output::DuplicateFound(duplicate) => {
+                self.duplicates.found(Instant::now(), duplicate);
+            }
+            evpn::Output::DuplicateOver { vni, address, why } => {
+                self.duplicates.over(Instant::now(), vni, address, why);
+            }
             // A new kind of output means a new kind of entry, to be written here.
             other => tracing::error!(?other, "EVPN asks for what is not known here"),
         }
@@ -302,7 +308,7 @@ impl Core {
                 if let Some(vni) = Vni::new(vni) {
                     let mac = MacAddress(mac.0);
                     self.note_learned(vni, mac, present.then_some(port));
-                    self.evpn.handle(evpn::Input::LocalMac {
+                    self.tell_evpn(evpn::Input::LocalMac {
                         vni,
                         mac,
                         present,
@@ -319,7 +325,7 @@ impl Core {
             } => {
                 if let Some(vni) = Vni::new(vni) {
                     let mac = MacAddress(mac.0);
-                    self.evpn.handle(evpn::Input::LocalNeighbour {
+                    self.tell_evpn(evpn::Input::LocalNeighbour {
                         vni,
                         ip,
                         mac,

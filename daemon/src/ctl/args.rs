@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bgp::{Asn, Family, Prefix, ScopedAddr, Vni};
 use clap::{Args, Parser, Subcommand};
+use evpn::Address;
 
 use crate::control::{DEFAULT_SOCKET, SoftReset};
 
@@ -137,6 +138,11 @@ pub(super) enum Command {
         #[command(flatten)]
         json: Json,
     },
+    /// Orders about overlay networks.
+    Evpn {
+        #[command(subcommand)]
+        what: EvpnOrder,
+    },
     /// Prints BGP messages as JSON, one object a line for each message. Needs no daemon.
     ///
     /// Reads hex, one message a line with its header; blanks, colons, `0x` and comments after `#`
@@ -232,8 +238,33 @@ pub(super) enum Evpn {
         #[arg(long, value_name = "N", value_parser = vni)]
         vni: Option<Vni>,
     },
+    /// Addresses that move again and again, since two hosts have them (RFC 7432 §15.1).
+    Duplicates {
+        /// Only of this VNI.
+        #[arg(long, value_name = "N", value_parser = vni)]
+        vni: Option<Vni>,
+    },
     /// EVPN routes with every field.
     Routes,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum EvpnOrder {
+    /// Lets go of addresses that are duplicates: all of them, those of a VNI, or one.
+    ///
+    /// What was frozen goes where the best claim to it is, so its traffic may move; moves are
+    /// counted from nothing. An address that two hosts still have becomes a duplicate again.
+    /// There is nothing to undo.
+    ClearDuplicate {
+        /// Only this address; exits 1 if it is no duplicate.
+        #[arg(value_name = "MAC|IP", value_parser = evpn_address)]
+        address: Option<Address>,
+        /// Only of this VNI.
+        #[arg(long, value_name = "N", value_parser = vni)]
+        vni: Option<Vni>,
+        #[command(flatten)]
+        json: Json,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -325,6 +356,10 @@ fn soft_reset(text: &str) -> Result<SoftReset, String> {
 fn family(text: &str) -> Result<Family, String> {
     let family = Family::from_name(text);
     family.ok_or_else(|| "expected `ipv4_unicast`, `ipv6_unicast` or `evpn`".to_owned())
+}
+
+fn evpn_address(text: &str) -> Result<Address, evpn::AddressError> {
+    text.parse()
 }
 
 fn vni(text: &str) -> Result<Vni, String> {

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::args::{self, Arguments, ClearTarget, Command, Evpn, Json, What};
+use super::args::{self, Arguments, ClearTarget, Command, Evpn, EvpnOrder, Json, What};
 use super::table::printable;
 use super::{Exit, check, decode, explain, route_map, show, wait};
 use crate::control::client::{Client, ClientError};
@@ -142,6 +142,13 @@ impl Console<'_> {
                     .await?;
                 Ok(Exit::DONE)
             }
+            Command::Evpn {
+                what: EvpnOrder::ClearDuplicate { vni, address, json },
+            } => {
+                let request = Request::ClearDuplicates { vni, address };
+                self.print(&request, json, show::duplicates_cleared).await?;
+                Ok(Exit::DONE)
+            }
             Command::Decode(options) => {
                 decode::decode(&options, self.out)?;
                 Ok(Exit::DONE)
@@ -172,6 +179,12 @@ impl Console<'_> {
             } => {
                 let request = Request::EvpnMac { vni };
                 self.print(&request, json, show::evpn_mac).await
+            }
+            What::Evpn {
+                what: Evpn::Duplicates { vni },
+            } => {
+                let request = Request::EvpnDuplicates { vni };
+                self.print(&request, json, show::evpn_duplicates).await
             }
             What::Evpn { what: Evpn::Routes } => self.evpn_routes(json).await,
             What::Bfd => self.print(&Request::Bfd, json, show::bfd).await,

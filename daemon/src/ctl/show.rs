@@ -12,7 +12,9 @@ use std::io::{self, Write};
 
 use bgp::Family;
 
-pub(super) use evpn::{evpn_mac, evpn_routes, evpn_routes_table, evpn_vni};
+pub(super) use evpn::{
+    duplicates_cleared, evpn_duplicates, evpn_mac, evpn_routes, evpn_routes_table, evpn_vni,
+};
 pub(super) use neighbors::neighbors;
 use neighbors::remote_as;
 pub(super) use routes::{RouteTables, as_path, no_route};

@@ -66,6 +66,8 @@ pub(super) async fn ask(members: &[Member], request: Request) -> Answer {
         | Request::Explain { .. }
         | Request::EvpnVni
         | Request::EvpnMac { .. }
+        | Request::EvpnDuplicates { .. }
+        | Request::ClearDuplicates { .. }
         | Request::EvpnRoutes(_)
         | Request::Bfd
         | Request::Rpki { .. }

@@ -237,9 +237,24 @@ fn evpn_and_bfd_have_the_keys_of_the_contract() {
                     moves: 1,
                     reason: None,
                     conflict: None,
+                    duplicate: true,
+                    frozen: true,
                     installed: Some(true),
                 }],
             }),
+            Request::EvpnDuplicates { .. } | Request::ClearDuplicates { .. } => {
+                Reply::EvpnDuplicates(reply::EvpnDuplicates {
+                    duplicates: vec![reply::DuplicateAddress {
+                        vni: 100,
+                        address: "02:00:00:00:00:01".to_owned(),
+                        between: "this site and 10.10.0.2".to_owned(),
+                        moves: 6,
+                        since_s: 61,
+                        frozen: true,
+                        left_s: None,
+                    }],
+                })
+            }
             Request::EvpnVni => Reply::EvpnVni(reply::EvpnVni {
                 vnis: vec![reply::Vni {
                     vni: 100,
@@ -307,6 +322,31 @@ fn evpn_and_bfd_have_the_keys_of_the_contract() {
     ] {
         assert_eq!(mac[key], value, "{key}");
     }
+    let text = daemon.rbgpctl(&["show", "evpn", "mac"]).exits(0).out;
+    let line = "VNI 100 02:00:00:00:00:01: a duplicate, frozen where it is";
+    assert!(text.contains(line), "{text}");
+    let text = daemon.rbgpctl(&["show", "evpn", "duplicates"]).exits(0).out;
+    let line = "100  02:00:00:00:00:01      6  00:01:01  frozen  -     this site and 10.10.0.2";
+    assert!(text.contains(line), "{text}");
+    let json = daemon
+        .rbgpctl(&["show", "evpn", "duplicates", "--vni", "100", "--json"])
+        .exits(0)
+        .json();
+    assert_eq!(json["duplicates"][0]["left_s"], json!(null));
+    let clear = [
+        "evpn",
+        "clear-duplicate",
+        "--vni",
+        "100",
+        "02:00:00:00:00:01",
+    ];
+    assert_eq!(
+        daemon.rbgpctl(&clear).exits(0).out,
+        "VNI 100 02:00:00:00:00:01: no longer a duplicate\n"
+    );
+    daemon
+        .rbgpctl(&["evpn", "clear-duplicate", "10.0.0.256"])
+        .exits(2);
     let bfd = daemon.rbgpctl(&["show", "bfd", "--json"]).exits(0).json();
     let bfd = &bfd["sessions"][0];
     assert_eq!(

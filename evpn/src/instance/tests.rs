@@ -1,9 +1,10 @@
 //! Sentences about one router; properties are in the two siblings.
 
 use super::*;
-use crate::{Conflict, Fault, Kind, Outcome, Problem, Reason, Rule};
+use crate::{Conflict, Duplicate, Fault, Kind, Outcome, Problem, Reason, Rule};
 use bgp::ExtendedCommunity;
 
+mod duplicates;
 mod exchange;
 mod order;
 
@@ -45,7 +46,12 @@ fn site_with_vni(number: u8) -> Instance {
 
 fn set_vni(instance: &mut Instance, number: u32, config: VniConfig) {
     let vni = vni(number);
-    instance.handle(Input::SetVni { vni, config });
+    instance.handle(now(), Input::SetVni { vni, config });
+}
+
+/// A time where none plays a part.
+pub(super) fn now() -> Instant {
+    Instant::now()
 }
 
 pub(super) fn drain(instance: &mut Instance) -> Vec<Output> {
@@ -79,6 +85,19 @@ fn describe(output: &Output) -> String {
         Output::RemoveNeighbour { vni, ip } => format!("-neighbour {vni} {ip}"),
         Output::Import { vrf, key, via, .. } => format!("+{vrf} {key} {via:?}"),
         Output::Unimport { vrf, key } => format!("-{vrf} {key}"),
+        Output::DuplicateFound(found) => {
+            let frozen = if found.frozen { " frozen" } else { "" };
+            let Duplicate {
+                vni,
+                address,
+                between,
+                ..
+            } = found;
+            format!("duplicate {vni} {address} between {between}{frozen}")
+        }
+        Output::DuplicateOver { vni, address, why } => {
+            format!("no duplicate {vni} {address}: {why}")
+        }
     }
 }
 
@@ -185,32 +204,38 @@ pub(super) fn loses(instance: &mut Instance, last: u8) {
 }
 
 fn local(instance: &mut Instance, last: u8, present: bool, sticky: bool) {
-    instance.handle(Input::LocalMac {
-        vni: vni(VNI),
-        mac: mac(last),
-        present,
-        sticky,
-    });
+    instance.handle(
+        now(),
+        Input::LocalMac {
+            vni: vni(VNI),
+            mac: mac(last),
+            present,
+            sticky,
+        },
+    );
 }
 
 fn resolves(instance: &mut Instance, address: u8, station: u8, present: bool) {
-    instance.handle(Input::LocalNeighbour {
-        vni: vni(VNI),
-        ip: ip(address),
-        mac: mac(station),
-        present,
-    });
+    instance.handle(
+        now(),
+        Input::LocalNeighbour {
+            vni: vni(VNI),
+            ip: ip(address),
+            mac: mac(station),
+            present,
+        },
+    );
 }
 
 #[test]
 fn a_vni_asks_for_flooded_frames_as_soon_as_it_has_a_tunnel_address() {
     let mut a = site(1);
-    a.handle(Input::SetVtep(None));
+    a.handle(now(), Input::SetVtep(None));
     set_vni(&mut a, VNI, VniConfig::new("production"));
     assert_eq!(drain(&mut a), []);
     assert_eq!(a.vnis()[0].problems, [Problem::NoVtep]);
 
-    a.handle(Input::SetVtep(Some(vtep(1))));
+    a.handle(now(), Input::SetVtep(Some(vtep(1))));
     let [Output::Originate { key, attributes }] = &drain(&mut a)[..] else {
         panic!("one route");
     };
@@ -226,7 +251,7 @@ fn a_vni_asks_for_flooded_frames_as_soon_as_it_has_a_tunnel_address() {
     assert_eq!((tunnel.tunnel_type, tunnel.label), (6, 100));
     assert_eq!(&*tunnel.identifier, [10, 10, 0, 1]);
 
-    a.handle(Input::SetVtep(Some(vtep(9))));
+    a.handle(now(), Input::SetVtep(Some(vtep(9))));
     let [Output::Originate { .. }, Output::Withdraw { key: old }] = &drain(&mut a)[..] else {
         panic!("the new one, then the old one");
     };
@@ -237,7 +262,7 @@ fn a_vni_asks_for_flooded_frames_as_soon_as_it_has_a_tunnel_address() {
 fn an_ipv6_tunnel_address_works_like_an_ipv4_one() {
     let mut a = site(1);
     let own: IpAddr = "2001:db8::1".parse().unwrap();
-    a.handle(Input::SetVtep(Some(own)));
+    a.handle(now(), Input::SetVtep(Some(own)));
     set_vni(&mut a, VNI, VniConfig::new("production"));
     let [Output::Originate { attributes, .. }] = &drain(&mut a)[..] else {
         panic!("one route");
@@ -710,7 +735,7 @@ fn switching_a_vni_off_takes_everything_back_and_on_again_restores_it() {
     assert_eq!(a.macs(None)[0].reason, Reason::Idle(Problem::Disabled));
     set_vni(&mut a, VNI, VniConfig::new("production"));
     assert_eq!(drain(&mut a).len(), 5);
-    a.handle(Input::RemoveVni(vni(VNI)));
+    a.handle(now(), Input::RemoveVni(vni(VNI)));
     assert_eq!(drain(&mut a).len(), 5);
     assert!(a.vnis().is_empty() && a.macs(None).is_empty());
 }
@@ -745,7 +770,7 @@ fn two_vnis_with_one_distinguisher_do_not_overwrite_each_other() {
     };
     assert_eq!(attributes.pmsi_tunnel.as_ref().unwrap().label, 100);
     assert_eq!(a.vnis()[1].problems, [Problem::RdInUse(vni(100))]);
-    a.handle(Input::RemoveVni(vni(100)));
+    a.handle(now(), Input::RemoveVni(vni(100)));
     let [Output::Originate { attributes, .. }] = &drain(&mut a)[..] else {
         panic!("the other one's again");
     };
@@ -796,23 +821,29 @@ fn other_types_are_kept_and_listed_and_nothing_is_installed_for_them() {
 fn group_addresses_and_impossible_ips_are_never_told() {
     let mut a = site_with_vni(1);
     for address in [[0xff; 6], [1, 0, 0x5e, 0, 0, 1], [0; 6]] {
-        a.handle(Input::LocalMac {
-            vni: vni(VNI),
-            mac: MacAddress(address),
-            present: true,
-            sticky: false,
-        });
+        a.handle(
+            now(),
+            Input::LocalMac {
+                vni: vni(VNI),
+                mac: MacAddress(address),
+                present: true,
+                sticky: false,
+            },
+        );
     }
     assert_eq!(drain(&mut a), []);
     learns(&mut a, 1);
     drain(&mut a);
     for address in ["0.0.0.0", "224.0.0.1", "127.0.0.1", "ff02::1", "::"] {
-        a.handle(Input::LocalNeighbour {
-            vni: vni(VNI),
-            ip: address.parse().unwrap(),
-            mac: mac(1),
-            present: true,
-        });
+        a.handle(
+            now(),
+            Input::LocalNeighbour {
+                vni: vni(VNI),
+                ip: address.parse().unwrap(),
+                mac: mac(1),
+                present: true,
+            },
+        );
     }
     assert_eq!(drain(&mut a), []);
 }
@@ -843,10 +874,13 @@ fn a_route_arrives_as_the_table_keeps_it() {
     let mut a = site_with_vni(1);
     let attributes = Arc::new(from(2).sequence(3).attributes().freeze());
     for last in [1, 2] {
-        a.handle(Input::Route {
-            key: from(2).key(mac(last), None),
-            attributes: Some(Arc::clone(&attributes)),
-        });
+        a.handle(
+            now(),
+            Input::Route {
+                key: from(2).key(mac(last), None),
+                attributes: Some(Arc::clone(&attributes)),
+            },
+        );
     }
     assert_eq!(
         text(&drain(&mut a)),
@@ -857,9 +891,12 @@ fn a_route_arrives_as_the_table_keeps_it() {
     );
     let paths: Vec<_> = a.facts.routes.iter().map(|route| &route.path).collect();
     assert!(Arc::ptr_eq(paths[0], paths[1]), "decoded once");
-    a.handle(Input::Route {
-        key: from(2).key(mac(1), None),
-        attributes: None,
-    });
+    a.handle(
+        now(),
+        Input::Route {
+            key: from(2).key(mac(1), None),
+            attributes: None,
+        },
+    );
     assert_eq!(text(&drain(&mut a)), ["-mac 100 02:00:00:00:00:01"]);
 }

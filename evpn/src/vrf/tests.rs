@@ -1,6 +1,7 @@
 //! Two routers of one tenant, each told what the other one originates.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
 
 use super::*;
 use crate::instance::{Input, Instance, Output};
@@ -38,10 +39,13 @@ fn site(number: u8) -> Instance {
 fn with_red(number: u8) -> Instance {
     let mut instance = site(number);
     let config = config(number);
-    instance.handle(Input::SetVrf {
-        name: red(),
-        config,
-    });
+    instance.handle(
+        Instant::now(),
+        Input::SetVrf {
+            name: red(),
+            config,
+        },
+    );
     drain(&mut instance);
     instance
 }
@@ -51,7 +55,7 @@ fn with_subnet(number: u8) -> Instance {
     let mut instance = with_red(number);
     let config = VniConfig::new("tenant").vrf(red());
     let vni = vni(100);
-    instance.handle(Input::SetVni { vni, config });
+    instance.handle(Instant::now(), Input::SetVni { vni, config });
     drain(&mut instance);
     instance
 }
@@ -71,7 +75,10 @@ fn lines(outputs: &[Output]) -> Vec<String> {
         Output::RemoveMac { vni, mac } => Some(format!("-mac {vni} {mac}")),
         Output::SetNeighbour { vni, ip, mac, .. } => Some(format!("+neighbour {vni} {ip} {mac}")),
         Output::RemoveNeighbour { vni, ip } => Some(format!("-neighbour {vni} {ip}")),
-        Output::SetFlood { .. } | Output::RemoveFlood { .. } => None,
+        Output::SetFlood { .. }
+        | Output::RemoveFlood { .. }
+        | Output::DuplicateFound(_)
+        | Output::DuplicateOver { .. } => None,
     };
     outputs.iter().filter_map(line).collect()
 }
@@ -85,10 +92,10 @@ fn tell(from: &mut Instance, to: &mut Instance) -> Vec<String> {
     for output in drain(from) {
         if let Output::Originate { key, attributes } = output {
             let attributes = Some(frozen(&attributes));
-            to.handle(Input::Route { key, attributes });
+            to.handle(Instant::now(), Input::Route { key, attributes });
         } else if let Output::Withdraw { key } = output {
             let attributes = None;
-            to.handle(Input::Route { key, attributes });
+            to.handle(Instant::now(), Input::Route { key, attributes });
         }
     }
     lines(&drain(to))
@@ -105,11 +112,14 @@ fn has_prefix(instance: &mut Instance, text: &str) {
 }
 
 fn local(instance: &mut Instance, text: &str, set: Option<AttributeSet>) {
-    instance.handle(Input::LocalPrefix {
-        vrf: red(),
-        prefix: prefix(text),
-        attributes: set.as_ref().map(frozen),
-    });
+    instance.handle(
+        Instant::now(),
+        Input::LocalPrefix {
+            vrf: red(),
+            prefix: prefix(text),
+            attributes: set.as_ref().map(frozen),
+        },
+    );
 }
 
 fn originated(instance: &Instance, start: &str) -> AttributeSet {
@@ -219,10 +229,13 @@ fn attributes_of_the_tenants_own_bgp_go_along() {
 #[test]
 fn a_gateway_ip_stands_for_the_router() {
     let mut one = site(1);
-    one.handle(Input::SetVrf {
-        name: red(),
-        config: config(1).gateway_ip(true),
-    });
+    one.handle(
+        Instant::now(),
+        Input::SetVrf {
+            name: red(),
+            config: config(1).gateway_ip(true),
+        },
+    );
     let set = AttributeSet::new(NextHop::V4([10, 1, 0, 9].into()));
     local(&mut one, "10.9.0.0/16", Some(set));
     let mut two = with_red(2);
@@ -266,18 +279,24 @@ fn addresses_of_stations_carry_the_vrf_and_become_host_routes() {
 }
 
 fn learn(instance: &mut Instance, last: u8, ip: &str) {
-    instance.handle(Input::LocalMac {
-        vni: vni(100),
-        mac: mac(last),
-        present: true,
-        sticky: false,
-    });
-    instance.handle(Input::LocalNeighbour {
-        vni: vni(100),
-        ip: ip.parse().unwrap(),
-        mac: mac(last),
-        present: true,
-    });
+    instance.handle(
+        Instant::now(),
+        Input::LocalMac {
+            vni: vni(100),
+            mac: mac(last),
+            present: true,
+            sticky: false,
+        },
+    );
+    instance.handle(
+        Instant::now(),
+        Input::LocalNeighbour {
+            vni: vni(100),
+            ip: ip.parse().unwrap(),
+            mac: mac(last),
+            present: true,
+        },
+    );
 }
 
 #[test]
@@ -298,10 +317,13 @@ fn a_host_that_comes_here_is_no_longer_routed_to_its_old_site() {
     // The old site hears of it and routes to the new one.
     for (key, set) in two.originated() {
         let attributes = Some(frozen(set));
-        one.handle(Input::Route {
-            key: key.clone(),
-            attributes,
-        });
+        one.handle(
+            Instant::now(),
+            Input::Route {
+                key: key.clone(),
+                attributes,
+            },
+        );
     }
     let followed = lines(&drain(&mut one));
     let route = "red +[2]:[10.10.0.2:100]:[0]:[48]:[02:00:00:00:00:07]:[32]:[10.1.0.7] \
@@ -359,10 +381,13 @@ fn what_cannot_be_used_is_named_and_nothing_else_is_disturbed() {
             prefix: prefix("10.1.0.0/16"),
         };
         let attributes = Some(frozen(&set));
-        two.handle(Input::Route {
-            key: key.clone(),
-            attributes,
-        });
+        two.handle(
+            Instant::now(),
+            Input::Route {
+                key: key.clone(),
+                attributes,
+            },
+        );
         assert_eq!(lines(&drain(&mut two)), [""; 0], "{fault:?}");
         let received = two.received_route(&key).unwrap();
         assert_eq!(received.vrfs, [(red(), Some(fault))]);
@@ -382,7 +407,7 @@ fn a_vrf_that_goes_takes_its_routes_and_routers_along() {
     has_prefix(&mut two, "10.2.0.0/16");
     drain(&mut two);
     tell(&mut one, &mut two);
-    two.handle(Input::RemoveVrf(red()));
+    two.handle(Instant::now(), Input::RemoveVrf(red()));
     assert_eq!(
         lines(&drain(&mut two)),
         [
@@ -394,10 +419,13 @@ fn a_vrf_that_goes_takes_its_routes_and_routers_along() {
     );
     // The prefix is still in the table that the name stands for.
     let config = config(2);
-    two.handle(Input::SetVrf {
-        name: red(),
-        config,
-    });
+    two.handle(
+        Instant::now(),
+        Input::SetVrf {
+            name: red(),
+            config,
+        },
+    );
     assert_eq!(lines(&drain(&mut two)).len(), 4);
 }
 
@@ -407,10 +435,13 @@ fn one_number_for_a_bridge_and_a_vrf_is_named() {
     has_prefix(&mut two, "10.2.0.0/16");
     assert_eq!(lines(&drain(&mut two)).len(), 1);
     let config = VniConfig::new("twice");
-    two.handle(Input::SetVni {
-        vni: vni(4001),
-        config,
-    });
+    two.handle(
+        Instant::now(),
+        Input::SetVni {
+            vni: vni(4001),
+            config,
+        },
+    );
     drain(&mut two);
     let status = two.vrfs();
     assert_eq!(status[0].problems, [crate::Problem::RdInUse(vni(4001))]);
@@ -489,7 +520,7 @@ fn seven_events_in_every_order_end_alike() {
         });
         let mut imports = Imports::new();
         for event in events {
-            instance.handle(event.clone());
+            instance.handle(Instant::now(), event.clone());
             follow(&mut instance, &mut imports);
         }
         let end = world(&instance, &imports);

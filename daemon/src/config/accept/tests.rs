@@ -359,6 +359,34 @@ fn each_check_reports_at_its_place() {
             "6:1: this is not TOML: duplicate key",
         ),
         (
+            format!("{evpn}duplicate_detection = {{ freeze_time = \"10m\" }}\n"),
+            "5:39: `freeze_time` is \"600s\", but `action` is not \"freeze\"",
+        ),
+        (
+            format!("{evpn}duplicate_detection = {{ action = \"drop\" }}\n"),
+            "5:34: `action` is \"drop\", but must be \"warn\" or \"freeze\"",
+        ),
+        (
+            format!("{evpn}duplicate_detection = {{ moves = 1 }}\n"),
+            "5:33: `moves` is 1, but must be a number from 2 to 1000",
+        ),
+        (
+            format!("{evpn}duplicate_detection = \"freeze\"\n"),
+            "5:23: `duplicate_detection` is \"freeze\", but must be true, false or a table",
+        ),
+        (
+            format!("{evpn}{}{}", vni(1, ""), vni(1, "").replace("n1", "m1")),
+            "10:6: vni 1 is there twice, first at 6:6",
+        ),
+        (
+            format!("{evpn}{}", vni(1, "rd = \"10.0.0.1\"")),
+            "8:6: `rd` is \"10.0.0.1\", but must be a route distinguisher like \"10.10.0.1:100\"",
+        ),
+        (
+            format!("{evpn}{}", vni(1, "import_targets = [\"65000:x\"]")),
+            "8:19: `import_targets` is \"65000:x\", but must be a route target like \"65000:100\"",
+        ),
+        (
             format!("{evpn}{}", vni(1, "gateway = [\"10.1.0.255/24\"]")),
             "8:12: gateway 10.1.0.255/24 is the broadcast address of its network",
         ),

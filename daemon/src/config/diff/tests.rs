@@ -86,6 +86,21 @@ fn every_kind_of_change_is_shown_in_the_words_of_the_file() {
             "evpn.vtep \"10.10.0.1\" -> \"10.10.0.9\"",
         ),
         (
+            "vtep = \"10.10.0.1\"",
+            "vtep = \"10.10.0.1\"\nduplicate_detection = { action = \"freeze\" }",
+            "evpn.duplicate_detection default -> { action = \"freeze\" }",
+        ),
+        (
+            "vtep = \"10.10.0.1\"",
+            "vtep = \"10.10.0.1\"\nduplicate_detection = false",
+            "evpn.duplicate_detection default -> false",
+        ),
+        (
+            "vtep = \"10.10.0.1\"",
+            "vtep = \"10.10.0.1\"\nduplicate_detection = { moves = 5, window = \"3m\", action = \"warn\" }",
+            "no changes",
+        ),
+        (
             "remote_as = 65002",
             "remote_as = 65002\ndescription = \"B\"",
             "neighbor 10.10.0.2: description default -> \"B\"",

@@ -763,6 +763,17 @@ fn config() -> impl Strategy<Value = Config> {
             config.evpn = Some(Evpn {
                 vtep: IpAddr::V6(Ipv6Addr::LOCALHOST),
                 port: Evpn::PORT,
+                duplicates: match limit % 4 {
+                    0 => None,
+                    1 => Some(DuplicateDetection::default()),
+                    other => Some(DuplicateDetection {
+                        moves: 7,
+                        window: Duration::from_secs(90),
+                        action: DuplicateAction::Freeze(
+                            (other == 2).then_some(Duration::from_secs(600)),
+                        ),
+                    }),
+                },
             });
             config.vnis = vec![vni];
             config.kernel = kernel;

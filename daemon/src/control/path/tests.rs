@@ -39,6 +39,20 @@ fn every_request_survives_the_way_over_http() {
         Request::EvpnVni,
         Request::EvpnMac { vni: None },
         Request::EvpnMac { vni: Vni::new(100) },
+        Request::EvpnDuplicates { vni: None },
+        Request::EvpnDuplicates { vni: Vni::new(100) },
+        Request::ClearDuplicates {
+            vni: None,
+            address: None,
+        },
+        Request::ClearDuplicates {
+            vni: Vni::new(100),
+            address: Some("02:00:00:00:00:01".parse().unwrap()),
+        },
+        Request::ClearDuplicates {
+            vni: None,
+            address: Some("fd00::1".parse().unwrap()),
+        },
         Request::EvpnRoutes(page),
         Request::Bfd,
         Request::Instances,

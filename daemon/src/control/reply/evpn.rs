@@ -79,6 +79,12 @@ pub struct Mac {
     /// A static address that somebody else claims, too.
     #[serde(default)]
     pub conflict: Option<String>,
+    /// It moves again and again, since two hosts have it.
+    #[serde(default)]
+    pub duplicate: bool,
+    /// It is left where it is for that reason.
+    #[serde(default)]
+    pub frozen: bool,
     /// It is in the kernel; `null` where the kernel is not written.
     #[serde(default)]
     pub installed: Option<bool>,
@@ -102,6 +108,32 @@ impl MacKind {
             MacKind::Remote => "remote",
         }
     }
+}
+
+/// Addresses that move again and again, or that were cleared.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct EvpnDuplicates {
+    /// In the order of VNI and address, MAC addresses before IP addresses.
+    pub duplicates: Vec<DuplicateAddress>,
+}
+
+/// An address that two hosts have.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DuplicateAddress {
+    /// VNI.
+    pub vni: u32,
+    /// MAC address or IP address.
+    pub address: String,
+    /// What it goes back and forth between: two sites, or two MAC addresses.
+    pub between: String,
+    /// How often it moved.
+    pub moves: u32,
+    /// Since when it is known to be one.
+    pub since_s: u64,
+    /// It is left where it is.
+    pub frozen: bool,
+    /// When that is over unless it moves again; `null` if it is frozen until somebody clears it.
+    pub left_s: Option<u64>,
 }
 
 /// A page of EVPN routes.

@@ -52,12 +52,7 @@ impl Core {
     }
 
     pub(super) fn evpn_macs(&self, vni: Option<Vni>) -> Result<reply::EvpnMac, ErrorReply> {
-        if let Some(vni) = vni
-            && !self.config.vnis.iter().any(|config| config.id == vni)
-        {
-            return Err(ErrorReply::not_found(format!("no VNI `{vni}`"))
-                .hint("rbgpctl show evpn vni lists them"));
-        }
+        self.known_vni(vni)?;
         let macs = self
             .evpn
             .macs(vni)
@@ -91,6 +86,8 @@ impl Core {
                     moves: status.moves,
                     reason: Some(status.reason.to_string()),
                     conflict: status.conflict.map(|conflict| conflict.to_string()),
+                    duplicate: status.duplicate.is_some(),
+                    frozen: status.duplicate.is_some_and(|it| it.frozen),
                     installed,
                 }
             })

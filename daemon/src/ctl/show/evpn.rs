@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use super::routes::route_cells;
 use super::yes_no;
 use crate::control::reply::*;
-use crate::ctl::table::{Table, or_dash, printable};
+use crate::ctl::table::{Table, or_dash, printable, uptime};
 
 /// `show evpn vni`.
 pub(in crate::ctl) fn evpn_vni(vnis: &EvpnVni, out: &mut dyn Write) -> io::Result<()> {
@@ -86,6 +86,61 @@ pub(in crate::ctl) fn evpn_mac(macs: &EvpnMac, out: &mut dyn Write) -> io::Resul
             let conflict = printable(conflict.clone());
             writeln!(out, "VNI {} {}: {conflict}", mac.vni, mac.mac)?;
         }
+        if mac.duplicate {
+            let held = if mac.frozen {
+                ", frozen where it is"
+            } else {
+                ""
+            };
+            writeln!(
+                out,
+                "VNI {} {}: a duplicate{held} (show evpn duplicates)",
+                mac.vni, mac.mac
+            )?;
+        }
+    }
+    Ok(())
+}
+
+/// `show evpn duplicates`.
+pub(in crate::ctl) fn evpn_duplicates(
+    duplicates: &EvpnDuplicates,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let mut table = Table::new(&[
+        ">VNI", "Address", ">Moves", "Since", "State", "Left", "Between",
+    ])
+    .fit(&["Since"]);
+    for duplicate in &duplicates.duplicates {
+        let state = if duplicate.frozen { "frozen" } else { "warned" };
+        table.row([
+            duplicate.vni.to_string(),
+            printable(duplicate.address.clone()),
+            duplicate.moves.to_string(),
+            uptime(duplicate.since_s),
+            state.to_owned(),
+            or_dash(duplicate.left_s.map(uptime)),
+            printable(duplicate.between.clone()),
+        ]);
+    }
+    table.finish(out)
+}
+
+/// `evpn clear-duplicate`.
+pub(in crate::ctl) fn duplicates_cleared(
+    cleared: &EvpnDuplicates,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    for duplicate in &cleared.duplicates {
+        let address = printable(duplicate.address.clone());
+        writeln!(
+            out,
+            "VNI {} {address}: no longer a duplicate",
+            duplicate.vni
+        )?;
+    }
+    if cleared.duplicates.is_empty() {
+        writeln!(out, "there are no duplicates")?;
     }
     Ok(())
 }

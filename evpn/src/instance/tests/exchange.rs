@@ -128,7 +128,7 @@ impl Mesh {
         let Some(input) = self.sites[at].events.pop_front() else {
             return false;
         };
-        self.sites[at].instance.handle(input);
+        self.sites[at].instance.handle(now(), input);
         self.carry_out(at);
         true
     }
@@ -209,7 +209,10 @@ impl Mesh {
                         site.neighbours.remove(&ip);
                     }
                 }
-                Output::SetFlood { .. } | Output::RemoveFlood { .. } => {}
+                Output::SetFlood { .. }
+                | Output::RemoveFlood { .. }
+                | Output::DuplicateFound(_)
+                | Output::DuplicateOver { .. } => {}
             }
         }
     }

@@ -27,22 +27,28 @@ enum Event {
 
 fn apply(instance: &mut Instance, event: Event) {
     match event {
-        Event::Vtep(vtep) => instance.handle(Input::SetVtep(vtep)),
-        Event::Vni(vni, Some(config)) => instance.handle(Input::SetVni { vni, config }),
-        Event::Vni(vni, None) => instance.handle(Input::RemoveVni(vni)),
+        Event::Vtep(vtep) => instance.handle(now(), Input::SetVtep(vtep)),
+        Event::Vni(vni, Some(config)) => instance.handle(now(), Input::SetVni { vni, config }),
+        Event::Vni(vni, None) => instance.handle(now(), Input::RemoveVni(vni)),
         Event::Route(key, path) => instance.route(key, path),
-        Event::Mac(vni, mac, present, sticky) => instance.handle(Input::LocalMac {
-            vni,
-            mac,
-            present,
-            sticky,
-        }),
-        Event::Neighbour(vni, ip, mac, present) => instance.handle(Input::LocalNeighbour {
-            vni,
-            ip,
-            mac,
-            present,
-        }),
+        Event::Mac(vni, mac, present, sticky) => instance.handle(
+            now(),
+            Input::LocalMac {
+                vni,
+                mac,
+                present,
+                sticky,
+            },
+        ),
+        Event::Neighbour(vni, ip, mac, present) => instance.handle(
+            now(),
+            Input::LocalNeighbour {
+                vni,
+                ip,
+                mac,
+                present,
+            },
+        ),
     }
 }
 
@@ -105,6 +111,7 @@ impl World {
                 Output::RemoveNeighbour { vni, ip } => {
                     assert!(self.neighbours.remove(&(vni, ip)).is_some());
                 }
+                Output::DuplicateFound(_) | Output::DuplicateOver { .. } => {}
             }
         }
     }
@@ -447,7 +454,7 @@ fn any_event() -> impl Strategy<Value = Event> {
 
 fn without_vtep() -> Instance {
     let mut instance = site(OURS);
-    instance.handle(Input::SetVtep(None));
+    instance.handle(now(), Input::SetVtep(None));
     instance
 }
 
