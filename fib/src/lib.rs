@@ -27,12 +27,16 @@
 //! [`wireguard`] stands beside this: it plans which prefixes belong to which peer and talks to
 //! WireGuard interfaces; its caller decides when.
 //!
+//! A VRF is a device and a table ([`vrf`]); overlays stand in VRFs, and routes of their tables lead
+//! to tunnel endpoints ([`NextHop::through`]).
+//!
 //! This crate does not know what a routing protocol is. It resolves no next hops, chooses no
-//! paths, and creates no VRF or WireGuard devices.
+//! paths, and creates no WireGuard devices.
 //!
 //! # Supported standards
 //!
 //! - RFC 7348 (VXLAN): devices, FDB entries, head-end replication lists, MTU.
+//! - RFC 9135 §4, RFC 4291 §2.5.5.2: bridges of L3VNIs, IPv4-mapped gateways of IPv6 routes there.
 //! - RFC 8950: IPv6 gateways for IPv4 routes.
 //! - RFC 4861 §7.2.2, RFC 4291 §2.5.1: link-local address of an IPv6 gateway.
 //! - rtnetlink with nexthop objects (Linux 5.3 and later), `IFA_PROTO` (5.18 and later) and
@@ -64,6 +68,7 @@ mod pending;
 mod skip;
 mod state;
 mod table;
+pub mod vrf;
 pub mod wireguard;
 
 pub use event::{Difference, Differences, Event, ForeignRoute};
@@ -73,7 +78,8 @@ pub use overlay::{DeviceOp, LinkChange, STAMP};
 pub use pending::Pending;
 pub use state::{
     Change, Claim, Device, Entry, FdbKey, FloodKey, Interface, Key, Mac, MacError, Neighbour,
-    NeighbourKey, NextHop, Overlay, RemoteMac, Route, RouteKey, RouteKind, Share, overlay_mtu,
+    NeighbourKey, NextHop, Overlay, RemoteMac, Route, RouteKey, RouteKind, Share, Vrf,
+    overlay_mtu, tunnel_gateway,
 };
 pub use table::{
     AuditScope, Hop, Object, Observation, Op, OpError, Parting, Place, RouteShape, Status, Sweep,

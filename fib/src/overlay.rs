@@ -6,7 +6,9 @@
 //! somebody else is used if it fits; if it does not, every attribute that is wrong is named, with
 //! the command that mends it, and nothing about the device is changed. A device of ours that was
 //! renamed by hand gets its name back, and with it keeps its ports and entries. Gateway addresses carry our protocol number and are added
-//! to either.
+//! to either. What concerns the VRF of an overlay is in [`vrf`].
+
+pub(crate) mod vrf;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -16,6 +18,7 @@ use ipnetwork::{IpNetwork, Ipv6Network};
 
 use crate::links::{BridgePort, Link, LinkKind, Links};
 use crate::state::{Device, Mac, Overlay};
+use vrf::Standing;
 
 /// The alias of devices that we made (`ip link show` prints it).
 pub const STAMP: &str = "rbgpd";
@@ -44,6 +47,13 @@ pub enum DeviceOp {
         port: u16,
         /// Its MTU.
         mtu: u32,
+    },
+    /// Makes a VRF device, stamped.
+    CreateVrf {
+        /// Its name.
+        name: Device,
+        /// Its routing table.
+        table: u32,
     },
     /// Changes one attribute.
     Change {
@@ -99,10 +109,13 @@ pub enum LinkChange {
         /// Our tunnel endpoint.
         local: IpAddr,
     },
-    /// The bridge or VRF it belongs to.
+    /// The bridge or VRF it belongs to; 0 is none.
     Master(u32),
-    /// Bridge port: learning off, neighbour suppression on.
-    Port,
+    /// Bridge port: learning off, and whether neighbours are suppressed.
+    Port {
+        /// Answers for hosts behind the tunnel.
+        suppress: bool,
+    },
     /// Administratively up.
     Up,
     /// Administratively down.
@@ -116,12 +129,39 @@ impl fmt::Display for DeviceOp {
         match self {
             Self::CreateBridge { name, .. } => write!(f, "create bridge `{name}`"),
             Self::CreateVxlan { name, .. } => write!(f, "create VXLAN device `{name}`"),
+            Self::CreateVrf { name, .. } => write!(f, "create VRF device `{name}`"),
             Self::Change { name, change, .. } => write!(f, "set {} of `{name}`", change.name()),
             Self::AddAddress { name, address, .. } => write!(f, "add {address} to `{name}`"),
             Self::RemoveAddress { name, address, .. } => {
                 write!(f, "remove {address} from `{name}`")
             }
             Self::Delete { name, .. } => write!(f, "remove device `{name}`"),
+        }
+    }
+}
+
+impl DeviceOp {
+    /// The device it is about.
+    pub(crate) fn name(&self) -> &Device {
+        match self {
+            Self::CreateBridge { name, .. }
+            | Self::CreateVxlan { name, .. }
+            | Self::CreateVrf { name, .. }
+            | Self::Change { name, .. }
+            | Self::AddAddress { name, .. }
+            | Self::RemoveAddress { name, .. }
+            | Self::Delete { name, .. } => name,
+        }
+    }
+
+    /// It makes a device that is not there.
+    pub(crate) fn creates(&self) -> bool {
+        match self {
+            Self::CreateBridge { .. } | Self::CreateVxlan { .. } | Self::CreateVrf { .. } => true,
+            Self::Change { .. }
+            | Self::AddAddress { .. }
+            | Self::RemoveAddress { .. }
+            | Self::Delete { .. } => false,
         }
     }
 }
@@ -136,7 +176,8 @@ impl LinkChange {
             Self::GenerateAddresses(_) => "addrgenmode",
             Self::Tunnel { .. } => "local and nolearning",
             Self::Master(_) => "master",
-            Self::Port => "learning off and neigh_suppress on",
+            Self::Port { suppress: true } => "learning off and neigh_suppress on",
+            Self::Port { suppress: false } => "learning off and neigh_suppress off",
             Self::Up => "up",
             Self::Down => "down",
             Self::Name(_) => "name",
@@ -175,8 +216,10 @@ pub(crate) struct Owner {
     /// Devices that we made and could not stamp yet: the kernel takes no alias at creation. The
     /// number is known when the devices have been read after that.
     created: BTreeMap<Device, Option<u32>>,
-    /// The devices that overlays name.
+    /// The devices that overlays and VRFs name.
     pub(crate) named: BTreeSet<Device>,
+    /// VRFs that are not there, and what the kernel said when they were to be made.
+    pub(crate) no_vrf: BTreeMap<Device, String>,
     /// The kernel renames devices that are up (Linux 6.2).
     pub(crate) renames_live: bool,
 }
@@ -188,6 +231,7 @@ impl Owner {
             protocol,
             created: BTreeMap::new(),
             named: BTreeSet::new(),
+            no_vrf: BTreeMap::new(),
             renames_live: true,
         }
     }
@@ -337,23 +381,30 @@ fn bridge_steps(
         );
     }
     fix.addrgenmode(generates_addresses(overlay));
-    if let Some(vrf) = &overlay.vrf {
-        match links.named(vrf) {
-            Some(vrf) => fix.master(vrf),
-            None => {
-                let missing = format!("device `{vrf}` for `{}` does not exist", link.name);
-                fix.steps.wrong.push(missing);
-            }
+    match fix.vrf(overlay.vrf.as_ref(), links, owner) {
+        Standing::InPlace => {
+            fix.up();
+            let addresses = gateway_addresses(overlay);
+            address_steps(steps, &addresses, link, links, owner.protocol);
+        }
+        Standing::OnItsWay => {}
+        // Outside of its VRF the bridge would forward among the traffic of others.
+        Standing::Outside => {
+            fix.down();
+            address_steps(steps, &[], link, links, owner.protocol);
         }
     }
-    fix.up();
-    address_steps(steps, overlay, link, links, owner.protocol);
 }
 
-fn address_steps(steps: &mut Steps, overlay: &Overlay, link: &Link, links: &Links, protocol: u8) {
-    let wanted = gateway_addresses(overlay);
+fn address_steps(
+    steps: &mut Steps,
+    wanted: &[IpNetwork],
+    link: &Link,
+    links: &Links,
+    protocol: u8,
+) {
     let (index, name) = (link.index, link.name.clone());
-    for address in &wanted {
+    for address in wanted {
         if !links
             .addresses(index)
             .any(|known| known.address == *address)
@@ -444,37 +495,36 @@ fn vxlan_steps(
     fix.addrgenmode(false);
     if let Some(bridge) = bridge {
         fix.master(bridge);
+        let wanted = BridgePort {
+            // Addresses come from the control plane, and so do answers to who has them.
+            learning: false,
+            neigh_suppress: overlay.suppress,
+        };
         let port = link.port.filter(|_| link.master == Some(bridge.index));
-        let port = port.unwrap_or(BridgePort::WANTED);
-        if ours && port != BridgePort::WANTED {
-            fix.named("port", LinkChange::Port, "other", ("set", String::new()));
+        let port = port.unwrap_or(wanted);
+        if ours && port != wanted {
+            let change = LinkChange::Port {
+                suppress: overlay.suppress,
+            };
+            fix.named("port", change, "other", ("set", String::new()));
         } else {
             let command = |what| format!("bridge link set dev {name} {what}");
+            let change = || LinkChange::Port {
+                suppress: overlay.suppress,
+            };
             if port.learning {
                 let command = command("learning off");
-                fix.named(
-                    "bridge port learning",
-                    LinkChange::Port,
-                    "on",
-                    ("off", command),
-                );
+                fix.named("bridge port learning", change(), "on", ("off", command));
             }
-            if !port.neigh_suppress {
+            // Suppression that nobody asked for does no harm on a device that somebody else made.
+            if overlay.suppress && !port.neigh_suppress {
                 let command = command("neigh_suppress on");
                 let name = "bridge port neigh_suppress";
-                fix.named(name, LinkChange::Port, "off", ("on", command));
+                fix.named(name, change(), "off", ("on", command));
             }
         }
     }
     fix.up();
-}
-
-impl BridgePort {
-    /// Addresses come from the control plane, and so do answers to who has them.
-    const WANTED: Self = Self {
-        learning: false,
-        neigh_suppress: true,
-    };
 }
 
 impl Steps {
@@ -582,6 +632,13 @@ impl Fix<'_> {
             .map_or("none".to_owned(), |index| format!("if{index}"));
         let fits = self.link.master == Some(master.index);
         self.check(fits, LinkChange::Master(master.index), have, &master.name);
+    }
+
+    /// Out of use, if that is ours to say.
+    fn down(&mut self) {
+        if self.link.up && self.ours {
+            self.named("state", LinkChange::Down, "up", ("down", String::new()));
+        }
     }
 
     fn up(&mut self) {

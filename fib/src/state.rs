@@ -1,9 +1,9 @@
 //! The vocabulary of desired kernel state: what can be asked for, and under which name.
 //!
 //! A caller says "this [`Entry`] should be in the kernel" or "nothing should be under this
-//! [`Key`]". There are five kinds: routes, remote MAC addresses (FDB), flood lists, neighbours for
-//! ARP/ND suppression, and overlays (a bridge with its VXLAN device). Entries are plain values;
-//! this module does not know how they are written ([`crate::netlink`]) nor in which order
+//! [`Key`]". There are six kinds: routes, remote MAC addresses (FDB), flood lists, neighbours for
+//! ARP/ND suppression, overlays (a bridge with its VXLAN device), and VRF devices. Entries are plain
+//! values; this module does not know how they are written ([`crate::netlink`]) nor in which order
 //! ([`crate::table`]).
 //!
 //! Devices are named, not numbered, because a wish may come before its device does.
@@ -28,6 +28,9 @@ pub enum Entry {
     Neighbour(NeighbourKey, Neighbour),
     /// A bridge with a VXLAN device for this VNI.
     Overlay(u32, Arc<Overlay>),
+    /// A VRF device, wanted by this owner whether or not an overlay stands in it. It goes when no
+    /// owner and no overlay wants it any longer.
+    Vrf(Share, Vrf),
 }
 
 impl Entry {
@@ -39,6 +42,7 @@ impl Entry {
             Self::Flood(key) => Key::Flood(key.clone()),
             Self::Neighbour(key, _) => Key::Neighbour(key.clone()),
             Self::Overlay(vni, _) => Key::Overlay(*vni),
+            Self::Vrf(share, vrf) => Key::Vrf(*share, vrf.device.clone()),
         }
     }
 }
@@ -56,6 +60,8 @@ pub enum Key {
     Neighbour(NeighbourKey),
     /// A VNI.
     Overlay(u32),
+    /// A VRF device, and who wants it.
+    Vrf(Share, Device),
 }
 
 impl fmt::Display for Key {
@@ -66,6 +72,7 @@ impl fmt::Display for Key {
             Self::Flood(key) => write!(f, "flood {} dev {}", key.vtep, key.device),
             Self::Neighbour(key) => write!(f, "neighbour {} dev {}", key.ip, key.device),
             Self::Overlay(vni) => write!(f, "vni {vni}"),
+            Self::Vrf(_, device) => write!(f, "vrf {device}"),
         }
     }
 }
@@ -304,6 +311,21 @@ impl NextHop {
         }
     }
 
+    /// To a tunnel endpoint, through the bridge of an L3VNI ([`Overlay::layer3`]). No subnet there
+    /// has the endpoint's address; the neighbour of that name on that bridge
+    /// ([`Neighbour`], under [`tunnel_gateway`]) has the other router's MAC address, and the
+    /// [`RemoteMac`] of the VXLAN device leads there.
+    ///
+    /// ```
+    /// let hop = |ipv6| fib::NextHop::through("br4001", "10.0.0.2".parse().unwrap(), ipv6);
+    /// assert_eq!(hop(false).to_string(), "via 10.0.0.2 dev br4001 onlink");
+    /// assert_eq!(hop(true).to_string(), "via ::ffff:10.0.0.2 dev br4001 onlink");
+    /// ```
+    pub fn through(bridge: impl Into<Device>, vtep: IpAddr, ipv6_route: bool) -> Self {
+        let gateway = tunnel_gateway(vtep, ipv6_route);
+        Self::gateway(gateway).dev(bridge.into()).onlink()
+    }
+
     /// Through this interface.
     pub fn dev(mut self, interface: impl Into<Interface>) -> Self {
         self.interface = Some(interface.into());
@@ -540,7 +562,30 @@ pub struct Neighbour {
     pub router: bool,
 }
 
+/// A VRF: the routing table of one tenant, and the device by which packets get to it.
+///
+/// What [`crate::vrf`] says holds for it: who makes the device, who removes it, what does not fit.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Vrf {
+    /// Name of the device.
+    pub device: Device,
+    /// Number of the routing table. Those of the kernel itself (0 and 253 to 255) are refused.
+    pub table: u32,
+}
+
+impl Vrf {
+    /// A VRF by name and table.
+    pub fn new(device: impl Into<Device>, table: u32) -> Self {
+        let device = device.into();
+        Self { device, table }
+    }
+}
+
 /// An overlay network on this host: one bridge, one VXLAN device as its port.
+///
+/// One with hosts on it (an L2VNI) has other ports beside, and gateway addresses where it is routed.
+/// One that only joins the VRFs of two sites (an L3VNI, RFC 9135 §4) has neither: it is
+/// [`Overlay::layer3`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Overlay {
     /// Name of the bridge. Default `br<vni>`.
@@ -558,8 +603,12 @@ pub struct Overlay {
     pub gateway: Vec<IpNetwork>,
     /// MAC address of the bridge. `None` leaves the kernel's choice.
     pub gateway_mac: Option<Mac>,
-    /// The VRF device that the bridge belongs to. It must exist, it is not created.
-    pub vrf: Option<Device>,
+    /// The VRF that the bridge belongs to; its device is made if it is not there. Without it the
+    /// bridge has no addresses, and one of ours is down. `None`: a bridge of ours is in no VRF.
+    pub vrf: Option<Vrf>,
+    /// The VXLAN port answers ARP and neighbour solicitations from the neighbour table. Default
+    /// true.
+    pub suppress: bool,
     /// Whose it is, and whose the entries on its devices are.
     pub share: Share,
 }
@@ -579,8 +628,27 @@ impl Overlay {
             gateway: Vec::new(),
             gateway_mac: None,
             vrf: None,
+            suppress: true,
             share: Share::FIRST,
         }
+    }
+
+    /// The overlay that joins a VRF with its other sites: a bridge without ports but its VXLAN
+    /// device, with the router's MAC address and no other address. Routes of the VRF lead to other
+    /// sites through it, see [`NextHop::through`].
+    pub fn layer3(vni: u32, local: IpAddr, mtu: u32, vrf: Vrf, router_mac: Mac) -> Self {
+        Self {
+            gateway_mac: Some(router_mac),
+            vrf: Some(vrf),
+            suppress: false,
+            ..Self::new(vni, local, mtu)
+        }
+    }
+
+    /// Puts the bridge into a VRF.
+    pub fn vrf(mut self, vrf: Vrf) -> Self {
+        self.vrf = Some(vrf);
+        self
     }
 
     /// Adds an address to the bridge.
@@ -593,6 +661,16 @@ impl Overlay {
     pub fn gateway_mac(mut self, mac: Mac) -> Self {
         self.gateway_mac = Some(mac);
         self
+    }
+}
+
+/// The gateway of routes to a tunnel endpoint, and the address of its neighbour entry: the
+/// endpoint's own, except that an IPv6 route over an IPv4 endpoint has the IPv4-mapped one
+/// (RFC 4291 §2.5.5.2), as FRR writes it.
+pub fn tunnel_gateway(vtep: IpAddr, ipv6_route: bool) -> IpAddr {
+    match vtep {
+        IpAddr::V4(vtep) if ipv6_route => vtep.to_ipv6_mapped().into(),
+        IpAddr::V4(_) | IpAddr::V6(_) => vtep,
     }
 }
 

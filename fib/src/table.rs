@@ -16,7 +16,7 @@
 //! ours waits. What is ours and was there before it was wanted stays until [`Table::sweep`].
 //!
 //! What the kernel shows of each kind of entry is taken in by [`routes`], [`layer2`] and
-//! [`overlays`], a complete read by [`audit`]; [`shares`] tells several owners apart. [`on_device`] has what layer 2 entries share,
+//! [`overlays`] ([`vrfs`] for the VRF devices that they stand in), a complete read by [`audit`]; [`shares`] tells several owners apart. [`on_device`] has what layer 2 entries share,
 //! [`loss`] the short cut for next hops that are lost, [`comparison`] what an operator is shown.
 //! This file is what goes across them: wishes, the order of a plan, results.
 //!
@@ -36,6 +36,7 @@ mod route_ledger;
 mod routes;
 mod shapes;
 mod shares;
+mod vrfs;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::net::IpAddr;
@@ -64,6 +65,7 @@ use route_ledger::RouteLedger;
 pub use shapes::{RouteShape, Via};
 use shapes::{ShapeId, Shapes};
 use shares::Shares;
+use vrfs::{Holder, VrfSlot};
 
 /// What the kernel has.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -124,6 +126,9 @@ pub struct Table {
     /// Where somebody else's entries are in the way of ours.
     occupied: Occupied,
     overlays: BTreeMap<u32, OverlaySlot>,
+    vrfs: BTreeMap<Device, VrfSlot>,
+    /// VRF devices that a previous run left and nobody wants have been released.
+    vrfs_swept: bool,
     /// Devices of overlays that are no longer wanted.
     released: BTreeSet<Device>,
     /// Devices whose layer 2 entries with `extern_learn` are ours.
@@ -152,6 +157,8 @@ impl Table {
             neighbours: Ledger::default(),
             occupied: Occupied::default(),
             overlays: BTreeMap::new(),
+            vrfs: BTreeMap::new(),
+            vrfs_swept: false,
             released: BTreeSet::new(),
             managed: HashMap::new(),
             devices_dirty: false,
@@ -205,6 +212,7 @@ impl Table {
                 }
             }
             Entry::Overlay(vni, overlay) => self.set_overlay(vni, overlay),
+            Entry::Vrf(share, vrf) => self.want_vrf(Holder::Owner(share), &vrf),
         }
     }
 
@@ -228,6 +236,7 @@ impl Table {
                 }
             }
             Key::Overlay(vni) => self.unset_overlay(*vni),
+            Key::Vrf(share, device) => self.unwant_vrf(Holder::Owner(*share), device),
         }
     }
 
@@ -327,6 +336,7 @@ impl Table {
             slot.last.clear();
         }
         self.devices_dirty |= !self.overlays.is_empty();
+        self.retry_vrfs(&[]);
     }
 
     /// What was refused and is due is tried again.

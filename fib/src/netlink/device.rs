@@ -16,7 +16,7 @@ use netlink_packet_route::link::{
     AfSpecInet6, AfSpecUnspec, In6AddrGenMode, InfoBridgePort, InfoData, InfoKind, InfoPortData,
     InfoVrf, InfoVxlan, LinkAttribute, LinkFlags, LinkInfo, LinkLayerType, LinkMessage,
 };
-use rtnetlink::{LinkBridge, LinkBridgePort, LinkMessageBuilder, LinkUnspec, LinkVxlan};
+use rtnetlink::{LinkBridge, LinkBridgePort, LinkMessageBuilder, LinkUnspec, LinkVrf, LinkVxlan};
 
 use super::message::{Builder, HEADER, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, NLM_F_REQUEST};
 use crate::links::{Address, BridgePort, Link, LinkKind, Vxlan};
@@ -220,10 +220,14 @@ pub(crate) fn encode(buffer: &mut Vec<u8>, sequence: u32, protocol: u8, op: &Dev
             let vxlan = with_local(vxlan, *local);
             emit(buffer, RTM_NEWLINK, create, sequence, &vxlan.build());
         }
+        DeviceOp::CreateVrf { name, table } => {
+            let vrf = LinkVrf::new(name.as_str(), *table).alias(STAMP);
+            emit(buffer, RTM_NEWLINK, create, sequence, &vrf.build());
+        }
         DeviceOp::Change { index, change, .. } => {
             let message = change_of(*index, change);
             // Attributes of a kind go by "new link" without create, plain ones by "set link".
-            let by_kind = matches!(change, LinkChange::Tunnel { .. } | LinkChange::Port);
+            let by_kind = matches!(change, LinkChange::Tunnel { .. } | LinkChange::Port { .. });
             let kind = if by_kind { RTM_NEWLINK } else { RTM_SETLINK };
             emit(buffer, kind, NLM_F_REQUEST, sequence, &message);
         }
@@ -282,9 +286,9 @@ fn change_of(index: u32, change: &LinkChange) -> LinkMessage {
             message
         }
         LinkChange::Master(master) => plain.controller(*master).build(),
-        LinkChange::Port => LinkBridgePort::new(index)
+        LinkChange::Port { suppress } => LinkBridgePort::new(index)
             .learning(false)
-            .neigh_suppress(true)
+            .neigh_suppress(*suppress)
             .build(),
         LinkChange::Up => plain.up().build(),
         LinkChange::Down => plain.down().build(),

@@ -100,6 +100,7 @@ impl Table {
                 slot.last.clear();
                 self.devices_dirty = true;
             }
+            self.retry_refused_vrfs();
             let lost = self.fdb.end_audit(|_| true);
             audit.found.missing += lost.len();
             self.report_removed(lost.into_iter().map(|(key, _)| Key::Fdb(key)));

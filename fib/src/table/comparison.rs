@@ -53,6 +53,7 @@ impl Table {
                 });
             }
         }
+        self.vrf_differences(&mut found);
         found.sort_by(|a, b| a.key.cmp(&b.key));
         found
     }
@@ -99,6 +100,10 @@ impl Table {
             }
             Key::Overlay(vni) => match self.overlays.get(vni) {
                 Some(slot) => status(true, slot.installed, slot.error.as_deref()),
+                None => status(false, false, None),
+            },
+            Key::Vrf(share, device) => match self.vrf_status(*share, device) {
+                Some((installed, error)) => status(true, installed, error),
                 None => status(false, false, None),
             },
         }

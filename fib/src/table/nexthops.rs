@@ -560,7 +560,8 @@ fn single(hop: &NextHop, ipv6: bool) -> Option<Spec> {
         ipv6: hop.gateway.map_or(ipv6, |gateway| gateway.is_ipv6()),
         gateway: hop.gateway,
         interface: hop.interface.clone()?,
-        onlink: hop.onlink,
+        // Without a gateway there is nothing to be on the link, and the kernel does not say it is.
+        onlink: hop.onlink && hop.gateway.is_some(),
         fate: hop.fate,
     })
 }

@@ -3,10 +3,12 @@
 //! The steps come from [`crate::overlay`], from the devices as observed. A step that is asked for
 //! twice in a row had no effect; then the overlay is told as failed, with what the kernel said, and
 //! waits until another device changes or everything was read. Devices of ours that no overlay names
-//! are removed when their overlay was given up, or after the sweep.
+//! are removed when their overlay was given up, or after the sweep. VRF devices are in [`super::vrfs`].
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::vrfs::Holder;
 use super::{Op, OpError, Table};
 use crate::event::{Differences, Event};
 use crate::links::{Address, Link, LinkKind, Links};
@@ -45,7 +47,7 @@ impl Table {
             let steps = overlay::steps(*vni, &slot.want, &self.links, &self.owner);
             !steps.ops.is_empty() || steps.wrong().is_some()
         };
-        self.devices_dirty && self.overlays.iter().any(differs)
+        self.devices_dirty && (self.overlays.iter().any(differs) || self.has_vrf_steps())
     }
 
     pub(super) fn set_overlay(&mut self, vni: u32, overlay: Arc<Overlay>) {
@@ -61,7 +63,12 @@ impl Table {
             }
             return;
         }
-        self.unset_overlay(vni);
+        // First, so that a VRF that it stays in stays there.
+        if let Some(vrf) = &overlay.vrf {
+            self.want_vrf(Holder::Overlay(vni), vrf);
+        }
+        let vrf = overlay.vrf.as_ref().map(|vrf| &vrf.device);
+        self.replace_overlay(vni, vrf);
         for device in [&overlay.bridge, &overlay.vxlan] {
             self.manage(device, 1);
             self.released.remove(device);
@@ -80,17 +87,21 @@ impl Table {
     }
 
     pub(super) fn unset_overlay(&mut self, vni: u32) {
+        self.replace_overlay(vni, None);
+    }
+
+    /// The overlay is no longer wanted, or another one is, in this VRF.
+    fn replace_overlay(&mut self, vni: u32, vrf: Option<&Device>) {
         let Some(slot) = self.overlays.remove(&vni) else {
             return;
         };
         for device in [&slot.want.bridge, &slot.want.vxlan] {
             self.manage(device, -1);
-            let names =
-                |slot: &OverlaySlot| slot.want.bridge == *device || slot.want.vxlan == *device;
-            if !self.overlays.values().any(names) {
-                self.owner.named.remove(device);
-                self.released.insert(device.clone());
-            }
+            self.release_device(device);
+        }
+        let left = slot.want.vrf.as_ref().map(|vrf| &vrf.device);
+        if let Some(left) = left.filter(|left| Some(*left) != vrf) {
+            self.unwant_vrf(Holder::Overlay(vni), left);
         }
         if slot.installed {
             self.events.push_back(Event::Removed {
@@ -98,6 +109,15 @@ impl Table {
             });
         }
         self.devices_dirty = true;
+    }
+
+    /// Nothing is wanted of a device any longer, unless something else names it.
+    pub(super) fn release_device(&mut self, device: &Device) {
+        let names = |slot: &OverlaySlot| slot.want.bridge == *device || slot.want.vxlan == *device;
+        if !self.overlays.values().any(names) && !self.vrfs.contains_key(device) {
+            self.owner.named.remove(device);
+            self.released.insert(device.clone());
+        }
     }
 
     pub(super) fn observe_link(&mut self, link: Link) {
@@ -147,6 +167,7 @@ impl Table {
         for slot in self.overlays.values_mut().filter(|slot| !own(slot)) {
             slot.last.clear();
         }
+        self.retry_vrfs(names);
     }
 
     /// Entries under a name go when another device has it, or none: late news of a device that was
@@ -177,6 +198,7 @@ impl Table {
         if !self.devices_dirty {
             return ops;
         }
+        let vrfs_under_way = self.plan_vrfs(&mut ops);
         for (vni, slot) in &mut self.overlays {
             let steps = overlay::steps(*vni, &slot.want, &self.links, &self.owner);
             let stuck = !steps.ops.is_empty() && steps.ops == slot.last;
@@ -190,13 +212,7 @@ impl Table {
             };
             if !steps.ops.is_empty() && !stuck {
                 if slot.installed {
-                    let create = |op: &DeviceOp| {
-                        matches!(
-                            op,
-                            DeviceOp::CreateBridge { .. } | DeviceOp::CreateVxlan { .. }
-                        )
-                    };
-                    let missing = steps.ops.iter().filter(|op| create(op)).count();
+                    let missing = steps.ops.iter().filter(|op| op.creates()).count();
                     let repairing = &mut slot.repairing;
                     repairing.missing = repairing.missing.max(missing);
                     repairing.different = usize::from(repairing.missing == 0);
@@ -209,6 +225,11 @@ impl Table {
                 );
                 slot.last = steps.ops;
                 slot.refused = None;
+                continue;
+            }
+            let vrf = slot.want.vrf.as_ref().map(|vrf| &vrf.device);
+            if !stuck && vrf.is_some_and(|vrf| vrfs_under_way.contains(vrf)) {
+                // What is wrong is about to be right.
                 continue;
             }
             let key = Key::Overlay(*vni);
@@ -238,14 +259,16 @@ impl Table {
         ops
     }
 
-    /// Devices of ours that no overlay names, VXLAN devices before bridges, and gateway addresses
-    /// of ours on bridges of others.
+    /// Devices of ours that no overlay names, VXLAN devices before bridges before VRFs, and gateway
+    /// addresses of ours on bridges of others.
     pub(super) fn plan_leftover_devices(&mut self) -> Vec<Op> {
         let mut ops = Vec::new();
         if !std::mem::take(&mut self.devices_dirty) {
             return ops;
         }
-        let mut bridges = Vec::new();
+        self.release_vrfs();
+        let (mut bridges, mut vrfs) = (Vec::new(), Vec::new());
+        let mut in_use = BTreeSet::new();
         for link in self.links.iter() {
             let (index, name) = (link.index, link.name.clone());
             let released = self.released.contains(&name);
@@ -258,6 +281,13 @@ impl Table {
                 }
                 (true, LinkKind::Bridge) => {
                     bridges.push(Op::Device(None, DeviceOp::Delete { index, name }));
+                }
+                (true, LinkKind::Vrf { .. }) if !released => {}
+                (true, LinkKind::Vrf { .. }) if self.is_in_use(link) => {
+                    in_use.insert(name);
+                }
+                (true, LinkKind::Vrf { .. }) => {
+                    vrfs.push(Op::Device(None, DeviceOp::Delete { index, name }));
                 }
                 _ if released => {
                     let ours = |known: &&Address| known.protocol == self.owner.protocol;
@@ -277,7 +307,8 @@ impl Table {
             }
         }
         ops.append(&mut bridges);
-        self.released.clear();
+        ops.append(&mut vrfs);
+        self.released = in_use;
         ops
     }
 
@@ -288,8 +319,8 @@ impl Table {
         result: Result<(), OpError>,
     ) -> bool {
         let Err(error) = result else {
-            if let DeviceOp::CreateBridge { name, .. } | DeviceOp::CreateVxlan { name, .. } = op {
-                self.owner.made(name.clone());
+            if op.creates() {
+                self.owner.made(op.name().clone());
             }
             return true;
         };
@@ -303,6 +334,9 @@ impl Table {
             // An older kernel: it goes down first.
             self.owner.renames_live = false;
             return true;
+        }
+        if vni.is_none() {
+            self.done_vrf(op, &error);
         }
         if let Some(slot) = vni.and_then(|vni| self.overlays.get_mut(&vni)) {
             let mut rival = None;

@@ -49,7 +49,9 @@ impl RouteShape {
         };
         let open = |have: &NextHop, want: &NextHop| {
             let filled = want.interface.is_none() || have.interface == want.interface;
-            filled && have.gateway == want.gateway && have.weight == want.weight
+            filled
+                && (have.gateway, have.onlink) == (want.gateway, want.onlink)
+                && have.weight == want.weight
         };
         self.kind == want.kind
             && self.metric == want.metric
@@ -344,6 +346,7 @@ fn via(hops: &[NextHop], ipv6: bool, objects: &mut NextHops, links: &Links) -> V
             });
         NextHop {
             interface,
+            onlink: hop.onlink && hop.gateway.is_some(),
             fate: 0,
             ..hop.clone()
         }

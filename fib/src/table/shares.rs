@@ -144,6 +144,7 @@ impl Table {
             Key::Flood(key) => on(&key.device),
             Key::Neighbour(key) => on(&key.device),
             Key::Overlay(vni) => self.overlays.get(vni).map(|slot| slot.want.share),
+            Key::Vrf(share, _) => Some(*share),
         }
     }
 }

@@ -10,7 +10,9 @@ use proptest::prelude::*;
 use super::*;
 use crate::links::{BridgePort, LinkKind, Vxlan};
 use crate::overlay::{DeviceOp, LinkChange, STAMP};
-use crate::state::{Mac, NextHop, Overlay, RemoteMac, Route, RouteKind};
+use crate::state::{Mac, NextHop, Overlay, RemoteMac, Route, RouteKind, Vrf};
+
+mod vrfs;
 
 const PROTOCOL: u8 = 186;
 
@@ -27,6 +29,8 @@ struct Model {
     neighbours: BTreeMap<(u32, IpAddr), Neighbour>,
     /// Linux before 5.3.
     no_objects: bool,
+    /// Built without `CONFIG_NET_VRF`.
+    no_vrfs: bool,
     /// Every operation, in order.
     log: Vec<String>,
 }
@@ -143,9 +147,7 @@ impl Model {
 
     fn device(&mut self, op: &DeviceOp) -> Result<(), OpError> {
         let index = self.links.keys().max().copied().unwrap_or(0) + 1;
-        if let DeviceOp::CreateBridge { name, .. } | DeviceOp::CreateVxlan { name, .. } = op
-            && self.links.values().any(|link| link.name == *name)
-        {
+        if op.creates() && self.links.values().any(|link| link.name == *op.name()) {
             return refuse(libc::EEXIST);
         }
         match op {
@@ -173,6 +175,38 @@ impl Model {
                 });
                 self.links.insert(index, made);
             }
+            DeviceOp::CreateVrf { .. } if self.no_vrfs => return refuse(libc::EOPNOTSUPP),
+            DeviceOp::CreateVrf { name, table } => {
+                let mut made = Link::new(index, name.as_str());
+                (made.kind, made.up) = (LinkKind::Vrf { table: *table }, false);
+                self.links.insert(index, made);
+            }
+            DeviceOp::Change {
+                index,
+                change: LinkChange::Master(master),
+                ..
+            } => {
+                if *master != 0 && !self.links.contains_key(master) {
+                    return refuse(libc::EINVAL);
+                }
+                let vrf = |index: &u32| {
+                    let link = self.links.get(index);
+                    link.is_some_and(|link| matches!(link.kind, LinkKind::Vrf { .. }))
+                };
+                let before = self.links.get(index).and_then(|link| link.master);
+                let cycled = vrf(master) || before.as_ref().is_some_and(vrf);
+                let Some(link) = self.links.get_mut(index) else {
+                    return refuse(libc::ENODEV);
+                };
+                link.master = Some(*master).filter(|master| *master != 0);
+                link.port = (!cycled).then_some(BridgePort {
+                    learning: true,
+                    neigh_suppress: false,
+                });
+                if cycled {
+                    self.cycle(*index);
+                }
+            }
             DeviceOp::Change { index, change, .. } => {
                 let Some(link) = self.links.get_mut(index) else {
                     return refuse(libc::ENODEV);
@@ -187,18 +221,11 @@ impl Model {
                             (vxlan.local, vxlan.learning) = (Some(*local), false);
                         }
                     }
-                    LinkChange::Master(master) => {
-                        link.master = Some(*master);
-                        let port = BridgePort {
-                            learning: true,
-                            neigh_suppress: false,
-                        };
-                        link.port = Some(port);
-                    }
-                    LinkChange::Port => {
+                    LinkChange::Master(_) => unreachable!("above"),
+                    LinkChange::Port { suppress } => {
                         link.port = Some(BridgePort {
                             learning: false,
-                            neigh_suppress: true,
+                            neigh_suppress: *suppress,
                         });
                     }
                     LinkChange::Up => link.up = true,
@@ -207,6 +234,8 @@ impl Model {
                 }
             }
             DeviceOp::AddAddress { index, address, .. } => {
+                let up = self.links.get(index).is_some_and(|link| link.up);
+                assert!(up, "an address before the bridge is in its VRF and up");
                 self.addresses.insert((*index, address.to_string()));
             }
             DeviceOp::RemoveAddress { index, address, .. } => {
@@ -218,11 +247,33 @@ impl Model {
     }
 
     fn drop_link(&mut self, index: u32) {
+        let inside: Vec<u32> = self
+            .links
+            .values_mut()
+            .filter(|link| link.master == Some(index))
+            .map(|link| {
+                link.master = None;
+                link.index
+            })
+            .collect();
+        let gone = self.links.get(&index).map(|link| &link.kind);
+        if matches!(gone, Some(LinkKind::Vrf { .. })) {
+            inside.into_iter().for_each(|index| self.cycle(index));
+        }
         self.links.remove(&index);
         self.addresses.retain(|(owner, _)| *owner != index);
         self.tunnels.retain(|(owner, _), _| *owner != index);
         self.bridges.retain(|(owner, _)| *owner != index);
         self.flood.retain(|(owner, _)| *owner != index);
+        self.neighbours.retain(|(owner, _), _| *owner != index);
+        self.flush(index);
+    }
+
+    /// What the kernel does to a device that enters or leaves a VRF: down and up again.
+    fn cycle(&mut self, index: u32) {
+        let ipv6 = |address: &str| address.contains(':');
+        self.addresses
+            .retain(|(owner, address)| *owner != index || !ipv6(address));
         self.neighbours.retain(|(owner, _), _| *owner != index);
         self.flush(index);
     }
@@ -257,6 +308,12 @@ impl Model {
 
     /// Tells everything, as a full read does.
     fn tell(&self, table: &mut Table) {
+        self.tell_links(table);
+        self.tell_entries(table);
+    }
+
+    /// Tells devices and addresses, as they are read after a step towards an overlay.
+    fn tell_links(&self, table: &mut Table) {
         let known: Vec<u32> = table.links().iter().map(|link| link.index).collect();
         for index in known
             .into_iter()
@@ -287,6 +344,9 @@ impl Model {
             table.observe(Observation::Address(address));
         }
         table.links_read();
+    }
+
+    fn tell_entries(&self, table: &mut Table) {
         table.observe(Observation::NextHops(
             self.objects.clone().into_iter().collect(),
         ));
@@ -393,10 +453,17 @@ impl Model {
                 .iter()
                 .map(|((i, ip), n)| format!("{ip} {n:?} {}", name(i))),
         );
+        all.extend(self.links.values().map(|link| {
+            let master = link.master.as_ref().map(name);
+            format!(
+                "{} {:?} in {master:?}, up {}",
+                link.name, link.kind, link.up
+            )
+        }));
         all.extend(
-            self.links
-                .values()
-                .map(|link| format!("{} {:?}", link.name, link.kind)),
+            self.addresses
+                .iter()
+                .map(|(i, address)| format!("{address} on {}", name(i))),
         );
         all.sort();
         all
@@ -411,12 +478,16 @@ fn settle(table: &mut Table, model: &mut Model, now: Instant) {
             return;
         }
         assert!(ops.len() <= 7 || matches!(ops[0], Op::Device(..)));
-        let mut read = false;
+        let (mut links, mut all) = (false, false);
         for op in &ops {
             let result = model.apply(op);
-            read |= !table.done(op, result, now) || matches!(op, Op::Device(..));
+            links |= matches!(op, Op::Device(..));
+            all |= !table.done(op, result, now);
         }
-        if read {
+        if links {
+            model.tell_links(table);
+        }
+        if all || table.take_unread_layer2() {
             model.tell(table);
         }
     }
@@ -463,8 +534,12 @@ enum Step {
         metric: u32,
     },
     NoRoute(u8),
-    Overlay(u8),
+    /// In no VRF or one of two.
+    Overlay(u8, Option<u8>),
     NoOverlay(u8),
+    /// By which of two owners, and with which table.
+    Vrf(u8, u8),
+    NoVrf(u8),
     Host {
         mac: u8,
         vtep: u8,
@@ -473,6 +548,7 @@ enum Step {
     /// The kernel loses something by itself or by hand.
     LoseRoutes,
     LoseObjects,
+    LoseVrf,
     Flap(u32),
     LoseLayer2,
     /// The owner says that next hops are lost.
@@ -487,7 +563,11 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         4 => (0u8..5, 0u8..6, prop_oneof![Just(20), Just(30), Just(0)])
             .prop_map(|(number, hops, metric)| Step::Route { number, hops, metric }),
         2 => (0u8..5).prop_map(Step::NoRoute),
-        1 => (1u8..3).prop_map(Step::Overlay),
+        2 => (1u8..3, proptest::option::of(1u8..3))
+            .prop_map(|(vni, vrf)| Step::Overlay(vni, vrf)),
+        1 => (0u8..2, 1u8..3).prop_map(|(share, table)| Step::Vrf(share, table)),
+        1 => (0u8..2).prop_map(Step::NoVrf),
+        1 => Just(Step::LoseVrf),
         1 => (1u8..3).prop_map(Step::NoOverlay),
         2 => (1u8..4, 1u8..4).prop_map(|(mac, vtep)| Step::Host { mac, vtep }),
         1 => (1u8..4).prop_map(Step::NoHost),
@@ -555,13 +635,28 @@ fn take(
             wish(Change::Set(Entry::Route(key, Arc::new(route))));
         }
         Step::NoRoute(number) => wish(Change::Unset(Key::Route(prefix(*number)))),
-        Step::Overlay(vni) => {
-            let gateway = format!("10.100.{vni}.1/24").parse().unwrap();
-            let overlay = Overlay::new((*vni).into(), IpAddr::from([10, 0, 0, 1]), 1450);
+        Step::Overlay(vni, vrf) => {
+            let mut overlay = Overlay::new((*vni).into(), IpAddr::from([10, 0, 0, 1]), 1450)
+                .gateway(format!("10.100.{vni}.1/24").parse().unwrap())
+                .gateway(format!("fd00:{vni}::1/64").parse().unwrap())
+                .gateway_mac(Mac([2, 0, 0, 0, 1, *vni]));
+            // Both have one name: two overlays may want it with different tables.
+            overlay.vrf = vrf.map(|table| Vrf::new("red", table.into()));
             wish(Change::Set(Entry::Overlay(
                 (*vni).into(),
-                Arc::new(overlay.gateway(gateway)),
+                Arc::new(overlay),
             )));
+        }
+        Step::Vrf(share, table) => {
+            let vrf = Vrf::new("red", (*table).into());
+            wish(Change::Set(Entry::Vrf(Share(*share), vrf)));
+        }
+        Step::NoVrf(share) => wish(Change::Unset(Key::Vrf(Share(*share), "red".into()))),
+        Step::LoseVrf => {
+            let red = model.links.values().find(|it| it.name.as_str() == "red");
+            if let Some(index) = red.map(|red| red.index) {
+                model.drop_link(index);
+            }
         }
         Step::NoOverlay(vni) => wish(Change::Unset(Key::Overlay((*vni).into()))),
         Step::Host { mac, vtep } => {
