@@ -4,7 +4,9 @@
 #   conformance/setup.sh            install what is missing (needs root only when something is)
 #   conformance/setup.sh --check    say what is missing and change nothing; exit 1 if anything is
 #   conformance/setup.sh --test     also what the tests need: valgrind to count instructions, StayRTR as a cache of the
-#                                   RPKI, and the neighbours of the interoperability matrix: those of --bench, and ExaBGP
+#                                   RPKI, the neighbours of the interoperability matrix: those of --bench, and ExaBGP;
+#                                   and a kernel that runs as a program (user-mode Linux), for labs with VRFs on
+#                                   machines whose own kernel has none
 #   conformance/setup.sh --bench    also what `make bench` compares with: BIRD, and newer releases of BIRD, FRR,
 #                                   GoBGP and OpenBGPD, which are unpacked below
 #                                   /var/cache/rbgpd-bench and not installed
@@ -59,7 +61,11 @@ unpack() { # folder suite package...
     DPkg::Post-Invoke= APT::Update::Post-Invoke-Success=; do
     options+=(-o "$option")
   done
-  apt-get -qq "${options[@]}" update
+  if ! apt-get -qq "${options[@]}" -o APT::Update::Error-Mode=any update; then
+    echo "setup: no packages of $suite for $root: $mirror does not answer; what needs them is skipped" >&2
+    rm -rf "$work"
+    return 0
+  fi
   rm -rf "$root"
   mkdir -p "$root/usr/bin" "$root/usr/sbin" "$root/usr/lib" "$root/usr/lib64"
   local folder package file
@@ -99,7 +105,28 @@ newer_releases() {
   unpack sid sid frr bird2 gobgpd openbgpd
   # bird2 and bird3 have the same file names.
   unpack bird3 sid bird3
-  if [ "$mode" = --test ]; then unpack exabgp sid exabgp; fi
+  if [ "$mode" = --test ]; then
+    unpack exabgp sid exabgp
+    user_mode_linux
+  fi
+}
+
+# A kernel that runs as a program. That of bookworm dies at its start on processors with much state to save.
+user_mode_linux() {
+  local root=/var/cache/rbgpd-bench/uml modules
+  unpack uml sid user-mode-linux kmod mount
+  [ ! -e "$root/exchange" ] || return 0
+  modules=$(ls "$root/usr/lib/uml/modules" 2>/dev/null) || modules=
+  if [ ! -x "$root/usr/bin/linux.uml" ] || [ -z "$modules" ]; then
+    echo "setup: no user-mode Linux: labs with VRFs are skipped where the kernel has none" >&2
+    rm -f "$root/complete"
+    return 0
+  fi
+  mkdir -p "$root/lib/modules" "$root/host" "$root/programs" "$root/mnt" "$root/sys"
+  ln -sfn "../uml/modules/$modules" "$root/lib/modules/$modules"
+  [ -e "$root/lib/modules/$modules/modules.dep" ] || chroot "$root" depmod "$modules"
+  # What start.sh needs last.
+  mkdir -p "$root/exchange"
 }
 
 if [ -z "$missing" ]; then

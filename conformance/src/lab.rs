@@ -11,9 +11,11 @@
 //!     ─► Fabric    (underlay: WireGuard, shared segment or a mesh of links)
 //!     ─► Node      (rbgpd, or FRR from the host, a Debian suite or a container)
 //!     ─► Vm        (a namespace behind a bridge of a site)
+//!     ─► uml       (the whole test once more, in a kernel that has what this one lacks)
 //! Cloud = the three-site topology made of these, with the questions the tests ask it
 //! Pair  = rbgpd and one neighbour of any make on one link, configured by the test, and a third
 //!         on another link for those who ask for it
+//! Edge  = one of several routers of any make with hosts behind overlays that route
 //! ```
 //!
 //! What it does not do: it never touches the machine's own interfaces, routes or services, and it
@@ -30,6 +32,7 @@ pub use bird::Bird;
 pub use cloud::{Cloud, Plan, Program, SERVICE, Site};
 pub use command::Output;
 pub use drill::Drill;
+pub use edge::{Edge, Host};
 pub use error::Error;
 pub use frr::{Frr, Release};
 pub use interrupt::Interrupt;
@@ -55,6 +58,7 @@ mod cloud;
 pub mod command;
 mod config;
 mod drill;
+pub mod edge;
 mod error;
 mod frr;
 mod interrupt;
@@ -73,6 +77,7 @@ mod scenario;
 mod sides;
 mod skip;
 mod sweep;
+pub mod uml;
 mod underlay;
 mod vm;
 mod wait;

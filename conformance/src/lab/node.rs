@@ -38,6 +38,17 @@ impl Node {
         }
     }
 
+    /// Starts it with a configuration in its own language.
+    pub(super) fn start_with(&mut self, lab: &Lab, config: &str) -> Result<(), Error> {
+        match self {
+            Self::Rbgpd(rbgpd) => rbgpd.start(lab, config),
+            Self::Frr(frr) => {
+                let log = frr.log_name();
+                frr.start(lab, &format!("log file {log} informational\n{config}"))
+            }
+        }
+    }
+
     /// Ends it in order (SIGTERM).
     pub fn stop(&mut self) -> Result<(), Error> {
         match self {

@@ -23,6 +23,12 @@ pub enum Requirement {
     Rbgpd,
     /// The kernel knows TCP's authentication option.
     TcpAo,
+    /// The kernel has VRFs, or that of user-mode Linux takes its place ([`super::uml`]).
+    Vrf,
+    /// Bridges of the kernel know VLANs, or as with [`Requirement::Vrf`].
+    VlanFiltering,
+    /// The kernel has dummy devices, or as with [`Requirement::Vrf`].
+    Dummy,
     /// A program takes this file as its last argument.
     Accepts {
         /// The program.
@@ -44,6 +50,9 @@ impl Requirement {
             Self::HostFrr => Path::new("/usr/lib/frr/bgpd").exists() && on_path("vtysh"),
             Self::Rbgpd => rbgpd::binary("rbgpd").is_some() && rbgpd::binary("rbgpctl").is_some(),
             Self::TcpAo => !lacks_tcp_ao(),
+            Self::Vrf => makes("vrf table 100", "vrf table 100"),
+            Self::VlanFiltering => makes("bridge vlan_filtering 1", "vlan_filtering 1"),
+            Self::Dummy => makes("dummy", "dummy"),
             Self::Accepts {
                 program,
                 arguments,
@@ -51,6 +60,20 @@ impl Requirement {
             } => accepts(program, arguments, "conf", file).is_some_and(|output| output.ok()),
         };
         (!there).then(|| self.to_string())
+    }
+
+    /// Whether another kernel may take the place of one that lacks it.
+    pub(super) fn may_move(self) -> bool {
+        match self {
+            Self::Vrf | Self::VlanFiltering | Self::Dummy => true,
+            Self::Root
+            | Self::Program(_)
+            | Self::Tun
+            | Self::HostFrr
+            | Self::Rbgpd
+            | Self::TcpAo
+            | Self::Accepts { .. } => false,
+        }
     }
 }
 
@@ -62,6 +85,11 @@ impl fmt::Display for Requirement {
             Self::Tun => f.write_str("needs /dev/net/tun"),
             Self::HostFrr => f.write_str("needs the package frr (make setup)"),
             Self::TcpAo => f.write_str("needs a kernel with TCP-AO (CONFIG_TCP_AO)"),
+            Self::Vrf => f.write_str("needs a kernel with VRFs (CONFIG_NET_VRF)"),
+            Self::VlanFiltering => {
+                f.write_str("needs bridges that know VLANs (CONFIG_BRIDGE_VLAN_FILTERING)")
+            }
+            Self::Dummy => f.write_str("needs dummy devices (CONFIG_DUMMY)"),
             Self::Accepts { program, .. } => write!(f, "needs a newer `{program}`"),
             Self::Rbgpd => f.write_str("needs rbgpd and rbgpctl built (cargo build -p rbgpd)"),
         }
@@ -77,6 +105,24 @@ fn lacks_tcp_ao() -> bool {
     };
     let output = accepts(&program.display().to_string(), &["check"], "toml", file);
     output.is_none_or(|output| output.text().contains("no TCP-AO (CONFIG_TCP_AO)"))
+}
+
+/// Whether the kernel makes a device of this kind that is then as `seen`, in a namespace of its own.
+fn makes(kind: &str, seen: &str) -> bool {
+    let thread = std::thread::current().id();
+    let space = format!("rbgpd-needs-{}-{thread:?}", std::process::id());
+    let ip = |words: &str| {
+        let words: Vec<&str> = words.split_whitespace().collect();
+        command::host("ip", &words)
+    };
+    if ip(&format!("netns add {space}")).is_err() {
+        return false;
+    }
+    let shown = ip(&format!("-n {space} link add probe type {kind}"))
+        .and_then(|_| ip(&format!("-d -n {space} link show dev probe")));
+    // It was made above; whoever finds it in the way says so.
+    drop(ip(&format!("netns del {space}")));
+    shown.is_ok_and(|shown| shown.contains(seen))
 }
 
 /// What a program says of a file.

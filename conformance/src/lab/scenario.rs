@@ -1,7 +1,7 @@
 //! The frame around a lab test: requirements, a lab of its own, logs when it fails, nothing left
-//! behind.
+//! behind. What needs another kernel is played in [`uml`].
 
-use super::{Error, Lab, Requirement, missing, note_skip};
+use super::{Error, Lab, Requirement, missing, note_skip, uml};
 
 /// Runs a scenario in an exclusive lab and takes the lab down: for those with tight times.
 ///
@@ -31,13 +31,23 @@ fn run(
     open: fn(&str) -> Result<Lab, Error>,
     play: impl FnOnce(&Lab) -> Result<(), Error>,
 ) -> Result<(), Error> {
-    if let Some(why) = missing(requirements) {
+    let of_kernel = requirements.iter().filter(|it| it.may_move());
+    let of_kernel: Vec<Requirement> = of_kernel.copied().collect();
+    let others = requirements.iter().filter(|it| !it.may_move());
+    let others: Vec<Requirement> = others.copied().collect();
+    let lacks = missing(&of_kernel);
+    let moves = lacks.is_some();
+    let no_guest = lacks.and_then(|lacks| uml::absent().map(|why| format!("{lacks}, and {why}")));
+    if let Some(why) = missing(&others).or(no_guest) {
         note_skip(name, &why);
         return Ok(());
     }
     let lab = open(name)?;
     println!("{name}");
-    let played = play(&lab);
+    let played = match moves {
+        true => uml::run_this_test(&lab),
+        false => play(&lab),
+    };
     if let Err(error) = &played {
         lab.step(format!("FAILED: {error}"));
         eprintln!("{name}: {error}");

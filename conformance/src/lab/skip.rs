@@ -12,7 +12,11 @@ use std::path::Path;
 pub(crate) fn note(name: Option<&str>, why: &str) {
     let thread = std::thread::current();
     let name = name.or(thread.name()).unwrap_or("a test");
-    let line = format!("skipped: {name}: {why}");
+    count(&format!("skipped: {name}: {why}"));
+}
+
+/// Prints and counts a line that says so.
+pub(crate) fn count(line: &str) {
     println!("{line}");
     let Some(path) = std::env::var_os("RBGPD_SKIP_LOG") else {
         return;

@@ -13,6 +13,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 mod daemon;
+#[path = "../../../conformance/uml/elsewhere.rs"]
+mod elsewhere;
 mod explain;
 mod instances;
 mod link_local;

@@ -6,19 +6,19 @@
 //!        └─ blue (table 200) 10.10.0.1 ── 10.10.0.2 ─ c (AS 65003): 10.3.0.0/16, 10.9.0.0/16
 //! ```
 //!
-//! Needs root, `ip` and a kernel with VRFs.
+//! Needs root, `ip` and a kernel with VRFs: this machine's, or user-mode Linux.
 
+use crate::elsewhere;
 use crate::site::{Site, namespaces};
-use crate::skip;
 
 const VRFS: [(&str, u32); 2] = [("red", 100), ("blue", 200)];
 
-/// Makes the VRFs; false, after saying why, where the kernel has none.
+/// Makes the VRFs; false, after the test was run elsewhere, where the kernel has none.
 fn has_vrfs(site: &Site) -> bool {
     for (name, table) in VRFS {
         let made = site.run(&format!("ip link add {name} type vrf table {table}"));
         if !made.status.success() {
-            skip::note(None, "needs a kernel with VRFs (CONFIG_NET_VRF)");
+            elsewhere::run_this_test("needs a kernel with VRFs (CONFIG_NET_VRF)");
             return false;
         }
         site.ip(&format!("link set {name} up"));

@@ -1,0 +1,241 @@
+//! Routers at the edge of an overlay, each with hosts behind its bridges: for labs in which the
+//! overlay routes.
+//!
+//! ```text
+//!  host ── bridge ─ edge 1: rbgpd or FRR ── u ─┐
+//!          10.255.0.1, fd00:255::1             │  one segment, 10.9.0.N/24 and fd09::N/64
+//!  host ── bridge ─ edge 2                ── u ─┘  AS 65000 + N
+//! ```
+//!
+//! The underlay knows the way to every tunnel end (the addresses on loopback) without BGP. Bridges,
+//! VXLAN devices and VRFs are rbgpd's to make; FRR finds those that [`Edge::overlay`] and its like
+//! have made, as its operators do by hand. What is in the configuration is the test's.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
+
+use super::frr::Frr;
+use super::rbgpd::Rbgpd;
+use super::{Error, Lab, Namespace, Node, Program, command, kernel, wait_until};
+
+/// How long a daemon may take to make a bridge.
+const DEVICES: Duration = Duration::from_secs(30);
+
+/// One router at the edge.
+#[derive(Debug)]
+pub struct Edge {
+    id: u8,
+    space: Namespace,
+    node: Node,
+}
+
+impl Edge {
+    /// Edges 1, 2, 3... with these programs and the segment between them; none runs yet.
+    pub fn build(lab: &Lab, programs: &[Program]) -> Result<Vec<Self>, Error> {
+        let segment = lab.namespace("segment")?;
+        segment.ip("link add br0 type bridge stp_state 0 mcast_snooping 0")?;
+        segment.ip("link set br0 up")?;
+        let ids: Vec<u8> = (1u8..).zip(programs).map(|(id, _)| id).collect();
+        let mut edges = Vec::new();
+        for (id, program) in (1u8..).zip(programs) {
+            if let Program::Frr(release) = program {
+                release.prepare()?;
+            }
+            let space = lab.namespace(&format!("e{id}"))?;
+            let (host, wan) = (space.name(), segment.name());
+            segment.ip(&format!(
+                "link add e{id} netns {wan} type veth peer name u netns {host}"
+            ))?;
+            segment.ip(&format!("link set e{id} master br0 up"))?;
+            // Room for a full packet of a host in a tunnel over IPv6.
+            segment.ip(&format!("link set e{id} mtu 1570"))?;
+            space.ip("link set u mtu 1570 up")?;
+            space.ip(&format!("addr add 10.9.0.{id}/24 dev u"))?;
+            space.ip(&format!("addr add fd09::{id}/64 dev u nodad"))?;
+            space.ip(&format!("addr add {}/32 dev lo", tunnel_end(id)))?;
+            space.ip(&format!("addr add {}/128 dev lo", tunnel_end_ipv6(id)))?;
+            for other in ids.iter().filter(|other| **other != id) {
+                let (end, end_ipv6) = (tunnel_end(*other), tunnel_end_ipv6(*other));
+                space.ip(&format!("route add {end} via 10.9.0.{other}"))?;
+                space.ip(&format!("-6 route add {end_ipv6} via fd09::{other}"))?;
+            }
+            let folder = lab.folder(&format!("e{id}"))?;
+            let node = match program {
+                Program::Rbgpd => Node::Rbgpd(Rbgpd::new(space.clone(), folder)),
+                Program::Frr(release) => {
+                    Node::Frr(Frr::new(release.clone(), space.clone(), folder))
+                }
+            };
+            edges.push(Self { id, space, node });
+        }
+        Ok(edges)
+    }
+
+    /// 1 is the first; its AS is 65000 more.
+    pub fn id(&self) -> u8 {
+        self.id
+    }
+
+    /// The namespace.
+    pub fn space(&self) -> &Namespace {
+        &self.space
+    }
+
+    /// The daemon.
+    pub fn node(&self) -> &Node {
+        &self.node
+    }
+
+    /// The daemon, to stop or kill it.
+    pub fn node_mut(&mut self) -> &mut Node {
+        &mut self.node
+    }
+
+    /// Starts the daemon with a configuration in its own language.
+    pub fn start(&mut self, lab: &Lab, config: &str) -> Result<(), Error> {
+        self.node.start_with(lab, config)
+    }
+
+    /// A VRF, where the daemon makes none.
+    pub fn vrf(&self, name: &str, table: u32) -> Result<(), Error> {
+        self.space
+            .ip(&format!("link add {name} type vrf table {table}"))?;
+        self.space.ip(&format!("link set {name} up")).map(drop)
+    }
+
+    /// Bridge and VXLAN device of a VNI, where the daemon makes none, from this tunnel end;
+    /// `bridge` is what else is said of the bridge (`address ..`, `master ..`).
+    pub fn overlay(&self, vni: u32, local: IpAddr, bridge: &str) -> Result<(), Error> {
+        for words in [
+            format!("link add br{vni} type bridge stp_state 0 mcast_snooping 0"),
+            format!("link set br{vni} {bridge} mtu 1500 addrgenmode none up"),
+            format!("link add vx{vni} type vxlan id {vni} local {local} dstport 4789 nolearning"),
+            format!("link set vx{vni} mtu 1500 master br{vni} addrgenmode none"),
+            format!("link set vx{vni} type bridge_slave neigh_suppress on learning off"),
+            format!("link set vx{vni} up"),
+        ] {
+            self.space.ip(&words)?;
+        }
+        Ok(())
+    }
+}
+
+/// The IPv4 address that an edge's tunnels end at.
+pub fn tunnel_end(edge: u8) -> Ipv4Addr {
+    Ipv4Addr::new(10, 255, 0, edge)
+}
+
+/// The IPv6 address that an edge's tunnels end at.
+pub fn tunnel_end_ipv6(edge: u8) -> Ipv6Addr {
+    Ipv6Addr::new(0xfd00, 0x255, 0, 0, 0, 0, 0, u16::from(edge))
+}
+
+/// A host behind a bridge of an edge.
+#[derive(Debug)]
+pub struct Host {
+    space: Namespace,
+    addresses: Vec<IpAddr>,
+    mac: String,
+}
+
+impl Host {
+    /// A host on `eth0` with these addresses (`10.1.0.10/24`), whose gateway is the first address of
+    /// each network. Waits until the edge has the bridge.
+    pub fn plug(
+        lab: &Lab,
+        edge: &Edge,
+        name: &str,
+        bridge: &str,
+        addresses: &[&str],
+    ) -> Result<Self, Error> {
+        let at = edge.space();
+        wait_until(&format!("{}: {bridge}", at.name()), DEVICES, || {
+            kernel::has_device(at, bridge)
+        })?;
+        let space = lab.namespace(name)?;
+        // Made of the name's end, which tells the hosts of a lab apart.
+        let octets: Vec<String> = name.bytes().map(|octet| format!("{octet:02x}")).collect();
+        let mac = match octets.as_slice() {
+            [.., a, b, c] => format!("02:05:00:{a}:{b}:{c}"),
+            _ => {
+                let why = format!("`{name}` needs three octets for an address");
+                return Err(Error::State(why));
+            }
+        };
+        let (host, router) = (space.name(), at.name());
+        let words = format!(
+            "link add eth0 netns {host} address {mac} type veth peer name p-{name} netns {router}"
+        );
+        command::host("ip", &words.split_whitespace().collect::<Vec<_>>())?;
+        at.ip(&format!("link set p-{name} master {bridge} up"))?;
+        space.ip("link set eth0 up")?;
+        let mut bare = Vec::new();
+        for address in addresses {
+            space.ip(&format!("addr add {address} dev eth0 nodad"))?;
+            let (ip, gateway) = with_gateway(address)?;
+            let family = if ip.is_ipv4() { "-4" } else { "-6" };
+            space.ip(&format!("{family} route add default via {gateway}"))?;
+            bare.push(ip);
+        }
+        Ok(Self {
+            space,
+            addresses: bare,
+            mac,
+        })
+    }
+
+    /// The namespace.
+    pub fn space(&self) -> &Namespace {
+        &self.space
+    }
+
+    /// Its addresses, as they were given.
+    pub fn addresses(&self) -> &[IpAddr] {
+        &self.addresses
+    }
+
+    /// Its hardware address.
+    pub fn mac(&self) -> &str {
+        &self.mac
+    }
+
+    /// One echo request answered? The packet has 1500 octets and is not fragmented.
+    pub fn pings(&self, to: IpAddr) -> Result<(), Error> {
+        let header = if to.is_ipv4() { 28 } else { 48 };
+        let payload = (1500 - header).to_string();
+        let to = to.to_string();
+        let line = [
+            "ping", "-n", "-q", "-M", "do", "-c", "1", "-W", "1", "-s", &payload, &to,
+        ];
+        match self.space.output(&line)?.ok() {
+            true => Ok(()),
+            false => {
+                let name = self.space.name();
+                Err(Error::State(format!("{name}: no answer from {to}")))
+            }
+        }
+    }
+}
+
+/// The address, and the first one of its network.
+fn with_gateway(text: &str) -> Result<(IpAddr, IpAddr), Error> {
+    let bad = || {
+        Error::State(format!(
+            "`{text}` is no address with the length of its network"
+        ))
+    };
+    let (address, length) = text.split_once('/').ok_or_else(bad)?;
+    let length: u32 = length.parse().map_err(|_| bad())?;
+    let address: IpAddr = address.parse().map_err(|_| bad())?;
+    let gateway = match address {
+        IpAddr::V4(it) => {
+            let mask = u32::MAX.checked_shl(32u32.saturating_sub(length));
+            Ipv4Addr::from_bits((it.to_bits() & mask.unwrap_or(0)) | 1).into()
+        }
+        IpAddr::V6(it) => {
+            let mask = u128::MAX.checked_shl(128u32.saturating_sub(length));
+            Ipv6Addr::from_bits((it.to_bits() & mask.unwrap_or(0)) | 1).into()
+        }
+    };
+    Ok((address, gateway))
+}

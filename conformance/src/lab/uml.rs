@@ -1,0 +1,269 @@
+//! User-mode Linux: a kernel that runs as a program, for labs that ask more of the kernel than this
+//! machine's has (VRFs, bridges with VLAN filtering, dummy devices).
+//!
+//! ```text
+//! this machine                                     guest: one processor, boots in a second
+//!  test ──► run_this_test ──► start.sh ──► kernel    root: the machine's files under an overlay
+//!                 │                                  /run, /tmp: fresh; programs: at their own path
+//!                 └── exchange folder ◄──────────►   the same test again, --exact
+//! ```
+//!
+//! A scenario that names such a requirement ([`Requirement::Vrf`](super::Requirement::Vrf) and its
+//! like) is written as any other. [`scenario`](super::scenario()) finds out that the kernel lacks it
+//! and has the test that asked run once more, alone, in a guest; there the kernel has it. Where no
+//! guest can be had the scenario is skipped and counted.
+//!
+//! The guest reads and writes files with the rights of its process, which is root's: `start.sh`
+//! mounts all it sees read-only, but for the exchange folder. What it writes elsewhere is gone with
+//! it. It has no network card. It ends with the test, however that ends. One guest runs at a time:
+//! labs with tight times share two processors often enough.
+//!
+//! It does not fetch anything (`conformance/setup.sh --test` does) and keeps no guest alive for the
+//! next test.
+
+use std::ffi::OsString;
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::io::{Read as _, Seek as _, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use super::{Error, Lab, Process, ROOT, skip, wait_until};
+
+/// Where `conformance/setup.sh --test` unpacks kernel and libraries.
+const TREE: &str = "/var/cache/rbgpd-bench/uml";
+
+/// Set in a guest.
+const INSIDE: &str = "RBGPD_UML";
+
+const START: &str = include_str!("../../uml/start.sh");
+const INIT: &str = include_str!("../../uml/init.sh");
+
+/// Several FRRs, daemons with debug information and what they write.
+const MEMORY: &str = "2G";
+
+/// A lab is a matter of seconds; a guest on a busy machine gets many of them.
+const LIMIT: Duration = Duration::from_secs(300);
+
+/// What a program in a guest left behind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Ended {
+    /// Exit code.
+    pub code: i32,
+    /// What it wrote to both streams.
+    pub output: String,
+}
+
+/// Why there are no guests on this machine, if so.
+pub fn absent() -> Option<String> {
+    let why = match () {
+        () if inside() => "there is no guest within a guest",
+        () if !nix::unistd::geteuid().is_root() => "user-mode Linux needs root",
+        () if !Path::new(TREE).join("exchange").is_dir() => {
+            "user-mode Linux is not there (conformance/setup.sh --test)"
+        }
+        () => return None,
+    };
+    Some(why.to_owned())
+}
+
+/// Whether this program runs in a guest.
+pub fn inside() -> bool {
+    std::env::var_os(INSIDE).is_some()
+}
+
+/// Runs a program of the build in a guest and says how it ended; `tell` is given what the program
+/// writes as it comes.
+///
+/// The folder of the build and this program's environment are there, too.
+pub fn run(
+    lab: &Lab,
+    program: &Path,
+    arguments: &[OsString],
+    mut tell: impl FnMut(&str),
+) -> Result<Ended, Error> {
+    let turn = Path::new(ROOT).join("uml.lock");
+    let failed = |e| Error::io(turn.display(), e);
+    let _turn = File::create(&turn).and_then(|file| file.lock().map(|()| file));
+    let _turn = _turn.map_err(failed)?;
+
+    let exchange = lab.folder("uml")?;
+    let programs = build_folder(program);
+    let write = |name: &str, text: &str| {
+        let path = exchange.join(name);
+        fs::write(&path, text).map_err(|e| Error::io(path.display(), e))
+    };
+    lab.folder("uml/logs")?;
+    write("init.sh", INIT)?;
+    write("start.sh", START)?;
+    write("programs", &programs.display().to_string())?;
+    write("command.sh", &command_text(program, arguments))?;
+    executable(&exchange.join("init.sh"))?;
+
+    // Killed with the thread that waits for it, and everything in it with its first process.
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL", "unshare", "--mount", "--pid"]);
+    command.args(["--fork", "--kill-child", "--propagation", "slave", "bash"]);
+    command.arg(exchange.join("start.sh")).arg(TREE);
+    command.arg(&exchange).arg(&programs).arg(MEMORY);
+    let console = exchange.join("console");
+    let mut guest = Guest(lab.spawn("user-mode Linux", command, &console)?);
+    let mut said = String::new();
+    let mut read = 0;
+    let ended = wait_until("the guest ends", LIMIT, || {
+        let alive = guest.0.alive();
+        let more = rest_of(&console, &mut read);
+        tell(&more);
+        said += &more;
+        match alive {
+            true => Err(last_lines(&said)),
+            false => Ok(()),
+        }
+    });
+    ended?;
+    let status = fs::read_to_string(exchange.join("status")).unwrap_or_default();
+    for line in fs::read_to_string(exchange.join("skipped"))
+        .unwrap_or_default()
+        .lines()
+    {
+        skip::count(line);
+    }
+    match status.trim().parse() {
+        Ok(code) => Ok(Ended { code, output: said }),
+        Err(_) => Err(Error::State(format!(
+            "the guest ended without a status: {}",
+            last_lines(&said)
+        ))),
+    }
+}
+
+/// Runs the test of this thread in a guest; whether it passed there.
+pub(super) fn run_this_test(lab: &Lab) -> Result<(), Error> {
+    let thread = std::thread::current();
+    let Some(test) = thread.name().filter(|name| *name != "main") else {
+        let why = "a lab for user-mode Linux must run on the thread of its test";
+        return Err(Error::State(why.to_owned()));
+    };
+    let program = std::env::current_exe().map_err(|e| Error::io("this program", e))?;
+    let arguments = ["--exact", test, "--nocapture"].map(OsString::from);
+    // Not at the beginning of a line: those are counted as results of tests.
+    let tell = |text: &str| {
+        for line in text.lines() {
+            println!("uml| {line}");
+        }
+    };
+    let ended = run(lab, &program, &arguments, tell)?;
+    // A name that no test has passes, too.
+    match ended.code == 0 && ended.output.contains("test result: ok. 1 passed") {
+        true => Ok(()),
+        false => Err(Error::State(format!(
+            "`{test}` in user-mode Linux: status {}: {}",
+            ended.code,
+            last_lines(&ended.output)
+        ))),
+    }
+}
+
+/// Ends with it.
+struct Guest(Process);
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        // `unshare` hands no signal on; what it leaves is killed with it.
+        let _ = self.0.kill();
+    }
+}
+
+/// The folder that has this program and those built with it: `target` for a test in
+/// `target/debug/deps`.
+fn build_folder(program: &Path) -> PathBuf {
+    let folders = program.ancestors().skip(1);
+    let deps = folders.clone().find(|folder| folder.ends_with("deps"));
+    let target = deps.and_then(Path::parent).and_then(Path::parent);
+    target
+        .or(folders.clone().next())
+        .unwrap_or(program)
+        .to_owned()
+}
+
+/// What the guest's shell runs: the environment of this program, and the program.
+fn command_text(program: &Path, arguments: &[OsString]) -> String {
+    let mut text = String::new();
+    for (name, value) in std::env::vars() {
+        let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        if !name.is_empty() && name.chars().all(word) {
+            let _ = writeln!(text, "export {name}={}", quoted(&value));
+        }
+    }
+    let folder = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
+    let _ = write!(
+        text,
+        "export {INSIDE}=1 RBGPD_SKIP_LOG=/run/uml/skipped\nunset TMPDIR\n\
+         cd {} 2>/dev/null || cd /\nexec {}",
+        quoted(&folder.to_string_lossy()),
+        quoted(&program.to_string_lossy())
+    );
+    for argument in arguments {
+        let _ = write!(text, " {}", quoted(&argument.to_string_lossy()));
+    }
+    text.push('\n');
+    text
+}
+
+/// A word of a shell, whatever is in it.
+fn quoted(word: &str) -> String {
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+fn executable(path: &Path) -> Result<(), Error> {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755))
+        .map_err(|e| Error::io(path.display(), e))
+}
+
+/// What was added to a file since.
+fn rest_of(path: &Path, read: &mut u64) -> String {
+    let mut octets = Vec::new();
+    let end = File::open(path).and_then(|mut file| {
+        file.seek(SeekFrom::Start(*read))?;
+        file.read_to_end(&mut octets)
+    });
+    // Whole lines, so that no character is cut in two.
+    let whole = octets.iter().rposition(|octet| *octet == b'\n');
+    octets.truncate(whole.map_or(0, |at| at.saturating_add(1)));
+    if end.is_ok() {
+        *read = read.saturating_add(u64::try_from(octets.len()).unwrap_or(0));
+    }
+    String::from_utf8_lossy(&octets).replace(SWITCHED_OFF, "")
+}
+
+/// What the kernel says last, however quiet it was told to be.
+const SWITCHED_OFF: &str = "sysrq: Power Off\n";
+
+fn last_lines(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    let tail = lines.get(lines.len().saturating_sub(20)..);
+    tail.unwrap_or_default().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_folder_of_a_test_is_that_of_the_whole_build() {
+        let folder = |path: &str| build_folder(Path::new(path)).display().to_string();
+        assert_eq!(folder("/b/t/debug/deps/lab_x-12"), "/b/t");
+        assert_eq!(folder("/usr/bin/bgpd"), "/usr/bin");
+    }
+
+    #[test]
+    fn any_word_reaches_the_shell_of_the_guest_as_it_is() {
+        let word = "it's $HOME \"and\" `more`\nlines";
+        let line = format!("printf %s {}", quoted(word));
+        let said = Command::new("sh").args(["-c", &line]).output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&said.stdout), word);
+    }
+}
