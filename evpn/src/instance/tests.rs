@@ -6,7 +6,9 @@ use bgp::ExtendedCommunity;
 
 mod duplicates;
 mod exchange;
+mod mobility;
 mod order;
+mod permutations;
 
 pub(super) const VNI: u32 = 100;
 

@@ -5,7 +5,7 @@
 //! everybody has heard everything one site has each address, all others send frames there, and
 //! that is reached with few messages: nobody plays ping-pong.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use proptest::prelude::*;
 
@@ -21,17 +21,19 @@ enum Entry<T> {
 }
 
 /// One site: instance, kernel, and what is under way between them and to others.
-struct Site {
-    instance: Instance,
+pub(super) struct Site {
+    pub(super) instance: Instance,
     fdb: BTreeMap<MacAddress, Entry<()>>,
+    /// Those of them that are static: no frame moves them.
+    fixed: BTreeSet<MacAddress>,
     neighbours: BTreeMap<IpAddr, Entry<MacAddress>>,
     events: VecDeque<Input>,
     told: BTreeMap<EvpnKey, Arc<AttributeSet>>,
 }
 
 /// Sites in a full mesh.
-struct Mesh {
-    sites: Vec<Site>,
+pub(super) struct Mesh {
+    pub(super) sites: Vec<Site>,
     /// By sender and receiver.
     sessions: BTreeMap<(usize, usize), VecDeque<Message>>,
     /// Whether a kernel says when our own entry replaced a local one.
@@ -40,10 +42,12 @@ struct Mesh {
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Step {
+pub(super) enum Step {
     /// A frame from this station arrives on a local port of a site.
     Learn(usize, u8),
-    /// The entry ages out.
+    /// Somebody writes a static entry for it.
+    Fix(usize, u8),
+    /// The entry goes: it ages out, or somebody removes it.
     Age(usize, u8),
     /// A host at this site answers for an address.
     Resolve(usize, u8, u8),
@@ -53,10 +57,12 @@ enum Step {
     Deliver(usize, usize),
     /// The session from site to site is lost and comes back.
     Flap(usize, usize),
+    /// The program at a site is started anew: it knows nothing but what its kernel has.
+    Restart(usize),
 }
 
 impl Mesh {
-    fn new(count: usize, reports_replacement: bool) -> Self {
+    pub(super) fn new(count: usize, reports_replacement: bool) -> Self {
         let mut mesh = Self {
             sites: Vec::new(),
             sessions: BTreeMap::new(),
@@ -67,6 +73,7 @@ impl Mesh {
             mesh.sites.push(Site {
                 instance: site_with_vni(u8::try_from(number).unwrap() + 1),
                 fdb: BTreeMap::new(),
+                fixed: BTreeSet::new(),
                 neighbours: BTreeMap::new(),
                 events: VecDeque::new(),
                 told: BTreeMap::new(),
@@ -78,14 +85,21 @@ impl Mesh {
         mesh
     }
 
-    fn step(&mut self, step: Step) {
+    pub(super) fn step(&mut self, step: Step) {
         let count = self.sites.len();
         match step {
             Step::Learn(at, last) => self.learn(at % count, mac(last)),
+            Step::Fix(at, last) => {
+                let site = &mut self.sites[at % count];
+                site.fdb.insert(mac(last), Entry::Local(()));
+                site.fixed.insert(mac(last));
+                site.report_mac(mac(last), true);
+            }
             Step::Age(at, last) => {
                 let site = &mut self.sites[at % count];
                 if site.fdb.get(&mac(last)) == Some(&Entry::Local(())) {
                     site.fdb.remove(&mac(last));
+                    site.fixed.remove(&mac(last));
                     site.report_mac(mac(last), false);
                 }
             }
@@ -113,11 +127,15 @@ impl Mesh {
                 }
             }
             Step::Flap(from, to) => self.flap(from % count, to % count),
+            Step::Restart(at) => self.restart(at % count),
         }
     }
 
     fn learn(&mut self, at: usize, station: MacAddress) {
         let site = &mut self.sites[at];
+        if site.fixed.contains(&station) {
+            return;
+        }
         // A frame that changes nothing is not reported by a kernel.
         if site.fdb.insert(station, Entry::Local(())) != Some(Entry::Local(())) {
             site.report_mac(station, true);
@@ -139,8 +157,9 @@ impl Mesh {
             return false;
         };
         self.delivered += 1;
-        let path = attributes.map(|attributes| Arc::new(Path::from(&*attributes)));
-        self.sites[to].instance.route(key, path);
+        let attributes = attributes.map(|attributes| Arc::new(attributes.freeze()));
+        let route = Input::Route { key, attributes };
+        self.sites[to].instance.handle(now(), route);
         self.carry_out(to);
         true
     }
@@ -165,6 +184,40 @@ impl Mesh {
         self.sessions.insert((from, to), again.collect());
     }
 
+    /// What the program left in its kernel is reported as if it were learned now, and what is not
+    /// wanted again is removed. The others lose its routes and have to tell it theirs.
+    fn restart(&mut self, at: usize) {
+        let number = u8::try_from(at).unwrap() + 1;
+        let site = &mut self.sites[at];
+        site.instance = site_with_vni(number);
+        (site.told, site.events) = (BTreeMap::new(), VecDeque::new());
+        site.fdb.retain(|_, entry| *entry == Entry::Local(()));
+        let (fdb, fixed) = (&site.fdb, &mut site.fixed);
+        fixed.retain(|mac| fdb.contains_key(mac));
+        let is_local = |entry: &Entry<MacAddress>| matches!(entry, Entry::Local(_));
+        site.neighbours.retain(|_, entry| is_local(entry));
+        for mac in site.fdb.keys().copied().collect::<Vec<_>>() {
+            site.report_mac(mac, true);
+        }
+        for (ip, entry) in site.neighbours.clone() {
+            if let Entry::Local(mac) = entry {
+                site.report_neighbour(ip, mac, true);
+            }
+        }
+        for other in (0..self.sites.len()).filter(|other| *other != at) {
+            self.flap(at, other);
+            self.flap(other, at);
+        }
+    }
+
+    /// Somebody clears what is frozen at a site.
+    pub(super) fn clear(&mut self, at: usize) {
+        let (vni, address) = (None, None);
+        let clear = Input::ClearDuplicates { vni, address };
+        self.sites[at].instance.handle(now(), clear);
+        self.carry_out(at);
+    }
+
     /// Does what the instance asks for.
     fn carry_out(&mut self, at: usize) {
         while let Some(output) = self.sites[at].instance.poll() {
@@ -182,6 +235,10 @@ impl Mesh {
                 Output::SetMac { mac, remote, .. } => {
                     let reports = self.reports_replacement;
                     let site = &mut self.sites[at];
+                    match remote.sticky {
+                        true => site.fixed.insert(mac),
+                        false => site.fixed.remove(&mac),
+                    };
                     let entry = Entry::Remote((), remote.vtep);
                     let before = site.fdb.insert(mac, entry);
                     if before == Some(Entry::Local(())) && reports {
@@ -192,6 +249,7 @@ impl Mesh {
                     let site = &mut self.sites[at];
                     if matches!(site.fdb.get(&mac), Some(Entry::Remote(..))) {
                         site.fdb.remove(&mac);
+                        site.fixed.remove(&mac);
                     }
                 }
                 Output::SetNeighbour { ip, mac, vtep, .. } => {
@@ -226,7 +284,7 @@ impl Mesh {
     }
 
     /// Delivers everything, in the order that `choices` gives and then in turn.
-    fn settle(&mut self, choices: &[(usize, usize)]) {
+    pub(super) fn settle(&mut self, choices: &[(usize, usize)]) {
         for (from, to) in choices {
             self.step(Step::Deliver(*from, *to));
         }
@@ -250,7 +308,7 @@ impl Mesh {
     }
 
     /// Everybody agrees on every address, and every kernel has what its instance wants.
-    fn check(&self) {
+    pub(super) fn check(&self) {
         for last in 1..=3 {
             self.check_mac(mac(last));
         }
@@ -308,7 +366,22 @@ impl Mesh {
         }
     }
 
-    fn tellers(&self, select: impl Fn(&EvpnKey) -> bool) -> Vec<usize> {
+    /// The site that tells a MAC address, and that all send its frames to.
+    pub(super) fn place(&self, last: u8) -> Option<usize> {
+        let of_mac = |key: &EvpnKey| matches!(key, EvpnKey::MacIp { mac: of, ip: None, .. } if *of == mac(last));
+        self.tellers(of_mac).first().copied()
+    }
+
+    /// The site that tells an IP address, and the MAC address it tells it with.
+    pub(super) fn binding(&self, last: u8) -> Option<(usize, MacAddress)> {
+        (0..self.sites.len()).find_map(|at| {
+            let mut told = self.sites[at].told.keys();
+            let bound = told.find(|key| crate::resolve::ip_of(key) == Some(ip(last)));
+            Some((at, mac_of(bound?)?))
+        })
+    }
+
+    pub(super) fn tellers(&self, select: impl Fn(&EvpnKey) -> bool) -> Vec<usize> {
         (0..self.sites.len())
             .filter(|at| self.sites[*at].told.keys().any(&select))
             .collect()
@@ -321,7 +394,7 @@ impl Site {
             vni: vni(VNI),
             mac,
             present,
-            sticky: false,
+            sticky: present && self.fixed.contains(&mac),
         });
     }
 

@@ -458,11 +458,11 @@ fn without_vtep() -> Instance {
     instance
 }
 
-/// What is shown, except for the count of moves, which is a count of what happened.
+/// What is shown, except for what counts what happened.
 fn shown(instance: &Instance) -> (Vec<crate::VniStatus>, Vec<crate::MacStatus>) {
     let mut macs = instance.macs(None);
     for status in &mut macs {
-        status.moves = 0;
+        (status.moves, status.duplicate) = (0, None);
     }
     (instance.vnis(), macs)
 }
