@@ -14,7 +14,6 @@
 
 #![allow(missing_docs)]
 
-use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use conformance::lab::edge::tunnel_end;
@@ -160,11 +159,9 @@ fn play(lab: &Lab, programs: &[Program]) -> Result<(), Error> {
     }
     // A host says who it is when it asks for its gateway; nobody can know a silent one.
     for placed in &hosts {
-        for gateway in gateways(placed.vni) {
-            let bare = gateway.split('/').next().unwrap_or_default();
-            let bare: IpAddr = bare.parse().unwrap_or(Ipv4Addr::UNSPECIFIED.into());
-            let what = format!("{} of edge {} reaches {bare}", placed.vni, placed.edge);
-            lab.wait_until(&what, PATIENCE, || placed.host.pings(bare))?;
+        for gateway in placed.host.gateways() {
+            let what = format!("{} of edge {} reaches {gateway}", placed.vni, placed.edge);
+            lab.wait_until(&what, PATIENCE, || placed.host.pings(*gateway))?;
         }
     }
     lab.step(format!("{} hosts reach their gateways", hosts.len()));

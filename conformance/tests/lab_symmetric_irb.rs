@@ -1,19 +1,19 @@
 //! Symmetric routing between overlays (RFC 9136 §4.4, RFC 9135 §5): two tenants, each with a VRF and
-//! an L3VNI on both edges, and a subnet on each of them.
+//! an L3VNI on every edge, and a subnet on each of them.
 //!
 //! ```text
-//!         edge 1                                  edge 2
-//!  red1 ─ br101 10.1.0.1 ┐               ┌ 10.2.0.1 br102 ─ red2
-//!                        red ═ L3VNI 4001 ═ red
-//!  blue1 ─ br201 10.1.0.1 ┐             ┌ 10.3.0.1 br202 ─ blue2
-//!                        blue ═ L3VNI 4002 ═ blue
+//!         edge 1                                edge 2, edge 3
+//!  red1 ─ br101 10.1.0.1 ┐               ┌ 10.2.0.1 br102 ─ red2, ...
+//!                       red ═ L3VNI 4001 ═ red
+//!  blue1 ─ br201 10.1.0.1 ┐            ┌ 10.12.0.1 br202 ─ blue2, ...
+//!                       blue ═ L3VNI 4002 ═ blue
 //! ```
 //!
 //! `red1` and `blue1` have the same address. IPv6 beside IPv4, in networks of each tenant's own.
 
 #![allow(missing_docs)]
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use conformance::lab::edge::tunnel_end;
@@ -31,46 +31,46 @@ const NEEDS: [Requirement; 4] = [
 /// The guest has one processor, and FRR tries a session again after a second at the soonest.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What an edge has of a tenant.
+/// What every edge has of a tenant.
 #[derive(Debug, Clone, Copy)]
 struct Tenant {
     name: &'static str,
     table: u32,
     l3vni: u32,
-    /// Of edges 1 and 2: the second octet of the network.
-    subnets: [u8; 2],
+    /// The overlay of its subnet on edge N is this and N.
+    vnis: u32,
+    /// Added to the edge's number, but for the first one's, for the second octet of its subnet.
+    subnets: u8,
     /// The second group of IPv6 networks.
     ipv6: u16,
 }
 
-const TENANTS: [Tenant; 2] = [
-    Tenant {
-        name: "red",
-        table: 1001,
-        l3vni: 4001,
-        subnets: [1, 2],
-        ipv6: 0x10,
-    },
-    Tenant {
-        name: "blue",
-        table: 1002,
-        l3vni: 4002,
-        subnets: [1, 3],
-        ipv6: 0x20,
-    },
-];
+const RED: Tenant = Tenant {
+    name: "red",
+    table: 1001,
+    l3vni: 4001,
+    vnis: 100,
+    subnets: 0,
+    ipv6: 0x10,
+};
+
+const BLUE: Tenant = Tenant {
+    name: "blue",
+    table: 1002,
+    l3vni: 4002,
+    vnis: 200,
+    subnets: 10,
+    ipv6: 0x20,
+};
 
 impl Tenant {
-    /// The overlay of its subnet on an edge.
     fn vni(self, edge: u8) -> u32 {
-        let hundred = if self.name == "red" { 100 } else { 200 };
-        hundred + u32::from(edge)
+        self.vnis + u32::from(edge)
     }
 
     /// An address in its networks on an edge, with the length: IPv4 and IPv6.
     fn addresses(self, edge: u8, host: u8) -> [String; 2] {
-        let subnet = self.subnet(edge);
-        let group = self.ipv6;
+        let (subnet, group) = (self.subnet(edge), self.ipv6);
         [
             format!("10.{subnet}.0.{host}/24"),
             format!("fd00:{group:x}:{subnet}::{host}/64"),
@@ -85,27 +85,35 @@ impl Tenant {
         ]
     }
 
+    /// That of the first edge is the same for both tenants.
     fn subnet(self, edge: u8) -> u8 {
-        let [first, second] = self.subnets;
-        if edge == 1 { first } else { second }
+        if edge == 1 { 1 } else { self.subnets + edge }
     }
 }
 
 /// What FRR on an edge is told, in words that 8.4 and 10 take.
-fn frr(edge: u8) -> String {
-    let other = 3 - edge;
+fn frr(edge: u8, edges: u8) -> String {
     let mut text = String::new();
-    for Tenant { name, l3vni, .. } in TENANTS {
+    for Tenant { name, l3vni, .. } in [RED, BLUE] {
         text += &format!("vrf {name}\n vni {l3vni}\nexit-vrf\n");
     }
     text += &format!(
-        "router bgp 6500{edge}\n bgp router-id {end}\n no bgp ebgp-requires-policy\n \
-         neighbor 10.9.0.{other} remote-as 6500{other}\n neighbor 10.9.0.{other} timers connect 1\n \
-         address-family l2vpn evpn\n  neighbor 10.9.0.{other} activate\n  advertise-all-vni\n \
-         exit-address-family\n",
+        "router bgp 6500{edge}\n bgp router-id {end}\n no bgp ebgp-requires-policy\n",
         end = tunnel_end(edge)
     );
-    for Tenant { name, .. } in TENANTS {
+    let others = || (1..=edges).filter(|other| *other != edge);
+    for other in others() {
+        text += &format!(
+            " neighbor 10.9.0.{other} remote-as 6500{other}\n \
+             neighbor 10.9.0.{other} timers connect 1\n"
+        );
+    }
+    text += " address-family l2vpn evpn\n";
+    for other in others() {
+        text += &format!("  neighbor 10.9.0.{other} activate\n");
+    }
+    text += "  advertise-all-vni\n exit-address-family\n";
+    for Tenant { name, .. } in [RED, BLUE] {
         text += &format!(
             "router bgp 6500{edge} vrf {name}\n \
              address-family ipv4 unicast\n  redistribute connected\n exit-address-family\n \
@@ -121,7 +129,7 @@ fn frr(edge: u8) -> String {
 /// each L3VNI a bridge whose address is the router's MAC.
 fn devices_for_frr(edge: &Edge) -> Result<(), Error> {
     let (id, end) = (edge.id(), IpAddr::V4(tunnel_end(edge.id())));
-    for tenant in TENANTS {
+    for tenant in [RED, BLUE] {
         let (name, l3vni) = (tenant.name, tenant.l3vni);
         edge.vrf(name, tenant.table)?;
         let router_mac = format!("02:00:00:00:{:02x}:{id:02x}", tenant.table - 1000);
@@ -136,14 +144,13 @@ fn devices_for_frr(edge: &Edge) -> Result<(), Error> {
     Ok(())
 }
 
-/// Whether the tenant's table on an edge has this prefix through the L3VNI to the other edge.
-fn routed(edge: &Edge, tenant: Tenant, prefix: &str) -> Result<(), Error> {
+/// Whether the tenant's table on an edge has this prefix through the L3VNI to another edge.
+fn routed(edge: &Edge, other: &Edge, tenant: Tenant, prefix: &str) -> Result<(), Error> {
     let family = if prefix.contains(':') { "-6" } else { "-4" };
     let table = tenant.table;
-    let shown = edge
-        .space()
-        .ip(&format!("{family} route show table {table} {prefix}"))?;
-    let (end, device) = (tunnel_end(3 - edge.id()), tenant.l3vni);
+    let words = format!("{family} route show table {table} {prefix}");
+    let shown = edge.space().ip(&words)?;
+    let (end, device) = (tunnel_end(other.id()), tenant.l3vni);
     let ways = [
         format!("via {end} dev br{device} "),
         format!("via ::ffff:{end} dev br{device} "),
@@ -180,74 +187,74 @@ fn router_mac(edge: &Edge, other: &Edge, tenant: Tenant) -> Result<(), Error> {
     }
 }
 
-/// The hosts of a tenant on edges 1 and 2.
+/// A host of a tenant on each edge.
 fn hosts(lab: &Lab, edges: &[Edge], tenant: Tenant) -> Result<Vec<Host>, Error> {
     let plug = |edge: &Edge| {
         let (id, vni) = (edge.id(), tenant.vni(edge.id()));
         let addresses = tenant.addresses(id, 10);
-        let addresses: Vec<&str> = addresses.iter().map(String::as_str).collect();
+        let addresses = addresses.each_ref().map(String::as_str);
         let name = format!("{}{id}", tenant.name);
         Host::plug(lab, edge, &name, &format!("br{vni}"), &addresses)
     };
     edges.iter().map(plug).collect()
 }
 
-/// Tables, FDB and packets of one tenant are as they should be.
+/// Tables, FDB and packets of one tenant are as they should be between all edges.
 fn tenant_works(lab: &Lab, edges: &[Edge], hosts: &[Host], tenant: Tenant) -> Result<(), Error> {
-    let ([one, two], [near, far]) = (edges, hosts) else {
-        return Err(Error::State("two edges, two hosts".to_owned()));
-    };
     let name = tenant.name;
-    for (edge, other) in [(one, two), (two, one)] {
+    for edge in edges {
         let id = edge.id();
-        for prefix in tenant.networks(other.id()) {
-            let what = format!("{name} on edge {id}: {prefix} through the L3VNI");
-            lab.reach(&what, PATIENCE, || routed(edge, tenant, &prefix))?;
+        for (other, host) in edges.iter().zip(hosts).filter(|(it, _)| it.id() != id) {
+            for prefix in tenant.networks(other.id()) {
+                let what = format!("{name} on edge {id}: {prefix} through the L3VNI");
+                lab.wait_until(&what, PATIENCE, || routed(edge, other, tenant, &prefix))?;
+            }
+            let what = format!("{name} on edge {id}: MAC of router {}", other.id());
+            lab.wait_until(&what, PATIENCE, || router_mac(edge, other, tenant))?;
+            // A host is known when it has spoken; that it does.
+            let what = format!("{name}{} reaches its gateway", other.id());
+            let [ipv4, ipv6] = host.gateways() else {
+                return Err(Error::State("a gateway of each IP version".to_owned()));
+            };
+            lab.wait_until(&what, PATIENCE, || host.pings(*ipv4))?;
+            lab.wait_until(&what, PATIENCE, || host.pings(*ipv6))?;
+            // By a route of its own: when it moves, the way to it moves.
+            for address in host.addresses() {
+                let what = format!("{name} on edge {id}: host route to {address}");
+                let address = address.to_string();
+                lab.wait_until(&what, PATIENCE, || routed(edge, other, tenant, &address))?;
+            }
         }
-        let what = format!("{name} on edge {id}: MAC of the other router");
-        lab.reach(&what, PATIENCE, || router_mac(edge, other, tenant))?;
     }
-    for to in far.addresses() {
-        let what = format!("{name}1 reaches {to} with full packets");
-        lab.reach(&what, PATIENCE, || near.pings(*to))?;
-    }
-    // Each edge knows the other's host by its own route, so that a host that moves keeps its way.
-    for (edge, host) in [(two, near), (one, far)] {
-        let id = edge.id();
-        for address in host.addresses() {
-            let what = format!("{name} on edge {id}: host route to {address}");
-            lab.reach(&what, PATIENCE, || {
-                routed(edge, tenant, &address.to_string())
-            })?;
+    lab.step(format!("{name}: subnets, hosts and routers are known"));
+    for (at, from) in hosts.iter().enumerate() {
+        for to in hosts.iter().enumerate().filter(|(to, _)| *to != at) {
+            for address in to.1.addresses() {
+                let what = format!("{name}: host {at} to {address} with full packets");
+                lab.wait_until(&what, PATIENCE, || from.pings(*address))?;
+            }
         }
     }
+    lab.step(format!("{name}: full packets between all hosts"));
     Ok(())
 }
 
-fn play(lab: &Lab, releases: [Release; 2]) -> Result<(), Error> {
-    let programs = releases.map(Program::Frr);
-    let mut edges = Edge::build(lab, &programs)?;
-    for edge in &mut edges {
-        devices_for_frr(edge)?;
-        edge.start(lab, &frr(edge.id()))?;
+/// No table has a prefix of the other tenant, and no host an answer.
+fn tenants_are_apart(edges: &[Edge], of_red: &[Host], of_blue: &[Host]) -> Result<(), Error> {
+    for edge in edges {
+        // The first edge's are the same for both.
+        for other in edges.iter().skip(1).filter(|it| it.id() != edge.id()) {
+            for prefix in BLUE.networks(other.id()) {
+                unrouted(edge, RED, &prefix)?;
+            }
+            for prefix in RED.networks(other.id()) {
+                unrouted(edge, BLUE, &prefix)?;
+            }
+        }
     }
-    let [red, blue] = TENANTS;
-    let (of_red, of_blue) = (hosts(lab, &edges, red)?, hosts(lab, &edges, blue)?);
-    lab.start_clock();
-    tenant_works(lab, &edges, &of_red, red)?;
-    tenant_works(lab, &edges, &of_blue, blue)?;
-
-    let ([one, _], [red1, red2], [blue1, blue2]) =
-        (edges.as_slice(), of_red.as_slice(), of_blue.as_slice())
-    else {
-        return Err(Error::State("two of each".to_owned()));
+    let ([red1, red2, ..], [blue1, blue2, ..]) = (of_red, of_blue) else {
+        return Err(Error::State("two hosts of each".to_owned()));
     };
-    for prefix in blue.networks(2) {
-        unrouted(one, red, &prefix)?;
-    }
-    for prefix in red.networks(2) {
-        unrouted(one, blue, &prefix)?;
-    }
     for (from, to) in [(red1, blue2), (blue1, red2)] {
         for address in to.addresses() {
             if from.pings(*address).is_ok() {
@@ -256,43 +263,75 @@ fn play(lab: &Lab, releases: [Release; 2]) -> Result<(), Error> {
             }
         }
     }
-    // The same address is another host to each of them.
+    // One address is another host to each of them.
     red1.space().ip("link set eth0 down")?;
-    let shared: IpAddr = std::net::Ipv4Addr::new(10, 1, 0, 10).into();
+    let shared = Ipv4Addr::new(10, 1, 0, 10).into();
     blue2.pings(shared)?;
-    if red2.pings(shared).is_ok() {
-        return Err(Error::State(format!("{shared} of blue answered red")));
+    match red2.pings(shared).is_err() {
+        true => Ok(()),
+        false => Err(Error::State(format!("{shared} of blue answered red"))),
     }
-    lab.step("tenants do not see each other");
+}
 
-    // An edge that ends takes its routes along, and is back with them.
-    let [one, two] = edges.as_mut_slice() else {
+/// The last edge ends, takes its routes along, and is back with them.
+fn comes_and_goes(lab: &Lab, edges: &mut [Edge], of_blue: &[Host]) -> Result<(), Error> {
+    let count = u8::try_from(edges.len()).unwrap_or(u8::MAX);
+    let [one, .., last] = edges else {
         return Err(Error::State("two edges".to_owned()));
     };
-    two.node_mut().stop()?;
-    for prefix in blue.networks(2) {
+    let [blue1, .., far] = of_blue else {
+        return Err(Error::State("two hosts".to_owned()));
+    };
+    let end = tunnel_end(last.id()).to_string();
+    last.node_mut().stop()?;
+    for prefix in BLUE.networks(last.id()) {
         let what = format!("blue on edge 1: {prefix} is gone");
-        lab.reach(&what, PATIENCE, || unrouted(one, blue, &prefix))?;
+        lab.reach(&what, PATIENCE, || unrouted(one, BLUE, &prefix))?;
     }
-    let known = || kernel::remote_macs(one.space(), blue.l3vni);
-    lab.reach("blue on edge 1: no router's MAC is left", PATIENCE, || {
-        let known = known()?;
-        match known.is_empty() {
-            true => Ok(()),
-            false => Err(Error::State(format!("{known:?}"))),
+    lab.reach("blue on edge 1: the router's MAC is gone", PATIENCE, || {
+        let known = kernel::remote_macs(one.space(), BLUE.l3vni)?;
+        match known.values().any(|it| *it == end) {
+            false => Ok(()),
+            true => Err(Error::State(format!("{known:?}"))),
         }
     })?;
-    two.start(lab, &frr(2))?;
-    for address in blue2.addresses() {
+    last.start(lab, &config(last, count))?;
+    for address in far.addresses() {
         let what = format!("blue1 reaches {address} again");
         lab.reach(&what, PATIENCE, || blue1.pings(*address))?;
     }
     Ok(())
 }
 
+fn config(edge: &Edge, edges: u8) -> String {
+    frr(edge.id(), edges)
+}
+
+fn play(lab: &Lab, programs: &[Program]) -> Result<(), Error> {
+    let mut edges = Edge::build(lab, programs)?;
+    let count = u8::try_from(edges.len()).unwrap_or(u8::MAX);
+    for edge in &mut edges {
+        if !edge.node().is_rbgpd() {
+            devices_for_frr(edge)?;
+        }
+        let config = config(edge, count);
+        edge.start(lab, &config)?;
+    }
+    let (of_red, of_blue) = (hosts(lab, &edges, RED)?, hosts(lab, &edges, BLUE)?);
+    lab.step("daemons run, hosts are plugged in");
+    tenant_works(lab, &edges, &of_red, RED)?;
+    tenant_works(lab, &edges, &of_blue, BLUE)?;
+    tenants_are_apart(&edges, &of_red, &of_blue)?;
+    lab.step("tenants do not see each other");
+    comes_and_goes(lab, &mut edges, &of_blue)
+}
+
 #[test]
-fn two_frrs_route_for_two_tenants() -> Result<(), Error> {
+fn two_releases_of_frr_route_for_two_tenants() -> Result<(), Error> {
+    let trixie = Release::Suite("trixie".to_owned());
+    // Here, where there is a network to fetch it from.
+    trixie.prepare()?;
     scenario_beside_others("symmetric-irb-frr", &NEEDS, |lab| {
-        play(lab, [Release::Host, Release::Host])
+        play(lab, &[Program::Frr(Release::Host), Program::Frr(trixie)])
     })
 }

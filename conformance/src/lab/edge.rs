@@ -135,6 +135,7 @@ pub fn tunnel_end_ipv6(edge: u8) -> Ipv6Addr {
 pub struct Host {
     space: Namespace,
     addresses: Vec<IpAddr>,
+    gateways: Vec<IpAddr>,
     mac: String,
 }
 
@@ -169,17 +170,19 @@ impl Host {
         command::host("ip", &words.split_whitespace().collect::<Vec<_>>())?;
         at.ip(&format!("link set p-{name} master {bridge} up"))?;
         space.ip("link set eth0 up")?;
-        let mut bare = Vec::new();
+        let (mut bare, mut gateways) = (Vec::new(), Vec::new());
         for address in addresses {
             space.ip(&format!("addr add {address} dev eth0 nodad"))?;
             let (ip, gateway) = with_gateway(address)?;
             let family = if ip.is_ipv4() { "-4" } else { "-6" };
             space.ip(&format!("{family} route add default via {gateway}"))?;
             bare.push(ip);
+            gateways.push(gateway);
         }
         Ok(Self {
             space,
             addresses: bare,
+            gateways,
             mac,
         })
     }
@@ -192,6 +195,11 @@ impl Host {
     /// Its addresses, as they were given.
     pub fn addresses(&self) -> &[IpAddr] {
         &self.addresses
+    }
+
+    /// The gateway for each of them.
+    pub fn gateways(&self) -> &[IpAddr] {
+        &self.gateways
     }
 
     /// Its hardware address.

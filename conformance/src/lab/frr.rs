@@ -22,10 +22,16 @@ use super::{Error, Lab, Namespace, Process, rootfs, wait_until};
 /// Exists once a lab has made a container on this machine.
 pub(super) const CONTAINERS_USED: &str = "/run/rbgpd-lab/containers-used";
 
-/// In this order; stopped in the reverse one. mgmtd exists from FRR 9 on and must be first.
-const DAEMONS: [&str; 5] = ["mgmtd", "zebra", "staticd", "bfdd", "bgpd"];
-/// Beside these, where the configuration has something for it.
-const OSPFD: &str = "ospfd";
+/// In this order; stopped in the reverse one. mgmtd exists from FRR 9 on and must be first. Those
+/// with a text beside them are for configurations that contain it.
+const DAEMONS: [(&str, &str); 6] = [
+    ("mgmtd", ""),
+    ("zebra", ""),
+    ("staticd", " route "),
+    ("bfdd", "bfd"),
+    ("bgpd", ""),
+    ("ospfd", "router ospf"),
+];
 const START: Duration = Duration::from_secs(60);
 
 /// Which FRR to run.
@@ -52,8 +58,9 @@ impl Release {
 
 /// Those that a configuration needs, in the order of their start.
 fn daemons(config: &str) -> Vec<&'static str> {
-    let ospf = config.contains("router ospf").then_some(OSPFD);
-    DAEMONS.into_iter().chain(ospf).collect()
+    let wanted = |(_, text): &(&str, &str)| config.contains(text);
+    let daemons = DAEMONS.into_iter().filter(wanted);
+    daemons.map(|(name, _)| name).collect()
 }
 
 /// One FRR of one site.
@@ -319,7 +326,7 @@ impl Frr {
     /// Empty configuration files (vtysh loads the real one) in a folder that the daemons may
     /// write.
     fn prepare(&self, uid: u32) -> Result<(), Error> {
-        for name in DAEMONS.iter().chain(&[OSPFD, "vtysh"]) {
+        for name in DAEMONS.map(|(name, _)| name).iter().chain(&["vtysh"]) {
             let path = self.folder.join(format!("{name}.conf"));
             fs::write(&path, "").map_err(|e| Error::io(path.display(), e))?;
         }
