@@ -73,13 +73,13 @@ pub mod wireguard;
 
 pub use event::{Difference, Differences, Event, ForeignRoute};
 pub use kernel::{BATCH, Kernel, KernelError, KernelHandle, Options, device_kind};
-pub use links::{Address, BridgePort, Link, LinkKind, Links, Vxlan};
-pub use overlay::{DeviceOp, LinkChange, STAMP};
+pub use links::{Address, Bridge, BridgePort, Link, LinkKind, Links, Vlan, Vlans, Vxlan};
+pub use overlay::{DeviceOp, LinkChange, Part, STAMP};
 pub use pending::Pending;
 pub use state::{
-    Change, Claim, Device, Entry, FdbKey, FloodKey, Interface, Key, Mac, MacError, Neighbour,
-    NeighbourKey, NextHop, Overlay, RemoteMac, Route, RouteKey, RouteKind, Share, Vrf,
-    overlay_mtu, tunnel_gateway,
+    Change, Claim, Device, Entry, FdbKey, FloodKey, Interface, Key, Lane, Mac, MacError,
+    Neighbour, NeighbourKey, NextHop, Overlay, RemoteMac, Route, RouteKey, RouteKind, Segment,
+    Share, Vrf, overlay_mtu, tunnel_gateway,
 };
 pub use table::{
     AuditScope, Hop, Object, Observation, Op, OpError, Parting, Place, RouteShape, Status, Sweep,

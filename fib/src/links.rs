@@ -1,11 +1,13 @@
 //! Devices and their addresses as the kernel shows them.
 //!
 //! A mirror of what was observed, kept current by the watcher, with the two questions others ask:
-//! which number has this name, and which bridge belongs to which VNI. It decides nothing.
+//! which number has this name, and where the hosts of a VNI are ([`segments`]). It decides nothing.
 //!
 //! The kernel never has two devices of one name, but a notification about a device that has been
 //! removed may be heard after its successor was read. The device with the higher number is the
 //! newer one and has the name; when it goes, the name is the other's again.
+
+mod segments;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
@@ -13,6 +15,9 @@ use std::net::IpAddr;
 use ipnetwork::IpNetwork;
 
 use crate::state::{Device, Interface, Mac};
+use segments::Segments;
+pub(crate) use segments::{News, Station};
+pub use segments::{Vlan, Vlans};
 
 /// A network device.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +44,10 @@ pub struct Link {
     pub generates_addresses: bool,
     /// Settings as a bridge port.
     pub port: Option<BridgePort>,
+    /// Settings as a bridge.
+    pub bridge: Option<Bridge>,
+    /// The device that a VLAN device stands on.
+    pub parent: Option<u32>,
 }
 
 impl Link {
@@ -56,7 +65,20 @@ impl Link {
             alias: None,
             generates_addresses: true,
             port: None,
+            bridge: None,
+            parent: None,
         }
+    }
+
+    /// A VXLAN device that carries the VNIs that are listed.
+    pub(crate) fn has_vni_filter(&self) -> bool {
+        matches!(&self.kind, LinkKind::Vxlan(vxlan) if vxlan.vnifilter == Some(true))
+    }
+
+    /// A bridge that tells VLANs apart.
+    pub(crate) fn is_vlan_aware(&self) -> bool {
+        self.bridge
+            .is_some_and(|it| it.vlan_filtering == Some(true))
     }
 }
 
@@ -68,6 +90,11 @@ pub enum LinkKind {
     Bridge,
     /// A VXLAN device.
     Vxlan(Vxlan),
+    /// A VLAN of another device ([`Link::parent`]).
+    Vlan {
+        /// The VLAN.
+        id: u16,
+    },
     /// A WireGuard interface in the kernel.
     Wireguard,
     /// A VRF with its routing table.
@@ -87,6 +114,7 @@ impl LinkKind {
         match self {
             Self::Bridge => "bridge",
             Self::Vxlan(_) => "vxlan",
+            Self::Vlan { .. } => "vlan",
             Self::Wireguard => "wireguard",
             Self::Vrf { .. } => "vrf",
             Self::Loopback => "loopback",
@@ -97,9 +125,9 @@ impl LinkKind {
 }
 
 /// Settings of a VXLAN device.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Vxlan {
-    /// The network identifier.
+    /// The network identifier; zero if it carries several.
     pub vni: u32,
     /// Our tunnel endpoint.
     pub local: Option<IpAddr>,
@@ -109,15 +137,33 @@ pub struct Vxlan {
     pub port: u16,
     /// Learns remote addresses from traffic.
     pub learning: bool,
+    /// The VNI of a packet comes with it (`external`): the device carries several.
+    pub external: bool,
+    /// Only listed VNIs are received (`vnifilter`); `None` on a kernel without that (before Linux
+    /// 5.18).
+    pub vnifilter: Option<bool>,
+    /// Answers ARP itself, and swallows what it has no answer to.
+    pub proxy: bool,
+}
+
+/// Settings of a bridge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bridge {
+    /// VLANs are told apart; `None` on a kernel that cannot.
+    pub vlan_filtering: Option<bool>,
+    /// How long a learned address is kept, in hundredths of a second.
+    pub ageing: u32,
 }
 
 /// Settings of a bridge port.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BridgePort {
     /// Learns addresses from traffic.
     pub learning: bool,
     /// Answers ARP and neighbour solicitations from the neighbour table.
     pub neigh_suppress: bool,
+    /// VLANs become the tunnel identifiers that they are mapped to, and back.
+    pub vlan_tunnel: bool,
 }
 
 /// An address on a device.
@@ -140,8 +186,7 @@ pub struct Links {
     /// Whoever has this name; the last one counts.
     names: HashMap<Device, BTreeSet<u32>>,
     addresses: BTreeMap<u32, Vec<Address>>,
-    /// VNIs by bridge and VXLAN port; a bridge's last port counts.
-    vxlans: BTreeMap<(u32, u32), u32>,
+    segments: Segments,
 }
 
 impl Links {
@@ -160,7 +205,7 @@ impl Links {
     /// A device is gone, its addresses with it.
     pub fn remove(&mut self, index: u32) -> Option<Link> {
         self.addresses.remove(&index);
-        self.vxlans.retain(|(_, port), _| *port != index);
+        self.forget_segments(index);
         let link = self.links.remove(&index)?;
         self.release(&link.name, index);
         Some(link)
@@ -192,19 +237,6 @@ impl Links {
             .iter()
             .position(|known| known.address == address)?;
         Some(addresses.swap_remove(at))
-    }
-
-    /// Keeps `vxlans` current for this device as a port.
-    fn relate(&mut self, index: u32) {
-        self.vxlans.retain(|(_, port), _| *port != index);
-        if let Some(Link {
-            master: Some(bridge),
-            kind: LinkKind::Vxlan(vxlan),
-            ..
-        }) = self.links.get(&index)
-        {
-            self.vxlans.insert((*bridge, index), vxlan.vni);
-        }
     }
 
     /// All devices by number.
@@ -249,13 +281,6 @@ impl Links {
     /// The addresses of a device.
     pub fn addresses(&self, index: u32) -> impl Iterator<Item = &Address> {
         self.addresses.get(&index).into_iter().flatten()
-    }
-
-    /// The VNI of a bridge and the number of its VXLAN port, if it has one.
-    pub fn vni_of_bridge(&self, bridge: u32) -> Option<(u32, u32)> {
-        let ports = self.vxlans.range((bridge, 0)..=(bridge, u32::MAX));
-        let ((_, port), vni) = ports.last()?;
-        Some((*vni, *port))
     }
 }
 

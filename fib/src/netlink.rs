@@ -8,7 +8,8 @@
 //! the answers to it. Messages that are written or read by the hundred thousand (routes, nexthop
 //! objects, neighbours, FDB) are encoded in [`encode`] and decoded in [`notice`] by hand, without
 //! an allocation per attribute; devices and addresses, which are few and rich, go through the
-//! types of `netlink-packet-route` and the builders of `rtnetlink` in [`device`].
+//! types of `netlink-packet-route` and the builders of `rtnetlink` in [`device`]. VLANs of bridges
+//! and VNI filters, for which those have no types, are bytes again ([`vlans`]).
 //!
 //! Nothing here decides what is written.
 
@@ -17,5 +18,6 @@ pub(crate) mod dump;
 pub(crate) mod encode;
 pub(crate) mod message;
 pub(crate) mod notice;
+pub(crate) mod vlans;
 pub(crate) mod watch;
 pub(crate) mod writer;

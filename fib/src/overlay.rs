@@ -6,8 +6,10 @@
 //! somebody else is used if it fits; if it does not, every attribute that is wrong is named, with
 //! the command that mends it, and nothing about the device is changed. A device of ours that was
 //! renamed by hand gets its name back, and with it keeps its ports and entries. Gateway addresses carry our protocol number and are added
-//! to either. What concerns the VRF of an overlay is in [`vrf`].
+//! to either. What concerns the VRF of an overlay is in [`vrf`]; overlays that share devices are in
+//! [`single`].
 
+mod single;
 pub(crate) mod vrf;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -55,6 +57,55 @@ pub enum DeviceOp {
         /// Its routing table.
         table: u32,
     },
+    /// Makes a bridge that tells VLANs apart, stamped.
+    CreateSharedBridge {
+        /// Its name.
+        name: Device,
+        /// Its MTU.
+        mtu: u32,
+    },
+    /// Makes a VXLAN device that carries the VNIs that are listed, and does not learn, stamped.
+    CreateSharedVxlan {
+        /// Its name.
+        name: Device,
+        /// Our tunnel endpoint.
+        local: IpAddr,
+        /// The UDP port.
+        port: u16,
+        /// Its MTU.
+        mtu: u32,
+    },
+    /// Makes a VLAN device on a bridge, stamped.
+    CreateVlanDevice {
+        /// Its name.
+        name: Device,
+        /// The bridge.
+        bridge: u32,
+        /// The VLAN.
+        vlan: u16,
+        /// Its MTU.
+        mtu: u32,
+        /// Its MAC address; that of the bridge without one.
+        mac: Option<Mac>,
+    },
+    /// Adds what an overlay has of a shared device.
+    AddPart {
+        /// The device.
+        index: u32,
+        /// Its name, for messages.
+        name: Device,
+        /// What to add.
+        part: Part,
+    },
+    /// Removes it.
+    RemovePart {
+        /// The device.
+        index: u32,
+        /// Its name, for messages.
+        name: Device,
+        /// What to remove.
+        part: Part,
+    },
     /// Changes one attribute.
     Change {
         /// The device.
@@ -91,6 +142,45 @@ pub enum DeviceOp {
     },
 }
 
+/// What an overlay has of a device that it shares with others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// A bridge itself is in a VLAN.
+    BridgeVlan(u16),
+    /// A port is in a VLAN, frames tagged.
+    PortVlan {
+        /// The VLAN.
+        vlan: u16,
+        /// The VNI that it is mapped to; `None` leaves that as it is.
+        vni: Option<u32>,
+    },
+    /// A VXLAN device lets in a VNI.
+    Vni(u32),
+    /// A bridge has an address in a VLAN.
+    Address {
+        /// The VLAN.
+        vlan: u16,
+        /// The address.
+        mac: Mac,
+    },
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BridgeVlan(vlan) | Self::PortVlan { vlan, vni: None } => {
+                write!(f, "VLAN {vlan}")
+            }
+            Self::PortVlan {
+                vlan,
+                vni: Some(vni),
+            } => write!(f, "VLAN {vlan} for VNI {vni}"),
+            Self::Vni(vni) => write!(f, "VNI {vni}"),
+            Self::Address { vlan, mac } => write!(f, "address {mac} in VLAN {vlan}"),
+        }
+    }
+}
+
 /// An attribute of a device and the value it should have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LinkChange {
@@ -104,7 +194,7 @@ pub enum LinkChange {
     GenerateAddresses(bool),
     /// VXLAN: our tunnel endpoint; learning off.
     Tunnel {
-        /// The network identifier, which the kernel wants to hear again.
+        /// The network identifier, which the kernel wants to hear again; zero with several.
         vni: u32,
         /// Our tunnel endpoint.
         local: IpAddr,
@@ -116,6 +206,12 @@ pub enum LinkChange {
         /// Answers for hosts behind the tunnel.
         suppress: bool,
     },
+    /// Bridge port: the same with suppression, and VLANs become the VNIs that they are mapped to.
+    SharedPort,
+    /// Bridge: VLANs are told apart.
+    VlanFiltering,
+    /// Bridge: learned addresses are kept as long as usual.
+    Ageing,
     /// Administratively up.
     Up,
     /// Administratively down.
@@ -128,8 +224,16 @@ impl fmt::Display for DeviceOp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::CreateBridge { name, .. } => write!(f, "create bridge `{name}`"),
-            Self::CreateVxlan { name, .. } => write!(f, "create VXLAN device `{name}`"),
             Self::CreateVrf { name, .. } => write!(f, "create VRF device `{name}`"),
+            Self::CreateSharedBridge { name, .. } => {
+                write!(f, "create bridge `{name}` with VLANs")
+            }
+            Self::CreateVxlan { name, .. } | Self::CreateSharedVxlan { name, .. } => {
+                write!(f, "create VXLAN device `{name}`")
+            }
+            Self::CreateVlanDevice { name, .. } => write!(f, "create VLAN device `{name}`"),
+            Self::AddPart { name, part, .. } => write!(f, "add {part} to `{name}`"),
+            Self::RemovePart { name, part, .. } => write!(f, "remove {part} from `{name}`"),
             Self::Change { name, change, .. } => write!(f, "set {} of `{name}`", change.name()),
             Self::AddAddress { name, address, .. } => write!(f, "add {address} to `{name}`"),
             Self::RemoveAddress { name, address, .. } => {
@@ -147,6 +251,11 @@ impl DeviceOp {
             Self::CreateBridge { name, .. }
             | Self::CreateVxlan { name, .. }
             | Self::CreateVrf { name, .. }
+            | Self::CreateSharedBridge { name, .. }
+            | Self::CreateSharedVxlan { name, .. }
+            | Self::CreateVlanDevice { name, .. }
+            | Self::AddPart { name, .. }
+            | Self::RemovePart { name, .. }
             | Self::Change { name, .. }
             | Self::AddAddress { name, .. }
             | Self::RemoveAddress { name, .. }
@@ -157,8 +266,15 @@ impl DeviceOp {
     /// It makes a device that is not there.
     pub(crate) fn creates(&self) -> bool {
         match self {
-            Self::CreateBridge { .. } | Self::CreateVxlan { .. } | Self::CreateVrf { .. } => true,
-            Self::Change { .. }
+            Self::CreateBridge { .. }
+            | Self::CreateVxlan { .. }
+            | Self::CreateVrf { .. }
+            | Self::CreateSharedBridge { .. }
+            | Self::CreateSharedVxlan { .. }
+            | Self::CreateVlanDevice { .. } => true,
+            Self::AddPart { .. }
+            | Self::RemovePart { .. }
+            | Self::Change { .. }
             | Self::AddAddress { .. }
             | Self::RemoveAddress { .. }
             | Self::Delete { .. } => false,
@@ -178,6 +294,9 @@ impl LinkChange {
             Self::Master(_) => "master",
             Self::Port { suppress: true } => "learning off and neigh_suppress on",
             Self::Port { suppress: false } => "learning off and neigh_suppress off",
+            Self::SharedPort => "learning off, neigh_suppress on and vlan_tunnel on",
+            Self::VlanFiltering => "vlan_filtering",
+            Self::Ageing => "ageing_time",
             Self::Up => "up",
             Self::Down => "down",
             Self::Name(_) => "name",
@@ -190,6 +309,8 @@ impl LinkChange {
 pub(crate) struct Steps {
     /// To be done now. Empty when nothing is left that we may do.
     pub(crate) ops: Vec<DeviceOp>,
+    /// They are about devices that other overlays share, which ask for the same.
+    pub(crate) shared: bool,
     /// The attributes of somebody else's devices that do not fit.
     wrong: Vec<String>,
 }
@@ -271,6 +392,9 @@ impl Owner {
 
 /// The next steps towards this overlay.
 pub(crate) fn steps(vni: u32, overlay: &Overlay, links: &Links, owner: &Owner) -> Steps {
+    if let Some(lane) = &overlay.lane {
+        return single::steps(vni, (overlay, lane), links, owner);
+    }
     let mut steps = Steps::default();
     let vxlan = links.named(&overlay.vxlan);
     let same = |link: &&Link| matches!(&link.kind, LinkKind::Vxlan(vxlan) if vxlan.vni == vni);
@@ -297,7 +421,9 @@ pub(crate) fn steps(vni: u32, overlay: &Overlay, links: &Links, owner: &Owner) -
     }
     let bridge = bridge.filter(|link| link.kind == LinkKind::Bridge);
     match (vxlan, astray_vxlan) {
-        (Some(link), _) => vxlan_steps(&mut steps, vni, overlay, (link, bridge), owner),
+        (Some(link), _) => {
+            vxlan_steps(&mut steps, vni, overlay, (link, bridge), links, owner);
+        }
         (None, Some(link)) => rename_step(&mut steps, link, &overlay.vxlan, owner),
         (None, None) => steps.ops.push(DeviceOp::CreateVxlan {
             name: overlay.vxlan.clone(),
@@ -322,12 +448,54 @@ fn rename_step(steps: &mut Steps, link: &Link, name: &Device, owner: &Owner) {
     });
 }
 
+pub(crate) use single::leftovers;
+
+/// Why the kernel refused a step, where that is better said than it does.
+pub(crate) fn reason(op: &DeviceOp, errno: i32, links: &Links) -> Option<String> {
+    match op {
+        DeviceOp::CreateVxlan { vni, port, .. } if errno == libc::EEXIST => {
+            rival(*vni, *port, links)
+        }
+        DeviceOp::Change {
+            index,
+            change: LinkChange::Up,
+            ..
+        } if errno == libc::EADDRINUSE => single::port_rival(links.get(*index)?, links),
+        DeviceOp::CreateVlanDevice { .. } if errno == libc::EOPNOTSUPP => {
+            Some("this kernel has no VLAN devices; `modprobe 8021q` loads them".to_owned())
+        }
+        DeviceOp::AddPart {
+            part: Part::Vni(vni),
+            ..
+        } if errno == libc::EEXIST => {
+            let with = |link: &&Link| link.has_vni_filter() && links.lets_in(link.index, *vni);
+            let name = &links.iter().find(with)?.name;
+            Some(format!(
+                "`{name}` has VNI {vni} already; `bridge vni del vni {vni} dev {name}` makes room"
+            ))
+        }
+        DeviceOp::CreateBridge { .. }
+        | DeviceOp::CreateVxlan { .. }
+        | DeviceOp::CreateVrf { .. }
+        | DeviceOp::CreateSharedBridge { .. }
+        | DeviceOp::CreateSharedVxlan { .. }
+        | DeviceOp::CreateVlanDevice { .. }
+        | DeviceOp::AddPart { .. }
+        | DeviceOp::RemovePart { .. }
+        | DeviceOp::Change { .. }
+        | DeviceOp::AddAddress { .. }
+        | DeviceOp::RemoveAddress { .. }
+        | DeviceOp::Delete { .. } => None,
+    }
+}
+
 /// Why the kernel does not make a VXLAN device that is not there: another one has its VNI.
-pub(crate) fn rival(vni: u32, port: u16, links: &Links) -> Option<String> {
+fn rival(vni: u32, port: u16, links: &Links) -> Option<String> {
     let same = |link: &&Link| matches!(&link.kind, LinkKind::Vxlan(vxlan) if (vxlan.vni, vxlan.port) == (vni, port));
     let name = &links.iter().find(same)?.name;
     Some(format!(
-        "`{name}` has VNI {vni} on port {port} already; `ip link del {name}` makes room"
+        "`{name}` has VNI {vni} on port {port} already; `ip link del {name}` makes room, or \
+         `vxlan = \"{name}\"` of the VNI takes it over"
     ))
 }
 
@@ -362,6 +530,19 @@ fn bridge_steps(
         steps.replace_by_hand(link, "type", link.kind.name(), "bridge");
         return;
     }
+    let ours = owner.owns(link);
+    Fix { steps, link, ours }.ageing();
+    gateway_steps(steps, overlay, (link, mtu), links, owner);
+}
+
+/// The device that has the gateway: a bridge, or a VLAN device on one.
+fn gateway_steps(
+    steps: &mut Steps,
+    overlay: &Overlay,
+    (link, mtu): (&Link, u32),
+    links: &Links,
+    owner: &Owner,
+) {
     let mut fix = Fix {
         steps,
         link,
@@ -434,6 +615,7 @@ fn vxlan_steps(
     vni: u32,
     overlay: &Overlay,
     (link, bridge): (&Link, Option<&Link>),
+    links: &Links,
     owner: &Owner,
 ) {
     let LinkKind::Vxlan(have) = &link.kind else {
@@ -494,34 +676,16 @@ fn vxlan_steps(
     fix.mtu(overlay.mtu);
     fix.addrgenmode(false);
     if let Some(bridge) = bridge {
-        fix.master(bridge);
-        let wanted = BridgePort {
-            // Addresses come from the control plane, and so do answers to who has them.
-            learning: false,
-            neigh_suppress: overlay.suppress,
-        };
-        let port = link.port.filter(|_| link.master == Some(bridge.index));
-        let port = port.unwrap_or(wanted);
-        if ours && port != wanted {
-            let change = LinkChange::Port {
-                suppress: overlay.suppress,
+        fix.master(bridge, links);
+        if link.master == Some(bridge.index) {
+            let wanted = BridgePort {
+                // Addresses come from the control plane, and so do answers to who has them.
+                learning: false,
+                neigh_suppress: overlay.suppress,
+                vlan_tunnel: false,
             };
-            fix.named("port", change, "other", ("set", String::new()));
-        } else {
-            let command = |what| format!("bridge link set dev {name} {what}");
-            let change = || LinkChange::Port {
-                suppress: overlay.suppress,
-            };
-            if port.learning {
-                let command = command("learning off");
-                fix.named("bridge port learning", change(), "on", ("off", command));
-            }
-            // Suppression that nobody asked for does no harm on a device that somebody else made.
-            if overlay.suppress && !port.neigh_suppress {
-                let command = command("neigh_suppress on");
-                let name = "bridge port neigh_suppress";
-                fix.named(name, change(), "off", ("on", command));
-            }
+            let suppress = overlay.suppress;
+            fix.port(wanted, LinkChange::Port { suppress });
         }
     }
     fix.up();
@@ -625,11 +789,58 @@ impl Fix<'_> {
         );
     }
 
-    fn master(&mut self, master: &Link) {
-        let have = self
-            .link
-            .master
-            .map_or("none".to_owned(), |index| format!("if{index}"));
+    /// A bridge that forgets what it learns at once has nothing to announce.
+    fn ageing(&mut self) {
+        if self.link.bridge.is_some_and(|bridge| bridge.ageing == 0) {
+            let usual = 30_000;
+            let command = format!(
+                "ip link set {} type bridge ageing_time {usual}",
+                self.link.name
+            );
+            let change = LinkChange::Ageing;
+            self.named("ageing_time", change, 0, ("more", command));
+        }
+    }
+
+    /// Settings of a bridge port, all set by one change.
+    fn port(&mut self, want: BridgePort, change: LinkChange) {
+        let have = self.link.port.unwrap_or(want);
+        // Suppression that nobody asked for does no harm on a device that somebody else made, and
+        // mapping none without VLANs that are mapped.
+        let suppress = have.neigh_suppress == want.neigh_suppress;
+        let suppress = suppress || (!self.ours && have.neigh_suppress);
+        let mapped = have.vlan_tunnel || !want.vlan_tunnel;
+        let learning = have.learning == want.learning;
+        let settings = [
+            ("learning", have.learning, want.learning, learning),
+            (
+                "neigh_suppress",
+                have.neigh_suppress,
+                want.neigh_suppress,
+                suppress,
+            ),
+            ("vlan_tunnel", have.vlan_tunnel, want.vlan_tunnel, mapped),
+        ];
+        let word = |on| if on { "on" } else { "off" };
+        for (name, have, want, fits) in settings {
+            if fits {
+                continue;
+            }
+            let (have, want) = (word(have), word(want));
+            let command = format!("bridge link set dev {} {name} {want}", self.link.name);
+            let name = format!("bridge port {name}");
+            self.named(&name, change.clone(), have, (want, command));
+            if self.ours {
+                return;
+            }
+        }
+    }
+
+    fn master(&mut self, master: &Link, links: &Links) {
+        let have = self.link.master.map_or("none".to_owned(), |index| {
+            let name = links.get(index).map(|link| link.name.to_string());
+            name.unwrap_or_else(|| format!("if{index}"))
+        });
         let fits = self.link.master == Some(master.index);
         self.check(fits, LinkChange::Master(master.index), have, &master.name);
     }

@@ -124,13 +124,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::state::{Device, Entry, FloodKey};
+    use crate::state::{Entry, FloodKey};
 
     fn flood(number: u8) -> FloodKey {
-        FloodKey {
-            device: Device::from("vx1"),
-            vtep: [10, 0, 0, number].into(),
-        }
+        FloodKey::new("vx1", [10, 0, 0, number].into())
     }
 
     #[test]

@@ -68,13 +68,23 @@ impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Route(key) => key.fmt(f),
-            Self::Fdb(key) => write!(f, "fdb {} dev {}", key.mac, key.device),
-            Self::Flood(key) => write!(f, "flood {} dev {}", key.vtep, key.device),
+            Self::Fdb(key) => {
+                write!(f, "fdb {} dev {}", key.mac, key.device)?;
+                write_vni(f, key.segment)
+            }
+            Self::Flood(key) => {
+                write!(f, "flood {} dev {}", key.vtep, key.device)?;
+                write_vni(f, key.segment)
+            }
             Self::Neighbour(key) => write!(f, "neighbour {} dev {}", key.ip, key.device),
             Self::Overlay(vni) => write!(f, "vni {vni}"),
             Self::Vrf(_, device) => write!(f, "vrf {device}"),
         }
     }
+}
+
+fn write_vni(f: &mut fmt::Formatter<'_>, segment: Option<Segment>) -> fmt::Result {
+    segment.map_or(Ok(()), |segment| write!(f, " vni {}", segment.vni))
 }
 
 /// A change of what is wanted, as it travels from the caller to the kernel thread.
@@ -516,6 +526,15 @@ impl FromStr for Mac {
 #[error("`{0}` is no MAC address, expected `aa:bb:cc:dd:ee:ff`")]
 pub struct MacError(String);
 
+/// One VNI of a VXLAN device that carries several, and the VLAN that it is on the bridge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Segment {
+    /// The network identifier.
+    pub vni: u32,
+    /// The VLAN; zero if the device maps none to this VNI.
+    pub vlan: u16,
+}
+
 /// The name of a remote MAC address: VXLAN device and address.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FdbKey {
@@ -523,6 +542,25 @@ pub struct FdbKey {
     pub device: Device,
     /// The address.
     pub mac: Mac,
+    /// In which VNI, on a device that carries several.
+    pub segment: Option<Segment>,
+}
+
+impl FdbKey {
+    /// A MAC address on a device with one VNI.
+    pub fn new(device: impl Into<Device>, mac: Mac) -> Self {
+        Self {
+            device: device.into(),
+            mac,
+            segment: None,
+        }
+    }
+
+    /// The same address in this VNI of a device that carries several.
+    pub fn within(mut self, segment: Option<Segment>) -> Self {
+        self.segment = segment;
+        self
+    }
 }
 
 /// Where a remote MAC address is.
@@ -542,6 +580,25 @@ pub struct FloodKey {
     pub device: Device,
     /// The tunnel endpoint.
     pub vtep: IpAddr,
+    /// Of which VNI, on a device that carries several.
+    pub segment: Option<Segment>,
+}
+
+impl FloodKey {
+    /// An endpoint of a device with one VNI.
+    pub fn new(device: impl Into<Device>, vtep: IpAddr) -> Self {
+        Self {
+            device: device.into(),
+            vtep,
+            segment: None,
+        }
+    }
+
+    /// The same endpoint in this VNI of a device that carries several.
+    pub fn within(mut self, segment: Option<Segment>) -> Self {
+        self.segment = segment;
+        self
+    }
 }
 
 /// The name of a neighbour: bridge and IP address.
@@ -581,14 +638,16 @@ impl Vrf {
     }
 }
 
-/// An overlay network on this host: one bridge, one VXLAN device as its port.
+/// An overlay network on this host: one bridge, one VXLAN device as its port; or, with a [`Lane`],
+/// one VLAN of a bridge and one VNI of a VXLAN device that others share.
 ///
 /// One with hosts on it (an L2VNI) has other ports beside, and gateway addresses where it is routed.
 /// One that only joins the VRFs of two sites (an L3VNI, RFC 9135 §4) has neither: it is
 /// [`Overlay::layer3`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Overlay {
-    /// Name of the bridge. Default `br<vni>`.
+    /// Name of the bridge. Default `br<vni>`. With a lane: of the VLAN device on the bridge, where
+    /// gateway and neighbours are then.
     pub bridge: Device,
     /// Name of the VXLAN device. Default `vx<vni>`.
     pub vxlan: Device,
@@ -609,8 +668,23 @@ pub struct Overlay {
     /// The VXLAN port answers ARP and neighbour solicitations from the neighbour table. Default
     /// true.
     pub suppress: bool,
+    /// Its place on shared devices; `None` if it has a bridge and a VXLAN device of its own. On a
+    /// shared device neighbours are suppressed for all or none, so they are for all.
+    pub lane: Option<Lane>,
     /// Whose it is, and whose the entries on its devices are.
     pub share: Share,
+}
+
+/// The place of an overlay on a VLAN-aware bridge, whose one VXLAN device carries many VNIs
+/// (`external vnifilter`). All overlays on a device agree on it, on the endpoint and the port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lane {
+    /// Name of the bridge.
+    pub bridge: Device,
+    /// The VLAN, 1 to 4094; each belongs to one VNI.
+    pub vlan: u16,
+    /// MTU of the bridge and the VXLAN device; that of the overlay is of the VLAN device alone.
+    pub mtu: u32,
 }
 
 impl Overlay {
@@ -629,6 +703,7 @@ impl Overlay {
             gateway_mac: None,
             vrf: None,
             suppress: true,
+            lane: None,
             share: Share::FIRST,
         }
     }
@@ -649,6 +724,21 @@ impl Overlay {
     pub fn vrf(mut self, vrf: Vrf) -> Self {
         self.vrf = Some(vrf);
         self
+    }
+
+    /// Puts it on shared devices; the VLAN device takes the names of the bridge and the VLAN.
+    pub fn on(mut self, vxlan: &str, lane: Lane) -> Self {
+        self.bridge = format!("{}.{}", lane.bridge, lane.vlan).into();
+        self.vxlan = vxlan.into();
+        self.lane = Some(lane);
+        self
+    }
+
+    /// The devices that it has a say in: what the gateway is on, the VXLAN device, and the bridge if
+    /// that is another.
+    pub(crate) fn devices(&self) -> impl Iterator<Item = &Device> {
+        let shared = self.lane.iter().map(|lane| &lane.bridge);
+        [&self.bridge, &self.vxlan].into_iter().chain(shared)
     }
 
     /// Adds an address to the bridge.

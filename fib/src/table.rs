@@ -34,19 +34,22 @@ mod op;
 mod overlays;
 mod route_ledger;
 mod routes;
+mod segments;
 mod shapes;
 mod shares;
 mod vrfs;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
 use crate::event::{Differences, Event};
-use crate::links::{Address, Link, Links};
+use crate::links::{Address, Link, Links, Vlans};
 use crate::overlay;
 use crate::state::{
-    Change, Device, Entry, FdbKey, FloodKey, Key, Neighbour, NeighbourKey, RouteKey, Share,
+    Change, Device, Entry, FdbKey, FloodKey, Key, Neighbour, NeighbourKey, Overlay, RouteKey,
+    Share,
 };
 use audit::Audit;
 pub use audit::AuditScope;
@@ -78,6 +81,10 @@ pub enum Observation {
     Address(Address),
     /// An address is gone.
     AddressRemoved(Address),
+    /// The VLANs of all bridges and ports, by device.
+    Vlans(HashMap<u32, Vlans>),
+    /// The VNIs that VXLAN devices let in, by device.
+    VniFilters(HashMap<u32, BTreeSet<u32>>),
     /// A route with our protocol number.
     Route(RouteKey, RouteShape),
     /// A route with our protocol number is gone, or somebody else's took its place.
@@ -131,10 +138,14 @@ pub struct Table {
     vrfs_swept: bool,
     /// Devices of overlays that are no longer wanted.
     released: BTreeSet<Device>,
+    /// Overlays on shared devices that are no longer wanted.
+    vacated: Vec<(u32, Arc<Overlay>)>,
     /// Devices whose layer 2 entries with `extern_learn` are ours.
     managed: HashMap<Device, usize>,
     devices_dirty: bool,
     unread_layer2: bool,
+    /// Entries of a VNI were seen that is in no VLAN.
+    unplaced: bool,
     shares: Shares,
     audit: Option<Audit>,
     /// Overlays that were put right.
@@ -160,9 +171,11 @@ impl Table {
             vrfs: BTreeMap::new(),
             vrfs_swept: false,
             released: BTreeSet::new(),
+            vacated: Vec::new(),
             managed: HashMap::new(),
             devices_dirty: false,
             unread_layer2: false,
+            unplaced: false,
             shares: Shares::default(),
             audit: None,
             repaired: Differences::default(),
@@ -257,6 +270,10 @@ impl Table {
                     .links
                     .remove_address(address.index, address.address)
                     .is_some();
+            }
+            Observation::Vlans(vlans) => self.observe_vlans(vlans),
+            Observation::VniFilters(filters) => {
+                self.devices_dirty |= self.links.set_vni_filters(filters);
             }
             Observation::Route(key, shape) => self.observe_route(key, shape),
             Observation::RouteRemoved(key, metric) => self.observe_route_removed(key, metric),

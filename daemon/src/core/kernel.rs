@@ -143,31 +143,22 @@ impl Core {
                         vtep: remote.vtep,
                         sticky: remote.sticky,
                     };
-                    Change::Set(Entry::Fdb(
-                        FdbKey {
-                            device,
-                            mac: Mac(mac.0),
-                        },
-                        remote,
-                    ))
+                    Change::Set(Entry::Fdb(FdbKey::new(device, Mac(mac.0)), remote))
                 });
             }
             evpn::Output::RemoveMac { vni, mac } => {
                 self.change_on_vxlan(vni, |device| {
-                    Change::Unset(Key::Fdb(FdbKey {
-                        device,
-                        mac: Mac(mac.0),
-                    }))
+                    Change::Unset(Key::Fdb(FdbKey::new(device, Mac(mac.0))))
                 });
             }
             evpn::Output::SetFlood { vni, vtep } => {
                 self.change_on_vxlan(vni, |device| {
-                    Change::Set(Entry::Flood(FloodKey { device, vtep }))
+                    Change::Set(Entry::Flood(FloodKey::new(device, vtep)))
                 });
             }
             evpn::Output::RemoveFlood { vni, vtep } => {
                 self.change_on_vxlan(vni, |device| {
-                    Change::Unset(Key::Flood(FloodKey { device, vtep }))
+                    Change::Unset(Key::Flood(FloodKey::new(device, vtep)))
                 });
             }
             evpn::Output::SetNeighbour { vni, ip, mac, .. } => {

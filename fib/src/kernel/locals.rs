@@ -1,16 +1,19 @@
 //! MAC addresses and neighbours that this host itself learned on bridges.
 //!
-//! Kept for every bridge, told for those that have a VXLAN port: a bridge becomes part of a VNI
-//! before, after, or while its hosts are learned, and the owner hears the same in the end.
+//! Kept for every bridge and VLAN, told for those that belong to a VNI ([`crate::links`]): a bridge
+//! becomes part of a VNI before, after, or while its hosts are learned, and the owner hears the same
+//! in the end.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::net::IpAddr;
 
 use crate::event::Event;
 use crate::links::Links;
 use crate::state::{Device, Mac};
 
-type Macs = HashMap<(u32, Mac), LocalMac>;
+/// A bridge and a VLAN in it, zero where it tells none apart.
+type Place = (u32, u16);
+type Macs = HashMap<(Place, Mac), LocalMac>;
 type Neighbours = HashMap<(u32, IpAddr), LocalNeighbour>;
 
 /// What was learned.
@@ -18,10 +21,17 @@ type Neighbours = HashMap<(u32, IpAddr), LocalNeighbour>;
 pub(super) struct Locals {
     macs: Macs,
     neighbours: Neighbours,
-    /// Bridges whose content was told, with VNI and name as told.
-    told: HashMap<u32, (u32, Device)>,
+    told: Told,
     /// Filled while everything is read again.
     fresh: Option<(Macs, Neighbours)>,
+}
+
+/// Whose content was told, each with VNI and name of the bridge as told.
+#[derive(Default, PartialEq, Eq)]
+struct Told {
+    places: HashMap<Place, (u32, Device)>,
+    /// Bridges, and VLAN devices on them, that have neighbours.
+    devices: HashMap<u32, (u32, Device)>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -40,46 +50,46 @@ impl Locals {
     /// A bridge learned or forgot an address.
     pub(super) fn mac(
         &mut self,
-        bridge: u32,
+        place: Place,
         mac: Mac,
         now: Option<LocalMac>,
         out: &mut Vec<Event>,
     ) {
         if let Some((macs, _)) = &mut self.fresh {
             if let Some(now) = now {
-                macs.insert((bridge, mac), now);
+                macs.insert((place, mac), now);
             }
             return;
         }
         let before = match now {
-            Some(now) => self.macs.insert((bridge, mac), now),
-            None => self.macs.remove(&(bridge, mac)),
+            Some(now) => self.macs.insert((place, mac), now),
+            None => self.macs.remove(&(place, mac)),
         };
         if before != now {
-            self.tell_mac(bridge, mac, before, now, out);
+            self.tell_mac(place, mac, before, now, out);
         }
     }
 
-    /// A neighbour on a bridge was resolved or forgotten.
+    /// A neighbour on a bridge, or on a VLAN device of one, was resolved or forgotten.
     pub(super) fn neighbour(
         &mut self,
-        bridge: u32,
+        device: u32,
         ip: IpAddr,
         now: Option<LocalNeighbour>,
         out: &mut Vec<Event>,
     ) {
         if let Some((_, neighbours)) = &mut self.fresh {
             if let Some(now) = now {
-                neighbours.insert((bridge, ip), now);
+                neighbours.insert((device, ip), now);
             }
             return;
         }
         let before = match now {
-            Some(now) => self.neighbours.insert((bridge, ip), now),
-            None => self.neighbours.remove(&(bridge, ip)),
+            Some(now) => self.neighbours.insert((device, ip), now),
+            None => self.neighbours.remove(&(device, ip)),
         };
         if before != now {
-            self.tell_neighbour(bridge, ip, before, now, out);
+            self.tell_neighbour(device, ip, before, now, out);
         }
     }
 
@@ -104,94 +114,87 @@ impl Locals {
             .filter(|k| !macs.contains_key(k))
             .copied()
             .collect();
-        for (bridge, mac) in gone {
-            self.mac(bridge, mac, None, out);
+        for (place, mac) in gone {
+            self.mac(place, mac, None, out);
         }
-        for ((bridge, mac), now) in macs {
-            self.mac(bridge, mac, Some(now), out);
+        for ((place, mac), now) in macs {
+            self.mac(place, mac, Some(now), out);
         }
         let known = self.neighbours.keys();
         let gone: Vec<_> = known
             .filter(|k| !neighbours.contains_key(k))
             .copied()
             .collect();
-        for (bridge, ip) in gone {
-            self.neighbour(bridge, ip, None, out);
+        for (device, ip) in gone {
+            self.neighbour(device, ip, None, out);
         }
-        for ((bridge, ip), now) in neighbours {
-            self.neighbour(bridge, ip, Some(now), out);
+        for ((device, ip), now) in neighbours {
+            self.neighbour(device, ip, Some(now), out);
         }
     }
 
-    /// Devices changed: bridges may have joined or left a VNI.
+    /// Devices or their VLANs changed: bridges may have joined or left a VNI.
     pub(super) fn relate(&mut self, links: &Links, out: &mut Vec<Event>) {
-        let mut now = HashMap::new();
-        for link in links.iter() {
-            if let Some((vni, _)) = links.vni_of_bridge(link.index) {
-                now.insert(link.index, (vni, link.name.clone()));
-            }
-        }
+        let now = Told::of(links);
         if now == self.told {
             return;
         }
-        let bridges: BTreeSet<u32> = self.told.keys().chain(now.keys()).copied().collect();
-        for bridge in bridges {
-            if self.told.get(&bridge) == now.get(&bridge) {
-                continue;
-            }
-            self.tell_all(bridge, false, out);
-            match now.get(&bridge) {
-                Some(name) => self.told.insert(bridge, name.clone()),
-                None => self.told.remove(&bridge),
-            };
-            self.tell_all(bridge, true, out);
-        }
+        let before = std::mem::take(&mut self.told);
+        let parted = Told {
+            places: differing(&before.places, &now.places),
+            devices: differing(&before.devices, &now.devices),
+        };
+        let joined = Told {
+            places: differing(&now.places, &before.places),
+            devices: differing(&now.devices, &before.devices),
+        };
+        self.tell_all(parted, false, out);
+        self.tell_all(joined, true, out);
+        self.told = now;
         self.macs
-            .retain(|(bridge, _), _| links.get(*bridge).is_some());
+            .retain(|((bridge, _), _), _| links.get(*bridge).is_some());
         self.neighbours
-            .retain(|(bridge, _), _| links.get(*bridge).is_some());
+            .retain(|(device, _), _| links.get(*device).is_some());
     }
 
     /// Tells all that was told, to somebody new.
-    pub(super) fn repeat(&self, out: &mut Vec<Event>) {
-        for bridge in self.told.keys() {
-            self.tell_all(*bridge, true, out);
-        }
+    pub(super) fn repeat(&mut self, out: &mut Vec<Event>) {
+        let told = std::mem::take(&mut self.told);
+        self.told = self.tell_all(told, true, out);
     }
 
-    fn tell_all(&self, bridge: u32, present: bool, out: &mut Vec<Event>) {
-        for ((_, mac), local) in self.macs.iter().filter(|((owner, _), _)| *owner == bridge) {
+    /// Tells what is in these places and on these devices, or takes it back. Gives them back.
+    fn tell_all(&mut self, of: Told, present: bool, out: &mut Vec<Event>) -> Told {
+        let told = std::mem::replace(&mut self.told, of);
+        for ((place, mac), local) in &self.macs {
             let (before, now) = if present {
                 (None, Some(*local))
             } else {
                 (Some(*local), None)
             };
-            self.tell_mac(bridge, *mac, before, now, out);
+            self.tell_mac(*place, *mac, before, now, out);
         }
-        for ((_, ip), local) in self
-            .neighbours
-            .iter()
-            .filter(|((owner, _), _)| *owner == bridge)
-        {
+        for ((device, ip), local) in &self.neighbours {
             let (before, now) = if present {
                 (None, Some(*local))
             } else {
                 (Some(*local), None)
             };
-            self.tell_neighbour(bridge, *ip, before, now, out);
+            self.tell_neighbour(*device, *ip, before, now, out);
         }
+        std::mem::replace(&mut self.told, told)
     }
 
     fn tell_mac(
         &self,
-        bridge: u32,
+        place: Place,
         mac: Mac,
         before: Option<LocalMac>,
         now: Option<LocalMac>,
         out: &mut Vec<Event>,
     ) {
         let (Some((vni, name)), Some(LocalMac { port, sticky })) =
-            (self.told.get(&bridge), now.or(before))
+            (self.told.places.get(&place), now.or(before))
         else {
             return;
         };
@@ -208,14 +211,14 @@ impl Locals {
 
     fn tell_neighbour(
         &self,
-        bridge: u32,
+        device: u32,
         ip: IpAddr,
         before: Option<LocalNeighbour>,
         now: Option<LocalNeighbour>,
         out: &mut Vec<Event>,
     ) {
         let (Some((vni, name)), Some(LocalNeighbour { mac, router })) =
-            (self.told.get(&bridge), now.or(before))
+            (self.told.devices.get(&device), now.or(before))
         else {
             return;
         };
@@ -229,4 +232,37 @@ impl Locals {
             present,
         });
     }
+}
+
+impl Told {
+    /// The places that belong to a VNI, and the devices whose neighbours are there.
+    fn of(links: &Links) -> Self {
+        let mut told = Self::default();
+        for ((bridge, vlan), member) in links.members() {
+            if let Some(link) = links.get(bridge) {
+                let name = link.name.clone();
+                told.places.insert((bridge, vlan), (member.vni, name));
+            }
+        }
+        for link in links.iter() {
+            let place = links.place_of_neighbours(link);
+            if let Some((vni, name)) = place.and_then(|place| told.places.get(&place)) {
+                told.devices.insert(link.index, (*vni, name.clone()));
+            }
+        }
+        told
+    }
+}
+
+/// What the one has and the other has not, or not so.
+fn differing<K, V>(one: &HashMap<K, V>, other: &HashMap<K, V>) -> HashMap<K, V>
+where
+    K: Copy + Eq + std::hash::Hash,
+    V: Clone + PartialEq,
+{
+    let differs = |(key, value): &(&K, &V)| other.get(key) != Some(*value);
+    let differing = one.iter().filter(differs);
+    differing
+        .map(|(key, value)| (*key, value.clone()))
+        .collect()
 }

@@ -13,14 +13,19 @@ use netlink_packet_route::address::{
     AddressAttribute, AddressFlags, AddressMessage, AddressProtocol, AddressScope,
 };
 use netlink_packet_route::link::{
-    AfSpecInet6, AfSpecUnspec, In6AddrGenMode, InfoBridgePort, InfoData, InfoKind, InfoPortData,
-    InfoVrf, InfoVxlan, LinkAttribute, LinkFlags, LinkInfo, LinkLayerType, LinkMessage,
+    AfSpecInet6, AfSpecUnspec, In6AddrGenMode, InfoBridge, InfoBridgePort, InfoData, InfoKind,
+    InfoPortData, InfoVlan, InfoVrf, InfoVxlan, LinkAttribute, LinkFlags, LinkInfo, LinkLayerType,
+    LinkMessage,
 };
-use rtnetlink::{LinkBridge, LinkBridgePort, LinkMessageBuilder, LinkUnspec, LinkVrf, LinkVxlan};
+use rtnetlink::{
+    LinkBridge, LinkBridgePort, LinkMessageBuilder, LinkUnspec, LinkVlan, LinkVrf, LinkVxlan,
+};
 
+use super::encode;
 use super::message::{Builder, HEADER, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, NLM_F_REQUEST};
-use crate::links::{Address, BridgePort, Link, LinkKind, Vxlan};
-use crate::overlay::{DeviceOp, LinkChange, STAMP};
+use super::vlans::{self, Of};
+use crate::links::{Address, Bridge, BridgePort, Link, LinkKind, Vxlan};
+use crate::overlay::{DeviceOp, LinkChange, Part, STAMP};
 use crate::state::{Device, Mac};
 
 pub(crate) const RTM_NEWLINK: u16 = 16;
@@ -68,6 +73,8 @@ pub(crate) fn link(payload: &[u8]) -> Option<LinkNotice> {
         alias: None,
         generates_addresses: true,
         port: None,
+        bridge: None,
+        parent: None,
     };
     for attribute in message.attributes {
         link_attribute(&mut link, attribute);
@@ -82,6 +89,7 @@ fn link_attribute(link: &mut Link, attribute: LinkAttribute) {
         LinkAttribute::IfName(name) => link.name = name.into(),
         LinkAttribute::Mtu(mtu) => link.mtu = mtu,
         LinkAttribute::Controller(master) => link.master = Some(master),
+        LinkAttribute::Link(parent) => link.parent = Some(parent),
         LinkAttribute::Address(bytes) => {
             link.address = <[u8; 6]>::try_from(bytes.as_slice()).ok().map(Mac);
         }
@@ -105,8 +113,18 @@ fn info_of(link: &mut Link, info: LinkInfo) {
     match info {
         LinkInfo::Kind(InfoKind::Bridge) => link.kind = LinkKind::Bridge,
         LinkInfo::Kind(InfoKind::Wireguard) => link.kind = LinkKind::Wireguard,
-        LinkInfo::Kind(InfoKind::Vxlan | InfoKind::Vrf) => {}
+        LinkInfo::Kind(InfoKind::Vxlan | InfoKind::Vrf | InfoKind::Vlan) => {}
         LinkInfo::Kind(kind) => link.kind = LinkKind::Other(kind.to_string()),
+        LinkInfo::Data(InfoData::Bridge(data)) => link.bridge = Some(bridge(&data)),
+        LinkInfo::Data(InfoData::Vlan(data)) => {
+            let id = data.iter().find_map(|info| match info {
+                InfoVlan::Id(id) => Some(*id),
+                _ => None,
+            });
+            link.kind = LinkKind::Vlan {
+                id: id.unwrap_or(0),
+            };
+        }
         LinkInfo::Data(InfoData::Vxlan(data)) => link.kind = LinkKind::Vxlan(vxlan(data)),
         LinkInfo::Data(InfoData::Vrf(data)) => {
             let table = data.iter().find_map(|info| match info {
@@ -121,11 +139,13 @@ fn info_of(link: &mut Link, info: LinkInfo) {
             let mut port = BridgePort {
                 learning: true,
                 neigh_suppress: false,
+                vlan_tunnel: false,
             };
             for info in data {
                 match info {
                     InfoBridgePort::Learning(on) => port.learning = on,
                     InfoBridgePort::NeighSupress(on) => port.neigh_suppress = on,
+                    InfoBridgePort::VlanTunnel(on) => port.vlan_tunnel = on,
                     _ => {}
                 }
             }
@@ -138,11 +158,8 @@ fn info_of(link: &mut Link, info: LinkInfo) {
 #[allow(clippy::wildcard_enum_match_arm)]
 fn vxlan(data: Vec<InfoVxlan>) -> Vxlan {
     let mut vxlan = Vxlan {
-        vni: 0,
-        local: None,
-        remote: None,
-        port: 0,
         learning: true,
+        ..Vxlan::default()
     };
     for info in data {
         match info {
@@ -153,6 +170,9 @@ fn vxlan(data: Vec<InfoVxlan>) -> Vxlan {
             InfoVxlan::Group6(address) => vxlan.remote = Some(address.into()),
             InfoVxlan::Port(port) => vxlan.port = port,
             InfoVxlan::Learning(on) => vxlan.learning = on,
+            InfoVxlan::CollectMetadata(on) => vxlan.external = on,
+            InfoVxlan::Vnifilter(on) => vxlan.vnifilter = Some(on),
+            InfoVxlan::Proxy(on) => vxlan.proxy = on,
             _ => {}
         }
     }
@@ -160,6 +180,22 @@ fn vxlan(data: Vec<InfoVxlan>) -> Vxlan {
     vxlan.local = vxlan.local.filter(specified);
     vxlan.remote = vxlan.remote.filter(specified);
     vxlan
+}
+
+#[allow(clippy::wildcard_enum_match_arm)]
+fn bridge(data: &[InfoBridge]) -> Bridge {
+    let mut bridge = Bridge {
+        vlan_filtering: None,
+        ageing: 30_000,
+    };
+    for info in data {
+        match info {
+            InfoBridge::VlanFiltering(on) => bridge.vlan_filtering = Some(*on),
+            InfoBridge::AgeingTime(time) => bridge.ageing = *time,
+            _ => {}
+        }
+    }
+    bridge
 }
 
 /// Reads the payload of an address message.
@@ -224,10 +260,65 @@ pub(crate) fn encode(buffer: &mut Vec<u8>, sequence: u32, protocol: u8, op: &Dev
             let vrf = LinkVrf::new(name.as_str(), *table).alias(STAMP);
             emit(buffer, RTM_NEWLINK, create, sequence, &vrf.build());
         }
+        DeviceOp::CreateSharedBridge { name, mtu } => {
+            let bridge = LinkMessageBuilder::<LinkBridge>::new(name.as_str())
+                .mcast_snooping(false)
+                .forward_delay(0)
+                .vlan_filtering(true)
+                .mtu(*mtu)
+                .alias(STAMP);
+            emit(buffer, RTM_NEWLINK, create, sequence, &bridge.build());
+        }
+        DeviceOp::CreateSharedVxlan {
+            name,
+            local,
+            port,
+            mtu,
+        } => {
+            let vxlan = LinkMessageBuilder::<LinkVxlan>::new(name.as_str())
+                .collect_metadata(true)
+                .vnifilter(true)
+                .port(*port)
+                .learning(false)
+                .mtu(*mtu)
+                .alias(STAMP);
+            let vxlan = with_local(vxlan, *local);
+            emit(buffer, RTM_NEWLINK, create, sequence, &vxlan.build());
+        }
+        DeviceOp::CreateVlanDevice {
+            name,
+            bridge,
+            vlan,
+            mtu,
+            mac,
+        } => {
+            let mut device = LinkMessageBuilder::<LinkVlan>::new(name.as_str())
+                .link(*bridge)
+                .id(*vlan)
+                .mtu(*mtu)
+                .alias(STAMP);
+            if let Some(mac) = mac {
+                device = device.address(mac.0.to_vec());
+            }
+            emit(buffer, RTM_NEWLINK, create, sequence, &device.build());
+        }
+        DeviceOp::AddPart { index, part, .. } => {
+            encode_part(buffer, sequence, *index, *part, true);
+        }
+        DeviceOp::RemovePart { index, part, .. } => {
+            encode_part(buffer, sequence, *index, *part, false);
+        }
         DeviceOp::Change { index, change, .. } => {
             let message = change_of(*index, change);
             // Attributes of a kind go by "new link" without create, plain ones by "set link".
-            let by_kind = matches!(change, LinkChange::Tunnel { .. } | LinkChange::Port { .. });
+            let by_kind = matches!(
+                change,
+                LinkChange::Tunnel { .. }
+                    | LinkChange::Port { .. }
+                    | LinkChange::SharedPort
+                    | LinkChange::VlanFiltering
+                    | LinkChange::Ageing
+            );
             let kind = if by_kind { RTM_NEWLINK } else { RTM_SETLINK };
             emit(buffer, kind, NLM_F_REQUEST, sequence, &message);
         }
@@ -243,6 +334,21 @@ pub(crate) fn encode(buffer: &mut Vec<u8>, sequence: u32, protocol: u8, op: &Dev
         DeviceOp::Delete { index, .. } => {
             let message = LinkUnspec::new_with_index(*index).build();
             emit(buffer, RTM_DELLINK, NLM_F_REQUEST, sequence, &message);
+        }
+    }
+}
+
+fn encode_part(buffer: &mut Vec<u8>, sequence: u32, index: u32, part: Part, there: bool) {
+    match part {
+        Part::BridgeVlan(vlan) => {
+            vlans::vlan(buffer, sequence, (index, vlan, Of::Bridge), there);
+        }
+        Part::PortVlan { vlan, vni } => {
+            vlans::vlan(buffer, sequence, (index, vlan, Of::Port(vni)), there);
+        }
+        Part::Vni(vni) => vlans::vni(buffer, sequence, (index, vni), there),
+        Part::Address { vlan, mac } => {
+            encode::station(buffer, sequence, (index, vlan, mac), there);
         }
     }
 }
@@ -275,25 +381,41 @@ fn change_of(index: u32, change: &LinkChange) -> LinkMessage {
                 .build()
         }
         LinkChange::Tunnel { vni, local } => {
-            let vxlan = LinkMessageBuilder::<LinkVxlan>::new("")
-                .index(index)
-                .id(*vni);
-            let mut message = with_local(vxlan.learning(false), *local).build();
-            // The device is named by its number; an empty name would rename it.
-            message
-                .attributes
-                .retain(|a| !matches!(a, LinkAttribute::IfName(_)));
-            message
+            let mut vxlan = LinkMessageBuilder::<LinkVxlan>::new("").index(index);
+            if *vni != 0 {
+                vxlan = vxlan.id(*vni);
+            }
+            without_name(with_local(vxlan.learning(false), *local).build())
+        }
+        LinkChange::VlanFiltering => {
+            let bridge = LinkMessageBuilder::<LinkBridge>::new("").index(index);
+            without_name(bridge.vlan_filtering(true).build())
+        }
+        LinkChange::Ageing => {
+            let bridge = LinkMessageBuilder::<LinkBridge>::new("").index(index);
+            without_name(bridge.ageing_time(30_000).build())
         }
         LinkChange::Master(master) => plain.controller(*master).build(),
         LinkChange::Port { suppress } => LinkBridgePort::new(index)
             .learning(false)
             .neigh_suppress(*suppress)
             .build(),
+        LinkChange::SharedPort => LinkBridgePort::new(index)
+            .learning(false)
+            .neigh_suppress(true)
+            .vlan_tunnel(true)
+            .build(),
         LinkChange::Up => plain.up().build(),
         LinkChange::Down => plain.down().build(),
         LinkChange::Name(name) => plain.name(name.as_str().to_owned()).build(),
     }
+}
+
+/// The device is named by its number; an empty name would rename it.
+fn without_name(mut message: LinkMessage) -> LinkMessage {
+    let unnamed = |attribute: &LinkAttribute| !matches!(attribute, LinkAttribute::IfName(_));
+    message.attributes.retain(unnamed);
+    message
 }
 
 fn address_message(index: u32, address: IpNetwork, protocol: u8) -> AddressMessage {

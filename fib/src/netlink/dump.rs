@@ -3,6 +3,7 @@
 //! A dump is a sequence of datagrams that ends with `NLMSG_DONE`. When the table changed under the
 //! kernel's hands it says so (`NLM_F_DUMP_INTR`), and the dump is made again.
 
+use std::collections::{BTreeSet, HashMap};
 use std::io;
 
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
@@ -14,9 +15,13 @@ use super::message::{
     messages, u32_at,
 };
 use super::notice::{self, Notice};
-use crate::links::{Address, Link};
+use super::vlans::{self, IFLA_EXT_MASK, RTEXT_FILTER_BRVLAN_COMPRESSED, RTM_GETTUNNEL};
+use crate::links::{Address, Link, Vlans};
 
-const RTM_GETLINK: u16 = 18;
+/// The VNIs that VXLAN devices let in, by device.
+pub(crate) type VniFilters = HashMap<u32, BTreeSet<u32>>;
+
+pub(crate) const RTM_GETLINK: u16 = 18;
 const RTM_GETADDR: u16 = 22;
 const RTM_GETROUTE: u16 = 26;
 const RTM_GETNEIGH: u16 = 30;
@@ -53,6 +58,37 @@ impl Dump {
                 Some(LinkNotice::Port(_)) | None => None,
             }
         })
+    }
+
+    /// The VLANs of all bridges and ports, and the VNIs that VXLAN devices let in.
+    pub(crate) fn segments(&mut self) -> io::Result<(HashMap<u32, Vlans>, VniFilters)> {
+        let mut header = vec![0; 16];
+        if let Some(family) = header.first_mut() {
+            *family = AF_BRIDGE;
+        }
+        // An attribute: `struct rtattr` and a number.
+        header.extend_from_slice(&8_u16.to_ne_bytes());
+        header.extend_from_slice(&IFLA_EXT_MASK.to_ne_bytes());
+        header.extend_from_slice(&RTEXT_FILTER_BRVLAN_COMPRESSED.to_ne_bytes());
+        let vlans = self.collect(RTM_GETLINK, &header, |message| {
+            vlans::vlans(message.payload())
+        })?;
+        let mut all: HashMap<u32, Vlans> = HashMap::new();
+        for (index, vlans) in vlans {
+            // Hardware that has a bridge of its own answers beside the bridge.
+            all.entry(index).or_default().extend(vlans);
+        }
+        let mut filters = VniFilters::new();
+        let read = self.collect(
+            RTM_GETTUNNEL,
+            &[AF_BRIDGE, 0, 0, 0, 0, 0, 0, 0],
+            |message| vlans::filter(message.payload()),
+        )?;
+        for (index, vnis) in read {
+            // A device with many takes several messages.
+            filters.entry(index).or_default().extend(vnis);
+        }
+        Ok((all, filters))
     }
 
     /// All addresses.

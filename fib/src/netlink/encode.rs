@@ -7,7 +7,9 @@ use std::net::IpAddr;
 use super::message::{
     Builder, NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, NLM_F_REQUEST,
 };
-use crate::state::{Interface, Mac, Neighbour, NextHop, RemoteMac, RouteKey, RouteKind};
+use crate::state::{
+    FdbKey, FloodKey, Interface, Mac, Neighbour, NextHop, RemoteMac, RouteKey, RouteKind, Segment,
+};
 use crate::table::{Object, RouteShape, Via};
 
 pub(crate) const RTM_NEWROUTE: u16 = 24;
@@ -50,6 +52,7 @@ pub(crate) const NDA_DST: u16 = 1;
 pub(crate) const NDA_LLADDR: u16 = 2;
 pub(crate) const NDA_VLAN: u16 = 5;
 pub(crate) const NDA_MASTER: u16 = 9;
+pub(crate) const NDA_SRC_VNI: u16 = 11;
 const NDA_PROTOCOL: u16 = 12;
 
 pub(crate) const NTF_SELF: u8 = 0x02;
@@ -237,7 +240,7 @@ pub(crate) fn set_fdb(
     buffer: &mut Vec<u8>,
     sequence: u32,
     index: u32,
-    mac: Mac,
+    key: &FdbKey,
     remote: RemoteMac,
 ) {
     let flags = NLM_F_REQUEST | NLM_F_CREATE | NLM_F_REPLACE;
@@ -247,8 +250,11 @@ pub(crate) fn set_fdb(
     let state = NUD_NOARP | NUD_REACHABLE;
     let marks = NTF_SELF | NTF_MASTER | NTF_EXT_LEARNED | sticky;
     neighbour_header(&mut message, AF_BRIDGE, index, state, marks);
-    message.attribute(NDA_LLADDR, &mac.0);
+    message.attribute(NDA_LLADDR, &key.mac.0);
     message.address(NDA_DST, remote.vtep);
+    // The one is for the VXLAN device, the other for the bridge.
+    source_vni(&mut message, key.segment);
+    vlan(&mut message, key.segment);
     message.finish();
 }
 
@@ -257,25 +263,57 @@ pub(crate) fn unset_fdb_tunnel(
     buffer: &mut Vec<u8>,
     sequence: u32,
     index: u32,
-    mac: Mac,
+    key: &FdbKey,
     vtep: IpAddr,
 ) {
     let mut message = Builder::new(buffer, RTM_DELNEIGH, NLM_F_REQUEST, sequence);
     neighbour_header(&mut message, AF_BRIDGE, index, 0, NTF_SELF);
-    message.attribute(NDA_LLADDR, &mac.0);
+    message.attribute(NDA_LLADDR, &key.mac.0);
     message.address(NDA_DST, vtep);
+    source_vni(&mut message, key.segment);
     message.finish();
 }
 
+fn source_vni(message: &mut Builder<'_>, segment: Option<Segment>) {
+    if let Some(segment) = segment {
+        message.u32(NDA_SRC_VNI, segment.vni);
+    }
+}
+
+fn vlan(message: &mut Builder<'_>, segment: Option<Segment>) {
+    if let Some(segment) = segment.filter(|segment| segment.vlan != 0) {
+        message.attribute(NDA_VLAN, &segment.vlan.to_ne_bytes());
+    }
+}
+
 /// Removes a MAC address of this port from the bridge.
-pub(crate) fn unset_fdb_bridge(buffer: &mut Vec<u8>, sequence: u32, index: u32, mac: Mac) {
+pub(crate) fn unset_fdb_bridge(buffer: &mut Vec<u8>, sequence: u32, index: u32, key: &FdbKey) {
     let mut message = Builder::new(buffer, RTM_DELNEIGH, NLM_F_REQUEST, sequence);
     neighbour_header(&mut message, AF_BRIDGE, index, 0, NTF_MASTER);
-    message.attribute(NDA_LLADDR, &mac.0).finish();
+    message.attribute(NDA_LLADDR, &key.mac.0);
+    vlan(&mut message, key.segment);
+    message.finish();
+}
+
+/// Gives a bridge an address of its own in a VLAN, or takes it.
+pub(crate) fn station(
+    buffer: &mut Vec<u8>,
+    sequence: u32,
+    (index, vlan, mac): (u32, u16, Mac),
+    there: bool,
+) {
+    let (kind, flags) = match there {
+        true => (RTM_NEWNEIGH, NLM_F_REQUEST | NLM_F_CREATE | NLM_F_REPLACE),
+        false => (RTM_DELNEIGH, NLM_F_REQUEST),
+    };
+    let mut message = Builder::new(buffer, kind, flags, sequence);
+    neighbour_header(&mut message, AF_BRIDGE, index, NUD_PERMANENT, NTF_SELF);
+    message.attribute(NDA_LLADDR, &mac.0);
+    message.attribute(NDA_VLAN, &vlan.to_ne_bytes()).finish();
 }
 
 /// Appends an endpoint to a VXLAN device's flood list.
-pub(crate) fn set_flood(buffer: &mut Vec<u8>, sequence: u32, index: u32, vtep: IpAddr) {
+pub(crate) fn set_flood(buffer: &mut Vec<u8>, sequence: u32, index: u32, key: &FloodKey) {
     let flags = NLM_F_REQUEST | NLM_F_CREATE | NLM_F_APPEND;
     let mut message = Builder::new(buffer, RTM_NEWNEIGH, flags, sequence);
     neighbour_header(
@@ -286,7 +324,8 @@ pub(crate) fn set_flood(buffer: &mut Vec<u8>, sequence: u32, index: u32, vtep: I
         NTF_SELF,
     );
     message.attribute(NDA_LLADDR, &Mac::ZERO.0);
-    message.address(NDA_DST, vtep);
+    message.address(NDA_DST, key.vtep);
+    source_vni(&mut message, key.segment);
     message.finish();
 }
 

@@ -7,11 +7,11 @@ use std::net::IpAddr;
 use ipnetwork::IpNetwork;
 
 use super::encode::{
-    AF_BRIDGE, AF_INET, AF_INET6, NDA_DST, NDA_LLADDR, NDA_MASTER, NDA_VLAN, NHA_GATEWAY,
-    NHA_GROUP, NHA_ID, NHA_OIF, RTA_DST, RTA_GATEWAY, RTA_MULTIPATH, RTA_NH_ID, RTA_OIF,
-    RTA_PREFSRC, RTA_PRIORITY, RTA_TABLE, RTA_VIA, RTM_DELNEIGH, RTM_DELNEXTHOP, RTM_DELROUTE,
-    RTM_NEWNEIGH, RTM_NEWNEXTHOP, RTM_NEWROUTE, RTN_BLACKHOLE, RTN_PROHIBIT, RTN_UNICAST,
-    RTN_UNREACHABLE, RTNH_F_DEAD, RTNH_F_ONLINK,
+    AF_BRIDGE, AF_INET, AF_INET6, NDA_DST, NDA_LLADDR, NDA_MASTER, NDA_SRC_VNI, NDA_VLAN,
+    NHA_GATEWAY, NHA_GROUP, NHA_ID, NHA_OIF, RTA_DST, RTA_GATEWAY, RTA_MULTIPATH, RTA_NH_ID,
+    RTA_OIF, RTA_PREFSRC, RTA_PRIORITY, RTA_TABLE, RTA_VIA, RTM_DELNEIGH, RTM_DELNEXTHOP,
+    RTM_DELROUTE, RTM_NEWNEIGH, RTM_NEWNEXTHOP, RTM_NEWROUTE, RTN_BLACKHOLE, RTN_PROHIBIT,
+    RTN_UNICAST, RTN_UNREACHABLE, RTNH_F_DEAD, RTNH_F_ONLINK,
 };
 use super::message::{Message, NLM_F_REPLACE, attributes, u16_at, u32_at};
 use crate::state::{Mac, NextHop, RouteKey, RouteKind};
@@ -65,6 +65,8 @@ pub(crate) struct FdbNotice {
     /// The endpoint, for an entry of a VXLAN device.
     pub(crate) vtep: Option<IpAddr>,
     pub(crate) vlan: Option<u16>,
+    /// The VNI, for an entry of a VXLAN device that carries several.
+    pub(crate) vni: Option<u32>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -235,13 +237,14 @@ fn neighbour(payload: &[u8], removed: bool) -> Option<Notice> {
     let family = *payload.first()?;
     let (index, state) = (u32_at(payload, 4)?, u16_at(payload, 8)?);
     let marks = *payload.get(10)?;
-    let (mut destination, mut mac, mut master, mut vlan) = (None, None, None, None);
+    let (mut destination, mut mac, mut master, mut vlan, mut vni) = (None, None, None, None, None);
     for (attribute, value) in attributes(payload.get(12..)?) {
         match attribute {
             NDA_DST => destination = address(value),
             NDA_LLADDR => mac = value.first_chunk::<6>().map(|bytes| Mac(*bytes)),
             NDA_MASTER => master = u32_at(value, 0),
             NDA_VLAN => vlan = u16_at(value, 0),
+            NDA_SRC_VNI => vni = u32_at(value, 0),
             _ => {}
         }
     }
@@ -255,6 +258,7 @@ fn neighbour(payload: &[u8], removed: bool) -> Option<Notice> {
             master,
             vtep,
             vlan,
+            vni,
         };
         return Some(Notice::Fdb { fdb, removed });
     }

@@ -14,10 +14,12 @@ use super::device::{self, LinkNotice, RTM_DELADDR, RTM_DELLINK, RTM_NEWADDR, RTM
 use super::encode::{RTM_DELNEXTHOP, RTM_DELROUTE, RTM_NEWNEXTHOP, RTM_NEWROUTE};
 use super::message::messages;
 use super::notice::{self, Notice};
+use super::vlans::{self, RTM_DELTUNNEL, RTM_NEWTUNNEL};
 use crate::links::Address;
 
-/// `RTNLGRP_*`: link, neighbour (with FDB), IPv4 and IPv6 addresses and routes, nexthop.
-const GROUPS: [u32; 7] = [1, 3, 5, 7, 9, 11, 32];
+/// `RTNLGRP_*`: link, neighbour (with FDB), IPv4 and IPv6 addresses and routes, nexthop, tunnel.
+const GROUPS: [u32; 8] = [1, 3, 5, 7, 9, 11, 32, TUNNEL];
+const TUNNEL: u32 = 35;
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq)]
@@ -53,6 +55,10 @@ impl Watch {
                 // A kernel before 5.3 has no nexthop objects and no such group.
                 Err(error) if group == 32 => {
                     tracing::warn!(%error, "nexthop objects cannot be watched");
+                }
+                // One before 5.18 has no VNI filters.
+                Err(error) if group == TUNNEL => {
+                    tracing::debug!(%error, "VNI filters cannot be watched");
                 }
                 result => result?,
             }
@@ -91,6 +97,12 @@ impl Watch {
                     device::address(payload).map(|address| Notification::Address {
                         address,
                         removed: message.kind == RTM_DELADDR,
+                    })
+                }
+                RTM_NEWTUNNEL | RTM_DELTUNNEL => {
+                    vlans::filter(payload).map(|(index, _)| Notification::Link {
+                        notice: LinkNotice::Port(index),
+                        removed: false,
                     })
                 }
                 _ => notice::read(&message).map(Notification::Other),

@@ -14,6 +14,7 @@ use super::message::{
     u16_at, u32_at,
 };
 use super::{device, encode};
+use crate::state::{FdbKey, Mac};
 use crate::table::{Op, OpError};
 
 /// A batch is sent when it has grown this far; the kernel copies it into one buffer.
@@ -124,9 +125,9 @@ impl Writer {
                 encode::set_route(buffer, next(), protocol, *key, shape, *replace);
             }
             Op::SetFdb { key, index, remote } => {
-                encode::set_fdb(buffer, next(), *index, key.mac, *remote);
+                encode::set_fdb(buffer, next(), *index, key, *remote);
             }
-            Op::SetFlood { key, index } => encode::set_flood(buffer, next(), *index, key.vtep),
+            Op::SetFlood { key, index } => encode::set_flood(buffer, next(), *index, key),
             Op::SetNeighbour {
                 key,
                 index,
@@ -146,17 +147,18 @@ impl Writer {
                 // Two messages: a missing bridge entry would keep the other from being removed.
                 match vtep {
                     Some(vtep) => {
-                        encode::unset_fdb_tunnel(buffer, next(), *index, key.mac, *vtep);
+                        encode::unset_fdb_tunnel(buffer, next(), *index, key, *vtep);
                         if *master {
                             starts(buffer.len());
-                            encode::unset_fdb_bridge(buffer, next(), *index, key.mac);
+                            encode::unset_fdb_bridge(buffer, next(), *index, key);
                         }
                     }
-                    None => encode::unset_fdb_bridge(buffer, next(), *index, key.mac),
+                    None => encode::unset_fdb_bridge(buffer, next(), *index, key),
                 }
             }
             Op::UnsetFlood { key, index } => {
-                encode::unset_fdb_tunnel(buffer, next(), *index, crate::Mac::ZERO, key.vtep);
+                let all = FdbKey::new(key.device.clone(), Mac::ZERO).within(key.segment);
+                encode::unset_fdb_tunnel(buffer, next(), *index, &all, key.vtep);
             }
             Op::UnsetNeighbour { key, index } => {
                 encode::unset_neighbour(buffer, next(), *index, key.ip);

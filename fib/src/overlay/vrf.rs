@@ -75,6 +75,7 @@ pub(crate) fn misfit(vrf: &Vrf, link: &Link) -> Option<String> {
         LinkKind::Vrf { table: have } => format!("a VRF of table {have}"),
         LinkKind::Bridge => "a bridge".to_owned(),
         LinkKind::Vxlan(_) => "a VXLAN device".to_owned(),
+        LinkKind::Vlan { .. } => "a VLAN device".to_owned(),
         LinkKind::Wireguard => "a WireGuard interface".to_owned(),
         LinkKind::Loopback => "the loopback device".to_owned(),
         LinkKind::Other(name) if name.is_empty() => "a network card".to_owned(),

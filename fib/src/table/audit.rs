@@ -40,6 +40,8 @@ impl Table {
             self.flood.begin_audit();
             self.neighbours.begin_audit();
             self.occupied.begin();
+            self.links.begin_stations();
+            self.unplaced = false;
         }
         self.audit = Some(Audit::default());
     }
@@ -53,6 +55,7 @@ impl Table {
         self.flood.abandon_audit();
         self.neighbours.abandon_audit();
         self.occupied.abandon();
+        self.links.abandon_stations();
     }
 
     /// Ends an audit. Returns in how many entries the kernel differed from what it was thought to
@@ -75,6 +78,7 @@ impl Table {
             }
         }
         if scope.layer2 {
+            self.devices_dirty |= self.links.end_stations();
             for place in self.occupied.end() {
                 self.try_place(place);
             }

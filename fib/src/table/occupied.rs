@@ -117,11 +117,21 @@ impl Occupied {
         };
         let command = match place {
             // Without an endpoint the whole entry goes.
-            Place::Tunnel(FdbKey { device, mac }) => {
-                format!("bridge fdb del {mac} dev {device} self")
+            Place::Tunnel(FdbKey {
+                device,
+                mac,
+                segment,
+            }) => {
+                let vni = segment.map_or_else(String::new, |it| format!(" src_vni {}", it.vni));
+                format!("bridge fdb del {mac} dev {device}{vni} self")
             }
-            Place::Bridge(FdbKey { device, mac }) => {
-                format!("bridge fdb del {mac} dev {device} master")
+            Place::Bridge(FdbKey {
+                device,
+                mac,
+                segment,
+            }) => {
+                let vlan = segment.map_or_else(String::new, |it| format!(" vlan {}", it.vlan));
+                format!("bridge fdb del {mac} dev {device}{vlan} master")
             }
             Place::Neighbour(NeighbourKey { device, ip }) => {
                 format!("ip neigh del {ip} dev {device}")

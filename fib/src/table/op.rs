@@ -88,6 +88,16 @@ pub enum Op {
     UnsetNextHop(u32),
 }
 
+impl Op {
+    /// The device that this removes.
+    pub(super) fn deletes(&self) -> Option<u32> {
+        if let Self::Device(_, DeviceOp::Delete { index, .. }) = self {
+            return Some(*index);
+        }
+        None
+    }
+}
+
 /// Why the kernel refused an operation.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct OpError {

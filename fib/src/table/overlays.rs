@@ -3,7 +3,8 @@
 //! The steps come from [`crate::overlay`], from the devices as observed. A step that is asked for
 //! twice in a row had no effect; then the overlay is told as failed, with what the kernel said, and
 //! waits until another device changes or everything was read. Devices of ours that no overlay names
-//! are removed when their overlay was given up, or after the sweep. VRF devices are in [`super::vrfs`].
+//! are removed when their overlay was given up, or after the sweep; so are the parts of shared
+//! devices that no overlay has. VRF devices are in [`super::vrfs`].
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -11,8 +12,8 @@ use std::sync::Arc;
 use super::vrfs::Holder;
 use super::{Op, OpError, Table};
 use crate::event::{Differences, Event};
-use crate::links::{Address, Link, LinkKind, Links};
-use crate::overlay::{self, DeviceOp, LinkChange};
+use crate::links::{Address, Link, LinkKind, Links, Station};
+use crate::overlay::{self, DeviceOp, LinkChange, Part};
 use crate::state::{Device, Key, Overlay};
 
 /// An overlay, and how far it has come.
@@ -69,7 +70,9 @@ impl Table {
         }
         let vrf = overlay.vrf.as_ref().map(|vrf| &vrf.device);
         self.replace_overlay(vni, vrf);
-        for device in [&overlay.bridge, &overlay.vxlan] {
+        // The VLAN of its entries is known only now.
+        self.unread_layer2 |= self.unplaced && overlay.lane.is_some();
+        for device in overlay.devices() {
             self.manage(device, 1);
             self.released.remove(device);
             self.owner.named.insert(device.clone());
@@ -95,7 +98,10 @@ impl Table {
         let Some(slot) = self.overlays.remove(&vni) else {
             return;
         };
-        for device in [&slot.want.bridge, &slot.want.vxlan] {
+        if slot.want.lane.is_some() {
+            self.vacated.push((vni, slot.want.clone()));
+        }
+        for device in slot.want.devices() {
             self.manage(device, -1);
             self.release_device(device);
         }
@@ -113,7 +119,7 @@ impl Table {
 
     /// Nothing is wanted of a device any longer, unless something else names it.
     pub(super) fn release_device(&mut self, device: &Device) {
-        let names = |slot: &OverlaySlot| slot.want.bridge == *device || slot.want.vxlan == *device;
+        let names = |slot: &OverlaySlot| slot.want.devices().any(|it| it == device);
         if !self.overlays.values().any(names) && !self.vrfs.contains_key(device) {
             self.owner.named.remove(device);
             self.released.insert(device.clone());
@@ -161,9 +167,7 @@ impl Table {
     /// A device came, went or changed: what it kept overlays from may be possible now. Their own
     /// devices change by our steps, which is no reason to take them again.
     pub(super) fn retry_overlays(&mut self, names: &[Device]) {
-        let own = |slot: &OverlaySlot| {
-            names.contains(&slot.want.bridge) || names.contains(&slot.want.vxlan)
-        };
+        let own = |slot: &OverlaySlot| slot.want.devices().any(|it| names.contains(it));
         for slot in self.overlays.values_mut().filter(|slot| !own(slot)) {
             slot.last.clear();
         }
@@ -199,6 +203,8 @@ impl Table {
             return ops;
         }
         let vrfs_under_way = self.plan_vrfs(&mut ops);
+        // What is done for one overlay on a device is done for all that share it.
+        let mut shared: Vec<DeviceOp> = Vec::new();
         for (vni, slot) in &mut self.overlays {
             let steps = overlay::steps(*vni, &slot.want, &self.links, &self.owner);
             let stuck = !steps.ops.is_empty() && steps.ops == slot.last;
@@ -217,12 +223,15 @@ impl Table {
                     repairing.missing = repairing.missing.max(missing);
                     repairing.different = usize::from(repairing.missing == 0);
                 }
-                ops.extend(
-                    steps
-                        .ops
-                        .iter()
-                        .map(|op| Op::Device(Some(*vni), op.clone())),
-                );
+                for op in &steps.ops {
+                    if steps.shared && shared.contains(op) {
+                        continue;
+                    }
+                    if steps.shared {
+                        shared.push(op.clone());
+                    }
+                    ops.push(Op::Device(Some(*vni), op.clone()));
+                }
                 slot.last = steps.ops;
                 slot.refused = None;
                 continue;
@@ -259,8 +268,8 @@ impl Table {
         ops
     }
 
-    /// Devices of ours that no overlay names, VXLAN devices before bridges before VRFs, and gateway
-    /// addresses of ours on bridges of others.
+    /// Devices of ours that no overlay names, VXLAN devices before bridges before VRFs, gateway
+    /// addresses of ours on bridges of others, and parts of shared devices that no overlay has.
     pub(super) fn plan_leftover_devices(&mut self) -> Vec<Op> {
         let mut ops = Vec::new();
         if !std::mem::take(&mut self.devices_dirty) {
@@ -276,9 +285,12 @@ impl Table {
                 continue;
             }
             match (overlay::is_ours(link), &link.kind) {
-                (true, LinkKind::Vxlan(_)) => {
+                (true, LinkKind::Vxlan(_) | LinkKind::Vlan { .. }) => {
                     ops.push(Op::Device(None, DeviceOp::Delete { index, name }));
                 }
+                // Ports of others keep their VLANs with it. It goes when they have gone.
+                (true, LinkKind::Bridge)
+                    if link.is_vlan_aware() && self.has_other_ports(index) => {}
                 (true, LinkKind::Bridge) => {
                     bridges.push(Op::Device(None, DeviceOp::Delete { index, name }));
                 }
@@ -309,7 +321,37 @@ impl Table {
         ops.append(&mut bridges);
         ops.append(&mut vrfs);
         self.released = in_use;
+        let going: BTreeSet<u32> = ops.iter().filter_map(Op::deletes).collect();
+        let parts = self.plan_leftover_parts();
+        let stay = parts.into_iter().filter(|(of, _)| !going.contains(of));
+        ops.extend(stay.map(|(_, op)| Op::Device(None, op)));
         ops
+    }
+
+    fn plan_leftover_parts(&mut self) -> Vec<(u32, DeviceOp)> {
+        let lanes = self
+            .overlays
+            .iter()
+            .filter(|(_, slot)| slot.want.lane.is_some());
+        let wanted: Vec<_> = lanes
+            .map(|(vni, slot)| (*vni, slot.want.as_ref()))
+            .collect();
+        let vacated = std::mem::take(&mut self.vacated);
+        if wanted.is_empty() && vacated.is_empty() {
+            return Vec::new();
+        }
+        let vacated: Vec<_> = vacated
+            .iter()
+            .map(|(vni, it)| (*vni, it.as_ref()))
+            .collect();
+        let swept = self.shares.swept().rest;
+        overlay::leftovers(&wanted, &vacated, swept, &self.links)
+    }
+
+    /// The bridge has ports that we did not make.
+    fn has_other_ports(&self, bridge: u32) -> bool {
+        let other = |link: &Link| link.master == Some(bridge) && !overlay::is_ours(link);
+        self.links.iter().any(other)
     }
 
     pub(super) fn done_device(
@@ -322,6 +364,7 @@ impl Table {
             if op.creates() {
                 self.owner.made(op.name().clone());
             }
+            self.done_part(op);
             return true;
         };
         if let DeviceOp::Change {
@@ -338,16 +381,35 @@ impl Table {
         if vni.is_none() {
             self.done_vrf(op, &error);
         }
-        if let Some(slot) = vni.and_then(|vni| self.overlays.get_mut(&vni)) {
-            let mut rival = None;
-            if let DeviceOp::CreateVxlan { vni, port, .. } = op
-                && error.errno == libc::EEXIST
-            {
-                rival = overlay::rival(*vni, *port, &self.links);
+        if vni.is_some() {
+            let why = overlay::reason(op, error.errno, &self.links);
+            let why = why.unwrap_or_else(|| error.to_string());
+            // Of overlays that share a device, one asked for all.
+            let slots = self.overlays.iter_mut();
+            let asked = slots.filter(|(number, slot)| {
+                Some(**number) == vni || (slot.want.lane.is_some() && slot.last.contains(op))
+            });
+            for (_, slot) in asked {
+                slot.refused.get_or_insert_with(|| format!("{op}: {why}"));
             }
-            let why = rival.unwrap_or_else(|| error.to_string());
-            slot.refused.get_or_insert_with(|| format!("{op}: {why}"));
         }
         true
+    }
+
+    /// What the kernel tells too late to plan with: an address that a bridge was given.
+    fn done_part(&mut self, op: &DeviceOp) {
+        let (DeviceOp::AddPart { index, part, .. } | DeviceOp::RemovePart { index, part, .. }) =
+            op
+        else {
+            return;
+        };
+        if let Part::Address { vlan, mac } = part {
+            let station = Station {
+                bridge: *index,
+                vlan: *vlan,
+                mac: *mac,
+            };
+            self.observe_station(station, matches!(op, DeviceOp::AddPart { .. }));
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! The plan against a model of the kernel.
 
+mod shared;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -10,7 +12,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::links::{BridgePort, LinkKind, Vxlan};
 use crate::overlay::{DeviceOp, LinkChange, STAMP};
-use crate::state::{Mac, NextHop, Overlay, RemoteMac, Route, RouteKind, Vrf};
+use crate::state::{Mac, NextHop, Overlay, RemoteMac, Route, RouteKind, Segment, Vrf};
+use shared::Parts;
 
 mod vrfs;
 
@@ -23,9 +26,12 @@ struct Model {
     addresses: BTreeSet<(u32, String)>,
     objects: BTreeMap<u32, Object>,
     routes: BTreeMap<(RouteKey, u32), (u8, RouteShape)>,
-    tunnels: BTreeMap<(u32, Mac), IpAddr>,
-    bridges: BTreeSet<(u32, Mac)>,
-    flood: BTreeSet<(u32, IpAddr)>,
+    /// By device, address and VNI, on a device that carries several.
+    tunnels: BTreeMap<(u32, Mac, Option<u32>), IpAddr>,
+    /// By port, address and VLAN, zero where none are told apart.
+    bridges: BTreeSet<(u32, Mac, u16)>,
+    flood: BTreeSet<(u32, IpAddr, Option<u32>)>,
+    parts: Parts,
     neighbours: BTreeMap<(u32, IpAddr), Neighbour>,
     /// Linux before 5.3.
     no_objects: bool,
@@ -113,21 +119,27 @@ impl Model {
                 None => refuse(libc::ESRCH),
             },
             Op::SetFdb { key, index, remote } => {
-                self.tunnels.insert((*index, key.mac), remote.vtep);
-                self.bridges.insert((*index, key.mac));
+                let (vni, vlan) = halves(key.segment);
+                if !self.parts.takes(*index, vlan) {
+                    return refuse(libc::EINVAL);
+                }
+                self.tunnels.insert((*index, key.mac, vni), remote.vtep);
+                self.bridges.insert((*index, key.mac, vlan));
                 Ok(())
             }
             Op::UnsetFdb { key, index, .. } => {
-                self.tunnels.remove(&(*index, key.mac));
-                self.bridges.remove(&(*index, key.mac));
+                let (vni, vlan) = halves(key.segment);
+                self.tunnels.remove(&(*index, key.mac, vni));
+                self.bridges.remove(&(*index, key.mac, vlan));
                 Ok(())
             }
             Op::SetFlood { key, index } => {
-                self.flood.insert((*index, key.vtep));
+                self.flood.insert((*index, key.vtep, halves(key.segment).0));
                 Ok(())
             }
             Op::UnsetFlood { key, index } => {
-                self.flood.remove(&(*index, key.vtep));
+                self.flood
+                    .remove(&(*index, key.vtep, halves(key.segment).0));
                 Ok(())
             }
             Op::SetNeighbour {
@@ -169,9 +181,9 @@ impl Model {
                 made.kind = LinkKind::Vxlan(Vxlan {
                     vni: *vni,
                     local: Some(*local),
-                    remote: None,
                     port: *port,
-                    learning: false,
+                    vnifilter: Some(false),
+                    ..Vxlan::default()
                 });
                 self.links.insert(index, made);
             }
@@ -201,12 +213,18 @@ impl Model {
                 link.master = Some(*master).filter(|master| *master != 0);
                 link.port = (!cycled).then_some(BridgePort {
                     learning: true,
-                    neigh_suppress: false,
+                    ..BridgePort::default()
                 });
+                self.parts.join(*index, *master);
                 if cycled {
                     self.cycle(*index);
                 }
             }
+            DeviceOp::CreateSharedBridge { .. }
+            | DeviceOp::CreateSharedVxlan { .. }
+            | DeviceOp::CreateVlanDevice { .. }
+            | DeviceOp::AddPart { .. }
+            | DeviceOp::RemovePart { .. } => return self.shared_device(index, op),
             DeviceOp::Change { index, change, .. } => {
                 let Some(link) = self.links.get_mut(index) else {
                     return refuse(libc::ENODEV);
@@ -224,9 +242,19 @@ impl Model {
                     LinkChange::Master(_) => unreachable!("above"),
                     LinkChange::Port { suppress } => {
                         link.port = Some(BridgePort {
-                            learning: false,
                             neigh_suppress: *suppress,
+                            ..BridgePort::default()
                         });
+                    }
+                    LinkChange::SharedPort => {
+                        link.port = Some(BridgePort {
+                            neigh_suppress: true,
+                            vlan_tunnel: true,
+                            ..BridgePort::default()
+                        });
+                    }
+                    LinkChange::VlanFiltering | LinkChange::Ageing => {
+                        panic!("a bridge of ours has both from the start")
                     }
                     LinkChange::Up => link.up = true,
                     LinkChange::Down => link.up = false,
@@ -262,9 +290,17 @@ impl Model {
         }
         self.links.remove(&index);
         self.addresses.retain(|(owner, _)| *owner != index);
-        self.tunnels.retain(|(owner, _), _| *owner != index);
-        self.bridges.retain(|(owner, _)| *owner != index);
-        self.flood.retain(|(owner, _)| *owner != index);
+        let upper: Vec<u32> = self
+            .links
+            .values()
+            .filter(|it| it.parent == Some(index))
+            .map(|it| it.index)
+            .collect();
+        self.parts.forget(index);
+        upper.into_iter().for_each(|it| self.drop_link(it));
+        self.tunnels.retain(|(owner, ..), _| *owner != index);
+        self.bridges.retain(|(owner, ..)| *owner != index);
+        self.flood.retain(|(owner, ..)| *owner != index);
         self.neighbours.retain(|(owner, _), _| *owner != index);
         self.flush(index);
     }
@@ -343,6 +379,8 @@ impl Model {
             };
             table.observe(Observation::Address(address));
         }
+        table.observe(Observation::Vlans(self.parts.vlans.clone()));
+        table.observe(Observation::VniFilters(self.parts.filters.clone()));
         table.links_read();
     }
 
@@ -361,26 +399,25 @@ impl Model {
             }
         }
         let device = |index: &u32| self.links[index].name.clone();
-        for ((index, mac), vtep) in &self.tunnels {
-            let key = FdbKey {
-                device: device(index),
-                mac: *mac,
-            };
+        for ((index, mac, vni), vtep) in &self.tunnels {
+            let segment = vni.map(|vni| table.segment(&device(index), *index, vni));
+            let key = FdbKey::new(device(index), *mac).within(segment);
             table.observe(Observation::FdbTunnel(key, Some(*vtep)));
         }
-        for (index, mac) in &self.bridges {
-            let key = FdbKey {
-                device: device(index),
-                mac: *mac,
-            };
-            table.observe(Observation::FdbBridge(key, true));
+        for (index, mac, vlan) in &self.bridges {
+            let segment = self.parts.segment(*index, *vlan);
+            if *vlan == 0 || segment.is_some() {
+                let key = FdbKey::new(device(index), *mac).within(segment);
+                table.observe(Observation::FdbBridge(key, true));
+            }
         }
-        for (index, vtep) in &self.flood {
-            let key = FloodKey {
-                device: device(index),
-                vtep: *vtep,
-            };
+        for (index, vtep, vni) in &self.flood {
+            let segment = vni.map(|vni| table.segment(&device(index), *index, vni));
+            let key = FloodKey::new(device(index), *vtep).within(segment);
             table.observe(Observation::Flood(key, true));
+        }
+        for station in &self.parts.stations {
+            table.observe_station(*station, true);
         }
         for ((index, ip), neighbour) in &self.neighbours {
             let key = NeighbourKey {
@@ -436,17 +473,17 @@ impl Model {
         all.extend(
             self.tunnels
                 .iter()
-                .map(|((i, mac), vtep)| format!("{mac} {} {vtep}", name(i))),
+                .map(|((i, mac, vni), vtep)| format!("{mac} {} {vni:?} {vtep}", name(i))),
         );
         all.extend(
             self.bridges
                 .iter()
-                .map(|(i, mac)| format!("{mac} bridge {}", name(i))),
+                .map(|(i, mac, vlan)| format!("{mac} bridge {} {vlan}", name(i))),
         );
         all.extend(
             self.flood
                 .iter()
-                .map(|(i, vtep)| format!("flood {vtep} {}", name(i))),
+                .map(|(i, vtep, vni)| format!("flood {vtep} {} {vni:?}", name(i))),
         );
         all.extend(
             self.neighbours
@@ -465,9 +502,15 @@ impl Model {
                 .iter()
                 .map(|(i, address)| format!("{address} on {}", name(i))),
         );
+        all.extend(self.parts.contents(name));
         all.sort();
         all
     }
+}
+
+/// What an entry's name says to the VXLAN device and to the bridge.
+fn halves(segment: Option<Segment>) -> (Option<u32>, u16) {
+    (segment.map(|it| it.vni), segment.map_or(0, |it| it.vlan))
 }
 
 /// Applies plans until there is nothing to do. Every plan must bring the end nearer.
@@ -545,6 +588,8 @@ enum Step {
         vtep: u8,
     },
     NoHost(u8),
+    /// The same on shared devices.
+    Shared(shared::Step),
     /// The kernel loses something by itself or by hand.
     LoseRoutes,
     LoseObjects,
@@ -571,6 +616,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => (1u8..3).prop_map(Step::NoOverlay),
         2 => (1u8..4, 1u8..4).prop_map(|(mac, vtep)| Step::Host { mac, vtep }),
         1 => (1u8..4).prop_map(Step::NoHost),
+        6 => shared::step().prop_map(Step::Shared),
         1 => Just(Step::LoseRoutes),
         1 => Just(Step::LoseObjects),
         1 => (1u32..3).prop_map(Step::Flap),
@@ -666,17 +712,8 @@ fn take(
                 vtep,
                 sticky: false,
             };
-            wish(Change::Set(Entry::Fdb(
-                FdbKey {
-                    device: device(1),
-                    mac,
-                },
-                remote,
-            )));
-            wish(Change::Set(Entry::Flood(FloodKey {
-                device: device(1),
-                vtep,
-            })));
+            wish(Change::Set(Entry::Fdb(FdbKey::new(device(1), mac), remote)));
+            wish(Change::Set(Entry::Flood(FloodKey::new(device(1), vtep))));
             let neighbour = Neighbour { mac, router: false };
             let key = NeighbourKey {
                 device: "br1".into(),
@@ -686,16 +723,14 @@ fn take(
         }
         Step::NoHost(mac) => {
             let mac = Mac([2, 0, 0, 0, 0, *mac]);
-            wish(Change::Unset(Key::Fdb(FdbKey {
-                device: device(1),
-                mac,
-            })));
+            wish(Change::Unset(Key::Fdb(FdbKey::new(device(1), mac))));
             let ip = IpAddr::from([10, 100, 1, mac.0[5]]);
             wish(Change::Unset(Key::Neighbour(NeighbourKey {
                 device: "br1".into(),
                 ip,
             })));
         }
+        Step::Shared(step) => shared::take(step, table, model, last),
         Step::LoseRoutes => model
             .routes
             .retain(|_, (protocol, _)| *protocol != PROTOCOL),
@@ -1096,10 +1131,7 @@ fn overlay_one() -> Entry {
 
 /// A host of that overlay, behind another tunnel endpoint.
 fn far_host() -> (FdbKey, RemoteMac) {
-    let key = FdbKey {
-        device: "vx1".into(),
-        mac: Mac([2, 0, 0, 0, 0, 1]),
-    };
+    let key = FdbKey::new("vx1", Mac([2, 0, 0, 0, 0, 1]));
     let remote = RemoteMac {
         vtep: IpAddr::from([10, 0, 0, 2]),
         sticky: false,
@@ -1305,10 +1337,9 @@ fn a_refused_device_is_told_once_and_tried_again_when_another_one_goes() {
     let other = Link {
         kind: LinkKind::Vxlan(Vxlan {
             vni: 1,
-            local: None,
-            remote: None,
             port: 4789,
             learning: true,
+            ..Vxlan::default()
         }),
         ..Link::new(50, "other")
     };
@@ -1335,7 +1366,8 @@ fn a_refused_device_is_told_once_and_tried_again_when_another_one_goes() {
     table.retry();
     step(&mut table, &mut model);
     let said = "create VXLAN device `vx1`: `other` has VNI 1 on port 4789 already; \
-                `ip link del other` makes room";
+                `ip link del other` makes room, \
+                    or `vxlan = \"other\"` of the VNI takes it over";
     assert_eq!(
         told_failures(&mut table),
         [(Key::Overlay(1), said.to_owned())]

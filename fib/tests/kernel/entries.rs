@@ -31,14 +31,8 @@ pub(crate) fn overlay() -> Overlay {
 /// One overlay with a remote host, and routes of both families.
 pub(crate) fn one_of_each() -> Vec<Entry> {
     let mac = "02:00:00:00:00:01".parse().unwrap();
-    let fdb = FdbKey {
-        device: "vx100".into(),
-        mac,
-    };
-    let flood = FloodKey {
-        device: "vx100".into(),
-        vtep: ip("10.0.0.2"),
-    };
+    let fdb = FdbKey::new("vx100", mac);
+    let flood = FloodKey::new("vx100", ip("10.0.0.2"));
     let neighbour = NeighbourKey {
         device: "br100".into(),
         ip: ip("10.100.0.7"),

@@ -18,14 +18,8 @@ fn remote_hosts_are_written_as_frr_writes_them() {
     let (kernel, _) = start();
     let device = fib::Device::from("vx100");
     let mac: fib::Mac = "02:00:00:00:00:01".parse().unwrap();
-    let fdb = FdbKey {
-        device: device.clone(),
-        mac,
-    };
-    let flood = |vtep| FloodKey {
-        device: device.clone(),
-        vtep: ip(vtep),
-    };
+    let fdb = FdbKey::new(device.clone(), mac);
+    let flood = |vtep| FloodKey::new(device.clone(), ip(vtep));
     let host = |text| NeighbourKey {
         device: "br100".into(),
         ip: ip(text),
@@ -232,10 +226,7 @@ fn hosts_on_this_side_are_told() {
 
     // Our own entries are not local.
     let remote: fib::Mac = "02:00:00:00:00:04".parse().unwrap();
-    let fdb = FdbKey {
-        device: "vx100".into(),
-        mac: remote,
-    };
+    let fdb = FdbKey::new("vx100", remote);
     kernel.want(Entry::Fdb(
         fdb.clone(),
         RemoteMac {

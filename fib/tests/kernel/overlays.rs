@@ -285,7 +285,8 @@ fn an_overlay_takes_its_place_when_a_device_of_others_makes_room() {
     for (before, said, after) in [
         (
             "ip link add foo type vxlan id 100 dstport 4789 local 10.0.0.1",
-            "`foo` has VNI 100 on port 4789 already; `ip link del foo` makes room",
+            "`foo` has VNI 100 on port 4789 already; `ip link del foo` makes room, \
+             or `vxlan = \"foo\"` of the VNI takes it over",
             "ip link del foo",
         ),
         (

@@ -421,10 +421,10 @@ impl Core {
                 .into_iter()
                 .collect();
         }
-        let key = fib::Key::Fdb(fib::FdbKey {
-            device: config.vxlan.as_str().into(),
-            mac: fib::Mac(status.mac.0),
-        });
+        let key = fib::Key::Fdb(fib::FdbKey::new(
+            config.vxlan.as_str(),
+            fib::Mac(status.mac.0),
+        ));
         let installed = self.installed.contains(&self.rib, &key);
         let place = status.vtep.map(|vtep| format!("dst {vtep}"));
         vec![reply::KernelEntry {

@@ -70,7 +70,7 @@ impl Core {
                         .map(|device| {
                             let mac = fib::Mac(status.mac.0);
                             self.installed
-                                .contains(&self.rib, &fib::Key::Fdb(fib::FdbKey { device, mac }))
+                                .contains(&self.rib, &fib::Key::Fdb(fib::FdbKey::new(device, mac)))
                         });
                 reply::Mac {
                     vni: status.vni.get(),

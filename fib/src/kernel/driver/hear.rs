@@ -14,14 +14,14 @@ use std::time::Instant;
 use super::Driver;
 use crate::event::Event;
 use crate::kernel::locals::{LocalMac, LocalNeighbour};
-use crate::links::{Link, LinkKind};
+use crate::links::{Link, LinkKind, Station};
 use crate::netlink::device::LinkNotice;
 use crate::netlink::encode::{
     NTF_EXT_LEARNED, NTF_ROUTER, NTF_STICKY, NUD_FAILED, NUD_INCOMPLETE, NUD_NOARP, NUD_PERMANENT,
 };
 use crate::netlink::notice::{FdbNotice, NeighbourNotice, Notice, RouteNotice};
 use crate::netlink::watch::Notification;
-use crate::state::{FdbKey, FloodKey, Mac, Neighbour, NeighbourKey};
+use crate::state::{FdbKey, FloodKey, Mac, Neighbour, NeighbourKey, Segment};
 use crate::table::{Observation, Place, RouteShape, Theirs, Via, is_our_next_hop};
 
 impl Driver {
@@ -34,7 +34,10 @@ impl Driver {
             Notification::Link {
                 notice: LinkNotice::Link(link),
                 removed,
-            } => self.hear_link(link, removed),
+            } => {
+                self.hear_link(link, removed);
+                self.relate_locals();
+            }
             Notification::Link {
                 notice: LinkNotice::Port(_),
                 ..
@@ -94,6 +97,10 @@ impl Driver {
         }
         self.table.observe(Observation::Link(link.clone()));
         self.events.push(Event::Link(link));
+    }
+
+    /// After devices or their VLANs were taken in, once for all of them.
+    pub(super) fn relate_locals(&mut self) {
         self.locals.relate(self.table.links(), &mut self.events);
     }
 
@@ -105,7 +112,6 @@ impl Driver {
         self.withered.devices.insert(index);
         self.stale.all |= self.table.has_routes_by_themselves();
         self.table.observe(Observation::LinkRemoved(index));
-        self.locals.relate(self.table.links(), &mut self.events);
         self.events.push(Event::LinkRemoved {
             index,
             name: link.name,
@@ -201,13 +207,26 @@ impl Driver {
         };
         let device = port.name.clone();
         let is_vxlan = matches!(port.kind, LinkKind::Vxlan(_));
+        let shared = matches!(&port.kind, LinkKind::Vxlan(vxlan) if vxlan.external);
+        let vlan = fdb.vlan.unwrap_or(0);
         let stamped = marks & NTF_EXT_LEARNED != 0;
         match (fdb.master, fdb.vtep) {
             (Some(bridge), _) if is_vxlan => {
-                // With VLAN filtering in the kernel an entry shows again for each VLAN. Late news
-                // of a bridge that the device has left say nothing about the one it is in.
-                if fdb.vlan.is_none() && port.master == Some(bridge) {
-                    let key = FdbKey { device, mac };
+                let tunnel = self
+                    .table
+                    .links()
+                    .vlan(index, vlan)
+                    .and_then(|it| it.tunnel);
+                let segment = tunnel.map(|vni| Segment { vni, vlan });
+                // With VLAN filtering in the kernel an entry shows again for each VLAN of a device
+                // with one VNI. Late news of a bridge that the device has left say nothing about
+                // the one it is in.
+                let counts = match shared {
+                    true => segment.is_some(),
+                    false => fdb.vlan.is_none(),
+                };
+                if counts && port.master == Some(bridge) {
+                    let key = FdbKey::new(device, mac).within(segment.filter(|_| shared));
                     // Static by hand, made so over ours perhaps, which leaves the stamp.
                     let theirs = !removed && state & NUD_NOARP != 0;
                     let there = stamped && !removed && !theirs;
@@ -216,7 +235,16 @@ impl Driver {
                     self.table.observe(Observation::FdbBridge(key, there));
                     self.table.observe(Observation::Occupied(place, theirs));
                 }
-                self.locals.mac(bridge, mac, None, &mut self.events);
+                let place = (bridge, vlan);
+                self.locals.mac(place, mac, None, &mut self.events);
+            }
+            (Some(bridge), _) if bridge == index => {
+                if vlan != 0 {
+                    let station = Station { bridge, vlan, mac };
+                    let there = !removed && state & NUD_PERMANENT != 0;
+                    self.table.observe_station(station, there);
+                }
+                self.locals.mac((bridge, vlan), mac, None, &mut self.events);
             }
             (Some(bridge), _) => {
                 // PERMANENT are the port's own addresses.
@@ -226,19 +254,26 @@ impl Driver {
                     port: index,
                     sticky,
                 });
-                let remote = self.table.links().vni_of_bridge(bridge);
-                let vxlan = remote.and_then(|(_, vxlan)| self.table.links().get(vxlan));
-                if let Some(device) = vxlan.filter(|_| learned).map(|vxlan| vxlan.name.clone()) {
-                    self.table.fdb_moved(FdbKey { device, mac }, Instant::now());
+                let member = self.table.links().member(bridge, vlan).filter(|_| learned);
+                let vxlan =
+                    member.and_then(|it| Some((self.table.links().get(it.port)?, it.segment)));
+                if let Some((vxlan, segment)) = vxlan {
+                    let key = FdbKey::new(vxlan.name.clone(), mac).within(segment);
+                    self.table.fdb_moved(key, Instant::now());
                 }
-                self.locals.mac(bridge, mac, local, &mut self.events);
+                self.locals
+                    .mac((bridge, vlan), mac, local, &mut self.events);
             }
             (None, Some(vtep)) if mac == Mac::ZERO => {
-                self.table
-                    .observe(Observation::Flood(FloodKey { device, vtep }, !removed));
+                let vni = fdb.vni.filter(|_| shared);
+                let segment = vni.map(|vni| self.table.segment(&device, index, vni));
+                let key = FloodKey::new(device, vtep).within(segment);
+                self.table.observe(Observation::Flood(key, !removed));
             }
             (None, vtep) if is_vxlan && mac != Mac::ZERO => {
-                let key = FdbKey { device, mac };
+                let vni = fdb.vni.filter(|_| shared);
+                let segment = vni.map(|vni| self.table.segment(&device, index, vni));
+                let key = FdbKey::new(device, mac).within(segment);
                 let fixed = !stamped && !removed && state & (NUD_NOARP | NUD_PERMANENT) != 0;
                 let place = Place::Tunnel(key.clone());
                 let theirs = fixed.then_some(Theirs::Remote(vtep));
@@ -261,7 +296,8 @@ impl Driver {
         let Some(link) = self.table.links().current(index) else {
             return;
         };
-        if link.kind != LinkKind::Bridge || ip.is_multicast() {
+        let here = self.table.links().place_of_neighbours(link).is_some();
+        if !here || ip.is_multicast() {
             return;
         }
         let (key, router) = (

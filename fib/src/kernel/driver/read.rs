@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use super::Driver;
 use crate::event::{Differences, Event};
 use crate::kernel::KernelError;
+use crate::links::Link;
 use crate::netlink::dump::Dump;
 use crate::netlink::notice::Notice;
 use crate::table::{AuditScope, Observation, is_our_next_hop};
@@ -115,6 +116,14 @@ impl Driver {
                 });
             }
         }
+        // Where nothing tells VLANs apart there is nothing to read.
+        let apart = |link: &Link| link.is_vlan_aware() || link.has_vni_filter();
+        if self.table.links().iter().any(apart) || self.table.has_segments() {
+            let (vlans, filters) = self.dump.segments().map_err(dump("VLANs"))?;
+            self.table.observe(Observation::Vlans(vlans));
+            self.table.observe(Observation::VniFilters(filters));
+        }
+        self.relate_locals();
         self.links_current = true;
         self.table.links_read();
         Ok(())

@@ -392,10 +392,7 @@ fn the_overlay_of_an_l3vni_has_the_routers_mac_address_and_nothing_else() {
     assert_eq!((bridge.address, bridge.master), (Some(mac), Some(vrf)));
     assert!(!bridge.generates_addresses && bridge.up);
     let vxlan = link(&model, "vx4001").unwrap();
-    let port = BridgePort {
-        learning: false,
-        neigh_suppress: false,
-    };
+    let port = BridgePort::default();
     assert_eq!((vxlan.master, vxlan.port), (Some(bridge.index), Some(port)));
     assert_eq!(on(&model, "br4001"), [""; 0]);
     assert!(table.verify().is_empty(), "{:?}", table.verify());

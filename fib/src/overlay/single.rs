@@ -1,0 +1,493 @@
+//! Overlays that share devices: one VXLAN device (`external vnifilter`) as a port of one VLAN-aware
+//! bridge, and of that a VLAN and a VNI for each overlay.
+//!
+//! What is shared comes first: while the bridge or the VXLAN device asks for a step, an overlay
+//! asks for nothing else, and all of them ask for the same. Then an overlay has four parts of its
+//! own: the VNI in the filter, the VLAN of the port mapped to it, the VLAN of the bridge itself, and
+//! a VLAN device on the bridge, on which gateway and neighbours are. A gateway address in Ethernet
+//! that the bridge does not have is a fifth: without it the bridge would flood what is sent to the
+//! gateway. [`leftovers`] are the parts that no overlay wants.
+//!
+//! The kernel keeps no stamp per part. On a device that we made every part is ours; on one made by
+//! somebody else those are that were asked for since the start.
+//!
+//! A kernel that lacks something is noticed by what it shows: an attribute that is not there was
+//! ignored when it was set.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::{DeviceOp, Fix, LinkChange, Owner, Part, Steps, gateway_steps, is_ours, rename_step};
+use crate::links::{BridgePort, Link, LinkKind, Links, Station, Vxlan};
+use crate::state::{Device, Lane, Overlay};
+
+/// The next steps towards this overlay.
+pub(super) fn steps(
+    vni: u32,
+    (overlay, lane): (&Overlay, &Lane),
+    links: &Links,
+    owner: &Owner,
+) -> Steps {
+    let mut steps = Steps::default();
+    let ready = shared_steps(&mut steps, (overlay, lane), links, owner);
+    if !steps.ops.is_empty() {
+        steps.shared = true;
+        return steps;
+    }
+    if let Some((bridge, vxlan)) = ready {
+        part_steps(
+            &mut steps,
+            vni,
+            overlay,
+            lane,
+            (bridge, vxlan),
+            links,
+            owner,
+        );
+        vlan_device_steps(&mut steps, overlay, lane, bridge, links, owner);
+    }
+    steps
+}
+
+/// Bridge and VXLAN device. Gives both when parts can be added to them.
+fn shared_steps<'a>(
+    steps: &mut Steps,
+    (overlay, lane): (&Overlay, &Lane),
+    links: &'a Links,
+    owner: &Owner,
+) -> Option<(&'a Link, &'a Link)> {
+    let vxlan = links.named(&overlay.vxlan);
+    let bridge = links.named(&lane.bridge);
+    let astray = |link: &&Link| owner.is_astray(link) && link.has_vni_filter();
+    let astray_vxlan = links.iter().find(astray).filter(|_| vxlan.is_none());
+    let master = vxlan.or(astray_vxlan).and_then(|link| link.master);
+    let astray_bridge = master
+        .and_then(|index| links.get(index))
+        .filter(|link| bridge.is_none() && link.kind == LinkKind::Bridge && owner.is_astray(link));
+    // Frames from the bridge that do not fit through the tunnel are dropped without a word.
+    let narrow = vxlan.filter(|link| !owner.owns(link)).map(|link| link.mtu);
+    let mtu = narrow.map_or(lane.mtu, |mtu| mtu.min(lane.mtu));
+    match (bridge, astray_bridge) {
+        (Some(link), _) => bridge_steps(steps, mtu, link, owner),
+        (None, Some(link)) => rename_step(steps, link, &lane.bridge, owner),
+        (None, None) => steps.ops.push(DeviceOp::CreateSharedBridge {
+            name: lane.bridge.clone(),
+            mtu,
+        }),
+    }
+    match (vxlan, astray_vxlan) {
+        (Some(link), _) => vxlan_steps(steps, overlay, lane, (link, bridge), links, owner),
+        (None, Some(link)) => rename_step(steps, link, &overlay.vxlan, owner),
+        (None, None) => steps.ops.push(DeviceOp::CreateSharedVxlan {
+            name: overlay.vxlan.clone(),
+            local: overlay.local,
+            port: overlay.port,
+            mtu: lane.mtu,
+        }),
+    }
+    let bridge = bridge.filter(|link| link.is_vlan_aware())?;
+    let vxlan = vxlan.filter(|link| link.has_vni_filter())?;
+    let mapped = vxlan.port.is_some_and(|port| port.vlan_tunnel);
+    (vxlan.master == Some(bridge.index) && mapped).then_some((bridge, vxlan))
+}
+
+fn bridge_steps(steps: &mut Steps, mtu: u32, link: &Link, owner: &Owner) {
+    if link.kind != LinkKind::Bridge {
+        steps.replace_by_hand(link, "type", link.kind.name(), "bridge");
+        return;
+    }
+    let name = &link.name;
+    let settings = link.bridge.and_then(|it| it.vlan_filtering);
+    let Some(filtering) = settings else {
+        steps.wrong.push(format!(
+            "`{name}` cannot tell VLANs apart: this kernel is built without \
+             CONFIG_BRIDGE_VLAN_FILTERING; a VXLAN device for each VNI works without it"
+        ));
+        return;
+    };
+    let ours = owner.owns(link);
+    let mut fix = Fix { steps, link, ours };
+    fix.stamp();
+    if !filtering {
+        let command = format!("ip link set {name} type bridge vlan_filtering 1");
+        let change = LinkChange::VlanFiltering;
+        fix.named("vlan_filtering", change, "off", ("on", command));
+    }
+    fix.ageing();
+    fix.mtu(mtu);
+    fix.addrgenmode(false);
+    fix.up();
+}
+
+fn vxlan_steps(
+    steps: &mut Steps,
+    overlay: &Overlay,
+    lane: &Lane,
+    (link, bridge): (&Link, Option<&Link>),
+    links: &Links,
+    owner: &Owner,
+) {
+    let LinkKind::Vxlan(have) = &link.kind else {
+        steps.replace_by_hand(link, "type", link.kind.name(), "vxlan");
+        return;
+    };
+    let name = &link.name;
+    if have.external && have.vnifilter.is_none() {
+        steps.wrong.push(format!(
+            "`{name}` cannot carry the VNIs that are listed: this kernel has no `vnifilter` \
+             (Linux 5.18 and later have it); a VXLAN device for each VNI works without it"
+        ));
+        return;
+    }
+    let ours = owner.owns(link);
+    if replaced(steps, overlay, link, have, ours) {
+        return;
+    }
+    let mut fix = Fix { steps, link, ours };
+    fix.stamp();
+    let tunnel = || LinkChange::Tunnel {
+        vni: 0,
+        local: overlay.local,
+    };
+    let family = |address: Option<std::net::IpAddr>| address.is_none_or(|a| a.is_ipv4());
+    let other_local = have.local != Some(overlay.local);
+    if other_local && family(have.local) == overlay.local.is_ipv4() {
+        let text = have.local.map_or("none".to_owned(), |a| a.to_string());
+        let command = format!(
+            "ip link set {name} type vxlan external local {}",
+            overlay.local
+        );
+        fix.named("local", tunnel(), text, (overlay.local, command));
+    }
+    // One change sets both.
+    if have.learning && !(ours && other_local) {
+        let command = format!("ip link set {name} type vxlan external nolearning");
+        fix.named("learning", tunnel(), "on", ("off", command));
+    }
+    fix.mtu(lane.mtu);
+    fix.addrgenmode(false);
+    if let Some(bridge) = bridge.filter(|bridge| bridge.kind == LinkKind::Bridge) {
+        fix.master(bridge, links);
+        if link.master == Some(bridge.index) {
+            fix.port(BridgePort::SHARED, LinkChange::SharedPort);
+        }
+    }
+    fix.up();
+}
+
+/// What the kernel does not change: ours is made anew, others' is not ours to replace.
+fn replaced(steps: &mut Steps, overlay: &Overlay, link: &Link, have: &Vxlan, ours: bool) -> bool {
+    let text =
+        |address: Option<std::net::IpAddr>| address.map_or("none".to_owned(), |a| a.to_string());
+    let mut differing = Vec::new();
+    if !have.external {
+        differing.push(("external", "off".to_owned(), "on".to_owned()));
+    } else if have.vnifilter != Some(true) {
+        differing.push(("vnifilter", "off".to_owned(), "on".to_owned()));
+    }
+    if have.port != overlay.port {
+        differing.push(("dstport", have.port.to_string(), overlay.port.to_string()));
+    }
+    if have.proxy {
+        differing.push(("proxy", "on".to_owned(), "off".to_owned()));
+    }
+    if have
+        .local
+        .is_some_and(|local| local.is_ipv4() != overlay.local.is_ipv4())
+    {
+        differing.push(("local", text(have.local), overlay.local.to_string()));
+    }
+    if ours && !differing.is_empty() {
+        steps.ops.push(DeviceOp::Delete {
+            index: link.index,
+            name: link.name.clone(),
+        });
+        return true;
+    }
+    for (name, have, want) in differing {
+        steps.replace_by_hand(link, name, have, want);
+    }
+    false
+}
+
+/// What an overlay has on the shared devices.
+fn part_steps(
+    steps: &mut Steps,
+    vni: u32,
+    overlay: &Overlay,
+    lane: &Lane,
+    (bridge, vxlan): (&Link, &Link),
+    links: &Links,
+    owner: &Owner,
+) {
+    let vlan = lane.vlan;
+    let add = |link: &Link, part| DeviceOp::AddPart {
+        index: link.index,
+        name: link.name.clone(),
+        part,
+    };
+    if !links.lets_in(vxlan.index, vni) {
+        steps.ops.push(add(vxlan, Part::Vni(vni)));
+    }
+    let mapping = links.vlan(vxlan.index, vlan);
+    let before = mapping
+        .and_then(|it| it.tunnel)
+        .filter(|other| *other != vni);
+    let elsewhere = links.segment(vxlan.index, vni).vlan;
+    let elsewhere = Some(elsewhere).filter(|other| *other != 0 && *other != vlan);
+    if let Some(stale) = before.map(|_| vlan).or(elsewhere) {
+        // The kernel maps a VLAN once, and to each VNI one.
+        let tunnel = links.vlan(vxlan.index, stale).and_then(|it| it.tunnel);
+        if owner.owns(vxlan) {
+            steps.ops.push(DeviceOp::RemovePart {
+                index: vxlan.index,
+                name: vxlan.name.clone(),
+                part: Part::PortVlan {
+                    vlan: stale,
+                    vni: None,
+                },
+            });
+        } else {
+            let device = &vxlan.name;
+            let tunnel = tunnel.unwrap_or(0);
+            steps.wrong.push(format!(
+                "VLAN {stale} of `{device}` is mapped to VNI {tunnel}, but VLAN {vlan} must be \
+                 mapped to {vni}: `bridge vlan del dev {device} vid {stale}`"
+            ));
+        }
+    } else if mapping.is_none_or(|it| it.tunnel.is_none() || it.untagged || it.pvid) {
+        let part = Part::PortVlan {
+            vlan,
+            vni: Some(vni).filter(|_| mapping.is_none_or(|it| it.tunnel.is_none())),
+        };
+        steps.ops.push(add(vxlan, part));
+    }
+    let own = links.vlan(bridge.index, vlan);
+    match own.is_none_or(|it| it.untagged || it.pvid) {
+        // Frames that lose their tag reach the bridge and not the VLAN device on it.
+        true if own.is_some() && !owner.owns(bridge) => {
+            let name = &bridge.name;
+            steps.wrong.push(format!(
+                "VLAN {vlan} of `{name}` itself is untagged, but must be tagged: `bridge vlan add \
+                 dev {name} vid {vlan} self`, or another VLAN for the VNI"
+            ));
+        }
+        true => steps.ops.push(add(bridge, Part::BridgeVlan(vlan))),
+        false => {}
+    }
+    if let Some(station) = station(overlay, lane, bridge)
+        && links.vlan(bridge.index, vlan).is_some()
+        && !links.has_station(&station)
+    {
+        let mac = station.mac;
+        steps.ops.push(add(bridge, Part::Address { vlan, mac }));
+    }
+}
+
+/// The address of the gateway, if the bridge does not have it anyway.
+fn station(overlay: &Overlay, lane: &Lane, bridge: &Link) -> Option<Station> {
+    let mac = overlay.gateway_mac?;
+    (bridge.address != Some(mac)).then_some(Station {
+        bridge: bridge.index,
+        vlan: lane.vlan,
+        mac,
+    })
+}
+
+/// The device on which gateway and neighbours are.
+fn vlan_device_steps(
+    steps: &mut Steps,
+    overlay: &Overlay,
+    lane: &Lane,
+    bridge: &Link,
+    links: &Links,
+    owner: &Owner,
+) {
+    let vlan = lane.vlan;
+    let Some(link) = links.named(&overlay.bridge) else {
+        let wanted = LinkKind::Vlan { id: vlan };
+        let astray = |link: &&Link| {
+            owner.is_astray(link) && link.kind == wanted && link.parent == Some(bridge.index)
+        };
+        match links.iter().find(astray) {
+            Some(link) => rename_step(steps, link, &overlay.bridge, owner),
+            None => steps.ops.push(DeviceOp::CreateVlanDevice {
+                name: overlay.bridge.clone(),
+                bridge: bridge.index,
+                vlan,
+                mtu: overlay.mtu.min(bridge.mtu),
+                mac: overlay.gateway_mac,
+            }),
+        }
+        return;
+    };
+    let fits = link.kind == LinkKind::Vlan { id: vlan } && link.parent == Some(bridge.index);
+    if !fits && owner.owns(link) {
+        steps.ops.push(DeviceOp::Delete {
+            index: link.index,
+            name: link.name.clone(),
+        });
+        return;
+    }
+    if !fits {
+        let have = if let LinkKind::Vlan { id } = link.kind {
+            let parent = link.parent.and_then(|index| links.get(index));
+            let parent = parent.map_or("another device", |link| link.name.as_str());
+            format!("VLAN {id} of {parent}")
+        } else {
+            link.kind.name().to_owned()
+        };
+        let want = format!("VLAN {vlan} of {}", bridge.name);
+        steps.replace_by_hand(link, "type", have, want);
+        return;
+    }
+    // A VLAN device has no room for more than the one it stands on.
+    let mtu = overlay.mtu.min(bridge.mtu);
+    gateway_steps(steps, overlay, (link, mtu), links, owner);
+}
+
+impl BridgePort {
+    /// Addresses come from the control plane, and so do answers to who has them; VLANs become VNIs.
+    const SHARED: Self = Self {
+        learning: false,
+        neigh_suppress: true,
+        vlan_tunnel: true,
+    };
+}
+
+/// Overlays on shared devices, by number.
+type Overlays<'a> = Vec<(u32, &'a Overlay)>;
+
+/// Parts of shared devices that belong to no overlay: those of overlays that were given up
+/// (`vacated`), and after the sweep whatever else is on devices that we made. With the number of the
+/// device.
+pub(crate) fn leftovers(
+    wanted: &Overlays<'_>,
+    vacated: &Overlays<'_>,
+    swept: bool,
+    links: &Links,
+) -> Vec<(u32, DeviceOp)> {
+    let mut ops = Vec::new();
+    for ((vxlan, bridge), parts) in parts(wanted, vacated) {
+        let (vxlan, bridge) = (links.named(&vxlan), links.named(&bridge));
+        if let Some(vxlan) = vxlan {
+            port_leftovers(&mut ops, vxlan, &parts, swept && is_ours(vxlan), links);
+        }
+        if let Some(bridge) = bridge {
+            bridge_leftovers(&mut ops, bridge, &parts, swept && is_ours(bridge), links);
+        }
+    }
+    ops
+}
+
+/// What overlays want of a pair of devices, and what they do no longer.
+#[derive(Default)]
+struct Parts {
+    wanted: BTreeMap<u16, u32>,
+    wanted_vnis: BTreeSet<u32>,
+    wanted_stations: BTreeSet<(u16, crate::state::Mac)>,
+    vacated: BTreeSet<u16>,
+    vacated_vnis: BTreeSet<u32>,
+    vacated_stations: BTreeSet<(u16, crate::state::Mac)>,
+}
+
+fn parts(wanted: &Overlays<'_>, vacated: &Overlays<'_>) -> HashMap<(Device, Device), Parts> {
+    let mut all: HashMap<(Device, Device), Parts> = HashMap::new();
+    let given_up = vacated.iter().map(|it| (it, false));
+    for ((vni, overlay), is_wanted) in wanted.iter().map(|it| (it, true)).chain(given_up) {
+        let Some(lane) = &overlay.lane else {
+            continue;
+        };
+        let pair = (overlay.vxlan.clone(), lane.bridge.clone());
+        let parts = all.entry(pair).or_default();
+        let station = overlay.gateway_mac.map(|mac| (lane.vlan, mac));
+        if is_wanted {
+            parts.wanted.insert(lane.vlan, *vni);
+            parts.wanted_vnis.insert(*vni);
+            parts.wanted_stations.extend(station);
+        } else {
+            parts.vacated.insert(lane.vlan);
+            parts.vacated_vnis.insert(*vni);
+            parts.vacated_stations.extend(station);
+        }
+    }
+    all
+}
+
+fn port_leftovers(
+    ops: &mut Vec<(u32, DeviceOp)>,
+    link: &Link,
+    parts: &Parts,
+    all: bool,
+    links: &Links,
+) {
+    let (index, name) = (link.index, &link.name);
+    let remove = |part| {
+        let name = name.clone();
+        (index, DeviceOp::RemovePart { index, name, part })
+    };
+    let vlans = links.vlans(link.index).map(|(vlan, _)| vlan);
+    let spare = vlans.filter(|vlan| !parts.wanted.contains_key(vlan));
+    let spare = spare.filter(|vlan| all || parts.vacated.contains(vlan));
+    ops.extend(spare.map(|vlan| remove(Part::PortVlan { vlan, vni: None })));
+    let vnis = links.filter(link.index);
+    let spare = vnis.filter(|vni| !parts.wanted_vnis.contains(vni));
+    let spare = spare.filter(|vni| all || parts.vacated_vnis.contains(vni));
+    ops.extend(spare.map(|vni| remove(Part::Vni(vni))));
+}
+
+fn bridge_leftovers(
+    ops: &mut Vec<(u32, DeviceOp)>,
+    link: &Link,
+    parts: &Parts,
+    all: bool,
+    links: &Links,
+) {
+    let (index, name) = (link.index, &link.name);
+    let remove = |part| {
+        let name = name.clone();
+        (index, DeviceOp::RemovePart { index, name, part })
+    };
+    for Station { vlan, mac, .. } in links.stations(link.index) {
+        let spare = !parts.wanted_stations.contains(&(vlan, mac)) && link.address != Some(mac);
+        if spare && (all || parts.vacated_stations.contains(&(vlan, mac))) {
+            ops.push(remove(Part::Address { vlan, mac }));
+        }
+    }
+    let used = |vlan: u16| {
+        let of_others = |it: &Link| {
+            it.kind == LinkKind::Vlan { id: vlan } && it.parent == Some(link.index) && !is_ours(it)
+        };
+        links.iter().any(of_others)
+    };
+    // One that we made is in the VLANs of overlays alone.
+    for (vlan, have) in links.vlans(link.index) {
+        let vacated = parts.vacated.contains(&vlan) && !have.pvid && !have.untagged;
+        if !parts.wanted.contains_key(&vlan) && (vacated || all) && !used(vlan) {
+            ops.push(remove(Part::BridgeVlan(vlan)));
+        }
+    }
+}
+
+/// Another VXLAN device that has the UDP port and is of the other kind: the kernel gives a port to
+/// devices with one VNI, or to devices with several.
+pub(super) fn port_rival(link: &Link, links: &Links) -> Option<String> {
+    let LinkKind::Vxlan(own) = &link.kind else {
+        return None;
+    };
+    let other = links.iter().find(|it| match &it.kind {
+        LinkKind::Vxlan(vxlan) => {
+            it.up && vxlan.port == own.port && vxlan.external != own.external
+        }
+        LinkKind::Bridge
+        | LinkKind::Vlan { .. }
+        | LinkKind::Wireguard
+        | LinkKind::Vrf { .. }
+        | LinkKind::Loopback
+        | LinkKind::Other(_) => false,
+    })?;
+    let (name, port) = (&other.name, own.port);
+    Some(format!(
+        "UDP port {port} is in use by `{name}`; one port is either for devices with one VNI or for \
+         one with several: another `port`, or `ip link del {name}`"
+    ))
+}
