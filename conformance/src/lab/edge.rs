@@ -133,7 +133,10 @@ pub fn tunnel_end_ipv6(edge: u8) -> Ipv6Addr {
 /// A host behind a bridge of an edge.
 #[derive(Debug)]
 pub struct Host {
+    name: String,
     space: Namespace,
+    /// As they were given, with the length of the network.
+    networks: Vec<String>,
     addresses: Vec<IpAddr>,
     gateways: Vec<IpAddr>,
     mac: String,
@@ -149,42 +152,60 @@ impl Host {
         bridge: &str,
         addresses: &[&str],
     ) -> Result<Self, Error> {
+        // Made of the name's end, which tells the hosts of a lab apart.
+        let octets: Vec<String> = name.bytes().map(|octet| format!("{octet:02x}")).collect();
+        let [.., a, b, c] = octets.as_slice() else {
+            let why = format!("`{name}` needs three octets for an address");
+            return Err(Error::State(why));
+        };
+        let mut host = Self {
+            name: name.to_owned(),
+            space: lab.namespace(name)?,
+            networks: addresses.iter().map(|it| (*it).to_owned()).collect(),
+            addresses: Vec::new(),
+            gateways: Vec::new(),
+            mac: format!("02:05:00:{a}:{b}:{c}"),
+        };
+        for network in addresses {
+            let (address, gateway) = with_gateway(network)?;
+            host.addresses.push(address);
+            host.gateways.push(gateway);
+        }
+        host.attach(edge, bridge)?;
+        Ok(host)
+    }
+
+    /// Takes the host from an edge to another one, as a live migration does: it is the same host.
+    pub fn migrate(&self, from: &Edge, to: &Edge, bridge: &str) -> Result<(), Error> {
+        from.space().ip(&format!("link del {}", self.port()))?;
+        self.attach(to, bridge)
+    }
+
+    fn attach(&self, edge: &Edge, bridge: &str) -> Result<(), Error> {
         let at = edge.space();
         wait_until(&format!("{}: {bridge}", at.name()), DEVICES, || {
             kernel::has_device(at, bridge)
         })?;
-        let space = lab.namespace(name)?;
-        // Made of the name's end, which tells the hosts of a lab apart.
-        let octets: Vec<String> = name.bytes().map(|octet| format!("{octet:02x}")).collect();
-        let mac = match octets.as_slice() {
-            [.., a, b, c] => format!("02:05:00:{a}:{b}:{c}"),
-            _ => {
-                let why = format!("`{name}` needs three octets for an address");
-                return Err(Error::State(why));
-            }
-        };
-        let (host, router) = (space.name(), at.name());
+        let (host, router) = (self.space.name(), at.name());
+        let (mac, port) = (&self.mac, self.port());
         let words = format!(
-            "link add eth0 netns {host} address {mac} type veth peer name p-{name} netns {router}"
+            "link add eth0 netns {host} address {mac} type veth peer name {port} netns {router}"
         );
         command::host("ip", &words.split_whitespace().collect::<Vec<_>>())?;
-        at.ip(&format!("link set p-{name} master {bridge} up"))?;
-        space.ip("link set eth0 up")?;
-        let (mut bare, mut gateways) = (Vec::new(), Vec::new());
-        for address in addresses {
-            space.ip(&format!("addr add {address} dev eth0 nodad"))?;
-            let (ip, gateway) = with_gateway(address)?;
-            let family = if ip.is_ipv4() { "-4" } else { "-6" };
-            space.ip(&format!("{family} route add default via {gateway}"))?;
-            bare.push(ip);
-            gateways.push(gateway);
+        at.ip(&format!("link set {port} master {bridge} up"))?;
+        self.space.ip("link set eth0 up")?;
+        for (network, gateway) in self.networks.iter().zip(&self.gateways) {
+            let family = if gateway.is_ipv4() { "-4" } else { "-6" };
+            self.space
+                .ip(&format!("addr add {network} dev eth0 nodad"))?;
+            self.space
+                .ip(&format!("{family} route add default via {gateway}"))?;
         }
-        Ok(Self {
-            space,
-            addresses: bare,
-            gateways,
-            mac,
-        })
+        Ok(())
+    }
+
+    fn port(&self) -> String {
+        format!("p-{}", self.name)
     }
 
     /// The namespace.

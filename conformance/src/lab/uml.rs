@@ -99,8 +99,12 @@ pub fn run(
     write("init.sh", INIT)?;
     write("start.sh", START)?;
     write("programs", &programs.display().to_string())?;
+    mode(&exchange.join("init.sh"), 0o755)?;
+    // An environment may have secrets.
+    let command_file = exchange.join("command.sh");
+    write("command.sh", "")?;
+    mode(&command_file, 0o600)?;
     write("command.sh", &command_text(program, arguments))?;
-    executable(&exchange.join("init.sh"))?;
 
     // Killed with the thread that waits for it, and everything in it with its first process.
     let mut command = Command::new("setpriv");
@@ -122,7 +126,9 @@ pub fn run(
             false => Ok(()),
         }
     });
+    let forgotten = fs::remove_file(&command_file);
     ended?;
+    forgotten.map_err(|e| Error::io(command_file.display(), e))?;
     let status = fs::read_to_string(exchange.join("status")).unwrap_or_default();
     for line in fs::read_to_string(exchange.join("skipped"))
         .unwrap_or_default()
@@ -217,9 +223,9 @@ fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
-fn executable(path: &Path) -> Result<(), Error> {
+fn mode(path: &Path, mode: u32) -> Result<(), Error> {
     use std::os::unix::fs::PermissionsExt as _;
-    fs::set_permissions(path, fs::Permissions::from_mode(0o755))
+    fs::set_permissions(path, fs::Permissions::from_mode(mode))
         .map_err(|e| Error::io(path.display(), e))
 }
 
