@@ -293,8 +293,10 @@ impl Driver {
     fn settle(&mut self) {
         for _ in 0..PLANS {
             self.take_losses();
-            let unread = self.stale != Stale::default() || !self.withered.is_empty();
-            if !self.apply_plan() && !unread {
+            let unread = self.stale != Stale::default();
+            let planned = self.apply_plan();
+            self.look_for_withered();
+            if !planned && !unread {
                 break;
             }
         }

@@ -125,6 +125,10 @@ impl Fix<'_> {
             }
             Some(vrf) => misfit(want, vrf),
         };
+        if let (Some(_), None, Some(why)) = (vrf, &wrong, owner.no_vrf.get(&want.device)) {
+            // One of others, which is down.
+            self.steps.wrong.push(why.clone());
+        }
         match (vrf, wrong) {
             (Some(vrf), None) if self.link.master == Some(vrf.index) => Standing::InPlace,
             (Some(vrf), None) => self.enslave(vrf.index, have, vrf.name.as_str()),

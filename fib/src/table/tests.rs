@@ -23,6 +23,8 @@ const PROTOCOL: u8 = 186;
 #[derive(Clone, Default)]
 struct Model {
     links: BTreeMap<u32, Link>,
+    /// The last number that was given to a device.
+    given: u32,
     addresses: BTreeSet<(u32, String)>,
     objects: BTreeMap<u32, Object>,
     routes: BTreeMap<(RouteKey, u32), (u8, RouteShape)>,
@@ -158,7 +160,13 @@ impl Model {
     }
 
     fn device(&mut self, op: &DeviceOp) -> Result<(), OpError> {
-        let index = self.links.keys().max().copied().unwrap_or(0) + 1;
+        // A number is never given twice.
+        self.given = self
+            .links
+            .keys()
+            .fold(self.given, |max, index| max.max(*index))
+            + 1;
+        let index = self.given;
         if op.creates() && self.links.values().any(|link| link.name == *op.name()) {
             return refuse(libc::EEXIST);
         }

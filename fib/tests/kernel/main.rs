@@ -17,6 +17,8 @@
 )]
 
 mod audit;
+#[path = "../../../conformance/uml/elsewhere.rs"]
+mod elsewhere;
 mod entries;
 mod hosts;
 mod namespace;
@@ -26,3 +28,4 @@ mod routes;
 #[path = "../../../conformance/src/lab/skip.rs"]
 mod skip;
 mod thread;
+mod vrfs;
