@@ -18,6 +18,7 @@
 mod accept;
 pub mod diff;
 mod duration;
+pub(crate) mod edit;
 pub mod error;
 pub mod file;
 pub mod policy;

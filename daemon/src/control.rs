@@ -28,7 +28,9 @@ pub(crate) mod words;
 pub use core_handle::{Answer, CALLS_MAX, Call, CoreHandle};
 pub use error::{ErrorKind, ErrorReply};
 pub use reply::Reply;
-pub use request::{Clear, Drain, Page, Request, Routes, Select, SoftReset};
+pub use request::{
+    Clear, Drain, Gateways, NetworkCreate, NetworkDelete, Page, Request, Routes, Select, SoftReset,
+};
 pub use timestamp::Timestamp;
 
 /// Where the control socket is unless `--socket` or `RBGPD_SOCKET` says otherwise.

@@ -48,7 +48,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::bfd_share::BfdShare;
-use crate::config::{Config, ServiceSettings};
+use crate::config::{Config, ServiceSettings, VniConfig};
 use crate::control::{Answer, Call, Reply, Timestamp, reply};
 use crate::install::Install;
 use crate::memory::{self, Freed, Tidy};
@@ -60,6 +60,7 @@ use crate::rpki_io::{CacheId, Report};
 use crate::state::{DrainState, StateDir};
 use crate::tasks::Spawner;
 use crate::wireguard_io::WireguardHandle;
+pub(crate) use answer::NetworkFacts;
 pub(crate) use apply::claim;
 use installed::Installed;
 use neighbor::Neighbor;
@@ -130,6 +131,8 @@ pub(crate) enum Order {
     Apply(Box<Config>, oneshot::Sender<()>),
     /// Apply a new configuration, or only say what that would change.
     Reload(Box<Config>, bool, oneshot::Sender<reply::Reload>),
+    /// Say what is known of an overlay network that is to be made or taken away.
+    LookAt(Box<VniConfig>, oneshot::Sender<NetworkFacts>),
 }
 
 /// Where things are and what was found at the start.
@@ -405,6 +408,10 @@ impl Core {
             Order::Reload(config, dry_run, answer) => {
                 let reload = self.reload(*config, dry_run);
                 drop(answer.send(reload));
+            }
+            Order::LookAt(network, answer) => {
+                let devices = [network.bridge.as_str(), network.vxlan.as_str()];
+                drop(answer.send(self.network_facts(network.id, devices)));
             }
             Order::Verified(differences) => {
                 self.verify.runs += 1;

@@ -15,6 +15,7 @@ mod args;
 pub mod check;
 mod decode;
 mod explain;
+mod network;
 mod route_map;
 mod run;
 mod show;

@@ -15,8 +15,11 @@
 //! with an error or an address that is taken changes nothing. What the system refuses after that, a
 //! thread or a file, is told with the instance that does not run.
 //!
+//! An overlay network is made and taken away by an edit of that file ([`network`]).
+//!
 //! Not here: anything about routes.
 
+mod network;
 pub(crate) mod running;
 mod together;
 
@@ -102,7 +105,18 @@ impl Instances {
     /// Hands a request to the core it is for, or answers for all.
     async fn call(&mut self, (request, answer): Call) {
         match request {
+            Request::Of(name, request)
+                if matches!(
+                    *request,
+                    Request::NetworkCreate(_) | Request::NetworkDelete(_)
+                ) =>
+            {
+                drop(answer.send(self.network(Some(name), *request).await));
+            }
             Request::Of(name, request) => self.call_one(&name, *request, answer),
+            Request::NetworkCreate(_) | Request::NetworkDelete(_) => {
+                drop(answer.send(self.network(None, request).await));
+            }
             Request::Reload { dry_run } => {
                 let reload = self.reload(dry_run).await;
                 // An asker that went away is no error.
@@ -114,6 +128,7 @@ impl Instances {
             | Request::Drain(_)
             | Request::Undrain { .. }
             | Request::Verify
+            | Request::Networks
             | Request::Metrics
             | Request::Version
                 if !self.others.is_empty() =>
@@ -137,6 +152,7 @@ impl Instances {
             | Request::Verify
             | Request::Clear(_)
             | Request::RouteMaps { .. }
+            | Request::Networks
             | Request::Metrics
             | Request::Memory
             | Request::Version => self.pass(&self.default, request, answer),
@@ -174,14 +190,15 @@ impl Instances {
         answer: oneshot::Sender<crate::control::Answer>,
     ) {
         let Some(instance) = self.all().find(|it| it.name() == name) else {
-            let names: Vec<&str> = self.all().map(Running::name).collect();
-            let error = ErrorReply::not_found(format!("there is no instance `{name}`"))
-                .hint(format!("the instances are {}", names.join(", ")));
-            drop(answer.send(Err(error)));
+            drop(answer.send(Err(self.no_instance(name))));
             return;
         };
         match request {
-            Request::Reload { .. } | Request::Instances | Request::Of(..) => {
+            Request::Reload { .. }
+            | Request::Instances
+            | Request::NetworkCreate(_)
+            | Request::NetworkDelete(_)
+            | Request::Of(..) => {
                 let error = ErrorReply::bad_request("this is for all instances together")
                     .hint("leave the name of the instance out");
                 drop(answer.send(Err(error)));
@@ -203,10 +220,17 @@ impl Instances {
             | Request::Verify
             | Request::Clear(_)
             | Request::RouteMaps { .. }
+            | Request::Networks
             | Request::Metrics
             | Request::Memory
             | Request::Version => self.pass(instance, request, answer),
         }
+    }
+
+    fn no_instance(&self, name: &str) -> ErrorReply {
+        let names: Vec<&str> = self.all().map(Running::name).collect();
+        ErrorReply::not_found(format!("there is no instance `{name}`"))
+            .hint(format!("the instances are {}", names.join(", ")))
     }
 
     fn members(&self) -> Vec<together::Member> {
@@ -229,7 +253,13 @@ impl Instances {
 
     /// Reads the configuration file again. With errors in it nothing changes.
     async fn reload(&mut self, dry_run: bool) -> Result<reply::Reload, ErrorReply> {
-        let new = self.read()?;
+        let (file, text) = self.text()?;
+        let new = Self::understand(&text, &file.display().to_string())?;
+        self.take(new, dry_run).await
+    }
+
+    /// Applies a configuration that was read from the file, or only says what that would change.
+    async fn take(&mut self, new: Config, dry_run: bool) -> Result<reply::Reload, ErrorReply> {
         if new.has_passwords()
             && let Err(error) = transport::md5_works()
         {
@@ -272,7 +302,8 @@ impl Instances {
             .hint("mend that, and `rbgpctl reload` tries again"))
     }
 
-    fn read(&self) -> Result<Config, ErrorReply> {
+    /// What is in the configuration file.
+    fn text(&self) -> Result<(PathBuf, String), ErrorReply> {
         let Some(file) = &self.config_file else {
             return Err(ErrorReply::failed("this router was started without a file")
                 .hint("give the new configuration to the program that started it"));
@@ -285,7 +316,11 @@ impl Instances {
         };
         let octets = plain_file::read(file).map_err(|error| unreadable(error.to_string()))?;
         let text = String::from_utf8(octets).map_err(|error| unreadable(error.to_string()))?;
-        let read = config::parse_here(&text, &name, transport::ao_works);
+        Ok((file.clone(), text))
+    }
+
+    fn understand(text: &str, name: &str) -> Result<Config, ErrorReply> {
+        let read = config::parse_here(text, name, transport::ao_works);
         let read = read.map(|(config, _)| config);
         read.map_err(|errors| {
             ErrorReply::new(

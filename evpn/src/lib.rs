@@ -126,8 +126,8 @@ pub use instance::{Input, Instance, Output};
 pub use mobility::Rule;
 pub use path::{Fault, Path, Route};
 pub use show::{
-    Candidate, Conflict, FloodStatus, Kind, MacStatus, Outcome, Problem, Reason, ReceivedRoute,
-    RouterStatus, VniStatus, VrfStatus,
+    Announcer, Candidate, Conflict, FloodStatus, Kind, MacStatus, Outcome, Problem, Reason,
+    ReceivedRoute, RouterStatus, VniStatus, VrfStatus,
 };
 pub use station::RemoteMac;
 pub use target::ImportTarget;

@@ -3,6 +3,8 @@
 //! Answers come from the same functions that decide ([`crate::resolve`]); nothing is computed a
 //! second way for display. All of it reads and changes nothing.
 
+mod announcers;
+
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -18,6 +20,7 @@ use crate::resolve::{ip_of, mac_of};
 use crate::station::{Place, RemoteMac, Station};
 use crate::target::ImportTarget;
 use crate::vrf::{Vrf, VrfName, imported_prefix};
+pub use announcers::Announcer;
 
 /// A VNI, for `show evpn vni`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,6 +66,18 @@ pub enum Problem {
     RdInUse(Vni),
     /// The gateway is to be advertised and its MAC address is not known.
     NoGatewayMac,
+}
+
+impl Problem {
+    /// What to do about it.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Problem::Disabled => "enable it",
+            Problem::NoVtep => "set `vtep` in [evpn]",
+            Problem::RdInUse(_) => "give one of them another `rd`",
+            Problem::NoGatewayMac => "set `gateway_mac`",
+        }
+    }
 }
 
 impl fmt::Display for Problem {
@@ -589,3 +604,6 @@ impl Instance {
             .map(|(key, (_, attributes))| (key, attributes))
     }
 }
+
+#[cfg(test)]
+mod tests;

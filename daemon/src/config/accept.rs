@@ -9,6 +9,7 @@ mod instances;
 mod neighbor;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::Ipv4Addr;
 
 use bgp::evpn_route::RouteDistinguisher;
@@ -319,7 +320,32 @@ struct Overlays {
     ids: Once<Vni>,
     names: Once<String>,
     devices: Devices,
-    gateways: Vec<At<IpNetwork>>,
+    addresses: Vec<Addresses>,
+}
+
+/// Addresses that an overlay has.
+#[derive(Clone, Copy)]
+struct Addresses {
+    /// The number of the overlay in the file.
+    overlay: usize,
+    at: At<IpNetwork>,
+    /// `gateway` or `network`.
+    kind: &'static str,
+}
+
+impl Addresses {
+    /// A gateway lies in a network of its own overlay.
+    fn exclude(&self, other: &Self) -> bool {
+        let (one, two) = (Prefix::from(self.at.value), Prefix::from(other.at.value));
+        let overlap = one.contains(two) || two.contains(one);
+        overlap && (self.overlay != other.overlay || self.kind == other.kind)
+    }
+}
+
+impl fmt::Display for Addresses {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kind, self.at.value)
+    }
 }
 
 impl Overlays {
@@ -328,7 +354,7 @@ impl Overlays {
             ids: Once::new("vni"),
             names: Once::new("vni name"),
             devices: Devices::default(),
-            gateways: Vec::new(),
+            addresses: Vec::new(),
         }
     }
 }
@@ -343,7 +369,7 @@ fn vnis(
         ids,
         names,
         devices,
-        gateways,
+        addresses,
     } = overlays;
     devices.underlay(file, report);
     let mut rds = Once::new("rd");
@@ -353,7 +379,7 @@ fn vnis(
         if let Some(name) = &table.name {
             names.see(format!("\"{}\"", name.value), name.span, report);
         }
-        gateway(table, gateways, report);
+        own_addresses(table, addresses, report);
         let import_targets = targets(table.import_targets.as_ref(), report);
         let export_targets = targets(table.export_targets.as_ref(), report);
         let Some(id) = table.id else {
@@ -381,6 +407,7 @@ fn vnis(
             import_targets,
             export_targets,
             gateway: table.gateway.iter().map(|gateway| gateway.value).collect(),
+            networks: table.networks.iter().map(|network| network.value).collect(),
             gateway_mac: table.gateway_mac.map(|mac| mac.value),
             bridge,
             vxlan,
@@ -456,27 +483,28 @@ fn targets(
     RouteTargets::Listed(value.iter().map(|target| target.value).collect())
 }
 
-/// Gateways lie in networks of their own, and are addresses that a host can have.
-fn gateway(table: &VniTable, others: &mut Vec<At<IpNetwork>>, report: &mut Report) {
+/// No two overlays have the same addresses, and gateways are addresses that a host can have.
+fn own_addresses(table: &VniTable, others: &mut Vec<Addresses>, report: &mut Report) {
+    let overlay = others.last().map_or(0, |other| other.overlay + 1);
     for gateway in &table.gateway {
-        let (one, network) = (gateway.value, Prefix::from(gateway.value));
-        if let Some(what) = unusable(one) {
-            let address = one.to_string();
+        if let Some(what) = unusable(gateway.value) {
+            let address = gateway.value.to_string();
             report.error(gateway.span, Conflict::GatewayAddress { address, what });
         }
-        let overlapping = others.iter().find(|other| {
-            let other = Prefix::from(other.value);
-            other.contains(network) || network.contains(other)
-        });
-        if let Some(other) = overlapping {
+    }
+    let gateways = table.gateway.iter().map(|at| (*at, "gateway"));
+    let network = |at: &At<Prefix>| (At::new(IpNetwork::from(at.value), at.span), "network");
+    for (at, kind) in gateways.chain(table.networks.iter().map(network)) {
+        let one = Addresses { overlay, at, kind };
+        if let Some(two) = others.iter().find(|other| one.exclude(other)) {
             let conflict = Conflict::Gateway {
                 one: one.to_string(),
-                two: other.value.to_string(),
-                first: report.place(other.span),
+                two: two.to_string(),
+                first: report.place(two.at.span),
             };
-            report.error(gateway.span, conflict);
+            report.error(at.span, conflict);
         }
-        others.push(*gateway);
+        others.push(one);
     }
 }
 

@@ -291,11 +291,11 @@ pub enum Conflict {
     #[error("a route distinguisher cannot be made of router_id and vni {0}, which is over 65535")]
     NoAutomaticRd(u32),
     /// Two VNIs share addresses.
-    #[error("gateway {one} overlaps with gateway {two} of {first}")]
+    #[error("{one} overlaps with {two} of {first}")]
     Gateway {
-        /// The later one.
+        /// The later one, with its kind.
         one: String,
-        /// The earlier one.
+        /// The earlier one, with its kind.
         two: String,
         /// Where the earlier one stands.
         first: Place,

@@ -118,7 +118,7 @@ fn section(text: &mut String, header: &str, fields: &Fields) {
     lines(text, fields);
 }
 
-fn lines(text: &mut String, fields: &Fields) {
+pub(super) fn lines(text: &mut String, fields: &Fields) {
     for Field { key, value } in fields.iter() {
         // Writing to a string cannot fail.
         let _ = writeln!(text, "{key} = {value}");
@@ -486,6 +486,9 @@ pub(super) fn vni_fields(vni: &VniConfig, config: &Config) -> Fields {
     }
     if !vni.gateway.is_empty() {
         fields.add("gateway", list(&vni.gateway));
+    }
+    if !vni.networks.is_empty() {
+        fields.add("networks", list(&vni.networks));
     }
     if let Some(mac) = vni.gateway_mac {
         fields.add("gateway_mac", quote(mac));

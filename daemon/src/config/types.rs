@@ -566,6 +566,8 @@ pub struct VniConfig {
     pub export_targets: RouteTargets,
     /// Anycast gateway addresses on the bridge, with the length of their network.
     pub gateway: Vec<IpNetwork>,
+    /// Networks that machines have addresses of where no gateway of ours says so.
+    pub networks: Vec<Prefix>,
     /// MAC address of the gateway; `None` derives one that is the same at every site.
     pub gateway_mac: Option<MacAddress>,
     /// Name of the bridge.
@@ -574,6 +576,17 @@ pub struct VniConfig {
     pub vxlan: String,
     /// MTU of both; `None` derives it from the underlay.
     pub mtu: Option<u32>,
+}
+
+impl VniConfig {
+    /// Networks that machines have addresses of, those of gateways among them, in their order.
+    pub fn all_networks(&self) -> Vec<Prefix> {
+        let of_gateways = self.gateway.iter().map(|gateway| Prefix::from(*gateway));
+        let mut networks: Vec<Prefix> = of_gateways.chain(self.networks.iter().copied()).collect();
+        networks.sort_unstable();
+        networks.dedup();
+        networks
+    }
 }
 
 /// Route targets of a VNI in one direction.

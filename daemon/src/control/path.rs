@@ -5,13 +5,17 @@
 //! error here as in the configuration: a misspelt `prefx` must not list the whole table.
 
 use std::fmt::{self, Write};
+use std::net::IpAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
 use bgp::{Family, Prefix, ScopedAddr, Vni};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::{Clear, Drain, ErrorKind, ErrorReply, Page, Request, Routes, Select, SoftReset};
+use super::{
+    Clear, Drain, ErrorKind, ErrorReply, Gateways, NetworkCreate, NetworkDelete, Page, Request,
+    Routes, Select, SoftReset,
+};
 
 /// A request as HTTP sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,6 +83,17 @@ pub fn write(request: &Request) -> Call {
         Request::Memory => get("/v1/memory", Query::new()),
         Request::Version => get("/v1/version", Query::new()),
         Request::Instances => get("/v1/instances", Query::new()),
+        Request::Networks => get("/v1/networks", Query::new()),
+        Request::NetworkCreate(order) => post("/v1/networks", &CreateBody::from(order)),
+        Request::NetworkDelete(order) => {
+            let (vni, force, dry_run) = (Some(order.vni.get()), order.force, order.dry_run);
+            let body = DeleteBody {
+                vni,
+                force,
+                dry_run,
+            };
+            post("/v1/networks/delete", &body)
+        }
         Request::Of(name, request) => {
             let mut call = write(request);
             call.target.push(match call.target.contains('?') {
@@ -134,6 +149,7 @@ fn read_get(path: &str, mut query: Pairs) -> Result<Request, ErrorReply> {
         "/v1/memory" => Request::Memory,
         "/v1/version" => Request::Version,
         "/v1/instances" => Request::Instances,
+        "/v1/networks" => Request::Networks,
         _ => return Err(not_taken("GET", path)),
     };
     query.finish()?;
@@ -152,6 +168,20 @@ fn read_post(path: &str, query: Pairs, body: &[u8]) -> Result<Request, ErrorRepl
         },
         "/v1/clear" => Request::Clear(read_body::<ClearBody>(body)?.clear()?),
         "/v1/evpn/clear_duplicates" => read_body::<DuplicatesBody>(body)?.clear()?,
+        "/v1/networks" => Request::NetworkCreate(read_body::<CreateBody>(body)?.order()?),
+        "/v1/networks/delete" => {
+            let DeleteBody {
+                vni,
+                force,
+                dry_run,
+            } = read_body(body)?;
+            let vni = read_network_vni(vni)?;
+            Request::NetworkDelete(NetworkDelete {
+                vni,
+                force,
+                dry_run,
+            })
+        }
         _ => return Err(not_taken("POST", path)),
     };
     query.finish()?;
@@ -161,8 +191,12 @@ fn read_post(path: &str, query: Pairs, body: &[u8]) -> Result<Request, ErrorRepl
 /// The methods a path takes, as the header `Allow` has them; `None` for a path there is not.
 pub fn allowed(path: &str) -> Option<&'static str> {
     match path {
-        "/v1/drain" => Some("GET, POST"),
-        "/v1/undrain" | "/v1/reload" | "/v1/clear" | "/v1/evpn/clear_duplicates" => Some("POST"),
+        "/v1/drain" | "/v1/networks" => Some("GET, POST"),
+        "/v1/undrain"
+        | "/v1/reload"
+        | "/v1/clear"
+        | "/v1/evpn/clear_duplicates"
+        | "/v1/networks/delete" => Some("POST"),
         "/metrics"
         | "/v1/summary"
         | "/v1/neighbors"
@@ -408,6 +442,84 @@ impl DuplicatesBody {
             address: address.transpose()?,
         })
     }
+}
+
+/// Body of `POST /v1/networks`.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct CreateBody {
+    vni: Option<u32>,
+    name: Option<String>,
+    networks: Vec<String>,
+    /// Absent for the first usable addresses, empty for none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gateway: Option<Vec<IpAddr>>,
+    force: bool,
+    dry_run: bool,
+}
+
+impl From<&NetworkCreate> for CreateBody {
+    fn from(order: &NetworkCreate) -> Self {
+        Self {
+            vni: Some(order.vni.get()),
+            name: Some(order.name.clone()),
+            networks: order.networks.iter().map(ToString::to_string).collect(),
+            gateway: match &order.gateway {
+                Gateways::First => None,
+                Gateways::These(addresses) => Some(addresses.clone()),
+                Gateways::None => Some(Vec::new()),
+            },
+            force: order.force,
+            dry_run: order.dry_run,
+        }
+    }
+}
+
+impl CreateBody {
+    fn order(self) -> Result<NetworkCreate, ErrorReply> {
+        let wrong = |key: &str, why: String| ErrorReply::bad_request(format!("`{key}`: {why}"));
+        let missing = || ErrorReply::bad_request("`name` is missing");
+        let name = NetworkCreate::read_name(&self.name.ok_or_else(missing)?);
+        let networks = self.networks.iter();
+        let networks: Result<Vec<Prefix>, String> = networks
+            .map(|text| NetworkCreate::read_network(text))
+            .collect();
+        let networks = networks.map_err(|why| wrong("networks", why))?;
+        if networks.is_empty() {
+            let error = "`networks` is empty, but must have a network like \"10.30.0.0/24\"";
+            return Err(ErrorReply::bad_request(error));
+        }
+        Ok(NetworkCreate {
+            vni: read_network_vni(self.vni)?,
+            name: name.map_err(|why| wrong("name", why))?,
+            networks,
+            gateway: match self.gateway {
+                None => Gateways::First,
+                Some(addresses) if addresses.is_empty() => Gateways::None,
+                Some(addresses) => Gateways::These(addresses),
+            },
+            force: self.force,
+            dry_run: self.dry_run,
+        })
+    }
+}
+
+/// Body of `POST /v1/networks/delete`.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct DeleteBody {
+    vni: Option<u32>,
+    force: bool,
+    dry_run: bool,
+}
+
+fn read_network_vni(number: Option<u32>) -> Result<Vni, ErrorReply> {
+    let vni = number.and_then(Vni::new).filter(|vni| vni.get() > 0);
+    vni.ok_or_else(|| {
+        let shown = number.map_or_else(|| "missing".to_owned(), |number| number.to_string());
+        let error = format!("`vni` is {shown}, but must be a number from 1 to 16777215");
+        ErrorReply::bad_request(error)
+    })
 }
 
 fn read_body<T: DeserializeOwned + Default>(body: &[u8]) -> Result<T, ErrorReply> {

@@ -6,6 +6,7 @@
 
 mod evpn;
 mod neighbors;
+mod network;
 mod routes;
 mod rpki;
 
@@ -18,6 +19,7 @@ use serde_json::Value;
 
 pub use evpn::*;
 pub use neighbors::*;
+pub use network::*;
 pub use routes::*;
 pub use rpki::*;
 
@@ -67,6 +69,10 @@ pub enum Reply {
     Version(Version),
     /// To `Instances`.
     Instances(Instances),
+    /// To `Networks`.
+    Networks(Networks),
+    /// To `NetworkCreate` and `NetworkDelete`.
+    NetworkChange(NetworkChange),
 }
 
 /// One value for each family that is in use; the others have no key.

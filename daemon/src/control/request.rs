@@ -3,10 +3,12 @@
 //! One enum for the library, the socket and the command line. Values are checked before a request
 //! exists: an address is an address here, a family is one we have.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use bgp::{Asn, Family, Prefix, ScopedAddr, Vni};
 use evpn::Address;
+use ipnetwork::IpNetwork;
 
 /// A question to the daemon, or an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,9 +91,15 @@ pub enum Request {
     Version,
     /// All instances, a line each. Reply: `Instances`.
     Instances,
+    /// Overlay networks as operators see them. Reply: `Networks`.
+    Networks,
+    /// Put an overlay network into the configuration file and have it. Reply: `NetworkChange`.
+    NetworkCreate(NetworkCreate),
+    /// Take an overlay network out of the configuration file and away. Reply: `NetworkChange`.
+    NetworkDelete(NetworkDelete),
     /// The same of the instance with this name, `default` for the one at the top of the file.
-    /// Without it most questions are for that one; `Drain`, `Undrain`, `DrainStatus` and `Verify` are
-    /// for all.
+    /// Without it most questions are for that one; `Drain`, `Undrain`, `DrainStatus`, `Verify` and
+    /// `Networks` are for all, and `NetworkDelete` for whoever has the network.
     Of(String, Box<Request>),
 }
 
@@ -109,7 +117,10 @@ impl Request {
     pub fn patience(&self) -> Duration {
         match self {
             Request::Of(_, request) => request.patience(),
-            Request::Verify | Request::Reload { .. } => Duration::from_secs(60),
+            Request::Verify
+            | Request::Reload { .. }
+            | Request::NetworkCreate(_)
+            | Request::NetworkDelete(_) => Duration::from_secs(60),
             Request::Summary
             | Request::Neighbors { .. }
             | Request::Routes(_)
@@ -129,6 +140,7 @@ impl Request {
             | Request::Metrics
             | Request::Memory
             | Request::Instances
+            | Request::Networks
             | Request::Version => Duration::from_secs(10),
         }
     }
@@ -201,6 +213,83 @@ pub struct Drain {
 impl Drain {
     /// Longest time for a drain: a hundred years, far from where adding to a clock overflows.
     pub const DURATION_MAX: Duration = Duration::from_secs(100 * 365 * 86_400);
+}
+
+/// An order for an overlay network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NetworkCreate {
+    /// Its number, not zero.
+    pub vni: Vni,
+    /// What people call it, as [`NetworkCreate::read_name`] takes it.
+    pub name: String,
+    /// Its networks, at least one, none within another.
+    pub networks: Vec<Prefix>,
+    /// Which addresses its bridge has.
+    pub gateway: Gateways,
+    /// Although other sites have something else under this number, or a device of this host is in
+    /// one of the networks.
+    pub force: bool,
+    /// Only say what would change.
+    pub dry_run: bool,
+}
+
+/// Addresses of the anycast gateway.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Gateways {
+    /// The first usable address of each network.
+    #[default]
+    First,
+    /// These, in networks of their own.
+    These(Vec<IpAddr>),
+    /// None.
+    None,
+}
+
+impl NetworkCreate {
+    /// Longest name.
+    pub const NAME_MAX: usize = 63;
+
+    /// A number that an overlay network can have.
+    pub fn read_vni(text: &str) -> Option<Vni> {
+        let vni: u32 = text.parse().ok()?;
+        Vni::new(vni).filter(|_| vni > 0)
+    }
+
+    /// A name that an overlay network can have.
+    pub fn read_name(text: &str) -> Result<String, String> {
+        let fits = (1..=Self::NAME_MAX).contains(&text.chars().count());
+        let fits = fits && !text.chars().any(char::is_control);
+        let text = fits.then(|| text.to_owned());
+        text.ok_or_else(|| format!("expected 1 to {} characters on one line", Self::NAME_MAX))
+    }
+
+    /// A network as an operator means it: with a length and without host bits.
+    pub fn read_network(text: &str) -> Result<Prefix, String> {
+        let network = Some(text).filter(|text| text.contains('/'));
+        let network = network.and_then(|text| text.parse::<IpNetwork>().ok());
+        let network =
+            network.ok_or("expected a network like 10.30.0.0/24 or 2001:db8:30::/64".to_owned())?;
+        let prefix = Prefix::from(network);
+        if network.ip() != prefix.addr() {
+            return Err(format!(
+                "expected a network without host bits: {prefix}, with --gateway {} if that is what \
+                 the address is",
+                network.ip()
+            ));
+        }
+        Ok(prefix)
+    }
+}
+
+/// An order to take an overlay network away.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NetworkDelete {
+    /// Its number.
+    pub vni: Vni,
+    /// Although machines are attached.
+    pub force: bool,
+    /// Only say what would change.
+    pub dry_run: bool,
 }
 
 /// An order to clear.

@@ -19,11 +19,13 @@ use crate::control::{Answer, Clear, ErrorReply, Reply, Request, Select, SoftRese
 use crate::metrics::{KernelNumbers, NeighborNumbers, QueueDepth, Snapshot, VniNumbers};
 use crate::peer_io::Command;
 use neighbors::{add_path_reply, counts};
+pub(crate) use network::NetworkFacts;
 
 mod explain;
 mod foreign;
 mod hold;
 mod neighbors;
+mod network;
 mod overlay;
 mod policy;
 mod routes;
@@ -67,7 +69,12 @@ impl Core {
                 self.verify(answer);
                 return;
             }
-            Request::Reload { .. } | Request::Instances | Request::Of(..) => {
+            Request::Networks => Ok(Reply::Networks(self.networks())),
+            Request::Reload { .. }
+            | Request::Instances
+            | Request::NetworkCreate(_)
+            | Request::NetworkDelete(_)
+            | Request::Of(..) => {
                 // Whoever has several instances answers this; it came past them.
                 Err(ErrorReply::failed("this is not for one instance alone"))
             }

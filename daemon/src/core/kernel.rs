@@ -229,7 +229,7 @@ impl Core {
         kernel.want(Entry::Overlay(vni.id.get(), Arc::new(overlay)));
     }
 
-    fn overlay_mtu(&self, vtep: IpAddr) -> Option<u32> {
+    pub(super) fn overlay_mtu(&self, vtep: IpAddr) -> Option<u32> {
         let interface = self
             .config
             .underlay

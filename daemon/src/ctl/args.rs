@@ -1,5 +1,6 @@
 //! The command line: every command and flag, its help, and nothing else.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use bgp::{Asn, Family, Prefix, ScopedAddr, Vni};
 use clap::{Args, Parser, Subcommand};
 use evpn::Address;
 
-use crate::control::{DEFAULT_SOCKET, SoftReset};
+use crate::control::{DEFAULT_SOCKET, NetworkCreate, SoftReset};
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not safe or not confirmed in time.
@@ -27,7 +28,8 @@ pub(super) struct Arguments {
     )]
     pub(super) socket: PathBuf,
     /// The instance that is meant, `default` for the one at the top of the file. Without this, `drain`,
-    /// `undrain` and `verify` are for all instances and the rest for the default one.
+    /// `undrain`, `verify` and `network list` are for all instances, `network delete` is for the one
+    /// that has the network, and the rest is for the default one.
     #[arg(long, global = true, value_name = "NAME")]
     pub(super) instance: Option<String>,
     #[command(subcommand)]
@@ -143,6 +145,15 @@ pub(super) enum Command {
         #[command(subcommand)]
         what: EvpnOrder,
     },
+    /// Makes overlay networks, takes them away, and lists them.
+    ///
+    /// They are kept in the daemon's configuration file, whose other lines and comments stay as they
+    /// are, and are applied at once. No session restarts, and traffic of other networks is left alone.
+    #[command(arg_required_else_help = true)]
+    Network {
+        #[command(subcommand)]
+        order: Network,
+    },
     /// Prints BGP messages as JSON, one object a line for each message. Needs no daemon.
     ///
     /// Reads hex, one message a line with its header; blanks, colons, `0x` and comments after `#`
@@ -157,6 +168,74 @@ pub(super) struct Show {
     /// Print JSON instead of a table.
     #[arg(long, global = true)]
     pub(super) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Network {
+    /// Makes an overlay network: bridge, VXLAN device, anycast gateway, routes.
+    ///
+    /// Adds a [[vni]] to the configuration file, applies it as `reload` does, and waits until bridge
+    /// and VXLAN device are there. What is there already in this way is left alone, with exit code 0;
+    /// a number, name or network that another one has is refused. Where other sites have something
+    /// else under this number, or this host uses an address in one of the networks, nothing changes
+    /// and the exit code is 3; --force makes it all the same. `rbgpctl network delete` undoes it.
+    Create(Create),
+    /// Takes an overlay network away: routes, gateway, and the devices that rbgpd made.
+    ///
+    /// Removes the [[vni]] with its own comments from the configuration file and applies that as
+    /// `reload` does. If machines are attached, which are ports of its bridge, nothing changes and
+    /// the exit code is 3; --force cuts them off. `rbgpctl network create` makes it again.
+    Delete {
+        /// Its number.
+        #[arg(value_name = "VNI", value_parser = network_vni)]
+        vni: Vni,
+        /// Although machines are attached: they lose the network.
+        #[arg(long)]
+        force: bool,
+        /// Only print what would change.
+        #[arg(long)]
+        dry_run: bool,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// The overlay networks: addresses, devices, machines here and at other sites, problems.
+    /// Changes nothing.
+    List {
+        #[command(flatten)]
+        json: Json,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Create {
+    /// Its number, the same at every site: 1 to 16777215.
+    #[arg(value_name = "VNI", value_parser = network_vni)]
+    pub(super) vni: Vni,
+    /// What people call it: 1 to 63 characters that no other network has.
+    #[arg(value_name = "NAME", value_parser = NetworkCreate::read_name)]
+    pub(super) name: String,
+    /// Its networks, of either IP version: 10.30.0.0/24 2001:db8:30::/64.
+    #[arg(value_name = "CIDR", required = true, value_parser = NetworkCreate::read_network)]
+    pub(super) networks: Vec<Prefix>,
+    /// Address of the anycast gateway, the same at every site; once for each network. [default: the
+    /// first usable address of each network]
+    #[arg(long, value_name = "ADDR", conflicts_with = "no_gateway")]
+    pub(super) gateway: Vec<IpAddr>,
+    /// No gateway on this host: machines reach each other, and nothing else by way of it.
+    #[arg(long)]
+    pub(super) no_gateway: bool,
+    /// Although other sites have something else under this number, or this host uses addresses of
+    /// the network.
+    #[arg(long)]
+    pub(super) force: bool,
+    /// Only print what would change.
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// Longest time to wait for the devices, then exit 3; the network stays in the file.
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
+    pub(super) timeout: Duration,
+    #[command(flatten)]
+    pub(super) json: Json,
 }
 
 #[derive(Debug, Subcommand)]
@@ -365,6 +444,11 @@ fn evpn_address(text: &str) -> Result<Address, evpn::AddressError> {
 fn vni(text: &str) -> Result<Vni, String> {
     let vni = text.parse().ok().and_then(Vni::new);
     vni.ok_or_else(|| "expected a number from 0 to 16777215".to_owned())
+}
+
+fn network_vni(text: &str) -> Result<Vni, String> {
+    let vni = NetworkCreate::read_vni(text);
+    vni.ok_or_else(|| "expected a number from 1 to 16777215".to_owned())
 }
 
 /// `300ms`, `30s`, `30m`, `2h`, `1d`, as in the configuration.

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::args::{self, Arguments, ClearTarget, Command, Evpn, EvpnOrder, Json, What};
 use super::table::printable;
-use super::{Exit, check, decode, explain, route_map, show, wait};
+use super::{Exit, check, decode, explain, network, route_map, show, wait};
 use crate::control::client::{Client, ClientError};
 use crate::control::{Clear, Page, Request, Routes, Select, SoftReset, reply};
 
@@ -149,6 +149,7 @@ impl Console<'_> {
                 self.print(&request, json, show::duplicates_cleared).await?;
                 Ok(Exit::DONE)
             }
+            Command::Network { order } => network::run(self, order).await,
             Command::Decode(options) => {
                 decode::decode(&options, self.out)?;
                 Ok(Exit::DONE)
@@ -204,7 +205,7 @@ impl Console<'_> {
     }
 
     /// Asks once and prints the answer.
-    async fn print<T: DeserializeOwned>(
+    pub(super) async fn print<T: DeserializeOwned>(
         &mut self,
         request: &Request,
         json: Json,
@@ -221,7 +222,7 @@ impl Console<'_> {
     }
 
     /// The same, for those who need the answer to say how it went.
-    async fn print_answer<T: DeserializeOwned>(
+    pub(super) async fn print_answer<T: DeserializeOwned>(
         &mut self,
         request: &Request,
         json: Json,

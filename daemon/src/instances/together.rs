@@ -61,6 +61,7 @@ pub(super) async fn ask(members: &[Member], request: Request) -> Answer {
             }
         }
         Request::DrainStatus => status(members).await.map(Reply::Drain),
+        Request::Networks => networks(members).await,
         Request::Neighbors { .. }
         | Request::Routes(_)
         | Request::Explain { .. }
@@ -75,6 +76,8 @@ pub(super) async fn ask(members: &[Member], request: Request) -> Answer {
         | Request::Clear(_)
         | Request::RouteMaps { .. }
         | Request::Memory
+        | Request::NetworkCreate(_)
+        | Request::NetworkDelete(_)
         | Request::Of(..) => Err(ErrorReply::failed("this is for one instance")),
     }
 }
@@ -167,6 +170,20 @@ async fn metrics(members: &[Member]) -> Answer {
         }
     }
     Ok(answer)
+}
+
+async fn networks(members: &[Member]) -> Answer {
+    let mut whole = reply::Networks::default();
+    for member in members {
+        let Reply::Networks(one) = member.core.ask(Request::Networks).await? else {
+            return Err(unexpected());
+        };
+        whole.networks.extend(one.networks.into_iter().map(|row| {
+            let instance = member.name.clone();
+            reply::Network { instance, ..row }
+        }));
+    }
+    Ok(Reply::Networks(whole))
 }
 
 async fn verify(members: &[Member]) -> Answer {

@@ -24,6 +24,7 @@ mod alone;
 mod client;
 mod daemon;
 mod http;
+mod network;
 mod orders;
 mod replies;
 mod routes;

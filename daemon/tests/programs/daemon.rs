@@ -127,7 +127,12 @@ impl Daemon {
         self.child.id()
     }
 
-    fn file(&self, ending: &str) -> PathBuf {
+    /// What is in the configuration file.
+    pub(crate) fn configuration(&self) -> String {
+        fs::read_to_string(self.file("toml")).unwrap()
+    }
+
+    pub(crate) fn file(&self, ending: &str) -> PathBuf {
         self.folder.join(format!("{}.{ending}", self.name))
     }
 

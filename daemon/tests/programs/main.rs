@@ -19,6 +19,7 @@ mod explain;
 mod instances;
 mod link_local;
 mod link_loss;
+mod network;
 mod redistribution;
 mod service;
 mod site;

@@ -90,6 +90,11 @@ impl Site {
         self.daemon.as_ref().unwrap()
     }
 
+    /// The same, to be ended and started again.
+    pub(crate) fn daemon_mut(&mut self) -> &mut Daemon {
+        self.daemon.as_mut().unwrap()
+    }
+
     /// Ends it as a crash does.
     pub(crate) fn kill(&mut self) {
         self.daemon.take().unwrap().breaks_off();

@@ -17,6 +17,7 @@
 )]
 
 mod ends;
+mod network;
 mod route_maps;
 mod router;
 mod rpki;

@@ -399,6 +399,18 @@ fn each_check_reports_at_its_place() {
             "12:12: gateway 10.1.0.129/25 overlaps with gateway 10.1.0.1/24 of 8:12",
         ),
         (
+            format!(
+                "{evpn}{}{}",
+                vni(1, "networks = [\"10.1.0.0/24\"]"),
+                vni(2, "gateway = [\"10.1.0.1/16\"]")
+            ),
+            "12:12: gateway 10.1.0.1/16 overlaps with network 10.1.0.0/24 of 8:13",
+        ),
+        (
+            format!("{evpn}{}", vni(1, "networks = [\"10.1.0.1/24\"]")),
+            "8:13: `networks` is \"10.1.0.1/24\", but must be a network without host bits",
+        ),
+        (
             format!("{evpn}{}{}", vni(1, "rd = \"1:1\""), vni(2, "rd = \"1:1\"")),
             "12:6: rd 1:1 is there twice, first at 8:6",
         ),

@@ -4,14 +4,14 @@
 //! where a route distinguisher or the name of a device is left out, is for
 //! [`accept()`](crate::config::accept()).
 
-use bgp::Vni;
+use bgp::{Prefix, Vni};
 use bgp::community::ExtendedCommunity;
 use bgp::evpn_route::{MacAddress, RouteDistinguisher};
 use ipnetwork::IpNetwork;
 use toml::de::DeValue;
 
 use crate::config::error::{At, Problem};
-use crate::config::read::{Reading, Table, device, name, number, text};
+use crate::config::read::{Reading, Rejection, Table, device, name, number, text};
 
 /// `[[vni]]`.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -28,6 +28,8 @@ pub struct VniTable {
     pub export_targets: Option<At<Vec<At<ExtendedCommunity>>>>,
     /// `gateway`.
     pub gateway: Vec<At<IpNetwork>>,
+    /// `networks`.
+    pub networks: Vec<At<Prefix>>,
     /// `gateway_mac`.
     pub gateway_mac: Option<At<MacAddress>>,
     /// `bridge`.
@@ -58,6 +60,9 @@ pub(super) fn vni(table: &mut Table<'_, '_>) -> VniTable {
         export_targets: targets(table, "export_targets"),
         gateway: table
             .list("gateway", gateway)
+            .map_or(Vec::new(), |list| list.value),
+        networks: table
+            .list("networks", network)
             .map_or(Vec::new(), |list| list.value),
         gateway_mac: table.get("gateway_mac", |value| {
             let parse = |text: &str| text.parse().ok().filter(is_unicast);
@@ -101,4 +106,16 @@ fn gateway(value: &DeValue<'_>) -> Reading<IpNetwork> {
         "an address with the length of its network like \"10.100.0.1/24\"",
         |text| Some(text).filter(|text| text.contains('/'))?.parse().ok(),
     )(value)
+}
+
+/// Of either IP version, as an operator means it: with a length and without host bits.
+fn network(value: &DeValue<'_>) -> Reading<Prefix> {
+    let expected = "a network like \"10.100.0.0/24\"";
+    let parse = |text: &str| Some(text).filter(|text| text.contains('/'))?.parse().ok();
+    let network: IpNetwork = text(expected, parse)(value)?;
+    let prefix = Prefix::from(network);
+    if network.ip() == prefix.addr() {
+        return Ok(prefix);
+    }
+    Err(Rejection::from("a network without host bits").hint(format!("write \"{prefix}\"")))
 }

@@ -562,9 +562,10 @@ fn vni() -> impl Strategy<Value = VniConfig> {
         targets(),
         option::of(gateway),
         option::of(1280_u32..65_536),
+        any::<bool>(),
     )
         .prop_map(
-            |(id, name, import_targets, export_targets, gateway, mtu)| VniConfig {
+            |(id, name, import_targets, export_targets, gateway, mtu, network)| VniConfig {
                 id: Vni::new(id).unwrap(),
                 rd: match u16::try_from(id) {
                     Ok(short) => RouteDistinguisher::of_address(Ipv4Addr::new(10, 9, 9, 9), short),
@@ -573,6 +574,11 @@ fn vni() -> impl Strategy<Value = VniConfig> {
                 import_targets,
                 export_targets,
                 gateway: gateway.into_iter().collect(),
+                networks: network
+                    .then(|| format!("2001:db8:{:x}:{:x}::/64", id >> 16, id & 0xffff))
+                    .iter()
+                    .map(|network| network.parse().unwrap())
+                    .collect(),
                 gateway_mac: None,
                 bridge: format!("br{id}"),
                 vxlan: format!("v{}", id % 7),

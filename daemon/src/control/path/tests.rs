@@ -107,9 +107,39 @@ fn every_request_survives_the_way_over_http() {
         Request::Metrics,
         Request::Memory,
         Request::Version,
+        Request::Networks,
+        Request::NetworkCreate(create(Gateways::First)),
+        Request::NetworkCreate(create(Gateways::None)).of(Some("plane-b")),
+        Request::NetworkCreate(NetworkCreate {
+            force: true,
+            dry_run: true,
+            ..create(Gateways::These(vec![
+                "10.30.0.254".parse().unwrap(),
+                "2001:db8::9".parse().unwrap(),
+            ]))
+        }),
+        Request::NetworkDelete(NetworkDelete {
+            vni: Vni::new(300).unwrap(),
+            force: true,
+            dry_run: false,
+        }),
     ];
     for request in requests {
         assert_eq!(there_and_back(&request), Ok(request));
+    }
+}
+
+fn create(gateway: Gateways) -> NetworkCreate {
+    NetworkCreate {
+        vni: Vni::new(300).unwrap(),
+        name: "guests \"2\"".to_owned(),
+        networks: vec![
+            "10.30.0.0/24".parse().unwrap(),
+            "2001:db8::/64".parse().unwrap(),
+        ],
+        gateway,
+        force: false,
+        dry_run: false,
     }
 }
 

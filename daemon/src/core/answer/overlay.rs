@@ -4,6 +4,7 @@ use bgp::Vni;
 use serde_json::json;
 
 use super::*;
+use crate::config::VniConfig;
 use crate::control::Page;
 
 impl Core {
@@ -16,8 +17,10 @@ impl Core {
                 let config = self.config.vnis.iter().find(|vni| vni.id == status.vni);
                 let link = config
                     .and_then(|vni| self.install.ground.links.named(&vni.vxlan.as_str().into()));
-                let mut problems: Vec<String> =
-                    status.problems.iter().map(ToString::to_string).collect();
+                let named = status.problems.iter();
+                let named = named.map(|problem| format!("{problem}; {}", problem.remedy()));
+                let mut problems: Vec<String> = named.collect();
+                problems.extend(config.and_then(|vni| self.waits_for(vni)));
                 let key = fib::Key::Overlay(status.vni.get());
                 problems.extend(self.failed.get(&key).cloned());
                 reply::Vni {
@@ -49,6 +52,27 @@ impl Core {
             })
             .collect();
         reply::EvpnVni { vnis }
+    }
+
+    /// Why nothing is asked of the kernel yet.
+    fn waits_for(&self, vni: &VniConfig) -> Option<String> {
+        let (Some(_), Some(evpn)) = (&self.hands.kernel, &self.config.evpn) else {
+            return None;
+        };
+        if vni.mtu.is_some() || self.overlay_mtu(evpn.vtep).is_some() {
+            return None;
+        }
+        Some(match &self.config.underlay {
+            Some(underlay) => format!(
+                "waits for {}, which is not there; bring it up, or mend `interface` in [underlay]",
+                underlay.interface
+            ),
+            None => format!(
+                "waits for the underlay: no interface has {}, and none leads to a neighbor; bring it \
+                 up, or set `mtu`",
+                evpn.vtep
+            ),
+        })
     }
 
     pub(super) fn evpn_macs(&self, vni: Option<Vni>) -> Result<reply::EvpnMac, ErrorReply> {

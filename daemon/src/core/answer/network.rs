@@ -1,0 +1,81 @@
+//! Overlay networks for `network ...`: how each stands, and what only a core knows of one that is to
+//! be made or taken away.
+
+use bgp::Vni;
+use fib::{Device, LinkKind};
+use ipnetwork::IpNetwork;
+
+use super::*;
+
+/// What speaks for or against making or taking away an overlay network.
+#[derive(Debug)]
+pub(crate) struct NetworkFacts {
+    /// Ports of the bridge beside the VXLAN device.
+    pub(crate) ports: Vec<String>,
+    /// Addresses of this host, on other devices than the bridge.
+    pub(crate) addresses: Vec<(String, IpNetwork)>,
+    /// Sites that announce the number.
+    pub(crate) announcers: Vec<evpn::Announcer>,
+}
+
+impl Core {
+    /// Of a VNI and its bridge and VXLAN device, configured or not.
+    pub(in crate::core) fn network_facts(&self, vni: Vni, devices: [&str; 2]) -> NetworkFacts {
+        let links = &self.install.ground.links;
+        let [bridge, vxlan] = devices.map(Device::from);
+        let addresses = links.all_addresses().filter_map(|address| {
+            let link = links.get(address.index)?;
+            let elsewhere = link.name != bridge && !matches!(link.kind, LinkKind::Loopback);
+            elsewhere.then(|| (link.name.to_string(), address.address))
+        });
+        NetworkFacts {
+            ports: self.ports_of(&bridge, &vxlan),
+            addresses: addresses.collect(),
+            announcers: self.evpn.announcers(vni),
+        }
+    }
+
+    fn ports_of(&self, bridge: &Device, vxlan: &Device) -> Vec<String> {
+        let links = &self.install.ground.links;
+        let Some(bridge) = links.named(bridge) else {
+            return Vec::new();
+        };
+        let ports = links
+            .iter()
+            .filter(|link| link.master == Some(bridge.index) && link.name != *vxlan);
+        ports.map(|link| link.name.to_string()).collect()
+    }
+
+    pub(super) fn networks(&self) -> reply::Networks {
+        let statuses = self.evpn_vnis().vnis.into_iter();
+        let networks = statuses.filter_map(|status| {
+            let config = self.config.vnis.iter();
+            let config = config.clone().find(|it| it.id.get() == status.vni)?;
+            let (bridge, vxlan) = (&config.bridge, &config.vxlan);
+            let key = fib::Key::Overlay(status.vni);
+            let written = self.hands.kernel.is_some();
+            Some(reply::Network {
+                instance: None,
+                vni: status.vni,
+                name: status.name,
+                networks: config
+                    .all_networks()
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect(),
+                gateway: status.gateway,
+                ports: self.ports_of(&bridge.as_str().into(), &vxlan.as_str().into()),
+                bridge: bridge.clone(),
+                vxlan: vxlan.clone(),
+                local_macs: status.local_macs,
+                remote_macs: status.remote_macs,
+                sites: status.remote_vteps,
+                ready: written.then(|| self.installed.contains(&self.rib, &key)),
+                problems: status.problems,
+            })
+        });
+        reply::Networks {
+            networks: networks.collect(),
+        }
+    }
+}
