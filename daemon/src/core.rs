@@ -185,6 +185,8 @@ pub(crate) struct Core {
     held_until: Option<Timestamp>,
     /// The kernel's first dump was read.
     kernel_ready: bool,
+    /// The MTU that fits into the underlay, as overlays were last wished for with.
+    overlay_mtu: Option<u32>,
     /// Devices of the overlay networks as they are, also of one that is about to go.
     devices: HashMap<Vni, OverlayDevices>,
     /// Families that became complete; leftovers go once all that came with them is wanted.
@@ -310,6 +312,7 @@ impl Core {
             converged: PerFamily::default(),
             held_until: None,
             kernel_ready: false,
+            overlay_mtu: None,
             devices: HashMap::new(),
             completed: Vec::new(),
             learned: HashMap::new(),

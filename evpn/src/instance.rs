@@ -38,6 +38,9 @@ pub enum Input {
     /// A VNI is no longer configured. What the kernel said about it is kept until it says
     /// otherwise.
     RemoveVni(Vni),
+    /// The same for several VNIs, `None` for those that are no longer configured. All facts are
+    /// looked at once, and not for each of them.
+    SetVnis(BTreeMap<Vni, Option<VniConfig>>),
     /// A VRF is configured, anew or differently.
     SetVrf {
         /// Its name, which VNIs refer to ([`VniConfig::vrf`]).
@@ -258,11 +261,9 @@ impl Instance {
     fn enter(&mut self, now: Instant, input: Input) {
         match input {
             Input::SetVtep(vtep) => self.set_vtep(vtep),
-            Input::SetVni { vni, config } => self.configure(vni, Some(config)),
-            Input::RemoveVni(vni) => {
-                self.configure(vni, None);
-                self.duplicates.clear(|of, _| of == vni);
-            }
+            Input::SetVni { vni, config } => self.configure([(vni, Some(config))]),
+            Input::RemoveVni(vni) => self.configure([(vni, None)]),
+            Input::SetVnis(changes) => self.configure(changes),
             Input::SetVrf { name, config } => self.configure_vrf(&name, Some(config)),
             Input::RemoveVrf(name) => self.configure_vrf(&name, None),
             Input::LocalPrefix {
@@ -377,16 +378,25 @@ impl Instance {
         }
     }
 
-    /// Sets or removes one VNI.
-    fn configure(&mut self, vni: Vni, config: Option<VniConfig>) {
+    /// Sets or removes VNIs.
+    fn configure(&mut self, changes: impl IntoIterator<Item = (Vni, Option<VniConfig>)>) {
         let mut configs = self.configs();
-        let before = match config {
-            Some(config) => configs.insert(vni, config),
-            None => configs.remove(&vni),
-        };
-        if before.as_ref() != configs.get(&vni) {
-            self.settle_configs(configs, BTreeSet::from([vni]));
+        let mut touched = BTreeSet::new();
+        for (vni, config) in changes {
+            let before = match config {
+                Some(config) => configs.insert(vni, config),
+                None => configs.remove(&vni),
+            };
+            if before.as_ref() != configs.get(&vni) {
+                touched.insert(vni);
+            }
         }
+        let gone = |vni: &&Vni| !configs.contains_key(vni);
+        let gone: BTreeSet<Vni> = touched.iter().filter(gone).copied().collect();
+        if !touched.is_empty() {
+            self.settle_configs(configs, touched);
+        }
+        self.duplicates.clear(|vni, _| gone.contains(&vni));
     }
 
     /// The VNIs as they are configured.

@@ -1,13 +1,13 @@
 //! A configuration becomes neighbours, networks and overlays; a new one changes only what differs.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::SystemTime;
 
 use bgp::family::PerFamily;
 use bgp::rib::{self, Multipath, PeerId};
 use bgp::session::{self, StopReason};
-use bgp::{Family, ScopedAddr};
+use bgp::{Family, ScopedAddr, Vni};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::neighbor::{Neighbor, Origin, session_config, transport};
@@ -69,9 +69,8 @@ impl Core {
         }
         let duplicates = duplicate_detection(&self.config);
         self.tell_evpn(evpn::Input::SetDuplicateDetection(duplicates));
-        for vni in self.config.vnis.clone() {
-            self.set_vni(&vni);
-        }
+        let vnis = self.config.vnis.clone();
+        self.set_vnis(&vnis.iter().collect::<Vec<_>>());
         if self.hands.kernel.is_none() {
             self.begin_sessions();
         }
@@ -168,29 +167,29 @@ impl Core {
             self.tell_evpn(evpn::Input::SetDuplicateDetection(duplicates));
             self.tell_evpn(evpn::Input::SetVtep(new.evpn.map(|evpn| evpn.vtep)));
         }
-        for vni in &old.vnis {
-            if !new.vnis.iter().any(|other| other.id == vni.id) {
-                self.remove_vni(vni);
-            }
-        }
-        for vni in &new.vnis {
-            let before = old.vnis.iter().find(|other| other.id == vni.id);
-            if before != Some(vni) || old.evpn != new.evpn {
-                let devices = |vni: &VniConfig| (vni.vxlan.clone(), vni.bridge.clone());
-                if let Some(before) = before.filter(|it| devices(it) != devices(vni)) {
-                    self.remove_vni(before);
-                }
-                self.set_vni(vni);
-            }
-        }
+        self.apply_vnis(&old, &new);
+    }
+
+    /// Removes, makes and changes overlay networks, many of them in one go.
+    fn apply_vnis(&mut self, old: &Config, new: &Config) {
+        let (before, after) = (vnis_by_id(old), vnis_by_id(new));
+        let same_devices = |vni: &VniConfig| {
+            let other = after.get(&vni.id);
+            other.is_some_and(|it| (&it.vxlan, &it.bridge) == (&vni.vxlan, &vni.bridge))
+        };
+        let gone = before.values().filter(|it| !same_devices(it)).copied();
+        self.remove_vnis(&gone.collect::<Vec<_>>());
+        let elsewhere = old.evpn != new.evpn;
+        let differs = |vni: &&VniConfig| elsewhere || before.get(&vni.id) != Some(vni);
+        let changed = after.values().copied().filter(differs);
+        self.set_vnis(&changed.collect::<Vec<_>>());
     }
 
     /// The instance is in the configuration no more: everything of it goes, here and in the kernel.
     pub(super) fn leave_service(&mut self, done: oneshot::Sender<()>) {
         self.leaving = true;
-        for vni in self.config.vnis.clone() {
-            self.remove_vni(&vni);
-        }
+        let vnis = self.config.vnis.clone();
+        self.remove_vnis(&vnis.iter().collect::<Vec<_>>());
         for neighbor in self.neighbors.values() {
             if neighbor.config.bfd.is_some() {
                 self.hands.bfd.remove(bfd_key(&neighbor.config));
@@ -389,7 +388,21 @@ impl Core {
         aggregates.collect()
     }
 
-    fn set_vni(&mut self, vni: &VniConfig) {
+    fn set_vnis(&mut self, vnis: &[&VniConfig]) {
+        let mut settings = BTreeMap::new();
+        for vni in vnis {
+            settings.insert(vni.id, Some(self.evpn_settings(vni)));
+            let devices = OverlayDevices {
+                bridge: vni.bridge.as_str().into(),
+                vxlan: vni.vxlan.as_str().into(),
+            };
+            self.devices.insert(vni.id, devices);
+        }
+        self.tell_evpn(evpn::Input::SetVnis(settings));
+        self.want_overlays(vnis);
+    }
+
+    fn evpn_settings(&self, vni: &VniConfig) -> evpn::VniConfig {
         let mut settings = evpn::VniConfig::new(vni.name.clone()).rd(vni.rd);
         if let RouteTargets::Listed(targets) = &vni.import_targets {
             for target in targets {
@@ -402,28 +415,25 @@ impl Core {
             }
         }
         let gateways = vni.gateway.iter().map(|network| network.ip()).collect();
-        settings = settings.gateway(self.gateway_mac(vni), gateways);
-        let devices = OverlayDevices {
-            bridge: vni.bridge.as_str().into(),
-            vxlan: vni.vxlan.as_str().into(),
-        };
-        self.devices.insert(vni.id, devices);
-        self.tell_evpn(evpn::Input::SetVni {
-            vni: vni.id,
-            config: settings,
-        });
-        self.want_overlay(vni);
+        settings.gateway(self.gateway_mac(vni), gateways)
     }
 
-    fn remove_vni(&mut self, vni: &VniConfig) {
-        self.tell_evpn(evpn::Input::RemoveVni(vni.id));
-        // What was wanted on the device goes before the device.
+    fn remove_vnis(&mut self, vnis: &[&VniConfig]) {
+        let none = vnis.iter().map(|vni| (vni.id, None)).collect();
+        self.tell_evpn(evpn::Input::SetVnis(none));
+        // What was wanted on the devices goes before the devices.
         while let Some(output) = self.evpn.poll() {
             self.evpn_output(output);
         }
-        self.devices.remove(&vni.id);
-        self.unwant_overlay(vni);
+        for vni in vnis {
+            self.devices.remove(&vni.id);
+            self.unwant_overlay(vni);
+        }
     }
+}
+
+fn vnis_by_id(config: &Config) -> BTreeMap<Vni, &VniConfig> {
+    config.vnis.iter().map(|vni| (vni.id, vni)).collect()
 }
 
 /// Whether the session rests because of too many prefixes, under a limit that is not the same

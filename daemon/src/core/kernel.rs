@@ -83,9 +83,7 @@ impl Core {
                 self.hand_in(rib::Input::Repeat(family));
             }
         }
-        for vni in self.config.vnis.clone() {
-            self.want_overlay(&vni);
-        }
+        self.want_overlays(&[]);
     }
 
     pub(super) fn family_converged(&mut self, family: Family) {
@@ -211,11 +209,25 @@ impl Core {
         )
     }
 
-    pub(super) fn want_overlay(&self, vni: &VniConfig) {
+    /// Wishes for these overlays, or for all if what they take from the ground has changed.
+    pub(super) fn want_overlays(&mut self, vnis: &[&VniConfig]) {
+        let vtep = self.config.evpn.map(|evpn| evpn.vtep);
+        let mtu = vtep.and_then(|vtep| self.overlay_mtu(vtep));
+        if std::mem::replace(&mut self.overlay_mtu, mtu) == mtu {
+            vnis.iter().for_each(|vni| self.want_overlay(vni));
+        } else {
+            self.config
+                .vnis
+                .iter()
+                .for_each(|vni| self.want_overlay(vni));
+        }
+    }
+
+    fn want_overlay(&self, vni: &VniConfig) {
         let (Some(kernel), Some(evpn)) = (&self.hands.kernel, &self.config.evpn) else {
             return;
         };
-        let Some(mtu) = vni.mtu.or_else(|| self.overlay_mtu(evpn.vtep)) else {
+        let Some(mtu) = vni.mtu.or(self.overlay_mtu) else {
             // The underlay is not there yet; its appearance brings us here again.
             return;
         };
