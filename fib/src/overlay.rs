@@ -398,8 +398,12 @@ pub(crate) fn steps(vni: u32, overlay: &Overlay, links: &Links, owner: &Owner) -
     let mut steps = Steps::default();
     let vxlan = links.named(&overlay.vxlan);
     let same = |link: &&Link| matches!(&link.kind, LinkKind::Vxlan(vxlan) if vxlan.vni == vni);
-    let mut astray = links.iter().filter(|link| owner.is_astray(link));
-    let astray_vxlan = astray.find(same).filter(|_| vxlan.is_none());
+    // Looked for among all devices, so only where it is missing.
+    let find_astray = || {
+        let mut astray = links.iter().filter(|link| owner.is_astray(link));
+        astray.find(same)
+    };
+    let astray_vxlan = vxlan.is_none().then(find_astray).flatten();
     let bridge = links.named(&overlay.bridge);
     let master = vxlan.or(astray_vxlan).and_then(|link| link.master);
     let astray_bridge = master

@@ -142,7 +142,12 @@ pub struct Table {
     vacated: Vec<(u32, Arc<Overlay>)>,
     /// Devices whose layer 2 entries with `extern_learn` are ours.
     managed: HashMap<Device, usize>,
+    /// Devices changed: overlays may ask for steps.
     devices_dirty: bool,
+    /// Overlays have what they ask for: devices without one may go.
+    leftovers_dirty: bool,
+    /// Those that are to be removed, some at a time.
+    leftovers: VecDeque<(u32, Device)>,
     unread_layer2: bool,
     /// Entries of a VNI were seen that is in no VLAN.
     unplaced: bool,
@@ -174,6 +179,8 @@ impl Table {
             vacated: Vec::new(),
             managed: HashMap::new(),
             devices_dirty: false,
+            leftovers_dirty: false,
+            leftovers: VecDeque::new(),
             unread_layer2: false,
             unplaced: false,
             shares: Shares::default(),
@@ -589,6 +596,8 @@ impl Table {
     /// A plan may have something to do.
     pub fn has_work(&self) -> bool {
         self.devices_dirty
+            || self.leftovers_dirty
+            || !self.leftovers.is_empty()
             || self.routes.has_work()
             || self.strays.has_work()
             || self.fdb.has_work()

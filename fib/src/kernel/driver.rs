@@ -313,12 +313,22 @@ impl Driver {
         }
         let results = self.writer.write(&ops);
         let now = Instant::now();
+        let mut parted = false;
         for (op, result) in ops.iter().zip(results) {
             if let Err(error) = &result {
                 tracing::debug!(?op, %error, "refused");
             }
-            self.stale.links |= matches!(op, Op::Device(..));
+            let gone = op.deletes().filter(|_| result.is_ok());
+            self.stale.links |= matches!(op, Op::Device(..)) && gone.is_none();
             self.stale.all |= !self.table.done(op, result, now);
+            // What was removed need not be looked for.
+            if let Some(index) = gone {
+                self.lose_link(index);
+                parted = true;
+            }
+        }
+        if parted {
+            self.relate_locals();
         }
         if self.stale.links {
             // Before anything else is heard: a device that was made is known by its number then.

@@ -254,6 +254,13 @@ impl Foreign {
         }
     }
 
+    /// Whether any of them leads through a device, as far as known.
+    pub(super) fn uses(&self, index: u32) -> bool {
+        let by_it = |hop: &NextHop| hop.interface == Some(Interface::Index(index));
+        let mut used = self.ways.iter().filter(|way| Arc::strong_count(way) > 1);
+        used.any(|way| way.hops.iter().any(by_it))
+    }
+
     /// Nexthop objects are gone, and with them what used them.
     pub(super) fn objects_gone(&mut self, objects: &BTreeSet<u32>, out: &mut Vec<Event>) {
         let ways = self.ways_with(|way| objects.contains(&way.object));

@@ -90,7 +90,7 @@ pub enum Op {
 
 impl Op {
     /// The device that this removes.
-    pub(super) fn deletes(&self) -> Option<u32> {
+    pub(crate) fn deletes(&self) -> Option<u32> {
         if let Self::Device(_, DeviceOp::Delete { index, .. }) = self {
             return Some(*index);
         }

@@ -16,6 +16,14 @@ use crate::links::{Address, Link, LinkKind, Links, Station};
 use crate::overlay::{self, DeviceOp, LinkChange, Part};
 use crate::state::{Device, Key, Overlay};
 
+/// How many steps towards overlays are taken before notifications are looked at again. The devices
+/// are read after each time.
+const STEPS: usize = 512;
+
+/// How many devices are removed before others get their turn: the kernel takes some ten
+/// milliseconds for each.
+const LEFTOVERS: usize = 8;
+
 /// An overlay, and how far it has come.
 pub(super) struct OverlaySlot {
     pub(super) want: Arc<Overlay>,
@@ -206,6 +214,9 @@ impl Table {
         // What is done for one overlay on a device is done for all that share it.
         let mut shared: Vec<DeviceOp> = Vec::new();
         for (vni, slot) in &mut self.overlays {
+            if ops.len() >= STEPS {
+                break;
+            }
             let steps = overlay::steps(*vni, &slot.want, &self.links, &self.owner);
             let stuck = !steps.ops.is_empty() && steps.ops == slot.last;
             let error = match steps.ops.first().filter(|_| stuck) {
@@ -265,17 +276,46 @@ impl Table {
                 }
             }
         }
+        if ops.is_empty() {
+            // Not asked again with each batch of entries.
+            self.devices_dirty = false;
+            self.leftovers_dirty = true;
+        }
+        ops
+    }
+
+    /// Takes some of what is left over out of the kernel: devices of ours that no overlay names,
+    /// addresses and parts of ours on devices of others.
+    pub(super) fn plan_leftover_devices(&mut self) -> Vec<Op> {
+        let mut ops = Vec::new();
+        if self.leftovers.is_empty() && std::mem::take(&mut self.leftovers_dirty) {
+            for op in self.find_leftovers() {
+                match op {
+                    Op::Device(None, DeviceOp::Delete { index, name }) => {
+                        self.leftovers.push_back((index, name));
+                    }
+                    op => ops.push(op),
+                }
+            }
+        }
+        let mut room = LEFTOVERS;
+        while room > 0
+            && let Some((index, name)) = self.leftovers.pop_front()
+        {
+            // It may be gone since it was found, or wanted again.
+            if self.holder(&name) == Some(index) && !self.is_overlay_device(&name) {
+                ops.push(Op::Device(None, DeviceOp::Delete { index, name }));
+                room -= 1;
+            }
+        }
         ops
     }
 
     /// Devices of ours that no overlay names, VXLAN devices before bridges before VRFs, gateway
     /// addresses of ours on bridges of others, and parts of shared devices that no overlay has.
-    pub(super) fn plan_leftover_devices(&mut self) -> Vec<Op> {
-        let mut ops = Vec::new();
-        if !std::mem::take(&mut self.devices_dirty) {
-            return ops;
-        }
+    fn find_leftovers(&mut self) -> Vec<Op> {
         self.release_vrfs();
+        let mut ops = Vec::new();
         let (mut bridges, mut vrfs) = (Vec::new(), Vec::new());
         let mut in_use = BTreeSet::new();
         for link in self.links.iter() {

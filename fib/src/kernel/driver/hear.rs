@@ -38,10 +38,11 @@ impl Driver {
                 self.hear_link(link, removed);
                 self.relate_locals();
             }
+            // Of a device that we have removed it says nothing new.
             Notification::Link {
-                notice: LinkNotice::Port(_),
+                notice: LinkNotice::Port(index),
                 ..
-            } => self.stale.links = true,
+            } => self.stale.links |= self.table.links().get(index).is_some(),
             Notification::Address { address, removed } => {
                 let observation = match removed {
                     true => Observation::AddressRemoved(address.clone()),

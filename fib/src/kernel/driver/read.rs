@@ -7,7 +7,7 @@
 //!
 //! What follows from what was read is not decided here: that is the table's.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use super::Driver;
@@ -95,10 +95,11 @@ impl Driver {
             self.see_link(link);
         }
         let known: Vec<_> = self.table.links().all_addresses().cloned().collect();
+        let place = |address: &crate::Address| (address.index, address.address);
+        let there: HashSet<_> = addresses.iter().map(place).collect();
+        let before: HashMap<_, _> = known.iter().map(|it| (place(it), it)).collect();
         for address in &known {
-            let same =
-                |a: &crate::Address| a.index == address.index && a.address == address.address;
-            if !addresses.iter().any(same) {
+            if !there.contains(&place(address)) {
                 self.table
                     .observe(Observation::AddressRemoved(address.clone()));
                 self.events.push(Event::Address {
@@ -108,7 +109,7 @@ impl Driver {
             }
         }
         for address in addresses {
-            if !known.contains(&address) {
+            if before.get(&place(&address)) != Some(&&address) {
                 self.table.observe(Observation::Address(address.clone()));
                 self.events.push(Event::Address {
                     address,
@@ -136,6 +137,10 @@ impl Driver {
             self.foreign.objects_gone(&objects, &mut self.events);
         }
         while let Some(index) = self.withered.devices.pop_first() {
+            // Through one that is gone nothing comes back.
+            if self.table.links().get(index).is_none() && !self.foreign.uses(index) {
+                continue;
+            }
             let mut left = Vec::new();
             let protocol = self.options.protocol;
             let result = self.dump.routes_through(index, |notice| {
