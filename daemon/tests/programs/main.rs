@@ -25,4 +25,5 @@ mod service;
 mod site;
 #[path = "../../../conformance/src/lab/skip.rs"]
 mod skip;
+mod vnis;
 mod vrf;

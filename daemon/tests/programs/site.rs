@@ -7,9 +7,11 @@
 //! Needs root and `ip`. What else is in a namespace, and what is in the configuration beside the
 //! session, is the test's.
 
-use std::process::{Command, Output};
+use std::fs::File;
+use std::path::PathBuf;
+use std::process::{Child, Command, Output};
 
-use crate::daemon::{Daemon, Place, until_text};
+use crate::daemon::{Daemon, Place, until, until_text};
 use crate::skip;
 
 /// One namespace, its folder and its daemon once that is started.
@@ -80,6 +82,39 @@ impl Site {
         )
     }
 
+    /// Writes what the kernel says of devices, addresses and neighbours into a file, a line for each
+    /// message.
+    pub(crate) fn monitor(&self) -> Monitor {
+        let path = self.place.path().join("monitor");
+        let child = Command::new("ip")
+            .args(["-o", "-n", self.namespace(), "monitor"])
+            .args(["link", "address", "neigh"])
+            .stdout(File::create(&path).unwrap())
+            .spawn()
+            .unwrap();
+        let monitor = Monitor { path, child };
+        // It is not heard from before it listens.
+        until("the monitor listens", || {
+            self.ip("address replace 127.9.0.1/32 dev lo");
+            let seen = monitor.seen();
+            let listens = seen.contains("127.9.0.1/32");
+            listens.then_some(()).ok_or(seen)
+        });
+        monitor
+    }
+
+    /// Messages since the monitor began, without those about loopback.
+    pub(crate) fn heard(&self, monitor: &Monitor) -> Vec<String> {
+        self.ip("address replace 127.9.0.2/32 dev lo");
+        let seen = until_text(
+            "the monitor hears the end",
+            || monitor.seen(),
+            |seen| seen.contains("127.9.0.2/32"),
+        );
+        let lines = seen.lines().filter(|line| !line.starts_with("1: lo"));
+        lines.map(str::to_owned).collect()
+    }
+
     pub(crate) fn start(&mut self, config: &str) {
         let (namespace, folder) = (Some(self.namespace()), self.place.path());
         self.daemon = Some(Daemon::start_in(namespace, folder, "rbgpd", config));
@@ -103,6 +138,26 @@ impl Site {
     #[track_caller]
     pub(crate) fn until_seen(&self, arguments: &str, wanted: impl Fn(&str) -> bool) -> String {
         until_text(arguments, || self.seen(arguments), wanted)
+    }
+}
+
+/// `ip monitor`, ended when dropped.
+pub(crate) struct Monitor {
+    path: PathBuf,
+    child: Child,
+}
+
+impl Monitor {
+    fn seen(&self) -> String {
+        std::fs::read_to_string(&self.path).unwrap()
+    }
+}
+
+impl Drop for Monitor {
+    fn drop(&mut self) {
+        // Both fail where it has ended already.
+        drop(self.child.kill());
+        drop(self.child.wait());
     }
 }
 

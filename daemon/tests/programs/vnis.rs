@@ -1,0 +1,117 @@
+//! Overlay networks by the hundred: made by one reload, removed by one, each left alone by changes
+//! of others.
+//!
+//! ```text
+//!   a (AS 65001) vtep 10.10.0.1 ── wire
+//! ```
+//!
+//! Needs root, `ip` and VXLAN in the kernel. How long thousands take is measured by `rbgpd-bench`.
+
+use std::collections::BTreeSet;
+
+use crate::daemon::until;
+use crate::site::{Site, sites};
+
+/// The kernel takes some ten milliseconds to remove a device.
+const COUNT: usize = 150;
+
+fn config(vnis: &[usize]) -> String {
+    let mut text = String::from(
+        "asn = 65001\nrouter_id = \"10.10.0.1\"\n[evpn]\nvtep = \"10.10.0.1\"\n\
+         [[neighbor]]\naddress = \"10.10.0.2\"\nremote_as = 65002\nevpn = {}\n",
+    );
+    for vni in vnis {
+        text += &format!(
+            "[[vni]]\nid = {vni}\nname = \"net-{vni}\"\ngateway = [\"10.{}.{}.1/24\"]\n",
+            100 + vni / 256,
+            vni % 256
+        );
+    }
+    text
+}
+
+/// The devices of a kind that are up and have a number in their names.
+fn devices(site: &Site, kind: &str) -> BTreeSet<String> {
+    let seen = site.seen(&format!("-o link show up type {kind}"));
+    let names = seen.lines().filter_map(|line| line.split(": ").nth(1));
+    let names = names.filter_map(|name| name.split('@').next());
+    names.map(str::to_owned).collect()
+}
+
+fn names(kind: &str, vnis: &[usize]) -> BTreeSet<String> {
+    vnis.iter().map(|vni| format!("{kind}{vni}")).collect()
+}
+
+#[track_caller]
+fn until_there(site: &Site, vnis: &[usize]) {
+    until("the devices are as configured", || {
+        for (kind, name) in [("vxlan", "vxlan"), ("bridge", "br")] {
+            let (seen, wanted) = (devices(site, kind), names(name, vnis));
+            if seen != wanted {
+                let differing = seen.symmetric_difference(&wanted).count();
+                return Err(format!("{differing} {kind} devices differ"));
+            }
+        }
+        let verify = site.daemon().said("verify");
+        match verify.starts_with("Equal:") {
+            true => Ok(()),
+            false => Err(verify),
+        }
+    });
+}
+
+#[track_caller]
+fn reload(site: &Site, vnis: &[usize]) {
+    site.daemon().configure(&config(vnis));
+    let output = site.daemon().ctl("reload");
+    assert!(output.status.success(), "{output:?}");
+}
+
+#[test]
+fn hundreds_of_networks_come_and_go_with_one_reload_and_leave_nothing() {
+    let Some((mut a, _b)) = sites("vnis") else {
+        return;
+    };
+    a.start(&config(&[]));
+    a.daemon().until_logged("rbgpd runs");
+    let all: Vec<usize> = (1..=COUNT).collect();
+    reload(&a, &all);
+    until_there(&a, &all);
+    for address in ["10.100.1.1/24", "10.100.150.1/24"] {
+        a.until_seen("-o address show", |seen| seen.contains(address));
+    }
+    reload(&a, &[]);
+    until_there(&a, &[]);
+    let left = a.seen("-o link show");
+    let left: Vec<&str> = left.lines().collect();
+    assert_eq!(left.len(), 2, "lo and the wire: {left:?}");
+}
+
+#[test]
+fn a_network_that_is_added_or_taken_away_leaves_the_others_alone() {
+    let Some((mut a, _b)) = sites("vni-more") else {
+        return;
+    };
+    let few: Vec<usize> = (1..=20).collect();
+    let more: Vec<usize> = (1..=21).collect();
+    a.start(&config(&few));
+    until_there(&a, &few);
+    for (vnis, most) in [(&more, 40), (&few, 20)] {
+        let monitor = a.monitor();
+        reload(&a, vnis);
+        until_there(&a, vnis);
+        let heard = a.heard(&monitor);
+        let others = &names("br", &few) | &names("vxlan", &few);
+        let names_one = |line: &&String| {
+            let mut words = line.split(|it: char| !it.is_ascii_alphanumeric());
+            words.any(|word| others.contains(word))
+        };
+        let of_others: Vec<_> = heard.iter().filter(names_one).collect();
+        assert!(of_others.is_empty(), "{of_others:#?}");
+        assert!(
+            (4..=most).contains(&heard.len()),
+            "{}: {heard:#?}",
+            heard.len()
+        );
+    }
+}
