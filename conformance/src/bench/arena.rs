@@ -12,6 +12,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use super::daemon::{ADDRESS, Daemon, Job, Neighbor, Running};
 use super::fleet::{Fleet, Identity};
+use super::scenario::make_devices;
 use super::view::View;
 use super::{Fault, Interrupt};
 use crate::lab::{Frr, Lab, Namespace, Release};
@@ -54,8 +55,25 @@ impl Arena {
 
     /// Starts a daemon.
     pub fn start(&self, daemon: &Daemon, job: &Job) -> Result<Running, Fault> {
+        if job.vnis > 0 && !daemon.is_ours() {
+            make_devices(self, job)?;
+        }
         let folder = self.lab.folder(daemon.name)?;
         daemon.start(&self.lab, &self.dut, &folder, job)
+    }
+
+    /// Runs lines for `ip` in the daemon's namespace.
+    pub fn batch(&self, lines: &str) -> Result<(), Fault> {
+        let file = self.folder()?.join("batch");
+        std::fs::write(&file, lines)?;
+        let file = file.display().to_string();
+        self.dut.run(&["ip", "-batch", &file])?;
+        Ok(())
+    }
+
+    /// A folder for files of a scenario.
+    pub fn folder(&self) -> Result<std::path::PathBuf, Fault> {
+        Ok(self.lab.folder("scenario")?)
     }
 
     /// The control socket of rbgpd.

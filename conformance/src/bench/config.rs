@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::daemon::{ADDRESS, ASN, Job};
 use super::policy;
+use super::table::FIRST_VNI;
 use super::wire::Family;
 
 /// Appends a line; writing to a `String` cannot fail.
@@ -43,6 +44,12 @@ pub(super) fn rbgpd(job: &Job) -> String {
             line!(out, "bfd = {{ interval = \"50ms\", multiplier = 3 }}");
             line!(out, "timers = {{ hold = \"12s\" }}");
         }
+    }
+    if job.vnis > 0 {
+        line!(out, "[evpn]\nvtep = \"{ADDRESS}\"");
+    }
+    for vni in FIRST_VNI..FIRST_VNI + job.vnis {
+        line!(out, "[[vni]]\nid = {vni}\nname = \"net-{vni}\"");
     }
     line!(
         out,
@@ -146,6 +153,9 @@ pub(super) fn frr(job: &Job, long_queues: bool) -> String {
             true => {}
             false => line!(out, "  neighbor {address} route-map NOTHING out"),
         }
+    }
+    if job.vnis > 0 {
+        line!(out, "  advertise-all-vni");
     }
     line!(out, " exit-address-family\nexit");
     out

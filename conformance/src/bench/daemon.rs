@@ -74,6 +74,8 @@ pub struct Job {
     pub neighbors: Vec<Neighbor>,
     /// Whether routes go into the kernel.
     pub kernel: bool,
+    /// How many overlay networks there are, each with a bridge and a VXLAN device.
+    pub vnis: u32,
     /// Whether routes go through the route-map of twenty entries, in and out.
     pub policy: bool,
 }
@@ -147,6 +149,9 @@ impl Daemon {
         match (self.program, job.family) {
             (Program::Bird { evpn: false, .. }, Family::Evpn) => Some("speaks no EVPN"),
             (Program::Openbgpd, Family::Evpn) => Some("does not relay EVPN MAC routes"),
+            (Program::Bird { .. } | Program::Gobgp, Family::Evpn) if job.kernel => {
+                Some("writes no MAC addresses into the kernel")
+            }
             (Program::Openbgpd | Program::Gobgp, _) if job.kernel => {
                 Some("has no kernel routes of its own in a namespace")
             }

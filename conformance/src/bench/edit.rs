@@ -120,14 +120,14 @@ fn edited(plain: &str, few: &[String], import: u32, export: u32) -> String {
     format!("{text}[[prefix_list]]\nname = \"FEW\"\nrules = [{list}]\n{import}{export}")
 }
 
-fn reload(socket: &Path) -> Result<Child, Fault> {
+pub(super) fn reload(socket: &Path) -> Result<Child, Fault> {
     let mut command = std::process::Command::new(built("rbgpctl"));
     command.arg("--socket").arg(socket).arg("reload");
     command.stdout(Stdio::null()).stderr(Stdio::piped());
     Ok(command.spawn()?)
 }
 
-fn finish(child: Child) -> Result<(), Fault> {
+pub(super) fn finish(child: Child) -> Result<(), Fault> {
     let output = child.wait_with_output()?;
     match output.status.success() {
         true => Ok(()),

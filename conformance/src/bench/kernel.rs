@@ -138,6 +138,86 @@ impl Probe {
     }
 }
 
+/// One MAC/IP route of the benchmark, where it is to be in the kernel.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry {
+    /// Its number, which its addresses are made of.
+    pub id: u32,
+    /// The number of the bridge.
+    pub bridge: u32,
+    /// The number of the VXLAN device.
+    pub vxlan: u32,
+}
+
+/// Looks for FDB entries and neighbours, as [`Probe`] does for routes.
+pub struct EntryProbe {
+    socket: Socket,
+    /// Those that have not been seen as they should be, the next one last.
+    left: Vec<Entry>,
+    /// They should be there, as against gone.
+    there: bool,
+}
+
+impl EntryProbe {
+    /// For entries that should be there, or gone.
+    pub fn new(entries: Vec<Entry>, there: bool) -> Result<Self, Fault> {
+        Ok(Self {
+            socket: socket()?,
+            left: entries,
+            there,
+        })
+    }
+
+    /// Whether all have been seen as they should be.
+    pub fn ready(&mut self) -> bool {
+        while let Some(entry) = self.left.last() {
+            let [_, a, b, c] = entry.id.to_be_bytes();
+            let mac = [2, 0, 0, a, b, c, 0, 0];
+            let tunnel = neighbour(BRIDGE, entry.vxlan, SELF, LLADDR, &mac, 6);
+            let ip = neighbour(INET, entry.bridge, 0, DST, &[172, a, b, c], 4);
+            let seen = [tunnel, ip].map(|question| self.has(&question));
+            if seen.contains(&Some(!self.there)) || seen.contains(&None) {
+                return false;
+            }
+            self.left.pop();
+        }
+        true
+    }
+
+    fn has(&self, question: &[u8]) -> Option<bool> {
+        self.socket.send(question, 0).ok()?;
+        let (answer, _) = self.socket.recv_from_full().ok()?;
+        let kind = u16::from_ne_bytes(answer.get(4..6)?.try_into().ok()?);
+        Some(kind == NEWNEIGH)
+    }
+}
+
+const NEWNEIGH: u16 = 28;
+const GETNEIGH: u16 = 30;
+const INET: u8 = 2;
+const BRIDGE: u8 = 7;
+/// `NTF_SELF`
+const SELF: u8 = 2;
+/// `NDA_LLADDR`; `NDA_DST` has the number of a route's destination.
+const LLADDR: u16 = 2;
+
+/// A question about one neighbour or FDB entry. `name` is padded to four octets, `length` without.
+fn neighbour(family: u8, index: u32, flags: u8, code: u16, name: &[u8], length: u16) -> Vec<u8> {
+    let total = u32::try_from(16 + 12 + 4 + name.len()).unwrap_or(0);
+    let mut out = Vec::new();
+    out.extend(total.to_ne_bytes());
+    out.extend(GETNEIGH.to_ne_bytes());
+    out.extend(REQUEST.to_ne_bytes());
+    out.extend([0; 8]);
+    out.extend([family, 0, 0, 0]);
+    out.extend(index.to_ne_bytes());
+    out.extend([0, 0, flags, 0]);
+    out.extend((4 + length).to_ne_bytes());
+    out.extend(code.to_ne_bytes());
+    out.extend_from_slice(name);
+    out
+}
+
 /// IPv4 prefixes in the main table of the thread's namespace. Without rules of its own, a namespace
 /// has one table under two names, so that all of it is listed twice.
 pub fn count() -> Result<usize, Fault> {

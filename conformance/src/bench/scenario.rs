@@ -4,6 +4,7 @@
 //! them check what they count: every distinct route at every neighbour that is told.
 
 mod beside;
+mod overlay;
 
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
@@ -23,6 +24,7 @@ use super::table::{self, Speaker, Table};
 use super::view::{Index, View};
 use super::wire::{self, Family};
 use super::{Fault, Interrupt};
+pub(super) use overlay::make_devices;
 
 /// What the user asked for, and what scenarios share.
 #[derive(Debug)]
@@ -141,6 +143,24 @@ impl Scenario {
                 stall_job,
                 stall,
             ),
+            make(
+                "SE",
+                "EVPN: 100k MAC/IP routes in 100 VNIs into the kernel, then withdrawn",
+                overlay::remote_job,
+                overlay::remote,
+            ),
+            make(
+                "SL",
+                "EVPN: 10k MAC addresses in 100 VNIs learned and advertised, then forgotten",
+                overlay::local_job,
+                overlay::local,
+            ),
+            ours(make(
+                "VNI",
+                "2000 VNIs with one reload, one more, and all gone",
+                overlay::many_job,
+                overlay::many,
+            )),
             ours(make("LIN", "S1 with 0.25 to 4 million routes", s1_job, lin)),
             ours(make(
                 "CTL",
@@ -188,6 +208,7 @@ fn unicast(silent: usize, told: usize) -> Job {
             .map(|number| neighbor(identity(number), number >= silent))
             .collect(),
         kernel: false,
+        vnis: 0,
         policy: false,
     }
 }
@@ -444,13 +465,13 @@ fn s6(context: &Context, daemon: &Daemon) -> Result<Record, Fault> {
     let sends: Vec<_> = (0..10u32)
         .map(|number| {
             let at = usize::try_from(number).unwrap_or(0);
-            let bytes = table::macs(own(number).start, each, speaker(at, 0));
+            let bytes = table::macs(own(number).start, each, 50, speaker(at, 0));
             (at, loaded(&bytes, Family::Evpn))
         })
         .collect();
     let count = usize::try_from(each)? * 10;
     let plan = plan(context, s6_job(context), |number| {
-        let view = View::evpn(count, table::vni);
+        let view = View::evpn(count, table::vni_of_50);
         match u32::try_from(number) {
             Ok(number) if number < 10 => {
                 let own = own(number);

@@ -155,20 +155,13 @@ impl Table {
 }
 
 /// The VNIs of the EVPN table.
-const VNIS: u32 = 50;
-const FIRST_VNI: u32 = 1000;
+pub(super) const FIRST_VNI: u32 = 1000;
 
 /// What one speaker sends of the EVPN table: `count` MAC/IP routes from number `first` on, spread
-/// over fifty VNIs, seven to a message.
-pub(super) fn macs(first: u32, count: u32, speaker: Speaker) -> Arc<[u8]> {
+/// over so many VNIs, seven to a message.
+pub(super) fn macs(first: u32, count: u32, vnis: u32, speaker: Speaker) -> Arc<[u8]> {
     let mut out = Vec::new();
-    let routes: Vec<MacRoute> = (first..first.saturating_add(count))
-        .map(|id| MacRoute {
-            id,
-            vni: vni(id),
-            sender: speaker.address,
-        })
-        .collect();
+    let routes = mac_routes(first, count, vnis, speaker);
     for these in routes.chunk_by(|a, b| a.vni == b.vni) {
         let Some(route) = these.first() else { continue };
         let [_, high, middle, low] = route.vni.to_be_bytes();
@@ -185,9 +178,36 @@ pub(super) fn macs(first: u32, count: u32, speaker: Speaker) -> Arc<[u8]> {
     out.into()
 }
 
+/// What it sends to withdraw them.
+pub(super) fn mac_withdrawals(first: u32, count: u32, vnis: u32, speaker: Speaker) -> Arc<[u8]> {
+    let mut out = Vec::new();
+    wire::withdraw_macs(&mut out, &mac_routes(first, count, vnis, speaker));
+    out.into()
+}
+
+fn mac_routes(first: u32, count: u32, vnis: u32, speaker: Speaker) -> Vec<MacRoute> {
+    let ids = first..first.saturating_add(count);
+    ids.map(|id| MacRoute {
+        id,
+        vni: vni(id, vnis),
+        sender: speaker.address,
+    })
+    .collect()
+}
+
 /// The VNI of an EVPN route: runs of seven, so that a message holds one VNI.
-pub(super) fn vni(id: u32) -> u32 {
-    FIRST_VNI + id / 7 % VNIS
+fn vni(id: u32, vnis: u32) -> u32 {
+    FIRST_VNI + id / 7 % vnis.max(1)
+}
+
+/// The same for routes in fifty VNIs.
+pub(super) fn vni_of_50(id: u32) -> u32 {
+    vni(id, 50)
+}
+
+/// The same for routes in a hundred.
+pub(super) fn vni_of_100(id: u32) -> u32 {
+    vni(id, 100)
 }
 
 /// The same numbers on every run (xorshift; Marsaglia 2003).

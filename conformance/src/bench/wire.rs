@@ -282,6 +282,23 @@ pub(super) fn announce_macs(out: &mut Vec<u8>, attributes: &Attributes, routes: 
 
 const MACS_PER_MESSAGE: usize = 7;
 
+/// Withdrawals of EVPN routes.
+pub(super) fn withdraw_macs(out: &mut Vec<u8>, routes: &[MacRoute]) {
+    for these in routes.chunks(MACS_PER_WITHDRAWAL) {
+        let mut unreach = vec![0, 25, 70];
+        for route in these {
+            route.encode(&mut unreach);
+        }
+        let mut head = vec![0x90, 15];
+        head.extend(short(unreach.len()).to_be_bytes());
+        let length = short(head.len() + unreach.len()).to_be_bytes();
+        append(out, UPDATE, &[&[0, 0], &length, &head, &unreach]);
+    }
+}
+
+/// As many as fit into a message.
+const MACS_PER_WITHDRAWAL: usize = (MESSAGE_MAX - HEADER - 16) / MAC_ROUTE;
+
 /// What an UPDATE says, one call for each thing.
 pub(super) trait Hear {
     /// A prefix that is announced, with the AS path's second number: who told the daemon.
