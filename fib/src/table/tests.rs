@@ -64,6 +64,13 @@ impl Model {
         match op {
             Op::Device(_, op) => self.device(op),
             Op::SetNextHop(..) if self.no_objects => refuse(libc::EOPNOTSUPP),
+            Op::SetFdb { index, .. }
+            | Op::SetFlood { index, .. }
+            | Op::SetNeighbour { index, .. }
+                if !self.links.contains_key(index) =>
+            {
+                refuse(libc::ENODEV)
+            }
             Op::SetNextHop(id, object) => {
                 let fits = match object {
                     Object::Single(hop) => {
@@ -126,7 +133,10 @@ impl Model {
                     return refuse(libc::EINVAL);
                 }
                 self.tunnels.insert((*index, key.mac, vni), remote.vtep);
-                self.bridges.insert((*index, key.mac, vlan));
+                // Of a device that is no port the kernel writes the other half.
+                if self.links[index].master.is_some() {
+                    self.bridges.insert((*index, key.mac, vlan));
+                }
                 Ok(())
             }
             Op::UnsetFdb { key, index, .. } => {
@@ -292,9 +302,11 @@ impl Model {
                 link.index
             })
             .collect();
-        let gone = self.links.get(&index).map(|link| &link.kind);
-        if matches!(gone, Some(LinkKind::Vrf { .. })) {
-            inside.into_iter().for_each(|index| self.cycle(index));
+        match self.links.get(&index).map(|link| &link.kind) {
+            Some(LinkKind::Vrf { .. }) => inside.into_iter().for_each(|index| self.cycle(index)),
+            // What a bridge knows about its ports goes with it.
+            Some(LinkKind::Bridge) => self.bridges.retain(|(port, ..)| !inside.contains(port)),
+            Some(_) | None => {}
         }
         self.links.remove(&index);
         self.addresses.retain(|(owner, _)| *owner != index);
