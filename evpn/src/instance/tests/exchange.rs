@@ -454,7 +454,8 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (at.clone(), 1..=2u8, 1..=3u8).prop_map(|(at, ip, mac)| Step::Resolve(at, ip, mac)),
         1 => (at.clone(), 1..=2u8).prop_map(|(at, ip)| Step::Fail(at, ip)),
         12 => (at.clone(), at.clone()).prop_map(|(from, to)| Step::Deliver(from, to)),
-        1 => (at.clone(), at).prop_map(|(from, to)| Step::Flap(from, to)),
+        1 => (at.clone(), at.clone()).prop_map(|(from, to)| Step::Flap(from, to)),
+        1 => at.prop_map(Step::Restart),
     ]
 }
 
