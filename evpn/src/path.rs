@@ -115,10 +115,17 @@ impl Path {
         if self.vtep.is_ipv4() != own.is_ipv4() {
             return Some(Fault::AddressFamily(self.vtep));
         }
-        let unusable =
-            self.vtep.is_unspecified() || self.vtep.is_multicast() || self.vtep.is_loopback();
-        unusable.then_some(Fault::Vtep(self.vtep))
+        is_nowhere(self.vtep).then_some(Fault::Vtep(self.vtep))
     }
+}
+
+/// No tunnel ends there: it is not the address of one router, or only on a link of its own.
+fn is_nowhere(vtep: IpAddr) -> bool {
+    let of_its_kind = match vtep {
+        IpAddr::V4(vtep) => vtep.is_broadcast(),
+        IpAddr::V6(vtep) => vtep.is_unicast_link_local(),
+    };
+    of_its_kind || vtep.is_unspecified() || vtep.is_multicast() || vtep.is_loopback()
 }
 
 /// Ingress replication (RFC 6514 §5).

@@ -324,5 +324,6 @@ pub(crate) fn ip_of(key: &EvpnKey) -> Option<IpAddr> {
 
 /// Addresses that no neighbour entry may exist for.
 fn is_no_host(ip: IpAddr) -> bool {
-    ip.is_unspecified() || ip.is_multicast() || ip.is_loopback()
+    let broadcast = matches!(ip, IpAddr::V4(ip) if ip.is_broadcast());
+    broadcast || ip.is_unspecified() || ip.is_multicast() || ip.is_loopback()
 }

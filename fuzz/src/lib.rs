@@ -12,6 +12,8 @@
 #![allow(clippy::panic, clippy::expect_used)]
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::time::Instant;
 
 use bgp::attributes::{AttributeSet, NextHop};
 use bgp::family::PerFamily;
@@ -202,7 +204,8 @@ fn routes(list: &NlriList) -> Vec<String> {
     }
 }
 
-/// EVPN routes in an MP_REACH_NLRI, with path identifiers if the first octet is odd.
+/// EVPN routes in an MP_REACH_NLRI, with path identifiers if the first octet is odd. They are taken
+/// into the tables of a VNI and a VRF and out again, and nothing of them stays.
 pub fn evpn(bytes: &[u8]) {
     let Some((first, routes)) = bytes.split_first() else {
         return;
@@ -223,14 +226,76 @@ pub fn evpn(bytes: &[u8]) {
             // Types 3 and 4 carry no tail, so theirs is empty on both sides.
             tails.for_each(|(_, sent)| assert_eq!(sent.evpn(), Some(&tail)));
         }
+        check_tables(&update);
         check_update(&update, &ctx);
     }
 }
 
-/// ORIGIN, an empty AS_PATH and the routes.
+/// What comes of the routes is asked, shown and taken back.
+fn check_tables(update: &Update) {
+    let mut instance = evpn::Instance::new(evpn::Config {
+        local_as: bgp::Asn(65001),
+        router_id: Ipv4Addr::new(10, 0, 0, 9),
+        vtep: Some(Ipv4Addr::new(10, 0, 0, 9).into()),
+    });
+    let now = Instant::now();
+    let vni = |number| bgp::Vni::new(number).expect("24 bits");
+    let router_mac = bgp::MacAddress([2, 0, 0, 0, 9, 9]);
+    instance.handle(
+        now,
+        evpn::Input::SetVrf {
+            name: "red".into(),
+            config: evpn::VrfConfig::new(vni(4001), router_mac),
+        },
+    );
+    let config = evpn::VniConfig::new("net").vrf("red".into());
+    let vni = vni(100);
+    instance.handle(now, evpn::Input::SetVni { vni, config });
+    let keys = |list: &NlriList| match list {
+        NlriList::Evpn(list) => list.iter().map(|(_, key)| key.clone()).collect(),
+        NlriList::V4(_) | NlriList::V6(_) => Vec::new(),
+    };
+    let mut taken = Vec::new();
+    for (list, attributes) in &update.announced {
+        for key in keys(list) {
+            let attributes = Some(Arc::clone(attributes));
+            taken.push(key.clone());
+            instance.handle(now, evpn::Input::Route { key, attributes });
+        }
+    }
+    while let Some(output) = instance.poll() {
+        let _ = format!("{output:?}");
+    }
+    for received in instance.received() {
+        let faults = received.vnis.iter().filter_map(|(_, fault)| fault.as_ref());
+        faults.for_each(|fault| drop(fault.to_string()));
+    }
+    for status in instance.macs(None) {
+        let claims = instance.explain(status.vni, status.mac);
+        assert!(!claims.is_empty(), "{status:?}");
+    }
+    for key in taken {
+        let attributes = None;
+        instance.handle(now, evpn::Input::Route { key, attributes });
+    }
+    while instance.poll().is_some() {}
+    assert_eq!(instance.received().count(), 0);
+    assert_eq!(instance.macs(None), []);
+    assert_eq!(instance.remote_macs().count(), 0);
+    assert_eq!(instance.neighbours().count(), 0);
+    assert_eq!(instance.flood_list().count(), 0);
+}
+
+/// ORIGIN, an empty AS_PATH, communities that a VNI and a VRF take in, and the routes.
 fn evpn_frame(routes: &[u8]) -> Option<Vec<u8>> {
+    const COMMUNITIES: [[u8; 8]; 4] = [
+        [0x00, 0x02, 0xfd, 0xea, 0, 0, 0, 100],
+        [0x00, 0x02, 0xfd, 0xea, 0, 0, 0x0f, 0xa1],
+        [0x03, 0x0c, 0, 0, 0, 0, 0, 8],
+        [0x06, 0x03, 2, 0, 0, 0, 9, 1],
+    ];
     let length = u16::try_from(9 + routes.len()).ok()?;
-    let total = length.checked_add(4 + 4 + 3)?;
+    let total = length.checked_add(4 + 4 + 3 + 35)?;
     let mut body = vec![0, 0];
     body.extend(total.to_be_bytes());
     body.extend([0x90, 14]);
@@ -238,6 +303,8 @@ fn evpn_frame(routes: &[u8]) -> Option<Vec<u8>> {
     body.extend([0, 25, 70, 4, 10, 0, 0, 1, 0]);
     body.extend(routes);
     body.extend([0x40, 1, 1, 0, 0x40, 2, 0]);
+    body.extend([0xc0, 16, 32]);
+    body.extend(COMMUNITIES.concat());
     framed(&body)
 }
 

@@ -6,6 +6,7 @@ use bgp::ExtendedCommunity;
 
 mod duplicates;
 mod exchange;
+mod hostile;
 mod mobility;
 mod order;
 mod permutations;

@@ -50,6 +50,7 @@ fn next_hops_that_no_tunnel_can_end_at_are_named() {
     assert!(matches!(of("0.0.0.0"), Some(Fault::Vtep(_))));
     assert!(matches!(of("239.0.0.1"), Some(Fault::Vtep(_))));
     assert!(matches!(of("127.0.0.1"), Some(Fault::Vtep(_))));
+    assert!(matches!(of("255.255.255.255"), Some(Fault::Vtep(_))));
     assert_eq!(of("10.0.0.2"), None);
 }
 
