@@ -1199,7 +1199,8 @@ fn late_news_of_a_deleted_device_do_not_touch_the_one_made_after_it() {
         assert_eq!(told_failures(&mut table), []);
     }
     let written = model.log.iter().filter(|op| op.starts_with("SetFdb"));
-    assert_eq!(written.count(), 2, "at first, and with the device");
+    let why = "at first, with the bridge, and with the device";
+    assert_eq!(written.count(), 3, "{why}");
 }
 
 #[test]
