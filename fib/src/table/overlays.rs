@@ -290,11 +290,10 @@ impl Table {
         let mut ops = Vec::new();
         if self.leftovers.is_empty() && std::mem::take(&mut self.leftovers_dirty) {
             for op in self.find_leftovers() {
-                match op {
-                    Op::Device(None, DeviceOp::Delete { index, name }) => {
-                        self.leftovers.push_back((index, name));
-                    }
-                    op => ops.push(op),
+                if let Op::Device(None, DeviceOp::Delete { index, name }) = op {
+                    self.leftovers.push_back((index, name));
+                } else {
+                    ops.push(op);
                 }
             }
         }

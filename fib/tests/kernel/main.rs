@@ -27,5 +27,6 @@ mod overlays;
 mod routes;
 #[path = "../../../conformance/src/lab/skip.rs"]
 mod skip;
+mod symmetric;
 mod thread;
 mod vrfs;
