@@ -15,6 +15,7 @@ use crate::overlay::{DeviceOp, LinkChange, STAMP};
 use crate::state::{Mac, NextHop, Overlay, RemoteMac, Route, RouteKind, Segment, Vrf};
 use shared::Parts;
 
+mod order;
 mod vrfs;
 
 const PROTOCOL: u8 = 186;

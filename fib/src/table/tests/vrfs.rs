@@ -3,12 +3,12 @@
 use super::*;
 use crate::overlay::STAMP;
 
-fn red() -> Vrf {
+pub(super) fn red() -> Vrf {
     Vrf::new("red", 1001)
 }
 
 /// An overlay in `red` with a gateway of both families.
-fn routed(vni: u32) -> Overlay {
+pub(super) fn routed(vni: u32) -> Overlay {
     Overlay::new(vni, IpAddr::from([10, 0, 0, 1]), 1450)
         .gateway(format!("10.100.{vni}.1/24").parse().unwrap())
         .gateway(format!("fd00:{vni}::1/64").parse().unwrap())

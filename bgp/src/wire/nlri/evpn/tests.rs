@@ -188,6 +188,93 @@ fn lengths_within_a_route_must_be_the_ones_the_type_has() {
 }
 
 #[test]
+fn every_length_of_an_address_or_prefix_that_a_type_does_not_have_is_malformed() {
+    let read = |octets: &[u8]| decode(&mut Reader::new(octets), false);
+    // Where the length in bits stands, and which ones the type has.
+    let places = [
+        (
+            "02 25 00010a0a00010064 00000000000000000000 00000000 30 020000000001 20 0a640005 000064",
+            24,
+            &[48][..],
+        ),
+        (
+            "02 25 00010a0a00010064 00000000000000000000 00000000 30 020000000001 20 0a640005 000064",
+            31,
+            &[32],
+        ),
+        (
+            "02 31 00010a0a00010064 00000000000000000000 00000000 30 020000000001
+          80 20010db8000000000000000000000005 000064",
+            31,
+            &[128],
+        ),
+        ("03 11 00010a0a00010064 00000000 20 0a0a0001", 14, &[32]),
+        (
+            "04 17 00010a0a00010064 00010203040506070809 20 0a0a0001",
+            20,
+            &[32],
+        ),
+    ];
+    for (route, at, has) in places {
+        let mut octets = hex(route);
+        assert!(has.contains(&octets[at]), "{route}: {:02x}", octets[at]);
+        for bits in 0..=u8::MAX {
+            octets[at] = bits;
+            let route_type = octets[0];
+            match has.contains(&bits) {
+                true => assert!(read(&octets).is_ok(), "{route}: {bits}"),
+                false => {
+                    let malformed = Err(NlriFault::Evpn(route_type));
+                    assert_eq!(read(&octets), malformed, "{route}: {bits}");
+                }
+            }
+        }
+    }
+    // A prefix may be as long as its address; the gateway is of its version by the route's length.
+    for (route, most) in [
+        (
+            "05 22 00010a0a00010064 00000000000000000000 00000000 18 0a640100 00000000 00c350",
+            32,
+        ),
+        (
+            "05 3a 00010a0a00010064 00000000000000000000 00000000
+          40 20010db8000100000000000000000000 00000000000000000000000000000000 00c350",
+            128,
+        ),
+    ] {
+        let mut octets = hex(route);
+        for bits in 0..=u8::MAX {
+            octets[24] = bits;
+            assert_eq!(read(&octets).is_ok(), bits <= most, "{route}: {bits}");
+        }
+        for length in (0..=u8::MAX).filter(|length| *length != octets[1]) {
+            let mut octets = hex(route);
+            octets.resize(2 + usize::from(length), 0);
+            octets[1] = length;
+            // The other version's length reads other fields, and may make sense.
+            let other = matches!(length, 34 | 58);
+            let malformed = read(&octets) == Err(NlriFault::Evpn(5));
+            assert!(malformed || other, "{route}: {length}");
+        }
+    }
+}
+
+#[test]
+fn host_bits_of_a_prefix_are_not_a_part_of_it() {
+    let route = "05 22 00010a0a00010064 00000000000000000000 00000000 18 0a6401ff 00000000 00c350";
+    let (_, key, tail) = decode(&mut Reader::new(&hex(route)), false).unwrap();
+    let (_, clean, _) = decode(
+        &mut Reader::new(&hex(&route.replace("01ff", "0100"))),
+        false,
+    )
+    .unwrap();
+    assert_eq!(key, clean, "one route, whatever stands behind its length");
+    let mut out = BytesMut::new();
+    key.put(&tail, &mut out);
+    assert_eq!(out, hex(&route.replace("01ff", "0100")));
+}
+
+#[test]
 fn a_gateway_of_the_other_ip_version_is_written_as_none() {
     let key = EvpnKey::IpPrefix {
         rd: rd(),
