@@ -125,6 +125,32 @@ fn frr(edge: u8, edges: u8) -> String {
     text
 }
 
+/// What rbgpd on an edge is told; it makes all devices itself.
+fn rbgpd(edge: u8, edges: u8) -> String {
+    let end = tunnel_end(edge);
+    let mut text = format!("asn = 6500{edge}\nrouter_id = \"{end}\"\n[evpn]\nvtep = \"{end}\"\n");
+    for other in (1..=edges).filter(|other| *other != edge) {
+        text += &format!(
+            "[[neighbor]]\naddress = \"10.9.0.{other}\"\nremote_as = 6500{other}\nevpn = {{}}\n"
+        );
+    }
+    for tenant in [RED, BLUE] {
+        let (name, table, l3vni) = (tenant.name, tenant.table, tenant.l3vni);
+        let [ipv4, ipv6] = tenant.addresses(edge, 1);
+        text += &format!(
+            "[[vni]]\nid = {vni}\nname = \"{name}\"\nvrf = \"{name}\"\n\
+             gateway = [\"{ipv4}\", \"{ipv6}\"]\n\
+             [[instance]]\nname = \"{name}\"\nvrf = \"{name}\"\nvrf_table = {table}\n\
+             asn = 6500{edge}\nrouter_id = \"{end}\"\n\
+             [instance.l3vni]\nid = {l3vni}\n\
+             [instance.ipv4_unicast]\nredistribute = [\"connected\"]\n\
+             [instance.ipv6_unicast]\nredistribute = [\"connected\"]\n",
+            vni = tenant.vni(edge),
+        );
+    }
+    text
+}
+
 /// What an operator of FRR makes beforehand: VRFs, bridges with the gateways' addresses, and for
 /// each L3VNI a bridge whose address is the router's MAC.
 fn devices_for_frr(edge: &Edge) -> Result<(), Error> {
@@ -304,7 +330,10 @@ fn comes_and_goes(lab: &Lab, edges: &mut [Edge], of_blue: &[Host]) -> Result<(),
 }
 
 fn config(edge: &Edge, edges: u8) -> String {
-    frr(edge.id(), edges)
+    match edge.node().is_rbgpd() {
+        true => rbgpd(edge.id(), edges),
+        false => frr(edge.id(), edges),
+    }
 }
 
 fn play(lab: &Lab, programs: &[Program]) -> Result<(), Error> {
@@ -333,5 +362,24 @@ fn two_releases_of_frr_route_for_two_tenants() -> Result<(), Error> {
     trixie.prepare()?;
     scenario_beside_others("symmetric-irb-frr", &NEEDS, |lab| {
         play(lab, &[Program::Frr(Release::Host), Program::Frr(trixie)])
+    })
+}
+
+#[test]
+fn two_rbgpds_route_for_two_tenants() -> Result<(), Error> {
+    scenario_beside_others("symmetric-irb-rbgpd", &NEEDS, |lab| {
+        play(lab, &[Program::Rbgpd, Program::Rbgpd])
+    })
+}
+
+#[test]
+fn rbgpd_and_two_releases_of_frr_route_for_two_tenants() -> Result<(), Error> {
+    let trixie = Release::Suite("trixie".to_owned());
+    // Here, where there is a network to fetch it from.
+    trixie.prepare()?;
+    let frr = [Program::Frr(Release::Host), Program::Frr(trixie)];
+    scenario_beside_others("symmetric-irb-rbgpd-frr", &NEEDS, |lab| {
+        let [host, trixie] = frr;
+        play(lab, &[Program::Rbgpd, host, trixie])
     })
 }

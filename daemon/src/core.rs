@@ -11,7 +11,7 @@
 //!
 //! The parts beside this page: `neighbor` (one neighbour's settings and facts), `apply`
 //! (configuration and its changes), `limit` (how many prefixes a neighbour may send), `dynamic`
-//! (neighbours from a range), `signing` (keys on the listening sockets), `kernel` (what the kernel says and should have), `refusals` (what of it is
+//! (neighbours from a range), `handover` (routes of other tables), `signing` (keys on the listening sockets), `kernel` (what the kernel says and should have), `refusals` (what of it is
 //! logged), `drain`, `rpki` (origin validation), `answer` (requests).
 
 mod answer;
@@ -19,6 +19,7 @@ mod apply;
 mod drain;
 mod duplicates;
 mod dynamic;
+mod handover;
 mod installed;
 mod kernel;
 mod limit;
@@ -32,7 +33,7 @@ mod rpki;
 mod signing;
 mod unnumbered;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::net::Ipv6Addr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -50,6 +51,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::bfd_share::BfdShare;
 use crate::config::{Config, ServiceSettings, VniConfig};
 use crate::control::{Answer, Call, Reply, Timestamp, reply};
+use crate::exchange::{Hub, Inbox, Mail};
 use crate::install::Install;
 use crate::memory::{self, Freed, Tidy};
 use crate::own_routes::Own;
@@ -99,6 +101,8 @@ pub(crate) struct Inputs {
     pub(crate) kernel: mpsc::Receiver<fib::Event>,
     pub(crate) calls: mpsc::Receiver<Call>,
     pub(crate) orders: mpsc::Receiver<Order>,
+    /// Routes of other tables of this router.
+    pub(crate) inbox: Inbox,
 }
 
 /// What the daemon itself asks of the core.
@@ -153,6 +157,8 @@ pub(crate) struct Hands {
     /// Interfaces with a neighbour that has to be found, once there is one.
     pub(crate) advertisements: Option<watch::Sender<Vec<String>>>,
     pub(crate) spawner: Spawner,
+    /// To other instances.
+    pub(crate) exchange: Arc<Hub>,
 }
 
 /// The owner of the tables.
@@ -167,6 +173,7 @@ pub(crate) struct Core {
     rpki: rpki::Caches,
     reachability: Reachability,
     own: Own,
+    handover: handover::Handover,
     neighbors: BTreeMap<PeerId, Neighbor>,
     by_address: HashMap<ScopedAddr, PeerId>,
     refused: dynamic::Refused,
@@ -187,6 +194,8 @@ pub(crate) struct Core {
     kernel_ready: bool,
     /// The MTU that fits into the underlay, as overlays were last wished for with.
     overlay_mtu: Option<u32>,
+    /// Overlay networks whose VRF is not there.
+    without_vrf: BTreeSet<Vni>,
     /// Devices of the overlay networks as they are, also of one that is about to go.
     devices: HashMap<Vni, OverlayDevices>,
     /// Families that became complete; leftovers go once all that came with them is wanted.
@@ -243,6 +252,7 @@ enum Wake {
     Event(PeerId, Event),
     Written(PeerId, usize),
     Kernel(fib::Event),
+    Exchange(Mail),
     Call(Call),
     Order(Order),
     Deadline,
@@ -294,6 +304,7 @@ impl Core {
             rpki: rpki::Caches::default(),
             reachability: Reachability::default(),
             own: Own::default(),
+            handover: handover::Handover::default(),
             config,
             place,
             hands,
@@ -313,6 +324,7 @@ impl Core {
             held_until: None,
             kernel_ready: false,
             overlay_mtu: None,
+            without_vrf: BTreeSet::new(),
             devices: HashMap::new(),
             completed: Vec::new(),
             learned: HashMap::new(),
@@ -390,6 +402,7 @@ impl Core {
             Wake::Event(peer, event) => self.peer_event(peer, event),
             Wake::Written(peer, octets) => self.hand_in(rib::Input::Written(peer, octets)),
             Wake::Kernel(event) => self.kernel_event(event),
+            Wake::Exchange(mail) => self.receive(mail),
             Wake::Call((request, answer)) => {
                 self.pace.urgent();
                 self.answer(request, answer);
@@ -497,9 +510,11 @@ impl Core {
             } else if std::mem::take(&mut self.ground_changed) {
                 self.reinstall();
             } else {
+                self.flush_handover();
                 return false;
             }
         }
+        self.flush_handover();
         true
     }
 
@@ -507,6 +522,11 @@ impl Core {
         match output {
             rib::Output::Send(peer, batch) => {
                 let octets = batch.len();
+                if self.handover.has(peer) {
+                    self.hand_over(peer, &batch);
+                    self.hand_in(rib::Input::Written(peer, octets));
+                    return;
+                }
                 let sent = self.neighbors.get(&peer).is_some_and(|it| it.send(batch));
                 if !sent {
                     // The session is ending; its window no longer matters.
@@ -679,6 +699,7 @@ impl Core {
     }
 
     fn end(mut self) {
+        self.end_handover();
         if let Some(state) = &self.place.state
             && let Err(error) = state.end()
         {
@@ -700,6 +721,7 @@ async fn next(inputs: &mut Inputs, deadline: Option<Instant>, more: bool) -> Wak
         () = sleep_until(deadline) => Wake::Deadline,
         Some((peer, octets)) = inputs.written.recv() => Wake::Written(peer, octets),
         Some(event) = inputs.kernel.recv() => Wake::Kernel(event),
+        () = inputs.inbox.filled() => Wake::Exchange(inputs.inbox.take()),
         Some((peer, event)) = inputs.events.recv() => Wake::Event(peer, event),
         () = std::future::ready(()), if more => Wake::More,
     }

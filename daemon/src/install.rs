@@ -412,11 +412,18 @@ impl Install {
         (Way::default(), deciding)
     }
 
-    /// The way to a neighbour on the link of an interface, whatever the routing table says of
-    /// link-local networks.
+    /// The way to a neighbour on the link of an interface, whatever the routing table says of the
+    /// networks there.
     fn on_link(&self, addr: IpAddr, zone: &str) -> Way {
         let link = self.ground.zone(zone).filter(|link| link.up);
-        let hop = |link: &Link| NextHop::gateway(addr).dev(Interface::Index(link.index));
+        let hop = |link: &Link| {
+            let hop = NextHop::gateway(addr).dev(Interface::Index(link.index));
+            // Linux believes a link-local one without being told.
+            match ScopedAddr::from(addr).is_link_local() {
+                true => hop,
+                false => hop.onlink(),
+            }
+        };
         Way {
             hops: link.map(hop).into_iter().collect(),
             devices: link.map(|link| link.name.clone()).into_iter().collect(),

@@ -571,7 +571,7 @@ fn cannot_start(error: &StartError) -> ErrorReply {
 }
 
 /// With all causes.
-fn in_words(error: &StartError) -> String {
+pub(crate) fn in_words(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {

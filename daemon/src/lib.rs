@@ -14,6 +14,7 @@ pub mod control;
 mod core;
 pub mod ctl;
 mod datagram;
+mod exchange;
 mod ground;
 mod install;
 mod instances;

@@ -177,6 +177,7 @@ impl Router {
             runtime: runtime.clone(),
             state,
             bfd: Arc::default(),
+            exchange: Arc::default(),
         };
         let mut prepared = Vec::new();
         for (config, number) in instances::split(config)?.into_iter().zip(0..=u8::MAX) {

@@ -48,7 +48,7 @@ pub enum Input {
         /// How.
         config: VrfConfig,
     },
-    /// A VRF is no longer configured. Its prefixes are kept until they are said to be gone.
+    /// A VRF is no longer configured, and its table is gone with all prefixes.
     RemoveVrf(VrfName),
     /// The table of a VRF has a prefix that others should know, or has it no more. Routes that were
     /// imported from here must not be given back.
@@ -58,7 +58,7 @@ pub enum Input {
         /// The prefix.
         prefix: Prefix,
         /// What is known of it there; `None` when it is gone.
-        attributes: Option<Arc<Attributes>>,
+        attributes: Option<Arc<AttributeSet>>,
     },
     /// The best path to a route of another router changed or went away. Our own routes must not
     /// be given: a caller that reads a table leaves out the ones it originated.
@@ -265,7 +265,10 @@ impl Instance {
             Input::RemoveVni(vni) => self.configure([(vni, None)]),
             Input::SetVnis(changes) => self.configure(changes),
             Input::SetVrf { name, config } => self.configure_vrf(&name, Some(config)),
-            Input::RemoveVrf(name) => self.configure_vrf(&name, None),
+            Input::RemoveVrf(name) => {
+                self.configure_vrf(&name, None);
+                self.vrfs.forget_prefixes(&name);
+            }
             Input::LocalPrefix {
                 vrf,
                 prefix,

@@ -188,7 +188,7 @@ pub(crate) struct Vrfs {
     /// Received routes of types 2 and 5 that say something about a VRF.
     routes: BTreeMap<EvpnKey, Arc<Attributes>>,
     /// Our own prefixes.
-    prefixes: BTreeMap<VrfName, BTreeMap<Prefix, Arc<Attributes>>>,
+    prefixes: BTreeMap<VrfName, BTreeMap<Prefix, Arc<AttributeSet>>>,
     pub(crate) imported: Ledger<(EvpnKey, VrfName), Import>,
     /// How many imported routes lead to each router.
     routers: BTreeMap<Router, usize>,
@@ -196,7 +196,7 @@ pub(crate) struct Vrfs {
     marked: BTreeSet<EvpnKey>,
     all_marked: bool,
     // Prefixes come in runs that share their attributes.
-    last_told: Option<(VrfName, Arc<Attributes>, Arc<AttributeSet>)>,
+    last_told: Option<(VrfName, Arc<AttributeSet>, Arc<AttributeSet>)>,
 }
 
 impl Vrfs {
@@ -247,6 +247,11 @@ impl Vrfs {
     /// All routes are to be judged again.
     pub(crate) fn mark_all(&mut self) {
         self.all_marked = true;
+    }
+
+    /// The table of a VRF is gone.
+    pub(crate) fn forget_prefixes(&mut self, name: &VrfName) {
+        self.prefixes.remove(name);
     }
 
     /// Our prefixes in a VRF.
@@ -362,7 +367,7 @@ impl Instance {
         &mut self,
         name: VrfName,
         prefix: Prefix,
-        attributes: Option<Arc<Attributes>>,
+        attributes: Option<Arc<AttributeSet>>,
     ) {
         self.tell_prefix(&name, prefix, attributes.as_ref());
         let own = self.vrfs.prefixes.entry(name).or_default();
@@ -561,7 +566,7 @@ impl Instance {
         self.neighbours.want((vni, next_hop), neighbour);
     }
 
-    fn tell_prefix(&mut self, name: &VrfName, prefix: Prefix, own: Option<&Arc<Attributes>>) {
+    fn tell_prefix(&mut self, name: &VrfName, prefix: Prefix, own: Option<&Arc<AttributeSet>>) {
         let (Some(vrf), Some(vtep)) = (self.vrfs.tables.get(name), self.vtep) else {
             return;
         };
@@ -593,8 +598,8 @@ fn next_hop(vtep: IpAddr, prefix: Prefix) -> IpAddr {
 
 /// Attributes of a type 5 route (RFC 9136 §3.1, §4.4.1): those of the prefix in its own table, with
 /// our tunnel address, the VRF's targets and our router MAC.
-fn prefix_attributes(vrf: &Vrf, vtep: IpAddr, own: &Attributes) -> AttributeSet {
-    let mut set = own.thaw();
+fn prefix_attributes(vrf: &Vrf, vtep: IpAddr, own: &AttributeSet) -> AttributeSet {
+    let mut set = own.clone();
     let gateway = set.next_hop.addr();
     let gateway = (vrf.config.gateway_ip && is_routable(gateway)).then_some(gateway);
     set.notes = bgp::attributes::Notes::default();

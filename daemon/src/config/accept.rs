@@ -7,6 +7,7 @@
 
 mod instances;
 mod neighbor;
+mod tenant;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -56,6 +57,8 @@ fn speaker(top: &File, file: &File, overlays: &mut Overlays, report: &mut Report
     let mut config = Config {
         name: file.name.as_ref().map(|at| at.value.clone()),
         vrf: file.vrf.as_ref().map(|at| at.value.clone()),
+        vrf_table: file.vrf_table.map(|at| at.value),
+        l3vni: tenant::l3vni((top, file), router_id, overlays, &policies, report),
         client_to_client_reflection: or(
             file.router.client_to_client_reflection,
             defaults.client_to_client_reflection,
@@ -320,7 +323,8 @@ struct Overlays {
     ids: Once<Vni>,
     names: Once<String>,
     devices: Devices,
-    addresses: Vec<Addresses>,
+    /// By the VRF that they are in.
+    addresses: BTreeMap<Option<String>, Vec<Addresses>>,
 }
 
 /// Addresses that an overlay has.
@@ -354,7 +358,7 @@ impl Overlays {
             ids: Once::new("vni"),
             names: Once::new("vni name"),
             devices: Devices::default(),
-            addresses: Vec::new(),
+            addresses: BTreeMap::new(),
         }
     }
 }
@@ -379,7 +383,8 @@ fn vnis(
         if let Some(name) = &table.name {
             names.see(format!("\"{}\"", name.value), name.span, report);
         }
-        own_addresses(table, addresses, report);
+        let vrf = table.vrf.as_ref().map(|vrf| vrf.value.clone());
+        own_addresses(table, addresses.entry(vrf).or_default(), report);
         let import_targets = targets(table.import_targets.as_ref(), report);
         let export_targets = targets(table.export_targets.as_ref(), report);
         let Some(id) = table.id else {
@@ -391,7 +396,7 @@ fn vnis(
             let hint = "add [evpn] with vtep = \"OUR ADDRESS ON THE UNDERLAY\"";
             report.error_with_hint(id.span, Conflict::NoVtep(id.value.get()), hint);
         }
-        let rd = rd(table, id, router_id, report);
+        let rd = rd(table.rd, id, router_id, report);
         if is_new || table.rd.is_some() {
             rds.see(rd, table.rd.map_or(id.span, |rd| rd.span), report);
         }
@@ -409,6 +414,7 @@ fn vnis(
             gateway: table.gateway.iter().map(|gateway| gateway.value).collect(),
             networks: table.networks.iter().map(|network| network.value).collect(),
             gateway_mac: table.gateway_mac.map(|mac| mac.value),
+            vrf: table.vrf.as_ref().map(|vrf| vrf.value.clone()),
             bridge,
             vxlan,
             mtu: table.mtu.map(|mtu| mtu.value),
@@ -452,12 +458,12 @@ fn rpki(file: &File, report: &mut Report) -> Vec<RpkiCache> {
 
 /// RFC 7432 §7.9: the router's address and a number of its own for the table.
 fn rd(
-    table: &VniTable,
+    given: Option<At<RouteDistinguisher>>,
     id: At<Vni>,
     router_id: Ipv4Addr,
     report: &mut Report,
 ) -> RouteDistinguisher {
-    if let Some(rd) = table.rd {
+    if let Some(rd) = given {
         return rd.value;
     }
     let number = u16::try_from(id.value.get()).unwrap_or_else(|_| {

@@ -146,6 +146,8 @@ pub enum PolicyUse {
     },
     /// An aggregate.
     Aggregate(Prefix),
+    /// Routes between a VRF and EVPN.
+    Overlay(Direction),
 }
 
 /// What changes from `old` to `new`.
@@ -211,8 +213,9 @@ impl Diff {
     /// Puts a value outside of lists where it belongs.
     fn file(&mut self, change: FieldChange) {
         /// What sockets, sessions and kernel entries carry from the start on.
-        const RESTART: [&str; 17] = [
+        const RESTART: [&str; 18] = [
             "vrf",
+            "vrf_table",
             "asn",
             "router_id",
             "router.cluster_id",
@@ -464,6 +467,15 @@ pub fn uses(config: &Config, kind: PolicyKind, name: &str) -> Vec<PolicyUse> {
             table: item.table,
         }));
     }
+    let l3vni = config.l3vni.as_ref();
+    for (direction, map) in [
+        (Direction::Import, l3vni.map(|it| &it.import)),
+        (Direction::Export, l3vni.map(|it| &it.export)),
+    ] {
+        if map.is_some_and(concerns) {
+            uses.push(PolicyUse::Overlay(direction));
+        }
+    }
     let aggregates = config.aggregates().filter(|it| it.maps().any(concerns_map));
     uses.extend(aggregates.map(|aggregate| PolicyUse::Aggregate(aggregate.prefix)));
     uses
@@ -632,6 +644,7 @@ impl fmt::Display for PolicyUse {
                 None => write!(f, "{family} redistribute {source}"),
             },
             PolicyUse::Aggregate(prefix) => write!(f, "aggregate {prefix}"),
+            PolicyUse::Overlay(direction) => write!(f, "l3vni {direction}"),
         }
     }
 }

@@ -14,6 +14,7 @@ mod duplicates;
 mod neighbor;
 mod own_routes;
 mod rpki;
+mod tenant;
 mod vni;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -43,6 +44,7 @@ pub use own_routes::{AggregateItem, NetworkItem, RedistributeItem};
 use own_routes::{aggregates, networks, redistribute};
 pub(super) use own_routes::{routing_table, source};
 pub use rpki::RpkiTable;
+pub use tenant::L3VniTable;
 pub use vni::VniTable;
 
 /// A configuration file.
@@ -52,6 +54,10 @@ pub struct File {
     pub name: Option<At<String>>,
     /// `vrf`, of an instance.
     pub vrf: Option<At<String>>,
+    /// `vrf_table`, of an instance.
+    pub vrf_table: Option<At<u32>>,
+    /// `[instance.l3vni]`.
+    pub l3vni: Option<At<L3VniTable>>,
     /// `[[instance]]`, each with what a file may have for one.
     pub instances: Vec<At<File>>,
     /// `asn`.
@@ -230,6 +236,10 @@ fn read_file(top: &mut Table<'_, '_>) -> File {
     let mut file = speaker(top);
     file.rpki = top.tables("rpki", "[[rpki]]", rpki::rpki);
     file.policy = policy::file::read(top);
+    for key in ["vrf_table", "l3vni"] {
+        let because = "the default instance is in no VRF";
+        top.unsupported(key, because, "set it in an [[instance]] with `vrf`");
+    }
     file.instances = top.tables("instance", "[[instance]]", instance);
     top.table("kernel", "[kernel]", |table| file.kernel = kernel(table));
     top.table("metrics", "[metrics]", |table| {
@@ -262,9 +272,13 @@ fn instance(table: &mut Table<'_, '_>) -> File {
     table.unsupported("import", routes, hint);
     let name = table.require("name", INSTANCE_NAME, instance_name);
     let vrf = table.get("vrf", device);
+    let vrf_table = table.get("vrf_table", routing_table);
+    let l3vni = table.table("l3vni", "[instance.l3vni]", tenant::l3vni);
     let mut file = File {
         name,
         vrf,
+        vrf_table,
+        l3vni,
         ..speaker(table)
     };
     table.table("kernel", "[instance.kernel]", |table| {

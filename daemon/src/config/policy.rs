@@ -166,11 +166,13 @@ impl Config {
             ]
         });
         let of_neighbors = families.flatten().flat_map(|family| family.maps_mut());
+        let of_overlay = self.l3vni.iter_mut().flat_map(super::L3Vni::maps_mut);
         for map in self
             .route_maps
             .iter_mut()
             .chain(originated)
             .chain(of_neighbors)
+            .chain(of_overlay)
         {
             *map = kept.of(map);
         }

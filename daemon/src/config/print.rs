@@ -4,6 +4,7 @@
 //! [`super::diff()`] compares, so a difference is shown in the words in which it is configured.
 
 mod neighbor;
+mod tenant;
 
 use std::fmt::{Display, Write};
 use std::time::Duration;
@@ -183,6 +184,9 @@ pub(super) fn top(config: &Config) -> Fields {
     if let Some(vrf) = &config.vrf {
         fields.add("vrf", quote(vrf));
     }
+    if let Some(table) = config.vrf_table {
+        fields.add("vrf_table", table);
+    }
     fields.add("asn", config.asn);
     fields.add("router_id", quote(config.router_id));
     fields.add_unless_default("listen", list(&config.listen), list(default_listen()));
@@ -195,8 +199,9 @@ pub(super) fn top(config: &Config) -> Fields {
 }
 
 /// Tables that are there at most once, with their keys; the networks are apart from the rest.
-pub(super) fn sections(config: &Config) -> [(&'static str, Fields); 11] {
+pub(super) fn sections(config: &Config) -> [(&'static str, Fields); 12] {
     [
+        ("l3vni", tenant::l3vni_fields(config)),
         ("router", router(config)),
         ("underlay", underlay(config.underlay.as_ref())),
         ("bestpath", bestpath(config.bestpath, config.bandwidth)),
@@ -492,6 +497,9 @@ pub(super) fn vni_fields(vni: &VniConfig, config: &Config) -> Fields {
     }
     if let Some(mac) = vni.gateway_mac {
         fields.add("gateway_mac", quote(mac));
+    }
+    if let Some(vrf) = &vni.vrf {
+        fields.add("vrf", quote(vrf));
     }
     for (key, name, kind) in [
         ("bridge", &vni.bridge, "br"),

@@ -128,6 +128,16 @@ fn an_instance_is_a_configuration_beside_the_default_one_and_shares_what_is_the_
     assert_eq!((plane.interfaces.len(), plane.vnis.len()), (1, 1));
     assert_eq!(plane.metrics, None);
     assert_eq!(blue.vrf.as_deref(), Some("blue"));
+    assert_eq!(blue.vrf_table, Some(1002));
+    let l3vni = blue.l3vni.as_ref().unwrap();
+    assert_eq!((l3vni.id.get(), l3vni.bridge.as_str()), (4002, "l3blue"));
+    assert_eq!(
+        (l3vni.gateway_ip, l3vni.advertise.ipv6_unicast),
+        (true, false)
+    );
+    assert!(l3vni.default_originate.ipv6_unicast);
+    assert_eq!(l3vni.export.as_ref().unwrap().name(), "OUT");
+    assert_eq!(plane.vnis[0].vrf.as_deref(), Some("blue"));
     assert_eq!(blue.listen, default_listen());
     // Each has its own maps, which count by themselves.
     let map = |config: &Config| config.route_maps[0].clone();
@@ -236,7 +246,12 @@ fn every_key_is_documented() {
     keys(&EVERY_KEY.parse().unwrap(), &mut found);
     assert!(found.len() > 80);
     for key in found {
-        let spellings = [format!("`{key}`"), format!("`{key} "), format!("[{key}]")];
+        let spellings = [
+            format!("`{key}`"),
+            format!("`{key} "),
+            format!("[{key}]"),
+            format!("[instance.{key}]"),
+        ];
         let table = [
             format!(" {key}, "),
             format!("{{ {key}"),

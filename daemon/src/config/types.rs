@@ -7,6 +7,7 @@
 mod neighbor;
 mod rpki;
 mod signing;
+mod tenant;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -33,6 +34,7 @@ use ipnetwork::IpNetwork;
 pub use neighbor::*;
 pub use rpki::*;
 pub use signing::*;
+pub use tenant::*;
 
 /// A whole configuration.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,6 +43,10 @@ pub struct Config {
     pub name: Option<String>,
     /// The VRF device whose sockets and routes an instance's are.
     pub vrf: Option<String>,
+    /// The routing table of a VRF device that is made if it is not there; `None` where it must be.
+    pub vrf_table: Option<u32>,
+    /// What ties the VRF to EVPN, if anything.
+    pub l3vni: Option<L3Vni>,
     /// Other instances beside the default one, no name twice; they have none themselves.
     pub instances: Vec<Config>,
     /// Our AS number.
@@ -111,6 +117,8 @@ impl Config {
         Self {
             name: None,
             vrf: None,
+            vrf_table: None,
+            l3vni: None,
             instances: Vec::new(),
             asn,
             router_id,
@@ -237,7 +245,8 @@ impl Config {
         let imports = families.filter_map(|(_, family)| family.as_ref()?.import.as_ref());
         let own = [&self.ipv4_unicast, &self.ipv6_unicast];
         let own = own.into_iter().flat_map(Unicast::route_maps);
-        let mut maps: Vec<&Arc<RouteMap>> = imports.chain(own).collect();
+        let overlay = self.l3vni.iter().filter_map(|it| it.import.as_ref());
+        let mut maps: Vec<&Arc<RouteMap>> = imports.chain(own).chain(overlay).collect();
         let (mut seen, mut all) = (BTreeSet::new(), Vec::new());
         while let Some(map) = maps.pop() {
             if seen.insert(map.name()) {
@@ -570,6 +579,8 @@ pub struct VniConfig {
     pub networks: Vec<Prefix>,
     /// MAC address of the gateway; `None` derives one that is the same at every site.
     pub gateway_mac: Option<MacAddress>,
+    /// VRF device that its bridge is in, and its stations are routed in.
+    pub vrf: Option<String>,
     /// Name of the bridge.
     pub bridge: String,
     /// Name of the VXLAN device.

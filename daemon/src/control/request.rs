@@ -267,8 +267,8 @@ impl NetworkCreate {
     pub fn read_network(text: &str) -> Result<Prefix, String> {
         let network = Some(text).filter(|text| text.contains('/'));
         let network = network.and_then(|text| text.parse::<IpNetwork>().ok());
-        let network =
-            network.ok_or("expected a network like 10.30.0.0/24 or 2001:db8:30::/64".to_owned())?;
+        let network = network
+            .ok_or("expected a network like 10.30.0.0/24 or 2001:db8:30::/64".to_owned())?;
         let prefix = Prefix::from(network);
         if network.ip() != prefix.addr() {
             return Err(format!(

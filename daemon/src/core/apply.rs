@@ -71,6 +71,7 @@ impl Core {
         self.tell_evpn(evpn::Input::SetDuplicateDetection(duplicates));
         let vnis = self.config.vnis.clone();
         self.set_vnis(&vnis.iter().collect::<Vec<_>>());
+        self.begin_handover();
         if self.hands.kernel.is_none() {
             self.begin_sessions();
         }
@@ -168,6 +169,10 @@ impl Core {
             self.tell_evpn(evpn::Input::SetVtep(new.evpn.map(|evpn| evpn.vtep)));
         }
         self.apply_vnis(&old, &new);
+        if old.evpn != new.evpn {
+            self.want_tenants();
+        }
+        self.apply_handover(&old);
     }
 
     /// Removes, makes and changes overlay networks, many of them in one go.
@@ -190,6 +195,7 @@ impl Core {
         self.leaving = true;
         let vnis = self.config.vnis.clone();
         self.remove_vnis(&vnis.iter().collect::<Vec<_>>());
+        self.leave_vrf();
         for neighbor in self.neighbors.values() {
             if neighbor.config.bfd.is_some() {
                 self.hands.bfd.remove(bfd_key(&neighbor.config));
@@ -202,7 +208,7 @@ impl Core {
     pub(super) fn free_id(&self) -> Option<PeerId> {
         (1..=u16::MAX).map(PeerId).find(|id| {
             let reserved = self.reserved.values().any(|it| it == id);
-            !reserved && !self.neighbors.contains_key(id)
+            !reserved && !self.neighbors.contains_key(id) && !self.handover.has(*id)
         })
     }
 
@@ -415,19 +421,28 @@ impl Core {
             }
         }
         let gateways = vni.gateway.iter().map(|network| network.ip()).collect();
-        settings.gateway(self.gateway_mac(vni), gateways)
+        settings = settings.gateway(self.gateway_mac(vni), gateways);
+        match vni.vrf.as_deref() {
+            Some(vrf) => settings.vrf(vrf.into()),
+            None => settings,
+        }
+    }
+
+    /// Passes on everything that EVPN has to say.
+    pub(super) fn drain_evpn(&mut self) {
+        while let Some(output) = self.evpn.poll() {
+            self.evpn_output(output);
+        }
     }
 
     fn remove_vnis(&mut self, vnis: &[&VniConfig]) {
         let none = vnis.iter().map(|vni| (vni.id, None)).collect();
         self.tell_evpn(evpn::Input::SetVnis(none));
         // What was wanted on the devices goes before the devices.
-        while let Some(output) = self.evpn.poll() {
-            self.evpn_output(output);
-        }
+        self.drain_evpn();
         for vni in vnis {
             self.devices.remove(&vni.id);
-            self.unwant_overlay(vni);
+            self.unwant_overlay(vni.id);
         }
     }
 }

@@ -168,6 +168,7 @@ impl Core {
         self.overdue.forget();
         self.drain = state;
         self.schedule_return();
+        self.reconfigure_links();
         let ids: Vec<PeerId> = self.neighbors.keys().copied().collect();
         for id in ids {
             self.reconfigure_peer(id);

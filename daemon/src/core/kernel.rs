@@ -13,6 +13,7 @@ use fib::{Change, Device, Entry, FdbKey, FloodKey, Key, Mac, NeighbourKey, Overl
 
 use super::{Core, Order};
 use crate::config::VniConfig;
+use crate::exchange::Tenant;
 
 impl Core {
     /// The kernel entry of a unicast best path.
@@ -84,6 +85,7 @@ impl Core {
             }
         }
         self.want_overlays(&[]);
+        self.want_tenants();
     }
 
     pub(super) fn family_converged(&mut self, family: Family) {
@@ -179,6 +181,13 @@ impl Core {
             evpn::Output::DuplicateOver { vni, address, why } => {
                 self.duplicates.over(Instant::now(), vni, address, why);
             }
+            evpn::Output::Import {
+                vrf,
+                key,
+                via,
+                attributes,
+            } => self.imported(&vrf, &key, Some((via, attributes))),
+            evpn::Output::Unimport { vrf, key } => self.imported(&vrf, &key, None),
             // A new kind of output means a new kind of entry, to be written here.
             other => tracing::error!(?other, "EVPN asks for what is not known here"),
         }
@@ -213,32 +222,76 @@ impl Core {
     pub(super) fn want_overlays(&mut self, vnis: &[&VniConfig]) {
         let vtep = self.config.evpn.map(|evpn| evpn.vtep);
         let mtu = vtep.and_then(|vtep| self.overlay_mtu(vtep));
-        if std::mem::replace(&mut self.overlay_mtu, mtu) == mtu {
-            vnis.iter().for_each(|vni| self.want_overlay(vni));
-        } else {
-            self.config
-                .vnis
-                .iter()
-                .for_each(|vni| self.want_overlay(vni));
+        let all = std::mem::replace(&mut self.overlay_mtu, mtu) != mtu;
+        let waiting = std::mem::take(&mut self.without_vrf);
+        let again = |vni: &&VniConfig| all || waiting.contains(&vni.id);
+        let again = self.config.vnis.iter().filter(again);
+        let missing = |vni: &&VniConfig| !self.want_overlay(vni);
+        let missing = vnis.iter().copied().chain(again).filter(missing);
+        let missing: Vec<(Vni, String)> = missing
+            .map(|vni| (vni.id, vni.vrf.clone().unwrap_or_default()))
+            .collect();
+        for (vni, vrf) in missing {
+            let error = format!("there is no VRF device `{vrf}`, and no instance makes it");
+            self.failed.insert(Key::Overlay(vni.get()), error);
+            self.without_vrf.insert(vni);
         }
     }
 
-    fn want_overlay(&self, vni: &VniConfig) {
+    /// False where its VRF is not there; the device's appearance brings us here again.
+    fn want_overlay(&self, vni: &VniConfig) -> bool {
         let (Some(kernel), Some(evpn)) = (&self.hands.kernel, &self.config.evpn) else {
-            return;
+            return true;
         };
         let Some(mtu) = vni.mtu.or(self.overlay_mtu) else {
             // The underlay is not there yet; its appearance brings us here again.
-            return;
+            return true;
         };
+        let vrf = vni.vrf.as_deref().map(|name| self.vrf(name));
+        if vrf == Some(None) {
+            return false;
+        }
         let mut overlay = Overlay::new(vni.id.get(), evpn.vtep, mtu);
         overlay.bridge = vni.bridge.as_str().into();
         overlay.vxlan = vni.vxlan.as_str().into();
         overlay.port = evpn.port;
         overlay.gateway = vni.gateway.clone();
         overlay.gateway_mac = self.gateway_mac(vni).map(|mac| Mac(mac.0));
+        overlay.vrf = vrf.flatten();
         overlay.share = kernel.share();
         kernel.want(Entry::Overlay(vni.id.get(), Arc::new(overlay)));
+        true
+    }
+
+    /// A VRF by its device: one of the overlay, or one that is there.
+    fn vrf(&self, name: &str) -> Option<fib::Vrf> {
+        let there = || {
+            let link = self.install.ground.links.named(&name.into())?;
+            let fib::LinkKind::Vrf { table } = link.kind else {
+                return None;
+            };
+            Some(table)
+        };
+        let table = self.tenant_table(name).or_else(there)?;
+        Some(fib::Vrf::new(name, table))
+    }
+
+    /// The bridge and tunnel between the VRFs of this name at all sites.
+    pub(super) fn want_l3_overlay(&self, vrf: &str, tenant: &Tenant, router_mac: MacAddress) {
+        let (Some(kernel), Some(evpn)) = (&self.hands.kernel, &self.config.evpn) else {
+            return;
+        };
+        let l3vni = &tenant.l3vni;
+        let Some(mtu) = l3vni.mtu.or(self.overlay_mtu) else {
+            return;
+        };
+        let (vni, vrf) = (l3vni.id.get(), fib::Vrf::new(vrf, tenant.table));
+        let mut overlay = Overlay::layer3(vni, evpn.vtep, mtu, vrf, Mac(router_mac.0));
+        overlay.bridge = l3vni.bridge.as_str().into();
+        overlay.vxlan = l3vni.vxlan.as_str().into();
+        overlay.port = evpn.port;
+        overlay.share = kernel.share();
+        kernel.want(Entry::Overlay(vni, Arc::new(overlay)));
     }
 
     pub(super) fn overlay_mtu(&self, vtep: IpAddr) -> Option<u32> {
@@ -259,9 +312,11 @@ impl Core {
         Some(fib::overlay_mtu(link, vtep))
     }
 
-    pub(super) fn unwant_overlay(&self, vni: &VniConfig) {
+    pub(super) fn unwant_overlay(&mut self, vni: Vni) {
+        let key = Key::Overlay(vni.get());
+        self.failed.remove(&key);
         if let Some(kernel) = &self.hands.kernel {
-            kernel.unwant(Key::Overlay(vni.id.get()));
+            kernel.unwant(key);
         }
     }
 

@@ -307,6 +307,7 @@ fn wanted(order: &NetworkCreate, config: &Config) -> Result<VniConfig, ErrorRepl
         export_targets: RouteTargets::Auto,
         networks: networks.filter(|it| !has_gateway(it)).collect(),
         gateway,
+        vrf: None,
         gateway_mac: None,
         bridge: format!("br{id}"),
         vxlan: format!("vxlan{id}"),

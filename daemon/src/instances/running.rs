@@ -18,6 +18,8 @@ use crate::bfd_share::{BfdShare, Hub};
 use crate::config::{Config, ServiceSettings};
 use crate::control::{Call, CoreHandle};
 use crate::core::{Core, EVENTS_MAX, Hands, Inputs, KERNEL_EVENTS_MAX, Order, Place, claim};
+use crate::exchange;
+use crate::instances::in_words;
 use crate::router::StartError;
 use crate::state::{DrainState, StateDir};
 use crate::tasks::{self, Listening, ORDERS_MAX, Registry, Spawner};
@@ -29,6 +31,7 @@ pub(crate) struct Shared {
     pub(crate) runtime: Handle,
     pub(crate) state: Option<StateDir>,
     pub(crate) bfd: Arc<Hub>,
+    pub(crate) exchange: Arc<exchange::Hub>,
 }
 
 /// Tasks that accept connections; they end with this.
@@ -161,6 +164,7 @@ impl Prepared {
             wireguard,
             advertisements: None,
             spawner,
+            exchange: Arc::clone(&shared.exchange),
         };
         let inputs = Inputs {
             events: event_queue,
@@ -168,6 +172,7 @@ impl Prepared {
             kernel: self.kernel_events.1,
             calls,
             orders: order_queue,
+            inbox: shared.exchange.join(config.name.clone()),
         };
         // Last: a start that fails is no run that broke off.
         if let Some(dir) = &self.state {
@@ -285,6 +290,10 @@ pub(crate) fn find_table(config: &mut Config) -> Result<(), StartError> {
         vrf: vrf.clone(),
         source,
     };
+    if let Some(table) = config.vrf_table {
+        fib::vrf::ensure(&fib::Vrf::new(vrf.as_str(), table))
+            .map_err(|error| refused(io::Error::other(in_words(&error))))?;
+    }
     match fib::device_kind(vrf)? {
         Some(fib::LinkKind::Vrf { table }) => {
             config.kernel.table = table;

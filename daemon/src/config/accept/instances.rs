@@ -33,7 +33,15 @@ pub(super) fn accept(file: &File, overlays: &mut Overlays, report: &mut Report) 
 
 /// What does not work in a VRF is refused by name.
 fn in_vrf(file: &File, config: &Config, report: &mut Report) {
-    let Some(vrf) = &file.vrf else { return };
+    let Some(vrf) = &file.vrf else {
+        if let Some(table) = file.vrf_table {
+            let because = "the instance has no `vrf` that it could be the table of";
+            let key = "vrf_table";
+            let hint = "add vrf = \"DEVICE\", or set `table` in [instance.kernel]";
+            report.error_with_hint(table.span, Problem::Unsupported { key, because }, hint);
+        }
+        return;
+    };
     if let Some(table) = file.kernel.table {
         let conflict = Conflict::Together {
             one: "table",

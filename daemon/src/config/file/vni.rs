@@ -4,9 +4,9 @@
 //! where a route distinguisher or the name of a device is left out, is for
 //! [`accept()`](crate::config::accept()).
 
-use bgp::{Prefix, Vni};
 use bgp::community::ExtendedCommunity;
 use bgp::evpn_route::{MacAddress, RouteDistinguisher};
+use bgp::{Prefix, Vni};
 use ipnetwork::IpNetwork;
 use toml::de::DeValue;
 
@@ -32,6 +32,8 @@ pub struct VniTable {
     pub networks: Vec<At<Prefix>>,
     /// `gateway_mac`.
     pub gateway_mac: Option<At<MacAddress>>,
+    /// `vrf`.
+    pub vrf: Option<At<String>>,
     /// `bridge`.
     pub bridge: Option<At<String>>,
     /// `vxlan`.
@@ -41,21 +43,10 @@ pub struct VniTable {
 }
 
 pub(super) fn vni(table: &mut Table<'_, '_>) -> VniTable {
-    let expected_id = "a number from 1 to 16777215";
     VniTable {
-        id: table.require("id", expected_id, |value| {
-            number(1..=0xff_ffff)(value)
-                .ok()
-                .and_then(Vni::new)
-                .ok_or_else(|| expected_id.into())
-        }),
+        id: vni_number(table),
         name: table.require("name", "a name for people", name(63)),
-        rd: table.get(
-            "rd",
-            text("a route distinguisher like \"10.10.0.1:100\"", |text| {
-                text.parse().ok()
-            }),
-        ),
+        rd: rd(table),
         import_targets: targets(table, "import_targets"),
         export_targets: targets(table, "export_targets"),
         gateway: table
@@ -68,19 +59,37 @@ pub(super) fn vni(table: &mut Table<'_, '_>) -> VniTable {
             let parse = |text: &str| text.parse().ok().filter(is_unicast);
             text("a unicast MAC address like \"02:00:00:00:01:00\"", parse)(value)
         }),
+        vrf: table.get("vrf", device),
         bridge: table.get("bridge", device),
         vxlan: table.get("vxlan", device),
         mtu: table.get("mtu", number(1280..=65_535)),
     }
 }
 
+/// `id`.
+pub(super) fn vni_number(table: &mut Table<'_, '_>) -> Option<At<Vni>> {
+    let expected = "a number from 1 to 16777215";
+    table.require("id", expected, |value| {
+        number(1..=0xff_ffff)(value)
+            .ok()
+            .and_then(Vni::new)
+            .ok_or_else(|| expected.into())
+    })
+}
+
+/// `rd`.
+pub(super) fn rd(table: &mut Table<'_, '_>) -> Option<At<RouteDistinguisher>> {
+    let expected = "a route distinguisher like \"10.10.0.1:100\"";
+    table.get("rd", text(expected, |text| text.parse().ok()))
+}
+
 /// The group bit is clear and the address is not zero.
-fn is_unicast(mac: &MacAddress) -> bool {
+pub(super) fn is_unicast(mac: &MacAddress) -> bool {
     let [first, ..] = mac.0;
     first & 1 == 0 && mac.0 != [0; 6]
 }
 
-fn targets(
+pub(super) fn targets(
     table: &mut Table<'_, '_>,
     key: &'static str,
 ) -> Option<At<Vec<At<ExtendedCommunity>>>> {

@@ -580,6 +580,7 @@ fn vni() -> impl Strategy<Value = VniConfig> {
                     .map(|network| network.parse().unwrap())
                     .collect(),
                 gateway_mac: None,
+                vrf: Some(format!("vrf{}", id % 3)).filter(|_| id % 2 == 0),
                 bridge: format!("br{id}"),
                 vxlan: format!("v{}", id % 7),
                 name,

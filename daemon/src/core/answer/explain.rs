@@ -135,7 +135,9 @@ impl Core {
         };
         let from = self
             .address_of(path.peer)
-            .map_or_else(|| self.own_place(nlri, path), |address| address.to_string());
+            .map(|address| address.to_string())
+            .or_else(|| self.handover.port(path.peer).map(ToString::to_string))
+            .unwrap_or_else(|| self.own_place(nlri, path));
         let policy = self.rib.import_trace(nlri, path).to_string();
         reply::ExplainedPath {
             from,

@@ -161,6 +161,13 @@ impl Core {
             (None, Some(step)) => Some(self.config.bestpath.describe(step)),
             (None, None) => None,
         };
+        let handed_over = self.handover.port(path.peer).map(ToString::to_string);
+        let source = attributes.notes().source.map(|it| it.to_string());
+        // Of paths from other tables it is our own, and says nothing.
+        let path_id = match handed_over {
+            Some(_) => 0,
+            None => path.path_id,
+        };
         reply::Route {
             family: nlri.family().name().to_owned(),
             prefix: nlri.to_string(),
@@ -192,8 +199,8 @@ impl Core {
             rpki: self
                 .validity(nlri, &path.received)
                 .map(|state| state.word().to_owned()),
-            source: attributes.notes().source.map(|it| it.to_string()),
-            path_id: path.path_id,
+            source: handed_over.or(source),
+            path_id,
             reason,
         }
     }

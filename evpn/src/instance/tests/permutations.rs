@@ -223,7 +223,7 @@ fn every_order_of_a_tenant_coming_up() {
     let own = Input::LocalPrefix {
         vrf: "red".into(),
         prefix: "10.201.0.0/16".parse().unwrap(),
-        attributes: Some(Arc::new(own.freeze())),
+        attributes: Some(Arc::new(own)),
     };
     let there = [coming_up.to_vec(), vec![own, host.clone()]].concat();
     let world = all_the_same(&there);
