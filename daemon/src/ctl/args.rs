@@ -523,7 +523,6 @@ mod tests {
             "rollback",
             "vtysh -c x",
             "import-frr x",
-            "network list",
             "show",
         ] {
             let arguments = std::iter::once("rbgpctl").chain(wrong.split(' '));
