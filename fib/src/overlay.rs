@@ -143,7 +143,7 @@ pub enum DeviceOp {
 }
 
 /// What an overlay has of a device that it shares with others.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Part {
     /// A bridge itself is in a VLAN.
     BridgeVlan(u16),
@@ -341,6 +341,8 @@ pub(crate) struct Owner {
     pub(crate) named: BTreeSet<Device>,
     /// VRFs that are not there, and what the kernel said when they were to be made.
     pub(crate) no_vrf: BTreeMap<Device, String>,
+    /// What we added to shared devices.
+    parts: BTreeSet<(u32, Part)>,
     /// The kernel renames devices that are up (Linux 6.2).
     pub(crate) renames_live: bool,
 }
@@ -353,8 +355,22 @@ impl Owner {
             created: BTreeMap::new(),
             named: BTreeSet::new(),
             no_vrf: BTreeMap::new(),
+            parts: BTreeSet::new(),
             renames_live: true,
         }
+    }
+
+    /// The kernel added a part of a device for us, or removed one. A VLAN is one part whatever it is
+    /// mapped to.
+    pub(crate) fn part(&mut self, index: u32, part: Part, there: bool) {
+        let part = match part {
+            Part::PortVlan { vlan, .. } => Part::PortVlan { vlan, vni: None },
+            Part::BridgeVlan(_) | Part::Vni(_) | Part::Address { .. } => part,
+        };
+        match there {
+            true => self.parts.insert((index, part)),
+            false => self.parts.remove(&(index, part)),
+        };
     }
 
     /// The kernel made this device for us.
@@ -378,6 +394,7 @@ impl Owner {
     /// This device is gone.
     pub(crate) fn forget(&mut self, index: u32) {
         self.created.retain(|_, made| *made != Some(index));
+        self.parts.retain(|(of, _)| *of != index);
     }
 
     /// A device of ours under a name that nobody gave it here: renamed by hand.
@@ -465,6 +482,9 @@ pub(crate) fn reason(op: &DeviceOp, errno: i32, links: &Links) -> Option<String>
             change: LinkChange::Up,
             ..
         } if errno == libc::EADDRINUSE => single::port_rival(links.get(*index)?, links),
+        DeviceOp::CreateSharedBridge { name, .. } if errno == libc::EOPNOTSUPP => {
+            Some(single::no_vlans(name))
+        }
         DeviceOp::CreateVlanDevice { .. } if errno == libc::EOPNOTSUPP => {
             Some("this kernel has no VLAN devices; `modprobe 8021q` loads them".to_owned())
         }
@@ -475,7 +495,7 @@ pub(crate) fn reason(op: &DeviceOp, errno: i32, links: &Links) -> Option<String>
             let with = |link: &&Link| link.has_vni_filter() && links.lets_in(link.index, *vni);
             let name = &links.iter().find(with)?.name;
             Some(format!(
-                "`{name}` has VNI {vni} already; `bridge vni del vni {vni} dev {name}` makes room"
+                "`{name}` has VNI {vni} already; `bridge vni delete vni {vni} dev {name}` makes room"
             ))
         }
         DeviceOp::CreateBridge { .. }

@@ -41,15 +41,13 @@ mod vrfs;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::Instant;
 
 use crate::event::{Differences, Event};
 use crate::links::{Address, Link, Links, Vlans};
 use crate::overlay;
 use crate::state::{
-    Change, Device, Entry, FdbKey, FloodKey, Key, Neighbour, NeighbourKey, Overlay, RouteKey,
-    Share,
+    Change, Device, Entry, FdbKey, FloodKey, Key, Neighbour, NeighbourKey, RouteKey, Share,
 };
 use audit::Audit;
 pub use audit::AuditScope;
@@ -138,8 +136,6 @@ pub struct Table {
     vrfs_swept: bool,
     /// Devices of overlays that are no longer wanted.
     released: BTreeSet<Device>,
-    /// Overlays on shared devices that are no longer wanted.
-    vacated: Vec<(u32, Arc<Overlay>)>,
     /// Devices whose layer 2 entries with `extern_learn` are ours.
     managed: HashMap<Device, usize>,
     /// Devices changed: overlays may ask for steps.
@@ -176,7 +172,6 @@ impl Table {
             vrfs: BTreeMap::new(),
             vrfs_swept: false,
             released: BTreeSet::new(),
-            vacated: Vec::new(),
             managed: HashMap::new(),
             devices_dirty: false,
             leftovers_dirty: false,

@@ -14,11 +14,11 @@
 //! A kernel that lacks something is noticed by what it shows: an attribute that is not there was
 //! ignored when it was set.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use super::{DeviceOp, Fix, LinkChange, Owner, Part, Steps, gateway_steps, is_ours, rename_step};
 use crate::links::{BridgePort, Link, LinkKind, Links, Station, Vxlan};
-use crate::state::{Device, Lane, Overlay};
+use crate::state::{Device, Lane, Mac, Overlay};
 
 /// The next steps towards this overlay.
 pub(super) fn steps(
@@ -77,6 +77,8 @@ fn shared_steps<'a>(
     match (vxlan, astray_vxlan) {
         (Some(link), _) => vxlan_steps(steps, overlay, lane, (link, bridge), links, owner),
         (None, Some(link)) => rename_step(steps, link, &overlay.vxlan, owner),
+        // Without the bridge it is of no use.
+        (None, None) if bridge.is_none_or(|it| !it.is_vlan_aware()) => {}
         (None, None) => steps.ops.push(DeviceOp::CreateSharedVxlan {
             name: overlay.vxlan.clone(),
             local: overlay.local,
@@ -98,10 +100,7 @@ fn bridge_steps(steps: &mut Steps, mtu: u32, link: &Link, owner: &Owner) {
     let name = &link.name;
     let settings = link.bridge.and_then(|it| it.vlan_filtering);
     let Some(filtering) = settings else {
-        steps.wrong.push(format!(
-            "`{name}` cannot tell VLANs apart: this kernel is built without \
-             CONFIG_BRIDGE_VLAN_FILTERING; a VXLAN device for each VNI works without it"
-        ));
+        steps.wrong.push(no_vlans(name));
         return;
     };
     let ours = owner.owns(link);
@@ -116,6 +115,14 @@ fn bridge_steps(steps: &mut Steps, mtu: u32, link: &Link, owner: &Owner) {
     fix.mtu(mtu);
     fix.addrgenmode(false);
     fix.up();
+}
+
+/// Why a kernel makes no bridge that tells VLANs apart, or one that does not.
+pub(super) fn no_vlans(name: &Device) -> String {
+    format!(
+        "`{name}` cannot tell VLANs apart: this kernel is built without \
+         CONFIG_BRIDGE_VLAN_FILTERING; a VXLAN device for each VNI works without it"
+    )
 }
 
 fn vxlan_steps(
@@ -203,10 +210,12 @@ fn replaced(steps: &mut Steps, overlay: &Overlay, link: &Link, have: &Vxlan, our
         });
         return true;
     }
+    // What else is wrong with it goes with it.
+    let replaced = !differing.is_empty();
     for (name, have, want) in differing {
         steps.replace_by_hand(link, name, have, want);
     }
-    false
+    replaced
 }
 
 /// What an overlay has on the shared devices.
@@ -354,116 +363,99 @@ impl BridgePort {
     };
 }
 
-/// Overlays on shared devices, by number.
-type Overlays<'a> = Vec<(u32, &'a Overlay)>;
-
-/// Parts of shared devices that belong to no overlay: those of overlays that were given up
-/// (`vacated`), and after the sweep whatever else is on devices that we made. With the number of the
-/// device.
-pub(crate) fn leftovers(
-    wanted: &Overlays<'_>,
-    vacated: &Overlays<'_>,
+/// Parts of shared devices that belong to no overlay: those that we added and nobody wants any
+/// more, and after the sweep whatever else is on devices that we made. With the number of the device.
+pub(crate) fn leftovers<'a>(
+    overlays: impl Iterator<Item = (u32, &'a Overlay)>,
     swept: bool,
     links: &Links,
+    owner: &Owner,
 ) -> Vec<(u32, DeviceOp)> {
-    let mut ops = Vec::new();
-    for ((vxlan, bridge), parts) in parts(wanted, vacated) {
-        let (vxlan, bridge) = (links.named(&vxlan), links.named(&bridge));
-        if let Some(vxlan) = vxlan {
-            port_leftovers(&mut ops, vxlan, &parts, swept && is_ours(vxlan), links);
-        }
-        if let Some(bridge) = bridge {
-            bridge_leftovers(&mut ops, bridge, &parts, swept && is_ours(bridge), links);
-        }
+    let wanted = Wanted::by(overlays, links);
+    let mut spare: BTreeSet<(u32, Part)> = owner.parts.clone();
+    let ours = |link: &&Link| is_ours(link) && (link.has_vni_filter() || link.is_vlan_aware());
+    for link in links.iter().filter(ours).filter(|_| swept) {
+        spare.extend(parts_of(link, links).map(|part| (link.index, part)));
     }
-    ops
+    spare.retain(|(index, part)| !wanted.has(*index, *part) && is_there(*index, *part, links));
+    let remove = |(index, part): (u32, Part)| {
+        let name = links.get(index)?.name.clone();
+        Some((index, DeviceOp::RemovePart { index, name, part }))
+    };
+    spare.into_iter().filter_map(remove).collect()
 }
 
-/// What overlays want of a pair of devices, and what they do no longer.
+/// What overlays want of devices, by number.
 #[derive(Default)]
-struct Parts {
-    wanted: BTreeMap<u16, u32>,
-    wanted_vnis: BTreeSet<u32>,
-    wanted_stations: BTreeSet<(u16, crate::state::Mac)>,
-    vacated: BTreeSet<u16>,
-    vacated_vnis: BTreeSet<u32>,
-    vacated_stations: BTreeSet<(u16, crate::state::Mac)>,
+struct Wanted {
+    vlans: BTreeSet<(u32, u16)>,
+    vnis: BTreeSet<(u32, u32)>,
+    addresses: BTreeSet<(u32, u16, Mac)>,
 }
 
-fn parts(wanted: &Overlays<'_>, vacated: &Overlays<'_>) -> HashMap<(Device, Device), Parts> {
-    let mut all: HashMap<(Device, Device), Parts> = HashMap::new();
-    let given_up = vacated.iter().map(|it| (it, false));
-    for ((vni, overlay), is_wanted) in wanted.iter().map(|it| (it, true)).chain(given_up) {
-        let Some(lane) = &overlay.lane else {
-            continue;
-        };
-        let pair = (overlay.vxlan.clone(), lane.bridge.clone());
-        let parts = all.entry(pair).or_default();
-        let station = overlay.gateway_mac.map(|mac| (lane.vlan, mac));
-        if is_wanted {
-            parts.wanted.insert(lane.vlan, *vni);
-            parts.wanted_vnis.insert(*vni);
-            parts.wanted_stations.extend(station);
-        } else {
-            parts.vacated.insert(lane.vlan);
-            parts.vacated_vnis.insert(*vni);
-            parts.vacated_stations.extend(station);
+impl Wanted {
+    fn by<'a>(overlays: impl Iterator<Item = (u32, &'a Overlay)>, links: &Links) -> Self {
+        let mut wanted = Self::default();
+        for (vni, overlay) in overlays {
+            let Some(lane) = &overlay.lane else {
+                continue;
+            };
+            if let Some(vxlan) = links.named(&overlay.vxlan) {
+                wanted.vlans.insert((vxlan.index, lane.vlan));
+                wanted.vnis.insert((vxlan.index, vni));
+            }
+            if let Some(bridge) = links.named(&lane.bridge) {
+                wanted.vlans.insert((bridge.index, lane.vlan));
+                let address = overlay
+                    .gateway_mac
+                    .map(|mac| (bridge.index, lane.vlan, mac));
+                wanted.addresses.extend(address);
+            }
+        }
+        wanted
+    }
+
+    fn has(&self, index: u32, part: Part) -> bool {
+        match part {
+            Part::BridgeVlan(vlan) | Part::PortVlan { vlan, .. } => {
+                self.vlans.contains(&(index, vlan))
+            }
+            Part::Vni(vni) => self.vnis.contains(&(index, vni)),
+            Part::Address { vlan, mac } => self.addresses.contains(&(index, vlan, mac)),
         }
     }
-    all
 }
 
-fn port_leftovers(
-    ops: &mut Vec<(u32, DeviceOp)>,
-    link: &Link,
-    parts: &Parts,
-    all: bool,
-    links: &Links,
-) {
-    let (index, name) = (link.index, &link.name);
-    let remove = |part| {
-        let name = name.clone();
-        (index, DeviceOp::RemovePart { index, name, part })
+/// All that is on a shared device. What others stand on is not: a VLAN device of theirs keeps the
+/// bridge in its VLAN.
+fn parts_of<'a>(link: &'a Link, links: &'a Links) -> impl Iterator<Item = Part> + 'a {
+    let index = link.index;
+    let is_bridge = link.kind == LinkKind::Bridge;
+    let of_others = move |vlan: u16| {
+        let stands =
+            |it: &Link| it.kind == LinkKind::Vlan { id: vlan } && it.parent == Some(index);
+        is_bridge && links.iter().any(|it| stands(it) && !is_ours(it))
     };
-    let vlans = links.vlans(link.index).map(|(vlan, _)| vlan);
-    let spare = vlans.filter(|vlan| !parts.wanted.contains_key(vlan));
-    let spare = spare.filter(|vlan| all || parts.vacated.contains(vlan));
-    ops.extend(spare.map(|vlan| remove(Part::PortVlan { vlan, vni: None })));
-    let vnis = links.filter(link.index);
-    let spare = vnis.filter(|vni| !parts.wanted_vnis.contains(vni));
-    let spare = spare.filter(|vni| all || parts.vacated_vnis.contains(vni));
-    ops.extend(spare.map(|vni| remove(Part::Vni(vni))));
+    let vlans = links.vlans(index).map(|(vlan, _)| vlan);
+    let vlans = vlans.filter(move |vlan| !of_others(*vlan));
+    let vlans = vlans.map(move |vlan| match is_bridge {
+        true => Part::BridgeVlan(vlan),
+        false => Part::PortVlan { vlan, vni: None },
+    });
+    let vnis = links.filter(index).map(Part::Vni);
+    let addresses = links.stations(index);
+    let addresses = addresses.filter(|station| link.address != Some(station.mac));
+    let addresses = addresses.map(|Station { vlan, mac, .. }| Part::Address { vlan, mac });
+    vlans.chain(vnis).chain(addresses)
 }
 
-fn bridge_leftovers(
-    ops: &mut Vec<(u32, DeviceOp)>,
-    link: &Link,
-    parts: &Parts,
-    all: bool,
-    links: &Links,
-) {
-    let (index, name) = (link.index, &link.name);
-    let remove = |part| {
-        let name = name.clone();
-        (index, DeviceOp::RemovePart { index, name, part })
-    };
-    for Station { vlan, mac, .. } in links.stations(link.index) {
-        let spare = !parts.wanted_stations.contains(&(vlan, mac)) && link.address != Some(mac);
-        if spare && (all || parts.vacated_stations.contains(&(vlan, mac))) {
-            ops.push(remove(Part::Address { vlan, mac }));
-        }
-    }
-    let used = |vlan: u16| {
-        let of_others = |it: &Link| {
-            it.kind == LinkKind::Vlan { id: vlan } && it.parent == Some(link.index) && !is_ours(it)
-        };
-        links.iter().any(of_others)
-    };
-    // One that we made is in the VLANs of overlays alone.
-    for (vlan, have) in links.vlans(link.index) {
-        let vacated = parts.vacated.contains(&vlan) && !have.pvid && !have.untagged;
-        if !parts.wanted.contains_key(&vlan) && (vacated || all) && !used(vlan) {
-            ops.push(remove(Part::BridgeVlan(vlan)));
+fn is_there(index: u32, part: Part, links: &Links) -> bool {
+    match part {
+        Part::BridgeVlan(vlan) | Part::PortVlan { vlan, .. } => links.vlan(index, vlan).is_some(),
+        Part::Vni(vni) => links.lets_in(index, vni),
+        Part::Address { vlan, mac } => {
+            let bridge = index;
+            links.has_station(&Station { bridge, vlan, mac })
         }
     }
 }

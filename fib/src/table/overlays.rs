@@ -106,9 +106,6 @@ impl Table {
         let Some(slot) = self.overlays.remove(&vni) else {
             return;
         };
-        if slot.want.lane.is_some() {
-            self.vacated.push((vni, slot.want.clone()));
-        }
         for device in slot.want.devices() {
             self.manage(device, -1);
             self.release_device(device);
@@ -367,24 +364,16 @@ impl Table {
         ops
     }
 
-    fn plan_leftover_parts(&mut self) -> Vec<(u32, DeviceOp)> {
-        let lanes = self
-            .overlays
-            .iter()
-            .filter(|(_, slot)| slot.want.lane.is_some());
-        let wanted: Vec<_> = lanes
-            .map(|(vni, slot)| (*vni, slot.want.as_ref()))
-            .collect();
-        let vacated = std::mem::take(&mut self.vacated);
-        if wanted.is_empty() && vacated.is_empty() {
+    fn plan_leftover_parts(&self) -> Vec<(u32, DeviceOp)> {
+        if !self.links.has_segments() {
             return Vec::new();
         }
-        let vacated: Vec<_> = vacated
+        let overlays = self
+            .overlays
             .iter()
-            .map(|(vni, it)| (*vni, it.as_ref()))
-            .collect();
+            .map(|(vni, slot)| (*vni, slot.want.as_ref()));
         let swept = self.shares.swept().rest;
-        overlay::leftovers(&wanted, &vacated, swept, &self.links)
+        overlay::leftovers(overlays, swept, &self.links, &self.owner)
     }
 
     /// The bridge has ports that we did not make.
@@ -435,20 +424,23 @@ impl Table {
         true
     }
 
-    /// What the kernel tells too late to plan with: an address that a bridge was given.
+    /// What we have added is ours to remove. That a bridge was given an address is told too late to
+    /// plan with.
     fn done_part(&mut self, op: &DeviceOp) {
         let (DeviceOp::AddPart { index, part, .. } | DeviceOp::RemovePart { index, part, .. }) =
             op
         else {
             return;
         };
+        let there = matches!(op, DeviceOp::AddPart { .. });
+        self.owner.part(*index, *part, there);
         if let Part::Address { vlan, mac } = part {
             let station = Station {
                 bridge: *index,
                 vlan: *vlan,
                 mac: *mac,
             };
-            self.observe_station(station, matches!(op, DeviceOp::AddPart { .. }));
+            self.observe_station(station, there);
         }
     }
 }

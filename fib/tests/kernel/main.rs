@@ -25,6 +25,7 @@ mod namespace;
 mod others;
 mod overlays;
 mod routes;
+mod single;
 #[path = "../../../conformance/src/lab/skip.rs"]
 mod skip;
 mod symmetric;

@@ -41,6 +41,25 @@ impl Heard {
         self.events.lock().unwrap().len()
     }
 
+    /// Forgets what was heard.
+    pub(crate) fn clear(&self) {
+        self.events.lock().unwrap().clear();
+    }
+
+    /// Waits for a refusal and gives what it says.
+    pub(crate) fn failure_of(&self, of: &Key) -> String {
+        let failed = |event: &Event| matches!(event, Event::Failed { key, .. } if key == of);
+        let at = self.wait("a refusal", failed);
+        match self.events.lock().unwrap().get(at - 1) {
+            Some(Event::Failed { error, .. }) => error.clone(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub(crate) fn any_from(&self, from: usize, wanted: impl Fn(&Event) -> bool) -> bool {
+        self.events.lock().unwrap().iter().skip(from).any(wanted)
+    }
+
     pub(crate) fn any(&self, wanted: impl Fn(&Event) -> bool) -> bool {
         self.events.lock().unwrap().iter().any(wanted)
     }
