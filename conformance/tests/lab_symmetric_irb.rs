@@ -9,6 +9,7 @@
 //!                       blue ═ L3VNI 4002 ═ blue
 //! ```
 //!
+//! Red's network 10.150.0.0/24 is on every edge, with the same gateway (br150): a host of it moves.
 //! `red1` and `blue1` have the same address. IPv6 beside IPv4, in networks of each tenant's own.
 
 #![allow(missing_docs)]
@@ -21,10 +22,11 @@ use conformance::lab::{
     Edge, Error, Host, Lab, Program, Release, Requirement, kernel, scenario_beside_others,
 };
 
-const NEEDS: [Requirement; 4] = [
+const NEEDS: [Requirement; 5] = [
     Requirement::Root,
     Requirement::Program("ping"),
     Requirement::HostFrr,
+    Requirement::Rbgpd,
     Requirement::Vrf,
 ];
 
@@ -62,6 +64,11 @@ const BLUE: Tenant = Tenant {
     subnets: 10,
     ipv6: 0x20,
 };
+
+/// Red's overlay that is on every edge.
+const EVERYWHERE: u32 = 150;
+const EVERYWHERE_GATEWAYS: [&str; 2] = ["10.150.0.1/24", "fd00:10:150::1/64"];
+const EVERYWHERE_MAC: &str = "02:00:5e:00:01:96";
 
 impl Tenant {
     fn vni(self, edge: u8) -> u32 {
@@ -131,21 +138,26 @@ fn rbgpd(edge: u8, edges: u8) -> String {
     let mut text = format!("asn = 6500{edge}\nrouter_id = \"{end}\"\n[evpn]\nvtep = \"{end}\"\n");
     for other in (1..=edges).filter(|other| *other != edge) {
         text += &format!(
-            "[[neighbor]]\naddress = \"10.9.0.{other}\"\nremote_as = 6500{other}\nevpn = {{}}\n"
+            "[[neighbor]]\naddress = \"10.9.0.{other}\"\nremote_as = 6500{other}\n\
+             timers = {{ connect_retry = \"1s\" }}\nevpn = {{}}\n"
         );
     }
+    let [ipv4, ipv6] = EVERYWHERE_GATEWAYS;
+    text += &format!(
+        "[[vni]]\nid = {EVERYWHERE}\nname = \"everywhere\"\nvrf = \"red\"\nmtu = 1500\n\
+         gateway = [\"{ipv4}\", \"{ipv6}\"]\ngateway_mac = \"{EVERYWHERE_MAC}\"\n"
+    );
     for tenant in [RED, BLUE] {
         let (name, table, l3vni) = (tenant.name, tenant.table, tenant.l3vni);
-        let [ipv4, ipv6] = tenant.addresses(edge, 1);
+        let ([ipv4, ipv6], vni) = (tenant.addresses(edge, 1), tenant.vni(edge));
         text += &format!(
-            "[[vni]]\nid = {vni}\nname = \"{name}\"\nvrf = \"{name}\"\n\
+            "[[vni]]\nid = {vni}\nname = \"{name}\"\nvrf = \"{name}\"\nmtu = 1500\n\
              gateway = [\"{ipv4}\", \"{ipv6}\"]\n\
              [[instance]]\nname = \"{name}\"\nvrf = \"{name}\"\nvrf_table = {table}\n\
              asn = 6500{edge}\nrouter_id = \"{end}\"\n\
-             [instance.l3vni]\nid = {l3vni}\n\
+             [instance.l3vni]\nid = {l3vni}\nmtu = 1500\n\
              [instance.ipv4_unicast]\nredistribute = [\"connected\"]\n\
-             [instance.ipv6_unicast]\nredistribute = [\"connected\"]\n",
-            vni = tenant.vni(edge),
+             [instance.ipv6_unicast]\nredistribute = [\"connected\"]\n"
         );
     }
     text
@@ -166,6 +178,12 @@ fn devices_for_frr(edge: &Edge) -> Result<(), Error> {
             edge.space()
                 .ip(&format!("addr add {gateway} dev br{vni}"))?;
         }
+    }
+    let bridge = format!("address {EVERYWHERE_MAC} master red");
+    edge.overlay(EVERYWHERE, end, &bridge)?;
+    for gateway in EVERYWHERE_GATEWAYS {
+        let words = format!("addr add {gateway} dev br{EVERYWHERE} nodad");
+        edge.space().ip(&words)?;
     }
     Ok(())
 }
@@ -299,6 +317,43 @@ fn tenants_are_apart(edges: &[Edge], of_red: &[Host], of_blue: &[Host]) -> Resul
     }
 }
 
+/// A host of the network that is everywhere goes from the first edge to the second one and back, and
+/// the ways to it follow.
+fn host_moves(lab: &Lab, edges: &[Edge], of_red: &[Host]) -> Result<(), Error> {
+    let [one, two, ..] = edges else {
+        return Err(Error::State("two edges".to_owned()));
+    };
+    let bridge = format!("br{EVERYWHERE}");
+    let addresses = ["10.150.0.10/24", "fd00:10:150::10/64"];
+    let mover = Host::plug(lab, one, "mover", &bridge, &addresses)?;
+    let moves = [(None, one), (Some(one), two), (Some(two), one)];
+    for (from, at) in moves {
+        if let Some(from) = from {
+            mover.migrate(from, at, &bridge)?;
+        }
+        let id = at.id();
+        for gateway in mover.gateways() {
+            let what = format!("the host at edge {id} reaches {gateway}");
+            lab.wait_until(&what, PATIENCE, || mover.pings(*gateway))?;
+        }
+        for address in mover.addresses() {
+            let prefix = address.to_string();
+            for edge in edges.iter().filter(|edge| edge.id() != id) {
+                let what = format!("edge {}: {prefix} is at edge {id}", edge.id());
+                lab.wait_until(&what, PATIENCE, || routed(edge, at, RED, &prefix))?;
+            }
+            let what = format!("edge {id}: {prefix} is here");
+            lab.wait_until(&what, PATIENCE, || unrouted(at, RED, &prefix))?;
+            for host in of_red {
+                let what = format!("{} reaches {prefix}", host.space().name());
+                lab.wait_until(&what, PATIENCE, || host.pings(*address))?;
+            }
+        }
+        lab.step(format!("the ways lead to the host at edge {id}"));
+    }
+    Ok(())
+}
+
 /// The last edge ends, takes its routes along, and is back with them.
 fn comes_and_goes(lab: &Lab, edges: &mut [Edge], of_blue: &[Host]) -> Result<(), Error> {
     let count = u8::try_from(edges.len()).unwrap_or(u8::MAX);
@@ -350,24 +405,30 @@ fn play(lab: &Lab, programs: &[Program]) -> Result<(), Error> {
     lab.step("daemons run, hosts are plugged in");
     tenant_works(lab, &edges, &of_red, RED)?;
     tenant_works(lab, &edges, &of_blue, BLUE)?;
+    host_moves(lab, &edges, &of_red)?;
     tenants_are_apart(&edges, &of_red, &of_blue)?;
     lab.step("tenants do not see each other");
-    comes_and_goes(lab, &mut edges, &of_blue)
-}
-
-#[test]
-fn two_releases_of_frr_route_for_two_tenants() -> Result<(), Error> {
-    let trixie = Release::Suite("trixie".to_owned());
-    // Here, where there is a network to fetch it from.
-    trixie.prepare()?;
-    scenario_beside_others("symmetric-irb-frr", &NEEDS, |lab| {
-        play(lab, &[Program::Frr(Release::Host), Program::Frr(trixie)])
-    })
+    comes_and_goes(lab, &mut edges, &of_blue)?;
+    for edge in edges.iter().filter(|edge| edge.node().is_rbgpd()) {
+        let id = edge.id();
+        lab.reach(&format!("edge {id}: verify"), PATIENCE, || {
+            let output = edge.node().ctl(&["verify"])?;
+            match output.ok() {
+                true => Ok(()),
+                false => Err(Error::State(output.text())),
+            }
+        })?;
+    }
+    for edge in &mut edges {
+        edge.node_mut().stop()?;
+    }
+    lab.step("all have ended in order");
+    Ok(())
 }
 
 #[test]
 fn two_rbgpds_route_for_two_tenants() -> Result<(), Error> {
-    scenario_beside_others("symmetric-irb-rbgpd", &NEEDS, |lab| {
+    scenario_beside_others("symmetric-irb", &NEEDS, |lab| {
         play(lab, &[Program::Rbgpd, Program::Rbgpd])
     })
 }
@@ -377,9 +438,8 @@ fn rbgpd_and_two_releases_of_frr_route_for_two_tenants() -> Result<(), Error> {
     let trixie = Release::Suite("trixie".to_owned());
     // Here, where there is a network to fetch it from.
     trixie.prepare()?;
-    let frr = [Program::Frr(Release::Host), Program::Frr(trixie)];
-    scenario_beside_others("symmetric-irb-rbgpd-frr", &NEEDS, |lab| {
-        let [host, trixie] = frr;
-        play(lab, &[Program::Rbgpd, host, trixie])
+    scenario_beside_others("symmetric-irb-frr", &NEEDS, |lab| {
+        let [host, trixie] = [Release::Host, trixie].map(Program::Frr);
+        play(lab, &[host, Program::Rbgpd, trixie])
     })
 }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::Ipv4Addr;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -73,11 +74,19 @@ impl Rbgpd {
         Ok(())
     }
 
-    /// Ends the daemon in order (SIGTERM).
+    /// Ends the daemon in order (SIGTERM); one that had to be killed is an error.
     pub fn stop(&mut self) -> Result<(), Error> {
-        match self.process.take() {
-            Some(mut process) => process.stop().map(drop),
+        let Some(mut process) = self.process.take() else {
+            return Ok(());
+        };
+        let status = process.stop()?;
+        match status.signal() {
             None => Ok(()),
+            Some(signal) => {
+                let name = self.space.name();
+                let why = format!("{name}: rbgpd did not end in order, but by signal {signal}");
+                Err(Error::State(why))
+            }
         }
     }
 
