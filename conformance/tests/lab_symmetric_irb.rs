@@ -133,7 +133,7 @@ fn frr(edge: u8, edges: u8) -> String {
 }
 
 /// What rbgpd on an edge is told; it makes all devices itself.
-fn rbgpd(edge: u8, edges: u8) -> String {
+fn rbgpd(edge: u8, edges: u8, tenants: &[Tenant]) -> String {
     let end = tunnel_end(edge);
     let mut text = format!("asn = 6500{edge}\nrouter_id = \"{end}\"\n[evpn]\nvtep = \"{end}\"\n");
     for other in (1..=edges).filter(|other| *other != edge) {
@@ -147,7 +147,7 @@ fn rbgpd(edge: u8, edges: u8) -> String {
         "[[vni]]\nid = {EVERYWHERE}\nname = \"everywhere\"\nvrf = \"red\"\nmtu = 1500\n\
          gateway = [\"{ipv4}\", \"{ipv6}\"]\ngateway_mac = \"{EVERYWHERE_MAC}\"\n"
     );
-    for tenant in [RED, BLUE] {
+    for tenant in tenants {
         let (name, table, l3vni) = (tenant.name, tenant.table, tenant.l3vni);
         let ([ipv4, ipv6], vni) = (tenant.addresses(edge, 1), tenant.vni(edge));
         text += &format!(
@@ -311,10 +311,11 @@ fn tenants_are_apart(edges: &[Edge], of_red: &[Host], of_blue: &[Host]) -> Resul
     red1.space().ip("link set eth0 down")?;
     let shared = Ipv4Addr::new(10, 1, 0, 10).into();
     blue2.pings(shared)?;
-    match red2.pings(shared).is_err() {
-        true => Ok(()),
-        false => Err(Error::State(format!("{shared} of blue answered red"))),
+    if red2.pings(shared).is_ok() {
+        return Err(Error::State(format!("{shared} of blue answered red")));
     }
+    let [one, ..] = edges else { return Ok(()) };
+    red1.migrate(one, one, &format!("br{}", RED.vni(1)))
 }
 
 /// A host of the network that is everywhere goes from the first edge to the second one and back, and
@@ -384,9 +385,73 @@ fn comes_and_goes(lab: &Lab, edges: &mut [Edge], of_blue: &[Host]) -> Result<(),
     Ok(())
 }
 
+/// A tenant is taken out of rbgpd's file on an edge: nothing of it is left there, nobody else notices,
+/// and with the file as it was everything is back.
+fn tenant_goes(lab: &Lab, edges: &[Edge], at: &Edge, hosts: [&[Host]; 2]) -> Result<(), Error> {
+    let (id, count) = (at.id(), u8::try_from(edges.len()).unwrap_or(u8::MAX));
+    let [of_red, of_blue] = hosts;
+    let number = usize::from(id - 1);
+    let (Some(red), Some(blue)) = (of_red.get(number), of_blue.get(number)) else {
+        return Err(Error::State("a host of each tenant".to_owned()));
+    };
+    let (bridge, own, other) = (format!("br{}", BLUE.vni(id)), BLUE.vni(id), BLUE.l3vni);
+    let devices = [
+        bridge.clone(),
+        format!("br{other}"),
+        format!("vxlan{own}"),
+        format!("vxlan{other}"),
+        BLUE.name.to_owned(),
+    ];
+    for device in &devices {
+        at.space().ip(&format!("link show dev {device}"))?;
+    }
+    at.node().reload(|_| rbgpd(id, count, &[RED]))?;
+    let what = format!("nothing of blue is left on edge {id}");
+    lab.reach(&what, PATIENCE, || {
+        let there = |name: &&String| kernel::has_device(at.space(), name);
+        let left: Vec<&String> = devices.iter().filter(there).collect();
+        let table = BLUE.table.to_string();
+        let mut routes = String::new();
+        for family in ["-4", "-6"] {
+            // An error says that there is no such table.
+            let line = ["ip", family, "route", "show", "table", &table];
+            routes += at.space().output(&line)?.stdout.trim();
+        }
+        match left.is_empty() && routes.is_empty() {
+            true => Ok(()),
+            false => Err(Error::State(format!("{left:?} {routes}"))),
+        }
+    })?;
+    let others = || edges.iter().filter(|it| it.id() != id);
+    for (edge, prefix) in others().flat_map(|it| BLUE.networks(id).map(|prefix| (it, prefix))) {
+        let what = format!("edge {} has no way to blue's {prefix}", edge.id());
+        lab.wait_until(&what, PATIENCE, || unrouted(edge, BLUE, &prefix))?;
+    }
+    for host in of_red {
+        for address in red.addresses() {
+            host.pings(*address)?;
+        }
+    }
+    lab.step("red is as it was");
+    at.node().reload(|_| rbgpd(id, count, &[RED, BLUE]))?;
+    blue.migrate(at, at, &bridge)?;
+    for gateway in blue.gateways() {
+        lab.wait_until("blue's gateway is back", PATIENCE, || blue.pings(*gateway))?;
+    }
+    for (host, address) in of_blue
+        .iter()
+        .flat_map(|it| blue.addresses().iter().map(move |to| (it, to)))
+    {
+        let what = format!("{} reaches {address} again", host.space().name());
+        lab.wait_until(&what, PATIENCE, || host.pings(*address))?;
+    }
+    lab.step("blue is back");
+    Ok(())
+}
+
 fn config(edge: &Edge, edges: u8) -> String {
     match edge.node().is_rbgpd() {
-        true => rbgpd(edge.id(), edges),
+        true => rbgpd(edge.id(), edges, &[RED, BLUE]),
         false => frr(edge.id(), edges),
     }
 }
@@ -409,6 +474,9 @@ fn play(lab: &Lab, programs: &[Program]) -> Result<(), Error> {
     tenants_are_apart(&edges, &of_red, &of_blue)?;
     lab.step("tenants do not see each other");
     comes_and_goes(lab, &mut edges, &of_blue)?;
+    if let Some(edge) = edges.iter().find(|edge| edge.node().is_rbgpd()) {
+        tenant_goes(lab, &edges, edge, [&of_red, &of_blue])?;
+    }
     for edge in edges.iter().filter(|edge| edge.node().is_rbgpd()) {
         let id = edge.id();
         lab.reach(&format!("edge {id}: verify"), PATIENCE, || {
