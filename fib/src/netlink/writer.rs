@@ -232,3 +232,6 @@ fn error_of(message: &super::message::Message<'_>) -> Option<OpError> {
         explanation: explanation.flatten(),
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -360,3 +360,30 @@ fn via(hops: &[NextHop], ipv6: bool, objects: &mut NextHops, links: &Links) -> V
 pub(super) fn normal_metric(metric: u32, ipv6: bool) -> u32 {
     if ipv6 && metric == 0 { 1024 } else { metric }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_route_to_what_is_not_on_the_link_does_not_stand_for_one_that_says_it_is() {
+        let shape = |hop: NextHop| RouteShape {
+            kind: RouteKind::Unicast,
+            metric: 20,
+            source: None,
+            via: Via::Hops(vec![hop]),
+            spare: Vec::new(),
+        };
+        let plain = NextHop::gateway(IpAddr::from([10, 0, 0, 2])).dev(7);
+        let onlink = plain.clone().onlink();
+        assert!(shape(onlink.clone()).stands_for(&shape(onlink.clone())));
+        assert!(!shape(plain.clone()).stands_for(&shape(onlink.clone())));
+        assert!(!shape(onlink).stands_for(&shape(plain)));
+        // Without a gateway the word means nothing, and the kernel never says it.
+        let wish = Arc::new(Route::via([NextHop::interface(7).onlink()]));
+        let (mut objects, links) = (NextHops::default(), Links::default());
+        objects.give_up();
+        let want = super::shape(&wish, false, &mut objects, &links);
+        assert!(shape(NextHop::interface(7)).stands_for(&want));
+    }
+}
