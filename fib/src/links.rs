@@ -42,6 +42,8 @@ pub struct Link {
     pub alias: Option<String>,
     /// IPv6 link-local addresses are made by the kernel.
     pub generates_addresses: bool,
+    /// IPv4 packets whose source is not reached this way are dropped (`rp_filter` of the device).
+    pub filters_sources: bool,
     /// Settings as a bridge port.
     pub port: Option<BridgePort>,
     /// Settings as a bridge.
@@ -64,6 +66,7 @@ impl Link {
             address: None,
             alias: None,
             generates_addresses: true,
+            filters_sources: false,
             port: None,
             bridge: None,
             parent: None,

@@ -192,6 +192,8 @@ pub enum LinkChange {
     Address(Mac),
     /// Whether the kernel makes link-local addresses.
     GenerateAddresses(bool),
+    /// IPv4 packets are taken whatever way leads to their source.
+    AllSources,
     /// VXLAN: our tunnel endpoint; learning off.
     Tunnel {
         /// The network identifier, which the kernel wants to hear again; zero with several.
@@ -290,6 +292,7 @@ impl LinkChange {
             Self::Mtu(_) => "mtu",
             Self::Address(_) => "address",
             Self::GenerateAddresses(_) => "addrgenmode",
+            Self::AllSources => "rp_filter",
             Self::Tunnel { .. } => "local and nolearning",
             Self::Master(_) => "master",
             Self::Port { suppress: true } => "learning off and neigh_suppress on",
@@ -586,6 +589,9 @@ fn gateway_steps(
         );
     }
     fix.addrgenmode(generates_addresses(overlay));
+    if overlay.is_layer3() {
+        fix.all_sources();
+    }
     match fix.vrf(overlay.vrf.as_ref(), links, owner) {
         Standing::InPlace => {
             fix.up();

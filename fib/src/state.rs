@@ -720,6 +720,11 @@ impl Overlay {
         }
     }
 
+    /// It has no hosts and joins a VRF with its other sites.
+    pub fn is_layer3(&self) -> bool {
+        self.gateway.is_empty() && self.gateway_mac.is_some() && self.vrf.is_some()
+    }
+
     /// Puts the bridge into a VRF.
     pub fn vrf(mut self, vrf: Vrf) -> Self {
         self.vrf = Some(vrf);

@@ -19,9 +19,10 @@
 //! - Addresses of the host outside of VRFs are found first, by the rule with preference 0. A host
 //!   that has an address which a tenant uses too needs the order of `Documentation/networking/vrf.rst`:
 //!   `ip rule add pref 32765 table local; ip rule del pref 0`, the same with `ip -6`.
-//! - Packets that come through an L3VNI have sources which this host may have in a subnet of its own,
-//!   when a VNI is stretched over sites. A strict `rp_filter` (1) drops them; 0 and 2 do not, and the
-//!   higher one of `net.ipv4.conf.all` and the bridge counts.
+//! - Packets that come through an L3VNI may have sources that this host has in a subnet of its own,
+//!   when that is stretched over sites. With `rp_filter` at 1 or 2 the kernel drops them, since the
+//!   L3VNI's bridge has no address. It is set to 0 on a bridge of ours, but the higher one of the
+//!   bridge's and `net.ipv4.conf.all.rp_filter` counts: that has to be 0, too.
 //! - Forwarding is off unless `net.ipv4.ip_forward` and `net.ipv6.conf.all.forwarding` say otherwise.
 //!
 //! [`Entry::Vrf`]: crate::Entry::Vrf

@@ -7,15 +7,15 @@
 use std::net::IpAddr;
 
 use ipnetwork::IpNetwork;
-use netlink_packet_core::{Emitable, Parseable};
+use netlink_packet_core::{DefaultNla, Emitable, Parseable};
 use netlink_packet_route::AddressFamily;
 use netlink_packet_route::address::{
     AddressAttribute, AddressFlags, AddressMessage, AddressProtocol, AddressScope,
 };
 use netlink_packet_route::link::{
-    AfSpecInet6, AfSpecUnspec, In6AddrGenMode, InfoBridge, InfoBridgePort, InfoData, InfoKind,
-    InfoPortData, InfoVlan, InfoVrf, InfoVxlan, LinkAttribute, LinkFlags, LinkInfo, LinkLayerType,
-    LinkMessage,
+    AfSpecInet, AfSpecInet6, AfSpecUnspec, In6AddrGenMode, InfoBridge, InfoBridgePort, InfoData,
+    InfoKind, InfoPortData, InfoVlan, InfoVrf, InfoVxlan, LinkAttribute, LinkFlags, LinkInfo,
+    LinkLayerType, LinkMessage,
 };
 use rtnetlink::{
     LinkBridge, LinkBridgePort, LinkMessageBuilder, LinkUnspec, LinkVlan, LinkVrf, LinkVxlan,
@@ -27,6 +27,10 @@ use super::vlans::{self, Of};
 use crate::links::{Address, Bridge, BridgePort, Link, LinkKind, Vxlan};
 use crate::overlay::{DeviceOp, LinkChange, Part, STAMP};
 use crate::state::{Device, Mac};
+
+const IFLA_INET_CONF: u16 = 1;
+const IPV4_DEVCONF_RP_FILTER: u16 = 8;
+const NLA_F_NESTED: u16 = 0x8000;
 
 pub(crate) const RTM_NEWLINK: u16 = 16;
 pub(crate) const RTM_DELLINK: u16 = 17;
@@ -72,6 +76,7 @@ pub(crate) fn link(payload: &[u8]) -> Option<LinkNotice> {
         address: None,
         alias: None,
         generates_addresses: true,
+        filters_sources: false,
         port: None,
         bridge: None,
         parent: None,
@@ -95,13 +100,19 @@ fn link_attribute(link: &mut Link, attribute: LinkAttribute) {
         }
         LinkAttribute::IfAlias(alias) => link.alias = Some(alias),
         LinkAttribute::AfSpecUnspec(specs) => {
-            let modes = specs.iter().filter_map(|spec| match spec {
-                AfSpecUnspec::Inet6(inet6) => Some(inet6),
-                _ => None,
-            });
-            let none =
-                |inet6: &AfSpecInet6| *inet6 == AfSpecInet6::AddrGenMode(In6AddrGenMode::None);
-            link.generates_addresses = !modes.flatten().any(none);
+            for spec in specs {
+                match spec {
+                    AfSpecUnspec::Inet6(inet6) => {
+                        let none = AfSpecInet6::AddrGenMode(In6AddrGenMode::None);
+                        link.generates_addresses = !inet6.contains(&none);
+                    }
+                    AfSpecUnspec::Inet(inet) => {
+                        let filters = |it: &AfSpecInet| matches!(it, AfSpecInet::DevConf(it) if it.rp_filter != 0);
+                        link.filters_sources = inet.iter().any(filters);
+                    }
+                    _ => {}
+                }
+            }
         }
         LinkAttribute::LinkInfo(infos) => infos.into_iter().for_each(|info| info_of(link, info)),
         _ => {}
@@ -378,6 +389,17 @@ fn change_of(index: u32, change: &LinkChange) -> LinkMessage {
             let inet6 = AfSpecUnspec::Inet6(vec![AfSpecInet6::AddrGenMode(mode)]);
             plain
                 .append_extra_attribute(LinkAttribute::AfSpecUnspec(vec![inet6]))
+                .build()
+        }
+        LinkChange::AllSources => {
+            // `IFLA_INET_CONF` of one setting; the type of the library leaves out what is 0.
+            let off = DefaultNla::new(IPV4_DEVCONF_RP_FILTER, vec![0; 4]);
+            let mut settings = vec![0; off.buffer_len()];
+            off.emit(&mut settings);
+            let settings = DefaultNla::new(IFLA_INET_CONF | NLA_F_NESTED, settings);
+            let inet = AfSpecUnspec::Inet(vec![AfSpecInet::Other(settings)]);
+            plain
+                .append_extra_attribute(LinkAttribute::AfSpecUnspec(vec![inet]))
                 .build()
         }
         LinkChange::Tunnel { vni, local } => {

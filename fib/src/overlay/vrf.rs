@@ -104,6 +104,20 @@ pub(super) enum Standing {
 }
 
 impl Fix<'_> {
+    /// A bridge without an address drops all packets whose source is reached by another device,
+    /// which a host that moves has for a moment: strict and loose filters do the same there. A bridge
+    /// of others does what its owner has chosen.
+    pub(super) fn all_sources(&mut self) {
+        if self.ours && self.link.filters_sources {
+            self.named(
+                "rp_filter",
+                LinkChange::AllSources,
+                "on",
+                ("off", String::new()),
+            );
+        }
+    }
+
     /// Puts the device into its VRF, or takes it out.
     pub(super) fn vrf(&mut self, want: Option<&Vrf>, links: &Links, owner: &Owner) -> Standing {
         let have = self.link.master.and_then(|index| links.get(index));

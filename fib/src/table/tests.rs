@@ -186,6 +186,8 @@ impl Model {
                 let mut made = Link::new(index, name.as_str());
                 (made.kind, made.mtu, made.up, made.address) =
                     (LinkKind::Bridge, *mtu, false, *mac);
+                // As most distributions have it.
+                made.filters_sources = true;
                 self.links.insert(index, made);
             }
             DeviceOp::CreateVxlan {
@@ -253,6 +255,7 @@ impl Model {
                     LinkChange::Mtu(mtu) => link.mtu = *mtu,
                     LinkChange::Address(mac) => link.address = Some(*mac),
                     LinkChange::GenerateAddresses(on) => link.generates_addresses = *on,
+                    LinkChange::AllSources => link.filters_sources = false,
                     LinkChange::Tunnel { local, .. } => {
                         if let LinkKind::Vxlan(vxlan) = &mut link.kind {
                             (vxlan.local, vxlan.learning) = (Some(*local), false);

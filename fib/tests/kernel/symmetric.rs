@@ -192,12 +192,14 @@ fn between_two_sites(vteps: [&str; 2], length: u8) {
     let sites = [Space::new(), Space::new()];
     let vteps = vteps.map(str::to_owned);
     sites[0].wire("u", &sites[1], "u");
-    for (site, vtep) in sites.iter().zip(&vteps) {
+    // The second one as many distributions set it up.
+    for ((site, vtep), filter) in sites.iter().zip(&vteps).zip([0, 2]) {
         site.enter();
         let nodad = if vtep.contains(':') { "nodad" } else { "" };
         run(&format!(
             "ip link set u up; ip address add {vtep}/{length} dev u {nodad}; \
              echo 1 > /proc/sys/net/ipv4/ip_forward; \
+             echo {filter} > /proc/sys/net/ipv4/conf/default/rp_filter; \
              echo 1 > /proc/sys/net/ipv6/conf/all/forwarding"
         ));
     }
@@ -239,6 +241,22 @@ fn between_two_sites(vteps: [&str; 2], length: u8) {
     assert!(fdb.contains(&to_other), "{fdb}");
     let (_, host) = try_run("ip neigh show to 10.2.0.10; ip -6 neigh show to fd00:2::10");
     assert_eq!(host, "");
+
+    // A host of the second site's subnet is at the first, and the second has not heard of it yet: its
+    // packets are not taken for forged.
+    let heard = || {
+        red.hosts[1].enter();
+        let lines = run("grep ^Icmp: /proc/net/snmp");
+        let mut rows = lines.lines().map(|line| line.split(' '));
+        let (names, counts) = (rows.next().unwrap(), rows.next().unwrap());
+        let (_, count) = names.zip(counts).find(|(it, _)| *it == "InEchos").unwrap();
+        count.parse::<u32>().unwrap()
+    };
+    let before = heard();
+    red.hosts[0].enter();
+    run("ip address add 10.2.0.77/32 dev eth0");
+    try_run("ping -c 1 -W 1 -I 10.2.0.77 10.2.0.10");
+    until("true", |_| heard() > before);
 
     // What is taken away by hand is there again, and packets pass.
     for command in [

@@ -59,6 +59,7 @@ fn a_bridge_is_in_its_vrf_before_it_is_up_and_has_addresses() {
     assert_eq!((made.up, made.alias.as_deref()), (true, Some(STAMP)));
     let (vrf, bridge) = (made.index, link(&model, "br1").unwrap());
     assert_eq!((bridge.master, bridge.up), (Some(vrf), true));
+    assert!(bridge.filters_sources, "hosts are on it");
     let addresses = ["10.100.1.1/24", "fd00:1::1/64", "fe80::ff:fe00:101/64"];
     assert_eq!(on(&model, "br1"), addresses);
     let at = |what: &str| {
@@ -390,7 +391,7 @@ fn the_overlay_of_an_l3vni_has_the_routers_mac_address_and_nothing_else() {
     let vrf = link(&model, "red").unwrap().index;
     let bridge = link(&model, "br4001").unwrap();
     assert_eq!((bridge.address, bridge.master), (Some(mac), Some(vrf)));
-    assert!(!bridge.generates_addresses && bridge.up);
+    assert!(!bridge.generates_addresses && !bridge.filters_sources && bridge.up);
     let vxlan = link(&model, "vx4001").unwrap();
     let port = BridgePort::default();
     assert_eq!((vxlan.master, vxlan.port), (Some(bridge.index), Some(port)));
