@@ -19,6 +19,7 @@ packages="iputils-ping iproute2 wireguard-go wireguard-tools frr podman runc"
 
 mode=${1:-}
 unpacked=
+incomplete=
 if [ "$mode" = --test ]; then
   unpacked=1
   packages="$packages bird2 valgrind stayrtr"
@@ -63,6 +64,7 @@ unpack() { # folder suite package...
   done
   if ! apt-get -qq "${options[@]}" -o APT::Update::Error-Mode=any update; then
     echo "setup: no packages of $suite for $root: $mirror does not answer; what needs them is skipped" >&2
+    incomplete=1
     rm -rf "$work"
     return 0
   fi
@@ -120,6 +122,7 @@ user_mode_linux() {
   if [ ! -x "$root/usr/bin/linux.uml" ] || [ -z "$modules" ]; then
     echo "setup: no user-mode Linux: labs with VRFs are skipped where the kernel has none" >&2
     rm -f "$root/complete"
+    incomplete=1
     return 0
   fi
   mkdir -p "$root/lib/modules" "$root/host" "$root/programs" "$root/mnt" "$root/sys"
@@ -131,7 +134,7 @@ user_mode_linux() {
 
 if [ -z "$missing" ]; then
   newer_releases
-  echo "setup: everything is there"
+  [ -n "$incomplete" ] || echo "setup: everything is there"
   exit 0
 fi
 if [ "$mode" = --check ]; then
@@ -178,4 +181,4 @@ done
 
 [ -e /dev/net/tun ] || echo "setup: no /dev/net/tun: WireGuard in user space needs it" >&2
 newer_releases
-echo "setup: done"
+[ -n "$incomplete" ] || echo "setup: done"
