@@ -11,6 +11,9 @@
 //!
 //! A move is made by one word of the twin that does not have the address, and is over when both
 //! kernels have it.
+//!
+//! The same with one IP address on the MAC addresses of the bystanders (RFC 9161 §3.7). There a move
+//! is that the bridge of an edge resolves it anew.
 
 #![allow(missing_docs)]
 
@@ -35,6 +38,9 @@ const VNI: u32 = 100;
 const NOBODY: &str = "10.100.0.254";
 const TWIN: &str = "02:00:00:00:00:dd";
 
+/// The IP address that is on two MAC addresses.
+const SHARED: &str = "10.100.0.50";
+
 /// What `duplicate_detection` says, in turn.
 const OFF: &str = "false";
 const WARN: &str = "{ moves = 5, window = \"10m\" }";
@@ -48,7 +54,7 @@ fn rbgpd(edge: u8, detection: &str) -> String {
         "asn = 6500{edge}\nrouter_id = \"{end}\"\n[evpn]\nvtep = \"{end}\"\n\
          duplicate_detection = {detection}\n[[neighbor]]\naddress = \"10.9.0.{other}\"\n\
          remote_as = 6500{other}\ntimers = {{ connect_retry = \"1s\" }}\nevpn = {{}}\n\
-         [[vni]]\nid = {VNI}\nname = \"net\"\nmtu = 1500\n"
+         [[vni]]\nid = {VNI}\nname = \"net\"\nmtu = 1500\ngateway = [\"10.100.0.1/24\"]\n"
     )
 }
 
@@ -68,10 +74,12 @@ struct Stage<'a> {
     edges: Vec<Edge>,
     twins: Vec<Host>,
     bystanders: Vec<Host>,
+    /// The address that is there twice.
+    address: &'static str,
 }
 
 impl<'a> Stage<'a> {
-    fn set(lab: &'a Lab, second: Program) -> Result<Self, Error> {
+    fn set(lab: &'a Lab, second: Program, address: &'static str) -> Result<Self, Error> {
         let mut edges = Edge::build(lab, &[Program::Rbgpd, second])?;
         lab.start_clock();
         for edge in &mut edges {
@@ -79,7 +87,8 @@ impl<'a> Stage<'a> {
             if edge.node().is_rbgpd() {
                 edge.start(lab, &rbgpd(id, OFF))?;
             } else {
-                edge.overlay(VNI, tunnel_end(id).into(), "")?;
+                edge.overlay(VNI, tunnel_end(id).into(), "address 02:00:5e:00:00:64")?;
+                edge.space().ip("addr add 10.100.0.1/24 dev br100")?;
                 edge.start(lab, &frr(id))?;
             }
         }
@@ -103,6 +112,7 @@ impl<'a> Stage<'a> {
             edges,
             twins,
             bystanders,
+            address,
         };
         stage
             .lab
@@ -173,11 +183,49 @@ impl<'a> Stage<'a> {
         }
     }
 
-    /// The twin at this edge speaks, and the address moves there.
+    /// The bystander at this edge is who has the shared address, as the bridge there sees it.
+    fn answers(&self, id: u8) -> Result<(), Error> {
+        let mac = self.bystander(id)?;
+        let words = format!("neigh replace {SHARED} lladdr {mac} dev br100 nud reachable");
+        self.edge(id)?.space().ip(&words).map(drop)
+    }
+
+    fn bystander(&self, id: u8) -> Result<&str, Error> {
+        let host = self.bystanders.get(usize::from(id) - 1);
+        let host = host.ok_or_else(|| Error::State(format!("no bystander {id}")))?;
+        Ok(host.mac())
+    }
+
+    /// Both kernels resolve the shared address to the bystander at this edge, the other one because
+    /// it was told so.
+    fn is_bound_at(&self, id: u8) -> Result<(), Error> {
+        let mac = self.bystander(id)?;
+        for at in [1, 2] {
+            let neighbour = format!("neigh show to {SHARED} dev br100");
+            let shown = self.edge(at)?.space().ip(&neighbour)?;
+            let told = shown.contains("extern_learn");
+            if !shown.contains(mac) || told != (at != id) {
+                let shown = shown.trim();
+                return Err(Error::State(format!("edge {at}: `{shown}`")));
+            }
+        }
+        Ok(())
+    }
+
+    /// The other one says that it has the address, and it moves there.
     fn moves_to(&self, id: u8) -> Result<(), Error> {
-        self.speaks(id)?;
         let what = format!("the address is at edge {id}");
-        self.lab.wait_until(&what, PATIENCE, || self.is_at(id))?;
+        match self.address {
+            SHARED => {
+                self.answers(id)?;
+                self.lab
+                    .wait_until(&what, PATIENCE, || self.is_bound_at(id))?;
+            }
+            _ => {
+                self.speaks(id)?;
+                self.lab.wait_until(&what, PATIENCE, || self.is_at(id))?;
+            }
+        }
         Ok(())
     }
 
@@ -203,7 +251,8 @@ impl<'a> Stage<'a> {
             let said = json(daemon, &["show", "evpn", "duplicates"])?;
             let listed = said.get("duplicates").and_then(Value::as_array);
             let mut listed = listed.into_iter().flatten();
-            let of_twin = |it: &&Value| it.get("address").and_then(Value::as_str) == Some(TWIN);
+            let subject = Some(self.address);
+            let of_twin = |it: &&Value| it.get("address").and_then(Value::as_str) == subject;
             let state = listed
                 .clone()
                 .find(of_twin)
@@ -225,25 +274,40 @@ impl<'a> Stage<'a> {
         Ok(())
     }
 
-    /// It is frozen at `id`: whatever the other twin says, nothing moves, at rbgpd's edges.
+    /// It is frozen at `id`: whatever is said at the other edge, nothing moves, at rbgpd's edges.
     fn stays_at(&self, id: u8) -> Result<(), Error> {
-        let before: Vec<Value> = self.told()?;
+        let before = self.told()?;
         let end = Instant::now() + Duration::from_secs(3);
         let mut words = 0;
         while Instant::now() < end {
-            self.speaks(3 - id)?;
+            self.says_otherwise(id)?;
             words += 1;
-            self.holds(id)?;
             self.bystanders_talk()?;
         }
         let after = self.told()?;
         if before != after {
             return Err(Error::State(format!("told {before:?}, then {after:?}")));
         }
-        self.lab.step(format!(
-            "frozen at edge {id}: {words} words of the other twin change nothing"
-        ));
+        let what = format!("frozen at edge {id}: {words} words to the contrary change nothing");
+        self.lab.step(what);
         self.verified()
+    }
+
+    /// One word to the contrary, and what the kernels make of it.
+    fn says_otherwise(&self, id: u8) -> Result<(), Error> {
+        if self.address != SHARED {
+            self.speaks(3 - id)?;
+            return self.holds(id);
+        }
+        self.answers(3 - id)?;
+        // FRR's own bridge is FRR's business.
+        let ours = self.edge(3 - id)?.node().is_rbgpd();
+        if ours {
+            let what = format!("the address is at edge {id} again");
+            self.lab
+                .wait_until(&what, PATIENCE, || self.is_bound_at(id))?;
+        }
+        Ok(())
     }
 
     /// What is in the kernels of rbgpd's edges for an address that is frozen at `id`.
@@ -272,16 +336,21 @@ impl<'a> Stage<'a> {
         Ok(())
     }
 
-    /// The address as every rbgpd tells or has it.
+    /// What every rbgpd tells of the MAC addresses that have to do with it.
     fn told(&self) -> Result<Vec<Value>, Error> {
+        let keys: &[&str] = match self.address {
+            SHARED => &["mac", "kind", "vtep", "ips"],
+            _ => &["mac", "kind", "vtep", "sequence", "moves"],
+        };
         let mut told = Vec::new();
         for (_, daemon) in self.daemons() {
             let macs = json(daemon, &["show", "evpn", "mac"])?;
             let macs = macs.get("macs").and_then(Value::as_array).cloned();
-            let of_twin = |it: &Value| it.get("mac").and_then(Value::as_str) == Some(TWIN);
-            let twin = macs.into_iter().flatten().find(of_twin).unwrap_or_default();
-            let keys = ["kind", "vtep", "sequence", "moves"];
-            told.push(keys.iter().map(|key| twin.get(key).cloned()).collect());
+            for mac in macs.into_iter().flatten() {
+                if self.address == SHARED || is_twin(&mac) {
+                    told.push(keys.iter().map(|key| mac.get(key).cloned()).collect());
+                }
+            }
         }
         Ok(told)
     }
@@ -321,7 +390,7 @@ impl<'a> Stage<'a> {
             let log = std::fs::read_to_string(daemon.log()).unwrap_or_default();
             if !log
                 .lines()
-                .any(|line| line.contains(TWIN) && line.contains(words))
+                .any(|line| line.contains(self.address) && line.contains(words))
             {
                 return Err(Error::State(format!("edge {id}: no `{words}` in the log")));
             }
@@ -339,8 +408,8 @@ fn json(daemon: &Rbgpd, words: &[&str]) -> Result<Value, Error> {
     serde_json::from_str(&output.stdout).map_err(|_| Error::State(output.text()))
 }
 
-fn play(lab: &Lab, second: Program) -> Result<(), Error> {
-    let stage = Stage::set(lab, second)?;
+fn play(lab: &Lab, second: Program, address: &'static str) -> Result<(), Error> {
+    let stage = Stage::set(lab, second, address)?;
     stage.moves_to(1)?;
     // Named: it is followed all the same.
     stage.reload(OFF, WARN)?;
@@ -354,7 +423,7 @@ fn play(lab: &Lab, second: Program) -> Result<(), Error> {
         .wait_until("log", PATIENCE, || stage.log_says("moves again and again"))?;
     for (_, daemon) in stage.daemons() {
         let summary = daemon.ctl(&["show", "summary"])?.text();
-        if !summary.contains(&format!("{TWIN} is a duplicate")) {
+        if !summary.contains(&format!("{address} is a duplicate")) {
             return Err(Error::State(summary));
         }
     }
@@ -380,7 +449,7 @@ fn play(lab: &Lab, second: Program) -> Result<(), Error> {
     stage.becomes("frozen without end", Some(true))?;
     stage.stays_at(2)?;
     for (id, daemon) in stage.daemons() {
-        let order = ["evpn", "clear-duplicate", "--vni", "100", TWIN];
+        let order = ["evpn", "clear-duplicate", "--vni", "100", address];
         let (first, second) = (daemon.ctl(&order)?, daemon.ctl(&order)?);
         if !first.ok() || second.ok() {
             let text = format!("edge {id}: {} {}", first.text(), second.text());
@@ -396,12 +465,26 @@ fn play(lab: &Lab, second: Program) -> Result<(), Error> {
 
 #[test]
 fn a_mac_address_at_two_sites_is_named_frozen_and_let_go_between_rbgpds() -> Result<(), Error> {
-    scenario_beside_others("duplicates", &NEEDS, |lab| play(lab, Program::Rbgpd))
+    scenario_beside_others("duplicates", &NEEDS, |lab| play(lab, Program::Rbgpd, TWIN))
 }
 
 #[test]
 fn a_mac_address_at_two_sites_is_named_frozen_and_let_go_beside_frr() -> Result<(), Error> {
     scenario_beside_others("duplicates-frr", &NEEDS, |lab| {
-        play(lab, Program::Frr(Release::Host))
+        play(lab, Program::Frr(Release::Host), TWIN)
+    })
+}
+
+#[test]
+fn an_ip_address_on_two_macs_is_named_frozen_and_let_go_between_rbgpds() -> Result<(), Error> {
+    scenario_beside_others("duplicate-ips", &NEEDS, |lab| {
+        play(lab, Program::Rbgpd, SHARED)
+    })
+}
+
+#[test]
+fn an_ip_address_on_two_macs_is_named_frozen_and_let_go_beside_frr() -> Result<(), Error> {
+    scenario_beside_others("duplicate-ips-frr", &NEEDS, |lab| {
+        play(lab, Program::Frr(Release::Host), SHARED)
     })
 }
