@@ -49,6 +49,20 @@ impl Table {
         }
     }
 
+    /// The kernel resolved an address anew where our entry stood, to a host of this side. Whether
+    /// that counts is for the caller to decide, as for [`Table::fdb_moved`].
+    pub fn neighbour_moved(&mut self, key: NeighbourKey, now: Instant) {
+        if self.neighbours.have(&key).is_none() {
+            return;
+        }
+        self.observe_neighbour(key.clone(), None);
+        if self.neighbours.want(&key).is_some() {
+            let error = "the kernel resolved the address to a host of this side".to_owned();
+            self.neighbours.yield_place(key.clone(), error.clone(), now);
+            self.tell_failure(Key::Neighbour(key), error, false);
+        }
+    }
+
     /// Tells once that FDB entries and neighbours should be read, because a device that exists
     /// already has become of interest.
     pub fn take_unread_layer2(&mut self) -> bool {

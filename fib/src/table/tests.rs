@@ -1119,6 +1119,39 @@ fn a_host_that_moved_here_is_not_taken_back_before_the_owner_decides() {
 }
 
 #[test]
+fn an_address_that_was_resolved_here_is_not_taken_back_before_the_owner_decides() {
+    let (mut table, mut model, now) = started();
+    let gateway = "10.100.1.1/24".parse().unwrap();
+    let overlay = Overlay::new(1, IpAddr::from([10, 0, 0, 1]), 1450).gateway(gateway);
+    table.set(Entry::Overlay(1, Arc::new(overlay)));
+    let key = NeighbourKey {
+        device: "br1".into(),
+        ip: IpAddr::from([10, 100, 1, 9]),
+    };
+    let neighbour = Neighbour {
+        mac: Mac([2, 0, 0, 0, 0, 1]),
+        router: false,
+    };
+    table.neighbour_moved(key.clone(), now);
+    table.set(Entry::Neighbour(key.clone(), neighbour));
+    settle(&mut table, &mut model, now);
+    assert!(table.verify().is_empty(), "{:?}", table.verify());
+    table.neighbour_moved(key.clone(), now);
+    assert_eq!(table.plan(10, now), []);
+    assert_eq!(told_failures(&mut table).len(), 1);
+    // The owner insists.
+    table.set(Entry::Neighbour(key.clone(), neighbour));
+    let ops = table.plan(10, now);
+    assert!(matches!(&ops[..], [Op::SetNeighbour { .. }]), "{ops:?}");
+    table.done(&ops[0], Ok(()), now);
+    // Or takes it back.
+    table.neighbour_moved(key.clone(), now);
+    table.unset(&Key::Neighbour(key));
+    assert_eq!(table.plan(10, now), [], "nothing of ours is there");
+    assert!(table.verify().is_empty(), "{:?}", table.verify());
+}
+
+#[test]
 fn a_refused_route_is_told_once_and_tried_later_and_later() {
     let (mut table, _, now) = started();
     wish(&mut table, 1, 4);

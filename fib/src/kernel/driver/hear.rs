@@ -314,14 +314,17 @@ impl Driver {
             .filter(|_| stamped)
             .map(|mac| Neighbour { mac, router });
         let place = Place::Neighbour(key.clone());
+        // NOARP without the stamp is multicast or somebody's static entry for a tunnel.
+        let learned = valid.filter(|_| !stamped && state & NUD_NOARP == 0);
+        if learned.is_some() {
+            self.table.neighbour_moved(key.clone(), Instant::now());
+        }
         self.table.observe(Observation::Neighbour(key, ours));
         let fixed = !stamped && state & (NUD_PERMANENT | NUD_NOARP) != 0;
         // The kernel has entries of its own for broadcast addresses.
         let theirs = valid.filter(|mac| fixed && mac.0[0] & 1 == 0);
         self.table
             .observe(Observation::Occupied(place, theirs.map(Theirs::Lladdr)));
-        // NOARP without the stamp is multicast or somebody's static entry for a tunnel.
-        let learned = valid.filter(|_| !stamped && state & NUD_NOARP == 0);
         let local = learned.map(|mac| LocalNeighbour { mac, router });
         self.locals.neighbour(index, ip, local, &mut self.events);
     }
