@@ -203,6 +203,27 @@ fn a_duplicate_is_followed_when_it_is_only_to_be_named() {
 }
 
 #[test]
+fn a_virtual_routers_address_is_followed_every_time_whatever_is_frozen() {
+    let mut a = freezing(1, None);
+    let router = MacAddress([0, 0, 0x5e, 0, 1, 7]);
+    for round in 0..20 {
+        a.handle(
+            now(),
+            Input::LocalMac {
+                vni: vni(VNI),
+                mac: router,
+                present: true,
+                sticky: false,
+            },
+        );
+        assert_eq!(a.macs(None)[0].kind, Kind::Local, "round {round}");
+        told(&mut a, &from(2).sequence(2 * round + 1), router, None);
+        assert_eq!(a.macs(None)[0].kind, Kind::Remote, "round {round}");
+    }
+    assert_eq!((a.duplicates().count(), a.moves().macs), (0, 39));
+}
+
+#[test]
 fn an_ip_that_goes_between_two_macs_is_frozen_at_one_and_the_macs_are_left_alone() {
     let mut a = freezing(1, None);
     learns(&mut a, 1);

@@ -304,7 +304,8 @@ fn check_odd(instance: &Instance, all: &Told) -> Result<(), TestCaseError> {
     }
     for (ip, (mac, _)) in &all.neighbours {
         let broadcast = *ip == IpAddr::from([255; 4]);
-        let sensible = !broadcast && !ip.is_multicast() && !ip.is_unspecified() && !ip.is_loopback();
+        let sensible =
+            !broadcast && !ip.is_multicast() && !ip.is_unspecified() && !ip.is_loopback();
         prop_assert!(sensible && !is_group_or_zero(*mac), "{} at {}", ip, mac);
     }
     for received in instance.received().filter(|it| !is_honest(&it.route.key)) {
