@@ -112,10 +112,9 @@ impl fmt::Debug for ScopedAddr {
 #[error("`{0}` is no IP address, expected one like `10.10.0.2` or `fe80::1%eth0`")]
 pub struct NoAddress(String);
 
-impl FromStr for ScopedAddr {
-    type Err = NoAddress;
-
-    fn from_str(text: &str) -> Result<Self, NoAddress> {
+impl ScopedAddr {
+    /// What [`fmt::Display`] has written: a next hop on a link among other things.
+    fn written(text: &str) -> Result<Self, NoAddress> {
         let wrong = || NoAddress(text.to_owned());
         let (ip, zone) = match text.split_once('%') {
             Some((ip, zone)) => {
@@ -125,10 +124,19 @@ impl FromStr for ScopedAddr {
             None => (text, None),
         };
         let ip: IpAddr = ip.parse().map_err(|_| wrong())?;
+        Ok(Self { ip, zone })
+    }
+}
+
+impl FromStr for ScopedAddr {
+    type Err = NoAddress;
+
+    fn from_str(text: &str) -> Result<Self, NoAddress> {
+        let read = Self::written(text)?;
         // RFC 4007 §11: an address of global scope has no zone to name.
-        match zone.is_some() && !is_link_local(ip) {
-            true => Err(wrong()),
-            false => Ok(Self { ip, zone }),
+        match read.zone.is_some() && !read.is_link_local() {
+            true => Err(NoAddress(text.to_owned())),
+            false => Ok(read),
         }
     }
 }
@@ -165,7 +173,7 @@ impl serde::Serialize for ScopedAddr {
 impl<'de> serde::Deserialize<'de> for ScopedAddr {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
+        Self::written(&text).map_err(serde::de::Error::custom)
     }
 }
 
@@ -175,6 +183,16 @@ mod tests {
 
     fn read(text: &str) -> ScopedAddr {
         text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_next_hop_on_a_link_is_read_where_it_was_written_and_not_elsewhere() {
+        let link = InterfaceName::new("br4001").unwrap();
+        let next_hop = ScopedAddr::on_link([10, 255, 0, 2].into(), link);
+        let text = next_hop.to_string();
+        assert_eq!(text, "10.255.0.2%br4001");
+        assert_eq!(ScopedAddr::written(&text), Ok(next_hop));
+        assert!(text.parse::<ScopedAddr>().is_err());
     }
 
     #[test]

@@ -449,6 +449,31 @@ fn tenant_goes(lab: &Lab, edges: &[Edge], at: &Edge, hosts: [&[Host]; 2]) -> Res
     Ok(())
 }
 
+/// What rbgpd says when it is asked, which has to go well.
+fn says(edge: &Edge, words: &[&str]) -> Result<String, Error> {
+    let output = edge.node().ctl(words)?;
+    match output.ok() {
+        true => Ok(output.stdout),
+        false => Err(Error::State(format!("{words:?}: {}", output.stderr))),
+    }
+}
+
+/// The instance of a tenant shows where its routes come from, and the kernel has them.
+fn answers(edge: &Edge, other: &Edge) -> Result<(), Error> {
+    let shown = says(edge, &["--instance", "red", "show", "routes"])?;
+    let through = format!("{}%br{}", tunnel_end(other.id()), RED.l3vni);
+    if !shown.contains(&through) || !shown.contains(" evpn ") {
+        let why = format!("no way through {through}:\n{shown}");
+        return Err(Error::State(why));
+    }
+    let [network, _] = RED.networks(other.id());
+    let explained = says(edge, &["--instance", "red", "explain", &network])?;
+    if !explained.contains("evpn") {
+        return Err(Error::State(explained));
+    }
+    says(edge, &["verify", "--wait"]).map(drop)
+}
+
 fn config(edge: &Edge, edges: u8) -> String {
     match edge.node().is_rbgpd() {
         true => rbgpd(edge.id(), edges, &[RED, BLUE]),
@@ -471,6 +496,11 @@ fn play(lab: &Lab, programs: &[Program]) -> Result<(), Error> {
     tenant_works(lab, &edges, &of_red, RED)?;
     tenant_works(lab, &edges, &of_blue, BLUE)?;
     host_moves(lab, &edges, &of_red)?;
+    for edge in edges.iter().filter(|edge| edge.node().is_rbgpd()) {
+        let mut others = edges.iter().filter(|other| other.id() != edge.id());
+        others.try_for_each(|other| answers(edge, other))?;
+    }
+    lab.step("rbgpd shows where routes come from, and the kernel has them");
     tenants_are_apart(&edges, &of_red, &of_blue)?;
     lab.step("tenants do not see each other");
     comes_and_goes(lab, &mut edges, &of_blue)?;
