@@ -230,6 +230,8 @@ pub(crate) struct Core {
 struct OverlayDevices {
     bridge: fib::Device,
     vxlan: fib::Device,
+    /// Where its entries are on a VXLAN device that it shares.
+    segment: Option<fib::Segment>,
 }
 
 /// Where and when the kernel learned a MAC address.

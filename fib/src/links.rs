@@ -75,7 +75,7 @@ impl Link {
 
     /// A VXLAN device that carries the VNIs that are listed.
     pub(crate) fn has_vni_filter(&self) -> bool {
-        matches!(&self.kind, LinkKind::Vxlan(vxlan) if vxlan.vnifilter == Some(true))
+        matches!(&self.kind, LinkKind::Vxlan(vxlan) if vxlan.vnifilter)
     }
 
     /// A bridge that tells VLANs apart.
@@ -142,9 +142,8 @@ pub struct Vxlan {
     pub learning: bool,
     /// The VNI of a packet comes with it (`external`): the device carries several.
     pub external: bool,
-    /// Only listed VNIs are received (`vnifilter`); `None` on a kernel without that (before Linux
-    /// 5.18).
-    pub vnifilter: Option<bool>,
+    /// Only listed VNIs are received (`vnifilter`).
+    pub vnifilter: bool,
     /// Answers ARP itself, and swallows what it has no answer to.
     pub proxy: bool,
 }

@@ -657,10 +657,18 @@ fn vxlan_steps(
     let ours = owner.owns(link);
     let other_family = family(have.local) != overlay.local.is_ipv4();
     // The kernel does not change these: ours is made anew, others' is not ours to replace.
+    let word = |on| if on { "on" } else { "off" }.to_owned();
+    let group = have.remote.is_some_and(|remote| remote.is_multicast());
+    let remote = if group { "group" } else { "remote" };
+    // One that carries several has none itself.
+    let id = if have.external { vni } else { have.vni };
     let fixed = [
-        ("id", have.vni.to_string(), vni.to_string()),
+        ("external", word(have.external), word(false)),
+        ("id", id.to_string(), vni.to_string()),
         ("dstport", have.port.to_string(), overlay.port.to_string()),
-        ("remote", text(have.remote), "none".to_owned()),
+        (remote, text(have.remote), "none".to_owned()),
+        // It swallows what it has no answer to.
+        ("proxy", word(have.proxy), word(false)),
     ];
     let mut differing: Vec<_> = fixed
         .into_iter()
@@ -716,9 +724,47 @@ fn vxlan_steps(
             };
             let suppress = overlay.suppress;
             fix.port(wanted, LinkChange::Port { suppress });
+            vlan_of_port(fix.steps, overlay, (link, bridge), links);
         }
     }
     fix.up();
+}
+
+/// A bridge that tells VLANs apart carries a VNI in the VLAN of its port's untagged frames, and has
+/// the gateway in the VLAN that it is in itself.
+fn vlan_of_port(
+    steps: &mut Steps,
+    overlay: &Overlay,
+    (link, bridge): (&Link, &Link),
+    links: &Links,
+) {
+    if !bridge.is_vlan_aware() {
+        return;
+    }
+    let (port, name) = (&link.name, &bridge.name);
+    let untagged = |index| links.vlans(index).find(|(_, vlan)| vlan.pvid);
+    let own = untagged(bridge.index).map(|(vlan, _)| vlan);
+    let Some((vlan, settings)) = untagged(link.index) else {
+        let vlan = own.unwrap_or(1);
+        steps.wrong.push(format!(
+            "`{name}` tells VLANs apart, and `{port}` is in none of them untagged: \
+             `bridge vlan add dev {port} vid {vlan} pvid untagged`"
+        ));
+        return;
+    };
+    if !settings.untagged {
+        steps.wrong.push(format!(
+            "VLAN {vlan} of `{port}` is tagged on the way out, but must not be: \
+             `bridge vlan add dev {port} vid {vlan} pvid untagged`"
+        ));
+    }
+    if own != Some(vlan) && !overlay.gateway.is_empty() {
+        let own = own.map_or("no VLAN".to_owned(), |own| format!("VLAN {own}"));
+        steps.wrong.push(format!(
+            "`{port}` is in VLAN {vlan} of `{name}`, and `{name}` itself, with the gateway, in \
+             {own}: `bridge vlan add dev {name} vid {vlan} pvid untagged self`"
+        ));
+    }
 }
 
 impl Steps {
@@ -889,3 +935,6 @@ impl Fix<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -33,8 +33,30 @@ pub fn accept(file: &File, report: &mut Report) -> Option<Config> {
     let mut config = speaker(file, file, &mut overlays, report);
     config.instances = instances::accept(file, &mut overlays, report);
     instances::check(file, &config, report);
+    check_single_device(file, report);
     let complete = file.asn.is_some() && file.router_id.is_some();
     (complete && report.is_clean()).then_some(config)
+}
+
+/// The L3 VNI of a VRF has a VXLAN device of its own, on the UDP port of all others; Linux gives a
+/// port to devices with one VNI, or to one with several.
+fn check_single_device(file: &File, report: &mut Report) {
+    let single = file
+        .evpn
+        .as_ref()
+        .and_then(|evpn| evpn.value.single_device.as_ref());
+    let Some(single) = single else {
+        return;
+    };
+    let tenants = file
+        .instances
+        .iter()
+        .filter_map(|it| it.value.l3vni.as_ref());
+    for l3vni in tenants {
+        let first = report.place(single.span);
+        let hint = "leave single_device out: each VNI has devices of its own then";
+        report.error_with_hint(l3vni.span, Conflict::L3VniBesideSingle { first }, hint);
+    }
 }
 
 /// What is one BGP speaker: the top of a file, or an instance with the policies of that file.
@@ -92,7 +114,8 @@ fn speaker(top: &File, file: &File, overlays: &mut Overlays, report: &mut Report
         neighbors: place.neighbors(report),
         listen_ranges: place.listen_ranges(report),
         interfaces: place.interfaces(report),
-        vnis: vnis(file, router_id, overlays, report),
+        single_device: None,
+        vnis: Vec::new(),
         rpki: rpki(top, report),
         kernel: Kernel {
             enabled: or(top.kernel.enabled, defaults.kernel.enabled),
@@ -116,6 +139,9 @@ fn speaker(top: &File, file: &File, overlays: &mut Overlays, report: &mut Report
         },
         ..defaults
     };
+    config.single_device = single_device(file, overlays, report);
+    let single = config.single_device.as_ref();
+    config.vnis = vnis(file, router_id, (overlays, single), report);
     policies.into(&mut config);
     config
 }
@@ -322,6 +348,7 @@ fn aggregate(item: &AggregateItem, policies: &Policies, report: &mut Report) -> 
 struct Overlays {
     ids: Once<Vni>,
     names: Once<String>,
+    vlans: Once<u16>,
     devices: Devices,
     /// By the VRF that they are in.
     addresses: BTreeMap<Option<String>, Vec<Addresses>>,
@@ -357,6 +384,7 @@ impl Overlays {
         Self {
             ids: Once::new("vni"),
             names: Once::new("vni name"),
+            vlans: Once::new("vlan"),
             devices: Devices::default(),
             addresses: BTreeMap::new(),
         }
@@ -366,16 +394,18 @@ impl Overlays {
 fn vnis(
     file: &File,
     router_id: Ipv4Addr,
-    overlays: &mut Overlays,
+    (overlays, single): (&mut Overlays, Option<&SingleDevice>),
     report: &mut Report,
 ) -> Vec<VniConfig> {
     let Overlays {
         ids,
         names,
+        vlans,
         devices,
         addresses,
     } = overlays;
-    devices.underlay(file, report);
+    // Each instance has a bridge of its own.
+    *vlans = Once::new("vlan");
     let mut rds = Once::new("rd");
     let mut no_vtep = false;
     let mut vnis = Vec::new();
@@ -400,8 +430,21 @@ fn vnis(
         if is_new || table.rd.is_some() {
             rds.see(rd, table.rd.map_or(id.span, |rd| rd.span), report);
         }
-        let bridge = devices.name(table.bridge.as_ref(), "br", id, report);
-        let vxlan = devices.name(table.vxlan.as_ref(), "vxlan", id, report);
+        let (bridge, vxlan) = match single {
+            Some(single) => {
+                let bridge = lane(table, id, single, (vlans, devices), report);
+                (bridge, single.vxlan.clone())
+            }
+            None => {
+                if let Some(vlan) = table.vlan {
+                    let hint = "add single_device = {} to [evpn], or leave vlan out";
+                    report.error_with_hint(vlan.span, Conflict::VlanAlone(id.value.get()), hint);
+                }
+                let bridge = devices.name(table.bridge.as_ref(), "br", id, report);
+                let vxlan = devices.name(table.vxlan.as_ref(), "vxlan", id, report);
+                (bridge, vxlan)
+            }
+        };
         let Some(name) = &table.name else {
             continue;
         };
@@ -417,10 +460,77 @@ fn vnis(
             vrf: table.vrf.as_ref().map(|vrf| vrf.value.clone()),
             bridge,
             vxlan,
+            vlan: table
+                .vlan
+                .map(|vlan| vlan.value)
+                .filter(|_| single.is_some()),
             mtu: table.mtu.map(|mtu| mtu.value),
         });
     }
     vnis
+}
+
+/// The devices that all VNIs of an instance share.
+fn single_device(
+    file: &File,
+    overlays: &mut Overlays,
+    report: &mut Report,
+) -> Option<SingleDevice> {
+    overlays.devices.underlay(file, report);
+    let At { value, span } = file.evpn.as_ref()?.value.single_device.as_ref()?;
+    let devices = &mut overlays.devices;
+    let mut name = |given: Option<&At<String>>, usual: &str| {
+        let (name, span) = given.map_or((usual, *span), |at| (at.value.as_str(), at.span));
+        devices.see(name.to_owned(), (span, true), report);
+        name.to_owned()
+    };
+    Some(SingleDevice {
+        vxlan: name(value.vxlan.as_ref(), SingleDevice::VXLAN),
+        bridge: name(value.bridge.as_ref(), SingleDevice::BRIDGE),
+        mtu: value.mtu.map(|mtu| mtu.value),
+    })
+}
+
+/// The place of a VNI on shared devices. Gives the name of its VLAN device.
+fn lane(
+    table: &VniTable,
+    id: At<Vni>,
+    single: &SingleDevice,
+    (vlans, devices): (&mut Once<u16>, &mut Devices),
+    report: &mut Report,
+) -> String {
+    let vni = id.value.get();
+    if let Some(vxlan) = &table.vxlan {
+        let hint = "leave it out: all VNIs of [evpn] with single_device share that device";
+        report.error_with_hint(vxlan.span, Conflict::VxlanBesideSingle(vni), hint);
+    }
+    if let (Some(mtu), Some(below)) = (table.mtu, single.mtu)
+        && mtu.value > below
+    {
+        let mtu_of = mtu.value;
+        let conflict = Conflict::MtuAboveSingle { mtu: mtu_of, below };
+        report.error(mtu.span, conflict);
+    }
+    let Some(vlan) = table.vlan else {
+        if !table.has_vlan {
+            let hint = "set vlan, 1 to 4094, different for each VNI";
+            report.error_with_hint(id.span, Conflict::NoVlan(vni), hint);
+        }
+        return String::new();
+    };
+    let is_new = vlans.see(vlan.value, vlan.span, report);
+    let usual = single.vlan_device(vlan.value);
+    if table.bridge.is_none() && usual.len() > 15 {
+        let name = usual.clone();
+        let hint = "set bridge of the VNI, or a shorter one in single_device";
+        report.error_with_hint(vlan.span, Conflict::LongVlanDevice { vni, name }, hint);
+    }
+    let given = table.bridge.as_ref();
+    let (name, span) = given.map_or((usual, vlan.span), |at| (at.value.clone(), at.span));
+    if is_new || given.is_some() {
+        devices.see(name.clone(), (span, given.is_some()), report);
+    }
+    name
 }
 
 /// Caches, and timers of which the last one must be the longest (RFC 8210 §6).
@@ -571,25 +681,23 @@ impl Devices {
             Some(at) => (at.value.clone(), at.span),
             None => (format!("{kind}{}", id.value), id.span),
         };
+        self.see(name.clone(), (span, given.is_some()), report);
+        name
+    }
+
+    /// A device has this name, given here or the usual one.
+    fn see(&mut self, name: String, (span, given): (Span, bool), report: &mut Report) {
         match self.seen.get(&name) {
             // The usual name twice is the same VNI twice, which is reported as such.
-            Some((_, false)) if given.is_none() => {}
+            Some((_, false)) if !given => {}
             Some((first, _)) => {
                 let first = report.place(*first);
-                let device = name.clone();
-                report.error(
-                    span,
-                    Conflict::Device {
-                        name: device,
-                        first,
-                    },
-                );
+                report.error(span, Conflict::Device { name, first });
             }
             None => {
-                self.seen.insert(name.clone(), (span, given.is_some()));
+                self.seen.insert(name, (span, given));
             }
         }
-        name
     }
 }
 

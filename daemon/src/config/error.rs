@@ -287,6 +287,39 @@ pub enum Conflict {
     /// A VNI without EVPN.
     #[error("vni {0} needs a tunnel endpoint, and there is no [evpn] `vtep`")]
     NoVtep(u32),
+    /// A VLAN without a bridge of VLANs.
+    #[error("vni {0} has a `vlan`, and there is no `single_device` in [evpn]")]
+    VlanAlone(u32),
+    /// A VNI without its place on shared devices.
+    #[error("vni {0} has no `vlan`, but `single_device` in [evpn] needs one for each VNI")]
+    NoVlan(u32),
+    /// A VXLAN device of its own beside the one of all.
+    #[error("vni {0} has a `vxlan`, but its device is `single_device` of [evpn]")]
+    VxlanBesideSingle(u32),
+    /// The VXLAN device of a VRF beside the one of all.
+    #[error(
+        "an l3vni needs a VXLAN device of its own, and `single_device` ({first}) has the port"
+    )]
+    L3VniBesideSingle {
+        /// Where `single_device` stands.
+        first: Place,
+    },
+    /// A name made of others that Linux does not take.
+    #[error("the VLAN device of vni {vni} would be `{name}`, which is longer than 15 characters")]
+    LongVlanDevice {
+        /// The VNI.
+        vni: u32,
+        /// The name.
+        name: String,
+    },
+    /// More than what is below it takes.
+    #[error("`mtu` is {mtu}, but `single_device` has {below}")]
+    MtuAboveSingle {
+        /// That of the VNI.
+        mtu: u32,
+        /// That of the shared devices.
+        below: u32,
+    },
     /// The usual route distinguisher has two octets for the VNI.
     #[error("a route distinguisher cannot be made of router_id and vni {0}, which is over 65535")]
     NoAutomaticRd(u32),

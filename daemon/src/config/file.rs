@@ -45,7 +45,7 @@ use own_routes::{aggregates, networks, redistribute};
 pub(super) use own_routes::{routing_table, source};
 pub use rpki::RpkiTable;
 pub use tenant::L3VniTable;
-pub use vni::VniTable;
+pub use vni::{SingleDeviceTable, VniTable};
 
 /// A configuration file.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -171,6 +171,8 @@ pub struct EvpnTable {
     pub port: Option<At<u16>>,
     /// `duplicate_detection`.
     pub duplicates: Option<DuplicatesTable>,
+    /// `single_device`.
+    pub single_device: Option<At<SingleDeviceTable>>,
 }
 
 /// `[kernel]`.
@@ -459,6 +461,7 @@ fn evpn(table: &mut Table<'_, '_>) -> EvpnTable {
         vtep: table.require("vtep", "our tunnel endpoint", unicast_address),
         port: table.get("port", number(1..=65_535)),
         duplicates: duplicates::duplicates(table),
+        single_device: table.table("single_device", "single_device", vni::single_device),
     }
 }
 

@@ -207,7 +207,7 @@ pub(super) fn sections(config: &Config) -> [(&'static str, Fields); 12] {
         ("bestpath", bestpath(config.bestpath, config.bandwidth)),
         ("ipv4_unicast", unicast(&config.ipv4_unicast)),
         ("ipv6_unicast", unicast(&config.ipv6_unicast)),
-        ("evpn", evpn(config.evpn.as_ref())),
+        ("evpn", evpn(config)),
         ("kernel", kernel(config)),
         (
             "graceful_restart",
@@ -367,16 +367,30 @@ pub(super) fn aggregate(aggregate: &Aggregate) -> String {
     inline(&fields)
 }
 
-fn evpn(evpn: Option<&Evpn>) -> Fields {
+fn evpn(config: &Config) -> Fields {
     let mut fields = Fields::default();
-    if let Some(evpn) = evpn {
+    if let Some(evpn) = &config.evpn {
         fields.add("vtep", quote(evpn.vtep));
         fields.add_unless_default("port", evpn.port, Evpn::PORT);
         if evpn.duplicates != Some(DuplicateDetection::default()) {
             fields.add("duplicate_detection", duplicates(evpn.duplicates.as_ref()));
         }
+        if let Some(single) = &config.single_device {
+            fields.add("single_device", single_device(single));
+        }
     }
     fields
+}
+
+/// Both names, which people look for.
+fn single_device(single: &SingleDevice) -> String {
+    let mut fields = Fields::default();
+    fields.add("vxlan", quote(&single.vxlan));
+    fields.add("bridge", quote(&single.bridge));
+    if let Some(mtu) = single.mtu {
+        fields.add("mtu", mtu);
+    }
+    inline(&fields)
 }
 
 /// Only what is not the default.
@@ -501,11 +515,17 @@ pub(super) fn vni_fields(vni: &VniConfig, config: &Config) -> Fields {
     if let Some(vrf) = &vni.vrf {
         fields.add("vrf", quote(vrf));
     }
-    for (key, name, kind) in [
-        ("bridge", &vni.bridge, "br"),
-        ("vxlan", &vni.vxlan, "vxlan"),
-    ] {
-        fields.add_unless_default(key, quote(name), quote(format!("{kind}{}", vni.id)));
+    if let (Some(single), Some(vlan)) = (&config.single_device, vni.vlan) {
+        fields.add("vlan", vlan);
+        let usual = quote(single.vlan_device(vlan));
+        fields.add_unless_default("bridge", quote(&vni.bridge), usual);
+    } else {
+        for (key, name, kind) in [
+            ("bridge", &vni.bridge, "br"),
+            ("vxlan", &vni.vxlan, "vxlan"),
+        ] {
+            fields.add_unless_default(key, quote(name), quote(format!("{kind}{}", vni.id)));
+        }
     }
     if let Some(mtu) = vni.mtu {
         fields.add("mtu", mtu);

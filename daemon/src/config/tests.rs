@@ -125,7 +125,7 @@ fn an_instance_is_a_configuration_beside_the_default_one_and_shares_what_is_the_
     let neighbor = plane.neighbor("192.0.2.12".parse().unwrap()).unwrap();
     let unicast = neighbor.families.ipv4_unicast.as_ref().unwrap();
     assert_eq!(unicast.export.as_ref().unwrap().name(), "OUT");
-    assert_eq!((plane.interfaces.len(), plane.vnis.len()), (1, 1));
+    assert_eq!((plane.interfaces.len(), plane.vnis.len()), (1, 2));
     assert_eq!(plane.metrics, None);
     assert_eq!(blue.vrf.as_deref(), Some("blue"));
     assert_eq!(blue.vrf_table, Some(1002));

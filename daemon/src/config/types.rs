@@ -75,6 +75,8 @@ pub struct Config {
     pub ipv6_unicast: Unicast,
     /// EVPN; needed for VNIs.
     pub evpn: Option<Evpn>,
+    /// The devices of all VNIs, if they share them.
+    pub single_device: Option<SingleDevice>,
     /// Neighbours, no address twice.
     pub neighbors: Vec<Neighbor>,
     /// Networks whose hosts become neighbours when they connect; no two overlap.
@@ -136,6 +138,7 @@ impl Config {
             neighbors: Vec::new(),
             listen_ranges: Vec::new(),
             interfaces: Vec::new(),
+            single_device: None,
             vnis: Vec::new(),
             rpki: Vec::new(),
             prefix_lists: Vec::new(),
@@ -585,6 +588,9 @@ pub struct VniConfig {
     pub bridge: String,
     /// Name of the VXLAN device.
     pub vxlan: String,
+    /// Its VLAN where all VNIs share devices ([`Config::single_device`]); `bridge` is the VLAN device
+    /// then, and `vxlan` the device of all.
+    pub vlan: Option<u16>,
     /// MTU of both; `None` derives it from the underlay.
     pub mtu: Option<u32>,
 }
@@ -597,6 +603,29 @@ impl VniConfig {
         networks.sort_unstable();
         networks.dedup();
         networks
+    }
+}
+
+/// One VXLAN device for all VNIs, as a port of one bridge on which each has a VLAN.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SingleDevice {
+    /// Name of the VXLAN device.
+    pub vxlan: String,
+    /// Name of the bridge.
+    pub bridge: String,
+    /// MTU of both; `None` derives it from the underlay.
+    pub mtu: Option<u32>,
+}
+
+impl SingleDevice {
+    /// The VXLAN device where the table does not say.
+    pub const VXLAN: &str = "vxlan0";
+    /// The bridge where the table does not say.
+    pub const BRIDGE: &str = "br-evpn";
+
+    /// The VLAN device of a VNI that does not say.
+    pub fn vlan_device(&self, vlan: u16) -> String {
+        format!("{}.{vlan}", self.bridge)
     }
 }
 

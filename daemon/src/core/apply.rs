@@ -178,13 +178,14 @@ impl Core {
     /// Removes, makes and changes overlay networks, many of them in one go.
     fn apply_vnis(&mut self, old: &Config, new: &Config) {
         let (before, after) = (vnis_by_id(old), vnis_by_id(new));
+        let devices = |vni: &VniConfig| (vni.vxlan.clone(), vni.bridge.clone(), vni.vlan);
         let same_devices = |vni: &VniConfig| {
             let other = after.get(&vni.id);
-            other.is_some_and(|it| (&it.vxlan, &it.bridge) == (&vni.vxlan, &vni.bridge))
+            other.is_some_and(|it| devices(it) == devices(vni))
         };
         let gone = before.values().filter(|it| !same_devices(it)).copied();
         self.remove_vnis(&gone.collect::<Vec<_>>());
-        let elsewhere = old.evpn != new.evpn;
+        let elsewhere = old.evpn != new.evpn || old.single_device != new.single_device;
         let differs = |vni: &&VniConfig| elsewhere || before.get(&vni.id) != Some(vni);
         let changed = after.values().copied().filter(differs);
         self.set_vnis(&changed.collect::<Vec<_>>());
@@ -401,6 +402,7 @@ impl Core {
             let devices = OverlayDevices {
                 bridge: vni.bridge.as_str().into(),
                 vxlan: vni.vxlan.as_str().into(),
+                segment: Self::segment(vni),
             };
             self.devices.insert(vni.id, devices);
         }

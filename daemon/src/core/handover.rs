@@ -447,6 +447,7 @@ impl Core {
         let devices = OverlayDevices {
             bridge: l3vni.bridge.as_str().into(),
             vxlan: l3vni.vxlan.as_str().into(),
+            segment: None,
         };
         self.want_l3_overlay(name, &tenant, router_mac);
         self.devices.insert(l3vni.id, devices);

@@ -9,7 +9,9 @@ use bgp::evpn_route::MacAddress;
 use bgp::rib::{self, Best, PeerId};
 use bgp::{Family, Nlri, Prefix, ScopedAddr, Vni};
 use fib::Sweep;
-use fib::{Change, Device, Entry, FdbKey, FloodKey, Key, Mac, NeighbourKey, Overlay};
+use fib::{
+    Change, Device, Entry, FdbKey, FloodKey, Key, Lane, Mac, NeighbourKey, Overlay, Segment,
+};
 
 use super::{Core, Order};
 use crate::config::VniConfig;
@@ -138,27 +140,30 @@ impl Core {
                 self.hand_in(rib::Input::Retract(Nlri::Evpn(key)));
             }
             evpn::Output::SetMac { vni, mac, remote } => {
-                self.change_on_vxlan(vni, |device| {
+                self.change_on_vxlan(vni, |device, segment| {
                     let remote = fib::RemoteMac {
                         vtep: remote.vtep,
                         sticky: remote.sticky,
                     };
-                    Change::Set(Entry::Fdb(FdbKey::new(device, Mac(mac.0)), remote))
+                    Change::Set(Entry::Fdb(
+                        FdbKey::new(device, Mac(mac.0)).within(segment),
+                        remote,
+                    ))
                 });
             }
             evpn::Output::RemoveMac { vni, mac } => {
-                self.change_on_vxlan(vni, |device| {
-                    Change::Unset(Key::Fdb(FdbKey::new(device, Mac(mac.0))))
+                self.change_on_vxlan(vni, |device, segment| {
+                    Change::Unset(Key::Fdb(FdbKey::new(device, Mac(mac.0)).within(segment)))
                 });
             }
             evpn::Output::SetFlood { vni, vtep } => {
-                self.change_on_vxlan(vni, |device| {
-                    Change::Set(Entry::Flood(FloodKey::new(device, vtep)))
+                self.change_on_vxlan(vni, |device, segment| {
+                    Change::Set(Entry::Flood(FloodKey::new(device, vtep).within(segment)))
                 });
             }
             evpn::Output::RemoveFlood { vni, vtep } => {
-                self.change_on_vxlan(vni, |device| {
-                    Change::Unset(Key::Flood(FloodKey::new(device, vtep)))
+                self.change_on_vxlan(vni, |device, segment| {
+                    Change::Unset(Key::Flood(FloodKey::new(device, vtep).within(segment)))
                 });
             }
             evpn::Output::SetNeighbour { vni, ip, mac, .. } => {
@@ -193,9 +198,13 @@ impl Core {
         }
     }
 
-    fn change_on_vxlan(&mut self, vni: Vni, change: impl FnOnce(Device) -> Change) {
+    fn change_on_vxlan(
+        &mut self,
+        vni: Vni,
+        change: impl FnOnce(Device, Option<Segment>) -> Change,
+    ) {
         if let Some(devices) = self.devices.get(&vni) {
-            self.change(change(devices.vxlan.clone()));
+            self.change(change(devices.vxlan.clone(), devices.segment));
         }
     }
 
@@ -243,7 +252,9 @@ impl Core {
         let (Some(kernel), Some(evpn)) = (&self.hands.kernel, &self.config.evpn) else {
             return true;
         };
-        let Some(mtu) = vni.mtu.or(self.overlay_mtu) else {
+        let single = self.config.single_device.as_ref();
+        let mtu = vni.mtu.or_else(|| single?.mtu);
+        let Some(mtu) = mtu.or(self.overlay_mtu) else {
             // The underlay is not there yet; its appearance brings us here again.
             return true;
         };
@@ -258,6 +269,7 @@ impl Core {
         overlay.gateway = vni.gateway.clone();
         overlay.gateway_mac = self.gateway_mac(vni).map(|mac| Mac(mac.0));
         overlay.vrf = vrf.flatten();
+        overlay.lane = self.lane(vni);
         overlay.share = kernel.share();
         kernel.want(Entry::Overlay(vni.id.get(), Arc::new(overlay)));
         true
@@ -294,6 +306,14 @@ impl Core {
         kernel.want(Entry::Overlay(vni, Arc::new(overlay)));
     }
 
+    /// The place of a VNI on the devices that all share.
+    fn lane(&self, vni: &VniConfig) -> Option<Lane> {
+        let (single, vlan) = (self.config.single_device.as_ref()?, vni.vlan?);
+        let mtu = single.mtu.or(self.overlay_mtu).or(vni.mtu)?;
+        let bridge = single.bridge.as_str().into();
+        Some(Lane { bridge, vlan, mtu })
+    }
+
     pub(super) fn overlay_mtu(&self, vtep: IpAddr) -> Option<u32> {
         let interface = self
             .config
@@ -318,6 +338,19 @@ impl Core {
         if let Some(kernel) = &self.hands.kernel {
             kernel.unwant(key);
         }
+    }
+
+    /// The name of a remote MAC address of a VNI in the kernel.
+    pub(super) fn fdb_key(vni: &VniConfig, mac: MacAddress) -> Key {
+        let key = FdbKey::new(vni.vxlan.as_str(), Mac(mac.0));
+        Key::Fdb(key.within(Self::segment(vni)))
+    }
+
+    /// Where the entries of a VNI are on a VXLAN device that it shares.
+    pub(super) fn segment(vni: &VniConfig) -> Option<Segment> {
+        let vlan = vni.vlan?;
+        let vni = vni.id.get();
+        Some(Segment { vni, vlan })
     }
 
     pub(super) fn kernel_event(&mut self, event: fib::Event) {

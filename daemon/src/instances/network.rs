@@ -299,6 +299,16 @@ fn wanted(order: &NetworkCreate, config: &Config) -> Result<VniConfig, ErrorRepl
     let has_gateway = |network: &Prefix| gateway.iter().any(|it| Prefix::from(*it) == *network);
     let networks = order.networks.iter().copied();
     let id = order.vni;
+    // On shared devices it gets a VLAN that no other one has, its own number where that is one.
+    let single = config.single_device.as_ref();
+    let vlan = match single {
+        Some(_) => Some(free_vlan(id, config).ok_or_else(|| {
+            let error = "all 4094 VLANs of single_device have a VNI";
+            ErrorReply::bad_request(error.to_owned())
+        })?),
+        None => None,
+    };
+    let shared = single.zip(vlan);
     Ok(VniConfig {
         id,
         name: order.name.clone(),
@@ -309,10 +319,19 @@ fn wanted(order: &NetworkCreate, config: &Config) -> Result<VniConfig, ErrorRepl
         gateway,
         vrf: None,
         gateway_mac: None,
-        bridge: format!("br{id}"),
-        vxlan: format!("vxlan{id}"),
+        bridge: shared.map_or_else(|| format!("br{id}"), |(it, vlan)| it.vlan_device(vlan)),
+        vxlan: shared.map_or_else(|| format!("vxlan{id}"), |(it, _)| it.vxlan.clone()),
+        vlan,
         mtu: None,
     })
+}
+
+fn free_vlan(id: Vni, config: &Config) -> Option<u16> {
+    let is_free = |vlan: &u16| !config.vnis.iter().any(|vni| vni.vlan == Some(*vlan));
+    let own = u16::try_from(id.get()).ok().filter(|vlan| *vlan < 4095);
+    // Ports have the first one without being asked.
+    let others = (2..4095).chain([1]);
+    own.into_iter().chain(others).find(is_free)
 }
 
 fn gateways(order: &NetworkCreate) -> Result<Vec<IpNetwork>, ErrorReply> {

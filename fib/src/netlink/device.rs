@@ -182,7 +182,7 @@ fn vxlan(data: Vec<InfoVxlan>) -> Vxlan {
             InfoVxlan::Port(port) => vxlan.port = port,
             InfoVxlan::Learning(on) => vxlan.learning = on,
             InfoVxlan::CollectMetadata(on) => vxlan.external = on,
-            InfoVxlan::Vnifilter(on) => vxlan.vnifilter = Some(on),
+            InfoVxlan::Vnifilter(on) => vxlan.vnifilter = on,
             InfoVxlan::Proxy(on) => vxlan.proxy = on,
             _ => {}
         }

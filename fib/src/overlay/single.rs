@@ -138,14 +138,15 @@ fn vxlan_steps(
         return;
     };
     let name = &link.name;
-    if have.external && have.vnifilter.is_none() {
+    let ours = owner.owns(link);
+    if ours && have.external && !have.vnifilter {
+        // We asked for it.
         steps.wrong.push(format!(
             "`{name}` cannot carry the VNIs that are listed: this kernel has no `vnifilter` \
              (Linux 5.18 and later have it); a VXLAN device for each VNI works without it"
         ));
         return;
     }
-    let ours = owner.owns(link);
     if replaced(steps, overlay, link, have, ours) {
         return;
     }
@@ -188,7 +189,7 @@ fn replaced(steps: &mut Steps, overlay: &Overlay, link: &Link, have: &Vxlan, our
     let mut differing = Vec::new();
     if !have.external {
         differing.push(("external", "off".to_owned(), "on".to_owned()));
-    } else if have.vnifilter != Some(true) {
+    } else if !have.vnifilter {
         differing.push(("vnifilter", "off".to_owned(), "on".to_owned()));
     }
     if have.port != overlay.port {

@@ -203,7 +203,6 @@ impl Model {
                     vni: *vni,
                     local: Some(*local),
                     port: *port,
-                    vnifilter: Some(false),
                     ..Vxlan::default()
                 });
                 self.links.insert(index, made);

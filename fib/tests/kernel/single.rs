@@ -330,8 +330,8 @@ fn a_restart_takes_the_devices_over_and_a_sweep_removes_what_nobody_wants() {
     }
     underlay();
     let (kernel, _) = start();
-    for (vni, vlan) in [(5010, 10), (5020, 20)] {
-        let overlay = overlay(vni, vlan).gateway_mac(Mac([2, 0, 0x5e, 0, 0, vlan as u8]));
+    for (vni, vlan, last) in [(5010, 10, 10), (5020, 20, 20)] {
+        let overlay = overlay(vni, vlan).gateway_mac(Mac([2, 0, 0x5e, 0, 0, last]));
         want(&kernel, vni, overlay);
         kernel.changes(host(vni, vlan, 7));
     }

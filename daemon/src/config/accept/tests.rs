@@ -375,6 +375,74 @@ fn each_check_reports_at_its_place() {
             "5:23: `duplicate_detection` is \"freeze\", but must be true, false or a table",
         ),
         (
+            format!("{evpn}{}", vni(1, "vlan = 5")),
+            "8:8: vni 1 has a `vlan`, and there is no `single_device` in [evpn]",
+        ),
+        (
+            format!("{evpn}single_device = {{}}\n{}", vni(1, "")),
+            "7:6: vni 1 has no `vlan`, but `single_device` in [evpn] needs one for each VNI",
+        ),
+        (
+            format!(
+                "{evpn}single_device = {{}}\n{}",
+                vni(1, "vlan = 5\nvxlan = \"vx\"")
+            ),
+            "10:9: vni 1 has a `vxlan`, but its device is `single_device` of [evpn]",
+        ),
+        (
+            format!(
+                "{evpn}single_device = {{}}\n{}{}",
+                vni(1, "vlan = 5"),
+                vni(2, "vlan = 5")
+            ),
+            "13:8: vlan 5 is there twice, first at 9:8",
+        ),
+        (
+            format!("{evpn}single_device = {{}}\n{}", vni(1, "vlan = 4095")),
+            "9:8: `vlan` is 4095, but must be a number from 1 to 4094",
+        ),
+        (
+            format!(
+                "{evpn}single_device = {{ bridge = \"br-of-overlay\" }}\n{}",
+                vni(1, "vlan = 100")
+            ),
+            "9:8: the VLAN device of vni 1 would be `br-of-overlay.100`, which is longer than 15 \
+             characters",
+        ),
+        (
+            format!(
+                "{evpn}single_device = {{ bridge = \"vxlan0\" }}\n{}",
+                vni(1, "vlan = 5")
+            ),
+            "5:28: device name `vxlan0` is used twice, first at 5:17",
+        ),
+        (
+            format!(
+                "{evpn}single_device = {{ vxlan = \"br-evpn.5\" }}\n{}",
+                vni(1, "vlan = 5")
+            ),
+            "9:8: device name `br-evpn.5` is used twice, first at 5:27",
+        ),
+        (
+            format!(
+                "{evpn}single_device = {{ mtu = 1400 }}\n{}",
+                vni(1, "vlan = 5\nmtu = 1450")
+            ),
+            "10:7: `mtu` is 1450, but `single_device` has 1400",
+        ),
+        (
+            format!(
+                "{evpn}single_device = {{}}\n[[instance]]\nname = \"red\"\nvrf = \"red\"\n\
+                 asn = 65001\nrouter_id = \"10.0.0.9\"\n[instance.l3vni]\nid = 4001\n"
+            ),
+            "11:1: an l3vni needs a VXLAN device of its own, and `single_device` (5:17) has the \
+             port",
+        ),
+        (
+            format!("{evpn}single_device = {{ vni = 5 }}\n"),
+            "5:19: `vni` is not a key of single_device",
+        ),
+        (
             format!("{evpn}{}{}", vni(1, ""), vni(1, "").replace("n1", "m1")),
             "10:6: vni 1 is there twice, first at 6:6",
         ),

@@ -27,6 +27,7 @@ fn network(id: u32) -> VniConfig {
         vrf: None,
         bridge: format!("br{id}"),
         vxlan: format!("vxlan{id}"),
+        vlan: None,
         mtu: None,
     }
 }

@@ -1,6 +1,6 @@
 //! `[[vni]]` as it stands in a file: an overlay network.
 //!
-//! Every value by itself. That no two overlays share a number, a name or a device, and what stands
+//! Every value by itself, with `single_device` of `[evpn]`, whose part a VNI may be. That no two overlays share a number, a name or a device, and what stands
 //! where a route distinguisher or the name of a device is left out, is for
 //! [`accept()`](crate::config::accept()).
 
@@ -38,8 +38,31 @@ pub struct VniTable {
     pub bridge: Option<At<String>>,
     /// `vxlan`.
     pub vxlan: Option<At<String>>,
+    /// `vlan`.
+    pub vlan: Option<At<u16>>,
+    /// `vlan` is there, if perhaps with a value that was refused.
+    pub has_vlan: bool,
     /// `mtu`.
     pub mtu: Option<At<u32>>,
+}
+
+/// `single_device`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct SingleDeviceTable {
+    /// `vxlan`.
+    pub vxlan: Option<At<String>>,
+    /// `bridge`.
+    pub bridge: Option<At<String>>,
+    /// `mtu`.
+    pub mtu: Option<At<u32>>,
+}
+
+pub(super) fn single_device(table: &mut Table<'_, '_>) -> SingleDeviceTable {
+    SingleDeviceTable {
+        vxlan: table.get("vxlan", device),
+        bridge: table.get("bridge", device),
+        mtu: table.get("mtu", number(1280..=65_535)),
+    }
 }
 
 pub(super) fn vni(table: &mut Table<'_, '_>) -> VniTable {
@@ -62,6 +85,8 @@ pub(super) fn vni(table: &mut Table<'_, '_>) -> VniTable {
         vrf: table.get("vrf", device),
         bridge: table.get("bridge", device),
         vxlan: table.get("vxlan", device),
+        vlan: table.get("vlan", number(1..=4094)),
+        has_vlan: table.has("vlan"),
         mtu: table.get("mtu", number(1280..=65_535)),
     }
 }

@@ -583,6 +583,7 @@ fn vni() -> impl Strategy<Value = VniConfig> {
                 vrf: Some(format!("vrf{}", id % 3)).filter(|_| id % 2 == 0),
                 bridge: format!("br{id}"),
                 vxlan: format!("v{}", id % 7),
+                vlan: None,
                 name,
                 mtu,
             },
@@ -782,6 +783,25 @@ fn config() -> impl Strategy<Value = Config> {
                     }),
                 },
             });
+            // Every third on shared devices.
+            let shared = (limit % 3 == 0).then(|| SingleDevice {
+                vxlan: "vx-all".to_owned(),
+                bridge: "br-all".to_owned(),
+                mtu: vni.mtu.filter(|_| limit % 2 == 0),
+            });
+            let vni = match &shared {
+                Some(single) => VniConfig {
+                    vlan: Some(7),
+                    vxlan: single.vxlan.clone(),
+                    bridge: match limit % 2 {
+                        0 => single.vlan_device(7),
+                        _ => vni.bridge.clone(),
+                    },
+                    ..vni
+                },
+                None => vni,
+            };
+            config.single_device = shared;
             config.vnis = vec![vni];
             config.kernel = kernel;
             config.graceful_restart = restart;

@@ -423,10 +423,7 @@ impl Core {
                 .into_iter()
                 .collect();
         }
-        let key = fib::Key::Fdb(fib::FdbKey::new(
-            config.vxlan.as_str(),
-            fib::Mac(status.mac.0),
-        ));
+        let key = Self::fdb_key(config, status.mac);
         let installed = self.installed.contains(&self.rib, &key);
         let place = status.vtep.map(|vtep| format!("dst {vtep}"));
         vec![reply::KernelEntry {

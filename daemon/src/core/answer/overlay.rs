@@ -82,20 +82,13 @@ impl Core {
             .macs(vni)
             .into_iter()
             .map(|status| {
-                let device = self
-                    .config
-                    .vnis
-                    .iter()
-                    .find(|config| config.id == status.vni)
-                    .map(|config| fib::Device::from(config.vxlan.as_str()));
-                let installed =
-                    device
-                        .filter(|_| status.kind == evpn::Kind::Remote)
-                        .map(|device| {
-                            let mac = fib::Mac(status.mac.0);
-                            self.installed
-                                .contains(&self.rib, &fib::Key::Fdb(fib::FdbKey::new(device, mac)))
-                        });
+                let of = |config: &&VniConfig| config.id == status.vni;
+                let config = self.config.vnis.iter().find(of);
+                let remote = config.filter(|_| status.kind == evpn::Kind::Remote);
+                let installed = remote.map(|config| {
+                    let key = Self::fdb_key(config, status.mac);
+                    self.installed.contains(&self.rib, &key)
+                });
                 reply::Mac {
                     vni: status.vni.get(),
                     mac: status.mac.to_string(),

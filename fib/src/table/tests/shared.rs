@@ -95,7 +95,7 @@ impl Model {
                     local: Some(*local),
                     port: *port,
                     external: true,
-                    vnifilter: Some(true),
+                    vnifilter: true,
                     ..Vxlan::default()
                 };
                 let made = Link {

@@ -1,0 +1,221 @@
+//! What is said of devices that others made.
+
+use std::collections::HashMap;
+
+use super::*;
+use crate::links::{Bridge, Vlan, Vlans, Vxlan};
+
+/// `br100` with `vx100`, as they must be, made by somebody else.
+fn links() -> Links {
+    let mut links = Links::default();
+    let settings = Bridge {
+        vlan_filtering: Some(false),
+        ageing: 180_000,
+    };
+    links.insert(Link {
+        kind: LinkKind::Bridge,
+        bridge: Some(settings),
+        mtu: 1450,
+        ..Link::new(3, "br100")
+    });
+    let port = BridgePort {
+        neigh_suppress: true,
+        ..BridgePort::default()
+    };
+    let vxlan = Vxlan {
+        vni: 100,
+        local: Some(IpAddr::from([10, 0, 0, 1])),
+        port: 4789,
+        ..Vxlan::default()
+    };
+    links.insert(Link {
+        kind: LinkKind::Vxlan(vxlan),
+        master: Some(3),
+        port: Some(port),
+        mtu: 1450,
+        ..Link::new(4, "vx100")
+    });
+    links
+}
+
+fn changed(index: u32, change: impl FnOnce(&mut Link)) -> Links {
+    let mut links = links();
+    let mut link = links.get(index).unwrap().clone();
+    change(&mut link);
+    links.insert(link);
+    links
+}
+
+fn vxlan(change: impl FnOnce(&mut Vxlan)) -> Links {
+    changed(4, |link| {
+        if let LinkKind::Vxlan(vxlan) = &mut link.kind {
+            change(vxlan);
+        }
+    })
+}
+
+/// What is wrong; nothing may be done about it.
+fn said(overlay: &Overlay, links: &Links) -> String {
+    let steps = steps(100, overlay, links, &Owner::new(186));
+    let others = |op: &&DeviceOp| !matches!(op, DeviceOp::AddAddress { .. });
+    assert_eq!(
+        steps.ops.iter().filter(others).count(),
+        0,
+        "{:?}",
+        steps.ops
+    );
+    steps.wrong().unwrap_or_default()
+}
+
+fn overlay() -> Overlay {
+    Overlay::new(100, IpAddr::from([10, 0, 0, 1]), 1450)
+}
+
+#[test]
+fn devices_that_fit_are_used_as_they_are() {
+    assert_eq!(said(&overlay(), &links()), "");
+    // What does no harm.
+    for other in [
+        changed(3, |link| link.mtu = 1400),
+        changed(4, |link| link.mtu = 1400),
+        changed(4, |link| link.generates_addresses = true),
+    ] {
+        let other = &other;
+        let narrow = other.get(4).unwrap().mtu;
+        let bridge = other.get(3).unwrap().mtu;
+        if narrow >= bridge {
+            assert_eq!(said(&overlay(), other), "");
+        }
+    }
+}
+
+#[test]
+fn what_does_not_fit_is_named_with_the_command_that_mends_it() {
+    let replaced =
+        |what: &str| format!("{what}: `ip link del vx100`, and it is made as it must be");
+    let group = IpAddr::from([239, 1, 1, 1]);
+    let cases = [
+        (
+            vxlan(|it| it.learning = true),
+            "learning of `vx100` is on, but must be off: \
+             `ip link set vx100 type vxlan id 100 nolearning`"
+                .to_owned(),
+        ),
+        (
+            vxlan(|it| it.local = Some(IpAddr::from([10, 0, 0, 9]))),
+            "local of `vx100` is 10.0.0.9, but must be 10.0.0.1: \
+             `ip link set vx100 type vxlan id 100 local 10.0.0.1`"
+                .to_owned(),
+        ),
+        (
+            vxlan(|it| it.port = 8472),
+            replaced("dstport of `vx100` is 8472, but must be 4789"),
+        ),
+        (
+            vxlan(|it| it.vni = 101),
+            replaced("id of `vx100` is 101, but must be 100"),
+        ),
+        (
+            vxlan(|it| it.remote = Some(group)),
+            replaced("group of `vx100` is 239.1.1.1, but must be none"),
+        ),
+        (
+            vxlan(|it| it.remote = Some(IpAddr::from([10, 0, 0, 2]))),
+            replaced("remote of `vx100` is 10.0.0.2, but must be none"),
+        ),
+        (
+            vxlan(|it| (it.external, it.vni) = (true, 0)),
+            replaced("external of `vx100` is on, but must be off"),
+        ),
+        (
+            vxlan(|it| it.proxy = true),
+            replaced("proxy of `vx100` is on, but must be off"),
+        ),
+        (
+            changed(4, |link| link.port = Some(BridgePort::default())),
+            "bridge port neigh_suppress of `vx100` is off, but must be on: \
+             `bridge link set dev vx100 neigh_suppress on`"
+                .to_owned(),
+        ),
+        (
+            changed(4, |link| link.port.as_mut().unwrap().learning = true),
+            "bridge port learning of `vx100` is on, but must be off: \
+             `bridge link set dev vx100 learning off`"
+                .to_owned(),
+        ),
+        (
+            changed(4, |link| link.mtu = 9000),
+            "mtu of `vx100` is 9000, but must be 1450: `ip link set vx100 mtu 1450`".to_owned(),
+        ),
+        (
+            changed(4, |link| link.up = false),
+            "state of `vx100` is down, but must be up: `ip link set vx100 up`".to_owned(),
+        ),
+        (
+            changed(3, |link| link.bridge.as_mut().unwrap().ageing = 0),
+            "ageing_time of `br100` is 0, but must be more: \
+             `ip link set br100 type bridge ageing_time 30000`"
+                .to_owned(),
+        ),
+        (
+            changed(3, |link| link.up = false),
+            "state of `br100` is down, but must be up: `ip link set br100 up`".to_owned(),
+        ),
+    ];
+    for (links, wanted) in cases {
+        assert_eq!(said(&overlay(), &links), wanted);
+    }
+}
+
+#[test]
+fn a_device_in_another_bridge_is_named_with_that_one() {
+    let mut links = changed(4, |link| link.master = Some(9));
+    links.insert(Link {
+        kind: LinkKind::Bridge,
+        ..Link::new(9, "vmbr0")
+    });
+    assert_eq!(
+        said(&overlay(), &links),
+        "master of `vx100` is vmbr0, but must be br100: `ip link set vx100 master br100`"
+    );
+}
+
+#[test]
+fn a_bridge_with_vlans_fits_where_the_device_is_untagged_in_that_of_the_gateway() {
+    let vlan = |pvid, untagged| Vlan {
+        pvid,
+        untagged,
+        tunnel: None,
+    };
+    let with = |own: u16, port: &[(u16, Vlan)]| {
+        let mut links = changed(3, |link| {
+            link.bridge.as_mut().unwrap().vlan_filtering = Some(true);
+        });
+        let own = Vlans::from([(own, vlan(true, true))]);
+        let port = port.iter().copied().collect();
+        links.set_vlans(HashMap::from([(3, own), (4, port)]));
+        links
+    };
+    let routed = overlay().gateway("10.1.0.1/24".parse().unwrap());
+    // A VLAN-aware network of Proxmox: all of it in VLAN 1.
+    assert_eq!(said(&routed, &with(1, &[(1, vlan(true, true))])), "");
+    // `bridge-access 100` of ifupdown2.
+    let access = with(1, &[(100, vlan(true, true))]);
+    assert_eq!(said(&overlay(), &access), "");
+    assert_eq!(access.member(3, 100).map(|it| it.vni), Some(100));
+    assert_eq!(
+        said(&routed, &access),
+        "`vx100` is in VLAN 100 of `br100`, and `br100` itself, with the gateway, in VLAN 1: \
+         `bridge vlan add dev br100 vid 100 pvid untagged self`"
+    );
+    assert_eq!(
+        said(&routed, &with(1, &[(1, vlan(true, false))])),
+        "VLAN 1 of `vx100` is tagged on the way out, but must not be: \
+         `bridge vlan add dev vx100 vid 1 pvid untagged`"
+    );
+    assert_eq!(
+        said(&overlay(), &with(1, &[(100, vlan(false, false))])),
+        "`br100` tells VLANs apart, and `vx100` is in none of them untagged: \
+         `bridge vlan add dev vx100 vid 1 pvid untagged`"
+    );
+}
