@@ -15,8 +15,8 @@
 //!
 //! The guest reads and writes files with the rights of its process, which is root's: `start.sh`
 //! mounts all it sees read-only, but for the exchange folder. What it writes elsewhere is gone with
-//! it. It has no network card. It ends with the test, however that ends. One guest runs at a time:
-//! labs with tight times share two processors often enough.
+//! it. It has no network card. It ends with the test, however that ends. A guest has one processor,
+//! and no more of them run at a time than this machine has.
 //!
 //! It does not fetch anything (`conformance/setup.sh --test` does) and keeps no guest alive for the
 //! next test.
@@ -25,6 +25,7 @@ use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{Read as _, Seek as _, SeekFrom};
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -84,11 +85,7 @@ pub fn run(
     arguments: &[OsString],
     mut tell: impl FnMut(&str),
 ) -> Result<Ended, Error> {
-    let turn = Path::new(ROOT).join("uml.lock");
-    let failed = |e| Error::io(turn.display(), e);
-    let _turn = File::create(&turn).and_then(|file| file.lock().map(|()| file));
-    let _turn = _turn.map_err(failed)?;
-
+    let _turn = turn()?;
     let exchange = lab.folder("uml")?;
     let programs = build_folder(program);
     let write = |name: &str, text: &str| {
@@ -170,6 +167,29 @@ pub(super) fn run_this_test(lab: &Lab) -> Result<(), Error> {
             last_lines(&ended.output)
         ))),
     }
+}
+
+/// Held while a guest runs; waits until fewer of them run than this machine has processors.
+fn turn() -> Result<File, Error> {
+    let places = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let path = |place: usize| Path::new(ROOT).join(format!("uml-{place}.lock"));
+    let open = |place| {
+        let path = path(place);
+        File::create(&path).map_err(|e| Error::io(path.display(), e))
+    };
+    for place in 0..places {
+        let file = open(place)?;
+        if file.try_lock().is_ok() {
+            return Ok(file);
+        }
+    }
+    // Behind whoever has one of them, not always the same.
+    let process = usize::try_from(std::process::id()).unwrap_or(0);
+    let place = process.checked_rem(places).unwrap_or(0);
+    let file = open(place)?;
+    file.lock()
+        .map_err(|e| Error::io(path(place).display(), e))?;
+    Ok(file)
 }
 
 /// Ends with it.
