@@ -59,6 +59,8 @@ pub(super) struct Driver {
     withered: Withered,
     /// No notification about devices was heard since they were read.
     links_current: bool,
+    /// Devices were heard of since it was worked out whose hosts are in which VNI.
+    unrelated: bool,
     events: Vec<Event>,
     next_audit: Option<Instant>,
     stop: Option<bool>,
@@ -123,6 +125,7 @@ impl Driver {
             stale: Stale::default(),
             withered: Withered::default(),
             links_current: false,
+            unrelated: false,
             events: Vec::new(),
             next_audit: None,
             stop: None,
@@ -313,7 +316,6 @@ impl Driver {
         }
         let results = self.writer.write(&ops);
         let now = Instant::now();
-        let mut parted = false;
         for (op, result) in ops.iter().zip(results) {
             if let Err(error) = &result {
                 tracing::debug!(?op, %error, "refused");
@@ -324,11 +326,8 @@ impl Driver {
             // What was removed need not be looked for.
             if let Some(index) = gone {
                 self.lose_link(index);
-                parted = true;
+                self.unrelated = true;
             }
-        }
-        if parted {
-            self.relate_locals();
         }
         if self.stale.links {
             // Before anything else is heard: a device that was made is known by its number then.

@@ -67,6 +67,23 @@ pub(super) struct Segments {
     mapped: HashMap<(u32, u32), u16>,
     /// By bridge, VLAN (zero: it tells none apart) and port; the last port counts.
     members: BTreeMap<(u32, u16, u32), Member>,
+    /// The members of each port.
+    of_ports: HashMap<u32, Vec<(u32, u16, u32)>>,
+    /// Bridges that tell VLANs apart, as their members were worked out with.
+    aware: BTreeSet<u32>,
+}
+
+impl Segments {
+    /// What was worked out for a port no longer holds.
+    fn part(&mut self, port: u32) {
+        for place in self.of_ports.remove(&port).into_iter().flatten() {
+            self.members.remove(&place);
+        }
+        // Few devices have any.
+        if !self.mapped.is_empty() {
+            self.mapped.retain(|(of, _), _| *of != port);
+        }
+    }
 }
 
 impl Links {
@@ -215,7 +232,12 @@ impl Links {
             return;
         };
         let mut ports = vec![index];
-        if link.kind == LinkKind::Bridge {
+        let aware = link.is_vlan_aware();
+        if aware != self.segments.aware.contains(&index) {
+            match aware {
+                true => self.segments.aware.insert(index),
+                false => self.segments.aware.remove(&index),
+            };
             ports.extend(
                 self.links
                     .values()
@@ -224,13 +246,16 @@ impl Links {
             );
         }
         for port in ports {
-            self.segments.members.retain(|(_, _, of), _| *of != port);
-            self.segments.mapped.retain(|(of, _), _| *of != port);
+            self.segments.part(port);
             let vlans = self.segments.vlans.get(&port).into_iter().flatten();
             let mapped = vlans.filter_map(|(vid, vlan)| Some(((port, vlan.tunnel?), *vid)));
             self.segments.mapped.extend(mapped);
             let found = self.memberships(port);
-            self.segments.members.extend(found);
+            if !found.is_empty() {
+                let places = found.iter().map(|(place, _)| *place).collect();
+                self.segments.of_ports.insert(port, places);
+                self.segments.members.extend(found);
+            }
         }
     }
 
@@ -274,18 +299,25 @@ impl Links {
 
     /// A device is gone, and what was known of it.
     pub(super) fn forget_segments(&mut self, index: u32) {
+        self.segments.part(index);
+        let of_bridge = (index, 0, 0)..=(index, u16::MAX, u32::MAX);
+        let ports = self.segments.members.range(of_bridge);
+        let ports: Vec<u32> = ports.map(|((_, _, port), _)| *port).collect();
+        for port in ports {
+            for place in self.segments.of_ports.remove(&port).into_iter().flatten() {
+                self.segments.members.remove(&place);
+            }
+        }
         let Segments {
             vlans,
             filters,
             stations,
-            members,
-            mapped,
+            aware,
             ..
         } = &mut self.segments;
-        mapped.retain(|(port, _), _| *port != index);
         vlans.remove(&index);
         filters.remove(&index);
+        aware.remove(&index);
         stations.retain(|station| station.bridge != index);
-        members.retain(|(bridge, _, port), _| *bridge != index && *port != index);
     }
 }

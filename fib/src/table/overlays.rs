@@ -173,8 +173,11 @@ impl Table {
     /// devices change by our steps, which is no reason to take them again.
     pub(super) fn retry_overlays(&mut self, names: &[Device]) {
         let own = |slot: &OverlaySlot| slot.want.devices().any(|it| names.contains(it));
-        for slot in self.overlays.values_mut().filter(|slot| !own(slot)) {
-            slot.last.clear();
+        let under_way = |slot: &&mut OverlaySlot| !slot.last.is_empty();
+        for slot in self.overlays.values_mut().filter(under_way) {
+            if !own(slot) {
+                slot.last.clear();
+            }
         }
         self.retry_vrfs(names);
     }

@@ -36,7 +36,7 @@ impl Driver {
                 removed,
             } => {
                 self.hear_link(link, removed);
-                self.relate_locals();
+                self.unrelated = true;
             }
             // Of a device that we have removed it says nothing new.
             Notification::Link {
@@ -102,6 +102,7 @@ impl Driver {
 
     /// After devices or their VLANs were taken in, once for all of them.
     pub(super) fn relate_locals(&mut self) {
+        self.unrelated = false;
         self.locals.relate(self.table.links(), &mut self.events);
     }
 

@@ -62,6 +62,9 @@ impl Driver {
 
     /// Tells the owners what happened.
     pub(super) fn deliver(&mut self) {
+        if self.unrelated {
+            self.relate_locals();
+        }
         for event in std::mem::take(&mut self.events) {
             self.tell(event);
         }
