@@ -240,6 +240,9 @@ pub(super) fn local(context: &Context, daemon: &Daemon) -> Result<Record, Fault>
 
 /// A port in each bridge, with carrier and silent.
 fn ports(arena: &Arena) -> Result<(), Fault> {
+    // A host with IPv6 says something at once, which its bridge learns from.
+    let quiet = || fs::write("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1");
+    arena.dut.within(quiet)??;
     let mut batch = String::new();
     for vni in FIRST_VNI..FIRST_VNI + VNIS {
         writeln!(batch, "link add port{vni} type veth peer name host{vni}")?;
