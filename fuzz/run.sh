@@ -11,7 +11,7 @@ set -eu
 
 seconds=${1:-60}
 [ $# -gt 0 ] && shift
-targets=${*:-message update evpn bfd config}
+targets=${*:-message update evpn bfd config frame}
 here=$(cd "$(dirname "$0")" && pwd)
 triple=$(rustc -vV | sed -n 's/^host: //p')
 build=${FUZZ_TARGET_DIR:-$here/../target/fuzz}

@@ -81,6 +81,7 @@ pub mod uml;
 mod underlay;
 mod vm;
 mod wait;
+pub mod wire;
 mod wireguard;
 
 /// Where every lab keeps its state while it runs.

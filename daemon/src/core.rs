@@ -12,7 +12,7 @@
 //! The parts beside this page: `neighbor` (one neighbour's settings and facts), `apply`
 //! (configuration and its changes), `limit` (how many prefixes a neighbour may send), `dynamic`
 //! (neighbours from a range), `handover` (routes of other tables), `signing` (keys on the listening sockets), `kernel` (what the kernel says and should have), `refusals` (what of it is
-//! logged), `drain`, `rpki` (origin validation), `answer` (requests).
+//! logged), `stations` (who is here), `drain`, `rpki` (origin validation), `answer` (requests).
 
 mod answer;
 mod apply;
@@ -31,6 +31,7 @@ mod pace;
 mod refusals;
 mod rpki;
 mod signing;
+mod stations;
 mod unnumbered;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -59,6 +60,7 @@ use crate::peer_io::{Command, Event};
 use crate::reachability::Reachability;
 use crate::repeats::Repeats;
 use crate::rpki_io::{CacheId, Report};
+use crate::snoop::Sighting;
 use crate::state::{DrainState, StateDir};
 use crate::tasks::Spawner;
 use crate::wireguard_io::WireguardHandle;
@@ -99,6 +101,7 @@ pub(crate) struct Inputs {
     pub(crate) events: mpsc::Receiver<(PeerId, Event)>,
     pub(crate) written: mpsc::UnboundedReceiver<(PeerId, usize)>,
     pub(crate) kernel: mpsc::Receiver<fib::Event>,
+    pub(crate) sightings: mpsc::Receiver<Vec<Sighting>>,
     pub(crate) calls: mpsc::Receiver<Call>,
     pub(crate) orders: mpsc::Receiver<Order>,
     /// Routes of other tables of this router.
@@ -202,6 +205,8 @@ pub(crate) struct Core {
     completed: Vec<Family>,
     /// Where MAC addresses of this host were learned, for `explain`.
     learned: HashMap<(Vni, MacAddress), Learned>,
+    /// Stations of this site.
+    local: stations::Local,
     installed: Installed,
     failed: HashMap<fib::Key, String>,
     /// Those of `failed` that have an entry of somebody else's in their place.
@@ -239,6 +244,8 @@ struct OverlayDevices {
 struct Learned {
     /// Number of the bridge port.
     port: u32,
+    /// A static entry.
+    sticky: bool,
     since: Instant,
 }
 
@@ -255,6 +262,7 @@ enum Wake {
     Written(PeerId, usize),
     Kernel(fib::Event),
     Exchange(Mail),
+    Sighted(Vec<Sighting>),
     Call(Call),
     Order(Order),
     Deadline,
@@ -330,6 +338,7 @@ impl Core {
             devices: HashMap::new(),
             completed: Vec::new(),
             learned: HashMap::new(),
+            local: stations::Local::new(),
             installed: Installed::new(table),
             failed: HashMap::new(),
             occupied: HashSet::new(),
@@ -405,6 +414,10 @@ impl Core {
             Wake::Written(peer, octets) => self.hand_in(rib::Input::Written(peer, octets)),
             Wake::Kernel(event) => self.kernel_event(event),
             Wake::Exchange(mail) => self.receive(mail),
+            Wake::Sighted(sightings) => {
+                self.pace.urgent();
+                self.sighted(sightings);
+            }
             Wake::Call((request, answer)) => {
                 self.pace.urgent();
                 self.answer(request, answer);
@@ -463,6 +476,7 @@ impl Core {
             .chain(self.freed.deadline())
             .chain(self.refusals.deadline())
             .chain(self.evpn.deadline())
+            .chain(self.local.deadline())
             .chain(self.duplicates.deadline())
             .chain(self.rpki.deadline())
             .chain(self.kernel_full.then(|| Instant::now() + WISHES_LOOK))
@@ -477,6 +491,7 @@ impl Core {
         self.drain_timeout(now);
         self.log_refusals(now);
         self.duplicates_timeout(now);
+        self.stations_timeout(now);
         self.rpki_timeout(now);
         if let Some(tidy) = self.freed.take_due(now) {
             match tidy {
@@ -511,7 +526,7 @@ impl Core {
                 self.family_converged(family);
             } else if std::mem::take(&mut self.ground_changed) {
                 self.reinstall();
-            } else {
+            } else if !self.settle_stations() {
                 self.flush_handover();
                 return false;
             }
@@ -722,6 +737,7 @@ async fn next(inputs: &mut Inputs, deadline: Option<Instant>, more: bool) -> Wak
         Some(call) = inputs.calls.recv() => Wake::Call(call),
         () = sleep_until(deadline) => Wake::Deadline,
         Some((peer, octets)) = inputs.written.recv() => Wake::Written(peer, octets),
+        Some(sightings) = inputs.sightings.recv() => Wake::Sighted(sightings),
         Some(event) = inputs.kernel.recv() => Wake::Kernel(event),
         () = inputs.inbox.filled() => Wake::Exchange(inputs.inbox.take()),
         Some((peer, event)) = inputs.events.recv() => Wake::Event(peer, event),
@@ -733,6 +749,9 @@ async fn next(inputs: &mut Inputs, deadline: Option<Instant>, more: bool) -> Wak
 fn ready(inputs: &mut Inputs) -> Option<Wake> {
     if let Ok((peer, octets)) = inputs.written.try_recv() {
         return Some(Wake::Written(peer, octets));
+    }
+    if let Ok(sightings) = inputs.sightings.try_recv() {
+        return Some(Wake::Sighted(sightings));
     }
     if let Ok(event) = inputs.kernel.try_recv() {
         return Some(Wake::Kernel(event));

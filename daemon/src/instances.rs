@@ -143,6 +143,7 @@ impl Instances {
             | Request::EvpnMac { .. }
             | Request::EvpnDuplicates { .. }
             | Request::ClearDuplicates { .. }
+            | Request::Arrived { .. }
             | Request::EvpnRoutes(_)
             | Request::Bfd
             | Request::Rpki { .. }
@@ -211,6 +212,7 @@ impl Instances {
             | Request::EvpnMac { .. }
             | Request::EvpnDuplicates { .. }
             | Request::ClearDuplicates { .. }
+            | Request::Arrived { .. }
             | Request::EvpnRoutes(_)
             | Request::Bfd
             | Request::Rpki { .. }

@@ -30,7 +30,9 @@ mod router;
 mod rpki_io;
 pub mod service;
 mod shares;
+pub mod snoop;
 mod state;
+mod stations;
 mod tasks;
 mod wireguard_io;
 

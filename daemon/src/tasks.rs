@@ -9,17 +9,18 @@
 //! | control server | 1 | control socket | requests | calls to core | `CALLS_MAX`: busy error | aborted at the end |
 //! | fib (own thread) | 0–1 | kernel state | netlink, entries | events to core | one entry per key; events `KERNEL_EVENTS_MAX`: reads netlink later | `stop` |
 //! | advertisements | 0–1 per instance | ICMPv6 socket | router advertisements, names of interfaces | orders to core | full orders: heard again in ten seconds | its interfaces' sender dropped |
+//! | snoop (own thread) | 0–1 per instance | packet sockets of bridge ports | ARP, neighbour discovery | sightings to core, questions to stations | `SIGHTINGS_MAX`: frames are dropped by the kernel, port by port | dropped with the core |
 //! | bfd (own thread) | 0–1 | BFD sessions | UDP, commands | neighbours' commands | never waits for others | dropped |
 //! | rpki | 1 per cache of an instance | connection, the cache's VRPs | the cache | orders to core | full orders: the cache is read later | aborted when deconfigured, and at the end |
 //! | wireguard (own thread) | 0–1 per instance | AllowedIPs | prefixes | WireGuard's socket | one owner per prefix | dropped |
 //! | blocking calls | few | nothing | an answer of the kernel thread | an order to core | tokio's pool | by themselves |
 //!
-//! Threads of `fib`, `bfd_io` and `wireguard_io` are started by their own constructors, which are
+//! Threads of `fib`, `bfd_io`, `snoop` and `wireguard_io` are started by their own constructors, which are
 //! called from here and from `router`.
 //!
 //! Locks, each held for a look-up: `Registry` (who owns an address; BFD must reach a neighbour's task
 //! without passing through a busy core), the inboxes of the kernel and WireGuard threads (the last
-//! wish per key wins, so nobody waits and nothing grows), the packet meter, and of the BFD thread which
+//! wish per key wins, so nobody waits and nothing grows), that of the snoop thread likewise, the packet meter, and of the BFD thread which
 //! instance a session is of (`bfd_share`).
 
 use std::collections::HashMap;
@@ -48,6 +49,7 @@ use crate::interface;
 use crate::peer_io::{self, Command, Event, Wiring, transport};
 use crate::repeats::Repeats;
 use crate::rpki_io::{self, CacheId};
+use crate::snoop::{Sighting, Snoop};
 
 /// Connections the kernel holds for us while we are busy. A whole mesh that connects at once must
 /// not run into TCP's one-second retransmission.
@@ -141,6 +143,15 @@ impl Listening {
     }
 }
 
+/// The ways to a core, for those that it starts.
+#[derive(Debug, Clone)]
+pub(crate) struct Senders {
+    pub(crate) events: mpsc::Sender<(PeerId, Event)>,
+    pub(crate) written: mpsc::UnboundedSender<(PeerId, usize)>,
+    pub(crate) orders: mpsc::Sender<Order>,
+    pub(crate) sightings: mpsc::Sender<Vec<Sighting>>,
+}
+
 /// Starts what the core needs started.
 #[derive(Debug, Clone)]
 pub(crate) struct Spawner {
@@ -149,6 +160,7 @@ pub(crate) struct Spawner {
     events: mpsc::Sender<(PeerId, Event)>,
     written: mpsc::UnboundedSender<(PeerId, usize)>,
     orders: mpsc::Sender<Order>,
+    sightings: mpsc::Sender<Vec<Sighting>>,
     packets: PacketMeter,
     /// Which instance log lines are of.
     span: Span,
@@ -159,12 +171,16 @@ impl Spawner {
     pub(crate) fn new(
         runtime: Handle,
         registry: Registry,
-        events: mpsc::Sender<(PeerId, Event)>,
-        written: mpsc::UnboundedSender<(PeerId, usize)>,
-        orders: mpsc::Sender<Order>,
+        senders: Senders,
         config: &Config,
         listening: Listening,
     ) -> Self {
+        let Senders {
+            events,
+            written,
+            orders,
+            sightings,
+        } = senders;
         let underlay = config.underlay.as_ref();
         let underlay = underlay.map(|underlay| underlay.interface.clone());
         Self {
@@ -175,6 +191,7 @@ impl Spawner {
             events,
             written,
             orders,
+            sightings,
             packets: PacketMeter::new(underlay),
         }
     }
@@ -221,6 +238,11 @@ impl Spawner {
         let task = advertisements::run(interfaces, orders).instrument(self.span.clone());
         self.runtime.spawn(task);
         sender
+    }
+
+    /// Starts to listen on bridge ports, once some are named.
+    pub(crate) fn snoop(&self) -> io::Result<Snoop> {
+        Snoop::start(self.sightings.clone(), self.span.clone())
     }
 
     /// Starts to ask a cache of the RPKI.

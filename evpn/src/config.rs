@@ -42,6 +42,7 @@ pub struct VniConfig {
     pub(crate) gateway_ips: Vec<IpAddr>,
     pub(crate) advertise_gateway: bool,
     pub(crate) vrf: Option<VrfName>,
+    pub(crate) flooding: bool,
 }
 
 impl VniConfig {
@@ -57,6 +58,7 @@ impl VniConfig {
             gateway_ips: Vec::new(),
             advertise_gateway: false,
             vrf: None,
+            flooding: true,
         }
     }
 
@@ -103,6 +105,14 @@ impl VniConfig {
     /// VNI, too ([`crate::Input::SetVrf`]). Default: none.
     pub fn vrf(mut self, name: VrfName) -> Self {
         self.vrf = Some(name);
+        self
+    }
+
+    /// Gives and takes copies of frames to nobody in particular (RFC 7432 §11). Without, no type 3
+    /// route is sent and the flood list is empty: what is for an unknown address stays here.
+    /// Default: true.
+    pub fn flooding(mut self, flooding: bool) -> Self {
+        self.flooding = flooding;
         self
     }
 

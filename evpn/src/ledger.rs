@@ -113,6 +113,12 @@ impl<K: Ord + Clone, V: PartialEq + Clone> Ledger<K, V> {
             .filter_map(|(key, entry)| Some((key, entry.wanted.as_ref()?)))
     }
 
+    /// Whether anything is wanted for `key`.
+    pub(crate) fn is_wanted(&self, key: &K) -> bool {
+        let entry = self.entries.get(key);
+        entry.is_some_and(|entry| entry.wanted.is_some())
+    }
+
     /// Everything wanted, in key order, told or not.
     pub(crate) fn wanted(&self) -> impl Iterator<Item = (&K, &V)> {
         self.entries

@@ -116,6 +116,7 @@ mod show;
 mod station;
 mod target;
 mod vrf;
+mod whereabouts;
 
 pub use config::{Config, VniConfig};
 pub use duplicate::{

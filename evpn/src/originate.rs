@@ -125,7 +125,7 @@ impl Network {
 
     /// The type 3 route: send us what is flooded (RFC 7432 §11, RFC 8365 §9).
     pub(crate) fn flood_route(&self, vtep: IpAddr) -> Option<(EvpnKey, Arc<AttributeSet>)> {
-        let rd = self.rd.ok()?;
+        let rd = self.rd.ok().filter(|_| self.config.flooding)?;
         let key = EvpnKey::InclusiveMulticast {
             rd,
             tag: 0,

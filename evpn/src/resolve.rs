@@ -237,12 +237,16 @@ impl Instance {
 
     /// A place that wants flooded frames.
     pub(crate) fn resolve_flood(&mut self, vni: Vni, vtep: IpAddr) {
-        let usable = self.active(vni).is_some_and(|(network, own)| {
-            let routes = self.facts.floods.get(&(vni, vtep)).into_iter().flatten();
-            routes
-                .map(|route| self.fault(network, own, route))
-                .any(|fault| fault.is_none())
-        });
+        let flooding = |(network, _): &(&Network, IpAddr)| network.config.flooding;
+        let usable = self
+            .active(vni)
+            .filter(flooding)
+            .is_some_and(|(network, own)| {
+                let routes = self.facts.floods.get(&(vni, vtep)).into_iter().flatten();
+                routes
+                    .map(|route| self.fault(network, own, route))
+                    .any(|fault| fault.is_none())
+            });
         self.floods.want((vni, vtep), usable.then_some(()));
         self.facts.prune_flood(vni, vtep);
     }

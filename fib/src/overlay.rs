@@ -440,7 +440,7 @@ pub(crate) fn steps(vni: u32, overlay: &Overlay, links: &Links, owner: &Owner) -
         (None, None) => steps.ops.push(DeviceOp::CreateBridge {
             name: overlay.bridge.clone(),
             mtu: bridge_mtu,
-            mac: overlay.gateway_mac,
+            mac: Some(overlay.gateway_mac.unwrap_or_else(|| own_mac(vni, overlay))),
         }),
     }
     let bridge = bridge.filter(|link| link.kind == LinkKind::Bridge);
@@ -514,6 +514,23 @@ pub(crate) fn reason(op: &DeviceOp, errno: i32, links: &Links) -> Option<String>
         | DeviceOp::RemoveAddress { .. }
         | DeviceOp::Delete { .. } => None,
     }
+}
+
+/// The MAC address of a bridge that has no gateway's: locally administered, another one at every
+/// site. The kernel would take the lowest of its ports' addresses, and another one with every port
+/// that comes or goes, which drops all neighbour entries of the bridge.
+fn own_mac(vni: u32, overlay: &Overlay) -> Mac {
+    let address: Vec<u8> = match overlay.local {
+        IpAddr::V4(address) => address.octets().to_vec(),
+        IpAddr::V6(address) => address.octets().to_vec(),
+    };
+    // FNV-1a: the same after a restart and on every machine.
+    let octets = vni.to_be_bytes().into_iter().chain(address);
+    let hash = octets.fold(0xcbf2_9ce4_8422_2325_u64, |hash, octet| {
+        (hash ^ u64::from(octet)).wrapping_mul(0x0100_0000_01b3)
+    });
+    let [_, _, _, a, b, c, d, e] = hash.to_be_bytes();
+    Mac([2, a, b, c, d, e])
 }
 
 /// Why the kernel does not make a VXLAN device that is not there: another one has its VNI.

@@ -27,12 +27,13 @@ use bytes::BytesMut;
 pub type Target = fn(&[u8]);
 
 /// Every target with its name.
-pub const TARGETS: [(&str, Target); 5] = [
+pub const TARGETS: [(&str, Target); 6] = [
     ("message", message),
     ("update", update),
     ("evpn", evpn),
     ("bfd", bfd),
     ("config", config),
+    ("frame", frame),
 ];
 
 /// A byte stream of BGP messages, as it comes from a peer. Whatever decodes must encode, and
@@ -346,4 +347,22 @@ pub fn config(bytes: &[u8]) {
             errors.iter().for_each(|error| drop(error.to_string()));
         }
     }
+}
+
+/// A frame that came in on a port of a bridge. What it says is about its sender, and whoever is
+/// asked because of it is asked in words that we understand ourselves.
+pub fn frame(bytes: &[u8]) {
+    use rbgpd::snoop::frame::{Claim, question, read};
+
+    let Some(word) = read(bytes) else {
+        return;
+    };
+    assert_eq!(bytes.get(6..12), Some(&word.mac.0[..]));
+    let ip = match word.claim {
+        Claim::None => return,
+        Claim::Has(ip) => ip,
+        Claim::Tries(ip) => ip.into(),
+    };
+    let asked = question(word.mac, ip, word.mac, None);
+    assert_eq!(read(&asked).map(|it| it.mac), Some(word.mac));
 }

@@ -465,6 +465,8 @@ fn vnis(
                 .map(|vlan| vlan.value)
                 .filter(|_| single.is_some()),
             mtu: table.mtu.map(|mtu| mtu.value),
+            suppress: or(table.suppress, true),
+            flooding: or(table.flooding, true),
         });
     }
     vnis

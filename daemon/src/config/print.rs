@@ -530,6 +530,8 @@ pub(super) fn vni_fields(vni: &VniConfig, config: &Config) -> Fields {
     if let Some(mtu) = vni.mtu {
         fields.add("mtu", mtu);
     }
+    fields.add_unless_default("suppress", vni.suppress, true);
+    fields.add_unless_default("flooding", vni.flooding, true);
     fields
 }
 

@@ -593,6 +593,10 @@ pub struct VniConfig {
     pub vlan: Option<u16>,
     /// MTU of both; `None` derives it from the underlay.
     pub mtu: Option<u32>,
+    /// The kernel answers ARP and neighbour discovery for addresses it knows, here and elsewhere.
+    pub suppress: bool,
+    /// Sites get copies of frames to nobody in particular, and give us theirs.
+    pub flooding: bool,
 }
 
 impl VniConfig {

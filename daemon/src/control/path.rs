@@ -61,6 +61,14 @@ pub fn write(request: &Request) -> Call {
             };
             post("/v1/evpn/clear_duplicates", &body)
         }
+        Request::Arrived { vni, mac, ip } => {
+            let body = ArrivedBody {
+                vni: Some(vni.get()),
+                mac: Some(mac.to_string()),
+                ip: ip.map(|ip| ip.to_string()),
+            };
+            post("/v1/evpn/arrived", &body)
+        }
         Request::EvpnRoutes(page) => get("/v1/evpn/routes", Query::new().page(page)),
         Request::Bfd => get("/v1/bfd", Query::new()),
         Request::Rpki { prefix, asn } => {
@@ -182,6 +190,7 @@ fn read_post(path: &str, query: Pairs, body: &[u8]) -> Result<Request, ErrorRepl
                 dry_run,
             })
         }
+        "/v1/evpn/arrived" => read_body::<ArrivedBody>(body)?.arrived()?,
         _ => return Err(not_taken("POST", path)),
     };
     query.finish()?;
@@ -196,6 +205,7 @@ pub fn allowed(path: &str) -> Option<&'static str> {
         | "/v1/reload"
         | "/v1/clear"
         | "/v1/evpn/clear_duplicates"
+        | "/v1/evpn/arrived"
         | "/v1/networks/delete" => Some("POST"),
         "/metrics"
         | "/v1/summary"
@@ -440,6 +450,38 @@ impl DuplicatesBody {
         Ok(Request::ClearDuplicates {
             vni: vni.transpose()?,
             address: address.transpose()?,
+        })
+    }
+}
+
+/// Body of `POST /v1/evpn/arrived`.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct ArrivedBody {
+    vni: Option<u32>,
+    mac: Option<String>,
+    ip: Option<String>,
+}
+
+impl ArrivedBody {
+    fn arrived(self) -> Result<Request, ErrorReply> {
+        let missing = |key: &str| ErrorReply::bad_request(format!("`{key}` is missing"));
+        let wrong = |key, value: &dyn fmt::Display, expected: &str| {
+            let error = format!("`{key}` is `{value}`, but must be {expected}");
+            ErrorReply::bad_request(error)
+        };
+        let number = self.vni.ok_or_else(|| missing("vni"))?;
+        let mac = self.mac.ok_or_else(|| missing("mac"))?;
+        let ip = self.ip.map(|text| {
+            let ip = text.parse();
+            ip.map_err(|_| wrong("ip", &text, "an IP address"))
+        });
+        Ok(Request::Arrived {
+            vni: Vni::new(number).ok_or_else(|| wrong("vni", &number, VNI_EXPECTED))?,
+            mac: mac
+                .parse()
+                .map_err(|_| wrong("mac", &mac, "a MAC address"))?,
+            ip: ip.transpose()?,
         })
     }
 }

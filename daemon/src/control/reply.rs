@@ -47,6 +47,8 @@ pub enum Reply {
     EvpnDuplicates(EvpnDuplicates),
     /// To `EvpnRoutes`.
     EvpnRoutes(EvpnRoutes),
+    /// To `Arrived`.
+    Arrived(Arrived),
     /// To `Bfd`.
     Bfd(Bfd),
     /// To `Rpki`.

@@ -6,7 +6,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use bgp::{Asn, Family, Prefix, ScopedAddr, Vni};
+use bgp::{Asn, Family, MacAddress, Prefix, ScopedAddr, Vni};
 use evpn::Address;
 use ipnetwork::IpNetwork;
 
@@ -46,6 +46,15 @@ pub enum Request {
         vni: Option<Vni>,
         /// Only this one; it is an error if it is none.
         address: Option<Address>,
+    },
+    /// A machine is here from now on, says its hypervisor. Reply: `Arrived`.
+    Arrived {
+        /// In this VNI.
+        vni: Vni,
+        /// With this MAC address.
+        mac: MacAddress,
+        /// And this IP address.
+        ip: Option<IpAddr>,
     },
     /// EVPN routes with every field, a page at a time. Reply: `EvpnRoutes`.
     EvpnRoutes(Page),
@@ -129,6 +138,7 @@ impl Request {
             | Request::EvpnMac { .. }
             | Request::EvpnDuplicates { .. }
             | Request::ClearDuplicates { .. }
+            | Request::Arrived { .. }
             | Request::EvpnRoutes(_)
             | Request::Bfd
             | Request::Rpki { .. }

@@ -48,6 +48,7 @@ impl Core {
                 let cleared = self.clear_duplicates(vni, address);
                 cleared.map(Reply::EvpnDuplicates)
             }
+            Request::Arrived { vni, mac, ip } => self.arrived(vni, mac, ip).map(Reply::Arrived),
             Request::EvpnRoutes(page) => self.evpn_routes(&page).map(Reply::EvpnRoutes),
             Request::Bfd => Ok(Reply::Bfd(self.bfd_reply())),
             Request::Rpki { prefix, asn } => Ok(Reply::Rpki(self.rpki_reply(prefix, asn))),

@@ -408,6 +408,9 @@ impl Core {
         }
         self.tell_evpn(evpn::Input::SetVnis(settings));
         self.want_overlays(vnis);
+        for vni in vnis {
+            self.unsettle_overlay(vni.id);
+        }
     }
 
     fn evpn_settings(&self, vni: &VniConfig) -> evpn::VniConfig {
@@ -424,6 +427,7 @@ impl Core {
         }
         let gateways = vni.gateway.iter().map(|network| network.ip()).collect();
         settings = settings.gateway(self.gateway_mac(vni), gateways);
+        settings = settings.flooding(vni.flooding);
         match vni.vrf.as_deref() {
             Some(vrf) => settings.vrf(vrf.into()),
             None => settings,
@@ -438,6 +442,9 @@ impl Core {
     }
 
     fn remove_vnis(&mut self, vnis: &[&VniConfig]) {
+        for vni in vnis {
+            self.forget_stations(vni.id);
+        }
         let none = vnis.iter().map(|vni| (vni.id, None)).collect();
         self.tell_evpn(evpn::Input::SetVnis(none));
         // What was wanted on the devices goes before the devices.

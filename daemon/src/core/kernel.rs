@@ -33,7 +33,7 @@ impl Core {
         self.change(wish.change);
     }
 
-    fn change(&mut self, change: Change) {
+    pub(super) fn change(&mut self, change: Change) {
         let Some(kernel) = &self.hands.kernel else {
             return;
         };
@@ -140,6 +140,7 @@ impl Core {
                 self.hand_in(rib::Input::Retract(Nlri::Evpn(key)));
             }
             evpn::Output::SetMac { vni, mac, remote } => {
+                self.unsettle_mac(vni, mac);
                 self.change_on_vxlan(vni, |device, segment| {
                     let remote = fib::RemoteMac {
                         vtep: remote.vtep,
@@ -152,6 +153,7 @@ impl Core {
                 });
             }
             evpn::Output::RemoveMac { vni, mac } => {
+                self.unsettle_mac(vni, mac);
                 self.change_on_vxlan(vni, |device, segment| {
                     Change::Unset(Key::Fdb(FdbKey::new(device, Mac(mac.0)).within(segment)))
                 });
@@ -167,6 +169,7 @@ impl Core {
                 });
             }
             evpn::Output::SetNeighbour { vni, ip, mac, .. } => {
+                self.unsettle_ip(vni, ip);
                 self.change_on_bridge(vni, |device| {
                     let neighbour = fib::Neighbour {
                         mac: Mac(mac.0),
@@ -176,6 +179,7 @@ impl Core {
                 });
             }
             evpn::Output::RemoveNeighbour { vni, ip } => {
+                self.unsettle_ip(vni, ip);
                 self.change_on_bridge(vni, |device| {
                     Change::Unset(Key::Neighbour(NeighbourKey { device, ip }))
                 });
@@ -270,6 +274,7 @@ impl Core {
         overlay.gateway_mac = self.gateway_mac(vni).map(|mac| Mac(mac.0));
         overlay.vrf = vrf.flatten();
         overlay.lane = self.lane(vni);
+        overlay.suppress = vni.suppress;
         overlay.share = kernel.share();
         kernel.want(Entry::Overlay(vni.id.get(), Arc::new(overlay)));
         true
@@ -361,6 +366,8 @@ impl Core {
             fib::Event::Link(link) => {
                 let index = link.index;
                 self.look_for_loss(&link);
+                let known = self.install.ground.links.get(index);
+                self.local.device(known, Some(&link));
                 if self.install.ground.link(link) {
                     self.ground_changed = true;
                     self.device_changed(index);
@@ -369,6 +376,8 @@ impl Core {
             }
             fib::Event::LinkRemoved { index, .. } => {
                 self.link_lost(index);
+                let known = self.install.ground.links.get(index);
+                self.local.device(known, None);
                 self.install.ground.link_removed(index);
                 self.ground_changed = true;
                 self.device_changed(index);
@@ -398,13 +407,7 @@ impl Core {
             } => {
                 if let Some(vni) = Vni::new(vni) {
                     let mac = MacAddress(mac.0);
-                    self.note_learned(vni, mac, present.then_some(port));
-                    self.tell_evpn(evpn::Input::LocalMac {
-                        vni,
-                        mac,
-                        present,
-                        sticky,
-                    });
+                    self.bridge_mac(vni, mac, present.then_some(port), sticky);
                 }
             }
             fib::Event::LocalNeighbour {
@@ -416,12 +419,7 @@ impl Core {
             } => {
                 if let Some(vni) = Vni::new(vni) {
                     let mac = MacAddress(mac.0);
-                    self.tell_evpn(evpn::Input::LocalNeighbour {
-                        vni,
-                        ip,
-                        mac,
-                        present,
-                    });
+                    self.kernel_neighbour(vni, ip, mac, present);
                 }
             }
             fib::Event::Installed { keys } => keys.into_iter().for_each(|key| self.is_there(key)),

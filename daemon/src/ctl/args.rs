@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use bgp::{Asn, Family, Prefix, ScopedAddr, Vni};
+use bgp::{Asn, Family, MacAddress, Prefix, ScopedAddr, Vni};
 use clap::{Args, Parser, Subcommand};
 use evpn::Address;
 
@@ -329,6 +329,25 @@ pub(super) enum Evpn {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum EvpnOrder {
+    /// Says that a machine is at this site from now on: for hypervisors, at the switch-over of a
+    /// live migration.
+    ///
+    /// Other sites are told at once and send its traffic here, before it has sent anything. If the
+    /// bridge does not see it within a minute it counts as gone again. A machine that is elsewhere
+    /// after all is told of there as soon as it sends something.
+    Arrived {
+        /// The VNI.
+        #[arg(value_name = "VNI", value_parser = vni)]
+        vni: Vni,
+        /// The machine's MAC address.
+        #[arg(value_name = "MAC")]
+        mac: MacAddress,
+        /// Its IP address. Without it, addresses that other sites knew of it are asked for.
+        #[arg(value_name = "IP")]
+        ip: Option<IpAddr>,
+        #[command(flatten)]
+        json: Json,
+    },
     /// Lets go of addresses that are duplicates: all of them, those of a VNI, or one.
     ///
     /// What was frozen goes where the best claim to it is, so its traffic may move; moves are

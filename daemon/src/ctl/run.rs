@@ -150,6 +150,13 @@ impl Console<'_> {
                 Ok(Exit::DONE)
             }
             Command::Network { order } => network::run(self, order).await,
+            Command::Evpn {
+                what: EvpnOrder::Arrived { vni, mac, ip, json },
+            } => {
+                let request = Request::Arrived { vni, mac, ip };
+                self.print(&request, json, show::arrived).await?;
+                Ok(Exit::DONE)
+            }
             Command::Decode(options) => {
                 decode::decode(&options, self.out)?;
                 Ok(Exit::DONE)

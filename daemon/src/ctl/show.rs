@@ -13,7 +13,8 @@ use std::io::{self, Write};
 use bgp::Family;
 
 pub(super) use evpn::{
-    duplicates_cleared, evpn_duplicates, evpn_mac, evpn_routes, evpn_routes_table, evpn_vni,
+    arrived, duplicates_cleared, evpn_duplicates, evpn_mac, evpn_routes, evpn_routes_table,
+    evpn_vni,
 };
 pub(super) use neighbors::neighbors;
 use neighbors::remote_as;

@@ -323,6 +323,8 @@ fn wanted(order: &NetworkCreate, config: &Config) -> Result<VniConfig, ErrorRepl
         vxlan: shared.map_or_else(|| format!("vxlan{id}"), |(it, _)| it.vxlan.clone()),
         vlan,
         mtu: None,
+        suppress: true,
+        flooding: true,
     })
 }
 

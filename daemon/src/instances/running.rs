@@ -21,8 +21,9 @@ use crate::core::{Core, EVENTS_MAX, Hands, Inputs, KERNEL_EVENTS_MAX, Order, Pla
 use crate::exchange;
 use crate::instances::in_words;
 use crate::router::StartError;
+use crate::snoop::SIGHTINGS_MAX;
 use crate::state::{DrainState, StateDir};
-use crate::tasks::{self, Listening, ORDERS_MAX, Registry, Spawner};
+use crate::tasks::{self, Listening, ORDERS_MAX, Registry, Senders, Spawner};
 use crate::wireguard_io::WireguardHandle;
 
 /// What instances have together.
@@ -149,12 +150,17 @@ impl Prepared {
         let wireguard = kernel
             .as_ref()
             .and_then(|_| WireguardHandle::start(&config));
+        let (sightings, sighting_queue) = mpsc::channel(SIGHTINGS_MAX);
+        let senders = Senders {
+            events,
+            written,
+            orders: orders.clone(),
+            sightings,
+        };
         let spawner = Spawner::new(
             shared.runtime.clone(),
             self.registry.clone(),
-            events,
-            written,
-            orders.clone(),
+            senders,
             &config,
             self.sockets,
         );
@@ -170,6 +176,7 @@ impl Prepared {
             events: event_queue,
             written: written_queue,
             kernel: self.kernel_events.1,
+            sightings: sighting_queue,
             calls,
             orders: order_queue,
             inbox: shared.exchange.join(config.name.clone()),

@@ -69,6 +69,7 @@ pub(super) async fn ask(members: &[Member], request: Request) -> Answer {
         | Request::EvpnMac { .. }
         | Request::EvpnDuplicates { .. }
         | Request::ClearDuplicates { .. }
+        | Request::Arrived { .. }
         | Request::EvpnRoutes(_)
         | Request::Bfd
         | Request::Rpki { .. }

@@ -242,6 +242,14 @@ fn evpn_and_bfd_have_the_keys_of_the_contract() {
                     installed: Some(true),
                 }],
             }),
+            Request::Arrived { vni, mac, ip } => Reply::Arrived(reply::Arrived {
+                vni: vni.get(),
+                mac: mac.to_string(),
+                ip,
+                learned: false,
+                limit_s: Some(60),
+                sequence: 1,
+            }),
             Request::EvpnDuplicates { .. } | Request::ClearDuplicates { .. } => {
                 Reply::EvpnDuplicates(reply::EvpnDuplicates {
                     duplicates: vec![reply::DuplicateAddress {

@@ -10,6 +10,7 @@ mod hostile;
 mod mobility;
 mod order;
 mod permutations;
+mod whereabouts;
 
 pub(super) const VNI: u32 = 100;
 

@@ -61,6 +61,13 @@ fn an_overlay_is_made_and_removed() {
             && text.contains("local 10.0.0.1")
             && text.matches(",UP").count() == 2
     });
+    let mut loud = wanted.clone();
+    loud.suppress = false;
+    kernel.want(Entry::Overlay(100, Arc::new(loud)));
+    kernel.flush().unwrap();
+    until("ip -d link show vx100", |text| {
+        text.contains("neigh_suppress off") && text.contains("learning off")
+    });
     let mut other = wanted.clone();
     other.gateway = vec!["10.100.0.254/24".parse().unwrap()];
     other.gateway_mac = None;

@@ -29,6 +29,8 @@ fn network(id: u32) -> VniConfig {
         vxlan: format!("vxlan{id}"),
         vlan: None,
         mtu: None,
+        suppress: true,
+        flooding: true,
     }
 }
 

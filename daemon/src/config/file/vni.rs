@@ -11,7 +11,7 @@ use ipnetwork::IpNetwork;
 use toml::de::DeValue;
 
 use crate::config::error::{At, Problem};
-use crate::config::read::{Reading, Rejection, Table, device, name, number, text};
+use crate::config::read::{Reading, Rejection, Table, boolean, device, name, number, text};
 
 /// `[[vni]]`.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -44,6 +44,10 @@ pub struct VniTable {
     pub has_vlan: bool,
     /// `mtu`.
     pub mtu: Option<At<u32>>,
+    /// `suppress`.
+    pub suppress: Option<At<bool>>,
+    /// `flooding`.
+    pub flooding: Option<At<bool>>,
 }
 
 /// `single_device`.
@@ -88,6 +92,8 @@ pub(super) fn vni(table: &mut Table<'_, '_>) -> VniTable {
         vlan: table.get("vlan", number(1..=4094)),
         has_vlan: table.has("vlan"),
         mtu: table.get("mtu", number(1280..=65_535)),
+        suppress: table.get("suppress", boolean),
+        flooding: table.get("flooding", boolean),
     }
 }
 

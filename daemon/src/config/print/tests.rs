@@ -562,10 +562,10 @@ fn vni() -> impl Strategy<Value = VniConfig> {
         targets(),
         option::of(gateway),
         option::of(1280_u32..65_536),
-        any::<bool>(),
+        any::<(bool, bool, bool)>(),
     )
         .prop_map(
-            |(id, name, import_targets, export_targets, gateway, mtu, network)| VniConfig {
+            |(id, name, import_targets, export_targets, gateway, mtu, (network, suppress, flooding))| VniConfig {
                 id: Vni::new(id).unwrap(),
                 rd: match u16::try_from(id) {
                     Ok(short) => RouteDistinguisher::of_address(Ipv4Addr::new(10, 9, 9, 9), short),
@@ -586,6 +586,8 @@ fn vni() -> impl Strategy<Value = VniConfig> {
                 vlan: None,
                 name,
                 mtu,
+                suppress,
+                flooding,
             },
         )
 }

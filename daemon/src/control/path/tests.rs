@@ -53,6 +53,16 @@ fn every_request_survives_the_way_over_http() {
             vni: None,
             address: Some("fd00::1".parse().unwrap()),
         },
+        Request::Arrived {
+            vni: Vni::new(100).unwrap(),
+            mac: "02:00:00:00:00:01".parse().unwrap(),
+            ip: None,
+        },
+        Request::Arrived {
+            vni: Vni::new(100).unwrap(),
+            mac: "02:00:00:00:00:01".parse().unwrap(),
+            ip: Some("fd00::1".parse().unwrap()),
+        },
         Request::EvpnRoutes(page),
         Request::Bfd,
         Request::Instances,

@@ -46,6 +46,23 @@ pub struct Vni {
     pub problems: Vec<String>,
 }
 
+/// A machine that has arrived, as its hypervisor said.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Arrived {
+    /// VNI.
+    pub vni: u32,
+    /// Its MAC address, which other sites are told to send to this one from now on.
+    pub mac: String,
+    /// The IP address that was named; `null` if none was.
+    pub ip: Option<IpAddr>,
+    /// The bridge has seen it already.
+    pub learned: bool,
+    /// Seconds after which it counts as gone unless the bridge sees it; `null` if it has.
+    pub limit_s: Option<u64>,
+    /// Mobility sequence number of what others are told.
+    pub sequence: u32,
+}
+
 /// MAC addresses.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EvpnMac {

@@ -267,7 +267,13 @@ impl Core {
     }
 
     /// The kernel learned a MAC address on a port, or forgot it.
-    pub(in crate::core) fn note_learned(&mut self, vni: Vni, mac: MacAddress, port: Option<u32>) {
+    pub(in crate::core) fn note_learned(
+        &mut self,
+        vni: Vni,
+        mac: MacAddress,
+        port: Option<u32>,
+        sticky: bool,
+    ) {
         match port {
             None => {
                 self.learned.remove(&(vni, mac));
@@ -275,10 +281,19 @@ impl Core {
             Some(port) => {
                 let since = Instant::now();
                 let known = self.learned.entry((vni, mac));
-                let known = known.or_insert(Learned { port, since });
+                let known = known.or_insert(Learned {
+                    port,
+                    sticky,
+                    since,
+                });
                 if known.port != port {
-                    *known = Learned { port, since };
+                    *known = Learned {
+                        port,
+                        sticky,
+                        since,
+                    };
                 }
+                known.sticky = sticky;
             }
         }
     }

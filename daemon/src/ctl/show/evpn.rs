@@ -198,3 +198,19 @@ pub(in crate::ctl) fn evpn_routes(
     }
     Ok(())
 }
+
+/// What became of a machine that has arrived.
+pub(in crate::ctl) fn arrived(arrived: &Arrived, out: &mut dyn Write) -> io::Result<()> {
+    let Arrived {
+        vni, mac, sequence, ..
+    } = arrived;
+    let ip = arrived.ip.map_or(String::new(), |ip| format!(" with {ip}"));
+    write!(
+        out,
+        "vni {vni}: {mac}{ip} is here, sequence number {sequence}"
+    )?;
+    match arrived.limit_s {
+        Some(seconds) => writeln!(out, ", for {seconds} s unless the bridge sees it"),
+        None => writeln!(out, "; the bridge has seen it"),
+    }
+}

@@ -1,0 +1,58 @@
+//! Where addresses are, as those see it who look for stations.
+
+use super::*;
+
+#[test]
+fn an_address_is_here_while_our_claim_is_the_best() {
+    let mut a = site_with_vni(1);
+    let of = vni(VNI);
+    assert!(!a.is_here(of, mac(1)));
+    learns(&mut a, 1);
+    resolves(&mut a, 1, 1, true);
+    assert!(a.is_here(of, mac(1)));
+    assert_eq!(a.bound_here(of, ip(1)), Some(mac(1)));
+    from(2).sequence(1).announces(&mut a, mac(1), Some(ip(1)));
+    assert!(!a.is_here(of, mac(1)));
+    assert_eq!(a.bound_here(of, ip(1)), None);
+    assert!(a.has_neighbour(of, ip(1)));
+    assert_eq!(a.bound_elsewhere(of, mac(1)), BTreeSet::from([ip(1)]));
+    // It is back, and says so.
+    learns(&mut a, 1);
+    assert!(a.is_here(of, mac(1)));
+    assert_eq!(a.bound_here(of, ip(1)), Some(mac(1)));
+    assert!(!a.has_neighbour(of, ip(1)));
+}
+
+#[test]
+fn without_flooding_nobody_is_asked_for_copies_and_nobody_gets_any() {
+    let mut a = site(1);
+    from(2).wants_floods(&mut a);
+    set_vni(&mut a, VNI, VniConfig::new("production").flooding(false));
+    assert_eq!(text(&drain(&mut a)), [""; 0]);
+    learns(&mut a, 1);
+    from(2).announces(&mut a, mac(2), Some(ip(2)));
+    assert_eq!(
+        text(&drain(&mut a)),
+        [
+            "+mac 100 02:00:00:00:00:02 10.10.0.2 seq 0",
+            "+neighbour 100 10.100.0.2 02:00:00:00:00:02 10.10.0.2",
+            "+[2]:[10.10.0.1:100]:[0]:[48]:[02:00:00:00:00:01] seq 0",
+        ]
+    );
+    set_vni(&mut a, VNI, VniConfig::new("production"));
+    assert_eq!(
+        text(&drain(&mut a)),
+        [
+            "+flood 100 10.10.0.2",
+            "+[3]:[10.10.0.1:100]:[0]:[32]:[10.10.0.1] seq 0",
+        ]
+    );
+    set_vni(&mut a, VNI, VniConfig::new("production").flooding(false));
+    assert_eq!(
+        text(&drain(&mut a)),
+        [
+            "-[3]:[10.10.0.1:100]:[0]:[32]:[10.10.0.1]",
+            "-flood 100 10.10.0.2",
+        ]
+    );
+}
