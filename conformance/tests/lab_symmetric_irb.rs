@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use conformance::lab::edge::tunnel_end;
 use conformance::lab::{
-    Edge, Error, Host, Lab, Program, Release, Requirement, kernel, scenario_beside_others,
+    Edge, Error, Host, Lab, Pinger, Program, Release, Requirement, kernel, scenario_beside_others,
 };
 
 const NEEDS: [Requirement; 5] = [
@@ -539,5 +539,48 @@ fn rbgpd_and_two_releases_of_frr_route_for_two_tenants() -> Result<(), Error> {
     scenario_beside_others("symmetric-irb-frr", &NEEDS, |lab| {
         let [host, trixie] = [Release::Host, trixie].map(Program::Frr);
         play(lab, &[host, Program::Rbgpd, trixie])
+    })
+}
+
+/// The kernel forwards while there is no daemon, and the next one takes over what is there.
+#[test]
+fn a_killed_daemon_keeps_tenants_routed() -> Result<(), Error> {
+    scenario_beside_others("symmetric-irb-killed", &NEEDS, |lab| {
+        let mut edges = Edge::build(lab, &[Program::Rbgpd, Program::Rbgpd])?;
+        for edge in &mut edges {
+            let config = config(edge, 2);
+            edge.start(lab, &config)?;
+        }
+        let of_red = hosts(lab, &edges, RED)?;
+        tenant_works(lab, &edges, &of_red, RED)?;
+        let ([one, two], [red1, red2]) = (edges.as_mut_slice(), of_red.as_slice()) else {
+            return Err(Error::State("two of each".to_owned()));
+        };
+        let to = red2.addresses().iter().find_map(|it| match it {
+            IpAddr::V4(address) => Some(*address),
+            IpAddr::V6(_) => None,
+        });
+        let to = to.ok_or_else(|| Error::State("no IPv4 address".to_owned()))?;
+        let pinger = Pinger::start(red1.space(), to, Duration::from_millis(20))?;
+        one.node_mut().kill9()?;
+        let config = config(one, 2);
+        one.start(lab, &config)?;
+        for edge in [&*one, &*two] {
+            let what = format!("edge {}: verify", edge.id());
+            lab.reach(&what, PATIENCE, || says(edge, &["verify"]).map(drop))?;
+        }
+        let so_far = pinger.received();
+        lab.reach("packets pass after that", PATIENCE, || {
+            match pinger.received() > so_far + 50 {
+                true => Ok(()),
+                false => Err(Error::State(format!("{} answers", pinger.received()))),
+            }
+        })?;
+        let report = pinger.stop()?;
+        lab.step(report.to_string());
+        match report.lost {
+            0 => Ok(()),
+            lost => Err(Error::State(format!("{lost} packets were lost"))),
+        }
     })
 }

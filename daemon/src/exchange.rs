@@ -59,6 +59,9 @@ pub(crate) struct Tenant {
 pub(crate) enum Note {
     /// A VRF, by its name, is part of the overlay like this, or no longer.
     Tenant(Arc<str>, Option<Box<Tenant>>),
+    /// EVPN has all routes that there were when the default instance started, and those of before
+    /// this note are on their way.
+    Complete,
 }
 
 /// What has come.
@@ -132,6 +135,13 @@ impl Hub {
             && !routes.is_empty()
         {
             inbox.put(|mail| mail.routes.extend(routes));
+        }
+    }
+
+    /// Tells an instance that EVPN is complete.
+    pub(crate) fn complete(&self, to: &Option<String>) {
+        if let Some(inbox) = self.inbox(to) {
+            inbox.put(|mail| mail.notes.push(Note::Complete));
         }
     }
 

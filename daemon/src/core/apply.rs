@@ -98,6 +98,10 @@ impl Core {
                 }
             }
         }
+        if let Some(link) = self.handover.awaited() {
+            peers.ipv4_unicast.insert(link);
+            peers.ipv6_unicast.insert(link);
+        }
         let time = self.config.graceful_restart.deferral_time;
         let hold = self.place.restarting;
         if hold {

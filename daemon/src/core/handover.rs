@@ -54,6 +54,11 @@ impl Handover {
         self.links.contains_key(&peer)
     }
 
+    /// Whose routes a restart waits for.
+    pub(super) fn awaited(&self) -> Option<PeerId> {
+        self.link(&Port::Routers)
+    }
+
     fn link(&self, port: &Port) -> Option<PeerId> {
         let mut links = self.links.iter();
         links.find(|(_, it)| *it == port).map(|(peer, _)| *peer)
@@ -255,9 +260,11 @@ fn prefixes(list: &NlriList) -> Vec<Prefix> {
 impl Core {
     /// What others have put into the inbox.
     pub(super) fn receive(&mut self, mail: Mail) {
+        let mut complete = false;
         for note in mail.notes {
             match note {
                 Note::Tenant(name, tenant) => self.set_tenant(&name, tenant.map(|it| *it)),
+                Note::Complete => complete = true,
             }
         }
         let mut arriving: BTreeMap<PeerId, Arriving> = BTreeMap::new();
@@ -284,6 +291,15 @@ impl Core {
             let named: Vec<_> = announced.map(|(_, set)| (peer, set.next_hop())).collect();
             self.check_next_hops(named.into_iter());
             self.hand_in(rib::Input::Updates(peer, updates));
+        }
+        if complete && let Some(peer) = self.handover.link(&Port::Routers) {
+            // What a restart waits for (RFC 4724 §4.1), as from any peer.
+            let end = |family| Update {
+                end_of_rib: Some(family),
+                ..Update::default()
+            };
+            let ends = [Family::Ipv4Unicast, Family::Ipv6Unicast].map(end);
+            self.hand_in(rib::Input::Updates(peer, ends.into()));
         }
     }
 
@@ -421,10 +437,23 @@ impl Core {
         if let Some(tenant) = tenant {
             self.handover.tenants.insert(Arc::clone(name), tenant);
             self.want_tenant(name);
+            if self.converged.evpn {
+                self.complete_tenants();
+            }
         }
         let vnis = self.config.vnis.clone();
         let inside = vnis.iter().filter(|vni| vni.vrf.as_deref() == Some(name));
         self.want_overlays(&inside.collect::<Vec<_>>());
+    }
+
+    /// EVPN has what there was at the start: VRFs need not wait longer with what the last run left in
+    /// the kernel.
+    pub(super) fn complete_tenants(&mut self) {
+        self.drain_evpn();
+        self.flush_handover();
+        for tenant in self.handover.tenants.values() {
+            self.hands.exchange.complete(&tenant.instance);
+        }
     }
 
     /// All VRFs, after a change of what they stand on.

@@ -93,6 +93,9 @@ impl Core {
     pub(super) fn family_converged(&mut self, family: Family) {
         *self.converged.get_mut(family) = true;
         tracing::info!(%family, "routes are complete");
+        if family == Family::Evpn {
+            self.complete_tenants();
+        }
         self.sweep(family);
         if Family::ALL
             .iter()

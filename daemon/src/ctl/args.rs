@@ -537,13 +537,7 @@ mod tests {
 
     #[test]
     fn commands_that_do_not_exist_are_not_accepted() {
-        for wrong in [
-            "plan x",
-            "rollback",
-            "vtysh -c x",
-            "import-frr x",
-            "show",
-        ] {
+        for wrong in ["plan x", "rollback", "vtysh -c x", "import-frr x", "show"] {
             let arguments = std::iter::once("rbgpctl").chain(wrong.split(' '));
             assert!(Arguments::try_parse_from(arguments).is_err(), "{wrong}");
         }
