@@ -245,7 +245,7 @@ fn evpn_and_bfd_have_the_keys_of_the_contract() {
             Request::Arrived { vni, mac, ip } => Reply::Arrived(reply::Arrived {
                 vni: vni.get(),
                 mac: mac.to_string(),
-                ip,
+                ip: *ip,
                 learned: false,
                 limit_s: Some(60),
                 sequence: 1,
