@@ -441,8 +441,7 @@ impl Core {
                 drop(answer.send(reload));
             }
             Order::LookAt(network, answer) => {
-                let devices = [network.bridge.as_str(), network.vxlan.as_str()];
-                drop(answer.send(self.network_facts(network.id, devices)));
+                drop(answer.send(self.network_facts(&network)));
             }
             Order::Verified(differences) => {
                 self.verify.runs += 1;

@@ -141,6 +141,9 @@ impl Instances {
             | Request::Explain { .. }
             | Request::EvpnVni
             | Request::EvpnMac { .. }
+            | Request::EvpnNeighbors { .. }
+            | Request::EvpnVteps
+            | Request::EvpnNextHops
             | Request::EvpnDuplicates { .. }
             | Request::ClearDuplicates { .. }
             | Request::Arrived { .. }
@@ -210,6 +213,9 @@ impl Instances {
             | Request::Explain { .. }
             | Request::EvpnVni
             | Request::EvpnMac { .. }
+            | Request::EvpnNeighbors { .. }
+            | Request::EvpnVteps
+            | Request::EvpnNextHops
             | Request::EvpnDuplicates { .. }
             | Request::ClearDuplicates { .. }
             | Request::Arrived { .. }

@@ -18,6 +18,7 @@ use crate::ledger::Ledger;
 use crate::originate::Network;
 use crate::path::{Path, Route};
 use crate::resolve::{ip_of, mac_of};
+use crate::since::Clock;
 use crate::station::{Binding, Facts, Local, RemoteMac};
 use crate::target::{ImportIndex, distinguishers};
 use crate::vrf::{Via, VrfConfig, VrfName, Vrfs};
@@ -225,6 +226,7 @@ pub struct Instance {
     pub(crate) neighbours: Ledger<(Vni, IpAddr), (MacAddress, IpAddr)>,
     pub(crate) told: Ledger<EvpnKey, (Vni, Arc<AttributeSet>)>,
     pub(crate) duplicates: Duplicates,
+    pub(crate) clock: Clock,
     // Routes come in runs that share their attributes.
     last_decoded: Option<(Arc<Attributes>, Arc<Path>)>,
 }
@@ -244,14 +246,16 @@ impl Instance {
             neighbours: Ledger::new(),
             told: Ledger::new(),
             duplicates: Duplicates::new(),
+            clock: Clock::default(),
             last_decoded: None,
         }
     }
 
     /// Takes in what happened. Call [`Instance::poll`] until `None` afterwards, or after several.
     ///
-    /// The time counts for duplicates only: how often an address moved of late.
+    /// The time counts for duplicates only: how often an address moved of late. Ages are shown.
     pub fn handle(&mut self, now: Instant, input: Input) {
+        self.clock.set(now);
         self.enter(now, input);
         for (vni, address) in self.duplicates.judge(now) {
             self.resolve(vni, address);
@@ -489,7 +493,10 @@ impl Instance {
             return;
         }
         let old = match &new {
-            Some(route) => self.facts.routes.insert(Arc::clone(route)),
+            Some(route) => self
+                .facts
+                .routes
+                .insert(Arc::clone(route), self.clock.now()),
             None => self.facts.routes.remove(&key),
         };
         let mut vnis = BTreeSet::new();

@@ -10,7 +10,7 @@
 //! `duplicate` tells what moves too often); the wishes go to a `ledger` per kind, which hands out
 //! the differences. `target` finds the VNIs a route belongs to, `originate` builds our own routes,
 //! `vrf` does the same for the routing tables of tenants, `show` answers questions with the same
-//! functions that decide.
+//! functions that decide; ages (`since`) are for it alone.
 //!
 //! What comes out is a function of what is known, not of the order in which it became known: the
 //! tunnel address, VNIs, routes and local addresses may come in any order. One order does matter,
@@ -113,6 +113,7 @@ mod originate;
 mod path;
 mod resolve;
 mod show;
+mod since;
 mod station;
 mod target;
 mod vrf;
@@ -127,8 +128,8 @@ pub use instance::{Input, Instance, Output};
 pub use mobility::Rule;
 pub use path::{Fault, Path, Route};
 pub use show::{
-    Announcer, Candidate, Conflict, FloodStatus, Kind, MacStatus, Outcome, Problem, Reason,
-    ReceivedRoute, RouterStatus, VniStatus, VrfStatus,
+    Announcer, Candidate, Conflict, FloodStatus, Kind, MacStatus, NeighbourStatus, Outcome,
+    Problem, Reason, ReceivedRoute, RouterStatus, VniStatus, VrfStatus, VtepStatus,
 };
 pub use station::RemoteMac;
 pub use target::ImportTarget;

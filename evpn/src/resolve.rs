@@ -179,7 +179,7 @@ impl Instance {
         self.tell_mac(vni, mac, None, told);
         let mut ips = BTreeSet::new();
         if let Some(station) = self.facts.stations.get_mut(&(vni, mac)) {
-            let (different, moved) = station.decide(owner);
+            let (different, moved) = station.decide(owner, self.clock.now());
             if different {
                 ips.extend(station.bound.iter().copied());
                 ips.extend(station.remotes.iter().filter_map(|route| ip_of(&route.key)));
@@ -229,6 +229,9 @@ impl Instance {
             return;
         };
         let before = host.seat.replace(seat);
+        if before != Some(seat) {
+            host.since = self.clock.now();
+        }
         if let Some(before) = before.filter(|before| before.0 != seat.0) {
             let here = before.1 == Place::Here || seat.1 == Place::Here;
             self.duplicates.ip_moved(vni, ip, (before.0, seat.0), here);

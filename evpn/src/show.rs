@@ -4,7 +4,9 @@
 //! second way for display. All of it reads and changes nothing.
 
 mod announcers;
+mod places;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -21,6 +23,7 @@ use crate::station::{Place, RemoteMac, Station};
 use crate::target::ImportTarget;
 use crate::vrf::{Vrf, VrfName, imported_prefix};
 pub use announcers::Announcer;
+pub use places::{NeighbourStatus, VtepStatus};
 
 /// A VNI, for `show evpn vni`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -291,14 +294,39 @@ pub struct RouterStatus {
     pub routes: usize,
 }
 
+/// What each VNI has.
+#[derive(Default)]
+struct Counts {
+    /// MAC addresses that are here, and at other sites.
+    macs: BTreeMap<Vni, (usize, usize)>,
+    floods: BTreeMap<Vni, Vec<IpAddr>>,
+}
+
 /// Answers for people.
 impl Instance {
     /// The configured VNIs, in ascending order.
     pub fn vnis(&self) -> Vec<VniStatus> {
-        self.networks
-            .values()
-            .map(|network| self.vni_status(network))
+        let counts = self.counts();
+        let networks = self.networks.values();
+        networks
+            .map(|network| self.vni_status(network, &counts))
             .collect()
+    }
+
+    /// Counted once for all VNIs: there may be thousands of them.
+    fn counts(&self) -> Counts {
+        let mut counts = Counts::default();
+        for ((vni, _), station) in &self.facts.stations {
+            let here = station.decided.filter(|owner| owner.place == Place::Here);
+            counts.macs.entry(*vni).or_default().0 += usize::from(here.is_some());
+        }
+        for ((vni, _), _) in self.macs.wanted() {
+            counts.macs.entry(*vni).or_default().1 += 1;
+        }
+        for ((vni, vtep), ()) in self.floods.wanted() {
+            counts.floods.entry(*vni).or_default().push(*vtep);
+        }
+        counts
     }
 
     /// The configured VRFs, by name.
@@ -311,12 +339,7 @@ impl Instance {
 
     /// The MAC addresses of one VNI, or of all, that are somewhere.
     pub fn macs(&self, vni: Option<Vni>) -> Vec<MacStatus> {
-        self.facts
-            .stations
-            .iter()
-            .filter(|((of, _), _)| vni.is_none_or(|vni| vni == *of))
-            .filter_map(|((vni, mac), station)| self.mac_status(*vni, *mac, station))
-            .collect()
+        self.macs_behind(vni, None).collect()
     }
 
     /// Addresses that move again and again, by VNI; MAC addresses before IP addresses.
@@ -425,17 +448,10 @@ impl Instance {
         }
     }
 
-    fn vni_status(&self, network: &Network) -> VniStatus {
+    fn vni_status(&self, network: &Network, counts: &Counts) -> VniStatus {
         let vni = network.vni;
-        let stations = self.facts.stations.iter();
-        let local_macs = stations
-            .filter(|((of, _), _)| *of == vni)
-            .filter(|((_, mac), _)| {
-                let owner = self.mac_owner(vni, *mac);
-                owner.is_some_and(|owner| owner.place == Place::Here)
-            })
-            .count();
-        let floods = self.floods.wanted().filter(|((of, _), ())| *of == vni);
+        let (local_macs, remote_macs) = counts.macs.get(&vni).copied().unwrap_or_default();
+        let vteps = counts.floods.get(&vni).into_iter().flatten();
         VniStatus {
             vni,
             name: network.config.name.clone(),
@@ -443,9 +459,9 @@ impl Instance {
             import_targets: network.config.imports(vni),
             export_targets: network.exports.clone(),
             local_macs,
-            remote_macs: self.macs.wanted().filter(|((of, _), _)| *of == vni).count(),
-            remote_vteps: floods
-                .map(|((_, vtep), ())| FloodStatus {
+            remote_macs,
+            remote_vteps: vteps
+                .map(|vtep| FloodStatus {
                     vtep: *vtep,
                     downstream_vni: self.flood_label(vni, *vtep),
                 })

@@ -14,6 +14,7 @@ use bgp::{EvpnKey, MacAddress, Vni};
 use crate::mobility::{Claim, Witnesses};
 use crate::path::{Path, Route};
 use crate::resolve::{MacOwner, mac_of};
+use crate::since::Stamp;
 
 /// A MAC address behind a remote tunnel endpoint, as the kernel should have it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +45,8 @@ pub(crate) struct Station {
     pub(crate) place: Option<Place>,
     /// How often that changed.
     pub(crate) moves: u32,
+    /// Since when it is there.
+    pub(crate) since: Stamp,
 }
 
 #[derive(Debug)]
@@ -66,9 +69,16 @@ impl Station {
 
     /// Notes a decision and counts a change of place. Says whether anything is different, and
     /// from where to where it moved.
-    pub(crate) fn decide(&mut self, decided: Option<MacOwner>) -> (bool, Option<(Place, Place)>) {
+    pub(crate) fn decide(
+        &mut self,
+        decided: Option<MacOwner>,
+        now: Stamp,
+    ) -> (bool, Option<(Place, Place)>) {
         let mut moved = None;
         if let Some(owner) = decided {
+            if self.decided.map(|before| before.place) != Some(owner.place) {
+                self.since = now;
+            }
             let before = self.place.replace(owner.place);
             moved = before
                 .filter(|before| *before != owner.place)
@@ -89,6 +99,8 @@ pub(crate) struct Host {
     pub(crate) remotes: Vec<Arc<Route>>,
     /// Which MAC address it had, and where, when that was last known.
     pub(crate) seat: Option<(MacAddress, Place)>,
+    /// Since when it has that one there.
+    pub(crate) since: Stamp,
 }
 
 #[derive(Debug)]
@@ -219,20 +231,36 @@ fn leave(routes: &mut Vec<Arc<Route>>, route: &Arc<Route>) {
 /// Every remote route, whether a VNI imports it or not, and those of an address.
 #[derive(Debug, Default)]
 pub(crate) struct Routes {
-    all: BTreeMap<EvpnKey, Arc<Route>>,
+    all: BTreeMap<EvpnKey, (Arc<Route>, Stamp)>,
     by_mac: BTreeSet<(MacAddress, EvpnKey)>,
     by_ip: BTreeSet<(IpAddr, EvpnKey)>,
+    /// How many each tunnel endpoint has, and since when any.
+    sites: BTreeMap<IpAddr, (usize, Stamp)>,
 }
 
 impl Routes {
-    pub(crate) fn insert(&mut self, route: Arc<Route>) -> Option<Arc<Route>> {
+    pub(crate) fn insert(&mut self, route: Arc<Route>, now: Stamp) -> Option<Arc<Route>> {
+        self.sites.entry(route.path.vtep).or_insert((0, now)).0 += 1;
         if let EvpnKey::MacIp { mac, ip, .. } = route.key {
             self.by_mac.insert((mac, route.key.clone()));
             if let Some(ip) = ip {
                 self.by_ip.insert((ip, route.key.clone()));
             }
         }
-        self.all.insert(route.key.clone(), route)
+        let before = self.all.insert(route.key.clone(), (route, now));
+        before.map(|(before, _)| self.leave_site(before))
+    }
+
+    /// A site without a route is none.
+    fn leave_site(&mut self, route: Arc<Route>) -> Arc<Route> {
+        let vtep = route.path.vtep;
+        if let Some((routes, _)) = self.sites.get_mut(&vtep) {
+            *routes = routes.saturating_sub(1);
+            if *routes == 0 {
+                self.sites.remove(&vtep);
+            }
+        }
+        route
     }
 
     pub(crate) fn remove(&mut self, key: &EvpnKey) -> Option<Arc<Route>> {
@@ -242,15 +270,26 @@ impl Routes {
                 self.by_ip.remove(&(ip, key.clone()));
             }
         }
-        self.all.remove(key)
+        let (before, _) = self.all.remove(key)?;
+        Some(self.leave_site(before))
     }
 
     pub(crate) fn get(&self, key: &EvpnKey) -> Option<&Arc<Route>> {
-        self.all.get(key)
+        self.all.get(key).map(|(route, _)| route)
+    }
+
+    /// Since when a route is as it is.
+    pub(crate) fn since(&self, key: &EvpnKey) -> Option<Stamp> {
+        self.all.get(key).map(|(_, since)| *since)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Route>> {
-        self.all.values()
+        self.all.values().map(|(route, _)| route)
+    }
+
+    /// Tunnel endpoints with the number of their routes, and since when they have any.
+    pub(crate) fn sites(&self) -> &BTreeMap<IpAddr, (usize, Stamp)> {
+        &self.sites
     }
 
     /// Paths of the routes for `mac`, of every VNI.
@@ -258,7 +297,7 @@ impl Routes {
         self.by_mac
             .range((mac, LOWEST)..)
             .take_while(move |(other, _)| *other == mac)
-            .filter_map(|(_, key)| Some(&*self.all.get(key)?.path))
+            .filter_map(|(_, key)| Some(&*self.get(key)?.path))
     }
 
     /// Paths of the routes that bind `ip` to another address than `mac`, of every VNI.
@@ -267,7 +306,7 @@ impl Routes {
             .range((ip, LOWEST)..)
             .take_while(move |(other, _)| *other == ip)
             .filter(move |(_, key)| mac_of(key) != Some(mac))
-            .filter_map(|(_, key)| Some(&*self.all.get(key)?.path))
+            .filter_map(|(_, key)| Some(&*self.get(key)?.path))
     }
 }
 

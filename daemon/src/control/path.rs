@@ -13,8 +13,8 @@ use bgp::{Family, Prefix, ScopedAddr, Vni};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{
-    Clear, Drain, ErrorKind, ErrorReply, Gateways, NetworkCreate, NetworkDelete, Page, Request,
-    Routes, Select, SoftReset,
+    Clear, Drain, ErrorKind, ErrorReply, EvpnRoutes, Gateways, NetworkCreate, NetworkDelete, Page,
+    Request, Routes, Select, SoftReset,
 };
 
 /// A request as HTTP sees it.
@@ -50,7 +50,16 @@ pub fn write(request: &Request) -> Call {
             get("/v1/explain", Query::new().add("target", Some(target)))
         }
         Request::EvpnVni => get("/v1/evpn/vni", Query::new()),
-        Request::EvpnMac { vni } => get("/v1/evpn/mac", Query::new().add("vni", vni.as_ref())),
+        Request::EvpnMac { vni, page } => {
+            let query = Query::new().add("vni", vni.as_ref());
+            get("/v1/evpn/mac", query.page(page))
+        }
+        Request::EvpnNeighbors { vni, page } => {
+            let query = Query::new().add("vni", vni.as_ref());
+            get("/v1/evpn/neighbors", query.page(page))
+        }
+        Request::EvpnVteps => get("/v1/evpn/vteps", Query::new()),
+        Request::EvpnNextHops => get("/v1/evpn/next_hops", Query::new()),
         Request::EvpnDuplicates { vni } => {
             get("/v1/evpn/duplicates", Query::new().add("vni", vni.as_ref()))
         }
@@ -69,7 +78,13 @@ pub fn write(request: &Request) -> Call {
             };
             post("/v1/evpn/arrived", &body)
         }
-        Request::EvpnRoutes(page) => get("/v1/evpn/routes", Query::new().page(page)),
+        Request::EvpnRoutes(routes) => {
+            let query = Query::new()
+                .add("type", routes.route_type.as_ref())
+                .add("vni", routes.vni.as_ref())
+                .add("rd", routes.rd.as_ref());
+            get("/v1/evpn/routes", query.page(&routes.page))
+        }
         Request::Bfd => get("/v1/bfd", Query::new()),
         Request::Rpki { prefix, asn } => {
             let query = Query::new().add("prefix", prefix.as_ref());
@@ -141,11 +156,23 @@ fn read_get(path: &str, mut query: Pairs) -> Result<Request, ErrorReply> {
         "/v1/evpn/vni" => Request::EvpnVni,
         "/v1/evpn/mac" => Request::EvpnMac {
             vni: query.take_with("vni", VNI_EXPECTED, read_vni)?,
+            page: read_page(&mut query)?,
         },
+        "/v1/evpn/neighbors" => Request::EvpnNeighbors {
+            vni: query.take_with("vni", VNI_EXPECTED, read_vni)?,
+            page: read_page(&mut query)?,
+        },
+        "/v1/evpn/vteps" => Request::EvpnVteps,
+        "/v1/evpn/next_hops" => Request::EvpnNextHops,
         "/v1/evpn/duplicates" => Request::EvpnDuplicates {
             vni: query.take_with("vni", VNI_EXPECTED, read_vni)?,
         },
-        "/v1/evpn/routes" => Request::EvpnRoutes(read_page(&mut query)?),
+        "/v1/evpn/routes" => Request::EvpnRoutes(EvpnRoutes {
+            route_type: query.take_with("type", "a number from 1 to 5", read_route_type)?,
+            vni: query.take_with("vni", VNI_EXPECTED, read_vni)?,
+            rd: query.take("rd", "a route distinguisher like 10.10.0.1:100")?,
+            page: read_page(&mut query)?,
+        }),
         "/v1/bfd" => Request::Bfd,
         "/v1/rpki" => read_rpki(&mut query)?,
         "/v1/drain" => Request::DrainStatus,
@@ -215,6 +242,9 @@ pub fn allowed(path: &str) -> Option<&'static str> {
         | "/v1/evpn/vni"
         | "/v1/evpn/mac"
         | "/v1/evpn/duplicates"
+        | "/v1/evpn/neighbors"
+        | "/v1/evpn/vteps"
+        | "/v1/evpn/next_hops"
         | "/v1/evpn/routes"
         | "/v1/bfd"
         | "/v1/rpki"
@@ -320,6 +350,10 @@ fn read_limit(text: &str) -> Option<u32> {
 
 /// What a VNI is, for messages.
 const VNI_EXPECTED: &str = "a number up to 16777215";
+
+fn read_route_type(text: &str) -> Option<u8> {
+    text.parse().ok().filter(|number| (1..=5).contains(number))
+}
 
 fn read_vni(text: &str) -> Option<Vni> {
     text.parse().ok().and_then(Vni::new)
@@ -496,6 +530,8 @@ struct CreateBody {
     /// Absent for the first usable addresses, empty for none.
     #[serde(skip_serializing_if = "Option::is_none")]
     gateway: Option<Vec<IpAddr>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    vrf: Option<String>,
     force: bool,
     dry_run: bool,
 }
@@ -511,6 +547,7 @@ impl From<&NetworkCreate> for CreateBody {
                 Gateways::These(addresses) => Some(addresses.clone()),
                 Gateways::None => Some(Vec::new()),
             },
+            vrf: order.vrf.clone(),
             force: order.force,
             dry_run: order.dry_run,
         }
@@ -540,6 +577,7 @@ impl CreateBody {
                 Some(addresses) if addresses.is_empty() => Gateways::None,
                 Some(addresses) => Gateways::These(addresses),
             },
+            vrf: self.vrf,
             force: self.force,
             dry_run: self.dry_run,
         })

@@ -43,6 +43,12 @@ pub enum Reply {
     EvpnVni(EvpnVni),
     /// To `EvpnMac`.
     EvpnMac(EvpnMac),
+    /// To `EvpnNeighbors`.
+    EvpnNeighbors(EvpnNeighbors),
+    /// To `EvpnVteps`.
+    EvpnVteps(EvpnVteps),
+    /// To `EvpnNextHops`.
+    EvpnNextHops(EvpnNextHops),
     /// To `EvpnDuplicates` and `ClearDuplicates`.
     EvpnDuplicates(EvpnDuplicates),
     /// To `EvpnRoutes`.

@@ -6,7 +6,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use bgp::{Asn, Family, MacAddress, Prefix, ScopedAddr, Vni};
+use bgp::{Asn, Family, MacAddress, Prefix, RouteDistinguisher, ScopedAddr, Vni};
 use evpn::Address;
 use ipnetwork::IpNetwork;
 
@@ -30,11 +30,24 @@ pub enum Request {
     },
     /// The overlay networks. Reply: `EvpnVni`.
     EvpnVni,
-    /// Where MAC addresses are. Reply: `EvpnMac`.
+    /// Where MAC addresses are, a page at a time. Reply: `EvpnMac`.
     EvpnMac {
         /// Only of this VNI.
         vni: Option<Vni>,
+        /// Which part of the answer.
+        page: Page,
     },
+    /// Which MAC addresses IP addresses have, a page at a time. Reply: `EvpnNeighbors`.
+    EvpnNeighbors {
+        /// Only of this VNI.
+        vni: Option<Vni>,
+        /// Which part of the answer.
+        page: Page,
+    },
+    /// The other tunnel endpoints. Reply: `EvpnVteps`.
+    EvpnVteps,
+    /// Where routes of VRFs lead. Reply: `EvpnNextHops`.
+    EvpnNextHops,
     /// Addresses that move again and again. Reply: `EvpnDuplicates`.
     EvpnDuplicates {
         /// Only of this VNI.
@@ -57,7 +70,7 @@ pub enum Request {
         ip: Option<IpAddr>,
     },
     /// EVPN routes with every field, a page at a time. Reply: `EvpnRoutes`.
-    EvpnRoutes(Page),
+    EvpnRoutes(EvpnRoutes),
     /// BFD sessions. Reply: `Bfd`.
     Bfd,
     /// Caches of the RPKI, and what their VRPs say. Reply: `Rpki`.
@@ -136,6 +149,9 @@ impl Request {
             | Request::Explain { .. }
             | Request::EvpnVni
             | Request::EvpnMac { .. }
+            | Request::EvpnNeighbors { .. }
+            | Request::EvpnVteps
+            | Request::EvpnNextHops
             | Request::EvpnDuplicates { .. }
             | Request::ClearDuplicates { .. }
             | Request::Arrived { .. }
@@ -166,6 +182,20 @@ pub struct Routes {
     /// From which table.
     pub select: Select,
     /// Which part of the answer.
+    pub page: Page,
+}
+
+/// Which EVPN routes. Of several conditions all hold.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct EvpnRoutes {
+    /// Only of this type: 1 to 5.
+    pub route_type: Option<u8>,
+    /// Only those that name this VNI, or that it takes in.
+    pub vni: Option<Vni>,
+    /// Only with this route distinguisher.
+    pub rd: Option<RouteDistinguisher>,
+    /// Which part of the answer. With a condition a page may have fewer routes than it has room for,
+    /// and even none, and still not be the last one.
     pub page: Page,
 }
 
@@ -236,6 +266,8 @@ pub struct NetworkCreate {
     pub networks: Vec<Prefix>,
     /// Which addresses its bridge has.
     pub gateway: Gateways,
+    /// The VRF device that its bridge is in, and its machines are routed in.
+    pub vrf: Option<String>,
     /// Although other sites have something else under this number, or a device of this host is in
     /// one of the networks.
     pub force: bool,

@@ -40,7 +40,13 @@ impl Core {
             Request::Routes(routes) => self.routes_reply(&routes).map(Reply::Routes),
             Request::Explain { target } => self.explain(&target).map(Reply::Explain),
             Request::EvpnVni => Ok(Reply::EvpnVni(self.evpn_vnis())),
-            Request::EvpnMac { vni } => self.evpn_macs(vni).map(Reply::EvpnMac),
+            Request::EvpnMac { vni, page } => self.evpn_macs(vni, &page).map(Reply::EvpnMac),
+            Request::EvpnNeighbors { vni, page } => {
+                let neighbors = self.evpn_neighbors(vni, &page);
+                neighbors.map(Reply::EvpnNeighbors)
+            }
+            Request::EvpnVteps => Ok(Reply::EvpnVteps(self.evpn_vteps())),
+            Request::EvpnNextHops => Ok(Reply::EvpnNextHops(self.evpn_next_hops())),
             Request::EvpnDuplicates { vni } => {
                 self.evpn_duplicates(vni).map(Reply::EvpnDuplicates)
             }
@@ -49,7 +55,7 @@ impl Core {
                 cleared.map(Reply::EvpnDuplicates)
             }
             Request::Arrived { vni, mac, ip } => self.arrived(vni, mac, ip).map(Reply::Arrived),
-            Request::EvpnRoutes(page) => self.evpn_routes(&page).map(Reply::EvpnRoutes),
+            Request::EvpnRoutes(routes) => self.evpn_routes(&routes).map(Reply::EvpnRoutes),
             Request::Bfd => Ok(Reply::Bfd(self.bfd_reply())),
             Request::Rpki { prefix, asn } => Ok(Reply::Rpki(self.rpki_reply(prefix, asn))),
             Request::DrainStatus => Ok(Reply::Drain(self.drain_status())),

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use bgp::{Asn, Family, MacAddress, Prefix, ScopedAddr, Vni};
+use bgp::{Asn, Family, MacAddress, Prefix, RouteDistinguisher, ScopedAddr, Vni};
 use clap::{Args, Parser, Subcommand};
 use evpn::Address;
 
@@ -224,6 +224,9 @@ pub(super) struct Create {
     /// No gateway on this host: machines reach each other, and nothing else by way of it.
     #[arg(long)]
     pub(super) no_gateway: bool,
+    /// VRF device that its bridge is in, and its machines are routed in.
+    #[arg(long, value_name = "DEVICE")]
+    pub(super) vrf: Option<String>,
     /// Although other sites have something else under this number, or this host uses addresses of
     /// the network.
     #[arg(long)]
@@ -323,8 +326,29 @@ pub(super) enum Evpn {
         #[arg(long, value_name = "N", value_parser = vni)]
         vni: Option<Vni>,
     },
+    /// Which MAC addresses IP addresses have, where, and since when.
+    #[command(visible_alias = "neighbours")]
+    Neighbors {
+        /// Only of this VNI.
+        #[arg(long, value_name = "N", value_parser = vni)]
+        vni: Option<Vni>,
+    },
+    /// The other sites' tunnel endpoints: who told us, VNIs, MAC addresses, routes, since when.
+    Vteps,
+    /// Where routes of VRFs lead: routers with their MAC addresses, for each L3 VNI.
+    NextHops,
     /// EVPN routes with every field.
-    Routes,
+    Routes {
+        /// Only of this type: 2 MAC addresses, 3 flooding, 5 prefixes; 1 and 4 segments.
+        #[arg(long = "type", value_name = "T", value_parser = clap::value_parser!(u8).range(1..=5))]
+        route_type: Option<u8>,
+        /// Only those that name this VNI, or that it takes in.
+        #[arg(long, value_name = "N", value_parser = vni)]
+        vni: Option<Vni>,
+        /// Only with this route distinguisher.
+        #[arg(long, value_name = "RD")]
+        rd: Option<RouteDistinguisher>,
+    },
 }
 
 #[derive(Debug, Subcommand)]

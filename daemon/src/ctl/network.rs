@@ -55,6 +55,7 @@ async fn create(console: &mut Console<'_>, options: Create) -> Result<Exit, Stop
             (false, true) => Gateways::First,
             (false, false) => Gateways::These(options.gateway),
         },
+        vrf: options.vrf,
         force: options.force,
         dry_run: options.dry_run,
     };
@@ -147,10 +148,13 @@ fn titled(change: &NetworkChange) -> String {
 
 fn described(change: &NetworkChange) -> String {
     let networks = change.networks.join(" and ");
-    match change.gateway.is_empty() {
-        true => format!("{networks}, no gateway"),
-        false => format!("{networks}, gateway {}", without_length(&change.gateway)),
-    }
+    let gateway = match change.gateway.is_empty() {
+        true => "no gateway".to_owned(),
+        false => format!("gateway {}", without_length(&change.gateway)),
+    };
+    let vrf = change.vrf.as_ref();
+    let vrf = vrf.map_or_else(String::new, |vrf| format!(", VRF {vrf}"));
+    format!("{networks}, {gateway}{vrf}")
 }
 
 fn without_length(gateways: &[String]) -> String {

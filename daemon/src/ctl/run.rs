@@ -10,7 +10,7 @@ use super::args::{self, Arguments, ClearTarget, Command, Evpn, EvpnOrder, Json, 
 use super::table::printable;
 use super::{Exit, check, decode, explain, network, route_map, show, wait};
 use crate::control::client::{Client, ClientError};
-use crate::control::{Clear, Page, Request, Routes, Select, SoftReset, reply};
+use crate::control::{Clear, EvpnRoutes, Page, Request, Routes, Select, SoftReset, reply};
 
 /// Runs a command with the streams of the process.
 pub(super) async fn run(arguments: Arguments) -> Exit {
@@ -185,8 +185,42 @@ impl Console<'_> {
             What::Evpn {
                 what: Evpn::Mac { vni },
             } => {
-                let request = Request::EvpnMac { vni };
-                self.print(&request, json, show::evpn_mac).await
+                let request = |page| Request::EvpnMac { vni, page };
+                if json.enabled {
+                    return self.json_pages("macs", request).await.map(drop);
+                }
+                let mut table = show::MacTable::default();
+                self.pages(request, |page: &reply::EvpnMac, out| {
+                    table.page(page, out)?;
+                    Ok(page.next.clone())
+                })
+                .await?;
+                Ok(table.finish(self.out)?)
+            }
+            What::Evpn {
+                what: Evpn::Neighbors { vni },
+            } => {
+                let request = |page| Request::EvpnNeighbors { vni, page };
+                if json.enabled {
+                    return self.json_pages("neighbors", request).await.map(drop);
+                }
+                let mut table = show::NeighborTable::default();
+                self.pages(request, |page: &reply::EvpnNeighbors, out| {
+                    table.page(page, out)?;
+                    Ok(page.next.clone())
+                })
+                .await?;
+                Ok(table.finish(self.out)?)
+            }
+            What::Evpn { what: Evpn::Vteps } => {
+                let request = Request::EvpnVteps;
+                self.print(&request, json, show::evpn_vteps).await
+            }
+            What::Evpn {
+                what: Evpn::NextHops,
+            } => {
+                let request = Request::EvpnNextHops;
+                self.print(&request, json, show::evpn_next_hops).await
             }
             What::Evpn {
                 what: Evpn::Duplicates { vni },
@@ -194,7 +228,22 @@ impl Console<'_> {
                 let request = Request::EvpnDuplicates { vni };
                 self.print(&request, json, show::evpn_duplicates).await
             }
-            What::Evpn { what: Evpn::Routes } => self.evpn_routes(json).await,
+            What::Evpn {
+                what:
+                    Evpn::Routes {
+                        route_type,
+                        vni,
+                        rd,
+                    },
+            } => {
+                let wanted = EvpnRoutes {
+                    route_type,
+                    vni,
+                    rd,
+                    page: Page::default(),
+                };
+                self.evpn_routes(&wanted, json).await
+            }
             What::Bfd => self.print(&Request::Bfd, json, show::bfd).await,
             What::Rpki { prefix, asn } => {
                 let request = Request::Rpki { prefix, asn };
@@ -259,7 +308,7 @@ impl Console<'_> {
             })
         };
         let (rows, covered_by) = if json.enabled {
-            self.json_pages(request).await?
+            self.json_pages("routes", request).await?
         } else {
             let (mut tables, mut covered_by) = (show::RouteTables::default(), None);
             self.pages(request, |page: &reply::Routes, out| {
@@ -282,13 +331,19 @@ impl Console<'_> {
         }
     }
 
-    async fn evpn_routes(&mut self, json: Json) -> Result<(), Stop> {
+    async fn evpn_routes(&mut self, wanted: &EvpnRoutes, json: Json) -> Result<(), Stop> {
+        let request = |page| {
+            Request::EvpnRoutes(EvpnRoutes {
+                page,
+                ..wanted.clone()
+            })
+        };
         if json.enabled {
-            return self.json_pages(Request::EvpnRoutes).await.map(drop);
+            return self.json_pages("routes", request).await.map(drop);
         }
-        let mut table = show::evpn_routes_table();
-        self.pages(Request::EvpnRoutes, |page: &reply::EvpnRoutes, out| {
-            show::evpn_routes(&mut table, &page.routes, out)?;
+        let mut table = show::EvpnRouteTable::default();
+        self.pages(request, |page: &reply::EvpnRoutes, out| {
+            table.page(&page.routes, out)?;
             Ok(page.next.clone())
         })
         .await?;
@@ -319,14 +374,15 @@ impl Console<'_> {
     /// Returns how many rows there were, and what contains a prefix that has no route.
     async fn json_pages(
         &mut self,
+        key: &str,
         request: impl Fn(Page) -> Request,
     ) -> Result<(u64, Option<String>), Stop> {
         // Begins with the first answer: a refusal leaves stdout empty.
-        let mut before = "{\"routes\":[";
+        let mut before = format!("{{\"{key}\":[");
         let (mut rows, mut covered_by) = (0_u64, None);
         self.pages(request, |page: &JsonPage, out| {
             out.write_all(std::mem::take(&mut before).as_bytes())?;
-            for route in &page.routes {
+            for route in page.rows(key) {
                 if rows > 0 {
                     out.write_all(b",")?;
                 }
@@ -348,12 +404,20 @@ impl Console<'_> {
     }
 }
 
-/// A page of whatever the daemon calls routes.
+/// A page of whatever rows the daemon has.
 #[derive(Debug, Deserialize)]
 struct JsonPage {
-    routes: Vec<Value>,
     #[serde(default)]
     next: Option<String>,
     #[serde(default)]
     covered_by: Option<String>,
+    #[serde(flatten)]
+    rest: serde_json::Map<String, Value>,
+}
+
+impl JsonPage {
+    fn rows(&self, key: &str) -> &[Value] {
+        let rows = self.rest.get(key).and_then(Value::as_array);
+        rows.map_or(&[], Vec::as_slice)
+    }
 }

@@ -13,8 +13,8 @@ use std::io::{self, Write};
 use bgp::Family;
 
 pub(super) use evpn::{
-    arrived, duplicates_cleared, evpn_duplicates, evpn_mac, evpn_routes, evpn_routes_table,
-    evpn_vni,
+    EvpnRouteTable, MacTable, NeighborTable, arrived, duplicates_cleared, evpn_duplicates,
+    evpn_next_hops, evpn_vni, evpn_vteps,
 };
 pub(super) use neighbors::neighbors;
 use neighbors::remote_as;

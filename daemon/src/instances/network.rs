@@ -317,7 +317,7 @@ fn wanted(order: &NetworkCreate, config: &Config) -> Result<VniConfig, ErrorRepl
         export_targets: RouteTargets::Auto,
         networks: networks.filter(|it| !has_gateway(it)).collect(),
         gateway,
-        vrf: None,
+        vrf: order.vrf.clone(),
         gateway_mac: None,
         bridge: shared.map_or_else(|| format!("br{id}"), |(it, vlan)| it.vlan_device(vlan)),
         vxlan: shared.map_or_else(|| format!("vxlan{id}"), |(it, _)| it.vxlan.clone()),
@@ -416,7 +416,8 @@ fn same(there: &VniConfig, wanted: &VniConfig) -> bool {
         gateway.sort_unstable();
         (gateway, network.all_networks())
     };
-    there.name == wanted.name && sorted(there) == sorted(wanted)
+    let named = |network: &VniConfig| (network.name.clone(), network.vrf.clone());
+    named(there) == named(wanted) && sorted(there) == sorted(wanted)
 }
 
 fn in_use(owner: Option<&str>, there: &VniConfig) -> ErrorReply {
@@ -435,7 +436,8 @@ fn described(network: &VniConfig) -> String {
     let gateways = network.gateway.iter();
     let gateways = gateways.map(|gateway| format!("gateway {}", gateway.ip()));
     let name = std::iter::once(format!("\"{}\"", network.name));
-    let words: Vec<String> = name.chain(networks).chain(gateways).collect();
+    let vrf = network.vrf.iter().map(|vrf| format!("VRF {vrf}"));
+    let words: Vec<String> = name.chain(networks).chain(gateways).chain(vrf).collect();
     words.join(", ")
 }
 
@@ -450,7 +452,11 @@ fn apart(config: &Config, wanted: &VniConfig) -> Result<(), ErrorReply> {
             let what = format!("the name \"{}\" is that of", wanted.name);
             return Err(refuse(what).hint("take another name"));
         }
-        let theirs = other.all_networks();
+        // Tenants may have the same addresses.
+        let theirs = match other.vrf == wanted.vrf {
+            true => other.all_networks(),
+            false => Vec::new(),
+        };
         let overlaps = |ours: &Prefix| {
             let meets = |it: &&Prefix| it.contains(*ours) || ours.contains(**it);
             theirs.iter().find(meets).map(|theirs| (*ours, *theirs))
@@ -473,12 +479,15 @@ fn risks(config: &Config, wanted: &VniConfig, facts: &NetworkFacts) -> Vec<Strin
         let mut gateways = wanted.gateway.iter().map(|it| Prefix::from(*it));
         gateways.find(|network| network.contains_addr(address))
     };
+    let outside = wanted.vrf.is_none();
     let vtep = config.evpn.map(|evpn| (evpn.vtep, "our tunnel endpoint"));
     let neighbors = config
         .neighbors
         .iter()
         .map(|it| (it.address.ip(), "neighbor"));
-    for (address, what) in vtep.into_iter().chain(neighbors) {
+    // The underlay is outside of VRFs.
+    let underlay = vtep.into_iter().chain(neighbors);
+    for (address, what) in underlay.filter(|_| outside) {
         if let Some(network) = on_bridge(address) {
             risks.push(format!(
                 "{what} {address} is in {network}: packets to the underlay would go to {}",
@@ -573,6 +582,7 @@ fn change(
         instance: instance.map(str::to_owned),
         vni: network.id.get(),
         name: network.name.clone(),
+        vrf: network.vrf.clone(),
         networks: networks.iter().map(ToString::to_string).collect(),
         gateway: network.gateway.iter().map(ToString::to_string).collect(),
         bridge: network.bridge.clone(),

@@ -67,6 +67,9 @@ pub(super) async fn ask(members: &[Member], request: Request) -> Answer {
         | Request::Explain { .. }
         | Request::EvpnVni
         | Request::EvpnMac { .. }
+        | Request::EvpnNeighbors { .. }
+        | Request::EvpnVteps
+        | Request::EvpnNextHops
         | Request::EvpnDuplicates { .. }
         | Request::ClearDuplicates { .. }
         | Request::Arrived { .. }

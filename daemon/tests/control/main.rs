@@ -23,6 +23,7 @@
 mod alone;
 mod client;
 mod daemon;
+mod evpn;
 mod http;
 mod network;
 mod orders;

@@ -283,6 +283,47 @@ fn who_else_has_the_number_is_said() {
             Err(list.to_string())
         }
     });
+    let daemon = b.daemon();
+    // What was installed is marked as soon as the kernel says so.
+    let neighbors = until("the neighbor in the kernel", || {
+        let neighbors = daemon.json("show evpn neighbors --vni 300");
+        let installed = neighbors["neighbors"][0]["installed"] == true;
+        if installed {
+            Ok(neighbors)
+        } else {
+            Err(neighbors.to_string())
+        }
+    });
+    let neighbor = &neighbors["neighbors"][0];
+    assert_eq!(
+        (&neighbor["ip"], &neighbor["kind"]),
+        (&"10.40.0.9".into(), &"remote".into())
+    );
+    let vteps = daemon.json("show evpn vteps");
+    let vtep = &vteps["vteps"][0];
+    assert_eq!(vtep["vtep"], "10.10.0.1", "{vteps}");
+    assert_eq!(vtep["neighbor"], "10.10.0.1", "{vteps}");
+    assert_eq!(vtep["vnis"], serde_json::json!([100, 300]), "{vteps}");
+    for (filter, count) in [
+        ("--type 3", 4),
+        ("--vni 300", 4),
+        ("--vni 300 --type 2", 2),
+        ("--rd 10.10.0.1:300 --type 3", 1),
+        ("--rd 10.10.0.9:300", 0),
+    ] {
+        let routes = daemon.json(&format!("show evpn routes {filter}"));
+        let rows = routes["routes"].as_array().unwrap();
+        assert_eq!(rows.len(), count, "{filter}: {routes}");
+        let received = |row: &&serde_json::Value| !row["neighbor"].is_null();
+        assert!(
+            rows.iter()
+                .filter(received)
+                .all(|row| row["since_s"].is_u64()),
+            "{routes}"
+        );
+    }
+    let macs = daemon.json("show evpn mac --vni 300");
+    assert!(macs["macs"][0]["since_s"].is_u64(), "{macs}");
 }
 
 #[test]
@@ -326,7 +367,11 @@ fn a_daemon_that_breaks_off_leaves_the_old_file_or_the_new_one() {
     let Some((mut a, _b)) = sites("net-kill") else {
         return;
     };
-    let old = start(&mut a);
+    // The file is what this is about; a kernel in the middle of making a device is another matter.
+    let rest = REST.replace("SITE", "1");
+    let old = a.config(&format!("{rest}\n[kernel]\nenabled = false\n"));
+    a.start(&old);
+    a.daemon().until_logged("rbgpd runs");
     let new = old.replace(
         "before this goes.\n",
         &format!("before this goes.\n{GUESTS}"),

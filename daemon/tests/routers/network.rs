@@ -15,6 +15,7 @@ fn orders() -> [Request; 2] {
             name: "guests".to_owned(),
             networks: vec!["10.30.0.0/24".parse().unwrap()],
             gateway: Gateways::First,
+            vrf: None,
             force: true,
             dry_run: false,
         }),

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use rbgpd::config::{self, Config};
-use rbgpd::control::{Clear, Drain, Page, Reply, Request, Routes, Select, SoftReset, reply};
+use rbgpd::control::{Clear, Drain, EvpnRoutes, Page, Reply, Request, Routes, Select, SoftReset, reply};
 use rbgpd::{Options, Router};
 
 use crate::ends::{self, End, ends, neighbors, parse, start, summary, until, until_is};
@@ -466,9 +466,26 @@ async fn pages_go_through_all_families_and_a_wrong_place_is_refused() {
         );
     }
     for wrong in ["zzz", "10.0.0.0/8"] {
-        let request = Request::EvpnRoutes(Page {
+        let page = || Page {
             limit: None,
             after: Some(wrong.to_owned()),
+        };
+        for request in [
+            Request::EvpnMac {
+                vni: None,
+                page: page(),
+            },
+            Request::EvpnNeighbors {
+                vni: None,
+                page: page(),
+            },
+        ] {
+            let error = router.ask(request).await.unwrap_err();
+            assert!(error.error.starts_with("`after` is"), "{error:?}");
+        }
+        let request = Request::EvpnRoutes(EvpnRoutes {
+            page: page(),
+            ..EvpnRoutes::default()
         });
         let error = router.ask(request).await.unwrap_err();
         assert!(error.error.starts_with("`after` is"), "{error:?}");

@@ -37,8 +37,21 @@ fn every_request_survives_the_way_over_http() {
             target: "[2]:[10.10.0.1:100]:[0]:[48]:[02:00:00:00:00:01]".to_owned(),
         },
         Request::EvpnVni,
-        Request::EvpnMac { vni: None },
-        Request::EvpnMac { vni: Vni::new(100) },
+        Request::EvpnMac {
+            vni: None,
+            page: Page::default(),
+        },
+        Request::EvpnMac {
+            vni: Vni::new(100),
+            page: page.clone(),
+        },
+        Request::EvpnNeighbors {
+            vni: Vni::new(100),
+            page: page.clone(),
+        },
+        Request::EvpnVteps,
+        Request::EvpnNextHops,
+        Request::EvpnRoutes(EvpnRoutes::default()),
         Request::EvpnDuplicates { vni: None },
         Request::EvpnDuplicates { vni: Vni::new(100) },
         Request::ClearDuplicates {
@@ -63,7 +76,12 @@ fn every_request_survives_the_way_over_http() {
             mac: "02:00:00:00:00:01".parse().unwrap(),
             ip: Some("fd00::1".parse().unwrap()),
         },
-        Request::EvpnRoutes(page),
+        Request::EvpnRoutes(EvpnRoutes {
+            route_type: Some(2),
+            vni: Vni::new(100),
+            rd: Some("10.10.0.1:100".parse().unwrap()),
+            page,
+        }),
         Request::Bfd,
         Request::Instances,
         Request::Verify.of(Some("plane-b")),
@@ -119,7 +137,11 @@ fn every_request_survives_the_way_over_http() {
         Request::Version,
         Request::Networks,
         Request::NetworkCreate(create(Gateways::First)),
-        Request::NetworkCreate(create(Gateways::None)).of(Some("plane-b")),
+        Request::NetworkCreate(NetworkCreate {
+            vrf: Some("red".to_owned()),
+            ..create(Gateways::None)
+        })
+        .of(Some("plane-b")),
         Request::NetworkCreate(NetworkCreate {
             force: true,
             dry_run: true,
@@ -148,6 +170,7 @@ fn create(gateway: Gateways) -> NetworkCreate {
             "2001:db8::/64".parse().unwrap(),
         ],
         gateway,
+        vrf: None,
         force: false,
         dry_run: false,
     }
@@ -169,6 +192,18 @@ fn what_makes_no_sense_is_refused_with_the_kind_that_says_why() {
         (Post, "/v1/explain", "", "", WrongMethod),
         (Get, "/v1/reload", "", "", WrongMethod),
         (Get, "/v1/summary", "x=1", "", BadRequest),
+        (Get, "/v1/evpn/routes", "type=6", "", BadRequest),
+        (Get, "/v1/evpn/routes", "rd=100", "", BadRequest),
+        (Get, "/v1/evpn/vteps", "vni=100", "", BadRequest),
+        (Post, "/v1/networks", "", "{\"vni\": 300}", BadRequest),
+        (
+            Post,
+            "/v1/networks",
+            "",
+            "{\"vni\": 300, \"name\": \"a\"}",
+            BadRequest,
+        ),
+        (Post, "/v1/networks/delete", "", "", BadRequest),
         (Get, "/v1/rpki", "asn=1", "", BadRequest),
         (Get, "/v1/rpki", "prefix=10.0.0.0/33", "", BadRequest),
         (Get, "/v1/routes", "prefx=10.0.0.0/8", "", BadRequest),

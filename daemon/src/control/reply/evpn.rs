@@ -68,6 +68,9 @@ pub struct Arrived {
 pub struct EvpnMac {
     /// In the order of VNI and address.
     pub macs: Vec<Mac>,
+    /// `after` of the next page; absent on the last one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
 }
 
 /// Where a MAC address is.
@@ -90,6 +93,9 @@ pub struct Mac {
     /// How often it changed place.
     #[serde(default)]
     pub moves: u32,
+    /// Seconds since it is there; `null` where nothing decides about it.
+    #[serde(default)]
+    pub since_s: Option<u64>,
     /// Why it is where it is.
     #[serde(default)]
     pub reason: Option<String>,
@@ -105,6 +111,84 @@ pub struct Mac {
     /// It is in the kernel; `null` where the kernel is not written.
     #[serde(default)]
     pub installed: Option<bool>,
+}
+
+/// A page of IP addresses with the MAC addresses that they have.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct EvpnNeighbors {
+    /// In the order of VNI and IP address.
+    pub neighbors: Vec<EvpnNeighbor>,
+    /// `after` of the next page; absent on the last one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
+/// Which MAC address an IP address has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EvpnNeighbor {
+    /// VNI.
+    pub vni: u32,
+    /// IP address.
+    pub ip: IpAddr,
+    /// Its MAC address.
+    pub mac: String,
+    /// Where it is.
+    pub kind: MacKind,
+    /// The other site's tunnel endpoint; `null` for local ones.
+    pub vtep: Option<IpAddr>,
+    /// Seconds since it is so.
+    pub since_s: Option<u64>,
+    /// The kernel resolves it for us; `null` for local ones, which the kernel has learned, and where
+    /// the kernel is not written.
+    pub installed: Option<bool>,
+}
+
+/// Other tunnel endpoints.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct EvpnVteps {
+    /// By address.
+    pub vteps: Vec<Vtep>,
+}
+
+/// Another site's tunnel endpoint.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Vtep {
+    /// Its address.
+    pub vtep: IpAddr,
+    /// Who told us one of its routes.
+    pub neighbor: Option<ScopedAddr>,
+    /// VNIs that frames go there in.
+    pub vnis: Vec<u32>,
+    /// MAC addresses that are there.
+    pub macs: u64,
+    /// Its routes, used or not.
+    pub routes: u64,
+    /// Seconds since it has any.
+    pub since_s: Option<u64>,
+}
+
+/// Routers that routes of VRFs lead to.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct EvpnNextHops {
+    /// By VRF and address.
+    pub next_hops: Vec<EvpnNextHop>,
+}
+
+/// A router that routes of a VRF lead to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EvpnNextHop {
+    /// The VRF.
+    pub vrf: String,
+    /// Its L3 VNI.
+    pub l3_vni: u32,
+    /// Next hop of the routes.
+    pub next_hop: IpAddr,
+    /// The router's MAC address.
+    pub mac: String,
+    /// The tunnel endpoint that it is behind.
+    pub vtep: IpAddr,
+    /// How many routes lead there.
+    pub routes: u64,
 }
 
 /// Here or elsewhere.
@@ -173,6 +257,10 @@ pub struct EvpnRoute {
     pub evpn: Value,
     /// VNIs that import it.
     pub vnis: Vec<EvpnImport>,
+    /// Seconds since the route is as it is; `null` for paths that are not used, and for our own
+    /// that no machine stands for.
+    #[serde(default)]
+    pub since_s: Option<u64>,
 }
 
 /// A VNI that imports a route.

@@ -21,6 +21,9 @@ pub struct Network {
     pub vni: u32,
     /// What people call it.
     pub name: String,
+    /// The VRF device that its bridge is in.
+    #[serde(default)]
+    pub vrf: Option<String>,
     /// Its networks: those of the gateway, and those the file names.
     pub networks: Vec<String>,
     /// Anycast gateway addresses with the length of their network.
@@ -53,6 +56,9 @@ pub struct NetworkChange {
     pub vni: u32,
     /// What people call it.
     pub name: String,
+    /// The VRF device that its bridge is in.
+    #[serde(default)]
+    pub vrf: Option<String>,
     /// Its networks.
     pub networks: Vec<String>,
     /// Anycast gateway addresses with the length of their network.

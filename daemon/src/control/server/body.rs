@@ -4,12 +4,13 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use bgp::Vni;
 use bytes::{BufMut, Bytes, BytesMut};
 use hyper::body::{Frame, SizeHint};
 use serde::Serialize;
 
 use super::unexpected;
-use crate::control::{Answer, CoreHandle, ErrorReply, Page, Reply, Request, Routes};
+use crate::control::{Answer, CoreHandle, ErrorReply, EvpnRoutes, Page, Reply, Request, Routes};
 
 /// A body.
 pub(super) enum Body {
@@ -40,6 +41,7 @@ impl Body {
             table,
             asked: None,
             ready: None,
+            begun: false,
         };
         pages.take(first, true);
         Ok(Body::Table(pages))
@@ -74,7 +76,9 @@ impl hyper::body::Body for Body {
 /// A question whose answer has pages.
 pub(super) enum Table {
     Routes(Routes),
-    EvpnRoutes(Page),
+    EvpnRoutes(EvpnRoutes),
+    EvpnMac(Option<Vni>, Page),
+    EvpnNeighbors(Option<Vni>, Page),
     Of(String, Box<Table>),
 }
 
@@ -90,13 +94,29 @@ impl Table {
             let table = Self::of(request)?;
             return Some(Table::Of(name.clone(), Box::new(table)));
         }
-        if let Request::EvpnRoutes(page) = request {
-            return page
-                .limit
-                .is_none()
-                .then(|| Table::EvpnRoutes(page.clone()));
+        if let Request::EvpnRoutes(routes) = request {
+            let whole = routes.page.limit.is_none();
+            return whole.then(|| Table::EvpnRoutes(routes.clone()));
+        }
+        if let Request::EvpnMac { vni, page } = request {
+            let whole = page.limit.is_none();
+            return whole.then(|| Table::EvpnMac(*vni, page.clone()));
+        }
+        if let Request::EvpnNeighbors { vni, page } = request {
+            let whole = page.limit.is_none();
+            return whole.then(|| Table::EvpnNeighbors(*vni, page.clone()));
         }
         None
+    }
+
+    /// The key under which the rows are.
+    fn key(&self) -> &'static str {
+        match self {
+            Table::Routes(_) | Table::EvpnRoutes(_) => "routes",
+            Table::EvpnMac(..) => "macs",
+            Table::EvpnNeighbors(..) => "neighbors",
+            Table::Of(_, table) => table.key(),
+        }
     }
 
     /// The question for the page behind `after`; `None` is the first one asked for.
@@ -110,7 +130,18 @@ impl Table {
                 page: page(&routes.page),
                 ..routes.clone()
             }),
-            Table::EvpnRoutes(asked) => Request::EvpnRoutes(page(asked)),
+            Table::EvpnRoutes(routes) => Request::EvpnRoutes(EvpnRoutes {
+                page: page(&routes.page),
+                ..routes.clone()
+            }),
+            Table::EvpnMac(vni, asked) => {
+                let (vni, page) = (*vni, page(asked));
+                Request::EvpnMac { vni, page }
+            }
+            Table::EvpnNeighbors(vni, asked) => {
+                let (vni, page) = (*vni, page(asked));
+                Request::EvpnNeighbors { vni, page }
+            }
             Table::Of(name, table) => table.request(after).of(Some(name)),
         }
     }
@@ -124,6 +155,8 @@ pub(super) struct Pages {
     asked: Option<Pin<Box<dyn Future<Output = Answer> + Send>>>,
     /// The page to be sent next.
     ready: Option<Bytes>,
+    /// A row was sent.
+    begun: bool,
 }
 
 impl Pages {
@@ -155,10 +188,13 @@ impl Pages {
     fn take(&mut self, part: Part, first: bool) {
         let mut text = BytesMut::with_capacity(part.rows.len() + 16);
         if first {
-            text.put_slice(b"{\"routes\":[");
-        } else if !part.rows.is_empty() {
+            text.put_slice(b"{\"");
+            text.put_slice(self.table.key().as_bytes());
+            text.put_slice(b"\":[");
+        } else if !part.rows.is_empty() && self.begun {
             text.put_u8(b',');
         }
+        self.begun |= !part.rows.is_empty();
         text.put_slice(&part.rows);
         match part.next {
             None => text.put_slice(b"]}\n"),
@@ -184,6 +220,12 @@ impl Part {
         }
         if let Reply::EvpnRoutes(page) = reply {
             return rows(&page.routes, page.next.clone());
+        }
+        if let Reply::EvpnMac(page) = reply {
+            return rows(&page.macs, page.next.clone());
+        }
+        if let Reply::EvpnNeighbors(page) = reply {
+            return rows(&page.neighbors, page.next.clone());
         }
         Err(unexpected(reply))
     }

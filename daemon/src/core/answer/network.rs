@@ -1,37 +1,43 @@
 //! Overlay networks for `network ...`: how each stands, and what only a core knows of one that is to
 //! be made or taken away.
 
-use bgp::Vni;
 use fib::{Device, LinkKind};
 use ipnetwork::IpNetwork;
 
 use super::*;
+use crate::config::VniConfig;
 
 /// What speaks for or against making or taking away an overlay network.
 #[derive(Debug)]
 pub(crate) struct NetworkFacts {
     /// Ports of the bridge beside the VXLAN device.
     pub(crate) ports: Vec<String>,
-    /// Addresses of this host, on other devices than the bridge.
+    /// Addresses of this host in the same VRF, on other devices than the bridge.
     pub(crate) addresses: Vec<(String, IpNetwork)>,
     /// Sites that announce the number.
     pub(crate) announcers: Vec<evpn::Announcer>,
 }
 
 impl Core {
-    /// Of a VNI and its bridge and VXLAN device, configured or not.
-    pub(in crate::core) fn network_facts(&self, vni: Vni, devices: [&str; 2]) -> NetworkFacts {
+    /// Of an overlay network, configured or not.
+    pub(in crate::core) fn network_facts(&self, network: &VniConfig) -> NetworkFacts {
         let links = &self.install.ground.links;
+        let devices = [network.bridge.as_str(), network.vxlan.as_str()];
         let [bridge, vxlan] = devices.map(Device::from);
+        let vrf_of = |link: &fib::Link| {
+            let master = links.get(link.master?)?;
+            matches!(master.kind, LinkKind::Vrf { .. }).then(|| master.name.to_string())
+        };
         let addresses = links.all_addresses().filter_map(|address| {
             let link = links.get(address.index)?;
             let elsewhere = link.name != bridge && !matches!(link.kind, LinkKind::Loopback);
-            elsewhere.then(|| (link.name.to_string(), address.address))
+            let beside = vrf_of(link) == network.vrf;
+            (elsewhere && beside).then(|| (link.name.to_string(), address.address))
         });
         NetworkFacts {
             ports: self.ports_of(&bridge, &vxlan),
             addresses: addresses.collect(),
-            announcers: self.evpn.announcers(vni),
+            announcers: self.evpn.announcers(network.id),
         }
     }
 
@@ -58,6 +64,7 @@ impl Core {
                 instance: None,
                 vni: status.vni,
                 name: status.name,
+                vrf: config.vrf.clone(),
                 networks: config
                     .all_networks()
                     .iter()

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::*;
 use crate::config::VniConfig;
-use crate::control::Page;
+use crate::control::{EvpnRoutes, Page};
 
 impl Core {
     pub(super) fn evpn_vnis(&self) -> reply::EvpnVni {
@@ -75,52 +75,150 @@ impl Core {
         })
     }
 
-    pub(super) fn evpn_macs(&self, vni: Option<Vni>) -> Result<reply::EvpnMac, ErrorReply> {
+    pub(super) fn evpn_macs(
+        &self,
+        vni: Option<Vni>,
+        page: &Page,
+    ) -> Result<reply::EvpnMac, ErrorReply> {
         self.known_vni(vni)?;
-        let macs = self
-            .evpn
-            .macs(vni)
-            .into_iter()
-            .map(|status| {
-                let of = |config: &&VniConfig| config.id == status.vni;
-                let config = self.config.vnis.iter().find(of);
-                let remote = config.filter(|_| status.kind == evpn::Kind::Remote);
-                let installed = remote.map(|config| {
-                    let key = Self::fdb_key(config, status.mac);
-                    self.installed.contains(&self.rib, &key)
-                });
-                reply::Mac {
-                    vni: status.vni.get(),
-                    mac: status.mac.to_string(),
-                    ips: status.ips,
-                    kind: match status.kind {
-                        evpn::Kind::Local => reply::MacKind::Local,
-                        evpn::Kind::Remote => reply::MacKind::Remote,
-                    },
-                    vtep: status.vtep,
-                    sequence: status.sequence,
-                    sticky: status.sticky,
-                    moves: status.moves,
-                    reason: Some(status.reason.to_string()),
-                    conflict: status.conflict.map(|conflict| conflict.to_string()),
-                    duplicate: status.duplicate.is_some(),
-                    frozen: status.duplicate.is_some_and(|it| it.frozen),
-                    installed,
-                }
-            })
-            .collect();
-        Ok(reply::EvpnMac { macs })
+        let after = place(page)?;
+        let mut statuses = self.evpn.macs_behind(vni, after);
+        let shown: Vec<evpn::MacStatus> = statuses.by_ref().take(page.size()).collect();
+        let last = shown.last().map(|last| (last.vni, last.mac.to_string()));
+        let last = last.filter(|_| statuses.next().is_some());
+        let macs = shown.into_iter().map(|status| self.mac_row(status));
+        Ok(reply::EvpnMac {
+            macs: macs.collect(),
+            next: last.map(|(vni, mac)| format!("{vni}/{mac}")),
+        })
     }
 
-    pub(super) fn evpn_routes(&self, page: &Page) -> Result<reply::EvpnRoutes, ErrorReply> {
-        let (shown, next) = self.page(&[Family::Evpn], rib::Select::All, page)?;
+    fn mac_row(&self, status: evpn::MacStatus) -> reply::Mac {
+        let of = |config: &&VniConfig| config.id == status.vni;
+        let config = self.config.vnis.iter().find(of);
+        let remote = status.kind == evpn::Kind::Remote && self.hands.kernel.is_some();
+        let installed = config.filter(|_| remote).map(|config| {
+            let key = Self::fdb_key(config, status.mac);
+            self.installed.contains(&self.rib, &key)
+        });
+        reply::Mac {
+            vni: status.vni.get(),
+            mac: status.mac.to_string(),
+            ips: status.ips,
+            kind: kind(status.kind),
+            vtep: status.vtep,
+            sequence: status.sequence,
+            sticky: status.sticky,
+            moves: status.moves,
+            since_s: self.evpn.mac_since(status.vni, status.mac).map(age),
+            reason: Some(status.reason.to_string()),
+            conflict: status.conflict.map(|conflict| conflict.to_string()),
+            duplicate: status.duplicate.is_some(),
+            frozen: status.duplicate.is_some_and(|it| it.frozen),
+            installed,
+        }
+    }
+
+    pub(super) fn evpn_neighbors(
+        &self,
+        vni: Option<Vni>,
+        page: &Page,
+    ) -> Result<reply::EvpnNeighbors, ErrorReply> {
+        self.known_vni(vni)?;
+        let after = place(page)?;
+        let mut statuses = self.evpn.neighbours_behind(vni, after);
+        let shown: Vec<evpn::NeighbourStatus> = statuses.by_ref().take(page.size()).collect();
+        let last = shown.last().map(|last| (last.vni, last.ip));
+        let last = last.filter(|_| statuses.next().is_some());
+        let neighbors = shown.into_iter().map(|status| {
+            let devices = self.devices.get(&status.vni);
+            let remote = status.kind == evpn::Kind::Remote && self.hands.kernel.is_some();
+            let installed = devices.filter(|_| remote).map(|devices| {
+                let (device, ip) = (devices.bridge.clone(), status.ip);
+                let key = fib::Key::Neighbour(fib::NeighbourKey { device, ip });
+                self.installed.contains(&self.rib, &key)
+            });
+            reply::EvpnNeighbor {
+                vni: status.vni.get(),
+                ip: status.ip,
+                mac: status.mac.to_string(),
+                kind: kind(status.kind),
+                vtep: status.vtep,
+                since_s: status.since.map(age),
+                installed,
+            }
+        });
+        Ok(reply::EvpnNeighbors {
+            neighbors: neighbors.collect(),
+            next: last.map(|(vni, ip)| format!("{vni}/{ip}")),
+        })
+    }
+
+    pub(super) fn evpn_vteps(&self) -> reply::EvpnVteps {
+        let vteps = self.evpn.vteps().into_iter().map(|status| {
+            let route = status.route.map(Nlri::Evpn);
+            let route = route.and_then(|nlri| self.rib.route(&nlri));
+            let best = route.and_then(|route| route.paths.into_iter().find(|path| path.best));
+            reply::Vtep {
+                vtep: status.vtep,
+                neighbor: best.and_then(|path| self.address_of(path.peer)),
+                vnis: status.vnis.iter().map(|vni| vni.get()).collect(),
+                macs: number(status.macs),
+                routes: number(status.routes),
+                since_s: status.since.map(age),
+            }
+        });
+        reply::EvpnVteps {
+            vteps: vteps.collect(),
+        }
+    }
+
+    pub(super) fn evpn_next_hops(&self) -> reply::EvpnNextHops {
+        let vrfs = self.evpn.vrfs().into_iter();
+        let next_hops = vrfs.flat_map(|vrf| {
+            let (name, l3_vni) = (vrf.name, vrf.vni.get());
+            let routers = vrf.routers.into_iter();
+            routers.map(move |router| reply::EvpnNextHop {
+                vrf: name.to_string(),
+                l3_vni,
+                next_hop: router.next_hop,
+                mac: router.mac.to_string(),
+                vtep: router.vtep,
+                routes: number(router.routes),
+            })
+        });
+        reply::EvpnNextHops {
+            next_hops: next_hops.collect(),
+        }
+    }
+
+    pub(super) fn evpn_routes(
+        &self,
+        wanted: &EvpnRoutes,
+    ) -> Result<reply::EvpnRoutes, ErrorReply> {
+        let (shown, next) = self.page(&[Family::Evpn], rib::Select::All, &wanted.page)?;
         let mut routes = Vec::new();
         for route in &shown {
             let Nlri::Evpn(key) = &route.nlri else {
                 continue;
             };
+            if wanted.route_type.is_some_and(|it| it != key.route_type())
+                || wanted.rd.is_some_and(|it| key.rd() != Some(it))
+            {
+                continue;
+            }
             let imports = self.evpn.received_route(key).map(|it| it.vnis);
+            let since_s = self.evpn.route_since(key).map(age);
             for path in &route.paths {
+                if let Some(vni) = wanted.vni
+                    && !names(path, vni)
+                    && !imports
+                        .iter()
+                        .flatten()
+                        .any(|(importer, _)| *importer == vni)
+                {
+                    continue;
+                }
                 let vnis = imports.iter().flatten().filter(|_| path.best);
                 routes.push(reply::EvpnRoute {
                     route: self.route_row(&route.nlri, path, false),
@@ -138,9 +236,47 @@ impl Core {
                             fault: fault.as_ref().map(ToString::to_string),
                         })
                         .collect(),
+                    since_s: since_s.filter(|_| path.best),
                 });
             }
         }
         Ok(reply::EvpnRoutes { routes, next })
     }
+}
+
+fn age(since: Instant) -> u64 {
+    since.elapsed().as_secs()
+}
+
+fn kind(kind: evpn::Kind) -> reply::MacKind {
+    match kind {
+        evpn::Kind::Local => reply::MacKind::Local,
+        evpn::Kind::Remote => reply::MacKind::Remote,
+    }
+}
+
+/// A label of the route, or that of its tunnel, is this VNI.
+fn names(path: &PathView, vni: Vni) -> bool {
+    let tail = path.attributes.evpn();
+    let labels = [tail.map(|it| it.label), tail.and_then(|it| it.label2)];
+    let tunnel = path.attributes.thaw().pmsi_tunnel.map(|it| it.label);
+    labels
+        .into_iter()
+        .chain([tunnel])
+        .flatten()
+        .any(|it| it == vni.get())
+}
+
+/// The VNI and the address behind which a page begins.
+fn place<A: std::str::FromStr>(page: &Page) -> Result<Option<(Vni, A)>, ErrorReply> {
+    let Some(text) = &page.after else {
+        return Ok(None);
+    };
+    let read = || {
+        let (vni, address) = text.split_once('/')?;
+        Some((Vni::new(vni.parse().ok()?)?, address.parse().ok()?))
+    };
+    read()
+        .map(Some)
+        .ok_or_else(|| super::routes::wrong_place(text))
 }

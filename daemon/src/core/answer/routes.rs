@@ -267,7 +267,7 @@ fn withdrawn(text: &str) -> Option<EvpnKey> {
     }
 }
 
-fn wrong_place(text: &str) -> ErrorReply {
+pub(super) fn wrong_place(text: &str) -> ErrorReply {
     ErrorReply::bad_request(format!(
         "`after` is `{text}`, but must be `next` of the page before"
     ))

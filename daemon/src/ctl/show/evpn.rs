@@ -1,11 +1,13 @@
 //! `show evpn ..`.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::net::IpAddr;
 
 use super::routes::route_cells;
 use super::yes_no;
 use crate::control::reply::*;
+use crate::control::words::counted;
 use crate::ctl::table::{Table, or_dash, printable, uptime};
 
 /// `show evpn vni`.
@@ -40,6 +42,20 @@ pub(in crate::ctl) fn evpn_vni(vnis: &EvpnVni, out: &mut dyn Write) -> io::Resul
         ]);
     }
     table.finish(out)?;
+    let sites: BTreeSet<IpAddr> = vnis
+        .vnis
+        .iter()
+        .flat_map(|vni| vni.remote_vteps.clone())
+        .collect();
+    let sum = |of: fn(&Vni) -> u64| vnis.vnis.iter().map(of).sum::<u64>();
+    writeln!(
+        out,
+        "Total: {}, {} here, {} at {}",
+        counted(vnis.vnis.len(), "VNI", "VNIs"),
+        counted(sum(|vni| vni.local_macs), "MAC address", "MAC addresses"),
+        sum(|vni| vni.remote_macs),
+        counted(sites.len(), "other site", "other sites"),
+    )?;
     for vni in &vnis.vnis {
         for problem in &vni.problems {
             writeln!(out, "VNI {}: {}", vni.vni, printable(problem.clone()))?;
@@ -61,45 +77,181 @@ fn addresses(items: &[IpAddr]) -> String {
     list(&items)
 }
 
-/// `show evpn mac`.
-pub(in crate::ctl) fn evpn_mac(macs: &EvpnMac, out: &mut dyn Write) -> io::Result<()> {
-    let mut table = Table::new(&[
-        ">VNI", "MAC", "Type", "VTEP", ">Seq", "Sticky", ">Moves", "Kernel", "IPs",
-    ])
-    .fit(&["Moves", "Sticky", "Seq"]);
-    for mac in &macs.macs {
+/// `show evpn mac`, page by page.
+pub(in crate::ctl) struct MacTable {
+    table: Table,
+    local: u64,
+    remote: u64,
+}
+
+impl Default for MacTable {
+    fn default() -> Self {
+        let names = [
+            ">VNI", "MAC", "Type", "VTEP", ">Seq", "Sticky", ">Moves", "Since", "Kernel", "IPs",
+        ];
+        Self {
+            table: Table::new(&names).fit(&["Moves", "Sticky", "Seq"]),
+            local: 0,
+            remote: 0,
+        }
+    }
+}
+
+impl MacTable {
+    pub(in crate::ctl) fn page(&mut self, page: &EvpnMac, out: &mut dyn Write) -> io::Result<()> {
+        for mac in &page.macs {
+            match mac.kind {
+                MacKind::Local => self.local += 1,
+                MacKind::Remote => self.remote += 1,
+            }
+            self.table.row([
+                mac.vni.to_string(),
+                mac.mac.clone(),
+                mac.kind.word().to_owned(),
+                or_dash(mac.vtep),
+                mac.sequence.to_string(),
+                yes_no(mac.sticky),
+                mac.moves.to_string(),
+                or_dash(mac.since_s.map(uptime)),
+                mac.installed.map_or_else(|| "-".to_owned(), yes_no),
+                addresses(&mac.ips),
+            ]);
+        }
+        self.table.write(out)?;
+        for mac in &page.macs {
+            if let Some(conflict) = &mac.conflict {
+                let conflict = printable(conflict.clone());
+                writeln!(out, "VNI {} {}: {conflict}", mac.vni, mac.mac)?;
+            }
+            if mac.duplicate {
+                let held = if mac.frozen {
+                    ", frozen where it is"
+                } else {
+                    ""
+                };
+                writeln!(
+                    out,
+                    "VNI {} {}: a duplicate{held} (show evpn duplicates)",
+                    mac.vni, mac.mac
+                )?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(in crate::ctl) fn finish(self, out: &mut dyn Write) -> io::Result<()> {
+        let (local, remote) = (self.local, self.remote);
+        self.table.finish(out)?;
+        let total = counted(local + remote, "MAC address", "MAC addresses");
+        writeln!(out, "Total: {total}, {local} local, {remote} remote")
+    }
+}
+
+/// `show evpn neighbors`, page by page.
+pub(in crate::ctl) struct NeighborTable {
+    table: Table,
+    local: u64,
+    remote: u64,
+}
+
+impl Default for NeighborTable {
+    fn default() -> Self {
+        let names = [">VNI", "IP", "MAC", "Type", "VTEP", "Since", "Kernel"];
+        Self {
+            table: Table::new(&names).fit(&["Since"]),
+            local: 0,
+            remote: 0,
+        }
+    }
+}
+
+impl NeighborTable {
+    pub(in crate::ctl) fn page(
+        &mut self,
+        page: &EvpnNeighbors,
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
+        for neighbor in &page.neighbors {
+            match neighbor.kind {
+                MacKind::Local => self.local += 1,
+                MacKind::Remote => self.remote += 1,
+            }
+            self.table.row([
+                neighbor.vni.to_string(),
+                neighbor.ip.to_string(),
+                neighbor.mac.clone(),
+                neighbor.kind.word().to_owned(),
+                or_dash(neighbor.vtep),
+                or_dash(neighbor.since_s.map(uptime)),
+                neighbor.installed.map_or_else(|| "-".to_owned(), yes_no),
+            ]);
+        }
+        self.table.write(out)
+    }
+
+    pub(in crate::ctl) fn finish(self, out: &mut dyn Write) -> io::Result<()> {
+        let (local, remote) = (self.local, self.remote);
+        self.table.finish(out)?;
+        let total = counted(local + remote, "IP address", "IP addresses");
+        writeln!(out, "Total: {total}, {local} local, {remote} remote")
+    }
+}
+
+/// `show evpn vteps`.
+pub(in crate::ctl) fn evpn_vteps(vteps: &EvpnVteps, out: &mut dyn Write) -> io::Result<()> {
+    let names = ["VTEP", "Neighbor", "Since", ">Routes", ">MACs", "VNIs"];
+    let mut table = Table::new(&names).fit(&["Neighbor"]);
+    for vtep in &vteps.vteps {
+        let vnis: Vec<String> = vtep.vnis.iter().map(ToString::to_string).collect();
         table.row([
-            mac.vni.to_string(),
-            mac.mac.clone(),
-            mac.kind.word().to_owned(),
-            or_dash(mac.vtep),
-            mac.sequence.to_string(),
-            yes_no(mac.sticky),
-            mac.moves.to_string(),
-            mac.installed.map_or_else(|| "-".to_owned(), yes_no),
-            addresses(&mac.ips),
+            vtep.vtep.to_string(),
+            or_dash(vtep.neighbor),
+            or_dash(vtep.since_s.map(uptime)),
+            vtep.routes.to_string(),
+            vtep.macs.to_string(),
+            list(&vnis),
         ]);
     }
     table.finish(out)?;
-    for mac in &macs.macs {
-        if let Some(conflict) = &mac.conflict {
-            let conflict = printable(conflict.clone());
-            writeln!(out, "VNI {} {}: {conflict}", mac.vni, mac.mac)?;
-        }
-        if mac.duplicate {
-            let held = if mac.frozen {
-                ", frozen where it is"
-            } else {
-                ""
-            };
-            writeln!(
-                out,
-                "VNI {} {}: a duplicate{held} (show evpn duplicates)",
-                mac.vni, mac.mac
-            )?;
-        }
+    let sum = |of: fn(&Vtep) -> u64| vteps.vteps.iter().map(of).sum::<u64>();
+    writeln!(
+        out,
+        "Total: {}, {}, {}",
+        counted(vteps.vteps.len(), "site", "sites"),
+        counted(sum(|vtep| vtep.routes), "route", "routes"),
+        counted(sum(|vtep| vtep.macs), "MAC address", "MAC addresses"),
+    )
+}
+
+/// `show evpn next-hops`.
+pub(in crate::ctl) fn evpn_next_hops(hops: &EvpnNextHops, out: &mut dyn Write) -> io::Result<()> {
+    let names = [
+        "VRF",
+        ">L3 VNI",
+        "Next Hop",
+        "Router MAC",
+        "VTEP",
+        ">Routes",
+    ];
+    let mut table = Table::new(&names).fit(&["VTEP"]);
+    for hop in &hops.next_hops {
+        table.row([
+            hop.vrf.clone(),
+            hop.l3_vni.to_string(),
+            hop.next_hop.to_string(),
+            hop.mac.clone(),
+            hop.vtep.to_string(),
+            hop.routes.to_string(),
+        ]);
     }
-    Ok(())
+    table.finish(out)?;
+    let routes: u64 = hops.next_hops.iter().map(|hop| hop.routes).sum();
+    writeln!(
+        out,
+        "Total: {}, {}",
+        counted(hops.next_hops.len(), "next hop", "next hops"),
+        counted(routes, "route", "routes"),
+    )
 }
 
 /// `show evpn duplicates`.
@@ -145,58 +297,94 @@ pub(in crate::ctl) fn duplicates_cleared(
     Ok(())
 }
 
-/// An empty table for [`evpn_routes`].
-pub(in crate::ctl) fn evpn_routes_table() -> Table {
-    Table::new(&[
-        "",
-        "Route",
-        "Next Hop",
-        "Neighbor",
-        ">LocPrf",
-        "VNIs",
-        "Communities",
-        "Path",
-    ])
-    .fit(&["Communities", "LocPrf", "Neighbor", "VNIs"])
+/// `show evpn routes`, page by page.
+pub(in crate::ctl) struct EvpnRouteTable {
+    table: Table,
+    routes: BTreeMap<u64, u64>,
+    paths: u64,
 }
 
-/// `show evpn routes`, page by page.
-pub(in crate::ctl) fn evpn_routes(
-    table: &mut Table,
-    routes: &[EvpnRoute],
-    out: &mut dyn Write,
-) -> io::Result<()> {
-    for EvpnRoute { route, vnis, .. } in routes {
-        let vnis: Vec<String> = vnis
-            .iter()
-            .map(|import| match import.fault {
-                None => import.vni.to_string(),
-                Some(_) => format!("{}(unused)", import.vni),
-            })
-            .collect();
-        let [codes, network, next_hop, neighbor, _, local_pref, _, path] = route_cells(route);
-        let communities = list(&route.extended_communities);
-        table.row([
-            codes,
-            network,
-            next_hop,
-            neighbor,
-            local_pref,
-            list(&vnis),
-            communities,
-            path,
-        ]);
-    }
-    table.write(out)?;
-    for EvpnRoute { route, vnis, .. } in routes {
-        for import in vnis {
-            if let Some(fault) = &import.fault {
-                let fault = printable(fault.clone());
-                writeln!(out, "{} in VNI {}: {fault}", route.prefix, import.vni)?;
-            }
+impl Default for EvpnRouteTable {
+    fn default() -> Self {
+        let names = [
+            "",
+            "Route",
+            "Next Hop",
+            "Neighbor",
+            ">LocPrf",
+            "Since",
+            "VNIs",
+            "Communities",
+            "Path",
+        ];
+        Self {
+            table: Table::new(&names).fit(&["Communities", "LocPrf", "Neighbor", "VNIs", "Since"]),
+            routes: BTreeMap::new(),
+            paths: 0,
         }
     }
-    Ok(())
+}
+
+impl EvpnRouteTable {
+    pub(in crate::ctl) fn page(
+        &mut self,
+        routes: &[EvpnRoute],
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
+        for row in routes {
+            self.paths += 1;
+            if row.route.best {
+                let number = row.evpn.get("type").and_then(serde_json::Value::as_u64);
+                *self.routes.entry(number.unwrap_or(0)).or_default() += 1;
+            }
+            let vnis = row.vnis.iter().map(|import| match import.fault {
+                None => import.vni.to_string(),
+                Some(_) => format!("{}(unused)", import.vni),
+            });
+            let vnis: Vec<String> = vnis.collect();
+            let [codes, network, next_hop, neighbor, _, local_pref, _, path] =
+                route_cells(&row.route);
+            let communities = list(&row.route.extended_communities);
+            self.table.row([
+                codes,
+                network,
+                next_hop,
+                neighbor,
+                local_pref,
+                or_dash(row.since_s.map(uptime)),
+                list(&vnis),
+                communities,
+                path,
+            ]);
+        }
+        self.table.write(out)?;
+        for EvpnRoute { route, vnis, .. } in routes {
+            for import in vnis {
+                if let Some(fault) = &import.fault {
+                    let fault = printable(fault.clone());
+                    writeln!(out, "{} in VNI {}: {fault}", route.prefix, import.vni)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(in crate::ctl) fn finish(self, out: &mut dyn Write) -> io::Result<()> {
+        let Self {
+            table,
+            routes,
+            paths,
+        } = self;
+        table.finish(out)?;
+        let of_type = |(number, count): (&u64, &u64)| format!(", {count} of type {number}");
+        let types: String = routes.iter().map(of_type).collect();
+        let used = counted(routes.values().sum::<u64>(), "route", "routes");
+        writeln!(
+            out,
+            "Total: {used} in {}{types}",
+            counted(paths, "path", "paths")
+        )
+    }
 }
 
 /// What became of a machine that has arrived.

@@ -8,6 +8,7 @@ fn order(networks: &[&str], gateway: Gateways) -> NetworkCreate {
         name: "guests".to_owned(),
         networks: networks.iter().map(|it| it.parse().unwrap()).collect(),
         gateway,
+        vrf: None,
         force: false,
         dry_run: false,
     }
@@ -128,6 +129,31 @@ fn names_and_networks_are_those_of_one() {
         refused("guests", "2001:db8::/48").unwrap(),
         "2001:db8::/48 is a network of VNI 8: \"b\", 2001:db8::/48"
     );
+}
+
+#[test]
+fn tenants_may_have_the_same_addresses() {
+    let config = site_a("[[vni]]\nid = 7\nname = \"a\"\ngateway = [\"10.30.0.1/16\"]\n");
+    let mut tenant = order(&["10.30.0.0/24"], Gateways::First);
+    assert!(apart(&config, &wanted(&tenant, &config).unwrap()).is_err());
+    tenant.vrf = Some("red".to_owned());
+    let network = wanted(&tenant, &config).unwrap();
+    assert_eq!(apart(&config, &network), Ok(()));
+    assert!(described(&network).ends_with(", gateway 10.30.0.1, VRF red"));
+    let other = VniConfig {
+        vrf: None,
+        ..network.clone()
+    };
+    assert!(same(&network, &network) && !same(&network, &other));
+    // What the underlay has is nothing to a VRF.
+    tenant.networks = vec!["10.10.0.0/16".parse().unwrap()];
+    let network = wanted(&tenant, &config).unwrap();
+    let facts = NetworkFacts {
+        ports: Vec::new(),
+        addresses: Vec::new(),
+        announcers: Vec::new(),
+    };
+    assert_eq!(risks(&config, &network, &facts), [""; 0]);
 }
 
 #[test]
