@@ -319,6 +319,7 @@ fn a_vrf_is_there_before_anything_runs_and_as_long_as_it_is_wanted() {
     assert!(run("ip link").contains(" green: "));
     let green = Key::Vrf(Share::FIRST, "green".into());
     kernel.want(Entry::Vrf(Share::FIRST, Vrf::new("green", 1003)));
+    kernel.flush().unwrap();
     assert!(kernel.status(green.clone()).unwrap().installed);
     kernel.unwant(green);
     kernel.unwant(wish);
