@@ -455,9 +455,9 @@ impl Core {
         self.drain_evpn();
         for vni in vnis {
             self.devices.remove(&vni.id);
-        // One that comes again is there when the kernel says so anew.
-        let overlay = fib::Key::Overlay(vni.id.get());
-        self.installed.remove(&mut self.rib, &overlay);
+            // One that comes again is there when the kernel says so anew.
+            let overlay = fib::Key::Overlay(vni.id.get());
+            self.installed.remove(&mut self.rib, &overlay);
             self.unwant_overlay(vni.id);
         }
     }

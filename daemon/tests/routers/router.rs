@@ -8,7 +8,9 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use rbgpd::config::{self, Config};
-use rbgpd::control::{Clear, Drain, EvpnRoutes, Page, Reply, Request, Routes, Select, SoftReset, reply};
+use rbgpd::control::{
+    Clear, Drain, EvpnRoutes, Page, Reply, Request, Routes, Select, SoftReset, reply,
+};
 use rbgpd::{Options, Router};
 
 use crate::ends::{self, End, ends, neighbors, parse, start, summary, until, until_is};

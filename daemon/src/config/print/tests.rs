@@ -565,7 +565,15 @@ fn vni() -> impl Strategy<Value = VniConfig> {
         any::<(bool, bool, bool)>(),
     )
         .prop_map(
-            |(id, name, import_targets, export_targets, gateway, mtu, (network, suppress, flooding))| VniConfig {
+            |(
+                id,
+                name,
+                import_targets,
+                export_targets,
+                gateway,
+                mtu,
+                (network, suppress, flooding),
+            )| VniConfig {
                 id: Vni::new(id).unwrap(),
                 rd: match u16::try_from(id) {
                     Ok(short) => RouteDistinguisher::of_address(Ipv4Addr::new(10, 9, 9, 9), short),

@@ -122,7 +122,8 @@ fn discovery(
     let mut frame = vec![0x33; 6];
     frame.extend(STATION.0);
     frame.extend(IPV6.to_be_bytes());
-    frame.extend([0x60, 0, 0, 0, 0, message.len() as u8, ICMPV6, 255]);
+    let length = u8::try_from(message.len()).unwrap();
+    frame.extend([0x60, 0, 0, 0, 0, length, ICMPV6, 255]);
     frame.extend(source);
     frame.extend(destination);
     frame.extend(message);
