@@ -34,7 +34,7 @@ struct Shape {
     made: &'static [&'static str],
 }
 
-/// What `ip -d link` showed after ifupdown2, systemd-networkd and Proxmox SDN had made an overlay.
+/// Devices in the shapes that ifupdown2, systemd-networkd and Proxmox SDN give an overlay, by the keys that each is told.
 const SHAPES: [Shape; 3] = [
     // iface vni101: vxlan-id 101, vxlan-local-tunnelip, bridge-learning off,
     // bridge-arp-nd-suppress on; iface bridge101: bridge-ports vni101, bridge-ageing 1800.

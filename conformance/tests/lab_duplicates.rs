@@ -346,7 +346,12 @@ impl<'a> Stage<'a> {
         for (_, daemon) in self.daemons() {
             let macs = json(daemon, &["show", "evpn", "mac"])?;
             let macs = macs.get("macs").and_then(Value::as_array).cloned();
-            for mac in macs.into_iter().flatten() {
+            for mut mac in macs.into_iter().flatten() {
+                // A host says its link-local address when it likes.
+                let ips = mac.get_mut("ips").and_then(Value::as_array_mut);
+                if let Some(ips) = ips {
+                    ips.retain(|ip| !ip.as_str().is_some_and(|ip| ip.starts_with("fe80:")));
+                }
                 if self.address == SHARED || is_twin(&mac) {
                     told.push(keys.iter().map(|key| mac.get(key).cloned()).collect());
                 }

@@ -6,12 +6,12 @@
 //!                                            station ◄─ question ◄──────────────┘
 //! ```
 //!
-//! One thread has a packet socket for each port that the core names ([`Snoop::listen`]), which is
+//! One thread has a packet socket for each port that the core names (`Snoop::listen`), which is
 //! every port of an overlay's bridge but the VXLAN device. It understands what comes in
 //! ([`frame`]) and hands it to the core with the number of the port. A port says only so much: what
-//! it repeats within a second is told once, and beyond [`RATE`] words a second it is not listened
+//! it repeats within a second is told once, and beyond `RATE` words a second it is not listened
 //! to, so a machine that floods its port silences itself and nobody else. The other way, it sends
-//! the core's questions to stations ([`Snoop::ask`]).
+//! the core's questions to stations (`Snoop::ask`).
 //!
 //! Who has an address, and for how long, is not decided here (`core::stations`).
 

@@ -457,6 +457,7 @@ fn vnis(
             gateway: table.gateway.iter().map(|gateway| gateway.value).collect(),
             networks: table.networks.iter().map(|network| network.value).collect(),
             gateway_mac: table.gateway_mac.map(|mac| mac.value),
+            advertise_gateway: advertise_gateway(table, report),
             vrf: table.vrf.as_ref().map(|vrf| vrf.value.clone()),
             bridge,
             vxlan,
@@ -624,6 +625,20 @@ fn own_addresses(table: &VniTable, others: &mut Vec<Addresses>, report: &mut Rep
         }
         others.push(one);
     }
+}
+
+/// Nothing can be told of a gateway that is not there.
+fn advertise_gateway(table: &VniTable, report: &mut Report) -> bool {
+    let Some(wanted) = table.advertise_gateway.filter(|at| at.value) else {
+        return false;
+    };
+    if table.gateway.is_empty() {
+        let key = "advertise_gateway";
+        let because = "the overlay network has no `gateway`";
+        let hint = "add gateway = [\"ADDRESS/LENGTH\"], or leave it out";
+        report.error_with_hint(wanted.span, Problem::Unsupported { key, because }, hint);
+    }
+    true
 }
 
 /// What an address is if not one of a host: the first or, in IPv4, the last of its network.

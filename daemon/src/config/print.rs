@@ -512,6 +512,7 @@ pub(super) fn vni_fields(vni: &VniConfig, config: &Config) -> Fields {
     if let Some(mac) = vni.gateway_mac {
         fields.add("gateway_mac", quote(mac));
     }
+    fields.add_unless_default("advertise_gateway", vni.advertise_gateway, false);
     if let Some(vrf) = &vni.vrf {
         fields.add("vrf", quote(vrf));
     }

@@ -582,6 +582,8 @@ pub struct VniConfig {
     pub networks: Vec<Prefix>,
     /// MAC address of the gateway; `None` derives one that is the same at every site.
     pub gateway_mac: Option<MacAddress>,
+    /// Others are told the gateway's addresses as those of a default gateway (RFC 7432 §10.1).
+    pub advertise_gateway: bool,
     /// VRF device that its bridge is in, and its stations are routed in.
     pub vrf: Option<String>,
     /// Name of the bridge.

@@ -430,7 +430,9 @@ impl Core {
             }
         }
         let gateways = vni.gateway.iter().map(|network| network.ip()).collect();
-        settings = settings.gateway(self.gateway_mac(vni), gateways);
+        settings = settings
+            .gateway(self.gateway_mac(vni), gateways)
+            .advertise_gateway(vni.advertise_gateway);
         settings = settings.flooding(vni.flooding);
         match vni.vrf.as_deref() {
             Some(vrf) => settings.vrf(vrf.into()),

@@ -192,12 +192,7 @@ impl Core {
             return;
         };
         if self.local.stations.claim(vni, mac, now + ANNOUNCED) {
-            self.tell_evpn(Input::LocalMac {
-                vni,
-                mac,
-                present: true,
-                sticky: learned.sticky,
-            });
+            self.mac_here(vni, mac, learned.sticky);
         }
     }
 
@@ -276,17 +271,25 @@ impl Core {
         // It may bring the addresses along that it had at another site.
         let elsewhere = self.evpn.bound_elsewhere(vni, mac);
         let moved = !elsewhere.is_empty() && !self.evpn.is_here(vni, mac);
-        self.tell_evpn(Input::LocalMac {
-            vni,
-            mac,
-            present: true,
-            sticky,
-        });
+        self.mac_here(vni, mac, sticky);
         let stations = &mut self.local.stations;
         stations.mac_here(now, vni, mac);
         for ip in elsewhere.into_iter().take(ASKED_AT_ONCE).filter(|_| moved) {
             stations.suspect(now, (vni, ip), mac, Some(port), Duration::ZERO);
         }
+    }
+
+    /// A MAC address is here. What the station said of its IP addresses may have come first: they
+    /// are its from now on.
+    fn mac_here(&mut self, vni: Vni, mac: MacAddress, sticky: bool) {
+        let present = true;
+        self.tell_evpn(Input::LocalMac {
+            vni,
+            mac,
+            present,
+            sticky,
+        });
+        self.unsettle_mac(vni, mac);
     }
 
     fn mac_gone(&mut self, now: Instant, vni: Vni, mac: MacAddress) {
@@ -459,13 +462,7 @@ impl Core {
                 self.local.stations.claim(vni, mac, now + ARRIVED);
             }
             let sticky = learned.is_some_and(|it| it.sticky);
-            let present = true;
-            self.tell_evpn(Input::LocalMac {
-                vni,
-                mac,
-                present,
-                sticky,
-            });
+            self.mac_here(vni, mac, sticky);
         }
         if !self.evpn.is_here(vni, mac) {
             self.local.stations.unclaim(vni, mac);

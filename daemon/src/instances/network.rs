@@ -319,6 +319,7 @@ fn wanted(order: &NetworkCreate, config: &Config) -> Result<VniConfig, ErrorRepl
         gateway,
         vrf: order.vrf.clone(),
         gateway_mac: None,
+        advertise_gateway: false,
         bridge: shared.map_or_else(|| format!("br{id}"), |(it, vlan)| it.vlan_device(vlan)),
         vxlan: shared.map_or_else(|| format!("vxlan{id}"), |(it, _)| it.vxlan.clone()),
         vlan,

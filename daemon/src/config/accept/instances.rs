@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use super::{Once, Overlays, speaker};
-use crate::config::error::{Conflict, Problem, Report, Span};
+use crate::config::error::{At, Conflict, Problem, Report, Span};
 use crate::config::file::File;
 use crate::config::types::Config;
 use bgp::ScopedAddr;
@@ -108,6 +108,12 @@ pub(super) fn check(file: &File, config: &Config, report: &mut Report) {
     });
     let members: Vec<Member<'_>> = std::iter::once(first).chain(others).collect();
     neighbors(&members, report);
+    let mut tenants = Once::new("l3vni of vrf");
+    for At { value: file, .. } in &file.instances {
+        if let (Some(vrf), Some(l3vni)) = (&file.vrf, &file.l3vni) {
+            tenants.see(vrf.value.clone(), l3vni.span, report);
+        }
+    }
     for (at, member) in members.iter().enumerate() {
         for earlier in members.iter().take(at) {
             listening(member, earlier, report);

@@ -24,6 +24,7 @@ fn network(id: u32) -> VniConfig {
         gateway: vec![format!("10.{}.0.1/24", id % 256).parse().unwrap()],
         networks: Vec::new(),
         gateway_mac: None,
+        advertise_gateway: false,
         vrf: None,
         bridge: format!("br{id}"),
         vxlan: format!("vxlan{id}"),

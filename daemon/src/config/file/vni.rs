@@ -32,6 +32,8 @@ pub struct VniTable {
     pub networks: Vec<At<Prefix>>,
     /// `gateway_mac`.
     pub gateway_mac: Option<At<MacAddress>>,
+    /// `advertise_gateway`.
+    pub advertise_gateway: Option<At<bool>>,
     /// `vrf`.
     pub vrf: Option<At<String>>,
     /// `bridge`.
@@ -82,6 +84,7 @@ pub(super) fn vni(table: &mut Table<'_, '_>) -> VniTable {
         networks: table
             .list("networks", network)
             .map_or(Vec::new(), |list| list.value),
+        advertise_gateway: table.get("advertise_gateway", boolean),
         gateway_mac: table.get("gateway_mac", |value| {
             let parse = |text: &str| text.parse().ok().filter(is_unicast);
             text("a unicast MAC address like \"02:00:00:00:01:00\"", parse)(value)

@@ -588,6 +588,7 @@ fn vni() -> impl Strategy<Value = VniConfig> {
                     .map(|network| network.parse().unwrap())
                     .collect(),
                 gateway_mac: None,
+                advertise_gateway: false,
                 vrf: Some(format!("vrf{}", id % 3)).filter(|_| id % 2 == 0),
                 bridge: format!("br{id}"),
                 vxlan: format!("v{}", id % 7),
