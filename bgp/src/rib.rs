@@ -31,7 +31,6 @@ mod family;
 mod group;
 mod handling;
 mod import;
-mod index;
 mod interner;
 mod keys;
 mod leak;
@@ -60,7 +59,7 @@ pub use decision::{DEFAULT_LOCAL_PREF, LOCAL_WEIGHT, Multipath, Rules, Source, S
 pub use dependent::AggregateView;
 pub use export::Withheld;
 pub use family::News;
-use family::{FamilyRib, Key};
+use family::{FamilyRib, Held, Key};
 pub use handling::{Handling, OwnAs, PrivateAs};
 pub use import::Rejection;
 use interner::Interner;
@@ -207,8 +206,11 @@ pub enum Input {
     /// [`Output::Best`] is wanted from now on for a family for which it was not.
     Track(Family),
     /// What each best path means has changed for whoever forwards: [`Output::Best`] for all of them
-    /// again, if it is wanted for this family at all.
+    /// again, if it is wanted for this family at all, and [`Output::Touched`], if that is.
     Repeat(Family),
+    /// [`Output::Touched`] is wanted in this family from now on, and for all prefixes that there are;
+    /// or no longer.
+    Watch(Family, bool),
     /// This router originates a route; an unspecified next hop stands for itself. One that was taken
     /// over from the host says so in its notes, and may have a next hop there.
     Originate(Nlri, AttributeSet),
@@ -237,6 +239,9 @@ pub enum Output {
     Send(PeerId, Arc<Batch>),
     /// The paths in use for a key changed, or what follows them.
     Best(Best),
+    /// Paths of a prefix came, went or changed, the best one or any other ([`Input::Watch`]). What is
+    /// held back after a restart is told of, too.
+    Touched(Nlri),
     /// All awaited peers have sent everything of a family, or the time is over.
     Converged(Family),
     /// A peer is told no more prefixes than allowed, and there are more; or there is room for all
@@ -290,6 +295,8 @@ pub struct Rib {
     converged: Vec<Family>,
     /// Whoever forwards does not keep up.
     forwarding_held: bool,
+    /// Peers hear nothing yet.
+    peers_held: PerFamily<bool>,
     outputs: VecDeque<Output>,
 }
 
@@ -340,6 +347,7 @@ impl Rib {
             awaited: None,
             converged: Vec::new(),
             forwarding_held: false,
+            peers_held: PerFamily::default(),
             outputs: VecDeque::new(),
         }
     }
@@ -426,6 +434,7 @@ impl Rib {
             Input::Repeat(family) => on_family!(self, family, |table, _cx| table.repeat()),
             Input::Originate(nlri, set) => self.originate(nlri, set),
             Input::Retract(nlri) => self.withdraw(PeerId::LOCAL, 0, &nlri),
+            Input::Watch(family, on) => on_family!(self, family, |table, _cx| table.watch(on)),
             Input::SetAggregates(aggregates) => self.set_aggregates(aggregates),
             Input::Expect { peers, time, hold } => self.expect(now, peers, time, hold),
             Input::Timeout => self.timeout(now),
@@ -485,6 +494,13 @@ impl Rib {
         self.forwarding_held = hold;
     }
 
+    /// What this router has of its own in a family is not whole after a start, or is from now on: no
+    /// peer is told anything meanwhile, so that the End-of-RIB stands behind all of it. A peer that
+    /// kept our routes over the restart would drop what is missing (RFC 4724 §4.2).
+    pub fn hold_peers(&mut self, family: Family, hold: bool) {
+        *self.peers_held.get_mut(family) = hold;
+    }
+
     /// Keys of a family for which [`Output::Best`] is still to come.
     pub fn owed(&self, family: Family) -> usize {
         match family {
@@ -525,6 +541,13 @@ impl Rib {
     }
 
     fn work(&mut self) -> bool {
+        let outputs = &mut self.outputs;
+        if self.v4.emit_touched(outputs)
+            || self.v6.emit_touched(outputs)
+            || self.evpn.emit_touched(outputs)
+        {
+            return true;
+        }
         for family in Family::ALL {
             let held = self
                 .awaited
@@ -533,6 +556,10 @@ impl Rib {
             if held {
                 continue;
             }
+            let held = Held {
+                best: self.forwarding_held && family != Family::Evpn,
+                peers: *self.peers_held.get(family),
+            };
             let outputs = &mut self.outputs;
             let cx = &mut Cx {
                 peers: &mut self.peers,
@@ -541,9 +568,9 @@ impl Rib {
                 next_hops: &self.next_hops,
             };
             let worked = match family {
-                Family::Ipv4Unicast => self.v4.work(cx, self.forwarding_held, outputs),
-                Family::Ipv6Unicast => self.v6.work(cx, self.forwarding_held, outputs),
-                Family::Evpn => self.evpn.work(cx, false, outputs),
+                Family::Ipv4Unicast => self.v4.work(cx, held, outputs),
+                Family::Ipv6Unicast => self.v6.work(cx, held, outputs),
+                Family::Evpn => self.evpn.work(cx, held, outputs),
             };
             if worked {
                 return true;

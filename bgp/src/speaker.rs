@@ -527,7 +527,8 @@ impl Speaker {
             rib::Output::Send(peer, batch) => self.send(peer, &batch),
             rib::Output::Best(best) => self.outputs.push_back(Output::Best(best)),
             // Nothing is awaited: a speaker does not restart gracefully.
-            rib::Output::Converged(_) | rib::Output::LimitOut { .. } => {}
+            rib::Output::Touched(_) | rib::Output::Converged(_) | rib::Output::LimitOut { .. } => {
+            }
         }
     }
 

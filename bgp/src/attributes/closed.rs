@@ -93,6 +93,11 @@ impl Attributes {
         self.parts().1
     }
 
+    /// True if this router notes anything for itself.
+    pub fn has_notes(&self) -> bool {
+        self.header.noted
+    }
+
     /// Weight, if policy gave one.
     pub fn weight(&self) -> Option<u32> {
         if self.header.noted {

@@ -14,7 +14,7 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
-use super::slots::Slot;
+use crate::packed::Slot;
 
 /// Our own go first.
 type Rank<K> = (bool, K);

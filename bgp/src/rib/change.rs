@@ -10,11 +10,12 @@ use std::sync::Arc;
 use super::decision::{self, Choice, Newcomer, Options};
 use super::family::Key;
 use super::path::{Path, Paths, PeerId, Spare, Standing};
-use super::slots::{Slot, SlotSet};
+use super::slots::SlotSet;
 use super::table::Table;
 use super::{BestPath, View};
 use crate::attributes::Attributes;
 use crate::family::Family;
+use crate::packed::Slot;
 
 /// What one peer sent in this family.
 #[derive(Debug, Default)]

@@ -106,6 +106,7 @@ impl Peers {
                 client: PerFamily::default(),
                 server_client: PerFamily::default(),
                 instance: false,
+                overlay: false,
                 router_id: config.router_id,
                 address: IpAddr::V4(Ipv4Addr::UNSPECIFIED).into(),
             },

@@ -40,6 +40,8 @@ pub struct Source {
     pub server_client: PerFamily<bool>,
     /// Another table of this router.
     pub instance: bool,
+    /// EVPN, or what another table has from there.
+    pub overlay: bool,
     /// BGP identifier of the peer.
     pub router_id: Ipv4Addr,
     /// Address of the peer.
@@ -628,6 +630,7 @@ pub(super) mod tests {
             client: PerFamily::default(),
             server_client: PerFamily::default(),
             instance: false,
+            overlay: false,
             router_id: Ipv4Addr::new(10, 0, 0, number % 2),
             address: std::net::IpAddr::from([10, 0, 1, number]).into(),
         }

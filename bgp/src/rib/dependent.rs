@@ -31,10 +31,11 @@ use super::export::{Changed, GroupSettings, Withheld};
 use super::family::Key;
 use super::path::{Path, Paths, PeerId};
 use super::peer::{AdvertiseIf, DefaultOriginate, Presence};
-use super::slots::{Slot, SlotSet};
+use super::slots::SlotSet;
 use super::table::Entry;
 use crate::attributes::{AttributeSet, Attributes, NextHop};
 use crate::nlri::Nlri;
+use crate::packed::Slot;
 use crate::policy::{Party, RouteMap, Verdict};
 use crate::rpki::Validation;
 

@@ -438,7 +438,7 @@ impl GroupSettings {
     fn check_scope(&self, path: &Path, source: Source) -> Result<(), Withheld> {
         let attributes = &path.attributes;
         let way = self.way(source);
-        if self.instance && source.instance {
+        if self.instance && source.overlay {
             return Err(Withheld::HandedOver);
         }
         // RFC 7947 §2.2.4: communities between clients are not for the route server.
@@ -521,7 +521,8 @@ impl GroupSettings {
         }
         let own = match self.next_hop {
             // RFC 4271 §5.1.3: who is on the network of the next hop need not go through us.
-            NextHopRule::Auto if taken_over => {
+            // EVPN may tell it as overlay index (RFC 9136 §4.1).
+            NextHopRule::Auto if taken_over && !self.instance => {
                 let shared = self.shared.as_ref();
                 !shared.is_some_and(|shared| shared.has(wanted.addr()))
             }
@@ -534,9 +535,9 @@ impl GroupSettings {
         };
         // RFC 2545 §3: a link-local one is nobody's beyond the link to whoever named it.
         let link_local = ScopedAddr::from(wanted.addr()).is_link_local();
-        // Nor is that of another table, whose devices are its own.
-        let of_a_link = self.family != Family::Evpn && (link_local || handed_over);
-        let of_a_link = of_a_link && !self.instance;
+        // Nor is that of another table, whose devices are its own, even to a third one.
+        let of_a_link = handed_over || link_local && !self.instance;
+        let of_a_link = of_a_link && self.family != Family::Evpn;
         if !own && !unspecified && !of_a_link {
             return Ok(wanted);
         }

@@ -31,16 +31,26 @@ use super::dependent::Dependent;
 use super::group::Group;
 use super::path::{Path, Paths, PeerId, Spare, Standing};
 use super::several::Several;
-use super::slots::{Slot, SlotSet};
+use super::slots::SlotSet;
 use super::table::{TOGETHER, Table};
 use super::{Best, Cx, Output, View};
 use crate::attributes::{Attributes, Outgoing};
 use crate::family::Family;
 use crate::nlri::{Nlri, NlriList, PathId};
+use crate::packed::Slot;
 use crate::wire::{EncodeContext, EncodeError};
 
 /// Marks worked off in one call of poll: keeps a burst from holding up other inputs.
 const SLICE: usize = 4096;
+
+/// Who is told nothing for now.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Held {
+    /// Whoever forwards.
+    pub(super) best: bool,
+    /// All peers.
+    pub(super) peers: bool,
+}
 
 /// A key of a table.
 pub(super) trait Key: Clone + Eq + Hash + Ord {
@@ -149,6 +159,7 @@ impl<K: Key> FamilyRib<K> {
             let slot = self.table.find_or_insert(key);
             let noted = put(&mut self.table, sent, view, follow, slot, path);
             self.marks.note(noted);
+            self.marks.touch(slot);
             for several in &mut self.several {
                 several.mark(slot);
             }
@@ -184,8 +195,9 @@ impl<K: Key> FamilyRib<K> {
         self.mark_several(slot);
     }
 
-    /// Any change of a prefix's paths is news for those who are told several.
+    /// Any change of a prefix's paths is news for those who are told several, and who watches.
     fn mark_several(&mut self, slot: Slot) {
+        self.marks.touch(slot);
         for several in &mut self.several {
             several.mark(slot);
         }
@@ -320,7 +332,7 @@ impl<K: Key> FamilyRib<K> {
     pub(super) fn work(
         &mut self,
         cx: &mut Cx<'_>,
-        hold_best: bool,
+        held: Held,
         outputs: &mut VecDeque<Output>,
     ) -> bool {
         // Before anybody hears of anything, so that nobody hears what is not true a moment later.
@@ -330,11 +342,14 @@ impl<K: Key> FamilyRib<K> {
         }
         // They take turns, so that neither waits for the end of a burst.
         self.marks.peers_first ^= true;
-        if self.marks.peers_first && self.advertise(cx, outputs) {
+        if self.marks.peers_first && !held.peers && self.advertise(cx, outputs) {
             return true;
         }
-        if !hold_best && self.emit_best(cx, outputs) {
+        if !held.best && self.emit_best(cx, outputs) {
             return true;
+        }
+        if held.peers {
+            return false;
         }
         if self.advertise(cx, outputs) {
             return true;
@@ -404,8 +419,44 @@ impl<K: Key> FamilyRib<K> {
         }
     }
 
+    /// From now on [`Output::Touched`] is wanted, and all of it to begin with; or no longer.
+    pub(super) fn watch(&mut self, on: bool) {
+        self.marks.watch = on;
+        if on {
+            self.touch_all();
+            return;
+        }
+        let left = std::mem::take(&mut self.marks.touched);
+        for slot in left {
+            self.marks.in_touched.remove(slot);
+            self.reap(slot);
+        }
+    }
+
+    fn touch_all(&mut self) {
+        if self.marks.watch {
+            let slots = self.table.iter().map(|(slot, _)| slot);
+            slots.for_each(|slot| self.marks.touch(slot));
+        }
+    }
+
+    /// Names prefixes whose paths are others now; true if there were any.
+    pub(super) fn emit_touched(&mut self, outputs: &mut VecDeque<Output>) -> bool {
+        let count = self.marks.touched.len().min(SLICE);
+        let slots: Vec<Slot> = self.marks.touched.drain(..count).collect();
+        for slot in slots {
+            self.marks.in_touched.remove(slot);
+            if let Some(entry) = self.table.get(slot) {
+                outputs.push_back(Output::Touched(entry.key.nlri()));
+            }
+            self.reap(slot);
+        }
+        count > 0
+    }
+
     /// Tells all best paths again to those who forward.
     pub(super) fn repeat(&mut self) {
+        self.touch_all();
         let used = self
             .table
             .iter()
@@ -422,6 +473,7 @@ impl<K: Key> FamilyRib<K> {
         self.marks.changed.shrink_to_fit();
         self.marks.installs.shrink_to_fit();
         self.marks.depended.shrink_to_fit();
+        self.marks.touched.shrink_to_fit();
         self.table.shrink();
     }
 
@@ -461,6 +513,7 @@ impl<K: Key> FamilyRib<K> {
         let awaited = self.marks.in_changed.contains(slot)
             || self.marks.in_depended.contains(slot)
             || self.marks.in_installs.contains(slot)
+            || self.marks.in_touched.contains(slot)
             || self.groups.iter().any(|group| group.refers_to(slot))
             || self.several.iter().any(|peer| peer.refers_to(slot));
         if empty && !awaited {

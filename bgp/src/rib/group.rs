@@ -22,10 +22,11 @@ use super::export::GroupSettings;
 use super::family::Key;
 use super::path::{Path, PeerId};
 use super::peer::DefaultOriginate;
-use super::slots::{Slot, SlotSet};
+use super::slots::SlotSet;
 use super::table::{Entry, Table};
 use super::{Cx, Output, View};
 use crate::attributes::{Attributes, Outgoing};
+use crate::packed::Slot;
 use crate::policy::Answers;
 
 /// Slots served to one lagging member at a time.

@@ -158,10 +158,24 @@ pub(super) fn import(
     if leaving {
         set.get_or_insert_with(|| received.thaw()).local_pref = Some(0);
     }
-    let next_hop = set.as_ref().map_or(received.next_hop(), |set| set.next_hop);
+    if let Some(set) = &mut set
+        && facts.relation.instance
+        && set.next_hop != received.next_hop()
+    {
+        // Another table's device has nothing to do with a next hop of policy's choice.
+        set.notes.interface = None;
+    }
     // What is dropped needs no way.
-    let blackhole = set.as_ref().is_some_and(|set| set.notes.blackhole);
-    let next_hop = facts.names(next_hop.addr());
+    let (blackhole, next_hop) = match &set {
+        Some(set) => {
+            let (notes, next_hop) = (&set.notes, set.next_hop.addr());
+            (notes.blackhole, facts.names(next_hop, notes.interface))
+        }
+        None => {
+            let drops = facts.relation.instance && received.notes().blackhole;
+            (drops, facts.leads_to(received))
+        }
+    };
     if !blackhole && !next_hops.leads(nlri.family(), next_hop) {
         return Err(Rejection::NextHopUnreachable(next_hop));
     }

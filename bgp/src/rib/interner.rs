@@ -7,9 +7,9 @@
 
 use std::sync::Arc;
 
-use super::index::Index;
-use super::slots::Slot;
 use crate::attributes::Attributes;
+use crate::packed::Index;
+use crate::packed::Slot;
 
 /// Below this many sets a sweep is not worth its walk.
 const SWEEP_MIN: usize = 1024;

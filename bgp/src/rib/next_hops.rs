@@ -55,8 +55,8 @@ pub(super) fn concerns(
     from: &PeerFacts,
     policy_may_choose: bool,
 ) -> bool {
-    let named = |addr| changed.contains(&from.names(addr));
-    named(path.attributes.next_hop().addr())
-        || named(path.received().next_hop().addr())
+    let named = |attributes| changed.contains(&from.leads_to(attributes));
+    named(&path.attributes)
+        || named(path.received())
         || policy_may_choose && !path.standing.takes_part()
 }

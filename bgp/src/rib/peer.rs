@@ -8,6 +8,7 @@ use super::decision::Source;
 use super::handling::Handling;
 use super::several::Extent;
 use crate::asn::Asn;
+use crate::attributes::Attributes;
 use crate::family::{Family, PerFamily};
 use crate::message::Role;
 use crate::policy::{Difference, Policy, RouteMap};
@@ -64,9 +65,13 @@ pub struct Relation {
     /// if this router were not there, in these families. Only of external peers.
     pub server_client: PerFamily<bool>,
     /// Another table of this router: that of another instance, or EVPN. What comes from there is
-    /// neither external nor internal, and goes on like a route of our own, except to others of this
-    /// kind: what is handed over once is not handed on. What goes there keeps its next hop.
+    /// neither external nor internal, and goes on like a route of our own. Its next hop is on the
+    /// device in its notes ([`crate::attributes::Notes::interface`]), if they name one. What goes
+    /// there keeps its next hop.
     pub instance: bool,
+    /// EVPN, or what another table has from there: such routes do not go to an `instance`, since
+    /// what two routers hand to each other would stay for ever.
+    pub overlay: bool,
 }
 
 /// What stands behind an AS number that is ours on one session only (FRR's `local-as`): the peer
@@ -145,9 +150,16 @@ impl PeerFacts {
         self.remote_as == self.local_as && !self.relation.member && !self.relation.instance
     }
 
-    /// What the peer means by a next hop.
-    pub(super) fn names(&self, next_hop: IpAddr) -> ScopedAddr {
-        match self.link {
+    /// What the peer means by the next hop of these attributes.
+    pub(super) fn leads_to(&self, attributes: &Attributes) -> ScopedAddr {
+        let noted = self.relation.instance && attributes.has_notes();
+        let device = noted.then(|| attributes.notes().interface).flatten();
+        self.names(attributes.next_hop().addr(), device)
+    }
+
+    /// What the peer means by a next hop, which may be on a device of its choice.
+    pub(super) fn names(&self, next_hop: IpAddr, device: Option<InterfaceName>) -> ScopedAddr {
+        match device.filter(|_| self.relation.instance).or(self.link) {
             Some(link) => ScopedAddr::on_link(next_hop, link),
             None => self.address.names(next_hop),
         }
@@ -175,6 +187,7 @@ impl PeerFacts {
             client: within(self.relation.reflector_client, self.internal()),
             server_client: within(self.relation.server_client, self.external()),
             instance: self.relation.instance,
+            overlay: self.relation.overlay,
             router_id: self.router_id,
             address: self.address,
         }

@@ -30,11 +30,12 @@ use super::export::GroupSettings;
 use super::family::Key;
 use super::path::{Path, PeerId};
 use super::peer::PathsSent;
-use super::slots::{Slot, SlotSet};
+use super::slots::SlotSet;
 use super::table::{Entry, Table};
 use super::{Cx, Output, View};
 use crate::attributes::Outgoing;
 use crate::nlri::PathId;
+use crate::packed::Slot;
 use crate::policy::Difference;
 
 /// Prefixes served at a time.

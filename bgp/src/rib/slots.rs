@@ -5,8 +5,7 @@
 //! set. What a peer sent, what a group was told and what is still to be told are such sets; none
 //! of them ever copies a route.
 
-/// Number of a prefix in its table.
-pub(super) type Slot = u32;
+use crate::packed::Slot;
 
 const BLOCK_BITS: u32 = 4096;
 const WORDS: usize = 64;

@@ -129,6 +129,8 @@ struct World {
     /// Who follows the best one.
     next_best: BTreeMap<Nlri, PeerId>,
     converged: Vec<Family>,
+    /// Prefixes whose paths changed, for who watches.
+    touched: Vec<Nlri>,
     /// Whether a limit of what is told was reached, each time that was news.
     limits: Vec<bool>,
     start: Instant,
@@ -146,6 +148,7 @@ impl World {
             best: BTreeMap::new(),
             next_best: BTreeMap::new(),
             converged: Vec::new(),
+            touched: Vec::new(),
             limits: Vec::new(),
             start: Instant::now(),
             stuck: Vec::new(),
@@ -230,6 +233,7 @@ impl World {
                         self.best.insert(best.nlri, peers);
                     }
                 }
+                Output::Touched(nlri) => self.touched.push(nlri),
                 Output::Converged(family) => self.converged.push(family),
                 Output::LimitOut { reached, .. } => self.limits.push(reached),
             }

@@ -17,12 +17,12 @@ use super::group::Group;
 use super::import::{Rejection, import};
 use super::path::{Path, PeerId};
 use super::several::Several;
-use super::slots::Slot;
 use super::table::Entry;
 use super::{Rib, View};
-use crate::attributes::{Attributes, NextHop};
+use crate::attributes::Attributes;
 use crate::family::{Family, PerFamily};
 use crate::nlri::{Nlri, PathId};
+use crate::packed::Slot;
 use crate::policy::Trace;
 use crate::scoped_addr::ScopedAddr;
 
@@ -235,13 +235,20 @@ impl Rib {
         self.next_hops.unreachable()
     }
 
-    /// The next hop of a peer's route: a link-local one is on the link to that peer.
-    pub fn next_hop(&self, peer: PeerId, next_hop: NextHop) -> ScopedAddr {
+    /// The next hop of a peer's route: a link-local one is on the link to that peer, and one of
+    /// another table on a device of its choice.
+    pub fn next_hop(&self, peer: PeerId, attributes: &Attributes) -> ScopedAddr {
         let facts = self.peers.get(peer).and_then(|peer| peer.facts.as_ref());
         match facts {
-            Some(facts) => facts.names(next_hop.addr()),
-            None => next_hop.addr().into(),
+            Some(facts) => facts.leads_to(attributes),
+            None => attributes.next_hop().addr().into(),
         }
+    }
+
+    /// Peers whose End-of-RIB of a family is awaited after a start ([`super::Input::Expect`]).
+    pub fn awaited(&self, family: Family) -> impl Iterator<Item = PeerId> + '_ {
+        let awaited = self.awaited.iter();
+        awaited.flat_map(move |it| it.peers.get(family).iter().copied())
     }
 
     /// The most prefixes that a peer is told, and how many find no room.

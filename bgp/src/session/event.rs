@@ -157,6 +157,9 @@ pub enum Bfd {
     Up,
     /// None arrive.
     Down,
+    /// None arrive from a peer whose BFD does not depend on its control plane: that is the path,
+    /// whatever the peer's programs do (RFC 5882 §4.3).
+    PathDown,
 }
 
 /// Something is to be done or known.

@@ -8,7 +8,8 @@
 //! restart time it asked for, even when BFD goes down after the session, because its BFD may run
 //! in the same program. A peer whose *address* is silent, with BFD down and attempts unanswered
 //! for the detection time and a second, is a dead host or path, and keeping its routes is a
-//! black hole. And when BFD goes down first, the path died under a living session, and nothing is
+//! black hole. So is one whose BFD says that it lives apart from the program (the C bit of RFC 5880)
+//! and goes down: there is no need to wait for proof. And when BFD goes down first, the path died under a living session, and nothing is
 //! kept at all. A passive session makes no attempts and has no such evidence: there only the
 //! restart time counts.
 

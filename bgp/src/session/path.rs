@@ -15,14 +15,14 @@ impl Session {
         }
         self.bfd = Some(BfdSeen { bfd, since: now });
         match (before, bfd) {
-            (Some(Bfd::Up), Bfd::Down) => {
+            (Some(Bfd::Up), Bfd::Down | Bfd::PathDown) => {
                 for place in PLACES {
                     self.lose(now, place, Event::BfdDown, DownReason::BfdDown);
                 }
             }
             // RFC 5882 §4.2: a BFD session that has not been up yet says nothing.
-            (None | Some(Bfd::Down), Bfd::Down) => {}
-            (None | Some(Bfd::Up | Bfd::Down), Bfd::Up) => self.path_is_back(now),
+            (None | Some(Bfd::Down | Bfd::PathDown), Bfd::Down | Bfd::PathDown) => {}
+            (None | Some(Bfd::Up | Bfd::Down | Bfd::PathDown), Bfd::Up) => self.path_is_back(now),
         }
         self.watch_silence();
     }
@@ -66,6 +66,16 @@ impl Session {
 
     pub(super) fn watch_silence(&mut self) {
         let at = match (&self.retained, self.bfd, self.config.bfd) {
+            // RFC 5882 §4.3: with the C bit set, BFD that fails during a restart is a forwarding
+            // plane that has failed. A last resort is kept for dead hosts too.
+            (
+                Some(retained),
+                Some(BfdSeen {
+                    bfd: Bfd::PathDown,
+                    since,
+                }),
+                Some(_),
+            ) => retained.old_until.is_none().then_some(since),
             (
                 Some(retained),
                 Some(BfdSeen {

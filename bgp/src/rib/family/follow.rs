@@ -11,12 +11,12 @@
 use std::sync::Arc;
 
 use super::{FamilyRib, Key, SLICE};
+use crate::packed::Slot;
 use crate::rib::aggregate::{self, Aggregate};
 use crate::rib::dependent::Consequence;
 use crate::rib::export::GroupSettings;
 use crate::rib::path::PeerId;
 use crate::rib::peer::DefaultOriginate;
-use crate::rib::slots::Slot;
 use crate::rib::{Cx, View};
 use crate::rpki::Validation;
 

@@ -1,15 +1,17 @@
 //! Slots that others are still to hear of, and how many of them are news.
 //!
-//! A change leaves its slot in up to three queues, each of which has it once: for those who are
-//! told, for what depends on best paths, and for those who forward. The family takes them out in
+//! A change leaves its slot in up to four queues, each of which has it once: for those who are
+//! told, for what depends on best paths, for those who forward, and for who hands paths to other
+//! tables, best or not. The family takes them out in
 //! slices ([`super::FamilyRib::work`]) and looks at the table then, so a mark says that something
 //! changed and never what.
 
 use std::collections::VecDeque;
 
+use crate::packed::Slot;
 use crate::rib::change::Moved;
 use crate::rib::path::PeerId;
-use crate::rib::slots::{Slot, SlotSet};
+use crate::rib::slots::SlotSet;
 
 /// Slots that others are still to hear of.
 #[derive(Debug, Default)]
@@ -23,6 +25,11 @@ pub(super) struct Marks {
     /// Slots whose best path changed, for what depends on it.
     pub(super) depended: VecDeque<Slot>,
     pub(super) in_depended: SlotSet,
+    /// Slots with other paths than before.
+    pub(super) touched: VecDeque<Slot>,
+    pub(super) in_touched: SlotSet,
+    /// Emit [`super::Output::Touched`].
+    pub(super) watch: bool,
     /// Something depends on best paths.
     pub(super) follow: bool,
     /// Emit [`super::Output::Best`].
@@ -45,6 +52,15 @@ impl Marks {
         }
         if self.track && moved.forwarding && self.in_installs.insert(slot) {
             self.installs.push_back(slot);
+        }
+    }
+}
+
+impl Marks {
+    /// Remembers a slot for who watches all paths.
+    pub(super) fn touch(&mut self, slot: Slot) {
+        if self.watch && self.in_touched.insert(slot) {
+            self.touched.push_back(slot);
         }
     }
 }

@@ -12,12 +12,13 @@
 use std::num::NonZeroU32;
 
 use super::{FamilyRib, Key};
+use crate::packed::Slot;
 use crate::rib::dump::{After, Dump};
 use crate::rib::export::GroupSettings;
 use crate::rib::group::{self, Group, Lag};
 use crate::rib::path::PeerId;
 use crate::rib::several::{Extent, Several};
-use crate::rib::slots::{Slot, SlotSet};
+use crate::rib::slots::SlotSet;
 use crate::rib::{Cx, PeerFacts, PeerFamily, View};
 
 impl<K: Key> FamilyRib<K> {

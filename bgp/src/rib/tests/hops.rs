@@ -210,7 +210,7 @@ fn a_link_local_next_hop_is_one_on_the_link_to_the_peer_that_named_it() {
         let route = world.rib.route(&nlri).unwrap();
         let paths = route.paths.iter();
         let mut named: Vec<_> = paths
-            .map(|it| world.rib.next_hop(it.peer, it.attributes.next_hop()))
+            .map(|it| world.rib.next_hop(it.peer, &it.attributes))
             .collect();
         named.sort_unstable();
         named

@@ -701,6 +701,7 @@ fn beside_other_tables() -> World {
     for peer in [2, 3] {
         let relation = Relation {
             instance: true,
+            overlay: true,
             ..Relation::default()
         };
         let link = crate::InterfaceName::new("br4001");
@@ -732,9 +733,7 @@ fn what_another_table_hands_over_goes_to_all_but_further_tables() {
     assert_eq!((outside.next_hop, asns(outside)), (own, vec![65001, 7]));
     let best = world.rib.route(&Nlri::V4(prefix(1))).unwrap();
     let peer = best.paths[0].peer;
-    let next_hop = world
-        .rib
-        .next_hop(peer, best.paths[0].attributes.next_hop());
+    let next_hop = world.rib.next_hop(peer, &best.paths[0].attributes);
     assert_eq!(next_hop.to_string(), "10.10.9.9%br4001");
     let all = world.rib.advertisements(&Nlri::V4(prefix(1)));
     let said = all.iter().find(|it| it.peer == PeerId(3)).unwrap();
@@ -760,4 +759,159 @@ fn another_table_is_handed_everything_as_it_is() {
     let external = &world.belief(2)[&prefix(2)];
     assert_eq!(external.next_hop, NextHop::V4([10, 10, 0, 6].into()));
     assert_eq!(asns(external), [65006, 8]);
+}
+
+/// Another instance (7), EVPN (3), and neighbours.
+fn beside_an_instance() -> World {
+    let mut world = beside_other_tables();
+    let relation = Relation {
+        instance: true,
+        ..Relation::default()
+    };
+    let link = None;
+    world.up_with(
+        7,
+        PeerFacts {
+            relation,
+            link,
+            ..internal(7)
+        },
+    );
+    world
+}
+
+fn on_device(device: &str) -> AttributeSet {
+    let mut set = path(&[7], [10, 10, 9, 9]);
+    set.notes.interface = crate::InterfaceName::new(device);
+    set
+}
+
+#[test]
+fn what_an_instance_has_of_its_own_goes_to_evpn_with_our_next_hop() {
+    let mut world = beside_an_instance();
+    world.update(7, announce(&[prefix(1)], &on_device("eth7")));
+    assert_eq!(told(&world, 1), [2, 3, 4, 5, 6]);
+    // The gateway is on a device of another table, and nobody's elsewhere.
+    let own = NextHop::V4([10, 10, 0, 1].into());
+    for peer in [2, 4, 6] {
+        assert_eq!(world.belief(peer)[&prefix(1)].next_hop, own, "{peer}");
+    }
+}
+
+#[test]
+fn a_path_of_an_instance_leaves_through_the_device_in_its_notes() {
+    let mut world = beside_an_instance();
+    world.update(7, announce(&[prefix(1)], &on_device("eth7")));
+    let nlri = Nlri::V4(prefix(1));
+    let next_hop = |world: &World| {
+        let path = world.rib.route(&nlri).unwrap().paths.remove(0);
+        world.rib.next_hop(path.peer, &path.attributes)
+    };
+    let there = next_hop(&world);
+    assert_eq!(there.to_string(), "10.10.9.9%eth7");
+    // The same address elsewhere says nothing about it.
+    world.input(Input::NextHops(vec![(there.ip().into(), false)]));
+    assert!(world.rib.route(&nlri).unwrap().paths[0].best);
+    world.input(Input::NextHops(vec![(there, false)]));
+    let path = world.rib.route(&nlri).unwrap().paths.remove(0);
+    assert_eq!(path.rejection, Some(Rejection::NextHopUnreachable(there)));
+    world.input(Input::NextHops(vec![(there, true)]));
+    assert!(world.rib.route(&nlri).unwrap().paths[0].best);
+    // A device noted by a neighbour's path means nothing.
+    world.update(4, announce(&[prefix(2)], &on_device("eth7")));
+    let path = world
+        .rib
+        .route(&Nlri::V4(prefix(2)))
+        .unwrap()
+        .paths
+        .remove(0);
+    let next_hop = world.rib.next_hop(path.peer, &path.attributes);
+    assert_eq!(next_hop.zone(), None);
+}
+
+#[test]
+fn a_next_hop_that_policy_chose_is_not_on_the_device_of_another_table() {
+    let mut world = beside_an_instance();
+    let chosen = IpAddr::from([10, 10, 0, 99]);
+    let set = vec![Set::NextHop(NextHopChange::Address(chosen))];
+    let entry = Entry {
+        sets: set,
+        ..Entry::new(10, Action::Permit)
+    };
+    let map = RouteMap::new("M", vec![entry]).unwrap();
+    let mut settings = PeerFamily::new(Policy::Map(Arc::new(map)), Policy::AcceptAll);
+    settings.enforce_first_as = false;
+    let families = PerFamily {
+        ipv4_unicast: Some(settings),
+        ..PerFamily::default()
+    };
+    world.input(Input::Configure(PeerId(7), families));
+    world.update(7, announce(&[prefix(1)], &on_device("eth7")));
+    let path = world
+        .rib
+        .route(&Nlri::V4(prefix(1)))
+        .unwrap()
+        .paths
+        .remove(0);
+    let next_hop = world.rib.next_hop(path.peer, &path.attributes);
+    assert_eq!(next_hop, chosen.into());
+}
+
+#[test]
+fn who_watches_hears_of_every_change_of_paths_also_while_output_is_held() {
+    let mut world = World::with_peers(&[2, 3]);
+    let touched = |world: &mut World| {
+        let touched = std::mem::take(&mut world.touched);
+        let names: Vec<String> = touched.iter().map(ToString::to_string).collect();
+        names
+    };
+    world.update(2, announce(&[prefix(1)], &path(&[65002], [10, 10, 0, 2])));
+    assert!(touched(&mut world).is_empty());
+    // What is there is named to begin with.
+    world.input(Input::Watch(Family::Ipv4Unicast, true));
+    assert_eq!(touched(&mut world), [prefix(1).to_string()]);
+    // A path that is not the best one.
+    let worse = path(&[65003, 9, 9], [10, 10, 0, 3]);
+    world.update(3, announce(&[prefix(1)], &worse));
+    assert_eq!(touched(&mut world).len(), 1);
+    world.update(3, withdraw(&[prefix(1)]));
+    assert_eq!(touched(&mut world).len(), 1);
+    // The last path: there is nothing to look at, but somebody has to know.
+    world.update(2, withdraw(&[prefix(1)]));
+    assert_eq!(touched(&mut world), [prefix(1).to_string()]);
+    world.input(Input::Watch(Family::Ipv4Unicast, false));
+    world.update(2, announce(&[prefix(1)], &path(&[65002], [10, 10, 0, 2])));
+    assert!(touched(&mut world).is_empty());
+    // After a restart.
+    world.input(Input::Watch(Family::Ipv4Unicast, true));
+    touched(&mut world);
+    let peers = PerFamily {
+        ipv4_unicast: [PeerId(3)].into(),
+        ..PerFamily::default()
+    };
+    let time = std::time::Duration::from_secs(60);
+    world.input(Input::Expect {
+        peers,
+        time,
+        hold: true,
+    });
+    assert!(world.rib.awaited(Family::Ipv4Unicast).eq([PeerId(3)]));
+    world.update(2, announce(&[prefix(2)], &path(&[65002], [10, 10, 0, 2])));
+    assert_eq!(touched(&mut world), [prefix(2).to_string()]);
+    assert!(!world.belief(3).contains_key(&prefix(2)));
+}
+
+#[test]
+fn the_gateway_of_a_route_that_was_taken_over_goes_to_another_table_and_to_no_neighbour() {
+    let mut world = beside_other_tables();
+    let gateway = NextHop::V4([10, 10, 7, 7].into());
+    let mut set = AttributeSet::new(gateway);
+    set.notes.source = Some(crate::RouteSource {
+        protocol: 4,
+        connected: false,
+    });
+    world.input(Input::Originate(Nlri::V4(prefix(1)), set));
+    assert_eq!(world.belief(2)[&prefix(1)].next_hop, gateway);
+    let own = NextHop::V4([10, 10, 0, 1].into());
+    assert_eq!(world.belief(4)[&prefix(1)].next_hop, own);
 }

@@ -90,6 +90,38 @@ fn a_peer_that_waits_itself_is_not_waited_for_long() {
 }
 
 #[test]
+fn peers_are_told_nothing_before_what_is_our_own_is_whole() {
+    let mut world = World::new();
+    world.expect(&[2]);
+    world.rib.hold_peers(Family::Ipv4Unicast, true);
+    world.up(2);
+    world.update(2, announce(&[prefix(1)], &path(&[65002], [10, 10, 0, 2])));
+    world.update(2, end_of_rib());
+    // Whoever forwards need not wait, and hears that the family is complete.
+    assert_eq!(world.best.len(), 1);
+    assert!(world.converged.contains(&Family::Ipv4Unicast));
+    world.up(3);
+    assert_eq!(
+        world.belief(3).len() + world.beliefs[&PeerId(3)].end_of_ribs,
+        0
+    );
+    world.input(Input::Originate(
+        Nlri::V4(prefix(7)),
+        path(&[], [10, 10, 0, 1]),
+    ));
+    assert_eq!(
+        world.belief(2).len() + world.beliefs[&PeerId(2)].end_of_ribs,
+        0
+    );
+    world.rib.hold_peers(Family::Ipv4Unicast, false);
+    world.settle();
+    for (peer, routes) in [(2, 1), (3, 2)] {
+        assert_eq!(world.belief(peer).len(), routes);
+        assert_eq!(world.beliefs[&PeerId(peer)].end_of_ribs, 1);
+    }
+}
+
+#[test]
 fn a_peer_that_is_deconfigured_is_not_waited_for() {
     let mut world = World::new();
     world.expect(&[2]);
@@ -113,7 +145,10 @@ fn leftovers_are_swept_only_after_the_routes_of_the_last_message() {
         match output {
             Output::Best(_) => best = true,
             Output::Converged(Family::Ipv4Unicast) => assert!(best, "swept before it was wanted"),
-            Output::Converged(_) | Output::Send(..) | Output::LimitOut { .. } => {}
+            Output::Touched(_)
+            | Output::Converged(_)
+            | Output::Send(..)
+            | Output::LimitOut { .. } => {}
         }
     }
     assert!(best);

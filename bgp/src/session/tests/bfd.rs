@@ -118,6 +118,27 @@ fn a_restart_that_takes_bfd_along_keeps_its_routes() {
     assert!(bench.session.status().retained_until.is_some());
 }
 
+/// The peer's program died; its BFD lives apart from that, and goes down too.
+#[test]
+fn a_path_that_fails_during_a_restart_takes_its_routes_along() {
+    let (mut bench, conn) = up();
+    let outputs = bench.close(conn);
+    assert!(matches!(down(&outputs), Some((_, Some(_)))));
+    bench.pass(millis(900));
+    let mut outputs = bench.input(Input::Bfd(Bfd::PathDown));
+    outputs.extend(bench.pass(millis(0)));
+    let expected = (vec![Family::Ipv4Unicast], ReleaseReason::PeerSilent);
+    assert_eq!(released(&outputs), Some(expected));
+}
+
+#[test]
+fn a_dead_path_ends_the_session_whatever_lives_apart() {
+    let (mut bench, conn) = up();
+    let outputs = bench.input(Input::Bfd(Bfd::PathDown));
+    assert!(matches!(down(&outputs), Some((DownReason::BfdDown, None))));
+    assert_eq!(closed(&outputs), [conn]);
+}
+
 /// The peer's host died after its program.
 #[test]
 fn an_address_that_stops_answering_loses_its_routes() {

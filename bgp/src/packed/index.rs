@@ -11,13 +11,13 @@
 //!
 //! Keys are not known here: whoever asks compares them.
 
-use super::slots::Slot;
+use super::Slot;
 
 const SEGMENT_BITS: u32 = 6;
 
 /// Slots by hash.
 #[derive(Debug, Default)]
-pub(super) struct Index {
+pub(crate) struct Index {
     /// None at all as long as there is no slot.
     segments: Vec<Segment>,
     len: usize,
@@ -48,7 +48,7 @@ fn slot_of(place: Place) -> Slot {
 
 impl Index {
     /// Memory it takes.
-    pub(super) fn octets(&self) -> usize {
+    pub(crate) fn octets(&self) -> usize {
         let places = self
             .segments
             .iter()
@@ -58,12 +58,12 @@ impl Index {
     }
 
     /// Number of slots.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.len
     }
 
     /// The first slot under this hash that satisfies `is`.
-    pub(super) fn find(&self, hash: u32, is: impl FnMut(Slot) -> bool) -> Option<Slot> {
+    pub(crate) fn find(&self, hash: u32, is: impl FnMut(Slot) -> bool) -> Option<Slot> {
         self.segments
             .get(number(hash))?
             .slots(hash)
@@ -71,14 +71,14 @@ impl Index {
     }
 
     /// What stands where a search for the hash begins, to have it read from memory.
-    pub(super) fn peek(&self, hash: u32) -> u64 {
+    pub(crate) fn peek(&self, hash: u32) -> u64 {
         let segment = self.segments.get(number(hash));
         let place = segment.and_then(|it| it.places.get(it.home(hash)));
         place.copied().unwrap_or_default()
     }
 
     /// Adds a slot that is not there. `u32::MAX` is no slot.
-    pub(super) fn insert(&mut self, hash: u32, slot: Slot) {
+    pub(crate) fn insert(&mut self, hash: u32, slot: Slot) {
         if self.segments.is_empty() {
             self.segments = vec![Segment::default(); 1 << SEGMENT_BITS];
         }
@@ -89,7 +89,7 @@ impl Index {
     }
 
     /// Takes a slot out.
-    pub(super) fn remove(&mut self, hash: u32, slot: Slot) {
+    pub(crate) fn remove(&mut self, hash: u32, slot: Slot) {
         if let Some(segment) = self.segments.get_mut(number(hash))
             && segment.remove(hash, slot)
         {
