@@ -32,15 +32,24 @@
 //!
 //! - RFC 5880: asynchronous mode, active and passive role, poll sequences, jitter, a peer in
 //!   demand mode.
+//! - RFC 5880 §6.7: authentication with a simple password, keyed and meticulous keyed MD5 and SHA1,
+//!   several keys, and changes of all that while a session is up.
 //! - RFC 5881: single hop over IPv4 and IPv6, including the hop limit check (§5). The ports are
 //!   the caller's part.
+//! - RFC 5883: several hops, with a least TTL that the operator chooses.
 //! - RFC 5882 §3.2 and §4.2: [`StateChange::is_administrative`] tells a wish from a failure.
 //!
 //! # Deviations
 //!
 //! - RFC 5880 §6.6 (being in demand mode ourselves) and §6.4 (echo) are optional and not offered:
 //!   asynchronous mode at 10 ms and more detects as fast as a host needs.
-//! - RFC 5880 §6.7 (authentication) is not offered; a packet that carries it is refused by name.
+//! - RFC 5880 §6.7.3 and §6.7.4 learn a peer's first sequence number before they look at the digest,
+//!   and a stranger could choose it. Here only a packet with the right digest counts, for that and
+//!   for the time after which a number is forgotten (§6.8.1). A first number is learned from a packet
+//!   that names our discriminator, so that packets of before a restart cannot choose it either. The
+//!   section must end with the packet.
+//! - RFC 5880 §6.8.7 answers each poll. Here a second one within 5 ms is not answered, which no peer
+//!   that keeps to its interval sends: a replayed poll would have us send as fast as it comes.
 //! - RFC 5880 §6.8.6 selects a session by Your Discriminator alone. Here the packet must in
 //!   addition come from the session's peer address and interface, so that another neighbour on the
 //!   link which learned a discriminator cannot answer for the peer.
@@ -50,6 +59,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod authentication;
 pub mod packet;
 mod read;
 pub mod session;
@@ -57,10 +67,11 @@ pub mod sessions;
 mod state;
 mod timers;
 
+pub use authentication::{Authentication, KeyError, Method, Refusal};
 pub use packet::{Diagnostic, Discriminator, Interval, IntervalError, Packet, PacketError};
 pub use session::{
-    Config, Counters, Input, InterfaceIndex, Output, ParameterError, Parameters, Remote, Session,
-    StateChange,
+    Config, Counters, Domain, Hops, Input, InterfaceIndex, Output, ParameterError, Parameters,
+    Remote, Session, StateChange,
 };
-pub use sessions::{AddError, Datagram, Refused, Sessions};
+pub use sessions::{AddError, Datagram, Gaps, Refused, Sessions};
 pub use state::State;

@@ -2,13 +2,14 @@
 //!
 //! [`Packet::decode`] applies every rule of §6.8.6 that can be judged without knowing the session,
 //! in the order of the RFC; what it returns is fit to be handed to a session. It is total: any
-//! bytes give a packet or a [`PacketError`]. Authentication sections (§4.2 ff.) are recognised and
-//! refused.
+//! bytes give a packet or a [`PacketError`]. An authentication section (§4.2 ff.) is read and
+//! written here; whether it is the right one is judged by the session that the packet is for.
 
 use std::fmt;
 use std::num::{NonZeroU8, NonZeroU32};
 use std::time::Duration;
 
+use crate::authentication::{Method, Section, VALUE_MAX, Value};
 use crate::read::{Reader, Truncated};
 use crate::state::State;
 
@@ -23,7 +24,7 @@ const FLAG_AUTHENTICATION: u8 = 0b00_0100;
 const FLAG_DEMAND: u8 = 0b00_0010;
 const FLAG_MULTIPOINT: u8 = 0b00_0001;
 
-/// A valid control packet without authentication.
+/// A valid control packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Packet {
     /// Why the sender's state last changed.
@@ -50,6 +51,37 @@ pub struct Packet {
     pub required_min_rx: Interval,
     /// The sender can receive echo packets at this interval; zero: does not support echo.
     pub required_min_echo_rx: Interval,
+    /// What vouches for the packet.
+    pub authentication: Option<Section>,
+}
+
+/// A packet as it is sent: up to 52 bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Encoded {
+    bytes: [u8; ENCODED_MAX],
+    length: u8,
+}
+
+/// The longest packet: with a digest by SHA-1.
+const ENCODED_MAX: usize = PACKET_BYTES as usize + DIGEST_HEADER + VALUE_MAX;
+/// Type, length, key, a reserved octet and the sequence number.
+const DIGEST_HEADER: usize = 8;
+/// Type, length and key.
+const PASSWORD_HEADER: usize = 3;
+
+impl std::ops::Deref for Encoded {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        let length = usize::from(self.length);
+        self.bytes.get(..length).unwrap_or(&self.bytes)
+    }
+}
+
+impl AsRef<[u8]> for Encoded {
+    fn as_ref(&self) -> &[u8] {
+        self
+    }
 }
 
 impl Packet {
@@ -92,10 +124,13 @@ impl Packet {
         let desired_min_tx = Interval(reader.u32().map_err(truncated)?);
         let required_min_rx = Interval(reader.u32().map_err(truncated)?);
         let required_min_echo_rx = Interval(reader.u32().map_err(truncated)?);
-        if flag(FLAG_AUTHENTICATION) {
-            let code = reader.u8().map_err(truncated)?;
-            return Err(PacketError::Authentication(AuthenticationType(code)));
-        }
+        let authentication = match flag(FLAG_AUTHENTICATION) {
+            true => Some(section(&mut reader, length).map_err(|error| match error {
+                SectionError::Truncated(gone) => truncated(gone),
+                SectionError::Packet(error) => error,
+            })?),
+            false => None,
+        };
 
         Ok(Self {
             diagnostic: Diagnostic::from_code(version_and_diagnostic),
@@ -110,12 +145,13 @@ impl Packet {
             desired_min_tx,
             required_min_rx,
             required_min_echo_rx,
+            authentication,
         })
     }
 
     /// Writes the packet.
     #[must_use]
-    pub fn encode(&self) -> [u8; PACKET_BYTES as usize] {
+    pub fn encode(&self) -> Encoded {
         let flags = [
             (self.poll, FLAG_POLL),
             (self.is_final, FLAG_FINAL),
@@ -123,31 +159,116 @@ impl Packet {
                 self.control_plane_independent,
                 FLAG_CONTROL_PLANE_INDEPENDENT,
             ),
+            (self.authentication.is_some(), FLAG_AUTHENTICATION),
             (self.demand, FLAG_DEMAND),
         ];
         let flags = flags
             .iter()
             .fold(0, |all, &(set, bit)| if set { all | bit } else { all });
-        let [m0, m1, m2, m3] = self.my_discriminator.get().to_be_bytes();
         let yours = self.your_discriminator.map_or(0, Discriminator::get);
-        let [y0, y1, y2, y3] = yours.to_be_bytes();
-        let [t0, t1, t2, t3] = self.desired_min_tx.0.to_be_bytes();
-        let [r0, r1, r2, r3] = self.required_min_rx.0.to_be_bytes();
-        let [e0, e1, e2, e3] = self.required_min_echo_rx.0.to_be_bytes();
-        #[rustfmt::skip]
-        let bytes = [
+        let mut out = Encoded {
+            bytes: [0; ENCODED_MAX],
+            length: 0,
+        };
+        out.put(&[
             VERSION << 5 | self.diagnostic.code(),
             self.state.bits() << 6 | flags,
             self.detect_multiplier.get(),
             PACKET_BYTES,
-            m0, m1, m2, m3,
-            y0, y1, y2, y3,
-            t0, t1, t2, t3,
-            r0, r1, r2, r3,
-            e0, e1, e2, e3,
-        ];
-        bytes
+        ]);
+        out.put(&self.my_discriminator.get().to_be_bytes());
+        out.put(&yours.to_be_bytes());
+        out.put(&self.desired_min_tx.0.to_be_bytes());
+        out.put(&self.required_min_rx.0.to_be_bytes());
+        out.put(&self.required_min_echo_rx.0.to_be_bytes());
+        if let Some(section) = &self.authentication {
+            out.put_section(section);
+        }
+        out
     }
+}
+
+impl Encoded {
+    /// What is put in fits: the longest packet is what there is room for.
+    fn put(&mut self, octets: &[u8]) {
+        let room = self.bytes.iter_mut().skip(usize::from(self.length));
+        for (place, octet) in room.zip(octets) {
+            *place = *octet;
+            self.length += 1;
+        }
+    }
+
+    /// RFC 5880 §4.2 to §4.4, and the length of the whole.
+    fn put_section(&mut self, section: &Section) {
+        let start = self.length;
+        self.put(&[section.method.code(), 0, section.key_id]);
+        if section.method.is_numbered() {
+            self.put(&[section.reserved]);
+            self.put(&section.sequence.to_be_bytes());
+        }
+        self.put(section.value.octets());
+        let lengths = [
+            (LENGTH_AT, self.length),
+            (usize::from(start) + 1, self.length.saturating_sub(start)),
+        ];
+        for (at, length) in lengths {
+            if let Some(place) = self.bytes.get_mut(at) {
+                *place = length;
+            }
+        }
+    }
+}
+
+/// Where the length of a packet stands.
+const LENGTH_AT: usize = 3;
+
+enum SectionError {
+    Truncated(Truncated),
+    Packet(PacketError),
+}
+
+impl From<Truncated> for SectionError {
+    fn from(truncated: Truncated) -> Self {
+        Self::Truncated(truncated)
+    }
+}
+
+/// RFC 5880 §4.2 to §4.4. `length` is that of the packet, which ends with the section: a digest is
+/// made of the whole packet, so there is nothing else to make it of.
+fn section(reader: &mut Reader<'_>, length: u8) -> Result<Section, SectionError> {
+    let code = reader.u8()?;
+    let Some(method) = Method::from_code(code) else {
+        let error = PacketError::Authentication(AuthenticationType(code));
+        return Err(SectionError::Packet(error));
+    };
+    let own = reader.u8()?;
+    let (header, least) = match method.is_numbered() {
+        true => (DIGEST_HEADER, method.key_octets_max()),
+        false => (PASSWORD_HEADER, 1),
+    };
+    let octets = usize::from(own).checked_sub(header);
+    let fits = |octets: &usize| (least..=method.key_octets_max()).contains(octets);
+    let whole = length.checked_sub(PACKET_BYTES) == Some(own);
+    let Some(octets) = octets.filter(fits).filter(|_| whole) else {
+        return Err(SectionError::Packet(PacketError::SectionLength {
+            method,
+            length: own,
+            left: length.saturating_sub(PACKET_BYTES),
+        }));
+    };
+    let key_id = reader.u8()?;
+    let (reserved, sequence) = match method.is_numbered() {
+        true => (reader.u8()?, reader.u32()?),
+        false => (0, 0),
+    };
+    let value = Value::new(reader.take(octets)?).ok_or(Truncated)?;
+    Ok(Section {
+        method,
+        key_id,
+        reserved,
+        sequence,
+        value,
+    })
 }
 
 /// RFC 5880 §6.8.6: at least 24 bytes, 26 with authentication, and no more than the datagram has.
@@ -210,9 +331,21 @@ pub enum PacketError {
         /// The sender's state.
         state: State,
     },
-    /// The packet is authenticated, which is not configured on this side.
-    #[error("authentication `{0}` is used by the peer, but none is configured here")]
+    /// The packet is authenticated in a way that nobody has defined.
+    #[error("authentication is of {0}, but must be of a type from 1 to 5")]
     Authentication(AuthenticationType),
+    /// The authentication section is too short, too long, or not the end of the packet.
+    #[error(
+        "the section of {method} has length {length} with {left} octets to the end of the packet"
+    )]
+    SectionLength {
+        /// What it claims to be.
+        method: Method,
+        /// Its own length field.
+        length: u8,
+        /// What the length of the packet leaves for it.
+        left: u8,
+    },
 }
 
 /// Authentication type, RFC 5880 §4.1 and the IANA registry.
@@ -221,13 +354,9 @@ pub struct AuthenticationType(pub u8);
 
 impl fmt::Display for AuthenticationType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            1 => f.write_str("simple password"),
-            2 => f.write_str("keyed MD5"),
-            3 => f.write_str("meticulous keyed MD5"),
-            4 => f.write_str("keyed SHA1"),
-            5 => f.write_str("meticulous keyed SHA1"),
-            code => write!(f, "type {code}"),
+        match Method::from_code(self.0) {
+            Some(method) => method.fmt(f),
+            None => write!(f, "type {}", self.0),
         }
     }
 }

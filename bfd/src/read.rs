@@ -4,6 +4,7 @@
 //! what is not there is [`Truncated`].
 
 use nom::IResult;
+use nom::bytes::complete::take;
 use nom::number::complete::{be_u8, be_u32};
 
 /// A cursor over received bytes.
@@ -27,6 +28,11 @@ impl<'a> Reader<'a> {
 
     pub(crate) fn u32(&mut self) -> Result<u32, Truncated> {
         let parsed = be_u32(self.rest);
+        self.advance(parsed)
+    }
+
+    pub(crate) fn take(&mut self, octets: usize) -> Result<&'a [u8], Truncated> {
+        let parsed = take(octets)(self.rest);
         self.advance(parsed)
     }
 

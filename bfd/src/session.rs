@@ -13,9 +13,10 @@ use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-pub use config::{Config, InterfaceIndex, ParameterError, Parameters};
+pub use config::{Config, Domain, Hops, InterfaceIndex, ParameterError, Parameters};
 use pace::{Detection, Intervals, Jitter, Poll, Reply, Transmission};
 
+use crate::authentication::{Authentication, Guard, Refusal};
 use crate::packet::{Diagnostic, Discriminator, Interval, Packet};
 use crate::state::{State, next_state};
 
@@ -26,7 +27,8 @@ pub enum Input {
     Received {
         /// The packet.
         packet: Packet,
-        /// As the packet arrived; anything but 255 has crossed a router and is refused.
+        /// As the packet arrived; below [`Config::ttl_min`] it has crossed too many routers and is
+        /// refused.
         ttl: u8,
     },
     /// The deadline has come.
@@ -47,7 +49,7 @@ pub enum Input {
 /// What a session wants done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Output {
-    /// Send this to UDP port 3784 of the peer with TTL 255.
+    /// Send this to the peer with TTL 255, to UDP port 3784, or 4784 over several hops.
     Send(Packet),
     /// The session has a new state.
     StateChanged(StateChange),
@@ -85,7 +87,7 @@ impl StateChange {
     }
 }
 
-/// A BFD session with one peer over one hop.
+/// A BFD session with one peer.
 #[derive(Debug)]
 pub struct Session {
     config: Config,
@@ -99,7 +101,13 @@ pub struct Session {
     transmission: Transmission,
     detection: Detection,
     reply: Reply,
+    /// When a poll was last answered.
+    answered: Option<Instant>,
     jitter: Jitter,
+    guard: Guard,
+    refusal: Option<Refusal>,
+    /// See [`Self::take_gap`].
+    gap: Option<u64>,
     outputs: VecDeque<Output>,
     counters: Counters,
 }
@@ -108,9 +116,19 @@ impl Session {
     /// A session in state Down whose first packet is due at once (unless passive).
     ///
     /// `my_discriminator` must be unique among this system's sessions and not guessable. `seed`
-    /// feeds the jitter only.
+    /// feeds the jitter and the first sequence number.
     #[must_use]
-    pub fn new(config: Config, my_discriminator: Discriminator, seed: u64, now: Instant) -> Self {
+    pub fn new(
+        mut config: Config,
+        my_discriminator: Discriminator,
+        seed: u64,
+        now: Instant,
+    ) -> Self {
+        let [.., a, b, c, d] = seed.to_be_bytes();
+        let guard = Guard::new(
+            config.authentication.take(),
+            u32::from_be_bytes([a, b, c, d]),
+        );
         let mut session = Self {
             own: Intervals::slow(&config.parameters),
             config,
@@ -123,7 +141,11 @@ impl Session {
             transmission: Transmission::default(),
             detection: Detection::default(),
             reply: Reply::None,
+            answered: None,
             jitter: Jitter::new(seed),
+            guard,
+            refusal: None,
+            gap: None,
             outputs: VecDeque::new(),
             counters: Counters::default(),
         };
@@ -151,6 +173,14 @@ impl Session {
         self.transmit(now);
     }
 
+    /// Authenticates packets with something else from now on. Packets of the peer by the former
+    /// authentication are taken until one by the new comes, at most for the detection time, so
+    /// that two systems which change within that time do not lose the session (RFC 5880 §6.7.1).
+    pub fn authenticate(&mut self, now: Instant, authentication: Option<Authentication>) {
+        let detection_time = self.detection_time();
+        self.guard.change(now, authentication, detection_time);
+    }
+
     /// The next thing to do; call until `None` after each [`Self::handle`].
     pub fn poll(&mut self) -> Option<Output> {
         self.outputs.pop_front()
@@ -170,6 +200,18 @@ impl Session {
     #[must_use]
     pub fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// What packets are authenticated with.
+    #[must_use]
+    pub fn authentication(&self) -> Option<&Authentication> {
+        self.guard.current()
+    }
+
+    /// Why the last packet that was not believed was not; `None` once one is.
+    #[must_use]
+    pub fn refusal(&self) -> Option<Refusal> {
+        self.refusal
     }
 
     /// Our name for the session.
@@ -251,7 +293,7 @@ impl Session {
     /// the demultiplexer's part.
     fn receive(&mut self, now: Instant, packet: Packet, ttl: u8) {
         // RFC 5881 §5: packets that have crossed a router MUST be discarded.
-        if ttl != u8::MAX {
+        if ttl < self.config.ttl_min() {
             self.counters.refused_ttl += 1;
             return;
         }
@@ -262,6 +304,12 @@ impl Session {
             self.counters.refused_discriminator += 1;
             return;
         }
+        if let Err(refusal) = self.guard.admit(now, &packet, self.detection_time()) {
+            self.counters.refused_authentication += 1;
+            self.refusal = Some(refusal);
+            return;
+        }
+        self.refusal = None;
         self.counters.received += 1;
         self.remote = Remote::from_packet(&packet);
         if packet.is_final && self.poll.answered() {
@@ -278,10 +326,33 @@ impl Session {
             State::Init | State::AdminDown => self.diagnostic,
         };
         self.change_state(now, new, diagnostic);
-        if packet.poll {
+        if packet.poll && self.may_answer(now) {
+            self.answered = Some(now);
             self.reply = Reply::Final;
         }
+        if self.state == State::Up {
+            self.gap = self.silence_percent(now);
+        }
         self.detection.heard(now);
+    }
+
+    /// A poll that comes sooner after another than any peer sends was replayed, and answering would
+    /// have us send as fast as somebody likes. A peer that gets no answer asks again (RFC 5880 §6.5).
+    fn may_answer(&self, now: Instant) -> bool {
+        let since = |last| now.saturating_duration_since(last);
+        self.answered.is_none_or(|last| since(last) >= ANSWER_MIN)
+    }
+
+    /// How much of the detection time has passed without a packet.
+    fn silence_percent(&self, now: Instant) -> Option<u64> {
+        let silence = now.saturating_duration_since(self.detection.heard?);
+        let percent = silence.as_micros() * 100 / self.detection_time().as_micros().max(1);
+        u64::try_from(percent).ok()
+    }
+
+    /// How much of the detection time had passed when the last packet came, in percent; once.
+    pub(crate) fn take_gap(&mut self) -> Option<u64> {
+        self.gap.take()
     }
 
     fn configure(&mut self, parameters: Parameters) {
@@ -325,7 +396,7 @@ impl Session {
     /// Forgives the peer a silence that may have been ours. A stall that is short against the
     /// detection time needs no excuse. At most three excuses in one silence, so that a host which
     /// is always late still notices a dead peer.
-    fn excuse(&mut self, now: Instant, by: Duration) {
+    pub(crate) fn excuse(&mut self, now: Instant, by: Duration) {
         let detection_time = self.detection_time();
         let Some(deadline) = self.detection.deadline(detection_time) else {
             return;
@@ -399,7 +470,7 @@ impl Session {
 
     fn send(&mut self, poll: bool, is_final: bool) {
         self.counters.sent += 1;
-        self.outputs.push_back(Output::Send(Packet {
+        let packet = Packet {
             diagnostic: self.diagnostic,
             state: self.state,
             poll,
@@ -413,7 +484,10 @@ impl Session {
             required_min_rx: self.own.required_min_rx,
             // RFC 5880 §6.8.1: zero, no echo packets are looped back.
             required_min_echo_rx: Interval::ZERO,
-        }));
+            authentication: None,
+        };
+        let signed = self.guard.sign(packet);
+        self.outputs.push_back(Output::Send(signed));
     }
 
     pub(crate) fn rebind(&mut self, local: Option<IpAddr>, interface: Option<InterfaceIndex>) {
@@ -424,6 +498,9 @@ impl Session {
 
 /// See [`Session::excuse`].
 const EXCUSES_MAX: u8 = 3;
+
+/// See [`Session::may_answer`]. Polls come with periodic packets, three quarters of 10 ms apart or more.
+const ANSWER_MIN: Duration = Duration::from_millis(5);
 
 /// What the peer last said, RFC 5880 §6.8.1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -486,6 +563,8 @@ pub struct Counters {
     pub sent: u64,
     /// Packets refused because they have crossed a router.
     pub refused_ttl: u64,
+    /// Packets that were not believed, see [`Session::refusal`].
+    pub refused_authentication: u64,
     /// Packets refused because they name another session.
     pub refused_discriminator: u64,
     /// How often the session left Up.

@@ -14,14 +14,15 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
+use crate::authentication::Authentication;
 use crate::packet::{Discriminator, Packet, PacketError};
-use crate::session::{self, Config, InterfaceIndex, Output, Session};
+use crate::session::{self, Config, Domain, Hops, InterfaceIndex, Output, Session};
 use crate::timers::Timers;
 
 /// What happens to the sessions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Input<'a> {
-    /// A datagram arrived on UDP port 3784.
+    /// A datagram arrived on UDP port 3784 or 4784.
     Received(Datagram<'a>),
     /// The deadline has come.
     Timeout,
@@ -39,8 +40,14 @@ pub enum Input<'a> {
 pub struct Datagram<'a> {
     /// The source address.
     pub remote: IpAddr,
+    /// The destination address.
+    pub local: IpAddr,
     /// The interface it arrived on.
     pub interface: InterfaceIndex,
+    /// The routing table that the interface belongs to.
+    pub domain: Domain,
+    /// One hop: it came to port 3784; several: to 4784.
+    pub hops: Hops,
     /// The TTL or hop limit it arrived with.
     pub ttl: u8,
     /// The UDP payload.
@@ -55,10 +62,20 @@ pub struct Sessions {
     timers: Timers,
     outputs: VecDeque<(Discriminator, Output)>,
     refused: Refused,
+    unwelcome: u64,
+    gaps: Gaps,
+    /// When the caller last came.
+    came: Instant,
 }
 
-/// What names a session until the peer knows its discriminator, RFC 5881 §3.
-type Peer = (IpAddr, Option<InterfaceIndex>);
+/// What names a session until the peer knows its discriminator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Peer {
+    /// RFC 5881 §3: the peer on an interface.
+    OnLink(Domain, IpAddr, Option<InterfaceIndex>),
+    /// RFC 5883 §4: the peer and our address.
+    Behind(Domain, IpAddr, Option<IpAddr>),
+}
 
 /// Lateness below this is ordinary scheduling.
 const STALL_MIN: Duration = Duration::from_millis(10);
@@ -73,6 +90,9 @@ impl Sessions {
             timers: Timers::new(now),
             outputs: VecDeque::new(),
             refused: Refused::default(),
+            unwelcome: 0,
+            gaps: Gaps::default(),
+            came: now,
         }
     }
 
@@ -90,7 +110,7 @@ impl Sessions {
         }
         if let Some(&session) = self.by_peer.get(&peer) {
             return Err(AddError::Peer {
-                peer: peer.0,
+                peer: config.remote_address(),
                 session,
             });
         }
@@ -124,10 +144,13 @@ impl Sessions {
             return Ok(());
         };
         let old = peer(moved.config());
-        let new = (old.0, interface);
+        let new = match old {
+            Peer::OnLink(domain, remote, _) => Peer::OnLink(domain, remote, interface),
+            Peer::Behind(domain, remote, _) => Peer::Behind(domain, remote, local),
+        };
         if let Some(&other) = self.by_peer.get(&new).filter(|&&other| other != session) {
             return Err(AddError::Peer {
-                peer: new.0,
+                peer: moved.config().remote_address(),
                 session: other,
             });
         }
@@ -137,9 +160,22 @@ impl Sessions {
         Ok(())
     }
 
+    /// See [`Session::authenticate`].
+    pub fn authenticate(
+        &mut self,
+        now: Instant,
+        session: Discriminator,
+        authentication: Option<Authentication>,
+    ) {
+        if let Some(session) = self.sessions.get_mut(&session) {
+            session.authenticate(now, authentication);
+        }
+    }
+
     /// Takes in what happened at `now`.
     pub fn handle(&mut self, now: Instant, input: Input<'_>) {
         self.notice_stall(now);
+        self.came = now;
         match input {
             Input::Received(datagram) => self.receive(now, datagram),
             Input::Timeout => {
@@ -179,13 +215,32 @@ impl Sessions {
         self.refused
     }
 
+    /// Datagrams that no session took or believed, of whatever reason.
+    #[must_use]
+    pub fn unwelcome(&self) -> u64 {
+        self.unwelcome
+    }
+
+    /// How near sessions that are up came to being given up.
+    #[must_use]
+    pub fn gaps(&self) -> Gaps {
+        self.gaps
+    }
+
     fn receive(&mut self, now: Instant, datagram: Datagram<'_>) {
+        if !self.take_in(now, datagram) {
+            self.unwelcome += 1;
+        }
+    }
+
+    /// True if a session believed it.
+    fn take_in(&mut self, now: Instant, datagram: Datagram<'_>) -> bool {
         let packet = match Packet::decode(datagram.payload) {
             Ok(packet) => packet,
             Err(error) => {
                 self.refused.malformed += 1;
                 self.refused.last_error = Some(error);
-                return;
+                return false;
             }
         };
         let found = match packet.your_discriminator {
@@ -197,15 +252,13 @@ impl Sessions {
         };
         let Some((session, config)) = found else {
             self.refused.no_session += 1;
-            return;
+            return false;
         };
-        let other_interface = config
-            .interface_index()
-            .is_some_and(|interface| interface != datagram.interface);
-        if config.remote_address() != datagram.remote || other_interface {
+        if !is_from(config, &datagram) {
             self.refused.wrong_source += 1;
-            return;
+            return false;
         }
+        let before = self.taken_in(session);
         self.pass_on(
             now,
             session,
@@ -214,14 +267,26 @@ impl Sessions {
                 ttl: datagram.ttl,
             },
         );
+        self.taken_in(session) != before
     }
 
-    /// RFC 5881 §3: the first packets are matched by source address and interface.
+    fn taken_in(&self, session: Discriminator) -> Option<u64> {
+        let session = self.sessions.get(&session)?;
+        Some(session.counters().received)
+    }
+
+    /// RFC 5881 §3, RFC 5883 §4: the first packets are matched by their addresses.
     fn by_address(&self, datagram: &Datagram<'_>) -> Option<(Discriminator, &Config)> {
-        let exact = self
-            .by_peer
-            .get(&(datagram.remote, Some(datagram.interface)));
-        let session = exact.or_else(|| self.by_peer.get(&(datagram.remote, None)))?;
+        let (domain, remote) = (datagram.domain, datagram.remote);
+        let [exact, any] = match datagram.hops {
+            Hops::Single => [Some(datagram.interface), None]
+                .map(|interface| Peer::OnLink(domain, remote, interface)),
+            Hops::Multi => {
+                [Some(datagram.local), None].map(|local| Peer::Behind(domain, remote, local))
+            }
+        };
+        let exact = self.by_peer.get(&exact);
+        let session = exact.or_else(|| self.by_peer.get(&any))?;
         self.sessions
             .get(session)
             .map(|found| (*session, found.config()))
@@ -231,14 +296,16 @@ impl Sessions {
         let Some(deadline) = self.timers.deadline() else {
             return;
         };
-        let by = now.saturating_duration_since(deadline);
+        // Counted from when the caller last came, so that the same lateness is not seen again while
+        // it hands in what waits in its socket.
+        let by = now.saturating_duration_since(deadline.max(self.came));
         if by < STALL_MIN {
             return;
         }
-        // This also runs what is due, so the same lateness is not seen again.
-        let all: Vec<Discriminator> = self.sessions.keys().copied().collect();
-        for session in all {
-            self.pass_on(now, session, session::Input::Stalled { by });
+        // Nobody is judged here: packets of that time may wait to be handed in.
+        for (key, session) in &mut self.sessions {
+            session.excuse(now, by);
+            self.timers.set(*key, session.deadline());
         }
     }
 
@@ -247,6 +314,9 @@ impl Sessions {
             return;
         };
         session.handle(now, input);
+        if let Some(percent) = session.take_gap() {
+            self.gaps.add(percent);
+        }
         while let Some(output) = session.poll() {
             self.outputs.push_back((key, output));
         }
@@ -255,7 +325,27 @@ impl Sessions {
 }
 
 fn peer(config: &Config) -> Peer {
-    (config.remote_address(), config.interface_index())
+    let (domain, remote) = (config.domain_number(), config.remote_address());
+    match config.distance() {
+        Hops::Single => Peer::OnLink(domain, remote, config.interface_index()),
+        Hops::Multi => Peer::Behind(domain, remote, config.local_address()),
+    }
+}
+
+/// Whether the session's peer may have sent this, whatever discriminator it names.
+fn is_from(config: &Config, datagram: &Datagram<'_>) -> bool {
+    let here = config
+        .interface_index()
+        .is_none_or(|interface| interface == datagram.interface);
+    let ours = match config.distance() {
+        Hops::Single => true,
+        Hops::Multi => config
+            .local_address()
+            .is_none_or(|local| local == datagram.local),
+    };
+    let same_kind =
+        config.distance() == datagram.hops && config.domain_number() == datagram.domain;
+    config.remote_address() == datagram.remote && here && ours && same_kind
 }
 
 /// Why a session is not added.
@@ -265,8 +355,9 @@ pub enum AddError {
     /// The discriminator is taken.
     #[error("discriminator {0} names another session already")]
     Discriminator(Discriminator),
-    /// RFC 5881 §3: one session for a peer on an interface.
-    #[error("session {session} with `{peer}` exists already on that interface")]
+    /// RFC 5881 §3, RFC 5883 §4: one session for a peer on an interface, or with one address of
+    /// ours.
+    #[error("session {session} with `{peer}` exists already on that interface or address")]
     Peer {
         /// The peer's address.
         peer: IpAddr,
@@ -285,8 +376,53 @@ pub struct Refused {
     pub last_error: Option<PacketError>,
     /// No session has that discriminator or peer.
     pub no_session: u64,
-    /// The session has another peer address or interface.
+    /// The session has another peer address, interface or distance.
     pub wrong_source: u64,
+}
+
+/// How much of its detection time had passed when a session that is up heard its peer again: the
+/// jitter of peers, of the path and of this host, in the measure that counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Gaps {
+    /// Those in each class.
+    classes: [u64; GAP_CLASSES.len()],
+    longer: u64,
+    sum_percent: u64,
+}
+
+/// In percent. A third is what a peer with multiplier 3 keeps to.
+const GAP_CLASSES: [u64; 8] = [25, 34, 50, 60, 70, 80, 90, 100];
+
+impl Gaps {
+    fn add(&mut self, percent: u64) {
+        let mut classes = GAP_CLASSES.iter().zip(&mut self.classes);
+        match classes.find(|(end, _)| percent <= **end) {
+            Some((_, count)) => *count += 1,
+            None => self.longer += 1,
+        }
+        self.sum_percent += percent;
+    }
+
+    /// The upper end of each class in percent, and how many gaps were not longer.
+    pub fn at_most(&self) -> impl Iterator<Item = (u64, u64)> {
+        let classes = GAP_CLASSES.into_iter().zip(self.classes);
+        classes.scan(0, |all, (end, count)| {
+            *all += count;
+            Some((end, *all))
+        })
+    }
+
+    /// How many there were.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.classes.iter().sum::<u64>() + self.longer
+    }
+
+    /// All of them together, in percent.
+    #[must_use]
+    pub fn sum_percent(&self) -> u64 {
+        self.sum_percent
+    }
 }
 
 #[cfg(test)]

@@ -43,6 +43,7 @@ fn captured_packets_have_the_expected_fields() {
         desired_min_tx: Interval::from_micros(1_000_000),
         required_min_rx: Interval::from_micros(1_000_000),
         required_min_echo_rx: Interval::from_micros(50_000),
+        authentication: None,
     };
     let up_poll = Packet {
         state: State::Up,
@@ -59,7 +60,7 @@ fn captured_packets_have_the_expected_fields() {
     };
     for (bytes, packet) in [(DOWN, down), (UP_POLL, up_poll), (UP_FINAL, up_final)] {
         assert_eq!(Packet::decode(&bytes), Ok(packet));
-        assert_eq!(packet.encode(), bytes);
+        assert_eq!(packet.encode().as_ref(), bytes);
     }
 }
 
@@ -121,15 +122,87 @@ fn your_discriminator_may_be_zero_when_down_or_admin_down() {
     }
 }
 
+/// `DOWN` with a section after it: what the section begins with, and its last field.
+fn signed(header: &[u8], value: &[u8]) -> Vec<u8> {
+    let length = 24 + header.len() + value.len();
+    let mut bytes = with(&[(1, 0x44), (3, u8::try_from(length).unwrap())]);
+    bytes.extend(header);
+    bytes.extend(value);
+    bytes
+}
+
 #[test]
-fn authentication_is_refused_by_name() {
-    let mut bytes = with(&[(1, 0x44), (3, 28)]);
-    bytes.extend([4, 4, 0, 0]);
-    let error = Packet::decode(&bytes).unwrap_err();
-    assert_eq!(error, PacketError::Authentication(AuthenticationType(4)));
+fn each_kind_of_section_is_read_and_written() {
+    let sequence = [0x01, 0x02, 0x03, 0x04];
+    let header = |kind, length| [[kind, length, 9, 0x55], sequence].concat();
+    let password = signed(&[1, 9, 9], b"secret");
+    let md5 = [2, 3].map(|kind| signed(&header(kind, 24), &[7; 16]));
+    let sha1 = [4, 5].map(|kind| signed(&header(kind, 28), &[7; 20]));
+    let all = [password].into_iter().chain(md5).chain(sha1);
+    for (bytes, method) in all.zip(Method::ALL) {
+        let packet = Packet::decode(&bytes).unwrap();
+        let section = packet.authentication.unwrap();
+        assert_eq!((section.method(), section.key_id()), (method, 9));
+        let sequence = if method == Method::Simple {
+            0
+        } else {
+            0x0102_0304
+        };
+        assert_eq!(section.sequence, sequence);
+        assert_eq!(packet.encode().as_ref(), bytes);
+        let mut longer = bytes.clone();
+        longer.extend([0xff; 3]);
+        assert_eq!(
+            Packet::decode(&longer),
+            Ok(packet),
+            "what follows is ignored"
+        );
+    }
+}
+
+#[test]
+fn a_section_that_is_not_as_long_as_it_must_be_is_refused_by_name() {
+    let wrong = |method, length, left| PacketError::SectionLength {
+        method,
+        length,
+        left,
+    };
+    let table = [
+        (signed(&[1, 3, 9], b""), wrong(Method::Simple, 3, 3)),
+        (
+            signed(&[1, 20, 9], &[b'x'; 17]),
+            wrong(Method::Simple, 20, 20),
+        ),
+        (signed(&[1, 0, 9], b"secret"), wrong(Method::Simple, 0, 9)),
+        (signed(&[1, 9, 9], b"secrets"), wrong(Method::Simple, 9, 10)),
+        (
+            signed(&[2, 23, 9, 0, 0, 0, 0, 1], &[7; 15]),
+            wrong(Method::KeyedMd5, 23, 23),
+        ),
+        (
+            signed(&[4, 24, 9, 0, 0, 0, 0, 1], &[7; 16]),
+            wrong(Method::KeyedSha1, 24, 24),
+        ),
+        (
+            signed(&[5, 28, 9, 0, 0, 0, 0, 1], &[7; 21]),
+            wrong(Method::MeticulousSha1, 28, 29),
+        ),
+        (
+            signed(&[6, 4, 0, 0], b""),
+            PacketError::Authentication(AuthenticationType(6)),
+        ),
+        (
+            signed(&[0, 4, 0, 0], b""),
+            PacketError::Authentication(AuthenticationType(0)),
+        ),
+    ];
+    for (bytes, error) in table {
+        assert_eq!(Packet::decode(&bytes), Err(error), "{bytes:02x?}");
+    }
+    let error = Packet::decode(&signed(&[1, 9, 9], b"secrets")).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "authentication `keyed SHA1` is used by the peer, but none is configured here"
+        "the section of simple password has length 9 with 10 octets to the end of the packet"
     );
 }
 
@@ -176,6 +249,7 @@ pub(crate) fn any_packet() -> impl Strategy<Value = Packet> {
                 desired_min_tx: Interval::from_micros(tx),
                 required_min_rx: Interval::from_micros(rx),
                 required_min_echo_rx: Interval::from_micros(echo),
+                authentication: None,
             }
         },
     )
@@ -189,7 +263,9 @@ proptest! {
 
     #[test]
     fn any_bytes_give_a_packet_or_an_error(
-        start in prop::collection::vec(any::<u8>(), 0..40), plausible in any::<bool>()
+        start in prop::collection::vec(any::<u8>(), 0..60),
+        plausible in any::<bool>(),
+        section in prop::option::of((0..7u8, 0..30u8)),
     ) {
         let mut bytes = start;
         if plausible && bytes.len() >= 24 {
@@ -197,8 +273,16 @@ proptest! {
             bytes[1] &= !(FLAG_MULTIPOINT | FLAG_AUTHENTICATION);
             bytes[3] = 24;
         }
+        if let (true, Some((kind, length))) = (plausible && bytes.len() >= 26, section) {
+            bytes[1] |= FLAG_AUTHENTICATION;
+            bytes[3] += length;
+            (bytes[24], bytes[25]) = (kind, length);
+        }
         if let Ok(packet) = Packet::decode(&bytes) {
-            prop_assert_eq!(&packet.encode()[..], &bytes[..24]);
+            let encoded = packet.encode();
+            // The length may count octets behind what is known, which nobody reads.
+            bytes[3] = encoded[3];
+            prop_assert_eq!(&encoded[..], &bytes[..encoded.len()]);
         }
     }
 }

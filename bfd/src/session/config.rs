@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::num::NonZeroU8;
 use std::time::Duration;
 
+use crate::authentication::Authentication;
 use crate::packet::{Interval, IntervalError};
 
 /// Between whom a session runs, and how.
@@ -12,7 +13,25 @@ pub struct Config {
     pub(super) local: Option<IpAddr>,
     pub(super) remote: IpAddr,
     pub(super) interface: Option<InterfaceIndex>,
+    pub(super) domain: Domain,
+    pub(super) hops: Hops,
     pub(super) parameters: Parameters,
+    pub(super) authentication: Option<Authentication>,
+}
+
+/// Which of a system's routing tables a session belongs to: addresses mean something else in each.
+/// The numbers are the caller's; zero is that of a system with one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub struct Domain(pub u32);
+
+/// How far away the peer is. The two kinds use UDP ports of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub enum Hops {
+    /// On the same link: UDP port 3784, packets that have crossed a router are refused (RFC 5881).
+    #[default]
+    Single,
+    /// Behind routers: UDP port 4784 (RFC 5883).
+    Multi,
 }
 
 /// The kernel's number of an interface.
@@ -27,7 +46,10 @@ impl Config {
             local: None,
             remote,
             interface: None,
+            domain: Domain::default(),
+            hops: Hops::Single,
             parameters,
+            authentication: None,
         }
     }
 
@@ -42,6 +64,27 @@ impl Config {
     #[must_use]
     pub fn interface(mut self, interface: InterfaceIndex) -> Self {
         self.interface = Some(interface);
+        self
+    }
+
+    /// The routing table the session belongs to; default 0.
+    #[must_use]
+    pub fn domain(mut self, domain: Domain) -> Self {
+        self.domain = domain;
+        self
+    }
+
+    /// How far away the peer is; default one hop.
+    #[must_use]
+    pub fn hops(mut self, hops: Hops) -> Self {
+        self.hops = hops;
+        self
+    }
+
+    /// What packets are authenticated with; default nothing.
+    #[must_use]
+    pub fn authentication(mut self, authentication: Option<Authentication>) -> Self {
+        self.authentication = authentication;
         self
     }
 
@@ -63,6 +106,27 @@ impl Config {
         self.interface
     }
 
+    /// The routing table it belongs to.
+    #[must_use]
+    pub fn domain_number(&self) -> Domain {
+        self.domain
+    }
+
+    /// How far away the peer is.
+    #[must_use]
+    pub fn distance(&self) -> Hops {
+        self.hops
+    }
+
+    /// The lowest TTL or hop limit that a packet of the peer may arrive with.
+    #[must_use]
+    pub fn ttl_min(&self) -> u8 {
+        match self.hops {
+            Hops::Single => u8::MAX,
+            Hops::Multi => self.parameters.ttl_min,
+        }
+    }
+
     /// How the session runs.
     #[must_use]
     pub fn parameters(&self) -> &Parameters {
@@ -78,6 +142,7 @@ pub struct Parameters {
     pub(super) detect_multiplier: NonZeroU8,
     pub(super) passive: bool,
     pub(super) control_plane_independent: bool,
+    pub(super) ttl_min: u8,
 }
 
 impl Default for Parameters {
@@ -88,6 +153,7 @@ impl Default for Parameters {
             detect_multiplier: NonZeroU8::MIN.saturating_add(2),
             passive: false,
             control_plane_independent: false,
+            ttl_min: 1,
         }
     }
 }
@@ -108,6 +174,30 @@ impl Parameters {
         Ok(self)
     }
 
+    /// How often we want to send once the session is up.
+    #[must_use]
+    pub fn interval(&self) -> Duration {
+        self.desired_min_tx.duration()
+    }
+
+    /// How often we can receive.
+    #[must_use]
+    pub fn receive_interval(&self) -> Duration {
+        self.required_min_rx.duration()
+    }
+
+    /// How many of our packets the peer may miss.
+    #[must_use]
+    pub fn multiplier(&self) -> u8 {
+        self.detect_multiplier.get()
+    }
+
+    /// Whether we wait for the peer to speak first.
+    #[must_use]
+    pub fn is_passive(&self) -> bool {
+        self.passive
+    }
+
     /// How many of our packets the peer may miss; default 3.
     pub fn detect_multiplier(mut self, multiplier: u8) -> Result<Self, ParameterError> {
         self.detect_multiplier = NonZeroU8::new(multiplier).ok_or(ParameterError::Multiplier)?;
@@ -125,6 +215,14 @@ impl Parameters {
     #[must_use]
     pub fn control_plane_independent(mut self, independent: bool) -> Self {
         self.control_plane_independent = independent;
+        self
+    }
+
+    /// The lowest TTL that a packet from several hops away may arrive with; default 1. Ours
+    /// leave with 255, others' may not (RFC 5883 has no rule). From one hop away it is always 255.
+    #[must_use]
+    pub fn ttl_min(mut self, ttl: u8) -> Self {
+        self.ttl_min = ttl;
         self
     }
 }

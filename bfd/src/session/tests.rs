@@ -40,6 +40,7 @@ fn packet(state: State) -> Packet {
         desired_min_tx: Interval::from_micros(300_000),
         required_min_rx: Interval::from_micros(300_000),
         required_min_echo_rx: Interval::ZERO,
+        authentication: None,
     }
 }
 
@@ -698,4 +699,22 @@ proptest! {
         pair.run(Duration::from_secs(60));
         prop_assert_eq!(pair.changes.len(), 0);
     }
+}
+
+#[test]
+fn polls_that_come_faster_than_any_peer_sends_are_not_all_answered() {
+    let now = Instant::now();
+    let mut session = in_state(State::Up, Parameters::default(), now);
+    let polled = Packet {
+        poll: true,
+        ..packet(State::Up)
+    };
+    let mut answers = 0;
+    for step in 1..=100 {
+        session.handle(now + MS * step / 10, received(polled));
+        answers += sent(&mut session).iter().filter(|it| it.is_final).count();
+    }
+    assert_eq!(answers, 2, "10 ms of replayed polls");
+    session.handle(now + MS * 16, received(polled));
+    assert!(sent(&mut session).iter().any(|it| it.is_final));
 }

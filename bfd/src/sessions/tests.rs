@@ -7,6 +7,7 @@ use std::num::NonZeroU8;
 const MS: Duration = Duration::from_millis(1);
 const ETH0: InterfaceIndex = InterfaceIndex(2);
 const ETH1: InterfaceIndex = InterfaceIndex(3);
+const OURS: IpAddr = IpAddr::V6(std::net::Ipv6Addr::LOCALHOST);
 
 fn key(value: u32) -> Discriminator {
     Discriminator::new(value).unwrap()
@@ -38,6 +39,7 @@ fn packet(state: State, yours: u32) -> Packet {
         desired_min_tx: Interval::from_micros(300_000),
         required_min_rx: Interval::from_micros(300_000),
         required_min_echo_rx: Interval::ZERO,
+        authentication: None,
     }
 }
 
@@ -55,7 +57,10 @@ fn receive_from(
 ) {
     let datagram = Datagram {
         remote,
+        local: OURS,
         interface,
+        domain: Domain::default(),
+        hops: Hops::Single,
         ttl: 255,
         payload,
     };
@@ -292,4 +297,155 @@ fn one_stall_is_one_excuse_however_many_packets_waited() {
     }
     sessions.handle(late, Input::Timeout);
     assert_eq!(sessions.get(key(2)).unwrap().counters().stalls, 1);
+}
+
+/// A session over several hops with the address of ours, and one over one hop with the same peer.
+fn near_and_far(now: Instant) -> Sessions {
+    let mut sessions = Sessions::new(now);
+    let far = Config::new(peer_address(), Parameters::default().ttl_min(250));
+    let far = far.hops(Hops::Multi).local(OURS);
+    sessions.add(config(None), key(1), 1, now).unwrap();
+    sessions.add(far, key(2), 2, now).unwrap();
+    sessions
+}
+
+fn from_afar(local: IpAddr, ttl: u8, payload: &[u8]) -> Input<'_> {
+    Input::Received(Datagram {
+        remote: peer_address(),
+        local,
+        interface: ETH0,
+        domain: Domain::default(),
+        hops: Hops::Multi,
+        ttl,
+        payload,
+    })
+}
+
+#[test]
+fn sessions_over_several_hops_are_matched_by_both_addresses() {
+    let now = Instant::now();
+    let mut sessions = near_and_far(now);
+    let down = packet(State::Down, 0).encode();
+    let another = "fe80::3".parse().unwrap();
+    sessions.handle(now, from_afar(another, 255, &down));
+    assert_eq!(sessions.refused().no_session, 1);
+    sessions.handle(now, from_afar(OURS, 255, &down));
+    let states = [state(&sessions, 1), state(&sessions, 2)];
+    assert_eq!(states, [State::Down, State::Init]);
+    // One kind's discriminator does not open the other's port.
+    let up = packet(State::Init, 1).encode();
+    sessions.handle(now, from_afar(OURS, 255, &up));
+    receive(&mut sessions, now, ETH0, packet(State::Init, 2));
+    assert_eq!(sessions.refused().wrong_source, 2);
+    let states = [state(&sessions, 1), state(&sessions, 2)];
+    assert_eq!(states, [State::Down, State::Init]);
+}
+
+#[test]
+fn packets_from_too_far_away_are_refused() {
+    let now = Instant::now();
+    let mut sessions = near_and_far(now);
+    let down = packet(State::Down, 0).encode();
+    sessions.handle(now, from_afar(OURS, 249, &down));
+    let far = sessions.get(key(2)).unwrap();
+    assert_eq!((far.state(), far.counters().refused_ttl), (State::Down, 1));
+    sessions.handle(now, from_afar(OURS, 250, &down));
+    assert_eq!(state(&sessions, 2), State::Init);
+}
+
+#[test]
+fn one_address_in_two_routing_tables_is_two_peers() {
+    let now = Instant::now();
+    let mut sessions = Sessions::new(now);
+    let red = Domain(7);
+    sessions.add(config(None), key(1), 1, now).unwrap();
+    sessions
+        .add(config(None).domain(red), key(2), 2, now)
+        .unwrap();
+    let datagram = |domain, payload| {
+        Input::Received(Datagram {
+            remote: peer_address(),
+            local: OURS,
+            interface: ETH0,
+            domain,
+            hops: Hops::Single,
+            ttl: 255,
+            payload,
+        })
+    };
+    let down = packet(State::Down, 0).encode();
+    sessions.handle(now, datagram(red, &down));
+    let states = [state(&sessions, 1), state(&sessions, 2)];
+    assert_eq!(states, [State::Down, State::Init]);
+    let stray = packet(State::Init, 1).encode();
+    sessions.handle(now, datagram(red, &stray));
+    assert_eq!(sessions.refused().wrong_source, 1);
+}
+
+#[test]
+fn packets_that_are_not_believed_are_counted_with_the_reason() {
+    let now = Instant::now();
+    let mut sessions = Sessions::new(now);
+    let sha1 = Authentication::new(crate::Method::MeticulousSha1, 1, b"secret").unwrap();
+    let config = config(None).authentication(Some(sha1));
+    sessions.add(config, key(1), 1, now).unwrap();
+    receive(&mut sessions, now, ETH0, packet(State::Down, 0));
+    let session = sessions.get(key(1)).unwrap();
+    assert_eq!(session.state(), State::Down);
+    assert_eq!(session.counters().refused_authentication, 1);
+    assert_eq!(
+        session.refusal().unwrap().to_string(),
+        "the peer uses no authentication, but meticulous keyed SHA1 is configured here"
+    );
+    sessions.authenticate(now, key(1), None);
+    receive(&mut sessions, now, ETH0, packet(State::Down, 0));
+    assert_eq!(state(&sessions, 1), State::Init);
+    assert_eq!(sessions.get(key(1)).unwrap().refusal(), None);
+}
+
+#[test]
+fn a_packet_that_waited_through_a_stall_is_heard_before_anybody_is_judged() {
+    let start = Instant::now();
+    let mut sessions = Sessions::new(start);
+    for (name, interface) in [(1, ETH0), (2, ETH1)] {
+        sessions
+            .add(config(Some(interface)), key(name), 7, start)
+            .unwrap();
+        receive(&mut sessions, start, interface, packet(State::Init, name));
+    }
+    // Both are due at 900 ms. 50 ms of a stall are too little to be an excuse.
+    let late = start + MS * 950;
+    while let Some(at) = sessions.deadline().filter(|at| *at < start + MS * 900) {
+        sessions.handle(at, Input::Timeout);
+    }
+    receive(&mut sessions, late, ETH0, packet(State::Up, 1));
+    receive(&mut sessions, late, ETH1, packet(State::Up, 2));
+    sessions.handle(late, Input::Timeout);
+    for name in [1, 2] {
+        assert_eq!(state(&sessions, name), State::Up, "session {name}");
+        assert_eq!(sessions.get(key(name)).unwrap().counters().losses, 0);
+    }
+}
+
+#[test]
+fn what_nobody_takes_or_believes_is_counted_together() {
+    let now = Instant::now();
+    let mut sessions = Sessions::new(now);
+    sessions.add(config(Some(ETH0)), key(1), 7, now).unwrap();
+    receive(&mut sessions, now, ETH0, packet(State::Down, 1));
+    assert_eq!(sessions.unwelcome(), 0);
+    receive(&mut sessions, now, ETH0, packet(State::Up, 2));
+    receive(&mut sessions, now, ETH1, packet(State::Up, 1));
+    receive_from(&mut sessions, now, (peer_address(), ETH0), &[0x20; 24]);
+    let far = Datagram {
+        remote: peer_address(),
+        local: OURS,
+        interface: ETH0,
+        domain: Domain::default(),
+        hops: Hops::Single,
+        ttl: 254,
+        payload: &packet(State::Up, 1).encode(),
+    };
+    sessions.handle(now, Input::Received(far));
+    assert_eq!(sessions.unwelcome(), 4);
 }
