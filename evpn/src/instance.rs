@@ -6,21 +6,25 @@
 //! whether a VNI, the tunnel address, a route or a local address came first.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::BuildHasher;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
+use bgp::packed::Slot;
 use bgp::{AttributeSet, Attributes, EvpnKey, MacAddress, Prefix, Vni};
+use foldhash::fast::FixedState;
 
 use crate::config::{Config, VniConfig};
 use crate::duplicate::{Address, Duplicate, DuplicateDetection, DuplicateEnd, Duplicates, Report};
-use crate::ledger::Ledger;
+use crate::ledger::{Differences, Ledger};
 use crate::originate::Network;
 use crate::path::{Path, Route};
 use crate::resolve::{ip_of, mac_of};
 use crate::since::Clock;
-use crate::station::{Binding, Facts, Local, RemoteMac};
+use crate::station::{Binding, Facts, Host, Local, Own, RemoteMac, Station};
 use crate::target::{ImportIndex, distinguishers};
+use crate::tunnel::Tunnel;
 use crate::vrf::{Via, VrfConfig, VrfName, Vrfs};
 
 /// What can happen.
@@ -98,6 +102,15 @@ pub enum Input {
         /// There or gone.
         present: bool,
     },
+    /// These are addresses of this router alone in a VNI, beside a gateway that is the same at every
+    /// site: they are told as those of a station, and not taken from routes of others. A MAC address
+    /// here is no other site's.
+    SetSvi {
+        /// Bridge.
+        vni: Vni,
+        /// All of them.
+        addresses: BTreeSet<(MacAddress, IpAddr)>,
+    },
     /// How duplicates are found, `None` for not at all. Everything counts from nothing, and what
     /// was frozen is let go. Five moves in 180 seconds until this was said.
     SetDuplicateDetection(Option<DuplicateDetection>),
@@ -152,15 +165,15 @@ pub enum Output {
     SetFlood {
         /// Bridge.
         vni: Vni,
-        /// Tunnel address.
-        vtep: IpAddr,
+        /// Where to.
+        tunnel: Tunnel,
     },
     /// Flooded frames no longer go to this site.
     RemoveFlood {
         /// Bridge.
         vni: Vni,
-        /// Tunnel address.
-        vtep: IpAddr,
+        /// Where to.
+        tunnel: Tunnel,
     },
     /// This address resolves to a remote MAC address.
     SetNeighbour {
@@ -218,36 +231,46 @@ pub struct Instance {
     pub(crate) config: Config,
     pub(crate) vtep: Option<IpAddr>,
     pub(crate) networks: BTreeMap<Vni, Network>,
+    /// By VNI, configured or not.
+    svis: BTreeMap<Vni, BTreeSet<(MacAddress, IpAddr)>>,
     pub(crate) imports: ImportIndex<Vni>,
     pub(crate) vrfs: Vrfs,
     pub(crate) facts: Facts,
-    pub(crate) macs: Ledger<(Vni, MacAddress), RemoteMac>,
-    pub(crate) floods: Ledger<(Vni, IpAddr), ()>,
-    pub(crate) neighbours: Ledger<(Vni, IpAddr), (MacAddress, IpAddr)>,
+    /// What is wanted stands with the stations ([`crate::station::Station::remote`]).
+    pub(crate) macs: Differences<(Vni, MacAddress), RemoteMac>,
+    pub(crate) floods: Ledger<(Vni, Tunnel), ()>,
+    /// What is wanted stands with the hosts ([`crate::station::Host::neighbour`]).
+    pub(crate) neighbours: Differences<(Vni, IpAddr), (MacAddress, IpAddr)>,
     pub(crate) told: Ledger<EvpnKey, (Vni, Arc<AttributeSet>)>,
     pub(crate) duplicates: Duplicates,
     pub(crate) clock: Clock,
-    // Routes come in runs that share their attributes.
-    last_decoded: Option<(Arc<Attributes>, Arc<Path>)>,
+    decoded: Decoded,
 }
 
 impl Instance {
     /// Without any VNI.
     pub fn new(config: Config) -> Self {
+        Self::seeded(config, 0)
+    }
+
+    /// As [`Instance::new`], with a number that nobody else knows: it decides where routes stand in
+    /// hash tables, so that others cannot choose routes that stand together.
+    pub fn seeded(config: Config, seed: u64) -> Self {
         Self {
             config,
             vtep: config.vtep,
             networks: BTreeMap::new(),
+            svis: BTreeMap::new(),
             imports: ImportIndex::default(),
             vrfs: Vrfs::new(),
-            facts: Facts::default(),
-            macs: Ledger::new(),
+            facts: Facts::new(seed),
+            macs: Differences::new(),
             floods: Ledger::new(),
-            neighbours: Ledger::new(),
+            neighbours: Differences::new(),
             told: Ledger::new(),
             duplicates: Duplicates::new(),
             clock: Clock::default(),
-            last_decoded: None,
+            decoded: Decoded::default(),
         }
     }
 
@@ -279,7 +302,7 @@ impl Instance {
                 attributes,
             } => self.local_prefix(vrf, prefix, attributes),
             Input::Route { key, attributes } => {
-                let path = attributes.as_ref().map(|it| self.decode(Arc::clone(it)));
+                let path = attributes.as_ref().map(|it| self.decoded.path(it));
                 self.note_routed(&key, path.as_deref().zip(attributes.as_ref()));
                 self.route(key, path);
             }
@@ -307,6 +330,7 @@ impl Instance {
                 mac,
                 present: false,
             } => self.lost_neighbour(vni, ip, mac),
+            Input::SetSvi { vni, addresses } => self.set_svi(vni, addresses),
             Input::SetDuplicateDetection(settings) => {
                 let thawed = self.duplicates.set(settings);
                 self.resolve_all(thawed);
@@ -335,13 +359,21 @@ impl Instance {
         self.settle_imports();
         // What is new before what goes: a MAC before the neighbour entry that needs it, both before
         // the routes of VRFs through them, and nothing is torn down before its replacement stands.
-        if let Some(((vni, vtep), ())) = self.floods.next_setting() {
-            return Some(Output::SetFlood { vni, vtep });
+        if let Some(((vni, tunnel), ())) = self.floods.next_setting() {
+            return Some(Output::SetFlood { vni, tunnel });
         }
-        if let Some(((vni, mac), remote)) = self.macs.next_setting() {
+        let routers = &mut self.vrfs.router_macs;
+        if let Some(((vni, mac), remote)) =
+            self.macs.next_setting().or_else(|| routers.next_setting())
+        {
             return Some(Output::SetMac { vni, mac, remote });
         }
-        if let Some(((vni, ip), (mac, vtep))) = self.neighbours.next_setting() {
+        let routers = &mut self.vrfs.router_neighbours;
+        if let Some(((vni, ip), (mac, vtep))) = self
+            .neighbours
+            .next_setting()
+            .or_else(|| routers.next_setting())
+        {
             return Some(Output::SetNeighbour { vni, ip, mac, vtep });
         }
         if let Some(((key, vrf), import)) = self.vrfs.imported.next_setting() {
@@ -361,19 +393,45 @@ impl Instance {
         if let Some((key, vrf)) = self.vrfs.imported.next_removal() {
             return Some(Output::Unimport { vrf, key });
         }
-        if let Some((vni, ip)) = self.neighbours.next_removal() {
+        if let Some((vni, ip)) = self.next_lost_neighbour() {
             return Some(Output::RemoveNeighbour { vni, ip });
         }
-        if let Some((vni, mac)) = self.macs.next_removal() {
+        if let Some((vni, mac)) = self.next_lost_mac() {
             return Some(Output::RemoveMac { vni, mac });
         }
-        if let Some((vni, vtep)) = self.floods.next_removal() {
-            return Some(Output::RemoveFlood { vni, vtep });
+        if let Some((vni, tunnel)) = self.floods.next_removal() {
+            return Some(Output::RemoveFlood { vni, tunnel });
         }
         Some(match self.duplicates.next_report()? {
             Report::Found(duplicate) => Output::DuplicateFound(duplicate),
             Report::Over(vni, address, why) => Output::DuplicateOver { vni, address, why },
         })
+    }
+
+    /// A VNI may become that of a VRF, or no longer be: what the one no longer wants, the other may.
+    fn next_lost_neighbour(&mut self) -> Option<(Vni, IpAddr)> {
+        loop {
+            let routers = &mut self.vrfs.router_neighbours;
+            let lost = self.neighbours.next_removal();
+            let (vni, ip) = lost.or_else(|| routers.next_removal())?;
+            if !self.has_neighbour(vni, ip) {
+                return Some((vni, ip));
+            }
+        }
+    }
+
+    /// As for neighbours.
+    fn next_lost_mac(&mut self) -> Option<(Vni, MacAddress)> {
+        loop {
+            let routers = &mut self.vrfs.router_macs;
+            let lost = self.macs.next_removal();
+            let key = lost.or_else(|| routers.next_removal())?;
+            let station = self.facts.stations.get(&key);
+            let wanted = station.is_some_and(|station| station.remote().is_some());
+            if !wanted && !self.vrfs.router_macs.is_wanted(&key) {
+                return Some(key);
+            }
+        }
     }
 
     fn set_vtep(&mut self, vtep: Option<IpAddr>) {
@@ -382,6 +440,28 @@ impl Instance {
             let all = self.networks.keys().copied().collect();
             self.rebuild(&all);
             self.tell_all_prefixes();
+        }
+    }
+
+    /// Addresses of this router alone are others than before.
+    fn set_svi(&mut self, vni: Vni, addresses: BTreeSet<(MacAddress, IpAddr)>) {
+        let before = match addresses.is_empty() {
+            true => self.svis.remove(&vni),
+            false => self.svis.insert(vni, addresses.clone()),
+        };
+        let before = before.unwrap_or_default();
+        let Some(network) = self.networks.get_mut(&vni) else {
+            return;
+        };
+        network.svi.clone_from(&addresses);
+        for (mac, ip) in before.difference(&addresses) {
+            self.tell_mac(vni, *mac, Some(*ip), None);
+        }
+        self.tell_svi(vni);
+        // What others say of them counts again, or no longer.
+        for (mac, ip) in before.symmetric_difference(&addresses) {
+            self.resolve_mac(vni, *mac);
+            self.resolve_ip(vni, *ip);
         }
     }
 
@@ -437,7 +517,8 @@ impl Instance {
                     touched.insert(vni);
                     let exports = config.exports(self.config.local_as, vni);
                     let tenant = config.vrf.as_deref().and_then(|it| self.vrfs.tenant(it));
-                    let network = Network::new(vni, config, rd, exports, tenant);
+                    let mut network = Network::new(vni, config, rd, exports, tenant);
+                    network.svi = self.svis.get(&vni).cloned().unwrap_or_default();
                     networks.insert(vni, network);
                 }
             }
@@ -452,76 +533,66 @@ impl Instance {
     /// Works out some VNIs from all facts, as if everything about them had just become known.
     fn rebuild(&mut self, vnis: &BTreeSet<Vni>) {
         self.told.forget(|_, (vni, _)| vnis.contains(vni));
-        self.macs.forget(|(vni, _), _| vnis.contains(vni));
         self.floods.forget(|(vni, _), ()| vnis.contains(vni));
-        self.neighbours.forget(|(vni, _), _| vnis.contains(vni));
         self.facts.detach_all(|vni| vnis.contains(&vni));
-        let routes: Vec<Arc<Route>> = self.facts.routes.iter().cloned().collect();
-        for route in routes {
-            for vni in self.imports.importers(&route.path.targets) {
+        for slot in self.facts.routes.slots() {
+            for vni in self.importers(slot) {
                 if vnis.contains(&vni) {
-                    self.facts.attach(vni, &route);
+                    self.facts.attach(vni, slot);
                 }
             }
         }
-        self.facts.prune_all();
-        for vni in vnis {
-            self.resolve_vni(*vni);
-        }
+        let (macs, neighbours) = (&mut self.macs, &mut self.neighbours);
+        self.facts.prune_all(
+            |key, station| macs.changed(key, station.remote(), None),
+            |key, host| neighbours.changed(key, host.neighbour(), None),
+        );
+        self.resolve_vnis(vnis);
     }
 
-    fn decode(&mut self, attributes: Arc<Attributes>) -> Arc<Path> {
-        if let Some((last, path)) = &self.last_decoded
-            && Arc::ptr_eq(last, &attributes)
-        {
-            return Arc::clone(path);
-        }
-        let path = Arc::new(Path::from(&attributes.thaw()));
-        self.last_decoded = Some((attributes, Arc::clone(&path)));
-        path
+    /// The VNIs that import a route.
+    fn importers(&self, slot: Slot) -> BTreeSet<Vni> {
+        let route = self.facts.routes.at(slot);
+        let targets = route.map_or(&[][..], |route| &route.path.targets);
+        self.imports.importers(targets)
     }
 
     /// A remote route is there, with this path, or gone.
     pub(crate) fn route(&mut self, key: EvpnKey, path: Option<Arc<Path>>) {
-        let new = path.map(|path| {
-            Arc::new(Route {
-                key: key.clone(),
-                path,
-            })
-        });
-        if self.facts.routes.get(&key) == new.as_ref() {
+        let known = self.facts.routes.get(&key).map(|route| &route.path);
+        if known == path.as_ref() {
             return;
         }
-        let old = match &new {
-            Some(route) => self
-                .facts
-                .routes
-                .insert(Arc::clone(route), self.clock.now()),
-            None => self.facts.routes.remove(&key),
-        };
-        let mut vnis = BTreeSet::new();
-        for route in old.iter() {
-            for vni in self.imports.importers(&route.path.targets) {
-                self.facts.detach(vni, route);
-                vnis.insert(vni);
+        // Whether the route is there now, by VNI.
+        let mut vnis: BTreeMap<Vni, bool> = BTreeMap::new();
+        let old = self.facts.routes.find(&key);
+        let old = old.and_then(|slot| {
+            for vni in self.importers(slot) {
+                self.facts.detach(vni, slot);
+                vnis.insert(vni, false);
+            }
+            self.facts.routes.remove(slot)
+        });
+        let new = path.map(|path| Route {
+            key: key.clone(),
+            path,
+        });
+        if let Some(route) = new.clone() {
+            let slot = self.facts.routes.insert(route, self.clock.now());
+            for vni in self.importers(slot) {
+                self.facts.attach(vni, slot);
+                vnis.insert(vni, true);
             }
         }
-        for route in new.iter() {
-            for vni in self.imports.importers(&route.path.targets) {
-                self.facts.attach(vni, route);
-                vnis.insert(vni);
-            }
-        }
-        for vni in vnis {
-            if let Some(mac) = mac_of(&key) {
-                self.resolve_mac(vni, mac);
-            }
-            if let Some(ip) = ip_of(&key) {
+        for (vni, there) in vnis {
+            let different = mac_of(&key).is_some_and(|mac| self.resolve_mac(vni, mac));
+            // The address of a route that is there has followed its MAC address.
+            if let Some(ip) = ip_of(&key).filter(|_| !(different && there)) {
                 self.resolve_ip(vni, ip);
             }
             if matches!(key, EvpnKey::InclusiveMulticast { .. }) {
                 for route in old.iter().chain(&new) {
-                    self.resolve_flood(vni, route.path.vtep);
+                    self.resolve_flood(vni, route.path.bridged(&key, vni));
                 }
             }
         }
@@ -529,32 +600,36 @@ impl Instance {
 
     fn learned_mac(&mut self, vni: Vni, mac: MacAddress, sticky: bool) {
         let frozen = self.duplicates.is_frozen(vni, Address::Mac(mac));
-        let station = self.facts.stations.entry((vni, mac)).or_default();
-        let before = station.local.take();
+        let station = self.facts.stations.get_mut(&(vni, mac));
+        let before = station.and_then(|station| station.note(|own| own.local.take()));
         // What is told of a frozen address stays as it is.
         let answers = !frozen || before.is_none();
         let mut witnesses = before.map(|local| local.witnesses).unwrap_or_default();
         for path in self.facts.routes.of_mac(mac).filter(|_| answers) {
             witnesses.add(path);
         }
-        station.local = Some(Local { sticky, witnesses });
+        let local = Some(Local { sticky, witnesses });
+        let learned = |station: &mut Station| station.note(|own| own.local = local);
+        self.facts.stations.note((vni, mac), learned);
         self.resolve_mac(vni, mac);
         // The kernel learned over our entry, and where the other site keeps the address (it is
         // static there) our entry has to be made again.
-        self.macs.retell(&(vni, mac));
+        let station = self.facts.stations.get(&(vni, mac));
+        let wanted = station.and_then(|station| station.remote());
+        self.macs.retell((vni, mac), wanted);
     }
 
     fn lost_mac(&mut self, vni: Vni, mac: MacAddress) {
         if let Some(station) = self.facts.stations.get_mut(&(vni, mac)) {
-            station.local = None;
+            station.note(|own| own.local = None);
             self.resolve_mac(vni, mac);
         }
     }
 
     fn learned_neighbour(&mut self, vni: Vni, ip: IpAddr, mac: MacAddress) {
         let frozen = self.duplicates.is_frozen(vni, Address::Ip(ip));
-        let host = self.facts.hosts.entry((vni, ip)).or_default();
-        let before = host.binding.take();
+        let host = self.facts.hosts.get_mut(&(vni, ip));
+        let before = host.and_then(|host| host.binding.take());
         let moved_from = before.as_ref().map(|binding| binding.mac);
         let before = before.filter(|binding| binding.mac == mac);
         // What is told of a frozen address stays as it is.
@@ -565,19 +640,26 @@ impl Instance {
             witnesses.add(path);
         }
         let rebound = !witnesses.is_empty();
-        host.binding = Some(Binding { mac, witnesses });
+        let binding = Some(Box::new(Binding { mac, witnesses }));
+        let learned = |host: &mut Host| host.binding = binding;
+        self.facts.hosts.note((vni, ip), learned);
         if let Some(before) = moved_from.filter(|before| *before != mac) {
             self.unbind(vni, ip, before);
         }
-        let station = self.facts.stations.entry((vni, mac)).or_default();
-        station.bound.insert(ip);
-        if rebound {
-            station.rebound.insert(ip);
-        }
+        let bind = |own: &mut Own| {
+            own.bound.insert(ip);
+            if rebound {
+                own.rebound.insert(ip);
+            }
+        };
+        let bound = |station: &mut Station| station.note(bind);
+        self.facts.stations.note((vni, mac), bound);
         self.resolve_mac(vni, mac);
         self.resolve_ip(vni, ip);
         // As for a MAC address: what the kernel resolved stands where our entry stood.
-        self.neighbours.retell(&(vni, ip));
+        let host = self.facts.hosts.get(&(vni, ip));
+        let wanted = host.and_then(|host| host.neighbour());
+        self.neighbours.retell((vni, ip), wanted);
     }
 
     fn lost_neighbour(&mut self, vni: Vni, ip: IpAddr, mac: MacAddress) {
@@ -597,8 +679,10 @@ impl Instance {
 
     fn unbind(&mut self, vni: Vni, ip: IpAddr, mac: MacAddress) {
         if let Some(station) = self.facts.stations.get_mut(&(vni, mac)) {
-            station.bound.remove(&ip);
-            station.rebound.remove(&ip);
+            station.note(|own| {
+                own.bound.remove(&ip);
+                own.rebound.remove(&ip);
+            });
         }
         let gateway = |network: &Network| network.is_gateway_ip(ip);
         if !self.networks.get(&vni).is_some_and(gateway) {
@@ -606,6 +690,38 @@ impl Instance {
         }
         // The sequence number may have come from this binding.
         self.resolve_mac(vni, mac);
+    }
+}
+
+/// Paths of attribute sets that were decoded lately. Routes of a site have few sets, one or two for
+/// each VNI, and come in runs from one to the next and back; found again, they share their paths.
+#[derive(Debug, Default)]
+struct Decoded {
+    /// By address of the set, which nobody else has as long as the set is kept here.
+    places: Vec<Option<(Arc<Attributes>, Arc<Path>)>>,
+}
+
+/// Sets that are kept, at most.
+const DECODED: usize = 512;
+
+impl Decoded {
+    fn path(&mut self, attributes: &Arc<Attributes>) -> Arc<Path> {
+        if self.places.is_empty() {
+            self.places.resize_with(DECODED, || None);
+        }
+        let at = FixedState::default().hash_one(Arc::as_ptr(attributes).addr());
+        let at = usize::try_from(at % DECODED as u64).unwrap_or(0);
+        let place = self.places.get_mut(at);
+        if let Some(Some((known, path))) = &place
+            && Arc::ptr_eq(known, attributes)
+        {
+            return Arc::clone(path);
+        }
+        let path = Arc::new(Path::from(&attributes.thaw()));
+        if let Some(place) = place {
+            *place = Some((Arc::clone(attributes), Arc::clone(&path)));
+        }
+        path
     }
 }
 

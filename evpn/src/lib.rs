@@ -8,7 +8,7 @@
 //! How a fact flows: `instance` enters it into the tables of `station`; `resolve` decides, from
 //! those tables alone, who has each address the fact touched (`mobility` compares the claims,
 //! `duplicate` tells what moves too often); the wishes go to a `ledger` per kind, which hands out
-//! the differences. `target` finds the VNIs a route belongs to, `originate` builds our own routes,
+//! the differences. Every remote route is in `routes`. `target` finds the VNIs a route belongs to, `originate` builds our own routes,
 //! `vrf` does the same for the routing tables of tenants, `show` answers questions with the same
 //! functions that decide; ages (`since`) are for it alone.
 //!
@@ -68,8 +68,9 @@
 //!   as overlay index (§4.1), sent and used.
 //! - RFC 9135 (integrated routing and bridging): symmetric (§5, §9.1), stations' addresses as host
 //!   routes; asymmetric (§4, §6) follows from neighbour entries in every VNI.
-//! - RFC 8365 (VXLAN): VNI in the label field (§5.1.3), automatic route targets (§5.1.2.1) taken
-//!   in, ingress replication (§9), IPv4 and IPv6 tunnel addresses.
+//! - RFC 8365 (VXLAN): VNI in the label field (§5.1.3), which is the receiver's choice (§5.1.1:
+//!   sites may have different numbers); automatic route targets (§5.1.2.1) taken in, ingress
+//!   replication (§9), IPv4 and IPv6 tunnel addresses.
 //! - RFC 9721 (extended mobility): an IP address that moves to another MAC address raises the
 //!   sequence number of that MAC, and all IP addresses of a MAC share its number.
 //! - RFC 9161 §3.7: an IP address that changes its MAC address again and again is a duplicate.
@@ -83,8 +84,10 @@
 //!   with AS numbers of their own would never meet otherwise. The automatic export target is
 //!   `AS:VNI` as in FRR, with the low 16 bits of a four-octet AS.
 //! - RFC 8365 §5.1.3: a route without encapsulation is taken as VXLAN, the only one configured.
-//! - RFC 8365 §5.1.1: frames are sent with our own VNI, also when the receiver's route has another
-//!   in its label (downstream-assigned VNI); such routes are named in `downstream_vni`.
+//! - RFC 8365 §5.1.3: a label of zero is taken for our own VNI.
+//! - RFC 8365 §5.1.1: a VRF reaches a router with one VNI, since Linux keeps one for a MAC address:
+//!   its own number where the router tells routes with it, else the lowest. Routes of that router
+//!   with another are named and not used.
 //! - RFC 7432 §7.2, §14: an Ethernet segment identifier is kept and not acted on. A multihomed
 //!   address is reached through the site with the lowest tunnel address.
 //! - RFC 7432 §15.1: a duplicate is only reported unless freezing is asked for. A frozen one is
@@ -104,21 +107,26 @@
 
 #![forbid(unsafe_code)]
 
+mod concern;
 mod config;
 mod duplicate;
 mod instance;
+mod known;
 mod ledger;
 mod mobility;
 mod originate;
 mod path;
 mod resolve;
+mod routes;
 mod show;
 mod since;
 mod station;
 mod target;
+mod tunnel;
 mod vrf;
 mod whereabouts;
 
+pub use concern::Concern;
 pub use config::{Config, VniConfig};
 pub use duplicate::{
     Address, AddressError, Between, Duplicate, DuplicateAction, DuplicateDetection, DuplicateEnd,
@@ -133,4 +141,5 @@ pub use show::{
 };
 pub use station::RemoteMac;
 pub use target::ImportTarget;
+pub use tunnel::Tunnel;
 pub use vrf::{Via, VrfConfig, VrfName, imported_prefix, router_mac};

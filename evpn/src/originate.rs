@@ -3,6 +3,7 @@
 //! Pure construction from a VNI's settings. Which of them are told is decided in
 //! [`crate::resolve`].
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -25,6 +26,8 @@ pub(crate) struct Network {
     pub(crate) exports: Vec<ExtendedCommunity>,
     /// The VRF that its stations are routed in.
     pub(crate) tenant: Option<Tenant>,
+    /// Addresses of this router alone, which are told ([`crate::Input::SetSvi`]).
+    pub(crate) svi: BTreeSet<(MacAddress, IpAddr)>,
     /// Shared by all addresses that never moved, which is nearly all of them: first those that are
     /// not routed, then those that are.
     plain: [Option<(IpAddr, Arc<AttributeSet>)>; 2],
@@ -44,16 +47,29 @@ impl Network {
             rd,
             exports,
             tenant,
+            svi: BTreeSet::new(),
             plain: [None, None],
         }
     }
 
+    /// Of the gateway, or of this router alone: not up for claims.
     pub(crate) fn is_gateway_mac(&self, mac: MacAddress) -> bool {
-        self.config.gateway_mac == Some(mac)
+        self.config.gateway_mac == Some(mac) || self.svi.iter().any(|(own, _)| *own == mac)
     }
 
+    /// The same of an IP address.
     pub(crate) fn is_gateway_ip(&self, ip: IpAddr) -> bool {
-        self.config.gateway_ips.contains(&ip)
+        self.config.gateway_ips.contains(&ip) || self.svi.iter().any(|(_, own)| *own == ip)
+    }
+
+    /// All addresses that are not up for claims.
+    pub(crate) fn own_addresses(&self) -> (BTreeSet<MacAddress>, BTreeSet<IpAddr>) {
+        let macs = self.svi.iter().map(|(mac, _)| *mac);
+        let ips = self.svi.iter().map(|(_, ip)| *ip);
+        (
+            macs.chain(self.config.gateway_mac).collect(),
+            ips.chain(self.config.gateway_ips.iter().copied()).collect(),
+        )
     }
 
     /// Key of a type 2 route; `None` when another VNI has our distinguisher.
@@ -121,6 +137,21 @@ impl Network {
             .iter()
             .filter_map(|ip| Some((self.mac_key(mac, Some(*ip))?, Arc::clone(&attributes))))
             .collect()
+    }
+
+    /// Routes of addresses of this router alone: those of a station that never moves.
+    pub(crate) fn svi_routes(&mut self, vtep: IpAddr) -> Vec<(EvpnKey, Arc<AttributeSet>)> {
+        let claim = Claim {
+            sticky: false,
+            sequence: 0,
+            vtep,
+        };
+        let own = self.svi.clone().into_iter();
+        own.filter_map(|(mac, ip)| {
+            let key = self.mac_key(mac, Some(ip))?;
+            Some((key, self.mac_attributes(claim, Some(ip))))
+        })
+        .collect()
     }
 
     /// The type 3 route: send us what is flooded (RFC 7432 §11, RFC 8365 §9).

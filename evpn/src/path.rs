@@ -172,6 +172,8 @@ pub enum Fault {
     NoRouterMac,
     /// The sender's router MAC is our own: packets would come back to us.
     OwnRouterMac(MacAddress),
+    /// Other routes of the sender's router have another VNI, and the VRF reaches it with that one.
+    RouterVni(Vni),
 }
 
 impl fmt::Display for Fault {
@@ -209,6 +211,12 @@ impl fmt::Display for Fault {
             Fault::NoRouterMac => f.write_str("not used: no router MAC (RFC 9136 §4.4.2)"),
             Fault::OwnRouterMac(mac) => {
                 write!(f, "not used: its router MAC {mac} is our own, too")
+            }
+            Fault::RouterVni(vni) => {
+                write!(
+                    f,
+                    "not used: its router is reached with VNI {vni}, and can be with one only"
+                )
             }
         }
     }

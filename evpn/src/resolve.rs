@@ -9,7 +9,7 @@
 //! An IP address follows its MAC address (RFC 9721): all bindings of a MAC share its sequence
 //! number, and a binding is only told by the site that has the MAC.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 
 use bgp::{EvpnKey, ExtendedCommunity, MacAddress, Vni};
@@ -19,13 +19,24 @@ use crate::instance::Instance;
 use crate::mobility::Claim;
 use crate::originate::Network;
 use crate::path::{Fault, Route, is_group_or_zero};
-use crate::station::{Place, RemoteMac, Station};
+use crate::station::{Place, Station};
+use crate::tunnel::Tunnel;
 
 /// Who has a MAC address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct MacOwner {
     pub(crate) claim: Claim,
-    pub(crate) place: Place,
+    /// It is our own claim.
+    pub(crate) here: bool,
+}
+
+impl MacOwner {
+    pub(crate) fn place(&self) -> Place {
+        match self.here {
+            true => Place::Here,
+            false => Place::At(self.claim.vtep),
+        }
+    }
 }
 
 /// Whom an IP address belongs to.
@@ -50,7 +61,7 @@ impl Instance {
         }
         let station = self.facts.stations.get(&(vni, mac))?;
         let local = self.local_claim(vni, station, own);
-        let remotes = station.remotes.iter();
+        let remotes = self.facts.routes.of(&station.remotes);
         let mut remotes = remotes
             .filter(|route| self.fault(network, own, route).is_none())
             .map(|route| Claim::of(&route.path));
@@ -58,7 +69,7 @@ impl Instance {
         let mut claim = local.max(remote)?;
         // A static address is the operator's word, and no duplicate.
         if !claim.sticky && self.duplicates.is_frozen(vni, Address::Mac(mac)) {
-            let held = match station.place {
+            let held = match station.place() {
                 Some(Place::Here) => local,
                 Some(Place::At(vtep)) => {
                     let mut claims = remote.into_iter().chain(remotes);
@@ -69,12 +80,7 @@ impl Instance {
             claim = held.unwrap_or(claim);
         }
         let here = local == Some(claim);
-        let place = if here {
-            Place::Here
-        } else {
-            Place::At(claim.vtep)
-        };
-        Some(MacOwner { claim, place })
+        Some(MacOwner { claim, here })
     }
 
     pub(crate) fn ip_owner(&self, vni: Vni, ip: IpAddr) -> Option<IpOwner> {
@@ -85,18 +91,18 @@ impl Instance {
         let host = self.facts.hosts.get(&(vni, ip))?;
         let local = host.binding.as_ref().and_then(|binding| {
             let owner = self.mac_owner(vni, binding.mac)?;
-            let here = owner.place == Place::Here;
-            here.then_some((owner.claim, (binding.mac, Place::Here)))
+            let place = Place::Here;
+            owner.here.then_some((owner.claim, (binding.mac, place)))
         });
-        let mut remotes = host.remotes.iter().filter_map(|route| {
+        let remotes = self.facts.routes.of(&host.remotes);
+        let mut remotes = remotes.filter_map(|route| {
             if self.fault(network, own, route).is_some() {
                 return None;
             }
             // A binding of a MAC that has come to us is about to be withdrawn.
             let mac = mac_of(&route.key)?;
             let owner = self.mac_owner(vni, mac)?;
-            let elsewhere = owner.place != Place::Here;
-            elsewhere.then_some((Claim::of(&route.path), (mac, owner.place)))
+            (!owner.here).then_some((Claim::of(&route.path), (mac, owner.place())))
         });
         let by_claim = |(claim, _): &(Claim, _)| *claim;
         let best = remotes.next();
@@ -113,6 +119,16 @@ impl Instance {
         Some(IpOwner { mac, claim, place })
     }
 
+    /// Where frames to a MAC address go that a site has claimed like this.
+    pub(crate) fn tunnel_of(&self, vni: Vni, mac: MacAddress, claim: Claim) -> Option<Tunnel> {
+        let (network, own) = self.active(vni)?;
+        let station = self.facts.stations.get(&(vni, mac))?;
+        let remotes = self.facts.routes.of(&station.remotes);
+        let mut usable = remotes.filter(|route| self.fault(network, own, route).is_none());
+        let route = usable.find(|route| Claim::of(&route.path) == claim)?;
+        Some(route.path.bridged(&route.key, vni))
+    }
+
     /// Why a route is not used in a VNI.
     pub(crate) fn fault(&self, network: &Network, own: IpAddr, route: &Route) -> Option<Fault> {
         if mac_of(&route.key).is_some_and(|mac| network.is_gateway_mac(mac)) {
@@ -123,12 +139,12 @@ impl Instance {
 
     /// Our own claim to a MAC address, if the kernel has it on a local port.
     pub(crate) fn local_claim(&self, vni: Vni, station: &Station, own: IpAddr) -> Option<Claim> {
-        let local = station.local.as_ref()?;
+        let local = station.local()?;
         let imported =
             |targets: &[ExtendedCommunity]| self.imports.importers(targets).contains(&vni);
         // RFC 9721: an IP that came to this MAC from another raises the MAC's number.
-        let rebound = station.rebound.iter().filter_map(|ip| {
-            let binding = self.facts.hosts.get(&(vni, *ip))?.binding.as_ref()?;
+        let rebound = station.rebound().filter_map(|ip| {
+            let binding = self.facts.hosts.get(&(vni, ip))?.binding.as_ref()?;
             Some(binding.witnesses.sequence(imported))
         });
         let sequence = rebound.fold(local.witnesses.sequence(imported), u32::max);
@@ -151,111 +167,111 @@ impl Instance {
 
     pub(crate) fn resolve(&mut self, vni: Vni, address: Address) {
         match address {
-            Address::Mac(mac) => self.resolve_mac(vni, mac),
+            Address::Mac(mac) => {
+                self.resolve_mac(vni, mac);
+            }
             Address::Ip(ip) => self.resolve_ip(vni, ip),
         }
     }
 
-    /// A MAC address, and the IP addresses that follow it.
-    pub(crate) fn resolve_mac(&mut self, vni: Vni, mac: MacAddress) {
+    /// A MAC address, and the IP addresses that follow it if anything is different: whether it is.
+    pub(crate) fn resolve_mac(&mut self, vni: Vni, mac: MacAddress) -> bool {
         let owner = self.mac_owner(vni, mac);
         let frozen = self.duplicates.is_frozen(vni, Address::Mac(mac));
-        let mut installed = None;
-        let mut told = None;
-        if let Some(owner) = &owner {
-            match owner.place {
-                Place::Here => told = Some(owner.claim),
-                Place::At(vtep) => {
-                    installed = Some(RemoteMac {
-                        vtep,
-                        // The kernel itself then leaves it where it is.
-                        sticky: owner.claim.sticky || frozen,
-                        sequence: owner.claim.sequence,
-                    });
-                }
-            }
+        let own = owner.filter(|owner| owner.here);
+        self.tell_mac(vni, mac, None, own.map(|owner| owner.claim));
+        let remote = owner.filter(|owner| !owner.here);
+        let tunnel = remote.and_then(|owner| self.tunnel_of(vni, mac, owner.claim));
+        let Some(station) = self.facts.stations.get_mut(&(vni, mac)) else {
+            return false;
+        };
+        let before = station.remote();
+        let label = tunnel.map_or(vni, |tunnel| tunnel.vni);
+        let (different, moved) = station.decide(owner, label, frozen, self.clock.now());
+        self.macs.changed((vni, mac), before, station.remote());
+        let mut ips = Vec::new();
+        if different {
+            ips.extend(station.bound());
+            let remotes = self.facts.routes.of(&station.remotes);
+            ips.extend(remotes.filter_map(|route| ip_of(&route.key)));
         }
-        self.macs.want((vni, mac), installed);
-        self.tell_mac(vni, mac, None, told);
-        let mut ips = BTreeSet::new();
-        if let Some(station) = self.facts.stations.get_mut(&(vni, mac)) {
-            let (different, moved) = station.decide(owner, self.clock.now());
-            if different {
-                ips.extend(station.bound.iter().copied());
-                ips.extend(station.remotes.iter().filter_map(|route| ip_of(&route.key)));
-            }
-            if let Some(moved) = moved {
-                let sticky = owner.is_some_and(|owner| owner.claim.sticky);
-                self.duplicates.mac_moved(vni, mac, moved, sticky);
-            }
+        if let Some(moved) = moved {
+            let sticky = owner.is_some_and(|owner| owner.claim.sticky);
+            self.duplicates.mac_moved(vni, mac, moved, sticky);
         }
+        ips.sort_unstable();
+        ips.dedup();
         for ip in ips {
             self.resolve_ip(vni, ip);
         }
         self.facts.prune_station(vni, mac);
+        different
     }
 
     /// An IP address.
     pub(crate) fn resolve_ip(&mut self, vni: Vni, ip: IpAddr) {
-        let network = self.networks.get(&vni);
-        if network.is_some_and(|network| network.is_gateway_ip(ip)) {
-            // The gateway's routes come from the configuration alone.
-            return;
-        }
         let owner = self.ip_owner(vni, ip);
-        let mut neighbour = None;
-        let mut told = None;
-        if let Some(owner) = owner {
-            self.note_seat(vni, ip, (owner.mac, owner.place));
-            match owner.place {
-                Place::Here => told = Some(owner.claim),
-                Place::At(vtep) => neighbour = Some((owner.mac, vtep)),
-            }
-        }
-        self.neighbours.want((vni, ip), neighbour);
-        let host = self.facts.hosts.get(&(vni, ip));
-        for route in host.into_iter().flat_map(|host| &host.remotes) {
+        let Some(host) = self.facts.hosts.get_mut(&(vni, ip)) else {
+            return;
+        };
+        let before = host.neighbour();
+        let seat = owner.as_ref().map(|owner| (owner.mac, owner.place));
+        let moved = host.decide(seat, self.clock.now());
+        self.neighbours.changed((vni, ip), before, host.neighbour());
+        for route in self.facts.routes.of(&host.remotes) {
             self.vrfs.mark(&route.key);
         }
-        if let Some(mac) = host.and_then(|host| Some(host.binding.as_ref()?.mac)) {
-            self.tell_mac(vni, mac, Some(ip), told);
+        let bound = host.binding.as_ref().map(|binding| binding.mac);
+        if let (Some(from), Some(to)) = (moved, seat) {
+            let here = from.1 == Place::Here || to.1 == Place::Here;
+            self.duplicates.ip_moved(vni, ip, (from.0, to.0), here);
+        }
+        let network = self.networks.get(&vni);
+        let gateway = network.is_some_and(|network| network.is_gateway_ip(ip));
+        // The gateway's routes come from the configuration alone.
+        if let Some(mac) = bound.filter(|_| !gateway) {
+            let own = owner.filter(|owner| owner.place == Place::Here);
+            self.tell_mac(vni, mac, Some(ip), own.map(|owner| owner.claim));
         }
         self.facts.prune_host(vni, ip);
     }
 
-    /// Notes which MAC address an IP address has, and whether that is another one than before.
-    fn note_seat(&mut self, vni: Vni, ip: IpAddr, seat: (MacAddress, Place)) {
-        let Some(host) = self.facts.hosts.get_mut(&(vni, ip)) else {
-            return;
-        };
-        let before = host.seat.replace(seat);
-        if before != Some(seat) {
-            host.since = self.clock.now();
-        }
-        if let Some(before) = before.filter(|before| before.0 != seat.0) {
-            let here = before.1 == Place::Here || seat.1 == Place::Here;
-            self.duplicates.ip_moved(vni, ip, (before.0, seat.0), here);
-        }
-    }
-
     /// A place that wants flooded frames.
-    pub(crate) fn resolve_flood(&mut self, vni: Vni, vtep: IpAddr) {
+    pub(crate) fn resolve_flood(&mut self, vni: Vni, tunnel: Tunnel) {
         let flooding = |(network, _): &(&Network, IpAddr)| network.config.flooding;
         let usable = self
             .active(vni)
             .filter(flooding)
             .is_some_and(|(network, own)| {
-                let routes = self.facts.floods.get(&(vni, vtep)).into_iter().flatten();
+                let slots = self.facts.floods.get(&(vni, tunnel));
+                let slots = slots.map_or(&[][..], |slots| slots);
+                let routes = self.facts.routes.of(slots);
                 routes
                     .map(|route| self.fault(network, own, route))
                     .any(|fault| fault.is_none())
             });
-        self.floods.want((vni, vtep), usable.then_some(()));
-        self.facts.prune_flood(vni, vtep);
+        self.floods.want((vni, tunnel), usable.then_some(()));
+        self.facts.prune_flood(vni, tunnel);
     }
 
-    /// Everything in a VNI.
-    pub(crate) fn resolve_vni(&mut self, vni: Vni) {
+    /// Everything in some VNIs.
+    pub(crate) fn resolve_vnis(&mut self, vnis: &BTreeSet<Vni>) {
+        for vni in vnis {
+            self.resolve_own(*vni);
+        }
+        for (vni, mac) in self.facts.stations.of(vnis) {
+            self.resolve_mac(vni, mac);
+        }
+        for (vni, ip) in self.facts.hosts.of(vnis) {
+            self.resolve_ip(vni, ip);
+        }
+        for vni in vnis {
+            self.resolve_floods(*vni);
+        }
+    }
+
+    /// What a VNI tells without having learned anything.
+    fn resolve_own(&mut self, vni: Vni) {
         if let Some((network, own)) = self.active(vni) {
             let mut routes = network.gateway_routes(own);
             routes.extend(network.flood_route(own));
@@ -263,17 +279,31 @@ impl Instance {
                 self.told.want(key, Some((vni, attributes)));
             }
         }
-        let stations: Vec<MacAddress> = keys_of(&self.facts.stations, vni, LOWEST_MAC);
-        for mac in stations {
-            self.resolve_mac(vni, mac);
+        self.tell_svi(vni);
+    }
+
+    fn resolve_floods(&mut self, vni: Vni) {
+        let lowest = Tunnel {
+            vtep: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            vni: Vni::new(0).unwrap_or(vni),
+        };
+        let floods = self.facts.floods.range((vni, lowest)..);
+        let floods = floods.take_while(|((of, _), _)| *of == vni);
+        let floods: Vec<Tunnel> = floods.map(|((_, tunnel), _)| *tunnel).collect();
+        for tunnel in floods {
+            self.resolve_flood(vni, tunnel);
         }
-        let hosts: Vec<IpAddr> = keys_of(&self.facts.hosts, vni, LOWEST_IP);
-        for ip in hosts {
-            self.resolve_ip(vni, ip);
-        }
-        let floods: Vec<IpAddr> = keys_of(&self.facts.floods, vni, LOWEST_IP);
-        for vtep in floods {
-            self.resolve_flood(vni, vtep);
+    }
+
+    /// Tells the addresses of this router alone.
+    pub(crate) fn tell_svi(&mut self, vni: Vni) {
+        let Some((_, own)) = self.active(vni) else {
+            return;
+        };
+        let network = self.networks.get_mut(&vni);
+        let routes = network.map(|network| network.svi_routes(own));
+        for (key, attributes) in routes.into_iter().flatten() {
+            self.told.want(key, Some((vni, attributes)));
         }
     }
 
@@ -295,17 +325,6 @@ impl Instance {
         self.told.want(key, attributes);
     }
 }
-
-/// The second halves of the keys of one VNI; `lowest` sorts before all of them.
-fn keys_of<K: Copy + Ord, V>(map: &BTreeMap<(Vni, K), V>, vni: Vni, lowest: K) -> Vec<K> {
-    map.range((vni, lowest)..)
-        .take_while(|((other, _), _)| *other == vni)
-        .map(|((_, key), _)| *key)
-        .collect()
-}
-
-const LOWEST_MAC: MacAddress = MacAddress([0; 6]);
-const LOWEST_IP: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
 pub(crate) fn mac_of(key: &EvpnKey) -> Option<MacAddress> {
     match key {

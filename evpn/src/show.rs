@@ -6,7 +6,7 @@
 mod announcers;
 mod places;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -21,6 +21,7 @@ use crate::path::{Fault, Route, is_group_or_zero};
 use crate::resolve::{ip_of, mac_of};
 use crate::station::{Place, RemoteMac, Station};
 use crate::target::ImportTarget;
+use crate::tunnel::Tunnel;
 use crate::vrf::{Vrf, VrfName, imported_prefix};
 pub use announcers::Announcer;
 pub use places::{NeighbourStatus, VtepStatus};
@@ -42,10 +43,17 @@ pub struct VniStatus {
     pub local_macs: usize,
     /// MAC addresses that are at other sites.
     pub remote_macs: usize,
-    /// Sites that get flooded frames.
+    /// Sites that get flooded frames; one that has several VNIs of this network comes once for each.
     pub remote_vteps: Vec<FloodStatus>,
     /// What keeps the VNI from working as configured.
     pub problems: Vec<Problem>,
+}
+
+impl VniStatus {
+    /// Tunnel addresses of the sites that get flooded frames.
+    pub fn sites(&self) -> BTreeSet<IpAddr> {
+        self.remote_vteps.iter().map(|it| it.vtep).collect()
+    }
 }
 
 /// A site that gets flooded frames.
@@ -53,7 +61,7 @@ pub struct VniStatus {
 pub struct FloodStatus {
     /// Its tunnel address.
     pub vtep: IpAddr,
-    /// The VNI it wants, if that is not ours: frames are sent with ours all the same.
+    /// The VNI that frames go there with, if that is not ours.
     pub downstream_vni: Option<u32>,
 }
 
@@ -142,7 +150,7 @@ pub struct MacStatus {
     pub conflict: Option<Conflict>,
     /// It moves again and again.
     pub duplicate: Option<Duplicate>,
-    /// The VNI the other site wants, if that is not ours: frames are sent with ours all the same.
+    /// The VNI that frames go to the other site with, if that is not ours.
     pub downstream_vni: Option<u32>,
 }
 
@@ -249,7 +257,7 @@ impl fmt::Display for Outcome {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReceivedRoute {
     /// The route.
-    pub route: Arc<Route>,
+    pub route: Route,
     /// Each VNI that imports it, with what keeps it from being used there.
     pub vnis: Vec<(Vni, Option<Fault>)>,
     /// Each VRF that imports it, with what keeps it out of its table.
@@ -290,6 +298,8 @@ pub struct RouterStatus {
     pub mac: MacAddress,
     /// The tunnel that it is behind.
     pub vtep: IpAddr,
+    /// The VNI that packets go there with, if that is not the L3 VNI of the VRF.
+    pub downstream_vni: Option<u32>,
     /// How many routes lead there.
     pub routes: usize,
 }
@@ -299,7 +309,7 @@ pub struct RouterStatus {
 struct Counts {
     /// MAC addresses that are here, and at other sites.
     macs: BTreeMap<Vni, (usize, usize)>,
-    floods: BTreeMap<Vni, Vec<IpAddr>>,
+    floods: BTreeMap<Vni, Vec<Tunnel>>,
 }
 
 /// Answers for people.
@@ -316,15 +326,15 @@ impl Instance {
     /// Counted once for all VNIs: there may be thousands of them.
     fn counts(&self) -> Counts {
         let mut counts = Counts::default();
-        for ((vni, _), station) in &self.facts.stations {
-            let here = station.decided.filter(|owner| owner.place == Place::Here);
+        for ((vni, _), station) in self.facts.stations.iter() {
+            let here = station.decided().filter(|owner| owner.here);
             counts.macs.entry(*vni).or_default().0 += usize::from(here.is_some());
         }
-        for ((vni, _), _) in self.macs.wanted() {
-            counts.macs.entry(*vni).or_default().1 += 1;
+        for (vni, _, _) in self.remote_macs() {
+            counts.macs.entry(vni).or_default().1 += 1;
         }
-        for ((vni, vtep), ()) in self.floods.wanted() {
-            counts.floods.entry(*vni).or_default().push(*vtep);
+        for ((vni, tunnel), ()) in self.floods.wanted() {
+            counts.floods.entry(*vni).or_default().push(*tunnel);
         }
         counts
     }
@@ -365,10 +375,10 @@ impl Instance {
             (_, Some(problem)) => Outcome::Idle(problem),
             (None, None) if is_group_or_zero(mac) => Outcome::Faulty(Fault::NotAStation(mac)),
             (None, None) => Outcome::Gateway,
-            (Some(owner), None) if owner.claim == *claim && owner.place == place => {
+            (Some(owner), None) if owner.claim == *claim && owner.place() == place => {
                 Outcome::Chosen(self.rule(network, station, owner.claim))
             }
-            (Some(owner), None) if owner.place == place => Outcome::SameSite,
+            (Some(owner), None) if owner.place() == place => Outcome::SameSite,
             (Some(owner), None) => Outcome::Beaten(owner.claim.preferred_by(claim)),
         };
         let own = self.vtep.unwrap_or(IpAddr::V4([0, 0, 0, 0].into()));
@@ -379,7 +389,7 @@ impl Instance {
             sticky: claim.sticky,
             outcome: judge(&claim, Place::Here),
         });
-        let remotes = station.remotes.iter().map(|route| {
+        let remotes = self.facts.routes.of(&station.remotes).map(|route| {
             let claim = Claim::of(&route.path);
             let fault = self.vtep.and_then(|own| self.fault(network, own, route));
             Candidate {
@@ -396,7 +406,9 @@ impl Instance {
 
     /// Every received route, in key order.
     pub fn received(&self) -> impl Iterator<Item = ReceivedRoute> {
-        self.facts.routes.iter().map(|route| self.imported(route))
+        let mut routes: Vec<&Route> = self.facts.routes.iter().collect();
+        routes.sort_unstable_by_key(|route| &route.key);
+        routes.into_iter().map(|route| self.imported(route))
     }
 
     /// One received route.
@@ -404,7 +416,7 @@ impl Instance {
         self.facts.routes.get(key).map(|route| self.imported(route))
     }
 
-    fn imported(&self, route: &Arc<Route>) -> ReceivedRoute {
+    fn imported(&self, route: &Route) -> ReceivedRoute {
         let vnis = self.imports.importers(&route.path.targets).into_iter();
         let names = self.vrfs.importing(&route.path.targets).into_iter();
         let routed = imported_prefix(&route.key).is_some();
@@ -413,7 +425,7 @@ impl Instance {
             Some((name, self.judge_import(vrf, route).err()))
         });
         ReceivedRoute {
-            route: Arc::clone(route),
+            route: route.clone(),
             vnis: vnis.map(|vni| (vni, self.fault_in(vni, route))).collect(),
             vrfs: judged.collect(),
         }
@@ -434,10 +446,11 @@ impl Instance {
             local_prefixes: self.vrfs.prefixes_of(name),
             imported: imported.filter(|((_, of), _)| of == name).count(),
             routers: routers
-                .map(|(next_hop, mac, vtep, routes)| RouterStatus {
+                .map(|(next_hop, mac, tunnel, routes)| RouterStatus {
                     next_hop,
                     mac,
-                    vtep,
+                    vtep: tunnel.vtep,
+                    downstream_vni: tunnel.downstream(vni).map(Vni::get),
                     routes,
                 })
                 .collect(),
@@ -451,7 +464,7 @@ impl Instance {
     fn vni_status(&self, network: &Network, counts: &Counts) -> VniStatus {
         let vni = network.vni;
         let (local_macs, remote_macs) = counts.macs.get(&vni).copied().unwrap_or_default();
-        let vteps = counts.floods.get(&vni).into_iter().flatten();
+        let tunnels = counts.floods.get(&vni).into_iter().flatten();
         VniStatus {
             vni,
             name: network.config.name.clone(),
@@ -460,10 +473,10 @@ impl Instance {
             export_targets: network.exports.clone(),
             local_macs,
             remote_macs,
-            remote_vteps: vteps
-                .map(|vtep| FloodStatus {
-                    vtep: *vtep,
-                    downstream_vni: self.flood_label(vni, *vtep),
+            remote_vteps: tunnels
+                .map(|tunnel| FloodStatus {
+                    vtep: tunnel.vtep,
+                    downstream_vni: tunnel.downstream(vni).map(Vni::get),
                 })
                 .collect(),
             problems: self.problems(network),
@@ -477,8 +490,8 @@ impl Instance {
             kind: Kind::Local,
             vtep: None,
             sequence: 0,
-            sticky: station.local.as_ref().is_some_and(|local| local.sticky),
-            ips: station.bound.iter().copied().collect(),
+            sticky: station.local().is_some_and(|local| local.sticky),
+            ips: station.bound().collect(),
             reason: Reason::Gateway,
             moves: station.moves,
             conflict: None,
@@ -488,7 +501,7 @@ impl Instance {
         let network = self.networks.get(&vni)?;
         let idle = self.idle(network);
         let Some(owner) = self.mac_owner(vni, mac).filter(|_| idle.is_none()) else {
-            station.local.as_ref()?;
+            station.local()?;
             if let Some(problem) = idle {
                 status.reason = Reason::Idle(problem);
             }
@@ -498,15 +511,13 @@ impl Instance {
         status.sticky = owner.claim.sticky;
         status.reason = Reason::Won(self.rule(network, station, owner.claim));
         status.ips = self.bound_ips(vni, mac, station);
-        status.conflict = self.conflict(network, station, owner.place, owner.claim);
-        if let Place::At(vtep) = owner.place {
+        status.conflict = self.conflict(network, station, owner.place(), owner.claim);
+        if let Place::At(vtep) = owner.place() {
             status.kind = Kind::Remote;
             status.vtep = Some(vtep);
-            let mut remotes = station.remotes.iter();
-            status.downstream_vni = remotes
-                .find(|route| Claim::of(&route.path) == owner.claim)
-                .map(|route| route.path.tail.label)
-                .filter(|label| *label != vni.get());
+            let tunnel = self.tunnel_of(vni, mac, owner.claim);
+            let downstream = tunnel.and_then(|tunnel| tunnel.downstream(vni));
+            status.downstream_vni = downstream.map(Vni::get);
         }
         Some(status)
     }
@@ -514,7 +525,7 @@ impl Instance {
     /// What decided for the best claim, against the best one of another site.
     fn rule(&self, network: &Network, station: &Station, best: Claim) -> Rule {
         let own = self.vtep.unwrap_or(best.vtep);
-        let remotes = station.remotes.iter();
+        let remotes = self.facts.routes.of(&station.remotes);
         let usable = remotes.filter(|route| self.fault(network, own, route).is_none());
         let second = usable
             .map(|route| Claim::of(&route.path))
@@ -526,8 +537,9 @@ impl Instance {
 
     /// IP addresses that were decided to belong to a MAC address.
     fn bound_ips(&self, vni: Vni, mac: MacAddress, station: &Station) -> Vec<IpAddr> {
-        let remotes = station.remotes.iter().filter_map(|route| ip_of(&route.key));
-        let mut ips: Vec<IpAddr> = station.bound.iter().copied().chain(remotes).collect();
+        let remotes = self.facts.routes.of(&station.remotes);
+        let remotes = remotes.filter_map(|route| ip_of(&route.key));
+        let mut ips: Vec<IpAddr> = station.bound().chain(remotes).collect();
         ips.sort_unstable();
         ips.dedup();
         ips.retain(|ip| {
@@ -544,13 +556,13 @@ impl Instance {
         place: Place,
         claim: Claim,
     ) -> Option<Conflict> {
-        let local = station.local.as_ref()?;
+        let local = station.local()?;
         match place {
             Place::At(vtep) => claim.sticky.then_some(Conflict::StaticElsewhere(vtep)),
             Place::Here if !local.sticky => None,
             Place::Here => {
                 let own = self.vtep?;
-                let mut remotes = station.remotes.iter();
+                let mut remotes = self.facts.routes.of(&station.remotes);
                 remotes
                     .find(|route| self.fault(network, own, route).is_none())
                     .map(|route| Conflict::StaticHere(route.path.vtep))
@@ -575,13 +587,6 @@ impl Instance {
             .collect()
     }
 
-    fn flood_label(&self, vni: Vni, vtep: IpAddr) -> Option<u32> {
-        let mut routes = self.facts.floods.get(&(vni, vtep))?.iter();
-        routes
-            .find_map(|route| route.path.tunnel_label)
-            .filter(|label| *label != vni.get())
-    }
-
     fn fault_in(&self, vni: Vni, route: &Route) -> Option<Fault> {
         let network = self.networks.get(&vni)?;
         let gateway = mac_of(&route.key).is_some_and(|mac| network.is_gateway_mac(mac));
@@ -596,21 +601,28 @@ impl Instance {
 impl Instance {
     /// MAC addresses behind tunnels.
     pub fn remote_macs(&self) -> impl Iterator<Item = (Vni, MacAddress, RemoteMac)> {
-        self.macs
-            .wanted()
-            .map(|((vni, mac), remote)| (*vni, *mac, *remote))
+        let stations = self.facts.stations.iter();
+        let stations = stations.filter_map(|(key, station)| Some((key, station.remote()?)));
+        let routers = self.vrfs.router_macs.wanted();
+        stations
+            .chain(routers.map(|(key, remote)| (key, *remote)))
+            .map(|((vni, mac), remote)| (*vni, *mac, remote))
     }
 
     /// Sites that get flooded frames.
-    pub fn flood_list(&self) -> impl Iterator<Item = (Vni, IpAddr)> {
-        self.floods.wanted().map(|((vni, vtep), ())| (*vni, *vtep))
+    pub fn flood_list(&self) -> impl Iterator<Item = (Vni, Tunnel)> {
+        let wanted = self.floods.wanted();
+        wanted.map(|((vni, tunnel), ())| (*vni, *tunnel))
     }
 
     /// Neighbour entries for remote addresses.
     pub fn neighbours(&self) -> impl Iterator<Item = (Vni, IpAddr, MacAddress)> {
-        self.neighbours
-            .wanted()
-            .map(|((vni, ip), (mac, _))| (*vni, *ip, *mac))
+        let hosts = self.facts.hosts.iter();
+        let hosts = hosts.filter_map(|(key, host)| Some((key, host.neighbour()?.0)));
+        let routers = self.vrfs.router_neighbours.wanted();
+        hosts
+            .chain(routers.map(|(key, (mac, _))| (key, *mac)))
+            .map(|((vni, ip), mac)| (*vni, *ip, mac))
     }
 
     /// Routes of our own.

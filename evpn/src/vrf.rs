@@ -30,6 +30,7 @@ use crate::ledger::Ledger;
 use crate::path::{Fault, Path, Route, is_group_or_zero};
 use crate::station::{Place, RemoteMac};
 use crate::target::{ImportIndex, ImportTarget, automatic_export, automatic_imports};
+use crate::tunnel::{Labels, Tunnel};
 
 /// Name of a VRF.
 pub type VrfName = Arc<str>;
@@ -177,7 +178,7 @@ struct Router {
     vni: Vni,
     next_hop: IpAddr,
     mac: MacAddress,
-    vtep: IpAddr,
+    tunnel: Tunnel,
 }
 
 /// All VRFs, the routes they may take in and the prefixes they have.
@@ -192,6 +193,13 @@ pub(crate) struct Vrfs {
     pub(crate) imported: Ledger<(EvpnKey, VrfName), Import>,
     /// How many imported routes lead to each router.
     routers: BTreeMap<Router, usize>,
+    pub(crate) labels: Labels,
+    /// Routes whose sender has our own router MAC address ([`Fault::OwnRouterMac`]), with the address
+    /// and the sender's tunnel endpoint.
+    pub(crate) mirrored: BTreeMap<(EvpnKey, VrfName), (MacAddress, IpAddr)>,
+    /// Their entries: those of stations are not kept here.
+    pub(crate) router_macs: Ledger<(Vni, MacAddress), RemoteMac>,
+    pub(crate) router_neighbours: Ledger<(Vni, IpAddr), (MacAddress, IpAddr)>,
     /// Routes to be judged again.
     marked: BTreeSet<EvpnKey>,
     all_marked: bool,
@@ -208,6 +216,10 @@ impl Vrfs {
             prefixes: BTreeMap::new(),
             imported: Ledger::new(),
             routers: BTreeMap::new(),
+            labels: Labels::default(),
+            mirrored: BTreeMap::new(),
+            router_macs: Ledger::new(),
+            router_neighbours: Ledger::new(),
             marked: BTreeSet::new(),
             all_marked: false,
             last_told: None,
@@ -259,13 +271,44 @@ impl Vrfs {
         self.prefixes.get(name).map_or(0, BTreeMap::len)
     }
 
-    /// The routers of a VRF: next hop, MAC address, tunnel address, routes that lead there.
+    /// The routers of a VRF: next hop, MAC address, tunnel, routes that lead there.
     pub(crate) fn routers_of(
         &self,
         vni: Vni,
-    ) -> impl Iterator<Item = (IpAddr, MacAddress, IpAddr, usize)> {
+    ) -> impl Iterator<Item = (IpAddr, MacAddress, Tunnel, usize)> {
         let of = self.routers.iter().filter(move |(it, _)| it.vni == vni);
-        of.map(|(it, routes)| (it.next_hop, it.mac, it.vtep, *routes))
+        of.map(|(it, routes)| (it.next_hop, it.mac, it.tunnel, *routes))
+    }
+
+    /// Router MAC addresses with the tunnel endpoints of those who have them, by L3 VNI.
+    pub(crate) fn router_mac_owners(&self) -> BTreeMap<(Vni, MacAddress), BTreeSet<IpAddr>> {
+        let mut owners: BTreeMap<_, BTreeSet<IpAddr>> = BTreeMap::new();
+        for Router {
+            vni, mac, tunnel, ..
+        } in self.routers.keys()
+        {
+            owners.entry((*vni, *mac)).or_default().insert(tunnel.vtep);
+        }
+        owners
+    }
+
+    /// With which VNI the router at an endpoint is reached instead, if not with that of `tunnel`.
+    fn rather(&self, own: Vni, tunnel: Tunnel) -> Option<Vni> {
+        tunnel.downstream(own)?;
+        let ours = Tunnel { vni: own, ..tunnel };
+        let mut routers = self.routers_of(own);
+        match routers.any(|(_, _, used, _)| used == ours) {
+            true => Some(own),
+            false => self.labels.rather(own, tunnel),
+        }
+    }
+
+    /// Routes of a router that stand behind those with our own VNI are to be judged again.
+    fn mark_behind(&mut self, router: Router) {
+        if router.tunnel.vni == router.vni {
+            let behind = self.labels.of(router.vni, router.tunnel.vtep);
+            self.marked.extend(behind);
+        }
     }
 }
 
@@ -317,6 +360,8 @@ impl Instance {
             self.want_import(name, &key, None);
         }
         let vni = vrf.config.vni;
+        self.vrfs.labels.forget(name, vni);
+        self.vrfs.mirrored.retain(|(_, of), _| of != name);
         self.told
             .forget(|key, (of, _)| *of == vni && matches!(key, EvpnKey::IpPrefix { .. }));
     }
@@ -393,12 +438,16 @@ impl Instance {
 
     /// Judges the routes that something has touched. Called before outputs are handed out.
     pub(crate) fn settle_imports(&mut self) {
-        let mut marked = std::mem::take(&mut self.vrfs.marked);
         if std::mem::take(&mut self.vrfs.all_marked) {
-            marked.extend(self.vrfs.routes.keys().cloned());
+            let all = self.vrfs.routes.keys().cloned();
+            self.vrfs.marked.extend(all);
         }
-        for key in marked {
-            self.resolve_imports(&key);
+        // A route that comes or goes may make way for others of its router, once: which those are
+        // depends on routes and not on what is used.
+        while !self.vrfs.marked.is_empty() {
+            for key in std::mem::take(&mut self.vrfs.marked) {
+                self.resolve_imports(&key);
+            }
         }
     }
 }
@@ -432,6 +481,17 @@ pub(crate) fn is_routable(ip: IpAddr) -> bool {
 impl Instance {
     /// How packets to what a route names leave a VRF, or why the route is of no use there.
     pub(crate) fn judge_import(&self, vrf: &Vrf, route: &Route) -> Result<Via, Fault> {
+        let via = self.judge_alone(vrf, route)?;
+        let own = vrf.config.vni;
+        let rather = || self.vrfs.rather(own, route.path.routed(&route.key, own));
+        match via {
+            Via::Router(_) => rather().map_or(Ok(via), |vni| Err(Fault::RouterVni(vni))),
+            Via::Gateway(_) => Ok(via),
+        }
+    }
+
+    /// The same as if there were no other routes of its router.
+    fn judge_alone(&self, vrf: &Vrf, route: &Route) -> Result<Via, Fault> {
         let (Some(own), Some(prefix)) = (self.vtep, imported_prefix(&route.key)) else {
             return Err(Fault::NoVtep);
         };
@@ -476,26 +536,52 @@ impl Instance {
     }
 
     fn resolve_imports(&mut self, key: &EvpnKey) {
-        let attributes = self.vrfs.routes.get(key);
-        let known = attributes.zip(self.facts.routes.get(key));
-        let mut wanted = BTreeMap::new();
-        if let Some((attributes, route)) = known {
-            for name in self.vrfs.importing(&route.path.targets) {
-                let import = self.import(&name, route, attributes);
-                wanted.insert(name, import);
-            }
-        }
+        let attributes = self.vrfs.routes.get(key).cloned();
+        let known = attributes.zip(self.facts.routes.get(key).cloned());
+        let importing = match &known {
+            Some((_, route)) => self.vrfs.importing(&route.path.targets),
+            None => BTreeSet::new(),
+        };
         let lowest = (key.clone(), VrfName::from(""));
         let before = self.vrfs.imported.wanted_from(&lowest);
-        let before: Vec<VrfName> = before
+        let before = before
             .take_while(|((of, _), _)| of == key)
-            .map(|((_, name), _)| Arc::clone(name))
-            .collect();
-        for name in before {
-            wanted.entry(name).or_default();
-        }
-        for (name, import) in wanted {
+            .map(|((_, name), _)| Arc::clone(name));
+        let mut names: BTreeSet<VrfName> = before.chain(self.vrfs.labels.vrfs_of(key)).collect();
+        names.extend(importing.iter().cloned());
+        for name in names {
+            let known = known.as_ref().filter(|_| importing.contains(&name));
+            let way = known.and_then(|(_, route)| self.way(&name, route));
+            let id = (key.clone(), Arc::clone(&name));
+            let touched = self.vrfs.labels.note(&id, way);
+            self.vrfs.marked.extend(touched);
+            self.note_mirrored(&id, known.map(|(_, route)| route));
+            let import = known.and_then(|(it, route)| self.import(&name, route, it));
             self.want_import(&name, key, import);
+        }
+    }
+
+    /// A route that is left out because its sender has our own router MAC address.
+    fn note_mirrored(&mut self, id: &(EvpnKey, VrfName), route: Option<&Route>) {
+        let judged = route.zip(self.vrfs.tables.get(&id.1));
+        let judged = judged.map(|(route, vrf)| (route.path.vtep, self.judge_alone(vrf, route)));
+        match judged {
+            Some((vtep, Err(Fault::OwnRouterMac(mac)))) => {
+                self.vrfs.mirrored.insert(id.clone(), (mac, vtep));
+            }
+            Some(_) | None => {
+                self.vrfs.mirrored.remove(id);
+            }
+        }
+    }
+
+    /// The L3 VNI of a VRF, and the tunnel that a route asks for there.
+    fn way(&self, name: &str, route: &Route) -> Option<(Vni, Tunnel)> {
+        let vrf = self.vrfs.tables.get(name)?;
+        let own = vrf.config.vni;
+        match self.judge_alone(vrf, route).ok()? {
+            Via::Router(_) => Some((own, route.path.routed(&route.key, own))),
+            Via::Gateway(_) => None,
         }
     }
 
@@ -507,7 +593,7 @@ impl Instance {
                 vni: vrf.config.vni,
                 next_hop,
                 mac: route.path.router_mac?,
-                vtep: route.path.vtep,
+                tunnel: route.path.routed(&route.key, vrf.config.vni),
             }),
             Via::Gateway(_) => None,
         };
@@ -530,6 +616,7 @@ impl Instance {
             let routes = self.vrfs.routers.entry(router).or_default();
             *routes += 1;
             if *routes == 1 {
+                self.vrfs.mark_behind(router);
                 self.resolve_router(router);
             }
         }
@@ -539,6 +626,7 @@ impl Instance {
             *routes -= 1;
             if *routes == 0 {
                 self.vrfs.routers.remove(&router);
+                self.vrfs.mark_behind(router);
                 self.resolve_router(router);
             }
         }
@@ -555,15 +643,15 @@ impl Instance {
     ) {
         let of_vni = || self.vrfs.routers.keys().filter(|it| it.vni == vni);
         let neighbour = of_vni().find(|it| it.next_hop == next_hop);
-        let neighbour = neighbour.map(|it| (it.mac, it.vtep));
-        let vtep = of_vni().filter(|it| it.mac == mac).map(|it| it.vtep).min();
-        let remote = vtep.map(|vtep| RemoteMac {
-            vtep,
+        let neighbour = neighbour.map(|it| (it.mac, it.tunnel.vtep));
+        let tunnel = of_vni().filter(|it| it.mac == mac).map(|it| it.tunnel);
+        let remote = tunnel.min().map(|tunnel| RemoteMac {
+            tunnel,
             sticky: false,
             sequence: 0,
         });
-        self.macs.want((vni, mac), remote);
-        self.neighbours.want((vni, next_hop), neighbour);
+        self.vrfs.router_macs.want((vni, mac), remote);
+        self.vrfs.router_neighbours.want((vni, next_hop), neighbour);
     }
 
     fn tell_prefix(&mut self, name: &VrfName, prefix: Prefix, own: Option<&Arc<AttributeSet>>) {

@@ -1,12 +1,14 @@
-//! Questions of those who look for stations themselves: whose is an address as things stand?
+//! Questions of those who look for stations themselves: whose is an address as things stand? And
+//! whether its entry is in the kernel, as whoever writes it has noted.
 //!
-//! Answered by the functions that decide ([`crate::resolve`]); nothing is kept for it.
+//! The first is answered by the functions that decide ([`crate::resolve`]); nothing is kept for it.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use bgp::{MacAddress, Vni};
 
+use crate::duplicate::Address;
 use crate::instance::Instance;
 use crate::resolve::ip_of;
 use crate::station::Place;
@@ -15,7 +17,7 @@ impl Instance {
     /// Whether a MAC address is here: our own claim to it is the best.
     pub fn is_here(&self, vni: Vni, mac: MacAddress) -> bool {
         let owner = self.mac_owner(vni, mac);
-        owner.is_some_and(|owner| owner.place == Place::Here)
+        owner.is_some_and(|owner| owner.here)
     }
 
     /// The MAC address of an IP address that is here.
@@ -28,15 +30,33 @@ impl Instance {
     /// have them still.
     pub fn bound_elsewhere(&self, vni: Vni, mac: MacAddress) -> BTreeSet<IpAddr> {
         let station = self.facts.stations.get(&(vni, mac));
-        let routes = station.map_or(&[][..], |station| &station.remotes);
-        routes
-            .iter()
-            .filter_map(|route| ip_of(&route.key))
-            .collect()
+        let slots = station.map_or(&[][..], |station| &station.remotes);
+        let routes = self.facts.routes.of(slots);
+        routes.filter_map(|route| ip_of(&route.key)).collect()
+    }
+
+    /// The entry of [`Output::SetMac`](crate::Output::SetMac) or
+    /// [`Output::SetNeighbour`](crate::Output::SetNeighbour) is in the kernel, or is not: a mark that
+    /// costs nothing and goes when the entry is no longer wanted. False if it is not wanted, or is a
+    /// router's, which have no marks.
+    pub fn mark(&mut self, vni: Vni, address: Address, there: bool) -> bool {
+        self.facts.mark(vni, address, there)
+    }
+
+    /// Whether an address is marked.
+    pub fn is_marked(&self, vni: Vni, address: Address) -> bool {
+        self.facts.is_marked(vni, address)
+    }
+
+    /// How many addresses are marked.
+    pub fn marked(&self) -> usize {
+        self.facts.marked()
     }
 
     /// Whether an IP address should have a neighbour entry that leads to another site.
     pub fn has_neighbour(&self, vni: Vni, ip: IpAddr) -> bool {
-        self.neighbours.is_wanted(&(vni, ip))
+        let host = self.facts.hosts.get(&(vni, ip));
+        host.is_some_and(|host| host.neighbour().is_some())
+            || self.vrfs.router_neighbours.is_wanted(&(vni, ip))
     }
 }

@@ -9,6 +9,7 @@ mod exchange;
 mod hostile;
 mod mobility;
 mod order;
+mod own;
 mod permutations;
 mod whereabouts;
 
@@ -66,6 +67,14 @@ fn text(outputs: &[Output]) -> Vec<String> {
     outputs.iter().map(describe).collect()
 }
 
+/// A tunnel, with its VNI if that is not ours.
+fn to(tunnel: Tunnel, own: Vni) -> String {
+    match tunnel.downstream(own) {
+        Some(_) => tunnel.to_string(),
+        None => tunnel.vtep.to_string(),
+    }
+}
+
 /// One line per output; what an originated route says beside its key stands behind it.
 fn describe(output: &Output) -> String {
     match output {
@@ -77,12 +86,15 @@ fn describe(output: &Output) -> String {
         Output::Withdraw { key } => format!("-{key}"),
         Output::SetMac { vni, mac, remote } => {
             let sticky = if remote.sticky { " sticky" } else { "" };
-            let RemoteMac { vtep, sequence, .. } = remote;
-            format!("+mac {vni} {mac} {vtep} seq {sequence}{sticky}")
+            let RemoteMac {
+                tunnel, sequence, ..
+            } = remote;
+            let to = to(*tunnel, *vni);
+            format!("+mac {vni} {mac} {to} seq {sequence}{sticky}")
         }
         Output::RemoveMac { vni, mac } => format!("-mac {vni} {mac}"),
-        Output::SetFlood { vni, vtep } => format!("+flood {vni} {vtep}"),
-        Output::RemoveFlood { vni, vtep } => format!("-flood {vni} {vtep}"),
+        Output::SetFlood { vni, tunnel } => format!("+flood {vni} {}", to(*tunnel, *vni)),
+        Output::RemoveFlood { vni, tunnel } => format!("-flood {vni} {}", to(*tunnel, *vni)),
         Output::SetNeighbour { vni, ip, mac, vtep } => {
             format!("+neighbour {vni} {ip} {mac} {vtep}")
         }
@@ -710,11 +722,65 @@ fn a_route_can_be_taken_into_several_vnis() {
         text(&drain(&mut a)),
         [
             "+mac 100 02:00:00:00:00:01 10.10.0.2 seq 0",
-            "+mac 200 02:00:00:00:00:01 10.10.0.2 seq 0",
+            "+mac 200 02:00:00:00:00:01 10.10.0.2 VNI 100 seq 0",
         ]
     );
     let vnis = a.macs(None).into_iter().map(|mac| mac.downstream_vni);
     assert_eq!(vnis.collect::<Vec<_>>(), [None, Some(100)]);
+}
+
+/// RFC 8365 §5.1.1: the number is the receiver's choice.
+#[test]
+fn frames_go_out_with_the_number_that_the_other_site_has() {
+    let mut a = site(1);
+    let shared: ExtendedCommunity = "64512:1".parse().unwrap();
+    set_vni(
+        &mut a,
+        VNI,
+        VniConfig::new("x").import_target(shared.into()),
+    );
+    drain(&mut a);
+    let mut other = from(2);
+    other.vni = 200;
+    other.extra.push(shared);
+    other.announces(&mut a, mac(1), None);
+    let key = other.wants_floods(&mut a);
+    assert_eq!(
+        text(&drain(&mut a)),
+        [
+            "+flood 100 10.10.0.2 VNI 200",
+            "+mac 100 02:00:00:00:00:01 10.10.0.2 VNI 200 seq 0",
+        ]
+    );
+    assert_eq!(a.vnis()[0].remote_vteps[0].downstream_vni, Some(200));
+    assert_eq!(a.macs(None)[0].downstream_vni, Some(200));
+
+    // Two networks of one site, which both belong to ours: each has its own copy.
+    let mut third = other.clone();
+    third.vni = 300;
+    let third_key = third.wants_floods(&mut a);
+    assert_eq!(text(&drain(&mut a)), ["+flood 100 10.10.0.2 VNI 300"]);
+    a.route(key, None);
+    assert_eq!(text(&drain(&mut a)), ["-flood 100 10.10.0.2 VNI 200"]);
+    a.route(third_key, None);
+    assert_eq!(text(&drain(&mut a)), ["-flood 100 10.10.0.2 VNI 300"]);
+
+    // The site gives it another number.
+    let key = other.key(mac(1), None);
+    other.vni = 201;
+    let path = Path::from(&other.attributes());
+    a.route(key, Some(Arc::new(path)));
+    assert_eq!(
+        text(&drain(&mut a)),
+        ["+mac 100 02:00:00:00:00:01 10.10.0.2 VNI 201 seq 0"]
+    );
+    // And no number at all means ours.
+    other.vni = 0;
+    other.announces(&mut a, mac(7), None);
+    assert_eq!(
+        text(&drain(&mut a)),
+        ["+mac 100 02:00:00:00:00:07 10.10.0.2 seq 0"]
+    );
 }
 
 #[test]

@@ -5,7 +5,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
-use std::ops::Bound;
 use std::time::Instant;
 
 use bgp::{EvpnKey, MacAddress, Vni};
@@ -55,11 +54,8 @@ impl Instance {
         vni: Option<Vni>,
         after: Option<(Vni, MacAddress)>,
     ) -> impl Iterator<Item = MacStatus> {
-        let start = start(vni, after, MacAddress([0; 6]));
-        let stations = self.facts.stations.range((start, Bound::Unbounded));
-        stations
-            .take_while(move |((of, _), _)| vni.is_none_or(|vni| vni == *of))
-            .filter_map(|((vni, mac), station)| self.mac_status(*vni, *mac, station))
+        let stations = self.facts.stations.after(vni, after);
+        stations.filter_map(|((vni, mac), station)| self.mac_status(vni, mac, station))
     }
 
     /// The IP addresses of one VNI, or of all, behind an address.
@@ -68,44 +64,39 @@ impl Instance {
         vni: Option<Vni>,
         after: Option<(Vni, IpAddr)>,
     ) -> impl Iterator<Item = NeighbourStatus> {
-        let start = start(vni, after, IpAddr::from([0; 4]));
-        let hosts = self.facts.hosts.range((start, Bound::Unbounded));
-        hosts
-            .take_while(move |((of, _), _)| vni.is_none_or(|vni| vni == *of))
-            .filter_map(|((vni, ip), host)| {
-                let owner = self.ip_owner(*vni, *ip)?;
-                let (kind, vtep) = match owner.place {
-                    Place::Here => (Kind::Local, None),
-                    Place::At(vtep) => (Kind::Remote, Some(vtep)),
-                };
-                Some(NeighbourStatus {
-                    vni: *vni,
-                    ip: *ip,
-                    mac: owner.mac,
-                    kind,
-                    vtep,
-                    since: self.clock.instant(host.since),
-                })
+        let hosts = self.facts.hosts.after(vni, after);
+        hosts.filter_map(|((vni, ip), host)| {
+            let owner = self.ip_owner(vni, ip)?;
+            let (kind, vtep) = match owner.place {
+                Place::Here => (Kind::Local, None),
+                Place::At(vtep) => (Kind::Remote, Some(vtep)),
+            };
+            Some(NeighbourStatus {
+                vni,
+                ip,
+                mac: owner.mac,
+                kind,
+                vtep,
+                since: self.clock.instant(host.since),
             })
+        })
     }
 
     /// The other sites that have routes, by tunnel address.
     pub fn vteps(&self) -> Vec<VtepStatus> {
         let mut vnis: BTreeMap<IpAddr, BTreeSet<Vni>> = BTreeMap::new();
         let mut macs: BTreeMap<IpAddr, usize> = BTreeMap::new();
-        for ((vni, vtep), ()) in self.floods.wanted() {
-            vnis.entry(*vtep).or_default().insert(*vni);
+        for ((vni, tunnel), ()) in self.floods.wanted() {
+            vnis.entry(tunnel.vtep).or_default().insert(*vni);
         }
-        for ((vni, _), remote) in self.macs.wanted() {
-            vnis.entry(remote.vtep).or_default().insert(*vni);
-            *macs.entry(remote.vtep).or_default() += 1;
+        for (vni, _, remote) in self.remote_macs() {
+            vnis.entry(remote.tunnel.vtep).or_default().insert(vni);
+            *macs.entry(remote.tunnel.vtep).or_default() += 1;
         }
         let mut examples: BTreeMap<IpAddr, &EvpnKey> = BTreeMap::new();
         for route in self.facts.routes.iter() {
-            examples.entry(route.path.vtep).or_insert(&route.key);
-            if examples.len() == self.facts.routes.sites().len() {
-                break;
-            }
+            let example = examples.entry(route.path.vtep).or_insert(&route.key);
+            *example = (*example).min(&route.key);
         }
         let sites = self.facts.routes.sites().iter();
         let site = |(vtep, (routes, since)): (&IpAddr, &(usize, _))| VtepStatus {
@@ -123,7 +114,7 @@ impl Instance {
     /// part of what is decided, so they are asked for apart.
     pub fn mac_since(&self, vni: Vni, mac: MacAddress) -> Option<Instant> {
         let station = self.facts.stations.get(&(vni, mac))?;
-        station.decided.and(self.clock.instant(station.since))
+        station.decided().and(self.clock.instant(station.since))
     }
 
     /// Since when a route is as it is; `None` of those of our own that no address stands for.
@@ -140,14 +131,5 @@ impl Instance {
             Some(ip) => self.facts.hosts.get(&(*vni, ip))?.since,
         };
         self.clock.instant(since)
-    }
-}
-
-fn start<A: Copy>(vni: Option<Vni>, after: Option<(Vni, A)>, lowest: A) -> Bound<(Vni, A)> {
-    match (vni, after) {
-        (Some(vni), Some(after)) if after.0 == vni => Bound::Excluded(after),
-        (Some(vni), _) => Bound::Included((vni, lowest)),
-        (None, Some(after)) => Bound::Excluded(after),
-        (None, None) => Bound::Unbounded,
     }
 }

@@ -71,7 +71,11 @@ fn lines(outputs: &[Output]) -> Vec<String> {
         Output::Withdraw { key } => Some(format!("-{key}")),
         Output::Import { vrf, key, via, .. } => Some(format!("{vrf} +{key} {via:?}")),
         Output::Unimport { vrf, key } => Some(format!("{vrf} -{key}")),
-        Output::SetMac { vni, mac, remote } => Some(format!("+mac {vni} {mac} {}", remote.vtep)),
+        Output::SetMac { vni, mac, remote } => {
+            let downstream = remote.tunnel.downstream(*vni);
+            let other = downstream.map_or(String::new(), |vni| format!(" VNI {vni}"));
+            Some(format!("+mac {vni} {mac} {}{other}", remote.tunnel.vtep))
+        }
         Output::RemoveMac { vni, mac } => Some(format!("-mac {vni} {mac}")),
         Output::SetNeighbour { vni, ip, mac, .. } => Some(format!("+neighbour {vni} {ip} {mac}")),
         Output::RemoveNeighbour { vni, ip } => Some(format!("-neighbour {vni} {ip}")),
@@ -544,4 +548,54 @@ fn permute(events: &mut Vec<Input>, at: usize, each: &mut dyn FnMut(&[Input])) {
         permute(events, at + 1, each);
         events.swap(at, next);
     }
+}
+
+#[test]
+fn one_router_mac_at_two_sites_is_named_by_each_of_them_and_by_a_third() {
+    let named = |instance: &Instance| -> Vec<String> {
+        let concerns = instance.concerns().into_iter();
+        concerns.map(|it| it.to_string()).collect()
+    };
+    let same = |site: u8| {
+        let mut instance = self::site(site);
+        let (name, config) = (red(), VrfConfig::new(vni(4001), mac(0xee)));
+        instance.handle(Instant::now(), Input::SetVrf { name, config });
+        drain(&mut instance);
+        instance
+    };
+    let (mut a, mut b, mut c) = (same(1), same(2), with_red(3));
+    for instance in [&mut a, &mut b] {
+        has_prefix(instance, "10.1.0.0/24");
+    }
+    let (from_a, from_b) = (drain(&mut a), drain(&mut b));
+    for instance in [&mut b, &mut c] {
+        give(&from_a, instance);
+    }
+    for instance in [&mut a, &mut c] {
+        give(&from_b, instance);
+    }
+    let line = |one: u8, two: u8| {
+        format!(
+            "L3 VNI 4001: the routers 10.10.0.{one} and 10.10.0.{two} have the same router MAC \
+             02:00:00:00:00:ee; routed packets reach only one of them"
+        )
+    };
+    assert_eq!(named(&a), [line(1, 2)]);
+    assert_eq!(named(&b), [line(2, 1)]);
+    assert_eq!(named(&c), [line(1, 2)]);
+    // Without the VRF there is nothing to compare.
+    a.handle(Instant::now(), Input::RemoveVrf(red()));
+    drain(&mut a);
+    assert_eq!(named(&a), Vec::<String>::new());
+}
+
+/// Hands these routes to a router, and has it decide.
+fn give(outputs: &[Output], to: &mut Instance) {
+    for output in outputs {
+        if let Output::Originate { key, attributes } = output {
+            let (key, attributes) = (key.clone(), Some(frozen(attributes)));
+            to.handle(Instant::now(), Input::Route { key, attributes });
+        }
+    }
+    drain(to);
 }

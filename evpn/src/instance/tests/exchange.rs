@@ -239,7 +239,7 @@ impl Mesh {
                         true => site.fixed.insert(mac),
                         false => site.fixed.remove(&mac),
                     };
-                    let entry = Entry::Remote((), remote.vtep);
+                    let entry = Entry::Remote((), remote.tunnel.vtep);
                     let before = site.fdb.insert(mac, entry);
                     if before == Some(Entry::Local(())) && reports {
                         site.report_mac(mac, false);
@@ -321,9 +321,11 @@ impl Mesh {
         for site in &self.sites {
             let wanted: BTreeMap<IpAddr, Entry<MacAddress>> = site
                 .instance
-                .neighbours
-                .wanted()
-                .map(|((_, ip), (mac, vtep))| (*ip, Entry::Remote(*mac, *vtep)))
+                .facts
+                .hosts
+                .iter()
+                .filter_map(|((_, ip), host)| Some((*ip, host.neighbour()?)))
+                .map(|(ip, (mac, vtep))| (ip, Entry::Remote(mac, vtep)))
                 .collect();
             let remote =
                 |(_, entry): &(&IpAddr, &Entry<MacAddress>)| matches!(entry, Entry::Remote(..));

@@ -81,7 +81,7 @@ fn independent(one: &Event, other: &Event) -> bool {
 struct World {
     routes: BTreeMap<EvpnKey, AttributeSet>,
     macs: BTreeMap<(Vni, MacAddress), RemoteMac>,
-    floods: BTreeSet<(Vni, IpAddr)>,
+    floods: BTreeSet<(Vni, Tunnel)>,
     neighbours: BTreeMap<(Vni, IpAddr), (MacAddress, IpAddr)>,
 }
 
@@ -103,8 +103,10 @@ impl World {
                 Output::RemoveMac { vni, mac } => {
                     assert!(self.macs.remove(&(vni, mac)).is_some());
                 }
-                Output::SetFlood { vni, vtep } => assert!(self.floods.insert((vni, vtep))),
-                Output::RemoveFlood { vni, vtep } => assert!(self.floods.remove(&(vni, vtep))),
+                Output::SetFlood { vni, tunnel } => assert!(self.floods.insert((vni, tunnel))),
+                Output::RemoveFlood { vni, tunnel } => {
+                    assert!(self.floods.remove(&(vni, tunnel)));
+                }
                 Output::SetNeighbour { vni, ip, mac, vtep } => {
                     self.neighbours.insert((vni, ip), (mac, vtep));
                 }
@@ -289,7 +291,9 @@ impl Model {
                 && path.tunnel_type == Some(6)
                 && self.usable(vni, own, path)
             {
-                world.floods.insert((vni, path.vtep));
+                let label = path.tunnel_label.and_then(Vni::new).unwrap();
+                let vtep = path.vtep;
+                world.floods.insert((vni, Tunnel { vtep, vni: label }));
             }
         }
         let claims = self.remote_claims(vni, own);
@@ -308,8 +312,17 @@ impl Model {
                 None => {}
                 Some(rank) if rank.2.0 == own => tell(mac, None, rank, world),
                 Some((sticky, sequence, Reverse(vtep))) => {
+                    // Of equal routes of a site the first by key counts.
+                    let label = self.routes.iter().find_map(|(key, path)| {
+                        let rank = (path.sticky, path.sequence, path.vtep);
+                        let same = mac_of(key) == Some(mac)
+                            && rank == (sticky, sequence, vtep)
+                            && self.usable(vni, own, path);
+                        same.then(|| Vni::new(path.tail.label).unwrap())
+                    });
+                    let label = label.unwrap();
                     let remote = RemoteMac {
-                        vtep,
+                        tunnel: Tunnel { vtep, vni: label },
                         sticky,
                         sequence,
                     };

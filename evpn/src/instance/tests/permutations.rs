@@ -15,7 +15,7 @@ use crate::vrf::{Via, VrfConfig};
 struct World {
     routes: BTreeMap<EvpnKey, AttributeSet>,
     macs: BTreeMap<(Vni, MacAddress), RemoteMac>,
-    floods: BTreeSet<(Vni, IpAddr)>,
+    floods: BTreeSet<(Vni, Tunnel)>,
     neighbours: BTreeMap<(Vni, IpAddr), (MacAddress, IpAddr)>,
     imports: BTreeMap<(EvpnKey, String), Via>,
 }
@@ -34,8 +34,10 @@ impl World {
                 Output::RemoveMac { vni, mac } => {
                     assert!(self.macs.remove(&(vni, mac)).is_some());
                 }
-                Output::SetFlood { vni, vtep } => assert!(self.floods.insert((vni, vtep))),
-                Output::RemoveFlood { vni, vtep } => assert!(self.floods.remove(&(vni, vtep))),
+                Output::SetFlood { vni, tunnel } => assert!(self.floods.insert((vni, tunnel))),
+                Output::RemoveFlood { vni, tunnel } => {
+                    assert!(self.floods.remove(&(vni, tunnel)));
+                }
                 Output::SetNeighbour { vni, ip, mac, vtep } => {
                     self.neighbours.insert((vni, ip), (mac, vtep));
                 }

@@ -56,3 +56,32 @@ fn without_flooding_nobody_is_asked_for_copies_and_nobody_gets_any() {
         ]
     );
 }
+
+#[test]
+fn a_mark_is_there_as_long_as_the_entry_is_wanted() {
+    let mut a = site_with_vni(1);
+    let of = vni(VNI);
+    let (station, host) = (Address::Mac(mac(1)), Address::Ip(ip(1)));
+    assert!(!a.mark(of, station, true), "nothing is wanted");
+    from(2).announces(&mut a, mac(1), Some(ip(1)));
+    for address in [station, host] {
+        assert!(!a.is_marked(of, address));
+        assert!(a.mark(of, address, true));
+        assert!(a.mark(of, address, true), "counted once");
+        assert!(a.is_marked(of, address));
+    }
+    assert_eq!(a.marked(), 2);
+    assert!(a.mark(of, host, false));
+    assert_eq!((a.marked(), a.is_marked(of, host)), (1, false));
+    assert!(a.mark(of, host, true));
+    // It comes here, and its entries go.
+    learns(&mut a, 1);
+    assert_eq!((a.marked(), a.is_marked(of, station)), (0, false));
+    assert!(!a.mark(of, station, true));
+    // Back there, with entries that nobody has written yet.
+    from(2).sequence(2).announces(&mut a, mac(1), Some(ip(1)));
+    assert!(!a.is_marked(of, station));
+    assert!(a.mark(of, station, true));
+    set_vni(&mut a, VNI, VniConfig::new("production").enabled(false));
+    assert_eq!(a.marked(), 0);
+}

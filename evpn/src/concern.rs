@@ -1,0 +1,188 @@
+//! What two routers or machines claim that only one can have: somebody has to look.
+//!
+//! Nothing of it changes what is decided: routes that claim an address of ours are left out
+//! ([`crate::Fault`]), and of two routers with one MAC address the lower tunnel endpoint counts
+//! ([`crate::vrf`]). But whoever sent the route believes in it, and traffic goes astray there. So it
+//! is not left to whoever asks for that one route: [`Instance::concerns`] has all of them, at the
+//! cost of a look-up for each address of our own.
+//!
+//! Not here: addresses that move between two places ([`crate::duplicate`]), and two sites beside this
+//! one with the same tunnel endpoint: a pair of switches may have one in common, and where a machine
+//! of theirs is does not show in the routes.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::net::IpAddr;
+
+use bgp::{MacAddress, Vni};
+
+use crate::duplicate::Address;
+use crate::instance::Instance;
+use crate::path::Route;
+use crate::resolve::mac_of;
+
+/// Something that two have and only one can have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Concern {
+    /// A route of another site gives an address of this router, the gateway's or its own, to a
+    /// machine. It is not used.
+    OwnAddress {
+        /// In this VNI.
+        vni: Vni,
+        /// Which.
+        address: Address,
+        /// The MAC address of the machine.
+        mac: MacAddress,
+        /// Where it is.
+        vtep: IpAddr,
+    },
+    /// Another router has our tunnel endpoint. Its routes are not used.
+    OwnVtep {
+        /// The address.
+        vtep: IpAddr,
+    },
+    /// Two routers have one MAC address for routed packets (RFC 9135 §8.1).
+    RouterMac {
+        /// In this L3 VNI.
+        vni: Vni,
+        /// The address.
+        mac: MacAddress,
+        /// Their tunnel endpoints, our own first if we are one of them.
+        vteps: (IpAddr, IpAddr),
+    },
+}
+
+impl Concern {
+    /// The VNI that it is about; `None` for all.
+    pub fn vni(&self) -> Option<Vni> {
+        match self {
+            Concern::OwnAddress { vni, .. } | Concern::RouterMac { vni, .. } => Some(*vni),
+            Concern::OwnVtep { .. } => None,
+        }
+    }
+
+    /// What to do about it.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Concern::OwnAddress { .. } => "give that machine another address",
+            Concern::OwnVtep { .. } => "give one of the two another `vtep` in [evpn]",
+            Concern::RouterMac { .. } => {
+                "set another `router_mac` of [instance.l3vni] at one of the two"
+            }
+        }
+    }
+}
+
+impl fmt::Display for Concern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Concern::OwnAddress {
+                vni,
+                address: Address::Mac(own),
+                vtep,
+                ..
+            } => write!(
+                f,
+                "VNI {vni}: {own} is this router's, and {vtep} has a machine that uses it, too; \
+                 frames for that machine do not leave this site"
+            ),
+            Concern::OwnAddress {
+                vni,
+                address: Address::Ip(own),
+                mac,
+                vtep,
+            } => write!(
+                f,
+                "VNI {vni}: {own} is this router's, and the machine {mac} at {vtep} uses it, too; \
+                 its neighbors there may take it for their gateway"
+            ),
+            Concern::OwnVtep { vtep } => write!(
+                f,
+                "another router has our tunnel endpoint {vtep}; its routes are not used, and \
+                 packets for one of the two go to the other"
+            ),
+            Concern::RouterMac { vni, mac, vteps } => write!(
+                f,
+                "L3 VNI {vni}: the routers {} and {} have the same router MAC {mac}; routed packets \
+                 reach only one of them",
+                vteps.0, vteps.1
+            ),
+        }
+    }
+}
+
+impl Instance {
+    /// Everything that somebody should look at, by VNI and address.
+    pub fn concerns(&self) -> BTreeSet<Concern> {
+        let mut concerns = BTreeSet::new();
+        let Some(own) = self.vtep else {
+            return concerns;
+        };
+        if self.facts.routes.sites().contains_key(&own) {
+            concerns.insert(Concern::OwnVtep { vtep: own });
+        }
+        for vni in self.networks.keys() {
+            self.claims_of_ours(*vni, &mut concerns);
+        }
+        for ((_, name), (mac, vtep)) in &self.vrfs.mirrored {
+            concerns.extend(self.vrfs.tables.get(name).map(|vrf| Concern::RouterMac {
+                vni: vrf.config.vni,
+                mac: *mac,
+                vteps: (own, *vtep),
+            }));
+        }
+        for ((vni, mac), vteps) in self.vrfs.router_mac_owners() {
+            let mut vteps = vteps.into_iter();
+            if let (Some(first), Some(second)) = (vteps.next(), vteps.next()) {
+                concerns.insert(Concern::RouterMac {
+                    vni,
+                    mac,
+                    vteps: (first, second),
+                });
+            }
+        }
+        concerns
+    }
+
+    fn claims_of_ours(&self, vni: Vni, concerns: &mut BTreeSet<Concern>) {
+        let Some((network, own)) = self.active(vni) else {
+            return;
+        };
+        let (macs, ips) = network.own_addresses();
+        // A gateway that says so is the same one at another site, or stands beside it.
+        let machine = |route: &&Route| {
+            let fault = route.path.fault(&route.key, vni, own);
+            fault.is_none() && !route.path.default_gateway
+        };
+        for mac in &macs {
+            let station = self.facts.stations.get(&(vni, *mac));
+            let claims = station
+                .iter()
+                .flat_map(|it| self.facts.routes.of(&it.remotes));
+            let claims = claims.filter(machine);
+            concerns.extend(claims.map(|route| Concern::OwnAddress {
+                vni,
+                address: Address::Mac(*mac),
+                mac: *mac,
+                vtep: route.path.vtep,
+            }));
+        }
+        for ip in &ips {
+            let host = self.facts.hosts.get(&(vni, *ip));
+            let claims = host.iter().flat_map(|it| self.facts.routes.of(&it.remotes));
+            let claims = claims.filter(machine);
+            for route in claims {
+                let Some(mac) = mac_of(&route.key).filter(|mac| !macs.contains(mac)) else {
+                    continue;
+                };
+                concerns.insert(Concern::OwnAddress {
+                    vni,
+                    address: Address::Ip(*ip),
+                    mac,
+                    vtep: route.path.vtep,
+                });
+            }
+        }
+    }
+}
