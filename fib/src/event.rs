@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::links::{Address, Link};
-use crate::state::{Device, Key, Mac, NextHop, RouteKey, RouteKind};
+use crate::state::{Device, Key, Mac, NeighbourKey, NextHop, RouteKey, RouteKind};
 
 /// Something happened in the kernel.
 #[derive(Clone, Debug, PartialEq)]
@@ -60,6 +60,14 @@ pub enum Event {
         router: bool,
         /// There now, or no longer.
         present: bool,
+    },
+    /// A neighbour entry with our stamp was found that nobody has asked for yet: the last run left it.
+    /// It goes with [`Sweep::Layer2`](crate::Sweep::Layer2) unless it is wanted by then.
+    Leftover {
+        /// Where.
+        key: NeighbourKey,
+        /// The MAC address that it leads to.
+        mac: Mac,
     },
     /// A route of somebody else, for resolving next hops and for announcing.
     RouteChanged {

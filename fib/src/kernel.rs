@@ -25,6 +25,7 @@ use std::time::Duration;
 use crate::event::{Difference, Event};
 use crate::links::LinkKind;
 use crate::netlink::dump::Dump;
+use crate::netlink::notice::Notice;
 use crate::pending::Pending;
 use crate::state::{Change, Claim, Entry, Key, Share};
 use crate::table::{Status, Sweep};
@@ -144,6 +145,28 @@ pub fn device_kind(name: &str) -> Result<Option<LinkKind>, KernelError> {
     Ok(link.map(|link| link.kind))
 }
 
+/// Whether the kernel has routes with this protocol number that somebody with this claim would take
+/// for its own: a program that wrote them is gone, or has stopped without taking them along.
+///
+/// # Errors
+///
+/// When netlink cannot be opened or the routes cannot be read.
+pub fn left_behind(protocol: u8, claim: &Claim) -> Result<bool, KernelError> {
+    let mut dump = Dump::open().map_err(KernelError::Open)?;
+    let mut found = false;
+    let read = dump.routes_of(protocol, |notice| {
+        let Notice::Route { route, .. } = notice else {
+            return;
+        };
+        found |= route.protocol == protocol && claim.covers(route.key.table(), route.metric);
+    });
+    read.map_err(|source| KernelError::Dump {
+        what: "routes",
+        source,
+    })?;
+    Ok(found)
+}
+
 /// What waits for the kernel thread.
 #[derive(Default)]
 struct Inbox {
@@ -182,6 +205,39 @@ impl Shared {
     }
 }
 
+/// What was asked of a kernel thread that does not run.
+#[cfg(feature = "model")]
+pub(crate) struct Wishes {
+    shared: Arc<Shared>,
+    /// A pipe that nobody reads is full in the end, and one that is closed ends the program.
+    _wake: UnixStream,
+}
+
+#[cfg(feature = "model")]
+impl Wishes {
+    /// All changes since the last time.
+    pub(crate) fn changes(&self) -> Vec<Change> {
+        self.shared.inbox().pending.drain(usize::MAX)
+    }
+
+    /// The leftovers that may go.
+    pub(crate) fn sweeps(&self) -> Vec<(Share, Sweep)> {
+        let commands = std::mem::take(&mut self.shared.inbox().commands);
+        let sweeps = commands.into_iter().filter_map(|command| match command {
+            Command::Sweep(share, what) => Some((share, what)),
+            Command::Join(..)
+            | Command::Claim(..)
+            | Command::Leave(_)
+            | Command::Verify(..)
+            | Command::Status(..)
+            | Command::Flush(_)
+            | Command::ForeignTables(..)
+            | Command::Stop { .. } => None,
+        });
+        sweeps.collect()
+    }
+}
+
 /// The way to the kernel thread. Usable from any thread; nothing here waits for the kernel except
 /// where it says so.
 pub struct KernelHandle {
@@ -192,6 +248,28 @@ pub struct KernelHandle {
 }
 
 impl KernelHandle {
+    /// One that nobody reads, with where its wishes come together.
+    #[cfg(feature = "model")]
+    pub(crate) fn unattended() -> io::Result<(Self, Wishes)> {
+        let (waker, wake) = UnixStream::pair()?;
+        waker.set_nonblocking(true)?;
+        let shared = Arc::new(Shared {
+            inbox: Mutex::default(),
+            waker,
+        });
+        let wishes = Wishes {
+            shared: shared.clone(),
+            _wake: wake,
+        };
+        let (share, thread) = (Share::FIRST, None);
+        let handle = Self {
+            shared,
+            share,
+            thread,
+        };
+        Ok((handle, wishes))
+    }
+
     /// Another owner beside this one, with a number and a claim that no other has. It is told what
     /// is there, [`Event::Ready`] last, and from then on what concerns all or itself: repairs and
     /// lost notifications are told to the first owner alone. Dropping the handle takes the

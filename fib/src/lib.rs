@@ -60,6 +60,8 @@
 mod event;
 mod kernel;
 mod links;
+#[cfg(feature = "model")]
+pub mod model;
 mod netlink;
 mod overlay;
 mod pending;
@@ -72,14 +74,16 @@ pub mod vrf;
 pub mod wireguard;
 
 pub use event::{Difference, Differences, Event, ForeignRoute};
-pub use kernel::{BATCH, Kernel, KernelError, KernelHandle, Options, device_kind};
+pub use kernel::{BATCH, Kernel, KernelError, KernelHandle, Options, device_kind, left_behind};
 pub use links::{Address, Bridge, BridgePort, Link, LinkKind, Links, Vlan, Vlans, Vxlan};
+pub use netlink::dump::host_now;
+pub use netlink::now::routes_now;
 pub use overlay::{DeviceOp, LinkChange, Part, STAMP};
 pub use pending::Pending;
 pub use state::{
     Change, Claim, Device, Entry, FdbKey, FloodKey, Interface, Key, Lane, Mac, MacError,
     Neighbour, NeighbourKey, NextHop, Overlay, RemoteMac, Route, RouteKey, RouteKind, Segment,
-    Share, Vrf, overlay_mtu, tunnel_gateway,
+    Share, Tunnel, Vrf, overlay_mtu, tunnel_gateway,
 };
 pub use table::{
     AuditScope, Hop, Object, Observation, Op, OpError, Parting, Place, RouteShape, Status, Sweep,

@@ -9,7 +9,7 @@
 
 mod segments;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::net::IpAddr;
 
 use ipnetwork::IpNetwork;
@@ -40,6 +40,8 @@ pub struct Link {
     pub address: Option<Mac>,
     /// The alias (`ip link set .. alias`), which carries our owner stamp.
     pub alias: Option<String>,
+    /// We made it and have not stamped it yet.
+    pub nascent: bool,
     /// IPv6 link-local addresses are made by the kernel.
     pub generates_addresses: bool,
     /// IPv4 packets whose source is not reached this way are dropped (`rp_filter` of the device).
@@ -50,6 +52,8 @@ pub struct Link {
     pub bridge: Option<Bridge>,
     /// The device that a VLAN device stands on.
     pub parent: Option<u32>,
+    /// The group (`ip link set .. group`), zero if it was put in none.
+    pub group: u32,
 }
 
 impl Link {
@@ -65,11 +69,13 @@ impl Link {
             kind: LinkKind::Other(String::new()),
             address: None,
             alias: None,
+            nascent: false,
             generates_addresses: true,
             filters_sources: false,
             port: None,
             bridge: None,
             parent: None,
+            group: 0,
         }
     }
 
@@ -186,8 +192,10 @@ pub struct Address {
 pub struct Links {
     links: BTreeMap<u32, Link>,
     /// Whoever has this name; the last one counts.
-    names: HashMap<Device, BTreeSet<u32>>,
+    names: HashMap<Device, BTreeSet<u32>, foldhash::fast::RandomState>,
     addresses: BTreeMap<u32, Vec<Address>>,
+    /// Addresses whose network the kernel has no route of its own to.
+    routeless: BTreeSet<(u32, IpNetwork)>,
     segments: Segments,
 }
 
@@ -207,6 +215,7 @@ impl Links {
     /// A device is gone, its addresses with it.
     pub fn remove(&mut self, index: u32) -> Option<Link> {
         self.addresses.remove(&index);
+        self.routeless.retain(|(of, _)| *of != index);
         self.forget_segments(index);
         let link = self.links.remove(&index)?;
         self.release(&link.name, index);
@@ -238,12 +247,49 @@ impl Links {
         let at = addresses
             .iter()
             .position(|known| known.address == address)?;
+        self.routeless.remove(&(index, address));
         Some(addresses.swap_remove(at))
+    }
+
+    /// These are the networks that the kernel has routes of its own to, by device: all of them, just
+    /// read. Returns whether an address is without its route that was not known to be.
+    pub(crate) fn set_connected(&mut self, connected: &HashSet<(u32, IpNetwork)>) -> bool {
+        let whole = |address: &Address| {
+            let network = IpNetwork::new(address.address.network(), address.address.prefix());
+            let network = network.unwrap_or(address.address);
+            let host = if network.is_ipv4() { 32 } else { 128 };
+            // A network of one address is the address itself.
+            !address.usable
+                || network.prefix() == host
+                || connected.contains(&(address.index, network))
+        };
+        let up = |index: &u32| self.links.get(index).is_some_and(|link| link.up);
+        let without = self.addresses.values().flatten();
+        let without = without.filter(|it| up(&it.index) && !whole(it));
+        let routeless: BTreeSet<_> = without.map(|it| (it.index, it.address)).collect();
+        let news = !routeless.is_subset(&self.routeless);
+        self.routeless = routeless;
+        news
+    }
+
+    /// Whether the kernel's own routes of an address were missing when they were last read.
+    pub(crate) fn is_routeless(&self, index: u32, address: IpNetwork) -> bool {
+        self.routeless.contains(&(index, address))
     }
 
     /// All devices by number.
     pub fn iter(&self) -> impl Iterator<Item = &Link> {
         self.links.values()
+    }
+
+    /// A group that no device is in.
+    pub(crate) fn free_group(&self) -> u32 {
+        // Not one that people use.
+        let mut groups = (1 << 30)..u32::MAX;
+        let taken: BTreeSet<u32> = self.links.values().map(|link| link.group).collect();
+        groups
+            .find(|group| !taken.contains(group))
+            .unwrap_or(u32::MAX)
     }
 
     /// The device with this number.

@@ -18,6 +18,7 @@ pub(crate) mod dump;
 pub(crate) mod encode;
 pub(crate) mod message;
 pub(crate) mod notice;
+pub(crate) mod now;
 pub(crate) mod vlans;
 pub(crate) mod watch;
 pub(crate) mod writer;

@@ -7,305 +7,32 @@
 //! the command that mends it, and nothing about the device is changed. A device of ours that was
 //! renamed by hand gets its name back, and with it keeps its ports and entries. Gateway addresses carry our protocol number and are added
 //! to either. What concerns the VRF of an overlay is in [`vrf`]; overlays that share devices are in
-//! [`single`].
+//! [`single`]. What a step is called stands in [`op`], how an attribute is mended or named in [`fix`],
+//! and the gateway's addresses in [`addresses`].
 
+mod addresses;
+mod fix;
+mod op;
 mod single;
 pub(crate) mod vrf;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::net::IpAddr;
-
-use ipnetwork::{IpNetwork, Ipv6Network};
 
 use crate::links::{BridgePort, Link, LinkKind, Links};
 use crate::state::{Device, Mac, Overlay};
+pub(crate) use addresses::gateway_addresses;
+use addresses::{address_steps, generates_addresses};
+use fix::Fix;
+pub use op::{DeviceOp, LinkChange, Part};
 use vrf::Standing;
+
+/// The group of devices that we made and have not given their alias yet, since the kernel takes no
+/// alias at creation. A run that ends in between leaves devices that the next one knows by it.
+pub(crate) const NASCENT: u32 = 0x7262_6770;
 
 /// The alias of devices that we made (`ip link show` prints it).
 pub const STAMP: &str = "rbgpd";
-
-/// One change of a device.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum DeviceOp {
-    /// Makes a bridge: no spanning tree delay, no multicast snooping, stamped.
-    CreateBridge {
-        /// Its name.
-        name: Device,
-        /// Its MTU.
-        mtu: u32,
-        /// Its MAC address.
-        mac: Option<Mac>,
-    },
-    /// Makes a VXLAN device that does not learn, stamped.
-    CreateVxlan {
-        /// Its name.
-        name: Device,
-        /// The network identifier.
-        vni: u32,
-        /// Our tunnel endpoint.
-        local: IpAddr,
-        /// The UDP port.
-        port: u16,
-        /// Its MTU.
-        mtu: u32,
-    },
-    /// Makes a VRF device, stamped.
-    CreateVrf {
-        /// Its name.
-        name: Device,
-        /// Its routing table.
-        table: u32,
-    },
-    /// Makes a bridge that tells VLANs apart, stamped.
-    CreateSharedBridge {
-        /// Its name.
-        name: Device,
-        /// Its MTU.
-        mtu: u32,
-    },
-    /// Makes a VXLAN device that carries the VNIs that are listed, and does not learn, stamped.
-    CreateSharedVxlan {
-        /// Its name.
-        name: Device,
-        /// Our tunnel endpoint.
-        local: IpAddr,
-        /// The UDP port.
-        port: u16,
-        /// Its MTU.
-        mtu: u32,
-    },
-    /// Makes a VLAN device on a bridge, stamped.
-    CreateVlanDevice {
-        /// Its name.
-        name: Device,
-        /// The bridge.
-        bridge: u32,
-        /// The VLAN.
-        vlan: u16,
-        /// Its MTU.
-        mtu: u32,
-        /// Its MAC address; that of the bridge without one.
-        mac: Option<Mac>,
-    },
-    /// Adds what an overlay has of a shared device.
-    AddPart {
-        /// The device.
-        index: u32,
-        /// Its name, for messages.
-        name: Device,
-        /// What to add.
-        part: Part,
-    },
-    /// Removes it.
-    RemovePart {
-        /// The device.
-        index: u32,
-        /// Its name, for messages.
-        name: Device,
-        /// What to remove.
-        part: Part,
-    },
-    /// Changes one attribute.
-    Change {
-        /// The device.
-        index: u32,
-        /// Its name, for messages.
-        name: Device,
-        /// The attribute and its new value.
-        change: LinkChange,
-    },
-    /// Adds a gateway address.
-    AddAddress {
-        /// The bridge.
-        index: u32,
-        /// Its name, for messages.
-        name: Device,
-        /// The address.
-        address: IpNetwork,
-    },
-    /// Removes a gateway address of ours.
-    RemoveAddress {
-        /// The bridge.
-        index: u32,
-        /// Its name, for messages.
-        name: Device,
-        /// The address.
-        address: IpNetwork,
-    },
-    /// Removes a device of ours.
-    Delete {
-        /// The device.
-        index: u32,
-        /// Its name, for messages.
-        name: Device,
-    },
-}
-
-/// What an overlay has of a device that it shares with others.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Part {
-    /// A bridge itself is in a VLAN.
-    BridgeVlan(u16),
-    /// A port is in a VLAN, frames tagged.
-    PortVlan {
-        /// The VLAN.
-        vlan: u16,
-        /// The VNI that it is mapped to; `None` leaves that as it is.
-        vni: Option<u32>,
-    },
-    /// A VXLAN device lets in a VNI.
-    Vni(u32),
-    /// A bridge has an address in a VLAN.
-    Address {
-        /// The VLAN.
-        vlan: u16,
-        /// The address.
-        mac: Mac,
-    },
-}
-
-impl fmt::Display for Part {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::BridgeVlan(vlan) | Self::PortVlan { vlan, vni: None } => {
-                write!(f, "VLAN {vlan}")
-            }
-            Self::PortVlan {
-                vlan,
-                vni: Some(vni),
-            } => write!(f, "VLAN {vlan} for VNI {vni}"),
-            Self::Vni(vni) => write!(f, "VNI {vni}"),
-            Self::Address { vlan, mac } => write!(f, "address {mac} in VLAN {vlan}"),
-        }
-    }
-}
-
-/// An attribute of a device and the value it should have.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum LinkChange {
-    /// The owner stamp.
-    Stamp,
-    /// The MTU.
-    Mtu(u32),
-    /// The MAC address.
-    Address(Mac),
-    /// Whether the kernel makes link-local addresses.
-    GenerateAddresses(bool),
-    /// IPv4 packets are taken whatever way leads to their source.
-    AllSources,
-    /// VXLAN: our tunnel endpoint; learning off.
-    Tunnel {
-        /// The network identifier, which the kernel wants to hear again; zero with several.
-        vni: u32,
-        /// Our tunnel endpoint.
-        local: IpAddr,
-    },
-    /// The bridge or VRF it belongs to; 0 is none.
-    Master(u32),
-    /// Bridge port: learning off, and whether neighbours are suppressed.
-    Port {
-        /// Answers for hosts behind the tunnel.
-        suppress: bool,
-    },
-    /// Bridge port: the same with suppression, and VLANs become the VNIs that they are mapped to.
-    SharedPort,
-    /// Bridge: VLANs are told apart.
-    VlanFiltering,
-    /// Bridge: learned addresses are kept as long as usual.
-    Ageing,
-    /// Administratively up.
-    Up,
-    /// Administratively down.
-    Down,
-    /// The name.
-    Name(Device),
-}
-
-impl fmt::Display for DeviceOp {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::CreateBridge { name, .. } => write!(f, "create bridge `{name}`"),
-            Self::CreateVrf { name, .. } => write!(f, "create VRF device `{name}`"),
-            Self::CreateSharedBridge { name, .. } => {
-                write!(f, "create bridge `{name}` with VLANs")
-            }
-            Self::CreateVxlan { name, .. } | Self::CreateSharedVxlan { name, .. } => {
-                write!(f, "create VXLAN device `{name}`")
-            }
-            Self::CreateVlanDevice { name, .. } => write!(f, "create VLAN device `{name}`"),
-            Self::AddPart { name, part, .. } => write!(f, "add {part} to `{name}`"),
-            Self::RemovePart { name, part, .. } => write!(f, "remove {part} from `{name}`"),
-            Self::Change { name, change, .. } => write!(f, "set {} of `{name}`", change.name()),
-            Self::AddAddress { name, address, .. } => write!(f, "add {address} to `{name}`"),
-            Self::RemoveAddress { name, address, .. } => {
-                write!(f, "remove {address} from `{name}`")
-            }
-            Self::Delete { name, .. } => write!(f, "remove device `{name}`"),
-        }
-    }
-}
-
-impl DeviceOp {
-    /// The device it is about.
-    pub(crate) fn name(&self) -> &Device {
-        match self {
-            Self::CreateBridge { name, .. }
-            | Self::CreateVxlan { name, .. }
-            | Self::CreateVrf { name, .. }
-            | Self::CreateSharedBridge { name, .. }
-            | Self::CreateSharedVxlan { name, .. }
-            | Self::CreateVlanDevice { name, .. }
-            | Self::AddPart { name, .. }
-            | Self::RemovePart { name, .. }
-            | Self::Change { name, .. }
-            | Self::AddAddress { name, .. }
-            | Self::RemoveAddress { name, .. }
-            | Self::Delete { name, .. } => name,
-        }
-    }
-
-    /// It makes a device that is not there.
-    pub(crate) fn creates(&self) -> bool {
-        match self {
-            Self::CreateBridge { .. }
-            | Self::CreateVxlan { .. }
-            | Self::CreateVrf { .. }
-            | Self::CreateSharedBridge { .. }
-            | Self::CreateSharedVxlan { .. }
-            | Self::CreateVlanDevice { .. } => true,
-            Self::AddPart { .. }
-            | Self::RemovePart { .. }
-            | Self::Change { .. }
-            | Self::AddAddress { .. }
-            | Self::RemoveAddress { .. }
-            | Self::Delete { .. } => false,
-        }
-    }
-}
-
-impl LinkChange {
-    /// The attribute's name as `ip link` knows it.
-    fn name(&self) -> &'static str {
-        match self {
-            Self::Stamp => "alias",
-            Self::Mtu(_) => "mtu",
-            Self::Address(_) => "address",
-            Self::GenerateAddresses(_) => "addrgenmode",
-            Self::AllSources => "rp_filter",
-            Self::Tunnel { .. } => "local and nolearning",
-            Self::Master(_) => "master",
-            Self::Port { suppress: true } => "learning off and neigh_suppress on",
-            Self::Port { suppress: false } => "learning off and neigh_suppress off",
-            Self::SharedPort => "learning off, neigh_suppress on and vlan_tunnel on",
-            Self::VlanFiltering => "vlan_filtering",
-            Self::Ageing => "ageing_time",
-            Self::Up => "up",
-            Self::Down => "down",
-            Self::Name(_) => "name",
-        }
-    }
-}
 
 /// What is next for an overlay.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -327,6 +54,10 @@ impl Steps {
 
 /// A device made by us.
 pub(crate) fn is_ours(link: &Link) -> bool {
+    link.nascent || is_stamped(link)
+}
+
+fn is_stamped(link: &Link) -> bool {
     link.alias
         .as_deref()
         .is_some_and(|alias| alias.split(' ').next() == Some(STAMP))
@@ -337,8 +68,8 @@ pub(crate) fn is_ours(link: &Link) -> bool {
 pub(crate) struct Owner {
     /// The stamp of our addresses.
     pub(crate) protocol: u8,
-    /// Devices that we made and could not stamp yet: the kernel takes no alias at creation. The
-    /// number is known when the devices have been read after that.
+    /// Devices that we made and could not stamp yet. The number is known when the devices have been
+    /// read after that.
     created: BTreeMap<Device, Option<u32>>,
     /// The devices that overlays and VRFs name.
     pub(crate) named: BTreeSet<Device>,
@@ -512,6 +243,7 @@ pub(crate) fn reason(op: &DeviceOp, errno: i32, links: &Links) -> Option<String>
         | DeviceOp::Change { .. }
         | DeviceOp::AddAddress { .. }
         | DeviceOp::RemoveAddress { .. }
+        | DeviceOp::RenewAddress { .. }
         | DeviceOp::Delete { .. } => None,
     }
 }
@@ -541,26 +273,6 @@ fn rival(vni: u32, port: u16, links: &Links) -> Option<String> {
         "`{name}` has VNI {vni} on port {port} already; `ip link del {name}` makes room, or \
          `vxlan = \"{name}\"` of the VNI takes it over"
     ))
-}
-
-/// The addresses that belong on the bridge. Link-local addresses of an anycast gateway come from
-/// its MAC address: forwarding needs one as the source of neighbour solicitations
-/// (RFC 4861 §7.2.2), and the one made by the kernel would fail duplicate address detection
-/// because every site has the same.
-pub(crate) fn gateway_addresses(overlay: &Overlay) -> Vec<IpNetwork> {
-    let mut addresses = overlay.gateway.clone();
-    if let Some(mac) = overlay.gateway_mac
-        && overlay.gateway.iter().any(IpNetwork::is_ipv6)
-        && let Ok(network) = Ipv6Network::new(mac.link_local(), 64)
-    {
-        addresses.push(IpNetwork::V6(network));
-    }
-    addresses
-}
-
-/// An IPv6 gateway without an address of ours to derive from needs the kernel's link-local.
-fn generates_addresses(overlay: &Overlay) -> bool {
-    overlay.gateway_mac.is_none() && overlay.gateway.iter().any(IpNetwork::is_ipv6)
 }
 
 fn bridge_steps(
@@ -620,39 +332,6 @@ fn gateway_steps(
         Standing::Outside => {
             fix.down();
             address_steps(steps, &[], link, links, owner.protocol);
-        }
-    }
-}
-
-fn address_steps(
-    steps: &mut Steps,
-    wanted: &[IpNetwork],
-    link: &Link,
-    links: &Links,
-    protocol: u8,
-) {
-    let (index, name) = (link.index, link.name.clone());
-    for address in wanted {
-        if !links
-            .addresses(index)
-            .any(|known| known.address == *address)
-        {
-            let address = *address;
-            steps.ops.push(DeviceOp::AddAddress {
-                index,
-                name: name.clone(),
-                address,
-            });
-        }
-    }
-    for known in links.addresses(index) {
-        if known.protocol == protocol && !wanted.contains(&known.address) {
-            let address = known.address;
-            steps.ops.push(DeviceOp::RemoveAddress {
-                index,
-                name: name.clone(),
-                address,
-            });
         }
     }
 }
@@ -781,175 +460,6 @@ fn vlan_of_port(
             "`{port}` is in VLAN {vlan} of `{name}`, and `{name}` itself, with the gateway, in \
              {own}: `bridge vlan add dev {name} vid {vlan} pvid untagged self`"
         ));
-    }
-}
-
-impl Steps {
-    fn mend_by_hand(
-        &mut self,
-        link: &Link,
-        name: &str,
-        have: impl fmt::Display,
-        (want, command): (impl fmt::Display, impl fmt::Display),
-    ) {
-        self.wrong.push(format!(
-            "{name} of `{}` is {have}, but must be {want}: `{command}`",
-            link.name
-        ));
-    }
-
-    /// The kernel does not change this attribute.
-    fn replace_by_hand(
-        &mut self,
-        link: &Link,
-        name: &str,
-        have: impl fmt::Display,
-        want: impl fmt::Display,
-    ) {
-        let device = &link.name;
-        self.wrong.push(format!(
-            "{name} of `{device}` is {have}, but must be {want}: `ip link del {device}`, and it is \
-             made as it must be"
-        ));
-    }
-}
-
-/// Compares one device and collects what to change, or what to complain about.
-struct Fix<'a> {
-    steps: &'a mut Steps,
-    link: &'a Link,
-    ours: bool,
-}
-
-impl Fix<'_> {
-    /// An attribute that `ip link set` changes under its own name.
-    fn check(
-        &mut self,
-        fits: bool,
-        change: LinkChange,
-        have: impl fmt::Display,
-        want: impl fmt::Display,
-    ) {
-        if !fits {
-            let name = change.name();
-            let command = format!("ip link set {} {name} {want}", self.link.name);
-            self.named(name, change, have, (want, command));
-        }
-    }
-
-    fn named(
-        &mut self,
-        name: &str,
-        change: LinkChange,
-        have: impl fmt::Display,
-        want: (impl fmt::Display, String),
-    ) {
-        if self.ours {
-            let (index, name) = (self.link.index, self.link.name.clone());
-            self.steps.ops.push(DeviceOp::Change {
-                index,
-                name,
-                change,
-            });
-        } else {
-            self.steps.mend_by_hand(self.link, name, have, want);
-        }
-    }
-
-    fn stamp(&mut self) {
-        if self.ours && !is_ours(self.link) {
-            self.check(false, LinkChange::Stamp, "none", STAMP);
-        }
-    }
-
-    /// Others may have chosen a smaller MTU; it works. A larger one makes a bridge send what the
-    /// tunnel drops, and a tunnel send what the underlay drops.
-    fn mtu(&mut self, mtu: u32) {
-        let fits = self.link.mtu == mtu || (!self.ours && self.link.mtu < mtu);
-        self.check(fits, LinkChange::Mtu(mtu), self.link.mtu, mtu);
-    }
-
-    fn addrgenmode(&mut self, generates: bool) {
-        let word = |on| if on { "eui64" } else { "none" };
-        let have = self.link.generates_addresses;
-        // A link-local address too many does no harm on a device that somebody else made.
-        let fits = have == generates || (!self.ours && have);
-        self.check(
-            fits,
-            LinkChange::GenerateAddresses(generates),
-            word(have),
-            word(generates),
-        );
-    }
-
-    /// A bridge that forgets what it learns at once has nothing to announce.
-    fn ageing(&mut self) {
-        if self.link.bridge.is_some_and(|bridge| bridge.ageing == 0) {
-            let usual = 30_000;
-            let command = format!(
-                "ip link set {} type bridge ageing_time {usual}",
-                self.link.name
-            );
-            let change = LinkChange::Ageing;
-            self.named("ageing_time", change, 0, ("more", command));
-        }
-    }
-
-    /// Settings of a bridge port, all set by one change.
-    fn port(&mut self, want: BridgePort, change: LinkChange) {
-        let have = self.link.port.unwrap_or(want);
-        // Suppression that nobody asked for does no harm on a device that somebody else made, and
-        // mapping none without VLANs that are mapped.
-        let suppress = have.neigh_suppress == want.neigh_suppress;
-        let suppress = suppress || (!self.ours && have.neigh_suppress);
-        let mapped = have.vlan_tunnel || !want.vlan_tunnel;
-        let learning = have.learning == want.learning;
-        let settings = [
-            ("learning", have.learning, want.learning, learning),
-            (
-                "neigh_suppress",
-                have.neigh_suppress,
-                want.neigh_suppress,
-                suppress,
-            ),
-            ("vlan_tunnel", have.vlan_tunnel, want.vlan_tunnel, mapped),
-        ];
-        let word = |on| if on { "on" } else { "off" };
-        for (name, have, want, fits) in settings {
-            if fits {
-                continue;
-            }
-            let (have, want) = (word(have), word(want));
-            let command = format!("bridge link set dev {} {name} {want}", self.link.name);
-            let name = format!("bridge port {name}");
-            self.named(&name, change.clone(), have, (want, command));
-            if self.ours {
-                return;
-            }
-        }
-    }
-
-    fn master(&mut self, master: &Link, links: &Links) {
-        let have = self.link.master.map_or("none".to_owned(), |index| {
-            let name = links.get(index).map(|link| link.name.to_string());
-            name.unwrap_or_else(|| format!("if{index}"))
-        });
-        let fits = self.link.master == Some(master.index);
-        self.check(fits, LinkChange::Master(master.index), have, &master.name);
-    }
-
-    /// Out of use, if that is ours to say.
-    fn down(&mut self) {
-        if self.link.up && self.ours {
-            self.named("state", LinkChange::Down, "up", ("down", String::new()));
-        }
-    }
-
-    fn up(&mut self) {
-        if !self.link.up {
-            let command = format!("ip link set {} up", self.link.name);
-            self.named("state", LinkChange::Up, "down", ("up", command));
-        }
     }
 }
 

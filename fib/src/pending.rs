@@ -9,7 +9,7 @@ use std::hash::BuildHasher;
 
 use hashbrown::HashTable;
 
-use crate::state::{Change, Key};
+use crate::state::{Change, Name};
 
 /// Changes that were not taken yet, at most one per key.
 #[derive(Default)]
@@ -29,11 +29,11 @@ impl Pending {
 
     /// Queues a change, in the place of an older one with the same key if there is one.
     pub fn push(&mut self, change: Change) {
-        let key = change.key();
-        let hash = self.hasher.hash_one(&key);
+        let name = change.name();
+        let hash = self.hasher.hash_one(name);
         let found = self
             .index
-            .find(hash, |&at| self.key_at(at).as_ref() == Some(&key))
+            .find(hash, |&at| self.name_at(at) == Some(name))
             .copied();
         if let Some(at) = found {
             let slot = self.slot(at);
@@ -56,7 +56,7 @@ impl Pending {
     /// Takes the oldest change.
     pub fn pop(&mut self) -> Option<Change> {
         let change = self.queue.pop_front()?;
-        let hash = self.hasher.hash_one(change.key());
+        let hash = self.hasher.hash_one(change.name());
         let taken = self.taken;
         if let Ok(found) = self.index.find_entry(hash, |&at| at == taken) {
             found.remove();
@@ -97,8 +97,8 @@ impl Pending {
         slot(self.taken, at)
     }
 
-    fn key_at(&self, at: u64) -> Option<Key> {
-        self.queue.get(self.slot(at)).map(Change::key)
+    fn name_at(&self, at: u64) -> Option<Name<'_>> {
+        self.queue.get(self.slot(at)).map(Change::name)
     }
 }
 
@@ -114,20 +114,21 @@ fn hash_at(
 ) -> u64 {
     queue
         .get(slot(taken, at))
-        .map_or(0, |change| hasher.hash_one(change.key()))
+        .map_or(0, |change| hasher.hash_one(change.name()))
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::HashMap;
+    use std::net::IpAddr;
 
     use proptest::prelude::*;
 
     use super::*;
-    use crate::state::{Entry, FloodKey};
+    use crate::state::{Entry, FloodKey, Key};
 
     fn flood(number: u8) -> FloodKey {
-        FloodKey::new("vx1", [10, 0, 0, number].into())
+        FloodKey::new("vx1", IpAddr::from([10, 0, 0, number]))
     }
 
     #[test]

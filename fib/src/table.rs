@@ -24,9 +24,12 @@
 
 mod audit;
 mod comparison;
+mod entries;
 mod layer2;
 mod ledger;
 mod loss;
+#[cfg(any(test, feature = "model"))]
+pub(crate) mod model;
 mod nexthops;
 mod occupied;
 mod on_device;
@@ -40,18 +43,18 @@ mod shares;
 mod vrfs;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
-use std::net::IpAddr;
 use std::time::Instant;
 
 use crate::event::{Differences, Event};
 use crate::links::{Address, Link, Links, Vlans};
 use crate::overlay;
 use crate::state::{
-    Change, Device, Entry, FdbKey, FloodKey, Key, Neighbour, NeighbourKey, RouteKey, Share,
+    Change, Device, Entry, FdbKey, FloodKey, Key, Neighbour, NeighbourKey, RouteKey, Share, Tunnel,
 };
 use audit::Audit;
 pub use audit::AuditScope;
 pub use comparison::Status;
+use entries::Entries;
 use layer2::FdbState;
 use ledger::Ledger;
 pub use loss::Parting;
@@ -90,7 +93,7 @@ pub enum Observation {
     /// All nexthop objects of ours.
     NextHops(HashMap<u32, Object>),
     /// A MAC address on a VXLAN device with `extern_learn`; `None` if it is gone.
-    FdbTunnel(FdbKey, Option<IpAddr>),
+    FdbTunnel(FdbKey, Option<Tunnel>),
     /// A MAC address on a bridge with `extern_learn` and this port; gone if false.
     FdbBridge(FdbKey, bool),
     /// A flood entry; gone if false.
@@ -125,9 +128,9 @@ pub struct Table {
     routes: RouteLedger,
     /// Routes of ours beside the one in `routes`: same prefix, other metric. Never wanted.
     strays: Ledger<(RouteKey, u32), ShapeId>,
-    fdb: Ledger<FdbKey, FdbState>,
-    flood: Ledger<FloodKey, ()>,
-    neighbours: Ledger<NeighbourKey, Neighbour>,
+    fdb: Entries<FdbKey>,
+    flood: Entries<FloodKey>,
+    neighbours: Entries<NeighbourKey>,
     /// Where somebody else's entries are in the way of ours.
     occupied: Occupied,
     overlays: BTreeMap<u32, OverlaySlot>,
@@ -137,7 +140,7 @@ pub struct Table {
     /// Devices of overlays that are no longer wanted.
     released: BTreeSet<Device>,
     /// Devices whose layer 2 entries with `extern_learn` are ours.
-    managed: HashMap<Device, usize>,
+    managed: HashMap<Device, usize, foldhash::fast::RandomState>,
     /// Devices changed: overlays may ask for steps.
     devices_dirty: bool,
     /// Overlays have what they ask for: devices without one may go.
@@ -164,15 +167,15 @@ impl Table {
             shapes: Shapes::default(),
             routes: RouteLedger::default(),
             strays: Ledger::default(),
-            fdb: Ledger::default(),
-            flood: Ledger::default(),
-            neighbours: Ledger::default(),
+            fdb: Entries::default(),
+            flood: Entries::default(),
+            neighbours: Entries::default(),
             occupied: Occupied::default(),
             overlays: BTreeMap::new(),
             vrfs: BTreeMap::new(),
             vrfs_swept: false,
             released: BTreeSet::new(),
-            managed: HashMap::new(),
+            managed: HashMap::default(),
             devices_dirty: false,
             leftovers_dirty: false,
             leftovers: VecDeque::new(),
@@ -206,23 +209,23 @@ impl Table {
             Entry::Fdb(key, remote) => {
                 self.manage(&key.device, 1);
                 let state = FdbState {
-                    vtep: Some(remote.vtep),
+                    tunnel: Some(remote.tunnel),
                     bridge: true,
                     sticky: remote.sticky,
                 };
-                if self.fdb.set(key.clone(), Some(state)).is_some() {
+                if self.fdb.set(&key, Some(state)).is_some() {
                     self.manage(&key.device, -1);
                 }
             }
             Entry::Flood(key) => {
                 self.manage(&key.device, 1);
-                if self.flood.set(key.clone(), Some(())).is_some() {
+                if self.flood.set(&key, Some(())).is_some() {
                     self.manage(&key.device, -1);
                 }
             }
             Entry::Neighbour(key, neighbour) => {
                 self.manage(&key.device, 1);
-                if self.neighbours.set(key.clone(), Some(neighbour)).is_some() {
+                if self.neighbours.set(&key, Some(neighbour)).is_some() {
                     self.manage(&key.device, -1);
                 }
             }
@@ -236,17 +239,17 @@ impl Table {
         match key {
             Key::Route(key) => self.want_route(*key, None),
             Key::Fdb(key) => {
-                if self.fdb.set(key.clone(), None).is_some() {
+                if self.fdb.set(key, None).is_some() {
                     self.manage(&key.device, -1);
                 }
             }
             Key::Flood(key) => {
-                if self.flood.set(key.clone(), None).is_some() {
+                if self.flood.set(key, None).is_some() {
                     self.manage(&key.device, -1);
                 }
             }
             Key::Neighbour(key) => {
-                if self.neighbours.set(key.clone(), None).is_some() {
+                if self.neighbours.set(key, None).is_some() {
                     self.manage(&key.device, -1);
                 }
             }
@@ -280,17 +283,19 @@ impl Table {
             Observation::Route(key, shape) => self.observe_route(key, shape),
             Observation::RouteRemoved(key, metric) => self.observe_route_removed(key, metric),
             Observation::NextHops(seen) => self.observe_next_hops(seen),
-            Observation::FdbTunnel(key, vtep) => self.observe_fdb(key, |state| state.vtep = vtep),
+            Observation::FdbTunnel(key, tunnel) => {
+                self.observe_fdb(&key, |state| state.tunnel = tunnel);
+            }
             Observation::FdbBridge(key, there) => {
-                self.observe_fdb(key, |state| state.bridge = there);
+                self.observe_fdb(&key, |state| state.bridge = there);
             }
             Observation::Flood(key, there) => {
                 // The kernel keeps no stamp per endpoint: on an overlay's device all are ours.
                 if self.flood.want(&key).is_some() || self.is_overlay_device(&key.device) {
-                    self.observe_flood(key, there);
+                    self.observe_flood(&key, there);
                 }
             }
-            Observation::Neighbour(key, have) => self.observe_neighbour(key, have),
+            Observation::Neighbour(key, have) => self.observe_neighbour(&key, have),
             Observation::Occupied(place, theirs) => self.observe_occupied(place, theirs),
             Observation::RouteVacated(key) => self.routes.release(key),
         }
@@ -325,21 +330,22 @@ impl Table {
         self.routes.sweep(|key| shares.route_swept(key));
         self.strays.sweep(|(key, _)| shares.route_swept(key));
         if shares.swept().layer2 {
-            self.fdb.sweep(|_| true);
-            self.flood.sweep(|_| true);
-            self.neighbours.sweep(|_| true);
+            self.fdb.sweep();
+            self.flood.sweep();
+            self.neighbours.sweep();
         }
         self.devices_dirty = true;
     }
 
     /// Everything of ours is to leave the kernel, except devices of overlays.
     pub fn withdraw(&mut self) {
-        for id in self.routes.clear_wants(|_| true) {
+        // The ends of VRFs' tables stay with their devices.
+        for id in self.routes.clear_wants(|key| key.share() != Share::VRFS) {
             self.shapes.release(id, &mut self.objects);
         }
-        self.fdb.clear_wants(|_| true);
-        self.flood.clear_wants(|_| true);
-        self.neighbours.clear_wants(|_| true);
+        self.fdb.clear_wants();
+        self.flood.clear_wants();
+        self.neighbours.clear_wants();
         self.shares.withdraw();
         self.sweep_all();
     }
@@ -540,7 +546,7 @@ impl Table {
             },
             Op::SetFdb { key, remote, .. } => {
                 let state = FdbState {
-                    vtep: Some(remote.vtep),
+                    tunnel: Some(remote.tunnel),
                     bridge: true,
                     sticky: remote.sticky,
                 };

@@ -96,7 +96,7 @@ pub fn ensure(vrf: &Vrf) -> Result<(), VrfError> {
         let Some(step) = steps.ops.into_iter().next() else {
             return Ok(());
         };
-        let result = writer.write(&[Op::Device(None, step.clone())]);
+        let result = writer.write(&[Op::Device(None, step.clone())], || 0);
         match result.into_iter().next() {
             Some(Err(error)) => {
                 // Somebody else was quicker, perhaps; what is there now tells.

@@ -9,20 +9,24 @@
 //! - [`InKernel`]: generic netlink, family `wireguard`.
 //!
 //! The caller owns the loop: read the peers, call [`AllowedIps::observe`], apply
-//! [`AllowedIps::plan`] with [`Device::apply`]. Nothing here opens a tunnel or touches keys.
+//! [`AllowedIps::plan`] with [`Device::apply`], say so with [`AllowedIps::applied`]. What is read serves
+//! [`Handshakes`] as well, which says whose handshake is overdue. Nothing here opens a tunnel or
+//! touches keys.
 
 use std::fmt;
 use std::net::SocketAddr;
 use std::str::FromStr;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use ipnetwork::IpNetwork;
 
 mod allowed_ips;
+mod handshakes;
 mod in_kernel;
 mod userspace;
 
-pub use allowed_ips::AllowedIps;
+pub use allowed_ips::{AllowedIps, Observed, Unmet, peer_among};
+pub use handshakes::{Handshakes, Overdue};
 pub use in_kernel::InKernel;
 pub use userspace::Userspace;
 
@@ -130,6 +134,8 @@ pub struct Peer {
     pub received: u64,
     /// Bytes sent.
     pub sent: u64,
+    /// How often an empty packet goes to it whatever else does; `None` for not at all.
+    pub keepalive: Option<Duration>,
 }
 
 impl Peer {
@@ -142,22 +148,42 @@ impl Peer {
             last_handshake: None,
             received: 0,
             sent: 0,
+            keepalive: None,
         }
     }
 }
 
-/// One change of a peer's AllowedIPs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PeerChange {
-    /// The peer.
-    pub public_key: PublicKey,
-    /// Prefixes it gets. One that another peer has moves here.
-    pub add: Vec<IpNetwork>,
-    /// Prefixes it loses.
+/// What is to change on an interface. Additions come first, so that nothing that moves is ever
+/// nowhere.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Plan {
+    /// Prefixes that peers get. One that another peer has moves in the same moment.
+    pub add: Vec<(PublicKey, Vec<IpNetwork>)>,
+    /// Prefixes that no peer has afterwards.
     pub remove: Vec<IpNetwork>,
-    /// Everything it has afterwards, for devices that can only replace the whole list.
-    pub result: Vec<IpNetwork>,
+    /// [`NOBODY`] was left on the device by a run that broke off.
+    pub clear: bool,
 }
+
+impl Plan {
+    /// Nothing is to change.
+    pub fn is_empty(&self) -> bool {
+        self.add.is_empty() && self.remove.is_empty() && !self.clear
+    }
+
+    /// How many prefixes come, move or go.
+    pub fn len(&self) -> usize {
+        let added: usize = self.add.iter().map(|(_, prefixes)| prefixes.len()).sum();
+        added.saturating_add(self.remove.len())
+    }
+}
+
+/// A peer that exists for a moment. A device takes no single prefix away (the kernel does since 6.16, wireguard-go
+/// since 2025): it replaces a peer's whole list, and while it does that packets to the rest of the list
+/// find no peer. What is to go is therefore given to this peer, which takes it from the one that
+/// had it and touches nothing else, and then the peer is removed. There is no endpoint, and no
+/// private key that anybody knows: these are 32 letters.
+pub const NOBODY: PublicKey = PublicKey(*b"nobody has this public key rbgpd");
 
 /// A WireGuard interface.
 pub trait Device {
@@ -168,12 +194,12 @@ pub trait Device {
     /// When the interface cannot be asked or its answer not be understood.
     fn peers(&mut self) -> Result<Vec<Peer>, WireguardError>;
 
-    /// Changes one peer's AllowedIPs.
+    /// Changes AllowedIPs.
     ///
     /// # Errors
     ///
     /// When the interface cannot be asked or refuses.
-    fn apply(&mut self, change: &PeerChange) -> Result<(), WireguardError>;
+    fn apply(&mut self, plan: &Plan) -> Result<(), WireguardError>;
 }
 
 /// Why a WireGuard interface does not do what it was asked.

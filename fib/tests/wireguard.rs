@@ -14,7 +14,7 @@ mod skip;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use fib::wireguard::{AllowedIps, Device, Userspace};
+use fib::wireguard::{AllowedIps, Device, NOBODY, PublicKey, Userspace};
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 
@@ -61,6 +61,22 @@ fn start() -> Option<Daemon> {
     }
 }
 
+/// Says something about a peer, whose key begins it.
+fn set(peer: &str) {
+    use std::io::{Read, Write};
+    let socket = "/var/run/wireguard/wgt0.sock";
+    let mut stream = std::os::unix::net::UnixStream::connect(socket).unwrap();
+    let request = format!("set=1\npublic_key={peer}\n\n");
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = [0; 64];
+    let count = stream.read(&mut answer).unwrap();
+    assert_eq!(&answer[..count], b"errno=0\n\n");
+}
+
+fn hex(key: PublicKey) -> String {
+    key.0.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 fn prefixes(device: &mut Userspace) -> Vec<Vec<String>> {
     let mut peers = device.peers().unwrap();
     peers.sort_by_key(|peer| peer.public_key);
@@ -90,26 +106,18 @@ fn allowed_ips_follow_routes_on_a_running_interface() {
     }
     // Two peers, as `wg setconf` would make them.
     for number in ["1", "2"] {
-        let request = format!(
-            "set=1\npublic_key={}\nallowed_ip=10.10.0.{number}/32\n\n",
-            number.repeat(64)
-        );
-        use std::io::{Read, Write};
-        let socket = "/var/run/wireguard/wgt0.sock";
-        let mut stream = std::os::unix::net::UnixStream::connect(socket).unwrap();
-        stream.write_all(request.as_bytes()).unwrap();
-        let mut answer = [0; 64];
-        let count = stream.read(&mut answer).unwrap();
-        assert_eq!(&answer[..count], b"errno=0\n\n");
+        let key = number.repeat(64);
+        set(&format!("{key}\nallowed_ip=10.10.0.{number}/32"));
     }
     let mut wanted = AllowedIps::new();
     wanted.observe(&device.peers().unwrap());
     let mut go = |wanted: &mut AllowedIps| {
-        for change in wanted.plan() {
-            device.apply(&change).unwrap();
-        }
-        wanted.observe(&device.peers().unwrap());
-        assert_eq!(wanted.plan(), []);
+        let plan = wanted.plan();
+        device.apply(&plan).unwrap();
+        wanted.applied(&plan);
+        // As it was thought to be.
+        assert!(!wanted.observe(&device.peers().unwrap()).changed);
+        assert!(wanted.plan().is_empty());
         prefixes(&mut device)
     };
     let hop = |number: u8| Some([10, 10, 0, number].into());
@@ -122,9 +130,8 @@ fn allowed_ips_follow_routes_on_a_running_interface() {
             vec!["10.10.0.2/32"]
         ]
     );
-    // To the other peer, in one step.
+    // To the other peer.
     wanted.set("10.1.0.0/16".parse().unwrap(), hop(2));
-    assert_eq!(wanted.plan().len(), 1);
     assert_eq!(
         go(&mut wanted),
         [
@@ -137,14 +144,20 @@ fn allowed_ips_follow_routes_on_a_running_interface() {
         go(&mut wanted),
         [vec!["10.10.0.1/32"], vec!["10.1.0.0/16", "10.10.0.2/32"]]
     );
-    // The next run finds a leftover and sweeps it.
-    let mut wanted = AllowedIps::new();
+    // The next run knows what is its own, and sweeps it.
+    let mut next = AllowedIps::with_record(wanted.ours().clone());
     let mut again = Userspace::new("wgt0");
-    wanted.observe(&again.peers().unwrap());
-    assert_eq!(wanted.plan(), []);
-    wanted.sweep();
-    for change in wanted.plan() {
-        again.apply(&change).unwrap();
-    }
+    next.observe(&again.peers().unwrap());
+    assert!(next.plan().is_empty());
+    next.sweep();
+    again.apply(&next.plan()).unwrap();
+    assert_eq!(prefixes(&mut again), [["10.10.0.1/32"], ["10.10.0.2/32"]]);
+    // One that broke off in the middle left the peer that takes prefixes away.
+    let left = format!("{}\n{}", hex(NOBODY), "allowed_ip=10.9.0.0/16");
+    set(&left);
+    let peers = again.peers().unwrap();
+    assert!(peers.iter().any(|peer| peer.public_key == NOBODY));
+    next.observe(&peers);
+    again.apply(&next.plan()).unwrap();
     assert_eq!(prefixes(&mut again), [["10.10.0.1/32"], ["10.10.0.2/32"]]);
 }

@@ -57,6 +57,8 @@ pub(super) struct Driver {
     observed: BTreeMap<Share, BTreeSet<u32>>,
     stale: Stale,
     withered: Withered,
+    /// Devices that we have removed, as long as news of them may come.
+    removed: BTreeSet<u32>,
     /// No notification about devices was heard since they were read.
     links_current: bool,
     /// Devices were heard of since it was worked out whose hosts are in which VNI.
@@ -124,6 +126,7 @@ impl Driver {
             observed,
             stale: Stale::default(),
             withered: Withered::default(),
+            removed: BTreeSet::new(),
             links_current: false,
             unrelated: false,
             events: Vec::new(),
@@ -314,7 +317,7 @@ impl Driver {
             self.table.shrink();
             return false;
         }
-        let results = self.writer.write(&ops);
+        let results = self.writer.write(&ops, || self.table.links().free_group());
         let now = Instant::now();
         for (op, result) in ops.iter().zip(results) {
             if let Err(error) = &result {
@@ -326,6 +329,7 @@ impl Driver {
             // What was removed need not be looked for.
             if let Some(index) = gone {
                 self.lose_link(index);
+                self.removed.insert(index);
                 self.unrelated = true;
             }
         }

@@ -4,12 +4,13 @@
 //! becomes part of a VNI before, after, or while its hosts are learned, and the owner hears the same
 //! in the end.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 
 use crate::event::Event;
 use crate::links::Links;
 use crate::state::{Device, Mac};
+
+type HashMap<K, V> = std::collections::HashMap<K, V, foldhash::fast::RandomState>;
 
 /// A bridge and a VLAN in it, zero where it tells none apart.
 type Place = (u32, u16);

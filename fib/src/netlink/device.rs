@@ -25,7 +25,7 @@ use super::encode;
 use super::message::{Builder, HEADER, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, NLM_F_REQUEST};
 use super::vlans::{self, Of};
 use crate::links::{Address, Bridge, BridgePort, Link, LinkKind, Vxlan};
-use crate::overlay::{DeviceOp, LinkChange, Part, STAMP};
+use crate::overlay::{DeviceOp, LinkChange, NASCENT, Part, STAMP};
 use crate::state::{Device, Mac};
 
 const IFLA_INET_CONF: u16 = 1;
@@ -75,11 +75,13 @@ pub(crate) fn link(payload: &[u8]) -> Option<LinkNotice> {
         },
         address: None,
         alias: None,
+        nascent: false,
         generates_addresses: true,
         filters_sources: false,
         port: None,
         bridge: None,
         parent: None,
+        group: 0,
     };
     for attribute in message.attributes {
         link_attribute(&mut link, attribute);
@@ -99,6 +101,10 @@ fn link_attribute(link: &mut Link, attribute: LinkAttribute) {
             link.address = <[u8; 6]>::try_from(bytes.as_slice()).ok().map(Mac);
         }
         LinkAttribute::IfAlias(alias) => link.alias = Some(alias),
+        LinkAttribute::Group(group) => {
+            link.group = group;
+            link.nascent = group == NASCENT;
+        }
         LinkAttribute::AfSpecUnspec(specs) => {
             for spec in specs {
                 match spec {
@@ -245,7 +251,7 @@ pub(crate) fn encode(buffer: &mut Vec<u8>, sequence: u32, protocol: u8, op: &Dev
                 .mcast_snooping(false)
                 .forward_delay(0)
                 .mtu(*mtu)
-                .alias(STAMP);
+                .link_group(NASCENT);
             if let Some(mac) = mac {
                 bridge = bridge.address(mac.0.to_vec());
             }
@@ -263,12 +269,12 @@ pub(crate) fn encode(buffer: &mut Vec<u8>, sequence: u32, protocol: u8, op: &Dev
                 .port(*port)
                 .learning(false)
                 .mtu(*mtu)
-                .alias(STAMP);
+                .link_group(NASCENT);
             let vxlan = with_local(vxlan, *local);
             emit(buffer, RTM_NEWLINK, create, sequence, &vxlan.build());
         }
         DeviceOp::CreateVrf { name, table } => {
-            let vrf = LinkVrf::new(name.as_str(), *table).alias(STAMP);
+            let vrf = LinkVrf::new(name.as_str(), *table).link_group(NASCENT);
             emit(buffer, RTM_NEWLINK, create, sequence, &vrf.build());
         }
         DeviceOp::CreateSharedBridge { name, mtu } => {
@@ -277,7 +283,7 @@ pub(crate) fn encode(buffer: &mut Vec<u8>, sequence: u32, protocol: u8, op: &Dev
                 .forward_delay(0)
                 .vlan_filtering(true)
                 .mtu(*mtu)
-                .alias(STAMP);
+                .link_group(NASCENT);
             emit(buffer, RTM_NEWLINK, create, sequence, &bridge.build());
         }
         DeviceOp::CreateSharedVxlan {
@@ -292,7 +298,7 @@ pub(crate) fn encode(buffer: &mut Vec<u8>, sequence: u32, protocol: u8, op: &Dev
                 .port(*port)
                 .learning(false)
                 .mtu(*mtu)
-                .alias(STAMP);
+                .link_group(NASCENT);
             let vxlan = with_local(vxlan, *local);
             emit(buffer, RTM_NEWLINK, create, sequence, &vxlan.build());
         }
@@ -307,7 +313,7 @@ pub(crate) fn encode(buffer: &mut Vec<u8>, sequence: u32, protocol: u8, op: &Dev
                 .link(*bridge)
                 .id(*vlan)
                 .mtu(*mtu)
-                .alias(STAMP);
+                .link_group(NASCENT);
             if let Some(mac) = mac {
                 device = device.address(mac.0.to_vec());
             }
@@ -338,7 +344,9 @@ pub(crate) fn encode(buffer: &mut Vec<u8>, sequence: u32, protocol: u8, op: &Dev
             let message = address_message(*index, *address, protocol);
             emit(buffer, RTM_NEWADDR, flags, sequence, &message);
         }
-        DeviceOp::RemoveAddress { index, address, .. } => {
+        // It is missing then, and the next step adds it.
+        DeviceOp::RemoveAddress { index, address, .. }
+        | DeviceOp::RenewAddress { index, address, .. } => {
             let message = address_message(*index, *address, protocol);
             emit(buffer, RTM_DELADDR, NLM_F_REQUEST, sequence, &message);
         }
@@ -347,6 +355,21 @@ pub(crate) fn encode(buffer: &mut Vec<u8>, sequence: u32, protocol: u8, op: &Dev
             emit(buffer, RTM_DELLINK, NLM_F_REQUEST, sequence, &message);
         }
     }
+}
+
+/// Puts a device into a group.
+pub(crate) fn encode_group(buffer: &mut Vec<u8>, sequence: u32, index: u32, group: u32) {
+    let message = LinkUnspec::new_with_index(index)
+        .append_extra_attribute(LinkAttribute::Group(group))
+        .build();
+    emit(buffer, RTM_SETLINK, NLM_F_REQUEST, sequence, &message);
+}
+
+/// Removes all devices of a group.
+pub(crate) fn encode_delete_group(buffer: &mut Vec<u8>, sequence: u32, group: u32) {
+    let mut message = LinkMessage::default();
+    message.attributes.push(LinkAttribute::Group(group));
+    emit(buffer, RTM_DELLINK, NLM_F_REQUEST, sequence, &message);
 }
 
 fn encode_part(buffer: &mut Vec<u8>, sequence: u32, index: u32, part: Part, there: bool) {
@@ -377,7 +400,7 @@ fn with_local(
 fn change_of(index: u32, change: &LinkChange) -> LinkMessage {
     let plain = LinkUnspec::new_with_index(index);
     match change {
-        LinkChange::Stamp => plain.alias(STAMP).build(),
+        LinkChange::Stamp => plain.alias(STAMP).link_group(0).build(),
         LinkChange::Mtu(mtu) => plain.mtu(*mtu).build(),
         LinkChange::Address(mac) => plain.address(mac.0.to_vec()).build(),
         LinkChange::GenerateAddresses(on) => {

@@ -31,6 +31,12 @@ const RTM_GETNEXTHOP: u16 = 106;
 /// delivers what changed meanwhile.
 const ATTEMPTS: usize = 4;
 
+/// All devices and addresses of this host as they are now, for who only looks once.
+pub fn host_now() -> io::Result<(Vec<Link>, Vec<Address>)> {
+    let mut dump = Dump::open()?;
+    Ok((dump.links()?, dump.addresses()?))
+}
+
 /// A socket for dumps.
 pub(crate) struct Dump {
     socket: Socket,
@@ -116,10 +122,20 @@ impl Dump {
     }
 
     /// All routes of all tables, one by one: there may be millions.
-    pub(crate) fn routes(&mut self, mut each: impl FnMut(Notice)) -> io::Result<()> {
+    pub(crate) fn routes(&mut self, each: impl FnMut(Notice)) -> io::Result<()> {
+        self.routes_of(0, each)
+    }
+
+    /// The same of those with a protocol number, as far as the kernel knows such a filter; 0 is all.
+    pub(crate) fn routes_of(
+        &mut self,
+        protocol: u8,
+        mut each: impl FnMut(Notice),
+    ) -> io::Result<()> {
         for family in [AF_INET, AF_INET6] {
             let mut header = [0; 12];
             header[0] = family;
+            header[5] = protocol;
             // A route table that keeps changing is read once; what it missed is notified.
             self.run(RTM_GETROUTE, &header, |message| {
                 if let Some(notice) = notice::read(message) {

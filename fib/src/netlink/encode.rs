@@ -9,6 +9,7 @@ use super::message::{
 };
 use crate::state::{
     FdbKey, FloodKey, Interface, Mac, Neighbour, NextHop, RemoteMac, RouteKey, RouteKind, Segment,
+    Tunnel,
 };
 use crate::table::{Object, RouteShape, Via};
 
@@ -51,6 +52,7 @@ pub(crate) const NHA_GATEWAY: u16 = 6;
 pub(crate) const NDA_DST: u16 = 1;
 pub(crate) const NDA_LLADDR: u16 = 2;
 pub(crate) const NDA_VLAN: u16 = 5;
+pub(crate) const NDA_VNI: u16 = 7;
 pub(crate) const NDA_MASTER: u16 = 9;
 pub(crate) const NDA_SRC_VNI: u16 = 11;
 const NDA_PROTOCOL: u16 = 12;
@@ -251,7 +253,7 @@ pub(crate) fn set_fdb(
     let marks = NTF_SELF | NTF_MASTER | NTF_EXT_LEARNED | sticky;
     neighbour_header(&mut message, AF_BRIDGE, index, state, marks);
     message.attribute(NDA_LLADDR, &key.mac.0);
-    message.address(NDA_DST, remote.vtep);
+    destination(&mut message, remote.tunnel);
     // The one is for the VXLAN device, the other for the bridge.
     source_vni(&mut message, key.segment);
     vlan(&mut message, key.segment);
@@ -264,14 +266,21 @@ pub(crate) fn unset_fdb_tunnel(
     sequence: u32,
     index: u32,
     key: &FdbKey,
-    vtep: IpAddr,
+    tunnel: Tunnel,
 ) {
     let mut message = Builder::new(buffer, RTM_DELNEIGH, NLM_F_REQUEST, sequence);
     neighbour_header(&mut message, AF_BRIDGE, index, 0, NTF_SELF);
     message.attribute(NDA_LLADDR, &key.mac.0);
-    message.address(NDA_DST, vtep);
+    destination(&mut message, tunnel);
     source_vni(&mut message, key.segment);
     message.finish();
+}
+
+fn destination(message: &mut Builder<'_>, tunnel: Tunnel) {
+    message.address(NDA_DST, tunnel.vtep);
+    if let Some(vni) = tunnel.vni {
+        message.u32(NDA_VNI, vni.get());
+    }
 }
 
 fn source_vni(message: &mut Builder<'_>, segment: Option<Segment>) {
@@ -324,7 +333,7 @@ pub(crate) fn set_flood(buffer: &mut Vec<u8>, sequence: u32, index: u32, key: &F
         NTF_SELF,
     );
     message.attribute(NDA_LLADDR, &Mac::ZERO.0);
-    message.address(NDA_DST, key.vtep);
+    destination(&mut message, key.tunnel);
     source_vni(&mut message, key.segment);
     message.finish();
 }

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use ipnetwork::IpNetwork;
 
 use super::encode::{
-    AF_BRIDGE, AF_INET, AF_INET6, NDA_DST, NDA_LLADDR, NDA_MASTER, NDA_SRC_VNI, NDA_VLAN,
+    AF_BRIDGE, AF_INET, AF_INET6, NDA_DST, NDA_LLADDR, NDA_MASTER, NDA_SRC_VNI, NDA_VLAN, NDA_VNI,
     NHA_GATEWAY, NHA_GROUP, NHA_ID, NHA_OIF, RTA_DST, RTA_GATEWAY, RTA_MULTIPATH, RTA_NH_ID,
     RTA_OIF, RTA_PREFSRC, RTA_PRIORITY, RTA_TABLE, RTA_VIA, RTM_DELNEIGH, RTM_DELNEXTHOP,
     RTM_DELROUTE, RTM_NEWNEIGH, RTM_NEWNEXTHOP, RTM_NEWROUTE, RTN_BLACKHOLE, RTN_PROHIBIT,
@@ -67,6 +67,8 @@ pub(crate) struct FdbNotice {
     pub(crate) vlan: Option<u16>,
     /// The VNI, for an entry of a VXLAN device that carries several.
     pub(crate) vni: Option<u32>,
+    /// The VNI that frames leave with, where that is another than the device's.
+    pub(crate) towards: Option<u32>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -237,7 +239,8 @@ fn neighbour(payload: &[u8], removed: bool) -> Option<Notice> {
     let family = *payload.first()?;
     let (index, state) = (u32_at(payload, 4)?, u16_at(payload, 8)?);
     let marks = *payload.get(10)?;
-    let (mut destination, mut mac, mut master, mut vlan, mut vni) = (None, None, None, None, None);
+    let (mut destination, mut mac, mut master) = (None, None, None);
+    let (mut vlan, mut vni, mut towards) = (None, None, None);
     for (attribute, value) in attributes(payload.get(12..)?) {
         match attribute {
             NDA_DST => destination = address(value),
@@ -245,6 +248,7 @@ fn neighbour(payload: &[u8], removed: bool) -> Option<Notice> {
             NDA_MASTER => master = u32_at(value, 0),
             NDA_VLAN => vlan = u16_at(value, 0),
             NDA_SRC_VNI => vni = u32_at(value, 0),
+            NDA_VNI => towards = u32_at(value, 0),
             _ => {}
         }
     }
@@ -259,6 +263,7 @@ fn neighbour(payload: &[u8], removed: bool) -> Option<Notice> {
             vtep,
             vlan,
             vni,
+            towards,
         };
         return Some(Notice::Fdb { fdb, removed });
     }

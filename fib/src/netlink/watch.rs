@@ -21,6 +21,9 @@ use crate::links::Address;
 const GROUPS: [u32; 8] = [1, 3, 5, 7, 9, 11, 32, TUNNEL];
 const TUNNEL: u32 = 35;
 
+/// Larger than any notification.
+const DATAGRAM: usize = 16 << 10;
+
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Notification {
@@ -40,6 +43,7 @@ pub(crate) enum Notification {
 /// The listening socket.
 pub(crate) struct Watch {
     socket: Socket,
+    buffer: Vec<u8>,
 }
 
 impl Watch {
@@ -63,7 +67,10 @@ impl Watch {
                 result => result?,
             }
         }
-        Ok(Self { socket })
+        Ok(Self {
+            socket,
+            buffer: Vec::with_capacity(DATAGRAM),
+        })
     }
 
     /// To wait on.
@@ -73,8 +80,8 @@ impl Watch {
 
     /// Reads one datagram. Returns false when there is none.
     pub(crate) fn read(&mut self, mut each: impl FnMut(Notification)) -> io::Result<bool> {
-        let mut buffer: Vec<u8> = Vec::with_capacity(16 << 10);
-        match self.socket.recv(&mut buffer, 0) {
+        self.buffer.clear();
+        match self.socket.recv(&mut self.buffer, 0) {
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(true),
@@ -84,7 +91,7 @@ impl Watch {
             }
             Err(error) => return Err(error),
         }
-        for message in messages(&buffer) {
+        for message in messages(&self.buffer) {
             let payload = message.payload();
             let notification = match message.kind {
                 RTM_NEWLINK | RTM_DELLINK => {

@@ -4,6 +4,10 @@
 //! an answer. Refusals come back for every message all the same, each with its sequence number, so
 //! the answer to the last one means that all others are decided. The kernel does the work inside
 //! `send`, which is the back-pressure.
+//!
+//! Devices that are to be removed are put into a group first and go together: the kernel waits once
+//! for everybody who may still look at them, some ten milliseconds, where it waits for each device
+//! that is removed alone.
 
 use std::io;
 
@@ -55,17 +59,68 @@ impl Writer {
         self.port
     }
 
-    /// Carries out operations in order. Gives one result for each.
-    pub(crate) fn write(&mut self, ops: &[Op]) -> Vec<Result<(), OpError>> {
+    /// Carries out operations in order. Gives one result for each. `free_group` is a group that no
+    /// device is in.
+    pub(crate) fn write(
+        &mut self,
+        ops: &[Op],
+        free_group: impl FnOnce() -> u32,
+    ) -> Vec<Result<(), OpError>> {
         let mut results: Vec<Result<(), OpError>> = vec![Ok(()); ops.len()];
-        let mut rest = results.as_mut_slice();
-        let mut ops = ops;
+        // Those that are removed come first in a plan that has any.
+        let doomed: Vec<u32> = ops.iter().map_while(Op::deletes).collect();
+        let of_doomed = results.get_mut(..doomed.len()).filter(|of| of.len() > 1);
+        let together = of_doomed.is_some_and(|of| self.delete_together(&doomed, free_group(), of));
+        let done = if together { doomed.len() } else { 0 };
+        let mut ops = ops.get(done..).unwrap_or_default();
+        let mut rest = results.get_mut(done..).unwrap_or_default();
         while !ops.is_empty() {
             let taken = self.batch(ops, rest);
             ops = ops.get(taken..).unwrap_or_default();
             rest = rest.get_mut(taken..).unwrap_or_default();
         }
         results
+    }
+
+    /// Removes devices at one stroke. False if the kernel did not do it: they are still there.
+    fn delete_together(
+        &mut self,
+        doomed: &[u32],
+        group: u32,
+        results: &mut [Result<(), OpError>],
+    ) -> bool {
+        self.buffer.clear();
+        let first = self.sequence.wrapping_add(1);
+        let mut last = 0;
+        for index in doomed {
+            last = self.buffer.len();
+            self.sequence = self.sequence.wrapping_add(1);
+            device::encode_group(&mut self.buffer, self.sequence, *index, group);
+        }
+        self.ask_for_answer(last);
+        let owners: Vec<usize> = (0..doomed.len()).collect();
+        let grouped = self.exchange(first, &owners, results);
+        // One that is gone already is in no group; one that is there has to go another way.
+        let left = |result: &Result<(), OpError>| matches!(result, Err(error) if error.errno != libc::ENODEV);
+        if grouped.is_err() || results.iter().any(left) {
+            results.fill(Ok(()));
+            return false;
+        }
+        self.buffer.clear();
+        let first = self.sequence.wrapping_add(1);
+        self.sequence = first;
+        device::encode_delete_group(&mut self.buffer, first, group);
+        self.ask_for_answer(0);
+        let mut deleted = [Ok(())];
+        let outcome = self.exchange(first, &[0], &mut deleted);
+        match (outcome, deleted) {
+            (Ok(()), [Ok(())]) => true,
+            (outcome, [refused]) => {
+                tracing::debug!(?outcome, ?refused, "devices are removed one by one");
+                results.fill(Ok(()));
+                false
+            }
+        }
     }
 
     /// Sends as many operations as fit. Returns their number, at least one.
@@ -141,13 +196,13 @@ impl Writer {
             Op::UnsetFdb {
                 key,
                 index,
-                vtep,
+                tunnel,
                 master,
             } => {
                 // Two messages: a missing bridge entry would keep the other from being removed.
-                match vtep {
-                    Some(vtep) => {
-                        encode::unset_fdb_tunnel(buffer, next(), *index, key, *vtep);
+                match tunnel {
+                    Some(tunnel) => {
+                        encode::unset_fdb_tunnel(buffer, next(), *index, key, *tunnel);
                         if *master {
                             starts(buffer.len());
                             encode::unset_fdb_bridge(buffer, next(), *index, key);
@@ -158,7 +213,7 @@ impl Writer {
             }
             Op::UnsetFlood { key, index } => {
                 let all = FdbKey::new(key.device.clone(), Mac::ZERO).within(key.segment);
-                encode::unset_fdb_tunnel(buffer, next(), *index, &all, key.vtep);
+                encode::unset_fdb_tunnel(buffer, next(), *index, &all, key.tunnel);
             }
             Op::UnsetNeighbour { key, index } => {
                 encode::unset_neighbour(buffer, next(), *index, key.ip);

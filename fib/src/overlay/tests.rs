@@ -1,6 +1,6 @@
 //! What is said of devices that others made.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::*;
 use crate::links::{Bridge, Vlan, Vlans, Vxlan};
@@ -69,6 +69,86 @@ fn said(overlay: &Overlay, links: &Links) -> String {
 
 fn overlay() -> Overlay {
     Overlay::new(100, IpAddr::from([10, 0, 0, 1]), 1450)
+}
+
+/// A gateway's address of ours on `br100`, without the kernel's route of its network.
+fn without_route() -> (Overlay, Links) {
+    let mut links = links();
+    for (address, protocol) in [("10.100.0.1/24", 186), ("fd00:100::1/64", 186)] {
+        links.insert_address(crate::Address {
+            index: 3,
+            address: address.parse().unwrap(),
+            protocol,
+            usable: true,
+        });
+    }
+    let connected = HashSet::from([(3, "fd00:100::/64".parse().unwrap())]);
+    assert!(links.set_connected(&connected));
+    assert!(!links.set_connected(&connected), "that is known");
+    let gateway = |text: &str| text.parse().unwrap();
+    let overlay = overlay()
+        .gateway(gateway("10.100.0.1/24"))
+        .gateway(gateway("fd00:100::1/64"));
+    (overlay, links)
+}
+
+#[test]
+fn an_address_without_the_kernels_route_is_set_anew() {
+    let (overlay, mut links) = without_route();
+    let owner = Owner::new(186);
+    let taken = steps(100, &overlay, &links, &owner);
+    let address = "10.100.0.1/24".parse().unwrap();
+    let [op @ DeviceOp::RenewAddress { address: of, .. }] = &taken.ops[..] else {
+        panic!("{:?}", taken.ops);
+    };
+    assert_eq!(*of, address);
+    let line = "set 10.100.0.1/24 of `br100` anew, since the kernel's own route of it is gone";
+    assert_eq!(op.to_string(), line);
+    links.remove_address(3, address);
+    let taken = steps(100, &overlay, &links, &owner);
+    assert!(
+        matches!(&taken.ops[..], [DeviceOp::AddAddress { address: of, .. }] if *of == address),
+        "{:?}",
+        taken.ops
+    );
+}
+
+#[test]
+fn an_address_of_others_is_not_taken_along() {
+    let (overlay, mut links) = without_route();
+    links.insert_address(crate::Address {
+        index: 3,
+        address: "10.100.0.7/24".parse().unwrap(),
+        protocol: 0,
+        usable: true,
+    });
+    let taken = steps(100, &overlay, &links, &Owner::new(186));
+    assert_eq!(taken.ops, []);
+    assert_eq!(
+        taken.wrong().unwrap(),
+        "the kernel's own route of 10.100.0.1/24 on `br100` is gone, and setting it anew would take \
+         10.100.0.7/24 along: `ip address del 10.100.0.7/24 dev br100`, and add it again after that"
+    );
+}
+
+#[test]
+fn a_bridge_that_is_down_has_no_routes_and_misses_none() {
+    let (overlay, mut links) = without_route();
+    let down = Link {
+        up: false,
+        ..links.get(3).unwrap().clone()
+    };
+    links.insert(down);
+    links.set_connected(&HashSet::new());
+    let taken = steps(100, &overlay, &links, &Owner::new(186));
+    assert!(
+        !taken
+            .ops
+            .iter()
+            .any(|op| matches!(op, DeviceOp::RenewAddress { .. })),
+        "{:?}",
+        taken.ops
+    );
 }
 
 #[test]

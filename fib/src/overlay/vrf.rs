@@ -69,7 +69,7 @@ pub(crate) fn steps(vrf: &Vrf, links: &Links, owner: &Owner) -> Steps {
 
 /// Why this device is not the VRF that is wanted.
 pub(crate) fn misfit(vrf: &Vrf, link: &Link) -> Option<String> {
-    let Vrf { device, table } = vrf;
+    let Vrf { device, table, .. } = vrf;
     let have = match &link.kind {
         LinkKind::Vrf { table: have } if have == table => return None,
         LinkKind::Vrf { table: have } => format!("a VRF of table {have}"),

@@ -90,13 +90,13 @@ impl Table {
                     // address, was noted as one that is not there.
                     None if self.shares.swept().layer2
                         && self.fdb.want(&key).is_none()
-                        && (state.vtep.is_some() || state.bridge) =>
+                        && (state.tunnel.is_some() || state.bridge) =>
                     {
                         audit.found.unexpected += 1;
                     }
                     Some(_) | None => {}
                 }
-                self.place_fdb(key, state);
+                self.place_fdb(&key, state);
             }
             // With every complete read, what was refused is tried again without reason.
             let refused = |slot: &&mut OverlaySlot| slot.error.is_some();
@@ -105,15 +105,15 @@ impl Table {
                 self.devices_dirty = true;
             }
             self.retry_refused_vrfs();
-            let lost = self.fdb.end_audit(|_| true);
+            let lost = self.fdb.end_audit();
             audit.found.missing += lost.len();
-            self.report_removed(lost.into_iter().map(|(key, _)| Key::Fdb(key)));
-            let lost = self.flood.end_audit(|_| true);
+            self.report_removed(lost.into_iter().map(Key::Fdb));
+            let lost = self.flood.end_audit();
             audit.found.missing += lost.len();
-            self.report_removed(lost.into_iter().map(|(key, ())| Key::Flood(key)));
-            let lost = self.neighbours.end_audit(|_| true);
+            self.report_removed(lost.into_iter().map(Key::Flood));
+            let lost = self.neighbours.end_audit();
             audit.found.missing += lost.len();
-            self.report_removed(lost.into_iter().map(|(key, _)| Key::Neighbour(key)));
+            self.report_removed(lost.into_iter().map(Key::Neighbour));
         }
         audit.found
     }

@@ -4,7 +4,7 @@ use super::ledger::Failure;
 use super::shapes::ShapeId;
 use super::{Table, overlay};
 use crate::event::Difference;
-use crate::state::{Key, Neighbour};
+use crate::state::{Key, Neighbour, Share};
 
 impl Table {
     /// Where the kernel, as last observed, is not as wanted. Leftovers that wait for the sweep are
@@ -12,6 +12,10 @@ impl Table {
     pub fn verify(&self) -> Vec<Difference> {
         let mut found = Vec::new();
         for (key, want, have, failure) in self.routes.differences() {
+            // Somebody has closed the table of a VRF already.
+            if key.share() == Share::VRFS && failure.is_some_and(|it| it.occupied) {
+                continue;
+            }
             let text = |id: Option<ShapeId>| Some(self.describe(self.shapes.get(id?)?));
             found.push(difference(Key::Route(key), text(want), text(have), failure));
         }
@@ -20,20 +24,20 @@ impl Table {
             found.push(difference(Key::Route(*key), None, have, failure));
         }
         for (key, want, have, failure) in self.fdb.differences() {
-            let obstacle = want.and_then(|_| self.occupied.fdb(key));
+            let obstacle = want.and_then(|_| self.occupied.fdb(&key));
             let (want, have) = (want.map(|s| s.to_string()), have.map(|s| s.to_string()));
-            let plain = difference(Key::Fdb(key.clone()), want, have, failure);
+            let plain = difference(Key::Fdb(key), want, have, failure);
             found.push(plain.behind(obstacle));
         }
         for (key, want, have, failure) in self.flood.differences() {
             let text = |there: Option<()>| there.map(|()| "a flood entry".to_owned());
-            let key = Key::Flood(key.clone());
+            let key = Key::Flood(key);
             found.push(difference(key, text(want), text(have), failure));
         }
         for (key, want, have, failure) in self.neighbours.differences() {
-            let obstacle = want.and_then(|_| self.occupied.neighbour(key));
+            let obstacle = want.and_then(|_| self.occupied.neighbour(&key));
             let text = |n: Option<Neighbour>| n.map(|n| n.mac.to_string());
-            let key = Key::Neighbour(key.clone());
+            let key = Key::Neighbour(key);
             let plain = difference(key, text(want), text(have), failure);
             found.push(plain.behind(obstacle));
         }

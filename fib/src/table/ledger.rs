@@ -286,6 +286,24 @@ impl<K: Hash + Eq + Clone, V: Copy + Eq> Ledger<K, V> {
         None
     }
 
+    /// Nothing is wanted and nothing is there.
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// How many keys something is wanted or there for.
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Values get other names, different ones different names.
+    pub(super) fn rewrite(&mut self, mut name: impl FnMut(V) -> V) {
+        for (_, _, slot) in self.entries.iter_mut() {
+            slot.want = slot.want.map(&mut name);
+            slot.have = slot.have.map(&mut name);
+        }
+    }
+
     /// Something may wait in either queue.
     pub(super) fn has_work(&self) -> bool {
         !self.sets.is_empty() || !self.unsets.is_empty()

@@ -7,31 +7,28 @@
 //!
 //! Not here: what the kernel shows of them ([`super::layer2`]).
 
-use std::hash::Hash;
 use std::time::Instant;
 
+use super::entries::{Entries, Packed};
 use super::layer2::FdbState;
-use super::ledger::Ledger;
 use super::occupied::Occupied;
 use super::{Op, OpError, Table, refused};
 use crate::event::Event;
 use crate::state::{Device, FdbKey, FloodKey, Key, Neighbour, NeighbourKey, RemoteMac};
 
 /// The name of an entry that stands on a device.
-pub(super) trait OnDevice: Clone + Eq + Hash {
-    /// What the kernel keeps under the name.
-    type Content: Copy + Eq;
-
+pub(super) trait OnDevice: Packed + Clone {
     fn name(&self) -> Key;
     fn device(&self) -> &Device;
-    fn ledger(table: &mut Table) -> &mut Ledger<Self, Self::Content>;
+    fn ledger(table: &mut Table) -> &mut Entries<Self>;
     /// Why it cannot be written, if somebody else's entry is in its place.
     fn obstacle(&self, occupied: &Occupied) -> Option<String>;
     /// None if there is nothing to write.
     fn set(self, index: u32, want: Self::Content) -> Option<Op>;
-    fn unset(self, index: u32, have: Self::Content) -> Op;
+    /// From the device with this number, which may be a port of a bridge.
+    fn unset(self, place: (u32, bool), have: Self::Content) -> Op;
     /// The kernel has nothing of it any longer.
-    fn gone(self, table: &mut Table);
+    fn gone(&self, table: &mut Table);
 }
 
 impl Table {
@@ -43,11 +40,11 @@ impl Table {
         now: Instant,
     ) {
         while ops.len() < max {
-            let Some((key, want, _)) = K::ledger(self).next_set() else {
+            let Some((key, want)) = K::ledger(self).next_set() else {
                 break;
             };
             if let Some(error) = key.obstacle(&self.occupied) {
-                K::ledger(self).block(key.clone(), error.clone());
+                K::ledger(self).block(&key, error.clone());
                 self.tell_occupied(key.name(), error);
                 continue;
             }
@@ -64,9 +61,12 @@ impl Table {
             let Some((key, have)) = K::ledger(self).next_unset() else {
                 break;
             };
-            match self.index(key.device()) {
-                Ok(index) => ops.push(key.unset(index, have)),
-                Err(_) => key.gone(self),
+            // Somebody else's entry on the bridge goes by the same word as ours.
+            let alone = key.obstacle(&self.occupied).is_none();
+            let device = self.links.named(key.device());
+            match device.map(|link| (link.index, link.master.is_some() && alone)) {
+                Some(place) => ops.push(key.unset(place, have)),
+                None => key.gone(self),
             }
         }
     }
@@ -81,7 +81,7 @@ impl Table {
     ) -> bool {
         match result {
             Ok(()) => {
-                K::ledger(self).observe(key.clone(), Some(content), false);
+                K::ledger(self).observe(key, Some(content), false);
             }
             Err(error) => self.refuse(key, error.to_string(), now),
         }
@@ -94,21 +94,19 @@ impl Table {
         key: &K,
         result: &Result<(), OpError>,
     ) -> bool {
-        key.clone().gone(self);
+        key.gone(self);
         refused(result).is_none()
     }
 
     fn refuse<K: OnDevice>(&mut self, key: &K, error: String, now: Instant) {
         let ledger = K::ledger(self);
         let told = ledger.error(key) == Some(&error);
-        ledger.fail(key.clone(), error.clone(), now);
+        ledger.fail(key, error.clone(), now);
         self.tell_failure(key.name(), error, told);
     }
 }
 
 impl OnDevice for FdbKey {
-    type Content = FdbState;
-
     fn name(&self) -> Key {
         Key::Fdb(self.clone())
     }
@@ -117,7 +115,7 @@ impl OnDevice for FdbKey {
         &self.device
     }
 
-    fn ledger(table: &mut Table) -> &mut Ledger<Self, FdbState> {
+    fn ledger(table: &mut Table) -> &mut Entries<Self> {
         &mut table.fdb
     }
 
@@ -127,7 +125,7 @@ impl OnDevice for FdbKey {
 
     fn set(self, index: u32, want: FdbState) -> Option<Op> {
         let remote = RemoteMac {
-            vtep: want.vtep?,
+            tunnel: want.tunnel?,
             sticky: want.sticky,
         };
         Some(Op::SetFdb {
@@ -137,23 +135,24 @@ impl OnDevice for FdbKey {
         })
     }
 
-    fn unset(self, index: u32, have: FdbState) -> Op {
+    fn unset(self, (index, port): (u32, bool), have: FdbState) -> Op {
+        // Written without a VLAN the kernel has made one for each VLAN of the port, too. Those stay
+        // when the address is learned on another port, and go by the same word as the first.
+        let copies = self.segment.is_none() && port;
         Op::UnsetFdb {
             key: self,
             index,
-            vtep: have.vtep,
-            master: have.bridge,
+            tunnel: have.tunnel,
+            master: have.bridge || copies,
         }
     }
 
-    fn gone(self, table: &mut Table) {
+    fn gone(&self, table: &mut Table) {
         table.place_fdb(self, FdbState::default());
     }
 }
 
 impl OnDevice for FloodKey {
-    type Content = ();
-
     fn name(&self) -> Key {
         Key::Flood(self.clone())
     }
@@ -162,7 +161,7 @@ impl OnDevice for FloodKey {
         &self.device
     }
 
-    fn ledger(table: &mut Table) -> &mut Ledger<Self, ()> {
+    fn ledger(table: &mut Table) -> &mut Entries<Self> {
         &mut table.flood
     }
 
@@ -175,18 +174,16 @@ impl OnDevice for FloodKey {
         Some(Op::SetFlood { key: self, index })
     }
 
-    fn unset(self, index: u32, (): ()) -> Op {
+    fn unset(self, (index, _): (u32, bool), (): ()) -> Op {
         Op::UnsetFlood { key: self, index }
     }
 
-    fn gone(self, table: &mut Table) {
+    fn gone(&self, table: &mut Table) {
         table.observe_flood(self, false);
     }
 }
 
 impl OnDevice for NeighbourKey {
-    type Content = Neighbour;
-
     fn name(&self) -> Key {
         Key::Neighbour(self.clone())
     }
@@ -195,7 +192,7 @@ impl OnDevice for NeighbourKey {
         &self.device
     }
 
-    fn ledger(table: &mut Table) -> &mut Ledger<Self, Neighbour> {
+    fn ledger(table: &mut Table) -> &mut Entries<Self> {
         &mut table.neighbours
     }
 
@@ -211,17 +208,13 @@ impl OnDevice for NeighbourKey {
         })
     }
 
-    fn unset(self, index: u32, _: Neighbour) -> Op {
+    fn unset(self, (index, _): (u32, bool), _: Neighbour) -> Op {
         Op::UnsetNeighbour { key: self, index }
     }
 
-    fn gone(self, table: &mut Table) {
-        if table
-            .neighbours
-            .observe(self.clone(), None, false)
-            .is_some()
-        {
-            let key = Key::Neighbour(self);
+    fn gone(&self, table: &mut Table) {
+        if table.neighbours.observe(self, None, false).is_some() {
+            let key = Key::Neighbour(self.clone());
             table.events.push_back(Event::Removed { key });
         }
     }

@@ -4,12 +4,11 @@
 //! [`Table::done`](super::Table::done) takes the results. How they are encoded is not known here.
 
 use std::fmt;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::{Object, RouteShape};
 use crate::overlay::DeviceOp;
-use crate::state::{FdbKey, FloodKey, Neighbour, NeighbourKey, RemoteMac, RouteKey};
+use crate::state::{FdbKey, FloodKey, Neighbour, NeighbourKey, RemoteMac, RouteKey, Tunnel};
 
 /// One operation on the kernel.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,8 +65,8 @@ pub enum Op {
         /// The device's number.
         index: u32,
         /// The entry on the VXLAN device, if it is there.
-        vtep: Option<IpAddr>,
-        /// There is an entry on the bridge.
+        tunnel: Option<Tunnel>,
+        /// There is an entry on the bridge, or may be.
         master: bool,
     },
     /// Removes an endpoint from the flood list.
@@ -113,8 +112,12 @@ impl fmt::Display for OpError {
             .to_string()
             .to_lowercase();
         match &self.explanation {
-            Some(explanation) => write!(f, "{explanation} ({text})"),
-            None => f.write_str(&text),
+            Some(explanation) => write!(f, "{explanation} ({text})")?,
+            None => f.write_str(&text)?,
+        }
+        match self.errno {
+            libc::EPERM => f.write_str(": rbgpd needs CAP_NET_ADMIN"),
+            _ => Ok(()),
         }
     }
 }

@@ -6,8 +6,10 @@
 //! are removed when their overlay was given up, or after the sweep; so are the parts of shared
 //! devices that no overlay has. VRF devices are in [`super::vrfs`].
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
+
+use ipnetwork::IpNetwork;
 
 use super::vrfs::Holder;
 use super::{Op, OpError, Table};
@@ -20,9 +22,12 @@ use crate::state::{Device, Key, Overlay};
 /// are read after each time.
 const STEPS: usize = 512;
 
-/// How many devices are removed before others get their turn: the kernel takes some ten
-/// milliseconds for each.
-const LEFTOVERS: usize = 8;
+/// How many devices are removed before others get their turn. The kernel takes half a millisecond for
+/// each and some ten for all together,
+const LEFTOVERS: usize = 128;
+
+/// but for a bridge as long as for so many others: it waits once more for each (`rcu_barrier`).
+const LIKE_A_BRIDGE: usize = 16;
 
 /// An overlay, and how far it has come.
 pub(super) struct OverlaySlot {
@@ -42,6 +47,11 @@ impl Table {
     /// All devices and addresses have just been read, and no notification was taken since.
     pub fn links_read(&mut self) {
         self.devices_dirty |= self.owner.bind(&self.links);
+    }
+
+    /// These are the kernel's own routes to networks of devices, just read with all other routes.
+    pub fn connected_read(&mut self, connected: &HashSet<(u32, IpNetwork)>) {
+        self.devices_dirty |= self.links.set_connected(connected);
     }
 
     /// An overlay names this device.
@@ -303,8 +313,10 @@ impl Table {
         {
             // It may be gone since it was found, or wanted again.
             if self.holder(&name) == Some(index) && !self.is_overlay_device(&name) {
+                let kind = self.links.get(index).map(|link| &link.kind);
+                let bridge = matches!(kind, Some(LinkKind::Bridge));
+                room = room.saturating_sub(if bridge { LIKE_A_BRIDGE } else { 1 });
                 ops.push(Op::Device(None, DeviceOp::Delete { index, name }));
-                room -= 1;
             }
         }
         ops

@@ -29,6 +29,7 @@ pub(super) struct RouteLedger {
 struct Narrow {
     addr: [u8; 4],
     table: [u8; 2],
+    /// The owner's number; the highest bit is that of a route beside others.
     share: u8,
     /// One more than the length of the prefix, so that a place without a key costs nothing.
     len: NonZeroU8,
@@ -223,6 +224,8 @@ fn widened(lost: Vec<(Narrow, ShapeId)>) -> impl Iterator<Item = (RouteKey, Shap
 }
 
 impl Narrow {
+    const BESIDE: u8 = 0x80;
+
     fn of(key: &RouteKey) -> Option<Self> {
         let [0, 0, table @ ..] = key.table().to_be_bytes() else {
             return None;
@@ -230,10 +233,14 @@ impl Narrow {
         let IpNetwork::V4(prefix) = key.prefix() else {
             return None;
         };
+        let Share(share @ 0..Self::BESIDE) = key.share() else {
+            return None;
+        };
+        let beside = if key.is_beside() { Self::BESIDE } else { 0 };
         Some(Self {
             addr: prefix.network().octets(),
             table,
-            share: key.share().0,
+            share: share | beside,
             len: NonZeroU8::new(prefix.prefix().checked_add(1)?)?,
         })
     }
@@ -248,7 +255,11 @@ impl From<Narrow> for RouteKey {
             // A length that came from a prefix fits one.
             Err(_) => IpNetwork::from(IpAddr::V4(addr)),
         };
-        RouteKey::new(table, prefix).of(Share(key.share))
+        let route = RouteKey::new(table, prefix).of(Share(key.share & !Narrow::BESIDE));
+        match key.share & Narrow::BESIDE {
+            0 => route,
+            _ => route.beside(),
+        }
     }
 }
 
@@ -271,12 +282,14 @@ mod tests {
             len in 0u8..=32,
             table in prop_oneof![any::<u32>(), 0..u32::from(u16::MAX)],
             share: u8,
+            beside: bool,
         ) {
             let prefix = Ipv4Network::new(addr.into(), len).unwrap();
             let key = RouteKey::new(table, IpNetwork::V4(prefix)).of(Share(share));
+            let key = if beside { key.beside() } else { key };
             match Narrow::of(&key) {
                 Some(narrow) => prop_assert_eq!(RouteKey::from(narrow), key),
-                None => prop_assert!(table >= 1 << 16),
+                None => prop_assert!(table >= 1 << 16 || share >= Narrow::BESIDE),
             }
         }
     }

@@ -1,7 +1,8 @@
 //! Whose entries are whose, where several owners share one kernel thread.
 //!
 //! An owner claims metrics of routing tables, and a route found there with one of them is its; the
-//! first owner has whatever nobody claimed. What stands on devices belongs to the owner of the
+//! first owner has whatever nobody claimed. By other metrics an owner has a second set of routes,
+//! beside the first ([`RouteKey::beside`]). What stands on devices belongs to the owner of the
 //! overlay that names the device. Each owner says for itself when what a previous run left may go
 //! ([`Table::sweep`]): routes go with their owner's word; entries on devices, objects and devices are
 //! not told apart before they are wanted, and go when all owners have given it.
@@ -11,7 +12,7 @@
 use std::collections::BTreeMap;
 
 use super::{Sweep, Table};
-use crate::state::{Claim, Device, Key, RouteKey, Share};
+use crate::state::{Claim, Device, Key, RouteKey, Share, Vrf};
 
 /// All owners. The first one is always there.
 pub(super) struct Shares(BTreeMap<Share, Owned>);
@@ -52,8 +53,23 @@ impl Shares {
         }
     }
 
-    /// Whose a route with this metric is.
-    pub(super) fn of_route(&self, table: u32, metric: u32) -> Share {
+    /// A route's name as its owner has it, by this metric.
+    pub(super) fn name(&self, key: RouteKey, metric: u32) -> RouteKey {
+        let found = (key.table(), metric);
+        let beside = |owned: &Owned| {
+            let claim = owned.claim.as_ref();
+            claim.is_some_and(|it| it.beside.contains(&found))
+        };
+        match self.0.iter().find(|(_, owned)| beside(owned)) {
+            Some((share, _)) => key.of(*share).beside(),
+            None => key.of(self.of_route(key.table(), metric)),
+        }
+    }
+
+    fn of_route(&self, table: u32, metric: u32) -> Share {
+        if metric == Vrf::CLOSING_METRIC {
+            return Share::VRFS;
+        }
         let claims = |owned: &Owned| {
             let claim = owned.claim.as_ref();
             claim.is_some_and(|it| it.tables.contains(&table) && it.metrics.contains(&metric))
@@ -88,6 +104,10 @@ impl Shares {
 
     /// Whether leftovers under this name may go. Those of an owner that is gone may.
     pub(super) fn route_swept(&self, key: &RouteKey) -> bool {
+        if key.share() == Share::VRFS {
+            // It stays as long as its VRF may.
+            return self.swept().rest;
+        }
         self.0.get(&key.share()).is_none_or(|owned| {
             if key.prefix().is_ipv4() {
                 owned.swept.ipv4
@@ -128,7 +148,7 @@ impl Table {
 
     /// The name of a route as its owner has it.
     pub fn sharing(&self, key: RouteKey, metric: u32) -> RouteKey {
-        key.of(self.shares.of_route(key.table(), metric))
+        self.shares.name(key, metric)
     }
 
     /// Whose an entry is; `None` when nothing says so any longer.
@@ -159,6 +179,7 @@ mod tests {
         let claim = |metrics: &[u32]| Claim {
             tables: vec![254, 500],
             metrics: metrics.to_vec(),
+            beside: vec![(254, 1)],
         };
         assert!(shares.join(Share(1), claim(&[30, 200])));
         assert!(!shares.join(Share(1), claim(&[30, 200])), "nothing new");
@@ -166,6 +187,10 @@ mod tests {
         assert_eq!(shares.of_route(500, 30), Share(1));
         assert_eq!(shares.of_route(254, 20), Share::FIRST);
         assert_eq!(shares.of_route(7, 30), Share::FIRST);
+        let key = RouteKey::main("10.0.0.0/8".parse().unwrap());
+        assert_eq!(shares.name(key, 200), key.of(Share(1)));
+        assert_eq!(shares.name(key, 1), key.of(Share(1)).beside());
+        assert_eq!(shares.name(key, 2), key);
         shares.leave(Share(1));
         assert_eq!(shares.of_route(254, 30), Share::FIRST);
     }
@@ -176,6 +201,7 @@ mod tests {
         let claim = Claim {
             tables: vec![7],
             metrics: vec![20],
+            beside: Vec::new(),
         };
         shares.join(Share(1), claim);
         let key = RouteKey::new(7, "10.0.0.0/8".parse().unwrap());

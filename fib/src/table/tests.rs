@@ -2,563 +2,21 @@
 
 mod shared;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 
+use super::model::{Model, PROTOCOL, refuse, settle};
 use super::*;
 use crate::links::{BridgePort, LinkKind, Vxlan};
-use crate::overlay::{DeviceOp, LinkChange, STAMP};
+use crate::overlay::{DeviceOp, STAMP};
 use crate::state::{Mac, NextHop, Overlay, RemoteMac, Route, RouteKind, Segment, Vrf};
-use shared::Parts;
 
 mod order;
 mod vrfs;
-
-const PROTOCOL: u8 = 186;
-
-/// A kernel as far as it matters: it refuses what the real one refuses.
-#[derive(Clone, Default)]
-struct Model {
-    links: BTreeMap<u32, Link>,
-    /// The last number that was given to a device.
-    given: u32,
-    addresses: BTreeSet<(u32, String)>,
-    objects: BTreeMap<u32, Object>,
-    routes: BTreeMap<(RouteKey, u32), (u8, RouteShape)>,
-    /// By device, address and VNI, on a device that carries several.
-    tunnels: BTreeMap<(u32, Mac, Option<u32>), IpAddr>,
-    /// By port, address and VLAN, zero where none are told apart.
-    bridges: BTreeSet<(u32, Mac, u16)>,
-    flood: BTreeSet<(u32, IpAddr, Option<u32>)>,
-    parts: Parts,
-    neighbours: BTreeMap<(u32, IpAddr), Neighbour>,
-    /// Linux before 5.3.
-    no_objects: bool,
-    /// Built without `CONFIG_NET_VRF`.
-    no_vrfs: bool,
-    /// Every operation, in order.
-    log: Vec<String>,
-}
-
-fn refuse(errno: i32) -> Result<(), OpError> {
-    Err(OpError {
-        errno,
-        explanation: None,
-    })
-}
-
-impl Model {
-    fn with_links() -> Self {
-        let links = [(1, "wa"), (2, "wb")].map(|(index, name)| (index, Link::new(index, name)));
-        Self {
-            links: links.into(),
-            ..Self::default()
-        }
-    }
-
-    fn apply(&mut self, op: &Op) -> Result<(), OpError> {
-        self.log.push(format!("{op:?}"));
-        match op {
-            Op::Device(_, op) => self.device(op),
-            Op::SetNextHop(..) if self.no_objects => refuse(libc::EOPNOTSUPP),
-            Op::SetFdb { index, .. }
-            | Op::SetFlood { index, .. }
-            | Op::SetNeighbour { index, .. }
-                if !self.links.contains_key(index) =>
-            {
-                refuse(libc::ENODEV)
-            }
-            Op::SetNextHop(id, object) => {
-                let fits = match object {
-                    Object::Single(hop) => {
-                        self.links.get(&hop.index).is_some_and(|link| link.running)
-                    }
-                    Object::Group(members) => {
-                        !members.is_empty()
-                            && members.iter().all(|(id, _)| self.objects.contains_key(id))
-                    }
-                };
-                let group = |object: &Object| matches!(object, Object::Group(_));
-                let before = self.objects.get(id);
-                if !fits || before.is_some_and(|before| group(before) != group(object)) {
-                    return refuse(libc::EINVAL);
-                }
-                self.objects.insert(*id, object.clone());
-                Ok(())
-            }
-            Op::UnsetNextHop(id) => {
-                if !self.objects.contains_key(id) {
-                    return refuse(libc::ENOENT);
-                }
-                self.drop_object(*id);
-                Ok(())
-            }
-            Op::SetRoute {
-                key,
-                shape,
-                replace,
-            } => {
-                if let Via::Object(id) = shape.via
-                    && !self.objects.contains_key(&id)
-                {
-                    return refuse(libc::EINVAL);
-                }
-                let place = (*key, shape.metric);
-                match (self.routes.get(&place), replace) {
-                    (Some(_), false) => return refuse(libc::EEXIST),
-                    (Some((protocol, _)), true) => assert_eq!(*protocol, PROTOCOL, "not ours"),
-                    (None, _) => {}
-                }
-                // The kernel is not told what is spare.
-                let shape = RouteShape {
-                    spare: Vec::new(),
-                    ..RouteShape::clone(shape)
-                };
-                self.routes.insert(place, (PROTOCOL, shape));
-                Ok(())
-            }
-            Op::UnsetRoute { key, shape } => match self.routes.remove(&(*key, shape.metric)) {
-                Some((protocol, _)) => {
-                    assert_eq!(protocol, PROTOCOL, "not ours");
-                    Ok(())
-                }
-                None => refuse(libc::ESRCH),
-            },
-            Op::SetFdb { key, index, remote } => {
-                let (vni, vlan) = halves(key.segment);
-                if !self.parts.takes(*index, vlan) {
-                    return refuse(libc::EINVAL);
-                }
-                self.tunnels.insert((*index, key.mac, vni), remote.vtep);
-                // Of a device that is no port the kernel writes the other half.
-                if self.links[index].master.is_some() {
-                    self.bridges.insert((*index, key.mac, vlan));
-                }
-                Ok(())
-            }
-            Op::UnsetFdb { key, index, .. } => {
-                let (vni, vlan) = halves(key.segment);
-                self.tunnels.remove(&(*index, key.mac, vni));
-                self.bridges.remove(&(*index, key.mac, vlan));
-                Ok(())
-            }
-            Op::SetFlood { key, index } => {
-                self.flood.insert((*index, key.vtep, halves(key.segment).0));
-                Ok(())
-            }
-            Op::UnsetFlood { key, index } => {
-                self.flood
-                    .remove(&(*index, key.vtep, halves(key.segment).0));
-                Ok(())
-            }
-            Op::SetNeighbour {
-                key,
-                index,
-                neighbour,
-            } => {
-                self.neighbours.insert((*index, key.ip), *neighbour);
-                Ok(())
-            }
-            Op::UnsetNeighbour { key, index } => {
-                self.neighbours.remove(&(*index, key.ip));
-                Ok(())
-            }
-        }
-    }
-
-    fn device(&mut self, op: &DeviceOp) -> Result<(), OpError> {
-        // A number is never given twice.
-        self.given = self
-            .links
-            .keys()
-            .fold(self.given, |max, index| max.max(*index))
-            + 1;
-        let index = self.given;
-        if op.creates() && self.links.values().any(|link| link.name == *op.name()) {
-            return refuse(libc::EEXIST);
-        }
-        match op {
-            DeviceOp::CreateBridge { name, mtu, mac } => {
-                let mut made = Link::new(index, name.as_str());
-                (made.kind, made.mtu, made.up, made.address) =
-                    (LinkKind::Bridge, *mtu, false, *mac);
-                // As most distributions have it.
-                made.filters_sources = true;
-                self.links.insert(index, made);
-            }
-            DeviceOp::CreateVxlan {
-                name,
-                vni,
-                local,
-                port,
-                mtu,
-            } => {
-                let mut made = Link::new(index, name.as_str());
-                (made.mtu, made.up) = (*mtu, false);
-                made.kind = LinkKind::Vxlan(Vxlan {
-                    vni: *vni,
-                    local: Some(*local),
-                    port: *port,
-                    ..Vxlan::default()
-                });
-                self.links.insert(index, made);
-            }
-            DeviceOp::CreateVrf { .. } if self.no_vrfs => return refuse(libc::EOPNOTSUPP),
-            DeviceOp::CreateVrf { name, table } => {
-                let mut made = Link::new(index, name.as_str());
-                (made.kind, made.up) = (LinkKind::Vrf { table: *table }, false);
-                self.links.insert(index, made);
-            }
-            DeviceOp::Change {
-                index,
-                change: LinkChange::Master(master),
-                ..
-            } => {
-                if *master != 0 && !self.links.contains_key(master) {
-                    return refuse(libc::EINVAL);
-                }
-                let vrf = |index: &u32| {
-                    let link = self.links.get(index);
-                    link.is_some_and(|link| matches!(link.kind, LinkKind::Vrf { .. }))
-                };
-                let before = self.links.get(index).and_then(|link| link.master);
-                let cycled = vrf(master) || before.as_ref().is_some_and(vrf);
-                let Some(link) = self.links.get_mut(index) else {
-                    return refuse(libc::ENODEV);
-                };
-                link.master = Some(*master).filter(|master| *master != 0);
-                link.port = (!cycled).then_some(BridgePort {
-                    learning: true,
-                    ..BridgePort::default()
-                });
-                self.parts.join(*index, *master);
-                if cycled {
-                    self.cycle(*index);
-                }
-            }
-            DeviceOp::CreateSharedBridge { .. }
-            | DeviceOp::CreateSharedVxlan { .. }
-            | DeviceOp::CreateVlanDevice { .. }
-            | DeviceOp::AddPart { .. }
-            | DeviceOp::RemovePart { .. } => return self.shared_device(index, op),
-            DeviceOp::Change { index, change, .. } => {
-                let Some(link) = self.links.get_mut(index) else {
-                    return refuse(libc::ENODEV);
-                };
-                match change {
-                    LinkChange::Stamp => link.alias = Some(STAMP.to_owned()),
-                    LinkChange::Mtu(mtu) => link.mtu = *mtu,
-                    LinkChange::Address(mac) => link.address = Some(*mac),
-                    LinkChange::GenerateAddresses(on) => link.generates_addresses = *on,
-                    LinkChange::AllSources => link.filters_sources = false,
-                    LinkChange::Tunnel { local, .. } => {
-                        if let LinkKind::Vxlan(vxlan) = &mut link.kind {
-                            (vxlan.local, vxlan.learning) = (Some(*local), false);
-                        }
-                    }
-                    LinkChange::Master(_) => unreachable!("above"),
-                    LinkChange::Port { suppress } => {
-                        link.port = Some(BridgePort {
-                            neigh_suppress: *suppress,
-                            ..BridgePort::default()
-                        });
-                    }
-                    LinkChange::SharedPort => {
-                        link.port = Some(BridgePort {
-                            neigh_suppress: true,
-                            vlan_tunnel: true,
-                            ..BridgePort::default()
-                        });
-                    }
-                    LinkChange::VlanFiltering | LinkChange::Ageing => {
-                        panic!("a bridge of ours has both from the start")
-                    }
-                    LinkChange::Up => link.up = true,
-                    LinkChange::Down => link.up = false,
-                    LinkChange::Name(name) => link.name = name.clone(),
-                }
-            }
-            DeviceOp::AddAddress { index, address, .. } => {
-                let up = self.links.get(index).is_some_and(|link| link.up);
-                assert!(up, "an address before the bridge is in its VRF and up");
-                self.addresses.insert((*index, address.to_string()));
-            }
-            DeviceOp::RemoveAddress { index, address, .. } => {
-                self.addresses.remove(&(*index, address.to_string()));
-            }
-            DeviceOp::Delete { index, .. } => self.drop_link(*index),
-        }
-        Ok(())
-    }
-
-    fn drop_link(&mut self, index: u32) {
-        let inside: Vec<u32> = self
-            .links
-            .values_mut()
-            .filter(|link| link.master == Some(index))
-            .map(|link| {
-                link.master = None;
-                link.index
-            })
-            .collect();
-        match self.links.get(&index).map(|link| &link.kind) {
-            Some(LinkKind::Vrf { .. }) => inside.into_iter().for_each(|index| self.cycle(index)),
-            // What a bridge knows about its ports goes with it.
-            Some(LinkKind::Bridge) => self.bridges.retain(|(port, ..)| !inside.contains(port)),
-            Some(_) | None => {}
-        }
-        self.links.remove(&index);
-        self.addresses.retain(|(owner, _)| *owner != index);
-        let upper: Vec<u32> = self
-            .links
-            .values()
-            .filter(|it| it.parent == Some(index))
-            .map(|it| it.index)
-            .collect();
-        self.parts.forget(index);
-        upper.into_iter().for_each(|it| self.drop_link(it));
-        self.tunnels.retain(|(owner, ..), _| *owner != index);
-        self.bridges.retain(|(owner, ..)| *owner != index);
-        self.flood.retain(|(owner, ..)| *owner != index);
-        self.neighbours.retain(|(owner, _), _| *owner != index);
-        self.flush(index);
-    }
-
-    /// What the kernel does to a device that enters or leaves a VRF: down and up again.
-    fn cycle(&mut self, index: u32) {
-        let ipv6 = |address: &str| address.contains(':');
-        self.addresses
-            .retain(|(owner, address)| *owner != index || !ipv6(address));
-        self.neighbours.retain(|(owner, _), _| *owner != index);
-        self.flush(index);
-    }
-
-    /// As the kernel does when a device goes down: objects over it and their routes, silently.
-    fn flush(&mut self, index: u32) {
-        let over = |object: &Object| matches!(object, Object::Single(hop) if hop.index == index);
-        let gone: Vec<u32> = self
-            .objects
-            .iter()
-            .filter(|(_, object)| over(object))
-            .map(|(id, _)| *id)
-            .collect();
-        gone.into_iter().for_each(|id| self.drop_object(id));
-    }
-
-    fn drop_object(&mut self, id: u32) {
-        self.objects.remove(&id);
-        self.routes
-            .retain(|_, (_, shape)| shape.via != Via::Object(id));
-        let mut empty = Vec::new();
-        for (group, object) in &mut self.objects {
-            if let Object::Group(members) = object {
-                members.retain(|(member, _)| *member != id);
-                if members.is_empty() {
-                    empty.push(*group);
-                }
-            }
-        }
-        empty.into_iter().for_each(|id| self.drop_object(id));
-    }
-
-    /// Tells everything, as a full read does.
-    fn tell(&self, table: &mut Table) {
-        self.tell_links(table);
-        self.tell_entries(table);
-    }
-
-    /// Tells devices and addresses, as they are read after a step towards an overlay.
-    fn tell_links(&self, table: &mut Table) {
-        let known: Vec<u32> = table.links().iter().map(|link| link.index).collect();
-        for index in known
-            .into_iter()
-            .filter(|index| !self.links.contains_key(index))
-        {
-            table.observe(Observation::LinkRemoved(index));
-        }
-        for link in self.links.values() {
-            table.observe(Observation::Link(link.clone()));
-        }
-        let known: Vec<Address> = table.links().all_addresses().cloned().collect();
-        for address in known {
-            if !self
-                .addresses
-                .contains(&(address.index, address.address.to_string()))
-            {
-                table.observe(Observation::AddressRemoved(address));
-            }
-        }
-        for (index, address) in &self.addresses {
-            let address = address.parse().unwrap();
-            let address = Address {
-                index: *index,
-                address,
-                protocol: PROTOCOL,
-                usable: true,
-            };
-            table.observe(Observation::Address(address));
-        }
-        table.observe(Observation::Vlans(self.parts.vlans.clone()));
-        table.observe(Observation::VniFilters(self.parts.filters.clone()));
-        table.links_read();
-    }
-
-    fn tell_entries(&self, table: &mut Table) {
-        table.observe(Observation::NextHops(
-            self.objects.clone().into_iter().collect(),
-        ));
-        let scope = AuditScope {
-            routes: true,
-            layer2: true,
-        };
-        table.begin_audit(scope);
-        for ((key, _), (protocol, shape)) in &self.routes {
-            if *protocol == PROTOCOL {
-                table.observe(Observation::Route(*key, shape.clone()));
-            }
-        }
-        let device = |index: &u32| self.links[index].name.clone();
-        for ((index, mac, vni), vtep) in &self.tunnels {
-            let segment = vni.map(|vni| table.segment(&device(index), *index, vni));
-            let key = FdbKey::new(device(index), *mac).within(segment);
-            table.observe(Observation::FdbTunnel(key, Some(*vtep)));
-        }
-        for (index, mac, vlan) in &self.bridges {
-            let segment = self.parts.segment(*index, *vlan);
-            if *vlan == 0 || segment.is_some() {
-                let key = FdbKey::new(device(index), *mac).within(segment);
-                table.observe(Observation::FdbBridge(key, true));
-            }
-        }
-        for (index, vtep, vni) in &self.flood {
-            let segment = vni.map(|vni| table.segment(&device(index), *index, vni));
-            let key = FloodKey::new(device(index), *vtep).within(segment);
-            table.observe(Observation::Flood(key, true));
-        }
-        for station in &self.parts.stations {
-            table.observe_station(*station, true);
-        }
-        for ((index, ip), neighbour) in &self.neighbours {
-            let key = NeighbourKey {
-                device: device(index),
-                ip: *ip,
-            };
-            table.observe(Observation::Neighbour(key, Some(*neighbour)));
-        }
-        table.end_audit(scope);
-    }
-
-    /// Objects that neither a route nor a group names.
-    fn idle_objects(&self) -> Vec<u32> {
-        let by_route = self.routes.values().filter_map(|(_, shape)| shape.object());
-        let by_group = self.objects.values().flat_map(|object| match object {
-            Object::Group(members) => members.iter().map(|(id, _)| *id).collect(),
-            Object::Single(_) => Vec::new(),
-        });
-        let named: BTreeSet<u32> = by_route.chain(by_group).collect();
-        let all = self.objects.keys().copied();
-        all.filter(|id| !named.contains(id)).collect()
-    }
-
-    /// Everything that is there, in words that do not depend on numbers given by chance.
-    fn contents(&self) -> Vec<String> {
-        let name = |index: &u32| self.links[index].name.to_string();
-        let hop = |id: &u32| match &self.objects[id] {
-            Object::Single(hop) => format!("{:?} {}", hop.gateway, name(&hop.index)),
-            Object::Group(_) => String::new(),
-        };
-        let via = |via: &Via| match via {
-            Via::Object(id) => match &self.objects[id] {
-                Object::Single(_) => hop(id),
-                // What is left of a group forwards like the next hop itself.
-                Object::Group(members) if members.len() == 1 => hop(&members[0].0),
-                Object::Group(members) => {
-                    let hops = members
-                        .iter()
-                        .map(|(id, weight)| format!("{} {weight}", hop(id)));
-                    format!("{:?}", hops.collect::<BTreeSet<_>>())
-                }
-            },
-            other @ (Via::Nowhere | Via::Hops(_)) => format!("{other:?}"),
-        };
-        let mut all = Vec::new();
-        for ((key, metric), (protocol, shape)) in &self.routes {
-            all.push(format!(
-                "{key} {metric} {protocol} {} {}",
-                shape.kind,
-                via(&shape.via)
-            ));
-        }
-        all.extend(
-            self.tunnels
-                .iter()
-                .map(|((i, mac, vni), vtep)| format!("{mac} {} {vni:?} {vtep}", name(i))),
-        );
-        all.extend(
-            self.bridges
-                .iter()
-                .map(|(i, mac, vlan)| format!("{mac} bridge {} {vlan}", name(i))),
-        );
-        all.extend(
-            self.flood
-                .iter()
-                .map(|(i, vtep, vni)| format!("flood {vtep} {} {vni:?}", name(i))),
-        );
-        all.extend(
-            self.neighbours
-                .iter()
-                .map(|((i, ip), n)| format!("{ip} {n:?} {}", name(i))),
-        );
-        all.extend(self.links.values().map(|link| {
-            let master = link.master.as_ref().map(name);
-            format!(
-                "{} {:?} in {master:?}, up {}",
-                link.name, link.kind, link.up
-            )
-        }));
-        all.extend(
-            self.addresses
-                .iter()
-                .map(|(i, address)| format!("{address} on {}", name(i))),
-        );
-        all.extend(self.parts.contents(name));
-        all.sort();
-        all
-    }
-}
-
-/// What an entry's name says to the VXLAN device and to the bridge.
-fn halves(segment: Option<Segment>) -> (Option<u32>, u16) {
-    (segment.map(|it| it.vni), segment.map_or(0, |it| it.vlan))
-}
-
-/// Applies plans until there is nothing to do. Every plan must bring the end nearer.
-fn settle(table: &mut Table, model: &mut Model, now: Instant) {
-    for _ in 0..500 {
-        let ops = table.plan(7, now);
-        if ops.is_empty() {
-            return;
-        }
-        assert!(ops.len() <= 7 || matches!(ops[0], Op::Device(..)));
-        let (mut links, mut all) = (false, false);
-        for op in &ops {
-            let result = model.apply(op);
-            links |= matches!(op, Op::Device(..));
-            all |= !table.done(op, result, now);
-        }
-        if links {
-            model.tell_links(table);
-        }
-        if all || table.take_unread_layer2() {
-            model.tell(table);
-        }
-    }
-    panic!("no end of plans: {:#?}", &model.log[model.log.len() - 20..]);
-}
 
 fn prefix(number: u8) -> RouteKey {
     let text = match number % 5 {
@@ -609,6 +67,7 @@ enum Step {
     Host {
         mac: u8,
         vtep: u8,
+        vni: u32,
     },
     NoHost(u8),
     /// The same on shared devices.
@@ -637,7 +96,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => (0u8..2).prop_map(Step::NoVrf),
         1 => Just(Step::LoseVrf),
         1 => (1u8..3).prop_map(Step::NoOverlay),
-        2 => (1u8..4, 1u8..4).prop_map(|(mac, vtep)| Step::Host { mac, vtep }),
+        2 => (1u8..4, 1u8..4, 1u32..3).prop_map(|(mac, vtep, vni)| Step::Host { mac, vtep, vni }),
         1 => (1u8..4).prop_map(Step::NoHost),
         6 => shared::step().prop_map(Step::Shared),
         1 => Just(Step::LoseRoutes),
@@ -728,15 +187,16 @@ fn take(
             }
         }
         Step::NoOverlay(vni) => wish(Change::Unset(Key::Overlay((*vni).into()))),
-        Step::Host { mac, vtep } => {
-            let (mac, vtep) = (Mac([2, 0, 0, 0, 0, *mac]), IpAddr::from([10, 0, 0, *vtep]));
+        Step::Host { mac, vtep, vni } => {
+            let mac = Mac([2, 0, 0, 0, 0, *mac]);
+            let tunnel = Tunnel::from(IpAddr::from([10, 0, 0, *vtep])).towards(*vni, 1);
             let ip = IpAddr::from([10, 100, 1, mac.0[5]]);
             let remote = RemoteMac {
-                vtep,
+                tunnel,
                 sticky: false,
             };
             wish(Change::Set(Entry::Fdb(FdbKey::new(device(1), mac), remote)));
-            wish(Change::Set(Entry::Flood(FloodKey::new(device(1), vtep))));
+            wish(Change::Set(Entry::Flood(FloodKey::new(device(1), tunnel))));
             let neighbour = Neighbour { mac, router: false };
             let key = NeighbourKey {
                 device: "br1".into(),
@@ -1118,6 +578,36 @@ fn a_host_that_moved_here_is_not_taken_back_before_the_owner_decides() {
 }
 
 #[test]
+fn a_neighbour_entry_of_the_last_run_is_told_until_leftovers_are_swept() {
+    let (mut table, mut model, now) = started();
+    let overlay = Overlay::new(1, IpAddr::from([10, 0, 0, 1]), 1450);
+    table.set(Entry::Overlay(1, Arc::new(overlay)));
+    settle(&mut table, &mut model, now);
+    let key = |last| NeighbourKey {
+        device: "br1".into(),
+        ip: IpAddr::from([10, 100, 1, last]),
+    };
+    let neighbour = Neighbour {
+        mac: Mac([2, 0, 0, 0, 0, 1]),
+        router: false,
+    };
+    let told = |table: &mut Table, last| {
+        while table.poll_event().is_some() {}
+        table.observe(Observation::Neighbour(key(last), Some(neighbour)));
+        let told = std::iter::from_fn(|| table.poll_event());
+        told.filter(|it| matches!(it, Event::Leftover { .. }))
+            .count()
+    };
+    assert_eq!(told(&mut table, 9), 1);
+    // Seen again by an audit, it is no news, and one that is wanted is none that is left over.
+    assert_eq!(told(&mut table, 9), 0);
+    table.set(Entry::Neighbour(key(8), neighbour));
+    assert_eq!(told(&mut table, 8), 0);
+    table.sweep(Share::FIRST, Sweep::Layer2);
+    assert_eq!(told(&mut table, 7), 0);
+}
+
+#[test]
 fn an_address_that_was_resolved_here_is_not_taken_back_before_the_owner_decides() {
     let (mut table, mut model, now) = started();
     let gateway = "10.100.1.1/24".parse().unwrap();
@@ -1189,7 +679,7 @@ fn overlay_one() -> Entry {
 fn far_host() -> (FdbKey, RemoteMac) {
     let key = FdbKey::new("vx1", Mac([2, 0, 0, 0, 0, 1]));
     let remote = RemoteMac {
-        vtep: IpAddr::from([10, 0, 0, 2]),
+        tunnel: IpAddr::from([10, 0, 0, 2]).into(),
         sticky: false,
     };
     (key, remote)
@@ -1352,7 +842,7 @@ fn a_place_that_is_somebody_elses_is_left_to_them_and_taken_when_they_go() {
     let bridge_half = Op::UnsetFdb {
         key,
         index,
-        vtep: None,
+        tunnel: None,
         master: true,
     };
     assert_eq!(table.plan(10, now), [bridge_half]);

@@ -5,18 +5,26 @@
 //! first one's counts, and the others are told what does not fit. The steps come from
 //! [`crate::overlay::vrf`]; as with overlays, a step that is asked for twice in a row had no effect.
 //!
+//! The table of a device of ours is *closed* where an owner wants it: a default route of the lowest
+//! preference that leads nowhere, one for each IP version, which is this crate's own wish like any
+//! route is one ([`Share::VRFS`]). It stands before anything else of the VRF may and goes after it.
+//!
 //! A device of ours that nobody wants any longer goes after the overlays in it. It stays while there
 //! are others' devices in it: those would fall into the main table, among the traffic of
 //! everybody. Of devices that a previous run left, those that nobody has wanted go with the sweep;
 //! one that comes later was made for somebody who is about to say so ([`crate::vrf::ensure`]).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
+
+use ipnetwork::IpNetwork;
 
 use super::{Op, OpError, Table};
 use crate::event::{Difference, Event};
 use crate::links::{Link, LinkKind};
 use crate::overlay::{self, DeviceOp};
-use crate::state::{Device, Key, Share, Vrf};
+use crate::state::{Device, Entry, Key, Route, RouteKey, RouteKind, Share, Vrf};
 
 /// Who wants a VRF.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,6 +36,7 @@ pub(super) enum Holder {
 /// What somebody wants of a VRF device, and what they were told of it.
 struct Wish {
     table: u32,
+    closed: bool,
     installed: bool,
     error: Option<String>,
 }
@@ -43,6 +52,8 @@ pub(super) struct VrfSlot {
     /// Was there, and is made anew.
     repairing: bool,
     there: bool,
+    /// The table that ends in a route of ours.
+    closed: Option<u32>,
 }
 
 impl VrfSlot {
@@ -51,12 +62,21 @@ impl VrfSlot {
         let first = self.wishes.values().next();
         first.map_or(0, |wish| wish.table)
     }
+
+    /// An owner wants the table to have an end.
+    fn is_closed(&self) -> bool {
+        let of_owner = |(holder, wish): (&Holder, &Wish)| match holder {
+            Holder::Owner(_) => wish.closed,
+            Holder::Overlay(_) => false,
+        };
+        self.wishes.iter().any(of_owner)
+    }
 }
 
 impl Table {
     pub(super) fn want_vrf(&mut self, holder: Holder, vrf: &Vrf) {
         let slot = self.vrfs.entry(vrf.device.clone()).or_default();
-        let same = |wish: &&Wish| wish.table == vrf.table;
+        let same = |wish: &&Wish| (wish.table, wish.closed) == (vrf.table, vrf.closed);
         if let Some(wish) = slot.wishes.get(&holder).filter(same) {
             // Wished again: told again.
             if let (true, Holder::Owner(share)) = (wish.installed, holder) {
@@ -67,6 +87,7 @@ impl Table {
         }
         let wish = Wish {
             table: vrf.table,
+            closed: vrf.closed,
             installed: false,
             error: None,
         };
@@ -90,7 +111,9 @@ impl Table {
             self.events.push_back(Event::Removed { key });
         }
         if slot.wishes.is_empty() {
+            let closed = slot.closed.take();
             self.vrfs.remove(device);
+            self.open_table(closed);
             self.owner.no_vrf.remove(device);
             self.release_device(device);
         }
@@ -109,6 +132,7 @@ impl Table {
     /// Appends what is next for VRF devices. Returns those that something is done about.
     pub(super) fn plan_vrfs(&mut self, ops: &mut Vec<Op>) -> BTreeSet<Device> {
         let mut under_way = BTreeSet::new();
+        let mut turned = Vec::new();
         for (device, slot) in &mut self.vrfs {
             let vrf = Vrf::new(device.clone(), slot.table());
             let steps = overlay::vrf::steps(&vrf, &self.links, &self.owner);
@@ -141,6 +165,11 @@ impl Table {
                 }
             }
             let link = self.links.named(device);
+            let ours = link.is_some_and(is_vrf_of_ours) && error.is_none();
+            let closed = (ours && slot.is_closed()).then_some(slot.table());
+            if slot.closed != closed {
+                turned.push((std::mem::replace(&mut slot.closed, closed), closed));
+            }
             for (holder, wish) in &mut slot.wishes {
                 let Holder::Owner(share) = holder else {
                     continue;
@@ -152,7 +181,26 @@ impl Table {
                     .extend(wish.learn(key, error.clone().or(misfit)));
             }
         }
+        for (before, closed) in turned {
+            self.open_table(before);
+            self.close_table(closed);
+        }
         under_way
+    }
+
+    /// Whatever no other route of a table leads to is to be unreachable.
+    fn close_table(&mut self, table: Option<u32>) {
+        let route = Route::refuse(RouteKind::Unreachable).metric(Vrf::CLOSING_METRIC);
+        let route = Arc::new(route);
+        for key in ends_of(table) {
+            self.set(Entry::Route(key, Arc::clone(&route)));
+        }
+    }
+
+    fn open_table(&mut self, table: Option<u32>) {
+        for key in ends_of(table) {
+            self.unset(&Key::Route(key));
+        }
     }
 
     /// What the kernel said to a step towards a VRF.
@@ -251,6 +299,18 @@ impl Wish {
             },
         })
     }
+}
+
+/// The routes that close a table.
+fn ends_of(table: Option<u32>) -> Vec<RouteKey> {
+    let everything = [
+        IpNetwork::new(Ipv4Addr::UNSPECIFIED.into(), 0),
+        IpNetwork::new(Ipv6Addr::UNSPECIFIED.into(), 0),
+    ];
+    let everything = everything.into_iter().flatten();
+    let end = |(table, prefix)| RouteKey::new(table, prefix).of(Share::VRFS);
+    let ends = everything.filter_map(|prefix| Some((table?, prefix)));
+    ends.map(end).collect()
 }
 
 /// A VRF device that we made.

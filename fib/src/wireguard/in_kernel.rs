@@ -1,12 +1,10 @@
 //! The kernel's WireGuard, through generic netlink (`linux/wireguard.h`, family `wireguard`
 //! version 1).
 //!
-//! The encoding follows the header's layout and is tested against bytes laid out by hand; it was
-//! not run against a kernel with WireGuard by the tests of this crate. Kernels before 6.16 cannot
-//! remove a single prefix, so a removal replaces the peer's whole list
-//! (`WGPEER_F_REPLACE_ALLOWEDIPS`), which all kernels can. The kernel does that in one step under
-//! its lock, but a packet between two messages of one very long list may miss; lists of more than
-//! a few hundred prefixes are therefore split, additions following the replacement.
+//! The encoding follows the header's layout and is tested against bytes laid out by hand; labs run it
+//! against a kernel with WireGuard. The kernel carries a message out under its lock, prefix by
+//! prefix, and each of them as one step for packets: a prefix that moves is at one peer or at the
+//! other. What is to go is given to [`NOBODY`], since kernels before 6.16 take no single prefix away.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, SystemTime};
@@ -14,10 +12,10 @@ use std::time::{Duration, SystemTime};
 use ipnetwork::IpNetwork;
 use netlink_sys::{Socket, SocketAddr as NetlinkAddr, protocols::NETLINK_GENERIC};
 
-use super::{Device, Peer, PeerChange, PublicKey, WireguardError};
+use super::{Device, NOBODY, Peer, Plan, PublicKey, WireguardError};
 use crate::netlink::message::{
-    Builder, NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR, attributes, messages,
-    u16_at, u32_at,
+    Builder, NLM_F_ACK, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR,
+    attributes, messages, u16_at, u32_at,
 };
 
 /// The controller's family, and its request for another's number.
@@ -35,6 +33,7 @@ const WGDEVICE_A_PEERS: u16 = 8;
 const WGPEER_A_PUBLIC_KEY: u16 = 1;
 const WGPEER_A_FLAGS: u16 = 3;
 const WGPEER_A_ENDPOINT: u16 = 4;
+const WGPEER_A_PERSISTENT_KEEPALIVE_INTERVAL: u16 = 5;
 const WGPEER_A_LAST_HANDSHAKE_TIME: u16 = 6;
 const WGPEER_A_RX_BYTES: u16 = 7;
 const WGPEER_A_TX_BYTES: u16 = 8;
@@ -42,13 +41,16 @@ const WGPEER_A_ALLOWEDIPS: u16 = 9;
 const WGALLOWEDIP_A_FAMILY: u16 = 1;
 const WGALLOWEDIP_A_IPADDR: u16 = 2;
 const WGALLOWEDIP_A_CIDR_MASK: u16 = 3;
-const WGPEER_F_REPLACE_ALLOWEDIPS: u32 = 1 << 1;
+const WGPEER_F_REMOVE_ME: u32 = 1 << 0;
 const WGPEER_F_UPDATE_ONLY: u32 = 1 << 2;
 
 const NLA_F_NESTED: u16 = 0x8000;
 
 /// A nested attribute's length has 16 bits; an IPv6 prefix takes 40 bytes of it.
 const PREFIXES_PER_MESSAGE: usize = 1000;
+
+/// Somebody who changes the device does so for a moment.
+const READINGS_MAX: usize = 5;
 
 /// An interface of the kernel's.
 pub struct InKernel {
@@ -96,14 +98,17 @@ impl InKernel {
             family = family.or(found.and_then(|(_, value)| u16_at(value, 0)));
         });
         match answer {
-            Ok(()) => family.ok_or(WireguardError::NoFamily),
+            Ok(_) => family.ok_or(WireguardError::NoFamily),
             Err(WireguardError::Refused(libc::ENOENT)) => Err(WireguardError::NoFamily),
             Err(error) => Err(error),
         }
     }
 
-    /// Sends a request and gives each answer's payload, without the generic header.
-    fn ask(&self, request: &[u8], mut each: impl FnMut(&[u8])) -> Result<(), WireguardError> {
+    /// Sends a request and gives each answer's payload, without the generic header. Whether the
+    /// answers belong together: a dump is no picture of one moment when somebody changes the device
+    /// meanwhile.
+    fn ask(&self, request: &[u8], mut each: impl FnMut(&[u8])) -> Result<bool, WireguardError> {
+        let mut whole = true;
         self.socket.send(request, 0)?;
         let mut buffer: Vec<u8> = Vec::with_capacity(64 << 10);
         loop {
@@ -114,11 +119,12 @@ impl InKernel {
                 Err(error) => return Err(error.into()),
             }
             for message in messages(&buffer).filter(|m| m.sequence == self.sequence) {
+                whole &= message.flags & NLM_F_DUMP_INTR == 0;
                 match message.kind {
                     NLMSG_DONE | NLMSG_ERROR => {
                         let code = u32_at(message.payload(), 0).unwrap_or(0).cast_signed();
                         return match code.saturating_neg() {
-                            0 => Ok(()),
+                            0 => Ok(whole),
                             errno => Err(WireguardError::Refused(errno)),
                         };
                     }
@@ -131,28 +137,53 @@ impl InKernel {
 
 impl Device for InKernel {
     fn peers(&mut self) -> Result<Vec<Peer>, WireguardError> {
-        self.sequence = self.sequence.wrapping_add(1);
-        let request = get_request(self.family, self.sequence, &self.interface);
-        let mut peers = Vec::new();
-        self.ask(&request, |payload| read_peers(payload, &mut peers))?;
-        Ok(peers)
+        // What moves while it is read is with two peers or with none, and would be taken for the
+        // operator's doing.
+        for _ in 0..READINGS_MAX {
+            self.sequence = self.sequence.wrapping_add(1);
+            let request = get_request(self.family, self.sequence, &self.interface);
+            let mut peers = Vec::new();
+            if self.ask(&request, |payload| read_peers(payload, &mut peers))? {
+                return Ok(peers);
+            }
+        }
+        let error = format!("changes of somebody else in each of {READINGS_MAX} readings");
+        Err(WireguardError::Answer(error))
     }
 
-    fn apply(&mut self, change: &PeerChange) -> Result<(), WireguardError> {
-        let replace = !change.remove.is_empty();
-        let list = if replace { &change.result } else { &change.add };
-        let mut rest = list.as_slice();
-        let mut first = true;
-        while first || !rest.is_empty() {
-            let (now, later) = rest.split_at(rest.len().min(PREFIXES_PER_MESSAGE));
-            rest = later;
-            self.sequence = self.sequence.wrapping_add(1);
-            let name = (self.family, self.sequence, self.interface.as_str());
-            let request = set_request(name, change.public_key, now, replace && first);
-            self.ask(&request, |_| {})?;
-            first = false;
+    fn apply(&mut self, plan: &Plan) -> Result<(), WireguardError> {
+        for (key, prefixes) in &plan.add {
+            self.set(*key, WGPEER_F_UPDATE_ONLY, prefixes)?;
+        }
+        self.set(NOBODY, 0, &plan.remove)?;
+        if plan.clear || !plan.remove.is_empty() {
+            self.set_peer(NOBODY, WGPEER_F_REMOVE_ME, &[])?;
         }
         Ok(())
+    }
+}
+
+impl InKernel {
+    fn set(
+        &mut self,
+        key: PublicKey,
+        flags: u32,
+        prefixes: &[IpNetwork],
+    ) -> Result<(), WireguardError> {
+        let mut parts = prefixes.chunks(PREFIXES_PER_MESSAGE);
+        parts.try_for_each(|part| self.set_peer(key, flags, part))
+    }
+
+    fn set_peer(
+        &mut self,
+        key: PublicKey,
+        flags: u32,
+        prefixes: &[IpNetwork],
+    ) -> Result<(), WireguardError> {
+        self.sequence = self.sequence.wrapping_add(1);
+        let name = (self.family, self.sequence, self.interface.as_str());
+        let request = set_request(name, key, flags, prefixes);
+        self.ask(&request, |_| {}).map(drop)
     }
 }
 
@@ -174,14 +205,9 @@ fn get_request(family: u16, sequence: u32, interface: &str) -> Vec<u8> {
 fn set_request(
     (family, sequence, interface): (u16, u32, &str),
     public_key: PublicKey,
+    flags: u32,
     prefixes: &[IpNetwork],
-    replace: bool,
 ) -> Vec<u8> {
-    let replacing = if replace {
-        WGPEER_F_REPLACE_ALLOWEDIPS
-    } else {
-        0
-    };
     let mut request = Vec::new();
     Builder::new(&mut request, family, NLM_F_REQUEST | NLM_F_ACK, sequence)
         .bytes(&[WG_CMD_SET_DEVICE, WG_VERSION, 0, 0])
@@ -189,7 +215,7 @@ fn set_request(
         .nested(WGDEVICE_A_PEERS | NLA_F_NESTED, |message| {
             message.nested(NLA_F_NESTED, |message| {
                 message.attribute(WGPEER_A_PUBLIC_KEY, &public_key.0);
-                message.u32(WGPEER_A_FLAGS, WGPEER_F_UPDATE_ONLY | replacing);
+                message.u32(WGPEER_A_FLAGS, flags);
                 message.nested(WGPEER_A_ALLOWEDIPS | NLA_F_NESTED, |message| {
                     for prefix in prefixes {
                         allowed_ip(message, *prefix);
@@ -241,6 +267,10 @@ fn read_peer(bytes: &[u8]) -> Option<Peer> {
             WGPEER_A_PUBLIC_KEY => key = value.first_chunk::<32>().copied(),
             WGPEER_A_ENDPOINT => peer.endpoint = socket_address(value),
             WGPEER_A_LAST_HANDSHAKE_TIME => peer.last_handshake = time(value),
+            WGPEER_A_PERSISTENT_KEEPALIVE_INTERVAL => {
+                let seconds = u16_at(value, 0).filter(|seconds| *seconds > 0);
+                peer.keepalive = seconds.map(|it| Duration::from_secs(it.into()));
+            }
             WGPEER_A_RX_BYTES => peer.received = u64_at(value, 0).unwrap_or(0),
             WGPEER_A_TX_BYTES => peer.sent = u64_at(value, 0).unwrap_or(0),
             WGPEER_A_ALLOWEDIPS => {

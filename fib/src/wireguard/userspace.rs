@@ -1,15 +1,19 @@
 //! The text protocol of userspace implementations (wireguard-go, boringtun): one request per
 //! connection to a unix socket, `key=value` lines, ended by an empty line.
 //!
-//! Older wireguard-go cannot remove a single prefix, so a removal replaces the peer's whole list.
-//! An addition alone adds, and moves the prefix from the peer that had it.
+//! An addition moves the prefix from the peer that had it. Older wireguard-go cannot remove a single
+//! prefix; [`NOBODY`] takes it. A plan is one request, which the program carries out as a whole
+//! while others wait.
 
+use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use super::{Device, Peer, PeerChange, WireguardError};
+use ipnetwork::IpNetwork;
+
+use super::{Device, NOBODY, Peer, Plan, PublicKey, WireguardError};
 
 /// A stuck implementation must not hold up the caller for ever.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -36,9 +40,16 @@ impl Userspace {
         }
     }
 
-    /// There is such a socket.
-    pub fn exists(&self) -> bool {
-        self.socket.exists()
+    /// There is such a socket, and somebody behind it: a program that was killed leaves one behind,
+    /// and the interface of that name may be the kernel's now.
+    pub fn is_served(&self) -> bool {
+        match UnixStream::connect(&self.socket) {
+            Ok(_) => true,
+            Err(error) => !matches!(
+                error.kind(),
+                std::io::ErrorKind::NotFound | std::io::ErrorKind::ConnectionRefused
+            ),
+        }
     }
 
     fn ask(&self, request: &str) -> Result<String, WireguardError> {
@@ -69,34 +80,46 @@ impl Device for Userspace {
         parse(&self.ask("get=1\n\n")?)
     }
 
-    fn apply(&mut self, change: &PeerChange) -> Result<(), WireguardError> {
-        parse(&self.ask(&request(change))?).map(drop)
+    fn apply(&mut self, plan: &Plan) -> Result<(), WireguardError> {
+        if plan.is_empty() {
+            return Ok(());
+        }
+        parse(&self.ask(&request(plan))?).map(drop)
     }
 }
 
-fn request(change: &PeerChange) -> String {
-    let key: String = change
-        .public_key
-        .0
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    let mut text = format!("set=1\npublic_key={key}\nupdate_only=true\n");
-    let list = if change.remove.is_empty() {
-        &change.add
-    } else {
-        text.push_str("replace_allowed_ips=true\n");
-        &change.result
-    };
-    for prefix in list {
-        text.push_str(&format!(
-            "allowed_ip={}/{}\n",
-            prefix.network(),
-            prefix.prefix()
-        ));
+fn request(plan: &Plan) -> String {
+    let mut text = "set=1\n".to_owned();
+    for (key, prefixes) in &plan.add {
+        peer(&mut text, *key);
+        text.push_str("update_only=true\n");
+        allowed_ips(&mut text, prefixes);
+    }
+    if !plan.remove.is_empty() {
+        peer(&mut text, NOBODY);
+        allowed_ips(&mut text, &plan.remove);
+    }
+    if plan.clear || !plan.remove.is_empty() {
+        peer(&mut text, NOBODY);
+        text.push_str("remove=true\n");
     }
     text.push('\n');
     text
+}
+
+fn peer(text: &mut String, key: PublicKey) {
+    text.push_str("public_key=");
+    for byte in key.0 {
+        // Writing to a string does not fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text.push('\n');
+}
+
+fn allowed_ips(text: &mut String, prefixes: &[IpNetwork]) {
+    for prefix in prefixes {
+        let _ = writeln!(text, "allowed_ip={}/{}", prefix.network(), prefix.prefix());
+    }
 }
 
 /// Reads an answer: the interface's lines, each peer begun by its key, `errno` last.
@@ -130,6 +153,10 @@ fn parse(answer: &str) -> Result<Vec<Peer>, WireguardError> {
                 let there = SystemTime::UNIX_EPOCH.checked_add(since);
                 peer.last_handshake = there.filter(|_| !since.is_zero());
             }
+            "persistent_keepalive_interval" => {
+                let interval = Duration::from_secs(number()?);
+                peer.keepalive = Some(interval).filter(|it| !it.is_zero());
+            }
             "rx_bytes" => peer.received = number()?,
             "tx_bytes" => peer.sent = number()?,
             // Keys and settings that are none of our business.
@@ -157,7 +184,7 @@ mod tests {
         last_handshake_time_nsec=500\n\
         tx_bytes=38333\n\
         rx_bytes=2224\n\
-        persistent_keepalive_interval=0\n\
+        persistent_keepalive_interval=25\n\
         allowed_ip=10.10.0.2/32\n\
         allowed_ip=fd00::/64\n\
         protocol_version=1\n\
@@ -177,12 +204,28 @@ mod tests {
         let prefixes = ["10.10.0.2/32", "fd00::/64"].map(|text| text.parse().unwrap());
         assert_eq!(peers[0].allowed_ips, prefixes);
         assert_eq!((peers[0].received, peers[0].sent), (2224, 38333));
+        assert_eq!(peers[0].keepalive, Some(Duration::from_secs(25)));
+        assert_eq!(peers[1].keepalive, None);
         let since = peers[0]
             .last_handshake
             .unwrap()
             .duration_since(SystemTime::UNIX_EPOCH);
         assert_eq!(since.unwrap(), Duration::new(1_700_000_000, 500));
         assert_eq!(peers[1].last_handshake, None);
+    }
+
+    #[test]
+    fn a_socket_that_was_left_behind_is_served_by_nobody() {
+        let folder = std::env::temp_dir().join(format!("rbgpd-wg-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let path = folder.join("wg0.sock");
+        let device = Userspace::at(&path);
+        assert!(!device.is_served(), "there is none");
+        let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+        assert!(device.is_served());
+        drop(listener);
+        assert!(path.exists() && !device.is_served());
+        std::fs::remove_dir_all(&folder).unwrap();
     }
 
     #[test]
@@ -202,25 +245,22 @@ mod tests {
     }
 
     #[test]
-    fn an_addition_adds_and_a_removal_replaces_the_list() {
-        let prefix = |text: &str| text.parse::<ipnetwork::IpNetwork>().unwrap();
-        let mut change = PeerChange {
-            public_key: super::super::PublicKey([0xab; 32]),
-            add: vec![prefix("10.1.0.0/16")],
-            remove: Vec::new(),
-            result: vec![prefix("10.10.0.2/32"), prefix("10.1.0.0/16")],
+    fn an_addition_adds_and_what_goes_is_given_to_nobody() {
+        let prefix = |text: &str| text.parse::<IpNetwork>().unwrap();
+        let mut plan = Plan {
+            add: vec![(PublicKey([0xab; 32]), vec![prefix("10.1.0.0/16")])],
+            ..Plan::default()
         };
         let head = format!("set=1\npublic_key={}\nupdate_only=true\n", "ab".repeat(32));
+        let added = format!("{head}allowed_ip=10.1.0.0/16\n");
+        assert_eq!(request(&plan), format!("{added}\n"));
+        plan.remove = vec![prefix("10.2.0.0/16"), prefix("fd00::/8")];
+        let nobody: String = NOBODY.0.iter().map(|byte| format!("{byte:02x}")).collect();
         assert_eq!(
-            request(&change),
-            format!("{head}allowed_ip=10.1.0.0/16\n\n")
-        );
-        change.remove = vec![prefix("10.2.0.0/16")];
-        assert_eq!(
-            request(&change),
+            request(&plan),
             format!(
-                "{head}replace_allowed_ips=true\n\
-                 allowed_ip=10.10.0.2/32\nallowed_ip=10.1.0.0/16\n\n"
+                "{added}public_key={nobody}\nallowed_ip=10.2.0.0/16\nallowed_ip=fd00::/8\n\
+                 public_key={nobody}\nremove=true\n\n"
             )
         );
     }

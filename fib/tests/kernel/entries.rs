@@ -38,7 +38,7 @@ pub(crate) fn one_of_each() -> Vec<Entry> {
         ip: ip("10.100.0.7"),
     };
     let remote = RemoteMac {
-        vtep: ip("10.0.0.2"),
+        tunnel: ip("10.0.0.2").into(),
         sticky: false,
     };
     let blackhole = Arc::new(Route::refuse(RouteKind::Blackhole));

@@ -7,6 +7,7 @@ use fib::{Entry, Event, FdbKey, FloodKey, Key, Neighbour, NeighbourKey, RemoteMa
 
 use crate::entries::{ip, one_of_each, overlay};
 use crate::namespace::{enter_namespace, run, underlay, until, until_within};
+use crate::single::has_vlans;
 use crate::thread::{Heard, start};
 
 #[test]
@@ -28,7 +29,7 @@ fn remote_hosts_are_written_as_frr_writes_them() {
     kernel.want(Entry::Fdb(
         fdb.clone(),
         RemoteMac {
-            vtep: ip("10.0.0.2"),
+            tunnel: ip("10.0.0.2").into(),
             sticky: false,
         },
     ));
@@ -57,7 +58,7 @@ fn remote_hosts_are_written_as_frr_writes_them() {
     kernel.want(Entry::Fdb(
         fdb.clone(),
         RemoteMac {
-            vtep: ip("10.0.0.3"),
+            tunnel: ip("10.0.0.3").into(),
             sticky: false,
         },
     ));
@@ -186,11 +187,55 @@ fn static_entries_of_others_are_neither_changed_nor_removed() {
     }
 }
 
+/// `bridge fdb replace` on the port of a machine, where our entry for another site stands: the
+/// kernel keeps our mark on it, and it is somebody's word that the machine is here.
 #[test]
-fn hosts_on_this_side_are_told() {
+fn an_address_that_is_pinned_to_a_port_where_our_entry_stood_is_here() {
     if !enter_namespace() {
         return;
     }
+    underlay();
+    let (kernel, heard) = start();
+    kernel.changes(one_of_each().into_iter().map(fib::Change::Set));
+    kernel.flush().unwrap();
+    run("ip link add p type veth peer name vm; ip link set p master br100 up; ip link set vm up");
+    until("bridge link show dev p", |text| {
+        text.contains("state forwarding")
+    });
+    let from = heard.count();
+    run("bridge fdb replace 02:00:00:00:00:01 dev p master static");
+    let here = |is_present: bool| {
+        move |event: &Event| {
+            matches!(event, Event::LocalMac { mac, present, sticky: true, .. }
+                if *mac == "02:00:00:00:00:01".parse().unwrap() && *present == is_present)
+        }
+    };
+    let from = heard.wait_from(from, "pinned", here(true));
+    // Whoever asks for it elsewhere is told no more than that.
+    kernel.unwant(one_of_each().swap_remove(1).key());
+    kernel.flush().unwrap();
+    let shown = run("bridge fdb show dev p");
+    assert!(shown.contains("02:00:00:00:00:01"), "{shown}");
+    run("bridge fdb del 02:00:00:00:00:01 dev p master");
+    heard.wait_from(from, "gone", here(false));
+}
+
+#[test]
+fn hosts_on_this_side_are_told() {
+    if enter_namespace() {
+        hosts_come_and_go();
+    }
+}
+
+/// Where bridges know VLANs the kernel keeps an entry for each VLAN of a port, too.
+#[test]
+fn hosts_on_this_side_are_told_where_bridges_know_vlans() {
+    if enter_namespace() && has_vlans() {
+        hosts_come_and_go();
+    }
+}
+
+fn hosts_come_and_go() {
     underlay();
     let (kernel, heard) = start();
     kernel.want(Entry::Overlay(100, Arc::new(overlay())));
@@ -230,7 +275,7 @@ fn hosts_on_this_side_are_told() {
     kernel.want(Entry::Fdb(
         fdb.clone(),
         RemoteMac {
-            vtep: ip("10.0.0.2"),
+            tunnel: ip("10.0.0.2").into(),
             sticky: false,
         },
     ));

@@ -17,6 +17,7 @@
 )]
 
 mod audit;
+mod downstream;
 #[path = "../../../conformance/uml/elsewhere.rs"]
 mod elsewhere;
 mod entries;

@@ -97,6 +97,54 @@ fn an_overlay_is_made_and_removed() {
 }
 
 #[test]
+fn the_kernels_own_routes_of_a_gateway_are_named_and_come_back() {
+    if !enter_namespace() {
+        return;
+    }
+    underlay();
+    let (kernel, heard) = start();
+    let wanted = overlay()
+        .gateway("fd64::1/64".parse().unwrap())
+        .gateway_mac("02:00:5e:00:01:64".parse().unwrap());
+    kernel.want(Entry::Overlay(100, Arc::new(wanted)));
+    heard.wait("overlay", |event| is_installed(event, &Key::Overlay(100)));
+    let shown = "ip route show dev br100; ip -6 route show dev br100 | grep -v multicast";
+    let before = until(shown, |text| {
+        ["10.100.0.0/24", "fd64::/64", "fe80::/64"]
+            .iter()
+            .all(|route| text.contains(route))
+    });
+    assert_eq!(kernel.verify().unwrap(), []);
+    for flushed in ["ip route flush dev br100", "ip -6 route flush dev br100"] {
+        run(flushed);
+        let found = kernel.verify().unwrap();
+        let [difference] = &found[..] else {
+            panic!("{flushed}: {found:#?}");
+        };
+        let said = difference.have.as_deref().unwrap_or_default();
+        assert_eq!(difference.key, Key::Overlay(100));
+        assert!(
+            said.contains("the kernel's own route of it is gone"),
+            "{said}"
+        );
+        assert_eq!(kernel.verify().unwrap(), [], "{flushed}");
+        until(shown, |text| text == before);
+    }
+    // One that somebody else has in the same network would go with it.
+    run("ip address add 10.100.0.9/24 dev br100; ip route flush dev br100");
+    let said = kernel.verify().unwrap().pop().unwrap().have.unwrap();
+    assert!(
+        said.contains("ip address del 10.100.0.9/24 dev br100"),
+        "{said}"
+    );
+    assert!(run("ip address show dev br100").contains("10.100.0.9/24"));
+    run("ip address del 10.100.0.9/24 dev br100");
+    kernel.verify().unwrap();
+    until(shown, |text| text == before);
+    assert_eq!(kernel.verify().unwrap(), []);
+}
+
+#[test]
 fn devices_deleted_by_hand_come_back_whole() {
     if !enter_namespace() {
         return;
@@ -373,4 +421,35 @@ fn a_device_renamed_by_hand_gets_its_name_back() {
     }
     let failed = |event: &Event| matches!(event, Event::Failed { .. });
     assert!(!heard.any(failed), "{:?}", heard.events);
+}
+
+/// A daemon is killed after it has made its devices and before they have its alias. They are not
+/// somebody else's for ever then.
+#[test]
+fn devices_of_a_run_that_broke_off_before_their_alias_are_finished_or_removed() {
+    if !enter_namespace() {
+        return;
+    }
+    underlay();
+    for (bridge, vxlan, vni, address) in [
+        ("br100", "vx100", 100, "10.0.0.1"),
+        ("br7", "vx7", 7, "10.0.0.1"),
+    ] {
+        run(&format!(
+            "ip link add {bridge} group 1919051632 type bridge; ip link add {vxlan} group \
+             1919051632 type vxlan id {vni} local {address} dstport 4789 nolearning"
+        ));
+    }
+    let (kernel, heard) = start();
+    kernel.want(Entry::Overlay(100, Arc::new(overlay())));
+    kernel.sweep(Sweep::All);
+    heard.wait("overlay", |event| is_installed(event, &Key::Overlay(100)));
+    let shown = until("ip -d link show vx100; ip -d link show br100", |text| {
+        text.matches("alias rbgpd").count() == 2 && text.matches(",UP").count() == 2
+    });
+    assert_eq!(shown.matches("group default").count(), 2, "{shown}");
+    until("ip -brief link", |text| {
+        !text.contains("br7") && !text.contains("vx7")
+    });
+    assert_eq!(kernel.verify().unwrap(), []);
 }

@@ -127,7 +127,7 @@ impl Tenant {
             .gateway_mac("02:00:5e:00:00:01".parse().unwrap())
             .vrf(self.vrf.clone());
         let remote = RemoteMac {
-            vtep: vtep(other),
+            tunnel: vtep(other).into(),
             sticky: false,
         };
         let mut wishes = vec![

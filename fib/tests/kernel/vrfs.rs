@@ -58,7 +58,7 @@ fn behind() -> Vec<Entry> {
     };
     let fdb = FdbKey::new("vx100", mac);
     let remote = RemoteMac {
-        vtep: ip("10.0.0.2"),
+        tunnel: ip("10.0.0.2").into(),
         sticky: false,
     };
     vec![
@@ -335,7 +335,7 @@ fn to_site(vtep: &str, router: &str) -> Vec<Entry> {
     let mac: Mac = router.parse().unwrap();
     let fdb = FdbKey::new("vx4001", mac);
     let remote = RemoteMac {
-        vtep: ip(vtep),
+        tunnel: ip(vtep).into(),
         sticky: false,
     };
     let gateways = [false, true].map(|ipv6| {
@@ -498,4 +498,87 @@ fn routes_of_a_vrf_lead_to_tunnel_endpoints_of_either_family() {
         );
         kernel.stop(false);
     }
+}
+
+/// What no route of a VRF takes would be looked up in the main table.
+#[test]
+fn packets_that_no_route_of_a_vrf_takes_do_not_leave_it() {
+    if !enter_with_vrfs() {
+        return;
+    }
+    underlay();
+    run("ip route add default via 10.0.0.2; ip -6 route add default via fd00::2");
+    let (kernel, heard) = start();
+    kernel.want(Entry::Vrf(Share::FIRST, red().closed(false)));
+    heard.wait("open", |event| {
+        is_installed(event, &Key::Vrf(Share::FIRST, "red".into()))
+    });
+    let way = |family: &str, to: &str| try_run(&format!("ip {family} route get {to} vrf red"));
+    assert!(
+        way("-4", "192.0.2.9").1.contains("dev ua"),
+        "{:?}",
+        way("-4", "192.0.2.9")
+    );
+    kernel.want(Entry::Vrf(Share::FIRST, red()));
+    kernel.flush().unwrap();
+    assert_eq!(kernel.verify().unwrap(), []);
+    for (family, to) in [("-4", "192.0.2.9"), ("-6", "2001:db8::9")] {
+        let (_, said) = way(family, to);
+        let nowhere = said.contains("unreachable") || said.contains("No route to host");
+        assert!(nowhere, "{said}");
+        let shown = run(&format!("ip {family} route show table 1001"));
+        assert!(
+            shown.contains("unreachable default") && shown.contains("4278198272"),
+            "{shown}"
+        );
+    }
+    // It stays with the device, and the next run, which wants none, takes it away with it.
+    kernel.stop(false);
+    assert!(run("ip route show table 1001").contains("unreachable default"));
+    let (kernel, _) = start();
+    kernel.want(Entry::Vrf(Share::FIRST, red()));
+    kernel.flush().unwrap();
+    kernel.sweep(Sweep::All);
+    kernel.flush().unwrap();
+    assert!(run("ip route show table 1001").contains("unreachable default"));
+    kernel.unwant(Key::Vrf(Share::FIRST, "red".into()));
+    kernel.flush().unwrap();
+    until(
+        "ip -br link; ip route show table 1001; ip -6 route show table 1001",
+        |text| !text.contains("red") && !text.contains("unreachable"),
+    );
+}
+
+/// With its routes a VRF's table loses the addresses of its gateways, which are in it, too.
+#[test]
+fn a_table_that_was_flushed_has_the_gateways_again() {
+    if !enter_with_vrfs() {
+        return;
+    }
+    underlay();
+    let (kernel, heard) = start();
+    kernel.want(Entry::Overlay(100, Arc::new(routed())));
+    heard.wait("overlay", |event| is_installed(event, &Key::Overlay(100)));
+    let shown = "ip route show table 1001 dev br100; ip -6 route show table 1001 dev br100";
+    let whole = |text: &str| {
+        [
+            "local 10.100.0.1",
+            "10.100.0.0/24",
+            "fd64::/64",
+            "local fd64::1",
+        ]
+        .iter()
+        .all(|route| text.contains(route))
+    };
+    until(shown, whole);
+    assert_eq!(kernel.verify().unwrap(), []);
+    run("ip route flush table 1001; ip -6 route flush table 1001");
+    assert!(!run(shown).contains("10.100.0"));
+    let found = kernel.verify().unwrap();
+    assert!(
+        found.iter().any(|it| it.key == Key::Overlay(100)),
+        "{found:#?}"
+    );
+    until(shown, whole);
+    assert_eq!(kernel.verify().unwrap(), []);
 }

@@ -9,6 +9,7 @@
 //! take the same way, so that both are understood alike.
 
 use std::collections::BTreeSet;
+use std::num::NonZeroU32;
 use std::time::Instant;
 
 use super::Driver;
@@ -21,11 +22,14 @@ use crate::netlink::encode::{
 };
 use crate::netlink::notice::{FdbNotice, NeighbourNotice, Notice, RouteNotice};
 use crate::netlink::watch::Notification;
-use crate::state::{FdbKey, FloodKey, Mac, Neighbour, NeighbourKey, Segment};
+use crate::state::{FdbKey, FloodKey, Mac, Neighbour, NeighbourKey, Segment, Tunnel};
 use crate::table::{Observation, Place, RouteShape, Theirs, Via, is_our_next_hop};
 
 impl Driver {
     pub(super) fn hear(&mut self, notification: Notification) {
+        if self.is_of_removed(&notification) {
+            return;
+        }
         self.links_current &= !matches!(
             notification,
             Notification::Link { .. } | Notification::Address { .. }
@@ -62,6 +66,27 @@ impl Driver {
                 self.events.push(Event::Overrun);
                 self.stale.all = true;
             }
+        }
+    }
+
+    /// What the kernel had to say of a device before we removed it, and that it is removed.
+    fn is_of_removed(&mut self, notification: &Notification) -> bool {
+        let (index, last) = match notification {
+            Notification::Link { notice, removed } => match notice {
+                LinkNotice::Link(link) => (link.index, *removed),
+                LinkNotice::Port(index) => (*index, false),
+            },
+            Notification::Address { address, .. } => (address.index, false),
+            Notification::Overrun => {
+                // The last word may be lost; everything is read.
+                self.removed.clear();
+                return false;
+            }
+            Notification::Other(_) => return false,
+        };
+        match last {
+            true => self.removed.remove(&index),
+            false => self.removed.contains(&index),
         }
     }
 
@@ -212,7 +237,9 @@ impl Driver {
         let shared = matches!(&port.kind, LinkKind::Vxlan(vxlan) if vxlan.external);
         let vlan = fdb.vlan.unwrap_or(0);
         let stamped = marks & NTF_EXT_LEARNED != 0;
-        match (fdb.master, fdb.vtep) {
+        let vni = fdb.towards.and_then(NonZeroU32::new);
+        let tunnel = fdb.vtep.map(|vtep| Tunnel { vtep, vni });
+        match (fdb.master, tunnel) {
             (Some(bridge), _) if is_vxlan => {
                 let tunnel = self
                     .table
@@ -249,9 +276,11 @@ impl Driver {
                 self.locals.mac((bridge, vlan), mac, None, &mut self.events);
             }
             (Some(bridge), _) => {
-                // PERMANENT are the port's own addresses.
-                let learned = !removed && !stamped && state & NUD_PERMANENT == 0;
-                let sticky = marks & NTF_STICKY != 0 || state & NUD_NOARP != 0;
+                // PERMANENT are the port's own addresses. An address pinned here where our entry
+                // stood keeps our stamp, and is here all the same.
+                let pinned = state & NUD_NOARP != 0;
+                let learned = !removed && (pinned || !stamped) && state & NUD_PERMANENT == 0;
+                let sticky = marks & NTF_STICKY != 0 || pinned;
                 let local = learned.then_some(LocalMac {
                     port: index,
                     sticky,
@@ -266,21 +295,21 @@ impl Driver {
                 self.locals
                     .mac((bridge, vlan), mac, local, &mut self.events);
             }
-            (None, Some(vtep)) if mac == Mac::ZERO => {
+            (None, Some(tunnel)) if mac == Mac::ZERO => {
                 let vni = fdb.vni.filter(|_| shared);
                 let segment = vni.map(|vni| self.table.segment(&device, index, vni));
-                let key = FloodKey::new(device, vtep).within(segment);
+                let key = FloodKey::new(device, tunnel).within(segment);
                 self.table.observe(Observation::Flood(key, !removed));
             }
-            (None, vtep) if is_vxlan && mac != Mac::ZERO => {
+            (None, tunnel) if is_vxlan && mac != Mac::ZERO => {
                 let vni = fdb.vni.filter(|_| shared);
                 let segment = vni.map(|vni| self.table.segment(&device, index, vni));
                 let key = FdbKey::new(device, mac).within(segment);
                 let fixed = !stamped && !removed && state & (NUD_NOARP | NUD_PERMANENT) != 0;
                 let place = Place::Tunnel(key.clone());
-                let theirs = fixed.then_some(Theirs::Remote(vtep));
-                let vtep = vtep.filter(|_| stamped && !removed);
-                self.table.observe(Observation::FdbTunnel(key, vtep));
+                let theirs = fixed.then_some(Theirs::Remote(fdb.vtep));
+                let tunnel = tunnel.filter(|_| stamped && !removed);
+                self.table.observe(Observation::FdbTunnel(key, tunnel));
                 self.table.observe(Observation::Occupied(place, theirs));
             }
             (None, _) => {}

@@ -81,7 +81,20 @@ impl Driver {
     }
 
     /// Tells those whom an event concerns.
-    fn tell(&mut self, event: Event) {
+    fn tell(&mut self, mut event: Event) {
+        // What this crate itself wants is nobody's news.
+        let own = |key: &Key| matches!(key, Key::Route(key) if key.share() == Share::VRFS);
+        if let Event::Failed { key, .. } | Event::Removed { key } = &event
+            && own(key)
+        {
+            return;
+        }
+        if let Event::Installed { keys } = &mut event {
+            keys.retain(|key| !own(key));
+            if keys.is_empty() {
+                return;
+            }
+        }
         if let [(_, only)] = self.owners.as_mut_slice() {
             return only(event);
         }
@@ -96,6 +109,10 @@ impl Driver {
                 }
             }
             Event::Failed { ref key, .. } => self.tell_one(self.owner_of(key), event),
+            Event::Leftover { ref key, .. } => {
+                let owner = self.owner_of(&Key::Neighbour(key.clone()));
+                self.tell_one(owner, event);
+            }
             Event::Removed { ref key } => match self.table.share_of(key) {
                 Some(share) => self.tell_one(share, event),
                 // Its overlay is gone: whoever had it takes note.

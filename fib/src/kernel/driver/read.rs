@@ -10,12 +10,15 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::{Duration, Instant};
 
+use ipnetwork::IpNetwork;
+
 use super::Driver;
 use crate::event::{Differences, Event};
 use crate::kernel::KernelError;
 use crate::links::Link;
 use crate::netlink::dump::Dump;
 use crate::netlink::notice::Notice;
+use crate::state::{Interface, NextHop, RouteKind};
 use crate::table::{AuditScope, Observation, is_our_next_hop};
 
 impl Driver {
@@ -191,6 +194,7 @@ impl Driver {
         self.table.begin_audit(scope);
         self.locals.begin();
         let mut failed = None;
+        let mut connected = HashSet::new();
         let mut notices = Vec::new();
         if let Err(source) = self.dump.neighbours(|notice| notices.push(notice)) {
             failed = Some(KernelError::Dump {
@@ -204,7 +208,11 @@ impl Driver {
             // Routes are handled as they come, there may be too many to keep.
             let spare = Dump::open().map_err(KernelError::Open)?;
             let mut dump = std::mem::replace(&mut self.dump, spare);
-            if let Err(source) = dump.routes(|notice| self.see(notice)) {
+            let read = dump.routes(|notice| {
+                connected.extend(connected_by(&notice));
+                self.see(notice);
+            });
+            if let Err(source) = read {
                 failed = Some(KernelError::Dump {
                     what: "routes",
                     source,
@@ -219,8 +227,32 @@ impl Driver {
             self.locals.abandon();
             return Err(error);
         }
+        if scope.routes {
+            self.table.connected_read(&connected);
+        }
         self.foreign.end(&mut self.events);
         self.locals.end(&mut self.events);
         Ok(self.table.end_audit(scope))
+    }
+}
+
+/// The protocol number of routes that the kernel makes by itself.
+const RTPROT_KERNEL: u8 = 2;
+
+/// The network that a route of the kernel's own leads to, and the device that it is on.
+fn connected_by(notice: &Notice) -> Option<(u32, IpNetwork)> {
+    let Notice::Route { route, .. } = notice else {
+        return None;
+    };
+    let own = route.protocol == RTPROT_KERNEL && route.kind == RouteKind::Unicast;
+    match route.hops.as_slice() {
+        [
+            NextHop {
+                gateway: None,
+                interface: Some(Interface::Index(index)),
+                ..
+            },
+        ] if own => Some((*index, route.key.prefix())),
+        _ => None,
     }
 }

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::netlink::encode;
 use crate::netlink::message::messages;
-use crate::state::{FdbKey, Interface, Neighbour, RemoteMac};
+use crate::state::{FdbKey, Interface, Neighbour, RemoteMac, Tunnel};
 use crate::table::{RouteShape, Via};
 
 fn notices(bytes: &[u8]) -> Vec<Notice> {
@@ -95,8 +95,18 @@ fn objects_entries_and_neighbours_are_read_as_they_are_written() {
     encode::unset_next_hop(&mut bytes, 3, 9);
     let mac = Mac([2, 0, 0, 0, 0, 1]);
     let vtep = IpAddr::from([192, 0, 2, 1]);
+    let tunnel = Tunnel::from(vtep).towards(200, 100);
     let key = FdbKey::new("vx", mac);
-    encode::set_fdb(&mut bytes, 4, 5, &key, RemoteMac { vtep, sticky: true });
+    encode::set_fdb(
+        &mut bytes,
+        4,
+        5,
+        &key,
+        RemoteMac {
+            tunnel,
+            sticky: true,
+        },
+    );
     let ip = "fd00::7".parse().unwrap();
     encode::set_neighbour(&mut bytes, 5, 186, 6, ip, Neighbour { mac, router: true });
     let next_hop = |id, protocol, object, removed| Notice::NextHop {
@@ -114,6 +124,7 @@ fn objects_entries_and_neighbours_are_read_as_they_are_written() {
         vtep: Some(vtep),
         vlan: None,
         vni: None,
+        towards: Some(200),
     };
     let neighbour = NeighbourNotice {
         index: 6,

@@ -59,7 +59,7 @@ fn routes_by_themselves_to_tunnel_endpoints_are_shown_as_they_were_written() {
                 shape: shape.clone(),
                 replace,
             };
-            assert_eq!(writer.write(&[op]), [Ok(())], "{prefix}");
+            assert_eq!(writer.write(&[op], || 0), [Ok(())], "{prefix}");
             let mut seen = Vec::new();
             Dump::open()
                 .unwrap()
@@ -74,6 +74,57 @@ fn routes_by_themselves_to_tunnel_endpoints_are_shown_as_they_were_written() {
             assert_eq!(seen, [(186, 20, hops.clone())], "{prefix}");
         }
         let op = Op::UnsetRoute { key, shape };
-        assert_eq!(writer.write(&[op]), [Ok(())], "{prefix}");
+        assert_eq!(writer.write(&[op], || 0), [Ok(())], "{prefix}");
     }
+}
+
+#[test]
+fn devices_that_are_removed_together_are_gone_and_no_others() {
+    if let Err(error) = unshare(CloneFlags::CLONE_NEWNET) {
+        return skip::note(None, &format!("cannot make a network namespace ({error})"));
+    }
+    let made = Command::new("sh")
+        .args([
+            "-c",
+            "for name in one two three four; do ip link add $name type bridge; done; \
+             ip link add port type veth peer name other; ip link set port master one; \
+             ip link del three",
+        ])
+        .output();
+    if !made.is_ok_and(|made| made.status.success()) {
+        return skip::note(None, "no `ip` command");
+    }
+    let links = || Dump::open().unwrap().links().unwrap();
+    let index = |name: &str| {
+        let found = links().into_iter().find(|link| link.name.as_str() == name);
+        found.map(|link| link.index)
+    };
+    let gone = links().iter().map(|link| link.index).max().unwrap() + 1;
+    let delete = |name: &str, index: u32| {
+        let name = name.into();
+        Op::Device(None, crate::overlay::DeviceOp::Delete { index, name })
+    };
+    let ops = [
+        delete("one", index("one").unwrap()),
+        delete("three", gone),
+        delete("two", index("two").unwrap()),
+    ];
+    let mut writer = Writer::open(186).unwrap();
+    let results = writer.write(&ops, || 77);
+    let [one, three, two] = results.as_slice() else {
+        panic!("{results:?}");
+    };
+    assert_eq!((one, two), (&Ok(()), &Ok(())));
+    assert_eq!(three.as_ref().unwrap_err().errno, libc::ENODEV);
+    let left = ["one", "two", "four", "port", "other"].map(|name| index(name).is_some());
+    assert_eq!(left, [false, false, true, true, true]);
+    assert!(links().iter().all(|link| link.group == 0));
+    // One is removed alone, and what is not there is said to be so.
+    let four = delete("four", index("four").unwrap());
+    assert_eq!(writer.write(std::slice::from_ref(&four), || 77), [Ok(())]);
+    let results = writer.write(&[four.clone(), four], || 77);
+    let absent = results
+        .iter()
+        .all(|it| it.as_ref().is_err_and(|it| it.errno == libc::ENODEV));
+    assert!(absent, "{results:?}");
 }

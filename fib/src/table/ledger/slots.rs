@@ -31,6 +31,16 @@ impl<K, T> Default for Slots<K, T> {
 }
 
 impl<K: Hash + Eq + Clone, T: Default> Slots<K, T> {
+    /// There are none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.index.is_empty()
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.index.len()
+    }
+
     /// Where a key is, in a new place if it was not known.
     pub(super) fn place(&mut self, key: &K) -> u32 {
         if let Some(at) = self.find(key) {
@@ -47,6 +57,11 @@ impl<K: Hash + Eq + Clone, T: Default> Slots<K, T> {
             None => {
                 let at = u32::try_from(self.places.len()).unwrap_or(u32::MAX);
                 debug_assert!(at < u32::MAX, "four thousand million entries");
+                // By an eighth, not to twice as many: most of a large table is in use, and where it
+                // is large the system moves it without touching it.
+                if self.places.len() == self.places.capacity() {
+                    self.places.reserve_exact((self.places.len() / 8).max(64));
+                }
                 self.places.push(entry);
                 at
             }

@@ -44,7 +44,7 @@ fn take(event: Event, table: &mut Table, model: &mut Model) {
     let vtep = IpAddr::from([10, 0, 0, 2]);
     let station = |table: &mut Table, number: u32, mac: Mac, ip: IpAddr| {
         let remote = RemoteMac {
-            vtep,
+            tunnel: vtep.into(),
             sticky: false,
         };
         table.set(Entry::Fdb(FdbKey::new(format!("vx{number}"), mac), remote));

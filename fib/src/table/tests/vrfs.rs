@@ -319,6 +319,7 @@ fn a_leftover_goes_with_the_sweep_and_one_made_later_waits_for_its_wish() {
     let claim = crate::state::Claim {
         tables: vec![1003],
         metrics: vec![20],
+        beside: Vec::new(),
     };
     table.join(Share(1), claim);
     settle(&mut table, &mut model, now);
@@ -397,4 +398,78 @@ fn the_overlay_of_an_l3vni_has_the_routers_mac_address_and_nothing_else() {
     assert_eq!((vxlan.master, vxlan.port), (Some(bridge.index), Some(port)));
     assert_eq!(on(&model, "br4001"), [""; 0]);
     assert!(table.verify().is_empty(), "{:?}", table.verify());
+}
+
+/// The routes that a table has.
+fn routes(model: &Model, table: u32) -> Vec<String> {
+    let of = model
+        .routes
+        .iter()
+        .filter(|((key, _), _)| key.table() == table);
+    of.map(|((key, metric), (_, shape))| format!("{} {} {metric}", shape.kind, key.prefix()))
+        .collect()
+}
+
+const ENDS: [&str; 2] = [
+    "unreachable 0.0.0.0/0 4278198272",
+    "unreachable ::/0 4278198272",
+];
+
+#[test]
+fn the_table_of_a_vrf_of_ours_has_an_end_as_long_as_an_owner_wants_it() {
+    let (mut table, mut model, now) = started();
+    // An overlay says nothing of it, and an owner's own default route stands before it.
+    want(&mut table, 1, routed(1));
+    settle(&mut table, &mut model, now);
+    assert_eq!(routes(&model, 1001), [""; 0]);
+    table.set(Entry::Vrf(Share::FIRST, red()));
+    let default = RouteKey::new(1001, "0.0.0.0/0".parse().unwrap());
+    let hop = NextHop::gateway([192, 0, 2, 1].into()).dev("wa");
+    table.set(Entry::Route(default, Arc::new(Route::via([hop]))));
+    settle(&mut table, &mut model, now);
+    let both = ["unicast 0.0.0.0/0 20", ENDS[0], ENDS[1]];
+    assert_eq!(routes(&model, 1001), both);
+    assert!(table.verify().is_empty(), "{:?}", table.verify());
+
+    // The next run finds it, and neither sweeps it nor writes it again.
+    let before = model.log.len();
+    let mut next = Table::new(PROTOCOL);
+    model.tell(&mut next);
+    next.set(Entry::Overlay(1, Arc::new(routed(1))));
+    next.set(Entry::Vrf(Share::FIRST, red()));
+    next.sweep(Share::FIRST, Sweep::All);
+    settle(&mut next, &mut model, now);
+    assert_eq!(routes(&model, 1001), ENDS, "{:#?}", &model.log[before..]);
+    assert_eq!(
+        model.log.len(),
+        before + 2,
+        "the last default route and its hop go"
+    );
+
+    // It may be without, goes to another table with its VRF, and with the wish.
+    next.set(Entry::Vrf(Share::FIRST, red().closed(false)));
+    settle(&mut next, &mut model, now);
+    assert_eq!(routes(&model, 1001), [""; 0]);
+    next.set(Entry::Vrf(Share::FIRST, red()));
+    settle(&mut next, &mut model, now);
+    assert_eq!(routes(&model, 1001), ENDS);
+    next.unset(&Key::Overlay(1));
+    next.unset(&Key::Vrf(Share::FIRST, "red".into()));
+    settle(&mut next, &mut model, now);
+    assert_eq!(routes(&model, 1001), [""; 0]);
+    assert!(link(&model, "red").is_none());
+}
+
+#[test]
+fn a_vrf_of_others_keeps_its_table_as_it_is() {
+    let (mut table, mut model, now) = started();
+    theirs(&mut model, &mut table, "red", LinkKind::Vrf { table: 1001 });
+    table.set(Entry::Vrf(Share::FIRST, red()));
+    settle(&mut table, &mut model, now);
+    assert!(
+        table
+            .status(&Key::Vrf(Share::FIRST, "red".into()))
+            .installed
+    );
+    assert_eq!(routes(&model, 1001), [""; 0]);
 }

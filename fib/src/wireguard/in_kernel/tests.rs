@@ -48,7 +48,7 @@ fn a_change_is_laid_out_as_in_the_header() {
         attribute(3, &[64]),
     ]
     .concat();
-    for (replace, flags) in [(false, 4_u32), (true, 6)] {
+    for flags in [0_u32, 4] {
         let allowed = [attribute(0x8000, &v4), attribute(0x8000, &v6)].concat();
         let peer = [
             attribute(1, &[7; 32]),
@@ -58,7 +58,7 @@ fn a_change_is_laid_out_as_in_the_header() {
         .concat();
         let peers = attribute(0x8008, &attribute(0x8000, &peer));
         let body = [vec![1, 1, 0, 0], attribute(2, b"wg0\0"), peers].concat();
-        let request = set_request((27, 9, "wg0"), PublicKey([7; 32]), &prefixes, replace);
+        let request = set_request((27, 9, "wg0"), PublicKey([7; 32]), flags, &prefixes);
         assert_eq!(request, message(27, 5, 9, &body));
     }
 }
@@ -82,6 +82,7 @@ fn a_dump_is_read_and_a_peer_continues_in_the_next_message() {
         attribute(1, &[7; 32]),
         attribute(2, &[9; 32]),
         attribute(4, &endpoint),
+        attribute(5, &25_u16.to_ne_bytes()),
         attribute(6, &handshake),
         attribute(7, &100_u64.to_ne_bytes()),
         attribute(8, &200_u64.to_ne_bytes()),
@@ -118,7 +119,8 @@ fn a_dump_is_read_and_a_peer_continues_in_the_next_message() {
         .duration_since(SystemTime::UNIX_EPOCH)
         .unwrap();
     assert_eq!(since, Duration::new(1_700_000_000, 5));
-    assert_eq!(peers[1].last_handshake, None);
+    assert_eq!(peers[0].keepalive, Some(Duration::from_secs(25)));
+    assert_eq!((peers[1].last_handshake, peers[1].keepalive), (None, None));
     // Cut anywhere, it gives less but does no harm.
     for length in 0..one.len() {
         read_peers(&one[..length], &mut Vec::new());

@@ -1,0 +1,178 @@
+//! One device beside what it should be: a step where it is ours, words where it is somebody else's.
+//!
+//! The words name the attribute, its value, the value it must have and the command that mends it.
+//! Where another value of somebody else's device works as well, nothing is said.
+
+use std::fmt;
+
+use super::{DeviceOp, LinkChange, STAMP, Steps, is_stamped};
+use crate::links::{BridgePort, Link, Links};
+
+impl Steps {
+    fn mend_by_hand(
+        &mut self,
+        link: &Link,
+        name: &str,
+        have: impl fmt::Display,
+        (want, command): (impl fmt::Display, impl fmt::Display),
+    ) {
+        self.wrong.push(format!(
+            "{name} of `{}` is {have}, but must be {want}: `{command}`",
+            link.name
+        ));
+    }
+
+    /// The kernel does not change this attribute.
+    pub(super) fn replace_by_hand(
+        &mut self,
+        link: &Link,
+        name: &str,
+        have: impl fmt::Display,
+        want: impl fmt::Display,
+    ) {
+        let device = &link.name;
+        self.wrong.push(format!(
+            "{name} of `{device}` is {have}, but must be {want}: `ip link del {device}`, and it is \
+             made as it must be"
+        ));
+    }
+}
+
+/// Compares one device and collects what to change, or what to complain about.
+pub(super) struct Fix<'a> {
+    pub(super) steps: &'a mut Steps,
+    pub(super) link: &'a Link,
+    pub(super) ours: bool,
+}
+
+impl Fix<'_> {
+    /// An attribute that `ip link set` changes under its own name.
+    pub(super) fn check(
+        &mut self,
+        fits: bool,
+        change: LinkChange,
+        have: impl fmt::Display,
+        want: impl fmt::Display,
+    ) {
+        if !fits {
+            let name = change.name();
+            let command = format!("ip link set {} {name} {want}", self.link.name);
+            self.named(name, change, have, (want, command));
+        }
+    }
+
+    pub(super) fn named(
+        &mut self,
+        name: &str,
+        change: LinkChange,
+        have: impl fmt::Display,
+        want: (impl fmt::Display, String),
+    ) {
+        if self.ours {
+            let (index, name) = (self.link.index, self.link.name.clone());
+            self.steps.ops.push(DeviceOp::Change {
+                index,
+                name,
+                change,
+            });
+        } else {
+            self.steps.mend_by_hand(self.link, name, have, want);
+        }
+    }
+
+    pub(super) fn stamp(&mut self) {
+        if self.ours && (self.link.nascent || !is_stamped(self.link)) {
+            self.check(false, LinkChange::Stamp, "none", STAMP);
+        }
+    }
+
+    /// Others may have chosen a smaller MTU; it works. A larger one makes a bridge send what the
+    /// tunnel drops, and a tunnel send what the underlay drops.
+    pub(super) fn mtu(&mut self, mtu: u32) {
+        let fits = self.link.mtu == mtu || (!self.ours && self.link.mtu < mtu);
+        self.check(fits, LinkChange::Mtu(mtu), self.link.mtu, mtu);
+    }
+
+    pub(super) fn addrgenmode(&mut self, generates: bool) {
+        let word = |on| if on { "eui64" } else { "none" };
+        let have = self.link.generates_addresses;
+        // A link-local address too many does no harm on a device that somebody else made.
+        let fits = have == generates || (!self.ours && have);
+        self.check(
+            fits,
+            LinkChange::GenerateAddresses(generates),
+            word(have),
+            word(generates),
+        );
+    }
+
+    /// A bridge that forgets what it learns at once has nothing to announce.
+    pub(super) fn ageing(&mut self) {
+        if self.link.bridge.is_some_and(|bridge| bridge.ageing == 0) {
+            let usual = 30_000;
+            let command = format!(
+                "ip link set {} type bridge ageing_time {usual}",
+                self.link.name
+            );
+            let change = LinkChange::Ageing;
+            self.named("ageing_time", change, 0, ("more", command));
+        }
+    }
+
+    /// Settings of a bridge port, all set by one change.
+    pub(super) fn port(&mut self, want: BridgePort, change: LinkChange) {
+        let have = self.link.port.unwrap_or(want);
+        // Suppression that nobody asked for does no harm on a device that somebody else made, and
+        // mapping none without VLANs that are mapped.
+        let suppress = have.neigh_suppress == want.neigh_suppress;
+        let suppress = suppress || (!self.ours && have.neigh_suppress);
+        let mapped = have.vlan_tunnel || !want.vlan_tunnel;
+        let learning = have.learning == want.learning;
+        let settings = [
+            ("learning", have.learning, want.learning, learning),
+            (
+                "neigh_suppress",
+                have.neigh_suppress,
+                want.neigh_suppress,
+                suppress,
+            ),
+            ("vlan_tunnel", have.vlan_tunnel, want.vlan_tunnel, mapped),
+        ];
+        let word = |on| if on { "on" } else { "off" };
+        for (name, have, want, fits) in settings {
+            if fits {
+                continue;
+            }
+            let (have, want) = (word(have), word(want));
+            let command = format!("bridge link set dev {} {name} {want}", self.link.name);
+            let name = format!("bridge port {name}");
+            self.named(&name, change.clone(), have, (want, command));
+            if self.ours {
+                return;
+            }
+        }
+    }
+
+    pub(super) fn master(&mut self, master: &Link, links: &Links) {
+        let have = self.link.master.map_or("none".to_owned(), |index| {
+            let name = links.get(index).map(|link| link.name.to_string());
+            name.unwrap_or_else(|| format!("if{index}"))
+        });
+        let fits = self.link.master == Some(master.index);
+        self.check(fits, LinkChange::Master(master.index), have, &master.name);
+    }
+
+    /// Out of use, if that is ours to say.
+    pub(super) fn down(&mut self) {
+        if self.link.up && self.ours {
+            self.named("state", LinkChange::Down, "up", ("down", String::new()));
+        }
+    }
+
+    pub(super) fn up(&mut self) {
+        if !self.link.up {
+            let command = format!("ip link set {} up", self.link.name);
+            self.named("state", LinkChange::Up, "down", ("up", command));
+        }
+    }
+}
