@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! BfdHandle ── commands (bounded queue + wake-up byte) ──► thread "bfd" ── on_event ──► core
-//! UDP 3784 (IPv4, IPv6) ──► Receiver ──► bfd::Sessions ──► one sending socket per session
+//! UDP 3784, 4784 ──► Receiver ──► bfd::Sessions ──► one sending socket per session
 //! ```
 //!
 //! BFD has its own thread with real-time priority, because routing work must not delay a 50 ms
@@ -10,13 +10,15 @@
 //! thread owns the sessions and all sockets, shares nothing, and never waits for anything but its
 //! poll call.
 //!
-//! A session may be asked for before its interface or address exists. The thread then tries again
-//! every half second without noise until the socket can be made, and does the same when an
-//! interface goes away. [`Status::waiting`] says what is missing.
+//! A session may be asked for before its interface or address exists, or while another daemon still
+//! has the port. The thread then tries again every half second without noise until the socket can be
+//! made, and does the same when an interface goes away. [`Status::waiting`] says what is missing.
 //!
 //! What is not done here: the protocol (crate `bfd`), and what an event means for a routing
 //! session.
 
+mod histogram;
+mod shield;
 mod socket;
 mod speaker;
 
@@ -27,9 +29,11 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use bfd::{Diagnostic, Parameters, State};
+use bfd::{Authentication, Diagnostic, Hops, Method, Parameters, Refusal, State};
 use bgp::{InterfaceName, ScopedAddr};
+pub use histogram::Histogram;
 
+use socket::Reach;
 use speaker::{Command, Speaker};
 
 /// Starts the thread.
@@ -38,7 +42,7 @@ pub struct BfdThread;
 
 impl BfdThread {
     /// Binds UDP port 3784 in the network namespace of the calling thread and starts the BFD
-    /// thread there.
+    /// thread there. Where another daemon still has the port, sessions wait for it and say so.
     ///
     /// `on_event` is called on the BFD thread: it must hand the event over without blocking and
     /// must not call the handle.
@@ -47,7 +51,10 @@ impl BfdThread {
         let (waker, wake) = UnixStream::pair()?;
         waker.set_nonblocking(true)?;
         wake.set_nonblocking(true)?;
-        let receivers = socket::receivers()?;
+        let receivers = socket::receivers(Reach::NEAR).unwrap_or_else(|error| {
+            tracing::error!(%error, "BFD waits for its port");
+            Vec::new()
+        });
         let speaker = Speaker::new(receivers, queue, wake, on_event, Instant::now());
         let thread = std::thread::Builder::new()
             .name("bfd".into())
@@ -76,9 +83,9 @@ pub struct BfdHandle {
 }
 
 impl BfdHandle {
-    /// Adds a session, or changes its parameters without taking it down.
-    pub fn set(&self, key: SessionKey, parameters: Params) {
-        self.send(Command::Set(key, parameters));
+    /// Adds a session, or changes its settings without taking it down.
+    pub fn set(&self, key: SessionKey, settings: impl Into<Settings>) {
+        self.send(Command::Set(key, settings.into()));
     }
 
     /// Tells the peer that the session is administratively down, and forgets it. One last event,
@@ -145,6 +152,26 @@ impl Drop for BfdHandle {
 /// How a session runs; the default is 300 ms, multiplier 3, active.
 pub type Params = Parameters;
 
+/// How a session runs, with what is not for the protocol's timers.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Settings {
+    /// Intervals, role and TTL.
+    pub parameters: Params,
+    /// What packets are authenticated with.
+    pub authentication: Option<Authentication>,
+    /// Hold it down.
+    pub admin_down: bool,
+}
+
+impl From<Params> for Settings {
+    fn from(parameters: Params) -> Self {
+        Self {
+            parameters,
+            ..Self::default()
+        }
+    }
+}
+
 /// Names a session.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SessionKey {
@@ -154,6 +181,10 @@ pub struct SessionKey {
     pub local: Option<IpAddr>,
     /// The interface to the peer; `None`: any. Needed for a link-local peer.
     pub interface: Option<String>,
+    /// The VRF it is in.
+    pub vrf: Option<String>,
+    /// The peer is behind routers (RFC 5883).
+    pub multihop: bool,
 }
 
 impl SessionKey {
@@ -164,6 +195,15 @@ impl SessionKey {
             peer,
             local: None,
             interface: None,
+            vrf: None,
+            multihop: false,
+        }
+    }
+
+    pub(crate) fn hops(&self) -> Hops {
+        match self.multihop {
+            true => Hops::Multi,
+            false => Hops::Single,
         }
     }
 
@@ -187,6 +227,9 @@ pub struct Event {
     pub diagnostic: Diagnostic,
     /// Why, as the peer last said.
     pub remote_diagnostic: Diagnostic,
+    /// The peer's BFD does not depend on its control plane, so that silence is that of the path
+    /// (RFC 5882 §4.3).
+    pub independent: bool,
     /// When the thread noticed.
     pub at: Instant,
 }
@@ -196,6 +239,12 @@ impl Event {
     #[must_use]
     pub fn peer(&self) -> ScopedAddr {
         self.key.neighbor()
+    }
+
+    /// The path is dead, whatever the peer's programs do (RFC 5882 §4.3).
+    #[must_use]
+    pub fn is_path(&self) -> bool {
+        self.independent && self.diagnostic == Diagnostic::DetectionTimeExpired
     }
 }
 
@@ -223,6 +272,12 @@ pub struct Status {
     pub waiting: Option<String>,
     /// How it is configured.
     pub parameters: Params,
+    /// What packets are authenticated with.
+    pub authentication: Option<Method>,
+    /// Why the last packet that was not believed was not; `None` once one is.
+    pub refusal: Option<Refusal>,
+    /// The peer's BFD does not depend on its control plane.
+    pub control_plane_independent: bool,
     /// Our state.
     pub state: State,
     /// Why it last changed.
@@ -241,6 +296,8 @@ pub struct Status {
     pub counters: bfd::Counters,
     /// Packets the kernel did not take.
     pub send_errors: u64,
+    /// Our name for the session, and what the peer last said.
+    pub names: Option<(bfd::Discriminator, bfd::Remote)>,
 }
 
 /// What the thread knows.
@@ -251,10 +308,15 @@ pub struct Report {
     pub sessions: Vec<Status>,
     /// Whether real-time priority was granted.
     pub realtime: bool,
-    /// The latest that the thread ever came for a timer.
-    pub lateness_max: Duration,
+    /// How late the thread came for its timers.
+    pub lateness: Histogram,
+    /// How much of the detection time had passed when a packet came, of all sessions that are up.
+    pub gaps: bfd::Gaps,
     /// Datagrams that no session took.
     pub refused: bfd::Refused,
+    /// Somebody floods the ports: the kernel drops what is of no session, and one in 64 of that is
+    /// counted.
+    pub shielded: bool,
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@
 
 mod accept;
 pub mod diff;
-mod duration;
+pub(crate) mod duration;
 pub(crate) mod edit;
 pub mod error;
 pub mod file;
@@ -31,8 +31,9 @@ use std::io;
 use file::File;
 
 pub use accept::accept;
+pub(crate) use accept::not_of_hosts;
 pub use diff::{Diff, diff};
-pub use error::{ConfigError, Place, Problem, Report};
+pub use error::{ConfigError, Origin, Place, Problem, Report};
 pub use policy::{Direction, PolicyKind};
 pub use print::print;
 pub use types::*;
@@ -52,7 +53,15 @@ pub fn parse_here(
     file: &str,
     ao_works: impl Fn(AoAlgorithm) -> io::Result<()>,
 ) -> Result<(Config, Vec<policy::review::Remark>), Vec<ConfigError>> {
-    let mut report = Report::new(text, file);
+    understand(text, Report::new(text, file), ao_works)
+}
+
+/// The same for a text that was made from another one, to which the report points.
+pub(crate) fn understand(
+    text: &str,
+    mut report: Report,
+    ao_works: impl Fn(AoAlgorithm) -> io::Result<()>,
+) -> Result<(Config, Vec<policy::review::Remark>), Vec<ConfigError>> {
     let file = file::read(text, &mut report);
     let config = file.as_ref().and_then(|file| accept(file, &mut report));
     if let Some(file) = &file {

@@ -29,8 +29,8 @@ pub use core_handle::{Answer, CALLS_MAX, Call, CoreHandle};
 pub use error::{ErrorKind, ErrorReply};
 pub use reply::Reply;
 pub use request::{
-    Clear, Drain, EvpnRoutes, Gateways, NetworkCreate, NetworkDelete, Page, Request, Routes,
-    Select, SoftReset,
+    Clear, Drain, EvpnRoutes, Gateways, Language, Lines, NetworkCreate, NetworkDelete, Page,
+    Request, Routes, Select, SoftReset,
 };
 pub use timestamp::Timestamp;
 

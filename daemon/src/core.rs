@@ -10,28 +10,37 @@
 //! are packed under load and leave at once without it.
 //!
 //! The parts beside this page: `neighbor` (one neighbour's settings and facts), `apply`
-//! (configuration and its changes), `limit` (how many prefixes a neighbour may send), `dynamic`
-//! (neighbours from a range), `handover` (routes of other tables), `signing` (keys on the listening sockets), `kernel` (what the kernel says and should have), `refusals` (what of it is
-//! logged), `stations` (who is here), `drain`, `rpki` (origin validation), `answer` (requests).
+//! (configuration and its changes), `bfd` (BFD sessions), `limit` (how many prefixes a neighbour may send), `dynamic`
+//! (neighbours from a range), `handover` (routes of other tables), `imports` (those of other
+//! instances), `signing` (keys on the listening sockets), `kernel` (what the kernel says and should have), `refusals` (what of it is
+//! logged), `statics` (static routes), `stations` (who is here), `svi` (this host's own addresses), `concerns` (what two claim),
+//! `drain`, `rpki` (origin validation), `answer` (requests).
 
 mod answer;
 mod apply;
+mod bfd;
+mod concerns;
 mod drain;
 mod duplicates;
 mod dynamic;
 mod handover;
+mod imports;
 mod installed;
 mod kernel;
 mod limit;
 mod link_loss;
 mod named;
 mod neighbor;
+#[cfg(test)]
+mod order;
 mod own_routes;
 mod pace;
 mod refusals;
 mod rpki;
 mod signing;
+mod statics;
 mod stations;
+mod svi;
 mod unnumbered;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -62,6 +71,7 @@ use crate::repeats::Repeats;
 use crate::rpki_io::{CacheId, Report};
 use crate::snoop::Sighting;
 use crate::state::{DrainState, StateDir};
+use crate::statics::{PathNews, Statics};
 use crate::tasks::Spawner;
 use crate::wireguard_io::WireguardHandle;
 pub(crate) use answer::NetworkFacts;
@@ -91,6 +101,10 @@ const OUTPUTS_MAX: usize = 2048;
 /// Wishes waiting for the kernel thread above which the tables keep theirs: some ten milliseconds of
 /// the kernel's work. A wish in the queue costs a hundred times as much as a mark in the tables.
 const WISHES_MAX: usize = 8192;
+
+/// Changes that are handed to the kernel thread together: few enough that it does not run dry
+/// meanwhile, enough that neither waits for the other's lock nor is woken for each.
+const CHANGES_MAX: usize = 256;
 
 /// When to look again whether the kernel thread has caught up: before it runs dry.
 const WISHES_LOOK: Duration = Duration::from_millis(1);
@@ -167,6 +181,8 @@ pub(crate) struct Hands {
 /// The owner of the tables.
 pub(crate) struct Core {
     config: Config,
+    /// Where overlay networks stand in it: there may be thousands.
+    vni_places: HashMap<Vni, usize>,
     place: Place,
     hands: Hands,
     inputs: Option<Inputs>,
@@ -176,6 +192,7 @@ pub(crate) struct Core {
     rpki: rpki::Caches,
     reachability: Reachability,
     own: Own,
+    statics: Statics,
     handover: handover::Handover,
     neighbors: BTreeMap<PeerId, Neighbor>,
     by_address: HashMap<ScopedAddr, PeerId>,
@@ -201,6 +218,8 @@ pub(crate) struct Core {
     without_vrf: BTreeSet<Vni>,
     /// Devices of the overlay networks as they are, also of one that is about to go.
     devices: HashMap<Vni, OverlayDevices>,
+    /// Complete families whose leftovers are still there, because BFD has not spoken yet.
+    unswept: Vec<Family>,
     /// Families that became complete; leftovers go once all that came with them is wanted.
     completed: Vec<Family>,
     /// Where MAC addresses of this host were learned, for `explain`.
@@ -208,10 +227,16 @@ pub(crate) struct Core {
     /// Stations of this site.
     local: stations::Local,
     installed: Installed,
+    /// Changes on their way to the kernel thread, which are handed over together.
+    changes: Vec<fib::Change>,
     failed: HashMap<fib::Key, String>,
     /// Those of `failed` that have an entry of somebody else's in their place.
     occupied: HashSet<fib::Key>,
     refusals: refusals::Refusals,
+    /// What two machines or routers claim that only one can have.
+    concerns: concerns::Concerns,
+    /// Addresses of this host in overlay networks, as EVPN was told.
+    svi: svi::Svi,
     /// Addresses that two hosts have, as far as no line was written about them.
     duplicates: duplicates::News,
     repaired: u64,
@@ -237,6 +262,14 @@ struct OverlayDevices {
     vxlan: fib::Device,
     /// Where its entries are on a VXLAN device that it shares.
     segment: Option<fib::Segment>,
+}
+
+impl OverlayDevices {
+    /// Those that no other overlay network has.
+    fn own(&self) -> impl Iterator<Item = &fib::Device> {
+        let vxlan = self.segment.is_none().then_some(&self.vxlan);
+        vxlan.into_iter().chain([&self.bridge])
+    }
 }
 
 /// Where and when the kernel learned a MAC address.
@@ -265,6 +298,8 @@ enum Wake {
     Sighted(Vec<Sighting>),
     Call(Call),
     Order(Order),
+    /// BFD with a static route's router went up or down.
+    Path,
     Deadline,
     /// The tables have more to say.
     More,
@@ -300,20 +335,23 @@ impl Core {
                 evpn: apply::uses_evpn(&config),
             },
         });
-        let evpn = evpn::Instance::new(evpn::Config {
+        let identity = evpn::Config {
             local_as: config.asn,
             router_id: config.router_id,
             vtep: config.evpn.map(|evpn| evpn.vtep),
-        });
+        };
+        let evpn = evpn::Instance::seeded(identity, seed);
         let table = config.kernel.table;
         let mut install = Install::new(table, share.unwrap_or_default());
         install.ground.in_vrf = config.vrf.is_some();
         install.set(apply::forwarding(&config));
         Self {
+            vni_places: apply::vni_places(&config),
             install,
             rpki: rpki::Caches::default(),
             reachability: Reachability::default(),
             own: Own::default(),
+            statics: Statics::default(),
             handover: handover::Handover::default(),
             config,
             place,
@@ -336,13 +374,17 @@ impl Core {
             overlay_mtu: None,
             without_vrf: BTreeSet::new(),
             devices: HashMap::new(),
+            unswept: Vec::new(),
             completed: Vec::new(),
             learned: HashMap::new(),
             local: stations::Local::new(),
             installed: Installed::new(table),
+            changes: Vec::new(),
             failed: HashMap::new(),
             occupied: HashSet::new(),
             refusals: refusals::Refusals::default(),
+            concerns: concerns::Concerns::default(),
+            svi: svi::Svi::default(),
             duplicates: duplicates::News::default(),
             repaired: 0,
             verify: VerifyRecord::default(),
@@ -363,11 +405,12 @@ impl Core {
             return;
         };
         self.begin();
+        let mut paths = self.statics.paths().news();
         let mut more = true;
         let mut wait = None;
         while !self.finished() {
             let deadline = self.deadline().into_iter().chain(wait).min();
-            let wake = next(&mut inputs, deadline, more).await;
+            let wake = next(&mut inputs, &mut paths, deadline, more).await;
             if matches!(wake, Wake::End) {
                 break;
             }
@@ -423,6 +466,10 @@ impl Core {
                 self.answer(request, answer);
             }
             Wake::Order(order) => self.order(order),
+            Wake::Path => {
+                self.pace.urgent();
+                self.ground_changed = true;
+            }
             Wake::Deadline => self.timeout(),
             Wake::More | Wake::End => {}
         }
@@ -477,6 +524,9 @@ impl Core {
             .chain(self.evpn.deadline())
             .chain(self.local.deadline())
             .chain(self.duplicates.deadline())
+            .chain(self.concerns.deadline())
+            .chain(self.handover.deadline())
+            .chain(self.paths_deadline())
             .chain(self.rpki.deadline())
             .chain(self.kernel_full.then(|| Instant::now() + WISHES_LOOK))
             .min()
@@ -490,8 +540,11 @@ impl Core {
         self.drain_timeout(now);
         self.log_refusals(now);
         self.duplicates_timeout(now);
+        self.concerns_timeout(now);
         self.stations_timeout(now);
         self.rpki_timeout(now);
+        self.handover_timeout(now);
+        self.paths_timeout(now);
         if let Some(tidy) = self.freed.take_due(now) {
             match tidy {
                 Tidy::Tables => self.rib.sweep(),
@@ -525,11 +578,16 @@ impl Core {
                 self.family_converged(family);
             } else if std::mem::take(&mut self.ground_changed) {
                 self.reinstall();
+            } else if self.settle_svi() {
+                // EVPN may have something to say now.
             } else if !self.settle_stations() {
+                self.hand_over_changes();
                 self.flush_handover();
+                self.complete_importers();
                 return false;
             }
         }
+        self.hand_over_changes();
         self.flush_handover();
         true
     }
@@ -550,6 +608,7 @@ impl Core {
                 }
             }
             rib::Output::Best(best) => self.best(&best),
+            rib::Output::Touched(nlri) => self.touched(&nlri),
             rib::Output::Converged(family) => self.completed.push(family),
             rib::Output::LimitOut {
                 peer,
@@ -571,11 +630,13 @@ impl Core {
         // Those that a neighbour named were looked at before its routes; policy may choose others.
         self.check_next_hops(best.paths.iter().filter_map(|path| {
             let learned = path.peer != PeerId::LOCAL;
-            learned.then(|| (path.peer, path.attributes.next_hop()))
+            learned.then_some((path.peer, &*path.attributes))
         }));
         self.install_best(best);
         let prefix = best.nlri.prefix();
-        self.ground_changed |= prefix.is_some_and(|prefix| self.reachability.depends_on(prefix));
+        self.ground_changed |= prefix.is_some_and(|prefix| {
+            self.reachability.depends_on(prefix) || self.statics.depends_on(prefix)
+        });
         self.ground_changed |= self.install.decides(&best.nlri, &self.rib);
     }
 
@@ -624,12 +685,13 @@ impl Core {
                 }
                 let announced = updates.iter().flat_map(|update| &update.announced);
                 let routed = announced.filter(|(list, _)| list.family() != Family::Evpn);
-                self.check_next_hops(routed.map(|(_, set)| (peer, set.next_hop())));
+                self.check_next_hops(routed.map(|(_, set)| (peer, &**set)));
                 self.hand_in(rib::Input::Updates(peer, updates));
                 self.check_limits(peer);
             }
             Event::Refresh(family, kind) => self.refresh(peer, family, kind),
             Event::Down { reason, retain } => {
+                self.hand_over_changes();
                 let Some(neighbor) = self.neighbors.get_mut(&peer) else {
                     return;
                 };
@@ -715,6 +777,7 @@ impl Core {
     }
 
     fn end(mut self) {
+        self.hand_over_changes();
         self.end_handover();
         if let Some(state) = &self.place.state
             && let Err(error) = state.end()
@@ -729,11 +792,17 @@ impl Core {
 
 /// Waits for the next input. Operators and the clock come first, then what frees memory, then
 /// what adds to it.
-async fn next(inputs: &mut Inputs, deadline: Option<Instant>, more: bool) -> Wake {
+async fn next(
+    inputs: &mut Inputs,
+    paths: &mut PathNews,
+    deadline: Option<Instant>,
+    more: bool,
+) -> Wake {
     tokio::select! {
         biased;
         order = inputs.orders.recv() => order.map_or(Wake::End, Wake::Order),
         Some(call) = inputs.calls.recv() => Wake::Call(call),
+        Ok(()) = paths.changed() => Wake::Path,
         () = sleep_until(deadline) => Wake::Deadline,
         Some((peer, octets)) = inputs.written.recv() => Wake::Written(peer, octets),
         Some(sightings) = inputs.sightings.recv() => Wake::Sighted(sightings),

@@ -7,7 +7,7 @@
 //!
 //! It is a client like any other: each command is one [`crate::control::Request`], or several in a
 //! row where it waits. What it prints is data on stdout and talk on stderr. Nothing is coloured, so
-//! there is nothing for `NO_COLOR` to take away. `check` and `decode` work without a daemon.
+//! there is nothing for `NO_COLOR` to take away. `check`, `decode` and `import-frr` work without a daemon.
 //!
 //! Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not safe or not confirmed in time.
 
@@ -15,6 +15,7 @@ mod args;
 pub mod check;
 mod decode;
 mod explain;
+mod import;
 mod network;
 mod route_map;
 mod run;
@@ -22,13 +23,15 @@ mod show;
 mod table;
 mod wait;
 
+use std::ffi::OsStr;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
 
 /// The whole program: reads the arguments of the process and returns its exit code.
 pub fn main() -> ExitCode {
-    let arguments = args::Arguments::parse();
+    let arguments = arguments();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
@@ -40,6 +43,21 @@ pub fn main() -> ExitCode {
         }
     };
     ExitCode::from(code.0)
+}
+
+/// By whatever name the program was called: a link `vtysh` takes what FRR's takes.
+fn arguments() -> args::Arguments {
+    let name = std::env::args_os().next();
+    let name = name.as_deref().map(Path::new).and_then(Path::file_name);
+    if name != Some(OsStr::new("vtysh")) {
+        return args::Arguments::parse();
+    }
+    let args::Vtysh { socket, options } = args::Vtysh::parse();
+    args::Arguments {
+        socket,
+        instance: None,
+        command: args::Command::Vtysh(options),
+    }
 }
 
 /// An exit code.

@@ -1,10 +1,11 @@
-//! One datagram with what the kernel says of it: TTL and interface, where the socket asks for them.
+//! One datagram with what the kernel says of it: TTL, destination and interface, where the socket asks
+//! for them.
 //!
 //! Sockets, ports and what a datagram means belong to the caller.
 
 use std::io;
 use std::mem::MaybeUninit;
-use std::net::{Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use socket2::{MaybeUninitSlice, MsgHdrMut, SockAddr, Socket};
 
@@ -61,6 +62,8 @@ pub(crate) struct Told {
     pub(crate) ttl: Option<u8>,
     /// Number of the interface.
     pub(crate) interface: Option<u32>,
+    /// The destination.
+    pub(crate) local: Option<IpAddr>,
 }
 
 impl Told {
@@ -77,11 +80,15 @@ impl Told {
                 (libc::IPPROTO_IP, libc::IP_TTL) | (libc::IPPROTO_IPV6, libc::IPV6_HOPLIMIT) => {
                     told.ttl = i32_at(data, 0).and_then(|ttl| u8::try_from(ttl).ok());
                 }
-                // struct in_pktinfo starts with the interface, struct in6_pktinfo has it after the
-                // address.
-                (libc::IPPROTO_IP, libc::IP_PKTINFO) => told.interface = interface_at(data, 0),
+                // struct in_pktinfo starts with the interface, the address to answer from and that
+                // of the packet; struct in6_pktinfo has the interface after the address.
+                (libc::IPPROTO_IP, libc::IP_PKTINFO) => {
+                    told.interface = interface_at(data, 0);
+                    told.local = octets_at::<4>(data, 8).map(IpAddr::from);
+                }
                 (libc::IPPROTO_IPV6, libc::IPV6_PKTINFO) => {
                     told.interface = interface_at(data, 16);
+                    told.local = octets_at::<16>(data, 0).map(IpAddr::from);
                 }
                 _ => {}
             }
@@ -103,7 +110,11 @@ fn header(control: &[u8]) -> Option<(usize, i32, i32)> {
 }
 
 fn i32_at(bytes: &[u8], at: usize) -> Option<i32> {
-    Some(i32::from_ne_bytes(*bytes.get(at..)?.first_chunk()?))
+    octets_at(bytes, at).map(i32::from_ne_bytes)
+}
+
+fn octets_at<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
+    bytes.get(at..)?.first_chunk().copied()
 }
 
 fn interface_at(data: &[u8], at: usize) -> Option<u32> {
@@ -126,10 +137,10 @@ mod tests {
     }
 
     #[test]
-    fn control_messages_tell_ttl_and_interface() {
+    fn control_messages_tell_ttl_interface_and_destination() {
         let mut v4 = control(libc::IPPROTO_IP, libc::IP_TTL, &255i32.to_ne_bytes());
         let mut info = 7i32.to_ne_bytes().to_vec();
-        info.extend([192, 0, 2, 1, 192, 0, 2, 1]);
+        info.extend([192, 0, 2, 9, 192, 0, 2, 1]);
         v4.extend(control(libc::IPPROTO_IP, libc::IP_PKTINFO, &info));
         let mut v6 = control(
             libc::IPPROTO_IPV6,
@@ -139,11 +150,14 @@ mod tests {
         let mut info = vec![0xfe; 16];
         info.extend(7i32.to_ne_bytes());
         v6.extend(control(libc::IPPROTO_IPV6, libc::IPV6_PKTINFO, &info));
-        assert_eq!(Told::read(&v4), Told::read(&v6));
-        assert_eq!(
-            format!("{:?}", Told::read(&v4)),
-            "Told { ttl: Some(255), interface: Some(7) }"
-        );
+        let told = |local: &str| Told {
+            ttl: Some(255),
+            interface: Some(7),
+            local: Some(local.parse().unwrap()),
+        };
+        assert_eq!(Told::read(&v4), told("192.0.2.1"));
+        let same = "fefe:fefe:fefe:fefe:fefe:fefe:fefe:fefe";
+        assert_eq!(Told::read(&v6), told(same));
     }
 
     #[test]

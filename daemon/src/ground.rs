@@ -1,7 +1,9 @@
 //! The ground that next hops stand on: devices, addresses and routes of others, as the kernel's
 //! thread told them.
 //!
-//! Kept by table and prefix, small, since a host may have half a million routes of others. It is
+//! Kept by table and prefix, small, since a host may have half a million routes of others. The static
+//! routes of the configuration that can be used ([`crate::statics`]) are ground like those of others:
+//! next hops stand on them, and they are announced where they are asked for. It is
 //! asked which of them is the most specific to an address, and what an interface has; where packets
 //! to a next hop really leave, our own best routes included, is worked out by [`crate::install`],
 //! and which routes of others are announced by [`crate::own_routes`].
@@ -16,12 +18,19 @@ use bgp::attributes::Notes;
 use bgp::{Prefix, ScopedAddr};
 use fib::{Address, ForeignRoute, Interface, Link, LinkKind, Links, NextHop, RouteKey, RouteKind};
 
+mod hosts;
+
+use hosts::Hosts;
+
 /// The ground: devices, addresses and routes of others.
 #[derive(Debug)]
 pub(crate) struct Ground {
     pub(crate) links: Links,
     /// By table and prefix; the kernel may hold several for a prefix.
     foreign: BTreeMap<u32, BTreeMap<Prefix, Same>>,
+    /// Static routes of the configuration that are in use.
+    fixed: Fixed,
+    hosts: Hosts,
     /// The table that our routes are in.
     table: u32,
     /// In a VRF: the main table is another network's.
@@ -40,6 +49,8 @@ impl Ground {
         Self {
             links: Links::default(),
             foreign: BTreeMap::new(),
+            fixed: Fixed::new(),
+            hosts: Hosts::default(),
             table,
             in_vrf: false,
         }
@@ -68,6 +79,12 @@ impl Ground {
         }
     }
 
+    /// To be called after any change of a device: the prefixes, with their tables, that are those of
+    /// its addresses alone and were not, or were and are not.
+    pub(crate) fn settle_hosts(&mut self, index: u32) -> Vec<(u32, Prefix)> {
+        self.hosts.settle(index, &self.links)
+    }
+
     /// A route of others came or went.
     pub(crate) fn route(&mut self, route: ForeignRoute, removed: bool) {
         let prefix = Prefix::from(route.key.prefix());
@@ -85,12 +102,21 @@ impl Ground {
         }
     }
 
+    /// Static routes of the configuration as they are now. Returns what they were before.
+    pub(crate) fn set_fixed(&mut self, fixed: Fixed) -> Fixed {
+        std::mem::replace(&mut self.fixed, fixed)
+    }
+
+    /// A static route that is in use.
+    pub(crate) fn fixed(&self, table: u32, prefix: Prefix) -> Option<&FixedRoute> {
+        self.fixed.get(&table)?.get(&prefix)
+    }
+
     /// Tables whose routes packets to a next hop may take: that of our routes, and the main one,
     /// which has the networks of interfaces.
-    fn tables(&self) -> impl Iterator<Item = &BTreeMap<Prefix, Same>> {
+    fn tables(&self) -> impl Iterator<Item = u32> {
         let main = (self.table != RouteKey::MAIN && !self.in_vrf).then_some(RouteKey::MAIN);
-        let tables = std::iter::once(self.table).chain(main);
-        tables.filter_map(|table| self.foreign.get(&table))
+        std::iter::once(self.table).chain(main)
     }
 
     /// True if the route with these notes goes where packets to next hops look.
@@ -108,14 +134,51 @@ impl Ground {
         self.foreign.retain(|table, _| tables.contains(table));
     }
 
-    /// Prefixes to which others made routes in a table, each with the one that wins.
-    pub(crate) fn routes_in(&self, table: u32) -> impl Iterator<Item = (Prefix, &Foreign)> {
-        let routes = self.foreign.get(&table).into_iter().flatten();
-        routes.filter_map(|(prefix, same)| Some((*prefix, same.best()?)))
+    /// What may be announced of a table: routes that others or the configuration made, each prefix
+    /// with the one that wins, and own addresses.
+    pub(crate) fn announceable(&self, table: u32) -> impl Iterator<Item = (Prefix, &Foreign)> {
+        let hosts = self.hosts.within(table).into_iter().flatten();
+        let hosts = hosts.filter(move |(prefix, _)| self.best_in(table, **prefix).is_none());
+        let hosts = hosts.map(|(prefix, route)| (*prefix, route));
+        self.routes_in(table).chain(hosts)
     }
 
-    /// The route of others that wins among those to a prefix in a table.
+    /// The same of one prefix.
+    pub(crate) fn announceable_at(&self, table: u32, prefix: Prefix) -> Option<&Foreign> {
+        let host = || self.hosts.within(table)?.get(&prefix);
+        self.best_in(table, prefix).or_else(host)
+    }
+
+    fn routes_in(&self, table: u32) -> impl Iterator<Item = (Prefix, &Foreign)> {
+        let routes = self.foreign.get(&table).into_iter().flatten();
+        let foreign = routes.filter_map(move |(prefix, same)| {
+            let route = same.best()?;
+            let fixed = self.fixed(table, *prefix);
+            let wins = fixed.is_none_or(|fixed| route.metric <= fixed.route.metric);
+            wins.then_some((*prefix, route))
+        });
+        let fixed = self.fixed.get(&table).into_iter().flatten();
+        let fixed = fixed.filter(move |(prefix, fixed)| {
+            let other = self.foreign_in(table, **prefix);
+            other.is_none_or(|other| fixed.route.metric < other.metric)
+        });
+        foreign.chain(fixed.map(|(prefix, fixed)| (*prefix, &fixed.route)))
+    }
+
+    /// The route that wins among those to a prefix in a table that others, or the configuration,
+    /// made.
     pub(crate) fn best_in(&self, table: u32, prefix: Prefix) -> Option<&Foreign> {
+        let foreign = self.foreign_in(table, prefix);
+        let fixed = self.fixed(table, prefix).map(|fixed| &fixed.route);
+        match (foreign, fixed) {
+            (Some(foreign), Some(fixed)) if fixed.metric < foreign.metric => Some(fixed),
+            (Some(foreign), _) => Some(foreign),
+            (None, fixed) => fixed,
+        }
+    }
+
+    /// The same of others alone.
+    pub(crate) fn foreign_in(&self, table: u32, prefix: Prefix) -> Option<&Foreign> {
         self.foreign.get(&table)?.get(&prefix)?.best()
     }
 
@@ -133,26 +196,53 @@ impl Ground {
         })
     }
 
-    /// True if others made a route to exactly this prefix.
+    /// True if others, or the configuration, made a route to exactly this prefix, or it is an address
+    /// of ours.
     pub(crate) fn has(&self, prefix: Prefix) -> bool {
-        self.tables().any(|table| table.contains_key(&prefix))
+        let mut tables = self.tables();
+        tables.any(|table| self.announceable_at(table, prefix).is_some())
     }
 
-    /// True if others made a route to this prefix or one within.
+    /// The route of others, or of the configuration, to exactly this prefix.
+    pub(crate) fn same(&self, prefix: Prefix) -> Option<&Foreign> {
+        self.tables().find_map(|table| self.best_in(table, prefix))
+    }
+
+    /// The same of this prefix or one within.
     pub(crate) fn has_within(&self, prefix: Prefix) -> bool {
+        // What is within comes right behind it.
+        fn next<T>(table: Option<&BTreeMap<Prefix, T>>, prefix: Prefix) -> Option<&Prefix> {
+            table?.range(prefix..).next().map(|(inner, _)| inner)
+        }
         self.tables().any(|table| {
-            // What is within comes right behind it.
-            let next = table.range(prefix..).next();
-            next.is_some_and(|(inner, _)| prefix.contains(*inner))
+            let foreign = next(self.foreign.get(&table), prefix);
+            let fixed = next(self.fixed.get(&table), prefix);
+            let host = next(self.hosts.within(table), prefix);
+            let mut all = foreign.into_iter().chain(fixed).chain(host);
+            all.any(|inner| prefix.contains(*inner))
         })
     }
 
-    /// The most specific route of others to an address, the default route left out: a next hop
-    /// that only the default route reaches is not known to be there.
+    /// The most specific route to an address that others, or the configuration, made, the default
+    /// route left out: a next hop that only the default route reaches is not known to be there.
     pub(crate) fn longest_match(&self, addr: IpAddr) -> Option<(Prefix, &Foreign)> {
+        self.longest_match_beside(addr, None)
+    }
+
+    /// The same without the static route that stands at `beside`.
+    pub(crate) fn longest_match_beside(
+        &self,
+        addr: IpAddr,
+        beside: Option<Prefix>,
+    ) -> Option<(Prefix, &Foreign)> {
         prefixes_of(addr).find_map(|prefix| {
-            let same = self.tables().find_map(|table| table.get(&prefix))?;
-            Some((prefix, same.best()?))
+            let found = self
+                .tables()
+                .find_map(|table| match beside == Some(prefix) {
+                    true => self.foreign_in(table, prefix),
+                    false => self.best_in(table, prefix),
+                })?;
+            Some((prefix, found))
         })
     }
 
@@ -286,12 +376,25 @@ pub(crate) fn prefixes_of(addr: IpAddr) -> impl Iterator<Item = Prefix> {
         .filter_map(move |len| Prefix::new(addr, len))
 }
 
+/// Static routes of the configuration that are in use, by table and prefix.
+pub(crate) type Fixed = BTreeMap<u32, BTreeMap<Prefix, FixedRoute>>;
+
+/// One of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FixedRoute {
+    /// As a route of others would look.
+    pub(crate) route: Foreign,
+    pub(crate) tag: Option<u32>,
+}
+
 /// A route of others without its name, and as small as it can be: a host may have half a million.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Foreign {
     pub(crate) metric: u32,
     pub(crate) protocol: u8,
     pub(crate) kind: RouteKind,
+    /// A static route of the configuration, and so none of others after all.
+    pub(crate) fixed: bool,
     pub(crate) next_hops: Arc<[NextHop]>,
 }
 
@@ -301,6 +404,7 @@ impl Foreign {
             metric: route.metric,
             protocol: route.protocol,
             kind: route.kind,
+            fixed: false,
             next_hops: Arc::clone(&route.next_hops),
         }
     }

@@ -80,6 +80,14 @@ struct Way {
     devices: Vec<Device>,
 }
 
+impl Way {
+    /// Gateways, none for the device itself, with the names of devices.
+    fn out(self) -> Vec<(Option<IpAddr>, Device)> {
+        let gateways = self.hops.iter().map(|hop| hop.gateway);
+        gateways.zip(self.devices).collect()
+    }
+}
+
 /// What the configuration says about kernel routes, beside where they go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Settings {
@@ -204,12 +212,7 @@ impl Install {
         prefix: Prefix,
         rib: &Rib,
     ) -> Wanted {
-        let of = |path: &BestPath| {
-            (
-                path.peer,
-                rib.next_hop(path.peer, path.attributes.next_hop()),
-            )
-        };
+        let of = |path: &BestPath| (path.peer, rib.next_hop(path.peer, &path.attributes));
         let next = best.next_best.as_ref().map(of);
         let next = next.filter(|(peer, _)| *peer != PeerId::LOCAL);
         let weights = self.weights(best);
@@ -336,6 +339,55 @@ impl Install {
         way
     }
 
+    /// Where packets to a next hop of a route leave: the gateway, none for the device itself, and the
+    /// name of the device.
+    pub(crate) fn ways_out(
+        &mut self,
+        next_hop: ScopedAddr,
+        of: Prefix,
+        rib: &Rib,
+    ) -> Vec<(Option<IpAddr>, Device)> {
+        let way = match self.deciding.contains_key(&of) {
+            // A route does not decide about its own next hop.
+            true => self.resolve(next_hop, Some(of), rib).0,
+            false => self.way(next_hop, rib),
+        };
+        way.out()
+    }
+
+    /// Where packets to an address leave that is no route's next hop, the default route aside.
+    pub(crate) fn ways_to(&self, addr: IpAddr, rib: &Rib) -> Vec<(Option<IpAddr>, Device)> {
+        self.resolve(addr.into(), None, rib).0.out()
+    }
+
+    /// Where packets leave that no other route takes than the default one: that of others, else
+    /// ours.
+    pub(crate) fn ways_by_default(
+        &self,
+        addr: IpAddr,
+        rib: &Rib,
+    ) -> Vec<(Option<IpAddr>, Device)> {
+        let unspecified: IpAddr = match addr {
+            IpAddr::V4(_) => [0; 4].into(),
+            IpAddr::V6(_) => [0; 16].into(),
+        };
+        let default = Prefix::new(unspecified, 0);
+        let foreign = default.and_then(|default| self.ground.same(default));
+        let out = foreign.map(|route| self.leave(route, addr).out());
+        if let Some(out) = out.filter(|out| !out.is_empty()) {
+            return out;
+        }
+        let route = default.and_then(|default| rib.route(&Nlri::from(default)));
+        let best = route.and_then(|route| route.paths.into_iter().find(|path| path.best));
+        let best = best.filter(|best| {
+            let notes = best.attributes.notes();
+            best.peer != PeerId::LOCAL && !notes.blackhole && self.ground.is_here(notes)
+        });
+        let via = best.map(|best| rib.next_hop(best.peer, &best.attributes));
+        via.map(|via| self.resolve(via, default, rib).0.out())
+            .unwrap_or_default()
+    }
+
     fn forget(&mut self) {
         self.ways.clear();
         self.deciding.clear();
@@ -367,9 +419,38 @@ impl Install {
         })
     }
 
+    /// The ways out to an address that a static route to `of` has for a next hop, and the prefixes
+    /// whose best path decides about that.
+    ///
+    /// A learned route is only asked where no other leads there: a route that is learned by way of
+    /// the static one would otherwise take its ground away, and come and go for ever.
+    pub(crate) fn ways_of_static(
+        &self,
+        addr: IpAddr,
+        of: Prefix,
+        rib: &Rib,
+    ) -> (Vec<NextHop>, Vec<Prefix>) {
+        if let Some((_, route)) = self.ground.longest_match_beside(addr, Some(of)) {
+            return (self.leave(route, addr).hops, Vec::new());
+        }
+        let (way, deciding) = self.resolve_beside(addr.into(), Some(of), Some(of), rib);
+        (way.hops, deciding)
+    }
+
     /// Where packets to a next hop leave, and the prefixes whose best path decides about that. A
     /// route (`of`) has no say about its own next hop.
     fn resolve(&self, next_hop: ScopedAddr, of: Option<Prefix>, rib: &Rib) -> (Way, Vec<Prefix>) {
+        self.resolve_beside(next_hop, of, None, rib)
+    }
+
+    /// The same without the static route to `beside`.
+    fn resolve_beside(
+        &self,
+        next_hop: ScopedAddr,
+        of: Option<Prefix>,
+        beside: Option<Prefix>,
+        rib: &Rib,
+    ) -> (Way, Vec<Prefix>) {
         let mut named = next_hop;
         let mut deciding = Vec::new();
         for _ in 0..DEPTH_MAX {
@@ -377,7 +458,7 @@ impl Install {
             if let Some(zone) = named.zone() {
                 return (self.on_link(addr, zone), deciding);
             }
-            let foreign = self.ground.longest_match(addr);
+            let foreign = self.ground.longest_match_beside(addr, beside);
             let foreign_len = foreign.map_or(0, |(prefix, _)| prefix.len());
             // A more specific route of our own goes before a shorter one of others.
             let longer: Vec<Prefix> = prefixes_of(addr)
@@ -399,7 +480,7 @@ impl Install {
                 if attributes.notes().blackhole {
                     break;
                 }
-                let via = rib.next_hop(peer, attributes.next_hop());
+                let via = rib.next_hop(peer, &attributes);
                 if via == named {
                     break;
                 }
@@ -417,6 +498,10 @@ impl Install {
     fn on_link(&self, addr: IpAddr, zone: &str) -> Way {
         let link = self.ground.zone(zone).filter(|link| link.up);
         let hop = |link: &Link| {
+            if addr.is_unspecified() {
+                // Behind a VRF's device its own table is asked.
+                return NextHop::interface(Interface::Index(link.index));
+            }
             let hop = NextHop::gateway(addr).dev(Interface::Index(link.index));
             // Linux believes a link-local one without being told.
             match ScopedAddr::from(addr).is_link_local() {
@@ -438,8 +523,12 @@ impl Install {
             let link = self.ground.links.get(index).filter(|link| link.up);
             let Some(link) = link else { continue };
             let gateway = hop.gateway.unwrap_or(addr);
-            way.hops
-                .push(NextHop::gateway(gateway).dev(Interface::Index(index)));
+            let out = NextHop::gateway(gateway).dev(Interface::Index(index));
+            // A gateway that no network of the interface has is none for our route either.
+            way.hops.push(match hop.onlink && hop.gateway.is_some() {
+                true => out.onlink(),
+                false => out,
+            });
             way.devices.push(link.name.clone());
         }
         way
@@ -447,4 +536,4 @@ impl Install {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -15,16 +15,18 @@
 //! with an error or an address that is taken changes nothing. What the system refuses after that, a
 //! thread or a file, is told with the instance that does not run.
 //!
-//! An overlay network is made and taken away by an edit of that file ([`network`]).
+//! An overlay network is made and taken away by an edit of that file ([`network`]). Lines of FRR's
+//! language change what runs without the file, until it is written ([`configure`]).
 //!
 //! Not here: anything about routes.
 
+mod configure;
 mod network;
 pub(crate) mod running;
 mod together;
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,7 +38,7 @@ use crate::control::{Call, ErrorKind, ErrorReply, Reply, Request, reply};
 use crate::core;
 use crate::peer_io::transport;
 use crate::router::StartError;
-use crate::{plain_file, tasks};
+use crate::{frr, plain_file, tasks};
 use running::{Leaving, Prepared, Running, Shared, find_table, join};
 
 /// How long sessions may take to say good-bye.
@@ -53,12 +55,21 @@ pub(crate) enum Order {
     Stop(oneshot::Sender<()>),
 }
 
+/// The configuration of all instances together, as it was read.
+#[derive(Debug)]
+pub(crate) struct InEffect {
+    pub(crate) config: Config,
+    /// Where it was read from FRR's language: what was read.
+    pub(crate) frr: Option<Vec<frr::Source>>,
+}
+
 /// All instances.
 pub(crate) struct Instances {
     pub(crate) shared: Shared,
     /// `None` where the kernel is not written.
     pub(crate) kernel: Option<Arc<fib::KernelHandle>>,
     pub(crate) config_file: Option<PathBuf>,
+    pub(crate) in_effect: InEffect,
     pub(crate) default: Running,
     /// Beside the default one, in the order of the file.
     pub(crate) others: Vec<Running>,
@@ -122,6 +133,15 @@ impl Instances {
                 // An asker that went away is no error.
                 drop(answer.send(reload.map(Reply::Reload)));
             }
+            Request::Running(language) => drop(answer.send(self.running(language))),
+            Request::Configure { lines, dry_run } => {
+                let done = self.configure(&lines.0, dry_run).await;
+                drop(answer.send(done.map(Reply::Configured)));
+            }
+            Request::Write => {
+                let done = self.write().await;
+                drop(answer.send(done.map(Reply::Written)));
+            }
             Request::Instances => self.together(Request::Instances, answer),
             Request::Summary
             | Request::DrainStatus
@@ -150,12 +170,14 @@ impl Instances {
             | Request::EvpnRoutes(_)
             | Request::Bfd
             | Request::Rpki { .. }
+            | Request::StaticRoutes
             | Request::DrainStatus
             | Request::Drain(_)
             | Request::Undrain { .. }
             | Request::Verify
             | Request::Clear(_)
             | Request::RouteMaps { .. }
+            | Request::PrefixLists
             | Request::Networks
             | Request::Metrics
             | Request::Memory
@@ -199,6 +221,9 @@ impl Instances {
         };
         match request {
             Request::Reload { .. }
+            | Request::Running(_)
+            | Request::Configure { .. }
+            | Request::Write
             | Request::Instances
             | Request::NetworkCreate(_)
             | Request::NetworkDelete(_)
@@ -222,12 +247,14 @@ impl Instances {
             | Request::EvpnRoutes(_)
             | Request::Bfd
             | Request::Rpki { .. }
+            | Request::StaticRoutes
             | Request::DrainStatus
             | Request::Drain(_)
             | Request::Undrain { .. }
             | Request::Verify
             | Request::Clear(_)
             | Request::RouteMaps { .. }
+            | Request::PrefixLists
             | Request::Networks
             | Request::Metrics
             | Request::Memory
@@ -262,8 +289,12 @@ impl Instances {
     /// Reads the configuration file again. With errors in it nothing changes.
     async fn reload(&mut self, dry_run: bool) -> Result<reply::Reload, ErrorReply> {
         let (file, text) = self.text()?;
-        let new = Self::understand(&text, &file.display().to_string())?;
-        self.take(new, dry_run).await
+        let (new, frr) = Self::understand(&text, &file.display().to_string())?;
+        let reload = self.take(new, dry_run).await?;
+        if !dry_run {
+            self.in_effect.frr = frr;
+        }
+        Ok(reload)
     }
 
     /// Applies a configuration that was read from the file, or only says what that would change.
@@ -277,6 +308,7 @@ impl Instances {
             )
             .hint("the running configuration stays; take the passwords out of the file"));
         }
+        let whole = new.clone();
         let new = split(new).map_err(|error| cannot_start(&error))?;
         let would = self.tell(&new, true).await?;
         if dry_run {
@@ -292,6 +324,7 @@ impl Instances {
         }
         let added = self.prepare(&new).map_err(|error| cannot_start(&error))?;
         let done = self.tell(&new, false).await?;
+        self.in_effect.config = whole;
         self.remove(&new).await;
         let failed = self.launch(added);
         self.sort(&new);
@@ -323,13 +356,34 @@ impl Instances {
             )
         };
         let octets = plain_file::read(file).map_err(|error| unreadable(error.to_string()))?;
+        if frr::is_frr(file) {
+            // It may have octets that are no text, and other files beside it.
+            return Ok((file.clone(), String::new()));
+        }
         let text = String::from_utf8(octets).map_err(|error| unreadable(error.to_string()))?;
         Ok((file.clone(), text))
     }
 
-    fn understand(text: &str, name: &str) -> Result<Config, ErrorReply> {
-        let read = config::parse_here(text, name, transport::ao_works);
-        let read = read.map(|(config, _)| config);
+    /// What a file says, and what was read where it is in FRR's language.
+    fn understand(
+        text: &str,
+        name: &str,
+    ) -> Result<(Config, Option<Vec<frr::Source>>), ErrorReply> {
+        let path = Path::new(name);
+        let mut frr = None;
+        let read = match frr::is_frr(path) {
+            false => config::parse_here(text, name, transport::ao_works),
+            true => {
+                let sources = frr::sources(path).map_err(|error| {
+                    let error = format!("cannot read `{name}`: {error}");
+                    ErrorReply::new(ErrorKind::BadConfig, error)
+                })?;
+                let (_, read) = frr::parse(&sources, &frr::Host::now(), transport::ao_works);
+                frr = Some(sources);
+                read
+            }
+        };
+        let read = read.map(|(config, _)| (config, frr));
         read.map_err(|errors| {
             ErrorReply::new(
                 ErrorKind::BadConfig,
@@ -460,6 +514,7 @@ impl Instances {
 
     /// Applies a configuration that the program around the router has made.
     async fn apply(&mut self, config: Config) {
+        let whole = config.clone();
         let new = match split(config) {
             Ok(new) => new,
             Err(error) => {
@@ -473,6 +528,10 @@ impl Instances {
                 tracing::error!(%error, "the running configuration stays");
                 return;
             }
+        };
+        self.in_effect = InEffect {
+            config: whole,
+            frr: None,
         };
         self.remove(&new).await;
         let running = std::iter::once(&mut self.default).chain(&mut self.others);

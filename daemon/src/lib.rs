@@ -15,6 +15,8 @@ mod core;
 pub mod ctl;
 mod datagram;
 mod exchange;
+mod forwarding;
+pub mod frr;
 mod ground;
 mod install;
 mod instances;
@@ -31,9 +33,12 @@ mod rpki_io;
 pub mod service;
 mod shares;
 pub mod snoop;
+mod sole_writer;
 mod state;
+mod statics;
 mod stations;
 mod tasks;
+mod vtysh;
 mod wireguard_io;
 
 #[cfg(test)]

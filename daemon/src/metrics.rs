@@ -5,12 +5,21 @@
 //! owner and a neighbour that is gone leaves no series behind. Names, units and labels are
 //! documented in `docs/metrics.md`.
 
+mod bfd;
+
 use std::net::SocketAddr;
 
 use bgp::ScopedAddr;
 use serde::{Deserialize, Serialize};
 
-use crate::control::reply::{BfdState, Families, MessageCounts, RouteCounts};
+pub use bfd::{BfdNumbers, BfdSessionNumbers, Classes};
+pub use tunnels::TunnelNumbers;
+pub use wireguard::WireguardNumbers;
+
+use crate::control::reply::{BfdState, Families, MessageCounts, RouteCounts, WireguardPeer};
+
+mod tunnels;
+mod wireguard;
 
 /// Everything that is measured, at one moment.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -41,9 +50,21 @@ pub struct Snapshot {
     /// IP addresses that changed their MAC address, ever.
     #[serde(default)]
     pub ip_moves: u64,
+    /// The WireGuard interface beneath the sessions.
+    #[serde(default)]
+    pub wireguard: Option<WireguardNumbers>,
+    /// How tunnel endpoints in use are reached.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tunnels: Option<TunnelNumbers>,
     /// Each cache of the RPKI.
     #[serde(default)]
     pub rpki_caches: Vec<CacheNumbers>,
+    /// The BFD thread, if it runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bfd: Option<BfdNumbers>,
+    /// Each BFD session.
+    #[serde(default)]
+    pub bfd_sessions: Vec<BfdSessionNumbers>,
     /// Entries that wait, by name of the queue.
     pub queues: Vec<QueueDepth>,
     /// The instances beside the default one, by name; what is the process's own is not in them.
@@ -81,6 +102,9 @@ pub struct NeighborNumbers {
     /// Prefixes that find no room, of each family with `maximum_prefixes_out`.
     #[serde(default)]
     pub not_told: Families<u64>,
+    /// The WireGuard peer that it is behind.
+    #[serde(default)]
+    pub wireguard: Option<WireguardPeer>,
 }
 
 /// The kernel.
@@ -197,6 +221,9 @@ impl Snapshot {
         self.drain(text);
         self.overlay(text);
         self.rpki(text);
+        self.bfd(text);
+        self.wireguard(text);
+        self.tunnels(text);
     }
 
     fn process(&self, text: &mut Text) {
@@ -603,10 +630,16 @@ struct Samples<'a> {
 
 impl Samples<'_> {
     fn sample(&mut self, labels: &[(&str, &str)], value: u64) {
+        self.part("", labels, &value.to_string());
+    }
+
+    /// One of several numbers that make up a sample.
+    fn part(&mut self, part: &str, labels: &[(&str, &str)], value: &str) {
         let Some((name, text)) = &mut self.family else {
             return;
         };
         text.push_str(name);
+        text.push_str(part);
         let instance = self.instance.map(|name| ("instance", name));
         let mut open = false;
         for (key, value) in instance.iter().chain(labels) {
@@ -618,7 +651,7 @@ impl Samples<'_> {
             text.push('"');
         }
         text.push_str(if open { "} " } else { " " });
-        text.push_str(&value.to_string());
+        text.push_str(value);
         text.push('\n');
     }
 }

@@ -1,5 +1,6 @@
 //! What this router announces of its own: the networks of the configuration, and routes of other
-//! programs that it takes over from the kernel (redistribution).
+//! programs, and static ones of the configuration, that it takes over from the kernel
+//! (redistribution).
 //!
 //! Nothing is remembered of what was announced. [`Own::origin`] says from the configuration and the
 //! ground what is to be announced for a prefix, and whoever hears of a change asks again for the
@@ -11,7 +12,7 @@
 //! Of one prefix one route is announced: a network of the configuration goes before a route of
 //! others, and of the entries of `redistribute` the first counts that takes the kernel's route. Of
 //! several routes that the kernel has for a prefix in a table, only the one it uses counts. What is
-//! never taken over: our own routes (`fib` does not tell of them), what is of one host or one link,
+//! never taken over: routes that we learned (`fib` does not tell of them), what is of one host or one link,
 //! and what leads nowhere because no device it leaves through is up.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,9 +28,10 @@ use fib::{Interface, Link, Links, RouteKind};
 
 use crate::config::{Config, Network, Redistribution, RequireRoute};
 use crate::ground::{Foreign, Ground};
+use crate::statics::Statics;
 
 /// What the kernel itself made.
-const RTPROT_KERNEL: u8 = 2;
+pub(crate) const RTPROT_KERNEL: u8 = 2;
 /// An ICMP redirect, which is about one host and passes.
 const RTPROT_REDIRECT: u8 = 1;
 
@@ -75,7 +77,8 @@ impl Own {
         let named = items.filter_map(|item| item.table);
         // The main table has the networks of interfaces, but for those of a VRF.
         let main = config.vrf.is_none().then_some(fib::RouteKey::MAIN);
-        let tables = named.chain(main).chain([table]).collect();
+        let fixed = Statics::tables(config);
+        let tables = named.chain(main).chain([table]).chain(fixed).collect();
         Self {
             tables,
             conditional: networks.values().any(conditional),
@@ -152,7 +155,7 @@ impl Own {
         let routes = self
             .tables
             .iter()
-            .flat_map(|table| ground.routes_in(*table));
+            .flat_map(|table| ground.announceable(*table));
         let routes = routes.filter(|(_, route)| through(route));
         routes.map(|(prefix, _)| prefix).collect()
     }
@@ -190,7 +193,7 @@ impl Own {
         family: Family,
         ground: &'a Ground,
     ) -> impl Iterator<Item = Prefix> + use<'a> {
-        let routes = ground.routes_in(self.table_of(item));
+        let routes = ground.announceable(self.table_of(item));
         let selected = routes.filter(move |(prefix, route)| {
             Nlri::from(*prefix).family() == family && item.source.selects(source(route))
         });
@@ -235,7 +238,7 @@ impl Own {
         &self,
         item: &Redistribution,
         prefix: Prefix,
-        route: &Foreign,
+        (route, tag): (&Foreign, Option<u32>),
         links: &Links,
     ) -> Option<AttributeSet> {
         let source = source(route);
@@ -248,6 +251,7 @@ impl Own {
         let device = route.next_hops.first().and_then(number);
         let device = device.and_then(|index| links.get(index));
         set.notes = Notes {
+            tag,
             source: Some(source),
             interface: device.and_then(|link| InterfaceName::new(link.name.as_str())),
             ..Notes::default()
@@ -286,8 +290,10 @@ impl Own {
         }
         self.items_for(prefix).iter().find_map(|item| {
             let table = self.table_of(item);
-            let route = ground.best_in(table, prefix)?;
-            let set = self.taken_over(item, prefix, route, &ground.links)?;
+            let route = ground.announceable_at(table, prefix)?;
+            let fixed = ground.fixed(table, prefix).filter(|_| route.fixed);
+            let tag = fixed.and_then(|fixed| fixed.tag);
+            let set = self.taken_over(item, prefix, (route, tag), &ground.links)?;
             Some((Origin::Redistributed { table, route }, set))
         })
     }

@@ -103,8 +103,7 @@ fn leads(addr: ScopedAddr, ground: &Ground, rib: &Rib, depth: usize) -> bool {
                     let here = ground.is_here(path.attributes.notes());
                     here && path.peer != PeerId::LOCAL && !refused.is_some_and(kept_out)
                 });
-                let mut vias =
-                    candidates.map(|it| rib.next_hop(it.peer, it.attributes.next_hop()));
+                let mut vias = candidates.map(|it| rib.next_hop(it.peer, &it.attributes));
                 vias.any(|via| via != addr && leads(via, ground, rib, depth - 1))
             })
         })

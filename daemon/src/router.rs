@@ -15,13 +15,16 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
-use crate::config::{Config, ServiceSettings};
+use crate::config::{Bfd, Config, ServiceSettings};
 use crate::control::{Answer, CoreHandle, Request};
 use crate::core::claim;
+use crate::exchange;
+use crate::frr;
 use crate::instances::running::{self, Prepared, Shared};
-use crate::instances::{self, Instances, Order};
+use crate::instances::{self, InEffect, Instances, Order};
 use crate::own_routes::Own;
 use crate::peer_io::transport;
+use crate::sole_writer::{SoleWriter, SoleWriterError};
 use crate::state::{StateDir, StateError};
 use crate::tasks::{self, ORDERS_MAX};
 
@@ -89,6 +92,23 @@ pub enum StartError {
         /// Its process, as far as it is known.
         pid: Option<u32>,
     },
+    /// Another daemon writes to the kernel of this network namespace under the same number.
+    #[error(
+        "another rbgpd{} writes to the kernel of this network namespace with protocol number \
+         {protocol}, and each would take the other's entries for its own\n\n\
+         hint: stop that one (`systemctl stop rbgpd`); or give this one another `protocol` in [kernel], \
+         a network namespace of its own, or `enabled = false` in [kernel]",
+        pid.map(|pid| format!(" (process {pid})")).unwrap_or_default()
+    )]
+    KernelInUse {
+        /// The number.
+        protocol: u8,
+        /// Its process, as far as it is known.
+        pid: Option<i32>,
+    },
+    /// It cannot be found out whether another daemon writes to the kernel.
+    #[error("cannot open a unix socket to keep other daemons from writing to the same kernel")]
+    SoleWriter(#[source] io::Error),
     /// A listening socket cannot be opened.
     #[error("cannot listen on `{address}`")]
     Listen {
@@ -164,9 +184,25 @@ impl StartError {
 impl Router {
     /// Starts everything a configuration asks for. Must be called within a tokio runtime.
     pub fn start(config: Config, options: Options) -> Result<Self, StartError> {
+        Self::start_read(config, None, options)
+    }
+
+    /// The same where the configuration was read from FRR's language.
+    pub(crate) fn start_read(
+        config: Config,
+        frr: Option<Vec<frr::Source>>,
+        options: Options,
+    ) -> Result<Self, StartError> {
+        let in_effect = InEffect {
+            config: config.clone(),
+            frr,
+        };
         let runtime = Handle::current();
         let (settings, follow) = watch::channel(config.service_settings());
         let state = options.state_dir.as_deref().map(open_state).transpose()?;
+        let kernel = &config.kernel;
+        let sole_writer = kernel.enabled.then(|| sole_writer(kernel.protocol));
+        let sole_writer = sole_writer.transpose()?;
         if config.has_passwords() {
             transport::md5_works().map_err(StartError::Password)?;
         }
@@ -177,7 +213,8 @@ impl Router {
             runtime: runtime.clone(),
             state,
             bfd: Arc::default(),
-            exchange: Arc::default(),
+            exchange: Arc::new(exchange::Hub::new(config.tenants().collect())),
+            _sole_writer: sole_writer,
         };
         let mut prepared = Vec::new();
         for (config, number) in instances::split(config)?.into_iter().zip(0..=u8::MAX) {
@@ -212,6 +249,7 @@ impl Router {
             shared,
             kernel,
             config_file: options.config_file,
+            in_effect,
             default,
             others,
             leaving: Vec::new(),
@@ -240,10 +278,8 @@ impl Router {
     pub fn restart_pause(config: &Config, state_dir: &Path) -> Option<Duration> {
         let broke_off = |it: &&Config| StateDir::left_broken(state_dir, it.name.as_deref());
         let neighbors = config.all().filter(broke_off).flat_map(|it| &it.neighbors);
-        let bfd = neighbors.filter_map(|neighbor| neighbor.bfd);
-        let detect = bfd
-            .map(|bfd| bfd.interval * u32::from(bfd.multiplier))
-            .max()?;
+        let bfd = neighbors.filter_map(|neighbor| neighbor.bfd.as_ref());
+        let detect = bfd.map(Bfd::detection_time).max()?;
         Some(detect + detect / 5)
     }
 
@@ -344,9 +380,16 @@ fn open_state(path: &Path) -> Result<StateDir, StartError> {
     })
 }
 
+fn sole_writer(protocol: u8) -> Result<SoleWriter, StartError> {
+    SoleWriter::take(protocol).map_err(|error| match error {
+        SoleWriterError::InUse { pid } => StartError::KernelInUse { protocol, pid },
+        SoleWriterError::Io(source) => StartError::SoleWriter(source),
+    })
+}
+
 /// One thread for all instances, which know of each other's routes from the first read on.
 fn start_kernel(instances: &[Prepared]) -> Result<Option<fib::KernelHandle>, fib::KernelError> {
-    let Some((first, others)) = instances.split_first() else {
+    let Some(first) = instances.first() else {
         return Ok(None);
     };
     let kernel = &first.config.kernel;
@@ -356,7 +399,7 @@ fn start_kernel(instances: &[Prepared]) -> Result<Option<fib::KernelHandle>, fib
     let tables = instances
         .iter()
         .map(|it| (it.share(), Own::of(&it.config).tables().clone()));
-    let claims = others.iter().map(|it| (it.share(), claim(&it.config)));
+    let claims = instances.iter().map(|it| (it.share(), claim(&it.config)));
     let options = fib::Options {
         protocol: kernel.protocol,
         audit: kernel.audit_interval,

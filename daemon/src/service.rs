@@ -12,12 +12,12 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
 
-use crate::config::{self, Config, LogFormat, LogLevel, ServiceSettings};
+use crate::config::{self, Config, LogFormat, LogLevel, OnStop, ServiceSettings};
 use crate::control::server::Listener;
 use crate::control::{CoreHandle, Reply, Request};
 use crate::memory;
 use crate::peer_io::transport;
-use crate::{Options, Router, ctl, plain_file, tasks};
+use crate::{Options, Router, ctl, frr, plain_file, tasks};
 
 /// Routes, MAC addresses and devices of a site: BGP, BFD and EVPN in one daemon.
 ///
@@ -29,7 +29,7 @@ use crate::{Options, Router, ctl, plain_file, tasks};
 #[derive(Debug, Parser)]
 #[command(name = "rbgpd", version)]
 struct Arguments {
-    /// The configuration, in TOML.
+    /// The configuration: in TOML if it is named *.toml, otherwise in FRR's language.
     #[arg(long, value_name = "FILE", default_value = "/etc/rbgpd/rbgpd.toml")]
     config: PathBuf,
     /// Where rbgpctl finds the daemon.
@@ -57,8 +57,8 @@ pub fn main() -> ExitCode {
             Ok(false) | Err(_) => ExitCode::from(2),
         };
     }
-    let config = match read(&arguments.config) {
-        Ok(config) => config,
+    let (config, frr) = match read(&arguments.config) {
+        Ok(read) => read,
         Err(code) => return code,
     };
     memory::share_heap();
@@ -69,7 +69,7 @@ pub fn main() -> ExitCode {
         .enable_all()
         .build();
     let result = match runtime {
-        Ok(runtime) => runtime.block_on(run(arguments, config, log)),
+        Ok(runtime) => runtime.block_on(run(arguments, config, frr, log)),
         Err(error) => Err(Failure::new("cannot start the runtime", &error)),
     };
     match result {
@@ -104,17 +104,21 @@ impl fmt::Display for Failure {
     }
 }
 
-fn read(path: &Path) -> Result<Config, ExitCode> {
+/// The configuration, and what was read where it is in FRR's language.
+fn read(path: &Path) -> Result<(Config, Option<Vec<frr::Source>>), ExitCode> {
     let check = || match ctl::check::check(path, &mut std::io::stderr()) {
         Ok(_) | Err(_) => ExitCode::from(2),
     };
-    if path.extension().is_none_or(|extension| extension != "toml") {
-        return Err(check());
+    if frr::is_frr(path) {
+        let sources = frr::sources(path).map_err(|_| check())?;
+        let (_, read) = frr::parse(&sources, &frr::Host::now(), transport::ao_works);
+        let read = read.map(|(config, _)| (config, Some(sources)));
+        return read.map_err(|_| check());
     }
     let octets = plain_file::read(path).map_err(|_| check())?;
     let text = String::from_utf8(octets).map_err(|_| check())?;
     config::parse_here(&text, &path.display().to_string(), transport::ao_works)
-        .map(|(config, _)| config)
+        .map(|(config, _)| (config, None))
         .map_err(|_| check())
 }
 
@@ -172,7 +176,12 @@ fn said(done: bool) {
     }
 }
 
-async fn run(arguments: Arguments, config: Config, log: Log) -> Result<(), Failure> {
+async fn run(
+    arguments: Arguments,
+    config: Config,
+    frr: Option<Vec<frr::Source>>,
+    log: Log,
+) -> Result<(), Failure> {
     let catch = |kind| signal(kind).map_err(|error| Failure::new("cannot catch signals", &error));
     let mut signals = Signals {
         terminate: catch(SignalKind::terminate())?,
@@ -201,8 +210,8 @@ async fn run(arguments: Arguments, config: Config, log: Log) -> Result<(), Failu
         config_file: Some(arguments.config),
         state_dir: Some(arguments.state_dir),
     };
-    let router =
-        Router::start(config, options).map_err(|error| Failure::new("cannot start", &error))?;
+    let router = Router::start_read(config, frr, options)
+        .map_err(|error| Failure::new("cannot start", &error))?;
     let mut servers = vec![tasks::serve(control, router.handle())];
     servers.extend(metrics.map(|listener| tasks::serve(listener, router.handle())));
     notify(&[NotifyState::Ready]);
@@ -211,14 +220,20 @@ async fn run(arguments: Arguments, config: Config, log: Log) -> Result<(), Failu
     let mut settings = router.settings();
     let ended = attend(&mut signals, &router, &mut settings, &log).await;
     notify(&[NotifyState::Stopping]);
-    let drain = settings.borrow().drain;
+    let ServiceSettings { drain, on_stop, .. } = *settings.borrow();
     if ended.is_ok() && drain.on_stop {
         drain_first(&router, drain.timeout).await;
     }
-    router.stop().await;
-    for server in servers {
+    for server in &servers {
         server.abort();
     }
+    if ended.is_ok() && on_stop == OnStop::Keep {
+        tracing::info!("rbgpd stops and leaves routes, devices and neighbours as they are");
+        // Whatever came to an end in order would say so to neighbours and to the next start, or take
+        // its entries along.
+        std::process::exit(0);
+    }
+    router.stop().await;
     tracing::info!("rbgpd has stopped");
     ended
 }

@@ -11,7 +11,7 @@
 //! while something is drained, and traffic that comes back in the middle of a maintenance is
 //! worse than traffic that stays away.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -19,6 +19,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use bgp::ScopedAddr;
+use ipnetwork::IpNetwork;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -95,6 +96,14 @@ impl Running {
     }
 }
 
+/// The AllowedIPs of an interface that are ours.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct AllowedIps {
+    boot_id: String,
+    prefixes: BTreeSet<IpNetwork>,
+}
+
+const ALLOWED_IPS: &str = "allowed-ips";
 const DRAIN: &str = "drain";
 const RUNNING: &str = "running";
 const LOCK: &str = "lock";
@@ -213,6 +222,30 @@ impl StateDir {
     /// Notes that the run ends in an orderly way.
     pub(crate) fn end(&self) -> io::Result<()> {
         self.remove(RUNNING)
+    }
+
+    /// The AllowedIPs of an interface that were added by a run on this boot; a device does not
+    /// outlive that.
+    pub(crate) fn allowed_ips(&self, interface: &str) -> io::Result<BTreeSet<IpNetwork>> {
+        let record: Option<AllowedIps> = self.read(&format!("{ALLOWED_IPS}-{interface}"))?;
+        let ours = record.filter(|it| it.boot_id == Running::now().boot_id);
+        Ok(ours.map(|it| it.prefixes).unwrap_or_default())
+    }
+
+    /// Not brought to the disk at once: what is lost with the power, the device loses, too.
+    pub(crate) fn set_allowed_ips(
+        &self,
+        interface: &str,
+        prefixes: &BTreeSet<IpNetwork>,
+    ) -> io::Result<()> {
+        let record = AllowedIps {
+            boot_id: Running::now().boot_id,
+            prefixes: prefixes.clone(),
+        };
+        let file = self.file(&format!("{ALLOWED_IPS}-{interface}"));
+        let new = file.with_extension("json.new");
+        fs::write(&new, serde_json::to_vec(&record)?)?;
+        fs::rename(new, file)
     }
 
     /// Forgets marks of instances that are no more. What they left is swept with this start, and one

@@ -113,14 +113,41 @@ impl Binding {
 }
 
 impl Stations {
+    /// A station had an address in the last run: it has it still, and is asked for it at once.
+    /// Whether that is news; an error if there is no room for it.
+    pub(crate) fn inherit(
+        &mut self,
+        now: Instant,
+        key: (Vni, IpAddr),
+        mac: MacAddress,
+        port: u32,
+    ) -> Result<bool, Full> {
+        let known = self.bindings.get(&key);
+        match known.is_some_and(Binding::holds) {
+            true => Ok(false),
+            false => self.confirm(key, mac, Some(port), now),
+        }
+    }
+
     /// A station has said that it has an address. Whether that is news; an error if there is no
     /// room for it.
     pub(crate) fn heard(
         &mut self,
         now: Instant,
+        key: (Vni, IpAddr),
+        mac: MacAddress,
+        port: Option<u32>,
+    ) -> Result<bool, Full> {
+        self.confirm(key, mac, port, now + CONFIRMED)
+    }
+
+    /// A station has an address, and is asked for it at this time.
+    fn confirm(
+        &mut self,
         (vni, ip): (Vni, IpAddr),
         mac: MacAddress,
         port: Option<u32>,
+        at: Instant,
     ) -> Result<bool, Full> {
         let before = self.bindings.get(&(vni, ip)).copied();
         let same = before.filter(|it| it.mac == mac);
@@ -129,7 +156,7 @@ impl Stations {
             port: port.or_else(|| same?.heard?.port),
             belief: Belief::Confirmed,
             asked: 0,
-            at: now + CONFIRMED,
+            at,
         };
         let kernel = same.is_some_and(|it| it.kernel);
         let heard = Some(heard);

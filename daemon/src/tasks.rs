@@ -72,7 +72,20 @@ pub(crate) struct Registry {
 #[derive(Debug, Default)]
 struct Known {
     neighbors: HashMap<ScopedAddr, mpsc::UnboundedSender<Command>>,
-    ranges: Vec<Prefix>,
+    /// None before the neighbours are started.
+    ranges: Option<Vec<Prefix>>,
+}
+
+/// What is done about a connection from an address that no neighbour has.
+#[derive(Debug, PartialEq, Eq)]
+enum Newcomer {
+    /// The neighbours are not started yet, this may be one of them: it is closed, as before there
+    /// was a socket, and comes again.
+    TooEarly,
+    /// It is in a range of neighbours.
+    Welcome,
+    /// It is nobody.
+    Stranger,
 }
 
 impl Registry {
@@ -88,14 +101,18 @@ impl Registry {
         }
     }
 
-    /// Whether an address is in a range of neighbours.
-    fn admits(&self, address: ScopedAddr) -> bool {
+    /// Who an address is that no neighbour has.
+    fn newcomer(&self, address: ScopedAddr) -> Newcomer {
         let host = Prefix::host(address.ip());
-        self.lock().ranges.iter().any(|range| range.contains(host))
+        match &self.lock().ranges {
+            None => Newcomer::TooEarly,
+            Some(ranges) if ranges.iter().any(|range| range.contains(host)) => Newcomer::Welcome,
+            Some(_) => Newcomer::Stranger,
+        }
     }
 
-    /// What the BFD thread calls.
-    pub(crate) fn bfd_event(&self, event: &bfd_io::Event) {
+    /// What the BFD thread calls, by way of [`crate::bfd_share`].
+    pub(crate) fn bfd_event(&self, neighbor: ScopedAddr, event: &bfd_io::Event) {
         // RFC 5880 §6.8.1: a peer that lost the path says so. One that signals Down without any
         // reason has made its session anew, as FRR does when BGP comes up.
         let reset = event.diagnostic == bfd::Diagnostic::NeighborSignaledDown
@@ -105,17 +122,11 @@ impl Registry {
             // RFC 5882 §3.2: a peer that takes BFD down on purpose says nothing of the path.
             bfd_io::EventKind::AdminDown => return,
             bfd_io::EventKind::Down if reset => Command::BfdReset,
+            bfd_io::EventKind::Down if event.is_path() => Command::Bfd(Bfd::PathDown),
             bfd_io::EventKind::Down => Command::Bfd(Bfd::Down),
         };
-        tracing::info!(
-            peer = %event.peer(),
-            state = ?event.kind,
-            diagnostic = %event.diagnostic,
-            remote_diagnostic = %event.remote_diagnostic,
-            "BFD"
-        );
         // A neighbour that is gone has no use for it.
-        let _ = self.tell(event.peer(), command);
+        let _ = self.tell(neighbor, command);
     }
 }
 
@@ -228,7 +239,7 @@ impl Spawner {
 
     /// The networks from which neighbours may come, from now on.
     pub(crate) fn admit(&self, ranges: Vec<Prefix>) {
-        self.registry.lock().ranges = ranges;
+        self.registry.lock().ranges = Some(ranges);
     }
 
     /// Starts to send and hear router advertisements on the interfaces that are told.
@@ -403,18 +414,26 @@ async fn accept(listener: Arc<TcpListener>, registry: Registry, orders: mpsc::Se
                 else {
                     continue;
                 };
-                if !registry.admits(address) {
-                    if let Some(more) = strangers.say(Instant::now(), &address.to_string()) {
-                        tracing::warn!(
-                            %address,
-                            hint = "if it is to be one, add it as [[neighbor]] with this address; \
-                                    else it has this host as its neighbor by mistake",
-                            alike_since_the_last_line = more,
-                            "connection from an address that is no neighbor, closed"
-                        );
+                match registry.newcomer(address) {
+                    Newcomer::TooEarly => {
+                        tracing::debug!(%address, "connection before the neighbours, closed");
                     }
-                } else if orders.try_send(Order::Come(address, stream)).is_err() {
-                    tracing::debug!(%address, "too many connections at once, this one is closed");
+                    Newcomer::Welcome => {
+                        if orders.try_send(Order::Come(address, stream)).is_err() {
+                            tracing::debug!(%address, "too many connections at once, closed");
+                        }
+                    }
+                    Newcomer::Stranger => {
+                        if let Some(more) = strangers.say(Instant::now(), &address.to_string()) {
+                            tracing::warn!(
+                                %address,
+                                hint = "if it is to be one, add it as [[neighbor]] with this \
+                                        address; else it has this host as its neighbor by mistake",
+                                alike_since_the_last_line = more,
+                                "connection from an address that is no neighbor, closed"
+                            );
+                        }
+                    }
                 }
             }
             Err(error) => {
@@ -425,3 +444,6 @@ async fn accept(listener: Arc<TcpListener>, registry: Registry, orders: mpsc::Se
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -400,18 +400,6 @@ fn our_packets_have_the_ttl_and_ports_of_rfc_5881() {
     );
 }
 
-#[test]
-fn a_second_thread_on_the_port_is_refused_with_a_hint() {
-    let Some(lab) = Lab::new() else { return };
-    let (_handle, _events) = speaker(&lab.a);
-    let error = within(&lab.a, || BfdThread::spawn(Box::new(|_| {})).map(drop)).unwrap_err();
-    assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse);
-    assert!(
-        error.to_string().contains("hint: another BFD daemon"),
-        "{error}"
-    );
-}
-
 /// zebra and bfdd of FRR in a namespace, with all their files in a directory of their own.
 struct Frr {
     directory: PathBuf,

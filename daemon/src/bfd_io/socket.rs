@@ -2,7 +2,8 @@
 //!
 //! The receiving sockets ask the kernel for TTL, destination and interface of each datagram; the
 //! sending sockets carry what RFC 5881 §4 and §5 want: a source port of 49152 to 65535 and TTL
-//! 255. Nothing here knows a session.
+//! 255. In a VRF both are bound to its device: Linux gives a datagram that comes there to no other
+//! socket (`net.ipv4.udp_l3mdev_accept` is 0 by default). Nothing here knows a session.
 
 use std::io;
 use std::mem::MaybeUninit;
@@ -10,25 +11,59 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::time::Duration;
 
-use bfd::InterfaceIndex;
-use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use bfd::{Domain, Hops, InterfaceIndex};
+use socket2::{Protocol, SockAddr, Socket, Type};
 
+use super::shield::{self, Known};
 use crate::datagram::Datagram;
 use crate::interface::index_of;
 
-/// RFC 5881 §4.
-const PORT: u16 = 3784;
+/// RFC 5881 §4 and RFC 5883 §5.
+fn port(hops: Hops) -> u16 {
+    match hops {
+        Hops::Single => 3784,
+        Hops::Multi => 4784,
+    }
+}
 /// RFC 5881 §4: source ports.
 pub(super) const SOURCE_PORTS: std::ops::RangeInclusive<u16> = 49152..=65535;
 /// Internetwork control, so that a full queue drops other packets first.
 const DSCP_CS6: u32 = 48 << 2;
 /// A control packet has at most 255 bytes by its length field.
 const DATAGRAM_MAX: usize = 512;
+/// Room for datagrams that wait, in octets of the kernel's counting, which takes some 800 for each and
+/// doubles what is asked for: some 2,600, so that 20 ms of a flood push out nobody's packet.
+const WAITING_MAX: libc::c_int = 1 << 20;
+/// Datagrams read from a socket in one round: all that may wait when it begins, so that a peer is
+/// heard before it is judged, and no more, so that timers run in a flood.
+pub(super) const BATCH_MAX: usize = 3_000;
 
-/// The sockets on port 3784. A host without IPv6 has only the first.
-pub(super) fn receivers() -> io::Result<Vec<Receiver>> {
-    let v4 = Receiver::bind(IpAddr::V4(Ipv4Addr::UNSPECIFIED)).map_err(cannot_bind)?;
-    match Receiver::bind(IpAddr::V6(Ipv6Addr::UNSPECIFIED)) {
+/// Whose packets a socket receives.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reach<'a> {
+    pub(super) hops: Hops,
+    pub(super) vrf: Option<&'a str>,
+    /// The number of the VRF, zero outside of one.
+    pub(super) domain: Domain,
+    /// This process has the port already, in another VRF or outside of one.
+    pub(super) beside_others: bool,
+}
+
+impl Reach<'_> {
+    /// Packets of neighbours outside of VRFs.
+    pub(super) const NEAR: Reach<'static> = Reach {
+        hops: Hops::Single,
+        vrf: None,
+        domain: Domain(0),
+        beside_others: false,
+    };
+}
+
+/// The receiving sockets of one kind. A host without IPv6 has only the first.
+pub(super) fn receivers(reach: Reach<'_>) -> io::Result<Vec<Receiver>> {
+    let wrong = |error| cannot_bind(reach, error);
+    let v4 = Receiver::bind(IpAddr::V4(Ipv4Addr::UNSPECIFIED), reach).map_err(wrong)?;
+    match Receiver::bind(IpAddr::V6(Ipv6Addr::UNSPECIFIED), reach) {
         Ok(v6) => Ok(vec![v4, v6]),
         Err(error)
             if matches!(
@@ -39,43 +74,41 @@ pub(super) fn receivers() -> io::Result<Vec<Receiver>> {
             tracing::warn!(%error, "no IPv6 on this host, BFD runs on IPv4 only");
             Ok(vec![v4])
         }
-        Err(error) => Err(cannot_bind(error)),
+        Err(error) => Err(wrong(error)),
     }
 }
 
-fn cannot_bind(error: io::Error) -> io::Error {
+fn cannot_bind(reach: Reach<'_>, error: io::Error) -> io::Error {
     let taken = error.kind() == io::ErrorKind::AddrInUse;
     let hint = if taken {
         "\n\nhint: another BFD daemon runs here, stop it first"
     } else {
         ""
     };
+    let vrf = reach.vrf.map(|vrf| format!(" in VRF `{vrf}`"));
+    let (port, vrf) = (port(reach.hops), vrf.unwrap_or_default());
     io::Error::new(
         error.kind(),
-        format!("cannot bind UDP port {PORT} for BFD: {error}{hint}"),
+        format!("cannot bind UDP port {port}{vrf} for BFD: {error}{hint}"),
     )
 }
 
-/// A socket on port 3784 of all addresses of a family.
+/// A socket on the port of a kind of session, of all addresses of a family.
 #[derive(Debug)]
 pub(super) struct Receiver {
     socket: Socket,
+    hops: Hops,
+    domain: Domain,
+    /// The number of the VRF device, which is another one when the device is made anew.
+    vrf: Option<InterfaceIndex>,
+    v6: bool,
     buffer: [MaybeUninit<u8>; DATAGRAM_MAX],
 }
 
-/// A datagram and what the kernel knows of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Received<'a> {
-    pub(super) remote: IpAddr,
-    pub(super) interface: InterfaceIndex,
-    pub(super) ttl: u8,
-    pub(super) payload: &'a [u8],
-}
-
 impl Receiver {
-    fn bind(address: IpAddr) -> io::Result<Self> {
+    fn bind(address: IpAddr, reach: Reach<'_>) -> io::Result<Self> {
         let socket = Socket::new(
-            Domain::for_address((address, 0).into()),
+            socket2::Domain::for_address((address, 0).into()),
             Type::DGRAM,
             Some(Protocol::UDP),
         )?;
@@ -88,36 +121,111 @@ impl Receiver {
             enable(&socket, libc::IPPROTO_IP, libc::IP_PKTINFO)?;
         }
         socket.set_nonblocking(true)?;
-        socket.bind(&SocketAddr::from((address, PORT)).into())?;
+        make_room(&socket)?;
+        let vrf = match reach.vrf {
+            Some(vrf) => {
+                socket.bind_device(Some(vrf.as_bytes()))?;
+                Some(InterfaceIndex(index_of(vrf)?))
+            }
+            None => None,
+        };
+        // See `Receiver::share`. Outside of that nobody else can have the port.
+        socket.set_reuse_address(reach.beside_others)?;
+        socket.bind(&SocketAddr::from((address, port(reach.hops))).into())?;
+        socket.set_reuse_address(false)?;
         Ok(Self {
             socket,
+            hops: reach.hops,
+            domain: reach.domain,
+            vrf,
+            v6: address.is_ipv6(),
             buffer: [MaybeUninit::new(0); DATAGRAM_MAX],
         })
     }
 
     /// One datagram, or an error of kind `WouldBlock`. `Ok(None)`: the kernel did not say from
     /// where or how it came, so it cannot be trusted.
-    pub(super) fn receive(&mut self) -> io::Result<Option<Received<'_>>> {
+    pub(super) fn receive(&mut self) -> io::Result<Option<bfd::Datagram<'_>>> {
         let Datagram {
             from,
             payload,
             told,
         } = Datagram::receive(&self.socket, &mut self.buffer)?;
-        let (Some(source), Some(ttl), Some(interface)) = (from, told.ttl, told.interface) else {
+        let (Some(source), Some(ttl), Some(interface), Some(local)) =
+            (from, told.ttl, told.interface, told.local)
+        else {
             return Ok(None);
         };
-        Ok(Some(Received {
+        Ok(Some(bfd::Datagram {
             remote: source.ip(),
+            local,
             interface: InterfaceIndex(interface),
+            domain: self.domain,
+            hops: self.hops,
             ttl,
             payload,
         }))
+    }
+
+    /// Lets the port be bound once more by a socket that asks for it too. Linux takes one that is
+    /// bound to a VRF and one that is not for the same, unless both do.
+    pub(super) fn share(&self, share: bool) -> io::Result<()> {
+        self.socket.set_reuse_address(share)
+    }
+
+    /// Which sessions receive from here.
+    pub(super) fn kind(&self) -> (Hops, Domain, bool) {
+        (self.hops, self.domain, self.v6)
+    }
+
+    /// Has the kernel drop what is of none of these, in place of those of before.
+    pub(super) fn shield(&self, known: &Known) -> io::Result<()> {
+        attach(&self.socket, &known.program(self.v6))
+    }
+
+    /// Takes everything again.
+    pub(super) fn unshield(&self) -> io::Result<()> {
+        set_option(&self.socket, libc::SOL_SOCKET, libc::SO_DETACH_FILTER, &0)
+    }
+
+    /// Whether it has the port of these sessions.
+    pub(super) fn is_for(&self, hops: Hops) -> bool {
+        self.hops == hops
+    }
+
+    /// Whether packets of these sessions come here.
+    pub(super) fn receives(&self, hops: Hops, domain: Domain) -> bool {
+        (self.hops, self.domain) == (hops, domain)
+    }
+
+    /// Whether it receives these packets, and is bound to the device as it is now.
+    pub(super) fn serves(&self, reach: Reach<'_>) -> Serves {
+        if !self.receives(reach.hops, reach.domain) {
+            return Serves::Others;
+        }
+        let now = reach.vrf.map(index_of);
+        let now = now.and_then(Result::ok).map(InterfaceIndex);
+        match self.vrf == now {
+            true => Serves::These,
+            false => Serves::Former,
+        }
     }
 
     pub(super) fn fd(&self) -> BorrowedFd<'_> {
         use std::os::fd::AsFd;
         self.socket.as_fd()
     }
+}
+
+/// See [`Receiver::serves`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Serves {
+    /// These packets.
+    These,
+    /// These packets of a device that is no more.
+    Former,
+    /// Other packets.
+    Others,
 }
 
 /// The sending socket of a session.
@@ -135,6 +243,8 @@ pub(super) struct Route<'a> {
     pub(super) peer: IpAddr,
     pub(super) local: Option<IpAddr>,
     pub(super) interface: Option<&'a str>,
+    pub(super) vrf: Option<&'a str>,
+    pub(super) hops: Hops,
 }
 
 /// What keeps a sending socket from being made.
@@ -158,6 +268,9 @@ impl Sender {
     /// Makes the socket. Bound to the interface, if one is given, so that no route can lead it
     /// elsewhere.
     pub(super) fn bind(route: Route<'_>, port: u16) -> Result<Self, SenderError> {
+        if let Some(vrf) = route.vrf {
+            interface_index(vrf)?;
+        }
         let interface = route.interface.map(interface_index).transpose()?;
         if is_link_local(route.peer) && interface.is_none() {
             return Err(SenderError::LinkLocal(route.peer));
@@ -174,6 +287,8 @@ impl Sender {
             socket.set_ttl_v4(u32::from(u8::MAX))?;
             socket.set_tos_v4(DSCP_CS6)?;
         }
+        // Nobody reads from it: what strangers send to its port would only wait there.
+        attach(&socket, &shield::nothing())?;
         socket
             .bind(&address(local, port, interface).into())
             .map_err(|error| {
@@ -183,7 +298,7 @@ impl Sender {
                     SenderError::Local(local, error)
                 }
             })?;
-        let destination = address(route.peer, PORT, interface).into();
+        let destination = address(route.peer, self::port(route.hops), interface).into();
         Ok(Self {
             socket,
             destination,
@@ -198,11 +313,11 @@ impl Sender {
 }
 
 fn outgoing(route: Route<'_>, family: IpAddr) -> io::Result<Socket> {
-    let domain = Domain::for_address((family, 0).into());
+    let domain = socket2::Domain::for_address((family, 0).into());
     let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
     socket.set_nonblocking(true)?;
-    if let Some(interface) = route.interface {
-        socket.bind_device(Some(interface.as_bytes()))?;
+    if let Some(device) = route.interface.or(route.vrf) {
+        socket.bind_device(Some(device.as_bytes()))?;
     }
     Ok(socket)
 }
@@ -215,7 +330,7 @@ fn preferred_source(
 ) -> Result<IpAddr, SenderError> {
     let probe = outgoing(route, route.peer)?;
     probe
-        .connect(&address(route.peer, PORT, interface).into())
+        .connect(&address(route.peer, port(route.hops), interface).into())
         .map_err(|error| SenderError::Route(route.peer, error))?;
     let local = probe.local_addr()?.as_socket();
     local
@@ -245,7 +360,48 @@ fn interface_index(name: &str) -> Result<InterfaceIndex, SenderError> {
 }
 
 fn enable(socket: &Socket, level: libc::c_int, option: libc::c_int) -> io::Result<()> {
-    let on: libc::c_int = 1;
+    set_option(socket, level, option, &1)
+}
+
+/// The kernel grants any size to who may change the network, and what is usual to others.
+fn make_room(socket: &Socket) -> io::Result<()> {
+    let (level, size) = (libc::SOL_SOCKET, WAITING_MAX);
+    set_option(socket, level, libc::SO_RCVBUFFORCE, &size)
+        .or_else(|_| set_option(socket, level, libc::SO_RCVBUF, &size))
+}
+
+/// From now on the socket takes what this filter passes.
+fn attach(socket: &Socket, program: &[libc::sock_filter]) -> io::Result<()> {
+    let filter = libc::sock_fprog {
+        len: u16::try_from(program.len()).map_err(io::Error::other)?,
+        // The kernel copies it and writes nothing there.
+        filter: program.as_ptr().cast_mut(),
+    };
+    let length = libc::socklen_t::try_from(size_of::<libc::sock_fprog>());
+    // SAFETY: the descriptor is open as long as `socket` lives; the value is a `sock_fprog` of that
+    // length, which points to `len` instructions that outlive the call.
+    let result = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_ATTACH_FILTER,
+            (&raw const filter).cast(),
+            length.map_err(io::Error::other)?,
+        )
+    };
+    if result == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
+
+fn set_option(
+    socket: &Socket,
+    level: libc::c_int,
+    option: libc::c_int,
+    value: &libc::c_int,
+) -> io::Result<()> {
     let length = libc::socklen_t::try_from(size_of::<libc::c_int>()).map_err(io::Error::other)?;
     // SAFETY: the descriptor is open as long as `socket` lives; the value is a C int of that
     // length.
@@ -254,7 +410,7 @@ fn enable(socket: &Socket, level: libc::c_int, option: libc::c_int) -> io::Resul
             socket.as_raw_fd(),
             level,
             option,
-            (&raw const on).cast(),
+            std::ptr::from_ref(value).cast(),
             length,
         )
     };
@@ -265,9 +421,9 @@ fn enable(socket: &Socket, level: libc::c_int, option: libc::c_int) -> io::Resul
     }
 }
 
-/// Sleeps until a descriptor is readable or the time is over. Time has nanoseconds, unlike
-/// poll(2).
-pub(super) fn wait(fds: &[BorrowedFd<'_>], timeout: Option<Duration>) -> io::Result<()> {
+/// Sleeps until a descriptor is readable or the time is over, and says which are readable. Time has
+/// nanoseconds, unlike poll(2).
+pub(super) fn wait(fds: &[BorrowedFd<'_>], timeout: Option<Duration>) -> io::Result<Vec<bool>> {
     let mut polled: Vec<libc::pollfd> = fds
         .iter()
         .map(|fd| libc::pollfd {
@@ -288,7 +444,7 @@ pub(super) fn wait(fds: &[BorrowedFd<'_>], timeout: Option<Duration>) -> io::Res
     // outlives the call, and a null signal mask leaves the mask alone.
     let result = unsafe { libc::ppoll(polled.as_mut_ptr(), count, timeout, std::ptr::null()) };
     if result >= 0 {
-        Ok(())
+        Ok(polled.iter().map(|polled| polled.revents != 0).collect())
     } else {
         Err(io::Error::last_os_error())
     }

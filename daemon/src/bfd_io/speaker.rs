@@ -4,8 +4,8 @@
 //! is heard before it is judged; obey commands; try sockets that could not be made; run timers;
 //! send. Everything is owned by [`Speaker`], which lives on the thread's stack.
 
-use std::collections::BTreeMap;
 use std::collections::hash_map::RandomState;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, Hasher};
 use std::io::{self, Read};
 use std::os::fd::AsFd;
@@ -14,17 +14,21 @@ use std::sync::mpsc::{Receiver as Queue, SyncSender, TryRecvError};
 use std::time::{Duration, Instant};
 
 use bfd::{
-    AddError, Config, Datagram, Diagnostic, Discriminator, Output, Parameters, Sessions, State,
-    StateChange, sessions,
+    AddError, Authentication, Config, Diagnostic, Discriminator, Domain, Hops, Output, Parameters,
+    Sessions, State, StateChange, sessions,
 };
 
-use super::socket::{self, Receiver, Route, SOURCE_PORTS, Sender, SenderError};
-use super::{Event, EventKind, Report, SessionKey, Status};
+use super::histogram::Histogram;
+use super::shield::{Change, Known, Watch};
+use super::socket::{
+    self, BATCH_MAX, Reach, Receiver, Route, SOURCE_PORTS, Sender, SenderError, Serves,
+};
+use super::{Event, EventKind, Report, SessionKey, Settings, Status};
 
 /// An order to the thread.
 #[derive(Debug)]
 pub(super) enum Command {
-    Set(SessionKey, Parameters),
+    Set(SessionKey, Settings),
     Remove(SessionKey),
     AdminDown(SessionKey, bool),
     Report(SyncSender<Report>),
@@ -36,20 +40,29 @@ pub(super) struct Speaker {
     sessions: Sessions,
     entries: BTreeMap<SessionKey, Entry>,
     keys: BTreeMap<Discriminator, SessionKey>,
+    /// Those of port 3784 outside of VRFs first; others while a session needs them.
     receivers: Vec<Receiver>,
+    /// The numbers of VRFs.
+    domains: BTreeMap<String, Domain>,
     queue: Queue<Command>,
     wake: UnixStream,
     on_event: Box<dyn Fn(Event) + Send>,
     realtime: bool,
-    lateness_max: Duration,
+    lateness: Histogram,
     next_port: u16,
+    /// Source ports of the sessions.
+    ports: BTreeSet<u16>,
     /// The earliest `retry_at` of all entries.
     retry_at: Option<Instant>,
+    shield: Watch,
+    /// Sessions came or went, so that filters have to be made anew.
+    others: bool,
 }
 
 /// A wanted session.
 struct Entry {
     parameters: Parameters,
+    authentication: Option<Authentication>,
     admin_down: bool,
     /// Exists from the first time a socket could be made.
     session: Option<Discriminator>,
@@ -65,8 +78,9 @@ struct Entry {
 /// needs to come up, long against the cost of trying.
 const RETRY: Duration = Duration::from_millis(500);
 
-/// Datagrams read from a socket in one round, so that a flood cannot keep the timers from running.
-const BATCH_MAX: usize = 512;
+/// Sockets that are made in one round. Each takes some 50 µs, and a thousand of them in one go
+/// would have peers of other sessions wait for our packets.
+const CONNECTS_MAX: usize = 16;
 
 enum Next {
     Continue,
@@ -86,13 +100,17 @@ impl Speaker {
             entries: BTreeMap::new(),
             keys: BTreeMap::new(),
             receivers,
+            domains: BTreeMap::new(),
             queue,
             wake,
             on_event,
             realtime: false,
-            lateness_max: Duration::ZERO,
+            lateness: Histogram::of_lateness(),
             next_port: *SOURCE_PORTS.start(),
+            ports: BTreeSet::new(),
             retry_at: None,
+            shield: Watch::new(now),
+            others: false,
         }
     }
 
@@ -106,26 +124,32 @@ impl Speaker {
             ),
         }
         loop {
-            if let Err(error) = self.wait() {
-                tracing::error!(%error, "the BFD thread cannot wait for its sockets and ends");
-                return;
-            }
+            let ready = match self.wait() {
+                Ok(ready) => ready,
+                Err(error) => {
+                    tracing::error!(%error, "the BFD thread cannot wait for its sockets and ends");
+                    return;
+                }
+            };
             let now = Instant::now();
             self.measure_lateness(now);
-            self.receive();
+            self.receive(&ready);
             let next = self.obey();
             self.retry(Instant::now());
             self.sessions
                 .handle(Instant::now(), sessions::Input::Timeout);
             self.flush();
+            self.guard(Instant::now());
             if matches!(next, Next::Stop) {
                 return;
             }
         }
     }
 
-    fn wait(&self) -> io::Result<()> {
-        let deadline = [self.sessions.deadline(), self.retry_at]
+    /// Which of the receivers have something.
+    fn wait(&self) -> io::Result<Vec<bool>> {
+        let shield = self.shield.deadline();
+        let deadline = [self.sessions.deadline(), self.retry_at, shield]
             .into_iter()
             .flatten()
             .min();
@@ -133,33 +157,26 @@ impl Speaker {
         let mut fds = vec![self.wake.as_fd()];
         fds.extend(self.receivers.iter().map(Receiver::fd));
         match socket::wait(&fds, timeout) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
-            result => result,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(Vec::new()),
+            ready => Ok(ready?.split_off(1)),
         }
     }
 
     fn measure_lateness(&mut self, now: Instant) {
-        if let Some(deadline) = self.sessions.deadline() {
-            self.lateness_max = self
-                .lateness_max
-                .max(now.saturating_duration_since(deadline));
+        if let Some(deadline) = self.sessions.deadline().filter(|at| *at <= now) {
+            self.lateness.add(now.saturating_duration_since(deadline));
         }
     }
 
-    fn receive(&mut self) {
-        for receiver in &mut self.receivers {
+    fn receive(&mut self, ready: &[bool]) {
+        let all = self.receivers.iter_mut().zip(ready);
+        for (receiver, _) in all.filter(|(_, ready)| **ready) {
             for _ in 0..BATCH_MAX {
-                let received = match receiver.receive() {
-                    Ok(Some(received)) => received,
+                let datagram = match receiver.receive() {
+                    Ok(Some(datagram)) => datagram,
                     Ok(None) => continue,
                     // Empty, or an error of an earlier datagram which no one here waits for.
                     Err(_) => break,
-                };
-                let datagram = Datagram {
-                    remote: received.remote,
-                    interface: received.interface,
-                    ttl: received.ttl,
-                    payload: received.payload,
                 };
                 self.sessions
                     .handle(Instant::now(), sessions::Input::Received(datagram));
@@ -172,7 +189,7 @@ impl Speaker {
         while matches!(self.wake.read(&mut bytes), Ok(1..)) {}
         loop {
             match self.queue.try_recv() {
-                Ok(Command::Set(key, parameters)) => self.set(key, parameters),
+                Ok(Command::Set(key, settings)) => self.set(key, settings),
                 Ok(Command::Remove(key)) => self.remove(&key),
                 Ok(Command::AdminDown(key, down)) => self.set_admin_down(&key, down),
                 Ok(Command::Report(reply)) => {
@@ -188,11 +205,17 @@ impl Speaker {
         }
     }
 
-    fn set(&mut self, key: SessionKey, parameters: Parameters) {
+    fn set(&mut self, key: SessionKey, settings: Settings) {
         let now = Instant::now();
-        let entry = self.entries.entry(key).or_insert_with(|| Entry {
+        let Settings {
             parameters,
-            admin_down: false,
+            authentication,
+            admin_down,
+        } = settings;
+        let entry = self.entries.entry(key.clone()).or_insert_with(|| Entry {
+            parameters,
+            authentication: None,
+            admin_down,
             session: None,
             sender: None,
             port: None,
@@ -201,24 +224,86 @@ impl Speaker {
             send_errors: 0,
         });
         entry.parameters = parameters;
-        let session = entry.session;
+        entry.authentication.clone_from(&authentication);
+        let (session, held) = (entry.session, entry.admin_down);
         self.retry_at = earlier(self.retry_at, entry.retry_at);
         if let Some(session) = session {
+            self.sessions.authenticate(now, session, authentication);
             self.tell(session, bfd::Input::Configure(parameters));
+            // The least TTL may be another one.
+            self.others = true;
+        }
+        if held != admin_down {
+            self.set_admin_down(&key, admin_down);
         }
     }
 
     fn remove(&mut self, key: &SessionKey) {
-        let Some(session) = self.entries.get(key).and_then(|entry| entry.session) else {
-            self.entries.remove(key);
-            return;
+        if let Some(session) = self.entries.get(key).and_then(|entry| entry.session) {
+            // RFC 5880 §6.8.16: the peer learns that this is no failure.
+            self.tell(session, bfd::Input::AdminDown);
+            self.flush();
+            self.sessions.remove(session);
+            self.keys.remove(&session);
+            self.others = true;
+        }
+        let entry = self.entries.remove(key);
+        if let Some(port) = entry.and_then(|entry| entry.port) {
+            self.ports.remove(&port);
+        }
+        self.close_receivers();
+    }
+
+    /// Closes what no session needs. Port 3784 outside of VRFs stays, so that nobody else takes it.
+    fn close_receivers(&mut self) {
+        let needed: Vec<(Hops, Option<Domain>)> = self
+            .entries
+            .keys()
+            .map(|key| {
+                let domain = key.vrf.as_ref().map(|vrf| self.domains.get(vrf).copied());
+                (key.hops(), domain.unwrap_or(Some(Domain(0))))
+            })
+            .chain([(Hops::Single, Some(Domain(0)))])
+            .collect();
+        self.receivers.retain(|receiver| {
+            needed.iter().any(|(hops, domain)| {
+                domain.is_some_and(|domain| receiver.receives(*hops, domain))
+            })
+        });
+    }
+
+    /// Opens what a session receives from, if it is not open. A VRF device that was made anew has
+    /// sockets that hear nothing any more: they are opened anew, too.
+    fn open_receivers(&mut self, key: &SessionKey) -> io::Result<Domain> {
+        let next = u32::try_from(self.domains.len()).unwrap_or(u32::MAX);
+        let domain = match &key.vrf {
+            None => Domain(0),
+            Some(vrf) => *self
+                .domains
+                .entry(vrf.clone())
+                .or_insert(Domain(next.saturating_add(1))),
         };
-        // RFC 5880 §6.8.16: the peer learns that this is no failure.
-        self.tell(session, bfd::Input::AdminDown);
-        self.flush();
-        self.sessions.remove(session);
-        self.keys.remove(&session);
-        self.entries.remove(key);
+        let reach = Reach {
+            hops: key.hops(),
+            vrf: key.vrf.as_deref(),
+            domain,
+            beside_others: self.receivers.iter().any(|it| it.is_for(key.hops())),
+        };
+        self.receivers
+            .retain(|receiver| receiver.serves(reach) != Serves::Former);
+        let mut all = self.receivers.iter();
+        if !all.any(|receiver| receiver.serves(reach) == Serves::These) {
+            self.share_ports(true)?;
+            let opened = socket::receivers(reach);
+            self.share_ports(false)?;
+            self.receivers.extend(opened?);
+        }
+        Ok(domain)
+    }
+
+    fn share_ports(&self, share: bool) -> io::Result<()> {
+        let mut all = self.receivers.iter();
+        all.try_for_each(|receiver| receiver.share(share))
     }
 
     fn set_admin_down(&mut self, key: &SessionKey, admin_down: bool) {
@@ -258,13 +343,16 @@ impl Speaker {
             .iter()
             .filter(|(_, entry)| entry.retry_at.is_some_and(|at| at <= now))
             .map(|(key, _)| key.clone())
+            .take(CONNECTS_MAX)
             .collect();
         for key in due {
             let result = self.connect(&key, now);
             let Some(entry) = self.entries.get_mut(&key) else {
                 continue;
             };
+            // A hint that follows is for the log.
             let waiting = result.err().map(|error| error.to_string());
+            let waiting = waiting.and_then(|it| it.lines().next().map(str::to_owned));
             entry.retry_at = waiting.as_ref().map(|_| now + RETRY);
             if waiting != entry.waiting {
                 match &waiting {
@@ -283,6 +371,7 @@ impl Speaker {
 
     /// Makes the sending socket of an entry and, the first time, its session.
     fn connect(&mut self, key: &SessionKey, now: Instant) -> Result<(), ConnectError> {
+        let domain = self.open_receivers(key)?;
         let kept = self.entries.get(key).and_then(|entry| entry.port);
         let (sender, port) = self.bind(key, kept)?;
         let Some(entry) = self.entries.get_mut(key) else {
@@ -292,7 +381,11 @@ impl Speaker {
             self.sessions
                 .rebind(session, Some(sender.local), sender.interface)?;
         } else {
-            let mut config = Config::new(key.peer, entry.parameters).local(sender.local);
+            let mut config = Config::new(key.peer, entry.parameters)
+                .local(sender.local)
+                .domain(domain)
+                .hops(key.hops())
+                .authentication(entry.authentication.clone());
             if let Some(interface) = sender.interface {
                 config = config.interface(interface);
             }
@@ -307,6 +400,8 @@ impl Speaker {
         }
         entry.port = Some(port);
         entry.sender = Some(sender);
+        self.ports.insert(port);
+        self.others = true;
         Ok(())
     }
 
@@ -317,20 +412,17 @@ impl Speaker {
             peer: key.peer,
             local: key.local,
             interface,
+            vrf: key.vrf.as_deref(),
+            hops: key.hops(),
         };
         if let Some(port) = kept {
             return Sender::bind(route, port).map(|sender| (sender, port));
         }
-        let used: std::collections::BTreeSet<u16> = self
-            .entries
-            .values()
-            .filter_map(|entry| entry.port)
-            .collect();
         let mut last_error = SenderError::PortInUse(self.next_port);
         for _ in SOURCE_PORTS {
             let port = self.next_port;
             self.next_port = port.checked_add(1).unwrap_or(*SOURCE_PORTS.start());
-            if used.contains(&port) {
+            if self.ports.contains(&port) {
                 continue;
             }
             match Sender::bind(route, port) {
@@ -340,6 +432,38 @@ impl Speaker {
             }
         }
         Err(last_error)
+    }
+
+    /// Has the kernel drop what belongs to nobody while there is much of that.
+    fn guard(&mut self, now: Instant) {
+        let change = self.shield.look(now, self.sessions.unwelcome());
+        match change {
+            Some(Change::Raise(seen)) => tracing::warn!(
+                datagrams = seen,
+                "somebody floods BFD's ports: from now on the kernel drops what is of no session, and \
+                 one in 64 of that is counted"
+            ),
+            Some(Change::Lower) => {
+                tracing::info!("the flood of BFD's ports is over");
+                self.each_receiver(Receiver::unshield);
+            }
+            None => {}
+        }
+        if self.shield.is_up() && (change.is_some() || self.others) {
+            let sessions = &self.sessions;
+            self.each_receiver(|receiver| {
+                let all = sessions.iter();
+                let all = all.map(|session| (session.my_discriminator(), session.config()));
+                receiver.shield(&Known::of(all, receiver.kind()))
+            });
+        }
+        self.others = false;
+    }
+
+    fn each_receiver(&self, change: impl Fn(&Receiver) -> io::Result<()>) {
+        for error in self.receivers.iter().filter_map(|it| change(it).err()) {
+            tracing::warn!(%error, "BFD's ports cannot be filtered, floods cost processor time");
+        }
     }
 
     fn flush(&mut self) {
@@ -363,6 +487,10 @@ impl Speaker {
                         kind,
                         diagnostic,
                         remote_diagnostic: change.remote_diagnostic,
+                        independent: self
+                            .sessions
+                            .get(session)
+                            .is_some_and(|session| session.remote().control_plane_independent),
                         at: Instant::now(),
                     });
                 }
@@ -384,8 +512,10 @@ impl Speaker {
         Report {
             sessions: self.entries.iter().map(status).collect(),
             realtime: self.realtime,
-            lateness_max: self.lateness_max,
+            lateness: self.lateness.clone(),
+            gaps: self.sessions.gaps(),
             refused: self.sessions.refused(),
+            shielded: self.shield.is_up(),
         }
     }
 }
@@ -397,6 +527,8 @@ enum ConnectError {
     Sender(#[from] SenderError),
     #[error(transparent)]
     Add(#[from] AddError),
+    #[error(transparent)]
+    Receiver(#[from] io::Error),
 }
 
 impl Entry {
@@ -436,6 +568,10 @@ impl Entry {
             local: self.sender.as_ref().map(|sender| sender.local),
             waiting: self.waiting.clone(),
             parameters: self.parameters,
+            authentication: self.authentication.as_ref().map(Authentication::method),
+            refusal: session.and_then(bfd::Session::refusal),
+            control_plane_independent: session
+                .is_some_and(|session| session.remote().control_plane_independent),
             state: session.map_or(held, bfd::Session::state),
             diagnostic: session.map_or(Diagnostic::None, bfd::Session::diagnostic),
             remote_state: session.map_or(State::Down, |session| session.remote().state),
@@ -448,6 +584,7 @@ impl Entry {
                 .map(|since| now.saturating_duration_since(since)),
             counters: session.map(bfd::Session::counters).unwrap_or_default(),
             send_errors: self.send_errors,
+            names: session.map(|session| (session.my_discriminator(), *session.remote())),
         }
     }
 }

@@ -5,13 +5,16 @@
 //! not hide those in others. What is already reported as wrong is left out and not reported again
 //! by those who refer to it.
 
+mod bfd;
+mod imports;
 mod instances;
 mod neighbor;
+mod static_route;
 mod tenant;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use bgp::evpn_route::RouteDistinguisher;
 use bgp::rib::{Rules, Suppress};
@@ -33,6 +36,7 @@ pub fn accept(file: &File, report: &mut Report) -> Option<Config> {
     let mut config = speaker(file, file, &mut overlays, report);
     config.instances = instances::accept(file, &mut overlays, report);
     instances::check(file, &config, report);
+    imports::check(file, report);
     check_single_device(file, report);
     let complete = file.asn.is_some() && file.router_id.is_some();
     (complete && report.is_clean()).then_some(config)
@@ -48,11 +52,9 @@ fn check_single_device(file: &File, report: &mut Report) {
     let Some(single) = single else {
         return;
     };
-    let tenants = file
-        .instances
-        .iter()
-        .filter_map(|it| it.value.l3vni.as_ref());
-    for l3vni in tenants {
+    let of_instances = file.instances.iter();
+    let tenants = of_instances.filter_map(|it| it.value.l3vni.as_ref());
+    for l3vni in tenants.chain(&file.l3vni) {
         let first = report.place(single.span);
         let hint = "leave single_device out: each VNI has devices of its own then";
         report.error_with_hint(l3vni.span, Conflict::L3VniBesideSingle { first }, hint);
@@ -64,6 +66,7 @@ fn speaker(top: &File, file: &File, overlays: &mut Overlays, report: &mut Report
     // Stand-ins let the rest be checked; a configuration without the real ones is not returned.
     let asn = or(file.asn, Asn(0));
     let policies = Policies::accept(&top.policy, asn, report);
+    let profiles = bfd::Profiles::accept(top, report);
     let router_id = or(file.router_id, Ipv4Addr::UNSPECIFIED);
     let defaults = Config::new(asn, router_id);
     let restart = graceful_restart(file);
@@ -73,14 +76,16 @@ fn speaker(top: &File, file: &File, overlays: &mut Overlays, report: &mut Report
         file,
         (asn, members.unwrap_or_default()),
         &restart,
-        &policies,
+        (&policies, &profiles),
         report,
     );
     let mut config = Config {
         name: file.name.as_ref().map(|at| at.value.clone()),
         vrf: file.vrf.as_ref().map(|at| at.value.clone()),
         vrf_table: file.vrf_table.map(|at| at.value),
+        vrf_unreachable: or(file.vrf_unreachable, defaults.vrf_unreachable),
         l3vni: tenant::l3vni((top, file), router_id, overlays, &policies, report),
+        imports: imports::accept(file, &policies, report),
         client_to_client_reflection: or(
             file.router.client_to_client_reflection,
             defaults.client_to_client_reflection,
@@ -93,7 +98,11 @@ fn speaker(top: &File, file: &File, overlays: &mut Overlays, report: &mut Report
             let underlay = &underlay.value;
             Some(Underlay {
                 interface: underlay.interface.as_ref()?.value.clone(),
-                sync_allowed_ips: or(underlay.sync_allowed_ips, false),
+                sync_allowed_ips: or(underlay.sync_allowed_ips, SyncAllowedIps::No),
+                maximum_allowed_ips: or(
+                    underlay.maximum_allowed_ips,
+                    Underlay::MAXIMUM_ALLOWED_IPS,
+                ),
                 wireguard_socket: underlay
                     .wireguard_socket
                     .as_ref()
@@ -115,6 +124,7 @@ fn speaker(top: &File, file: &File, overlays: &mut Overlays, report: &mut Report
         listen_ranges: place.listen_ranges(report),
         interfaces: place.interfaces(report),
         single_device: None,
+        bfd: profiles.peers(file, report),
         vnis: Vec::new(),
         rpki: rpki(top, report),
         kernel: Kernel {
@@ -126,6 +136,7 @@ fn speaker(top: &File, file: &File, overlays: &mut Overlays, report: &mut Report
                 internal: or(file.kernel.internal, defaults.kernel.distance.internal),
             },
             audit_interval: or(top.kernel.audit_interval, defaults.kernel.audit_interval),
+            on_stop: or(top.kernel.on_stop, defaults.kernel.on_stop),
         },
         graceful_restart: restart,
         metrics: file.metrics.map(|metrics| metrics.value),
@@ -143,6 +154,7 @@ fn speaker(top: &File, file: &File, overlays: &mut Overlays, report: &mut Report
     let single = config.single_device.as_ref();
     config.vnis = vnis(file, router_id, (overlays, single), report);
     policies.into(&mut config);
+    config.static_routes = static_route::static_routes(file, &config, &profiles, report);
     config
 }
 
@@ -458,6 +470,7 @@ fn vnis(
             networks: table.networks.iter().map(|network| network.value).collect(),
             gateway_mac: table.gateway_mac.map(|mac| mac.value),
             advertise_gateway: advertise_gateway(table, report),
+            advertise_svi: or(table.advertise_svi, false),
             vrf: table.vrf.as_ref().map(|vrf| vrf.value.clone()),
             bridge,
             vxlan,
@@ -606,9 +619,32 @@ fn targets(
 fn own_addresses(table: &VniTable, others: &mut Vec<Addresses>, report: &mut Report) {
     let overlay = others.last().map_or(0, |other| other.overlay + 1);
     for gateway in &table.gateway {
-        if let Some(what) = unusable(gateway.value) {
-            let address = gateway.value.to_string();
+        let address = gateway.value.to_string();
+        if let Some(what) = not_of_hosts(Prefix::host(gateway.value.ip())) {
+            let kind = "gateway";
+            report.error(
+                gateway.span,
+                Conflict::NotOfHosts {
+                    kind,
+                    address,
+                    what,
+                },
+            );
+        } else if let Some(what) = unusable(gateway.value) {
             report.error(gateway.span, Conflict::GatewayAddress { address, what });
+        }
+    }
+    for network in &table.networks {
+        if let Some(what) = not_of_hosts(network.value) {
+            let (kind, address) = ("network", network.value.to_string());
+            report.error(
+                network.span,
+                Conflict::NotOfHosts {
+                    kind,
+                    address,
+                    what,
+                },
+            );
         }
     }
     let gateways = table.gateway.iter().map(|at| (*at, "gateway"));
@@ -639,6 +675,23 @@ fn advertise_gateway(table: &VniTable, report: &mut Report) -> bool {
         report.error_with_hint(wanted.span, Problem::Unsupported { key, because }, hint);
     }
     true
+}
+
+/// What a network has in place of addresses that a machine can have.
+pub(crate) fn not_of_hosts(network: Prefix) -> Option<&'static str> {
+    if network.len() == 0 {
+        return Some("all");
+    }
+    match network.addr() {
+        first if first.is_loopback() => Some("loopback"),
+        first if first.is_multicast() => Some("multicast"),
+        IpAddr::V4(first) if first.octets().first() == Some(&0) => Some("this host's own"),
+        IpAddr::V4(first) if first.octets().first() >= Some(&240) => Some("reserved"),
+        // RFC 4291 §2.5.2, §2.5.5.
+        IpAddr::V6(first) if first.is_unspecified() => Some("unspecified"),
+        IpAddr::V6(first) if first.to_ipv4_mapped().is_some() => Some("IPv4-mapped"),
+        IpAddr::V4(_) | IpAddr::V6(_) => None,
+    }
 }
 
 /// What an address is if not one of a host: the first or, in IPv4, the last of its network.

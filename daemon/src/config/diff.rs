@@ -17,8 +17,8 @@ use super::policy::print::{policies as written, references};
 use super::policy::{Direction, PolicyKind};
 use super::print::{self, Fields};
 use super::types::{
-    Aggregate, Config, GracefulRestart, InterfaceNeighbor, ListenRange, Neighbor, Network,
-    Password, Signing,
+    Aggregate, BfdPath, BfdPeer, Config, GracefulRestart, InterfaceNeighbor, ListenRange,
+    Neighbor, Network, Password, Signing, StaticKey,
 };
 
 /// What changes from one configuration to another. Empty when nothing does.
@@ -34,8 +34,14 @@ pub struct Diff {
     pub listen_ranges: Members<Prefix, NeighborChange>,
     /// Neighbours known by their interface.
     pub interfaces: Members<String, NeighborChange>,
+    /// What is taken from other instances.
+    pub imports: Members<String, Vec<FieldChange>>,
     /// Overlay networks.
     pub vnis: Members<Vni, Vec<FieldChange>>,
+    /// Static routes.
+    pub static_routes: Members<StaticKey, Vec<FieldChange>>,
+    /// BFD sessions of their own.
+    pub bfd: Members<BfdPath, Vec<FieldChange>>,
     /// Caches of the RPKI.
     pub rpki: Members<SocketAddr, Vec<FieldChange>>,
     /// Networks we announce; a family's are all of one IP version.
@@ -148,6 +154,8 @@ pub enum PolicyUse {
     Aggregate(Prefix),
     /// Routes between a VRF and EVPN.
     Overlay(Direction),
+    /// Routes of the instance of this name.
+    Instance(String),
 }
 
 /// What changes from `old` to `new`.
@@ -179,6 +187,16 @@ pub fn diff(old: &Config, new: &Config) -> Diff {
         |neighbor| neighbor.interface.clone(),
         interface,
     );
+    diff.imports = members(
+        &old.imports,
+        &new.imports,
+        |import| import.from.clone(),
+        |before, after| {
+            let (before, after) = (print::import_fields(before), print::import_fields(after));
+            let changes = fields("", &before, &after);
+            (!changes.is_empty()).then_some(changes)
+        },
+    );
     diff.vnis = members(
         &old.vnis,
         &new.vnis,
@@ -189,6 +207,17 @@ pub fn diff(old: &Config, new: &Config) -> Diff {
             (!changes.is_empty()).then_some(changes)
         },
     );
+    diff.static_routes = members(
+        &old.static_routes,
+        &new.static_routes,
+        |route| route.key,
+        |before, after| {
+            let written = print::static_route_fields;
+            let changes = fields("", &written(before), &written(after));
+            (!changes.is_empty()).then_some(changes)
+        },
+    );
+    diff.bfd = members(&old.bfd, &new.bfd, |it| it.path.clone(), bfd);
     diff.rpki = members(
         &old.rpki,
         &new.rpki,
@@ -213,7 +242,7 @@ impl Diff {
     /// Puts a value outside of lists where it belongs.
     fn file(&mut self, change: FieldChange) {
         /// What sockets, sessions and kernel entries carry from the start on.
-        const RESTART: [&str; 18] = [
+        const RESTART: [&str; 17] = [
             "vrf",
             "vrf_table",
             "asn",
@@ -229,7 +258,6 @@ impl Diff {
             "kernel.audit_interval",
             "metrics.listen",
             "underlay.interface",
-            "underlay.sync_allowed_ips",
             "underlay.wireguard_socket",
             "log.format",
         ];
@@ -285,6 +313,35 @@ fn members<T, K: Ord, C>(
     members
 }
 
+fn bfd(before: &BfdPeer, after: &BfdPeer) -> Option<Vec<FieldChange>> {
+    let written = |peer| print::bfd_fields(peer, None);
+    let mut changes = fields("", &written(before), &written(after));
+    let keys = |peer: &BfdPeer| peer.settings.authentication.clone();
+    changes.extend(other_keys(
+        keys(before).as_ref(),
+        keys(after).as_ref(),
+        &changes,
+        "authentication",
+    ));
+    (!changes.is_empty()).then_some(changes)
+}
+
+/// Secrets are written alike, whatever they are.
+fn other_keys<T: PartialEq>(
+    before: Option<&T>,
+    after: Option<&T>,
+    changes: &[FieldChange],
+    key: &str,
+) -> Option<FieldChange> {
+    let (before, after) = (before?, after?);
+    let unseen = before != after && !changes.iter().any(|change| change.key == key);
+    unseen.then(|| FieldChange {
+        key: key.to_owned(),
+        before: Some(Password::HIDDEN.to_owned()),
+        after: Some("another one".to_owned()),
+    })
+}
+
 fn neighbor(before: &Neighbor, after: &Neighbor) -> Option<NeighborChange> {
     // Against one set of defaults, so that a changed default shows where it takes effect.
     let written = |neighbor| print::neighbor_fields(neighbor, GracefulRestart::default());
@@ -323,6 +380,12 @@ fn settings(
             after: Some("another one".to_owned()),
         });
     }
+    fields.extend(other_keys(
+        before.bfd.as_ref(),
+        after.bfd.as_ref(),
+        &fields,
+        "bfd",
+    ));
     (!fields.is_empty()).then(|| NeighborChange {
         fields,
         session_restart: !before.shutdown
@@ -476,6 +539,8 @@ pub fn uses(config: &Config, kind: PolicyKind, name: &str) -> Vec<PolicyUse> {
             uses.push(PolicyUse::Overlay(direction));
         }
     }
+    let imports = config.imports.iter().filter(|it| concerns(&it.route_map));
+    uses.extend(imports.map(|import| PolicyUse::Instance(import.from.clone())));
     let aggregates = config.aggregates().filter(|it| it.maps().any(concerns_map));
     uses.extend(aggregates.map(|aggregate| PolicyUse::Aggregate(aggregate.prefix)));
     uses
@@ -542,8 +607,29 @@ impl fmt::Display for Diff {
                 changed(lines, format!("listen_range {it}"), change);
             },
         );
+        members_lines(
+            &mut lines,
+            "import from",
+            &self.imports,
+            |lines, from, fields| {
+                let changes = fields.iter();
+                lines.extend(changes.map(|field| format!("import from {from}: {field}")));
+            },
+        );
         members_lines(&mut lines, "vni", &self.vnis, |lines, id, fields| {
             lines.extend(fields.iter().map(|field| format!("vni {id}: {field}")));
+        });
+        members_lines(
+            &mut lines,
+            "static_route",
+            &self.static_routes,
+            |lines, key, fields| {
+                let line = |field: &FieldChange| format!("static_route {key}: {field}");
+                lines.extend(fields.iter().map(line));
+            },
+        );
+        members_lines(&mut lines, "bfd", &self.bfd, |lines, it, fields| {
+            lines.extend(fields.iter().map(|field| format!("bfd {it}: {field}")));
         });
         members_lines(&mut lines, "rpki", &self.rpki, |lines, it, fields| {
             lines.extend(fields.iter().map(|field| format!("rpki {it}: {field}")));
@@ -645,6 +731,7 @@ impl fmt::Display for PolicyUse {
             },
             PolicyUse::Aggregate(prefix) => write!(f, "aggregate {prefix}"),
             PolicyUse::Overlay(direction) => write!(f, "l3vni {direction}"),
+            PolicyUse::Instance(name) => write!(f, "import from {name}"),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 const UNITS: [(&str, u64); 4] = [("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
 
 /// Reads a duration; `None` if it is none or does not fit.
-pub(super) fn parse(text: &str) -> Option<Duration> {
+pub(crate) fn parse(text: &str) -> Option<Duration> {
     let digits = text.find(|c: char| !c.is_ascii_digit())?;
     let (number, unit) = text.split_at_checked(digits)?;
     let (_, milliseconds) = UNITS.iter().find(|(name, _)| *name == unit)?;
@@ -16,7 +16,7 @@ pub(super) fn parse(text: &str) -> Option<Duration> {
 
 /// Writes a duration of whole milliseconds with the largest unit that divides it, other than
 /// minutes: people write `90s` and `120s`. Nothing is `0s`.
-pub(super) fn format(duration: Duration) -> String {
+pub(crate) fn format(duration: Duration) -> String {
     let milliseconds = duration.as_millis();
     let unit = UNITS
         .iter()

@@ -273,11 +273,11 @@ impl<'t> Document<'t> {
         }
         let (at, blank_above, blank_below) = if let Some(last) = blocks.last() {
             let first = self.start_of(*blocks.first()?.first()?)?;
-            (
-                self.end_of(*last.last()?)?,
-                self.is_after_blank(first),
-                false,
-            )
+            let last = *last.last()?;
+            let end = self.end_of(last)?;
+            // A comment that would stand right above the new one would be taken for its own.
+            let behind_comment = end > self.content_end(last)?;
+            (end, self.is_after_blank(first) || behind_comment, false)
         } else if instance.is_some() {
             let (range, _) = self.sections_of(instance)?;
             let own = |at: &usize| {

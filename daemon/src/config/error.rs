@@ -155,6 +155,14 @@ pub enum Problem {
         /// What the kernel is missing.
         because: String,
     },
+    /// A line in FRR's language that is not done.
+    #[error("`{line}`: {why}")]
+    FrrLine {
+        /// The line, shortened.
+        line: String,
+        /// What is the matter with it.
+        why: String,
+    },
     /// A rule of a list that cannot be read.
     #[error(transparent)]
     Rule(#[from] RuleError),
@@ -333,6 +341,16 @@ pub enum Conflict {
         /// Where the earlier one stands.
         first: Place,
     },
+    /// No machine of an overlay can have such addresses.
+    #[error("{kind} {address} is nothing for machines: it has {what} addresses")]
+    NotOfHosts {
+        /// Gateway or network.
+        kind: &'static str,
+        /// As it stands there.
+        address: String,
+        /// What kind of addresses they are.
+        what: &'static str,
+    },
     /// An address that a host cannot have.
     #[error("gateway {address} is the {what} address of its network")]
     GatewayAddress {
@@ -417,6 +435,28 @@ pub enum Conflict {
         /// Where that stands.
         first: Place,
     },
+    /// An import of an instance from its own tables.
+    #[error("instance `{0}` cannot import from itself")]
+    ImportFromItself(String),
+    /// A static route that the kernel could not tell from a learned one.
+    #[error(
+        "`distance` {distance} is one of learned routes in routing table {table}, so the kernel \
+         cannot tell them from this one"
+    )]
+    StaticDistance {
+        /// What both have.
+        distance: u8,
+        /// Where both are.
+        table: u32,
+    },
+    /// Two static routes ask one router in different ways.
+    #[error("BFD with `{router}` is set otherwise for another next hop, first at {first}")]
+    StaticBfd {
+        /// The router.
+        router: std::net::IpAddr,
+        /// Where it was said first.
+        first: Place,
+    },
     /// What we write ourselves is to be taken over from the kernel.
     #[error("routes with protocol number {0} are our own and cannot be redistributed")]
     OwnRoutes(u8),
@@ -449,6 +489,17 @@ pub struct Report {
     // Where each line begins, so that a thousand errors do not count lines a thousand times.
     lines: Vec<usize>,
     errors: Vec<(Span, ConfigError)>,
+    // Where the text was made from something else.
+    origin: Option<Origin>,
+}
+
+/// Where the lines of a text are from that was made of other files.
+#[derive(Debug, Clone, Default)]
+pub struct Origin {
+    /// Those files.
+    pub files: Vec<String>,
+    /// For each line, the number of the file and the place in it.
+    pub places: Vec<(usize, Place)>,
 }
 
 impl Report {
@@ -461,7 +512,14 @@ impl Report {
                 .chain(text.match_indices('\n').map(|(at, _)| at + 1))
                 .collect(),
             errors: Vec::new(),
+            origin: None,
         }
+    }
+
+    /// Has errors point at what the text was made of.
+    pub fn from_origin(mut self, origin: Origin) -> Self {
+        self.origin = Some(origin);
+        self
     }
 
     /// Adds an error.
@@ -481,7 +539,7 @@ impl Report {
 
     fn add(&mut self, span: Span, problem: Problem, hint: Option<String>) {
         let error = ConfigError {
-            file: self.file.clone(),
+            file: self.file_at(span).to_owned(),
             place: self.place(span),
             problem,
             hint,
@@ -508,15 +566,36 @@ impl Report {
         &self.file
     }
 
+    /// The file of a span.
+    pub fn file_at(&self, span: Span) -> &str {
+        let file = self
+            .origin_of(span)
+            .and_then(|(origin, file, _)| origin.files.get(file));
+        file.unwrap_or(&self.file)
+    }
+
     /// Line and column of the beginning of a span.
     pub fn place(&self, span: Span) -> Place {
-        let line = self.lines.partition_point(|begin| *begin <= span.start);
+        if let Some((_, _, place)) = self.origin_of(span) {
+            return place;
+        }
+        let line = self.line(span);
         let begin = line.checked_sub(1).and_then(|line| self.lines.get(line));
         let before = self.text.get(begin.copied().unwrap_or(0)..span.start);
         Place {
             line,
             column: before.unwrap_or("").chars().count() + 1,
         }
+    }
+
+    fn line(&self, span: Span) -> usize {
+        self.lines.partition_point(|begin| *begin <= span.start)
+    }
+
+    fn origin_of(&self, span: Span) -> Option<(&Origin, usize, Place)> {
+        let origin = self.origin.as_ref()?;
+        let (file, place) = *origin.places.get(self.line(span).checked_sub(1)?)?;
+        Some((origin, file, place))
     }
 
     /// The value, or all errors in the order of the text.

@@ -6,14 +6,18 @@
 //! [`File`] and go through the same checks.
 //!
 //! Tables with much in them have files of their own: neighbours, groups and ranges (`neighbor`),
-//! what is announced of our own (`own_routes`), overlays (`vni`) and caches of the RPKI (`rpki`);
+//! BFD (`bfd`), what is announced of our own (`own_routes`), static routes (`static_route`), overlays
+//! (`vni`) and caches of the RPKI (`rpki`);
 //! lists and route-maps are read in `policy::file`. Here is the rest of what an instance has, and
 //! what the daemon has once.
 
+mod bfd;
 mod duplicates;
+mod import;
 mod neighbor;
 mod own_routes;
 mod rpki;
+mod static_route;
 mod tenant;
 mod vni;
 
@@ -34,16 +38,23 @@ use super::read::{
     self, Reading, Rejection, Table, boolean, device, duration, keyword, number, socket_address,
     text,
 };
-use super::types::{BandwidthUse, EbgpRequiresPolicy, LogFormat, LogLevel};
+use super::types::{
+    BandwidthUse, EbgpRequiresPolicy, LogFormat, LogLevel, OnStop, SyncAllowedIps,
+};
+pub use bfd::{
+    BfdAuthenticationTable, BfdKeyTable, BfdPeerTable, BfdProfileTable, BfdTable, StaticBfdTable,
+};
 pub use duplicates::DuplicatesTable;
+pub use import::ImportTable;
 pub use neighbor::{
-    AoKeyTable, BfdTable, FamilyTable, ListenRangeTable, LocalAsTable, MaximumTable,
-    NeighborTable, PeerGroupTable, SettingsTable, UpdateSource,
+    AoKeyTable, FamilyTable, ListenRangeTable, LocalAsTable, MaximumTable, NeighborTable,
+    PeerGroupTable, SettingsTable, UpdateSource,
 };
 pub use own_routes::{AggregateItem, NetworkItem, RedistributeItem};
 use own_routes::{aggregates, networks, redistribute};
 pub(super) use own_routes::{routing_table, source};
 pub use rpki::RpkiTable;
+pub use static_route::{StaticNextHopItem, StaticRouteTable};
 pub use tenant::L3VniTable;
 pub use vni::{SingleDeviceTable, VniTable};
 
@@ -56,7 +67,11 @@ pub struct File {
     pub vrf: Option<At<String>>,
     /// `vrf_table`, of an instance.
     pub vrf_table: Option<At<u32>>,
-    /// `[instance.l3vni]`.
+    /// `[[import]]`.
+    pub imports: Vec<At<ImportTable>>,
+    /// `vrf_unreachable`, of an instance.
+    pub vrf_unreachable: Option<At<bool>>,
+    /// `[l3vni]`, `[instance.l3vni]`.
     pub l3vni: Option<At<L3VniTable>>,
     /// `[[instance]]`, each with what a file may have for one.
     pub instances: Vec<At<File>>,
@@ -86,8 +101,14 @@ pub struct File {
     pub neighbors: Vec<At<NeighborTable>>,
     /// `[[listen_range]]`.
     pub listen_ranges: Vec<At<ListenRangeTable>>,
+    /// `[[bfd]]`.
+    pub bfd: Vec<At<BfdPeerTable>>,
+    /// `[[bfd_profile]]`.
+    pub bfd_profiles: Vec<At<BfdProfileTable>>,
     /// `[[vni]]`.
     pub vnis: Vec<At<VniTable>>,
+    /// `[[static_route]]`.
+    pub static_routes: Vec<At<StaticRouteTable>>,
     /// `[[rpki]]`.
     pub rpki: Vec<At<RpkiTable>>,
     /// Lists and route-maps.
@@ -127,7 +148,9 @@ pub struct UnderlayTable {
     /// `interface`.
     pub interface: Option<At<String>>,
     /// `sync_allowed_ips`.
-    pub sync_allowed_ips: Option<At<bool>>,
+    pub sync_allowed_ips: Option<At<SyncAllowedIps>>,
+    /// `maximum_allowed_ips`.
+    pub maximum_allowed_ips: Option<At<u32>>,
     /// `wireguard_socket`.
     pub wireguard_socket: Option<At<PathBuf>>,
 }
@@ -190,6 +213,8 @@ pub struct KernelTable {
     pub internal: Option<At<u8>>,
     /// `audit_interval`.
     pub audit_interval: Option<At<Duration>>,
+    /// `on_stop`.
+    pub on_stop: Option<At<OnStop>>,
 }
 
 /// `[graceful_restart]`.
@@ -237,8 +262,10 @@ pub fn read(toml: &str, report: &mut Report) -> Option<File> {
 fn read_file(top: &mut Table<'_, '_>) -> File {
     let mut file = speaker(top);
     file.rpki = top.tables("rpki", "[[rpki]]", rpki::rpki);
+    file.bfd_profiles = top.tables("bfd_profile", "[[bfd_profile]]", bfd::profile);
     file.policy = policy::file::read(top);
-    for key in ["vrf_table", "l3vni"] {
+    file.l3vni = top.table("l3vni", "[l3vni]", tenant::l3vni);
+    for key in ["vrf_table", "vrf_unreachable"] {
         let because = "the default instance is in no VRF";
         top.unsupported(key, because, "set it in an [[instance]] with `vrf`");
     }
@@ -261,7 +288,7 @@ fn read_file(top: &mut Table<'_, '_>) -> File {
 /// An instance beside the default one: what is the program's own stands at the top only, and so do
 /// lists and route-maps, which all may use.
 fn instance(table: &mut Table<'_, '_>) -> File {
-    for key in ["rpki", "metrics", "log", "drain"] {
+    for key in ["rpki", "bfd_profile", "metrics", "log", "drain"] {
         let because = "it is one for the whole daemon";
         table.unsupported(key, because, "set it at the top of the file");
     }
@@ -269,22 +296,21 @@ fn instance(table: &mut Table<'_, '_>) -> File {
         let because = "lists and route-maps are defined once for all instances";
         table.unsupported(kind.word(), because, "define it at the top of the file");
     }
-    let routes = "routes of one instance do not go to another";
-    let hint = "announce the networks in both instances";
-    table.unsupported("import", routes, hint);
     let name = table.require("name", INSTANCE_NAME, instance_name);
     let vrf = table.get("vrf", device);
     let vrf_table = table.get("vrf_table", routing_table);
+    let vrf_unreachable = table.get("vrf_unreachable", boolean);
     let l3vni = table.table("l3vni", "[instance.l3vni]", tenant::l3vni);
     let mut file = File {
         name,
         vrf,
         vrf_table,
+        vrf_unreachable,
         l3vni,
         ..speaker(table)
     };
     table.table("kernel", "[instance.kernel]", |table| {
-        for key in ["enabled", "protocol", "audit_interval"] {
+        for key in ["enabled", "protocol", "audit_interval", "on_stop"] {
             let because = "it is one for the whole daemon";
             table.unsupported(key, because, "set it in [kernel] at the top of the file");
         }
@@ -328,10 +354,17 @@ fn speaker(top: &mut Table<'_, '_>) -> File {
             unicast(table, Family::Ipv6Unicast)
         }),
         evpn: top.table("evpn", "[evpn]", evpn),
+        imports: top.tables("import", "[[import]]", import::import),
         peer_groups: top.tables("peer_group", "[[peer_group]]", neighbor::peer_group),
         neighbors: top.tables("neighbor", "[[neighbor]]", neighbor::neighbor),
         listen_ranges: top.tables("listen_range", "[[listen_range]]", neighbor::listen_range),
+        bfd: top.tables("bfd", "[[bfd]]", bfd::peer),
         vnis: top.tables("vni", "[[vni]]", vni::vni),
+        static_routes: top.tables(
+            "static_route",
+            "[[static_route]]",
+            static_route::static_route,
+        ),
         ..File::default()
     };
     top.table("bestpath", "[bestpath]", |table| {
@@ -402,8 +435,18 @@ fn ebgp_requires_policy(value: &DeValue<'_>) -> Reading<EbgpRequiresPolicy> {
 fn underlay(table: &mut Table<'_, '_>) -> UnderlayTable {
     UnderlayTable {
         interface: table.require("interface", "the name of the WireGuard interface", device),
-        sync_allowed_ips: table.get("sync_allowed_ips", boolean),
+        sync_allowed_ips: table.get("sync_allowed_ips", sync_allowed_ips),
+        maximum_allowed_ips: table.get("maximum_allowed_ips", number(1..=1_000_000)),
         wireguard_socket: table.get("wireguard_socket", absolute_path),
+    }
+}
+
+fn sync_allowed_ips(value: &DeValue<'_>) -> Reading<SyncAllowedIps> {
+    match (value.as_str(), value.as_bool()) {
+        (Some("dry-run"), _) => Ok(SyncAllowedIps::DryRun),
+        (_, Some(true)) => Ok(SyncAllowedIps::Yes),
+        (_, Some(false)) => Ok(SyncAllowedIps::No),
+        (_, None) => Err("true, false or \"dry-run\"".into()),
     }
 }
 
@@ -549,6 +592,7 @@ fn kernel(table: &mut Table<'_, '_>) -> KernelTable {
                 hint: rejection.hint,
             }),
         }),
+        on_stop: table.get("on_stop", keyword),
         ..instance_kernel(table)
     }
 }

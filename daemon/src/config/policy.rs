@@ -167,12 +167,14 @@ impl Config {
         });
         let of_neighbors = families.flatten().flat_map(|family| family.maps_mut());
         let of_overlay = self.l3vni.iter_mut().flat_map(super::L3Vni::maps_mut);
+        let of_instances = self.imports.iter_mut().flat_map(|it| &mut it.route_map);
         for map in self
             .route_maps
             .iter_mut()
             .chain(originated)
             .chain(of_neighbors)
             .chain(of_overlay)
+            .chain(of_instances)
         {
             *map = kept.of(map);
         }

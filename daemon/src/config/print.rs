@@ -3,7 +3,10 @@
 //! Only what differs from the default is written. The same keys and values are what
 //! [`super::diff()`] compares, so a difference is shown in the words in which it is configured.
 
+mod bfd;
+mod import;
 mod neighbor;
+mod static_route;
 mod tenant;
 
 use std::fmt::{Display, Write};
@@ -16,7 +19,10 @@ use bgp::rib::{Rules, Suppress};
 use super::duration::format as duration;
 use super::policy::print::{policies, source};
 use super::types::*;
+pub(super) use bfd::peer_fields as bfd_fields;
+pub(super) use import::import_fields;
 pub(super) use neighbor::{interface_fields, neighbor_fields, range_fields};
+pub(super) use static_route::static_route_fields;
 
 /// The configuration as TOML; parsing it gives an equal configuration.
 pub fn print(config: &Config) -> String {
@@ -44,6 +50,9 @@ fn speaker(text: &mut String, config: &Config, of: &str) {
             section(text, &format!("[{of}{name}]"), &fields);
         }
     }
+    for import in &config.imports {
+        section(text, &format!("[[{of}import]]"), &import_fields(import));
+    }
     let neighbor = format!("[[{of}neighbor]]");
     for it in &config.neighbors {
         section(
@@ -51,6 +60,10 @@ fn speaker(text: &mut String, config: &Config, of: &str) {
             &neighbor,
             &neighbor_fields(it, config.graceful_restart),
         );
+    }
+    for it in &config.bfd {
+        let fields = bfd_fields(it, config.vrf.as_deref());
+        section(text, &format!("[[{of}bfd]]"), &fields);
     }
     for it in &config.interfaces {
         section(
@@ -65,6 +78,10 @@ fn speaker(text: &mut String, config: &Config, of: &str) {
     }
     for vni in &config.vnis {
         section(text, &format!("[[{of}vni]]"), &vni_fields(vni, config));
+    }
+    for route in &config.static_routes {
+        let header = format!("[[{of}static_route]]");
+        section(text, &header, &static_route_fields(route));
     }
 }
 
@@ -186,6 +203,7 @@ pub(super) fn top(config: &Config) -> Fields {
     }
     if let Some(table) = config.vrf_table {
         fields.add("vrf_table", table);
+        fields.add_unless_default("vrf_unreachable", config.vrf_unreachable, true);
     }
     fields.add("asn", config.asn);
     fields.add("router_id", quote(config.router_id));
@@ -243,7 +261,13 @@ fn underlay(underlay: Option<&Underlay>) -> Fields {
     let mut fields = Fields::default();
     if let Some(underlay) = underlay {
         fields.add("interface", quote(&underlay.interface));
-        fields.add_unless_default("sync_allowed_ips", underlay.sync_allowed_ips, false);
+        match underlay.sync_allowed_ips {
+            SyncAllowedIps::No => {}
+            SyncAllowedIps::DryRun => fields.add("sync_allowed_ips", quote("dry-run")),
+            SyncAllowedIps::Yes => fields.add("sync_allowed_ips", true),
+        }
+        let (most, usual) = (underlay.maximum_allowed_ips, Underlay::MAXIMUM_ALLOWED_IPS);
+        fields.add_unless_default("maximum_allowed_ips", most, usual);
         if let Some(path) = &underlay.wireguard_socket {
             fields.add("wireguard_socket", quote(path.display()));
         }
@@ -432,6 +456,9 @@ fn kernel(config: &Config) -> Fields {
         return fields;
     }
     fields.add_unless_default("audit_interval", interval, default);
+    if kernel.on_stop != OnStop::default() {
+        fields.add("on_stop", quote(kernel.on_stop.word()));
+    }
     fields
 }
 
@@ -513,6 +540,7 @@ pub(super) fn vni_fields(vni: &VniConfig, config: &Config) -> Fields {
         fields.add("gateway_mac", quote(mac));
     }
     fields.add_unless_default("advertise_gateway", vni.advertise_gateway, false);
+    fields.add_unless_default("advertise_svi", vni.advertise_svi, false);
     if let Some(vrf) = &vni.vrf {
         fields.add("vrf", quote(vrf));
     }

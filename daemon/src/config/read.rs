@@ -171,6 +171,25 @@ impl<'a, 'i> Table<'a, 'i> {
         Some(At::new(items, value.span().into()))
     }
 
+    /// The same, of a list that says nothing when it is empty; `expected` is what must be in it.
+    pub(super) fn some_of<T>(
+        &mut self,
+        key: &'static str,
+        expected: &str,
+        read: impl FnMut(&DeValue<'i>) -> Reading<T>,
+    ) -> Option<At<Vec<At<T>>>> {
+        let value = self.table.get(key);
+        if let Some(value) = value
+            && value.get_ref().as_array().is_some_and(|it| it.is_empty())
+        {
+            let problem = Problem::value(key, "[]".to_owned(), expected.to_owned());
+            let hint = "leave the key out for all of them";
+            self.report
+                .error_with_hint(value.span().into(), problem, hint);
+        }
+        self.list(key, read)
+    }
+
     /// Reads a table beneath a key; `name` is what errors call it.
     pub(super) fn table<T>(
         &mut self,
@@ -295,6 +314,17 @@ pub(super) fn device(value: &DeValue<'_>) -> Reading<String> {
         .ok_or_else(|| {
             "a device name of 1 to 15 characters, without space, `/`, `:` or `%`".into()
         })
+}
+
+/// The name of a device that is made if it is not there. Linux refuses some, which stand for all
+/// devices in `/proc/sys/net`, and the loopback device is there always.
+pub(super) fn new_device(value: &DeValue<'_>) -> Reading<String> {
+    match device(value)? {
+        name if matches!(&*name, "all" | "default" | "lo") => {
+            Err("a name that Linux has no use of its own for".into())
+        }
+        name => Ok(name),
+    }
 }
 
 /// `true` or `false`.

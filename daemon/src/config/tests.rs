@@ -128,7 +128,7 @@ fn an_instance_is_a_configuration_beside_the_default_one_and_shares_what_is_the_
     assert_eq!((plane.interfaces.len(), plane.vnis.len()), (1, 2));
     assert_eq!(plane.metrics, None);
     assert_eq!(blue.vrf.as_deref(), Some("blue"));
-    assert_eq!(blue.vrf_table, Some(1002));
+    assert_eq!((blue.vrf_table, blue.vrf_unreachable), (Some(1002), false));
     let l3vni = blue.l3vni.as_ref().unwrap();
     assert_eq!((l3vni.id.get(), l3vni.bridge.as_str()), (4002, "l3blue"));
     assert_eq!(
@@ -138,6 +138,20 @@ fn an_instance_is_a_configuration_beside_the_default_one_and_shares_what_is_the_
     assert!(l3vni.default_originate.ipv6_unicast);
     assert_eq!(l3vni.export.as_ref().unwrap().name(), "OUT");
     assert_eq!(plane.vnis[0].vrf.as_deref(), Some("blue"));
+    let imports = |config: &Config| -> Vec<(String, Option<String>, bool)> {
+        let map = |it: &Import| it.route_map.as_ref().map(|map| map.name().to_owned());
+        let imports = config.imports.iter();
+        let imports = imports.map(|it| (it.from.clone(), map(it), it.families.ipv4_unicast));
+        imports.collect()
+    };
+    let named = |from: &str, map: Option<&str>, ipv4| (from.to_owned(), map.map(Into::into), ipv4);
+    assert_eq!(imports(&config), [named("blue", Some("ORIGIN"), false)]);
+    let both = [
+        named("default", None, true),
+        named("plane-b", Some("ORIGIN"), true),
+    ];
+    assert_eq!(imports(blue), both);
+    assert_eq!(imports(plane), []);
     assert_eq!(blue.listen, default_listen());
     // Each has its own maps, which count by themselves.
     let map = |config: &Config| config.route_maps[0].clone();

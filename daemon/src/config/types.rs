@@ -4,15 +4,18 @@
 //! Only plain values; what they do is documented with the keys in `docs/configuration.md`.
 //! Lists are kept in the order of the file, since nothing depends on it and it is shown again.
 
+mod bfd;
+mod import;
 mod neighbor;
 mod rpki;
 mod signing;
+mod static_route;
 mod tenant;
+mod underlay;
 
 use std::collections::BTreeSet;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,10 +34,14 @@ use bgp::{Asn, Prefix, ScopedAddr, SourceFilter, Vni};
 pub use evpn::{DuplicateAction, DuplicateDetection};
 use ipnetwork::IpNetwork;
 
+pub use bfd::*;
+pub use import::*;
 pub use neighbor::*;
 pub use rpki::*;
 pub use signing::*;
+pub use static_route::*;
 pub use tenant::*;
+pub use underlay::*;
 
 /// A whole configuration.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,8 +52,12 @@ pub struct Config {
     pub vrf: Option<String>,
     /// The routing table of a VRF device that is made if it is not there; `None` where it must be.
     pub vrf_table: Option<u32>,
+    /// What no route of the VRF leads to is unreachable, where the device is made by us.
+    pub vrf_unreachable: bool,
     /// What ties the VRF to EVPN, if anything.
     pub l3vni: Option<L3Vni>,
+    /// What is taken from the tables of other instances, none twice.
+    pub imports: Vec<Import>,
     /// Other instances beside the default one, no name twice; they have none themselves.
     pub instances: Vec<Config>,
     /// Our AS number.
@@ -83,8 +94,12 @@ pub struct Config {
     pub listen_ranges: Vec<ListenRange>,
     /// Neighbours known by their interface, no interface twice.
     pub interfaces: Vec<InterfaceNeighbor>,
+    /// BFD sessions of their own, no path twice.
+    pub bfd: Vec<BfdPeer>,
     /// Overlay networks, no number twice.
     pub vnis: Vec<VniConfig>,
+    /// Static routes, no key twice.
+    pub static_routes: Vec<StaticRoute>,
     /// Caches of the RPKI, no address twice.
     pub rpki: Vec<RpkiCache>,
     /// Prefix lists, no name twice.
@@ -120,7 +135,9 @@ impl Config {
             name: None,
             vrf: None,
             vrf_table: None,
+            vrf_unreachable: true,
             l3vni: None,
+            imports: Vec::new(),
             instances: Vec::new(),
             asn,
             router_id,
@@ -139,7 +156,9 @@ impl Config {
             listen_ranges: Vec::new(),
             interfaces: Vec::new(),
             single_device: None,
+            bfd: Vec::new(),
             vnis: Vec::new(),
+            static_routes: Vec::new(),
             rpki: Vec::new(),
             prefix_lists: Vec::new(),
             community_lists: Vec::new(),
@@ -219,10 +238,28 @@ impl Config {
         if !self.kernel.enabled {
             return None;
         }
-        let (tables, metrics) = (self.tables(), self.metrics());
-        let table = tables.intersection(&other.tables()).next().copied()?;
-        let metric = metrics.intersection(&other.metrics()).next().copied()?;
-        Some((table, metric))
+        let theirs = other.places();
+        self.places().into_iter().find(|it| theirs.contains(it))
+    }
+
+    /// Tables of the kernel with the metrics that routes of this instance may have there.
+    fn places(&self) -> BTreeSet<(u32, u32)> {
+        let metrics = self.metrics();
+        let learned = self.tables().into_iter();
+        let learned = learned.flat_map(|table| metrics.iter().map(move |metric| (table, *metric)));
+        learned.chain(self.static_places()).collect()
+    }
+
+    /// The same of static routes alone.
+    pub(crate) fn static_places(&self) -> BTreeSet<(u32, u32)> {
+        let keys = self.static_routes.iter().map(|route| route.key);
+        let place = |key: StaticKey| (self.table_of(key), key.distance.into());
+        keys.map(place).collect()
+    }
+
+    /// The kernel's table that a static route is in.
+    pub(crate) fn table_of(&self, key: StaticKey) -> u32 {
+        key.table.unwrap_or(self.kernel.table)
     }
 
     /// The kernel's tables that routes of this instance may be in.
@@ -241,6 +278,23 @@ impl Config {
         tables
     }
 
+    /// The VRFs that are part of the overlay, by the names that it knows them by.
+    pub(crate) fn tenants(&self) -> impl Iterator<Item = Arc<str>> {
+        let all = std::iter::once(self).chain(&self.instances);
+        let tied = all.filter(|it| it.l3vni.is_some());
+        tied.filter_map(|it| it.tenant_name().map(Arc::from))
+    }
+
+    /// What the overlay calls the routing table of this instance: the VRF, or the main table of the
+    /// default instance. No device has the name of that.
+    pub(crate) fn tenant_name(&self) -> Option<&str> {
+        let main = self.name.is_none().then_some(Self::MAIN_TABLE);
+        self.vrf.as_deref().or(main)
+    }
+
+    /// What the overlay calls the main table.
+    pub(crate) const MAIN_TABLE: &str = "default";
+
     /// Route-maps that say where and how routes stand in the kernel, and those that they call: for
     /// import, and of what we announce ourselves, of which the kernel has what drops packets.
     fn installing_maps(&self) -> Vec<&RouteMap> {
@@ -249,7 +303,9 @@ impl Config {
         let own = [&self.ipv4_unicast, &self.ipv6_unicast];
         let own = own.into_iter().flat_map(Unicast::route_maps);
         let overlay = self.l3vni.iter().filter_map(|it| it.import.as_ref());
-        let mut maps: Vec<&Arc<RouteMap>> = imports.chain(own).chain(overlay).collect();
+        let instances = self.imports.iter().filter_map(|it| it.route_map.as_ref());
+        let maps = imports.chain(own).chain(overlay).chain(instances);
+        let mut maps: Vec<&Arc<RouteMap>> = maps.collect();
         let (mut seen, mut all) = (BTreeSet::new(), Vec::new());
         while let Some(map) = maps.pop() {
             if seen.insert(map.name()) {
@@ -348,17 +404,6 @@ pub enum EbgpRequiresPolicy {
     Yes,
     /// Everything.
     No,
-}
-
-/// The WireGuard interface beneath the sessions.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Underlay {
-    /// Its name.
-    pub interface: String,
-    /// Keep WireGuard's AllowedIPs equal to the routes learned through each peer.
-    pub sync_allowed_ips: bool,
-    /// Socket of a userspace WireGuard; `None` is the place where they put it.
-    pub wireguard_socket: Option<PathBuf>,
 }
 
 /// A unicast family.
@@ -584,6 +629,8 @@ pub struct VniConfig {
     pub gateway_mac: Option<MacAddress>,
     /// Others are told the gateway's addresses as those of a default gateway (RFC 7432 §10.1).
     pub advertise_gateway: bool,
+    /// Others are told the addresses that this host alone has in the network.
+    pub advertise_svi: bool,
     /// VRF device that its bridge is in, and its stations are routed in.
     pub vrf: Option<String>,
     /// Name of the bridge.
@@ -658,6 +705,19 @@ pub struct Kernel {
     pub distance: Distance,
     /// Pause between audits; zero is never.
     pub audit_interval: Duration,
+    /// What becomes of our entries when the service is stopped.
+    pub on_stop: OnStop,
+}
+
+/// What becomes of the kernel when the service is stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnStop {
+    /// Neighbours hear of it, and our entries are taken out.
+    #[default]
+    Clean,
+    /// Everything stays, and neighbours hear nothing: as after a crash, from which they and the next
+    /// start recover by graceful restart.
+    Keep,
 }
 
 impl Default for Kernel {
@@ -669,6 +729,7 @@ impl Default for Kernel {
             table: 254,
             distance: Distance::default(),
             audit_interval: Duration::from_secs(60),
+            on_stop: OnStop::Clean,
         }
     }
 }
@@ -760,6 +821,8 @@ pub(crate) struct ServiceSettings {
     pub(crate) log_level: LogLevel,
     /// What to do before a stop.
     pub(crate) drain: Drain,
+    /// And what becomes of the kernel with it.
+    pub(crate) on_stop: OnStop,
 }
 
 impl Config {
@@ -767,8 +830,14 @@ impl Config {
         ServiceSettings {
             log_level: self.log.level,
             drain: self.drain,
+            on_stop: self.kernel.on_stop,
         }
     }
+}
+
+impl Keyword for OnStop {
+    const WORDS: &'static [(Self, &'static str)] =
+        &[(OnStop::Clean, "clean"), (OnStop::Keep, "keep")];
 }
 
 /// Words of the configuration that stand for one of several values.

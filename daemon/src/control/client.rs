@@ -160,7 +160,10 @@ impl ClientError {
             ClientError::Timeout(_) => Some(
                 "`journalctl -u rbgpd` says what it is doing; what was asked may still happen",
             ),
-            ClientError::Http(_) | ClientError::Status(_) | ClientError::Unexpected(_) => Some(
+            ClientError::Http(_) => Some(
+                "has rbgpd ended meanwhile? `systemctl status rbgpd`; what was asked may have happened",
+            ),
+            ClientError::Status(_) | ClientError::Unexpected(_) => Some(
                 "are rbgpctl and rbgpd of the same version? `rbgpctl show version` shows both",
             ),
             ClientError::Refused(_) | ClientError::Request(_) => None,

@@ -13,8 +13,8 @@ use bgp::{Family, Prefix, ScopedAddr, Vni};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{
-    Clear, Drain, ErrorKind, ErrorReply, EvpnRoutes, Gateways, NetworkCreate, NetworkDelete, Page,
-    Request, Routes, Select, SoftReset,
+    Clear, Drain, ErrorKind, ErrorReply, EvpnRoutes, Gateways, Language, Lines, NetworkCreate,
+    NetworkDelete, Page, Request, Routes, Select, SoftReset,
 };
 
 /// A request as HTTP sees it.
@@ -90,6 +90,8 @@ pub fn write(request: &Request) -> Call {
             let query = Query::new().add("prefix", prefix.as_ref());
             get("/v1/rpki", query.add("asn", asn.as_ref()))
         }
+        Request::StaticRoutes => get("/v1/static_routes", Query::new()),
+        Request::PrefixLists => get("/v1/prefix_lists", Query::new()),
         Request::DrainStatus => get("/v1/drain", Query::new()),
         Request::Drain(drain) => post("/v1/drain", &DrainBody::from(drain)),
         Request::Undrain { neighbor, force } => {
@@ -98,6 +100,15 @@ pub fn write(request: &Request) -> Call {
         }
         Request::Verify => get("/v1/verify", Query::new()),
         Request::Reload { dry_run } => post("/v1/reload", &ReloadBody { dry_run: *dry_run }),
+        Request::Running(language) => {
+            let query = Query::new().add("language", Some(&language.word()));
+            get("/v1/running", query)
+        }
+        Request::Configure { lines, dry_run } => {
+            let (lines, dry_run) = (lines.0.clone(), *dry_run);
+            post("/v1/configure", &ConfigureBody { lines, dry_run })
+        }
+        Request::Write => post("/v1/write", &WriteBody {}),
         Request::Clear(clear) => post("/v1/clear", &ClearBody::from(clear)),
         Request::RouteMaps { name } => {
             get("/v1/route_maps", Query::new().add("name", name.as_ref()))
@@ -175,7 +186,13 @@ fn read_get(path: &str, mut query: Pairs) -> Result<Request, ErrorReply> {
         }),
         "/v1/bfd" => Request::Bfd,
         "/v1/rpki" => read_rpki(&mut query)?,
+        "/v1/static_routes" => Request::StaticRoutes,
+        "/v1/prefix_lists" => Request::PrefixLists,
         "/v1/drain" => Request::DrainStatus,
+        "/v1/running" => {
+            let language = query.take_with("language", "`toml` or `frr`", Language::from_word)?;
+            Request::Running(language.unwrap_or_default())
+        }
         "/v1/verify" => Request::Verify,
         "/v1/route_maps" => Request::RouteMaps {
             name: query.take("name", "a text")?,
@@ -201,6 +218,15 @@ fn read_post(path: &str, query: Pairs, body: &[u8]) -> Result<Request, ErrorRepl
         "/v1/reload" => Request::Reload {
             dry_run: read_body::<ReloadBody>(body)?.dry_run,
         },
+        "/v1/configure" => {
+            let ConfigureBody { lines, dry_run } = read_body(body)?;
+            let lines = Lines(lines);
+            Request::Configure { lines, dry_run }
+        }
+        "/v1/write" => {
+            let WriteBody {} = read_body(body)?;
+            Request::Write
+        }
         "/v1/clear" => Request::Clear(read_body::<ClearBody>(body)?.clear()?),
         "/v1/evpn/clear_duplicates" => read_body::<DuplicatesBody>(body)?.clear()?,
         "/v1/networks" => Request::NetworkCreate(read_body::<CreateBody>(body)?.order()?),
@@ -230,6 +256,8 @@ pub fn allowed(path: &str) -> Option<&'static str> {
         "/v1/drain" | "/v1/networks" => Some("GET, POST"),
         "/v1/undrain"
         | "/v1/reload"
+        | "/v1/configure"
+        | "/v1/write"
         | "/v1/clear"
         | "/v1/evpn/clear_duplicates"
         | "/v1/evpn/arrived"
@@ -248,6 +276,8 @@ pub fn allowed(path: &str) -> Option<&'static str> {
         | "/v1/evpn/routes"
         | "/v1/bfd"
         | "/v1/rpki"
+        | "/v1/static_routes"
+        | "/v1/running"
         | "/v1/verify"
         | "/v1/route_maps"
         | "/v1/metrics"
@@ -408,6 +438,19 @@ struct UndrainBody {
 struct ReloadBody {
     dry_run: bool,
 }
+
+/// Body of `POST /v1/configure`.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct ConfigureBody {
+    lines: String,
+    dry_run: bool,
+}
+
+/// Body of `POST /v1/write`, which has no keys.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct WriteBody {}
 
 /// Body of `POST /v1/clear`. There is no default: clearing everything has to be said.
 #[derive(Debug, Default, Serialize, Deserialize)]

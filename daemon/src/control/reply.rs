@@ -4,11 +4,13 @@
 //! `--json` prints. Names are those of the contract; a name that is here stays. What is absent
 //! is `null`, a list that is empty is `[]`, so that a reader never has to ask whether a key exists.
 
+mod configuration;
 mod evpn;
 mod neighbors;
 mod network;
 mod routes;
 mod rpki;
+mod static_routes;
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -17,11 +19,13 @@ use bgp::{Family, ScopedAddr};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use configuration::*;
 pub use evpn::*;
 pub use neighbors::*;
 pub use network::*;
 pub use routes::*;
 pub use rpki::*;
+pub use static_routes::*;
 
 use super::Timestamp;
 use crate::metrics::Snapshot;
@@ -59,16 +63,26 @@ pub enum Reply {
     Bfd(Bfd),
     /// To `Rpki`.
     Rpki(Rpki),
+    /// To `StaticRoutes`.
+    StaticRoutes(StaticRoutes),
     /// To `DrainStatus`, `Drain` and `Undrain`.
     Drain(Drain),
     /// To `Verify`.
     Verify(Verify),
     /// To `Reload`.
     Reload(Reload),
+    /// To `Running`.
+    Running(Running),
+    /// To `Configure`.
+    Configured(Configured),
+    /// To `Write`.
+    Written(Written),
     /// To `Clear`.
     Clear(Clear),
     /// To `RouteMaps`.
     RouteMaps(RouteMaps),
+    /// To `PrefixLists`.
+    PrefixLists(PrefixLists),
     /// To `Metrics`.
     Metrics(Box<Snapshot>),
     /// To `Memory`.
@@ -223,6 +237,24 @@ pub struct Hold {
 pub struct Bfd {
     /// In the order of peers.
     pub sessions: Vec<BfdSession>,
+    /// The thread that all sessions have together; `null` without a session.
+    #[serde(default)]
+    pub thread: Option<BfdThread>,
+}
+
+/// The thread that runs BFD.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BfdThread {
+    /// Real-time priority was granted.
+    pub realtime: bool,
+    /// The latest that it ever came for a timer.
+    pub lateness_max_ms: f64,
+    /// Packets that no session took, ever.
+    pub refused: u64,
+    /// What was wrong with the last of those that were no valid packet.
+    pub refused_last: Option<String>,
+    /// The ports are flooded: the kernel drops what is of no session, and one in 64 of that counts.
+    pub shielded: bool,
 }
 
 /// A BFD session.
@@ -244,6 +276,18 @@ pub struct BfdSession {
     /// Interface, where the session is bound to one.
     #[serde(default)]
     pub interface: Option<String>,
+    /// The VRF it is in.
+    #[serde(default)]
+    pub vrf: Option<String>,
+    /// The other side is behind routers.
+    #[serde(default)]
+    pub multihop: bool,
+    /// We wait for the other side to speak first.
+    #[serde(default)]
+    pub passive: bool,
+    /// What packets are authenticated with.
+    #[serde(default)]
+    pub authentication: Option<String>,
     /// Detection multiplier.
     #[serde(default)]
     pub multiplier: u8,
@@ -253,12 +297,58 @@ pub struct BfdSession {
     /// What the other side says about itself.
     #[serde(default)]
     pub remote_state: Option<BfdState>,
+    /// Why its state changed, as the other side says.
+    #[serde(default)]
+    pub remote_diagnostic: Option<String>,
+    /// The other side's BFD does not depend on its control plane (the C bit).
+    #[serde(default)]
+    pub control_plane_independent: bool,
     /// How often it was up and went down.
     #[serde(default)]
     pub flaps: u64,
+    /// Packets taken in.
+    #[serde(default)]
+    pub received: u64,
+    /// Packets sent.
+    #[serde(default)]
+    pub sent: u64,
+    /// Packets of the other side that were refused.
+    #[serde(default)]
+    pub refused: u64,
+    /// Why the last one that was not believed was not; `null` once one is.
+    #[serde(default)]
+    pub refusal: Option<String>,
+    /// How often this host was stalled and the other side was given more time.
+    #[serde(default)]
+    pub stalls: u64,
+    /// Who watches the session: `bfd`, or `neighbor` with an address.
+    #[serde(default)]
+    pub watched_by: Vec<String>,
     /// What is missing before packets can be sent: an interface, an address.
     #[serde(default)]
     pub waiting: Option<String>,
+    /// Our number for the session, in every packet; `null` while it cannot begin.
+    #[serde(default)]
+    pub discriminator: Option<u32>,
+    /// The other side's number for it; `null` while it is not heard.
+    #[serde(default)]
+    pub remote_discriminator: Option<u32>,
+    /// The interval at which we want to send, as configured.
+    #[serde(default)]
+    pub transmit_ms: f64,
+    /// The interval at which we can receive, as configured.
+    #[serde(default)]
+    pub receive_ms: f64,
+    /// The interval at which the other side wants to send; `null` while it is not heard, as the
+    /// others of the other side.
+    #[serde(default)]
+    pub remote_transmit_ms: Option<f64>,
+    /// The interval at which the other side can receive.
+    #[serde(default)]
+    pub remote_receive_ms: Option<f64>,
+    /// The other side's detection multiplier.
+    #[serde(default)]
+    pub remote_multiplier: Option<u8>,
 }
 
 /// How far a drain is.
@@ -436,6 +526,39 @@ pub struct RouteMapEntry {
     pub on_match: String,
     /// How often it matched, counted as `evaluations` are.
     pub hits: u64,
+}
+
+/// Prefix lists.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct PrefixLists {
+    /// In the order of the configuration.
+    pub prefix_lists: Vec<PrefixList>,
+}
+
+/// A prefix list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PrefixList {
+    /// Its name.
+    pub name: String,
+    /// What people say it is for.
+    pub description: Option<String>,
+    /// In the order of their numbers.
+    pub rules: Vec<PrefixListRule>,
+}
+
+/// A rule of a prefix list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PrefixListRule {
+    /// Its number.
+    pub seq: u32,
+    /// `permit` or `deny`.
+    pub action: String,
+    /// `null` for any of either version.
+    pub prefix: Option<String>,
+    /// Shortest length of what it is about, where that is not the prefix itself.
+    pub ge: Option<u8>,
+    /// Longest length.
+    pub le: Option<u8>,
 }
 
 /// What the tables hold.

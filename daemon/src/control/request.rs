@@ -3,12 +3,15 @@
 //! One enum for the library, the socket and the command line. Values are checked before a request
 //! exists: an address is an address here, a family is one we have.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use bgp::{Asn, Family, MacAddress, Prefix, RouteDistinguisher, ScopedAddr, Vni};
 use evpn::Address;
 use ipnetwork::IpNetwork;
+
+use super::words::counted;
 
 /// A question to the daemon, or an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,6 +83,8 @@ pub enum Request {
         /// With this origin.
         asn: Option<Asn>,
     },
+    /// Static routes, and how they stand. Reply: `StaticRoutes`.
+    StaticRoutes,
     /// How far a drain is. Reply: `Drain`.
     DrainStatus,
     /// Move traffic away. Reply: `Drain`.
@@ -98,6 +103,17 @@ pub enum Request {
         /// Only say what would change.
         dry_run: bool,
     },
+    /// The configuration that runs. Reply: `Running`.
+    Running(Language),
+    /// Give lines of FRR's language to what runs, as one transaction. Reply: `Configured`.
+    Configure {
+        /// The lines, as they stand behind `configure terminal`.
+        lines: Lines,
+        /// Only say what would change.
+        dry_run: bool,
+    },
+    /// Put what runs into the configuration file. Reply: `Written`.
+    Write,
     /// Start a session again, or exchange its routes again. Reply: `Clear`.
     Clear(Clear),
     /// Route-maps, with how often their entries matched. Reply: `RouteMaps`.
@@ -105,6 +121,8 @@ pub enum Request {
         /// Only this one; an unknown name is an error.
         name: Option<String>,
     },
+    /// Prefix lists with their rules. Reply: `PrefixLists`.
+    PrefixLists,
     /// Numbers for Prometheus. Reply: `Metrics`.
     Metrics,
     /// What the tables hold and how much memory they take. Reply: `Memory`.
@@ -141,6 +159,9 @@ impl Request {
             Request::Of(_, request) => request.patience(),
             Request::Verify
             | Request::Reload { .. }
+            | Request::Running(_)
+            | Request::Configure { .. }
+            | Request::Write
             | Request::NetworkCreate(_)
             | Request::NetworkDelete(_) => Duration::from_secs(60),
             Request::Summary
@@ -158,16 +179,57 @@ impl Request {
             | Request::EvpnRoutes(_)
             | Request::Bfd
             | Request::Rpki { .. }
+            | Request::StaticRoutes
             | Request::DrainStatus
             | Request::Drain(_)
             | Request::Undrain { .. }
             | Request::Clear(_)
             | Request::RouteMaps { .. }
+            | Request::PrefixLists
             | Request::Metrics
             | Request::Memory
             | Request::Instances
             | Request::Networks
             | Request::Version => Duration::from_secs(10),
+        }
+    }
+}
+
+/// Lines of a configuration with `\n` between. The log has their number and not their passwords.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Lines(pub String);
+
+impl fmt::Debug for Lines {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", counted(self.0.lines().count(), "line", "lines"))
+    }
+}
+
+/// In which the configuration is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Language {
+    /// Our own.
+    #[default]
+    Toml,
+    /// FRR's.
+    Frr,
+}
+
+impl Language {
+    /// Word in paths and answers.
+    pub fn word(self) -> &'static str {
+        match self {
+            Language::Toml => "toml",
+            Language::Frr => "frr",
+        }
+    }
+
+    /// The value of a word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        match word {
+            "toml" => Some(Language::Toml),
+            "frr" => Some(Language::Frr),
+            _ => None,
         }
     }
 }

@@ -45,8 +45,9 @@ pub use listener::{BindError, Listener};
 /// kernel's backlog until one is closed.
 pub const CONNECTIONS_MAX: usize = 64;
 
-/// Octets of a request body. An order is a few hundred.
-pub const BODY_MAX: usize = 64 * 1024;
+/// Octets of a request body. An order is a few hundred, but a session may be given a whole
+/// configuration.
+pub const BODY_MAX: usize = 16 * 1024 * 1024;
 
 /// Octets of a request line with its headers.
 const HEAD_MAX: usize = 32 * 1024;

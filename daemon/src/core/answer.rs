@@ -1,7 +1,7 @@
 //! Answers to operators, read from the tables as they are.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bgp::attributes::{Attributes, Origin, SegmentKind};
 use bgp::rib::{self, PathView, PeerId, RouteView};
@@ -30,6 +30,13 @@ mod overlay;
 mod policy;
 mod routes;
 mod rpki;
+mod statics;
+mod tunnels;
+mod wide_ports;
+mod wireguard;
+
+/// That many AllowedIPs that differ are listed; numbers of all are in the summary.
+const ALLOWED_IPS_MAX: usize = 1000;
 
 impl Core {
     /// Answers at once, or sees to it that somebody does.
@@ -58,6 +65,7 @@ impl Core {
             Request::EvpnRoutes(routes) => self.evpn_routes(&routes).map(Reply::EvpnRoutes),
             Request::Bfd => Ok(Reply::Bfd(self.bfd_reply())),
             Request::Rpki { prefix, asn } => Ok(Reply::Rpki(self.rpki_reply(prefix, asn))),
+            Request::StaticRoutes => Ok(Reply::StaticRoutes(self.static_routes())),
             Request::DrainStatus => Ok(Reply::Drain(self.drain_status())),
             Request::Drain(order) => self.drain_order(order).map(Reply::Drain),
             Request::Undrain { neighbor, force } => {
@@ -78,6 +86,9 @@ impl Core {
             }
             Request::Networks => Ok(Reply::Networks(self.networks())),
             Request::Reload { .. }
+            | Request::Running(_)
+            | Request::Configure { .. }
+            | Request::Write
             | Request::Instances
             | Request::NetworkCreate(_)
             | Request::NetworkDelete(_)
@@ -87,6 +98,7 @@ impl Core {
             }
             Request::Clear(order) => self.clear(order).map(Reply::Clear),
             Request::RouteMaps { name } => self.route_maps(name.as_deref()).map(Reply::RouteMaps),
+            Request::PrefixLists => Ok(Reply::PrefixLists(self.prefix_lists())),
             Request::Metrics => Ok(Reply::Metrics(Box::new(self.metrics()))),
             Request::Memory => Ok(Reply::Memory(self.memory())),
             Request::Version => Ok(Reply::Version(reply::Version {
@@ -133,7 +145,14 @@ impl Core {
         notices.extend(self.range_notices());
         notices.extend(self.interface_notices());
         notices.extend(self.rpki.notices());
+        notices.extend(self.endpoint_missing());
+        notices.extend(self.tunnel_notices());
         notices.extend(self.duplicate_notices());
+        notices.extend(self.concern_notices());
+        if self.hands.kernel.is_some() {
+            notices.extend(crate::forwarding::notices(&self.config));
+        }
+        notices.extend(self.wireguard_notices());
         for (id, neighbor) in &self.neighbors {
             let Some(negotiated) = neighbor.negotiated() else {
                 continue;
@@ -206,46 +225,6 @@ impl Core {
         notices
     }
 
-    pub(super) fn bfd_states(&self) -> Vec<(ScopedAddr, BfdState)> {
-        let sessions = self.hands.bfd.status();
-        sessions
-            .iter()
-            .map(|session| (session.key.neighbor(), bfd_state(session.state)))
-            .collect()
-    }
-
-    fn bfd_reply(&self) -> reply::Bfd {
-        let configured = |peer: ScopedAddr| {
-            let id = self.by_address.get(&peer);
-            let neighbor = id.and_then(|id| self.neighbors.get(id));
-            let settings = neighbor.and_then(|it| it.config.bfd);
-            settings.unwrap_or_default()
-        };
-        let sessions = self.hands.bfd.status();
-        let sessions = sessions
-            .into_iter()
-            .map(|session| reply::BfdSession {
-                peer: session.key.neighbor(),
-                state: bfd_state(session.state),
-                interval_ms: millis(
-                    session
-                        .interval
-                        .unwrap_or_else(|| configured(session.key.neighbor()).interval),
-                ),
-                detect_ms: millis(session.detection_time),
-                uptime_s: session.uptime.map(|uptime| uptime.as_secs()),
-                local: session.local,
-                interface: session.key.interface.clone(),
-                multiplier: configured(session.key.neighbor()).multiplier,
-                diagnostic: Some(session.diagnostic.to_string()),
-                remote_state: Some(bfd_state(session.remote_state)),
-                flaps: session.counters.losses,
-                waiting: session.waiting,
-            })
-            .collect();
-        reply::Bfd { sessions }
-    }
-
     fn verify(&mut self, answer: oneshot::Sender<Answer>) {
         if self.hands.kernel.is_none() {
             let verify = reply::Verify {
@@ -262,13 +241,34 @@ impl Core {
             drop(answer.send(Ok(Reply::Verify(verify))));
             return;
         }
-        let checked = number(self.installed.len(&self.rib) + self.failed.len());
+        let held_back = self.overlays_held_back();
+        let unheard = |it: &&fib::Difference| {
+            !self.installed.contains((&self.rib, &self.evpn), &it.key)
+                && !self.failed.contains_key(&it.key)
+        };
+        let held_back = held_back.iter().filter(unheard).count();
+        let checked =
+            number(self.installed.len((&self.rib, &self.evpn)) + self.failed.len() + held_back);
         let pending = number(self.kernel_backlog());
         let held = self.hold_line();
         let ready = held.is_none();
         let notes = held.into_iter().chain(self.beaten_notes()).collect();
+        let wireguard = self.hands.wireguard.as_ref();
+        let wireguard = wireguard.map(|it| (it.interface().to_owned(), it.differences()));
         self.compare(move |differences| {
-            let of = |test: fn(&fib::Difference) -> bool| {
+            let entries = differences.iter().map(|difference| reply::Difference {
+                entry: difference.key.to_string(),
+                want: difference.want.clone(),
+                have: difference.have.clone(),
+                error: difference.error.clone(),
+            });
+            let mut differences: Vec<reply::Difference> = entries.collect();
+            if let Some((interface, compare)) = wireguard {
+                let more = compare();
+                let more = more.iter().take(ALLOWED_IPS_MAX);
+                differences.extend(more.map(|it| wireguard::difference(&interface, it)));
+            }
+            let of = |test: fn(&reply::Difference) -> bool| {
                 number(differences.iter().filter(|it| test(it)).count())
             };
             let verify = reply::Verify {
@@ -278,15 +278,7 @@ impl Core {
                 missing: of(|it| it.have.is_none()),
                 different: of(|it| it.want.is_some() && it.have.is_some()),
                 unexpected: of(|it| it.want.is_none()),
-                differences: differences
-                    .iter()
-                    .map(|difference| reply::Difference {
-                        entry: difference.key.to_string(),
-                        want: difference.want.clone(),
-                        have: difference.have.clone(),
-                        error: difference.error.clone(),
-                    })
-                    .collect(),
+                differences,
                 kernel_enabled: true,
                 notes,
             };
@@ -434,7 +426,7 @@ impl Core {
             paths: self.paths(),
             attribute_sets: number(self.rib.attribute_sets()),
             kernel: KernelNumbers {
-                installed: number(self.installed.len(&self.rib)),
+                installed: number(self.installed.len((&self.rib, &self.evpn))),
                 failed: number(self.failed.len()),
                 pending: number(self.kernel_backlog()),
                 repaired_total: self.repaired,
@@ -444,6 +436,10 @@ impl Core {
             draining: status.draining,
             drained: status.complete,
             rpki_caches: self.rpki_numbers(),
+            bfd: self.bfd_numbers(),
+            bfd_sessions: self.bfd_session_numbers(),
+            wireguard: self.wireguard_numbers(),
+            tunnels: self.tunnel_numbers(),
             vnis: self.vni_numbers(),
             mac_moves: self.evpn.moves().macs,
             ip_moves: self.evpn.moves().ips,
@@ -466,12 +462,13 @@ impl Core {
         }
         let numbers = self.evpn.vnis().into_iter().map(|vni| {
             let (macs, ips) = duplicates.get(&vni.vni).copied().unwrap_or_default();
+            let sites = vni.sites().len();
             VniNumbers {
                 vni: vni.vni.get(),
                 name: vni.name,
                 local_macs: number(vni.local_macs),
                 remote_macs: number(vni.remote_macs),
-                remote_vteps: number(vni.remote_vteps.len()),
+                remote_vteps: number(sites),
                 duplicate_macs: macs,
                 duplicate_ips: ips,
             }
@@ -509,6 +506,7 @@ impl Core {
             malformed_updates: status.counters.malformed_updates,
             bfd: summary.bfd,
             families: summary.families,
+            wireguard: self.wireguard_peer(neighbor),
         }
     }
 
@@ -545,22 +543,9 @@ pub(super) fn number(count: usize) -> u64 {
     u64::try_from(count).unwrap_or(u64::MAX)
 }
 
-fn millis(duration: Duration) -> f64 {
-    duration.as_secs_f64() * 1000.0
-}
-
 fn state_of(states: &[(ScopedAddr, BfdState)], address: ScopedAddr) -> Option<BfdState> {
     states
         .iter()
         .find(|(peer, _)| *peer == address)
         .map(|(_, state)| *state)
-}
-
-fn bfd_state(state: bfd::State) -> BfdState {
-    match state {
-        bfd::State::AdminDown => BfdState::AdminDown,
-        bfd::State::Down => BfdState::Down,
-        bfd::State::Init => BfdState::Init,
-        bfd::State::Up => BfdState::Up,
-    }
 }

@@ -1,8 +1,8 @@
 //! A configuration becomes neighbours, networks and overlays; a new one changes only what differs.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use bgp::family::PerFamily;
 use bgp::rib::{self, Multipath, PeerId};
@@ -12,7 +12,6 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::neighbor::{Neighbor, Origin, session_config, transport};
 use super::{Core, OverlayDevices};
-use crate::bfd_io::{Params, SessionKey};
 use crate::config::{self, Config, RouteTargets, VniConfig};
 use crate::control::Timestamp;
 use crate::install;
@@ -54,6 +53,7 @@ pub(crate) fn claim(config: &Config) -> fib::Claim {
     fib::Claim {
         tables: config.tables().into_iter().collect(),
         metrics: config.metrics().into_iter().collect(),
+        beside: config.static_places().into_iter().collect(),
     }
 }
 
@@ -61,8 +61,12 @@ impl Core {
     /// Puts the first configuration to work.
     pub(super) fn begin(&mut self) {
         self.begin_rpki();
+        self.apply_bfd(&[], &self.config.bfd);
         let own = Own::of(&self.config);
         self.announce_own(own);
+        self.statics.set(&self.config);
+        self.statics.wait_for_paths(self.place.restarting);
+        self.watch_statics();
         if self.config.aggregates().next().is_some() {
             let aggregates = self.aggregates();
             self.hand_in(rib::Input::SetAggregates(aggregates));
@@ -81,6 +85,11 @@ impl Core {
     /// the MAC addresses that are here: a neighbour that kept our routes over a restart would
     /// otherwise drop them for a moment.
     pub(super) fn begin_sessions(&mut self) {
+        if self.hands.kernel.is_some() {
+            for notice in crate::forwarding::notices(&self.config) {
+                tracing::warn!("{notice}");
+            }
+        }
         self.sign_listeners();
         for neighbor in self.config.neighbors.clone() {
             // A reload may have come first.
@@ -98,9 +107,8 @@ impl Core {
                 }
             }
         }
-        if let Some(link) = self.handover.awaited() {
-            peers.ipv4_unicast.insert(link);
-            peers.ipv6_unicast.insert(link);
+        for (link, family) in self.handover.awaited() {
+            peers.get_mut(family).insert(link);
         }
         let time = self.config.graceful_restart.deferral_time;
         let hold = self.place.restarting;
@@ -108,14 +116,17 @@ impl Core {
             self.reserve(&mut peers);
         }
         self.hand_in(rib::Input::Expect { peers, time, hold });
+        self.handover.begun = true;
         if hold {
+            // VRFs wait for EVPN first, and as long for neighbours of their own.
+            self.await_tenants(Instant::now() + time * 2);
             let now = Timestamp::from(SystemTime::now()).unix_s();
             let until = now.saturating_add(time.as_secs());
             self.held_until = Some(Timestamp::from_unix_s(until));
             tracing::info!(
                 deferral_time_s = time.as_secs(),
-                "the last run broke off: keeping what the kernel forwards until neighbours have \
-                 sent their routes (RFC 4724)"
+                "the last run broke off, or another daemon left its routes: keeping what the kernel \
+                 forwards until neighbours have sent theirs (RFC 4724)"
             );
         }
     }
@@ -125,6 +136,8 @@ impl Core {
     pub(super) fn apply(&mut self, mut new: Config) {
         new.keep_route_maps(&self.config);
         let old = std::mem::replace(&mut self.config, new.clone());
+        self.vni_places = vni_places(&new);
+        self.hand_over_changes();
         // Before any wish with another metric, or for another table.
         if let Some(kernel) = &self.hands.kernel
             && claim(&old) != claim(&new)
@@ -133,6 +146,7 @@ impl Core {
         }
         self.place.settings.send_replace(new.service_settings());
         self.apply_rpki(&old, &new);
+        self.apply_bfd(&old.bfd, &new.bfd);
         for neighbor in &old.neighbors {
             if new.neighbor(neighbor.address).is_none() {
                 self.remove_neighbor(neighbor.address);
@@ -151,6 +165,9 @@ impl Core {
         if multipath(&old) != multipath(&new) {
             self.hand_in(rib::Input::SetMultipath(multipath(&new)));
         }
+        if let (Some(wireguard), Some(underlay)) = (&self.hands.wireguard, &new.underlay) {
+            wireguard.follow(underlay);
+        }
         if self.install.set(forwarding(&new)) {
             for family in [Family::Ipv4Unicast, Family::Ipv6Unicast] {
                 self.hand_in(rib::Input::Repeat(family));
@@ -160,6 +177,8 @@ impl Core {
             self.hand_in(rib::Input::SetRules(new.bestpath));
         }
         self.announce_own(Own::of(&new));
+        self.ground_changed |= self.statics.set(&new);
+        self.watch_statics();
         if !old.aggregates().eq(new.aggregates()) {
             let aggregates = self.aggregates();
             self.hand_in(rib::Input::SetAggregates(aggregates));
@@ -189,7 +208,10 @@ impl Core {
         };
         let gone = before.values().filter(|it| !same_devices(it)).copied();
         self.remove_vnis(&gone.collect::<Vec<_>>());
-        let elsewhere = old.evpn != new.evpn || old.single_device != new.single_device;
+        let routed = |config: &Config| config.l3vni.is_some();
+        let elsewhere = old.evpn != new.evpn
+            || old.single_device != new.single_device
+            || routed(old) != routed(new);
         let differs = |vni: &&VniConfig| elsewhere || before.get(&vni.id) != Some(vni);
         let changed = after.values().copied().filter(differs);
         self.set_vnis(&changed.collect::<Vec<_>>());
@@ -202,10 +224,14 @@ impl Core {
         self.remove_vnis(&vnis.iter().collect::<Vec<_>>());
         self.leave_vrf();
         for neighbor in self.neighbors.values() {
-            if neighbor.config.bfd.is_some() {
-                self.hands.bfd.remove(bfd_key(&neighbor.config));
-            }
+            self.forget_bfd(&neighbor.config);
         }
+        self.apply_bfd(&self.config.bfd, &[]);
+        self.statics.set(&Config {
+            static_routes: Vec::new(),
+            ..self.config.clone()
+        });
+        self.watch_statics();
         self.stop(done, &StopReason::PeerDeconfigured);
     }
 
@@ -276,9 +302,7 @@ impl Core {
         if neighbor.interface().is_some() {
             self.sign_heard(address.ip(), None);
         }
-        if neighbor.config.bfd.is_some() {
-            self.hands.bfd.remove(bfd_key(&neighbor.config));
-        }
+        self.forget_bfd(&neighbor.config);
         self.hand_in(rib::Input::PeerRemoved(id));
         self.rib.sweep();
     }
@@ -305,12 +329,7 @@ impl Core {
         if before != made || made.within.is_some() {
             neighbor.command(Command::Transport(Box::new(made)));
         }
-        if old.bfd != new.bfd || bfd_key(&old) != bfd_key(&new) {
-            if old.bfd.is_some() {
-                self.hands.bfd.remove(bfd_key(&old));
-            }
-            self.set_bfd(&new);
-        }
+        self.change_bfd(&old, &new);
         let session = self.session_config(&new);
         let (was_shut, is_shut) = (old.shutdown, new.shutdown);
         let address = new.address.ip();
@@ -351,30 +370,6 @@ impl Core {
         )
     }
 
-    fn set_bfd(&mut self, neighbor: &config::Neighbor) {
-        let Some(settings) = &neighbor.bfd else {
-            return;
-        };
-        let parameters = Params::default()
-            .desired_min_tx(settings.interval)
-            .and_then(|it| it.required_min_rx(settings.interval))
-            .and_then(|it| it.detect_multiplier(settings.multiplier));
-        match parameters {
-            Ok(parameters) => {
-                if let Err(error) = self.hands.bfd.set(bfd_key(neighbor), parameters) {
-                    tracing::error!(
-                        neighbor = %neighbor.address,
-                        %error,
-                        "cannot start BFD: is another BFD daemon running (UDP port 3784)?"
-                    );
-                }
-            }
-            Err(error) => {
-                tracing::error!(neighbor = %neighbor.address, %error, "BFD left out");
-            }
-        }
-    }
-
     /// Gives a session its settings again after the restart is over.
     pub(super) fn refresh_session_settings(&mut self, id: PeerId) {
         let Some(neighbor) = self.neighbors.get(&id) else {
@@ -408,7 +403,15 @@ impl Core {
                 vxlan: vni.vxlan.as_str().into(),
                 segment: Self::segment(vni),
             };
-            self.devices.insert(vni.id, devices);
+            self.installed.overlay(vni.id, devices.own());
+            if let Some(before) = self.devices.insert(vni.id, devices) {
+                let now = self.devices.get(&vni.id);
+                let kept = |device: &&fib::Device| {
+                    now.is_some_and(|it| it.own().any(|own| own == *device))
+                };
+                self.installed
+                    .no_overlay(vni.id, before.own().filter(|device| !kept(device)));
+            }
         }
         self.tell_evpn(evpn::Input::SetVnis(settings));
         self.want_overlays(vnis);
@@ -434,7 +437,10 @@ impl Core {
             .gateway(self.gateway_mac(vni), gateways)
             .advertise_gateway(vni.advertise_gateway);
         settings = settings.flooding(vni.flooding);
-        match vni.vrf.as_deref() {
+        // The main table is a VRF like others where it has an L3 VNI.
+        let main = self.config.l3vni.is_some() && self.config.name.is_none();
+        let main = main.then_some(Config::MAIN_TABLE);
+        match vni.vrf.as_deref().or(main) {
             Some(vrf) => settings.vrf(vrf.into()),
             None => settings,
         }
@@ -456,13 +462,21 @@ impl Core {
         // What was wanted on the devices goes before the devices.
         self.drain_evpn();
         for vni in vnis {
-            self.devices.remove(&vni.id);
+            if let Some(devices) = self.devices.remove(&vni.id) {
+                self.installed.no_overlay(vni.id, devices.own());
+            }
             // One that comes again is there when the kernel says so anew.
             let overlay = fib::Key::Overlay(vni.id.get());
-            self.installed.remove(&mut self.rib, &overlay);
+            self.installed
+                .remove((&mut self.rib, &mut self.evpn), &overlay);
             self.unwant_overlay(vni.id);
         }
     }
+}
+
+/// Where each overlay network stands in the configuration.
+pub(super) fn vni_places(config: &Config) -> HashMap<Vni, usize> {
+    config.vnis.iter().map(|vni| vni.id).zip(0..).collect()
 }
 
 fn vnis_by_id(config: &Config) -> BTreeMap<Vni, &VniConfig> {
@@ -480,13 +494,6 @@ fn raised_limit(neighbor: &Neighbor, old: &config::Neighbor) -> bool {
         Some(family.maximum_prefixes)
     };
     limit(old) != limit(&neighbor.config)
-}
-
-pub(super) fn bfd_key(neighbor: &config::Neighbor) -> SessionKey {
-    let mut key = SessionKey::new(neighbor.address.ip());
-    key.local = neighbor.local_address;
-    key.interface = neighbor.address.zone().map(str::to_owned);
-    key
 }
 
 /// Different neighbours get different jitter.

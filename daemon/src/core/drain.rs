@@ -18,7 +18,7 @@ use bgp::{Community, Family, Nlri, ScopedAddr};
 use super::Core;
 use super::named::meant;
 use super::neighbor::Neighbor;
-use crate::control::reply::{self, Families, FamilyDrain, NeighborDrain};
+use crate::control::reply::{self, BfdState, Families, FamilyDrain, NeighborDrain};
 use crate::control::words::counted;
 use crate::control::{Drain, ErrorKind, ErrorReply, Timestamp};
 use crate::state::{DrainRecord, DrainState};
@@ -169,6 +169,7 @@ impl Core {
         self.drain = state;
         self.schedule_return();
         self.reconfigure_links();
+        self.offer_again();
         let ids: Vec<PeerId> = self.neighbors.keys().copied().collect();
         for id in ids {
             self.reconfigure_peer(id);
@@ -370,7 +371,7 @@ impl Core {
     /// What is not in place for taking traffic back; the comparison with the kernel comes on top.
     pub(super) fn missing_for_return(&self) -> Vec<String> {
         let mut missing: Vec<String> = self.hold_line().into_iter().collect();
-        let bfd = self.hands.bfd.status();
+        let bfd = self.bfd_states();
         for neighbor in self
             .neighbors
             .values()
@@ -384,10 +385,9 @@ impl Core {
             }
             let down = bfd
                 .iter()
-                .find(|session| session.key.neighbor() == address)
-                .filter(|session| session.state != bfd::State::Up);
-            if let Some(session) = down.filter(|_| neighbor.config.bfd.is_some()) {
-                missing.push(format!("{address}: BFD is {}", session.state));
+                .find(|(of, state)| *of == address && *state != BfdState::Up);
+            if let Some((_, state)) = down {
+                missing.push(format!("{address}: BFD is {}", state.word()));
             }
         }
         if self.hands.kernel.is_some() {

@@ -50,7 +50,9 @@ impl News {
 impl Core {
     /// Hands EVPN what happened.
     pub(super) fn tell_evpn(&mut self, input: Input) {
-        self.evpn.handle(Instant::now(), input);
+        let now = Instant::now();
+        self.concerns.look(now);
+        self.evpn.handle(now, input);
     }
 
     /// Times of EVPN, and lines of the log that are due.

@@ -8,35 +8,60 @@
 //! peer. What the tables would tell the first of them, after export policy, are the VRF's own
 //! prefixes for EVPN.
 //!
+//! The default instance may have an L3 VNI itself: the main table is a VRF like others then, under the
+//! name [`Config::MAIN_TABLE`], and both ends of this are in one core, which writes to its own inbox.
+//!
+//! After a start, the default instance has said everything of its own only when VRFs have handed
+//! over what they have: until then its neighbours are told nothing of EVPN, since they may have kept
+//! our routes and drop at the End-of-RIB what has not come again.
+//!
 //! The default instance has the other end: [`evpn::Instance`] makes type 5 routes of such prefixes,
 //! and says which routes belong where. Both talk through [`crate::exchange`], and either may start,
 //! change or end first.
+//!
+//! What instances import from each other are routes of such peers, too, and what they are beside
+//! that is in [`super::imports`].
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
+use std::time::Instant;
 
 use bgp::attributes::NextHop;
 use bgp::family::PerFamily;
 use bgp::message::{Message, Update};
 use bgp::nlri::{List4, NlriList};
-use bgp::policy::Policy;
-use bgp::rib::{self, Batch, DefaultOriginate, PeerFacts, PeerFamily, PeerId, Relation};
+use bgp::policy::{Policy, RouteMap};
+use bgp::rib::{self, Batch, DefaultOriginate, OwnAs, PeerFacts, PeerFamily, PeerId, Relation};
 use bgp::{AttributeSet, Attributes, EvpnKey, Family, InterfaceName, PathId, Prefix, wire};
 use bytes::BytesMut;
 
+use super::imports::Offering;
 use super::{Core, OverlayDevices};
 use crate::config::{Config, L3Vni};
-use crate::exchange::{Mail, Note, Port, Routes, Tenant};
+use crate::exchange::{Mail, Note, Origin, Port, Routes, Tenant};
 
 /// What a core has to do with other tables.
 #[derive(Debug, Default)]
 pub(super) struct Handover {
     /// Peers of the tables that have no session.
     links: BTreeMap<PeerId, Port>,
+    /// Which of them have sent all there was at the start.
+    complete: BTreeSet<(PeerId, Family)>,
+    /// The tables know whose routes a start waits for.
+    pub(super) begun: bool,
+    /// What goes to other instances.
+    pub(super) offering: Offering,
     /// VRFs of the overlay, in the default instance.
     tenants: BTreeMap<Arc<str>, Tenant>,
+    /// VRFs that have not handed over yet what they had at the start, and how long they are waited
+    /// for.
+    untold: Option<(BTreeSet<Arc<str>>, Instant)>,
+    /// Families of which EVPN has been told everything, in a VRF.
+    told: PerFamily<bool>,
+    /// EVPN has just been told the last of it.
+    all_told: bool,
     /// Routes for others, until all that is at hand was worked off.
     outgoing: BTreeMap<Option<String>, Routes>,
     /// What was made last of attributes that many routes share.
@@ -54,12 +79,21 @@ impl Handover {
         self.links.contains_key(&peer)
     }
 
-    /// Whose routes a restart waits for.
-    pub(super) fn awaited(&self) -> Option<PeerId> {
-        self.link(&Port::Routers)
+    /// Whose routes a start waits for.
+    pub(super) fn awaited(&self) -> impl Iterator<Item = (PeerId, Family)> + '_ {
+        let links = self.links.iter();
+        let links = links.filter(|(_, port)| **port != Port::Gateways);
+        let families = [Family::Ipv4Unicast, Family::Ipv6Unicast];
+        let all = links.flat_map(move |(peer, _)| families.map(|family| (*peer, family)));
+        all.filter(|it| !self.complete.contains(it))
     }
 
-    fn link(&self, port: &Port) -> Option<PeerId> {
+    /// When VRFs are waited for no longer.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.untold.as_ref().map(|(_, until)| *until)
+    }
+
+    pub(super) fn link(&self, port: &Port) -> Option<PeerId> {
         let mut links = self.links.iter();
         links.find(|(_, it)| *it == port).map(|(peer, _)| *peer)
     }
@@ -69,17 +103,20 @@ impl Handover {
 impl Core {
     /// Joins the overlay if the configuration says so.
     pub(super) fn begin_handover(&mut self) {
-        if let (Some(kernel), Some(vrf)) = (&self.hands.kernel, self.made_vrf()) {
-            kernel.want(fib::Entry::Vrf(kernel.share(), vrf));
-        }
+        self.want_made_vrf();
         if let Some(l3vni) = self.config.l3vni.clone() {
-            self.open_links(&l3vni);
+            self.open_links();
             self.announce_tenant(Some(&l3vni));
         }
+        self.begin_imports();
     }
 
     /// The configuration was another one.
     pub(super) fn apply_handover(&mut self, old: &Config) {
+        self.apply_imports(old);
+        if old.vrf_unreachable != self.config.vrf_unreachable {
+            self.want_made_vrf();
+        }
         let new = self.config.l3vni.clone();
         if old.l3vni == new {
             return;
@@ -87,12 +124,14 @@ impl Core {
         let bridge = |l3vni: &L3Vni| l3vni.bridge.clone();
         if old.l3vni.as_ref().map(bridge) != new.as_ref().map(bridge) {
             // Next hops are on another device.
-            self.close_links();
+            for port in [Port::Routers, Port::Gateways] {
+                self.close_link(&port);
+            }
             self.announce_tenant(None);
         }
         let Some(l3vni) = new else { return };
-        if self.handover.links.is_empty() {
-            self.open_links(&l3vni);
+        if self.handover.link(&Port::Routers).is_none() {
+            self.open_links();
         } else {
             self.reconfigure_links();
         }
@@ -101,11 +140,8 @@ impl Core {
 
     /// Gives the tables the policies now in effect, and the drain.
     pub(super) fn reconfigure_links(&mut self) {
-        let Some(l3vni) = self.config.l3vni.clone() else {
-            return;
-        };
         for (peer, port) in self.handover.links.clone() {
-            let families = self.link_families(&l3vni, &port);
+            let families = self.link_families(&port);
             self.hand_in(rib::Input::Configure(peer, families));
         }
     }
@@ -113,11 +149,18 @@ impl Core {
     /// The VRF device that the configuration has us make.
     fn made_vrf(&self) -> Option<fib::Vrf> {
         let (device, table) = (self.config.vrf.as_deref()?, self.config.vrf_table?);
-        Some(fib::Vrf::new(device, table))
+        Some(fib::Vrf::new(device, table).closed(self.config.vrf_unreachable))
+    }
+
+    fn want_made_vrf(&self) {
+        if let (Some(kernel), Some(vrf)) = (&self.hands.kernel, self.made_vrf()) {
+            kernel.want(fib::Entry::Vrf(kernel.share(), vrf));
+        }
     }
 
     /// The instance is in the configuration no more.
     pub(super) fn leave_vrf(&mut self) {
+        self.hand_over_changes();
         if let (Some(kernel), Some(vrf)) = (&self.hands.kernel, self.made_vrf()) {
             kernel.unwant(fib::Key::Vrf(kernel.share(), vrf.device));
         }
@@ -133,7 +176,7 @@ impl Core {
 
     /// Under the name of the VRF, which VNIs refer to.
     fn announce_tenant(&self, l3vni: Option<&L3Vni>) {
-        let Some(vrf) = self.config.vrf.as_deref() else {
+        let Some(vrf) = self.config.tenant_name() else {
             return;
         };
         let tenant = l3vni.map(|l3vni| Tenant {
@@ -144,75 +187,125 @@ impl Core {
         self.hands.exchange.announce(&Arc::from(vrf), tenant);
     }
 
-    fn open_links(&mut self, l3vni: &L3Vni) {
+    fn open_links(&mut self) {
         for port in [Port::Routers, Port::Gateways] {
-            let Some(peer) = self.free_id() else {
-                tracing::error!("too many neighbours, EVPN is left out");
-                return;
-            };
-            self.handover.links.insert(peer, port.clone());
-            let facts = self.link_facts(l3vni, &port);
-            self.hand_in(rib::Input::PeerUp {
-                peer,
-                facts,
-                restarting: false,
-            });
+            self.open_link(port);
         }
     }
 
-    fn close_links(&mut self) {
-        for (peer, _) in std::mem::take(&mut self.handover.links) {
-            self.hand_in(rib::Input::PeerRemoved(peer));
-        }
+    /// One more peer without a session.
+    pub(super) fn open_link(&mut self, port: Port) {
+        let Some(peer) = self.free_id() else {
+            tracing::error!(from = %port, "too many neighbours, these routes are left out");
+            return;
+        };
+        let facts = self.link_facts(&port);
+        self.handover.links.insert(peer, port);
+        self.hand_in(rib::Input::PeerUp {
+            peer,
+            facts,
+            restarting: false,
+        });
     }
 
-    fn link_facts(&self, l3vni: &L3Vni, port: &Port) -> PeerFacts {
+    pub(super) fn close_link(&mut self, port: &Port) {
+        let Some(peer) = self.handover.link(port) else {
+            return;
+        };
+        self.handover.links.remove(&peer);
+        self.handover.complete.retain(|(of, _)| *of != peer);
+        self.hand_in(rib::Input::PeerRemoved(peer));
+    }
+
+    fn link_facts(&self, port: &Port) -> PeerFacts {
         let asn = self.config.asn;
-        let nowhere = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
         let router_id = self.config.router_id;
+        // An address that no next hop has: an unspecified one is a device.
+        let nobody = IpAddr::V4(Ipv4Addr::BROADCAST);
+        let own = matches!(port, Port::Instance(_, Origin::Own));
         PeerFacts {
             relation: Relation {
                 instance: true,
+                overlay: !own,
                 ..Relation::default()
             },
-            families: self.link_families(l3vni, port),
+            families: self.link_families(port),
             // What stands for a route of our own; EVPN puts the tunnel endpoint there.
             local_ipv4: Some(router_id),
             local_ipv6: Some(router_id.to_ipv6_mapped()),
             extended_message: true,
             link: match port {
-                Port::Routers => InterfaceName::new(&l3vni.bridge),
-                Port::Gateways | Port::Vrf(_) => None,
+                Port::Routers => {
+                    let l3vni = self.config.l3vni.as_ref();
+                    l3vni.and_then(|l3vni| InterfaceName::new(&l3vni.bridge))
+                }
+                Port::Gateways | Port::Vrf(_) | Port::Instance(..) => None,
             },
-            ..PeerFacts::new((asn, nowhere), (asn, nowhere.into()), router_id)
+            ..PeerFacts::new((asn, nobody), (asn, nobody.into()), router_id)
         }
     }
 
-    fn link_families(&self, l3vni: &L3Vni, port: &Port) -> PerFamily<Option<PeerFamily>> {
-        let policy = |map: &Option<Arc<bgp::policy::RouteMap>>| match map {
-            Some(map) => Policy::Map(Arc::clone(map)),
-            None => Policy::AcceptAll,
-        };
-        let drained = self.drain.router.is_some();
-        let of = |family: Family| {
-            let told = *port == Port::Routers;
-            let export = match told && *l3vni.advertise.get(family) {
-                true => policy(&l3vni.export),
-                false => Policy::RejectAll(Arc::from("not in `advertise` of [instance.l3vni]")),
-            };
-            let default = told && *l3vni.default_originate.get(family);
-            let mut settings = PeerFamily::new(policy(&l3vni.import), export);
-            settings.enforce_first_as = false;
-            settings.add_path_receive = true;
-            settings.extended_next_hop = true;
-            settings.default_originate = default.then_some(DefaultOriginate::Always);
-            settings.drain = drained.then(rib::Drain::default);
-            Some(settings)
-        };
-        PerFamily {
-            ipv4_unicast: of(Family::Ipv4Unicast),
-            ipv6_unicast: of(Family::Ipv6Unicast),
+    fn link_families(&self, port: &Port) -> PerFamily<Option<PeerFamily>> {
+        let families = |of: &dyn Fn(Family) -> PeerFamily| PerFamily {
+            ipv4_unicast: Some(of(Family::Ipv4Unicast)),
+            ipv6_unicast: Some(of(Family::Ipv6Unicast)),
             evpn: None,
+        };
+        match port {
+            Port::Instance(from, _) => families(&|_| self.imported_family(from)),
+            Port::Routers | Port::Gateways | Port::Vrf(_) => {
+                families(&|family| self.overlay_family(port, family))
+            }
+        }
+    }
+
+    fn overlay_family(&self, port: &Port, family: Family) -> PeerFamily {
+        let Some(l3vni) = &self.config.l3vni else {
+            let nothing = Policy::RejectAll(Arc::from("no [instance.l3vni]"));
+            return PeerFamily::new(nothing.clone(), nothing);
+        };
+        let told = *port == Port::Routers;
+        let export = match told && *l3vni.advertise.get(family) {
+            true => policy(&l3vni.export),
+            false => Policy::RejectAll(Arc::from("not in `advertise` of [instance.l3vni]")),
+        };
+        let default = told && *l3vni.default_originate.get(family);
+        PeerFamily {
+            default_originate: default.then_some(DefaultOriginate::Always),
+            ..self.link_family(policy(&l3vni.import), export)
+        }
+    }
+
+    fn imported_family(&self, from: &str) -> PeerFamily {
+        let import = self.import_of(from);
+        let map = import.and_then(|import| import.route_map.clone());
+        let nothing = Policy::RejectAll(Arc::from("instances take what their [[import]] says"));
+        let mut settings = self.link_family(policy(&map), nothing);
+        // The path has not left this router: its own AS number is no loop.
+        settings.handling.own_as = OwnAs::Times(u8::MAX);
+        settings
+    }
+
+    fn link_family(&self, import: Policy, export: Policy) -> PeerFamily {
+        PeerFamily {
+            enforce_first_as: false,
+            add_path_receive: true,
+            extended_next_hop: true,
+            drain: self.drain.router.is_some().then(rib::Drain::default),
+            ..PeerFamily::new(import, export)
+        }
+    }
+
+    /// A next hop in what the tables tell EVPN: unspecified where we are it ourselves, which is no
+    /// gateway that others could send packets to (RFC 9136 §4.1).
+    fn beyond(&self, next_hop: NextHop) -> NextHop {
+        let own = self.config.router_id;
+        let addr = next_hop.addr();
+        let ourselves = addr == own || addr == own.to_ipv6_mapped();
+        match (ourselves, addr) {
+            (false, _) => next_hop,
+            (true, IpAddr::V4(_)) => IpAddr::V4(Ipv4Addr::UNSPECIFIED).into(),
+            (true, IpAddr::V6(_)) => IpAddr::V6(Ipv6Addr::UNSPECIFIED).into(),
         }
     }
 
@@ -222,28 +315,50 @@ impl Core {
             extended_message: true,
             ..wire::Context::default()
         };
-        let Some(vrf) = self.config.vrf.as_deref() else {
+        let Some(vrf) = self.config.tenant_name() else {
             return;
         };
+        if self.handover.port(peer) != Some(&Port::Routers) {
+            return;
+        }
         let port = Port::Vrf(Arc::from(vrf));
-        let routes = self.handover.outgoing.entry(None).or_default();
+        let mut routes = Routes::new();
         for piece in batch.pieces(peer) {
             let mut buffer = BytesMut::from(&*piece);
             while let Ok(Some(frame)) = wire::frame(&mut buffer, context.message_len_max()) {
                 let Ok(Message::Update(update)) = wire::decode(&frame, &context) else {
                     continue;
                 };
+                if let Some(family) = update.end_of_rib
+                    && self.handover.link(&Port::Routers) == Some(peer)
+                {
+                    let told = &mut self.handover.told;
+                    *told.get_mut(family) = true;
+                    self.handover.all_told = told.ipv4_unicast && told.ipv6_unicast;
+                }
                 for prefix in update.withdrawn.iter().flat_map(prefixes) {
                     routes.insert((port.clone(), prefix, 0), None);
                 }
                 for (list, attributes) in &update.announced {
-                    let set = Arc::new(attributes.thaw());
+                    let mut set = attributes.thaw();
+                    set.next_hop = self.beyond(set.next_hop);
+                    let set = Arc::new(set);
                     for prefix in prefixes(list) {
                         routes.insert((port.clone(), prefix, 0), Some(Arc::clone(&set)));
                     }
                 }
             }
         }
+        let outgoing = self.handover.outgoing.entry(None).or_default();
+        outgoing.extend(routes);
+    }
+}
+
+/// Without a map everything passes.
+fn policy(map: &Option<Arc<RouteMap>>) -> Policy {
+    match map {
+        Some(map) => Policy::Map(Arc::clone(map)),
+        None => Policy::AcceptAll,
     }
 }
 
@@ -260,11 +375,15 @@ fn prefixes(list: &NlriList) -> Vec<Prefix> {
 impl Core {
     /// What others have put into the inbox.
     pub(super) fn receive(&mut self, mail: Mail) {
-        let mut complete = false;
+        let (mut complete, mut told, mut offered) = (false, Vec::new(), Vec::new());
         for note in mail.notes {
             match note {
                 Note::Tenant(name, tenant) => self.set_tenant(&name, tenant.map(|it| *it)),
                 Note::Complete => complete = true,
+                Note::Told(vrf) => told.push(vrf),
+                Note::Importer(name, on) => self.set_importer(name, on),
+                Note::Offered(from, family) => offered.push((from, family)),
+                Note::Void(from) => self.offers_void(&from),
             }
         }
         let mut arriving: BTreeMap<PeerId, Arriving> = BTreeMap::new();
@@ -275,7 +394,7 @@ impl Core {
                     prefix,
                     attributes,
                 }),
-                port @ (Port::Routers | Port::Gateways) => {
+                port @ (Port::Routers | Port::Gateways | Port::Instance(..)) => {
                     // One that is no longer there has nothing to say.
                     if let Some(peer) = self.handover.link(&port) {
                         let arriving = arriving.entry(peer).or_default();
@@ -285,22 +404,41 @@ impl Core {
             }
         }
         for (peer, arriving) in arriving {
-            let updates = arriving.updates(self.seed);
-            self.pace.routes(updates.iter().map(Update::len).sum());
-            let announced = updates.iter().flat_map(|update| &update.announced);
-            let named: Vec<_> = announced.map(|(_, set)| (peer, set.next_hop())).collect();
-            self.check_next_hops(named.into_iter());
-            self.hand_in(rib::Input::Updates(peer, updates));
+            self.take_in(peer, arriving);
+        }
+        for (from, offers) in &mail.offers {
+            self.take_offers(from, offers);
         }
         if complete && let Some(peer) = self.handover.link(&Port::Routers) {
-            // What a restart waits for (RFC 4724 §4.1), as from any peer.
-            let end = |family| Update {
-                end_of_rib: Some(family),
-                ..Update::default()
-            };
-            let ends = [Family::Ipv4Unicast, Family::Ipv6Unicast].map(end);
-            self.hand_in(rib::Input::Updates(peer, ends.into()));
+            for family in [Family::Ipv4Unicast, Family::Ipv6Unicast] {
+                self.end_of_rib(peer, family);
+            }
         }
+        for vrf in told {
+            self.has_told(&vrf);
+        }
+        for (from, family) in offered {
+            self.offered(&from, family);
+        }
+    }
+
+    /// Routes of a peer without a session.
+    pub(super) fn take_in(&mut self, peer: PeerId, arriving: Arriving) {
+        let updates = arriving.updates(self.seed);
+        self.pace.routes(updates.iter().map(Update::len).sum());
+        let announced = updates.iter().flat_map(|update| &update.announced);
+        self.check_next_hops(announced.map(|(_, set)| (peer, &**set)));
+        self.hand_in(rib::Input::Updates(peer, updates));
+    }
+
+    /// A peer without a session has sent what a start waits for (RFC 4724 §4.1), as from any peer.
+    pub(super) fn end_of_rib(&mut self, peer: PeerId, family: Family) {
+        self.handover.complete.insert((peer, family));
+        let end = Update {
+            end_of_rib: Some(family),
+            ..Update::default()
+        };
+        self.hand_in(rib::Input::Updates(peer, vec![end]));
     }
 
     /// Sends what has come together for others.
@@ -308,12 +446,19 @@ impl Core {
         for (to, routes) in std::mem::take(&mut self.handover.outgoing) {
             self.hands.exchange.send(&to, routes);
         }
+        // Behind the routes.
+        if std::mem::take(&mut self.handover.all_told)
+            && let Some(vrf) = self.config.tenant_name()
+        {
+            self.hands.exchange.told(vrf);
+        }
+        self.flush_offers();
     }
 }
 
 /// Routes for one peer, by their attributes.
 #[derive(Debug, Default)]
-struct Arriving {
+pub(super) struct Arriving {
     withdrawn: Lists,
     announced: HashMap<*const AttributeSet, (Arc<AttributeSet>, Lists)>,
 }
@@ -339,7 +484,12 @@ impl Lists {
 }
 
 impl Arriving {
-    fn add(&mut self, prefix: Prefix, path_id: PathId, attributes: Option<Arc<AttributeSet>>) {
+    pub(super) fn add(
+        &mut self,
+        prefix: Prefix,
+        path_id: PathId,
+        attributes: Option<Arc<AttributeSet>>,
+    ) {
         let lists = match attributes {
             None => &mut self.withdrawn,
             Some(set) => {
@@ -418,6 +568,47 @@ impl Core {
         set
     }
 
+    /// Neighbours have kept our routes of EVPN: they are told nothing before these are whole, or the
+    /// time is over.
+    pub(super) fn await_tenants(&mut self, until: Instant) {
+        let names = self.hands.exchange.at_start().clone();
+        if !names.is_empty() {
+            self.handover.untold = Some((names, until));
+            self.rib.hold_peers(Family::Evpn, true);
+        }
+    }
+
+    /// A VRF has handed over what it has, or will not.
+    fn has_told(&mut self, vrf: &str) {
+        if let Some((names, _)) = &mut self.handover.untold
+            && names.remove(vrf)
+            && names.is_empty()
+        {
+            self.stop_awaiting_tenants();
+        }
+    }
+
+    /// VRFs that have not come in time are waited for no longer.
+    pub(super) fn handover_timeout(&mut self, now: Instant) {
+        if let Some((names, until)) = &self.handover.untold
+            && *until <= now
+        {
+            let vrfs: Vec<&str> = names.iter().map(|name| &**name).collect();
+            tracing::warn!(
+                vrfs = vrfs.join(", "),
+                "EVPN is told without prefixes of VRFs that are not complete"
+            );
+            self.stop_awaiting_tenants();
+        }
+    }
+
+    fn stop_awaiting_tenants(&mut self) {
+        self.handover.untold = None;
+        // Type 5 routes of what came last stand before the End-of-RIB.
+        self.drain_evpn();
+        self.rib.hold_peers(Family::Evpn, false);
+    }
+
     /// A VRF is part of the overlay, or no longer.
     fn set_tenant(&mut self, name: &Arc<str>, tenant: Option<Tenant>) {
         let before = self.handover.tenants.get(name).map(|it| it.l3vni.clone());
@@ -434,6 +625,9 @@ impl Core {
             self.devices.remove(&before.id);
             self.unwant_overlay(before.id);
         }
+        if tenant.is_none() {
+            self.has_told(name);
+        }
         if let Some(tenant) = tenant {
             self.handover.tenants.insert(Arc::clone(name), tenant);
             self.want_tenant(name);
@@ -442,6 +636,7 @@ impl Core {
             }
         }
         let vnis = self.config.vnis.clone();
+        // Of the main table there is no device that an overlay could wait for.
         let inside = vnis.iter().filter(|vni| vni.vrf.as_deref() == Some(name));
         self.want_overlays(&inside.collect::<Vec<_>>());
     }

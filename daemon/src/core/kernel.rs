@@ -2,20 +2,23 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use bgp::attributes::NextHop;
 use bgp::evpn_route::MacAddress;
 use bgp::rib::{self, Best, PeerId};
-use bgp::{Family, Nlri, Prefix, ScopedAddr, Vni};
+use bgp::{Attributes, Family, Nlri, Prefix, ScopedAddr, Vni};
 use fib::Sweep;
 use fib::{
     Change, Device, Entry, FdbKey, FloodKey, Key, Lane, Mac, NeighbourKey, Overlay, Segment,
 };
 
-use super::{Core, Order};
-use crate::config::VniConfig;
+use super::{CHANGES_MAX, Core, Order};
+use crate::config::{Config, VniConfig};
 use crate::exchange::Tenant;
+
+/// How long what a run before left in the kernel waits for BFD to come up again. That takes two or
+/// three packets, one a second (RFC 5880 §6.8.3).
+const PATHS_WAIT: Duration = Duration::from_secs(10);
 
 impl Core {
     /// The kernel entry of a unicast best path.
@@ -34,9 +37,9 @@ impl Core {
     }
 
     pub(super) fn change(&mut self, change: Change) {
-        let Some(kernel) = &self.hands.kernel else {
+        if self.hands.kernel.is_none() {
             return;
-        };
+        }
         // What is not wanted any more was not refused either.
         if let Change::Unset(key) = &change
             && !self.failed.is_empty()
@@ -44,16 +47,35 @@ impl Core {
             self.failed.remove(key);
             self.occupied.remove(key);
         }
-        kernel.change(change);
+        self.changes.push(change);
+        if self.changes.len() >= CHANGES_MAX {
+            self.hand_over_changes();
+        }
+    }
+
+    /// Tells the kernel thread what has become different. Before anything that stands for what was
+    /// wanted so far: a sweep, a comparison, devices that go.
+    pub(super) fn hand_over_changes(&mut self) {
+        if let Some(kernel) = self
+            .hands
+            .kernel
+            .as_ref()
+            .filter(|_| !self.changes.is_empty())
+        {
+            kernel.changes(self.changes.drain(..));
+        }
     }
 
     /// Tells the tables which of these peers' next hops lead nowhere.
-    pub(super) fn check_next_hops(&mut self, named: impl Iterator<Item = (PeerId, NextHop)>) {
+    pub(super) fn check_next_hops<'a>(
+        &mut self,
+        named: impl Iterator<Item = (PeerId, &'a Attributes)>,
+    ) {
         if self.hands.kernel.is_none() {
             return;
         }
         let (ground, rib) = (&self.install.ground, &self.rib);
-        let addrs = named.map(|(peer, next_hop)| rib.next_hop(peer, next_hop));
+        let addrs = named.map(|(peer, attributes)| rib.next_hop(peer, attributes));
         let nowhere = addrs.filter(|addr| !self.reachability.leads(*addr, ground, rib));
         let nowhere: Vec<(ScopedAddr, bool)> = nowhere.map(|addr| (addr, false)).collect();
         if !nowhere.is_empty() {
@@ -61,7 +83,7 @@ impl Core {
         }
     }
 
-    fn is_underlay(&self, index: u32) -> bool {
+    pub(super) fn is_underlay(&self, index: u32) -> bool {
         let link = self.install.ground.links.get(index);
         let name = self
             .config
@@ -77,6 +99,8 @@ impl Core {
         if self.hands.kernel.is_none() {
             return;
         }
+        // First: what follows stands on them.
+        self.settle_statics();
         let changes = self.reachability.changes(&self.install.ground, &self.rib);
         if !changes.is_empty() {
             self.hand_in(rib::Input::NextHops(changes));
@@ -88,6 +112,7 @@ impl Core {
         }
         self.want_overlays(&[]);
         self.want_tenants();
+        self.sweep_rest();
     }
 
     pub(super) fn family_converged(&mut self, family: Family) {
@@ -95,6 +120,7 @@ impl Core {
         tracing::info!(%family, "routes are complete");
         if family == Family::Evpn {
             self.complete_tenants();
+            self.local.forget_leftovers();
         }
         self.sweep(family);
         if Family::ALL
@@ -112,8 +138,14 @@ impl Core {
         }
     }
 
-    /// Removes leftovers of a previous run that nobody sent again.
+    /// Removes leftovers of a previous run that nobody sent again. What BFD has to speak of first waits
+    /// for it: with few neighbours everything else is complete at once.
     fn sweep(&mut self, family: Family) {
+        if self.statics.awaits_paths() {
+            self.unswept.push(family);
+            return;
+        }
+        self.hand_over_changes();
         let Some(kernel) = &self.hands.kernel else {
             return;
         };
@@ -133,6 +165,26 @@ impl Core {
         }
     }
 
+    /// When static routes and leftovers of before a crash go although BFD has not spoken of them.
+    pub(super) fn paths_deadline(&self) -> Option<Instant> {
+        let awaited = self.statics.awaits_paths();
+        awaited.then(|| self.started + PATHS_WAIT)
+    }
+
+    pub(super) fn paths_timeout(&mut self, now: Instant) {
+        if self.paths_deadline().is_some_and(|at| at <= now) {
+            self.statics.wait_for_paths(false);
+            self.ground_changed = true;
+        }
+    }
+
+    /// Removes the leftovers that waited, if they do not have to any more.
+    pub(super) fn sweep_rest(&mut self) {
+        for family in std::mem::take(&mut self.unswept) {
+            self.sweep(family);
+        }
+    }
+
     pub(super) fn evpn_output(&mut self, output: evpn::Output) {
         match output {
             evpn::Output::Originate { key, attributes } => {
@@ -146,7 +198,7 @@ impl Core {
                 self.unsettle_mac(vni, mac);
                 self.change_on_vxlan(vni, |device, segment| {
                     let remote = fib::RemoteMac {
-                        vtep: remote.vtep,
+                        tunnel: towards(vni, remote.tunnel),
                         sticky: remote.sticky,
                     };
                     Change::Set(Entry::Fdb(
@@ -161,14 +213,16 @@ impl Core {
                     Change::Unset(Key::Fdb(FdbKey::new(device, Mac(mac.0)).within(segment)))
                 });
             }
-            evpn::Output::SetFlood { vni, vtep } => {
+            evpn::Output::SetFlood { vni, tunnel } => {
+                let tunnel = towards(vni, tunnel);
                 self.change_on_vxlan(vni, |device, segment| {
-                    Change::Set(Entry::Flood(FloodKey::new(device, vtep).within(segment)))
+                    Change::Set(Entry::Flood(FloodKey::new(device, tunnel).within(segment)))
                 });
             }
-            evpn::Output::RemoveFlood { vni, vtep } => {
+            evpn::Output::RemoveFlood { vni, tunnel } => {
+                let tunnel = towards(vni, tunnel);
                 self.change_on_vxlan(vni, |device, segment| {
-                    Change::Unset(Key::Flood(FloodKey::new(device, vtep).within(segment)))
+                    Change::Unset(Key::Flood(FloodKey::new(device, tunnel).within(segment)))
                 });
             }
             evpn::Output::SetNeighbour { vni, ip, mac, .. } => {
@@ -305,7 +359,9 @@ impl Core {
         let Some(mtu) = l3vni.mtu.or(self.overlay_mtu) else {
             return;
         };
-        let (vni, vrf) = (l3vni.id.get(), fib::Vrf::new(vrf, tenant.table));
+        let main = vrf == Config::MAIN_TABLE;
+        let vrf = (!main).then(|| fib::Vrf::new(vrf, tenant.table));
+        let vni = l3vni.id.get();
         let mut overlay = Overlay::layer3(vni, evpn.vtep, mtu, vrf, Mac(router_mac.0));
         overlay.bridge = l3vni.bridge.as_str().into();
         overlay.vxlan = l3vni.vxlan.as_str().into();
@@ -343,6 +399,7 @@ impl Core {
     pub(super) fn unwant_overlay(&mut self, vni: Vni) {
         let key = Key::Overlay(vni.get());
         self.failed.remove(&key);
+        self.hand_over_changes();
         if let Some(kernel) = &self.hands.kernel {
             kernel.unwant(key);
         }
@@ -371,24 +428,30 @@ impl Core {
                 self.look_for_loss(&link);
                 let known = self.install.ground.links.get(index);
                 self.local.device(known, Some(&link));
+                self.svi.device(known, Some(&link));
                 if self.install.ground.link(link) {
                     self.ground_changed = true;
                     self.device_changed(index);
                     self.link_is_back(index);
                 }
+                self.hosts_changed(index);
             }
             fib::Event::LinkRemoved { index, .. } => {
                 self.link_lost(index);
                 let known = self.install.ground.links.get(index);
                 self.local.device(known, None);
+                self.svi.device(known, None);
                 self.install.ground.link_removed(index);
                 self.ground_changed = true;
                 self.device_changed(index);
+                self.hosts_changed(index);
             }
             fib::Event::Address { address, removed } => {
                 let (index, usable) = (address.index, address.usable && !removed);
                 self.install.ground.address(address, removed);
+                self.svi.addresses();
                 self.ground_changed = true;
+                self.hosts_changed(index);
                 if usable {
                     self.link_is_back(index);
                 }
@@ -425,13 +488,14 @@ impl Core {
                     self.kernel_neighbour(vni, ip, mac, present);
                 }
             }
+            fib::Event::Leftover { key, mac } => self.left_over(&key, MacAddress(mac.0)),
             fib::Event::Installed { keys } => keys.into_iter().for_each(|key| self.is_there(key)),
             fib::Event::Failed {
                 key,
                 error,
                 occupied,
             } => {
-                self.installed.remove(&mut self.rib, &key);
+                self.installed.remove((&mut self.rib, &mut self.evpn), &key);
                 match occupied {
                     true => self.occupied.insert(key.clone()),
                     false => self.occupied.remove(&key),
@@ -442,7 +506,7 @@ impl Core {
                 self.failed.insert(key, error);
             }
             fib::Event::Removed { key } => {
-                self.installed.remove(&mut self.rib, &key);
+                self.installed.remove((&mut self.rib, &mut self.evpn), &key);
                 if self.failed.remove(&key).is_some() {
                     self.refusals.gone(&key);
                 }
@@ -475,7 +539,7 @@ impl Core {
             return 0;
         };
         let owed = [Family::Ipv4Unicast, Family::Ipv6Unicast].map(|family| self.rib.owed(family));
-        kernel.backlog() + owed.iter().sum::<usize>()
+        kernel.backlog() + self.changes.len() + owed.iter().sum::<usize>()
     }
 
     fn is_there(&mut self, key: Key) {
@@ -485,7 +549,7 @@ impl Core {
             }
             self.occupied.remove(&key);
         }
-        self.installed.insert(&mut self.rib, key);
+        self.installed.insert((&mut self.rib, &mut self.evpn), key);
     }
 
     /// Says what the kernel refused, or took after all, once nothing more comes.
@@ -511,11 +575,23 @@ impl Core {
     }
 
     /// Compares with the kernel beside the loop, since it takes as long as a dump does.
-    pub(super) fn compare(&self, answer: impl FnOnce(Vec<fib::Difference>) + Send + 'static) {
+    pub(super) fn compare(&mut self, answer: impl FnOnce(Vec<fib::Difference>) + Send + 'static) {
+        self.hand_over_changes();
         let kernel = self.hands.kernel.clone();
         let orders = self.hands.spawner.orders();
+        let held_back = self.overlays_held_back();
         self.hands.spawner.blocking(move || {
-            let differences = match kernel.map(|kernel| kernel.verify()) {
+            // What was asked for earlier is among what the kernel's side compares.
+            let unasked = |kernel: &fib::KernelHandle, key: &Key| {
+                let status = kernel.status(key.clone());
+                status.is_ok_and(|status| !status.wanted)
+            };
+            let compared = kernel.as_ref().map(|kernel| {
+                let mut differences = kernel.verify()?;
+                differences.extend(held_back.into_iter().filter(|it| unasked(kernel, &it.key)));
+                Ok::<_, fib::KernelError>(differences)
+            });
+            let differences = match compared {
                 Some(Ok(differences)) => differences,
                 Some(Err(error)) => {
                     tracing::error!(%error, "cannot compare with the kernel");
@@ -530,8 +606,32 @@ impl Core {
         });
     }
 
+    /// Overlays that are configured and cannot be asked for yet: they are not in the kernel, which
+    /// a comparison with what was asked for would not find.
+    pub(super) fn overlays_held_back(&self) -> Vec<fib::Difference> {
+        let held_back = self.config.vnis.iter().filter_map(|vni| {
+            let key = Key::Overlay(vni.id.get());
+            let without_vrf = self.without_vrf.contains(&vni.id);
+            let no_vrf = self.failed.get(&key).filter(|_| without_vrf).cloned();
+            let why = no_vrf.or_else(|| self.waits_for(vni))?;
+            Some(fib::Difference {
+                key,
+                want: Some(format!("{} and {}", vni.bridge, vni.vxlan)),
+                have: None,
+                error: Some(why),
+                occupied: false,
+            })
+        });
+        held_back.collect()
+    }
+
     /// The kernel's key of a unicast prefix.
     pub(super) fn route_key(&self, prefix: Prefix) -> Key {
         Key::Route(self.install.key(prefix))
     }
+}
+
+/// A tunnel as the kernel names it for an overlay of ours.
+fn towards(own: Vni, tunnel: evpn::Tunnel) -> fib::Tunnel {
+    fib::Tunnel::from(tunnel.vtep).towards(tunnel.vni.get(), own.get())
 }

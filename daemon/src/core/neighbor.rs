@@ -251,9 +251,9 @@ pub(super) fn session_config(
     let hold = u16::try_from(neighbor.timers.hold.as_secs()).unwrap_or(u16::MAX);
     // The configuration accepts no other values; the default is a safe way on.
     let hold = HoldTime::secs(hold).unwrap_or(HoldTime::DEFAULT);
-    let bfd = neighbor.bfd.map(|bfd| BfdConfig {
-        strict: false,
-        detect_time: bfd.interval * u32::from(bfd.multiplier),
+    let bfd = neighbor.bfd.as_ref().map(|bfd| BfdConfig {
+        strict: bfd.strict,
+        detect_time: bfd.detection_time(),
     });
     let asn = config.asn_towards(neighbor);
     let dual = neighbor.local_as.is_some_and(|local_as| local_as.dual);
@@ -348,6 +348,7 @@ impl Core {
                 member: self.config.is_member(&neighbor.config),
                 server_client: neighbor.config.server_client(),
                 instance: false,
+                overlay: false,
             },
             router_id: negotiated.router_id,
             local_address: session.local,

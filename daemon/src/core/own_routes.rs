@@ -35,6 +35,7 @@ impl Core {
     pub(super) fn foreign_changed(&mut self, table: u32, prefix: Prefix) {
         self.ground_changed |= self.install.ground.leads_by(table);
         self.announce(self.own.concerned_by_route(table, prefix));
+        self.offer_local(prefix);
     }
 
     /// A device changed in what it is called, or whether it can send.
@@ -42,7 +43,17 @@ impl Core {
         self.announce(self.own.concerned_by_link(index, &self.install.ground));
     }
 
-    fn announce(&mut self, prefixes: impl IntoIterator<Item = Prefix>) {
+    /// Addresses of a device may be there, or in another table, that were not.
+    pub(super) fn hosts_changed(&mut self, index: u32) {
+        for (table, prefix) in self.install.ground.settle_hosts(index) {
+            if self.own.tables().contains(&table) {
+                self.announce(self.own.concerned_by_route(table, prefix));
+                self.offer_local(prefix);
+            }
+        }
+    }
+
+    pub(super) fn announce(&mut self, prefixes: impl IntoIterator<Item = Prefix>) {
         for prefix in prefixes {
             let input = self.own.input(prefix, &self.install.ground);
             self.hand_in(input);

@@ -11,6 +11,10 @@
 //! are suppressed, so that the kernel sends nothing through the tunnel that asks for it. Where the
 //! kernel has an entry of its own, that one does.
 //!
+//! A daemon that starts again finds those entries. Where the station is at this site it has its
+//! address still, until it does not answer: neighbours that kept our routes over the restart would
+//! lose it otherwise until the station speaks.
+//!
 //! Not here: who has an address in the end ([`evpn`]).
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -18,7 +22,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, Instant};
 
 use bgp::{MacAddress, Vni};
-use evpn::Input;
+use evpn::{Address, Input};
 use fib::{Change, Entry, Key, Link, LinkKind, Mac, NeighbourKey};
 
 use super::Core;
@@ -55,7 +59,9 @@ const FULL_PAUSE: Duration = Duration::from_secs(10 * 60);
 pub(super) struct Local {
     stations: Stations,
     /// Neighbour entries that stand for addresses heard here.
-    written: HashMap<(Vni, IpAddr), MacAddress>,
+    written: BTreeMap<(Vni, IpAddr), MacAddress>,
+    /// Entries of the last run whose MAC address has not been learned here, yet or at all.
+    leftovers: BTreeSet<(Vni, MacAddress, IpAddr)>,
     /// Addresses whose entry is to be looked at again.
     unsettled: BTreeSet<(Vni, IpAddr)>,
     /// Ports of overlays' bridges, with the overlay.
@@ -74,7 +80,8 @@ impl Local {
     pub(super) fn new() -> Self {
         Self {
             stations: Stations::default(),
-            written: HashMap::new(),
+            written: BTreeMap::new(),
+            leftovers: BTreeSet::new(),
             unsettled: BTreeSet::new(),
             ports: BTreeMap::new(),
             listening: BTreeMap::new(),
@@ -94,6 +101,26 @@ impl Local {
     /// Overlays changed.
     pub(super) fn overlays(&mut self) {
         self.stale = true;
+    }
+
+    /// What the last run left of a MAC address.
+    fn take_leftovers(&mut self, vni: Vni, mac: MacAddress) -> Vec<IpAddr> {
+        if self.leftovers.is_empty() {
+            return Vec::new();
+        }
+        let lowest = IpAddr::from([0, 0, 0, 0]);
+        let all = self.leftovers.range((vni, mac, lowest)..);
+        let own = all.take_while(|(other, of, _)| (*other, *of) == (vni, mac));
+        let ips: Vec<IpAddr> = own.map(|(_, _, ip)| *ip).collect();
+        for ip in &ips {
+            self.leftovers.remove(&(vni, mac, *ip));
+        }
+        ips
+    }
+
+    /// What the last run left and nobody here has is swept now.
+    pub(super) fn forget_leftovers(&mut self) {
+        self.leftovers.clear();
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
@@ -165,6 +192,7 @@ impl Core {
                 continue;
             };
             if self.is_bridge_mac(vni, word.mac) {
+                self.squats(now, vni, Address::Mac(word.mac), word.mac, port);
                 continue;
             }
             if word.announced && now.saturating_duration_since(at) < FRESH {
@@ -200,6 +228,9 @@ impl Core {
     fn has(&mut self, now: Instant, key: (Vni, IpAddr), mac: MacAddress, port: Option<u32>) {
         let (vni, ip) = key;
         if self.is_gateway(vni, ip) {
+            if let Some(port) = port {
+                self.squats(now, vni, Address::Ip(ip), mac, port);
+            }
             return;
         }
         let news = match self.local.stations.heard(now, key, mac, port) {
@@ -209,6 +240,33 @@ impl Core {
         self.local.unsettled.insert(key);
         if news || self.evpn.bound_here(vni, ip) != Some(mac) {
             self.tell_neighbour(key, mac, true);
+        }
+    }
+
+    /// The last run left a neighbour entry, of a station here or elsewhere.
+    pub(super) fn left_over(&mut self, key: &NeighbourKey, mac: MacAddress) {
+        let Some(vni) = self.installed.overlay_of(&key.device) else {
+            return;
+        };
+        let ip = key.ip;
+        match self.learned.get(&(vni, mac)).copied() {
+            Some(learned) => self.inherit(vni, mac, ip, learned.port),
+            None => {
+                self.local.leftovers.insert((vni, mac, ip));
+            }
+        }
+    }
+
+    /// A station here had an address in the last run.
+    fn inherit(&mut self, vni: Vni, mac: MacAddress, ip: IpAddr, port: u32) {
+        let (now, key) = (Instant::now(), (vni, ip));
+        if self.is_gateway(vni, ip) {
+            return;
+        }
+        match self.local.stations.inherit(now, key, mac, port) {
+            Ok(true) => self.tell_neighbour(key, mac, true),
+            Ok(false) => {}
+            Err(full) => self.too_many(now, vni, Some(port), full),
         }
     }
 
@@ -274,6 +332,10 @@ impl Core {
         self.mac_here(vni, mac, sticky);
         let stations = &mut self.local.stations;
         stations.mac_here(now, vni, mac);
+        for ip in self.local.take_leftovers(vni, mac) {
+            self.inherit(vni, mac, ip, port);
+        }
+        let stations = &mut self.local.stations;
         for ip in elsewhere.into_iter().take(ASKED_AT_ONCE).filter(|_| moved) {
             stations.suspect(now, (vni, ip), mac, Some(port), Duration::ZERO);
         }
@@ -345,16 +407,17 @@ impl Core {
         Some((port, frame))
     }
 
-    fn overlay(&self, vni: Vni) -> Option<&VniConfig> {
-        self.config.vnis.iter().find(|config| config.id == vni)
+    pub(super) fn overlay(&self, vni: Vni) -> Option<&VniConfig> {
+        self.config.vnis.get(*self.vni_places.get(&vni)?)
     }
 
-    fn is_gateway(&self, vni: Vni, ip: IpAddr) -> bool {
+    pub(super) fn is_gateway(&self, vni: Vni, ip: IpAddr) -> bool {
         let config = self.overlay(vni);
-        config.is_some_and(|it| it.gateway.iter().any(|gateway| gateway.ip() == ip))
+        let gateway = config.is_some_and(|it| it.gateway.iter().any(|it| it.ip() == ip));
+        gateway || self.svi.has(vni, ip)
     }
 
-    fn is_bridge_mac(&self, vni: Vni, mac: MacAddress) -> bool {
+    pub(super) fn is_bridge_mac(&self, vni: Vni, mac: MacAddress) -> bool {
         let devices = self.devices.get(&vni);
         let link = devices.and_then(|it| self.install.ground.links.named(&it.bridge));
         link.and_then(|link| link.address) == Some(Mac(mac.0))
@@ -407,6 +470,7 @@ impl Core {
     /// An overlay's settings changed.
     pub(super) fn unsettle_overlay(&mut self, vni: Vni) {
         self.local.overlays();
+        self.svi.addresses();
         let keys = self.local.stations.in_vni(vni).map(|ip| (vni, ip));
         self.local.unsettled.extend(keys);
     }
@@ -417,8 +481,10 @@ impl Core {
         for (ip, mac) in self.local.stations.forget(vni) {
             self.tell_neighbour((vni, ip), mac, false);
         }
-        let written = self.local.written.keys().filter(|(other, _)| *other == vni);
-        let written: Vec<_> = written.copied().collect();
+        let lowest = IpAddr::from([0, 0, 0, 0]);
+        let written = self.local.written.range((vni, lowest)..);
+        let written = written.take_while(|((other, _), _)| *other == vni);
+        let written: Vec<_> = written.map(|(key, _)| *key).collect();
         for (vni, ip) in written {
             self.settle_entry(vni, ip);
         }

@@ -101,8 +101,20 @@ pub(super) enum Command {
     /// Checks a configuration file and reports every error at once. Needs no daemon and changes
     /// nothing.
     ///
-    /// Exits 2 if the file has errors, as `rbgpd --check` does.
+    /// Exits 2 if the file has errors, as `rbgpd --check` does. A file that is not named *.toml is in
+    /// FRR's language: then each line that is not simply honoured is named, too, with counts.
     Check {
+        /// The file.
+        file: PathBuf,
+    },
+    /// Prints a configuration in FRR's language as TOML, and says on stderr what became of each line
+    /// that is not simply honoured. Needs no daemon and changes nothing.
+    ///
+    /// What is printed loads to the identical configuration. FILE is a frr.conf, or one of the files of
+    /// FRR's single daemons (bgpd.conf, zebra.conf, bfdd.conf, staticd.conf) with the others beside it.
+    /// Addresses and VXLAN devices that FRR would find on the host are taken from this one. Exits 2 if
+    /// the file has errors, as `rbgpctl check` does, which reports the same.
+    ImportFrr {
         /// The file.
         file: PathBuf,
     },
@@ -116,6 +128,28 @@ pub(super) enum Command {
         /// be refused.
         #[arg(long)]
         dry_run: bool,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Gives lines of FRR's language to what runs, all of them at once or none.
+    ///
+    /// The lines are those that `vtysh` takes behind `configure terminal`. They are checked as a whole,
+    /// and what differs is applied as `reload` does: only neighbors whose session parameters changed are
+    /// restarted. The file stays as it is, so a reload takes the lines back; `rbgpctl write` keeps them.
+    Configure {
+        /// The lines; `-` is standard input.
+        file: PathBuf,
+        /// Only print what would change.
+        #[arg(long)]
+        dry_run: bool,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Puts what runs into the configuration file, and keeps the former one as FILE.sav.
+    ///
+    /// Traffic is not touched. A file in TOML that has comments stays as it is, with an error that says
+    /// so. To undo it, put FILE.sav in its place and reload.
+    Write {
         #[command(flatten)]
         json: Json,
     },
@@ -154,11 +188,29 @@ pub(super) enum Command {
         #[command(subcommand)]
         order: Network,
     },
+    /// Answers FRR's commands as FRR's vtysh does; a link `vtysh` to rbgpctl does the same.
+    ///
+    /// Without -c or -f commands are read from stdin, or from a terminal with completion and `?`. The
+    /// first command that fails is the last, with exit code 1. What is changed between `configure
+    /// terminal` and `end` comes into force at `end`, all of it or nothing. `list` prints the commands;
+    /// daemon/docs/vtysh.md says how answers differ from FRR's.
+    Vtysh(crate::vtysh::Options),
     /// Prints BGP messages as JSON, one object a line for each message. Needs no daemon.
     ///
     /// Reads hex, one message a line with its header; blanks, colons, `0x` and comments after `#`
     /// are skipped. What is not a message becomes {"error": ..}, and the next one is read.
     Decode(Decode),
+}
+
+/// Answers FRR's commands by asking a running rbgpd.
+#[derive(Debug, Parser)]
+#[command(name = "vtysh", version, max_term_width = 100)]
+pub(super) struct Vtysh {
+    /// Control socket of the daemon.
+    #[arg(long, env = "RBGPD_SOCKET", default_value = DEFAULT_SOCKET, value_name = "PATH")]
+    pub(super) socket: PathBuf,
+    #[command(flatten)]
+    pub(super) options: crate::vtysh::Options,
 }
 
 #[derive(Debug, Args)]
@@ -273,6 +325,9 @@ pub(super) enum What {
         #[arg(value_name = "AS")]
         asn: Option<Asn>,
     },
+    /// Static routes: whether each is in the kernel, where its packets leave, or why it is not used.
+    #[command(visible_alias = "static-routes")]
+    Static,
     /// How far a drain is, neighbor by neighbor.
     Drain,
     /// Route-maps: where they apply, their entries, and how often each one matched.
@@ -290,6 +345,13 @@ pub(super) enum What {
     Memory,
     /// The instances of the daemon, a line each.
     Instances,
+    /// The configuration that runs, in TOML or in FRR's language. Passwords are in the latter alone, as
+    /// in FRR.
+    RunningConfig {
+        /// In FRR's language, in the order and spelling of FRR's own `show running-config`.
+        #[arg(long)]
+        frr: bool,
+    },
     /// Versions of the daemon and of this program.
     Version,
 }
@@ -561,7 +623,7 @@ mod tests {
 
     #[test]
     fn commands_that_do_not_exist_are_not_accepted() {
-        for wrong in ["plan x", "rollback", "vtysh -c x", "import-frr x", "show"] {
+        for wrong in ["plan x", "rollback", "vtysh -x", "import-frr", "show"] {
             let arguments = std::iter::once("rbgpctl").chain(wrong.split(' '));
             assert!(Arguments::try_parse_from(arguments).is_err(), "{wrong}");
         }

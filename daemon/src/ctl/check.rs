@@ -4,14 +4,18 @@
 use std::io::{self, Write};
 use std::path::Path;
 
+use super::import;
 use crate::config;
 use crate::control::words::counted;
 use crate::peer_io::transport;
-use crate::plain_file;
+use crate::{frr, plain_file};
 
 /// Checks a file and writes every error to `talk`. True if it has none. Remarks are written too
 /// and change nothing about that.
 pub fn check(file: &Path, talk: &mut dyn Write) -> io::Result<bool> {
+    if frr::is_frr(file) {
+        return import::check(file, talk);
+    }
     let text = match read(file) {
         Ok(text) => text,
         Err(error) => {
@@ -37,26 +41,23 @@ pub fn check(file: &Path, talk: &mut dyn Write) -> io::Result<bool> {
     }
 }
 
+/// Why a file cannot be read and what to do.
+pub(super) fn unreadable(file: &Path, error: &io::Error) -> String {
+    let name = file.display();
+    let known = READ_HINTS.iter().find(|(kind, ..)| *kind == error.kind());
+    match known {
+        Some((_, why, hint)) => format!("error: `{name}` {why}\n\nhint: {hint}"),
+        None if error.kind() == io::ErrorKind::InvalidInput => {
+            format!("error: `{name}` {error}\n\nhint: write the text into a file and name that")
+        }
+        None => format!("error: cannot read `{name}`: {error}"),
+    }
+}
+
 /// The text of a file, or why there is none and what to do.
 fn read(file: &Path) -> Result<String, String> {
     let name = file.display();
-    let octets = plain_file::read(file).map_err(|error| {
-        let known = READ_HINTS.iter().find(|(kind, ..)| *kind == error.kind());
-        match known {
-            Some((_, why, hint)) => format!("error: `{name}` {why}\n\nhint: {hint}"),
-            None if error.kind() == io::ErrorKind::InvalidInput => {
-                format!(
-                    "error: `{name}` {error}\n\nhint: write the text into a file and name that"
-                )
-            }
-            None => format!("error: cannot read `{name}`: {error}"),
-        }
-    })?;
-    if file.extension().is_none_or(|extension| extension != "toml") {
-        return Err(format!(
-            "error: `{name}` is not named *.toml\n\nhint: only TOML can be checked so far"
-        ));
-    }
+    let octets = plain_file::read(file).map_err(|error| unreadable(file, &error))?;
     String::from_utf8(octets).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         format!(
@@ -76,8 +77,8 @@ const READ_HINTS: [(io::ErrorKind, &str, &str); 3] = [
     ),
     (
         io::ErrorKind::IsADirectory,
-        "is a directory, but must be a TOML file",
-        "name the file in it: rbgpd.toml is the usual one",
+        "is a directory, but must be a file",
+        "name the file in it: rbgpd.toml or frr.conf is the usual one",
     ),
     (
         io::ErrorKind::PermissionDenied,

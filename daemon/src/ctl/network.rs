@@ -147,7 +147,10 @@ fn titled(change: &NetworkChange) -> String {
 }
 
 fn described(change: &NetworkChange) -> String {
-    let networks = change.networks.join(" and ");
+    let networks = match change.networks.is_empty() {
+        true => "no network of its own".to_owned(),
+        false => change.networks.join(" and "),
+    };
     let gateway = match change.gateway.is_empty() {
         true => "no gateway".to_owned(),
         false => format!("gateway {}", without_length(&change.gateway)),

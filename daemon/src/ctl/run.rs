@@ -1,6 +1,7 @@
 //! Carries out a command: asks, prints, and says with which code to exit.
 
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Read, Write};
+use std::path::Path;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -8,9 +9,13 @@ use serde_json::Value;
 
 use super::args::{self, Arguments, ClearTarget, Command, Evpn, EvpnOrder, Json, What};
 use super::table::printable;
-use super::{Exit, check, decode, explain, network, route_map, show, wait};
+use super::{Exit, check, decode, explain, import, network, route_map, show, wait};
 use crate::control::client::{Client, ClientError};
-use crate::control::{Clear, EvpnRoutes, Page, Request, Routes, Select, SoftReset, reply};
+use crate::control::{
+    Clear, EvpnRoutes, Language, Lines, Page, Request, Routes, Select, SoftReset, reply,
+};
+use crate::plain_file;
+use crate::vtysh;
 
 /// Runs a command with the streams of the process.
 pub(super) async fn run(arguments: Arguments) -> Exit {
@@ -35,6 +40,19 @@ pub(super) enum Stop {
     Client(ClientError),
     /// Our own output or input failed.
     Output(io::Error),
+}
+
+/// Lines for `configure`; octets that are no text are refused by the daemon with the line.
+fn lines_of(file: &Path) -> io::Result<String> {
+    let octets = match file.as_os_str() == "-" {
+        true => {
+            let mut octets = Vec::new();
+            io::stdin().lock().read_to_end(&mut octets)?;
+            octets
+        }
+        false => plain_file::read(file)?,
+    };
+    Ok(String::from_utf8_lossy(&octets).into_owned())
 }
 
 impl From<ClientError> for Stop {
@@ -111,6 +129,10 @@ impl Console<'_> {
                 }
                 Ok(if clean { Exit::DONE } else { Exit::USAGE })
             }
+            Command::ImportFrr { file } => {
+                let clean = import::import(&file, self.out, self.talk)?;
+                Ok(if clean { Exit::DONE } else { Exit::USAGE })
+            }
             Command::Reload { dry_run, json } => {
                 let request = Request::Reload { dry_run };
                 let reload: reply::Reload =
@@ -119,6 +141,24 @@ impl Console<'_> {
                     true => Exit::DONE,
                     false => Exit::FAILED,
                 })
+            }
+            Command::Configure {
+                file,
+                dry_run,
+                json,
+            } => {
+                let lines = Lines(lines_of(&file)?);
+                let request = Request::Configure { lines, dry_run };
+                let done: reply::Configured =
+                    self.print_answer(&request, json, show::configured).await?;
+                Ok(match done.reload.restart_required.is_empty() {
+                    true => Exit::DONE,
+                    false => Exit::FAILED,
+                })
+            }
+            Command::Write { json } => {
+                self.print(&Request::Write, json, show::written).await?;
+                Ok(Exit::DONE)
             }
             Command::Clear {
                 target,
@@ -156,6 +196,11 @@ impl Console<'_> {
                 let request = Request::Arrived { vni, mac, ip };
                 self.print(&request, json, show::arrived).await?;
                 Ok(Exit::DONE)
+            }
+            Command::Vtysh(options) => {
+                let client = self.client.clone();
+                let code = vtysh::run(options, client, self.out, self.talk).await?;
+                Ok(Exit(code))
             }
             Command::Decode(options) => {
                 decode::decode(&options, self.out)?;
@@ -249,6 +294,10 @@ impl Console<'_> {
                 let request = Request::Rpki { prefix, asn };
                 self.print(&request, json, show::rpki).await
             }
+            What::Static => {
+                let request = Request::StaticRoutes;
+                self.print(&request, json, show::static_routes).await
+            }
             What::Drain => self.print(&Request::DrainStatus, json, show::drain).await,
             What::RouteMap { name } => {
                 let request = Request::RouteMaps { name };
@@ -256,6 +305,11 @@ impl Console<'_> {
             }
             What::Memory => self.print(&Request::Memory, json, show::memory).await,
             What::Instances => self.print(&Request::Instances, json, show::instances).await,
+            What::RunningConfig { frr } => {
+                let language = if frr { Language::Frr } else { Language::Toml };
+                let request = Request::Running(language);
+                self.print(&request, json, show::running).await
+            }
             What::Version => self.print(&Request::Version, json, show::version).await,
         }
     }

@@ -7,6 +7,7 @@ mod evpn;
 mod neighbors;
 mod routes;
 mod rpki;
+mod static_routes;
 
 use std::io::{self, Write};
 
@@ -20,12 +21,13 @@ pub(super) use neighbors::neighbors;
 use neighbors::remote_as;
 pub(super) use routes::{RouteTables, as_path, no_route};
 pub(super) use rpki::rpki;
+pub(super) use static_routes::static_routes;
 
 use super::table::{Table, or_dash, printable, uptime};
 use crate::control::SoftReset;
 use crate::control::reply::{
-    Bfd, BfdState, Clear, Drain, FamilyDrain, Instance, Instances, Memory, NeighborSummary,
-    Reload, Summary, Verify, Version,
+    Bfd, BfdSession, BfdState, Clear, Configured, Drain, FamilyDrain, Instance, Instances, Memory,
+    NeighborSummary, Reload, Running, Summary, Verify, Version, Written,
 };
 use crate::control::words::counted;
 
@@ -212,11 +214,12 @@ pub(super) fn bfd(bfd: &Bfd, out: &mut dyn Write) -> io::Result<()> {
     ])
     .fit(&["Interface", "Remote", "Local"]);
     for session in &bfd.sessions {
-        let remark = session.waiting.as_ref().or(session.diagnostic.as_ref());
+        let remark = session.waiting.as_ref().or(session.refusal.as_ref());
+        let remark = remark.or(session.diagnostic.as_ref());
         table.row([
-            session.peer.to_string(),
+            peer_name(session),
             or_dash(session.local),
-            or_dash(session.interface.as_ref()),
+            or_dash(session.interface.as_ref().or(session.vrf.as_ref())),
             session.state.word().to_owned(),
             or_dash(session.remote_state.map(BfdState::word)),
             format!("{}ms", session.interval_ms),
@@ -226,7 +229,29 @@ pub(super) fn bfd(bfd: &Bfd, out: &mut dyn Write) -> io::Result<()> {
             or_dash(remark),
         ]);
     }
-    table.finish(out)
+    table.finish(out)?;
+    if bfd.thread.as_ref().is_some_and(|thread| !thread.realtime) {
+        writeln!(
+            out,
+            "\nBFD runs without real-time priority: on a busy host short detection times may give \
+             false alarms\n\nhint: give the service CAP_SYS_NICE or LimitRTPRIO=10"
+        )?;
+    }
+    if bfd.thread.as_ref().is_some_and(|thread| thread.shielded) {
+        writeln!(
+            out,
+            "\nSomebody floods BFD's ports: the kernel drops what is of no session, and one in 64 \
+             of that is counted\n\nhint: `tcpdump -ni any udp port 3784 or udp port 4784` shows who"
+        )?;
+    }
+    Ok(())
+}
+
+fn peer_name(session: &BfdSession) -> String {
+    match session.multihop {
+        true => format!("{} (multihop)", session.peer),
+        false => session.peer.to_string(),
+    }
 }
 
 /// `show drain`, and the answer to `drain` and `undrain`.
@@ -373,6 +398,32 @@ pub(super) fn verify(verify: &Verify, out: &mut dyn Write) -> io::Result<()> {
 
 fn notes(verify: &Verify, out: &mut dyn Write) -> io::Result<()> {
     for note in &verify.notes {
+        writeln!(out, "note: {}", printable(note.clone()))?;
+    }
+    Ok(())
+}
+
+/// `show running-config`.
+pub(super) fn running(running: &Running, out: &mut dyn Write) -> io::Result<()> {
+    out.write_all(running.text.as_bytes())
+}
+
+/// `configure`: what is to be said of single lines, then as `reload`.
+pub(super) fn configured(configured: &Configured, out: &mut dyn Write) -> io::Result<()> {
+    for line in &configured.lines {
+        writeln!(out, "note: {}", printable(line.clone()))?;
+    }
+    reload(&configured.reload, out)
+}
+
+/// `write`.
+pub(super) fn written(written: &Written, out: &mut dyn Write) -> io::Result<()> {
+    let file = printable(written.file.clone());
+    if !written.changed {
+        return writeln!(out, "{file} says so already");
+    }
+    writeln!(out, "{file} is written")?;
+    for note in &written.notes {
         writeln!(out, "note: {}", printable(note.clone()))?;
     }
     Ok(())

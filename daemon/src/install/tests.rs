@@ -17,10 +17,10 @@ use ipnetwork::IpNetwork;
 use super::*;
 use crate::reachability::Reachability;
 
-const PEERS: [PeerId; 2] = [PeerId(1), PeerId(2)];
+pub(crate) const PEERS: [PeerId; 2] = [PeerId(1), PeerId(2)];
 
 /// Tables with two neighbours, 10.0.0.1 and 10.0.0.2, and the ground they stand on.
-fn world() -> (Install, Rib) {
+pub(crate) fn world() -> (Install, Rib) {
     let mut rib = Rib::new(bgp::rib::Config {
         router_id: Ipv4Addr::new(10, 0, 0, 9),
         cluster_id: Ipv4Addr::new(10, 0, 0, 9),
@@ -61,7 +61,7 @@ fn world() -> (Install, Rib) {
     (install, rib)
 }
 
-fn connected(prefix: IpNetwork, index: u32) -> ForeignRoute {
+pub(crate) fn connected(prefix: IpNetwork, index: u32) -> ForeignRoute {
     ForeignRoute {
         key: RouteKey::main(prefix),
         protocol: 2,
@@ -91,7 +91,13 @@ fn an_address_of_our_own_leads_nowhere() {
     assert!(reachability.leads(other, &install.ground, &rib));
 }
 
-fn announce(rib: &mut Rib, peer: PeerId, prefix: &str, next_hop: [u8; 4], length: usize) {
+pub(crate) fn announce(
+    rib: &mut Rib,
+    peer: PeerId,
+    prefix: &str,
+    next_hop: [u8; 4],
+    length: usize,
+) {
     let Prefix::V4(prefix) = Prefix::from(prefix.parse::<IpNetwork>().unwrap()) else {
         panic!("not IPv4");
     };
@@ -113,7 +119,7 @@ fn announce(rib: &mut Rib, peer: PeerId, prefix: &str, next_hop: [u8; 4], length
 }
 
 /// What the tables tell, turned into routes; and whether others lead elsewhere because of it.
-fn told(install: &mut Install, rib: &mut Rib) -> (Vec<Route>, bool) {
+pub(crate) fn told(install: &mut Install, rib: &mut Rib) -> (Vec<Route>, bool) {
     let (mut routes, mut moved) = (Vec::new(), false);
     while let Some(output) = rib.poll() {
         let Output::Best(best) = output else { continue };

@@ -151,7 +151,7 @@ impl Instances {
             return Err(ErrorReply::new(ErrorKind::BadConfig, error)
                 .hint("add the VNI to it by hand in its own syntax, and `rbgpctl reload`"));
         }
-        let config = Self::understand(&text, &name)?;
+        let (config, _) = Self::understand(&text, &name)?;
         let would = self.take(config.clone(), true).await?;
         if would.changed {
             let error = format!("`{name}` has changes that are not applied");
@@ -320,6 +320,7 @@ fn wanted(order: &NetworkCreate, config: &Config) -> Result<VniConfig, ErrorRepl
         vrf: order.vrf.clone(),
         gateway_mac: None,
         advertise_gateway: false,
+        advertise_svi: false,
         bridge: shared.map_or_else(|| format!("br{id}"), |(it, vlan)| it.vlan_device(vlan)),
         vxlan: shared.map_or_else(|| format!("vxlan{id}"), |(it, _)| it.vxlan.clone()),
         vlan,
@@ -381,21 +382,11 @@ fn first_usable(network: Prefix) -> IpAddr {
 }
 
 fn no_network_of_hosts(network: Prefix) -> Option<&'static str> {
-    if network.len() == 0 {
-        return Some("all");
-    }
-    let (first, of_link) = match network.addr() {
-        IpAddr::V4(first) => (IpAddr::V4(first), first.is_link_local()),
-        IpAddr::V6(first) => (IpAddr::V6(first), first.is_unicast_link_local()),
+    let of_link = match network.addr() {
+        IpAddr::V4(first) => first.is_link_local(),
+        IpAddr::V6(first) => first.is_unicast_link_local(),
     };
-    match first {
-        _ if first.is_loopback() => Some("loopback"),
-        _ if first.is_multicast() => Some("multicast"),
-        _ if of_link => Some("link-local"),
-        IpAddr::V4(first) if first.octets().first() == Some(&0) => Some("this host's own"),
-        IpAddr::V4(first) if first.octets().first() >= Some(&240) => Some("reserved"),
-        IpAddr::V4(_) | IpAddr::V6(_) => None,
-    }
+    config::not_of_hosts(network).or(of_link.then_some("link-local"))
 }
 
 /// The usual one (RFC 7432 §7.9). A VNI beyond two octets, or whose number another one took, has the

@@ -22,6 +22,7 @@ use crate::exchange;
 use crate::instances::in_words;
 use crate::router::StartError;
 use crate::snoop::SIGHTINGS_MAX;
+use crate::sole_writer::SoleWriter;
 use crate::state::{DrainState, StateDir};
 use crate::tasks::{self, Listening, ORDERS_MAX, Registry, Senders, Spawner};
 use crate::wireguard_io::WireguardHandle;
@@ -33,6 +34,8 @@ pub(crate) struct Shared {
     pub(crate) state: Option<StateDir>,
     pub(crate) bfd: Arc<Hub>,
     pub(crate) exchange: Arc<exchange::Hub>,
+    /// Held and never asked: it goes after the kernel's thread.
+    pub(crate) _sole_writer: Option<SoleWriter>,
 }
 
 /// Tasks that accept connections; they end with this.
@@ -93,7 +96,8 @@ impl Prepared {
             })?,
             None => DrainState::default(),
         };
-        let restarting = state.as_ref().is_some_and(StateDir::broke_off);
+        let broke_off = state.as_ref().is_some_and(StateDir::broke_off);
+        let restarting = broke_off || is_forwarded_for(&config);
         Ok(Self {
             config,
             listening,
@@ -149,7 +153,7 @@ impl Prepared {
         }
         let wireguard = kernel
             .as_ref()
-            .and_then(|_| WireguardHandle::start(&config));
+            .and_then(|_| WireguardHandle::start(&config, self.state.clone()));
         let (sightings, sighting_queue) = mpsc::channel(SIGHTINGS_MAX);
         let senders = Senders {
             events,
@@ -279,6 +283,23 @@ pub(crate) struct Leaving {
 impl Leaving {
     pub(crate) fn is_over(&self) -> bool {
         self.thread.is_finished()
+    }
+}
+
+/// The kernel has routes that we would have written, of a daemon that is not there any more, and so
+/// it forwards: FRR's, or of a run of ours whose mark is gone. Neighbours that kept their routes to
+/// us over the change may go on doing so (RFC 4724 §4.1).
+pub(crate) fn is_forwarded_for(config: &Config) -> bool {
+    if !config.kernel.enabled || !config.graceful_restart.enabled {
+        return false;
+    }
+    match fib::left_behind(config.kernel.protocol, &claim(config)) {
+        Ok(left) => left,
+        Err(error) => {
+            // The kernel's thread will say more.
+            tracing::debug!(%error, "cannot look for routes of an earlier run");
+            false
+        }
     }
 }
 

@@ -76,9 +76,14 @@ pub(super) async fn ask(members: &[Member], request: Request) -> Answer {
         | Request::EvpnRoutes(_)
         | Request::Bfd
         | Request::Rpki { .. }
+        | Request::StaticRoutes
         | Request::Reload { .. }
+        | Request::Running(_)
+        | Request::Configure { .. }
+        | Request::Write
         | Request::Clear(_)
         | Request::RouteMaps { .. }
+        | Request::PrefixLists
         | Request::Memory
         | Request::NetworkCreate(_)
         | Request::NetworkDelete(_)

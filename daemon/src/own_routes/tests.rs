@@ -228,6 +228,52 @@ redistribute = ["static", "ospf"]"#,
     assert_eq!(by_route(100, "192.0.2.0/24"), Vec::<String>::new());
 }
 
+/// A loopback's address is in no table that others could look at.
+#[test]
+fn addresses_of_full_length_are_connected_and_routes_that_networks_ask_for() {
+    let own = Own::of(&config(
+        r#"networks = [{ prefix = "10.9.0.1/32", require_route = true }, { prefix = "10.9.0.0/16", require_route = "or_more_specific" }]
+redistribute = ["connected"]"#,
+    ));
+    let mut ground = ground([]);
+    let shown =
+        |ground: &Ground, prefix| announced(&own, ground, prefix).map(|(.., source)| source);
+    assert_eq!(shown(&ground, "10.9.0.1/32"), None);
+    for host in ["10.9.0.1/32", "10.8.0.1/32", "10.7.0.1/24", "127.0.0.1/32"] {
+        ground.address(address(1, host), false);
+    }
+    let changed = ground.settle_hosts(1);
+    assert_eq!(changed.len(), 3);
+    assert_eq!(shown(&ground, "10.9.0.1/32").as_deref(), Some("none"));
+    assert_eq!(shown(&ground, "10.9.0.0/16").as_deref(), Some("none"));
+    assert_eq!(shown(&ground, "10.8.0.1/32").as_deref(), Some("connected"));
+    assert_eq!(shown(&ground, "127.0.0.1/32"), None);
+    // Another device has it as well.
+    ground.address(address(2, "10.8.0.1/32"), false);
+    assert_eq!(ground.settle_hosts(2).len(), 1);
+    ground.link_removed(1);
+    assert_eq!(ground.settle_hosts(1).len(), 3);
+    assert_eq!(shown(&ground, "10.8.0.1/32").as_deref(), Some("connected"));
+    assert_eq!(shown(&ground, "10.9.0.0/16"), None);
+    // In a VRF it is in the table of that.
+    let vrf = |table| fib::LinkKind::Vrf { table };
+    ground.link(Link {
+        kind: vrf(100),
+        ..Link::new(3, "red")
+    });
+    ground.link(Link {
+        master: Some(3),
+        ..Link::new(2, "far")
+    });
+    assert_eq!(ground.settle_hosts(2).len(), 2);
+    assert_eq!(shown(&ground, "10.8.0.1/32"), None);
+    assert!(
+        ground
+            .announceable_at(100, "10.8.0.1/32".parse().unwrap())
+            .is_some()
+    );
+}
+
 const PEERS: [u16; 2] = [1, 2];
 
 /// The tables with everything that has happened to them.
@@ -242,6 +288,7 @@ struct World {
 enum Step {
     Route(ForeignRoute, bool),
     Link(Link),
+    Address(fib::Address, bool),
     Config(usize),
     Up(u16),
     Down(u16),
@@ -287,6 +334,12 @@ impl World {
         }
     }
 
+    fn settle_hosts(&mut self, index: u32) {
+        for (table, prefix) in self.ground.settle_hosts(index) {
+            self.announce(self.own.concerned_by_route(table, prefix));
+        }
+    }
+
     /// As the core does with the same events.
     fn step(&mut self, step: Step) {
         match step {
@@ -300,6 +353,12 @@ impl World {
                 if self.ground.link(link) {
                     self.announce(self.own.concerned_by_link(index, &self.ground));
                 }
+                self.settle_hosts(index);
+            }
+            Step::Address(address, removed) => {
+                let index = address.index;
+                self.ground.address(address, removed);
+                self.settle_hosts(index);
             }
             Step::Config(number) => {
                 let own = Own::of(&config(CONFIGS[number]));
@@ -399,11 +458,25 @@ fn a_link() -> impl Strategy<Value = Link> {
         })
 }
 
+fn an_address() -> impl Strategy<Value = fib::Address> {
+    (1_u32..4, 1_u8..4).prop_map(|(index, net)| address(index, &format!("10.{net}.0.9/32")))
+}
+
+fn address(index: u32, address: &str) -> fib::Address {
+    fib::Address {
+        index,
+        address: address.parse().unwrap(),
+        protocol: 0,
+        usable: true,
+    }
+}
+
 fn a_step() -> impl Strategy<Value = Step> {
     let peer = || prop::sample::select(PEERS.to_vec());
     prop_oneof![
         6 => (a_route(), any::<bool>()).prop_map(|(route, removed)| Step::Route(route, removed)),
         2 => a_link().prop_map(Step::Link),
+        2 => (an_address(), any::<bool>()).prop_map(|(it, removed)| Step::Address(it, removed)),
         1 => (0..CONFIGS.len()).prop_map(Step::Config),
         1 => peer().prop_map(Step::Up),
         1 => peer().prop_map(Step::Down),
@@ -417,6 +490,7 @@ fn last_word(steps: &[Step]) -> Vec<Step> {
         let name = match step {
             Step::Route(it, _) => format!("route {} {} {}", it.key, it.metric, it.protocol),
             Step::Link(link) => format!("link {}", link.index),
+            Step::Address(it, _) => format!("address {} {}", it.index, it.address),
             Step::Config(_) => "config".to_owned(),
             Step::Up(peer) | Step::Down(peer) => format!("peer {peer}"),
         };

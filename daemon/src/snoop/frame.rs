@@ -94,7 +94,9 @@ pub(crate) fn is_station(mac: MacAddress) -> bool {
 /// An address that one station can have.
 pub(crate) fn is_host(ip: IpAddr) -> bool {
     let broadcast = ip == IpAddr::V4(Ipv4Addr::BROADCAST);
-    !(ip.is_unspecified() || ip.is_multicast() || ip.is_loopback() || broadcast)
+    // RFC 4291 §2.5.5: such an address stands for one of IPv4 and is in no packet.
+    let mapped = matches!(ip, IpAddr::V6(ip) if ip.to_ipv4_mapped().is_some());
+    !(ip.is_unspecified() || ip.is_multicast() || ip.is_loopback() || broadcast || mapped)
 }
 
 /// The fields of RFC 826 for Ethernet and IPv4: operation, sender, target.

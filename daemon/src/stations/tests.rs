@@ -56,6 +56,21 @@ fn an_answer_is_good_for_another_while() {
 }
 
 #[test]
+fn an_address_of_the_last_run_holds_and_is_asked_for_at_once() {
+    let start = Instant::now();
+    let mut stations = Stations::default();
+    assert_eq!(stations.inherit(start, key(1), mac(1), 7), Ok(true));
+    assert_eq!(stations.unwritten(key(1)), Some(mac(1)));
+    let ask = Due::Ask(vni(100), ip(1), mac(1));
+    assert_eq!(stations.due(start, ours), Some(ask));
+    // What has been said since counts more.
+    stations.heard(start, key(1), mac(2), Some(8)).unwrap();
+    assert_eq!(stations.inherit(start, key(1), mac(1), 7), Ok(false));
+    assert_eq!(stations.unwritten(key(1)), Some(mac(2)));
+    assert_eq!(stations.deadline(), Some(start + CONFIRMED));
+}
+
+#[test]
 fn an_address_that_went_to_another_site_is_not_asked_for() {
     let start = Instant::now();
     let mut stations = Stations::default();

@@ -32,19 +32,48 @@ fn check_reports_errors_with_their_place() {
         ran.talk
     );
     let other = directory.join("frr.conf");
-    std::fs::write(&other, "").unwrap();
+    std::fs::write(&other, "hostname a\nroute-map X permit ten\n").unwrap();
     let octets = directory.join("octets.toml");
     std::fs::write(&octets, b"asn\xff").unwrap();
     let folder = directory.join("folder.toml");
     std::fs::create_dir(&folder).unwrap();
     for (file, why) in [
-        (&other, "is not named *.toml\n\nhint: "),
+        (&other, "frr.conf:2:1: `route-map X permit ten`: "),
         (&octets, "is not text: octet 4 is not UTF-8\n\nhint: "),
-        (&folder, "is a directory, but must be a TOML file\n\nhint: "),
+        (&folder, "is a directory, but must be a file\n\nhint: "),
     ] {
         let ran = rbgpctl_with(b"", &["check", file.to_str().unwrap()]).exits(2);
         assert!(ran.talk.contains(why), "{}", ran.talk);
     }
+    std::fs::remove_dir_all(directory).unwrap();
+}
+
+#[test]
+fn import_frr_prints_toml_that_loads_to_the_same_and_names_lines_that_differ() {
+    let directory = fresh_directory();
+    let (frr, toml) = (directory.join("frr.conf"), directory.join("made.toml"));
+    let text = "router ospf\n passive-interface default\n!\nrouter bgp 65001\n bgp router-id 10.0.0.1\n \
+                neighbor 10.0.0.2 remote-as 65002\n neighbor 10.0.0.2 solo\n";
+    std::fs::write(&frr, text).unwrap();
+    let ran = rbgpctl_with(b"", &["import-frr", frr.to_str().unwrap()]).exits(0);
+    assert!(ran.talk.contains("differs: "), "{}", ran.talk);
+    assert!(
+        ran.talk.contains("frr.conf:7:2: `neighbor 10.0.0.2 solo`"),
+        "{}",
+        ran.talk
+    );
+    let counts = "3 lines honoured, 1 with a difference, 2 of other daemons, 0 refused, 0 unknown";
+    assert!(ran.talk.contains(counts), "{}", ran.talk);
+    std::fs::write(&toml, &ran.out).unwrap();
+    rbgpctl_with(b"", &["check", toml.to_str().unwrap()]).exits(0);
+    rbgpctl_with(b"", &["check", frr.to_str().unwrap()]).exits(0);
+    std::fs::write(&frr, format!("{text} neighbor 10.0.0.2 timers 1 2\n")).unwrap();
+    let ran = rbgpctl_with(b"", &["import-frr", frr.to_str().unwrap()]).exits(2);
+    assert!(
+        ran.talk.contains("frr.conf:8:2: `hold` is \"2s\""),
+        "{}",
+        ran.talk
+    );
     std::fs::remove_dir_all(directory).unwrap();
 }
 

@@ -31,6 +31,7 @@ fn answer(request: &Request) -> Answer {
                 ips: Vec::new(),
                 kind: kind(number),
                 vtep: None,
+                downstream_vni: None,
                 sequence: 0,
                 sticky: false,
                 moves: 0,
@@ -81,6 +82,10 @@ fn answer(request: &Request) -> Answer {
                 macs: 7,
                 routes: 15,
                 since_s: Some(90_061),
+                underneath: Some(reply::Underneath::Default(vec![reply::UnderneathWay {
+                    gateway: Some([192, 0, 2, 1].into()),
+                    interface: "eth0".to_owned(),
+                }])),
             }],
         }),
         Request::EvpnNextHops => Reply::EvpnNextHops(reply::EvpnNextHops {
@@ -90,6 +95,7 @@ fn answer(request: &Request) -> Answer {
                 next_hop: [10, 10, 0, 2].into(),
                 mac: "02:00:00:00:0a:02".to_owned(),
                 vtep: [10, 10, 0, 2].into(),
+                downstream_vni: Some(4002),
                 routes: 3,
             }],
         }),
@@ -180,16 +186,16 @@ fn sites_and_next_hops_are_lines_with_a_total() {
     assert_eq!(
         daemon.rbgpctl(&["show", "evpn", "vteps"]).exits(0).out,
         "\
-VTEP       Neighbor   Since     Routes  MACs  VNIs
-10.10.0.2  10.10.0.2  1d01h01m      15     7  100,300
+VTEP       Neighbor   Since     Routes  MACs  Way                                   VNIs
+10.10.0.2  10.10.0.2  1d01h01m      15     7  default route via 192.0.2.1 dev eth0  100,300
 Total: 1 site, 15 routes, 7 MAC addresses
 "
     );
     assert_eq!(
         daemon.rbgpctl(&["show", "evpn", "next-hops"]).exits(0).out,
         "\
-VRF  L3 VNI  Next Hop   Router MAC         VTEP       Routes
-red    4001  10.10.0.2  02:00:00:00:0a:02  10.10.0.2       3
+VRF  L3 VNI  Next Hop   Router MAC         VTEP                  Routes
+red    4001  10.10.0.2  02:00:00:00:0a:02  10.10.0.2 (VNI 4002)       3
 Total: 1 next hop, 3 routes
 "
     );
@@ -198,6 +204,9 @@ Total: 1 next hop, 3 routes
         .exits(0)
         .json();
     assert_eq!(json["vteps"][0]["vnis"], json!([100, 300]));
+    let ways = json!([{"gateway": "192.0.2.1", "interface": "eth0"}]);
+    let underneath = json!({"by": "default", "ways": ways});
+    assert_eq!(json["vteps"][0]["underneath"], underneath);
     let json = daemon
         .rbgpctl(&["show", "evpn", "next-hops", "--json"])
         .exits(0)

@@ -23,6 +23,7 @@ pub(crate) fn site_b() -> reply::NeighborSummary {
         bfd: Some(reply::BfdState::Up),
         interface: None,
         listen_range: None,
+        wireguard: Some(reply::TunnelState::Up),
         draining: false,
         messages_received: 7,
         messages_sent: 8,

@@ -121,6 +121,17 @@ fn neighbors_shows_one_or_all() {
                 last_resort: false,
                 last_down: Some(failure),
                 last_error: None,
+                wireguard_peer: Some(reply::WireguardPeer {
+                    interface: "wg0".to_owned(),
+                    public_key: "KEY".to_owned(),
+                    endpoint: Some("198.51.100.2:51820".parse().unwrap()),
+                    handshake_age_s: Some(75),
+                    state: reply::TunnelState::Overdue,
+                    overdue: Some("nothing comes back".to_owned()),
+                    received_bytes: 1000,
+                    sent_bytes: 2000,
+                    allowed_ips: 3,
+                }),
                 details,
             }],
         }))
@@ -134,6 +145,11 @@ fn neighbors_shows_one_or_all() {
         "the summary's keys are beside"
     );
     assert_eq!(json["neighbors"][0]["hold_time_s"], 30);
+    assert_eq!(json["neighbors"][0]["wireguard"], "up");
+    assert_eq!(
+        json["neighbors"][0]["wireguard_peer"]["endpoint"],
+        "198.51.100.2:51820"
+    );
     assert_eq!(
         json["neighbors"][0]["details"]["ipv4_unicast"]["add_path"],
         json!({"receive": true, "send": "2", "receiving": false, "sending": true})
@@ -142,6 +158,8 @@ fn neighbors_shows_one_or_all() {
     for part in [
         "BGP neighbor is 10.10.0.2, remote AS 65002, external link",
         "  BGP state = Established, up for 00:00:12",
+        "  WireGuard wg0, peer KEY, endpoint 198.51.100.2:51820\n    Last handshake 00:01:15 ago, 1000 \
+         octets received, 2000 sent, 3 AllowedIPs\n    Handshake is overdue: nothing comes back\n",
         "  Last loss 00:01:00 ago: hold timer expired",
         "ACCEPT-ALL",
         "  ipv4_unicast: several paths of a prefix (RFC 7911): sent, the best 2\n",
@@ -232,6 +250,7 @@ fn evpn_and_bfd_have_the_keys_of_the_contract() {
                     ips: vec!["10.100.0.5".parse().unwrap()],
                     kind: reply::MacKind::Remote,
                     vtep: Some(vtep),
+                    downstream_vni: Some(200),
                     sequence: 3,
                     sticky: false,
                     moves: 1,
@@ -307,12 +326,38 @@ fn evpn_and_bfd_have_the_keys_of_the_contract() {
                     uptime_s: Some(9),
                     local: None,
                     interface: Some("wg0".to_owned()),
+                    vrf: None,
+                    multihop: false,
+                    passive: false,
+                    authentication: Some("keyed SHA1".to_owned()),
                     multiplier: 3,
                     diagnostic: None,
                     remote_state: Some(reply::BfdState::Up),
+                    remote_diagnostic: None,
+                    control_plane_independent: false,
                     flaps: 0,
+                    received: 40,
+                    sent: 41,
+                    refused: 2,
+                    refusal: Some("the peer uses key 9, which is not configured here".to_owned()),
+                    stalls: 0,
                     waiting: None,
+                    watched_by: vec!["neighbor 10.10.0.2".to_owned()],
+                    discriminator: Some(7),
+                    remote_discriminator: Some(8),
+                    transmit_ms: 300.0,
+                    receive_ms: 300.0,
+                    remote_transmit_ms: Some(300.0),
+                    remote_receive_ms: Some(300.0),
+                    remote_multiplier: Some(3),
                 }],
+                thread: Some(reply::BfdThread {
+                    realtime: false,
+                    lateness_max_ms: 12.5,
+                    refused: 3,
+                    refused_last: None,
+                    shielded: false,
+                }),
             }),
             other => panic!("{other:?}"),
         })
@@ -399,6 +444,11 @@ fn evpn_and_bfd_have_the_keys_of_the_contract() {
     let text = daemon.rbgpctl(&["show", "bfd"]).exits(0).out;
     assert!(
         text.contains("10.10.0.2  -      wg0        up     up         300ms   900ms"),
+        "{text}"
+    );
+    assert!(text.contains("the peer uses key 9"), "{text}");
+    assert!(
+        text.contains("hint: give the service CAP_SYS_NICE"),
         "{text}"
     );
 }

@@ -52,7 +52,7 @@ fn wrong_usage_exits_2_and_asks_nobody() {
         &["network", "delete"],
         &["plan", "x.toml"],
         &["rollback"],
-        &["vtysh", "-c", "show bgp summary"],
+        &["vtysh", "-w", "-c", "show bgp summary"],
     ] {
         let ran = daemon.rbgpctl(arguments).exits(2);
         assert_eq!(ran.out, "", "{arguments:?}");

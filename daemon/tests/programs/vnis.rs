@@ -115,3 +115,42 @@ fn a_network_that_is_added_or_taken_away_leaves_the_others_alone() {
         );
     }
 }
+
+/// What is never asked of the kernel cannot differ from what was asked; all the same it is not there.
+#[test]
+fn a_network_that_waits_for_its_vrf_is_a_difference() {
+    let Some((mut a, _b)) = sites("vnis-wait") else {
+        return;
+    };
+    a.start(&format!("{}vrf = \"nowhere\"\n", config(&[7])));
+    a.daemon().until_logged("rbgpd runs");
+    until("the missing VRF is told", || {
+        let verify = a.daemon().said("verify");
+        match verify.starts_with("Different:") && verify.contains("no VRF device `nowhere`") {
+            true => Ok(()),
+            false => Err(verify),
+        }
+    });
+    assert_eq!(a.daemon().ctl("verify").status.code(), Some(1));
+    reload(&a, &[7]);
+    until_there(&a, &[7]);
+
+    // Devices are up with whatever endpoint; that nothing arrives there is said, too.
+    let missing = "no interface has our tunnel endpoint 10.10.0.99";
+    assert!(!a.daemon().said("show summary").contains(missing));
+    a.daemon()
+        .configure(&config(&[7]).replace("vtep = \"10.10.0.1\"", "vtep = \"10.10.0.99\""));
+    assert!(a.daemon().ctl("reload").status.success());
+    for question in ["show summary", "show evpn vni"] {
+        let said = a.daemon().said(question);
+        assert!(said.contains(missing), "{question}: {said}");
+    }
+    a.ip("addr add 10.10.0.99/32 dev lo");
+    until("the endpoint is found", || {
+        let said = a.daemon().said("show summary");
+        match said.contains(missing) {
+            true => Err(said),
+            false => Ok(()),
+        }
+    });
+}

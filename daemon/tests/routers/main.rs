@@ -17,6 +17,8 @@
 )]
 
 mod ends;
+mod frr_edits;
+mod imports;
 mod network;
 mod route_maps;
 mod router;

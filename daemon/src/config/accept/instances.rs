@@ -33,6 +33,13 @@ pub(super) fn accept(file: &File, overlays: &mut Overlays, report: &mut Report) 
 
 /// What does not work in a VRF is refused by name.
 fn in_vrf(file: &File, config: &Config, report: &mut Report) {
+    if let (Some(unreachable), None) = (&file.vrf_unreachable, &file.vrf_table) {
+        let because = "rbgpd makes no VRF here, and others' it leaves as they are";
+        let key = "vrf_unreachable";
+        let hint = "add vrf_table = NUMBER, or leave it out";
+        let unsupported = Problem::Unsupported { key, because };
+        report.error_with_hint(unreachable.span, unsupported, hint);
+    }
     let Some(vrf) = &file.vrf else {
         if let Some(table) = file.vrf_table {
             let because = "the instance has no `vrf` that it could be the table of";
@@ -51,9 +58,7 @@ fn in_vrf(file: &File, config: &Config, report: &mut Report) {
         let hint = "leave it out: the routing table is that of the VRF device";
         report.error_with_hint(table.span, conflict, hint);
     }
-    let bfd = config.settings().any(|it| it.bfd.is_some());
     for (there, key, because) in [
-        (bfd, "bfd", "BFD packets are received outside of VRFs only"),
         (
             !config.interfaces.is_empty(),
             "interface",

@@ -11,6 +11,7 @@ use bgp::rib::{AdvertiseIf, DefaultOriginate, Handling, OwnAs, Presence, Private
 use bgp::session::RemoteAs;
 use bgp::{Asn, Prefix, ScopedAddr};
 
+use super::bfd::Profiles;
 use super::{Once, or};
 use crate::config::duration;
 use crate::config::error::{At, Conflict, Problem, Report, Span};
@@ -28,6 +29,7 @@ pub(super) struct Place<'a> {
     members: Vec<Asn>,
     restart: &'a GracefulRestart,
     policies: &'a Policies,
+    profiles: &'a Profiles<'a>,
     groups: BTreeMap<&'a str, &'a SettingsTable>,
 }
 
@@ -36,7 +38,7 @@ impl<'a> Place<'a> {
         file: &'a File,
         (asn, members): (Asn, Vec<Asn>),
         restart: &'a GracefulRestart,
-        policies: &'a Policies,
+        (policies, profiles): (&'a Policies, &'a Profiles<'a>),
         report: &mut Report,
     ) -> Self {
         let mut place = Self {
@@ -45,6 +47,7 @@ impl<'a> Place<'a> {
             members,
             restart,
             policies,
+            profiles,
             groups: BTreeMap::new(),
         };
         let mut seen = Once::new("peer group");
@@ -54,6 +57,7 @@ impl<'a> Place<'a> {
             timers(&group.settings, report);
             source_interface(&group.settings, report);
             hops(&group.settings, report);
+            bfd(&group.settings, profiles, report);
             signing(&group.settings, report);
             if let Some(name) = &group.name
                 && seen.see(name.value.as_str(), name.span, report)
@@ -210,6 +214,7 @@ impl<'a> Place<'a> {
         hops(table, report);
         let local_as = local_as(table, self.asn, report);
         let signing = signing(table, report);
+        let bfd = bfd(table, self.profiles, report);
         Some(Neighbor {
             address: address?,
             remote_as: table.remote_as?.value,
@@ -232,7 +237,7 @@ impl<'a> Place<'a> {
                 role_strict: or(table.role_strict, false),
             },
             timers,
-            bfd: bfd(table),
+            bfd,
             graceful_restart: or(table.graceful_restart, self.restart.enabled).then(|| {
                 RestartTimes {
                     restart: or(table.restart_time, self.restart.restart_time),
@@ -590,7 +595,7 @@ fn relation(table: &SettingsTable, own: Asn, members: &[Asn], report: &mut Repor
     }
 }
 
-/// RFC 5082 §3 fixes the TTL that `multihop` would set, and BFD is for one hop only.
+/// RFC 5082 §3 fixes the TTL that `multihop` would set.
 fn hops(table: &SettingsTable, report: &mut Report) {
     if let (Some(security), Some(multihop)) = (table.ttl_security, table.multihop) {
         let conflict = Conflict::Together {
@@ -600,17 +605,6 @@ fn hops(table: &SettingsTable, report: &mut Report) {
         };
         let hint = "for a neighbor N hops away set ttl_security = N alone (RFC 5082 §3)";
         report.error_with_hint(security.span, conflict, hint);
-    }
-    if let Some(multihop) = table.multihop
-        && multihop.value > 1
-        && table.bfd.as_ref().is_some_and(|bfd| bfd.enabled)
-    {
-        let conflict = Conflict::NoEffect {
-            key: "multihop",
-            because: "beside `bfd`, which is for neighbors one hop away (RFC 5881)",
-        };
-        let hint = "turn bfd off for this neighbor; BFD over several hops is not supported yet";
-        report.error_with_hint(multihop.span, conflict, hint);
     }
 }
 
@@ -652,13 +646,13 @@ fn timers(table: &SettingsTable, report: &mut Report) -> Timers {
     }
 }
 
-fn bfd(table: &SettingsTable) -> Option<Bfd> {
-    let default = Bfd::default();
+/// BFD of a neighbour that is hops away is for several (RFC 5883), unless its table says otherwise.
+fn bfd(table: &SettingsTable, profiles: &Profiles<'_>, report: &mut Report) -> Option<Bfd> {
     let bfd = table.bfd.as_ref().filter(|bfd| bfd.enabled)?;
-    Some(Bfd {
-        interval: or(bfd.interval, default.interval),
-        multiplier: or(bfd.multiplier, default.multiplier),
-    })
+    let hops = [table.ttl_security, table.multihop].map(|it| it.map(|at| at.value));
+    let [ttl_security, multihop] = hops;
+    let far = Bfd::is_far(ttl_security, multihop);
+    Some(profiles.settings(&profiles.fill(bfd, report), far, report))
 }
 
 fn families(

@@ -1,4 +1,5 @@
-//! `[instance.l3vni]`: what it needs around it, and what stands where something is left out.
+//! `[instance.l3vni]` and `[l3vni]`: what they need around them, and what stands where something is left
+//! out. The tables of the default instance are the main table's; others' are those of a VRF.
 
 use bgp::Family;
 use bgp::family::PerFamily;
@@ -18,7 +19,7 @@ pub(super) fn l3vni(
     report: &mut Report,
 ) -> Option<L3Vni> {
     let At { value: table, span } = file.l3vni.as_ref()?;
-    if file.vrf.is_none() {
+    if file.vrf.is_none() && file.name.is_some() {
         let because = "the instance has no `vrf` whose routes it could carry";
         let key = "l3vni";
         let hint = "add vrf = \"DEVICE\" to the instance";
@@ -57,7 +58,10 @@ pub(super) fn l3vni(
     })
 }
 
-fn families(list: Option<&At<Vec<At<Family>>>>, report: &mut Report) -> Option<PerFamily<bool>> {
+pub(super) fn families(
+    list: Option<&At<Vec<At<Family>>>>,
+    report: &mut Report,
+) -> Option<PerFamily<bool>> {
     let mut named = PerFamily::default();
     let mut seen = super::Once::new("family");
     for at in &list?.value {

@@ -76,11 +76,12 @@ fn two_instances_with_what_is_there_once_are_refused_with_both_places() {
             "15:8: instance b is there twice, first at 9:8",
         ),
         (
-            with(
-                "vrf = \"blue\"\n[[instance.neighbor]]\naddress = \"10.0.0.2\"\nremote_as = 65003\n\
-                  bfd = true",
-            ),
-            "14:7: `bfd` is not supported: BFD packets are received outside of VRFs only",
+            with("vrf = \"blue\"\n[[instance.bfd]]\npeer = \"10.0.0.2\"\nvrf = \"red\""),
+            "17:7: `vrf` and `vrf` (14:7) exclude each other",
+        ),
+        (
+            with("[[instance.bfd_profile]]\nname = \"p\""),
+            "14:12: `bfd_profile` is not supported: it is one for the whole daemon",
         ),
         (
             instance("vrf = \"blue\"\nkernel = { table = 7 }"),
@@ -96,8 +97,36 @@ fn two_instances_with_what_is_there_once_are_refused_with_both_places() {
              instances",
         ),
         (
-            with("[[instance.import]]\nfrom = \"default\""),
-            "14:12: `import` is not supported: routes of one instance do not go to another",
+            with("[[instance.import]]\nfrom = \"defualt\""),
+            "15:8: instance `defualt` is not defined",
+        ),
+        (
+            with("[[import]]\nfrom = \"c\""),
+            "15:8: instance `c` is not defined",
+        ),
+        (
+            with("[[instance.import]]\nfrom = \"b\""),
+            "15:8: instance `b` cannot import from itself",
+        ),
+        (
+            with("[[import]]\nfrom = \"default\""),
+            "15:8: instance `default` cannot import from itself",
+        ),
+        (
+            with("[[import]]\nfrom = \"b\"\nfamilies = []"),
+            "16:12: `families` is [], but must be a list of one family or both",
+        ),
+        (
+            with("[[import]]\nfrom = \"b\"\n[[import]]\nfrom = \"b\""),
+            "17:8: import from b is there twice, first at 15:8",
+        ),
+        (
+            with("[[import]]\nroute_map = \"M\"\nfrom = \"b\""),
+            "15:13: route_map `M` is not defined",
+        ),
+        (
+            with("[[import]]\nfrom = \"b\"\nfamilies = [\"evpn\"]"),
+            "16:13: `families` is \"evpn\", but must be \"ipv4_unicast\" or \"ipv6_unicast\"",
         ),
         (
             instance("listen = []\nkernel = { table = 7, protocol = 9 }"),
@@ -270,9 +299,54 @@ fn each_check_reports_at_its_place() {
             "6:16: `ttl_security` and `multihop` (7:12) exclude each other",
         ),
         (
-            neighbor("multihop = 2\nbfd = true"),
-            "6:12: `multihop` has no effect beside `bfd`, which is for neighbors one hop away \
-             (RFC 5881)",
+            neighbor("bfd = { profile = \"fast\" }"),
+            "6:19: bfd profile `fast` is not defined",
+        ),
+        (
+            neighbor("bfd = { strict = true, shutdown = true }"),
+            "6:18: `strict` has no effect beside `shutdown` of BFD, which keeps it from ever being \
+             up",
+        ),
+        (
+            neighbor(
+                "bfd = { authentication = { method = \"keyed-md5\", keys = [{ id = 1, secret = \
+                 \"seventeen octets!\" }] } }",
+            ),
+            "6:77: `secret` is a text of 17 octets, but must be a text of 1 to 16 octets for keyed \
+             MD5",
+        ),
+        (
+            neighbor(
+                "bfd = { authentication = { method = \"keyed-sha1\", keys = [\"s3cret\"] } }",
+            ),
+            "6:58: `keys` is something else, but must be a list of one key or more",
+        ),
+        (
+            neighbor(
+                "bfd = { authentication = { method = \"simple\", keys = [{ id = 1, secret = \"a\" }, \
+                 { id = 1, secret = \"b\" }] } }",
+            ),
+            "6:88: bfd key id 1 is there twice, first at 6:62",
+        ),
+        (
+            neighbor("[[bfd]]\npeer = \"10.0.0.2\"\n[[bfd]]\npeer = \"10.0.0.2\""),
+            "9:8: bfd session 10.0.0.2 is there twice, first at 7:8",
+        ),
+        (
+            neighbor("[[bfd]]\npeer = \"10.0.0.2\"\nlocal = \"2001:db8::1\""),
+            "8:9: `local` is 2001:db8::1, but must be an address of the peer's kind",
+        ),
+        (
+            neighbor("[[bfd]]\npeer = \"10.0.0.2\"\nmultihop = true\ninterface = \"eth0\""),
+            "9:13: `interface` has no effect beside `multihop`: packets take whatever way there is",
+        ),
+        (
+            neighbor("[[bfd]]\npeer = \"10.0.0.2\"\nstrict = true"),
+            "8:1: `strict` is not supported: the session has no neighbor that could wait for it",
+        ),
+        (
+            neighbor("[[bfd_profile]]\nname = \"p\"\nmultihop = true"),
+            "8:1: `multihop` is not supported: it belongs to a session",
         ),
         (
             neighbor("ttl_security = 255"),
@@ -451,6 +525,22 @@ fn each_check_reports_at_its_place() {
             "8:6: `rd` is \"10.0.0.1\", but must be a route distinguisher like \"10.10.0.1:100\"",
         ),
         (
+            format!("{evpn}{}", vni(1, "bridge = \"all\"")),
+            "8:10: `bridge` is \"all\", but must be a name that Linux has no use of its own for",
+        ),
+        (
+            format!("{evpn}{}", vni(1, "gateway = [\"224.0.0.1/24\"]")),
+            "8:12: gateway 224.0.0.1/24 is nothing for machines: it has multicast addresses",
+        ),
+        (
+            format!("{evpn}{}", vni(1, "gateway = [\"::ffff:10.5.0.1/120\"]")),
+            "8:12: gateway ::ffff:10.5.0.1/120 is nothing for machines: it has IPv4-mapped addresses",
+        ),
+        (
+            format!("{evpn}{}", vni(1, "networks = [\"127.0.0.0/8\"]")),
+            "8:13: network 127.0.0.0/8 is nothing for machines: it has loopback addresses",
+        ),
+        (
             format!("{evpn}{}", vni(1, "import_targets = [\"65000:x\"]")),
             "8:19: `import_targets` is \"65000:x\", but must be a route target like \"65000:100\"",
         ),
@@ -570,6 +660,9 @@ fn each_check_reports_at_its_place() {
 fn what_to_write_instead_is_said() {
     let list =
         |kind: &str, rule: &str| format!("[[{kind}]]\nname = \"L\"\nrules = [\"{rule}\"]\n");
+    let network = |rest: &str| {
+        format!("[evpn]\nvtep = \"10.0.0.1\"\n[[vni]]\nid = 1\nname = \"n\"\n{rest}\n")
+    };
     for (text, hint) in [
         (
             list("prefix_list", "permit 10.0.0.0"),
@@ -586,6 +679,26 @@ fn what_to_write_instead_is_said() {
         (
             map("M", "match = { next_hop = \"10.0.0.1\" }"),
             "write next_hop_address = \"10.0.0.1\"",
+        ),
+        (
+            network("rd = \"10.0.0.1\""),
+            "write an IPv4 address or an AS number, a colon and a number",
+        ),
+        (
+            network("rd = \"10.0.0.1:65536\""),
+            "after an IPv4 address stands a number from 0 to 65535",
+        ),
+        (
+            network("rd = \"10.0.0.:1\""),
+            "`10.0.0.` is neither an IPv4 address nor an AS number",
+        ),
+        (
+            network("export_targets = [\"65536:65536\"]"),
+            "after an AS number over 65535 stands a number from 0 to 65535",
+        ),
+        (
+            network("import_targets = [\"65535:4294967296\"]"),
+            "after an AS number up to 65535 stands a number from 0 to 4294967295",
         ),
     ] {
         let errors = parse(&format!("{TOP}{text}"), "x.toml").unwrap_err();

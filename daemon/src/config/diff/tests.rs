@@ -344,3 +344,33 @@ fn aggregates_are_compared_one_by_one_and_maps_name_whom_they_affect() {
     let none = diff(&old, &accepted(BASE)).to_string();
     assert!(none.contains("aggregate 10.0.0.0/9: removed"), "{none}");
 }
+
+#[test]
+fn imports_are_compared_by_the_instance_they_are_from() {
+    let with = |imports: &str| {
+        let instance = "[[instance]]\nname = \"b\"\nasn = 65001\nrouter_id = \"10.10.0.9\"\n\
+                        listen = []\n[instance.kernel]\ntable = 9\n";
+        let text = BASE.replacen("asn = 65001", "asn = 65001\nlisten = []", 1);
+        accepted(&format!("{text}{imports}{instance}"))
+    };
+    let import = |keys: &str| format!("[[import]]\nfrom = \"b\"\n{keys}");
+    let (none, plain, mapped) = (
+        with(""),
+        with(&import("")),
+        with(&import("route_map = \"IN\"\n")),
+    );
+    for (old, new, expected) in [
+        (&none, &plain, "import from b: added"),
+        (&plain, &none, "import from b: removed"),
+        (
+            &plain,
+            &mapped,
+            "import from b: route_map default -> \"IN\"",
+        ),
+    ] {
+        assert_eq!(diff(old, new).to_string(), expected);
+    }
+    let users = uses(&mapped, PolicyKind::PrefixList, "INTERNAL");
+    let users: Vec<String> = users.iter().map(ToString::to_string).collect();
+    assert!(users.contains(&"import from b".to_owned()), "{users:?}");
+}

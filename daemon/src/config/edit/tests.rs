@@ -25,6 +25,7 @@ fn network(id: u32) -> VniConfig {
         networks: Vec::new(),
         gateway_mac: None,
         advertise_gateway: false,
+        advertise_svi: false,
         vrf: None,
         bridge: format!("br{id}"),
         vxlan: format!("vxlan{id}"),
@@ -118,6 +119,18 @@ fn a_network_comes_behind_the_others_with_the_blank_lines_they_have() {
     assert_eq!(removed(&edited, None, 300), narrow);
     assert!(!removed(narrow, None, 2).contains("# the bridge of b"));
     assert!(removed(narrow, None, 1).contains("# the bridge of b"));
+}
+
+#[test]
+fn a_comment_at_the_end_of_the_others_stays_when_the_new_one_goes() {
+    let text = "asn = 65001\nrouter_id = \"10.10.0.1\"\n[evpn]\nvtep = \"10.10.0.1\"\n[[vni]]\n\
+                id = 1\nname = \"a\"\n# for a\n";
+    let edited = added(text, None, 300);
+    assert!(
+        edited.contains("# for a\n\n[[vni]]\nid = 300\n"),
+        "{edited}"
+    );
+    assert_eq!(removed(&edited, None, 300), text);
 }
 
 #[test]

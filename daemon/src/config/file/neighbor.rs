@@ -9,7 +9,7 @@
 //! [`accept()`](crate::config::accept()).
 
 mod family;
-mod signing;
+pub(super) mod signing;
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -24,6 +24,7 @@ pub use signing::AoKeyTable;
 use signing::{secret, tcp_ao};
 use toml::de::DeValue;
 
+use super::bfd::{self, BfdTable};
 use super::{
     HOUR, SECOND, asn, long_lived_time, prefix, reference, restart_time, unicast_address,
     whole_seconds,
@@ -178,11 +179,7 @@ impl SettingsTable {
                 .or(theirs.send_hold.filter(|_| own.hold.is_none())),
             connect_retry: own.connect_retry.or(theirs.connect_retry),
             bfd: match (own.bfd, theirs.bfd) {
-                (Some(own), Some(theirs)) if own.enabled => Some(BfdTable {
-                    enabled: true,
-                    interval: own.interval.or(theirs.interval),
-                    multiplier: own.multiplier.or(theirs.multiplier),
-                }),
+                (Some(own), Some(theirs)) if own.enabled => Some(own.or(theirs)),
                 (own, theirs) => own.or(theirs),
             },
             restart_time: own.restart_time.or(theirs
@@ -223,17 +220,6 @@ pub enum UpdateSource {
     Interface(String),
 }
 
-/// `bfd` of a neighbour.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct BfdTable {
-    /// On or off; a table means on.
-    pub enabled: bool,
-    /// `interval`.
-    pub interval: Option<At<Duration>>,
-    /// `multiplier`.
-    pub multiplier: Option<At<u8>>,
-}
-
 pub(super) fn neighbor(table: &mut Table<'_, '_>) -> NeighborTable {
     let interface = table.get("interface", device);
     let address = match interface {
@@ -262,7 +248,7 @@ fn is_on(address: ScopedAddr, interface: &str) -> bool {
 }
 
 /// An address of a neighbour: a link-local one with its interface, which may stand beside it.
-fn address(value: &DeValue<'_>, has_interface: bool) -> Reading<ScopedAddr> {
+pub(super) fn address(value: &DeValue<'_>, has_interface: bool) -> Reading<ScopedAddr> {
     let link_local = value
         .as_str()
         .and_then(|text| text.parse::<ScopedAddr>().ok())
@@ -364,7 +350,7 @@ fn settings(table: &mut Table<'_, '_>) -> SettingsTable {
         route_server_client: table.get("route_server_client", boolean),
         enforce_first_as: table.get("enforce_first_as", boolean),
         route_reflector_client: table.get("route_reflector_client", boolean),
-        bfd: bfd(table),
+        bfd: bfd::of_neighbor(table),
         ..SettingsTable::default()
     };
     table.table("timers", "timers", |table| {
@@ -466,12 +452,12 @@ fn hold_time(value: &DeValue<'_>) -> Reading<Duration> {
 }
 
 /// `true`, `false` or a table of details, which means true.
-enum Switch<T> {
+pub(super) enum Switch<T> {
     Bool(At<bool>),
     Table(At<T>),
 }
 
-fn switch<T>(
+pub(super) fn switch<T>(
     table: &mut Table<'_, '_>,
     key: &'static str,
     read_table: impl FnOnce(&mut Table<'_, '_>) -> T,
@@ -484,23 +470,6 @@ fn switch<T>(
         boolean(value).map_err(|_| "true, false or a table".into())
     })
     .map(Switch::Bool)
-}
-
-fn bfd(table: &mut Table<'_, '_>) -> Option<BfdTable> {
-    const SHORTEST: Duration = Duration::from_millis(10);
-    const LONGEST: Duration = Duration::from_secs(60);
-    let bfd = switch(table, "bfd", |table| BfdTable {
-        enabled: true,
-        interval: table.get("interval", duration(SHORTEST..=LONGEST)),
-        multiplier: table.get("multiplier", number(1..=255)),
-    });
-    Some(match bfd? {
-        Switch::Bool(enabled) => BfdTable {
-            enabled: enabled.value,
-            ..BfdTable::default()
-        },
-        Switch::Table(bfd) => bfd.value,
-    })
 }
 
 fn restart(table: &mut Table<'_, '_>, settings: &mut SettingsTable) {

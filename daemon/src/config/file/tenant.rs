@@ -1,4 +1,5 @@
-//! What ties an instance to the overlay as it stands in a file: `[instance.l3vni]`.
+//! What ties an instance to the overlay as it stands in a file: `[instance.l3vni]`, and `[l3vni]` of
+//! the default one.
 //!
 //! Every value by itself. What the instance needs for it, and what may not be there twice, is for
 //! [`accept()`](crate::config::accept()).
@@ -10,9 +11,9 @@ use toml::de::DeValue;
 
 use super::vni::{is_unicast, targets, vni_number};
 use crate::config::error::At;
-use crate::config::read::{Reading, Table, boolean, device, name, number, text};
+use crate::config::read::{Reading, Table, boolean, name, new_device, number, text};
 
-/// `[instance.l3vni]`.
+/// `[l3vni]`, `[instance.l3vni]`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct L3VniTable {
     /// `id`.
@@ -53,8 +54,8 @@ pub(super) fn l3vni(table: &mut Table<'_, '_>) -> L3VniTable {
             let parse = |text: &str| text.parse().ok().filter(is_unicast);
             text("a unicast MAC address like \"02:00:00:00:40:01\"", parse)(value)
         }),
-        bridge: table.get("bridge", device),
-        vxlan: table.get("vxlan", device),
+        bridge: table.get("bridge", new_device),
+        vxlan: table.get("vxlan", new_device),
         mtu: table.get("mtu", number(1280..=65_535)),
         import: table.get("import", name(63)),
         export: table.get("export", name(63)),
@@ -64,7 +65,7 @@ pub(super) fn l3vni(table: &mut Table<'_, '_>) -> L3VniTable {
     }
 }
 
-fn ip_family(value: &DeValue<'_>) -> Reading<Family> {
+pub(super) fn ip_family(value: &DeValue<'_>) -> Reading<Family> {
     match value.as_str() {
         Some("ipv4_unicast") => Ok(Family::Ipv4Unicast),
         Some("ipv6_unicast") => Ok(Family::Ipv6Unicast),

@@ -4,6 +4,9 @@
 //! where a route distinguisher or the name of a device is left out, is for
 //! [`accept()`](crate::config::accept()).
 
+use std::net::Ipv4Addr;
+use std::str::FromStr;
+
 use bgp::community::ExtendedCommunity;
 use bgp::evpn_route::{MacAddress, RouteDistinguisher};
 use bgp::{Prefix, Vni};
@@ -11,7 +14,9 @@ use ipnetwork::IpNetwork;
 use toml::de::DeValue;
 
 use crate::config::error::{At, Problem};
-use crate::config::read::{Reading, Rejection, Table, boolean, device, name, number, text};
+use crate::config::read::{
+    Reading, Rejection, Table, boolean, device, name, new_device, number, text,
+};
 
 /// `[[vni]]`.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -34,6 +39,8 @@ pub struct VniTable {
     pub gateway_mac: Option<At<MacAddress>>,
     /// `advertise_gateway`.
     pub advertise_gateway: Option<At<bool>>,
+    /// `advertise_svi`.
+    pub advertise_svi: Option<At<bool>>,
     /// `vrf`.
     pub vrf: Option<At<String>>,
     /// `bridge`.
@@ -65,8 +72,8 @@ pub struct SingleDeviceTable {
 
 pub(super) fn single_device(table: &mut Table<'_, '_>) -> SingleDeviceTable {
     SingleDeviceTable {
-        vxlan: table.get("vxlan", device),
-        bridge: table.get("bridge", device),
+        vxlan: table.get("vxlan", new_device),
+        bridge: table.get("bridge", new_device),
         mtu: table.get("mtu", number(1280..=65_535)),
     }
 }
@@ -85,13 +92,14 @@ pub(super) fn vni(table: &mut Table<'_, '_>) -> VniTable {
             .list("networks", network)
             .map_or(Vec::new(), |list| list.value),
         advertise_gateway: table.get("advertise_gateway", boolean),
+        advertise_svi: table.get("advertise_svi", boolean),
         gateway_mac: table.get("gateway_mac", |value| {
             let parse = |text: &str| text.parse().ok().filter(is_unicast);
             text("a unicast MAC address like \"02:00:00:00:01:00\"", parse)(value)
         }),
         vrf: table.get("vrf", device),
-        bridge: table.get("bridge", device),
-        vxlan: table.get("vxlan", device),
+        bridge: table.get("bridge", new_device),
+        vxlan: table.get("vxlan", new_device),
         vlan: table.get("vlan", number(1..=4094)),
         has_vlan: table.has("vlan"),
         mtu: table.get("mtu", number(1280..=65_535)),
@@ -114,7 +122,42 @@ pub(super) fn vni_number(table: &mut Table<'_, '_>) -> Option<At<Vni>> {
 /// `rd`.
 pub(super) fn rd(table: &mut Table<'_, '_>) -> Option<At<RouteDistinguisher>> {
     let expected = "a route distinguisher like \"10.10.0.1:100\"";
-    table.get("rd", text(expected, |text| text.parse().ok()))
+    table.get("rd", two_parts(expected))
+}
+
+/// What is written as `ADDRESS:N` or `ASN:N`. What is wrong with it is said, too: the range of `N`
+/// depends on what stands before it, which nobody knows by heart.
+fn two_parts<'i, T: FromStr>(expected: &'static str) -> impl FnOnce(&DeValue<'i>) -> Reading<T> {
+    move |value| {
+        let Some(text) = value.as_str() else {
+            return Err(expected.into());
+        };
+        let wrong = |_| match wrong_part(text) {
+            Some(hint) => Rejection::from(expected).hint(hint),
+            None => expected.into(),
+        };
+        text.parse().map_err(wrong)
+    }
+}
+
+fn wrong_part(text: &str) -> Option<String> {
+    let Some((first, number)) = text.split_once(':') else {
+        return Some("write an IPv4 address or an AS number, a colon and a number".to_owned());
+    };
+    let is_address = first.parse::<Ipv4Addr>().is_ok();
+    let asn = first.parse::<u32>().ok();
+    if !is_address && asn.is_none() {
+        return Some(format!(
+            "`{first}` is neither an IPv4 address nor an AS number"
+        ));
+    }
+    let (most, after) = match asn.is_some_and(|asn| asn <= u32::from(u16::MAX)) {
+        true => (u64::from(u32::MAX), "an AS number up to 65535"),
+        false if is_address => (u64::from(u16::MAX), "an IPv4 address"),
+        false => (u64::from(u16::MAX), "an AS number over 65535"),
+    };
+    let fits = number.parse::<u64>().is_ok_and(|number| number <= most);
+    (!fits).then(|| format!("after {after} stands a number from 0 to {most}"))
 }
 
 /// The group bit is clear and the address is not zero.
@@ -139,9 +182,7 @@ pub(super) fn targets(
 }
 
 fn route_target(value: &DeValue<'_>) -> Reading<ExtendedCommunity> {
-    text("a route target like \"65000:100\"", |text| {
-        text.parse().ok()
-    })(value)
+    two_parts("a route target like \"65000:100\"")(value)
 }
 
 fn gateway(value: &DeValue<'_>) -> Reading<IpNetwork> {

@@ -73,7 +73,13 @@ impl<T> Named<T> {
 }
 
 /// Reports a name that stands for nothing.
-fn undefined(what: &'static str, name: &str, span: Span, known: &[&str], report: &mut Report) {
+pub(in crate::config) fn undefined(
+    what: &'static str,
+    name: &str,
+    span: Span,
+    known: &[&str],
+    report: &mut Report,
+) {
     let hint = match nearest(name, known) {
         Some(near) => format!("did you mean `{near}`?"),
         None if known.is_empty() => format!("define it with [[{what}]]"),

@@ -88,6 +88,17 @@ pub enum Notice {
     },
     /// Routes of other programs are to be announced, and there is no kernel to look for them.
     NoKernel,
+    /// Our tunnel endpoint is in the network of a gateway.
+    UnderlayInside {
+        /// Our tunnel endpoint.
+        vtep: IpAddr,
+        /// The network of the gateway.
+        network: Prefix,
+        /// The bridge that the gateway is on.
+        bridge: String,
+    },
+    /// A static route is to be in the kernel, and there is no kernel.
+    StaticNoKernel(Prefix),
 }
 
 impl fmt::Display for Remark {
@@ -140,9 +151,22 @@ impl fmt::Display for Notice {
                 "entry {seq} of route_map `{map}` sets `{key}`, which is for this router alone and \
                  has no effect on export"
             ),
+            Notice::UnderlayInside {
+                vtep,
+                network,
+                bridge,
+            } => write!(
+                f,
+                "our tunnel endpoint {vtep} is in the gateway's network {network}: packets to the underlay \
+                 may go to {bridge}; take another network, or put the VNI into a VRF"
+            ),
             Notice::NoKernel => f.write_str(
                 "`redistribute` has no effect with `enabled = false` in [kernel]: routes of other \
                  programs are not seen",
+            ),
+            Notice::StaticNoKernel(prefix) => write!(
+                f,
+                "static_route {prefix} has no effect with `enabled = false` in [kernel]"
             ),
         }
     }
@@ -197,7 +221,13 @@ pub fn review(file: &File, config: &Config, report: &Report) -> Vec<Remark> {
         let items = tables.flat_map(|table| &table.value.redistribute);
         let found = items.map(|item| (item.span, Notice::NoKernel));
         review.found.extend(found);
+        let files = std::iter::once(file).chain(file.instances.iter().map(|it| &it.value));
+        let routes = files.flat_map(|file| &file.static_routes);
+        let prefixes = routes.filter_map(|route| route.value.prefix);
+        let found = prefixes.map(|at| (at.span, Notice::StaticNoKernel(at.value)));
+        review.found.extend(found);
     }
+    review.underlay_inside(file, config);
     let files = std::iter::once(file).chain(file.instances.iter().map(|it| &it.value));
     for unicast in files.flat_map(|file| [&file.ipv4_unicast, &file.ipv6_unicast]) {
         let networks = unicast.iter().flat_map(|it| &it.value.networks);
@@ -254,7 +284,7 @@ fn used(config: &Config) -> BTreeSet<(PolicyKind, String)> {
         .flat_map(|it| [&it.ipv4_unicast, &it.ipv6_unicast]);
     let maps = of_neighbors.flatten();
     let maps = maps.chain(unicast.flat_map(Unicast::route_maps));
-    let maps = maps.chain(conditions(config));
+    let maps = maps.chain(conditions(config)).chain(between_tables(config));
     used.extend(maps.map(|map| (PolicyKind::RouteMap, map.name().to_owned())));
     used
 }
@@ -267,6 +297,14 @@ fn conditions(config: &Config) -> impl Iterator<Item = &Arc<RouteMap>> {
     let of_neighbors = families.flat_map(NeighborFamily::conditions);
     let aggregates = config.all().flat_map(Config::aggregates);
     of_neighbors.chain(aggregates.flat_map(Aggregate::maps))
+}
+
+/// Maps for what goes from one table of this router to another.
+fn between_tables(config: &Config) -> impl Iterator<Item = &Arc<RouteMap>> {
+    let overlay = config.all().filter_map(|it| it.l3vni.as_ref());
+    let overlay = overlay.flat_map(|it| it.import.iter().chain(&it.export));
+    let imports = config.all().flat_map(|it| &it.imports);
+    overlay.chain(imports.filter_map(|it| it.route_map.as_ref()))
 }
 
 /// Names of maps that neighbours use for export, and nothing uses otherwise.
@@ -286,6 +324,7 @@ fn export_only(config: &Config) -> BTreeSet<String> {
         .chain(unicast.flat_map(Unicast::route_maps))
         .chain(called.filter_map(|entry| entry.call.as_ref()))
         .chain(conditions(config))
+        .chain(between_tables(config))
         .map(name)
         .collect();
     let exported = families().filter_map(|family| family.export.as_ref());
@@ -300,6 +339,31 @@ struct Review {
 }
 
 impl Review {
+    /// Networks of gateways outside of VRFs. A neighbour may well be in one: it is a machine of the
+    /// overlay then.
+    fn underlay_inside(&mut self, file: &File, config: &Config) {
+        let Some(vtep) = config.evpn.map(|evpn| evpn.vtep) else {
+            return;
+        };
+        let outside = file.vnis.iter().map(|it| &it.value);
+        for table in outside.filter(|table| table.vrf.is_none()) {
+            let id = table.id.map(|id| id.value);
+            let vni = config.vnis.iter().find(|vni| Some(vni.id) == id);
+            let holds = |network: Prefix| network.contains_addr(vtep);
+            for gateway in &table.gateway {
+                let network = Prefix::from(gateway.value);
+                if let Some(vni) = vni.filter(|_| holds(network)) {
+                    let notice = Notice::UnderlayInside {
+                        vtep,
+                        network,
+                        bridge: vni.bridge.clone(),
+                    };
+                    self.found.push((gateway.span, notice));
+                }
+            }
+        }
+    }
+
     fn communities<'f, C: Kind + 'f, L: AsRef<List<bgp::policy::CommunityRule<C>>> + 'f>(
         &mut self,
         kind: PolicyKind,

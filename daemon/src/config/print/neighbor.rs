@@ -98,15 +98,9 @@ fn settings(fields: &mut Fields, neighbor: &Neighbor, restart: GracefulRestart) 
         false,
     );
     fields.add_table("timers", &timers(neighbor.timers));
-    if let Some(Bfd {
-        interval,
-        multiplier,
-    }) = neighbor.bfd
-    {
-        let (mut table, default) = (Fields::default(), Bfd::default());
-        let default_interval = quote_duration(default.interval);
-        table.add_unless_default("interval", quote_duration(interval), default_interval);
-        table.add_unless_default("multiplier", multiplier, default.multiplier);
+    if let Some(bfd) = &neighbor.bfd {
+        let far = Bfd::is_far(neighbor.ttl_security, neighbor.multihop);
+        let table = super::bfd::settings(bfd, far);
         match table.is_empty() {
             true => fields.add("bfd", true),
             false => fields.add_table("bfd", &table),

@@ -36,6 +36,8 @@ fn a_file_with_every_key_comes_back_the_same() {
     );
     let complete = printed
         .replacen(Password::HIDDEN, "s3cret \\\"word\\\"", 1)
+        .replacen(Password::HIDDEN, "s3cret bfd", 1)
+        .replacen(Password::HIDDEN, "s3cret next", 1)
         .replacen(Password::HIDDEN, "s3cret key", 1)
         .replacen(Password::HIDDEN, "s3cret too", 1)
         .replacen(Password::HIDDEN, "for all of them", 1);
@@ -464,10 +466,21 @@ fn neighbor(map: Arc<RouteMap>, last: u8) -> impl Strategy<Value = Neighbor> {
             connect_retry,
         },
     );
-    let bfd = (10_u64..60_001, 1_u8..).prop_map(|(milliseconds, multiplier)| Bfd {
-        interval: Duration::from_millis(milliseconds),
-        multiplier,
-    });
+    let times = (10_u64..60_001, 10_u64..60_001, any::<bool>())
+        .prop_map(|(transmit, receive, same)| [transmit, if same { transmit } else { receive }]);
+    let bfd = (times, 1_u8.., any::<[bool; 3]>(), 1_u8..).prop_map(
+        |([transmit, receive], multiplier, [multihop, passive, shutdown], min_ttl)| Bfd {
+            transmit_interval: Duration::from_millis(transmit),
+            receive_interval: Duration::from_millis(receive),
+            multiplier,
+            multihop,
+            min_ttl: if multihop { min_ttl } else { Bfd::MIN_TTL },
+            passive,
+            shutdown,
+            authentication: None,
+            strict: !shutdown && passive,
+        },
+    );
     let role = vec![
         Role::Provider,
         Role::RouteServer,
@@ -514,7 +527,7 @@ fn neighbor(map: Arc<RouteMap>, last: u8) -> impl Strategy<Value = Neighbor> {
                     },
                     source_interface: (!passive && shutdown).then(|| "dummy0".to_owned()),
                     ttl_security: (shutdown && last > 1).then_some(last),
-                    multihop: (!shutdown && bfd.is_none()).then_some(last),
+                    multihop: (!shutdown).then_some(last),
                     local_as: (last == 2).then_some(LocalAs {
                         asn: Asn(64999),
                         prepend: passive,
@@ -550,7 +563,8 @@ fn vni() -> impl Strategy<Value = VniConfig> {
             }),
         ]
     };
-    let gateway = (any::<u32>(), 8_u8..25).prop_map(|(address, length)| {
+    let addresses = (128_u32 << 24)..(224 << 24);
+    let gateway = (addresses, 8_u8..25).prop_map(|(address, length)| {
         // Neither the first nor the last of its network.
         let address = Ipv4Addr::from((address & !3) | 1);
         IpNetwork::new(address.into(), length).unwrap()
@@ -589,6 +603,7 @@ fn vni() -> impl Strategy<Value = VniConfig> {
                     .collect(),
                 gateway_mac: None,
                 advertise_gateway: false,
+                advertise_svi: false,
                 vrf: Some(format!("vrf{}", id % 3)).filter(|_| id % 2 == 0),
                 bridge: format!("br{id}"),
                 vxlan: format!("v{}", id % 7),
@@ -668,6 +683,10 @@ fn config() -> impl Strategy<Value = Config> {
         (1_u8.., 1_u8..).prop_map(|(external, internal)| Distance { external, internal });
     let kernel = (any::<bool>(), 5_u8.., 1_u32.., distance, seconds(0..86_401)).prop_map(
         |(enabled, protocol, table, distance, audit_interval)| Kernel {
+            on_stop: match enabled {
+                true => OnStop::Clean,
+                false => OnStop::Keep,
+            },
             enabled,
             protocol,
             table,

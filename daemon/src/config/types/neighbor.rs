@@ -12,7 +12,7 @@ use bgp::rib::{AdvertiseIf, DefaultOriginate, Handling, OwnAs, PathsSent, Presen
 use bgp::session::RemoteAs;
 use bgp::{Asn, Prefix, ScopedAddr};
 
-use super::{BGP_PORT, GracefulRestart, Keyword, Signing};
+use super::{BGP_PORT, Bfd, GracefulRestart, Keyword, Signing};
 
 /// A neighbour.
 #[derive(Debug, Clone, PartialEq)]
@@ -349,24 +349,6 @@ impl Default for Timers {
             keepalive: Duration::from_secs(30),
             send_hold: None,
             connect_retry: Duration::from_secs(10),
-        }
-    }
-}
-
-/// BFD beside a session (RFC 5880).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Bfd {
-    /// Interval, in both directions.
-    pub interval: Duration,
-    /// Packets that may be lost in a row, plus one.
-    pub multiplier: u8,
-}
-
-impl Default for Bfd {
-    fn default() -> Self {
-        Self {
-            interval: Duration::from_millis(300),
-            multiplier: 3,
         }
     }
 }

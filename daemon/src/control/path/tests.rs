@@ -84,6 +84,13 @@ fn every_request_survives_the_way_over_http() {
         }),
         Request::Bfd,
         Request::Instances,
+        Request::Running(Language::Toml),
+        Request::Running(Language::Frr),
+        Request::Configure {
+            lines: Lines("router bgp 65001\n no neighbor 10.0.0.2\nend\n".to_owned()),
+            dry_run: true,
+        },
+        Request::Write,
         Request::Verify.of(Some("plane-b")),
         Request::Neighbors {
             address: Some(address),
@@ -128,6 +135,7 @@ fn every_request_survives_the_way_over_http() {
             hard: true,
             reason: Some("cable 7".to_owned()),
         }),
+        Request::PrefixLists,
         Request::RouteMaps { name: None },
         Request::RouteMaps {
             name: Some("a & b".to_owned()),

@@ -86,6 +86,9 @@ pub struct Mac {
     pub kind: MacKind,
     /// The other site's tunnel endpoint; `null` for local ones.
     pub vtep: Option<IpAddr>,
+    /// The VNI that frames go there with, where the other site has another number for this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub downstream_vni: Option<u32>,
     /// Mobility sequence number (RFC 7432 §15).
     pub sequence: u32,
     /// Static (RFC 7432 §15.2).
@@ -165,6 +168,30 @@ pub struct Vtep {
     pub routes: u64,
     /// Seconds since it has any.
     pub since_s: Option<u64>,
+    /// How packets get there; `null` where the kernel is not written.
+    #[serde(default)]
+    pub underneath: Option<Underneath>,
+}
+
+/// What leads to a tunnel endpoint.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "by", content = "ways", rename_all = "snake_case")]
+pub enum Underneath {
+    /// A route to it or to a network around it.
+    Route(Vec<UnderneathWay>),
+    /// Only the default route.
+    Default(Vec<UnderneathWay>),
+    /// Nothing: packets are dropped.
+    Nothing,
+}
+
+/// One way out of several that share the traffic.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnderneathWay {
+    /// The router that packets are handed to; `null` if the endpoint is on the link.
+    pub gateway: Option<IpAddr>,
+    /// Where they leave.
+    pub interface: String,
 }
 
 /// Routers that routes of VRFs lead to.
@@ -187,6 +214,9 @@ pub struct EvpnNextHop {
     pub mac: String,
     /// The tunnel endpoint that it is behind.
     pub vtep: IpAddr,
+    /// The VNI that packets go there with, where the other router has another number for this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub downstream_vni: Option<u32>,
     /// How many routes lead there.
     pub routes: u64,
 }

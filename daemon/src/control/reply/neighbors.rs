@@ -1,6 +1,6 @@
 //! What is said of neighbours.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use bgp::ScopedAddr;
 use serde::{Deserialize, Serialize};
@@ -31,6 +31,10 @@ pub struct NeighborSummary {
     pub changed_s: Option<u64>,
     /// State of BFD; `null` where it is not configured.
     pub bfd: Option<BfdState>,
+    /// State of the WireGuard tunnel to it; absent where it is not behind the interface of
+    /// `[underlay]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wireguard: Option<TunnelState>,
     /// True while traffic is moved away from this neighbour.
     #[serde(default)]
     pub draining: bool,
@@ -92,6 +96,52 @@ impl BfdState {
             BfdState::Up => "up",
         }
     }
+}
+
+/// State of a WireGuard tunnel, as far as its handshakes tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TunnelState {
+    /// There was a handshake, and no other is overdue.
+    Up,
+    /// A handshake is overdue: nothing passes, or soon nothing will.
+    Overdue,
+    /// There was no handshake so far.
+    Never,
+}
+
+impl TunnelState {
+    /// The word in JSON and tables.
+    pub fn word(self) -> &'static str {
+        match self {
+            TunnelState::Up => "up",
+            TunnelState::Overdue => "overdue",
+            TunnelState::Never => "never",
+        }
+    }
+}
+
+/// The WireGuard peer that a neighbour is behind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WireguardPeer {
+    /// The interface.
+    pub interface: String,
+    /// Its public key.
+    pub public_key: String,
+    /// Where its packets go; `null` until that is known.
+    pub endpoint: Option<SocketAddr>,
+    /// Seconds since the last handshake; `null` if there was none.
+    pub handshake_age_s: Option<u64>,
+    /// State of the tunnel.
+    pub state: TunnelState,
+    /// How a handshake is overdue, and what follows.
+    pub overdue: Option<String>,
+    /// Octets received.
+    pub received_bytes: u64,
+    /// Octets sent.
+    pub sent_bytes: u64,
+    /// How many AllowedIPs it has, the operator's included.
+    pub allowed_ips: u64,
 }
 
 /// Neighbours in full.
@@ -157,6 +207,9 @@ pub struct Neighbor {
     pub last_resort: bool,
     /// The last failure of anything; `null` again once Established.
     pub last_error: Option<Failure>,
+    /// The WireGuard peer that it is behind; absent where `[underlay]` names no interface with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wireguard_peer: Option<WireguardPeer>,
     /// More about each activated family.
     pub details: Families<FamilyDetail>,
 }

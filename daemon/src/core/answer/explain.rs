@@ -44,10 +44,28 @@ impl Core {
         let routes = covering(prefix)
             .take(if host { usize::MAX } else { 1 })
             .filter_map(|prefix| self.rib.route(&Nlri::from(prefix)));
-        let found: Vec<reply::Explained> =
-            routes.take(1).map(|route| self.explained(&route)).collect();
-        if !found.is_empty() {
-            return found;
+        let found = routes.take(1).next();
+        // A static route to a longer prefix is what packets take.
+        let length = found.as_ref().and_then(|route| route.nlri.prefix());
+        let length = length.map_or(0, |prefix| prefix.len());
+        let fixed = self.static_prefix(prefix);
+        let fixed = fixed.filter(|it| found.is_none() || it.len() > length);
+        if let Some(prefix) = fixed {
+            let (kernel, notes) = self.explained_statics(prefix);
+            return vec![reply::Explained {
+                subject: prefix.to_string(),
+                family: Nlri::from(prefix).family().name().to_owned(),
+                paths: Vec::new(),
+                kernel,
+                told: Vec::new(),
+                notes: notes
+                    .into_iter()
+                    .chain(self.aggregate_note(prefix))
+                    .collect(),
+            }];
+        }
+        if let Some(route) = found {
+            return vec![self.explained(&route)];
         }
         // An aggregate that is not there is worth a word.
         let idle = self.aggregate_note(prefix).map(|note| reply::Explained {
@@ -95,8 +113,11 @@ impl Core {
             .prefix()
             .filter(|_| nlri.family() != Family::Evpn)
             .map(|prefix| self.kernel_entry(self.route_key(prefix), route))
-            .into_iter()
-            .collect();
+            .into_iter();
+        let unicast = nlri.prefix().filter(|_| nlri.family() != Family::Evpn);
+        let fixed = unicast.map(|prefix| self.explained_statics(prefix));
+        let (fixed, fixed_notes) = fixed.unwrap_or_default();
+        let kernel = kernel.chain(fixed).collect();
         let told = self
             .rib
             .advertisements(nlri)
@@ -115,6 +136,7 @@ impl Core {
             told,
             notes: notes
                 .into_iter()
+                .chain(fixed_notes)
                 .chain(nlri.prefix().and_then(|prefix| self.aggregate_note(prefix)))
                 .chain(self.hold_line())
                 .collect(),
@@ -181,10 +203,10 @@ impl Core {
             .filter(|path| path.best || path.multipath)
             .map(|path| match drops(path) {
                 true => "blackhole".to_owned(),
-                false => format!("via {}", path.attributes.next_hop().addr()),
+                false => self.way(path),
             })
             .collect();
-        let installed = self.installed.contains(&self.rib, &key);
+        let installed = self.installed.contains((&self.rib, &self.evpn), &key);
         let error = match (self.failed.get(&key), learned && !installed) {
             (Some(error), _) => Some(error.clone()),
             (None, true) if self.hands.kernel.is_none() => {
@@ -201,6 +223,15 @@ impl Core {
             have: installed.then(|| hops.join(", ")),
             installed,
             error,
+        }
+    }
+
+    /// `via 10.0.0.1`, or `dev blue` where a device stands for another table.
+    fn way(&self, path: &PathView) -> String {
+        let next_hop = self.rib.next_hop(path.peer, &path.attributes);
+        match next_hop.zone().filter(|_| next_hop.ip().is_unspecified()) {
+            Some(device) => format!("dev {device}"),
+            None => format!("via {}", next_hop.ip()),
         }
     }
 
@@ -439,7 +470,7 @@ impl Core {
                 .collect();
         }
         let key = Self::fdb_key(config, status.mac);
-        let installed = self.installed.contains(&self.rib, &key);
+        let installed = self.installed.contains((&self.rib, &self.evpn), &key);
         let place = status.vtep.map(|vtep| format!("dst {vtep}"));
         vec![reply::KernelEntry {
             entry: key.to_string(),

@@ -1,4 +1,4 @@
-//! Routes of other programs that the kernel prefers to ours.
+//! Routes of other programs, or static ones, that the kernel prefers to those that we learned.
 //!
 //! They are no difference: what we want is in the kernel. But packets take the other way, and the
 //! operator who looks at our route does not see that.
@@ -17,15 +17,19 @@ impl Core {
     pub(super) fn beaten(&self, key: &Key) -> Option<String> {
         let Key::Route(route) = key else { return None };
         let other = self.install.ground.best_of(route)?;
-        if !self.installed.contains(&self.rib, key) {
+        if !self.installed.contains((&self.rib, &self.evpn), key) {
             return None;
         }
         let known = self.rib.route(&Nlri::from(Prefix::from(route.prefix())))?;
         let best = known.paths.iter().find(|path| path.best)?;
         let ours = self.install.metric(best.attributes.notes(), best.external);
+        let whose = match other.fixed {
+            true => "the static route",
+            false => "another program's route",
+        };
         ours.is_some_and(|ours| other.metric < ours).then(|| {
             format!(
-                "another program's route with metric {} wins in the kernel: {}",
+                "{whose} with metric {} wins in the kernel: {}",
                 other.metric,
                 self.described(other)
             )
@@ -77,7 +81,7 @@ impl Core {
         text
     }
 
-    fn hop(&self, hop: &NextHop) -> String {
+    pub(super) fn hop(&self, hop: &NextHop) -> String {
         let gateway = hop.gateway.map(|gateway| format!("via {gateway}"));
         let device = hop.interface.as_ref().map(|interface| match interface {
             Interface::Name(name) => format!("dev {name}"),

@@ -29,6 +29,7 @@ impl Core {
         let bfd = neighbor
             .config
             .bfd
+            .as_ref()
             .and_then(|_| state_of(bfd, neighbor.address()));
         let hint = hint.or_else(|| bfd_hint(established, bfd, &neighbor.config));
         reply::NeighborSummary {
@@ -39,6 +40,7 @@ impl Core {
             uptime_s: since.filter(|_| established),
             changed_s: since,
             bfd,
+            wireguard: self.wireguard_peer(neighbor).map(|peer| peer.state),
             draining: self.drain.covers(neighbor.address()),
             interface: neighbor.interface().map(str::to_owned),
             listen_range: neighbor.range().map(|range| range.to_string()),
@@ -170,6 +172,7 @@ impl Core {
                 .map(|until| until.saturating_duration_since(Instant::now()).as_secs()),
             last_resort: status.retained_old,
             last_error: status.last_error.as_ref().map(failure),
+            wireguard_peer: self.wireguard_peer(neighbor),
             details,
         }
     }
@@ -374,10 +377,10 @@ fn bfd_hint(
     neighbor: &config::Neighbor,
 ) -> Option<String> {
     let down = matches!(state?, BfdState::Down | BfdState::Init);
-    (established && down && neighbor.ttl_security.is_some()).then(|| {
+    let near = neighbor.bfd.as_ref().is_some_and(|bfd| !bfd.multihop);
+    (established && down && near && neighbor.ttl_security.is_some()).then(|| {
         "BFD is down: with `ttl-security hops` FRR runs BFD over several hops (RFC 5883, UDP port \
-         4784), which rbgpd does not; take ttl_security out on both sides, BFD for one hop checks \
-         the TTL by itself (RFC 5881 §5), or take BFD out"
+         4784); set bfd = { multihop = true } if this neighbor does"
             .to_owned()
     })
 }
@@ -442,6 +445,7 @@ mod tests {
             config.neighbors.into_iter().next().unwrap()
         };
         let (plain, secured) = (neighbor(""), neighbor("ttl_security = 1"));
+        let far = neighbor("ttl_security = 2");
         let hint = bfd_hint(true, Some(BfdState::Down), &secured).unwrap();
         assert!(hint.contains("4784"), "{hint}");
         for (established, state, of) in [
@@ -450,6 +454,7 @@ mod tests {
             (false, Some(BfdState::Down), &secured),
             (true, None, &secured),
             (true, Some(BfdState::Down), &plain),
+            (true, Some(BfdState::Down), &far),
         ] {
             assert_eq!(bfd_hint(established, state, of), None, "{state:?}");
         }

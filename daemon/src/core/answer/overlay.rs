@@ -8,7 +8,8 @@ use crate::config::VniConfig;
 use crate::control::{EvpnRoutes, Page};
 
 impl Core {
-    pub(super) fn evpn_vnis(&self) -> reply::EvpnVni {
+    pub(in crate::core) fn evpn_vnis(&self) -> reply::EvpnVni {
+        let mut concerns = self.concerns_by_vni();
         let vnis = self
             .evpn
             .vnis()
@@ -20,9 +21,14 @@ impl Core {
                 let named = status.problems.iter();
                 let named = named.map(|problem| format!("{problem}; {}", problem.remedy()));
                 let mut problems: Vec<String> = named.collect();
-                problems.extend(config.and_then(|vni| self.waits_for(vni)));
+                let waits = config.and_then(|vni| self.waits_for(vni));
+                problems.extend(waits.or_else(|| self.endpoint_missing()));
                 let key = fib::Key::Overlay(status.vni.get());
                 problems.extend(self.failed.get(&key).cloned());
+                problems.extend(config.and_then(|vni| self.wide_ports(vni)));
+                problems.extend(config.and_then(|vni| self.svi_problem(vni)));
+                problems.extend(concerns.remove(&status.vni).unwrap_or_default());
+                let sites = status.sites();
                 reply::Vni {
                     vni: status.vni.get(),
                     name: status.name,
@@ -39,7 +45,7 @@ impl Core {
                         .collect(),
                     local_macs: number(status.local_macs),
                     remote_macs: number(status.remote_macs),
-                    remote_vteps: status.remote_vteps.iter().map(|it| it.vtep).collect(),
+                    remote_vteps: sites.into_iter().collect(),
                     vtep: self.config.evpn.map(|evpn| evpn.vtep),
                     bridge: config.map(|vni| vni.bridge.clone()),
                     vxlan: config.map(|vni| vni.vxlan.clone()),
@@ -54,8 +60,22 @@ impl Core {
         reply::EvpnVni { vnis }
     }
 
+    /// Devices are up and nothing arrives: no interface has our tunnel endpoint.
+    pub(super) fn endpoint_missing(&self) -> Option<String> {
+        let vtep = self.config.evpn?.vtep;
+        let idle = self.hands.kernel.is_none() || self.config.vnis.is_empty();
+        if idle || self.install.ground.is_own(vtep.into()) {
+            return None;
+        }
+        let length = if vtep.is_ipv4() { 32 } else { 128 };
+        Some(format!(
+            "no interface has our tunnel endpoint {vtep}, so nothing arrives that other sites send: \
+             `ip address add {vtep}/{length} dev lo`, or mend `vtep` in [evpn]"
+        ))
+    }
+
     /// Why nothing is asked of the kernel yet.
-    fn waits_for(&self, vni: &VniConfig) -> Option<String> {
+    pub(in crate::core) fn waits_for(&self, vni: &VniConfig) -> Option<String> {
         let (Some(_), Some(evpn)) = (&self.hands.kernel, &self.config.evpn) else {
             return None;
         };
@@ -94,12 +114,11 @@ impl Core {
     }
 
     fn mac_row(&self, status: evpn::MacStatus) -> reply::Mac {
-        let of = |config: &&VniConfig| config.id == status.vni;
-        let config = self.config.vnis.iter().find(of);
+        let config = self.overlay(status.vni);
         let remote = status.kind == evpn::Kind::Remote && self.hands.kernel.is_some();
         let installed = config.filter(|_| remote).map(|config| {
             let key = Self::fdb_key(config, status.mac);
-            self.installed.contains(&self.rib, &key)
+            self.installed.contains((&self.rib, &self.evpn), &key)
         });
         reply::Mac {
             vni: status.vni.get(),
@@ -107,6 +126,7 @@ impl Core {
             ips: status.ips,
             kind: kind(status.kind),
             vtep: status.vtep,
+            downstream_vni: status.downstream_vni,
             sequence: status.sequence,
             sticky: status.sticky,
             moves: status.moves,
@@ -136,7 +156,7 @@ impl Core {
             let installed = devices.filter(|_| remote).map(|devices| {
                 let (device, ip) = (devices.bridge.clone(), status.ip);
                 let key = fib::Key::Neighbour(fib::NeighbourKey { device, ip });
-                self.installed.contains(&self.rib, &key)
+                self.installed.contains((&self.rib, &self.evpn), &key)
             });
             reply::EvpnNeighbor {
                 vni: status.vni.get(),
@@ -166,6 +186,7 @@ impl Core {
                 macs: number(status.macs),
                 routes: number(status.routes),
                 since_s: status.since.map(age),
+                underneath: self.underneath(status.vtep),
             }
         });
         reply::EvpnVteps {
@@ -184,6 +205,7 @@ impl Core {
                 next_hop: router.next_hop,
                 mac: router.mac.to_string(),
                 vtep: router.vtep,
+                downstream_vni: router.downstream_vni,
                 routes: number(router.routes),
             })
         });

@@ -1,6 +1,6 @@
-//! Route-maps, with what they have counted.
+//! Route-maps, with what they have counted, and prefix lists.
 
-use bgp::policy::RouteMap;
+use bgp::policy::{PrefixRule, RouteMap};
 
 use super::Core;
 use crate::config::policy::words;
@@ -17,6 +17,28 @@ impl Core {
                 "there is no route-map `{name}`"
             ))),
             None => Ok(reply::RouteMaps { route_maps }),
+        }
+    }
+
+    pub(super) fn prefix_lists(&self) -> reply::PrefixLists {
+        let rule = |rule: &PrefixRule| reply::PrefixListRule {
+            seq: rule.seq(),
+            action: rule.action().to_string(),
+            prefix: rule.prefix().map(|prefix| prefix.to_string()),
+            ge: rule.ge(),
+            le: rule.le(),
+        };
+        let lists = self
+            .config
+            .prefix_lists
+            .iter()
+            .map(|list| reply::PrefixList {
+                name: list.name().to_owned(),
+                description: list.description().map(str::to_owned),
+                rules: list.rules().iter().map(rule).collect(),
+            });
+        reply::PrefixLists {
+            prefix_lists: lists.collect(),
         }
     }
 

@@ -152,9 +152,11 @@ impl Core {
         } else {
             &path.attributes
         };
-        let installed = nlri.prefix().is_some_and(|prefix| {
+        let installed = kernel_prefix(nlri).is_some_and(|prefix| {
             (path.best || path.multipath)
-                && self.installed.contains(&self.rib, &self.route_key(prefix))
+                && self
+                    .installed
+                    .contains((&self.rib, &self.evpn), &self.route_key(prefix))
         });
         let reason = match (&path.rejection, path.lost) {
             (Some(rejection), _) => Some(rejection.to_string()),
@@ -174,7 +176,7 @@ impl Core {
             neighbor: self.address_of(path.peer),
             best: path.best,
             multipath: path.multipath,
-            next_hops: vec![self.rib.next_hop(path.peer, attributes.next_hop())],
+            next_hops: vec![self.rib.next_hop(path.peer, attributes)],
             as_path: as_path(attributes),
             origin: origin(attributes.origin()).to_owned(),
             communities: attributes.communities().map(|it| it.to_string()).collect(),
@@ -308,6 +310,12 @@ fn as_path(attributes: &Attributes) -> Vec<AsPathItem> {
         .collect()
 }
 
+/// What a route itself is in the kernel. The prefix of an EVPN route is in the tables of VRFs, whose
+/// instances show it; that our own table has the same one says nothing of it.
+fn kernel_prefix(nlri: &Nlri) -> Option<Prefix> {
+    nlri.prefix().filter(|_| nlri.family() != Family::Evpn)
+}
+
 #[cfg(test)]
 mod tests {
     use std::net::Ipv4Addr;
@@ -357,5 +365,18 @@ mod tests {
         for wrong in ["", "1000", "zzz", "ff", "fff", "10.0.0.0/33", "é"] {
             assert!(read_place(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn the_prefix_of_an_evpn_route_is_not_looked_for_in_our_own_table() {
+        let prefix: Prefix = "10.1.0.0/16".parse().unwrap();
+        assert_eq!(kernel_prefix(&Nlri::from(prefix)), Some(prefix));
+        let route = EvpnKey::IpPrefix {
+            rd: "10.0.0.1:4001".parse().unwrap(),
+            tag: 0,
+            prefix,
+        };
+        assert_eq!(Nlri::Evpn(route.clone()).prefix(), Some(prefix));
+        assert_eq!(kernel_prefix(&Nlri::Evpn(route)), None);
     }
 }

@@ -108,7 +108,7 @@ impl MacTable {
                 mac.vni.to_string(),
                 mac.mac.clone(),
                 mac.kind.word().to_owned(),
-                or_dash(mac.vtep),
+                or_dash(mac.vtep.map(|vtep| towards(vtep, mac.downstream_vni))),
                 mac.sequence.to_string(),
                 yes_no(mac.sticky),
                 mac.moves.to_string(),
@@ -199,8 +199,10 @@ impl NeighborTable {
 
 /// `show evpn vteps`.
 pub(in crate::ctl) fn evpn_vteps(vteps: &EvpnVteps, out: &mut dyn Write) -> io::Result<()> {
-    let names = ["VTEP", "Neighbor", "Since", ">Routes", ">MACs", "VNIs"];
-    let mut table = Table::new(&names).fit(&["Neighbor"]);
+    let names = [
+        "VTEP", "Neighbor", "Since", ">Routes", ">MACs", "Way", "VNIs",
+    ];
+    let mut table = Table::new(&names).fit(&["Neighbor", "Way"]);
     for vtep in &vteps.vteps {
         let vnis: Vec<String> = vtep.vnis.iter().map(ToString::to_string).collect();
         table.row([
@@ -209,6 +211,7 @@ pub(in crate::ctl) fn evpn_vteps(vteps: &EvpnVteps, out: &mut dyn Write) -> io::
             or_dash(vtep.since_s.map(uptime)),
             vtep.routes.to_string(),
             vtep.macs.to_string(),
+            or_dash(vtep.underneath.as_ref().map(underneath)),
             list(&vnis),
         ]);
     }
@@ -221,6 +224,28 @@ pub(in crate::ctl) fn evpn_vteps(vteps: &EvpnVteps, out: &mut dyn Write) -> io::
         counted(sum(|vtep| vtep.routes), "route", "routes"),
         counted(sum(|vtep| vtep.macs), "MAC address", "MAC addresses"),
     )
+}
+
+/// How packets get to a tunnel endpoint.
+fn underneath(by: &Underneath) -> String {
+    let way = |way: &UnderneathWay| match way.gateway {
+        Some(gateway) => format!("via {gateway} dev {}", way.interface),
+        None => format!("dev {}", way.interface),
+    };
+    let list = |ways: &[UnderneathWay]| ways.iter().map(way).collect::<Vec<_>>().join(", ");
+    match by {
+        Underneath::Route(ways) => list(ways),
+        Underneath::Default(ways) => format!("default route {}", list(ways)),
+        Underneath::Nothing => "no route".to_owned(),
+    }
+}
+
+/// A tunnel endpoint, with the VNI that it takes frames with if that is not ours.
+fn towards(vtep: IpAddr, vni: Option<u32>) -> String {
+    match vni {
+        Some(vni) => format!("{vtep} (VNI {vni})"),
+        None => vtep.to_string(),
+    }
 }
 
 /// `show evpn next-hops`.
@@ -240,7 +265,7 @@ pub(in crate::ctl) fn evpn_next_hops(hops: &EvpnNextHops, out: &mut dyn Write) -
             hop.l3_vni.to_string(),
             hop.next_hop.to_string(),
             hop.mac.clone(),
-            hop.vtep.to_string(),
+            towards(hop.vtep, hop.downstream_vni),
             hop.routes.to_string(),
         ]);
     }

@@ -17,6 +17,32 @@ pub(in crate::ctl) fn neighbors(neighbors: &Neighbors, out: &mut dyn Write) -> i
     Ok(())
 }
 
+/// The tunnel, in lines.
+fn wireguard(peer: &WireguardPeer) -> Vec<String> {
+    let handshake = match peer.handshake_age_s {
+        Some(age) => format!("{} ago", uptime(age)),
+        None => "never".to_owned(),
+    };
+    let mut lines = vec![
+        format!(
+            "WireGuard {}, peer {}, endpoint {}",
+            peer.interface,
+            peer.public_key,
+            or_dash(peer.endpoint)
+        ),
+        format!(
+            "  Last handshake {handshake}, {} octets received, {} sent, {} AllowedIPs",
+            peer.received_bytes, peer.sent_bytes, peer.allowed_ips
+        ),
+    ];
+    lines.extend(
+        peer.overdue
+            .as_ref()
+            .map(|why| format!("  Handshake is overdue: {why}")),
+    );
+    lines
+}
+
 /// The number, or what the configuration says in its place.
 pub(super) fn remote_as(neighbor: &NeighborSummary) -> String {
     match neighbor.remote_as {
@@ -75,6 +101,9 @@ fn one_neighbor(neighbor: &Neighbor, out: &mut dyn Write) -> io::Result<()> {
     }
     if let Some(hint) = &summary.hint {
         line(format!("Remedy: {hint}"))?;
+    }
+    if let Some(peer) = &neighbor.wireguard_peer {
+        wireguard(peer).into_iter().try_for_each(&mut line)?;
     }
     if summary.draining {
         line("Traffic is moved away from this neighbor".to_owned())?;

@@ -269,3 +269,9 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn an_ipv4_mapped_address_is_no_stations() {
+    assert!(!is_host("::ffff:10.0.0.1".parse().unwrap()));
+    assert!(is_host("fe80::1".parse().unwrap()));
+}

@@ -57,7 +57,7 @@ pub(super) fn tcp_ao(table: &mut Table<'_, '_>) -> Option<At<Vec<At<AoKeyTable>>
 }
 
 /// Unlike other values, a secret that is refused is not shown.
-pub(super) fn secret(
+pub(in crate::config::file) fn secret(
     table: &mut Table<'_, '_>,
     key: &'static str,
     hint: &'static str,

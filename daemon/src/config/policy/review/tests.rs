@@ -179,3 +179,22 @@ fn a_map_without_an_entry_and_networks_of_no_other_host_are_remarked() {
     ];
     assert_eq!(found, expected);
 }
+
+#[test]
+fn a_gateway_whose_network_has_our_tunnel_endpoint_is_remarked() {
+    let vni = |vrf: &str| {
+        remarks(&format!(
+            "[evpn]\nvtep = \"10.0.0.1\"\n[[vni]]\nid = 100\nname = \"n\"\n\
+             gateway = [\"10.1.0.1/24\", \"10.0.0.7/24\"]\n{vrf}"
+        ))
+    };
+    assert_eq!(
+        vni(""),
+        [
+            "warning: x.toml:8:27: our tunnel endpoint 10.0.0.1 is in the gateway's network \
+             10.0.0.0/24: packets to the underlay may go to br100; take another network, or put \
+             the VNI into a VRF"
+        ]
+    );
+    assert_eq!(vni("vrf = \"red\"\n"), [""; 0]);
+}

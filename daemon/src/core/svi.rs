@@ -1,0 +1,234 @@
+//! Addresses that this host alone has in an overlay network, for `advertise_svi`.
+//!
+//! A gateway is the same at every site, address and MAC, so nobody reaches a certain hypervisor by
+//! it. An address that one host alone has needs a MAC address of its own beside it. Without a gateway
+//! of ours that is the bridge's (or that of its VLAN device): what stands on the device is told with
+//! it. Where the device has the gateway's MAC address, the host's own address stands on a macvlan of
+//! it, which others make; what stands on the device itself then is named, since a route with a MAC
+//! address that every site has would lead nowhere.
+//!
+//! All of it comes from what the kernel says of devices and addresses, worked out anew when some of
+//! it changed. What is told of it, and that no route of others may claim it, is EVPN's.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use bgp::{MacAddress, Vni};
+use fib::{Link, LinkKind, Links};
+
+use super::Core;
+use crate::config::VniConfig;
+
+/// What EVPN was told.
+#[derive(Debug, Default)]
+pub(super) struct Svi {
+    told: BTreeMap<Vni, BTreeSet<(MacAddress, IpAddr)>>,
+    stale: bool,
+}
+
+impl Svi {
+    /// What of a device matters here may have changed.
+    pub(super) fn device(&mut self, before: Option<&Link>, after: Option<&Link>) {
+        let of = |link: &Link| (link.address, link.name.clone(), link.parent);
+        self.stale |= before.map(of) != after.map(of);
+    }
+
+    /// Addresses or overlays changed.
+    pub(super) fn addresses(&mut self) {
+        self.stale = true;
+    }
+
+    pub(super) fn has(&self, vni: Vni, ip: IpAddr) -> bool {
+        let told = self.told.get(&vni).into_iter().flatten();
+        told.into_iter().any(|(_, own)| *own == ip)
+    }
+}
+
+impl Core {
+    /// Tells EVPN what has become different; false when nothing may have.
+    pub(super) fn settle_svi(&mut self) -> bool {
+        if !std::mem::take(&mut self.svi.stale) {
+            return false;
+        }
+        let found = found(&self.config.vnis, &self.install.ground.links);
+        let before = std::mem::replace(&mut self.svi.told, found.clone());
+        for vni in before.keys().filter(|vni| !found.contains_key(vni)) {
+            let addresses = BTreeSet::new();
+            self.tell_evpn(evpn::Input::SetSvi {
+                vni: *vni,
+                addresses,
+            });
+        }
+        for (vni, addresses) in found {
+            if before.get(&vni) != Some(&addresses) {
+                self.tell_evpn(evpn::Input::SetSvi { vni, addresses });
+            }
+        }
+        true
+    }
+
+    /// Own addresses that cannot be told, for `show evpn vni`.
+    pub(super) fn svi_problem(&self, vni: &VniConfig) -> Option<String> {
+        if !vni.advertise_svi {
+            return None;
+        }
+        if self.hands.kernel.is_none() {
+            let what = "`advertise_svi` tells nothing: which addresses this host has is not known with \
+                        `[kernel] enabled = false`; leave one of the two out";
+            return Some(what.to_owned());
+        }
+        if vni.gateway.is_empty() {
+            return None;
+        }
+        let links = &self.install.ground.links;
+        let device = links.named(&vni.bridge.as_str().into())?;
+        let own = hosts_on(links, device.index).find(|ip| !is_gateway(vni, *ip))?;
+        let name = &device.name;
+        Some(format!(
+            "{own} is not advertised: `{name}` has the gateway's MAC address, which is at every site; put \
+             it on a device with one of its own: `ip link add link {name} name {name}-own type macvlan \
+             mode bridge`, `ip address add {own}/.. dev {name}-own`"
+        ))
+    }
+}
+
+/// The addresses of this host alone in each overlay network that tells them, with their MAC addresses.
+fn found(vnis: &[VniConfig], links: &Links) -> BTreeMap<Vni, BTreeSet<(MacAddress, IpAddr)>> {
+    let mut found: BTreeMap<Vni, BTreeSet<_>> = BTreeMap::new();
+    let mut wanted = vnis.iter().filter(|vni| vni.advertise_svi).peekable();
+    if wanted.peek().is_none() {
+        return found;
+    }
+    let mut macvlans: BTreeMap<u32, Vec<&Link>> = BTreeMap::new();
+    for link in links.iter().filter(|link| is_macvlan(link)) {
+        let parent = link.parent.unwrap_or_default();
+        macvlans.entry(parent).or_default().push(link);
+    }
+    for vni in wanted {
+        let Some(device) = links.named(&vni.bridge.as_str().into()) else {
+            continue;
+        };
+        let devices = match vni.gateway.is_empty() {
+            true => vec![device],
+            false => macvlans.remove(&device.index).unwrap_or_default(),
+        };
+        for link in devices {
+            let Some(mac) = link.address else { continue };
+            for ip in hosts_on(links, link.index).filter(|ip| !is_gateway(vni, *ip)) {
+                let own = found.entry(vni.id).or_default();
+                own.insert((MacAddress(mac.0), ip));
+            }
+        }
+    }
+    found
+}
+
+fn is_macvlan(link: &Link) -> bool {
+    matches!(&link.kind, LinkKind::Other(kind) if kind == "macvlan")
+}
+
+fn is_gateway(vni: &VniConfig, ip: IpAddr) -> bool {
+    vni.gateway.iter().any(|gateway| gateway.ip() == ip)
+}
+
+/// Addresses in use on a device that mean it beyond its own link.
+fn hosts_on(links: &Links, index: u32) -> impl Iterator<Item = IpAddr> {
+    let addresses = links.addresses(index).filter(|it| it.usable);
+    addresses
+        .map(|it| it.address.ip())
+        .filter(|ip| !link_local(*ip))
+}
+
+fn link_local(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => ip.is_link_local(),
+        IpAddr::V6(ip) => ip.is_unicast_link_local(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config;
+
+    const HEAD: &str = "asn = 65001\nrouter_id = \"10.0.0.1\"\nevpn.vtep = \"10.0.0.1\"\n[[vni]]\nid = 100\n\
+                        name = \"production\"\nadvertise_svi = true\n";
+
+    fn vnis(more: &str) -> Vec<VniConfig> {
+        let config = config::parse(&format!("{HEAD}{more}"), "rbgpd.toml");
+        config.unwrap().vnis
+    }
+
+    fn device(links: &mut Links, link: Link, mac: u8, addresses: &[&str]) {
+        let index = link.index;
+        links.insert(Link {
+            address: Some(fib::Mac([2, 0, 0, 0, 0, mac])),
+            ..link
+        });
+        for address in addresses {
+            links.insert_address(fib::Address {
+                index,
+                address: address.parse().unwrap(),
+                protocol: 0,
+                usable: true,
+            });
+        }
+    }
+
+    fn macvlan(index: u32, parent: u32) -> Link {
+        Link {
+            kind: LinkKind::Other("macvlan".to_owned()),
+            parent: Some(parent),
+            ..Link::new(index, &format!("own{index}"))
+        }
+    }
+
+    fn shown(vnis: &[VniConfig], links: &Links) -> Vec<String> {
+        let found = found(vnis, links).into_iter();
+        let lines = found.flat_map(|(vni, own)| {
+            own.into_iter()
+                .map(move |(mac, ip)| format!("{vni} {mac} {ip}"))
+        });
+        lines.collect()
+    }
+
+    #[test]
+    fn without_a_gateway_what_stands_on_the_bridge_is_told_with_its_mac_address() {
+        let mut links = Links::default();
+        let addresses = ["10.100.0.11/24", "fe80::1/64", "2001:db8::11/64"];
+        device(&mut links, Link::new(3, "br100"), 1, &addresses);
+        // FRR's way of an anycast gateway, which is at every site.
+        device(&mut links, macvlan(4, 3), 2, &["10.100.0.1/24"]);
+        assert_eq!(
+            shown(&vnis(""), &links),
+            [
+                "100 02:00:00:00:00:01 10.100.0.11",
+                "100 02:00:00:00:00:01 2001:db8::11"
+            ]
+        );
+    }
+
+    #[test]
+    fn beside_a_gateway_only_what_has_a_mac_address_of_its_own_is_told() {
+        let gateway = vnis("gateway = [\"10.100.0.1/24\"]\n");
+        let mut links = Links::default();
+        let addresses = ["10.100.0.1/24", "10.100.0.12/24"];
+        device(&mut links, Link::new(3, "br100"), 1, &addresses);
+        assert!(shown(&gateway, &links).is_empty());
+        device(&mut links, macvlan(4, 3), 2, &["10.100.0.11/24"]);
+        device(&mut links, macvlan(5, 9), 3, &["10.9.0.11/24"]);
+        assert_eq!(
+            shown(&gateway, &links),
+            ["100 02:00:00:00:00:02 10.100.0.11"]
+        );
+        let silent = vnis("gateway = [\"10.100.0.1/24\"]\n");
+        let silent: Vec<VniConfig> = silent
+            .into_iter()
+            .map(|vni| VniConfig {
+                advertise_svi: false,
+                ..vni
+            })
+            .collect();
+        assert!(shown(&silent, &links).is_empty());
+    }
+}

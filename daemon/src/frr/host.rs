@@ -1,0 +1,81 @@
+//! What of this host FRR would have looked at: its addresses and its VXLAN devices.
+//!
+//! FRR takes its identifier from the host's addresses where none is written, and with
+//! `advertise-all-vni` takes every VXLAN device for a VNI. So does the reader, once: devices that
+//! come later are found by the next reload.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+/// The host, as far as a file leaves something to it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Host {
+    /// IPv4 addresses with the names of their devices.
+    pub addresses: Vec<(String, Ipv4Addr)>,
+    /// VXLAN devices.
+    pub vxlans: Vec<Vxlan>,
+}
+
+/// A VXLAN device with one VNI.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Vxlan {
+    /// Its name.
+    pub name: String,
+    /// Its VNI; zero when it carries several.
+    pub vni: u32,
+    /// Its tunnel endpoint.
+    pub local: Option<IpAddr>,
+    /// Its UDP port.
+    pub port: u16,
+    /// The bridge that it is a port of.
+    pub bridge: Option<String>,
+    /// The VRF that the bridge is in.
+    pub vrf: Option<String>,
+}
+
+impl Host {
+    /// This host as it is now; an empty one where the kernel does not tell.
+    pub fn now() -> Self {
+        fib::host_now().map(Self::of).unwrap_or_default()
+    }
+
+    fn of((links, addresses): (Vec<fib::Link>, Vec<fib::Address>)) -> Self {
+        let link = |index: u32| links.iter().find(|link| link.index == index);
+        let v4 = addresses.iter().filter_map(|address| {
+            let IpAddr::V4(ip) = address.address.ip() else {
+                return None;
+            };
+            Some((link(address.index)?.name.to_string(), ip))
+        });
+        let vxlans = links.iter().filter_map(|it| {
+            let fib::LinkKind::Vxlan(vxlan) = &it.kind else {
+                return None;
+            };
+            let bridge = it.master.and_then(link);
+            let bridge = bridge.filter(|it| matches!(it.kind, fib::LinkKind::Bridge));
+            let vrf = bridge.and_then(|it| link(it.master?));
+            let vrf = vrf.filter(|it| matches!(it.kind, fib::LinkKind::Vrf { .. }));
+            Some(Vxlan {
+                name: it.name.to_string(),
+                vni: if vxlan.external { 0 } else { vxlan.vni },
+                local: vxlan.local,
+                port: vxlan.port,
+                bridge: bridge.map(|it| it.name.to_string()),
+                vrf: vrf.map(|it| it.name.to_string()),
+            })
+        });
+        Self {
+            addresses: v4.collect(),
+            vxlans: vxlans.collect(),
+        }
+    }
+}
+
+/// The one that FRR takes for an identifier: the highest of the loopback device, else the highest.
+pub(super) fn identifier(addresses: &[(String, Ipv4Addr)]) -> Option<&(String, Ipv4Addr)> {
+    let usable = |it: &&(String, Ipv4Addr)| !it.1.is_loopback() && !it.1.is_link_local();
+    let loopback = addresses.iter().filter(usable).filter(|it| it.0 == "lo");
+    let any = addresses.iter().filter(usable);
+    loopback
+        .max_by_key(|it| it.1)
+        .or_else(|| any.max_by_key(|it| it.1))
+}

@@ -1,0 +1,366 @@
+//! Goes through the lines, keeps track of the block each is in, and notes what becomes of it.
+//!
+//! A line is looked for in the node of its block, then in those around it, as vtysh does when it
+//! reads a file; where it fits, the block is from there on. So neither indentation nor `exit` is
+//! needed. Within a block of another daemon, and one that is refused, lines are taken as they come:
+//! up to one that is not indented and begins something that is known.
+//!
+//! Whoever wants to write the lines again ([`super::document`]) has them [spelled](Said), too.
+
+use super::grammar::{Caught, Found, Grammar};
+use super::model::{Args, Site};
+use super::shapes::{self, Done, Means, Node, Shape};
+use super::spell::{Opener, spell};
+use super::text::{self, Line};
+use super::{Outcome, Source, Spot};
+
+/// What became of a line.
+#[derive(Clone)]
+pub(super) struct Read {
+    pub(super) spot: Spot,
+    pub(super) text: String,
+    pub(super) outcome: Outcome,
+    /// Where it was asked for, and of lines that do not just end a block.
+    pub(super) said: Option<Said>,
+}
+
+/// A line as FRR would write it.
+#[derive(Clone)]
+pub(super) struct Said {
+    /// The blocks it stands in, from outside; of a line that opens one, that one is the last.
+    pub(super) path: Vec<Opener>,
+    /// `None` within a block of another daemon, and for what is not known.
+    pub(super) shape: Option<&'static Shape>,
+    pub(super) no: bool,
+    /// Without `no`.
+    pub(super) text: String,
+}
+
+/// Reads all files into one site.
+pub(super) fn read(sources: &[Source]) -> (Site, Vec<Read>) {
+    read_all(sources, false)
+}
+
+/// The same with each line as FRR would write it.
+pub(super) fn read_spelled(sources: &[Source]) -> (Site, Vec<Read>) {
+    read_all(sources, true)
+}
+
+fn read_all(sources: &[Source], spelled: bool) -> (Site, Vec<Read>) {
+    let grammar = Grammar::new(shapes::all());
+    let mut site = Site::default();
+    let mut all = Vec::new();
+    for (file, source) in sources.iter().enumerate() {
+        let mut reader = Reader {
+            grammar: &grammar,
+            site: &mut site,
+            node: Node::Top,
+            block: None,
+            file,
+            open: spelled.then(Vec::new),
+            said: None,
+        };
+        for line in text::lines(&source.text) {
+            all.extend(reader.line(&line));
+        }
+    }
+    (site, all)
+}
+
+/// Goes along with a session, line by line, to know in which block the next line stands. What the lines
+/// mean and whether they may stay is found out when all of them are there.
+pub struct Walk {
+    grammar: Grammar,
+    site: Site,
+    node: Node,
+    block: Option<Outcome>,
+}
+
+impl Walk {
+    /// Outside all blocks.
+    pub fn new() -> Self {
+        Self {
+            grammar: Grammar::new(shapes::all()),
+            site: Site::default(),
+            node: Node::Top,
+            block: None,
+        }
+    }
+
+    /// Takes the next line.
+    pub fn line(&mut self, text: &str) {
+        let mut reader = Reader {
+            grammar: &self.grammar,
+            site: &mut self.site,
+            node: self.node,
+            block: self.block.take(),
+            file: 0,
+            open: None,
+            said: None,
+        };
+        for line in text::lines(text) {
+            reader.line(&line);
+        }
+        (self.node, self.block) = (reader.node, reader.block);
+    }
+
+    /// An `exit` leaves no block, but the session.
+    pub fn is_outside(&self) -> bool {
+        self.node == Node::Top && self.block.is_none()
+    }
+}
+
+impl Default for Walk {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+struct Reader<'g> {
+    grammar: &'g Grammar,
+    site: &'g mut Site,
+    node: Node,
+    /// Of another daemon, or refused: what becomes of the lines within.
+    block: Option<Outcome>,
+    file: usize,
+    /// The lines that have opened the blocks around, where lines are spelled.
+    open: Option<Vec<Opener>>,
+    said: Option<Said>,
+}
+
+impl Reader<'_> {
+    fn line(&mut self, line: &Line<'_>) -> Option<Read> {
+        let first = line.words.first()?;
+        let spot = Spot {
+            file: self.file,
+            line: line.number,
+            column: first.column,
+        };
+        self.said = None;
+        let outcome = self.outcome(line, spot);
+        Some(Read {
+            spot,
+            text: first.rest.to_owned(),
+            outcome,
+            said: self.said.take(),
+        })
+    }
+
+    /// Notes a line as it stands, of which nothing more is known.
+    fn say_raw(&mut self, line: &Line<'_>) {
+        let no = line.words.first().is_some_and(|word| word.text == "no") && line.words.len() > 1;
+        let first = line.words.get(usize::from(no));
+        if let (Some(open), Some(first)) = (&self.open, first) {
+            self.said = Some(Said {
+                path: open.clone(),
+                shape: None,
+                no,
+                text: first.rest.to_owned(),
+            });
+        }
+    }
+
+    /// Forgets the blocks that the node is not in.
+    fn close(&mut self) {
+        if let Some(open) = &mut self.open {
+            let around = open.iter().rposition(|it| it.node == self.node);
+            open.truncate(around.map_or(0, |at| at + 1));
+        }
+    }
+
+    /// Notes a line as FRR writes it, and which blocks are open from here on.
+    fn say(&mut self, shape: &'static Shape, caught: &Caught<'_>) {
+        self.close();
+        let Some(open) = &mut self.open else {
+            return;
+        };
+        if let Means::Closes = shape.means {
+            return;
+        }
+        let mut path = open.clone();
+        let text = spell(self.node, shape, caught, &mut path);
+        let opens = match shape.means {
+            Means::Opens(node, _) => Some(node),
+            Means::OpensElsewhere(_) | Means::OpensRefused(_) => {
+                Some(self.node.taken_as_it_comes())
+            }
+            Means::Does(_)
+            | Means::Differs(..)
+            | Means::Always(_)
+            | Means::Moot(_)
+            | Means::Closes
+            | Means::Elsewhere(_)
+            | Means::Refused(_) => None,
+        };
+        if let Some(node) = opens {
+            let opener = Opener::new(node, text.clone(), caught);
+            path.push(opener);
+            if !caught.no {
+                open.clone_from(&path);
+            }
+        }
+        self.said = Some(Said {
+            path,
+            shape: Some(shape),
+            no: caught.no,
+            text,
+        });
+    }
+
+    fn outcome(&mut self, line: &Line<'_>, spot: Spot) -> Outcome {
+        if let Some(block) = self.block.clone() {
+            if !self.leaves(line) {
+                self.say_raw(line);
+                return block;
+            }
+            self.block = None;
+        }
+        // An abbreviation here may be a whole word in a block around.
+        let mut abbreviated = None;
+        let mut node = Some(self.node);
+        while let Some(at) = node {
+            match self.grammar.read(at, &line.words) {
+                Found::Shape(shape, caught) if caught.begins_whole() => {
+                    self.node = at;
+                    return self.apply(shape, &caught, spot);
+                }
+                Found::Shape(shape, caught) => {
+                    abbreviated = abbreviated.or(Some((at, shape, caught)));
+                }
+                Found::Ambiguous(one, two) => {
+                    let why = format!("a word may be `{one}` or `{two}`; write more of it");
+                    return Outcome::Unknown {
+                        why,
+                        ours: at.is_ours() || is_ours(line),
+                    };
+                }
+                Found::Nothing => {}
+            }
+            node = at.parent();
+        }
+        if let Some((at, shape, caught)) = abbreviated {
+            self.node = at;
+            return self.apply(shape, &caught, spot);
+        }
+        self.say_raw(line);
+        Outcome::Unknown {
+            why: format!("the line is not known in `{}`", self.node.name()),
+            ours: self.node.is_ours() || is_ours(line),
+        }
+    }
+
+    /// Whether a line ends the block that is taken as it comes.
+    fn leaves(&mut self, line: &Line<'_>) -> bool {
+        let word = line.words.first().map_or("", |word| word.text);
+        let around = self.node.parent().unwrap_or(Node::Top);
+        if word == "end" {
+            return true;
+        }
+        if self.node == Node::OtherFamily {
+            let opens = matches!(word, "exit-address-family" | "address-family" | "exit");
+            return opens || !line.indented && self.is_known(Node::Top, line);
+        }
+        !line.indented && (word == "exit" || self.is_known(around, line))
+    }
+
+    fn is_known(&self, node: Node, line: &Line<'_>) -> bool {
+        !matches!(self.grammar.read(node, &line.words), Found::Nothing)
+    }
+
+    fn apply(&mut self, shape: &'static Shape, caught: &Caught<'_>, spot: Spot) -> Outcome {
+        let args = Args {
+            caught,
+            node: self.node,
+            spot,
+        };
+        let no = caught.no;
+        self.say(shape, caught);
+        match shape.means {
+            Means::Does(handler) => outcome(handler(self.site, &args), None),
+            Means::Differs(handler, how) => outcome(handler(self.site, &args), Some(how)),
+            Means::Always(why) if no => {
+                Outcome::Differs(format!("this cannot be turned off: {why}"))
+            }
+            Means::Always(_) => Outcome::Honoured,
+            Means::Moot(how) => Outcome::Differs(how.to_owned()),
+            Means::Opens(node, handler) => {
+                let done = outcome(handler(self.site, &args), None);
+                self.enter(node, &done, no);
+                done
+            }
+            Means::Closes => {
+                self.node = match caught.has("end") || caught.has("configure") {
+                    true => Node::Top,
+                    false => self.node.parent().unwrap_or(Node::Top),
+                };
+                self.close();
+                Outcome::Honoured
+            }
+            Means::Elsewhere(daemon) => Outcome::Elsewhere(daemon),
+            Means::OpensElsewhere(daemon) if no => Outcome::Elsewhere(daemon),
+            Means::OpensElsewhere(daemon) => {
+                self.take_as_it_comes(Outcome::Elsewhere(daemon));
+                Outcome::Elsewhere(daemon)
+            }
+            Means::Refused(_) | Means::OpensRefused(_) if no => Outcome::Honoured,
+            Means::Refused(why) => Outcome::Refused(why.to_owned()),
+            Means::OpensRefused(why) => {
+                self.take_as_it_comes(Outcome::Within(spot.line));
+                Outcome::Refused(why.to_owned())
+            }
+        }
+    }
+
+    /// A block that cannot be entered is taken as it comes, so that one mistake is one error.
+    fn enter(&mut self, node: Node, done: &Outcome, no: bool) {
+        if no {
+            return;
+        }
+        self.node = node;
+        if let Outcome::Refused(_) = done {
+            self.node = Node::Foreign;
+            self.block = Some(Outcome::Honoured);
+        }
+    }
+
+    fn take_as_it_comes(&mut self, lines: Outcome) {
+        self.node = self.node.taken_as_it_comes();
+        self.block = Some(lines);
+    }
+}
+
+fn outcome(done: Done, how: Option<&str>) -> Outcome {
+    match (done, how) {
+        (Err(why), _) => Outcome::Refused(why),
+        (Ok(None), None) => Outcome::Honoured,
+        (Ok(None), Some(how)) => Outcome::Differs(how.to_owned()),
+        (Ok(Some(note)), _) => Outcome::Differs(note),
+    }
+}
+
+/// Whether a line outside all blocks speaks of what rbgpd does.
+fn is_ours(line: &Line<'_>) -> bool {
+    let mut words = line.words.iter().map(|word| word.text);
+    let mut first = words.next().unwrap_or("");
+    if first == "no" {
+        first = words.next().unwrap_or("");
+    }
+    let second = words.next().unwrap_or("");
+    match first {
+        "bgp" | "route-map" | "access-list" | "bfd" | "vrf" | "interface" | "neighbor" | "vni"
+        | "address-family" | "match" | "network" | "advertise-all-vni" => true,
+        "router" => second == "bgp",
+        "ip" | "ipv6" => matches!(
+            second,
+            "prefix-list"
+                | "access-list"
+                | "community-list"
+                | "large-community-list"
+                | "extcommunity-list"
+                | "as-path"
+                | "route"
+                | "protocol"
+        ),
+        _ => false,
+    }
+}

@@ -1,0 +1,339 @@
+//! Everything else: the system, interfaces, and what other daemons of FRR do.
+
+use super::Means::{
+    Always, Closes, Differs, Does, Elsewhere, Moot, Opens, OpensElsewhere, OpensRefused, Refused,
+};
+use super::Node::{Interface, Line, Top};
+use super::{DONE, Done, Node, Shape, shape};
+use crate::frr::model::{Args, Site, quote};
+
+const HERE: &[Node] = &[Top];
+const LINK: &[Node] = &[Interface];
+
+const ADDRESS: &str = "addresses are set by whoever sets up the interface (`ip address add`, ifupdown, systemd-networkd)";
+const LINKS: &str = "interfaces are set up by the host's network configuration";
+const LOGS: &str = "the log goes to stderr, and so to the journal; `[log] level` says how much";
+const VTY: &str = "who may use the control socket is who may give orders; there are no passwords";
+
+pub(super) const SHAPES: &[Shape] = &[
+    shape(
+        HERE,
+        "frr version LINE",
+        Does(|site, a| {
+            let mut numbers = a.value("LINE").split(['.', '-', ' ', '_']);
+            let mut next = || numbers.next().and_then(|it| it.parse::<u32>().ok());
+            let version = next().map(|major| (major, next().unwrap_or(0)));
+            site.version = version.filter(|_| !a.no());
+            DONE
+        }),
+    ),
+    shape(
+        HERE,
+        "frr defaults (traditional|datacenter)",
+        Does(|site, a| {
+            site.datacenter = a.has("datacenter") && !a.no();
+            DONE
+        }),
+    ),
+    shape(
+        HERE,
+        "(hostname|domainname) NAME",
+        Moot("the host has its name from the system"),
+    ),
+    shape(
+        HERE,
+        "service (integrated-vtysh-config|advanced-vty|password-encryption|terminal-length N|cputime-stats|cputime-warning N|walltime-warning N)",
+        Moot("there is one program and one file"),
+    ),
+    shape(HERE, "(password|enable password) LINE", Moot(VTY)),
+    shape(HERE, "username NAME LINE", Moot(VTY)),
+    shape(HERE, "banner LINE", Moot("there is no login")),
+    shape(HERE, "line vty", Opens(Line, |_, _| DONE)),
+    shape(
+        &[Line],
+        "(exec-timeout N [N]|access-class NAME|login|ipv6 access-class NAME)",
+        Moot(VTY),
+    ),
+    shape(
+        HERE,
+        "log (syslog|stdout|monitor|trap|file PATH) (emergencies|alerts|critical|errors|warnings|notifications|informational|debugging)",
+        Differs(log_level, LOGS),
+    ),
+    shape(
+        HERE,
+        "log (syslog|stdout|monitor|file PATH)",
+        Differs(log_level, LOGS),
+    ),
+    shape(
+        HERE,
+        "log (facility|timestamp|commands|record-priority|unique-id|error-category|filter-text|filtered-file|filter-file|immediate-mode|extended|daemon|5424|rotate) [LINE]",
+        Moot(LOGS),
+    ),
+    shape(HERE, "log-filter LINE", Moot(LOGS)),
+    shape(
+        HERE,
+        "log commands",
+        Moot("orders are in the log of the daemon"),
+    ),
+    shape(
+        &[Top, Node::Router, Node::Interface, Node::Bfd],
+        "debug LINE",
+        Moot("more is logged with `[log] level = \"debug\"` or RBGPD_LOG"),
+    ),
+    shape(
+        HERE,
+        "(agentx|zebra LINE|mgmt LINE|allow-reserved-ranges|fpm LINE|dump LINE|watchfrr LINE|bgp send-extra-data zebra|bgp input-queue-limit N|bgp output-queue-limit N|netns NAME)",
+        Moot("it has no counterpart"),
+    ),
+    shape(
+        HERE,
+        "(ip|ipv6) forwarding",
+        Moot(
+            "whether the host forwards is set by sysctl: net.ipv4.ip_forward, net.ipv6.conf.all.forwarding",
+        ),
+    ),
+    shape(
+        HERE,
+        "(ip|ipv6) nht resolve-via-default",
+        Always("next hops are found as the kernel finds them, by the default route too"),
+    ),
+    shape(
+        HERE,
+        "(ip|ipv6) (protocol|import-table|nht) LINE",
+        Refused(
+            "let the neighbors' `route-map NAME in` do it: `set src`, `set table` and `set distance` reach the kernel",
+        ),
+    ),
+    shape(HERE, "router-id A.B.C.D [vrf NAME]", Does(router_id)),
+    shape(HERE, "ip router-id A.B.C.D [vrf NAME]", Does(router_id)),
+    shape(
+        HERE,
+        "ipv6 router-id X:X::X:X",
+        Moot("identifiers are IPv4"),
+    ),
+    shape(HERE, "(ip|ipv6) mroute LINE", Elsewhere("pimd")),
+    shape(
+        HERE,
+        "bgp router-id A.B.C.D",
+        Does(|site, a| {
+            site.router_id = (!a.no()).then(|| a.put(quote(a.value("A.B.C.D"))));
+            DONE
+        }),
+    ),
+    shape(
+        HERE,
+        "bgp graceful-shutdown",
+        Refused(
+            "use `rbgpctl drain`, which moves traffic on all families and is kept over restarts",
+        ),
+    ),
+    shape(
+        HERE,
+        "bgp (suppress-fib-pending|no-rib|session-dscp N|update-delay N [N])",
+        Moot("it has no counterpart"),
+    ),
+    shape(
+        HERE,
+        "interface IFNAME [vrf NAME]",
+        Opens(Interface, |site, a| {
+            site.here.interface = a.value("IFNAME").to_owned();
+            DONE
+        }),
+    ),
+    shape(
+        LINK,
+        "ip address A.B.C.D/M [label NAME] [peer A.B.C.D/M]",
+        Differs(address, ADDRESS),
+    ),
+    shape(LINK, "ip address A.B.C.D peer A.B.C.D/M", Moot(ADDRESS)),
+    shape(LINK, "(ip|ipv6) address X:X::X:X/M", Moot(ADDRESS)),
+    shape(
+        LINK,
+        "description LINE",
+        Moot("devices have descriptions of their own (`ip link set DEV alias TEXT`)"),
+    ),
+    shape(
+        LINK,
+        "shutdown",
+        Moot(
+            "devices are up or down as the host's network configuration says; a neighbor is kept down by `neighbor X shutdown`",
+        ),
+    ),
+    shape(
+        LINK,
+        "link-detect",
+        Always("a link without carrier is not used"),
+    ),
+    shape(
+        LINK,
+        "(bandwidth N|multicast|mpls (enable|disable)|link-params|vrf NAME|mtu N)",
+        Moot(LINKS),
+    ),
+    shape(
+        LINK,
+        "ipv6 nd LINE",
+        Moot(
+            "router advertisements go to neighbors by `neighbor IFNAME interface`, and to hosts by radvd or the like",
+        ),
+    ),
+    shape(
+        LINK,
+        "ipv6 nd (suppress-ra|ra-interval LINE)",
+        Moot(
+            "router advertisements go to neighbors by `neighbor IFNAME interface`, and to hosts by radvd or the like",
+        ),
+    ),
+    shape(LINK, "mpls bgp LINE", Refused("rbgpd has no labels")),
+    shape(LINK, "(ip|ipv6) ospf LINE", Elsewhere("ospfd")),
+    shape(LINK, "(ospf|ospf6) LINE", Elsewhere("ospfd")),
+    shape(LINK, "ipv6 ospf6 LINE", Elsewhere("ospf6d")),
+    shape(LINK, "(ip|ipv6) router isis LINE", Elsewhere("isisd")),
+    shape(LINK, "isis LINE", Elsewhere("isisd")),
+    shape(
+        LINK,
+        "(ip|ipv6) router openfabric LINE",
+        Elsewhere("fabricd"),
+    ),
+    shape(LINK, "openfabric LINE", Elsewhere("fabricd")),
+    shape(
+        LINK,
+        "(ip|ipv6) (pim|igmp|mld|mroute|multicast) [LINE]",
+        Elsewhere("pimd"),
+    ),
+    shape(LINK, "ip rip LINE", Elsewhere("ripd")),
+    shape(LINK, "ipv6 ripng LINE", Elsewhere("ripngd")),
+    shape(
+        LINK,
+        "ip (eigrp|summary-address eigrp|bandwidth-percent|hello-interval eigrp|hold-time eigrp|authentication) LINE",
+        Elsewhere("eigrpd"),
+    ),
+    shape(LINK, "babel LINE", Elsewhere("babeld")),
+    shape(LINK, "(ip|ipv6) nhrp LINE", Elsewhere("nhrpd")),
+    shape(LINK, "(vrrp|pbr-policy) LINE", Elsewhere("vrrpd or pbrd")),
+    shape(LINK, "(ldp|mpls ldp-sync) [LINE]", Elsewhere("ldpd")),
+    shape(HERE, "router ospf [LINE]", OpensElsewhere("ospfd")),
+    shape(HERE, "router ospf6 [LINE]", OpensElsewhere("ospf6d")),
+    shape(HERE, "router isis [LINE]", OpensElsewhere("isisd")),
+    shape(HERE, "router openfabric [LINE]", OpensElsewhere("fabricd")),
+    shape(
+        HERE,
+        "router (rip|ripng|eigrp|babel|pim|pim6) [LINE]",
+        OpensElsewhere("ripd, ripngd, eigrpd, babeld or pimd"),
+    ),
+    shape(
+        HERE,
+        "(ip|ipv6) (pim|igmp|mld|multicast|msdp|ssmpingd) LINE",
+        Elsewhere("pimd"),
+    ),
+    shape(HERE, "mpls ldp", OpensElsewhere("ldpd")),
+    shape(HERE, "mpls LINE", Elsewhere("ldpd or zebra")),
+    shape(HERE, "l2vpn NAME [LINE]", OpensElsewhere("ldpd")),
+    shape(
+        HERE,
+        "segment-routing",
+        OpensElsewhere("pathd or zebra (SRv6)"),
+    ),
+    shape(
+        HERE,
+        "(key chain NAME|pbr-map NAME LINE|nexthop-group NAME|pseudowire NAME|vrrp LINE|nhrp LINE|affinity-map LINE)",
+        OpensElsewhere("the daemon of that protocol"),
+    ),
+    shape(HERE, "traffic LINE", OpensElsewhere("zebra")),
+    shape(
+        HERE,
+        "rpki [vrf NAME]",
+        OpensRefused("write the caches as [[rpki]] in TOML"),
+    ),
+    shape(HERE, "vnc LINE", Refused("VNC is not known")),
+    shape(
+        &[
+            Top,
+            Node::Router,
+            Node::Ipv4,
+            Node::Ipv6,
+            Node::Evpn,
+            Node::Vni,
+            Node::TopVni,
+            Node::RouteMap,
+            Interface,
+            Node::Vrf,
+            Node::Bfd,
+            Node::BfdPeer,
+            Node::BfdProfile,
+            Line,
+            Node::OtherFamily,
+            Node::Foreign,
+        ],
+        "(exit|quit)",
+        Closes,
+    ),
+    shape(
+        &[
+            Top,
+            Node::Router,
+            Node::Ipv4,
+            Node::Ipv6,
+            Node::Evpn,
+            Node::Vni,
+            Node::TopVni,
+            Node::RouteMap,
+            Interface,
+            Node::Vrf,
+            Node::Bfd,
+            Node::BfdPeer,
+            Node::BfdProfile,
+            Line,
+            Node::OtherFamily,
+            Node::Foreign,
+        ],
+        "end",
+        Closes,
+    ),
+    shape(HERE, "configure terminal [file-lock]", Closes),
+    shape(
+        HERE,
+        "(exit-address-family|exit-vrf|exit-vni|exit-route-map)",
+        Closes,
+    ),
+];
+
+/// FRR's words for what is logged; of several places what is most counts.
+fn log_level(site: &mut Site, a: &Args<'_>) -> Done {
+    let quiet = ["emergencies", "alerts", "critical", "errors"];
+    let level = match (a.has("warnings"), quiet.iter().any(|word| a.has(word))) {
+        (true, _) => (1, "warn"),
+        (false, true) => (0, "error"),
+        // What FRR logs at `debugging` is what `debug` lines ask for.
+        (false, false) => (2, "info"),
+    };
+    let place = a.caught.keywords().get(1).copied().unwrap_or("");
+    match a.no() {
+        true => drop(site.log_levels.remove(place)),
+        false => drop(
+            site.log_levels
+                .insert(place, (level.0, a.put(quote(level.1)))),
+        ),
+    }
+    DONE
+}
+
+fn router_id(site: &mut Site, a: &Args<'_>) -> Done {
+    if a.get("NAME").is_none_or(|vrf| vrf == "default") {
+        site.router_id = (!a.no()).then(|| a.put(quote(a.value("A.B.C.D"))));
+    }
+    DONE
+}
+
+fn address(site: &mut Site, a: &Args<'_>) -> Done {
+    let address = a.get("A.B.C.D/M").and_then(|text| text.split('/').next());
+    let address = address.and_then(|text| text.parse::<std::net::Ipv4Addr>().ok());
+    let interface = site.here.interface.clone();
+    match (address, a.no()) {
+        (Some(address), false) => site.addresses.push((interface, address)),
+        (Some(address), true) => site
+            .addresses
+            .retain(|it| *it != (interface.clone(), address)),
+        (None, _) => {}
+    }
+    DONE
+}

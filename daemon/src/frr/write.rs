@@ -1,0 +1,407 @@
+//! Writes a site as TOML that means the same, each line with the line of FRR's that it is from.
+//!
+//! What stands in no line is decided here: where FRR's default differs from ours, FRR's is written.
+//! Where FRR would do what nobody means, the [remarks](super::Translation::remarks) say so. Whether
+//! values are right, and whether they go together, is seen when the TOML is read.
+
+mod bfd;
+mod evpn;
+mod imports;
+mod peers;
+mod policy;
+mod static_route;
+
+use std::collections::BTreeMap;
+
+use super::Spot;
+use super::host::{self, Host};
+use super::model::{Families, Family, Keys, Put, Router, Site, Switch, Unicast, quote};
+
+/// Lines of TOML with where they are from.
+#[derive(Debug, Default)]
+pub(super) struct Toml {
+    pub(super) text: String,
+    pub(super) spots: Vec<Spot>,
+}
+
+impl Toml {
+    pub(super) fn line(&mut self, spot: Spot, line: &str) {
+        self.text.push_str(line);
+        self.text.push('\n');
+        self.spots.push(spot);
+    }
+
+    fn header(&mut self, spot: Spot, header: &str) {
+        self.line(spot, "");
+        self.line(spot, header);
+    }
+
+    fn value(&mut self, key: &str, put: &Put) {
+        self.line(put.spot, &format!("{key} = {}", put.text));
+    }
+
+    /// Keys beneath a prefix. One that is a table does not stand as a plain value, too.
+    fn keys(&mut self, prefix: &str, keys: &Keys) {
+        for (key, put) in keys {
+            let inner = format!("{key}.");
+            let filled = keys.keys().any(|other| other.starts_with(&inner));
+            let off = |key: &str| keys.get(key).is_some_and(|put| put.text == "false");
+            let within = key.split_once('.').map(|(table, _)| table);
+            let dropped = filled && put.text != "false" || within.is_some_and(off);
+            if !dropped {
+                self.value(&format!("{prefix}{key}"), put);
+            }
+        }
+    }
+
+    /// A list, an item a line.
+    fn list(&mut self, key: &str, items: &[Put]) {
+        let (Some(first), Some(last)) = (items.first(), items.last()) else {
+            return;
+        };
+        self.line(first.spot, &format!("{key} = ["));
+        for item in items {
+            self.line(item.spot, &format!("    {},", item.text));
+        }
+        self.line(last.spot, "]");
+    }
+}
+
+/// A route-map that stands for filters.
+struct Made {
+    name: String,
+    spot: Spot,
+    lines: Vec<(Spot, String)>,
+}
+
+/// What is known once the whole is read.
+pub(super) struct Whole<'s> {
+    pub(super) site: &'s Site,
+    pub(super) host: &'s Host,
+    pub(super) toml: Toml,
+    /// About the file as a whole.
+    pub(super) remarks: Vec<String>,
+    /// About a line: a difference, or what is wrong.
+    pub(super) notes: Vec<(Spot, Result<String, String>)>,
+    /// Route-maps that stand for the filters of neighbours, by what they do.
+    filters: BTreeMap<String, String>,
+    made: Vec<Made>,
+}
+
+/// Writes the whole.
+pub(super) fn write<'s>(site: &'s Site, host: &'s Host) -> Whole<'s> {
+    let mut whole = Whole {
+        site,
+        host,
+        toml: Toml::default(),
+        remarks: Vec::new(),
+        notes: site.notes.clone(),
+        filters: BTreeMap::new(),
+        made: Vec::new(),
+    };
+    let overlay = evpn::Overlay::of(&mut whole);
+    whole.top(&overlay);
+    let vrfs = whole.vrfs();
+    for vrf in &vrfs {
+        whole.instance(vrf, &overlay);
+    }
+    whole.lists();
+    whole.route_maps();
+    whole.bfd();
+    whole
+}
+
+impl<'s> Whole<'s> {
+    fn differs(&mut self, spot: Spot, how: impl Into<String>) {
+        self.notes.push((spot, Ok(how.into())));
+    }
+
+    fn refuse(&mut self, spot: Spot, why: impl Into<String>) {
+        self.notes.push((spot, Err(why.into())));
+    }
+
+    /// VRFs with BGP, with static routes, with an L3 VNI or with importers, for which FRR makes a router
+    /// by itself.
+    fn vrfs(&self) -> Vec<String> {
+        let site = self.site;
+        let routers = site.routers.keys().flatten().cloned();
+        let both = |it: &'s Router| [it.families.of(Family::Ipv4), it.families.of(Family::Ipv6)];
+        let imported = site.routers.values().flat_map(both);
+        let l3vnis = site.vrfs.iter().filter(|(_, vrf)| vrf.vni.is_some());
+        let mut all: Vec<String> = routers
+            .chain(l3vnis.map(|(name, _)| name.clone()))
+            .chain(imported.flat_map(|it| it.imports.keys().flatten().cloned()))
+            .chain(site.static_routes.keys().filter_map(|key| key.vrf.clone()))
+            .collect();
+        all.sort();
+        all.dedup();
+        all
+    }
+
+    fn top(&mut self, overlay: &evpn::Overlay) {
+        let empty = Router::default();
+        let site = self.site;
+        let any = site.routers.values().next();
+        let router = site.routers.get(&None);
+        let none = Spot::default();
+        match router.or(any).and_then(|router| router.asn.as_ref()) {
+            Some(asn) => self.toml.value("asn", asn),
+            None => {
+                self.remarks.push(
+                    "there is no `router bgp`: rbgpd speaks with nobody until there is one"
+                        .to_owned(),
+                );
+                self.toml.line(none, "asn = 64512");
+            }
+        }
+        let id = self.router_id(router.unwrap_or(&empty));
+        self.toml.value("router_id", &id);
+        if router.is_none() {
+            self.toml.line(none, "listen = []");
+        }
+        let most = site.log_levels.values().max_by_key(|(shows, _)| *shows);
+        if let Some((_, level)) = most {
+            self.toml.value("log.level", level);
+        }
+        let router = router.unwrap_or(&empty);
+        self.settings(router);
+        self.evpn(overlay);
+        match &overlay.main {
+            Some(l3vni) => self.l3vni(l3vni, router, overlay),
+            None => self.evpn_without_l3vni(router),
+        }
+        self.neighbors("", router);
+        self.imports("", router);
+        self.static_routes("", None);
+        self.vnis(overlay);
+    }
+
+    fn instance(&mut self, vrf: &str, overlay: &evpn::Overlay) {
+        let site = self.site;
+        let empty = Router::default();
+        let key = Some(vrf.to_owned());
+        let (router, default) = (site.routers.get(&key), site.routers.get(&None));
+        let spot = router.and_then(|it| it.asn.as_ref()).map(|it| it.spot);
+        let l3vni = site.vrfs.get(vrf).and_then(|it| it.vni.as_ref());
+        let routed = site
+            .static_routes
+            .iter()
+            .find(|(key, _)| key.vrf == Some(vrf.to_owned()));
+        let routed = routed.and_then(|(_, route)| static_route::first(route));
+        let spot = spot
+            .or(l3vni.map(|it| it.spot))
+            .or(routed)
+            .unwrap_or_default();
+        self.toml.header(spot, "[[instance]]");
+        let name = self.instance_name(vrf, spot);
+        self.toml.line(spot, &format!("name = {}", quote(&name)));
+        self.toml.line(spot, &format!("vrf = {}", quote(vrf)));
+        let any = site.routers.values().next();
+        let own = router.or(default).or(any).and_then(|it| it.asn.as_ref());
+        match own {
+            Some(asn) => self.toml.value("asn", asn),
+            None => self.toml.line(spot, "asn = 64512"),
+        }
+        let router = router.unwrap_or(&empty);
+        let id = match (router.keys.get("router_id"), default) {
+            (Some(id), _) => id.clone(),
+            (None, Some(default)) => self.router_id(default),
+            (None, None) => self.router_id(&empty),
+        };
+        self.toml.value("router_id", &id);
+        self.settings(router);
+        match l3vni {
+            Some(l3vni) => self.l3vni(l3vni, router, overlay),
+            None => self.evpn_without_l3vni(router),
+        }
+        self.evpn_of_a_vrf(router);
+        self.neighbors("instance.", router);
+        self.imports("instance.", router);
+        self.static_routes("instance.", Some(vrf));
+    }
+
+    /// Instances have names that commands and files can have.
+    fn instance_name(&mut self, vrf: &str, spot: Spot) -> String {
+        let name = name_of(vrf);
+        if name != vrf {
+            self.differs(spot, format!("the instance of VRF {vrf} is called {name}"));
+        }
+        name
+    }
+
+    fn router_id(&mut self, router: &Router) -> Put {
+        if let Some(id) = router
+            .keys
+            .get("router_id")
+            .or(self.site.router_id.as_ref())
+        {
+            return id.clone();
+        }
+        let spot = router.asn.as_ref().map_or(Spot::default(), |asn| asn.spot);
+        let of_file = host::identifier(&self.site.addresses);
+        let found = of_file.or_else(|| host::identifier(&self.host.addresses));
+        let text = found.map_or("0.0.0.0".to_owned(), |(_, address)| address.to_string());
+        if let (Some((device, address)), false) = (found, router.asn.is_none()) {
+            let said = format!(
+                "no `bgp router-id` is written: {address} of {device} is taken, as FRR would; write \
+                 it down so that it stays"
+            );
+            if !self.remarks.contains(&said) {
+                self.remarks.push(said);
+            }
+        }
+        // Without BGP nobody sees it.
+        let text = match (text.as_str(), router.asn.is_none()) {
+            ("0.0.0.0", true) => "127.0.0.1".to_owned(),
+            (_, _) => text,
+        };
+        Put {
+            text: quote(&text),
+            spot,
+        }
+    }
+
+    /// Everything but neighbours.
+    fn settings(&mut self, router: &Router) {
+        let mut keys = router.keys.clone();
+        keys.remove("router_id");
+        match router.ebgp_requires_policy {
+            Some(switch) => {
+                let put = Put {
+                    text: switch.on.to_string(),
+                    spot: switch.spot,
+                };
+                keys.insert("ebgp_requires_policy", put);
+            }
+            None => {
+                // FRR asks for policy since 7.4, but not with these defaults.
+                let spot = router.asn.as_ref().map(|asn| asn.spot);
+                if let Some(spot) = spot.filter(|_| self.site.datacenter || self.before((7, 4))) {
+                    let text = "false".to_owned();
+                    keys.insert("ebgp_requires_policy", Put { text, spot });
+                }
+            }
+        }
+        if let [.., last] = router.confederation_members.as_slice() {
+            let all = router
+                .confederation_members
+                .iter()
+                .map(|it| it.text.as_str());
+            let text = format!("[{}]", all.collect::<Vec<_>>().join(", "));
+            let spot = last.spot;
+            keys.insert("router.confederation_members", Put { text, spot });
+        }
+        self.toml.keys("", &keys);
+        if router.asn.is_some() {
+            for family in [Family::Ipv4, Family::Ipv6] {
+                self.unicast(family, router);
+            }
+        }
+    }
+
+    /// Whether the file is of an FRR that is older; one without a version is taken to be new.
+    fn before(&self, version: (u32, u32)) -> bool {
+        self.site.version.is_some_and(|of| of < version)
+    }
+
+    fn unicast(&mut self, family: Family, router: &Router) {
+        let unicast: &Unicast = router.families.of(family);
+        let key = family.key();
+        let spot = router.asn.as_ref().map_or(Spot::default(), |asn| asn.spot);
+        // FRR uses as many paths as it was built for, unless a line says otherwise.
+        let paths = unicast.paths.as_ref().or(unicast.ibgp_paths.as_ref());
+        if let (Some(one), Some(ibgp)) = (&unicast.paths, &unicast.ibgp_paths)
+            && one.text != ibgp.text
+        {
+            let how = format!("one number is for all paths: {}", one.text);
+            self.differs(ibgp.spot, how);
+        }
+        match paths {
+            Some(paths) => self.toml.value(&format!("{key}.multipath.paths"), paths),
+            None => self
+                .toml
+                .line(spot, &format!("{key}.multipath.paths = 256")),
+        }
+        if let Some(relax) = router.relax.filter(|relax| relax.on) {
+            self.toml
+                .line(relax.spot, &format!("{key}.multipath.as_path_relax = true"));
+        }
+        let exact = router.import_check.is_some_and(|it| it.on);
+        let unchecked = router.import_check.is_some_and(|it| !it.on) || self.before((7, 4));
+        let mut networks = Vec::new();
+        for (prefix, (map, spot)) in &unicast.networks {
+            let mut text = format!("{{ prefix = {}", quote(prefix));
+            match (exact, unchecked) {
+                (true, _) => text.push_str(", require_route = true"),
+                (false, true) => {}
+                (false, false) => text.push_str(", require_route = \"or_more_specific\""),
+            }
+            if let Some(map) = map {
+                text.push_str(&format!(", route_map = {}", map.text));
+            }
+            text.push_str(" }");
+            networks.push(Put { text, spot: *spot });
+        }
+        if !networks.is_empty() && !exact && !unchecked {
+            let said = "`network P` is announced while the kernel has a route to P or to a prefix within; \
+                        FRR wants exactly P (`bgp network import-check` says so here, too)";
+            self.remark_once(said);
+        }
+        self.toml.list(&format!("{key}.networks"), &networks);
+        let redistribute = unicast.redistribute.values().map(with_metric);
+        let redistribute: Vec<Put> = redistribute.filter_map(|it| inline(&it)).collect();
+        self.toml
+            .list(&format!("{key}.redistribute"), &redistribute);
+        let aggregates: Vec<Put> = unicast.aggregates.values().filter_map(inline).collect();
+        self.toml.list(&format!("{key}.aggregates"), &aggregates);
+    }
+
+    fn remark_once(&mut self, said: &str) {
+        if !self.remarks.iter().any(|it| it == said) {
+            self.remarks.push(said.to_owned());
+        }
+    }
+}
+
+/// What the instance of a VRF is called: what commands and files can have as a name.
+pub(super) fn name_of(vrf: &str) -> String {
+    let plain = |c: char| match c.to_ascii_lowercase() {
+        c if c.is_ascii_lowercase() || c.is_ascii_digit() => c,
+        _ => '-',
+    };
+    let name: String = vrf.chars().map(plain).collect();
+    let name: String = name.trim_start_matches('-').chars().take(32).collect();
+    match name.as_str() {
+        "" | "default" => format!("vrf-{name}"),
+        _ => name,
+    }
+}
+
+/// FRR's own routes have no metric but a distance, and what the kernel has of them says nothing.
+fn with_metric(keys: &Keys) -> Keys {
+    let mut keys = keys.clone();
+    let source = keys.get("source").cloned();
+    let plain = source.filter(|it| matches!(it.text.as_str(), "\"connected\"" | "\"static\""));
+    if let Some(Put { spot, .. }) = plain {
+        let text = "0".to_owned();
+        keys.entry("metric").or_insert(Put { text, spot });
+    }
+    keys
+}
+
+/// Keys as a table on one line.
+fn inline(keys: &Keys) -> Option<Put> {
+    let spot = keys.values().next()?.spot;
+    let pairs: Vec<String> = keys
+        .iter()
+        .map(|(key, put)| format!("{key} = {}", put.text))
+        .collect();
+    let text = format!("{{ {} }}", pairs.join(", "));
+    Some(Put { text, spot })
+}
+
+/// Whether a family is active where neither neighbour nor group says so.
+fn by_default(default: &Families<Option<Switch>>, family: Family) -> bool {
+    let said = default.of(family).map(|it| it.on);
+    said.unwrap_or(family == Family::Ipv4)
+}

@@ -1,0 +1,310 @@
+//! `neighbor`, groups and listen ranges.
+//!
+//! A group stays a group. What FRR would do where neither a neighbour nor its group says anything
+//! stands in the group, or in the neighbour that has none.
+
+use super::{Made, Whole, by_default};
+use crate::frr::Spot;
+use crate::frr::model::{Family, Filters, Keys, Peer, PeerFamily, Put, Router, quote};
+
+impl Whole<'_> {
+    pub(super) fn neighbors(&mut self, of: &str, router: &Router) {
+        let spot = |peer: &Peer| peer.spot.unwrap_or_default();
+        let (mut groups, mut hosts): (Vec<_>, Vec<_>) =
+            router.peers.iter().partition(|(_, peer)| peer.is_group);
+        groups.sort_by_key(|(_, peer)| spot(peer));
+        hosts.sort_by_key(|(_, peer)| spot(peer));
+        for (name, group) in groups {
+            self.toml
+                .header(spot(group), &format!("[[{of}peer_group]]"));
+            self.toml
+                .line(spot(group), &format!("name = {}", quote(name)));
+            self.peer(router, (name, group), None);
+            for family in Family::ALL {
+                let active = carried(router, name, family);
+                self.family(group, None, family, active, false);
+            }
+        }
+        for (name, peer) in hosts {
+            self.toml.header(spot(peer), &format!("[[{of}neighbor]]"));
+            let key = if peer.is_interface {
+                "interface"
+            } else {
+                "address"
+            };
+            self.toml
+                .line(spot(peer), &format!("{key} = {}", quote(name)));
+            let group = self.member(router, peer.group.as_ref());
+            self.peer(router, (name, peer), group);
+            for family in Family::ALL {
+                let inherits = peer
+                    .group
+                    .as_ref()
+                    .is_some_and(|it| carried(router, &it.text, family));
+                self.family(
+                    peer,
+                    group,
+                    family,
+                    active(router, peer, group, family),
+                    inherits,
+                );
+            }
+        }
+        for (prefix, (name, spot)) in &router.listen_ranges {
+            self.toml.header(*spot, &format!("[[{of}listen_range]]"));
+            self.toml
+                .line(*spot, &format!("prefix = {}", quote(prefix)));
+            if let Some(limit) = &router.listen_limit {
+                self.toml.value("limit", limit);
+            }
+            let group = Put {
+                text: name.clone(),
+                spot: *spot,
+            };
+            let found = self.member(router, Some(&group));
+            for family in Family::ALL {
+                let of_group = found.is_some_and(|group| active(router, group, None, family));
+                if !of_group && carried(router, name, family) {
+                    self.toml.line(*spot, &format!("{} = false", family.key()));
+                }
+            }
+        }
+        if let (Some(limit), true) = (&router.listen_limit, router.listen_ranges.is_empty()) {
+            self.differs(limit.spot, "there is no `bgp listen range`");
+        }
+        self.about_policy(router);
+    }
+
+    /// Writes which group somebody is in.
+    fn member<'r>(&mut self, router: &'r Router, group: Option<&Put>) -> Option<&'r Peer> {
+        let group = group?;
+        self.toml
+            .line(group.spot, &format!("peer_group = {}", quote(&group.text)));
+        router.peers.get(&group.text).filter(|it| it.is_group)
+    }
+
+    /// Settings of the session.
+    fn peer(&mut self, router: &Router, (name, peer): (&str, &Peer), group: Option<&Peer>) {
+        let mut keys = peer.keys.clone();
+        if let (Some(shutdown), false) = (&router.shutdown, keys.contains_key("shutdown")) {
+            keys.insert("shutdown", shutdown.clone());
+        }
+        let spot = peer.spot.unwrap_or_default();
+        let (keepalive, hold) = if self.site.datacenter {
+            (3, 9)
+        } else {
+            (60, 180)
+        };
+        let usual = router.timers.unwrap_or((keepalive, hold, spot));
+        let timers = peer.timers.or((group.is_none()).then_some(usual));
+        if let Some((keepalive, hold, spot)) = timers {
+            self.times(&mut keys, keepalive, hold, spot);
+        }
+        let on = peer.bfd.is_some() || group.is_some_and(|group| group.bfd.is_some());
+        let block = self.bfd_block(router, name, peer, group).filter(|_| on);
+        let inherited = group.and_then(|group| group.bfd.as_ref());
+        if let Some(bfd) = peer.bfd.as_ref().or(inherited)
+            && (peer.bfd.is_some() || block.is_some())
+        {
+            self.neighbor_bfd(&mut keys, bfd, block.filter(|_| !peer.is_group));
+            // FRR looks whether a neighbor of our own AS is on the link.
+            let spot = bfd.spot.unwrap_or_default();
+            if block.is_some_and(|(key, _)| key.multihop) && !is_far(peer, group) {
+                let text = "true".to_owned();
+                keys.insert("bfd.multihop", Put { text, spot });
+            }
+        }
+        self.toml.keys("", &keys);
+    }
+
+    /// FRR sends keepalives at least three times in a hold time.
+    fn times(&mut self, keys: &mut Keys, keepalive: u64, hold: u64, spot: Spot) {
+        let seconds = |time: u64| Put {
+            text: quote(&format!("{time}s")),
+            spot,
+        };
+        keys.insert("timers.hold", seconds(hold));
+        match (keepalive, hold) {
+            (_, 0..3) => {}
+            (0, _) => self.differs(
+                spot,
+                "keepalives are sent all the same, so that the session stays",
+            ),
+            (_, _) => drop(keys.insert("timers.keepalive", seconds(keepalive.min(hold / 3)))),
+        }
+    }
+
+    /// A family of a neighbour or a group; `inherits` tells whether the group has it.
+    fn family(
+        &mut self,
+        peer: &Peer,
+        group: Option<&Peer>,
+        family: Family,
+        active: bool,
+        inherits: bool,
+    ) {
+        let own = peer.families.of(family);
+        let spot = own
+            .active
+            .map(|it| it.spot)
+            .or(peer.spot)
+            .unwrap_or_default();
+        let name = family.key();
+        if !active {
+            self.without_effect(own);
+            if inherits {
+                self.toml.line(spot, &format!("{name} = false"));
+            }
+            return;
+        }
+        let mut keys = own.keys.clone();
+        // FRR takes several paths from whoever sends them.
+        if family != Family::Evpn && group.is_none() {
+            let text = "true".to_owned();
+            keys.entry("add_path_receive").or_insert(Put { text, spot });
+        }
+        let of_group = group.map(|group| group.families.of(family));
+        for (key, own, group) in [
+            ("import", &own.import, of_group.map(|it| &it.import)),
+            ("export", &own.export, of_group.map(|it| &it.export)),
+        ] {
+            if *own == Filters::default() {
+                continue;
+            }
+            let filters = own.or(group.unwrap_or(&Filters::default()));
+            if let Some(map) = self.filter(&filters, family) {
+                keys.insert(key, map);
+            }
+        }
+        match (keys.is_empty(), inherits) {
+            (true, true) => {}
+            (true, false) => self.toml.line(spot, &format!("{name} = {{}}")),
+            (false, _) => self.toml.keys(&format!("{name}."), &keys),
+        }
+    }
+
+    /// FRR does nothing about a family that is not active, and says nothing.
+    fn without_effect(&mut self, own: &PeerFamily) {
+        let (import, export) = (&own.import, &own.export);
+        let filters = [import, export].into_iter().flat_map(|it| {
+            [
+                &it.prefix_list,
+                &it.access_list,
+                &it.as_path_list,
+                &it.route_map,
+            ]
+        });
+        for put in filters.flatten().chain(own.keys.values()) {
+            let how =
+                "the family is not active for this neighbor, so the line has no effect, as in FRR";
+            self.differs(put.spot, how);
+        }
+    }
+
+    /// The route-map of a direction: the neighbour's own, or one that stands for its filters, which
+    /// come first.
+    fn filter(&mut self, filters: &Filters, family: Family) -> Option<Put> {
+        let v6 = family == Family::Ipv6;
+        let Filters {
+            prefix_list,
+            access_list,
+            as_path_list,
+            route_map,
+        } = filters;
+        let first = [prefix_list, access_list, as_path_list, route_map];
+        let spot = first.into_iter().flatten().next()?.spot;
+        if let (None, None, None, Some(map)) = (prefix_list, access_list, as_path_list, route_map)
+        {
+            return Some(Put {
+                text: quote(&map.text),
+                spot: map.spot,
+            });
+        }
+        if let (Some(list), Some(_)) = (access_list, prefix_list) {
+            self.refuse(
+                list.spot,
+                "a neighbor has `prefix-list` or `distribute-list`, as in FRR",
+            );
+        }
+        let mut words = Vec::new();
+        let mut lines = Vec::new();
+        let lists = [
+            (prefix_list, "prefix-list", "match.prefix_list"),
+            (access_list, "distribute-list", "match.prefix_list"),
+            (as_path_list, "filter-list", "match.as_path_list"),
+            (route_map, "route-map", "call"),
+        ];
+        for (put, word, key) in lists {
+            let Some(put) = put else {
+                continue;
+            };
+            let name = match word {
+                "prefix-list" => self.list_name(&put.text, v6),
+                "distribute-list" => crate::frr::shapes::access_name(&put.text, v6),
+                _ => put.text.clone(),
+            };
+            words.push(format!("{word} {name}"));
+            lines.push((put.spot, format!("{key} = {}", quote(&name))));
+        }
+        let whole = words.join(", ");
+        let count = self.filters.len();
+        let name = match (self.filters.get(&whole), whole.chars().count()) {
+            (Some(name), _) => name.clone(),
+            (None, ..64) => whole.clone(),
+            (None, _) => format!("filters {count}"),
+        };
+        if self.filters.insert(whole, name.clone()).is_none() {
+            let name = name.clone();
+            self.made.push(Made { name, spot, lines });
+        }
+        Some(Put {
+            text: quote(&name),
+            spot,
+        })
+    }
+
+    /// Where FRR would exchange nothing and we do.
+    fn about_policy(&mut self, router: &Router) {
+        let asked = router.ebgp_requires_policy.is_some();
+        if asked || self.site.datacenter || self.before((7, 4)) || router.peers.is_empty() {
+            return;
+        }
+        self.remark_once(
+            "without `bgp ebgp-requires-policy` a neighbor of another AS without route-maps is told \
+             everything, and may tell everything, if both AS numbers are private; FRR would \
+             exchange nothing. `bgp ebgp-requires-policy` forbids it here, too",
+        );
+    }
+}
+
+/// Whether a neighbour carries a family: what it says, its group, or the router.
+fn active(router: &Router, peer: &Peer, group: Option<&Peer>, family: Family) -> bool {
+    let said = |peer: &Peer| peer.families.of(family).active.map(|it| it.on);
+    said(peer)
+        .or_else(|| said(group?))
+        .unwrap_or_else(|| by_default(&router.default_active, family))
+}
+
+/// Whether a group has a family in TOML: it carries it itself, or somebody in it does.
+fn carried(router: &Router, name: &str, family: Family) -> bool {
+    let Some(group) = router.peers.get(name).filter(|it| it.is_group) else {
+        return false;
+    };
+    let member = |peer: &&Peer| peer.group.as_ref().is_some_and(|it| it.text == name);
+    active(router, group, None, family)
+        || router
+            .peers
+            .values()
+            .filter(member)
+            .any(|peer| active(router, peer, Some(group), family))
+}
+
+/// Whether a neighbour is behind routers by what is written.
+pub(super) fn is_far(peer: &Peer, group: Option<&Peer>) -> bool {
+    let said = |key: &str| {
+        let of_group = || group.and_then(|group| group.keys.get(key));
+        peer.keys.get(key).or_else(of_group)
+    };
+    let hops = said("ttl_security").and_then(|put| put.text.parse::<u32>().ok());
+    said("multihop").is_some() || hops.is_some_and(|hops| hops > 1)
+}

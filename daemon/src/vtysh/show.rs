@@ -1,0 +1,96 @@
+//! Answers to commands, in FRR's words and keys.
+//!
+//! Each file has the answers about one thing, as text and as JSON side by side, so that what one of
+//! them says is not forgotten in the other. Keys and types are those of FRR 10; what rbgpd has no value for
+//! is left out and listed in `docs/vtysh.md`, never made up.
+
+mod bfd;
+mod bgp;
+mod clear;
+mod evpn;
+mod neighbors;
+mod policy;
+mod routes;
+mod summary;
+mod words;
+mod zebra;
+
+use serde_json::Value;
+
+use super::ask::{Asking, Trouble};
+use super::grammar::Said;
+use super::host;
+use super::table::Ask;
+
+/// What a command prints.
+#[derive(Debug)]
+pub(super) enum Answer {
+    Text(String),
+    Json(Value),
+}
+
+type Answered = Result<Answer, Trouble>;
+
+/// Answers a command.
+pub(super) async fn answer(ask: Ask, said: &Said, asking: &Asking) -> Answered {
+    match ask {
+        Ask::Version => version(asking).await,
+        Ask::Summary => summary::summary(said, asking).await,
+        Ask::Neighbors => neighbors::neighbors(said, asking).await,
+        Ask::NeighborRoutes => routes::of_neighbor(said, asking).await,
+        Ask::Prefix => routes::prefix(said, asking).await,
+        Ask::Table => routes::table(said, asking).await,
+        Ask::Vrfs => bgp::vrfs(said, asking).await,
+        Ask::EvpnRoutes => routes::evpn(said, asking).await,
+        Ask::BgpVni => evpn::bgp_vni(said, asking).await,
+        Ask::Evpn => evpn::numbers(said, asking).await,
+        Ask::EvpnVni => evpn::vni(said, asking).await,
+        Ask::EvpnMac => evpn::mac(said, asking).await,
+        Ask::EvpnArp => evpn::arp(said, asking).await,
+        Ask::EvpnNextHops => evpn::next_hops(said, asking).await,
+        Ask::EvpnRmac => evpn::rmac(said, asking).await,
+        Ask::BfdPeers => bfd::peers(said, asking).await,
+        Ask::BfdBrief => bfd::brief(said, asking).await,
+        Ask::BfdCounters => bfd::counters(said, asking).await,
+        Ask::Route => zebra::route(said, asking).await,
+        Ask::RouteSummary => zebra::route_summary(said, asking).await,
+        Ask::NextHops => zebra::next_hops(said, asking).await,
+        Ask::RouteMap => policy::route_map(said, asking).await,
+        Ask::PrefixList => policy::prefix_list(said, asking).await,
+        Ask::InterfaceBrief => zebra::interface_brief(said, asking).await,
+        Ask::Vrf => zebra::vrf(asking).await,
+        Ask::Clear => clear::bgp(said, asking).await,
+        Ask::ClearDuplicates => clear::duplicates(said, asking).await,
+        Ask::Elsewhere(daemon) => Ok(elsewhere(daemon, said)),
+    }
+}
+
+/// FRR's form of the line, which exporters read, with what really runs behind.
+async fn version(asking: &Asking) -> Answered {
+    let version = asking.version().await?;
+    let (name, system) = (host::name(), host::system());
+    Ok(Answer::Text(format!(
+        "FRRouting {FRR} ({name}) on {system}.\n\
+         Answered by rbgpd {} for FRR's commands, process {}, up {}\n",
+        version.version,
+        version.pid,
+        words::uptime(version.uptime_s)
+    )))
+}
+
+/// The version whose commands and JSON are answered.
+const FRR: &str = "10.3";
+
+/// What another daemon of FRR would answer. A script that looks at it goes on.
+fn elsewhere(daemon: &str, said: &Said) -> Answer {
+    let json = said
+        .value(&["LINE"])
+        .is_some_and(|line| line.split(' ').next_back() == Some("json"));
+    match json {
+        true => Answer::Json(Value::Object(serde_json::Map::new())),
+        false => Answer::Text(format!(
+            "rbgpd does not run {daemon}'s protocol: nothing to show\n\
+             hint: FRR's {daemon} can run beside rbgpd, and FRR's own vtysh answers for it\n"
+        )),
+    }
+}

@@ -1,0 +1,757 @@
+//! `show evpn` and `show bgp l2vpn evpn vni`: overlay networks, and what is behind them.
+//!
+//! An L2 VNI is one of rbgpd's; an L3 VNI is known by its VXLAN device, which is in a VRF and belongs to
+//! none of them, or by the routers that routes of its VRF lead to.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use bgp::Vni;
+use fib::{Link, LinkKind};
+use serde_json::{Map, Value, json};
+
+use super::{Answer, Answered};
+use crate::control::reply::{self, MacKind};
+use crate::vtysh::ask::{Asking, Router, Trouble};
+use crate::vtysh::grammar::Said;
+use crate::vtysh::host::{DEFAULT, Host};
+
+/// The VNI that a line names.
+fn named(said: &Said) -> Option<u32> {
+    said.value(&["<1-16777215>"])
+        .and_then(|text| text.parse().ok())
+}
+
+/// The overlay as a whole.
+struct Overlay {
+    router: Router,
+    host: Host,
+    vnis: Vec<reply::Vni>,
+    routers: Vec<reply::EvpnNextHop>,
+    l3: BTreeMap<u32, L3>,
+}
+
+/// An L3 VNI.
+#[derive(Debug, Clone)]
+struct L3 {
+    vrf: String,
+    device: Option<String>,
+    bridge: Option<Link>,
+    local: Option<IpAddr>,
+}
+
+impl Overlay {
+    async fn of(asking: &Asking) -> Result<Self, Trouble> {
+        let host = Host::now(asking.version().await?.pid)?;
+        let Some(router) = asking.router(None).await? else {
+            return Err(Trouble::Warning("% BGP instance not found\n".to_owned()));
+        };
+        let vnis = router.vnis().await?;
+        let routers = router.next_hops().await?;
+        let mut l3 = BTreeMap::new();
+        for link in &host.links {
+            let LinkKind::Vxlan(vxlan) = &link.kind else {
+                continue;
+            };
+            let bridge = link.master.and_then(|index| host.link(index));
+            let (Some(bridge), Some(vrf)) = (bridge, host.vrf_of(link)) else {
+                continue;
+            };
+            if vnis.iter().any(|it| it.vni == vxlan.vni) || vxlan.external {
+                continue;
+            }
+            let entry = L3 {
+                vrf: vrf.name.to_string(),
+                device: Some(link.name.to_string()),
+                bridge: Some(bridge.clone()),
+                local: vxlan.local,
+            };
+            l3.insert(vxlan.vni, entry);
+        }
+        for hop in &routers {
+            l3.entry(hop.l3_vni).or_insert_with(|| L3 {
+                vrf: hop.vrf.clone(),
+                device: None,
+                bridge: None,
+                local: None,
+            });
+        }
+        Ok(Self {
+            router,
+            host,
+            vnis,
+            routers,
+            l3,
+        })
+    }
+
+    /// The VRF that the bridge of a VNI is in.
+    fn tenant(&self, vni: &reply::Vni) -> String {
+        let vxlan = vni.vxlan.as_deref().and_then(|name| self.host.named(name));
+        let vrf = vxlan.and_then(|link| self.host.vrf_of(link));
+        vrf.map_or(DEFAULT.to_owned(), |vrf| vrf.name.to_string())
+    }
+
+    fn hops(&self, vni: u32) -> Vec<&reply::EvpnNextHop> {
+        self.routers
+            .iter()
+            .filter(|hop| hop.l3_vni == vni)
+            .collect()
+    }
+
+    /// MAC addresses of the routers of an L3 VNI, with their tunnel endpoints.
+    fn router_macs(&self, vni: u32) -> BTreeMap<String, IpAddr> {
+        self.hops(vni)
+            .iter()
+            .map(|hop| (hop.mac.clone(), hop.vtep))
+            .collect()
+    }
+
+    async fn arps(&self) -> Result<BTreeMap<u32, u64>, Trouble> {
+        let mut counts = BTreeMap::new();
+        for neighbor in self.router.evpn_neighbors(None).await? {
+            *counts.entry(neighbor.vni).or_default() += 1;
+        }
+        Ok(counts)
+    }
+}
+
+/// `show evpn`.
+pub(super) async fn numbers(said: &Said, asking: &Asking) -> Answered {
+    let overlay = Overlay::of(asking).await?;
+    let (l2, l3) = (overlay.vnis.len(), overlay.l3.len());
+    if said.has("json") {
+        return Ok(Answer::Json(json!({
+            "advertiseGatewayMacip": "No",
+            "advertiseSviMacip": "No",
+            "numVnis": l2 + l3,
+            "numL2Vnis": l2,
+            "numL3Vnis": l3,
+        })));
+    }
+    Ok(Answer::Text(format!(
+        "L2 VNIs: {l2}\nL3 VNIs: {l3}\nAdvertise gateway mac-ip: No\n"
+    )))
+}
+
+/// `show evpn vni`.
+pub(super) async fn vni(said: &Said, asking: &Asking) -> Answered {
+    let overlay = Overlay::of(asking).await?;
+    let arps = overlay.arps().await?;
+    if let Some(number) = named(said) {
+        return one(&overlay, number, &arps, said);
+    }
+    let mut objects = Map::new();
+    let mut text = format!(
+        "{:<10} {:<4} {:<21} {:<8} {:<8} {:<15} {:<37}\n",
+        "VNI", "Type", "VxLAN IF", "# MACs", "# ARPs", "# Remote VTEPs", "Tenant VRF"
+    );
+    let l2 = overlay.vnis.iter().map(|vni| Row::l2(&overlay, vni, &arps));
+    let l3 = overlay
+        .l3
+        .iter()
+        .map(|(vni, l3)| Row::l3(&overlay, *vni, l3));
+    for row in l2.chain(l3) {
+        let sites = row
+            .sites
+            .map_or("n/a".to_owned(), |sites| sites.len().to_string());
+        text.push_str(&format!(
+            "{:<10} {:<4} {:<21} {:<8} {:<8} {sites:<15} {:<37}\n",
+            row.vni, row.kind, row.device, row.macs, row.arps, row.vrf
+        ));
+        objects.insert(row.vni.to_string(), row.json());
+    }
+    Ok(match said.has("json") {
+        true => Answer::Json(Value::Object(objects)),
+        false => Answer::Text(text),
+    })
+}
+
+/// A line of `show evpn vni`.
+struct Row<'a> {
+    vni: u32,
+    kind: &'static str,
+    device: &'a str,
+    macs: u64,
+    arps: u64,
+    /// FRR has none for an L3 VNI.
+    sites: Option<&'a [IpAddr]>,
+    vrf: String,
+}
+
+impl<'a> Row<'a> {
+    fn l2(overlay: &Overlay, vni: &'a reply::Vni, arps: &BTreeMap<u32, u64>) -> Self {
+        Self {
+            vni: vni.vni,
+            kind: "L2",
+            device: vni.vxlan.as_deref().unwrap_or_default(),
+            macs: vni.local_macs + vni.remote_macs,
+            arps: arps.get(&vni.vni).copied().unwrap_or(0),
+            sites: Some(&vni.remote_vteps),
+            vrf: overlay.tenant(vni),
+        }
+    }
+
+    fn l3(overlay: &Overlay, vni: u32, l3: &'a L3) -> Self {
+        let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+        Self {
+            vni,
+            kind: "L3",
+            device: l3.device.as_deref().unwrap_or("unknown"),
+            macs: number(overlay.router_macs(vni).len()),
+            arps: number(overlay.hops(vni).len()),
+            sites: None,
+            vrf: l3.vrf.clone(),
+        }
+    }
+
+    fn json(&self) -> Value {
+        let mut object = json!({
+            "vni": self.vni, "type": self.kind, "vxlanIf": self.device, "numMacs": self.macs,
+            "numArpNd": self.arps, "numRemoteVteps": "n/a", "tenantVrf": self.vrf,
+        });
+        if let (Value::Object(map), Some(sites)) = (&mut object, self.sites) {
+            map.insert("numRemoteVteps".to_owned(), json!(sites.len()));
+            map.insert("remoteVteps".to_owned(), json!(sites));
+        }
+        object
+    }
+}
+
+fn unknown(said: &Said, vni: u32) -> Answer {
+    match said.has("json") {
+        true => Answer::Json(json!({})),
+        false => Answer::Text(format!("% VNI {vni} does not exist\n")),
+    }
+}
+
+/// `show evpn next-hops`.
+pub(super) async fn next_hops(said: &Said, asking: &Asking) -> Answered {
+    let overlay = Overlay::of(asking).await?;
+    let of = |vni: u32| {
+        let hops = overlay.hops(vni);
+        let mut object = Map::new();
+        object.insert("numNextHops".to_owned(), json!(hops.len()));
+        let mut text = format!("{:<15} {:<17}\n", "IP", "RMAC");
+        for hop in hops {
+            let ip = hop.next_hop.to_string();
+            text.push_str(&format!("{ip:<15} {:<17}\n", hop.mac));
+            object.insert(ip.clone(), json!({"nexthopIp": ip, "routerMac": hop.mac}));
+        }
+        (object, text)
+    };
+    Ok(behind(
+        said,
+        &overlay,
+        "Number of NH Neighbors known for this VNI: ",
+        "#Next-Hops",
+        of,
+    ))
+}
+
+/// `show evpn rmac`.
+pub(super) async fn rmac(said: &Said, asking: &Asking) -> Answered {
+    let overlay = Overlay::of(asking).await?;
+    let of = |vni: u32| {
+        let macs = overlay.router_macs(vni);
+        let mut object = Map::new();
+        object.insert("numRmacs".to_owned(), json!(macs.len()));
+        let mut text = format!("{:<17} {:<21}\n", "MAC", "Remote VTEP");
+        for (mac, vtep) in macs {
+            text.push_str(&format!("{mac:<17} {vtep:<21}\n"));
+            object.insert(mac.clone(), json!({"routerMac": mac, "vtepIp": vtep}));
+        }
+        (object, text)
+    };
+    Ok(behind(
+        said,
+        &overlay,
+        "Number of Remote RMACs known for this VNI: ",
+        "#RMACs",
+        of,
+    ))
+}
+
+/// What is behind one L3 VNI, or all that have something.
+fn behind(
+    said: &Said,
+    overlay: &Overlay,
+    heading: &str,
+    count: &str,
+    of: impl Fn(u32) -> (Map<String, Value>, String),
+) -> Answer {
+    if let Some(vni) = named(said) {
+        if !overlay.l3.contains_key(&vni) {
+            return match said.has("json") {
+                true => Answer::Json(json!({})),
+                false => Answer::Text(format!("% L3-VNI {vni} does not exist\n")),
+            };
+        }
+        let (object, text) = of(vni);
+        return match said.has("json") {
+            true => Answer::Json(Value::Object(object)),
+            false => Answer::Text(format!(
+                "{heading}{}\n{text}",
+                object.len().saturating_sub(1)
+            )),
+        };
+    }
+    let (mut all, mut whole) = (Map::new(), String::new());
+    for vni in overlay.l3.keys() {
+        let (object, text) = of(*vni);
+        let number = object.len().saturating_sub(1);
+        if number == 0 {
+            continue;
+        }
+        whole.push_str(&format!("\nVNI {vni} {count} {number}\n\n{text}"));
+        all.insert(vni.to_string(), Value::Object(object));
+    }
+    match said.has("json") {
+        true => Answer::Json(Value::Object(all)),
+        false => Answer::Text(whole),
+    }
+}
+
+/// `show evpn vni N`.
+fn one(overlay: &Overlay, number: u32, arps: &BTreeMap<u32, u64>, said: &Said) -> Answered {
+    if let Some(l3) = overlay.l3.get(&number) {
+        return Ok(one_l3(overlay, number, l3, said));
+    }
+    let Some(vni) = overlay.vnis.iter().find(|it| it.vni == number) else {
+        return Ok(unknown(said, number));
+    };
+    let macs = vni.local_macs + vni.remote_macs;
+    let arps = arps.get(&number).copied().unwrap_or(0);
+    let tenant = overlay.tenant(vni);
+    let index = |name: &Option<String>| {
+        name.as_deref()
+            .and_then(|name| overlay.host.named(name))
+            .map(|it| it.index)
+    };
+    if said.has("json") {
+        let mut object = Map::new();
+        let mut put = |key: &str, value: Value| drop(object.insert(key.to_owned(), value));
+        put("vni", json!(number));
+        put("type", json!("L2"));
+        put("tenantVrf", json!(tenant));
+        for (name, words, number) in [
+            (&vni.vxlan, "vxlanInterface", "vxlanIfindex"),
+            (&vni.bridge, "sviInterface", "sviIfindex"),
+        ] {
+            if let (Some(name), Some(index)) = (name, index(name)) {
+                put(words, json!(name));
+                put(number, json!(index));
+            }
+        }
+        if let Some(bridge) = &vni.bridge {
+            put("bridge", json!(bridge));
+        }
+        if let Some(vtep) = vni.vtep {
+            put("vtepIp", json!(vtep));
+        }
+        put("mcastGroup", json!("0.0.0.0"));
+        put("advertiseGatewayMacip", json!("No"));
+        put("advertiseSviMacip", json!("No"));
+        put("numMacs", json!(macs));
+        put("numArpNd", json!(arps));
+        put("numRemoteVteps", json!(vni.remote_vteps.len()));
+        let sites = vni
+            .remote_vteps
+            .iter()
+            .map(|ip| json!({"ip": ip, "flood": "HER"}));
+        put("remoteVteps", Value::Array(sites.collect()));
+        return Ok(Answer::Json(Value::Object(object)));
+    }
+    let mut text = format!("VNI: {number}\n Type: L2\n Tenant VRF: {tenant}\n");
+    for (name, words) in [(&vni.vxlan, "VxLAN"), (&vni.bridge, "SVI")] {
+        if let (Some(name), Some(index)) = (name, index(name)) {
+            text.push_str(&format!(
+                " {words} interface: {name}\n {words} ifIndex: {index}\n"
+            ));
+        }
+    }
+    if let Some(vtep) = vni.vtep {
+        text.push_str(&format!(" Local VTEP IP: {vtep}\n"));
+    }
+    text.push_str(" Mcast group: 0.0.0.0\n");
+    match vni.remote_vteps.as_slice() {
+        [] => text.push_str(" No remote VTEPs known for this VNI\n"),
+        sites => {
+            text.push_str(" Remote VTEPs for this VNI:\n");
+            for site in sites {
+                text.push_str(&format!("  {site} flood: HER\n"));
+            }
+        }
+    }
+    text.push_str(&format!(
+        " Number of MACs (local and remote) known for this VNI: {macs}\n \
+         Number of ARPs (IPv4 and IPv6, local and remote) known for this VNI: {arps}\n \
+         Advertise-gw-macip: No\n Advertise-svi-macip: No\n"
+    ));
+    for problem in &vni.problems {
+        text.push_str(&format!(" Problem: {problem}\n"));
+    }
+    Ok(Answer::Text(text))
+}
+
+fn one_l3(overlay: &Overlay, number: u32, l3: &L3, said: &Said) -> Answer {
+    let device = l3.device.as_deref().unwrap_or("unknown");
+    let bridge = l3.bridge.as_ref();
+    let svi = bridge.map_or("unknown", |link| link.name.as_str());
+    let mac = bridge
+        .and_then(|link| link.address)
+        .map(|mac| mac.to_string());
+    let mac = mac.unwrap_or_else(|| "00:00:00:00:00:00".to_owned());
+    let up = bridge.is_some_and(|link| link.up);
+    let state = if up { "Up" } else { "Down" };
+    let local = l3.local.map_or("0.0.0.0".to_owned(), |it| it.to_string());
+    let tenants = overlay
+        .vnis
+        .iter()
+        .filter(|it| overlay.tenant(it) == l3.vrf);
+    let tenants: BTreeSet<u32> = tenants.map(|it| it.vni).collect();
+    if said.has("json") {
+        return Answer::Json(json!({
+            "vni": number, "type": "L3", "tenantVrf": l3.vrf, "localVtepIp": local,
+            "vxlanIntf": device, "sviIntf": svi, "state": state, "sysMac": mac, "routerMac": mac,
+            "vniFilter": "none", "l2Vnis": tenants,
+        }));
+    }
+    let listed: String = tenants.iter().map(|it| format!("{it} ")).collect();
+    Answer::Text(format!(
+        "VNI: {number}\n  Type: L3\n  Tenant VRF: {}\n  Local Vtep Ip: {local}\n  Vxlan-Intf: {device}\n  \
+         SVI-If: {svi}\n  State: {state}\n  VNI Filter: none\n  System MAC: {mac}\n  \
+         Router MAC: {mac}\n  L2 VNIs: {listed}\n",
+        l3.vrf
+    ))
+}
+
+/// `show evpn mac`.
+pub(super) async fn mac(said: &Said, asking: &Asking) -> Answered {
+    let overlay = Overlay::of(asking).await?;
+    let number = named(said);
+    if let Some(number) = number.filter(|number| !overlay.vnis.iter().any(|it| it.vni == *number))
+    {
+        return Ok(unknown(said, number));
+    }
+    let macs = overlay.router.macs(number.and_then(Vni::new)).await?;
+    if let Some(wanted) = said.value(&["X:X:X:X:X:X"]) {
+        let wanted = wanted.to_lowercase();
+        return Ok(match macs.iter().find(|it| it.mac == wanted) {
+            Some(mac) => one_mac(&overlay, mac, said),
+            None => match said.has("json") {
+                true => Answer::Json(json!({})),
+                false => Answer::Text(format!(
+                    "% Requested MAC does not exist in VNI {}\n",
+                    number.unwrap_or(0)
+                )),
+            },
+        });
+    }
+    let (mut text, mut objects) = (String::new(), Map::new());
+    for vni in overlay
+        .vnis
+        .iter()
+        .filter(|it| number.is_none_or(|number| it.vni == number))
+    {
+        let mine: Vec<&reply::Mac> = macs.iter().filter(|it| it.vni == vni.vni).collect();
+        let count = mine.len();
+        match number {
+            Some(_) => text.push_str(&format!(
+                "Number of MACs (local and remote) known for this VNI: {count}\n"
+            )),
+            None => text.push_str(&format!(
+                "\nVNI {} #MACs (local and remote) {count}\n\n",
+                vni.vni
+            )),
+        }
+        text.push_str(&format!(
+            "Flags: N=sync-neighs, I=local-inactive, P=peer-active, X=peer-proxy\n\
+             {:<17} {:<6} {:<5} {:<30} {:<5} Seq #'s\n",
+            "MAC", "Type", "Flags", "Intf/Remote ES/VTEP", "VLAN"
+        ));
+        let mut table = Map::new();
+        for mac in mine {
+            table.insert(mac.mac.clone(), overlay.mac_json(mac));
+            let (kind, place) = (mac.kind.word(), overlay.place(mac));
+            let (local, remote) = sequences(mac);
+            text.push_str(&format!(
+                "{:<17} {kind:<6} {:<5} {place:<30} {:<5} {local}/{remote}\n",
+                mac.mac, "", ""
+            ));
+        }
+        objects.insert(
+            vni.vni.to_string(),
+            json!({"numMacs": count, "macs": table}),
+        );
+    }
+    Ok(match (said.has("json"), number) {
+        (false, _) => Answer::Text(text),
+        (true, None) => Answer::Json(Value::Object(objects)),
+        (true, Some(_)) => {
+            Answer::Json(objects.into_iter().next().map_or(json!({}), |(_, it)| it))
+        }
+    })
+}
+
+/// FRR keeps the sequence numbers of both sides; the one that counts is told of the side it is of.
+fn sequences(mac: &reply::Mac) -> (u32, u32) {
+    match mac.kind {
+        MacKind::Local => (mac.sequence, 0),
+        MacKind::Remote => (0, mac.sequence),
+    }
+}
+
+impl Overlay {
+    /// Where a MAC address is: behind a tunnel, or on our bridge.
+    fn place(&self, mac: &reply::Mac) -> String {
+        match mac.vtep {
+            Some(vtep) => vtep.to_string(),
+            None => {
+                let vni = self.vnis.iter().find(|it| it.vni == mac.vni);
+                vni.and_then(|it| it.bridge.clone()).unwrap_or_default()
+            }
+        }
+    }
+
+    fn mac_json(&self, mac: &reply::Mac) -> Value {
+        let (local, remote) = sequences(mac);
+        let mut object = json!({
+            "type": mac.kind.word(),
+            "localSequence": local,
+            "remoteSequence": remote,
+            "detectionCount": mac.moves,
+            "isDuplicate": mac.duplicate,
+        });
+        if let Value::Object(map) = &mut object {
+            let key = match mac.kind {
+                MacKind::Local => "intf",
+                MacKind::Remote => "remoteVtep",
+            };
+            map.insert(key.to_owned(), json!(self.place(mac)));
+            if mac.sticky {
+                map.insert("stickyMac".to_owned(), json!(true));
+            }
+        }
+        object
+    }
+}
+
+fn one_mac(overlay: &Overlay, mac: &reply::Mac, said: &Said) -> Answer {
+    let age = mac.since_s.map(super::words::uptime);
+    if said.has("json") {
+        let mut object = overlay.mac_json(mac);
+        if let Value::Object(map) = &mut object {
+            if let Some(age) = age {
+                map.insert("uptime".to_owned(), json!(age));
+            }
+            let neighbors = match mac.ips.as_slice() {
+                [] => json!("none"),
+                ips => json!({"active": ips}),
+            };
+            map.insert("neighbors".to_owned(), neighbors);
+        }
+        return Answer::Json(json!({mac.mac.clone(): object}));
+    }
+    let (local, remote) = sequences(mac);
+    let place = overlay.place(mac);
+    let mut text = format!("MAC: {}\n", mac.mac);
+    text.push_str(&match mac.kind {
+        MacKind::Local => format!(" Intf: {place}\n"),
+        MacKind::Remote => format!(" Remote VTEP: {place}\n"),
+    });
+    text.push_str(&format!(" Local Seq: {local} Remote Seq: {remote}\n"));
+    if let Some(age) = age {
+        text.push_str(&format!(" Uptime: {age}\n"));
+    }
+    text.push_str(" Neighbors:\n");
+    match mac.ips.as_slice() {
+        [] => text.push_str("    No Neighbors\n"),
+        ips => ips
+            .iter()
+            .for_each(|ip| text.push_str(&format!("    {ip} Active\n"))),
+    }
+    Answer::Text(text)
+}
+
+/// `show evpn arp-cache`.
+pub(super) async fn arp(said: &Said, asking: &Asking) -> Answered {
+    let overlay = Overlay::of(asking).await?;
+    let number = named(said);
+    if let Some(number) = number.filter(|number| !overlay.vnis.iter().any(|it| it.vni == *number))
+    {
+        return Ok(unknown(said, number));
+    }
+    let all = overlay
+        .router
+        .evpn_neighbors(number.and_then(Vni::new))
+        .await?;
+    let (mut text, mut objects) = (String::new(), Map::new());
+    for vni in overlay
+        .vnis
+        .iter()
+        .filter(|it| number.is_none_or(|number| it.vni == number))
+    {
+        let mine: Vec<&reply::EvpnNeighbor> = all.iter().filter(|it| it.vni == vni.vni).collect();
+        let count = mine.len();
+        match number {
+            Some(_) if count == 0 => {}
+            Some(_) => text.push_str(&format!(
+                "Number of ARPs (local and remote) known for this VNI: {count}\n"
+            )),
+            None => text.push_str(&format!(
+                "\nVNI {} #ARP (IPv4 and IPv6, local and remote) {count}\n\n",
+                vni.vni
+            )),
+        }
+        if count > 0 {
+            text.push_str(&format!(
+                "Flags: I=local-inactive, P=peer-active, X=peer-proxy\n\
+                 {:<39} {:<6} {:<5} {:<8} {:<17} {:<30} Seq #'s\n",
+                "Neighbor", "Type", "Flags", "State", "MAC", "Remote ES/VTEP"
+            ));
+        }
+        let mut object = Map::new();
+        object.insert("numArpNd".to_owned(), json!(count));
+        for neighbor in mine {
+            let vtep = neighbor.vtep.map_or(String::new(), |vtep| vtep.to_string());
+            let (kind, ip) = (neighbor.kind.word(), neighbor.ip.to_string());
+            text.push_str(&format!(
+                "{ip:<39} {kind:<6} {:<5} {:<8} {:<17} {vtep:<30} 0/0\n",
+                "", "active", neighbor.mac
+            ));
+            let mut entry = json!({"type": kind, "state": "active", "mac": neighbor.mac});
+            if let (Value::Object(map), Some(vtep)) = (&mut entry, neighbor.vtep) {
+                map.insert("remoteVtep".to_owned(), json!(vtep));
+            }
+            object.insert(ip, entry);
+        }
+        objects.insert(vni.vni.to_string(), Value::Object(object));
+    }
+    Ok(match (said.has("json"), number) {
+        (false, _) => Answer::Text(text),
+        (true, None) => Answer::Json(Value::Object(objects)),
+        (true, Some(_)) => {
+            Answer::Json(objects.into_iter().next().map_or(json!({}), |(_, it)| it))
+        }
+    })
+}
+
+/// `show bgp l2vpn evpn vni`.
+pub(super) async fn bgp_vni(said: &Said, asking: &Asking) -> Answered {
+    let overlay = Overlay::of(asking).await?;
+    if let Some(number) = named(said) {
+        let Some(vni) = overlay.vnis.iter().find(|it| it.vni == number) else {
+            return Ok(match said.has("json") {
+                true => Answer::Json(json!({})),
+                false => Answer::Text("VNI not found\n".to_owned()),
+            });
+        };
+        return Ok(match said.has("json") {
+            true => Answer::Json(Value::Object(bgp_json(
+                vni,
+                ["importRts", "exportRts"],
+                true,
+            ))),
+            false => Answer::Text(bgp_text(vni, &overlay.tenant(vni))),
+        });
+    }
+    let (l2, l3) = (overlay.vnis.len(), overlay.l3.len());
+    if said.has("json") {
+        let head = json!({
+            "advertiseGatewayMacip": "Disabled",
+            "advertiseSviMacIp": "Disabled",
+            "advertiseAllVnis": "Enabled",
+            "flooding": "Head-end replication",
+            "vxlanFlooding": "Enabled",
+            "numVnis": l2 + l3,
+            "numL2Vnis": l2,
+            "numL3Vnis": l3,
+        });
+        let vnis = overlay.vnis.iter().map(|vni| {
+            let object = bgp_json(vni, ["importRTs", "exportRTs"], false);
+            (vni.vni.to_string(), Value::Object(object))
+        });
+        let mut object: Map<String, Value> = vnis.collect();
+        if let Value::Object(head) = head {
+            object.extend(head);
+        }
+        return Ok(Answer::Json(Value::Object(object)));
+    }
+    let mut text = format!(
+        "Advertise Gateway Macip: Disabled\nAdvertise SVI Macip: Disabled\n\
+         Advertise All VNI flag: Enabled\nBUM flooding: Head-end replication\n\
+         VXLAN flooding: Enabled\nNumber of L2 VNIs: {l2}\nNumber of L3 VNIs: {l3}\n\
+         Flags: * - Kernel\n  {:<10} {:<4} {:<21} {:<25} {:<25} {:<37}\n",
+        "VNI", "Type", "RD", "Import RT", "Export RT", "Tenant VRF"
+    );
+    for vni in &overlay.vnis {
+        let rd = vni.rd.as_deref().unwrap_or("none");
+        let (import, export) = (vni.import_targets.join(","), vni.export_targets.join(","));
+        text.push_str(&format!(
+            "* {:<10} {:<4} {rd:<21} {import:<25} {export:<25} {:<37}\n",
+            vni.vni,
+            "L2",
+            overlay.tenant(vni)
+        ));
+    }
+    Ok(Answer::Text(text))
+}
+
+fn targets(list: &[String]) -> Vec<&str> {
+    list.iter()
+        .map(|it| it.strip_prefix("RT:").unwrap_or(it))
+        .collect()
+}
+
+fn bgp_json(vni: &reply::Vni, [import, export]: [&str; 2], alone: bool) -> Map<String, Value> {
+    let mut object = Map::new();
+    let mut put = |key: &str, value: Value| drop(object.insert(key.to_owned(), value));
+    put("vni", json!(vni.vni));
+    put("type", json!("L2"));
+    put(
+        "inKernel",
+        json!(if vni.vxlan.is_some() { "True" } else { "False" }),
+    );
+    put("rd", json!(vni.rd.as_deref().unwrap_or("none")));
+    if let Some(vtep) = vni.vtep {
+        put("originatorIp", json!(vtep));
+    }
+    put("mcastGroup", json!("0.0.0.0"));
+    put("siteOfOrigin", json!(""));
+    put("advertiseGatewayMacip", json!("Disabled"));
+    put("advertiseSviMacIp", json!("Disabled"));
+    if let Some(bridge) = vni.bridge.as_ref().filter(|_| alone) {
+        put("sviInterface", json!(bridge));
+    }
+    put(import, json!(targets(&vni.import_targets)));
+    put(export, json!(targets(&vni.export_targets)));
+    object
+}
+
+fn bgp_text(vni: &reply::Vni, tenant: &str) -> String {
+    let lines = |list: &[String]| -> String {
+        targets(list)
+            .iter()
+            .map(|it| format!("    {it}\n"))
+            .collect()
+    };
+    let mut text = format!(
+        "VNI: {} (known to the kernel)\n  Type: L2\n  Tenant-Vrf: {tenant}\n",
+        vni.vni
+    );
+    text.push_str(&format!("  RD: {}\n", vni.rd.as_deref().unwrap_or("none")));
+    if let Some(vtep) = vni.vtep {
+        text.push_str(&format!("  Originator IP: {vtep}\n"));
+    }
+    text.push_str("  Mcast group: 0.0.0.0\n  Advertise-gw-macip : Disabled\n  Advertise-svi-macip : Disabled\n");
+    if let Some(bridge) = &vni.bridge {
+        text.push_str(&format!("  SVI interface : {bridge}\n"));
+    }
+    text.push_str(&format!(
+        "  Import Route Target:\n{}  Export Route Target:\n{}",
+        lines(&vni.import_targets),
+        lines(&vni.export_targets)
+    ));
+    text
+}

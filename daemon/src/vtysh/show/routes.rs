@@ -1,0 +1,1077 @@
+//! Tables of routes: of a family, of a neighbour, of one prefix, and EVPN's by route distinguisher.
+//!
+//! Paths of one prefix stand together, the best one first, as the daemon gives them.
+
+use std::collections::{BTreeMap, HashMap};
+
+use bgp::{Family, Prefix, ScopedAddr};
+use serde_json::{Map, Value, json};
+
+use super::summary::instances;
+use super::words::{as_path, as_path_length, hostname, vrf_id};
+use super::{Answer, Answered};
+use crate::control::reply::{self, AsPathItem, Route};
+use crate::control::{EvpnRoutes, Request, Select};
+use crate::vtysh::ask::{Asking, Router, Trouble};
+use crate::vtysh::grammar::Said;
+use crate::vtysh::host;
+
+const LEGEND: &str = "\
+Status codes:  s suppressed, d damped, h history, u unsorted, * valid, > best, = multipath,
+               i internal, r RIB-failure, S Stale, R Removed
+Nexthop codes: @NNN nexthop's vrf id, < announce-nh-self
+Origin codes:  i - IGP, e - EGP, ? - incomplete
+RPKI validation codes: V valid, I invalid, N Not found
+
+     Network          Next Hop            Metric LocPrf Weight Path
+";
+
+const EVPN_LEGEND: &str = "\
+Status codes: s suppressed, d damped, h history, * valid, > best, i - internal
+Origin codes: i - IGP, e - EGP, ? - incomplete
+EVPN type-1 prefix: [1]:[EthTag]:[ESI]:[IPlen]:[VTEP-IP]:[Frag-id]
+EVPN type-2 prefix: [2]:[EthTag]:[MAClen]:[MAC]:[IPlen]:[IP]
+EVPN type-3 prefix: [3]:[EthTag]:[IPlen]:[OrigIP]
+EVPN type-4 prefix: [4]:[ESI]:[IPlen]:[OrigIP]
+EVPN type-5 prefix: [5]:[EthTag]:[IPlen]:[IP]
+
+   Network          Next Hop            Metric LocPrf Weight Path
+";
+
+/// Weight of our own routes in FRR. Here they win by a step of their own.
+const OWN_WEIGHT: u32 = 32_768;
+
+/// An instance, and what is known of who tells it routes.
+struct View {
+    router: Router,
+    summary: reply::Summary,
+    neighbors: HashMap<ScopedAddr, reply::Neighbor>,
+    host: String,
+}
+
+impl View {
+    async fn of(router: Router) -> Result<Self, Trouble> {
+        let neighbors = router.neighbors().await?.into_iter();
+        Ok(Self {
+            summary: router.summary().await?,
+            neighbors: neighbors.map(|it| (it.summary.address, it)).collect(),
+            host: host::name(),
+            router,
+        })
+    }
+
+    fn head(&self) -> Map<String, Value> {
+        let head = json!({
+            "vrfId": vrf_id(&self.router.vrf),
+            "vrfName": self.router.vrf,
+            "routerId": self.summary.router_id,
+            "defaultLocPrf": 100,
+            "localAS": self.summary.asn,
+        });
+        object_of(head)
+    }
+
+    fn text_head(&self) -> String {
+        format!(
+            "BGP table of VRF {}, local router ID is {}\nDefault local pref 100, local AS {}\n",
+            self.router.vrf, self.summary.router_id, self.summary.asn
+        )
+    }
+
+    fn is_internal(&self, route: &Route) -> bool {
+        let from = route.neighbor.and_then(|it| self.neighbors.get(&it));
+        from.is_some_and(|it| it.internal)
+    }
+
+    /// The host name of who told us.
+    fn name_of(&self, route: &Route) -> Option<String> {
+        match route.neighbor {
+            None => Some(self.host.clone()),
+            Some(address) => hostname(self.neighbors.get(&address)?).map(|(host, _)| host),
+        }
+    }
+
+    fn next_hop(&self, route: &Route) -> String {
+        if route.neighbor.is_none() && route.source.is_none() && route.family != "evpn" {
+            return match route.family.as_str() {
+                "ipv6_unicast" => "::".to_owned(),
+                _ => "0.0.0.0".to_owned(),
+            };
+        }
+        route
+            .next_hops
+            .first()
+            .map_or(String::new(), |hop| hop.ip().to_string())
+    }
+
+    fn hops(&self, route: &Route, detailed: bool) -> Value {
+        let next_hop = self.next_hop(route);
+        let mut hop = Map::new();
+        let mut put = |key: &str, value: Value| drop(hop.insert(key.to_owned(), value));
+        put(
+            "afi",
+            json!(if next_hop.contains(':') {
+                "ipv6"
+            } else {
+                "ipv4"
+            }),
+        );
+        put("ip", json!(next_hop));
+        if let Some(name) = self.name_of(route) {
+            put("hostname", json!(name));
+        }
+        if detailed {
+            let reachable = route.rejected_by.as_deref() != Some("next_hop");
+            put("accessible", json!(reachable));
+        }
+        put("used", json!(true));
+        json!([hop])
+    }
+
+    /// A path in a table; `best_of` are all paths of its prefix.
+    fn path(&self, route: &Route, best_of: &[Route]) -> Map<String, Value> {
+        let mut object = Map::new();
+        let mut put = |key: &str, value: Value| drop(object.insert(key.to_owned(), value));
+        put("valid", json!(route.accepted));
+        if route.best {
+            put("bestpath", json!(true));
+            put("selectionReason", json!(selection(best_of)));
+        }
+        if route.multipath {
+            put("multipath", json!(true));
+        }
+        if route.stale {
+            put("stale", json!(true));
+        }
+        let from = if self.is_internal(route) {
+            "internal"
+        } else {
+            "external"
+        };
+        put("pathFrom", json!(from));
+        if let Some(metric) = metric(route) {
+            put("metric", json!(metric));
+        }
+        if let Some(preference) = self.preference(route) {
+            put("locPrf", json!(preference));
+        }
+        put("weight", json!(weight(route)));
+        let peer = route
+            .neighbor
+            .map_or("(unspec)".to_owned(), |it| it.ip().to_string());
+        put("peerId", json!(peer));
+        put("path", json!(as_path(&route.as_path)));
+        put("origin", json!(origin(route).0));
+        if route.path_id != 0 {
+            put("addPathId", json!(route.path_id));
+        }
+        if let Some(rpki) = &route.rpki {
+            put("rpkiValidationState", json!(rpki_word(rpki)));
+        }
+        put("nexthops", self.hops(route, false));
+        object
+    }
+
+    /// FRR shows it where the route has it, which those of other ASes do not by themselves.
+    fn preference(&self, route: &Route) -> Option<u32> {
+        let set = route.local_pref.filter(|it| *it != 100);
+        set.or(route.local_pref.filter(|_| self.is_internal(route)))
+    }
+
+    /// A path of a table of prefixes.
+    fn unicast(&self, route: &Route, all: &[Route]) -> Value {
+        let mut object = self.path(route, all);
+        if let Ok(prefix) = route.prefix.parse::<Prefix>() {
+            object.insert("prefix".to_owned(), json!(prefix.addr()));
+            object.insert("prefixLen".to_owned(), json!(prefix.len()));
+        }
+        object.insert("network".to_owned(), json!(route.prefix));
+        Value::Object(object)
+    }
+
+    /// A line of a table; the network is named once.
+    fn line(&self, route: &Route, network: &str) -> String {
+        let valid = if route.accepted { '*' } else { ' ' };
+        let best = match (route.best, route.multipath) {
+            (true, _) => '>',
+            (false, true) => '=',
+            (false, false) => ' ',
+        };
+        let from = if self.is_internal(route) { 'i' } else { ' ' };
+        let rpki = match route.rpki.as_deref() {
+            Some("valid") => 'V',
+            Some("invalid") => 'I',
+            Some(_) => 'N',
+            None if route.stale => 'S',
+            None => ' ',
+        };
+        let wide = |text: &str, width: usize, indent: usize| match text.len() < width {
+            true => format!("{text:width$}"),
+            false => format!("{text}\n{:indent$}", ""),
+        };
+        format!(
+            "{rpki}{valid}{best}{from} {}{}\n",
+            wide(network, 17, 22),
+            self.rest(route, &wide(&self.next_hop(route), 16, 38))
+        )
+    }
+
+    /// Behind the next hop.
+    fn rest(&self, route: &Route, next_hop: &str) -> String {
+        let number = |it: Option<u32>| it.map_or(String::new(), |it| it.to_string());
+        let path = as_path(&route.as_path);
+        let path = if path.is_empty() {
+            path
+        } else {
+            format!("{path} ")
+        };
+        format!(
+            "{next_hop}{:>10}{:>7}{:>7} {path}{}",
+            number(metric(route)),
+            number(self.preference(route)),
+            weight(route),
+            origin(route).1
+        )
+    }
+}
+
+fn object_of(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(map) => map,
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+            Map::new()
+        }
+    }
+}
+
+fn metric(route: &Route) -> Option<u32> {
+    route
+        .med
+        .or((route.neighbor.is_none() && route.family != "evpn").then_some(0))
+}
+
+fn weight(route: &Route) -> u32 {
+    let own = if route.neighbor.is_none() {
+        OWN_WEIGHT
+    } else {
+        0
+    };
+    route.weight.unwrap_or(own)
+}
+
+/// In JSON, and in tables.
+fn origin(route: &Route) -> (&'static str, &'static str) {
+    match route.origin.as_str() {
+        "igp" => ("IGP", "i"),
+        "egp" => ("EGP", "e"),
+        _ => ("incomplete", "?"),
+    }
+}
+
+fn rpki_word(state: &str) -> &'static str {
+    match state {
+        "valid" => "valid",
+        "invalid" => "invalid",
+        _ => "not found",
+    }
+}
+
+/// Why the best path of a prefix is it, in FRR's words: by what the next best one lost.
+fn selection(paths: &[Route]) -> &'static str {
+    const WORDS: [(&str, &str); 12] = [
+        ("a last resort", "Stale"),
+        ("lower weight", "Weight"),
+        ("lower local preference", "Local Pref"),
+        ("not originated by this router", "Local Route"),
+        ("higher AIGP", "AIGP"),
+        ("longer AS path", "AS Path"),
+        ("higher origin", "Origin"),
+        ("higher MED", "MED"),
+        ("learned from iBGP", "Peer Type"),
+        ("higher router identifier", "Router ID"),
+        ("longer cluster list", "Cluster length"),
+        ("higher neighbour address", "Neighbor IP"),
+    ];
+    let others = paths.iter().filter(|it| !it.best && it.accepted);
+    let mut reasons = others.filter_map(|it| it.reason.as_deref());
+    let Some(reason) = reasons.next() else {
+        return "First path received";
+    };
+    let found = WORDS.iter().find(|(ours, _)| reason.starts_with(ours));
+    found.map_or("Nothing left to compare", |(_, word)| word)
+}
+
+/// Paths by their prefix, in the order they came in.
+fn by_prefix(routes: Vec<Route>) -> Vec<(String, Vec<Route>)> {
+    let mut groups: Vec<(String, Vec<Route>)> = Vec::new();
+    for route in routes {
+        match groups.last_mut() {
+            Some((prefix, paths)) if *prefix == route.prefix => paths.push(route),
+            Some(_) | None => groups.push((route.prefix.clone(), vec![route])),
+        }
+    }
+    groups
+}
+
+/// The family of a table: FRR's `show bgp` without one is IPv6's.
+fn family(said: &Said) -> Family {
+    match (said.has("evpn"), said.has("ipv4") || said.has("ip")) {
+        (true, _) => Family::Evpn,
+        (false, true) => Family::Ipv4Unicast,
+        (false, false) => Family::Ipv6Unicast,
+    }
+}
+
+/// The views a line is about; FRR has words of its own where there is none.
+async fn views(said: &Said, asking: &Asking) -> Result<Vec<View>, Trouble> {
+    let routers = match instances(said, asking).await {
+        Err(Trouble::Warning(_)) if !said.has("json") => {
+            let name = said.value(&["NAME"]).unwrap_or_default();
+            return Err(Trouble::Warning(format!("View/Vrf {name} is unknown\n")));
+        }
+        routers => routers?,
+    };
+    let mut views = Vec::new();
+    for router in routers {
+        views.push(View::of(router).await?);
+    }
+    Ok(views)
+}
+
+/// `show bgp ipv4 unicast`, `show bgp l2vpn evpn`.
+pub(super) async fn table(said: &Said, asking: &Asking) -> Answered {
+    let family = family(said);
+    let every = said.value(&["NAME"]) == Some("all");
+    let (mut text, mut objects) = (String::new(), Map::new());
+    for view in views(said, asking).await? {
+        if every {
+            text.push_str(&format!("\nInstance {}:\n", view.router.vrf));
+        }
+        let routes = view.router.routes(family, None, Select::All).await?;
+        let (part, object) = match family {
+            Family::Evpn => evpn_table(&view, routes, false, false),
+            Family::Ipv4Unicast | Family::Ipv6Unicast => unicast_table(&view, routes),
+        };
+        text.push_str(&part);
+        objects.insert(view.router.vrf.clone(), Value::Object(object));
+    }
+    Ok(match (said.has("json"), every) {
+        (false, _) => Answer::Text(text),
+        (true, true) => Answer::Json(Value::Object(objects)),
+        (true, false) => Answer::Json(objects.into_iter().next().map_or(json!({}), |(_, it)| it)),
+    })
+}
+
+fn unicast_table(view: &View, routes: Vec<Route>) -> (String, Map<String, Value>) {
+    let paths = routes.len();
+    let groups = by_prefix(routes);
+    let mut object = view.head();
+    object.insert("totalRoutes".to_owned(), json!(groups.len()));
+    object.insert("totalPaths".to_owned(), json!(paths));
+    let mut text = match groups.is_empty() {
+        true => "No BGP prefixes displayed, 0 exist\n".to_owned(),
+        false => view.text_head() + LEGEND,
+    };
+    let mut table = Map::new();
+    for (prefix, paths) in &groups {
+        let rows: Vec<Value> = paths.iter().map(|it| view.unicast(it, paths)).collect();
+        table.insert(prefix.clone(), Value::Array(rows));
+        for (at, path) in paths.iter().enumerate() {
+            text.push_str(&view.line(path, if at == 0 { prefix } else { "" }));
+        }
+    }
+    object.insert("routes".to_owned(), Value::Object(table));
+    if !groups.is_empty() {
+        let routes = groups.len();
+        text.push_str(&format!(
+            "\nDisplayed {routes} routes and {paths} total paths\n"
+        ));
+    }
+    (text, object)
+}
+
+/// An EVPN route, taken to pieces: what is in its brackets.
+struct Key {
+    rd: String,
+    parts: Vec<String>,
+}
+
+impl Key {
+    fn of(text: &str) -> Self {
+        let inner = text.trim_start_matches('[').trim_end_matches(']');
+        let mut parts: Vec<String> = inner.split("]:[").map(str::to_owned).collect();
+        let rd = match parts.len() > 2 {
+            true => parts.remove(1),
+            false => String::new(),
+        };
+        Self { rd, parts }
+    }
+
+    fn part(&self, at: usize) -> &str {
+        self.parts.get(at).map_or("", String::as_str)
+    }
+
+    /// As FRR writes it, beneath its route distinguisher.
+    fn name(&self) -> String {
+        format!("[{}]", self.parts.join("]:["))
+    }
+
+    /// Its fields, under FRR's keys.
+    fn fields(&self) -> Map<String, Value> {
+        let number = |at| json!(self.part(at).parse::<u64>().unwrap_or(0));
+        let route_type = self.part(0);
+        let mut fields = Map::new();
+        let mut put = |key: &str, value: Value| drop(fields.insert(key.to_owned(), value));
+        put("routeType", number(0));
+        match route_type {
+            "4" => {
+                put("esi", json!(self.part(1)));
+                put("ipLen", number(2));
+                put("ip", json!(self.part(3)));
+            }
+            _ => put("ethTag", number(1)),
+        }
+        match route_type {
+            "1" => put("esi", json!(self.part(2))),
+            "2" => {
+                put("macLen", number(2));
+                put("mac", json!(self.part(3)));
+                if self.parts.len() > 4 {
+                    put("ipLen", number(4));
+                    put("ip", json!(self.part(5)));
+                }
+            }
+            "3" | "5" => {
+                put("ipLen", number(2));
+                put("ip", json!(self.part(3)));
+            }
+            _ => {}
+        }
+        fields
+    }
+}
+
+/// A path of an EVPN route.
+fn evpn_path(view: &View, route: &Route, key: &Key, all: &[Route]) -> Value {
+    let mut object = view.path(route, all);
+    object.extend(key.fields());
+    if !route.extended_communities.is_empty() {
+        let text = route.extended_communities.join(" ");
+        object.insert("extendedCommunity".to_owned(), json!({"string": text}));
+    }
+    Value::Object(object)
+}
+
+/// EVPN routes beneath their distinguishers. `nested` is what FRR makes of paths in some places: each
+/// in a list of its own.
+fn evpn_table(
+    view: &View,
+    routes: Vec<Route>,
+    nested: bool,
+    detailed: bool,
+) -> (String, Map<String, Value>) {
+    let paths = routes.len();
+    let groups = by_prefix(routes);
+    let (mut object, mut lines) = (Map::new(), BTreeMap::<String, String>::new());
+    if !nested {
+        object.extend(view.head());
+        object.remove("vrfId");
+        object.remove("vrfName");
+        object.remove("routerId");
+        object.insert("bgpLocalRouterId".to_owned(), json!(view.summary.router_id));
+    }
+    for (name, all) in &groups {
+        let key = Key::of(name);
+        let rows = all.iter().map(|it| match detailed {
+            true => detail(view, it, all),
+            false => evpn_path(view, it, &key, all),
+        });
+        let rows: Vec<Value> = rows
+            .map(|it| if nested { json!([it]) } else { it })
+            .collect();
+        let entry = object
+            .entry(key.rd.clone())
+            .or_insert_with(|| json!({"rd": key.rd}));
+        if let Value::Object(entry) = entry {
+            let route = json!({"prefix": key.name(), "prefixLen": EVPN_LENGTH, "paths": rows});
+            let mut route = object_of(route);
+            if detailed {
+                route.insert("rd".to_owned(), json!(key.rd));
+                route.extend(key.fields());
+            }
+            entry.insert(key.name(), Value::Object(route));
+        }
+        let text = lines.entry(key.rd.clone()).or_default();
+        for route in all {
+            text.push_str(&evpn_lines(view, route, &key.name()));
+        }
+    }
+    if nested {
+        object.insert("numPrefix".to_owned(), json!(groups.len()));
+        object.insert("numPaths".to_owned(), json!(paths));
+    } else {
+        object.insert("numPrefix".to_owned(), json!(groups.len()));
+        object.insert("totalPrefix".to_owned(), json!(paths));
+    }
+    if groups.is_empty() {
+        return ("No EVPN prefixes displayed, 0 exist\n".to_owned(), object);
+    }
+    let mut text = format!(
+        "BGP table, local router ID is {}\n{EVPN_LEGEND}",
+        view.summary.router_id
+    );
+    for (rd, lines) in lines {
+        text.push_str(&format!("Route Distinguisher: {rd}\n{lines}"));
+    }
+    text.push_str(&format!(
+        "\nDisplayed {} prefixes ({paths} paths)\n",
+        groups.len()
+    ));
+    (text, object)
+}
+
+/// What FRR says of the length of every EVPN route.
+const EVPN_LENGTH: u32 = 352;
+
+fn evpn_lines(view: &View, route: &Route, name: &str) -> String {
+    let valid = if route.accepted { '*' } else { ' ' };
+    let best = if route.best { '>' } else { ' ' };
+    let from = if view.is_internal(route) { 'i' } else { ' ' };
+    let next_hop = format!("{:16}", view.next_hop(route));
+    format!(
+        " {valid}{best}{from} {name}\n{:20}{}\n{:20}{}\n",
+        "",
+        view.rest(route, &next_hop),
+        "",
+        route.extended_communities.join(" ")
+    )
+}
+
+/// `show bgp l2vpn evpn route`.
+pub(super) async fn evpn(said: &Said, asking: &Asking) -> Answered {
+    let Some(router) = asking.router(None).await? else {
+        return Err(Trouble::Warning("% BGP instance not found\n".to_owned()));
+    };
+    let view = View::of(router).await?;
+    const TYPES: [(&str, u8); 10] = [
+        ("ead", 1),
+        ("1", 1),
+        ("macip", 2),
+        ("2", 2),
+        ("multicast", 3),
+        ("3", 3),
+        ("es", 4),
+        ("4", 4),
+        ("prefix", 5),
+        ("5", 5),
+    ];
+    let route_type = TYPES
+        .iter()
+        .find(|(word, _)| said.has(word))
+        .map(|(_, it)| *it);
+    let number = said
+        .value(&["<1-16777215>"])
+        .and_then(|it| it.parse::<u32>().ok());
+    let vni = number.and_then(bgp::Vni::new);
+    if let Some(number) = number
+        && !view.router.vnis().await?.iter().any(|it| it.vni == number)
+    {
+        return Ok(match said.has("json") {
+            true => Answer::Json(json!({})),
+            false => Answer::Text("VNI not found\n".to_owned()),
+        });
+    }
+    let rd = match said.value(&["RD"]) {
+        None => None,
+        Some(text) => match text.parse() {
+            Ok(rd) => Some(rd),
+            Err(_) => {
+                let why = format!("% Malformed Route Distinguisher {text}\n");
+                return Err(Trouble::Warning(why));
+            }
+        },
+    };
+    let wanted = EvpnRoutes {
+        route_type,
+        vni,
+        rd,
+        ..EvpnRoutes::default()
+    };
+    let routes = view.router.evpn_routes(&wanted).await?;
+    let routes: Vec<Route> = routes.into_iter().map(|it| it.route).collect();
+    let empty = routes.is_empty();
+    // FRR tells of one distinguisher at length.
+    let detailed = said.has("detail") || said.value(&["RD"]).is_some();
+    let (text, mut object) = evpn_table(&view, routes, true, detailed);
+    if number.is_some() {
+        object = without_distinguishers(object);
+    }
+    Ok(match said.has("json") {
+        true => Answer::Json(Value::Object(object)),
+        false if empty => Answer::Text("No EVPN prefixes (of requested type) exist\n".to_owned()),
+        false => Answer::Text(text),
+    })
+}
+
+/// In the table of a VNI a route stands without its distinguisher.
+fn without_distinguishers(object: Map<String, Value>) -> Map<String, Value> {
+    let mut flat = Map::new();
+    for (key, value) in object {
+        if let Value::Object(routes) = value {
+            flat.extend(routes.into_iter().filter(|(key, _)| key != "rd"));
+        } else {
+            flat.insert(key, value);
+        }
+    }
+    flat
+}
+
+/// `show bgp neighbors X advertised-routes` and the like.
+pub(super) async fn of_neighbor(said: &Said, asking: &Asking) -> Answered {
+    // Without a family FRR looks at IPv6 alone, which hardly anybody means.
+    let family = match family(said) == Family::Ipv6Unicast && !said.has("ipv6") {
+        true => Family::Ipv4Unicast,
+        false => family(said),
+    };
+    let word = said
+        .value(&["A.B.C.D", "X:X::X:X", "WORD"])
+        .unwrap_or_default();
+    let Some(view) = views(said, asking).await?.into_iter().next() else {
+        return Ok(Answer::Json(json!({})));
+    };
+    let Some(address) = view.router.neighbor(word).await? else {
+        let why = "No such neighbor in this view/vrf";
+        return Ok(match said.has("json") {
+            true => Answer::Json(json!({"warning": why})),
+            false => Answer::Text(format!("% {why}\n")),
+        });
+    };
+    if said.has("routes") {
+        let mut routes = view.router.routes(family, None, Select::All).await?;
+        let all = routes.len();
+        let wanted: Vec<String> = routes
+            .iter()
+            .filter(|it| it.neighbor == Some(address))
+            .map(|it| it.prefix.clone())
+            .collect();
+        // Why the best one is it is told by the others of its prefix, which are looked at first.
+        let groups = by_prefix(std::mem::take(&mut routes));
+        return Ok(accepted(
+            said,
+            &view,
+            family,
+            address,
+            &groups,
+            (wanted.len(), all),
+        ));
+    }
+    let (select, key) = match said.has("received-routes") {
+        true => (Select::Received(address), "receivedRoutes"),
+        false => (Select::Advertised(address), "advertisedRoutes"),
+    };
+    let routes = view.router.routes(family, None, select).await?;
+    Ok(told(said, &view, family, key, routes))
+}
+
+/// What a neighbour told us and was let in.
+fn accepted(
+    said: &Said,
+    view: &View,
+    family: Family,
+    address: ScopedAddr,
+    groups: &[(String, Vec<Route>)],
+    (count, all): (usize, usize),
+) -> Answer {
+    let mut text = match family {
+        Family::Evpn => EVPN_LEGEND.to_owned(),
+        Family::Ipv4Unicast | Family::Ipv6Unicast => view.text_head() + LEGEND,
+    };
+    let (mut table, mut lists) = (Map::new(), Map::new());
+    for (prefix, paths) in groups {
+        let mine = paths.iter().filter(|it| it.neighbor == Some(address));
+        for path in mine {
+            match family {
+                Family::Evpn => {
+                    let key = Key::of(prefix);
+                    let row = evpn_path(view, path, &key, paths);
+                    let entry = lists
+                        .entry(key.rd.clone())
+                        .or_insert_with(|| json!({"rd": key.rd}));
+                    if let Value::Object(entry) = entry {
+                        let route = json!({
+                            "prefix": key.name(), "prefixLen": EVPN_LENGTH, "paths": [row],
+                        });
+                        entry.insert(key.name(), route);
+                    }
+                    text.push_str(&evpn_lines(view, path, &key.name()));
+                }
+                Family::Ipv4Unicast | Family::Ipv6Unicast => {
+                    let rows = table.entry(prefix.clone()).or_insert_with(|| json!([]));
+                    if let Value::Array(rows) = rows {
+                        rows.push(view.unicast(path, paths));
+                    }
+                    text.push_str(&view.line(path, prefix));
+                }
+            }
+        }
+    }
+    text.push_str(&format!(
+        "\nDisplayed {count} routes and {all} total paths\n"
+    ));
+    let mut object = view.head();
+    object.insert("totalRoutes".to_owned(), json!(count));
+    object.insert("totalPaths".to_owned(), json!(all));
+    match family {
+        Family::Evpn => {
+            object.insert("bgpLocalRouterId".to_owned(), json!(view.summary.router_id));
+            object.insert("numPrefix".to_owned(), json!(count));
+            object.insert("totalPrefix".to_owned(), json!(all));
+            object.extend(lists);
+        }
+        Family::Ipv4Unicast | Family::Ipv6Unicast => {
+            object.insert("routes".to_owned(), Value::Object(table));
+        }
+    }
+    match said.has("json") {
+        true => Answer::Json(Value::Object(object)),
+        false => Answer::Text(text),
+    }
+}
+
+/// What passed between us and a neighbour.
+fn told(said: &Said, view: &View, family: Family, key: &str, routes: Vec<Route>) -> Answer {
+    let count = routes.len();
+    let mut text = view.text_head();
+    text.push_str(match family {
+        Family::Evpn => EVPN_LEGEND,
+        Family::Ipv4Unicast | Family::Ipv6Unicast => LEGEND,
+    });
+    let mut table = Map::new();
+    for route in routes {
+        let refused = route.rejected_by.as_deref() == Some("policy");
+        let mut row = object_of(json!({
+            "nextHop": view.next_hop(&route),
+            "weight": weight(&route),
+            "path": as_path(&route.as_path),
+            "origin": origin(&route).0,
+            "valid": true,
+            "best": true,
+        }));
+        if let Some(metric) = metric(&route) {
+            row.insert("metric".to_owned(), json!(metric));
+        }
+        if let Some(preference) = view.preference(&route) {
+            row.insert("locPrf".to_owned(), json!(preference));
+        }
+        if refused {
+            row.insert("filtered".to_owned(), json!(true));
+        }
+        if family == Family::Evpn {
+            let key = Key::of(&route.prefix);
+            row.extend(key.fields());
+            text.push_str(&evpn_lines(view, &route, &key.name()));
+            let entry = table
+                .entry(key.rd.clone())
+                .or_insert_with(|| json!({"rd": key.rd}));
+            if let Value::Object(entry) = entry {
+                entry.insert(key.name(), Value::Object(row));
+            }
+            continue;
+        }
+        if let Ok(prefix) = route.prefix.parse::<Prefix>() {
+            row.insert("addrPrefix".to_owned(), json!(prefix.addr()));
+            row.insert("prefixLen".to_owned(), json!(prefix.len()));
+        }
+        row.insert("network".to_owned(), json!(route.prefix));
+        text.push_str(&view.line(&route, &route.prefix));
+        table.insert(route.prefix.clone(), Value::Object(row));
+    }
+    text.push_str(&format!("\nTotal number of prefixes {count}\n"));
+    match said.has("json") {
+        false => Answer::Text(text),
+        true => Answer::Json(json!({
+            "bgpLocalRouterId": view.summary.router_id,
+            "defaultLocPrf": 100,
+            "localAS": view.summary.asn,
+            key: table,
+            "totalPrefixCounter": count,
+            "filteredPrefixCounter": 0,
+        })),
+    }
+}
+
+/// `show bgp PREFIX`.
+pub(super) async fn prefix(said: &Said, asking: &Asking) -> Answered {
+    let kinds = ["A.B.C.D", "A.B.C.D/M", "X:X::X:X", "X:X::X:X/M"];
+    let prefix = said
+        .value(&kinds)
+        .and_then(|text| text.parse::<Prefix>().ok());
+    let Some(prefix) = prefix else {
+        return Ok(missing(said));
+    };
+    let family = match prefix {
+        Prefix::V4(_) => Family::Ipv4Unicast,
+        Prefix::V6(_) => Family::Ipv6Unicast,
+    };
+    let Some(view) = views(said, asking).await?.into_iter().next() else {
+        return Ok(missing(said));
+    };
+    let paths = view
+        .router
+        .routes(family, Some(prefix), Select::All)
+        .await?;
+    let paths: Vec<Route> = paths.into_iter().filter(|it| it.accepted).collect();
+    let Some(name) = paths.first().map(|it| it.prefix.clone()) else {
+        return Ok(missing(said));
+    };
+    let target = Request::Explain {
+        target: name.clone(),
+    };
+    let explained: reply::Explain = view.router.ask(&target).await?;
+    let told: Vec<ScopedAddr> = explained
+        .entries
+        .iter()
+        .filter(|entry| entry.family == family.name())
+        .flat_map(|entry| {
+            entry
+                .told
+                .iter()
+                .filter(|it| it.advertised)
+                .map(|it| it.neighbor)
+        })
+        .collect();
+    let wanted = |it: &&Route| match (said.has("bestpath"), said.has("multipath")) {
+        (true, _) => it.best,
+        (_, true) => it.best || it.multipath,
+        (false, false) => true,
+    };
+    let shown: Vec<&Route> = paths.iter().filter(wanted).collect();
+    Ok(match said.has("json") {
+        true => Answer::Json(prefix_json(&view, &name, &shown, &paths, &told)),
+        false => Answer::Text(prefix_text(&view, &name, &shown, &paths, &told)),
+    })
+}
+
+fn missing(said: &Said) -> Answer {
+    match said.has("json") {
+        true => Answer::Json(json!({})),
+        false => Answer::Text("% Network not in table\n".to_owned()),
+    }
+}
+
+fn prefix_json(
+    view: &View,
+    name: &str,
+    shown: &[&Route],
+    all: &[Route],
+    told: &[ScopedAddr],
+) -> Value {
+    let mut advertised = Map::new();
+    for address in told {
+        let host = view.neighbors.get(address).and_then(hostname);
+        let entry = host.map_or(json!({}), |(host, _)| json!({"hostname": host}));
+        advertised.insert(address.ip().to_string(), entry);
+    }
+    let paths: Vec<Value> = shown.iter().map(|it| detail(view, it, all)).collect();
+    let mut object = object_of(json!({"prefix": name, "paths": paths}));
+    if !advertised.is_empty() {
+        object.insert("advertisedTo".to_owned(), Value::Object(advertised));
+    }
+    Value::Object(object)
+}
+
+fn detail(view: &View, route: &Route, all: &[Route]) -> Value {
+    let mut object = Map::new();
+    let mut put = |key: &str, value: Value| drop(object.insert(key.to_owned(), value));
+    let text = as_path(&route.as_path);
+    put(
+        "aspath",
+        json!({
+            "string": if text.is_empty() { "Local" } else { &text },
+            "segments": segments(&route.as_path),
+            "length": as_path_length(&route.as_path),
+        }),
+    );
+    put("origin", json!(origin(route).0));
+    if let Some(metric) = metric(route) {
+        put("metric", json!(metric));
+    }
+    if let Some(preference) = view.preference(route) {
+        put("locPrf", json!(preference));
+    }
+    if weight(route) != 0 {
+        put("weight", json!(weight(route)));
+    }
+    put("valid", json!(route.accepted));
+    if route.neighbor.is_none() {
+        put("sourced", json!(true));
+        put("local", json!(true));
+    }
+    if route.multipath {
+        put("multipath", json!(true));
+    }
+    if route.stale {
+        put("stale", json!(true));
+    }
+    if route.best {
+        put(
+            "bestpath",
+            json!({"overall": true, "selectionReason": selection(all)}),
+        );
+    }
+    for (key, list) in [
+        ("community", &route.communities),
+        ("largeCommunity", &route.large_communities),
+    ] {
+        if !list.is_empty() {
+            put(key, json!({"string": list.join(" "), "list": list}));
+        }
+    }
+    if !route.extended_communities.is_empty() {
+        put(
+            "extendedCommunity",
+            json!({"string": route.extended_communities.join(" ")}),
+        );
+    }
+    put("nexthops", view.hops(route, true));
+    put("peer", peer(view, route));
+    Value::Object(object)
+}
+
+/// Who told us.
+fn peer(view: &View, route: &Route) -> Value {
+    let Some(address) = route.neighbor else {
+        return json!({"peerId": "0.0.0.0", "routerId": view.summary.router_id});
+    };
+    let neighbor = view.neighbors.get(&address);
+    let mut object = Map::new();
+    let mut put = |key: &str, value: Value| drop(object.insert(key.to_owned(), value));
+    put("peerId", json!(address.ip()));
+    put(
+        "type",
+        json!(if view.is_internal(route) {
+            "internal"
+        } else {
+            "external"
+        }),
+    );
+    if let Some(id) = neighbor.and_then(|it| it.router_id) {
+        put("routerId", json!(id));
+    }
+    if let Some((host, _)) = neighbor.and_then(hostname) {
+        put("hostname", json!(host));
+    }
+    if let Some(interface) = neighbor.and_then(|it| it.summary.interface.as_ref()) {
+        put("interface", json!(interface));
+    }
+    Value::Object(object)
+}
+
+fn segments(path: &[AsPathItem]) -> Vec<Value> {
+    let mut segments = Vec::new();
+    let mut sequence: Vec<u32> = Vec::new();
+    let close = |sequence: &mut Vec<u32>, segments: &mut Vec<Value>| {
+        if !sequence.is_empty() {
+            segments.push(json!({"type": "as-sequence", "list": std::mem::take(sequence)}));
+        }
+    };
+    for item in path {
+        let (kind, list) = match item {
+            AsPathItem::Asn(asn) => {
+                sequence.push(*asn);
+                continue;
+            }
+            AsPathItem::Set { set } => ("as-set", set),
+            AsPathItem::ConfedSequence { confed_sequence } => {
+                ("as-confed-sequence", confed_sequence)
+            }
+            AsPathItem::ConfedSet { confed_set } => ("as-confed-set", confed_set),
+        };
+        close(&mut sequence, &mut segments);
+        segments.push(json!({"type": kind, "list": list}));
+    }
+    close(&mut sequence, &mut segments);
+    segments
+}
+
+fn prefix_text(
+    view: &View,
+    name: &str,
+    shown: &[&Route],
+    all: &[Route],
+    told: &[ScopedAddr],
+) -> String {
+    let best = all
+        .iter()
+        .position(|it| it.best)
+        .map_or("no best path".to_owned(), |at| format!("best #{}", at + 1));
+    let mut text = format!(
+        "BGP routing table entry for {name}\nPaths: ({} available, {best}, table {})\n",
+        all.len(),
+        view.router.vrf
+    );
+    match told {
+        [] => text.push_str("  Not advertised to any peer\n"),
+        told => {
+            let names: Vec<String> = told.iter().map(|it| it.ip().to_string()).collect();
+            text.push_str("  Advertised to non peer-group peers:\n");
+            text.push_str(&format!("  {}\n", names.join(" ")));
+        }
+    }
+    for route in shown {
+        text.push_str(&paragraph(view, route, all));
+    }
+    text
+}
+
+fn paragraph(view: &View, route: &Route, all: &[Route]) -> String {
+    let path = as_path(&route.as_path);
+    let path = if path.is_empty() {
+        "Local".to_owned()
+    } else {
+        path
+    };
+    let (from, id) = match route.neighbor {
+        None => ("0.0.0.0".to_owned(), Some(view.summary.router_id)),
+        Some(address) => {
+            let neighbor = view.neighbors.get(&address);
+            (
+                address.ip().to_string(),
+                neighbor.and_then(|it| it.router_id),
+            )
+        }
+    };
+    let id = id.map_or("unknown".to_owned(), |id| id.to_string());
+    let mut facts = vec![format!("Origin {}", origin(route).0)];
+    facts.extend(metric(route).map(|it| format!("metric {it}")));
+    facts.extend(view.preference(route).map(|it| format!("localpref {it}")));
+    facts.extend(
+        Some(weight(route))
+            .filter(|it| *it != 0)
+            .map(|it| format!("weight {it}")),
+    );
+    facts.extend(route.accepted.then(|| "valid".to_owned()));
+    facts.push(match (route.neighbor.is_none(), view.is_internal(route)) {
+        (true, _) => "sourced, local".to_owned(),
+        (false, true) => "internal".to_owned(),
+        (false, false) => "external".to_owned(),
+    });
+    facts.extend(route.stale.then(|| "stale".to_owned()));
+    facts.extend(route.multipath.then(|| "multipath".to_owned()));
+    facts.extend(route.best.then(|| format!("best ({})", selection(all))));
+    let mut text = format!(
+        "  {path}\n    {} from {from} ({id})\n      {}\n",
+        view.next_hop(route),
+        facts.join(", ")
+    );
+    for (name, list) in [
+        ("Community", &route.communities),
+        ("Extended Community", &route.extended_communities),
+        ("Large Community", &route.large_communities),
+    ] {
+        if !list.is_empty() {
+            text.push_str(&format!("      {name}: {}\n", list.join(" ")));
+        }
+    }
+    text
+}

@@ -1,0 +1,704 @@
+//! What FRR's zebra would say of the host: routes, next hops, devices, VRFs.
+//!
+//! Routes are those of the kernel, with the marks of who made them; local ones are made of the host's
+//! addresses, as FRR 10 lists them. Of BGP's routes that are not in the kernel `show bgp` tells.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
+
+use bgp::{Family, Prefix};
+use fib::{ForeignRoute, Interface, NextHop, RouteKind};
+use ipnetwork::IpNetwork;
+use serde_json::{Map, Value, json};
+
+use super::{Answer, Answered};
+use crate::control::{Request, Select, reply};
+use crate::vtysh::ask::{Asking, Trouble};
+use crate::vtysh::grammar::Said;
+use crate::vtysh::host::{DEFAULT, Host, vrf_table};
+
+/// Who made a route, in FRR's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Maker {
+    Kernel,
+    Connected,
+    Local,
+    Static,
+    Bgp,
+    Ospf,
+    Isis,
+    Rip,
+    Other,
+}
+
+impl Maker {
+    fn word(self) -> &'static str {
+        match self {
+            Maker::Kernel => "kernel",
+            Maker::Connected => "connected",
+            Maker::Local => "local",
+            Maker::Static => "static",
+            Maker::Bgp => "bgp",
+            Maker::Ospf => "ospf",
+            Maker::Isis => "isis",
+            Maker::Rip => "rip",
+            Maker::Other => "zebra",
+        }
+    }
+
+    fn letter(self) -> char {
+        match self {
+            Maker::Kernel => 'K',
+            Maker::Connected => 'C',
+            Maker::Local => 'L',
+            Maker::Static => 'S',
+            Maker::Bgp => 'B',
+            Maker::Ospf => 'O',
+            Maker::Isis => 'I',
+            Maker::Rip => 'R',
+            Maker::Other => 'Z',
+        }
+    }
+}
+
+const CODES: &str = "\
+Codes: K - kernel route, C - connected, L - local, S - static,
+       R - RIP, O - OSPF, I - IS-IS, B - BGP, Z - others,
+       > - selected route, * - FIB route
+";
+
+/// A route of the kernel.
+#[derive(Debug, Clone)]
+struct Route {
+    prefix: Prefix,
+    maker: Maker,
+    distance: u32,
+    metric: u32,
+    /// Others to the same prefix have a higher one.
+    chosen: bool,
+    kind: RouteKind,
+    hops: Vec<NextHop>,
+}
+
+/// The routes of a VRF, in order.
+struct Table {
+    vrf: String,
+    number: u32,
+    routes: Vec<Route>,
+}
+
+/// A question about routes, with what it takes to answer it.
+struct View {
+    host: Host,
+    tables: Vec<Table>,
+    ipv6: bool,
+}
+
+impl View {
+    async fn of(said: &Said, asking: &Asking) -> Result<Self, Trouble> {
+        let version = asking.version().await?;
+        let host = Host::now(version.pid)?;
+        let ipv6 = said.has("ipv6");
+        let (family, vrf) = match ipv6 {
+            true => (Family::Ipv6Unicast, said.value(&["NAME"])),
+            false => (Family::Ipv4Unicast, said.value(&["NAME"])),
+        };
+        let vrfs: Vec<(String, u32)> = match vrf {
+            Some("all") => {
+                let default = host
+                    .table_of(DEFAULT)
+                    .map(|table| (DEFAULT.to_owned(), table));
+                let vrfs = host.vrfs().into_iter();
+                let vrfs = vrfs.map(|(link, table)| (link.name.to_string(), table));
+                default.into_iter().chain(vrfs).collect()
+            }
+            vrf => {
+                let name = vrf.unwrap_or(DEFAULT);
+                let table = host.table_of(name);
+                table
+                    .map(|table| (name.to_owned(), table))
+                    .into_iter()
+                    .collect()
+            }
+        };
+        let statics: reply::StaticRoutes = asking.ask(&Request::StaticRoutes).await?;
+        let kernel = host.routes()?;
+        let mut tables = Vec::new();
+        for (vrf, number) in vrfs {
+            let mut meds = HashMap::new();
+            if let Some(router) = asking.router(Some(&vrf)).await? {
+                for route in router.routes(family, None, Select::All).await? {
+                    if route.best {
+                        meds.insert(route.prefix, route.med.unwrap_or(0));
+                    }
+                }
+            }
+            let own =
+                |it: &&ForeignRoute| it.key.table() == number && it.key.prefix().is_ipv6() == ipv6;
+            let read = |it| read(it, &host, &statics, &meds);
+            let mut routes: Vec<Route> = kernel.iter().filter(own).map(read).collect();
+            routes.extend(local(&host, number, ipv6));
+            routes.sort_by_key(|it| (it.prefix, it.distance, it.maker));
+            let mut last = None;
+            for route in &mut routes {
+                route.chosen = last != Some(route.prefix);
+                last = Some(route.prefix);
+            }
+            tables.push(Table {
+                vrf,
+                number,
+                routes,
+            });
+        }
+        Ok(Self { host, tables, ipv6 })
+    }
+
+    /// Where a next hop leads, in text.
+    fn way(&self, hop: &NextHop) -> String {
+        let device = self
+            .host
+            .device_of(hop)
+            .map_or("unknown", |link| link.name.as_str());
+        let onlink = if hop.onlink { " onlink" } else { "" };
+        match hop.gateway {
+            Some(gateway) => format!("via {gateway}, {device}{onlink}, weight {}", hop.weight),
+            None => format!("is directly connected, {device}, weight {}", hop.weight),
+        }
+    }
+
+    fn hop_json(&self, hop: &NextHop, route: &Route) -> Value {
+        let mut object = Map::new();
+        let mut put = |key: &str, value: Value| drop(object.insert(key.to_owned(), value));
+        put("flags", json!(flags(hop, route)));
+        if route.chosen {
+            put("fib", json!(true));
+        }
+        match hop.gateway {
+            Some(gateway) => {
+                put("ip", json!(gateway));
+                put(
+                    "afi",
+                    json!(if gateway.is_ipv4() { "ipv4" } else { "ipv6" }),
+                );
+            }
+            None => put("directlyConnected", json!(true)),
+        }
+        if let Some(link) = self.host.device_of(hop) {
+            put("interfaceIndex", json!(link.index));
+            put("interfaceName", json!(link.name.as_str()));
+        }
+        put("active", json!(true));
+        if hop.onlink {
+            put("onLink", json!(true));
+        }
+        put("weight", json!(hop.weight));
+        Value::Object(object)
+    }
+
+    fn route_json(&self, route: &Route, table: &Table) -> Value {
+        let hops: Vec<Value> = match route.kind {
+            RouteKind::Unicast => route
+                .hops
+                .iter()
+                .map(|hop| self.hop_json(hop, route))
+                .collect(),
+            RouteKind::Blackhole => {
+                vec![json!({"unreachable": true, "blackhole": true, "active": true, "fib": true})]
+            }
+            RouteKind::Unreachable => {
+                vec![json!({"unreachable": true, "reject": true, "active": true, "fib": true})]
+            }
+            RouteKind::Prohibit => {
+                vec![
+                    json!({"unreachable": true, "adminProhibited": true, "active": true, "fib": true}),
+                ]
+            }
+        };
+        let mut object = json!({
+            "prefix": route.prefix.to_string(),
+            "prefixLen": route.prefix.len(),
+            "protocol": route.maker.word(),
+            "vrfId": super::words::vrf_id(&table.vrf),
+            "vrfName": table.vrf,
+            "distance": route.distance,
+            "metric": route.metric,
+            "table": table.number,
+            "internalNextHopNum": hops.len(),
+            "internalNextHopActiveNum": hops.len(),
+            "nexthops": hops,
+        });
+        if let (Value::Object(map), true) = (&mut object, route.chosen) {
+            for key in ["selected", "destSelected", "installed"] {
+                map.insert(key.to_owned(), json!(true));
+            }
+        }
+        object
+    }
+
+    fn lines(&self, route: &Route) -> String {
+        let (letter, marks) = (route.maker.letter(), if route.chosen { ">*" } else { "  " });
+        let head = format!("{letter}{marks} {}", route.prefix);
+        let cost = match route.maker {
+            Maker::Connected | Maker::Local => String::new(),
+            Maker::Kernel
+            | Maker::Static
+            | Maker::Bgp
+            | Maker::Ospf
+            | Maker::Isis
+            | Maker::Rip
+            | Maker::Other => format!(" [{}/{}]", route.distance, route.metric),
+        };
+        let ways: Vec<String> = match route.kind {
+            RouteKind::Unicast => route.hops.iter().map(|hop| self.way(hop)).collect(),
+            RouteKind::Blackhole => vec!["unreachable (blackhole)".to_owned()],
+            RouteKind::Unreachable => vec!["unreachable (ICMP unreachable)".to_owned()],
+            RouteKind::Prohibit => vec!["unreachable (ICMP admin-prohibited)".to_owned()],
+        };
+        let mut text = String::new();
+        for (at, way) in ways.iter().enumerate() {
+            match at {
+                0 => text.push_str(&format!("{head}{cost} {way}\n")),
+                _ => text.push_str(&format!(
+                    "  *{:width$} {way}\n",
+                    "",
+                    width = head.len() + cost.len() - 3
+                )),
+            }
+        }
+        text
+    }
+}
+
+/// `NEXTHOP_FLAG_ACTIVE`, `_FIB` and `_ONLINK` of FRR.
+fn flags(hop: &NextHop, route: &Route) -> u32 {
+    1 + u32::from(route.chosen) * 2 + u32::from(hop.onlink) * 8
+}
+
+fn read(
+    route: &ForeignRoute,
+    host: &Host,
+    statics: &reply::StaticRoutes,
+    meds: &HashMap<String, u32>,
+) -> Route {
+    let prefix = Prefix::from(route.key.prefix());
+    let text = prefix.to_string();
+    let ours = |it: &&reply::StaticRoute| {
+        it.prefix == text
+            && it.table == route.key.table()
+            && u32::from(it.distance) == route.metric
+    };
+    let is_static = statics
+        .routes
+        .iter()
+        .any(|it| ours(&it) && it.state == "installed");
+    let near = route.next_hops.iter().all(|hop| hop.gateway.is_none());
+    let maker = match route.protocol {
+        _ if is_static => Maker::Static,
+        2 if near && on_network(host, route) => Maker::Connected,
+        2..=4 | 9 | 16 => Maker::Kernel,
+        186 => Maker::Bgp,
+        187 => Maker::Isis,
+        188 => Maker::Ospf,
+        189 => Maker::Rip,
+        196 => Maker::Static,
+        _ => Maker::Other,
+    };
+    let (distance, metric) = match maker {
+        Maker::Bgp => (route.metric, meds.get(&text).copied().unwrap_or(0)),
+        Maker::Static => (route.metric, 0),
+        Maker::Kernel | Maker::Connected | Maker::Local => (0, route.metric),
+        Maker::Ospf => (110, route.metric),
+        Maker::Isis => (115, route.metric),
+        Maker::Rip => (120, route.metric),
+        Maker::Other => (150, route.metric),
+    };
+    Route {
+        prefix,
+        maker,
+        distance,
+        metric,
+        chosen: false,
+        kind: route.kind,
+        hops: route.next_hops.to_vec(),
+    }
+}
+
+/// The route of a network that an address of the device is in.
+fn on_network(host: &Host, route: &ForeignRoute) -> bool {
+    let prefix = Prefix::from(route.key.prefix());
+    let of = |hop: &NextHop| match hop.interface {
+        Some(Interface::Index(index)) => {
+            let mut mine = host.addresses.iter().filter(|it| it.index == index);
+            mine.any(|it| Prefix::from(it.address) == prefix)
+        }
+        Some(Interface::Name(_)) | None => false,
+    };
+    route.next_hops.iter().any(of)
+}
+
+/// Addresses of this host in a table, as routes.
+fn local(host: &Host, table: u32, ipv6: bool) -> Vec<Route> {
+    let in_table = |index: u32| {
+        let link = host.link(index);
+        let vrf = link.and_then(|link| host.vrf_of(link));
+        let name = vrf.map_or(DEFAULT, |vrf| vrf.name.as_str());
+        link.is_some_and(|link| link.up) && host.table_of(name) == Some(table)
+    };
+    let listed = |ip: IpAddr| !ip.is_loopback() && !is_link_local(ip);
+    let mine = host.addresses.iter();
+    let mine = mine.filter(|it| it.address.is_ipv6() == ipv6 && listed(it.address.ip()));
+    mine.filter(|it| in_table(it.index))
+        .map(|it| Route {
+            prefix: Prefix::host(it.address.ip()),
+            maker: Maker::Local,
+            distance: 0,
+            metric: 0,
+            chosen: true,
+            kind: RouteKind::Unicast,
+            hops: vec![NextHop::interface(Interface::Index(it.index))],
+        })
+        .collect()
+}
+
+fn is_link_local(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(_) => false,
+        IpAddr::V6(ip) => ip.is_unicast_link_local(),
+    }
+}
+
+pub(super) async fn route(said: &Said, asking: &Asking) -> Answered {
+    let mut view = View::of(said, asking).await?;
+    if let Some(text) = said.value(&["A.B.C.D", "A.B.C.D/M", "X:X::X:X", "X:X::X:X/M"]) {
+        return one(&view, said, text);
+    }
+    const MAKERS: [(&str, Maker); 6] = [
+        ("bgp", Maker::Bgp),
+        ("connected", Maker::Connected),
+        ("kernel", Maker::Kernel),
+        ("local", Maker::Local),
+        ("ospf", Maker::Ospf),
+        ("static", Maker::Static),
+    ];
+    let wanted = MAKERS.iter().find(|(word, _)| said.has(word));
+    for table in &mut view.tables {
+        table
+            .routes
+            .retain(|it| wanted.is_none_or(|(_, maker)| it.maker == *maker));
+    }
+    let every = said.value(&["NAME"]) == Some("all");
+    if said.has("json") {
+        let of = |table: &Table| {
+            let mut object: Map<String, Value> = Map::new();
+            for route in &table.routes {
+                let entry = object.entry(route.prefix.to_string());
+                let routes = entry.or_insert_with(|| json!([]));
+                if let Value::Array(routes) = routes {
+                    routes.push(view.route_json(route, table));
+                }
+            }
+            Value::Object(object)
+        };
+        let tables = view
+            .tables
+            .iter()
+            .map(|table| (table.vrf.clone(), of(table)));
+        let tables: Map<String, Value> = tables.collect();
+        return Ok(Answer::Json(match every {
+            true => Value::Object(tables),
+            false => tables
+                .into_iter()
+                .next()
+                .map_or(json!({}), |(_, only)| only),
+        }));
+    }
+    let mut text = String::new();
+    if view.tables.iter().any(|table| !table.routes.is_empty()) {
+        text.push_str(CODES);
+    }
+    let version = if view.ipv6 { "IPv6" } else { "IPv4" };
+    for table in view.tables.iter().filter(|table| !table.routes.is_empty()) {
+        text.push_str(&format!("\n{version} unicast VRF {}:\n", table.vrf));
+        for route in &table.routes {
+            text.push_str(&view.lines(route));
+        }
+    }
+    Ok(Answer::Text(text))
+}
+
+/// The route to an address or prefix.
+fn one(view: &View, said: &Said, text: &str) -> Answered {
+    let wanted = text.parse::<IpNetwork>().map(Prefix::from);
+    let (Ok(wanted), Some(table)) = (wanted, view.tables.first()) else {
+        return Ok(nothing(said));
+    };
+    let exact = text.contains('/');
+    let fits = |it: &&Route| match exact {
+        true => it.prefix == wanted,
+        false => it.prefix.contains(wanted),
+    };
+    let longest = table
+        .routes
+        .iter()
+        .filter(fits)
+        .max_by_key(|it| it.prefix.len());
+    let Some(prefix) = longest.map(|it| it.prefix) else {
+        return Ok(nothing(said));
+    };
+    let routes: Vec<&Route> = table
+        .routes
+        .iter()
+        .filter(|it| it.prefix == prefix)
+        .collect();
+    if said.has("json") {
+        let all: Vec<Value> = routes.iter().map(|it| view.route_json(it, table)).collect();
+        return Ok(Answer::Json(json!({prefix.to_string(): all})));
+    }
+    let mut text = String::new();
+    for route in routes {
+        let best = if route.chosen { ", best" } else { "" };
+        text.push_str(&format!(
+            "Routing entry for {prefix}\n  Known via \"{}\", distance {}, metric {}{best}\n",
+            route.maker.word(),
+            route.distance,
+            route.metric
+        ));
+        match route.kind {
+            RouteKind::Unicast => {
+                for hop in &route.hops {
+                    let device = view
+                        .host
+                        .device_of(hop)
+                        .map_or("unknown", |link| link.name.as_str());
+                    text.push_str(&match hop.gateway {
+                        Some(gateway) => {
+                            format!("  * {gateway}, via {device}, weight {}\n", hop.weight)
+                        }
+                        None => {
+                            format!("  * directly connected, {device}, weight {}\n", hop.weight)
+                        }
+                    });
+                }
+            }
+            RouteKind::Blackhole | RouteKind::Unreachable | RouteKind::Prohibit => {
+                text.push_str(&format!("  * unreachable ({})\n", route.kind));
+            }
+        }
+        text.push('\n');
+    }
+    Ok(Answer::Text(text))
+}
+
+fn nothing(said: &Said) -> Answer {
+    match said.has("json") {
+        true => Answer::Json(json!({"0.0.0.0/0": []})),
+        false => Answer::Text(String::new()),
+    }
+}
+
+pub(super) async fn route_summary(said: &Said, asking: &Asking) -> Answered {
+    let view = View::of(said, asking).await?;
+    let every = said.value(&["NAME"]) == Some("all");
+    let (mut text, mut objects) = (String::new(), Map::new());
+    for table in &view.tables {
+        let mut counts: BTreeMap<Maker, (u64, u64)> = BTreeMap::new();
+        for route in &table.routes {
+            let (rib, fib) = counts.entry(route.maker).or_default();
+            *rib += 1;
+            *fib += u64::from(route.chosen);
+        }
+        let total: (u64, u64) = counts
+            .values()
+            .fold((0, 0), |sum, it| (sum.0 + it.0, sum.1 + it.1));
+        let rows = counts.iter().map(|(maker, (rib, fib))| {
+            json!({
+                "type": word_of_summary(*maker), "rib": rib, "fib": fib,
+                "fibOffLoaded": 0, "fibTrapped": 0,
+            })
+        });
+        let rows: Vec<Value> = rows.collect();
+        objects.insert(
+            table.vrf.clone(),
+            json!({"routes": rows, "routesTotal": total.0, "routesTotalFib": total.1}),
+        );
+        text.push_str(&format!(
+            "{:<20} {:<20} {}  (vrf {})\n",
+            "Route Source", "Routes", "FIB", table.vrf
+        ));
+        for (maker, (rib, fib)) in &counts {
+            text.push_str(&format!(
+                "{:<20} {rib:<20} {fib:<20} \n",
+                word_of_summary(*maker)
+            ));
+        }
+        text.push_str(&format!(
+            "------\n{:<20} {:<20} {:<20} \n\n",
+            "Totals", total.0, total.1
+        ));
+    }
+    if !said.has("json") {
+        return Ok(Answer::Text(text));
+    }
+    Ok(Answer::Json(match every {
+        true => Value::Object(objects),
+        false => objects
+            .into_iter()
+            .next()
+            .map_or(json!({}), |(_, only)| only),
+    }))
+}
+
+/// BGP's routes are told apart by their neighbours in FRR; here all are eBGP's word.
+fn word_of_summary(maker: Maker) -> &'static str {
+    match maker == Maker::Bgp {
+        true => "ebgp",
+        false => maker.word(),
+    }
+}
+
+pub(super) async fn next_hops(said: &Said, asking: &Asking) -> Answered {
+    let view = View::of(said, asking).await?;
+    let family = match view.ipv6 {
+        true => Family::Ipv6Unicast,
+        false => Family::Ipv4Unicast,
+    };
+    let key = if view.ipv6 { "ipv6" } else { "ipv4" };
+    let (mut text, mut objects) = (String::new(), Map::new());
+    for table in &view.tables {
+        let mut wanted: Vec<IpAddr> = Vec::new();
+        if let Some(router) = asking.router(Some(&table.vrf)).await? {
+            let routes = router.routes(family, None, Select::All).await?;
+            let learned = routes.iter().filter(|it| it.neighbor.is_some());
+            wanted.extend(learned.flat_map(|it| it.next_hops.iter().map(|hop| hop.ip())));
+            let neighbors = router.summary().await?.neighbors;
+            wanted.extend(neighbors.iter().map(|it| it.address.ip()));
+        }
+        wanted.retain(|ip| ip.is_ipv6() == view.ipv6);
+        wanted.sort_unstable();
+        wanted.dedup();
+        let mut hops = Map::new();
+        text.push_str(&format!("\nVRF {}:\n", table.vrf));
+        for ip in wanted {
+            let host = Prefix::host(ip);
+            let leads = table
+                .routes
+                .iter()
+                .filter(|it| it.maker != Maker::Local && it.prefix.contains(host));
+            // A next hop that only the default route reaches is not known to be there.
+            let best = leads
+                .filter(|it| it.prefix.len() > 0)
+                .max_by_key(|it| it.prefix.len());
+            hops.insert(ip.to_string(), view.tracked(best, &table.vrf));
+            text.push_str(&view.tracked_text(ip, best, &table.vrf));
+        }
+        hops.insert("resolveViaDefault".to_owned(), json!(false));
+        objects.insert(table.vrf.clone(), json!({key: hops}));
+    }
+    Ok(match said.has("json") {
+        true => Answer::Json(Value::Object(objects)),
+        false => Answer::Text(text),
+    })
+}
+
+impl View {
+    fn tracked(&self, route: Option<&Route>, vrf: &str) -> Value {
+        let clients = json!([{"protocol": "bgp", "protocolFiltered": "none"}]);
+        let Some(route) = route else {
+            return json!({"nhtConnected": false, "clientList": clients, "unresolved": true});
+        };
+        let hops = route.hops.iter().map(|hop| {
+            let mut object = self.hop_json(hop, route);
+            if let Value::Object(map) = &mut object {
+                map.insert("vrf".to_owned(), json!(vrf));
+            }
+            object
+        });
+        let hops: Vec<Value> = hops.collect();
+        json!({
+            "nhtConnected": route.maker == Maker::Connected,
+            "clientList": clients,
+            "resolvedProtocol": route.maker.word(),
+            "prefix": route.prefix.to_string(),
+            "nexthops": hops,
+        })
+    }
+
+    fn tracked_text(&self, ip: IpAddr, route: Option<&Route>, vrf: &str) -> String {
+        let Some(route) = route else {
+            return format!("{ip}\n unresolved\n Client list: bgp\n");
+        };
+        let mut text = format!(
+            "{ip}\n resolved via {}, prefix {}\n",
+            route.maker.word(),
+            route.prefix
+        );
+        for hop in &route.hops {
+            text.push_str(&format!(" {} (vrf {vrf})\n", self.way(hop)));
+        }
+        text.push_str(" Client list: bgp\n");
+        text
+    }
+}
+
+pub(super) async fn interface_brief(said: &Said, asking: &Asking) -> Answered {
+    let host = Host::now(asking.version().await?.pid)?;
+    let wanted = said.value(&["NAME"]).unwrap_or(DEFAULT);
+    let mut vrfs: BTreeMap<String, Vec<&fib::Link>> = BTreeMap::new();
+    for link in &host.links {
+        let vrf = match vrf_table(link) {
+            Some(_) => Some(link),
+            None => host.vrf_of(link),
+        };
+        let vrf = vrf.map_or(DEFAULT.to_owned(), |vrf| vrf.name.to_string());
+        if wanted == "all" || wanted == vrf {
+            vrfs.entry(vrf).or_default().push(link);
+        }
+    }
+    let (mut text, mut objects) = (String::new(), Map::new());
+    for (vrf, mut links) in vrfs {
+        links.sort_by_key(|link| link.name.to_string());
+        text.push_str(&format!(
+            "{:<15} {:<7} {:<15} {}\n",
+            "Interface", "Status", "VRF", "Addresses"
+        ));
+        text.push_str(&format!(
+            "{:<15} {:<7} {:<15} {}\n",
+            "---------", "------", "---", "---------"
+        ));
+        for link in links {
+            let status = if link.up { "up" } else { "down" };
+            let addresses = host.addresses_of(link.index).into_iter();
+            let addresses = addresses.filter(|it| !it.address.ip().is_loopback());
+            let addresses: Vec<String> = addresses.map(|it| it.address.to_string()).collect();
+            let first = addresses.first().cloned().unwrap_or_default();
+            text.push_str(&format!(
+                "{:<15} {status:<7} {vrf:<15} {first}\n",
+                link.name.as_str()
+            ));
+            for more in addresses.iter().skip(1) {
+                text.push_str(&format!("{:40}{more}\n", ""));
+            }
+            objects.insert(
+                link.name.to_string(),
+                json!({"status": status, "vrfName": vrf, "addresses": addresses}),
+            );
+        }
+        text.push('\n');
+    }
+    Ok(match said.has("json") {
+        true => Answer::Json(Value::Object(objects)),
+        false => Answer::Text(text),
+    })
+}
+
+pub(super) async fn vrf(asking: &Asking) -> Answered {
+    let host = Host::now(asking.version().await?.pid)?;
+    let mut text = String::new();
+    for (link, table) in host.vrfs() {
+        text.push_str(&format!(
+            "vrf {} id {} table {table}\n",
+            link.name, link.index
+        ));
+    }
+    Ok(Answer::Text(text))
+}

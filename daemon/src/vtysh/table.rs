@@ -1,0 +1,439 @@
+//! The one table of commands: the words of each, what answers it, and what it is for.
+//!
+//! From it come the reading of lines with all abbreviations, completion, the list behind `?`, `list`,
+//! and the list in `docs/vtysh.md`. How lines are compared with it is in [`super::grammar`].
+
+use super::grammar::Grammar;
+
+/// A command.
+pub(super) struct Command {
+    /// Its words, as [`super::grammar`] reads them.
+    pub(super) words: &'static str,
+    /// Who answers.
+    pub(super) what: What,
+    /// What it is for.
+    pub(super) help: &'static str,
+}
+
+/// What becomes of a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum What {
+    /// It is asked of the daemon.
+    Ask(Ask),
+    RunningConfig,
+    Write,
+    Configure,
+    List,
+    /// Does nothing here and hurts nobody: paging, privileges.
+    Nothing,
+    Leave,
+}
+
+/// What is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ask {
+    Version,
+    Summary,
+    Neighbors,
+    NeighborRoutes,
+    Prefix,
+    Table,
+    Vrfs,
+    EvpnRoutes,
+    BgpVni,
+    Evpn,
+    EvpnVni,
+    EvpnMac,
+    EvpnArp,
+    EvpnNextHops,
+    EvpnRmac,
+    BfdPeers,
+    BfdBrief,
+    BfdCounters,
+    Route,
+    RouteSummary,
+    NextHops,
+    RouteMap,
+    PrefixList,
+    InterfaceBrief,
+    Vrf,
+    Clear,
+    ClearDuplicates,
+    /// Nothing: that daemon of FRR, which may run beside, has the answer.
+    Elsewhere(&'static str),
+}
+
+/// The name of a VRF, then the family, and what is behind.
+macro_rules! bgp {
+    ($rest:literal) => {
+        concat!(
+            "show [ip] bgp [(vrf|view) NAME] [((ipv4|ipv6) [unicast]|l2vpn evpn)] ",
+            $rest
+        )
+    };
+}
+
+const fn command(words: &'static str, what: What, help: &'static str) -> Command {
+    Command { words, what, help }
+}
+
+/// All commands, in the order in which lists have them.
+pub(super) const COMMANDS: &[Command] = &[
+    command("show version", What::Ask(Ask::Version), "versions"),
+    command(
+        bgp!("summary [(established|failed)] [json]"),
+        What::Ask(Ask::Summary),
+        "a line for each neighbor",
+    ),
+    command(
+        bgp!("neighbors [json]"),
+        What::Ask(Ask::Neighbors),
+        "everything about the neighbors",
+    ),
+    command(
+        bgp!("neighbors (A.B.C.D|X:X::X:X|WORD) [json]"),
+        What::Ask(Ask::Neighbors),
+        "everything about one neighbor",
+    ),
+    command(
+        bgp!(
+            "neighbors (A.B.C.D|X:X::X:X|WORD) (advertised-routes|received-routes|routes) [json]"
+        ),
+        What::Ask(Ask::NeighborRoutes),
+        "what a neighbor is told; what it told us, before and after policy",
+    ),
+    command(
+        bgp!("(A.B.C.D|A.B.C.D/M|X:X::X:X|X:X::X:X/M) [(bestpath|multipath)] [json]"),
+        What::Ask(Ask::Prefix),
+        "the paths of a prefix, or of the longest match of an address",
+    ),
+    command(bgp!("[json]"), What::Ask(Ask::Table), "the table"),
+    command(
+        "show [ip] bgp vrfs [json]",
+        What::Ask(Ask::Vrfs),
+        "the instances",
+    ),
+    command(
+        "show bgp l2vpn evpn route [detail] [type (ead|1|macip|2|multicast|3|es|4|prefix|5)] [json]",
+        What::Ask(Ask::EvpnRoutes),
+        "EVPN routes by route distinguisher",
+    ),
+    command(
+        "show bgp l2vpn evpn route rd RD [type (ead|1|macip|2|multicast|3|es|4|prefix|5)] [json]",
+        What::Ask(Ask::EvpnRoutes),
+        "EVPN routes with a route distinguisher",
+    ),
+    command(
+        "show bgp l2vpn evpn route vni <1-16777215> [type (macip|2|multicast|3|prefix|5)] [json]",
+        What::Ask(Ask::EvpnRoutes),
+        "EVPN routes that a VNI takes in",
+    ),
+    command(
+        "show bgp l2vpn evpn vni [<1-16777215>] [json]",
+        What::Ask(Ask::BgpVni),
+        "VNIs with their route targets",
+    ),
+    command(
+        "show evpn [json]",
+        What::Ask(Ask::Evpn),
+        "numbers of the overlay",
+    ),
+    command(
+        "show evpn vni [<1-16777215>] [json]",
+        What::Ask(Ask::EvpnVni),
+        "VNIs with their devices",
+    ),
+    command(
+        "show evpn mac vni (all|<1-16777215>) [json]",
+        What::Ask(Ask::EvpnMac),
+        "where MAC addresses are",
+    ),
+    command(
+        "show evpn mac vni <1-16777215> mac X:X:X:X:X:X [json]",
+        What::Ask(Ask::EvpnMac),
+        "where a MAC address is",
+    ),
+    command(
+        "show evpn arp-cache vni (all|<1-16777215>) [json]",
+        What::Ask(Ask::EvpnArp),
+        "which MAC addresses IP addresses have",
+    ),
+    command(
+        "show evpn next-hops vni (all|<1-16777215>) [json]",
+        What::Ask(Ask::EvpnNextHops),
+        "routers that routes of VRFs lead to",
+    ),
+    command(
+        "show evpn rmac vni (all|<1-16777215>) [json]",
+        What::Ask(Ask::EvpnRmac),
+        "MAC addresses of those routers",
+    ),
+    command(
+        "show bfd [vrf NAME] peers [json]",
+        What::Ask(Ask::BfdPeers),
+        "BFD sessions",
+    ),
+    command(
+        "show bfd [vrf NAME] peer (A.B.C.D|X:X::X:X) [json]",
+        What::Ask(Ask::BfdPeers),
+        "a BFD session",
+    ),
+    command(
+        "show bfd [vrf NAME] peers brief [json]",
+        What::Ask(Ask::BfdBrief),
+        "BFD sessions, a line each",
+    ),
+    command(
+        "show bfd [vrf NAME] peers counters [json]",
+        What::Ask(Ask::BfdCounters),
+        "packets of BFD sessions",
+    ),
+    command(
+        "show bfd [vrf NAME] peer (A.B.C.D|X:X::X:X) counters [json]",
+        What::Ask(Ask::BfdCounters),
+        "packets of a BFD session",
+    ),
+    command(
+        "show (ip|ipv6) route [vrf NAME] [(bgp|connected|kernel|local|ospf|static)] [json]",
+        What::Ask(Ask::Route),
+        "routes of the kernel",
+    ),
+    command(
+        "show ip route [vrf NAME] (A.B.C.D|A.B.C.D/M) [json]",
+        What::Ask(Ask::Route),
+        "the route to an address or prefix",
+    ),
+    command(
+        "show ipv6 route [vrf NAME] (X:X::X:X|X:X::X:X/M) [json]",
+        What::Ask(Ask::Route),
+        "the route to an address or prefix",
+    ),
+    command(
+        "show (ip|ipv6) route [vrf NAME] summary [json]",
+        What::Ask(Ask::RouteSummary),
+        "numbers of routes",
+    ),
+    command(
+        "show (ip|ipv6) nht [vrf NAME] [json]",
+        What::Ask(Ask::NextHops),
+        "next hops, and where packets to them go",
+    ),
+    command(
+        "show route-map [NAME] [json]",
+        What::Ask(Ask::RouteMap),
+        "route-maps with what they have counted",
+    ),
+    command(
+        "show (ip|ipv6) prefix-list [(detail|summary)] [NAME] [json]",
+        What::Ask(Ask::PrefixList),
+        "prefix lists",
+    ),
+    command(
+        "show interface [vrf NAME] brief [json]",
+        What::Ask(Ask::InterfaceBrief),
+        "devices with their addresses",
+    ),
+    command("show vrf", What::Ask(Ask::Vrf), "VRF devices"),
+    command(
+        "show ip ospf [LINE]",
+        What::Ask(Ask::Elsewhere("ospfd")),
+        "not run here",
+    ),
+    command(
+        "show ipv6 ospf6 [LINE]",
+        What::Ask(Ask::Elsewhere("ospf6d")),
+        "not run here",
+    ),
+    command(
+        "show isis [LINE]",
+        What::Ask(Ask::Elsewhere("isisd")),
+        "not run here",
+    ),
+    command(
+        "show ip pim [LINE]",
+        What::Ask(Ask::Elsewhere("pimd")),
+        "not run here",
+    ),
+    command(
+        "show ip igmp [LINE]",
+        What::Ask(Ask::Elsewhere("pimd")),
+        "not run here",
+    ),
+    command(
+        "show ip rip [LINE]",
+        What::Ask(Ask::Elsewhere("ripd")),
+        "not run here",
+    ),
+    command(
+        "show mpls [LINE]",
+        What::Ask(Ask::Elsewhere("ldpd")),
+        "not run here",
+    ),
+    command(
+        "show vrrp [LINE]",
+        What::Ask(Ask::Elsewhere("vrrpd")),
+        "not run here",
+    ),
+    command(
+        "clear [ip] bgp [(vrf|view) NAME] [((ipv4|ipv6) [unicast]|l2vpn evpn)] \
+         (*|external|<1-4294967295>|A.B.C.D|X:X::X:X|peer-group NAME|WORD) \
+         [(soft [(in|out)]|in|out)]",
+        What::Ask(Ask::Clear),
+        "restart sessions, or exchange their routes again",
+    ),
+    command(
+        "clear evpn dup-addr vni (all|<1-16777215>) [(mac X:X:X:X:X:X|ip (A.B.C.D|X:X::X:X))]",
+        What::Ask(Ask::ClearDuplicates),
+        "let go of addresses that are duplicates",
+    ),
+    command(
+        "show running-config [LINE]",
+        What::RunningConfig,
+        "what is configured",
+    ),
+    command(
+        "write [(memory|file|integrated|terminal)]",
+        What::Write,
+        "keep the configuration, or print it",
+    ),
+    command(
+        "copy running-config startup-config",
+        What::Write,
+        "keep the configuration",
+    ),
+    command(
+        "configure [terminal [file-lock]]",
+        What::Configure,
+        "change the configuration, all at once at `end`",
+    ),
+    command("list", What::List, "these commands"),
+    command("enable", What::Nothing, "who may use the socket may do all"),
+    command(
+        "disable",
+        What::Nothing,
+        "who may use the socket may do all",
+    ),
+    command(
+        "terminal (length <0-512>|paginate|monitor [LINE]|no LINE)",
+        What::Nothing,
+        "output is not paged",
+    ),
+    command("end", What::Nothing, "out of the configuration"),
+    command("exit", What::Leave, "leave"),
+    command("quit", What::Leave, "leave"),
+];
+
+/// All of it, ready to be compared with lines.
+pub(super) fn grammar() -> Grammar {
+    Grammar::new(COMMANDS.iter().map(|command| command.words))
+}
+
+/// What a word of a command is, for the list behind `?`. Values are told by their kind.
+pub(super) fn help(word: &str) -> &'static str {
+    let found = WORDS.iter().find(|(of, _)| *of == word);
+    found.map_or("", |(_, help)| help)
+}
+
+const WORDS: &[(&str, &str)] = &[
+    ("file-lock", "as without"),
+    ("igmp", "not run here"),
+    ("isis", "not run here"),
+    ("length", "output is not paged"),
+    ("monitor", "logs are not shown here"),
+    ("mpls", "not run here"),
+    ("no", "not"),
+    ("ospf6", "not run here"),
+    ("paginate", "output is not paged"),
+    ("pim", "not run here"),
+    ("rip", "not run here"),
+    ("vrrp", "not run here"),
+    ("*", "all neighbors"),
+    ("<0-512>", "lines; output is not paged"),
+    ("<1-16777215>", "VNI"),
+    ("<1-4294967295>", "neighbors of this AS"),
+    ("A.B.C.D", "IPv4 address"),
+    ("A.B.C.D/M", "IPv4 prefix"),
+    ("LINE", "any words"),
+    ("NAME", "name"),
+    ("RD", "route distinguisher"),
+    ("WORD", "neighbor on an interface"),
+    ("X:X::X:X", "IPv6 address"),
+    ("X:X::X:X/M", "IPv6 prefix"),
+    ("X:X:X:X:X:X", "MAC address"),
+    ("advertised-routes", "what the neighbor is told"),
+    ("all", "all of them"),
+    ("arp-cache", "MAC addresses of IP addresses"),
+    ("bestpath", "only the path that is used"),
+    ("bfd", "BFD"),
+    ("bgp", "BGP"),
+    ("brief", "a line each"),
+    ("clear", "begin again"),
+    ("configure", "change the configuration"),
+    ("connected", "networks of interfaces"),
+    ("copy", "keep the configuration"),
+    ("counters", "numbers of packets"),
+    ("detail", "with everything"),
+    ("disable", "nothing here"),
+    ("dup-addr", "addresses that two hosts have"),
+    ("ead", "type 1"),
+    ("enable", "nothing here"),
+    ("end", "out of the configuration"),
+    ("es", "type 4"),
+    ("established", "only those that are"),
+    ("evpn", "EVPN"),
+    ("exit", "leave"),
+    ("external", "neighbors of other ASes"),
+    ("failed", "only those that are not Established"),
+    ("file", "into the configuration file"),
+    ("in", "ask the neighbor for its routes again"),
+    ("integrated", "into the configuration file"),
+    ("interface", "devices"),
+    ("ip", "IPv4"),
+    ("ipv4", "IPv4"),
+    ("ipv6", "IPv6"),
+    ("json", "JSON"),
+    ("kernel", "routes that others made"),
+    ("l2vpn", "EVPN"),
+    ("list", "all commands"),
+    ("local", "addresses of this host"),
+    ("mac", "MAC addresses"),
+    ("macip", "type 2"),
+    ("memory", "into the configuration file"),
+    ("multicast", "type 3"),
+    ("multipath", "only the paths that are used"),
+    ("neighbors", "neighbors"),
+    ("next-hops", "routers that routes of VRFs lead to"),
+    ("nht", "next hops"),
+    ("ospf", "OSPF, which is not run here"),
+    ("out", "send our routes again"),
+    ("peer", "one session"),
+    ("peer-group", "neighbors of a group"),
+    ("peers", "sessions"),
+    ("prefix", "type 5"),
+    ("prefix-list", "prefix lists"),
+    ("quit", "leave"),
+    ("rd", "with this route distinguisher"),
+    (
+        "received-routes",
+        "what the neighbor told us, before policy",
+    ),
+    ("rmac", "MAC addresses of routers"),
+    ("route", "routes"),
+    ("route-map", "route-maps"),
+    ("routes", "what the neighbor told us and policy let in"),
+    ("running-config", "what is configured"),
+    ("show", "show"),
+    ("soft", "keep the session"),
+    ("startup-config", "the configuration file"),
+    ("static", "static routes"),
+    ("summary", "in short"),
+    ("terminal", "this terminal"),
+    ("type", "only routes of a type"),
+    ("unicast", "unicast"),
+    ("version", "versions"),
+    ("view", "as vrf"),
+    ("vni", "overlay networks"),
+    ("vrf", "VRF"),
+    ("vrfs", "instances"),
+    ("write", "keep the configuration"),
+];
