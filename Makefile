@@ -4,11 +4,12 @@ CARGO ?= cargo
 # All that stands at the top.
 TOP = \..*|Cargo\.(toml|lock)|Makefile|LICENSE-.*|(CHANGELOG|README)\.md|bgp|evpn|bfd|fib|daemon|conformance|fuzz
 
-.PHONY: help setup build demo test lint hotpaths bench
+.PHONY: help setup build demo test test-vm lint hotpaths bench
 
 help:
 	@echo "make demo    three sites over WireGuard on this machine: installs, builds, runs, cleans up"
 	@echo "make test    lint, unit, property, rule, lab and fuzz tests, with counts at the end"
+	@echo "make test-vm labs that need WireGuard in the kernel, in an emulated machine (root)"
 	@echo "make build   target/release/rbgpd and rbgpctl"
 	@echo "make setup   installs what the demo and the tests need (Debian, as root)"
 	@echo "make lint    formatting, clippy and documentation"
@@ -39,6 +40,13 @@ hotpaths:
 test:
 	@conformance/setup.sh --test
 	@CARGO="$(CARGO)" .ci/test
+
+# Kernels with WireGuard of their own run these labs without a machine; setup brings one for the others.
+test-vm:
+	@conformance/setup.sh --vm
+	$(CARGO) build --locked -p rbgpd --bins
+	RBGPD_TEST_VM=1 $(CARGO) test --locked -p rbgpd-conformance --test lab_kernel_wireguard --test lab_interfaces -- \
+	  --nocapture --test-threads=1 in_the_kernel ipsec
 
 bench:
 	@conformance/setup.sh --bench

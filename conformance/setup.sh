@@ -7,6 +7,8 @@
 #                                   RPKI, the neighbours of the interoperability matrix: those of --bench, and ExaBGP;
 #                                   and a kernel that runs as a program (user-mode Linux), for labs with VRFs on
 #                                   machines whose own kernel has none
+#   conformance/setup.sh --vm       also a kernel of Debian's and qemu to run it, for WireGuard in the kernel; unpacked below
+#                                   /var/cache/rbgpd-bench
 #   conformance/setup.sh --bench    also what `make bench` compares with: BIRD, and newer releases of BIRD, FRR,
 #                                   GoBGP and OpenBGPD, which are unpacked below
 #                                   /var/cache/rbgpd-bench and not installed
@@ -27,6 +29,13 @@ fi
 if [ "$mode" = --bench ]; then
   unpacked=1
   packages="$packages bird2"
+fi
+
+if [ "$mode" = --vm ]; then
+  unpacked=1
+  packages="$packages qemu-system-x86 busybox-static kmod"
+  # A package of its own since Debian 13, and part of qemu before.
+  if apt-cache show virtiofsd >/dev/null 2>&1; then packages="$packages virtiofsd"; fi
 fi
 
 installed() { dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null | grep -qx installed; }
@@ -102,6 +111,10 @@ newer_releases() {
     echo "setup: newer releases are unpacked by root only" >&2
     return 0
   fi
+  if [ "$mode" = --vm ]; then
+    emulated_machine
+    return 0
+  fi
   # The tests unpack this one themselves.
   if [ "$mode" = --bench ]; then unpack trixie trixie frr; fi
   unpack sid sid frr bird2 gobgpd openbgpd
@@ -130,6 +143,74 @@ user_mode_linux() {
   [ -e "$root/lib/modules/$modules/modules.dep" ] || chroot "$root" depmod "$modules"
   # What start.sh needs last.
   mkdir -p "$root/exchange"
+}
+
+# Debian's kernel for machines that are programs, as a package in a folder.
+kernel_package() { # folder
+  local package
+  package=$(apt-cache depends linux-image-cloud-amd64 2>/dev/null |
+    sed -n 's/.*Depends: \(linux-image-[0-9].*\)/\1/p' | head -n 1)
+  [ -n "$package" ] && (cd "$1" && apt-get download "$package" >/dev/null 2>&1)
+}
+
+# Kernel, modules and first files of an emulated machine: conformance/vm.
+emulated_machine() {
+  local root=/var/cache/rbgpd-bench/vm work version file number=10
+  [ ! -e "$root/exchange" ] || return 0
+  rm -rf "$root"
+  mkdir -p "$root/share/host" "$root/share/exchange" "$root/share/programs" "$root/share/modules" "$root/modules"
+  work=$(mktemp -d)
+  # The lists may not be there, or name a kernel that the mirror no longer has.
+  if ! kernel_package "$work"; then
+    apt-get update -qq || true
+    kernel_package "$work" || true
+  fi
+  if ! ls "$work"/*.deb >/dev/null 2>&1; then
+    echo "setup: no kernel of Debian's: labs with WireGuard in the kernel are skipped where this one has none" >&2
+    incomplete=1
+    rm -rf "$work"
+    return 0
+  fi
+  dpkg-deb -x "$work"/*.deb "$work/tree"
+  # Later releases of Debian have modules below usr.
+  [ ! -d "$work/tree/lib/modules" ] || { mkdir -p "$work/tree/usr/lib"; mv "$work/tree/lib/modules" "$work/tree/usr/lib/"; }
+  rm -rf "$work/tree/lib"
+  ln -s usr/lib "$work/tree/lib"
+  version=$(ls "$work/tree/usr/lib/modules")
+  depmod -b "$work/tree" "$version"
+  mkdir -p "$work/first/bin" "$work/first/modules" "$work/first/share"
+  for file in virtio_pci virtio_console virtiofs overlay; do
+    modprobe -d "$work/tree" -S "$version" --show-depends "$file"
+  done | awk '$1 == "insmod" && !seen[$2]++ { print $2 }' > "$work/list"
+  while read -r file; do
+    case $file in
+    *.xz) xz -dc "$file" > "$work/first/modules/$number.ko" ;;
+    *.zst) zstd -qdc "$file" > "$work/first/modules/$number.ko" ;;
+    *) cp "$file" "$work/first/modules/$number.ko" ;;
+    esac
+    number=$((number + 1))
+  done < "$work/list"
+  cp /bin/busybox "$work/first/bin/busybox"
+  cat > "$work/first/init" <<'INIT'
+#!/bin/busybox sh
+/bin/busybox mkdir -p /proc /sys /dev /sbin /usr/bin /usr/sbin
+/bin/busybox --install -s
+export PATH=/bin:/sbin:/usr/bin:/usr/sbin
+mount -t proc proc /proc
+mount -t sysfs sys /sys
+mount -t devtmpfs dev /dev
+for module in /modules/*.ko; do insmod $module; done
+mount -t virtiofs share /share || poweroff -f
+exec sh /share/exchange/init.sh
+INIT
+  chmod +x "$work/first/init"
+  (cd "$work/first" && find . | busybox cpio -o -H newc 2>/dev/null) | gzip -1 > "$root/initramfs.gz"
+  cp "$work"/tree/boot/vmlinuz-* "$root/vmlinuz"
+  cp -a "$work/tree/usr/lib/modules/$version" "$root/modules/"
+  rm -rf "$work"
+  # What uml.rs asks for, last.
+  mkdir -p "$root/exchange"
+  echo "setup: a kernel for an emulated machine is in $root"
 }
 
 if [ -z "$missing" ]; then

@@ -2,6 +2,7 @@
 # Runs every fuzz target, or those named, for a number of seconds each:
 #
 #     fuzz/run.sh [SECONDS] [TARGET...]
+#     fuzz/run.sh --build                   builds them and runs nothing
 #
 # Stable Rust and a C++ compiler are enough: the coverage flags are LLVM's own. There is no address
 # sanitizer, which safe Rust can do without. What is found is left in fuzz/artifacts/TARGET; make it
@@ -11,7 +12,7 @@ set -eu
 
 seconds=${1:-60}
 [ $# -gt 0 ] && shift
-targets=${*:-message update evpn bfd config frame}
+targets=${*:-message update evpn bfd config frame frr}
 here=$(cd "$(dirname "$0")" && pwd)
 triple=$(rustc -vV | sed -n 's/^host: //p')
 build=${FUZZ_TARGET_DIR:-$here/../target/fuzz}
@@ -33,6 +34,8 @@ RUSTFLAGS="${RUSTFLAGS:-} -Cpasses=sancov-module \
     CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_DEBUG=0 \
     cargo build --release --manifest-path "$here/Cargo.toml" --features libfuzzer --bins \
     --target "$triple" --target-dir "$build"
+
+[ "$seconds" = --build ] && exit 0
 
 status=0
 for target in $targets; do

@@ -15,7 +15,8 @@
 //! Cloud = the three-site topology made of these, with the questions the tests ask it
 //! Pair  = rbgpd and one neighbour of any make on one link, configured by the test, and a third
 //!         on another link for those who ask for it
-//! Edge  = one of several routers of any make with hosts behind overlays that route
+//! Edge  = one of several routers of any make with hosts behind overlays that route, and a Tenant
+//!         what all of them have of one VRF
 //! ```
 //!
 //! What it does not do: it never touches the machine's own interfaces, routes or services, and it
@@ -39,15 +40,17 @@ pub use interrupt::Interrupt;
 pub use monitor::RouteMonitor;
 pub use namespace::Namespace;
 pub use node::{Family, Node};
+pub use overlay::{PATIENCE, bridging_frr, overlay_head, overlay_head_with};
 pub use pair::Pair;
 pub use ping::{PingReport, Pinger};
 pub use process::Process;
 pub use rbgpd::Rbgpd;
-pub(crate) use rbgpd::binary;
+pub use rbgpd::binary;
 pub use require::{Requirement, missing, note_skip};
 pub use rtr::RtrCache;
 pub use scenario::{scenario, scenario_beside_others};
 pub use sides::{bird_side, frr_side, toward};
+pub use tenant::{Tenant, overlay_frr};
 pub use underlay::{Fabric, Link, Underlay};
 pub use vm::Vm;
 pub use wait::{Seen, Timeout, wait_until};
@@ -66,6 +69,7 @@ pub mod kernel;
 mod monitor;
 mod namespace;
 mod node;
+pub mod overlay;
 mod pair;
 mod ping;
 mod process;
@@ -77,6 +81,7 @@ mod scenario;
 mod sides;
 mod skip;
 mod sweep;
+mod tenant;
 pub mod uml;
 mod underlay;
 mod vm;

@@ -6,11 +6,13 @@
 //!         br100 ─ edge 1 ─────── edge 2 ─ br100
 //!  bystander                              bystander   full packets between them all the time
 //!
-//!   edge 1: rbgpd, edge 2: rbgpd or FRR 8.4
+//!   edge 1: rbgpd, edge 2: rbgpd, FRR 8.4 or FRR 10.3
 //! ```
 //!
 //! A move is made by one word of the twin that does not have the address, and is over when both
 //! kernels have it.
+//!
+//! FRR counts the moves for itself: it names the address when rbgpd does, and lets it go by hand, too.
 //!
 //! The same with one IP address on the MAC addresses of the bystanders (RFC 9161 §3.7). There a move
 //! is that the bridge of an edge resolves it anew.
@@ -20,20 +22,13 @@
 use std::time::{Duration, Instant};
 
 use conformance::lab::edge::tunnel_end;
+use conformance::lab::overlay::BRIDGING_FRR;
 use conformance::lab::{
-    Edge, Error, Host, Lab, Node, Program, Rbgpd, Release, Requirement, kernel,
-    scenario_beside_others,
+    Edge, Error, Frr, Host, Lab, Node, PATIENCE, Program, Rbgpd, Release, bridging_frr, kernel,
+    overlay_head_with, scenario_beside_others,
 };
 use serde_json::Value;
 
-const NEEDS: [Requirement; 4] = [
-    Requirement::Root,
-    Requirement::Program("ping"),
-    Requirement::HostFrr,
-    Requirement::Rbgpd,
-];
-
-const PATIENCE: Duration = Duration::from_secs(60);
 const VNI: u32 = 100;
 const NOBODY: &str = "10.100.0.254";
 const TWIN: &str = "02:00:00:00:00:dd";
@@ -49,23 +44,11 @@ const FREEZE_FOR: &str =
 const FREEZE: &str = "{ moves = 5, window = \"10m\", action = \"freeze\" }";
 
 fn rbgpd(edge: u8, detection: &str) -> String {
-    let (end, other) = (tunnel_end(edge), 3 - edge);
-    format!(
-        "asn = 6500{edge}\nrouter_id = \"{end}\"\n[evpn]\nvtep = \"{end}\"\n\
-         duplicate_detection = {detection}\n[[neighbor]]\naddress = \"10.9.0.{other}\"\n\
-         remote_as = 6500{other}\ntimers = {{ connect_retry = \"1s\" }}\nevpn = {{}}\n\
-         [[vni]]\nid = {VNI}\nname = \"net\"\nmtu = 1500\ngateway = [\"10.100.0.1/24\"]\n"
-    )
-}
-
-fn frr(edge: u8) -> String {
-    let (end, other) = (tunnel_end(edge), 3 - edge);
-    format!(
-        "router bgp 6500{edge}\n bgp router-id {end}\n no bgp ebgp-requires-policy\n \
-         neighbor 10.9.0.{other} remote-as 6500{other}\n \
-         neighbor 10.9.0.{other} timers connect 1\n address-family l2vpn evpn\n  \
-         neighbor 10.9.0.{other} activate\n  advertise-all-vni\n exit-address-family\n"
-    )
+    let detection = format!("duplicate_detection = {detection}\n");
+    let network = format!(
+        "[[vni]]\nid = {VNI}\nname = \"net\"\nmtu = 1500\ngateway = [\"10.100.0.1/24\"]\n"
+    );
+    overlay_head_with(edge, 2, &detection) + &network
 }
 
 /// The stage, with everybody on it.
@@ -89,7 +72,7 @@ impl<'a> Stage<'a> {
             } else {
                 edge.overlay(VNI, tunnel_end(id).into(), "address 02:00:5e:00:00:64")?;
                 edge.space().ip("addr add 10.100.0.1/24 dev br100")?;
-                edge.start(lab, &frr(id))?;
+                edge.start(lab, &bridging_frr(id, 2, ""))?;
             }
         }
         let (mut twins, mut bystanders) = (Vec::new(), Vec::new());
@@ -153,6 +136,44 @@ impl<'a> Stage<'a> {
             Node::Rbgpd(daemon) => Some((edge.id(), daemon)),
             _ => None,
         })
+    }
+
+    fn frrs(&self) -> impl Iterator<Item = &Frr> {
+        self.edges.iter().filter_map(|edge| match edge.node() {
+            Node::Frr(daemon) => Some(daemon),
+            Node::Rbgpd(_) => None,
+        })
+    }
+
+    /// Whether every FRR has the address among its duplicates.
+    fn frr_names_it(&self, named: bool) -> Result<(), Error> {
+        let question = match self.address {
+            SHARED => format!("show evpn arp-cache vni {VNI} duplicate"),
+            _ => format!("show evpn mac vni {VNI} duplicate"),
+        };
+        for daemon in self.frrs() {
+            let said = daemon.vtysh(&[&question])?.text();
+            if said.contains(self.address) != named {
+                return Err(Error::State(said));
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets the address go at every FRR.
+    fn frr_clears_it(&self) -> Result<(), Error> {
+        let kind = match self.address {
+            SHARED => "ip",
+            _ => "mac",
+        };
+        let order = format!("clear evpn dup-addr vni {VNI} {kind} {}", self.address);
+        for daemon in self.frrs() {
+            let said = daemon.vtysh(&[&order])?;
+            if !said.ok() {
+                return Err(Error::State(said.text()));
+            }
+        }
+        Ok(())
     }
 
     /// The twin at this edge says something that no one answers.
@@ -422,6 +443,7 @@ fn play(lab: &Lab, second: Program, address: &'static str) -> Result<(), Error> 
     stage.duplicate(None)?;
     stage.moves_to(2)?;
     stage.becomes("named after five moves", Some(false))?;
+    lab.wait_until("FRR names it, too", PATIENCE, || stage.frr_names_it(true))?;
     stage.moves(4, 1)?;
     stage
         .lab
@@ -462,6 +484,8 @@ fn play(lab: &Lab, second: Program, address: &'static str) -> Result<(), Error> 
         }
     }
     stage.duplicate(None)?;
+    stage.frr_clears_it()?;
+    lab.wait_until("FRR has let it go", PATIENCE, || stage.frr_names_it(false))?;
     stage.moves(2, 1)?;
     lab.step("cleared by hand, it moves again");
     stage.others_rest()?;
@@ -470,26 +494,44 @@ fn play(lab: &Lab, second: Program, address: &'static str) -> Result<(), Error> 
 
 #[test]
 fn a_mac_address_at_two_sites_is_named_frozen_and_let_go_between_rbgpds() -> Result<(), Error> {
-    scenario_beside_others("duplicates", &NEEDS, |lab| play(lab, Program::Rbgpd, TWIN))
+    scenario_beside_others("duplicates", &BRIDGING_FRR, |lab| {
+        play(lab, Program::Rbgpd, TWIN)
+    })
 }
 
 #[test]
 fn a_mac_address_at_two_sites_is_named_frozen_and_let_go_beside_frr() -> Result<(), Error> {
-    scenario_beside_others("duplicates-frr", &NEEDS, |lab| {
+    scenario_beside_others("duplicates-frr", &BRIDGING_FRR, |lab| {
         play(lab, Program::Frr(Release::Host), TWIN)
     })
 }
 
 #[test]
 fn an_ip_address_on_two_macs_is_named_frozen_and_let_go_between_rbgpds() -> Result<(), Error> {
-    scenario_beside_others("duplicate-ips", &NEEDS, |lab| {
+    scenario_beside_others("duplicate-ips", &BRIDGING_FRR, |lab| {
         play(lab, Program::Rbgpd, SHARED)
     })
 }
 
 #[test]
 fn an_ip_address_on_two_macs_is_named_frozen_and_let_go_beside_frr() -> Result<(), Error> {
-    scenario_beside_others("duplicate-ips-frr", &NEEDS, |lab| {
+    scenario_beside_others("duplicate-ips-frr", &BRIDGING_FRR, |lab| {
         play(lab, Program::Frr(Release::Host), SHARED)
+    })
+}
+
+#[test]
+fn a_mac_address_at_two_sites_is_named_frozen_and_let_go_beside_frr_10() -> Result<(), Error> {
+    scenario_beside_others("duplicates-frr10", &BRIDGING_FRR, |lab| {
+        let frr = Release::Suite("trixie".to_owned());
+        play(lab, Program::Frr(frr), TWIN)
+    })
+}
+
+#[test]
+fn an_ip_address_on_two_macs_is_named_frozen_and_let_go_beside_frr_10() -> Result<(), Error> {
+    scenario_beside_others("duplicate-ips-frr10", &BRIDGING_FRR, |lab| {
+        let frr = Release::Suite("trixie".to_owned());
+        play(lab, Program::Frr(frr), SHARED)
     })
 }

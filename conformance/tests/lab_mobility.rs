@@ -17,26 +17,13 @@ use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use conformance::lab::edge::tunnel_end;
+use conformance::lab::overlay::{BRIDGING, BRIDGING_FRR};
 use conformance::lab::{
-    Edge, Error, Host, Lab, Pinger, Program, Release, Requirement, kernel, scenario,
-    scenario_beside_others, wire,
+    Edge, Error, Host, Lab, PATIENCE, Pinger, Program, Release, bridging_frr, kernel,
+    overlay_head, scenario, scenario_beside_others, wire,
 };
 use serde_json::Value;
 
-const NEEDS: [Requirement; 3] = [
-    Requirement::Root,
-    Requirement::Program("ping"),
-    Requirement::Rbgpd,
-];
-
-const NEEDS_FRR: [Requirement; 4] = [
-    Requirement::Root,
-    Requirement::Program("ping"),
-    Requirement::Rbgpd,
-    Requirement::HostFrr,
-];
-
-const PATIENCE: Duration = Duration::from_secs(60);
 /// A move may cost this much traffic.
 const MOVE: Duration = Duration::from_millis(500);
 const MOVES: usize = 20;
@@ -44,35 +31,7 @@ const VNI: u32 = 100;
 const MACHINE: Ipv4Addr = Ipv4Addr::new(10, 100, 0, 20);
 
 fn rbgpd(edge: u8) -> String {
-    let end = tunnel_end(edge);
-    let mut text = format!(
-        "asn = 6500{edge}\nrouter_id = \"10.9.0.{edge}\"\n[evpn]\nvtep = \"{end}\"\n\
-         [[vni]]\nid = {VNI}\nname = \"net\"\nmtu = 1500\n"
-    );
-    for other in (1..=3).filter(|other| *other != edge) {
-        text += &format!(
-            "[[neighbor]]\naddress = \"10.9.0.{other}\"\nremote_as = 6500{other}\n\
-             timers = {{ connect_retry = \"1s\" }}\nevpn = {{}}\n"
-        );
-    }
-    text
-}
-
-fn frr(edge: u8) -> String {
-    let mut text = format!(
-        "router bgp 6500{edge}\n bgp router-id 10.9.0.{edge}\n no bgp ebgp-requires-policy\n"
-    );
-    let others = || (1..=3).filter(|other| *other != edge);
-    for other in others() {
-        text += &format!(
-            " neighbor 10.9.0.{other} remote-as 6500{other}\n neighbor 10.9.0.{other} timers connect 1\n"
-        );
-    }
-    text += " address-family l2vpn evpn\n";
-    for other in others() {
-        text += &format!("  neighbor 10.9.0.{other} activate\n");
-    }
-    text + "  advertise-all-vni\n exit-address-family\n"
+    overlay_head(edge, 3) + &format!("[[vni]]\nid = {VNI}\nname = \"net\"\nmtu = 1500\n")
 }
 
 fn edges(lab: &Lab, second: Program) -> Result<Vec<Edge>, Error> {
@@ -84,7 +43,7 @@ fn edges(lab: &Lab, second: Program) -> Result<Vec<Edge>, Error> {
             edge.start(lab, &rbgpd(id))?;
         } else {
             edge.overlay(VNI, tunnel_end(id).into(), "")?;
-            edge.start(lab, &frr(id))?;
+            edge.start(lab, &bridging_frr(id, 3, ""))?;
         }
     }
     lab.start_clock();
@@ -373,27 +332,29 @@ fn host_frr() -> Program {
 
 #[test]
 fn a_machine_moves_between_rbgpds_under_traffic() -> Result<(), Error> {
-    scenario("mobility", &NEEDS, |lab| moves(lab, Program::Rbgpd))
+    scenario("mobility", &BRIDGING, |lab| moves(lab, Program::Rbgpd))
 }
 
 #[test]
 fn a_machine_moves_between_rbgpd_and_frr_under_traffic() -> Result<(), Error> {
-    scenario("mobility-frr", &NEEDS_FRR, |lab| moves(lab, host_frr()))
+    scenario("mobility-frr", &BRIDGING_FRR, |lab| moves(lab, host_frr()))
 }
 
 #[test]
 fn a_shared_address_is_followed_every_time_it_returns() -> Result<(), Error> {
-    scenario_beside_others("mobility-shared", &NEEDS, |lab| shared(lab, Program::Rbgpd))
+    scenario_beside_others("mobility-shared", &BRIDGING, |lab| {
+        shared(lab, Program::Rbgpd)
+    })
 }
 
 #[test]
 fn a_shared_address_is_followed_between_rbgpd_and_frr() -> Result<(), Error> {
-    scenario_beside_others("mobility-shared-frr", &NEEDS_FRR, |lab| {
+    scenario_beside_others("mobility-shared-frr", &BRIDGING_FRR, |lab| {
         shared(lab, host_frr())
     })
 }
 
 #[test]
 fn a_hypervisor_says_that_a_machine_has_arrived() -> Result<(), Error> {
-    scenario_beside_others("mobility-arrived", &NEEDS, arrives)
+    scenario_beside_others("mobility-arrived", &BRIDGING, arrives)
 }

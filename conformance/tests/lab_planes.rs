@@ -13,7 +13,7 @@
 use std::time::Duration;
 
 use conformance::lab::{
-    Error, Lab, Namespace, Pair, Process, Release, Requirement, scenario_beside_others,
+    Error, Frr, Lab, Namespace, Pair, Process, Release, Requirement, scenario_beside_others,
 };
 
 const NEEDS: [Requirement; 6] = [
@@ -196,6 +196,34 @@ fn two_planes_of_wireguard_carry_one_prefix_and_the_second_takes_over() -> Resul
             })?;
         }
 
+        // What one plane knows the other does not, and each tells of its own tunnel.
+        let shown = |words: &[&str]| pair.rbgpd.ctl(words).map(|output| output.text());
+        let known = shown(&["show", "routes", "192.168.10.0/24"])?;
+        assert!(known.contains("10.20.0.2"), "{known}");
+        let b = ["--instance", "plane-b"];
+        let unknown = shown(&[&b[..], &["show", "routes", "192.168.10.0/24"]].concat())?;
+        assert!(!unknown.contains("10.20.0.2"), "{unknown}");
+        let told = shown(&[&b[..], &["show", "routes", "--advertised", "10.21.0.2"]].concat())?;
+        assert!(told.contains("10.101.0.0/16"), "{told}");
+        assert!(
+            !told.contains("10.100.0.0/16") && !told.contains("192.168.10"),
+            "{told}"
+        );
+        for (words, tunnel) in [
+            (
+                vec!["show", "neighbors", "10.20.0.2"],
+                "WireGuard wg0, peer",
+            ),
+            (
+                [&b[..], &["show", "neighbors", "10.21.0.2"]].concat(),
+                "WireGuard wg1, peer",
+            ),
+        ] {
+            lab.until_shown("tunnel", &[tunnel, "Last handshake"], || shown(&words))?;
+        }
+
+        one_prefix_crosses(lab, &pair, &frr)?;
+
         pair.right.ip("link set fa down")?;
         routes("plane A is lost", [false, true])?;
         reached("packets through plane B")?;
@@ -219,4 +247,82 @@ fn two_planes_of_wireguard_carry_one_prefix_and_the_second_takes_over() -> Resul
         })?;
         reached("packets through plane A").map(drop)
     })
+}
+
+/// Plane B takes one prefix of plane A, by policy: it alone crosses, leads through the tunnel of plane
+/// A, and is nothing that the tunnel of plane B is told of. Without the policy it is gone again.
+fn one_prefix_crosses(lab: &Lab, pair: &Pair<'_>, frr: &Frr) -> Result<(), Error> {
+    const IMPORT: &str = "[[instance.import]]\nfrom = \"default\"\nroute_map = \"ONE\"\n";
+    const POLICY: &str = "[[prefix_list]]\nname = \"ONE\"\nrules = [\"permit 192.168.10.0/24\"]\n\
+                          [[route_map]]\nname = \"ONE\"\nentry = [{ seq = 10, action = \"permit\", \
+                          match = { prefix_list = \"ONE\" } }]\n";
+    let in_b = |what: &[&str]| {
+        let words = [&["--instance", "plane-b"], what].concat();
+        Ok::<_, Error>(pair.rbgpd.ctl(&words)?.text())
+    };
+    let allowed = |device: &str| pair.left.run(&["wg", "show", device, "allowed-ips"]);
+    let before = allowed("wg1")?;
+    pair.rbgpd.reload(|text| {
+        let at = text.find("[[instance]]").unwrap_or(text.len());
+        let (top, instance) = text.split_at(at);
+        format!("{top}{POLICY}{instance}{IMPORT}")
+    })?;
+    let shown = |what: &str, texts: &[&str], words: &[&str]| {
+        lab.until_shown(what, texts, || in_b(words)).map(drop)
+    };
+    let crossing = ["show", "routes", "192.168.10.0/24"];
+    shown("the prefix crosses", &["10.20.0.2"], &crossing)?;
+    lab.reach("it leads through the tunnel of plane A", PATIENCE, || {
+        let seen = pair.left.ip("-4 route show 192.168.10.0/24")?;
+        let mut lines = seen.lines();
+        let of_b = lines.any(|it| it.contains("dev wg0") && it.contains("metric 30"));
+        match of_b && !seen.contains("wg1") {
+            true => Ok(()),
+            false => Err(Error::State(seen)),
+        }
+    })?;
+    // What the policy refuses is shown as that, and used for nothing.
+    for prefix in ["192.168.9.0/24", "10.100.0.0/16"] {
+        let shown = in_b(&["show", "routes", prefix])?;
+        let mut of_a = shown.lines().filter(|it| it.contains("instance default"));
+        assert!(of_a.all(|line| line.starts_with("x ")), "{shown}");
+    }
+    let back = pair.ctl(&["show", "routes"])?;
+    assert!(
+        !back.contains("instance plane-b"),
+        "nothing goes back: {back}"
+    );
+    // What plane B tells is its own and what it has imported; AllowedIPs follow devices.
+    let told = in_b(&["show", "routes", "--advertised", "10.21.0.2"])?;
+    assert!(!told.contains("10.100.0.0/16"), "{told}");
+    assert_eq!(sorted(&allowed("wg1")?), sorted(&before));
+    let a = allowed("wg0")?;
+    assert!(a.contains("192.168.10.0/24"), "{a}");
+    let seen = frr
+        .vtysh(&["show ip bgp neighbors 10.21.0.1 routes"])?
+        .text();
+    assert!(!seen.contains("10.100.0.0"), "{seen}");
+
+    pair.rbgpd.reload(|text| text.replace(IMPORT, ""))?;
+    lab.reach("and is gone without the import", PATIENCE, || {
+        let (seen, known) = (
+            pair.left.ip("-4 route show 192.168.10.0/24")?,
+            in_b(&crossing)?,
+        );
+        match seen.contains("metric 30") || known.contains("10.20.0.2") {
+            true => Err(Error::State(format!("{seen}\n{known}"))),
+            false => Ok(()),
+        }
+    })?;
+    pair.rbgpd.reload(|text| text.replace(POLICY, "")).map(drop)
+}
+
+/// Peers with their prefixes, in any order.
+fn sorted(allowed: &str) -> Vec<Vec<&str>> {
+    let peer = |line| {
+        let mut words: Vec<&str> = str::split_whitespace(line).collect();
+        words.sort_unstable();
+        words
+    };
+    allowed.lines().map(peer).collect()
 }

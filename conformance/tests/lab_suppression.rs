@@ -12,48 +12,19 @@
 #![allow(missing_docs)]
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use conformance::lab::edge::tunnel_end;
+use conformance::lab::overlay::{BRIDGING, BRIDGING_FRR};
 use conformance::lab::wire::{Asked, Questions};
 use conformance::lab::{
-    Edge, Error, Host, Lab, Program, Release, Requirement, kernel, scenario_beside_others,
+    Edge, Error, Host, Lab, PATIENCE, Program, Release, bridging_frr, kernel, overlay_head,
+    scenario_beside_others,
 };
 
-const NEEDS: [Requirement; 3] = [
-    Requirement::Root,
-    Requirement::Program("ping"),
-    Requirement::Rbgpd,
-];
-
-const NEEDS_FRR: [Requirement; 4] = [
-    Requirement::Root,
-    Requirement::Program("ping"),
-    Requirement::Rbgpd,
-    Requirement::HostFrr,
-];
-
-const PATIENCE: Duration = Duration::from_secs(60);
 const VNI: u32 = 100;
 
 fn rbgpd(edge: u8, keys: &str) -> String {
-    let (other, end) = (3 - edge, tunnel_end(edge));
-    format!(
-        "asn = 6500{edge}\nrouter_id = \"10.9.0.{edge}\"\n[evpn]\nvtep = \"{end}\"\n\
-         [[neighbor]]\naddress = \"10.9.0.{other}\"\nremote_as = 6500{other}\n\
-         timers = {{ connect_retry = \"1s\" }}\nevpn = {{}}\n\
-         [[vni]]\nid = {VNI}\nname = \"net\"\nmtu = 1500\n{keys}\n"
-    )
-}
-
-fn frr(edge: u8) -> String {
-    let other = 3 - edge;
-    format!(
-        "router bgp 6500{edge}\n bgp router-id 10.9.0.{edge}\n no bgp ebgp-requires-policy\n \
-         neighbor 10.9.0.{other} remote-as 6500{other}\n neighbor 10.9.0.{other} timers connect 1\n \
-         address-family l2vpn evpn\n  neighbor 10.9.0.{other} activate\n  advertise-all-vni\n \
-         exit-address-family\n"
-    )
+    overlay_head(edge, 2) + &format!("[[vni]]\nid = {VNI}\nname = \"net\"\nmtu = 1500\n{keys}\n")
 }
 
 fn wrong<T>(what: impl Into<String>) -> Result<T, Error> {
@@ -78,7 +49,7 @@ impl Overlay {
                 for address in ["10.100.0.254/24", "fd00:100::254/64 nodad"] {
                     edge.space().ip(&format!("addr add {address} dev br100"))?;
                 }
-                edge.start(lab, &frr(id))?;
+                edge.start(lab, &bridging_frr(id, 2, ""))?;
             }
         }
         lab.start_clock();
@@ -281,24 +252,26 @@ fn host_frr() -> Program {
 
 #[test]
 fn no_question_crosses_between_rbgpds_once_the_answer_is_known() -> Result<(), Error> {
-    scenario_beside_others("suppression", &NEEDS, |lab| suppressed(lab, Program::Rbgpd))
+    scenario_beside_others("suppression", &BRIDGING, |lab| {
+        suppressed(lab, Program::Rbgpd)
+    })
 }
 
 #[test]
 fn no_question_crosses_between_rbgpd_and_frr_once_the_answer_is_known() -> Result<(), Error> {
-    scenario_beside_others("suppression-frr", &NEEDS_FRR, |lab| {
+    scenario_beside_others("suppression-frr", &BRIDGING_FRR, |lab| {
         suppressed(lab, host_frr())
     })
 }
 
 #[test]
 fn without_flooding_what_is_for_nobody_known_stays_at_its_site() -> Result<(), Error> {
-    scenario_beside_others("unflooded", &NEEDS, |lab| unflooded(lab, Program::Rbgpd))
+    scenario_beside_others("unflooded", &BRIDGING, |lab| unflooded(lab, Program::Rbgpd))
 }
 
 #[test]
 fn frr_gets_no_copies_from_an_rbgpd_without_flooding() -> Result<(), Error> {
-    scenario_beside_others("unflooded-frr", &NEEDS_FRR, |lab| {
+    scenario_beside_others("unflooded-frr", &BRIDGING_FRR, |lab| {
         unflooded(lab, host_frr())
     })
 }

@@ -18,51 +18,17 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use conformance::lab::edge::tunnel_end;
+use conformance::lab::overlay::ROUTING;
 use conformance::lab::{
-    Edge, Error, Host, Lab, Pinger, Program, Release, Requirement, kernel, scenario_beside_others,
+    Edge, Error, Host, Lab, PATIENCE, Pinger, Program, Release, RouteMonitor, Tenant, kernel,
+    overlay_frr, overlay_head, scenario_beside_others,
 };
 
-const NEEDS: [Requirement; 5] = [
-    Requirement::Root,
-    Requirement::Program("ping"),
-    Requirement::HostFrr,
-    Requirement::Rbgpd,
-    Requirement::Vrf,
-];
-
-/// The guest has one processor, and FRR tries a session again after a second at the soonest.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// What every edge has of a tenant.
-#[derive(Debug, Clone, Copy)]
-struct Tenant {
-    name: &'static str,
-    table: u32,
-    l3vni: u32,
-    /// The overlay of its subnet on edge N is this and N.
-    vnis: u32,
-    /// Added to the edge's number, but for the first one's, for the second octet of its subnet.
-    subnets: u8,
-    /// The second group of IPv6 networks.
-    ipv6: u16,
-}
-
-const RED: Tenant = Tenant {
-    name: "red",
-    table: 1001,
-    l3vni: 4001,
-    vnis: 100,
-    subnets: 0,
-    ipv6: 0x10,
-};
-
+const RED: Tenant = Tenant::RED;
+/// Its subnet on the first edge is that of red there.
 const BLUE: Tenant = Tenant {
-    name: "blue",
-    table: 1002,
-    l3vni: 4002,
-    vnis: 200,
-    subnets: 10,
-    ipv6: 0x20,
+    subnets: &[1, 12, 13],
+    ..Tenant::BLUE
 };
 
 /// Red's overlay that is on every edge.
@@ -70,108 +36,24 @@ const EVERYWHERE: u32 = 150;
 const EVERYWHERE_GATEWAYS: [&str; 2] = ["10.150.0.1/24", "fd00:10:150::1/64"];
 const EVERYWHERE_MAC: &str = "02:00:5e:00:01:96";
 
-impl Tenant {
-    fn vni(self, edge: u8) -> u32 {
-        self.vnis + u32::from(edge)
-    }
-
-    /// An address in its networks on an edge, with the length: IPv4 and IPv6.
-    fn addresses(self, edge: u8, host: u8) -> [String; 2] {
-        let (subnet, group) = (self.subnet(edge), self.ipv6);
-        [
-            format!("10.{subnet}.0.{host}/24"),
-            format!("fd00:{group:x}:{subnet}::{host}/64"),
-        ]
-    }
-
-    fn networks(self, edge: u8) -> [String; 2] {
-        let (subnet, group) = (self.subnet(edge), self.ipv6);
-        [
-            format!("10.{subnet}.0.0/24"),
-            format!("fd00:{group:x}:{subnet}::/64"),
-        ]
-    }
-
-    /// That of the first edge is the same for both tenants.
-    fn subnet(self, edge: u8) -> u8 {
-        if edge == 1 { 1 } else { self.subnets + edge }
-    }
-}
-
-/// What FRR on an edge is told, in words that 8.4 and 10 take. It speaks to the first edge alone,
-/// which passes on what it hears: with a route over two sessions 8.4 was seen without the MAC of the
-/// router behind it.
-fn frr(edge: u8) -> String {
-    let mut text = String::new();
-    for Tenant { name, l3vni, .. } in [RED, BLUE] {
-        text += &format!("vrf {name}\n vni {l3vni}\nexit-vrf\n");
-    }
-    text += &format!(
-        "router bgp 6500{edge}\n bgp router-id {end}\n no bgp ebgp-requires-policy\n",
-        end = tunnel_end(edge)
-    );
-    text += " neighbor 10.9.0.1 remote-as 65001\n neighbor 10.9.0.1 timers connect 1\n \
-             address-family l2vpn evpn\n  neighbor 10.9.0.1 activate\n  advertise-all-vni\n \
-             exit-address-family\n";
-    for Tenant { name, .. } in [RED, BLUE] {
-        text += &format!(
-            "router bgp 6500{edge} vrf {name}\n \
-             address-family ipv4 unicast\n  redistribute connected\n exit-address-family\n \
-             address-family ipv6 unicast\n  redistribute connected\n exit-address-family\n \
-             address-family l2vpn evpn\n  advertise ipv4 unicast\n  advertise ipv6 unicast\n \
-             exit-address-family\n"
-        );
-    }
-    text
-}
-
 /// What rbgpd on an edge is told; it makes all devices itself.
 fn rbgpd(edge: u8, edges: u8, tenants: &[Tenant]) -> String {
-    let end = tunnel_end(edge);
-    let mut text = format!("asn = 6500{edge}\nrouter_id = \"{end}\"\n[evpn]\nvtep = \"{end}\"\n");
-    for other in (1..=edges).filter(|other| *other != edge) {
-        text += &format!(
-            "[[neighbor]]\naddress = \"10.9.0.{other}\"\nremote_as = 6500{other}\n\
-             timers = {{ connect_retry = \"1s\" }}\nevpn = {{}}\n"
-        );
-    }
     let [ipv4, ipv6] = EVERYWHERE_GATEWAYS;
+    let mut text = overlay_head(edge, edges);
     text += &format!(
         "[[vni]]\nid = {EVERYWHERE}\nname = \"everywhere\"\nvrf = \"red\"\nmtu = 1500\n\
          gateway = [\"{ipv4}\", \"{ipv6}\"]\ngateway_mac = \"{EVERYWHERE_MAC}\"\n"
     );
-    for tenant in tenants {
-        let (name, table, l3vni) = (tenant.name, tenant.table, tenant.l3vni);
-        let ([ipv4, ipv6], vni) = (tenant.addresses(edge, 1), tenant.vni(edge));
-        text += &format!(
-            "[[vni]]\nid = {vni}\nname = \"{name}\"\nvrf = \"{name}\"\nmtu = 1500\n\
-             gateway = [\"{ipv4}\", \"{ipv6}\"]\n\
-             [[instance]]\nname = \"{name}\"\nvrf = \"{name}\"\nvrf_table = {table}\n\
-             asn = 6500{edge}\nrouter_id = \"{end}\"\n\
-             [instance.l3vni]\nid = {l3vni}\nmtu = 1500\n\
-             [instance.ipv4_unicast]\nredistribute = [\"connected\"]\n\
-             [instance.ipv6_unicast]\nredistribute = [\"connected\"]\n"
-        );
-    }
+    tenants.iter().for_each(|it| text += &it.rbgpd(edge));
     text
 }
 
-/// What an operator of FRR makes beforehand: VRFs, bridges with the gateways' addresses, and for
-/// each L3VNI a bridge whose address is the router's MAC.
+/// What an operator of FRR makes beforehand.
 fn devices_for_frr(edge: &Edge) -> Result<(), Error> {
-    let (id, end) = (edge.id(), IpAddr::V4(tunnel_end(edge.id())));
     for tenant in [RED, BLUE] {
-        let (name, l3vni) = (tenant.name, tenant.l3vni);
-        edge.vrf(name, tenant.table)?;
-        let router_mac = format!("02:00:00:00:{:02x}:{id:02x}", tenant.table - 1000);
-        edge.overlay(l3vni, end, &format!("address {router_mac} master {name}"))?;
-        let vni = tenant.vni(id);
-        edge.overlay(vni, end, &format!("master {name}"))?;
-        for gateway in tenant.addresses(id, 1) {
-            edge.space()
-                .ip(&format!("addr add {gateway} dev br{vni}"))?;
-        }
+        tenant.devices_for_frr(edge)?;
     }
+    let end = IpAddr::V4(tunnel_end(edge.id()));
     let bridge = format!("address {EVERYWHERE_MAC} master red");
     edge.overlay(EVERYWHERE, end, &bridge)?;
     for gateway in EVERYWHERE_GATEWAYS {
@@ -179,61 +61,6 @@ fn devices_for_frr(edge: &Edge) -> Result<(), Error> {
         edge.space().ip(&words)?;
     }
     Ok(())
-}
-
-/// Whether the tenant's table on an edge has this prefix through the L3VNI to another edge.
-fn routed(edge: &Edge, other: &Edge, tenant: Tenant, prefix: &str) -> Result<(), Error> {
-    let family = if prefix.contains(':') { "-6" } else { "-4" };
-    let table = tenant.table;
-    let words = format!("{family} route show table {table} {prefix}");
-    let shown = edge.space().ip(&words)?;
-    let (end, device) = (tunnel_end(other.id()), tenant.l3vni);
-    let ways = [
-        format!("via {end} dev br{device} "),
-        format!("via ::ffff:{end} dev br{device} "),
-    ];
-    match ways.iter().any(|way| shown.contains(way)) && shown.contains("onlink") {
-        true => Ok(()),
-        false => Err(Error::State(format!("{prefix} in {table}: `{shown}`"))),
-    }
-}
-
-/// Whether a tenant's table on an edge has nothing to a prefix.
-fn unrouted(edge: &Edge, tenant: Tenant, prefix: &str) -> Result<(), Error> {
-    let table = tenant.table;
-    let words = format!("route show table {table} {prefix}");
-    let shown = edge.space().ip(&words)?;
-    match shown.trim().is_empty() {
-        true => Ok(()),
-        false => Err(Error::State(format!("{prefix} in {table}: `{shown}`"))),
-    }
-}
-
-/// Whether frames to the other edge's router MAC go into the tunnel to it.
-fn router_mac(edge: &Edge, other: &Edge, tenant: Tenant) -> Result<(), Error> {
-    let bridge = format!("link show dev br{}", tenant.l3vni);
-    let shown = other.space().json("ip", &bridge)?;
-    let mac = shown
-        .pointer("/0/address")
-        .and_then(serde_json::Value::as_str);
-    let known = kernel::remote_macs(edge.space(), tenant.l3vni)?;
-    let end = tunnel_end(other.id()).to_string();
-    match mac.and_then(|mac| known.get(mac)) == Some(&end) {
-        true => Ok(()),
-        false => Err(Error::State(format!("{mac:?} is not in {known:?}"))),
-    }
-}
-
-/// A host of a tenant on each edge.
-fn hosts(lab: &Lab, edges: &[Edge], tenant: Tenant) -> Result<Vec<Host>, Error> {
-    let plug = |edge: &Edge| {
-        let (id, vni) = (edge.id(), tenant.vni(edge.id()));
-        let addresses = tenant.addresses(id, 10);
-        let addresses = addresses.each_ref().map(String::as_str);
-        let name = format!("{}{id}", tenant.name);
-        Host::plug(lab, edge, &name, &format!("br{vni}"), &addresses)
-    };
-    edges.iter().map(plug).collect()
 }
 
 /// Tables, FDB and packets of one tenant are as they should be between all edges.
@@ -244,10 +71,10 @@ fn tenant_works(lab: &Lab, edges: &[Edge], hosts: &[Host], tenant: Tenant) -> Re
         for (other, host) in edges.iter().zip(hosts).filter(|(it, _)| it.id() != id) {
             for prefix in tenant.networks(other.id()) {
                 let what = format!("{name} on edge {id}: {prefix} through the L3VNI");
-                lab.wait_until(&what, PATIENCE, || routed(edge, other, tenant, &prefix))?;
+                lab.wait_until(&what, PATIENCE, || tenant.routed(edge, other, &prefix))?;
             }
             let what = format!("{name} on edge {id}: MAC of router {}", other.id());
-            lab.wait_until(&what, PATIENCE, || router_mac(edge, other, tenant))?;
+            lab.wait_until(&what, PATIENCE, || tenant.router_mac(edge, other))?;
             // A host is known when it has spoken; that it does.
             let what = format!("{name}{} reaches its gateway", other.id());
             let [ipv4, ipv6] = host.gateways() else {
@@ -259,7 +86,7 @@ fn tenant_works(lab: &Lab, edges: &[Edge], hosts: &[Host], tenant: Tenant) -> Re
             for address in host.addresses() {
                 let what = format!("{name} on edge {id}: host route to {address}");
                 let address = address.to_string();
-                lab.wait_until(&what, PATIENCE, || routed(edge, other, tenant, &address))?;
+                lab.wait_until(&what, PATIENCE, || tenant.routed(edge, other, &address))?;
             }
         }
     }
@@ -282,10 +109,10 @@ fn tenants_are_apart(edges: &[Edge], of_red: &[Host], of_blue: &[Host]) -> Resul
         // The first edge's are the same for both.
         for other in edges.iter().skip(1).filter(|it| it.id() != edge.id()) {
             for prefix in BLUE.networks(other.id()) {
-                unrouted(edge, RED, &prefix)?;
+                RED.unrouted(edge, &prefix)?;
             }
             for prefix in RED.networks(other.id()) {
-                unrouted(edge, BLUE, &prefix)?;
+                BLUE.unrouted(edge, &prefix)?;
             }
         }
     }
@@ -334,10 +161,10 @@ fn host_moves(lab: &Lab, edges: &[Edge], of_red: &[Host]) -> Result<(), Error> {
             let prefix = address.to_string();
             for edge in edges.iter().filter(|edge| edge.id() != id) {
                 let what = format!("edge {}: {prefix} is at edge {id}", edge.id());
-                lab.wait_until(&what, PATIENCE, || routed(edge, at, RED, &prefix))?;
+                lab.wait_until(&what, PATIENCE, || RED.routed(edge, at, &prefix))?;
             }
             let what = format!("edge {id}: {prefix} is here");
-            lab.wait_until(&what, PATIENCE, || unrouted(at, RED, &prefix))?;
+            lab.wait_until(&what, PATIENCE, || RED.unrouted(at, &prefix))?;
             for host in of_red {
                 let what = format!("{} reaches {prefix}", host.space().name());
                 lab.wait_until(&what, PATIENCE, || host.pings(*address))?;
@@ -361,7 +188,7 @@ fn comes_and_goes(lab: &Lab, edges: &mut [Edge], of_blue: &[Host]) -> Result<(),
     last.node_mut().stop()?;
     for prefix in BLUE.networks(last.id()) {
         let what = format!("blue on edge 1: {prefix} is gone");
-        lab.reach(&what, PATIENCE, || unrouted(one, BLUE, &prefix))?;
+        lab.reach(&what, PATIENCE, || BLUE.unrouted(one, &prefix))?;
     }
     lab.reach("blue on edge 1: the router's MAC is gone", PATIENCE, || {
         let known = kernel::remote_macs(one.space(), BLUE.l3vni)?;
@@ -418,7 +245,7 @@ fn tenant_goes(lab: &Lab, edges: &[Edge], at: &Edge, hosts: [&[Host]; 2]) -> Res
     let others = || edges.iter().filter(|it| it.id() != id);
     for (edge, prefix) in others().flat_map(|it| BLUE.networks(id).map(|prefix| (it, prefix))) {
         let what = format!("edge {} has no way to blue's {prefix}", edge.id());
-        lab.wait_until(&what, PATIENCE, || unrouted(edge, BLUE, &prefix))?;
+        lab.wait_until(&what, PATIENCE, || BLUE.unrouted(edge, &prefix))?;
     }
     for host in of_red {
         for address in red.addresses() {
@@ -470,7 +297,7 @@ fn answers(edge: &Edge, other: &Edge) -> Result<(), Error> {
 fn config(edge: &Edge, edges: u8) -> String {
     match edge.node().is_rbgpd() {
         true => rbgpd(edge.id(), edges, &[RED, BLUE]),
-        false => frr(edge.id()),
+        false => overlay_frr(edge.id(), &[RED, BLUE]),
     }
 }
 
@@ -484,7 +311,7 @@ fn play(lab: &Lab, programs: &[Program]) -> Result<(), Error> {
         let config = config(edge, count);
         edge.start(lab, &config)?;
     }
-    let (of_red, of_blue) = (hosts(lab, &edges, RED)?, hosts(lab, &edges, BLUE)?);
+    let (of_red, of_blue) = (RED.hosts(lab, &edges)?, BLUE.hosts(lab, &edges)?);
     lab.step("daemons run, hosts are plugged in");
     tenant_works(lab, &edges, &of_red, RED)?;
     tenant_works(lab, &edges, &of_blue, BLUE)?;
@@ -519,7 +346,7 @@ fn play(lab: &Lab, programs: &[Program]) -> Result<(), Error> {
 
 #[test]
 fn two_rbgpds_route_for_two_tenants() -> Result<(), Error> {
-    scenario_beside_others("symmetric-irb", &NEEDS, |lab| {
+    scenario_beside_others("symmetric-irb", &ROUTING, |lab| {
         play(lab, &[Program::Rbgpd, Program::Rbgpd])
     })
 }
@@ -529,7 +356,7 @@ fn rbgpd_and_two_releases_of_frr_route_for_two_tenants() -> Result<(), Error> {
     let trixie = Release::Suite("trixie".to_owned());
     // Here, where there is a network to fetch it from.
     trixie.prepare()?;
-    scenario_beside_others("symmetric-irb-frr", &NEEDS, |lab| {
+    scenario_beside_others("symmetric-irb-frr", &ROUTING, |lab| {
         let [host, trixie] = [Release::Host, trixie].map(Program::Frr);
         play(lab, &[Program::Rbgpd, host, trixie])
     })
@@ -538,13 +365,13 @@ fn rbgpd_and_two_releases_of_frr_route_for_two_tenants() -> Result<(), Error> {
 /// The kernel forwards while there is no daemon, and the next one takes over what is there.
 #[test]
 fn a_killed_daemon_keeps_tenants_routed() -> Result<(), Error> {
-    scenario_beside_others("symmetric-irb-killed", &NEEDS, |lab| {
+    scenario_beside_others("symmetric-irb-killed", &ROUTING, |lab| {
         let mut edges = Edge::build(lab, &[Program::Rbgpd, Program::Rbgpd])?;
         for edge in &mut edges {
             let config = config(edge, 2);
             edge.start(lab, &config)?;
         }
-        let of_red = hosts(lab, &edges, RED)?;
+        let of_red = RED.hosts(lab, &edges)?;
         tenant_works(lab, &edges, &of_red, RED)?;
         let ([one, two], [red1, red2]) = (edges.as_mut_slice(), of_red.as_slice()) else {
             return Err(Error::State("two of each".to_owned()));
@@ -554,6 +381,13 @@ fn a_killed_daemon_keeps_tenants_routed() -> Result<(), Error> {
             IpAddr::V6(_) => None,
         });
         let to = to.ok_or_else(|| Error::State("no IPv4 address".to_owned()))?;
+        // Neither side may take back anything that leads to the machine behind the daemon.
+        let monitors = [
+            RouteMonitor::start(lab, one.space())?,
+            RouteMonitor::start(lab, two.space())?,
+        ];
+        let mut kept: Vec<String> = red1.addresses().iter().map(IpAddr::to_string).collect();
+        kept.extend(RED.networks(1));
         let pinger = Pinger::start(red1.space(), to, Duration::from_millis(20))?;
         one.node_mut().kill9()?;
         let config = config(one, 2);
@@ -571,6 +405,12 @@ fn a_killed_daemon_keeps_tenants_routed() -> Result<(), Error> {
         })?;
         let report = pinger.stop()?;
         lab.step(report.to_string());
+        for (monitor, side) in monitors.into_iter().zip(["here", "at the neighbor"]) {
+            let deleted = monitor.deleted(&kept, &[])?;
+            if !deleted.is_empty() {
+                return Err(Error::State(format!("{side}: {}", deleted.join("; "))));
+            }
+        }
         match report.lost {
             0 => Ok(()),
             lost => Err(Error::State(format!("{lost} packets were lost"))),

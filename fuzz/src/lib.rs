@@ -27,13 +27,14 @@ use bytes::BytesMut;
 pub type Target = fn(&[u8]);
 
 /// Every target with its name.
-pub const TARGETS: [(&str, Target); 6] = [
+pub const TARGETS: [(&str, Target); 7] = [
     ("message", message),
     ("update", update),
     ("evpn", evpn),
     ("bfd", bfd),
     ("config", config),
     ("frame", frame),
+    ("frr", frr),
 ];
 
 /// A byte stream of BGP messages, as it comes from a peer. Whatever decodes must encode, and
@@ -341,6 +342,31 @@ pub fn config(bytes: &[u8]) {
             let printed = rbgpd::config::print(&config);
             let again = rbgpd::config::parse(&printed, "printed.toml");
             assert_eq!(again, Ok(config), "{printed}");
+        }
+        Err(errors) => {
+            assert!(!errors.is_empty());
+            errors.iter().for_each(|error| drop(error.to_string()));
+        }
+    }
+}
+
+/// A file in FRR's language. What is accepted is the same in TOML, and what is refused says why.
+pub fn frr(bytes: &[u8]) {
+    use rbgpd::frr::{Host, Source, parse};
+
+    let source = Source {
+        name: "frr.conf".to_owned(),
+        text: String::from_utf8_lossy(bytes).into_owned(),
+    };
+    let (translation, read) = parse(&[source], &Host::default(), |_| Ok(()));
+    for line in &translation.lines {
+        drop(line.to_string());
+    }
+    match read {
+        Ok((config, _)) => {
+            let toml = &translation.toml;
+            let again = rbgpd::config::parse(toml, "frr.toml");
+            assert_eq!(again, Ok(config), "{toml}");
         }
         Err(errors) => {
             assert!(!errors.is_empty());

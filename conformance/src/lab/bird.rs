@@ -54,6 +54,11 @@ impl Bird {
         Ok(())
     }
 
+    /// Its number while it runs.
+    pub fn pid(&self) -> Option<u32> {
+        self.process.as_ref().map(Process::pid)
+    }
+
     /// Ends it in order (SIGTERM).
     pub fn stop(&mut self) -> Result<(), Error> {
         match self.process.take() {

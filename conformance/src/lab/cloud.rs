@@ -169,6 +169,24 @@ impl Site {
     pub fn start(&mut self, lab: &Lab) -> Result<(), Error> {
         self.node.start(lab, &self.speaker)
     }
+
+    /// Starts the daemon again with its configuration file as it stands; FRR keeps none.
+    pub fn start_again(&mut self, lab: &Lab) -> Result<(), Error> {
+        let Node::Rbgpd(rbgpd) = &mut self.node else {
+            return Err(Error::State("FRR's file is not kept".to_owned()));
+        };
+        let path = rbgpd.config();
+        let text = std::fs::read_to_string(&path).map_err(|e| Error::io(path.display(), e))?;
+        rbgpd.start(lab, &text)
+    }
+
+    /// The daemon, if it is ours.
+    pub fn rbgpd(&self) -> Result<&Rbgpd, Error> {
+        match &self.node {
+            Node::Rbgpd(rbgpd) => Ok(rbgpd),
+            Node::Frr(_) => Err(Error::State("this site has FRR".to_owned())),
+        }
+    }
 }
 
 /// A built cloud. Drop it before its lab.
@@ -288,7 +306,10 @@ impl<'lab> Cloud<'lab> {
     ) -> Result<Site, Error> {
         let ours = program == Program::Rbgpd;
         let shared = self.plan.shares_tunnel(id, &program);
-        let tunnels = self.plan.underlay == Underlay::WireGuard;
+        let tunnels = matches!(
+            self.plan.underlay,
+            Underlay::WireGuard | Underlay::KernelWireGuard
+        );
         let links = self.fabric.links(id);
         let second = |peer: &u8| {
             self.plan.service.contains(peer) && self.plan.service.first() != Some(peer)

@@ -118,6 +118,55 @@ impl Edge {
         }
         Ok(())
     }
+
+    /// One bridge `br-evpn` and one VXLAN device `vxlan0` for several VNIs, where the daemon makes
+    /// none, with a VLAN device `br-evpn.VLAN` for each: as FRR's documentation has it.
+    pub fn single_overlay(&self, local: IpAddr, lanes: &[Lane]) -> Result<(), Error> {
+        for words in [
+            "link add br-evpn type bridge vlan_filtering 1 stp_state 0 mcast_snooping 0"
+                .to_owned(),
+            "link set br-evpn mtu 1500 addrgenmode none up".to_owned(),
+            format!(
+                "link add vxlan0 type vxlan dstport 4789 local {local} nolearning external vnifilter"
+            ),
+            "link set vxlan0 mtu 1500 master br-evpn addrgenmode none".to_owned(),
+            "link set vxlan0 type bridge_slave vlan_tunnel on neigh_suppress on learning off"
+                .to_owned(),
+            "link set vxlan0 up".to_owned(),
+        ] {
+            self.space.ip(&words)?;
+        }
+        let bridge = |words: &str| {
+            let words: Vec<&str> = std::iter::once("bridge")
+                .chain(words.split_whitespace())
+                .collect();
+            self.space.run(&words).map(drop)
+        };
+        for Lane { vni, vlan } in lanes {
+            bridge(&format!("vni add vni {vni} dev vxlan0"))?;
+            bridge(&format!("vlan add dev vxlan0 vid {vlan}"))?;
+            bridge(&format!(
+                "vlan add dev vxlan0 vid {vlan} tunnel_info id {vni}"
+            ))?;
+            bridge(&format!("vlan add dev br-evpn vid {vlan} self"))?;
+            let device = format!("br-evpn.{vlan}");
+            self.space.ip(&format!(
+                "link add link br-evpn name {device} type vlan id {vlan}"
+            ))?;
+            self.space
+                .ip(&format!("link set {device} mtu 1500 addrgenmode none up"))?;
+        }
+        Ok(())
+    }
+}
+
+/// What [`Edge::single_overlay`] makes of each VNI.
+#[derive(Debug, Clone, Copy)]
+pub struct Lane {
+    /// The VNI.
+    pub vni: u32,
+    /// Its VLAN.
+    pub vlan: u16,
 }
 
 /// The IPv4 address that an edge's tunnels end at.

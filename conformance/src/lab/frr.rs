@@ -71,6 +71,8 @@ pub struct Frr {
     folder: PathBuf,
     daemons: Vec<Process>,
     container: Option<String>,
+    /// What zebra finds in the kernel stays until its daemons have said what they want.
+    keeps: bool,
 }
 
 impl Frr {
@@ -82,6 +84,15 @@ impl Frr {
             folder,
             daemons: Vec::new(),
             container: None,
+            keeps: false,
+        }
+    }
+
+    /// One that takes over what another daemon has left in the kernel (`zebra -K`).
+    pub fn keeping(self) -> Self {
+        Self {
+            keeps: true,
+            ..self
         }
     }
 
@@ -255,7 +266,7 @@ impl Frr {
             ]);
             command
                 .args(["--vty_socket", &at(String::new())])
-                .args(extra(name));
+                .args(self.extra(name));
             if *name == "bfdd" {
                 command.args(["--bfdctl", &at("bfdd.sock".to_owned())]);
             }
@@ -280,7 +291,7 @@ impl Frr {
                 .arg(root)
                 .arg(&self.folder)
                 .arg(format!("/usr/lib/frr/{name}"));
-            command.args(["-A", "127.0.0.1"]).args(extra(name));
+            command.args(["-A", "127.0.0.1"]).args(self.extra(name));
             self.run_daemon(lab, name, command)?;
         }
         Ok(())
@@ -343,6 +354,15 @@ impl Frr {
         rootfs::chown(&self.folder, uid)
     }
 
+    /// zebra's netlink buffer, as Debian's service sets it, and how long it keeps what it finds.
+    fn extra(&self, daemon: &str) -> &'static [&'static str] {
+        match (daemon, self.keeps) {
+            ("zebra", false) => &["-s", "90000000"],
+            ("zebra", true) => &["-s", "90000000", "-K", "60"],
+            _ => &[],
+        }
+    }
+
     fn run_daemon(&mut self, lab: &Lab, name: &str, command: Command) -> Result<(), Error> {
         let mut process = lab.spawn(name, command, &self.folder.join(format!("{name}.out")))?;
         let socket = self.folder.join(format!("{name}.vty"));
@@ -389,14 +409,5 @@ impl Frr {
                 Ok(command)
             }
         }
-    }
-}
-
-/// zebra's netlink buffer, as Debian's service sets it.
-fn extra(daemon: &str) -> &'static [&'static str] {
-    if daemon == "zebra" {
-        &["-s", "90000000"]
-    } else {
-        &[]
     }
 }

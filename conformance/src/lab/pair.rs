@@ -143,6 +143,15 @@ impl<'a> Pair<'a> {
         Ok(second)
     }
 
+    /// Another rbgpd beside the first, in the same network namespace and with the kernel of that, under
+    /// a name of its own.
+    pub fn beside(&self, name: &str, config: &str) -> Result<Rbgpd, Error> {
+        let mut beside = Rbgpd::new(self.left.clone(), self.lab.folder(name)?);
+        let config = format!("asn = 65009\nrouter_id = \"10.9.0.9\"\n{config}");
+        beside.start(self.lab, &config)?;
+        Ok(beside)
+    }
+
     /// Runs `rbgpctl`, which must succeed; what it prints.
     pub fn ctl(&self, words: &[&str]) -> Result<String, Error> {
         let output = self.rbgpd.ctl(words)?;

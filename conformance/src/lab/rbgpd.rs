@@ -22,6 +22,8 @@ const CLIENT: Duration = Duration::from_secs(120);
 pub struct Rbgpd {
     space: Namespace,
     folder: PathBuf,
+    /// Its configuration file, whose name tells the language.
+    file: &'static str,
     process: Option<Process>,
 }
 
@@ -30,6 +32,7 @@ impl Rbgpd {
         Self {
             space,
             folder,
+            file: "rbgpd.toml",
             process: None,
         }
     }
@@ -40,6 +43,12 @@ impl Rbgpd {
             let head: Vec<&str> = text.lines().take(2).collect();
             format!("{}\n{config}\n[kernel]\nenabled = false\n", head.join("\n"))
         })
+    }
+
+    /// The same with a configuration in FRR's language.
+    pub fn start_frr(&mut self, lab: &Lab, config: &str) -> Result<(), Error> {
+        self.file = "frr.conf";
+        self.start(lab, config)
     }
 
     /// Starts the daemon and returns when it answers its client.
@@ -59,7 +68,10 @@ impl Rbgpd {
             &format!("{}: rbgpd answers", self.space.name()),
             START,
             || {
-                process.must_live().map_err(|e| e.to_string())?;
+                // Said below, and at once.
+                if !process.alive() {
+                    return Ok(());
+                }
                 let output = self
                     .ctl(&["show", "summary", "--json"])
                     .map_err(|e| e.to_string())?;
@@ -70,6 +82,7 @@ impl Rbgpd {
                 }
             },
         )?;
+        process.must_live()?;
         self.process = Some(process);
         Ok(())
     }
@@ -134,7 +147,7 @@ impl Rbgpd {
 
     /// The configuration file.
     pub fn config(&self) -> PathBuf {
-        self.folder.join("rbgpd.toml")
+        self.folder.join(self.file)
     }
 
     /// What the daemon wrote.
@@ -201,7 +214,7 @@ impl Rbgpd {
 }
 
 /// Where one of our programs is: in `RBGPD_BIN_DIR`, else the newest build beside this program.
-pub(crate) fn binary(name: &str) -> Option<PathBuf> {
+pub fn binary(name: &str) -> Option<PathBuf> {
     if let Some(dir) = std::env::var_os("RBGPD_BIN_DIR") {
         return Some(Path::new(&dir).join(name)).filter(|path| path.is_file());
     }

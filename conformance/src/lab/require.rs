@@ -29,6 +29,14 @@ pub enum Requirement {
     VlanFiltering,
     /// The kernel has dummy devices, or as with [`Requirement::Vrf`].
     Dummy,
+    /// The kernel has bonds, or as with [`Requirement::Vrf`].
+    Bond,
+    /// The kernel has VLAN devices, or as with [`Requirement::Vrf`].
+    Vlan,
+    /// The kernel has WireGuard, or that of an emulated machine takes its place.
+    KernelWireguard,
+    /// The kernel has interfaces for IPsec, or as with [`Requirement::KernelWireguard`].
+    Xfrm,
     /// A program takes this file as its last argument.
     Accepts {
         /// The program.
@@ -50,9 +58,13 @@ impl Requirement {
             Self::HostFrr => Path::new("/usr/lib/frr/bgpd").exists() && on_path("vtysh"),
             Self::Rbgpd => rbgpd::binary("rbgpd").is_some() && rbgpd::binary("rbgpctl").is_some(),
             Self::TcpAo => !lacks_tcp_ao(),
-            Self::Vrf => makes("vrf table 100", "vrf table 100"),
-            Self::VlanFiltering => makes("bridge vlan_filtering 1", "vlan_filtering 1"),
-            Self::Dummy => makes("dummy", "dummy"),
+            Self::Vrf => makes("type vrf table 100", "vrf table 100"),
+            Self::VlanFiltering => makes("type bridge vlan_filtering 1", "vlan_filtering 1"),
+            Self::Dummy => makes("type dummy", "dummy"),
+            Self::Bond => makes("type bond mode active-backup", "active-backup"),
+            Self::Vlan => makes("link under type vlan id 5", "id 5"),
+            Self::KernelWireguard => makes("type wireguard", "wireguard"),
+            Self::Xfrm => makes("type xfrm dev lo if_id 7", "if_id"),
             Self::Accepts {
                 program,
                 arguments,
@@ -65,7 +77,13 @@ impl Requirement {
     /// Whether another kernel may take the place of one that lacks it.
     pub(super) fn may_move(self) -> bool {
         match self {
-            Self::Vrf | Self::VlanFiltering | Self::Dummy => true,
+            Self::Vrf
+            | Self::VlanFiltering
+            | Self::Dummy
+            | Self::Bond
+            | Self::Vlan
+            | Self::KernelWireguard
+            | Self::Xfrm => true,
             Self::Root
             | Self::Program(_)
             | Self::Tun
@@ -74,6 +92,11 @@ impl Requirement {
             | Self::TcpAo
             | Self::Accepts { .. } => false,
         }
+    }
+
+    /// Whether user-mode Linux lacks it as well.
+    pub(super) fn needs_a_machine(self) -> bool {
+        matches!(self, Self::KernelWireguard | Self::Xfrm)
     }
 }
 
@@ -90,6 +113,12 @@ impl fmt::Display for Requirement {
                 f.write_str("needs bridges that know VLANs (CONFIG_BRIDGE_VLAN_FILTERING)")
             }
             Self::Dummy => f.write_str("needs dummy devices (CONFIG_DUMMY)"),
+            Self::Bond => f.write_str("needs bonds (CONFIG_BONDING)"),
+            Self::Vlan => f.write_str("needs VLAN devices (CONFIG_VLAN_8021Q)"),
+            Self::KernelWireguard => {
+                f.write_str("needs WireGuard in the kernel (CONFIG_WIREGUARD)")
+            }
+            Self::Xfrm => f.write_str("needs interfaces for IPsec (CONFIG_XFRM_INTERFACE)"),
             Self::Accepts { program, .. } => write!(f, "needs a newer `{program}`"),
             Self::Rbgpd => f.write_str("needs rbgpd and rbgpctl built (cargo build -p rbgpd)"),
         }
@@ -107,7 +136,8 @@ fn lacks_tcp_ao() -> bool {
     output.is_none_or(|output| output.text().contains("no TCP-AO (CONFIG_TCP_AO)"))
 }
 
-/// Whether the kernel makes a device of this kind that is then as `seen`, in a namespace of its own.
+/// Whether the kernel makes a device of this kind that is then as `seen`, in a namespace of its own
+/// with a link `under` it.
 fn makes(kind: &str, seen: &str) -> bool {
     let thread = std::thread::current().id();
     let space = format!("rbgpd-needs-{}-{thread:?}", std::process::id());
@@ -118,7 +148,8 @@ fn makes(kind: &str, seen: &str) -> bool {
     if ip(&format!("netns add {space}")).is_err() {
         return false;
     }
-    let shown = ip(&format!("-n {space} link add probe type {kind}"))
+    let shown = ip(&format!("-n {space} link add under type veth"))
+        .and_then(|_| ip(&format!("-n {space} link add probe {kind}")))
         .and_then(|_| ip(&format!("-d -n {space} link show dev probe")));
     // It was made above; whoever finds it in the way says so.
     drop(ip(&format!("netns del {space}")));

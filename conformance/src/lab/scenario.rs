@@ -1,7 +1,8 @@
 //! The frame around a lab test: requirements, a lab of its own, logs when it fails, nothing left
 //! behind. What needs another kernel is played in [`uml`].
 
-use super::{Error, Lab, Requirement, missing, note_skip, uml};
+use super::uml::{self, Machine};
+use super::{Error, Lab, Requirement, missing, note_skip};
 
 /// Runs a scenario in an exclusive lab and takes the lab down: for those with tight times.
 ///
@@ -37,7 +38,14 @@ fn run(
     let others: Vec<Requirement> = others.copied().collect();
     let lacks = missing(&of_kernel);
     let moves = lacks.is_some();
-    let no_guest = lacks.and_then(|lacks| uml::absent().map(|why| format!("{lacks}, and {why}")));
+    let machine = match requirements.iter().any(|it| it.needs_a_machine()) {
+        true => Machine::Emulated,
+        false => Machine::UserMode,
+    };
+    let no_guest = lacks.and_then(|lacks| {
+        let why = machine.absent()?;
+        Some(format!("{lacks}, and {why}"))
+    });
     if let Some(why) = missing(&others).or(no_guest) {
         note_skip(name, &why);
         return Ok(());
@@ -45,7 +53,7 @@ fn run(
     let lab = open(name)?;
     println!("{name}");
     let played = match moves {
-        true => uml::run_this_test(&lab),
+        true => uml::run_this_test(machine, &lab),
         false => play(&lab),
     };
     if let Err(error) = &played {

@@ -18,7 +18,10 @@
 //! it. It has no network card. It ends with the test, however that ends. A guest has one processor,
 //! and no more of them run at a time than this machine has.
 //!
-//! It does not fetch anything (`conformance/setup.sh --test` does) and keeps no guest alive for the
+//! What user-mode Linux lacks as well, WireGuard, is in the kernel of an emulated machine
+//! ([`Machine::Emulated`]), which is used the same way and is some ten times slower.
+//!
+//! It does not fetch anything (`conformance/setup.sh --test` and `--vm` do) and keeps no guest alive for the
 //! next test.
 
 use std::ffi::OsString;
@@ -32,20 +35,81 @@ use std::time::Duration;
 
 use super::{Error, Lab, Process, ROOT, skip, wait_until};
 
-/// Where `conformance/setup.sh --test` unpacks kernel and libraries.
-const TREE: &str = "/var/cache/rbgpd-bench/uml";
+/// What a guest runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Machine {
+    /// User-mode Linux, a program like others.
+    UserMode,
+    /// qemu, with a kernel of Debian's.
+    Emulated,
+}
+
+impl Machine {
+    /// Where `conformance/setup.sh` unpacks kernel and libraries.
+    fn tree(self) -> &'static str {
+        match self {
+            Self::UserMode => "/var/cache/rbgpd-bench/uml",
+            Self::Emulated => "/var/cache/rbgpd-bench/vm",
+        }
+    }
+
+    /// What starts it, and its first process.
+    fn scripts(self) -> [&'static str; 2] {
+        match self {
+            Self::UserMode => [
+                include_str!("../../uml/start.sh"),
+                include_str!("../../uml/init.sh"),
+            ],
+            Self::Emulated => [
+                include_str!("../../vm/start.sh"),
+                include_str!("../../vm/init.sh"),
+            ],
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::UserMode => "user-mode Linux",
+            Self::Emulated => "an emulated machine",
+        }
+    }
+
+    /// A lab is a matter of seconds; a guest on a busy machine gets many of them.
+    fn limit(self) -> Duration {
+        match self {
+            Self::UserMode => Duration::from_secs(300),
+            Self::Emulated => Duration::from_secs(900),
+        }
+    }
+
+    /// Why there are no guests of this kind here, if so.
+    pub fn absent(self) -> Option<String> {
+        let option = match self {
+            Self::UserMode => "--test",
+            Self::Emulated => "--vm",
+        };
+        let name = self.name();
+        let asked = self == Self::UserMode || std::env::var_os(EMULATE).is_some();
+        match () {
+            () if inside() => Some("there is no guest within a guest".to_owned()),
+            () if !asked => Some(format!("{name} takes minutes: `make test-vm` runs it")),
+            () if !nix::unistd::geteuid().is_root() => Some(format!("{name} needs root")),
+            () if !Path::new(self.tree()).join("exchange").is_dir() => Some(format!(
+                "{name} is not there (conformance/setup.sh {option})"
+            )),
+            () => None,
+        }
+    }
+}
+
+/// Set by `make test-vm`: without it nobody waits for an emulated machine.
+const EMULATE: &str = "RBGPD_TEST_VM";
 
 /// Set in a guest.
 const INSIDE: &str = "RBGPD_UML";
 
-const START: &str = include_str!("../../uml/start.sh");
-const INIT: &str = include_str!("../../uml/init.sh");
-
 /// Several FRRs, daemons with debug information and what they write.
 const MEMORY: &str = "2G";
-
-/// A lab is a matter of seconds; a guest on a busy machine gets many of them.
-const LIMIT: Duration = Duration::from_secs(300);
 
 /// What a program in a guest left behind.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,17 +121,9 @@ pub struct Ended {
     pub output: String,
 }
 
-/// Why there are no guests on this machine, if so.
+/// Why there is no user-mode Linux on this machine, if so.
 pub fn absent() -> Option<String> {
-    let why = match () {
-        () if inside() => "there is no guest within a guest",
-        () if !nix::unistd::geteuid().is_root() => "user-mode Linux needs root",
-        () if !Path::new(TREE).join("exchange").is_dir() => {
-            "user-mode Linux is not there (conformance/setup.sh --test)"
-        }
-        () => return None,
-    };
-    Some(why.to_owned())
+    Machine::UserMode.absent()
 }
 
 /// Whether this program runs in a guest.
@@ -75,17 +131,27 @@ pub fn inside() -> bool {
     std::env::var_os(INSIDE).is_some()
 }
 
-/// Runs a program of the build in a guest and says how it ended; `tell` is given what the program
-/// writes as it comes.
+/// Runs a program of the build in user-mode Linux and says how it ended; `tell` is given what the
+/// program writes as it comes.
 ///
 /// The folder of the build and this program's environment are there, too.
 pub fn run(
     lab: &Lab,
     program: &Path,
     arguments: &[OsString],
+    tell: impl FnMut(&str),
+) -> Result<Ended, Error> {
+    run_on(Machine::UserMode, lab, (program, arguments), tell)
+}
+
+fn run_on(
+    machine: Machine,
+    lab: &Lab,
+    (program, arguments): (&Path, &[OsString]),
     mut tell: impl FnMut(&str),
 ) -> Result<Ended, Error> {
     let _turn = turn()?;
+    let [start, init] = machine.scripts();
     let exchange = lab.folder("uml")?;
     let programs = build_folder(program);
     let write = |name: &str, text: &str| {
@@ -93,8 +159,8 @@ pub fn run(
         fs::write(&path, text).map_err(|e| Error::io(path.display(), e))
     };
     lab.folder("uml/logs")?;
-    write("init.sh", INIT)?;
-    write("start.sh", START)?;
+    write("init.sh", init)?;
+    write("start.sh", start)?;
     write("programs", &programs.display().to_string())?;
     mode(&exchange.join("init.sh"), 0o755)?;
     // An environment may have secrets.
@@ -107,13 +173,13 @@ pub fn run(
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL", "unshare", "--mount", "--pid"]);
     command.args(["--fork", "--kill-child", "--propagation", "slave", "bash"]);
-    command.arg(exchange.join("start.sh")).arg(TREE);
+    command.arg(exchange.join("start.sh")).arg(machine.tree());
     command.arg(&exchange).arg(&programs).arg(MEMORY);
     let console = exchange.join("console");
-    let mut guest = Guest(lab.spawn("user-mode Linux", command, &console)?);
+    let mut guest = Guest(lab.spawn(machine.name(), command, &console)?);
     let mut said = String::new();
     let mut read = 0;
-    let ended = wait_until("the guest ends", LIMIT, || {
+    let ended = wait_until("the guest ends", machine.limit(), || {
         let alive = guest.0.alive();
         let more = rest_of(&console, &mut read);
         tell(&more);
@@ -143,26 +209,31 @@ pub fn run(
 }
 
 /// Runs the test of this thread in a guest; whether it passed there.
-pub(super) fn run_this_test(lab: &Lab) -> Result<(), Error> {
+pub(super) fn run_this_test(machine: Machine, lab: &Lab) -> Result<(), Error> {
     let thread = std::thread::current();
     let Some(test) = thread.name().filter(|name| *name != "main") else {
-        let why = "a lab for user-mode Linux must run on the thread of its test";
+        let why = "a lab for another kernel must run on the thread of its test";
         return Err(Error::State(why.to_owned()));
     };
     let program = std::env::current_exe().map_err(|e| Error::io("this program", e))?;
     let arguments = ["--exact", test, "--nocapture"].map(OsString::from);
     // Not at the beginning of a line: those are counted as results of tests.
+    let prefix = match machine {
+        Machine::UserMode => "uml",
+        Machine::Emulated => "vm",
+    };
     let tell = |text: &str| {
         for line in text.lines() {
-            println!("uml| {line}");
+            println!("{prefix}| {line}");
         }
     };
-    let ended = run(lab, &program, &arguments, tell)?;
+    let ended = run_on(machine, lab, (&program, &arguments), tell)?;
     // A name that no test has passes, too.
     match ended.code == 0 && ended.output.contains("test result: ok. 1 passed") {
         true => Ok(()),
         false => Err(Error::State(format!(
-            "`{test}` in user-mode Linux: status {}: {}",
+            "`{test}` in {}: status {}: {}",
+            machine.name(),
             ended.code,
             last_lines(&ended.output)
         ))),

@@ -5,14 +5,16 @@
 
 use std::net::Ipv4Addr;
 
-use super::wireguard::{self, Shape};
-use super::{Error, Lab, Namespace, Process};
+use super::wireguard::{self, Maker, Mesh, Shape};
+use super::{Error, Lab, Namespace};
 
 /// The kinds of underlay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Underlay {
     /// WireGuard tunnels over one shared network; sites at 10.10.0.N, MTU 1420.
     WireGuard,
+    /// The same with the kernel's own WireGuard.
+    KernelWireGuard,
     /// One shared segment, sites at 10.10.0.N/24, MTU 1500.
     Lan,
     /// A link for each pair of sites, 10.0.XY.0/24; tunnel ends are loopback addresses 10.10.0.N.
@@ -41,7 +43,7 @@ pub struct Fabric {
     sites: Vec<u8>,
     links: Vec<(u8, Link)>,
     cuts: Vec<(u8, u8)>,
-    _processes: Vec<Process>,
+    tunnels: Option<Mesh>,
 }
 
 impl Fabric {
@@ -58,12 +60,12 @@ impl Fabric {
             sites: sites.iter().map(|(id, ..)| *id).collect(),
             links: Vec::new(),
             cuts: Vec::new(),
-            _processes: Vec::new(),
+            tunnels: None,
         };
         match kind {
             Underlay::Mesh => fabric.mesh(sites)?,
             Underlay::Lan => fabric.segment(sites, tunnel_address)?,
-            Underlay::WireGuard => {
+            Underlay::WireGuard | Underlay::KernelWireGuard => {
                 fabric.segment(sites, wan_address)?;
                 fabric.links.clear();
                 fabric.tunnels(lab, sites)?;
@@ -87,7 +89,7 @@ impl Fabric {
     /// What fits into one packet of the underlay.
     pub fn mtu(&self) -> u16 {
         match self.kind {
-            Underlay::WireGuard => wireguard::MTU,
+            Underlay::WireGuard | Underlay::KernelWireGuard => wireguard::MTU,
             Underlay::Lan | Underlay::Mesh => 1500,
         }
     }
@@ -112,10 +114,26 @@ impl Fabric {
                 )
             })
             .collect();
-        let mesh = wireguard::mesh(lab, &shaped)?;
-        self.links = mesh.links;
-        self._processes = mesh.processes;
+        let maker = match self.kind {
+            Underlay::KernelWireGuard => Maker::Kernel,
+            Underlay::WireGuard | Underlay::Lan | Underlay::Mesh => Maker::Program,
+        };
+        let mesh = wireguard::mesh(lab, maker, &shaped)?;
+        self.links = mesh.links.clone();
+        self.tunnels = Some(mesh);
         Ok(())
+    }
+
+    /// Ends WireGuard at a site: its interfaces are gone.
+    pub fn end_tunnels(&mut self, site: u8) -> Result<(), Error> {
+        self.tunnels.as_mut().map_or(Ok(()), |it| it.end(site))
+    }
+
+    /// Makes a site's interfaces anew, with what an operator's files say and no more.
+    pub fn begin_tunnels(&mut self, lab: &Lab, site: u8) -> Result<(), Error> {
+        self.tunnels
+            .as_mut()
+            .map_or(Ok(()), |it| it.begin(lab, site))
     }
 
     /// One bridge, one port `pN` for each site.

@@ -1,12 +1,12 @@
-//! WireGuard in user space: wireguard-go for each interface of a site, set up through `wg`.
+//! WireGuard: wireguard-go for each interface of a site, or the kernel's own, set up through `wg`.
 //!
 //! Two shapes of the same tunnels. A site that keeps AllowedIPs in step with its routes (rbgpd)
-//! has one `wg0` for all peers, each allowed its tunnel address only. A site that does not (FRR) has
+//! has one `wg0` for all peers, each allowed its tunnel addresses only. A site that does not (FRR) has
 //! one interface for each peer, where everything is allowed and the routing table decides.
 
 use std::fs;
-use std::net::Ipv4Addr;
-use std::path::Path;
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ pub(super) enum Shape {
 }
 
 /// One interface before it exists.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Interface {
     site: u8,
     device: String,
@@ -37,29 +37,106 @@ struct Interface {
     public_key: String,
 }
 
+/// What an interface is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Maker {
+    /// wireguard-go.
+    Program,
+    /// The kernel.
+    Kernel,
+}
+
 /// Tunnels between all sites.
+#[derive(Debug)]
 pub(super) struct Mesh {
     /// Each site's ways to the others.
     pub(super) links: Vec<(u8, Link)>,
-    /// What serves the interfaces; they go when these end.
-    pub(super) processes: Vec<Process>,
+    served: Vec<Served>,
+}
+
+/// An interface that is there; with wireguard-go it goes when that ends.
+#[derive(Debug)]
+struct Served {
+    space: Namespace,
+    shape: Shape,
+    maker: Maker,
+    interface: Interface,
+    folder: PathBuf,
+    process: Option<Process>,
+}
+
+impl Served {
+    fn begin(&mut self, lab: &Lab) -> Result<(), Error> {
+        let (space, device) = (&self.space, &self.interface.device);
+        match self.maker {
+            Maker::Program => self.process = Some(serve(lab, space, &self.folder, device)?),
+            Maker::Kernel => {
+                space.ip(&format!("link add {device} type wireguard"))?;
+            }
+        }
+        let path = self.folder.join(format!("{device}.conf"));
+        space.run(&["wg", "setconf", device, &path.to_string_lossy()])?;
+        address(space, &self.interface, self.shape)
+    }
+
+    fn end(&mut self) -> Result<(), Error> {
+        match self.process.take() {
+            Some(mut process) => process.stop().map(drop),
+            None => {
+                let device = &self.interface.device;
+                self.space.ip(&format!("link del {device}")).map(drop)
+            }
+        }
+    }
+}
+
+impl Mesh {
+    /// Ends what serves a site's interfaces.
+    pub(super) fn end(&mut self, site: u8) -> Result<(), Error> {
+        let mut served = self.served.iter_mut();
+        served.try_for_each(|it| match it.interface.site == site {
+            true => it.end(),
+            false => Ok(()),
+        })
+    }
+
+    /// Makes a site's interfaces once more, as their configuration has them.
+    pub(super) fn begin(&mut self, lab: &Lab, site: u8) -> Result<(), Error> {
+        let mut served = self.served.iter_mut();
+        served.try_for_each(|it| match it.interface.site == site {
+            true => it.begin(lab),
+            false => Ok(()),
+        })
+    }
 }
 
 /// Makes the tunnels of all sites.
-pub(super) fn mesh(lab: &Lab, sites: &[(u8, Namespace, Shape)]) -> Result<Mesh, Error> {
+pub(super) fn mesh(
+    lab: &Lab,
+    maker: Maker,
+    sites: &[(u8, Namespace, Shape)],
+) -> Result<Mesh, Error> {
     let ids: Vec<u8> = sites.iter().map(|(id, ..)| *id).collect();
     let mut interfaces = Vec::new();
     for (id, _, shape) in sites {
         interfaces.extend(plan(*id, &ids, *shape)?);
     }
     let mut links = Vec::new();
-    let mut processes = Vec::new();
+    let mut served = Vec::new();
     for (id, space, shape) in sites {
         let folder = lab.folder(&super::underlay::folder(*id))?;
         for interface in interfaces.iter().filter(|i| i.site == *id) {
-            processes.push(serve(lab, space, &folder, &interface.device)?);
-            configure(space, &folder, interface, &interfaces)?;
-            address(space, interface, *shape)?;
+            write_config(&folder, interface, &interfaces)?;
+            let mut one = Served {
+                space: space.clone(),
+                shape: *shape,
+                maker,
+                interface: interface.clone(),
+                folder: folder.clone(),
+                process: None,
+            };
+            one.begin(lab)?;
+            served.push(one);
             let remotes = interface.peers.iter().map(|peer| Link {
                 peer: *peer,
                 device: interface.device.clone(),
@@ -69,7 +146,7 @@ pub(super) fn mesh(lab: &Lab, sites: &[(u8, Namespace, Shape)]) -> Result<Mesh, 
             links.extend(remotes.map(|link| (*id, link)));
         }
     }
-    Ok(Mesh { links, processes })
+    Ok(Mesh { links, served })
 }
 
 fn plan(site: u8, ids: &[u8], shape: Shape) -> Result<Vec<Interface>, Error> {
@@ -142,12 +219,7 @@ fn serve(lab: &Lab, space: &Namespace, folder: &Path, device: &str) -> Result<Pr
     Ok(process)
 }
 
-fn configure(
-    space: &Namespace,
-    folder: &Path,
-    own: &Interface,
-    all: &[Interface],
-) -> Result<(), Error> {
+fn write_config(folder: &Path, own: &Interface, all: &[Interface]) -> Result<(), Error> {
     use std::fmt::Write;
 
     let Interface {
@@ -172,7 +244,7 @@ fn configure(
         };
         let allowed = match own.peers.len() {
             1 if device != "wg0" => "0.0.0.0/0,::/0".to_owned(),
-            _ => format!("{}/32", tunnel_address(*peer)),
+            _ => format!("{}/32,{}/128", tunnel_address(*peer), second_address(*peer)),
         };
         let endpoint = wan_address(*peer);
         let _ = write!(
@@ -182,17 +254,23 @@ fn configure(
         );
     }
     let path = folder.join(format!("{device}.conf"));
-    fs::write(&path, text).map_err(|e| Error::io(path.display(), e))?;
-    space
-        .run(&["wg", "setconf", device, &path.to_string_lossy()])
-        .map(drop)
+    fs::write(&path, text).map_err(|e| Error::io(path.display(), e))
+}
+
+/// fd10::N: the second address of site N in a tunnel that all share.
+fn second_address(site: u8) -> Ipv6Addr {
+    Ipv6Addr::new(0xfd10, 0, 0, 0, 0, 0, 0, site.into())
 }
 
 fn address(space: &Namespace, interface: &Interface, shape: Shape) -> Result<(), Error> {
     let device = &interface.device;
     let local: Ipv4Addr = tunnel_address(interface.site);
     match shape {
-        Shape::Shared => space.ip(&format!("addr add {local}/24 dev {device}"))?,
+        Shape::Shared => {
+            let second = second_address(interface.site);
+            space.ip(&format!("addr add {local}/24 dev {device}"))?;
+            space.ip(&format!("addr add {second}/64 dev {device} nodad"))?
+        }
         Shape::PerPeer => {
             let remote = interface.peers.first().copied().map(tunnel_address);
             let remote = remote.unwrap_or(Ipv4Addr::UNSPECIFIED);
