@@ -220,6 +220,8 @@ pub(crate) struct Core {
     devices: HashMap<Vni, OverlayDevices>,
     /// Complete families whose leftovers are still there, because BFD has not spoken yet.
     unswept: Vec<Family>,
+    /// Leftover devices are still there, because of some it is not known yet whether they are wanted.
+    unswept_devices: bool,
     /// Families that became complete; leftovers go once all that came with them is wanted.
     completed: Vec<Family>,
     /// Where MAC addresses of this host were learned, for `explain`.
@@ -229,6 +231,9 @@ pub(crate) struct Core {
     installed: Installed,
     /// Changes on their way to the kernel thread, which are handed over together.
     changes: Vec<fib::Change>,
+    /// Overlays that go and come, all of a reload behind each other: a bridge that one has left and the
+    /// next one takes stays, with its ports and what it has learned.
+    overlay_changes: Vec<fib::Change>,
     failed: HashMap<fib::Key, String>,
     /// Those of `failed` that have an entry of somebody else's in their place.
     occupied: HashSet<fib::Key>,
@@ -375,11 +380,13 @@ impl Core {
             without_vrf: BTreeSet::new(),
             devices: HashMap::new(),
             unswept: Vec::new(),
+            unswept_devices: false,
             completed: Vec::new(),
             learned: HashMap::new(),
             local: stations::Local::new(),
             installed: Installed::new(table),
             changes: Vec::new(),
+            overlay_changes: Vec::new(),
             failed: HashMap::new(),
             occupied: HashSet::new(),
             refusals: refusals::Refusals::default(),
@@ -574,10 +581,11 @@ impl Core {
                 self.rib_output(output);
             } else if let Some(output) = self.evpn.poll() {
                 self.evpn_output(output);
+            } else if std::mem::take(&mut self.ground_changed) {
+                // Before leftovers go: what of them is wanted follows from it.
+                self.reinstall();
             } else if let Some(family) = self.completed.pop() {
                 self.family_converged(family);
-            } else if std::mem::take(&mut self.ground_changed) {
-                self.reinstall();
             } else if self.settle_svi() {
                 // EVPN may have something to say now.
             } else if !self.settle_stations() {

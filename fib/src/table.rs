@@ -145,6 +145,8 @@ pub struct Table {
     devices_dirty: bool,
     /// Overlays have what they ask for: devices without one may go.
     leftovers_dirty: bool,
+    /// Wishes are on their way: a device that nobody names may be named by one of them.
+    more_expected: bool,
     /// Those that are to be removed, some at a time.
     leftovers: VecDeque<(u32, Device)>,
     unread_layer2: bool,
@@ -178,6 +180,7 @@ impl Table {
             managed: HashMap::default(),
             devices_dirty: false,
             leftovers_dirty: false,
+            more_expected: false,
             leftovers: VecDeque::new(),
             unread_layer2: false,
             unplaced: false,
@@ -410,10 +413,15 @@ impl Table {
             let unsets = self.objects.next_unsets(max, swept.ipv4 && swept.ipv6);
             ops.extend(unsets.into_iter().map(Op::UnsetNextHop));
         }
-        if ops.is_empty() {
+        if ops.is_empty() && !self.more_expected {
             ops = self.plan_leftover_devices();
         }
         ops
+    }
+
+    /// Whether more wishes of the same moment are still to come. Devices stay until they have.
+    pub fn expect_more(&mut self, more: bool) {
+        self.more_expected = more;
     }
 
     fn plan_sets(&mut self, ops: &mut Vec<Op>, max: usize, now: Instant) {

@@ -680,6 +680,12 @@ impl Core {
         self.tell_evpn(evpn::Input::SetVrf { name, config });
     }
 
+    /// A VRF's tunnel is to have the MTU that fits into the underlay.
+    pub(super) fn tenants_need_mtu(&self) -> bool {
+        let mut tenants = self.handover.tenants.values();
+        tenants.any(|tenant| tenant.l3vni.mtu.is_none())
+    }
+
     /// The table of a VRF of the overlay.
     pub(super) fn tenant_table(&self, vrf: &str) -> Option<u32> {
         self.handover.tenants.get(vrf).map(|it| it.table)

@@ -48,21 +48,20 @@ impl Core {
             self.occupied.remove(key);
         }
         self.changes.push(change);
-        if self.changes.len() >= CHANGES_MAX {
-            self.hand_over_changes();
+        if self.changes.len() >= CHANGES_MAX
+            && let Some(kernel) = &self.hands.kernel
+        {
+            kernel.changes(self.changes.drain(..));
         }
     }
 
     /// Tells the kernel thread what has become different. Before anything that stands for what was
     /// wanted so far: a sweep, a comparison, devices that go.
     pub(super) fn hand_over_changes(&mut self) {
-        if let Some(kernel) = self
-            .hands
-            .kernel
-            .as_ref()
-            .filter(|_| !self.changes.is_empty())
-        {
-            kernel.changes(self.changes.drain(..));
+        let changes = self.changes.drain(..).chain(self.overlay_changes.drain(..));
+        match &self.hands.kernel {
+            Some(kernel) => kernel.changes(changes),
+            None => drop(changes),
         }
     }
 
@@ -158,10 +157,20 @@ impl Core {
             .iter()
             .all(|family| *self.converged.get(*family))
         {
-            kernel.sweep(Sweep::All);
             if let Some(wireguard) = &self.hands.wireguard {
                 wireguard.sweep();
             }
+            self.sweep_devices();
+        }
+    }
+
+    /// Removes devices of a previous run that nobody asks for, once all that will be asked for is: an
+    /// overlay that waits for the underlay or for its VRF would lose its bridge with all ports.
+    fn sweep_devices(&mut self) {
+        let tenants_wait = self.overlay_mtu.is_none() && self.tenants_need_mtu();
+        self.unswept_devices = tenants_wait || !self.overlays_held_back().is_empty();
+        if let Some(kernel) = self.hands.kernel.as_ref().filter(|_| !self.unswept_devices) {
+            kernel.sweep(Sweep::All);
         }
     }
 
@@ -182,6 +191,10 @@ impl Core {
     pub(super) fn sweep_rest(&mut self) {
         for family in std::mem::take(&mut self.unswept) {
             self.sweep(family);
+        }
+        if self.unswept_devices {
+            self.hand_over_changes();
+            self.sweep_devices();
         }
     }
 
@@ -296,45 +309,47 @@ impl Core {
         let waiting = std::mem::take(&mut self.without_vrf);
         let again = |vni: &&VniConfig| all || waiting.contains(&vni.id);
         let again = self.config.vnis.iter().filter(again);
-        let missing = |vni: &&VniConfig| !self.want_overlay(vni);
-        let missing = vnis.iter().copied().chain(again).filter(missing);
-        let missing: Vec<(Vni, String)> = missing
-            .map(|vni| (vni.id, vni.vrf.clone().unwrap_or_default()))
-            .collect();
-        for (vni, vrf) in missing {
-            let error = format!("there is no VRF device `{vrf}`, and no instance makes it");
-            self.failed.insert(Key::Overlay(vni.get()), error);
-            self.without_vrf.insert(vni);
+        let all = vnis.iter().copied().chain(again);
+        let wishes: Vec<_> = all.map(|vni| (vni.id, self.overlay_entry(vni))).collect();
+        for (vni, wish) in wishes {
+            match wish {
+                Ok(entry) => self.overlay_changes.extend(entry.map(Change::Set)),
+                Err(error) => {
+                    self.failed.insert(Key::Overlay(vni.get()), error);
+                    self.without_vrf.insert(vni);
+                }
+            }
         }
     }
 
-    /// False where its VRF is not there; the device's appearance brings us here again.
-    fn want_overlay(&self, vni: &VniConfig) -> bool {
+    /// What is wanted of this VNI's devices; nothing while it waits for the underlay. An error where its
+    /// VRF is not there; the device's appearance brings us here again, as the underlay's does.
+    fn overlay_entry(&self, vni: &VniConfig) -> Result<Option<Entry>, String> {
         let (Some(kernel), Some(evpn)) = (&self.hands.kernel, &self.config.evpn) else {
-            return true;
+            return Ok(None);
         };
         let single = self.config.single_device.as_ref();
         let mtu = vni.mtu.or_else(|| single?.mtu);
         let Some(mtu) = mtu.or(self.overlay_mtu) else {
-            // The underlay is not there yet; its appearance brings us here again.
-            return true;
+            return Ok(None);
         };
-        let vrf = vni.vrf.as_deref().map(|name| self.vrf(name));
-        if vrf == Some(None) {
-            return false;
-        }
+        let no_device =
+            |name| format!("there is no VRF device `{name}`, and no instance makes it");
+        let vrf = match vni.vrf.as_deref() {
+            Some(name) => Some(self.vrf(name).ok_or_else(|| no_device(name))?),
+            None => None,
+        };
         let mut overlay = Overlay::new(vni.id.get(), evpn.vtep, mtu);
         overlay.bridge = vni.bridge.as_str().into();
         overlay.vxlan = vni.vxlan.as_str().into();
         overlay.port = evpn.port;
         overlay.gateway = vni.gateway.clone();
         overlay.gateway_mac = self.gateway_mac(vni).map(|mac| Mac(mac.0));
-        overlay.vrf = vrf.flatten();
+        overlay.vrf = vrf;
         overlay.lane = self.lane(vni);
         overlay.suppress = vni.suppress;
         overlay.share = kernel.share();
-        kernel.want(Entry::Overlay(vni.id.get(), Arc::new(overlay)));
-        true
+        Ok(Some(Entry::Overlay(vni.id.get(), Arc::new(overlay))))
     }
 
     /// A VRF by its device: one of the overlay, or one that is there.
@@ -351,7 +366,7 @@ impl Core {
     }
 
     /// The bridge and tunnel between the VRFs of this name at all sites.
-    pub(super) fn want_l3_overlay(&self, vrf: &str, tenant: &Tenant, router_mac: MacAddress) {
+    pub(super) fn want_l3_overlay(&mut self, vrf: &str, tenant: &Tenant, router_mac: MacAddress) {
         let (Some(kernel), Some(evpn)) = (&self.hands.kernel, &self.config.evpn) else {
             return;
         };
@@ -367,7 +382,8 @@ impl Core {
         overlay.vxlan = l3vni.vxlan.as_str().into();
         overlay.port = evpn.port;
         overlay.share = kernel.share();
-        kernel.want(Entry::Overlay(vni, Arc::new(overlay)));
+        let entry = Entry::Overlay(vni, Arc::new(overlay));
+        self.overlay_changes.push(Change::Set(entry));
     }
 
     /// The place of a VNI on the devices that all share.
@@ -399,9 +415,8 @@ impl Core {
     pub(super) fn unwant_overlay(&mut self, vni: Vni) {
         let key = Key::Overlay(vni.get());
         self.failed.remove(&key);
-        self.hand_over_changes();
-        if let Some(kernel) = &self.hands.kernel {
-            kernel.unwant(key);
+        if self.hands.kernel.is_some() {
+            self.overlay_changes.push(Change::Unset(key));
         }
     }
 

@@ -67,9 +67,14 @@ struct World {
 
 impl World {
     fn new() -> Self {
+        Self::of(config(&BTreeSet::new()), [])
+    }
+
+    /// One that begins with this configuration on a host that has these devices.
+    fn of(config: Config, links: impl IntoIterator<Item = Link>) -> Self {
         let runtime = Builder::new_current_thread().build().unwrap();
-        let (kernel, host) = Host::new().unwrap();
-        let config = config(&BTreeSet::new());
+        let (kernel, mut host) = Host::new().unwrap();
+        links.into_iter().for_each(|link| host.link(link));
         let registry = Registry::default();
         let (events, event_queue) = mpsc::channel(EVENTS_MAX);
         let (written, written_queue) = mpsc::unbounded_channel();
@@ -377,4 +382,67 @@ fn some_orders_of_more_events_tell_and_write_the_same() {
         }
         assert_same(&expected, &order);
     }
+}
+
+/// The number of the device with this name.
+fn device(world: &World, name: &str) -> Option<u32> {
+    let links = &world.core.install.ground.links;
+    links.named(&name.into()).map(|link| link.index)
+}
+
+fn with_network(vni: u32) -> Config {
+    let text = format!(
+        "asn = 65001\nrouter_id = \"10.0.0.1\"\nlisten = []\nunderlay.interface = \"u\"\n\
+         evpn.vtep = \"10.0.0.1\"\n[[vni]]\nid = {vni}\nname = \"plain\"\nbridge = \"br-plain\"\n"
+    );
+    config::parse(&text, "rbgpd.toml").unwrap()
+}
+
+#[test]
+fn a_bridge_stays_while_its_network_gets_another_number() {
+    let mut world = World::of(with_network(200), []);
+    world.happens(Underlay);
+    let before = (device(&world, "br-plain"), device(&world, "vxlan200"));
+    assert!(before.0.is_some() && before.1.is_some(), "{before:?}");
+    world.core.apply(with_network(201));
+    // The kernel's thread may look at any time, and sees all of it or nothing.
+    let seen = world.host.settle();
+    assert!(seen.is_empty(), "{seen:?}");
+    world.settle();
+    assert_eq!(device(&world, "br-plain"), before.0);
+    assert_eq!(device(&world, "vxlan200"), None);
+    assert!(device(&world, "vxlan201").is_some());
+}
+
+#[test]
+fn devices_of_the_last_run_stay_until_it_is_known_what_is_wanted() {
+    let stamped = |index, name, kind| Link {
+        alias: Some(fib::STAMP.to_owned()),
+        kind,
+        ..Link::new(index, name)
+    };
+    let devices = || {
+        [
+            stamped(1003, "br-plain", LinkKind::Bridge),
+            stamped(1004, "br-gone", LinkKind::Bridge),
+        ]
+    };
+    let mut world = World::of(with_network(200), devices());
+    let all = |world: &World| ["br-plain", "br-gone"].map(|name| device(world, name));
+    assert_eq!(all(&world), [Some(1003), Some(1004)], "no underlay yet");
+    world.happens(Underlay);
+    assert_eq!(all(&world), [Some(1003), None]);
+
+    // The underlay and the end of all that neighbours have to say are there at once.
+    let mut world = World::of(with_network(200), []);
+    for link in devices() {
+        world.host.link(link);
+    }
+    world.host.link(Link::new(1001, "u"));
+    for event in world.host.settle() {
+        world.core.take(Wake::Kernel(event));
+    }
+    world.core.completed = Family::ALL.to_vec();
+    world.settle();
+    assert_eq!(all(&world), [Some(1003), None]);
 }

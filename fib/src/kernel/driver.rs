@@ -239,6 +239,7 @@ impl Driver {
         let changes = inbox.pending.drain(count);
         let more = !inbox.pending.is_empty();
         drop(inbox);
+        self.table.expect_more(more);
         if more {
             // The sender only wakes for the first of many.
             self.shared.wake();
