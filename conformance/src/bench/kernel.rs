@@ -4,7 +4,7 @@
 //!   at the first that is missing, so that waiting costs a system call now and then. When all are
 //!   there the table is counted once.
 //! - [`floor`] writes the same routes in batches with nothing around it: no daemon can be faster
-//!   on this machine.
+//!   on this machine. [`entries_floor`] does so with FDB entries and neighbours.
 //!
 //! Sockets belong to the namespace in which they were opened.
 
@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use netlink_sys::protocols::NETLINK_ROUTE;
 use netlink_sys::{Socket, SocketAddr};
+use nix::time::ClockId;
 
 use super::Fault;
 use super::wire::Prefix;
@@ -20,9 +21,10 @@ use super::wire::Prefix;
 const NEWROUTE: u16 = 24;
 const GETROUTE: u16 = 26;
 const ERROR: u16 = 2;
-/// `NLM_F_REQUEST`, `NLM_F_ACK`, `NLM_F_CREATE`.
+/// `NLM_F_REQUEST`, `NLM_F_ACK`, `NLM_F_REPLACE`, `NLM_F_CREATE`.
 const REQUEST: u16 = 1;
 const ACK: u16 = 4;
+const REPLACE: u16 = 0x100;
 const CREATE: u16 = 0x400;
 /// `RTM_F_FIB_MATCH`: the route itself and not the answer to a packet.
 const FIB_MATCH: u32 = 0x2000;
@@ -196,8 +198,9 @@ const NEWNEIGH: u16 = 28;
 const GETNEIGH: u16 = 30;
 const INET: u8 = 2;
 const BRIDGE: u8 = 7;
-/// `NTF_SELF`
+/// `NTF_SELF`, `NTF_MASTER`.
 const SELF: u8 = 2;
+const MASTER: u8 = 4;
 /// `NDA_LLADDR`; `NDA_DST` has the number of a route's destination.
 const LLADDR: u16 = 2;
 
@@ -234,29 +237,94 @@ const BATCH: usize = 512;
 
 /// Adds the routes in batches, only the last of each acknowledged: the time it took.
 pub fn floor(prefixes: &[Prefix], gateway: Ipv4Addr) -> Result<Duration, Fault> {
+    let batches = batches(prefixes, |batch, prefix, ack| {
+        let flags = REQUEST | CREATE | ack;
+        route(batch, NEWROUTE, flags, 0, *prefix, Some(gateway));
+    });
     let socket = socket()?;
-    let batches: Vec<Vec<u8>> = prefixes
-        .chunks(BATCH)
-        .map(|these| {
-            let mut batch = Vec::new();
-            for (number, prefix) in these.iter().enumerate() {
-                let ack = if number + 1 == these.len() { ACK } else { 0 };
-                let flags = REQUEST | CREATE | ack;
-                route(&mut batch, NEWROUTE, flags, 0, *prefix, Some(gateway));
-            }
-            batch
-        })
-        .collect();
     let start = Instant::now();
-    for batch in &batches {
+    write(&socket, &batches)?;
+    Ok(start.elapsed())
+}
+
+/// Adds what stands for these MAC/IP routes, behind this tunnel endpoint, as [`floor`] does: the
+/// processor time it took, which is the kernel's.
+pub fn entries_floor(entries: &[Entry], vtep: Ipv4Addr) -> Result<Duration, Fault> {
+    let batches = batches(entries, |batch, entry, ack| {
+        let [_, a, b, c] = entry.id.to_be_bytes();
+        let mac = [2, 0, 0, a, b, c];
+        // FDB of the device and of the bridge by one message, as reachable and not to be asked for.
+        add(
+            batch,
+            (BRIDGE, entry.vxlan, 0x42, SELF | MASTER),
+            0,
+            vtep.octets(),
+            mac,
+        );
+        add(
+            batch,
+            (INET, entry.bridge, 0x40, 0),
+            ack,
+            [172, a, b, c],
+            mac,
+        );
+    });
+    let socket = socket()?;
+    let start = ClockId::CLOCK_THREAD_CPUTIME_ID.now()?;
+    write(&socket, &batches)?;
+    let took = ClockId::CLOCK_THREAD_CPUTIME_ID.now()? - start;
+    Ok(took.into())
+}
+
+/// Messages for all of these, the last of each batch with [`ACK`].
+fn batches<T>(all: &[T], each: impl Fn(&mut Vec<u8>, &T, u16)) -> Vec<Vec<u8>> {
+    let batch = |these: &[T]| {
+        let mut batch = Vec::new();
+        for (number, one) in these.iter().enumerate() {
+            let ack = if number + 1 == these.len() { ACK } else { 0 };
+            each(&mut batch, one, ack);
+        }
+        batch
+    };
+    all.chunks(BATCH).map(batch).collect()
+}
+
+fn write(socket: &Socket, batches: &[Vec<u8>]) -> Result<(), Fault> {
+    for batch in batches {
         socket.send(batch, 0)?;
         let (answer, _) = socket.recv_from_full()?;
         let kind = answer.get(4..6).and_then(|it| it.try_into().ok());
         let code = answer.get(16..20).and_then(|it| it.try_into().ok());
         match (kind.map(u16::from_ne_bytes), code.map(i32::from_ne_bytes)) {
             (Some(ERROR), Some(0)) => {}
-            (_, code) => return Err(format!("the kernel refused a route: {code:?}").into()),
+            (_, code) => return Err(format!("the kernel refused something: {code:?}").into()),
         }
     }
-    Ok(start.elapsed())
+    Ok(())
+}
+
+/// Adds a neighbour or an FDB entry: family, device, state and flags, then its addresses.
+fn add(
+    out: &mut Vec<u8>,
+    (family, index, state, marks): (u8, u32, u16, u8),
+    ack: u16,
+    address: [u8; 4],
+    mac: [u8; 6],
+) {
+    let total: u32 = 16 + 12 + 8 + 12;
+    out.extend(total.to_ne_bytes());
+    out.extend(NEWNEIGH.to_ne_bytes());
+    out.extend((REQUEST | CREATE | REPLACE | ack).to_ne_bytes());
+    out.extend([0; 8]);
+    out.extend([family, 0, 0, 0]);
+    out.extend(index.to_ne_bytes());
+    out.extend(state.to_ne_bytes());
+    out.extend([marks, 0]);
+    out.extend(8u16.to_ne_bytes());
+    out.extend(DST.to_ne_bytes());
+    out.extend(address);
+    out.extend(10u16.to_ne_bytes());
+    out.extend(LLADDR.to_ne_bytes());
+    out.extend(mac);
+    out.extend([0; 2]);
 }

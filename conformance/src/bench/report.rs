@@ -129,6 +129,7 @@ const NEUTRAL: &[&str] = &[
     "rounds",
     "bfd_up",
     "floor_s",
+    "floor_cpu_s",
 ];
 
 impl Sheet {

@@ -16,7 +16,7 @@ use super::super::arena::Arena;
 use super::super::bout::{Bout, run};
 use super::super::daemon::{ADDRESS, Daemon, Job, built};
 use super::super::fleet::Fleet;
-use super::super::kernel::{Entry, EntryProbe};
+use super::super::kernel::{self, Entry, EntryProbe};
 use super::super::report::Record;
 use super::super::table::{self, FIRST_VNI};
 use super::super::view::View;
@@ -68,17 +68,33 @@ pub(super) fn remote(context: &Context, daemon: &Daemon) -> Result<Record, Fault
         if there != expected {
             return Err(format!("of {count} in the kernel: {there:?}").into());
         }
+        let loading = step.0.cpu;
         let step = bout.entries_step("withdraw", &[(0, gone)], &devices, count, false)?;
         bout.record.set("withdraw_s", step.1.as_secs_f64());
         bout.record.set("withdraw_cpu_s", step.0.cpu.as_secs_f64());
-        match Entries::count(bout.arena)? {
-            Entries {
-                tunnel: 0,
-                bridge: 0,
-                neighbours: 0,
-            } => Ok(()),
-            left => Err(format!("left in the kernel: {left:?}").into()),
+        let none = Entries {
+            tunnel: 0,
+            bridge: 0,
+            neighbours: 0,
+        };
+        let left = Entries::count(bout.arena)?;
+        if left != none {
+            return Err(format!("left in the kernel: {left:?}").into());
         }
+        if daemon.is_ours() {
+            // Beside the daemon, which listens as any must.
+            let all: Result<Vec<Entry>, Fault> =
+                (0..count).map(|id| entry(id, &devices)).collect();
+            let (all, vtep) = (all?, speaker(0, 0).address);
+            let floor = bout
+                .arena
+                .dut
+                .within(|| kernel::entries_floor(&all, vtep))??;
+            bout.record.set("floor_cpu_s", floor.as_secs_f64());
+            let times = loading.as_secs_f64() / floor.as_secs_f64();
+            bout.record.set("cpu_to_floor", times);
+        }
+        Ok(())
     })
 }
 
@@ -139,6 +155,17 @@ fn made(bout: &mut Bout<'_>, vnis: u32) -> Result<HashMap<String, u32>, Fault> {
     }
 }
 
+/// Where a MAC/IP route of the benchmark is to be.
+fn entry(id: u32, devices: &HashMap<String, u32>) -> Result<Entry, Fault> {
+    let vni = table::vni_of_100(id);
+    let index = |name: String| devices.get(&name).copied().ok_or("a device is gone");
+    Ok(Entry {
+        id,
+        bridge: index(format!("br{vni}"))?,
+        vxlan: index(format!("vxlan{vni}"))?,
+    })
+}
+
 impl Bout<'_> {
     /// Like [`Bout::step`], until a sample of the routes is in the kernel or gone from it: what it
     /// cost, and how long that took.
@@ -153,13 +180,7 @@ impl Bout<'_> {
         let every = (count / SAMPLES).max(1);
         let mut sample = Vec::new();
         for id in (0..count).rev().step_by(usize::try_from(every)?) {
-            let vni = table::vni_of_100(id);
-            let index = |name: String| devices.get(&name).copied().ok_or("a device is gone");
-            sample.push(Entry {
-                id,
-                bridge: index(format!("br{vni}"))?,
-                vxlan: index(format!("vxlan{vni}"))?,
-            });
+            sample.push(entry(id, devices)?);
         }
         let probe = RefCell::new(self.arena.dut.within(|| EntryProbe::new(sample, there))??);
         let start = Instant::now();
