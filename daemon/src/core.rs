@@ -582,13 +582,13 @@ impl Core {
             } else if let Some(output) = self.evpn.poll() {
                 self.evpn_output(output);
             } else if std::mem::take(&mut self.ground_changed) {
-                // Before leftovers go: what of them is wanted follows from it.
                 self.reinstall();
-            } else if let Some(family) = self.completed.pop() {
-                self.family_converged(family);
-            } else if self.settle_svi() {
+            } else if self.settle_svi() || self.settle_stations() {
                 // EVPN may have something to say now.
-            } else if !self.settle_stations() {
+            } else if let Some(family) = self.completed.pop() {
+                // Leftovers go last: all of the above may want some of them.
+                self.family_converged(family);
+            } else {
                 self.hand_over_changes();
                 self.flush_handover();
                 self.complete_importers();
