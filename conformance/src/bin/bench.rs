@@ -124,8 +124,8 @@ impl Options {
             }
             "--scale" => {
                 let scale = value.parse().ok();
-                let scale = scale.filter(|scale| (0.001..=4.0).contains(scale));
-                self.scale = scale.ok_or_else(|| number("0.001 to 4"))?;
+                let scale = scale.filter(|scale| (0.001..=10.0).contains(scale));
+                self.scale = scale.ok_or_else(|| number("0.001 to 10"))?;
             }
             "--mrt" => self.mrt = Some(value.into()),
             _ => self.json = Some(value.into()),
