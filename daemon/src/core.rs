@@ -27,6 +27,7 @@ mod handover;
 mod imports;
 mod installed;
 mod kernel;
+mod leftovers;
 mod limit;
 mod link_loss;
 mod named;
@@ -77,6 +78,7 @@ use crate::wireguard_io::WireguardHandle;
 pub(crate) use answer::NetworkFacts;
 pub(crate) use apply::claim;
 use installed::Installed;
+use leftovers::Leftovers;
 use neighbor::Neighbor;
 use pace::Pace;
 
@@ -218,10 +220,7 @@ pub(crate) struct Core {
     without_vrf: BTreeSet<Vni>,
     /// Devices of the overlay networks as they are, also of one that is about to go.
     devices: HashMap<Vni, OverlayDevices>,
-    /// Complete families whose leftovers are still there, because BFD has not spoken yet.
-    unswept: Vec<Family>,
-    /// Leftover devices are still there, because of some it is not known yet whether they are wanted.
-    unswept_devices: bool,
+    leftovers: Leftovers,
     /// Families that became complete; leftovers go once all that came with them is wanted.
     completed: Vec<Family>,
     /// Where MAC addresses of this host were learned, for `explain`.
@@ -350,6 +349,9 @@ impl Core {
         let mut install = Install::new(table, share.unwrap_or_default());
         install.ground.in_vrf = config.vrf.is_some();
         install.set(apply::forwarding(&config));
+        // Instances come up one by one; the first has the devices of all.
+        let tenants = config.name.is_none().then(|| hands.exchange.at_start());
+        let leftovers = Leftovers::awaiting(tenants.cloned().unwrap_or_default());
         Self {
             vni_places: apply::vni_places(&config),
             install,
@@ -379,8 +381,7 @@ impl Core {
             overlay_mtu: None,
             without_vrf: BTreeSet::new(),
             devices: HashMap::new(),
-            unswept: Vec::new(),
-            unswept_devices: false,
+            leftovers,
             completed: Vec::new(),
             learned: HashMap::new(),
             local: stations::Local::new(),
@@ -588,6 +589,8 @@ impl Core {
             } else if let Some(family) = self.completed.pop() {
                 // Leftovers go last: all of the above may want some of them.
                 self.family_converged(family);
+            } else if self.sweep_devices() {
+                // Nothing is left that may want some of them.
             } else {
                 self.hand_over_changes();
                 self.flush_handover();

@@ -99,6 +99,9 @@ pub enum Event {
     },
     /// The first dump is complete: everything that was there at the start has been told.
     Ready,
+    /// The answer to [`KernelHandle::look`](crate::KernelHandle::look): what was on devices of overlays
+    /// that were asked for before has been told.
+    Looked,
     /// Notifications were lost; everything was read again.
     Overrun,
     /// Something of ours was taken or changed by others and is put right: noticed at once, by an

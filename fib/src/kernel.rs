@@ -184,6 +184,7 @@ enum Command {
     Verify(Share, mpsc::Sender<Vec<Difference>>),
     Status(Key, mpsc::Sender<Status>),
     Flush(mpsc::Sender<()>),
+    Look(Share),
     ForeignTables(Share, BTreeSet<u32>),
     Stop { keep: bool },
 }
@@ -220,21 +221,25 @@ impl Wishes {
         self.shared.inbox().pending.drain(usize::MAX)
     }
 
-    /// The leftovers that may go.
-    pub(crate) fn sweeps(&self) -> Vec<(Share, Sweep)> {
+    /// The leftovers that may go, and whether somebody asks for a look.
+    pub(crate) fn sweeps(&self) -> (Vec<(Share, Sweep)>, bool) {
         let commands = std::mem::take(&mut self.shared.inbox().commands);
-        let sweeps = commands.into_iter().filter_map(|command| match command {
-            Command::Sweep(share, what) => Some((share, what)),
-            Command::Join(..)
-            | Command::Claim(..)
-            | Command::Leave(_)
-            | Command::Verify(..)
-            | Command::Status(..)
-            | Command::Flush(_)
-            | Command::ForeignTables(..)
-            | Command::Stop { .. } => None,
-        });
-        sweeps.collect()
+        let (mut sweeps, mut look) = (Vec::new(), false);
+        for command in commands {
+            match command {
+                Command::Sweep(share, what) => sweeps.push((share, what)),
+                Command::Look(_) => look = true,
+                Command::Join(..)
+                | Command::Claim(..)
+                | Command::Leave(_)
+                | Command::Verify(..)
+                | Command::Status(..)
+                | Command::Flush(_)
+                | Command::ForeignTables(..)
+                | Command::Stop { .. } => {}
+            }
+        }
+        (sweeps, look)
     }
 }
 
@@ -346,6 +351,12 @@ impl KernelHandle {
     /// Number of keys whose change the thread has not taken yet.
     pub fn backlog(&self) -> usize {
         self.shared.inbox().pending.len()
+    }
+
+    /// Has the devices of the overlays looked at that were asked for so far: [`Event::Looked`] comes
+    /// behind all that is told of what is there. Does not wait.
+    pub fn look(&self) {
+        self.command(Command::Look(self.share));
     }
 
     /// Leftovers of a previous run that nobody wanted since are removed, after the wishes queued

@@ -68,12 +68,14 @@ impl Host {
         for change in self.wishes.changes() {
             self.table.apply(change);
         }
-        for (share, what) in self.wishes.sweeps() {
+        let (sweeps, look) = self.wishes.sweeps();
+        for (share, what) in sweeps {
             self.table.sweep(share, what);
         }
         settle(&mut self.table, &mut self.kernel, Instant::now());
         let mut events = self.device_events();
         events.extend(std::iter::from_fn(|| self.table.poll_event()));
+        events.extend(look.then_some(Event::Looked));
         events
     }
 

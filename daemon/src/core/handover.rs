@@ -639,6 +639,8 @@ impl Core {
         // Of the main table there is no device that an overlay could wait for.
         let inside = vnis.iter().filter(|vni| vni.vrf.as_deref() == Some(name));
         self.want_overlays(&inside.collect::<Vec<_>>());
+        self.leftovers.announced(name);
+        self.sweep_rest();
     }
 
     /// EVPN has what there was at the start: VRFs need not wait longer with what the last run left in

@@ -2,12 +2,11 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bgp::evpn_route::MacAddress;
 use bgp::rib::{self, Best, PeerId};
 use bgp::{Attributes, Family, Nlri, Prefix, ScopedAddr, Vni};
-use fib::Sweep;
 use fib::{
     Change, Device, Entry, FdbKey, FloodKey, Key, Lane, Mac, NeighbourKey, Overlay, Segment,
 };
@@ -15,10 +14,6 @@ use fib::{
 use super::{CHANGES_MAX, Core, Order};
 use crate::config::{Config, VniConfig};
 use crate::exchange::Tenant;
-
-/// How long what a run before left in the kernel waits for BFD to come up again. That takes two or
-/// three packets, one a second (RFC 5880 §6.8.3).
-const PATHS_WAIT: Duration = Duration::from_secs(10);
 
 impl Core {
     /// The kernel entry of a unicast best path.
@@ -119,7 +114,6 @@ impl Core {
         tracing::info!(%family, "routes are complete");
         if family == Family::Evpn {
             self.complete_tenants();
-            self.local.forget_leftovers();
         }
         self.sweep(family);
         if Family::ALL
@@ -134,67 +128,6 @@ impl Core {
                     self.refresh_session_settings(id);
                 }
             }
-        }
-    }
-
-    /// Removes leftovers of a previous run that nobody sent again. What BFD has to speak of first waits
-    /// for it: with few neighbours everything else is complete at once.
-    fn sweep(&mut self, family: Family) {
-        if self.statics.awaits_paths() {
-            self.unswept.push(family);
-            return;
-        }
-        self.hand_over_changes();
-        let Some(kernel) = &self.hands.kernel else {
-            return;
-        };
-        match family {
-            Family::Ipv4Unicast => kernel.sweep(Sweep::Ipv4Routes),
-            Family::Ipv6Unicast => kernel.sweep(Sweep::Ipv6Routes),
-            Family::Evpn => kernel.sweep(Sweep::Layer2),
-        }
-        if Family::ALL
-            .iter()
-            .all(|family| *self.converged.get(*family))
-        {
-            if let Some(wireguard) = &self.hands.wireguard {
-                wireguard.sweep();
-            }
-            self.sweep_devices();
-        }
-    }
-
-    /// Removes devices of a previous run that nobody asks for, once all that will be asked for is: an
-    /// overlay that waits for the underlay or for its VRF would lose its bridge with all ports.
-    fn sweep_devices(&mut self) {
-        let tenants_wait = self.overlay_mtu.is_none() && self.tenants_need_mtu();
-        self.unswept_devices = tenants_wait || !self.overlays_held_back().is_empty();
-        if let Some(kernel) = self.hands.kernel.as_ref().filter(|_| !self.unswept_devices) {
-            kernel.sweep(Sweep::All);
-        }
-    }
-
-    /// When static routes and leftovers of before a crash go although BFD has not spoken of them.
-    pub(super) fn paths_deadline(&self) -> Option<Instant> {
-        let awaited = self.statics.awaits_paths();
-        awaited.then(|| self.started + PATHS_WAIT)
-    }
-
-    pub(super) fn paths_timeout(&mut self, now: Instant) {
-        if self.paths_deadline().is_some_and(|at| at <= now) {
-            self.statics.wait_for_paths(false);
-            self.ground_changed = true;
-        }
-    }
-
-    /// Removes the leftovers that waited, if they do not have to any more.
-    pub(super) fn sweep_rest(&mut self) {
-        for family in std::mem::take(&mut self.unswept) {
-            self.sweep(family);
-        }
-        if self.unswept_devices {
-            self.hand_over_changes();
-            self.sweep_devices();
         }
     }
 
@@ -532,6 +465,7 @@ impl Core {
                     self.begin_sessions();
                 }
             }
+            fib::Event::Looked => self.leftovers.looked(),
             fib::Event::Overrun => {
                 tracing::warn!("kernel notifications were lost; everything was read again");
             }

@@ -56,6 +56,10 @@ pub(super) struct Driver {
     /// others hear.
     observed: BTreeMap<Share, BTreeSet<u32>>,
     stale: Stale,
+    /// Who asked for a look at overlays' devices.
+    lookers: Vec<Share>,
+    /// What was read last was read to its end.
+    whole: bool,
     withered: Withered,
     /// Devices that we have removed, as long as news of them may come.
     removed: BTreeSet<u32>,
@@ -125,6 +129,8 @@ impl Driver {
             foreign,
             observed,
             stale: Stale::default(),
+            lookers: Vec::new(),
+            whole: false,
             withered: Withered::default(),
             removed: BTreeSet::new(),
             links_current: false,
@@ -267,6 +273,12 @@ impl Driver {
                 }
             }
             Command::Sweep(share, what) => self.table.sweep(share, what),
+            Command::Look(share) => {
+                // Behind changes that want the entries of a device read, which is done first.
+                self.refresh();
+                self.lookers.push(share);
+                self.deliver();
+            }
             Command::Flush(answer) => {
                 self.settle();
                 // Nobody waiting any longer is no error.

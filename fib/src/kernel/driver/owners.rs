@@ -71,6 +71,12 @@ impl Driver {
         while let Some(event) = self.table.poll_event() {
             self.tell(event);
         }
+        // A read that failed is made again, and what it would have told with it.
+        if self.whole {
+            for share in std::mem::take(&mut self.lookers) {
+                self.tell_one(share, Event::Looked);
+            }
+        }
         // Told when the last of a batch of repairs is done.
         if !self.table.has_work() {
             let repaired = self.table.take_repaired();
@@ -118,7 +124,7 @@ impl Driver {
                 // Its overlay is gone: whoever had it takes note.
                 None => self.tell_all(&event),
             },
-            Event::Overrun | Event::Repaired(_) | Event::Ready => {
+            Event::Overrun | Event::Repaired(_) | Event::Ready | Event::Looked => {
                 self.tell_one(Share::FIRST, event);
             }
             Event::Link(_)

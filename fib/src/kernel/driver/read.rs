@@ -62,6 +62,7 @@ impl Driver {
 
     fn read_again_soon(&mut self, error: &KernelError) {
         tracing::error!(error = error as &dyn std::error::Error, "will read again");
+        self.whole = false;
         // The audit reads everything; soon, but not in a tight circle.
         self.next_audit = Some(Instant::now() + Duration::from_secs(1));
     }
@@ -79,10 +80,12 @@ impl Driver {
     pub(super) fn read_all(&mut self) -> Result<Differences, KernelError> {
         self.read_links()?;
         self.read_next_hops()?;
-        self.read_entries(AuditScope {
+        let found = self.read_entries(AuditScope {
             routes: true,
             layer2: true,
-        })
+        })?;
+        self.whole = true;
+        Ok(found)
     }
 
     fn read_links(&mut self) -> Result<(), KernelError> {
