@@ -283,7 +283,7 @@ fn bridge_steps(
     owner: &Owner,
 ) {
     if link.kind != LinkKind::Bridge {
-        steps.replace_by_hand(link, "type", link.kind.name(), "bridge");
+        steps.taken_by_another(link, "bridge");
         return;
     }
     let ours = owner.owns(link);
@@ -345,7 +345,7 @@ fn vxlan_steps(
     owner: &Owner,
 ) {
     let LinkKind::Vxlan(have) = &link.kind else {
-        steps.replace_by_hand(link, "type", link.kind.name(), "vxlan");
+        steps.taken_by_another(link, "vxlan");
         return;
     };
     let text = |address: Option<IpAddr>| address.map_or("none".to_owned(), |a| a.to_string());

@@ -158,11 +158,13 @@ impl Core {
         notices
     }
 
-    /// For `show evpn vni`.
+    /// For `show evpn vni`, which says of which VNI it speaks.
     pub(super) fn concerns_by_vni(&self) -> BTreeMap<Vni, Vec<String>> {
         let mut by_vni: BTreeMap<Vni, Vec<String>> = BTreeMap::new();
         for (vni, line) in self.concern_lines(Instant::now()) {
             if let Some(vni) = vni {
+                let said = format!("VNI {vni}: ");
+                let line = line.strip_prefix(&said).unwrap_or(&line).to_owned();
                 by_vni.entry(vni).or_default().push(line);
             }
         }

@@ -87,7 +87,11 @@ async fn wait(
             return Ok(Exit::FAILED);
         };
         let kernel = network.ready;
-        if kernel != Some(false) && network.problems.is_empty() {
+        if kernel != Some(false) {
+            // Of what stands on it: a machine with too large an MTU, an address that two have.
+            for problem in &network.problems {
+                console.say(format!("warning: {problem}"))?;
+            }
             if !json.enabled && kernel == Some(true) {
                 writeln!(
                     console.out,
@@ -103,9 +107,13 @@ async fn wait(
                 console.say(format!("  {problem}"))?;
             }
             console.say("")?;
+            let undo = match change.changed {
+                true => format!("; `rbgpctl network delete {}` undoes it", change.vni),
+                false => String::new(),
+            };
             console.say(format!(
-                "hint: it stays in {} and is tried again; `rbgpctl network delete {}` undoes it",
-                change.file, change.vni
+                "hint: it stays in {} and is tried again{undo}",
+                change.file
             ))?;
             return Ok(Exit::UNCONFIRMED);
         }
@@ -189,8 +197,8 @@ fn list(networks: &Networks, out: &mut dyn Write) -> io::Result<()> {
         let instance = network.instance.as_deref().unwrap_or("default");
         let ready = match network.ready {
             None => "-",
-            Some(true) if network.problems.is_empty() => "yes",
-            Some(_) => "no",
+            Some(true) => "yes",
+            Some(false) => "no",
         };
         let sites: Vec<String> = network.sites.iter().map(ToString::to_string).collect();
         let cells = [

@@ -140,10 +140,29 @@ fn what_keeps_a_network_from_being_ready_is_named() {
             ran.talk,
             format!(
                 "error: VNI 300 is not ready\n{talk}\nhint: it stays in /etc/rbgpd/rbgpd.toml and \
-                 is tried again; `rbgpctl network delete 300` undoes it\n"
+                 is tried again\n"
             )
         );
     }
+}
+
+#[test]
+fn what_stands_on_a_network_that_is_ready_is_a_warning() {
+    let daemon = Daemon::new(move |request| match request {
+        Request::NetworkCreate(_) => Ok(Reply::NetworkChange(change(false))),
+        _ => {
+            let problems = vec!["ports of br300 take larger packets".to_owned()];
+            let guests = guests(Some(true));
+            networks(vec![reply::Network { problems, ..guests }])
+        }
+    });
+    let ran = daemon.rbgpctl(&CREATE).exits(0);
+    assert_eq!(ran.talk, "warning: ports of br300 take larger packets\n");
+    assert!(
+        ran.out.ends_with("ready: br300 and vxlan300 are up\n"),
+        "{}",
+        ran.out
+    );
 }
 
 #[test]

@@ -22,6 +22,15 @@ impl Steps {
         ));
     }
 
+    /// Another kind of device has the name. It may be one that the host lives on, so nothing that
+    /// removes it is advised.
+    pub(super) fn taken_by_another(&mut self, link: &Link, want: impl fmt::Display) {
+        let (device, have) = (&link.name, link.kind.name());
+        self.wrong.push(format!(
+            "type of `{device}` is {have}, but must be {want}: choose a name that no other device has"
+        ));
+    }
+
     /// The kernel does not change this attribute.
     pub(super) fn replace_by_hand(
         &mut self,

@@ -94,7 +94,7 @@ fn shared_steps<'a>(
 
 fn bridge_steps(steps: &mut Steps, mtu: u32, link: &Link, owner: &Owner) {
     if link.kind != LinkKind::Bridge {
-        steps.replace_by_hand(link, "type", link.kind.name(), "bridge");
+        steps.taken_by_another(link, "bridge");
         return;
     }
     let name = &link.name;
@@ -134,7 +134,7 @@ fn vxlan_steps(
     owner: &Owner,
 ) {
     let LinkKind::Vxlan(have) = &link.kind else {
-        steps.replace_by_hand(link, "type", link.kind.name(), "vxlan");
+        steps.taken_by_another(link, "vxlan");
         return;
     };
     let name = &link.name;
