@@ -55,7 +55,7 @@ use awaited::{Awaited, RESTARTING_PATIENCE};
 pub use batch::Batch;
 use context::{Cx, Peer, Peers, View};
 use decision::Options;
-pub use decision::{DEFAULT_LOCAL_PREF, LOCAL_WEIGHT, Multipath, Rules, Source, Step};
+pub use decision::{DEFAULT_LOCAL_PREF, LOCAL_WEIGHT, Multipath, OWN_MED, Rules, Source, Step};
 pub use dependent::AggregateView;
 pub use export::Withheld;
 pub use family::News;

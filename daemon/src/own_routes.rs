@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use bgp::attributes::{AttributeSet, NextHop, Notes, Origin as BgpOrigin};
 use bgp::policy::{RouteMap, Verdict};
-use bgp::rib::Input;
+use bgp::rib::{Input, OWN_MED};
 use bgp::rpki::Validation;
 use bgp::{Family, InterfaceName, Nlri, Prefix, RouteSource, SourceFilter};
 use fib::{Interface, Link, Links, RouteKind};
@@ -228,7 +228,8 @@ impl Own {
             RequireRoute::Exact => ground.has(network.prefix),
             RequireRoute::OrMoreSpecific => ground.has_within(network.prefix),
         };
-        let set = AttributeSet::new(ourselves(network.prefix));
+        let mut set = AttributeSet::new(ourselves(network.prefix));
+        set.med = Some(OWN_MED);
         due.then(|| self.judged(network.route_map.as_deref(), network.prefix, set))
             .flatten()
     }

@@ -8,14 +8,15 @@
 //! on what is there and not on the order in which it came.
 //!
 //! Decisions:
-//! - Without `as_set` the aggregate is a route of this AS: an empty path, ATOMIC_AGGREGATE where
-//!   AS numbers are left out, no communities. RFC 9774 §3 forbids AS_SET, so this is what to use.
+//! - Without `as_set` the aggregate is a route of this AS: an empty path, ATOMIC_AGGREGATE, no
+//!   communities. RFC 9774 §3 forbids AS_SET, so this is what to use. Whether one of the routes has a
+//!   path that is left out is not asked: the attribute would come and go with it.
 //! - With `as_set` the path is the longest common beginning and a set of the other numbers, as RFC
 //!   4271 appendix F.6 has it, and the communities are those of all routes (RFC 1997). Those that
 //!   speak of one route's state (a shutdown, a restart, a black hole) are left out, and so are
 //!   confederation segments, which are of no meaning to whoever is told the whole.
-//! - No MED: it compares entrances of one AS, and the aggregate is ours. Routes with different MEDs
-//!   are not aggregated while `match_med` is set, as the RFC demands.
+//! - MED 0, whatever those of the routes are: it compares entrances of one AS, and the aggregate is
+//!   ours. Routes with different MEDs are not aggregated while `match_med` is set, as the RFC demands.
 //!
 //! Which routes are beneath an aggregate, who is told, and what is held back in its favour is the
 //! business of [`super::dependent`].
@@ -25,7 +26,7 @@ use std::fmt;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use super::decision::LOCAL_WEIGHT;
+use super::decision::{LOCAL_WEIGHT, OWN_MED};
 use crate::asn::Asn;
 use crate::attributes::{
     Aggregator, AttributeSet, Attributes, NextHop, Origin, Segment, SegmentKind,
@@ -159,11 +160,10 @@ impl<T> Default for Tally<T> {
 pub(super) struct Sum {
     routes: usize,
     origins: Tally<Origin>,
-    meds: Tally<Option<u32>>,
+    /// RFC 4271 §9.1.2.2 (c): a route without MED has the lowest, which is 0.
+    meds: Tally<u32>,
     /// Of the routes, those with ATOMIC_AGGREGATE.
     atomic: usize,
-    /// Of the routes, those with a path through another AS.
-    with_path: usize,
     /// Counted for an aggregate with `as_set` alone.
     whole: Option<Whole>,
 }
@@ -197,9 +197,8 @@ impl Sum {
     pub(super) fn add(&mut self, route: &Attributes) {
         self.routes += 1;
         self.origins.add(route.origin());
-        self.meds.add(route.med());
+        self.meds.add(route.med().unwrap_or(OWN_MED));
         self.atomic += usize::from(is_atomic(route));
-        self.with_path += usize::from(has_path(route));
         if let Some(whole) = &mut self.whole {
             whole.add(route);
         }
@@ -209,9 +208,8 @@ impl Sum {
     pub(super) fn remove(&mut self, route: &Attributes) {
         self.routes -= 1;
         self.origins.remove(&route.origin());
-        self.meds.remove(&route.med());
+        self.meds.remove(&route.med().unwrap_or(OWN_MED));
         self.atomic -= usize::from(is_atomic(route));
-        self.with_path -= usize::from(has_path(route));
         if let Some(whole) = &mut self.whole {
             whole.remove(route);
         }
@@ -241,7 +239,8 @@ impl Sum {
         set.origin = *origin;
         // "If at least one of the routes to be aggregated has ATOMIC_AGGREGATE [..], then the
         // aggregated route SHALL have this attribute as well", and §5.1.6 where numbers are left out.
-        set.atomic_aggregate = self.atomic > 0 || self.whole.is_none() && self.with_path > 0;
+        set.atomic_aggregate = self.atomic > 0 || self.whole.is_none();
+        set.med = Some(OWN_MED);
         // "Any AGGREGATOR attributes from the routes to be aggregated MUST NOT be included": ours.
         set.aggregator = Some(Aggregator {
             asn: aggregate.asn,
@@ -347,11 +346,6 @@ fn numbers(path: &[Tuple]) -> Vec<Asn> {
     numbers.sort_unstable();
     numbers.dedup();
     numbers
-}
-
-fn has_path(route: &Attributes) -> bool {
-    let mut outside = route.as_path().filter(|it| !it.kind.is_confederation());
-    outside.next().is_some()
 }
 
 fn is_atomic(route: &Attributes) -> bool {

@@ -27,6 +27,10 @@ pub const DEFAULT_LOCAL_PREF: u32 = 100;
 /// value). Learned routes have 0.
 pub const LOCAL_WEIGHT: u32 = 32_768;
 
+/// MED of routes of this router where nothing gives another one. Most compare a route without as if it
+/// said so (RFC 4271 §9.1.2.2); those that have it for the worst take ours for the best all the same.
+pub const OWN_MED: u32 = 0;
+
 /// What the decision needs to know of who sent a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Source {

@@ -27,6 +27,7 @@ use foldhash::fast::FixedState;
 
 use super::View;
 use super::aggregate::{self, Aggregate, Idle, Sum, Suppress};
+use super::decision::OWN_MED;
 use super::export::{Changed, GroupSettings, Withheld};
 use super::family::Key;
 use super::path::{Path, Paths, PeerId};
@@ -388,7 +389,7 @@ impl<K: Key> Dependent<K> {
             let first = first.and_then(|key| Some((key.nlri(), best_of(key)?)));
             let made = first.and_then(|(nlri, path)| {
                 let map = bound((view, self.validation.as_ref()), &default.map, path);
-                let own = default_attributes::<K>();
+                let own = default_attributes(K::FAMILY);
                 match map.evaluate_onto(
                     &nlri,
                     &path.attributes,
@@ -603,11 +604,13 @@ fn permits(view: Sight<'_>, map: &RouteMap, nlri: &Nlri, path: &Path) -> bool {
 }
 
 /// What a default route of our own starts from.
-pub(super) fn default_attributes<K: Key>() -> AttributeSet {
-    AttributeSet::new(match K::FAMILY {
+pub(super) fn default_attributes(family: crate::Family) -> AttributeSet {
+    let mut set = AttributeSet::new(match family {
         crate::Family::Ipv6Unicast => NextHop::V6(std::net::Ipv6Addr::UNSPECIFIED),
         crate::Family::Ipv4Unicast | crate::Family::Evpn => {
             NextHop::V4(std::net::Ipv4Addr::UNSPECIFIED)
         }
-    })
+    });
+    set.med = Some(OWN_MED);
+    set
 }

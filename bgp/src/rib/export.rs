@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::Config;
 use super::decision::{DEFAULT_LOCAL_PREF, Source};
+use super::dependent::default_attributes;
 use super::leak::{self, Leak};
 use super::path::{Path, PeerId, Standing};
 use super::peer::{AdvertiseIf, DefaultOriginate, Drain, NextHopRule, PeerFacts, PeerFamily};
@@ -306,12 +307,8 @@ impl GroupSettings {
         source: Source,
         changed: Option<&Changed>,
     ) -> Result<Outgoing, Withheld> {
-        let next_hop = match self.family {
-            Family::Ipv6Unicast => NextHop::V6(Ipv6Addr::UNSPECIFIED),
-            Family::Ipv4Unicast | Family::Evpn => NextHop::V4(Ipv4Addr::UNSPECIFIED),
-        };
         let path = Path {
-            attributes: Arc::new(AttributeSet::new(next_hop).freeze()),
+            attributes: Arc::new(default_attributes(self.family).freeze()),
             path_id: 0,
             peer: PeerId::LOCAL,
             standing: Standing::Valid,
@@ -342,7 +339,7 @@ impl GroupSettings {
     ) -> Result<Option<Changed>, Withheld> {
         self.check_scope(path, source)?;
         let attributes = &path.attributes;
-        let verdict = if self.drops_med(attributes, source) && self.export.map().is_some() {
+        let verdict = if self.drops_med(path, source) && self.export.map().is_some() {
             // Policy sees the attributes as they would go out.
             let mut set = attributes.thaw();
             set.med = None;
@@ -392,7 +389,7 @@ impl GroupSettings {
             Some(drain) => Some(self.drained(set.unwrap_or_else(|| attributes.thaw()), drain)),
             None => set,
         };
-        let drop_med = set.is_none() && self.drops_med(attributes, source);
+        let drop_med = set.is_none() && self.drops_med(path, source);
         let departure = match way {
             Way::Out => Departure::External(External {
                 asn: self.local_as,
@@ -486,12 +483,13 @@ impl GroupSettings {
         }
     }
 
-    /// RFC 4271 §5.1.4: a MED received from another AS does not go on to a third one. Policy may
-    /// set a new one. A path without a number is of this AS, unless policy has emptied it.
-    fn drops_med(&self, attributes: &Attributes, source: Source) -> bool {
-        self.way(source) == Way::Out
-            && attributes.med().is_some()
-            && (source.external || attributes.first_as() != Asn(0))
+    /// RFC 4271 §5.1.4: a MED received from another AS does not go on to a third one. Nor does one that
+    /// was received within this AS, where it compares other entrances than ours. Policy may set a new
+    /// one. What another table has as its own, without a number in the path, is ours too.
+    fn drops_med(&self, path: &Path, source: Source) -> bool {
+        let of_table = source.instance && path.attributes.first_as() == Asn(0);
+        let own = path.peer == PeerId::LOCAL || of_table;
+        self.way(source) == Way::Out && path.attributes.med().is_some() && !own
     }
 
     /// The next hop as this peer is told it, if it takes one of that kind.

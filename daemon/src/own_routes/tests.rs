@@ -177,7 +177,7 @@ redistribute = [{ source = "kernel", route_map = "MAP" }, { source = "static", m
         expect("10.0.0.7", 25, "static"),
         "20 of the kernel and 5"
     );
-    let network = Some(("0.0.0.0".to_owned(), None, "none".to_owned()));
+    let network = Some(("0.0.0.0".to_owned(), Some(0), "none".to_owned()));
     assert_eq!(shown("10.2.0.0/16"), network);
     assert_eq!(shown("10.3.0.0/16"), None);
     assert_eq!(

@@ -203,7 +203,7 @@ entry = [{ seq = 10, action = "permit", match = { interface = "inner" }, set = {
         &b,
         &[
             "10.60.0.0/24 10.10.0.1 5 ?",
-            "10.71.0.0/16 10.10.0.1 null i",
+            "10.71.0.0/16 10.10.0.1 0 i",
             "10.77.0.0/16 10.10.0.1 9 ?",
         ],
     );
@@ -211,7 +211,7 @@ entry = [{ seq = 10, action = "permit", match = { interface = "inner" }, set = {
     a.ip("link set inner down");
     a.ip("link set inner name other");
     a.ip("link set other up");
-    until_heard(&b, &["10.71.0.0/16 10.10.0.1 null i"]);
+    until_heard(&b, &["10.71.0.0/16 10.10.0.1 0 i"]);
     reload(&a, "");
     until_heard(&b, &[]);
 }
