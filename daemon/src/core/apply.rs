@@ -123,6 +123,9 @@ impl Core {
             let now = Timestamp::from(SystemTime::now()).unix_s();
             let until = now.saturating_add(time.as_secs());
             self.held_until = Some(Timestamp::from_unix_s(until));
+            if !self.config.listen_ranges.is_empty() {
+                self.leftovers.await_strangers(Instant::now() + time);
+            }
             tracing::info!(
                 deferral_time_s = time.as_secs(),
                 "the last run broke off, or another daemon left its routes: keeping what the kernel \

@@ -30,6 +30,8 @@ const PATHS_WAIT: Duration = Duration::from_secs(10);
 pub(super) struct Leftovers {
     /// Complete families whose leftovers are still there, because BFD has not spoken yet.
     unswept: Vec<Family>,
+    /// Until when all wait for neighbours that connect from a range: who they are is not known.
+    strangers_until: Option<Instant>,
     /// VRFs with a tunnel whose instances have not come up yet.
     unannounced: BTreeSet<Arc<str>>,
     /// Entries on devices may go as far as routes are concerned.
@@ -51,6 +53,11 @@ impl Leftovers {
         }
     }
 
+    /// Waits for neighbours of a range until then.
+    pub(super) fn await_strangers(&mut self, until: Instant) {
+        self.strangers_until = Some(until);
+    }
+
     /// A VRF has come up.
     pub(super) fn announced(&mut self, vrf: &str) {
         self.unannounced.remove(vrf);
@@ -64,10 +71,10 @@ impl Leftovers {
 }
 
 impl Core {
-    /// Removes what nobody has sent again. What BFD has to speak of first waits for it: with few
-    /// neighbours everything else is complete at once.
+    /// Removes what nobody has sent again. What BFD has to speak of first waits for it, and all waits
+    /// for neighbours of a range: with few neighbours that are known everything is complete at once.
     pub(super) fn sweep(&mut self, family: Family) {
-        if self.statics.awaits_paths() {
+        if self.statics.awaits_paths() || self.leftovers.strangers_until.is_some() {
             self.leftovers.unswept.push(family);
             return;
         }
@@ -92,16 +99,25 @@ impl Core {
         self.look_for_leftovers();
     }
 
-    /// When static routes and leftovers of before a crash go although BFD has not spoken of them.
+    /// When static routes and leftovers of before a crash go although BFD has not spoken of them, or
+    /// neighbours of a range have not connected.
     pub(super) fn paths_deadline(&self) -> Option<Instant> {
         let awaited = self.statics.awaits_paths();
-        awaited.then(|| self.started + PATHS_WAIT)
+        let paths = awaited.then(|| self.started + PATHS_WAIT);
+        paths
+            .into_iter()
+            .chain(self.leftovers.strangers_until)
+            .min()
     }
 
     pub(super) fn paths_timeout(&mut self, now: Instant) {
-        if self.paths_deadline().is_some_and(|at| at <= now) {
+        if self.statics.awaits_paths() && self.started + PATHS_WAIT <= now {
             self.statics.wait_for_paths(false);
             self.ground_changed = true;
+        }
+        if self.leftovers.strangers_until.is_some_and(|at| at <= now) {
+            self.leftovers.strangers_until = None;
+            self.sweep_rest();
         }
     }
 
