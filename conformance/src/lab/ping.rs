@@ -1,10 +1,10 @@
-//! A steady stream of echo requests (RFC 792) that counts exactly what came back.
+//! A steady stream of echo requests (RFC 792, RFC 4443) that counts exactly what came back.
 //!
 //! One thread in the namespace sends a numbered request every interval and reads answers in
 //! between. The sending time of each request is known, so a gap is a time, not only a count. A
 //! scheduler that holds the thread back makes a later request, never a lost one.
 
-use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -12,7 +12,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use nix::sys::socket::{
-    AddressFamily, SockFlag, SockProtocol, SockType, SockaddrIn, bind, socket,
+    AddressFamily, SockFlag, SockProtocol, SockType, SockaddrIn, SockaddrIn6, bind, socket,
 };
 
 use super::{Error, Namespace};
@@ -62,26 +62,47 @@ impl std::fmt::Display for PingReport {
 
 impl Pinger {
     /// Starts a stream from a namespace. It runs until [`Pinger::stop`].
-    pub fn start(space: &Namespace, to: Ipv4Addr, interval: Duration) -> Result<Self, Error> {
-        Self::start_from(space, Ipv4Addr::UNSPECIFIED, to, interval)
+    pub fn start(
+        space: &Namespace,
+        to: impl Into<IpAddr>,
+        interval: Duration,
+    ) -> Result<Self, Error> {
+        let to = to.into();
+        let from = match to {
+            IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+        };
+        Self::start_from(space, from, to, interval)
     }
 
     /// Starts a stream with a source address of its own, for answers that must find the way back
     /// by a route of their own too.
     pub fn start_from(
         space: &Namespace,
-        from: Ipv4Addr,
-        to: Ipv4Addr,
+        from: impl Into<IpAddr>,
+        to: impl Into<IpAddr>,
         interval: Duration,
     ) -> Result<Self, Error> {
+        let (from, to) = (from.into(), to.into());
         let opened = space.within(|| {
-            let kind = SockType::Raw;
-            let protocol = SockProtocol::Icmp;
-            socket(AddressFamily::Inet, kind, SockFlag::SOCK_CLOEXEC, protocol)
+            let (family, protocol) = match to {
+                IpAddr::V4(_) => (AddressFamily::Inet, SockProtocol::Icmp),
+                IpAddr::V6(_) => (AddressFamily::Inet6, SockProtocol::IcmpV6),
+            };
+            socket(family, SockType::Raw, SockFlag::SOCK_CLOEXEC, protocol)
         })?;
         let fd = opened.map_err(|e| Error::os("raw ICMP socket", e))?;
-        let source = SockaddrIn::from(SocketAddrV4::new(from, 0));
-        bind(fd.as_raw_fd(), &source).map_err(|e| Error::os(format!("bind {from}"), e))?;
+        let bound = match from {
+            IpAddr::V4(from) => {
+                let source = SockaddrIn::from(SocketAddrV4::new(from, 0));
+                bind(fd.as_raw_fd(), &source)
+            }
+            IpAddr::V6(from) => {
+                let source = SockaddrIn6::from(SocketAddrV6::new(from, 0, 0, 0));
+                bind(fd.as_raw_fd(), &source)
+            }
+        };
+        bound.map_err(|e| Error::os(format!("bind {from}"), e))?;
         // Not UDP: the type is the standard library's way to send, receive and set a time limit.
         let socket = UdpSocket::from(fd);
         let stop = Arc::new(AtomicBool::new(false));
@@ -119,7 +140,7 @@ impl Pinger {
 
 struct Stream {
     socket: UdpSocket,
-    to: Ipv4Addr,
+    to: IpAddr,
     interval: Duration,
     stop: Arc<AtomicBool>,
     received: Arc<AtomicU64>,
@@ -139,7 +160,8 @@ impl Stream {
         while !self.stop.load(Ordering::Relaxed) {
             let number = u64::try_from(probes.len()).unwrap_or(u64::MAX);
             // No route for a moment counts as a lost request, not as an error of the stream.
-            let _ = self.socket.send_to(&echo_request(number), (self.to, 0));
+            let to = SocketAddr::new(self.to, 0);
+            let _ = self.socket.send_to(&echo_request(self.to, number), to);
             probes.push(Probe {
                 sent: Instant::now(),
                 answered: false,
@@ -169,7 +191,7 @@ impl Stream {
             };
             let probe = packet
                 .get(..length)
-                .and_then(answered_number)
+                .and_then(|packet| answered_number(self.to, packet))
                 .and_then(|n| usize::try_from(n).ok())
                 .and_then(|n| probes.get_mut(n));
             if let Some(probe) = probe.filter(|p| !p.answered) {
@@ -202,14 +224,19 @@ fn report(probes: &[Probe]) -> PingReport {
     }
 }
 
-/// RFC 792 "Echo": type 8, code 0, checksum, identifier, sequence; then our cookie and number.
-fn echo_request(number: u64) -> Vec<u8> {
-    let mut packet = vec![8, 0, 0, 0];
+/// RFC 792 "Echo": type 8, code 0, checksum, identifier, sequence; then our cookie and number. RFC 4443
+/// §4.1: type 128, with a checksum that is the kernel's to make.
+fn echo_request(to: IpAddr, number: u64) -> Vec<u8> {
+    let kind = if to.is_ipv4() { 8 } else { 128 };
+    let mut packet = vec![kind, 0, 0, 0];
     packet.extend_from_slice(&[0x72, 0x62]);
     let [.., high, low] = number.to_be_bytes();
     packet.extend_from_slice(&[high, low]);
     packet.extend_from_slice(&COOKIE);
     packet.extend_from_slice(&number.to_be_bytes());
+    if to.is_ipv6() {
+        return packet;
+    }
     let sum = checksum(&packet).to_be_bytes();
     for (place, octet) in packet.iter_mut().skip(2).zip(sum) {
         *place = octet;
@@ -218,11 +245,14 @@ fn echo_request(number: u64) -> Vec<u8> {
 }
 
 /// The number in an echo reply to one of our requests.
-fn answered_number(packet: &[u8]) -> Option<u64> {
+fn answered_number(from: IpAddr, packet: &[u8]) -> Option<u64> {
     // A raw socket delivers the IPv4 header too; its length is in the low half of the first octet.
-    let header = usize::from(packet.first()? & 0x0f) * 4;
+    let (header, reply) = match from {
+        IpAddr::V4(_) => (usize::from(packet.first()? & 0x0f) * 4, 0),
+        IpAddr::V6(_) => (0, 129),
+    };
     let icmp = packet.get(header..)?;
-    let is_reply = icmp.first() == Some(&0);
+    let is_reply = icmp.first() == Some(&reply);
     let payload = icmp.get(8..)?.strip_prefix(&COOKIE)?;
     let number = payload.get(..8)?.try_into().ok()?;
     is_reply.then(|| u64::from_be_bytes(number))
@@ -246,11 +276,14 @@ fn checksum(octets: &[u8]) -> u16 {
 mod tests {
     use super::*;
 
+    const V4: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    const V6: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
+
     /// An answer as the kernel delivers it: an IPv4 header of 20 octets and the request with type
     /// 0.
     fn answer(number: u64) -> Vec<u8> {
         let mut packet = vec![0x45; 20];
-        packet.extend(echo_request(number));
+        packet.extend(echo_request(V4, number));
         packet[20] = 0;
         packet
     }
@@ -258,25 +291,29 @@ mod tests {
     #[test]
     fn a_request_has_a_checksum_that_sums_to_zero() {
         for number in [0, 1, 0xffff, 0x1_0000, u64::MAX] {
-            assert_eq!(checksum(&echo_request(number)), 0);
+            assert_eq!(checksum(&echo_request(V4, number)), 0);
         }
     }
 
     #[test]
     fn an_answer_gives_back_its_number_beyond_sixteen_bits() {
-        assert_eq!(answered_number(&answer(70_000)), Some(70_000));
+        assert_eq!(answered_number(V4, &answer(70_000)), Some(70_000));
+        let mut over_ipv6 = echo_request(V6, 70_000);
+        assert_eq!(answered_number(V6, &over_ipv6), None, "a request");
+        over_ipv6[0] = 129;
+        assert_eq!(answered_number(V6, &over_ipv6), Some(70_000));
     }
 
     #[test]
     fn requests_and_foreign_answers_are_not_answers() {
         let mut request = answer(7);
         request[20] = 8;
-        assert_eq!(answered_number(&request), None);
+        assert_eq!(answered_number(V4, &request), None);
         let mut foreign = answer(7);
         foreign[28] = b'x';
-        assert_eq!(answered_number(&foreign), None);
-        assert_eq!(answered_number(&answer(7)[..30]), None);
-        assert_eq!(answered_number(&[]), None);
+        assert_eq!(answered_number(V4, &foreign), None);
+        assert_eq!(answered_number(V4, &answer(7)[..30]), None);
+        assert_eq!(answered_number(V4, &[]), None);
     }
 
     #[test]
