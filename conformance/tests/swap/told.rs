@@ -1,0 +1,110 @@
+//! What an FRR has been told, as it shows it in JSON, without what changes by itself.
+
+use std::collections::BTreeSet;
+
+use conformance::lab::{Error, Frr};
+use serde_json::{Deserializer, Value};
+
+/// Times, counters, and which name or number somebody gave: nothing of a route. The reason why a path
+/// is the best speaks of the others' age, and FRR tells its neighbours the name of the host.
+const OF_THE_MOMENT: [&str; 10] = [
+    "version",
+    "lastUpdate",
+    "selectionReason",
+    "hostname",
+    "advertisedTo",
+    "addpathRxId",
+    "addpathTxId",
+    "addpathTxIdAll",
+    "addpathTxIdBestPerAS",
+    "addpathTxIdBestSelected",
+];
+
+/// The paths of these tables, each with its prefix and all of its attributes.
+pub(super) fn told(frr: &Frr, tables: &[&str]) -> Result<BTreeSet<String>, Error> {
+    let mut told = BTreeSet::new();
+    for table in tables {
+        let shown = ask(frr, &[format!("{table} json")])?;
+        unicast(frr, table, &shown, &mut told)?;
+    }
+    Ok(told)
+}
+
+/// Answers to several questions, one JSON document behind the other.
+fn ask(frr: &Frr, questions: &[String]) -> Result<Vec<Value>, Error> {
+    let questions: Vec<&str> = questions.iter().map(String::as_str).collect();
+    let text = frr.vtysh(&questions)?.stdout;
+    let documents = Deserializer::from_str(&text).into_iter::<Value>();
+    let documents: Result<Vec<Value>, _> = documents.collect();
+    documents.map_err(|error| Error::State(format!("{questions:?}: {error}: {text}")))
+}
+
+/// The table names the prefixes, and each has its attributes where it is asked for alone.
+fn unicast(
+    frr: &Frr,
+    table: &str,
+    shown: &[Value],
+    told: &mut BTreeSet<String>,
+) -> Result<(), Error> {
+    let routes = shown.iter().filter_map(|it| it.get("routes")?.as_object());
+    let prefixes: Vec<&String> = routes.flat_map(|it| it.keys()).collect();
+    let questions: Vec<String> = prefixes
+        .iter()
+        .map(|prefix| format!("{table} {prefix} json"))
+        .collect();
+    if questions.is_empty() {
+        return Ok(());
+    }
+    for (prefix, route) in prefixes.iter().zip(ask(frr, &questions)?) {
+        for path in route
+            .get("paths")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+        {
+            told.insert(format!("{prefix}: {}", lasting(path)));
+        }
+    }
+    Ok(())
+}
+
+/// A path without what is of the moment.
+fn lasting(path: &Value) -> Value {
+    match path {
+        Value::Object(fields) => {
+            let is_global = fields.contains_key("scope");
+            let kept = fields.iter().filter(|(key, _)| {
+                !(OF_THE_MOMENT.contains(&key.as_str()) || is_global && *key == "used")
+            });
+            kept.map(|(key, value)| (key.clone(), lasting(value)))
+                .collect()
+        }
+        Value::Array(items) => {
+            let said = items.iter().filter(|it| !is_beside(it));
+            said.map(lasting).collect()
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => path.clone(),
+    }
+}
+
+/// FRR names its link-local address beside a global IPv6 next hop on the same link, and whoever hears of
+/// both uses that; rbgpd names the global one alone.
+fn is_beside(next_hop: &Value) -> bool {
+    next_hop.get("scope").and_then(Value::as_str) == Some("link-local")
+}
+
+/// Whether one of them is only kept until its sender is back.
+pub(super) fn is_stale(told: &BTreeSet<String>) -> bool {
+    told.iter().any(|it| it.contains("\"stale\":true"))
+}
+
+/// The states of all neighbours in an answer about them.
+pub(super) fn states(shown: &Value, states: &mut Vec<String>) {
+    let Some(fields) = shown.as_object() else {
+        return;
+    };
+    if let (Some(state), true) = (fields.get("state"), fields.contains_key("remoteAs")) {
+        states.push(state.as_str().unwrap_or_default().to_owned());
+    }
+    fields.values().for_each(|it| self::states(it, states));
+}
