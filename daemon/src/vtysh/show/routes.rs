@@ -1,8 +1,10 @@
-//! Tables of routes: of a family, of a neighbour, of one prefix, and EVPN's by route distinguisher.
+//! Tables of routes: of a family, of a neighbour, of one prefix; those of EVPN are in [`mod@evpn`].
 //!
 //! Paths of one prefix stand together, the best one first, as the daemon gives them.
 
-use std::collections::{BTreeMap, HashMap};
+mod evpn;
+
+use std::collections::HashMap;
 
 use bgp::{Family, Prefix, ScopedAddr};
 use serde_json::{Map, Value, json};
@@ -11,10 +13,12 @@ use super::summary::instances;
 use super::words::{as_path, as_path_length, hostname, vrf_id};
 use super::{Answer, Answered};
 use crate::control::reply::{self, AsPathItem, Route};
-use crate::control::{EvpnRoutes, Request, Select};
+use crate::control::{Request, Select};
 use crate::vtysh::ask::{Asking, Router, Trouble};
 use crate::vtysh::grammar::Said;
 use crate::vtysh::host;
+
+pub(super) use evpn::evpn;
 
 const LEGEND: &str = "\
 Status codes:  s suppressed, d damped, h history, u unsorted, * valid, > best, = multipath,
@@ -24,18 +28,6 @@ Origin codes:  i - IGP, e - EGP, ? - incomplete
 RPKI validation codes: V valid, I invalid, N Not found
 
      Network          Next Hop            Metric LocPrf Weight Path
-";
-
-const EVPN_LEGEND: &str = "\
-Status codes: s suppressed, d damped, h history, * valid, > best, i - internal
-Origin codes: i - IGP, e - EGP, ? - incomplete
-EVPN type-1 prefix: [1]:[EthTag]:[ESI]:[IPlen]:[VTEP-IP]:[Frag-id]
-EVPN type-2 prefix: [2]:[EthTag]:[MAClen]:[MAC]:[IPlen]:[IP]
-EVPN type-3 prefix: [3]:[EthTag]:[IPlen]:[OrigIP]
-EVPN type-4 prefix: [4]:[ESI]:[IPlen]:[OrigIP]
-EVPN type-5 prefix: [5]:[EthTag]:[IPlen]:[IP]
-
-   Network          Next Hop            Metric LocPrf Weight Path
 ";
 
 /// Weight of our own routes in FRR. Here they win by a step of their own.
@@ -349,7 +341,7 @@ pub(super) async fn table(said: &Said, asking: &Asking) -> Answered {
         }
         let routes = view.router.routes(family, None, Select::All).await?;
         let (part, object) = match family {
-            Family::Evpn => evpn_table(&view, routes, false, false),
+            Family::Evpn => evpn::table(&view, routes, false, false),
             Family::Ipv4Unicast | Family::Ipv6Unicast => unicast_table(&view, routes),
         };
         text.push_str(&part);
@@ -388,242 +380,6 @@ fn unicast_table(view: &View, routes: Vec<Route>) -> (String, Map<String, Value>
         ));
     }
     (text, object)
-}
-
-/// An EVPN route, taken to pieces: what is in its brackets.
-struct Key {
-    rd: String,
-    parts: Vec<String>,
-}
-
-impl Key {
-    fn of(text: &str) -> Self {
-        let inner = text.trim_start_matches('[').trim_end_matches(']');
-        let mut parts: Vec<String> = inner.split("]:[").map(str::to_owned).collect();
-        let rd = match parts.len() > 2 {
-            true => parts.remove(1),
-            false => String::new(),
-        };
-        Self { rd, parts }
-    }
-
-    fn part(&self, at: usize) -> &str {
-        self.parts.get(at).map_or("", String::as_str)
-    }
-
-    /// As FRR writes it, beneath its route distinguisher.
-    fn name(&self) -> String {
-        format!("[{}]", self.parts.join("]:["))
-    }
-
-    /// Its fields, under FRR's keys.
-    fn fields(&self) -> Map<String, Value> {
-        let number = |at| json!(self.part(at).parse::<u64>().unwrap_or(0));
-        let route_type = self.part(0);
-        let mut fields = Map::new();
-        let mut put = |key: &str, value: Value| drop(fields.insert(key.to_owned(), value));
-        put("routeType", number(0));
-        match route_type {
-            "4" => {
-                put("esi", json!(self.part(1)));
-                put("ipLen", number(2));
-                put("ip", json!(self.part(3)));
-            }
-            _ => put("ethTag", number(1)),
-        }
-        match route_type {
-            "1" => put("esi", json!(self.part(2))),
-            "2" => {
-                put("macLen", number(2));
-                put("mac", json!(self.part(3)));
-                if self.parts.len() > 4 {
-                    put("ipLen", number(4));
-                    put("ip", json!(self.part(5)));
-                }
-            }
-            "3" | "5" => {
-                put("ipLen", number(2));
-                put("ip", json!(self.part(3)));
-            }
-            _ => {}
-        }
-        fields
-    }
-}
-
-/// A path of an EVPN route.
-fn evpn_path(view: &View, route: &Route, key: &Key, all: &[Route]) -> Value {
-    let mut object = view.path(route, all);
-    object.extend(key.fields());
-    if !route.extended_communities.is_empty() {
-        let text = route.extended_communities.join(" ");
-        object.insert("extendedCommunity".to_owned(), json!({"string": text}));
-    }
-    Value::Object(object)
-}
-
-/// EVPN routes beneath their distinguishers. `nested` is what FRR makes of paths in some places: each
-/// in a list of its own.
-fn evpn_table(
-    view: &View,
-    routes: Vec<Route>,
-    nested: bool,
-    detailed: bool,
-) -> (String, Map<String, Value>) {
-    let paths = routes.len();
-    let groups = by_prefix(routes);
-    let (mut object, mut lines) = (Map::new(), BTreeMap::<String, String>::new());
-    if !nested {
-        object.extend(view.head());
-        object.remove("vrfId");
-        object.remove("vrfName");
-        object.remove("routerId");
-        object.insert("bgpLocalRouterId".to_owned(), json!(view.summary.router_id));
-    }
-    for (name, all) in &groups {
-        let key = Key::of(name);
-        let rows = all.iter().map(|it| match detailed {
-            true => detail(view, it, all),
-            false => evpn_path(view, it, &key, all),
-        });
-        let rows: Vec<Value> = rows
-            .map(|it| if nested { json!([it]) } else { it })
-            .collect();
-        let entry = object
-            .entry(key.rd.clone())
-            .or_insert_with(|| json!({"rd": key.rd}));
-        if let Value::Object(entry) = entry {
-            let route = json!({"prefix": key.name(), "prefixLen": EVPN_LENGTH, "paths": rows});
-            let mut route = object_of(route);
-            if detailed {
-                route.insert("rd".to_owned(), json!(key.rd));
-                route.extend(key.fields());
-            }
-            entry.insert(key.name(), Value::Object(route));
-        }
-        let text = lines.entry(key.rd.clone()).or_default();
-        for route in all {
-            text.push_str(&evpn_lines(view, route, &key.name()));
-        }
-    }
-    if nested {
-        object.insert("numPrefix".to_owned(), json!(groups.len()));
-        object.insert("numPaths".to_owned(), json!(paths));
-    } else {
-        object.insert("numPrefix".to_owned(), json!(groups.len()));
-        object.insert("totalPrefix".to_owned(), json!(paths));
-    }
-    if groups.is_empty() {
-        return ("No EVPN prefixes displayed, 0 exist\n".to_owned(), object);
-    }
-    let mut text = format!(
-        "BGP table, local router ID is {}\n{EVPN_LEGEND}",
-        view.summary.router_id
-    );
-    for (rd, lines) in lines {
-        text.push_str(&format!("Route Distinguisher: {rd}\n{lines}"));
-    }
-    text.push_str(&format!(
-        "\nDisplayed {} prefixes ({paths} paths)\n",
-        groups.len()
-    ));
-    (text, object)
-}
-
-/// What FRR says of the length of every EVPN route.
-const EVPN_LENGTH: u32 = 352;
-
-fn evpn_lines(view: &View, route: &Route, name: &str) -> String {
-    let valid = if route.accepted { '*' } else { ' ' };
-    let best = if route.best { '>' } else { ' ' };
-    let from = if view.is_internal(route) { 'i' } else { ' ' };
-    let next_hop = format!("{:16}", view.next_hop(route));
-    format!(
-        " {valid}{best}{from} {name}\n{:20}{}\n{:20}{}\n",
-        "",
-        view.rest(route, &next_hop),
-        "",
-        route.extended_communities.join(" ")
-    )
-}
-
-/// `show bgp l2vpn evpn route`.
-pub(super) async fn evpn(said: &Said, asking: &Asking) -> Answered {
-    let Some(router) = asking.router(None).await? else {
-        return Err(Trouble::Warning("% BGP instance not found\n".to_owned()));
-    };
-    let view = View::of(router).await?;
-    const TYPES: [(&str, u8); 10] = [
-        ("ead", 1),
-        ("1", 1),
-        ("macip", 2),
-        ("2", 2),
-        ("multicast", 3),
-        ("3", 3),
-        ("es", 4),
-        ("4", 4),
-        ("prefix", 5),
-        ("5", 5),
-    ];
-    let route_type = TYPES
-        .iter()
-        .find(|(word, _)| said.has(word))
-        .map(|(_, it)| *it);
-    let number = said
-        .value(&["<1-16777215>"])
-        .and_then(|it| it.parse::<u32>().ok());
-    let vni = number.and_then(bgp::Vni::new);
-    if let Some(number) = number
-        && !view.router.vnis().await?.iter().any(|it| it.vni == number)
-    {
-        return Ok(match said.has("json") {
-            true => Answer::Json(json!({})),
-            false => Answer::Text("VNI not found\n".to_owned()),
-        });
-    }
-    let rd = match said.value(&["RD"]) {
-        None => None,
-        Some(text) => match text.parse() {
-            Ok(rd) => Some(rd),
-            Err(_) => {
-                let why = format!("% Malformed Route Distinguisher {text}\n");
-                return Err(Trouble::Warning(why));
-            }
-        },
-    };
-    let wanted = EvpnRoutes {
-        route_type,
-        vni,
-        rd,
-        ..EvpnRoutes::default()
-    };
-    let routes = view.router.evpn_routes(&wanted).await?;
-    let routes: Vec<Route> = routes.into_iter().map(|it| it.route).collect();
-    let empty = routes.is_empty();
-    // FRR tells of one distinguisher at length.
-    let detailed = said.has("detail") || said.value(&["RD"]).is_some();
-    let (text, mut object) = evpn_table(&view, routes, true, detailed);
-    if number.is_some() {
-        object = without_distinguishers(object);
-    }
-    Ok(match said.has("json") {
-        true => Answer::Json(Value::Object(object)),
-        false if empty => Answer::Text("No EVPN prefixes (of requested type) exist\n".to_owned()),
-        false => Answer::Text(text),
-    })
-}
-
-/// In the table of a VNI a route stands without its distinguisher.
-fn without_distinguishers(object: Map<String, Value>) -> Map<String, Value> {
-    let mut flat = Map::new();
-    for (key, value) in object {
-        if let Value::Object(routes) = value {
-            flat.extend(routes.into_iter().filter(|(key, _)| key != "rd"));
-        } else {
-            flat.insert(key, value);
-        }
-    }
-    flat
 }
 
 /// `show bgp neighbors X advertised-routes` and the like.
@@ -683,7 +439,7 @@ fn accepted(
     (count, all): (usize, usize),
 ) -> Answer {
     let mut text = match family {
-        Family::Evpn => EVPN_LEGEND.to_owned(),
+        Family::Evpn => evpn::LEGEND.to_owned(),
         Family::Ipv4Unicast | Family::Ipv6Unicast => view.text_head() + LEGEND,
     };
     let (mut table, mut lists) = (Map::new(), Map::new());
@@ -692,18 +448,18 @@ fn accepted(
         for path in mine {
             match family {
                 Family::Evpn => {
-                    let key = Key::of(prefix);
-                    let row = evpn_path(view, path, &key, paths);
+                    let key = evpn::Key::of(prefix);
+                    let row = evpn::path(view, path, &key, paths);
                     let entry = lists
                         .entry(key.rd.clone())
                         .or_insert_with(|| json!({"rd": key.rd}));
                     if let Value::Object(entry) = entry {
                         let route = json!({
-                            "prefix": key.name(), "prefixLen": EVPN_LENGTH, "paths": [row],
+                            "prefix": key.name(), "prefixLen": evpn::LENGTH, "paths": [row],
                         });
                         entry.insert(key.name(), route);
                     }
-                    text.push_str(&evpn_lines(view, path, &key.name()));
+                    text.push_str(&evpn::lines(view, path, &key.name()));
                 }
                 Family::Ipv4Unicast | Family::Ipv6Unicast => {
                     let rows = table.entry(prefix.clone()).or_insert_with(|| json!([]));
@@ -743,7 +499,7 @@ fn told(said: &Said, view: &View, family: Family, key: &str, routes: Vec<Route>)
     let count = routes.len();
     let mut text = view.text_head();
     text.push_str(match family {
-        Family::Evpn => EVPN_LEGEND,
+        Family::Evpn => evpn::LEGEND,
         Family::Ipv4Unicast | Family::Ipv6Unicast => LEGEND,
     });
     let mut table = Map::new();
@@ -767,9 +523,9 @@ fn told(said: &Said, view: &View, family: Family, key: &str, routes: Vec<Route>)
             row.insert("filtered".to_owned(), json!(true));
         }
         if family == Family::Evpn {
-            let key = Key::of(&route.prefix);
+            let key = evpn::Key::of(&route.prefix);
             row.extend(key.fields());
-            text.push_str(&evpn_lines(view, &route, &key.name()));
+            text.push_str(&evpn::lines(view, &route, &key.name()));
             let entry = table
                 .entry(key.rd.clone())
                 .or_insert_with(|| json!({"rd": key.rd}));
