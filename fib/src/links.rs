@@ -14,6 +14,7 @@ use std::net::IpAddr;
 
 use ipnetwork::IpNetwork;
 
+use crate::overlay;
 use crate::state::{Device, Interface, Mac};
 use segments::Segments;
 pub(crate) use segments::{News, Station};
@@ -77,6 +78,11 @@ impl Link {
             parent: None,
             group: 0,
         }
+    }
+
+    /// Whether we have made it, in this run or a former one.
+    pub fn is_ours(&self) -> bool {
+        overlay::is_ours(self)
     }
 
     /// A VXLAN device that carries the VNIs that are listed.

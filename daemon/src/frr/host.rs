@@ -11,7 +11,7 @@ use std::net::{IpAddr, Ipv4Addr};
 pub struct Host {
     /// IPv4 addresses with the names of their devices.
     pub addresses: Vec<(String, Ipv4Addr)>,
-    /// VXLAN devices.
+    /// VXLAN devices, but for those that rbgpd has made.
     pub vxlans: Vec<Vxlan>,
 }
 
@@ -46,7 +46,9 @@ impl Host {
             };
             Some((link(address.index)?.name.to_string(), ip))
         });
-        let vxlans = links.iter().filter_map(|it| {
+        // What we have made stands for a block without a device, and for none without it.
+        let theirs = links.iter().filter(|it| !it.is_ours());
+        let vxlans = theirs.filter_map(|it| {
             let fib::LinkKind::Vxlan(vxlan) = &it.kind else {
                 return None;
             };
@@ -78,4 +80,26 @@ pub(super) fn identifier(addresses: &[(String, Ipv4Addr)]) -> Option<&(String, I
     loopback
         .max_by_key(|it| it.1)
         .or_else(|| any.max_by_key(|it| it.1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn devices_of_our_own_are_no_reason_for_a_vni() {
+        let device = |index: u32, name: &str| {
+            let mut link = fib::Link::new(index, name);
+            link.kind = fib::LinkKind::Vxlan(fib::Vxlan {
+                vni: 100 + index,
+                ..fib::Vxlan::default()
+            });
+            link
+        };
+        let (theirs, mut ours) = (device(1, "vx101"), device(2, "vxlan102"));
+        ours.alias = Some(fib::STAMP.to_owned());
+        let host = Host::of((vec![theirs, ours], Vec::new()));
+        let names: Vec<&str> = host.vxlans.iter().map(|it| it.name.as_str()).collect();
+        assert_eq!(names, ["vx101"]);
+    }
 }
