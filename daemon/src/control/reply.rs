@@ -397,6 +397,10 @@ pub struct NeighborDrain {
     pub description: Option<String>,
     /// Traffic is moved away from this neighbour, for itself or with the whole router.
     pub draining: bool,
+    /// The route-map by which the configuration moves traffic away from it: everything that it is told,
+    /// in every family, gets a longer path. No order ends that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by_route_map: Option<String>,
     /// What was asked for last is confirmed at this neighbour.
     pub complete: bool,
     /// Each family in use.

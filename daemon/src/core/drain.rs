@@ -12,8 +12,9 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant, SystemTime};
 
+use bgp::policy::{Action, OnMatch, RouteMap, Set};
 use bgp::rib::{PeerId, Select};
-use bgp::{Community, Family, Nlri, ScopedAddr};
+use bgp::{Asn, Community, Family, Nlri, ScopedAddr};
 
 use super::Core;
 use super::named::meant;
@@ -297,6 +298,7 @@ impl Core {
         own: &[(Nlri, Standing)],
     ) -> NeighborDrain {
         let draining = self.drain.covers(neighbor.address());
+        let by_route_map = self.lengthened_by(neighbor);
         let mut families: Families<FamilyDrain> = Families::default();
         let Some(negotiated) = neighbor.negotiated() else {
             // Nobody there to send traffic here.
@@ -305,6 +307,7 @@ impl Core {
                 instance: None,
                 description: neighbor.config.description.clone(),
                 draining,
+                by_route_map,
                 complete: true,
                 families,
             };
@@ -318,7 +321,7 @@ impl Core {
                 told,
                 ..FamilyDrain::default()
             };
-            if draining && negotiated.external {
+            if (draining || by_route_map.is_some()) && negotiated.external {
                 let preferred = self.still_preferred(id, family, own);
                 row.still_preferred_total = u64::try_from(preferred.len()).unwrap_or(u64::MAX);
                 row.still_preferred = preferred
@@ -329,18 +332,35 @@ impl Core {
             }
             families.set(family, row);
         }
-        // While nothing is drained, nothing is counted as preferred: told is all there is to it.
+        // While nothing is drained by order, told is all there is to it.
         let complete = families
             .iter()
-            .all(|(_, row)| row.told && row.still_preferred_total == 0);
+            .all(|(_, row)| row.told && (!draining || row.still_preferred_total == 0));
         NeighborDrain {
             address: neighbor.address(),
             instance: None,
             description: neighbor.config.description.clone(),
             draining,
+            by_route_map,
             complete,
             families,
         }
+    }
+
+    /// The route-map that makes the path of everything longer that a neighbour is told, in each family
+    /// that it is to have: operators drain so who know FRR.
+    fn lengthened_by(&self, neighbor: &Neighbor) -> Option<String> {
+        let config = &neighbor.config;
+        let own = self.config.asn_towards(config);
+        let mut name = None;
+        for family in Family::ALL {
+            let Some(family) = config.families.get(family) else {
+                continue;
+            };
+            let map = family.export.as_ref().filter(|map| lengthens(map, own))?;
+            name.get_or_insert_with(|| map.name().to_owned());
+        }
+        name
     }
 
     /// Prefixes with another way that a neighbour does not yet show to use: it would announce
@@ -526,6 +546,20 @@ fn record(
     (record, notes)
 }
 
+/// Whether a map lets everything pass with our own AS number before its path: by its first entry, which
+/// asks for nothing.
+fn lengthens(map: &RouteMap, own: Asn) -> bool {
+    let only_own = |asns: &[Asn]| !asns.is_empty() && asns.iter().all(|asn| *asn == own);
+    let prepends = |set: &Set| matches!(set, Set::AsPathPrepend(asns) if only_own(asns));
+    map.entries().first().is_some_and(|entry| {
+        entry.action == Action::Permit
+            && entry.matches.is_empty()
+            && entry.call.is_none()
+            && entry.on_match == OnMatch::Exit
+            && entry.sets.iter().any(prepends)
+    })
+}
+
 /// One line for each thing that a neighbour has not confirmed.
 fn pending(row: &NeighborDrain) -> Vec<String> {
     row.families
@@ -533,7 +567,8 @@ fn pending(row: &NeighborDrain) -> Vec<String> {
         .flat_map(|(family, state)| {
             let told = (!state.told)
                 .then(|| format!("{}: {family} has not been sent completely", row.address));
-            let moved = state.still_preferred.iter().map(move |prefix| {
+            let ordered = row.draining.then_some(&state.still_preferred);
+            let moved = ordered.into_iter().flatten().map(move |prefix| {
                 format!("{}: no other way to {prefix} seen from it yet", row.address)
             });
             told.into_iter().chain(moved)

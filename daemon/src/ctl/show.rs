@@ -9,6 +9,7 @@ mod routes;
 mod rpki;
 mod static_routes;
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use bgp::Family;
@@ -27,7 +28,7 @@ use super::table::{Table, or_dash, printable, uptime};
 use crate::control::SoftReset;
 use crate::control::reply::{
     Bfd, BfdSession, BfdState, Clear, Configured, Drain, FamilyDrain, Instance, Instances, Memory,
-    NeighborSummary, Reload, Running, Summary, Verify, Version, Written,
+    NeighborDrain, NeighborSummary, Reload, Running, Summary, Verify, Version, Written,
 };
 use crate::control::words::counted;
 
@@ -257,6 +258,9 @@ fn peer_name(session: &BfdSession) -> String {
 /// `show drain`, and the answer to `drain` and `undrain`.
 pub(super) fn drain(drain: &Drain, out: &mut dyn Write) -> io::Result<()> {
     let partly = drain.neighbors.iter().any(|neighbor| neighbor.draining);
+    let of_map = |neighbor: &&NeighborDrain| neighbor.by_route_map.is_some();
+    let by_map = drain.neighbors.iter().filter(of_map).count();
+    let by_maps = by_map == drain.neighbors.len();
     if drain.draining && !drain.only.is_empty() {
         let only = printable(drain.only.join(", "));
         writeln!(out, "Drained alone, other instances are not: {only}")?;
@@ -270,11 +274,18 @@ pub(super) fn drain(drain: &Drain, out: &mut dyn Write) -> io::Result<()> {
             (true, _, false, _) => "This router is draining",
             (false, true, true, _) => "Single neighbors are drained",
             (false, true, false, _) => "Single neighbors are draining",
-            (false, false, true, _) => "Not draining",
+            (false, false, true, _) if by_map == 0 => "Not draining",
+            (false, false, true, _) if by_maps => "This router is drained by its configuration",
+            (false, false, true, _) => "Single neighbors are drained by the configuration",
             (false, false, false, _) => "Traffic is coming back",
         }
     )?;
     let mut line = |text: String| writeln!(out, "{}", printable(text));
+    for (map, neighbors) in lengthening(drain) {
+        line(format!(
+            "Route-map {map} makes all paths longer that {neighbors} are told; it ends with another map"
+        ))?;
+    }
     if let Some(since) = drain.since {
         line(format!("Since {since}"))?;
     }
@@ -305,6 +316,19 @@ pub(super) fn drain(drain: &Drain, out: &mut dyn Write) -> io::Result<()> {
     drain_table(drain, out)
 }
 
+/// Route-maps by which neighbours are drained, each with those.
+fn lengthening(drain: &Drain) -> BTreeMap<&str, String> {
+    let mut maps: BTreeMap<&str, String> = BTreeMap::new();
+    for neighbor in &drain.neighbors {
+        if let Some(map) = &neighbor.by_route_map {
+            let neighbors = maps.entry(map).or_default();
+            let comma = if neighbors.is_empty() { "" } else { ", " };
+            neighbors.push_str(&format!("{comma}{}", neighbor.address));
+        }
+    }
+    maps
+}
+
 fn drain_table(drain: &Drain, out: &mut dyn Write) -> io::Result<()> {
     let mut table = Table::new(&[
         "Neighbor",
@@ -323,7 +347,10 @@ fn drain_table(drain: &Drain, out: &mut dyn Write) -> io::Result<()> {
                     Some(instance) => printable(format!("{} ({instance})", neighbor.address)),
                     None => neighbor.address.to_string(),
                 },
-                yes_no(neighbor.draining),
+                match &neighbor.by_route_map {
+                    Some(map) if !neighbor.draining => printable(map.clone()),
+                    Some(_) | None => yes_no(neighbor.draining),
+                },
                 yes_no(neighbor.complete),
                 family.to_owned(),
                 state.map_or_else(|| "-".to_owned(), |state| yes_no(state.told)),

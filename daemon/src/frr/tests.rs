@@ -1,4 +1,5 @@
 mod bfd;
+mod drain;
 mod files;
 mod imports;
 mod running;

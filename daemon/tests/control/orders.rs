@@ -30,6 +30,7 @@ fn drain_status(draining: bool, complete: bool) -> reply::Drain {
             address: "10.10.0.2".parse().unwrap(),
             description: None,
             draining,
+            by_route_map: None,
             complete,
             families,
         }],
@@ -110,6 +111,28 @@ fn drain_that_is_not_confirmed_in_time_says_what_is_missing() {
     );
     // Without --wait nothing is waited for.
     daemon.rbgpctl(&["drain"]).exits(0);
+}
+
+#[test]
+fn a_drain_by_a_route_map_is_shown_with_the_map() {
+    let daemon = Daemon::new(|_| {
+        let mut status = drain_status(false, true);
+        (status.since, status.reason) = (None, None);
+        let mut second = status.neighbors[0].clone();
+        status.neighbors[0].by_route_map = Some("DRAIN-OUT".to_owned());
+        second.address = "10.10.0.3".parse().unwrap();
+        second.by_route_map = Some("DRAIN-OUT".to_owned());
+        status.neighbors.push(second);
+        Ok(Reply::Drain(status))
+    });
+    let shown = daemon.rbgpctl(&["show", "drain"]).exits(0).out;
+    let (head, rows) = shown.split_once("\n\n").unwrap();
+    assert_eq!(
+        head,
+        "This router is drained by its configuration\nRoute-map DRAIN-OUT makes all paths longer \
+         that 10.10.0.2, 10.10.0.3 are told; it ends with another map"
+    );
+    assert_eq!(rows.matches("DRAIN-OUT").count(), 2, "{rows}");
 }
 
 #[test]

@@ -160,3 +160,60 @@ async fn what_maps_have_counted_is_shown_and_goes_on_over_a_reload() {
         router.stop().await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_map_that_makes_all_paths_longer_is_a_drain_that_is_shown() {
+    let line = Line::new(4);
+    // Our own AS number and nothing else, before everything, for all.
+    let middle = |prepended: &str, condition: &str| {
+        let map = format!(
+            "[[prefix_list]]\nname = \"TEN\"\nrules = [\"permit 10.0.0.0/8 le 32\"]\n\
+             [[route_map]]\nname = \"AWAY\"\nentry = [{{ seq = 10, action = \"permit\", {condition} \
+             set = {{ as_path_prepend = \"{prepended}\" }} }}]\n"
+        );
+        line.router(
+            2,
+            &[(1, "export = \"AWAY\""), (3, "export = \"AWAY\"")],
+            &map,
+        )
+    };
+    let routers = line.start(middle("65002 65002", ""));
+    let [_, policy, last] = &routers;
+    let path = |length| async move {
+        let route = route(last, "10.2.0.0/16").await?;
+        (route.as_path.len() == length).then_some(())
+    };
+    until("the longer path", || path(3)).await;
+    let shown = || async {
+        match policy.ask(Request::DrainStatus).await.unwrap() {
+            Reply::Drain(drain) => drain,
+            other => panic!("{other:?}"),
+        }
+    };
+    let drain = shown().await;
+    let maps = |drain: &reply::Drain| -> Vec<Option<String>> {
+        let neighbors = drain.neighbors.iter();
+        neighbors.map(|it| it.by_route_map.clone()).collect()
+    };
+    assert_eq!(
+        maps(&drain),
+        [Some("AWAY".to_owned()), Some("AWAY".to_owned())]
+    );
+    // No order did that, and none has to be confirmed.
+    assert!(!drain.draining && drain.complete, "{drain:?}");
+    for (prepended, condition, length) in [
+        ("65002 65009", "", 3),
+        ("65002", "match = { prefix_list = \"TEN\" },", 2),
+    ] {
+        policy.apply(middle(prepended, condition)).await;
+        until("another path", || path(length)).await;
+        assert_eq!(
+            maps(&shown().await),
+            [None, None],
+            "{prepended} {condition}"
+        );
+    }
+    for router in routers {
+        router.stop().await;
+    }
+}

@@ -12,6 +12,7 @@ fn status(router: (bool, bool), neighbor: (bool, bool)) -> Drain {
             address: ADDRESS.parse().unwrap(),
             description: None,
             draining: neighbor.0,
+            by_route_map: None,
             complete: neighbor.1,
             families: Families::default(),
         }],

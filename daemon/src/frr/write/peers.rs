@@ -3,6 +3,8 @@
 //! A group stays a group. What FRR would do where neither a neighbour nor its group says anything
 //! stands in the group, or in the neighbour that has none.
 
+use std::collections::BTreeMap;
+
 use super::{Made, Whole, by_default};
 use crate::frr::Spot;
 use crate::frr::model::{Family, Filters, Keys, Peer, PeerFamily, Put, Router, quote};
@@ -22,9 +24,10 @@ impl Whole<'_> {
             self.peer(router, (name, group), None);
             for family in Family::ALL {
                 let active = carried(router, name, family);
-                self.family(group, None, family, active, false);
+                self.family((group, None), family, active, false, None);
             }
         }
+        let drains = self.drains(router);
         for (name, peer) in hosts {
             self.toml.header(spot(peer), &format!("[[{of}neighbor]]"));
             let key = if peer.is_interface {
@@ -41,12 +44,13 @@ impl Whole<'_> {
                     .group
                     .as_ref()
                     .is_some_and(|it| carried(router, &it.text, family));
+                let drain = drains.get(name).filter(|_| family == Family::Evpn);
                 self.family(
-                    peer,
-                    group,
+                    (peer, group),
                     family,
                     active(router, peer, group, family),
                     inherits,
+                    drain,
                 );
             }
         }
@@ -134,14 +138,15 @@ impl Whole<'_> {
         }
     }
 
-    /// A family of a neighbour or a group; `inherits` tells whether the group has it.
+    /// A family of a neighbour or a group; `inherits` tells whether the group has it, `drain` is the
+    /// map of unicast that is for the overlay, too.
     fn family(
         &mut self,
-        peer: &Peer,
-        group: Option<&Peer>,
+        (peer, group): (&Peer, Option<&Peer>),
         family: Family,
         active: bool,
         inherits: bool,
+        drain: Option<&Put>,
     ) {
         let own = peer.families.of(family);
         let spot = own
@@ -176,6 +181,15 @@ impl Whole<'_> {
                 keys.insert(key, map);
             }
         }
+        if let Some(map) = drain {
+            let text = quote(&map.text);
+            let spot = map.spot;
+            keys.insert("export", Put { text, spot });
+            let how = "the map makes the path of everything longer, for all neighbors of the overlay: this is \
+                       how a router is drained, so EVPN routes pass it, too; FRR leaves traffic of the \
+                       overlay here. A `route-map` out in `address-family l2vpn evpn` says otherwise";
+            self.differs(spot, how);
+        }
         match (keys.is_empty(), inherits) {
             (true, true) => {}
             (true, false) => self.toml.line(spot, &format!("{name} = {{}}")),
@@ -199,6 +213,59 @@ impl Whole<'_> {
                 "the family is not active for this neighbor, so the line has no effect, as in FRR";
             self.differs(put.spot, how);
         }
+    }
+
+    /// The route-maps by which a router is drained in FRR, by neighbour: every neighbour of the overlay
+    /// is told unicast routes through one that makes all of them longer, and EVPN routes through none.
+    /// With one neighbour less it is traffic engineering, and nobody's.
+    fn drains(&self, router: &Router) -> BTreeMap<String, Put> {
+        let mut drains = BTreeMap::new();
+        for (name, peer) in router.peers.iter().filter(|(_, peer)| !peer.is_group) {
+            let group = peer
+                .group
+                .as_ref()
+                .and_then(|it| router.peers.get(&it.text));
+            let group = group.filter(|it| it.is_group);
+            let out = |family: Family| {
+                let of_group = group.map(|it| it.families.of(family).export.clone());
+                let own = &peer.families.of(family).export;
+                own.or(&of_group.unwrap_or_default())
+            };
+            let of_overlay = active(router, peer, group, Family::Evpn);
+            if !of_overlay || out(Family::Evpn) != Filters::default() {
+                continue;
+            }
+            let unicast = [Family::Ipv4, Family::Ipv6].into_iter();
+            let unicast = unicast.filter(|family| active(router, peer, group, *family));
+            let mut maps = unicast.map(|family| self.lengthening(router, out(family)));
+            match (maps.next(), maps.all(|map| map.is_some())) {
+                (Some(Some(map)), true) => drains.insert(name.clone(), map),
+                (_, _) => return BTreeMap::new(),
+            };
+        }
+        drains
+    }
+
+    /// The route-map of these filters, if there is nothing else and it makes every path longer by our own
+    /// AS number, and does nothing that another family would not understand.
+    fn lengthening(&self, router: &Router, filters: Filters) -> Option<Put> {
+        const ALSO: [&str; 3] = ["as_path_prepend", "metric", "community"];
+        let map = filters.route_map.clone()?;
+        let alone = Filters {
+            route_map: Some(map.clone()),
+            ..Filters::default()
+        };
+        let own = &router.asn.as_ref()?.text;
+        // An entry without conditions is the last that is asked.
+        let entry = self.site.maps.get(&map.text)?.values().next()?;
+        let goes_on = ["call", "on_match"]
+            .iter()
+            .any(|key| entry.keys.contains_key(key));
+        let plain = !entry.deny && entry.matches.is_empty() && !goes_on;
+        let plain = plain && entry.sets.keys().all(|key| ALSO.contains(key));
+        let prepend = &entry.sets.get("as_path_prepend")?.text;
+        let mut prepended = prepend.trim_matches('"').split_whitespace();
+        (filters == alone && plain && prepended.all(|asn| asn == own)).then_some(map)
     }
 
     /// The route-map of a direction: the neighbour's own, or one that stands for its filters, which
