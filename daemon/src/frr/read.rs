@@ -104,6 +104,11 @@ impl Walk {
         (self.node, self.block) = (reader.node, reader.block);
     }
 
+    /// Where the next line stands, as FRR's prompt has it: `config-router`.
+    pub fn prompt(&self) -> &'static str {
+        self.node.prompt()
+    }
+
     /// An `exit` leaves no block, but the session.
     pub fn is_outside(&self) -> bool {
         self.node == Node::Top && self.block.is_none()

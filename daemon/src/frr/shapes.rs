@@ -118,6 +118,25 @@ impl Node {
         }
     }
 
+    /// As FRR's prompt calls it.
+    pub(super) fn prompt(self) -> &'static str {
+        match self {
+            // A block that FRR does not have is no place of its own.
+            Node::Top | Node::TopVni => "config",
+            // Those that others have are routers, most of them.
+            Node::Router | Node::Foreign => "config-router",
+            Node::Ipv4 | Node::Ipv6 | Node::Evpn | Node::OtherFamily => "config-router-af",
+            Node::Vni => "config-router-af-vni",
+            Node::RouteMap => "config-route-map",
+            Node::Interface => "config-if",
+            Node::Vrf => "config-vrf",
+            Node::Bfd => "config-bfd",
+            Node::BfdPeer => "config-bfd-peer",
+            Node::BfdProfile => "config-bfd-profile",
+            Node::Line => "config-line",
+        }
+    }
+
     /// Whether a line that nobody knows is a mistake in what rbgpd does.
     pub(super) fn is_ours(self) -> bool {
         !matches!(self, Node::Top | Node::Line | Node::Foreign)

@@ -115,6 +115,32 @@ fn a_session_knows_when_an_exit_leaves_it() {
 }
 
 #[test]
+fn a_session_is_told_where_it_is_as_by_frr() {
+    let mut walk = Walk::default();
+    let mut prompt = |line: &str| {
+        walk.line(line);
+        walk.prompt()
+    };
+    for (line, expected) in [
+        ("hostname edge", "config"),
+        ("router bgp 65001", "config-router"),
+        ("address-family l2vpn evpn", "config-router-af"),
+        ("vni 100", "config-router-af-vni"),
+        ("exit-vni", "config-router-af"),
+        ("exit", "config-router"),
+        ("route-map A permit 10", "config-route-map"),
+        ("bfd", "config-bfd"),
+        ("peer 10.0.0.2", "config-bfd-peer"),
+        ("interface eth0", "config-if"),
+        ("vrf red", "config-vrf"),
+        ("router ospf", "config-router"),
+        ("exit", "config"),
+    ] {
+        assert_eq!(prompt(line), expected, "{line}");
+    }
+}
+
+#[test]
 fn which_families_a_neighbor_carries() {
     let lines = " no bgp default ipv4-unicast\n neighbor G peer-group\n neighbor 10.0.0.2 remote-as 65002\n \
                  neighbor 10.0.0.2 peer-group G\n neighbor 10.0.0.3 remote-as 65003\n neighbor 10.0.0.3 peer-group G\n \

@@ -32,6 +32,8 @@ pub(super) enum Ending {
 #[derive(Default)]
 struct Changes {
     lines: Vec<String>,
+    /// Not all of them are comments.
+    says_something: bool,
     walk: Walk,
 }
 
@@ -62,23 +64,24 @@ impl Session {
 
     /// What stands before a line.
     pub(super) fn prompt(&self) -> String {
-        match self.changes {
+        match &self.changes {
             None => format!("{}# ", self.hostname),
-            Some(_) => format!("{}(config)# ", self.hostname),
+            Some(changes) => format!("{}({})# ", self.hostname, changes.walk.prompt()),
         }
     }
 
     /// Carries out a line.
     pub(super) async fn line(&mut self, line: &str, out: &mut dyn Write) -> io::Result<Ending> {
         let text = line.trim();
-        if text.is_empty() || text.starts_with(['!', '#']) {
-            return Ok(Ending::Done);
-        }
         if let Some(behind) = text.strip_prefix("do ") {
             return self.command(behind.trim(), out).await;
         }
+        let says_nothing = text.is_empty() || text.starts_with(['!', '#']);
         let Some(changes) = &mut self.changes else {
-            return self.command(text, out).await;
+            return match says_nothing {
+                true => Ok(Ending::Done),
+                false => self.command(text, out).await,
+            };
         };
         let exit = matches!(text, "exit" | "quit");
         if text == "end" || exit && changes.walk.is_outside() {
@@ -91,7 +94,9 @@ impl Session {
         }
         let text = if exit { "exit" } else { text };
         changes.walk.line(text);
+        // Comments, too, so that an error names the line that was typed.
         changes.lines.push(text.to_owned());
+        changes.says_something |= !says_nothing;
         Ok(Ending::Done)
     }
 
@@ -104,7 +109,11 @@ impl Session {
     }
 
     async fn commit(&mut self, out: &mut dyn Write) -> io::Result<Ending> {
-        let Changes { lines, .. } = self.changes.take().unwrap_or_default();
+        let changes = self.changes.take().unwrap_or_default();
+        let lines = match changes.says_something {
+            true => changes.lines,
+            false => Vec::new(),
+        };
         let done = configure::configure(self.asking.client(), &lines).await;
         said(done, out)
     }

@@ -66,8 +66,8 @@ pub(crate) fn rbgpctl_with(input: &[u8], arguments: &[&str]) -> Ran {
     ran(child.wait_with_output().unwrap())
 }
 
-/// What `rbgpctl` writes on a terminal of 80 columns.
-pub(crate) fn on_a_terminal(socket: &Path, arguments: &[&str]) -> String {
+/// A terminal of 80 columns: the side of whoever sits there, and that of programs.
+pub(crate) fn open_terminal() -> (OwnedFd, OwnedFd) {
     let size = libc::winsize {
         ws_row: 24,
         ws_col: 80,
@@ -88,7 +88,12 @@ pub(crate) fn on_a_terminal(socket: &Path, arguments: &[&str]) -> String {
     };
     assert_eq!(opened, 0);
     // SAFETY: both were opened just now and belong to nobody else.
-    let (master, slave) = unsafe { (OwnedFd::from_raw_fd(master), OwnedFd::from_raw_fd(slave)) };
+    unsafe { (OwnedFd::from_raw_fd(master), OwnedFd::from_raw_fd(slave)) }
+}
+
+/// What `rbgpctl` writes on a terminal of 80 columns.
+pub(crate) fn on_a_terminal(socket: &Path, arguments: &[&str]) -> String {
+    let (master, slave) = open_terminal();
     let reader = thread::spawn(move || {
         let mut text = Vec::new();
         // The end of a terminal whose other side is closed is an error.

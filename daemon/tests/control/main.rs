@@ -30,4 +30,5 @@ mod orders;
 mod replies;
 mod routes;
 mod show;
+mod terminal;
 mod usage;
