@@ -11,6 +11,7 @@ mod evpn;
 mod neighbors;
 mod policy;
 mod routes;
+mod rpki;
 mod summary;
 mod words;
 mod zebra;
@@ -55,6 +56,8 @@ pub(super) async fn answer(ask: Ask, said: &Said, asking: &Asking) -> Answered {
         Ask::Route => zebra::route(said, asking).await,
         Ask::RouteSummary => zebra::route_summary(said, asking).await,
         Ask::NextHops => zebra::next_hops(said, asking).await,
+        Ask::BgpNextHops => zebra::bgp_next_hops(said, asking).await,
+        Ask::RpkiCaches => rpki::caches(said, asking).await,
         Ask::RouteMap => policy::route_map(said, asking).await,
         Ask::PrefixList => policy::prefix_list(said, asking).await,
         Ask::InterfaceBrief => zebra::interface_brief(said, asking).await,

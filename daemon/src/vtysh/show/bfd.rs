@@ -7,7 +7,7 @@ use crate::control::Request;
 use crate::control::reply::{self, BfdSession, BfdState};
 use crate::vtysh::ask::{Asking, Trouble};
 use crate::vtysh::grammar::Said;
-use crate::vtysh::host::DEFAULT;
+use crate::vtysh::host::{DEFAULT, Host};
 
 /// The sessions that a line is about. Those of all instances are told by the default one.
 async fn sessions(said: &Said, asking: &Asking) -> Result<Vec<BfdSession>, Trouble> {
@@ -40,6 +40,21 @@ async fn sessions(said: &Said, asking: &Asking) -> Result<Vec<BfdSession>, Troub
             return Err(Trouble::Failure(format!(
                 "% Unable to find 'peer {word}'\n"
             )));
+        }
+    }
+    // FRR knows the device of each session on a link; here it has the session's own address. Who is in
+    // another namespace does not see it.
+    if let Ok(host) = Host::now(asking.version().await?.pid) {
+        for session in all.iter_mut().filter(|it| !it.multihop) {
+            let own = host.addresses.iter();
+            let own = own.filter(|it| Some(it.address.ip()) == session.local);
+            let in_vrf = |link: &&fib::Link| {
+                let vrf = host.vrf_of(link).map_or(DEFAULT, |vrf| vrf.name.as_str());
+                vrf == vrf_of(session)
+            };
+            let device = own.filter_map(|it| host.link(it.index)).find(in_vrf);
+            let name = device.map(|link| link.name.to_string());
+            session.interface = session.interface.take().or(name);
         }
     }
     Ok(all)

@@ -407,7 +407,7 @@ pub(super) async fn of_neighbor(said: &Said, asking: &Asking) -> Answered {
         let all = routes.len();
         let wanted: Vec<String> = routes
             .iter()
-            .filter(|it| it.neighbor == Some(address))
+            .filter(|it| it.neighbor == Some(address) && it.accepted)
             .map(|it| it.prefix.clone())
             .collect();
         // Why the best one is it is told by the others of its prefix, which are looked at first.
@@ -444,8 +444,8 @@ fn accepted(
     };
     let (mut table, mut lists) = (Map::new(), Map::new());
     for (prefix, paths) in groups {
-        let mine = paths.iter().filter(|it| it.neighbor == Some(address));
-        for path in mine {
+        let mine = |it: &&Route| it.neighbor == Some(address) && it.accepted;
+        for path in paths.iter().filter(mine) {
             match family {
                 Family::Evpn => {
                     let key = evpn::Key::of(prefix);

@@ -3,6 +3,8 @@
 //! Routes are those of the kernel, with the marks of who made them; local ones are made of the host's
 //! addresses, as FRR 10 lists them. Of BGP's routes that are not in the kernel `show bgp` tells.
 
+mod next_hops;
+
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
@@ -16,6 +18,8 @@ use crate::control::{Request, Select, reply};
 use crate::vtysh::ask::{Asking, Trouble};
 use crate::vtysh::grammar::Said;
 use crate::vtysh::host::{DEFAULT, Host, vrf_table};
+
+pub(super) use next_hops::{bgp_next_hops, next_hops};
 
 /// Who made a route, in FRR's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -96,12 +100,15 @@ struct View {
 
 impl View {
     async fn of(said: &Said, asking: &Asking) -> Result<Self, Trouble> {
+        Self::of_vrf(said.value(&["NAME"]), said.has("ipv6"), asking).await
+    }
+
+    async fn of_vrf(vrf: Option<&str>, ipv6: bool, asking: &Asking) -> Result<Self, Trouble> {
         let version = asking.version().await?;
         let host = Host::now(version.pid)?;
-        let ipv6 = said.has("ipv6");
-        let (family, vrf) = match ipv6 {
-            true => (Family::Ipv6Unicast, said.value(&["NAME"])),
-            false => (Family::Ipv4Unicast, said.value(&["NAME"])),
+        let family = match ipv6 {
+            true => Family::Ipv6Unicast,
+            false => Family::Ipv4Unicast,
         };
         let vrfs: Vec<(String, u32)> = match vrf {
             Some("all") => {
@@ -516,7 +523,13 @@ pub(super) async fn route_summary(said: &Said, asking: &Asking) -> Answered {
                 "fibOffLoaded": 0, "fibTrapped": 0,
             })
         });
-        let rows: Vec<Value> = rows.collect();
+        let mut rows: Vec<Value> = rows.collect();
+        if counts.contains_key(&Maker::Bgp) {
+            // FRR has a row for either kind of neighbour.
+            rows.push(json!({
+                "type": "ibgp", "rib": 0, "fib": 0, "fibOffLoaded": 0, "fibTrapped": 0,
+            }));
+        }
         objects.insert(
             table.vrf.clone(),
             json!({"routes": rows, "routesTotal": total.0, "routesTotalFib": total.1}),
@@ -553,90 +566,6 @@ fn word_of_summary(maker: Maker) -> &'static str {
     match maker == Maker::Bgp {
         true => "ebgp",
         false => maker.word(),
-    }
-}
-
-pub(super) async fn next_hops(said: &Said, asking: &Asking) -> Answered {
-    let view = View::of(said, asking).await?;
-    let family = match view.ipv6 {
-        true => Family::Ipv6Unicast,
-        false => Family::Ipv4Unicast,
-    };
-    let key = if view.ipv6 { "ipv6" } else { "ipv4" };
-    let (mut text, mut objects) = (String::new(), Map::new());
-    for table in &view.tables {
-        let mut wanted: Vec<IpAddr> = Vec::new();
-        if let Some(router) = asking.router(Some(&table.vrf)).await? {
-            let routes = router.routes(family, None, Select::All).await?;
-            let learned = routes.iter().filter(|it| it.neighbor.is_some());
-            wanted.extend(learned.flat_map(|it| it.next_hops.iter().map(|hop| hop.ip())));
-            let neighbors = router.summary().await?.neighbors;
-            wanted.extend(neighbors.iter().map(|it| it.address.ip()));
-        }
-        wanted.retain(|ip| ip.is_ipv6() == view.ipv6);
-        wanted.sort_unstable();
-        wanted.dedup();
-        let mut hops = Map::new();
-        text.push_str(&format!("\nVRF {}:\n", table.vrf));
-        for ip in wanted {
-            let host = Prefix::host(ip);
-            let leads = table
-                .routes
-                .iter()
-                .filter(|it| it.maker != Maker::Local && it.prefix.contains(host));
-            // A next hop that only the default route reaches is not known to be there.
-            let best = leads
-                .filter(|it| it.prefix.len() > 0)
-                .max_by_key(|it| it.prefix.len());
-            hops.insert(ip.to_string(), view.tracked(best, &table.vrf));
-            text.push_str(&view.tracked_text(ip, best, &table.vrf));
-        }
-        hops.insert("resolveViaDefault".to_owned(), json!(false));
-        objects.insert(table.vrf.clone(), json!({key: hops}));
-    }
-    Ok(match said.has("json") {
-        true => Answer::Json(Value::Object(objects)),
-        false => Answer::Text(text),
-    })
-}
-
-impl View {
-    fn tracked(&self, route: Option<&Route>, vrf: &str) -> Value {
-        let clients = json!([{"protocol": "bgp", "protocolFiltered": "none"}]);
-        let Some(route) = route else {
-            return json!({"nhtConnected": false, "clientList": clients, "unresolved": true});
-        };
-        let hops = route.hops.iter().map(|hop| {
-            let mut object = self.hop_json(hop, route);
-            if let Value::Object(map) = &mut object {
-                map.insert("vrf".to_owned(), json!(vrf));
-            }
-            object
-        });
-        let hops: Vec<Value> = hops.collect();
-        json!({
-            "nhtConnected": route.maker == Maker::Connected,
-            "clientList": clients,
-            "resolvedProtocol": route.maker.word(),
-            "prefix": route.prefix.to_string(),
-            "nexthops": hops,
-        })
-    }
-
-    fn tracked_text(&self, ip: IpAddr, route: Option<&Route>, vrf: &str) -> String {
-        let Some(route) = route else {
-            return format!("{ip}\n unresolved\n Client list: bgp\n");
-        };
-        let mut text = format!(
-            "{ip}\n resolved via {}, prefix {}\n",
-            route.maker.word(),
-            route.prefix
-        );
-        for hop in &route.hops {
-            text.push_str(&format!(" {} (vrf {vrf})\n", self.way(hop)));
-        }
-        text.push_str(" Client list: bgp\n");
-        text
     }
 }
 
