@@ -241,6 +241,22 @@ impl<'lab> Cloud<'lab> {
         for site in &mut self.sites {
             site.start(self.lab)?;
         }
+        self.plug()
+    }
+
+    /// As [`Cloud::start`], with rbgpd at every site and files in FRR's language, site A's first.
+    pub fn start_files(&mut self, files: &[&str]) -> Result<(), Error> {
+        self.lab.start_clock();
+        for (site, file) in self.sites.iter_mut().zip(files) {
+            match &mut site.node {
+                Node::Rbgpd(rbgpd) => rbgpd.start_frr(self.lab, file)?,
+                Node::Frr(_) => return Err(Error::State("a site has FRR".to_owned())),
+            }
+        }
+        self.plug()
+    }
+
+    fn plug(&mut self) -> Result<(), Error> {
         for vni in self.plan.vnis.clone() {
             for site in &self.sites {
                 let vm = Vm::create(self.lab, vni, site.id, self.fabric.mtu().saturating_sub(50))?;
