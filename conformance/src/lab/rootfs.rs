@@ -62,6 +62,24 @@ pub(super) fn image(suite: &str) -> Result<String, Error> {
     imported.map(|_| name)
 }
 
+/// A package of a suite without what it depends on, unpacked on first use: for a program that needs no more
+/// than the machine's own C library.
+pub(super) fn package(suite: &str, name: &str) -> Result<PathBuf, Error> {
+    let root = Path::new(CACHE).join(format!("{suite}-{name}"));
+    let _turn = turn(&format!("{suite}-{name}"))?;
+    if !root.exists() {
+        let work = sources(&format!("{suite}-{name}"), suite)?;
+        run(apt(&work).current_dir(&work).args(["download", name]))?;
+        let draft = Path::new(CACHE).join(format!("{suite}-{name}.draft"));
+        let _ = fs::remove_dir_all(&draft);
+        make(&draft)?;
+        extract_all(&work, &draft)?;
+        let _ = fs::remove_dir_all(&work);
+        fs::rename(&draft, &root).map_err(|e| Error::io(root.display(), e))?;
+    }
+    Ok(root)
+}
+
 /// One builder at a time.
 fn turn(name: &str) -> Result<File, Error> {
     fs::create_dir_all(CACHE).map_err(|e| Error::io(CACHE, e))?;
@@ -71,8 +89,9 @@ fn turn(name: &str) -> Result<File, Error> {
     Ok(file)
 }
 
-fn unpack(suite: &str, root: &Path) -> Result<(), Error> {
-    let work = Path::new(CACHE).join(format!("{suite}.apt"));
+/// A folder with apt's state for a suite, which knows its packages.
+fn sources(name: &str, suite: &str) -> Result<PathBuf, Error> {
+    let work = Path::new(CACHE).join(format!("{name}.apt"));
     let _ = fs::remove_dir_all(&work);
     for folder in ["lists/partial", "cache/archives/partial", "empty"] {
         make(&work.join(folder))?;
@@ -81,6 +100,11 @@ fn unpack(suite: &str, root: &Path) -> Result<(), Error> {
     let source = format!("deb [signed-by={KEYRING}] {} {suite} main\n", mirror()?);
     write(&work.join("sources.list"), &source)?;
     run(apt(&work).arg("update"))?;
+    Ok(work)
+}
+
+fn unpack(suite: &str, root: &Path) -> Result<(), Error> {
+    let work = sources(suite, suite)?;
     run(apt(&work)
         .args(["-y", "--download-only", "install"])
         .args(PACKAGES))?;
@@ -89,14 +113,19 @@ fn unpack(suite: &str, root: &Path) -> Result<(), Error> {
         let link = root.join(folder);
         symlink(format!("usr/{folder}"), &link).map_err(|e| Error::io(link.display(), e))?;
     }
-    let archives = work.join("cache/archives");
-    for entry in fs::read_dir(&archives).map_err(|e| Error::io(archives.display(), e))? {
+    extract_all(&work.join("cache/archives"), root)?;
+    let _ = fs::remove_dir_all(&work);
+    Ok(())
+}
+
+/// Every package that lies in a folder.
+fn extract_all(archives: &Path, root: &Path) -> Result<(), Error> {
+    for entry in fs::read_dir(archives).map_err(|e| Error::io(archives.display(), e))? {
         let path = entry.map_err(|e| Error::io(archives.display(), e))?.path();
         if path.extension().is_some_and(|e| e == "deb") {
             extract(&path, root)?;
         }
     }
-    let _ = fs::remove_dir_all(&work);
     Ok(())
 }
 
