@@ -32,6 +32,7 @@
 //!
 //! - RFC 5880: asynchronous mode, active and passive role, poll sequences, jitter, a peer in
 //!   demand mode.
+//! - RFC 5880 §6.4: the echo function, both ways; the path of its packets is the caller's part.
 //! - RFC 5880 §6.7: authentication with a simple password, keyed and meticulous keyed MD5 and SHA1,
 //!   several keys, and changes of all that while a session is up.
 //! - RFC 5881: single hop over IPv4 and IPv6, including the hop limit check (§5). The ports are
@@ -41,8 +42,13 @@
 //!
 //! # Deviations
 //!
-//! - RFC 5880 §6.6 (being in demand mode ourselves) and §6.4 (echo) are optional and not offered:
-//!   asynchronous mode at 10 ms and more detects as fast as a host needs.
+//! - RFC 5880 §6.6 (being in demand mode ourselves) is optional and not offered: asynchronous mode at
+//!   10 ms and more detects as fast as a host needs.
+//! - RFC 5880 §6.8.5 takes a session down when echo packets do not come back. Here that is so from the
+//!   first one that did: FRR offers to send them back on every host, also where nothing is forwarded.
+//!   A session that was lost so stays down for a second, then two, up to 16 while none come back.
+//! - RFC 5880 §6.8.3 would have a system with active echo set its Required Min RX Interval to a second
+//!   or more. Here, as in FRR, control packets keep the intervals that they are given.
 //! - RFC 5880 §6.7.3 and §6.7.4 learn a peer's first sequence number before they look at the digest,
 //!   and a stranger could choose it. Here only a packet with the right digest counts, for that and
 //!   for the time after which a number is forgotten (§6.8.1). A first number is learned from a packet
@@ -60,6 +66,7 @@
 #![forbid(unsafe_code)]
 
 pub mod authentication;
+mod echo;
 pub mod packet;
 mod read;
 pub mod session;
@@ -68,6 +75,7 @@ mod state;
 mod timers;
 
 pub use authentication::{Authentication, KeyError, Method, Refusal};
+pub use echo::{ECHO_BYTES, EchoError, EchoPacket};
 pub use packet::{Diagnostic, Discriminator, Interval, IntervalError, Packet, PacketError};
 pub use session::{
     Config, Counters, Domain, Hops, Input, InterfaceIndex, Output, ParameterError, Parameters,

@@ -7,16 +7,20 @@
 //! are the caller's.
 
 mod config;
+mod echo;
 mod pace;
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
+use std::num::NonZeroU8;
 use std::time::{Duration, Instant};
 
 pub use config::{Config, Domain, Hops, InterfaceIndex, ParameterError, Parameters};
+use echo::Echo;
 use pace::{Detection, Intervals, Jitter, Poll, Reply, Transmission};
 
 use crate::authentication::{Authentication, Guard, Refusal};
+use crate::echo::EchoPacket;
 use crate::packet::{Diagnostic, Discriminator, Interval, Packet};
 use crate::state::{State, next_state};
 
@@ -31,6 +35,8 @@ pub enum Input {
         /// refused.
         ttl: u8,
     },
+    /// An echo packet that names this session came back.
+    EchoReturned(EchoPacket),
     /// The deadline has come.
     Timeout,
     /// New parameters; the session stays as it is (RFC 5880 §6.8.3).
@@ -51,6 +57,8 @@ pub enum Input {
 pub enum Output {
     /// Send this to the peer with TTL 255, to UDP port 3784, or 4784 over several hops.
     Send(Packet),
+    /// Send this so that it comes back: to UDP port 3785 with TTL 255, by way of the peer.
+    SendEcho(EchoPacket),
     /// The session has a new state.
     StateChanged(StateChange),
 }
@@ -100,6 +108,9 @@ pub struct Session {
     poll: Poll,
     transmission: Transmission,
     detection: Detection,
+    echo: Echo,
+    /// Until when the session stays down, see [`Echo::fail`].
+    held_until: Option<Instant>,
     reply: Reply,
     /// When a poll was last answered.
     answered: Option<Instant>,
@@ -108,6 +119,7 @@ pub struct Session {
     refusal: Option<Refusal>,
     /// See [`Self::take_gap`].
     gap: Option<u64>,
+    heard_on: Option<InterfaceIndex>,
     outputs: VecDeque<Output>,
     counters: Counters,
 }
@@ -140,12 +152,15 @@ impl Session {
             poll: Poll::Idle,
             transmission: Transmission::default(),
             detection: Detection::default(),
+            echo: Echo::default(),
+            held_until: None,
             reply: Reply::None,
             answered: None,
             jitter: Jitter::new(seed),
             guard,
             refusal: None,
             gap: None,
+            heard_on: None,
             outputs: VecDeque::new(),
             counters: Counters::default(),
         };
@@ -157,6 +172,11 @@ impl Session {
     pub fn handle(&mut self, now: Instant, input: Input) {
         match input {
             Input::Received { packet, ttl } => self.receive(now, packet, ttl),
+            Input::EchoReturned(packet) => {
+                if self.echo.returned(now, packet) {
+                    self.counters.echo_returned += 1;
+                }
+            }
             Input::Timeout => {}
             Input::Configure(parameters) => self.configure(parameters),
             Input::AdminDown => {
@@ -190,7 +210,8 @@ impl Session {
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         let detection = self.detection.deadline(self.detection_time());
-        [self.transmission.next, detection]
+        let echo = self.echo.deadline(self.multiplier());
+        [self.transmission.next, detection, echo]
             .into_iter()
             .flatten()
             .min()
@@ -269,6 +290,59 @@ impl Session {
         })
     }
 
+    /// Interval of our echo packets before jitter. RFC 5880 §6.8.9: only while the session is up and the
+    /// peer can send them back, and not faster than it says. `None`: none are sent.
+    #[must_use]
+    pub fn echo_interval(&self) -> Option<Duration> {
+        let wanted = self.config.parameters.echo?;
+        let theirs = self.remote.required_min_echo_rx;
+        // RFC 5883 §3: not over several hops.
+        let near = self.config.hops == Hops::Single;
+        let possible = self.state == State::Up && near && theirs != Interval::ZERO;
+        possible.then(|| wanted.max(theirs).duration())
+    }
+
+    /// An echo packet has come back since they were asked for, so that their absence is a failure.
+    #[must_use]
+    pub fn echo_works(&self) -> bool {
+        self.echo.works()
+    }
+
+    /// How long the last echo packets that came back took, eight at most.
+    pub fn echo_round_trips(&self) -> impl Iterator<Item = Duration> {
+        self.echo.round_trips()
+    }
+
+    /// How often we say that the peer may have packets sent back, RFC 5880 §6.8.1.
+    fn required_min_echo_rx(&self) -> Interval {
+        match self.config.hops {
+            Hops::Single => self.config.parameters.required_min_echo_rx,
+            // RFC 5883 §3: not over several hops.
+            Hops::Multi => Interval::ZERO,
+        }
+    }
+
+    /// The peer may have packets sent back now; counts one.
+    pub(crate) fn loop_back(&mut self) -> bool {
+        let loops = self.state == State::Up && self.required_min_echo_rx() != Interval::ZERO;
+        self.counters.echo_looped_back += u64::from(loops);
+        loops
+    }
+
+    /// The interface that the last packet which was believed came in on.
+    #[must_use]
+    pub fn heard_on(&self) -> Option<InterfaceIndex> {
+        self.heard_on
+    }
+
+    pub(crate) fn set_heard_on(&mut self, interface: InterfaceIndex) {
+        self.heard_on = Some(interface);
+    }
+
+    fn multiplier(&self) -> NonZeroU8 {
+        self.config.parameters.detect_multiplier
+    }
+
     /// Silence after which the peer is declared dead: RFC 5880 §6.8.4, the peer's multiplier times
     /// the larger of what we can take and what it wants to send. Zero until the peer is heard.
     #[must_use]
@@ -318,7 +392,11 @@ impl Session {
         if self.state == State::AdminDown {
             return;
         }
-        let new = next_state(self.state, packet.state);
+        self.held_until = self.held_until.filter(|until| *until > now);
+        let new = match (self.held_until, self.state) {
+            (Some(_), State::Down) => State::Down,
+            (_, state) => next_state(state, packet.state),
+        };
         let diagnostic = match new {
             State::Down => Diagnostic::NeighborSignaledDown,
             State::Up => Diagnostic::None,
@@ -356,6 +434,10 @@ impl Session {
     }
 
     fn configure(&mut self, parameters: Parameters) {
+        if parameters.echo.is_none() {
+            self.echo.forget();
+            self.held_until = None;
+        }
         self.config.parameters = parameters;
         self.update_intervals();
     }
@@ -393,26 +475,21 @@ impl Session {
         }
     }
 
-    /// Forgives the peer a silence that may have been ours. A stall that is short against the
-    /// detection time needs no excuse. At most three excuses in one silence, so that a host which
-    /// is always late still notices a dead peer.
+    /// Forgives the peer a silence that may have been ours, see [`Detection::excuse`].
     pub(crate) fn excuse(&mut self, now: Instant, by: Duration) {
-        let detection_time = self.detection_time();
-        let Some(deadline) = self.detection.deadline(detection_time) else {
-            return;
-        };
-        if by < detection_time / 8 || self.detection.excuses == EXCUSES_MAX {
-            return;
-        }
-        // At least one more packet of the peer gets its chance.
-        let later = (deadline + by).max(now + self.remote_interval());
-        self.detection.excuses += 1;
-        self.detection.extension += later.saturating_duration_since(deadline);
-        self.counters.stalls += 1;
+        let (time, interval) = (self.detection_time(), self.remote_interval());
+        let control = self.detection.excuse(now, by, time, interval);
+        let echo = self.echo.excuse(now, by, self.multiplier());
+        self.counters.stalls += u64::from(control || echo);
     }
 
     /// RFC 5880 §6.8.4 and, for the discriminator, §6.8.1.
     fn detect(&mut self, now: Instant) {
+        // RFC 5880 §6.8.5.
+        if self.state == State::Up && self.echo.has_failed(now, self.multiplier()) {
+            self.held_until = Some(now + self.echo.fail());
+            self.change_state(now, State::Down, Diagnostic::EchoFailed);
+        }
         let deadline = self.detection.deadline(self.detection_time());
         if deadline.is_none_or(|at| at > now) {
             return;
@@ -450,10 +527,17 @@ impl Session {
                     .apply(interval, self.config.parameters.detect_multiplier)
             });
         }
+        let (name, multiplier) = (self.my_discriminator, self.multiplier());
+        let echo = self.echo.transmit(now, name, &mut self.jitter, multiplier);
+        if let Some(packet) = echo {
+            self.counters.echo_sent += 1;
+            self.outputs.push_back(Output::SendEcho(packet));
+        }
     }
 
     /// RFC 5880 §6.8.3 and §6.8.7: a changed interval counts from the last periodic packet.
     fn schedule(&mut self, now: Instant) {
+        self.echo.pace(now, self.echo_interval());
         let interval = self.transmit_interval();
         if interval == self.transmission.interval {
             return;
@@ -482,8 +566,7 @@ impl Session {
             your_discriminator: self.remote.discriminator,
             desired_min_tx: self.own.desired_min_tx,
             required_min_rx: self.own.required_min_rx,
-            // RFC 5880 §6.8.1: zero, no echo packets are looped back.
-            required_min_echo_rx: Interval::ZERO,
+            required_min_echo_rx: self.required_min_echo_rx(),
             authentication: None,
         };
         let signed = self.guard.sign(packet);
@@ -495,9 +578,6 @@ impl Session {
         self.config.interface = interface;
     }
 }
-
-/// See [`Session::excuse`].
-const EXCUSES_MAX: u8 = 3;
 
 /// See [`Session::may_answer`]. Polls come with periodic packets, three quarters of 10 ms apart or more.
 const ANSWER_MIN: Duration = Duration::from_millis(5);
@@ -516,6 +596,8 @@ pub struct Remote {
     pub desired_min_tx: Interval,
     /// How often the peer can receive.
     pub required_min_rx: Interval,
+    /// How often the peer can send echo packets back; zero: it does not.
+    pub required_min_echo_rx: Interval,
     /// How many packets of the peer may be missed; 0: nothing heard yet.
     pub detect_multiplier: u8,
     /// The peer wants no periodic packets while the session is up.
@@ -533,6 +615,7 @@ impl Remote {
             diagnostic: Diagnostic::None,
             desired_min_tx: Interval::ZERO,
             required_min_rx: Interval::from_micros(1),
+            required_min_echo_rx: Interval::ZERO,
             detect_multiplier: 0,
             demand: false,
             control_plane_independent: false,
@@ -546,6 +629,7 @@ impl Remote {
             diagnostic: packet.diagnostic,
             desired_min_tx: packet.desired_min_tx,
             required_min_rx: packet.required_min_rx,
+            required_min_echo_rx: packet.required_min_echo_rx,
             detect_multiplier: packet.detect_multiplier.get(),
             demand: packet.demand,
             control_plane_independent: packet.control_plane_independent,
@@ -567,6 +651,12 @@ pub struct Counters {
     pub refused_authentication: u64,
     /// Packets refused because they name another session.
     pub refused_discriminator: u64,
+    /// Echo packets given out.
+    pub echo_sent: u64,
+    /// Those of them that came back.
+    pub echo_returned: u64,
+    /// Echo packets of the peer that the caller was told to send back.
+    pub echo_looped_back: u64,
     /// How often the session left Up.
     pub losses: u64,
     /// How often a stall of this host extended the detection time.

@@ -15,6 +15,7 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use crate::authentication::Authentication;
+use crate::echo::EchoPacket;
 use crate::packet::{Discriminator, Packet, PacketError};
 use crate::session::{self, Config, Domain, Hops, InterfaceIndex, Output, Session};
 use crate::timers::Timers;
@@ -187,6 +188,47 @@ impl Sessions {
         }
     }
 
+    /// Takes in a datagram of UDP port 3785. True: it is one that the session's peer wants back, and its
+    /// payload is to be sent from where it went to where it came from, with a TTL of 254. With that
+    /// TTL it is not sent back again by anybody who does the same.
+    ///
+    /// Only peers of sessions that are up and offer it have packets sent back, so that nobody is an
+    /// echo for strangers.
+    pub fn echo(&mut self, now: Instant, datagram: Datagram<'_>) -> bool {
+        let taken = match datagram.ttl {
+            u8::MAX => {
+                let found = self.by_address(&datagram).map(|(session, _)| session);
+                let session = found.and_then(|session| self.sessions.get_mut(&session));
+                session.is_some_and(Session::loop_back)
+            }
+            _ => self.echo_returned(now, &datagram),
+        };
+        self.refused.echo += u64::from(!taken);
+        taken && datagram.ttl == u8::MAX
+    }
+
+    /// True if a session had sent it.
+    fn echo_returned(&mut self, now: Instant, datagram: &Datagram<'_>) -> bool {
+        let Ok(packet) = EchoPacket::decode(datagram.payload) else {
+            return false;
+        };
+        let name = packet.discriminator;
+        let returned = |sessions: &Self| {
+            let session = sessions.sessions.get(&name)?;
+            Some(session.counters().echo_returned)
+        };
+        let before = returned(self);
+        let input = session::Input::EchoReturned(packet);
+        self.handle(
+            now,
+            Input::Session {
+                session: name,
+                input,
+            },
+        );
+        returned(self) != before
+    }
+
     /// The next thing to do and whose it is; call until `None` after each [`Self::handle`].
     pub fn poll(&mut self) -> Option<(Discriminator, Output)> {
         self.outputs.pop_front()
@@ -267,7 +309,11 @@ impl Sessions {
                 ttl: datagram.ttl,
             },
         );
-        self.taken_in(session) != before
+        let believed = self.taken_in(session) != before;
+        if let Some(session) = self.sessions.get_mut(&session).filter(|_| believed) {
+            session.set_heard_on(datagram.interface);
+        }
+        believed
     }
 
     fn taken_in(&self, session: Discriminator) -> Option<u64> {
@@ -378,6 +424,8 @@ pub struct Refused {
     pub no_session: u64,
     /// The session has another peer address, interface or distance.
     pub wrong_source: u64,
+    /// To the port of echo packets: of no peer that may have them sent back, and none of ours.
+    pub echo: u64,
 }
 
 /// How much of its detection time had passed when a session that is up heard its peer again: the

@@ -329,6 +329,13 @@ pub fn bfd(bytes: &[u8]) {
         }
         Err(error) => drop(error.to_string()),
     }
+    match bfd::EchoPacket::decode(bytes) {
+        Ok(packet) => {
+            let again = bfd::EchoPacket::decode(&packet.encode());
+            assert_eq!(again, Ok(packet));
+        }
+        Err(error) => drop(error.to_string()),
+    }
 }
 
 /// A configuration file. What is accepted is printed as a file that means the same.

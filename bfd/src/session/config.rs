@@ -143,6 +143,8 @@ pub struct Parameters {
     pub(super) passive: bool,
     pub(super) control_plane_independent: bool,
     pub(super) ttl_min: u8,
+    pub(super) echo: Option<Interval>,
+    pub(super) required_min_echo_rx: Interval,
 }
 
 impl Default for Parameters {
@@ -154,6 +156,8 @@ impl Default for Parameters {
             passive: false,
             control_plane_independent: false,
             ttl_min: 1,
+            echo: None,
+            required_min_echo_rx: Interval::ZERO,
         }
     }
 }
@@ -172,6 +176,34 @@ impl Parameters {
     pub fn required_min_rx(mut self, interval: Duration) -> Result<Self, ParameterError> {
         self.required_min_rx = checked(interval)?;
         Ok(self)
+    }
+
+    /// Have the peer send packets of ours back, at this interval, and take the session down when it
+    /// does not (RFC 5880 §6.4). Only over one hop; default no.
+    pub fn echo(mut self, interval: Option<Duration>) -> Result<Self, ParameterError> {
+        self.echo = interval.map(checked).transpose()?;
+        Ok(self)
+    }
+
+    /// How often the peer may have us send packets of its back; default never. Sending them back is
+    /// the caller's part, or that of the host's forwarding. Only over one hop.
+    pub fn echo_receive(mut self, interval: Option<Duration>) -> Result<Self, ParameterError> {
+        let interval = interval.map(checked).transpose()?;
+        self.required_min_echo_rx = interval.unwrap_or(Interval::ZERO);
+        Ok(self)
+    }
+
+    /// How often we want to have a packet of ours sent back, if at all.
+    #[must_use]
+    pub fn echo_interval(&self) -> Option<Duration> {
+        self.echo.map(Interval::duration)
+    }
+
+    /// How often we send packets of the peer's back, if at all.
+    #[must_use]
+    pub fn echo_receive_interval(&self) -> Option<Duration> {
+        let interval = self.required_min_echo_rx;
+        (interval != Interval::ZERO).then(|| interval.duration())
     }
 
     /// How often we want to send once the session is up.

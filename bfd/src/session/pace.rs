@@ -144,6 +144,30 @@ impl Detection {
         self.heard
             .map(|heard| heard + detection_time + self.extension)
     }
+
+    /// Forgives a silence that may have been ours; true if there was one. A stall that is short
+    /// against the detection time needs no excuse. At most three excuses in one silence, so that a
+    /// host which is always late still notices a dead peer.
+    pub(super) fn excuse(
+        &mut self,
+        now: Instant,
+        by: Duration,
+        detection_time: Duration,
+        interval: Duration,
+    ) -> bool {
+        const EXCUSES_MAX: u8 = 3;
+        let Some(deadline) = self.deadline(detection_time) else {
+            return false;
+        };
+        if by < detection_time / 8 || self.excuses == EXCUSES_MAX {
+            return false;
+        }
+        // At least one more packet gets its chance.
+        let later = (deadline + by).max(now + interval);
+        self.excuses += 1;
+        self.extension += later.saturating_duration_since(deadline);
+        true
+    }
 }
 
 /// A packet due outside the periodic ones.
@@ -178,10 +202,14 @@ impl Jitter {
         let most = (interval * percent_max / 100)
             .saturating_sub(TICK)
             .max(least);
+        let room = u64::try_from((most - least).as_nanos()).unwrap_or(u64::MAX);
+        least + Duration::from_nanos(self.draw() % room.saturating_add(1))
+    }
+
+    pub(super) fn draw(&mut self) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
-        let room = u64::try_from((most - least).as_nanos()).unwrap_or(u64::MAX);
-        least + Duration::from_nanos(self.0 % room.saturating_add(1))
+        self.0
     }
 }

@@ -6,13 +6,13 @@ use super::*;
 use crate::packet::tests::any_packet;
 use crate::timers::TICK;
 
-const MS: Duration = Duration::from_millis(1);
+pub(super) const MS: Duration = Duration::from_millis(1);
 
-fn discriminator(value: u32) -> Discriminator {
+pub(super) fn discriminator(value: u32) -> Discriminator {
     Discriminator::new(value).unwrap()
 }
 
-fn parameters(tx_ms: u64, rx_ms: u64, multiplier: u8) -> Parameters {
+pub(super) fn parameters(tx_ms: u64, rx_ms: u64, multiplier: u8) -> Parameters {
     Parameters::default()
         .desired_min_tx(Duration::from_millis(tx_ms))
         .and_then(|p| p.required_min_rx(Duration::from_millis(rx_ms)))
@@ -26,7 +26,7 @@ fn session(parameters: Parameters, now: Instant) -> Session {
 }
 
 /// A packet of the peer as it would be at 300 ms and multiplier 3.
-fn packet(state: State) -> Packet {
+pub(super) fn packet(state: State) -> Packet {
     Packet {
         diagnostic: Diagnostic::None,
         state,
@@ -44,18 +44,18 @@ fn packet(state: State) -> Packet {
     }
 }
 
-fn received(packet: Packet) -> Input {
+pub(super) fn received(packet: Packet) -> Input {
     Input::Received { packet, ttl: 255 }
 }
 
-fn outputs(session: &mut Session) -> Vec<Output> {
+pub(super) fn outputs(session: &mut Session) -> Vec<Output> {
     std::iter::from_fn(|| session.poll()).collect()
 }
 
 fn sent(session: &mut Session) -> Vec<Packet> {
     let sends = |output| match output {
         Output::Send(packet) => Some(packet),
-        Output::StateChanged(_) => None,
+        Output::SendEcho(_) | Output::StateChanged(_) => None,
     };
     outputs(session).into_iter().filter_map(sends).collect()
 }
@@ -140,6 +140,7 @@ impl Pair {
                 for output in outputs(&mut self.ends[end]) {
                     match output {
                         Output::StateChanged(change) => self.changes.push((self.now, end, change)),
+                        Output::SendEcho(_) => {}
                         Output::Send(packet) => {
                             self.log.push((self.now, end, packet));
                             if self.carries[end] {

@@ -449,3 +449,118 @@ fn what_nobody_takes_or_believes_is_counted_together() {
     sessions.handle(now, Input::Received(far));
     assert_eq!(sessions.unwelcome(), 4);
 }
+
+/// A session that is up with the peer on the first interface, and one that is down on the second. Both send
+/// echo packets and offer to send some back.
+fn echoing(now: Instant) -> Sessions {
+    let often = Some(50 * MS);
+    let parameters = Parameters::default().echo(often).unwrap();
+    let parameters = parameters.echo_receive(often).unwrap();
+    let mut sessions = Sessions::new(now);
+    for (interface, name) in [(ETH0, 1), (ETH1, 2)] {
+        let config = Config::new(peer_address(), parameters).interface(interface);
+        sessions.add(config, key(name), name.into(), now).unwrap();
+    }
+    sessions.handle(now, Input::Timeout);
+    let up = Packet {
+        required_min_echo_rx: Interval::from_micros(10_000),
+        ..packet(State::Init, 1)
+    };
+    receive(&mut sessions, now, ETH0, up);
+    assert_eq!(state(&sessions, 1), State::Up);
+    sessions
+}
+
+fn echo(
+    sessions: &mut Sessions,
+    now: Instant,
+    (remote, interface): (IpAddr, InterfaceIndex),
+    ttl: u8,
+    payload: &[u8],
+) -> bool {
+    let datagram = Datagram {
+        remote,
+        local: OURS,
+        interface,
+        domain: Domain::default(),
+        hops: Hops::Single,
+        ttl,
+        payload,
+    };
+    sessions.echo(now, datagram)
+}
+
+#[test]
+fn only_the_peer_of_a_session_that_is_up_has_packets_sent_back() {
+    let now = Instant::now();
+    let mut sessions = echoing(now);
+    let stranger: IpAddr = "fe80::9".parse().unwrap();
+    assert!(echo(
+        &mut sessions,
+        now,
+        (peer_address(), ETH0),
+        255,
+        b"anything"
+    ));
+    for (from, ttl) in [
+        ((stranger, ETH0), 255),
+        // Its session is down.
+        ((peer_address(), ETH1), 255),
+        // It has crossed a router, or was sent back once.
+        ((peer_address(), ETH0), 254),
+    ] {
+        assert!(
+            !echo(&mut sessions, now, from, ttl, b"anything"),
+            "{from:?}"
+        );
+    }
+    let counters = sessions.get(key(1)).unwrap().counters();
+    assert_eq!(counters.echo_looped_back, 1);
+    assert_eq!(sessions.refused().echo, 3);
+    assert_eq!(sessions.unwelcome(), 0);
+}
+
+#[test]
+fn nothing_is_sent_back_for_who_does_not_offer_it() {
+    let now = Instant::now();
+    let mut sessions = two(now);
+    receive(&mut sessions, now, ETH0, packet(State::Init, 1));
+    assert_eq!(state(&sessions, 1), State::Up);
+    assert!(!echo(
+        &mut sessions,
+        now,
+        (peer_address(), ETH0),
+        255,
+        b"anything"
+    ));
+}
+
+#[test]
+fn a_packet_that_came_back_is_of_the_session_that_it_names() {
+    let now = Instant::now();
+    let mut sessions = echoing(now);
+    let sent = drain(&mut sessions).into_iter().find_map(|it| match it {
+        (session, Output::SendEcho(packet)) => Some((session, packet)),
+        _ => None,
+    });
+    let (session, packet) = sent.unwrap();
+    assert_eq!((session, packet.discriminator), (key(1), key(1)));
+    // Whoever sent it back, and from wherever: the number is what counts.
+    let from = (OURS, ETH0);
+    assert!(!echo(&mut sessions, now, from, 254, &packet.encode()));
+    assert!(!echo(&mut sessions, now, from, 254, &packet.encode()));
+    assert!(!echo(&mut sessions, now, from, 254, b""));
+    let counters = sessions.get(key(1)).unwrap().counters();
+    assert_eq!((counters.echo_sent, counters.echo_returned), (1, 1));
+    assert_eq!(sessions.refused().echo, 2);
+}
+
+#[test]
+fn a_session_knows_the_interface_it_was_heard_on() {
+    let now = Instant::now();
+    let mut sessions = two(now);
+    let heard_on = |sessions: &Sessions| sessions.get(key(2)).unwrap().heard_on();
+    assert_eq!(heard_on(&sessions), None);
+    receive(&mut sessions, now, ETH1, packet(State::Down, 0));
+    assert_eq!(heard_on(&sessions), Some(ETH1));
+}

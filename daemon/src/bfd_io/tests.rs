@@ -30,7 +30,7 @@ fn events(heard: &[Option<State>]) -> Vec<EventKind> {
         while let Some(output) = session.poll() {
             match output {
                 Output::StateChanged(change) => events.extend(event_kind(&change)),
-                Output::Send(_) => {}
+                Output::Send(_) | Output::SendEcho(_) => {}
             }
         }
     }
