@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use conformance::lab::edge::tunnel_end;
 use conformance::lab::{
-    Edge, Error, Frr, Host, Program, Release, Requirement, scenario_beside_others,
+    Edge, Error, Frr, Host, Node, Program, Release, Requirement, scenario_beside_others,
 };
 
 const NEEDS: [Requirement; 4] = [
@@ -107,6 +107,21 @@ fn loopback_addresses_that_ospf_leads_to_carry_sessions_routes_and_tunnels() -> 
             Ok::<_, Error>(())
         };
         tunnel("the endpoint has a route", "via 10.9.0.2 dev u", None)?;
+        // One line for each time that it happened.
+        let Node::Rbgpd(daemon) = one.node() else {
+            return Err(Error::State("edge 1 is no rbgpd".to_owned()));
+        };
+        let path = daemon.log();
+        let logged = |text: &str, times: usize| {
+            lab.reach(text, PATIENCE, || {
+                let log = std::fs::read_to_string(&path).unwrap_or_default();
+                match log.lines().filter(|line| line.contains(text)).count() {
+                    found if found == times => Ok(()),
+                    found => Err(Error::State(format!("{found} lines: {log}"))),
+                }
+            })
+        };
+        let gone = "no route leads to the tunnel endpoint 10.255.0.2 any more";
 
         far.configure(&["interface lo", "no ip ospf area 0"])?;
         shows("OSPF has no way", "10.255.0.2", "")?;
@@ -118,12 +133,15 @@ fn loopback_addresses_that_ospf_leads_to_carry_sessions_routes_and_tunnels() -> 
         // EVPN keeps what it was told, and the operator is told that nothing arrives.
         let lost = "no route leads to the tunnel endpoint 10.255.0.2";
         tunnel("the endpoint has none", "no route", Some(lost))?;
+        logged(gone, 1)?;
         one.space().ip("route add default via 10.9.0.2")?;
         let unsure = "only the default route leads to the tunnel endpoint 10.255.0.2";
         let by_default = "default route via 10.9.0.2 dev u";
         tunnel("but the default one", by_default, Some(unsure))?;
+        logged(unsure, 1)?;
         one.space().ip("route del default")?;
         tunnel("and none again", "no route", Some(lost))?;
+        logged(gone, 2)?;
 
         far.configure(&["interface lo", "ip ospf area 0"])?;
         shows("OSPF is back", "10.255.0.2", "proto ospf")?;
@@ -138,6 +156,8 @@ fn loopback_addresses_that_ospf_leads_to_carry_sessions_routes_and_tunnels() -> 
             "via 10.9.0.2 dev u proto bgp",
         )?;
         tunnel("the endpoint has a route again", "via 10.9.0.2 dev u", None)?;
+        logged("a route leads to the tunnel endpoint 10.255.0.2 again", 1)?;
+        logged(gone, 2)?;
         reached("the hosts reach each other again")?;
         let verified = one.node().ctl(&["verify"])?;
         assert!(verified.ok(), "{}", verified.text());

@@ -14,7 +14,7 @@
 //! (neighbours from a range), `handover` (routes of other tables), `imports` (those of other
 //! instances), `signing` (keys on the listening sockets), `kernel` (what the kernel says and should have), `refusals` (what of it is
 //! logged), `statics` (static routes), `stations` (who is here), `svi` (this host's own addresses), `concerns` (what two claim),
-//! `drain`, `rpki` (origin validation), `answer` (requests).
+//! `lost_tunnels` (ways to other sites that are gone), `drain`, `rpki` (origin validation), `answer` (requests).
 
 mod answer;
 mod apply;
@@ -30,6 +30,7 @@ mod kernel;
 mod leftovers;
 mod limit;
 mod link_loss;
+mod lost_tunnels;
 mod named;
 mod neighbor;
 #[cfg(test)]
@@ -239,6 +240,8 @@ pub(crate) struct Core {
     refusals: refusals::Refusals,
     /// What two machines or routers claim that only one can have.
     concerns: concerns::Concerns,
+    /// Ways to other sites, as far as they were spoken of.
+    tunnels: lost_tunnels::Tunnels,
     /// Addresses of this host in overlay networks, as EVPN was told.
     svi: svi::Svi,
     /// Addresses that two hosts have, as far as no line was written about them.
@@ -392,6 +395,7 @@ impl Core {
             occupied: HashSet::new(),
             refusals: refusals::Refusals::default(),
             concerns: concerns::Concerns::default(),
+            tunnels: lost_tunnels::Tunnels::default(),
             svi: svi::Svi::default(),
             duplicates: duplicates::News::default(),
             repaired: 0,
@@ -533,6 +537,7 @@ impl Core {
             .chain(self.local.deadline())
             .chain(self.duplicates.deadline())
             .chain(self.concerns.deadline())
+            .chain(self.tunnels.deadline())
             .chain(self.handover.deadline())
             .chain(self.paths_deadline())
             .chain(self.rpki.deadline())
@@ -549,6 +554,7 @@ impl Core {
         self.log_refusals(now);
         self.duplicates_timeout(now);
         self.concerns_timeout(now);
+        self.tunnels_timeout(now);
         self.stations_timeout(now);
         self.rpki_timeout(now);
         self.handover_timeout(now);
@@ -645,6 +651,9 @@ impl Core {
         }));
         self.install_best(best);
         let prefix = best.nlri.prefix();
+        if prefix.is_some_and(|prefix| self.tunnels.depends_on(prefix)) {
+            self.tunnels.look(Instant::now());
+        }
         self.ground_changed |= prefix.is_some_and(|prefix| {
             self.reachability.depends_on(prefix) || self.statics.depends_on(prefix)
         });

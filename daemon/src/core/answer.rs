@@ -20,6 +20,7 @@ use crate::metrics::{KernelNumbers, NeighborNumbers, QueueDepth, Snapshot, VniNu
 use crate::peer_io::Command;
 use neighbors::{add_path_reply, counts};
 pub(crate) use network::NetworkFacts;
+pub(super) use tunnels::named;
 
 mod explain;
 mod foreign;

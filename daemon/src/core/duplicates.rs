@@ -52,6 +52,7 @@ impl Core {
     pub(super) fn tell_evpn(&mut self, input: Input) {
         let now = Instant::now();
         self.concerns.look(now);
+        self.tunnels.look(now);
         self.evpn.handle(now, input);
     }
 

@@ -107,11 +107,13 @@ impl Core {
         self.want_overlays(&[]);
         self.want_tenants();
         self.sweep_rest();
+        self.tunnels.look(Instant::now());
     }
 
     pub(super) fn family_converged(&mut self, family: Family) {
         *self.converged.get_mut(family) = true;
         tracing::info!(%family, "routes are complete");
+        self.tunnels.look(Instant::now());
         if family == Family::Evpn {
             self.complete_tenants();
         }

@@ -7,7 +7,7 @@
 //! route, which the kernel takes as well; where that is the only one the underlay may have lost the
 //! one that it should have.
 //!
-//! It is said (`show evpn vteps`, `show summary`, metrics), and nothing follows: a site whose route is
+//! It is said (`show evpn vteps`, `show summary`, metrics, the log), and nothing follows: a site whose route is
 //! lost for a second would otherwise take all its MAC addresses along.
 
 use std::collections::BTreeSet;
@@ -73,14 +73,21 @@ impl Core {
         flooded.chain(routers).collect()
     }
 
+    /// How each of them is reached; none where there is no kernel to ask.
+    pub(in crate::core) fn endpoint_ways(&self) -> Vec<(IpAddr, Underneath)> {
+        let endpoints = self.endpoints().into_iter();
+        let way = |vtep| Some((vtep, self.underneath(vtep)?));
+        endpoints.filter_map(way).collect()
+    }
+
     /// Endpoints without a route, and those with nothing better than the default route.
     pub(super) fn tunnel_notices(&self) -> Vec<String> {
         let (mut nothing, mut by_default) = (Vec::new(), Vec::new());
-        for vtep in self.endpoints() {
-            match self.underneath(vtep) {
-                Some(Underneath::Nothing) => nothing.push(vtep),
-                Some(Underneath::Default(_)) => by_default.push(vtep),
-                Some(Underneath::Route(_)) | None => {}
+        for (vtep, by) in self.endpoint_ways() {
+            match by {
+                Underneath::Nothing => nothing.push(vtep),
+                Underneath::Default(_) => by_default.push(vtep),
+                Underneath::Route(_) => {}
             }
         }
         let lost = "what machines here send there is lost";
@@ -104,8 +111,8 @@ impl Core {
     pub(super) fn tunnel_numbers(&self) -> Option<TunnelNumbers> {
         self.hands.kernel.as_ref()?;
         let mut numbers = TunnelNumbers::default();
-        for vtep in self.endpoints() {
-            match self.underneath(vtep)? {
+        for (_, by) in self.endpoint_ways() {
+            match by {
                 Underneath::Route(_) => numbers.route += 1,
                 Underneath::Default(_) => numbers.default += 1,
                 Underneath::Nothing => numbers.nothing += 1,
@@ -116,7 +123,7 @@ impl Core {
 }
 
 /// The first few of them, and how many there are.
-fn named(vteps: &[IpAddr]) -> String {
+pub(in crate::core) fn named(vteps: &[IpAddr]) -> String {
     let first = vteps.iter().take(NAMED_MAX).map(ToString::to_string);
     let names = first.collect::<Vec<_>>().join(", ");
     match vteps.len() {
