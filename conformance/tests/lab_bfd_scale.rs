@@ -9,8 +9,9 @@
 //! The slow sessions are for one hop and the fast ones for several, since BIRD has one interval for
 //! each kind. Meanwhile the daemon that is measured learns a million routes and loses them again, as fast
 //! as it can; none of them goes to the kernel. A false down is one that the right sees after all have come up. What is printed: downs,
-//! seconds of processor time, how much of the detection time had passed when packets of the left came
-//! to the right, and of rbgpd how late it came for its timers.
+//! seconds of processor time, how often all routes came and went, the machine's load, how much of the detection
+//! time had passed when packets of the left came to the right, and of rbgpd how late it came for its timers.
+//! In a run of five minutes and more all routes have to come and go at least three times beside rbgpd.
 //!
 //! In the suite that is ten seconds of rbgpd and 100,000 routes, beside twice as many processes as there
 //! are processors that do nothing but run. All of it, FRR and BIRD too, which are
@@ -312,10 +313,20 @@ fn load(lab: &Lab, pair: &Pair<'_>) -> Result<Vec<Process>, Error> {
     (0..2 * processors).map(spin).collect()
 }
 
-/// Downs that the right saw in the time that is measured.
-fn measure(lab: &Lab, pair: &Pair<'_>, name: &str, pids: &[u32]) -> Result<u64, Error> {
-    let time = std::env::var("RBGPD_BFD_SECONDS").ok();
-    let time: Option<u64> = time.and_then(|it| it.parse().ok());
+/// How long is measured, if that is said.
+fn seconds_wanted() -> Option<u64> {
+    std::env::var("RBGPD_BFD_SECONDS").ok()?.parse().ok()
+}
+
+/// Processes that run or want to, in the mean of the last minute, five minutes and fifteen.
+fn machine_load() -> String {
+    let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    text.split(' ').take(3).collect::<Vec<_>>().join(" ")
+}
+
+/// Downs that the right saw in the time that is measured, and how often all routes came and went.
+fn measure(lab: &Lab, pair: &Pair<'_>, name: &str, pids: &[u32]) -> Result<(u64, f64), Error> {
+    let time = seconds_wanted();
     let routes = if time.is_some() { 1_000_000 } else { 100_000 };
     let time = Duration::from_secs(time.unwrap_or(10));
     let right = pair.second(&format!("{}{METRICS}", rbgpd(96, 64)))?;
@@ -341,12 +352,15 @@ fn measure(lab: &Lab, pair: &Pair<'_>, name: &str, pids: &[u32]) -> Result<u64, 
     let [all, bfd] = [0, 1].map(|at| after[at] - cpu[at]);
     println!(
         "{name}: {downs} downs in {wall:.0} s; {all:.1} s of a processor ({:.1} %), {bfd:.1} s of them BFD's own \
-         ({:.1} %); {routes} routes came and went {} times; part of the detection time, {came}",
+         ({:.1} %); {routes} routes came and went {} times; load {}; part of the detection time, {came}",
         all * 100.0 / wall,
         bfd * 100.0 / wall,
-        rounds.map_or_else(|e| e.to_string(), |it| it.to_string()),
+        rounds
+            .as_ref()
+            .map_or_else(ToString::to_string, ToString::to_string),
+        machine_load(),
     );
-    Ok(downs)
+    Ok((downs, rounds.unwrap_or(0.0)))
 }
 
 fn build(lab: &Lab) -> Result<Pair<'_>, Error> {
@@ -362,10 +376,12 @@ fn no_session_of_eleven_hundred_is_lost_on_a_busy_machine() -> Result<(), Error>
         let mut pair = build(lab)?;
         pair.start(&format!("{}{}", rbgpd(64, 96), told()))?;
         let pids: Vec<u32> = pair.rbgpd.pid().into_iter().collect();
-        let downs = measure(lab, &pair, "rbgpd", &pids)?;
+        let (downs, rounds) = measure(lab, &pair, "rbgpd", &pids)?;
         let late = histogram(&pair.left, "rbgpd_bfd_lateness_seconds")?;
         println!("rbgpd: seconds late, {}", percentiles(&[], &late));
         assert_eq!(downs, 0, "false downs");
+        let long = seconds_wanted().is_some_and(|it| it >= 300);
+        assert!(!long || rounds >= 3.0, "all routes came {rounds} times");
         Ok(())
     })
 }
