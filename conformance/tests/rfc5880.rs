@@ -140,6 +140,7 @@ fn run(
                     let _ = speaks.send_to(&octets, left);
                     wire.said.push(octets);
                 }
+                Output::SendEcho(_) => {}
                 Output::StateChanged(change) => {
                     wire.state = Some(change.new);
                     wire.downs += u64::from(change.old == State::Up);

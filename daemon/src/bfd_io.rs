@@ -3,6 +3,8 @@
 //! ```text
 //! BfdHandle ── commands (bounded queue + wake-up byte) ──► thread "bfd" ── on_event ──► core
 //! UDP 3784, 4784 ──► Receiver ──► bfd::Sessions ──► one sending socket per session
+//! echo: UDP 3785 ──► Receiver ──►               ──► back from there
+//!       AF_PACKET ─► Link     ──►               ──► Link
 //! ```
 //!
 //! BFD has its own thread with real-time priority, because routing work must not delay a 50 ms
@@ -17,6 +19,7 @@
 //! What is not done here: the protocol (crate `bfd`), and what an event means for a routing
 //! session.
 
+mod echo;
 mod histogram;
 mod shield;
 mod socket;
@@ -114,7 +117,8 @@ impl BfdHandle {
     }
 
     /// Tells all peers that their sessions are administratively down, and ends the thread. Returns
-    /// when it has ended, after the last events.
+    /// when it has ended, after the last events: when each peer has said that it knows, or after the
+    /// time in which it would notice by itself, three seconds at most.
     pub fn stop(mut self) {
         self.end();
     }
@@ -241,10 +245,15 @@ impl Event {
         self.key.neighbor()
     }
 
-    /// The path is dead, whatever the peer's programs do (RFC 5882 §4.3).
+    /// The path is dead, whatever the peer's programs do (RFC 5882 §4.3). IPv4 echo packets are sent
+    /// back by the peer's kernel.
     #[must_use]
     pub fn is_path(&self) -> bool {
-        self.independent && self.diagnostic == Diagnostic::DetectionTimeExpired
+        match self.diagnostic {
+            Diagnostic::DetectionTimeExpired => self.independent,
+            Diagnostic::EchoFailed => self.independent || self.key.peer.is_ipv4(),
+            _ => false,
+        }
     }
 }
 
@@ -292,12 +301,30 @@ pub struct Status {
     pub detection_time: Duration,
     /// How long the session has been up.
     pub uptime: Option<Duration>,
+    /// The echo function.
+    pub echo: Echo,
     /// Totals, with refused packets and stalls of this host.
     pub counters: bfd::Counters,
     /// Packets the kernel did not take.
     pub send_errors: u64,
     /// Our name for the session, and what the peer last said.
     pub names: Option<(bfd::Discriminator, bfd::Remote)>,
+}
+
+/// The echo function of a session.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Echo {
+    /// The interval of our packets in use; `None`: none are sent.
+    pub interval: Option<Duration>,
+    /// The interval at which the peer may have packets sent back, as it is told; `None`: never.
+    pub offered: Option<Duration>,
+    /// A packet of ours has come back, so that their absence takes the session down.
+    pub works: bool,
+    /// What does not work of what is configured, and why.
+    pub problem: Option<String>,
+    /// The shortest, the mean and the longest of the last eight round trips.
+    pub round_trips: Option<[Duration; 3]>,
 }
 
 /// What the thread knows.

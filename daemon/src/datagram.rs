@@ -1,13 +1,13 @@
 //! One datagram with what the kernel says of it: TTL, destination and interface, where the socket asks
-//! for them.
+//! for them; and the same the other way, for one that leaves.
 //!
 //! Sockets, ports and what a datagram means belong to the caller.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
-use socket2::{MaybeUninitSlice, MsgHdrMut, SockAddr, Socket};
+use socket2::{MaybeUninitSlice, MsgHdr, MsgHdrMut, SockAddr, Socket};
 
 /// Room for control messages: TTL and interface need a quarter of it.
 const CONTROL_MAX: usize = 256;
@@ -53,6 +53,68 @@ fn initialized<const N: usize>(buffer: &[MaybeUninit<u8>; N], length: usize) -> 
     // SAFETY: every caller's array is made of `MaybeUninit::new(0)` and only ever written by the
     // kernel, so all its bytes are initialized; `MaybeUninit<u8>` has the layout of `u8`.
     unsafe { std::slice::from_raw_parts(used.as_ptr().cast::<u8>(), used.len()) }
+}
+
+/// Sends a datagram of which the caller says what the kernel would choose otherwise.
+pub(crate) fn send(
+    socket: &Socket,
+    from: Leaving,
+    to: SocketAddr,
+    payload: &[u8],
+) -> io::Result<()> {
+    let (to, control) = (SockAddr::from(to), from.control());
+    let parts = [IoSlice::new(payload)];
+    let message = MsgHdr::new()
+        .with_addr(&to)
+        .with_buffers(&parts)
+        .with_control(&control);
+    socket.sendmsg(&message, 0).map(drop)
+}
+
+/// Where a datagram leaves, and how.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Leaving {
+    /// Its source.
+    pub(crate) source: IpAddr,
+    /// The number of the interface.
+    pub(crate) interface: u32,
+    /// TTL or hop limit.
+    pub(crate) ttl: u8,
+}
+
+impl Leaving {
+    /// As [`Told::read`] reads it: the interface and, twice for IPv4, the source; then the TTL.
+    fn control(self) -> Vec<u8> {
+        let ttl = i32::from(self.ttl).to_ne_bytes();
+        let index = self.interface.to_ne_bytes();
+        let (level, kinds, place) = match self.source {
+            IpAddr::V4(source) => {
+                let source = source.octets();
+                let place = [index.as_slice(), &source, &source].concat();
+                (libc::IPPROTO_IP, [libc::IP_PKTINFO, libc::IP_TTL], place)
+            }
+            IpAddr::V6(source) => {
+                let kinds = [libc::IPV6_PKTINFO, libc::IPV6_HOPLIMIT];
+                let place = [source.octets().as_slice(), &index].concat();
+                (libc::IPPROTO_IPV6, kinds, place)
+            }
+        };
+        let [where_, how] = kinds;
+        let mut control = message(level, where_, &place);
+        control.extend(message(level, how, &ttl));
+        control
+    }
+}
+
+/// A control message as the kernel lays it out.
+fn message(level: i32, kind: i32, data: &[u8]) -> Vec<u8> {
+    let length = size_of::<libc::cmsghdr>() + data.len();
+    let mut bytes = length.to_ne_bytes().to_vec();
+    bytes.extend(level.to_ne_bytes());
+    bytes.extend(kind.to_ne_bytes());
+    bytes.extend(data);
+    bytes.resize(length.next_multiple_of(size_of::<usize>()), 0);
+    bytes
 }
 
 /// What control messages tell of a datagram.
@@ -125,15 +187,23 @@ fn interface_at(data: &[u8], at: usize) -> Option<u32> {
 mod tests {
     use super::*;
 
-    /// A control message as the kernel lays it out.
-    fn control(level: i32, kind: i32, data: &[u8]) -> Vec<u8> {
-        let length = 16 + data.len();
-        let mut bytes = length.to_ne_bytes().to_vec();
-        bytes.extend(level.to_ne_bytes());
-        bytes.extend(kind.to_ne_bytes());
-        bytes.extend(data);
-        bytes.resize(length.next_multiple_of(8), 0);
-        bytes
+    use super::message as control;
+
+    #[test]
+    fn what_is_said_of_a_datagram_that_leaves_is_what_is_read() {
+        for source in ["192.0.2.1", "2001:db8::1"].map(|it| it.parse::<IpAddr>().unwrap()) {
+            let leaving = Leaving {
+                source,
+                interface: 7,
+                ttl: 254,
+            };
+            let told = Told {
+                ttl: Some(254),
+                interface: Some(7),
+                local: Some(source),
+            };
+            assert_eq!(Told::read(&leaving.control()), told);
+        }
     }
 
     #[test]

@@ -256,11 +256,55 @@ fn a_stopped_peer_is_not_a_failed_peer() {
     there.set(session("10.9.0.1", None), Params::default());
     expect(&events, EventKind::Up);
     expect(&their_events, EventKind::Up);
+    let began = Instant::now();
     there.stop();
+    // A peer that has said that it knows is not told again.
+    assert!(
+        began.elapsed() < Duration::from_millis(900),
+        "{:?}",
+        began.elapsed()
+    );
     expect(&their_events, EventKind::AdminDown);
     let event = expect(&events, EventKind::AdminDown);
     assert_eq!(event.diagnostic, Diagnostic::NeighborSignaledDown);
     assert_eq!(event.peer(), "10.9.0.2".parse::<IpAddr>().unwrap().into());
+}
+
+/// RFC 5880 §6.8.16.
+#[test]
+fn a_peer_that_does_not_answer_is_told_for_its_detection_time_that_the_session_is_over() {
+    let Some(lab) = Lab::new() else { return };
+    let sockets = || ["3784", "50000"].map(|port| UdpSocket::bind(format!("10.9.0.2:{port}")));
+    let [hears, speaks] = within(&lab.b, || sockets().map(Result::unwrap));
+    speaks.set_ttl(255).unwrap();
+    hears.set_read_timeout(Some(UP_MAX)).unwrap();
+    let (handle, events) = speaker(&lab.a);
+    handle.set(session("10.9.0.2", None), Params::default());
+    let mut buffer = [0; 64];
+    let mut hear = || {
+        let length = hears.recv(&mut buffer).unwrap();
+        bfd::Packet::decode(&buffer[..length]).unwrap()
+    };
+    let config = bfd::Config::new("10.9.0.1".parse().unwrap(), Params::default());
+    let name = bfd::Discriminator::new(77).unwrap();
+    let mut answer = first_packet(bfd::Session::new(config, name, 1, Instant::now()));
+    answer.your_discriminator = Some(hear().my_discriminator);
+    answer.state = State::Init;
+    speaks.send_to(&answer.encode(), "10.9.0.1:3784").unwrap();
+    expect(&events, EventKind::Up);
+    let began = Instant::now();
+    let stopped = std::thread::spawn(move || {
+        handle.stop();
+        began.elapsed()
+    });
+    let is_over = |packet: bfd::Packet| packet.state == State::AdminDown;
+    let mut told = 0;
+    while told < 2 {
+        told += u32::from(is_over(hear()));
+    }
+    let took = stopped.join().unwrap();
+    let range = Duration::from_secs(1)..Duration::from_secs(3);
+    assert!(range.contains(&took), "{took:?}");
 }
 
 #[test]

@@ -199,6 +199,38 @@ pub(super) fn nothing() -> Vec<libc::sock_filter> {
     program.finish()
 }
 
+/// A filter of a UDP socket that passes what has crossed no router, or one: an echo packet of a
+/// neighbour, and one that a neighbour has sent back.
+pub(super) fn near(v6: bool) -> Vec<libc::sock_filter> {
+    let mut program = Program::default();
+    program.load_octet(NETWORK_HEADER.wrapping_add(if v6 { 7 } else { 8 }));
+    program.unless_at_least(254, Label::Drop);
+    program.end(u32::MAX);
+    program.place(Label::Drop);
+    program.end(0);
+    program.finish()
+}
+
+/// A filter of a packet socket that begins at the IPv4 header: it passes echo packets of this host
+/// that a neighbour has sent back. Whatever else comes in on the interface costs four instructions.
+pub(super) fn sent_back(own_port: u16) -> Vec<libc::sock_filter> {
+    let port = u32::from(own_port);
+    let mut program = Program::default();
+    // Ports stand behind a header without options: UDP, TTL 254, from port 3785 to port 3785.
+    program.load_octet(9);
+    program.unless_equal(17, Label::Drop);
+    program.load_word(20);
+    program.unless_equal(port << 16 | port, Label::Drop);
+    program.load_octet(0);
+    program.unless_equal(0x45, Label::Drop);
+    program.load_octet(8);
+    program.unless_equal(254, Label::Drop);
+    program.end(u32::MAX);
+    program.place(Label::Drop);
+    program.end(0);
+    program.finish()
+}
+
 /// `BPF_MAXINSNS`.
 const INSTRUCTIONS_MAX: usize = 4096;
 /// `SKF_NET_OFF`: offsets from here count from the IP header.
@@ -261,6 +293,11 @@ impl Program {
 
     fn when(&mut self, value: u32, to: Label) {
         self.add(JUMP_IF_EQUAL, 0, 1, value);
+        self.jump(to);
+    }
+
+    fn unless_equal(&mut self, value: u32, to: Label) {
+        self.add(JUMP_IF_EQUAL, 1, 0, value);
         self.jump(to);
     }
 

@@ -15,20 +15,32 @@ use bfd::{Domain, Hops, InterfaceIndex};
 use socket2::{Protocol, SockAddr, Socket, Type};
 
 use super::shield::{self, Known};
-use crate::datagram::Datagram;
+use crate::datagram::{self, Datagram, Leaving};
 use crate::interface::index_of;
 
-/// RFC 5881 §4 and RFC 5883 §5.
-fn port(hops: Hops) -> u16 {
-    match hops {
-        Hops::Single => 3784,
-        Hops::Multi => 4784,
+/// What a receiving socket is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Port {
+    /// Control packets.
+    Control(Hops),
+    /// Echo packets, which are for one hop.
+    Echo,
+}
+
+impl Port {
+    /// RFC 5881 §4 and RFC 5883 §5.
+    pub(super) fn number(self) -> u16 {
+        match self {
+            Self::Control(Hops::Single) => 3784,
+            Self::Echo => 3785,
+            Self::Control(Hops::Multi) => 4784,
+        }
     }
 }
 /// RFC 5881 §4: source ports.
 pub(super) const SOURCE_PORTS: std::ops::RangeInclusive<u16> = 49152..=65535;
 /// Internetwork control, so that a full queue drops other packets first.
-const DSCP_CS6: u32 = 48 << 2;
+pub(super) const DSCP_CS6: u32 = 48 << 2;
 /// A control packet has at most 255 bytes by its length field.
 const DATAGRAM_MAX: usize = 512;
 /// Room for datagrams that wait, in octets of the kernel's counting, which takes some 800 for each and
@@ -41,7 +53,7 @@ pub(super) const BATCH_MAX: usize = 3_000;
 /// Whose packets a socket receives.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Reach<'a> {
-    pub(super) hops: Hops,
+    pub(super) port: Port,
     pub(super) vrf: Option<&'a str>,
     /// The number of the VRF, zero outside of one.
     pub(super) domain: Domain,
@@ -52,7 +64,7 @@ pub(super) struct Reach<'a> {
 impl Reach<'_> {
     /// Packets of neighbours outside of VRFs.
     pub(super) const NEAR: Reach<'static> = Reach {
-        hops: Hops::Single,
+        port: Port::Control(Hops::Single),
         vrf: None,
         domain: Domain(0),
         beside_others: false,
@@ -86,18 +98,18 @@ fn cannot_bind(reach: Reach<'_>, error: io::Error) -> io::Error {
         ""
     };
     let vrf = reach.vrf.map(|vrf| format!(" in VRF `{vrf}`"));
-    let (port, vrf) = (port(reach.hops), vrf.unwrap_or_default());
+    let (port, vrf) = (reach.port.number(), vrf.unwrap_or_default());
     io::Error::new(
         error.kind(),
         format!("cannot bind UDP port {port}{vrf} for BFD: {error}{hint}"),
     )
 }
 
-/// A socket on the port of a kind of session, of all addresses of a family.
+/// A socket on the port of a kind of packet, of all addresses of a family.
 #[derive(Debug)]
 pub(super) struct Receiver {
     socket: Socket,
-    hops: Hops,
+    port: Port,
     domain: Domain,
     /// The number of the VRF device, which is another one when the device is made anew.
     vrf: Option<InterfaceIndex>,
@@ -121,7 +133,11 @@ impl Receiver {
             enable(&socket, libc::IPPROTO_IP, libc::IP_PKTINFO)?;
         }
         socket.set_nonblocking(true)?;
-        make_room(&socket)?;
+        match reach.port {
+            Port::Control(_) => make_room(&socket)?,
+            // From behind a router comes nothing of this kind.
+            Port::Echo => attach(&socket, &shield::near(address.is_ipv6()))?,
+        }
         let vrf = match reach.vrf {
             Some(vrf) => {
                 socket.bind_device(Some(vrf.as_bytes()))?;
@@ -131,11 +147,11 @@ impl Receiver {
         };
         // See `Receiver::share`. Outside of that nobody else can have the port.
         socket.set_reuse_address(reach.beside_others)?;
-        socket.bind(&SocketAddr::from((address, port(reach.hops))).into())?;
+        socket.bind(&SocketAddr::from((address, reach.port.number())).into())?;
         socket.set_reuse_address(false)?;
         Ok(Self {
             socket,
-            hops: reach.hops,
+            port: reach.port,
             domain: reach.domain,
             vrf,
             v6: address.is_ipv6(),
@@ -161,10 +177,24 @@ impl Receiver {
             local,
             interface: InterfaceIndex(interface),
             domain: self.domain,
-            hops: self.hops,
+            hops: match self.port {
+                Port::Control(hops) => hops,
+                Port::Echo => Hops::Single,
+            },
             ttl,
             payload,
         }))
+    }
+
+    /// Sends a datagram from the port to the same port.
+    pub(super) fn send(&self, from: Leaving, to: IpAddr, payload: &[u8]) -> io::Result<()> {
+        let interface = Some(InterfaceIndex(from.interface));
+        let to = address(to, self.port.number(), interface);
+        datagram::send(&self.socket, from, to, payload)
+    }
+
+    pub(super) fn port(&self) -> Port {
+        self.port
     }
 
     /// Lets the port be bound once more by a socket that asks for it too. Linux takes one that is
@@ -173,9 +203,17 @@ impl Receiver {
         self.socket.set_reuse_address(share)
     }
 
-    /// Which sessions receive from here.
-    pub(super) fn kind(&self) -> (Hops, Domain, bool) {
-        (self.hops, self.domain, self.v6)
+    /// Which sessions receive control packets from here; `None`: none.
+    pub(super) fn kind(&self) -> Option<(Hops, Domain, bool)> {
+        match self.port {
+            Port::Control(hops) => Some((hops, self.domain, self.v6)),
+            Port::Echo => None,
+        }
+    }
+
+    /// Whether echo packets of these sessions come here.
+    pub(super) fn echoes(&self, domain: Domain, v6: bool) -> bool {
+        (self.port, self.domain, self.v6) == (Port::Echo, domain, v6)
     }
 
     /// Has the kernel drop what is of none of these, in place of those of before.
@@ -188,19 +226,14 @@ impl Receiver {
         set_option(&self.socket, libc::SOL_SOCKET, libc::SO_DETACH_FILTER, &0)
     }
 
-    /// Whether it has the port of these sessions.
-    pub(super) fn is_for(&self, hops: Hops) -> bool {
-        self.hops == hops
-    }
-
-    /// Whether packets of these sessions come here.
-    pub(super) fn receives(&self, hops: Hops, domain: Domain) -> bool {
-        (self.hops, self.domain) == (hops, domain)
+    /// Whether these packets come here.
+    pub(super) fn receives(&self, port: Port, domain: Domain) -> bool {
+        (self.port, self.domain) == (port, domain)
     }
 
     /// Whether it receives these packets, and is bound to the device as it is now.
     pub(super) fn serves(&self, reach: Reach<'_>) -> Serves {
-        if !self.receives(reach.hops, reach.domain) {
+        if !self.receives(reach.port, reach.domain) {
             return Serves::Others;
         }
         let now = reach.vrf.map(index_of);
@@ -298,7 +331,8 @@ impl Sender {
                     SenderError::Local(local, error)
                 }
             })?;
-        let destination = address(route.peer, self::port(route.hops), interface).into();
+        let port = Port::Control(route.hops).number();
+        let destination = address(route.peer, port, interface).into();
         Ok(Self {
             socket,
             destination,
@@ -330,7 +364,7 @@ fn preferred_source(
 ) -> Result<IpAddr, SenderError> {
     let probe = outgoing(route, route.peer)?;
     probe
-        .connect(&address(route.peer, port(route.hops), interface).into())
+        .connect(&address(route.peer, Port::Control(route.hops).number(), interface).into())
         .map_err(|error| SenderError::Route(route.peer, error))?;
     let local = probe.local_addr()?.as_socket();
     local
@@ -371,7 +405,7 @@ fn make_room(socket: &Socket) -> io::Result<()> {
 }
 
 /// From now on the socket takes what this filter passes.
-fn attach(socket: &Socket, program: &[libc::sock_filter]) -> io::Result<()> {
+pub(super) fn attach(socket: &Socket, program: &[libc::sock_filter]) -> io::Result<()> {
     let filter = libc::sock_fprog {
         len: u16::try_from(program.len()).map_err(io::Error::other)?,
         // The kernel copies it and writes nothing there.

@@ -1,29 +1,33 @@
 //! The loop of the BFD thread.
 //!
 //! One round: sleep until a datagram, a command or a deadline; read the datagrams, so that a peer
-//! is heard before it is judged; obey commands; try sockets that could not be made; run timers;
-//! send. Everything is owned by [`Speaker`], which lives on the thread's stack.
+//! is heard before it is judged; obey commands; try sockets that could not be made; look where echo
+//! packets go; run timers; send. Everything is owned by [`Speaker`], which lives on the thread's stack.
 
 use std::collections::hash_map::RandomState;
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, Hasher};
 use std::io::{self, Read};
+use std::net::IpAddr;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::sync::mpsc::{Receiver as Queue, SyncSender, TryRecvError};
 use std::time::{Duration, Instant};
 
 use bfd::{
-    AddError, Authentication, Config, Diagnostic, Discriminator, Domain, Hops, Output, Parameters,
-    Sessions, State, StateChange, sessions,
+    AddError, Authentication, Config, Diagnostic, Discriminator, Domain, Hops, InterfaceIndex,
+    Interval, Output, Parameters, Sessions, State, StateChange, sessions,
 };
 
+use super::echo::{self, Link, Problem, Way};
 use super::histogram::Histogram;
 use super::shield::{Change, Known, Watch};
 use super::socket::{
-    self, BATCH_MAX, Reach, Receiver, Route, SOURCE_PORTS, Sender, SenderError, Serves,
+    self, BATCH_MAX, Port, Reach, Receiver, Route, SOURCE_PORTS, Sender, SenderError, Serves,
 };
-use super::{Event, EventKind, Report, SessionKey, Settings, Status};
+use super::{Echo, Event, EventKind, Report, SessionKey, Settings, Status};
+use crate::datagram::Leaving;
+use crate::interface::name_of;
 
 /// An order to the thread.
 #[derive(Debug)]
@@ -42,6 +46,12 @@ pub(super) struct Speaker {
     keys: BTreeMap<Discriminator, SessionKey>,
     /// Those of port 3784 outside of VRFs first; others while a session needs them.
     receivers: Vec<Receiver>,
+    /// Where IPv4 echo packets leave and come back, by interface.
+    links: BTreeMap<InterfaceIndex, Link>,
+    /// When to look where echo packets go; `None`: nobody wants any.
+    look_at: Option<Instant>,
+    /// Until when echo packets are left where they are: so many came at once.
+    rest_until: Option<Instant>,
     /// The numbers of VRFs.
     domains: BTreeMap<String, Domain>,
     queue: Queue<Command>,
@@ -57,9 +67,20 @@ pub(super) struct Speaker {
     shield: Watch,
     /// Sessions came or went, so that filters have to be made anew.
     others: bool,
+    /// The earliest `leaves` of all entries.
+    part_at: Option<Instant>,
+    /// The thread ends when all peers know.
+    ends: bool,
 }
 
-/// A wanted session.
+/// Which sockets have something to read.
+#[derive(Default)]
+struct Ready {
+    receivers: Vec<bool>,
+    links: Vec<bool>,
+}
+
+/// A wanted session, or one whose peer is to learn that it is wanted no more.
 struct Entry {
     parameters: Parameters,
     authentication: Option<Authentication>,
@@ -72,7 +93,15 @@ struct Entry {
     retry_at: Option<Instant>,
     waiting: Option<String>,
     send_errors: u64,
+    way: Way,
+    /// Until when the peer is told that the session is administratively down, before it is forgotten.
+    leaves: Option<Instant>,
 }
+
+/// How long a peer is told at least and at most, if it does not say that it knows. In the least time
+/// a second packet leaves, at the pace of sessions that are not up.
+const FAREWELL: std::ops::RangeInclusive<Duration> =
+    Duration::from_secs(1)..=Duration::from_secs(3);
 
 /// How long to wait before trying again to make a socket: short against the seconds a session
 /// needs to come up, long against the cost of trying.
@@ -100,6 +129,9 @@ impl Speaker {
             entries: BTreeMap::new(),
             keys: BTreeMap::new(),
             receivers,
+            links: BTreeMap::new(),
+            look_at: None,
+            rest_until: None,
             domains: BTreeMap::new(),
             queue,
             wake,
@@ -111,6 +143,8 @@ impl Speaker {
             retry_at: None,
             shield: Watch::new(now),
             others: false,
+            part_at: None,
+            ends: false,
         }
     }
 
@@ -134,32 +168,65 @@ impl Speaker {
             let now = Instant::now();
             self.measure_lateness(now);
             self.receive(&ready);
-            let next = self.obey();
+            self.receive_echoes(&ready);
+            if matches!(self.obey(), Next::Stop) && !self.ends {
+                self.ends = true;
+                self.leave_all();
+            }
             self.retry(Instant::now());
+            self.look(Instant::now());
             self.sessions
                 .handle(Instant::now(), sessions::Input::Timeout);
             self.flush();
+            self.part(Instant::now());
             self.guard(Instant::now());
-            if matches!(next, Next::Stop) {
+            if self.ends && self.entries.is_empty() {
                 return;
             }
         }
     }
 
-    /// Which of the receivers have something.
-    fn wait(&self) -> io::Result<Vec<bool>> {
-        let shield = self.shield.deadline();
-        let deadline = [self.sessions.deadline(), self.retry_at, shield]
-            .into_iter()
-            .flatten()
-            .min();
-        let timeout = deadline.map(|at| at.saturating_duration_since(Instant::now()));
+    fn wait(&self) -> io::Result<Ready> {
+        let deadline = [
+            self.sessions.deadline(),
+            self.retry_at,
+            self.shield.deadline(),
+            self.look_at,
+            self.rest_until,
+            self.part_at,
+        ]
+        .into_iter()
+        .flatten()
+        .min();
+        let now = Instant::now();
+        let timeout = deadline.map(|at| at.saturating_duration_since(now));
+        let rests = self.rest_until.is_some();
+        let heard = |port: Port| !rests || port != Port::Echo;
         let mut fds = vec![self.wake.as_fd()];
-        fds.extend(self.receivers.iter().map(Receiver::fd));
-        match socket::wait(&fds, timeout) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(Vec::new()),
-            ready => Ok(ready?.split_off(1)),
-        }
+        let receivers = self.receivers.iter().filter(|it| heard(it.port()));
+        fds.extend(receivers.map(Receiver::fd));
+        let links = self.links.values().filter(|_| heard(Port::Echo));
+        fds.extend(links.map(Link::fd));
+        let ready = match socket::wait(&fds, timeout) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                return Ok(Ready::default());
+            }
+            ready => ready?,
+        };
+        let mut ready = ready.into_iter().skip(1);
+        let mut next = |asked: bool| asked && ready.next().unwrap_or(false);
+        Ok(Ready {
+            receivers: self
+                .receivers
+                .iter()
+                .map(|it| next(heard(it.port())))
+                .collect(),
+            links: self
+                .links
+                .values()
+                .map(|_| next(heard(Port::Echo)))
+                .collect(),
+        })
     }
 
     fn measure_lateness(&mut self, now: Instant) {
@@ -168,9 +235,10 @@ impl Speaker {
         }
     }
 
-    fn receive(&mut self, ready: &[bool]) {
-        let all = self.receivers.iter_mut().zip(ready);
-        for (receiver, _) in all.filter(|(_, ready)| **ready) {
+    fn receive(&mut self, ready: &Ready) {
+        let all = self.receivers.iter_mut().zip(&ready.receivers);
+        let control = all.filter(|(it, ready)| **ready && it.port() != Port::Echo);
+        for (receiver, _) in control {
             for _ in 0..BATCH_MAX {
                 let datagram = match receiver.receive() {
                     Ok(Some(datagram)) => datagram,
@@ -182,6 +250,58 @@ impl Speaker {
                     .handle(Instant::now(), sessions::Input::Received(datagram));
             }
         }
+    }
+
+    /// Sends back what peers want back, and takes in what came back.
+    fn receive_echoes(&mut self, ready: &Ready) {
+        let mut many = false;
+        let receivers = self.receivers.iter_mut().zip(&ready.receivers);
+        let echoes = receivers.filter(|(it, ready)| **ready && it.port() == Port::Echo);
+        for (receiver, _) in echoes {
+            let mut read = 0;
+            while read < echo::BATCH_MAX {
+                read += 1;
+                let datagram = match receiver.receive() {
+                    Ok(Some(datagram)) => datagram,
+                    Ok(None) => continue,
+                    Err(_) => break,
+                };
+                if !self.sessions.echo(Instant::now(), datagram) {
+                    continue;
+                }
+                let (to, payload) = (datagram.remote, datagram.payload.to_vec());
+                let from = Leaving {
+                    source: datagram.local,
+                    interface: datagram.interface.0,
+                    ttl: RETURNED_TTL,
+                };
+                if let Err(error) = receiver.send(from, to, &payload) {
+                    tracing::debug!(%to, %error, "a BFD echo packet was not sent back");
+                }
+            }
+            many |= read == echo::BATCH_MAX;
+        }
+        let links = self.links.values_mut().zip(&ready.links);
+        for (link, _) in links.filter(|(_, ready)| **ready) {
+            let mut read = 0;
+            while read < echo::BATCH_MAX {
+                read += 1;
+                match link.receive() {
+                    Ok(Some(datagram)) => {
+                        // Nothing that comes here is sent back: its TTL says that it was.
+                        let _ = self.sessions.echo(Instant::now(), datagram);
+                    }
+                    Ok(None) => {}
+                    Err(_) => break,
+                }
+            }
+            many |= read == echo::BATCH_MAX;
+        }
+        let now = Instant::now();
+        self.rest_until = match many {
+            true => Some(now + echo::REST),
+            false => self.rest_until.filter(|until| *until > now),
+        };
     }
 
     fn obey(&mut self) -> Next {
@@ -196,10 +316,7 @@ impl Speaker {
                     // The asker may have given up; that is its right.
                     let _ = reply.try_send(self.report(Instant::now()));
                 }
-                Ok(Command::Stop) | Err(TryRecvError::Disconnected) => {
-                    self.hold_all_down();
-                    return Next::Stop;
-                }
+                Ok(Command::Stop) | Err(TryRecvError::Disconnected) => return Next::Stop,
                 Err(TryRecvError::Empty) => return Next::Continue,
             }
         }
@@ -212,6 +329,17 @@ impl Speaker {
             authentication,
             admin_down,
         } = settings;
+        // One that is on its way out would be in the way of the new one.
+        let former: Vec<SessionKey> = self
+            .entries
+            .iter()
+            .filter(|_| self.part_at.is_some())
+            .filter(|(it, entry)| it.peer == key.peer && entry.leaves.is_some())
+            .map(|(it, _)| it.clone())
+            .collect();
+        for former in former {
+            self.forget(&former);
+        }
         let entry = self.entries.entry(key.clone()).or_insert_with(|| Entry {
             parameters,
             authentication: None,
@@ -222,14 +350,20 @@ impl Speaker {
             retry_at: Some(now),
             waiting: None,
             send_errors: 0,
+            way: Way::default(),
+            leaves: None,
         });
         entry.parameters = parameters;
         entry.authentication.clone_from(&authentication);
         let (session, held) = (entry.session, entry.admin_down);
+        let possible = entry.way.possible(parameters);
         self.retry_at = earlier(self.retry_at, entry.retry_at);
+        if echo::wanted(&parameters) || entry.way != Way::default() {
+            self.look_at = Some(now);
+        }
         if let Some(session) = session {
             self.sessions.authenticate(now, session, authentication);
-            self.tell(session, bfd::Input::Configure(parameters));
+            self.tell(session, bfd::Input::Configure(possible));
             // The least TTL may be another one.
             self.others = true;
         }
@@ -239,16 +373,70 @@ impl Speaker {
     }
 
     fn remove(&mut self, key: &SessionKey) {
-        if let Some(session) = self.entries.get(key).and_then(|entry| entry.session) {
-            // RFC 5880 §6.8.16: the peer learns that this is no failure.
+        self.leave(key);
+        self.flush();
+        self.part(Instant::now());
+    }
+
+    /// RFC 5880 §6.8.16: the peer learns that this is no failure, and SHOULD be told for at least a
+    /// Detection Time. When it has said that it knows, that is enough.
+    fn leave(&mut self, key: &SessionKey) {
+        let Some(entry) = self.entries.get_mut(key) else {
+            return;
+        };
+        let session = entry.session.and_then(|it| self.sessions.get(it));
+        let interval = session.and_then(bfd::Session::transmit_interval);
+        let theirs = interval.unwrap_or_default() * u32::from(entry.parameters.multiplier());
+        let time = theirs.clamp(*FAREWELL.start(), *FAREWELL.end());
+        entry.leaves.get_or_insert(Instant::now() + time);
+        self.part_at = earlier(self.part_at, entry.leaves);
+        if let Some(session) = entry.session {
             self.tell(session, bfd::Input::AdminDown);
-            self.flush();
+        }
+    }
+
+    fn leave_all(&mut self) {
+        let all: Vec<SessionKey> = self.entries.keys().cloned().collect();
+        for key in &all {
+            self.leave(key);
+        }
+    }
+
+    /// Forgets sessions whose peers know that they are over, or have been told for long enough.
+    fn part(&mut self, now: Instant) {
+        if self.part_at.is_none() {
+            return;
+        }
+        let is_over = |entry: &Entry| {
+            let Some(until) = entry.leaves else {
+                return false;
+            };
+            let session = entry.session.and_then(|it| self.sessions.get(it));
+            let knows = session.is_none_or(|session| match session.remote().state {
+                State::AdminDown | State::Down => true,
+                State::Init | State::Up => session.remote().discriminator.is_none(),
+            });
+            knows || until <= now || entry.sender.is_none()
+        };
+        let over = self.entries.iter().filter(|(_, entry)| is_over(entry));
+        let over: Vec<SessionKey> = over.map(|(key, _)| key.clone()).collect();
+        for key in &over {
+            self.forget(key);
+        }
+        let left = self.entries.values();
+        self.part_at = left.filter_map(|entry| entry.leaves).min();
+    }
+
+    fn forget(&mut self, key: &SessionKey) {
+        let Some(entry) = self.entries.remove(key) else {
+            return;
+        };
+        if let Some(session) = entry.session {
             self.sessions.remove(session);
             self.keys.remove(&session);
             self.others = true;
         }
-        let entry = self.entries.remove(key);
-        if let Some(port) = entry.and_then(|entry| entry.port) {
+        if let Some(port) = entry.port {
             self.ports.remove(&port);
         }
         self.close_receivers();
@@ -256,25 +444,29 @@ impl Speaker {
 
     /// Closes what no session needs. Port 3784 outside of VRFs stays, so that nobody else takes it.
     fn close_receivers(&mut self) {
-        let needed: Vec<(Hops, Option<Domain>)> = self
+        let needed: Vec<(Port, Option<Domain>)> = self
             .entries
-            .keys()
-            .map(|key| {
+            .iter()
+            .flat_map(|(key, entry)| {
                 let domain = key.vrf.as_ref().map(|vrf| self.domains.get(vrf).copied());
-                (key.hops(), domain.unwrap_or(Some(Domain(0))))
+                let domain = domain.unwrap_or(Some(Domain(0)));
+                let echo = echo::wanted(&entry.parameters).then_some((Port::Echo, domain));
+                [(Port::Control(key.hops()), domain)]
+                    .into_iter()
+                    .chain(echo)
             })
-            .chain([(Hops::Single, Some(Domain(0)))])
+            .chain([(Port::Control(Hops::Single), Some(Domain(0)))])
             .collect();
         self.receivers.retain(|receiver| {
-            needed.iter().any(|(hops, domain)| {
-                domain.is_some_and(|domain| receiver.receives(*hops, domain))
+            needed.iter().any(|(port, domain)| {
+                domain.is_some_and(|domain| receiver.receives(*port, domain))
             })
         });
     }
 
     /// Opens what a session receives from, if it is not open. A VRF device that was made anew has
     /// sockets that hear nothing any more: they are opened anew, too.
-    fn open_receivers(&mut self, key: &SessionKey) -> io::Result<Domain> {
+    fn open_receivers(&mut self, key: &SessionKey, port: Port) -> io::Result<Domain> {
         let next = u32::try_from(self.domains.len()).unwrap_or(u32::MAX);
         let domain = match &key.vrf {
             None => Domain(0),
@@ -284,10 +476,10 @@ impl Speaker {
                 .or_insert(Domain(next.saturating_add(1))),
         };
         let reach = Reach {
-            hops: key.hops(),
+            port,
             vrf: key.vrf.as_deref(),
             domain,
-            beside_others: self.receivers.iter().any(|it| it.is_for(key.hops())),
+            beside_others: self.receivers.iter().any(|it| it.port() == port),
         };
         self.receivers
             .retain(|receiver| receiver.serves(reach) != Serves::Former);
@@ -321,13 +513,6 @@ impl Speaker {
         }
     }
 
-    fn hold_all_down(&mut self) {
-        let all: Vec<Discriminator> = self.keys.keys().copied().collect();
-        for session in all {
-            self.tell(session, bfd::Input::AdminDown);
-        }
-    }
-
     fn tell(&mut self, session: Discriminator, input: bfd::Input) {
         self.sessions
             .handle(Instant::now(), sessions::Input::Session { session, input });
@@ -342,6 +527,7 @@ impl Speaker {
             .entries
             .iter()
             .filter(|(_, entry)| entry.retry_at.is_some_and(|at| at <= now))
+            .filter(|(_, entry)| entry.leaves.is_none())
             .map(|(key, _)| key.clone())
             .take(CONNECTS_MAX)
             .collect();
@@ -365,13 +551,14 @@ impl Speaker {
         self.retry_at = self
             .entries
             .values()
+            .filter(|entry| entry.leaves.is_none())
             .filter_map(|entry| entry.retry_at)
             .min();
     }
 
     /// Makes the sending socket of an entry and, the first time, its session.
     fn connect(&mut self, key: &SessionKey, now: Instant) -> Result<(), ConnectError> {
-        let domain = self.open_receivers(key)?;
+        let domain = self.open_receivers(key, Port::Control(key.hops()))?;
         let kept = self.entries.get(key).and_then(|entry| entry.port);
         let (sender, port) = self.bind(key, kept)?;
         let Some(entry) = self.entries.get_mut(key) else {
@@ -381,7 +568,8 @@ impl Speaker {
             self.sessions
                 .rebind(session, Some(sender.local), sender.interface)?;
         } else {
-            let mut config = Config::new(key.peer, entry.parameters)
+            let possible = entry.way.possible(entry.parameters);
+            let mut config = Config::new(key.peer, possible)
                 .local(sender.local)
                 .domain(domain)
                 .hops(key.hops())
@@ -402,6 +590,127 @@ impl Speaker {
         entry.sender = Some(sender);
         self.ports.insert(port);
         self.others = true;
+        Ok(())
+    }
+
+    /// Looks where echo packets go, and has sessions ask for no more than is possible.
+    fn look(&mut self, now: Instant) {
+        if self.look_at.is_none_or(|at| at > now) {
+            return;
+        }
+        let wanting = |entry: &Entry| {
+            entry.leaves.is_none()
+                && (echo::wanted(&entry.parameters) || entry.way != Way::default())
+        };
+        let wanting: Vec<SessionKey> = self
+            .entries
+            .iter()
+            .filter(|(_, entry)| wanting(entry))
+            .map(|(key, _)| key.clone())
+            .collect();
+        for key in &wanting {
+            let way = self.way(key);
+            let Some(entry) = self.entries.get_mut(key) else {
+                continue;
+            };
+            if way.problem != entry.way.problem {
+                match &way.problem {
+                    Some(problem) => {
+                        tracing::warn!(peer = %key.neighbor(), problem, "BFD echo does not work");
+                    }
+                    None => tracing::info!(peer = %key.neighbor(), "BFD echo works"),
+                }
+            }
+            let before = entry.way.possible(entry.parameters);
+            entry.way = way;
+            let possible = entry.way.possible(entry.parameters);
+            if let Some(session) = entry.session.filter(|_| before != possible) {
+                self.tell(session, bfd::Input::Configure(possible));
+            }
+        }
+        let used: BTreeSet<InterfaceIndex> = self
+            .entries
+            .values()
+            .filter_map(|entry| entry.way.interface)
+            .collect();
+        self.links.retain(|interface, _| used.contains(interface));
+        self.close_receivers();
+        self.look_at = (!wanting.is_empty()).then(|| now + echo::LOOK);
+    }
+
+    /// What the host can do for a session's echo packets now.
+    fn way(&mut self, key: &SessionKey) -> Way {
+        let mut way = Way::default();
+        let Some(entry) = self.entries.get(key) else {
+            return way;
+        };
+        let session = entry.session.and_then(|it| self.sessions.get(it));
+        let (Some(session), true) = (session, echo::wanted(&entry.parameters)) else {
+            return way;
+        };
+        let wanted = entry.parameters;
+        let former = entry.way.clone();
+        let shown = (session.state(), session.remote().required_min_echo_rx);
+        let (counters, works) = (session.counters(), session.echo_works());
+        // The device is gone, or nobody was heard yet: the session says so itself.
+        let heard_on = session.heard_on();
+        let Some((on, device)) = heard_on.and_then(|on| Some((on, name_of(on.0)?))) else {
+            return way;
+        };
+        if let Err(error) = self.open_receivers(key, Port::Echo) {
+            // A hint that follows is for the log.
+            let text = error.to_string();
+            let line = text.lines().next().map(str::to_owned);
+            way.problem = line.map(io::Error::other).map(Problem::Port).map(said);
+            return way;
+        }
+        if let IpAddr::V4(peer) = key.peer {
+            match echo::is_ethernet(&device) {
+                Ok(true) => {}
+                Ok(false) | Err(_) => {
+                    way.problem = Some(said(Problem::NoLinkAddresses(device)));
+                    return way;
+                }
+            }
+            way.loops = echo::forwards(&device);
+            if wanted.echo_interval().is_some() {
+                way.interface = Some(on);
+                let known = former.mac.filter(|_| former.interface == Some(on));
+                way.mac = echo::link_address(&device, peer).or(known);
+                let link = self.open_link(on);
+                way.sends = link.is_ok() && way.mac.is_some();
+                way.problem = match (link, way.mac) {
+                    (Err(error), _) => Some(said(Problem::Socket(device.clone(), error))),
+                    (Ok(()), None) => Some(said(Problem::Unresolved(key.peer, device.clone()))),
+                    (Ok(()), Some(_)) => None,
+                };
+            }
+            if wanted.echo_receive_interval().is_some() && !way.loops {
+                let problem = || said(Problem::NoForwarding(device));
+                way.problem.get_or_insert_with(problem);
+            }
+        } else {
+            (way.sends, way.loops) = (true, true);
+            way.interface = Some(on);
+        }
+        let sends = wanted.echo_interval().is_some() && way.sends;
+        if sends && way.problem.is_none() {
+            let many = u64::from(wanted.multiplier()).max(10);
+            way.problem = match shown {
+                (State::Up, Interval::ZERO) => Some(said(Problem::NotOffered)),
+                (State::Up, _) if works || counters.echo_sent < many => None,
+                (State::Up, _) => Some(said(Problem::NoneCameBack)),
+                // Nothing new is known of the peer.
+                (State::AdminDown | State::Down | State::Init, _) => former.problem,
+            };
+        }
+        way
+    }
+
+    fn open_link(&mut self, interface: InterfaceIndex) -> io::Result<()> {
+        if !self.links.contains_key(&interface) {
+            self.links.insert(interface, Link::open(interface)?);
+        }
         Ok(())
     }
 
@@ -454,14 +763,16 @@ impl Speaker {
             self.each_receiver(|receiver| {
                 let all = sessions.iter();
                 let all = all.map(|session| (session.my_discriminator(), session.config()));
-                receiver.shield(&Known::of(all, receiver.kind()))
+                let kind = receiver.kind();
+                kind.map_or(Ok(()), |kind| receiver.shield(&Known::of(all, kind)))
             });
         }
         self.others = false;
     }
 
     fn each_receiver(&self, change: impl Fn(&Receiver) -> io::Result<()>) {
-        for error in self.receivers.iter().filter_map(|it| change(it).err()) {
+        let control = self.receivers.iter().filter(|it| it.kind().is_some());
+        for error in control.filter_map(|it| change(it).err()) {
             tracing::warn!(%error, "BFD's ports cannot be filtered, floods cost processor time");
         }
     }
@@ -501,7 +812,44 @@ impl Speaker {
                     self.retry_at = earlier(self.retry_at, entry.retry_at);
                 }
             }
+            Output::SendEcho(packet) => {
+                let key = key.clone();
+                self.send_echo(&key, &packet.encode());
+            }
         }
+    }
+
+    fn send_echo(&mut self, key: &SessionKey, payload: &[u8]) {
+        let domain = key.vrf.as_ref().and_then(|vrf| self.domains.get(vrf));
+        let domain = domain.copied().unwrap_or_default();
+        let Some(entry) = self.entries.get_mut(key) else {
+            return;
+        };
+        let (Some(sender), Some(interface)) = (&entry.sender, entry.way.interface) else {
+            return;
+        };
+        let sent = match (sender.local, entry.way.mac, self.links.get(&interface)) {
+            (IpAddr::V4(own), Some(mac), Some(link)) => link.send(mac, own, payload),
+            (IpAddr::V4(_), _, _) => return,
+            (IpAddr::V6(own), _, _) => {
+                let mut all = self.receivers.iter();
+                let Some(port) = all.find(|it| it.echoes(domain, true)) else {
+                    return;
+                };
+                let from = Leaving {
+                    source: own.into(),
+                    interface: interface.0,
+                    ttl: u8::MAX,
+                };
+                port.send(from, key.peer, payload)
+            }
+        };
+        entry.send_errors += u64::from(sent.is_err());
+    }
+
+    fn wanted(&self) -> impl Iterator<Item = (&SessionKey, &Entry)> {
+        let all = self.entries.iter();
+        all.filter(|(_, entry)| entry.leaves.is_none())
     }
 
     fn report(&self, now: Instant) -> Report {
@@ -510,7 +858,7 @@ impl Speaker {
             entry.status(key, session, now)
         };
         Report {
-            sessions: self.entries.iter().map(status).collect(),
+            sessions: self.wanted().map(status).collect(),
             realtime: self.realtime,
             lateness: self.lateness.clone(),
             gaps: self.sessions.gaps(),
@@ -582,11 +930,34 @@ impl Entry {
             uptime: session
                 .and_then(bfd::Session::up_since)
                 .map(|since| now.saturating_duration_since(since)),
+            echo: Echo {
+                interval: session.and_then(bfd::Session::echo_interval),
+                offered: session.and_then(|it| it.config().parameters().echo_receive_interval()),
+                works: session.is_some_and(bfd::Session::echo_works),
+                problem: self.way.problem.clone(),
+                round_trips: session.and_then(round_trips),
+            },
             counters: session.map(bfd::Session::counters).unwrap_or_default(),
             send_errors: self.send_errors,
             names: session.map(|session| (session.my_discriminator(), *session.remote())),
         }
     }
+}
+
+/// With what echo packets are sent back that do not go through the kernel's forwarding: as if they did.
+const RETURNED_TTL: u8 = 254;
+
+/// As it is shown.
+fn said(problem: Problem) -> String {
+    problem.to_string()
+}
+
+/// The shortest, the mean and the longest one.
+fn round_trips(session: &bfd::Session) -> Option<[Duration; 3]> {
+    let all = || session.echo_round_trips();
+    let count = u32::try_from(all().count()).ok()?;
+    let mean = all().sum::<Duration>().checked_div(count)?;
+    Some([all().min()?, mean, all().max()?])
 }
 
 fn earlier(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {

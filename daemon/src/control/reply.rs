@@ -349,6 +349,39 @@ pub struct BfdSession {
     /// The other side's detection multiplier.
     #[serde(default)]
     pub remote_multiplier: Option<u8>,
+    /// The echo function (RFC 5880 §6.4).
+    #[serde(default)]
+    pub echo: BfdEcho,
+}
+
+/// The echo function of a BFD session.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct BfdEcho {
+    /// The interval of our packets, as configured; `null`: none are to be sent.
+    pub transmit_ms: Option<f64>,
+    /// The interval at which packets leave now; `null`: none do.
+    pub interval_ms: Option<f64>,
+    /// A packet has come back, so that their absence takes the session down.
+    pub works: bool,
+    /// The interval at which the other side may have packets sent back, as it is told now; `null`: never.
+    pub receive_ms: Option<f64>,
+    /// The interval at which the other side sends packets back; `null` while it is not heard, 0: never.
+    pub remote_receive_ms: Option<f64>,
+    /// Packets of ours.
+    pub sent: u64,
+    /// Those that came back.
+    pub returned: u64,
+    /// Packets of the other side that were sent back by us. Those that the kernel forwards are not among
+    /// them.
+    pub looped_back: u64,
+    /// The shortest of the last eight round trips, in microseconds.
+    pub round_trip_min_us: Option<u64>,
+    /// Their mean.
+    pub round_trip_mean_us: Option<u64>,
+    /// The longest of them.
+    pub round_trip_max_us: Option<u64>,
+    /// What of it does not work, and why.
+    pub problem: Option<String>,
 }
 
 /// How far a drain is.

@@ -139,7 +139,8 @@ impl Core {
             lateness_max_ms: millis(report.lateness.max()),
             refused: report.refused.malformed
                 + report.refused.no_session
-                + report.refused.wrong_source,
+                + report.refused.wrong_source
+                + report.refused.echo,
             refused_last: report.refused.last_error.map(|error| error.to_string()),
             shielded: report.shielded,
         });
@@ -161,6 +162,13 @@ impl Core {
                 ("authentication", status.counters.refused_authentication),
             ]
             .map(|(reason, count)| (reason.to_owned(), count))
+            .to_vec(),
+            echo: [
+                ("sent", status.counters.echo_sent),
+                ("returned", status.counters.echo_returned),
+                ("looped_back", status.counters.echo_looped_back),
+            ]
+            .map(|(what, count)| (what.to_owned(), count))
             .to_vec(),
             flaps: status.counters.losses,
             stalls: status.counters.stalls,
@@ -216,6 +224,26 @@ fn session(WatchedStatus { status, clients }: WatchedStatus) -> reply::BfdSessio
         remote_transmit_ms: heard.map(|it| millis(it.desired_min_tx.duration())),
         remote_receive_ms: heard.map(|it| millis(it.required_min_rx.duration())),
         remote_multiplier: heard.map(|it| it.detect_multiplier),
+        echo: {
+            let [shortest, mean, longest] = match status.echo.round_trips {
+                Some(times) => times.map(|it| u64::try_from(it.as_micros()).ok()),
+                None => [None; 3],
+            };
+            reply::BfdEcho {
+                transmit_ms: parameters.echo_interval().map(millis),
+                interval_ms: status.echo.interval.map(millis),
+                works: status.echo.works,
+                receive_ms: status.echo.offered.map(millis),
+                remote_receive_ms: heard.map(|it| millis(it.required_min_echo_rx.duration())),
+                sent: counters.echo_sent,
+                returned: counters.echo_returned,
+                looped_back: counters.echo_looped_back,
+                round_trip_min_us: shortest,
+                round_trip_mean_us: mean,
+                round_trip_max_us: longest,
+                problem: status.echo.problem,
+            }
+        },
     }
 }
 
@@ -234,6 +262,8 @@ fn bfd_settings(bfd: &Bfd) -> Result<Settings, ParameterError> {
         .desired_min_tx(bfd.transmit_interval)?
         .required_min_rx(bfd.receive_interval)?
         .detect_multiplier(bfd.multiplier)?
+        .echo(bfd.echo)?
+        .echo_receive(bfd.echo_receive)?
         .passive(bfd.passive)
         .ttl_min(bfd.min_ttl);
     Ok(Settings {

@@ -216,6 +216,7 @@ pub(super) fn bfd(bfd: &Bfd, out: &mut dyn Write) -> io::Result<()> {
     .fit(&["Interface", "Remote", "Local"]);
     for session in &bfd.sessions {
         let remark = session.waiting.as_ref().or(session.refusal.as_ref());
+        let remark = remark.or(session.echo.problem.as_ref());
         let remark = remark.or(session.diagnostic.as_ref());
         table.row([
             peer_name(session),

@@ -46,10 +46,12 @@ impl Live {
                 &bfd.transmit,
                 &bfd.profile,
                 &bfd.min_ttl,
+                &bfd.echo_transmit,
+                &bfd.echo_receive,
             ];
             puts.into_iter().for_each(|put| live.put(put));
             live.0
-                .extend([bfd.passive, bfd.shutdown].into_iter().flatten());
+                .extend([bfd.passive, bfd.shutdown, bfd.echo].into_iter().flatten());
         }
         for route in site.static_routes.values() {
             live.0.extend(route.next_hops.values().map(|it| it.spot));

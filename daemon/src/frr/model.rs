@@ -360,6 +360,10 @@ pub(super) struct Bfd {
     pub(super) min_ttl: Option<Put>,
     pub(super) passive: Option<Spot>,
     pub(super) shutdown: Option<Spot>,
+    pub(super) echo: Option<Spot>,
+    pub(super) echo_transmit: Option<Put>,
+    /// `false` is never.
+    pub(super) echo_receive: Option<Put>,
     /// Of neighbours only.
     pub(super) strict: Option<Spot>,
 }

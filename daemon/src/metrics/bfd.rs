@@ -23,6 +23,8 @@ pub struct BfdSessionNumbers {
     pub sent: u64,
     /// Packets of the peer that were refused, by reason.
     pub refused: Vec<(String, u64)>,
+    /// Echo packets, by what became of them.
+    pub echo: Vec<(String, u64)>,
     /// Times it was up and went down.
     pub flaps: u64,
     /// Times this host was stalled and the peer was given more time.
@@ -82,6 +84,7 @@ impl BfdNumbers {
                 ("malformed", refused.malformed),
                 ("no_session", refused.no_session),
                 ("wrong_source", refused.wrong_source),
+                ("echo", refused.echo),
             ]
             .map(|(reason, count)| (reason.to_owned(), count))
             .to_vec(),
@@ -148,7 +151,15 @@ impl Snapshot {
         let mut refused = text.family("rbgpd_bfd_refused_total", COUNTER, help);
         for session in &self.bfd_sessions {
             for (reason, count) in &session.refused {
-                session.sample(&mut refused, Some(reason), *count);
+                session.sample(&mut refused, Some(("reason", reason)), *count);
+            }
+        }
+        let help = "Echo packets: ours that were sent and that came back, and the peer's that were sent back \
+                    by rbgpd itself.";
+        let mut echo = text.family("rbgpd_bfd_echo_packets_total", COUNTER, help);
+        for session in &self.bfd_sessions {
+            for (what, count) in &session.echo {
+                session.sample(&mut echo, Some(("packets", what)), *count);
             }
         }
         if let Some(thread) = &self.bfd {
@@ -158,14 +169,14 @@ impl Snapshot {
 }
 
 impl BfdSessionNumbers {
-    fn sample(&self, family: &mut Samples<'_>, reason: Option<&str>, value: u64) {
+    fn sample(&self, family: &mut Samples<'_>, which: Option<(&str, &str)>, value: u64) {
         let peer = self.peer.to_string();
         let mut labels = vec![("peer", peer.as_str())];
         labels.extend(self.vrf.as_deref().map(|vrf| ("vrf", vrf)));
         if self.multihop {
             labels.push(("hops", "multi"));
         }
-        labels.extend(reason.map(|reason| ("reason", reason)));
+        labels.extend(which);
         family.sample(&labels, value);
     }
 }

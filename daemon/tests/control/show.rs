@@ -350,6 +350,7 @@ fn evpn_and_bfd_have_the_keys_of_the_contract() {
                     remote_transmit_ms: Some(300.0),
                     remote_receive_ms: Some(300.0),
                     remote_multiplier: Some(3),
+                    echo: reply::BfdEcho::default(),
                 }],
                 thread: Some(reply::BfdThread {
                     realtime: false,

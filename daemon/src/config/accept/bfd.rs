@@ -29,7 +29,7 @@ impl<'a> Profiles<'a> {
     }
 
     /// What a session's table says, with what its profile says beside that.
-    pub(super) fn fill(&self, table: &BfdTable, report: &mut Report) -> BfdTable {
+    fn fill(&self, table: &BfdTable, report: &mut Report) -> BfdTable {
         let profile = table.profile.as_ref().and_then(|name| {
             let profile = self.0.get(name.value.as_str());
             if profile.is_none() {
@@ -45,9 +45,10 @@ impl<'a> Profiles<'a> {
         table.with_profile(profile)
     }
 
-    /// The settings of a session whose table is filled. `far` is what its place says of `multihop`,
-    /// where the table says nothing.
-    pub(super) fn settings(&self, table: &BfdTable, far: bool, report: &mut Report) -> Bfd {
+    /// The settings of a session with this table. `far` is what its place says of `multihop`, where the
+    /// table says nothing.
+    pub(super) fn settings(&self, own: &BfdTable, far: bool, report: &mut Report) -> Bfd {
+        let table = &self.fill(own, report);
         let default = Bfd::default();
         let multihop = or(table.multihop, far);
         let one = |at| or(at, or(table.interval, default.transmit_interval));
@@ -63,7 +64,13 @@ impl<'a> Profiles<'a> {
             passive: or(table.passive, default.passive),
             shutdown: or(table.shutdown, default.shutdown),
             authentication: authentication(table, report),
+            echo: None,
+            echo_receive: None,
             strict: or(table.strict, default.strict),
+        };
+        let settings = match multihop {
+            true => no_echo(own, settings, report),
+            false => echo(own, table, settings, report),
         };
         if let Some(strict) = table.strict.filter(|it| it.value && settings.shutdown) {
             let conflict = Conflict::NoEffect {
@@ -81,8 +88,7 @@ impl<'a> Profiles<'a> {
         let mut seen = Once::new("bfd session");
         let mut peers = Vec::new();
         for At { value: table, span } in &file.bfd {
-            let settings = self.fill(&table.settings, report);
-            let settings = self.settings(&settings, false, report);
+            let settings = self.settings(&table.settings, false, report);
             let Some(path) = path(file, table, settings.multihop, report) else {
                 continue;
             };
@@ -96,6 +102,46 @@ impl<'a> Profiles<'a> {
         }
         peers
     }
+}
+
+/// The echo function of a session over one hop.
+fn echo(own: &BfdTable, table: &BfdTable, settings: Bfd, report: &mut Report) -> Bfd {
+    let echo = or(table.echo, false);
+    if let (Some(interval), false) = (own.echo_transmit_interval, echo) {
+        let conflict = Conflict::NoEffect {
+            key: "echo_transmit_interval",
+            because: "without `echo = true`",
+        };
+        report.error(interval.span, conflict);
+    }
+    let interval = or(table.echo_transmit_interval, Bfd::ECHO);
+    Bfd {
+        echo: echo.then_some(interval),
+        echo_receive: or(table.echo_receive_interval, None),
+        ..settings
+    }
+}
+
+/// What a profile says of the echo function is for sessions over one hop. What such a session says itself is
+/// an error.
+fn no_echo(own: &BfdTable, settings: Bfd, report: &mut Report) -> Bfd {
+    let on = own.echo.filter(|at| at.value).map(|at| at.span);
+    let often = own.echo_transmit_interval.map(|at| at.span);
+    let back = own.echo_receive_interval.filter(|at| at.value.is_some());
+    for (key, span) in [
+        ("echo", on),
+        ("echo_transmit_interval", often),
+        ("echo_receive_interval", back.map(|at| at.span)),
+    ] {
+        let Some(span) = span else { continue };
+        let conflict = Conflict::NoEffect {
+            key,
+            because: "over several hops: no router on the way would send the packets back (RFC 5883 §3)",
+        };
+        let hint = "leave it out, or `multihop` if the peer is on the link";
+        report.error_with_hint(span, conflict, hint);
+    }
+    settings
 }
 
 fn path(

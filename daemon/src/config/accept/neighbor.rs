@@ -652,7 +652,7 @@ fn bfd(table: &SettingsTable, profiles: &Profiles<'_>, report: &mut Report) -> O
     let hops = [table.ttl_security, table.multihop].map(|it| it.map(|at| at.value));
     let [ttl_security, multihop] = hops;
     let far = Bfd::is_far(ttl_security, multihop);
-    Some(profiles.settings(&profiles.fill(bfd, report), far, report))
+    Some(profiles.settings(bfd, far, report))
 }
 
 fn families(

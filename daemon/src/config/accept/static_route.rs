@@ -160,10 +160,9 @@ impl Watches<'_> {
         if !table.settings.enabled {
             return None;
         }
-        let filled = self.profiles.fill(&table.settings, report);
         Some(StaticBfd {
             local: table.local.map(|at| at.value),
-            settings: self.profiles.settings(&filled, false, report),
+            settings: self.profiles.settings(&table.settings, false, report),
         })
     }
 

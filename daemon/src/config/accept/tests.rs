@@ -341,6 +341,24 @@ fn each_check_reports_at_its_place() {
             "9:13: `interface` has no effect beside `multihop`: packets take whatever way there is",
         ),
         (
+            neighbor("bfd = { multihop = true, echo = true }"),
+            "6:34: `echo` has no effect over several hops: no router on the way would send the packets \
+             back (RFC 5883 §3)",
+        ),
+        (
+            neighbor("ttl_security = 2\nbfd = { echo_receive_interval = \"50ms\" }"),
+            "7:33: `echo_receive_interval` has no effect over several hops: no router on the way would \
+             send the packets back (RFC 5883 §3)",
+        ),
+        (
+            neighbor("[[bfd]]\npeer = \"10.0.0.2\"\necho_transmit_interval = \"50ms\""),
+            "8:26: `echo_transmit_interval` has no effect without `echo = true`",
+        ),
+        (
+            neighbor("[[bfd]]\npeer = \"10.0.0.2\"\necho_receive_interval = true"),
+            "8:25: `echo_receive_interval` is true, but must be false, or a duration such as \"50ms\"",
+        ),
+        (
             neighbor("[[bfd]]\npeer = \"10.0.0.2\"\nstrict = true"),
             "8:1: `strict` is not supported: the session has no neighbor that could wait for it",
         ),

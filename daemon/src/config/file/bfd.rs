@@ -44,6 +44,12 @@ pub struct BfdTable {
     pub shutdown: Option<At<bool>>,
     /// `authentication`; `false` is none.
     pub authentication: Option<At<Option<BfdAuthenticationTable>>>,
+    /// `echo`. Over one hop, as the two that follow.
+    pub echo: Option<At<bool>>,
+    /// `echo_transmit_interval`.
+    pub echo_transmit_interval: Option<At<Duration>>,
+    /// `echo_receive_interval`; `false` is never.
+    pub echo_receive_interval: Option<At<Option<Duration>>>,
     /// `strict`. Of neighbours only.
     pub strict: Option<At<bool>>,
 }
@@ -118,6 +124,11 @@ impl BfdTable {
             passive: self.passive.or(theirs.passive),
             shutdown: self.shutdown.or(theirs.shutdown),
             authentication: self.authentication.or(theirs.authentication),
+            echo: self.echo.or(theirs.echo),
+            echo_transmit_interval: self
+                .echo_transmit_interval
+                .or(theirs.echo_transmit_interval),
+            echo_receive_interval: self.echo_receive_interval.or(theirs.echo_receive_interval),
             strict: self.strict.or(theirs.strict),
         }
     }
@@ -247,6 +258,13 @@ fn settings(table: &mut Table<'_, '_>) -> BfdTable {
         passive: table.get("passive", boolean),
         shutdown: table.get("shutdown", boolean),
         authentication: authentication(table),
+        echo: table.get("echo", boolean),
+        echo_transmit_interval: table.get("echo_transmit_interval", duration(SHORTEST..=LONGEST)),
+        echo_receive_interval: table.get("echo_receive_interval", |value| match value.as_bool() {
+            Some(false) => Ok(None),
+            Some(true) => Err("false, or a duration such as \"50ms\"".into()),
+            None => duration(SHORTEST..=LONGEST)(value).map(Some),
+        }),
         ..BfdTable::default()
     }
 }

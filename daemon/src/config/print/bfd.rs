@@ -48,6 +48,15 @@ fn add(fields: &mut Fields, bfd: &Bfd, far: bool) {
     if bfd.multihop {
         fields.add_unless_default("min_ttl", bfd.min_ttl, Bfd::MIN_TTL);
     }
+    if let Some(interval) = bfd.echo {
+        fields.add("echo", true);
+        let usual = quote_duration(Bfd::ECHO);
+        let interval = quote_duration(interval);
+        fields.add_unless_default("echo_transmit_interval", interval, usual);
+    }
+    if let Some(interval) = bfd.echo_receive {
+        fields.add("echo_receive_interval", quote_duration(interval));
+    }
     fields.add_unless_default("passive", bfd.passive, false);
     fields.add_unless_default("shutdown", bfd.shutdown, false);
     fields.add_unless_default("strict", bfd.strict, false);

@@ -468,8 +468,10 @@ fn neighbor(map: Arc<RouteMap>, last: u8) -> impl Strategy<Value = Neighbor> {
     );
     let times = (10_u64..60_001, 10_u64..60_001, any::<bool>())
         .prop_map(|(transmit, receive, same)| [transmit, if same { transmit } else { receive }]);
-    let bfd = (times, 1_u8.., any::<[bool; 3]>(), 1_u8..).prop_map(
-        |([transmit, receive], multiplier, [multihop, passive, shutdown], min_ttl)| Bfd {
+    let echo = || option::of((10_u64..60_001).prop_map(Duration::from_millis));
+    let echo = (echo(), echo());
+    let bfd = (times, 1_u8.., any::<[bool; 3]>(), 1_u8.., echo).prop_map(
+        |([transmit, receive], multiplier, [multihop, passive, shutdown], min_ttl, echo)| Bfd {
             transmit_interval: Duration::from_millis(transmit),
             receive_interval: Duration::from_millis(receive),
             multiplier,
@@ -478,6 +480,8 @@ fn neighbor(map: Arc<RouteMap>, last: u8) -> impl Strategy<Value = Neighbor> {
             passive,
             shutdown,
             authentication: None,
+            echo: echo.0.filter(|_| !multihop),
+            echo_receive: echo.1.filter(|_| !multihop),
             strict: !shutdown && passive,
         },
     );

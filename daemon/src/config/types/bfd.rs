@@ -27,6 +27,10 @@ pub struct Bfd {
     pub shutdown: bool,
     /// What packets are authenticated with.
     pub authentication: Option<Authentication>,
+    /// How often we have the peer send a packet back (RFC 5880 §6.4), if at all.
+    pub echo: Option<Duration>,
+    /// How often the peer may have us send one back, if at all.
+    pub echo_receive: Option<Duration>,
     /// No BGP session while this one is not up. Of neighbours only.
     pub strict: bool,
 }
@@ -34,6 +38,9 @@ pub struct Bfd {
 impl Bfd {
     /// Any number of routers on the way.
     pub const MIN_TTL: u8 = 1;
+
+    /// How often echo packets are sent where nothing else is said.
+    pub const ECHO: Duration = Duration::from_millis(50);
 
     /// Whether the settings of a neighbour's connection say that it is behind a router.
     pub fn is_far(ttl_security: Option<u8>, multihop: Option<u8>) -> bool {
@@ -57,6 +64,8 @@ impl Default for Bfd {
             passive: false,
             shutdown: false,
             authentication: None,
+            echo: None,
+            echo_receive: None,
             strict: false,
         }
     }

@@ -232,9 +232,20 @@ impl Page<'_> {
             const SETTINGS: &[(&str, Say)] = &[
                 ("multiplier", Say::Value("detect-multiplier {}")),
                 ("min_ttl", Say::Value("minimum-ttl {}")),
+                ("echo", Say::On("echo-mode")),
                 ("passive", Say::On("passive-mode")),
                 ("shutdown", Say::On("shutdown")),
             ];
+            // FRR's lines of echo say that packets are sent back, too, unless they say that they are not.
+            let echo = peer.peek("echo").is_some();
+            let often = milliseconds(&mut peer, "echo_receive_interval");
+            let often = often.map(|it| it.to_string());
+            if let Some(often) = often.or(echo.then(|| "disabled".to_owned())) {
+                self.line(block.clone(), format!("echo receive-interval {often}"));
+            }
+            if let Some(interval) = milliseconds(&mut peer, "echo_transmit_interval") {
+                self.line(block.clone(), format!("echo transmit-interval {interval}"));
+            }
             let said = peer.peek("min_ttl").is_some();
             self.say(&block, "", &mut peer, SETTINGS);
             if far && !said {
@@ -355,7 +366,15 @@ fn bfd(config: &Config, own: &Neighbor, keys: &mut Keys, unsaid: &mut Vec<String
             "multiplier",
         ];
         let said = said.into_iter();
-        let of_peer = ["multihop", "min_ttl", "passive", "shutdown"];
+        let of_peer = [
+            "multihop",
+            "min_ttl",
+            "passive",
+            "shutdown",
+            "echo",
+            "echo_transmit_interval",
+            "echo_receive_interval",
+        ];
         said.chain(of_peer.into_iter().filter(|_| shared))
             .for_each(|key| table.drop(key));
         if table.take_if("strict", &Value::Boolean(true)) {

@@ -3,7 +3,7 @@
 
 use super::Means::{Always, Does, Moot, Opens, Refused};
 use super::Node::{Bfd, BfdPeer, BfdProfile, Top};
-use super::{DONE, Node, Shape, shape};
+use super::{DONE, Done, Node, Shape, shape};
 use crate::frr::model::{Args, Bfd as Session, BfdKey, Site};
 
 const PEER: &[Node] = &[BfdPeer];
@@ -112,12 +112,43 @@ pub(super) const SHAPES: &[Shape] = &[
     shape(
         BOTH,
         "echo-mode",
-        Moot("there is no echo function: the session itself is as fast as its intervals say"),
+        Does(|site, a| {
+            near(site, a)?;
+            session(site, a).echo = (!a.no()).then_some(a.spot);
+            DONE
+        }),
     ),
     shape(
         BOTH,
-        "(echo-interval N|echo transmit-interval N|echo receive-interval (N|disabled))",
-        Moot("there is no echo function"),
+        "echo-interval <10-60000>",
+        Does(|site, a| {
+            near(site, a)?;
+            let text = (!a.no()).then(|| a.put(a.value("<10-60000>")));
+            session(site, a).echo_transmit.clone_from(&text);
+            session(site, a).echo_receive = text;
+            DONE
+        }),
+    ),
+    shape(
+        BOTH,
+        "echo transmit-interval <10-60000>",
+        Does(|site, a| {
+            near(site, a)?;
+            let text = (!a.no()).then(|| a.put(a.value("<10-60000>")));
+            session(site, a).echo_transmit = text;
+            DONE
+        }),
+    ),
+    shape(
+        BOTH,
+        "echo receive-interval (<10-60000>|disabled)",
+        Does(|site, a| {
+            near(site, a)?;
+            let often = a.get("<10-60000>").unwrap_or("false");
+            let text = (!a.no()).then(|| a.put(often));
+            session(site, a).echo_receive = text;
+            DONE
+        }),
     ),
     shape(
         BOTH,
@@ -148,6 +179,14 @@ pub(super) const SHAPES: &[Shape] = &[
         Refused("BFD runs in rbgpd itself"),
     ),
 ];
+
+/// The echo function is for sessions over one hop, RFC 5883 §3.
+fn near(site: &Site, a: &Args<'_>) -> Done {
+    match a.node == BfdPeer && site.here.bfd.multihop && !a.no() {
+        true => Err("echo is for a peer on the link, and this one is `multihop`".to_owned()),
+        false => DONE,
+    }
+}
 
 fn session<'s>(site: &'s mut Site, a: &Args<'_>) -> &'s mut Session {
     if a.node == Node::BfdProfile {

@@ -60,3 +60,36 @@ fn a_profile_that_is_not_there_is_an_error_of_its_line() {
     assert_eq!(errors[0].place.line, 5);
     assert!(all(&errors).contains("`NOWHERE` is not defined"));
 }
+
+#[test]
+fn echo_is_offered_where_something_is_said_of_it() {
+    same(
+        "bfd\n profile LOOPS\n  echo-mode\n  echo transmit-interval 70\n \
+         profile TIMES\n  echo transmit-interval 90\n  echo receive-interval disabled\n \
+         peer 10.0.0.5\n  echo transmit-interval 80\n peer 10.0.0.6\n  echo-interval 60\n  echo-mode\n \
+         peer 10.0.0.7\n  profile TIMES\n  echo-mode\n peer 10.0.0.8\n  profile LOOPS\n \
+         peer 10.0.0.9\n  echo-mode\n  no echo-mode\n  echo receive-interval 200\n \
+         peer 10.0.0.10 multihop local-address 10.0.0.1\n  profile LOOPS\n",
+        "[[bfd]]\npeer = \"10.0.0.10\"\nlocal = \"10.0.0.1\"\nmultihop = true\nmin_ttl = 254\n\
+         [[bfd]]\npeer = \"10.0.0.5\"\n\
+         [[bfd]]\npeer = \"10.0.0.6\"\necho = true\necho_transmit_interval = \"60ms\"\necho_receive_interval = \"60ms\"\n\
+         [[bfd]]\npeer = \"10.0.0.7\"\necho = true\necho_transmit_interval = \"90ms\"\n\
+         [[bfd]]\npeer = \"10.0.0.8\"\necho = true\necho_transmit_interval = \"70ms\"\necho_receive_interval = \"50ms\"\n\
+         [[bfd]]\npeer = \"10.0.0.9\"\necho_receive_interval = \"200ms\"\n",
+    );
+}
+
+#[test]
+fn echo_over_several_hops_is_refused_by_its_line() {
+    let text = "router bgp 65001\n bgp router-id 10.0.0.1\nbfd\n \
+                peer 10.0.0.9 multihop local-address 10.0.0.1\n  echo-mode\n";
+    let (_, read) = parsed(text, &Host::default());
+    let errors = read.unwrap_err();
+    assert_eq!(errors.len(), 1, "{}", all(&errors));
+    assert_eq!(errors[0].place.line, 5);
+    assert!(
+        all(&errors).contains("echo is for a peer on the link"),
+        "{}",
+        all(&errors)
+    );
+}

@@ -10,6 +10,13 @@ use crate::frr::model::{Bfd, BfdKey, Keys, Peer, Put, Router, quote};
 /// A `peer` of `bfd`.
 pub(super) type Block<'s> = (&'s BfdKey, &'s Bfd);
 
+/// What settings are of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Of {
+    Session,
+    Profile,
+}
+
 /// FRR takes packets that have passed one router, where nothing is said of a peer behind some.
 const MIN_TTL: &str = "254";
 
@@ -52,13 +59,13 @@ impl<'s> Whole<'s> {
         let text = "true".to_owned();
         keys.insert("bfd", Put { text, spot });
         let block = block.map(|(_, block)| block);
-        for (key, put) in self.bfd_settings([block, Some(inline)]) {
+        for (key, put) in self.bfd_settings([block, Some(inline)], Of::Session) {
             keys.insert(key, put);
         }
     }
 
     /// What is said, the first one first. A profile that is not there is refused.
-    fn bfd_settings(&mut self, said: [Option<&Bfd>; 2]) -> Vec<(&'static str, Put)> {
+    fn bfd_settings(&mut self, said: [Option<&Bfd>; 2], whose: Of) -> Vec<(&'static str, Put)> {
         let site = self.site;
         let of = |of: fn(&Bfd) -> Option<&Put>| said.iter().flatten().find_map(|bfd| of(bfd));
         let on = |of: fn(&Bfd) -> Option<crate::frr::Spot>| {
@@ -92,6 +99,7 @@ impl<'s> Whole<'s> {
             ("bfd.strict", on(|bfd| bfd.strict)),
         ];
         settings.extend(keys.into_iter().filter_map(|(key, put)| Some((key, put?))));
+        settings.extend(echo(&said, found, whose));
         settings
     }
 
@@ -101,7 +109,7 @@ impl<'s> Whole<'s> {
         for (key, block) in &site.bfd_peers {
             let spot = block.spot.unwrap_or_default();
             let inline = self.neighbor_of(key);
-            let mut settings = self.bfd_settings([Some(block), inline]);
+            let mut settings = self.bfd_settings([Some(block), inline], Of::Session);
             settings.retain(|(key, _)| *key != "bfd.strict");
             let profile = block
                 .profile
@@ -133,7 +141,7 @@ impl<'s> Whole<'s> {
         }
         for (name, profile) in &site.bfd_profiles {
             let spot = profile.spot.unwrap_or_default();
-            let settings = self.bfd_settings([Some(profile), None]);
+            let settings = self.bfd_settings([Some(profile), None], Of::Profile);
             self.toml.header(spot, "[[bfd_profile]]");
             self.toml.line(spot, &format!("name = {}", quote(name)));
             self.bfd_lines(&settings);
@@ -157,6 +165,43 @@ impl<'s> Whole<'s> {
         let bfd = peer.bfd.as_ref().or(inherited)?;
         (block.0 == key).then_some(bfd)
     }
+}
+
+/// The echo function. FRR offers to send packets back to everybody, every 50 ms; here that is so where
+/// something is said of echo.
+fn echo(said: &[Option<&Bfd>], profile: Option<&Bfd>, whose: Of) -> Vec<(&'static str, Put)> {
+    let own = || said.iter().flatten().copied();
+    let all = || own().chain(profile);
+    let time = |put: &Put| Put {
+        text: quote(&format!("{}ms", put.text)),
+        spot: put.spot,
+    };
+    let on = own().find_map(|bfd| bfd.echo);
+    let transmit = own().find_map(|bfd| bfd.echo_transmit.as_ref());
+    // An interval alone sends nothing, here or there, but in a profile it waits for a session that does.
+    let sends = whose == Of::Profile || all().any(|bfd| bfd.echo.is_some());
+    let transmit = transmit.filter(|_| sends);
+    let often = own().find_map(|bfd| bfd.echo_receive.as_ref());
+    let receive = match (often, on) {
+        (Some(put), _) if put.text == "false" => Some(put.clone()),
+        (Some(put), _) => Some(time(put)),
+        (None, Some(spot)) if all().all(|bfd| bfd.echo_receive.is_none()) => Some(Put {
+            text: quote("50ms"),
+            spot,
+        }),
+        (None, _) => None,
+    };
+    let on = on.map(|spot| Put {
+        text: "true".to_owned(),
+        spot,
+    });
+    let keys = [
+        ("bfd.echo", on),
+        ("bfd.echo_transmit_interval", transmit.map(time)),
+        ("bfd.echo_receive_interval", receive),
+    ];
+    let keys = keys.into_iter();
+    keys.filter_map(|(key, put)| Some((key, put?))).collect()
 }
 
 /// One key where both directions have the same.

@@ -124,9 +124,10 @@ fn object(session: &BfdSession) -> Value {
     put("type", json!(kind(session)));
     put("receive-interval", json!(whole(session.receive_ms)));
     put("transmit-interval", json!(whole(session.transmit_ms)));
-    // There is no echo function.
-    put("echo-receive-interval", json!(0));
-    put("echo-transmit-interval", json!(0));
+    let echo = &session.echo;
+    let time = |interval: Option<f64>| json!(interval.map_or(0, whole));
+    put("echo-receive-interval", time(echo.receive_ms));
+    put("echo-transmit-interval", time(echo.transmit_ms));
     put("detect-multiplier", json!(session.multiplier));
     put(
         "remote-receive-interval",
@@ -136,10 +137,18 @@ fn object(session: &BfdSession) -> Value {
         "remote-transmit-interval",
         json!(whole(session.remote_transmit_ms.unwrap_or(0.0))),
     );
+    put("remote-echo-receive-interval", time(echo.remote_receive_ms));
     put(
         "remote-detect-multiplier",
         json!(session.remote_multiplier.unwrap_or(0)),
     );
+    for (key, time) in [
+        ("rtt-min", echo.round_trip_min_us),
+        ("rtt-avg", echo.round_trip_mean_us),
+        ("rtt-max", echo.round_trip_max_us),
+    ] {
+        put(key, json!(time.unwrap_or(0)));
+    }
     Value::Object(object)
 }
 
@@ -172,6 +181,14 @@ fn diagnostic(text: Option<&str>) -> String {
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 fn whole(milliseconds: f64) -> u64 {
     milliseconds.round().max(0.0) as u64
+}
+
+/// An interval of echo packets.
+fn often(interval: Option<f64>) -> String {
+    match interval.map(whole) {
+        None | Some(0) => "disabled".to_owned(),
+        Some(interval) => format!("{interval}ms"),
+    }
 }
 
 fn heading(said: &Said) -> String {
@@ -214,11 +231,24 @@ fn paragraph(session: &BfdSession) -> String {
             diagnostic(session.remote_diagnostic.as_deref())
         ),
         format!("Peer Type: {}", kind(session)),
+        format!(
+            "RTT min/avg/max: {}/{}/{} usec",
+            session.echo.round_trip_min_us.unwrap_or(0),
+            session.echo.round_trip_mean_us.unwrap_or(0),
+            session.echo.round_trip_max_us.unwrap_or(0)
+        ),
         "Local timers:".to_owned(),
         format!("\tDetect-multiplier: {}", session.multiplier),
         format!("\tReceive interval: {}ms", whole(session.receive_ms)),
         format!("\tTransmission interval: {}ms", whole(session.transmit_ms)),
-        "\tEcho transmission interval: disabled".to_owned(),
+        format!(
+            "\tEcho receive interval: {}",
+            often(session.echo.receive_ms)
+        ),
+        format!(
+            "\tEcho transmission interval: {}",
+            often(session.echo.transmit_ms)
+        ),
         "Remote timers:".to_owned(),
         format!(
             "\tDetect-multiplier: {}",
@@ -232,7 +262,13 @@ fn paragraph(session: &BfdSession) -> String {
             "\tTransmission interval: {}ms",
             whole(session.remote_transmit_ms.unwrap_or(0.0))
         ),
+        format!(
+            "\tEcho receive interval: {}",
+            often(session.echo.remote_receive_ms)
+        ),
     ]);
+    let problem = session.echo.problem.as_ref();
+    lines.extend(problem.map(|it| format!("Echo does not work: {it}")));
     lines.extend(
         session
             .waiting
@@ -283,11 +319,13 @@ pub(super) async fn counters(said: &Said, asking: &Asking) -> Answered {
     for session in &all {
         text.push_str(&format!(
             "{}\t\tControl packet input: {} packets\n\t\tControl packet output: {} packets\n\
-             \t\tEcho packet input: 0 packets\n\t\tEcho packet output: 0 packets\n\
+             \t\tEcho packet input: {} packets\n\t\tEcho packet output: {} packets\n\
              \t\tSession up events: {}\n\t\tSession down events: {}\n\n",
             line(session),
             session.received,
             session.sent,
+            session.echo.returned,
+            session.echo.sent,
             ups(session),
             session.flaps
         ));
@@ -305,9 +343,8 @@ fn numbers(session: &BfdSession) -> Value {
     for (key, value) in [
         ("control-packet-input", session.received),
         ("control-packet-output", session.sent),
-        // There is no echo function.
-        ("echo-packet-input", 0),
-        ("echo-packet-output", 0),
+        ("echo-packet-input", session.echo.returned),
+        ("echo-packet-output", session.echo.sent),
         ("session-up", ups(session)),
         ("session-down", session.flaps),
     ] {
