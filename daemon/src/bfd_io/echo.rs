@@ -344,6 +344,14 @@ mod tests {
     }
 
     #[test]
+    fn the_loopback_device_has_no_ethernet_addresses_and_no_neighbours() {
+        assert!(!is_ethernet("lo").unwrap());
+        assert!(is_ethernet("no such device").is_err());
+        assert_eq!(link_address("lo", Ipv4Addr::LOCALHOST), None);
+        assert!(!forwards("no such device"));
+    }
+
+    #[test]
     fn only_what_can_be_done_is_offered() {
         let time = Some(Duration::from_millis(50));
         let wanted = Parameters::default().echo(time).unwrap();

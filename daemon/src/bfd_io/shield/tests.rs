@@ -167,3 +167,29 @@ fn sessions_of_other_sockets_do_not_count() {
     let vrf = of((Hops::Single, Domain(1), false));
     assert_eq!(vrf.discriminators, [5]);
 }
+
+#[test]
+fn what_has_crossed_two_routers_is_no_echo_packet() {
+    for (v6, at) in [(false, 8), (true, 7)] {
+        for (ttl, passes) in [(255, true), (254, true), (253, false), (64, false)] {
+            let mut ip = vec![0; 40];
+            ip[at] = ttl;
+            assert_eq!(run(&near(v6), &ip, &[0; 32], 0), passes, "{v6} {ttl}");
+        }
+    }
+}
+
+#[test]
+fn only_echo_packets_that_were_sent_back_come_through_a_packet_socket() {
+    let mut whole = vec![0; 52];
+    (whole[0], whole[8], whole[9]) = (0x45, 254, 17);
+    whole[20..24].copy_from_slice(&[0x0e, 0xc9, 0x0e, 0xc9]);
+    let passes = |packet: &[u8]| run(&sent_back(3785), &[], packet, 0);
+    assert!(passes(&whole));
+    for (at, octet) in [(0, 0x46), (8, 255), (9, 6), (21, 0xc8), (23, 0xc8)] {
+        let mut other = whole.clone();
+        other[at] = octet;
+        assert!(!passes(&other), "{at}");
+    }
+    assert!(!passes(&whole[..22]));
+}

@@ -342,7 +342,7 @@ fn each_check_reports_at_its_place() {
         ),
         (
             neighbor("bfd = { multihop = true, echo = true }"),
-            "6:34: `echo` has no effect over several hops: no router on the way would send the packets \
+            "6:33: `echo` has no effect over several hops: no router on the way would send the packets \
              back (RFC 5883 §3)",
         ),
         (
