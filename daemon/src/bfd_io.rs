@@ -252,7 +252,14 @@ impl Event {
         match self.diagnostic {
             Diagnostic::DetectionTimeExpired => self.independent,
             Diagnostic::EchoFailed => self.independent || self.key.peer.is_ipv4(),
-            _ => false,
+            Diagnostic::None
+            | Diagnostic::NeighborSignaledDown
+            | Diagnostic::ForwardingPlaneReset
+            | Diagnostic::PathDown
+            | Diagnostic::ConcatenatedPathDown
+            | Diagnostic::AdministrativelyDown
+            | Diagnostic::ReverseConcatenatedPathDown
+            | Diagnostic::Unknown(_) => false,
         }
     }
 }

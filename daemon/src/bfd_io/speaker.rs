@@ -5,7 +5,7 @@
 //! packets go; run timers; send. Everything is owned by [`Speaker`], which lives on the thread's stack.
 
 use std::collections::hash_map::RandomState;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, btree_map};
 use std::hash::{BuildHasher, Hasher};
 use std::io::{self, Read};
 use std::net::IpAddr;
@@ -708,8 +708,8 @@ impl Speaker {
     }
 
     fn open_link(&mut self, interface: InterfaceIndex) -> io::Result<()> {
-        if !self.links.contains_key(&interface) {
-            self.links.insert(interface, Link::open(interface)?);
+        if let btree_map::Entry::Vacant(place) = self.links.entry(interface) {
+            place.insert(Link::open(interface)?);
         }
         Ok(())
     }
