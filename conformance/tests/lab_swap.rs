@@ -281,6 +281,10 @@ fn swapped(lab: &Lab, case: &Case) -> Result<(), Error> {
         site.start_frr(lab)?;
     }
     let before = settled(lab, case, &world.sites)?;
+    // What edge 3 has told the others is in their kernels a moment later: these requests do not count.
+    let first = world.streams(case)?;
+    a_while(lab, &first)?;
+    lost(lab, first)?;
     let mut shown = Vec::new();
     for (edge, ours) in [(1, true), (2, true), (2, false), (1, false)] {
         let streams = world.streams(case)?;
