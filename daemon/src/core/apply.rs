@@ -60,6 +60,8 @@ pub(crate) fn claim(config: &Config) -> fib::Claim {
 impl Core {
     /// Puts the first configuration to work.
     pub(super) fn begin(&mut self) {
+        // What the kernel has is not known yet: the end of all there is would be said too early.
+        self.hold_links(self.hands.kernel.is_some());
         self.begin_rpki();
         self.apply_bfd(&[], &self.config.bfd);
         let own = Own::of(&self.config);
@@ -78,6 +80,13 @@ impl Core {
         self.begin_handover();
         if self.hands.kernel.is_none() {
             self.begin_sessions();
+        }
+    }
+
+    /// Other tables are told nothing for the time being.
+    fn hold_links(&mut self, hold: bool) {
+        for family in [Family::Ipv4Unicast, Family::Ipv6Unicast] {
+            self.rib.hold_peers(family, hold);
         }
     }
 
@@ -117,6 +126,7 @@ impl Core {
         }
         self.hand_in(rib::Input::Expect { peers, time, hold });
         self.handover.begun = true;
+        self.hold_links(false);
         if hold {
             // VRFs wait for EVPN first, and as long for neighbours of their own.
             self.await_tenants(Instant::now() + time * 2);

@@ -59,7 +59,7 @@ pub(super) struct Handover {
     /// for.
     untold: Option<(BTreeSet<Arc<str>>, Instant)>,
     /// Families of which EVPN has been told everything, in a VRF.
-    told: PerFamily<bool>,
+    pub(super) told: PerFamily<bool>,
     /// EVPN has just been told the last of it.
     all_told: bool,
     /// Routes for others, until all that is at hand was worked off.

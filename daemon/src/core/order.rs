@@ -72,6 +72,14 @@ impl World {
 
     /// One that begins with this configuration on a host that has these devices.
     fn of(config: Config, links: impl IntoIterator<Item = Link>) -> Self {
+        let mut world = Self::begun(config, links);
+        world.core.take(Wake::Kernel(fib::Event::Ready));
+        world.settle();
+        world
+    }
+
+    /// The same, before it knows what is in the kernel.
+    fn begun(config: Config, links: impl IntoIterator<Item = Link>) -> Self {
         let runtime = Builder::new_current_thread().build().unwrap();
         let (kernel, mut host) = Host::new().unwrap();
         links.into_iter().for_each(|link| host.link(link));
@@ -120,8 +128,6 @@ impl World {
             _settings: watcher,
         };
         world.core.begin();
-        world.core.take(Wake::Kernel(fib::Event::Ready));
-        world.settle();
         world
     }
 
@@ -445,4 +451,21 @@ fn devices_of_the_last_run_stay_until_it_is_known_what_is_wanted() {
     world.core.completed = Family::ALL.to_vec();
     world.settle();
     assert_eq!(all(&world), [Some(1003), None]);
+}
+
+#[test]
+fn the_overlay_is_told_the_end_of_a_vrf_once_the_kernel_was_read() {
+    let text = "asn = 65001\nrouter_id = \"10.0.0.1\"\nlisten = []\nunderlay.interface = \"u\"\n\
+                evpn.vtep = \"10.0.0.1\"\n[l3vni]\nid = 4001\n";
+    let config = config::parse(text, "rbgpd.toml").unwrap();
+    let mut world = World::begun(config, []);
+    let told = |world: &World| {
+        let told = &world.core.handover.told;
+        (told.ipv4_unicast, told.ipv6_unicast)
+    };
+    while world.core.work() {}
+    assert_eq!(told(&world), (false, false));
+    world.core.take(Wake::Kernel(fib::Event::Ready));
+    world.settle();
+    assert_eq!(told(&world), (true, true));
 }
