@@ -3,31 +3,35 @@
 //! One round: sleep until a datagram, a command or a deadline; read the datagrams, so that a peer
 //! is heard before it is judged; obey commands; try sockets that could not be made; look where echo
 //! packets go; run timers; send. Everything is owned by [`Speaker`], which lives on the thread's stack.
+//!
+//! A session as it is kept is an [`Entry`]; what concerns echo packets is in [`echoes`].
+
+mod echoes;
+mod entry;
 
 use std::collections::hash_map::RandomState;
-use std::collections::{BTreeMap, BTreeSet, btree_map};
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, Hasher};
 use std::io::{self, Read};
-use std::net::IpAddr;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::sync::mpsc::{Receiver as Queue, SyncSender, TryRecvError};
 use std::time::{Duration, Instant};
 
 use bfd::{
-    AddError, Authentication, Config, Diagnostic, Discriminator, Domain, Hops, InterfaceIndex,
-    Interval, Output, Parameters, Sessions, State, StateChange, sessions,
+    AddError, Config, Discriminator, Domain, Hops, InterfaceIndex, Output, Sessions, State,
+    StateChange, sessions,
 };
 
-use super::echo::{self, Link, Problem, Way};
+use entry::{Entry, RETRY};
+
+use super::echo::{self, Link, Way};
 use super::histogram::Histogram;
 use super::shield::{Change, Known, Watch};
 use super::socket::{
     self, BATCH_MAX, Port, Reach, Receiver, Route, SOURCE_PORTS, Sender, SenderError, Serves,
 };
-use super::{Echo, Event, EventKind, Report, SessionKey, Settings, Status};
-use crate::datagram::Leaving;
-use crate::interface::name_of;
+use super::{Event, EventKind, Report, SessionKey, Settings};
 
 /// An order to the thread.
 #[derive(Debug)]
@@ -80,32 +84,10 @@ struct Ready {
     links: Vec<bool>,
 }
 
-/// A wanted session, or one whose peer is to learn that it is wanted no more.
-struct Entry {
-    parameters: Parameters,
-    authentication: Option<Authentication>,
-    admin_down: bool,
-    /// Exists from the first time a socket could be made.
-    session: Option<Discriminator>,
-    sender: Option<Sender>,
-    /// RFC 5881 §4: kept for the life of the session, even over a new socket.
-    port: Option<u16>,
-    retry_at: Option<Instant>,
-    waiting: Option<String>,
-    send_errors: u64,
-    way: Way,
-    /// Until when the peer is told that the session is administratively down, before it is forgotten.
-    leaves: Option<Instant>,
-}
-
 /// How long a peer is told at least and at most, if it does not say that it knows. In the least time
 /// a second packet leaves, at the pace of sessions that are not up.
 const FAREWELL: std::ops::RangeInclusive<Duration> =
     Duration::from_secs(1)..=Duration::from_secs(3);
-
-/// How long to wait before trying again to make a socket: short against the seconds a session
-/// needs to come up, long against the cost of trying.
-const RETRY: Duration = Duration::from_millis(500);
 
 /// Sockets that are made in one round. Each takes some 50 µs, and a thousand of them in one go
 /// would have peers of other sessions wait for our packets.
@@ -250,58 +232,6 @@ impl Speaker {
                     .handle(Instant::now(), sessions::Input::Received(datagram));
             }
         }
-    }
-
-    /// Sends back what peers want back, and takes in what came back.
-    fn receive_echoes(&mut self, ready: &Ready) {
-        let mut many = false;
-        let receivers = self.receivers.iter_mut().zip(&ready.receivers);
-        let echoes = receivers.filter(|(it, ready)| **ready && it.port() == Port::Echo);
-        for (receiver, _) in echoes {
-            let mut read = 0;
-            while read < echo::BATCH_MAX {
-                read += 1;
-                let datagram = match receiver.receive() {
-                    Ok(Some(datagram)) => datagram,
-                    Ok(None) => continue,
-                    Err(_) => break,
-                };
-                if !self.sessions.echo(Instant::now(), datagram) {
-                    continue;
-                }
-                let (to, payload) = (datagram.remote, datagram.payload.to_vec());
-                let from = Leaving {
-                    source: datagram.local,
-                    interface: datagram.interface.0,
-                    ttl: RETURNED_TTL,
-                };
-                if let Err(error) = receiver.send(from, to, &payload) {
-                    tracing::debug!(%to, %error, "a BFD echo packet was not sent back");
-                }
-            }
-            many |= read == echo::BATCH_MAX;
-        }
-        let links = self.links.values_mut().zip(&ready.links);
-        for (link, _) in links.filter(|(_, ready)| **ready) {
-            let mut read = 0;
-            while read < echo::BATCH_MAX {
-                read += 1;
-                match link.receive() {
-                    Ok(Some(datagram)) => {
-                        // Nothing that comes here is sent back: its TTL says that it was.
-                        let _ = self.sessions.echo(Instant::now(), datagram);
-                    }
-                    Ok(None) => {}
-                    Err(_) => break,
-                }
-            }
-            many |= read == echo::BATCH_MAX;
-        }
-        let now = Instant::now();
-        self.rest_until = match many {
-            true => Some(now + echo::REST),
-            false => self.rest_until.filter(|until| *until > now),
-        };
     }
 
     fn obey(&mut self) -> Next {
@@ -593,127 +523,6 @@ impl Speaker {
         Ok(())
     }
 
-    /// Looks where echo packets go, and has sessions ask for no more than is possible.
-    fn look(&mut self, now: Instant) {
-        if self.look_at.is_none_or(|at| at > now) {
-            return;
-        }
-        let wanting = |entry: &Entry| {
-            entry.leaves.is_none()
-                && (echo::wanted(&entry.parameters) || entry.way != Way::default())
-        };
-        let wanting: Vec<SessionKey> = self
-            .entries
-            .iter()
-            .filter(|(_, entry)| wanting(entry))
-            .map(|(key, _)| key.clone())
-            .collect();
-        for key in &wanting {
-            let way = self.way(key);
-            let Some(entry) = self.entries.get_mut(key) else {
-                continue;
-            };
-            if way.problem != entry.way.problem {
-                match &way.problem {
-                    Some(problem) => {
-                        tracing::warn!(peer = %key.neighbor(), problem, "BFD echo does not work");
-                    }
-                    None => tracing::info!(peer = %key.neighbor(), "BFD echo works"),
-                }
-            }
-            let before = entry.way.possible(entry.parameters);
-            entry.way = way;
-            let possible = entry.way.possible(entry.parameters);
-            if let Some(session) = entry.session.filter(|_| before != possible) {
-                self.tell(session, bfd::Input::Configure(possible));
-            }
-        }
-        let used: BTreeSet<InterfaceIndex> = self
-            .entries
-            .values()
-            .filter_map(|entry| entry.way.interface)
-            .collect();
-        self.links.retain(|interface, _| used.contains(interface));
-        self.close_receivers();
-        self.look_at = (!wanting.is_empty()).then(|| now + echo::LOOK);
-    }
-
-    /// What the host can do for a session's echo packets now.
-    fn way(&mut self, key: &SessionKey) -> Way {
-        let mut way = Way::default();
-        let Some(entry) = self.entries.get(key) else {
-            return way;
-        };
-        let session = entry.session.and_then(|it| self.sessions.get(it));
-        let (Some(session), true) = (session, echo::wanted(&entry.parameters)) else {
-            return way;
-        };
-        let wanted = entry.parameters;
-        let former = entry.way.clone();
-        let shown = (session.state(), session.remote().required_min_echo_rx);
-        let (counters, works) = (session.counters(), session.echo_works());
-        // The device is gone, or nobody was heard yet: the session says so itself.
-        let heard_on = session.heard_on();
-        let Some((on, device)) = heard_on.and_then(|on| Some((on, name_of(on.0)?))) else {
-            return way;
-        };
-        if let Err(error) = self.open_receivers(key, Port::Echo) {
-            // A hint that follows is for the log.
-            let text = error.to_string();
-            let line = text.lines().next().map(str::to_owned);
-            way.problem = line.map(io::Error::other).map(Problem::Port).map(said);
-            return way;
-        }
-        if let IpAddr::V4(peer) = key.peer {
-            match echo::is_ethernet(&device) {
-                Ok(true) => {}
-                Ok(false) | Err(_) => {
-                    way.problem = Some(said(Problem::NoLinkAddresses(device)));
-                    return way;
-                }
-            }
-            way.loops = echo::forwards(&device);
-            if wanted.echo_interval().is_some() {
-                way.interface = Some(on);
-                let known = former.mac.filter(|_| former.interface == Some(on));
-                way.mac = echo::link_address(&device, peer).or(known);
-                let link = self.open_link(on);
-                way.sends = link.is_ok() && way.mac.is_some();
-                way.problem = match (link, way.mac) {
-                    (Err(error), _) => Some(said(Problem::Socket(device.clone(), error))),
-                    (Ok(()), None) => Some(said(Problem::Unresolved(key.peer, device.clone()))),
-                    (Ok(()), Some(_)) => None,
-                };
-            }
-            if wanted.echo_receive_interval().is_some() && !way.loops {
-                let problem = || said(Problem::NoForwarding(device));
-                way.problem.get_or_insert_with(problem);
-            }
-        } else {
-            (way.sends, way.loops) = (true, true);
-            way.interface = Some(on);
-        }
-        let sends = wanted.echo_interval().is_some() && way.sends;
-        if sends && way.problem.is_none() {
-            let many = u64::from(wanted.multiplier()).max(10);
-            way.problem = match shown {
-                (State::Up, Interval::ZERO) => Some(said(Problem::NotOffered)),
-                (State::Up, _) if works || counters.echo_sent < many => None,
-                (State::Up, _) => Some(said(Problem::NoneCameBack)),
-                // Nothing new is known of the peer.
-                (State::AdminDown | State::Down | State::Init, _) => former.problem,
-            };
-        }
-        way
-    }
-
-    fn open_link(&mut self, interface: InterfaceIndex) -> io::Result<()> {
-        if let btree_map::Entry::Vacant(place) = self.links.entry(interface) {
-            place.insert(Link::open(interface)?);
-        }
-        Ok(())
-    }
-
     /// RFC 5881 §4: the source port is unique among the sessions and stays the same.
     fn bind(&mut self, key: &SessionKey, kept: Option<u16>) -> Result<(Sender, u16), SenderError> {
         let interface = key.interface.as_deref();
@@ -819,34 +628,6 @@ impl Speaker {
         }
     }
 
-    fn send_echo(&mut self, key: &SessionKey, payload: &[u8]) {
-        let domain = key.vrf.as_ref().and_then(|vrf| self.domains.get(vrf));
-        let domain = domain.copied().unwrap_or_default();
-        let Some(entry) = self.entries.get_mut(key) else {
-            return;
-        };
-        let (Some(sender), Some(interface)) = (&entry.sender, entry.way.interface) else {
-            return;
-        };
-        let sent = match (sender.local, entry.way.mac, self.links.get(&interface)) {
-            (IpAddr::V4(own), Some(mac), Some(link)) => link.send(mac, own, payload),
-            (IpAddr::V4(_), _, _) => return,
-            (IpAddr::V6(own), _, _) => {
-                let mut all = self.receivers.iter();
-                let Some(port) = all.find(|it| it.echoes(domain, true)) else {
-                    return;
-                };
-                let from = Leaving {
-                    source: own.into(),
-                    interface: interface.0,
-                    ttl: u8::MAX,
-                };
-                port.send(from, key.peer, payload)
-            }
-        };
-        entry.send_errors += u64::from(sent.is_err());
-    }
-
     fn wanted(&self) -> impl Iterator<Item = (&SessionKey, &Entry)> {
         let all = self.entries.iter();
         all.filter(|(_, entry)| entry.leaves.is_none())
@@ -877,87 +658,6 @@ enum ConnectError {
     Add(#[from] AddError),
     #[error(transparent)]
     Receiver(#[from] io::Error),
-}
-
-impl Entry {
-    fn send(&mut self, bytes: &[u8]) {
-        let Some(sender) = &self.sender else { return };
-        let Err(error) = sender.send(bytes) else {
-            return;
-        };
-        self.send_errors += 1;
-        // A full queue, a filter or a peer whose port is closed say nothing about the socket.
-        // Anything else may mean that the interface or address it is bound to has gone.
-        let passing = [
-            libc::EAGAIN,
-            libc::ENOBUFS,
-            libc::EPERM,
-            libc::ECONNREFUSED,
-            libc::EINTR,
-        ];
-        if error
-            .raw_os_error()
-            .is_none_or(|code| !passing.contains(&code))
-        {
-            self.sender = None;
-            self.waiting = Some(format!("cannot send: {error}"));
-            self.retry_at = Some(Instant::now() + RETRY);
-        }
-    }
-
-    fn status(&self, key: &SessionKey, session: Option<&bfd::Session>, now: Instant) -> Status {
-        let held = if self.admin_down {
-            State::AdminDown
-        } else {
-            State::Down
-        };
-        Status {
-            key: key.clone(),
-            local: self.sender.as_ref().map(|sender| sender.local),
-            waiting: self.waiting.clone(),
-            parameters: self.parameters,
-            authentication: self.authentication.as_ref().map(Authentication::method),
-            refusal: session.and_then(bfd::Session::refusal),
-            control_plane_independent: session
-                .is_some_and(|session| session.remote().control_plane_independent),
-            state: session.map_or(held, bfd::Session::state),
-            diagnostic: session.map_or(Diagnostic::None, bfd::Session::diagnostic),
-            remote_state: session.map_or(State::Down, |session| session.remote().state),
-            remote_diagnostic: session
-                .map_or(Diagnostic::None, |session| session.remote().diagnostic),
-            interval: session.and_then(bfd::Session::transmit_interval),
-            detection_time: session.map_or(Duration::ZERO, bfd::Session::detection_time),
-            uptime: session
-                .and_then(bfd::Session::up_since)
-                .map(|since| now.saturating_duration_since(since)),
-            echo: Echo {
-                interval: session.and_then(bfd::Session::echo_interval),
-                offered: session.and_then(|it| it.config().parameters().echo_receive_interval()),
-                works: session.is_some_and(bfd::Session::echo_works),
-                problem: self.way.problem.clone(),
-                round_trips: session.and_then(round_trips),
-            },
-            counters: session.map(bfd::Session::counters).unwrap_or_default(),
-            send_errors: self.send_errors,
-            names: session.map(|session| (session.my_discriminator(), *session.remote())),
-        }
-    }
-}
-
-/// With what echo packets are sent back that do not go through the kernel's forwarding: as if they did.
-const RETURNED_TTL: u8 = 254;
-
-/// As it is shown.
-fn said(problem: Problem) -> String {
-    problem.to_string()
-}
-
-/// The shortest, the mean and the longest one.
-fn round_trips(session: &bfd::Session) -> Option<[Duration; 3]> {
-    let all = || session.echo_round_trips();
-    let count = u32::try_from(all().count()).ok()?;
-    let mean = all().sum::<Duration>().checked_div(count)?;
-    Some([all().min()?, mean, all().max()?])
 }
 
 fn earlier(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
