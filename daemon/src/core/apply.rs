@@ -228,6 +228,8 @@ impl Core {
         let differs = |vni: &&VniConfig| elsewhere || before.get(&vni.id) != Some(vni);
         let changed = after.values().copied().filter(differs);
         self.set_vnis(&changed.collect::<Vec<_>>());
+        // What leftovers wait for may not be wanted any more.
+        self.sweep_rest();
     }
 
     /// The instance is in the configuration no more: everything of it goes, here and in the kernel.
