@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use conformance::lab::edge::tunnel_end;
 use conformance::lab::overlay::{BRIDGING, BRIDGING_FRR};
 use conformance::lab::{
-    Edge, Error, Host, Lab, PATIENCE, Pinger, Program, Release, bridging_frr, kernel,
+    Edge, Error, Family, Host, Lab, PATIENCE, Pinger, Program, Release, bridging_frr, kernel,
     overlay_head, scenario, scenario_beside_others, wire,
 };
 use serde_json::Value;
@@ -271,6 +271,64 @@ fn shared(lab: &Lab, second: Program) -> Result<(), Error> {
     verified(&edges)
 }
 
+/// The daemon of the site that has a shared address is killed, and the address moves on. FRR remembers
+/// the highest number it has heard longer than routes, and goes by it.
+fn killed(lab: &Lab) -> Result<(), Error> {
+    let mut edges = edges(lab, host_frr())?;
+    let mut masters = Vec::new();
+    for (edge, name) in edges.iter().zip(["a-vip", "b-vip", "c-vip"]) {
+        let master = Host::plug(lab, edge, name, "br100", &[])?;
+        hush(&master)?;
+        masters.push(master);
+    }
+    let [first, second, third] = masters.as_slice() else {
+        return wrong("three masters");
+    };
+    let mac = first.mac();
+    let word = wire::gratuitous_arp(mac, MACHINE)?;
+    let speaks = |master: &Host| wire::send(master.space(), "eth0", &word);
+    lab.wait_until("edge 2 has it", PATIENCE, || {
+        speaks(second)?;
+        settled(&edges, 2, mac, None)
+    })?;
+    speaks(first)?;
+    lab.wait_until("it has come to edge 1", PATIENCE, || {
+        settled(&edges, 1, mac, Some(MACHINE))
+    })?;
+    let before = number(&edges, 1, mac, None)?;
+    if before == 0 {
+        return wrong("the move has no number");
+    }
+    let Some(edge) = edges.first_mut() else {
+        return wrong("three edges");
+    };
+    edge.node_mut().kill9()?;
+    edge.start(lab, &rbgpd(1))?;
+    lab.reach("edge 1 is back", PATIENCE, || {
+        let mut others = [2, 3]
+            .map(|other| Ipv4Addr::new(10, 9, 0, other))
+            .into_iter();
+        let edge = edges.first().map(Edge::node);
+        others
+            .try_for_each(|peer| edge.map_or(Ok(()), |edge| edge.established(peer, Family::Evpn)))
+    })?;
+    lab.wait_until("and tells the number again", PATIENCE, || {
+        match number(&edges, 1, mac, None)? {
+            now if now == before => Ok(()),
+            now => wrong(format!("{now}, not {before}")),
+        }
+    })?;
+    speaks(third)?;
+    lab.wait_until("it has moved on to edge 3", PATIENCE, || {
+        settled(&edges, 3, mac, Some(MACHINE))
+    })?;
+    let last = number(&edges, 3, mac, None)?;
+    lab.step(format!(
+        "number {before} before and after the kill, {last} at the next edge"
+    ));
+    verified(&edges)
+}
+
 /// A hypervisor says that a machine arrives which has not sent anything.
 fn arrives(lab: &Lab) -> Result<(), Error> {
     let edges = edges(lab, Program::Rbgpd)?;
@@ -338,6 +396,11 @@ fn a_machine_moves_between_rbgpds_under_traffic() -> Result<(), Error> {
 #[test]
 fn a_machine_moves_between_rbgpd_and_frr_under_traffic() -> Result<(), Error> {
     scenario("mobility-frr", &BRIDGING_FRR, |lab| moves(lab, host_frr()))
+}
+
+#[test]
+fn a_shared_address_moves_on_from_a_daemon_that_was_killed() -> Result<(), Error> {
+    scenario_beside_others("mobility-killed", &BRIDGING_FRR, killed)
 }
 
 #[test]

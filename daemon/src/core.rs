@@ -39,6 +39,7 @@ mod own_routes;
 mod pace;
 mod refusals;
 mod rpki;
+mod sequences;
 mod signing;
 mod statics;
 mod stations;
@@ -222,6 +223,8 @@ pub(crate) struct Core {
     /// Devices of the overlay networks as they are, also of one that is about to go.
     devices: HashMap<Vni, OverlayDevices>,
     leftovers: Leftovers,
+    /// Sequence numbers of stations here, on the disk.
+    kept: sequences::Kept,
     /// Families that became complete; leftovers go once all that came with them is wanted.
     completed: Vec<Family>,
     /// Where MAC addresses of this host were learned, for `explain`.
@@ -385,6 +388,7 @@ impl Core {
             without_vrf: BTreeSet::new(),
             devices: HashMap::new(),
             leftovers,
+            kept: sequences::Kept::default(),
             completed: Vec::new(),
             learned: HashMap::new(),
             local: stations::Local::new(),
@@ -538,6 +542,7 @@ impl Core {
             .chain(self.duplicates.deadline())
             .chain(self.concerns.deadline())
             .chain(self.tunnels.deadline())
+            .chain(self.kept.deadline())
             .chain(self.handover.deadline())
             .chain(self.paths_deadline())
             .chain(self.rpki.deadline())
@@ -555,6 +560,7 @@ impl Core {
         self.duplicates_timeout(now);
         self.concerns_timeout(now);
         self.tunnels_timeout(now);
+        self.sequences_timeout(now);
         self.stations_timeout(now);
         self.rpki_timeout(now);
         self.handover_timeout(now);
@@ -798,6 +804,7 @@ impl Core {
 
     fn end(mut self) {
         self.hand_over_changes();
+        self.end_sequences();
         self.end_handover();
         if let Some(state) = &self.place.state
             && let Err(error) = state.end()

@@ -1,4 +1,5 @@
-//! What outlives the process: drain, and whether the last run ended in an orderly way.
+//! What outlives the process: drain, what others remember of us, and whether the last run ended in an
+//! orderly way.
 //!
 //! Small JSON files in the state directory, each written whole to a new file that then takes the
 //! old one's name, so a crash leaves the old or the new content and nothing between.
@@ -18,7 +19,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use bgp::ScopedAddr;
+use bgp::{MacAddress, ScopedAddr, Vni};
 use ipnetwork::IpNetwork;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -103,7 +104,19 @@ struct AllowedIps {
     prefixes: BTreeSet<IpNetwork>,
 }
 
+/// Sequence numbers of MAC addresses by VNI.
+pub(crate) type Sequences = BTreeMap<(Vni, MacAddress), u32>;
+
+/// Those that were told of stations here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct MacMobility {
+    boot_id: String,
+    /// VNI, MAC address and number.
+    sequences: Vec<(u32, String, u32)>,
+}
+
 const ALLOWED_IPS: &str = "allowed-ips";
+const MAC_MOBILITY: &str = "mac-mobility";
 const DRAIN: &str = "drain";
 const RUNNING: &str = "running";
 const LOCK: &str = "lock";
@@ -232,7 +245,6 @@ impl StateDir {
         Ok(ours.map(|it| it.prefixes).unwrap_or_default())
     }
 
-    /// Not brought to the disk at once: what is lost with the power, the device loses, too.
     pub(crate) fn set_allowed_ips(
         &self,
         interface: &str,
@@ -242,9 +254,46 @@ impl StateDir {
             boot_id: Running::now().boot_id,
             prefixes: prefixes.clone(),
         };
-        let file = self.file(&format!("{ALLOWED_IPS}-{interface}"));
+        self.write_for_this_boot(&format!("{ALLOWED_IPS}-{interface}"), &record)
+    }
+
+    /// Sequence numbers that a run on this boot told of stations here; nobody remembers a router that
+    /// was away for so long.
+    pub(crate) fn sequences(&self) -> io::Result<Sequences> {
+        let record: Option<MacMobility> = self.read(MAC_MOBILITY)?;
+        let Some(record) = record.filter(|it| it.boot_id == Running::now().boot_id) else {
+            return Ok(Sequences::new());
+        };
+        let rows = record.sequences.into_iter().map(|(vni, mac, sequence)| {
+            let known = Vni::new(vni).zip(mac.parse().ok());
+            let key = known.ok_or_else(|| {
+                let wrong = format!("`{mac}` in VNI {vni}: expected a MAC address and 24 bits");
+                io::Error::new(io::ErrorKind::InvalidData, wrong)
+            });
+            Ok((key?, sequence))
+        });
+        rows.collect()
+    }
+
+    pub(crate) fn set_sequences(&self, sequences: &Sequences) -> io::Result<()> {
+        if sequences.is_empty() {
+            return self.remove(MAC_MOBILITY);
+        }
+        let rows = sequences.iter();
+        let record = MacMobility {
+            boot_id: Running::now().boot_id,
+            sequences: rows
+                .map(|((vni, mac), sequence)| (vni.get(), mac.to_string(), *sequence))
+                .collect(),
+        };
+        self.write_for_this_boot(MAC_MOBILITY, &record)
+    }
+
+    /// Not brought to the disk at once: what is lost with the power is of no use after it.
+    fn write_for_this_boot<T: Serialize>(&self, name: &str, value: &T) -> io::Result<()> {
+        let file = self.file(name);
         let new = file.with_extension("json.new");
-        fs::write(&new, serde_json::to_vec(&record)?)?;
+        fs::write(&new, serde_json::to_vec(value)?)?;
         fs::rename(new, file)
     }
 
@@ -368,6 +417,29 @@ mod tests {
         assert_eq!(dir.drain().unwrap(), state);
         dir.set_drain(&DrainState::default()).unwrap();
         assert!(dir.drain().unwrap().is_empty());
+        fs::remove_dir_all(dir.path()).unwrap();
+    }
+
+    #[test]
+    fn sequence_numbers_are_there_again_on_this_boot_alone() {
+        let dir = scratch("sequences");
+        assert!(dir.sequences().unwrap().is_empty());
+        let station = (Vni::new(100).unwrap(), "02:00:00:00:00:01".parse().unwrap());
+        let sequences = Sequences::from([(station, 7)]);
+        dir.set_sequences(&sequences).unwrap();
+        assert_eq!(dir.sequences().unwrap(), sequences);
+        let file = dir.file(MAC_MOBILITY);
+        let text = fs::read_to_string(&file).unwrap();
+        fs::write(&file, text.replace("02:00", "zz:00")).unwrap();
+        let refused = dir.sequences().unwrap_err().to_string();
+        assert!(
+            refused.contains("`zz:00:00:00:00:01` in VNI 100"),
+            "{refused}"
+        );
+        fs::write(&file, text.replace(&Running::now().boot_id, "another")).unwrap();
+        assert!(dir.sequences().unwrap().is_empty());
+        dir.set_sequences(&Sequences::new()).unwrap();
+        assert!(!file.exists());
         fs::remove_dir_all(dir.path()).unwrap();
     }
 

@@ -18,6 +18,7 @@ use foldhash::fast::FixedState;
 use crate::config::{Config, VniConfig};
 use crate::duplicate::{Address, Duplicate, DuplicateDetection, DuplicateEnd, Duplicates, Report};
 use crate::ledger::{Differences, Ledger};
+use crate::mobility::Witnesses;
 use crate::originate::Network;
 use crate::path::{Path, Route};
 use crate::resolve::{ip_of, mac_of};
@@ -114,6 +115,10 @@ pub enum Input {
     /// How duplicates are found, `None` for not at all. Everything counts from nothing, and what
     /// was frozen is let go. Five moves in 180 seconds until this was said.
     SetDuplicateDetection(Option<DuplicateDetection>),
+    /// The sequence numbers that an earlier run told of stations of this site and that others may
+    /// still remember ([`Instance::sequences`]): an address that is learned here gets no lower one.
+    /// Given before stations are, and again without any once those that were there are known.
+    SetSequences(BTreeMap<(Vni, MacAddress), u32>),
     /// Lets go of duplicates and forgets how often they moved.
     ClearDuplicates {
         /// Only in this VNI.
@@ -243,6 +248,8 @@ pub struct Instance {
     pub(crate) neighbours: Differences<(Vni, IpAddr), (MacAddress, IpAddr)>,
     pub(crate) told: Ledger<EvpnKey, (Vni, Arc<AttributeSet>)>,
     pub(crate) duplicates: Duplicates,
+    /// What an earlier run told.
+    pub(crate) sequences_before: BTreeMap<(Vni, MacAddress), u32>,
     pub(crate) clock: Clock,
     decoded: Decoded,
 }
@@ -269,6 +276,7 @@ impl Instance {
             neighbours: Differences::new(),
             told: Ledger::new(),
             duplicates: Duplicates::new(),
+            sequences_before: BTreeMap::new(),
             clock: Clock::default(),
             decoded: Decoded::default(),
         }
@@ -335,6 +343,7 @@ impl Instance {
                 let thawed = self.duplicates.set(settings);
                 self.resolve_all(thawed);
             }
+            Input::SetSequences(before) => self.sequences_before = before,
             Input::ClearDuplicates { vni, address } => {
                 let thawed = self.duplicates.clear(|of, other| {
                     vni.is_none_or(|vni| vni == of)
@@ -604,11 +613,20 @@ impl Instance {
         let before = station.and_then(|station| station.note(|own| own.local.take()));
         // What is told of a frozen address stays as it is.
         let answers = !frozen || before.is_none();
-        let mut witnesses = before.map(|local| local.witnesses).unwrap_or_default();
+        let mut lowest = self.sequences_before.get(&(vni, mac)).copied().unwrap_or(0);
+        let mut witnesses = Witnesses::default();
+        if let Some(before) = before {
+            lowest = lowest.max(before.lowest);
+            witnesses = before.witnesses;
+        }
         for path in self.facts.routes.of_mac(mac).filter(|_| answers) {
             witnesses.add(path);
         }
-        let local = Some(Local { sticky, witnesses });
+        let local = Some(Local {
+            sticky,
+            witnesses,
+            lowest,
+        });
         let learned = |station: &mut Station| station.note(|own| own.local = local);
         self.facts.stations.note((vni, mac), learned);
         self.resolve_mac(vni, mac);

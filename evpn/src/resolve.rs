@@ -147,7 +147,8 @@ impl Instance {
             let binding = self.facts.hosts.get(&(vni, ip))?.binding.as_ref()?;
             Some(binding.witnesses.sequence(imported))
         });
-        let sequence = rebound.fold(local.witnesses.sequence(imported), u32::max);
+        let witnessed = rebound.fold(local.witnesses.sequence(imported), u32::max);
+        let sequence = witnessed.max(local.lowest);
         Some(Claim {
             sticky: local.sticky,
             sequence,

@@ -69,6 +69,8 @@ pub(crate) struct Own {
 pub(crate) struct Local {
     pub(crate) sticky: bool,
     pub(crate) witnesses: Witnesses,
+    /// The sequence number that an earlier run told.
+    pub(crate) lowest: u32,
 }
 
 /// Where a MAC address is.

@@ -1,12 +1,12 @@
-//! Questions of those who look for stations themselves: whose is an address as things stand? And
-//! whether its entry is in the kernel, as whoever writes it has noted.
+//! Questions of those who look for stations themselves: whose is an address as things stand, and
+//! which number was told of it? And whether its entry is in the kernel, as whoever writes it has noted.
 //!
 //! The first is answered by the functions that decide ([`crate::resolve`]); nothing is kept for it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use bgp::{MacAddress, Vni};
+use bgp::{EvpnKey, MacAddress, Vni};
 
 use crate::duplicate::Address;
 use crate::instance::Instance;
@@ -18,6 +18,26 @@ impl Instance {
     pub fn is_here(&self, vni: Vni, mac: MacAddress) -> bool {
         let owner = self.mac_owner(vni, mac);
         owner.is_some_and(|owner| owner.here)
+    }
+
+    /// Sequence numbers above 0 of stations of this site, as they are told, and what is still known of
+    /// an earlier run. Other sites may remember them longer than this one lives: a program that
+    /// starts again while its routes are kept gives them back ([`crate::Input::SetSequences`]),
+    /// since a lower number than before is an old claim to everybody else (RFC 7432 §15).
+    pub fn sequences(&self) -> BTreeMap<(Vni, MacAddress), u32> {
+        let mut sequences = self.sequences_before.clone();
+        for (key, (vni, attributes)) in self.told.wanted() {
+            let EvpnKey::MacIp { mac, ip: None, .. } = key else {
+                continue;
+            };
+            let communities = attributes.extended_communities.iter();
+            let numbers = communities.filter_map(|it| it.as_mac_mobility());
+            for (sequence, _) in numbers.filter(|(sequence, _)| *sequence > 0) {
+                let known = sequences.entry((*vni, *mac)).or_default();
+                *known = sequence.max(*known);
+            }
+        }
+        sequences
     }
 
     /// The MAC address of an IP address that is here.

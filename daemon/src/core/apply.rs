@@ -75,6 +75,7 @@ impl Core {
         }
         let duplicates = duplicate_detection(&self.config);
         self.tell_evpn(evpn::Input::SetDuplicateDetection(duplicates));
+        self.take_up_sequences();
         let vnis = self.config.vnis.clone();
         self.set_vnis(&vnis.iter().collect::<Vec<_>>());
         self.begin_handover();

@@ -136,10 +136,12 @@ impl Core {
     pub(super) fn evpn_output(&mut self, output: evpn::Output) {
         match output {
             evpn::Output::Originate { key, attributes } => {
+                self.kept.told(&key, Some(&attributes));
                 let set = Arc::unwrap_or_clone(attributes);
                 self.hand_in(rib::Input::Originate(Nlri::Evpn(key), set));
             }
             evpn::Output::Withdraw { key } => {
+                self.kept.told(&key, None);
                 self.hand_in(rib::Input::Retract(Nlri::Evpn(key)));
             }
             evpn::Output::SetMac { vni, mac, remote } => {

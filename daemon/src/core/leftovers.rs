@@ -154,12 +154,19 @@ impl Core {
         let Some(kernel) = &self.hands.kernel else {
             return true;
         };
-        if std::mem::take(&mut self.leftovers.entries) {
+        let (entries, devices) = (
+            std::mem::take(&mut self.leftovers.entries),
+            std::mem::take(&mut self.leftovers.devices),
+        );
+        if entries {
             kernel.sweep(Sweep::Layer2);
-            self.local.forget_leftovers();
         }
-        if std::mem::take(&mut self.leftovers.devices) {
+        if devices {
             kernel.sweep(Sweep::All);
+        }
+        if entries {
+            self.local.forget_leftovers();
+            self.forget_sequences();
         }
         true
     }

@@ -80,6 +80,15 @@ impl World {
 
     /// The same, before it knows what is in the kernel.
     fn begun(config: Config, links: impl IntoIterator<Item = Link>) -> Self {
+        Self::begun_in(None, config, links)
+    }
+
+    /// The same, with a state directory.
+    fn begun_in(
+        state: Option<StateDir>,
+        config: Config,
+        links: impl IntoIterator<Item = Link>,
+    ) -> Self {
         let runtime = Builder::new_current_thread().build().unwrap();
         let (kernel, mut host) = Host::new().unwrap();
         links.into_iter().for_each(|link| host.link(link));
@@ -115,7 +124,7 @@ impl World {
         };
         let (settings, watcher) = watch::channel(config.service_settings());
         let place = Place {
-            state: None,
+            state,
             restarting: false,
             settings,
         };
@@ -468,4 +477,85 @@ fn the_overlay_is_told_the_end_of_a_vrf_once_the_kernel_was_read() {
     world.core.take(Wake::Kernel(fib::Event::Ready));
     world.settle();
     assert_eq!(told(&world), (true, true));
+}
+
+/// A run on a host whose bridge has a station that has moved there three times.
+fn with_station(state: &StateDir, before: impl FnOnce(&mut World)) -> World {
+    let config = with_network(200);
+    let mut world = World::begun_in(Some(state.clone()), config, [Link::new(1001, "u")]);
+    before(&mut world);
+    world.core.take(Wake::Kernel(fib::Event::LocalMac {
+        vni: 200,
+        bridge: "br-plain".into(),
+        mac: fib::Mac([2, 0, 0, 0, 0, 1]),
+        present: true,
+        sticky: false,
+        port: 1003,
+    }));
+    world.core.take(Wake::Kernel(fib::Event::Ready));
+    world.settle();
+    world.address(1001, "10.0.0.1/24");
+    world.settle();
+    world.core.timeout();
+    world
+}
+
+#[test]
+fn a_station_keeps_its_sequence_number_when_the_daemon_is_killed() {
+    let path = std::env::temp_dir().join(format!("rbgpd-sequences-{}", std::process::id()));
+    let state = StateDir::open(&path).unwrap();
+    let (vni, mac) = (Vni::new(200).unwrap(), MacAddress([2, 0, 0, 0, 0, 1]));
+    let third = BTreeMap::from([((vni, mac), 3)]);
+    let moved = |world: &mut World| {
+        let key = "10.0.0.2:200".parse().unwrap();
+        let (ip, tag) = (None, 0);
+        let key = EvpnKey::MacIp {
+            rd: key,
+            tag,
+            mac,
+            ip,
+        };
+        let mut set = AttributeSet::new(IpAddr::from(REMOTE).into());
+        set.extended_communities = vec![
+            "65002:200".parse().unwrap(),
+            ExtendedCommunity::mac_mobility(2, false),
+        ];
+        let attributes = Some(Arc::new(set.freeze()));
+        let route = evpn::Input::Route { key, attributes };
+        world.core.tell_evpn(route);
+    };
+    let world = with_station(&state, moved);
+    assert_eq!(world.core.evpn.sequences(), third);
+    assert_eq!(state.sequences().unwrap(), third);
+    // Killed; nobody else claims it by now. Twice, so that it is not lost while it counts.
+    drop(world);
+    for _ in 0..2 {
+        let world = with_station(&state, |_| {});
+        assert_eq!(world.core.evpn.sequences(), third);
+        drop(world);
+        assert_eq!(state.sequences().unwrap(), third);
+    }
+    // What the kernel does not have any more once all is known is not kept.
+    let mut world = with_station(&state, |_| {});
+    world.core.take(Wake::Kernel(fib::Event::LocalMac {
+        vni: 200,
+        bridge: "br-plain".into(),
+        mac: fib::Mac(mac.0),
+        present: false,
+        sticky: false,
+        port: 1003,
+    }));
+    world.settle();
+    world.core.completed = Family::ALL.to_vec();
+    world.settle();
+    world
+        .core
+        .sequences_timeout(Instant::now() + Duration::from_secs(2));
+    assert_eq!(state.sequences().unwrap(), BTreeMap::new());
+    // An orderly stop takes the routes back, and this with them.
+    let world = with_station(&state, moved);
+    assert_eq!(state.sequences().unwrap(), third);
+    world.core.end();
+    assert_eq!(state.sequences().unwrap(), BTreeMap::new());
+    std::fs::remove_dir_all(path).unwrap();
 }

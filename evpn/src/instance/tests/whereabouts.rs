@@ -24,6 +24,68 @@ fn an_address_is_here_while_our_claim_is_the_best() {
 }
 
 #[test]
+fn a_number_that_was_told_before_a_restart_is_the_least_for_what_is_learned_after_it() {
+    let (of, first, second) = (vni(VNI), mac(1), mac(2));
+    let mut a = site_with_vni(1);
+    learns(&mut a, 1);
+    learns(&mut a, 2);
+    assert_eq!(a.sequences(), BTreeMap::new());
+    from(2).sequence(6).announces(&mut a, first, None);
+    learns(&mut a, 1);
+    let told = BTreeMap::from([((of, first), 7)]);
+    assert_eq!(a.sequences(), told);
+
+    // Whether the VNI is configured before the kernel speaks or after it.
+    for before in [true, false] {
+        let mut a = site(1);
+        a.handle(now(), Input::SetSequences(told.clone()));
+        if before {
+            set_vni(&mut a, VNI, VniConfig::new("production"));
+        }
+        assert_eq!(
+            a.sequences(),
+            told,
+            "killed again before the kernel has spoken"
+        );
+        learns(&mut a, 1);
+        learns(&mut a, 2);
+        set_vni(&mut a, VNI, VniConfig::new("production"));
+        a.handle(now(), Input::SetSequences(BTreeMap::new()));
+        assert_eq!(a.sequences(), told);
+        let told = text(&drain(&mut a));
+        let of_first = "+[2]:[10.10.0.1:100]:[0]:[48]:[02:00:00:00:00:01] seq 7";
+        let of_second = "+[2]:[10.10.0.1:100]:[0]:[48]:[02:00:00:00:00:02] seq 0";
+        assert!(told.iter().any(|line| line == of_first), "{told:?}");
+        assert!(told.iter().any(|line| line == of_second), "{told:?}");
+
+        // It counts no more once the address has gone.
+        let (vni, mac, sticky) = (of, first, false);
+        for present in [false, true] {
+            let told = Input::LocalMac {
+                vni,
+                mac,
+                present,
+                sticky,
+            };
+            a.handle(now(), told);
+        }
+        assert_eq!(a.sequences(), BTreeMap::new());
+        assert!(a.is_here(of, second));
+    }
+}
+
+#[test]
+fn who_has_moved_on_while_we_were_away_is_not_called_back() {
+    let mut a = site_with_vni(1);
+    let before = BTreeMap::from([((vni(VNI), mac(1)), 7)]);
+    a.handle(now(), Input::SetSequences(before));
+    // The bridge has the address still.
+    learns(&mut a, 1);
+    from(2).sequence(8).announces(&mut a, mac(1), None);
+    assert!(!a.is_here(vni(VNI), mac(1)));
+}
+
+#[test]
 fn without_flooding_nobody_is_asked_for_copies_and_nobody_gets_any() {
     let mut a = site(1);
     from(2).wants_floods(&mut a);
