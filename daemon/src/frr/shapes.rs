@@ -8,13 +8,15 @@
 
 mod bfd;
 mod evpn;
+mod lists;
 mod neighbor;
-mod policy;
 mod rest;
+mod route_map;
 mod router;
+mod set;
 mod static_route;
 
-pub(super) use policy::access_name;
+pub(super) use lists::access_name;
 pub(super) use router::masked;
 
 use super::model::{Args, Site};
@@ -193,7 +195,9 @@ pub(super) fn all() -> impl Iterator<Item = &'static Shape> {
         router::SHAPES,
         neighbor::SHAPES,
         evpn::SHAPES,
-        policy::SHAPES,
+        lists::SHAPES,
+        route_map::SHAPES,
+        set::SHAPES,
         bfd::SHAPES,
         static_route::SHAPES,
         rest::SHAPES,

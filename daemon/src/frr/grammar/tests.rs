@@ -66,10 +66,13 @@ fn keywords_go_before_values_and_values_before_names() {
     let list = found(Node::RouteMap, "match ip address prefix-list INTERNAL");
     assert_eq!(
         list,
-        Some(("match ip address prefix-list NAME", vec!["INTERNAL"]))
+        Some(("match (ip|ipv6) address prefix-list NAME", vec!["INTERNAL"]))
     );
     let list = found(Node::RouteMap, "match ip address prefix-list");
-    assert_eq!(list, Some(("match ip address NAME", vec!["prefix-list"])));
+    assert_eq!(
+        list,
+        Some(("match (ip|ipv6) address NAME", vec!["prefix-list"]))
+    );
     let list = found(
         Node::Top,
         "bgp community-list standard X permit 65001:1 65001:2",
