@@ -6,42 +6,45 @@
 
 mod bfd;
 mod import;
+mod kernel;
 mod neighbor;
+mod overlay;
 mod rpki;
+mod service;
 mod signing;
 mod static_route;
 mod tenant;
 mod underlay;
+mod unicast;
 
 use std::collections::BTreeSet;
-use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bgp::attributes::{Attributes, Origin};
-use bgp::community::ExtendedCommunity;
-use bgp::evpn_route::{MacAddress, RouteDistinguisher};
 use bgp::family::Family;
 use bgp::policy::{
     AsPathList, CommunityList, ExtendedCommunityList, LargeCommunityList, MacList, PrefixList,
     RouteMap, Set,
 };
-use bgp::rib::{Rules, Suppress};
+use bgp::rib::Rules;
 use bgp::rpki::State;
 use bgp::session::RemoteAs;
-use bgp::{Asn, Prefix, ScopedAddr, SourceFilter, Vni};
-pub use evpn::{DuplicateAction, DuplicateDetection};
-use ipnetwork::IpNetwork;
+use bgp::{Asn, Prefix, ScopedAddr};
 
 pub use bfd::*;
 pub use import::*;
+pub use kernel::*;
 pub use neighbor::*;
+pub use overlay::*;
 pub use rpki::*;
+pub use service::*;
 pub use signing::*;
 pub use static_route::*;
 pub use tenant::*;
 pub use underlay::*;
+pub use unicast::*;
 
 /// A whole configuration.
 #[derive(Debug, Clone, PartialEq)]
@@ -406,334 +409,6 @@ pub enum EbgpRequiresPolicy {
     No,
 }
 
-/// A unicast family.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Unicast {
-    /// Networks we announce.
-    pub networks: Vec<Network>,
-    /// Routes of other programs in the kernel that we announce. The first that fits a route counts.
-    pub redistribute: Vec<Redistribution>,
-    /// Networks we announce in place of, or beside, what is known within them; no prefix twice.
-    pub aggregates: Vec<Aggregate>,
-    /// Equal-cost paths.
-    pub multipath: Multipath,
-}
-
-impl Unicast {
-    /// The route-maps of what we announce.
-    pub fn route_maps(&self) -> impl Iterator<Item = &Arc<RouteMap>> {
-        let networks = self.networks.iter().map(|it| &it.route_map);
-        let redistributed = self.redistribute.iter().map(|it| &it.route_map);
-        let aggregates = self.aggregates.iter().flat_map(Aggregate::maps);
-        networks.chain(redistributed).flatten().chain(aggregates)
-    }
-
-    pub(super) fn route_maps_mut(&mut self) -> impl Iterator<Item = &mut Arc<RouteMap>> {
-        let networks = self.networks.iter_mut().map(|it| &mut it.route_map);
-        let redistributed = self.redistribute.iter_mut().map(|it| &mut it.route_map);
-        let aggregates = self.aggregates.iter_mut().flat_map(Aggregate::maps_mut);
-        networks.chain(redistributed).flatten().chain(aggregates)
-    }
-}
-
-/// Routes of other programs in the kernel that we announce.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Redistribution {
-    /// Who made them.
-    pub source: SourceFilter,
-    /// The routing table they are in; `None` is the one that ours go into.
-    pub table: Option<u32>,
-    /// Changes their attributes, or holds them back, as they enter the table.
-    pub route_map: Option<Arc<RouteMap>>,
-    /// MED instead of the kernel's metric.
-    pub metric: Option<u32>,
-}
-
-/// A network we announce.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Network {
-    /// The prefix.
-    pub prefix: Prefix,
-    /// When it is announced.
-    pub require_route: RequireRoute,
-    /// Changes its attributes, or holds it back, as it enters the table.
-    pub route_map: Option<Arc<RouteMap>>,
-}
-
-/// A network that is announced while a more specific one is known.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Aggregate {
-    /// The prefix.
-    pub prefix: Prefix,
-    /// Which more specific routes are told to nobody meanwhile.
-    pub suppress: Suppress,
-    /// The AS path has the numbers of the more specific routes (deprecated by RFC 9774).
-    pub as_set: bool,
-    /// Only while the more specific routes have one MED (RFC 4271 §9.2.2.2).
-    pub match_med: bool,
-    /// What no more specific route takes is dropped by the kernel.
-    pub blackhole: bool,
-    /// Changes its attributes, or holds it back.
-    pub route_map: Option<Arc<RouteMap>>,
-}
-
-impl Aggregate {
-    /// An aggregate of defaults.
-    pub fn new(prefix: Prefix) -> Self {
-        Self {
-            prefix,
-            suppress: Suppress::None,
-            as_set: false,
-            match_med: true,
-            blackhole: true,
-            route_map: None,
-        }
-    }
-
-    /// The same, to replace them.
-    pub(in crate::config) fn maps_mut(&mut self) -> impl Iterator<Item = &mut Arc<RouteMap>> {
-        let suppress = match &mut self.suppress {
-            Suppress::None | Suppress::All => None,
-            Suppress::Matching(map) => Some(map),
-        };
-        suppress.into_iter().chain(&mut self.route_map)
-    }
-
-    /// The route-maps it refers to.
-    pub fn maps(&self) -> impl Iterator<Item = &Arc<RouteMap>> {
-        let suppress = match &self.suppress {
-            Suppress::None | Suppress::All => None,
-            Suppress::Matching(map) => Some(map),
-        };
-        suppress.into_iter().chain(&self.route_map)
-    }
-}
-
-/// When a network is announced.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum RequireRoute {
-    /// Always.
-    #[default]
-    No,
-    /// While the kernel has a route to exactly this prefix that is not ours.
-    Exact,
-    /// While the kernel has a route, not ours, to this prefix or to one within it.
-    OrMoreSpecific,
-}
-
-/// Equal-cost paths.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Multipath {
-    /// How many paths a prefix may use, 1 to 256.
-    pub paths: u16,
-    /// Paths through different AS numbers may share (their lengths must be equal).
-    pub as_path_relax: bool,
-}
-
-impl Default for Multipath {
-    fn default() -> Self {
-        Self {
-            paths: 1,
-            as_path_relax: false,
-        }
-    }
-}
-
-/// What link bandwidths are used for where paths share the traffic.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum BandwidthUse {
-    /// For the shares, if all paths have one.
-    #[default]
-    All,
-    /// For nothing.
-    Ignore,
-    /// For the shares; a path without one takes nothing.
-    SkipMissing,
-    /// For the shares; a path without one takes the least.
-    DefaultWeight,
-}
-
-/// The kernel's priority of routes: of several programs' routes to one prefix the least wins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Distance {
-    /// Of what another AS told.
-    pub external: u8,
-    /// Of what our AS told.
-    pub internal: u8,
-}
-
-impl Distance {
-    /// FRR gives this metric to all its BGP routes in the kernel.
-    pub const USUAL: u8 = 20;
-    /// A route with this one is not written.
-    pub const NEVER: u8 = 255;
-}
-
-impl Default for Distance {
-    fn default() -> Self {
-        Self {
-            external: Self::USUAL,
-            internal: Self::USUAL,
-        }
-    }
-}
-
-/// EVPN.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Evpn {
-    /// Our tunnel endpoint.
-    pub vtep: IpAddr,
-    /// UDP port of the VXLAN devices.
-    pub port: u16,
-    /// How addresses that two hosts have are found.
-    pub duplicates: Option<DuplicateDetection>,
-}
-
-impl Evpn {
-    /// VXLAN's port (RFC 7348 §5).
-    pub const PORT: u16 = 4789;
-}
-
-/// What happens to an address that two hosts have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DuplicateWord {
-    /// It is named.
-    Warn,
-    /// It stays where it is.
-    Freeze,
-}
-
-impl Keyword for DuplicateWord {
-    const WORDS: &'static [(Self, &'static str)] =
-        &[(Self::Warn, "warn"), (Self::Freeze, "freeze")];
-}
-
-/// An overlay network with its devices.
-#[derive(Debug, Clone, PartialEq)]
-pub struct VniConfig {
-    /// Its number.
-    pub id: Vni,
-    /// What people call it.
-    pub name: String,
-    /// Route distinguisher.
-    pub rd: RouteDistinguisher,
-    /// Targets of routes that are taken in.
-    pub import_targets: RouteTargets,
-    /// Targets of routes that are sent.
-    pub export_targets: RouteTargets,
-    /// Anycast gateway addresses on the bridge, with the length of their network.
-    pub gateway: Vec<IpNetwork>,
-    /// Networks that machines have addresses of where no gateway of ours says so.
-    pub networks: Vec<Prefix>,
-    /// MAC address of the gateway; `None` derives one that is the same at every site.
-    pub gateway_mac: Option<MacAddress>,
-    /// Others are told the gateway's addresses as those of a default gateway (RFC 7432 §10.1).
-    pub advertise_gateway: bool,
-    /// Others are told the addresses that this host alone has in the network.
-    pub advertise_svi: bool,
-    /// VRF device that its bridge is in, and its stations are routed in.
-    pub vrf: Option<String>,
-    /// Name of the bridge.
-    pub bridge: String,
-    /// Name of the VXLAN device.
-    pub vxlan: String,
-    /// Its VLAN where all VNIs share devices ([`Config::single_device`]); `bridge` is the VLAN device
-    /// then, and `vxlan` the device of all.
-    pub vlan: Option<u16>,
-    /// MTU of both; `None` derives it from the underlay.
-    pub mtu: Option<u32>,
-    /// The kernel answers ARP and neighbour discovery for addresses it knows, here and elsewhere.
-    pub suppress: bool,
-    /// Sites get copies of frames to nobody in particular, and give us theirs.
-    pub flooding: bool,
-}
-
-impl VniConfig {
-    /// Networks that machines have addresses of, those of gateways among them, in their order.
-    pub fn all_networks(&self) -> Vec<Prefix> {
-        let of_gateways = self.gateway.iter().map(|gateway| Prefix::from(*gateway));
-        let mut networks: Vec<Prefix> = of_gateways.chain(self.networks.iter().copied()).collect();
-        networks.sort_unstable();
-        networks.dedup();
-        networks
-    }
-}
-
-/// One VXLAN device for all VNIs, as a port of one bridge on which each has a VLAN.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SingleDevice {
-    /// Name of the VXLAN device.
-    pub vxlan: String,
-    /// Name of the bridge.
-    pub bridge: String,
-    /// MTU of both; `None` derives it from the underlay.
-    pub mtu: Option<u32>,
-}
-
-impl SingleDevice {
-    /// The VXLAN device where the table does not say.
-    pub const VXLAN: &str = "vxlan0";
-    /// The bridge where the table does not say.
-    pub const BRIDGE: &str = "br-evpn";
-
-    /// The VLAN device of a VNI that does not say.
-    pub fn vlan_device(&self, vlan: u16) -> String {
-        format!("{}.{vlan}", self.bridge)
-    }
-}
-
-/// Route targets of a VNI in one direction.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum RouteTargets {
-    /// `asn:vni` for export; for import, any AS number with this VNI (RFC 8365 §5.1.2.1).
-    #[default]
-    Auto,
-    /// These, never empty.
-    Listed(Vec<ExtendedCommunity>),
-}
-
-/// The kernel's tables.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Kernel {
-    /// Write to them at all.
-    pub enabled: bool,
-    /// Routing protocol number that our entries carry.
-    pub protocol: u8,
-    /// Routing table.
-    pub table: u32,
-    /// Priority of routes.
-    pub distance: Distance,
-    /// Pause between audits; zero is never.
-    pub audit_interval: Duration,
-    /// What becomes of our entries when the service is stopped.
-    pub on_stop: OnStop,
-}
-
-/// What becomes of the kernel when the service is stopped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum OnStop {
-    /// Neighbours hear of it, and our entries are taken out.
-    #[default]
-    Clean,
-    /// Everything stays, and neighbours hear nothing: as after a crash, from which they and the next
-    /// start recover by graceful restart.
-    Keep,
-}
-
-impl Default for Kernel {
-    /// Protocol `bgp` (186), the one that FRR's routes carry too, so that they are taken over.
-    fn default() -> Self {
-        Self {
-            enabled: true,
-            protocol: 186,
-            table: 254,
-            distance: Distance::default(),
-            audit_interval: Duration::from_secs(60),
-            on_stop: OnStop::Clean,
-        }
-    }
-}
-
 /// Graceful restart (RFC 4724) for all neighbours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GracefulRestart {
@@ -761,85 +436,6 @@ impl Default for GracefulRestart {
     }
 }
 
-/// Logging.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Log {
-    /// What is logged.
-    pub level: LogLevel,
-    /// How it is written.
-    pub format: LogFormat,
-}
-
-/// The least important message that is logged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum LogLevel {
-    /// Something does not work.
-    Error,
-    /// Something may not work.
-    Warn,
-    /// What an operator wants to know.
-    #[default]
-    Info,
-    /// What a developer wants to know.
-    Debug,
-    /// Everything.
-    Trace,
-}
-
-/// How log lines are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum LogFormat {
-    /// For people.
-    #[default]
-    Text,
-    /// One JSON object a line.
-    Json,
-}
-
-/// Draining.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Drain {
-    /// Drain before the service stops.
-    pub on_stop: bool,
-    /// Longest time the stop waits for the traffic to move.
-    pub timeout: Duration,
-}
-
-impl Default for Drain {
-    fn default() -> Self {
-        Self {
-            on_stop: false,
-            timeout: Duration::from_secs(60),
-        }
-    }
-}
-
-/// What concerns the program around the router, and may change while it runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct ServiceSettings {
-    /// The least important message that is logged.
-    pub(crate) log_level: LogLevel,
-    /// What to do before a stop.
-    pub(crate) drain: Drain,
-    /// And what becomes of the kernel with it.
-    pub(crate) on_stop: OnStop,
-}
-
-impl Config {
-    pub(crate) fn service_settings(&self) -> ServiceSettings {
-        ServiceSettings {
-            log_level: self.log.level,
-            drain: self.drain,
-            on_stop: self.kernel.on_stop,
-        }
-    }
-}
-
-impl Keyword for OnStop {
-    const WORDS: &'static [(Self, &'static str)] =
-        &[(OnStop::Clean, "clean"), (OnStop::Keep, "keep")];
-}
-
 /// Words of the configuration that stand for one of several values.
 pub(super) trait Keyword: Copy + PartialEq + 'static {
     /// Every value with its word.
@@ -860,30 +456,6 @@ pub(super) trait Keyword: Copy + PartialEq + 'static {
             .find(|(value, _)| *value == self)
             .map_or("", |(_, word)| word)
     }
-}
-
-impl Keyword for BandwidthUse {
-    const WORDS: &'static [(Self, &'static str)] = &[
-        (BandwidthUse::All, "all"),
-        (BandwidthUse::Ignore, "ignore"),
-        (BandwidthUse::SkipMissing, "skip_missing"),
-        (BandwidthUse::DefaultWeight, "default_weight"),
-    ];
-}
-
-impl Keyword for LogLevel {
-    const WORDS: &'static [(Self, &'static str)] = &[
-        (LogLevel::Error, "error"),
-        (LogLevel::Warn, "warn"),
-        (LogLevel::Info, "info"),
-        (LogLevel::Debug, "debug"),
-        (LogLevel::Trace, "trace"),
-    ];
-}
-
-impl Keyword for LogFormat {
-    const WORDS: &'static [(Self, &'static str)] =
-        &[(LogFormat::Text, "text"), (LogFormat::Json, "json")];
 }
 
 impl Keyword for Origin {
@@ -908,10 +480,4 @@ impl Keyword for Family {
         (Family::Ipv6Unicast, "ipv6_unicast"),
         (Family::Evpn, "evpn"),
     ];
-}
-
-impl fmt::Display for LogLevel {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.word())
-    }
 }
