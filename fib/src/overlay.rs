@@ -4,13 +4,15 @@
 //! steps were taken and the devices read again, it is asked again, until it has nothing to say.
 //! Devices that we made carry [`STAMP`] as their alias and are changed freely. A device made by
 //! somebody else is used if it fits; if it does not, every attribute that is wrong is named, with
-//! the command that mends it, and nothing about the device is changed. A device of ours that was
+//! the command that mends it, and nothing about the device is changed. Whether entries are written to
+//! it all the same depends on what is wrong ([`fault`]). A device of ours that was
 //! renamed by hand gets its name back, and with it keeps its ports and entries. Gateway addresses carry our protocol number and are added
 //! to either. What concerns the VRF of an overlay is in [`vrf`]; overlays that share devices are in
 //! [`single`]. What a step is called stands in [`op`], how an attribute is mended or named in [`fix`],
 //! and the gateway's addresses in [`addresses`].
 
 mod addresses;
+pub(crate) mod fault;
 mod fix;
 mod op;
 mod single;
@@ -19,10 +21,12 @@ pub(crate) mod vrf;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use crate::links::{BridgePort, Link, LinkKind, Links};
+use crate::links::{BridgePort, Link, LinkKind, Links, Vxlan};
 use crate::state::{Device, Mac, Overlay};
 pub(crate) use addresses::gateway_addresses;
 use addresses::{address_steps, generates_addresses};
+pub(crate) use fault::Barred;
+use fault::{Fault, Side, Wrong};
 use fix::Fix;
 pub use op::{DeviceOp, LinkChange, Part};
 use vrf::Standing;
@@ -42,13 +46,25 @@ pub(crate) struct Steps {
     /// They are about devices that other overlays share, which ask for the same.
     pub(crate) shared: bool,
     /// The attributes of somebody else's devices that do not fit.
-    wrong: Vec<String>,
+    wrong: Vec<Wrong>,
 }
 
 impl Steps {
     /// Everything that does not fit and is not ours to change.
     pub(crate) fn wrong(&self) -> Option<String> {
-        (!self.wrong.is_empty()).then(|| self.wrong.join("; "))
+        let what: Vec<&str> = self.wrong.iter().map(|it| it.what.as_str()).collect();
+        (!what.is_empty()).then(|| what.join("; "))
+    }
+
+    /// Packets do not pass there, for something that is wrong.
+    fn keeps_from(&self, side: Side) -> bool {
+        let mut faults = self.wrong.iter().map(|it| it.fault);
+        faults.any(|fault| fault.keeps_from().contains(&side))
+    }
+
+    /// Where nothing is written as long as that is so, and why.
+    pub(crate) fn barred(&self, vni: u32, overlay: &Overlay) -> Vec<(Barred, String)> {
+        fault::barred(vni, overlay, &self.wrong)
     }
 }
 
@@ -283,7 +299,7 @@ fn bridge_steps(
     owner: &Owner,
 ) {
     if link.kind != LinkKind::Bridge {
-        steps.taken_by_another(link, "bridge");
+        steps.taken_by_another(link, Fault::NoBridge, "bridge");
         return;
     }
     let ours = owner.owns(link);
@@ -311,7 +327,7 @@ fn gateway_steps(
             .address
             .map_or("none".to_owned(), |mac| mac.to_string());
         fix.check(
-            link.address == Some(mac),
+            (Fault::Address, link.address == Some(mac)),
             LinkChange::Address(mac),
             have,
             mac,
@@ -345,7 +361,7 @@ fn vxlan_steps(
     owner: &Owner,
 ) {
     let LinkKind::Vxlan(have) = &link.kind else {
-        steps.taken_by_another(link, "vxlan");
+        steps.taken_by_another(link, Fault::NoVxlan, "vxlan");
         return;
     };
     let text = |address: Option<IpAddr>| address.map_or("none".to_owned(), |a| a.to_string());
@@ -359,19 +375,32 @@ fn vxlan_steps(
     // One that carries several has none itself.
     let id = if have.external { vni } else { have.vni };
     let fixed = [
-        ("external", word(have.external), word(false)),
-        ("id", id.to_string(), vni.to_string()),
-        ("dstport", have.port.to_string(), overlay.port.to_string()),
-        (remote, text(have.remote), "none".to_owned()),
+        (
+            (Fault::External, "external"),
+            word(have.external),
+            word(false),
+        ),
+        ((Fault::Id, "id"), id.to_string(), vni.to_string()),
+        (
+            (Fault::Port, "dstport"),
+            have.port.to_string(),
+            overlay.port.to_string(),
+        ),
+        (
+            (Fault::Remote, remote),
+            text(have.remote),
+            "none".to_owned(),
+        ),
         // It swallows what it has no answer to.
-        ("proxy", word(have.proxy), word(false)),
+        ((Fault::Proxy, "proxy"), word(have.proxy), word(false)),
     ];
     let mut differing: Vec<_> = fixed
         .into_iter()
         .filter(|(_, have, want)| have != want)
         .collect();
     if other_family {
-        differing.push(("local", text(have.local), overlay.local.to_string()));
+        let name = (Fault::Family, "local");
+        differing.push((name, text(have.local), overlay.local.to_string()));
     }
     if ours && !differing.is_empty() {
         steps.ops.push(DeviceOp::Delete {
@@ -396,7 +425,7 @@ fn vxlan_steps(
             have.vni, overlay.local
         );
         fix.named(
-            "local",
+            (other_address(have), "local"),
             tunnel(),
             text(have.local),
             (overlay.local, command),
@@ -405,7 +434,8 @@ fn vxlan_steps(
     // One change sets both.
     if have.learning && !(ours && have.local != Some(overlay.local)) {
         let command = format!("ip link set {name} type vxlan id {} nolearning", have.vni);
-        fix.named("learning", tunnel(), "on", ("off", command));
+        let name = (Fault::Learning, "learning");
+        fix.named(name, tunnel(), "on", ("off", command));
     }
     fix.mtu(overlay.mtu);
     fix.addrgenmode(false);
@@ -426,6 +456,14 @@ fn vxlan_steps(
     fix.up();
 }
 
+/// How bad it is that a VXLAN device has not our address.
+fn other_address(have: &Vxlan) -> Fault {
+    match have.local {
+        Some(_) => Fault::Local,
+        None => Fault::NoLocal,
+    }
+}
+
 /// A bridge that tells VLANs apart carries a VNI in the VLAN of its port's untagged frames, and has
 /// the gateway in the VLAN that it is in itself.
 fn vlan_of_port(
@@ -442,24 +480,27 @@ fn vlan_of_port(
     let own = untagged(bridge.index).map(|(vlan, _)| vlan);
     let Some((vlan, settings)) = untagged(link.index) else {
         let vlan = own.unwrap_or(1);
-        steps.wrong.push(format!(
+        let what = format!(
             "`{name}` tells VLANs apart, and `{port}` is in none of them untagged: \
              `bridge vlan add dev {port} vid {vlan} pvid untagged`"
-        ));
+        );
+        steps.blame(Fault::NoVlan, what);
         return;
     };
     if !settings.untagged {
-        steps.wrong.push(format!(
+        let what = format!(
             "VLAN {vlan} of `{port}` is tagged on the way out, but must not be: \
              `bridge vlan add dev {port} vid {vlan} pvid untagged`"
-        ));
+        );
+        steps.blame(Fault::Tagged, what);
     }
     if own != Some(vlan) && !overlay.gateway.is_empty() {
         let own = own.map_or("no VLAN".to_owned(), |own| format!("VLAN {own}"));
-        steps.wrong.push(format!(
+        let what = format!(
             "`{port}` is in VLAN {vlan} of `{name}`, and `{name}` itself, with the gateway, in \
              {own}: `bridge vlan add dev {name} vid {vlan} pvid untagged self`"
-        ));
+        );
+        steps.blame(Fault::GatewayVlan, what);
     }
 }
 

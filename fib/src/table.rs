@@ -17,12 +17,14 @@
 //!
 //! What the kernel shows of each kind of entry is taken in by [`routes`], [`layer2`] and
 //! [`overlays`] ([`vrfs`] for the VRF devices that they stand in), a complete read by [`audit`]; [`shares`] tells several owners apart. [`on_device`] has what layer 2 entries share,
+//! [`barred`] what becomes of them where the device cannot carry them,
 //! [`loss`] the short cut for next hops that are lost, [`comparison`] what an operator is shown.
 //! This file is what goes across them: wishes, the order of a plan, results.
 //!
 //! Not here: how anything is written, time (it comes in as an argument), what the routes mean.
 
 mod audit;
+mod barred;
 mod comparison;
 mod entries;
 mod layer2;
@@ -53,6 +55,7 @@ use crate::state::{
 };
 use audit::Audit;
 pub use audit::AuditScope;
+use barred::Bars;
 pub use comparison::Status;
 use entries::Entries;
 use layer2::FdbState;
@@ -133,6 +136,8 @@ pub struct Table {
     neighbours: Entries<NeighbourKey>,
     /// Where somebody else's entries are in the way of ours.
     occupied: Occupied,
+    /// Where nothing is written and nothing removed.
+    bars: Bars,
     overlays: BTreeMap<u32, OverlaySlot>,
     vrfs: BTreeMap<Device, VrfSlot>,
     /// VRF devices that a previous run left and nobody wants have been released.
@@ -173,6 +178,7 @@ impl Table {
             flood: Entries::default(),
             neighbours: Entries::default(),
             occupied: Occupied::default(),
+            bars: Bars::default(),
             overlays: BTreeMap::new(),
             vrfs: BTreeMap::new(),
             vrfs_swept: false,
@@ -294,7 +300,8 @@ impl Table {
             }
             Observation::Flood(key, there) => {
                 // The kernel keeps no stamp per endpoint: on an overlay's device all are ours.
-                if self.flood.want(&key).is_some() || self.is_overlay_device(&key.device) {
+                let ours = self.flood.want(&key).is_some() || self.is_overlay_device(&key.device);
+                if ours && !(there && self.is_flood_left_alone(&key)) {
                     self.observe_flood(&key, there);
                 }
             }
@@ -315,7 +322,9 @@ impl Table {
         let flood = self.flood.take_satisfied().into_iter().map(Key::Flood);
         let neighbours = self.neighbours.take_satisfied().into_iter();
         let keys = routes.chain(fdb).chain(flood);
-        let keys: Vec<Key> = keys.chain(neighbours.map(Key::Neighbour)).collect();
+        let keys = keys.chain(neighbours.map(Key::Neighbour));
+        // Where it carries nothing it is told when the bar is gone.
+        let keys: Vec<Key> = keys.filter(|key| self.barred_name(key).is_none()).collect();
         if !keys.is_empty() {
             self.events.push_back(Event::Installed { keys });
         }
@@ -346,6 +355,7 @@ impl Table {
         for id in self.routes.clear_wants(|key| key.share() != Share::VRFS) {
             self.shapes.release(id, &mut self.objects);
         }
+        self.lift_bars();
         self.fdb.clear_wants();
         self.flood.clear_wants();
         self.neighbours.clear_wants();

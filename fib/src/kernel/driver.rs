@@ -177,7 +177,7 @@ impl Driver {
 
     /// Waits for a wish, a notification or a deadline.
     fn sleep(&mut self) {
-        let unread = self.stale != Stale::default() || !self.withered.is_empty();
+        let unread = self.has_unread() || !self.withered.is_empty();
         let timeout = if self.table.has_work() || unread {
             Some(Duration::ZERO)
         } else {
@@ -186,6 +186,11 @@ impl Driver {
             next.map(|due| due.saturating_duration_since(Instant::now()))
         };
         wait(&[self.watch.fd(), self.wake.as_raw_fd()], timeout);
+    }
+
+    /// Something is to be read again before the next plan.
+    fn has_unread(&self) -> bool {
+        self.stale != Stale::default() || self.table.has_unread_layer2()
     }
 
     /// Reads notifications.
@@ -312,10 +317,11 @@ impl Driver {
     fn settle(&mut self) {
         for _ in 0..PLANS {
             self.take_losses();
-            let unread = self.stale != Stale::default();
+            let unread = self.has_unread();
             let planned = self.apply_plan();
             self.look_for_withered();
-            if !planned && !unread {
+            // A plan may have found that a device is of interest now.
+            if !planned && !unread && !self.table.has_unread_layer2() {
                 break;
             }
         }

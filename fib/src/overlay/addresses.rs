@@ -11,6 +11,7 @@ use std::net::IpAddr;
 
 use ipnetwork::{IpNetwork, Ipv6Network};
 
+use super::fault::Fault;
 use super::{DeviceOp, Steps};
 use crate::links::{Address, Link, Links};
 use crate::state::Overlay;
@@ -86,12 +87,15 @@ fn routeless(steps: &mut Steps, wanted: &[IpNetwork], link: &Link, links: &Links
             same && address.is_ipv4() && other.protocol != protocol
         };
         match links.addresses(index).find(goes_along) {
-            Some(other) => steps.wrong.push(format!(
-                "the kernel's own route of {address} on `{name}` is gone, and setting it anew \
-                 would take {other} along: `ip address del {other} dev {name}`, and add it again \
-                 after that",
-                other = other.address
-            )),
+            Some(other) => {
+                let what = format!(
+                    "the kernel's own route of {address} on `{name}` is gone, and setting it anew \
+                     would take {other} along: `ip address del {other} dev {name}`, and add it \
+                     again after that",
+                    other = other.address
+                );
+                steps.blame(Fault::Route, what);
+            }
             None => steps.ops.push(DeviceOp::RenewAddress {
                 index,
                 name: name.clone(),

@@ -1,49 +1,57 @@
 //! One device beside what it should be: a step where it is ours, words where it is somebody else's.
 //!
 //! The words name the attribute, its value, the value it must have and the command that mends it.
-//! Where another value of somebody else's device works as well, nothing is said.
+//! Where another value of somebody else's device works as well, nothing is said. How bad a fault is
+//! stands in [`super::fault`].
 
 use std::fmt;
 
-use super::{DeviceOp, LinkChange, STAMP, Steps, is_stamped};
+use super::fault::{Fault, Wrong};
+use super::{DeviceOp, LinkChange, Steps, is_stamped};
 use crate::links::{BridgePort, Link, Links};
 
 impl Steps {
+    /// Something is wrong that is not ours to change.
+    pub(super) fn blame(&mut self, fault: Fault, what: String) {
+        self.wrong.push(Wrong { fault, what });
+    }
+
     fn mend_by_hand(
         &mut self,
         link: &Link,
-        name: &str,
+        (fault, name): (Fault, &str),
         have: impl fmt::Display,
         (want, command): (impl fmt::Display, impl fmt::Display),
     ) {
-        self.wrong.push(format!(
-            "{name} of `{}` is {have}, but must be {want}: `{command}`",
-            link.name
-        ));
+        let device = &link.name;
+        let what = format!("{name} of `{device}` is {have}, but must be {want}: `{command}`");
+        self.blame(fault, what);
     }
 
     /// Another kind of device has the name. It may be one that the host lives on, so nothing that
     /// removes it is advised.
-    pub(super) fn taken_by_another(&mut self, link: &Link, want: impl fmt::Display) {
+    pub(super) fn taken_by_another(&mut self, link: &Link, fault: Fault, want: impl fmt::Display) {
         let (device, have) = (&link.name, link.kind.name());
-        self.wrong.push(format!(
+        let what = format!(
             "type of `{device}` is {have}, but must be {want}: choose a name that no other device has"
-        ));
+        );
+        self.blame(fault, what);
     }
 
     /// The kernel does not change this attribute.
     pub(super) fn replace_by_hand(
         &mut self,
         link: &Link,
-        name: &str,
+        (fault, name): (Fault, &str),
         have: impl fmt::Display,
         want: impl fmt::Display,
     ) {
         let device = &link.name;
-        self.wrong.push(format!(
+        let what = format!(
             "{name} of `{device}` is {have}, but must be {want}: `ip link del {device}`, and it is \
              made as it must be"
-        ));
+        );
+        self.blame(fault, what);
     }
 }
 
@@ -58,7 +66,7 @@ impl Fix<'_> {
     /// An attribute that `ip link set` changes under its own name.
     pub(super) fn check(
         &mut self,
-        fits: bool,
+        (fault, fits): (Fault, bool),
         change: LinkChange,
         have: impl fmt::Display,
         want: impl fmt::Display,
@@ -66,32 +74,36 @@ impl Fix<'_> {
         if !fits {
             let name = change.name();
             let command = format!("ip link set {} {name} {want}", self.link.name);
-            self.named(name, change, have, (want, command));
+            self.named((fault, name), change, have, (want, command));
         }
     }
 
     pub(super) fn named(
         &mut self,
-        name: &str,
+        name: (Fault, &str),
         change: LinkChange,
         have: impl fmt::Display,
         want: (impl fmt::Display, String),
     ) {
-        if self.ours {
-            let (index, name) = (self.link.index, self.link.name.clone());
-            self.steps.ops.push(DeviceOp::Change {
-                index,
-                name,
-                change,
-            });
-        } else {
-            self.steps.mend_by_hand(self.link, name, have, want);
+        match self.ours {
+            true => self.change(change),
+            false => self.steps.mend_by_hand(self.link, name, have, want),
         }
+    }
+
+    /// To a device of ours.
+    pub(super) fn change(&mut self, change: LinkChange) {
+        let (index, name) = (self.link.index, self.link.name.clone());
+        self.steps.ops.push(DeviceOp::Change {
+            index,
+            name,
+            change,
+        });
     }
 
     pub(super) fn stamp(&mut self) {
         if self.ours && (self.link.nascent || !is_stamped(self.link)) {
-            self.check(false, LinkChange::Stamp, "none", STAMP);
+            self.change(LinkChange::Stamp);
         }
     }
 
@@ -99,7 +111,7 @@ impl Fix<'_> {
     /// tunnel drops, and a tunnel send what the underlay drops.
     pub(super) fn mtu(&mut self, mtu: u32) {
         let fits = self.link.mtu == mtu || (!self.ours && self.link.mtu < mtu);
-        self.check(fits, LinkChange::Mtu(mtu), self.link.mtu, mtu);
+        self.check((Fault::Mtu, fits), LinkChange::Mtu(mtu), self.link.mtu, mtu);
     }
 
     pub(super) fn addrgenmode(&mut self, generates: bool) {
@@ -108,7 +120,7 @@ impl Fix<'_> {
         // A link-local address too many does no harm on a device that somebody else made.
         let fits = have == generates || (!self.ours && have);
         self.check(
-            fits,
+            (Fault::LinkLocal, fits),
             LinkChange::GenerateAddresses(generates),
             word(have),
             word(generates),
@@ -124,7 +136,8 @@ impl Fix<'_> {
                 self.link.name
             );
             let change = LinkChange::Ageing;
-            self.named("ageing_time", change, 0, ("more", command));
+            let name = (Fault::Ageing, "ageing_time");
+            self.named(name, change, 0, ("more", command));
         }
     }
 
@@ -138,24 +151,34 @@ impl Fix<'_> {
         let mapped = have.vlan_tunnel || !want.vlan_tunnel;
         let learning = have.learning == want.learning;
         let settings = [
-            ("learning", have.learning, want.learning, learning),
             (
-                "neigh_suppress",
+                (Fault::Learning, "learning"),
+                have.learning,
+                want.learning,
+                learning,
+            ),
+            (
+                (Fault::Suppression, "neigh_suppress"),
                 have.neigh_suppress,
                 want.neigh_suppress,
                 suppress,
             ),
-            ("vlan_tunnel", have.vlan_tunnel, want.vlan_tunnel, mapped),
+            (
+                (Fault::NoMapping, "vlan_tunnel"),
+                have.vlan_tunnel,
+                want.vlan_tunnel,
+                mapped,
+            ),
         ];
         let word = |on| if on { "on" } else { "off" };
-        for (name, have, want, fits) in settings {
+        for ((fault, name), have, want, fits) in settings {
             if fits {
                 continue;
             }
             let (have, want) = (word(have), word(want));
             let command = format!("bridge link set dev {} {name} {want}", self.link.name);
             let name = format!("bridge port {name}");
-            self.named(&name, change.clone(), have, (want, command));
+            self.named((fault, &name), change.clone(), have, (want, command));
             if self.ours {
                 return;
             }
@@ -168,20 +191,22 @@ impl Fix<'_> {
             name.unwrap_or_else(|| format!("if{index}"))
         });
         let fits = self.link.master == Some(master.index);
-        self.check(fits, LinkChange::Master(master.index), have, &master.name);
+        let change = LinkChange::Master(master.index);
+        self.check((Fault::Master, fits), change, have, &master.name);
     }
 
     /// Out of use, if that is ours to say.
     pub(super) fn down(&mut self) {
         if self.link.up && self.ours {
-            self.named("state", LinkChange::Down, "up", ("down", String::new()));
+            self.change(LinkChange::Down);
         }
     }
 
     pub(super) fn up(&mut self) {
         if !self.link.up {
             let command = format!("ip link set {} up", self.link.name);
-            self.named("state", LinkChange::Up, "down", ("up", command));
+            let name = (Fault::Down, "state");
+            self.named(name, LinkChange::Up, "down", ("up", command));
         }
     }
 }

@@ -16,7 +16,11 @@
 
 use std::collections::BTreeSet;
 
-use super::{DeviceOp, Fix, LinkChange, Owner, Part, Steps, gateway_steps, is_ours, rename_step};
+use super::fault::{Fault, Side};
+use super::{
+    DeviceOp, Fix, LinkChange, Owner, Part, Steps, gateway_steps, is_ours, other_address,
+    rename_step,
+};
 use crate::links::{BridgePort, Link, LinkKind, Links, Station, Vxlan};
 use crate::state::{Device, Lane, Mac, Overlay};
 
@@ -33,17 +37,30 @@ pub(super) fn steps(
         steps.shared = true;
         return steps;
     }
-    if let Some((bridge, vxlan)) = ready {
-        part_steps(
-            &mut steps,
-            vni,
-            overlay,
-            lane,
-            (bridge, vxlan),
-            links,
-            owner,
-        );
-        vlan_device_steps(&mut steps, overlay, lane, bridge, links, owner);
+    // A device that is in use for something else gets no parts either.
+    let ready = ready.filter(|_| !steps.keeps_from(Side::Tunnel));
+    let devices = ready
+        .filter(|devices| !is_mapped_elsewhere(&mut steps, vni, lane, *devices, links, owner));
+    match devices {
+        Some((bridge, vxlan)) => {
+            part_steps(
+                &mut steps,
+                vni,
+                overlay,
+                lane,
+                (bridge, vxlan),
+                links,
+                owner,
+            );
+            vlan_device_steps(&mut steps, overlay, lane, bridge, links, owner);
+        }
+        None => {
+            let link = links.named(&overlay.bridge);
+            let theirs = link.filter(|link| !owner.owns(link));
+            if let (Some(link), Some(bridge)) = (theirs, links.named(&lane.bridge)) {
+                is_vlan_device(&mut steps, link, lane.vlan, bridge, links);
+            }
+        }
     }
     steps
 }
@@ -94,13 +111,13 @@ fn shared_steps<'a>(
 
 fn bridge_steps(steps: &mut Steps, mtu: u32, link: &Link, owner: &Owner) {
     if link.kind != LinkKind::Bridge {
-        steps.taken_by_another(link, "bridge");
+        steps.taken_by_another(link, Fault::NoBridge, "bridge");
         return;
     }
     let name = &link.name;
     let settings = link.bridge.and_then(|it| it.vlan_filtering);
     let Some(filtering) = settings else {
-        steps.wrong.push(no_vlans(name));
+        steps.blame(Fault::NoVlans, no_vlans(name));
         return;
     };
     let ours = owner.owns(link);
@@ -109,7 +126,8 @@ fn bridge_steps(steps: &mut Steps, mtu: u32, link: &Link, owner: &Owner) {
     if !filtering {
         let command = format!("ip link set {name} type bridge vlan_filtering 1");
         let change = LinkChange::VlanFiltering;
-        fix.named("vlan_filtering", change, "off", ("on", command));
+        let name = (Fault::NoVlans, "vlan_filtering");
+        fix.named(name, change, "off", ("on", command));
     }
     fix.ageing();
     fix.mtu(mtu);
@@ -134,17 +152,18 @@ fn vxlan_steps(
     owner: &Owner,
 ) {
     let LinkKind::Vxlan(have) = &link.kind else {
-        steps.taken_by_another(link, "vxlan");
+        steps.taken_by_another(link, Fault::NoVxlan, "vxlan");
         return;
     };
     let name = &link.name;
     let ours = owner.owns(link);
     if ours && have.external && !have.vnifilter {
         // We asked for it.
-        steps.wrong.push(format!(
+        let what = format!(
             "`{name}` cannot carry the VNIs that are listed: this kernel has no `vnifilter` \
              (Linux 5.18 and later have it); a VXLAN device for each VNI works without it"
-        ));
+        );
+        steps.blame(Fault::VniFilter, what);
         return;
     }
     if replaced(steps, overlay, link, have, ours) {
@@ -164,12 +183,14 @@ fn vxlan_steps(
             "ip link set {name} type vxlan external local {}",
             overlay.local
         );
-        fix.named("local", tunnel(), text, (overlay.local, command));
+        let name = (other_address(have), "local");
+        fix.named(name, tunnel(), text, (overlay.local, command));
     }
     // One change sets both.
     if have.learning && !(ours && other_local) {
         let command = format!("ip link set {name} type vxlan external nolearning");
-        fix.named("learning", tunnel(), "on", ("off", command));
+        let name = (Fault::Learning, "learning");
+        fix.named(name, tunnel(), "on", ("off", command));
     }
     fix.mtu(lane.mtu);
     fix.addrgenmode(false);
@@ -188,21 +209,26 @@ fn replaced(steps: &mut Steps, overlay: &Overlay, link: &Link, have: &Vxlan, our
         |address: Option<std::net::IpAddr>| address.map_or("none".to_owned(), |a| a.to_string());
     let mut differing = Vec::new();
     if !have.external {
-        differing.push(("external", "off".to_owned(), "on".to_owned()));
+        let name = (Fault::External, "external");
+        differing.push((name, "off".to_owned(), "on".to_owned()));
     } else if !have.vnifilter {
-        differing.push(("vnifilter", "off".to_owned(), "on".to_owned()));
+        let name = (Fault::VniFilter, "vnifilter");
+        differing.push((name, "off".to_owned(), "on".to_owned()));
     }
     if have.port != overlay.port {
-        differing.push(("dstport", have.port.to_string(), overlay.port.to_string()));
+        let name = (Fault::Port, "dstport");
+        differing.push((name, have.port.to_string(), overlay.port.to_string()));
     }
     if have.proxy {
-        differing.push(("proxy", "on".to_owned(), "off".to_owned()));
+        let name = (Fault::Proxy, "proxy");
+        differing.push((name, "on".to_owned(), "off".to_owned()));
     }
     if have
         .local
         .is_some_and(|local| local.is_ipv4() != overlay.local.is_ipv4())
     {
-        differing.push(("local", text(have.local), overlay.local.to_string()));
+        let name = (Fault::Family, "local");
+        differing.push((name, text(have.local), overlay.local.to_string()));
     }
     if ours && !differing.is_empty() {
         steps.ops.push(DeviceOp::Delete {
@@ -217,6 +243,42 @@ fn replaced(steps: &mut Steps, overlay: &Overlay, link: &Link, have: &Vxlan, our
         steps.replace_by_hand(link, name, have, want);
     }
     replaced
+}
+
+/// A VLAN of the port that has to go: the overlay's with another VNI, or another with the overlay's
+/// VNI. The kernel maps a VLAN once, and to each VNI one.
+fn other_mapping(vni: u32, vlan: u16, vxlan: &Link, links: &Links) -> Option<u16> {
+    let mapping = links.vlan(vxlan.index, vlan);
+    let before = mapping
+        .and_then(|it| it.tunnel)
+        .filter(|other| *other != vni);
+    let elsewhere = links.segment(vxlan.index, vni).vlan;
+    let elsewhere = Some(elsewhere).filter(|other| *other != 0 && *other != vlan);
+    before.map(|_| vlan).or(elsewhere)
+}
+
+/// Somebody has given the VLAN to another VNI, or the VNI to another VLAN, on a device of theirs.
+fn is_mapped_elsewhere(
+    steps: &mut Steps,
+    vni: u32,
+    lane: &Lane,
+    (_, vxlan): (&Link, &Link),
+    links: &Links,
+    owner: &Owner,
+) -> bool {
+    let vlan = lane.vlan;
+    let stale = other_mapping(vni, vlan, vxlan, links);
+    let Some(stale) = stale.filter(|_| !owner.owns(vxlan)) else {
+        return false;
+    };
+    let tunnel = links.vlan(vxlan.index, stale).and_then(|it| it.tunnel);
+    let (device, tunnel) = (&vxlan.name, tunnel.unwrap_or(0));
+    let what = format!(
+        "VLAN {stale} of `{device}` is mapped to VNI {tunnel}, but VLAN {vlan} must be mapped to \
+         {vni}: `bridge vlan del dev {device} vid {stale}`"
+    );
+    steps.blame(Fault::OtherMapping, what);
+    true
 }
 
 /// What an overlay has on the shared devices.
@@ -239,31 +301,15 @@ fn part_steps(
         steps.ops.push(add(vxlan, Part::Vni(vni)));
     }
     let mapping = links.vlan(vxlan.index, vlan);
-    let before = mapping
-        .and_then(|it| it.tunnel)
-        .filter(|other| *other != vni);
-    let elsewhere = links.segment(vxlan.index, vni).vlan;
-    let elsewhere = Some(elsewhere).filter(|other| *other != 0 && *other != vlan);
-    if let Some(stale) = before.map(|_| vlan).or(elsewhere) {
-        // The kernel maps a VLAN once, and to each VNI one.
-        let tunnel = links.vlan(vxlan.index, stale).and_then(|it| it.tunnel);
-        if owner.owns(vxlan) {
-            steps.ops.push(DeviceOp::RemovePart {
-                index: vxlan.index,
-                name: vxlan.name.clone(),
-                part: Part::PortVlan {
-                    vlan: stale,
-                    vni: None,
-                },
-            });
-        } else {
-            let device = &vxlan.name;
-            let tunnel = tunnel.unwrap_or(0);
-            steps.wrong.push(format!(
-                "VLAN {stale} of `{device}` is mapped to VNI {tunnel}, but VLAN {vlan} must be \
-                 mapped to {vni}: `bridge vlan del dev {device} vid {stale}`"
-            ));
-        }
+    if let Some(stale) = other_mapping(vni, vlan, vxlan, links) {
+        steps.ops.push(DeviceOp::RemovePart {
+            index: vxlan.index,
+            name: vxlan.name.clone(),
+            part: Part::PortVlan {
+                vlan: stale,
+                vni: None,
+            },
+        });
     } else if mapping.is_none_or(|it| it.tunnel.is_none() || it.untagged || it.pvid) {
         let part = Part::PortVlan {
             vlan,
@@ -276,10 +322,11 @@ fn part_steps(
         // Frames that lose their tag reach the bridge and not the VLAN device on it.
         true if own.is_some() && !owner.owns(bridge) => {
             let name = &bridge.name;
-            steps.wrong.push(format!(
+            let what = format!(
                 "VLAN {vlan} of `{name}` itself is untagged, but must be tagged: `bridge vlan add \
                  dev {name} vid {vlan} self`, or another VLAN for the VNI"
-            ));
+            );
+            steps.blame(Fault::GatewayVlan, what);
         }
         true => steps.ops.push(add(bridge, Part::BridgeVlan(vlan))),
         false => {}
@@ -330,29 +377,46 @@ fn vlan_device_steps(
         }
         return;
     };
-    let fits = link.kind == LinkKind::Vlan { id: vlan } && link.parent == Some(bridge.index);
-    if !fits && owner.owns(link) {
+    if owner.owns(link) && !stands_on(link, vlan, bridge) {
         steps.ops.push(DeviceOp::Delete {
             index: link.index,
             name: link.name.clone(),
         });
         return;
     }
-    if !fits {
-        let have = if let LinkKind::Vlan { id } = link.kind {
-            let parent = link.parent.and_then(|index| links.get(index));
-            let parent = parent.map_or("another device", |link| link.name.as_str());
-            format!("VLAN {id} of {parent}")
-        } else {
-            link.kind.name().to_owned()
-        };
-        let want = format!("VLAN {vlan} of {}", bridge.name);
-        steps.replace_by_hand(link, "type", have, want);
+    if !is_vlan_device(steps, link, vlan, bridge, links) {
         return;
     }
     // A VLAN device has no room for more than the one it stands on.
     let mtu = overlay.mtu.min(bridge.mtu);
     gateway_steps(steps, overlay, (link, mtu), links, owner);
+}
+
+fn stands_on(link: &Link, vlan: u16, bridge: &Link) -> bool {
+    link.kind == LinkKind::Vlan { id: vlan } && link.parent == Some(bridge.index)
+}
+
+/// Whether somebody's device is this VLAN of the bridge. If not, that is wrong.
+fn is_vlan_device(
+    steps: &mut Steps,
+    link: &Link,
+    vlan: u16,
+    bridge: &Link,
+    links: &Links,
+) -> bool {
+    if stands_on(link, vlan, bridge) {
+        return true;
+    }
+    let have = if let LinkKind::Vlan { id } = link.kind {
+        let parent = link.parent.and_then(|index| links.get(index));
+        let parent = parent.map_or("another device", |link| link.name.as_str());
+        format!("VLAN {id} of {parent}")
+    } else {
+        link.kind.name().to_owned()
+    };
+    let want = format!("VLAN {vlan} of {}", bridge.name);
+    steps.replace_by_hand(link, (Fault::NoVlanDevice, "type"), have, want);
+    false
 }
 
 impl BridgePort {

@@ -67,6 +67,13 @@ fn said(overlay: &Overlay, links: &Links) -> String {
     steps.wrong().unwrap_or_default()
 }
 
+/// Where nothing is written because of what is wrong.
+fn barred(overlay: &Overlay, links: &Links) -> Vec<Barred> {
+    let steps = steps(100, overlay, links, &Owner::new(186));
+    let barred = steps.barred(100, overlay).into_iter();
+    barred.map(|(place, _)| place).collect()
+}
+
 fn overlay() -> Overlay {
     Overlay::new(100, IpAddr::from([10, 0, 0, 1]), 1450)
 }
@@ -174,76 +181,113 @@ fn what_does_not_fit_is_named_with_the_command_that_mends_it() {
     let replaced =
         |what: &str| format!("{what}: `ip link del vx100`, and it is made as it must be");
     let group = IpAddr::from([239, 1, 1, 1]);
+    // With whether packets pass all the same.
+    let (passes, stuck) = (true, false);
     let cases = [
         (
+            passes,
             vxlan(|it| it.learning = true),
             "learning of `vx100` is on, but must be off: \
              `ip link set vx100 type vxlan id 100 nolearning`"
                 .to_owned(),
         ),
         (
+            stuck,
             vxlan(|it| it.local = Some(IpAddr::from([10, 0, 0, 9]))),
             "local of `vx100` is 10.0.0.9, but must be 10.0.0.1: \
              `ip link set vx100 type vxlan id 100 local 10.0.0.1`"
                 .to_owned(),
         ),
         (
+            stuck,
             vxlan(|it| it.port = 8472),
             replaced("dstport of `vx100` is 8472, but must be 4789"),
         ),
         (
+            stuck,
             vxlan(|it| it.vni = 101),
             replaced("id of `vx100` is 101, but must be 100"),
         ),
         (
+            stuck,
             vxlan(|it| it.remote = Some(group)),
             replaced("group of `vx100` is 239.1.1.1, but must be none"),
         ),
         (
+            stuck,
             vxlan(|it| it.remote = Some(IpAddr::from([10, 0, 0, 2]))),
             replaced("remote of `vx100` is 10.0.0.2, but must be none"),
         ),
         (
+            stuck,
             vxlan(|it| (it.external, it.vni) = (true, 0)),
             replaced("external of `vx100` is on, but must be off"),
         ),
         (
+            stuck,
             vxlan(|it| it.proxy = true),
             replaced("proxy of `vx100` is on, but must be off"),
         ),
         (
+            passes,
             changed(4, |link| link.port = Some(BridgePort::default())),
             "bridge port neigh_suppress of `vx100` is off, but must be on: \
              `bridge link set dev vx100 neigh_suppress on`"
                 .to_owned(),
         ),
         (
+            passes,
             changed(4, |link| link.port.as_mut().unwrap().learning = true),
             "bridge port learning of `vx100` is on, but must be off: \
              `bridge link set dev vx100 learning off`"
                 .to_owned(),
         ),
         (
+            passes,
             changed(4, |link| link.mtu = 9000),
             "mtu of `vx100` is 9000, but must be 1450: `ip link set vx100 mtu 1450`".to_owned(),
         ),
         (
+            passes,
             changed(4, |link| link.up = false),
             "state of `vx100` is down, but must be up: `ip link set vx100 up`".to_owned(),
         ),
         (
+            passes,
             changed(3, |link| link.bridge.as_mut().unwrap().ageing = 0),
             "ageing_time of `br100` is 0, but must be more: \
              `ip link set br100 type bridge ageing_time 30000`"
                 .to_owned(),
         ),
         (
+            passes,
             changed(3, |link| link.up = false),
             "state of `br100` is down, but must be up: `ip link set br100 up`".to_owned(),
         ),
+        (
+            passes,
+            vxlan(|it| it.local = None),
+            "local of `vx100` is none, but must be 10.0.0.1: \
+             `ip link set vx100 type vxlan id 100 local 10.0.0.1`"
+                .to_owned(),
+        ),
+        (
+            stuck,
+            vxlan(|it| it.local = Some("fd00::1".parse().unwrap())),
+            replaced("local of `vx100` is fd00::1, but must be 10.0.0.1"),
+        ),
+        (
+            stuck,
+            changed(4, |link| link.kind = LinkKind::Other(String::new())),
+            "type of `vx100` is hardware, but must be vxlan: choose a name that no other device has"
+                .to_owned(),
+        ),
     ];
-    for (links, wanted) in cases {
+    for (passes, links, wanted) in cases {
         assert_eq!(said(&overlay(), &links), wanted);
+        let tunnel = [Barred::Device("vx100".into())];
+        let places = if passes { &[][..] } else { &tunnel };
+        assert_eq!(barred(&overlay(), &links), places, "{wanted}");
     }
 }
 
@@ -258,6 +302,225 @@ fn a_device_in_another_bridge_is_named_with_that_one() {
         said(&overlay(), &links),
         "master of `vx100` is vmbr0, but must be br100: `ip link set vx100 master br100`"
     );
+    assert_eq!(barred(&overlay(), &links), [Barred::Device("vx100".into())]);
+}
+
+#[test]
+fn without_a_bridge_of_its_own_an_overlay_has_nothing_to_write_to() {
+    let links = changed(3, |link| {
+        (link.kind, link.bridge) = (LinkKind::Other("veth".to_owned()), None);
+    });
+    assert_eq!(
+        said(&overlay(), &links),
+        "type of `br100` is veth, but must be bridge: choose a name that no other device has"
+    );
+    let both = ["vx100", "br100"].map(|name| Barred::Device(name.into()));
+    assert_eq!(barred(&overlay(), &links), both);
+    let steps = steps(100, &overlay(), &links, &Owner::new(186));
+    let [(_, cause), _] = &steps.barred(100, &overlay())[..] else {
+        panic!("{steps:?}");
+    };
+    assert_eq!(
+        cause,
+        "`vx100` cannot carry the overlay as it stands, and is left alone: type of `br100` is \
+         veth, but must be bridge: choose a name that no other device has"
+    );
+}
+
+#[test]
+fn what_a_device_of_ours_lacks_keeps_nothing_from_it() {
+    for change in [
+        |it: &mut Vxlan| it.vni = 101,
+        |it: &mut Vxlan| it.local = None,
+        |it: &mut Vxlan| it.learning = true,
+    ] {
+        let mut links = vxlan(change);
+        let mut link = links.get(4).unwrap().clone();
+        link.alias = Some(STAMP.to_owned());
+        links.insert(link);
+        let steps = steps(100, &overlay(), &links, &Owner::new(186));
+        assert_ne!(steps.ops, []);
+        assert_eq!(steps.barred(100, &overlay()), []);
+    }
+}
+
+/// `br-evpn` with `vxlan0` and `br-evpn.10`, made by somebody else, with VLAN 10 for VNI 100.
+fn shared_links() -> Links {
+    let mut links = Links::default();
+    let settings = Bridge {
+        vlan_filtering: Some(true),
+        ageing: 30_000,
+    };
+    links.insert(Link {
+        kind: LinkKind::Bridge,
+        bridge: Some(settings),
+        mtu: 1450,
+        generates_addresses: false,
+        ..Link::new(3, "br-evpn")
+    });
+    let vxlan = Vxlan {
+        local: Some(IpAddr::from([10, 0, 0, 1])),
+        port: 4789,
+        external: true,
+        vnifilter: true,
+        ..Vxlan::default()
+    };
+    links.insert(Link {
+        kind: LinkKind::Vxlan(vxlan),
+        master: Some(3),
+        port: Some(BridgePort {
+            learning: false,
+            neigh_suppress: true,
+            vlan_tunnel: true,
+        }),
+        mtu: 1450,
+        generates_addresses: false,
+        ..Link::new(4, "vxlan0")
+    });
+    links.insert(Link {
+        kind: LinkKind::Vlan { id: 10 },
+        parent: Some(3),
+        mtu: 1450,
+        generates_addresses: false,
+        ..Link::new(5, "br-evpn.10")
+    });
+    set_mapping(&mut links, 10, 100);
+    links
+}
+
+fn set_mapping(links: &mut Links, vlan: u16, vni: u32) {
+    let member = |tunnel| Vlan {
+        pvid: false,
+        untagged: false,
+        tunnel,
+    };
+    let port = Vlans::from([(vlan, member(Some(vni)))]);
+    let own = Vlans::from([(10, member(None))]);
+    links.set_vlans(HashMap::from([(3, own), (4, port)]));
+    links.set_vni_filters(HashMap::from([(4, BTreeSet::from([vni]))]));
+}
+
+fn shared_overlay() -> Overlay {
+    let lane = crate::state::Lane {
+        bridge: "br-evpn".into(),
+        vlan: 10,
+        mtu: 1450,
+    };
+    overlay().on("vxlan0", lane)
+}
+
+/// `shared_links` with one device changed.
+fn shared(index: u32, change: impl FnOnce(&mut Link)) -> Links {
+    let mut links = shared_links();
+    let mut link = links.get(index).unwrap().clone();
+    change(&mut link);
+    links.insert(link);
+    links
+}
+
+fn shared_vxlan(change: impl FnOnce(&mut Vxlan)) -> Links {
+    shared(4, |link| {
+        if let LinkKind::Vxlan(vxlan) = &mut link.kind {
+            change(vxlan);
+        }
+    })
+}
+
+#[test]
+fn a_shared_device_that_does_not_fit_gets_neither_entries_nor_parts() {
+    assert_eq!(said(&shared_overlay(), &shared_links()), "");
+    assert_eq!(barred(&shared_overlay(), &shared_links()), []);
+    let device = |name: &str| Barred::Device(name.into());
+    let tunnel = || vec![device("vxlan0")];
+    let mapped = |vlan, vni| {
+        let mut links = shared_links();
+        set_mapping(&mut links, vlan, vni);
+        links
+    };
+    let no_bridge = shared(3, |link| {
+        (link.kind, link.bridge) = (LinkKind::Other(String::new()), None);
+    });
+    let cases = [
+        (
+            "type",
+            shared(4, |link| link.kind = LinkKind::Wireguard),
+            tunnel(),
+        ),
+        ("external", shared_vxlan(|it| it.external = false), tunnel()),
+        (
+            "vnifilter",
+            shared_vxlan(|it| it.vnifilter = false),
+            tunnel(),
+        ),
+        ("dstport", shared_vxlan(|it| it.port = 8472), tunnel()),
+        ("proxy", shared_vxlan(|it| it.proxy = true), tunnel()),
+        (
+            "local",
+            shared_vxlan(|it| it.local = Some("fd00::1".parse().unwrap())),
+            tunnel(),
+        ),
+        (
+            "local",
+            shared_vxlan(|it| it.local = Some(IpAddr::from([10, 0, 0, 9]))),
+            tunnel(),
+        ),
+        ("local", shared_vxlan(|it| it.local = None), vec![]),
+        ("learning", shared_vxlan(|it| it.learning = true), vec![]),
+        ("mtu", shared(4, |link| link.mtu = 9000), vec![]),
+        ("master", shared(4, |link| link.master = None), tunnel()),
+        (
+            "bridge port vlan_tunnel",
+            shared(4, |link| link.port.as_mut().unwrap().vlan_tunnel = false),
+            tunnel(),
+        ),
+        (
+            "vlan_filtering",
+            shared(3, |link| {
+                link.bridge.as_mut().unwrap().vlan_filtering = Some(false)
+            }),
+            tunnel(),
+        ),
+        (
+            "`br-evpn` cannot tell VLANs apart",
+            shared(3, |link| {
+                link.bridge.as_mut().unwrap().vlan_filtering = None
+            }),
+            tunnel(),
+        ),
+        (
+            "type",
+            no_bridge,
+            vec![device("vxlan0"), device("br-evpn.10")],
+        ),
+        (
+            "type",
+            shared(5, |link| link.kind = LinkKind::Vlan { id: 11 }),
+            vec![device("br-evpn.10")],
+        ),
+        (
+            "VLAN 10 of `vxlan0` is mapped to VNI 101",
+            mapped(10, 101),
+            vec![Barred::Network("vxlan0".into(), 100)],
+        ),
+        (
+            "VLAN 11 of `vxlan0` is mapped to VNI 100",
+            mapped(11, 100),
+            vec![Barred::Network("vxlan0".into(), 100)],
+        ),
+    ];
+    for (what, links, places) in cases {
+        let said = said(&shared_overlay(), &links);
+        assert!(said.starts_with(what), "{what}: {said}");
+        assert_eq!(barred(&shared_overlay(), &links), places, "{said}");
+    }
+    // Neighbours are not written to what is not the VLAN device, whatever else is wrong.
+    let mut both = shared_vxlan(|it| it.port = 8472);
+    both.insert(Link {
+        kind: LinkKind::Other("dummy".to_owned()),
+        ..Link::new(5, "br-evpn.10")
+    });
+    let places = vec![device("vxlan0"), device("br-evpn.10")];
+    assert_eq!(barred(&shared_overlay(), &both), places);
 }
 
 #[test]
@@ -298,4 +561,12 @@ fn a_bridge_with_vlans_fits_where_the_device_is_untagged_in_that_of_the_gateway(
         "`br100` tells VLANs apart, and `vx100` is in none of them untagged: \
          `bridge vlan add dev vx100 vid 1 pvid untagged`"
     );
+    let tunnel = [Barred::Device("vx100".into())];
+    assert_eq!(
+        barred(&overlay(), &with(1, &[(100, vlan(false, false))])),
+        tunnel
+    );
+    // Hosts reach each other, if not the gateway.
+    assert_eq!(barred(&routed, &access), []);
+    assert_eq!(barred(&routed, &with(1, &[(1, vlan(true, false))])), []);
 }

@@ -14,6 +14,7 @@
 //!
 //! Not here: which VRFs there should be (`table/vrfs.rs`).
 
+use super::fault::Fault;
 use super::{DeviceOp, Fix, LinkChange, Owner, Steps, rename_step};
 use crate::links::{Link, LinkKind, Links};
 use crate::state::Vrf;
@@ -24,9 +25,8 @@ pub(crate) fn steps(vrf: &Vrf, links: &Links, owner: &Owner) -> Steps {
     let table = vrf.table;
     if is_kernels(table) {
         let device = &vrf.device;
-        steps.wrong.push(format!(
-            "table {table} is the kernel's own, VRF `{device}` needs another one"
-        ));
+        let what = format!("table {table} is the kernel's own, VRF `{device}` needs another one");
+        steps.blame(Fault::Vrf, what);
         return steps;
     }
     let Some(link) = links.named(&vrf.device) else {
@@ -36,10 +36,11 @@ pub(crate) fn steps(vrf: &Vrf, links: &Links, owner: &Owner) -> Steps {
             (Some(link), _) => rename_step(&mut steps, link, &vrf.device, owner),
             (None, Some(rival)) => {
                 let (device, rival) = (&vrf.device, &rival.name);
-                steps.wrong.push(format!(
+                let what = format!(
                     "VRF `{rival}` has table {table} already, which `{device}` needs: `ip link set \
                      {rival} down; ip link set {rival} name {device}`, or another table"
-                ));
+                );
+                steps.blame(Fault::Vrf, what);
             }
             (None, None) => steps.ops.push(DeviceOp::CreateVrf {
                 name: vrf.device.clone(),
@@ -56,7 +57,7 @@ pub(crate) fn steps(vrf: &Vrf, links: &Links, owner: &Owner) -> Steps {
                 name: link.name.clone(),
             });
         }
-        Some(misfit) => steps.wrong.push(misfit),
+        Some(misfit) => steps.blame(Fault::Vrf, misfit),
         None => {
             let steps = &mut steps;
             let mut fix = Fix { steps, link, ours };
@@ -109,12 +110,7 @@ impl Fix<'_> {
     /// of others does what its owner has chosen.
     pub(super) fn all_sources(&mut self) {
         if self.ours && self.link.filters_sources {
-            self.named(
-                "rp_filter",
-                LinkChange::AllSources,
-                "on",
-                ("off", String::new()),
-            );
+            self.change(LinkChange::AllSources);
         }
     }
 
@@ -141,13 +137,15 @@ impl Fix<'_> {
         };
         if let (Some(_), None, Some(why)) = (vrf, &wrong, owner.no_vrf.get(&want.device)) {
             // One of others, which is down.
-            self.steps.wrong.push(why.clone());
+            self.steps.blame(Fault::Vrf, why.clone());
         }
         match (vrf, wrong) {
             (Some(vrf), None) if self.link.master == Some(vrf.index) => Standing::InPlace,
             (Some(vrf), None) => self.enslave(vrf.index, have, vrf.name.as_str()),
             (_, wrong) => {
-                self.steps.wrong.extend(wrong);
+                if let Some(wrong) = wrong {
+                    self.steps.blame(Fault::Vrf, wrong);
+                }
                 if in_vrf.is_some() && self.ours {
                     self.enslave(0, in_vrf, "none");
                 }
@@ -159,7 +157,8 @@ impl Fix<'_> {
     fn enslave(&mut self, index: u32, have: Option<&Link>, want: &str) -> Standing {
         let have = have.map_or("none", |have| have.name.as_str());
         let command = format!("ip link set {} master {want}", self.link.name);
-        self.named("master", LinkChange::Master(index), have, (want, command));
+        let name = (Fault::Vrf, "master");
+        self.named(name, LinkChange::Master(index), have, (want, command));
         match self.ours {
             true => Standing::OnItsWay,
             false => Standing::Outside,

@@ -26,20 +26,24 @@ impl Table {
         for (key, want, have, failure) in self.fdb.differences() {
             let obstacle = want.and_then(|_| self.occupied.fdb(&key));
             let (want, have) = (want.map(|s| s.to_string()), have.map(|s| s.to_string()));
+            let cause = self.barred(&key).map(str::to_owned);
             let plain = difference(Key::Fdb(key), want, have, failure);
-            found.push(plain.behind(obstacle));
+            found.push(plain.behind(obstacle).barred(cause));
         }
         for (key, want, have, failure) in self.flood.differences() {
             let text = |there: Option<()>| there.map(|()| "a flood entry".to_owned());
+            let cause = self.barred(&key).map(str::to_owned);
             let key = Key::Flood(key);
-            found.push(difference(key, text(want), text(have), failure));
+            let plain = difference(key, text(want), text(have), failure);
+            found.push(plain.barred(cause));
         }
         for (key, want, have, failure) in self.neighbours.differences() {
             let obstacle = want.and_then(|_| self.occupied.neighbour(&key));
             let text = |n: Option<Neighbour>| n.map(|n| n.mac.to_string());
+            let cause = self.barred(&key).map(str::to_owned);
             let key = Key::Neighbour(key);
             let plain = difference(key, text(want), text(have), failure);
-            found.push(plain.behind(obstacle));
+            found.push(plain.behind(obstacle).barred(cause));
         }
         for (vni, slot) in &self.overlays {
             let steps = overlay::steps(*vni, &slot.want, &self.links, &self.owner);
@@ -64,6 +68,15 @@ impl Table {
 
     /// What is known about one entry: wanted, there, error. For "where is it in the kernel".
     pub fn status(&self, key: &Key) -> Status {
+        let mut status = self.standing(key);
+        if let Some(cause) = self.barred_name(key).filter(|_| status.wanted) {
+            // It may be there and carries nothing.
+            (status.installed, status.error) = (false, Some(cause.to_owned()));
+        }
+        status
+    }
+
+    fn standing(&self, key: &Key) -> Status {
         let status = |want: bool, equal: bool, error: Option<&str>| Status {
             wanted: want,
             installed: equal,
@@ -145,6 +158,14 @@ impl Difference {
     fn behind(mut self, obstacle: Option<String>) -> Self {
         if obstacle.is_some() {
             (self.error, self.occupied) = (obstacle, true);
+        }
+        self
+    }
+
+    /// Its device cannot carry it, whatever else there may be.
+    fn barred(mut self, cause: Option<String>) -> Self {
+        if cause.is_some() {
+            (self.error, self.occupied) = (cause, false);
         }
         self
     }

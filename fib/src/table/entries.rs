@@ -17,6 +17,7 @@ use hashbrown::HashTable;
 use super::layer2::FdbState;
 use super::ledger::{Failure, Ledger};
 use crate::event::Differences;
+use crate::overlay::Barred;
 use crate::state::{Device, FdbKey, FloodKey, Mac, Neighbour, NeighbourKey, Segment, Tunnel};
 
 /// The name of an entry, and how it is kept.
@@ -170,6 +171,73 @@ impl<K: Packed> Entries<K> {
         });
         let content = |(key, value)| Some((self.name(key)?, K::unpack(value, &self.tunnels)));
         lost.into_iter().filter_map(content).collect()
+    }
+
+    /// It cannot be written as things are.
+    pub(super) fn wait(&mut self, key: &K, error: String) {
+        if let Some(key) = self.find(key) {
+            self.ledger.wait(key, error);
+        }
+    }
+
+    /// It is not removed as things are.
+    pub(super) fn leave(&mut self, key: &K) {
+        if let Some(key) = self.find(key) {
+            self.ledger.leave(&key);
+        }
+    }
+
+    /// Things are otherwise in this place.
+    pub(super) fn rouse(&mut self, place: &Barred) {
+        let numbers = self.numbers_of(place);
+        if !numbers.is_empty() {
+            self.ledger.rouse(|(number, _)| numbers.contains(number));
+        }
+    }
+
+    /// What is there in this place without a wish is not ours.
+    pub(super) fn disown(&mut self, place: &Barred) -> Vec<K> {
+        self.disown_some(place, false)
+    }
+
+    /// Nothing that is there in this place is ours.
+    pub(super) fn disown_all(&mut self, place: &Barred) -> Vec<K> {
+        self.disown_some(place, true)
+    }
+
+    fn disown_some(&mut self, place: &Barred, wished_for: bool) -> Vec<K> {
+        let numbers = self.numbers_of(place);
+        if numbers.is_empty() {
+            return Vec::new();
+        }
+        let of_place = |(number, _): &(u32, K::Rest)| numbers.contains(number);
+        let disowned = self.ledger.disown(of_place, wished_for);
+        let names = disowned.into_iter();
+        names.filter_map(|(key, _)| self.name(key)).collect()
+    }
+
+    /// What is there in this place as it was wished for.
+    pub(super) fn satisfied_in(&self, place: &Barred) -> Vec<K> {
+        let numbers = self.numbers_of(place);
+        if numbers.is_empty() {
+            return Vec::new();
+        }
+        let keys = self
+            .ledger
+            .satisfied(|(number, _)| numbers.contains(number));
+        keys.into_iter().filter_map(|key| self.name(key)).collect()
+    }
+
+    fn numbers_of(&self, place: &Barred) -> Vec<u32> {
+        let within = |device: &Device, segment: Option<Segment>| match place {
+            Barred::Device(barred) => device == barred,
+            Barred::Network(barred, vni) => {
+                device == barred && segment.is_some_and(|it| it.vni == *vni)
+            }
+        };
+        let all = self.places.iter();
+        let these = all.filter(|((device, segment), _)| within(device, *segment));
+        these.map(|(_, number)| number).collect()
     }
 
     pub(super) fn want(&self, key: &K) -> Option<K::Content> {

@@ -68,6 +68,11 @@ impl Table {
         std::mem::take(&mut self.unread_layer2)
     }
 
+    /// FDB entries and neighbours should be read, which was not told yet.
+    pub fn has_unread_layer2(&self) -> bool {
+        self.unread_layer2
+    }
+
     pub(super) fn manage(&mut self, device: &Device, by: isize) {
         if let Some(count) = self.managed.get_mut(device) {
             *count = count.saturating_add_signed(by);
@@ -117,7 +122,7 @@ impl Table {
     }
 
     pub(super) fn observe_fdb(&mut self, key: &FdbKey, change: impl FnOnce(&mut FdbState)) {
-        if !self.is_managed(&key.device) {
+        if !self.is_managed(&key.device) || self.is_left_alone(key, &self.fdb) {
             return;
         }
         if let Some(audit) = &mut self.audit {
@@ -165,7 +170,7 @@ impl Table {
     }
 
     pub(super) fn observe_neighbour(&mut self, key: &NeighbourKey, have: Option<Neighbour>) {
-        if !self.is_managed(&key.device) {
+        if !self.is_managed(&key.device) || self.is_left_alone(key, &self.neighbours) {
             return;
         }
         let adopt = !self.shares.swept().layer2;

@@ -8,7 +8,8 @@
 //! A refused set leaves the queue and is kept with its error and a time; it returns when the
 //! caller changes its mind, when [`Ledger::retry`] says that circumstances changed, or when its
 //! time has come. One whose place somebody else has, and who is watched ([`Ledger::block`]), has no
-//! time and waits for [`Ledger::release`].
+//! time and waits for [`Ledger::release`]; one that cannot be written where it belongs
+//! ([`Ledger::wait`]) waits for [`Ledger::rouse`].
 
 mod slots;
 
@@ -326,6 +327,57 @@ impl<K: Hash + Eq + Clone, V: Copy + Eq> Ledger<K, V> {
         self.mark_occupied(&key);
     }
 
+    /// It cannot be written as things are. The caller says when they are otherwise.
+    pub(super) fn wait(&mut self, key: K, error: String) {
+        self.fail_for(key, error, None, RETRY_FIRST);
+    }
+
+    /// What was handed out to be removed stays, until the caller says that things are otherwise.
+    pub(super) fn leave(&mut self, key: &K) {
+        if let Some(slot) = self.slot_mut(key) {
+            slot.marks &= !FLIGHT;
+        }
+    }
+
+    /// Things are otherwise for these keys: what waits or was left is looked at again, and what is
+    /// satisfied told again.
+    pub(super) fn rouse(&mut self, mut applies: impl FnMut(&K) -> bool) {
+        let mut places = Vec::new();
+        for (at, key, slot) in self.entries.iter_mut() {
+            if !applies(key) {
+                continue;
+            }
+            let waits = |failure: &Failure| failure.due.is_none() && !failure.occupied;
+            if slot.marks & FAILED != 0 && self.failures.get(key).is_some_and(waits) {
+                self.failures.remove(key);
+                slot.marks &= !FAILED;
+            }
+            slot.marks &= !TOLD;
+            places.push(at);
+        }
+        for at in places {
+            self.settle(at);
+        }
+    }
+
+    /// What is there under these keys is not ours: without a wish, or whatever is wished for.
+    /// Returns what it was.
+    pub(super) fn disown(
+        &mut self,
+        mut applies: impl FnMut(&K) -> bool,
+        wished_for: bool,
+    ) -> Vec<(K, V)> {
+        self.take(|key, _, slot| (wished_for || slot.want.is_none()) && applies(key))
+    }
+
+    /// Those of these keys that are satisfied.
+    pub(super) fn satisfied(&self, mut applies: impl FnMut(&K) -> bool) -> Vec<K> {
+        let there = |slot: &Slot<V>| slot.want.is_some() && slot.want == slot.have;
+        let all = self.entries.iter();
+        let satisfied = all.filter(|(key, slot)| there(slot) && applies(key));
+        satisfied.map(|(key, _)| key.clone()).collect()
+    }
+
     fn mark_occupied(&mut self, key: &K) {
         if let Some(failure) = self.failures.get_mut(key) {
             failure.occupied = true;
@@ -447,7 +499,7 @@ impl<K: Hash + Eq + Clone, V: Copy + Eq> Ledger<K, V> {
 
     /// Ends an audit over these keys: what was not seen is not there. Returns it.
     pub(super) fn end_audit(&mut self, mut applies: impl FnMut(&K) -> bool) -> Vec<(K, V)> {
-        let lost = self.take(|key, _, marks| marks & SEEN == 0 && applies(key));
+        let lost = self.take(|key, _, slot| slot.marks & SEEN == 0 && applies(key));
         self.auditing = false;
         lost
     }
@@ -457,11 +509,11 @@ impl<K: Hash + Eq + Clone, V: Copy + Eq> Ledger<K, V> {
         self.take(|key, have, _| applies(key, have))
     }
 
-    fn take(&mut self, mut applies: impl FnMut(&K, V, u16) -> bool) -> Vec<(K, V)> {
+    fn take(&mut self, mut applies: impl FnMut(&K, V, &Slot<V>) -> bool) -> Vec<(K, V)> {
         let (mut lost, mut places) = (Vec::new(), Vec::new());
         for (at, key, slot) in self.entries.iter_mut() {
             if let Some(have) = slot.have
-                && applies(key, have, slot.marks)
+                && applies(key, have, slot)
             {
                 slot.have = None;
                 slot.marks &= !ADOPTED;

@@ -1,7 +1,7 @@
 //! What remote MAC addresses, flood entries and neighbours have in common: they stand on a device.
 //!
-//! Such an entry is written under the device's number and waits while there is no such device; it
-//! also waits while somebody else's is in its place; a refusal is told once and tried again later;
+//! Such an entry is written under the device's number and waits while there is no such device, or one
+//! that cannot carry it ([`super::barred`]); it also waits while somebody else's is in its place; a refusal is told once and tried again later;
 //! what is to be removed is gone when its device is. [`OnDevice`] says of each kind what is
 //! different: its ledger, what may be in its way, and its operations.
 //!
@@ -43,6 +43,12 @@ impl Table {
             let Some((key, want)) = K::ledger(self).next_set() else {
                 break;
             };
+            if let Some(cause) = self.barred(&key).map(str::to_owned) {
+                let told = K::ledger(self).error(&key) == Some(&cause);
+                K::ledger(self).wait(&key, cause.clone());
+                self.tell_failure(key.name(), cause, told);
+                continue;
+            }
             if let Some(error) = key.obstacle(&self.occupied) {
                 K::ledger(self).block(&key, error.clone());
                 self.tell_occupied(key.name(), error);
@@ -61,6 +67,10 @@ impl Table {
             let Some((key, have)) = K::ledger(self).next_unset() else {
                 break;
             };
+            if self.barred(&key).is_some() {
+                K::ledger(self).leave(&key);
+                continue;
+            }
             // Somebody else's entry on the bridge goes by the same word as ours.
             let alone = key.obstacle(&self.occupied).is_none();
             let device = self.links.named(key.device());

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use ipnetwork::IpNetwork;
 
+use super::barred::Bar;
 use super::vrfs::Holder;
 use super::{Op, OpError, Table};
 use crate::event::{Differences, Event};
@@ -39,6 +40,8 @@ pub(super) struct OverlaySlot {
     /// Why the overlay is not there, as told.
     pub(super) error: Option<String>,
     pub(super) installed: bool,
+    /// The last VXLAN device on which nothing kept its entries from being written.
+    pub(super) fit: Option<u32>,
     /// Was installed, and is being put right: a device has to be made again, or was changed.
     pub(super) repairing: Differences,
 }
@@ -82,6 +85,9 @@ impl Table {
             }
             return;
         }
+        let before = self.overlays.get(&vni);
+        let before = before.filter(|before| before.want.vxlan == overlay.vxlan);
+        let fit = before.and_then(|before| before.fit);
         // First, so that a VRF that it stays in stays there.
         if let Some(vrf) = &overlay.vrf {
             self.want_vrf(Holder::Overlay(vni), vrf);
@@ -101,6 +107,7 @@ impl Table {
             refused: None,
             error: None,
             installed: false,
+            fit,
             repairing: Differences::default(),
         };
         self.overlays.insert(vni, slot);
@@ -223,11 +230,25 @@ impl Table {
         let vrfs_under_way = self.plan_vrfs(&mut ops);
         // What is done for one overlay on a device is done for all that share it.
         let mut shared: Vec<DeviceOp> = Vec::new();
+        let mut bars = Vec::new();
+        let mut whole = true;
         for (vni, slot) in &mut self.overlays {
             if ops.len() >= STEPS {
+                whole = false;
                 break;
             }
             let steps = overlay::steps(*vni, &slot.want, &self.links, &self.owner);
+            let vxlan = self.links.named(&slot.want.vxlan).map(|link| link.index);
+            let barred = steps.barred(*vni, &slot.want);
+            if barred.is_empty() {
+                slot.fit = vxlan;
+            }
+            let was_fit = slot.fit.is_some() && slot.fit == vxlan;
+            bars.extend(barred.into_iter().map(|(place, cause)| Bar {
+                place,
+                cause,
+                was_fit,
+            }));
             let stuck = !steps.ops.is_empty() && steps.ops == slot.last;
             let error = match steps.ops.first().filter(|_| stuck) {
                 Some(op) => Some(
@@ -285,6 +306,10 @@ impl Table {
                     }
                 }
             }
+        }
+        // If not all were looked at, nothing but steps is planned now.
+        if whole {
+            self.set_bars(bars);
         }
         if ops.is_empty() {
             // Not asked again with each batch of entries.

@@ -15,6 +15,7 @@ use crate::links::{BridgePort, LinkKind, Vxlan};
 use crate::overlay::{DeviceOp, STAMP};
 use crate::state::{Mac, NextHop, Overlay, RemoteMac, Route, RouteKind, Segment, Vrf};
 
+mod barred;
 mod order;
 mod vrfs;
 

@@ -22,6 +22,7 @@ mod downstream;
 mod elsewhere;
 mod entries;
 mod hosts;
+mod misfits;
 mod namespace;
 mod others;
 mod overlays;
