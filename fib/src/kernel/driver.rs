@@ -8,8 +8,9 @@
 //!
 //! Here is the order of these steps. What the kernel said is understood in [`hear`], what it did not
 //! say is found out in [`read`], and who is told of it is in [`owners`]. What is to be written is
-//! decided by [`Table`].
+//! decided by [`Table`]; what it should not have been is mended in [`contested`].
 
+mod contested;
 mod hear;
 mod owners;
 mod read;
@@ -21,6 +22,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use contested::Contested;
 use owners::all_tables;
 
 use super::foreign::Foreign;
@@ -61,6 +63,7 @@ pub(super) struct Driver {
     /// What was read last was read to its end.
     whole: bool,
     withered: Withered,
+    contested: Contested,
     /// Devices that we have removed, as long as news of them may come.
     removed: BTreeSet<u32>,
     /// No notification about devices was heard since they were read.
@@ -132,6 +135,7 @@ impl Driver {
             lookers: Vec::new(),
             whole: false,
             withered: Withered::default(),
+            contested: Contested::default(),
             removed: BTreeSet::new(),
             links_current: false,
             unrelated: false,
@@ -209,6 +213,9 @@ impl Driver {
         }
         for notification in heard {
             self.hear(notification);
+        }
+        if !more {
+            self.contested.forget();
         }
     }
 
@@ -342,6 +349,7 @@ impl Driver {
             if let Err(error) = &result {
                 tracing::debug!(?op, %error, "refused");
             }
+            self.contested.wrote(op);
             let gone = op.deletes().filter(|_| result.is_ok());
             self.stale.links |= matches!(op, Op::Device(..)) && gone.is_none();
             self.stale.all |= !self.table.done(op, result, now);
@@ -355,6 +363,9 @@ impl Driver {
         if self.stale.links {
             // Before anything else is heard: a device that was made is known by its number then.
             self.refresh();
+        }
+        if self.contested.is_full() {
+            self.listen();
         }
         true
     }
@@ -405,3 +416,6 @@ fn wait(fds: &[RawFd; 2], timeout: Option<Duration>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

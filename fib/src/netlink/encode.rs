@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use super::message::{
     Builder, NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, NLM_F_REQUEST,
 };
+use super::notice::{FdbNotice, NeighbourNotice};
 use crate::state::{
     FdbKey, FloodKey, Interface, Mac, Neighbour, NextHop, RemoteMac, RouteKey, RouteKind, Segment,
     Tunnel,
@@ -59,6 +60,7 @@ const NDA_PROTOCOL: u16 = 12;
 
 pub(crate) const NTF_SELF: u8 = 0x02;
 pub(crate) const NTF_MASTER: u8 = 0x04;
+pub(crate) const NTF_PROXY: u8 = 0x08;
 pub(crate) const NTF_EXT_LEARNED: u8 = 0x10;
 pub(crate) const NTF_STICKY: u8 = 0x40;
 pub(crate) const NTF_ROUTER: u8 = 0x80;
@@ -369,6 +371,56 @@ pub(crate) fn unset_neighbour(buffer: &mut Vec<u8>, sequence: u32, index: u32, i
     let mut message = Builder::new(buffer, RTM_DELNEIGH, NLM_F_REQUEST, sequence);
     neighbour_header(&mut message, family(ip), index, 0, 0);
     message.address(NDA_DST, ip);
+    message.finish();
+}
+
+/// Writes an FDB entry of somebody else's as it was shown.
+pub(crate) fn put_back_fdb(buffer: &mut Vec<u8>, sequence: u32, fdb: &FdbNotice) {
+    let flags = NLM_F_REQUEST | NLM_F_CREATE | NLM_F_REPLACE;
+    let mut message = Builder::new(buffer, RTM_NEWNEIGH, flags, sequence);
+    let half = match fdb.master {
+        Some(_) => NTF_MASTER,
+        None => NTF_SELF,
+    };
+    let marks = half | fdb.marks & NTF_STICKY;
+    neighbour_header(&mut message, AF_BRIDGE, fdb.index, fdb.state, marks);
+    message.attribute(NDA_LLADDR, &fdb.mac.0);
+    if let Some(vtep) = fdb.vtep {
+        message.address(NDA_DST, vtep);
+    }
+    if let Some(vni) = fdb.towards {
+        message.u32(NDA_VNI, vni);
+    }
+    if let Some(vni) = fdb.vni {
+        message.u32(NDA_SRC_VNI, vni);
+    }
+    if let Some(vlan) = fdb.vlan {
+        message.attribute(NDA_VLAN, &vlan.to_ne_bytes());
+    }
+    message.finish();
+}
+
+/// Writes a neighbour of somebody else's as it was shown.
+pub(crate) fn put_back_neighbour(
+    buffer: &mut Vec<u8>,
+    sequence: u32,
+    neighbour: &NeighbourNotice,
+) {
+    let flags = NLM_F_REQUEST | NLM_F_CREATE | NLM_F_REPLACE;
+    let mut message = Builder::new(buffer, RTM_NEWNEIGH, flags, sequence);
+    let (ip, marks) = (neighbour.ip, neighbour.marks & NTF_ROUTER);
+    let family = family(ip);
+    neighbour_header(
+        &mut message,
+        family,
+        neighbour.index,
+        neighbour.state,
+        marks,
+    );
+    message.address(NDA_DST, ip);
+    if let Some(mac) = neighbour.mac {
+        message.attribute(NDA_LLADDR, &mac.0);
+    }
     message.finish();
 }
 

@@ -17,6 +17,7 @@ use super::message::{
     HEADER, NLM_F_ACK, NLM_F_ACK_TLVS, NLM_F_CAPPED, NLMSG_ERROR, aligned, attributes, messages,
     u16_at, u32_at,
 };
+use super::notice::Notice;
 use super::{device, encode};
 use crate::state::{FdbKey, Mac};
 use crate::table::{Op, OpError};
@@ -123,6 +124,27 @@ impl Writer {
         }
     }
 
+    /// Writes an entry of somebody else's as it was shown. Of routes and objects there is none to put
+    /// back: the kernel refuses to write ours over them.
+    pub(crate) fn put_back(&mut self, entry: &Notice) -> Result<(), OpError> {
+        self.buffer.clear();
+        self.sequence = self.sequence.wrapping_add(1);
+        let first = self.sequence;
+        match entry {
+            Notice::Fdb { fdb, .. } => encode::put_back_fdb(&mut self.buffer, first, fdb),
+            Notice::Neighbour { neighbour, .. } => {
+                encode::put_back_neighbour(&mut self.buffer, first, neighbour);
+            }
+            Notice::Route { .. } | Notice::NextHop { .. } => return Ok(()),
+        }
+        self.ask_for_answer(0);
+        let mut results = [Ok(())];
+        self.exchange(first, &[0], &mut results)
+            .map_err(|error| lost(&error))?;
+        let [result] = results;
+        result
+    }
+
     /// Sends as many operations as fit. Returns their number, at least one.
     fn batch(&mut self, ops: &[Op], results: &mut [Result<(), OpError>]) -> usize {
         self.buffer.clear();
@@ -147,12 +169,8 @@ impl Writer {
         let outcome = self.exchange(first, &owners, results);
         if let Err(error) = outcome {
             // Nothing is known about this batch; the table takes it as refused and reads again.
-            let errno = error.raw_os_error().unwrap_or(libc::EIO);
             for result in results.iter_mut().take(taken) {
-                *result = Err(OpError {
-                    errno,
-                    explanation: Some(format!("netlink: {error}")),
-                });
+                *result = Err(lost(&error));
             }
         }
         taken
@@ -261,6 +279,14 @@ impl Writer {
                 }
             }
         }
+    }
+}
+
+/// What is known of an operation when the answer did not come.
+fn lost(error: &io::Error) -> OpError {
+    OpError {
+        errno: error.raw_os_error().unwrap_or(libc::EIO),
+        explanation: Some(format!("netlink: {error}")),
     }
 }
 

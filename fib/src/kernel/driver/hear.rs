@@ -60,11 +60,13 @@ impl Driver {
                 self.table.observe(observation);
                 self.events.push(Event::Address { address, removed });
             }
+            Notification::Other(notice) if self.gives_back(&notice) => {}
             Notification::Other(notice) => self.see(notice),
             Notification::Overrun => {
                 tracing::warn!("notifications were lost, reading everything");
                 self.events.push(Event::Overrun);
                 self.stale.all = true;
+                self.contested.forget();
             }
         }
     }
@@ -290,6 +292,9 @@ impl Driver {
                     member.and_then(|it| Some((self.table.links().get(it.port)?, it.segment)));
                 if let Some((vxlan, segment)) = vxlan {
                     let key = FdbKey::new(vxlan.name.clone(), mac).within(segment);
+                    // A bridge has an address on one port.
+                    let place = Place::Bridge(key.clone());
+                    self.table.observe(Observation::Occupied(place, None));
                     self.table.fdb_moved(key, Instant::now());
                 }
                 self.locals
