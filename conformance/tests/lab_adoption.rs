@@ -260,3 +260,74 @@ fn what_does_not_fit_is_named_until_it_is_mended() -> Result<(), Error> {
         Ok(())
     })
 }
+
+#[test]
+fn a_device_that_cannot_carry_its_vni_is_left_alone_until_it_is_mended() -> Result<(), Error> {
+    scenario_beside_others("adoption-left-alone", &NEEDS, |lab| {
+        let mut edges = Edge::build(lab, &[Program::Rbgpd, Program::Rbgpd])?;
+        let [first, second] = edges.as_mut_slice() else {
+            return Ok(());
+        };
+        let [shape, ..] = &SHAPES;
+        shape.make(first)?;
+        // Somebody's tunnel between two other addresses.
+        let space = first.space();
+        space.ip("link set vni101 type vxlan id 101 local 10.9.0.1")?;
+        let theirs = "bridge fdb append 00:00:00:00:00:00 dev vni101 dst 10.9.0.77 self permanent";
+        space.run(&theirs.split(' ').collect::<Vec<_>>())?;
+        let before = shape.settings(first)?;
+        lab.start_clock();
+        let text = |edge: u8, adopted: bool| {
+            let text = config(edge, adopted);
+            let others = SHAPES.iter().skip(1);
+            others.fold(text, |text, it| text.replace(&it.network(adopted), ""))
+        };
+        first.start(lab, &text(1, true))?;
+        second.start(lab, &text(2, false))?;
+        let (one, two) = pair(lab, &edges, shape)?;
+        let Some(first) = edges.first() else {
+            return Ok(());
+        };
+        let mac = two.mac();
+        let cause = "`vni101` cannot carry the overlay as it stands, and is left alone: local of \
+                     `vni101` is 10.9.0.1, but must be ";
+        lab.wait_until("verify and explain say why", PATIENCE, || {
+            // Heard by its own bridge, whether or not anybody answers.
+            drop(one.addresses().first().map(|to| two.pings(*to)));
+            let verified = first.node().ctl(&["verify"])?;
+            let explained = first.node().ctl(&["explain", mac])?.text();
+            match !verified.ok() && verified.text().contains(cause) && explained.contains(cause) {
+                true => Ok(()),
+                false => Err(Error::State(format!("{}{explained}", verified.text()))),
+            }
+        })?;
+        let shown = first.node().ctl(&["show", "evpn", "mac", "--json"])?.text();
+        let of_two = shown.split('}').find(|row| row.contains(mac));
+        if !of_two.is_some_and(|row| row.replace(' ', "").contains("\"installed\":false")) {
+            return Err(Error::State(shown));
+        }
+        let space = first.space();
+        let fdb = || space.run(&["bridge", "fdb", "show", "dev", "vni101"]);
+        let there = fdb()?;
+        if there.contains("extern_learn") || !there.contains("dst 10.9.0.77") {
+            return Err(Error::State(there));
+        }
+        if shape.settings(first)? != before {
+            return Err(Error::State(shape.settings(first)?));
+        }
+        lab.step("nothing was written, and the flood entry of somebody else's is there");
+        let end = tunnel_end(1);
+        space.ip(&format!("link set vni101 type vxlan id 101 local {end}"))?;
+        lab.wait_until("the kernel is as wanted", PATIENCE, || verified(first))?;
+        for (from, to) in [(&one, &two), (&two, &one)] {
+            for address in to.addresses() {
+                lab.wait_until("a ping", PATIENCE, || from.pings(*address))?;
+            }
+        }
+        let there = fdb()?;
+        match there.contains("extern_learn") {
+            true => Ok(()),
+            false => Err(Error::State(there)),
+        }
+    })
+}
