@@ -4,12 +4,13 @@
 //! [`crate::resolve`] notes each change of place; [`crate::Instance::handle`], which knows the
 //! time, has them judged here. An address with so many moves within the window is a duplicate and
 //! is reported. It is either only named, or frozen: `resolve` then leaves it where it is, whoever
-//! claims it, as long as that place has it at all. A place that gives the address up ends its own
-//! hold, so that switching off one of two hosts is always enough, without anybody clearing
-//! anything.
+//! claims it, as long as that place has it at all. A place that gives the address up ends the
+//! freeze, so that switching off one of two hosts is always enough, without anybody clearing
+//! anything: whoever is left has the address, and may move again.
 //!
 //! A duplicate that is only named is one until it rests for a whole window; a frozen one until its
-//! time is over. Both end when somebody clears them, and count from nothing afterwards.
+//! time is over or it has left its place. Both end when somebody clears them, and count from nothing
+//! afterwards.
 //!
 //! Only moves to or from this site count: each of the two sites sees all of those, while a third
 //! one sees what BGP has left of them, and would freeze in another place than they. Static
@@ -144,6 +145,8 @@ pub enum DuplicateEnd {
     Rested,
     /// It was frozen long enough.
     FreezeOver,
+    /// It was frozen, and is not there any more: its place gave it up, or it is static elsewhere.
+    Left,
     /// Somebody cleared it, or changed the settings of the detection.
     Cleared,
 }
@@ -153,6 +156,7 @@ impl fmt::Display for DuplicateEnd {
         f.write_str(match self {
             DuplicateEnd::Rested => "it did not move any more",
             DuplicateEnd::FreezeOver => "its freeze time is over",
+            DuplicateEnd::Left => "it is no longer where it was frozen",
             DuplicateEnd::Cleared => "it was cleared",
         })
     }
@@ -282,7 +286,7 @@ impl Duplicates {
             .entry((vni, address))
             .or_insert_with(|| Watch::new(between));
         if watch.is_frozen() {
-            // Its place gave it up; it is held in the next one, for the rest of its time.
+            // What moves leaves its place, and is not frozen then.
             return false;
         }
         watch.moved(now, between, usize::from(settings.moves));
@@ -323,6 +327,25 @@ impl Duplicates {
             thawed.extend(frozen.then_some((vni, address)));
         }
         thawed
+    }
+
+    /// A frozen address, if any, is not where it was held. That it went from there says nothing about
+    /// a second host.
+    pub(crate) fn left(&mut self, gone: Option<(Vni, Address)>) {
+        if let Some((vni, address)) = gone {
+            self.moved
+                .retain(|(of, other, _)| (*of, *other) != (vni, address));
+            self.forget(vni, address, DuplicateEnd::Left);
+        }
+    }
+
+    /// What is frozen.
+    pub(crate) fn frozen(&self) -> Vec<(Vni, Address)> {
+        if self.frozen == 0 {
+            return Vec::new();
+        }
+        let frozen = self.watched.iter().filter(|(_, watch)| watch.is_frozen());
+        frozen.map(|(key, _)| *key).collect()
     }
 
     /// Lets go of those that `select` picks; their moves count from nothing. Returns what was

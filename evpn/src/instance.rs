@@ -557,6 +557,9 @@ impl Instance {
             |key, host| neighbours.changed(key, host.neighbour(), None),
         );
         self.resolve_vnis(vnis);
+        // Of those that nothing is known of any more, too.
+        let frozen = self.duplicates.frozen().into_iter();
+        self.resolve_all(frozen.filter(|(vni, _)| vnis.contains(vni)).collect());
     }
 
     /// The VNIs that import a route.

@@ -178,17 +178,23 @@ impl Instance {
     /// A MAC address, and the IP addresses that follow it if anything is different: whether it is.
     pub(crate) fn resolve_mac(&mut self, vni: Vni, mac: MacAddress) -> bool {
         let owner = self.mac_owner(vni, mac);
-        let frozen = self.duplicates.is_frozen(vni, Address::Mac(mac));
+        let address = Address::Mac(mac);
+        let frozen = self.duplicates.is_frozen(vni, address);
+        let held = self.facts.stations.get(&(vni, mac));
+        let held = held.and_then(|station| station.place());
+        let place = owner.map(|owner| owner.place());
+        let left = frozen && self.has_left(vni, held, place);
         let own = owner.filter(|owner| owner.here);
         self.tell_mac(vni, mac, None, own.map(|owner| owner.claim));
         let remote = owner.filter(|owner| !owner.here);
         let tunnel = remote.and_then(|owner| self.tunnel_of(vni, mac, owner.claim));
         let Some(station) = self.facts.stations.get_mut(&(vni, mac)) else {
+            self.duplicates.left(left.then_some((vni, address)));
             return false;
         };
         let before = station.remote();
         let label = tunnel.map_or(vni, |tunnel| tunnel.vni);
-        let (different, moved) = station.decide(owner, label, frozen, self.clock.now());
+        let (different, moved) = station.decide(owner, label, frozen && !left, self.clock.now());
         self.macs.changed((vni, mac), before, station.remote());
         let mut ips = Vec::new();
         if different {
@@ -200,6 +206,7 @@ impl Instance {
             let sticky = owner.is_some_and(|owner| owner.claim.sticky);
             self.duplicates.mac_moved(vni, mac, moved, sticky);
         }
+        self.duplicates.left(left.then_some((vni, address)));
         ips.sort_unstable();
         ips.dedup();
         for ip in ips {
@@ -209,14 +216,26 @@ impl Instance {
         different
     }
 
+    /// What a frozen address was held at is not what it has now: that has given it up, or a static
+    /// claim goes before. A VNI that is out of use has no places.
+    fn has_left<T: PartialEq>(&self, vni: Vni, held: Option<T>, now: Option<T>) -> bool {
+        self.active(vni).is_some() && (now.is_none() || now != held)
+    }
+
     /// An IP address.
     pub(crate) fn resolve_ip(&mut self, vni: Vni, ip: IpAddr) {
         let owner = self.ip_owner(vni, ip);
+        let address = Address::Ip(ip);
+        let seat = owner.as_ref().map(|owner| (owner.mac, owner.place));
+        let frozen = self.duplicates.is_frozen(vni, address);
+        let held = self.facts.hosts.get(&(vni, ip)).and_then(|host| host.seat);
+        let (held, now) = (held.map(|(mac, _)| mac), seat.map(|(mac, _)| mac));
+        let left = frozen && self.has_left(vni, held, now);
         let Some(host) = self.facts.hosts.get_mut(&(vni, ip)) else {
+            self.duplicates.left(left.then_some((vni, address)));
             return;
         };
         let before = host.neighbour();
-        let seat = owner.as_ref().map(|owner| (owner.mac, owner.place));
         let moved = host.decide(seat, self.clock.now());
         self.neighbours.changed((vni, ip), before, host.neighbour());
         for route in self.facts.routes.of(&host.remotes) {
@@ -227,6 +246,7 @@ impl Instance {
             let here = from.1 == Place::Here || to.1 == Place::Here;
             self.duplicates.ip_moved(vni, ip, (from.0, to.0), here);
         }
+        self.duplicates.left(left.then_some((vni, address)));
         let network = self.networks.get(&vni);
         let gateway = network.is_some_and(|network| network.is_gateway_ip(ip));
         // The gateway's routes come from the configuration alone.

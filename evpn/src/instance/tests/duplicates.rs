@@ -119,30 +119,97 @@ fn an_address_that_is_frozen_elsewhere_stays_there_and_the_kernel_holds_it() {
     assert_eq!(lines[0], "+mac 100 02:00:00:00:00:01 10.10.0.3 seq 7");
 }
 
+const LEFT: &str = "no duplicate 100 02:00:00:00:00:01: it is no longer where it was frozen";
+
 #[test]
-fn a_place_that_gives_a_frozen_address_up_ends_the_hold() {
-    // Here: the host was switched off, and its entry has aged out.
-    let mut a = frozen_here(None);
-    told(&mut a, &from(2).sequence(3), mac(1), None);
+fn a_place_that_gives_a_frozen_address_up_ends_the_freeze() {
+    for time in [None, Some(Duration::from_secs(60))] {
+        // Here: the host was switched off, and its entry has aged out.
+        let mut a = frozen_here(time);
+        told(&mut a, &from(2).sequence(3), mac(1), None);
+        drain(&mut a);
+        loses(&mut a, 1);
+        let lines = text(&drain(&mut a));
+        assert_eq!(
+            lines,
+            [
+                "+mac 100 02:00:00:00:00:01 10.10.0.2 seq 3",
+                "-[2]:[10.10.0.1:100]:[0]:[48]:[02:00:00:00:00:01]",
+                LEFT,
+            ]
+        );
+        assert_eq!((a.duplicates().count(), a.deadline()), (0, None));
+        // It moves as any other, and counts from nothing.
+        learns(&mut a, 1);
+        let lines = text(&drain(&mut a));
+        let here = "+[2]:[10.10.0.1:100]:[0]:[48]:[02:00:00:00:00:01] seq 4";
+        assert!(lines.contains(&here.to_owned()), "{lines:?}");
+        assert_eq!(a.duplicates().count(), 0);
+        told(&mut a, &from(2).sequence(5), mac(1), None);
+        assert!(a.duplicates().next().unwrap().frozen, "the second move");
+    }
+}
+
+#[test]
+fn a_frozen_address_that_is_withdrawn_goes_to_the_claim_that_is_left() {
+    let mut a = frozen_elsewhere(None);
+    learns(&mut a, 1);
     drain(&mut a);
-    loses(&mut a, 1);
+    from(2).withdraws(&mut a, mac(1), Some(ip(5)));
     let lines = text(&drain(&mut a));
     assert_eq!(
         lines,
         [
-            "+mac 100 02:00:00:00:00:01 10.10.0.2 seq 3 sticky",
-            "-[2]:[10.10.0.1:100]:[0]:[48]:[02:00:00:00:00:01]",
+            "+[2]:[10.10.0.1:100]:[0]:[48]:[02:00:00:00:00:01] seq 3",
+            "-neighbour 100 10.100.0.5",
+            "-mac 100 02:00:00:00:00:01",
+            LEFT,
         ]
     );
-    // There: withdrawn, and learned here.
-    from(2).withdraws(&mut a, mac(1), None);
-    assert_eq!(text(&drain(&mut a)), ["-mac 100 02:00:00:00:00:01"]);
-    learns(&mut a, 1);
+    assert_eq!(a.macs(None)[0].kind, Kind::Local);
+    // A third site has it.
+    let mut a = frozen_elsewhere(None);
+    told(&mut a, &from(3).sequence(1), mac(1), None);
+    drain(&mut a);
+    from(2).withdraws(&mut a, mac(1), Some(ip(5)));
     let lines = text(&drain(&mut a));
     assert_eq!(
         lines,
-        ["+[2]:[10.10.0.1:100]:[0]:[48]:[02:00:00:00:00:01] seq 0"]
+        [
+            "+mac 100 02:00:00:00:00:01 10.10.0.3 seq 1",
+            "-neighbour 100 10.100.0.5",
+            LEFT
+        ],
+        "and the kernel may let it move"
     );
+    // Nobody has it.
+    let mut a = frozen_elsewhere(None);
+    drain(&mut a);
+    from(2).withdraws(&mut a, mac(1), Some(ip(5)));
+    assert_eq!(
+        text(&drain(&mut a)),
+        [
+            "-neighbour 100 10.100.0.5",
+            "-mac 100 02:00:00:00:00:01",
+            LEFT
+        ]
+    );
+    learns(&mut a, 1);
+    assert_eq!(a.macs(None)[0].reason, Reason::Won(Rule::OnlyClaim));
+    // The VNI does not import that site any longer.
+    let mut a = frozen_elsewhere(None);
+    drain(&mut a);
+    let other = ExtendedCommunity::route_target(bgp::Asn(7), 7).unwrap();
+    let config = VniConfig::new("production").import_target(other.into());
+    set_vni(&mut a, VNI, config);
+    assert_eq!(text(&drain(&mut a)).last().unwrap(), LEFT);
+    // A VNI that is out of use for a moment has not let go.
+    let mut a = frozen_here(None);
+    a.handle(now(), Input::SetVtep(None));
+    assert_eq!(a.duplicates().count(), 1);
+    a.handle(now(), Input::SetVtep(Some(vtep(1))));
+    told(&mut a, &from(2).sequence(9), mac(1), None);
+    assert_eq!(a.macs(None)[0].kind, Kind::Local);
 }
 
 #[test]
@@ -178,6 +245,7 @@ fn a_static_address_is_taken_over_a_frozen_one() {
         lines[0],
         "+mac 100 02:00:00:00:00:01 10.10.0.2 seq 0 sticky"
     );
+    assert_eq!(lines.last().unwrap(), LEFT);
 }
 
 #[test]
@@ -267,7 +335,10 @@ fn an_ip_that_is_frozen_elsewhere_is_not_told_from_here() {
     assert!(!lines.iter().any(tells_it), "{lines:?}");
     // It follows whoever is left.
     from(2).withdraws(&mut a, mac(2), Some(ip(5)));
-    assert!(text(&drain(&mut a)).iter().any(tells_it));
+    let lines = text(&drain(&mut a));
+    assert!(lines.iter().any(tells_it), "{lines:?}");
+    let end = "no duplicate 100 10.100.0.5: it is no longer where it was frozen";
+    assert_eq!(lines.last().unwrap(), end);
 }
 
 #[test]
