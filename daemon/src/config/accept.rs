@@ -12,7 +12,7 @@ mod neighbor;
 mod static_route;
 mod tenant;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -38,6 +38,7 @@ pub fn accept(file: &File, report: &mut Report) -> Option<Config> {
     instances::check(file, &config, report);
     imports::check(file, report);
     check_single_device(file, report);
+    overlays.devices.check_interfaces(file, report);
     let complete = file.asn.is_some() && file.router_id.is_some();
     (complete && report.is_clean()).then_some(config)
 }
@@ -500,9 +501,12 @@ fn single_device(
         devices.see(name.to_owned(), (span, true), report);
         name.to_owned()
     };
+    let vxlan = name(value.vxlan.as_ref(), SingleDevice::VXLAN);
+    let bridge = name(value.bridge.as_ref(), SingleDevice::BRIDGE);
+    devices.vxlans.insert(vxlan.clone());
     Some(SingleDevice {
-        vxlan: name(value.vxlan.as_ref(), SingleDevice::VXLAN),
-        bridge: name(value.bridge.as_ref(), SingleDevice::BRIDGE),
+        vxlan,
+        bridge,
         mtu: value.mtu.map(|mtu| mtu.value),
     })
 }
@@ -713,6 +717,8 @@ fn unusable(address: IpNetwork) -> Option<&'static str> {
 struct Devices {
     // Where each name stands, and whether it was given there or is the usual one.
     seen: BTreeMap<String, (Span, bool)>,
+    // Those of them that are to be VXLAN devices.
+    vxlans: BTreeSet<String>,
 }
 
 impl Devices {
@@ -739,6 +745,39 @@ impl Devices {
         }
     }
 
+    /// What an overlay makes or takes over is no interface of something else in the file. Whether the
+    /// host has a device of that name, only the running daemon knows.
+    fn check_interfaces(&self, file: &File, report: &mut Report) {
+        let instances = file.instances.iter().map(|at| &at.value);
+        for file in std::iter::once(file).chain(instances) {
+            let neighbors = file.neighbors.iter().filter_map(|at| {
+                let neighbor = &at.value;
+                let zone = neighbor
+                    .address
+                    .and_then(|at| Some((at.value.zone()?.to_string(), at.span)));
+                let interface = neighbor.interface.as_ref();
+                interface.map(|at| (at.value.clone(), at.span)).or(zone)
+            });
+            let hint = "a VXLAN device is a port of its bridge and has no addresses: name the interface \
+                        towards the neighbor, and another `vxlan`";
+            for (name, span) in neighbors.filter(|(name, _)| self.vxlans.contains(name)) {
+                self.twice(name, span, hint, report);
+            }
+            let vrf = file.vrf.as_ref().map(|at| (at.value.clone(), at.span));
+            let hint = "the device of a VRF is neither a bridge nor a VXLAN device";
+            if let Some((name, span)) = vrf.filter(|(name, _)| self.seen.contains_key(name)) {
+                self.twice(name, span, hint, report);
+            }
+        }
+    }
+
+    fn twice(&self, name: String, span: Span, hint: &str, report: &mut Report) {
+        if let Some((first, _)) = self.seen.get(&name) {
+            let first = report.place(*first);
+            report.error_with_hint(span, Conflict::Device { name, first }, hint);
+        }
+    }
+
     /// The name given, or the kind and the VNI.
     fn name(
         &mut self,
@@ -752,6 +791,9 @@ impl Devices {
             None => (format!("{kind}{}", id.value), id.span),
         };
         self.see(name.clone(), (span, given.is_some()), report);
+        if kind == "vxlan" {
+            self.vxlans.insert(name.clone());
+        }
         name
     }
 

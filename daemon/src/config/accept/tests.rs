@@ -517,6 +517,29 @@ fn each_check_reports_at_its_place() {
         ),
         (
             format!(
+                "{evpn}[[neighbor]]\ninterface = \"eth0\"\nremote_as = \"external\"\n{}",
+                vni(1, "vxlan = \"eth0\"")
+            ),
+            "6:13: device name `eth0` is used twice, first at 11:9",
+        ),
+        (
+            format!(
+                "{evpn}single_device = {{ vxlan = \"eth0\" }}\n[[neighbor]]\naddress = \"fe80::1%eth0\"\n\
+                 remote_as = \"external\"\n{}",
+                vni(1, "vlan = 5")
+            ),
+            "7:11: device name `eth0` is used twice, first at 5:27",
+        ),
+        (
+            format!(
+                "{evpn}{}[[instance]]\nname = \"red\"\nvrf = \"vxlan1\"\nasn = 65001\n\
+                 router_id = \"10.0.0.9\"\n",
+                vni(1, "")
+            ),
+            "11:7: device name `vxlan1` is used twice, first at 6:6",
+        ),
+        (
+            format!(
                 "{evpn}single_device = {{ mtu = 1400 }}\n{}",
                 vni(1, "vlan = 5\nmtu = 1450")
             ),
