@@ -19,7 +19,7 @@
 //!   machine with IdleHold and damping of oscillations (§8), decision (§9.1), dissemination (§9.2),
 //!   timers with jitter (§10). RFC 6608: subcodes for messages in the wrong state.
 //! - RFC 4760 (multiprotocol): IPv4 and IPv6 unicast, EVPN. RFC 2545: IPv6 next hops, with a
-//!   link-local address beside. RFC 8950: IPv6 next hops of IPv4 unicast.
+//!   link-local address beside it on a shared link. RFC 8950: IPv6 next hops of IPv4 unicast.
 //! - RFC 5492 (capabilities), RFC 9072 (long optional parameters of OPEN).
 //! - RFC 6793 (four-octet AS numbers), RFC 6286 (BGP identifiers), RFC 7607 (AS 0), RFC 5396
 //!   (asplain).

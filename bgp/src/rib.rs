@@ -190,6 +190,8 @@ pub enum Input {
         ipv4: Option<Ipv4Addr>,
         /// IPv6 next hop.
         ipv6: Option<Ipv6Addr>,
+        /// What stands beside that: [`PeerFacts::local_link`].
+        link_local: Option<Ipv6Addr>,
     },
     /// Networks that an Established peer shares with this router: [`PeerFacts::shared_networks`].
     SharedNetworks(PeerId, Vec<Prefix>),
@@ -410,7 +412,12 @@ impl Rib {
                 }
             }
             Input::Configure(peer, families) => self.configure(peer, families),
-            Input::Addresses { peer, ipv4, ipv6 } => self.set_addresses(peer, ipv4, ipv6),
+            Input::Addresses {
+                peer,
+                ipv4,
+                ipv6,
+                link_local,
+            } => self.set_addresses(peer, ipv4, ipv6, link_local),
             Input::SharedNetworks(peer, networks) => self.set_shared_networks(peer, networks),
             Input::NextHops(known) => {
                 let changed = self.next_hops.learn(known);
@@ -696,17 +703,25 @@ impl Rib {
         policy::validity(nlri, received, validation)
     }
 
-    fn set_addresses(&mut self, peer: PeerId, ipv4: Option<Ipv4Addr>, ipv6: Option<Ipv6Addr>) {
+    fn set_addresses(
+        &mut self,
+        peer: PeerId,
+        ipv4: Option<Ipv4Addr>,
+        ipv6: Option<Ipv6Addr>,
+        link_local: Option<Ipv6Addr>,
+    ) {
         let Some(state) = self.peers.get_mut(peer).filter(|peer| peer.up) else {
             return;
         };
         let Some(facts) = state.facts.as_mut() else {
             return;
         };
-        if (facts.local_ipv4, facts.local_ipv6) == (ipv4, ipv6) {
+        let before = (facts.local_ipv4, facts.local_ipv6, facts.local_link);
+        if before == (ipv4, ipv6, link_local) {
             return;
         }
         (facts.local_ipv4, facts.local_ipv6) = (ipv4, ipv6);
+        facts.local_link = link_local;
         let facts = facts.clone();
         self.regroup(peer, &facts);
     }

@@ -329,6 +329,23 @@ impl Ground {
         found
     }
 
+    /// A link-local address of the interface that has `own`, if `other` is on its link.
+    pub(crate) fn link_local_towards(
+        &self,
+        own: ScopedAddr,
+        other: ScopedAddr,
+    ) -> Option<Ipv6Addr> {
+        let index = self.holder(own)?.index;
+        if self.device_of(other) != Some(index) {
+            return None;
+        }
+        let mut addresses = self.links.addresses(index).filter(|it| it.usable);
+        addresses.find_map(|it| match it.address.ip() {
+            IpAddr::V6(addr) if addr.is_unicast_link_local() => Some(addr),
+            IpAddr::V6(_) | IpAddr::V4(_) => None,
+        })
+    }
+
     /// The smallest MTU that packets to tunnel endpoints may meet: of the named interface, else
     /// of the interface that has the endpoint's address, else (an address on loopback) of those
     /// that lead to neighbours.
@@ -496,6 +513,40 @@ mod tests {
             ground.route(far.clone(), true);
             assert_eq!(ground.longest_match(addr), None);
             assert_eq!(ground.best_of(&far.key), None);
+        }
+    }
+
+    #[test]
+    fn a_link_local_address_is_told_to_those_on_its_link() {
+        let mut ground = Ground::default();
+        for (index, name) in [(1, "eth0"), (2, "eth1")] {
+            ground.links.insert(Link::new(index, name));
+        }
+        let mut own = |index, address: &str, usable| {
+            ground.links.insert_address(Address {
+                index,
+                address: address.parse().unwrap(),
+                protocol: 0,
+                usable,
+            });
+        };
+        own(1, "2001:db8::1/64", true);
+        own(1, "fe80::1/64", true);
+        own(2, "2001:db8:1::1/64", true);
+        own(2, "fe80::2/64", false);
+        let towards = |own: &str, other: &str| {
+            ground.link_local_towards(own.parse().unwrap(), other.parse().unwrap())
+        };
+        let first: Ipv6Addr = "fe80::1".parse().unwrap();
+        assert_eq!(towards("2001:db8::1", "2001:db8::9"), Some(first));
+        assert_eq!(towards("fe80::1%eth0", "fe80::9%eth0"), Some(first));
+        for (own, other) in [
+            ("2001:db8::1", "2001:db8:9::9"),
+            ("2001:db8::1", "2001:db8:1::9"),
+            ("2001:db8:1::1", "2001:db8:1::9"),
+            ("2001:db8:9::1", "2001:db8::9"),
+        ] {
+            assert_eq!(towards(own, other), None, "{own} to {other}");
         }
     }
 }

@@ -62,6 +62,7 @@ pub(super) struct GroupSettings {
     pub(super) next_hop: NextHopRule,
     pub(super) local_ipv4: Option<Ipv4Addr>,
     pub(super) local_ipv6: Option<Ipv6Addr>,
+    pub(super) local_link: Option<Ipv6Addr>,
     pub(super) extended_next_hop: bool,
     pub(super) as4: bool,
     pub(super) extended_message: bool,
@@ -266,6 +267,7 @@ impl GroupSettings {
             next_hop: settings.next_hop,
             local_ipv4: facts.local_ipv4,
             local_ipv6: facts.local_ipv6,
+            local_link: facts.local_link,
             extended_next_hop: settings.extended_next_hop,
             as4: facts.as4,
             extended_message: facts.extended_message,
@@ -537,9 +539,18 @@ impl GroupSettings {
         let of_a_link = handed_over || link_local && !self.instance;
         let of_a_link = of_a_link && self.family != Family::Evpn;
         if !own && !unspecified && !of_a_link {
-            return Ok(wanted);
+            return Ok(match wanted {
+                // The one beside it is nobody's either, and the global one does.
+                NextHop::V6LinkLocal { global, .. } if !self.instance => NextHop::V6(global),
+                NextHop::V4(_) | NextHop::V6(_) | NextHop::V6LinkLocal { .. } => wanted,
+            });
         }
-        let v6 = self.local_ipv6.map(NextHop::V6);
+        let v6 = self.local_ipv6.map(|global| match self.local_link {
+            Some(link_local) if self.family != Family::Evpn && !global.is_unicast_link_local() => {
+                NextHop::V6LinkLocal { global, link_local }
+            }
+            Some(_) | None => NextHop::V6(global),
+        });
         let v4 = self.local_ipv4.map(NextHop::V4);
         match self.family {
             // RFC 8950 §5: our own address is of the IP version that the session has. Both know of

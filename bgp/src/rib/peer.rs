@@ -37,6 +37,9 @@ pub struct PeerFacts {
     pub local_ipv6: Option<Ipv6Addr>,
     /// Own IPv4 next hop; the session's address where that is IPv4.
     pub local_ipv4: Option<Ipv4Addr>,
+    /// Own link-local address on a link that the peer is on, too: it stands beside our own IPv6 next
+    /// hop (RFC 2545 §3).
+    pub local_link: Option<Ipv6Addr>,
     /// Families negotiated, with their settings.
     pub families: PerFamily<Option<PeerFamily>>,
     /// AIGP is exchanged (RFC 7311 §3.3).
@@ -124,6 +127,7 @@ impl PeerFacts {
             local_address,
             local_ipv6,
             local_ipv4,
+            local_link: None,
             families: PerFamily::default(),
             aigp: false,
             as4: true,

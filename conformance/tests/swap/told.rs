@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use conformance::lab::{Error, Frr};
-use serde_json::{Deserializer, Value};
+use serde_json::{Deserializer, Map, Value};
 
 /// Times, counters, and which name or number somebody gave: nothing of a route. The reason why a path
 /// is the best speaks of the others' age, and FRR tells its neighbours the name of the host.
@@ -72,25 +72,27 @@ fn unicast(
 fn lasting(path: &Value) -> Value {
     match path {
         Value::Object(fields) => {
-            let is_global = fields.contains_key("scope");
+            let link_local = is_link_local(fields);
             let kept = fields.iter().filter(|(key, _)| {
-                !(OF_THE_MOMENT.contains(&key.as_str()) || is_global && *key == "used")
+                !OF_THE_MOMENT.contains(&key.as_str()) && (!link_local || *key == "ip")
             });
             kept.map(|(key, value)| (key.clone(), lasting(value)))
                 .collect()
         }
         Value::Array(items) => {
-            let said = items.iter().filter(|it| !is_beside(it));
-            said.map(lasting).collect()
+            let mut items: Vec<Value> = items.iter().map(lasting).collect();
+            items.dedup();
+            items.into()
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => path.clone(),
     }
 }
 
-/// FRR names its link-local address beside a global IPv6 next hop on the same link, and whoever hears of
-/// both uses that; rbgpd names the global one alone.
-fn is_beside(next_hop: &Value) -> bool {
-    next_hop.get("scope").and_then(Value::as_str) == Some("link-local")
+/// What counts of a next hop that is a link-local address is the address. Without a global one FRR names
+/// it twice, as both, and rbgpd once, which FRR shows as a global one; both are used alike.
+fn is_link_local(fields: &Map<String, Value>) -> bool {
+    let ip = fields.get("ip").and_then(Value::as_str);
+    ip.is_some_and(|ip| ip.starts_with("fe80:"))
 }
 
 /// Whether one of them is only kept until its sender is back.

@@ -1,6 +1,6 @@
 //! One neighbour as the core knows it.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -354,6 +354,7 @@ impl Core {
             local_address: session.local,
             local_ipv4,
             local_ipv6,
+            local_link: self.local_link(neighbor),
             families: self.peer_families(neighbor, negotiated),
             aigp: negotiated.aigp,
             as4: negotiated.as4,
@@ -365,16 +366,28 @@ impl Core {
 
     /// Own addresses came or went: what neighbours are told as next hop follows.
     pub(super) fn refresh_addresses(&mut self) {
-        let up: Vec<(PeerId, ScopedAddr)> = self
-            .neighbors
-            .iter()
-            .filter_map(|(id, neighbor)| Some((*id, neighbor.own(neighbor.local()?))))
-            .collect();
-        for (peer, local) in up {
+        let neighbors = self.neighbors.iter();
+        let addresses = neighbors.filter_map(|(peer, neighbor)| {
+            let local = neighbor.own(neighbor.local()?);
             let (ipv4, ipv6) = self.install.ground.beside(local);
-            self.hand_in(rib::Input::Addresses { peer, ipv4, ipv6 });
+            Some(rib::Input::Addresses {
+                peer: *peer,
+                ipv4,
+                ipv6,
+                link_local: self.local_link(neighbor),
+            })
+        });
+        for addresses in addresses.collect::<Vec<_>>() {
+            self.hand_in(addresses);
         }
         self.refresh_shared_networks();
+    }
+
+    /// Our link-local address on the link that we share with a neighbour (RFC 2545 §3).
+    fn local_link(&self, neighbor: &Neighbor) -> Option<Ipv6Addr> {
+        let local = neighbor.own(neighbor.local()?);
+        let ground = &self.install.ground;
+        ground.link_local_towards(local, neighbor.address())
     }
 
     /// The policy in effect for a neighbour.

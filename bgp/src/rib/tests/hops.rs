@@ -11,6 +11,7 @@ fn a_new_own_address_is_the_next_hop_from_then_on() {
         peer: PeerId(3),
         ipv4,
         ipv6: None,
+        link_local: None,
     };
     world.input(input(Some(new)));
     assert_eq!(world.belief(3)[&prefix(1)].next_hop, NextHop::V4(new));
@@ -182,6 +183,48 @@ fn a_link_local_next_hop_is_told_to_nobody_else() {
         let told = world.belief(peer)[&prefix(1)].next_hop;
         assert_eq!(told, NextHop::V4([10, 10, 0, 2].into()), "{peer}");
     }
+}
+
+/// RFC 2545 §3: a link-local address stands beside the global one on a link that both share with the
+/// next hop, and nowhere else.
+#[test]
+fn a_link_local_address_stands_beside_our_own_next_hop_on_a_shared_link_alone() {
+    let mut world = World::new();
+    let [global, link_local, theirs] =
+        ["2001:db8::1", "fe80::1", "2001:db8::2"].map(|it| it.parse::<Ipv6Addr>().unwrap());
+    let over_ipv6 = |peer, next_hop| {
+        let family = PeerFamily {
+            extended_next_hop: true,
+            next_hop,
+            ..settings()
+        };
+        PeerFacts {
+            local_ipv6: Some(global),
+            local_link: Some(link_local),
+            ..facts(peer).family(Family::Ipv4Unicast, family)
+        }
+    };
+    world.up_with(2, over_ipv6(2, NextHopRule::Auto));
+    world.up_with(3, over_ipv6(3, NextHopRule::Auto));
+    world.up_with(4, over_ipv6(4, NextHopRule::Unchanged));
+    let mut set = path(&[65002], [10, 10, 0, 2]);
+    set.next_hop = NextHop::V6LinkLocal {
+        global: theirs,
+        link_local: "fe80::2".parse().unwrap(),
+    };
+    world.update(2, announce(&[prefix(1)], &set));
+    let told = |world: &World, peer| world.belief(peer)[&prefix(1)].next_hop;
+    let pair = NextHop::V6LinkLocal { global, link_local };
+    assert_eq!(told(&world, 3), pair);
+    assert_eq!(told(&world, 4), NextHop::V6(theirs), "it is of their link");
+    // The interface has none any more.
+    world.input(Input::Addresses {
+        peer: PeerId(3),
+        ipv4: None,
+        ipv6: Some(global),
+        link_local: None,
+    });
+    assert_eq!(told(&world, 3), NextHop::V6(global));
 }
 
 /// RFC 4007 §6: the same link-local address on two links names two hosts.
