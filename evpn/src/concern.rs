@@ -4,7 +4,8 @@
 //! ([`crate::Fault`]), and of two routers with one MAC address the lower tunnel endpoint counts
 //! ([`crate::vrf`]). But whoever sent the route believes in it, and traffic goes astray there. So it
 //! is not left to whoever asks for that one route: [`Instance::concerns`] has all of them, at the
-//! cost of a look-up for each address of our own.
+//! cost of a look-up for each address of our own, and for each static address that somebody else claims,
+//! too, which are noted as they are decided.
 //!
 //! Not here: addresses that move between two places ([`crate::duplicate`]), and two sites beside this
 //! one with the same tunnel endpoint: a pair of switches may have one in common, and where a machine
@@ -16,10 +17,11 @@ use std::net::IpAddr;
 
 use bgp::{MacAddress, Vni};
 
-use crate::duplicate::Address;
+use crate::duplicate::{Address, is_virtual};
 use crate::instance::Instance;
+use crate::mobility::Claim;
 use crate::path::Route;
-use crate::resolve::mac_of;
+use crate::resolve::{MacOwner, mac_of};
 
 /// Something that two have and only one can have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,13 +53,26 @@ pub enum Concern {
         /// Their tunnel endpoints, our own first if we are one of them.
         vteps: (IpAddr, IpAddr),
     },
+    /// A MAC address is static at one site, and another one claims it (RFC 7432 §15.2).
+    Static {
+        /// In this VNI.
+        vni: Vni,
+        /// The address.
+        mac: MacAddress,
+        /// The tunnel endpoints of the site that has it and of the other one.
+        vteps: (IpAddr, IpAddr),
+        /// It is static at the other one as well.
+        both: bool,
+    },
 }
 
 impl Concern {
     /// The VNI that it is about; `None` for all.
     pub fn vni(&self) -> Option<Vni> {
         match self {
-            Concern::OwnAddress { vni, .. } | Concern::RouterMac { vni, .. } => Some(*vni),
+            Concern::OwnAddress { vni, .. }
+            | Concern::RouterMac { vni, .. }
+            | Concern::Static { vni, .. } => Some(*vni),
             Concern::OwnVtep { .. } => None,
         }
     }
@@ -69,6 +84,10 @@ impl Concern {
             Concern::OwnVtep { .. } => "give one of the two another `vtep` in [evpn]",
             Concern::RouterMac { .. } => {
                 "set another `router_mac` of [instance.l3vni] at one of the two"
+            }
+            Concern::Static { .. } => {
+                "take the static entry out where the machine is not, or give one of two machines \
+                 another address"
             }
         }
     }
@@ -108,6 +127,25 @@ impl fmt::Display for Concern {
                  reach only one of them",
                 vteps.0, vteps.1
             ),
+            Concern::Static {
+                vni,
+                mac,
+                vteps: (here, there),
+                both: true,
+            } => write!(
+                f,
+                "VNI {vni}: {mac} is static at {here} and at {there}; frames go to {here}"
+            ),
+            Concern::Static {
+                vni,
+                mac,
+                vteps: (here, there),
+                both: false,
+            } => write!(
+                f,
+                "VNI {vni}: {mac} is static at {here}, and {there} has learned it; frames go to \
+                 {here}"
+            ),
         }
     }
 }
@@ -142,7 +180,43 @@ impl Instance {
                 });
             }
         }
+        let contested = self.contested.iter();
+        concerns.extend(contested.filter_map(|(vni, mac)| self.contest(*vni, *mac)));
         concerns
+    }
+
+    /// Notes whether somebody else claims an address that is static where it is.
+    pub(crate) fn note_contested(&mut self, vni: Vni, mac: MacAddress, owner: Option<MacOwner>) {
+        let owner = owner.filter(|owner| owner.claim.sticky);
+        match owner.and_then(|owner| self.rival_of(vni, mac, &owner)) {
+            Some(_) => self.contested.insert((vni, mac)),
+            None => !self.contested.is_empty() && self.contested.remove(&(vni, mac)),
+        };
+    }
+
+    fn contest(&self, vni: Vni, mac: MacAddress) -> Option<Concern> {
+        let owner = self.mac_owner(vni, mac).filter(|it| it.claim.sticky)?;
+        let rival = self.rival_of(vni, mac, &owner)?;
+        Some(Concern::Static {
+            vni,
+            mac,
+            vteps: (owner.claim.vtep, rival.vtep),
+            both: rival.sticky,
+        })
+    }
+
+    /// The best claim of another site than the one that has an address. Those of virtual routers and
+    /// of gateways that say so are at several sites on purpose.
+    fn rival_of(&self, vni: Vni, mac: MacAddress, owner: &MacOwner) -> Option<Claim> {
+        let (network, own) = self.active(vni)?;
+        let station = self.facts.stations.get(&(vni, mac))?;
+        let remotes = self.facts.routes.of(&station.remotes);
+        let usable = remotes.filter(|it| self.fault(network, own, it).is_none());
+        let usable = usable.filter(|it| !it.path.default_gateway);
+        let claims = usable.map(|it| Claim::of(&it.path));
+        let all = claims.chain(self.local_claim(vni, station, own));
+        all.filter(|claim| claim.vtep != owner.claim.vtep && !is_virtual(mac))
+            .max()
     }
 
     fn claims_of_ours(&self, vni: Vni, concerns: &mut BTreeSet<Concern>) {

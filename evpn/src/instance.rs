@@ -250,6 +250,8 @@ pub struct Instance {
     pub(crate) duplicates: Duplicates,
     /// What an earlier run told.
     pub(crate) sequences_before: BTreeMap<(Vni, MacAddress), u32>,
+    /// Static addresses that somebody else claims, too.
+    pub(crate) contested: BTreeSet<(Vni, MacAddress)>,
     pub(crate) clock: Clock,
     decoded: Decoded,
 }
@@ -277,6 +279,7 @@ impl Instance {
             told: Ledger::new(),
             duplicates: Duplicates::new(),
             sequences_before: BTreeMap::new(),
+            contested: BTreeSet::new(),
             clock: Clock::default(),
             decoded: Decoded::default(),
         }
@@ -556,6 +559,7 @@ impl Instance {
             |key, station| macs.changed(key, station.remote(), None),
             |key, host| neighbours.changed(key, host.neighbour(), None),
         );
+        self.contested.retain(|(vni, _)| !vnis.contains(vni));
         self.resolve_vnis(vnis);
         // Of those that nothing is known of any more, too.
         let frozen = self.duplicates.frozen().into_iter();

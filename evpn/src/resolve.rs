@@ -212,6 +212,7 @@ impl Instance {
         for ip in ips {
             self.resolve_ip(vni, ip);
         }
+        self.note_contested(vni, mac, owner);
         self.facts.prune_station(vni, mac);
         different
     }

@@ -551,6 +551,62 @@ fn a_static_address_is_told_as_such_and_a_claim_to_it_is_reported() {
     assert_eq!(conflict, Some(Conflict::StaticHere(vtep(2))));
 }
 
+fn concerns(instance: &Instance) -> Vec<String> {
+    let concerns = instance.concerns().into_iter();
+    concerns.map(|concern| concern.to_string()).collect()
+}
+
+#[test]
+fn a_static_address_that_two_sites_have_is_a_concern_until_one_gives_it_up() {
+    // Static here, learned there.
+    let mut a = site_with_vni(1);
+    local(&mut a, 1, true, true);
+    assert_eq!(concerns(&a), [""; 0]);
+    from(2).sequence(3).announces(&mut a, mac(1), None);
+    let line = "VNI 100: 02:00:00:00:00:01 is static at 10.10.0.1, and 10.10.0.2 has learned it; \
+                frames go to 10.10.0.1";
+    assert_eq!(concerns(&a), [line]);
+    // With an IP address, too: one claim.
+    from(2).sequence(3).announces(&mut a, mac(1), Some(ip(5)));
+    assert_eq!(concerns(&a), [line]);
+    from(2).withdraws(&mut a, mac(1), None);
+    from(2).withdraws(&mut a, mac(1), Some(ip(5)));
+    assert_eq!(concerns(&a), [""; 0]);
+    // Static at both, and learned here besides.
+    let mut a = site_with_vni(1);
+    from(3).sticky().announces(&mut a, mac(1), None);
+    assert_eq!(concerns(&a), [""; 0]);
+    from(2).sticky().announces(&mut a, mac(1), None);
+    let line = "VNI 100: 02:00:00:00:00:01 is static at 10.10.0.2 and at 10.10.0.3; frames go to \
+                10.10.0.2";
+    assert_eq!(concerns(&a), [line]);
+    learns(&mut a, 1);
+    assert_eq!(concerns(&a), [line]);
+    from(3).withdraws(&mut a, mac(1), None);
+    let line = "VNI 100: 02:00:00:00:00:01 is static at 10.10.0.2, and 10.10.0.1 has learned it; \
+                frames go to 10.10.0.2";
+    assert_eq!(concerns(&a), [line]);
+    a.handle(now(), Input::RemoveVni(vni(VNI)));
+    assert_eq!((concerns(&a).len(), a.contested.len()), (0, 0));
+}
+
+#[test]
+fn gateways_and_virtual_routers_may_be_static_at_several_sites() {
+    let mut a = site_with_vni(1);
+    let router = MacAddress([0, 0, 0x5e, 0, 1, 7]);
+    for site in [2, 3] {
+        from(site).sticky().announces(&mut a, router, None);
+        let mut gateway = from(site).sticky();
+        gateway.extra = vec![ExtendedCommunity::DEFAULT_GATEWAY];
+        gateway.announces(&mut a, mac(9), Some(ip(1)));
+    }
+    assert_eq!(concerns(&a), [""; 0]);
+    // A machine's address is at one.
+    from(2).sticky().announces(&mut a, mac(1), None);
+    from(3).announces(&mut a, mac(1), None);
+    assert_eq!(concerns(&a).len(), 1);
+}
+
 #[test]
 fn routes_with_and_without_ip_are_claims_of_one_site() {
     let mut a = site_with_vni(1);
