@@ -608,6 +608,24 @@ fn gateways_and_virtual_routers_may_be_static_at_several_sites() {
 }
 
 #[test]
+fn an_ipv4_mapped_address_is_no_hosts() {
+    let mut a = site_with_vni(1);
+    let mapped = "::ffff:10.10.0.2".parse().unwrap();
+    from(2).announces(&mut a, mac(1), Some(mapped));
+    assert_eq!(
+        text(&drain(&mut a)),
+        ["+mac 100 02:00:00:00:00:01 10.10.0.2 seq 0"]
+    );
+    assert_eq!(a.neighbours_of(mapped).count(), 0);
+    from(2).announces(&mut a, mac(1), Some(ip(5)));
+    let found: Vec<_> = a.neighbours_of(ip(5)).collect();
+    assert_eq!(found.len(), 1);
+    assert_eq!((found[0].mac, found[0].vtep), (mac(1), Some(vtep(2))));
+    assert_eq!(a.mac(vni(VNI), mac(1)).unwrap().vtep, Some(vtep(2)));
+    assert_eq!(a.mac(vni(VNI), mac(2)), None);
+}
+
+#[test]
 fn routes_with_and_without_ip_are_claims_of_one_site() {
     let mut a = site_with_vni(1);
     from(2).sequence(1).announces(&mut a, mac(1), Some(ip(5)));

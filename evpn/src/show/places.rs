@@ -11,7 +11,7 @@ use bgp::{EvpnKey, MacAddress, Vni};
 
 use super::{Kind, MacStatus};
 use crate::instance::Instance;
-use crate::station::Place;
+use crate::station::{Host, Place};
 
 /// Which MAC address an IP address has, for `show evpn neighbors`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,20 +65,36 @@ impl Instance {
         after: Option<(Vni, IpAddr)>,
     ) -> impl Iterator<Item = NeighbourStatus> {
         let hosts = self.facts.hosts.after(vni, after);
-        hosts.filter_map(|((vni, ip), host)| {
-            let owner = self.ip_owner(vni, ip)?;
-            let (kind, vtep) = match owner.place {
-                Place::Here => (Kind::Local, None),
-                Place::At(vtep) => (Kind::Remote, Some(vtep)),
-            };
-            Some(NeighbourStatus {
-                vni,
-                ip,
-                mac: owner.mac,
-                kind,
-                vtep,
-                since: self.clock.instant(host.since),
-            })
+        hosts.filter_map(|((vni, ip), host)| self.neighbour_status(vni, ip, host))
+    }
+
+    /// An IP address in each VNI that somebody has it in.
+    pub fn neighbours_of(&self, ip: IpAddr) -> impl Iterator<Item = NeighbourStatus> {
+        self.networks.keys().filter_map(move |vni| {
+            let host = self.facts.hosts.get(&(*vni, ip))?;
+            self.neighbour_status(*vni, ip, host)
+        })
+    }
+
+    /// A MAC address in one VNI.
+    pub fn mac(&self, vni: Vni, mac: MacAddress) -> Option<MacStatus> {
+        let station = self.facts.stations.get(&(vni, mac))?;
+        self.mac_status(vni, mac, station)
+    }
+
+    fn neighbour_status(&self, vni: Vni, ip: IpAddr, host: &Host) -> Option<NeighbourStatus> {
+        let owner = self.ip_owner(vni, ip)?;
+        let (kind, vtep) = match owner.place {
+            Place::Here => (Kind::Local, None),
+            Place::At(vtep) => (Kind::Remote, Some(vtep)),
+        };
+        Some(NeighbourStatus {
+            vni,
+            ip,
+            mac: owner.mac,
+            kind,
+            vtep,
+            since: self.clock.instant(host.since),
         })
     }
 
