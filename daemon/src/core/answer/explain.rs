@@ -1,5 +1,7 @@
 //! `explain`: why a route is as it is, in the words of those who decided.
 
+use std::net::IpAddr;
+
 use bgp::Vni;
 use bgp::evpn_route::{EvpnKey, MacAddress};
 use bgp::rib::Advertisement;
@@ -22,14 +24,18 @@ impl Core {
         let entries = if let Ok(mac) = target.parse::<MacAddress>() {
             self.explain_mac(mac)
         } else if let Ok(prefix) = target.parse::<Prefix>() {
-            self.explain_prefix(prefix)
+            let host = Some(prefix).filter(|it| *it == Prefix::host(it.addr()));
+            let hosts = host.map(|it| self.explain_host(it.addr()));
+            let mut entries = hosts.unwrap_or_default();
+            entries.extend(self.explain_prefix(prefix));
+            entries
         } else {
             self.explain_key(target)
         };
         if entries.is_empty() {
             return Err(
                 ErrorReply::not_found(format!("nothing is known of `{target}`")).hint(
-                    "give a prefix, an address, a MAC, or a route as show evpn routes prints it",
+                    "give a prefix, an IP address, a MAC, or a route as show evpn routes prints it",
                 ),
             );
         }
@@ -281,6 +287,68 @@ impl Core {
                 counted(told.paths.len(), "path", "paths"),
                 each.join("; ")
             )
+        })
+    }
+
+    /// An IP address in the overlay networks that have it: which MAC address, where, by which route.
+    fn explain_host(&self, ip: IpAddr) -> Vec<reply::Explained> {
+        let hosts = self.evpn.neighbours_of(ip);
+        hosts.map(|host| self.explained_host(&host)).collect()
+    }
+
+    fn explained_host(&self, host: &evpn::NeighbourStatus) -> reply::Explained {
+        let evpn::NeighbourStatus { vni, ip, mac, .. } = *host;
+        let binds =
+            |key: &EvpnKey| matches!(key, EvpnKey::MacIp { ip: Some(of), .. } if *of == ip);
+        let status = self.evpn.mac(vni, mac);
+        let own = status.as_ref().map(|status| self.own_keys(status));
+        let own: Vec<EvpnKey> = own.into_iter().flatten().filter(binds).collect();
+        let mut used: Vec<EvpnKey> = Vec::new();
+        let mut paths = Vec::new();
+        for candidate in self.evpn.explain(vni, mac) {
+            let keys = match candidate.key.clone() {
+                Some(key) => vec![key],
+                None => own.clone(),
+            };
+            let here = candidate.key.is_none() && host.kind == evpn::Kind::Local;
+            if !here && !keys.iter().any(binds) {
+                continue;
+            }
+            if matches!(candidate.outcome, evpn::Outcome::Chosen(_)) {
+                used.extend(keys.iter().cloned());
+            }
+            paths.extend(status.as_ref().map(|it| self.claim(it, &candidate, &keys)));
+        }
+        let place = match host.vtep {
+            Some(vtep) => format!("behind {vtep}"),
+            None => "at this site".to_owned(),
+        };
+        reply::Explained {
+            subject: format!("{ip} in VNI {vni}"),
+            family: Family::Evpn.name().to_owned(),
+            paths,
+            kernel: self.host_in_kernel(host).into_iter().collect(),
+            told: self.told_of_all(&used),
+            notes: vec![format!(
+                "it is {mac}, {place}; `rbgpctl explain {mac}` says why there"
+            )],
+        }
+    }
+
+    /// A remote host's neighbour entry, which stands there for us.
+    fn host_in_kernel(&self, host: &evpn::NeighbourStatus) -> Option<reply::KernelEntry> {
+        let remote = host.kind == evpn::Kind::Remote && self.hands.kernel.is_some();
+        let devices = self.devices.get(&host.vni).filter(|_| remote)?;
+        let (device, ip) = (devices.bridge.clone(), host.ip);
+        let key = fib::Key::Neighbour(fib::NeighbourKey { device, ip });
+        let installed = self.installed.contains((&self.rib, &self.evpn), &key);
+        let place = Some(format!("lladdr {}", host.mac));
+        Some(reply::KernelEntry {
+            entry: key.to_string(),
+            want: place.clone(),
+            have: place.filter(|_| installed),
+            installed,
+            error: self.failed.get(&key).cloned(),
         })
     }
 
