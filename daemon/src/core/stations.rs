@@ -417,6 +417,25 @@ impl Core {
         gateway || self.svi.has(vni, ip)
     }
 
+    /// Whose address beneath the overlay this is. In a VRF a machine may have the same.
+    fn underlays(&self, vni: Vni, ip: IpAddr) -> Option<&'static str> {
+        let vrf = self.overlay(vni).is_some_and(|it| it.vrf.is_some());
+        if vrf {
+            return None;
+        }
+        let own = self.config.evpn.map(|evpn| evpn.vtep);
+        let of_neighbor = |it: &crate::config::Neighbor| it.address.ip() == ip;
+        if own == Some(ip) {
+            Some("our tunnel endpoint")
+        } else if self.evpn.vteps().iter().any(|it| it.vtep == ip) {
+            Some("the tunnel endpoint of another site")
+        } else if self.config.neighbors.iter().any(of_neighbor) {
+            Some("a BGP neighbor")
+        } else {
+            None
+        }
+    }
+
     pub(super) fn is_bridge_mac(&self, vni: Vni, mac: MacAddress) -> bool {
         let devices = self.devices.get(&vni);
         let link = devices.and_then(|it| self.install.ground.links.named(&it.bridge));
@@ -509,13 +528,21 @@ impl Core {
         let gateway = self
             .overlay(vni)
             .and_then(|config| self.gateway_mac(config));
-        if gateway == Some(mac) || self.is_bridge_mac(vni, mac) {
+        if gateway == Some(mac) {
             let error = format!("`{mac}` is the gateway of vni {vni}, which is at every site");
             return Err(ErrorReply::failed(error));
+        }
+        if self.is_bridge_mac(vni, mac) {
+            let error = format!("`{mac}` is the bridge of vni {vni} itself, and no machine");
+            return Err(ErrorReply::failed(error).hint("take the address of the machine's port"));
         }
         if let Some(ip) = ip.filter(|ip| !is_host(*ip) || self.is_gateway(vni, *ip)) {
             let error = format!("`{ip}` is no address that a machine in vni {vni} can have");
             return Err(ErrorReply::failed(error));
+        }
+        if let Some((ip, whose)) = ip.and_then(|ip| Some((ip, self.underlays(vni, ip)?))) {
+            let error = format!("`{ip}` is {whose}, and no machine in vni {vni}");
+            return Err(ErrorReply::failed(error).hint("take the address of the machine itself"));
         }
         let now = Instant::now();
         let learned = self.learned.get(&(vni, mac)).copied();
