@@ -369,18 +369,71 @@ fn arrives(lab: &Lab) -> Result<(), Error> {
         }
     })?;
     settled(&edges, 2, mac, Some(MACHINE))?;
-    for (words, code, text) in [
-        (["200", mac], 1, "no VNI `200`"),
-        (["100", "01:00:5e:00:00:01"], 1, "is a group"),
-        (["100", "00:00:00:00:00:00"], 1, "no address"),
-        (["100", "nonsense"], 2, "nonsense"),
-    ] {
-        let output = arrived(&words)?;
+    let shown = two.space().ip("-o link show br100")?;
+    let bridge = shown
+        .split_once("link/ether ")
+        .and_then(|it| it.1.split(' ').next());
+    let (end, other) = (tunnel_end(2).to_string(), tunnel_end(1).to_string());
+    let refused: [(&[&str], _, _); 8] = [
+        (&["200", mac], 1, "no VNI `200`"),
+        (&["100", "01:00:5e:00:00:01"], 1, "is a group"),
+        (&["100", "00:00:00:00:00:00"], 1, "no address"),
+        (&["100", "nonsense"], 2, "nonsense"),
+        (
+            &["100", bridge.unwrap_or_default()],
+            1,
+            "is the bridge of vni 100 itself",
+        ),
+        (&["100", mac, &end], 1, "is our tunnel endpoint"),
+        (
+            &["100", mac, &other],
+            1,
+            "is the tunnel endpoint of another site",
+        ),
+        (&["100", mac, "10.9.0.1"], 1, "is a BGP neighbor"),
+    ];
+    for (words, code, text) in refused {
+        let output = arrived(words)?;
         if output.code != Some(code) || !output.text().contains(text) {
             return wrong(format!("{words:?}: {output:?}"));
         }
     }
     lab.step("what cannot be is refused by name");
+    let fdb = two.space().run(&["bridge", "fdb", "show", "br", "br100"])?;
+    let line = fdb.lines().find(|line| line.starts_with(mac));
+    let port = line
+        .and_then(|line| line.split(' ').nth(2))
+        .unwrap_or_default();
+    let said = two.node().vtysh(&["show evpn mac vni 100"])?.text();
+    let local = format!("{mac} local        {port} ");
+    if port.is_empty() || !said.contains(&local) {
+        return wrong(format!("no `{local}` in {said}\n{fdb}"));
+    }
+    let at = |edge: &Edge| Ok::<_, Error>(edge.node().ctl(&["explain", &ip])?.text());
+    let (here, there) = (at(two)?, at(one)?);
+    for (text, words) in [
+        (
+            &here,
+            [
+                format!("{ip} in VNI 100"),
+                format!("it is {mac}, at this site"),
+                "bridge br100".to_owned(),
+            ],
+        ),
+        (
+            &there,
+            [
+                format!("{ip} in VNI 100"),
+                format!("it is {mac}, behind {end}"),
+                format!("lladdr {mac}"),
+            ],
+        ),
+    ] {
+        if let Some(missing) = words.iter().find(|it| !text.contains(*it)) {
+            return wrong(format!("no `{missing}` in {text}"));
+        }
+    }
+    lab.step("an IP address is explained, and where a local address is");
     verified(&edges)
 }
 

@@ -31,6 +31,7 @@ fn answer(request: &Request) -> Answer {
                 ips: Vec::new(),
                 kind: kind(number),
                 vtep: None,
+                port: None,
                 downstream_vni: None,
                 sequence: 0,
                 sticky: false,

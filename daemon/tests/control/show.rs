@@ -250,6 +250,7 @@ fn evpn_and_bfd_have_the_keys_of_the_contract() {
                     ips: vec!["10.100.0.5".parse().unwrap()],
                     kind: reply::MacKind::Remote,
                     vtep: Some(vtep),
+                    port: None,
                     downstream_vni: Some(200),
                     sequence: 3,
                     sticky: false,

@@ -86,6 +86,9 @@ pub struct Mac {
     pub kind: MacKind,
     /// The other site's tunnel endpoint; `null` for local ones.
     pub vtep: Option<IpAddr>,
+    /// The port of the bridge that it was learned on, if it is here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<String>,
     /// The VNI that frames go there with, where the other site has another number for this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub downstream_vni: Option<u32>,

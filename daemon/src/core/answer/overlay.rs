@@ -120,12 +120,17 @@ impl Core {
             let key = Self::fdb_key(config, status.mac);
             self.installed.contains((&self.rib, &self.evpn), &key)
         });
+        let here = status.kind == evpn::Kind::Local;
+        let learned = self.learned.get(&(status.vni, status.mac));
+        let learned = learned.filter(|_| here).map(|learned| learned.port);
+        let port = learned.and_then(|port| self.install.ground.links.get(port));
         reply::Mac {
             vni: status.vni.get(),
             mac: status.mac.to_string(),
             ips: status.ips,
             kind: kind(status.kind),
             vtep: status.vtep,
+            port: port.map(|link| link.name.to_string()),
             downstream_vni: status.downstream_vni,
             sequence: status.sequence,
             sticky: status.sticky,

@@ -503,11 +503,13 @@ fn sequences(mac: &reply::Mac) -> (u32, u32) {
 }
 
 impl Overlay {
-    /// Where a MAC address is: behind a tunnel, or on our bridge.
+    /// Where a MAC address is: behind a tunnel, or on a port of our bridge. The bridge itself where
+    /// nobody has learned it, as FRR has it for the addresses of a gateway.
     fn place(&self, mac: &reply::Mac) -> String {
-        match mac.vtep {
-            Some(vtep) => vtep.to_string(),
-            None => {
+        match (mac.vtep, &mac.port) {
+            (Some(vtep), _) => vtep.to_string(),
+            (None, Some(port)) => port.clone(),
+            (None, None) => {
                 let vni = self.vnis.iter().find(|it| it.vni == mac.vni);
                 vni.and_then(|it| it.bridge.clone()).unwrap_or_default()
             }
