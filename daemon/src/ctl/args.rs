@@ -376,13 +376,14 @@ pub(super) struct Routes {
 pub(super) enum Evpn {
     /// Overlay networks with their route targets, devices and remote sites.
     Vni,
-    /// Where MAC addresses are.
+    /// Where MAC addresses are, and how often they changed their site (Moves).
     Mac {
         /// Only of this VNI.
         #[arg(long, value_name = "N", value_parser = vni)]
         vni: Option<Vni>,
     },
-    /// Addresses that move again and again, since two hosts have them (RFC 7432 §15.1).
+    /// Addresses that move again and again, since two hosts have them (RFC 7432 §15.1). Moves counts
+    /// from the first of those moves.
     Duplicates {
         /// Only of this VNI.
         #[arg(long, value_name = "N", value_parser = vni)]

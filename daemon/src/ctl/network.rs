@@ -12,6 +12,7 @@ use super::args::{self, Create, Json};
 use super::run::{Console, Stop};
 use super::table::{Table, printable};
 use crate::control::reply::{Network, NetworkChange, Networks};
+use crate::control::words::counted;
 use crate::control::{Gateways, NetworkCreate, NetworkDelete, Request};
 
 /// Pause between two looks at the devices, which are there within milliseconds.
@@ -218,6 +219,16 @@ fn list(networks: &Networks, out: &mut dyn Write) -> io::Result<()> {
         table.row(instance.into_iter().chain(cells));
     }
     table.finish(out)?;
+    let unready = networks.networks.iter();
+    let unready = unready.filter(|it| it.ready == Some(false)).count();
+    let sum = |of: fn(&Network) -> u64| networks.networks.iter().map(of).sum::<u64>();
+    let total = counted(networks.networks.len(), "network", "networks");
+    let macs = counted(sum(|it| it.local_macs), "MAC address", "MAC addresses");
+    let elsewhere = sum(|it| it.remote_macs);
+    writeln!(
+        out,
+        "Total: {total}, {unready} not ready, {macs} here, {elsewhere} at other sites"
+    )?;
     for network in &networks.networks {
         for problem in &network.problems {
             let problem = printable(problem.clone());

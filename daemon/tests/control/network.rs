@@ -209,6 +209,7 @@ fn networks_are_listed_with_their_problems() {
 Instance  VNI  Name    Networks      Gateway    Bridge  VxLAN IF  Ports  Local  Remote  Ready  Sites
 default   300  guests  10.30.0.0/24  10.30.0.1  br300   vxlan300      1      1       2  yes    10.10.0.2
 red       301  guests  10.30.0.0/24  -          br300   vxlan300      0      1       2  no     -
+Total: 2 networks, 1 not ready, 2 MAC addresses here, 4 at other sites
 VNI 301 of instance red: waits for wg1, which is not there
 "
     );

@@ -384,8 +384,9 @@ fn evpn_and_bfd_have_the_keys_of_the_contract() {
     let line = "VNI 100 02:00:00:00:00:01: a duplicate, frozen where it is";
     assert!(text.contains(line), "{text}");
     let text = daemon.rbgpctl(&["show", "evpn", "duplicates"]).exits(0).out;
-    let line = "100  02:00:00:00:00:01      6  00:01:01  frozen  -     this site and 10.10.0.2";
-    assert!(text.contains(line), "{text}");
+    let line = "100  02:00:00:00:00:01      6  00:01:01  frozen  -     this site and 10.10.0.2\n\
+                Total: 1 duplicate, 1 frozen\n";
+    assert!(text.ends_with(line), "{text}");
     let json = daemon
         .rbgpctl(&["show", "evpn", "duplicates", "--vni", "100", "--json"])
         .exits(0)

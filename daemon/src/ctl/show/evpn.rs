@@ -300,7 +300,10 @@ pub(in crate::ctl) fn evpn_duplicates(
             printable(duplicate.between.clone()),
         ]);
     }
-    table.finish(out)
+    table.finish(out)?;
+    let frozen = duplicates.duplicates.iter().filter(|it| it.frozen).count();
+    let total = counted(duplicates.duplicates.len(), "duplicate", "duplicates");
+    writeln!(out, "Total: {total}, {frozen} frozen")
 }
 
 /// `evpn clear-duplicate`.
