@@ -427,6 +427,80 @@ fn devices_of_others_are_used_and_keep_what_is_theirs() {
     kernel.stop(true);
 }
 
+/// Devices as ifupdown2 makes them of `vxlan-vlan-vni-map 30=5030`, with a site of somebody's.
+fn made_by_others(port: u16) {
+    run(&format!(
+        "ip link add br-evpn type bridge vlan_filtering 1 vlan_default_pvid 1; \
+         ip link add vxlan0 type vxlan external vnifilter local 10.0.0.1 dstport {port} nolearning; \
+         ip link set vxlan0 mtu 1450 master br-evpn; ip link set br-evpn mtu 1450; \
+         bridge link set dev vxlan0 learning off neigh_suppress on vlan_tunnel on; \
+         bridge vlan add dev vxlan0 vid 30; bridge vlan add dev vxlan0 vid 30 tunnel_info id 5030; \
+         bridge vni add dev vxlan0 vni 5030; ip link set br-evpn up; ip link set vxlan0 up; \
+         bridge fdb append 00:00:00:00:00:00 dev vxlan0 dst 10.0.0.9 src_vni 5030 self permanent"
+    ));
+}
+
+#[test]
+fn a_device_of_others_that_cannot_carry_the_overlays_is_left_alone() {
+    if !enter_namespace() || !has_vlans() {
+        return;
+    }
+    underlay();
+    made_by_others(8472);
+    let before =
+        run("bridge fdb show dev vxlan0; bridge vni; bridge vlan; bridge vlan tunnelshow");
+    let (kernel, heard) = start();
+    kernel.sweep(Sweep::All);
+    want(&kernel, 5010, overlay(5010, 10));
+    kernel.changes(host(5010, 10, 7));
+    let fdb = host(5010, 10, 7)[0].key();
+    let said = heard.failure_of(&fdb);
+    assert!(
+        said.starts_with(
+            "`vxlan0` cannot carry the overlay as it stands, and is left alone: dstport"
+        ),
+        "{said}"
+    );
+    kernel.flush().unwrap();
+    assert!(!kernel.status(fdb.clone()).unwrap().installed);
+    let now = run("bridge fdb show dev vxlan0; bridge vni; bridge vlan; bridge vlan tunnelshow");
+    assert_eq!(now, before);
+    run("ip link del vxlan0");
+    heard.wait("an entry", |event| is_installed(event, &fdb));
+    kernel.flush().unwrap();
+    assert_eq!(kernel.verify().unwrap(), []);
+    kernel.stop(false);
+    run("ip link del br-evpn; ip link del vxlan0");
+
+    // One that fits, and a VLAN that is another VNI's: this overlay alone waits.
+    made_by_others(4789);
+    let (kernel, heard) = start();
+    let wanted = |vni, vlan| Overlay {
+        mtu: 1450,
+        ..overlay(vni, vlan)
+    };
+    want(&kernel, 5010, wanted(5010, 10));
+    want(&kernel, 5040, wanted(5040, 30));
+    kernel.changes(host(5010, 10, 7).into_iter().chain(host(5040, 30, 7)));
+    let (fits, waits) = (&host(5010, 10, 7)[0].key(), &host(5040, 30, 7)[0].key());
+    heard.wait("the other overlay", |event| is_installed(event, fits));
+    let said = heard.failure_of(waits);
+    assert!(
+        said.contains("VLAN 30 of `vxlan0` is mapped to VNI 5030"),
+        "{said}"
+    );
+    kernel.flush().unwrap();
+    assert_eq!(filter(), ["5010", "5030"], "not the VNI that waits");
+    assert!(!run("bridge fdb show dev vxlan0").contains("src_vni 5040"));
+    run("bridge vlan del dev vxlan0 vid 30");
+    heard.wait("the overlay that waited", |event| {
+        is_installed(event, waits)
+    });
+    kernel.flush().unwrap();
+    assert_eq!(kernel.verify().unwrap(), []);
+    kernel.stop(false);
+}
+
 #[test]
 fn what_does_not_fit_is_named_with_the_command_that_mends_it() {
     if !enter_namespace() || !has_vlans() {
