@@ -16,7 +16,7 @@ use std::io::Write as _;
 use std::process::Stdio;
 
 use conformance::lab::{Error, Lab, Node, Output, Requirement, binary, scenario_beside_others};
-use keys::{asked, compare_keys};
+use keys::{EVERYWHERE, asked, compare_keys, compare_lines};
 use serde_json::Value;
 use twins::{Twins, VNI, wrong};
 
@@ -85,12 +85,59 @@ const QUESTIONS: &[&str] = &[
     "show interface brief",
 ];
 
+/// Lines that scripts read by their columns, by their beginnings.
+const LINES: &[(&str, &[&str])] = &[
+    (
+        "show bgp ipv4 unicast summary",
+        &[
+            "BGP router identifier",
+            "Neighbor",
+            "10.9.0.3",
+            "Total number",
+        ],
+    ),
+    (
+        "show bgp l2vpn evpn summary",
+        &[
+            "BGP router identifier",
+            "Neighbor",
+            "10.9.0.3",
+            "Total number",
+        ],
+    ),
+    ("show evpn vni", &["VNI", "100"]),
+    (
+        "show bgp l2vpn evpn vni",
+        &["  VNI", "* 100", "Number of L"],
+    ),
+    ("show evpn mac vni 100", &["MAC", "Number of MACs"]),
+    (
+        "show evpn arp-cache vni 100",
+        &["Neighbor", "Number of ARPs"],
+    ),
+    (
+        "show bgp ipv4 unicast",
+        &[
+            "     Network",
+            " *>  10.2",
+            "BGP table version",
+            "Displayed",
+        ],
+    ),
+    ("show ip route", &["B>*", "C>*", "L>*"]),
+    ("show bfd peers brief", &["SessionId"]),
+    ("show bgp vrfs", &["Type"]),
+    ("show interface brief", &["Interface", "---"]),
+];
+
 #[test]
 fn keys_and_types_are_those_of_frr() -> Result<(), Error> {
     scenario_beside_others("vtysh", &NEEDS, |lab| {
         let twins = Twins::build(lab)?;
         twins.settle(lab)?;
-        compare_keys(lab, [twins.node(0)?, twins.node(1)?], QUESTIONS)?;
+        let nodes = [twins.node(0)?, twins.node(1)?];
+        compare_keys(lab, nodes, QUESTIONS, EVERYWHERE)?;
+        compare_lines(lab, nodes, LINES)?;
         compare_errors(lab, &twins)?;
         exporter(lab, &twins)?;
         streams(lab, &twins)

@@ -1,4 +1,5 @@
-//! Keys of JSON, by their way from the top: those of FRR are rbgpd's, too, or excused by the documentation.
+//! Keys of JSON, by their way from the top: those of FRR are rbgpd's, too, or excused by the documentation;
+//! and lines of text that scripts read by their columns.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -41,11 +42,15 @@ fn shape(value: &Value, way: &str, shape_of: &mut Shape) {
 
 /// A key that is a value: it has a digit in front, a colon, or is the name of something in this lab.
 fn is_value(key: &str) -> bool {
-    const NAMES: [&str; 12] = [
-        "IN", "OUT", "OWN", "default", "u", "lo", "br100", "vx100", "vxlan100", "net", "e1", "e2",
+    const NAMES: [&str; 10] = [
+        "IN", "OUT", "OWN", "default", "u", "lo", "net", "e1", "e2", "red",
     ];
+    const NUMBERED: [&str; 4] = ["br", "vxlan", "vx", "to"];
+    let is_number = |it: &str| !it.is_empty() && it.bytes().all(|it| it.is_ascii_digit());
+    let numbered = |it: &&str| key.strip_prefix(it).is_some_and(is_number);
     let digit = key.starts_with(|c: char| c.is_ascii_digit());
-    digit || key.contains(':') || key.starts_with("p-") || NAMES.contains(&key)
+    let port = key.starts_with("p-");
+    digit || port || key.contains(':') || NAMES.contains(&key) || NUMBERED.iter().any(numbered)
 }
 
 /// A key of FRR's that rbgpd does not have, or has otherwise, as the documentation says.
@@ -56,12 +61,15 @@ struct Excuse {
 }
 
 impl Excuse {
-    /// Those of the page's table.
-    fn all() -> Result<Vec<Self>, Error> {
+    /// Those of the page's table beneath a heading.
+    fn beneath(heading: &str) -> Result<Vec<Self>, Error> {
         // Within the program: there is no such file where a guest runs it.
         let page = include_str!("../../../daemon/docs/vtysh.md");
-        let Some((_, table)) = page.split_once("| command | key | why |\n") else {
-            return wrong("no table of keys in daemon/docs/vtysh.md");
+        let section = page.split_once(&format!("# {heading}\n"));
+        let table = section.and_then(|(_, it)| it.split_once("| command | key | why |\n"));
+        let Some((_, table)) = table else {
+            let why = format!("no table of keys beneath `{heading}` in daemon/docs/vtysh.md");
+            return wrong(why);
         };
         let rows = table
             .lines()
@@ -95,8 +103,8 @@ impl Excuse {
             (None, Some(begin)) => way.starts_with(begin),
             (None, None) => way == self.key,
         };
-        // What is asked of all VRFs is what is asked of one.
-        let question = question.replace(" vrf all", "");
+        // What is asked of one VRF, or of all, is what is asked of none.
+        let question = question.replace(" vrf all", "").replace(" vrf red", "");
         key && (self.command == "all" || question.starts_with(&self.command))
     }
 }
@@ -107,13 +115,22 @@ pub(crate) fn asked(node: &Node, question: &str) -> Result<Value, Error> {
         .map_err(|error| Error::State(format!("`{question} json`: {error}: {}", output.text())))
 }
 
-/// Asks both, rbgpd first. Each excuse has to be needed.
+/// What is excused wherever it is asked.
+pub(crate) const EVERYWHERE: &str = "Keys of JSON";
+
+/// Asks both, rbgpd first. Beside what is excused [`EVERYWHERE`] there is a table beneath `heading`; each
+/// excuse there has to be needed.
 pub(crate) fn compare_keys(
     lab: &Lab,
     [ours, theirs]: [&Node; 2],
     questions: &[&str],
+    heading: &str,
 ) -> Result<(), Error> {
-    let excuses = Excuse::all()?;
+    let own = Excuse::beneath(heading)?;
+    let everywhere = match heading {
+        EVERYWHERE => Vec::new(),
+        _ => Excuse::beneath(EVERYWHERE)?,
+    };
     let mut used = BTreeSet::new();
     let (mut faults, mut keys) = (Vec::new(), 0);
     for question in questions {
@@ -126,7 +143,8 @@ pub(crate) fn compare_keys(
         for (way, kinds) in &theirs {
             keys += 1;
             let same = ours.get(way).is_some_and(|it| !it.is_disjoint(kinds));
-            let excuse = excuses.iter().find(|it| it.covers(question, way));
+            let mut excuses = everywhere.iter().chain(&own);
+            let excuse = excuses.find(|it| it.covers(question, way));
             match (same, excuse) {
                 (true, _) => {}
                 (false, Some(excuse)) => {
@@ -139,12 +157,16 @@ pub(crate) fn compare_keys(
             }
         }
     }
-    for excuse in &excuses {
-        // What was the last thing to happen to a session depends on how the two met.
-        if !used.contains(excuse)
-            && !excuse.key.contains("last")
-            && excuse.key != "*.softwareVersion"
-        {
+    for excuse in &own {
+        // What happened last to a session, or is about to, depends on how the two met.
+        let of_the_moment = [
+            "last",
+            "TimerDueInMsecs",
+            ".softwareVersion",
+            "linkDown",
+            "multipath",
+        ];
+        if !used.contains(excuse) && !of_the_moment.iter().any(|it| excuse.key.contains(it)) {
             faults.push(format!("an excuse that nothing needs: {excuse:?}"));
         }
     }
@@ -156,4 +178,66 @@ pub(crate) fn compare_keys(
         "{questions} questions: {keys} keys of FRR's, {excused} excuses used"
     ));
     Ok(())
+}
+
+/// Lines of text answers that begin with these words: a head, which has no numbers, is the same to the
+/// blank, and others have the same columns.
+pub(crate) fn compare_lines(
+    lab: &Lab,
+    [ours, theirs]: [&Node; 2],
+    questions: &[(&str, &[&str])],
+) -> Result<(), Error> {
+    let (mut faults, mut count) = (Vec::new(), 0);
+    for (question, beginnings) in questions {
+        let (ours, theirs) = (ours.vtysh(&[question])?, theirs.vtysh(&[question])?);
+        for begins in *beginnings {
+            let of = |text: &str| -> BTreeSet<String> {
+                let lines = text.lines().filter(|it| it.starts_with(begins));
+                lines.map(columns).collect()
+            };
+            let (have, want) = (of(&ours.stdout), of(&theirs.stdout));
+            count += want.len();
+            if want.is_empty() || have != want {
+                faults.push(format!(
+                    "{question}: `{begins}`: {have:#?}, FRR has {want:#?}\n{}\n{}",
+                    ours.stdout, theirs.stdout
+                ));
+            }
+        }
+    }
+    if !faults.is_empty() {
+        return wrong(format!("{} faults:\n{}", faults.len(), faults.join("\n")));
+    }
+    lab.step(format!("{} texts: {count} kinds of lines", questions.len()));
+    Ok(())
+}
+
+/// A line without what is a value. The age of a route, which the kernel does not keep, stands behind the
+/// others.
+fn columns(line: &str) -> String {
+    let has_digit = |it: &str| it.contains(|c: char| c.is_ascii_digit());
+    if !has_digit(line) {
+        return line.trim_end().to_owned();
+    }
+    let mut words: Vec<&str> = line.split_whitespace().collect();
+    let is_route = words.first().is_some_and(|it| it.ends_with(">*"));
+    if is_route && words.last().is_some_and(|it| it.matches(':').count() == 2) {
+        words.pop();
+    }
+    // Which device a route leads to is a value, too.
+    const ROUTE: [&str; 7] = [
+        "is",
+        "directly",
+        "connected",
+        "via",
+        "onlink",
+        "weight",
+        "unreachable",
+    ];
+    let words = words.iter().enumerate().map(|(at, it)| {
+        let word = it.trim_end_matches(',');
+        let value = has_digit(word) || is_route && at > 0 && !ROUTE.contains(&word);
+        if value { "#" } else { word }
+    });
+    words.collect::<Vec<_>>().join(" ")
 }

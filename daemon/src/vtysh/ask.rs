@@ -150,9 +150,8 @@ impl Router {
         }
     }
 
-    pub(super) async fn vnis(&self) -> Result<Vec<reply::Vni>, Trouble> {
-        let all: reply::EvpnVni = self.ask(&Request::EvpnVni).await?;
-        Ok(all.vnis)
+    pub(super) async fn vnis(&self) -> Result<reply::EvpnVni, Trouble> {
+        self.ask(&Request::EvpnVni).await
     }
 
     pub(super) async fn macs(&self, vni: Option<Vni>) -> Result<Vec<reply::Mac>, Trouble> {

@@ -7,6 +7,7 @@
 mod bfd;
 mod bgp;
 mod clear;
+mod ending;
 mod evpn;
 mod neighbors;
 mod policy;

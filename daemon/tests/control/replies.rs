@@ -78,6 +78,7 @@ pub(crate) fn route(number: u32) -> reply::Route {
         best: true,
         multipath: false,
         next_hops: vec!["10.10.0.2".parse().unwrap()],
+        link_local: None,
         as_path: vec![
             reply::AsPathItem::Asn(65002),
             reply::AsPathItem::Set { set: vec![1, 2] },

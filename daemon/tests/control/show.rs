@@ -81,6 +81,8 @@ fn neighbors_shows_one_or_all() {
         let failure = reply::Failure {
             reason: "hold timer expired".to_owned(),
             ago_s: 60,
+            kind: reply::FailureKind::default(),
+            notification: None,
         };
         let mut details = Families::default();
         details.ipv4_unicast = Some(reply::FamilyDetail {
@@ -114,6 +116,7 @@ fn neighbors_shows_one_or_all() {
                 },
                 sent: reply::MessageCounts::default(),
                 malformed_updates: 0,
+                next_try_ms: None,
                 capabilities: vec!["route refresh".to_owned()],
                 established: 2,
                 flaps: 1,
@@ -302,6 +305,7 @@ fn evpn_and_bfd_have_the_keys_of_the_contract() {
                     gateway: Vec::new(),
                     problems: vec!["disabled".to_owned()],
                 }],
+                l3_vnis: Vec::new(),
             }),
             Request::EvpnRoutes(_) => Reply::EvpnRoutes(reply::EvpnRoutes {
                 routes: vec![reply::EvpnRoute {

@@ -11,6 +11,30 @@ use super::*;
 pub struct EvpnVni {
     /// In ascending order.
     pub vnis: Vec<Vni>,
+    /// L3 VNIs of VRFs, in the order of the VRFs' names.
+    #[serde(default)]
+    pub l3_vnis: Vec<L3Vni>,
+}
+
+/// The VNI in which a VRF's packets are routed (RFC 9136 §4.4).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct L3Vni {
+    /// Its number.
+    pub vni: u32,
+    /// The VRF.
+    pub vrf: String,
+    /// Route distinguisher; `null` if another VNI has it.
+    pub rd: Option<String>,
+    /// Route targets taken in.
+    pub import_targets: Vec<String>,
+    /// Route targets sent.
+    pub export_targets: Vec<String>,
+    /// Our tunnel endpoint.
+    pub vtep: Option<IpAddr>,
+    /// Where others send routed packets to.
+    pub router_mac: String,
+    /// What keeps it from working as configured, a line each.
+    pub problems: Vec<String>,
 }
 
 /// An overlay network.

@@ -191,6 +191,9 @@ pub struct Neighbor {
     pub sent: MessageCounts,
     /// Received UPDATEs with mistakes that did not end the session (RFC 7606).
     pub malformed_updates: u64,
+    /// Milliseconds until we connect again; `null` where that is not about to happen.
+    #[serde(default)]
+    pub next_try_ms: Option<u64>,
     /// What both sides can do, in words, while Established.
     pub capabilities: Vec<String>,
     /// How often Established was reached.
@@ -243,6 +246,55 @@ pub struct Failure {
     pub reason: String,
     /// Seconds ago.
     pub ago_s: u64,
+    /// What kind of an end it was, for programs.
+    #[serde(default)]
+    pub kind: FailureKind,
+    /// The NOTIFICATION that said so, ours or the neighbour's; `null` where none did.
+    #[serde(default)]
+    pub notification: Option<Notification>,
+}
+
+/// How a session ended, or what kept it from coming about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum FailureKind {
+    /// We shut it down.
+    Shutdown,
+    /// We let it start afresh (`clear`).
+    Reset,
+    /// The neighbour sent more routes than it may.
+    MaximumPrefixes,
+    /// The device that it is behind went down.
+    LinkDown,
+    /// We ended it because of the configuration, or for want of resources.
+    Stopped,
+    /// The neighbour ended it with a NOTIFICATION.
+    NotificationReceived,
+    /// The neighbour was silent, or did what ends a session.
+    NotificationSent,
+    /// BFD says that the path is dead.
+    BfdDown,
+    /// The connection ended without a word.
+    Closed,
+    /// There was no connection.
+    #[default]
+    Connection,
+}
+
+/// A NOTIFICATION (RFC 4271 §4.5).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notification {
+    /// Error code; with a Hard Reset (RFC 8538) that of what is inside.
+    pub code: u8,
+    /// Error subcode, likewise.
+    pub subcode: u8,
+    /// Both in words.
+    pub name: String,
+    /// It came as a Hard Reset.
+    pub hard_reset: bool,
+    /// What the neighbour's operator wrote (RFC 9003).
+    pub text: Option<String>,
 }
 
 /// A family of a neighbour.

@@ -1,5 +1,7 @@
 //! What is said of routes.
 
+use std::net::Ipv6Addr;
+
 use bgp::ScopedAddr;
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +36,9 @@ pub struct Route {
     pub multipath: bool,
     /// Where packets go.
     pub next_hops: Vec<ScopedAddr>,
+    /// The link-local address that came beside a global IPv6 next hop (RFC 2545 §3); absent without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link_local: Option<Ipv6Addr>,
     /// AS path, nearest first.
     pub as_path: Vec<AsPathItem>,
     /// ORIGIN: `igp`, `egp` or `incomplete`.

@@ -4,12 +4,14 @@ use std::time::Instant;
 
 use bgp::message::AddPathMode;
 use bgp::rib::{PathsSent, PeerId};
-use bgp::session::{ConnectError, DownReason, EndedBy, Failure, Messages, State, Status};
+use bgp::session::{
+    ConnectError, DownReason, EndedBy, Failure, Messages, State, Status, StopReason,
+};
 use bgp::{Family, ScopedAddr};
 
 use super::{Core, number, state_of};
 use crate::config::{self, Direction, Signing};
-use crate::control::reply::{self, BfdState, Families};
+use crate::control::reply::{self, BfdState, FailureKind, Families};
 use crate::control::{Answer, Reply};
 use crate::core::neighbor::Neighbor;
 use crate::peer_io::transport;
@@ -38,7 +40,10 @@ impl Core {
             description: neighbor.config.description.clone(),
             state: status.state.to_string(),
             uptime_s: since.filter(|_| established),
-            changed_s: since,
+            changed_s: match established {
+                true => since,
+                false => (status.last_down.as_ref()).map(|it| it.at.elapsed().as_secs()),
+            },
             bfd,
             wireguard: self.wireguard_peer(neighbor).map(|peer| peer.state),
             draining: self.drain.covers(neighbor.address()),
@@ -162,6 +167,10 @@ impl Core {
             received: counts(&status.counters.received),
             sent: counts(&status.counters.sent),
             malformed_updates: status.counters.malformed_updates,
+            next_try_ms: status.next_try.map(|at| {
+                let left = at.saturating_duration_since(Instant::now());
+                u64::try_from(left.as_millis()).unwrap_or(u64::MAX)
+            }),
             capabilities: negotiated
                 .map(|it| it.capabilities.iter().map(capability_name).collect())
                 .unwrap_or_default(),
@@ -202,9 +211,60 @@ pub(super) fn counts(messages: &Messages) -> reply::MessageCounts {
 }
 
 fn failure(failure: &Failure) -> reply::Failure {
+    let received = if let DownReason::NotificationReceived(received) = &failure.reason {
+        Some(notification(received))
+    } else {
+        None
+    };
+    let sent = || failure.reason.notification().as_ref().map(notification);
     reply::Failure {
         reason: failure.reason.to_string(),
         ago_s: failure.at.elapsed().as_secs(),
+        kind: failure_kind(&failure.reason),
+        notification: received.or_else(sent),
+    }
+}
+
+fn failure_kind(reason: &DownReason) -> FailureKind {
+    match reason {
+        DownReason::Stopped(reason) => match reason {
+            StopReason::AdministrativeShutdown { .. } => FailureKind::Shutdown,
+            StopReason::AdministrativeReset { .. } | StopReason::HardReset { .. } => {
+                FailureKind::Reset
+            }
+            StopReason::MaximumPrefixes { .. } => FailureKind::MaximumPrefixes,
+            StopReason::LinkDown { .. } => FailureKind::LinkDown,
+            StopReason::PeerDeconfigured
+            | StopReason::OtherConfigurationChange
+            | StopReason::OutOfResources => FailureKind::Stopped,
+        },
+        DownReason::NotificationReceived(_) => FailureKind::NotificationReceived,
+        DownReason::ConnectFailed(_) | DownReason::TurnedAway { .. } => FailureKind::Connection,
+        DownReason::ConnectionClosed { .. } | DownReason::PeerReconnected => FailureKind::Closed,
+        DownReason::BfdDown => FailureKind::BfdDown,
+        DownReason::HoldTimerExpired { .. }
+        | DownReason::SendHoldTimerExpired { .. }
+        | DownReason::BfdNotUp
+        | DownReason::Open(_)
+        | DownReason::Malformed { .. }
+        | DownReason::UnexpectedMessage { .. }
+        | DownReason::Collision
+        | DownReason::Rejected => FailureKind::NotificationSent,
+        _ => FailureKind::Stopped,
+    }
+}
+
+/// What a Hard Reset wraps is what is told of it.
+fn notification(told: &bgp::message::Notification) -> reply::Notification {
+    let inner = told.inner();
+    let meant = inner.as_ref().unwrap_or(told);
+    let code = meant.code_name();
+    reply::Notification {
+        code: meant.code,
+        subcode: meant.subcode,
+        name: (meant.subcode_name()).map_or(code.to_owned(), |name| format!("{code}/{name}")),
+        hard_reset: told.is_hard_reset(),
+        text: told.text(),
     }
 }
 

@@ -57,7 +57,25 @@ impl Core {
                 }
             })
             .collect();
-        reply::EvpnVni { vnis }
+        let l3_vnis = self.l3_vnis();
+        reply::EvpnVni { vnis, l3_vnis }
+    }
+
+    fn l3_vnis(&self) -> Vec<reply::L3Vni> {
+        let vtep = self.config.evpn.map(|evpn| evpn.vtep);
+        let l3_vni = |vrf: evpn::VrfStatus| reply::L3Vni {
+            vni: vrf.vni.get(),
+            vrf: vrf.name.to_string(),
+            rd: vrf.rd.map(|rd| rd.to_string()),
+            import_targets: vrf.import_targets.iter().map(ToString::to_string).collect(),
+            export_targets: vrf.export_targets.iter().map(ToString::to_string).collect(),
+            vtep,
+            router_mac: vrf.router_mac.to_string(),
+            problems: (vrf.problems.iter())
+                .map(|problem| format!("{problem}; {}", problem.remedy()))
+                .collect(),
+        };
+        self.evpn.vrfs().into_iter().map(l3_vni).collect()
     }
 
     /// Devices are up and nothing arrives: no interface has our tunnel endpoint.

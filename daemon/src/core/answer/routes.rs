@@ -3,6 +3,7 @@
 //! A page names the key behind which the next one begins, so a page costs one look over the keys
 //! and its own rows, whatever came or went since the page before.
 
+use bgp::attributes::NextHop;
 use bgp::evpn_route::EvpnKey;
 use bgp::message::Message;
 use bgp::nlri::NlriList;
@@ -177,6 +178,10 @@ impl Core {
             best: path.best,
             multipath: path.multipath,
             next_hops: vec![self.rib.next_hop(path.peer, attributes)],
+            link_local: match attributes.next_hop() {
+                NextHop::V6LinkLocal { link_local, .. } => Some(link_local),
+                NextHop::V4(_) | NextHop::V6(_) => None,
+            },
             as_path: as_path(attributes),
             origin: origin(attributes.origin()).to_owned(),
             communities: attributes.communities().map(|it| it.to_string()).collect(),

@@ -1,5 +1,6 @@
 //! `show bgp vrfs`: the instances.
 
+use fib::{Link, LinkKind};
 use serde_json::{Map, Value, json};
 
 use super::{Answer, Answered};
@@ -11,19 +12,38 @@ pub(super) async fn vrfs(said: &Said, asking: &Asking) -> Answered {
     let host = Host::now(asking.version().await?.pid)?;
     let mut objects = Map::new();
     let mut text = format!(
-        "{:<6}{:<7}{:<18}{:<11}{:<12}{:<37}\n",
-        "Type", "Id", "routerId", "#PeersCfg", "#PeersEstb", "Name"
+        "{:>4}  {:<5}  {:<16}  {:>9}  {:>10}  {:<37}\n{:>11}  {:<16}  {:<21}  {:<6}\n",
+        "Type",
+        "Id",
+        "routerId",
+        "#PeersCfg",
+        "#PeersEstb",
+        "Name",
+        "",
+        "L3-VNI",
+        "RouterMAC",
+        "Interface"
     );
-    for router in asking.routers().await? {
+    let routers = asking.routers().await?;
+    let l3_vnis = match routers.first() {
+        Some(router) => router.vnis().await?.l3_vnis,
+        None => Vec::new(),
+    };
+    for router in routers {
         let instance = &router.instance;
+        let l3 = l3_vnis.iter().find(|it| it.vrf == router.vrf);
+        let vni = l3.map_or(0, |it| it.vni);
+        let rmac = l3.map_or(NO_MAC, |it| it.router_mac.as_str());
+        let bridge = bridge_of(&host, vni).unwrap_or("unknown");
         let kind = if router.vrf == DEFAULT { "DFLT" } else { "VRF" };
         let id = host.named(&router.vrf).map_or(0, |link| link.index);
         text.push_str(&format!(
-            "{kind:<6}{id:<7}{:<18}{:<11}{:<12}{:<37}\n",
+            "{kind:>4}  {id:<5}  {:<16}  {:<9}  {:<10}  {:<37}\n{:>11}  {vni:<16}  {rmac:<21}  {bridge:<20}\n",
             instance.router_id.to_string(),
             instance.neighbors,
             instance.established,
-            router.vrf
+            router.vrf,
+            ""
         ));
         objects.insert(
             router.vrf.clone(),
@@ -31,6 +51,7 @@ pub(super) async fn vrfs(said: &Said, asking: &Asking) -> Answered {
                 "type": kind, "vrfId": id, "routerId": instance.router_id,
                 "numConfiguredPeers": instance.neighbors,
                 "numEstablishedPeers": instance.established,
+                "l3vni": vni, "rmac": rmac, "interface": bridge,
             }),
         );
     }
@@ -42,4 +63,14 @@ pub(super) async fn vrfs(said: &Said, asking: &Asking) -> Answered {
         true => Answer::Json(json!({"vrfs": Value::Object(objects), "totalVrfs": count})),
         false => Answer::Text(text),
     })
+}
+
+/// What FRR has for the router's MAC address of a VRF without an L3 VNI.
+const NO_MAC: &str = "00:00:00:00:00:00";
+
+/// The bridge that the VXLAN device of an L3 VNI is in.
+fn bridge_of(host: &Host, vni: u32) -> Option<&str> {
+    let is_it = |link: &&Link| matches!(&link.kind, LinkKind::Vxlan(vxlan) if vxlan.vni == vni);
+    let device = host.links.iter().find(is_it).filter(|_| vni != 0)?;
+    Some(host.link(device.master?)?.name.as_str())
 }

@@ -1,12 +1,14 @@
 //! `show evpn` and `show bgp l2vpn evpn vni`: overlay networks, and what is behind them.
 //!
-//! An L2 VNI is one of rbgpd's; an L3 VNI is known by its VXLAN device, which is in a VRF and belongs to
-//! none of them, or by the routers that routes of its VRF lead to.
+//! An L2 VNI is one of rbgpd's; an L3 VNI is one of its VRFs', or another that is known by its VXLAN device,
+//! which is in a VRF and belongs to none of them. What FRR's bgpd says of both is in [`mod@bgp`].
+
+mod bgp;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use bgp::Vni;
+use ::bgp::Vni;
 use fib::{Link, LinkKind};
 use serde_json::{Map, Value, json};
 
@@ -15,6 +17,8 @@ use crate::control::reply::{self, MacKind};
 use crate::vtysh::ask::{Asking, Router, Trouble};
 use crate::vtysh::grammar::Said;
 use crate::vtysh::host::{DEFAULT, Host};
+
+pub(super) use self::bgp::bgp_vni;
 
 /// The VNI that a line names.
 fn named(said: &Said) -> Option<u32> {
@@ -27,6 +31,7 @@ struct Overlay {
     router: Router,
     host: Host,
     vnis: Vec<reply::Vni>,
+    tenants: Vec<reply::L3Vni>,
     routers: Vec<reply::EvpnNextHop>,
     l3: BTreeMap<u32, L3>,
 }
@@ -46,7 +51,10 @@ impl Overlay {
         let Some(router) = asking.router(None).await? else {
             return Err(Trouble::Warning("% BGP instance not found\n".to_owned()));
         };
-        let vnis = router.vnis().await?;
+        let reply::EvpnVni {
+            vnis,
+            l3_vnis: tenants,
+        } = router.vnis().await?;
         let routers = router.next_hops().await?;
         let mut l3 = BTreeMap::new();
         for link in &host.links {
@@ -68,18 +76,20 @@ impl Overlay {
             };
             l3.insert(vxlan.vni, entry);
         }
-        for hop in &routers {
-            l3.entry(hop.l3_vni).or_insert_with(|| L3 {
-                vrf: hop.vrf.clone(),
+        // Those whose devices are not there.
+        for tenant in &tenants {
+            l3.entry(tenant.vni).or_insert_with(|| L3 {
+                vrf: tenant.vrf.clone(),
                 device: None,
                 bridge: None,
-                local: None,
+                local: tenant.vtep,
             });
         }
         Ok(Self {
             router,
             host,
             vnis,
+            tenants,
             routers,
             l3,
         })
@@ -596,6 +606,8 @@ pub(super) async fn arp(said: &Said, asking: &Asking) -> Answered {
     {
         let mine: Vec<&reply::EvpnNeighbor> = all.iter().filter(|it| it.vni == vni.vni).collect();
         let count = mine.len();
+        let widths = mine.iter().map(|it| it.ip.to_string().len());
+        let width = widths.max().unwrap_or(0).max(15);
         match number {
             Some(_) if count == 0 => {}
             Some(_) => text.push_str(&format!(
@@ -609,7 +621,7 @@ pub(super) async fn arp(said: &Said, asking: &Asking) -> Answered {
         if count > 0 {
             text.push_str(&format!(
                 "Flags: I=local-inactive, P=peer-active, X=peer-proxy\n\
-                 {:<39} {:<6} {:<5} {:<8} {:<17} {:<30} Seq #'s\n",
+                 {:<width$} {:<6} {:<5} {:<8} {:<17} {:<30} Seq #'s\n",
                 "Neighbor", "Type", "Flags", "State", "MAC", "Remote ES/VTEP"
             ));
         }
@@ -619,7 +631,7 @@ pub(super) async fn arp(said: &Said, asking: &Asking) -> Answered {
             let vtep = neighbor.vtep.map_or(String::new(), |vtep| vtep.to_string());
             let (kind, ip) = (neighbor.kind.word(), neighbor.ip.to_string());
             text.push_str(&format!(
-                "{ip:<39} {kind:<6} {:<5} {:<8} {:<17} {vtep:<30} 0/0\n",
+                "{ip:<width$} {kind:<6} {:<5} {:<8} {:<17} {vtep:<30} 0/0\n",
                 "", "active", neighbor.mac
             ));
             let mut entry = json!({"type": kind, "state": "active", "mac": neighbor.mac});
@@ -637,123 +649,4 @@ pub(super) async fn arp(said: &Said, asking: &Asking) -> Answered {
             Answer::Json(objects.into_iter().next().map_or(json!({}), |(_, it)| it))
         }
     })
-}
-
-/// `show bgp l2vpn evpn vni`.
-pub(super) async fn bgp_vni(said: &Said, asking: &Asking) -> Answered {
-    let overlay = Overlay::of(asking).await?;
-    if let Some(number) = named(said) {
-        let Some(vni) = overlay.vnis.iter().find(|it| it.vni == number) else {
-            return Ok(match said.has("json") {
-                true => Answer::Json(json!({})),
-                false => Answer::Text("VNI not found\n".to_owned()),
-            });
-        };
-        return Ok(match said.has("json") {
-            true => Answer::Json(Value::Object(bgp_json(
-                vni,
-                ["importRts", "exportRts"],
-                true,
-            ))),
-            false => Answer::Text(bgp_text(vni, &overlay.tenant(vni))),
-        });
-    }
-    let (l2, l3) = (overlay.vnis.len(), overlay.l3.len());
-    if said.has("json") {
-        let head = json!({
-            "advertiseGatewayMacip": "Disabled",
-            "advertiseSviMacIp": "Disabled",
-            "advertiseAllVnis": "Enabled",
-            "flooding": "Head-end replication",
-            "vxlanFlooding": "Enabled",
-            "numVnis": l2 + l3,
-            "numL2Vnis": l2,
-            "numL3Vnis": l3,
-        });
-        let vnis = overlay.vnis.iter().map(|vni| {
-            let object = bgp_json(vni, ["importRTs", "exportRTs"], false);
-            (vni.vni.to_string(), Value::Object(object))
-        });
-        let mut object: Map<String, Value> = vnis.collect();
-        if let Value::Object(head) = head {
-            object.extend(head);
-        }
-        return Ok(Answer::Json(Value::Object(object)));
-    }
-    let mut text = format!(
-        "Advertise Gateway Macip: Disabled\nAdvertise SVI Macip: Disabled\n\
-         Advertise All VNI flag: Enabled\nBUM flooding: Head-end replication\n\
-         VXLAN flooding: Enabled\nNumber of L2 VNIs: {l2}\nNumber of L3 VNIs: {l3}\n\
-         Flags: * - Kernel\n  {:<10} {:<4} {:<21} {:<25} {:<25} {:<37}\n",
-        "VNI", "Type", "RD", "Import RT", "Export RT", "Tenant VRF"
-    );
-    for vni in &overlay.vnis {
-        let rd = vni.rd.as_deref().unwrap_or("none");
-        let (import, export) = (vni.import_targets.join(","), vni.export_targets.join(","));
-        text.push_str(&format!(
-            "* {:<10} {:<4} {rd:<21} {import:<25} {export:<25} {:<37}\n",
-            vni.vni,
-            "L2",
-            overlay.tenant(vni)
-        ));
-    }
-    Ok(Answer::Text(text))
-}
-
-fn targets(list: &[String]) -> Vec<&str> {
-    list.iter()
-        .map(|it| it.strip_prefix("RT:").unwrap_or(it))
-        .collect()
-}
-
-fn bgp_json(vni: &reply::Vni, [import, export]: [&str; 2], alone: bool) -> Map<String, Value> {
-    let mut object = Map::new();
-    let mut put = |key: &str, value: Value| drop(object.insert(key.to_owned(), value));
-    put("vni", json!(vni.vni));
-    put("type", json!("L2"));
-    put(
-        "inKernel",
-        json!(if vni.vxlan.is_some() { "True" } else { "False" }),
-    );
-    put("rd", json!(vni.rd.as_deref().unwrap_or("none")));
-    if let Some(vtep) = vni.vtep {
-        put("originatorIp", json!(vtep));
-    }
-    put("mcastGroup", json!("0.0.0.0"));
-    put("siteOfOrigin", json!(""));
-    put("advertiseGatewayMacip", json!("Disabled"));
-    put("advertiseSviMacIp", json!("Disabled"));
-    if let Some(bridge) = vni.bridge.as_ref().filter(|_| alone) {
-        put("sviInterface", json!(bridge));
-    }
-    put(import, json!(targets(&vni.import_targets)));
-    put(export, json!(targets(&vni.export_targets)));
-    object
-}
-
-fn bgp_text(vni: &reply::Vni, tenant: &str) -> String {
-    let lines = |list: &[String]| -> String {
-        targets(list)
-            .iter()
-            .map(|it| format!("    {it}\n"))
-            .collect()
-    };
-    let mut text = format!(
-        "VNI: {} (known to the kernel)\n  Type: L2\n  Tenant-Vrf: {tenant}\n",
-        vni.vni
-    );
-    text.push_str(&format!("  RD: {}\n", vni.rd.as_deref().unwrap_or("none")));
-    if let Some(vtep) = vni.vtep {
-        text.push_str(&format!("  Originator IP: {vtep}\n"));
-    }
-    text.push_str("  Mcast group: 0.0.0.0\n  Advertise-gw-macip : Disabled\n  Advertise-svi-macip : Disabled\n");
-    if let Some(bridge) = &vni.bridge {
-        text.push_str(&format!("  SVI interface : {bridge}\n"));
-    }
-    text.push_str(&format!(
-        "  Import Route Target:\n{}  Export Route Target:\n{}",
-        lines(&vni.import_targets),
-        lines(&vni.export_targets)
-    ));
-    text
 }

@@ -3,7 +3,8 @@
 use bgp::Family;
 use serde_json::{Map, Value, json};
 
-use super::summary::{instances, is_up, peer_name, state};
+use super::ending::Ending;
+use super::summary::{instances, is_too_many, is_up, peer_name, state};
 use super::words::{epoch, family_key, family_name, hostname, uptime, vrf_id};
 use super::{Answer, Answered};
 use crate::control::Request;
@@ -100,11 +101,20 @@ impl View {
             put("nbrDesc", json!(text));
         }
         let names = hostname(neighbor);
-        if let Some((host, domain)) = &names {
-            put("hostname", json!(host));
-            if !domain.is_empty() {
-                put("domainname", json!(domain));
+        match &names {
+            Some((host, domain)) => {
+                put("hostname", json!(host));
+                if !domain.is_empty() {
+                    put("domainname", json!(domain));
+                }
             }
+            None => put("hostname", json!("Unknown")),
+        }
+        if summary.interface.is_some() {
+            put("bgpNeighborAddr", json!(summary.address.ip()));
+        }
+        if state(summary) == "Idle (Admin)" {
+            put("adminShutDown", json!(true));
         }
         put("bgpVersion", json!(4));
         let id = neighbor
@@ -145,24 +155,39 @@ impl View {
         put("addressFamilyInfo", Value::Object(families.collect()));
         put("connectionsEstablished", json!(neighbor.established));
         put("connectionsDropped", json!(neighbor.flaps));
-        match &neighbor.last_down {
+        match Ending::of(neighbor) {
             None => put("lastReset", json!("never")),
-            Some(failure) => {
+            Some(ending) => {
                 put(
                     "lastResetTimerMsecs",
-                    json!(failure.ago_s.saturating_mul(1000)),
+                    json!(ending.ago_s.saturating_mul(1000)),
                 );
-                put("lastResetDueTo", json!(failure.reason));
+                object.extend(ending.json());
             }
         }
-        if !neighbor.internal {
-            put("externalBgpNbrMaxHopsAway", json!(neighbor.ttl));
+        let mut put = |key: &str, value: Value| drop(object.insert(key.to_owned(), value));
+        if summary.why.as_deref().is_some_and(is_too_many) {
+            put("prefixesConfigExceedMax", json!(true));
         }
-        if let Some(local) = neighbor.local_address {
-            put("hostLocal", json!(local));
-            put("nexthop", json!(local));
-        }
+        let hops = match neighbor.internal {
+            true => "internalBgpNbrMaxHopsAway",
+            false => "externalBgpNbrMaxHopsAway",
+        };
+        put(hops, json!(neighbor.ttl_security.unwrap_or(neighbor.ttl)));
+        const NOBODY: &str = "Unknown";
+        let local = neighbor.local_address;
+        put(
+            "hostLocal",
+            json!(local.map_or(NOBODY.to_owned(), |it| it.to_string())),
+        );
+        put(
+            "nexthop",
+            json!(local.map_or(NOBODY.to_owned(), |it| it.to_string())),
+        );
         put("hostForeign", json!(summary.address.ip()));
+        if let Some(left) = neighbor.next_try_ms {
+            put("nextConnectTimerDueInMsecs", json!(left));
+        }
         if neighbor.password {
             put("authenticationEnabled", json!(1));
         }
@@ -228,20 +253,19 @@ impl View {
             "  Connections established {}; dropped {}\n",
             neighbor.established, neighbor.flaps
         ));
-        text.push_str(&match &neighbor.last_down {
+        text.push_str(&match Ending::of(neighbor) {
             None => "  Last reset never\n".to_owned(),
-            Some(failure) => format!(
-                "  Last reset {},  {}\n",
-                uptime(failure.ago_s),
-                failure.reason
-            ),
+            Some(ending) => format!("  Last reset {}, {}\n", uptime(ending.ago_s), ending.text()),
         });
-        if !neighbor.internal {
-            let hops = neighbor.ttl;
-            text.push_str(&format!(
-                "  External BGP neighbor may be up to {hops} hops away.\n"
-            ));
-        }
+        let away = neighbor.ttl_security.unwrap_or(neighbor.ttl);
+        let kind = if neighbor.internal {
+            "Internal"
+        } else {
+            "External"
+        };
+        text.push_str(&format!(
+            "  {kind} BGP neighbor may be up to {away} hops away.\n"
+        ));
         if let Some(local) = neighbor.local_address {
             text.push_str(&format!("Local host: {local}\n"));
         }
@@ -318,6 +342,23 @@ fn capabilities(neighbor: &Neighbor, names: Option<&(String, String)>) -> Value 
             json!(seconds.saturating_mul(1000)),
         );
     }
+    if has("extended next hop") {
+        // We say so on sessions over IPv6, for IPv4.
+        let over_ipv6 = neighbor.summary.address.ip().is_ipv6();
+        let offered = over_ipv6 && neighbor.details.ipv4_unicast.is_some();
+        put(
+            "extendedNexthop",
+            json!(if offered { BOTH } else { "received" }),
+        );
+        let of_ipv4 = json!({"ipv4Unicast": "recieved"});
+        // Both words as FRR spells them.
+        put("extendedNexthopFamililesByPeer", of_ipv4);
+    }
+    let theirs = Family::ALL.into_iter().filter(|family| {
+        let has = has(&format!("multiprotocol {family}"));
+        has && neighbor.details.get(*family).is_none()
+    });
+    let theirs = theirs.map(|family| (family_key(family).to_owned(), json!({"received": true})));
     let families = neighbor.details.iter().map(|(family, detail)| {
         let key = if detail.negotiated {
             BOTH
@@ -326,6 +367,7 @@ fn capabilities(neighbor: &Neighbor, names: Option<&(String, String)>) -> Value 
         };
         (family_key(family).to_owned(), json!({key: true}))
     });
+    let families = families.chain(theirs);
     put("multiprotocolExtensions", Value::Object(families.collect()));
     let several = neighbor.details.iter().filter_map(|(family, detail)| {
         let it = detail.add_path.as_ref()?;
@@ -431,21 +473,32 @@ fn family_json(neighbor: &Neighbor, family: Family, detail: &reply::FamilyDetail
     if family == Family::Evpn && !neighbor.internal {
         put("unchangedNextHopPropogatedToNbr", json!(true));
     }
-    for (map, configured, name) in [
+    for (policy, way, configured, name, missing) in [
         (
             &detail.import,
+            "Inbound",
             "inboundPathPolicyConfig",
             "routeMapForIncomingAdvertisements",
+            "inboundEbgpRequiresPolicy",
         ),
         (
             &detail.export,
+            "Outbound",
             "outboundPathPolicyConfig",
             "routeMapForOutgoingAdvertisements",
+            "outboundEbgpRequiresPolicy",
         ),
     ] {
-        if let Some(map) = map {
-            put(configured, json!(true));
-            put(name, json!(map));
+        match Policy::of(policy.as_deref()) {
+            Policy::Open => {}
+            Policy::Map(map) => {
+                put(configured, json!(true));
+                put(name, json!(map));
+            }
+            Policy::Missing => {
+                let words = format!("{way} updates discarded due to missing policy");
+                put(missing, json!(words));
+            }
         }
     }
     put("acceptedPrefixCounter", json!(counts.accepted));
@@ -459,6 +512,30 @@ fn family_json(neighbor: &Neighbor, family: Family, detail: &reply::FamilyDetail
     Value::Object(object)
 }
 
+/// What is done with routes of a neighbour in a family, read from the words that [`bgp::policy::Policy`] has for it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Policy<'a> {
+    /// All pass.
+    Open,
+    /// A route-map decides.
+    Map(&'a str),
+    /// None passes: there has to be a route-map (RFC 8212).
+    Missing,
+}
+
+impl<'a> Policy<'a> {
+    pub(super) fn of(words: Option<&'a str>) -> Self {
+        match words {
+            Some(words) if words.starts_with("reject all") => Policy::Missing,
+            Some(words) => match words.strip_prefix("route-map ") {
+                Some(map) => Policy::Map(map),
+                None => Policy::Open,
+            },
+            None => Policy::Open,
+        }
+    }
+}
+
 fn family_lines(neighbor: &Neighbor, family: Family, detail: &reply::FamilyDetail) -> String {
     let counts = neighbor
         .summary
@@ -467,10 +544,15 @@ fn family_lines(neighbor: &Neighbor, family: Family, detail: &reply::FamilyDetai
         .copied()
         .unwrap_or_default();
     let mut text = format!("\n For address family: {}\n", family_name(family));
-    for (map, way) in [(&detail.import, "incoming"), (&detail.export, "outgoing")] {
-        if let Some(map) = map {
-            text.push_str(&format!("  Route map for {way} advertisements is *{map}\n"));
-        }
+    for (policy, way, other) in [
+        (&detail.import, "incoming", "Inbound"),
+        (&detail.export, "outgoing", "Outbound"),
+    ] {
+        text.push_str(&match Policy::of(policy.as_deref()) {
+            Policy::Open => String::new(),
+            Policy::Map(map) => format!("  Route map for {way} advertisements is *{map}\n"),
+            Policy::Missing => format!("  {other} updates discarded due to missing policy\n"),
+        });
     }
     if !detail.negotiated && is_up(&neighbor.summary) {
         text.push_str("  Not negotiated: the neighbor does not have this family\n");
@@ -508,4 +590,23 @@ fn bfd_json(session: &BfdSession) -> Value {
         map.insert("lastUpdate".to_owned(), json!(format!("{days}:{rest}")));
     }
     object
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn policy_is_read_from_the_words_that_the_daemon_has_for_it() {
+        use ::bgp::policy::Policy as Told;
+        let missing = Told::RejectAll("no import policy (RFC 8212)".into());
+        for (told, read) in [
+            (Told::AcceptAll.to_string(), Policy::Open),
+            (missing.to_string(), Policy::Missing),
+            ("route-map IN".to_owned(), Policy::Map("IN")),
+        ] {
+            assert_eq!(Policy::of(Some(&told)), read, "{told}");
+        }
+        assert_eq!(Policy::of(None), Policy::Open);
+    }
 }

@@ -1,8 +1,9 @@
-//! Tables of routes: of a family, of a neighbour, of one prefix; those of EVPN are in [`mod@evpn`].
+//! Tables of routes: of a family, of a neighbour; one prefix is in [`mod@prefix`], EVPN in [`mod@evpn`].
 //!
 //! Paths of one prefix stand together, the best one first, as the daemon gives them.
 
 mod evpn;
+mod prefix;
 
 use std::collections::HashMap;
 
@@ -10,15 +11,16 @@ use bgp::{Family, Prefix, ScopedAddr};
 use serde_json::{Map, Value, json};
 
 use super::summary::instances;
-use super::words::{as_path, as_path_length, hostname, vrf_id};
+use super::words::{as_path, hostname, vrf_id};
 use super::{Answer, Answered};
-use crate::control::reply::{self, AsPathItem, Route};
-use crate::control::{Request, Select};
+use crate::control::Select;
+use crate::control::reply::{self, Route};
 use crate::vtysh::ask::{Asking, Router, Trouble};
 use crate::vtysh::grammar::Said;
 use crate::vtysh::host;
 
 pub(super) use evpn::evpn;
+pub(super) use prefix::prefix;
 
 const LEGEND: &str = "\
 Status codes:  s suppressed, d damped, h history, u unsorted, * valid, > best, = multipath,
@@ -63,10 +65,14 @@ impl View {
         object_of(head)
     }
 
+    /// Tables have no version, and scripts look behind the comma.
     fn text_head(&self) -> String {
         format!(
-            "BGP table of VRF {}, local router ID is {}\nDefault local pref 100, local AS {}\n",
-            self.router.vrf, self.summary.router_id, self.summary.asn
+            "BGP table version is 0, local router ID is {}, vrf id {}\n\
+             Default local pref 100, local AS {}\n",
+            self.summary.router_id,
+            vrf_id(&self.router.vrf),
+            self.summary.asn
         )
     }
 
@@ -98,17 +104,37 @@ impl View {
 
     fn hops(&self, route: &Route, detailed: bool) -> Value {
         let next_hop = self.next_hop(route);
+        let ipv6 = next_hop.contains(':');
+        let mut hop = self.hop(route, &next_hop, ipv6.then_some("global"), detailed);
+        // Of a pair the global one decides here.
+        hop.insert("used".to_owned(), json!(true));
+        let mut hops = vec![hop];
+        let interface = self.interface_of(route).filter(|_| !detailed && ipv6);
+        let near = route.link_local.map(|it| it.to_string());
+        if let Some(near) = near.or_else(|| interface.map(|_| next_hop)) {
+            let mut hop = self.hop(route, &near, Some("link-local"), detailed);
+            if let Some(interface) = interface {
+                hop.insert("interface".to_owned(), json!(interface));
+            }
+            hops.push(hop);
+        }
+        json!(hops)
+    }
+
+    fn hop(
+        &self,
+        route: &Route,
+        ip: &str,
+        scope: Option<&str>,
+        detailed: bool,
+    ) -> Map<String, Value> {
         let mut hop = Map::new();
         let mut put = |key: &str, value: Value| drop(hop.insert(key.to_owned(), value));
-        put(
-            "afi",
-            json!(if next_hop.contains(':') {
-                "ipv6"
-            } else {
-                "ipv4"
-            }),
-        );
-        put("ip", json!(next_hop));
+        put("ip", json!(ip));
+        put("afi", json!(if scope.is_some() { "ipv6" } else { "ipv4" }));
+        if let Some(scope) = scope {
+            put("scope", json!(scope));
+        }
         if let Some(name) = self.name_of(route) {
             put("hostname", json!(name));
         }
@@ -116,8 +142,13 @@ impl View {
             let reachable = route.rejected_by.as_deref() != Some("next_hop");
             put("accessible", json!(reachable));
         }
-        put("used", json!(true));
-        json!([hop])
+        hop
+    }
+
+    /// The interface on which the neighbour was heard that told us.
+    fn interface_of(&self, route: &Route) -> Option<&str> {
+        let neighbor = self.neighbors.get(&route.neighbor?)?;
+        neighbor.summary.interface.as_deref()
     }
 
     /// A path in a table; `best_of` are all paths of its prefix.
@@ -160,6 +191,9 @@ impl View {
         if let Some(rpki) = &route.rpki {
             put("rpkiValidationState", json!(rpki_word(rpki)));
         }
+        if is_handed_over(route) {
+            put("announceNexthopSelf", json!(true));
+        }
         put("nexthops", self.hops(route, false));
         object
     }
@@ -183,6 +217,10 @@ impl View {
 
     /// A line of a table; the network is named once.
     fn line(&self, route: &Route, network: &str) -> String {
+        self.line_by(route, network, &self.next_hop(route))
+    }
+
+    fn line_by(&self, route: &Route, network: &str, next_hop: &str) -> String {
         let valid = if route.accepted { '*' } else { ' ' };
         let best = match (route.best, route.multipath) {
             (true, _) => '>',
@@ -204,7 +242,7 @@ impl View {
         format!(
             "{rpki}{valid}{best}{from} {}{}\n",
             wide(network, 17, 22),
-            self.rest(route, &wide(&self.next_hop(route), 16, 38))
+            self.rest(route, &wide(next_hop, 16, 38))
         )
     }
 
@@ -258,6 +296,17 @@ fn origin(route: &Route) -> (&'static str, &'static str) {
         "egp" => ("EGP", "e"),
         _ => ("incomplete", "?"),
     }
+}
+
+/// Whether it is from EVPN or another instance: whoever is told of it is told to come through us.
+fn is_handed_over(route: &Route) -> bool {
+    let source = route.source.as_deref().unwrap_or_default();
+    let begins = |word: &&str| source.starts_with(word);
+    is_from_evpn(route) || ["vrf ", "instance "].iter().any(begins)
+}
+
+fn is_from_evpn(route: &Route) -> bool {
+    route.source.as_deref() == Some("evpn")
 }
 
 fn rpki_word(state: &str) -> &'static str {
@@ -341,7 +390,7 @@ pub(super) async fn table(said: &Said, asking: &Asking) -> Answered {
         }
         let routes = view.router.routes(family, None, Select::All).await?;
         let (part, object) = match family {
-            Family::Evpn => evpn::table(&view, routes, false, false),
+            Family::Evpn => evpn::table(&view, routes, false, None),
             Family::Ipv4Unicast | Family::Ipv6Unicast => unicast_table(&view, routes),
         };
         text.push_str(&part);
@@ -505,8 +554,16 @@ fn told(said: &Said, view: &View, family: Family, key: &str, routes: Vec<Route>)
     let mut table = Map::new();
     for route in routes {
         let refused = route.rejected_by.as_deref() == Some("policy");
+        // The one that is told, of our own routes, too.
+        let hop = route.next_hops.first().map(|it| it.ip().to_string());
+        let told = hop.filter(|_| key == "advertisedRoutes" && family != Family::Evpn);
+        let next_hop = told.unwrap_or_else(|| view.next_hop(&route));
+        let key_of_hop = match next_hop.contains(':') && family != Family::Evpn {
+            true => "nextHopGlobal",
+            false => "nextHop",
+        };
         let mut row = object_of(json!({
-            "nextHop": view.next_hop(&route),
+            key_of_hop: &next_hop,
             "weight": weight(&route),
             "path": as_path(&route.as_path),
             "origin": origin(&route).0,
@@ -539,7 +596,7 @@ fn told(said: &Said, view: &View, family: Family, key: &str, routes: Vec<Route>)
             row.insert("prefixLen".to_owned(), json!(prefix.len()));
         }
         row.insert("network".to_owned(), json!(route.prefix));
-        text.push_str(&view.line(&route, &route.prefix));
+        text.push_str(&view.line_by(&route, &route.prefix, &next_hop));
         table.insert(route.prefix.clone(), Value::Object(row));
     }
     text.push_str(&format!("\nTotal number of prefixes {count}\n"));
@@ -554,280 +611,4 @@ fn told(said: &Said, view: &View, family: Family, key: &str, routes: Vec<Route>)
             "filteredPrefixCounter": 0,
         })),
     }
-}
-
-/// `show bgp PREFIX`.
-pub(super) async fn prefix(said: &Said, asking: &Asking) -> Answered {
-    let kinds = ["A.B.C.D", "A.B.C.D/M", "X:X::X:X", "X:X::X:X/M"];
-    let prefix = said
-        .value(&kinds)
-        .and_then(|text| text.parse::<Prefix>().ok());
-    let Some(prefix) = prefix else {
-        return Ok(missing(said));
-    };
-    let family = match prefix {
-        Prefix::V4(_) => Family::Ipv4Unicast,
-        Prefix::V6(_) => Family::Ipv6Unicast,
-    };
-    let Some(view) = views(said, asking).await?.into_iter().next() else {
-        return Ok(missing(said));
-    };
-    let paths = view
-        .router
-        .routes(family, Some(prefix), Select::All)
-        .await?;
-    let paths: Vec<Route> = paths.into_iter().filter(|it| it.accepted).collect();
-    let Some(name) = paths.first().map(|it| it.prefix.clone()) else {
-        return Ok(missing(said));
-    };
-    let target = Request::Explain {
-        target: name.clone(),
-    };
-    let explained: reply::Explain = view.router.ask(&target).await?;
-    let told: Vec<ScopedAddr> = explained
-        .entries
-        .iter()
-        .filter(|entry| entry.family == family.name())
-        .flat_map(|entry| {
-            entry
-                .told
-                .iter()
-                .filter(|it| it.advertised)
-                .map(|it| it.neighbor)
-        })
-        .collect();
-    let wanted = |it: &&Route| match (said.has("bestpath"), said.has("multipath")) {
-        (true, _) => it.best,
-        (_, true) => it.best || it.multipath,
-        (false, false) => true,
-    };
-    let shown: Vec<&Route> = paths.iter().filter(wanted).collect();
-    Ok(match said.has("json") {
-        true => Answer::Json(prefix_json(&view, &name, &shown, &paths, &told)),
-        false => Answer::Text(prefix_text(&view, &name, &shown, &paths, &told)),
-    })
-}
-
-fn missing(said: &Said) -> Answer {
-    match said.has("json") {
-        true => Answer::Json(json!({})),
-        false => Answer::Text("% Network not in table\n".to_owned()),
-    }
-}
-
-fn prefix_json(
-    view: &View,
-    name: &str,
-    shown: &[&Route],
-    all: &[Route],
-    told: &[ScopedAddr],
-) -> Value {
-    let mut advertised = Map::new();
-    for address in told {
-        let host = view.neighbors.get(address).and_then(hostname);
-        let entry = host.map_or(json!({}), |(host, _)| json!({"hostname": host}));
-        advertised.insert(address.ip().to_string(), entry);
-    }
-    let paths: Vec<Value> = shown.iter().map(|it| detail(view, it, all)).collect();
-    let mut object = object_of(json!({"prefix": name, "paths": paths}));
-    if !advertised.is_empty() {
-        object.insert("advertisedTo".to_owned(), Value::Object(advertised));
-    }
-    Value::Object(object)
-}
-
-fn detail(view: &View, route: &Route, all: &[Route]) -> Value {
-    let mut object = Map::new();
-    let mut put = |key: &str, value: Value| drop(object.insert(key.to_owned(), value));
-    let text = as_path(&route.as_path);
-    put(
-        "aspath",
-        json!({
-            "string": if text.is_empty() { "Local" } else { &text },
-            "segments": segments(&route.as_path),
-            "length": as_path_length(&route.as_path),
-        }),
-    );
-    put("origin", json!(origin(route).0));
-    if let Some(metric) = metric(route) {
-        put("metric", json!(metric));
-    }
-    if let Some(preference) = view.preference(route) {
-        put("locPrf", json!(preference));
-    }
-    if weight(route) != 0 {
-        put("weight", json!(weight(route)));
-    }
-    put("valid", json!(route.accepted));
-    if route.neighbor.is_none() {
-        put("sourced", json!(true));
-        put("local", json!(true));
-    }
-    if route.multipath {
-        put("multipath", json!(true));
-    }
-    if route.stale {
-        put("stale", json!(true));
-    }
-    if route.best {
-        put(
-            "bestpath",
-            json!({"overall": true, "selectionReason": selection(all)}),
-        );
-    }
-    for (key, list) in [
-        ("community", &route.communities),
-        ("largeCommunity", &route.large_communities),
-    ] {
-        if !list.is_empty() {
-            put(key, json!({"string": list.join(" "), "list": list}));
-        }
-    }
-    if !route.extended_communities.is_empty() {
-        put(
-            "extendedCommunity",
-            json!({"string": route.extended_communities.join(" ")}),
-        );
-    }
-    put("nexthops", view.hops(route, true));
-    put("peer", peer(view, route));
-    Value::Object(object)
-}
-
-/// Who told us.
-fn peer(view: &View, route: &Route) -> Value {
-    let Some(address) = route.neighbor else {
-        return json!({"peerId": "0.0.0.0", "routerId": view.summary.router_id});
-    };
-    let neighbor = view.neighbors.get(&address);
-    let mut object = Map::new();
-    let mut put = |key: &str, value: Value| drop(object.insert(key.to_owned(), value));
-    put("peerId", json!(address.ip()));
-    put(
-        "type",
-        json!(if view.is_internal(route) {
-            "internal"
-        } else {
-            "external"
-        }),
-    );
-    if let Some(id) = neighbor.and_then(|it| it.router_id) {
-        put("routerId", json!(id));
-    }
-    if let Some((host, _)) = neighbor.and_then(hostname) {
-        put("hostname", json!(host));
-    }
-    if let Some(interface) = neighbor.and_then(|it| it.summary.interface.as_ref()) {
-        put("interface", json!(interface));
-    }
-    Value::Object(object)
-}
-
-fn segments(path: &[AsPathItem]) -> Vec<Value> {
-    let mut segments = Vec::new();
-    let mut sequence: Vec<u32> = Vec::new();
-    let close = |sequence: &mut Vec<u32>, segments: &mut Vec<Value>| {
-        if !sequence.is_empty() {
-            segments.push(json!({"type": "as-sequence", "list": std::mem::take(sequence)}));
-        }
-    };
-    for item in path {
-        let (kind, list) = match item {
-            AsPathItem::Asn(asn) => {
-                sequence.push(*asn);
-                continue;
-            }
-            AsPathItem::Set { set } => ("as-set", set),
-            AsPathItem::ConfedSequence { confed_sequence } => {
-                ("as-confed-sequence", confed_sequence)
-            }
-            AsPathItem::ConfedSet { confed_set } => ("as-confed-set", confed_set),
-        };
-        close(&mut sequence, &mut segments);
-        segments.push(json!({"type": kind, "list": list}));
-    }
-    close(&mut sequence, &mut segments);
-    segments
-}
-
-fn prefix_text(
-    view: &View,
-    name: &str,
-    shown: &[&Route],
-    all: &[Route],
-    told: &[ScopedAddr],
-) -> String {
-    let best = all
-        .iter()
-        .position(|it| it.best)
-        .map_or("no best path".to_owned(), |at| format!("best #{}", at + 1));
-    let mut text = format!(
-        "BGP routing table entry for {name}\nPaths: ({} available, {best}, table {})\n",
-        all.len(),
-        view.router.vrf
-    );
-    match told {
-        [] => text.push_str("  Not advertised to any peer\n"),
-        told => {
-            let names: Vec<String> = told.iter().map(|it| it.ip().to_string()).collect();
-            text.push_str("  Advertised to non peer-group peers:\n");
-            text.push_str(&format!("  {}\n", names.join(" ")));
-        }
-    }
-    for route in shown {
-        text.push_str(&paragraph(view, route, all));
-    }
-    text
-}
-
-fn paragraph(view: &View, route: &Route, all: &[Route]) -> String {
-    let path = as_path(&route.as_path);
-    let path = if path.is_empty() {
-        "Local".to_owned()
-    } else {
-        path
-    };
-    let (from, id) = match route.neighbor {
-        None => ("0.0.0.0".to_owned(), Some(view.summary.router_id)),
-        Some(address) => {
-            let neighbor = view.neighbors.get(&address);
-            (
-                address.ip().to_string(),
-                neighbor.and_then(|it| it.router_id),
-            )
-        }
-    };
-    let id = id.map_or("unknown".to_owned(), |id| id.to_string());
-    let mut facts = vec![format!("Origin {}", origin(route).0)];
-    facts.extend(metric(route).map(|it| format!("metric {it}")));
-    facts.extend(view.preference(route).map(|it| format!("localpref {it}")));
-    facts.extend(
-        Some(weight(route))
-            .filter(|it| *it != 0)
-            .map(|it| format!("weight {it}")),
-    );
-    facts.extend(route.accepted.then(|| "valid".to_owned()));
-    facts.push(match (route.neighbor.is_none(), view.is_internal(route)) {
-        (true, _) => "sourced, local".to_owned(),
-        (false, true) => "internal".to_owned(),
-        (false, false) => "external".to_owned(),
-    });
-    facts.extend(route.stale.then(|| "stale".to_owned()));
-    facts.extend(route.multipath.then(|| "multipath".to_owned()));
-    facts.extend(route.best.then(|| format!("best ({})", selection(all))));
-    let mut text = format!(
-        "  {path}\n    {} from {from} ({id})\n      {}\n",
-        view.next_hop(route),
-        facts.join(", ")
-    );
-    for (name, list) in [
-        ("Community", &route.communities),
-        ("Extended Community", &route.extended_communities),
-        ("Large Community", &route.large_communities),
-    ] {
-        if !list.is_empty() {
-            text.push_str(&format!("      {name}: {}\n", list.join(" ")));
-        }
-    }
-    text
 }

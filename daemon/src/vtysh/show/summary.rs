@@ -3,6 +3,8 @@
 use bgp::Family;
 use serde_json::{Map, Value, json};
 
+use super::ending::Ending;
+use super::neighbors::Policy;
 use super::words::{self, epoch, families, family_key, family_name, uptime};
 use super::{Answer, Answered};
 use crate::control::reply::{self, NeighborSummary};
@@ -198,11 +200,12 @@ impl View {
             return "% No failed BGP neighbors found\n".to_owned();
         }
         let mut text = format!(
-            "BGP router identifier {}, local AS number {} VRF {}\n\
+            "BGP router identifier {}, local AS number {} VRF {} vrf-id {}\n\
              RIB entries {}, using {} of memory\nPeers {}\n",
             self.summary.router_id,
             self.summary.asn,
             self.vrf,
+            words::vrf_id(&self.vrf),
             self.summary.prefixes.get(family).copied().unwrap_or(0),
             words::memory(self.rib_memory(family)),
             all.len()
@@ -259,10 +262,27 @@ impl Wanted {
 fn line(neighbor: &reply::Neighbor, family: Family) -> String {
     let summary = &neighbor.summary;
     let up = is_up(summary);
-    let negotiated = neighbor.details.get(family).is_some_and(|it| it.negotiated);
+    let detail = neighbor.details.get(family);
+    let negotiated = detail.is_some_and(|it| it.negotiated);
     let counts = summary.families.get(family).copied().unwrap_or_default();
     let (received, sent) = match (up, negotiated) {
-        (true, true) => (counts.accepted.to_string(), counts.advertised.to_string()),
+        (true, true) => {
+            // Nothing passes without a policy (RFC 8212).
+            let told =
+                |policy: Option<&String>, count: u64| match Policy::of(policy.map(String::as_str))
+                {
+                    Policy::Missing => "(Policy)".to_owned(),
+                    Policy::Open | Policy::Map(_) => count.to_string(),
+                };
+            let (import, export) = (
+                detail.and_then(|it| it.import.as_ref()),
+                detail.and_then(|it| it.export.as_ref()),
+            );
+            (
+                told(import, counts.accepted),
+                told(export, counts.advertised),
+            )
+        }
         (true, false) => ("NoNeg".to_owned(), "NoNeg".to_owned()),
         (false, _) => (state(summary), "0".to_owned()),
     };
@@ -284,35 +304,42 @@ fn short(description: Option<&str>) -> String {
 }
 
 fn failed_line(neighbor: &reply::Neighbor) -> String {
-    let reset = neighbor
-        .last_down
-        .as_ref()
-        .map_or("never".to_owned(), |it| uptime(it.ago_s));
+    let changed = neighbor.summary.changed_s;
     format!(
-        "{:>7} {:>7} {reset:>9} {}",
+        "{:>7} {:>7} {:>9}{}",
         neighbor.established,
         neighbor.flaps,
-        why(neighbor)
+        changed.map_or("never".to_owned(), uptime),
+        ending(neighbor).text()
     )
 }
 
 fn failed_json(neighbor: &reply::Neighbor) -> Value {
     let summary = &neighbor.summary;
-    json!({
-        "connectionsEstablished": neighbor.established,
-        "connectionsDropped": neighbor.flaps,
-        "peerUptime": summary.changed_s.map_or("never".to_owned(), uptime),
-        "peerUptimeMsec": summary.changed_s.unwrap_or(0).saturating_mul(1000),
-        "lastResetDueTo": why(neighbor),
-        "idType": id_type(summary),
-    })
+    let mut object = Map::new();
+    let mut put = |key: &str, value: Value| drop(object.insert(key.to_owned(), value));
+    if is_dynamic(summary) {
+        put("dynamicPeer", json!(true));
+    }
+    put("connectionsEstablished", json!(neighbor.established));
+    put("connectionsDropped", json!(neighbor.flaps));
+    put(
+        "peerUptime",
+        json!(summary.changed_s.map_or("never".to_owned(), uptime)),
+    );
+    let age = summary.changed_s.unwrap_or(0);
+    put("peerUptimeMsec", json!(age.saturating_mul(1000)));
+    if summary.changed_s.is_some() {
+        put("peerUptimeEstablishedEpoch", json!(epoch(age)));
+    }
+    put("idType", json!(id_type(summary)));
+    object.extend(ending(neighbor).json());
+    Value::Object(object)
 }
 
-/// Why a session is down, in rbgpd's words.
-fn why(neighbor: &reply::Neighbor) -> String {
-    let last = neighbor.last_down.as_ref().map(|it| it.reason.clone());
-    last.or_else(|| neighbor.summary.why.clone())
-        .unwrap_or_else(|| "Waiting for peer OPEN".to_owned())
+/// Why a session is down.
+fn ending(neighbor: &reply::Neighbor) -> Ending {
+    Ending::of(neighbor).unwrap_or_else(Ending::waiting)
 }
 
 pub(super) fn is_up(neighbor: &NeighborSummary) -> bool {
@@ -347,9 +374,14 @@ pub(super) fn state(neighbor: &NeighborSummary) -> String {
     let why = neighbor.why.as_deref().unwrap_or_default();
     match neighbor.state.as_str() {
         "Idle" if why.starts_with(SHUTDOWN) => "Idle (Admin)".to_owned(),
-        "Idle" if why.starts_with(TOO_MANY) => "Idle (PfxCt)".to_owned(),
+        "Idle" if is_too_many(why) => "Idle (PfxCt)".to_owned(),
         state => state.to_owned(),
     }
+}
+
+/// Whether a session is held down because too many prefixes came.
+pub(super) fn is_too_many(why: &str) -> bool {
+    why.starts_with(TOO_MANY)
 }
 
 // As `bgp::session::StopReason` is written.

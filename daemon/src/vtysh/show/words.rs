@@ -93,10 +93,11 @@ pub(super) fn hostname(neighbor: &reply::Neighbor) -> Option<(String, String)> {
 
 /// FRR's number of a VRF: that of its device, and zero for the one that has none.
 pub(super) fn vrf_id(vrf: &str) -> u32 {
-    // The name of a device has no slash, and what has one is none.
-    let index = std::fs::read_to_string(format!("/sys/class/net/{vrf}/ifindex"));
-    let known = index.ok().filter(|_| vrf != DEFAULT);
-    known.and_then(|text| text.trim().parse().ok()).unwrap_or(0)
+    // Of the kernel itself: what is mounted at /sys may be of another network namespace.
+    match vrf {
+        DEFAULT => 0,
+        vrf => crate::interface::index_of(vrf).unwrap_or(0),
+    }
 }
 
 /// An amount of memory.

@@ -303,6 +303,8 @@ fn read(
         _ if is_static => Maker::Static,
         2 if near && on_network(host, route) => Maker::Connected,
         2..=4 | 9 | 16 => Maker::Kernel,
+        // What ends a VRF's table, so that nothing goes on in the main one, is no route of BGP.
+        186 if route.metric >= LAST => Maker::Kernel,
         186 => Maker::Bgp,
         187 => Maker::Isis,
         188 => Maker::Ospf,
@@ -313,7 +315,9 @@ fn read(
     let (distance, metric) = match maker {
         Maker::Bgp => (route.metric, meds.get(&text).copied().unwrap_or(0)),
         Maker::Static => (route.metric, 0),
-        Maker::Kernel | Maker::Connected | Maker::Local => (0, route.metric),
+        // FRR takes the high octet for a distance.
+        Maker::Kernel => (route.metric >> 24, route.metric & 0x00ff_ffff),
+        Maker::Connected | Maker::Local => (0, route.metric),
         Maker::Ospf => (110, route.metric),
         Maker::Isis => (115, route.metric),
         Maker::Rip => (120, route.metric),
@@ -329,6 +333,9 @@ fn read(
         hops: route.next_hops.to_vec(),
     }
 }
+
+/// A metric beyond that of any route that leads somewhere.
+const LAST: u32 = 1 << 24;
 
 /// The route of a network that an address of the device is in.
 fn on_network(host: &Host, route: &ForeignRoute) -> bool {
@@ -622,10 +629,13 @@ pub(super) async fn interface_brief(said: &Said, asking: &Asking) -> Answered {
 
 pub(super) async fn vrf(asking: &Asking) -> Answered {
     let host = Host::now(asking.version().await?.pid)?;
+    let routers = asking.routers().await?;
     let mut text = String::new();
     for (link, table) in host.vrfs() {
+        let ours = routers.iter().any(|it| it.vrf == link.name.as_str());
+        let configured = if ours { " (configured)" } else { "" };
         text.push_str(&format!(
-            "vrf {} id {} table {table}\n",
+            "vrf {} id {} table {table}{configured}\n",
             link.name, link.index
         ));
     }

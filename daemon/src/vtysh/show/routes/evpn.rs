@@ -1,12 +1,14 @@
 //! EVPN routes by route distinguisher.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
+use bgp::ScopedAddr;
 use serde_json::{Map, Value, json};
 
-use super::{View, by_prefix, detail, object_of};
+use super::prefix::detail;
+use super::{View, by_prefix, object_of};
 use crate::control::EvpnRoutes;
-use crate::control::reply::Route;
+use crate::control::reply::{EvpnRoute, Route};
 use crate::vtysh::ask::{Asking, Trouble};
 use crate::vtysh::grammar::Said;
 use crate::vtysh::show::{Answer, Answered};
@@ -101,7 +103,7 @@ pub(super) fn table(
     view: &View,
     routes: Vec<Route>,
     nested: bool,
-    detailed: bool,
+    detailed: Option<&Labels>,
 ) -> (String, Map<String, Value>) {
     let paths = routes.len();
     let groups = by_prefix(routes);
@@ -116,8 +118,8 @@ pub(super) fn table(
     for (name, all) in &groups {
         let key = Key::of(name);
         let rows = all.iter().map(|it| match detailed {
-            true => detail(view, it, all),
-            false => path(view, it, &key, all),
+            Some(labels) => labelled(detail(view, it, all), labels.get(&place(it))),
+            None => path(view, it, &key, all),
         });
         let rows: Vec<Value> = rows
             .map(|it| if nested { json!([it]) } else { it })
@@ -128,7 +130,7 @@ pub(super) fn table(
         if let Value::Object(entry) = entry {
             let route = json!({"prefix": key.name(), "prefixLen": LENGTH, "paths": rows});
             let mut route = object_of(route);
-            if detailed {
+            if detailed.is_some() {
                 route.insert("rd".to_owned(), json!(key.rd));
                 route.extend(key.fields());
             }
@@ -161,6 +163,33 @@ pub(super) fn table(
         groups.len()
     ));
     (text, object)
+}
+
+/// The VNIs that a path names, by its place: `100`, or `100/4001` where hosts are routed, too.
+pub(super) type Labels = HashMap<(String, Option<ScopedAddr>, u32), String>;
+
+fn place(route: &Route) -> (String, Option<ScopedAddr>, u32) {
+    (route.prefix.clone(), route.neighbor, route.path_id)
+}
+
+fn labels(routes: &[EvpnRoute]) -> Labels {
+    let of = |route: &EvpnRoute| {
+        let number = |key: &str| route.evpn.get(key).and_then(Value::as_u64);
+        let (first, second) = (number("vni")?, number("l3_vni"));
+        let text = match second {
+            Some(second) => format!("{first}/{second}"),
+            None => first.to_string(),
+        };
+        Some((place(&route.route), text))
+    };
+    routes.iter().filter_map(of).collect()
+}
+
+fn labelled(mut path: Value, labels: Option<&String>) -> Value {
+    if let (Value::Object(path), Some(labels)) = (&mut path, labels) {
+        path.insert("vni".to_owned(), json!(labels));
+    }
+    path
 }
 
 /// What FRR says of the length of every EVPN route.
@@ -207,7 +236,7 @@ pub(in crate::vtysh::show) async fn evpn(said: &Said, asking: &Asking) -> Answer
         .and_then(|it| it.parse::<u32>().ok());
     let vni = number.and_then(bgp::Vni::new);
     if let Some(number) = number
-        && !view.router.vnis().await?.iter().any(|it| it.vni == number)
+        && !(view.router.vnis().await?.vnis.iter()).any(|it| it.vni == number)
     {
         return Ok(match said.has("json") {
             true => Answer::Json(json!({})),
@@ -231,11 +260,12 @@ pub(in crate::vtysh::show) async fn evpn(said: &Said, asking: &Asking) -> Answer
         ..EvpnRoutes::default()
     };
     let routes = view.router.evpn_routes(&wanted).await?;
+    let labels = labels(&routes);
     let routes: Vec<Route> = routes.into_iter().map(|it| it.route).collect();
     let empty = routes.is_empty();
     // FRR tells of one distinguisher at length.
     let detailed = said.has("detail") || said.value(&["RD"]).is_some();
-    let (text, mut object) = table(&view, routes, true, detailed);
+    let (text, mut object) = table(&view, routes, true, detailed.then_some(&labels));
     if number.is_some() {
         object = without_distinguishers(object);
     }
