@@ -3,6 +3,8 @@
 //! Routes go when their family is complete. Entries on devices, when EVPN is, and devices, when all
 //! families are; but not before every overlay of the configuration was asked for: one that waits for
 //! the underlay, for its VRF or for the instance that has it would lose its bridge with all ports.
+//! An instance says so as the first thing it does, or never: it is waited for as long as routes are
+//! (`graceful_restart.deferral_time`), since all that is left over of other networks waits with it.
 //! Nor before the kernel's thread has looked at the devices of all of them: entries of stations here
 //! are wanted because it finds them.
 //!
@@ -99,15 +101,22 @@ impl Core {
         self.look_for_leftovers();
     }
 
-    /// When static routes and leftovers of before a crash go although BFD has not spoken of them, or
-    /// neighbours of a range have not connected.
+    /// When static routes and leftovers of before a crash go although BFD has not spoken of them,
+    /// neighbours of a range have not connected, or a VRF has not come up.
     pub(super) fn paths_deadline(&self) -> Option<Instant> {
         let awaited = self.statics.awaits_paths();
         let paths = awaited.then(|| self.started + PATHS_WAIT);
         paths
             .into_iter()
             .chain(self.leftovers.strangers_until)
+            .chain(self.vrfs_until())
             .min()
+    }
+
+    /// Until when VRFs that have not come up are waited for, if any are.
+    fn vrfs_until(&self) -> Option<Instant> {
+        let awaited = !self.leftovers.unannounced.is_empty();
+        awaited.then(|| self.started + self.config.graceful_restart.deferral_time)
     }
 
     pub(super) fn paths_timeout(&mut self, now: Instant) {
@@ -117,6 +126,16 @@ impl Core {
         }
         if self.leftovers.strangers_until.is_some_and(|at| at <= now) {
             self.leftovers.strangers_until = None;
+            self.sweep_rest();
+        }
+        if self.vrfs_until().is_some_and(|at| at <= now) {
+            let missing = std::mem::take(&mut self.leftovers.unannounced);
+            let names: Vec<&str> = missing.iter().map(|name| &**name).collect();
+            tracing::warn!(
+                vrfs = names.join(", "),
+                "VRFs have not come up: what the last run left in the kernel goes without them, \
+                 devices of their tunnels included"
+            );
             self.sweep_rest();
         }
     }

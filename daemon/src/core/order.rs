@@ -23,6 +23,7 @@ use tokio::runtime::{Builder, Runtime};
 use super::*;
 use crate::bfd_share;
 use crate::config;
+use crate::exchange::{Mail, Note};
 use crate::tasks::{Listening, Registry, Senders};
 
 const PEER: PeerId = PeerId(1000);
@@ -80,12 +81,13 @@ impl World {
 
     /// The same, before it knows what is in the kernel.
     fn begun(config: Config, links: impl IntoIterator<Item = Link>) -> Self {
-        Self::begun_in(None, config, links)
+        Self::begun_in(None, Hub::default(), config, links)
     }
 
-    /// The same, with a state directory.
+    /// The same, with a state directory, and with a hub that knows which VRFs there are at the start.
     fn begun_in(
         state: Option<StateDir>,
+        hub: Hub,
         config: Config,
         links: impl IntoIterator<Item = Link>,
     ) -> Self {
@@ -104,7 +106,7 @@ impl World {
             sightings,
         };
         let (handle, listening) = (runtime.handle().clone(), Listening::default());
-        let exchange = Arc::new(Hub::default());
+        let exchange = Arc::new(hub);
         let inputs = Inputs {
             events: event_queue,
             written: written_queue,
@@ -463,6 +465,47 @@ fn devices_of_the_last_run_stay_until_it_is_known_what_is_wanted() {
 }
 
 #[test]
+fn a_vrf_that_does_not_come_up_holds_leftovers_no_longer_than_routes_do() {
+    let stamped = |index, name| Link {
+        alias: Some(fib::STAMP.to_owned()),
+        kind: LinkKind::Bridge,
+        ..Link::new(index, name)
+    };
+    let red: Arc<str> = "red".into();
+    let begun = || {
+        let devices = [stamped(1003, "br-plain"), stamped(1004, "br-gone")];
+        let hub = Hub::new([Arc::clone(&red)].into());
+        let mut world = World::begun_in(None, hub, with_network(200), devices);
+        world.core.take(Wake::Kernel(fib::Event::Ready));
+        world.settle();
+        world.happens(Underlay);
+        world
+    };
+    let all = |world: &World| ["br-plain", "br-gone"].map(|name| device(world, name));
+    let mut world = begun();
+    let until = world.core.started + world.core.config.graceful_restart.deferral_time;
+    assert_eq!(world.core.paths_deadline(), Some(until));
+    world.core.paths_timeout(until - Duration::from_millis(1));
+    world.settle();
+    assert_eq!(all(&world), [Some(1003), Some(1004)], "it may still come");
+    world.core.paths_timeout(until);
+    world.settle();
+    assert_eq!(all(&world), [Some(1003), None]);
+    assert_eq!(world.core.paths_deadline(), None, "said once");
+
+    // One that comes, if only to say that it is in no overlay any more, is not waited for.
+    let mut world = begun();
+    let notes = vec![Note::Tenant(red.clone(), None)];
+    world.core.receive(Mail {
+        notes,
+        ..Mail::default()
+    });
+    world.settle();
+    assert_eq!(all(&world), [Some(1003), None]);
+    assert_eq!(world.core.paths_deadline(), None);
+}
+
+#[test]
 fn the_overlay_is_told_the_end_of_a_vrf_once_the_kernel_was_read() {
     let text = "asn = 65001\nrouter_id = \"10.0.0.1\"\nlisten = []\nunderlay.interface = \"u\"\n\
                 evpn.vtep = \"10.0.0.1\"\n[l3vni]\nid = 4001\n";
@@ -482,7 +525,12 @@ fn the_overlay_is_told_the_end_of_a_vrf_once_the_kernel_was_read() {
 /// A run on a host whose bridge has a station that has moved there three times.
 fn with_station(state: &StateDir, before: impl FnOnce(&mut World)) -> World {
     let config = with_network(200);
-    let mut world = World::begun_in(Some(state.clone()), config, [Link::new(1001, "u")]);
+    let mut world = World::begun_in(
+        Some(state.clone()),
+        Hub::default(),
+        config,
+        [Link::new(1001, "u")],
+    );
     before(&mut world);
     world.core.take(Wake::Kernel(fib::Event::LocalMac {
         vni: 200,
