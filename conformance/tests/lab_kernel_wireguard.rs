@@ -35,7 +35,7 @@ fn ten_thousand_prefixes_come_and_go_in_the_kernel() -> Result<(), Error> {
         let plan = Plan::new(Underlay::KernelWireGuard, vec![Program::Rbgpd; 3]).vnis(&[]);
         let mut cloud = Cloud::build(lab, plan)?;
         cloud.start()?;
-        lab.reach("site to site ping", STEP, || cloud.sites_ping())?;
+        lab.reach("site to site ping", step(), || cloud.sites_ping())?;
         ten_thousand(lab, &cloud)
     })
 }

@@ -55,7 +55,7 @@ fn a_default_route_goes_to_one_peer_and_moves() -> Result<(), Error> {
         owned_by(lab, &cloud, "0.0.0.0/0", Some(&c))?;
         watch.end(lab)?;
         // The tunnel addresses stay with their peers.
-        lab.reach("site to site ping", STEP, || cloud.sites_ping())?;
+        lab.reach("site to site ping", step(), || cloud.sites_ping())?;
         retract(&cloud, 3, "0.0.0.0/0")?;
         owned_by(lab, &cloud, "0.0.0.0/0", None)
     })
@@ -76,7 +76,7 @@ fn an_overdue_handshake_is_a_warning_before_the_hold_time() -> Result<(), Error>
                     .replace("\"9s\"", "\"90s\"")
             })?;
         }
-        lab.reach("sessions without BFD", STEP, || {
+        lab.reach("sessions without BFD", step(), || {
             cloud.sites_ping()?;
             let shown = neighbor(&cloud, 1, 2)?;
             let is = |key: &str, value: serde_json::Value| shown.get(key) == Some(&value);
@@ -126,7 +126,7 @@ fn ten_thousand_prefixes_come_move_and_go() -> Result<(), Error> {
         let mut cloud = Cloud::build(lab, plan)?;
         prepare(&cloud)?;
         cloud.start()?;
-        lab.reach("site to site ping", STEP, || cloud.sites_ping())?;
+        lab.reach("site to site ping", step(), || cloud.sites_ping())?;
         ten_thousand(lab, &cloud)?;
         cloud.verified()
     })
