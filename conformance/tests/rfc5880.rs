@@ -31,6 +31,7 @@ use conformance::blackbox::{Connection, Open, Prefix, Update};
 use conformance::lab::{Error, Lab, Pair, Requirement, scenario, scenario_beside_others, toward};
 use nix::libc;
 use serde_json::Value;
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 const NEEDS: [Requirement; 2] = [Requirement::Root, Requirement::Rbgpd];
 
@@ -191,7 +192,10 @@ fn stays(lab: &Lab, pair: &Pair<'_>, peer: &Peer, what: &str) -> Result<(), Erro
 }
 
 /// Who sends whatever the test wants.
-struct Attacker(UdpSocket);
+struct Attacker {
+    socket: UdpSocket,
+    to: SocketAddr,
+}
 
 impl Attacker {
     fn at(pair: &Pair<'_>, address: &str, ttl: u32) -> Result<Self, Error> {
@@ -200,12 +204,37 @@ impl Attacker {
             socket.set_ttl(ttl)?;
             Ok::<_, std::io::Error>(socket)
         })?;
-        socket.map(Self).map_err(|e| Error::State(e.to_string()))
+        let to = ([10, 9, 0, 1], PORT).into();
+        let attacker = socket.map(|socket| Self { socket, to });
+        attacker.map_err(|e| Error::State(e.to_string()))
+    }
+
+    /// As [`Attacker::at`] by IPv6.
+    fn at_v6(pair: &Pair<'_>, address: &str, hops: u32) -> Result<Self, Error> {
+        let socket = pair.right.within(|| {
+            let socket = UdpSocket::bind((address, 0))?;
+            SockRef::from(&socket).set_unicast_hops_v6(hops)?;
+            Ok::<_, std::io::Error>(socket)
+        })?;
+        let to = SocketAddr::new("fd09::1".parse().unwrap(), PORT);
+        let attacker = socket.map(|socket| Self { socket, to });
+        attacker.map_err(|e| Error::State(e.to_string()))
+    }
+
+    /// Who writes headers of IPv4, too, with whatever addresses.
+    fn forging(pair: &Pair<'_>) -> Result<Self, Error> {
+        let raw = Protocol::from(libc::IPPROTO_RAW);
+        let socket = pair
+            .right
+            .within(|| Socket::new(Domain::IPV4, Type::RAW, Some(raw)))?;
+        let (socket, to) = (socket.map(UdpSocket::from), ([10, 9, 0, 1], 0).into());
+        let attacker = socket.map(|socket| Self { socket, to });
+        attacker.map_err(|e| Error::State(e.to_string()))
     }
 
     fn send(&self, octets: &[u8]) {
         // The kernel may have no room for it: then it is not an attack.
-        let _ = self.0.send_to(octets, ("10.9.0.1", PORT));
+        let _ = self.socket.send_to(octets, self.to);
     }
 }
 
@@ -388,7 +417,7 @@ impl Attacker {
         // that length.
         let result = unsafe {
             libc::setsockopt(
-                attacker.0.as_raw_fd(),
+                attacker.socket.as_raw_fd(),
                 libc::SOL_UDP,
                 UDP_SEGMENT,
                 (&raw const segment).cast(),
@@ -410,15 +439,20 @@ struct Flood {
 
 /// 100,000 packets a second, if this machine can send as many.
 fn flood(pair: &Pair<'_>, attacker: &Attacker, octets: &[u8]) -> Flood {
+    let burst = octets.repeat(BURST);
+    flood_by(pair, || attacker.send(&burst))
+}
+
+/// The same of who sends [`BURST`] packets.
+fn flood_by(pair: &Pair<'_>, send: impl Fn()) -> Flood {
     const TIME: Duration = Duration::from_secs(3);
     const RATE: u128 = 100_000;
-    let burst = octets.repeat(BURST);
     let pid = pair.rbgpd.pid().unwrap();
     let (before, start) = (ticks(pid, "bfd"), Instant::now());
     let mut sent = 0_u32;
     while start.elapsed() < TIME {
         if u128::from(sent) < RATE * start.elapsed().as_micros() / 1_000_000 {
-            attacker.send(&burst);
+            send();
             sent += u32::try_from(BURST).unwrap();
         } else {
             std::thread::yield_now();
@@ -511,6 +545,107 @@ fn a_flood_of_what_was_signed_once_is_refused_at_a_bounded_cost() -> Result<(), 
         assert!(refused > 10_000, "it was a flood: {refused}");
         assert!(part < 0.9, "{part} of a processor");
         stays(lab, &pair, &peer, "replays of what was signed")
+    })
+}
+
+/// An echo packet of a session that there is not, or of a neighbour's.
+const ECHO: [u8; 24] = {
+    let mut octets = [0x5a; 24];
+    (octets[0], octets[1]) = (1, 24);
+    octets
+};
+
+/// The same with the headers of one that we have sent and that came back: sums are not looked at by
+/// who reads it from the interface.
+fn forged_echo() -> Vec<u8> {
+    let own = [10, 9, 0, 1];
+    let ip = [0x45, 0, 0, 52, 0, 0, 0x40, 0, 254, 17, 0, 0];
+    let udp = [0x0e, 0xc9, 0x0e, 0xc9, 0, 32, 0, 0];
+    [&ip[..], &own, &own, &udp, &ECHO].concat()
+}
+
+/// What comes back has no other secrets than the names of sessions and the numbers in the packets.
+#[test]
+fn no_flood_of_echo_packets_takes_a_session_down() -> Result<(), Error> {
+    scenario("rfc5880-flood-echo", &NEEDS, |lab| {
+        let mut pair = Pair::build(lab)?;
+        for space in [&pair.left, &pair.right] {
+            space.run(&["sysctl", "-qw", "net.ipv4.ip_forward=1"])?;
+        }
+        pair.right.ip("addr add fd09::3/64 dev eth0 nodad")?;
+        let echo = "interface = \"eth0\"\nmultiplier = 5\necho = true\n\
+                    echo_transmit_interval = \"50ms\"\necho_receive_interval = \"50ms\"\n";
+        let of = |local: u8, peer: u8| {
+            let all = ["10.9.0.", "fd09::"].map(|net| {
+                format!("[[bfd]]\npeer = \"{net}{peer}\"\nlocal = \"{net}{local}\"\n{echo}")
+            });
+            all.concat()
+        };
+        pair.start(&of(1, 2))?;
+        let _right = pair.second(&of(2, 1))?;
+        let returned = || {
+            let now = shown(&pair)?;
+            let all = now["sessions"].as_array().cloned().unwrap_or_default();
+            let of = |it: &Value| it.pointer("/echo/returned").and_then(Value::as_u64);
+            Ok::<Vec<u64>, Error>(all.iter().map(|it| of(it).unwrap_or(0)).collect())
+        };
+        let more = |what: &str, before: &[u64], by: u64| {
+            until(lab, what, || {
+                let now = returned()?;
+                let pairs = now.iter().zip(before);
+                Ok(now.len() == 2 && pairs.into_iter().all(|(now, then)| *now > then + by))
+            })
+        };
+        more("both have theirs sent back", &[0, 0], 60)?;
+        let echo_port = |address: &str, to: &str, ttl: u32| {
+            let mut attacker = match to.contains(':') {
+                false => Attacker::at(&pair, address, ttl)?,
+                true => Attacker::at_v6(&pair, address, ttl)?,
+            };
+            attacker.to = SocketAddr::new(to.parse().unwrap(), 3785);
+            Ok::<_, Error>(attacker)
+        };
+        let attacks = [
+            (
+                "of a stranger",
+                echo_port("10.9.0.3", "10.9.0.1", 255)?,
+                ECHO.to_vec(),
+            ),
+            ("as if sent back", Attacker::forging(&pair)?, forged_echo()),
+            (
+                "of a peer",
+                echo_port("10.9.0.2", "10.9.0.1", 255)?,
+                ECHO.to_vec(),
+            ),
+            (
+                "of a stranger by IPv6",
+                echo_port("fd09::3", "fd09::1", 255)?,
+                ECHO.to_vec(),
+            ),
+            (
+                "as if sent back by IPv6",
+                echo_port("fd09::2", "fd09::1", 254)?,
+                ECHO.to_vec(),
+            ),
+        ];
+        for (what, attacker, octets) in attacks {
+            let before = returned()?;
+            let Flood { rate, part } = flood_by(&pair, || {
+                (0..BURST).for_each(|_| attacker.send(&octets));
+            });
+            let during = returned()?;
+            println!(
+                "{what}: {rate:.0} a second, {:.0} % of a processor; came back {before:?} to {during:?}",
+                part * 100.0
+            );
+            assert!(part < 0.9, "{what}: {part} of a processor");
+            more(what, &during, 20)?;
+            let now = shown(&pair)?;
+            for session in 0..2 {
+                assert_eq!(now["sessions"][session]["flaps"], 0, "{what}: {now}");
+            }
+        }
+        Ok(())
     })
 }
 

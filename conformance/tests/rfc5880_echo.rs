@@ -7,13 +7,17 @@
 //! ```
 //!
 //! What is dropped is dropped by the right's kernel where it forwards, so control packets go on.
+//!
+//! Over WireGuard IPv4 packets do not find their way, which is said and costs no session; in a VRF
+//! both find it.
 
 #![allow(missing_docs, clippy::indexing_slicing)]
 
 use std::time::Duration;
 
 use conformance::lab::{
-    Error, Frr, Lab, Namespace, Pair, Release, Requirement, scenario_beside_others,
+    Cloud, Error, Frr, Lab, Namespace, Pair, Plan, Program, Release, Requirement, Underlay,
+    scenario, scenario_beside_others,
 };
 use serde_json::Value;
 
@@ -28,6 +32,15 @@ fn session(text: &str) -> Result<Value, Error> {
     let shown: Value = serde_json::from_str(text).map_err(|e| Error::State(e.to_string()))?;
     let first = shown.pointer("/sessions/0").cloned();
     first.ok_or_else(|| Error::State(format!("no session: {text}")))
+}
+
+/// The session with this peer.
+fn session_with(text: &str, peer: &str) -> Result<Value, Error> {
+    let shown: Value = serde_json::from_str(text).map_err(|e| Error::State(e.to_string()))?;
+    let all = shown.get("sessions").and_then(Value::as_array);
+    let mut all = all.into_iter().flatten();
+    let found = all.find(|it| it["peer"] == peer).cloned();
+    found.ok_or_else(|| Error::State(format!("no session with {peer}: {text}")))
 }
 
 fn here(pair: &Pair<'_>) -> Result<Value, Error> {
@@ -275,6 +288,123 @@ fn nothing_is_offered_that_the_host_would_not_send_back() -> Result<(), Error> {
             both,
         )?;
         until(lab, "between link-local addresses, right", there, both)?;
+        Ok(())
+    })
+}
+
+const OVER_WIREGUARD: [Requirement; 5] = [
+    Requirement::Root,
+    Requirement::Program("wireguard-go"),
+    Requirement::Program("wg"),
+    Requirement::Tun,
+    Requirement::Rbgpd,
+];
+
+/// A packet to our own address leaves a WireGuard interface through no peer. By IPv6 packets go to
+/// the peer's address, and come back.
+#[test]
+fn over_wireguard_only_packets_to_the_peers_address_come_back() -> Result<(), Error> {
+    scenario("rfc5880-echo-wireguard", &OVER_WIREGUARD, |lab| {
+        let plan = Plan::new(Underlay::WireGuard, vec![Program::Rbgpd; 2]).vnis(&[]);
+        let mut cloud = Cloud::build(lab, plan)?;
+        cloud.start()?;
+        lab.reach("BFD is up", PATIENCE, || {
+            let a = cloud.at(1)?;
+            a.node().bfd_up(a.peer(2))
+        })?;
+        for (site, other) in [(1, 2), (2, 1)] {
+            forward(cloud.at(site)?.space(), true)?;
+            let more: Vec<String> = [format!("10.10.0.{other}"), format!("fd10::{other}")]
+                .iter()
+                .map(|peer| format!("\n[[bfd]]\npeer = \"{peer}\"\n{BOTH}\n"))
+                .collect();
+            let more = more.concat();
+            cloud
+                .at(site)?
+                .node()
+                .reload(|text| text.to_owned() + &more)?;
+        }
+        for (site, other) in [(1, 2), (2, 1)] {
+            let node = cloud.at(site)?.node();
+            let shown = |peer: &str| {
+                let output = node.ctl(&["show", "bfd", "--json"])?;
+                session_with(&output.stdout, peer)
+            };
+            let [v4, v6] = [format!("10.10.0.{other}"), format!("fd10::{other}")];
+            let works = |it: &Value| {
+                number(it, "/echo/returned") >= MANY && number(it, "/echo/looped_back") >= MANY
+            };
+            let now = until(lab, "those of IPv6 come back", || shown(&v6), works)?;
+            assert_eq!(now["echo"]["problem"], Value::Null, "{now}");
+            assert_eq!(number(&now, "/flaps"), 0, "{now}");
+
+            let refused = |it: &Value| text(it, "/echo/problem").contains("`wg0`");
+            let now = until(lab, "those of IPv4 do not leave", || shown(&v4), refused)?;
+            for words in ["AllowedIPs", "IPv6"] {
+                assert!(text(&now, "/echo/problem").contains(words), "{now}");
+            }
+            assert_eq!(number(&now, "/echo/sent"), 0, "{now}");
+            // Nobody is told to send what would not come back either.
+            assert_eq!(now["echo"]["receive_ms"], Value::Null, "{now}");
+            assert_eq!(now["state"], "up", "{now}");
+            assert_eq!(number(&now, "/flaps"), 0, "{now}");
+            let table = node.ctl(&["show", "bfd"])?.stdout;
+            assert!(table.contains("AllowedIPs"), "{table}");
+            let log = std::fs::read_to_string(cloud.at(site)?.rbgpd()?.log()).unwrap_or_default();
+            let line = format!("BFD echo does not work peer={v4}");
+            assert_eq!(log.matches(&line).count(), 1, "{log}");
+        }
+        Ok(())
+    })
+}
+
+/// The left is in a VRF: its packets leave and come back there, those of the right are forwarded by
+/// the VRF's table, or sent back by the socket that is in it.
+#[test]
+fn packets_come_back_in_a_vrf() -> Result<(), Error> {
+    let needs = [NEEDS.as_slice(), &[Requirement::Vrf]].concat();
+    scenario("rfc5880-echo-vrf", &needs, |lab| {
+        let mut pair = Pair::build(lab)?;
+        pair.left.ip("link add red type vrf table 100")?;
+        pair.left.ip("link set red up")?;
+        pair.left.ip("link set eth0 master red")?;
+        // A device that enters a VRF loses the other addresses of IPv6.
+        pair.left.ip("addr add fd09::1/64 dev eth0 nodad")?;
+        for space in [&pair.left, &pair.right] {
+            forward(space, true)?;
+        }
+        // In a guest there is one processor for all.
+        let slower = format!("multiplier = 10\n{BOTH}");
+        let of_left = |peer: &str| ours(peer, &format!("vrf = \"red\"\n{slower}"));
+        pair.start(&[of_left("10.9.0.2"), of_left("fd09::2")].concat())?;
+        let right = [ours("10.9.0.1", &slower), ours("fd09::1", &slower)].concat();
+        let right = pair.second(&right)?;
+        let here = |peer: &str| session_with(&pair.ctl(&["show", "bfd", "--json"])?, peer);
+        let there = |peer: &str| {
+            let output = right.ctl(&["show", "bfd", "--json"])?;
+            session_with(&output.stdout, peer)
+        };
+        let works = |it: &Value| number(it, "/echo/returned") >= MANY && it["state"] == "up";
+        for host in ["10.9.0.", "fd09::"] {
+            let [left, right] = [format!("{host}1"), format!("{host}2")];
+            let ours = until(lab, "the VRF's come back", || here(&right), works)?;
+            let theirs = until(lab, "the other side's do", || there(&left), works)?;
+            for now in [ours, theirs] {
+                assert_eq!(now["echo"]["problem"], Value::Null, "{now}");
+                let looped_back = number(&now, "/echo/looped_back");
+                assert_eq!(looped_back > 0, host == "fd09::", "{now}");
+            }
+        }
+        // The right drops what it should forward there, of which its BFD knows nothing.
+        let dropped = "iif eth0 to 10.9.0.1 blackhole";
+        pair.right.ip(&format!("rule add {dropped}"))?;
+        let failed = |it: &Value| {
+            text(it, "/diagnostic") == "echo function failed" && number(it, "/flaps") >= 1
+        };
+        until(lab, "the session is lost", || here("10.9.0.2"), failed)?;
+        pair.right.ip(&format!("rule del {dropped}"))?;
+        let up = |it: &Value| it["state"] == "up" && it["echo"]["works"] == true;
+        until(lab, "up again", || here("10.9.0.2"), up)?;
         Ok(())
     })
 }

@@ -11,9 +11,10 @@
 //! back by IPv4 our kernel forwards, if it forwards on the interface; what is addressed to us we
 //! send back, as by IPv6.
 //!
-//! Packets on the link are not authenticated beyond the number that each has: a flood of UDP port 3785 by
-//! somebody on the link can push ours out, and then the session goes down. Of such a flood some
-//! 50,000 packets a second are read ([`REST`]).
+//! Packets on the link are not authenticated beyond the number that each has. The kernel drops what
+//! does not name a session or come from a peer ([`Echoes`]); a flood of UDP port 3785 by somebody who
+//! has seen a session's packets, or has the address of its peer (IPv6), can push ours out, and then the
+//! session goes down. Of such a flood some 50,000 packets a second are read ([`REST`]).
 
 use std::io::{self, Read};
 use std::net::{IpAddr, Ipv4Addr};
@@ -23,7 +24,7 @@ use std::time::Duration;
 use bfd::{Domain, Hops, InterfaceIndex, Parameters};
 use socket2::{Socket, Type};
 
-use super::shield;
+use super::shield::Echoes;
 use super::socket::{DSCP_CS6, Port, attach};
 
 /// Echo packets that are read from a socket in one round.
@@ -81,8 +82,9 @@ pub(super) fn wanted(parameters: &Parameters) -> bool {
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Problem {
     #[error(
-        "`{0}` has no link addresses, as WireGuard has none: an echo packet goes to our own address, \
-         which is in no peer's AllowedIPs, and never leaves"
+        "`{0}` has no link addresses, as WireGuard has none: an echo packet to our own address leaves \
+         through the peer whose AllowedIPs have that, mostly none, and not through this one; sessions \
+         by IPv6 have echo there"
     )]
     NoLinkAddresses(String),
     #[error("no packet socket on `{0}` (needs CAP_NET_RAW): {1}")]
@@ -159,6 +161,8 @@ pub(super) fn forwards(interface: &str) -> bool {
 pub(super) struct Link {
     socket: Socket,
     interface: InterfaceIndex,
+    /// Whose packets it passes.
+    echoes: Echoes,
     buffer: [u8; PACKET_MAX],
 }
 
@@ -167,7 +171,7 @@ impl Link {
         // Protocol 0 hears nothing yet: the filter stands before the first packet comes.
         let socket = Socket::new(socket2::Domain::PACKET, Type::DGRAM, None)?;
         socket.set_nonblocking(true)?;
-        attach(&socket, &shield::sent_back(Port::Echo.number()))?;
+        attach(&socket, &Echoes::default().sent_back(Port::Echo.number()))?;
         let (address, length) = link_layer(interface, None)?;
         // SAFETY: `address` is a socket address of that length and outlives the call.
         let result =
@@ -178,8 +182,18 @@ impl Link {
         Ok(Self {
             socket,
             interface,
+            echoes: Echoes::default(),
             buffer: [0; PACKET_MAX],
         })
+    }
+
+    /// Has the kernel drop what is of none of these.
+    pub(super) fn hear(&mut self, of: &Echoes) -> io::Result<()> {
+        if self.echoes != *of {
+            attach(&self.socket, &of.sent_back(Port::Echo.number()))?;
+            self.echoes.clone_from(of);
+        }
+        Ok(())
     }
 
     /// Has the neighbour with this link address forward a packet to our own address.

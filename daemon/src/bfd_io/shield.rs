@@ -11,7 +11,7 @@
 //! discriminator of zero from a peer, which is how sessions begin. Of the rest one in [`ONE_IN`] is
 //! passed, so that counters still move and the end of the flood is seen.
 //!
-//! Without a flood there is no filter, so every counter is exact and every refusal has its reason.
+//! Without a flood there is no filter of control packets, so every counter is exact and every refusal has its reason.
 //! What is not done here: packets that have all the marks of a session's peer are let through,
 //! however many there are; only the session can judge those.
 
@@ -150,11 +150,7 @@ impl Known {
     }
 
     fn written(&self, v6: bool, peers: bool, discriminators: bool) -> Vec<libc::sock_filter> {
-        let (ttl_at, source_at) = match v6 {
-            false => (8, 12),
-            // The last four octets of the source.
-            true => (7, 20),
-        };
+        let (ttl_at, source_at) = places(v6);
         // UDP's header has 8 octets, and Your Discriminator stands behind 8 of the packet.
         const YOURS_AT: u32 = 16;
         let mut program = Program::default();
@@ -199,36 +195,115 @@ pub(super) fn nothing() -> Vec<libc::sock_filter> {
     program.finish()
 }
 
-/// A filter of a UDP socket that passes what has crossed no router, or one: an echo packet of a
-/// neighbour, and one that a neighbour has sent back.
-pub(super) fn near(v6: bool) -> Vec<libc::sock_filter> {
-    let mut program = Program::default();
-    program.load_octet(NETWORK_HEADER.wrapping_add(if v6 { 7 } else { 8 }));
-    program.unless_at_least(254, Label::Drop);
-    program.end(u32::MAX);
-    program.place(Label::Drop);
-    program.end(0);
-    program.finish()
+/// Whose echo packets count. Unlike with control packets the filter is always there: nothing else is
+/// of interest, and nobody who does not know a session's name pushes its packets out.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Echoes {
+    /// The last four octets of the addresses of those whose packets we send back, in order.
+    peers: Vec<u32>,
+    /// The sessions whose packets come back, in order.
+    discriminators: Vec<u32>,
 }
 
-/// A filter of a packet socket that begins at the IPv4 header: it passes echo packets of this host
-/// that a neighbour has sent back. Whatever else comes in on the interface costs four instructions.
-pub(super) fn sent_back(own_port: u16) -> Vec<libc::sock_filter> {
-    let port = u32::from(own_port);
-    let mut program = Program::default();
-    // Ports stand behind a header without options: UDP, TTL 254, from port 3785 to port 3785.
-    program.load_octet(9);
-    program.unless_equal(17, Label::Drop);
-    program.load_word(20);
-    program.unless_equal(port << 16 | port, Label::Drop);
-    program.load_octet(0);
-    program.unless_equal(0x45, Label::Drop);
-    program.load_octet(8);
-    program.unless_equal(254, Label::Drop);
-    program.end(u32::MAX);
-    program.place(Label::Drop);
-    program.end(0);
-    program.finish()
+impl Echoes {
+    /// Of sessions: name, configuration, whether its packets come back and whether the peer's are
+    /// sent back.
+    pub(super) fn of<'a>(
+        sessions: impl Iterator<Item = (Discriminator, &'a Config, bool, bool)>,
+    ) -> Self {
+        let mut echoes = Self::default();
+        for (name, config, sends, loops) in sessions {
+            echoes.discriminators.extend(sends.then_some(name.get()));
+            let peer = last_octets(config.remote_address());
+            echoes.peers.extend(loops.then_some(peer));
+        }
+        for list in [&mut echoes.peers, &mut echoes.discriminators] {
+            list.sort_unstable();
+            list.dedup();
+        }
+        echoes
+    }
+
+    /// A filter of a UDP socket, which begins at the UDP header. It passes what has crossed no router
+    /// from who has it sent back, and what has crossed one with the name of a session.
+    pub(super) fn near(&self, v6: bool) -> Vec<libc::sock_filter> {
+        let (ttl_at, source_at) = places(v6);
+        // Behind the header of UDP and four octets of the packet.
+        const NAME_AT: u32 = 12;
+        self.written(|these, program| {
+            program.load_octet(NETWORK_HEADER.wrapping_add(ttl_at));
+            program.when(255, Label::Peer);
+            program.unless_equal(254, Label::Drop);
+            program.load_word(NAME_AT);
+            these.find(&self.discriminators, program);
+            program.place(Label::Peer);
+            program.load_word(NETWORK_HEADER.wrapping_add(source_at));
+            these.find(&self.peers, program);
+        })
+    }
+
+    /// A filter of a packet socket that begins at the IPv4 header: it passes echo packets of this host
+    /// that a neighbour has sent back. Whatever else comes in on the interface costs four
+    /// instructions.
+    pub(super) fn sent_back(&self, own_port: u16) -> Vec<libc::sock_filter> {
+        let port = u32::from(own_port);
+        const NAME_AT: u32 = 20 + 12;
+        self.written(|these, program| {
+            // Ports stand behind a header without options: UDP, TTL 254, from port 3785 to port 3785.
+            program.load_octet(9);
+            program.unless_equal(17, Label::Drop);
+            program.load_word(20);
+            program.unless_equal(port << 16 | port, Label::Drop);
+            program.load_octet(0);
+            program.unless_equal(0x45, Label::Drop);
+            program.load_octet(8);
+            program.unless_equal(254, Label::Drop);
+            program.load_word(NAME_AT);
+            these.find(&self.discriminators, program);
+        })
+    }
+
+    /// Of more sessions than the kernel takes instructions for it is not asked whose packets they are.
+    fn written(&self, body: impl Fn(These, &mut Program)) -> Vec<libc::sock_filter> {
+        let program = |these| {
+            let mut program = Program::default();
+            body(these, &mut program);
+            program.place(Label::Pass);
+            program.end(u32::MAX);
+            program.place(Label::Drop);
+            program.end(0);
+            program.finish()
+        };
+        let listed = program(These::Listed);
+        match listed.len() <= INSTRUCTIONS_MAX {
+            true => listed,
+            false => program(These::All),
+        }
+    }
+}
+
+/// Which of the values that are looked for count.
+#[derive(Clone, Copy)]
+enum These {
+    Listed,
+    All,
+}
+
+impl These {
+    fn find(self, values: &[u32], program: &mut Program) {
+        match self {
+            Self::Listed => program.find(values, Label::Pass, Label::Drop),
+            Self::All => program.jump(Label::Pass),
+        }
+    }
+}
+
+/// Where TTL and the last four octets of the source stand in the IP header.
+fn places(v6: bool) -> (u32, u32) {
+    match v6 {
+        false => (8, 12),
+        true => (7, 20),
+    }
 }
 
 /// `BPF_MAXINSNS`.

@@ -14,7 +14,7 @@ use std::time::Duration;
 use bfd::{Domain, Hops, InterfaceIndex};
 use socket2::{Protocol, SockAddr, Socket, Type};
 
-use super::shield::{self, Known};
+use super::shield::{self, Echoes, Known};
 use crate::datagram::{self, Datagram, Leaving};
 use crate::interface::index_of;
 
@@ -114,6 +114,8 @@ pub(super) struct Receiver {
     /// The number of the VRF device, which is another one when the device is made anew.
     vrf: Option<InterfaceIndex>,
     v6: bool,
+    /// Whose packets it passes, if it is for echo packets.
+    echoes: Echoes,
     buffer: [MaybeUninit<u8>; DATAGRAM_MAX],
 }
 
@@ -135,8 +137,8 @@ impl Receiver {
         socket.set_nonblocking(true)?;
         match reach.port {
             Port::Control(_) => make_room(&socket)?,
-            // From behind a router comes nothing of this kind.
-            Port::Echo => attach(&socket, &shield::near(address.is_ipv6()))?,
+            // Whose packets count is not known yet.
+            Port::Echo => attach(&socket, &Echoes::default().near(address.is_ipv6()))?,
         }
         let vrf = match reach.vrf {
             Some(vrf) => {
@@ -155,6 +157,7 @@ impl Receiver {
             domain: reach.domain,
             vrf,
             v6: address.is_ipv6(),
+            echoes: Echoes::default(),
             buffer: [MaybeUninit::new(0); DATAGRAM_MAX],
         })
     }
@@ -219,6 +222,15 @@ impl Receiver {
     /// Has the kernel drop what is of none of these, in place of those of before.
     pub(super) fn shield(&self, known: &Known) -> io::Result<()> {
         attach(&self.socket, &known.program(self.v6))
+    }
+
+    /// Has the kernel drop what is of none of these, if it is for echo packets.
+    pub(super) fn hear_echoes(&mut self, of: &Echoes) -> io::Result<()> {
+        if self.port == Port::Echo && self.echoes != *of {
+            attach(&self.socket, &of.near(self.v6))?;
+            self.echoes.clone_from(of);
+        }
+        Ok(())
     }
 
     /// Takes everything again.

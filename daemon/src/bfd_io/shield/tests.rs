@@ -168,28 +168,98 @@ fn sessions_of_other_sockets_do_not_count() {
     assert_eq!(vrf.discriminators, [5]);
 }
 
+/// Sessions of these numbers: those whose packets come back, and those that have theirs sent back.
+fn echoes(sends: &[u32], loops: &[u32]) -> Echoes {
+    let most = sends.iter().chain(loops).max().copied().unwrap_or(0);
+    let config = |number: u32| {
+        let [.., high, low] = number.to_be_bytes();
+        Config::new([10, 9, high, low].into(), Parameters::default())
+    };
+    let all: Vec<(u32, Config)> = (1..=most).map(|it| (it, config(it))).collect();
+    Echoes::of(all.iter().map(|(number, config)| {
+        let name = Discriminator::new(*number).unwrap();
+        let (sends, loops) = (sends.contains(number), loops.contains(number));
+        (name, config, sends, loops)
+    }))
+}
+
 #[test]
-fn what_has_crossed_two_routers_is_no_echo_packet() {
-    for (v6, at) in [(false, 8), (true, 7)] {
-        for (ttl, passes) in [(255, true), (254, true), (253, false), (64, false)] {
+fn echo_packets_come_from_a_peer_or_name_a_session_and_have_crossed_one_router_at_most() {
+    let echoes = echoes(&[1, 2, 7], &[3, 4]);
+    for (v6, ttl_at, source_at) in [(false, 8, 12), (true, 7, 20)] {
+        for (ttl, source, name, passes) in [
+            (255, 3, 0, true),
+            (255, 4, 1, true),
+            (255, 1, 1, false),
+            (255, 9, 7, false),
+            (254, 9, 7, true),
+            (254, 3, 1, true),
+            (254, 3, 3, false),
+            (254, 3, 0, false),
+            (253, 3, 1, false),
+            (64, 3, 1, false),
+        ] {
             let mut ip = vec![0; 40];
-            ip[at] = ttl;
-            assert_eq!(run(&near(v6), &ip, &[0; 32], 0), passes, "{v6} {ttl}");
+            ip[ttl_at] = ttl;
+            ip[source_at..source_at + 4].copy_from_slice(&[10, 9, 0, source]);
+            let mut udp = vec![0; 32];
+            udp[15] = name;
+            let passed = run(&echoes.near(v6), &ip, &udp, 0);
+            assert_eq!(passed, passes, "{v6} {ttl} {source} {name}");
         }
+    }
+    // Before anybody is known, nobody is heard.
+    let mut ip = vec![0; 40];
+    for ttl in [254, 255] {
+        ip[8] = ttl;
+        assert!(!run(&Echoes::default().near(false), &ip, &[0; 32], 0));
     }
 }
 
 #[test]
 fn only_echo_packets_that_were_sent_back_come_through_a_packet_socket() {
+    let program = echoes(&[5], &[6]).sent_back(3785);
     let mut whole = vec![0; 52];
     (whole[0], whole[8], whole[9]) = (0x45, 254, 17);
     whole[20..24].copy_from_slice(&[0x0e, 0xc9, 0x0e, 0xc9]);
-    let passes = |packet: &[u8]| run(&sent_back(3785), &[], packet, 0);
+    whole[35] = 5;
+    let passes = |packet: &[u8]| run(&program, &[], packet, 0);
     assert!(passes(&whole));
-    for (at, octet) in [(0, 0x46), (8, 255), (9, 6), (21, 0xc8), (23, 0xc8)] {
+    for (at, octet) in [
+        (0, 0x46),
+        (8, 255),
+        (9, 6),
+        (21, 0xc8),
+        (23, 0xc8),
+        (35, 6),
+        (34, 1),
+    ] {
         let mut other = whole.clone();
         other[at] = octet;
         assert!(!passes(&other), "{at}");
     }
-    assert!(!passes(&whole[..22]));
+    assert!(!passes(&whole[..34]));
+}
+
+#[test]
+fn of_too_many_sessions_echo_packets_are_told_by_their_ttl_alone() {
+    let many: Vec<u32> = (1..=5_000).collect();
+    for (count, listed) in [(1_000, true), (5_000, false)] {
+        let echoes = echoes(&many[..count], &many[..count]);
+        for (program, at) in [(echoes.near(false), 12), (echoes.sent_back(3785), 32)] {
+            assert!(
+                program.len() <= INSTRUCTIONS_MAX,
+                "{count}: {}",
+                program.len()
+            );
+            let (mut ip, mut packet) = (vec![0; 40], vec![0; 52]);
+            ip[8] = 254;
+            (packet[0], packet[8], packet[9]) = (0x45, 254, 17);
+            packet[20..24].copy_from_slice(&[0x0e, 0xc9, 0x0e, 0xc9]);
+            packet[at..at + 4].copy_from_slice(&1_000_u32.to_be_bytes());
+            assert!(run(&program, &ip, &packet, 0), "{count}");
+            packet[at..at + 4].copy_from_slice(&70_000_u32.to_be_bytes());
+            assert_eq!(run(&program, &ip, &packet, 0), !listed, "{count}");
+        }
+    }
 }

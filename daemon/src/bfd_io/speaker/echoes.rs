@@ -13,6 +13,7 @@ use bfd::{InterfaceIndex, Interval, State};
 use super::{Entry, Ready, Speaker};
 use crate::bfd_io::SessionKey;
 use crate::bfd_io::echo::{self, Link, Problem, Way};
+use crate::bfd_io::shield::Echoes;
 use crate::bfd_io::socket::Port;
 use crate::datagram::Leaving;
 use crate::interface::name_of;
@@ -115,7 +116,26 @@ impl Speaker {
             .collect();
         self.links.retain(|interface, _| used.contains(interface));
         self.close_receivers();
+        self.hear_echoes();
         self.look_at = (!wanting.is_empty()).then(|| now + echo::LOOK);
+    }
+
+    /// Tells sockets whose packets count.
+    fn hear_echoes(&mut self) {
+        let sessions = &self.sessions;
+        let echoes = Echoes::of(self.entries.values().filter_map(|entry| {
+            let session = sessions.get(entry.session?)?;
+            let (name, config) = (session.my_discriminator(), session.config());
+            Some((name, config, entry.way.sends, entry.way.loops))
+        }));
+        let receivers = self.receivers.iter_mut();
+        let links = self.links.values_mut();
+        let heard = receivers
+            .map(|it| it.hear_echoes(&echoes))
+            .chain(links.map(|it| it.hear(&echoes)));
+        for error in heard.filter_map(Result::err) {
+            tracing::warn!(%error, "BFD echo packets of some sessions may not be heard");
+        }
     }
 
     /// What the host can do for a session's echo packets now.
