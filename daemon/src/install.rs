@@ -14,7 +14,9 @@ use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use bgp::attributes::Notes;
+use bgp::attributes::{Attributes, Notes};
+use bgp::family::PerFamily;
+use bgp::policy::{Policy, Verdict};
 use bgp::rib::{Best, BestPath, PeerId, Rib};
 use bgp::{Nlri, Prefix, ScopedAddr};
 use fib::{
@@ -89,10 +91,12 @@ impl Way {
 }
 
 /// What the configuration says about kernel routes, beside where they go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Settings {
     pub(crate) distance: Distance,
     pub(crate) bandwidth: BandwidthUse,
+    /// What best routes pass on their way, by family.
+    pub(crate) maps: PerFamily<Option<Policy>>,
 }
 
 /// Neighbours and their next hops: those in use, and the one that follows.
@@ -136,8 +140,22 @@ impl Install {
     /// What the configuration says now. Returns whether that is news, so that every best path is to
     /// be looked at again.
     pub(crate) fn set(&mut self, settings: Settings) -> bool {
-        let before = std::mem::replace(&mut self.settings, settings);
-        before != settings
+        let news = self.settings != settings;
+        self.settings = settings;
+        news
+    }
+
+    /// How the route of a path stands in the kernel: what was noted where it was taken in, unless the
+    /// map of its family says otherwise; `None` if that keeps it out.
+    pub(crate) fn notes(&self, nlri: &Nlri, attributes: &Attributes) -> Option<Notes> {
+        let Some(map) = self.settings.maps.get(nlri.family()) else {
+            return Some(attributes.notes());
+        };
+        match map.evaluate(nlri, attributes, None) {
+            Verdict::Reject => None,
+            Verdict::Accept => Some(attributes.notes()),
+            Verdict::Change { set, .. } => Some(set.notes),
+        }
     }
 
     /// The kernel's priority of a path's route; `None` for one that is not written.
@@ -185,7 +203,7 @@ impl Install {
         let first = best.paths.first();
         let dropped = |first: &BestPath| first.attributes.notes().blackhole;
         let learned = first.filter(|first| first.peer != PeerId::LOCAL || dropped(first));
-        let notes = learned.map(|first| first.attributes.notes());
+        let notes = learned.and_then(|first| self.notes(&best.nlri, &first.attributes));
         let metric = learned.zip(notes);
         let metric = metric.and_then(|(first, notes)| self.metric(notes, first.external));
         let moved = self.place(prefix, notes.and_then(|notes| notes.table));

@@ -15,8 +15,10 @@ mod tenant;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 
 use bgp::evpn_route::RouteDistinguisher;
+use bgp::policy::{RouteMap, Set};
 use bgp::rib::{Rules, Suppress};
 use bgp::session::RemoteAs;
 use bgp::{Asn, Prefix, SourceFilter, Vni};
@@ -294,7 +296,31 @@ fn unicast(
             paths: or(table.paths, default.paths),
             as_path_relax: or(table.as_path_relax, default.as_path_relax),
         },
+        kernel_route_map: kernel_route_map(table.kernel_route_map.as_ref(), policies, report),
     }
+}
+
+/// The kernel's routes have nothing but a source address and a distance that a map could set.
+fn kernel_route_map(
+    name: Option<&At<String>>,
+    policies: &Policies,
+    report: &mut Report,
+) -> Option<Arc<RouteMap>> {
+    let map = policies.route_map(name, report)?;
+    let mut maps = vec![Arc::clone(&map)];
+    while let Some(map) = maps.pop() {
+        let of_kernel = |set: &Set| matches!(set, Set::Src(_) | Set::Distance(_));
+        let wrong = map.entries().iter();
+        let mut wrong = wrong.filter(|entry| !entry.sets.iter().all(of_kernel));
+        if let (Some(entry), Some(name)) = (wrong.next(), name) {
+            let (map, entry) = (map.name().to_owned(), entry.seq);
+            let hint = "set the rest where routes are taken in: `import` of the neighbors";
+            report.error_with_hint(name.span, Conflict::KernelMap { map, entry }, hint);
+            return None;
+        }
+        maps.extend(map.entries().iter().filter_map(|entry| entry.call.clone()));
+    }
+    Some(map)
 }
 
 /// Routes of other programs. Our own are not among them: two routers that announced what they have

@@ -203,6 +203,16 @@ pub enum Conflict {
         /// How long it would be.
         freeze_time: String,
     },
+    /// The kernel's routes have nothing of the kind.
+    #[error(
+        "`kernel_route_map` leads to entry {entry} of `{map}`, which sets something else than `src` and `distance`"
+    )]
+    KernelMap {
+        /// The map, or one that it calls.
+        map: String,
+        /// Its entry.
+        entry: u32,
+    },
     /// Data of a cache would expire before it is asked for again.
     #[error(
         "`expire` is \"{expire}\", but must be longer than `{key}`, \"{value}\" (RFC 8210 §6)"

@@ -183,6 +183,8 @@ pub struct UnicastTable {
     pub paths: Option<At<u16>>,
     /// `multipath`: `as_path_relax`.
     pub as_path_relax: Option<At<bool>>,
+    /// `kernel_route_map`.
+    pub kernel_route_map: Option<At<String>>,
 }
 
 /// `[evpn]`.
@@ -490,6 +492,7 @@ fn unicast(table: &mut Table<'_, '_>, family: Family) -> UnicastTable {
         import_check: table.get("import_check", boolean),
         redistribute: redistribute(table),
         aggregates,
+        kernel_route_map: table.get("kernel_route_map", reference),
         ..UnicastTable::default()
     };
     table.table("multipath", "multipath", |table| {

@@ -323,6 +323,9 @@ fn unicast(unicast: &Unicast) -> Fields {
         default.as_path_relax,
     );
     fields.add_table("multipath", &table);
+    if let Some(map) = &unicast.kernel_route_map {
+        fields.add("kernel_route_map", quote(map.name()));
+    }
     fields
 }
 

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::time::{Instant, SystemTime};
 
 use bgp::family::PerFamily;
+use bgp::policy::Policy;
 use bgp::rib::{self, Multipath, PeerId};
 use bgp::session::{self, StopReason};
 use bgp::{Family, ScopedAddr, Vni};
@@ -12,7 +13,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::neighbor::{Neighbor, Origin, session_config, transport};
 use super::{Core, OverlayDevices};
-use crate::config::{self, Config, RouteTargets, VniConfig};
+use crate::config::{self, Config, RouteTargets, Unicast, VniConfig};
 use crate::control::Timestamp;
 use crate::install;
 use crate::own_routes::Own;
@@ -42,9 +43,15 @@ pub(super) fn multipath(config: &Config) -> PerFamily<Multipath> {
 
 /// What is written to the kernel, beside where it leads.
 pub(super) fn forwarding(config: &Config) -> install::Settings {
+    let map = |unicast: &Unicast| unicast.kernel_route_map.clone().map(Policy::Map);
     install::Settings {
         distance: config.kernel.distance,
         bandwidth: config.bandwidth,
+        maps: PerFamily {
+            ipv4_unicast: map(&config.ipv4_unicast),
+            ipv6_unicast: map(&config.ipv6_unicast),
+            evpn: None,
+        },
     }
 }
 

@@ -30,6 +30,7 @@ impl Live {
         for vrf in site.vrfs.values() {
             live.put(&vrf.vni);
         }
+        live.0.extend(site.kernel_maps.values().map(|it| it.spot));
         for vni in site.top_vnis.values() {
             live.keys(&vni.keys);
         }

@@ -101,7 +101,7 @@ pub(super) struct Switch {
 }
 
 /// The address families that sessions carry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Family {
     Ipv4,
     Ipv6,
@@ -161,6 +161,8 @@ pub(super) struct Site {
     /// By VRF; `None` is the default one.
     pub(super) routers: BTreeMap<Option<String>, Router>,
     pub(super) vrfs: BTreeMap<String, Vrf>,
+    /// `table-map` and `ip protocol bgp route-map`, by VRF.
+    pub(super) kernel_maps: BTreeMap<(Option<String>, Family), Put>,
     /// `vni N` outside everything, with a block of its own.
     pub(super) top_vnis: BTreeMap<u32, Vni>,
     /// By kind of list and name.

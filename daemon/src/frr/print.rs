@@ -321,6 +321,9 @@ impl<'c> Page<'c> {
                 }
                 multipath.finish(&mut self.unsaid);
             }
+            if let Some(map) = inner.text("kernel_route_map") {
+                self.line(block.clone(), format!("table-map {map}"));
+            }
             for mut network in inner.items("networks", "prefix") {
                 network.drop("require_route");
                 let line = network.words(

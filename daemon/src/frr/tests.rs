@@ -2,6 +2,7 @@ mod bfd;
 mod drain;
 mod files;
 mod imports;
+mod kernel_maps;
 mod running;
 mod static_route;
 mod table;

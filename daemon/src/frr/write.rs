@@ -164,7 +164,7 @@ impl<'s> Whole<'s> {
             self.toml.value("log.level", level);
         }
         let router = router.unwrap_or(&empty);
-        self.settings(router);
+        self.settings(router, None);
         self.evpn(overlay);
         match &overlay.main {
             Some(l3vni) => self.l3vni(l3vni, router, overlay),
@@ -209,7 +209,7 @@ impl<'s> Whole<'s> {
             (None, None) => self.router_id(&empty),
         };
         self.toml.value("router_id", &id);
-        self.settings(router);
+        self.settings(router, Some(vrf));
         match l3vni {
             Some(l3vni) => self.l3vni(l3vni, router, overlay),
             None => self.evpn_without_l3vni(router),
@@ -262,7 +262,7 @@ impl<'s> Whole<'s> {
     }
 
     /// Everything but neighbours.
-    fn settings(&mut self, router: &Router) {
+    fn settings(&mut self, router: &Router, vrf: Option<&str>) {
         let mut keys = router.keys.clone();
         keys.remove("router_id");
         match router.ebgp_requires_policy {
@@ -294,7 +294,7 @@ impl<'s> Whole<'s> {
         self.toml.keys("", &keys);
         if router.asn.is_some() {
             for family in [Family::Ipv4, Family::Ipv6] {
-                self.unicast(family, router);
+                self.unicast(family, router, vrf);
             }
         }
     }
@@ -304,7 +304,7 @@ impl<'s> Whole<'s> {
         self.site.version.is_some_and(|of| of < version)
     }
 
-    fn unicast(&mut self, family: Family, router: &Router) {
+    fn unicast(&mut self, family: Family, router: &Router, vrf: Option<&str>) {
         let unicast: &Unicast = router.families.of(family);
         let key = family.key();
         let spot = router.asn.as_ref().map_or(Spot::default(), |asn| asn.spot);
@@ -325,6 +325,10 @@ impl<'s> Whole<'s> {
         if let Some(relax) = router.relax.filter(|relax| relax.on) {
             self.toml
                 .line(relax.spot, &format!("{key}.multipath.as_path_relax = true"));
+        }
+        let kernel_map = (vrf.map(str::to_owned), family);
+        if let Some(map) = self.site.kernel_maps.get(&kernel_map) {
+            self.toml.value(&format!("{key}.kernel_route_map"), map);
         }
         let exact = router.import_check.is_some_and(|it| it.on);
         let unchecked = router.import_check.is_some_and(|it| !it.on) || self.before((7, 4));

@@ -198,8 +198,9 @@ fn shares_follow_bandwidths_and_the_distance_is_the_metric() {
             external: 30,
             internal: 200,
         },
+        ..Settings::default()
     };
-    assert!(install.set(settings) && !install.set(settings));
+    assert!(install.set(settings.clone()) && !install.set(settings));
     rib.handle(Instant::now(), Input::Repeat(Family::Ipv4Unicast));
     let expected = Route::via([near]).metric(30);
     assert_eq!(told(&mut install, &mut rib).0, [expected]);
@@ -216,6 +217,36 @@ fn shares_follow_bandwidths_and_the_distance_is_the_metric() {
         ..plain
     };
     assert!(routes(&mut install, &mut rib, [with(1, never), with(1, never)]).is_empty());
+}
+
+#[test]
+fn a_map_decides_what_of_a_family_is_in_the_kernel_and_with_which_address() {
+    let text = "asn = 1\nrouter_id = \"10.0.0.9\"\n[[prefix_list]]\nname = \"FAR\"\nrules = [\"permit 10.65.0.0/16\"]\n\
+                [[route_map]]\nname = \"K\"\n[[route_map.entry]]\nseq = 10\naction = \"deny\"\nmatch.prefix_list = \"FAR\"\n\
+                [[route_map.entry]]\nseq = 20\naction = \"permit\"\nset.src = \"10.0.0.9\"\nset.distance = 30\n\
+                [ipv4_unicast]\nkernel_route_map = \"K\"\n";
+    let config = crate::config::parse(text, "x.toml").unwrap();
+    assert!(config.metrics().contains(&30));
+    let map = config.ipv4_unicast.kernel_route_map.map(Policy::Map);
+    let (mut install, mut rib) = world();
+    announce(&mut rib, PEERS[0], "10.64.0.0/16", [10, 0, 0, 1], 1);
+    announce(&mut rib, PEERS[0], "10.65.0.0/16", [10, 0, 0, 1], 1);
+    assert_eq!(told(&mut install, &mut rib).0.len(), 2);
+    let settings = Settings {
+        maps: PerFamily {
+            ipv4_unicast: map,
+            ..PerFamily::default()
+        },
+        ..Settings::default()
+    };
+    assert!(install.set(settings.clone()) && !install.set(settings));
+    rib.handle(Instant::now(), Input::Repeat(Family::Ipv4Unicast));
+    let mut expected = Route::via([out([10, 0, 0, 1], 1, 1)]).metric(30);
+    expected.source = Some([10, 0, 0, 9].into());
+    assert_eq!(told(&mut install, &mut rib).0, [expected]);
+    assert!(install.set(Settings::default()));
+    rib.handle(Instant::now(), Input::Repeat(Family::Ipv4Unicast));
+    assert_eq!(told(&mut install, &mut rib).0.len(), 2);
 }
 
 fn bandwidth(mbit_s: u16) -> Vec<bgp::ExtendedCommunity> {

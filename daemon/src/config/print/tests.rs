@@ -789,7 +789,16 @@ fn config() -> impl Strategy<Value = Config> {
                 None if limit % 7 < 5 => Suppress::All,
                 None => Suppress::None,
             };
+            let into_kernel = (limit % 3 == 1).then(|| {
+                let entry = bgp::policy::Entry {
+                    sets: vec![Set::Distance(30), Set::Src(prefix.addr())],
+                    ..bgp::policy::Entry::new(10, Action::Permit)
+                };
+                Arc::new(RouteMap::new("into the kernel", vec![entry]).expect("one entry"))
+            });
+            config.route_maps.extend(into_kernel.clone());
             config.ipv4_unicast = Unicast {
+                kernel_route_map: into_kernel,
                 networks,
                 // Never our own.
                 redistribute: match !redistribute

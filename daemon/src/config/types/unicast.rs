@@ -19,15 +19,18 @@ pub struct Unicast {
     pub aggregates: Vec<Aggregate>,
     /// Equal-cost paths.
     pub multipath: Multipath,
+    /// Which best routes stand in the kernel, and with which source address and distance.
+    pub kernel_route_map: Option<Arc<RouteMap>>,
 }
 
 impl Unicast {
-    /// The route-maps of what we announce.
+    /// The route-maps of what we announce, and of what the kernel has.
     pub fn route_maps(&self) -> impl Iterator<Item = &Arc<RouteMap>> {
         let networks = self.networks.iter().map(|it| &it.route_map);
         let redistributed = self.redistribute.iter().map(|it| &it.route_map);
         let aggregates = self.aggregates.iter().flat_map(Aggregate::maps);
-        networks.chain(redistributed).flatten().chain(aggregates)
+        let maps = networks.chain(redistributed).flatten().chain(aggregates);
+        maps.chain(&self.kernel_route_map)
     }
 
     pub(in crate::config) fn route_maps_mut(
@@ -36,7 +39,8 @@ impl Unicast {
         let networks = self.networks.iter_mut().map(|it| &mut it.route_map);
         let redistributed = self.redistribute.iter_mut().map(|it| &mut it.route_map);
         let aggregates = self.aggregates.iter_mut().flat_map(Aggregate::maps_mut);
-        networks.chain(redistributed).flatten().chain(aggregates)
+        let maps = networks.chain(redistributed).flatten().chain(aggregates);
+        maps.chain(&mut self.kernel_route_map)
     }
 }
 

@@ -218,6 +218,9 @@ impl Core {
             (None, true) if self.hands.kernel.is_none() => {
                 Some("the kernel is switched off in the configuration".to_owned())
             }
+            (None, true) if self.is_kept_out(route) => {
+                Some("`kernel_route_map` keeps it out of the kernel".to_owned())
+            }
             (None, true) => {
                 Some("the next hop is not reachable, or the kernel is busy".to_owned())
             }
@@ -230,6 +233,12 @@ impl Core {
             installed,
             error,
         }
+    }
+
+    /// The family's map lets none of it into the kernel.
+    fn is_kept_out(&self, route: &RouteView) -> bool {
+        let best = route.paths.iter().find(|path| path.best);
+        best.is_some_and(|best| self.install.notes(&route.nlri, &best.attributes).is_none())
     }
 
     /// `via 10.0.0.1`, or `dev blue` where a device stands for another table.

@@ -22,7 +22,8 @@ impl Core {
         }
         let known = self.rib.route(&Nlri::from(Prefix::from(route.prefix())))?;
         let best = known.paths.iter().find(|path| path.best)?;
-        let ours = self.install.metric(best.attributes.notes(), best.external);
+        let notes = self.install.notes(&known.nlri, &best.attributes)?;
+        let ours = self.install.metric(notes, best.external);
         let whose = match other.fixed {
             true => "the static route",
             false => "another program's route",

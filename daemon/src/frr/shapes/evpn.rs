@@ -229,7 +229,7 @@ pub(super) const SHAPES: &[Shape] = &[
     shape(&[Vrf], "exit-vrf", Closes),
     shape(
         &[Vrf],
-        "(ip|ipv6) (protocol|nht|import-table|router-id) LINE",
+        "(ip|ipv6) (nht|import-table|router-id) LINE",
         Moot("each VRF's BGP does it by itself"),
     ),
     shape(

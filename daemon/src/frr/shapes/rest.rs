@@ -3,9 +3,10 @@
 use super::Means::{
     Always, Closes, Differs, Does, Elsewhere, Moot, Opens, OpensElsewhere, OpensRefused, Refused,
 };
-use super::Node::{Interface, Line, Top};
+use super::Node::{Interface, Line, Top, Vrf};
+use super::router::kernel_map;
 use super::{DONE, Done, Node, Shape, shape};
-use crate::frr::model::{Args, Site, quote};
+use crate::frr::model::{Args, Family, Site, quote};
 
 const HERE: &[Node] = &[Top];
 const LINK: &[Node] = &[Interface];
@@ -98,11 +99,24 @@ pub(super) const SHAPES: &[Shape] = &[
         Always("next hops are found as the kernel finds them, by the default route too"),
     ),
     shape(
+        &[Top, Vrf],
+        "(ip|ipv6) protocol (bgp|any) route-map NAME",
+        Does(protocol_map),
+    ),
+    shape(
+        &[Top, Vrf],
+        "(ip|ipv6) protocol static route-map NAME",
+        Refused("a static route says itself what stands in the kernel: `src` in [[static_route]]"),
+    ),
+    shape(
+        &[Top, Vrf],
+        "(ip|ipv6) protocol LINE",
+        Elsewhere("the daemon whose routes they are"),
+    ),
+    shape(
         HERE,
-        "(ip|ipv6) (protocol|import-table|nht) LINE",
-        Refused(
-            "let the neighbors' `route-map NAME in` do it: `set src`, `set table` and `set distance` reach the kernel",
-        ),
+        "(ip|ipv6) (import-table|nht) LINE",
+        Refused("next hops are looked up, and routes taken over, without a map between"),
     ),
     shape(HERE, "router-id A.B.C.D [vrf NAME]", Does(router_id)),
     shape(HERE, "ip router-id A.B.C.D [vrf NAME]", Does(router_id)),
@@ -336,4 +350,13 @@ fn address(site: &mut Site, a: &Args<'_>) -> Done {
         (None, _) => {}
     }
     DONE
+}
+
+fn protocol_map(site: &mut Site, a: &Args<'_>) -> Done {
+    let vrf = (a.node == Vrf).then(|| site.here.interface.clone());
+    let family = match a.has("ipv6") {
+        true => Family::Ipv6,
+        false => Family::Ipv4,
+    };
+    kernel_map(site, a, (vrf, family))
 }

@@ -553,9 +553,10 @@ pub(super) const SHAPES: &[Shape] = &[
     shape(
         UNICAST,
         "table-map NAME",
-        Refused(
-            "let the neighbors' `route-map NAME in` do it: `set src`, `set table` and `set distance` reach the kernel",
-        ),
+        Does(|site, a| {
+            let vrf = site.here.vrf.clone();
+            kernel_map(site, a, (vrf, a.family()))
+        }),
     ),
     shape(
         UNICAST,
@@ -618,6 +619,23 @@ fn open(site: &mut Site, a: &Args<'_>, vrf: Option<String>) -> Done {
             router.asn = Some(asn);
             DONE
         }
+    }
+}
+
+/// One map decides what of a family is in the kernel, whoever of FRR's daemons has asked it.
+pub(super) fn kernel_map(site: &mut Site, a: &Args<'_>, of: (Option<String>, Family)) -> Done {
+    if a.no() {
+        site.kernel_maps.remove(&of);
+        return DONE;
+    }
+    let map = a.put(quote(a.value("NAME")));
+    let before = site.kernel_maps.insert(of, map.clone());
+    match before.filter(|before| before.text != map.text) {
+        Some(before) => Err(format!(
+            "line {} has {} for this already; let one map say both",
+            before.spot.line, before.text
+        )),
+        None => DONE,
     }
 }
 

@@ -132,6 +132,10 @@ const SILENT: &[(&str, &str)] = &[
         "frr defaults (traditional|datacenter)",
         "traditional is the default",
     ),
+    (
+        "(ip|ipv6) protocol (bgp|any) route-map NAME",
+        "in a VRF without BGP there is nothing that the map could be asked of",
+    ),
     ("address-family*", "a block, in which lines stand"),
     ("router bgp*", "a block, in which lines stand"),
     (
