@@ -247,8 +247,25 @@ fn same(case: &Case, sites: &[Site; 3], before: &BTreeSet<String>) -> Result<(),
     let gone: Vec<_> = before.difference(&now).collect();
     let new: Vec<_> = now.difference(before).collect();
     match gone.is_empty() && new.is_empty() {
-        true => Ok(()),
+        true => sites.iter().try_for_each(|it| sources(case, &it.edge)),
         false => Err(Error::State(format!("gone {gone:#?}\nnew {new:#?}"))),
+    }
+}
+
+/// Where a map between BGP and the kernel sets the edge's address as source, all routes have it.
+fn sources(case: &Case, edge: &Edge) -> Result<(), Error> {
+    let id = edge.id();
+    if !case.file(id)?.contains("ip protocol bgp route-map") {
+        return Ok(());
+    }
+    let routes = edge.space().ip("route show proto bgp")?;
+    let source = format!(" src {} ", address(id));
+    // Static routes are rbgpd's, too, with another metric.
+    let learned = routes.lines().filter(|line| line.contains(" metric 20"));
+    let (with, without): (Vec<_>, Vec<_>) = learned.partition(|line| line.contains(&source));
+    match (with.is_empty(), without.is_empty()) {
+        (false, true) => Ok(()),
+        (_, _) => Err(Error::State(format!("edge {id}: {routes}"))),
     }
 }
 
