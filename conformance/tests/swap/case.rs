@@ -4,7 +4,7 @@
 //! `! sessions none`: the file says all about neighbours. Else each edge has a session with each other
 //! one over the segment, where we stand as next hop. Which of two equal paths is the best is not left to
 //! their age. `! defaults datacenter` is FRR's line.
-//! `! back ..` says where FRR itself loses packets when it starts again.
+//! `! back ..` says why FRR itself loses packets when it starts again; the lab lets it show that.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -19,6 +19,8 @@ pub(super) enum Ground {
     Links,
     /// Such links in a VRF, with a customer's network at each edge in it.
     Vrf,
+    /// The segment, and an overlay over it with a host at each edge.
+    Overlay,
 }
 
 /// One kind of configuration.
@@ -54,6 +56,7 @@ impl Case {
             ("", "show bgp ipv4 unicast"),
             ("address-family ipv6 unicast", "show bgp ipv6 unicast"),
             (" vrf red\n", "show bgp vrf red ipv4 unicast"),
+            ("address-family l2vpn evpn", "show bgp l2vpn evpn"),
         ];
         let there = all.iter().filter(|(word, _)| self.text.contains(word));
         there.map(|(_, table)| *table).collect()
@@ -63,7 +66,7 @@ impl Case {
     pub(super) fn neighbors(&self) -> &'static str {
         match self.ground {
             Ground::Vrf => "show bgp vrf all ipv4 unicast summary json",
-            Ground::Segment | Ground::Links => "show bgp summary json",
+            Ground::Segment | Ground::Links | Ground::Overlay => "show bgp summary json",
         }
     }
 

@@ -49,6 +49,13 @@ impl Site {
         }
     }
 
+    /// As [`Self::swap_in`], with FRR itself in the place.
+    pub(super) fn again(&mut self, lab: &Lab) -> Result<(), Error> {
+        self.theirs.freeze(true)?;
+        self.theirs.kill9()?;
+        self.start_frr(lab)
+    }
+
     pub(super) fn swap_back(&mut self, lab: &Lab) -> Result<(), Error> {
         self.edge.node_mut().kill9()?;
         self.start_frr(lab)

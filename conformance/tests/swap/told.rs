@@ -24,6 +24,11 @@ const OF_THE_MOMENT: [&str; 10] = [
 pub(super) fn told(frr: &Frr, tables: &[&str]) -> Result<BTreeSet<String>, Error> {
     let mut told = BTreeSet::new();
     for table in tables {
+        if table.ends_with("evpn") {
+            let shown = ask(frr, &[format!("{table} route detail json")])?;
+            shown.iter().for_each(|it| overlay(it, &mut told));
+            continue;
+        }
         let shown = ask(frr, &[format!("{table} json")])?;
         unicast(frr, table, &shown, &mut told)?;
     }
@@ -68,6 +73,23 @@ fn unicast(
     Ok(())
 }
 
+/// Routes beneath their distinguishers, each with its paths in lists.
+fn overlay(shown: &Value, told: &mut BTreeSet<String>) {
+    let distinguishers = shown.as_object().into_iter().flatten();
+    for (rd, routes) in distinguishers {
+        let routes = routes.as_object().into_iter().flatten();
+        for (name, route) in routes.filter(|(name, _)| name.starts_with('[')) {
+            let paths = route.get("paths").and_then(Value::as_array);
+            let paths = paths.into_iter().flatten().filter_map(Value::as_array);
+            // FRR takes the encapsulation (ET:8) off what it passes on; rbgpd leaves it.
+            let said = paths
+                .flatten()
+                .map(|it| lasting(it).to_string().replace(" ET:8", ""));
+            told.extend(said.map(|path| format!("{rd} {name}: {path}")));
+        }
+    }
+}
+
 /// A path without what is of the moment.
 fn lasting(path: &Value) -> Value {
     match path {
@@ -93,6 +115,12 @@ fn lasting(path: &Value) -> Value {
 fn is_link_local(fields: &Map<String, Value>) -> bool {
     let ip = fields.get("ip").and_then(Value::as_str);
     ip.is_some_and(|ip| ip.starts_with("fe80:"))
+}
+
+/// A route that rbgpd tells and FRR does not: the IP address of a host that has no gateway here.
+pub(super) fn is_more_of_ours(route: &str) -> bool {
+    let name = route.split(' ').nth(1).unwrap_or_default();
+    name.starts_with("[2]:") && name.matches("]:[").count() > 3
 }
 
 /// Whether one of them is only kept until its sender is back.
