@@ -409,8 +409,12 @@ fn vxlan_steps(
         });
         return;
     }
-    for (name, have, want) in differing {
-        steps.replace_by_hand(link, name, have, want);
+    if !differing.is_empty() {
+        // What else is wrong with it goes with it.
+        for (name, have, want) in differing {
+            steps.replace_by_hand(link, name, have, want);
+        }
+        return;
     }
     let mut fix = Fix { steps, link, ours };
     fix.stamp();
