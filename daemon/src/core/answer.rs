@@ -39,6 +39,9 @@ mod wireguard;
 /// That many AllowedIPs that differ are listed; numbers of all are in the summary.
 const ALLOWED_IPS_MAX: usize = 1000;
 
+/// Overlays that are not as configured and named in a summary.
+const OVERLAYS_NAMED: usize = 10;
+
 impl Core {
     /// Answers at once, or sees to it that somebody does.
     pub(super) fn answer(&mut self, request: Request, answer: oneshot::Sender<Answer>) {
@@ -217,10 +220,28 @@ impl Core {
                 );
             }
         }
-        if !self.failed.is_empty() {
+        let (overlays, entries): (Vec<_>, Vec<_>) = self
+            .failed
+            .iter()
+            .partition(|(key, _)| matches!(key, fib::Key::Overlay(_)));
+        let mut overlays: Vec<String> = overlays
+            .into_iter()
+            .map(|(key, error)| format!("{key}: {error}"))
+            .collect();
+        overlays.sort_unstable();
+        let more = overlays.len().saturating_sub(OVERLAYS_NAMED);
+        overlays.truncate(OVERLAYS_NAMED);
+        notices.extend(overlays);
+        if more > 0 {
             notices.push(format!(
-                "the kernel refused {}: rbgpctl verify names them",
-                counted(self.failed.len(), "entry", "entries")
+                "{} not as configured: rbgpctl verify names them",
+                counted(more, "more overlay is", "more overlays are")
+            ));
+        }
+        if !entries.is_empty() {
+            notices.push(format!(
+                "{} not in the kernel as wanted: rbgpctl verify names them",
+                counted(entries.len(), "entry is", "entries are")
             ));
         }
         notices

@@ -59,6 +59,12 @@ impl Table {
         cause.filter(|_| !self.bars.lifted)
     }
 
+    /// Places that are barred, and why.
+    pub(super) fn bars(&self) -> impl Iterator<Item = (&Barred, &str)> {
+        let causes = self.bars.causes.iter().filter(|_| !self.bars.lifted);
+        causes.map(|(place, cause)| (place, cause.as_str()))
+    }
+
     /// These and no other places are barred.
     pub(super) fn set_bars(&mut self, bars: Vec<Bar>) {
         if self.bars.lifted {

@@ -45,6 +45,7 @@ impl Table {
             let plain = difference(key, text(want), text(have), failure);
             found.push(plain.behind(obstacle).barred(cause));
         }
+        found.extend(self.of_no_use());
         for (vni, slot) in &self.overlays {
             let steps = overlay::steps(*vni, &slot.want, &self.links, &self.owner);
             let wrong = steps
@@ -63,6 +64,25 @@ impl Table {
         }
         self.vrf_differences(&mut found);
         found.sort_by(|a, b| a.key.cmp(&b.key));
+        found
+    }
+
+    /// Entries that are there as wanted, on a device that cannot carry them.
+    fn of_no_use(&self) -> Vec<Difference> {
+        let mut found = Vec::new();
+        for (place, cause) in self.bars() {
+            let fdb = self.fdb.satisfied_in(place).into_iter().map(Key::Fdb);
+            let flood = self.flood.satisfied_in(place).into_iter().map(Key::Flood);
+            let neighbours = self.neighbours.satisfied_in(place).into_iter();
+            let keys = fdb.chain(flood).chain(neighbours.map(Key::Neighbour));
+            found.extend(keys.map(|key| Difference {
+                key,
+                want: Some("in use".to_owned()),
+                have: Some("there, of no use".to_owned()),
+                error: Some(cause.to_owned()),
+                occupied: false,
+            }));
+        }
         found
     }
 

@@ -191,6 +191,8 @@ fn a_device_that_becomes_a_misfit_keeps_what_we_have_written_until_nobody_wants_
         let overlay = Key::Overlay(1);
         for key in Host::names()[..2].iter().chain([&overlay]) {
             assert!(told.contains(key), "{told:?}");
+            let named = host.table.verify();
+            assert!(named.iter().any(|it| it.key == *key), "{named:?}");
         }
         // Somebody uses it for something else now.
         let theirs = (VXLAN, vtep(9), None);
