@@ -237,7 +237,12 @@ fn columns(line: &str) -> String {
     let words = words.iter().enumerate().map(|(at, it)| {
         let word = it.trim_end_matches(',');
         let value = has_digit(word) || is_route && at > 0 && !ROUTE.contains(&word);
-        if value { "#" } else { word }
+        match word {
+            // Whether a neighbour that is not there is being called or waited for is of the moment.
+            "Connect" => "Active",
+            _ if value => "#",
+            word => word,
+        }
     });
     words.collect::<Vec<_>>().join(" ")
 }

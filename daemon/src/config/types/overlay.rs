@@ -69,7 +69,7 @@ pub struct VniConfig {
     pub bridge: String,
     /// Name of the VXLAN device.
     pub vxlan: String,
-    /// Its VLAN where all VNIs share devices ([`Config::single_device`]); `bridge` is the VLAN device
+    /// Its VLAN where all VNIs share devices ([`super::Config::single_device`]); `bridge` is the VLAN device
     /// then, and `vxlan` the device of all.
     pub vlan: Option<u16>,
     /// MTU of both; `None` derives it from the underlay.
