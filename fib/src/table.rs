@@ -16,7 +16,8 @@
 //! ours waits. What is ours and was there before it was wanted stays until [`Table::sweep`].
 //!
 //! What the kernel shows of each kind of entry is taken in by [`routes`], [`layer2`] and
-//! [`overlays`] ([`vrfs`] for the VRF devices that they stand in), a complete read by [`audit`]; [`shares`] tells several owners apart. [`on_device`] has what layer 2 entries share,
+//! [`overlays`] ([`vrfs`] for the VRF devices that they stand in), a complete read by [`audit`]; [`shares`] tells several owners apart,
+//! [`twins`] several routes in one place. [`on_device`] has what layer 2 entries share,
 //! [`barred`] what becomes of them where the device cannot carry them,
 //! [`loss`] the short cut for next hops that are lost, [`comparison`] what an operator is shown.
 //! This file is what goes across them: wishes, the order of a plan, results.
@@ -42,6 +43,7 @@ mod routes;
 mod segments;
 mod shapes;
 mod shares;
+mod twins;
 mod vrfs;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
@@ -72,6 +74,7 @@ use route_ledger::RouteLedger;
 pub use shapes::{RouteShape, Via};
 use shapes::{ShapeId, Shapes};
 use shares::Shares;
+use twins::Twins;
 use vrfs::{Holder, VrfSlot};
 
 /// What the kernel has.
@@ -89,10 +92,15 @@ pub enum Observation {
     Vlans(HashMap<u32, Vlans>),
     /// The VNIs that VXLAN devices let in, by device.
     VniFilters(HashMap<u32, BTreeSet<u32>>),
-    /// A route with our protocol number.
-    Route(RouteKey, RouteShape),
-    /// A route with our protocol number is gone, or somebody else's took its place.
-    RouteRemoved(RouteKey, u32),
+    /// A route with our protocol number; true if it took the place of the one that was in front
+    /// with this metric.
+    Route(RouteKey, RouteShape, bool),
+    /// A route with our protocol number is gone.
+    RouteGone(RouteKey, RouteShape),
+    /// Somebody else's route took the place of the one that was in front with this metric.
+    RouteReplaced(RouteKey, u32),
+    /// Somebody else's route with this metric; where it stands says the order of a complete read.
+    RouteOfOthers(RouteKey, u32),
     /// All nexthop objects of ours.
     NextHops(HashMap<u32, Object>),
     /// A MAC address on a VXLAN device with `extern_learn`; `None` if it is gone.
@@ -131,6 +139,8 @@ pub struct Table {
     routes: RouteLedger,
     /// Routes of ours beside the one in `routes`: same prefix, other metric. Never wanted.
     strays: Ledger<(RouteKey, u32), ShapeId>,
+    /// Routes of ours with prefix and metric of another.
+    twins: Twins,
     fdb: Entries<FdbKey>,
     flood: Entries<FloodKey>,
     neighbours: Entries<NeighbourKey>,
@@ -174,6 +184,7 @@ impl Table {
             shapes: Shapes::default(),
             routes: RouteLedger::default(),
             strays: Ledger::default(),
+            twins: Twins::default(),
             fdb: Entries::default(),
             flood: Entries::default(),
             neighbours: Entries::default(),
@@ -289,8 +300,18 @@ impl Table {
             Observation::VniFilters(filters) => {
                 self.devices_dirty |= self.links.set_vni_filters(filters);
             }
-            Observation::Route(key, shape) => self.observe_route(key, shape),
-            Observation::RouteRemoved(key, metric) => self.observe_route_removed(key, metric),
+            Observation::Route(key, shape, replaces) => {
+                if replaces || self.is_the_known(&key, &shape) {
+                    self.observe_route(key, shape);
+                }
+            }
+            Observation::RouteGone(key, shape) => {
+                if self.is_the_known(&key, &shape) {
+                    self.observe_route_removed(key, shape.metric);
+                }
+            }
+            Observation::RouteReplaced(key, metric) => self.observe_route_removed(key, metric),
+            Observation::RouteOfOthers(key, metric) => self.others_ahead(key, metric),
             Observation::NextHops(seen) => self.observe_next_hops(seen),
             Observation::FdbTunnel(key, tunnel) => {
                 self.observe_fdb(&key, |state| state.tunnel = tunnel);
@@ -404,6 +425,7 @@ impl Table {
     /// wanted as far as it can. Every one is answered by [`Table::done`] before the next plan.
     pub fn plan(&mut self, max: usize, now: Instant) -> Vec<Op> {
         let mut ops = self.plan_devices();
+        self.plan_twins(&mut ops, max);
         if ops.is_empty() {
             let sets = self.objects.next_sets(max, &self.links);
             ops.extend(
@@ -562,6 +584,7 @@ impl Table {
                     false
                 }
             },
+            Op::UnsetTwin { .. } => self.done_twin(&result),
             Op::SetFdb { key, remote, .. } => {
                 let state = FdbState {
                     tunnel: Some(remote.tunnel),
@@ -619,6 +642,7 @@ impl Table {
             || !self.leftovers.is_empty()
             || self.routes.has_work()
             || self.strays.has_work()
+            || self.has_twins()
             || self.fdb.has_work()
             || self.flood.has_work()
             || self.neighbours.has_work()

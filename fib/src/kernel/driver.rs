@@ -194,7 +194,9 @@ impl Driver {
 
     /// Something is to be read again before the next plan.
     fn has_unread(&self) -> bool {
-        self.stale != Stale::default() || self.table.has_unread_layer2()
+        self.stale != Stale::default()
+            || self.table.has_unread_layer2()
+            || self.table.has_unread_routes()
     }
 
     /// Reads notifications.

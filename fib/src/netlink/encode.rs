@@ -83,6 +83,24 @@ pub(crate) fn set_route(
     let how = if replace { NLM_F_REPLACE } else { NLM_F_EXCL };
     let flags = NLM_F_REQUEST | NLM_F_CREATE | how;
     let mut message = Builder::new(buffer, RTM_NEWROUTE, flags, sequence);
+    route(&mut message, protocol, key, shape);
+    message.finish();
+}
+
+/// Removes a route of ours that is just as this.
+pub(crate) fn unset_this_route(
+    buffer: &mut Vec<u8>,
+    sequence: u32,
+    protocol: u8,
+    key: RouteKey,
+    shape: &RouteShape,
+) {
+    let mut message = Builder::new(buffer, RTM_DELROUTE, NLM_F_REQUEST, sequence);
+    route(&mut message, protocol, key, shape);
+    message.finish();
+}
+
+fn route(message: &mut Builder<'_>, protocol: u8, key: RouteKey, shape: &RouteShape) {
     let hop_flags = match &shape.via {
         Via::Hops(hops) if hops.len() == 1 && hops.iter().any(|hop| hop.onlink) => RTNH_F_ONLINK,
         Via::Hops(_) | Via::Object(_) | Via::Nowhere => 0,
@@ -93,14 +111,8 @@ pub(crate) fn set_route(
         RouteKind::Unreachable => RTN_UNREACHABLE,
         RouteKind::Prohibit => RTN_PROHIBIT,
     };
-    route_header(
-        &mut message,
-        key,
-        protocol,
-        RT_SCOPE_UNIVERSE,
-        kind,
-        hop_flags,
-    );
+    let scope = RT_SCOPE_UNIVERSE;
+    route_header(message, key, protocol, scope, kind, hop_flags);
     message.u32(RTA_PRIORITY, shape.metric);
     if let Some(source) = shape.source {
         message.address(RTA_PREFSRC, source);
@@ -111,7 +123,7 @@ pub(crate) fn set_route(
             message.u32(RTA_NH_ID, *id);
         }
         Via::Hops(hops) => match hops.as_slice() {
-            [hop] => hop_attributes(&mut message, key, hop, true),
+            [hop] => hop_attributes(message, key, hop, true),
             hops => {
                 message.nested(RTA_MULTIPATH, |message| {
                     for hop in hops {
@@ -126,7 +138,6 @@ pub(crate) fn set_route(
             }
         },
     }
-    message.finish();
 }
 
 fn hop_index(hop: &NextHop) -> u32 {

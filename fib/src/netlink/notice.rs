@@ -101,8 +101,12 @@ const RT_TABLE_LOCAL: u32 = 255;
 const CLONED: u32 = 0x200;
 
 fn route(payload: &[u8]) -> Option<RouteNotice> {
-    let [family, length, _, _, table, protocol, _, kind] = *payload.first_chunk::<8>()?;
+    let [family, length, from, tos, table, protocol, _, kind] = *payload.first_chunk::<8>()?;
     let flags = u32_at(payload, 8)?;
+    if (from, tos) != (0, 0) {
+        // For some of the packets to the prefix; none of ours is, and it stands in nobody's place.
+        return None;
+    }
     let kind = match kind {
         RTN_UNICAST => RouteKind::Unicast,
         RTN_BLACKHOLE => RouteKind::Blackhole,

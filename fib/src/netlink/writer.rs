@@ -211,6 +211,9 @@ impl Writer {
             Op::UnsetRoute { key, shape } => {
                 encode::unset_route(buffer, next(), protocol, *key, shape.metric);
             }
+            Op::UnsetTwin { key, shape } => {
+                encode::unset_this_route(buffer, next(), protocol, *key, shape);
+            }
             Op::UnsetFdb {
                 key,
                 index,

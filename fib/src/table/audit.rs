@@ -10,13 +10,15 @@ use super::Table;
 use super::layer2::FdbState;
 use super::overlays::OverlaySlot;
 use crate::event::{Differences, Event};
-use crate::state::{FdbKey, Key};
+use crate::state::{FdbKey, Key, RouteKey};
 
 /// An audit under way.
 #[derive(Default)]
 pub(super) struct Audit {
     pub(super) fdb: HashMap<FdbKey, FdbState>,
     pub(super) found: Differences,
+    /// The last route of another program that was told, with its metric.
+    pub(super) ahead: Option<(RouteKey, u32)>,
 }
 
 /// Which parts of the kernel's tables an audit reads.

@@ -540,6 +540,12 @@ impl<K: Hash + Eq + Clone, V: Copy + Eq> Ledger<K, V> {
         self.slot(key).and_then(|slot| slot.have)
     }
 
+    /// The audit under way has seen this key, and the kernel has it.
+    pub(super) fn seen(&self, key: &K) -> bool {
+        let slot = self.slot(key).filter(|_| self.auditing);
+        slot.is_some_and(|slot| slot.have.is_some() && slot.marks & SEEN != 0)
+    }
+
     /// Entries whose want and have differ, adopted ones left out: key, want, have, failure.
     pub(super) fn differences(
         &self,

@@ -152,6 +152,7 @@ impl Model {
                 self.routes.insert(place, (PROTOCOL, shape));
                 Ok(())
             }
+            Op::UnsetTwin { .. } => panic!("this kernel has one route of a prefix and metric"),
             Op::UnsetRoute { key, shape } => match self.routes.remove(&(*key, shape.metric)) {
                 Some((protocol, _)) => {
                     assert_eq!(protocol, PROTOCOL, "not ours");
@@ -454,7 +455,7 @@ impl Model {
         table.begin_audit(scope);
         for ((key, _), (protocol, shape)) in &self.routes {
             if *protocol == PROTOCOL {
-                table.observe(Observation::Route(*key, shape.clone()));
+                table.observe(Observation::Route(*key, shape.clone(), false));
             }
         }
         let device = |index: &u32| self.links[index].name.clone();

@@ -58,6 +58,13 @@ pub enum Op {
         /// Content.
         shape: Arc<RouteShape>,
     },
+    /// Removes one of several routes of ours with this metric, by all that it says.
+    UnsetTwin {
+        /// Table and prefix.
+        key: RouteKey,
+        /// Content.
+        shape: Arc<RouteShape>,
+    },
     /// Removes a remote MAC address.
     UnsetFdb {
         /// Device and address.

@@ -201,6 +201,13 @@ impl RouteLedger {
         }
     }
 
+    pub(super) fn seen(&self, key: &RouteKey) -> bool {
+        match Narrow::of(key) {
+            Some(key) => self.narrow.seen(&key),
+            None => self.wide.seen(key),
+        }
+    }
+
     pub(super) fn error(&self, key: &RouteKey) -> Option<&str> {
         match Narrow::of(key) {
             Some(key) => self.narrow.error(&key),

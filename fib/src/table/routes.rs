@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use super::{Hop, Object, OpError, RouteShape, ShapeId, Table, Via};
 use crate::event::Event;
-use crate::state::{Key, NextHop, RouteKey};
+use crate::state::{Interface, Key, NextHop, RouteKey};
 
 impl Table {
     pub(super) fn want_route(&mut self, key: RouteKey, want: Option<ShapeId>) {
@@ -97,6 +97,10 @@ impl Table {
             }
             Some(_) | None => self.shapes.intern(shape, &mut self.objects),
         };
+        if !self.is_in_front(key, id) {
+            self.shapes.release(id, &mut self.objects);
+            return;
+        }
         let have = self.routes.have(&key);
         let have_metric = have
             .and_then(|id| self.shapes.get(id))
@@ -225,15 +229,29 @@ impl Table {
 
     /// A route's content in words, its nexthop object spelled out.
     pub(super) fn describe(&self, shape: &RouteShape) -> String {
-        let Some(object) = shape.object().and_then(|id| self.objects.have(id)) else {
-            return shape.to_string();
+        let object = shape.object().and_then(|id| self.objects.have(id));
+        let hops = match (object, &shape.via) {
+            (Some(object), _) => self.hops_of(object),
+            (None, Via::Hops(hops)) => hops.iter().map(|hop| self.named(hop)).collect(),
+            (None, Via::Object(_) | Via::Nowhere) => return shape.to_string(),
         };
-        let hops = self.hops_of(object);
         let spelled = RouteShape {
             via: Via::Hops(hops),
             ..shape.clone()
         };
         spelled.to_string()
+    }
+
+    /// The same next hop, its interface by name.
+    fn named(&self, hop: &NextHop) -> NextHop {
+        let link = match hop.interface {
+            Some(Interface::Index(index)) => self.links.get(index),
+            Some(Interface::Name(_)) | None => None,
+        };
+        match link {
+            Some(link) => hop.clone().dev(link.name.clone()),
+            None => hop.clone(),
+        }
     }
 
     pub(super) fn hops_of(&self, object: &Object) -> Vec<NextHop> {

@@ -32,4 +32,5 @@ mod single;
 mod skip;
 mod symmetric;
 mod thread;
+mod twins;
 mod vrfs;

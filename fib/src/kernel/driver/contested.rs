@@ -85,6 +85,7 @@ impl Contested {
             | Op::SetRoute { .. }
             | Op::SetFlood { .. }
             | Op::UnsetRoute { .. }
+            | Op::UnsetTwin { .. }
             | Op::UnsetFdb { .. }
             | Op::UnsetFlood { .. }
             | Op::UnsetNeighbour { .. }

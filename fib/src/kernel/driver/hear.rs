@@ -186,17 +186,14 @@ impl Driver {
         let metric = route.metric;
         let key = self.table.sharing(route.key, metric);
         if route.protocol != self.options.protocol {
-            if replaces {
+            self.table.observe(match (removed, replaces) {
+                (true, _) => Observation::RouteVacated(key),
                 // It took the place of whatever had this prefix and metric, perhaps ours.
-                self.table.observe(Observation::RouteRemoved(key, metric));
-            }
-            if removed {
-                self.table.observe(Observation::RouteVacated(key));
-            }
+                (false, true) => Observation::RouteReplaced(key, metric),
+                (false, false) => Observation::RouteOfOthers(key, metric),
+            });
             self.foreign
                 .observe(route, removed, replaces, &mut self.events);
-        } else if removed {
-            self.table.observe(Observation::RouteRemoved(key, metric));
         } else {
             let RouteNotice {
                 kind,
@@ -210,16 +207,17 @@ impl Driver {
                 None if hops.is_empty() => Via::Nowhere,
                 None => Via::Hops(hops),
             };
-            self.table.observe(Observation::Route(
-                key,
-                RouteShape {
-                    kind,
-                    metric,
-                    source,
-                    via,
-                    spare: Vec::new(),
-                },
-            ));
+            let shape = RouteShape {
+                kind,
+                metric,
+                source,
+                via,
+                spare: Vec::new(),
+            };
+            self.table.observe(match removed {
+                true => Observation::RouteGone(key, shape),
+                false => Observation::Route(key, shape, replaces),
+            });
         }
     }
 

@@ -26,6 +26,7 @@ impl Driver {
     pub(super) fn refresh(&mut self) {
         self.stale.layer2 |= self.table.take_unread_layer2();
         self.stale.links |= !self.links_current && self.table.has_device_steps();
+        self.stale.all |= self.table.take_unread_routes();
         let stale = std::mem::take(&mut self.stale);
         let result = if stale.all {
             self.read_all().map(|found| {
