@@ -8,7 +8,8 @@
 //! Requests go every 10 ms between the addresses on loopback, by routes that each side has from the
 //! other by BGP, and between the hosts through the tunnel. None may be lost: edge 2 keeps what edge 1
 //! announced while that changes (RFC 4724), and edge 1's kernel forwards by what the daemon before has
-//! left, which the next one takes over as its own. Bridge and VXLAN device at edge 1 are made by hand,
+//! left, which the next one takes over as its own; static routes too, of which one is left to a network
+//! in the end, whose daemon it is. Bridge and VXLAN device at edge 1 are made by hand,
 //! as for FRR.
 
 #![allow(missing_docs)]
@@ -216,9 +217,7 @@ fn none_lost(lab: &Lab, streams: [Pinger; 2]) -> Result<(), Error> {
         .into_iter()
         .map(Pinger::stop)
         .collect::<Result<_, _>>()?;
-    for (report, what) in reports.iter().zip(["by routes", "through the tunnel"]) {
-        lab.step(format!("{what}: {report}"));
-    }
+    reports.iter().for_each(|report| lab.step(report));
     let lost: u64 = reports.iter().map(|it| it.lost).sum();
     match lost {
         0 => Ok(()),
@@ -282,6 +281,142 @@ fn frr_8_4_hands_over_to_rbgpd_and_back_without_a_lost_packet() -> Result<(), Er
 #[test]
 fn frr_10_3_hands_over_to_rbgpd_and_back_without_a_lost_packet() -> Result<(), Error> {
     there_and_back("takeover-10", Release::Suite("trixie".to_owned()))
+}
+
+/// Networks behind edge 2 that edge 1 reaches by static routes alone: one that FRR has from the start, and
+/// one that is new with rbgpd.
+const FIRST: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 1);
+const SECOND: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 129);
+
+/// The 25 bits of those.
+fn network(address: Ipv4Addr) -> String {
+    let [a, b, c, d] = address.octets();
+    format!("{a}.{b}.{c}.{}/25", d & 0x80)
+}
+
+/// Protocol and metric of each route to a static network.
+fn of_statics(edge: &Edge) -> Result<Vec<String>, Error> {
+    let mut found = Vec::new();
+    for address in [FIRST, SECOND] {
+        let network = network(address);
+        let routes = edge
+            .space()
+            .json("ip", &format!("-N -4 route show {network}"))?;
+        for route in routes.as_array().into_iter().flatten() {
+            let said = |key: &str| route.get(key).cloned().unwrap_or_default();
+            let (protocol, metric) = (said("protocol"), said("metric"));
+            let protocol = protocol.as_str().unwrap_or_default().to_owned();
+            found.push(format!("{network} {protocol} {metric}"));
+        }
+    }
+    Ok(found)
+}
+
+/// Every static network has one route, FRR's.
+fn frrs(lab: &Lab, edge: &Edge, networks: &[Ipv4Addr]) -> Result<(), Error> {
+    let wanted: Vec<String> = networks
+        .iter()
+        .map(|it| format!("{} 196 20", network(*it)))
+        .collect();
+    lab.reach("one route of FRR's to each network", PATIENCE, || {
+        let found = of_statics(edge)?;
+        match found == wanted {
+            true => Ok(()),
+            false => Err(Error::State(format!("{found:#?}"))),
+        }
+    })
+    .map(drop)
+}
+
+/// FRR's static routes go to rbgpd and back, and those that rbgpd had alone go to FRR.
+fn static_routes_there_and_back(name: &str, release: Release) -> Result<(), Error> {
+    scenario_beside_others(name, &NEEDS, |lab| {
+        release.prepare()?;
+        let mut world = World::build(lab)?;
+        for address in [FIRST, SECOND] {
+            world
+                .two
+                .space()
+                .ip(&format!("addr add {address}/32 dev lo"))?;
+        }
+        let lines = |addresses: &[Ipv4Addr]| -> String {
+            let line = |it: &Ipv4Addr| format!("ip route {} 10.9.0.2\n", network(*it));
+            addresses.iter().map(line).collect()
+        };
+        let folder = lab.folder("frr-1")?;
+        let first = world.one.space().clone();
+        let mut theirs = Frr::new(release.clone(), first, folder).keeping();
+        theirs.start(lab, &(frr(1) + &lines(&[FIRST])))?;
+        world.known(lab, "edge 2 has everything of FRR's")?;
+        frrs(lab, &world.one, &[FIRST])?;
+
+        let stream = |to| Pinger::start_from(world.one.space(), OURS, to, INTERVAL);
+        let to_first = stream(FIRST)?;
+        more(lab, &to_first)?;
+        theirs.freeze(true)?;
+        theirs.kill9()?;
+        let statics: String = [FIRST, SECOND]
+            .iter()
+            .map(|it| {
+                let network = network(*it);
+                format!("[[static_route]]\nprefix = \"{network}\"\nnext_hops = [\"10.9.0.2\"]\n")
+            })
+            .collect();
+        let config = rbgpd(1, "on_stop = \"keep\"\n") + &statics;
+        world.one.start(lab, &config)?;
+        world.known(lab, "edge 2 has everything of rbgpd's")?;
+        verified(lab, &world.one)?;
+        let ours = |address| format!("{} 186 1", network(address));
+        let found = of_statics(&world.one)?;
+        assert!(
+            found.contains(&ours(FIRST)) && found.contains(&ours(SECOND)),
+            "{found:#?}"
+        );
+        // What FRR has left is not ours to remove.
+        let summary = world.one.node().ctl(&["show", "summary"])?;
+        let named = format!(
+            "staticd stands behind static routes of ours, the first to {}",
+            network(FIRST)
+        );
+        assert!(summary.text().contains(&named), "{}", summary.text());
+        let to_second = Pinger::start_from(world.one.space(), OURS, SECOND, INTERVAL)?;
+        more(lab, &to_first)?;
+        more(lab, &to_second)?;
+
+        world.one.node_mut().stop()?;
+        let found = of_statics(&world.one)?;
+        assert_eq!(found.len(), 2, "one each is left: {found:#?}");
+        theirs.start(lab, &(frr(1) + &lines(&[FIRST, SECOND])))?;
+        world.known(lab, "edge 2 has everything of FRR's again")?;
+        frrs(lab, &world.one, &[FIRST, SECOND])?;
+        more(lab, &to_first)?;
+        more(lab, &to_second)?;
+        none_lost(lab, [to_first, to_second])?;
+        // What is taken out of FRR is out.
+        let line = format!("no ip route {} 10.9.0.2", network(FIRST));
+        theirs.configure(&[&line])?;
+        frrs(lab, &world.one, &[SECOND])
+    })
+}
+
+/// Some traffic more.
+fn more(lab: &Lab, stream: &Pinger) -> Result<(), Error> {
+    let before = stream.received();
+    lab.reach("traffic", PATIENCE, || match stream.received() - before {
+        50.. => Ok(()),
+        more => Err(Error::State(format!("{more} answers"))),
+    })
+    .map(drop)
+}
+
+#[test]
+fn static_routes_go_from_frr_8_4_to_rbgpd_and_back_without_a_lost_packet() -> Result<(), Error> {
+    static_routes_there_and_back("statics-over", Release::Host)
+}
+
+#[test]
+fn static_routes_go_from_frr_10_3_to_rbgpd_and_back_without_a_lost_packet() -> Result<(), Error> {
+    static_routes_there_and_back("statics-over-10", Release::Suite("trixie".to_owned()))
 }
 
 #[test]

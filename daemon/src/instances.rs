@@ -51,6 +51,8 @@ pub(crate) enum Order {
     Apply(Box<Config>, oneshot::Sender<()>),
     /// Move traffic away for the rest of this run.
     DrainBeforeStop(oneshot::Sender<()>),
+    /// Leave the kernel's routes as another daemon takes them over; nothing is written any more.
+    HandOver(oneshot::Sender<()>),
     /// End everything; the kernel is handed back before the answer.
     Stop(oneshot::Sender<()>),
 }
@@ -95,6 +97,10 @@ impl Instances {
                     }
                     Some(Order::DrainBeforeStop(done)) => {
                         self.drain_before_stop().await;
+                        let _ = done.send(());
+                    }
+                    Some(Order::HandOver(done)) => {
+                        self.hand_over().await;
                         let _ = done.send(());
                     }
                     Some(Order::Stop(done)) => {
@@ -559,6 +565,18 @@ impl Instances {
             if instance.orders.send(order).await.is_ok() {
                 drop(ordered.await);
             }
+        }
+    }
+
+    /// See [`fib::KernelHandle::hand_over`].
+    async fn hand_over(&self) {
+        let Some(kernel) = self.kernel.clone() else {
+            return;
+        };
+        match tokio::task::spawn_blocking(move || kernel.hand_over()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(%error, "routes stay as they are"),
+            Err(_) => tracing::error!("the hand-over of routes was cut short"),
         }
     }
 

@@ -331,6 +331,15 @@ impl Router {
         }
     }
 
+    /// Leaves the kernel's routes as another daemon takes them over, ahead of an end without a word: from now
+    /// on nothing is written to the kernel.
+    pub(crate) async fn hand_over(&self) {
+        let (done, handed_over) = oneshot::channel();
+        if self.orders.send(Order::HandOver(done)).await.is_ok() {
+            drop(handed_over.await);
+        }
+    }
+
     /// True once the core of the default instance has come to an end, which it does only when
     /// stopped.
     pub fn is_stopped(&self) -> bool {

@@ -228,6 +228,7 @@ async fn run(
         server.abort();
     }
     if ended.is_ok() && on_stop == OnStop::Keep {
+        router.hand_over().await;
         tracing::info!("rbgpd stops and leaves routes, devices and neighbours as they are");
         // Whatever came to an end in order would say so to neighbours and to the next start, or take
         // its entries along.

@@ -31,12 +31,15 @@ use fib::{Change, Device, Entry, Interface, Key, NextHop, Route, RouteKey, Route
 use crate::config::{
     Bfd, BfdPath, Config, Refusal, StaticKey, StaticNextHop, StaticRoute, StaticWay,
 };
-use crate::ground::{Fixed, FixedRoute, Foreign};
+use crate::ground::{Fixed, FixedRoute, Foreign, Ground};
 use crate::install::Install;
 pub(crate) use paths::{PathNews, Paths};
 
 /// What route sources call it (`RTPROT_STATIC`).
 const RTPROT_STATIC: u8 = 4;
+
+/// FRR's number of staticd's routes (`RTPROT_ZSTATIC`).
+const FRRS_STATIC: u8 = 196;
 
 /// How often routes are looked at that stand on each other. Each further one is a static route by way
 /// of a static route.
@@ -181,6 +184,16 @@ impl Statics {
             }
         }
         usable
+    }
+
+    /// The prefixes to which FRR's staticd has a route behind ours: it is at work beside us, or was before us.
+    pub(crate) fn before_frrs<'a>(&'a self, ground: &'a Ground) -> impl Iterator<Item = Prefix> {
+        let behind = |((table, prefix), used): (&Place, &Used)| {
+            let other = ground.foreign_in(*table, *prefix)?;
+            let theirs = other.protocol == FRRS_STATIC && u32::from(used.distance) < other.metric;
+            theirs.then_some(*prefix)
+        };
+        self.used.iter().filter_map(behind)
     }
 
     /// The kernel's name of the route at a place.

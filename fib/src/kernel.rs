@@ -187,6 +187,7 @@ enum Command {
     Look(Share),
     ForeignTables(Share, BTreeSet<u32>),
     Stop { keep: bool },
+    HandOver(mpsc::Sender<()>),
 }
 
 struct Shared {
@@ -236,7 +237,8 @@ impl Wishes {
                 | Command::Status(..)
                 | Command::Flush(_)
                 | Command::ForeignTables(..)
-                | Command::Stop { .. } => {}
+                | Command::Stop { .. }
+                | Command::HandOver(_) => {}
             }
         }
         (sweeps, look)
@@ -391,6 +393,19 @@ impl KernelHandle {
     /// When the thread has stopped.
     pub fn flush(&self) -> Result<(), KernelError> {
         self.ask(Command::Flush)
+    }
+
+    /// Leaves everything in the kernel for another daemon and ends the thread; waits until that is done.
+    /// Of the routes to a prefix the one that packets take stays, with [`crate::Route::METRIC`], by which FRR
+    /// finds it and replaces it in place: beside one with another metric it would put its own. Only with
+    /// FRR's protocol number ([`Options::protocol`]), and only where no packet takes another way for it. What
+    /// is wished for afterwards is not heard.
+    ///
+    /// # Errors
+    ///
+    /// When the thread has stopped.
+    pub fn hand_over(&self) -> Result<(), KernelError> {
+        self.ask(Command::HandOver)
     }
 
     /// Ends the thread and waits for it. With `keep` the kernel stays as it is, for the next start

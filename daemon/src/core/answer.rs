@@ -157,6 +157,7 @@ impl Core {
             notices.extend(crate::forwarding::notices(&self.config));
         }
         notices.extend(self.wireguard_notices());
+        notices.extend(self.static_notice());
         for (id, neighbor) in &self.neighbors {
             let Some(negotiated) = neighbor.negotiated() else {
                 continue;

@@ -349,3 +349,24 @@ fn what_a_crash_left_is_not_replaced_before_bfd_has_spoken() {
     let route = wanted(&statics, "192.0.2.0/24").unwrap();
     assert_eq!(route.kind, RouteKind::Blackhole);
 }
+
+#[test]
+fn a_route_of_frrs_behind_ours_is_known_and_no_other() {
+    let other = |prefix: &str, protocol, metric| ForeignRoute {
+        key: RouteKey::main(prefix.parse().unwrap()),
+        protocol,
+        metric,
+        kind: RouteKind::Unicast,
+        next_hops: [out([10, 0, 0, 1], 1)].into(),
+    };
+    let prefixes = ["10.1.0.0/16", "10.2.0.0/16", "10.3.0.0/16", "10.4.0.0/16"];
+    let routes = prefixes.map(|it| via(it, "10.0.0.1")).to_vec();
+    let (statics, mut install, _) = settled(routes);
+    // One of staticd's, one of an operator's, one in front of ours, and one of staticd's alone.
+    install.ground.route(other("10.1.0.0/16", 196, 20), false);
+    install.ground.route(other("10.2.0.0/16", 4, 20), false);
+    install.ground.route(other("10.3.0.0/16", 196, 0), false);
+    install.ground.route(other("10.9.0.0/16", 196, 20), false);
+    let found: Vec<Prefix> = statics.before_frrs(&install.ground).collect();
+    assert_eq!(found, ["10.1.0.0/16".parse().unwrap()]);
+}

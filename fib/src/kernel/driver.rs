@@ -8,9 +8,11 @@
 //!
 //! Here is the order of these steps. What the kernel said is understood in [`hear`], what it did not
 //! say is found out in [`read`], and who is told of it is in [`owners`]. What is to be written is
-//! decided by [`Table`]; what it should not have been is mended in [`contested`].
+//! decided by [`Table`]; what it should not have been is mended in [`contested`], and
+//! what is left to another daemon in [`handover`].
 
 mod contested;
+mod handover;
 mod hear;
 mod owners;
 mod read;
@@ -19,7 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::net::UnixStream;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use contested::Contested;
@@ -72,7 +74,17 @@ pub(super) struct Driver {
     unrelated: bool,
     events: Vec<Event>,
     next_audit: Option<Instant>,
-    stop: Option<bool>,
+    stop: Option<End>,
+}
+
+/// What becomes of the kernel's entries at the end.
+enum End {
+    /// They stay.
+    Keep,
+    /// They go.
+    Clean,
+    /// They stay, and routes are left as FRR takes them over.
+    HandOver(mpsc::Sender<()>),
 }
 
 /// What has to be read again.
@@ -153,13 +165,21 @@ impl Driver {
     pub(super) fn run(&mut self) {
         loop {
             self.deliver();
-            if let Some(keep) = self.stop {
-                if !keep {
+            match self.stop.take() {
+                None => {}
+                Some(End::Keep) => return,
+                Some(End::Clean) => {
                     self.table.withdraw();
                     self.settle();
                     self.deliver();
+                    return;
                 }
-                return;
+                Some(End::HandOver(answer)) => {
+                    self.hand_over();
+                    // Nobody waiting any longer is no error.
+                    let _ = answer.send(());
+                    return;
+                }
             }
             self.sleep();
             self.step();
@@ -317,7 +337,14 @@ impl Driver {
             }
             Command::Stop { keep } => {
                 self.settle();
-                self.stop = Some(keep);
+                self.stop = Some(match keep {
+                    true => End::Keep,
+                    false => End::Clean,
+                });
+            }
+            Command::HandOver(answer) => {
+                self.settle();
+                self.stop = Some(End::HandOver(answer));
             }
         }
     }

@@ -21,6 +21,7 @@ mod downstream;
 #[path = "../../../conformance/uml/elsewhere.rs"]
 mod elsewhere;
 mod entries;
+mod handover;
 mod hosts;
 mod misfits;
 mod namespace;

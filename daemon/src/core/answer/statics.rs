@@ -14,6 +14,21 @@ impl Core {
         }
     }
 
+    /// What FRR has left, or sets beside us, is not ours to remove.
+    pub(super) fn static_notice(&self) -> Option<String> {
+        let mut behind = self.statics.before_frrs(&self.install.ground);
+        let first = behind.next()?;
+        let count = counted(
+            behind.count().saturating_add(1),
+            "route of FRR's staticd stands",
+            "routes of FRR's staticd stand",
+        );
+        Some(format!(
+            "{count} behind static routes of ours, the first to {first}: take `ip route` lines out of FRR's \
+             file; what an FRR that is no more has left goes with `ip route flush proto 196` (`ip -6`)"
+        ))
+    }
+
     fn static_route(&self, standing: &Standing<'_>) -> reply::StaticRoute {
         let route = standing.route;
         let key = self.static_key(standing);

@@ -22,7 +22,7 @@ use crate::netlink::encode::{
 };
 use crate::netlink::notice::{FdbNotice, NeighbourNotice, Notice, RouteNotice};
 use crate::netlink::watch::Notification;
-use crate::state::{FdbKey, FloodKey, Mac, Neighbour, NeighbourKey, Segment, Tunnel};
+use crate::state::{FdbKey, FloodKey, Mac, Neighbour, NeighbourKey, RouteKey, Segment, Tunnel};
 use crate::table::{Observation, Place, RouteShape, Theirs, Via, is_our_next_hop};
 
 impl Driver {
@@ -195,25 +195,7 @@ impl Driver {
             self.foreign
                 .observe(route, removed, replaces, &mut self.events);
         } else {
-            let RouteNotice {
-                kind,
-                source,
-                object,
-                hops,
-                ..
-            } = route;
-            let via = match object {
-                Some(id) => Via::Object(id),
-                None if hops.is_empty() => Via::Nowhere,
-                None => Via::Hops(hops),
-            };
-            let shape = RouteShape {
-                kind,
-                metric,
-                source,
-                via,
-                spare: Vec::new(),
-            };
+            let (_, shape) = shape_of(route);
             self.table.observe(match removed {
                 true => Observation::RouteGone(key, shape),
                 false => Observation::Route(key, shape, replaces),
@@ -361,4 +343,21 @@ impl Driver {
         let local = learned.map(|mac| LocalNeighbour { mac, router });
         self.locals.neighbour(index, ip, local, &mut self.events);
     }
+}
+
+/// A route as the kernel shows it.
+pub(super) fn shape_of(route: RouteNotice) -> (RouteKey, RouteShape) {
+    let via = match route.object {
+        Some(id) => Via::Object(id),
+        None if route.hops.is_empty() => Via::Nowhere,
+        None => Via::Hops(route.hops),
+    };
+    let shape = RouteShape {
+        kind: route.kind,
+        metric: route.metric,
+        source: route.source,
+        via,
+        spare: Vec::new(),
+    };
+    (route.key, shape)
 }
