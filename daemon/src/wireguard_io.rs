@@ -9,8 +9,9 @@
 //! The core says which prefix leads to which next hop; the thread keeps the device that way. What
 //! waits is at most the last word per prefix, and what comes within a few milliseconds is one request. The device
 //! is read again and again, since it may appear after us, be made anew, lose its peers or be changed
-//! by hand, and nothing tells of any of that. What was read is there for whoever asks about a
-//! neighbour: endpoint, last handshake, octets.
+//! by hand, and nothing tells of any of that. It is read once more before a prefix is added for the first
+//! time: what somebody gave to a peer a moment ago is theirs. What was read is there for whoever asks
+//! about a neighbour: endpoint, last handshake, octets.
 //!
 //! Before prefixes are added for the first time they are written down in the state directory, so
 //! that the next run knows them from the operator's (`fib::wireguard::AllowedIps`). What an operator
@@ -272,7 +273,7 @@ impl Follower {
                 self.set(settings);
             }
             let begin = Instant::now();
-            let look = look_at <= begin || !self.observed || !inbox.asks.is_empty();
+            let mut look = look_at <= begin || !self.observed || !inbox.asks.is_empty();
             let mut result = self.device();
             if look {
                 result = result.and_then(|mut device| self.look(device.as_mut()).map(|()| device));
@@ -289,7 +290,13 @@ impl Follower {
                 // Without the device, what is left is known by the record, and goes once it is back.
                 self.table.sweep();
             }
+            let again = result.as_mut().map_or(Ok(false), |device| match look {
+                true => Ok(false),
+                false => self.look_before_new(device.as_mut()),
+            });
+            look |= matches!(again, Ok(true));
             let took = begin.elapsed();
+            let result = again.and(result);
             let result = result.and_then(|mut device| self.change(device.as_mut()));
             if result.is_err() {
                 self.table.doubt();
@@ -308,8 +315,10 @@ impl Follower {
             if inbox.stop {
                 return;
             }
-            // A device that refuses is not asked again for each route.
-            not_before = Instant::now() + if ok { PACE } else { RETRY };
+            // A device that refuses is not asked again for each route, and one that is long to read not
+            // read for each without a pause.
+            let pace = if look { PACE.max(took) } else { PACE };
+            not_before = Instant::now() + if ok { pace } else { RETRY };
         }
     }
 
@@ -350,6 +359,16 @@ impl Follower {
             }
         }
         Ok(())
+    }
+
+    /// Reads the device where a prefix is about to be added for the first time: since the last look
+    /// somebody may have given it to a peer. Returns whether it was read.
+    fn look_before_new(&mut self, device: &mut dyn Device) -> Result<bool, WireguardError> {
+        let new = self.settings.sync == SyncAllowedIps::Yes && self.table.brings_new();
+        if new {
+            self.look(device)?;
+        }
+        Ok(new)
     }
 
     /// Makes the device as wanted.

@@ -14,17 +14,29 @@ fn underlay(sync: SyncAllowedIps) -> Underlay {
     }
 }
 
-/// One peer with its tunnel address, and what happens when it is written to.
+/// One peer with its tunnel address, others with what an operator gives them, and what happens when
+/// it is written to.
 struct Fake<F> {
     applied: usize,
+    read: usize,
+    by_hand: Vec<(PublicKey, &'static str)>,
     on_apply: F,
 }
 
 impl<F: FnMut(&Plan) -> Result<(), WireguardError>> Device for Fake<F> {
     fn peers(&mut self) -> Result<Vec<Peer>, WireguardError> {
-        let mut peer = Peer::new(PublicKey([1; 32]));
-        peer.allowed_ips = vec![net("10.10.0.2/32")];
-        Ok(vec![peer])
+        self.read += 1;
+        let given = std::iter::once((PublicKey([1; 32]), "10.10.0.2/32"));
+        let given = given.chain(self.by_hand.iter().copied());
+        let mut peers: Vec<Peer> = Vec::new();
+        for (key, prefix) in given {
+            if !peers.iter().any(|peer| peer.public_key == key) {
+                peers.push(Peer::new(key));
+            }
+            let its = peers.iter_mut().find(|peer| peer.public_key == key);
+            its.unwrap().allowed_ips.push(net(prefix));
+        }
+        Ok(peers)
     }
 
     fn apply(&mut self, plan: &Plan) -> Result<(), WireguardError> {
@@ -36,6 +48,8 @@ impl<F: FnMut(&Plan) -> Result<(), WireguardError>> Device for Fake<F> {
 fn fake<F: FnMut(&Plan) -> Result<(), WireguardError>>(on_apply: F) -> Fake<F> {
     Fake {
         applied: 0,
+        read: 0,
+        by_hand: Vec::new(),
         on_apply,
     }
 }
@@ -131,4 +145,45 @@ fn a_refusal_is_told_and_forgotten_with_the_setting_that_led_to_it() {
         ..follower.settings
     });
     assert!(follower.told.notices().is_empty());
+}
+
+#[test]
+fn what_an_operator_gave_to_a_peer_since_the_last_look_stays_there() {
+    for (to, unmet) in [(2, 1), (1, 0)] {
+        let mut device = fake(|_| Ok(()));
+        let mut follower = Follower::new(underlay(SyncAllowedIps::Yes), None);
+        wish(&mut follower, &mut device, "10.1.0.0/16");
+        device.by_hand = vec![(PublicKey([to; 32]), "10.1.0.0/16")];
+        assert!(follower.look_before_new(&mut device).unwrap());
+        follower.change(&mut device).unwrap();
+        assert_eq!(device.applied, 0, "at peer {to}");
+        let found = follower.table.unmet();
+        assert_eq!(found.len(), unmet, "at peer {to}: {found:?}");
+        // It is the operator's, also where it is at the right peer.
+        assert!(follower.table.ours().is_empty(), "at peer {to}");
+    }
+}
+
+#[test]
+fn a_device_is_read_before_a_first_write_and_not_before_a_move() {
+    let mut device = fake(|_| Ok(()));
+    device.by_hand = vec![(PublicKey([2; 32]), "10.10.0.3/32")];
+    let mut follower = Follower::new(underlay(SyncAllowedIps::Yes), None);
+    wish(&mut follower, &mut device, "10.1.0.0/16");
+    let before = device.read;
+    assert!(follower.look_before_new(&mut device).unwrap());
+    assert_eq!(device.read, before + 1);
+    follower.change(&mut device).unwrap();
+    let to = Some(IpAddr::from([10, 10, 0, 3]));
+    follower.table.set(net("10.1.0.0/16"), to);
+    assert!(!follower.look_before_new(&mut device).unwrap());
+    follower.change(&mut device).unwrap();
+    assert_eq!((device.read, device.applied), (before + 1, 2));
+    // Nor where it leads to no peer, or nothing is written.
+    let nowhere = Some(IpAddr::from([192, 0, 2, 1]));
+    follower.table.set(net("10.2.0.0/16"), nowhere);
+    assert!(!follower.look_before_new(&mut device).unwrap());
+    follower.settings.sync = SyncAllowedIps::DryRun;
+    follower.table.set(net("10.3.0.0/16"), to);
+    assert!(!follower.look_before_new(&mut device).unwrap());
 }

@@ -275,6 +275,37 @@ impl AllowedIps {
         self.wishes.iter().filter_map(unmet).collect()
     }
 
+    /// The peers that have more prefixes than they may have, with how many: the operator gave them, or the
+    /// limit is younger. None is taken away for that, and none comes.
+    pub fn beyond(&self) -> impl Iterator<Item = (PublicKey, usize)> {
+        let beyond = self.counts.iter().filter(|(_, count)| **count > self.limit);
+        beyond.map(|(peer, count)| (*peer, *count))
+    }
+
+    /// The next plan adds a prefix that was nobody's when the device was read last, and that we have
+    /// never added. Somebody may have given it to a peer since then, so whoever is about to carry out
+    /// the plan reads the device once more before.
+    pub fn brings_new(&mut self) -> bool {
+        let new = |prefix: &IpNetwork| {
+            let known = self.have.contains_key(prefix) || self.ours.contains(prefix);
+            !known
+        };
+        let next_hops: BTreeSet<IpAddr> = match &self.changed {
+            Changed::All => {
+                let wishes = self.wishes.iter().filter(|(prefix, _)| new(prefix));
+                wishes.map(|(_, next_hop)| *next_hop).collect()
+            }
+            Changed::These(changed) => {
+                let changed = changed.iter().filter(|prefix| new(prefix));
+                changed
+                    .filter_map(|prefix| self.wishes.get(prefix))
+                    .copied()
+                    .collect()
+            }
+        };
+        next_hops.into_iter().any(|it| self.way(it).is_some())
+    }
+
     /// The changes that make the interface as wished, of what has changed since the last plan.
     /// Whoever could not carry it out calls [`AllowedIps::doubt`].
     pub fn plan(&mut self) -> Plan {
