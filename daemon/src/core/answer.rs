@@ -213,11 +213,9 @@ impl Core {
                 let several = settings
                     .as_ref()
                     .and_then(|it| add_path_reply(it.add_path, neighbor, family));
-                let not_agreed = several.map(|it| it.not_agreed()).unwrap_or_default();
+                let not_sent = several.and_then(|it| it.not_sent());
                 notices.extend(
-                    not_agreed
-                        .into_iter()
-                        .map(|what| format!("{}: {family}: {what}", neighbor.address())),
+                    not_sent.map(|what| format!("{}: {family}: {what}", neighbor.address())),
                 );
             }
         }

@@ -399,15 +399,22 @@ async fn several_paths_are_shown_with_who_takes_them_and_a_reload_changes_their_
     // Whether there are several is agreed on when a session begins.
     teller.apply(left("")).await;
     assert_eq!(held(1).await[0].path_id, 0);
-    let why = until("the missing agreement is noticed", || async {
-        summary(&told).await.notices.into_iter().next()
-    })
-    .await;
-    assert!(why.contains("add_path_receive"), "{why}");
+    // To take several is an offer: that none are sent is said of the neighbor, and is no notice.
+    let taken = add_path(&told, pair.left.address).await.unwrap();
+    assert!(taken.receive && !taken.receiving, "{taken:?}");
+    assert_eq!(taken.not_agreed().len(), 1, "{taken:?}");
+    assert_eq!(summary(&told).await.notices, Vec::<String>::new());
     assert!(flaps(&told).await > before);
     told.apply(right(false)).await;
     held(1).await;
     assert_eq!(summary(&told).await.notices, Vec::<String>::new());
+    // Whoever is to be sent several and does not take them is one.
+    teller.apply(left("2")).await;
+    let why = until("the missing agreement is noticed", || async {
+        summary(&teller).await.notices.into_iter().next()
+    })
+    .await;
+    assert!(why.contains("add_path_send"), "{why}");
     for router in [told, teller, beside] {
         router.stop().await;
     }

@@ -349,15 +349,22 @@ pub struct AddPath {
 impl AddPath {
     /// What is configured and the neighbour did not agree to, a sentence each.
     pub fn not_agreed(&self) -> Vec<String> {
-        let configured = "several paths of a prefix are configured";
         let taken = (self.receive && !self.receiving)
             .then_some("(add_path_receive), but the neighbor does not send them");
-        let sent = (self.send.is_some() && !self.sending)
-            .then_some("(add_path_send), but the neighbor does not take them");
-        let all = taken.into_iter().chain(sent);
-        all.map(|what| format!("{configured} {what}; turn that on there"))
-            .collect()
+        let taken = taken.map(not_agreed);
+        taken.into_iter().chain(self.not_sent()).collect()
     }
+
+    /// The neighbour should be sent several, and does not take them. That it sends none itself is no
+    /// such matter: to take them is an offer, which files of FRR make to everybody.
+    pub fn not_sent(&self) -> Option<String> {
+        let sent = self.send.is_some() && !self.sending;
+        sent.then(|| not_agreed("(add_path_send), but the neighbor does not take them"))
+    }
+}
+
+fn not_agreed(what: &str) -> String {
+    format!("several paths of a prefix are configured {what}; turn that on there")
 }
 
 /// Most prefixes that a neighbour may send in a family.
@@ -373,4 +380,25 @@ pub struct MaximumPrefixes {
     pub action: String,
     /// With `restart`: after how many seconds.
     pub restart_after_s: Option<u64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn several_paths_that_a_neighbour_does_not_send_are_no_matter_and_those_it_refuses_are() {
+        let mut several = AddPath {
+            receive: true,
+            ..AddPath::default()
+        };
+        assert_eq!(several.not_sent(), None);
+        assert_eq!(several.not_agreed().len(), 1);
+        several.send = Some("all".to_owned());
+        let sent = several.not_sent().unwrap();
+        assert!(sent.contains("(add_path_send)"), "{sent}");
+        assert_eq!(several.not_agreed().get(1), Some(&sent));
+        several.sending = true;
+        assert_eq!(several.not_sent(), None);
+    }
 }
