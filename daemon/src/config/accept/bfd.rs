@@ -70,7 +70,10 @@ impl<'a> Profiles<'a> {
         };
         let settings = match multihop {
             true => no_echo(own, settings, report),
-            false => echo(own, table, settings, report),
+            false => {
+                no_min_ttl(own, report);
+                echo(own, table, settings, report)
+            }
         };
         if let Some(strict) = table.strict.filter(|it| it.value && settings.shutdown) {
             let conflict = Conflict::NoEffect {
@@ -142,6 +145,18 @@ fn no_echo(own: &BfdTable, settings: Bfd, report: &mut Report) -> Bfd {
         report.error_with_hint(span, conflict, hint);
     }
     settings
+}
+
+/// What a profile says of the TTL is for sessions over several hops. What one over one hop says itself is
+/// an error.
+fn no_min_ttl(own: &BfdTable, report: &mut Report) {
+    let Some(least) = own.min_ttl else { return };
+    let conflict = Conflict::NoEffect {
+        key: "min_ttl",
+        because: "on the link: packets that do not arrive with 255 are dropped (RFC 5881 §5)",
+    };
+    let hint = "leave it out, or set `multihop` if the peer is behind routers";
+    report.error_with_hint(least.span, conflict, hint);
 }
 
 fn path(

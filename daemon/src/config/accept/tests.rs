@@ -351,6 +351,16 @@ fn each_check_reports_at_its_place() {
              send the packets back (RFC 5883 §3)",
         ),
         (
+            neighbor("[[bfd]]\npeer = \"10.0.0.2\"\nmin_ttl = 250"),
+            "8:11: `min_ttl` has no effect on the link: packets that do not arrive with 255 are dropped \
+             (RFC 5881 §5)",
+        ),
+        (
+            neighbor("bfd = { min_ttl = 250 }"),
+            "6:19: `min_ttl` has no effect on the link: packets that do not arrive with 255 are dropped \
+             (RFC 5881 §5)",
+        ),
+        (
             neighbor("[[bfd]]\npeer = \"10.0.0.2\"\necho_transmit_interval = \"50ms\""),
             "8:26: `echo_transmit_interval` has no effect without `echo = true`",
         ),

@@ -162,6 +162,7 @@ pub(super) const SHAPES: &[Shape] = &[
         BOTH,
         "minimum-ttl <1-254>",
         Does(|site, a| {
+            far(site, a)?;
             let text = (!a.no()).then(|| a.put(a.value("<1-254>")));
             session(site, a).min_ttl = text;
             DONE
@@ -184,6 +185,17 @@ pub(super) const SHAPES: &[Shape] = &[
 fn near(site: &Site, a: &Args<'_>) -> Done {
     match a.node == BfdPeer && site.here.bfd.multihop && !a.no() {
         true => Err("echo is for a peer on the link, and this one is `multihop`".to_owned()),
+        false => DONE,
+    }
+}
+
+/// On the link the TTL is 255 in any case, RFC 5881 §5. FRR takes the line for `multihop` alone, too.
+fn far(site: &Site, a: &Args<'_>) -> Done {
+    match a.node == BfdPeer && !site.here.bfd.multihop && !a.no() {
+        true => Err(
+            "a peer without `multihop` is on the link, where the TTL is 255 in any case"
+                .to_owned(),
+        ),
         false => DONE,
     }
 }

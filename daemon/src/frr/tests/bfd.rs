@@ -93,3 +93,18 @@ fn echo_over_several_hops_is_refused_by_its_line() {
         all(&errors)
     );
 }
+
+#[test]
+fn a_minimum_ttl_on_the_link_is_refused_by_its_line() {
+    let text =
+        "router bgp 65001\n bgp router-id 10.0.0.1\nbfd\n peer 10.0.0.9\n  minimum-ttl 250\n";
+    let (_, read) = parsed(text, &Host::default());
+    let errors = read.unwrap_err();
+    assert_eq!(errors.len(), 1, "{}", all(&errors));
+    assert_eq!(errors[0].place.line, 5);
+    assert!(
+        all(&errors).contains("without `multihop` is on the link"),
+        "{}",
+        all(&errors)
+    );
+}
