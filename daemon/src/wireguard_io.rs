@@ -432,6 +432,8 @@ impl Follower {
             false => Vec::new(),
         };
         self.told.unmet(&unmet);
+        let beyond = self.table.beyond().filter(|_| follows);
+        self.told.beyond(self.settings.limit, beyond);
         let dry = follows && self.settings.sync == SyncAllowedIps::DryRun;
         self.told.would(dry.then(|| self.table.pending()).as_ref());
         self.numbers.installed = count(self.table.installed());

@@ -109,6 +109,8 @@ pub(super) struct Told {
     /// Routes without AllowedIPs, a line for each cause.
     unmet: Vec<String>,
     causes: BTreeSet<Cause>,
+    /// Peers with more AllowedIPs than the limit that stands first.
+    beyond: (usize, BTreeMap<PublicKey, usize>),
     /// Why the device does not do what it is asked.
     complaint: Option<String>,
     /// What a dry run would add or move, and remove.
@@ -131,6 +133,7 @@ impl Told {
             interface: interface.to_owned(),
             unmet: Vec::new(),
             causes: BTreeSet::new(),
+            beyond: (0, BTreeMap::new()),
             complaint: None,
             would: None,
             unrecorded: None,
@@ -212,6 +215,23 @@ impl Told {
         self.causes = groups.into_keys().collect();
     }
 
+    /// Which peers have more AllowedIPs than this limit.
+    pub(super) fn beyond(
+        &mut self,
+        limit: usize,
+        peers: impl Iterator<Item = (PublicKey, usize)>,
+    ) {
+        let now: BTreeMap<PublicKey, usize> = peers.collect();
+        let interface = &self.interface;
+        for (peer, prefixes) in &now {
+            if self.beyond.0 != limit || !self.beyond.1.contains_key(peer) {
+                tracing::warn!(%interface, %peer, prefixes, limit, "a peer has more AllowedIPs than \
+                    `maximum_allowed_ips`: none is taken away, and none is added");
+            }
+        }
+        self.beyond = (limit, now);
+    }
+
     /// A handshake has become overdue, or is no longer.
     pub(super) fn overdue(&self, peer: &Peer, overdue: Option<Overdue>) {
         let (interface, key) = (&self.interface, peer.public_key);
@@ -234,6 +254,13 @@ impl Told {
     pub(super) fn notices(&self) -> Vec<String> {
         let interface = &self.interface;
         let mut notices = self.unmet.clone();
+        let (limit, beyond) = &self.beyond;
+        notices.extend(beyond.iter().map(|(peer, prefixes)| {
+            format!(
+                "{interface}: peer {peer} has {prefixes} AllowedIPs, and `maximum_allowed_ips` is {limit}: \
+                 none is taken away, and none is added; raise it or take some away"
+            )
+        }));
         notices.extend(
             self.complaint
                 .as_ref()
@@ -358,6 +385,21 @@ mod tests {
         told.unmet(&[]);
         told.complain(None);
         told.record(None);
+        assert!(told.notices().is_empty());
+    }
+
+    #[test]
+    fn a_limit_below_what_is_there_is_a_notice_for_each_peer() {
+        let mut told = Told::about("wg0");
+        told.beyond(2, [(key(1), 5)].into_iter());
+        let notices = told.notices();
+        let wanted = format!(
+            "wg0: peer {} has 5 AllowedIPs, and `maximum_allowed_ips` is 2",
+            key(1)
+        );
+        assert_eq!(notices.len(), 1);
+        assert!(notices[0].starts_with(&wanted), "{notices:?}");
+        told.beyond(5, std::iter::empty());
         assert!(told.notices().is_empty());
     }
 

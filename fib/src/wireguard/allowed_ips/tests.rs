@@ -261,6 +261,13 @@ fn a_peer_gets_no_more_than_the_limit_and_room_is_used() {
         text(&peers)[0],
         ["10.1.0.0/24", "10.1.1.0/24", "10.1.3.0/24", "10.10.0.1/32"]
     );
+    assert_eq!(wanted.beyond().count(), 0);
+    // A limit that comes later takes nothing away, and it is known whom it concerns.
+    wanted.set_limit(3);
+    follow(&mut wanted, &mut peers);
+    assert_eq!(wanted.beyond().collect::<Vec<_>>(), [(key(1), 4)]);
+    wanted.set_limit(4);
+    assert_eq!(wanted.beyond().count(), 0);
 }
 
 #[test]
