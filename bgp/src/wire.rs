@@ -35,7 +35,7 @@ pub use attribute::as_path::AsPathFault;
 pub use error::{Error, UpdateError, Verdict};
 pub use header::{EXTENDED_MESSAGE_LEN_MAX, HEADER_LEN, HeaderError, MESSAGE_LEN_MAX, frame};
 pub use keepalive::encode_keepalive;
-pub use nlri::{NlriFault, WireNlri};
+pub use nlri::{EvpnFault, NlriFault, WireNlri};
 pub use notification::encode_notification;
 pub use open::{OpenError, encode_open};
 pub use route_refresh::{RouteRefreshError, encode_route_refresh};

@@ -71,9 +71,23 @@ pub enum NlriFault {
     /// The prefix is longer than the address.
     #[error("its prefix length is `{0}`, which is more than the address has")]
     PrefixLength(u8),
-    /// A known EVPN route type with fields that do not fit it.
-    #[error("the length or a length field of the EVPN type `{0}` route is none the type has")]
-    Evpn(u8),
+    /// A known EVPN route type with a field that does not fit it.
+    #[error(transparent)]
+    Evpn(#[from] EvpnFault),
+}
+
+/// A length that an EVPN route of its type does not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{field} of the EVPN type `{route_type}` route is `{value}`, but must be {expected}")]
+pub struct EvpnFault {
+    /// Type of the route.
+    pub route_type: u8,
+    /// Which length: in octets that of the route, in bits that of an address or prefix.
+    pub field: &'static str,
+    /// Its value.
+    pub value: u8,
+    /// What it must be.
+    pub expected: &'static str,
 }
 
 impl From<Short> for NlriFault {

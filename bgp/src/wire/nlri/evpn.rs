@@ -12,7 +12,7 @@ use crate::evpn_route::{Esi, EvpnKey, EvpnTail, MacAddress, RouteDistinguisher};
 use crate::family::Family;
 use crate::nlri::PathId;
 use crate::prefix::Prefix;
-use crate::wire::nlri::{NlriFault, WireNlri, path_id};
+use crate::wire::nlri::{EvpnFault, NlriFault, WireNlri, path_id};
 use crate::wire::read::{Reader, Short};
 
 /// The next route of an attribute.
@@ -36,13 +36,54 @@ pub(crate) fn decode(
             return Ok((id, key, EvpnTail::default()));
         }
     };
-    match decoded {
-        Ok((key, tail)) if route.is_empty() => Ok((id, key, tail)),
-        Ok(_) | Err(Short) => Err(NlriFault::Evpn(route_type)),
+    let (field, value, expected) = match decoded {
+        Ok((key, tail)) if route.is_empty() => return Ok((id, key, tail)),
+        Ok(_) | Err(Misfit::Length) => ("the length", length, lengths(route_type)),
+        Err(Misfit::Field {
+            field,
+            value,
+            expected,
+        }) => (field, value, expected),
+    };
+    Err(NlriFault::Evpn(EvpnFault {
+        route_type,
+        field,
+        value,
+        expected,
+    }))
+}
+
+type Decoded = Result<(EvpnKey, EvpnTail), Misfit>;
+
+/// What does not fit a route's type.
+enum Misfit {
+    /// Its fields take more octets than the route has.
+    Length,
+    /// The length of an address or prefix.
+    Field {
+        field: &'static str,
+        value: u8,
+        expected: &'static str,
+    },
+}
+
+impl From<Short> for Misfit {
+    fn from(_: Short) -> Self {
+        Misfit::Length
     }
 }
 
-type Decoded = Result<(EvpnKey, EvpnTail), Short>;
+/// The lengths in octets that a route of this type may have: with each kind of address that stands in
+/// it, and with one label or two.
+fn lengths(route_type: u8) -> &'static str {
+    match route_type {
+        1 => "25",
+        2 => "33, 36, 37, 40, 49 or 52, as its IP address and labels have it",
+        3 => "17 or 29, as its address has it",
+        4 => "23 or 35, as its address has it",
+        _ => "34 or 58",
+    }
+}
 
 /// RFC 7432 §7.1.
 fn ethernet_ad(route: &mut Reader<'_>) -> Decoded {
@@ -63,13 +104,25 @@ fn mac_ip(route: &mut Reader<'_>) -> Decoded {
     let rd = RouteDistinguisher(route.array()?);
     let esi = Esi(route.array()?);
     let tag = route.u32()?;
-    if route.u8()? != 48 {
-        return Err(Short);
+    let bits = route.u8()?;
+    if bits != 48 {
+        return Err(Misfit::Field {
+            field: "the length of the MAC address",
+            value: bits,
+            expected: "48",
+        });
     }
     let mac = MacAddress(route.array()?);
     let ip = match route.u8()? {
         0 => None,
-        bits => Some(address(route, bits)?),
+        bits => {
+            let ip = address(route, bits)?;
+            Some(ip.ok_or(Misfit::Field {
+                field: "the length of the IP address",
+                value: bits,
+                expected: "0, 32 or 128",
+            })?)
+        }
     };
     let label1 = label(route)?;
     let label2 = if route.is_empty() {
@@ -90,8 +143,7 @@ fn mac_ip(route: &mut Reader<'_>) -> Decoded {
 fn inclusive_multicast(route: &mut Reader<'_>) -> Decoded {
     let rd = RouteDistinguisher(route.array()?);
     let tag = route.u32()?;
-    let bits = route.u8()?;
-    let originator = address(route, bits)?;
+    let originator = originator(route)?;
     let key = EvpnKey::InclusiveMulticast {
         rd,
         tag,
@@ -104,8 +156,7 @@ fn inclusive_multicast(route: &mut Reader<'_>) -> Decoded {
 fn ethernet_segment(route: &mut Reader<'_>) -> Decoded {
     let rd = RouteDistinguisher(route.array()?);
     let esi = Esi(route.array()?);
-    let bits = route.u8()?;
-    let originator = address(route, bits)?;
+    let originator = originator(route)?;
     let key = EvpnKey::EthernetSegment {
         rd,
         esi,
@@ -119,14 +170,19 @@ fn ip_prefix(route: &mut Reader<'_>) -> Decoded {
     let bits = match route.len() {
         34 => 32,
         58 => 128,
-        _ => return Err(Short),
+        _ => return Err(Misfit::Length),
     };
     let rd = RouteDistinguisher(route.array()?);
     let esi = Esi(route.array()?);
     let tag = route.u32()?;
     let length = route.u8()?;
-    let prefix = Prefix::new(address(route, bits)?, length).ok_or(Short)?;
-    let gateway = Some(address(route, bits)?).filter(|gateway| !gateway.is_unspecified());
+    let prefix = address(route, bits)?.and_then(|address| Prefix::new(address, length));
+    let prefix = prefix.ok_or(Misfit::Field {
+        field: "the length of the prefix",
+        value: length,
+        expected: if bits == 32 { "0 to 32" } else { "0 to 128" },
+    })?;
+    let gateway = address(route, bits)?.filter(|gateway| !gateway.is_unspecified());
     let tail = EvpnTail {
         esi,
         label: label(route)?,
@@ -136,12 +192,23 @@ fn ip_prefix(route: &mut Reader<'_>) -> Decoded {
     Ok((EvpnKey::IpPrefix { rd, tag, prefix }, tail))
 }
 
-fn address(route: &mut Reader<'_>, bits: u8) -> Result<IpAddr, Short> {
-    match bits {
-        32 => Ok(Ipv4Addr::from(route.array::<4>()?).into()),
-        128 => Ok(Ipv6Addr::from(route.array::<16>()?).into()),
-        _ => Err(Short),
-    }
+/// The originating router's address, behind its length.
+fn originator(route: &mut Reader<'_>) -> Result<IpAddr, Misfit> {
+    let bits = route.u8()?;
+    address(route, bits)?.ok_or(Misfit::Field {
+        field: "the length of the originating router's address",
+        value: bits,
+        expected: "32 or 128",
+    })
+}
+
+/// `None` for a length that no address has.
+fn address(route: &mut Reader<'_>, bits: u8) -> Result<Option<IpAddr>, Short> {
+    Ok(match bits {
+        32 => Some(Ipv4Addr::from(route.array::<4>()?).into()),
+        128 => Some(Ipv6Addr::from(route.array::<16>()?).into()),
+        _ => None,
+    })
 }
 
 /// 24 bits as they stand: with VXLAN they are the VNI (RFC 8365 §5.1.3).

@@ -122,6 +122,14 @@ fn vectors() -> Vec<(&'static str, EvpnKey, EvpnTail)> {
     ]
 }
 
+/// What a route of a known type is refused for.
+fn fault(decoded: Result<(PathId, EvpnKey, EvpnTail), NlriFault>) -> EvpnFault {
+    match decoded {
+        Err(NlriFault::Evpn(fault)) => fault,
+        other => panic!("{other:?}"),
+    }
+}
+
 #[test]
 fn every_type_is_read_and_written() {
     for (octets, key, tail) in vectors() {
@@ -152,13 +160,14 @@ fn a_known_type_cut_or_extended_by_an_octet_is_malformed() {
         let mut longer = octets;
         longer.push(0);
         longer[1] += 1;
-        let malformed = Err(NlriFault::Evpn(key.route_type()));
         for octets in [cut, longer] {
             let decoded = decode(&mut Reader::new(&octets), false);
             if let EvpnKey::Unknown { .. } = key {
                 assert!(decoded.is_ok());
             } else {
-                assert_eq!(decoded, malformed, "{key}");
+                let fault = fault(decoded);
+                let length = (fault.route_type, fault.field, fault.value);
+                assert_eq!(length, (octets[0], "the length", octets[1]), "{key}");
             }
         }
     }
@@ -173,17 +182,32 @@ fn a_route_longer_than_its_attribute_overruns() {
 
 #[test]
 fn lengths_within_a_route_must_be_the_ones_the_type_has() {
-    // A MAC of 47 bits, an IP of 33 bits, an originator of 0 bits, a prefix of 33 bits.
     let routes = [
-        "02 21 00010a0a00010064 00000000000000000000 00000000 2f 020000000001 00 000064",
-        "02 25 00010a0a00010064 00000000000000000000 00000000 30 020000000001 21 0a640005 000064",
-        "03 11 00010a0a00010064 00000000 00 0a0a0001",
-        "05 22 00010a0a00010064 00000000000000000000 00000000 21 0a640100 00000000 00c350",
+        (
+            "02 21 00010a0a00010064 00000000000000000000 00000000 2f 020000000001 00 000064",
+            "the length of the MAC address of the EVPN type `2` route is `47`, but must be 48",
+        ),
+        (
+            "02 25 00010a0a00010064 00000000000000000000 00000000 30 020000000001 21 0a640005 000064",
+            "the length of the IP address of the EVPN type `2` route is `33`, but must be 0, 32 or 128",
+        ),
+        (
+            "03 11 00010a0a00010064 00000000 00 0a0a0001",
+            "the length of the originating router's address of the EVPN type `3` route is `0`, but must be \
+             32 or 128",
+        ),
+        (
+            "05 22 00010a0a00010064 00000000000000000000 00000000 21 0a640100 00000000 00c350",
+            "the length of the prefix of the EVPN type `5` route is `33`, but must be 0 to 32",
+        ),
+        (
+            "05 23 00010a0a00010064 00000000000000000000 00000000 18 0a640100 00000000 00c35000",
+            "the length of the EVPN type `5` route is `35`, but must be 34 or 58",
+        ),
     ];
-    for route in routes {
-        let octets = hex(route);
-        let decoded = decode(&mut Reader::new(&octets), false);
-        assert_eq!(decoded, Err(NlriFault::Evpn(octets[0])), "{route}");
+    for (route, said) in routes {
+        let decoded = decode(&mut Reader::new(&hex(route)), false);
+        assert_eq!(decoded.unwrap_err().to_string(), said, "{route}");
     }
 }
 
@@ -224,8 +248,11 @@ fn every_length_of_an_address_or_prefix_that_a_type_does_not_have_is_malformed()
             match has.contains(&bits) {
                 true => assert!(read(&octets).is_ok(), "{route}: {bits}"),
                 false => {
-                    let malformed = Err(NlriFault::Evpn(route_type));
-                    assert_eq!(read(&octets), malformed, "{route}: {bits}");
+                    let found = fault(read(&octets));
+                    assert_eq!(found.route_type, route_type, "{route}: {bits}");
+                    // Of a length that other routes of the type have, the route's own does not fit.
+                    let of_field = found.field != "the length";
+                    assert!(!of_field || found.value == bits, "{route}: {found:?}");
                 }
             }
         }
@@ -253,7 +280,8 @@ fn every_length_of_an_address_or_prefix_that_a_type_does_not_have_is_malformed()
             octets[1] = length;
             // The other version's length reads other fields, and may make sense.
             let other = matches!(length, 34 | 58);
-            let malformed = read(&octets) == Err(NlriFault::Evpn(5));
+            let malformed =
+                matches!(read(&octets), Err(NlriFault::Evpn(it)) if it.route_type == 5);
             assert!(malformed || other, "{route}: {length}");
         }
     }
