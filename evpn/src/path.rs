@@ -172,6 +172,12 @@ pub enum Fault {
     NoRouterMac,
     /// The sender's router MAC is our own: packets would come back to us.
     OwnRouterMac(MacAddress),
+    /// The address is no host's: the MAC address of the route is used, and this is not.
+    NotAHost(IpAddr),
+    /// A prefix that no VRF takes in: a bridge has no use for it.
+    NoVrf,
+    /// Routes of this type are kept and not acted on.
+    RouteType(u8),
     /// Other routes of the sender's router have another VNI, and the VRF reaches it with that one.
     RouterVni(Vni),
 }
@@ -211,6 +217,19 @@ impl fmt::Display for Fault {
             Fault::NoRouterMac => f.write_str("not used: no router MAC (RFC 9136 §4.4.2)"),
             Fault::OwnRouterMac(mac) => {
                 write!(f, "not used: its router MAC {mac} is our own, too")
+            }
+            Fault::NotAHost(ip) => {
+                write!(
+                    f,
+                    "not used: {ip} is no host's address; the MAC address alone counts"
+                )
+            }
+            Fault::NoVrf => f.write_str("not used: no VRF takes in this prefix"),
+            Fault::RouteType(kind) => {
+                write!(
+                    f,
+                    "not used: routes of type {kind} are kept and not acted on"
+                )
             }
             Fault::RouterVni(vni) => {
                 write!(

@@ -371,7 +371,7 @@ pub(crate) fn ip_of(key: &EvpnKey) -> Option<IpAddr> {
 }
 
 /// Addresses that no neighbour entry may exist for.
-fn is_no_host(ip: IpAddr) -> bool {
+pub(crate) fn is_no_host(ip: IpAddr) -> bool {
     let broadcast = matches!(ip, IpAddr::V4(ip) if ip.is_broadcast());
     // RFC 4291 §2.5.5.2: such an address stands for one of IPv4 and is in no packet. Among the
     // kernel's neighbours they are those that routes of L3 VNIs lead through.

@@ -18,7 +18,7 @@ use crate::instance::Instance;
 use crate::mobility::{Claim, Rule};
 use crate::originate::Network;
 use crate::path::{Fault, Route, is_group_or_zero};
-use crate::resolve::{ip_of, mac_of};
+use crate::resolve::{ip_of, is_no_host, mac_of};
 use crate::station::{Place, RemoteMac, Station};
 use crate::target::ImportTarget;
 use crate::tunnel::Tunnel;
@@ -424,10 +424,12 @@ impl Instance {
             let vrf = self.vrfs.tables.get(&name)?;
             Some((name, self.judge_import(vrf, route).err()))
         });
+        let vrfs: Vec<(VrfName, Option<Fault>)> = judged.collect();
+        let fault = |vni| self.fault_in(vni, route).or_else(|| unused(route, &vrfs));
         ReceivedRoute {
             route: route.clone(),
-            vnis: vnis.map(|vni| (vni, self.fault_in(vni, route))).collect(),
-            vrfs: judged.collect(),
+            vnis: vnis.map(|vni| (vni, fault(vni))).collect(),
+            vrfs,
         }
     }
 
@@ -593,6 +595,22 @@ impl Instance {
         match self.vtep {
             Some(own) => self.fault(network, own, route),
             None => gateway.then_some(Fault::OwnGateway),
+        }
+    }
+}
+
+/// What a VNI has no use for, though nothing is wrong with it.
+fn unused(route: &Route, vrfs: &[(VrfName, Option<Fault>)]) -> Option<Fault> {
+    match &route.key {
+        EvpnKey::MacIp { ip, .. } => ip.filter(|ip| is_no_host(*ip)).map(Fault::NotAHost),
+        EvpnKey::InclusiveMulticast { .. } => None,
+        EvpnKey::IpPrefix { .. } if vrfs.iter().any(|(_, fault)| fault.is_none()) => None,
+        EvpnKey::IpPrefix { .. } => {
+            let of_vrf = vrfs.iter().find_map(|(_, fault)| *fault);
+            Some(of_vrf.unwrap_or(Fault::NoVrf))
+        }
+        EvpnKey::EthernetAd { .. } | EvpnKey::EthernetSegment { .. } | EvpnKey::Unknown { .. } => {
+            Some(Fault::RouteType(route.key.route_type()))
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Sentences about one router; properties are in the two siblings.
 
 use super::*;
+use crate::resolve::ip_of;
 use crate::{Conflict, Duplicate, Fault, Kind, Outcome, Problem, Reason, Rule};
 use bgp::ExtendedCommunity;
 
@@ -956,9 +957,44 @@ fn other_types_are_kept_and_listed_and_nothing_is_installed_for_them() {
     }
     assert_eq!(drain(&mut a), []);
     assert_eq!(a.received().count(), 2);
-    assert_eq!(a.received().next().unwrap().vnis, [(vni(VNI), None)]);
+    let fault = |a: &Instance, key: &EvpnKey| a.received_route(key).unwrap().vnis[0].1;
+    // Each says why, and a type that nobody knows does, too.
+    assert_eq!(fault(&a, &prefix), Some(Fault::NoVrf));
+    assert_eq!(fault(&a, &segment), Some(Fault::RouteType(4)));
+    let unknown = EvpnKey::Unknown {
+        route_type: 11,
+        bytes: [1, 2, 3].into(),
+    };
+    a.route(unknown.clone(), Some(path));
+    assert_eq!(fault(&a, &unknown), Some(Fault::RouteType(11)));
     a.route(prefix, None);
-    assert_eq!(a.received().count(), 1);
+    assert_eq!(a.received().count(), 2);
+}
+
+#[test]
+fn an_address_that_no_host_has_is_named_and_its_mac_address_is_used() {
+    let mut a = site_with_vni(1);
+    for ip in [
+        "0.0.0.0",
+        "127.0.0.1",
+        "224.0.0.5",
+        "255.255.255.255",
+        "::1",
+    ] {
+        let ip: IpAddr = ip.parse().unwrap();
+        from(2).announces(&mut a, mac(1), Some(ip));
+        let received = a.received().find(|it| ip_of(&it.route.key) == Some(ip));
+        assert_eq!(
+            received.unwrap().vnis,
+            [(vni(VNI), Some(Fault::NotAHost(ip)))]
+        );
+    }
+    assert_eq!(a.macs(None).len(), 1);
+    assert_eq!(a.macs(None)[0].ips, Vec::<IpAddr>::new());
+    let ip = "10.100.0.5".parse().unwrap();
+    from(2).announces(&mut a, mac(1), Some(ip));
+    let received = a.received().find(|it| ip_of(&it.route.key) == Some(ip));
+    assert_eq!(received.unwrap().vnis, [(vni(VNI), None)]);
 }
 
 #[test]
