@@ -156,6 +156,9 @@ struct Record {
     established: u64,
     flaps: u64,
     counters: Counters,
+    last_received: Option<Instant>,
+    last_update: Option<Instant>,
+    last_sent: Option<Instant>,
 }
 
 impl Session {
@@ -276,6 +279,9 @@ impl Session {
             established: self.record.established,
             flaps: self.record.flaps,
             counters: self.record.counters,
+            last_received: self.record.last_received,
+            last_update: self.record.last_update,
+            last_sent: self.record.last_sent,
         }
     }
 }

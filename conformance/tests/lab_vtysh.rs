@@ -52,6 +52,7 @@ const QUESTIONS: &[&str] = &[
     "show bgp l2vpn evpn route type multicast",
     "show bgp l2vpn evpn route vni 100",
     "show bgp l2vpn evpn route rd 10.255.0.3:100",
+    "show bgp l2vpn evpn route detail",
     "show bgp l2vpn evpn vni",
     "show bgp l2vpn evpn vni 100",
     "show bgp vrf all ipv4 summary",

@@ -81,7 +81,7 @@ pub(crate) use answer::NetworkFacts;
 pub(crate) use apply::claim;
 use installed::Installed;
 use leftovers::Leftovers;
-use neighbor::Neighbor;
+use neighbor::{Neighbor, SessionFacts};
 use pace::Pace;
 
 /// Events of all neighbours together, each a change of state or a `session::Output::Updates`:
@@ -674,6 +674,7 @@ impl Core {
             Event::Up {
                 negotiated,
                 local,
+                ports,
                 batches,
             } => {
                 let restarting = negotiated.graceful.as_ref().is_some_and(|it| it.restarting);
@@ -681,7 +682,13 @@ impl Core {
                 let Some(neighbor) = self.neighbors.get_mut(&peer) else {
                     return;
                 };
-                neighbor.up(Arc::clone(&negotiated), local, batches, device);
+                neighbor.up(SessionFacts {
+                    negotiated: Arc::clone(&negotiated),
+                    local,
+                    ports,
+                    batches,
+                    device,
+                });
                 tracing::info!(
                     neighbor = %neighbor.address(),
                     remote_as = %negotiated.remote_as,

@@ -62,6 +62,8 @@ pub(crate) enum Event {
         negotiated: Arc<Negotiated>,
         /// Own address of the connection.
         local: IpAddr,
+        /// TCP ports of the connection, our own first.
+        ports: [u16; 2],
         /// Where batches for this session go; dropped by the core when it is down.
         batches: mpsc::UnboundedSender<Arc<Batch>>,
     },
@@ -603,18 +605,19 @@ impl PeerTask {
 
     fn up(&mut self, conn: ConnId, negotiated: Arc<Negotiated>) {
         self.failures.forget();
-        let local = self
+        let ends = self
             .connections
             .iter()
             .find(|connection| connection.id() == conn)
-            .and_then(Connection::local_ip);
-        // Without a local address the connection is gone; its end follows.
-        let Some(local) = local else { return };
+            .and_then(Connection::ends);
+        // Without addresses the connection is gone; its end follows.
+        let Some([local, remote]) = ends else { return };
         let (sender, batches) = mpsc::unbounded_channel();
         self.established = Some(Established { conn, batches });
         self.events.push_back(Event::Up {
             negotiated,
-            local,
+            local: local.ip().to_canonical(),
+            ports: [local.port(), remote.port()],
             batches: sender,
         });
     }

@@ -74,6 +74,10 @@ impl Session {
 
     pub(super) fn message(&mut self, now: Instant, place: Place, message: Message) {
         count(&mut self.record.counters.received, &message);
+        self.record.last_received = Some(now);
+        if matches!(message, Message::Update(_)) {
+            self.record.last_update = Some(now);
+        }
         let state = self.state_at(place);
         let event = Event::of(&message);
         match (next(state, event), place, message) {
@@ -379,6 +383,7 @@ impl Session {
 
     pub(super) fn send_keepalive(&mut self, now: Instant, place: Place, conn: ConnId) {
         self.record.counters.sent.keepalives += 1;
+        self.record.last_sent = Some(now);
         self.keepalive_sent = Some(now);
         self.send(conn, wire::encode_keepalive());
         self.schedule_keepalive(now, place);

@@ -80,6 +80,12 @@ pub struct Status {
     pub flaps: u64,
     /// Messages in and out.
     pub counters: Counters,
+    /// When the last message came.
+    pub last_received: Option<Instant>,
+    /// When the last UPDATE came.
+    pub last_update: Option<Instant>,
+    /// When the last KEEPALIVE or UPDATE was sent.
+    pub last_sent: Option<Instant>,
 }
 
 /// Something went wrong, and when.

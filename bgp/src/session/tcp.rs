@@ -231,5 +231,6 @@ impl Session {
             established.link.timers.set(LinkTimer::Burst, at);
         }
         self.record.counters.sent.updates += u64::from(updates);
+        self.record.last_sent = Some(now);
     }
 }

@@ -17,6 +17,8 @@ fn shape(value: &Value, way: &str, shape_of: &mut Shape) {
     let kind = match value {
         Value::Null => "null",
         Value::Bool(_) => "boolean",
+        // What reads `300.0` as a whole number fails.
+        Value::Number(number) if number.is_f64() => "fraction",
         Value::Number(_) => "number",
         Value::String(_) => "string",
         Value::Array(_) => "array",

@@ -430,7 +430,7 @@ fn aggregator(aggregator: &Aggregator) -> Value {
 }
 
 /// RFC 6514 §5: type 6 is ingress replication, whose identifier is an address.
-fn pmsi_tunnel(tunnel: &PmsiTunnel) -> Value {
+pub(crate) fn pmsi_tunnel(tunnel: &PmsiTunnel) -> Value {
     let address = (tunnel.tunnel_type == 6)
         .then(|| address(&tunnel.identifier))
         .flatten();

@@ -82,7 +82,8 @@ pub fn write(request: &Request) -> Call {
             let query = Query::new()
                 .add("type", routes.route_type.as_ref())
                 .add("vni", routes.vni.as_ref())
-                .add("rd", routes.rd.as_ref());
+                .add("rd", routes.rd.as_ref())
+                .add("prefix", routes.prefix.as_ref());
             get("/v1/evpn/routes", query.page(&routes.page))
         }
         Request::Bfd => get("/v1/bfd", Query::new()),
@@ -182,6 +183,7 @@ fn read_get(path: &str, mut query: Pairs) -> Result<Request, ErrorReply> {
             route_type: query.take_with("type", "a number from 1 to 5", read_route_type)?,
             vni: query.take_with("vni", VNI_EXPECTED, read_vni)?,
             rd: query.take("rd", "a route distinguisher like 10.10.0.1:100")?,
+            prefix: query.take("prefix", "a prefix like 10.20.0.0/16")?,
             page: read_page(&mut query)?,
         }),
         "/v1/bfd" => Request::Bfd,

@@ -179,6 +179,9 @@ pub struct Summary {
     /// Prefixes with a path, per family.
     #[serde(default)]
     pub prefixes: Families<u64>,
+    /// Unicast families in which paths through different AS numbers may share traffic.
+    #[serde(default)]
+    pub as_path_relax: Families<bool>,
     /// What does not work as it may have been meant, a line each, with consequence and remedy:
     /// `0 of 2 prefixes announced to 10.10.0.3: no export policy; ...`.
     #[serde(default)]

@@ -256,6 +256,8 @@ pub struct EvpnRoutes {
     pub vni: Option<Vni>,
     /// Only with this route distinguisher.
     pub rd: Option<RouteDistinguisher>,
+    /// Only those that packets to this prefix may go by: of types 2 and 5.
+    pub prefix: Option<Prefix>,
     /// Which part of the answer. With a condition a page may have fewer routes than it has room for,
     /// and even none, and still not be the last one.
     pub page: Page,

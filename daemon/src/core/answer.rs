@@ -123,6 +123,11 @@ impl Core {
             draining: self.drain.router.is_some(),
             uptime_s: self.started.elapsed().as_secs(),
             prefixes: self.prefixes(),
+            as_path_relax: Families {
+                ipv4_unicast: Some(self.config.ipv4_unicast.multipath.as_path_relax),
+                ipv6_unicast: Some(self.config.ipv6_unicast.multipath.as_path_relax),
+                evpn: None,
+            },
             notices: self.notices(),
             hold: self.hold(),
             neighbors: self

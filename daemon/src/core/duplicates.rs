@@ -118,7 +118,9 @@ impl Core {
         let duplicates = self.evpn.duplicates();
         let wanted = duplicates.filter(|it| vni.is_none_or(|vni| vni == it.vni));
         let now = Instant::now();
+        let detection = self.config.evpn.and_then(|it| it.duplicates);
         Ok(reply::EvpnDuplicates {
+            detection: detection.map(told),
             duplicates: wanted.map(|it| row(now, &it)).collect(),
         })
     }
@@ -151,6 +153,20 @@ impl Core {
                 .hint("rbgpctl show evpn vni lists them")),
             None => Ok(()),
         }
+    }
+}
+
+/// How duplicates are found.
+fn told(detection: evpn::DuplicateDetection) -> reply::Detection {
+    let (freeze, time) = match detection.action {
+        evpn::DuplicateAction::Warn => (false, None),
+        evpn::DuplicateAction::Freeze(time) => (true, time),
+    };
+    reply::Detection {
+        moves: detection.moves,
+        window_s: detection.window.as_secs(),
+        freeze,
+        freeze_s: time.map(|time| time.as_secs()),
     }
 }
 

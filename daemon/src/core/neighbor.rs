@@ -1,6 +1,6 @@
 //! One neighbour as the core knows it.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -56,12 +56,17 @@ pub(super) enum Origin {
 
 /// What is known while Established.
 #[derive(Debug)]
-struct SessionFacts {
-    negotiated: Arc<Negotiated>,
-    local: IpAddr,
-    batches: mpsc::UnboundedSender<Arc<Batch>>,
+pub(super) struct SessionFacts {
+    /// What both sides agreed on.
+    pub(super) negotiated: Arc<Negotiated>,
+    /// Own address of the connection.
+    pub(super) local: IpAddr,
+    /// TCP ports of the connection, our own first.
+    pub(super) ports: [u16; 2],
+    /// Where batches go.
+    pub(super) batches: mpsc::UnboundedSender<Arc<Batch>>,
     /// The kernel's number of the device that it is behind, if it is on a link of ours.
-    device: Option<u32>,
+    pub(super) device: Option<u32>,
 }
 
 impl Neighbor {
@@ -110,22 +115,11 @@ impl Neighbor {
         said.or_else(|| self.config.remote_asn(own))
     }
 
-    pub(super) fn up(
-        &mut self,
-        negotiated: Arc<Negotiated>,
-        local: IpAddr,
-        batches: mpsc::UnboundedSender<Arc<Batch>>,
-        device: Option<u32>,
-    ) {
+    pub(super) fn up(&mut self, session: SessionFacts) {
         self.complete = PerFamily::default();
         self.limits = Limits::default();
         self.link_lost = false;
-        self.session = Some(SessionFacts {
-            negotiated,
-            local,
-            batches,
-            device,
-        });
+        self.session = Some(session);
     }
 
     /// The device that its session needs.
@@ -191,6 +185,11 @@ impl Neighbor {
 
     pub(super) fn local(&self) -> Option<IpAddr> {
         self.session.as_ref().map(|session| session.local)
+    }
+
+    /// TCP ports of the session's connection, our own first.
+    pub(super) fn ports(&self) -> Option<[u16; 2]> {
+        self.session.as_ref().map(|session| session.ports)
     }
 
     /// An address of ours on the link to the neighbour.
@@ -384,6 +383,16 @@ impl Core {
     }
 
     /// Our link-local address on the link that we share with a neighbour (RFC 2545 §3).
+    /// Our addresses on the way to an Established neighbour: IPv4, IPv6, and the link-local one.
+    pub(super) fn own_next_hops(
+        &self,
+        neighbor: &Neighbor,
+    ) -> Option<(Option<Ipv4Addr>, Option<Ipv6Addr>, Option<Ipv6Addr>)> {
+        let local = neighbor.own(neighbor.local()?);
+        let (ipv4, ipv6) = self.install.ground.beside(local);
+        Some((ipv4, ipv6, self.local_link(neighbor)))
+    }
+
     fn local_link(&self, neighbor: &Neighbor) -> Option<Ipv6Addr> {
         let local = neighbor.own(neighbor.local()?);
         let ground = &self.install.ground;

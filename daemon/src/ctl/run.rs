@@ -282,6 +282,7 @@ impl Console<'_> {
                     },
             } => {
                 let wanted = EvpnRoutes {
+                    prefix: None,
                     route_type,
                     vni,
                     rd,

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
-use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -84,11 +84,10 @@ impl Connection {
         &self.stream
     }
 
-    pub(super) fn local_ip(&self) -> Option<IpAddr> {
-        self.stream
-            .local_addr()
-            .ok()
-            .map(|addr| addr.ip().to_canonical())
+    /// Our own end, and the neighbour's.
+    pub(super) fn ends(&self) -> Option<[SocketAddr; 2]> {
+        let local = self.stream.local_addr().ok()?;
+        Some([local, self.stream.peer_addr().ok()?])
     }
 
     /// Octets not yet with the kernel.

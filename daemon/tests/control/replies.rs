@@ -64,6 +64,7 @@ pub(crate) fn summary() -> reply::Summary {
         draining: false,
         uptime_s: 100,
         prefixes,
+        as_path_relax: Families::default(),
         notices: vec!["0 of 2 prefixes announced to 10.10.0.3: no export policy".to_owned()],
         hold: None,
         neighbors: vec![site_b(), site_c()],

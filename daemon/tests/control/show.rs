@@ -100,9 +100,11 @@ fn neighbors_shows_one_or_all() {
             neighbors: vec![reply::Neighbor {
                 summary: site_b(),
                 local_address: Some("10.10.0.1".parse().unwrap()),
+                connection: None,
                 router_id: Some("10.10.0.2".parse().unwrap()),
                 internal: false,
                 local_as: None,
+                dual_as: false,
                 relation: vec![],
                 password: true,
                 tcp_ao: vec![2, 1],
@@ -110,6 +112,10 @@ fn neighbors_shows_one_or_all() {
                 ttl_security: Some(1),
                 hold_time_s: 30,
                 keepalive_s: 10,
+                configured: reply::ConfiguredTimers::default(),
+                graceful: None,
+                graceful_received: None,
+                idle: reply::Idle::default(),
                 received: reply::MessageCounts {
                     update: 3,
                     ..Default::default()
@@ -277,6 +283,7 @@ fn evpn_and_bfd_have_the_keys_of_the_contract() {
             }),
             Request::EvpnDuplicates { .. } | Request::ClearDuplicates { .. } => {
                 Reply::EvpnDuplicates(reply::EvpnDuplicates {
+                    detection: None,
                     duplicates: vec![reply::DuplicateAddress {
                         vni: 100,
                         address: "02:00:00:00:00:01".to_owned(),

@@ -80,6 +80,7 @@ fn every_request_survives_the_way_over_http() {
             route_type: Some(2),
             vni: Vni::new(100),
             rd: Some("10.10.0.1:100".parse().unwrap()),
+            prefix: Some("10.20.0.0/16".parse().unwrap()),
             page,
         }),
         Request::Bfd,

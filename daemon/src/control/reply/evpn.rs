@@ -271,8 +271,24 @@ impl MacKind {
 /// Addresses that move again and again, or that were cleared.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct EvpnDuplicates {
+    /// How they are found; `null` where nobody looks.
+    #[serde(default)]
+    pub detection: Option<Detection>,
     /// In the order of VNI and address, MAC addresses before IP addresses.
     pub duplicates: Vec<DuplicateAddress>,
+}
+
+/// How addresses that two hosts have are found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Detection {
+    /// That many moves ...
+    pub moves: u16,
+    /// ... within so many seconds make a duplicate.
+    pub window_s: u64,
+    /// It is left where it is then, and not only named.
+    pub freeze: bool,
+    /// For how long; `null`: until somebody clears it.
+    pub freeze_s: Option<u64>,
 }
 
 /// An address that two hosts have.

@@ -1,6 +1,6 @@
 //! What is said of neighbours.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use bgp::ScopedAddr;
 use serde::{Deserialize, Serialize};
@@ -159,6 +159,9 @@ pub struct Neighbor {
     pub summary: NeighborSummary,
     /// Our side of the connection.
     pub local_address: Option<IpAddr>,
+    /// Its connection; `null` while there is no session.
+    #[serde(default)]
+    pub connection: Option<Connection>,
     /// Its BGP identifier, while Established.
     pub router_id: Option<Ipv4Addr>,
     /// True if it has our AS number.
@@ -166,6 +169,9 @@ pub struct Neighbor {
     /// Our AS number on this session, where it is another than everywhere else.
     #[serde(default)]
     pub local_as: Option<u32>,
+    /// It may know us by either of our AS numbers.
+    #[serde(default)]
+    pub dual_as: bool,
     /// What the configuration makes of it beside its AS number, one sentence each.
     #[serde(default)]
     pub relation: Vec<String>,
@@ -185,6 +191,18 @@ pub struct Neighbor {
     pub hold_time_s: u64,
     /// Keepalive interval in effect, or the configured one.
     pub keepalive_s: u64,
+    /// Timers as they are configured.
+    #[serde(default)]
+    pub configured: ConfiguredTimers,
+    /// What we say of graceful restart; `null` where it is off.
+    #[serde(default)]
+    pub graceful: Option<Graceful>,
+    /// What the neighbour says of it; `null` if nothing, or without a session.
+    #[serde(default)]
+    pub graceful_received: Option<Graceful>,
+    /// How long nothing has passed.
+    #[serde(default)]
+    pub idle: Idle,
     /// Received messages by type.
     pub received: MessageCounts,
     /// Sent messages by type.
@@ -215,6 +233,67 @@ pub struct Neighbor {
     pub wireguard_peer: Option<WireguardPeer>,
     /// More about each activated family.
     pub details: Families<FamilyDetail>,
+}
+
+/// The connection of a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Connection {
+    /// TCP ports, our own first.
+    pub ports: [u16; 2],
+    /// The neighbour is on a link of ours.
+    pub on_link: bool,
+    /// The IPv4 next hop that it is told where we stand in for a route.
+    pub ipv4: Option<Ipv4Addr>,
+    /// The IPv6 one, likewise.
+    pub ipv6: Option<Ipv6Addr>,
+    /// The link-local one beside it.
+    pub link_local: Option<Ipv6Addr>,
+}
+
+/// Milliseconds since something passed; `null` if it never did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Idle {
+    /// Since a message came.
+    pub received_ms: Option<u64>,
+    /// Since a KEEPALIVE or an UPDATE was sent.
+    pub sent_ms: Option<u64>,
+    /// Since an UPDATE came.
+    pub update_ms: Option<u64>,
+}
+
+/// Timers as they are configured, whatever was agreed on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ConfiguredTimers {
+    /// Hold time that we offer.
+    pub hold_time_s: u64,
+    /// Keepalive interval.
+    pub keepalive_s: u64,
+    /// Longest pause between attempts to connect.
+    pub connect_retry_s: u64,
+    /// For how long its routes are kept at most when it restarts.
+    pub stale_s: u64,
+}
+
+/// What one side says of graceful restart (RFC 4724 §3, RFC 8538 §2, RFC 9494 §3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Graceful {
+    /// It has restarted (R bit).
+    pub restarting: bool,
+    /// It keeps routes over a NOTIFICATION, too (N bit).
+    pub notification: bool,
+    /// Seconds for which its routes may be kept until it is back.
+    pub restart_time_s: u64,
+    /// Families that it keeps forwarding in over a restart; none of who only helps others.
+    pub families: Families<GracefulFamily>,
+    /// Seconds for which its routes may be kept beyond that, as a last resort.
+    pub long_lived_s: Families<u64>,
+}
+
+/// A family in [`Graceful`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct GracefulFamily {
+    /// Forwarding went on over the last restart (F bit).
+    pub forwarding_preserved: bool,
 }
 
 /// Messages by type.

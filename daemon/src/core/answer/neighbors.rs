@@ -5,7 +5,7 @@ use std::time::Instant;
 use bgp::message::AddPathMode;
 use bgp::rib::{PathsSent, PeerId};
 use bgp::session::{
-    ConnectError, DownReason, EndedBy, Failure, Messages, State, Status, StopReason,
+    ConnectError, DownReason, EndedBy, Failure, Messages, Negotiated, State, Status, StopReason,
 };
 use bgp::{Family, ScopedAddr};
 
@@ -148,12 +148,14 @@ impl Core {
         reply::Neighbor {
             summary: self.neighbor_summary(id, neighbor, bfd),
             local_address: neighbor.local(),
+            connection: self.connection(neighbor),
             router_id: negotiated.map(|it| it.router_id),
             internal: neighbor.remote_as(self.config.asn) == Some(self.config.asn),
             // One that may know us by either number has said which.
             local_as: (neighbor.config.local_as.map(|it| it.asn))
                 .filter(|asn| negotiated.is_none_or(|it| it.local_as == *asn))
                 .map(|asn| asn.0),
+            dual_as: neighbor.config.local_as.is_some_and(|it| it.dual),
             relation: self.relation_in_words(neighbor),
             password: matches!(neighbor.config.signing, Some(Signing::Md5(_))),
             tcp_ao: match &neighbor.config.signing {
@@ -164,6 +166,19 @@ impl Core {
             ttl_security: neighbor.config.ttl_security,
             hold_time_s: agreed_hold.unwrap_or(timers.hold.as_secs()),
             keepalive_s: agreed_keepalive.unwrap_or(timers.keepalive.as_secs()),
+            configured: reply::ConfiguredTimers {
+                hold_time_s: timers.hold.as_secs(),
+                keepalive_s: timers.keepalive.as_secs(),
+                connect_retry_s: timers.connect_retry.as_secs(),
+                stale_s: self.config.graceful_restart.stale_time.as_secs(),
+            },
+            graceful: graceful_offered(&neighbor.config),
+            graceful_received: negotiated.and_then(|it| graceful_received(it)),
+            idle: reply::Idle {
+                received_ms: status.last_received.map(milliseconds),
+                sent_ms: status.last_sent.map(milliseconds),
+                update_ms: status.last_update.map(milliseconds),
+            },
             received: counts(&status.counters.received),
             sent: counts(&status.counters.sent),
             malformed_updates: status.counters.malformed_updates,
@@ -184,6 +199,17 @@ impl Core {
             wireguard_peer: self.wireguard_peer(neighbor),
             details,
         }
+    }
+
+    fn connection(&self, neighbor: &Neighbor) -> Option<reply::Connection> {
+        let (ipv4, ipv6, link_local) = self.own_next_hops(neighbor)?;
+        Some(reply::Connection {
+            ports: neighbor.ports()?,
+            on_link: neighbor.device().is_some(),
+            ipv4,
+            ipv6,
+            link_local,
+        })
     }
 
     fn relation_in_words(&self, neighbor: &Neighbor) -> Vec<String> {
@@ -208,6 +234,62 @@ pub(super) fn counts(messages: &Messages) -> reply::MessageCounts {
         keepalive: messages.keepalives,
         route_refresh: messages.refreshes,
     }
+}
+
+/// What we say of graceful restart. The bits that are of one restart alone stand for now.
+fn graceful_offered(config: &config::Neighbor) -> Option<reply::Graceful> {
+    let times = config.graceful_restart?;
+    let mut offered = reply::Graceful {
+        notification: true,
+        restart_time_s: times.restart.as_secs(),
+        ..reply::Graceful::default()
+    };
+    for (family, settings) in config.families.iter() {
+        if settings.is_some() {
+            offered
+                .families
+                .set(family, reply::GracefulFamily::default());
+            if let Some(time) = times.long_lived {
+                offered.long_lived_s.set(family, time.as_secs());
+            }
+        }
+    }
+    Some(offered)
+}
+
+/// What the neighbour has said of it in its OPEN.
+fn graceful_received(negotiated: &Negotiated) -> Option<reply::Graceful> {
+    let said = negotiated.graceful.as_ref()?;
+    let mut received = reply::Graceful {
+        restarting: said.restarting,
+        notification: said.notification,
+        restart_time_s: u64::from(said.restart_time),
+        ..reply::Graceful::default()
+    };
+    for (afi, safi, forwarding_preserved) in &said.families {
+        if let Some(family) = Family::from_numbers(*afi, *safi) {
+            let of = reply::GracefulFamily {
+                forwarding_preserved: *forwarding_preserved,
+            };
+            received.families.set(family, of);
+        }
+    }
+    for capability in &negotiated.capabilities {
+        let bgp::message::Capability::LongLived(families) = capability else {
+            continue;
+        };
+        for said in families {
+            if let Some(family) = Family::from_numbers(said.afi, said.safi) {
+                received.long_lived_s.set(family, u64::from(said.time));
+            }
+        }
+    }
+    Some(received)
+}
+
+/// How long ago.
+fn milliseconds(at: Instant) -> u64 {
+    u64::try_from(at.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
 fn failure(failure: &Failure) -> reply::Failure {

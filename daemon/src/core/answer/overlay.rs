@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::*;
 use crate::config::VniConfig;
-use crate::control::{EvpnRoutes, Page};
+use crate::control::{EvpnRoutes, Page, message_json};
 
 impl Core {
     pub(in crate::core) fn evpn_vnis(&self) -> reply::EvpnVni {
@@ -249,6 +249,7 @@ impl Core {
             };
             if wanted.route_type.is_some_and(|it| it != key.route_type())
                 || wanted.rd.is_some_and(|it| key.rd() != Some(it))
+                || (wanted.prefix).is_some_and(|it| evpn::imported_prefix(key) != Some(it))
             {
                 continue;
             }
@@ -274,6 +275,8 @@ impl Core {
                         "esi": path.attributes.evpn().map(|tail| tail.esi.to_string()),
                         "l3_vni": path.attributes.evpn().and_then(|tail| tail.label2),
                         "gateway": path.attributes.evpn().and_then(|tail| tail.gateway),
+                        "pmsi_tunnel": (path.attributes.thaw().pmsi_tunnel.as_ref())
+                            .map(message_json::pmsi_tunnel),
                     }),
                     vnis: vnis
                         .map(|(vni, fault)| reply::EvpnImport {

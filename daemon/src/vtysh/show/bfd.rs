@@ -179,7 +179,7 @@ fn diagnostic(text: Option<&str>) -> String {
 
 // Milliseconds of a timer, far below where this would lose anything.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-fn whole(milliseconds: f64) -> u64 {
+pub(super) fn whole(milliseconds: f64) -> u64 {
     milliseconds.round().max(0.0) as u64
 }
 

@@ -5,7 +5,7 @@
 
 mod bgp;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 
 use ::bgp::Vni;
@@ -13,6 +13,7 @@ use fib::{Link, LinkKind};
 use serde_json::{Map, Value, json};
 
 use super::{Answer, Answered};
+use crate::control::Request;
 use crate::control::reply::{self, MacKind};
 use crate::vtysh::ask::{Asking, Router, Trouble};
 use crate::vtysh::grammar::Said;
@@ -130,18 +131,51 @@ impl Overlay {
 pub(super) async fn numbers(said: &Said, asking: &Asking) -> Answered {
     let overlay = Overlay::of(asking).await?;
     let (l2, l3) = (overlay.vnis.len(), overlay.l3.len());
+    let found: reply::EvpnDuplicates = (overlay.router)
+        .ask(&Request::EvpnDuplicates { vni: None })
+        .await?;
+    let detection = found.detection;
     if said.has("json") {
-        return Ok(Answer::Json(json!({
+        let mut object = json!({
             "advertiseGatewayMacip": "No",
             "advertiseSviMacip": "No",
+            "advertiseSviMac": "No",
             "numVnis": l2 + l3,
             "numL2Vnis": l2,
             "numL3Vnis": l3,
-        })));
+            "isDuplicateAddrDetection": detection.is_some(),
+        });
+        if let (Value::Object(map), Some(it)) = (&mut object, detection) {
+            map.insert("maxMoves".to_owned(), json!(it.moves));
+            map.insert("detectionTime".to_owned(), json!(it.window_s));
+            map.insert("isDetectionFreeze".to_owned(), json!(it.freeze));
+            let time = it.freeze_s.unwrap_or(0);
+            map.insert("detectionFreezeTime".to_owned(), json!(time));
+        }
+        return Ok(Answer::Json(object));
     }
-    Ok(Answer::Text(format!(
-        "L2 VNIs: {l2}\nL3 VNIs: {l3}\nAdvertise gateway mac-ip: No\n"
-    )))
+    let mut text = format!(
+        "L2 VNIs: {l2}\nL3 VNIs: {l3}\nAdvertise gateway mac-ip: No\nAdvertise svi mac-ip: No\n\
+         Advertise svi mac: No\nDuplicate address detection: {}\n",
+        if detection.is_some() {
+            "Enable"
+        } else {
+            "Disable"
+        }
+    );
+    if let Some(it) = detection {
+        text.push_str(&format!(
+            "  Detection max-moves {}, time {}\n",
+            it.moves, it.window_s
+        ));
+        let freeze = it
+            .freeze_s
+            .map_or("permanent".to_owned(), |it| it.to_string());
+        if it.freeze {
+            text.push_str(&format!("  Detection freeze {freeze}\n"));
+        }
+    }
+    Ok(Answer::Text(text))
 }
 
 /// `show evpn vni`.
@@ -372,7 +406,9 @@ fn one(overlay: &Overlay, number: u32, arps: &BTreeMap<u32, u64>, said: &Said) -
         put("remoteVteps", Value::Array(sites.collect()));
         return Ok(Answer::Json(Value::Object(object)));
     }
-    let mut text = format!("VNI: {number}\n Type: L2\n Tenant VRF: {tenant}\n");
+    let bridge = vni.bridge.as_deref().unwrap_or("-");
+    let mut text =
+        format!("VNI: {number}\n Type: L2\n Vlan: 0\n Bridge: {bridge}\n Tenant VRF: {tenant}\n");
     for (name, words) in [(&vni.vxlan, "VxLAN"), (&vni.bridge, "SVI")] {
         if let (Some(name), Some(index)) = (name, index(name)) {
             text.push_str(&format!(
@@ -429,7 +465,7 @@ fn one_l3(overlay: &Overlay, number: u32, l3: &L3, said: &Said) -> Answer {
     }
     let listed: String = tenants.iter().map(|it| format!("{it} ")).collect();
     Answer::Text(format!(
-        "VNI: {number}\n  Type: L3\n  Tenant VRF: {}\n  Local Vtep Ip: {local}\n  Vxlan-Intf: {device}\n  \
+        "VNI: {number}\n  Type: L3\n  Tenant VRF: {}\n  Vlan: 0\n  Bridge: -\n  Local Vtep Ip: {local}\n  Vxlan-Intf: {device}\n  \
          SVI-If: {svi}\n  State: {state}\n  VNI Filter: none\n  System MAC: {mac}\n  \
          Router MAC: {mac}\n  L2 VNIs: {listed}\n",
         l3.vrf
@@ -598,6 +634,18 @@ pub(super) async fn arp(said: &Said, asking: &Asking) -> Answered {
         .router
         .evpn_neighbors(number.and_then(Vni::new))
         .await?;
+    // A binding moves with its MAC address, whose sequence number its route carries.
+    let macs = overlay.router.macs(number.and_then(Vni::new)).await?;
+    let macs: HashMap<(u32, &str), &reply::Mac> = macs
+        .iter()
+        .map(|it| ((it.vni, it.mac.as_str()), it))
+        .collect();
+    let found: reply::EvpnDuplicates = (overlay.router)
+        .ask(&Request::EvpnDuplicates { vni: None })
+        .await?;
+    let duplicates: BTreeSet<(u32, &str)> = (found.duplicates.iter())
+        .map(|it| (it.vni, it.address.as_str()))
+        .collect();
     let (mut text, mut objects) = (String::new(), Map::new());
     for vni in overlay
         .vnis
@@ -630,11 +678,17 @@ pub(super) async fn arp(said: &Said, asking: &Asking) -> Answered {
         for neighbor in mine {
             let vtep = neighbor.vtep.map_or(String::new(), |vtep| vtep.to_string());
             let (kind, ip) = (neighbor.kind.word(), neighbor.ip.to_string());
+            let mac = macs.get(&(vni.vni, neighbor.mac.as_str()));
+            let (local, remote) = mac.map_or((0, 0), |mac| sequences(mac));
             text.push_str(&format!(
-                "{ip:<width$} {kind:<6} {:<5} {:<8} {:<17} {vtep:<30} 0/0\n",
+                "{ip:<width$} {kind:<6} {:<5} {:<8} {:<17} {vtep:<30} {local}/{remote}\n",
                 "", "active", neighbor.mac
             ));
-            let mut entry = json!({"type": kind, "state": "active", "mac": neighbor.mac});
+            let mut entry = json!({
+                "type": kind, "state": "active", "mac": neighbor.mac,
+                "localSequence": local, "remoteSequence": remote,
+                "isDuplicate": duplicates.contains(&(vni.vni, ip.as_str())),
+            });
             if let (Value::Object(map), Some(vtep)) = (&mut entry, neighbor.vtep) {
                 map.insert("remoteVtep".to_owned(), json!(vtep));
             }

@@ -1,8 +1,13 @@
-//! `show bgp neighbors`: everything about neighbours.
+//! `show bgp neighbors`: everything about neighbours. What was agreed on is in [`mod@agreed`].
+
+mod agreed;
+
+use std::net::Ipv6Addr;
 
 use bgp::Family;
 use serde_json::{Map, Value, json};
 
+use super::bfd::whole;
 use super::ending::Ending;
 use super::summary::{instances, is_too_many, is_up, peer_name, state};
 use super::words::{epoch, family_key, family_name, hostname, uptime, vrf_id};
@@ -11,7 +16,6 @@ use crate::control::Request;
 use crate::control::reply::{self, BfdSession, BfdState, Neighbor};
 use crate::vtysh::ask::{Asking, Router, Trouble};
 use crate::vtysh::grammar::Said;
-use crate::vtysh::host;
 
 pub(super) async fn neighbors(said: &Said, asking: &Asking) -> Answered {
     let every = said.value(&["NAME"]) == Some("all");
@@ -78,6 +82,11 @@ impl View {
             .find(|it| it.peer == neighbor.summary.address)
     }
 
+    /// Milliseconds for what has not happened yet: FRR counts from its own start, too.
+    fn never(&self) -> u64 {
+        self.summary.uptime_s.saturating_mul(1000)
+    }
+
     fn json(&self, neighbor: &Neighbor) -> Value {
         let summary = &neighbor.summary;
         let up = is_up(summary);
@@ -97,6 +106,7 @@ impl View {
         let (local, remote) = roles(neighbor);
         put("localRole", json!(local));
         put("remoteRole", json!(remote));
+        put("localAsReplaceAsDualAs", json!(neighbor.dual_as));
         if let Some(text) = &summary.description {
             put("nbrDesc", json!(text));
         }
@@ -136,13 +146,30 @@ impl View {
             "bgpTimerKeepAliveIntervalMsecs",
             json!(neighbor.keepalive_s.saturating_mul(1000)),
         );
-        if up {
-            put(
-                "neighborCapabilities",
-                capabilities(neighbor, names.as_ref()),
-            );
+        let configured = &neighbor.configured;
+        for (key, seconds) in [
+            ("bgpTimerConfiguredHoldTimeMsecs", configured.hold_time_s),
+            (
+                "bgpTimerConfiguredKeepAliveIntervalMsecs",
+                configured.keepalive_s,
+            ),
+        ] {
+            put(key, json!(seconds.saturating_mul(1000)));
         }
-        put("gracefulRestartInfo", graceful(neighbor));
+        put("connectRetryTimer", json!(configured.connect_retry_s));
+        for (key, milliseconds) in [
+            ("bgpTimerLastRead", neighbor.idle.received_ms),
+            ("bgpTimerLastWrite", neighbor.idle.sent_ms),
+            ("bgpInUpdateElapsedTimeMsecs", neighbor.idle.update_ms),
+        ] {
+            put(key, json!(milliseconds.unwrap_or_else(|| self.never())));
+        }
+        // They are sent where an OPEN needs them, and nobody can ask for more.
+        put("extendedOptionalParametersLength", json!(false));
+        if up {
+            put("neighborCapabilities", agreed::json(neighbor));
+        }
+        put("gracefulRestartInfo", agreed::graceful_json(neighbor));
         put("messageStats", messages(neighbor));
         put("minBtwnAdvertisementRunsTimerMsecs", json!(0));
         let families = neighbor.details.iter();
@@ -185,6 +212,15 @@ impl View {
             json!(local.map_or(NOBODY.to_owned(), |it| it.to_string())),
         );
         put("hostForeign", json!(summary.address.ip()));
+        let connection = neighbor.connection.as_ref();
+        for (key, at) in [("portLocal", 0), ("portForeign", 1)] {
+            let port = connection.and_then(|it| it.ports.get(at));
+            put(key, json!(port.map_or(-1, |port| i32::from(*port))));
+        }
+        let [ipv6, near] = next_hops(neighbor);
+        put("nexthopGlobal", json!(ipv6.unwrap_or(NOBODY.to_owned())));
+        put("nexthopLocal", json!(near.unwrap_or(NOBODY.to_owned())));
+        put("bgpConnection", json!(shared(neighbor)[0]));
         if let Some(left) = neighbor.next_try_ms {
             put("nextConnectTimerDueInMsecs", json!(left));
         }
@@ -205,8 +241,11 @@ impl View {
             "external"
         };
         let mut text = format!(
-            "BGP neighbor is {}, remote AS {}, local AS {}, {link} link\n",
-            peer_name(summary),
+            "BGP neighbor {}, remote AS {}, local AS {}, {link} link\n",
+            match &summary.interface {
+                Some(interface) => format!("on {interface}: {}", summary.address.ip()),
+                None => format!("is {}", summary.address.ip()),
+            },
             summary.remote_as.unwrap_or(0),
             neighbor.local_as.unwrap_or(self.summary.asn)
         );
@@ -230,21 +269,29 @@ impl View {
             Some(age) => text.push_str(&format!(", up for {}\n", uptime(age))),
             None => text.push('\n'),
         }
+        let ago = |milliseconds: Option<u64>| {
+            uptime(milliseconds.unwrap_or_else(|| self.never()) / 1000)
+        };
         text.push_str(&format!(
-            "  Hold time is {} seconds, keepalive interval is {} seconds\n",
-            neighbor.hold_time_s, neighbor.keepalive_s
+            "  Last read {}, Last write {}\n  \
+             Hold time is {} seconds, keepalive interval is {} seconds\n  \
+             Configured hold time is {} seconds, keepalive interval is {} seconds\n",
+            ago(neighbor.idle.received_ms),
+            ago(neighbor.idle.sent_ms),
+            neighbor.hold_time_s,
+            neighbor.keepalive_s,
+            neighbor.configured.hold_time_s,
+            neighbor.configured.keepalive_s
         ));
         if is_up(summary) {
-            text.push_str("  Neighbor capabilities:\n");
-            for capability in &neighbor.capabilities {
-                text.push_str(&format!("    {capability}: received\n"));
-            }
+            text.push_str(&agreed::lines(neighbor));
         } else if let Some(why) = &summary.why {
             text.push_str(&format!("  Not up: {why}\n"));
             if let Some(hint) = &summary.hint {
                 text.push_str(&format!("  Hint: {hint}\n"));
             }
         }
+        text.push_str(&agreed::graceful_lines(neighbor));
         text.push_str(&message_lines(neighbor));
         for (family, detail) in neighbor.details.iter() {
             text.push_str(&family_lines(neighbor, family, detail));
@@ -266,10 +313,28 @@ impl View {
         text.push_str(&format!(
             "  {kind} BGP neighbor may be up to {away} hops away.\n"
         ));
-        if let Some(local) = neighbor.local_address {
-            text.push_str(&format!("Local host: {local}\n"));
+        let foreign = summary.address.ip();
+        match (neighbor.local_address, &neighbor.connection) {
+            (Some(local), Some(connection)) => {
+                let [here, there] = connection.ports;
+                text.push_str(&format!(
+                    "Local host: {local}, Local port: {here}\n\
+                     Foreign host: {foreign}, Foreign port: {there}\nNexthop: {local}\n"
+                ));
+                let [ipv6, near] = next_hops(neighbor);
+                for (word, hop) in [("global", ipv6), ("local", near)] {
+                    let hop = hop.unwrap_or_default();
+                    text.push_str(&format!("Nexthop {word}: {hop}\n"));
+                }
+                let [_, words] = shared(neighbor);
+                text.push_str(&format!("BGP connection: {words}\n"));
+            }
+            (_, _) => text.push_str(&format!("Foreign host: {foreign}\n")),
         }
-        text.push_str(&format!("Foreign host: {}\n", summary.address.ip()));
+        text.push_str(&format!(
+            "BGP Connect Retry Timer in Seconds: {}\n",
+            neighbor.configured.connect_retry_s
+        ));
         if let Some(session) = self.session(neighbor) {
             text.push_str(&format!(
                 "\n  BFD: Type: {}\n  Detect Multiplier: {}, Min Rx interval: {}, Min Tx interval: {}\n  \
@@ -283,6 +348,26 @@ impl View {
         }
         text.push('\n');
         text
+    }
+}
+
+/// Next hops of IPv6 that a neighbour is told where we stand in: the global one, and that of the link. FRR
+/// has unspecified ones where there is none.
+fn next_hops(neighbor: &Neighbor) -> [Option<String>; 2] {
+    let connection = neighbor.connection.as_ref();
+    let told = |hop: Option<Ipv6Addr>| hop.unwrap_or(Ipv6Addr::UNSPECIFIED).to_string();
+    [
+        connection.map(|it| told(it.ipv6)),
+        connection.map(|it| told(it.link_local)),
+    ]
+}
+
+/// Whether the neighbour is on a link of ours, as a key's value and in text.
+fn shared(neighbor: &Neighbor) -> [&'static str; 2] {
+    match &neighbor.connection {
+        None => ["Unknown"; 2],
+        Some(it) if it.on_link => ["sharedNetwork", "shared network"],
+        Some(_) => ["nonSharedNetwork", "non shared network"],
     }
 }
 
@@ -314,113 +399,6 @@ fn roles(neighbor: &Neighbor) -> (String, String) {
         other => other,
     };
     (local.to_owned(), remote.to_owned())
-}
-
-/// What the neighbour says it can; rbgpd says all of it, too, where it is listed so.
-fn capabilities(neighbor: &Neighbor, names: Option<&(String, String)>) -> Value {
-    const BOTH: &str = "advertisedAndReceived";
-    let mut object = Map::new();
-    let mut put = |key: &str, value: Value| drop(object.insert(key.to_owned(), value));
-    let has = |words: &str| neighbor.capabilities.iter().any(|it| it.starts_with(words));
-    for (ours, key) in [
-        ("four-octet AS", "4byteAs"),
-        ("extended message", "extendedMessage"),
-        ("route refresh", "routeRefresh"),
-        ("enhanced route refresh", "enhancedRouteRefresh"),
-        ("long-lived graceful restart", "longLivedGracefulRestart"),
-        ("graceful restart", "gracefulRestart"),
-    ] {
-        put(key, json!(if has(ours) { BOTH } else { "advertised" }));
-    }
-    let seconds = neighbor.capabilities.iter().find_map(|it| {
-        let words = it.strip_prefix("graceful restart ")?;
-        words.split(' ').next()?.parse::<u64>().ok()
-    });
-    if let Some(seconds) = seconds {
-        put(
-            "gracefulRestartRemoteTimerMsecs",
-            json!(seconds.saturating_mul(1000)),
-        );
-    }
-    if has("extended next hop") {
-        // We say so on sessions over IPv6, for IPv4.
-        let over_ipv6 = neighbor.summary.address.ip().is_ipv6();
-        let offered = over_ipv6 && neighbor.details.ipv4_unicast.is_some();
-        put(
-            "extendedNexthop",
-            json!(if offered { BOTH } else { "received" }),
-        );
-        let of_ipv4 = json!({"ipv4Unicast": "recieved"});
-        // Both words as FRR spells them.
-        put("extendedNexthopFamililesByPeer", of_ipv4);
-    }
-    let theirs = Family::ALL.into_iter().filter(|family| {
-        let has = has(&format!("multiprotocol {family}"));
-        has && neighbor.details.get(*family).is_none()
-    });
-    let theirs = theirs.map(|family| (family_key(family).to_owned(), json!({"received": true})));
-    let families = neighbor.details.iter().map(|(family, detail)| {
-        let key = if detail.negotiated {
-            BOTH
-        } else {
-            "advertised"
-        };
-        (family_key(family).to_owned(), json!({key: true}))
-    });
-    let families = families.chain(theirs);
-    put("multiprotocolExtensions", Value::Object(families.collect()));
-    let several = neighbor.details.iter().filter_map(|(family, detail)| {
-        let it = detail.add_path.as_ref()?;
-        let mut modes = Map::new();
-        for (configured, agreed, word) in [
-            (it.receive, it.receiving, "rx"),
-            (it.send.is_some(), it.sending, "tx"),
-        ] {
-            if configured {
-                modes.insert(format!("{word}Advertised"), json!(true));
-            }
-            if agreed {
-                modes.insert(format!("{word}AdvertisedAndReceived"), json!(true));
-                modes.insert(format!("{word}Received"), json!(true));
-            }
-        }
-        Some((family_key(family).to_owned(), Value::Object(modes)))
-    });
-    let several: Map<String, Value> = several.collect();
-    if !several.is_empty() {
-        put("addPath", Value::Object(several));
-    }
-    if let Some((host, domain)) = names {
-        let domain = if domain.is_empty() { "n/a" } else { domain };
-        put(
-            "hostName",
-            json!({"advHostName": host::name(), "rcvHostName": host, "rcvDomainName": domain}),
-        );
-    }
-    Value::Object(object)
-}
-
-fn graceful(neighbor: &Neighbor) -> Value {
-    let mut object = Map::new();
-    let (mut sent, mut received) = (Map::new(), Map::new());
-    for (family, detail) in neighbor.details.iter() {
-        let key = family_key(family).to_owned();
-        if detail.end_of_rib_sent {
-            sent.insert(key.clone(), json!(true));
-        }
-        if detail.end_of_rib_received {
-            received.insert(key.clone(), json!(true));
-        }
-        if detail.negotiated && family != Family::Evpn {
-            let status = json!({
-                "endOfRibSend": detail.end_of_rib_sent, "endOfRibRecv": detail.end_of_rib_received,
-            });
-            object.insert(key, json!({"endOfRibStatus": status}));
-        }
-    }
-    object.insert("endOfRibSend".to_owned(), Value::Object(sent));
-    object.insert("endOfRibRecv".to_owned(), Value::Object(received));
-    Value::Object(object)
 }
 
 fn messages(neighbor: &Neighbor) -> Value {
@@ -470,6 +448,10 @@ fn family_json(neighbor: &Neighbor, family: Family, detail: &reply::FamilyDetail
     put("commAttriSentToNbr", json!("extendedAndStandard"));
     // Routes are kept as they came, so policy can be applied again without asking.
     put("inboundSoftConfigPermit", json!(true));
+    if family == Family::Evpn {
+        // Every VNI of the configuration is told to whom the family is told.
+        put("advertiseAllVnis", json!(true));
+    }
     if family == Family::Evpn && !neighbor.internal {
         put("unchangedNextHopPropogatedToNbr", json!(true));
     }
@@ -580,8 +562,8 @@ fn bfd_json(session: &BfdSession) -> Value {
     let mut object = json!({
         "type": hops(session),
         "detectMultiplier": session.multiplier,
-        "rxMinInterval": session.receive_ms.round(),
-        "txMinInterval": session.transmit_ms.round(),
+        "rxMinInterval": whole(session.receive_ms),
+        "txMinInterval": whole(session.transmit_ms),
         "status": bfd_status(session),
     });
     if let (Value::Object(map), Some(age)) = (&mut object, session.uptime_s) {

@@ -139,6 +139,8 @@ impl View {
             put("hostname", json!(name));
         }
         if detailed {
+            // One next hop is as far as any other: no step of the decision asks.
+            put("metric", json!(0));
             let reachable = route.rejected_by.as_deref() != Some("next_hop");
             put("accessible", json!(reachable));
         }
@@ -281,7 +283,7 @@ fn metric(route: &Route) -> Option<u32> {
 }
 
 fn weight(route: &Route) -> u32 {
-    let own = if route.neighbor.is_none() {
+    let own = if route.neighbor.is_none() && !is_handed_over(route) {
         OWN_WEIGHT
     } else {
         0
@@ -388,7 +390,8 @@ pub(super) async fn table(said: &Said, asking: &Asking) -> Answered {
         if every {
             text.push_str(&format!("\nInstance {}:\n", view.router.vrf));
         }
-        let routes = view.router.routes(family, None, Select::All).await?;
+        let mut routes = view.router.routes(family, None, Select::All).await?;
+        routes.retain(is_listed);
         let (part, object) = match family {
             Family::Evpn => evpn::table(&view, routes, false, None),
             Family::Ipv4Unicast | Family::Ipv6Unicast => unicast_table(&view, routes),
@@ -401,6 +404,12 @@ pub(super) async fn table(said: &Said, asking: &Asking) -> Answered {
         (true, true) => Answer::Json(Value::Object(objects)),
         (true, false) => Answer::Json(objects.into_iter().next().map_or(json!({}), |(_, it)| it)),
     })
+}
+
+/// Whether a path stands in a table of FRR's: not what a check or policy has refused, but what leads
+/// nowhere does.
+fn is_listed(route: &Route) -> bool {
+    route.accepted || route.rejected_by.as_deref() == Some("next_hop")
 }
 
 fn unicast_table(view: &View, routes: Vec<Route>) -> (String, Map<String, Value>) {
@@ -453,6 +462,7 @@ pub(super) async fn of_neighbor(said: &Said, asking: &Asking) -> Answered {
     };
     if said.has("routes") {
         let mut routes = view.router.routes(family, None, Select::All).await?;
+        routes.retain(is_listed);
         let all = routes.len();
         let wanted: Vec<String> = routes
             .iter()

@@ -125,6 +125,12 @@ impl View {
             "as": self.summary.asn,
             "vrfId": words::vrf_id(&self.vrf),
             "vrfName": self.vrf,
+            "bestPath": {
+                "multiPathRelax": match self.summary.as_path_relax.get(family) {
+                    Some(true) => "true",
+                    Some(false) | None => "false",
+                },
+            },
             "ribCount": entries,
             "ribMemory": self.rib_memory(family),
             "peerCount": all.len(),

@@ -18,7 +18,9 @@ pub(in crate::vtysh::show) async fn bgp_vni(said: &Said, asking: &Asking) -> Ans
         return Ok(match (l2, l3, said.has("json")) {
             (Some(vni), _, true) => Answer::Json(Value::Object(bgp_json(vni, keys, true))),
             (Some(vni), _, false) => Answer::Text(bgp_text(vni, &overlay.tenant(vni))),
-            (None, Some(vni), true) => Answer::Json(Value::Object(overlay.l3_json(vni, keys))),
+            (None, Some(vni), true) => {
+                Answer::Json(Value::Object(overlay.l3_json(vni, keys, "sysMac")))
+            }
             (None, Some(vni), false) => Answer::Text(overlay.l3_text(vni)),
             (None, None, true) => Answer::Json(json!({})),
             (None, None, false) => Answer::Text("VNI not found\n".to_owned()),
@@ -40,7 +42,7 @@ pub(in crate::vtysh::show) async fn bgp_vni(said: &Said, asking: &Asking) -> Ans
         let vnis = overlay.vnis.iter();
         let vnis = vnis.map(|vni| (vni.vni, bgp_json(vni, keys, false)));
         let tenants = overlay.tenants.iter();
-        let tenants = tenants.map(|vni| (vni.vni, overlay.l3_json(vni, keys)));
+        let tenants = tenants.map(|vni| (vni.vni, overlay.l3_json(vni, keys, "sysMAC")));
         let all = vnis.chain(tenants);
         let all = all.map(|(vni, object)| (vni.to_string(), Value::Object(object)));
         let mut object: Map<String, Value> = all.collect();
@@ -134,7 +136,8 @@ fn bgp_text(vni: &reply::Vni, tenant: &str) -> String {
     if let Some(vtep) = vni.vtep {
         text.push_str(&format!("  Originator IP: {vtep}\n"));
     }
-    text.push_str("  Mcast group: 0.0.0.0\n  Advertise-gw-macip : Disabled\n  Advertise-svi-macip : Disabled\n");
+    text.push_str("  Mcast group: 0.0.0.0\n  MAC-VRF Site-of-Origin: \n");
+    text.push_str("  Advertise-gw-macip : Disabled\n  Advertise-svi-macip : Disabled\n");
     if let Some(bridge) = &vni.bridge {
         text.push_str(&format!("  SVI interface : {bridge}\n"));
     }
@@ -151,8 +154,14 @@ impl Overlay {
         (self.l3.get(&vni.vni)).is_some_and(|it| it.device.is_some())
     }
 
-    /// An L3 VNI as bgpd tells it. Others have no primary address beside this one, and neither its keys.
-    fn l3_json(&self, vni: &reply::L3Vni, [import, export]: [&str; 2]) -> Map<String, Value> {
+    /// An L3 VNI as bgpd tells it. This router's own addresses are the only ones it has, which is what FRR
+    /// calls `advertise-pip`. The key of the MAC address is spelled in two ways.
+    fn l3_json(
+        &self,
+        vni: &reply::L3Vni,
+        [import, export]: [&str; 2],
+        system_mac: &str,
+    ) -> Map<String, Value> {
         let mut object = Map::new();
         let mut put = |key: &str, value: Value| drop(object.insert(key.to_owned(), value));
         put("vni", json!(vni.vni));
@@ -171,6 +180,11 @@ impl Overlay {
         // Of hosts, which an L3 VNI has none of.
         put("advertiseGatewayMacip", json!("n/a"));
         put("advertiseSviMacIp", json!("n/a"));
+        put("advertisePip", json!("Enabled"));
+        if let Some(vtep) = vni.vtep {
+            put("sysIP", json!(vtep));
+        }
+        put(system_mac, json!(vni.router_mac));
         put("rmac", json!(vni.router_mac));
         put(import, json!(targets(&vni.import_targets)));
         put(export, json!(targets(&vni.export_targets)));
@@ -183,6 +197,7 @@ impl Overlay {
             lines.collect()
         };
         let vtep = vni.vtep.map_or("none".to_owned(), |it| it.to_string());
+        let mac = &vni.router_mac;
         let known = if self.has_device(vni) {
             " (known to the kernel)"
         } else {
@@ -190,12 +205,12 @@ impl Overlay {
         };
         format!(
             "VNI: {}{known}\n  Type: L3\n  Tenant VRF: {}\n  RD: {}\n  Originator IP: {vtep}\n  \
-             Advertise-gw-macip : n/a\n  Advertise-svi-macip : n/a\n  Router-MAC: {}\n  \
+             MAC-VRF Site-of-Origin: \n  Advertise-gw-macip : n/a\n  Advertise-svi-macip : n/a\n  \
+             Advertise-pip: Yes\n  System-IP: {vtep}\n  System-MAC: {mac}\n  Router-MAC: {mac}\n  \
              Import Route Target:\n{}  Export Route Target:\n{}",
             vni.vni,
             vni.vrf,
             vni.rd.as_deref().unwrap_or("none"),
-            vni.router_mac,
             lines(&vni.import_targets),
             lines(&vni.export_targets)
         )

@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use bgp::ScopedAddr;
+use bgp::{Family, ScopedAddr};
 use serde_json::{Map, Value, json};
 
-use super::prefix::detail;
-use super::{View, by_prefix, object_of};
-use crate::control::EvpnRoutes;
-use crate::control::reply::{EvpnRoute, Route};
+use super::prefix::{advertised_to, available, detail, paragraph, told_lines};
+use super::{View, by_prefix, is_listed, object_of};
+use crate::control::reply::{self, EvpnRoute, Route};
+use crate::control::{EvpnRoutes, Select};
 use crate::vtysh::ask::{Asking, Trouble};
 use crate::vtysh::grammar::Said;
 use crate::vtysh::show::{Answer, Answered};
@@ -103,7 +103,7 @@ pub(super) fn table(
     view: &View,
     routes: Vec<Route>,
     nested: bool,
-    detailed: Option<&Labels>,
+    detailed: Option<&Details>,
 ) -> (String, Map<String, Value>) {
     let paths = routes.len();
     let groups = by_prefix(routes);
@@ -118,7 +118,7 @@ pub(super) fn table(
     for (name, all) in &groups {
         let key = Key::of(name);
         let rows = all.iter().map(|it| match detailed {
-            Some(labels) => labelled(detail(view, it, all), labels.get(&place(it))),
+            Some(details) => details.of(detail(view, it, None, all), it),
             None => path(view, it, &key, all),
         });
         let rows: Vec<Value> = rows
@@ -130,15 +130,19 @@ pub(super) fn table(
         if let Value::Object(entry) = entry {
             let route = json!({"prefix": key.name(), "prefixLen": LENGTH, "paths": rows});
             let mut route = object_of(route);
-            if detailed.is_some() {
+            if let Some(details) = detailed {
                 route.insert("rd".to_owned(), json!(key.rd));
                 route.extend(key.fields());
+                route.extend(advertised_to(view, details.told(name)));
             }
             entry.insert(key.name(), Value::Object(route));
         }
         let text = texts.entry(key.rd.clone()).or_default();
-        for route in all {
-            text.push_str(&lines(view, route, &key.name()));
+        match detailed {
+            Some(details) => text.push_str(&details.lines(view, &key, all)),
+            None => all
+                .iter()
+                .for_each(|it| text.push_str(&lines(view, it, &key.name()))),
         }
     }
     if nested {
@@ -165,32 +169,105 @@ pub(super) fn table(
     (text, object)
 }
 
-/// The VNIs that a path names, by its place: `100`, or `100/4001` where hosts are routed, too.
-pub(super) type Labels = HashMap<(String, Option<ScopedAddr>, u32), String>;
+/// What is told of EVPN routes at length, beside what any route has.
+#[derive(Default)]
+pub(super) struct Details {
+    paths: HashMap<(String, Option<ScopedAddr>, u32), Detail>,
+    told: HashMap<String, Vec<ScopedAddr>>,
+}
+
+#[derive(Default)]
+struct Detail {
+    /// `100`, or `100/4001` where hosts are routed, too.
+    vni: Option<String>,
+    /// Label of the tunnel for flooded frames.
+    flooding: Option<u64>,
+}
 
 fn place(route: &Route) -> (String, Option<ScopedAddr>, u32) {
     (route.prefix.clone(), route.neighbor, route.path_id)
 }
 
-fn labels(routes: &[EvpnRoute]) -> Labels {
-    let of = |route: &EvpnRoute| {
-        let number = |key: &str| route.evpn.get(key).and_then(Value::as_u64);
-        let (first, second) = (number("vni")?, number("l3_vni"));
-        let text = match second {
-            Some(second) => format!("{first}/{second}"),
-            None => first.to_string(),
-        };
-        Some((place(&route.route), text))
-    };
-    routes.iter().filter_map(of).collect()
+impl Details {
+    async fn of_routes(view: &View, routes: &[EvpnRoute]) -> Result<Self, Trouble> {
+        let mut details = Self::default();
+        for route in routes {
+            let number = |key: &str| route.evpn.get(key).and_then(Value::as_u64);
+            let labels = (number("vni").filter(|it| *it != 0), number("l3_vni"));
+            let vni = match labels {
+                (Some(first), Some(second)) => Some(format!("{first}/{second}")),
+                (first, _) => first.map(|it| it.to_string()),
+            };
+            let flooding = route.evpn.pointer("/pmsi_tunnel/label");
+            let flooding = flooding.and_then(Value::as_u64);
+            let detail = Detail { vni, flooding };
+            details.paths.insert(place(&route.route), detail);
+            details.told.entry(route.route.prefix.clone()).or_default();
+        }
+        let overlay =
+            |it: &&reply::Neighbor| it.details.evpn.as_ref().is_some_and(|it| it.negotiated);
+        let mut neighbors: Vec<ScopedAddr> = (view.neighbors.values().filter(overlay))
+            .map(|it| it.summary.address)
+            .collect();
+        neighbors.sort();
+        for neighbor in neighbors {
+            let select = Select::Advertised(neighbor);
+            for route in view.router.routes(Family::Evpn, None, select).await? {
+                if let Some(told) = details.told.get_mut(&route.prefix) {
+                    told.push(neighbor);
+                }
+            }
+        }
+        Ok(details)
+    }
+
+    /// Who is told of a route.
+    fn told(&self, prefix: &str) -> &[ScopedAddr] {
+        self.told.get(prefix).map_or(&[], Vec::as_slice)
+    }
+
+    /// A path with what is told of it.
+    fn of(&self, mut path: Value, route: &Route) -> Value {
+        if let (Value::Object(path), Some(detail)) = (&mut path, self.paths.get(&place(route))) {
+            if let Some(vni) = &detail.vni {
+                path.insert("vni".to_owned(), json!(vni));
+            }
+            if let Some(label) = detail.flooding {
+                let tunnel = json!({"tunnelType": TUNNEL, "label": label});
+                path.insert("pmsi".to_owned(), tunnel);
+            }
+        }
+        path
+    }
+
+    /// The paths of a route at length, in text.
+    fn lines(&self, view: &View, key: &Key, all: &[Route]) -> String {
+        let prefix = all.first().map_or("", |it| it.prefix.as_str());
+        let name = key.name();
+        let mut text = format!(
+            "BGP routing table entry for {}:{name}\nPaths: ({})\n{}",
+            key.rd,
+            available(all),
+            told_lines(self.told(prefix))
+        );
+        for route in all {
+            let detail = self.paths.get(&place(route));
+            let vni = detail.and_then(|it| it.vni.as_ref());
+            let vni = vni.map_or(String::new(), |vni| format!(" VNI {vni}"));
+            text.push_str(&format!("  Route {name}{vni}\n"));
+            text.push_str(&paragraph(view, route, None, all));
+            if let Some(label) = detail.and_then(|it| it.flooding) {
+                text.push_str(&format!(
+                    "      PMSI Tunnel Type: {TUNNEL}, label: {label}\n"
+                ));
+            }
+        }
+        text
+    }
 }
 
-fn labelled(mut path: Value, labels: Option<&String>) -> Value {
-    if let (Value::Object(path), Some(labels)) = (&mut path, labels) {
-        path.insert("vni".to_owned(), json!(labels));
-    }
-    path
-}
+/// Each site gets a copy of its own; no other tunnel is taken in (RFC 8365 §9).
+const TUNNEL: &str = "Ingress Replication";
 
 /// What FRR says of the length of every EVPN route.
 pub(super) const LENGTH: u32 = 352;
@@ -260,12 +337,16 @@ pub(in crate::vtysh::show) async fn evpn(said: &Said, asking: &Asking) -> Answer
         ..EvpnRoutes::default()
     };
     let routes = view.router.evpn_routes(&wanted).await?;
-    let labels = labels(&routes);
-    let routes: Vec<Route> = routes.into_iter().map(|it| it.route).collect();
-    let empty = routes.is_empty();
     // FRR tells of one distinguisher at length.
     let detailed = said.has("detail") || said.value(&["RD"]).is_some();
-    let (text, mut object) = table(&view, routes, true, detailed.then_some(&labels));
+    let details = match detailed {
+        true => Some(Details::of_routes(&view, &routes).await?),
+        false => None,
+    };
+    let mut routes: Vec<Route> = routes.into_iter().map(|it| it.route).collect();
+    routes.retain(is_listed);
+    let empty = routes.is_empty();
+    let (text, mut object) = table(&view, routes, true, details.as_ref());
     if number.is_some() {
         object = without_distinguishers(object);
     }

@@ -1,15 +1,20 @@
 //! The paths of one prefix, at length.
 
+use std::collections::HashMap;
+
 use bgp::{Family, Prefix, ScopedAddr};
 use serde_json::{Map, Value, json};
 
+use super::evpn::Key;
 use super::{
-    View, is_from_evpn, is_handed_over, metric, object_of, origin, selection, views, weight,
+    View, is_from_evpn, is_handed_over, is_listed, metric, object_of, origin, selection, views,
+    weight,
 };
-use crate::control::reply::{self, AsPathItem, Route};
-use crate::control::{Request, Select};
-use crate::vtysh::ask::Asking;
+use crate::control::reply::{self, AsPathItem, EvpnRoute, Route};
+use crate::control::{EvpnRoutes, Request, Select};
+use crate::vtysh::ask::{Asking, Trouble};
 use crate::vtysh::grammar::Said;
+use crate::vtysh::host::DEFAULT;
 use crate::vtysh::show::summary::peer_name;
 use crate::vtysh::show::words::{as_path, as_path_length, hostname};
 use crate::vtysh::show::{Answer, Answered};
@@ -34,7 +39,7 @@ pub(in crate::vtysh::show) async fn prefix(said: &Said, asking: &Asking) -> Answ
         .router
         .routes(family, Some(prefix), Select::All)
         .await?;
-    let paths: Vec<Route> = paths.into_iter().filter(|it| it.accepted).collect();
+    let paths: Vec<Route> = paths.into_iter().filter(is_listed).collect();
     let Some(name) = paths.first().map(|it| it.prefix.clone()) else {
         return Ok(missing(said));
     };
@@ -60,10 +65,64 @@ pub(in crate::vtysh::show) async fn prefix(said: &Said, asking: &Asking) -> Answ
         (false, false) => true,
     };
     let shown: Vec<&Route> = paths.iter().filter(wanted).collect();
+    let overlay = Overlay::of(asking, &paths).await?;
     Ok(match said.has("json") {
-        true => Answer::Json(prefix_json(&view, &name, &shown, &paths, &told)),
-        false => Answer::Text(prefix_text(&view, &name, &shown, &paths, &told)),
+        true => Answer::Json(prefix_json(&view, &overlay, &name, &shown, &paths, &told)),
+        false => Answer::Text(prefix_text(&view, &overlay, &name, &shown, &paths, &told)),
     })
+}
+
+/// Where the routes of a VRF come from that EVPN has brought.
+#[derive(Default)]
+pub(super) struct Overlay {
+    routes: Vec<EvpnRoute>,
+    neighbors: HashMap<ScopedAddr, reply::Neighbor>,
+}
+
+/// The EVPN route that a path was made of.
+pub(super) struct Source<'a> {
+    /// Beneath its distinguisher.
+    name: Key,
+    vni: Option<u64>,
+    neighbor: Option<&'a reply::Neighbor>,
+}
+
+impl Overlay {
+    async fn of(asking: &Asking, paths: &[Route]) -> Result<Self, Trouble> {
+        let from_evpn = paths.iter().find(|it| is_from_evpn(it));
+        let prefix = from_evpn.and_then(|it| it.prefix.parse().ok());
+        let (Some(_), Some(router)) = (prefix, asking.router(None).await?) else {
+            return Ok(Self::default());
+        };
+        let wanted = EvpnRoutes {
+            prefix,
+            ..EvpnRoutes::default()
+        };
+        let neighbors = router.neighbors().await?.into_iter();
+        Ok(Self {
+            routes: router.evpn_routes(&wanted).await?,
+            neighbors: neighbors.map(|it| (it.summary.address, it)).collect(),
+        })
+    }
+
+    /// That of a path: it leads to the same router, and has the same to say.
+    fn source(&self, path: &Route) -> Option<Source<'_>> {
+        let router = |it: &Route| it.next_hops.first().map(|hop| hop.ip().to_canonical());
+        let same = |it: &&EvpnRoute| {
+            let it = &it.route;
+            it.best && router(it) == router(path) && it.as_path == path.as_path
+        };
+        if !is_from_evpn(path) {
+            return None;
+        }
+        let found = self.routes.iter().find(same)?;
+        let number = |key: &str| found.evpn.get(key).and_then(Value::as_u64);
+        Some(Source {
+            name: Key::of(&found.route.prefix),
+            vni: number("l3_vni").or_else(|| number("vni")),
+            neighbor: found.route.neighbor.and_then(|it| self.neighbors.get(&it)),
+        })
+    }
 }
 
 fn missing(said: &Said) -> Answer {
@@ -75,11 +134,21 @@ fn missing(said: &Said) -> Answer {
 
 fn prefix_json(
     view: &View,
+    overlay: &Overlay,
     name: &str,
     shown: &[&Route],
     all: &[Route],
     told: &[ScopedAddr],
 ) -> Value {
+    let detail = |it: &&Route| detail(view, it, overlay.source(it).as_ref(), all);
+    let paths: Vec<Value> = shown.iter().map(detail).collect();
+    let mut object = object_of(json!({"prefix": name, "paths": paths}));
+    object.extend(advertised_to(view, told));
+    Value::Object(object)
+}
+
+/// The key of whom a route is told to, unless that is nobody.
+pub(super) fn advertised_to(view: &View, told: &[ScopedAddr]) -> Option<(String, Value)> {
     let mut advertised = Map::new();
     for address in told {
         let host = view.neighbors.get(address).and_then(hostname);
@@ -87,15 +156,15 @@ fn prefix_json(
         let name = view.neighbors.get(address).map(|it| peer_name(&it.summary));
         advertised.insert(name.unwrap_or_else(|| address.ip().to_string()), entry);
     }
-    let paths: Vec<Value> = shown.iter().map(|it| detail(view, it, all)).collect();
-    let mut object = object_of(json!({"prefix": name, "paths": paths}));
-    if !advertised.is_empty() {
-        object.insert("advertisedTo".to_owned(), Value::Object(advertised));
-    }
-    Value::Object(object)
+    (!advertised.is_empty()).then(|| ("advertisedTo".to_owned(), Value::Object(advertised)))
 }
 
-pub(super) fn detail(view: &View, route: &Route, all: &[Route]) -> Value {
+pub(super) fn detail(
+    view: &View,
+    route: &Route,
+    source: Option<&Source<'_>>,
+    all: &[Route],
+) -> Value {
     let mut object = Map::new();
     let mut put = |key: &str, value: Value| drop(object.insert(key.to_owned(), value));
     let text = as_path(&route.as_path);
@@ -118,7 +187,14 @@ pub(super) fn detail(view: &View, route: &Route, all: &[Route]) -> Value {
         put("weight", json!(weight(route)));
     }
     put("valid", json!(route.accepted));
-    if route.neighbor.is_none() {
+    if let Some(source) = source {
+        put("importedFrom", json!(source.name.rd));
+        if let Some(vni) = source.vni {
+            put("vni", json!(vni.to_string()));
+        }
+    }
+    let neighbor = source.and_then(|it| it.neighbor);
+    if route.neighbor.is_none() && neighbor.is_none() {
         put("sourced", json!(true));
         put("local", json!(true));
     }
@@ -156,31 +232,34 @@ pub(super) fn detail(view: &View, route: &Route, all: &[Route]) -> Value {
             json!({"string": route.extended_communities.join(" ")}),
         );
     }
-    put("nexthops", view.hops(route, true));
-    put("peer", peer(view, route));
+    let mut hops = view.hops(route, true);
+    if let (Value::Array(hops), Some((host, _))) = (&mut hops, neighbor.and_then(hostname)) {
+        for hop in hops.iter_mut().filter_map(Value::as_object_mut) {
+            hop.insert("hostname".to_owned(), json!(host));
+        }
+    }
+    put("nexthops", hops);
+    put("peer", peer(view, route, neighbor));
     Value::Object(object)
 }
 
-/// Who told us.
-fn peer(view: &View, route: &Route) -> Value {
-    let Some(address) = route.neighbor else {
+/// Who told us, where EVPN did `told`.
+fn peer(view: &View, route: &Route, told: Option<&reply::Neighbor>) -> Value {
+    let Some(address) = route.neighbor.or(told.map(|it| it.summary.address)) else {
         let nobody = match route.family.as_str() {
             "ipv6_unicast" => "::",
             _ => "0.0.0.0",
         };
         return json!({"peerId": nobody, "routerId": view.summary.router_id});
     };
-    let neighbor = view.neighbors.get(&address);
+    let neighbor = told.or_else(|| view.neighbors.get(&address));
+    let internal = neighbor.is_some_and(|it| it.internal);
     let mut object = Map::new();
     let mut put = |key: &str, value: Value| drop(object.insert(key.to_owned(), value));
     put("peerId", json!(address.ip()));
     put(
         "type",
-        json!(if view.is_internal(route) {
-            "internal"
-        } else {
-            "external"
-        }),
+        json!(if internal { "internal" } else { "external" }),
     );
     if let Some(id) = neighbor.and_then(|it| it.router_id) {
         put("routerId", json!(id));
@@ -226,45 +305,76 @@ fn segments(path: &[AsPathItem]) -> Vec<Value> {
 
 fn prefix_text(
     view: &View,
+    overlay: &Overlay,
     name: &str,
     shown: &[&Route],
     all: &[Route],
     told: &[ScopedAddr],
 ) -> String {
-    let best = all
-        .iter()
-        .position(|it| it.best)
-        .map_or("no best path".to_owned(), |at| format!("best #{}", at + 1));
+    let kind = match view.router.vrf.as_str() {
+        DEFAULT => "table",
+        _ => "vrf",
+    };
+    // Tables have no version, and scripts look behind the comma.
     let mut text = format!(
-        "BGP routing table entry for {name}\nPaths: ({} available, {best}, table {})\n",
-        all.len(),
-        view.router.vrf
+        "BGP routing table entry for {name}, version 0\nPaths: ({}, {kind} {})\n{}",
+        available(all),
+        view.router.vrf,
+        told_lines(told)
     );
-    match told {
-        [] => text.push_str("  Not advertised to any peer\n"),
-        told => {
-            let names: Vec<String> = told.iter().map(|it| it.ip().to_string()).collect();
-            text.push_str("  Advertised to non peer-group peers:\n");
-            text.push_str(&format!("  {}\n", names.join(" ")));
-        }
-    }
     for route in shown {
-        text.push_str(&paragraph(view, route, all));
+        let source = overlay.source(route);
+        if let Some(source) = &source {
+            let vni = source
+                .vni
+                .map_or(String::new(), |vni| format!(", VNI {vni}"));
+            let (rd, name) = (&source.name.rd, source.name.name());
+            // FRR ends no line here.
+            text.push_str(&format!("  Imported from {rd}:{name}{vni}"));
+        }
+        text.push_str(&paragraph(view, route, source.as_ref(), all));
     }
     text
 }
 
-fn paragraph(view: &View, route: &Route, all: &[Route]) -> String {
+/// How many paths there are, and which of them is the best.
+pub(super) fn available(all: &[Route]) -> String {
+    let best = all
+        .iter()
+        .position(|it| it.best)
+        .map_or("no best path".to_owned(), |at| format!("best #{}", at + 1));
+    format!("{} available, {best}", all.len())
+}
+
+/// Who is told of a route.
+pub(super) fn told_lines(told: &[ScopedAddr]) -> String {
+    let names: Vec<String> = told.iter().map(|it| it.ip().to_string()).collect();
+    match names.is_empty() {
+        true => "  Not advertised to any peer\n".to_owned(),
+        false => format!(
+            "  Advertised to non peer-group peers:\n  {}\n",
+            names.join(" ")
+        ),
+    }
+}
+
+pub(super) fn paragraph(
+    view: &View,
+    route: &Route,
+    source: Option<&Source<'_>>,
+    all: &[Route],
+) -> String {
+    let told = source.and_then(|it| it.neighbor);
     let path = as_path(&route.as_path);
     let path = if path.is_empty() {
         "Local".to_owned()
     } else {
         path
     };
-    let (from, id) = match route.neighbor {
+    let (from, id) = match route.neighbor.or(told.map(|it| it.summary.address)) {
         None => ("0.0.0.0".to_owned(), Some(view.summary.router_id)),
         Some(address) => {
-            let neighbor = view.neighbors.get(&address);
+            let neighbor = told.or_else(|| view.neighbors.get(&address));
             (
                 address.ip().to_string(),
                 neighbor.and_then(|it| it.router_id),
@@ -281,7 +391,9 @@ fn paragraph(view: &View, route: &Route, all: &[Route]) -> String {
             .map(|it| format!("weight {it}")),
     );
     facts.extend(route.accepted.then(|| "valid".to_owned()));
-    facts.push(match (route.neighbor.is_none(), view.is_internal(route)) {
+    let ours = route.neighbor.is_none() && told.is_none();
+    let internal = view.is_internal(route) || told.is_some_and(|it| it.internal);
+    facts.push(match (ours, internal) {
         (true, _) => "sourced, local".to_owned(),
         (false, true) => "internal".to_owned(),
         (false, false) => "external".to_owned(),
@@ -290,8 +402,13 @@ fn paragraph(view: &View, route: &Route, all: &[Route]) -> String {
     facts.extend(route.multipath.then(|| "multipath".to_owned()));
     facts.extend(route.best.then(|| format!("best ({})", selection(all))));
     let mut text = format!(
-        "  {path}\n    {} from {from} ({id})\n      {}\n",
+        "  {path}\n    {} from {from} ({id}){}\n      {}\n",
         view.next_hop(route),
+        if is_handed_over(route) {
+            " announce-nh-self"
+        } else {
+            ""
+        },
         facts.join(", ")
     );
     for (name, list) in [
