@@ -222,7 +222,8 @@ fn columns(line: &str) -> String {
         return line.trim_end().to_owned();
     }
     let mut words: Vec<&str> = line.split_whitespace().collect();
-    let is_route = words.first().is_some_and(|it| it.ends_with(">*"));
+    let is_route =
+        words.first().is_some_and(|it| it.ends_with(">*")) || words.get(1) == Some(&"*");
     if is_route && words.last().is_some_and(|it| it.matches(':').count() == 2) {
         words.pop();
     }

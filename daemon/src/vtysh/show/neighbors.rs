@@ -293,6 +293,7 @@ impl View {
         }
         text.push_str(&agreed::graceful_lines(neighbor));
         text.push_str(&message_lines(neighbor));
+        text.push_str("\n  Minimum time between advertisement runs is 0 seconds\n");
         for (family, detail) in neighbor.details.iter() {
             text.push_str(&family_lines(neighbor, family, detail));
         }
@@ -338,12 +339,13 @@ impl View {
         if let Some(session) = self.session(neighbor) {
             text.push_str(&format!(
                 "\n  BFD: Type: {}\n  Detect Multiplier: {}, Min Rx interval: {}, Min Tx interval: {}\n  \
-                 Status: {}\n",
+                 Status: {}, Last update: {}\n",
                 hops(session),
                 session.multiplier,
                 session.receive_ms,
                 session.transmit_ms,
-                bfd_status(session)
+                bfd_status(session),
+                bfd_update(session).unwrap_or_else(|| "never".to_owned())
             ));
         }
         text.push('\n');
@@ -426,6 +428,7 @@ fn message_lines(neighbor: &Neighbor) -> String {
         ("Updates", sent.update, received.update),
         ("Keepalives", sent.keepalive, received.keepalive),
         ("Route Refresh", sent.route_refresh, received.route_refresh),
+        ("Capability", 0, 0),
         ("Total", sent.total(), received.total()),
     ] {
         text.push_str(&format!(
@@ -526,10 +529,24 @@ fn family_lines(neighbor: &Neighbor, family: Family, detail: &reply::FamilyDetai
         .copied()
         .unwrap_or_default();
     let mut text = format!("\n For address family: {}\n", family_name(family));
-    for (policy, way, other) in [
+    text.push_str("  Inbound soft reconfiguration allowed\n");
+    if family == Family::Evpn && !neighbor.internal {
+        text.push_str("  NEXT_HOP is propagated unchanged to this neighbor\n");
+    }
+    text.push_str("  Community attribute sent to this neighbor(all)\n");
+    if family == Family::Evpn {
+        text.push_str("  advertise-all-vni\n");
+    }
+    let ways = [
         (&detail.import, "incoming", "Inbound"),
         (&detail.export, "outgoing", "Outbound"),
-    ] {
+    ];
+    for (policy, _, other) in ways {
+        if matches!(Policy::of(policy.as_deref()), Policy::Map(_)) {
+            text.push_str(&format!("  {other} path policy configured\n"));
+        }
+    }
+    for (policy, way, other) in ways {
         text.push_str(&match Policy::of(policy.as_deref()) {
             Policy::Open => String::new(),
             Policy::Map(map) => format!("  Route map for {way} advertisements is *{map}\n"),
@@ -566,12 +583,17 @@ fn bfd_json(session: &BfdSession) -> Value {
         "txMinInterval": whole(session.transmit_ms),
         "status": bfd_status(session),
     });
-    if let (Value::Object(map), Some(age)) = (&mut object, session.uptime_s) {
-        let days = age / 86_400;
-        let rest = uptime(age % 86_400);
-        map.insert("lastUpdate".to_owned(), json!(format!("{days}:{rest}")));
+    if let (Value::Object(map), Some(text)) = (&mut object, bfd_update(session)) {
+        map.insert("lastUpdate".to_owned(), json!(text));
     }
     object
+}
+
+/// When the session came up: days, and a time of day.
+fn bfd_update(session: &BfdSession) -> Option<String> {
+    let age = session.uptime_s?;
+    let (days, rest) = (age / 86_400, uptime(age % 86_400));
+    Some(format!("{days}:{rest}"))
 }
 
 #[cfg(test)]

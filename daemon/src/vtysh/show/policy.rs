@@ -77,8 +77,9 @@ fn entry_text(entry: &reply::RouteMapEntry) -> String {
         |lines: &[String]| -> String { lines.iter().map(|it| format!("    {it}\n")).collect() };
     text.push_str(&format!("  Match clauses:\n{}", lines(&entry.matches)));
     text.push_str(&format!("  Set clauses:\n{}", lines(&entry.set)));
+    text.push_str("  Call clause:\n");
     if let Some(called) = &entry.call {
-        text.push_str(&format!("  Call clause:\n    Call {called}\n"));
+        text.push_str(&format!("    Call {called}\n"));
     }
     text.push_str(&format!("  Action:\n    {}\n", on_match(entry)));
     text
@@ -112,7 +113,7 @@ pub(super) async fn prefix_list(said: &Said, asking: &Asking) -> Answered {
                 let first = list.rules.first().map_or(0, |it| it.seq);
                 let last = list.rules.last().map_or(0, |it| it.seq);
                 text.push_str(&format!(
-                    "BGP: {word} prefix-list {}:\n   count: {count}, sequences: {first} - {last}\n",
+                    "BGP: {word} prefix-list {}:\n   count: {count}, range entries: 0, sequences: {first} - {last}\n",
                     list.name
                 ));
             }

@@ -498,7 +498,7 @@ fn accepted(
     (count, all): (usize, usize),
 ) -> Answer {
     let mut text = match family {
-        Family::Evpn => evpn::LEGEND.to_owned(),
+        Family::Evpn => evpn_legend(),
         Family::Ipv4Unicast | Family::Ipv6Unicast => view.text_head() + LEGEND,
     };
     let (mut table, mut lists) = (Map::new(), Map::new());
@@ -553,13 +553,17 @@ fn accepted(
     }
 }
 
+fn evpn_legend() -> String {
+    [evpn::CODES, evpn::TYPES, "\n", evpn::COLUMNS].concat()
+}
+
 /// What passed between us and a neighbour.
 fn told(said: &Said, view: &View, family: Family, key: &str, routes: Vec<Route>) -> Answer {
     let count = routes.len();
     let mut text = view.text_head();
-    text.push_str(match family {
-        Family::Evpn => evpn::LEGEND,
-        Family::Ipv4Unicast | Family::Ipv6Unicast => LEGEND,
+    text.push_str(&match family {
+        Family::Evpn => evpn_legend(),
+        Family::Ipv4Unicast | Family::Ipv6Unicast => LEGEND.to_owned(),
     });
     let mut table = Map::new();
     for route in routes {

@@ -207,7 +207,7 @@ impl View {
         }
         let mut text = format!(
             "BGP router identifier {}, local AS number {} VRF {} vrf-id {}\n\
-             RIB entries {}, using {} of memory\nPeers {}\n",
+             BGP table version 0\nRIB entries {}, using {} of memory\nPeers {}\n",
             self.summary.router_id,
             self.summary.asn,
             self.vrf,

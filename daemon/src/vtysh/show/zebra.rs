@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
 use bgp::{Family, Prefix};
-use fib::{ForeignRoute, Interface, NextHop, RouteKind};
+use fib::{Address, ForeignRoute, Interface, NextHop, RouteKind};
 use ipnetwork::IpNetwork;
 use serde_json::{Map, Value, json};
 
@@ -65,10 +65,24 @@ impl Maker {
     }
 }
 
+/// FRR's, so that what comes behind is on the same line.
 const CODES: &str = "\
 Codes: K - kernel route, C - connected, L - local, S - static,
-       R - RIP, O - OSPF, I - IS-IS, B - BGP, Z - others,
-       > - selected route, * - FIB route
+       R - RIP, O - OSPF, I - IS-IS, B - BGP, E - EIGRP, N - NHRP,
+       T - Table, v - VNC, V - VNC-Direct, A - Babel, F - PBR,
+       f - OpenFabric, t - Table-Direct,
+       > - selected route, * - FIB route, q - queued, r - rejected, b - backup
+       t - trapped, o - offload failure
+";
+
+/// The same for IPv6.
+const CODES_IPV6: &str = "\
+Codes: K - kernel route, C - connected, L - local, S - static,
+       R - RIPng, O - OSPFv3, I - IS-IS, B - BGP, N - NHRP,
+       T - Table, v - VNC, V - VNC-Direct, A - Babel, F - PBR,
+       f - OpenFabric, t - Table-Direct,
+       > - selected route, * - FIB route, q - queued, r - rejected, b - backup
+       t - trapped, o - offload failure
 ";
 
 /// A route of the kernel.
@@ -80,6 +94,10 @@ struct Route {
     metric: u32,
     /// Others to the same prefix have a higher one.
     chosen: bool,
+    /// The kernel has it.
+    installed: bool,
+    /// Of an address: the network that it is of has no other.
+    network: bool,
     kind: RouteKind,
     hops: Vec<NextHop>,
 }
@@ -151,6 +169,7 @@ impl View {
                 route.chosen = last != Some(route.prefix);
                 last = Some(route.prefix);
             }
+            twice(&mut routes);
             tables.push(Table {
                 vrf,
                 number,
@@ -177,7 +196,7 @@ impl View {
         let mut object = Map::new();
         let mut put = |key: &str, value: Value| drop(object.insert(key.to_owned(), value));
         put("flags", json!(flags(hop, route)));
-        if route.chosen {
+        if route.chosen || route.installed {
             put("fib", json!(true));
         }
         match hop.gateway {
@@ -235,15 +254,23 @@ impl View {
             "nexthops": hops,
         });
         if let (Value::Object(map), true) = (&mut object, route.chosen) {
-            for key in ["selected", "destSelected", "installed"] {
+            for key in ["selected", "destSelected"] {
                 map.insert(key.to_owned(), json!(true));
             }
+        }
+        if let (Value::Object(map), true) = (&mut object, route.chosen || route.installed) {
+            map.insert("installed".to_owned(), json!(true));
         }
         object
     }
 
     fn lines(&self, route: &Route) -> String {
-        let (letter, marks) = (route.maker.letter(), if route.chosen { ">*" } else { "  " });
+        let marks = match (route.chosen, route.installed) {
+            (true, _) => ">*",
+            (false, true) => " *",
+            (false, false) => "  ",
+        };
+        let letter = route.maker.letter();
         let head = format!("{letter}{marks} {}", route.prefix);
         let cost = match route.maker {
             Maker::Connected | Maker::Local => String::new(),
@@ -278,7 +305,7 @@ impl View {
 
 /// `NEXTHOP_FLAG_ACTIVE`, `_FIB` and `_ONLINK` of FRR.
 fn flags(hop: &NextHop, route: &Route) -> u32 {
-    1 + u32::from(route.chosen) * 2 + u32::from(hop.onlink) * 8
+    1 + u32::from(route.chosen || route.installed) * 2 + u32::from(hop.onlink) * 8
 }
 
 fn read(
@@ -329,6 +356,8 @@ fn read(
         distance,
         metric,
         chosen: false,
+        installed: false,
+        network: false,
         kind: route.kind,
         hops: route.next_hops.to_vec(),
     }
@@ -368,10 +397,31 @@ fn local(host: &Host, table: u32, ipv6: bool) -> Vec<Route> {
             distance: 0,
             metric: 0,
             chosen: true,
+            installed: true,
+            network: Prefix::from(it.address) == Prefix::host(it.address.ip()),
             kind: RouteKind::Unicast,
             hops: vec![NextHop::interface(Interface::Index(it.index))],
         })
         .collect()
+}
+
+/// An address that is all of its network is there twice in FRR's table: as the network, which is chosen,
+/// and as the address.
+fn twice(routes: &mut Vec<Route>) {
+    let whole = |it: &Route| it.maker == Maker::Local && it.chosen && it.network;
+    let mut at = 0;
+    while let Some(route) = routes.get_mut(at) {
+        at += 1;
+        if whole(route) {
+            let network = Route {
+                maker: Maker::Connected,
+                ..route.clone()
+            };
+            route.chosen = false;
+            routes.insert(at, network);
+            at += 1;
+        }
+    }
 }
 
 fn is_link_local(ip: IpAddr) -> bool {
@@ -428,7 +478,7 @@ pub(super) async fn route(said: &Said, asking: &Asking) -> Answered {
     }
     let mut text = String::new();
     if view.tables.iter().any(|table| !table.routes.is_empty()) {
-        text.push_str(CODES);
+        text.push_str(if view.ipv6 { CODES_IPV6 } else { CODES });
     }
     let version = if view.ipv6 { "IPv6" } else { "IPv4" };
     for table in view.tables.iter().filter(|table| !table.routes.is_empty()) {
@@ -519,7 +569,7 @@ pub(super) async fn route_summary(said: &Said, asking: &Asking) -> Answered {
         for route in &table.routes {
             let (rib, fib) = counts.entry(route.maker).or_default();
             *rib += 1;
-            *fib += u64::from(route.chosen);
+            *fib += u64::from(route.chosen || route.installed);
         }
         let total: (u64, u64) = counts
             .values()
@@ -550,6 +600,9 @@ pub(super) async fn route_summary(said: &Said, asking: &Asking) -> Answered {
                 "{:<20} {rib:<20} {fib:<20} \n",
                 word_of_summary(*maker)
             ));
+            if *maker == Maker::Bgp {
+                text.push_str(&format!("{:<20} {:<20} {:<20} \n", "ibgp", 0, 0));
+            }
         }
         text.push_str(&format!(
             "------\n{:<20} {:<20} {:<20} \n\n",
@@ -604,16 +657,20 @@ pub(super) async fn interface_brief(said: &Said, asking: &Asking) -> Answered {
         for link in links {
             let status = if link.up { "up" } else { "down" };
             let addresses = host.addresses_of(link.index).into_iter();
-            let addresses = addresses.filter(|it| !it.address.ip().is_loopback());
-            let addresses: Vec<String> = addresses.map(|it| it.address.to_string()).collect();
-            let first = addresses.first().cloned().unwrap_or_default();
+            let addresses: Vec<&Address> = addresses
+                .filter(|it| !it.address.ip().is_loopback())
+                .collect();
+            let listed = listed(&addresses);
+            let first = listed.first().cloned().unwrap_or_default();
             text.push_str(&format!(
                 "{:<15} {status:<7} {vrf:<15} {first}\n",
                 link.name.as_str()
             ));
-            for more in addresses.iter().skip(1) {
+            for more in listed.iter().skip(1) {
                 text.push_str(&format!("{:40}{more}\n", ""));
             }
+            let addresses: Vec<String> =
+                addresses.iter().map(|it| it.address.to_string()).collect();
             objects.insert(
                 link.name.to_string(),
                 json!({"status": status, "vrfName": vrf, "addresses": addresses}),
@@ -625,6 +682,19 @@ pub(super) async fn interface_brief(said: &Said, asking: &Asking) -> Answered {
         true => Answer::Json(Value::Object(objects)),
         false => Answer::Text(text),
     })
+}
+
+/// Addresses as a list of devices has them: of IPv6 one, the global one, with a mark where there are more.
+fn listed(addresses: &[&Address]) -> Vec<String> {
+    let (ipv4, ipv6): (Vec<&Address>, Vec<&Address>) =
+        addresses.iter().partition(|it| it.address.is_ipv4());
+    let mut listed: Vec<String> = ipv4.iter().map(|it| it.address.to_string()).collect();
+    let global = ipv6.iter().find(|it| !is_link_local(it.address.ip()));
+    if let Some(one) = global.or(ipv6.first()) {
+        let mark = if ipv6.len() > 1 { "+ " } else { "" };
+        listed.push(format!("{mark}{}", one.address));
+    }
+    listed
 }
 
 pub(super) async fn vrf(asking: &Asking) -> Answered {

@@ -13,17 +13,21 @@ use crate::vtysh::ask::{Asking, Trouble};
 use crate::vtysh::grammar::Said;
 use crate::vtysh::show::{Answer, Answered};
 
-pub(super) const LEGEND: &str = "\
+pub(super) const CODES: &str = "\
 Status codes: s suppressed, d damped, h history, * valid, > best, i - internal
 Origin codes: i - IGP, e - EGP, ? - incomplete
+";
+
+pub(super) const TYPES: &str = "\
 EVPN type-1 prefix: [1]:[EthTag]:[ESI]:[IPlen]:[VTEP-IP]:[Frag-id]
 EVPN type-2 prefix: [2]:[EthTag]:[MAClen]:[MAC]:[IPlen]:[IP]
 EVPN type-3 prefix: [3]:[EthTag]:[IPlen]:[OrigIP]
 EVPN type-4 prefix: [4]:[ESI]:[IPlen]:[OrigIP]
 EVPN type-5 prefix: [5]:[EthTag]:[IPlen]:[IP]
-
-   Network          Next Hop            Metric LocPrf Weight Path
 ";
+
+pub(super) const COLUMNS: &str =
+    "   Network          Next Hop            Metric LocPrf Weight Path\n";
 
 /// An EVPN route, taken to pieces: what is in its brackets.
 pub(super) struct Key {
@@ -155,17 +159,24 @@ pub(super) fn table(
     if groups.is_empty() {
         return ("No EVPN prefixes displayed, 0 exist\n".to_owned(), object);
     }
-    let mut text = format!(
-        "BGP table, local router ID is {}\n{LEGEND}",
-        view.summary.router_id
-    );
+    let mut text = match detailed {
+        Some(_) => format!("{TYPES}\n"),
+        None => format!(
+            "BGP table version is 0, local router ID is {}\n{CODES}{TYPES}\n{COLUMNS}",
+            view.summary.router_id
+        ),
+    };
     for (rd, lines) in texts {
-        text.push_str(&format!("Route Distinguisher: {rd}\n{lines}"));
+        if detailed.is_none() {
+            text.push_str(&format!("Route Distinguisher: {rd}\n"));
+        }
+        text.push_str(&lines);
     }
-    text.push_str(&format!(
-        "\nDisplayed {} prefixes ({paths} paths)\n",
-        groups.len()
-    ));
+    let count = groups.len();
+    text.push_str(&match nested {
+        true => format!("\nDisplayed {count} prefixes ({paths} paths)\n"),
+        false => format!("\nDisplayed {count} out of {count} total prefixes\n"),
+    });
     (text, object)
 }
 
@@ -353,6 +364,9 @@ pub(in crate::vtysh::show) async fn evpn(said: &Said, asking: &Asking) -> Answer
     Ok(match said.has("json") {
         true => Answer::Json(Value::Object(object)),
         false if empty => Answer::Text("No EVPN prefixes (of requested type) exist\n".to_owned()),
+        false if said.value(&["RD"]).is_some() => {
+            Answer::Text(format!("{} with this RD\n", text.trim_end()))
+        }
         false => Answer::Text(text),
     })
 }

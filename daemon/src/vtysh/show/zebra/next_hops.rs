@@ -8,9 +8,10 @@ use bgp::{Family, Prefix};
 use serde_json::{Map, Value, json};
 
 use super::{Maker, Route, Table, View};
-use crate::control::Select;
+use crate::control::{Request, Select, reply};
 use crate::vtysh::ask::{Asking, Trouble};
 use crate::vtysh::grammar::Said;
+use crate::vtysh::host::DEFAULT;
 use crate::vtysh::show::{Answer, Answered};
 
 /// What is known of a next hop beside the way to it.
@@ -27,7 +28,7 @@ pub(in crate::vtysh::show) async fn next_hops(said: &Said, asking: &Asking) -> A
     let (mut text, mut objects) = (String::new(), Map::new());
     for table in &view.tables {
         let mut hops = Map::new();
-        text.push_str(&format!("\nVRF {}:\n", table.vrf));
+        text.push_str(&format!("VRF {}:\n Resolve via default: off\n", table.vrf));
         for ip in view.wanted(table, asking).await?.into_keys() {
             let best = table.way_to(ip);
             hops.insert(ip.to_string(), view.tracked(best, &table.vrf));
@@ -53,10 +54,10 @@ pub(in crate::vtysh::show) async fn bgp_next_hops(said: &Said, asking: &Asking) 
                 continue;
             }
             if !ipv6 {
-                text.push_str(&format!(
-                    "Current BGP nexthop cache of VRF {}:\n",
-                    table.vrf
-                ));
+                if vrf == Some("all") {
+                    text.push_str(&format!("Instance {}:\n", table.vrf));
+                }
+                text.push_str("Current BGP nexthop cache:\n");
             }
             let mut hops = Map::new();
             for (ip, wanted) in view.wanted(table, asking).await? {
@@ -112,6 +113,14 @@ impl View {
         for hop in learned.flat_map(|it| &it.next_hops) {
             wanted.entry(hop.ip()).or_default().paths += 1;
         }
+        // Tunnels end behind next hops, too.
+        if table.vrf == DEFAULT {
+            let tunnels: reply::EvpnVteps = router.ask(&Request::EvpnVteps).await?;
+            for tunnel in tunnels.vteps {
+                let paths = usize::try_from(tunnel.routes).unwrap_or(usize::MAX);
+                wanted.entry(tunnel.vtep).or_default().paths += paths;
+            }
+        }
         for neighbor in router.summary().await?.neighbors {
             let ip = neighbor.address.ip();
             wanted.entry(ip).or_default().neighbor = true;
@@ -146,13 +155,29 @@ impl View {
         let Some(route) = route else {
             return format!("{ip}\n unresolved\n Client list: bgp\n");
         };
+        let near = match route.maker {
+            Maker::Connected => "(Connected)",
+            Maker::Kernel
+            | Maker::Local
+            | Maker::Static
+            | Maker::Bgp
+            | Maker::Ospf
+            | Maker::Isis
+            | Maker::Rip
+            | Maker::Other => "",
+        };
         let mut text = format!(
-            "{ip}\n resolved via {}, prefix {}\n",
+            "{ip}{near}\n resolved via {}, prefix {}\n",
             route.maker.word(),
             route.prefix
         );
         for hop in &route.hops {
-            text.push_str(&format!(" {} (vrf {vrf})\n", self.way(hop)));
+            let way = self.way(hop);
+            // The VRF stands behind the device.
+            text.push_str(&match way.split_once(", weight ") {
+                Some((way, weight)) => format!(" {way} (vrf {vrf}), weight {weight}\n"),
+                None => format!(" {way} (vrf {vrf})\n"),
+            });
         }
         text.push_str(" Client list: bgp\n");
         text
@@ -203,7 +228,9 @@ impl View {
         );
         for hop in &route.hops {
             let device = self.host.device_of(hop);
-            let device = device.map_or("unknown", |link| link.name.as_str());
+            let device = device.map_or("unknown".to_owned(), |link| {
+                format!("{}, ifindex {}", link.name, link.index)
+            });
             text.push_str(&match hop.gateway {
                 Some(gateway) => format!("  gate {gateway}, if {device}\n"),
                 None => format!("  if {device}\n"),
