@@ -81,13 +81,22 @@ fn overlay(shown: &Value, told: &mut BTreeSet<String>) {
         for (name, route) in routes.filter(|(name, _)| name.starts_with('[')) {
             let paths = route.get("paths").and_then(Value::as_array);
             let paths = paths.into_iter().flatten().filter_map(Value::as_array);
-            // FRR takes the encapsulation (ET:8) off what it passes on; rbgpd leaves it.
-            let said = paths
-                .flatten()
-                .map(|it| lasting(it).to_string().replace(" ET:8", ""));
+            let said = paths.flatten().map(|it| match is_passed_on(it) {
+                true => lasting(it).to_string().replace(ENCAPSULATION, ""),
+                false => lasting(it).to_string(),
+            });
             told.extend(said.map(|path| format!("{rd} {name}: {path}")));
         }
     }
+}
+
+/// FRR 10.3 takes it off what it passes on; it is transitive (RFC 9012 §4.1), and rbgpd and FRR 8.4 leave it.
+const ENCAPSULATION: &str = " ET:8";
+
+/// Whether who has told it has it from somebody else.
+fn is_passed_on(path: &Value) -> bool {
+    let length = path.pointer("/aspath/length").and_then(Value::as_u64);
+    length.is_some_and(|it| it > 1)
 }
 
 /// A path without what is of the moment.
@@ -115,12 +124,6 @@ fn lasting(path: &Value) -> Value {
 fn is_link_local(fields: &Map<String, Value>) -> bool {
     let ip = fields.get("ip").and_then(Value::as_str);
     ip.is_some_and(|ip| ip.starts_with("fe80:"))
-}
-
-/// A route that rbgpd tells and FRR does not: the IP address of a host that has no gateway here.
-pub(super) fn is_more_of_ours(route: &str) -> bool {
-    let name = route.split(' ').nth(1).unwrap_or_default();
-    name.starts_with("[2]:") && name.matches("]:[").count() > 3
 }
 
 /// Whether one of them is only kept until its sender is back.
