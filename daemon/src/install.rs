@@ -292,24 +292,41 @@ impl Install {
         }
         let mut hops = |install: &mut Self, used: &[(PeerId, ScopedAddr)], weights: &[u16]| {
             let mut hops: Vec<NextHop> = Vec::new();
+            // Each one's part of the traffic; counts where a way out has unequal parts of its own.
+            let (mut parts, mut unequal): (Vec<f32>, bool) = (Vec::new(), false);
             for (at, (peer, addr)) in used.iter().enumerate() {
                 let weight = weights.get(at).copied();
                 if weight == Some(0) {
                     continue;
                 }
-                for hop in way(install, *addr).hops {
-                    let same = |known: &&mut NextHop| {
+                let ways = way(install, *addr).hops;
+                let first = ways.first().map(|hop| hop.weight);
+                unequal |= ways.iter().any(|hop| Some(hop.weight) != first);
+                let whole: f32 = ways.iter().map(|hop| f32::from(hop.weight)).sum();
+                for hop in ways {
+                    let part = f32::from(weight.unwrap_or(1)) * f32::from(hop.weight) / whole;
+                    let same = |known: &NextHop| {
                         (known.gateway, &known.interface, known.onlink)
                             == (hop.gateway, &hop.interface, hop.onlink)
                     };
-                    match (hops.iter_mut().find(same), weight) {
-                        (Some(known), Some(weight)) => known.weight += weight,
-                        (Some(_), None) => {}
-                        (None, weight) => {
+                    let mut known = hops.iter_mut().zip(&mut parts);
+                    match known.find(|(known, _)| same(known)) {
+                        Some((known, of_known)) => {
+                            known.weight += weight.unwrap_or(0);
+                            *of_known += part;
+                        }
+                        None => {
                             let hop = hop.fate(install.fate(*peer));
                             hops.push(hop.weight(weight.unwrap_or(1)));
+                            parts.push(part);
                         }
                     }
+                }
+            }
+            if unequal {
+                let weights = shares::of_parts(&parts);
+                for (hop, weight) in hops.iter_mut().zip(weights) {
+                    hop.weight = weight;
                 }
             }
             hops
@@ -542,6 +559,7 @@ impl Install {
             let Some(link) = link else { continue };
             let gateway = hop.gateway.unwrap_or(addr);
             let out = NextHop::gateway(gateway).dev(Interface::Index(index));
+            let out = out.weight(hop.weight);
             // A gateway that no network of the interface has is none for our route either.
             way.hops.push(match hop.onlink && hop.gateway.is_some() {
                 true => out.onlink(),

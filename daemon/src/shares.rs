@@ -2,7 +2,8 @@
 //!
 //! Paths that forward together share evenly, unless they say what their links carry: the link
 //! bandwidth community (draft-ietf-idr-link-bandwidth). Then the kernel's weights stand to each
-//! other as the bandwidths do, as far as whole numbers from 1 to 240 can say it.
+//! other as the bandwidths do, as far as whole numbers from 1 to 240 can say it. Where the kernel's own
+//! route to a next hop has ways out with weights, these share what falls to that next hop.
 //!
 //! Which paths forward together is none of its business; a bandwidth chooses nothing.
 
@@ -23,16 +24,26 @@ pub(crate) fn weights(bandwidths: &[Option<f32>], used: BandwidthUse) -> Vec<u16
         BandwidthUse::DefaultWeight => 1,
     };
     let most = bandwidths.iter().flatten().copied().fold(0.0, f32::max);
-    let weights: Vec<u16> = bandwidths
+    let weights = bandwidths
         .iter()
         .map(|bandwidth| bandwidth.map_or(missing, |it| part(it / most)))
         .collect();
-    let divisor = weights.iter().copied().fold(0, greatest_common_divisor);
-    let weights: Vec<u16> = weights.iter().map(|it| it / divisor.max(1)).collect();
+    let weights = reduced(weights);
     match weights.iter().all(|weight| *weight == 1) {
         true => Vec::new(),
         false => weights,
     }
+}
+
+/// Weights of ways out that take these parts of the traffic, in any unit.
+pub(crate) fn of_parts(parts: &[f32]) -> Vec<u16> {
+    let most = parts.iter().copied().fold(0.0, f32::max);
+    reduced(parts.iter().map(|it| part(it / most)).collect())
+}
+
+fn reduced(weights: Vec<u16>) -> Vec<u16> {
+    let divisor = weights.iter().copied().fold(0, greatest_common_divisor);
+    weights.iter().map(|it| it / divisor.max(1)).collect()
 }
 
 /// A part of the whole as a weight. The kernel takes up to 256; 240 divides without rest by more.

@@ -249,6 +249,87 @@ fn a_map_decides_what_of_a_family_is_in_the_kernel_and_with_which_address() {
     assert_eq!(told(&mut install, &mut rib).0.len(), 2);
 }
 
+/// A route of others by `near` and `far`, with these weights.
+fn weighted(prefix: &str, weights: [u16; 2]) -> ForeignRoute {
+    let [near, far] = weights;
+    ForeignRoute {
+        protocol: 4,
+        next_hops: [
+            out([10, 0, 0, 5], 1, 0).weight(near),
+            out([10, 7, 0, 5], 2, 0).weight(far),
+        ]
+        .into(),
+        ..connected(prefix.parse().unwrap(), 1)
+    }
+}
+
+#[test]
+fn a_next_hop_by_weighted_ways_shares_by_their_weights() {
+    let ways = |near, far| {
+        [
+            out([10, 0, 0, 5], 1, 1).weight(near),
+            out([10, 7, 0, 5], 2, 1).weight(far),
+        ]
+    };
+    for (given, expected) in [
+        ([3, 1], [3, 1]),
+        ([256, 64], [4, 1]),
+        ([2, 2], [1, 1]),
+        ([1, 1], [1, 1]),
+        ([256, 1], [240, 1]),
+    ] {
+        let (mut install, mut rib) = world();
+        install
+            .ground
+            .route(weighted("172.16.0.0/24", given), false);
+        announce(&mut rib, PEERS[0], "10.64.0.0/16", [172, 16, 0, 1], 1);
+        let [near, far] = expected;
+        let expected = Route::via(ways(near, far));
+        assert_eq!(told(&mut install, &mut rib).0, [expected], "{given:?}");
+    }
+    // Other weights of the kernel's are a change of the ground.
+    let (mut install, mut rib) = world();
+    install
+        .ground
+        .route(weighted("172.16.0.0/24", [3, 1]), false);
+    announce(&mut rib, PEERS[0], "10.64.0.0/16", [172, 16, 0, 1], 1);
+    told(&mut install, &mut rib);
+    install
+        .ground
+        .route(weighted("172.16.0.0/24", [1, 3]), false);
+    assert!(install.ground_changed(&rib));
+    rib.handle(Instant::now(), Input::Repeat(Family::Ipv4Unicast));
+    assert_eq!(told(&mut install, &mut rib).0, [Route::via(ways(1, 3))]);
+}
+
+#[test]
+fn a_path_by_weighted_ways_takes_no_more_than_its_part_beside_another() {
+    let (mut install, mut rib) = world();
+    let both = bgp::rib::Multipath {
+        paths: 2,
+        as_path_relax: true,
+    };
+    rib.handle(
+        Instant::now(),
+        Input::SetMultipath(PerFamily {
+            ipv4_unicast: both,
+            ..PerFamily::default()
+        }),
+    );
+    install
+        .ground
+        .route(weighted("172.16.0.0/24", [3, 1]), false);
+    announce(&mut rib, PEERS[0], "10.64.0.0/16", [10, 0, 0, 1], 1);
+    announce(&mut rib, PEERS[1], "10.64.0.0/16", [172, 16, 0, 1], 1);
+    let expected = Route::via([
+        out([10, 0, 0, 1], 1, 1).weight(4),
+        out([10, 0, 0, 5], 1, 2).weight(3),
+        out([10, 7, 0, 5], 2, 2),
+    ]);
+    let (routes, _) = told(&mut install, &mut rib);
+    assert_eq!(routes.last(), Some(&expected));
+}
+
 fn bandwidth(mbit_s: u16) -> Vec<bgp::ExtendedCommunity> {
     let [a, b, c, d] = (f32::from(mbit_s) * 125_000.0).to_be_bytes();
     match mbit_s {
