@@ -344,3 +344,96 @@ pub struct EvpnImport {
     /// What keeps the route from being used there.
     pub fault: Option<String>,
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const DOCUMENT: &str = include_str!("../../../docs/commands.md");
+
+    /// The keys of a value, as the row of its list in the document names them.
+    fn documented<T: Serialize>(list: &str, value: T) {
+        let row = DOCUMENT.lines().find(|line| {
+            let cell = line.strip_prefix("| `").and_then(|it| it.split_once('`'));
+            cell.is_some_and(|(name, _)| name == list)
+        });
+        let row = row.unwrap_or_else(|| panic!("no row of {list}"));
+        let value = serde_json::to_value(value).unwrap();
+        for (key, value) in value.as_object().unwrap() {
+            let name = match value.is_array() {
+                true => format!("`{key}[]`"),
+                false => format!("`{key}`"),
+            };
+            assert!(row.contains(&name), "{name} is not in {row}");
+        }
+    }
+
+    fn read<T: serde::de::DeserializeOwned>(value: Value) -> T {
+        serde_json::from_value(value).unwrap()
+    }
+
+    #[test]
+    fn every_key_of_show_evpn_is_documented() {
+        let targets = json!(["65000:100"]);
+        documented::<Vni>(
+            "vnis[]",
+            read(json!({
+                "vni": 100, "name": "net", "rd": null, "import_targets": targets,
+                "export_targets": targets, "local_macs": 1, "remote_macs": 1, "remote_vteps": [],
+                "vtep": null, "bridge": null, "vxlan": null, "mtu": null, "gateway": [],
+                "problems": [],
+            })),
+        );
+        documented::<L3Vni>(
+            "l3_vnis[]",
+            read(json!({
+                "vni": 100, "vrf": "red", "rd": null, "import_targets": targets,
+                "export_targets": targets, "vtep": null, "router_mac": "", "problems": [],
+            })),
+        );
+        documented::<Mac>(
+            "macs[]",
+            read(json!({
+                "vni": 100, "mac": "", "ips": [], "kind": "local", "vtep": null, "port": "eth0",
+                "downstream_vni": 200, "sequence": 0, "sticky": false,
+            })),
+        );
+        documented::<EvpnNextHop>(
+            "next_hops[]",
+            read(json!({
+                "vrf": "red", "l3_vni": 4000, "next_hop": "10.0.0.1", "mac": "", "vtep": "10.0.0.1",
+                "downstream_vni": 200, "routes": 1,
+            })),
+        );
+        documented(
+            "neighbors[]",
+            read::<EvpnNeighbor>(json!({
+                "vni": 100, "ip": "10.0.0.1", "mac": "", "kind": "local", "vtep": null,
+                "since_s": null, "installed": null,
+            })),
+        );
+        documented(
+            "vteps[]",
+            read::<Vtep>(json!({
+                "vtep": "10.0.0.1", "neighbor": null, "vnis": [], "macs": 0, "routes": 0,
+                "since_s": null,
+            })),
+        );
+        documented(
+            "duplicates[]",
+            read::<DuplicateAddress>(json!({
+                "vni": 100, "address": "", "between": "", "moves": 0, "since_s": 0,
+                "frozen": false, "left_s": null,
+            })),
+        );
+        documented(
+            "routes[].vnis[]",
+            EvpnImport {
+                vni: 100,
+                fault: None,
+            },
+        );
+    }
+}
