@@ -194,6 +194,7 @@ pub(super) fn all() -> impl Iterator<Item = &'static Shape> {
     [
         router::SHAPES,
         neighbor::SHAPES,
+        neighbor::FAMILY_SHAPES,
         evpn::SHAPES,
         lists::SHAPES,
         route_map::SHAPES,
