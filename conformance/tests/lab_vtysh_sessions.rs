@@ -116,8 +116,30 @@ fn keys_and_types_of_ipv6_and_of_sessions_that_are_down() -> Result<(), Error> {
         let nodes = twins.nodes()?;
         truths(lab, nodes)?;
         compare_keys(lab, nodes, QUESTIONS, HEADING)?;
-        compare_lines(lab, nodes, LINES)
+        compare_lines(lab, nodes, LINES)?;
+        clears(lab, nodes)
     })
+}
+
+/// A drain ends with `clear bgp * soft out`, whoever is down meanwhile.
+fn clears(lab: &Lab, [ours, theirs]: [&Node; 2]) -> Result<(), Error> {
+    for line in [
+        "clear bgp * soft out",
+        "clear bgp 10.9.0.6 soft in",
+        "clear bgp 10.9.0.7 soft",
+        "clear bgp ipv4 unicast * soft",
+    ] {
+        let said = |node: &Node| {
+            let output = node.vtysh(&[line])?;
+            Ok::<_, Error>((output.code, output.stdout, output.stderr))
+        };
+        let (ours, theirs) = (said(ours)?, said(theirs)?);
+        if ours != theirs || ours.0 != Some(0) {
+            return wrong(format!("`{line}`: {ours:?}, FRR has {theirs:?}"));
+        }
+    }
+    lab.step("soft clears with neighbors that are down");
+    Ok(())
 }
 
 /// What the twins read, each with its number.

@@ -7,7 +7,7 @@
 use bgp::{ScopedAddr, Vni};
 use evpn::Address;
 
-use super::summary::instances;
+use super::summary::{instances, is_up};
 use super::words::families;
 use super::{Answer, Answered};
 use crate::control::{Clear, Request, SoftReset, reply};
@@ -31,16 +31,24 @@ pub(super) async fn bgp(said: &Said, asking: &Asking) -> Answered {
         }
         routers => routers?,
     };
+    let directions = directions(said);
     for router in routers {
-        for neighbor in wanted(said, &router).await? {
+        let mut cleared = wanted(said, &router).await?;
+        if !directions.contains(&SoftReset::None) {
+            // Routes are exchanged again where there is a session; FRR says nothing of the others.
+            let up = router.summary().await?.neighbors.into_iter();
+            let up: Vec<ScopedAddr> = up.filter(is_up).map(|it| it.address).collect();
+            cleared.retain(|it| up.contains(it));
+        }
+        for neighbor in cleared {
             let clear = Clear {
                 neighbor: Some(neighbor),
                 soft: SoftReset::None,
                 ..Clear::default()
             };
-            for soft in directions(said) {
+            for soft in &directions {
                 let clear = Clear {
-                    soft,
+                    soft: *soft,
                     ..clear.clone()
                 };
                 let _: reply::Clear = router.ask(&Request::Clear(clear)).await?;
