@@ -7,7 +7,8 @@
 //!
 //! Edge 1 goes from FRR to rbgpd with its file, then edge 2, then both go back. Requests every
 //! 10 ms between addresses that are reached by BGP alone lose nothing meanwhile, and edge 3 has the
-//! same routes with the same attributes after each step. Three files name why FRR loses some where it
+//! same routes with the same attributes after each step, and the kernel those of BGP that it had
+//! where rbgpd runs. Three files name why FRR loses some where it
 //! comes back; what is lost there counts unless FRR loses some in its own place as well, in the same lab.
 //! FRR keeps no EVPN routes of a neighbour that starts again, so hosts of an overlay lose some: only where
 //! edge 3 has taken entries out, while rbgpd takes none out of the tunnel's device when it comes. What FRR
@@ -19,6 +20,8 @@
 
 #[path = "swap/case.rs"]
 mod case;
+#[path = "swap/kernel.rs"]
+mod kernel;
 #[path = "swap/shown.rs"]
 mod shown;
 #[path = "swap/site.rs"]
@@ -38,6 +41,7 @@ use conformance::lab::{
 };
 
 use case::{Case, Ground, address, address6};
+use kernel::in_the_kernel;
 use shown::shown_alike;
 use site::Site;
 use told::{is_stale, told};
@@ -249,8 +253,16 @@ fn links(edges: &[Edge], dress: impl Fn(&Edge, u8) -> Result<(), Error>) -> Resu
     Ok(())
 }
 
+/// What FRR everywhere makes of the files.
+struct Before {
+    /// What edge 3 is told.
+    told: BTreeSet<String>,
+    /// What the kernels of the edges have.
+    kernels: Vec<BTreeSet<String>>,
+}
+
 /// Edge 3 has all that it is told, and none of it is only kept for a restart.
-fn settled(lab: &Lab, case: &Case, sites: &[Site; 3]) -> Result<BTreeSet<String>, Error> {
+fn settled(lab: &Lab, case: &Case, sites: &[Site; 3]) -> Result<Before, Error> {
     let [_, _, three] = sites;
     let tables = case.tables();
     lab.reach("edge 3 has everything", PATIENCE, || {
@@ -261,23 +273,50 @@ fn settled(lab: &Lab, case: &Case, sites: &[Site; 3]) -> Result<BTreeSet<String>
             false => Err(Error::State(format!("{} paths: {told:#?}", told.len()))),
         }
     })?;
-    told(&three.theirs, &tables)
+    Ok(Before {
+        told: told(&three.theirs, &tables)?,
+        kernels: Vec::new(),
+    })
 }
 
 fn up(case: &Case, sites: &[Site; 3]) -> Result<(), Error> {
     sites.iter().try_for_each(|it| it.is_up(case.neighbors()))
 }
 
-/// All sessions are up, and edge 3 has what it had.
-fn same(case: &Case, sites: &[Site; 3], before: &BTreeSet<String>) -> Result<(), Error> {
+/// All sessions are up, edge 3 has what it had, and so have the kernels.
+fn same(case: &Case, sites: &[Site; 3], before: &Before) -> Result<(), Error> {
     let [_, _, three] = sites;
     up(case, sites)?;
     let now = told(&three.theirs, &case.tables())?;
-    let gone: Vec<_> = before.difference(&now).collect();
+    alike("edge 3", &before.told, &now)?;
+    let now = kernels(sites)?;
+    for ((site, now), before) in sites.iter().zip(now).zip(&before.kernels) {
+        // Which of equal paths FRR takes depends on who was there first.
+        if site.runs_rbgpd() {
+            alike(
+                &format!("the kernel of edge {}", site.edge.id()),
+                before,
+                &now,
+            )?;
+        }
+        sources(case, &site.edge)?;
+    }
+    Ok(())
+}
+
+fn kernels(sites: &[Site; 3]) -> Result<Vec<BTreeSet<String>>, Error> {
+    let edges = sites.each_ref().map(|it| &it.edge);
+    edges.iter().map(|it| in_the_kernel(it, &edges)).collect()
+}
+
+fn alike(what: &str, before: &BTreeSet<String>, now: &BTreeSet<String>) -> Result<(), Error> {
+    let gone: Vec<_> = before.difference(now).collect();
     let new: Vec<_> = now.difference(before).collect();
     match gone.is_empty() && new.is_empty() {
-        true => sites.iter().try_for_each(|it| sources(case, &it.edge)),
-        false => Err(Error::State(format!("gone {gone:#?}\nnew {new:#?}"))),
+        true => Ok(()),
+        false => Err(Error::State(format!(
+            "{what}: gone {gone:#?}\nnew {new:#?}"
+        ))),
     }
 }
 
@@ -352,12 +391,7 @@ enum Way {
 }
 
 /// FRR starts again in its own place at edge 1; how many requests are lost.
-fn again(
-    lab: &Lab,
-    case: &Case,
-    world: &mut World,
-    before: &BTreeSet<String>,
-) -> Result<Lost, Error> {
+fn again(lab: &Lab, case: &Case, world: &mut World, before: &Before) -> Result<Lost, Error> {
     let lost = step(lab, case, world, before, (1, Way::Again), &mut Vec::new())?;
     lab.step(format!("FRR in its own place: {lost:?}"));
     Ok(lost)
@@ -369,7 +403,7 @@ fn loses_by_itself(
     lab: &Lab,
     case: &Case,
     world: &mut World,
-    before: &BTreeSet<String>,
+    before: &Before,
 ) -> Result<(), Error> {
     for _ in 0..TRIES {
         if again(lab, case, world, before)?.routed > 0 {
@@ -385,7 +419,7 @@ fn step(
     lab: &Lab,
     case: &Case,
     world: &mut World,
-    before: &BTreeSet<String>,
+    before: &Before,
     (edge, way): (u8, Way),
     shown: &mut Vec<String>,
 ) -> Result<Lost, Error> {
@@ -434,11 +468,12 @@ fn swapped(lab: &Lab, case: &Case) -> Result<(), Error> {
     for site in &mut world.sites {
         site.start_frr(lab)?;
     }
-    let before = settled(lab, case, &world.sites)?;
+    let mut before = settled(lab, case, &world.sites)?;
     // What edge 3 has told the others is in their kernels a moment later: these requests do not count.
     let first = world.streams(case)?;
     a_while(lab, &first)?;
     Lost::of(lab, case, first)?;
+    before.kernels = kernels(&world.sites)?;
     let mut shown = Vec::new();
     for (edge, way) in [(1, Way::In), (2, Way::In), (2, Way::Back), (1, Way::Back)] {
         let lost = step(lab, case, &mut world, &before, (edge, way), &mut shown)?;

@@ -61,6 +61,11 @@ impl Site {
         self.start_frr(lab)
     }
 
+    /// Whether rbgpd is in FRR's place.
+    pub(super) fn runs_rbgpd(&self) -> bool {
+        self.is_ours
+    }
+
     /// Whether all of its sessions are up, whichever daemon has them.
     pub(super) fn is_up(&self, question: &str) -> Result<(), Error> {
         let shown = match self.is_ours {

@@ -403,10 +403,6 @@ impl<'c> Page<'c> {
             line.push_str(" matching-MED-only");
         }
         line.push_str(&keys.words("", &[("suppress", " suppress-map {}")]));
-        if !keys.take_if("blackhole", &Value::Boolean(false)) {
-            self.unsaid
-                .push(format!("{}blackhole of aggregate {prefix}", keys.place()));
-        }
         self.line(block.clone(), line);
         keys.finish(&mut self.unsaid);
     }

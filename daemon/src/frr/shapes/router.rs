@@ -733,11 +733,10 @@ fn aggregate(site: &mut Site, a: &Args<'_>) -> Done {
             a.set(&mut keys, key, quote(name));
         }
     }
-    // Both as FRR has them where the line says nothing.
+    // As FRR has it where the line says nothing.
     if !a.has("matching-MED-only") {
         a.set(&mut keys, "match_med", "false");
     }
-    a.set(&mut keys, "blackhole", "false");
     aggregates.insert(prefix, keys);
     DONE
 }
