@@ -5,7 +5,7 @@
 //! with the place of its line, under the key that they will have; what FRR would do where nothing
 //! stands is added when the whole is written ([`super::write`]).
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use super::Spot;
 use super::grammar::Caught;
@@ -407,29 +407,46 @@ pub(super) struct List {
     pub(super) expanded: bool,
     /// In order; those without a number get one as FRR gives it.
     pub(super) rules: BTreeMap<u32, Put>,
-    /// Their texts: a rule without a number that is there already is not put there twice.
-    texts: HashSet<String>,
+    /// Their texts and how often each is there: a rule without a number that is there already is not
+    /// put there twice.
+    texts: HashMap<String, usize>,
 }
 
 impl List {
     /// Puts a rule where it belongs: at its number, else at the next multiple of five as FRR counts.
     pub(super) fn insert(&mut self, seq: Option<u32>, rule: Put) {
-        let new = self.texts.insert(rule.text.clone());
+        let new = !self.texts.contains_key(&rule.text);
         let next = self.rules.last_key_value().map_or(0, |(last, _)| *last) / 5 * 5;
         let seq = match seq {
             Some(seq) => seq,
             None if !new => return,
             None => next.saturating_add(5),
         };
-        if self.rules.insert(seq, rule).is_some() {
-            self.retain(|_, _| true);
+        *self.texts.entry(rule.text.clone()).or_default() += 1;
+        if let Some(replaced) = self.rules.insert(seq, rule) {
+            Self::forget(&mut self.texts, &replaced.text);
+        }
+    }
+
+    fn forget(texts: &mut HashMap<String, usize>, text: &str) {
+        if let Some(count) = texts.get_mut(text) {
+            *count -= 1;
+            if *count == 0 {
+                texts.remove(text);
+            }
         }
     }
 
     /// Takes away the others.
     pub(super) fn retain(&mut self, keep: impl Fn(u32, &str) -> bool) {
-        self.rules.retain(|seq, rule| keep(*seq, &rule.text));
-        self.texts = self.rules.values().map(|it| it.text.clone()).collect();
+        let Self { rules, texts, .. } = self;
+        rules.retain(|seq, rule| {
+            let keeps = keep(*seq, &rule.text);
+            if !keeps {
+                Self::forget(texts, &rule.text);
+            }
+            keeps
+        });
     }
 }
 

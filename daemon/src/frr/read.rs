@@ -121,6 +121,9 @@ impl Default for Walk {
     }
 }
 
+/// More than any line needs that a message of BGP could carry out.
+const WORDS: usize = 4096;
+
 struct Reader<'g> {
     grammar: &'g Grammar,
     site: &'g mut Site,
@@ -213,6 +216,13 @@ impl Reader<'_> {
     }
 
     fn outcome(&mut self, line: &Line<'_>, spot: Spot) -> Outcome {
+        if line.words.len() > WORDS {
+            let count = line.words.len();
+            return Outcome::Unknown {
+                why: format!("the line has {count} words, more than {WORDS}"),
+                ours: self.node.is_ours() || is_ours(line),
+            };
+        }
         if let Some(block) = self.block.clone() {
             if !self.leaves(line) {
                 self.say_raw(line);

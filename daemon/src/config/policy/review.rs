@@ -496,10 +496,18 @@ fn for_this_router(set: &Set) -> Option<&'static str> {
 
 /// The number of an entry that ends the map for every route that the entry `seq` would match.
 fn anticipated(map: &RouteMap, seq: u32) -> Option<u32> {
-    let entry = map.entries().iter().find(|entry| entry.seq == seq)?;
-    let earlier = || map.entries().iter().filter(|other| other.seq < seq);
-    let ends = |other: &&Entry| other.action == Action::Deny || other.on_match == OnMatch::Exit;
-    let found = earlier().filter(ends).find(|other| {
+    let entries = map.entries();
+    let at = entries.partition_point(|entry| entry.seq < seq);
+    let entry = entries.get(at).filter(|entry| entry.seq == seq)?;
+    let earlier = || entries.iter().take(at);
+    let ends = |other: &Entry| other.action == Action::Deny || other.on_match == OnMatch::Exit;
+    // Most do not, and it is the quickest to say.
+    let covers = |other: &Entry| {
+        let mut asked = other.matches.iter();
+        asked.all(|condition| entry.matches.contains(condition))
+    };
+    let mut candidates = earlier().filter(|other| covers(other) && ends(other));
+    let found = candidates.find(|other| {
         let skipped = earlier().any(|jump| match jump.on_match {
             OnMatch::Goto(target) => jump.seq < other.seq && target > other.seq,
             OnMatch::Exit | OnMatch::Next => false,
@@ -508,11 +516,7 @@ fn anticipated(map: &RouteMap, seq: u32) -> Option<u32> {
         let changed = earlier()
             .filter(|between| between.seq > other.seq)
             .any(|between| !between.sets.is_empty() || between.call.is_some());
-        let covers = other
-            .matches
-            .iter()
-            .all(|condition| entry.matches.contains(condition));
-        !skipped && covers && (other.matches.is_empty() || !changed)
+        !skipped && (other.matches.is_empty() || !changed)
     })?;
     Some(found.seq)
 }
