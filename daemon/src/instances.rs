@@ -24,6 +24,7 @@ mod configure;
 mod network;
 pub(crate) mod running;
 mod together;
+pub(crate) mod waiting;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -40,6 +41,7 @@ use crate::peer_io::transport;
 use crate::router::StartError;
 use crate::{frr, plain_file, tasks};
 use running::{Leaving, Prepared, Running, Shared, find_table, join};
+use waiting::Waiting;
 
 /// How long sessions may take to say good-bye.
 pub(crate) const STOP_TIME: Duration = Duration::from_secs(5);
@@ -77,6 +79,8 @@ pub(crate) struct Instances {
     pub(crate) others: Vec<Running>,
     /// Removed ones that are not at their end.
     pub(crate) leaving: Vec<Leaving>,
+    /// Those whose VRF device is not there.
+    pub(crate) waiting: Vec<Waiting>,
 }
 
 impl Instances {
@@ -87,6 +91,7 @@ impl Instances {
         orders: mpsc::Receiver<Order>,
     ) {
         let mut orders = orders;
+        let mut look = waiting::times_to_look();
         loop {
             tokio::select! {
                 biased;
@@ -111,6 +116,7 @@ impl Instances {
                     None => return,
                 },
                 Some(call) = calls.recv() => self.call(call).await,
+                _ = look.tick(), if !self.waiting.is_empty() => self.look_for_devices(),
             }
         }
     }
@@ -157,7 +163,7 @@ impl Instances {
             | Request::Networks
             | Request::Metrics
             | Request::Version
-                if !self.others.is_empty() =>
+                if !self.others.is_empty() || !self.waiting.is_empty() =>
             {
                 self.together(request, answer);
             }
@@ -269,6 +275,9 @@ impl Instances {
     }
 
     fn no_instance(&self, name: &str) -> ErrorReply {
+        if let Some(waiting) = self.waiting.iter().find(|it| it.name() == name) {
+            return waiting.refuses();
+        }
         let names: Vec<&str> = self.all().map(Running::name).collect();
         ErrorReply::not_found(format!("there is no instance `{name}`"))
             .hint(format!("the instances are {}", names.join(", ")))
@@ -287,8 +296,9 @@ impl Instances {
     /// Asks all cores beside this task, which goes on.
     fn together(&self, request: Request, answer: oneshot::Sender<crate::control::Answer>) {
         let members = self.members();
+        let waiting: Vec<_> = self.waiting.iter().map(Waiting::line).collect();
         tasks::beside(&self.shared.runtime, async move {
-            drop(answer.send(together::ask(&members, request).await));
+            drop(answer.send(together::ask(&members, waiting, request).await));
         });
     }
 
@@ -315,8 +325,8 @@ impl Instances {
             .hint("the running configuration stays; take the passwords out of the file"));
         }
         let whole = new.clone();
-        let new = split(new).map_err(|error| cannot_start(&error))?;
-        let would = self.tell(&new, true).await?;
+        let split = split(new).map_err(|error| cannot_start(&error))?;
+        let would = self.tell(&split, true).await?;
         if dry_run {
             return Ok(would);
         }
@@ -328,10 +338,13 @@ impl Instances {
             .details(would.restart_required)
             .hint("take them back, or: rbgpctl drain --wait && systemctl restart rbgpd"));
         }
-        let added = self.prepare(&new).map_err(|error| cannot_start(&error))?;
-        let done = self.tell(&new, false).await?;
+        let added = self.prepare(&split.new);
+        let added = added.map_err(|error| cannot_start(&error))?;
+        let done = self.tell(&split, false).await?;
+        let Split { new, waiting } = split;
         self.in_effect.config = whole;
         self.remove(&new).await;
+        self.waiting = waiting.into_iter().map(Waiting::new).collect();
         let failed = self.launch(added);
         self.sort(&new);
         if failed.is_empty() {
@@ -404,7 +417,11 @@ impl Instances {
     }
 
     /// Has the cores apply what is new to them, or only say what would change.
-    async fn tell(&mut self, new: &[Config], dry_run: bool) -> Result<reply::Reload, ErrorReply> {
+    async fn tell(
+        &mut self,
+        Split { new, waiting }: &Split,
+        dry_run: bool,
+    ) -> Result<reply::Reload, ErrorReply> {
         let mut whole = together::nothing(dry_run);
         let running = std::iter::once(&mut self.default).chain(&mut self.others);
         for instance in running {
@@ -430,6 +447,12 @@ impl Instances {
             whole
                 .restart_required
                 .extend(self.taken_from_others(config));
+        }
+        for config in waiting {
+            let name = config.name.as_deref().unwrap_or_default();
+            if !self.waiting.iter().any(|it| it.name() == name) {
+                together::add_line(&mut whole, name, "waits for its VRF device");
+            }
         }
         whole.changed |= !whole.changes.is_empty();
         Ok(whole)
@@ -521,7 +544,7 @@ impl Instances {
     /// Applies a configuration that the program around the router has made.
     async fn apply(&mut self, config: Config) {
         let whole = config.clone();
-        let new = match split(config) {
+        let Split { new, waiting } = match split(config) {
             Ok(new) => new,
             Err(error) => {
                 tracing::error!(%error, "the running configuration stays");
@@ -540,6 +563,7 @@ impl Instances {
             frr: None,
         };
         self.remove(&new).await;
+        self.waiting = waiting.into_iter().map(Waiting::new).collect();
         let running = std::iter::once(&mut self.default).chain(&mut self.others);
         for instance in running {
             let Some(config) = new.iter().find(|it| it.name == instance.config.name) else {
@@ -625,29 +649,47 @@ pub(crate) fn prepared(
     Prepared::new(shared, config, number).map_err(|error| error.of(name.as_deref()))
 }
 
-/// A configuration for each instance, the default one first, with the tables of VRFs.
-pub(crate) fn split(mut config: Config) -> Result<Vec<Config>, StartError> {
-    let mut instances = std::mem::take(&mut config.instances);
-    for instance in &mut instances {
+/// A configuration for each instance.
+pub(crate) struct Split {
+    /// The default one first, with the tables of VRFs.
+    pub(crate) new: Vec<Config>,
+    /// Those whose VRF device is not there.
+    pub(crate) waiting: Vec<Config>,
+}
+
+/// Takes a configuration apart.
+pub(crate) fn split(mut config: Config) -> Result<Split, StartError> {
+    let instances = std::mem::take(&mut config.instances);
+    let (mut new, mut waiting) = (vec![config], Vec::new());
+    for mut instance in instances {
         let name = instance.name.clone();
-        find_table(instance).map_err(|error| error.of(name.as_deref()))?;
-    }
-    let mut all = vec![config];
-    for instance in instances {
-        for other in &all {
-            if let Some((table, metric)) = instance.clash(other) {
-                let name = |config: &Config| config.name.clone().unwrap_or("default".to_owned());
-                return Err(StartError::Metric {
-                    one: name(&instance),
-                    two: name(other),
-                    table,
-                    metric,
-                });
-            }
+        if !find_table(&mut instance).map_err(|error| error.of(name.as_deref()))? {
+            waiting.push(instance);
+            continue;
         }
-        all.push(instance);
+        no_clash(&instance, &new)?;
+        new.push(instance);
     }
-    Ok(all)
+    Ok(Split { new, waiting })
+}
+
+/// No two write the same metric to the same table.
+fn no_clash<'c>(
+    instance: &Config,
+    others: impl IntoIterator<Item = &'c Config>,
+) -> Result<(), StartError> {
+    for other in others {
+        if let Some((table, metric)) = instance.clash(other) {
+            let name = |config: &Config| config.name.clone().unwrap_or("default".to_owned());
+            return Err(StartError::Metric {
+                one: name(instance),
+                two: name(other),
+                table,
+                metric,
+            });
+        }
+    }
+    Ok(())
 }
 
 fn cannot_start(error: &StartError) -> ErrorReply {

@@ -21,7 +21,8 @@ use crate::core::claim;
 use crate::exchange;
 use crate::frr;
 use crate::instances::running::{self, Prepared, Shared};
-use crate::instances::{self, InEffect, Instances, Order};
+use crate::instances::waiting::Waiting;
+use crate::instances::{self, InEffect, Instances, Order, Split};
 use crate::own_routes::Own;
 use crate::peer_io::transport;
 use crate::sole_writer::{SoleWriter, SoleWriterError};
@@ -217,10 +218,14 @@ impl Router {
             _sole_writer: sole_writer,
         };
         let mut prepared = Vec::new();
-        for (config, number) in instances::split(config)?.into_iter().zip(0..=u8::MAX) {
+        let Split { new, waiting } = instances::split(config)?;
+        for (config, number) in new.into_iter().zip(0..=u8::MAX) {
             prepared.push(instances::prepared(&shared, config, number)?);
         }
-        let names: Vec<_> = prepared.iter().map(|it| it.config.name.clone()).collect();
+        let waiting: Vec<_> = waiting.into_iter().map(Waiting::new).collect();
+        let names = prepared.iter().map(|it| &it.config);
+        let names = names.chain(waiting.iter().map(|it| &it.config));
+        let names: Vec<_> = names.map(|it| it.name.clone()).collect();
         let listening = prepared.iter().flat_map(|it| it.listening.clone());
         let listening = listening.collect();
         let kernel = start_kernel(&prepared)?.map(Arc::new);
@@ -253,6 +258,7 @@ impl Router {
             default,
             others,
             leaving: Vec::new(),
+            waiting,
         };
         if let Some(error) = failed {
             take_back(&runtime, instances, &names);

@@ -140,6 +140,6 @@ pub use show::{
     Problem, Reason, ReceivedRoute, RouterStatus, VniStatus, VrfStatus, VtepStatus,
 };
 pub use station::RemoteMac;
-pub use target::ImportTarget;
+pub use target::{ImportTarget, distinguishers};
 pub use tunnel::Tunnel;
 pub use vrf::{Via, VrfConfig, VrfName, imported_prefix, router_mac};

@@ -81,8 +81,8 @@ pub(crate) fn automatic_export(local_as: Asn, vni: Vni) -> ExtendedCommunity {
 ///
 /// Configured ones are kept. An automatic one is `router_id:number` (RFC 7432 §7.9), with the VNI
 /// as number; a VNI beyond 16 bits starts at its low 16 bits and takes the next number that is
-/// free. VNIs are served in ascending order, so that the outcome depends on the set alone.
-pub(crate) fn distinguishers(
+/// free. VNIs come, and are served, in ascending order, so that the outcome depends on the set alone.
+pub fn distinguishers(
     router_id: Ipv4Addr,
     vnis: impl Iterator<Item = (Vni, Option<RouteDistinguisher>)> + Clone,
 ) -> BTreeMap<Vni, Result<RouteDistinguisher, Vni>> {

@@ -6,6 +6,7 @@
 //! by those who refer to it.
 
 mod bfd;
+mod distinguishers;
 mod imports;
 mod instances;
 mod neighbor;
@@ -17,7 +18,6 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-use bgp::evpn_route::RouteDistinguisher;
 use bgp::policy::{RouteMap, Set};
 use bgp::rib::{Rules, Suppress};
 use bgp::session::RemoteAs;
@@ -29,12 +29,13 @@ use super::error::{At, Conflict, Problem, Report, Span};
 use super::file::{AggregateItem, BestpathTable, DuplicatesTable, File, UnicastTable, VniTable};
 use super::policy::resolve::Policies;
 use super::types::*;
+use distinguishers::Distinguishers;
 
 /// Accepts a file, or reports why not. `None` if anything was reported, now or before.
 ///
 /// Keys that must be there are the reader's business: it knows where they are missing.
 pub fn accept(file: &File, report: &mut Report) -> Option<Config> {
-    let mut overlays = Overlays::new();
+    let mut overlays = Overlays::new(file);
     let mut config = speaker(file, file, &mut overlays, report);
     config.instances = instances::accept(file, &mut overlays, report);
     instances::check(file, &config, report);
@@ -385,6 +386,7 @@ fn aggregate(item: &AggregateItem, policies: &Policies, report: &mut Report) -> 
 
 /// What is there once on the host, whatever instance it is of.
 struct Overlays {
+    distinguishers: Distinguishers,
     ids: Once<Vni>,
     names: Once<String>,
     vlans: Once<u16>,
@@ -419,8 +421,9 @@ impl fmt::Display for Addresses {
 }
 
 impl Overlays {
-    fn new() -> Self {
+    fn new(top: &File) -> Self {
         Self {
+            distinguishers: Distinguishers::of(top),
             ids: Once::new("vni"),
             names: Once::new("vni name"),
             vlans: Once::new("vlan"),
@@ -437,6 +440,7 @@ fn vnis(
     report: &mut Report,
 ) -> Vec<VniConfig> {
     let Overlays {
+        distinguishers,
         ids,
         names,
         vlans,
@@ -465,7 +469,7 @@ fn vnis(
             let hint = "add [evpn] with vtep = \"OUR ADDRESS ON THE UNDERLAY\"";
             report.error_with_hint(id.span, Conflict::NoVtep(id.value.get()), hint);
         }
-        let rd = rd(table.rd, id, router_id, report);
+        let rd = distinguishers.get(table.rd, id, router_id, report);
         if is_new || table.rd.is_some() {
             rds.see(rd, table.rd.map_or(id.span, |rd| rd.span), report);
         }
@@ -610,25 +614,6 @@ fn rpki(file: &File, report: &mut Report) -> Vec<RpkiCache> {
         });
     }
     caches
-}
-
-/// RFC 7432 §7.9: the router's address and a number of its own for the table.
-fn rd(
-    given: Option<At<RouteDistinguisher>>,
-    id: At<Vni>,
-    router_id: Ipv4Addr,
-    report: &mut Report,
-) -> RouteDistinguisher {
-    if let Some(rd) = given {
-        return rd.value;
-    }
-    let number = u16::try_from(id.value.get()).unwrap_or_else(|_| {
-        let hint = format!("set rd, for example \"{router_id}:1\", different for each VNI");
-        let conflict = Conflict::NoAutomaticRd(id.value.get());
-        report.error_with_hint(id.span, conflict, hint);
-        0
-    });
-    RouteDistinguisher::of_address(router_id, number)
 }
 
 fn targets(

@@ -338,8 +338,10 @@ pub enum Conflict {
         /// That of the shared devices.
         below: u32,
     },
-    /// The usual route distinguisher has two octets for the VNI.
-    #[error("a route distinguisher cannot be made of router_id and vni {0}, which is over 65535")]
+    /// The usual route distinguisher has two octets for the VNI, and all numbers are taken.
+    #[error(
+        "a route distinguisher cannot be made of router_id and vni {0}: all numbers are taken"
+    )]
     NoAutomaticRd(u32),
     /// Two VNIs share addresses.
     #[error("{one} overlaps with {two} of {first}")]

@@ -222,6 +222,9 @@ pub struct Instance {
     pub neighbors: u64,
     /// Of how many the session is Established.
     pub established: u64,
+    /// It does not run: its VRF device is not there.
+    #[serde(default)]
+    pub waiting: bool,
 }
 
 /// The wait for neighbours' routes after a restart (RFC 4724 §4.1).

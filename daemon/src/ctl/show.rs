@@ -52,7 +52,10 @@ pub(super) fn summary(summary: &Summary, out: &mut dyn Write) -> io::Result<()> 
                 neighbors,
                 ..
             } = it;
-            format!("{name} ({established} of {neighbors} Established)")
+            match (&it.vrf, it.waiting) {
+                (Some(device), true) => format!("{name} (there is no VRF device {device})"),
+                (_, _) => format!("{name} ({established} of {neighbors} Established)"),
+            }
         });
         let instances: Vec<String> = instances.collect();
         let line = format!("Other instances: {}", instances.join(", "));
@@ -551,7 +554,7 @@ pub(super) fn instances(instances: &Instances, out: &mut dyn Write) -> io::Resul
             or_dash(it.vrf.as_ref()),
             it.asn.to_string(),
             it.router_id.to_string(),
-            it.table.to_string(),
+            or_dash((!it.waiting).then_some(it.table)),
             it.neighbors.to_string(),
             it.established.to_string(),
             yes_no(it.draining),

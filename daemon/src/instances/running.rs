@@ -309,10 +309,11 @@ pub(crate) fn join(kernel: &fib::KernelHandle, prepared: &Prepared) -> Arc<fib::
     Arc::new(kernel.join(share, claim, prepared.on_kernel_event()))
 }
 
-/// A VRF instance writes to the VRF's table.
-pub(crate) fn find_table(config: &mut Config) -> Result<(), StartError> {
+/// A VRF instance writes to the VRF's table. Returns false where the device is not there, nor to be
+/// made by us.
+pub(crate) fn find_table(config: &mut Config) -> Result<bool, StartError> {
     let Some(vrf) = &config.vrf else {
-        return Ok(());
+        return Ok(true);
     };
     let refused = |source| StartError::Vrf {
         vrf: vrf.clone(),
@@ -325,10 +326,10 @@ pub(crate) fn find_table(config: &mut Config) -> Result<(), StartError> {
     match fib::device_kind(vrf)? {
         Some(fib::LinkKind::Vrf { table }) => {
             config.kernel.table = table;
-            Ok(())
+            Ok(true)
         }
         Some(_) => Err(refused(io::Error::other("the device is no VRF"))),
-        None => Err(refused(io::Error::other("there is no such device"))),
+        None => Ok(false),
     }
 }
 

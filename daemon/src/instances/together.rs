@@ -42,13 +42,18 @@ fn mark(name: Option<&str>, line: String) -> String {
 }
 
 /// Asks all and makes one answer.
-pub(super) async fn ask(members: &[Member], request: Request) -> Answer {
+pub(super) async fn ask(
+    members: &[Member],
+    waiting: Vec<reply::Instance>,
+    request: Request,
+) -> Answer {
     match request {
         Request::Instances => {
-            let instances = instances(members).await?;
+            let mut instances = instances(members).await?;
+            instances.extend(waiting);
             Ok(Reply::Instances(reply::Instances { instances }))
         }
-        Request::Summary => summary(members).await,
+        Request::Summary => summary(members, waiting).await,
         Request::Version => version(members).await,
         Request::Metrics => metrics(members).await,
         Request::Verify => verify(members).await,
@@ -141,19 +146,21 @@ async fn instances(members: &[Member]) -> Result<Vec<reply::Instance>, ErrorRepl
             draining: summary.draining,
             neighbors: number(summary.neighbors.len()),
             established: number(summary.neighbors.iter().filter(established).count()),
+            waiting: false,
         });
     }
     Ok(instances)
 }
 
 /// That of the default instance, with a line for each of the others.
-async fn summary(members: &[Member]) -> Answer {
+async fn summary(members: &[Member], waiting: Vec<reply::Instance>) -> Answer {
     let Some((first, others)) = members.split_first() else {
         return Err(unexpected());
     };
     let mut answer = first.core.ask(Request::Summary).await?;
     if let Reply::Summary(summary) = &mut answer {
         summary.instances = instances(others).await?;
+        summary.instances.extend(waiting);
     }
     Ok(answer)
 }

@@ -721,17 +721,51 @@ fn an_instance_in_a_vrf_that_is_none_is_refused_by_name() {
     }
     let place = Place::new("instances-vrf");
     run("ip link add dummy0 type veth peer name dummy1");
-    for (device, why) in [
-        ("dummy0", "the device is no VRF"),
-        ("blue", "there is no such device"),
-    ] {
-        let vrf = PLANE_B.replace("asn", &format!("vrf = \"{device}\"\nasn"));
-        let vrf = vrf.replace("bfd = true\n", "");
-        run("ip address replace 10.1.0.1/24 dev lo");
-        let mut daemon = Daemon::start(place.path(), "rbgpd", &format!("{DEFAULT}{vrf}"));
-        assert_eq!(daemon.ended().code(), Some(1));
-        let log = daemon.log();
-        let named = log.contains("instance `plane-b`") && log.contains(&format!("\"{device}\""));
-        assert!(named && log.contains(why), "{log}");
+    run("ip address replace 10.1.0.1/24 dev lo");
+    let mut daemon = Daemon::start(place.path(), "rbgpd", &in_vrf("dummy0"));
+    assert_eq!(daemon.ended().code(), Some(1));
+    let log = daemon.log();
+    let named = log.contains("instance `plane-b`") && log.contains("\"dummy0\"");
+    assert!(named && log.contains("the device is no VRF"), "{log}");
+}
+
+fn in_vrf(device: &str) -> String {
+    let vrf = PLANE_B.replace("asn", &format!("vrf = \"{device}\"\nasn"));
+    format!("{DEFAULT}{}", vrf.replace("bfd = true\n", ""))
+}
+
+#[test]
+fn an_instance_whose_vrf_is_not_there_waits_and_the_others_run() {
+    if !enter_namespace() {
+        return;
     }
+    let place = Place::new("instances-waiting");
+    run("ip address replace 10.1.0.1/24 dev lo");
+    let daemon = Daemon::start(place.path(), "rbgpd", &in_vrf("blue"));
+    daemon.until_logged("there is no VRF device `blue`");
+    let all = daemon.json("show instances");
+    let waiting = |at: usize| all["instances"][at]["waiting"].clone();
+    assert_eq!((waiting(0), waiting(1)), (false.into(), true.into()));
+    let summary = daemon.said("show summary");
+    assert!(
+        summary.contains("plane-b (there is no VRF device blue)"),
+        "{summary}"
+    );
+    let refused = daemon.said("--instance plane-b show summary");
+    assert!(
+        refused.contains("instance `plane-b` does not run: there is no VRF device `blue`"),
+        "{refused}"
+    );
+    // What is there instead is no VRF, and so it goes on waiting.
+    run("ip link add blue type veth peer name dummy1");
+    daemon.until_logged("the device is no VRF");
+    run("ip link del blue");
+    // Without the instance nothing waits.
+    daemon.configure(DEFAULT);
+    assert_eq!(daemon.ctl("reload").status.code(), Some(0));
+    let all = daemon.json("show instances");
+    assert_eq!(all["instances"].as_array().unwrap().len(), 1);
+    daemon.configure(&in_vrf("blue"));
+    let said = daemon.said("reload");
+    assert!(said.contains("waits for its VRF device"), "{said}");
 }

@@ -118,4 +118,17 @@ fn two_vrfs_have_a_session_with_one_address_each_and_no_route_crosses() {
     assert!(a.daemon().ctl("reload").status.success());
     until_table(&a, 200, &[]);
     until_table(&a, 100, &red);
+
+    // At boot a device may come after the daemon: its instance waits, and no other does.
+    a.ip("link del blue");
+    a.kill();
+    a.start(&both);
+    a.daemon().until_logged("there is no VRF device `blue`");
+    until_table(&a, 100, &red);
+    a.ip("link add blue type vrf table 200");
+    a.ip("link set blue up");
+    a.ip("link set wire1 master blue");
+    a.ip("addr replace 10.10.0.1/24 dev wire1");
+    until_table(&a, 200, &blue);
+    until_table(&a, 100, &red);
 }

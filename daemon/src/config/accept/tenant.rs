@@ -4,7 +4,7 @@
 use bgp::Family;
 use bgp::family::PerFamily;
 
-use super::{Overlays, Policies, or, rd, targets};
+use super::{Overlays, Policies, or, targets};
 use crate::config::error::{At, Conflict, Problem, Report};
 use crate::config::file::File;
 use crate::config::types::{L3Vni, RouteTargets};
@@ -40,7 +40,7 @@ pub(super) fn l3vni(
     let devices = &mut overlays.devices;
     Some(L3Vni {
         id: id.value,
-        rd: rd(table.rd, id, router_id, report),
+        rd: overlays.distinguishers.get(table.rd, id, router_id, report),
         import_targets,
         export_targets,
         router_mac: table.router_mac.map(|at| at.value),

@@ -795,3 +795,26 @@ proptest! {
         let _ = parse(&text.join("\n"), "x.toml");
     }
 }
+
+#[test]
+fn a_vni_beyond_two_octets_has_a_distinguisher_of_its_own() {
+    let text = format!(
+        "{TOP}[evpn]\nvtep = \"10.0.0.1\"\n{}{}{}{}[[instance]]\nname = \"b\"\nvrf = \"b\"\nasn = 65001\n\
+         router_id = \"10.0.0.1\"\n[instance.l3vni]\nid = 104001\n",
+        vni(70_000, ""),
+        vni(70_000 - 65_536, ""),
+        vni(70_001, "rd = \"10.0.0.1:4465\""),
+        vni(135_536, ""),
+    );
+    let config = parse(&text, "x.toml").unwrap();
+    let rds: Vec<String> = config.vnis.iter().map(|it| it.rd.to_string()).collect();
+    let wanted = [
+        "10.0.0.1:4466",
+        "10.0.0.1:4464",
+        "10.0.0.1:4465",
+        "10.0.0.1:4467",
+    ];
+    assert_eq!(rds, wanted);
+    let l3vni = config.instances[0].l3vni.as_ref().unwrap();
+    assert_eq!(l3vni.rd.to_string(), "10.0.0.1:38465");
+}
