@@ -78,7 +78,7 @@ pub(super) struct GroupSettings {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Shared {
     networks: Vec<Prefix>,
-    /// The peer itself is no next hop for it.
+    /// It is told no route that leads to itself.
     peer: IpAddr,
 }
 
@@ -92,7 +92,7 @@ impl Shared {
     }
 
     fn has(&self, next_hop: IpAddr) -> bool {
-        next_hop != self.peer && self.networks.iter().any(|it| it.contains_addr(next_hop))
+        self.networks.iter().any(|it| it.contains_addr(next_hop))
     }
 }
 
@@ -172,6 +172,8 @@ pub enum Withheld {
     Limit(u32),
     /// A last resort, and the peer does not know what LLGR_STALE means (RFC 9494 §4.3).
     LongLivedStale,
+    /// We send packets to this peer, and it would send them back (RFC 4271 §5.1.3).
+    LeadsToThisPeer,
     /// No own address of the next hop's IP version.
     NoNextHop,
     /// An IPv4 route with an IPv6 next hop, which the peer did not say it takes (RFC 8950 §4).
@@ -219,6 +221,7 @@ impl fmt::Display for Withheld {
             Withheld::LongLivedStale => {
                 "it is a last resort (llgr-stale) and the neighbour does not speak long-lived graceful restart"
             }
+            Withheld::LeadsToThisPeer => "the neighbour itself is the next hop",
             Withheld::NoNextHop => "no own address fits as next hop for this family",
             Withheld::Ipv6NextHop => {
                 "the next hop is an IPv6 address, which the neighbour does not take for IPv4 (RFC 8950)"
@@ -519,11 +522,14 @@ impl GroupSettings {
         if chosen && !unspecified {
             return Ok(wanted);
         }
+        let shared = self.shared.as_ref();
+        if taken_over && shared.is_some_and(|shared| shared.peer == wanted.addr()) {
+            return Err(Withheld::LeadsToThisPeer);
+        }
         let own = match self.next_hop {
             // RFC 4271 §5.1.3: who is on the network of the next hop need not go through us.
             // EVPN may tell it as overlay index (RFC 9136 §4.1).
             NextHopRule::Auto if taken_over && !self.instance => {
-                let shared = self.shared.as_ref();
                 !shared.is_some_and(|shared| shared.has(wanted.addr()))
             }
             // RFC 7947 §2.2.1: a route server passes on the next hop of a client.
