@@ -523,7 +523,9 @@ impl GroupSettings {
             return Ok(wanted);
         }
         let shared = self.shared.as_ref();
-        if taken_over && shared.is_some_and(|shared| shared.peer == wanted.addr()) {
+        let leads_to_it = taken_over && shared.is_some_and(|it| it.peer == wanted.addr());
+        let as_it_is = matches!(self.next_hop, NextHopRule::Auto | NextHopRule::Unchanged);
+        if leads_to_it && as_it_is {
             return Err(Withheld::LeadsToThisPeer);
         }
         let own = match self.next_hop {
