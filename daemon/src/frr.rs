@@ -41,9 +41,10 @@ use std::path::Path;
 use crate::config::policy::review::Remark;
 use crate::config::{self, AoAlgorithm, Config, ConfigError, Origin, Place, Problem, Report};
 pub use candidate::{Candidate, LINES, RUNNING, base, configure, running};
+pub use grammar::Next;
 pub use host::{Host, Vxlan};
 pub use print::print;
-pub use read::Walk;
+pub use read::{Here, Walk};
 
 /// A file in FRR's language.
 #[derive(Debug, Clone, PartialEq, Eq)]

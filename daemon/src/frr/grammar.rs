@@ -177,6 +177,185 @@ impl Grammar {
     }
 }
 
+/// A word that may come next in a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Next {
+    /// This word.
+    Keyword(&'static str),
+    /// A value of this name.
+    Value(&'static str),
+}
+
+impl Next {
+    fn may_be(self, word: &str) -> bool {
+        match self {
+            Next::Keyword(keyword) => keyword_rank(keyword, word).is_some(),
+            Next::Value(_) if word.is_empty() => true,
+            // Part of a number or an address may be one when it is whole.
+            Next::Value(name) => {
+                let part = |c: char| c.is_ascii_hexdigit() || ".:/".contains(c);
+                value_rank(name, word).is_some() || word.chars().all(part)
+            }
+        }
+    }
+}
+
+impl Grammar {
+    /// What may stand in a node behind these words in place of one that begins so, of lines that do
+    /// something; and whether a line may end there.
+    pub(super) fn next(&self, node: Node, words: &[&str], last: &str) -> (Vec<Next>, bool) {
+        let (mut next, mut ends) = self.next_as(node, words, last, false);
+        if let Some((&"no", words)) = words.split_first() {
+            let (more, more_ends) = self.next_as(node, words, last, true);
+            next.extend(more);
+            ends |= more_ends;
+        } else if words.is_empty() && node != Node::Foreign && "no".starts_with(last) {
+            next.push(Next::Keyword("no"));
+        }
+        next.sort_unstable();
+        next.dedup();
+        (next, ends)
+    }
+
+    fn next_as(&self, node: Node, words: &[&str], last: &str, no: bool) -> (Vec<Next>, bool) {
+        let mut ways: Vec<NextWay> = Vec::new();
+        for (shape, elements) in &self.shapes {
+            if shape.nodes.contains(&node) && shape.means.is_done() {
+                let mut patience = PATIENCE;
+                let todo = Todo::new(elements);
+                follow(&todo, words, NextWay::new(no), &mut ways, &mut patience);
+            }
+        }
+        // As where lines are read: a whole keyword is meant.
+        for at in 0..words.len() {
+            let whole = |way: &NextWay| way.ranks.get(at) == Some(&KEYWORD);
+            if ways.iter().any(whole) {
+                ways.retain(whole);
+            }
+        }
+        let ends = last.is_empty() && !words.is_empty() && ways.iter().any(|it| it.next.is_none());
+        let next = ways.into_iter().filter_map(|it| it.next);
+        (next.filter(|it| it.may_be(last)).collect(), ends)
+    }
+}
+
+/// A way through a shape up to the word that may come next; none where the line may end.
+#[derive(Debug, Clone)]
+struct NextWay {
+    no: bool,
+    ranks: Vec<u8>,
+    next: Option<Next>,
+}
+
+impl NextWay {
+    fn new(no: bool) -> Self {
+        Self {
+            no,
+            ranks: Vec::new(),
+            next: None,
+        }
+    }
+
+    fn leads_to(&self, next: Next) -> Self {
+        Self {
+            next: Some(next),
+            ..self.clone()
+        }
+    }
+
+    fn with(&self, rank: u8) -> Self {
+        let mut way = self.clone();
+        way.ranks.push(rank);
+        way
+    }
+}
+
+/// Tries all ways, and goes one word further than the words do. `patience` bounds the ways.
+fn follow(
+    todo: &Todo<'_>,
+    words: &[&str],
+    way: NextWay,
+    ways: &mut Vec<NextWay>,
+    patience: &mut u32,
+) {
+    let Some(left) = patience.checked_sub(1) else {
+        return;
+    };
+    *patience = left;
+    let Some((element, here)) = todo.here.split_first() else {
+        match todo.then {
+            Some(then) => follow(then, words, way, ways, patience),
+            None if words.is_empty() => ways.push(way),
+            None => {}
+        }
+        return;
+    };
+    if words.is_empty() && way.no && !way.ranks.is_empty() && todo.is_values() {
+        ways.push(way.clone());
+    }
+    let rest = Todo {
+        here,
+        then: todo.then,
+    };
+    match element {
+        Element::Keyword(keyword) => match words.split_first() {
+            None => ways.push(way.leads_to(Next::Keyword(keyword))),
+            Some((word, words)) => {
+                if let Some(rank) = keyword_rank(keyword, word) {
+                    follow(&rest, words, way.with(rank), ways, patience);
+                }
+            }
+        },
+        Element::Value(name) | Element::Values(name) => match words.split_first() {
+            None => ways.push(way.leads_to(Next::Value(name))),
+            Some((word, words)) => {
+                if let Some(rank) = value_rank(name, word) {
+                    let way = way.with(rank);
+                    if let Element::Values(_) = element {
+                        follow(todo, words, way.clone(), ways, patience);
+                    }
+                    follow(&rest, words, way, ways, patience);
+                }
+            }
+        },
+        Element::Rest(name) => match words.is_empty() {
+            true => ways.push(way.leads_to(Next::Value(name))),
+            false => {
+                let way = words.iter().fold(way, |way, _| way.with(FREE));
+                ways.push(way.leads_to(Next::Value(name)));
+                ways.push(way);
+            }
+        },
+        Element::One(inner) => {
+            for inner in inner {
+                let todo = Todo {
+                    here: inner,
+                    then: Some(&rest),
+                };
+                follow(&todo, words, way.clone(), ways, patience);
+            }
+        }
+        Element::Maybe(inner) => {
+            let todo = Todo {
+                here: inner,
+                then: Some(&rest),
+            };
+            follow(&todo, words, way.clone(), ways, patience);
+            follow(&rest, words, way, ways, patience);
+        }
+        Element::Any(inner) => {
+            for inner in inner {
+                let todo = Todo {
+                    here: inner,
+                    then: Some(todo),
+                };
+                follow(&todo, words, way.clone(), ways, patience);
+            }
+            follow(&rest, words, way, ways, patience);
+        }
+    }
+}
+
 fn first_letters(words: &'static str) -> Vec<u8> {
     let mut letters = Vec::new();
     let (first, rest) = words.split_at_checked(1).unwrap_or(("", ""));

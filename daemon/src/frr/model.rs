@@ -148,7 +148,7 @@ impl<T> Families<T> {
 }
 
 /// Everything that the files say.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Site {
     /// `frr defaults datacenter`.
     pub(super) datacenter: bool,

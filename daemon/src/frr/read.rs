@@ -7,12 +7,15 @@
 //!
 //! Whoever wants to write the lines again ([`super::document`]) has them [spelled](Said), too.
 
-use super::grammar::{Caught, Found, Grammar};
+use std::sync::Arc;
+
+use super::candidate::LINES;
+use super::grammar::{Caught, Found, Grammar, Next};
 use super::model::{Args, Site};
 use super::shapes::{self, Done, Means, Node, Shape};
 use super::spell::{Opener, spell};
 use super::text::{self, Line};
-use super::{Outcome, Source, Spot};
+use super::{LineReport, Outcome, Source, Spot};
 
 /// What became of a line.
 #[derive(Clone)]
@@ -55,6 +58,7 @@ fn read_all(sources: &[Source], spelled: bool) -> (Site, Vec<Read>) {
             grammar: &grammar,
             site: &mut site,
             node: Node::Top,
+            found: Node::Top,
             block: None,
             file,
             open: spelled.then(Vec::new),
@@ -67,41 +71,91 @@ fn read_all(sources: &[Source], spelled: bool) -> (Site, Vec<Read>) {
     (site, all)
 }
 
-/// Goes along with a session, line by line, to know in which block the next line stands. What the lines
-/// mean and whether they may stay is found out when all of them are there.
+/// Goes along with a session, line by line: in which block the next line stands, what may stand there,
+/// and what becomes of a line as far as lines before it decide. References to what is not there are
+/// found out when all lines are.
 pub struct Walk {
-    grammar: Grammar,
+    grammar: Arc<Grammar>,
     site: Site,
     node: Node,
     block: Option<Outcome>,
+    /// Lines that were taken.
+    taken: usize,
 }
 
 impl Walk {
     /// Outside all blocks.
     pub fn new() -> Self {
         Self {
-            grammar: Grammar::new(shapes::all()),
+            grammar: Arc::new(Grammar::new(shapes::all())),
             site: Site::default(),
             node: Node::Top,
             block: None,
+            taken: 0,
         }
     }
 
-    /// Takes the next line.
-    pub fn line(&mut self, text: &str) {
-        let mut reader = Reader {
+    /// Outside all blocks, behind what runs: so each line comes to what it comes to when it is
+    /// [given](super::configure) to that.
+    pub fn behind(running: &str) -> Self {
+        let mut walk = Self::new();
+        let mut reader = walk.reader(0);
+        for line in text::lines(running) {
+            reader.line(&line);
+        }
+        walk
+    }
+
+    /// Takes the next line, whatever becomes of it. Returns how many blocks it has left by standing in
+    /// one around them.
+    ///
+    /// # Errors
+    ///
+    /// A line that is refused or not understood, with what the end of the session would say of it.
+    pub fn line(&mut self, text: &str) -> Result<usize, LineReport> {
+        let before = self.node.depth();
+        let (mut found, mut refused) = (before, None);
+        let taken = self.taken;
+        let mut reader = self.reader(1);
+        for mut line in text::lines(text) {
+            line.number += taken;
+            refused = refused.or(reader.line(&line).filter(is_refused));
+            found = reader.found.depth();
+        }
+        (self.node, self.block) = (reader.node, reader.block);
+        self.taken += 1;
+        match refused {
+            None => Ok(before.saturating_sub(found)),
+            Some(line) => Err(LineReport {
+                file: LINES.to_owned(),
+                place: line.spot.in_file().1,
+                text: line.text,
+                outcome: line.outcome,
+            }),
+        }
+    }
+
+    /// The same, and an error leaves all as it was before the line.
+    pub fn accept(&mut self, text: &str) -> Result<(), LineReport> {
+        let before = (self.site.clone(), self.node, self.block.clone(), self.taken);
+        let line = self.line(text);
+        if line.is_err() {
+            (self.site, self.node, self.block, self.taken) = before;
+        }
+        line.map(drop)
+    }
+
+    fn reader(&mut self, file: usize) -> Reader<'_> {
+        Reader {
             grammar: &self.grammar,
             site: &mut self.site,
             node: self.node,
+            found: self.node,
             block: self.block.take(),
-            file: 0,
+            file,
             open: None,
             said: None,
-        };
-        for line in text::lines(text) {
-            reader.line(&line);
         }
-        (self.node, self.block) = (reader.node, reader.block);
     }
 
     /// Where the next line stands, as FRR's prompt has it: `config-router`.
@@ -113,11 +167,55 @@ impl Walk {
     pub fn is_outside(&self) -> bool {
         self.node == Node::Top && self.block.is_none()
     }
+
+    /// The place where the next line stands, for whoever completes it.
+    pub fn here(&self) -> Here {
+        Here {
+            grammar: Arc::clone(&self.grammar),
+            node: self.node,
+        }
+    }
 }
 
 impl Default for Walk {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+fn is_refused(line: &Read) -> bool {
+    match line.outcome {
+        Outcome::Refused(_) | Outcome::Within(_) | Outcome::Unknown { .. } => true,
+        Outcome::Honoured | Outcome::Differs(_) | Outcome::Elsewhere(_) => false,
+    }
+}
+
+/// A place in a session.
+#[derive(Clone)]
+pub struct Here {
+    grammar: Arc<Grammar>,
+    node: Node,
+}
+
+impl Here {
+    /// What may stand in place of the last word of a line, which is the empty one behind a blank, and
+    /// whether the line may end before it: in the block itself, or in the nearest one around it in
+    /// which the line could go on.
+    pub fn next(&self, line: &str) -> (Vec<Next>, bool) {
+        let mut words: Vec<&str> = line.split_whitespace().collect();
+        let last = match line.ends_with(char::is_whitespace) {
+            true => "",
+            false => words.pop().unwrap_or(""),
+        };
+        let mut node = Some(self.node);
+        while let Some(at) = node {
+            let (next, ends) = self.grammar.next(at, &words, last);
+            if ends || !next.is_empty() {
+                return (next, ends);
+            }
+            node = at.parent();
+        }
+        (Vec::new(), false)
     }
 }
 
@@ -128,6 +226,8 @@ struct Reader<'g> {
     grammar: &'g Grammar,
     site: &'g mut Site,
     node: Node,
+    /// The block in which the last line was found.
+    found: Node,
     /// Of another daemon, or refused: what becomes of the lines within.
     block: Option<Outcome>,
     file: usize,
@@ -145,6 +245,7 @@ impl Reader<'_> {
             column: first.column,
         };
         self.said = None;
+        self.found = self.node;
         let outcome = self.outcome(line, spot);
         Some(Read {
             spot,
@@ -289,6 +390,7 @@ impl Reader<'_> {
             spot,
         };
         let no = caught.no;
+        self.found = self.node;
         self.say(shape, caught);
         match shape.means {
             Means::Does(handler) => outcome(handler(self.site, &args), None),

@@ -77,6 +77,11 @@ impl Node {
         }
     }
 
+    /// How many blocks it is in.
+    pub(super) fn depth(self) -> usize {
+        std::iter::successors(self.parent(), |node| node.parent()).count()
+    }
+
     /// `address-family`.
     pub(super) fn is_family(self) -> bool {
         matches!(
@@ -187,6 +192,24 @@ pub(super) enum Means {
     Refused(&'static str),
     /// The same, with lines of its own beneath.
     OpensRefused(&'static str),
+}
+
+impl Means {
+    /// Whether something comes of it here, so that it is worth listing.
+    pub(super) fn is_done(self) -> bool {
+        match self {
+            Means::Does(_)
+            | Means::Differs(..)
+            | Means::Always(_)
+            | Means::Moot(_)
+            | Means::Opens(..)
+            | Means::Closes => true,
+            Means::Elsewhere(_)
+            | Means::OpensElsewhere(_)
+            | Means::Refused(_)
+            | Means::OpensRefused(_) => false,
+        }
+    }
 }
 
 /// All commands that are known.

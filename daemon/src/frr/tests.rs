@@ -100,7 +100,7 @@ fn neither_indentation_nor_exit_is_needed() {
 fn a_session_knows_when_an_exit_leaves_it() {
     let mut walk = Walk::default();
     let mut outside = |line: &str| {
-        walk.line(line);
+        drop(walk.line(line));
         walk.is_outside()
     };
     assert!(outside("hostname edge"));
@@ -119,7 +119,7 @@ fn a_session_knows_when_an_exit_leaves_it() {
 fn a_session_is_told_where_it_is_as_by_frr() {
     let mut walk = Walk::default();
     let mut prompt = |line: &str| {
-        walk.line(line);
+        drop(walk.line(line));
         walk.prompt()
     };
     for (line, expected) in [

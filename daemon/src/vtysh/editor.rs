@@ -5,7 +5,7 @@
 
 use std::io::{self, Write};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use rustyline::completion::{Completer, Pair};
 use rustyline::error::ReadlineError;
@@ -18,8 +18,8 @@ use rustyline::{
     EventHandler, Helper, KeyEvent, RepeatCount,
 };
 
-use super::grammar::{Grammar, Token};
-use super::session::{Ending, Session};
+use super::grammar::Token;
+use super::session::{Ending, Session, Words};
 use super::table;
 
 /// Reads lines until the operator leaves.
@@ -28,20 +28,18 @@ pub(super) async fn run(session: &mut Session, out: &mut dyn Write) -> io::Resul
         .completion_type(CompletionType::List)
         .completion_show_all_if_ambiguous(true)
         .build();
-    let mut editor: Editor<Words, MemHistory> =
+    let mut editor: Editor<Completion, MemHistory> =
         Editor::with_history(config, MemHistory::new()).map_err(io::Error::other)?;
     let asked = Arc::new(AtomicUsize::new(NOT_ASKED));
     let question = EventHandler::Conditional(Box::new(Question(Arc::clone(&asked))));
     editor.bind_sequence(KeyEvent::from('?'), question);
-    editor.set_helper(Some(Words {
-        grammar: session.grammar(),
-        configuring: false,
-    }));
+    let ended = Arc::new(AtomicBool::new(false));
+    let end = EventHandler::Conditional(Box::new(End(Arc::clone(&ended))));
+    editor.bind_sequence(KeyEvent::ctrl('Z'), end);
+    session.at_terminal();
     let mut begun = (String::new(), String::new());
     loop {
-        if let Some(words) = editor.helper_mut() {
-            words.configuring = session.is_configuring();
-        }
+        editor.set_helper(Some(Completion(session.words())));
         let initial = std::mem::take(&mut begun);
         let read = editor.readline_with_initial(&session.prompt(), (&initial.0, &initial.1));
         let line = match read {
@@ -50,9 +48,15 @@ pub(super) async fn run(session: &mut Session, out: &mut dyn Write) -> io::Resul
             Err(ReadlineError::Eof) => break,
             Err(error) => return Err(io::Error::other(error)),
         };
+        // As in FRR, what stands in the line is dropped.
+        let line = match ended.swap(false, Ordering::Relaxed) {
+            true if session.is_configuring() => "end".to_owned(),
+            true => continue,
+            false => line,
+        };
         let at = asked.swap(NOT_ASKED, Ordering::Relaxed);
         if let Some((before, behind)) = line.split_at_checked(at) {
-            list(&session.next(before), out)?;
+            list(&session.words().next(before), out)?;
             begun = (before.to_owned(), behind.to_owned());
             out.flush()?;
             continue;
@@ -85,6 +89,16 @@ impl ConditionalEventHandler for Question {
     }
 }
 
+/// Ctrl-Z ends the line, and with it `configure terminal`.
+struct End(Arc<AtomicBool>);
+
+impl ConditionalEventHandler for End {
+    fn handle(&self, _: &Event, _: RepeatCount, _: bool, _: &EventContext<'_>) -> Option<Cmd> {
+        self.0.store(true, Ordering::Relaxed);
+        Some(Cmd::AcceptLine)
+    }
+}
+
 /// A word a line with what it is; `<cr>` where the command may end.
 fn list((tokens, ends): &(Vec<Token>, bool), out: &mut dyn Write) -> io::Result<()> {
     let width = tokens
@@ -94,7 +108,8 @@ fn list((tokens, ends): &(Vec<Token>, bool), out: &mut dyn Write) -> io::Result<
         .unwrap_or(0);
     for token in tokens {
         let word = token.text();
-        writeln!(out, "  {word:width$}  {}", table::help(word))?;
+        let line = format!("  {word:width$}  {}", table::help(word));
+        writeln!(out, "{}", line.trim_end())?;
     }
     if *ends {
         writeln!(out, "  <cr>")?;
@@ -105,13 +120,10 @@ fn list((tokens, ends): &(Vec<Token>, bool), out: &mut dyn Write) -> io::Result<
     Ok(())
 }
 
-/// Completes words of commands.
-struct Words {
-    grammar: Arc<Grammar>,
-    configuring: bool,
-}
+/// Completes words of commands, and of lines of the configuration.
+struct Completion(Words);
 
-impl Completer for Words {
+impl Completer for Completion {
     type Candidate = Pair;
 
     fn complete(
@@ -124,11 +136,7 @@ impl Completer for Words {
         let start = before
             .rfind(char::is_whitespace)
             .map_or(0, |blank| blank + 1);
-        let command = match self.configuring {
-            false => Some(before),
-            true => before.trim_start().strip_prefix("do "),
-        };
-        let tokens = command.map_or(Vec::new(), |command| self.grammar.next(command).0);
+        let (tokens, _) = self.0.next(before);
         let words = tokens.into_iter().filter_map(|token| match token {
             Token::Keyword(word) => Some(Pair {
                 display: word.to_owned(),
@@ -140,10 +148,10 @@ impl Completer for Words {
     }
 }
 
-impl Hinter for Words {
+impl Hinter for Completion {
     type Hint = String;
 }
 
-impl Highlighter for Words {}
-impl Validator for Words {}
-impl Helper for Words {}
+impl Highlighter for Completion {}
+impl Validator for Completion {}
+impl Helper for Completion {}

@@ -29,6 +29,19 @@ pub(super) enum What {
     Leave,
 }
 
+impl What {
+    /// Whether FRR refuses it to whoever may only look at what is not configuration.
+    pub(super) fn is_privileged(self) -> bool {
+        match self {
+            What::RunningConfig
+            | What::Write
+            | What::Configure
+            | What::Ask(Ask::Clear | Ask::ClearDuplicates) => true,
+            What::Ask(_) | What::List | What::Nothing | What::Leave => false,
+        }
+    }
+}
+
 /// What is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ask {

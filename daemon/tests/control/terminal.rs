@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rbgpd::control::{Reply, Request, reply};
+use rbgpd::control::{ErrorKind, ErrorReply, Reply, Request, reply};
 
 use crate::client::{open_terminal, program};
 use crate::daemon::Daemon;
@@ -16,6 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const ABORT: &str = "\u{3}";
 const END: &str = "\u{4}";
 const UP: &str = "\u{1b}[A";
+const OUT: &str = "\u{1a}";
 
 /// Somebody at a terminal with a session in it.
 struct Terminal {
@@ -160,6 +161,9 @@ fn plain(text: &str) -> String {
     plain.replace('\r', "")
 }
 
+/// What runs.
+const RUNNING: &str = "router bgp 65001\n neighbor 10.0.0.2 remote-as 65002\nexit\n";
+
 fn daemon() -> Daemon {
     Daemon::new(|request| match request {
         Request::Version => Ok(Reply::Version(reply::Version {
@@ -167,6 +171,14 @@ fn daemon() -> Daemon {
             pid: 1,
             uptime_s: 7,
         })),
+        Request::Running(_) => Ok(Reply::Running(reply::Running {
+            language: "frr".to_owned(),
+            file: None,
+            text: RUNNING.to_owned(),
+        })),
+        Request::Configure { lines, .. } if lines.0.ends_with("DANGLING in") => Err(
+            ErrorReply::new(ErrorKind::BadConfig, "1 error; all stays as it is"),
+        ),
         Request::Configure { .. } => Ok(Reply::Configured(reply::Configured {
             reload: reply::Reload {
                 dry_run: false,
@@ -268,6 +280,15 @@ fn a_line_may_be_dropped_and_the_end_of_the_input_leaves() {
     assert!(!shown.contains('%'), "{shown}");
 }
 
+/// The lines that were given to it, session by session.
+fn asked(daemon: &Daemon) -> Vec<String> {
+    let lines = |request: Request| match request {
+        Request::Configure { lines, .. } => Some(lines.0),
+        _ => None,
+    };
+    daemon.asked().into_iter().filter_map(lines).collect()
+}
+
 #[test]
 fn the_prompt_says_where_a_line_stands_and_end_puts_lines_into_force() {
     let daemon = daemon();
@@ -290,13 +311,6 @@ fn the_prompt_says_where_a_line_stands_and_end_puts_lines_into_force() {
             "{shown}"
         );
     }
-    let asked = |daemon: &Daemon| -> Vec<String> {
-        let lines = |request: Request| match request {
-            Request::Configure { lines, .. } => Some(lines.0),
-            _ => None,
-        };
-        daemon.asked().into_iter().filter_map(lines).collect()
-    };
     assert_eq!(
         asked(&daemon),
         Vec::<String>::new(),
@@ -318,4 +332,120 @@ fn the_prompt_says_where_a_line_stands_and_end_puts_lines_into_force() {
         "{shown}"
     );
     assert_eq!(asked(&daemon).len(), 1);
+}
+
+#[test]
+fn a_mistyped_line_is_told_at_once_and_the_others_stay() {
+    let daemon = daemon();
+    let mut terminal = Terminal::open(&daemon);
+    terminal.line("conf t", "(config)");
+    terminal.line("router bgp 65001", "(config-router)");
+    for (line, said) in [
+        (
+            "nieghbor 10.0.0.3 remote-as 65003",
+            "% Unknown command: nieghbor 10.0.0.3 remote-as 65003\n\
+             the line is not known in `router bgp`\n",
+        ),
+        ("frobnicate", "% Unknown command: frobnicate\n"),
+        ("address-family ipv4 vpn", "% rbgpd has no L3VPN"),
+        // What runs has a word in it.
+        ("router bgp 65009", "% "),
+    ] {
+        let shown = terminal.line(line, "(config-router)");
+        assert!(shown.starts_with(said), "{line}: {shown:?}");
+    }
+    // Of a neighbor that only runs so far.
+    let shown = terminal.line("neighbor 10.0.0.2 description B", "(config-router)");
+    assert!(!shown.contains('%'), "{shown}");
+    assert!(asked(&daemon).is_empty(), "nothing before the end");
+    let shown = terminal.line("end", "");
+    assert!(!shown.contains('%'), "{shown}");
+    let lines = "router bgp 65001\nneighbor 10.0.0.2 description B";
+    assert_eq!(asked(&daemon), [lines]);
+    terminal.types(END);
+    assert_eq!(terminal.ends().0, Some(0));
+}
+
+#[test]
+fn what_was_typed_is_kept_where_its_end_is_refused() {
+    let daemon = daemon();
+    let mut terminal = Terminal::open(&daemon);
+    for (line, place) in [
+        ("conf t", "(config)"),
+        ("router bgp 65001", "(config-router)"),
+        ("neighbor 10.0.0.2 route-map DANGLING in", "(config-router)"),
+    ] {
+        terminal.line(line, place);
+    }
+    let shown = terminal.line("end", "(config)");
+    assert!(
+        shown.starts_with("% 1 error; all stays as it is\n"),
+        "{shown}"
+    );
+    assert!(shown.contains("hint: what was typed is kept"), "{shown}");
+    terminal.line("route-map DANGLING permit 10", "(config-route-map)");
+    terminal.line("end", "");
+    let first = "router bgp 65001\nneighbor 10.0.0.2 route-map DANGLING in";
+    let second = format!("{first}\nend\nroute-map DANGLING permit 10");
+    assert_eq!(asked(&daemon), [first, second.as_str()]);
+
+    // Or it is dropped.
+    terminal.line("conf t", "(config)");
+    terminal.line("route-map X permit 10", "(config-route-map)");
+    terminal.line("abort", "");
+    assert_eq!(asked(&daemon).len(), 2);
+    terminal.types(END);
+    let (code, shown) = terminal.ends();
+    assert_eq!(code, Some(0));
+    assert!(!shown.contains('%'), "{shown}");
+}
+
+#[test]
+fn lines_of_the_configuration_are_completed_and_listed() {
+    let daemon = daemon();
+    let mut terminal = Terminal::open(&daemon);
+    terminal.line("conf t", "(config)");
+    terminal.types("router b\t");
+    terminal.sees("router bgp ");
+    terminal.types("65001\r");
+    terminal.sees_prompt("(config-router)");
+    terminal.types("neighbor 10.0.0.2 ?");
+    let listed = terminal.sees("weight");
+    for word in ["activate", "bfd", "description", "remote-as", "route-map"] {
+        assert!(listed.contains(&format!("\n  {word}")), "{word}: {listed}");
+    }
+    terminal.sees_prompt("(config-router)");
+    terminal.sees("neighbor 10.0.0.2 ");
+    terminal.types("remote-as ?");
+    let listed = terminal.sees_prompt("(config-router)");
+    for word in ["ASN", "external", "internal"] {
+        assert!(listed.contains(&format!("\n  {word}")), "{word}: {listed}");
+    }
+    terminal.sees("remote-as ");
+    terminal.types("65002 ?");
+    terminal.sees("<cr>");
+    terminal.sees_prompt("(config-router)");
+    terminal.sees("remote-as 65002 ");
+    terminal.types(ABORT);
+    terminal.sees_prompt("(config-router)");
+    // What stands in the block around, and commands behind `do`.
+    terminal.types("route-m\t");
+    terminal.sees("route-map ");
+    terminal.types(ABORT);
+    terminal.sees_prompt("(config-router)");
+    terminal.types("do sh\tver\t");
+    terminal.sees("do show version ");
+    terminal.types(ABORT);
+    terminal.sees_prompt("(config-router)");
+    terminal.types("frobnicate ?");
+    terminal.sees("% There is no matched command.");
+    terminal.sees("frobnicate ");
+    // Ctrl-Z is `end`, and drops what stands in the line.
+    terminal.types(OUT);
+    terminal.sees_prompt("");
+    assert_eq!(asked(&daemon), ["router bgp 65001"]);
+    terminal.types(OUT);
+    terminal.sees_prompt("");
+    terminal.types(END);
+    assert_eq!(terminal.ends().0, Some(0));
 }

@@ -2,6 +2,7 @@
 //! say than that it is so already; and the documentation has them all.
 
 use super::*;
+use crate::frr::grammar::Grammar;
 use crate::frr::shapes::{Means, Node, Shape};
 use crate::frr::{grammar, shapes};
 
@@ -344,4 +345,37 @@ fn the_documentation_lists_the_table() {
         table == wanted,
         "write it anew: RBGPD_WRITE_DOCS=1 cargo test -p rbgpd --lib the_documentation_lists"
     );
+}
+
+#[test]
+fn whoever_asks_is_told_each_word_of_each_command() {
+    let grammar = Grammar::new(shapes::all());
+    let mut count = 0;
+    for shape in shapes::all().filter(|it| it.means.is_done()) {
+        let node = shape.nodes[0];
+        let examples = grammar::examples(shape.words, &|name| value(shape.words, name));
+        // All of a few, some of many.
+        let step = (examples.len() / 8).max(1);
+        for line in examples.into_iter().step_by(step) {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            for (at, word) in words.iter().enumerate() {
+                let (next, _) = grammar.next(node, &words[..at], "");
+                let tells = |next: &Next| match next {
+                    Next::Keyword(keyword) => keyword == word,
+                    Next::Value(_) => true,
+                };
+                assert!(next.iter().any(tells), "{line}: {word} is not in {next:?}");
+                // And where it is begun.
+                let (begun, _) = grammar.next(node, &words[..at], &word[..1]);
+                assert!(
+                    begun.iter().any(tells),
+                    "{line}: {word} is not in {begun:?}"
+                );
+                count += 1;
+            }
+            let (_, ends) = grammar.next(node, &words, "");
+            assert!(ends, "{line} does not end");
+        }
+    }
+    assert!(count > 1000, "{count}");
 }
