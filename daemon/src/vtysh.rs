@@ -1,6 +1,7 @@
 //! FRR's language at the command line: `rbgpctl vtysh`, and a link `vtysh` to `rbgpctl`.
 //!
 //! ```text
+//! -f ────────────────────────────────────────────────── lines, all at once ──► configure
 //! -c, stdin, ─► session ──grammar, table──► command ──show──► control::Client ──► daemon
 //! terminal         │ filter, exit code                 └──► text or JSON as FRR prints it ──► stdout
 //!                  └─ between `configure terminal` and `end`: lines, all at once ──► configure
@@ -26,12 +27,15 @@ mod session;
 mod show;
 mod table;
 
-use std::io::{self, BufRead, IsTerminal, Write};
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{self, BufRead, IsTerminal, Read as _, Write};
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use crate::control::client::Client;
+use crate::control::server::BODY_MAX;
+use crate::frr::{Source, Walk};
 use session::{Ending, Session};
 
 /// What `rbgpctl vtysh` and `vtysh` take.
@@ -39,9 +43,34 @@ use session::{Ending, Session};
 pub(crate) struct Options {
     /// A command; several are given with several -c, or with line feeds between them. The first that
     /// fails is the last.
-    #[arg(short = 'c', long = "command", value_name = "COMMAND")]
+    #[arg(
+        short = 'c',
+        long = "command",
+        value_name = "COMMAND",
+        short_alias = 'e',
+        alias = "eval"
+    )]
     commands: Vec<String>,
-    /// Commands from a file, one a line.
+    #[command(flatten)]
+    file: FileOptions,
+    /// Print each command behind the prompt before what it prints.
+    #[arg(short = 'E', long)]
+    echo: bool,
+    /// Write the configuration file, as the command `write` does.
+    #[arg(short = 'w', long = "writeconfig", conflicts_with_all = ["commands", "file"])]
+    write: bool,
+    /// Only what FRR lets everybody do: nothing is changed, and the configuration is not shown.
+    #[arg(short = 'u', long = "user")]
+    unprivileged: bool,
+    #[command(flatten)]
+    taken: Taken,
+}
+
+/// Configuration from a file.
+#[derive(Debug, Args)]
+struct FileOptions {
+    /// Lines of configuration from a file, as behind `configure terminal`: all of them come into force
+    /// together, or none. `-` is standard input.
     #[arg(
         short = 'f',
         long = "inputfile",
@@ -49,16 +78,73 @@ pub(crate) struct Options {
         conflicts_with = "commands"
     )]
     file: Option<PathBuf>,
-    /// Print each command behind the prompt before what it prints.
-    #[arg(short = 'E', long)]
-    echo: bool,
-    /// Write the configuration file, as the command `write` does.
-    #[arg(short = 'w', long = "writeconfig", conflicts_with_all = ["commands", "file"])]
-    write: bool,
+    /// The same with the file `frr.conf`.
+    #[arg(short = 'b', long = "boot", conflicts_with_all = ["commands", "file", "mark"])]
+    boot: bool,
+    /// Only check the lines of the file, which is `frr.conf` without -f.
+    #[arg(short = 'C', long = "dryrun", conflicts_with_all = ["commands", "mark"])]
+    dry_run: bool,
+    /// Print the file with an `exit` behind each block that has none.
+    #[arg(short = 'm', long = "markfile", requires = "file")]
+    mark: bool,
+    /// Where `frr.conf` is, for -b and -C.
+    #[arg(long = "config_dir", value_name = "DIR", default_value = "/etc/frr")]
+    config_dir: PathBuf,
+}
+
+/// What else scripts give to FRR's vtysh.
+#[derive(Debug, Args)]
+struct Taken {
     /// Taken for the sake of scripts: one daemon answers for all of FRR's.
     #[arg(short = 'd', long = "daemon", value_name = "NAME")]
     daemon: Option<String>,
+    /// No daemon that answers is no failure: it is said, and the exit code is 0.
+    #[arg(short = 'n', long = "noerror")]
+    no_error: bool,
+    /// Taken for the sake of scripts: what is typed is written nowhere.
+    #[arg(short = 'H', long = "histfile", value_name = "FILE")]
+    history: Option<PathBuf>,
+    /// Refused: say which daemon with --socket or RBGPD_SOCKET.
+    #[arg(long = "vty_socket", value_name = "DIR")]
+    vty_socket: Option<PathBuf>,
+    /// Refused: say which daemon with --socket or RBGPD_SOCKET.
+    #[arg(short = 'N', long = "pathspace", value_name = "NAME")]
+    path_space: Option<String>,
+    /// Refused: no command prints the time.
+    #[arg(short = 't', long = "timestamp")]
+    timestamp: bool,
 }
+
+impl Taken {
+    /// Why it cannot be done, and what can.
+    fn refused(&self) -> Option<(String, &'static str)> {
+        const SOCKET: &str = "rbgpd has one socket; name it: --socket PATH, or RBGPD_SOCKET=PATH before the command";
+        if let Some(name) = &self.daemon
+            && !DAEMONS.contains(&name.as_str())
+        {
+            let why = format!("`{name}` is none of FRR's daemons that rbgpd stands for");
+            return Some((why, "leave -d out"));
+        }
+        if let Some(directory) = &self.vty_socket {
+            let why = format!(
+                "--vty_socket {}: no daemon of FRR is asked",
+                directory.display()
+            );
+            return Some((why, SOCKET));
+        }
+        if let Some(name) = &self.path_space {
+            return Some((format!("-N {name}: no daemon of FRR is asked"), SOCKET));
+        }
+        self.timestamp.then(|| {
+            let why = "-t: no time is printed before what a command prints".to_owned();
+            (why, "`date` before the command prints it")
+        })
+    }
+}
+
+/// FRR's exit codes of -f: a line is refused; the file cannot be read.
+const LINE_REFUSED: u8 = 2;
+const NO_FILE: u8 = 11;
 
 /// Runs commands from wherever they come, and returns the exit code.
 pub(crate) async fn run(
@@ -67,24 +153,52 @@ pub(crate) async fn run(
     out: &mut dyn Write,
     talk: &mut dyn Write,
 ) -> io::Result<u8> {
-    if let Some(name) = options
-        .daemon
-        .filter(|name| !DAEMONS.contains(&name.as_str()))
-    {
-        writeln!(
-            talk,
-            "error: `{name}` is none of FRR's daemons\n\nhint: leave -d out"
-        )?;
+    if let Some((why, hint)) = options.taken.refused() {
+        writeln!(talk, "error: {why}\n\nhint: {hint}")?;
         return Ok(1);
     }
-    let mut session = Session::new(client);
-    if let Err(error) = session.reach().await {
+    let source = match options.file.source() {
+        None => None,
+        Some(Ok(source)) => Some(source),
+        Some(Err((path, error))) => {
+            writeln!(talk, "error: cannot read `{}`: {error}", path.display())?;
+            return Ok(NO_FILE);
+        }
+    };
+    if let Some(source) = &source
+        && options.file.mark
+    {
+        return mark(source, out, talk);
+    }
+    let mut session = Session::new(client).unprivileged(options.unprivileged);
+    let reached = session.reach().await;
+    if let (Err(_), Some(source), true) = (&reached, &source, options.file.dry_run) {
+        return check_alone(source, talk);
+    }
+    if let Err(error) = reached {
         // In the place where scripts look for it, and in FRR's words before ours.
         writeln!(talk, "failed to connect to any daemons.\nerror: {error}")?;
         if let Some(hint) = error.hint() {
             writeln!(talk, "\nhint: {hint}")?;
         }
-        return Ok(1);
+        return Ok(u8::from(!options.taken.no_error));
+    }
+    if let Some(source) = &source {
+        if options.unprivileged {
+            writeln!(talk, "error: -u changes nothing\n\nhint: leave -u out")?;
+            return Ok(LINE_REFUSED);
+        }
+        let (name, text, dry_run) = (&source.name, &source.text, options.file.dry_run);
+        return match configure::file(session.client(), name, text, dry_run).await {
+            Ok(notes) => write!(out, "{notes}").map(|()| 0),
+            Err(error) => {
+                writeln!(talk, "% {error}")?;
+                if let Some(hint) = error.hint() {
+                    writeln!(talk, "hint: {hint}")?;
+                }
+                Ok(LINE_REFUSED)
+            }
+        };
     }
     let mut lines: Vec<String> = Vec::new();
     if options.write {
@@ -97,25 +211,6 @@ pub(crate) async fn run(
             .flat_map(|it| it.lines())
             .map(str::to_owned),
     );
-    if let Some(path) = &options.file {
-        let text = crate::plain_file::read(path);
-        match text {
-            Ok(octets) => {
-                let text = String::from_utf8_lossy(&octets).into_owned();
-                return all(
-                    &mut session,
-                    text.lines().map(|it| Ok(it.to_owned())),
-                    options.echo,
-                    out,
-                )
-                .await;
-            }
-            Err(error) => {
-                writeln!(talk, "error: cannot read `{}`: {error}", path.display())?;
-                return Ok(1);
-            }
-        }
-    }
     if !lines.is_empty() {
         return all(&mut session, lines.into_iter().map(Ok), options.echo, out).await;
     }
@@ -124,6 +219,82 @@ pub(crate) async fn run(
     }
     let stdin = io::stdin().lock();
     all(&mut session, Lines(stdin), options.echo, out).await
+}
+
+impl FileOptions {
+    /// The file that is meant, if one is.
+    fn source(&self) -> Option<Result<Source, (PathBuf, io::Error)>> {
+        let path = match &self.file {
+            Some(path) => path.clone(),
+            None if self.boot || self.dry_run => self.config_dir.join("frr.conf"),
+            None => return None,
+        };
+        Some(read(&path).map_err(|error| (path, error)))
+    }
+}
+
+/// A file, or standard input. It may be a pipe, which the operator's shell has made.
+fn read(path: &Path) -> io::Result<Source> {
+    let mut octets = Vec::new();
+    let most = u64::try_from(BODY_MAX).unwrap_or(u64::MAX);
+    match path == Path::new("-") {
+        true => io::stdin().lock().take(most).read_to_end(&mut octets)?,
+        false => File::open(path)?.take(most).read_to_end(&mut octets)?,
+    };
+    if octets.len() == BODY_MAX {
+        let why = format!("it has more than {BODY_MAX} octets");
+        return Err(io::Error::new(io::ErrorKind::InvalidData, why));
+    }
+    let name = match path == Path::new("-") {
+        true => "standard input".to_owned(),
+        false => path.display().to_string(),
+    };
+    Ok(Source {
+        name,
+        text: String::from_utf8_lossy(&octets).into_owned(),
+    })
+}
+
+/// Prints a file with the `exit` that each block ends with, from which programs that compare
+/// configurations see where one ends.
+fn mark(source: &Source, out: &mut dyn Write, talk: &mut dyn Write) -> io::Result<u8> {
+    let mut walk = Walk::new();
+    for line in source.text.lines() {
+        let left = match walk.line(line) {
+            Ok(left) => left,
+            Err(report) => {
+                let (place, text) = (report.place.line, &report.text);
+                writeln!(talk, "line {place}: % Unknown command: {text}")?;
+                return Ok(LINE_REFUSED);
+            }
+        };
+        for _ in 0..left {
+            writeln!(out, "exit")?;
+        }
+        writeln!(out, "{line}")?;
+    }
+    writeln!(out, "\nend")?;
+    Ok(0)
+}
+
+/// Checks each line of a file for itself, as FRR's -C does: what they mean together and for what runs is
+/// known to the daemon, which does not answer.
+fn check_alone(source: &Source, talk: &mut dyn Write) -> io::Result<u8> {
+    let mut walk = Walk::new();
+    let mut code = 0;
+    for line in source.text.lines() {
+        if let Err(mut report) = walk.line(line) {
+            report.file.clone_from(&source.name);
+            writeln!(talk, "error: {report}")?;
+            code = LINE_REFUSED;
+        }
+    }
+    writeln!(
+        talk,
+        "note: no daemon answers, so each line was checked for itself; `rbgpctl check FILE` checks a whole \
+         configuration"
+    )?;
+    Ok(code)
 }
 
 /// Those of FRR that rbgpd stands for.

@@ -32,3 +32,4 @@ mod routes;
 mod show;
 mod terminal;
 mod usage;
+mod vtysh;
