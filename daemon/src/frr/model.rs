@@ -5,7 +5,7 @@
 //! with the place of its line, under the key that they will have; what FRR would do where nothing
 //! stands is added when the whole is written ([`super::write`]).
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::Spot;
 use super::grammar::Caught;
@@ -407,9 +407,8 @@ pub(super) struct List {
     pub(super) expanded: bool,
     /// In order; those without a number get one as FRR gives it.
     pub(super) rules: BTreeMap<u32, Put>,
-    /// Their texts and how often each is there: a rule without a number that is there already is not
-    /// put there twice.
-    texts: HashMap<String, usize>,
+    /// Where each text is: a rule without a number that is there already is not put there twice.
+    texts: HashMap<String, BTreeSet<u32>>,
 }
 
 impl List {
@@ -422,31 +421,30 @@ impl List {
             None if !new => return,
             None => next.saturating_add(5),
         };
-        *self.texts.entry(rule.text.clone()).or_default() += 1;
-        if let Some(replaced) = self.rules.insert(seq, rule) {
-            Self::forget(&mut self.texts, &replaced.text);
-        }
+        self.remove(seq);
+        let places = self.texts.entry(rule.text.clone()).or_default();
+        places.insert(seq);
+        self.rules.insert(seq, rule);
     }
 
-    fn forget(texts: &mut HashMap<String, usize>, text: &str) {
-        if let Some(count) = texts.get_mut(text) {
-            *count -= 1;
-            if *count == 0 {
-                texts.remove(text);
+    /// Takes away what has this number.
+    pub(super) fn remove(&mut self, seq: u32) {
+        let Some(rule) = self.rules.remove(&seq) else {
+            return;
+        };
+        if let Some(places) = self.texts.get_mut(&rule.text) {
+            places.remove(&seq);
+            if places.is_empty() {
+                self.texts.remove(&rule.text);
             }
         }
     }
 
-    /// Takes away the others.
-    pub(super) fn retain(&mut self, keep: impl Fn(u32, &str) -> bool) {
-        let Self { rules, texts, .. } = self;
-        rules.retain(|seq, rule| {
-            let keeps = keep(*seq, &rule.text);
-            if !keeps {
-                Self::forget(texts, &rule.text);
-            }
-            keeps
-        });
+    /// Takes away what says this.
+    pub(super) fn remove_text(&mut self, text: &str) {
+        for seq in self.texts.remove(text).into_iter().flatten() {
+            self.rules.remove(&seq);
+        }
     }
 }
 

@@ -62,7 +62,7 @@ fn read(number: usize, line: &str) -> Option<Line<'_>> {
         return None;
     }
     let mut words = Vec::new();
-    let mut column = 1 + line.chars().count() - start.chars().count();
+    let mut column = 1 + line.chars().take_while(|c| c.is_whitespace()).count();
     let indented = column > 1;
     let mut rest = start;
     while !rest.is_empty() {
@@ -70,7 +70,8 @@ fn read(number: usize, line: &str) -> Option<Line<'_>> {
         let (text, after) = rest.split_at_checked(end)?;
         words.push(Word { text, rest, column });
         let next = after.trim_start();
-        column += text.chars().count() + after.chars().count() - next.chars().count();
+        let gap = after.chars().take_while(|c| c.is_whitespace());
+        column += text.chars().count() + gap.count();
         rest = next;
     }
     Some(Line {

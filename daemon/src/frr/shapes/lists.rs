@@ -142,9 +142,9 @@ fn rule(site: &mut Site, a: &Args<'_>, kind: ListKind, what: String) -> Done {
         };
         let whole = a.has("permit") || a.has("deny");
         match (seq, whole) {
-            (Some(seq), _) => list.retain(|it, _| it != seq),
-            (None, true) => list.retain(|_, rule| rule != text),
-            (None, false) => list.retain(|_, _| false),
+            (Some(seq), _) => list.remove(seq),
+            (None, true) => list.remove_text(&text),
+            (None, false) => *list = List::default(),
         }
         if list.rules.is_empty() {
             site.lists.remove(&name);
