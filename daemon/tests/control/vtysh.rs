@@ -110,12 +110,27 @@ impl Daemon {
     }
 }
 
-/// A file `frr.conf`, with its folder and its name.
-fn file(text: &str) -> (String, String) {
+/// A file `frr.conf` in a folder of its own; both go when dropped.
+struct File {
+    directory: String,
+    path: String,
+}
+
+fn file(text: &str) -> File {
     let directory = fresh_directory();
     let path = directory.join("frr.conf");
     std::fs::write(&path, text).unwrap();
-    (directory.display().to_string(), path.display().to_string())
+    File {
+        directory: directory.display().to_string(),
+        path: path.display().to_string(),
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        // One that is gone is no error.
+        let _ = std::fs::remove_dir_all(&self.directory);
+    }
 }
 
 const GOOD: &str =
@@ -125,17 +140,17 @@ const BAD: &str = "router bgp 65001\n nonsense\n";
 #[test]
 fn a_file_is_lines_of_configuration_and_one_transaction() {
     let daemon = daemon();
-    let (directory, path) = file(GOOD);
-    let done = daemon.vtysh(&["-f", &path]).exits(0);
+    let File { directory, path } = &file(GOOD);
+    let done = daemon.vtysh(&["-f", path]).exits(0);
     assert_eq!(
         done.out,
         format!("note: {path}:2:1: `hostname x`: it differs\nnote: of the whole\n")
     );
     assert_eq!(daemon.given(), [(GOOD.to_owned(), false)]);
     // What a boot reads, and a check that changes nothing.
-    daemon.vtysh(&["-b", "--config_dir", &directory]).exits(0);
-    daemon.vtysh(&["-C", "--config_dir", &directory]).exits(0);
-    daemon.vtysh(&["-C", "-f", &path]).exits(0);
+    daemon.vtysh(&["-b", "--config_dir", directory]).exits(0);
+    daemon.vtysh(&["-C", "--config_dir", directory]).exits(0);
+    daemon.vtysh(&["-C", "-f", path]).exits(0);
     let how: Vec<bool> = daemon
         .given()
         .into_iter()
@@ -144,16 +159,16 @@ fn a_file_is_lines_of_configuration_and_one_transaction() {
     assert_eq!(how, [false, false, true, true]);
 
     // Nothing is asked where nothing is said.
-    let (_, empty) = file("!\n\n # x\n");
-    daemon.vtysh(&["-f", &empty]).exits(0);
+    let File { path: empty, .. } = &file("!\n\n # x\n");
+    daemon.vtysh(&["-f", empty]).exits(0);
     assert_eq!(daemon.given().len(), 4);
 }
 
 #[test]
 fn an_error_in_a_file_names_it_with_the_line() {
     let daemon = daemon();
-    let (_, path) = file(BAD);
-    for arguments in [&["-f", path.as_str()][..], &["-C", "-f", path.as_str()]] {
+    let File { path, .. } = &file(BAD);
+    for arguments in [&["-f", path][..], &["-C", "-f", path]] {
         let failed = daemon.vtysh(arguments).exits(2);
         assert_eq!(failed.out, "");
         let said = format!("error: {path}:2:2: `nonsense`: no\n");
@@ -197,33 +212,33 @@ fn lines_of_a_file_come_from_a_pipe_as_well() {
 
 #[test]
 fn without_a_daemon_lines_are_checked_one_by_one() {
-    let (directory, path) = file(BAD);
+    let File { directory, path } = &file(BAD);
     let vtysh = |arguments: &[&str]| {
         let mut command = program();
         command.args(["--socket", &format!("{directory}/nobody"), "vtysh"]);
         ran(command.args(arguments).output().unwrap())
     };
-    let failed = vtysh(&["-C", "-f", &path]).exits(2);
+    let failed = vtysh(&["-C", "-f", path]).exits(2);
     let said = format!("error: {path}:2:2: `nonsense`: the line is not known in `router bgp`\n");
     assert!(failed.talk.contains(&said), "{}", failed.talk);
     assert!(failed.talk.contains("no daemon answers"), "{}", failed.talk);
-    let (_, good) = file(GOOD);
-    vtysh(&["-C", "-f", &good]).exits(0);
+    let File { path: good, .. } = &file(GOOD);
+    vtysh(&["-C", "-f", good]).exits(0);
 
-    let failed = vtysh(&["-f", &good]).exits(1);
+    let failed = vtysh(&["-f", good]).exits(1);
     assert!(failed.talk.contains("failed to connect to any daemons."));
-    vtysh(&["-n", "-f", &good]).exits(0);
+    vtysh(&["-n", "-f", good]).exits(0);
 }
 
 #[test]
 fn a_marked_file_has_an_exit_behind_each_block() {
-    let (_, path) = file(
+    let File { path, .. } = &file(
         "router bgp 65001\n address-family ipv4 unicast\n  network 10.1.0.0/16\n\
          \x20address-family l2vpn evpn\n vni 5\n  rd 1:1\nroute-map A permit 10\n\
          !\nroute-map A permit 20\nip route 1.2.3.0/24 blackhole\n",
     );
     let marked = ran(program()
-        .args(["vtysh", "-m", "-f", &path])
+        .args(["vtysh", "-m", "-f", path])
         .output()
         .unwrap())
     .exits(0);
@@ -234,12 +249,8 @@ fn a_marked_file_has_an_exit_behind_each_block() {
          \x20address-family l2vpn evpn\n vni 5\n  rd 1:1\nexit\nexit\nexit\nroute-map A permit 10\n\
          !\nexit\nroute-map A permit 20\nexit\nip route 1.2.3.0/24 blackhole\n\nend\n"
     );
-    let (_, bad) = file(BAD);
-    let failed = ran(program()
-        .args(["vtysh", "-m", "-f", &bad])
-        .output()
-        .unwrap())
-    .exits(2);
+    let File { path: bad, .. } = &file(BAD);
+    let failed = ran(program().args(["vtysh", "-m", "-f", bad]).output().unwrap()).exits(2);
     assert_eq!(failed.talk, "line 2: % Unknown command: nonsense\n");
 }
 
@@ -292,8 +303,8 @@ fn whoever_may_only_look_changes_nothing() {
         let refused = daemon.vtysh(&["-u", "-c", command]).exits(1);
         assert_eq!(refused.out, format!("% Unknown command: {command}\n"));
     }
-    let (_, path) = file(GOOD);
-    daemon.vtysh(&["-u", "-f", &path]).exits(2);
+    let File { path, .. } = &file(GOOD);
+    daemon.vtysh(&["-u", "-f", path]).exits(2);
     assert!(daemon.given().is_empty() && daemon.cleared().is_empty());
 }
 
