@@ -2,7 +2,8 @@
 //!
 //! One list holds rules of both IP versions; a rule never matches a prefix of the other version.
 //! A rule without bounds matches its prefix exactly; `le` widens it to longer prefixes, `ge` sets
-//! the shortest length and, alone, reaches to the longest there is.
+//! the shortest length and, alone, reaches to the longest there is. A rule about an `address` matches
+//! whatever length, shorter ones included: FRR's access lists with wildcards ask for the address alone.
 //!
 //! Rules are found through an [`Index`], so that a list of ten thousand rules costs a binary
 //! search and not a walk.
@@ -145,6 +146,28 @@ impl PrefixRule {
         }
     }
 
+    /// A rule about every prefix, of whatever length, whose own address lies within `prefix`.
+    pub fn address(seq: u32, action: Action, prefix: Prefix) -> Self {
+        // Prefixes with addresses within the one of length zero all lie within it.
+        let (ge, le) = match prefix.len() {
+            0 => (None, Some(max_len(prefix))),
+            _ => (Some(0), None),
+        };
+        Self {
+            seq,
+            action,
+            prefix: Some(prefix),
+            ge,
+            le,
+        }
+    }
+
+    /// True if prefixes match that are shorter than the rule's: it looks at the address alone.
+    pub fn is_about_address(&self) -> bool {
+        self.prefix
+            .is_some_and(|prefix| self.range(prefix).0 < prefix.len())
+    }
+
     /// Sequence number; 0 until a list has given one.
     pub fn seq(&self) -> u32 {
         self.seq
@@ -176,7 +199,7 @@ impl PrefixRule {
             return true;
         };
         let (ge, le) = self.range(prefix);
-        (ge..=le).contains(&candidate.len()) && prefix.contains(candidate)
+        (ge..=le).contains(&candidate.len()) && prefix.contains(address(candidate))
     }
 
     /// True if every prefix that `other` matches is matched by this one too.
@@ -203,6 +226,12 @@ impl PrefixRule {
     }
 }
 
+/// The address of a prefix, as a prefix of its own. Where that one lies, all of the prefix lies that is
+/// long enough.
+fn address(prefix: Prefix) -> Prefix {
+    Prefix::host(prefix.addr())
+}
+
 fn max_len(prefix: Prefix) -> u8 {
     match prefix {
         Prefix::V4(_) => 32,
@@ -227,7 +256,8 @@ impl Rule for PrefixRule {
 impl FromStr for PrefixRule {
     type Err = RuleError;
 
-    /// `permit 10.0.0.0/8 le 24`, `deny any`, `seq 5 permit 10.0.0.0/8 ge 9 le 24`.
+    /// `permit 10.0.0.0/8 le 24`, `deny any`, `seq 5 permit 10.0.0.0/8 ge 9 le 24`,
+    /// `permit address 10.0.0.0/24`.
     fn from_str(text: &str) -> Result<Self, RuleError> {
         let Head { seq, action, rest } = rule::head(text)?;
         let mut rest = rest.split_whitespace();
@@ -235,6 +265,14 @@ impl FromStr for PrefixRule {
         if subject == "any" {
             return match rest.next() {
                 None => Ok(Self::any(seq, action)),
+                Some(word) => Err(RuleError::Unexpected(word.to_owned())),
+            };
+        }
+        if subject == "address" {
+            let prefix = rest.next().ok_or(RuleError::Missing("a prefix"))?;
+            let rule = Self::address(seq, action, strict_prefix(prefix)?);
+            return match rest.next() {
+                None => Ok(rule),
                 Some(word) => Err(RuleError::Unexpected(word.to_owned())),
             };
         }
@@ -284,6 +322,9 @@ impl fmt::Display for PrefixRule {
             write!(f, "seq {} ", self.seq)?;
         }
         match self.prefix {
+            Some(prefix) if self.is_about_address() => {
+                return write!(f, "{} address {prefix}", self.action);
+            }
             Some(prefix) => write!(f, "{} {prefix}", self.action)?,
             None => write!(f, "{} any", self.action)?,
         }

@@ -17,6 +17,8 @@ pub(super) struct Index {
     // The first rule about every prefix.
     any: Option<u32>,
     begins: Begins,
+    // A rule is about addresses, so prefixes that are longer than the candidate count, too.
+    addresses: bool,
 }
 
 /// First octets of addresses within the rules' prefixes, of IPv4 and IPv6.
@@ -65,12 +67,17 @@ impl Index {
             rules: sorted.into_iter().map(|(_, at)| at).collect(),
             any: any.map(|(at, _)| at),
             begins,
+            addresses: rules.iter().any(PrefixRule::is_about_address),
         }
     }
 
     /// The place of the first rule that matches.
     pub(super) fn first(&self, rules: &[PrefixRule], candidate: Prefix) -> Option<usize> {
-        self.first_of(candidate, |at| {
+        let within = match self.addresses {
+            true => super::address(candidate),
+            false => candidate,
+        };
+        self.first_of(within, |at| {
             rules
                 .get(place(at))
                 .is_some_and(|rule| rule.matches(candidate))

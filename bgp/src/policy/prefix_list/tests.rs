@@ -32,6 +32,13 @@ fn bounds_mean_what_frr_means_by_them() {
         ("permit any", "2001:db8::1/128", true),
         ("permit 2001:db8::/32 ge 48 le 64", "2001:db8:1::/48", true),
         ("permit 2001:db8::/32 ge 48 le 64", "2001:db8::/32", false),
+        ("permit address 10.0.0.0/24", "10.0.0.0/8", true),
+        ("permit address 10.0.0.0/24", "10.0.0.128/25", true),
+        ("permit address 10.0.0.0/24", "10.0.1.0/25", false),
+        ("permit address 10.0.1.0/24", "10.0.0.0/16", false),
+        ("permit address 10.0.0.0/32", "10.0.0.0/8", true),
+        ("permit address 10.0.0.0/32", "10.0.0.1/32", false),
+        ("permit address 0.0.0.0/0", "0.0.0.0/0", true),
     ] {
         assert_eq!(permits(&[rule], prefix), permitted, "{rule}: {prefix}");
     }
@@ -162,7 +169,9 @@ fn rule() -> impl Strategy<Value = PrefixRule> {
         .prop_filter_map("no such range", |(action, prefix, ge, le)| {
             PrefixRule::new(0, action, prefix, ge, le).ok()
         });
-    prop_oneof![8 => of_prefix, 1 => action.prop_map(|action| PrefixRule::any(0, action))]
+    let of_address = (action.clone(), prefix())
+        .prop_map(|(action, prefix)| PrefixRule::address(0, action, prefix));
+    prop_oneof![8 => of_prefix, 2 => of_address, 1 => action.prop_map(|action| PrefixRule::any(0, action))]
 }
 
 /// What the rule means, bit by bit.
@@ -178,7 +187,7 @@ fn naive(rule: &PrefixRule, candidate: Prefix) -> bool {
     let length = usize::from(prefix.len());
     let exact = rule.ge().is_none() && rule.le().is_none();
     one.len() == two.len()
-        && candidate.len() >= prefix.len()
+        && (candidate.len() >= prefix.len() || rule.is_about_address())
         && one[..length] == two[..length]
         && (!exact || candidate.len() == prefix.len())
         && rule.ge().is_none_or(|ge| candidate.len() >= ge)
