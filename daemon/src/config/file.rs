@@ -385,7 +385,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 
 /// RFC 7607: 0 is never used. RFC 7300: the last numbers of both sizes are reserved. RFC 6793 §9:
 /// 23456 stands for others.
-pub(super) fn is_reserved(asn: Asn) -> bool {
+pub(crate) fn is_reserved(asn: Asn) -> bool {
     matches!(asn.0, 0 | 23_456 | 65_535 | u32::MAX)
 }
 

@@ -535,7 +535,9 @@ fn value_rank(name: &str, word: &str) -> Option<u8> {
     match name {
         "N" | "M" | "SEQ" | "GE" | "LE" => typed(whole(word).is_some_and(|it| it <= 0xffff_ffff)),
         "ASN" => typed(asn(word).is_some()),
-        "A.B.C.D" | "MASK" => typed(word.parse::<Ipv4Addr>().is_ok()),
+        "A.B.C.D" | "MASK" | "HOST" | "FROM" | "WILDCARD" | "REST" => {
+            typed(word.parse::<Ipv4Addr>().is_ok())
+        }
         "X:X::X:X" => typed(word.parse::<Ipv6Addr>().is_ok()),
         "ADDR" | "LOCAL" => typed(word.parse::<std::net::IpAddr>().is_ok()),
         "A.B.C.D/M" => typed(is_prefix(word, false)),

@@ -11,7 +11,7 @@ use super::Spot;
 use super::model::{
     Bfd, Entry, Evpn, Family, Keys, List, ListKind, Peer, Put, Router, Site, Switch, Unicast,
 };
-use super::shapes::Node;
+use super::shapes::{Node, access_words};
 use super::spell::Opener;
 
 /// A line with the blocks it stands in.
@@ -348,24 +348,12 @@ fn of_list(kind: ListKind, name: &str, list: &List) -> impl Iterator<Item = Stri
 fn rule_text(kind: ListKind, expanded: bool, rule: &str) -> String {
     let (action, what) = rule.split_once(' ').unwrap_or((rule, ""));
     let v6 = matches!(kind, ListKind::Prefix6 | ListKind::Access6);
-    let (everything, longest) = match v6 {
-        true => ("::/0 le 128", "128"),
-        false => ("0.0.0.0/0 le 32", "32"),
-    };
+    let everything = if v6 { "::/0 le 128" } else { "0.0.0.0/0 le 32" };
     let of_prefixes = kind.is_access() || matches!(kind, ListKind::Prefix4 | ListKind::Prefix6);
     let what = if of_prefixes && what == everything {
         "any".to_owned()
     } else if kind.is_access() {
-        let within = what.strip_suffix(longest);
-        let within = within.and_then(|it| it.strip_suffix(" le "));
-        let host = what
-            .strip_suffix(longest)
-            .is_some_and(|it| it.ends_with('/'));
-        match within {
-            Some(prefix) => prefix.to_owned(),
-            None if host => what.to_owned(),
-            None => format!("{what} exact-match"),
-        }
+        access_words(what, v6)
     } else if kind == ListKind::Community && what == "any" && !expanded {
         "internet".to_owned()
     } else {

@@ -16,7 +16,7 @@ mod router;
 mod set;
 mod static_route;
 
-pub(super) use lists::access_name;
+pub(super) use lists::{access_name, access_words};
 pub(super) use router::masked;
 
 use super::model::{Args, Site};

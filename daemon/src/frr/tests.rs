@@ -3,6 +3,7 @@ mod drain;
 mod files;
 mod imports;
 mod kernel_maps;
+mod lists;
 mod running;
 mod static_route;
 mod table;

@@ -31,6 +31,8 @@ pub(super) struct Word<'t> {
 /// The lines of a file that say something.
 pub(super) fn lines(text: &str) -> impl Iterator<Item = Line<'_>> {
     let mut banner: Option<&str> = None;
+    // What some editors put in front of a file, to say that it is UTF-8.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     text.lines().enumerate().filter_map(move |(at, line)| {
         if let Some(mark) = banner {
             if line.contains(mark) {

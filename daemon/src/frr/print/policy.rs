@@ -7,6 +7,7 @@ use toml::Value;
 
 use super::keys::{Keys, Say};
 use super::{Block, Page};
+use crate::frr::shapes::access_words;
 
 /// What a prefix list is in FRR, by its name and rules.
 fn head(name: &str, v6: bool) -> String {
@@ -107,6 +108,13 @@ impl Page<'_> {
             let (number, rule) = numbered(&rule, &mut seq);
             let (action, what) = rule.split_once(' ').unwrap_or((rule, ""));
             let other = what != "any" && what.contains(':') != v6;
+            // No command of FRR asks a prefix list or an IPv6 access list for addresses alone.
+            if what.starts_with("address ") && (v6 || !access) {
+                let why = "asks for addresses of whatever length, as in FRR only access lists do";
+                self.unsaid
+                    .push(format!("prefix_list {name}: rule \"{rule}\" {why}"));
+                continue;
+            }
             if other || what == "any" && !access {
                 let why = if other {
                     "is of the other IP version"
@@ -120,7 +128,7 @@ impl Page<'_> {
                 continue;
             }
             let what = match access {
-                true => within(what, v6),
+                true => access_words(what, v6),
                 false => what.to_owned(),
             };
             self.line(Block::Top, format!("{head} seq {number} {action} {what}"));
@@ -371,19 +379,4 @@ fn numbered<'r>(rule: &'r str, last: &mut u32) -> (u32, &'r str) {
     let (seq, rule) = written.unwrap_or((*last / 5 * 5 + 5, rule));
     *last = seq;
     (seq, rule)
-}
-
-/// What lies within a prefix is what an access list of FRR matches anyway.
-fn within(what: &str, v6: bool) -> String {
-    let (everything, longest) = if v6 {
-        ("::/0", " le 128")
-    } else {
-        ("0.0.0.0/0", " le 32")
-    };
-    match what.strip_suffix(longest) {
-        Some(prefix) if prefix == everything => "any".to_owned(),
-        Some(prefix) => prefix.to_owned(),
-        None if what.ends_with(longest.trim_start_matches(" le ")) => what.to_owned(),
-        None => format!("{what} exact-match"),
-    }
 }

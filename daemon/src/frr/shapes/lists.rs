@@ -1,5 +1,8 @@
 //! Lists: prefixes, AS paths and communities.
 
+use std::borrow::Cow;
+use std::net::Ipv4Addr;
+
 use super::Means::{Does, Moot, Refused};
 use super::Node::Top;
 use super::router::masked;
@@ -56,10 +59,13 @@ pub(super) const SHAPES: &[Shape] = &[
     ),
     shape(
         HERE,
+        "access-list NAME [seq SEQ] (permit|deny) ip (any|host HOST|FROM WILDCARD) (any|host MASK|MASK REST)",
+        Does(extended_rule),
+    ),
+    shape(
+        HERE,
         "access-list NAME [seq SEQ] (permit|deny) ip LINE",
-        Refused(
-            "source and mask are matched by a prefix list: `ip prefix-list NAME permit A.B.C.D/M ge N le N`",
-        ),
+        Refused("a rule is about a source and a mask: `ip A.B.C.D WILDCARD host MASK`"),
     ),
     shape(
         HERE,
@@ -188,22 +194,135 @@ fn access_rule(site: &mut Site, a: &Args<'_>, kind: ListKind) -> Done {
                 false => format!("{prefix} le {longest}"),
             }
         }
-        (None, [address]) => format!("{address}/32"),
-        (None, [address, wildcard]) => {
-            let wildcard = wildcard.parse::<std::net::Ipv4Addr>().map_or(0, u32::from);
-            if wildcard.leading_zeros() + wildcard.trailing_ones() < 32 {
-                return Err("the wildcard has holes".to_owned());
-            }
-            let prefix = format!("{address}/{}", wildcard.leading_zeros());
-            let prefix = masked(&prefix).ok_or_else(|| format!("`{prefix}` is no prefix"))?;
-            match wildcard {
-                0 => prefix,
-                _ => format!("{prefix} le 32"),
-            }
-        }
+        (None, [address]) => about_address(source(address, "0.0.0.0")?),
+        (None, [address, wildcard]) => about_address(source(address, wildcard)?),
         (None, _) => return prefix_rule(site, a, kind),
     };
     rule(site, a, kind, what)
+}
+
+/// FRR looks for the source among the addresses of prefixes, and for the destination among their masks.
+fn extended_rule(site: &mut Site, a: &Args<'_>) -> Done {
+    let from = match (a.get("HOST"), a.get("FROM"), a.get("WILDCARD")) {
+        (Some(host), _, _) => source(host, "0.0.0.0")?,
+        (None, Some(address), Some(wildcard)) => source(address, wildcard)?,
+        (None, _, _) => source("0.0.0.0", "255.255.255.255")?,
+    };
+    let what = match a.get("MASK") {
+        None => about_address(from),
+        Some(mask) => of_lengths(from, mask, a.get("REST").unwrap_or("0.0.0.0"))?,
+    };
+    rule(site, a, ListKind::Access4, what)
+}
+
+/// The addresses that an address and a wildcard stand for, as a prefix.
+fn source(address: &str, wildcard: &str) -> Result<bgp::Prefix, String> {
+    let wildcard = whole_wildcard(wildcard)?;
+    let prefix = format!("{address}/{}", wildcard.leading_zeros());
+    let network: Option<ipnetwork::IpNetwork> = prefix.parse().ok();
+    network
+        .map(bgp::Prefix::from)
+        .ok_or_else(|| format!("`{prefix}` is no prefix"))
+}
+
+fn whole_wildcard(text: &str) -> Result<u32, String> {
+    let wildcard = text.parse::<Ipv4Addr>().map_or(0, u32::from);
+    match wildcard.leading_zeros() + wildcard.trailing_ones() < 32 {
+        true => Err(format!(
+            "the wildcard {text} has holes; write a rule for each prefix that it means"
+        )),
+        false => Ok(wildcard),
+    }
+}
+
+/// A wildcard asks for the address of a prefix, whatever its length.
+fn about_address(from: bgp::Prefix) -> String {
+    match from.len() {
+        0 => format!("{from} le 32"),
+        _ => format!("address {from}"),
+    }
+}
+
+/// Prefixes with addresses of the source, and with a mask that is `mask` but for the bits of `rest`.
+fn of_lengths(from: bgp::Prefix, mask: &str, rest: &str) -> Result<String, String> {
+    let fixed = whole_wildcard(rest)?.leading_zeros();
+    let bits = mask.parse::<Ipv4Addr>().map_or(0, u32::from);
+    let bits = bits & !u32::MAX.checked_shr(fixed).unwrap_or(0);
+    let (least, zeros) = (bits.leading_ones(), bits.trailing_zeros());
+    if least + zeros < 32 {
+        return Err(format!("no prefix has the mask {mask}"));
+    }
+    let most = if least == fixed { 32 } else { least };
+    let (length, longer) = (u32::from(from.len()), most > least);
+    match (least < length, longer) {
+        (false, false) if least == length => Ok(from.to_string()),
+        (false, true) if least == length => Ok(format!("{from} le {most}")),
+        (false, _) => Ok(format!("{from} ge {least} le {most}")),
+        // Only one prefix of that length can have an address so far within.
+        (true, false) => {
+            let shorter = masked(&format!("{}/{least}", from.addr()));
+            let shorter =
+                shorter.filter(|it| it.split('/').next() == Some(&*from.addr().to_string()));
+            shorter.ok_or_else(|| format!("no prefix of length {least} has its address in {from}"))
+        }
+        (true, true) => Err(format!(
+            "prefixes from /{least} on with an address in {from} are more than one rule says; \
+             write `{} {}` and one rule for each shorter length",
+            from.addr(),
+            Ipv4Addr::from(u32::MAX.checked_shr(length).unwrap_or(0)),
+        )),
+    }
+}
+
+/// A rule of an access list in FRR's words.
+pub(in crate::frr) fn access_words(what: &str, v6: bool) -> String {
+    let (everything, longest) = if v6 {
+        ("::/0", 128_u8)
+    } else {
+        ("0.0.0.0/0", 32)
+    };
+    let mut words = what.split(' ');
+    let first = words.next().unwrap_or("");
+    if first == "address" {
+        let (address, length) = words
+            .next()
+            .and_then(|it| it.split_once('/'))
+            .unwrap_or_default();
+        return match length {
+            "32" => address.to_owned(),
+            length => format!("{address} {}", wildcard(length)),
+        };
+    }
+    let bound = |name: &str| {
+        let after = what.split_once(&format!(" {name} "))?.1;
+        after.split(' ').next()?.parse::<u8>().ok()
+    };
+    let (address, length) = first.split_once('/').unwrap_or((first, ""));
+    match (bound("ge"), bound("le")) {
+        (None, Some(le)) if le == longest && first == everything => "any".to_owned(),
+        (None, Some(le)) if le == longest => first.to_owned(),
+        (None, None) if length.parse() == Ok(longest) => what.to_owned(),
+        (None, None) => format!("{what} exact-match"),
+        (Some(ge), le) if !v6 => {
+            let mask = Ipv4Addr::from(!u32::MAX.checked_shr(ge.into()).unwrap_or(0));
+            let to = match le == Some(ge) {
+                true => format!("host {mask}"),
+                false => format!("{mask} {}", wildcard(&ge.to_string())),
+            };
+            let from = match length {
+                "0" => "any".to_owned(),
+                length => format!("{address} {}", wildcard(length)),
+            };
+            format!("ip {from} {to}")
+        }
+        (_, _) => what.to_owned(),
+    }
+}
+
+/// The wildcard of a prefix of this length.
+fn wildcard(length: &str) -> Ipv4Addr {
+    let length = length.parse().unwrap_or(0);
+    Ipv4Addr::from(u32::MAX.checked_shr(length).unwrap_or(0))
 }
 
 fn community_rule(site: &mut Site, a: &Args<'_>, kind: ListKind, expanded: bool) -> Done {
@@ -218,7 +337,7 @@ fn community_rule(site: &mut Site, a: &Args<'_>, kind: ListKind, expanded: bool)
             communities => communities
                 .iter()
                 .map(|it| well_known(it))
-                .collect::<Vec<&str>>()
+                .collect::<Vec<_>>()
                 .join(" "),
         },
     };
@@ -234,12 +353,23 @@ fn community_rule(site: &mut Site, a: &Args<'_>, kind: ListKind, expanded: bool)
     done
 }
 
-/// FRR's words for communities, where ours is another one.
-pub(super) fn well_known(community: &str) -> &str {
+/// FRR's words for communities, where ours is another one. A number is both halves in one.
+pub(super) fn well_known(community: &str) -> Cow<'_, str> {
     match community {
-        "gshut" => "graceful-shutdown",
-        "no-export-subconfed" | "local-as" => "local-AS",
-        _ => community,
+        "gshut" => "graceful-shutdown".into(),
+        "no-export-subconfed" | "local-as" => "local-AS".into(),
+        "internet" => "0:0".into(),
+        "accept-own" => "65535:1".into(),
+        "route-filter-translated-v4" => "65535:2".into(),
+        "route-filter-v4" => "65535:3".into(),
+        "route-filter-translated-v6" => "65535:4".into(),
+        "route-filter-v6" => "65535:5".into(),
+        "accept-own-nexthop" => "65535:8".into(),
+        "no-peer" => "65535:65284".into(),
+        _ => match community.parse::<u32>() {
+            Ok(number) => format!("{}:{}", number >> 16, number & 0xffff).into(),
+            Err(_) => community.into(),
+        },
     }
 }
 

@@ -448,6 +448,13 @@ pub(super) const SHAPES: &[Shape] = &[
         ),
     ),
     shape(
+        UNICAST,
+        "(synchronization|auto-summary)",
+        Refused(
+            "a route waits for no interior protocol, and a network is told with the length that it has",
+        ),
+    ),
+    shape(
         HERE,
         "timers bgp <0-65535> <0-65535>",
         Does(|site, a| {
@@ -481,6 +488,11 @@ pub(super) const SHAPES: &[Shape] = &[
     shape(
         V4,
         "aggregate-address A.B.C.D/M {as-set|summary-only|route-map NAME|matching-MED-only|suppress-map OTHER}",
+        Does(aggregate),
+    ),
+    shape(
+        V4,
+        "aggregate-address A.B.C.D MASK {as-set|summary-only|route-map NAME|matching-MED-only|suppress-map OTHER}",
         Does(aggregate),
     ),
     shape(

@@ -1,10 +1,13 @@
 //! What an entry of a route-map sets.
 
+use bgp::community::{Community, LargeCommunity};
+
 use super::Means::{Always, Does, Moot, Refused};
 use super::Node::RouteMap;
 use super::lists::well_known;
 use super::neighbor::number;
 use super::{DONE, Done, Node, Shape, shape};
+use crate::config::file::is_reserved;
 use crate::frr::model::{Args, Site, quote, quote_all};
 
 const ENTRY: &[Node] = &[RouteMap];
@@ -68,6 +71,12 @@ pub(super) const SHAPES: &[Shape] = &[
         "set as-path prepend ASN...",
         Does(|site, a| {
             let all: Vec<String> = a.all("ASN").iter().map(|asn| number(asn)).collect();
+            let reserved = |text: &&String| text.parse().is_ok_and(|it| is_reserved(bgp::Asn(it)));
+            if let Some(asn) = all.iter().find(reserved) {
+                return Err(format!(
+                    "AS {asn} is reserved (RFC 6793 §9, RFC 7300), and others take a path with it for an error"
+                ));
+            }
             sets(site, a, "as_path_prepend", quote(&all.join(" ")))
         }),
     ),
@@ -311,13 +320,36 @@ fn community(site: &mut Site, a: &Args<'_>, kind: &'static str) -> Done {
     for key in [whole, replace, add] {
         entry.remove(key);
     }
-    let mut all: Vec<&str> = a.all("COMMUNITY").into_iter().map(well_known).collect();
-    if a.has("none") || all == ["none"] {
+    let mut words = a.all("COMMUNITY");
+    if a.has("none") || words == ["none"] {
         return sets(site, a, whole, quote("none"));
     }
     // FRR takes the word for a community's place, too.
-    let additive = a.has("additive") || all.last() == Some(&"additive");
-    all.retain(|it| *it != "additive");
+    let additive = a.has("additive") || words.last() == Some(&"additive");
+    words.retain(|it| *it != "additive");
+    let mut all = Vec::new();
+    for word in words {
+        let spelled = match kind {
+            "community" => well_known(word),
+            _ => word.into(),
+        };
+        let known = match kind {
+            "community" => spelled.parse::<Community>().is_ok(),
+            _ => spelled.parse::<LargeCommunity>().is_ok(),
+        };
+        match (known, kind) {
+            (true, _) => all.push(spelled),
+            (false, "community") => {
+                return Err(format!(
+                    "`{word}` is no community: write 65001:100, a number, or a name such as no-export"
+                ));
+            }
+            (false, _) => {
+                return Err(format!("`{word}` is no large community like 65001:1:2"));
+            }
+        }
+    }
+    let all: Vec<&str> = all.iter().map(AsRef::as_ref).collect();
     let key = if additive { add } else { replace };
     sets(site, a, key, quote_all(&all))
 }
