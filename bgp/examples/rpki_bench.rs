@@ -135,6 +135,7 @@ fn loaded(import: Policy, export: Policy, routes: &[Prefix4]) -> Rib {
         router_id: Ipv4Addr::new(10, 0, 0, 1),
         cluster_id: Ipv4Addr::new(10, 0, 0, 1),
         client_to_client: true,
+        default_local_pref: None,
         confederation: None,
         multipath: PerFamily::<Multipath>::default(),
         rules: Rules::default(),

@@ -105,6 +105,9 @@ pub struct Config {
     pub confederation: Option<Confederation>,
     /// Multipath per family.
     pub multipath: PerFamily<Multipath>,
+    /// LOCAL_PREF of paths that come without one, as policy and the decision see them and as our AS is
+    /// told them; `None` is [`DEFAULT_LOCAL_PREF`].
+    pub default_local_pref: Option<u32>,
     /// How paths compare.
     pub rules: Rules,
     /// Makes hashes unpredictable for peers; any random number.

@@ -145,6 +145,7 @@ impl Speaker {
             router_id,
             cluster_id: router_id,
             client_to_client: true,
+            default_local_pref: None,
             confederation: None,
             multipath: PerFamily::default(),
             rules: rib::Rules::default(),

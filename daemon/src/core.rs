@@ -332,6 +332,7 @@ impl Core {
             router_id: config.router_id,
             cluster_id: config.cluster_id.unwrap_or(config.router_id),
             client_to_client: config.client_to_client_reflection,
+            default_local_pref: config.default_local_preference,
             confederation: config.confederation.as_ref().map(|it| rib::Confederation {
                 id: it.id,
                 member: config.asn,

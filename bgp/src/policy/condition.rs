@@ -29,6 +29,13 @@ pub enum Match {
     /// The list permits the route's prefix: that of a unicast route or of an EVPN type 5 route,
     /// or the host of an EVPN type 2 route with an IP address. Routes without one do not match.
     PrefixList(Arc<PrefixList>),
+    /// The route's prefix, as for [`Match::PrefixList`], is of this IP version and length.
+    PrefixLength {
+        /// IPv6, else IPv4.
+        v6: bool,
+        /// Its length.
+        length: u8,
+    },
     /// The list permits the next hop as a host prefix.
     NextHop(Arc<PrefixList>),
     /// The next hop is one of these.
@@ -36,6 +43,8 @@ pub enum Match {
     /// The neighbour is one of these: the one who sent the route on import, the one who is told
     /// on export. A route of our own has none before it is exported.
     Peer(Vec<IpAddr>),
+    /// The list permits the neighbour's address, whose that is for [`Match::Peer`], as a host prefix.
+    PeerList(Arc<PrefixList>),
     /// The list permits the AS path.
     AsPath(Arc<AsPathList>),
     /// The AS number stands somewhere in the path.
@@ -108,6 +117,9 @@ impl Match {
     pub(super) fn holds_for(&self, key: Key<'_>) -> Option<bool> {
         let holds = match self {
             Match::PrefixList(list) => key.prefix().is_some_and(|prefix| list.permits(prefix)),
+            Match::PrefixLength { v6, length } => key.prefix().is_some_and(|prefix| {
+                matches!(prefix, Prefix::V6(_)) == *v6 && prefix.len() == *length
+            }),
             Match::EvpnRouteType(wanted) => {
                 key.evpn().is_some_and(|key| key.route_type() == *wanted)
             }
@@ -117,6 +129,7 @@ impl Match {
             Match::NextHop(_)
             | Match::NextHopAddress(_)
             | Match::Peer(_)
+            | Match::PeerList(_)
             | Match::AsPath(_)
             | Match::AsPathContains(_)
             | Match::AsPathLength { .. }
@@ -139,6 +152,7 @@ impl Match {
     pub(super) fn holds(&self, route: &Route<'_>) -> bool {
         match self {
             Match::PrefixList(_)
+            | Match::PrefixLength { .. }
             | Match::EvpnRouteType(_)
             | Match::Rd(_)
             | Match::Mac(_)
@@ -146,6 +160,9 @@ impl Match {
             Match::NextHop(list) => list.permits(Prefix::host(route.next_hop().addr())),
             Match::NextHopAddress(wanted) => wanted.contains(&route.next_hop().addr()),
             Match::Peer(wanted) => route.peer().is_some_and(|peer| wanted.contains(&peer)),
+            Match::PeerList(list) => route
+                .peer()
+                .is_some_and(|peer| list.permits(Prefix::host(peer))),
             Match::AsPath(list) => list.permits_path(&route.path()),
             Match::AsPathContains(asn) => route.path().asns().any(|other| other == *asn),
             Match::AsPathLength { min, max } => (min..=max).contains(&&route.path_length()),
@@ -183,6 +200,14 @@ impl Match {
     pub(super) fn check(&self, route: &Route<'_>) -> Check {
         let found = match self {
             Match::PrefixList(list) => found_in(list, route.key().prefix()),
+            Match::PrefixLength { .. } => match route.key().prefix() {
+                Some(prefix) => prefix.to_string(),
+                None => "the route has no prefix".to_owned(),
+            },
+            Match::PeerList(list) => match route.peer() {
+                Some(peer) => found_in(list, Some(Prefix::host(peer))),
+                None => "no neighbor".to_owned(),
+            },
             Match::NextHop(list) => found_in(list, Some(Prefix::host(route.next_hop().addr()))),
             Match::NextHopAddress(_) => route.next_hop().addr().to_string(),
             Match::Peer(_) => list_of(route.peer().into_iter()),
@@ -223,6 +248,10 @@ impl fmt::Display for Match {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Match::PrefixList(list) => write!(f, "prefix_list {}", list.name()),
+            Match::PrefixLength { v6, length } => {
+                write!(f, "{} {length}", prefix_length_key(*v6))
+            }
+            Match::PeerList(list) => write!(f, "peer_list {}", list.name()),
             Match::NextHop(list) => write!(f, "next_hop {}", list.name()),
             Match::NextHopAddress(wanted) => {
                 write!(f, "next_hop_address {}", list_of(wanted.iter()))
@@ -258,6 +287,13 @@ impl fmt::Display for Match {
             Match::MacList(list) => write!(f, "mac_list {}", list.name()),
             Match::Rpki(state) => write!(f, "rpki {state}"),
         }
+    }
+}
+
+fn prefix_length_key(v6: bool) -> &'static str {
+    match v6 {
+        true => "ipv6_prefix_length",
+        false => "ipv4_prefix_length",
     }
 }
 

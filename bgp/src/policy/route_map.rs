@@ -84,7 +84,8 @@ impl RouteMap {
         (&name, &entries).hash(&mut hasher);
         let matches = || entries.iter().flat_map(|entry| &entry.matches);
         let own_needs = Needs {
-            peer: matches().any(|condition| matches!(condition, Match::Peer(_))),
+            peer: matches()
+                .any(|condition| matches!(condition, Match::Peer(_) | Match::PeerList(_))),
             direction: entries
                 .iter()
                 .flat_map(|entry| &entry.sets)

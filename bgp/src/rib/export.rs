@@ -41,6 +41,12 @@ pub(super) struct GroupSettings {
     pub(super) cluster_id: Ipv4Addr,
     /// Clients are told what other clients say.
     pub(super) client_to_client: bool,
+    /// What our AS is told of paths without one.
+    pub(super) default_local_pref: u32,
+    /// Paths go to another AS as they are, but for our own routes, whose paths are empty.
+    pub(super) as_path_unchanged: bool,
+    /// MEDs that were received go to another AS, too.
+    pub(super) med_unchanged: bool,
     /// Clients of this route server.
     pub(super) server_client: bool,
     /// Our role towards them, where it counts.
@@ -248,6 +254,9 @@ impl GroupSettings {
             client: *facts.source().client.get(family),
             cluster_id: config.cluster_id,
             client_to_client: config.client_to_client,
+            default_local_pref: config.default_local_pref.unwrap_or(DEFAULT_LOCAL_PREF),
+            as_path_unchanged: settings.handling.as_path_unchanged,
+            med_unchanged: settings.handling.med_unchanged,
             server_client: *facts.source().server_client.get(family),
             instance: facts.relation.instance,
             role: facts.role(family),
@@ -395,12 +404,13 @@ impl GroupSettings {
             None => set,
         };
         let drop_med = set.is_none() && self.drops_med(path, source);
+        let unchanged = self.as_path_unchanged && attributes.first_as() != Asn(0);
         let departure = match way {
             Way::Out => Departure::External(External {
                 asn: self.local_as,
                 change: self.path_change,
-                behind: self.own_as,
-                prepend: 1 + self.drain.map_or(0, |drain| drain.prepend),
+                behind: self.own_as.filter(|_| !unchanged),
+                prepend: usize::from(!unchanged) + self.drain.map_or(0, |drain| drain.prepend),
                 drop_med,
                 drop_scoped: true,
                 only_to_customer: self.mark(attributes)?,
@@ -417,14 +427,14 @@ impl GroupSettings {
             Way::Member => Departure::Member(Member {
                 asn: self.local_as,
                 prepend: 1 + self.drain.map_or(0, |drain| drain.prepend),
-                local_pref: DEFAULT_LOCAL_PREF,
+                local_pref: self.default_local_pref,
             }),
             Way::In => Departure::Internal(Internal {
-                local_pref: DEFAULT_LOCAL_PREF,
+                local_pref: self.default_local_pref,
                 reflection: None,
             }),
             Way::Reflected => Departure::Internal(Internal {
-                local_pref: DEFAULT_LOCAL_PREF,
+                local_pref: self.default_local_pref,
                 reflection: Some(Reflection {
                     originator_id: source.router_id,
                     cluster_id: self.cluster_id,
@@ -494,7 +504,8 @@ impl GroupSettings {
     fn drops_med(&self, path: &Path, source: Source) -> bool {
         let of_table = source.instance && path.attributes.first_as() == Asn(0);
         let own = path.peer == PeerId::LOCAL || of_table;
-        self.way(source) == Way::Out && path.attributes.med().is_some() && !own
+        let leaves = self.way(source) == Way::Out && !self.med_unchanged;
+        leaves && path.attributes.med().is_some() && !own
     }
 
     /// The next hop as this peer is told it, if it takes one of that kind.

@@ -16,6 +16,11 @@ pub struct Handling {
     pub as_override: bool,
     /// Private AS numbers in paths. Only towards another AS.
     pub private_as: PrivateAs,
+    /// Our AS number is not put in front of paths towards another AS (FRR's `attribute-unchanged as-path`),
+    /// but of those of our own routes.
+    pub as_path_unchanged: bool,
+    /// MEDs of others go on to another AS (FRR's `attribute-unchanged med`), against RFC 4271 §5.1.4.
+    pub med_unchanged: bool,
     /// Communities that the peer is not told.
     pub omitted: Omitted,
 }

@@ -145,7 +145,11 @@ pub(super) fn import(
     if received.next_hop().addr() == facts.local_address {
         return Err(Rejection::NextHopIsSelf);
     }
-    let prepared = prepare(facts, family, mark(facts, nlri, received)?, received);
+    let marked = mark(facts, nlri, received)?;
+    let preference = config
+        .default_local_pref
+        .filter(|_| received.local_pref().is_none());
+    let prepared = prepare((facts, family), marked, preference, received);
     let seen = prepared.as_ref().map(|set| set.freeze_with(seed));
     let seen = seen.as_ref().unwrap_or(received);
     let mut set = match family.import.evaluate(nlri, seen, trace) {
@@ -210,18 +214,22 @@ fn mark(facts: &PeerFacts, nlri: &Nlri, received: &Attributes) -> Result<Option<
 /// What a session's settings make of a route before policy sees it, if anything. Of what policy can
 /// ask for, [`PeerFamily::shows_policy_what_came`] says what is changed here.
 fn prepare(
-    facts: &PeerFacts,
-    family: &PeerFamily,
+    (facts, family): (&PeerFacts, &PeerFamily),
     marked: Option<Asn>,
+    preference: Option<u32>,
     received: &Attributes,
 ) -> Option<AttributeSet> {
     let alias = facts.alias.is_some_and(|alias| alias.prepend);
     let blackhole = family.honor_blackhole && received.is_blackhole();
-    if !alias && !blackhole && family.weight.is_none() && marked.is_none() {
+    let asked = alias || blackhole || family.weight.is_some() || marked.is_some();
+    if !asked && preference.is_none() {
         return None;
     }
     let mut set = received.thaw();
     set.notes.weight = family.weight;
+    if preference.is_some() {
+        set.local_pref = preference;
+    }
     if marked.is_some() {
         set.only_to_customer = marked;
     }

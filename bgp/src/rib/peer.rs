@@ -272,9 +272,13 @@ impl PeerFamily {
 
     /// Import policy finds what it asks for in routes as they were received, and not in what other
     /// settings make of them.
-    pub(super) fn shows_policy_what_came(&self, facts: &PeerFacts) -> bool {
+    pub(super) fn shows_policy_what_came(
+        &self,
+        facts: &PeerFacts,
+        config: &super::Config,
+    ) -> bool {
         let extended = facts.alias.is_some_and(|alias| alias.prepend);
-        !extended && !self.honor_blackhole
+        !extended && !self.honor_blackhole && config.default_local_pref.is_none()
     }
 
     /// Of which received routes these settings may make something else than others do.

@@ -39,6 +39,7 @@ fn config() -> Config {
         router_id: Ipv4Addr::new(10, 10, 0, 1),
         cluster_id: CLUSTER,
         client_to_client: true,
+        default_local_pref: None,
         confederation: None,
         multipath: PerFamily::default(),
         rules: Rules::default(),

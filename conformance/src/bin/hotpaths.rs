@@ -129,6 +129,7 @@ fn config() -> Config {
         router_id: Ipv4Addr::new(10, 10, 0, 1),
         cluster_id: Ipv4Addr::new(10, 10, 0, 1),
         client_to_client: true,
+        default_local_pref: None,
         confederation: None,
         multipath: PerFamily::default(),
         rules: bgp::rib::Rules::default(),

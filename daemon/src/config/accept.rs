@@ -90,6 +90,11 @@ fn speaker(top: &File, file: &File, overlays: &mut Overlays, report: &mut Report
         vrf_unreachable: or(file.vrf_unreachable, defaults.vrf_unreachable),
         l3vni: tenant::l3vni((top, file), router_id, overlays, &policies, report),
         imports: imports::accept(file, &policies, report),
+        default_local_preference: file
+            .router
+            .default_local_preference
+            .map(|at| at.value)
+            .filter(|value| *value != bgp::rib::DEFAULT_LOCAL_PREF),
         client_to_client_reflection: or(
             file.router.client_to_client_reflection,
             defaults.client_to_client_reflection,

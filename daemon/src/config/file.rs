@@ -134,6 +134,8 @@ pub struct File {
 pub struct RouterTable {
     /// `cluster_id`.
     pub cluster_id: Option<At<Ipv4Addr>>,
+    /// `default_local_preference`.
+    pub default_local_preference: Option<At<u32>>,
     /// `client_to_client_reflection`.
     pub client_to_client_reflection: Option<At<bool>>,
     /// `confederation_id`.
@@ -407,6 +409,8 @@ pub(super) fn asn(value: &DeValue<'_>) -> Reading<Asn> {
 fn router(table: &mut Table<'_, '_>) -> RouterTable {
     RouterTable {
         cluster_id: table.get("cluster_id", router_id),
+        default_local_preference: table
+            .get("default_local_preference", number(0..=i64::from(u32::MAX))),
         client_to_client_reflection: table.get("client_to_client_reflection", boolean),
         confederation_id: table.get("confederation_id", asn),
         confederation_members: table.list("confederation_members", asn),

@@ -242,6 +242,9 @@ fn router(config: &Config) -> Fields {
     if let Some(id) = config.cluster_id {
         fields.add("cluster_id", quote(id));
     }
+    if let Some(preference) = config.default_local_preference {
+        fields.add("default_local_preference", preference);
+    }
     fields.add_unless_default(
         "client_to_client_reflection",
         config.client_to_client_reflection,

@@ -69,6 +69,8 @@ pub struct Config {
     pub router_id: Ipv4Addr,
     /// Name of the cluster of our route reflector clients (RFC 4456 §7); `None`: our identifier.
     pub cluster_id: Option<Ipv4Addr>,
+    /// LOCAL_PREF of routes that come without one, where it is not 100.
+    pub default_local_preference: Option<u32>,
     /// Routes of a route reflector client go to other clients.
     pub client_to_client_reflection: bool,
     /// The confederation our AS is a member of, if it is (RFC 5065).
@@ -145,6 +147,7 @@ impl Config {
             asn,
             router_id,
             cluster_id: None,
+            default_local_preference: None,
             client_to_client_reflection: true,
             confederation: None,
             listen: default_listen(),

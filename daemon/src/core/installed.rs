@@ -144,6 +144,7 @@ mod tests {
             router_id: Ipv4Addr::new(10, 0, 0, 1),
             cluster_id: Ipv4Addr::new(10, 0, 0, 1),
             client_to_client: true,
+            default_local_pref: None,
             confederation: None,
             multipath: PerFamily::default(),
             rules: bgp::rib::Rules::default(),

@@ -358,6 +358,7 @@ fn is_known(node: Node) -> bool {
             | Node::TopVni
             | Node::BfdPeer
             | Node::BfdProfile
+            | Node::Rpki
     )
 }
 

@@ -54,6 +54,8 @@ impl Live {
             live.0
                 .extend([bfd.passive, bfd.shutdown, bfd.echo].into_iter().flatten());
         }
+        live.keys(&site.rpki.times);
+        live.0.extend(site.rpki.caches.values().map(|it| it.spot));
         for route in site.static_routes.values() {
             live.0.extend(route.next_hops.values().map(|it| it.spot));
             live.put(&route.kind);
@@ -147,6 +149,7 @@ impl Live {
             evpn.duplicates_off,
         ];
         self.0.extend(spots.into_iter().flatten());
+        self.put(&evpn.autort_as);
         self.keys(&evpn.duplicates);
         self.keys(&evpn.keys);
         let families = evpn
@@ -171,6 +174,7 @@ pub(super) fn openers(site: &Site) -> HashSet<Spot> {
     let spots = spots.chain(vnis.map(|it| it.spot));
     let spots = spots.chain(site.vrfs.values().map(|it| it.spot));
     let spots = spots.chain(bfd.map(|it| it.spot));
+    let spots = spots.chain([site.rpki.spot]);
     spots.chain(entries.map(|it| it.spot)).flatten().collect()
 }
 

@@ -170,6 +170,7 @@ pub(super) struct Site {
     pub(super) maps: BTreeMap<String, BTreeMap<u32, Entry>>,
     pub(super) bfd_profiles: BTreeMap<String, Bfd>,
     pub(super) bfd_peers: BTreeMap<BfdKey, Bfd>,
+    pub(super) rpki: Rpki,
     /// `ip route` and `ipv6 route`.
     pub(super) static_routes: BTreeMap<StaticKey, StaticRoute>,
     /// IPv4 addresses of interfaces, as the file has them.
@@ -281,6 +282,8 @@ pub(super) struct Evpn {
     pub(super) no_flooding: Option<Spot>,
     /// `advertise-svi-ip` of all VNIs.
     pub(super) svi: Option<Spot>,
+    /// The AS number in automatic route targets that are told.
+    pub(super) autort_as: Option<Put>,
     pub(super) duplicates: Keys,
     pub(super) duplicates_off: Option<Spot>,
     /// Keys of the L3 VNI.
@@ -306,6 +309,16 @@ pub(super) struct Vni {
 pub(super) struct Vrf {
     pub(super) spot: Option<Spot>,
     pub(super) vni: Option<Put>,
+}
+
+/// `rpki`.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Rpki {
+    pub(super) spot: Option<Spot>,
+    /// Preferences of caches.
+    pub(super) caches: BTreeMap<std::net::SocketAddr, Put>,
+    /// Times of all of them.
+    pub(super) times: Keys,
 }
 
 /// What tells static routes apart, as in staticd.

@@ -68,6 +68,7 @@ pub(super) fn block(opener: &Opener) -> usize {
         Node::TopVni => 53,
         Node::RouteMap => 200,
         Node::Bfd => 201,
+        Node::Rpki => 54,
         Node::Line => 202,
         Node::Foreign => 60,
         Node::Ipv4 => 1,

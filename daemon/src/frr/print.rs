@@ -59,6 +59,7 @@ fn lines(config: &Config, host: &Host, secrets: bool) -> (String, Vec<String>) {
     page.line(Block::Top, "frr defaults traditional".to_owned());
     page.log(&mut keys);
     page.policies(&mut keys);
+    page.rpki(&mut keys);
     let instances = keys.tables("instance");
     page.speaker(config, &mut keys);
     keys.finish(&mut page.unsaid);
@@ -83,6 +84,7 @@ enum Block {
     Vrf(String),
     Bfd(String),
     Map(String),
+    Rpki,
 }
 
 impl Block {
@@ -97,6 +99,7 @@ impl Block {
             Block::Vrf(name) => format!("vrf {name}\n"),
             Block::Bfd(peer) => format!("bfd\n{peer}\n"),
             Block::Map(entry) => format!("{entry}\n"),
+            Block::Rpki => "rpki\n".to_owned(),
         }
     }
 }
@@ -155,6 +158,39 @@ impl<'c> Page<'c> {
         log.finish(&mut self.unsaid);
     }
 
+    /// FRR has one set of times; those that a cache has otherwise are not said.
+    fn rpki(&mut self, keys: &mut Keys) {
+        const TIMES: [(&str, &str); 3] = [
+            ("refresh", "rpki polling_period"),
+            ("retry", "rpki retry_interval"),
+            ("expire", "rpki expire_interval"),
+        ];
+        let mut caches = keys.tables("rpki");
+        for (key, words) in TIMES {
+            let first = caches.first().and_then(|it| it.peek(key)).cloned();
+            let Some(first) =
+                first.filter(|it| caches.iter().all(|own| own.peek(key) == Some(it)))
+            else {
+                continue;
+            };
+            let seconds = caches.iter_mut().filter_map(|it| it.seconds(key)).last();
+            match seconds {
+                Some(seconds) => self.line(Block::Rpki, format!("{words} {seconds}")),
+                None => self.unsaid.push(format!("rpki: {key} = {first}")),
+            }
+        }
+        for mut cache in caches {
+            let preference = cache.text("preference").unwrap_or_else(|| "1".to_owned());
+            let address = cache.text("address").unwrap_or_default();
+            if let Ok(address) = address.parse::<std::net::SocketAddr>() {
+                let (host, port) = (address.ip(), address.port());
+                let line = format!("rpki cache {host} {port} preference {preference}");
+                self.line(Block::Rpki, line);
+            }
+            cache.finish(&mut self.unsaid);
+        }
+    }
+
     fn instance(&mut self, config: &Config, keys: &mut Keys) {
         let Some(vrf) = &config.vrf else {
             return;
@@ -194,6 +230,10 @@ impl<'c> Page<'c> {
         self.say(&router, "", keys, OWN);
         const ROUTER: &[(&str, Say)] = &[
             ("cluster_id", Say::Value("bgp cluster-id {}")),
+            (
+                "default_local_preference",
+                Say::Value("bgp default local-preference {}"),
+            ),
             (
                 "client_to_client_reflection",
                 Say::Switch("bgp client-to-client reflection"),

@@ -13,6 +13,7 @@ mod neighbor;
 mod rest;
 mod route_map;
 mod router;
+mod rpki;
 mod set;
 mod static_route;
 
@@ -52,6 +53,8 @@ pub(super) enum Node {
     BfdPeer,
     /// `profile` there.
     BfdProfile,
+    /// `rpki`.
+    Rpki,
     /// `line vty`.
     Line,
     /// A block of another daemon.
@@ -72,6 +75,7 @@ impl Node {
             | Node::Interface
             | Node::Vrf
             | Node::Bfd
+            | Node::Rpki
             | Node::Line
             | Node::Foreign => Some(Node::Top),
         }
@@ -120,6 +124,7 @@ impl Node {
             Node::Bfd => "bfd",
             Node::BfdPeer => "bfd / peer",
             Node::BfdProfile => "bfd / profile",
+            Node::Rpki => "rpki",
             Node::Line => "line vty",
             Node::Foreign => "blocks of other daemons",
         }
@@ -140,6 +145,7 @@ impl Node {
             Node::Bfd => "config-bfd",
             Node::BfdPeer => "config-bfd-peer",
             Node::BfdProfile => "config-bfd-profile",
+            Node::Rpki => "config-rpki",
             Node::Line => "config-line",
         }
     }
@@ -223,6 +229,7 @@ pub(super) fn all() -> impl Iterator<Item = &'static Shape> {
         route_map::SHAPES,
         set::SHAPES,
         bfd::SHAPES,
+        rpki::SHAPES,
         static_route::SHAPES,
         rest::SHAPES,
     ]

@@ -1,9 +1,11 @@
+mod attributes;
 mod bfd;
 mod drain;
 mod files;
 mod imports;
 mod kernel_maps;
 mod lists;
+mod rpki;
 mod running;
 mod static_route;
 mod table;

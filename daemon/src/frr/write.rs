@@ -9,6 +9,7 @@ mod evpn;
 mod imports;
 mod peers;
 mod policy;
+mod rpki;
 mod static_route;
 
 use std::collections::BTreeMap;
@@ -108,6 +109,7 @@ pub(super) fn write<'s>(site: &'s Site, host: &'s Host) -> Whole<'s> {
     whole.lists();
     whole.route_maps();
     whole.bfd();
+    whole.rpki();
     whole
 }
 

@@ -25,6 +25,7 @@ pub(crate) fn world() -> (Install, Rib) {
         router_id: Ipv4Addr::new(10, 0, 0, 9),
         cluster_id: Ipv4Addr::new(10, 0, 0, 9),
         client_to_client: true,
+        default_local_pref: None,
         confederation: None,
         multipath: PerFamily::default(),
         rules: bgp::rib::Rules::default(),

@@ -309,6 +309,7 @@ impl World {
             router_id: Ipv4Addr::new(10, 0, 0, 9),
             cluster_id: Ipv4Addr::new(10, 0, 0, 9),
             client_to_client: true,
+            default_local_pref: None,
             confederation: None,
             multipath: PerFamily::default(),
             rules: rib::Rules::default(),

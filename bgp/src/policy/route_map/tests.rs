@@ -171,6 +171,7 @@ fn every_condition_looks_at_its_own_attribute() {
         (hop("192.0.2.2"), false),
         // Nobody has bound the map to a neighbour.
         (Match::Peer(vec!["192.0.2.1".parse().unwrap()]), false),
+        (Match::PeerList(prefixes(&["permit any"])), false),
         (with(literal("1:1"), All), true),
         (with(literal("1:1"), Exact), false),
         (with(literal("1:3"), All), false),
@@ -517,6 +518,10 @@ fn a_map_that_asks_for_the_neighbour_is_bound_to_it_and_others_are_not() {
     assert!(!accepts(&peer.bound(Party::From(two)), "10.0.0.0/8"));
     assert!(accepts(&peer.bound(Party::To(Some(one))), "10.0.0.0/8"));
     assert_ne!(peer.bound(Party::From(one)), peer.bound(Party::From(two)));
+    let list = prefixes(&["permit 10.0.0.1/32"]);
+    let peer_list = map(vec![permit(10).when(Match::PeerList(list))]);
+    assert!(accepts(&peer_list.bound(Party::From(one)), "10.0.0.0/8"));
+    assert!(!accepts(&peer_list.bound(Party::From(two)), "10.0.0.0/8"));
     // Also where only a map that is called asks.
     let outer = map(vec![permit(10).call(Arc::new(peer))]);
     assert!(accepts(&outer.bound(Party::From(one)), "10.0.0.0/8"));
@@ -929,5 +934,19 @@ proptest! {
             Verdict::Change { set, .. } => set.med.map(|med| med - 50),
         };
         prop_assert_eq!(sum, naive(&entries));
+    }
+}
+
+#[test]
+fn a_length_is_of_one_ip_version() {
+    let of = |v6, length| map(vec![permit(10).when(Match::PrefixLength { v6, length })]);
+    for (condition, prefix, holds) in [
+        (of(false, 24), "10.0.0.0/24", true),
+        (of(false, 24), "10.0.0.0/25", false),
+        (of(false, 32), "2001:db8::/32", false),
+        (of(true, 32), "2001:db8::/32", true),
+        (of(true, 24), "10.0.0.0/24", false),
+    ] {
+        assert_eq!(accepts(&condition, prefix), holds, "{condition:?} {prefix}");
     }
 }

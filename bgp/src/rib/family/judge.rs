@@ -76,8 +76,8 @@ impl<K: Key> FamilyRib<K> {
             return;
         }
         let settings = cx.peers.settings(peer, self.family);
-        let as_received =
-            settings.is_some_and(|(facts, family)| family.shows_policy_what_came(facts));
+        let as_received = settings
+            .is_some_and(|(facts, family)| family.shows_policy_what_came(facts, cx.config));
         let concerned = received.slots.iter().filter(|slot| {
             let Some(entry) = self.table.get(*slot) else {
                 return false;

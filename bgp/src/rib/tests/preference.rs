@@ -167,3 +167,40 @@ fn the_lowest_aigp_goes_before_the_path_and_stays_where_it_is_exchanged() {
     world.input(Input::Configure(PeerId(2), ipv4(dearer)));
     assert_eq!(best(&world), 3);
 }
+
+#[test]
+fn a_preference_that_does_not_come_with_a_route_is_what_the_table_says() {
+    let mut world = World::new();
+    world.rib = Rib::new(Config {
+        default_local_pref: Some(200),
+        ..config()
+    });
+    for peer in [2, 3, 4, 5] {
+        let remote_as = match peer {
+            4 | 5 => Asn(65001),
+            _ => facts(peer).remote_as,
+        };
+        world.up_with(
+            peer,
+            PeerFacts {
+                remote_as,
+                ..facts(peer)
+            },
+        );
+    }
+    let mut inside = path(&[65007], [10, 10, 0, 4]);
+    inside.local_pref = Some(150);
+    world.update(4, announce(&[prefix(1)], &inside));
+    world.update(
+        2,
+        announce(&[prefix(1)], &path(&[65002, 1, 2], [10, 10, 0, 2])),
+    );
+    assert_eq!(world.best[&Nlri::V4(prefix(1))], [PeerId(2)]);
+    let mut own = path(&[], [10, 10, 0, 1]);
+    own.as_path.clear();
+    world.input(Input::Originate(Nlri::V4(prefix(2)), own));
+    for number in [1, 2] {
+        assert_eq!(world.belief(5)[&prefix(number)].local_pref, Some(200));
+        assert_eq!(world.belief(3)[&prefix(number)].local_pref, None);
+    }
+}

@@ -915,3 +915,36 @@ fn the_gateway_of_a_route_that_was_taken_over_goes_to_another_table_and_to_no_ne
     let own = NextHop::V4([10, 10, 0, 1].into());
     assert_eq!(world.belief(4)[&prefix(1)].next_hop, own);
 }
+
+#[test]
+fn a_peer_may_be_told_path_and_med_as_they_are() {
+    let told = |handling: Handling, own: bool| {
+        let mut world = World::with_peers(&[3]);
+        world.up_with(2, handled(handling));
+        let mut set = path(&[65003, 7], [10, 10, 0, 3]);
+        set.med = Some(9);
+        match own {
+            true => {
+                set.as_path.clear();
+                world.input(Input::Originate(Nlri::V4(prefix(1)), set));
+            }
+            false => world.update(3, announce(&[prefix(1)], &set)),
+        }
+        let told = world.belief(2)[&prefix(1)].clone();
+        (asns(&told), told.med)
+    };
+    let none = Handling::default();
+    assert_eq!(told(none, false), (vec![65001, 65003, 7], None));
+    let path_unchanged = Handling {
+        as_path_unchanged: true,
+        ..none
+    };
+    assert_eq!(told(path_unchanged, false), (vec![65003, 7], None));
+    let med_unchanged = Handling {
+        med_unchanged: true,
+        ..none
+    };
+    assert_eq!(told(med_unchanged, false), (vec![65001, 65003, 7], Some(9)));
+    // A path with nobody in it would be none of another AS.
+    assert_eq!(told(path_unchanged, true), (vec![65001], Some(9)));
+}

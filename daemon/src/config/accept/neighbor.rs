@@ -675,6 +675,8 @@ fn families(
             handling: Handling {
                 own_as: or(value.allowas_in, OwnAs::default()),
                 as_override: or(value.as_override, false),
+                as_path_unchanged: or(value.as_path_unchanged, false),
+                med_unchanged: or(value.med_unchanged, false),
                 private_as: or(value.remove_private_as, PrivateAs::Keep),
                 omitted: or(value.send_community, Omitted::default()),
             },

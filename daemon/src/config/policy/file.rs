@@ -105,6 +105,8 @@ pub enum ListSubject {
     Prefix,
     /// `next_hop`.
     NextHop,
+    /// `peer_list`.
+    Peer,
     /// `as_path_list`.
     AsPath,
     /// `community_list`.

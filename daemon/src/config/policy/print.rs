@@ -68,7 +68,7 @@ pub(in crate::config) fn references(map: &RouteMap) -> impl Iterator<Item = (Pol
 
 fn list_of_match(condition: &Match) -> Option<(PolicyKind, &str)> {
     match condition {
-        Match::PrefixList(list) | Match::NextHop(list) => {
+        Match::PrefixList(list) | Match::NextHop(list) | Match::PeerList(list) => {
             Some((PolicyKind::PrefixList, list.name()))
         }
         Match::AsPath(list) => Some((PolicyKind::AsPathList, list.name())),
@@ -82,6 +82,7 @@ fn list_of_match(condition: &Match) -> Option<(PolicyKind, &str)> {
         }
         Match::NextHopAddress(_)
         | Match::Peer(_)
+        | Match::PrefixLength { .. }
         | Match::AsPathContains(_)
         | Match::AsPathLength { .. }
         | Match::LocalPref(_)
@@ -258,6 +259,9 @@ fn condition(table: &mut Fields, condition: &Match) {
     match condition {
         Match::PrefixList(list) => table.add("prefix_list", quote(list.name())),
         Match::NextHop(list) => table.add("next_hop", quote(list.name())),
+        Match::PrefixLength { v6: false, length } => table.add("ipv4_prefix_length", length),
+        Match::PrefixLength { v6: true, length } => table.add("ipv6_prefix_length", length),
+        Match::PeerList(list) => table.add("peer_list", quote(list.name())),
         Match::NextHopAddress(addresses) => table.add("next_hop_address", list(addresses)),
         Match::Peer(peers) => table.add("peer", list(peers)),
         Match::AsPath(list) => table.add("as_path_list", quote(list.name())),

@@ -312,6 +312,7 @@ impl Policies {
         Some(match subject {
             ListSubject::Prefix => Match::PrefixList(self.prefix_lists.get(name, span, report)?),
             ListSubject::NextHop => Match::NextHop(self.prefix_lists.get(name, span, report)?),
+            ListSubject::Peer => Match::PeerList(self.prefix_lists.get(name, span, report)?),
             ListSubject::AsPath => Match::AsPath(self.as_path_lists.get(name, span, report)?),
             ListSubject::Mac => Match::MacList(self.mac_lists.get(name, span, report)?),
             ListSubject::Community => Match::Community {
@@ -348,6 +349,7 @@ impl Policies {
                 ListSubject::Community
                 | ListSubject::Prefix
                 | ListSubject::NextHop
+                | ListSubject::Peer
                 | ListSubject::AsPath
                 | ListSubject::Mac => {
                     let list = self.community_lists.get(name, span, report)?;
@@ -426,6 +428,9 @@ fn match_rank(condition: &Match) -> u8 {
         Match::Rpki(_) => 23,
         Match::Source(_) => 24,
         Match::Interface(_) => 25,
+        Match::PrefixLength { v6: false, .. } => 26,
+        Match::PrefixLength { v6: true, .. } => 27,
+        Match::PeerList(_) => 28,
     }
 }
 

@@ -244,6 +244,8 @@ fn handling(table: &mut Fields, handling: &Handling) {
         OwnAs::Origin => table.add("allowas_in", quote("origin")),
     }
     table.add_unless_default("as_override", handling.as_override, false);
+    table.add_unless_default("as_path_unchanged", handling.as_path_unchanged, false);
+    table.add_unless_default("med_unchanged", handling.med_unchanged, false);
     if handling.private_as != PrivateAs::Keep {
         table.add("remove_private_as", quote(handling.private_as.word()));
     }

@@ -214,7 +214,7 @@ fn matches() -> impl Strategy<Value = Vec<Match>> {
     // In the order in which a file's conditions are kept.
     let parts = vec![
         some_of(Just(Match::PrefixList(lists.prefix.clone()))),
-        some_of(Just(Match::NextHop(lists.prefix))),
+        some_of(Just(Match::NextHop(lists.prefix.clone()))),
         some_of(addresses().prop_map(Match::NextHopAddress)),
         some_of(addresses().prop_map(Match::Peer)),
         some_of(Just(Match::AsPath(lists.as_path))),
@@ -254,6 +254,9 @@ fn matches() -> impl Strategy<Value = Vec<Match>> {
         some_of(Just(Match::Interface(vec![
             InterfaceName::new("eth0").unwrap(),
         ]))),
+        some_of((0_u8..33).prop_map(|length| Match::PrefixLength { v6: false, length })),
+        some_of((0_u8..129).prop_map(|length| Match::PrefixLength { v6: true, length })),
+        some_of(Just(Match::PeerList(lists.prefix))),
     ];
     parts.prop_map(|parts| parts.concat())
 }
@@ -365,17 +368,21 @@ fn handling(is_unicast: bool) -> impl Strategy<Value = Handling> {
         PrivateAs::Replace,
         PrivateAs::ReplaceAll,
     ]);
-    (own_as, any::<bool>(), private_as, any::<[bool; 3]>()).prop_map(
-        move |(own_as, as_override, private_as, [standard, extended, large])| Handling {
-            own_as,
-            as_override,
-            private_as,
-            omitted: Omitted {
-                standard,
-                extended: extended && is_unicast,
-                large,
-                ..Omitted::default()
-            },
+    (own_as, any::<[bool; 3]>(), private_as, any::<[bool; 3]>()).prop_map(
+        move |(own_as, [as_override, path, med], private_as, [standard, extended, large])| {
+            Handling {
+                own_as,
+                as_override,
+                as_path_unchanged: path,
+                med_unchanged: med,
+                private_as,
+                omitted: Omitted {
+                    standard,
+                    extended: extended && is_unicast,
+                    large,
+                    ..Omitted::default()
+                },
+            }
         },
     )
 }

@@ -232,6 +232,12 @@ fn handling_in_words(handling: &Handling) -> Vec<String> {
     if handling.as_override {
         words.push("our AS number stands for its own in what it is told".to_owned());
     }
+    if handling.as_path_unchanged {
+        words.push("our AS number is not put in front of paths that it is told".to_owned());
+    }
+    if handling.med_unchanged {
+        words.push("it is told the MEDs of others".to_owned());
+    }
     match handling.private_as {
         PrivateAs::Keep => {}
         PrivateAs::Remove | PrivateAs::RemoveAll => {

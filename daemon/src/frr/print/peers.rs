@@ -152,12 +152,26 @@ impl Page<'_> {
                 lines.extend(filters(&map).map(|(word, name)| format!("{word} {name} {way}")));
             }
         }
+        let mut unchanged: Vec<&str> = Vec::new();
+        if keys.take_if("as_path_unchanged", &Value::Boolean(true)) {
+            unchanged.push("as-path");
+        }
         let next_hop = match keys.peek("next_hop").and_then(Value::as_str) {
             Some("self") => Some("next-hop-self"),
             Some("self_always") => Some("next-hop-self force"),
-            Some("unchanged") => Some("attribute-unchanged next-hop"),
             _ => None,
         };
+        if keys.take_if("next_hop", &Value::String("unchanged".to_owned())) {
+            unchanged.push("next-hop");
+        }
+        if keys.take_if("med_unchanged", &Value::Boolean(true)) {
+            unchanged.push("med");
+        }
+        match unchanged.as_slice() {
+            [] => {}
+            [_, _, _] => lines.push("attribute-unchanged".to_owned()),
+            words => lines.push(format!("attribute-unchanged {}", words.join(" "))),
+        }
         if let Some(line) = next_hop {
             keys.drop("next_hop");
             lines.push(line.to_owned());

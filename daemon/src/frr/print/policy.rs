@@ -29,6 +29,14 @@ const LISTS: [(&str, &str); 4] = [
 ];
 
 const MATCHES: &[(&str, Say)] = &[
+    (
+        "ipv4_prefix_length",
+        Say::Value("match ip address prefix-len {}"),
+    ),
+    (
+        "ipv6_prefix_length",
+        Say::Value("match ipv6 address prefix-len {}"),
+    ),
     ("as_path_list", Say::Value("match as-path {}")),
     ("metric", Say::Value("match metric {}")),
     ("tag", Say::Value("match tag {}")),
@@ -204,7 +212,11 @@ impl Page<'_> {
     }
 
     fn matches(&mut self, block: &Block, keys: &mut Keys) {
-        for (key, word) in [("prefix_list", "address"), ("next_hop", "next-hop")] {
+        for (key, word) in [
+            ("prefix_list", "address"),
+            ("next_hop", "next-hop"),
+            ("peer_list", "route-source"),
+        ] {
             if let Some(name) = keys.text(key) {
                 let v6 = self.is_v6(&name);
                 let list = head(&name, v6);

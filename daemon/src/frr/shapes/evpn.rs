@@ -2,6 +2,7 @@
 
 use super::Means::{Always, Closes, Differs, Does, Moot, Opens, Refused};
 use super::Node::{Evpn, Interface, Top, TopVni, Vni, Vrf};
+use super::neighbor::number;
 use super::{DONE, Done, Node, Shape, shape};
 use crate::frr::model::{Args, Site, quote};
 
@@ -136,9 +137,10 @@ pub(super) const SHAPES: &[Shape] = &[
     shape(
         HERE,
         "autort as ASN",
-        Refused(
-            "automatic route targets import any AS number; write the exported one in the VNI's block (`vni N`, `route-target export`)",
-        ),
+        Does(|site, a| {
+            site.router().evpn.autort_as = (!a.no()).then(|| a.put(number(a.value("ASN"))));
+            DONE
+        }),
     ),
     shape(
         HERE,

@@ -1,7 +1,7 @@
 //! Everything else: the system, interfaces, and what other daemons of FRR do.
 
 use super::Means::{
-    Always, Closes, Differs, Does, Elsewhere, Moot, Opens, OpensElsewhere, OpensRefused, Refused,
+    Always, Closes, Differs, Does, Elsewhere, Moot, Opens, OpensElsewhere, Refused,
 };
 use super::Node::{Interface, Line, Top, Vrf};
 use super::router::kernel_map;
@@ -253,11 +253,6 @@ pub(super) const SHAPES: &[Shape] = &[
         OpensElsewhere("the daemon of that protocol"),
     ),
     shape(HERE, "traffic LINE", OpensElsewhere("zebra")),
-    shape(
-        HERE,
-        "rpki [vrf NAME]",
-        OpensRefused("write the caches as [[rpki]] in TOML"),
-    ),
     shape(HERE, "vnc LINE", Refused("VNC is not known")),
     shape(
         &[
@@ -274,6 +269,7 @@ pub(super) const SHAPES: &[Shape] = &[
             Node::Bfd,
             Node::BfdPeer,
             Node::BfdProfile,
+            Node::Rpki,
             Line,
             Node::OtherFamily,
             Node::Foreign,
@@ -296,6 +292,7 @@ pub(super) const SHAPES: &[Shape] = &[
             Node::Bfd,
             Node::BfdPeer,
             Node::BfdProfile,
+            Node::Rpki,
             Line,
             Node::OtherFamily,
             Node::Foreign,

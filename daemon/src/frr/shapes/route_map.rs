@@ -89,8 +89,19 @@ pub(super) const SHAPES: &[Shape] = &[
     ),
     shape(
         ENTRY,
-        "match (ip|ipv6) address prefix-len N",
-        Refused("a prefix list says the length: `ip prefix-list NAME permit 0.0.0.0/0 ge N le N`"),
+        "match ip address prefix-len <0-32>",
+        Does(|site, a| {
+            let length = a.value("<0-32>").to_owned();
+            matches(site, a, "ipv4_prefix_length", length)
+        }),
+    ),
+    shape(
+        ENTRY,
+        "match ipv6 address prefix-len <0-128>",
+        Does(|site, a| {
+            let length = a.value("<0-128>").to_owned();
+            matches(site, a, "ipv6_prefix_length", length)
+        }),
     ),
     shape(
         ENTRY,
@@ -117,8 +128,13 @@ pub(super) const SHAPES: &[Shape] = &[
     ),
     shape(
         ENTRY,
-        "match ip route-source LINE",
-        Refused("the neighbor is matched by `match peer`"),
+        "match ip route-source NAME",
+        Does(|site, a| matches(site, a, "peer_list", access_list(a))),
+    ),
+    shape(
+        ENTRY,
+        "match ip route-source prefix-list NAME",
+        Does(|site, a| matches(site, a, "peer_list", list_mark(a))),
     ),
     shape(
         ENTRY,
@@ -316,7 +332,7 @@ fn matches(site: &mut Site, a: &Args<'_>, key: &'static str, text: String) -> Do
         None => text.chars().take(1).collect(),
     };
     match before.filter(|before| kind(&before.text) != kind(&text)) {
-        Some(before) if key == "prefix_list" || key == "next_hop" => Err(format!(
+        Some(before) if matches!(key, "prefix_list" | "next_hop" | "peer_list") => Err(format!(
             "line {} has such a condition already, and both cannot hold",
             before.spot.line
         )),

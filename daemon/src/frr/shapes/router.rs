@@ -178,7 +178,14 @@ pub(super) const SHAPES: &[Shape] = &[
     shape(
         HERE,
         "bgp default local-preference <0-4294967295>",
-        Refused("set it by a route-map: `set local-preference`"),
+        Does(|site, a| {
+            key(
+                site,
+                a,
+                "router.default_local_preference",
+                a.value("<0-4294967295>"),
+            )
+        }),
     ),
     shape(HERE, "bgp default subgroup-pkt-queue-max N", Moot(TUNING)),
     shape(

@@ -159,3 +159,39 @@ fn an_aggregate_has_its_mask_in_either_way() {
     let two = router(" aggregate-address 172.16.0.0/12 summary-only", "");
     assert_eq!(one, two);
 }
+
+#[test]
+fn lengths_and_neighbors_are_conditions_of_their_own() {
+    let lists =
+        "ip prefix-list P permit 10.0.0.0/8 le 32\naccess-list 7 permit 10.0.0.0 0.0.0.255\n";
+    let map = |lines: &str| router("", &format!("{lists}route-map M permit 10\n{lines}"));
+    let ours = |condition: &str| {
+        let text = format!("match = {{ {condition} }}");
+        let map =
+            config::print(&map(" match metric 5\n")).replace("match = { metric = 5 }", &text);
+        toml(&map).route_maps
+    };
+    for (lines, condition) in [
+        (
+            " match ip address prefix-len 24\n match ip address prefix-list P\n",
+            "prefix_list = \"P\", ipv4_prefix_length = 24",
+        ),
+        (
+            " match ipv6 address prefix-len 48\n",
+            "ipv6_prefix_length = 48",
+        ),
+        (
+            " match ip route-source prefix-list P\n",
+            "peer_list = \"P\"",
+        ),
+        (
+            " match ip route-source 7\n",
+            "peer_list = \"access-list 7\"",
+        ),
+    ] {
+        let config = map(lines);
+        assert_eq!(config.route_maps, ours(condition), "{lines}");
+        let shown = crate::frr::print(&config, &Host::default()).text;
+        assert_eq!(on(&shown, &Host::default()), config, "{shown}");
+    }
+}

@@ -46,6 +46,9 @@ bfd
  profile X
   detect-multiplier 9
 exit
+rpki
+ rpki cache 10.0.0.9 323 preference 9
+exit
 end
 ";
 
@@ -62,6 +65,7 @@ pub(super) fn around(node: Node) -> (&'static str, &'static str) {
         Node::RouteMap => ("route-map Z permit 10\n", ""),
         Node::Interface => ("interface eth0\n", ""),
         Node::Vrf => ("vrf X\n", ""),
+        Node::Rpki => ("rpki\n", ""),
         Node::Bfd => ("bfd\n", ""),
         Node::BfdPeer => ("bfd\npeer 10.0.0.2\n", ""),
         Node::BfdProfile => (
@@ -95,7 +99,9 @@ pub(super) fn value(words: &str, name: &str) -> String {
         "A.B.C.D/M" => "10.9.0.0/16",
         "X:X::X:X" => "2001:db8::7",
         "X:X::X:X/M" => "2001:d00::/16",
-        "ADDR" => "10.0.0.2",
+        "ADDR" | "CACHE" => "10.0.0.2",
+        "<600-172800>" => "7300",
+        "<0-32>" | "<0-128>" => "24",
         "PREFIX" => "10.9.0.0/16",
         "GE" => "17",
         "LE" => "24",
@@ -147,6 +153,7 @@ const SILENT: &[(&str, &str)] = &[
         "only `no route-map NAME` stands without an entry",
     ),
     ("bfd", "a block, in which lines stand"),
+    ("rpki", "a block, in which lines stand"),
     ("peer ADDR*", "a block, in which lines stand"),
     ("profile NAME", "a block, in which lines stand"),
     ("interface IFNAME*", "a block, in which lines stand"),

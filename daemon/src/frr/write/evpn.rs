@@ -182,7 +182,14 @@ impl Whole<'_> {
             }
             self.toml.keys("", &vni.keys);
             self.toml.list("import_targets", &vni.import_targets);
-            self.toml.list("export_targets", &vni.export_targets);
+            match (&router.evpn.autort_as, vni.export_targets.as_slice()) {
+                // Automatic ones are imported from any AS anyway.
+                (Some(asn), []) => {
+                    let target = format!("export_targets = [\"{}:{number}\"]", asn.text);
+                    self.toml.line(asn.spot, &target);
+                }
+                (_, targets) => self.toml.list("export_targets", targets),
+            }
             if let Some(device) = device {
                 self.devices(*spot, "", device);
                 if let Some(vrf) = &device.vrf {

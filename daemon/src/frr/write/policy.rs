@@ -119,5 +119,5 @@ impl Whole<'_> {
 }
 
 fn is_list(key: &str) -> bool {
-    matches!(key, "prefix_list" | "next_hop")
+    matches!(key, "prefix_list" | "next_hop" | "peer_list")
 }

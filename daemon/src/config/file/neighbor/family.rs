@@ -44,6 +44,10 @@ pub struct FamilyTable {
     pub allowas_in: Option<At<OwnAs>>,
     /// `as_override`.
     pub as_override: Option<At<bool>>,
+    /// `as_path_unchanged`.
+    pub as_path_unchanged: Option<At<bool>>,
+    /// `med_unchanged`.
+    pub med_unchanged: Option<At<bool>>,
     /// `remove_private_as`; `true` is "plain".
     pub remove_private_as: Option<At<PrivateAs>>,
     /// `send_community`: what is left out.
@@ -121,6 +125,8 @@ pub(super) fn family(
         maximum_prefixes_out: own.maximum_prefixes_out.or(group.maximum_prefixes_out),
         allowas_in: own.allowas_in.or(group.allowas_in),
         as_override: own.as_override.or(group.as_override),
+        as_path_unchanged: own.as_path_unchanged.or(group.as_path_unchanged),
+        med_unchanged: own.med_unchanged.or(group.med_unchanged),
         remove_private_as: own.remove_private_as.or(group.remove_private_as),
         send_community: own.send_community.or(group.send_community),
         weight: own.weight.or(group.weight),
@@ -146,6 +152,8 @@ pub(super) fn family_table(table: &mut Table<'_, '_>, family: Family) -> Option<
         maximum_prefixes_out: table.get("maximum_prefixes_out", number(1..=i64::from(u32::MAX))),
         allowas_in: table.get("allowas_in", allowas_in),
         as_override: table.get("as_override", boolean),
+        as_path_unchanged: table.get("as_path_unchanged", boolean),
+        med_unchanged: table.get("med_unchanged", boolean),
         remove_private_as: table.get("remove_private_as", remove_private_as),
         send_community: send_community(table, family),
         weight: table.get("weight", number(0..=i64::from(u32::MAX))),

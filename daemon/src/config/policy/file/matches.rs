@@ -17,6 +17,13 @@ use super::*;
 pub(super) fn matches(table: &mut Table<'_, '_>) -> Vec<At<MatchItem>> {
     let mut items = Vec::new();
     named(table, "prefix_list", ListSubject::Prefix, &mut items);
+    let v4 = table.get("ipv4_prefix_length", number(0..=32));
+    items.extend(plain(v4, |length| Match::PrefixLength {
+        v6: false,
+        length,
+    }));
+    let v6 = table.get("ipv6_prefix_length", number(0..=128));
+    items.extend(plain(v6, |length| Match::PrefixLength { v6: true, length }));
     if let Some(At { value, span }) = table.get("next_hop", reference) {
         next_hop(value, span, table.report(), &mut items);
     }
@@ -31,6 +38,7 @@ pub(super) fn matches(table: &mut Table<'_, '_>) -> Vec<At<MatchItem>> {
         )
     });
     items.extend(plain(peers, Match::Peer));
+    named(table, "peer_list", ListSubject::Peer, &mut items);
     named(table, "as_path_list", ListSubject::AsPath, &mut items);
     items.extend(plain(
         table.get("as_path_contains", asn),

@@ -67,16 +67,7 @@ pub(in crate::frr::shapes) const SHAPES: &[Shape] = &[
     shape(
         FAMILIES,
         "neighbor PEER attribute-unchanged {as-path|next-hop|med}",
-        Does(|site, a| {
-            if a.has("as-path") || a.has("med") || !a.has("next-hop") && !a.no() {
-                return Err(
-                    "only the next hop can be left unchanged (`attribute-unchanged next-hop`); \
-                        a route server leaves all as it is (`route-server-client`)"
-                        .to_owned(),
-                );
-            }
-            family_key(site, a, "next_hop", "\"unchanged\"")
-        }),
+        Does(attribute_unchanged),
     ),
     shape(
         FAMILIES,
@@ -265,6 +256,28 @@ fn filter(
         true => set(&mut family.export, value),
         false => set(&mut family.import, value),
     }
+}
+
+/// Those that are named, or all three; a line replaces the one before.
+fn attribute_unchanged(site: &mut Site, a: &Args<'_>) -> Done {
+    const KEYS: [(&str, &str, &str); 3] = [
+        ("as-path", "as_path_unchanged", "true"),
+        ("med", "med_unchanged", "true"),
+        ("next-hop", "next_hop", "\"unchanged\""),
+    ];
+    let all = KEYS.iter().all(|(word, _, _)| !a.has(word));
+    let family = a.family();
+    let keys = &mut site.peer(a).families.of_mut(family).keys;
+    for (word, key, text) in KEYS {
+        let named = all || a.has(word);
+        let before = keys.get(key).is_some_and(|put| put.text == text);
+        match (a.no(), named) {
+            (true, true) | (false, false) if before => drop(keys.remove(key)),
+            (false, true) => drop(keys.insert(key, a.put(text))),
+            (_, _) => {}
+        }
+    }
+    DONE
 }
 
 fn family_key(site: &mut Site, a: &Args<'_>, key: &'static str, text: impl Into<String>) -> Done {
