@@ -550,6 +550,21 @@ pub(super) const SHAPES: &[Shape] = &[
         Does(|site, a| paths(site, a, true)),
     ),
     shape(
+        BOTH,
+        "maximum-paths <257-65535>",
+        Differs(|site, a| paths(site, a, false), AT_MOST),
+    ),
+    shape(
+        HERE,
+        "maximum-paths <257-65535>",
+        Differs(|site, a| paths(site, a, false), AT_MOST),
+    ),
+    shape(
+        UNICAST,
+        "maximum-paths ibgp <257-65535> [equal-cluster-length]",
+        Differs(|site, a| paths(site, a, true), AT_MOST),
+    ),
+    shape(
         UNICAST,
         "distance bgp <1-255> <1-255> <1-255>",
         Differs(
@@ -674,8 +689,11 @@ fn seconds(site: &mut Site, a: &Args<'_>, key: &'static str, name: &str) -> Done
     DONE
 }
 
+/// Some are built for more.
+const AT_MOST: &str = "a prefix has up to 256 paths at a time";
+
 fn paths(site: &mut Site, a: &Args<'_>, ibgp: bool) -> Done {
-    let paths = (!a.no()).then(|| a.put(a.value("<1-256>")));
+    let paths = (!a.no()).then(|| a.put(a.get("<1-256>").unwrap_or("256")));
     let family = a.family();
     let unicast = site.router().families.of_mut(family);
     match ibgp {
