@@ -562,7 +562,9 @@ fn a_lost_next_hop_moves_all_its_routes_with_one_message() {
     until("ip nexthop replace id 9 blackhole", |_| {
         told.try_recv().is_ok()
     });
-    while told.try_recv().is_ok() {}
+    // Behind the last word of those nothing more comes.
+    run("ip nexthop replace id 8 blackhole");
+    while !told.recv_timeout(PATIENCE).unwrap().contains("id 8 ") {}
     let start = Instant::now();
     kernel.lose(1);
     let moved = told.recv_timeout(PATIENCE).unwrap();
