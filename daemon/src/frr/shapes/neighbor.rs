@@ -355,8 +355,13 @@ pub(super) const SHAPES: &[Shape] = &[
     ),
     shape(
         SESSION,
-        "neighbor PEER (dont-capability-negotiate|override-capability|strict-capability-match)",
+        "neighbor PEER dont-capability-negotiate",
         Refused("capabilities are always negotiated (RFC 5492)"),
+    ),
+    shape(
+        SESSION,
+        "neighbor PEER (override-capability|strict-capability-match)",
+        Moot("a session comes up with what both sides offer, no more and no less (RFC 5492)"),
     ),
     shape(
         SESSION,

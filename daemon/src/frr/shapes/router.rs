@@ -356,7 +356,7 @@ pub(super) const SHAPES: &[Shape] = &[
     shape(
         HERE,
         "bgp graceful-restart disable-eor",
-        Refused("End-of-RIB is always sent"),
+        Moot("End-of-RIB is always sent"),
     ),
     shape(
         HERE,
