@@ -1,12 +1,13 @@
 //! A second route with prefix and metric of one of ours, as `ip route prepend` and `append` make it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use fib::{Entry, Event, Key};
+use fib::{Entry, Event, KernelHandle, Key};
 
 use crate::entries::{key, route, via};
 use crate::namespace::{enter_namespace, run, underlay, until, until_within};
-use crate::thread::{is_installed, start};
+use crate::thread::{Heard, is_installed, start};
 
 /// Prefix, how it is shown, our next hop, theirs.
 const FAMILIES: [(&str, &str, &str, &str); 2] = [
@@ -23,6 +24,21 @@ const FAMILIES: [(&str, &str, &str, &str); 2] = [
         "fd01::9",
     ),
 ];
+
+fn name() -> Key {
+    Key::Route(key("10.9.0.0/16"))
+}
+
+/// A kernel thread with a route to 10.9.0.0/16 by 10.0.0.2.
+fn one_route() -> (KernelHandle, Arc<Heard>) {
+    let (kernel, heard) = start();
+    kernel.want(Entry::Route(
+        key("10.9.0.0/16"),
+        route([via("10.0.0.2", "ua")]),
+    ));
+    heard.wait("installed", |event| is_installed(event, &name()));
+    (kernel, heard)
+}
 
 #[test]
 fn a_second_one_of_ours_goes_and_ours_stays() {
@@ -72,18 +88,12 @@ fn one_of_another_program_in_front_has_the_place() {
         return;
     }
     underlay();
-    let (kernel, heard) = start();
-    let name = Key::Route(key("10.9.0.0/16"));
-    kernel.want(Entry::Route(
-        key("10.9.0.0/16"),
-        route([via("10.0.0.2", "ua")]),
-    ));
-    heard.wait("installed", |event| is_installed(event, &name));
+    let (kernel, heard) = one_route();
     let show = "ip route show 10.9.0.0/16";
     run("ip route prepend 10.9.0.0/16 via 10.0.1.9 proto static metric 20");
     let refused = heard.wait("refusal", |event| {
         matches!(event, Event::Failed { key, error, occupied: true }
-            if *key == name && error.contains("another program"))
+            if *key == name() && error.contains("another program"))
     });
     let text = run(show);
     assert!(
@@ -98,7 +108,7 @@ fn one_of_another_program_in_front_has_the_place() {
         text.contains("via 10.0.0.2 dev ua proto bgp")
     });
     heard.wait_from(refused, "installed again", |event| {
-        is_installed(event, &name)
+        is_installed(event, &name())
     });
     assert_eq!(kernel.verify().unwrap(), []);
 }
@@ -109,20 +119,14 @@ fn one_of_another_program_behind_ours_is_left_alone() {
         return;
     }
     underlay();
-    let (kernel, heard) = start();
-    let name = Key::Route(key("10.9.0.0/16"));
-    let want = |gateway| {
-        kernel.want(Entry::Route(
-            key("10.9.0.0/16"),
-            route([via(gateway, "ua")]),
-        ));
-    };
-    want("10.0.0.2");
+    let (kernel, _) = one_route();
     let show = "ip route show 10.9.0.0/16";
-    heard.wait("installed", |event| is_installed(event, &name));
     run("ip route append 10.9.0.0/16 via 10.0.1.9 proto static metric 20");
     assert_eq!(kernel.verify().unwrap(), []);
-    want("10.0.0.3");
+    kernel.want(Entry::Route(
+        key("10.9.0.0/16"),
+        route([via("10.0.0.3", "ua")]),
+    ));
     let text = until(show, |text| text.contains("10.0.0.3"));
     let (ours, theirs) = (text.find("10.0.0.3"), text.find("10.0.1.9"));
     assert!(ours.is_some() && ours < theirs, "{text}");
@@ -142,13 +146,7 @@ fn one_for_some_packets_only_stands_in_nobodys_place() {
         return;
     }
     underlay();
-    let (kernel, heard) = start();
-    let name = Key::Route(key("10.9.0.0/16"));
-    kernel.want(Entry::Route(
-        key("10.9.0.0/16"),
-        route([via("10.0.0.2", "ua")]),
-    ));
-    heard.wait("installed", |event| is_installed(event, &name));
+    let (kernel, _) = one_route();
     run("ip route add 10.9.0.0/16 tos 0x10 via 10.0.1.9 proto bgp metric 20");
     assert_eq!(kernel.verify().unwrap(), []);
     run("ip route del 10.9.0.0/16 tos 0x10");
