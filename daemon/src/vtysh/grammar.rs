@@ -12,7 +12,7 @@
 use std::cmp::Ordering;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use bgp::MacAddress;
+use bgp::{Community, LargeCommunity, MacAddress};
 use ipnetwork::IpNetwork;
 
 /// All commands as a tree of words.
@@ -288,6 +288,8 @@ fn value_fits(kind: &str, word: &str) -> Option<Fit> {
         "X:X::X:X" => word.parse::<Ipv6Addr>().is_ok(),
         "A.B.C.D/M" => is_prefix(word, false),
         "X:X::X:X/M" => is_prefix(word, true),
+        "AA:NN" => word.parse::<Community>().is_ok(),
+        "AA:BB:CC" => word.parse::<LargeCommunity>().is_ok(),
         "X:X:X:X:X:X" => word.parse::<MacAddress>().is_ok(),
         _ => return Some(Fit::Free),
     };

@@ -41,6 +41,7 @@ pub(super) async fn answer(ask: Ask, said: &Said, asking: &Asking) -> Answered {
         Ask::Neighbors => neighbors::neighbors(said, asking).await,
         Ask::NeighborRoutes => routes::of_neighbor(said, asking).await,
         Ask::Prefix => routes::prefix(said, asking).await,
+        Ask::Selected => routes::selected(said, asking).await,
         Ask::Table => routes::table(said, asking).await,
         Ask::Vrfs => bgp::vrfs(said, asking).await,
         Ask::EvpnRoutes => routes::evpn(said, asking).await,

@@ -51,6 +51,7 @@ pub(super) enum Ask {
     NeighborRoutes,
     Prefix,
     Table,
+    Selected,
     Vrfs,
     EvpnRoutes,
     BgpVni,
@@ -88,6 +89,16 @@ macro_rules! bgp {
     };
 }
 
+/// The same without EVPN.
+macro_rules! unicast {
+    ($rest:literal) => {
+        concat!(
+            "show [ip] bgp [(vrf|view) NAME] [(ipv4|ipv6) [unicast]] ",
+            $rest
+        )
+    };
+}
+
 const fn command(words: &'static str, what: What, help: &'static str) -> Command {
     Command { words, what, help }
 }
@@ -112,10 +123,10 @@ pub(super) const COMMANDS: &[Command] = &[
     ),
     command(
         bgp!(
-            "neighbors (A.B.C.D|X:X::X:X|WORD) (advertised-routes|received-routes|routes) [json]"
+            "neighbors (A.B.C.D|X:X::X:X|WORD) (advertised-routes|received-routes|filtered-routes|routes) [json]"
         ),
         What::Ask(Ask::NeighborRoutes),
-        "what a neighbor is told; what it told us, before and after policy",
+        "what a neighbor is told; what it told us, before policy, refused by it, and after it",
     ),
     command(
         bgp!("(A.B.C.D|A.B.C.D/M|X:X::X:X|X:X::X:X/M) [(bestpath|multipath)] [json]"),
@@ -123,6 +134,38 @@ pub(super) const COMMANDS: &[Command] = &[
         "the paths of a prefix, or of the longest match of an address",
     ),
     command(bgp!("[json]"), What::Ask(Ask::Table), "the table"),
+    command(
+        unicast!("(A.B.C.D/M|X:X::X:X/M) longer-prefixes [json]"),
+        What::Ask(Ask::Selected),
+        "a prefix and those within it",
+    ),
+    command(
+        unicast!("regexp REGEX [json]"),
+        What::Ask(Ask::Selected),
+        "routes whose AS path matches",
+    ),
+    command(
+        unicast!(
+            "(community [AA:NN [exact-match]]|large-community [AA:BB:CC [exact-match]]) [json]"
+        ),
+        What::Ask(Ask::Selected),
+        "routes with communities, any or this one",
+    ),
+    command(
+        unicast!("(community-list|large-community-list) LIST [exact-match] [json]"),
+        What::Ask(Ask::Selected),
+        "routes that a list of communities permits",
+    ),
+    command(
+        unicast!("(filter-list|prefix-list) LIST [json]"),
+        What::Ask(Ask::Selected),
+        "routes that a list of AS paths or prefixes permits",
+    ),
+    command(
+        unicast!("cidr-only [json]"),
+        What::Ask(Ask::Selected),
+        "routes whose prefix is not as long as its class says",
+    ),
     command(
         "show [ip] bgp [(vrf|view) NAME] nexthop [json]",
         What::Ask(Ask::BgpNextHops),
@@ -378,6 +421,10 @@ const WORDS: &[(&str, &str)] = &[
     ("<1-4294967295>", "neighbors of this AS"),
     ("A.B.C.D", "IPv4 address"),
     ("A.B.C.D/M", "IPv4 prefix"),
+    ("AA:NN", "community, by number or name"),
+    ("AA:BB:CC", "large community"),
+    ("REGEX", "regular expression; `_` is a boundary"),
+    ("LIST", "name of a list"),
     ("LINE", "any words"),
     ("NAME", "name"),
     ("RD", "route distinguisher"),
@@ -393,7 +440,10 @@ const WORDS: &[(&str, &str)] = &[
     ("bgp", "BGP"),
     ("brief", "a line each"),
     ("cache-connection", "caches"),
+    ("cidr-only", "not as long as its class says"),
     ("clear", "begin again"),
+    ("community", "routes with communities"),
+    ("community-list", "lists of communities"),
     ("configure", "change the configuration"),
     ("connected", "networks of interfaces"),
     ("copy", "keep the configuration"),
@@ -407,10 +457,13 @@ const WORDS: &[(&str, &str)] = &[
     ("es", "type 4"),
     ("established", "only those that are"),
     ("evpn", "EVPN"),
+    ("exact-match", "with no others beside"),
     ("exit", "leave"),
     ("external", "neighbors of other ASes"),
     ("failed", "only those that are not Established"),
     ("file", "into the configuration file"),
+    ("filter-list", "lists of AS paths"),
+    ("filtered-routes", "what policy did not let in"),
     ("in", "ask the neighbor for its routes again"),
     ("integrated", "into the configuration file"),
     ("interface", "devices"),
@@ -420,8 +473,11 @@ const WORDS: &[(&str, &str)] = &[
     ("json", "JSON"),
     ("kernel", "routes that others made"),
     ("l2vpn", "EVPN"),
+    ("large-community", "routes with large communities"),
+    ("large-community-list", "lists of large communities"),
     ("list", "all commands"),
     ("local", "addresses of this host"),
+    ("longer-prefixes", "and those within it"),
     ("mac", "MAC addresses"),
     ("macip", "type 2"),
     ("memory", "into the configuration file"),
@@ -444,6 +500,7 @@ const WORDS: &[(&str, &str)] = &[
         "received-routes",
         "what the neighbor told us, before policy",
     ),
+    ("regexp", "routes whose AS path matches"),
     ("rmac", "MAC addresses of routers"),
     ("route", "routes"),
     ("route-map", "route-maps"),

@@ -77,7 +77,10 @@ fn value(word: &str) -> &str {
         "X:X::X:X/M" => "2001:db8::/32",
         "X:X:X:X:X:X" => "02:00:00:00:00:01",
         "RD" => "10.0.0.1:100",
-        "NAME" | "WORD" => "zzz",
+        "NAME" | "WORD" | "LIST" => "zzz",
+        "AA:NN" => "65001:100",
+        "AA:BB:CC" => "65001:1:2",
+        "REGEX" => "_65001_",
         "LINE" => "any words",
         word if word.starts_with('<') => "99",
         word => word,
@@ -136,6 +139,15 @@ fn words_that_scripts_abbreviate_are_understood() {
         (
             "sh ip bgp nei 10.0.0.1 adv",
             "show ip bgp neighbors 10.0.0.1 advertised-routes",
+        ),
+        (
+            "sh ip bgp nei 10.0.0.1 filt",
+            "show ip bgp neighbors 10.0.0.1 filtered-routes",
+        ),
+        ("sh ip bgp reg ^65001$", "show ip bgp regexp ^65001$"),
+        (
+            "sh ip bgp 10.0.0.0/8 lon",
+            "show ip bgp 10.0.0.0/8 longer-prefixes",
         ),
         ("sh ip ro", "show ip route"),
         ("sh ip route 10.0.0.0/8", "show ip route 10.0.0.0/8"),

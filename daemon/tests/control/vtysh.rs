@@ -1,13 +1,14 @@
-//! `rbgpctl vtysh` as scripts call it: files of lines, its options, and `clear`.
+//! `rbgpctl vtysh` as scripts call it: files of lines, its options, `clear`, and tables of routes by a
+//! condition.
 
 use std::io::Write as _;
 use std::process::Stdio;
 
-use rbgpd::control::{ErrorKind, ErrorReply, Reply, Request, SoftReset, reply};
+use rbgpd::control::{ErrorKind, ErrorReply, Language, Reply, Request, Select, SoftReset, reply};
 
 use crate::client::{Ran, program, ran};
 use crate::daemon::{Daemon, fresh_directory};
-use crate::replies::summary;
+use crate::replies::{route, summary};
 
 fn configured(dry_run: bool) -> Reply {
     Reply::Configured(reply::Configured {
@@ -23,6 +24,28 @@ fn configured(dry_run: bool) -> Reply {
     })
 }
 
+fn version() -> Reply {
+    Reply::Version(reply::Version {
+        version: "0.1.0".to_owned(),
+        pid: 1,
+        uptime_s: 7,
+    })
+}
+
+fn instance() -> reply::Instance {
+    reply::Instance {
+        name: "default".to_owned(),
+        vrf: None,
+        asn: 65001,
+        router_id: "10.10.0.1".parse().unwrap(),
+        table: 254,
+        draining: false,
+        neighbors: 2,
+        established: 1,
+        waiting: false,
+    }
+}
+
 /// What is asked, of whichever instance.
 fn of_any(request: &Request) -> &Request {
     match request {
@@ -35,11 +58,7 @@ fn of_any(request: &Request) -> &Request {
 /// not.
 fn daemon() -> Daemon {
     Daemon::new(|request| match of_any(request) {
-        Request::Version => Ok(Reply::Version(reply::Version {
-            version: "0.1.0".to_owned(),
-            pid: 1,
-            uptime_s: 7,
-        })),
+        Request::Version => Ok(version()),
         Request::Configure { lines, dry_run } => {
             match lines.0.lines().position(|line| line.contains("nonsense")) {
                 None => Ok(configured(*dry_run)),
@@ -50,17 +69,7 @@ fn daemon() -> Daemon {
             }
         }
         Request::Instances => Ok(Reply::Instances(reply::Instances {
-            instances: vec![reply::Instance {
-                name: "default".to_owned(),
-                vrf: None,
-                asn: 65001,
-                router_id: "10.10.0.1".parse().unwrap(),
-                table: 254,
-                draining: false,
-                neighbors: 2,
-                established: 1,
-                waiting: false,
-            }],
+            instances: vec![instance()],
         })),
         Request::Running(_) => Ok(Reply::Running(reply::Running {
             language: "frr".to_owned(),
@@ -334,4 +343,181 @@ fn a_neighbor_that_is_down_has_nothing_to_send_again() {
     // What another reason prevents is told.
     let failed = daemon().vtysh(&["-c", "clear bgp 10.10.0.2 in"]).exits(1);
     assert_eq!(failed.out, "% the queue is full\n");
+}
+
+/// Three routes of a neighbour and one of it that policy has refused, and lists about them.
+fn with_routes() -> Daemon {
+    let known = [
+        ("10.1.0.0/24", vec![65002], vec!["65002:666"], vec![]),
+        (
+            "10.1.1.0/24",
+            vec![65002, 65077],
+            vec!["65002:666", "no-export"],
+            vec!["65002:1:1"],
+        ),
+        ("10.2.0.0/16", vec![65002, 65002], vec![], vec!["65002:1:2"]),
+        ("172.16.0.0/16", vec![65003], vec!["65002:7"], vec![]),
+    ];
+    let routes = known.map(|(prefix, path, communities, large)| reply::Route {
+        prefix: prefix.to_owned(),
+        as_path: path.into_iter().map(reply::AsPathItem::Asn).collect(),
+        communities: communities.into_iter().map(str::to_owned).collect(),
+        large_communities: large.into_iter().map(str::to_owned).collect(),
+        ..route(0)
+    });
+    let beaten = reply::Route {
+        best: false,
+        as_path: vec![reply::AsPathItem::Asn(65003)],
+        communities: Vec::new(),
+        reason: Some("longer AS path".to_owned()),
+        ..routes[0].clone()
+    };
+    let [first, others @ ..] = routes;
+    let listed: Vec<reply::Route> = [first, beaten].into_iter().chain(others).collect();
+    let refused = reply::Route {
+        prefix: "10.66.1.0/24".to_owned(),
+        accepted: false,
+        best: false,
+        rejected_by: Some("policy".to_owned()),
+        ..route(0)
+    };
+    let text = "asn = 65001\nrouter_id = \"10.10.0.1\"\n\
+        [[prefix_list]]\nname = \"TEN\"\nrules = [\"permit 10.0.0.0/8 le 24\"]\n\
+        [[as_path_list]]\nname = \"AP\"\nrules = [\"deny _65077_\", \"permit ^65002\"]\n\
+        [[community_list]]\nname = \"CL\"\nrules = [\"permit 65002:666\"]\n\
+        [[large_community_list]]\nname = \"LL\"\nrules = [\"permit 65002:1:1\"]\n";
+    Daemon::new(move |request| match of_any(request) {
+        Request::Version => Ok(version()),
+        Request::Instances => Ok(Reply::Instances(reply::Instances {
+            instances: vec![instance()],
+        })),
+        Request::Running(Language::Toml) => Ok(Reply::Running(reply::Running {
+            language: "toml".to_owned(),
+            file: None,
+            text: text.to_owned(),
+        })),
+        Request::Summary => Ok(Reply::Summary(summary())),
+        Request::Neighbors { .. } => Ok(Reply::Neighbors(reply::Neighbors {
+            neighbors: Vec::new(),
+        })),
+        Request::Routes(asked) => Ok(Reply::Routes(reply::Routes {
+            routes: match asked.select {
+                Select::All => listed.clone(),
+                Select::Received(_) => [listed.clone(), vec![refused.clone()]].concat(),
+                Select::Advertised(_) => panic!("{asked:?}"),
+            },
+            next: None,
+            covered_by: None,
+        })),
+        other => panic!("{other:?}"),
+    })
+}
+
+#[test]
+fn a_table_is_shown_as_far_as_a_condition_lets_it_through() {
+    let daemon = with_routes();
+    for (condition, prefixes) in [
+        ("regexp _65077_", &["10.1.1.0/24"][..]),
+        ("regexp ^65002$", &["10.1.0.0/24"]),
+        // A path that is not the best of its prefix stands alone.
+        ("regexp ^65003$", &["10.1.0.0/24", "172.16.0.0/16"]),
+        (
+            "community",
+            &["10.1.0.0/24", "10.1.1.0/24", "172.16.0.0/16"],
+        ),
+        ("community 65002:666", &["10.1.0.0/24", "10.1.1.0/24"]),
+        ("community 65002:666 exact-match", &["10.1.0.0/24"]),
+        ("community no-export", &["10.1.1.0/24"]),
+        ("large-community", &["10.1.1.0/24", "10.2.0.0/16"]),
+        ("large-community 65002:1:2", &["10.2.0.0/16"]),
+        ("community-list CL", &["10.1.0.0/24", "10.1.1.0/24"]),
+        ("community-list CL exact-match", &["10.1.0.0/24"]),
+        ("large-community-list LL", &["10.1.1.0/24"]),
+        ("filter-list AP", &["10.1.0.0/24", "10.2.0.0/16"]),
+        (
+            "prefix-list TEN",
+            &["10.1.0.0/24", "10.1.1.0/24", "10.2.0.0/16"],
+        ),
+        (
+            "10.1.0.0/16 longer-prefixes",
+            &["10.1.0.0/24", "10.1.1.0/24"],
+        ),
+        ("10.2.0.0/16 longer-prefixes", &["10.2.0.0/16"]),
+        ("cidr-only", &["10.1.0.0/24", "10.1.1.0/24", "10.2.0.0/16"]),
+        ("regexp _1_", &[]),
+    ] {
+        let command = format!("show ip bgp {condition}");
+        let text = daemon.vtysh(&["-c", &command]).exits(0).out;
+        let first = |line: &str| Some(line.get(5..)?.split_whitespace().next()?.to_owned());
+        let lines = text.lines().filter(|line| line.starts_with(" *"));
+        let shown: Vec<String> = lines.filter_map(first).collect();
+        let mut wanted = prefixes.to_vec();
+        if matches!(
+            condition,
+            "prefix-list TEN" | "10.1.0.0/16 longer-prefixes" | "cidr-only"
+        ) {
+            // The second path of the first prefix begins with its next hop.
+            wanted.insert(1, "10.10.0.2");
+        }
+        assert_eq!(shown, wanted, "{condition}: {text}");
+        let last = match prefixes.len() {
+            0 => "No BGP prefixes displayed, 5 exist".to_owned(),
+            count => format!("Displayed {count} routes and 5 total paths"),
+        };
+        assert_eq!(text.lines().last(), Some(last.as_str()), "{condition}");
+
+        let text = daemon
+            .vtysh(&["-c", &format!("{command} json")])
+            .exits(0)
+            .out;
+        let object: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let keys: Vec<&String> = object["routes"].as_object().unwrap().keys().collect();
+        assert_eq!(keys, prefixes, "{condition}");
+        assert_eq!(object["totalPaths"], 5);
+    }
+}
+
+#[test]
+fn a_condition_that_means_nothing_is_told() {
+    let daemon = with_routes();
+    for (condition, said) in [
+        ("prefix-list NO", "% NO prefix-list not found\n"),
+        ("filter-list NO", "% NO AS-path access-list not found\n"),
+        ("community-list NO", "% NO community-list not found\n"),
+        (
+            "large-community-list NO",
+            "% NO large-community-list not found\n",
+        ),
+    ] {
+        let shown = daemon.vtysh(&["-c", &format!("show ip bgp {condition}")]);
+        assert_eq!(shown.exits(0).out, said);
+    }
+    let shown = daemon.vtysh(&["-c", "show ip bgp regexp (65001"]).exits(0);
+    assert!(
+        shown.out.starts_with("Can't compile regexp (65001: "),
+        "{}",
+        shown.out
+    );
+}
+
+#[test]
+fn what_import_policy_refused_of_a_neighbor_is_shown_alone() {
+    let daemon = with_routes();
+    let command = "show ip bgp neighbors 10.10.0.2 filtered-routes";
+    let text = daemon.vtysh(&["-c", command]).exits(0).out;
+    assert!(text.contains(" 10.66.1.0/24"), "{text}");
+    assert!(!text.contains("10.1.0.0/24"), "{text}");
+    assert!(text.ends_with("\nTotal number of prefixes 1\n"), "{text}");
+    let text = daemon
+        .vtysh(&["-c", &format!("{command} json")])
+        .exits(0)
+        .out;
+    let object: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let keys: Vec<&String> = object["receivedRoutes"]
+        .as_object()
+        .unwrap()
+        .keys()
+        .collect();
+    assert_eq!(keys, ["10.66.1.0/24"]);
+    assert_eq!(object["totalPrefixCounter"], 1);
 }

@@ -1,9 +1,11 @@
-//! Tables of routes: of a family, of a neighbour; one prefix is in [`mod@prefix`], EVPN in [`mod@evpn`].
+//! Tables of routes: of a family, of a neighbour; one prefix is in [`mod@prefix`], EVPN in [`mod@evpn`],
+//! what a condition lets through in [`mod@selected`].
 //!
 //! Paths of one prefix stand together, the best one first, as the daemon gives them.
 
 mod evpn;
 mod prefix;
+mod selected;
 
 use std::collections::HashMap;
 
@@ -21,6 +23,7 @@ use crate::vtysh::host;
 
 pub(super) use evpn::evpn;
 pub(super) use prefix::prefix;
+pub(super) use selected::selected;
 
 const LEGEND: &str = "\
 Status codes:  s suppressed, d damped, h history, u unsorted, * valid, > best, = multipath,
@@ -383,7 +386,17 @@ async fn views(said: &Said, asking: &Asking) -> Result<Vec<View>, Trouble> {
 
 /// `show bgp ipv4 unicast`, `show bgp l2vpn evpn`.
 pub(super) async fn table(said: &Said, asking: &Asking) -> Answered {
-    let family = family(said);
+    let all: selected::Takes = Box::new(|_| true);
+    tables(said, asking, family(said), &all).await
+}
+
+/// The tables of all instances that a line is about, with the paths that are wanted.
+async fn tables(
+    said: &Said,
+    asking: &Asking,
+    family: Family,
+    takes: &selected::Takes,
+) -> Answered {
     let every = said.value(&["NAME"]) == Some("all");
     let (mut text, mut objects) = (String::new(), Map::new());
     for view in views(said, asking).await? {
@@ -394,7 +407,7 @@ pub(super) async fn table(said: &Said, asking: &Asking) -> Answered {
         routes.retain(is_listed);
         let (part, object) = match family {
             Family::Evpn => evpn::table(&view, routes, false, None),
-            Family::Ipv4Unicast | Family::Ipv6Unicast => unicast_table(&view, routes),
+            Family::Ipv4Unicast | Family::Ipv6Unicast => unicast_table(&view, routes, takes),
         };
         text.push_str(&part);
         objects.insert(view.router.vrf.clone(), Value::Object(object));
@@ -412,21 +425,33 @@ fn is_listed(route: &Route) -> bool {
     route.accepted || route.rejected_by.as_deref() == Some("next_hop")
 }
 
-fn unicast_table(view: &View, routes: Vec<Route>) -> (String, Map<String, Value>) {
+/// Whether import policy has refused it.
+fn is_filtered(route: &Route) -> bool {
+    route.rejected_by.as_deref() == Some("policy")
+}
+
+fn unicast_table(
+    view: &View,
+    routes: Vec<Route>,
+    takes: &selected::Takes,
+) -> (String, Map<String, Value>) {
     let paths = routes.len();
-    let groups = by_prefix(routes);
+    // Why the best path is it is told by the others of its prefix, shown or not.
+    let mut groups = by_prefix(routes);
+    groups.retain(|(_, paths)| paths.iter().any(takes));
     let mut object = view.head();
     object.insert("totalRoutes".to_owned(), json!(groups.len()));
     object.insert("totalPaths".to_owned(), json!(paths));
     let mut text = match groups.is_empty() {
-        true => "No BGP prefixes displayed, 0 exist\n".to_owned(),
+        true => format!("No BGP prefixes displayed, {paths} exist\n"),
         false => view.text_head() + LEGEND,
     };
     let mut table = Map::new();
     for (prefix, paths) in &groups {
-        let rows: Vec<Value> = paths.iter().map(|it| view.unicast(it, paths)).collect();
+        let shown = || paths.iter().filter(|it| takes(it));
+        let rows: Vec<Value> = shown().map(|it| view.unicast(it, paths)).collect();
         table.insert(prefix.clone(), Value::Array(rows));
-        for (at, path) in paths.iter().enumerate() {
+        for (at, path) in shown().enumerate() {
             text.push_str(&view.line(path, if at == 0 { prefix } else { "" }));
         }
     }
@@ -480,11 +505,14 @@ pub(super) async fn of_neighbor(said: &Said, asking: &Asking) -> Answered {
             (wanted.len(), all),
         ));
     }
-    let (select, key) = match said.has("received-routes") {
-        true => (Select::Received(address), "receivedRoutes"),
-        false => (Select::Advertised(address), "advertisedRoutes"),
+    let (select, key) = match said.has("advertised-routes") {
+        true => (Select::Advertised(address), "advertisedRoutes"),
+        false => (Select::Received(address), "receivedRoutes"),
     };
-    let routes = view.router.routes(family, None, select).await?;
+    let mut routes = view.router.routes(family, None, select).await?;
+    if said.has("filtered-routes") {
+        routes.retain(is_filtered);
+    }
     Ok(told(said, &view, family, key, routes))
 }
 
@@ -567,7 +595,7 @@ fn told(said: &Said, view: &View, family: Family, key: &str, routes: Vec<Route>)
     });
     let mut table = Map::new();
     for route in routes {
-        let refused = route.rejected_by.as_deref() == Some("policy");
+        let refused = is_filtered(&route);
         // The one that is told, of our own routes, too.
         let hop = route.next_hops.first().map(|it| it.ip().to_string());
         let told = hop.filter(|_| key == "advertisedRoutes" && family != Family::Evpn);
