@@ -123,10 +123,10 @@ pub(super) const COMMANDS: &[Command] = &[
     ),
     command(
         bgp!(
-            "neighbors (A.B.C.D|X:X::X:X|WORD) (advertised-routes|received-routes|filtered-routes|routes) [json]"
+            "neighbors (A.B.C.D|X:X::X:X|WORD) (advertised-routes|received-routes|filtered-routes|routes|prefix-counts) [json]"
         ),
         What::Ask(Ask::NeighborRoutes),
-        "what a neighbor is told; what it told us, before policy, refused by it, and after it",
+        "what a neighbor is told; what it told us, before policy, refused by it, and after it; numbers",
     ),
     command(
         bgp!("(A.B.C.D|A.B.C.D/M|X:X::X:X|X:X::X:X/M) [(bestpath|multipath)] [json]"),
@@ -257,17 +257,32 @@ pub(super) const COMMANDS: &[Command] = &[
         "packets of a BFD session",
     ),
     command(
-        "show (ip|ipv6) route [vrf NAME] [(bgp|connected|kernel|local|ospf|static)] [json]",
+        "show bgp [(vrf|view) NAME] all summary [json]",
+        What::Ask(Ask::Summary),
+        "a line for each neighbor, by family",
+    ),
+    command(
+        "show (ip|ipv6) (route|fib) [vrf NAME] [(bgp|connected|kernel|local|ospf|static)] [json]",
         What::Ask(Ask::Route),
         "routes of the kernel",
     ),
     command(
-        "show ip route [vrf NAME] (A.B.C.D|A.B.C.D/M) [json]",
+        "show ip (route|fib) [vrf NAME] A.B.C.D/M longer-prefixes [json]",
+        What::Ask(Ask::Route),
+        "the routes to a prefix and those within it",
+    ),
+    command(
+        "show ipv6 (route|fib) [vrf NAME] X:X::X:X/M longer-prefixes [json]",
+        What::Ask(Ask::Route),
+        "the routes to a prefix and those within it",
+    ),
+    command(
+        "show ip (route|fib) [vrf NAME] (A.B.C.D|A.B.C.D/M) [json]",
         What::Ask(Ask::Route),
         "the route to an address or prefix",
     ),
     command(
-        "show ipv6 route [vrf NAME] (X:X::X:X|X:X::X:X/M) [json]",
+        "show ipv6 (route|fib) [vrf NAME] (X:X::X:X|X:X::X:X/M) [json]",
         What::Ask(Ask::Route),
         "the route to an address or prefix",
     ),
@@ -461,6 +476,7 @@ const WORDS: &[(&str, &str)] = &[
     ("exit", "leave"),
     ("external", "neighbors of other ASes"),
     ("failed", "only those that are not Established"),
+    ("fib", "as route"),
     ("file", "into the configuration file"),
     ("filter-list", "lists of AS paths"),
     ("filtered-routes", "what policy did not let in"),
@@ -493,6 +509,7 @@ const WORDS: &[(&str, &str)] = &[
     ("peer-group", "neighbors of a group"),
     ("peers", "sessions"),
     ("prefix", "type 5"),
+    ("prefix-counts", "numbers of routes"),
     ("prefix-list", "prefix lists"),
     ("quit", "leave"),
     ("rd", "with this route distinguisher"),

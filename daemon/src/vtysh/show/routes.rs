@@ -3,6 +3,7 @@
 //!
 //! Paths of one prefix stand together, the best one first, as the daemon gives them.
 
+mod counts;
 mod evpn;
 mod prefix;
 mod selected;
@@ -442,9 +443,11 @@ fn unicast_table(
     let mut object = view.head();
     object.insert("totalRoutes".to_owned(), json!(groups.len()));
     object.insert("totalPaths".to_owned(), json!(paths));
-    let mut text = match groups.is_empty() {
-        true => format!("No BGP prefixes displayed, {paths} exist\n"),
-        false => view.text_head() + LEGEND,
+    // FRR says nothing where a condition lets nothing through.
+    let mut text = match (groups.is_empty(), paths) {
+        (true, 0) => "No BGP prefixes displayed, 0 exist\n".to_owned(),
+        (true, _) => String::new(),
+        (false, _) => view.text_head() + LEGEND,
     };
     let mut table = Map::new();
     for (prefix, paths) in &groups {
@@ -485,6 +488,9 @@ pub(super) async fn of_neighbor(said: &Said, asking: &Asking) -> Answered {
             false => Answer::Text(format!("% {why}\n")),
         });
     };
+    if said.has("prefix-counts") {
+        return counts::counts(&view, family, address, said.has("json")).await;
+    }
     if said.has("routes") {
         let mut routes = view.router.routes(family, None, Select::All).await?;
         routes.retain(is_listed);
@@ -641,7 +647,10 @@ fn told(said: &Said, view: &View, family: Family, key: &str, routes: Vec<Route>)
         text.push_str(&view.line_by(&route, &route.prefix, &next_hop));
         table.insert(route.prefix.clone(), Value::Object(row));
     }
-    text.push_str(&format!("\nTotal number of prefixes {count}\n"));
+    // FRR counts what there is.
+    if count > 0 {
+        text.push_str(&format!("\nTotal number of prefixes {count}\n"));
+    }
     match said.has("json") {
         false => Answer::Text(text),
         true => Answer::Json(json!({

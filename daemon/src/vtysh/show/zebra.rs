@@ -434,7 +434,12 @@ fn is_link_local(ip: IpAddr) -> bool {
 pub(super) async fn route(said: &Said, asking: &Asking) -> Answered {
     let mut view = View::of(said, asking).await?;
     if let Some(text) = said.value(&["A.B.C.D", "A.B.C.D/M", "X:X::X:X", "X:X::X:X/M"]) {
-        return one(&view, said, text);
+        if !said.has("longer-prefixes") {
+            return one(&view, said, text);
+        }
+        let within = text.parse::<Prefix>().ok();
+        let fits = |it: &Route| within.is_some_and(|within| within.contains(it.prefix));
+        view.tables.iter_mut().for_each(|it| it.routes.retain(fits));
     }
     const MAKERS: [(&str, Maker); 6] = [
         ("bgp", Maker::Bgp),

@@ -91,7 +91,10 @@ fn of_list(said: &Said, name: &str, extent: Extent, config: &Config) -> Result<T
     if said.has("large-community-list") {
         let mut lists = config.large_community_lists.iter();
         let list = lists.find(|it| it.name() == name);
-        let list = list.ok_or_else(|| missing("large-community-list"))?;
+        let list = list.ok_or_else(|| {
+            let text = format!("% {name} is not a valid large-community-list name\n");
+            Trouble::Warning(text)
+        })?;
         return Ok(large_communities(Communities::List(list.clone()), extent));
     }
     let list = config.community_lists.iter().find(|it| it.name() == name);
