@@ -1,6 +1,6 @@
 //! Our routes: written, replaced, adopted and swept, put back, moved off a lost next hop.
 
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -183,9 +183,21 @@ fn a_hundred_thousand_routes_go_in_batches() {
     assert_eq!(run("ip route show proto bgp"), "");
 }
 
+/// `ip monitor`, which ends with the test, whatever comes of that: whoever waits for the end of the
+/// test's output would wait for this one's.
+struct Ended(Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        // One that has ended needs none of it.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// Records what happens to routes, apart from the code under test.
 struct Monitor {
-    child: std::process::Child,
+    child: Ended,
     lines: Arc<Mutex<Vec<String>>>,
 }
 
@@ -204,6 +216,7 @@ impl Monitor {
                 into.lock().unwrap().push(line);
             }
         });
+        let child = Ended(child);
         let monitor = Self { child, lines };
         // It is listening when it reports one of these.
         monitor.mark(1);
@@ -232,10 +245,9 @@ impl Monitor {
     }
 
     /// Everything up to now.
-    fn lines(mut self) -> Vec<String> {
+    fn lines(self) -> Vec<String> {
         self.mark(2);
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
+        drop(self.child);
         std::mem::take(&mut self.lines.lock().unwrap())
     }
 }
@@ -552,6 +564,7 @@ fn a_lost_next_hop_moves_all_its_routes_with_one_message() {
         .spawn()
         .unwrap();
     let lines = std::io::BufReader::new(monitor.stdout.take().unwrap());
+    let monitor = Ended(monitor);
     let (tell, told) = std::sync::mpsc::channel();
     let reader = std::thread::spawn(move || {
         for line in std::io::BufRead::lines(lines) {
@@ -597,8 +610,7 @@ fn a_lost_next_hop_moves_all_its_routes_with_one_message() {
     kernel.changes(many_routes(count, &Arc::new(Route::via([second]))));
     assert_eq!(kernel.verify().unwrap(), []);
     assert_eq!((through("ua"), through("ub")), (0, all));
-    monitor.kill().unwrap();
-    monitor.wait().unwrap();
+    drop(monitor);
     reader.join().unwrap();
     kernel.stop(false);
     assert_eq!(through("ub"), 0);
