@@ -34,21 +34,21 @@ impl Table {
         let Some(audit) = &mut self.audit else {
             return true;
         };
-        let Some(shape) = self.shapes.get(id).cloned() else {
+        let Some(shape) = self.shapes.get(id) else {
             return true;
         };
         if audit.ahead == Some((key, shape.metric)) {
-            self.twins.unsets.push_back((key, shape));
+            self.twins.unsets.push_back((key, shape.clone()));
             return false;
         }
         let known = self.routes.have(&key).filter(|_| self.routes.seen(&key));
-        let known = known.and_then(|known| Some((known, self.shapes.get(known)?.clone())));
+        let known = known.and_then(|known| Some((known, self.shapes.get(known)?)));
         match known {
             Some((known, first)) if first.metric == shape.metric && known != id => {
                 // Of two the one that is wanted stays.
                 let stays = self.routes.want(&key) == Some(id);
                 let goes = if stays { first } else { shape };
-                self.twins.unsets.push_back((key, goes));
+                self.twins.unsets.push_back((key, goes.clone()));
                 audit.found.unexpected += 1;
                 stays
             }
