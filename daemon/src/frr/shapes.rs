@@ -222,6 +222,7 @@ impl Means {
 pub(super) fn all() -> impl Iterator<Item = &'static Shape> {
     [
         router::SHAPES,
+        router::FAMILY_SHAPES,
         neighbor::SHAPES,
         neighbor::FAMILY_SHAPES,
         evpn::SHAPES,
