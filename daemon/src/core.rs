@@ -9,7 +9,7 @@
 //! Inputs at hand are taken together before the tables are asked what follows, so that messages
 //! are packed under load and leave at once without it.
 //!
-//! The parts beside this page: `neighbor` (one neighbour's settings and facts), `apply`
+//! The parts beside this page: `inputs` (what is read, and in what order), `neighbor` (one neighbour's settings and facts), `apply`
 //! (configuration and its changes), `bfd` (BFD sessions), `limit` (how many prefixes a neighbour may send), `dynamic`
 //! (neighbours from a range), `handover` (routes of other tables), `imports` (those of other
 //! instances), `signing` (keys on the listening sockets), `kernel` (what the kernel says and should have), `refusals` (what of it is
@@ -25,6 +25,7 @@ mod duplicates;
 mod dynamic;
 mod handover;
 mod imports;
+mod inputs;
 mod installed;
 mod kernel;
 mod leftovers;
@@ -59,12 +60,12 @@ use bgp::rib::{self, Best, PeerId, Rib};
 use bgp::session::StopReason;
 use bgp::{Family, Nlri, ScopedAddr, Vni};
 use tokio::net::TcpStream;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{oneshot, watch};
 
 use crate::bfd_share::BfdShare;
 use crate::config::{Config, ServiceSettings, VniConfig};
-use crate::control::{Answer, Call, Reply, Timestamp, reply};
-use crate::exchange::{Hub, Inbox, Mail};
+use crate::control::{Answer, Reply, Timestamp, reply};
+use crate::exchange::Hub;
 use crate::install::Install;
 use crate::memory::{self, Freed, Tidy};
 use crate::own_routes::Own;
@@ -72,28 +73,18 @@ use crate::peer_io::{Command, Event};
 use crate::reachability::Reachability;
 use crate::repeats::Repeats;
 use crate::rpki_io::{CacheId, Report};
-use crate::snoop::Sighting;
 use crate::state::{DrainState, StateDir};
-use crate::statics::{PathNews, Statics};
+use crate::statics::Statics;
 use crate::tasks::Spawner;
 use crate::wireguard_io::WireguardHandle;
 pub(crate) use answer::NetworkFacts;
 pub(crate) use apply::claim;
+use inputs::Wake;
+pub(crate) use inputs::{EVENTS_MAX, Inputs, KERNEL_EVENTS_MAX};
 use installed::Installed;
 use leftovers::Leftovers;
 use neighbor::{Neighbor, SessionFacts};
 use pace::Pace;
-
-/// Events of all neighbours together, each a change of state or a `session::Output::Updates`:
-/// enough that a neighbour's task is reading while the tables work, few enough that little memory
-/// waits here. With three times as many 200,000 EVPN routes had a megabyte more at their peak, and
-/// nothing was sooner done.
-pub(crate) const EVENTS_MAX: usize = 8;
-
-/// Kernel events in one queue. The kernel thread waits when it is full, and then reads its own
-/// socket later; an overrun there is repaired by a new dump. One event may name a batch of routes,
-/// which makes this a megabyte.
-pub(crate) const KERNEL_EVENTS_MAX: usize = 128;
 
 /// Inputs taken before the tables are asked what follows.
 const INPUTS_MAX: usize = 64;
@@ -112,19 +103,6 @@ const CHANGES_MAX: usize = 256;
 
 /// When to look again whether the kernel thread has caught up: before it runs dry.
 const WISHES_LOOK: Duration = Duration::from_millis(1);
-
-/// What the core reads.
-#[derive(Debug)]
-pub(crate) struct Inputs {
-    pub(crate) events: mpsc::Receiver<(PeerId, Event)>,
-    pub(crate) written: mpsc::UnboundedReceiver<(PeerId, usize)>,
-    pub(crate) kernel: mpsc::Receiver<fib::Event>,
-    pub(crate) sightings: mpsc::Receiver<Vec<Sighting>>,
-    pub(crate) calls: mpsc::Receiver<Call>,
-    pub(crate) orders: mpsc::Receiver<Order>,
-    /// Routes of other tables of this router.
-    pub(crate) inbox: Inbox,
-}
 
 /// What the daemon itself asks of the core.
 #[derive(Debug)]
@@ -299,24 +277,6 @@ struct VerifyRecord {
     differences: u64,
 }
 
-/// What woke the core.
-enum Wake {
-    Event(PeerId, Event),
-    Written(PeerId, usize),
-    Kernel(fib::Event),
-    Exchange(Mail),
-    Sighted(Vec<Sighting>),
-    Call(Call),
-    Order(Order),
-    /// BFD with a static route's router went up or down.
-    Path,
-    Deadline,
-    /// The tables have more to say.
-    More,
-    /// Everybody who could ask is gone.
-    End,
-}
-
 impl Core {
     pub(crate) fn new(
         config: Config,
@@ -427,7 +387,7 @@ impl Core {
         let mut wait = None;
         while !self.finished() {
             let deadline = self.deadline().into_iter().chain(wait).min();
-            let wake = next(&mut inputs, &mut paths, deadline, more).await;
+            let wake = inputs.next(&mut paths, deadline, more).await;
             if matches!(wake, Wake::End) {
                 break;
             }
@@ -456,7 +416,7 @@ impl Core {
             if self.pace.is_full() {
                 break;
             }
-            let Some(wake) = ready(inputs) else {
+            let Some(wake) = inputs.ready() else {
                 return false;
             };
             self.take(wake);
@@ -822,53 +782,5 @@ impl Core {
         if let Some(done) = self.stopping.take() {
             let _ = done.send(());
         }
-    }
-}
-
-/// Waits for the next input. Operators and the clock come first, then what frees memory, then
-/// what adds to it.
-async fn next(
-    inputs: &mut Inputs,
-    paths: &mut PathNews,
-    deadline: Option<Instant>,
-    more: bool,
-) -> Wake {
-    tokio::select! {
-        biased;
-        order = inputs.orders.recv() => order.map_or(Wake::End, Wake::Order),
-        Some(call) = inputs.calls.recv() => Wake::Call(call),
-        Ok(()) = paths.changed() => Wake::Path,
-        () = sleep_until(deadline) => Wake::Deadline,
-        Some((peer, octets)) = inputs.written.recv() => Wake::Written(peer, octets),
-        Some(sightings) = inputs.sightings.recv() => Wake::Sighted(sightings),
-        Some(event) = inputs.kernel.recv() => Wake::Kernel(event),
-        () = inputs.inbox.filled() => Wake::Exchange(inputs.inbox.take()),
-        Some((peer, event)) = inputs.events.recv() => Wake::Event(peer, event),
-        () = std::future::ready(()), if more => Wake::More,
-    }
-}
-
-/// The next input that is already there.
-fn ready(inputs: &mut Inputs) -> Option<Wake> {
-    if let Ok((peer, octets)) = inputs.written.try_recv() {
-        return Some(Wake::Written(peer, octets));
-    }
-    if let Ok(sightings) = inputs.sightings.try_recv() {
-        return Some(Wake::Sighted(sightings));
-    }
-    if let Ok(event) = inputs.kernel.try_recv() {
-        return Some(Wake::Kernel(event));
-    }
-    inputs
-        .events
-        .try_recv()
-        .ok()
-        .map(|(peer, event)| Wake::Event(peer, event))
-}
-
-async fn sleep_until(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
-        None => std::future::pending().await,
     }
 }

@@ -19,6 +19,7 @@ use bgp::{Asn, AttributeSet, EvpnKey, EvpnTail, ExtendedCommunity};
 use fib::model::Host;
 use fib::{Link, LinkKind};
 use tokio::runtime::{Builder, Runtime};
+use tokio::sync::mpsc;
 
 use super::*;
 use crate::bfd_share;
