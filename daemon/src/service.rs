@@ -57,11 +57,11 @@ pub fn main() -> ExitCode {
             Ok(false) | Err(_) => ExitCode::from(2),
         };
     }
+    memory::share_heap();
     let (config, frr) = match read(&arguments.config) {
         Ok(read) => read,
         Err(code) => return code,
     };
-    memory::share_heap();
     let log = Log::start(&config);
     // Sessions decode in parallel; more than that is of no use, the tables are one thread.
     let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -58,6 +58,24 @@ fn a_state_directory_is_had_by_one_daemon_until_it_ends_however() {
     assert!(!place.state("running.json").exists());
 }
 
+/// Where the C library is glibc; another one has no such stocks.
+#[test]
+#[cfg(target_env = "gnu")]
+fn threads_keep_no_freed_blocks_and_the_process_is_the_one_that_was_started() {
+    let place = Place::new("service");
+    let mut daemon = running(&place, "rbgpd", "");
+    let of = |file: &str| fs::read(format!("/proc/{}/{file}", daemon.pid())).unwrap();
+    let environment = String::from_utf8_lossy(&of("environ")).into_owned();
+    assert!(
+        environment.contains("GLIBC_TUNABLES=glibc.malloc.tcache_count=0"),
+        "{environment}"
+    );
+    assert_eq!(of("comm"), b"rbgpd\n");
+    let arguments = of("cmdline");
+    assert!(arguments.starts_with(env!("CARGO_BIN_EXE_rbgpd").as_bytes()));
+    daemon.stop();
+}
+
 #[test]
 fn a_drain_that_cannot_be_read_starts_the_daemon_drained_and_says_so() {
     let place = Place::new("service");
