@@ -526,6 +526,7 @@ mod tests {
             ground.links.insert_address(Address {
                 index,
                 address: address.parse().unwrap(),
+                peer: None,
                 protocol: 0,
                 usable,
             });

@@ -146,7 +146,8 @@ pub struct Difference {
     pub have: Option<String>,
     /// Why it could not be put right so far, if that was tried.
     pub error: Option<String>,
-    /// An entry of somebody else's is in its place, which we leave alone.
+    /// An entry of somebody else's is in its place, which we leave alone, or a device of somebody else's
+    /// is not there, or down.
     pub occupied: bool,
 }
 

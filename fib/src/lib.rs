@@ -27,6 +27,9 @@
 //! [`wireguard`] stands beside this: it plans which prefixes belong to which peer and talks to
 //! WireGuard interfaces; its caller decides when.
 //!
+//! Devices of the host have their addresses ([`addressing`]) and are up, and the host forwards, if that is
+//! asked for.
+//!
 //! A VRF is a device and a table ([`vrf`]); overlays stand in VRFs, and routes of their tables lead
 //! to tunnel endpoints ([`NextHop::through`]).
 //!
@@ -54,9 +57,12 @@
 //!   host is on this side, which the owner is told and decides about.
 //! - `sticky` of a remote MAC address is written but not compared: Linux does not keep it together
 //!   with `extern_learn`.
-//! - On kernels older than 5.18 gateway addresses carry no stamp and are not removed.
+//! - On kernels older than 5.18 addresses carry no stamp and are not removed.
+//! - An IPv4 address of ours that goes takes others' of its network along which were added after it,
+//!   where the device does not promote them (`net.ipv4.conf.DEV.promote_secondaries`).
 //! - Weights over 256 are taken as 256; the kernel's larger ones are newer than most kernels.
 
+pub mod addressing;
 mod event;
 mod kernel;
 mod links;
@@ -81,9 +87,9 @@ pub use netlink::now::routes_now;
 pub use overlay::{DeviceOp, LinkChange, Part, STAMP};
 pub use pending::Pending;
 pub use state::{
-    Change, Claim, Device, Entry, FdbKey, FloodKey, Interface, Key, Lane, Mac, MacError,
-    Neighbour, NeighbourKey, NextHop, Overlay, RemoteMac, Route, RouteKey, RouteKind, Segment,
-    Share, Tunnel, Vrf, overlay_mtu, tunnel_gateway,
+    Addressing, Change, Claim, Device, Entry, FdbKey, FloodKey, Interface, Key, Lane, Mac,
+    MacError, Neighbour, NeighbourKey, NextHop, Overlay, OwnAddress, RemoteMac, Route, RouteKey,
+    RouteKind, Segment, Share, Tunnel, Vrf, overlay_mtu, tunnel_gateway,
 };
 pub use table::{
     AuditScope, Hop, Object, Observation, Op, OpError, Parting, Place, RouteShape, Status, Sweep,

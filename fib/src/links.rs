@@ -187,6 +187,8 @@ pub struct Address {
     pub index: u32,
     /// Address and prefix length.
     pub address: IpNetwork,
+    /// The other end of a link between two, whose network the prefix length is of.
+    pub peer: Option<IpAddr>,
     /// The stamp of who added it (`IFA_PROTO`), zero if nobody said.
     pub protocol: u8,
     /// Usable: not tentative, not a duplicate.
@@ -266,6 +268,7 @@ impl Links {
             let host = if network.is_ipv4() { 32 } else { 128 };
             // A network of one address is the address itself.
             !address.usable
+                || address.peer.is_some()
                 || network.prefix() == host
                 || connected.contains(&(address.index, network))
         };

@@ -9,7 +9,8 @@
 //! objects, neighbours, FDB) are encoded in [`encode`] and decoded in [`notice`] by hand, without
 //! an allocation per attribute; devices and addresses, which are few and rich, go through the
 //! types of `netlink-packet-route` and the builders of `rtnetlink` in [`device`]. VLANs of bridges
-//! and VNI filters, for which those have no types, are bytes again ([`vlans`]).
+//! and VNI filters, for which those have no types, are bytes again ([`vlans`]). What netlink cannot set is a
+//! file ([`sysctl`]).
 //!
 //! Nothing here decides what is written.
 
@@ -19,6 +20,7 @@ pub(crate) mod encode;
 pub(crate) mod message;
 pub(crate) mod notice;
 pub(crate) mod now;
+pub(crate) mod sysctl;
 pub(crate) mod vlans;
 pub(crate) mod watch;
 pub(crate) mod writer;

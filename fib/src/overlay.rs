@@ -20,9 +20,11 @@ pub(crate) mod vrf;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::sync::Arc;
 
-use crate::links::{BridgePort, Link, LinkKind, Links, Vxlan};
-use crate::state::{Device, Mac, Overlay};
+use crate::addressing;
+use crate::links::{Address, BridgePort, Link, LinkKind, Links, Vxlan};
+use crate::state::{Addressing, Device, Mac, Overlay};
 pub(crate) use addresses::gateway_addresses;
 use addresses::{address_steps, generates_addresses};
 pub(crate) use fault::Barred;
@@ -89,6 +91,8 @@ pub(crate) struct Owner {
     created: BTreeMap<Device, Option<u32>>,
     /// The devices that overlays and VRFs name.
     pub(crate) named: BTreeSet<Device>,
+    /// What is wanted of the host's devices themselves, beside what overlays have there.
+    pub(crate) assigned: BTreeMap<Device, Arc<Addressing>>,
     /// VRFs that are not there, and what the kernel said when they were to be made.
     pub(crate) no_vrf: BTreeMap<Device, String>,
     /// What we added to shared devices.
@@ -104,6 +108,7 @@ impl Owner {
             protocol,
             created: BTreeMap::new(),
             named: BTreeSet::new(),
+            assigned: BTreeMap::new(),
             no_vrf: BTreeMap::new(),
             parts: BTreeSet::new(),
             renames_live: true,
@@ -139,6 +144,12 @@ impl Owner {
         // Made and gone already.
         self.created.retain(|_, index| index.is_some());
         any
+    }
+
+    /// An address that a device is to have for itself.
+    fn is_assigned(&self, link: &Link, known: &Address) -> bool {
+        let wanted = self.assigned.get(&link.name);
+        wanted.is_some_and(|it| it.addresses.iter().any(|it| addressing::is(known, it)))
     }
 
     /// This device is gone.
@@ -260,6 +271,8 @@ pub(crate) fn reason(op: &DeviceOp, errno: i32, links: &Links) -> Option<String>
         | DeviceOp::AddAddress { .. }
         | DeviceOp::RemoveAddress { .. }
         | DeviceOp::RenewAddress { .. }
+        | DeviceOp::Assign { .. }
+        | DeviceOp::Unassign { .. }
         | DeviceOp::Delete { .. } => None,
     }
 }
@@ -341,13 +354,13 @@ fn gateway_steps(
         Standing::InPlace => {
             fix.up();
             let addresses = gateway_addresses(overlay);
-            address_steps(steps, &addresses, link, links, owner.protocol);
+            address_steps(steps, &addresses, link, links, owner);
         }
         Standing::OnItsWay => {}
         // Outside of its VRF the bridge would forward among the traffic of others.
         Standing::Outside => {
             fix.down();
-            address_steps(steps, &[], link, links, owner.protocol);
+            address_steps(steps, &[], link, links, owner);
         }
     }
 }

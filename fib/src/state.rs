@@ -1,14 +1,16 @@
 //! The vocabulary of desired kernel state: what can be asked for, and under which name.
 //!
 //! A caller says "this [`Entry`] should be in the kernel" or "nothing should be under this
-//! [`Key`]". There are six kinds: routes, remote MAC addresses (FDB), flood lists, neighbours for
-//! ARP/ND suppression, overlays (a bridge with its VXLAN device), and VRF devices. Entries are plain
+//! [`Key`]". There are eight kinds: routes, remote MAC addresses (FDB), flood lists, neighbours for
+//! ARP/ND suppression, overlays (a bridge with its VXLAN device), VRF devices, addresses of the host's
+//! own devices, and whether the host forwards. Entries are plain
 //! values; this module does not know how they are written ([`crate::netlink`]) nor in which order
 //! ([`crate::table`]). What a route is stands in [`route`], what an overlay has in [`overlay`]; here is
 //! what all kinds have in common.
 //!
 //! Devices are named, not numbered, because a wish may come before its device does.
 
+mod addressing;
 mod overlay;
 mod route;
 
@@ -16,6 +18,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+pub use addressing::{Addressing, OwnAddress};
 pub use overlay::{
     FdbKey, FloodKey, Lane, Neighbour, NeighbourKey, Overlay, RemoteMac, Segment, Tunnel, Vrf,
     overlay_mtu, tunnel_gateway,
@@ -38,6 +41,15 @@ pub enum Entry {
     /// A VRF device, wanted by this owner whether or not an overlay stands in it. It goes when no
     /// owner and no overlay wants it any longer.
     Vrf(Share, Vrf),
+    /// Addresses and state of a device of the host, whoever makes it.
+    Addressing(Device, Arc<Addressing>),
+    /// Whether the host forwards packets of an IP version.
+    Forwarding {
+        /// IPv6, or IPv4.
+        ipv6: bool,
+        /// It does.
+        on: bool,
+    },
 }
 
 impl Entry {
@@ -50,6 +62,8 @@ impl Entry {
             Self::Neighbour(key, _) => Key::Neighbour(key.clone()),
             Self::Overlay(vni, _) => Key::Overlay(*vni),
             Self::Vrf(share, vrf) => Key::Vrf(*share, vrf.device.clone()),
+            Self::Addressing(device, _) => Key::Addressing(device.clone()),
+            Self::Forwarding { ipv6, .. } => Key::Forwarding { ipv6: *ipv6 },
         }
     }
 }
@@ -69,6 +83,13 @@ pub enum Key {
     Overlay(u32),
     /// A VRF device, and who wants it.
     Vrf(Share, Device),
+    /// A device of the host.
+    Addressing(Device),
+    /// Forwarding of an IP version.
+    Forwarding {
+        /// IPv6, or IPv4.
+        ipv6: bool,
+    },
 }
 
 impl fmt::Display for Key {
@@ -86,6 +107,9 @@ impl fmt::Display for Key {
             Self::Neighbour(key) => write!(f, "neighbour {} dev {}", key.ip, key.device),
             Self::Overlay(vni) => write!(f, "vni {vni}"),
             Self::Vrf(_, device) => write!(f, "vrf {device}"),
+            Self::Addressing(device) => write!(f, "interface {device}"),
+            Self::Forwarding { ipv6: false } => f.write_str("ipv4 forwarding"),
+            Self::Forwarding { ipv6: true } => f.write_str("ipv6 forwarding"),
         }
     }
 }
@@ -126,6 +150,12 @@ impl Change {
             }
             Self::Set(Entry::Vrf(share, Vrf { device, .. }))
             | Self::Unset(Key::Vrf(share, device)) => Name::Vrf(*share, device),
+            Self::Set(Entry::Addressing(device, _)) | Self::Unset(Key::Addressing(device)) => {
+                Name::Addressing(device)
+            }
+            Self::Set(Entry::Forwarding { ipv6, .. }) | Self::Unset(Key::Forwarding { ipv6 }) => {
+                Name::Forwarding(*ipv6)
+            }
         }
     }
 }
@@ -139,6 +169,8 @@ pub(crate) enum Name<'a> {
     Neighbour(&'a NeighbourKey),
     Overlay(u32),
     Vrf(Share, &'a Device),
+    Addressing(&'a Device),
+    Forwarding(bool),
 }
 
 /// A device name, cheap to copy around.

@@ -16,7 +16,8 @@
 //! ours waits. What is ours and was there before it was wanted stays until [`Table::sweep`].
 //!
 //! What the kernel shows of each kind of entry is taken in by [`routes`], [`layer2`] and
-//! [`overlays`] ([`vrfs`] for the VRF devices that they stand in), a complete read by [`audit`]; [`shares`] tells several owners apart,
+//! [`overlays`] ([`vrfs`] for the VRF devices that they stand in), [`interfaces`] and [`forwarding`] of
+//! the host itself, a complete read by [`audit`]; [`shares`] tells several owners apart,
 //! [`twins`] several routes in one place. [`on_device`] has what layer 2 entries share,
 //! [`barred`] what becomes of them where the device cannot carry them,
 //! [`loss`] the short cut for next hops that are lost, [`comparison`] what an operator is shown.
@@ -28,6 +29,8 @@ mod audit;
 mod barred;
 mod comparison;
 mod entries;
+mod forwarding;
+mod interfaces;
 mod layer2;
 mod ledger;
 mod loss;
@@ -60,6 +63,8 @@ pub use audit::AuditScope;
 use barred::Bars;
 pub use comparison::Status;
 use entries::Entries;
+use forwarding::ForwardingSlot;
+use interfaces::InterfaceSlot;
 use layer2::FdbState;
 use ledger::Ledger;
 pub use loss::Parting;
@@ -115,6 +120,8 @@ pub enum Observation {
     Occupied(Place, Option<Theirs>),
     /// Somebody else's route with this metric is gone.
     RouteVacated(RouteKey),
+    /// Whether the host forwards packets of IPv6, or IPv4; `None` where it does not say.
+    Forwarding(bool, Option<bool>),
 }
 
 /// Which leftovers a sweep removes.
@@ -150,6 +157,11 @@ pub struct Table {
     bars: Bars,
     overlays: BTreeMap<u32, OverlaySlot>,
     vrfs: BTreeMap<Device, VrfSlot>,
+    interfaces: BTreeMap<Device, InterfaceSlot>,
+    /// Devices whose addresses were given up.
+    unassigned: BTreeSet<Device>,
+    /// IPv4, and IPv6.
+    forwarding: [ForwardingSlot; 2],
     /// VRF devices that a previous run left and nobody wants have been released.
     vrfs_swept: bool,
     /// Devices of overlays that are no longer wanted.
@@ -192,6 +204,9 @@ impl Table {
             bars: Bars::default(),
             overlays: BTreeMap::new(),
             vrfs: BTreeMap::new(),
+            interfaces: BTreeMap::new(),
+            unassigned: BTreeSet::new(),
+            forwarding: Default::default(),
             vrfs_swept: false,
             released: BTreeSet::new(),
             managed: HashMap::default(),
@@ -251,6 +266,8 @@ impl Table {
             }
             Entry::Overlay(vni, overlay) => self.set_overlay(vni, overlay),
             Entry::Vrf(share, vrf) => self.want_vrf(Holder::Owner(share), &vrf),
+            Entry::Addressing(device, want) => self.want_interface(device, want),
+            Entry::Forwarding { ipv6, on } => self.want_forwarding(ipv6, on),
         }
     }
 
@@ -275,6 +292,8 @@ impl Table {
             }
             Key::Overlay(vni) => self.unset_overlay(*vni),
             Key::Vrf(share, device) => self.unwant_vrf(Holder::Owner(*share), device),
+            Key::Addressing(device) => self.unwant_interface(device),
+            Key::Forwarding { ipv6 } => self.unwant_forwarding(*ipv6),
         }
     }
 
@@ -329,6 +348,11 @@ impl Table {
             Observation::Neighbour(key, have) => self.observe_neighbour(&key, have),
             Observation::Occupied(place, theirs) => self.observe_occupied(place, theirs),
             Observation::RouteVacated(key) => self.routes.release(key),
+            Observation::Forwarding(ipv6, on) => {
+                if self.observe_forwarding(ipv6, on) {
+                    self.repaired.different += 1;
+                }
+            }
         }
     }
 
@@ -396,6 +420,7 @@ impl Table {
         }
         self.devices_dirty |= !self.overlays.is_empty();
         self.retry_vrfs(&[]);
+        self.retry_interfaces();
     }
 
     /// What was refused and is due is tried again.
@@ -425,6 +450,7 @@ impl Table {
     /// wanted as far as it can. Every one is answered by [`Table::done`] before the next plan.
     pub fn plan(&mut self, max: usize, now: Instant) -> Vec<Op> {
         let mut ops = self.plan_devices();
+        self.plan_forwarding(&mut ops);
         self.plan_twins(&mut ops, max);
         if ops.is_empty() {
             let sets = self.objects.next_sets(max, &self.links);
@@ -546,6 +572,10 @@ impl Table {
     pub fn done(&mut self, op: &Op, result: Result<(), OpError>, now: Instant) -> bool {
         match op {
             Op::Device(vni, op) => self.done_device(*vni, op, result),
+            Op::SetForwarding { ipv6, on } => {
+                self.done_forwarding(*ipv6, *on, result);
+                true
+            }
             Op::SetNextHop(id, object) => match result {
                 Ok(()) => {
                     self.objects.written(*id, Some(object.clone()));
@@ -638,6 +668,7 @@ impl Table {
     /// A plan may have something to do.
     pub fn has_work(&self) -> bool {
         self.devices_dirty
+            || self.has_forwarding_work()
             || self.leftovers_dirty
             || !self.leftovers.is_empty()
             || self.routes.has_work()

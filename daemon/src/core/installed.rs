@@ -121,7 +121,12 @@ impl Installed {
                 self.overlay_of(&key.device)
                     .map_or(Mark::None, |vni| Mark::Station(vni, ip))
             }
-            Key::Route(_) | Key::Flood(_) | Key::Overlay(_) | Key::Vrf(..) => Mark::None,
+            Key::Route(_)
+            | Key::Flood(_)
+            | Key::Overlay(_)
+            | Key::Vrf(..)
+            | Key::Addressing(_)
+            | Key::Forwarding { .. } => Mark::None,
         }
     }
 }

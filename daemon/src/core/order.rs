@@ -207,6 +207,7 @@ impl World {
         let address = fib::Address {
             index,
             address: address.parse().unwrap(),
+            peer: None,
             protocol: 0,
             usable: true,
         };

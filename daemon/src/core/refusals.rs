@@ -208,7 +208,13 @@ mod tests {
             Key::Overlay(number) => causes
                 .get(usize::try_from(*number).unwrap())
                 .map(String::as_str),
-            Key::Route(_) | Key::Fdb(_) | Key::Flood(_) | Key::Neighbour(_) | Key::Vrf(..) => None,
+            Key::Route(_)
+            | Key::Fdb(_)
+            | Key::Flood(_)
+            | Key::Neighbour(_)
+            | Key::Vrf(..)
+            | Key::Addressing(_)
+            | Key::Forwarding { .. } => None,
         };
         let lines = refusals.lines(start + LATEST, of).unwrap();
         assert_eq!(lines.refused.len(), CAUSES_MAX);

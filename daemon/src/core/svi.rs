@@ -169,6 +169,7 @@ mod tests {
             links.insert_address(fib::Address {
                 index,
                 address: address.parse().unwrap(),
+                peer: None,
                 protocol: 0,
                 usable: true,
             });

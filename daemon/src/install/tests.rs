@@ -82,6 +82,7 @@ fn an_address_of_our_own_leads_nowhere() {
     let address = fib::Address {
         index: 1,
         address: IpNetwork::new(own.ip(), 24).unwrap(),
+        peer: None,
         protocol: 0,
         usable: true,
     };

@@ -467,6 +467,7 @@ fn address(index: u32, address: &str) -> fib::Address {
     fib::Address {
         index,
         address: address.parse().unwrap(),
+        peer: None,
         protocol: 0,
         usable: true,
     }

@@ -26,7 +26,7 @@ use super::message::{Builder, HEADER, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, N
 use super::vlans::{self, Of};
 use crate::links::{Address, Bridge, BridgePort, Link, LinkKind, Vxlan};
 use crate::overlay::{DeviceOp, LinkChange, NASCENT, Part, STAMP};
-use crate::state::{Device, Mac};
+use crate::state::{Device, Mac, OwnAddress};
 
 const IFLA_INET_CONF: u16 = 1;
 const IPV4_DEVCONF_RP_FILTER: u16 = 8;
@@ -232,11 +232,13 @@ pub(crate) fn address(payload: &[u8]) -> Option<Address> {
     }
     // On point-to-point devices the plain one is the other end's.
     let address = IpNetwork::new(local.or(plain)?, message.header.prefix_len).ok()?;
+    let peer = plain.filter(|plain| local.is_some_and(|local| local != *plain));
     let unusable = AddressFlags::Tentative | AddressFlags::Dadfailed;
     let usable = !flags.intersects(unusable) || flags.contains(AddressFlags::Optimistic);
     Some(Address {
         index: message.header.index,
         address,
+        peer,
         protocol,
         usable,
     })
@@ -348,6 +350,14 @@ pub(crate) fn encode(buffer: &mut Vec<u8>, sequence: u32, protocol: u8, op: &Dev
         DeviceOp::RemoveAddress { index, address, .. }
         | DeviceOp::RenewAddress { index, address, .. } => {
             let message = address_message(*index, *address, protocol);
+            emit(buffer, RTM_DELADDR, NLM_F_REQUEST, sequence, &message);
+        }
+        DeviceOp::Assign { index, address, .. } => {
+            let message = assign_message(*index, address, protocol);
+            emit(buffer, RTM_NEWADDR, create, sequence, &message);
+        }
+        DeviceOp::Unassign { index, address, .. } => {
+            let message = assign_message(*index, address, protocol);
             emit(buffer, RTM_DELADDR, NLM_F_REQUEST, sequence, &message);
         }
         DeviceOp::Delete { index, .. } => {
@@ -464,6 +474,32 @@ fn without_name(mut message: LinkMessage) -> LinkMessage {
 }
 
 fn address_message(index: u32, address: IpNetwork, protocol: u8) -> AddressMessage {
+    let mut message = plain_address(index, address, address.ip(), protocol);
+    if address.is_ipv6() {
+        // The same address is at every site on purpose.
+        message
+            .attributes
+            .push(AddressAttribute::Flags(AddressFlags::Nodad));
+    }
+    message
+}
+
+/// An address that is this host's alone, which the kernel finds out about.
+fn assign_message(index: u32, own: &OwnAddress, protocol: u8) -> AddressMessage {
+    let (address, peer) = (own.address, own.peer.unwrap_or(own.address.ip()));
+    let mut message = plain_address(index, address, peer, protocol);
+    if let (IpNetwork::V4(network), None, 0..=30) = (address, own.peer, address.prefix()) {
+        let broadcast = AddressAttribute::Broadcast(network.broadcast());
+        message.attributes.push(broadcast);
+    }
+    if let Some(label) = &own.label {
+        let label = AddressAttribute::Label(label.clone());
+        message.attributes.push(label);
+    }
+    message
+}
+
+fn plain_address(index: u32, address: IpNetwork, far: IpAddr, protocol: u8) -> AddressMessage {
     let mut message = AddressMessage::default();
     message.header.index = index;
     message.header.prefix_len = address.prefix();
@@ -476,15 +512,9 @@ fn address_message(index: u32, address: IpNetwork, protocol: u8) -> AddressMessa
     }
     message.attributes = vec![
         AddressAttribute::Local(address.ip()),
-        AddressAttribute::Address(address.ip()),
+        AddressAttribute::Address(far),
         AddressAttribute::Protocol(AddressProtocol::Other(protocol)),
     ];
-    if address.is_ipv6() {
-        // The same address is at every site on purpose.
-        message
-            .attributes
-            .push(AddressAttribute::Flags(AddressFlags::Nodad));
-    }
     message
 }
 

@@ -18,7 +18,7 @@ use super::message::{
     u16_at, u32_at,
 };
 use super::notice::Notice;
-use super::{device, encode};
+use super::{device, encode, sysctl};
 use crate::state::{FdbKey, Mac};
 use crate::table::{Op, OpError};
 
@@ -68,6 +68,11 @@ impl Writer {
         free_group: impl FnOnce() -> u32,
     ) -> Vec<Result<(), OpError>> {
         let mut results: Vec<Result<(), OpError>> = vec![Ok(()); ops.len()];
+        for (op, result) in ops.iter().zip(&mut results) {
+            if let Op::SetForwarding { ipv6, on } = op {
+                *result = sysctl::set_forwarding(*ipv6, *on);
+            }
+        }
         // Those that are removed come first in a plan that has any.
         let doomed: Vec<u32> = ops.iter().map_while(Op::deletes).collect();
         let of_doomed = results.get_mut(..doomed.len()).filter(|of| of.len() > 1);
@@ -184,8 +189,13 @@ impl Writer {
             self.sequence = self.sequence.wrapping_add(1);
             self.sequence
         };
+        if let Op::SetForwarding { .. } = op {
+            // Done already, without a message.
+            return;
+        }
         starts(buffer.len());
         match op {
+            Op::SetForwarding { .. } => {}
             Op::Device(_, op) => device::encode(buffer, next(), protocol, op),
             Op::SetNextHop(id, object) => {
                 encode::set_next_hop(buffer, next(), protocol, *id, object);

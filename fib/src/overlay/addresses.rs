@@ -12,7 +12,7 @@ use std::net::IpAddr;
 use ipnetwork::{IpNetwork, Ipv6Network};
 
 use super::fault::Fault;
-use super::{DeviceOp, Steps};
+use super::{DeviceOp, Owner, Steps};
 use crate::links::{Address, Link, Links};
 use crate::state::Overlay;
 
@@ -42,8 +42,9 @@ pub(super) fn address_steps(
     wanted: &[IpNetwork],
     link: &Link,
     links: &Links,
-    protocol: u8,
+    owner: &Owner,
 ) {
+    let protocol = owner.protocol;
     let (index, name) = (link.index, link.name.clone());
     for address in wanted {
         if !links
@@ -62,7 +63,8 @@ pub(super) fn address_steps(
         routeless(steps, wanted, link, links, protocol);
     }
     for known in links.addresses(index) {
-        if known.protocol == protocol && !wanted.contains(&known.address) {
+        let assigned = owner.is_assigned(link, known);
+        if known.protocol == protocol && !wanted.contains(&known.address) && !assigned {
             let address = known.address;
             steps.ops.push(DeviceOp::RemoveAddress {
                 index,

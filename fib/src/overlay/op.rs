@@ -8,7 +8,7 @@ use std::net::IpAddr;
 
 use ipnetwork::IpNetwork;
 
-use crate::state::{Device, Mac};
+use crate::state::{Device, Mac, OwnAddress};
 
 /// One change of a device.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -127,6 +127,24 @@ pub enum DeviceOp {
         /// The address.
         address: IpNetwork,
     },
+    /// Adds an address of the host's own.
+    Assign {
+        /// The device.
+        index: u32,
+        /// Its name, for messages.
+        name: Device,
+        /// The address.
+        address: OwnAddress,
+    },
+    /// Removes one that we have added.
+    Unassign {
+        /// The device.
+        index: u32,
+        /// Its name, for messages.
+        name: Device,
+        /// The address.
+        address: OwnAddress,
+    },
     /// Removes a device of ours.
     Delete {
         /// The device.
@@ -235,6 +253,10 @@ impl fmt::Display for DeviceOp {
             Self::RemoveAddress { name, address, .. } => {
                 write!(f, "remove {address} from `{name}`")
             }
+            Self::Assign { name, address, .. } => write!(f, "add {address} to `{name}`"),
+            Self::Unassign { name, address, .. } => {
+                write!(f, "remove {address} from `{name}`")
+            }
             Self::RenewAddress { name, address, .. } => write!(
                 f,
                 "set {address} of `{name}` anew, since the kernel's own route of it is gone"
@@ -260,6 +282,8 @@ impl DeviceOp {
             | Self::AddAddress { name, .. }
             | Self::RemoveAddress { name, .. }
             | Self::RenewAddress { name, .. }
+            | Self::Assign { name, .. }
+            | Self::Unassign { name, .. }
             | Self::Delete { name, .. } => name,
         }
     }
@@ -279,6 +303,8 @@ impl DeviceOp {
             | Self::AddAddress { .. }
             | Self::RemoveAddress { .. }
             | Self::RenewAddress { .. }
+            | Self::Assign { .. }
+            | Self::Unassign { .. }
             | Self::Delete { .. } => false,
         }
     }

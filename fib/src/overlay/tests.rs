@@ -85,6 +85,7 @@ fn without_route() -> (Overlay, Links) {
         links.insert_address(crate::Address {
             index: 3,
             address: address.parse().unwrap(),
+            peer: None,
             protocol,
             usable: true,
         });
@@ -126,6 +127,7 @@ fn an_address_of_others_is_not_taken_along() {
     links.insert_address(crate::Address {
         index: 3,
         address: "10.100.0.7/24".parse().unwrap(),
+        peer: None,
         protocol: 0,
         usable: true,
     });

@@ -107,6 +107,7 @@ impl Table {
                 self.devices_dirty = true;
             }
             self.retry_refused_vrfs();
+            self.retry_refused_interfaces();
             let lost = self.fdb.end_audit();
             audit.found.missing += lost.len();
             self.report_removed(lost.into_iter().map(Key::Fdb));

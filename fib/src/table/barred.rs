@@ -157,7 +157,11 @@ impl Table {
             Key::Fdb(key) => self.barred::<FdbKey>(key),
             Key::Flood(key) => self.barred::<FloodKey>(key),
             Key::Neighbour(key) => self.barred::<NeighbourKey>(key),
-            Key::Route(_) | Key::Overlay(_) | Key::Vrf(..) => None,
+            Key::Route(_)
+            | Key::Overlay(_)
+            | Key::Vrf(..)
+            | Key::Addressing(_)
+            | Key::Forwarding { .. } => None,
         }
     }
 }

@@ -63,6 +63,8 @@ impl Table {
             }
         }
         self.vrf_differences(&mut found);
+        self.interface_differences(&mut found);
+        self.forwarding_differences(&mut found);
         found.sort_by(|a, b| a.key.cmp(&b.key));
         found
     }
@@ -102,6 +104,10 @@ impl Table {
             installed: equal,
             error: error.map(str::to_owned),
         };
+        let told = |of: Option<(bool, Option<&str>)>| match of {
+            Some((installed, error)) => status(true, installed, error),
+            None => status(false, false, None),
+        };
         match key {
             Key::Route(key) => {
                 let (want, have) = (self.routes.want(key), self.routes.have(key));
@@ -139,10 +145,9 @@ impl Table {
                 Some(slot) => status(true, slot.installed, slot.error.as_deref()),
                 None => status(false, false, None),
             },
-            Key::Vrf(share, device) => match self.vrf_status(*share, device) {
-                Some((installed, error)) => status(true, installed, error),
-                None => status(false, false, None),
-            },
+            Key::Vrf(share, device) => told(self.vrf_status(*share, device)),
+            Key::Addressing(device) => told(self.interface_status(device)),
+            Key::Forwarding { ipv6 } => told(self.forwarding_status(*ipv6)),
         }
     }
 }

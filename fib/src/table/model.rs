@@ -95,6 +95,7 @@ impl Model {
         self.log.push(format!("{op:?}"));
         match op {
             Op::Device(_, op) => self.device(op),
+            Op::SetForwarding { .. } => Ok(()),
             Op::SetNextHop(..) if self.no_objects => refuse(libc::EOPNOTSUPP),
             Op::SetFdb { index, .. }
             | Op::SetFlood { index, .. }
@@ -327,6 +328,20 @@ impl Model {
             | DeviceOp::RenewAddress { index, address, .. } => {
                 self.addresses.remove(&(*index, address.to_string()));
             }
+            DeviceOp::Assign { index, address, .. } => {
+                let up = self.links.get(index).is_some_and(|link| link.up);
+                assert!(up, "an address before the device is up");
+                let address = address.address.to_string();
+                if !self.addresses.insert((*index, address)) {
+                    return refuse(libc::EEXIST);
+                }
+            }
+            DeviceOp::Unassign { index, address, .. } => {
+                let address = address.address.to_string();
+                if !self.addresses.remove(&(*index, address)) {
+                    return refuse(libc::EADDRNOTAVAIL);
+                }
+            }
             DeviceOp::Delete { index, .. } => self.drop_link(*index),
         }
         Ok(())
@@ -434,6 +449,7 @@ impl Model {
             let address = Address {
                 index: *index,
                 address,
+                peer: None,
                 protocol: PROTOCOL,
                 usable: true,
             };

@@ -92,6 +92,13 @@ pub enum Op {
     },
     /// Removes a nexthop object.
     UnsetNextHop(u32),
+    /// Has the host forward packets of an IP version, or not.
+    SetForwarding {
+        /// IPv6, or IPv4.
+        ipv6: bool,
+        /// It does.
+        on: bool,
+    },
 }
 
 impl Op {

@@ -15,7 +15,7 @@ use super::barred::Bar;
 use super::vrfs::Holder;
 use super::{Op, OpError, Table};
 use crate::event::{Differences, Event};
-use crate::links::{Address, Link, LinkKind, Links, Station};
+use crate::links::{Link, LinkKind, Links, Station};
 use crate::overlay::{self, DeviceOp, LinkChange, Part};
 use crate::state::{Device, Key, Overlay};
 
@@ -69,7 +69,8 @@ impl Table {
             let steps = overlay::steps(*vni, &slot.want, &self.links, &self.owner);
             !steps.ops.is_empty() || steps.wrong().is_some()
         };
-        self.devices_dirty && (self.overlays.iter().any(differs) || self.has_vrf_steps())
+        let host = || self.has_vrf_steps() || self.has_interface_steps();
+        self.devices_dirty && (self.overlays.iter().any(differs) || host())
     }
 
     pub(super) fn set_overlay(&mut self, vni: u32, overlay: Arc<Overlay>) {
@@ -197,6 +198,7 @@ impl Table {
             }
         }
         self.retry_vrfs(names);
+        self.retry_interfaces();
     }
 
     /// Entries under a name go when another device has it, or none: late news of a device that was
@@ -228,6 +230,7 @@ impl Table {
             return ops;
         }
         let vrfs_under_way = self.plan_vrfs(&mut ops);
+        self.plan_interfaces(&mut ops);
         // What is done for one overlay on a device is done for all that share it.
         let mut shared: Vec<DeviceOp> = Vec::new();
         let mut bars = Vec::new();
@@ -347,8 +350,8 @@ impl Table {
         ops
     }
 
-    /// Devices of ours that no overlay names, VXLAN devices before bridges before VRFs, gateway
-    /// addresses of ours on bridges of others, and parts of shared devices that no overlay has.
+    /// Devices of ours that no overlay names, VXLAN devices before bridges before VRFs, addresses
+    /// of ours on devices of others, and parts of shared devices that no overlay has.
     fn find_leftovers(&mut self) -> Vec<Op> {
         self.release_vrfs();
         let mut ops = Vec::new();
@@ -377,27 +380,14 @@ impl Table {
                 (true, LinkKind::Vrf { .. }) => {
                     vrfs.push(Op::Device(None, DeviceOp::Delete { index, name }));
                 }
-                _ if released => {
-                    let ours = |known: &&Address| known.protocol == self.owner.protocol;
-                    ops.extend(self.links.addresses(index).filter(ours).map(|known| {
-                        let (name, address) = (name.clone(), known.address);
-                        Op::Device(
-                            None,
-                            DeviceOp::RemoveAddress {
-                                index,
-                                name,
-                                address,
-                            },
-                        )
-                    }));
-                }
                 _ => {}
             }
         }
         ops.append(&mut bridges);
         ops.append(&mut vrfs);
-        self.released = in_use;
         let going: BTreeSet<u32> = ops.iter().filter_map(Op::deletes).collect();
+        ops.extend(self.leftover_addresses(&going));
+        self.released = in_use;
         let parts = self.plan_leftover_parts();
         let stay = parts.into_iter().filter(|(of, _)| !going.contains(of));
         ops.extend(stay.map(|(_, op)| Op::Device(None, op)));
@@ -448,6 +438,7 @@ impl Table {
         }
         if vni.is_none() {
             self.done_vrf(op, &error);
+            self.done_interface(op, &error);
         }
         if vni.is_some() {
             let why = overlay::reason(op, error.errno, &self.links);

@@ -165,6 +165,8 @@ impl Table {
             Key::Neighbour(key) => on(&key.device),
             Key::Overlay(vni) => self.overlays.get(vni).map(|slot| slot.want.share),
             Key::Vrf(share, _) => Some(*share),
+            // They are the host's, and there once.
+            Key::Addressing(_) | Key::Forwarding { .. } => Some(Share::FIRST),
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::overlay::{DeviceOp, STAMP};
 use crate::state::{Mac, NextHop, Overlay, RemoteMac, Route, RouteKind, Segment, Vrf};
 
 mod barred;
+mod interfaces;
 mod order;
 mod vrfs;
 

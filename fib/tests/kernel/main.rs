@@ -23,6 +23,7 @@ mod elsewhere;
 mod entries;
 mod handover;
 mod hosts;
+mod interfaces;
 mod misfits;
 mod namespace;
 mod others;

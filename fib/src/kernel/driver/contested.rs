@@ -89,7 +89,8 @@ impl Contested {
             | Op::UnsetFdb { .. }
             | Op::UnsetFlood { .. }
             | Op::UnsetNeighbour { .. }
-            | Op::UnsetNextHop(_) => {}
+            | Op::UnsetNextHop(_)
+            | Op::SetForwarding { .. } => {}
         }
     }
 

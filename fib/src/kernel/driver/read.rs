@@ -18,6 +18,7 @@ use crate::kernel::KernelError;
 use crate::links::Link;
 use crate::netlink::dump::Dump;
 use crate::netlink::notice::Notice;
+use crate::netlink::sysctl;
 use crate::state::{Interface, NextHop, RouteKind};
 use crate::table::{AuditScope, Observation, is_our_next_hop};
 
@@ -85,8 +86,18 @@ impl Driver {
             routes: true,
             layer2: true,
         })?;
+        self.read_forwarding();
         self.whole = true;
         Ok(found)
+    }
+
+    /// Of which the kernel tells nobody.
+    fn read_forwarding(&mut self) {
+        let wanted: Vec<bool> = self.table.forwarding_wanted().collect();
+        for ipv6 in wanted {
+            let on = sysctl::forwards(ipv6);
+            self.table.observe(Observation::Forwarding(ipv6, on));
+        }
     }
 
     fn read_links(&mut self) -> Result<(), KernelError> {

@@ -135,6 +135,8 @@ impl Model {
             | DeviceOp::AddAddress { .. }
             | DeviceOp::RemoveAddress { .. }
             | DeviceOp::RenewAddress { .. }
+            | DeviceOp::Assign { .. }
+            | DeviceOp::Unassign { .. }
             | DeviceOp::Delete { .. } => panic!("not of shared devices: {op:?}"),
         }
         Ok(())

@@ -91,7 +91,12 @@ fn unset_entries(number: u8, last: &HashMap<Key, Change>) -> Vec<Change> {
     let within = |key: &&Key| match key {
         Key::Fdb(key) => segment.is_some() && key.segment == segment,
         Key::Flood(key) => segment.is_some() && key.segment == segment,
-        Key::Route(_) | Key::Neighbour(_) | Key::Overlay(_) | Key::Vrf(..) => false,
+        Key::Route(_)
+        | Key::Neighbour(_)
+        | Key::Overlay(_)
+        | Key::Vrf(..)
+        | Key::Addressing(_)
+        | Key::Forwarding { .. } => false,
     };
     last.keys()
         .filter(within)

@@ -1,0 +1,163 @@
+//! Addresses and state of the host's own devices: the next steps, and those of a start.
+//!
+//! A device that is not there is waited for. One that is to have addresses is set up first, once:
+//! who takes it down afterwards is right, unless it was asked for up ([`Addressing::up`]). An address
+//! is missing when the device has it from nobody; one of ours that nobody wants any longer goes, one
+//! of others' stays. Adds come before removals, over all devices, so that an address may move from one
+//! to another and never be gone.
+//!
+//! A device of an overlay is set up by the overlay, and its gateway's addresses are the
+//! overlay's (`overlay.rs`); others may be wanted beside them.
+
+use std::io;
+use std::sync::Arc;
+
+use crate::links::{Address, Link, Links};
+use crate::netlink::dump::Dump;
+use crate::netlink::writer::Writer;
+use crate::overlay::{self, DeviceOp, LinkChange};
+use crate::state::{Addressing, Device, OwnAddress};
+use crate::table::Op;
+
+/// What is next for a device.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Steps {
+    /// To be done first.
+    pub(crate) adds: Vec<DeviceOp>,
+    /// To be done when nothing is left to add anywhere.
+    pub(crate) removals: Vec<DeviceOp>,
+    /// Why something that is missing has to wait.
+    pub(crate) waits: Option<String>,
+}
+
+/// What is known of the device beside what it is.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Past {
+    /// The number of the device that has been up since these addresses were asked for.
+    pub(crate) was_up: Option<u32>,
+    /// An overlay has its gateway there, and removes what nobody wants.
+    pub(crate) of_overlay: bool,
+}
+
+/// The next steps towards what is wanted of this device.
+pub(crate) fn steps(
+    device: &Device,
+    want: &Addressing,
+    past: Past,
+    links: &Links,
+    protocol: u8,
+) -> Steps {
+    let mut steps = Steps::default();
+    let Some(link) = links.named(device) else {
+        steps.waits = Some(format!("there is no device `{device}`"));
+        return steps;
+    };
+    if !past.of_overlay {
+        steps.removals = unwanted(want, link, links, protocol);
+    }
+    let change = |change| DeviceOp::Change {
+        index: link.index,
+        name: device.clone(),
+        change,
+    };
+    if want.up == Some(false) {
+        steps.adds.extend(link.up.then(|| change(LinkChange::Down)));
+        return steps;
+    }
+    let missing: Vec<&OwnAddress> = missing(want, link, links).collect();
+    if link.up {
+        let assign = |address: &OwnAddress| DeviceOp::Assign {
+            index: link.index,
+            name: device.clone(),
+            address: address.clone(),
+        };
+        steps.adds.extend(missing.into_iter().map(assign));
+        return steps;
+    }
+    let first = !want.addresses.is_empty() && past.was_up != Some(link.index);
+    if overlay::is_ours(link) {
+        steps.waits = Some(format!("`{device}` is not up yet"));
+    } else if want.up == Some(true) || first {
+        steps.adds.push(change(LinkChange::Up));
+    } else if !missing.is_empty() {
+        steps.waits = Some(format!(
+            "`{device}` was taken down; `ip link set {device} up`, and its addresses are set"
+        ));
+    }
+    steps
+}
+
+/// The addresses that a device is to have and has not.
+pub(crate) fn missing<'a>(
+    want: &'a Addressing,
+    link: &'a Link,
+    links: &'a Links,
+) -> impl Iterator<Item = &'a OwnAddress> {
+    let there = |it: &&OwnAddress| links.addresses(link.index).any(|known| is(known, it));
+    want.addresses.iter().filter(move |it| !there(it))
+}
+
+/// Addresses of ours that are on a device and not wanted there.
+pub(crate) fn unwanted(
+    want: &Addressing,
+    link: &Link,
+    links: &Links,
+    protocol: u8,
+) -> Vec<DeviceOp> {
+    let known = links.addresses(link.index);
+    let ours = known.filter(|known| known.protocol == protocol);
+    let gone = ours.filter(|known| !want.addresses.iter().any(|it| is(known, it)));
+    let unassign = |known: &Address| DeviceOp::Unassign {
+        index: link.index,
+        name: link.name.clone(),
+        address: OwnAddress {
+            address: known.address,
+            peer: known.peer,
+            label: None,
+        },
+    };
+    gone.map(unassign).collect()
+}
+
+/// Whether this is that address, whoever has added it.
+pub(crate) fn is(known: &Address, wanted: &OwnAddress) -> bool {
+    (known.address, known.peer) == (wanted.address, wanted.peer)
+}
+
+/// Sets up devices and adds their addresses, at once and as far as that is possible now. For a start: sockets
+/// that are opened next may be bound to them. Nothing is removed, what is refused is not said, and what
+/// cannot be done yet is for [`Entry::Addressing`](crate::Entry::Addressing), which does all that.
+///
+/// # Errors
+///
+/// When netlink cannot be opened or the devices cannot be read.
+pub fn ensure(protocol: u8, wanted: &[(Device, Arc<Addressing>)]) -> io::Result<()> {
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    let (mut dump, mut writer) = (Dump::open()?, Writer::open(protocol)?);
+    // Up, and then the addresses.
+    for _ in 0..2 {
+        let mut links = Links::default();
+        for link in dump.links()? {
+            links.insert(link);
+        }
+        for address in dump.addresses()? {
+            links.insert_address(address);
+        }
+        let next = |(device, want): &(Device, Arc<Addressing>)| {
+            let steps = steps(device, want, Past::default(), &links, protocol);
+            steps.adds.into_iter().map(|op| Op::Device(None, op))
+        };
+        let ops: Vec<Op> = wanted.iter().flat_map(next).collect();
+        for (op, result) in ops.iter().zip(writer.write(&ops, || 0)) {
+            if let Err(error) = result {
+                tracing::debug!(?op, %error, "refused");
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;
