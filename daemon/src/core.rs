@@ -24,6 +24,7 @@ mod drain;
 mod duplicates;
 mod dynamic;
 mod handover;
+mod host;
 mod imports;
 mod inputs;
 mod installed;

@@ -217,6 +217,8 @@ impl Router {
             exchange: Arc::new(exchange::Hub::new(config.tenants().collect())),
             _sole_writer: sole_writer,
         };
+        // Sockets may be bound to them.
+        set_addresses(&config);
         let mut prepared = Vec::new();
         let Split { new, waiting } = instances::split(config)?;
         for (config, number) in new.into_iter().zip(0..=u8::MAX) {
@@ -400,6 +402,22 @@ fn sole_writer(protocol: u8) -> Result<SoleWriter, StartError> {
         SoleWriterError::InUse { pid } => StartError::KernelInUse { protocol, pid },
         SoleWriterError::Io(source) => StartError::SoleWriter(source),
     })
+}
+
+/// Gives the host's devices their addresses, before sockets are opened and anything is read. What is refused is
+/// said by the kernel's thread, which does the same again.
+fn set_addresses(config: &Config) {
+    if !config.kernel.enabled {
+        return;
+    }
+    let wished = config.host_interfaces.iter().filter_map(|it| {
+        let wish = it.addressing()?;
+        Some((it.name.as_str().into(), Arc::new(wish)))
+    });
+    let wished: Vec<_> = wished.collect();
+    if let Err(error) = fib::addressing::ensure(config.kernel.protocol, &wished) {
+        tracing::warn!(%error, "addresses are not set before the sockets are opened");
+    }
 }
 
 /// One thread for all instances, which know of each other's routes from the first read on.

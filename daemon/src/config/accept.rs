@@ -10,6 +10,7 @@ mod devices;
 mod distinguishers;
 mod imports;
 mod instances;
+mod interface;
 mod neighbor;
 mod overlay;
 mod static_route;
@@ -39,6 +40,7 @@ pub fn accept(file: &File, report: &mut Report) -> Option<Config> {
     let mut overlays = Overlays::new(file);
     let mut config = speaker(file, file, &mut overlays, report);
     config.instances = instances::accept(file, &mut overlays, report);
+    config.host_interfaces = interface::interfaces(file, report);
     instances::check(file, &config, report);
     imports::check(file, report);
     check_single_device(file, report);
@@ -128,6 +130,8 @@ fn speaker(top: &File, file: &File, overlays: &mut Overlays, report: &mut Report
             },
             audit_interval: or(top.kernel.audit_interval, defaults.kernel.audit_interval),
             on_stop: or(top.kernel.on_stop, defaults.kernel.on_stop),
+            ipv4_forwarding: file.kernel.ipv4_forwarding.map(|at| at.value),
+            ipv6_forwarding: file.kernel.ipv6_forwarding.map(|at| at.value),
         },
         graceful_restart: restart,
         metrics: file.metrics.map(|metrics| metrics.value),

@@ -38,6 +38,8 @@ pub struct Diff {
     pub imports: Members<String, Vec<FieldChange>>,
     /// Overlay networks.
     pub vnis: Members<Vni, Vec<FieldChange>>,
+    /// Devices of the host.
+    pub host_interfaces: Members<String, Vec<FieldChange>>,
     /// Static routes.
     pub static_routes: Members<StaticKey, Vec<FieldChange>>,
     /// BFD sessions of their own.
@@ -204,6 +206,16 @@ pub fn diff(old: &Config, new: &Config) -> Diff {
         |before, after| {
             let before = print::vni_fields(before, old);
             let changes = fields("", &before, &print::vni_fields(after, new));
+            (!changes.is_empty()).then_some(changes)
+        },
+    );
+    diff.host_interfaces = members(
+        &old.host_interfaces,
+        &new.host_interfaces,
+        |interface| interface.name.clone(),
+        |before, after| {
+            let written = print::host_interface_fields;
+            let changes = fields("", &written(before), &written(after));
             (!changes.is_empty()).then_some(changes)
         },
     );
@@ -620,6 +632,15 @@ impl fmt::Display for Diff {
         members_lines(&mut lines, "vni", &self.vnis, |lines, id, fields| {
             lines.extend(fields.iter().map(|field| format!("vni {id}: {field}")));
         });
+        members_lines(
+            &mut lines,
+            "interface",
+            &self.host_interfaces,
+            |lines, name, fields| {
+                let line = |field: &FieldChange| format!("interface {name}: {field}");
+                lines.extend(fields.iter().map(line));
+            },
+        );
         members_lines(
             &mut lines,
             "static_route",

@@ -6,14 +6,15 @@
 //! [`File`] and go through the same checks.
 //!
 //! Tables with much in them have files of their own: neighbours, groups and ranges (`neighbor`),
-//! BFD (`bfd`), what is announced of our own (`own_routes`), static routes (`static_route`), overlays
-//! (`vni`) and caches of the RPKI (`rpki`);
+//! BFD (`bfd`), what is announced of our own (`own_routes`), static routes (`static_route`), the host's
+//! devices (`interface`), overlays (`vni`) and caches of the RPKI (`rpki`);
 //! lists and route-maps are read in `policy::file`. Here is the rest of what an instance has, and
 //! what the daemon has once.
 
 mod bfd;
 mod duplicates;
 mod import;
+mod interface;
 mod neighbor;
 mod own_routes;
 mod rpki;
@@ -46,6 +47,7 @@ pub use bfd::{
 };
 pub use duplicates::DuplicatesTable;
 pub use import::ImportTable;
+pub use interface::InterfaceTable;
 pub use neighbor::{
     AoKeyTable, FamilyTable, ListenRangeTable, LocalAsTable, MaximumTable, NeighborTable,
     PeerGroupTable, SettingsTable, UpdateSource,
@@ -107,6 +109,8 @@ pub struct File {
     pub bfd_profiles: Vec<At<BfdProfileTable>>,
     /// `[[vni]]`.
     pub vnis: Vec<At<VniTable>>,
+    /// `[[interface]]`.
+    pub interfaces: Vec<At<InterfaceTable>>,
     /// `[[static_route]]`.
     pub static_routes: Vec<At<StaticRouteTable>>,
     /// `[[rpki]]`.
@@ -219,6 +223,10 @@ pub struct KernelTable {
     pub audit_interval: Option<At<Duration>>,
     /// `on_stop`.
     pub on_stop: Option<At<OnStop>>,
+    /// `ipv4_forwarding`.
+    pub ipv4_forwarding: Option<At<bool>>,
+    /// `ipv6_forwarding`.
+    pub ipv6_forwarding: Option<At<bool>>,
 }
 
 /// `[graceful_restart]`.
@@ -265,6 +273,7 @@ pub fn read(toml: &str, report: &mut Report) -> Option<File> {
 
 fn read_file(top: &mut Table<'_, '_>) -> File {
     let mut file = speaker(top);
+    file.interfaces = top.tables("interface", "[[interface]]", interface::interface);
     file.rpki = top.tables("rpki", "[[rpki]]", rpki::rpki);
     file.bfd_profiles = top.tables("bfd_profile", "[[bfd_profile]]", bfd::profile);
     file.policy = policy::file::read(top);
@@ -292,7 +301,14 @@ fn read_file(top: &mut Table<'_, '_>) -> File {
 /// An instance beside the default one: what is the program's own stands at the top only, and so do
 /// lists and route-maps, which all may use.
 fn instance(table: &mut Table<'_, '_>) -> File {
-    for key in ["rpki", "bfd_profile", "metrics", "log", "drain"] {
+    for key in [
+        "interface",
+        "rpki",
+        "bfd_profile",
+        "metrics",
+        "log",
+        "drain",
+    ] {
         let because = "it is one for the whole daemon";
         table.unsupported(key, because, "set it at the top of the file");
     }
@@ -314,7 +330,14 @@ fn instance(table: &mut Table<'_, '_>) -> File {
         ..speaker(table)
     };
     table.table("kernel", "[instance.kernel]", |table| {
-        for key in ["enabled", "protocol", "audit_interval", "on_stop"] {
+        for key in [
+            "enabled",
+            "protocol",
+            "audit_interval",
+            "on_stop",
+            "ipv4_forwarding",
+            "ipv6_forwarding",
+        ] {
             let because = "it is one for the whole daemon";
             table.unsupported(key, because, "set it in [kernel] at the top of the file");
         }
@@ -600,6 +623,8 @@ fn kernel(table: &mut Table<'_, '_>) -> KernelTable {
             }),
         }),
         on_stop: table.get("on_stop", keyword),
+        ipv4_forwarding: table.get("ipv4_forwarding", boolean),
+        ipv6_forwarding: table.get("ipv6_forwarding", boolean),
         ..instance_kernel(table)
     }
 }

@@ -5,6 +5,7 @@
 
 mod bfd;
 mod import;
+mod interface;
 mod neighbor;
 mod static_route;
 mod tenant;
@@ -21,6 +22,7 @@ use super::policy::print::{policies, source};
 use super::types::*;
 pub(super) use bfd::peer_fields as bfd_fields;
 pub(super) use import::import_fields;
+pub(super) use interface::host_interface_fields;
 pub(super) use neighbor::{interface_fields, neighbor_fields, range_fields};
 pub(super) use static_route::static_route_fields;
 
@@ -32,6 +34,10 @@ pub fn print(config: &Config) -> String {
     for instance in &config.instances {
         section(&mut text, "[[instance]]", &top(instance));
         speaker(&mut text, instance, "instance.");
+    }
+    for interface in &config.host_interfaces {
+        let fields = host_interface_fields(interface);
+        section(&mut text, "[[interface]]", &fields);
     }
     for cache in &config.rpki {
         section(&mut text, "[[rpki]]", &rpki_fields(cache));
@@ -464,6 +470,14 @@ fn kernel(config: &Config) -> Fields {
     fields.add_unless_default("audit_interval", interval, default);
     if kernel.on_stop != OnStop::default() {
         fields.add("on_stop", quote(kernel.on_stop.word()));
+    }
+    for (key, on) in [
+        ("ipv4_forwarding", kernel.ipv4_forwarding),
+        ("ipv6_forwarding", kernel.ipv6_forwarding),
+    ] {
+        if let Some(on) = on {
+            fields.add(key, on);
+        }
     }
     fields
 }

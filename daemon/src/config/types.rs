@@ -6,6 +6,7 @@
 
 mod bfd;
 mod import;
+mod interface;
 mod kernel;
 mod neighbor;
 mod overlay;
@@ -35,6 +36,7 @@ use bgp::{Asn, Prefix, ScopedAddr};
 
 pub use bfd::*;
 pub use import::*;
+pub use interface::*;
 pub use kernel::*;
 pub use neighbor::*;
 pub use overlay::*;
@@ -103,6 +105,8 @@ pub struct Config {
     pub bfd: Vec<BfdPeer>,
     /// Overlay networks, no number twice.
     pub vnis: Vec<VniConfig>,
+    /// Devices of the host, no name twice; in the default instance only.
+    pub host_interfaces: Vec<HostInterface>,
     /// Static routes, no key twice.
     pub static_routes: Vec<StaticRoute>,
     /// Caches of the RPKI, no address twice.
@@ -164,6 +168,7 @@ impl Config {
             single_device: None,
             bfd: Vec::new(),
             vnis: Vec::new(),
+            host_interfaces: Vec::new(),
             static_routes: Vec::new(),
             rpki: Vec::new(),
             prefix_lists: Vec::new(),

@@ -69,6 +69,7 @@ impl Core {
     pub(super) fn begin(&mut self) {
         // What the kernel has is not known yet: the end of all there is would be said too early.
         self.hold_links(self.hands.kernel.is_some());
+        self.want_host(None);
         self.begin_rpki();
         self.apply_bfd(&[], &self.config.bfd);
         let own = Own::of(&self.config);
@@ -166,6 +167,8 @@ impl Core {
             kernel.claim(claim(&new));
         }
         self.place.settings.send_replace(new.service_settings());
+        // First: sessions that are made next may stand on new addresses.
+        self.want_host(Some(&old));
         self.apply_rpki(&old, &new);
         self.apply_bfd(&old.bfd, &new.bfd);
         for neighbor in &old.neighbors {

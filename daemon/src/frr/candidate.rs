@@ -128,6 +128,9 @@ pub(super) fn ordered(mut config: Config) -> Config {
         .interfaces
         .sort_by(|one, other| one.interface.cmp(&other.interface));
     config
+        .host_interfaces
+        .sort_by(|one, other| one.name.cmp(&other.name));
+    config
         .route_maps
         .sort_by(|one, other| one.name().cmp(other.name()));
     let instances = std::mem::take(&mut config.instances);

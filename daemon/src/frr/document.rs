@@ -414,15 +414,14 @@ impl Said {
             shape.means,
             Means::Always(_) | Means::Moot(_) | Means::Elsewhere(_) | Means::Refused(_)
         );
-        nothing || on_interface || unseen || control_plane || any_asn
+        let done = matches!(shape.means, Means::Does(_));
+        nothing || on_interface && !done || unseen || control_plane || any_asn
     }
 }
 
 /// `no` of these is shown by FRR, which has them on.
 fn stays_denied(text: &str) -> bool {
-    const ON: [&str; 6] = [
-        "ip forwarding",
-        "ipv6 forwarding",
+    const ON: [&str; 4] = [
         "link-detect",
         "bgp default show-hostname",
         "service cputime-stats",

@@ -54,6 +54,14 @@ impl Live {
             live.0
                 .extend([bfd.passive, bfd.shutdown, bfd.echo].into_iter().flatten());
         }
+        for interface in site.interfaces.values() {
+            live.put(&interface.description);
+            live.switch(&interface.up);
+            live.0.extend(interface.addresses.iter().map(|it| it.spot));
+        }
+        for family in [Family::Ipv4, Family::Ipv6] {
+            live.switch(site.forwarding.of(family));
+        }
         live.keys(&site.rpki.times);
         live.0.extend(site.rpki.caches.values().map(|it| it.spot));
         for route in site.static_routes.values() {

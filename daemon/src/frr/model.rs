@@ -6,6 +6,9 @@
 //! stands is added when the whole is written ([`super::write`]).
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::Ipv4Addr;
+
+use ipnetwork::IpNetwork;
 
 use super::Spot;
 use super::grammar::Caught;
@@ -173,8 +176,10 @@ pub(super) struct Site {
     pub(super) rpki: Rpki,
     /// `ip route` and `ipv6 route`.
     pub(super) static_routes: BTreeMap<StaticKey, StaticRoute>,
-    /// IPv4 addresses of interfaces, as the file has them.
-    pub(super) addresses: Vec<(String, std::net::Ipv4Addr)>,
+    /// `interface`, by name.
+    pub(super) interfaces: BTreeMap<String, Interface>,
+    /// `ip forwarding`, and `ipv6 forwarding`.
+    pub(super) forwarding: Families<Option<Switch>>,
     /// Where we are.
     pub(super) here: Here,
     /// What is to be said about a line, found out when the whole is known.
@@ -309,6 +314,35 @@ pub(super) struct Vni {
 pub(super) struct Vrf {
     pub(super) spot: Option<Spot>,
     pub(super) vni: Option<Put>,
+}
+
+/// `interface NAME`, with all its blocks.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Interface {
+    /// The first.
+    pub(super) spot: Option<Spot>,
+    pub(super) description: Option<Put>,
+    /// `shutdown`, or `no shutdown`.
+    pub(super) up: Option<Switch>,
+    /// In the order of the file.
+    pub(super) addresses: Vec<InterfaceAddress>,
+}
+
+/// `ip address`, or `ipv6 address`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct InterfaceAddress {
+    /// With the length of its network, or of the peer's.
+    pub(super) address: IpNetwork,
+    pub(super) peer: Option<Ipv4Addr>,
+    pub(super) label: Option<String>,
+    pub(super) spot: Spot,
+}
+
+impl InterfaceAddress {
+    /// What tells addresses of a device apart.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        (self.address, self.peer) == (other.address, other.peer)
+    }
 }
 
 /// `rpki`.
@@ -489,6 +523,26 @@ impl Site {
     pub(super) fn entry(&mut self) -> &mut Entry {
         let map = self.maps.entry(self.here.map.clone()).or_default();
         map.entry(self.here.seq).or_default()
+    }
+
+    /// The device of the block.
+    pub(super) fn interface(&mut self) -> &mut Interface {
+        let name = self.here.interface.clone();
+        self.interfaces.entry(name).or_default()
+    }
+
+    /// IPv4 addresses that the file gives to devices.
+    pub(super) fn addresses(&self) -> impl Iterator<Item = (String, Ipv4Addr)> {
+        let of = |(name, interface): (&String, &Interface)| {
+            let addresses = interface.addresses.iter().map(|it| it.address);
+            let v4 = addresses.filter_map(|it| match it {
+                IpNetwork::V4(it) => Some(it.ip()),
+                IpNetwork::V6(_) => None,
+            });
+            let named: Vec<_> = v4.map(|it| (name.clone(), it)).collect();
+            named
+        };
+        self.interfaces.iter().flat_map(of)
     }
 
     /// The VNI of the block.

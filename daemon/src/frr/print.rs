@@ -11,6 +11,7 @@
 //!
 //! Groups and BFD profiles are in what they are for already, and have no lines of their own.
 
+mod interface;
 mod keys;
 mod peers;
 mod policy;
@@ -58,6 +59,7 @@ fn lines(config: &Config, host: &Host, secrets: bool) -> (String, Vec<String>) {
     let mut keys = Keys::new(whole, String::new());
     page.line(Block::Top, "frr defaults traditional".to_owned());
     page.log(&mut keys);
+    page.host(&mut keys);
     page.policies(&mut keys);
     page.rpki(&mut keys);
     let instances = keys.tables("instance");
@@ -82,6 +84,7 @@ enum Block {
     /// `vni N` of `router bgp`.
     Vni(String, String),
     Vrf(String),
+    Interface(String),
     Bfd(String),
     Map(String),
     Rpki,
@@ -97,6 +100,7 @@ impl Block {
                 format!("{router}\naddress-family l2vpn evpn\nvni {vni}\n")
             }
             Block::Vrf(name) => format!("vrf {name}\n"),
+            Block::Interface(name) => format!("interface {name}\n"),
             Block::Bfd(peer) => format!("bfd\n{peer}\n"),
             Block::Map(entry) => format!("{entry}\n"),
             Block::Rpki => "rpki\n".to_owned(),
@@ -697,6 +701,7 @@ impl<'c> Page<'c> {
 fn speaks_with_nobody(config: &Config) -> bool {
     let none = Config {
         static_routes: config.static_routes.clone(),
+        host_interfaces: config.host_interfaces.clone(),
         instances: config.instances.clone(),
         listen: Vec::new(),
         kernel: config.kernel,

@@ -8,6 +8,7 @@
 
 mod bfd;
 mod evpn;
+mod interface;
 mod lists;
 mod neighbor;
 mod rest;
@@ -232,6 +233,7 @@ pub(super) fn all() -> impl Iterator<Item = &'static Shape> {
         bfd::SHAPES,
         rpki::SHAPES,
         static_route::SHAPES,
+        interface::SHAPES,
         rest::SHAPES,
     ]
     .into_iter()

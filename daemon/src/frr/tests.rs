@@ -3,6 +3,7 @@ mod bfd;
 mod drain;
 mod files;
 mod imports;
+mod interface;
 mod kernel_maps;
 mod lists;
 mod rpki;

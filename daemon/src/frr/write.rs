@@ -7,6 +7,7 @@
 mod bfd;
 mod evpn;
 mod imports;
+mod interface;
 mod peers;
 mod policy;
 mod rpki;
@@ -110,6 +111,7 @@ pub(super) fn write<'s>(site: &'s Site, host: &'s Host) -> Whole<'s> {
     whole.route_maps();
     whole.bfd();
     whole.rpki();
+    whole.interfaces();
     whole
 }
 
@@ -165,6 +167,7 @@ impl<'s> Whole<'s> {
         if let Some((_, level)) = most {
             self.toml.value("log.level", level);
         }
+        self.forwarding();
         let router = router.unwrap_or(&empty);
         self.settings(router, None);
         self.evpn(overlay);
@@ -240,8 +243,14 @@ impl<'s> Whole<'s> {
             return id.clone();
         }
         let spot = router.asn.as_ref().map_or(Spot::default(), |asn| asn.spot);
-        let of_file = host::identifier(&self.site.addresses);
-        let found = of_file.or_else(|| host::identifier(&self.host.addresses));
+        // Those of the file are the host's when it runs, though they may not be there yet; others come
+        // and go, so they count where the file has none.
+        let (of_file, of_host) = (self.site.addresses(), &self.host.addresses);
+        let of_file: Vec<_> = of_file.collect();
+        let both = [of_file.as_slice(), of_host].concat();
+        let loopback = host::identifier(&both).filter(|(device, _)| device == "lo");
+        let found = loopback.or_else(|| host::identifier(&of_file));
+        let found = found.or_else(|| host::identifier(of_host));
         let text = found.map_or("0.0.0.0".to_owned(), |(_, address)| address.to_string());
         if let (Some((device, address)), false) = (found, router.asn.is_none()) {
             let said = format!(

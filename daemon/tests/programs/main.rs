@@ -17,6 +17,7 @@ mod daemon;
 mod elsewhere;
 mod explain;
 mod instances;
+mod interfaces;
 mod link_local;
 mod link_loss;
 mod network;

@@ -818,3 +818,67 @@ fn a_vni_beyond_two_octets_has_a_distinguisher_of_its_own() {
     let l3vni = config.instances[0].l3vni.as_ref().unwrap();
     assert_eq!(l3vni.rd.to_string(), "10.0.0.1:38465");
 }
+
+#[test]
+fn an_interface_has_addresses_that_a_host_can_have_and_each_once() {
+    let of = |keys: &str| format!("[[interface]]\nname = \"eth0\"\n{keys}\n");
+    let gateway = vni(7, "gateway = [\"10.7.0.1/24\"]");
+    let evpn = "[evpn]\nvtep = \"10.0.0.1\"\n";
+    let cases = [
+        (
+            of("addresses = [\"192.168.300.20/24\"]"),
+            "5:14: `addresses` is \"192.168.300.20/24\", but must be an address with the length of its \
+             network like \"10.0.0.1/24\"",
+        ),
+        (
+            of("addresses = [\"10.0.0.1\"]"),
+            "5:14: `addresses` is \"10.0.0.1\", but must be an address with the length of its network \
+             like \"10.0.0.1/24\"",
+        ),
+        (
+            of("addresses = [\"224.0.0.1/24\"]"),
+            "5:14: `addresses` is \"224.0.0.1/24\", but must be an address that a host can have",
+        ),
+        (
+            of("addresses = [\"10.1.0.1/24\", \"10.1.0.1/24\"]"),
+            "5:29: address 10.1.0.1/24 is there twice, first at 5:14",
+        ),
+        (
+            of("addresses = [{ address = \"10.1.0.1/32\", peer = \"fe80::1\" }]"),
+            "5:48: `peer` is fe80::1, but must be an address of the same IP version as `address`",
+        ),
+        (
+            of("addresses = [{ address = \"2001:db8::1/64\", label = \"eth0:1\" }]"),
+            "5:52: `label` has no effect with an IPv6 address, which has none in Linux",
+        ),
+        (
+            of("addresses = [{ address = \"10.1.0.1/32\", label = \"a label too long\" }]"),
+            "5:49: `label` is \"a label too long\", but must be a label of 1 to 15 characters without \
+             space",
+        ),
+        (
+            of("") + &of("up = true"),
+            "7:8: interface eth0 is there twice, first at 4:8",
+        ),
+        (
+            of("addresses = [\"10.7.0.1/32\"]") + evpn + &gateway,
+            "5:14: address 10.7.0.1/32 overlaps with gateway 10.7.0.1/24 of 11:12",
+        ),
+        (
+            instance(
+                "listen = [\"10.1.0.1:179\"]\nkernel = { table = 100 }\n[[instance.interface]]\nname = \"eth0\"",
+            ),
+            "14:12: `interface` is not supported: it is one for the whole daemon",
+        ),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(error(&text), expected, "{text}");
+    }
+    // One address on several links, and one beside a gateway.
+    let fine = of("addresses = [\"10.1.0.1/32\", \"10.7.0.2/24\", \"127.0.0.2/8\"]")
+        + "[[interface]]\nname = \"lo\"\naddresses = [\"10.1.0.1/32\"]\n"
+        + evpn
+        + &gateway;
+    let config = parse(&format!("{TOP}{fine}"), "x.toml").expect("it is fine");
+    assert_eq!(config.host_interfaces.len(), 2);
+}

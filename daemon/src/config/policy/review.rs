@@ -99,6 +99,8 @@ pub enum Notice {
     },
     /// A static route is to be in the kernel, and there is no kernel.
     StaticNoKernel(Prefix),
+    /// A device of the host, which nobody sets up.
+    InterfaceNoKernel(String),
 }
 
 impl fmt::Display for Remark {
@@ -168,6 +170,10 @@ impl fmt::Display for Notice {
                 f,
                 "static_route {prefix} has no effect with `enabled = false` in [kernel]"
             ),
+            Notice::InterfaceNoKernel(name) => write!(
+                f,
+                "interface {name} has no effect with `enabled = false` in [kernel]"
+            ),
         }
     }
 }
@@ -226,6 +232,12 @@ pub fn review(file: &File, config: &Config, report: &Report) -> Vec<Remark> {
         let prefixes = routes.filter_map(|route| route.value.prefix);
         let found = prefixes.map(|at| (at.span, Notice::StaticNoKernel(at.value)));
         review.found.extend(found);
+        let devices = file
+            .interfaces
+            .iter()
+            .filter_map(|at| at.value.name.as_ref());
+        let notice = |at: &At<String>| (at.span, Notice::InterfaceNoKernel(at.value.clone()));
+        review.found.extend(devices.map(notice));
     }
     review.underlay_inside(file, config);
     let files = std::iter::once(file).chain(file.instances.iter().map(|it| &it.value));

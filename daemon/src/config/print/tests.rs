@@ -703,6 +703,8 @@ fn config() -> impl Strategy<Value = Config> {
             table,
             distance,
             audit_interval,
+            ipv4_forwarding: (table % 3 > 0).then_some(enabled),
+            ipv6_forwarding: (table % 5 > 0).then_some(!enabled),
         },
     );
     let restart = (
@@ -769,6 +771,20 @@ fn config() -> impl Strategy<Value = Config> {
                     multihop: None,
                     ..three.clone()
                 },
+            }];
+            let own = |text: &str| text.parse::<ipnetwork::IpNetwork>().expect("an address");
+            config.host_interfaces = vec![HostInterface {
+                name: "eth0".to_owned(),
+                description: (limit % 2 == 0).then(|| "a \"b\"".to_owned()),
+                up: (limit % 3 > 0).then_some(limit % 3 == 1),
+                addresses: vec![
+                    own("192.0.2.1/24").into(),
+                    fib::OwnAddress {
+                        address: own("192.0.2.2/31"),
+                        peer: (limit % 5 > 0).then(|| [192, 0, 2, 3].into()),
+                        label: (limit % 7 > 0).then(|| "eth0:1".to_owned()),
+                    },
+                ],
             }];
             config.listen_ranges = vec![ListenRange {
                 prefix,

@@ -19,6 +19,10 @@ pub struct Kernel {
     pub audit_interval: Duration,
     /// What becomes of our entries when the service is stopped.
     pub on_stop: OnStop,
+    /// Whether the host forwards IPv4; `None` is as the host has it.
+    pub ipv4_forwarding: Option<bool>,
+    /// Whether the host forwards IPv6.
+    pub ipv6_forwarding: Option<bool>,
 }
 
 /// What becomes of the kernel when the service is stopped.
@@ -42,6 +46,8 @@ impl Default for Kernel {
             distance: Distance::default(),
             audit_interval: Duration::from_secs(60),
             on_stop: OnStop::Clean,
+            ipv4_forwarding: None,
+            ipv6_forwarding: None,
         }
     }
 }

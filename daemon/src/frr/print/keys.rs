@@ -58,6 +58,19 @@ impl Keys {
         Some(text)
     }
 
+    /// Takes a switch out of a table within.
+    pub(super) fn switch_within(&mut self, table: &str, key: &str) -> Option<bool> {
+        let Some(Value::Table(within)) = self.table.get_mut(table) else {
+            return None;
+        };
+        let on = within.get(key)?.as_bool()?;
+        within.remove(key);
+        if within.is_empty() {
+            self.table.remove(table);
+        }
+        Some(on)
+    }
+
     pub(super) fn number(&mut self, key: &str) -> Option<i64> {
         let number = self.table.get(key)?.as_integer()?;
         self.table.remove(key);

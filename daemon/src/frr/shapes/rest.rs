@@ -1,4 +1,4 @@
-//! Everything else: the system, interfaces, and what other daemons of FRR do.
+//! Everything else: the system, what of interfaces is others' business, and what other daemons of FRR do.
 
 use super::Means::{
     Always, Closes, Differs, Does, Elsewhere, Moot, Opens, OpensElsewhere, Refused,
@@ -11,7 +11,6 @@ use crate::frr::model::{Args, Family, Site, quote};
 const HERE: &[Node] = &[Top];
 const LINK: &[Node] = &[Interface];
 
-const ADDRESS: &str = "addresses are set by whoever sets up the interface (`ip address add`, ifupdown, systemd-networkd)";
 const LINKS: &str = "interfaces are set up by the host's network configuration";
 const LOGS: &str = "the log goes to stderr, and so to the journal; `[log] level` says how much";
 const VTY: &str = "who may use the control socket is who may give orders; there are no passwords";
@@ -88,13 +87,6 @@ pub(super) const SHAPES: &[Shape] = &[
     ),
     shape(
         HERE,
-        "(ip|ipv6) forwarding",
-        Moot(
-            "whether the host forwards is set by sysctl: net.ipv4.ip_forward, net.ipv6.conf.all.forwarding",
-        ),
-    ),
-    shape(
-        HERE,
         "(ip|ipv6) nht resolve-via-default",
         Always("next hops are found as the kernel finds them, by the default route too"),
     ),
@@ -145,33 +137,6 @@ pub(super) const SHAPES: &[Shape] = &[
         HERE,
         "bgp (suppress-fib-pending|no-rib|session-dscp N|update-delay N [N])",
         Moot("it has no counterpart"),
-    ),
-    shape(
-        HERE,
-        "interface IFNAME [vrf NAME]",
-        Opens(Interface, |site, a| {
-            site.here.interface = a.value("IFNAME").to_owned();
-            DONE
-        }),
-    ),
-    shape(
-        LINK,
-        "ip address A.B.C.D/M [label NAME] [peer A.B.C.D/M]",
-        Differs(address, ADDRESS),
-    ),
-    shape(LINK, "ip address A.B.C.D peer A.B.C.D/M", Moot(ADDRESS)),
-    shape(LINK, "(ip|ipv6) address X:X::X:X/M", Moot(ADDRESS)),
-    shape(
-        LINK,
-        "description LINE",
-        Moot("devices have descriptions of their own (`ip link set DEV alias TEXT`)"),
-    ),
-    shape(
-        LINK,
-        "shutdown",
-        Moot(
-            "devices are up or down as the host's network configuration says; a neighbor is kept down by `neighbor X shutdown`",
-        ),
     ),
     shape(
         LINK,
@@ -331,20 +296,6 @@ fn log_level(site: &mut Site, a: &Args<'_>) -> Done {
 fn router_id(site: &mut Site, a: &Args<'_>) -> Done {
     if a.get("NAME").is_none_or(|vrf| vrf == "default") {
         site.router_id = (!a.no()).then(|| a.put(quote(a.value("A.B.C.D"))));
-    }
-    DONE
-}
-
-fn address(site: &mut Site, a: &Args<'_>) -> Done {
-    let address = a.get("A.B.C.D/M").and_then(|text| text.split('/').next());
-    let address = address.and_then(|text| text.parse::<std::net::Ipv4Addr>().ok());
-    let interface = site.here.interface.clone();
-    match (address, a.no()) {
-        (Some(address), false) => site.addresses.push((interface, address)),
-        (Some(address), true) => site
-            .addresses
-            .retain(|it| *it != (interface.clone(), address)),
-        (None, _) => {}
     }
     DONE
 }

@@ -216,7 +216,7 @@ fn what_is_replaced_or_taken_back_is_gone() {
         ),
         (
             "interface eth0\nshutdown\nno shutdown\ndescription a\ndescription b\nlog syslog\nlog syslog errors",
-            "log syslog errors\n!\ninterface eth0\n description b\nexit\n!\n",
+            "log syslog errors\n!\ninterface eth0\n no shutdown\n description b\nexit\n!\n",
         ),
         (
             "router ospf\n passive-interface a\n passive-interface b\nno router ospf\nrouter isis x\n net 49",

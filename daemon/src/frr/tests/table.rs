@@ -174,10 +174,6 @@ const SILENT: &[(&str, &str)] = &[
     ("bgp router-id A.B.C.D", "where the router has none"),
     ("router-id A.B.C.D*", "where the router has none"),
     ("ip router-id A.B.C.D*", "where the router has none"),
-    (
-        "ip address A.B.C.D/M*",
-        "only looked at where the router has no identifier",
-    ),
     ("log (syslog*", "info is the default"),
     ("dup-addr-detection", "on by default, but for `no`"),
     ("neighbor PEER", "only `no neighbor PEER` stands alone"),
