@@ -33,6 +33,8 @@ pub struct Context {
     pub interrupt: Interrupt,
     /// All counts of routes are multiplied by this.
     pub scale: f64,
+    /// Generated routes to a set of attributes, on average; one at least.
+    pub share: u32,
     /// A routing table to use in S11.
     pub mrt: Option<PathBuf>,
     tables: Mutex<HashMap<usize, Indexed>>,
@@ -40,10 +42,11 @@ pub struct Context {
 
 impl Context {
     /// With nothing generated yet.
-    pub fn new(interrupt: Interrupt, scale: f64, mrt: Option<PathBuf>) -> Self {
+    pub fn new(interrupt: Interrupt, (scale, share): (f64, u32), mrt: Option<PathBuf>) -> Self {
         Self {
             interrupt,
             scale,
+            share,
             mrt,
             tables: Mutex::default(),
         }
@@ -60,7 +63,7 @@ impl Context {
     fn table(&self, count: usize) -> Indexed {
         let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
         let (table, index) = tables.entry(count).or_insert_with(|| {
-            let table = Table::generate(count);
+            let table = Table::sharing(count, self.share);
             let index = Index::new(table.prefixes());
             (Arc::new(table), Arc::new(index))
         });

@@ -15,6 +15,9 @@ use std::sync::Arc;
 
 use super::wire::{self, Attributes, MacRoute, Prefix};
 
+/// Routes to a set of attributes, on average.
+pub const SHARE: u32 = 7;
+
 /// A table of IPv4 routes.
 #[derive(Debug, Clone)]
 pub struct Table {
@@ -41,15 +44,20 @@ pub struct Speaker {
 }
 
 impl Table {
-    /// `count` routes.
+    /// `count` routes, [`SHARE`] to a set of attributes.
     pub fn generate(count: usize) -> Self {
+        Self::sharing(count, SHARE)
+    }
+
+    /// `count` routes, so many to a set of attributes on average.
+    pub fn sharing(count: usize, share: u32) -> Self {
         let mut numbers = Numbers::new();
         let prefixes = prefixes(count, &mut numbers);
         let mut groups = Vec::new();
         let mut start = 0;
         while start < prefixes.len() {
-            // One to thirteen, seven on average.
-            let size = usize::try_from(1 + numbers.below(13)).unwrap_or(1);
+            // From one to as many beyond the average as one is below it.
+            let size = usize::try_from(1 + numbers.below(2 * share - 1)).unwrap_or(1);
             let end = (start + size).min(prefixes.len());
             groups.push(Group {
                 routes: start..end,
@@ -302,6 +310,9 @@ mod tests {
         assert!(table.prefixes().iter().all(|p| usable(*p)));
         let again = Table::generate(100_000);
         assert_eq!(again.prefixes(), table.prefixes());
+        let of_three = Table::sharing(100_000, 3);
+        assert!((33_000..33_700).contains(&of_three.groups()));
+        assert_eq!(Table::sharing(1_000, 1).groups(), 1_000);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use std::time::{Instant, SystemTime};
 use conformance::bench::daemon::Daemon;
 use conformance::bench::report::{Outcome, Sheet};
 use conformance::bench::scenario::{Context, Scenario};
+use conformance::bench::table::SHARE;
 use conformance::bench::{Fault, Interrupt};
 use conformance::lab::{Requirement, missing};
 use serde_json::json;
@@ -25,6 +26,7 @@ parentheses, and the ratio of rbgpd to the best peer.
   --daemon rbgpd,bird2   these only (default: all that are there)
   --runs N               how often each daemon runs each scenario (default: 3)
   --scale X              multiplies the number of routes (default: 1)
+  --share N              generated routes to a set of attributes, on average (default: 7)
   --mrt FILE             a table dump (RFC 6396, also gzipped) for S11
   --json FILE            every figure of every run
   --list                 scenarios and daemons
@@ -72,6 +74,7 @@ struct Options {
     daemons: Vec<Daemon>,
     runs: usize,
     scale: f64,
+    share: u32,
     mrt: Option<PathBuf>,
     json: Option<PathBuf>,
 }
@@ -84,6 +87,7 @@ impl Options {
             daemons: Daemon::all(),
             runs: 3,
             scale: 1.0,
+            share: SHARE,
             mrt: None,
             json: None,
         };
@@ -92,7 +96,8 @@ impl Options {
             match name.as_str() {
                 "--list" => options.action = Action::List,
                 "--help" | "-h" => options.action = Action::Help,
-                "--scenario" | "--daemon" | "--runs" | "--scale" | "--mrt" | "--json" => {
+                "--scenario" | "--daemon" | "--runs" | "--scale" | "--share" | "--mrt"
+                | "--json" => {
                     let missing = || format!("`{name}` needs a value");
                     let value = left.next().ok_or_else(missing)?;
                     options.set(name, value)?;
@@ -126,6 +131,10 @@ impl Options {
                 let scale = value.parse().ok();
                 let scale = scale.filter(|scale| (0.001..=10.0).contains(scale));
                 self.scale = scale.ok_or_else(|| number("0.001 to 10"))?;
+            }
+            "--share" => {
+                let share = value.parse().ok().filter(|share| (1..=100).contains(share));
+                self.share = share.ok_or_else(|| number("1 to 100"))?;
             }
             "--mrt" => self.mrt = Some(value.into()),
             _ => self.json = Some(value.into()),
@@ -189,7 +198,7 @@ fn measure(options: Options) -> Result<bool, Fault> {
         println!("skipped    {line}");
     }
     println!();
-    let context = Context::new(interrupt, options.scale, options.mrt);
+    let context = Context::new(interrupt, (options.scale, options.share), options.mrt);
     let mut sheets = Vec::new();
     for scenario in &options.scenarios {
         let sheet = measured(scenario, &there, &context, options.runs)?;
@@ -208,6 +217,7 @@ fn measure(options: Options) -> Result<bool, Fault> {
         let all = json!({
             "machine": machine(),
             "scale": context.scale,
+            "share": context.share,
             "versions": versions.iter().map(|(name, version)| json!({"daemon": name, "version": version})).collect::<Vec<_>>(),
             "skipped": skipped,
             "scenarios": sheets,
