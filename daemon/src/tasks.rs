@@ -389,6 +389,14 @@ pub(crate) fn listener(
     // too, which comes from this socket.
     transport::set_ttl(&socket, address.is_ipv4(), u8::MAX)?;
     transport::keep_first_packets(&socket)?;
+    if config.assigns(address.ip()) {
+        // It is on its way: to a device that is not there yet, or an IPv6 one that is still examined.
+        let socket = socket2::SockRef::from(&socket);
+        match address.is_ipv4() {
+            true => socket.set_freebind_v4(true)?,
+            false => socket.set_freebind_v6(true)?,
+        }
+    }
     socket.bind(address)?;
     let listener = Arc::new(socket.listen(BACKLOG)?);
     drop(guard);

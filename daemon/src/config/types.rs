@@ -19,7 +19,7 @@ mod underlay;
 mod unicast;
 
 use std::collections::BTreeSet;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -287,6 +287,13 @@ impl Config {
             }
         }
         tables
+    }
+
+    /// Whether one of the host's devices is to have this address.
+    pub(crate) fn assigns(&self, address: IpAddr) -> bool {
+        let addresses = self.host_interfaces.iter().flat_map(|it| &it.addresses);
+        let mut own = addresses.map(|own| own.address.ip());
+        self.kernel.enabled && own.any(|own| own == address)
     }
 
     /// The VRFs that are part of the overlay, by the names that it knows them by.

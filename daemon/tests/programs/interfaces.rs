@@ -28,7 +28,7 @@ fn config(site: &Site, listen: &str, extra: &str) -> String {
     let number = site.number;
     let rest = format!(
         "ipv4_unicast = {{}}\n[ipv4_unicast]\nredistribute = [\"connected\"]\n\
-         [[interface]]\nname = \"wire\"\naddresses = [\"10.10.0.{number}/24\"]\n\
+         [[interface]]\nname = \"wire\"\naddresses = [\"10.10.0.{number}/24\", \"fd10::{number}/64\"]\n\
          [[interface]]\nname = \"lo\"\naddresses = [\"192.0.2.{number}/32\"]\n{extra}"
     );
     format!("{listen}{}", site.config(&rest))
@@ -80,8 +80,8 @@ fn an_empty_host_has_what_the_file_says_and_keeps_it_over_a_crash() {
     let Some((mut a, mut b)) = empty("addresses") else {
         return;
     };
-    // The socket is bound to an address that nobody has yet.
-    let listen = "listen = [\"10.10.0.1:179\"]\n";
+    // Sockets are bound to addresses that nobody has yet, and one is examined for duplicates first.
+    let listen = "listen = [\"10.10.0.1:179\", \"[fd10::1]:179\"]\n";
     let first = config(&a, listen, &on("one"));
     a.start(&first);
     let other = config(&b, "", "");

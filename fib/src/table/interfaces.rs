@@ -44,10 +44,11 @@ impl Table {
             }
             return;
         }
-        // For a new address a device is set up once more.
+        // For a new address a device is set up once more, and where it is no longer to be down.
         let of = |slot: &InterfaceSlot| {
             let known = |it| slot.want.addresses.contains(it);
-            slot.was_up.filter(|_| want.addresses.iter().all(known))
+            let goes_on = slot.want.up != Some(false) && want.addresses.iter().all(known);
+            slot.was_up.filter(|_| goes_on)
         };
         let was_up = before.and_then(of);
         self.unassigned.remove(&device);

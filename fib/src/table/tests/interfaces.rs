@@ -85,3 +85,35 @@ fn an_address_is_on_its_new_device_before_it_leaves_the_other() {
     assert!(removed.contains("(None, Unassign"), "{removed}");
     assert_eq!(table.verify(), []);
 }
+
+#[test]
+fn a_device_is_set_up_once_for_its_addresses_and_again_for_a_new_one() {
+    let (mut model, now) = (Model::with_links(), Instant::now());
+    let mut table = reading(&model);
+    let down = |table: &mut Table, model: &mut Model| {
+        model.links.get_mut(&1).unwrap().up = false;
+        model.tell(table);
+        settle(table, model, now);
+        model.links[&1].up
+    };
+    table.set(wish("wa", &["10.1.0.1/24"]));
+    settle(&mut table, &mut model, now);
+    assert!(!down(&mut table, &mut model), "somebody meant it");
+    table.set(wish("wa", &["10.1.0.1/24", "10.2.0.1/24"]));
+    settle(&mut table, &mut model, now);
+    assert!(model.links[&1].up && has(&model, 1, "10.2.0.1/24"));
+    // The line that took it down has gone.
+    let Entry::Addressing(device, want) = wish("wa", &["10.1.0.1/24", "10.2.0.1/24"]) else {
+        panic!("a device");
+    };
+    let mut shut = Addressing::clone(&want);
+    shut.up = Some(false);
+    table.set(Entry::Addressing(device.clone(), Arc::new(shut)));
+    settle(&mut table, &mut model, now);
+    assert!(!model.links[&1].up);
+    assert_eq!(table.verify(), []);
+    table.set(Entry::Addressing(device, want));
+    settle(&mut table, &mut model, now);
+    assert!(model.links[&1].up);
+    assert_eq!(table.verify(), []);
+}
