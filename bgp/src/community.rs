@@ -195,6 +195,31 @@ impl ExtendedCommunity {
         }
     }
 
+    /// A link bandwidth with a whole number where the draft has a float (FRR's
+    /// `disable-link-bw-encoding-ieee`); others stay as they are.
+    pub fn with_whole_bandwidth(self) -> Self {
+        match (self.0, self.as_link_bandwidth()) {
+            ([kind, subtype, x, y, ..], Some(bandwidth)) => {
+                let [a, b, c, d] = whole(bandwidth).to_be_bytes();
+                Self([kind, subtype, x, y, a, b, c, d])
+            }
+            (_, None) => self,
+        }
+    }
+
+    /// The other way round.
+    #[allow(clippy::cast_precision_loss)] // A float has no more of it.
+    pub fn with_float_bandwidth(self) -> Self {
+        match self.0 {
+            [kind @ (0x00 | 0x40), 0x04, x, y, a, b, c, d] => {
+                let bandwidth = u32::from_be_bytes([a, b, c, d]) as f32;
+                let [a, b, c, d] = bandwidth.to_be_bytes();
+                Self([kind, 0x04, x, y, a, b, c, d])
+            }
+            _ => self,
+        }
+    }
+
     /// ES-Import route target (RFC 7432 §7.6): six octets of an ESI.
     pub fn es_import(address: MacAddress) -> Self {
         let [a, b, c, d, e, f] = address.0;
@@ -234,6 +259,22 @@ impl ExtendedCommunity {
         let [kind, ..] = self.0;
         kind & 0x40 == 0
     }
+}
+
+/// The whole part of a number that is not negative, the greatest one that fits for more.
+fn whole(number: f32) -> u32 {
+    if number.is_nan() || number < 1.0 {
+        return 0;
+    }
+    // The value is that of 24 bits, shifted by an exponent that is 150 for one of itself.
+    let bits = number.to_bits();
+    let mantissa = u64::from(bits & 0x007f_ffff | 0x0080_0000);
+    let exponent = bits >> 23;
+    let whole = match exponent.checked_sub(150) {
+        Some(up) => mantissa << up.min(32),
+        None => mantissa >> (150 - exponent),
+    };
+    u32::try_from(whole).unwrap_or(u32::MAX)
 }
 
 /// `RT:65000:100`, `ET:8`, `MM:5`, `Rmac:..` as FRR shows them, other values as hex.

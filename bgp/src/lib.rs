@@ -29,7 +29,7 @@
 //! - RFC 4724 (graceful restart) on both sides, RFC 8538 (over NOTIFICATION, Hard Reset).
 //! - RFC 4486 (Cease subcodes), RFC 9003 (shutdown communication), RFC 9384 (BFD Down), RFC 9687
 //!   (send hold timer), RFC 5882 §4 (BFD beside BGP).
-//! - RFC 7911 (add-path): receiving, and sending all paths or the best so many ([`rib::PathsSent`]).
+//! - RFC 7911 (add-path): receiving, and sending all paths, the best so many or that of each AS ([`rib::PathsSent`]).
 //! - RFC 1997, RFC 4360, RFC 8092: communities, extended and large ones. RFC 8326: graceful
 //!   shutdown, received and sent. RFC 7999: BLACKHOLE, honored where a peer's settings say so.
 //! - RFC 7311 (AIGP): exchanged within the AS or where that is asked for, compared, set by policy.

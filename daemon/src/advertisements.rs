@@ -2,7 +2,7 @@
 //! link-local address: what BGP "unnumbered" stands on.
 //!
 //! One task with one ICMPv6 socket. It sends an advertisement to all on each interface that has a
-//! neighbour without an address, three soon after the start and then one every ten seconds, and
+//! neighbour without an address, three soon after the start and then one as often as is configured, and
 //! reports who is heard there; who is heard for the first time is sent one by itself. Solicitations
 //! are not answered: no host is to use us. The lifetime in ours is zero: hosts on the link must not take us for their
 //! default router. Nothing is remembered here but what was reported last. What has been forwarded
@@ -31,9 +31,6 @@ const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
 /// ICMPv6 type of a router advertisement (RFC 4861 §4.2).
 const ROUTER_ADVERTISEMENT: u8 = 134;
 
-/// Between two rounds, as FRR sends them.
-const INTERVAL: Duration = Duration::from_secs(10);
-
 /// The first rounds follow each other faster, so that sessions are up soon after a start
 /// (RFC 4861 §6.2.4 allows three). RFC 4861 §6.2.6: advertisements to all nodes "MUST be rate
 /// limited to no more than one advertisement every MIN_DELAY_BETWEEN_RAS seconds", which are three.
@@ -48,11 +45,11 @@ const LENGTH_MAX: usize = 1500;
 /// Shortest one without options (RFC 4861 §6.1.2).
 const LENGTH_MIN: usize = 16;
 
+/// An interface with a neighbour, and the time between two rounds there.
+pub(crate) type Link = (String, Duration);
+
 /// Runs until nobody can change the interfaces any more.
-pub(crate) async fn run(
-    mut interfaces: watch::Receiver<Vec<String>>,
-    orders: mpsc::Sender<Order>,
-) {
+pub(crate) async fn run(mut interfaces: watch::Receiver<Vec<Link>>, orders: mpsc::Sender<Order>) {
     let socket = match open() {
         Ok(socket) => socket,
         Err(error) => {
@@ -94,7 +91,8 @@ pub(crate) async fn run(
                 from = receive(&socket) => {
                     let Some(from) = from else { continue };
                     let name = name_of(from.scope_id());
-                    let wanted = name.filter(|name| interfaces.borrow().contains(name));
+                    let known = |name: &String| interfaces.borrow().iter().any(|it| it.0 == *name);
+                    let wanted = name.filter(known);
                     let Some(name) = wanted else { continue };
                     if heard.get(&from.scope_id()) == Some(from.ip()) {
                         continue;
@@ -119,6 +117,7 @@ pub(crate) async fn run(
 #[derive(Debug, Clone, Copy)]
 struct Round {
     sent: u32,
+    interval: Duration,
     next: Instant,
 }
 
@@ -131,19 +130,27 @@ impl Round {
         self.sent = self.sent.saturating_add(1);
         self.next = now
             + if self.sent < FIRST_ROUNDS {
-                FIRST
+                FIRST.min(self.interval)
             } else {
-                INTERVAL
+                self.interval
             };
     }
 }
 
 /// Begins on interfaces that are new, and ends on those that are no more.
-fn begin(rounds: &mut BTreeMap<String, Round>, names: &[String], now: Instant) {
-    rounds.retain(|name, _| names.contains(name));
-    for name in names {
-        let first = Round { sent: 0, next: now };
-        rounds.entry(name.clone()).or_insert(first);
+fn begin(rounds: &mut BTreeMap<String, Round>, links: &[Link], now: Instant) {
+    rounds.retain(|name, _| links.iter().any(|link| link.0 == *name));
+    for (name, interval) in links {
+        let first = Round {
+            sent: 0,
+            interval: *interval,
+            next: now,
+        };
+        let round = rounds.entry(name.clone()).or_insert(first);
+        if round.interval != *interval {
+            round.interval = *interval;
+            round.next = round.next.min(now + *interval);
+        }
     }
 }
 
@@ -250,7 +257,7 @@ mod tests {
         let mut rounds = BTreeMap::new();
         let mut when = Vec::new();
         let mut now = start;
-        let [eth0, eth1] = ["eth0", "eth1"].map(str::to_owned);
+        let [eth0, eth1] = ["eth0", "eth1"].map(|name| (name.to_owned(), Duration::from_secs(10)));
         for _ in 0..5 {
             // Settings that change hurry nothing on an interface that was there.
             begin(&mut rounds, &[eth0.clone(), eth1.clone()], now);
@@ -268,6 +275,26 @@ mod tests {
         begin(&mut rounds, &[eth1], now);
         assert_eq!(rounds.get("eth1").unwrap().next, now);
         assert!(!rounds.contains_key("eth0"));
+    }
+
+    #[test]
+    fn an_interval_is_that_of_the_interface_and_a_shorter_one_holds_at_once() {
+        let start = Instant::now();
+        let mut rounds = BTreeMap::new();
+        let of = |seconds| [("eth0".to_owned(), Duration::from_secs(seconds))];
+        let mut waits = |seconds, now| {
+            begin(&mut rounds, &of(seconds), now);
+            let round: &mut Round = rounds.get_mut("eth0").unwrap();
+            let next = round.next;
+            round.over(next, true);
+            (next - start).as_secs()
+        };
+        assert_eq!(waits(2, start), 0);
+        assert_eq!(waits(2, start), 2);
+        assert_eq!(waits(100, start), 4);
+        assert_eq!(waits(100, start), 104);
+        // The next one was due at 204 s.
+        assert_eq!(waits(5, start + Duration::from_secs(110)), 115);
     }
 
     #[test]

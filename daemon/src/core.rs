@@ -155,7 +155,7 @@ pub(crate) struct Hands {
     pub(crate) bfd: BfdShare,
     pub(crate) wireguard: Option<WireguardHandle>,
     /// Interfaces with a neighbour that has to be found, once there is one.
-    pub(crate) advertisements: Option<watch::Sender<Vec<String>>>,
+    pub(crate) advertisements: Option<watch::Sender<Vec<crate::advertisements::Link>>>,
     pub(crate) spawner: Spawner,
     /// To other instances.
     pub(crate) exchange: Arc<Hub>,

@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
+use crate::config::StaticNextHop;
 use bgp::attributes::Notes;
 use bgp::{Prefix, ScopedAddr};
 use fib::{Address, ForeignRoute, Interface, Link, LinkKind, Links, NextHop, RouteKey, RouteKind};
@@ -269,6 +270,26 @@ impl Ground {
         let nearest = self
             .around(addr.ip())
             .max_by_key(|own| own.address.prefix());
+        nearest.map(|own| own.index)
+    }
+
+    /// The device in a VRF, or with `default` in none, whose network an address is on.
+    pub(crate) fn towards_in(&self, vrf: &str, addr: IpAddr) -> Option<u32> {
+        let home = match vrf {
+            StaticNextHop::DEFAULT_VRF => None,
+            name => Some(self.zone(name)?.index),
+        };
+        let is_vrf = |index: &u32| {
+            let link = self.links.get(*index);
+            link.is_some_and(|link| matches!(link.kind, LinkKind::Vrf { .. }))
+        };
+        let within = |own: &&Address| {
+            let link = self.links.get(own.index).filter(|link| link.running);
+            link.is_some_and(|link| link.master.filter(is_vrf) == home)
+        };
+        let nearest = self.around(addr).filter(within);
+        let nearest = nearest.filter(|own| own.address.ip() != addr);
+        let nearest = nearest.max_by_key(|own| own.address.prefix());
         nearest.map(|own| own.index)
     }
 

@@ -7,7 +7,8 @@
 //! routes stand on it, and it is redistributed where that is asked for. In the kernel it stands
 //! beside learned routes to the prefix, with its distance as the metric.
 //!
-//! A next hop with an interface is used while that is up and has carrier. One without is looked up in
+//! A next hop with an interface is used while that is up and has carrier. One in another VRF leaves through
+//! the interface there whose network it is on. One without is looked up in
 //! the routing tables, again and again until it is known by interface and router: connected
 //! networks, routes of other programs and other static routes go before learned ones, and the
 //! default route does not count. One that BFD watches is used while its session is up, too
@@ -345,6 +346,13 @@ fn outs(
         // The configuration has one or the other.
         return Err("it names no way out".to_owned());
     };
+    if let Some(vrf) = &hop.vrf {
+        let out = install.ground.towards_in(vrf, address).ok_or_else(|| {
+            format!("{address} is on no network of an interface in VRF {vrf} that is up")
+        })?;
+        let out = NextHop::gateway(address).dev(Interface::Index(out));
+        return Ok(vec![out.weight(hop.weight)]);
+    }
     if install.ground.is_own(address.into()) {
         return Err(format!("{address} is an address of this host"));
     }

@@ -8,7 +8,7 @@
 //! | listener | 1 per address of an instance | listening socket | connections | commands, orders about newcomers | the kernel's backlog; full orders: the newcomer is closed | aborted at the end |
 //! | control server | 1 | control socket | requests | calls to core | `CALLS_MAX`: busy error | aborted at the end |
 //! | fib (own thread) | 0–1 | kernel state | netlink, entries | events to core | one entry per key; events `KERNEL_EVENTS_MAX`: reads netlink later | `stop` |
-//! | advertisements | 0–1 per instance | ICMPv6 socket | router advertisements, names of interfaces | orders to core | full orders: heard again in ten seconds | its interfaces' sender dropped |
+//! | advertisements | 0–1 per instance | ICMPv6 socket | router advertisements, interfaces | orders to core | full orders: heard again in ten seconds | its interfaces' sender dropped |
 //! | snoop (own thread) | 0–1 per instance | packet sockets of bridge ports | ARP, neighbour discovery | sightings to core, questions to stations | `SIGHTINGS_MAX`: frames are dropped by the kernel, port by port | dropped with the core |
 //! | bfd (own thread) | 0–1 | BFD sessions | UDP, commands | neighbours' commands | never waits for others | dropped |
 //! | rpki | 1 per cache of an instance | connection, the cache's VRPs | the cache | orders to core | full orders: the cache is read later | aborted when deconfigured, and at the end |
@@ -243,7 +243,7 @@ impl Spawner {
     }
 
     /// Starts to send and hear router advertisements on the interfaces that are told.
-    pub(crate) fn advertisements(&self) -> watch::Sender<Vec<String>> {
+    pub(crate) fn advertisements(&self) -> watch::Sender<Vec<advertisements::Link>> {
         let (sender, interfaces) = watch::channel(Vec::new());
         let orders = self.orders.clone();
         let task = advertisements::run(interfaces, orders).instrument(self.span.clone());

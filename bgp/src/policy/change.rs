@@ -192,7 +192,7 @@ impl Set {
             }
             Set::Aigp(metric) => route.open().set_aigp_metric(*metric),
             Set::Weight(weight) => route.open().notes.weight = Some(*weight),
-            Set::Tag(tag) => route.open().notes.tag = Some(*tag),
+            Set::Tag(tag) => route.open().notes.tag = (*tag > 0).then_some(*tag),
             Set::Distance(distance) => route.open().notes.distance = Some(*distance),
             Set::Table(table) => route.open().notes.table = Some(*table),
             Set::Src(src) => {
@@ -344,8 +344,8 @@ impl NextHopChange {
                 to_us(route);
             }
             (NextHopChange::PeerAddress, Some(Party::From(addr))) => to(route, addr),
-            (NextHopChange::Myself, Some(Party::From(_)) | None)
-            | (NextHopChange::PeerAddress, None) => {}
+            (NextHopChange::Myself, Some(Party::From(_) | Party::Vrf(_)) | None)
+            | (NextHopChange::PeerAddress, Some(Party::Vrf(_)) | None) => {}
             (NextHopChange::Unchanged, _) => route.choose_next_hop(now),
         }
     }

@@ -10,6 +10,7 @@
 
 use std::fmt;
 use std::hash::Hash;
+use std::net::Ipv4Addr;
 use std::str::{FromStr, SplitWhitespace};
 use std::sync::Arc;
 
@@ -70,8 +71,8 @@ fn not_a_value<C: Kind>(text: &str) -> RuleError {
 const SITE_OF_ORIGIN: u8 = 0x03;
 
 impl Kind for ExtendedCommunity {
-    const EXPECTED: &'static str =
-        "an extended community like rt 65000:100, soo 65000:1 or 0x030c000000000008";
+    const EXPECTED: &'static str = "an extended community like rt 65000:100, soo 65000:1, color 01:100, nt 10.0.0.1:0 or \
+         0x030c000000000008";
 
     fn read(words: &mut SplitWhitespace<'_>) -> Option<Result<Self, RuleError>> {
         let word = words.next()?;
@@ -83,20 +84,20 @@ impl Kind for ExtendedCommunity {
                 Err(_) => Err(not_a_value::<Self>(word)),
             });
         }
-        let site = match word {
-            "rt" => false,
-            "soo" => true,
-            _ => return Some(Err(not_a_value::<Self>(word))),
+        let known = ["rt", "soo", "color", "nt"].contains(&word);
+        let text = match words.next() {
+            Some(text) if known => text,
+            None if known => return Some(Err(RuleError::Missing("a value like 65000:100"))),
+            Some(_) | None => return Some(Err(not_a_value::<Self>(word))),
         };
-        let Some(text) = words.next() else {
-            return Some(Err(RuleError::Missing("a value like 65000:100")));
+        let target = || text.parse::<ExtendedCommunity>().ok();
+        let read = match word {
+            "rt" => target(),
+            "soo" => target().map(site_of_origin),
+            "color" => color(text),
+            _ => node_target(text),
         };
-        let target: Result<ExtendedCommunity, _> = text.parse();
-        Some(match target {
-            Ok(target) if site => Ok(site_of_origin(target)),
-            Ok(target) => Ok(target),
-            Err(_) => Err(not_a_value::<Self>(&format!("{word} {text}"))),
-        })
+        Some(read.ok_or_else(|| not_a_value::<Self>(&format!("{word} {text}"))))
     }
 
     fn spelled(&self) -> String {
@@ -104,7 +105,17 @@ impl Kind for ExtendedCommunity {
         let spelled = match text.split_once(':') {
             Some(("RT", value)) => Some(format!("rt {value}")),
             Some(("SoO", value)) => Some(format!("soo {value}")),
-            Some(_) | None => None,
+            Some(_) | None => match self.0 {
+                [0x03, 0x0b, flags, 0, a, b, c, d] => {
+                    let (high, low) = (flags >> 7, (flags >> 6) & 1);
+                    let color = u32::from_be_bytes([a, b, c, d]);
+                    Some(format!("color {high}{low}:{color}"))
+                }
+                [0x01, 0x09, a, b, c, d, 0, 0] => {
+                    Some(format!("nt {}:0", Ipv4Addr::new(a, b, c, d)))
+                }
+                _ => None,
+            },
         };
         // Some values share their text with a shorter form, which they are not.
         let same = |text: &String| {
@@ -115,6 +126,28 @@ impl Kind for ExtendedCommunity {
             .filter(same)
             .unwrap_or_else(|| format!("0x{:016x}", u64::from_be_bytes(self.0)))
     }
+}
+
+/// A color with its two CO bits (RFC 9012 §4.3, RFC 9256 §8.8.1): `01:100`.
+fn color(text: &str) -> Option<ExtendedCommunity> {
+    let (bits, color) = text.split_once(':')?;
+    let flags = match bits {
+        "00" => 0x00,
+        "01" => 0x40,
+        "10" => 0x80,
+        "11" => 0xc0,
+        _ => return None,
+    };
+    let [a, b, c, d] = color.parse::<u32>().ok()?.to_be_bytes();
+    Some(ExtendedCommunity([0x03, 0x0b, flags, 0, a, b, c, d]))
+}
+
+/// A node for which a route is meant (draft-ietf-idr-node-target-ext-comm), and a number that nobody reads.
+fn node_target(text: &str) -> Option<ExtendedCommunity> {
+    let (address, number) = text.split_once(':')?;
+    number.parse::<u16>().ok()?;
+    let [a, b, c, d] = address.parse::<Ipv4Addr>().ok()?.octets();
+    Some(ExtendedCommunity([0x01, 0x09, a, b, c, d, 0, 0]))
 }
 
 /// The site of origin (RFC 4360 §5) with the value of a route target.

@@ -81,10 +81,13 @@ pub enum Match {
     LocalPref(u32),
     /// MULTI_EXIT_DISC is this; a missing one counts as 0.
     Metric(u32),
-    /// The tag that an earlier entry or map gave is this.
+    /// The tag that an earlier entry or map gave is this; 0 is none.
     Tag(u32),
     /// The route was taken over from the host, and one of these made it.
     Source(Vec<SourceFilter>),
+    /// The route was taken from the tables of this VRF on the same router; `default` is the one that is
+    /// no VRF.
+    SourceVrf(Arc<str>),
     /// The route was taken over from the host, where it leaves through one of these.
     Interface(Vec<InterfaceName>),
     /// ORIGIN is this.
@@ -140,6 +143,7 @@ impl Match {
             | Match::Metric(_)
             | Match::Tag(_)
             | Match::Source(_)
+            | Match::SourceVrf(_)
             | Match::Interface(_)
             | Match::Origin(_)
             | Match::Family(_)
@@ -180,11 +184,12 @@ impl Match {
             } => communities.matches(route.extended_communities(), *extent),
             Match::LocalPref(value) => route.local_pref() == *value,
             Match::Metric(value) => route.metric() == *value,
-            Match::Tag(value) => route.notes().tag == Some(*value),
+            Match::Tag(value) => route.notes().tag.unwrap_or(0) == *value,
             Match::Source(wanted) => {
                 let source = route.notes().source;
                 source.is_some_and(|source| wanted.iter().any(|it| it.selects(source)))
             }
+            Match::SourceVrf(wanted) => route.source_vrf() == Some(&**wanted),
             Match::Interface(wanted) => {
                 let interface = route.notes().interface;
                 interface.is_some_and(|interface| wanted.contains(&interface))
@@ -220,6 +225,7 @@ impl Match {
             Match::Metric(_) => route.metric().to_string(),
             Match::Tag(_) => list_of(route.notes().tag.into_iter()),
             Match::Source(_) => list_of(route.notes().source.into_iter()),
+            Match::SourceVrf(_) => route.source_vrf().unwrap_or("no VRF").to_owned(),
             Match::Interface(_) => list_of(route.notes().interface.into_iter()),
             Match::Origin(_) => origin_name(route.origin()).to_owned(),
             Match::Family(_) => route.nlri().family().to_string(),
@@ -277,6 +283,7 @@ impl fmt::Display for Match {
             Match::Metric(value) => write!(f, "metric {value}"),
             Match::Tag(value) => write!(f, "tag {value}"),
             Match::Source(wanted) => write!(f, "source {}", list_of(wanted.iter())),
+            Match::SourceVrf(wanted) => write!(f, "source_vrf {wanted}"),
             Match::Interface(wanted) => write!(f, "interface {}", list_of(wanted.iter())),
             Match::Origin(origin) => write!(f, "origin {}", origin_name(*origin)),
             Match::Family(family) => write!(f, "family {family}"),

@@ -7,6 +7,8 @@
 
 use std::net::IpAddr;
 
+use crate::redistribution::InterfaceName;
+
 /// Where routes come from, or where they go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Party {
@@ -14,6 +16,8 @@ pub enum Party {
     From(IpAddr),
     /// Export, to the neighbour with this address; `None` where the map does not ask for it.
     To(Option<IpAddr>),
+    /// Import, from the tables of this VRF on the same router; `None` is the default one.
+    Vrf(Option<InterfaceName>),
 }
 
 /// What a map asks for.
@@ -21,6 +25,7 @@ pub enum Party {
 pub(super) struct Needs {
     pub(super) peer: bool,
     pub(super) direction: bool,
+    pub(super) vrf: bool,
 }
 
 impl Needs {
@@ -28,26 +33,18 @@ impl Needs {
         Self {
             peer: self.peer || other.peer,
             direction: self.direction || other.direction,
+            vrf: self.vrf || other.vrf,
         }
     }
 
     /// As much of the neighbour as is asked for.
     pub(super) fn of(self, party: Party) -> Option<Party> {
-        match (self, party) {
-            (Needs { peer: true, .. }, party) => Some(party),
-            (
-                Needs {
-                    direction: true, ..
-                },
-                Party::From(address),
-            ) => Some(Party::From(address)),
-            (
-                Needs {
-                    direction: true, ..
-                },
-                Party::To(_),
-            ) => Some(Party::To(None)),
-            (Needs { .. }, _) => None,
+        match party {
+            Party::From(_) | Party::To(_) if self.peer => Some(party),
+            Party::From(_) if self.direction => Some(party),
+            Party::To(_) if self.direction => Some(Party::To(None)),
+            Party::Vrf(_) if self.vrf => Some(party),
+            Party::From(_) | Party::To(_) | Party::Vrf(_) => None,
         }
     }
 }

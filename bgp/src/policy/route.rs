@@ -13,8 +13,12 @@ use crate::nlri::Nlri;
 use crate::policy::answers::Key;
 use crate::policy::as_path::AsPath;
 use crate::policy::{Party, Verdict};
+use crate::redistribution::InterfaceName;
 use crate::rpki::{Validation, Validity};
 use crate::wire::attribute::code;
+
+/// What the default VRF is called.
+const DEFAULT_VRF: &str = "default";
 
 /// LOCAL_PREF of a route that carries none: what the decision process takes it for.
 const LOCAL_PREF_DEFAULT: u32 = 100;
@@ -93,6 +97,15 @@ impl<'a> Route<'a> {
         match self.party? {
             Party::From(address) => Some(address),
             Party::To(address) => address,
+            Party::Vrf(_) => None,
+        }
+    }
+
+    /// The VRF of the tables that the route comes from, as FRR calls it, if it is from others here.
+    pub(super) fn source_vrf(&self) -> Option<&str> {
+        match self.party.as_ref()? {
+            Party::Vrf(vrf) => Some(vrf.as_ref().map_or(DEFAULT_VRF, InterfaceName::as_str)),
+            Party::From(_) | Party::To(_) => None,
         }
     }
 

@@ -90,6 +90,7 @@ impl RouteMap {
                 .iter()
                 .flat_map(|entry| &entry.sets)
                 .any(Set::depends_on_direction),
+            vrf: matches().any(|condition| matches!(condition, Match::SourceVrf(_))),
         };
         let validates = matches().any(|condition| matches!(condition, Match::Rpki(_)))
             || called().any(RouteMap::validates);

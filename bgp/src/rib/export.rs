@@ -18,7 +18,7 @@ use crate::attributes::{
     AttributeSet, Attributes, Departure, External, Internal, Member, NextHop, Omitted, Outgoing,
     PathChange, Reflection,
 };
-use crate::community::Community;
+use crate::community::{Community, ExtendedCommunity};
 use crate::family::Family;
 use crate::message::Role;
 use crate::nlri::Nlri;
@@ -47,6 +47,8 @@ pub(super) struct GroupSettings {
     pub(super) as_path_unchanged: bool,
     /// MEDs that were received go to another AS, too.
     pub(super) med_unchanged: bool,
+    /// Link bandwidths are whole numbers to them.
+    pub(super) whole_bandwidths: bool,
     /// Clients of this route server.
     pub(super) server_client: bool,
     /// Our role towards them, where it counts.
@@ -257,6 +259,7 @@ impl GroupSettings {
             default_local_pref: config.default_local_pref.unwrap_or(DEFAULT_LOCAL_PREF),
             as_path_unchanged: settings.handling.as_path_unchanged,
             med_unchanged: settings.handling.med_unchanged,
+            whole_bandwidths: settings.handling.whole_bandwidths,
             server_client: *facts.source().server_client.get(family),
             instance: facts.relation.instance,
             role: facts.role(family),
@@ -399,11 +402,21 @@ impl GroupSettings {
         };
         let next_hop = self.next_hop(wanted, way)?;
         let set = changed.map(|changed| changed.set);
+        // A MED that policy has put there stays.
+        let drops_med = set.is_none() && self.drops_med(path, source);
         let set = match self.drain {
-            Some(drain) => Some(self.drained(set.unwrap_or_else(|| attributes.thaw()), drain)),
+            Some(drain) => {
+                let mut set = set.unwrap_or_else(|| attributes.thaw());
+                set.med = set.med.filter(|_| !drops_med);
+                Some(self.drained(set, drain))
+            }
             None => set,
         };
-        let drop_med = set.is_none() && self.drops_med(path, source);
+        let set = match self.whole_bandwidths {
+            true => whole_bandwidths(set, attributes, drops_med),
+            false => set,
+        };
+        let drop_med = set.is_none() && drops_med;
         let unchanged = self.as_path_unchanged && attributes.first_as() != Asn(0);
         let departure = match way {
             Way::Out => Departure::External(External {
@@ -587,11 +600,34 @@ impl GroupSettings {
         if !set.communities.contains(&Community::GRACEFUL_SHUTDOWN) {
             set.communities.push(Community::GRACEFUL_SHUTDOWN);
         }
-        set.med = Some(drain.med);
+        set.med = drain.med.or(set.med);
         if !self.external {
             // RFC 8326 §4.3: towards iBGP the preference itself is lowered.
             set.local_pref = Some(0);
         }
         set
     }
+}
+
+/// The attributes with link bandwidths as whole numbers, if there are any.
+fn whole_bandwidths(
+    set: Option<AttributeSet>,
+    attributes: &Attributes,
+    drops_med: bool,
+) -> Option<AttributeSet> {
+    let is_one = |it: &ExtendedCommunity| it.as_link_bandwidth().is_some();
+    let mut set = match set {
+        Some(set) if set.extended_communities.iter().any(is_one) => set,
+        None if attributes.extended_communities().any(|it| is_one(&it)) => {
+            let mut set = attributes.thaw();
+            set.med = set.med.filter(|_| !drops_med);
+            set
+        }
+        set => return set,
+    };
+    let all = &mut set.extended_communities;
+    all.iter_mut()
+        .for_each(|it| *it = it.with_whole_bandwidth());
+    all.sort_unstable();
+    Some(set)
 }

@@ -23,6 +23,9 @@ pub struct Handling {
     pub med_unchanged: bool,
     /// Communities that the peer is not told.
     pub omitted: Omitted,
+    /// Link bandwidths of this session are whole numbers, and not floats as
+    /// draft-ietf-idr-link-bandwidth has them (FRR's `disable-link-bw-encoding-ieee`).
+    pub whole_bandwidths: bool,
 }
 
 /// How far own AS numbers are allowed in received paths (FRR's `allowas-in`).

@@ -202,6 +202,11 @@ fn begins_in_confederation(received: &Attributes) -> bool {
     first.is_some_and(|segment| segment.kind == SegmentKind::ConfedSequence)
 }
 
+fn has_bandwidth(received: &Attributes) -> bool {
+    let mut all = received.extended_communities();
+    all.any(|it| it.as_link_bandwidth().is_some())
+}
+
 /// The only-to-customer mark that the route is to have and has not.
 fn mark(facts: &PeerFacts, nlri: &Nlri, received: &Attributes) -> Result<Option<Asn>, Rejection> {
     let Some(role) = facts.role(nlri.family()) else {
@@ -221,7 +226,8 @@ fn prepare(
 ) -> Option<AttributeSet> {
     let alias = facts.alias.is_some_and(|alias| alias.prepend);
     let blackhole = family.honor_blackhole && received.is_blackhole();
-    let asked = alias || blackhole || family.weight.is_some() || marked.is_some();
+    let whole = family.handling.whole_bandwidths && has_bandwidth(received);
+    let asked = alias || blackhole || whole || family.weight.is_some() || marked.is_some();
     if !asked && preference.is_none() {
         return None;
     }
@@ -232,6 +238,12 @@ fn prepare(
     }
     if marked.is_some() {
         set.only_to_customer = marked;
+    }
+    if whole {
+        let all = &mut set.extended_communities;
+        all.iter_mut()
+            .for_each(|it| *it = it.with_float_bandwidth());
+        all.sort_unstable();
     }
     if alias {
         // As if the number that the peer knows were another AS between.

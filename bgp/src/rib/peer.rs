@@ -278,13 +278,17 @@ impl PeerFamily {
         config: &super::Config,
     ) -> bool {
         let extended = facts.alias.is_some_and(|alias| alias.prepend);
-        !extended && !self.honor_blackhole && config.default_local_pref.is_none()
+        !extended
+            && !self.handling.whole_bandwidths
+            && !self.honor_blackhole
+            && config.default_local_pref.is_none()
     }
 
     /// Of which received routes these settings may make something else than others do.
     pub(super) fn takes_differently(&self, other: &Self) -> Difference {
         let beside = |it: &Self| {
-            let checks = (it.enforce_first_as, it.handling.own_as);
+            let whole = it.handling.whole_bandwidths;
+            let checks = (it.enforce_first_as, it.handling.own_as, whole);
             let draining = it.drain.is_some();
             (checks, it.weight, it.honor_blackhole, draining)
         };
@@ -333,6 +337,8 @@ pub enum PathsSent {
     All,
     /// The best so many.
     Best(NonZeroU8),
+    /// The best of each neighboring AS, and whatever begins in none.
+    BestPerAs,
 }
 
 /// The next hop in what a peer is sent.
@@ -354,8 +360,16 @@ pub enum NextHopRule {
 pub struct Drain {
     /// Own AS is prepended this many times more.
     pub prepend: usize,
-    /// MED of everything advertised.
-    pub med: u32,
+    /// MED of everything advertised; `None` leaves it as it is.
+    pub med: Option<u32>,
+}
+
+impl Drain {
+    /// GRACEFUL_SHUTDOWN and the local preference alone, which is all of RFC 8326.
+    pub const ANNOUNCED: Self = Self {
+        prepend: 0,
+        med: None,
+    };
 }
 
 impl Default for Drain {
@@ -363,7 +377,7 @@ impl Default for Drain {
         // Longer than any detour in a mesh of sites; MED as FRR's `bgp max-med`.
         Self {
             prepend: 3,
-            med: 4_294_967_294,
+            med: Some(4_294_967_294),
         }
     }
 }

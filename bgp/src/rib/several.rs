@@ -33,6 +33,7 @@ use super::peer::PathsSent;
 use super::slots::SlotSet;
 use super::table::{Entry, Table};
 use super::{Cx, Output, View};
+use crate::asn::Asn;
 use crate::attributes::Outgoing;
 use crate::nlri::PathId;
 use crate::packed::Slot;
@@ -450,19 +451,26 @@ impl<K: Key> Several<K> {
         let paths = entry.paths.as_slice().iter();
         let others = paths.filter(|path| path.standing.takes_part() && path.peer != self.peer);
         let mut left: Vec<Path> = others.cloned().collect();
-        let PathsSent::Best(count) = count else {
-            return left;
+        let most = match count {
+            PathsSent::All => return left,
+            PathsSent::Best(count) => usize::from(count.get()),
+            PathsSent::BestPerAs => usize::MAX,
         };
         let options = decision::Options {
             rules: view.config.rules,
             ..decision::Options::default()
         };
-        let mut chosen = Vec::new();
-        while chosen.len() < usize::from(count.get())
+        let mut chosen: Vec<Path> = Vec::new();
+        while chosen.len() < most
             && let Some(best) =
                 decision::choose(&left, |peer| view.source(peer), options, |_, _| {}).best
         {
-            chosen.push(left.swap_remove(best));
+            let best = left.swap_remove(best);
+            let first_as = best.attributes.first_as();
+            if count == PathsSent::BestPerAs && first_as != Asn(0) {
+                left.retain(|path| path.attributes.first_as() != first_as);
+            }
+            chosen.push(best);
         }
         chosen
     }

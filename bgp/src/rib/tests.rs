@@ -546,6 +546,23 @@ fn draining_tells_everybody_to_look_elsewhere_and_undraining_takes_it_back() {
     let route = world.rib.route(&Nlri::V4(prefix(1))).unwrap();
     assert_eq!(route.paths[0].attributes.local_pref(), Some(0));
     assert_eq!(route.paths[0].received.local_pref(), None);
+    // RFC 8326 alone: paths are as long as before, and a MED of others stays away.
+    for peer in [2, 3] {
+        world.input(Input::Configure(
+            PeerId(peer),
+            families(Some(Drain::ANNOUNCED)),
+        ));
+    }
+    let mut with_med = path(&[65002], [10, 10, 0, 2]);
+    with_med.med = Some(50);
+    world.update(2, announce(&[prefix(2)], &with_med));
+    for number in [9, 1, 2] {
+        let told = &world.belief(3)[&prefix(number)];
+        assert!(told.communities.contains(&Community::GRACEFUL_SHUTDOWN));
+        assert_eq!((told.med, told.local_pref), (None, None), "{number}");
+    }
+    assert_eq!(asns(&world.belief(3)[&prefix(9)]), [65001]);
+    world.update(2, withdraw(&[prefix(2)]));
     for peer in [2, 3] {
         world.input(Input::Configure(PeerId(peer), families(None)));
     }

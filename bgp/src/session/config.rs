@@ -54,6 +54,8 @@ pub enum RemoteAs {
     External,
     /// Our own.
     Internal,
+    /// Any: the peer says which, and whether the session is internal follows from that.
+    Auto,
 }
 
 impl RemoteAs {
@@ -63,6 +65,7 @@ impl RemoteAs {
             RemoteAs::Exact(expected) => asn == expected,
             RemoteAs::External => asn != local,
             RemoteAs::Internal => asn == local,
+            RemoteAs::Auto => true,
         }
     }
 }
@@ -73,6 +76,7 @@ impl fmt::Display for RemoteAs {
             RemoteAs::Exact(asn) => write!(f, "AS {asn}"),
             RemoteAs::External => f.write_str("any other AS"),
             RemoteAs::Internal => f.write_str("our own AS"),
+            RemoteAs::Auto => f.write_str("any AS"),
         }
     }
 }

@@ -228,12 +228,13 @@ fn offer_long_lived(config: &Config, offered: &[(Family, FamilyConfig)]) -> Opti
     Some(Capability::LongLived(families.collect()))
 }
 
-/// RFC 9234 §4: roles are for eBGP.
+/// RFC 9234 §4: roles are for eBGP. Whoever has one and does not know the peer's AS number yet offers
+/// it: within an AS the peer heeds no role.
 fn expects_external(config: &Config) -> bool {
     match config.remote_as {
         _ if config.confederation_member => false,
         RemoteAs::Exact(asn) => asn != config.local_as,
-        RemoteAs::External => true,
+        RemoteAs::External | RemoteAs::Auto => true,
         RemoteAs::Internal => false,
     }
 }

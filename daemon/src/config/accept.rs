@@ -73,12 +73,13 @@ fn speaker(top: &File, file: &File, overlays: &mut Overlays, report: &mut Report
         vrf_table: file.vrf_table.map(|at| at.value),
         vrf_unreachable: or(file.vrf_unreachable, defaults.vrf_unreachable),
         l3vni: tenant::l3vni((top, file), router_id, overlays, &policies, report),
-        imports: imports::accept(file, &policies, report),
+        imports: imports::accept(top, file, &policies, report),
         default_local_preference: file
             .router
             .default_local_preference
             .map(|at| at.value)
             .filter(|value| *value != bgp::rib::DEFAULT_LOCAL_PREF),
+        graceful_shutdown: or(file.router.graceful_shutdown, defaults.graceful_shutdown),
         client_to_client_reflection: or(
             file.router.client_to_client_reflection,
             defaults.client_to_client_reflection,
@@ -179,7 +180,7 @@ fn confederation(file: &File, asn: Asn, report: &mut Report) -> Option<Confedera
     let others = groups.chain(neighbors).chain(ranges);
     let others = others.filter_map(|it| match it.remote_as?.value {
         RemoteAs::Exact(asn) => Some(asn),
-        RemoteAs::External | RemoteAs::Internal => None,
+        RemoteAs::External | RemoteAs::Internal | RemoteAs::Auto => None,
     });
     if own.chain(others).any(|asn| asn == id.value) {
         let hint = "it is the number that others know all members by";

@@ -140,6 +140,8 @@ pub struct RouterTable {
     pub cluster_id: Option<At<Ipv4Addr>>,
     /// `default_local_preference`.
     pub default_local_preference: Option<At<u32>>,
+    /// `graceful_shutdown`.
+    pub graceful_shutdown: Option<At<bool>>,
     /// `client_to_client_reflection`.
     pub client_to_client_reflection: Option<At<bool>>,
     /// `confederation_id`.
@@ -434,6 +436,7 @@ fn router(table: &mut Table<'_, '_>) -> RouterTable {
         cluster_id: table.get("cluster_id", router_id),
         default_local_preference: table
             .get("default_local_preference", number(0..=i64::from(u32::MAX))),
+        graceful_shutdown: table.get("graceful_shutdown", boolean),
         client_to_client_reflection: table.get("client_to_client_reflection", boolean),
         confederation_id: table.get("confederation_id", asn),
         confederation_members: table.list("confederation_members", asn),
@@ -594,9 +597,9 @@ fn whole_seconds(
         .ok_or_else(|| format!("{or}whole seconds from {low}s to {high}s").into())
 }
 
-/// RFC 4724 §3: twelve bits of seconds.
+/// RFC 4724 §3: twelve bits of seconds. None at all leaves everything to the long-lived time.
 fn restart_time(value: &DeValue<'_>) -> Reading<Duration> {
-    whole_seconds(value, 1..=4095, "")
+    whole_seconds(value, 0..=4095, "")
 }
 
 /// RFC 9494 §3: 24 bits of seconds.

@@ -121,6 +121,7 @@ impl Config {
         // RFC 8212 is about other AS: not our own, nor the one that the neighbour is in with us.
         let within = is_internal(neighbor.remote_as, neighbor.local_as, self.asn);
         let open = remote_as == Some(self.asn)
+            || remote_as == Some(own)
             || within
             || self.is_member(neighbor)
             || match self.ebgp_requires_policy {

@@ -251,6 +251,7 @@ fn router(config: &Config) -> Fields {
     if let Some(preference) = config.default_local_preference {
         fields.add("default_local_preference", preference);
     }
+    fields.add_unless_default("graceful_shutdown", config.graceful_shutdown, false);
     fields.add_unless_default(
         "client_to_client_reflection",
         config.client_to_client_reflection,

@@ -73,6 +73,8 @@ pub struct Config {
     pub cluster_id: Option<Ipv4Addr>,
     /// LOCAL_PREF of routes that come without one, where it is not 100.
     pub default_local_preference: Option<u32>,
+    /// All neighbors are told that they may soon lose us (RFC 8326).
+    pub graceful_shutdown: bool,
     /// Routes of a route reflector client go to other clients.
     pub client_to_client_reflection: bool,
     /// The confederation our AS is a member of, if it is (RFC 5065).
@@ -152,6 +154,7 @@ impl Config {
             router_id,
             cluster_id: None,
             default_local_preference: None,
+            graceful_shutdown: false,
             client_to_client_reflection: true,
             confederation: None,
             listen: default_listen(),
@@ -353,7 +356,7 @@ impl Config {
     pub fn is_member(&self, neighbor: &Neighbor) -> bool {
         match neighbor.remote_as {
             RemoteAs::Exact(asn) => self.is_other_member(asn),
-            RemoteAs::Internal | RemoteAs::External => false,
+            RemoteAs::Internal | RemoteAs::External | RemoteAs::Auto => false,
         }
     }
 

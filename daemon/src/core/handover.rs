@@ -32,7 +32,7 @@ use bgp::attributes::NextHop;
 use bgp::family::PerFamily;
 use bgp::message::{Message, Update};
 use bgp::nlri::{List4, NlriList};
-use bgp::policy::{Policy, RouteMap};
+use bgp::policy::{Party, Policy, RouteMap};
 use bgp::rib::{self, Batch, DefaultOriginate, OwnAs, PeerFacts, PeerFamily, PeerId, Relation};
 use bgp::{AttributeSet, Attributes, EvpnKey, Family, InterfaceName, PathId, Prefix, wire};
 use bytes::BytesMut;
@@ -278,7 +278,12 @@ impl Core {
 
     fn imported_family(&self, from: &str) -> PeerFamily {
         let import = self.import_of(from);
+        let vrf = import.and_then(|import| InterfaceName::new(import.vrf.as_deref()?));
         let map = import.and_then(|import| import.route_map.clone());
+        let map = map.map(|map| match map.bound(Party::Vrf(vrf)) {
+            bound if bound == *map => map,
+            bound => Arc::new(bound),
+        });
         let nothing = Policy::RejectAll(Arc::from("instances take what their [[import]] says"));
         let mut settings = self.link_family(policy(&map), nothing);
         // The path has not left this router: its own AS number is no loop.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use bgp::family::{Family, PerFamily};
 use bgp::message::Update;
 use bgp::policy::Policy;
-use bgp::rib::{self, Batch, Drain, NextHopRule, PeerFacts, PeerFamily, PeerId};
+use bgp::rib::{self, Batch, Drain, Handling, NextHopRule, PeerFacts, PeerFamily, PeerId};
 use bgp::session::{
     self, BfdConfig, FamilyConfig, GracefulRestartConfig, HoldTime, Negotiated, Status, StopReason,
 };
@@ -417,7 +417,9 @@ impl Core {
         neighbor: &Neighbor,
         negotiated: &Negotiated,
     ) -> PerFamily<Option<PeerFamily>> {
+        let announced = self.config.graceful_shutdown || neighbor.config.graceful_shutdown;
         let drain = self.drain.covers(neighbor.address()).then(Drain::default);
+        let drain = drain.or(announced.then_some(Drain::ANNOUNCED));
         let of = |family: Family| {
             let agreed = negotiated.families.get(family).as_ref()?;
             let settings = neighbor.config.families.get(family).as_ref()?;
@@ -428,7 +430,10 @@ impl Core {
                 advertise_if: settings.advertise_if.clone(),
                 unsuppress: settings.unsuppress.clone(),
                 maximum_prefixes_out: settings.maximum_prefixes_out,
-                handling: settings.handling,
+                handling: Handling {
+                    whole_bandwidths: neighbor.config.whole_bandwidths,
+                    ..settings.handling
+                },
                 enforce_first_as: neighbor.config.enforces_first_as(),
                 weight: settings.weight,
                 honor_blackhole: settings.honor_blackhole,

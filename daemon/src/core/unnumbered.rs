@@ -15,14 +15,16 @@ use bgp::{InterfaceName, ScopedAddr};
 
 use super::Core;
 use super::neighbor::Origin;
+use crate::advertisements::Link;
 use crate::config::{Config, InterfaceNeighbor};
 
 impl Core {
     /// Says on which interfaces we are, and wants to hear who else is.
     pub(super) fn advertise(&mut self) {
         let interfaces = self.config.interfaces.iter();
-        let names: Vec<String> = interfaces.map(|it| it.interface.clone()).collect();
-        if names.is_empty() && self.hands.advertisements.is_none() {
+        let links = interfaces.map(|it| (it.interface.clone(), it.advertisement_interval));
+        let links: Vec<Link> = links.collect();
+        if links.is_empty() && self.hands.advertisements.is_none() {
             return;
         }
         let sender = self
@@ -30,8 +32,8 @@ impl Core {
             .advertisements
             .get_or_insert_with(|| self.hands.spawner.advertisements());
         sender.send_if_modified(|known| {
-            let changed = *known != names;
-            *known = names;
+            let changed = *known != links;
+            *known = links;
             changed
         });
     }
@@ -86,6 +88,7 @@ impl Core {
         for InterfaceNeighbor {
             interface,
             settings,
+            ..
         } in interfaces.into_iter().filter(|it| !it.settings.shutdown)
         {
             let Some(id) = self.free_id() else { continue };

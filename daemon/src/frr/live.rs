@@ -24,6 +24,11 @@ impl Live {
     pub(super) fn of(site: &Site) -> Self {
         let mut live = Self(HashSet::new());
         live.put(&site.router_id);
+        live.keys(&site.of_all);
+        for told in site.advertisements.values() {
+            live.switch(&told.suppressed);
+            live.put(&told.interval);
+        }
         for router in site.routers.values() {
             live.router(router);
         }
@@ -93,6 +98,7 @@ impl Live {
             &router.ebgp_requires_policy,
             &router.import_check,
             &router.relax,
+            &router.enforce_first_as,
         ];
         switches.into_iter().for_each(|it| self.switch(it));
         for family in Family::ALL {
@@ -322,7 +328,8 @@ fn extended(entry: &Entry) -> Vec<String> {
         (!mine.is_empty()).then(|| format!("set extcommunity {}{mine}", kind.trim_end()))
     };
     // Each keeps the space in front of it.
-    ["rt", "soo"].into_iter().filter_map(of).collect()
+    let kinds = ["rt", "soo", "color", "nt"].into_iter();
+    kinds.filter_map(of).collect()
 }
 
 fn of_list(kind: ListKind, name: &str, list: &List) -> impl Iterator<Item = String> {

@@ -161,6 +161,8 @@ pub(super) struct Site {
     pub(super) router_id: Option<Put>,
     /// `log ... LEVEL` by where it goes, with how much that shows.
     pub(super) log_levels: BTreeMap<&'static str, (u8, Put)>,
+    /// What stands outside of `router bgp` for all of them.
+    pub(super) of_all: Keys,
     /// By VRF; `None` is the default one.
     pub(super) routers: BTreeMap<Option<String>, Router>,
     pub(super) vrfs: BTreeMap<String, Vrf>,
@@ -180,8 +182,12 @@ pub(super) struct Site {
     pub(super) interfaces: BTreeMap<String, Interface>,
     /// `ip forwarding`, and `ipv6 forwarding`.
     pub(super) forwarding: Families<Option<Switch>>,
+    /// `ipv6 nd`, by interface.
+    pub(super) advertisements: BTreeMap<String, Advertisement>,
     /// Where we are.
     pub(super) here: Here,
+    /// About the files as such.
+    pub(super) remarks: Vec<String>,
     /// What is to be said about a line, found out when the whole is known.
     pub(super) notes: Vec<(Spot, Result<String, String>)>,
 }
@@ -206,6 +212,7 @@ pub(super) struct Router {
     pub(super) ebgp_requires_policy: Option<Switch>,
     pub(super) import_check: Option<Switch>,
     pub(super) relax: Option<Switch>,
+    pub(super) enforce_first_as: Option<Switch>,
     pub(super) shutdown: Option<Put>,
     /// `bgp default`, where it is not FRR's.
     pub(super) default_active: Families<Option<Switch>>,
@@ -345,6 +352,13 @@ impl InterfaceAddress {
     }
 }
 
+/// `ipv6 nd` of an interface.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Advertisement {
+    pub(super) suppressed: Option<Switch>,
+    pub(super) interval: Option<Put>,
+}
+
 /// `rpki`.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Rpki {
@@ -380,6 +394,8 @@ pub(super) struct StaticRoute {
 pub(super) struct NextHop {
     pub(super) address: Option<String>,
     pub(super) interface: Option<String>,
+    /// `nexthop-vrf`.
+    pub(super) vrf: Option<String>,
 }
 
 /// Where a way is from.
@@ -543,6 +559,12 @@ impl Site {
             named
         };
         self.interfaces.iter().flat_map(of)
+    }
+
+    /// What the interface of the block is told of.
+    pub(super) fn advertisement(&mut self) -> &mut Advertisement {
+        let interface = self.here.interface.clone();
+        self.advertisements.entry(interface).or_default()
     }
 
     /// The VNI of the block.

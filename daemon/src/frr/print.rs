@@ -238,6 +238,7 @@ impl<'c> Page<'c> {
                 "default_local_preference",
                 Say::Value("bgp default local-preference {}"),
             ),
+            ("graceful_shutdown", Say::On("bgp graceful-shutdown")),
             (
                 "client_to_client_reflection",
                 Say::Switch("bgp client-to-client reflection"),
@@ -678,6 +679,7 @@ impl<'c> Page<'c> {
                 }
                 let onlink = hop.take_if("onlink", &Value::Boolean(true));
                 let way = hop.words("", &[("address", " {}"), ("interface", " {}")]);
+                let vrf = hop.words("", &[("vrf", " nexthop-vrf {}")]);
                 let onlink = if onlink { " onlink" } else { "" };
                 let mut bfd = String::new();
                 if hop.take_if("bfd", &Value::Boolean(true)) {
@@ -688,7 +690,7 @@ impl<'c> Page<'c> {
                     bfd.push_str(&watched.words("", &[("local", " source {}")]));
                     watched.finish(&mut self.unsaid);
                 }
-                let line = format!("{version} route {prefix}{way}{rest}{onlink}{bfd}");
+                let line = format!("{version} route {prefix}{way}{rest}{vrf}{onlink}{bfd}");
                 self.line(block.clone(), line);
                 hop.finish(&mut self.unsaid);
             }

@@ -2,8 +2,10 @@
 //!
 //! A line is looked for in the node of its block, then in those around it, as vtysh does when it
 //! reads a file; where it fits, the block is from there on. So neither indentation nor `exit` is
-//! needed. Within a block of another daemon, and one that is refused, lines are taken as they come:
-//! up to one that is not indented and begins something that is known.
+//! needed. In a file a line that fits nowhere outside goes on with the block that a line of no block has
+//! ended, such as `bgp route-map delay-timer` within `router bgp`. Within a block of another daemon, and
+//! one that is refused, lines are taken as they come: up to one that is not indented and begins
+//! something that is known.
 //!
 //! Whoever wants to write the lines again ([`super::document`]) has them [spelled](Said), too.
 
@@ -61,6 +63,8 @@ fn read_all(sources: &[Source], spelled: bool) -> (Site, Vec<Read>) {
             found: Node::Top,
             block: None,
             file,
+            left: None,
+            returns: true,
             open: spelled.then(Vec::new),
             said: None,
         };
@@ -153,6 +157,8 @@ impl Walk {
             found: self.node,
             block: self.block.take(),
             file,
+            left: None,
+            returns: false,
             open: None,
             said: None,
         }
@@ -231,6 +237,11 @@ struct Reader<'g> {
     /// Of another daemon, or refused: what becomes of the lines within.
     block: Option<Outcome>,
     file: usize,
+    /// The block that a line outside of all has ended, with the blocks that were open then, and the place
+    /// of that line.
+    left: Option<(Node, Option<Vec<Opener>>, usize)>,
+    /// Lines may go on with that block: those of a file, not those of a session.
+    returns: bool,
     /// The lines that have opened the blocks around, where lines are spelled.
     open: Option<Vec<Opener>>,
     said: Option<Said>,
@@ -337,7 +348,7 @@ impl Reader<'_> {
         while let Some(at) = node {
             match self.grammar.read(at, &line.words) {
                 Found::Shape(shape, caught) if caught.begins_whole() => {
-                    self.node = at;
+                    self.goes_out(at, spot);
                     return self.apply(shape, &caught, spot);
                 }
                 Found::Shape(shape, caught) => {
@@ -355,14 +366,46 @@ impl Reader<'_> {
             node = at.parent();
         }
         if let Some((at, shape, caught)) = abbreviated {
-            self.node = at;
+            self.goes_out(at, spot);
             return self.apply(shape, &caught, spot);
+        }
+        if let Some(outcome) = self.back_in(line, spot) {
+            return outcome;
         }
         self.say_raw(line);
         Outcome::Unknown {
             why: format!("the line is not known in `{}`", self.node.name()),
             ours: self.node.is_ours() || is_ours(line),
         }
+    }
+
+    /// The line is of this node, which the block is in.
+    fn goes_out(&mut self, at: Node, spot: Spot) {
+        if at == Node::Top && self.node != Node::Top && self.returns {
+            self.left = Some((self.node, self.open.clone(), spot.line));
+        }
+        self.node = at;
+    }
+
+    /// What fits nowhere outside all blocks may go on with the one before.
+    fn back_in(&mut self, line: &Line<'_>, spot: Spot) -> Option<Outcome> {
+        let (left, _, ended) = self.left.as_ref().filter(|_| self.node == Node::Top)?;
+        let within = std::iter::successors(Some(*left), |node| node.parent());
+        let mut within = within.filter(|node| *node != Node::Top);
+        let (at, shape, caught) =
+            within.find_map(|at| match self.grammar.read(at, &line.words) {
+                Found::Shape(shape, caught) => Some((at, shape, caught)),
+                Found::Ambiguous(..) | Found::Nothing => None,
+            })?;
+        let said = format!(
+            "line {ended} is of no block, so FRR does not know line {} behind it; it is taken for one \
+             of the block before",
+            spot.line
+        );
+        self.site.remarks.push(said);
+        self.open = self.left.take().and_then(|(_, open, _)| open);
+        self.node = at;
+        Some(self.apply(shape, &caught, spot))
     }
 
     /// Whether a line ends the block that is taken as it comes.
@@ -401,11 +444,13 @@ impl Reader<'_> {
             Means::Always(_) => Outcome::Honoured,
             Means::Moot(how) => Outcome::Differs(how.to_owned()),
             Means::Opens(node, handler) => {
+                self.left = None;
                 let done = outcome(handler(self.site, &args), None);
                 self.enter(node, &done, no);
                 done
             }
             Means::Closes => {
+                self.left = None;
                 self.node = match caught.has("end") || caught.has("configure") {
                     true => Node::Top,
                     false => self.node.parent().unwrap_or(Node::Top),
@@ -441,6 +486,7 @@ impl Reader<'_> {
     }
 
     fn take_as_it_comes(&mut self, lines: Outcome) {
+        self.left = None;
         self.node = self.node.taken_as_it_comes();
         self.block = Some(lines);
     }

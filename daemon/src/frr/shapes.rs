@@ -6,6 +6,7 @@
 //!
 //! How lines are compared with it is in [`super::grammar`].
 
+mod advertisement;
 mod bfd;
 mod evpn;
 mod interface;
@@ -230,6 +231,7 @@ pub(super) fn all() -> impl Iterator<Item = &'static Shape> {
         lists::SHAPES,
         route_map::SHAPES,
         set::SHAPES,
+        advertisement::SHAPES,
         bfd::SHAPES,
         rpki::SHAPES,
         static_route::SHAPES,

@@ -222,6 +222,9 @@ fn static_route(caught: &Caught<'_>) -> Option<String> {
     if let Some(table) = caught.get("N") {
         add(&format!("table {table}"));
     }
+    if let Some(vrf) = caught.get("VRF") {
+        add(&format!("nexthop-vrf {vrf}"));
+    }
     if caught.has("onlink") {
         add("onlink");
     }

@@ -2,6 +2,7 @@ mod attributes;
 mod bfd;
 mod drain;
 mod files;
+mod forms;
 mod imports;
 mod interface;
 mod kernel_maps;

@@ -96,7 +96,7 @@ pub(super) fn write<'s>(site: &'s Site, host: &'s Host) -> Whole<'s> {
         site,
         host,
         toml: Toml::default(),
-        remarks: Vec::new(),
+        remarks: site.remarks.clone(),
         notes: site.notes.clone(),
         filters: BTreeMap::new(),
         made: Vec::new(),
@@ -112,6 +112,7 @@ pub(super) fn write<'s>(site: &'s Site, host: &'s Host) -> Whole<'s> {
     whole.bfd();
     whole.rpki();
     whole.interfaces();
+    whole.advertisements();
     whole
 }
 
@@ -276,6 +277,9 @@ impl<'s> Whole<'s> {
     fn settings(&mut self, router: &Router, vrf: Option<&str>) {
         let mut keys = router.keys.clone();
         keys.remove("router_id");
+        for (key, put) in self.site.of_all.iter().filter(|_| router.asn.is_some()) {
+            keys.entry(*key).or_insert_with(|| put.clone());
+        }
         match router.ebgp_requires_policy {
             Some(switch) => {
                 let put = Put {

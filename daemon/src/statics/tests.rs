@@ -1,7 +1,7 @@
 //! Which static routes are used, on which ground, and what follows when it changes.
 
 use bgp::{Asn, ScopedAddr};
-use fib::{ForeignRoute, Link};
+use fib::{ForeignRoute, Link, LinkKind};
 
 use super::*;
 use crate::install::tests::{PEERS, announce, connected, told, world};
@@ -42,6 +42,7 @@ fn hop(address: Option<&str>, interface: Option<&str>) -> StaticNextHop {
     StaticNextHop {
         address: address.map(|it| it.parse().unwrap()),
         interface: interface.map(str::to_owned),
+        vrf: None,
         weight: 1,
         onlink: false,
         bfd: None,
@@ -94,6 +95,53 @@ fn a_next_hop_is_looked_up_until_interface_and_router_are_known() {
         );
     }
     assert_eq!(wanted(&statics, "203.0.114.0/24"), None);
+}
+
+#[test]
+fn a_router_in_another_vrf_is_on_a_network_of_an_interface_there() {
+    let in_vrf = |vrf: &str| StaticNextHop {
+        vrf: Some(vrf.to_owned()),
+        ..hop(Some("10.0.0.1"), None)
+    };
+    let route = |prefix, vrf| to(prefix, 1, StaticWay::Via(vec![in_vrf(vrf)]));
+    let (mut statics, mut install, rib) = settled(vec![
+        route("192.0.2.0/24", "blue"),
+        route("198.51.100.0/24", "default"),
+    ]);
+    let own = |index, address: &str| fib::Address {
+        index,
+        address: address.parse().unwrap(),
+        peer: None,
+        protocol: 0,
+        usable: true,
+    };
+    install.ground.address(own(1, "10.0.0.9/24"), false);
+    statics.settle(&mut install, &rib);
+    let main = wanted(&statics, "198.51.100.0/24");
+    assert_eq!(main, one_way([10, 0, 0, 1], 1));
+    assert_eq!(wanted(&statics, "192.0.2.0/24"), None);
+    let whys = |statics: &Statics, install: &Install| -> Vec<Option<String>> {
+        statics.all(install, &rib).map(|it| it.why).collect()
+    };
+    let why = "10.0.0.1 is on no network of an interface in VRF blue that is up";
+    assert_eq!(whys(&statics, &install), [Some(why.to_owned()), None]);
+    install.ground.link(Link {
+        kind: LinkKind::Vrf { table: 100 },
+        running: true,
+        ..Link::new(70, "blue")
+    });
+    install.ground.link(Link {
+        master: Some(70),
+        running: true,
+        ..Link::new(71, "b1")
+    });
+    install.ground.address(own(71, "10.0.0.2/24"), false);
+    assert_eq!(statics.settle(&mut install, &rib).len(), 1);
+    assert_eq!(wanted(&statics, "192.0.2.0/24"), one_way([10, 0, 0, 1], 71));
+    assert_eq!(wanted(&statics, "198.51.100.0/24"), main);
+    down(&mut install, 71, "b1", false);
+    statics.settle(&mut install, &rib);
+    assert_eq!(wanted(&statics, "192.0.2.0/24"), None);
 }
 
 #[test]

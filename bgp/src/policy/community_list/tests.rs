@@ -131,7 +131,7 @@ fn a_rule_that_cannot_be_read_says_value_and_expectation() {
     );
     assert_eq!(
         error::<ExtendedCommunity>("permit rt x"),
-        "`rt x` is not an extended community like rt 65000:100, soo 65000:1 or 0x030c000000000008"
+        "`rt x` is not an extended community like rt 65000:100, soo 65000:1, color 01:100, nt 10.0.0.1:0 or 0x030c000000000008"
     );
     let error = CommunityRule::<Community>::expanded("permit (1").unwrap_err();
     assert!(
@@ -161,7 +161,7 @@ fn a_rule_behind_any_or_behind_itself_is_shadowed() {
 
 proptest! {
     #[test]
-    fn every_extended_community_is_spelled_so_that_it_reads_back(octets in any::<[u8; 8]>(), kind in 0_u8..4, subtype in 1_u8..4) {
+    fn every_extended_community_is_spelled_so_that_it_reads_back(octets in any::<[u8; 8]>(), kind in 0_u8..4, subtype in 1_u8..12) {
         let [.., a, b, c, d, e, f] = octets;
         for community in [
             ExtendedCommunity(octets),

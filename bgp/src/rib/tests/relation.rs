@@ -419,6 +419,47 @@ fn own_numbers_are_let_in_as_often_as_allowed_or_where_the_path_began_here() {
 }
 
 #[test]
+fn link_bandwidths_are_whole_numbers_on_one_session_and_floats_on_others() {
+    let community = |octets: [u8; 4]| {
+        let [a, b, c, d] = octets;
+        ExtendedCommunity([0x00, 0x04, 0xfd, 0xea, a, b, c, d])
+    };
+    let mut world = World::with_peers(&[3]);
+    world.up_with(
+        2,
+        handled(Handling {
+            whole_bandwidths: true,
+            ..Handling::default()
+        }),
+    );
+    let with = |octets| {
+        let mut set = path(&[65002], [10, 10, 0, 2]);
+        set.extended_communities = vec![community(octets)];
+        set
+    };
+    // The greatest ones are no floats if they are taken for some.
+    for (number, whole) in [(1, 125_000_u32), (2, 1), (3, 3_000_000_000), (4, u32::MAX)] {
+        world.update(2, announce(&[prefix(number)], &with(whole.to_be_bytes())));
+        let told = &world.belief(3)[&prefix(number)].extended_communities;
+        #[allow(clippy::cast_precision_loss)]
+        let float = whole as f32;
+        assert_eq!(*told, [community(float.to_be_bytes())], "{whole}");
+    }
+    for (number, float, whole) in [
+        (5, 125_000_f32, 125_000_u32),
+        (6, 0.5, 0),
+        (7, 1e30, u32::MAX),
+        (8, 16_777_216.0, 16_777_216),
+    ] {
+        let mut set = path(&[65003], [10, 10, 0, 3]);
+        set.extended_communities = vec![community(float.to_be_bytes())];
+        world.update(3, announce(&[prefix(number)], &set));
+        let told = &world.belief(2)[&prefix(number)].extended_communities;
+        assert_eq!(*told, [community(whole.to_be_bytes())], "{float}");
+    }
+}
+
+#[test]
 fn a_session_changes_numbers_and_leaves_out_communities_as_it_is_asked_to() {
     let told = |handling: Handling, internal: bool| {
         let mut world = World::with_peers(&[3]);

@@ -76,6 +76,37 @@ impl World {
 }
 
 #[test]
+fn the_best_path_of_each_as_is_told_and_another_takes_its_place() {
+    let mut world = world(&[2, 3], PathsSent::BestPerAs);
+    let mut same_as = facts(4);
+    same_as.remote_as = Asn(65002);
+    world.up_with(4, same_as);
+    let through = |asn: u32, length: usize, host| path(&vec![asn; length], [10, 10, 0, host]);
+    for (sender, set) in [
+        (2, through(65002, 3, 2)),
+        (3, through(65003, 2, 3)),
+        // Of the same AS as the first.
+        (4, through(65002, 1, 4)),
+    ] {
+        world.update(sender, announce(&[prefix(1)], &set));
+    }
+    let told = |world: &World| {
+        let held = world.holds(prefix(1)).into_iter();
+        let mut told: Vec<_> = held.map(|(_, path)| (path[1], path.len() - 1)).collect();
+        told.sort_unstable();
+        told
+    };
+    assert_eq!(told(&world), [(65002, 1), (65003, 2)]);
+    world.update(4, withdraw(&[prefix(1)]));
+    assert_eq!(told(&world), [(65002, 3), (65003, 2)]);
+    world.update(4, announce(&[prefix(1)], &through(65002, 1, 4)));
+    world.counted(PathsSent::All);
+    assert_eq!(told(&world), [(65002, 1), (65002, 3), (65003, 2)]);
+    world.counted(PathsSent::BestPerAs);
+    assert_eq!(told(&world), [(65002, 1), (65003, 2)]);
+}
+
+#[test]
 fn each_path_has_an_identifier_of_its_own_for_as_long_as_it_is_told() {
     let mut world = world(&[2, 3, 4], PathsSent::All);
     for (sender, length) in [(2, 1), (3, 2), (4, 3)] {

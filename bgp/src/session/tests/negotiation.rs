@@ -94,6 +94,12 @@ fn roles_are_not_offered_within_an_as() {
         ..peer_open()
     };
     assert!(negotiate(&config, &open).is_ok());
+    // Where that is open, the role is offered, and heeded between AS alone.
+    let config =
+        Config::new(LOCAL_AS, RemoteAs::Auto, [10, 0, 0, 2].into()).role(Some(Role::Peer), true);
+    assert!(offer(&config).capabilities.contains(&role));
+    assert!(negotiate(&config, &open).is_ok());
+    assert!(negotiate(&config, &peer_open()).is_err());
 }
 
 #[test]
@@ -267,6 +273,16 @@ fn the_kind_of_a_peer_follows_from_its_number() {
     assert!(negotiate(&external, &own).is_err());
     let internal = Config::new(LOCAL_AS, RemoteAs::Internal, [10, 0, 0, 2].into());
     assert!(!negotiate(&internal, &own).unwrap().external);
+    // Whatever it says is right, but for AS 0 (RFC 7607 §2).
+    let auto = Config::new(LOCAL_AS, RemoteAs::Auto, [10, 0, 0, 2].into());
+    let said = negotiate(&auto, &peer_open()).unwrap();
+    assert_eq!((said.remote_as, said.external), (PEER_AS, true));
+    assert!(!negotiate(&auto, &own).unwrap().external);
+    let nobody = Open {
+        asn: Asn(0),
+        ..peer_open()
+    };
+    assert!(negotiate(&auto, &nobody).is_err());
     // RFC 6286 §2.2: equal identifiers are fine between ASes.
     let same_id = Open {
         router_id: [10, 0, 0, 2].into(),

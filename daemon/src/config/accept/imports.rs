@@ -8,8 +8,22 @@ use crate::config::policy::resolve::undefined;
 use crate::config::types::Import;
 use crate::exchange::DEFAULT;
 
-/// What an instance imports from others.
-pub(super) fn accept(file: &File, policies: &Policies, report: &mut Report) -> Vec<Import> {
+/// What an instance imports from others, all of which `whole` has.
+pub(super) fn accept(
+    whole: &File,
+    file: &File,
+    policies: &Policies,
+    report: &mut Report,
+) -> Vec<Import> {
+    let vrf = |from: &str| {
+        let instances = whole.instances.iter().map(|at| &at.value);
+        let named = |it: &&File| it.name.as_ref().is_some_and(|name| name.value == from);
+        let vrf = match from == DEFAULT {
+            true => &whole.vrf,
+            false => &instances.into_iter().find(named)?.vrf,
+        };
+        vrf.as_ref().map(|at| at.value.clone())
+    };
     let mut seen = Once::new("import from");
     let mut imports = Vec::new();
     for table in file.imports.iter().map(|at| &at.value) {
@@ -19,6 +33,7 @@ pub(super) fn accept(file: &File, policies: &Policies, report: &mut Report) -> V
         seen.see(from.value.clone(), from.span, report);
         imports.push(Import {
             from: from.value.clone(),
+            vrf: vrf(&from.value),
             route_map,
             families: families.unwrap_or(Import::FAMILIES),
         });

@@ -58,22 +58,13 @@ fn in_vrf(file: &File, config: &Config, report: &mut Report) {
         let hint = "leave it out: the routing table is that of the VRF device";
         report.error_with_hint(table.span, conflict, hint);
     }
-    for (there, key, because) in [
-        (
-            !config.interfaces.is_empty(),
-            "interface",
-            "router advertisements are received outside of VRFs only",
-        ),
-        (
-            !config.vnis.is_empty(),
-            "vni",
-            "tunnels of overlay networks leave outside of VRFs only",
-        ),
-    ] {
-        if there {
-            let problem = Problem::Unsupported { key, because };
-            report.error_with_hint(vrf.span, problem, "leave it out in an instance with `vrf`");
-        }
+    if !config.vnis.is_empty() {
+        let because = "tunnels of overlay networks leave outside of VRFs only";
+        let problem = Problem::Unsupported {
+            key: "vni",
+            because,
+        };
+        report.error_with_hint(vrf.span, problem, "leave it out in an instance with `vrf`");
     }
 }
 

@@ -122,6 +122,10 @@ impl<'a> Place<'a> {
             let accepted = self.accept(Some(InterfaceNeighbor::NOBODY.into()), &settings, report);
             neighbors.extend(accepted.map(|settings| InterfaceNeighbor {
                 interface: interface.value.clone(),
+                advertisement_interval: or(
+                    table.advertisement_interval,
+                    InterfaceNeighbor::ADVERTISEMENT_INTERVAL,
+                ),
                 settings,
             }));
         }
@@ -210,6 +214,13 @@ impl<'a> Place<'a> {
         let families = families(table, self.policies, report);
         let timers = timers(table, report);
         relation(table, self.asn, &self.members, report);
+        let auto = table.remote_as.filter(|at| at.value == RemoteAs::Auto);
+        if let (Some(auto), Some(_)) = (auto, self.file.router.confederation_id) {
+            let key = "remote_as";
+            let because = "\"auto\" leaves open by which number a confederation is known to it";
+            let hint = "write its AS number, \"external\" or \"internal\"";
+            report.error_with_hint(auto.span, Problem::Unsupported { key, because }, hint);
+        }
         let source_interface = source_interface(table, report);
         hops(table, report);
         let local_as = local_as(table, self.asn, report);
@@ -246,6 +257,8 @@ impl<'a> Place<'a> {
                 }
             }),
             families,
+            whole_bandwidths: or(table.whole_bandwidths, false),
+            graceful_shutdown: or(table.graceful_shutdown, false),
             aigp: table.aigp.map(|it| it.value),
         })
     }
@@ -486,7 +499,7 @@ fn local_as(table: &SettingsTable, own: Asn, report: &mut Report) -> Option<Loca
         RemoteAs::Exact(remote) if remote == own && !dual => {
             Some("on a session inside our own AS, without `dual_as`")
         }
-        RemoteAs::Exact(_) | RemoteAs::External | RemoteAs::Internal => None,
+        RemoteAs::Exact(_) | RemoteAs::External | RemoteAs::Internal | RemoteAs::Auto => None,
     };
     if let Some(because) = because {
         let conflict = Conflict::LocalAs {
@@ -542,6 +555,7 @@ fn relation(table: &SettingsTable, own: Asn, members: &[Asn], report: &mut Repor
     for span in of_families
         .chain([table.route_reflector_client])
         .filter_map(on)
+        .filter(|_| remote_as.value != RemoteAs::Auto)
         .filter(|_| !is_internal(remote_as.value, known_as, own))
     {
         let conflict = Conflict::NotInternal("route_reflector_client");
@@ -552,7 +566,7 @@ fn relation(table: &SettingsTable, own: Asn, members: &[Asn], report: &mut Repor
         RemoteAs::Internal => own,
         RemoteAs::Exact(asn) if asn == own || members.contains(&asn) => asn,
         RemoteAs::Exact(asn) if known_as.is_some_and(|it| it.asn == asn) => asn,
-        RemoteAs::Exact(_) | RemoteAs::External => return,
+        RemoteAs::Exact(_) | RemoteAs::External | RemoteAs::Auto => return,
     };
     let not_external = |key| match within == own || !members.contains(&within) {
         true => Conflict::NotExternal { key, asn: within.0 },
@@ -679,6 +693,8 @@ fn families(
                 med_unchanged: or(value.med_unchanged, false),
                 private_as: or(value.remove_private_as, PrivateAs::Keep),
                 omitted: or(value.send_community, Omitted::default()),
+                // That of the neighbour, not of a family.
+                whole_bandwidths: false,
             },
             weight: value.weight.map(|it| it.value),
             honor_blackhole: or(value.honor_blackhole, false),

@@ -134,6 +134,7 @@ fn way(
         let hop = StaticNextHop {
             address: item.address.map(|at| at.value),
             interface: item.interface.as_ref().map(|at| at.value.clone()),
+            vrf: item.vrf.as_ref().map(|at| at.value.clone()),
             weight: or(item.weight, 1),
             onlink: or(item.onlink, false),
             bfd,
@@ -210,6 +211,7 @@ fn name_of(item: &StaticNextHopItem) -> String {
         .interface
         .as_ref()
         .map(|at| format!("dev {}", at.value));
-    let parts: Vec<String> = address.into_iter().chain(device).collect();
+    let vrf = item.vrf.as_ref().map(|at| format!("vrf {}", at.value));
+    let parts: Vec<String> = address.into_iter().chain(device).chain(vrf).collect();
     parts.join(" ")
 }

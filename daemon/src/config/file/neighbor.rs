@@ -29,7 +29,7 @@ use super::{
     HOUR, SECOND, asn, long_lived_time, prefix, reference, restart_time, unicast_address,
     whole_seconds,
 };
-use crate::config::error::At;
+use crate::config::error::{At, Conflict};
 use crate::config::read::{
     self, Reading, Rejection, Table, boolean, device, duration, keyword, name, number,
 };
@@ -42,6 +42,8 @@ pub struct NeighborTable {
     pub address: Option<At<ScopedAddr>>,
     /// `interface`, in place of an address; beside a link-local one it is in there.
     pub interface: Option<At<String>>,
+    /// `router_advertisement_interval`, beside an interface alone.
+    pub advertisement_interval: Option<At<Duration>>,
     /// Everything else.
     pub settings: SettingsTable,
 }
@@ -99,6 +101,10 @@ pub struct SettingsTable {
     pub shutdown_text: Option<String>,
     /// `role`.
     pub role: Option<At<Role>>,
+    /// `link_bandwidth_as_integer`.
+    pub whole_bandwidths: Option<At<bool>>,
+    /// `graceful_shutdown`.
+    pub graceful_shutdown: Option<At<bool>>,
     /// `aigp`.
     pub aigp: Option<At<bool>>,
     /// `role_strict`.
@@ -164,6 +170,8 @@ impl SettingsTable {
             },
             shutdown: own.shutdown.or(theirs.shutdown),
             role: own.role.or(theirs.role),
+            whole_bandwidths: own.whole_bandwidths.or(theirs.whole_bandwidths),
+            graceful_shutdown: own.graceful_shutdown.or(theirs.graceful_shutdown),
             aigp: own.aigp.or(theirs.aigp),
             role_strict: own.role_strict.or(theirs.role_strict),
             route_server_client: own.route_server_client.or(theirs.route_server_client),
@@ -235,11 +243,27 @@ pub(super) fn neighbor(table: &mut Table<'_, '_>) -> NeighborTable {
         }
         others => others,
     };
+    let advertisement_interval = table.get(ADVERTISEMENT_INTERVAL, advertisement_interval);
+    if let (None, Some(at)) = (&interface, advertisement_interval) {
+        let conflict = Conflict::NoEffect {
+            key: ADVERTISEMENT_INTERVAL,
+            because: "without `interface` alone, on which the neighbor is looked for",
+        };
+        table.report().error(at.span, conflict);
+    }
     NeighborTable {
         address,
         interface,
+        advertisement_interval,
         settings: with_connecting(table, member),
     }
+}
+
+const ADVERTISEMENT_INTERVAL: &str = "router_advertisement_interval";
+
+/// RFC 4861 §6.2.1 has at least four seconds; FRR takes less, and who waits for BGP may want it.
+fn advertisement_interval(value: &DeValue<'_>) -> Reading<Duration> {
+    whole_seconds(value, 1..=1800, "")
 }
 
 /// A link-local address that may be one on this interface.
@@ -345,6 +369,8 @@ fn settings(table: &mut Table<'_, '_>) -> SettingsTable {
         ),
         tcp_ao: tcp_ao(table),
         role: table.get("role", keyword),
+        whole_bandwidths: table.get("link_bandwidth_as_integer", boolean),
+        graceful_shutdown: table.get("graceful_shutdown", boolean),
         aigp: table.get("aigp", boolean),
         role_strict: table.get("role_strict", boolean),
         route_server_client: table.get("route_server_client", boolean),
@@ -390,10 +416,14 @@ fn remote_as(value: &DeValue<'_>) -> Reading<RemoteAs> {
     match value.as_str() {
         Some("external") => Ok(RemoteAs::External),
         Some("internal") => Ok(RemoteAs::Internal),
+        Some("auto") => Ok(RemoteAs::Auto),
         _ => asn(value)
             .map(RemoteAs::Exact)
             .map_err(|rejection| Rejection {
-                expected: format!("{}, \"external\" or \"internal\"", rejection.expected),
+                expected: format!(
+                    "{}, \"external\", \"internal\" or \"auto\"",
+                    rejection.expected
+                ),
                 ..rejection
             }),
     }

@@ -45,6 +45,8 @@ pub struct StaticNextHopItem {
     pub address: Option<At<IpAddr>>,
     /// `interface`.
     pub interface: Option<At<String>>,
+    /// `vrf`.
+    pub vrf: Option<At<String>>,
     /// `weight`.
     pub weight: Option<At<u16>>,
     /// `onlink`.
@@ -116,6 +118,7 @@ fn next_hop(table: &mut Table<'_, '_>) -> Option<StaticNextHopItem> {
     let item = StaticNextHopItem {
         address: table.get("address", host_address),
         interface: table.get("interface", device),
+        vrf: table.get("vrf", device),
         weight: table.get("weight", number(1..=256)),
         onlink: table.get("onlink", boolean),
         bfd: bfd::of_next_hop(table),
@@ -129,6 +132,13 @@ fn next_hop(table: &mut Table<'_, '_>) -> Option<StaticNextHopItem> {
             table.missing("interface", "the device, since `address` is link-local");
         }
         _ => {}
+    }
+    if let (Some(vrf), Some(_)) = (&item.vrf, &item.interface) {
+        let conflict = Conflict::NoEffect {
+            key: "vrf",
+            because: "beside `interface`, which is in a VRF or in none",
+        };
+        table.report().error(vrf.span, conflict);
     }
     let complete = item.address.is_some() && item.interface.is_some();
     if let Some(onlink) = item.onlink.filter(|it| it.value && !complete) {

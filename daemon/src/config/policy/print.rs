@@ -89,6 +89,7 @@ fn list_of_match(condition: &Match) -> Option<(PolicyKind, &str)> {
         | Match::Metric(_)
         | Match::Tag(_)
         | Match::Source(_)
+        | Match::SourceVrf(_)
         | Match::Interface(_)
         | Match::Origin(_)
         | Match::Family(_)
@@ -321,6 +322,7 @@ fn condition(table: &mut Fields, condition: &Match) {
         Match::Source(sources) => {
             table.add("source", one_or_list(sources.iter().map(|it| source(*it))));
         }
+        Match::SourceVrf(vrf) => table.add("source_vrf", quote(vrf)),
         Match::Interface(names) => {
             table.add("interface", one_or_list(names.iter().map(quote)));
         }

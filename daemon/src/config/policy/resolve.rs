@@ -431,6 +431,7 @@ fn match_rank(condition: &Match) -> u8 {
         Match::PrefixLength { v6: false, .. } => 26,
         Match::PrefixLength { v6: true, .. } => 27,
         Match::PeerList(_) => 28,
+        Match::SourceVrf(_) => 29,
     }
 }
 

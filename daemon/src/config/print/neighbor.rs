@@ -31,6 +31,13 @@ pub(in crate::config) fn interface_fields(
 ) -> Fields {
     let mut fields = Fields::default();
     fields.add("interface", quote(&neighbor.interface));
+    let (interval, usual) = (
+        neighbor.advertisement_interval,
+        InterfaceNeighbor::ADVERTISEMENT_INTERVAL,
+    );
+    if interval != usual {
+        fields.add("router_advertisement_interval", quote_duration(interval));
+    }
     fields.add_unless_default("port", neighbor.settings.port, BGP_PORT);
     fields.add_unless_default("passive", neighbor.settings.passive, false);
     settings(&mut fields, &neighbor.settings, restart);
@@ -50,6 +57,7 @@ fn settings(fields: &mut Fields, neighbor: &Neighbor, restart: GracefulRestart) 
         RemoteAs::Exact(asn) => fields.add("remote_as", asn),
         RemoteAs::External => fields.add("remote_as", quote("external")),
         RemoteAs::Internal => fields.add("remote_as", quote("internal")),
+        RemoteAs::Auto => fields.add("remote_as", quote("auto")),
     }
     if let Some(local_as) = neighbor.local_as {
         let mut table = Fields::default();
@@ -88,6 +96,12 @@ fn settings(fields: &mut Fields, neighbor: &Neighbor, restart: GracefulRestart) 
     if let Some(enforce) = neighbor.enforce_first_as {
         fields.add("enforce_first_as", enforce);
     }
+    fields.add_unless_default(
+        "link_bandwidth_as_integer",
+        neighbor.whole_bandwidths,
+        false,
+    );
+    fields.add_unless_default("graceful_shutdown", neighbor.graceful_shutdown, false);
     if let Some(aigp) = neighbor.aigp {
         fields.add("aigp", aigp);
     }
@@ -191,6 +205,7 @@ fn families(fields: &mut Fields, families: &PerFamily<Option<NeighborFamily>>) {
         match value.add_path.send {
             Some(PathsSent::All) => table.add("add_path_send", quote("all")),
             Some(PathsSent::Best(count)) => table.add("add_path_send", count),
+            Some(PathsSent::BestPerAs) => table.add("add_path_send", quote("best_per_as")),
             None => {}
         }
         if let Some(maximum) = &value.maximum_prefixes {

@@ -27,7 +27,9 @@ pub(in crate::config) fn static_route_fields(route: &StaticRoute) -> Fields {
 
 /// A text where that says everything, else a table.
 fn next_hop(hop: &StaticNextHop) -> String {
-    if let (Some(address), None, 1, None) = (hop.address, &hop.interface, hop.weight, &hop.bfd) {
+    if let (Some(address), None, None, 1, None) =
+        (hop.address, &hop.interface, &hop.vrf, hop.weight, &hop.bfd)
+    {
         return quote(address);
     }
     let mut fields = Fields::default();
@@ -36,6 +38,9 @@ fn next_hop(hop: &StaticNextHop) -> String {
     }
     if let Some(interface) = &hop.interface {
         fields.add("interface", quote(interface));
+    }
+    if let Some(vrf) = &hop.vrf {
+        fields.add("vrf", quote(vrf));
     }
     fields.add_unless_default("weight", hop.weight, 1);
     fields.add_unless_default("onlink", hop.onlink, false);

@@ -240,7 +240,7 @@ fn matches() -> impl Strategy<Value = Vec<Match>> {
         ),
         some_of(any::<u32>().prop_map(Match::LocalPref)),
         some_of(any::<u32>().prop_map(Match::Metric)),
-        some_of((1_u32..).prop_map(Match::Tag)),
+        some_of(any::<u32>().prop_map(Match::Tag)),
         some_of(select(origins).prop_map(Match::Origin)),
         some_of(select(Family::ALL.to_vec()).prop_map(Match::Family)),
         some_of((1_u8..).prop_map(Match::EvpnRouteType)),
@@ -257,6 +257,7 @@ fn matches() -> impl Strategy<Value = Vec<Match>> {
         some_of((0_u8..33).prop_map(|length| Match::PrefixLength { v6: false, length })),
         some_of((0_u8..129).prop_map(|length| Match::PrefixLength { v6: true, length })),
         some_of(Just(Match::PeerList(lists.prefix))),
+        some_of(Just(Match::SourceVrf("red".into()))),
     ];
     parts.prop_map(|parts| parts.concat())
 }
@@ -382,6 +383,7 @@ fn handling(is_unicast: bool) -> impl Strategy<Value = Handling> {
                     large,
                     ..Omitted::default()
                 },
+                whole_bandwidths: false,
             }
         },
     )
@@ -415,6 +417,7 @@ fn neighbor(map: Arc<RouteMap>, last: u8) -> impl Strategy<Value = Neighbor> {
         let notes = (option::of(any::<u32>()), any::<bool>());
         let sent = prop_oneof![
             Just(PathsSent::All),
+            Just(PathsSent::BestPerAs),
             any::<NonZeroU8>().prop_map(PathsSent::Best)
         ];
         let add_path = (any::<bool>(), option::of(sent))
@@ -530,6 +533,8 @@ fn neighbor(map: Arc<RouteMap>, last: u8) -> impl Strategy<Value = Neighbor> {
                     timers,
                     bfd,
                     graceful_restart: restart,
+                    whole_bandwidths: passive && port != BGP_PORT,
+                    graceful_shutdown: passive && port == BGP_PORT,
                     aigp: (role.is_some() && port != BGP_PORT).then_some(passive),
                     families: PerFamily {
                         ipv4_unicast,
@@ -764,6 +769,7 @@ fn config() -> impl Strategy<Value = Config> {
             let prefix: Prefix = "10.8.0.0/16".parse().expect("a prefix");
             config.interfaces = vec![InterfaceNeighbor {
                 interface: "swp1".to_owned(),
+                advertisement_interval: Duration::from_secs(7),
                 settings: Neighbor {
                     address: InterfaceNeighbor::NOBODY.into(),
                     local_address: None,

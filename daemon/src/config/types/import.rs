@@ -11,6 +11,8 @@ use bgp::policy::RouteMap;
 pub struct Import {
     /// Name of the other instance; `default` is the one at the top of the file.
     pub from: String,
+    /// Its VRF, unless that is the default one.
+    pub vrf: Option<String>,
     /// Policy; without one everything is taken.
     pub route_map: Option<Arc<RouteMap>>,
     /// Families whose routes are taken.

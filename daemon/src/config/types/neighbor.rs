@@ -58,6 +58,10 @@ pub struct Neighbor {
     pub graceful_restart: Option<RestartTimes>,
     /// Families that are activated.
     pub families: PerFamily<Option<NeighborFamily>>,
+    /// Link bandwidths from and to it are whole numbers of octets a second, and no floats.
+    pub whole_bandwidths: bool,
+    /// It is told that it may soon lose us (RFC 8326).
+    pub graceful_shutdown: bool,
     /// Exchange AIGP; `None`: within our AS only.
     pub aigp: Option<bool>,
 }
@@ -89,6 +93,8 @@ impl Neighbor {
                 long_lived: None,
             }),
             families: PerFamily::default(),
+            whole_bandwidths: false,
+            graceful_shutdown: false,
             aigp: None,
         }
     }
@@ -121,7 +127,7 @@ impl Neighbor {
         match self.remote_as {
             RemoteAs::Exact(asn) => Some(asn),
             RemoteAs::Internal => Some(self.local_as.map_or(own, |it| it.asn)),
-            RemoteAs::External => None,
+            RemoteAs::External | RemoteAs::Auto => None,
         }
     }
 
@@ -303,11 +309,16 @@ impl ListenRange {
 pub struct InterfaceNeighbor {
     /// Name of the interface.
     pub interface: String,
+    /// How often we say there that we are a router (RFC 4861).
+    pub advertisement_interval: Duration,
     /// What the neighbour is; the address is [`InterfaceNeighbor::NOBODY`].
     pub settings: Neighbor,
 }
 
 impl InterfaceNeighbor {
+    /// How often that is usually, as FRR has it.
+    pub const ADVERTISEMENT_INTERVAL: Duration = Duration::from_secs(10);
+
     /// Stands for an address that is not known yet.
     pub const NOBODY: IpAddr = IpAddr::V6(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0));
 
@@ -329,7 +340,8 @@ pub(in crate::config) fn is_internal(
     match remote {
         RemoteAs::Exact(asn) => asn == own || local_as.is_some_and(|it| it.asn == asn),
         RemoteAs::Internal => true,
-        RemoteAs::External => false,
+        // One that has not said its AS number yet is dealt with as one of another AS.
+        RemoteAs::External | RemoteAs::Auto => false,
     }
 }
 

@@ -66,6 +66,8 @@ pub struct StaticNextHop {
     pub address: Option<IpAddr>,
     /// The interface that packets leave through.
     pub interface: Option<String>,
+    /// The VRF on whose networks the router is, if that is not the route's; `default` is that of none.
+    pub vrf: Option<String>,
     /// Share of the traffic.
     pub weight: u16,
     /// The router needs no network on the interface.
@@ -75,6 +77,9 @@ pub struct StaticNextHop {
 }
 
 impl StaticNextHop {
+    /// What `vrf` calls the one that is no VRF.
+    pub const DEFAULT_VRF: &str = "default";
+
     /// The path to the router that BFD watches, in the VRF of the instance.
     pub fn watched(&self, vrf: Option<&str>) -> Option<(BfdPath, &Bfd)> {
         let StaticBfd { local, settings } = self.bfd.as_ref()?;
@@ -83,7 +88,10 @@ impl StaticNextHop {
             local: *local,
             // Over several hops packets take whatever way there is.
             interface: self.interface.clone().filter(|_| !settings.multihop),
-            vrf: vrf.map(str::to_owned),
+            vrf: match self.vrf.as_deref().or(vrf) {
+                Some(Self::DEFAULT_VRF) | None => None,
+                Some(name) => Some(name.to_owned()),
+            },
             multihop: settings.multihop,
         };
         Some((path, settings))

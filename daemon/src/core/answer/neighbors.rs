@@ -384,6 +384,7 @@ pub(super) fn add_path_reply(
     let send = configured.send.map(|count| match count {
         PathsSent::All => "all".to_owned(),
         PathsSent::Best(count) => count.to_string(),
+        PathsSent::BestPerAs => "best_per_as".to_owned(),
     });
     (configured.receive || send.is_some()).then(|| reply::AddPath {
         receive: configured.receive,

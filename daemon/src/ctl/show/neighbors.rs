@@ -43,11 +43,11 @@ fn wireguard(peer: &WireguardPeer) -> Vec<String> {
     lines
 }
 
-/// The number, or what the configuration says in its place.
+/// The number, unless the neighbor may have one of several and has not said it yet.
 pub(super) fn remote_as(neighbor: &NeighborSummary) -> String {
     match neighbor.remote_as {
         Some(asn) => asn.to_string(),
-        None => "external".to_owned(),
+        None => "unknown".to_owned(),
     }
 }
 

@@ -37,7 +37,7 @@ fn abbreviations_are_read_as_long_as_they_are_unambiguous() {
         (
             Node::Router,
             "neigh 10.0.0.1 remote 65002",
-            "neighbor PEER remote-as (external|internal|ASN)",
+            "neighbor PEER remote-as (external|internal|auto|ASN)",
         ),
         (
             Node::Ipv4,
@@ -91,7 +91,7 @@ fn behind_no_a_line_may_end_before_its_values() {
         (
             Node::Router,
             "no neighbor 10.0.0.1 remote-as",
-            "neighbor PEER remote-as (external|internal|ASN)",
+            "neighbor PEER remote-as (external|internal|auto|ASN)",
         ),
         (
             Node::Router,

@@ -23,6 +23,11 @@ const SESSION: &[(&str, Say)] = &[
     ("shutdown", Say::On("shutdown")),
     ("shutdown", Say::Value("shutdown message {}")),
     ("enforce_first_as", Say::Switch("enforce-first-as")),
+    ("graceful_shutdown", Say::Switch("graceful-shutdown")),
+    (
+        "link_bandwidth_as_integer",
+        Say::Switch("disable-link-bw-encoding-ieee"),
+    ),
     ("aigp", Say::Switch("aigp")),
 ];
 
@@ -54,6 +59,13 @@ impl Page<'_> {
             } else {
                 "remote-as"
             };
+            let interval = neighbor.say(
+                "router_advertisement_interval",
+                Say::Seconds("ipv6 nd ra-interval {}"),
+            );
+            if let Some(line) = interval {
+                self.line(Block::Top, format!("interface {name}\n{line}"));
+            }
             self.neighbor(config, head, (&name, how), own, &mut neighbor);
             neighbor.finish(&mut self.unsaid);
         }
@@ -212,6 +224,7 @@ impl Page<'_> {
             keys.text("add_path_send")
                 .map(|count| match count.as_str() {
                     "all" => "addpath-tx-all-paths".to_owned(),
+                    "best_per_as" => "addpath-tx-bestpath-per-AS".to_owned(),
                     count => format!("addpath-tx-best-selected {count}"),
                 }),
         );

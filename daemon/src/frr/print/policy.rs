@@ -40,6 +40,7 @@ const MATCHES: &[(&str, Say)] = &[
     ("as_path_list", Say::Value("match as-path {}")),
     ("metric", Say::Value("match metric {}")),
     ("tag", Say::Value("match tag {}")),
+    ("source_vrf", Say::Value("match source-vrf {}")),
     ("local_preference", Say::Value("match local-preference {}")),
     ("origin", Say::Value("match origin {}")),
     ("interface", Say::Value("match interface {}")),
@@ -274,10 +275,16 @@ impl Page<'_> {
             let state = state.replace('_', "");
             self.line(block.clone(), format!("match rpki {state}"));
         }
+        if keys.take_if("tag", &Value::Integer(0)) {
+            self.line(block.clone(), "match tag untagged".to_owned());
+        }
         self.say(block, "", keys, MATCHES);
     }
 
     fn sets(&mut self, block: &Block, keys: &mut Keys) {
+        if keys.take_if("tag", &Value::Integer(0)) {
+            self.line(block.clone(), "set tag untagged".to_owned());
+        }
         self.say(block, "", keys, SETS);
         let next_hop = keys
             .peek("next_hop")
@@ -353,7 +360,7 @@ impl Page<'_> {
         } else {
             for community in add {
                 match community.split_once(' ') {
-                    Some((kind @ ("rt" | "soo"), value)) => {
+                    Some((kind @ ("rt" | "soo" | "nt" | "color"), value)) => {
                         self.line(block.clone(), format!("set {word} {kind} {value}"));
                     }
                     _ => self

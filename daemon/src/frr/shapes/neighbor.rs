@@ -30,23 +30,13 @@ pub(super) const SHAPES: &[Shape] = &[
     ),
     shape(
         SESSION,
-        "neighbor PEER remote-as auto",
-        Refused("say `external` or `internal`: a neighbor is of another AS or of ours"),
-    ),
-    shape(
-        SESSION,
-        "neighbor PEER remote-as (external|internal|ASN)",
+        "neighbor PEER remote-as (external|internal|auto|ASN)",
         Does(remote_as),
     ),
     shape(
         SESSION,
-        "neighbor PEER interface [v6only] [remote-as (external|internal|ASN)|peer-group NAME]",
+        "neighbor PEER interface [v6only] [remote-as (external|internal|auto|ASN)|peer-group NAME]",
         Does(interface),
-    ),
-    shape(
-        SESSION,
-        "neighbor PEER interface [v6only] remote-as auto",
-        Refused("say `external` or `internal`: a neighbor is of another AS or of ours"),
     ),
     shape(
         SESSION,
@@ -115,7 +105,11 @@ pub(super) const SHAPES: &[Shape] = &[
     shape(
         FAMILIES,
         "neighbor PEER advertisement-interval <0-600>",
-        Moot("routes are told at once, packed into as few messages as they fit"),
+        Does(|_, a| {
+            let waits = !a.no() && a.number("<0-600>") != Some(0);
+            let how = "routes are told at once, packed into as few messages as they fit";
+            Ok(waits.then(|| how.to_owned()))
+        }),
     ),
     shape(
         SESSION,
@@ -212,6 +206,15 @@ pub(super) const SHAPES: &[Shape] = &[
         Does(|site, a| {
             let text = (!a.no()).to_string();
             site.peer(a).keys.insert("enforce_first_as", a.put(text));
+            DONE
+        }),
+    ),
+    shape(
+        SESSION,
+        "neighbor PEER graceful-shutdown",
+        Does(|site, a| {
+            let text = (!a.no()).to_string();
+            site.peer(a).keys.insert("graceful_shutdown", a.put(text));
             DONE
         }),
     ),
@@ -346,6 +349,11 @@ pub(super) const SHAPES: &[Shape] = &[
     shape(
         SESSION,
         "neighbor PEER capability (dynamic|software-version|fqdn|link-local)",
+        Does(|_, a| Ok((!a.no()).then(|| "the capability is not offered".to_owned()))),
+    ),
+    shape(
+        SESSION,
+        "neighbor PEER capability software-version latest-encoding",
         Moot("the capability is not offered"),
     ),
     shape(
@@ -390,8 +398,19 @@ pub(super) const SHAPES: &[Shape] = &[
     ),
     shape(
         SESSION,
-        "neighbor PEER (extended-link-bandwidth|disable-link-bw-encoding-ieee)",
+        "neighbor PEER extended-link-bandwidth",
         Refused("link bandwidths are told as draft-ietf-idr-link-bandwidth has them"),
+    ),
+    shape(
+        SESSION,
+        "neighbor PEER disable-link-bw-encoding-ieee",
+        Does(|site, a| {
+            let text = (!a.no()).to_string();
+            site.peer(a)
+                .keys
+                .insert("link_bandwidth_as_integer", a.put(text));
+            DONE
+        }),
     ),
     shape(
         SESSION,
@@ -420,14 +439,12 @@ fn remote_as(site: &mut Site, a: &Args<'_>) -> Done {
     DONE
 }
 
-/// An AS number as TOML has it, or one of two words.
+/// An AS number as TOML has it, or one of three words.
 fn asn_text(a: &Args<'_>) -> String {
-    match (a.has("external"), a.has("internal"), a.get("ASN")) {
-        (true, _, _) => quote("external"),
-        (_, true, _) => quote("internal"),
-        (_, _, Some(asn)) => number(asn),
-        (_, _, None) => String::new(),
-    }
+    let word = ["external", "internal", "auto"].into_iter();
+    let word = word.filter(|word| a.has(word)).map(quote).next();
+    word.or_else(|| a.get("ASN").map(number))
+        .unwrap_or_default()
 }
 
 /// An AS number without a dot.

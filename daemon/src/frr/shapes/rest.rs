@@ -42,10 +42,16 @@ pub(super) const SHAPES: &[Shape] = &[
     ),
     shape(
         HERE,
-        "service (integrated-vtysh-config|advanced-vty|password-encryption|terminal-length N|cputime-stats|cputime-warning N|walltime-warning N)",
+        "service (advanced-vty|password-encryption|terminal-length N|cputime-stats|cputime-warning N|walltime-warning N)",
         Moot("there is one program and one file"),
     ),
+    shape(
+        HERE,
+        "service integrated-vtysh-config",
+        Always("there is one file for everything"),
+    ),
     shape(HERE, "(password|enable password) LINE", Moot(VTY)),
+    shape(HERE, "username NAME nopassword", Always(VTY)),
     shape(HERE, "username NAME LINE", Moot(VTY)),
     shape(HERE, "banner LINE", Moot("there is no login")),
     shape(HERE, "line vty", Opens(Line, |_, _| DONE)),
@@ -128,13 +134,6 @@ pub(super) const SHAPES: &[Shape] = &[
     ),
     shape(
         HERE,
-        "bgp graceful-shutdown",
-        Refused(
-            "use `rbgpctl drain`, which moves traffic on all families and is kept over restarts",
-        ),
-    ),
-    shape(
-        HERE,
         "bgp (suppress-fib-pending|no-rib|session-dscp N|update-delay N [N])",
         Moot("it has no counterpart"),
     ),
@@ -143,26 +142,26 @@ pub(super) const SHAPES: &[Shape] = &[
         "link-detect",
         Always("a link without carrier is not used"),
     ),
-    shape(
-        LINK,
-        "(bandwidth N|multicast|mpls (enable|disable)|link-params|vrf NAME|mtu N)",
-        Moot(LINKS),
-    ),
-    shape(
-        LINK,
-        "ipv6 nd LINE",
-        Moot(
-            "router advertisements go to neighbors by `neighbor IFNAME interface`, and to hosts by radvd or the like",
-        ),
-    ),
-    shape(
-        LINK,
-        "ipv6 nd (suppress-ra|ra-interval LINE)",
-        Moot(
-            "router advertisements go to neighbors by `neighbor IFNAME interface`, and to hosts by radvd or the like",
-        ),
-    ),
+    shape(LINK, "(bandwidth N|multicast|mtu N)", Moot(LINKS)),
     shape(LINK, "mpls bgp LINE", Refused("rbgpd has no labels")),
+    shape(LINK, "mpls [(enable|disable)]", Elsewhere("ldpd or zebra")),
+    // A block of its own, whose lines have no other meaning here.
+    shape(
+        LINK,
+        "(link-params|exit-link-params|enable)",
+        Elsewhere("ospfd, isisd or pathd"),
+    ),
+    shape(
+        LINK,
+        "(metric|max-bw|max-rsv-bw|unrsv-bw|ava-bw|res-bw|use-bw|delay|delay-variation|packet-loss|admin-grp|affinity|affinity-mode) LINE",
+        Elsewhere("ospfd, isisd or pathd"),
+    ),
+    shape(
+        LINK,
+        "neighbor A.B.C.D as ASN",
+        Elsewhere("ospfd, isisd or pathd"),
+    ),
+    shape(LINK, "tunnel (source|protection) LINE", Elsewhere("nhrpd")),
     shape(LINK, "(ip|ipv6) ospf LINE", Elsewhere("ospfd")),
     shape(LINK, "(ospf|ospf6) LINE", Elsewhere("ospfd")),
     shape(LINK, "ipv6 ospf6 LINE", Elsewhere("ospf6d")),

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::Means::{Always, Does, Moot, Opens, Refused};
+use super::Means::{Always, Does, Elsewhere, Moot, Opens, Refused};
 use super::Node::{RouteMap, Top};
 use super::lists::access_name;
 use super::{DONE, Done, Node, Shape, shape};
@@ -194,6 +194,16 @@ pub(super) const SHAPES: &[Shape] = &[
     ),
     shape(
         ENTRY,
+        "match tag untagged",
+        Does(|site, a| matches(site, a, "tag", "0".to_owned())),
+    ),
+    shape(
+        ENTRY,
+        "match source-vrf VRF",
+        Does(|site, a| matches(site, a, "source_vrf", quote(a.value("VRF")))),
+    ),
+    shape(
+        ENTRY,
         "match local-preference <0-4294967295>",
         Does(|site, a| {
             matches(
@@ -243,6 +253,17 @@ pub(super) const SHAPES: &[Shape] = &[
         ENTRY,
         "match source-instance N",
         Refused("the kernel does not tell the instances of a daemon apart"),
+    ),
+    // FRR's bgpd does not know them, so they are no condition for it.
+    shape(
+        ENTRY,
+        "match (ip|ipv6) (multicast-group|multicast-source|multicast-source-list|multicast-group-list) LINE",
+        Elsewhere("pimd"),
+    ),
+    shape(
+        ENTRY,
+        "match (multicast-interface|multicast-source|multicast-group|multicast-source-interface) LINE",
+        Elsewhere("pimd"),
     ),
     shape(
         ENTRY,

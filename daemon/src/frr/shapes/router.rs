@@ -192,6 +192,16 @@ pub(super) const SHAPES: &[Shape] = &[
             )
         }),
     ),
+    shape(
+        HERE,
+        "bgp default software-version-capability latest-encoding",
+        Moot("host names and versions are not exchanged"),
+    ),
+    shape(
+        HERE,
+        "bgp default-originate timer N",
+        Always("a default route follows its condition at once"),
+    ),
     shape(HERE, "bgp default subgroup-pkt-queue-max N", Moot(TUNING)),
     shape(
         HERE,
@@ -294,7 +304,10 @@ pub(super) const SHAPES: &[Shape] = &[
     shape(
         HERE,
         "bgp enforce-first-as",
-        Always("paths of eBGP neighbors begin with their AS number"),
+        Does(|site, a| {
+            a.switch(&mut site.router().enforce_first_as);
+            DONE
+        }),
     ),
     shape(
         HERE,
@@ -327,6 +340,50 @@ pub(super) const SHAPES: &[Shape] = &[
         HERE,
         "bgp graceful-restart",
         Does(|site, a| key(site, a, "graceful_restart.enabled", "true")),
+    ),
+    shape(
+        &[Top],
+        "bgp graceful-restart",
+        Does(|site, a| of_all(site, a, "graceful_restart.enabled", "true")),
+    ),
+    shape(
+        &[Top],
+        "bgp graceful-shutdown",
+        Does(|site, a| of_all(site, a, "router.graceful_shutdown", "true")),
+    ),
+    shape(
+        &[Top],
+        "bgp graceful-restart-disable",
+        Does(|site, a| of_all(site, a, "graceful_restart.enabled", "false")),
+    ),
+    shape(
+        &[Top],
+        "bgp graceful-restart restart-time <0-4095>",
+        Does(|site, a| {
+            let text = quote(&format!("{}s", a.value("<0-4095>")));
+            of_all(site, a, "graceful_restart.restart_time", &text)
+        }),
+    ),
+    shape(
+        &[Top],
+        "bgp graceful-restart stalepath-time <1-4095>",
+        Does(|site, a| {
+            let text = quote(&format!("{}s", a.value("<1-4095>")));
+            of_all(site, a, "graceful_restart.stale_time", &text)
+        }),
+    ),
+    shape(
+        &[Top],
+        "bgp graceful-restart select-defer-time <0-3600>",
+        Does(|site, a| {
+            let text = quote(&format!("{}s", a.value("<0-3600>")));
+            of_all(site, a, "graceful_restart.deferral_time", &text)
+        }),
+    ),
+    shape(
+        &[Top],
+        "bgp graceful-restart preserve-fw-state",
+        Always("forwarding goes on over a restart, and neighbors are told so"),
     ),
     shape(
         HERE,
@@ -376,9 +433,7 @@ pub(super) const SHAPES: &[Shape] = &[
     shape(
         HERE,
         "bgp graceful-shutdown",
-        Refused(
-            "use `rbgpctl drain`, which moves traffic on all families and is kept over restarts",
-        ),
+        Does(|site, a| key(site, a, "router.graceful_shutdown", "true")),
     ),
     shape(
         HERE,
@@ -480,6 +535,12 @@ fn open(site: &mut Site, a: &Args<'_>, vrf: Option<String>) -> Done {
             DONE
         }
     }
+}
+
+/// A setting of every router, unless one says otherwise itself.
+fn of_all(site: &mut Site, a: &Args<'_>, key: &'static str, text: &str) -> Done {
+    a.set(&mut site.of_all, key, text);
+    DONE
 }
 
 fn active(site: &mut Site, a: &Args<'_>, family: Family) -> Done {

@@ -2,7 +2,7 @@
 
 use bgp::community::{Community, LargeCommunity};
 
-use super::Means::{Always, Does, Moot, Refused};
+use super::Means::{Always, Does, Elsewhere, Moot, Refused};
 use super::Node::RouteMap;
 use super::lists::well_known;
 use super::neighbor::number;
@@ -11,6 +11,9 @@ use crate::config::file::is_reserved;
 use crate::frr::model::{Args, Site, quote, quote_all};
 
 const ENTRY: &[Node] = &[RouteMap];
+
+/// What FRR's bgpd does not know in a route-map, whoever uses the map.
+const OTHERS: &str = "ospfd, ospf6d, isisd or zebra";
 
 pub(super) const SHAPES: &[Shape] = &[
     shape(
@@ -26,8 +29,9 @@ pub(super) const SHAPES: &[Shape] = &[
     shape(
         ENTRY,
         "set (min-metric|max-metric|metric-type) VALUE",
-        Refused("it is for OSPF and other protocols"),
+        Elsewhere(OTHERS),
     ),
+    shape(ENTRY, "set forwarding-address LINE", Elsewhere(OTHERS)),
     shape(
         ENTRY,
         "set local-preference VALUE",
@@ -42,6 +46,11 @@ pub(super) const SHAPES: &[Shape] = &[
         ENTRY,
         "set tag <1-4294967295>",
         Does(|site, a| sets(site, a, "tag", a.value("<1-4294967295>").to_owned())),
+    ),
+    shape(
+        ENTRY,
+        "set tag untagged",
+        Does(|site, a| sets(site, a, "tag", "0".to_owned())),
     ),
     shape(
         ENTRY,
@@ -177,6 +186,11 @@ pub(super) const SHAPES: &[Shape] = &[
     ),
     shape(
         ENTRY,
+        "set (comm-list|community-list) delete NAME",
+        Does(|site, a| sets(site, a, "community.delete_list", quote(a.value("NAME")))),
+    ),
+    shape(
+        ENTRY,
         "set large-comm-list NAME delete",
         Does(|site, a| {
             sets(
@@ -238,7 +252,17 @@ pub(super) const SHAPES: &[Shape] = &[
     ),
     shape(
         ENTRY,
-        "set extcommunity (nt|color|llgr) LINE",
+        "set extcommunity nt COMMUNITY...",
+        Does(|site, a| extended(site, a, "nt")),
+    ),
+    shape(
+        ENTRY,
+        "set extcommunity color COMMUNITY...",
+        Does(|site, a| extended(site, a, "color")),
+    ),
+    shape(
+        ENTRY,
+        "set extcommunity llgr LINE",
         Refused("such communities are not made"),
     ),
     shape(

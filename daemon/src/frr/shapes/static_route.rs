@@ -19,7 +19,7 @@ macro_rules! route {
             $words,
             " ",
             $($way,)+
-            " {tag <1-4294967295>|<1-255>|vrf NAME|table N|onlink|bfd [{multi-hop|source LOCAL|profile PROFILE}]}"
+            " {tag <1-4294967295>|<1-255>|vrf NAME|nexthop-vrf VRF|table N|onlink|bfd [{multi-hop|source LOCAL|profile PROFILE}]}"
         )
     };
 }
@@ -49,14 +49,6 @@ pub(super) const SHAPES: &[Shape] = &[
             "(X:X::X:X [IFNAME]|IFNAME|null0|blackhole|reject)"
         ),
         Does(route),
-    ),
-    shape(
-        HERE,
-        "(ip|ipv6) route (PREFIX ADDR|WORDS...) nexthop-vrf LINE",
-        Refused(
-            "next hops are looked up in the route's own VRF; let the VRF import the other one's route \
-             (`import vrf` under `router bgp`)",
-        ),
     ),
     shape(
         HERE,
@@ -177,6 +169,13 @@ fn parts(site: &Site, a: &Args<'_>) -> Result<Option<(StaticKey, Way)>, String> 
         (address, interface) => Way::Via(NextHop {
             address: address.map(str::to_owned),
             interface: interface.map(str::to_owned),
+            // An interface says itself which VRF it is in.
+            vrf: a
+                .get("VRF")
+                .filter(|name| {
+                    interface.is_none() && key.vrf.as_deref().unwrap_or("default") != *name
+                })
+                .map(str::to_owned),
         }),
     };
     Ok((distance < 255).then_some((key, way)))

@@ -67,10 +67,6 @@ fn what_is_not_done_is_refused_by_name() {
             "ip route 10.0.0.0/8 10.0.0.9 10 bfd profile X",
             "BFD profile `X` is not defined",
         ),
-        (
-            "ip route 10.0.0.0/8 10.0.0.9 nexthop-vrf blue",
-            "the route's own VRF",
-        ),
         ("ip route 10.0.0.0/8 10.0.0.9 label 100", "no labels"),
         (
             "ip route 10.0.0.0 255.0.255.0 10.0.0.9",
@@ -115,4 +111,44 @@ fn what_is_done_otherwise_is_said() {
             "{last}"
         );
     }
+}
+
+#[test]
+fn a_router_may_be_in_another_vrf_which_an_interface_says_by_itself() {
+    let red = "[[instance]]\nname = \"red\"\nvrf = \"red\"\nasn = 65001\nrouter_id = \"10.0.0.1\"\n\
+               [[instance.static_route]]\nprefix = \"10.20.0.0/16\"\n";
+    let of = |hop: &str| format!("{red}next_hops = [{hop}]\n");
+    let blue = of("{ address = \"10.0.0.2\", vrf = \"blue\" }");
+    same(
+        "ip route 10.20.0.0/16 10.0.0.2 vrf red nexthop-vrf blue",
+        &blue,
+    );
+    same(
+        "vrf red\n ip route 10.20.0.0/16 10.0.0.2 nexthop-vrf blue\nexit-vrf",
+        &blue,
+    );
+    let text = "router bgp 65001\n bgp router-id 10.0.0.1\n!\nvrf red\n ip route 10.20.0.0/16 10.0.0.2 nexthop-vrf blue\nexit-vrf\n";
+    let shown = crate::frr::print(&config(text), &Host::default()).text;
+    assert_eq!(config(&shown), config(text), "{shown}");
+    let own = of("\"10.0.0.2\"");
+    same(
+        "ip route 10.20.0.0/16 10.0.0.2 vrf red nexthop-vrf red",
+        &own,
+    );
+    let default = of("{ address = \"10.0.0.2\", vrf = \"default\" }");
+    same(
+        "ip route 10.20.0.0/16 10.0.0.2 vrf red nexthop-vrf default",
+        &default,
+    );
+    let interface = of("{ interface = \"eth1\" }");
+    same(
+        "ip route 10.20.0.0/16 eth1 vrf red nexthop-vrf blue",
+        &interface,
+    );
+    let found = config::parse(
+        "asn = 1\nrouter_id = \"10.0.0.1\"\n[[static_route]]\nprefix = \"10.20.0.0/16\"\n\
+         next_hops = [{ interface = \"eth1\", vrf = \"blue\" }]\n",
+        "x.toml",
+    );
+    assert!(all(&found.unwrap_err()).contains("`vrf` has no effect beside `interface`"));
 }

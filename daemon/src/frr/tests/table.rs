@@ -110,6 +110,8 @@ pub(super) fn value(words: &str, name: &str) -> String {
         "LINE" if words.starts_with("frr version") => "7.2",
         "LINE" => "65007",
         "COMMUNITY" if words.contains("large") => "65001:7:7",
+        "COMMUNITY" if words.contains("extcommunity nt") => "192.0.2.1:0",
+        "COMMUNITY" if words.contains("extcommunity color") => "01:7",
         "COMMUNITY" if words.contains("extcommunity-list") => "rt 65001:7",
         "COMMUNITY" => "65001:7",
         "RD" => "10.0.0.1:7",
@@ -208,9 +210,16 @@ const SILENT: &[(&str, &str)] = &[
         "of a VNI or a VRF with an L3 VNI",
     ),
     (
-        "neighbor PEER remote-as (external|internal|ASN)",
+        "neighbor PEER remote-as (external|internal|auto|ASN)",
         "tested by itself",
     ),
+    (
+        "neighbor PEER advertisement-interval*",
+        "routes are told at once",
+    ),
+    ("neighbor PEER capability*", "not offered"),
+    ("bgp enforce-first-as", "on by default, but for `no`"),
+    ("ipv6 nd*", "where a neighbor is known by its interface"),
     (
         "neighbor PEER disable-addpath-rx",
         "EVPN takes one path anyway",

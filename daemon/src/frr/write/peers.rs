@@ -3,11 +3,12 @@
 //! A group stays a group. What FRR would do where neither a neighbour nor its group says anything
 //! stands in the group, or in the neighbour that has none.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use super::{Made, Whole, by_default};
 use crate::frr::Spot;
-use crate::frr::model::{Family, Filters, Keys, Peer, PeerFamily, Put, Router, quote};
+use crate::frr::model::{Family, Filters, Keys, Peer, PeerFamily, Put, Router, Switch, quote};
 
 impl Whole<'_> {
     pub(super) fn neighbors(&mut self, of: &str, router: &Router) {
@@ -21,6 +22,7 @@ impl Whole<'_> {
                 .header(spot(group), &format!("[[{of}peer_group]]"));
             self.toml
                 .line(spot(group), &format!("name = {}", quote(name)));
+            let group = &self.as_sorted(router, group, None);
             self.peer(router, (name, group), None);
             for family in Family::ALL {
                 let active = carried(router, name, family);
@@ -38,6 +40,7 @@ impl Whole<'_> {
             self.toml
                 .line(spot(peer), &format!("{key} = {}", quote(name)));
             let group = self.member(router, peer.group.as_ref());
+            let peer = &self.as_sorted(router, peer, group);
             self.peer(router, (name, peer), group);
             for family in Family::ALL {
                 let inherits = peer
@@ -87,11 +90,44 @@ impl Whole<'_> {
         router.peers.get(&group.text).filter(|it| it.is_group)
     }
 
+    /// A neighbor without what FRR does not take for one of another AS.
+    fn as_sorted(&mut self, router: &Router, peer: &Peer, group: Option<&Peer>) -> Peer {
+        let mut peer = peer.clone();
+        let said = |key: &str| {
+            let of_group = || group.and_then(|group| group.keys.get(key));
+            peer.keys.get(key).or_else(of_group)
+        };
+        let own = router.asn.as_ref().map_or("", |asn| asn.text.as_str());
+        let external = said("remote_as").is_some_and(|put| match put.text.as_str() {
+            "\"external\"" => true,
+            number => number.parse::<u32>().is_ok() && number != own,
+        });
+        if !external || said("local_as").is_some() {
+            return peer;
+        }
+        for family in Family::ALL {
+            let keys = &mut peer.families.of_mut(family).keys;
+            if let Some(put) = keys.remove("route_reflector_client") {
+                let how = "the neighbor is of another AS, so the line has no effect, as in FRR";
+                self.differs(put.spot, how);
+            }
+        }
+        peer
+    }
+
     /// Settings of the session.
     fn peer(&mut self, router: &Router, (name, peer): (&str, &Peer), group: Option<&Peer>) {
         let mut keys = peer.keys.clone();
         if let (Some(shutdown), false) = (&router.shutdown, keys.contains_key("shutdown")) {
             keys.insert("shutdown", shutdown.clone());
+        }
+        // What a group says its members need not.
+        let off = router
+            .enforce_first_as
+            .filter(|it| !it.on && group.is_none());
+        if let Some(Switch { spot, .. }) = off {
+            let text = "false".to_owned();
+            keys.entry("enforce_first_as").or_insert(Put { text, spot });
         }
         let spot = peer.spot.unwrap_or_default();
         let (keepalive, hold) = if self.site.datacenter {
@@ -118,7 +154,61 @@ impl Whole<'_> {
                 keys.insert("bfd.multihop", Put { text, spot });
             }
         }
+        self.on_interfaces(name, peer, &mut keys);
         self.toml.keys("", &keys);
+    }
+
+    /// An interface is part of a link-local address. Any other has its way from the kernel, and a session
+    /// between link-local addresses has its source from the interface.
+    fn on_interfaces(&mut self, name: &str, peer: &Peer, keys: &mut Keys) {
+        let address: Option<IpAddr> = name.parse().ok();
+        let scoped = matches!(address, Some(IpAddr::V6(it)) if it.is_unicast_link_local());
+        if let (Some(put), false) = (keys.get("interface").cloned(), scoped) {
+            keys.remove("interface");
+            let how = "the connection takes the way that the kernel has to the address, whichever \
+                       interface that is through";
+            self.differs(put.spot, how);
+        }
+        if let (Some(put), true) = (keys.get("update_source").cloned(), peer.is_interface) {
+            keys.remove("update_source");
+            let how = "the session is between the link-local addresses of the interface";
+            self.differs(put.spot, how);
+        }
+        let told = self.site.advertisements.get(name);
+        if let (Some(interval), true) =
+            (told.and_then(|it| it.interval.as_ref()), peer.is_interface)
+        {
+            keys.insert("router_advertisement_interval", interval.clone());
+        }
+    }
+
+    /// Lines about router advertisements, where they are not as FRR has them.
+    pub(super) fn advertisements(&mut self) {
+        let site = self.site;
+        let neighbors = site.routers.values().flat_map(|it| &it.peers);
+        let neighbors = neighbors.filter(|(_, peer)| peer.is_interface);
+        let neighbors: BTreeSet<&str> = neighbors.map(|(name, _)| name.as_str()).collect();
+        for (interface, told) in &site.advertisements {
+            let off = told.suppressed.filter(|it| !it.on);
+            match (neighbors.contains(interface.as_str()), told.suppressed) {
+                (true, Some(Switch { on: true, spot })) => self.differs(
+                    spot,
+                    "advertisements are sent to the neighbor on the interface, and are no news for hosts",
+                ),
+                (false, _) => {
+                    let interval = told.interval.as_ref().filter(|_| off.is_some());
+                    let spots = off.map(|it| it.spot).into_iter();
+                    for spot in spots.chain(interval.map(|it| it.spot)) {
+                        self.differs(
+                            spot,
+                            "router advertisements go to neighbors by `neighbor IFNAME interface`, and \
+                             to hosts by radvd or the like",
+                        );
+                    }
+                }
+                (true, _) => {}
+            }
+        }
     }
 
     /// FRR sends keepalives at least three times in a hold time.

@@ -53,13 +53,15 @@ pub(super) fn first(route: &StaticRoute) -> Option<Spot> {
 }
 
 fn next_hop((next_hop, put): (&NextHop, &NextHopPut)) -> Put {
+    let vrf = next_hop.vrf.as_ref();
     let text = match (&next_hop.address, &next_hop.interface, &put.bfd) {
-        (Some(address), None, None) => quote(address),
+        (Some(address), None, None) if vrf.is_none() => quote(address),
         (address, interface, bfd) => {
             let quoted = |name: &str, text: &String| format!("{name} = {}", quote(text));
             let parts = [
                 address.as_ref().map(|it| quoted("address", it)),
                 interface.as_ref().map(|it| quoted("interface", it)),
+                vrf.map(|it| quoted("vrf", it)),
                 put.onlink.then(|| "onlink = true".to_owned()),
                 bfd.as_ref().map(|bfd| format!("bfd = {}", watched(bfd))),
             ];

@@ -8,6 +8,7 @@ fn hop(interface: Option<&str>, settings: Bfd) -> StaticNextHop {
     StaticNextHop {
         address: Some("10.0.0.2".parse().unwrap()),
         interface: interface.map(str::to_owned),
+        vrf: None,
         weight: 1,
         onlink: false,
         bfd: Some(StaticBfd {

@@ -1,9 +1,12 @@
 //! What a group gives its members.
 
+use bgp::Family;
 use bgp::attributes::Omitted;
+use bgp::policy::Policy;
 use bgp::rib::{Handling, OwnAs, PrivateAs};
+use bgp::session::RemoteAs;
 
-use crate::config::{Config, parse, print};
+use crate::config::{Config, Direction, parse, print};
 
 const TOP: &str = "asn = 65001\nrouter_id = \"10.0.0.1\"\n";
 
@@ -225,6 +228,43 @@ fn a_neighbour_of_the_as_that_it_knows_us_by_is_internal() {
         found,
         ["error: x.toml:7:8: `role` needs an eBGP neighbor, and remote_as is our own AS number 7"]
     );
+}
+
+/// What is for iBGP or eBGP alone may stand there: only the session shows which of them it is.
+#[test]
+fn a_neighbour_of_any_as_may_have_keys_of_both_kinds() {
+    let keys = "remote_as = \"auto\"\nroute_reflector_client = true\nrole = \"peer\"\n\
+                enforce_first_as = true\nipv4_unicast = { as_override = true }";
+    let config = round_trip(&member(keys));
+    let neighbor = &config.neighbors[0];
+    assert_eq!(neighbor.remote_as, RemoteAs::Auto);
+    assert_eq!(neighbor.remote_asn(config.asn), None);
+    assert_eq!(
+        (neighbor.ttl(config.asn), neighbor.is_on_link(config.asn)),
+        (1, true)
+    );
+    let far = accepted(&member("remote_as = \"auto\"\nmultihop = 3"));
+    assert_eq!(far.neighbors[0].ttl(far.asn), 3);
+    refused(
+        &member("remote_as = \"any\""),
+        "5:13: `remote_as` is \"any\", but must be an AS number from 1 to 4294967294 that is not \
+         reserved, \"external\", \"internal\" or \"auto\"",
+    );
+}
+
+/// RFC 8212 is about other AS, whichever the neighbour turns out to be in.
+#[test]
+fn a_neighbour_of_any_as_needs_policy_when_it_is_of_another_one() {
+    let text = member("remote_as = \"auto\"\nlocal_as = 7\nipv4_unicast = {}");
+    let config = accepted(&format!("ebgp_requires_policy = true\n{text}"));
+    let policy = |asn: u32| {
+        let (neighbor, family) = (&config.neighbors[0], Family::Ipv4Unicast);
+        config.effective_policy(neighbor, Some(asn.into()), family, Direction::Import)
+    };
+    for own in [65001, 7] {
+        assert!(matches!(policy(own), Policy::AcceptAll), "{own}");
+    }
+    assert!(matches!(policy(65002), Policy::RejectAll(_)));
 }
 
 #[test]
@@ -607,6 +647,11 @@ fn members_of_a_confederation_are_within_and_have_its_number_nowhere() {
         (
             both.clone() + &member("remote_as = 65002\nlocal_as = 7"),
             "9:12: `local_as` needs an eBGP neighbor, and AS 65002 is of our own confederation",
+        ),
+        (
+            both.clone() + &member("remote_as = \"auto\""),
+            "8:13: `remote_as` is not supported: \"auto\" leaves open by which number a confederation is \
+             known to it",
         ),
     ] {
         refused(&text, expected);

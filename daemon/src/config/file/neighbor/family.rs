@@ -271,15 +271,17 @@ fn allowas_in(value: &DeValue<'_>) -> Reading<OwnAs> {
         })
 }
 
-/// How many paths of a prefix, or the word for all of them.
+/// How many paths of a prefix, or a word for some of them.
 fn add_path_send(value: &DeValue<'_>) -> Reading<PathsSent> {
-    if value.as_str() == Some("all") {
-        return Ok(PathsSent::All);
+    match value.as_str() {
+        Some("all") => return Ok(PathsSent::All),
+        Some("best_per_as") => return Ok(PathsSent::BestPerAs),
+        Some(_) | None => {}
     }
     number(1..=255)(value)
         .map(|count: u8| NonZeroU8::new(count).map_or(PathsSent::All, PathsSent::Best))
         .map_err(|rejection| Rejection {
-            expected: format!("{} or \"all\"", rejection.expected),
+            expected: format!("{}, \"all\" or \"best_per_as\"", rejection.expected),
             ..rejection
         })
 }

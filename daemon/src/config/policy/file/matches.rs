@@ -1,6 +1,7 @@
 //! `match` of an entry of a route-map.
 
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 use bgp::evpn_route::{MacAddress, RouteDistinguisher};
 use bgp::policy::{Communities, Extent, Kind, Match};
@@ -68,12 +69,16 @@ pub(super) fn matches(table: &mut Table<'_, '_>) -> Vec<At<MatchItem>> {
         Match::LocalPref,
     ));
     items.extend(plain(table.get("metric", number(U32)), Match::Metric));
-    let tag = table.get("tag", number(1..=U32_MAX));
+    let tag = table.get("tag", number(U32));
     items.extend(plain(tag, Match::Tag));
     let sources = table.get("source", |value| one_or_more(value, source));
     items.extend(plain(sources, Match::Source));
     let interfaces = table.get("interface", |value| one_or_more(value, interface));
     items.extend(plain(interfaces, Match::Interface));
+    let source_vrf = table.get("source_vrf", |value| {
+        interface(value).map(|name| Arc::from(name.as_str()))
+    });
+    items.extend(plain(source_vrf, Match::SourceVrf));
     items.extend(plain(table.get("origin", keyword), Match::Origin));
     items.extend(plain(table.get("family", keyword), Match::Family));
     let route_type = table.get("evpn_route_type", number(1..=255));

@@ -26,7 +26,7 @@ pub(super) fn sets(table: &mut Table<'_, '_>) -> Vec<At<SetItem>> {
     if let Some(At { value, span }) = table.get("weight", number(U32)) {
         add(span, Set::Weight(value));
     }
-    if let Some(At { value, span }) = table.get("tag", number(1..=U32_MAX)) {
+    if let Some(At { value, span }) = table.get("tag", number(U32)) {
         add(span, Set::Tag(value));
     }
     if let Some(At { value, span }) = table.get("distance", number(1..=255)) {

@@ -194,9 +194,7 @@ pub(in crate::frr::shapes) const SHAPES: &[Shape] = &[
     shape(
         FAMILIES,
         "neighbor PEER addpath-tx-bestpath-per-AS",
-        Refused(
-            "the best path of each AS is no set that is sent; use `addpath-tx-all-paths` or `addpath-tx-best-selected N`",
-        ),
+        Does(|site, a| family_key(site, a, "add_path_send", "\"best_per_as\"")),
     ),
     shape(
         FAMILIES,
@@ -224,11 +222,6 @@ pub(in crate::frr::shapes) const SHAPES: &[Shape] = &[
         FAMILIES,
         "neighbor PEER dampening LINE",
         Refused("routes are not dampened"),
-    ),
-    shape(
-        FAMILIES,
-        "neighbor PEER graceful-shutdown",
-        Refused("use `rbgpctl drain --neighbor ADDRESS`, which is kept over restarts"),
     ),
     shape(
         FAMILIES,

@@ -1,0 +1,297 @@
+//! Forms of lines that files of real routers have.
+
+use super::*;
+use bgp::policy::{CommunityChange, Match, Set};
+use bgp::session::RemoteAs;
+
+/// What a file comes to, which FRR's language and ours both say again.
+fn kept(text: &str) -> Config {
+    let config = config(text);
+    let shown = crate::frr::print(&config, &Host::default());
+    assert_eq!(on(&shown.text, &Host::default()), config, "{}", shown.text);
+    let ours = config::print(&config);
+    assert_eq!(toml(&ours), config, "{ours}");
+    config
+}
+
+/// What became of the lines with this in them.
+fn outcomes(text: &str, part: &str) -> Vec<Outcome> {
+    let (translation, read) = parsed(text, &Host::default());
+    assert!(read.is_ok(), "{}", all(&read.unwrap_err()));
+    let lines = translation.lines.into_iter();
+    let named = lines.filter(|line| line.text.contains(part));
+    named.map(|line| line.outcome).collect()
+}
+
+const ROUTER: &str = "router bgp 65001\n bgp router-id 10.0.0.1\n";
+
+#[test]
+fn a_neighbor_may_be_of_whatever_as_it_says() {
+    let config = kept(&format!(
+        "{ROUTER} neighbor 10.0.0.2 remote-as auto\n neighbor swp1 interface remote-as auto\n \
+         neighbor swp2 interface v6only remote-as auto\n neighbor G peer-group\n \
+         neighbor G remote-as auto\n neighbor 10.0.0.3 peer-group G\n"
+    ));
+    let ases: Vec<_> = config.settings().map(|it| it.remote_as).collect();
+    assert_eq!(ases, [RemoteAs::Auto; 4]);
+}
+
+#[test]
+fn a_line_of_no_block_does_not_end_the_block_of_those_behind_it() {
+    let text = format!(
+        "{ROUTER} neighbor 10.0.0.2 remote-as 65002\n bgp route-map delay-timer 1\n \
+         neighbor 10.0.0.2 timers 1 3\n !\n address-family ipv6 unicast\n  \
+         bgp route-map delay-timer 2\n  neighbor 10.0.0.2 activate\n exit-address-family\n"
+    );
+    let plain: Vec<&str> = text.lines().filter(|it| !it.contains("delay")).collect();
+    assert_eq!(kept(&text), config(&plain.join("\n")));
+    let (translation, _) = parsed(&text, &Host::default());
+    let said = "line 4 is of no block, so FRR does not know line 5 behind it; it is taken for one of \
+                the block before";
+    assert!(translation.remarks.iter().any(|it| it == said));
+    // What another block has opened since then is meant.
+    let other = format!(
+        "{ROUTER} bgp route-map delay-timer 1\ninterface lo\nexit\n neighbor 10.0.0.2 remote-as 65002\n"
+    );
+    let (_, read) = parsed(&other, &Host::default());
+    assert_eq!(read.unwrap_err()[0].place.line, 6);
+}
+
+#[test]
+fn what_stands_outside_of_routers_is_for_all_that_do_not_say_otherwise() {
+    let config = kept(&format!(
+        "bgp graceful-restart restart-time 7\n{ROUTER}router bgp 65001 vrf red\n \
+         bgp router-id 10.0.0.1\n bgp graceful-restart restart-time 8\n"
+    ));
+    let seconds = |config: &Config| config.graceful_restart.restart_time.as_secs();
+    assert_eq!((seconds(&config), seconds(&config.instances[0])), (7, 8));
+    assert_eq!(
+        kept(&format!("bgp graceful-restart-disable\n{ROUTER}")),
+        kept(&format!("{ROUTER} bgp graceful-restart-disable\n"))
+    );
+}
+
+#[test]
+fn neighbors_may_be_asked_not_to_wait_at_all() {
+    let config = kept(&format!(
+        "{ROUTER} bgp graceful-restart restart-time 0\n \
+         bgp long-lived-graceful-restart stale-time 10\n"
+    ));
+    assert!(config.graceful_restart.restart_time.is_zero());
+}
+
+#[test]
+fn an_interface_beside_an_address_is_a_zone_or_the_kernels_business() {
+    let text = format!(
+        "{ROUTER} neighbor fe80::2 remote-as 65002\n neighbor fe80::2 interface swp1\n \
+         neighbor 2001:db8::2 remote-as 65002\n neighbor 2001:db8::2 interface swp1\n \
+         neighbor swp2 interface remote-as external\n neighbor swp2 update-source 10.0.0.9\n"
+    );
+    let config = kept(&text);
+    let addresses: Vec<String> = config
+        .neighbors
+        .iter()
+        .map(|it| it.address.to_string())
+        .collect();
+    assert_eq!(addresses, ["fe80::2%swp1", "2001:db8::2"]);
+    assert_eq!(outcomes(&text, "fe80::2 interface"), [Outcome::Honoured]);
+    for part in ["2001:db8::2 interface", "update-source"] {
+        assert!(
+            matches!(outcomes(&text, part)[..], [Outcome::Differs(_)]),
+            "{part}"
+        );
+    }
+}
+
+#[test]
+fn a_client_of_another_as_is_none_as_in_frr() {
+    let lines = "neighbor 10.0.0.2 remote-as 65002\n neighbor 10.0.0.2 route-reflector-client\n \
+                 neighbor 10.0.0.3 remote-as 65001\n neighbor 10.0.0.3 route-reflector-client\n \
+                 neighbor 10.0.0.4 remote-as external\n neighbor 10.0.0.4 route-reflector-client\n";
+    let text = format!("{ROUTER} {lines}");
+    let config = kept(&text);
+    let clients = config
+        .neighbors
+        .iter()
+        .map(|it| it.reflector_client().ipv4_unicast);
+    assert_eq!(clients.collect::<Vec<_>>(), [false, true, false]);
+    let became = outcomes(&text, "reflector");
+    assert!(matches!(
+        became[..],
+        [Outcome::Differs(_), Outcome::Honoured, Outcome::Differs(_)]
+    ));
+}
+
+#[test]
+fn advertisements_go_where_a_neighbor_is_known_by_its_interface() {
+    let text = format!(
+        "interface swp1\n no ipv6 nd suppress-ra\n ipv6 nd ra-interval 6\n!\ninterface swp2\n \
+         no ipv6 nd suppress-ra\n!\ninterface swp3\n ipv6 nd suppress-ra\n ipv6 nd ra-interval 5\n!\n\
+         interface swp4\n ipv6 nd ra-interval msec 1500\n!\n{ROUTER} \
+         neighbor swp1 interface remote-as external\n neighbor swp4 interface remote-as external\n"
+    );
+    let config = kept(&text);
+    let intervals = config
+        .interfaces
+        .iter()
+        .map(|it| it.advertisement_interval.as_secs());
+    assert_eq!(intervals.collect::<Vec<_>>(), [6, 2]);
+    let became = outcomes(&text, "ipv6 nd");
+    assert!(
+        matches!(
+            became[..],
+            [
+                Outcome::Honoured,
+                Outcome::Honoured,
+                Outcome::Differs(_),
+                Outcome::Honoured,
+                Outcome::Honoured,
+                Outcome::Differs(_)
+            ]
+        ),
+        "{became:?}"
+    );
+    let off = text.replace(
+        "no ipv6 nd suppress-ra\n ipv6 nd ra",
+        "ipv6 nd suppress-ra\n ipv6 nd ra",
+    );
+    assert!(matches!(
+        outcomes(&off, "suppress-ra")[0],
+        Outcome::Differs(_)
+    ));
+}
+
+#[test]
+fn a_map_asks_for_the_vrf_that_a_route_is_from_and_for_the_lack_of_a_tag() {
+    let config = kept(&format!(
+        "{ROUTER} address-family ipv4 unicast\n  import vrf red\n  import vrf route-map M\n \
+         exit-address-family\n!\nroute-map M permit 10\n match source-vrf red\n match tag untagged\n \
+         set tag untagged\n"
+    ));
+    let entry = &config.route_maps[0].entries()[0];
+    assert_eq!(
+        entry.matches,
+        [Match::Tag(0), Match::SourceVrf("red".into())]
+    );
+    assert_eq!(entry.sets, [Set::Tag(0)]);
+    assert_eq!(config.imports[0].vrf.as_deref(), Some("red"));
+}
+
+#[test]
+fn communities_of_a_list_are_deleted_in_either_order_of_words() {
+    let map = |set: &str| {
+        kept(&format!(
+            "{ROUTER}bgp community-list standard L permit 65001:1\nroute-map M permit 10\n {set}\n"
+        ))
+    };
+    assert_eq!(map("set comm-list delete L"), map("set comm-list L delete"));
+}
+
+#[test]
+fn lines_of_other_daemons_in_interfaces_and_maps_stop_nothing() {
+    let text = format!(
+        "interface eth0\n link-params\n  enable\n  metric 5\n  max-bw 1.25e+08\n exit-link-params\n \
+         ip router isis 1\n mpls\n tunnel source eth1\n!\n{ROUTER}!\nroute-map M permit 10\n \
+         set metric-type type-1\n set forwarding-address 2001:db8::1\n set max-metric 7\n \
+         match ip multicast-group 232.1.1.1\n match multicast-interface eth0\n set metric 7\n"
+    );
+    let (translation, read) = parsed(&text, &Host::default());
+    assert!(read.is_ok(), "{}", all(&read.unwrap_err()));
+    assert_eq!(translation.counts().elsewhere, 13);
+}
+
+#[test]
+fn neighbors_are_told_of_a_shutdown_that_the_file_announces() {
+    let text = format!("{ROUTER} neighbor 10.0.0.2 remote-as 65002\n");
+    let all = kept(&format!("{text} bgp graceful-shutdown\n"));
+    assert!(all.graceful_shutdown && !all.neighbors[0].graceful_shutdown);
+    assert_eq!(kept(&format!("bgp graceful-shutdown\n{text}")), all);
+    let one = kept(&format!("{text} neighbor 10.0.0.2 graceful-shutdown\n"));
+    assert!(!one.graceful_shutdown && one.neighbors[0].graceful_shutdown);
+    let taken_back = format!("{text} bgp graceful-shutdown\n no bgp graceful-shutdown\n");
+    assert_eq!(kept(&taken_back), config(&text));
+}
+
+#[test]
+fn the_best_path_of_each_as_is_sent_where_a_neighbor_takes_several() {
+    let config = kept(&format!(
+        "{ROUTER} neighbor 10.0.0.2 remote-as 65002\n address-family ipv4 unicast\n  \
+         neighbor 10.0.0.2 addpath-tx-bestpath-per-AS\n exit-address-family\n"
+    ));
+    let family = config.neighbors[0].families.ipv4_unicast.as_ref().unwrap();
+    assert_eq!(family.add_path.send, Some(bgp::rib::PathsSent::BestPerAs));
+}
+
+#[test]
+fn colors_and_targets_of_nodes_are_added_to_what_is_there() {
+    let config = kept(&format!(
+        "{ROUTER}route-map M permit 10\n set extcommunity rt 65000:1\n \
+         set extcommunity color 01:100 11:7\n set extcommunity nt 192.0.2.1:0\n"
+    ));
+    let [Set::ExtendedCommunity(CommunityChange::Add(added))] =
+        config.route_maps[0].entries()[0].sets.as_slice()
+    else {
+        panic!("{:?}", config.route_maps[0]);
+    };
+    let octets: Vec<String> = added.iter().map(|it| format!("{:02x?}", it.0)).collect();
+    assert_eq!(
+        octets,
+        [
+            "[00, 02, fd, e8, 00, 00, 00, 01]",
+            "[03, 0b, 40, 00, 00, 00, 00, 64]",
+            "[03, 0b, c0, 00, 00, 00, 00, 07]",
+            "[01, 09, c0, 00, 02, 01, 00, 00]"
+        ]
+    );
+    let (_, read) = parsed(
+        &format!("{ROUTER}route-map M permit 10\n set extcommunity color 2:100\n"),
+        &Host::default(),
+    );
+    assert!(read.is_err());
+}
+
+#[test]
+fn link_bandwidths_of_a_session_may_be_whole_numbers() {
+    let config = kept(&format!(
+        "{ROUTER} neighbor 10.0.0.2 remote-as 65002\n \
+         neighbor 10.0.0.2 disable-link-bw-encoding-ieee\n neighbor 10.0.0.3 remote-as 65003\n"
+    ));
+    let whole: Vec<bool> = config
+        .neighbors
+        .iter()
+        .map(|it| it.whole_bandwidths)
+        .collect();
+    assert_eq!(whole, [true, false]);
+}
+
+#[test]
+fn the_first_as_of_paths_is_not_looked_at_where_the_router_says_so() {
+    let config = kept(&format!(
+        "{ROUTER} no bgp enforce-first-as\n neighbor 10.0.0.2 remote-as 65002\n \
+         neighbor 10.0.0.3 remote-as 65003\n neighbor 10.0.0.3 enforce-first-as\n \
+         neighbor G peer-group\n neighbor G remote-as 65004\n neighbor 10.0.0.4 peer-group G\n \
+         neighbor 10.0.0.5 remote-as 65001\n"
+    ));
+    let looked_at: Vec<bool> = config
+        .neighbors
+        .iter()
+        .map(|it| it.enforces_first_as())
+        .collect();
+    assert_eq!(looked_at, [false, true, false, false]);
+}
+
+#[test]
+fn what_is_so_in_any_case_is_honoured() {
+    let text = format!(
+        "service integrated-vtysh-config\nusername cumulus nopassword\n{ROUTER} \
+         neighbor 10.0.0.2 remote-as 65002\n neighbor 10.0.0.2 advertisement-interval 0\n \
+         no neighbor 10.0.0.2 capability link-local\n"
+    );
+    let (translation, _) = parsed(&text, &Host::default());
+    let counts = translation.counts();
+    assert_eq!((counts.honoured, counts.differing), (7, 0));
+    let differing = text
+        .replace("interval 0", "interval 5")
+        .replace("no neighbor", "neighbor");
+    assert_eq!(parsed(&differing, &Host::default()).0.counts().differing, 2);
+}
