@@ -12,7 +12,8 @@
 //! per message.
 //!
 //! Here inputs are handed to the table of their family; what the tables share is in `context`, what
-//! their keys are in `keys`, and the routes themselves in `family`.
+//! their keys are in `keys`, the routes themselves in `family`; how a peer comes, changes and goes in
+//! `sessions`, and what another verdict of origin validation means in `validation`.
 //!
 //! There is one owner and no lock. The table knows nothing of sockets, timers of sessions,
 //! kernels, or what an EVPN route means.
@@ -38,11 +39,13 @@ mod martian;
 mod next_hops;
 mod path;
 mod peer;
+mod sessions;
 mod several;
 mod slots;
 mod table;
 #[cfg(test)]
 mod tests;
+mod validation;
 mod view;
 
 use std::collections::{BTreeSet, VecDeque};
@@ -51,7 +54,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub use aggregate::{Aggregate, Idle, Suppress};
-use awaited::{Awaited, RESTARTING_PATIENCE};
+use awaited::Awaited;
 pub use batch::Batch;
 use context::{Cx, Peer, Peers, View};
 use decision::Options;
@@ -81,9 +84,8 @@ use crate::evpn_route::EvpnKey;
 use crate::family::{Family, PerFamily};
 use crate::message::Update;
 use crate::nlri::{Nlri, NlriList, PathId};
-use crate::policy;
 use crate::prefix::{Prefix, Prefix4, Prefix6};
-use crate::rpki::{Affected, Validation, Validity, Vrps};
+use crate::rpki::Validation;
 use crate::scoped_addr::ScopedAddr;
 
 /// Octets handed out for a peer and not yet reported as written before it is left behind. Enough
@@ -330,6 +332,8 @@ macro_rules! on_family {
         }
     }};
 }
+
+use on_family;
 
 impl Rib {
     /// Empty tables.
@@ -595,163 +599,6 @@ impl Rib {
         }
     }
 
-    fn peer_up(&mut self, now: Instant, peer: PeerId, mut facts: PeerFacts, restarting: bool) {
-        validate_by(&mut facts.families, self.validation.as_ref());
-        let Some(state) = self.peers.entry(peer) else {
-            return;
-        };
-        state.up = true;
-        state.in_flight = 0;
-        state.facts = Some(facts.clone());
-        for family in Family::ALL {
-            match facts.families.get(family) {
-                Some(settings) => {
-                    on_family!(self, family, |table, cx| table.join(
-                        cx.view(),
-                        peer,
-                        &facts,
-                        settings
-                    ));
-                }
-                None => self.drop_stale(peer, family),
-            }
-            if facts.families.get(family).is_none() {
-                self.arrived(peer, family);
-            }
-        }
-        if let Some(awaited) = self.awaited.as_mut().filter(|_| restarting) {
-            awaited.restarting.insert(peer, now + RESTARTING_PATIENCE);
-        }
-    }
-
-    fn peer_down(&mut self, peer: PeerId, retain: PerFamily<bool>) {
-        let Some(state) = self.peers.get_mut(peer) else {
-            return;
-        };
-        state.up = false;
-        state.in_flight = 0;
-        // What was encoded for this session must not reach the next one.
-        self.outputs
-            .retain(|output| !matches!(output, Output::Send(to, _) if *to == peer));
-        for (family, retain) in retain.iter() {
-            on_family!(self, family, |table, cx| {
-                table.leave(cx.view(), peer);
-                // What is still stale from a former restart stays, unless it was released.
-                if !*retain {
-                    table.purge(cx, peer, false);
-                }
-            });
-            if *retain {
-                self.mark_stale(peer, family);
-            }
-        }
-    }
-
-    fn configure(&mut self, peer: PeerId, mut families: PerFamily<Option<PeerFamily>>) {
-        validate_by(&mut families, self.validation.as_ref());
-        let Some(facts) = self
-            .peers
-            .get_mut(peer)
-            .and_then(|peer| peer.facts.as_mut())
-        else {
-            return;
-        };
-        let old = std::mem::replace(&mut facts.families, families);
-        let facts = facts.clone();
-        for family in Family::ALL {
-            let (Some(old), Some(new)) = (old.get(family), facts.families.get(family)) else {
-                continue;
-            };
-            let mut differing = old.takes_differently(new);
-            on_family!(self, family, |table, cx| table.reimport(
-                cx,
-                peer,
-                &mut differing
-            ));
-            on_family!(self, family, |table, cx| table
-                .regroup(cx, peer, &facts, new));
-        }
-    }
-
-    fn validate(&mut self, new: Option<Arc<Validation>>) {
-        let old = std::mem::replace(&mut self.validation, new);
-        let (old, new) = (old.as_deref(), self.validation.clone());
-        let mut asked = false;
-        for peer in &mut self.peers.peers {
-            if let Some(facts) = &mut peer.facts {
-                asked |= validate_by(&mut facts.families, new.as_ref());
-            }
-        }
-        for family in Family::ALL {
-            // They keep it for maps that ask later.
-            asked |= on_family!(self, family, |table, _cx| table
-                .validate_dependent(new.as_ref()));
-        }
-        if !asked {
-            return;
-        }
-        let affected = affected(old, new.as_deref());
-        for family in Family::ALL {
-            on_family!(self, family, |table, cx| table.validate(
-                cx,
-                new.as_ref(),
-                &affected
-            ));
-        }
-    }
-
-    /// What origin validation says of a received route, if routes are validated.
-    pub fn validity(&self, nlri: &Nlri, received: &Attributes) -> Option<Validity> {
-        let validation = self.validation.as_ref()?;
-        policy::validity(nlri, received, validation)
-    }
-
-    fn set_addresses(
-        &mut self,
-        peer: PeerId,
-        ipv4: Option<Ipv4Addr>,
-        ipv6: Option<Ipv6Addr>,
-        link_local: Option<Ipv6Addr>,
-    ) {
-        let Some(state) = self.peers.get_mut(peer).filter(|peer| peer.up) else {
-            return;
-        };
-        let Some(facts) = state.facts.as_mut() else {
-            return;
-        };
-        let before = (facts.local_ipv4, facts.local_ipv6, facts.local_link);
-        if before == (ipv4, ipv6, link_local) {
-            return;
-        }
-        (facts.local_ipv4, facts.local_ipv6) = (ipv4, ipv6);
-        facts.local_link = link_local;
-        let facts = facts.clone();
-        self.regroup(peer, &facts);
-    }
-
-    fn set_shared_networks(&mut self, peer: PeerId, networks: Vec<Prefix>) {
-        let state = self.peers.get_mut(peer).filter(|peer| peer.up);
-        let Some(facts) = state.and_then(|state| state.facts.as_mut()) else {
-            return;
-        };
-        if facts.shared_networks == networks {
-            return;
-        }
-        facts.shared_networks = networks;
-        let facts = facts.clone();
-        self.regroup(peer, &facts);
-    }
-
-    /// Tells a peer what differs now that its facts do.
-    fn regroup(&mut self, peer: PeerId, facts: &PeerFacts) {
-        for (family, settings) in facts.families.iter() {
-            if let Some(settings) = settings {
-                on_family!(self, family, |table, cx| table
-                    .regroup(cx, peer, facts, settings));
-            }
-        }
-    }
-
     fn updates(&mut self, peer: PeerId, updates: Vec<Update>) {
         if !self.peers.get(peer).is_some_and(|peer| peer.up) {
             return;
@@ -866,56 +713,4 @@ impl Rib {
         self.v4.set_aggregates(cx, v4);
         self.v6.set_aggregates(cx, v6);
     }
-
-    /// Marks what a peer sent: it stays until the peer sends it again or everything else.
-    fn mark_stale(&mut self, peer: PeerId, family: Family) {
-        on_family!(self, family, |table, _cx| table.mark_stale(peer));
-        if let Some(peer) = self.peers.get_mut(peer) {
-            let before = std::mem::replace(peer.stale.get_mut(family), true);
-            *peer.old.get_mut(family) &= before;
-        }
-    }
-
-    /// Lets go of routes that a peer has not sent again.
-    fn drop_stale(&mut self, peer: PeerId, family: Family) {
-        let Some(state) = self.peers.get_mut(peer) else {
-            return;
-        };
-        if std::mem::take(state.stale.get_mut(family)) {
-            on_family!(self, family, |table, cx| table.purge(cx, peer, true));
-        }
-    }
-}
-
-/// Where two validations may come to something else.
-fn affected(old: Option<&Validation>, new: Option<&Validation>) -> Affected {
-    let none = Vrps::default();
-    let vrps = |of: Option<&Validation>| of.map(|it| Arc::clone(&it.vrps));
-    let (one, two) = (vrps(old), vrps(new));
-    if let (Some(one), Some(two)) = (&one, &two)
-        && old.map(|it| it.own_as) != new.map(|it| it.own_as)
-    {
-        // What we originate has another origin, and may be under any VRP.
-        return Affected::between(&none, &Vrps::union([one, two]));
-    }
-    Affected::between(
-        one.as_deref().unwrap_or(&none),
-        two.as_deref().unwrap_or(&none),
-    )
-}
-
-/// True if a policy asks for it.
-fn validate_by(
-    families: &mut PerFamily<Option<PeerFamily>>,
-    validation: Option<&Arc<Validation>>,
-) -> bool {
-    let mut asked = false;
-    for family in Family::ALL {
-        if let Some(settings) = families.get_mut(family) {
-            settings.import.validate_by(validation);
-            settings.export.validate_by(validation);
-            asked |= settings.import.validates() || settings.export.validates();
-        }
-    }
-    asked
 }

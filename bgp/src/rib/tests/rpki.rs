@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::prefix::Prefix;
-use crate::rpki::{State, Validation, Vrp};
+use crate::rpki::{State, Validation, Vrp, Vrps};
 
 /// Lets in, or out, what is in this state.
 fn only(state: State) -> Policy {
