@@ -3,7 +3,7 @@
 //! A device that is not there is waited for. One that is to have addresses is set up first, once:
 //! who takes it down afterwards is right, unless it was asked for up ([`Addressing::up`]). An address
 //! is missing when the device has it from nobody; one of ours that nobody wants any longer goes, one
-//! of others' stays. Adds come before removals, over all devices, so that an address may move from one
+//! of others' stays. So does one of ours with which the kernel would drop one of others', and that is said. Adds come before removals, over all devices, so that an address may move from one
 //! to another and never be gone.
 //!
 //! A device of an overlay is set up by the overlay, and its gateway's addresses are the
@@ -11,6 +11,8 @@
 
 use std::io;
 use std::sync::Arc;
+
+use ipnetwork::IpNetwork;
 
 use crate::links::{Address, Link, Links};
 use crate::netlink::dump::Dump;
@@ -26,6 +28,8 @@ pub(crate) struct Steps {
     pub(crate) adds: Vec<DeviceOp>,
     /// To be done when nothing is left to add anywhere.
     pub(crate) removals: Vec<DeviceOp>,
+    /// What is to go and stays for now, with the reason.
+    pub(crate) kept: Vec<(OwnAddress, String)>,
     /// Why something that is missing has to wait.
     pub(crate) waits: Option<String>,
 }
@@ -53,7 +57,7 @@ pub(crate) fn steps(
         return steps;
     };
     if !past.of_overlay {
-        steps.removals = unwanted(want, link, links, protocol);
+        (steps.removals, steps.kept) = unwanted(want, link, links, protocol);
     }
     let change = |change| DeviceOp::Change {
         index: link.index,
@@ -97,26 +101,61 @@ pub(crate) fn missing<'a>(
     want.addresses.iter().filter(move |it| !there(it))
 }
 
-/// Addresses of ours that are on a device and not wanted there.
+/// Addresses of ours that are on a device and not wanted there: those that go, and those that have to
+/// stay for the reason that is said.
 pub(crate) fn unwanted(
     want: &Addressing,
     link: &Link,
     links: &Links,
     protocol: u8,
-) -> Vec<DeviceOp> {
-    let known = links.addresses(link.index);
-    let ours = known.filter(|known| known.protocol == protocol);
-    let gone = ours.filter(|known| !want.addresses.iter().any(|it| is(known, it)));
-    let unassign = |known: &Address| DeviceOp::Unassign {
-        index: link.index,
-        name: link.name.clone(),
-        address: OwnAddress {
+) -> (Vec<DeviceOp>, Vec<(OwnAddress, String)>) {
+    let (mut removals, mut kept) = (Vec::new(), Vec::new());
+    let ours = |known: &&Address| known.protocol == protocol;
+    for known in links.addresses(link.index).filter(ours) {
+        if want.addresses.iter().any(|it| is(known, it)) {
+            continue;
+        }
+        let address = OwnAddress {
             address: known.address,
             peer: known.peer,
             label: None,
-        },
+        };
+        match goes_along(known, link, links, protocol) {
+            Some(other) => {
+                let (name, other) = (&link.name, other.address);
+                let why = format!(
+                    "the kernel would drop {other} with it, which is not ours; `sysctl -w \
+                     net.ipv4.conf.{name}.promote_secondaries=1` lets it go alone"
+                );
+                kept.push((address, why));
+            }
+            None => removals.push(DeviceOp::Unassign {
+                index: link.index,
+                name: link.name.clone(),
+                address,
+            }),
+        }
+    }
+    (removals, kept)
+}
+
+/// An address of others in the same IPv4 network, which may go with this one.
+fn goes_along<'a>(
+    known: &Address,
+    link: &Link,
+    links: &'a Links,
+    protocol: u8,
+) -> Option<&'a Address> {
+    if link.promotes_secondaries || known.address.is_ipv6() {
+        return None;
+    }
+    let network = |it: &Address| {
+        let far = it.peer.unwrap_or(it.address.ip());
+        let network = IpNetwork::new(far, it.address.prefix()).ok()?;
+        Some((network.network(), network.prefix()))
     };
-    gone.map(unassign).collect()
+    let mut others = links.addresses(link.index);
+    others.find(|other| other.protocol != protocol && network(other) == network(known))
 }
 
 /// Whether this is that address, whoever has added it.

@@ -58,8 +58,8 @@
 //! - `sticky` of a remote MAC address is written but not compared: Linux does not keep it together
 //!   with `extern_learn`.
 //! - On kernels older than 5.18 addresses carry no stamp and are not removed.
-//! - An IPv4 address of ours that goes takes others' of its network along which were added after it,
-//!   where the device does not promote them (`net.ipv4.conf.DEV.promote_secondaries`).
+//! - An IPv4 address that nobody wants any longer stays where the kernel would drop one of others' of the
+//!   same network with it (`net.ipv4.conf.DEV.promote_secondaries`), whichever of them came first.
 //! - Weights over 256 are taken as 256; the kernel's larger ones are newer than most kernels.
 
 pub mod addressing;

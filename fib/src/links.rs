@@ -47,6 +47,9 @@ pub struct Link {
     pub generates_addresses: bool,
     /// IPv4 packets whose source is not reached this way are dropped (`rp_filter` of the device).
     pub filters_sources: bool,
+    /// An IPv4 address that goes leaves later ones of its network behind (`promote_secondaries` of the
+    /// device).
+    pub promotes_secondaries: bool,
     /// Settings as a bridge port.
     pub port: Option<BridgePort>,
     /// Settings as a bridge.
@@ -73,6 +76,7 @@ impl Link {
             nascent: false,
             generates_addresses: true,
             filters_sources: false,
+            promotes_secondaries: true,
             port: None,
             bridge: None,
             parent: None,

@@ -78,6 +78,7 @@ pub(crate) fn link(payload: &[u8]) -> Option<LinkNotice> {
         nascent: false,
         generates_addresses: true,
         filters_sources: false,
+        promotes_secondaries: true,
         port: None,
         bridge: None,
         parent: None,
@@ -115,6 +116,8 @@ fn link_attribute(link: &mut Link, attribute: LinkAttribute) {
                     AfSpecUnspec::Inet(inet) => {
                         let filters = |it: &AfSpecInet| matches!(it, AfSpecInet::DevConf(it) if it.rp_filter != 0);
                         link.filters_sources = inet.iter().any(filters);
+                        let drops = |it: &AfSpecInet| matches!(it, AfSpecInet::DevConf(it) if it.promote_secondaries == 0);
+                        link.promotes_secondaries = !inet.iter().any(drops);
                     }
                     _ => {}
                 }

@@ -64,6 +64,7 @@ impl Table {
         }
         self.vrf_differences(&mut found);
         self.interface_differences(&mut found);
+        found.extend(self.kept_addresses());
         self.forwarding_differences(&mut found);
         found.sort_by(|a, b| a.key.cmp(&b.key));
         found

@@ -14,8 +14,9 @@ use std::sync::Arc;
 use super::{Op, OpError, Table};
 use crate::addressing::{self, Past, Steps};
 use crate::event::{Difference, Event};
+use crate::links::Link;
 use crate::overlay::{DeviceOp, LinkChange};
-use crate::state::{Addressing, Device, Key};
+use crate::state::{Addressing, Device, Key, OwnAddress};
 
 /// What is wanted of a device, and how far it has come.
 pub(super) struct InterfaceSlot {
@@ -179,24 +180,33 @@ impl Table {
     pub(super) fn leftover_addresses(&mut self, going: &BTreeSet<u32>) -> Vec<Op> {
         let swept = self.shares.swept().rest;
         let unassigned = std::mem::take(&mut self.unassigned);
-        let mut ops = Vec::new();
+        let (mut ops, mut waiting) = (Vec::new(), Vec::new());
         for link in self.links.iter() {
             let name = &link.name;
             let left = swept || unassigned.contains(name) || self.released.contains(name);
             let wanted = self.interfaces.contains_key(name) || self.has_gateway(name);
             if left && !wanted && !going.contains(&link.index) {
-                let none = Addressing::default();
-                let gone = addressing::unwanted(&none, link, &self.links, self.owner.protocol);
+                let (gone, kept) = self.leftover_on(link);
                 push(&mut ops, &gone);
+                // Looked at again when something changes.
+                waiting.extend((!kept.is_empty()).then(|| name.clone()));
             }
         }
+        self.unassigned.extend(waiting);
         ops
+    }
+
+    /// Addresses of ours on a device of which nobody wants any.
+    fn leftover_on(&self, link: &Link) -> (Vec<DeviceOp>, Vec<(OwnAddress, String)>) {
+        let none = Addressing::default();
+        addressing::unwanted(&none, link, &self.links, self.owner.protocol)
     }
 
     pub(super) fn interface_differences(&self, found: &mut Vec<Difference>) {
         for (device, slot) in &self.interfaces {
             let key = || Key::Addressing(device.clone());
             let steps = self.interface_steps(device, slot);
+            found.extend(kept(device, &steps.kept));
             // The host's doing, which nothing here can mend.
             let occupied = steps.waits.is_some();
             let error = slot.error.clone().or_else(|| steps.waits.clone());
@@ -230,6 +240,17 @@ impl Table {
                 }
             }
         }
+    }
+
+    /// Addresses that should have gone with what asked for them.
+    pub(super) fn kept_addresses(&self) -> Vec<Difference> {
+        let left = self
+            .unassigned
+            .iter()
+            .filter_map(|name| self.links.named(name));
+        let left = left.filter(|link| !self.interfaces.contains_key(&link.name));
+        left.flat_map(|link| kept(&link.name, &self.leftover_on(link).1))
+            .collect()
     }
 
     /// Whether a wish stands, and why not.
@@ -267,7 +288,9 @@ impl InterfaceSlot {
         let stuck = steps.adds.first().or(steps.removals.first());
         let no_effect = stuck.map(|op| format!("{op}: no effect"));
         let refused = self.refused.clone().filter(|_| stuck.is_some());
-        let error = refused.or(no_effect).or(steps.waits);
+        let stays = steps.kept.into_iter().next();
+        let stays = stays.map(|(address, why)| format!("{address} stays: {why}"));
+        let error = refused.or(no_effect).or(steps.waits).or(stays);
         if error.is_none() {
             self.last = Steps::default();
         }
@@ -297,6 +320,18 @@ impl InterfaceSlot {
             _ => format!("address {}", addresses.join(", ")),
         }
     }
+}
+
+/// What is there and should not be, for somebody else's sake.
+fn kept(device: &Device, addresses: &[(OwnAddress, String)]) -> Vec<Difference> {
+    let difference = |(address, why): &(OwnAddress, String)| Difference {
+        key: Key::Addressing(device.clone()),
+        want: None,
+        have: Some(format!("address {address}")),
+        error: Some(why.clone()),
+        occupied: true,
+    };
+    addresses.iter().map(difference).collect()
 }
 
 fn push(ops: &mut Vec<Op>, steps: &[DeviceOp]) {

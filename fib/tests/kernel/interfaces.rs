@@ -393,3 +393,43 @@ fn the_host_forwards_as_it_is_asked_to() {
     kernel.stop(false);
     assert_eq!(run(SHOWN), "0\n0\n");
 }
+
+#[test]
+fn an_address_of_others_is_not_dropped_with_one_of_ours() {
+    if !enter_namespace() {
+        return;
+    }
+    cable("eth0");
+    run("sysctl -qw net.ipv4.conf.eth0.promote_secondaries=0");
+    let (kernel, heard) = start();
+    kernel.want(interface("eth0", &["10.1.0.1/24", "10.2.0.1/24"]));
+    heard.wait("addresses", |event| is_installed(event, &key("eth0")));
+    run("ip address add 10.1.0.9/24 dev eth0");
+    kernel.want(interface("eth0", &["10.2.0.1/24"]));
+    let says = |found: &[fib::Difference]| {
+        let [difference] = found else {
+            panic!("{found:#?}");
+        };
+        let said = difference.to_string();
+        let begin = "interface eth0: want nothing, have address 10.1.0.1/24 (the kernel would drop \
+                     10.1.0.9/24 with it";
+        assert!(said.starts_with(begin) && difference.occupied, "{said}");
+    };
+    says(&kernel.verify().unwrap());
+    // Nor where nobody wants anything of the device.
+    kernel.unwant(key("eth0"));
+    kernel.flush().unwrap();
+    until("ip address show dev eth0", |text| {
+        !text.contains("10.2.0.1")
+    });
+    says(&kernel.verify().unwrap());
+    assert!(shown("eth0").contains("10.1.0.9/24"));
+    run("sysctl -qw net.ipv4.conf.eth0.promote_secondaries=1");
+    kernel.verify().unwrap();
+    let text = until("ip address show dev eth0", |text| {
+        !text.contains("10.1.0.1/24")
+    });
+    assert!(text.contains("10.1.0.9/24"), "{text}");
+    kernel.flush().unwrap();
+    assert_eq!(kernel.verify().unwrap(), []);
+}
