@@ -498,6 +498,11 @@ pub(super) const SHAPES: &[Shape] = &[
     ),
     shape(
         HERE,
+        "use-underlays-nexthop-weight",
+        Moot("it has no counterpart"),
+    ),
+    shape(
+        HERE,
         "bgp tcp-keepalive N N N",
         Moot("sessions have timers of their own, and a send hold timer (RFC 9687)"),
     ),

@@ -295,3 +295,18 @@ fn what_is_so_in_any_case_is_honoured() {
         .replace("no neighbor", "neighbor");
     assert_eq!(parsed(&differing, &Host::default()).0.counts().differing, 2);
 }
+
+#[test]
+fn words_behind_a_local_as_mean_nothing_within_it() {
+    let with = |words: &str| {
+        format!("{ROUTER} neighbor 10.0.0.2 remote-as 7\n neighbor 10.0.0.2 local-as 7{words}\n")
+    };
+    let flagged = with(" no-prepend replace-as");
+    assert_eq!(kept(&flagged), config(&with("")));
+    assert!(matches!(
+        outcomes(&flagged, "local-as")[..],
+        [Outcome::Differs(_)]
+    ));
+    let other = flagged.replace("remote-as 7", "remote-as 8");
+    assert_eq!(outcomes(&other, "local-as"), [Outcome::Honoured]);
+}

@@ -98,6 +98,18 @@ impl Whole<'_> {
             peer.keys.get(key).or_else(of_group)
         };
         let own = router.asn.as_ref().map_or("", |asn| asn.text.as_str());
+        if let (Some(local), Some(remote)) = (peer.keys.get("local_as"), said("remote_as")) {
+            let bare = format!("{{ asn = {} }}", remote.text);
+            let flags = local.text.strip_prefix(bare.trim_end_matches(" }"));
+            let flagged = flags.is_some_and(|it| it.starts_with(", ") && !it.contains("dual_as"));
+            if flagged {
+                let spot = local.spot;
+                let how = "within an AS nothing is put in front of paths, whatever the words behind the number";
+                self.differs(spot, how);
+                peer.keys.insert("local_as", Put { text: bare, spot });
+                return peer;
+            }
+        }
         let external = said("remote_as").is_some_and(|put| match put.text.as_str() {
             "\"external\"" => true,
             number => number.parse::<u32>().is_ok() && number != own,
