@@ -73,6 +73,13 @@ pub enum Capability {
         /// Domain name, may be empty.
         domain: String,
     },
+    /// Name and version of the program, code 75 (draft-abraitis-bgp-version-capability).
+    SoftwareVersion {
+        /// Name and version.
+        version: String,
+        /// Without a length of its own, as the draft has it from version 15 on.
+        latest: bool,
+    },
     /// Anything else, kept.
     Unknown {
         /// Capability code.

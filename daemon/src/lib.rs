@@ -21,6 +21,7 @@ mod ground;
 mod install;
 mod instances;
 mod interface;
+mod log;
 mod memory;
 pub mod metrics;
 mod own_routes;

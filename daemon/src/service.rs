@@ -10,11 +10,11 @@ use clap::Parser;
 use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
-use tracing_subscriber::EnvFilter;
 
-use crate::config::{self, Config, LogFormat, LogLevel, OnStop, ServiceSettings};
+use crate::config::{self, Config, OnStop, ServiceSettings};
 use crate::control::server::Listener;
 use crate::control::{CoreHandle, Reply, Request};
+use crate::log::Log;
 use crate::memory;
 use crate::peer_io::transport;
 use crate::{Options, Router, ctl, frr, plain_file, tasks};
@@ -62,23 +62,25 @@ pub fn main() -> ExitCode {
         Ok(read) => read,
         Err(code) => return code,
     };
-    let log = Log::start(&config);
+    let log = Log::start(&config.log);
     // Sessions decode in parallel; more than that is of no use, the tables are one thread.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(std::thread::available_parallelism().map_or(2, |n| n.get().clamp(2, 8)))
         .enable_all()
         .build();
     let result = match runtime {
-        Ok(runtime) => runtime.block_on(run(arguments, config, frr, log)),
+        Ok(runtime) => runtime.block_on(run(arguments, config, frr, &log)),
         Err(error) => Err(Failure::new("cannot start the runtime", &error)),
     };
-    match result {
+    let code = match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             tracing::error!("{failure}");
             ExitCode::FAILURE
         }
-    }
+    };
+    log.finish();
+    code
 }
 
 /// Why the service ended.
@@ -122,65 +124,11 @@ fn read(path: &Path) -> Result<(Config, Option<Vec<frr::Source>>), ExitCode> {
         .map_err(|_| check())
 }
 
-/// The log on stderr.
-struct Log {
-    /// Sets another level; `None` while the environment says what is logged.
-    level: Option<Box<dyn Fn(LogLevel) + Send>>,
-}
-
-impl Log {
-    fn start(config: &Config) -> Self {
-        let named = EnvFilter::try_from_env("RBGPD_LOG").ok();
-        let follows = named.is_none();
-        let first = named.unwrap_or_else(|| filter(config.log.level));
-        let builder = tracing_subscriber::fmt()
-            .with_env_filter(first)
-            .with_writer(std::io::stderr);
-        // Two kinds of builder, with two types of handle.
-        let (set, level): (_, Box<dyn Fn(LogLevel) + Send>) = match config.log.format {
-            LogFormat::Text => {
-                let builder = builder.with_ansi(false).with_filter_reloading();
-                let handle = builder.reload_handle();
-                let set = move |level| handle.reload(filter(level)).is_ok();
-                (builder.try_init(), Box::new(move |level| said(set(level))))
-            }
-            LogFormat::Json => {
-                let builder = builder.json().with_filter_reloading();
-                let handle = builder.reload_handle();
-                let set = move |level| handle.reload(filter(level)).is_ok();
-                (builder.try_init(), Box::new(move |level| said(set(level))))
-            }
-        };
-        if let Err(error) = set {
-            eprintln!("rbgpd: cannot set up the log: {error}");
-        }
-        Self {
-            level: follows.then_some(level),
-        }
-    }
-
-    fn set_level(&self, level: LogLevel) {
-        if let Some(set) = &self.level {
-            set(level);
-        }
-    }
-}
-
-fn filter(level: LogLevel) -> EnvFilter {
-    EnvFilter::new(level.to_string())
-}
-
-fn said(done: bool) {
-    if !done {
-        tracing::error!("cannot change what is logged");
-    }
-}
-
 async fn run(
     arguments: Arguments,
     config: Config,
     frr: Option<Vec<frr::Source>>,
-    log: Log,
+    log: &Log,
 ) -> Result<(), Failure> {
     let catch = |kind| signal(kind).map_err(|error| Failure::new("cannot catch signals", &error));
     let mut signals = Signals {
@@ -218,9 +166,9 @@ async fn run(
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "rbgpd runs");
 
     let mut settings = router.settings();
-    let ended = attend(&mut signals, &router, &mut settings, &log).await;
+    let ended = attend(&mut signals, &router, &mut settings, log).await;
     notify(&[NotifyState::Stopping]);
-    let ServiceSettings { drain, on_stop, .. } = *settings.borrow();
+    let ServiceSettings { drain, on_stop, .. } = settings.borrow().clone();
     if ended.is_ok() && drain.on_stop {
         drain_first(&router, drain.timeout).await;
     }
@@ -230,6 +178,7 @@ async fn run(
     if ended.is_ok() && on_stop == OnStop::Keep {
         router.hand_over().await;
         tracing::info!("rbgpd stops and leaves routes, devices and neighbours as they are");
+        log.finish();
         // Whatever came to an end in order would say so to neighbours and to the next start, or take
         // its entries along.
         std::process::exit(0);
@@ -259,9 +208,13 @@ async fn attend(
         tokio::select! {
             _ = signals.terminate.recv() => return Ok(()),
             _ = signals.interrupt.recv() => return Ok(()),
-            _ = signals.hangup.recv() => reload(&router.handle()).await,
+            _ = signals.hangup.recv() => {
+                reload(&router.handle()).await;
+                // The file may have been put away, whatever has changed.
+                log.change(&settings.borrow_and_update().log);
+            }
             // Without the core nothing changes any more; the beat below notices.
-            Ok(()) = settings.changed() => log.set_level(settings.borrow_and_update().log_level),
+            Ok(()) = settings.changed() => log.change(&settings.borrow_and_update().log),
             _ = beat.tick() => {
                 if router.is_stopped() {
                     return Err(Failure("the core has ended".to_owned()));

@@ -158,6 +158,7 @@ pub struct Config {
     pub(super) role_strict: bool,
     pub(super) confederation_member: bool,
     pub(super) hostname: Option<(String, String)>,
+    pub(super) software_version: Option<(String, bool)>,
     pub(super) extended_message: bool,
     pub(super) aigp: Option<bool>,
     pub(super) bfd: Option<BfdConfig>,
@@ -190,6 +191,7 @@ impl Config {
             confederation_member: false,
             role_strict: false,
             hostname: None,
+            software_version: None,
             extended_message: true,
             aigp: None,
             bfd: None,
@@ -310,6 +312,13 @@ impl Config {
         self
     }
 
+    /// Name and version of the program to show at the peer, cut to 64 octets; default none. `latest` is
+    /// the form of draft-abraitis-bgp-version-capability-15, which older implementations misread.
+    pub fn software_version(mut self, version: &str, latest: bool) -> Self {
+        self.software_version = Some((cut(version, 64), latest));
+        self
+    }
+
     /// Offer messages of up to 65535 octets (RFC 8654); default on.
     pub fn extended_message(mut self, on: bool) -> Self {
         self.extended_message = on;
@@ -347,7 +356,8 @@ impl Config {
     /// can go on under it.
     ///
     /// The R and F bits of graceful restart are left out on purpose: they describe the moment of
-    /// an OPEN, and the end of route selection deferral must not bounce every session.
+    /// an OPEN, and the end of route selection deferral must not bounce every session. So are our
+    /// names and version, which nothing depends on: the next OPEN tells them.
     pub fn needs_restart(&self, new: &Config) -> Option<RestartNeeded> {
         let restart_time = |config: &Config| {
             config
@@ -378,7 +388,6 @@ impl Config {
             "role",
             self.role != new.role || self.role_strict != new.role_strict,
         );
-        check("hostname", self.hostname != new.hostname);
         check(
             "extended_message",
             self.extended_message != new.extended_message,

@@ -59,6 +59,8 @@ pub struct Negotiated {
     pub peer_role: Option<Role>,
     /// The peer's host and domain name.
     pub fqdn: Option<(String, String)>,
+    /// Name and version of the peer's program.
+    pub software_version: Option<String>,
     /// All the peer's capabilities, as they came.
     pub capabilities: Vec<Capability>,
 }
@@ -181,6 +183,9 @@ pub(super) fn offer(config: &Config) -> Open {
     if let Some((hostname, domain)) = config.hostname.clone() {
         capabilities.push(Capability::Fqdn { hostname, domain });
     }
+    if let Some((version, latest)) = config.software_version.clone() {
+        capabilities.push(Capability::SoftwareVersion { version, latest });
+    }
     Open {
         asn: config.local_as,
         hold_time: config.hold_time.as_secs(),
@@ -300,6 +305,7 @@ pub(super) fn negotiate(config: &Config, open: &Open) -> Result<Negotiated, Open
         graceful_notification,
         peer_role: theirs.roles.first().copied(),
         fqdn: theirs.fqdn,
+        software_version: theirs.software_version,
         capabilities: open.capabilities.clone(),
     })
 }
@@ -431,6 +437,7 @@ struct Offer {
     graceful: Option<GracefulRestart>,
     long_lived: Vec<LongLived>,
     fqdn: Option<(String, String)>,
+    software_version: Option<String>,
     ipv6_next_hops: bool,
     as4: bool,
     extended_message: bool,
@@ -457,6 +464,9 @@ impl Offer {
                 Capability::LongLived(list) => offer.long_lived.clone_from(list),
                 Capability::Fqdn { hostname, domain } => {
                     offer.fqdn = Some((hostname.clone(), domain.clone()));
+                }
+                Capability::SoftwareVersion { version, .. } => {
+                    offer.software_version = Some(version.clone());
                 }
                 Capability::Unknown { .. } => {}
             }

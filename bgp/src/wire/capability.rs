@@ -47,6 +47,7 @@ fn known(code: u8, mut value: Reader<'_>) -> Option<Capability> {
             hostname: name(&mut value)?,
             domain: name(&mut value)?,
         },
+        75 => software_version(&mut value)?,
         _ => return None,
     };
     value.is_empty().then_some(capability)
@@ -130,6 +131,18 @@ fn name(value: &mut Reader<'_>) -> Option<String> {
     String::from_utf8(octets.to_vec()).ok()
 }
 
+/// Both forms of the draft: which one it is shows by what a length in front would have to be.
+fn software_version(value: &mut Reader<'_>) -> Option<Capability> {
+    let octets = value.take(value.rest().len()).ok()?;
+    let old = octets.split_first();
+    let old = old.filter(|(length, rest)| usize::from(**length) == rest.len());
+    let (text, latest) = old.map_or((octets, true), |(_, rest)| (rest, false));
+    Some(Capability::SoftwareVersion {
+        version: String::from_utf8(text.to_vec()).ok()?,
+        latest,
+    })
+}
+
 /// Appends one capability. Lists are cut after the last whole entry that fits 255 octets.
 pub(super) fn encode(capability: &Capability, out: &mut Vec<u8>) {
     let mut value = Vec::new();
@@ -177,6 +190,13 @@ pub(super) fn encode(capability: &Capability, out: &mut Vec<u8>) {
             put_name(hostname, &mut value);
             put_name(domain, &mut value);
             73
+        }
+        Capability::SoftwareVersion { version, latest } => {
+            put_name(version, &mut value);
+            if *latest {
+                value.remove(0);
+            }
+            75
         }
         Capability::Unknown { code, bytes } => {
             value.extend(bytes.iter().take(255));

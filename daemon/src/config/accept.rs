@@ -27,7 +27,7 @@ use bgp::{Asn, SourceFilter};
 
 use super::duration;
 use super::error::{At, Conflict, Problem, Report, Span};
-use super::file::{AggregateItem, BestpathTable, DuplicatesTable, File, UnicastTable};
+use super::file::{AggregateItem, BestpathTable, DuplicatesTable, File, LogTable, UnicastTable};
 use super::policy::resolve::Policies;
 use super::types::*;
 pub(crate) use overlay::not_of_hosts;
@@ -85,6 +85,8 @@ fn speaker(top: &File, file: &File, overlays: &mut Overlays, report: &mut Report
             defaults.client_to_client_reflection,
         ),
         confederation,
+        hostname: top.router.hostname.as_ref().map(|at| at.value.clone()),
+        domainname: top.router.domainname.as_ref().map(|at| at.value.clone()),
         cluster_id: file.router.cluster_id.map(|at| at.value),
         listen: listen(file, report).unwrap_or(defaults.listen),
         ebgp_requires_policy: or(file.ebgp_requires_policy, defaults.ebgp_requires_policy),
@@ -136,10 +138,7 @@ fn speaker(top: &File, file: &File, overlays: &mut Overlays, report: &mut Report
         },
         graceful_restart: restart,
         metrics: file.metrics.map(|metrics| metrics.value),
-        log: Log {
-            level: or(file.log_level, defaults.log.level),
-            format: or(file.log_format, defaults.log.format),
-        },
+        log: log(&file.log),
         drain: Drain {
             on_stop: or(file.drain_on_stop, defaults.drain.on_stop),
             timeout: or(file.drain_timeout, defaults.drain.timeout),
@@ -155,6 +154,22 @@ fn speaker(top: &File, file: &File, overlays: &mut Overlays, report: &mut Report
 }
 
 /// The value, or the default.
+fn log(table: &LogTable) -> Log {
+    let defaults = Log::default();
+    let file = table.file.as_ref().map(|path| LogFile {
+        path: path.value.clone(),
+        level: or(table.file_level, LogLevel::default()),
+    });
+    Log {
+        level: or(table.level, defaults.level),
+        format: or(table.format, defaults.format),
+        syslog: table.syslog.map(|at| at.value),
+        facility: or(table.facility, defaults.facility),
+        file,
+        time_digits: or(table.time_digits, defaults.time_digits),
+    }
+}
+
 fn or<T: Copy>(value: Option<At<T>>, default: T) -> T {
     value.map_or(default, |at| at.value)
 }

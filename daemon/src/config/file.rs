@@ -15,6 +15,7 @@ mod bfd;
 mod duplicates;
 mod import;
 mod interface;
+mod log;
 mod neighbor;
 mod own_routes;
 mod rpki;
@@ -39,15 +40,14 @@ use super::read::{
     self, Reading, Rejection, Table, boolean, device, duration, keyword, number, socket_address,
     text,
 };
-use super::types::{
-    BandwidthUse, EbgpRequiresPolicy, LogFormat, LogLevel, OnStop, SyncAllowedIps,
-};
+use super::types::{BandwidthUse, EbgpRequiresPolicy, OnStop, SyncAllowedIps};
 pub use bfd::{
     BfdAuthenticationTable, BfdKeyTable, BfdPeerTable, BfdProfileTable, BfdTable, StaticBfdTable,
 };
 pub use duplicates::DuplicatesTable;
 pub use import::ImportTable;
 pub use interface::InterfaceTable;
+pub use log::LogTable;
 pub use neighbor::{
     AoKeyTable, FamilyTable, ListenRangeTable, LocalAsTable, MaximumTable, NeighborTable,
     PeerGroupTable, SettingsTable, UpdateSource,
@@ -123,10 +123,8 @@ pub struct File {
     pub graceful_restart: GracefulRestartTable,
     /// `[metrics]`: `listen`.
     pub metrics: Option<At<SocketAddr>>,
-    /// `[log]`: `level`.
-    pub log_level: Option<At<LogLevel>>,
-    /// `[log]`: `format`.
-    pub log_format: Option<At<LogFormat>>,
+    /// `[log]`.
+    pub log: LogTable,
     /// `[drain]`: `on_stop`.
     pub drain_on_stop: Option<At<bool>>,
     /// `[drain]`: `timeout`.
@@ -136,6 +134,10 @@ pub struct File {
 /// `[router]`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct RouterTable {
+    /// `hostname`.
+    pub hostname: Option<At<String>>,
+    /// `domainname`.
+    pub domainname: Option<At<String>>,
     /// `cluster_id`.
     pub cluster_id: Option<At<Ipv4Addr>>,
     /// `default_local_preference`.
@@ -289,10 +291,7 @@ fn read_file(top: &mut Table<'_, '_>) -> File {
     top.table("metrics", "[metrics]", |table| {
         file.metrics = table.require("listen", "an address with a port", socket_address);
     });
-    top.table("log", "[log]", |table| {
-        file.log_level = table.get("level", keyword);
-        file.log_format = table.get("format", keyword);
-    });
+    top.table("log", "[log]", |table| file.log = log::log(table));
     top.table("drain", "[drain]", |table| {
         file.drain_on_stop = table.get("on_stop", boolean);
         file.drain_timeout = table.get("timeout", duration(SECOND..=HOUR));
@@ -433,6 +432,8 @@ pub(super) fn asn(value: &DeValue<'_>) -> Reading<Asn> {
 
 fn router(table: &mut Table<'_, '_>) -> RouterTable {
     RouterTable {
+        hostname: table.get("hostname", host_name),
+        domainname: table.get("domainname", host_name),
         cluster_id: table.get("cluster_id", router_id),
         default_local_preference: table
             .get("default_local_preference", number(0..=i64::from(u32::MAX))),
@@ -441,6 +442,18 @@ fn router(table: &mut Table<'_, '_>) -> RouterTable {
         confederation_id: table.get("confederation_id", asn),
         confederation_members: table.list("confederation_members", asn),
     }
+}
+
+/// As the capability for it takes one.
+fn host_name(value: &DeValue<'_>) -> Reading<String> {
+    text(
+        "a name of 1 to 64 letters, digits and signs without a space",
+        |name| {
+            let fits =
+                (1..=64).contains(&name.len()) && name.bytes().all(|it| it.is_ascii_graphic());
+            fits.then(|| name.to_owned())
+        },
+    )(value)
 }
 
 fn router_id(value: &DeValue<'_>) -> Reading<Ipv4Addr> {

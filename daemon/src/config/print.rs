@@ -238,13 +238,22 @@ pub(super) fn sections(config: &Config) -> [(&'static str, Fields); 12] {
             graceful_restart(&config.graceful_restart),
         ),
         ("metrics", metrics(config)),
-        ("log", log(config.log)),
+        ("log", log(&config.log)),
         ("drain", drain(config.drain)),
     ]
 }
 
 fn router(config: &Config) -> Fields {
     let mut fields = Fields::default();
+    // One for all, and at the top of the file.
+    if config.name.is_none() {
+        if let Some(name) = &config.hostname {
+            fields.add("hostname", quote(name));
+        }
+        if let Some(name) = &config.domainname {
+            fields.add("domainname", quote(name));
+        }
+    }
     if let Some(id) = config.cluster_id {
         fields.add("cluster_id", quote(id));
     }
@@ -511,7 +520,7 @@ fn metrics(config: &Config) -> Fields {
     fields
 }
 
-fn log(log: Log) -> Fields {
+fn log(log: &Log) -> Fields {
     let (mut fields, default) = (Fields::default(), Log::default());
     fields.add_unless_default(
         "level",
@@ -523,6 +532,20 @@ fn log(log: Log) -> Fields {
         quote(log.format.word()),
         quote(default.format.word()),
     );
+    if let Some(level) = log.syslog {
+        fields.add("syslog", quote(level.word()));
+    }
+    fields.add_unless_default(
+        "facility",
+        quote(log.facility.word()),
+        quote(default.facility.word()),
+    );
+    if let Some(file) = &log.file {
+        fields.add("file", quote(file.path.display()));
+        let level = LogLevel::default();
+        fields.add_unless_default("file_level", quote(file.level.word()), quote(level.word()));
+    }
+    fields.add_unless_default("time_digits", log.time_digits, default.time_digits);
     fields
 }
 

@@ -69,6 +69,10 @@ pub struct Config {
     pub asn: Asn,
     /// Our BGP identifier.
     pub router_id: Ipv4Addr,
+    /// What neighbours are told we are called; `None`: as the host is.
+    pub hostname: Option<String>,
+    /// And the domain; `None`: nothing.
+    pub domainname: Option<String>,
     /// Name of the cluster of our route reflector clients (RFC 4456 §7); `None`: our identifier.
     pub cluster_id: Option<Ipv4Addr>,
     /// LOCAL_PREF of routes that come without one, where it is not 100.
@@ -152,6 +156,8 @@ impl Config {
             instances: Vec::new(),
             asn,
             router_id,
+            hostname: None,
+            domainname: None,
             cluster_id: None,
             default_local_preference: None,
             graceful_shutdown: false,

@@ -103,6 +103,9 @@ fn capability(capability: &Capability) -> Value {
         Capability::Fqdn { hostname, domain } => {
             json!({"code": 73, "name": "fqdn", "hostname": hostname, "domain": domain})
         }
+        Capability::SoftwareVersion { version, latest } => {
+            json!({"code": 75, "name": "software_version", "version": version, "latest": latest})
+        }
         Capability::Unknown { code, bytes } => json!({"code": code, "value": hex(bytes)}),
     }
 }

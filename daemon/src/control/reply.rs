@@ -630,6 +630,9 @@ pub struct Version {
     pub pid: u32,
     /// Seconds since it started.
     pub uptime_s: u64,
+    /// What neighbours are told that the host is called.
+    #[serde(default)]
+    pub hostname: String,
 }
 
 fn yes() -> bool {

@@ -7,9 +7,20 @@ pub(crate) fn counted(count: impl TryInto<u64>, one: &str, many: &str) -> String
     format!("{count} {noun}")
 }
 
+/// A text from elsewhere, with a mark for whatever would move a terminal's cursor.
+pub(crate) fn printable(text: &str) -> String {
+    let shown = |c: char| if c.is_control() { '?' } else { c };
+    text.chars().map(shown).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_text_from_elsewhere_moves_no_cursor() {
+        assert_eq!(printable("a\u{1b}[2Jb\u{9b}\r\nü"), "a?[2Jb???ü");
+    }
 
     #[test]
     fn a_number_has_the_noun_that_fits_it() {

@@ -10,7 +10,7 @@ use bgp::{Asn, Family, Nlri, Prefix, ScopedAddr, Vni};
 use tokio::sync::oneshot;
 
 use super::limit::Level;
-use super::neighbor::Neighbor;
+use super::neighbor::{Neighbor, hostname};
 use super::{Core, Order};
 use crate::config::{self, Direction};
 use crate::control::reply::{self, AsPathItem, BfdState, Families};
@@ -109,6 +109,7 @@ impl Core {
                 version: env!("CARGO_PKG_VERSION").to_owned(),
                 pid: std::process::id(),
                 uptime_s: self.started.elapsed().as_secs(),
+                hostname: self.config.hostname.clone().unwrap_or_else(hostname),
             })),
         };
         // An asker that went away is no error.

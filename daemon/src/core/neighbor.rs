@@ -16,7 +16,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::Core;
 use super::limit::Limits;
-use crate::config::{self, Config, Direction};
+use crate::config::{self, Config, Direction, SoftwareVersion};
 use crate::peer_io::Command;
 use crate::peer_io::transport::Transport;
 use crate::repeats::Repeats;
@@ -266,6 +266,14 @@ pub(super) fn session_config(
     if let Some(time) = neighbor.timers.send_hold {
         session = session.send_hold_time(time);
     }
+    if let Some((host, domain)) = host_name(config, neighbor) {
+        session = session.hostname(&host, &domain);
+    }
+    match neighbor.software_version {
+        SoftwareVersion::Off => {}
+        SoftwareVersion::Classic => session = session.software_version(PROGRAM, false),
+        SoftwareVersion::Latest => session = session.software_version(PROGRAM, true),
+    }
     session
         .families(families)
         .hold_time(hold)
@@ -279,7 +287,6 @@ pub(super) fn session_config(
         .stale_time(config.graceful_restart.stale_time)
         .confederation_member(config.is_member(neighbor))
         .role(neighbor.role, neighbor.relation.role_strict)
-        .hostname(&hostname(), "")
         .aigp(neighbor.aigp)
         .bfd(bfd)
         .hash_seed(seeds.0)
@@ -315,7 +322,18 @@ pub(super) fn transport(
 /// The first attempts follow each other quickly; later ones slow down to the configured pause.
 const FIRST_RETRY: Duration = Duration::from_millis(500);
 
-fn hostname() -> String {
+/// What a neighbour is told that asks for it.
+pub(super) const PROGRAM: &str = concat!("rbgpd/", env!("CARGO_PKG_VERSION"));
+
+/// What a neighbour is told that this host is called, and its domain.
+pub(super) fn host_name(config: &Config, neighbor: &config::Neighbor) -> Option<(String, String)> {
+    let host = config.hostname.clone().unwrap_or_else(hostname);
+    let domain = config.domainname.clone().unwrap_or_default();
+    (neighbor.fqdn && !host.is_empty()).then_some((host, domain))
+}
+
+/// What the system calls this host.
+pub(super) fn hostname() -> String {
     std::fs::read_to_string("/proc/sys/kernel/hostname")
         .map(|name| name.trim().to_owned())
         .unwrap_or_default()

@@ -29,6 +29,8 @@ impl Live {
             live.switch(&told.suppressed);
             live.put(&told.interval);
         }
+        live.put(&site.hostname);
+        live.put(&site.domainname);
         for router in site.routers.values() {
             live.router(router);
         }
@@ -105,6 +107,7 @@ impl Live {
             self.switch(router.default_active.of(family));
         }
         self.put(&router.shutdown);
+        self.put(&router.software_version);
         self.put(&router.listen_limit);
         self.0.extend(router.timers.map(|(_, _, spot)| spot));
         self.0

@@ -159,10 +159,14 @@ pub(super) struct Site {
     pub(super) version: Option<(u32, u32)>,
     /// `router-id`, for all that have none of their own.
     pub(super) router_id: Option<Put>,
-    /// `log ... LEVEL` by where it goes, with how much that shows.
-    pub(super) log_levels: BTreeMap<&'static str, (u8, Put)>,
     /// What stands outside of `router bgp` for all of them.
     pub(super) of_all: Keys,
+    /// `hostname`.
+    pub(super) hostname: Option<Put>,
+    /// `domainname`.
+    pub(super) domainname: Option<Put>,
+    /// `[log]` by its keys.
+    pub(super) log: BTreeMap<&'static str, Put>,
     /// By VRF; `None` is the default one.
     pub(super) routers: BTreeMap<Option<String>, Router>,
     pub(super) vrfs: BTreeMap<String, Vrf>,
@@ -214,6 +218,8 @@ pub(super) struct Router {
     pub(super) relax: Option<Switch>,
     pub(super) enforce_first_as: Option<Switch>,
     pub(super) shutdown: Option<Put>,
+    /// `bgp default software-version-capability`.
+    pub(super) software_version: Option<Put>,
     /// `bgp default`, where it is not FRR's.
     pub(super) default_active: Families<Option<Switch>>,
     pub(super) timers: Option<(u64, u64, Spot)>,

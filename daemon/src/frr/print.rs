@@ -149,15 +149,32 @@ impl<'c> Page<'c> {
         let Some(mut log) = keys.table("log") else {
             return;
         };
-        let level = log.peek("level").and_then(Value::as_str);
-        let level = match level {
-            Some("warn") => Some("warnings"),
-            Some("error") => Some("errors"),
-            _ => None,
-        };
-        if let Some(level) = level {
+        if let Some(level) = log_level(&log, "level") {
             log.drop("level");
+            self.line(Block::Top, format!("log stdout {level}"));
+        }
+        if let Some(level) = log_level(&log, "syslog") {
+            log.drop("syslog");
             self.line(Block::Top, format!("log syslog {level}"));
+        }
+        let level = match log.peek("file_level") {
+            None => Some("informational"),
+            Some(_) => log_level(&log, "file_level"),
+        };
+        let path = log.peek("file").and_then(Value::as_str);
+        let path = path.filter(|it| !it.contains(char::is_whitespace));
+        if let (Some(path), Some(level)) = (path.map(str::to_owned), level) {
+            log.drop("file");
+            log.drop("file_level");
+            self.line(Block::Top, format!("log file {path} {level}"));
+        }
+        for (key, words) in [
+            ("facility", "log facility"),
+            ("time_digits", "log timestamp precision"),
+        ] {
+            if let Some(value) = log.text(key) {
+                self.line(Block::Top, format!("{words} {value}"));
+            }
         }
         log.finish(&mut self.unsaid);
     }
@@ -220,6 +237,10 @@ impl<'c> Page<'c> {
             ["asn", "router_id", "listen"]
                 .into_iter()
                 .for_each(|key| keys.drop(key));
+            if let Some(mut router) = keys.table("router") {
+                self.names(&mut router);
+                router.finish(&mut self.unsaid);
+            }
             self.static_routes(config, keys);
             return;
         }
@@ -286,6 +307,7 @@ impl<'c> Page<'c> {
             let Some(mut inner) = keys.table(name) else {
                 continue;
             };
+            self.names(&mut inner);
             self.say(&router, "", &mut inner, table);
             if name == "graceful_restart" && inner.take_if("enabled", &Value::Boolean(false)) {
                 self.line(router.clone(), "bgp graceful-restart-disable".to_owned());
@@ -302,6 +324,15 @@ impl<'c> Page<'c> {
         self.neighbors(config, &head, keys);
         self.bfd_peers(keys);
         self.static_routes(config, keys);
+    }
+
+    /// What this host is called.
+    fn names(&mut self, keys: &mut Keys) {
+        for key in ["hostname", "domainname"] {
+            if let Some(name) = keys.text(key) {
+                self.line(Block::Top, format!("{key} {name}"));
+            }
+        }
     }
 
     fn bandwidth(&mut self, router: &Block, keys: &mut Keys) {
@@ -699,6 +730,16 @@ impl<'c> Page<'c> {
     }
 }
 
+/// FRR's word for a level; it has none for what only developers read.
+fn log_level(log: &Keys, key: &str) -> Option<&'static str> {
+    match log.peek(key).and_then(Value::as_str)? {
+        "error" => Some("errors"),
+        "warn" => Some("warnings"),
+        "info" => Some("informational"),
+        _ => None,
+    }
+}
+
 /// What a file without `router bgp` comes to.
 fn speaks_with_nobody(config: &Config) -> bool {
     let none = Config {
@@ -707,7 +748,9 @@ fn speaks_with_nobody(config: &Config) -> bool {
         instances: config.instances.clone(),
         listen: Vec::new(),
         kernel: config.kernel,
-        log: config.log,
+        log: config.log.clone(),
+        hostname: config.hostname.clone(),
+        domainname: config.domainname.clone(),
         ..Config::new(config.asn, config.router_id)
     };
     *config == none

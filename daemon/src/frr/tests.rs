@@ -7,6 +7,7 @@ mod imports;
 mod interface;
 mod kernel_maps;
 mod lists;
+mod log;
 mod rpki;
 mod running;
 mod static_route;

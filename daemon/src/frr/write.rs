@@ -164,9 +164,16 @@ impl<'s> Whole<'s> {
         if router.is_none() {
             self.toml.line(none, "listen = []");
         }
-        let most = site.log_levels.values().max_by_key(|(shows, _)| *shows);
-        if let Some((_, level)) = most {
-            self.toml.value("log.level", level);
+        for (key, value) in [
+            ("hostname", &site.hostname),
+            ("domainname", &site.domainname),
+        ] {
+            if let Some(value) = value {
+                self.toml.value(&format!("router.{key}"), value);
+            }
+        }
+        for (key, value) in &site.log {
+            self.toml.value(&format!("log.{key}"), value);
         }
         self.forwarding();
         let router = router.unwrap_or(&empty);

@@ -293,3 +293,107 @@ fn a_session_that_does_not_come_up_says_why_once() {
     });
     assert!(said[1].contains("refused"), "{said:?}");
 }
+
+#[test]
+fn a_log_file_is_appended_to_opened_anew_by_a_reload_and_has_its_own_level() {
+    let place = Place::new("log");
+    let path = place.path().join("lines.log");
+    let log = |level: &str| {
+        config(&format!(
+            "[log]\nlevel = \"error\"\nfile = \"{}\"\nfile_level = \"{level}\"\ntime_digits = 0\n",
+            path.display()
+        ))
+    };
+    fs::write(&path, "before\n").unwrap();
+    let mut daemon = Daemon::start(place.path(), "rbgpd", &log("info"));
+    let read = || fs::read_to_string(&path).unwrap_or_default();
+    let has = |text: &str| {
+        let found = || read().contains(text).then_some(()).ok_or_else(read);
+        until(text, found);
+    };
+    has("rbgpd runs");
+    let text = read();
+    let line = text
+        .lines()
+        .find(|line| line.contains("rbgpd runs"))
+        .unwrap();
+    let time = line.split_whitespace().next().unwrap();
+    assert!(time.ends_with('Z') && !time.contains('.'), "{line}");
+    assert!(text.starts_with("before\n"), "{text}");
+    // What goes to stderr is less.
+    assert_eq!(daemon.lines("rbgpd runs"), Vec::<String>::new());
+
+    // What logrotate does: the file goes, and a signal says so.
+    let mut number = 0;
+    let mut order = |daemon: &Daemon| {
+        number += 1;
+        let reason = format!("order-{number}");
+        let body = format!("{{\"dry_run\": true, \"reason\": \"{reason}\"}}");
+        post(daemon, "/v1/drain", &body);
+        reason
+    };
+    for by_signal in [true, false] {
+        let away = place.path().join("lines.log.1");
+        fs::rename(&path, &away).unwrap();
+        match by_signal {
+            true => daemon.signal(libc::SIGHUP),
+            false => assert_eq!(daemon.ctl("reload").status.code(), Some(0)),
+        }
+        until("the new file has an order", || {
+            let reason = order(&daemon);
+            let text = read();
+            let there = text.contains(&reason);
+            there
+                .then_some(())
+                .ok_or_else(|| format!("{reason}: {text}"))
+        });
+        assert!(!read().contains("rbgpd runs"));
+        assert!(fs::read_to_string(&away).unwrap().contains("rbgpd"));
+    }
+
+    // The level is set beside the core, so an order may come before it. Lines stay in their order: what
+    // is not there when a later one is, never was.
+    until("an order is not in the file", || {
+        daemon.configure(&log("error"));
+        assert_eq!(daemon.ctl("reload").status.code(), Some(0));
+        let quiet = order(&daemon);
+        daemon.configure(&log("info"));
+        assert_eq!(daemon.ctl("reload").status.code(), Some(0));
+        until("a later order is", || {
+            let reason = order(&daemon);
+            read().contains(&reason).then_some(()).ok_or_else(read)
+        });
+        (!read().contains(&quiet)).then_some(()).ok_or_else(read)
+    });
+    daemon.stop();
+}
+
+#[test]
+fn a_log_file_that_cannot_be_written_is_named_once_on_stderr_and_the_daemon_runs() {
+    let place = Place::new("log");
+    let path = place.path().join("sub/lines.log");
+    let text = format!("[log]\nfile = \"{}\"\n", path.display());
+    let mut daemon = running(&place, "rbgpd", &text);
+    daemon.until_logged("log lines cannot be written");
+    post(
+        &daemon,
+        "/v1/drain",
+        "{\"dry_run\": true, \"reason\": \"one\"}",
+    );
+    daemon.until_logged("one");
+    fs::create_dir(place.path().join("sub")).unwrap();
+    post(
+        &daemon,
+        "/v1/drain",
+        "{\"dry_run\": true, \"reason\": \"two\"}",
+    );
+    daemon.until_logged("log lines are written again");
+    assert_eq!(
+        daemon.lines("log lines cannot be written").len(),
+        1,
+        "{}",
+        daemon.log()
+    );
+    assert!(fs::read_to_string(&path).unwrap().contains("two"));
+    daemon.stop();
+}

@@ -382,6 +382,16 @@ fn the_end_of_selection_deferral_bounces_nothing() {
 }
 
 #[test]
+fn another_name_bounces_nothing_and_is_told_by_the_next_open() {
+    let (before, after) = (
+        config().hostname("a", ""),
+        config().hostname("b", "example.net"),
+    );
+    assert_eq!(before.needs_restart(&after), None);
+    assert_eq!(before.needs_restart(&config()), None);
+}
+
+#[test]
 fn a_corrected_configuration_ends_the_rest() {
     let wrong = Config::new(LOCAL_AS, RemoteAs::Exact(Asn(65009)), [10, 0, 0, 2].into());
     let (mut bench, conn) = Bench::started(wrong);

@@ -241,7 +241,9 @@ fn any_capability() -> impl Strategy<Value = Capability> {
         Just(Capability::EnhancedRouteRefresh),
         ("[a-z]{0,64}", "[a-z.]{0,64}")
             .prop_map(|(hostname, domain)| Capability::Fqdn { hostname, domain }),
-        (74..=255_u8, any::<Vec<u8>>()).prop_map(|(code, mut bytes)| {
+        ("[a-z]{1,64}", any::<bool>())
+            .prop_map(|(version, latest)| Capability::SoftwareVersion { version, latest }),
+        (76..=255_u8, any::<Vec<u8>>()).prop_map(|(code, mut bytes)| {
             bytes.truncate(255);
             Capability::Unknown {
                 code,
@@ -249,6 +251,55 @@ fn any_capability() -> impl Strategy<Value = Capability> {
             }
         }),
     ]
+}
+
+/// The capability with this value, in an OPEN.
+fn one_capability(code: u8, value: &[u8]) -> Capability {
+    let length = u8::try_from(value.len()).unwrap();
+    let mut body = hex("04 fde9 00b4 0a0a0001");
+    body.extend([length + 4, 2, length + 2, code, length]);
+    body.extend(value);
+    let open = decode_open(&body).unwrap();
+    open.capabilities.into_iter().next().unwrap()
+}
+
+#[test]
+fn a_program_says_its_version_in_two_forms() {
+    let said = |version: &str, latest| Capability::SoftwareVersion {
+        version: version.to_owned(),
+        latest,
+    };
+    // FRR 10.3, and 10.7.1 with `latest-encoding`.
+    let old = one_capability(75, b"\x0eFRRouting/10.3");
+    assert_eq!(old, said("FRRouting/10.3", false));
+    let new = one_capability(75, b"FRRouting/10.7.1");
+    assert_eq!(new, said("FRRouting/10.7.1", true));
+    assert_eq!(one_capability(75, b""), said("", true));
+    assert_eq!(one_capability(75, b"\0"), said("", false));
+    // What is no text is kept and means nothing.
+    for value in [&b"\x02\xff\xfe"[..], b"\xff"] {
+        let bytes = value.into();
+        assert_eq!(
+            one_capability(75, value),
+            Capability::Unknown { code: 75, bytes }
+        );
+    }
+}
+
+#[test]
+fn names_that_are_none_mean_nothing_and_end_no_session() {
+    for value in [&b"\x01\xff\x00"[..], b"\x05abc\x00", b"\x01a", b""] {
+        let bytes = value.into();
+        assert_eq!(
+            one_capability(73, value),
+            Capability::Unknown { code: 73, bytes }
+        );
+    }
+    let empty = Capability::Fqdn {
+        hostname: String::new(),
+        domain: String::new(),
+    };
+    assert_eq!(one_capability(73, b"\0\0"), empty);
 }
 
 proptest! {

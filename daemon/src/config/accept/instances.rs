@@ -24,6 +24,17 @@ pub(super) fn accept(file: &File, overlays: &mut Overlays, report: &mut Report) 
         if let Some(name) = &instance.name {
             names.see(name.value.clone(), name.span, report);
         }
+        let names = [
+            ("hostname", &instance.router.hostname),
+            ("domainname", &instance.router.domainname),
+        ];
+        for (key, name) in names {
+            if let Some(name) = name {
+                let because = "the host has one name for all instances";
+                let hint = "set it in [router] at the top of the file";
+                report.error_with_hint(name.span, Problem::Unsupported { key, because }, hint);
+            }
+        }
         let config = speaker(file, instance, overlays, report);
         in_vrf(instance, &config, report);
         instances.push(config);

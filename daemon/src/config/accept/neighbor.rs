@@ -260,6 +260,8 @@ impl<'a> Place<'a> {
             whole_bandwidths: or(table.whole_bandwidths, false),
             graceful_shutdown: or(table.graceful_shutdown, false),
             aigp: table.aigp.map(|it| it.value),
+            fqdn: or(table.fqdn, true),
+            software_version: or(table.software_version, SoftwareVersion::default()),
         })
     }
 

@@ -33,7 +33,7 @@ use crate::config::error::{At, Conflict};
 use crate::config::read::{
     self, Reading, Rejection, Table, boolean, device, duration, keyword, name, number,
 };
-use crate::config::types::Password;
+use crate::config::types::{Password, SoftwareVersion};
 
 /// `[[neighbor]]`.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -107,6 +107,10 @@ pub struct SettingsTable {
     pub graceful_shutdown: Option<At<bool>>,
     /// `aigp`.
     pub aigp: Option<At<bool>>,
+    /// `fqdn`.
+    pub fqdn: Option<At<bool>>,
+    /// `software_version`.
+    pub software_version: Option<At<SoftwareVersion>>,
     /// `role_strict`.
     pub role_strict: Option<At<bool>>,
     /// `route_server_client`.
@@ -173,6 +177,8 @@ impl SettingsTable {
             whole_bandwidths: own.whole_bandwidths.or(theirs.whole_bandwidths),
             graceful_shutdown: own.graceful_shutdown.or(theirs.graceful_shutdown),
             aigp: own.aigp.or(theirs.aigp),
+            fqdn: own.fqdn.or(theirs.fqdn),
+            software_version: own.software_version.or(theirs.software_version),
             role_strict: own.role_strict.or(theirs.role_strict),
             route_server_client: own.route_server_client.or(theirs.route_server_client),
             enforce_first_as: own.enforce_first_as.or(theirs.enforce_first_as),
@@ -372,6 +378,8 @@ fn settings(table: &mut Table<'_, '_>) -> SettingsTable {
         whole_bandwidths: table.get("link_bandwidth_as_integer", boolean),
         graceful_shutdown: table.get("graceful_shutdown", boolean),
         aigp: table.get("aigp", boolean),
+        fqdn: table.get("fqdn", boolean),
+        software_version: table.get("software_version", keyword),
         role_strict: table.get("role_strict", boolean),
         route_server_client: table.get("route_server_client", boolean),
         enforce_first_as: table.get("enforce_first_as", boolean),

@@ -105,6 +105,12 @@ fn settings(fields: &mut Fields, neighbor: &Neighbor, restart: GracefulRestart) 
     if let Some(aigp) = neighbor.aigp {
         fields.add("aigp", aigp);
     }
+    fields.add_unless_default("fqdn", neighbor.fqdn, true);
+    fields.add_unless_default(
+        "software_version",
+        quote(neighbor.software_version.word()),
+        quote(SoftwareVersion::default().word()),
+    );
     fields.add_unless_default("role_strict", relation.role_strict, false);
     fields.add_unless_default(
         "route_reflector_client",

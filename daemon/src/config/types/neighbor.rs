@@ -64,6 +64,10 @@ pub struct Neighbor {
     pub graceful_shutdown: bool,
     /// Exchange AIGP; `None`: within our AS only.
     pub aigp: Option<bool>,
+    /// It is told what this host is called.
+    pub fqdn: bool,
+    /// It is told which program this is.
+    pub software_version: SoftwareVersion,
 }
 
 impl Neighbor {
@@ -96,6 +100,8 @@ impl Neighbor {
             whole_bandwidths: false,
             graceful_shutdown: false,
             aigp: None,
+            fqdn: true,
+            software_version: SoftwareVersion::default(),
         }
     }
 
@@ -559,6 +565,26 @@ pub enum NextHopRule {
     MyselfAlways,
     /// Unchanged.
     Unchanged,
+}
+
+/// Whether and how a neighbour is told which program this is (draft-abraitis-bgp-version-capability).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SoftwareVersion {
+    /// Not at all.
+    #[default]
+    Off,
+    /// With a length in front, as versions of the draft before 15 have it.
+    Classic,
+    /// Without.
+    Latest,
+}
+
+impl Keyword for SoftwareVersion {
+    const WORDS: &'static [(Self, &'static str)] = &[
+        (SoftwareVersion::Off, "off"),
+        (SoftwareVersion::Classic, "classic"),
+        (SoftwareVersion::Latest, "latest"),
+    ];
 }
 
 impl Keyword for NextHopRule {

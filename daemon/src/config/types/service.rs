@@ -1,17 +1,78 @@
 //! What concerns the program around the router.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{Config, Keyword, OnStop};
 
 /// Logging.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Log {
-    /// What is logged.
+    /// What goes to stderr.
     pub level: LogLevel,
-    /// How it is written.
+    /// How it is written, there and to the file.
     pub format: LogFormat,
+    /// What goes to the system's log, if anything does.
+    pub syslog: Option<LogLevel>,
+    /// What the system's log takes it for.
+    pub facility: Facility,
+    /// A file that is written to.
+    pub file: Option<LogFile>,
+    /// Digits behind the second of a time, 0 to 6.
+    pub time_digits: u8,
+}
+
+impl Log {
+    /// Microseconds.
+    pub(crate) const TIME_DIGITS: u8 = 6;
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self {
+            level: LogLevel::default(),
+            format: LogFormat::default(),
+            syslog: None,
+            facility: Facility::default(),
+            file: None,
+            time_digits: Self::TIME_DIGITS,
+        }
+    }
+}
+
+/// A file that log lines are appended to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogFile {
+    /// Where it is; absolute.
+    pub path: PathBuf,
+    /// What goes there.
+    pub level: LogLevel,
+}
+
+/// What the system's log takes lines for (RFC 5424 §6.2.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[allow(missing_docs)]
+pub enum Facility {
+    Kern = 0,
+    User = 1,
+    Mail = 2,
+    #[default]
+    Daemon = 3,
+    Auth = 4,
+    Syslog = 5,
+    Lpr = 6,
+    News = 7,
+    Uucp = 8,
+    Cron = 9,
+    Local0 = 16,
+    Local1 = 17,
+    Local2 = 18,
+    Local3 = 19,
+    Local4 = 20,
+    Local5 = 21,
+    Local6 = 22,
+    Local7 = 23,
 }
 
 /// The least important message that is logged.
@@ -59,10 +120,10 @@ impl Default for Drain {
 }
 
 /// What concerns the program around the router, and may change while it runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ServiceSettings {
-    /// The least important message that is logged.
-    pub(crate) log_level: LogLevel,
+    /// What is logged, and where.
+    pub(crate) log: Log,
     /// What to do before a stop.
     pub(crate) drain: Drain,
     /// And what becomes of the kernel with it.
@@ -72,7 +133,7 @@ pub(crate) struct ServiceSettings {
 impl Config {
     pub(crate) fn service_settings(&self) -> ServiceSettings {
         ServiceSettings {
-            log_level: self.log.level,
+            log: self.log.clone(),
             drain: self.drain,
             on_stop: self.kernel.on_stop,
         }
@@ -89,9 +150,38 @@ impl Keyword for LogLevel {
     ];
 }
 
+impl Keyword for Facility {
+    const WORDS: &'static [(Self, &'static str)] = &[
+        (Facility::Kern, "kern"),
+        (Facility::User, "user"),
+        (Facility::Mail, "mail"),
+        (Facility::Daemon, "daemon"),
+        (Facility::Auth, "auth"),
+        (Facility::Syslog, "syslog"),
+        (Facility::Lpr, "lpr"),
+        (Facility::News, "news"),
+        (Facility::Uucp, "uucp"),
+        (Facility::Cron, "cron"),
+        (Facility::Local0, "local0"),
+        (Facility::Local1, "local1"),
+        (Facility::Local2, "local2"),
+        (Facility::Local3, "local3"),
+        (Facility::Local4, "local4"),
+        (Facility::Local5, "local5"),
+        (Facility::Local6, "local6"),
+        (Facility::Local7, "local7"),
+    ];
+}
+
 impl Keyword for LogFormat {
     const WORDS: &'static [(Self, &'static str)] =
         &[(LogFormat::Text, "text"), (LogFormat::Json, "json")];
+}
+
+impl fmt::Display for Facility {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
 }
 
 impl fmt::Display for LogLevel {

@@ -214,6 +214,18 @@ pub struct Neighbor {
     pub next_try_ms: Option<u64>,
     /// What both sides can do, in words, while Established.
     pub capabilities: Vec<String>,
+    /// What it says it is called; `null` if it has not said so.
+    #[serde(default)]
+    pub host_received: Option<HostName>,
+    /// What it is told that we are called.
+    #[serde(default)]
+    pub host_sent: Option<HostName>,
+    /// Which program it says it is; `null` if it has not said so.
+    #[serde(default)]
+    pub version_received: Option<String>,
+    /// Which program it is told that we are; `null` unless it is configured.
+    #[serde(default)]
+    pub version_sent: Option<String>,
     /// How often Established was reached.
     pub established: u64,
     /// How often Established was lost.
@@ -480,4 +492,13 @@ mod tests {
         several.sending = true;
         assert_eq!(several.not_sent(), None);
     }
+}
+
+/// What a host is called.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostName {
+    /// Its name.
+    pub host: String,
+    /// Its domain, which may be empty.
+    pub domain: String,
 }

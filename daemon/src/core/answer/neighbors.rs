@@ -10,10 +10,11 @@ use bgp::session::{
 use bgp::{Family, ScopedAddr};
 
 use super::{Core, number, state_of};
-use crate::config::{self, Direction, Signing};
+use crate::config::{self, Direction, Signing, SoftwareVersion};
 use crate::control::reply::{self, BfdState, FailureKind, Families};
+use crate::control::words::printable;
 use crate::control::{Answer, Reply};
-use crate::core::neighbor::Neighbor;
+use crate::core::neighbor::{Neighbor, PROGRAM, host_name};
 use crate::peer_io::transport;
 
 impl Core {
@@ -189,6 +190,21 @@ impl Core {
             capabilities: negotiated
                 .map(|it| it.capabilities.iter().map(capability_name).collect())
                 .unwrap_or_default(),
+            host_received: negotiated.and_then(|it| {
+                let (host, domain) = it.fqdn.as_ref()?;
+                (!host.is_empty()).then(|| reply::HostName {
+                    host: printable(host),
+                    domain: printable(domain),
+                })
+            }),
+            version_received: negotiated.and_then(|it| {
+                let version = printable(it.software_version.as_ref()?.trim_end_matches('\0'));
+                (!version.is_empty()).then_some(version)
+            }),
+            version_sent: (neighbor.config.software_version != SoftwareVersion::Off)
+                .then(|| PROGRAM.to_owned()),
+            host_sent: host_name(&self.config, &neighbor.config)
+                .map(|(host, domain)| reply::HostName { host, domain }),
             established: status.established,
             flaps: status.flaps,
             last_down: status.last_down.as_ref().map(failure),
@@ -569,8 +585,13 @@ fn capability_name(capability: &bgp::message::Capability) -> String {
             let longest = families.iter().map(|family| family.time).max();
             format!("long-lived graceful restart {} s", longest.unwrap_or(0))
         }
-        Capability::Fqdn { hostname, domain } if domain.is_empty() => format!("name {hostname}"),
-        Capability::Fqdn { hostname, domain } => format!("name {hostname}.{domain}"),
+        Capability::Fqdn { hostname, domain } => {
+            let dot = if domain.is_empty() { "" } else { "." };
+            format!("name {}{dot}{}", printable(hostname), printable(domain))
+        }
+        Capability::SoftwareVersion { version, .. } => {
+            format!("software version {}", printable(version))
+        }
         Capability::Unknown { code, .. } => format!("unknown {code}"),
     }
 }

@@ -29,6 +29,7 @@ const SESSION: &[(&str, Say)] = &[
         Say::Switch("disable-link-bw-encoding-ieee"),
     ),
     ("aigp", Say::Switch("aigp")),
+    ("fqdn", Say::Switch("capability fqdn")),
 ];
 
 const FAMILY: &[(&str, Say)] = &[
@@ -110,9 +111,14 @@ impl Page<'_> {
             keys.drop("password");
             self.line(router.clone(), format!("{prefix}password {password}"));
         }
-        for line in [local_as(keys), role(keys), restart(keys)]
-            .into_iter()
-            .flatten()
+        for line in [
+            local_as(keys),
+            role(keys),
+            restart(keys),
+            software_version(keys),
+        ]
+        .into_iter()
+        .flatten()
         {
             self.line(router.clone(), format!("{prefix}{line}"));
         }
@@ -300,6 +306,16 @@ fn filters(map: &str) -> impl Iterator<Item = (&str, &str)> {
         Some((word, name.rsplit(' ').next().unwrap_or(name)))
     });
     parts.chain((!made).then_some(("route-map", map)))
+}
+
+fn software_version(keys: &mut Keys) -> Option<String> {
+    let words = match keys.peek("software_version")?.as_str()? {
+        "classic" => "capability software-version",
+        "latest" => "capability software-version latest-encoding",
+        _ => return None,
+    };
+    keys.drop("software_version");
+    Some(words.to_owned())
 }
 
 fn local_as(keys: &mut Keys) -> Option<String> {

@@ -348,13 +348,31 @@ pub(super) const SHAPES: &[Shape] = &[
     ),
     shape(
         SESSION,
-        "neighbor PEER capability (dynamic|software-version|fqdn|link-local)",
-        Does(|_, a| Ok((!a.no()).then(|| "the capability is not offered".to_owned()))),
+        "neighbor PEER capability fqdn",
+        Does(|site, a| {
+            let text = (!a.no()).to_string();
+            site.peer(a).keys.insert("fqdn", a.put(text));
+            DONE
+        }),
     ),
     shape(
         SESSION,
-        "neighbor PEER capability software-version latest-encoding",
-        Moot("the capability is not offered"),
+        "neighbor PEER capability software-version [latest-encoding]",
+        Does(|site, a| {
+            let word = match (a.no(), a.has("latest-encoding")) {
+                (true, _) => "off",
+                (false, true) => "latest",
+                (false, false) => "classic",
+            };
+            let value = a.put(quote(word));
+            site.peer(a).keys.insert("software_version", value);
+            DONE
+        }),
+    ),
+    shape(
+        SESSION,
+        "neighbor PEER capability (dynamic|link-local)",
+        Does(|_, a| Ok((!a.no()).then(|| "the capability is not offered".to_owned()))),
     ),
     shape(
         SESSION,

@@ -6,13 +6,14 @@ use super::Means::{
 use super::Node::{Interface, Line, Top, Vrf};
 use super::router::kernel_map;
 use super::{DONE, Done, Node, Shape, shape};
-use crate::frr::model::{Args, Family, Site, quote};
+use crate::frr::model::{Args, Family, Put, Site, quote};
 
 const HERE: &[Node] = &[Top];
 const LINK: &[Node] = &[Interface];
 
 const LINKS: &str = "interfaces are set up by the host's network configuration";
-const LOGS: &str = "the log goes to stderr, and so to the journal; `[log] level` says how much";
+const LOGS: &str =
+    "[log] says what goes to stderr, to the system's log and to a file; more is not told apart";
 const VTY: &str = "who may use the control socket is who may give orders; there are no passwords";
 
 pub(super) const SHAPES: &[Shape] = &[
@@ -37,8 +38,19 @@ pub(super) const SHAPES: &[Shape] = &[
     ),
     shape(
         HERE,
-        "(hostname|domainname) NAME",
-        Moot("the host has its name from the system"),
+        "hostname NAME",
+        Does(|site, a| {
+            site.hostname = host_name(a)?;
+            DONE
+        }),
+    ),
+    shape(
+        HERE,
+        "domainname NAME",
+        Does(|site, a| {
+            site.domainname = host_name(a)?;
+            DONE
+        }),
     ),
     shape(
         HERE,
@@ -62,17 +74,42 @@ pub(super) const SHAPES: &[Shape] = &[
     ),
     shape(
         HERE,
-        "log (syslog|stdout|monitor|trap|file PATH) (emergencies|alerts|critical|errors|warnings|notifications|informational|debugging)",
-        Differs(log_level, LOGS),
+        "log (syslog|file PATH) [(emergencies|alerts|critical|errors|warnings|notifications|informational|debugging)]",
+        Does(log_to),
     ),
     shape(
         HERE,
-        "log (syslog|stdout|monitor|file PATH)",
-        Differs(log_level, LOGS),
+        "log stdout [(emergencies|alerts|critical|errors|warnings|notifications|informational|debugging)]",
+        Differs(
+            log_to,
+            "it goes to stderr, and so to the journal, where it goes in any case",
+        ),
     ),
     shape(
         HERE,
-        "log (facility|timestamp|commands|record-priority|unique-id|error-category|filter-text|filtered-file|filter-file|immediate-mode|extended|daemon|5424|rotate) [LINE]",
+        "log facility (kern|user|mail|daemon|auth|syslog|lpr|news|uucp|cron|local0|local1|local2|local3|local4|local5|local6|local7)",
+        Does(facility),
+    ),
+    shape(
+        HERE,
+        "log timestamp precision N",
+        Does(|site, a| {
+            if a.no() {
+                return put_log(site, "time_digits", None);
+            }
+            let digits = a.value("N").parse::<u8>().ok().filter(|it| *it <= 6);
+            let digits = digits.ok_or("the precision is a number from 0 to 6")?;
+            put_log(site, "time_digits", Some(a.put(digits.to_string())))
+        }),
+    ),
+    shape(
+        HERE,
+        "log (monitor|trap) [(emergencies|alerts|critical|errors|warnings|notifications|informational|debugging)]",
+        Moot("terminals are shown no log, and each target has its own level"),
+    ),
+    shape(
+        HERE,
+        "log (facility|timestamp|commands|record-priority|unique-id|error-category|filter-text|filtered-file|filter-file|immediate-mode|extended|extended-syslog|daemon|5424|rotate) [LINE]",
         Moot(LOGS),
     ),
     shape(HERE, "log-filter LINE", Moot(LOGS)),
@@ -272,22 +309,53 @@ pub(super) const SHAPES: &[Shape] = &[
     ),
 ];
 
-/// FRR's words for what is logged; of several places what is most counts.
-fn log_level(site: &mut Site, a: &Args<'_>) -> Done {
+/// What neighbors are told; none takes it back.
+fn host_name(a: &Args<'_>) -> Result<Option<Put>, String> {
+    let name = a.value("NAME");
+    match a.no() || name.len() <= 64 && name.bytes().all(|it| it.is_ascii_graphic()) {
+        true => Ok((!a.no()).then(|| a.put(quote(name)))),
+        false => Err("a name has up to 64 letters, digits and signs".to_owned()),
+    }
+}
+
+/// A target with its level.
+fn log_to(site: &mut Site, a: &Args<'_>) -> Done {
     let quiet = ["emergencies", "alerts", "critical", "errors"];
     let level = match (a.has("warnings"), quiet.iter().any(|word| a.has(word))) {
-        (true, _) => (1, "warn"),
-        (false, true) => (0, "error"),
+        (true, _) => "warn",
+        (false, true) => "error",
         // What FRR logs at `debugging` is what `debug` lines ask for.
-        (false, false) => (2, "info"),
+        (false, false) => "info",
     };
-    let place = a.caught.keywords().get(1).copied().unwrap_or("");
-    match a.no() {
-        true => drop(site.log_levels.remove(place)),
-        false => drop(
-            site.log_levels
-                .insert(place, (level.0, a.put(quote(level.1)))),
-        ),
+    let level = (!a.no()).then(|| a.put(quote(level)));
+    if a.has("stdout") {
+        return put_log(site, "level", level);
+    }
+    if a.has("syslog") {
+        return put_log(site, "syslog", level);
+    }
+    let path = a.value("PATH");
+    // Where the daemon was started is not where anybody would look for it.
+    if !a.no() && !path.starts_with('/') {
+        return Ok(Some(
+            "nothing is written to the file: its path is not absolute".to_owned(),
+        ));
+    }
+    put_log(site, "file", (!a.no()).then(|| a.put(quote(path))))?;
+    put_log(site, "file_level", level)
+}
+
+/// The word behind `log facility`.
+fn facility(site: &mut Site, a: &Args<'_>) -> Done {
+    let word = a.caught.keywords().get(2).copied().unwrap_or("daemon");
+    put_log(site, "facility", (!a.no()).then(|| a.put(quote(word))))
+}
+
+/// A key of `[log]`; none takes it away.
+fn put_log(site: &mut Site, key: &'static str, value: Option<Put>) -> Done {
+    match value {
+        Some(value) => drop(site.log.insert(key, value)),
+        None => drop(site.log.remove(key)),
     }
     DONE
 }

@@ -177,8 +177,29 @@ pub(super) const SHAPES: &[Shape] = &[
     ),
     shape(
         HERE,
-        "bgp default (show-hostname|show-nexthop-hostname|software-version-capability|dynamic-capability|link-local-capability)",
-        Moot("host names and versions are not exchanged"),
+        "bgp default software-version-capability [latest-encoding]",
+        Does(|site, a| {
+            let word = if a.has("latest-encoding") {
+                "latest"
+            } else {
+                "classic"
+            };
+            let value = (!a.no()).then(|| a.put(quote(word)));
+            site.router().software_version = value;
+            DONE
+        }),
+    ),
+    shape(
+        HERE,
+        "bgp default (show-hostname|show-nexthop-hostname)",
+        Moot(
+            "names are told in addition to addresses where FRR's JSON has them, and nowhere in place of them",
+        ),
+    ),
+    shape(
+        HERE,
+        "bgp default (dynamic-capability|link-local-capability)",
+        Moot("the capability is not offered"),
     ),
     shape(
         HERE,
@@ -191,11 +212,6 @@ pub(super) const SHAPES: &[Shape] = &[
                 a.value("<0-4294967295>"),
             )
         }),
-    ),
-    shape(
-        HERE,
-        "bgp default software-version-capability latest-encoding",
-        Moot("host names and versions are not exchanged"),
     ),
     shape(
         HERE,

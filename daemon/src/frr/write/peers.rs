@@ -141,6 +141,14 @@ impl Whole<'_> {
             let text = "false".to_owned();
             keys.entry("enforce_first_as").or_insert(Put { text, spot });
         }
+        // Members of a group that says something have that.
+        let said = |peer: &Peer| peer.keys.contains_key("software_version");
+        if let Some(version) = &router.software_version
+            && !said(peer)
+            && !group.is_some_and(said)
+        {
+            keys.insert("software_version", version.clone());
+        }
         let spot = peer.spot.unwrap_or_default();
         let (keepalive, hold) = if self.site.datacenter {
             (3, 9)

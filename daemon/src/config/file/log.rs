@@ -1,0 +1,44 @@
+//! `[log]`: what is logged, and where.
+
+use std::path::PathBuf;
+
+use crate::config::error::At;
+use crate::config::read::{Table, keyword, number};
+use crate::config::types::{Facility, LogFormat, LogLevel};
+
+use super::absolute_path;
+
+/// `[log]`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct LogTable {
+    /// `level`.
+    pub level: Option<At<LogLevel>>,
+    /// `format`.
+    pub format: Option<At<LogFormat>>,
+    /// `syslog`.
+    pub syslog: Option<At<LogLevel>>,
+    /// `facility`.
+    pub facility: Option<At<Facility>>,
+    /// `file`.
+    pub file: Option<At<PathBuf>>,
+    /// `file_level`.
+    pub file_level: Option<At<LogLevel>>,
+    /// `time_digits`.
+    pub time_digits: Option<At<u8>>,
+}
+
+pub(super) fn log(table: &mut Table<'_, '_>) -> LogTable {
+    if !table.has("file") {
+        let hint = "name the file with `file`, or set `level` for stderr";
+        table.unsupported("file_level", "there is no `file`", hint);
+    }
+    LogTable {
+        level: table.get("level", keyword),
+        format: table.get("format", keyword),
+        syslog: table.get("syslog", keyword),
+        facility: table.get("facility", keyword),
+        file: table.get("file", absolute_path),
+        file_level: table.get("file_level", keyword),
+        time_digits: table.get("time_digits", number(0..=6)),
+    }
+}
