@@ -83,7 +83,7 @@ pub use event::{Difference, Differences, Event, ForeignRoute};
 pub use kernel::{BATCH, Kernel, KernelError, KernelHandle, Options, device_kind, left_behind};
 pub use links::{Address, Bridge, BridgePort, Link, LinkKind, Links, Vlan, Vlans, Vxlan};
 pub use netlink::dump::host_now;
-pub use netlink::now::routes_now;
+pub use netlink::now::{DeviceFacts, devices_now, routes_now};
 pub use overlay::{DeviceOp, LinkChange, Part, STAMP};
 pub use pending::Pending;
 pub use state::{

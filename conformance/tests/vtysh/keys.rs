@@ -44,8 +44,9 @@ fn shape(value: &Value, way: &str, shape_of: &mut Shape) {
 
 /// A key that is a value: it has a digit in front, a colon, or is the name of something in this lab.
 fn is_value(key: &str) -> bool {
-    const NAMES: [&str; 10] = [
-        "IN", "OUT", "OWN", "default", "u", "lo", "net", "e1", "e2", "red",
+    const NAMES: [&str; 16] = [
+        "IN", "OUT", "OWN", "OTHER", "ALL", "SIX", "PATHS", "FOUR", "BARE", "default", "u", "lo",
+        "net", "e1", "e2", "red",
     ];
     const NUMBERED: [&str; 4] = ["br", "vxlan", "vx", "to"];
     let is_number = |it: &str| !it.is_empty() && it.bytes().all(|it| it.is_ascii_digit());

@@ -7,8 +7,9 @@ use bgp::{Family, Prefix, ScopedAddr, Vni};
 use serde::de::DeserializeOwned;
 
 use super::host::DEFAULT;
+use crate::config::{self, Config};
 use crate::control::client::{Client, ClientError};
-use crate::control::{self, EvpnRoutes, Page, Request, Select, reply};
+use crate::control::{self, EvpnRoutes, Language, Page, Request, Select, reply};
 
 /// Why a command has no answer.
 #[derive(Debug)]
@@ -77,6 +78,17 @@ impl Asking {
         let of_vrf = all.iter().position(|it| it.vrf == vrf);
         let place = of_vrf.or_else(|| all.iter().position(|it| it.instance.name == vrf));
         Ok(place.map(|place| all.swap_remove(place)))
+    }
+
+    /// What is in force.
+    pub(super) async fn running(&self) -> Result<Config, Trouble> {
+        let running: reply::Running = self.ask(&Request::Running(Language::Toml)).await?;
+        config::parse(&running.text, "running-config").map_err(|errors| {
+            let errors: String = errors.iter().map(|error| format!("{error}\n")).collect();
+            Trouble::Failure(format!(
+                "% the running configuration cannot be read:\n{errors}"
+            ))
+        })
     }
 
     /// A question that is not for one instance, or for the default one.

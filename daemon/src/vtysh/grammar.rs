@@ -284,6 +284,7 @@ fn value_fits(kind: &str, word: &str) -> Option<Fit> {
         return (low..=high).contains(&number).then_some(Fit::Typed);
     }
     let fits = match kind {
+        "SEQ" => word.parse::<u32>().is_ok_and(|number| number > 0),
         "A.B.C.D" => word.parse::<Ipv4Addr>().is_ok(),
         "X:X::X:X" => word.parse::<Ipv6Addr>().is_ok(),
         "A.B.C.D/M" => is_prefix(word, false),

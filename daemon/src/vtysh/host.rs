@@ -5,7 +5,7 @@
 
 use std::fs;
 
-use fib::{Address, ForeignRoute, Interface, Link, LinkKind, NextHop};
+use fib::{Address, DeviceFacts, ForeignRoute, Interface, Link, LinkKind, NextHop};
 
 use super::ask::Trouble;
 
@@ -28,6 +28,11 @@ impl Host {
     /// Routes of the kernel.
     pub(super) fn routes(&self) -> Result<Vec<ForeignRoute>, Trouble> {
         fib::routes_now().map_err(unreadable)
+    }
+
+    /// What of devices only people ask for.
+    pub(super) fn facts(&self) -> Result<Vec<DeviceFacts>, Trouble> {
+        fib::devices_now().map_err(unreadable)
     }
 
     /// The device with this number.

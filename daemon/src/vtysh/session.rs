@@ -83,8 +83,12 @@ impl Session {
     }
 
     /// Whether the daemon is there.
-    pub(super) async fn reach(&self) -> Result<(), ClientError> {
-        self.asking.version().await.map(drop)
+    pub(super) async fn reach(&mut self) -> Result<(), ClientError> {
+        let version = self.asking.version().await?;
+        if !version.hostname.is_empty() {
+            self.hostname = version.hostname;
+        }
+        Ok(())
     }
 
     /// What stands before a line.

@@ -9,11 +9,15 @@ mod bgp;
 mod clear;
 mod ending;
 mod evpn;
+mod groups;
+mod interface;
+mod lists;
 mod neighbors;
 mod policy;
 mod routes;
 mod rpki;
 mod summary;
+mod system;
 mod words;
 mod zebra;
 
@@ -41,6 +45,7 @@ pub(super) async fn answer(ask: Ask, said: &Said, asking: &Asking) -> Answered {
         Ask::Neighbors => neighbors::neighbors(said, asking).await,
         Ask::NeighborRoutes => routes::of_neighbor(said, asking).await,
         Ask::Prefix => routes::prefix(said, asking).await,
+        Ask::Detail => routes::detailed(said, asking, false).await,
         Ask::Selected => routes::selected(said, asking).await,
         Ask::Table => routes::table(said, asking).await,
         Ask::Vrfs => bgp::vrfs(said, asking).await,
@@ -63,17 +68,34 @@ pub(super) async fn answer(ask: Ask, said: &Said, asking: &Asking) -> Answered {
         Ask::RouteMap => policy::route_map(said, asking).await,
         Ask::PrefixList => policy::prefix_list(said, asking).await,
         Ask::InterfaceBrief => zebra::interface_brief(said, asking).await,
+        Ask::Interface => interface::interface(said, asking).await,
+        Ask::InterfaceDescriptions => interface::descriptions(said, asking).await,
+        Ask::AccessList => lists::access_list(said, asking).await,
+        Ask::CommunityLists => lists::communities(said, asking).await,
+        Ask::AsPathLists => lists::as_paths(said, asking).await,
+        Ask::PeerGroups => groups::peer_groups(said, asking).await,
+        Ask::Statistics => routes::statistics(said, asking).await,
+        Ask::Memory => system::memory(asking).await,
+        Ask::Forwarding => system::forwarding(said),
+        Ask::Daemons => Ok(system::daemons()),
+        Ask::Logging => system::logging(asking).await,
+        Ask::StartupConfig => system::startup_config(asking).await,
         Ask::Vrf => zebra::vrf(asking).await,
         Ask::Clear => clear::bgp(said, asking).await,
         Ask::ClearDuplicates => clear::duplicates(said, asking).await,
         Ask::Elsewhere(daemon) => Ok(elsewhere(daemon, said)),
+        Ask::NotHere(why) => Ok(not_here(why, said)),
     }
 }
 
 /// FRR's form of the line, which exporters read, with what really runs behind.
 async fn version(asking: &Asking) -> Answered {
     let version = asking.version().await?;
-    let (name, system) = (host::name(), host::system());
+    let system = host::system();
+    let name = match version.hostname.is_empty() {
+        true => host::name(),
+        false => version.hostname.clone(),
+    };
     Ok(Answer::Text(format!(
         "FRRouting {FRR} ({name}) on {system}.\n\
          Answered by rbgpd {} for FRR's commands, process {}, up {}\n",
@@ -88,14 +110,27 @@ const FRR: &str = "10.3";
 
 /// What another daemon of FRR would answer. A script that looks at it goes on.
 fn elsewhere(daemon: &str, said: &Said) -> Answer {
+    nothing(said, || {
+        format!(
+            "rbgpd does not run {daemon}'s protocol: nothing to show\n\
+             hint: FRR's {daemon} can run beside rbgpd, and FRR's own vtysh answers for it\n"
+        )
+    })
+}
+
+/// What only FRR has.
+fn not_here(why: &str, said: &Said) -> Answer {
+    nothing(said, || {
+        format!("rbgpd has nothing to show here\nhint: {why}\n")
+    })
+}
+
+fn nothing(said: &Said, text: impl Fn() -> String) -> Answer {
     let json = said
         .value(&["LINE"])
         .is_some_and(|line| line.split(' ').next_back() == Some("json"));
     match json {
         true => Answer::Json(Value::Object(serde_json::Map::new())),
-        false => Answer::Text(format!(
-            "rbgpd does not run {daemon}'s protocol: nothing to show\n\
-             hint: FRR's {daemon} can run beside rbgpd, and FRR's own vtysh answers for it\n"
-        )),
+        false => Answer::Text(text()),
     }
 }

@@ -36,7 +36,7 @@ impl What {
             What::RunningConfig
             | What::Write
             | What::Configure
-            | What::Ask(Ask::Clear | Ask::ClearDuplicates) => true,
+            | What::Ask(Ask::Clear | Ask::ClearDuplicates | Ask::StartupConfig) => true,
             What::Ask(_) | What::List | What::Nothing | What::Leave => false,
         }
     }
@@ -51,6 +51,7 @@ pub(super) enum Ask {
     NeighborRoutes,
     Prefix,
     Table,
+    Detail,
     Selected,
     Vrfs,
     EvpnRoutes,
@@ -72,12 +73,28 @@ pub(super) enum Ask {
     RouteMap,
     PrefixList,
     InterfaceBrief,
+    Interface,
+    InterfaceDescriptions,
+    AccessList,
+    CommunityLists,
+    AsPathLists,
+    PeerGroups,
+    Statistics,
+    Memory,
+    Forwarding,
+    Daemons,
+    Logging,
+    StartupConfig,
     Vrf,
     Clear,
     ClearDuplicates,
     /// Nothing: that daemon of FRR, which may run beside, has the answer.
     Elsewhere(&'static str),
+    /// Nothing, for this reason: it is of FRR's inside.
+    NotHere(&'static str),
 }
+
+const NO_SEGMENTS: &str = "there are no Ethernet segments with several routers here";
 
 /// The name of a VRF, then the family, and what is behind.
 macro_rules! bgp {
@@ -112,6 +129,18 @@ pub(super) const COMMANDS: &[Command] = &[
         "a line for each neighbor",
     ),
     command(
+        bgp!("summary [(established|failed)] (terse|wide) [json]"),
+        What::Ask(Ask::Summary),
+        "the same, with less above the lines, or with longer ones",
+    ),
+    command(
+        bgp!(
+            "summary (neighbor (A.B.C.D|X:X::X:X|WORD)|remote-as (<1-4294967295>|internal|external)) [json]"
+        ),
+        What::Ask(Ask::Summary),
+        "a line for one neighbor, or for those of an AS",
+    ),
+    command(
         bgp!("neighbors [json]"),
         What::Ask(Ask::Neighbors),
         "everything about the neighbors",
@@ -123,10 +152,10 @@ pub(super) const COMMANDS: &[Command] = &[
     ),
     command(
         bgp!(
-            "neighbors (A.B.C.D|X:X::X:X|WORD) (advertised-routes|received-routes|filtered-routes|routes|prefix-counts) [json]"
+            "neighbors (A.B.C.D|X:X::X:X|WORD) (advertised-routes|received-routes|filtered-routes|routes|bestpath-routes|prefix-counts) [json]"
         ),
         What::Ask(Ask::NeighborRoutes),
-        "what a neighbor is told; what it told us, before policy, refused by it, and after it; numbers",
+        "what a neighbor is told; what it told us, before policy, refused by it, after it, and the best of it; numbers",
     ),
     command(
         bgp!("(A.B.C.D|A.B.C.D/M|X:X::X:X|X:X::X:X/M) [(bestpath|multipath)] [json]"),
@@ -134,6 +163,26 @@ pub(super) const COMMANDS: &[Command] = &[
         "the paths of a prefix, or of the longest match of an address",
     ),
     command(bgp!("[json]"), What::Ask(Ask::Table), "the table"),
+    command(
+        unicast!("(wide|json detail)"),
+        What::Ask(Ask::Table),
+        "the same with wider columns, or with everything",
+    ),
+    command(
+        unicast!("detail [json]"),
+        What::Ask(Ask::Detail),
+        "the table with everything",
+    ),
+    command(
+        bgp!("statistics [json]"),
+        What::Ask(Ask::Statistics),
+        "numbers of the table",
+    ),
+    command(
+        "show [ip] bgp [(vrf|view) NAME] statistics-all [json]",
+        What::Ask(Ask::Statistics),
+        "numbers of all tables",
+    ),
     command(
         unicast!("(A.B.C.D/M|X:X::X:X/M) longer-prefixes [json]"),
         What::Ask(Ask::Selected),
@@ -157,9 +206,19 @@ pub(super) const COMMANDS: &[Command] = &[
         "routes that a list of communities permits",
     ),
     command(
-        unicast!("(filter-list|prefix-list) LIST [json]"),
+        unicast!("(filter-list|prefix-list|access-list) LIST [json]"),
         What::Ask(Ask::Selected),
         "routes that a list of AS paths or prefixes permits",
+    ),
+    command(
+        unicast!("self-originate [json]"),
+        What::Ask(Ask::Selected),
+        "our own routes",
+    ),
+    command(
+        unicast!("rpki (valid|invalid|notfound) [json]"),
+        What::Ask(Ask::Selected),
+        "routes by what origin validation says",
     ),
     command(
         unicast!("cidr-only [json]"),
@@ -170,6 +229,16 @@ pub(super) const COMMANDS: &[Command] = &[
         "show [ip] bgp [(vrf|view) NAME] nexthop [json]",
         What::Ask(Ask::BgpNextHops),
         "next hops of routes, and where packets to them go",
+    ),
+    command(
+        "show [ip] bgp [(vrf|view) NAME] peer-group [GROUP] [json]",
+        What::Ask(Ask::PeerGroups),
+        "groups of neighbors with their members",
+    ),
+    command(
+        "show [ip] bgp memory",
+        What::Ask(Ask::Memory),
+        "what the tables hold",
     ),
     command(
         "show [ip] bgp vrfs [json]",
@@ -210,6 +279,21 @@ pub(super) const COMMANDS: &[Command] = &[
         "show evpn mac vni (all|<1-16777215>) [json]",
         What::Ask(Ask::EvpnMac),
         "where MAC addresses are",
+    ),
+    command(
+        "show evpn vni detail [json]",
+        What::Ask(Ask::EvpnVni),
+        "everything about the VNIs",
+    ),
+    command(
+        "show evpn mac vni (all|<1-16777215>) (duplicate|vtep A.B.C.D) [json]",
+        What::Ask(Ask::EvpnMac),
+        "MAC addresses that are duplicates, or behind a router",
+    ),
+    command(
+        "show evpn arp-cache vni <1-16777215> vtep A.B.C.D [json]",
+        What::Ask(Ask::EvpnArp),
+        "IP addresses behind a router",
     ),
     command(
         "show evpn mac vni <1-16777215> mac X:X:X:X:X:X [json]",
@@ -262,7 +346,7 @@ pub(super) const COMMANDS: &[Command] = &[
         "a line for each neighbor, by family",
     ),
     command(
-        "show (ip|ipv6) (route|fib) [vrf NAME] [(bgp|connected|kernel|local|ospf|static)] [json]",
+        "show (ip|ipv6) (route|fib) [vrf NAME] [(bgp|connected|isis|kernel|local|ospf|rip|static)] [json]",
         What::Ask(Ask::Route),
         "routes of the kernel",
     ),
@@ -312,11 +396,71 @@ pub(super) const COMMANDS: &[Command] = &[
         "prefix lists",
     ),
     command(
+        "show (ip|ipv6) prefix-list NAME seq SEQ [json]",
+        What::Ask(Ask::PrefixList),
+        "a rule of a prefix list",
+    ),
+    command(
+        "show ip prefix-list NAME A.B.C.D/M [(longer|first-match)]",
+        What::Ask(Ask::PrefixList),
+        "the rules with a prefix, those within it, or the first about it",
+    ),
+    command(
+        "show ipv6 prefix-list NAME X:X::X:X/M [(longer|first-match)]",
+        What::Ask(Ask::PrefixList),
+        "the rules with a prefix, those within it, or the first about it",
+    ),
+    command(
+        "show (ip|ipv6) access-list [LIST] [json]",
+        What::Ask(Ask::AccessList),
+        "access lists",
+    ),
+    command(
+        "show bgp (community-list|large-community-list|extcommunity-list) [LIST detail]",
+        What::Ask(Ask::CommunityLists),
+        "lists of communities",
+    ),
+    command(
+        "show (bgp|ip) as-path-access-list [LIST] [json]",
+        What::Ask(Ask::AsPathLists),
+        "lists of AS paths",
+    ),
+    command(
+        "show interface [IFNAME] [vrf NAME] [json]",
+        What::Ask(Ask::Interface),
+        "devices with everything",
+    ),
+    command(
+        "show interface description [vrf NAME]",
+        What::Ask(Ask::InterfaceDescriptions),
+        "devices with what they are for",
+    ),
+    command(
         "show interface [vrf NAME] brief [json]",
         What::Ask(Ask::InterfaceBrief),
         "devices with their addresses",
     ),
     command("show vrf", What::Ask(Ask::Vrf), "VRF devices"),
+    command(
+        "show (ip|ipv6) forwarding",
+        What::Ask(Ask::Forwarding),
+        "whether the host forwards",
+    ),
+    command(
+        "show daemons",
+        What::Ask(Ask::Daemons),
+        "the daemons of FRR that are answered for",
+    ),
+    command(
+        "show logging",
+        What::Ask(Ask::Logging),
+        "where log lines go",
+    ),
+    command(
+        "show startup-config",
+        What::Ask(Ask::StartupConfig),
+        "the configuration file",
+    ),
     command(
         "show ip ospf [LINE]",
         What::Ask(Ask::Elsewhere("ospfd")),
@@ -356,6 +500,64 @@ pub(super) const COMMANDS: &[Command] = &[
         "show vrrp [LINE]",
         What::Ask(Ask::Elsewhere("vrrpd")),
         "not run here",
+    ),
+    command(
+        "show memory",
+        What::Ask(Ask::NotHere(
+            "memory is counted as a whole: `rbgpctl show memory`",
+        )),
+        "not here",
+    ),
+    command(
+        "show event (cpu|poll|timers) [LINE]",
+        What::Ask(Ask::NotHere(
+            "there is no event loop that takes its own time: `top -H` has the threads",
+        )),
+        "not here",
+    ),
+    command(
+        "show (work-queues|modules|watchfrr|zebra) [LINE]",
+        What::Ask(Ask::NotHere(
+            "there is one program, without modules, queues between daemons, or a daemon that watches \
+             others: systemd does that",
+        )),
+        "not here",
+    ),
+    command(
+        "show history",
+        What::Ask(Ask::NotHere(
+            "what is typed is kept by the terminal, until the session ends",
+        )),
+        "not here",
+    ),
+    command(
+        "show nexthop-group rib [LINE]",
+        What::Ask(Ask::NotHere("`ip nexthop` lists the kernel's objects")),
+        "not here",
+    ),
+    command(
+        "show [ip] bgp (attribute-info|community-info|large-community-info|paths|listeners|peerhash|import-check-table)",
+        What::Ask(Ask::NotHere(
+            "it is of the inside of FRR's bgpd: `rbgpctl show memory` tells what the tables hold",
+        )),
+        "not here",
+    ),
+    command(
+        bgp!("update-groups [LINE]"),
+        What::Ask(Ask::NotHere(
+            "neighbors that are told the same share the work, and such a group has no number",
+        )),
+        "not here",
+    ),
+    command(
+        "show evpn (es|es-evi|l2-nh|access-vlan) [LINE]",
+        What::Ask(Ask::NotHere(NO_SEGMENTS)),
+        "not here",
+    ),
+    command(
+        "show bgp l2vpn evpn (es|es-evi|es-vrf) [LINE]",
+        What::Ask(Ask::NotHere(NO_SEGMENTS)),
+        "not here",
     ),
     command(
         "clear [ip] bgp [(vrf|view) NAME] [((ipv4|ipv6) [unicast]|l2vpn evpn)] \
@@ -418,9 +620,59 @@ pub(super) fn help(word: &str) -> &'static str {
 }
 
 const WORDS: &[(&str, &str)] = &[
+    ("access-list", "access lists"),
+    ("access-vlan", "not here"),
+    ("as-path-access-list", "lists of AS paths"),
+    ("attribute-info", "not here"),
+    ("bestpath-routes", "what of it is used"),
+    ("community-info", "not here"),
+    ("cpu", "not here"),
+    ("daemons", "daemons of FRR"),
+    ("description", "what devices are for"),
+    ("es-evi", "not here"),
+    ("es-vrf", "not here"),
+    ("duplicate", "addresses that two hosts have"),
+    ("event", "not here"),
+    ("extcommunity-list", "lists of extended communities"),
+    ("first-match", "the first rule about it"),
+    ("forwarding", "whether packets are passed on"),
+    ("GROUP", "name of a group"),
+    ("IFNAME", "name of a device"),
+    ("history", "not here"),
+    ("import-check-table", "not here"),
+    ("internal", "neighbors of our AS"),
+    ("invalid", "not from where it may be"),
+    ("l2-nh", "not here"),
+    ("large-community-info", "not here"),
+    ("listeners", "not here"),
+    ("logging", "where log lines go"),
+    ("longer", "the rules within it"),
+    ("modules", "not here"),
+    ("neighbor", "one neighbor"),
+    ("nexthop-group", "not here"),
+    ("notfound", "nobody says where it may be from"),
+    ("paths", "not here"),
+    ("peerhash", "not here"),
+    ("poll", "not here"),
+    ("remote-as", "neighbors of an AS"),
+    ("rib", "not here"),
+    ("self-originate", "our own"),
+    ("seq", "one rule"),
+    ("SEQ", "number of a rule"),
+    ("statistics", "numbers"),
+    ("statistics-all", "numbers of all tables"),
+    ("terse", "with less above it"),
+    ("timers", "not here"),
+    ("update-groups", "not here"),
+    ("valid", "from where it may be"),
+    ("vtep", "behind this router"),
+    ("watchfrr", "not here"),
+    ("wide", "with wider columns"),
+    ("work-queues", "not here"),
+    ("zebra", "not here"),
     ("file-lock", "as without"),
     ("igmp", "not run here"),
-    ("isis", "not run here"),
+    ("isis", "IS-IS, which is not run here"),
     ("length", "output is not paged"),
     ("monitor", "logs are not shown here"),
     ("mpls", "not run here"),
@@ -428,7 +680,7 @@ const WORDS: &[(&str, &str)] = &[
     ("ospf6", "not run here"),
     ("paginate", "output is not paged"),
     ("pim", "not run here"),
-    ("rip", "not run here"),
+    ("rip", "RIP, which is not run here"),
     ("vrrp", "not run here"),
     ("*", "all neighbors"),
     ("<0-512>", "lines; output is not paged"),
@@ -469,7 +721,7 @@ const WORDS: &[(&str, &str)] = &[
     ("ead", "type 1"),
     ("enable", "nothing here"),
     ("end", "out of the configuration"),
-    ("es", "type 4"),
+    ("es", "type 4, or an Ethernet segment"),
     ("established", "only those that are"),
     ("evpn", "EVPN"),
     ("exact-match", "with no others beside"),
@@ -496,7 +748,7 @@ const WORDS: &[(&str, &str)] = &[
     ("longer-prefixes", "and those within it"),
     ("mac", "MAC addresses"),
     ("macip", "type 2"),
-    ("memory", "into the configuration file"),
+    ("memory", "the configuration file, or what tables hold"),
     ("multicast", "type 3"),
     ("multipath", "only the paths that are used"),
     ("neighbors", "neighbors"),

@@ -77,7 +77,8 @@ fn value(word: &str) -> &str {
         "X:X::X:X/M" => "2001:db8::/32",
         "X:X:X:X:X:X" => "02:00:00:00:00:01",
         "RD" => "10.0.0.1:100",
-        "NAME" | "WORD" | "LIST" => "zzz",
+        "NAME" | "WORD" | "LIST" | "GROUP" | "IFNAME" => "zzz",
+        "SEQ" => "5",
         "AA:NN" => "65001:100",
         "AA:BB:CC" => "65001:1:2",
         "REGEX" => "_65001_",
@@ -160,6 +161,10 @@ fn words_that_scripts_abbreviate_are_understood() {
         ("wr", "write"),
         ("sh run", "show running-config"),
         ("sh int br", "show interface brief"),
+        ("sh int desc", "show interface description"),
+        ("sh int eth0", "show interface eth0"),
+        ("sh bgp peer-group", "show bgp peer-group"),
+        ("sh bgp ipv4 stat", "show bgp ipv4 statistics"),
         ("sh ver", "show version"),
     ] {
         let read = grammar.read(short);

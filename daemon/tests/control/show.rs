@@ -123,6 +123,10 @@ fn neighbors_shows_one_or_all() {
                 sent: reply::MessageCounts::default(),
                 malformed_updates: 0,
                 next_try_ms: None,
+                host_received: None,
+                host_sent: None,
+                version_received: None,
+                version_sent: None,
                 capabilities: vec!["route refresh".to_owned()],
                 established: 2,
                 flaps: 1,
@@ -526,6 +530,7 @@ fn memory_and_version_are_shown() {
                 ..reply::Memory::default()
             }),
             _ => Reply::Version(reply::Version {
+                hostname: String::new(),
                 version: "9.9.9".to_owned(),
                 pid: 7,
                 uptime_s: 61,

@@ -167,6 +167,7 @@ const RUNNING: &str = "router bgp 65001\n neighbor 10.0.0.2 remote-as 65002\nexi
 fn daemon() -> Daemon {
     Daemon::new(|request| match request {
         Request::Version => Ok(Reply::Version(reply::Version {
+            hostname: String::new(),
             version: "0.1.0".to_owned(),
             pid: 1,
             uptime_s: 7,

@@ -26,6 +26,7 @@ fn configured(dry_run: bool) -> Reply {
 
 fn version() -> Reply {
     Reply::Version(reply::Version {
+        hostname: String::new(),
         version: "0.1.0".to_owned(),
         pid: 1,
         uptime_s: 7,

@@ -23,6 +23,7 @@ use rtnetlink::{
 
 use super::encode;
 use super::message::{Builder, HEADER, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, NLM_F_REQUEST};
+use super::now::DeviceFacts;
 use super::vlans::{self, Of};
 use crate::links::{Address, Bridge, BridgePort, Link, LinkKind, Vxlan};
 use crate::overlay::{DeviceOp, LinkChange, NASCENT, Part, STAMP};
@@ -88,6 +89,27 @@ pub(crate) fn link(payload: &[u8]) -> Option<LinkNotice> {
         link_attribute(&mut link, attribute);
     }
     Some(LinkNotice::Link(link))
+}
+
+/// Reads of the payload of a link message what only people ask for.
+#[allow(clippy::wildcard_enum_match_arm)]
+pub(crate) fn facts(payload: &[u8]) -> Option<DeviceFacts> {
+    let message = LinkMessage::parse(payload).ok()?;
+    let mut facts = DeviceFacts {
+        index: message.header.index,
+        flags: message.header.flags.bits(),
+        link_type: message.header.link_layer_type.into(),
+        ..DeviceFacts::default()
+    };
+    for attribute in message.attributes {
+        match attribute {
+            LinkAttribute::TxQueueLen(length) => facts.queue = length,
+            LinkAttribute::CarrierUpCount(count) => facts.carrier[0] = count,
+            LinkAttribute::CarrierDownCount(count) => facts.carrier[1] = count,
+            _ => {}
+        }
+    }
+    Some(facts)
 }
 
 // The attributes are an open list of the kernel's, most of which do not matter here.

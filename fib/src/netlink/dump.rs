@@ -15,6 +15,7 @@ use super::message::{
     messages, u32_at,
 };
 use super::notice::{self, Notice};
+use super::now::DeviceFacts;
 use super::vlans::{self, IFLA_EXT_MASK, RTEXT_FILTER_BRVLAN_COMPRESSED, RTM_GETTUNNEL};
 use crate::links::{Address, Link, Vlans};
 
@@ -63,6 +64,13 @@ impl Dump {
                 Some(LinkNotice::Link(link)) => Some(link),
                 Some(LinkNotice::Port(_)) | None => None,
             }
+        })
+    }
+
+    /// What only people ask about all devices.
+    pub(crate) fn facts(&mut self) -> io::Result<Vec<DeviceFacts>> {
+        self.collect(RTM_GETLINK, &[0; 16], |message| {
+            device::facts(message.payload())
         })
     }
 

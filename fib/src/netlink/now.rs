@@ -1,4 +1,4 @@
-//! The routes of this host as they are now, for who only looks once.
+//! The routes and devices of this host as they are now, for who only looks once.
 //!
 //! Nothing is watched and nothing is written; the local table is left out as everywhere here.
 
@@ -46,6 +46,26 @@ pub fn routes_now() -> io::Result<Vec<ForeignRoute>> {
     Ok(routes)
 }
 
+/// What of a device only people ask for, in the kernel's numbers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DeviceFacts {
+    /// The device.
+    pub index: u32,
+    /// `IFF_` bits of `linux/if.h`.
+    pub flags: u32,
+    /// `ARPHRD_` number of its sort of link.
+    pub link_type: u16,
+    /// Packets that its queue takes.
+    pub queue: u32,
+    /// How often its carrier came, and went.
+    pub carrier: [u32; 2],
+}
+
+/// The same of all devices.
+pub fn devices_now() -> io::Result<Vec<DeviceFacts>> {
+    Dump::open()?.facts()
+}
+
 fn ways(objects: &HashMap<u32, Object>, id: u32) -> Vec<NextHop> {
     let way = |id: &u32, weight: u16| match objects.get(id)? {
         Object::Single(hop) => Some(NextHop {
@@ -91,5 +111,15 @@ mod tests {
         assert_eq!((only.weight, only.onlink), (5, true));
         assert_eq!(ways(&objects, 1).len(), 1);
         assert_eq!(ways(&objects, 9), []);
+    }
+
+    #[test]
+    fn the_loopback_is_known_by_its_sort_and_flags() {
+        const IFF_LOOPBACK: u32 = 0x8;
+        const ARPHRD_LOOPBACK: u16 = 772;
+        let all = devices_now().unwrap();
+        let loopback = all.iter().find(|it| it.index == 1).unwrap();
+        assert_eq!(loopback.link_type, ARPHRD_LOOPBACK, "{loopback:?}");
+        assert_ne!(loopback.flags & IFF_LOOPBACK, 0, "{loopback:?}");
     }
 }

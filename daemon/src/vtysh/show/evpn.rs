@@ -185,6 +185,9 @@ pub(super) async fn vni(said: &Said, asking: &Asking) -> Answered {
     if let Some(number) = named(said) {
         return one(&overlay, number, &arps, said);
     }
+    if said.has("detail") {
+        return every(&overlay, &arps, said);
+    }
     let mut objects = Map::new();
     let mut text = format!(
         "{:<10} {:<4} {:<21} {:<8} {:<8} {:<15} {:<37}\n",
@@ -356,6 +359,22 @@ fn behind(
     }
 }
 
+/// `show evpn vni detail`.
+fn every(overlay: &Overlay, arps: &BTreeMap<u32, u64>, said: &Said) -> Answered {
+    let (mut text, mut objects) = (String::new(), Vec::new());
+    let l2 = overlay.vnis.iter().map(|it| it.vni);
+    for number in l2.chain(overlay.l3.keys().copied()) {
+        match one(overlay, number, arps, said)? {
+            Answer::Text(part) => text.push_str(&format!("{part}\n")),
+            Answer::Json(object) => objects.push(object),
+        }
+    }
+    Ok(match said.has("json") {
+        true => Answer::Json(Value::Array(objects)),
+        false => Answer::Text(text),
+    })
+}
+
 /// `show evpn vni N`.
 fn one(overlay: &Overlay, number: u32, arps: &BTreeMap<u32, u64>, said: &Said) -> Answered {
     if let Some(l3) = overlay.l3.get(&number) {
@@ -480,7 +499,12 @@ pub(super) async fn mac(said: &Said, asking: &Asking) -> Answered {
     {
         return Ok(unknown(said, number));
     }
-    let macs = overlay.router.macs(number.and_then(Vni::new)).await?;
+    let mut macs = overlay.router.macs(number.and_then(Vni::new)).await?;
+    let vtep = said
+        .value(&["A.B.C.D"])
+        .and_then(|it| it.parse::<IpAddr>().ok());
+    let duplicate = said.has("duplicate");
+    macs.retain(|it| (vtep.is_none() || it.vtep == vtep) && (it.duplicate || !duplicate));
     if let Some(wanted) = said.value(&["X:X:X:X:X:X"]) {
         let wanted = wanted.to_lowercase();
         return Ok(match macs.iter().find(|it| it.mac == wanted) {
@@ -630,10 +654,14 @@ pub(super) async fn arp(said: &Said, asking: &Asking) -> Answered {
     {
         return Ok(unknown(said, number));
     }
-    let all = overlay
+    let mut all = overlay
         .router
         .evpn_neighbors(number.and_then(Vni::new))
         .await?;
+    let vtep = said
+        .value(&["A.B.C.D"])
+        .and_then(|it| it.parse::<IpAddr>().ok());
+    all.retain(|it| vtep.is_none() || it.vtep == vtep);
     // A binding moves with its MAC address, whose sequence number its route carries.
     let macs = overlay.router.macs(number.and_then(Vni::new)).await?;
     let macs: HashMap<(u32, &str), &reply::Mac> = macs

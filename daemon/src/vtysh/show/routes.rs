@@ -4,9 +4,11 @@
 //! Paths of one prefix stand together, the best one first, as the daemon gives them.
 
 mod counts;
+mod detail;
 mod evpn;
 mod prefix;
 mod selected;
+mod statistics;
 
 use std::collections::HashMap;
 
@@ -22,9 +24,11 @@ use crate::vtysh::ask::{Asking, Router, Trouble};
 use crate::vtysh::grammar::Said;
 use crate::vtysh::host;
 
+pub(super) use detail::detailed;
 pub(super) use evpn::evpn;
 pub(super) use prefix::prefix;
 pub(super) use selected::selected;
+pub(super) use statistics::statistics;
 
 const LEGEND: &str = "\
 Status codes:  s suppressed, d damped, h history, u unsorted, * valid, > best, = multipath,
@@ -33,8 +37,28 @@ Nexthop codes: @NNN nexthop's vrf id, < announce-nh-self
 Origin codes:  i - IGP, e - EGP, ? - incomplete
 RPKI validation codes: V valid, I invalid, N Not found
 
-     Network          Next Hop            Metric LocPrf Weight Path
 ";
+
+/// What stands above a table, and how wide its columns are.
+#[derive(Debug, Clone, Copy)]
+struct Columns {
+    heading: &'static str,
+    network: usize,
+    next_hop: usize,
+}
+
+const USUAL: Columns = Columns {
+    heading: "     Network          Next Hop            Metric LocPrf Weight Path\n",
+    network: 17,
+    next_hop: 16,
+};
+
+/// With `wide`.
+const WIDE: Columns = Columns {
+    heading: "     Network                                      Next Hop                                  Metric LocPrf Weight Path\n",
+    network: 45,
+    next_hop: 38,
+};
 
 /// Weight of our own routes in FRR. Here they win by a step of their own.
 const OWN_WEIGHT: u32 = 32_768;
@@ -45,6 +69,7 @@ struct View {
     summary: reply::Summary,
     neighbors: HashMap<ScopedAddr, reply::Neighbor>,
     host: String,
+    columns: Columns,
 }
 
 impl View {
@@ -54,6 +79,7 @@ impl View {
             summary: router.summary().await?,
             neighbors: neighbors.map(|it| (it.summary.address, it)).collect(),
             host: host::name(),
+            columns: USUAL,
             router,
         })
     }
@@ -67,6 +93,11 @@ impl View {
             "localAS": self.summary.asn,
         });
         object_of(head)
+    }
+
+    /// What stands above a table of prefixes.
+    fn heading(&self) -> String {
+        [self.text_head().as_str(), LEGEND, self.columns.heading].concat()
     }
 
     /// Tables have no version, and scripts look behind the comma.
@@ -247,9 +278,14 @@ impl View {
         };
         format!(
             "{rpki}{valid}{best}{from} {}{}\n",
-            wide(network, 17, 22),
-            self.rest(route, &wide(next_hop, 16, 38))
+            wide(network, self.columns.network, self.columns.network + 5),
+            self.rest(route, &wide(next_hop, self.columns.next_hop, self.indent()))
         )
+    }
+
+    /// Where what is behind the next hop begins.
+    fn indent(&self) -> usize {
+        self.columns.network + self.columns.next_hop + 5
     }
 
     /// Behind the next hop.
@@ -380,13 +416,20 @@ async fn views(said: &Said, asking: &Asking) -> Result<Vec<View>, Trouble> {
     };
     let mut views = Vec::new();
     for router in routers {
-        views.push(View::of(router).await?);
+        let columns = if said.has("wide") { WIDE } else { USUAL };
+        views.push(View {
+            columns,
+            ..View::of(router).await?
+        });
     }
     Ok(views)
 }
 
 /// `show bgp ipv4 unicast`, `show bgp l2vpn evpn`.
 pub(super) async fn table(said: &Said, asking: &Asking) -> Answered {
+    if said.has("detail") {
+        return detailed(said, asking, true).await;
+    }
     let all: selected::Takes = Box::new(|_| true);
     tables(said, asking, family(said), &all).await
 }
@@ -447,7 +490,7 @@ fn unicast_table(
     let mut text = match (groups.is_empty(), paths) {
         (true, 0) => "No BGP prefixes displayed, 0 exist\n".to_owned(),
         (true, _) => String::new(),
-        (false, _) => view.text_head() + LEGEND,
+        (false, _) => view.heading(),
     };
     let mut table = Map::new();
     for (prefix, paths) in &groups {
@@ -491,6 +534,11 @@ pub(super) async fn of_neighbor(said: &Said, asking: &Asking) -> Answered {
     if said.has("prefix-counts") {
         return counts::counts(&view, family, address, said.has("json")).await;
     }
+    if said.has("bestpath-routes") {
+        let mut routes = view.router.routes(family, None, Select::All).await?;
+        routes.retain(|it| it.neighbor == Some(address) && it.best);
+        return Ok(told(said, &view, family, "receivedRoutes", routes));
+    }
     if said.has("routes") {
         let mut routes = view.router.routes(family, None, Select::All).await?;
         routes.retain(is_listed);
@@ -533,7 +581,7 @@ fn accepted(
 ) -> Answer {
     let mut text = match family {
         Family::Evpn => evpn_legend(),
-        Family::Ipv4Unicast | Family::Ipv6Unicast => view.text_head() + LEGEND,
+        Family::Ipv4Unicast | Family::Ipv6Unicast => view.heading(),
     };
     let (mut table, mut lists) = (Map::new(), Map::new());
     for (prefix, paths) in groups {
@@ -594,11 +642,10 @@ fn evpn_legend() -> String {
 /// What passed between us and a neighbour.
 fn told(said: &Said, view: &View, family: Family, key: &str, routes: Vec<Route>) -> Answer {
     let count = routes.len();
-    let mut text = view.text_head();
-    text.push_str(&match family {
-        Family::Evpn => evpn_legend(),
-        Family::Ipv4Unicast | Family::Ipv6Unicast => LEGEND.to_owned(),
-    });
+    let mut text = match family {
+        Family::Evpn => view.text_head() + &evpn_legend(),
+        Family::Ipv4Unicast | Family::Ipv6Unicast => view.heading(),
+    };
     let mut table = Map::new();
     for route in routes {
         let refused = is_filtered(&route);

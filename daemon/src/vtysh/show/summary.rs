@@ -11,20 +11,81 @@ use crate::control::reply::{self, NeighborSummary};
 use crate::vtysh::ask::{Asking, Router, Trouble};
 use crate::vtysh::grammar::Said;
 
-/// Which neighbours are listed.
+/// Which neighbours are listed, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Wanted {
+    state: State,
+    party: Party,
+    terse: bool,
+    wide: bool,
+}
+
+/// Neighbours by their state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Wanted {
+enum State {
     All,
     Established,
     Failed,
 }
 
+/// Neighbours by who they are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Party {
+    All,
+    /// The one with this address, or on this interface.
+    Named(String),
+    Of(u32),
+    Internal,
+    External,
+}
+
+impl Wanted {
+    fn of(said: &Said) -> Self {
+        let number = said.value(&["<1-4294967295>"]);
+        let number = number.and_then(|it| it.parse().ok());
+        let named = said.value(&["A.B.C.D", "X:X::X:X", "WORD"]);
+        Self {
+            state: match (said.has("established"), said.has("failed")) {
+                (true, _) => State::Established,
+                (false, true) => State::Failed,
+                (false, false) => State::All,
+            },
+            party: match (number, named) {
+                (Some(asn), _) => Party::Of(asn),
+                (None, Some(word)) => Party::Named(word.to_owned()),
+                (None, None) if said.has("internal") => Party::Internal,
+                (None, None) if said.has("external") => Party::External,
+                (None, None) => Party::All,
+            },
+            terse: said.has("terse"),
+            wide: said.has("wide"),
+        }
+    }
+
+    fn takes(&self, neighbor: &reply::Neighbor) -> bool {
+        let summary = &neighbor.summary;
+        let state = match self.state {
+            State::All => true,
+            State::Established => is_up(summary),
+            State::Failed => !is_up(summary),
+        };
+        let party = match &self.party {
+            Party::All => true,
+            Party::Named(word) => peer_name(summary) == *word,
+            Party::Of(asn) => summary.remote_as == Some(*asn),
+            Party::Internal => neighbor.internal,
+            Party::External => !neighbor.internal,
+        };
+        state && party
+    }
+
+    fn takes_all(&self) -> bool {
+        self.state == State::All && self.party == Party::All
+    }
+}
+
 pub(super) async fn summary(said: &Said, asking: &Asking) -> Answered {
-    let wanted = match (said.has("established"), said.has("failed")) {
-        (true, _) => Wanted::Established,
-        (false, true) => Wanted::Failed,
-        (false, false) => Wanted::All,
-    };
+    let wanted = Wanted::of(said);
     let families = families(said);
     // A family stands alone where the line names all of it.
     let alone = said.has("unicast") || said.has("evpn");
@@ -33,16 +94,30 @@ pub(super) async fn summary(said: &Said, asking: &Asking) -> Answered {
     let (mut text, mut objects) = (String::new(), Map::new());
     for router in &routers {
         let view = View::of(router).await?;
+        let known = |word: &str| {
+            view.neighbors
+                .iter()
+                .any(|it| peer_name(&it.summary) == word)
+        };
+        if let Party::Named(word) = &wanted.party
+            && !known(word)
+        {
+            let why = "No such neighbor in this view/vrf\n".to_owned();
+            return match said.has("json") {
+                true => Ok(Answer::Json(json!({"warning": why.trim_end()}))),
+                false => Err(Trouble::Warning(why)),
+            };
+        }
         let mut object = Map::new();
         for family in &families {
             if view.neighbors(*family).next().is_none() {
                 continue;
             }
-            object.insert(family_key(*family).to_owned(), view.json(*family, wanted));
+            object.insert(family_key(*family).to_owned(), view.json(*family, &wanted));
             if !alone {
                 text.push_str(&format!("\n{} Summary:\n", family_name(*family)));
             }
-            text.push_str(&view.text(*family, wanted));
+            text.push_str(&view.text(*family, &wanted));
         }
         if object.is_empty() {
             text.push_str(&format!("% No BGP neighbors found in VRF {}\n", router.vrf));
@@ -101,20 +176,20 @@ impl View {
         self.neighbors.iter().filter(mine)
     }
 
-    fn json(&self, family: Family, wanted: Wanted) -> Value {
+    fn json(&self, family: Family, wanted: &Wanted) -> Value {
         let all: Vec<&reply::Neighbor> = self.neighbors(family).collect();
         let failed = all.iter().filter(|it| !is_up(&it.summary)).count();
         let dynamic = all.iter().filter(|it| is_dynamic(&it.summary)).count();
-        if wanted == Wanted::Failed && failed == 0 {
+        if wanted.state == State::Failed && failed == 0 {
             return json!({
                 "failedPeersCount": 0, "dynamicPeers": dynamic, "totalPeers": all.len(),
             });
         }
-        let shown = all.iter().filter(|it| wanted.takes(&it.summary));
+        let shown = all.iter().filter(|it| wanted.takes(it));
         let peers = shown.map(|it| {
-            let object = match wanted {
-                Wanted::Failed => failed_json(it),
-                Wanted::All | Wanted::Established => self.peer(it, family),
+            let object = match wanted.state {
+                State::Failed => failed_json(it),
+                State::All | State::Established => self.peer(it, family),
             };
             (peer_name(&it.summary), object)
         });
@@ -148,8 +223,7 @@ impl View {
         let mut object = json!({
             "remoteAs": summary.remote_as.unwrap_or(0),
             "localAs": neighbor.local_as.unwrap_or(self.summary.asn),
-            // No neighbour is asked for it.
-            "softwareVersion": "n/a",
+            "softwareVersion": neighbor.version_received.as_deref().unwrap_or("n/a"),
             "version": 4,
             "msgRcvd": summary.messages_received,
             "msgSent": summary.messages_sent,
@@ -198,50 +272,63 @@ impl View {
         self.memory.table_bytes.saturating_mul(mine) / all.max(1)
     }
 
-    fn text(&self, family: Family, wanted: Wanted) -> String {
+    fn text(&self, family: Family, wanted: &Wanted) -> String {
         let all: Vec<&reply::Neighbor> = self.neighbors(family).collect();
-        let rows = all.iter().filter(|it| wanted.takes(&it.summary));
+        let rows = all.iter().filter(|it| wanted.takes(it));
         let rows: Vec<&reply::Neighbor> = rows.copied().collect();
-        if wanted == Wanted::Failed && rows.is_empty() {
+        if wanted.state == State::Failed && rows.is_empty() {
             return "% No failed BGP neighbors found\n".to_owned();
         }
         let mut text = format!(
-            "BGP router identifier {}, local AS number {} VRF {} vrf-id {}\n\
-             BGP table version 0\nRIB entries {}, using {} of memory\nPeers {}\n",
+            "BGP router identifier {}, local AS number {} VRF {} vrf-id {}\n",
             self.summary.router_id,
             self.summary.asn,
             self.vrf,
-            words::vrf_id(&self.vrf),
-            self.summary.prefixes.get(family).copied().unwrap_or(0),
-            words::memory(self.rib_memory(family)),
-            all.len()
+            words::vrf_id(&self.vrf)
         );
+        if !wanted.terse {
+            text.push_str(&format!(
+                "BGP table version 0\nRIB entries {}, using {} of memory\nPeers {}\n",
+                self.summary.prefixes.get(family).copied().unwrap_or(0),
+                words::memory(self.rib_memory(family)),
+                all.len()
+            ));
+        }
         let total = format!("\nTotal number of neighbors {}\n", all.len());
         if rows.is_empty() {
-            return text + "\n% No matching neighbor\n" + &total;
+            // FRR counts no others where somebody was asked for.
+            let total = if wanted.party == Party::All {
+                &total
+            } else {
+                ""
+            };
+            return text + "\n% No matching neighbor\n" + total;
         }
         let names: Vec<String> = rows.iter().map(|it| listed_name(&it.summary)).collect();
         let width = names.iter().map(|it| it.chars().count()).max().unwrap_or(0);
         let width = width.max(15);
-        let columns = match wanted {
-            Wanted::Failed => " EstdCnt DropCnt ResetTime Reason",
-            Wanted::All | Wanted::Established => {
+        let columns = match (wanted.state, wanted.wide) {
+            (State::Failed, _) => " EstdCnt DropCnt ResetTime Reason",
+            (State::All | State::Established, false) => {
                 " V         AS   MsgRcvd   MsgSent   TblVer  InQ OutQ  Up/Down State/PfxRcd   PfxSnt Desc"
+            }
+            (State::All | State::Established, true) => {
+                " V         AS    LocalAS   MsgRcvd   MsgSent   TblVer  InQ OutQ  Up/Down State/PfxRcd   PfxSnt Desc"
             }
         };
         text.push_str(&format!("\n{:width$}{columns}\n", "Neighbor"));
         for (row, name) in rows.iter().zip(names) {
-            let rest = match wanted {
-                Wanted::Failed => failed_line(row),
-                Wanted::All | Wanted::Established => line(row, family),
+            let local_as = row.local_as.unwrap_or(self.summary.asn);
+            let rest = match wanted.state {
+                State::Failed => failed_line(row),
+                State::All | State::Established => {
+                    line(row, family, wanted.wide.then_some(local_as))
+                }
             };
             text.push_str(&format!("{name:width$} {rest}\n"));
         }
-        match wanted {
-            Wanted::All => {}
-            Wanted::Established | Wanted::Failed => {
-                text.push_str(&format!("\nDisplayed neighbors {}", rows.len()));
-            }
+        if !wanted.takes_all() {
+            text.push_str(&format!("\nDisplayed neighbors {}", rows.len()));
         }
         text.push_str(&total);
         let dynamic = all.iter().filter(|it| is_dynamic(&it.summary)).count();
@@ -254,18 +341,9 @@ impl View {
     }
 }
 
-impl Wanted {
-    fn takes(self, neighbor: &NeighborSummary) -> bool {
-        match self {
-            Wanted::All => true,
-            Wanted::Established => is_up(neighbor),
-            Wanted::Failed => !is_up(neighbor),
-        }
-    }
-}
-
-/// Behind the name. Table versions and queues are columns of FRR's that rbgpd has no values for.
-fn line(neighbor: &reply::Neighbor, family: Family) -> String {
+/// Behind the name. Table versions and queues are columns of FRR's that rbgpd has no values for. Wide
+/// lines have our AS number, too, and more of the description.
+fn line(neighbor: &reply::Neighbor, family: Family, local_as: Option<u32>) -> String {
     let summary = &neighbor.summary;
     let up = is_up(summary);
     let detail = neighbor.details.get(family);
@@ -293,20 +371,24 @@ fn line(neighbor: &reply::Neighbor, family: Family) -> String {
         (false, _) => (state(summary), "0".to_owned()),
     };
     format!(
-        "4 {:>10} {:>9} {:>9} {:>8} {:>4} {:>4} {:>8} {received:>12} {sent:>8} {}",
+        "4 {:>10}{} {:>9} {:>9} {:>8} {:>4} {:>4} {:>8} {received:>12} {sent:>8} {}",
         summary.remote_as.unwrap_or(0),
+        local_as.map_or(String::new(), |asn| format!(" {asn:>10}")),
         summary.messages_received,
         summary.messages_sent,
         0,
         0,
         0,
         summary.changed_s.map_or("never".to_owned(), uptime),
-        short(summary.description.as_deref())
+        short(
+            summary.description.as_deref(),
+            if local_as.is_some() { 64 } else { 20 }
+        )
     )
 }
 
-fn short(description: Option<&str>) -> String {
-    description.map_or("N/A".to_owned(), |text| text.chars().take(20).collect())
+fn short(description: Option<&str>, most: usize) -> String {
+    description.map_or("N/A".to_owned(), |text| text.chars().take(most).collect())
 }
 
 fn failed_line(neighbor: &reply::Neighbor) -> String {

@@ -83,12 +83,8 @@ pub(super) fn as_path_length(items: &[AsPathItem]) -> usize {
 
 /// Host and domain name of a neighbour, which it tells with a capability.
 pub(super) fn hostname(neighbor: &reply::Neighbor) -> Option<(String, String)> {
-    let names = neighbor
-        .capabilities
-        .iter()
-        .find_map(|it| it.strip_prefix("name "))?;
-    let (host, domain) = names.split_once('.').unwrap_or((names, ""));
-    Some((host.to_owned(), domain.to_owned()))
+    let name = neighbor.host_received.as_ref()?;
+    Some((name.host.clone(), name.domain.clone()))
 }
 
 /// FRR's number of a VRF: that of its device, and zero for the one that has none.

@@ -441,12 +441,14 @@ pub(super) async fn route(said: &Said, asking: &Asking) -> Answered {
         let fits = |it: &Route| within.is_some_and(|within| within.contains(it.prefix));
         view.tables.iter_mut().for_each(|it| it.routes.retain(fits));
     }
-    const MAKERS: [(&str, Maker); 6] = [
+    const MAKERS: [(&str, Maker); 8] = [
         ("bgp", Maker::Bgp),
         ("connected", Maker::Connected),
+        ("isis", Maker::Isis),
         ("kernel", Maker::Kernel),
         ("local", Maker::Local),
         ("ospf", Maker::Ospf),
+        ("rip", Maker::Rip),
         ("static", Maker::Static),
     ];
     let wanted = MAKERS.iter().find(|(word, _)| said.has(word));

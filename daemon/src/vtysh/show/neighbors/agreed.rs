@@ -4,7 +4,6 @@ use bgp::Family;
 use serde_json::{Map, Value, json};
 
 use crate::control::reply::Neighbor;
-use crate::vtysh::host;
 use crate::vtysh::show::summary::is_up;
 use crate::vtysh::show::words::{family_key, family_name, hostname};
 
@@ -181,24 +180,39 @@ pub(super) fn json(neighbor: &Neighbor) -> Value {
     if !several.is_empty() {
         put("addPath", Value::Object(several));
     }
-    let mut names = json!({"advHostName": host::name(), "advDomainName": NO_DOMAIN});
+    let mut names = match &neighbor.host_sent {
+        Some(told) => json!({"advHostName": told.host, "advDomainName": domain(&told.domain)}),
+        None => json!({}),
+    };
     if let (Value::Object(names), Some((host, domain))) = (&mut names, hostname(neighbor)) {
-        let domain = if domain.is_empty() {
-            NO_DOMAIN
-        } else {
-            &domain
-        };
         names.insert("rcvHostName".to_owned(), json!(host));
-        names.insert("rcvDomainName".to_owned(), json!(domain));
+        names.insert("rcvDomainName".to_owned(), json!(self::domain(&domain)));
     }
     put("hostName", names);
-    // Neither side has said which version it is.
-    put("softwareVersion", json!({}));
+    let mut versions = Map::new();
+    for (key, version) in [
+        ("advertisedSoftwareVersion", &neighbor.version_sent),
+        ("receivedSoftwareVersion", &neighbor.version_received),
+    ] {
+        if let Some(version) = version {
+            versions.insert(key.to_owned(), json!(version));
+        }
+    }
+    put("softwareVersion", Value::Object(versions));
     Value::Object(object)
 }
 
-/// As FRR has it where a host has no domain, which rbgpd never says.
-const NO_DOMAIN: &str = "n/a";
+fn version(word: &str, version: Option<&str>) -> String {
+    match version {
+        Some(version) => format!("{word} software version ({version})"),
+        None => format!("not {word}"),
+    }
+}
+
+/// As FRR has it where a host has none.
+fn domain(name: &str) -> &str {
+    if name.is_empty() { "n/a" } else { name }
+}
 
 /// One key stands for each side, and one for both.
 fn add_path_keys(way: &str, said: Option<Said>) -> Vec<String> {
@@ -236,18 +250,21 @@ pub(super) fn lines(neighbor: &Neighbor) -> String {
         text.push_str(&format!("    Address Family {family}: {}\n", said.text()));
     }
     let theirs = hostname(neighbor).map(|(host, domain)| {
-        let domain = if domain.is_empty() {
-            NO_DOMAIN
-        } else {
-            &domain
-        };
-        format!("received (name: {host},domain name: {domain})")
+        format!(
+            "received (name: {host},domain name: {})",
+            self::domain(&domain)
+        )
+    });
+    let ours = neighbor.host_sent.as_ref().map(|told| {
+        let domain = domain(&told.domain);
+        format!("advertised (name: {},domain name: {domain})", told.host)
     });
     text.push_str(&format!(
-        "    Hostname Capability: advertised (name: {},domain name: {NO_DOMAIN}) {}\n    \
-         Version Capability: not advertised not received\n",
-        host::name(),
-        theirs.unwrap_or_else(|| "not received".to_owned())
+        "    Hostname Capability: {} {}\n    Version Capability: {} {}\n",
+        ours.unwrap_or_else(|| "not advertised".to_owned()),
+        theirs.unwrap_or_else(|| "not received".to_owned()),
+        version("advertised", neighbor.version_sent.as_deref()),
+        version("received", neighbor.version_received.as_deref())
     ));
     for (_, words, said) in graceful {
         text.push_str(&format!("    {words}: {}\n", said.text()));

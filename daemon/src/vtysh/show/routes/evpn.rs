@@ -55,6 +55,16 @@ impl Key {
         format!("[{}]", self.parts.join("]:["))
     }
 
+    /// Whether it tells of this prefix: of all of it, or of the one host in it.
+    pub(super) fn is_about(&self, prefix: &str) -> bool {
+        let (address, length) = prefix.split_once('/').unwrap_or((prefix, ""));
+        match self.part(0) {
+            "2" => self.part(5) == address,
+            "5" => self.part(3) == address && self.part(2) == length,
+            _ => false,
+        }
+    }
+
     /// Its fields, under FRR's keys.
     pub(super) fn fields(&self) -> Map<String, Value> {
         let number = |at| json!(self.part(at).parse::<u64>().unwrap_or(0));

@@ -88,12 +88,13 @@ pub(super) struct Source<'a> {
 }
 
 impl Overlay {
-    async fn of(asking: &Asking, paths: &[Route]) -> Result<Self, Trouble> {
-        let from_evpn = paths.iter().find(|it| is_from_evpn(it));
-        let prefix = from_evpn.and_then(|it| it.prefix.parse().ok());
-        let (Some(_), Some(router)) = (prefix, asking.router(None).await?) else {
+    pub(super) async fn of(asking: &Asking, paths: &[Route]) -> Result<Self, Trouble> {
+        let mut from_evpn = paths.iter().filter(|it| is_from_evpn(it));
+        let (Some(first), Some(router)) = (from_evpn.next(), asking.router(None).await?) else {
             return Ok(Self::default());
         };
+        let alone = from_evpn.all(|it| it.prefix == first.prefix);
+        let prefix = first.prefix.parse().ok().filter(|_| alone);
         let wanted = EvpnRoutes {
             prefix,
             ..EvpnRoutes::default()
@@ -110,7 +111,10 @@ impl Overlay {
         let router = |it: &Route| it.next_hops.first().map(|hop| hop.ip().to_canonical());
         let same = |it: &&EvpnRoute| {
             let it = &it.route;
-            it.best && router(it) == router(path) && it.as_path == path.as_path
+            it.best
+                && router(it) == router(path)
+                && it.as_path == path.as_path
+                && Key::of(&it.prefix).is_about(&path.prefix)
         };
         if !is_from_evpn(path) {
             return None;
@@ -132,7 +136,7 @@ fn missing(said: &Said) -> Answer {
     }
 }
 
-fn prefix_json(
+pub(super) fn prefix_json(
     view: &View,
     overlay: &Overlay,
     name: &str,
@@ -196,7 +200,9 @@ pub(super) fn detail(
     let neighbor = source.and_then(|it| it.neighbor);
     if route.neighbor.is_none() && neighbor.is_none() {
         put("sourced", json!(true));
-        put("local", json!(true));
+        if route.source.is_none() {
+            put("local", json!(true));
+        }
     }
     if is_handed_over(route) {
         put("announceNexthopSelf", json!(true));
@@ -303,7 +309,7 @@ fn segments(path: &[AsPathItem]) -> Vec<Value> {
     segments
 }
 
-fn prefix_text(
+pub(super) fn prefix_text(
     view: &View,
     overlay: &Overlay,
     name: &str,
@@ -393,10 +399,12 @@ pub(super) fn paragraph(
     facts.extend(route.accepted.then(|| "valid".to_owned()));
     let ours = route.neighbor.is_none() && told.is_none();
     let internal = view.is_internal(route) || told.is_some_and(|it| it.internal);
-    facts.push(match (ours, internal) {
-        (true, _) => "sourced, local".to_owned(),
-        (false, true) => "internal".to_owned(),
-        (false, false) => "external".to_owned(),
+    // What was taken over from the kernel is not FRR's `local`.
+    facts.push(match (ours, route.source.is_none(), internal) {
+        (true, true, _) => "sourced, local".to_owned(),
+        (true, false, _) => "sourced".to_owned(),
+        (false, _, true) => "internal".to_owned(),
+        (false, _, false) => "external".to_owned(),
     });
     facts.extend(route.stale.then(|| "stale".to_owned()));
     facts.extend(route.multipath.then(|| "multipath".to_owned()));

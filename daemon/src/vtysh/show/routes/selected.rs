@@ -10,9 +10,8 @@ use bgp::policy::{Action, AsPathList, AsPathRule, Communities, Extent, Kind};
 use bgp::{Asn, Community, Family, LargeCommunity, Prefix};
 
 use super::tables;
-use crate::config::{self, Config};
-use crate::control::reply::{self, AsPathItem, Route};
-use crate::control::{Language, Request};
+use crate::config::Config;
+use crate::control::reply::{AsPathItem, Route};
 use crate::vtysh::ask::{Asking, Trouble};
 use crate::vtysh::grammar::Said;
 use crate::vtysh::show::Answered;
@@ -42,10 +41,25 @@ async fn condition(said: &Said, asking: &Asking) -> Result<Takes, Trouble> {
         false => Extent::All,
     };
     if let Some(name) = said.value(&["LIST"]) {
-        return of_list(said, name, extent, &running(asking).await?);
+        return of_list(said, name, extent, &asking.running().await?);
     }
     if let Some(text) = said.value(&["REGEX"]) {
         return regexp(text);
+    }
+    if said.has("self-originate") {
+        return Ok(Box::new(|route| {
+            route.neighbor.is_none() && !super::is_handed_over(route)
+        }));
+    }
+    if said.has("rpki") {
+        let states = [
+            ("valid", "valid"),
+            ("invalid", "invalid"),
+            ("notfound", "not_found"),
+        ];
+        let wanted = states.iter().find(|(word, _)| said.has(word));
+        let wanted = wanted.map(|(_, state)| *state);
+        return Ok(Box::new(move |route| route.rpki.as_deref() == wanted));
     }
     if said.has("cidr-only") {
         return Ok(of_prefix(|prefix| !is_classful(prefix)));
@@ -63,22 +77,28 @@ async fn condition(said: &Said, asking: &Asking) -> Result<Takes, Trouble> {
     })
 }
 
-/// What is in force.
-async fn running(asking: &Asking) -> Result<Config, Trouble> {
-    let running: reply::Running = asking.ask(&Request::Running(Language::Toml)).await?;
-    config::parse(&running.text, "running-config").map_err(|errors| {
-        let errors: String = errors.iter().map(|error| format!("{error}\n")).collect();
-        Trouble::Failure(format!(
-            "% the lists cannot be read from the running configuration:\n{errors}"
-        ))
-    })
-}
-
 fn of_list(said: &Said, name: &str, extent: Extent, config: &Config) -> Result<Takes, Trouble> {
     let missing = |kind: &str| Trouble::Warning(format!("% {name} {kind} not found\n"));
     if said.has("prefix-list") {
-        let list = config.prefix_lists.iter().find(|it| it.name() == name);
+        // Of two lists with one name the second one has its version in front.
+        let other = format!("ipv6 prefix-list {name}");
+        let v6 = super::family(said) == Family::Ipv6Unicast;
+        let mut lists = config.prefix_lists.iter();
+        let second = lists.find(|it| v6 && it.name() == other);
+        let list = second.or_else(|| config.prefix_lists.iter().find(|it| it.name() == name));
         let list = list.ok_or_else(|| missing("prefix-list"))?.clone();
+        return Ok(of_prefix(move |prefix| list.permits(prefix)));
+    }
+    if said.has("access-list") {
+        let v6 = super::family(said) == Family::Ipv6Unicast;
+        let own = if v6 {
+            "ipv6 access-list"
+        } else {
+            "access-list"
+        };
+        let mut lists = config.prefix_lists.iter();
+        let list = lists.find(|it| it.name().strip_prefix(own).map(str::trim_start) == Some(name));
+        let list = list.ok_or_else(|| missing("access-list"))?.clone();
         return Ok(of_prefix(move |prefix| list.permits(prefix)));
     }
     if said.has("filter-list") {
