@@ -1,4 +1,5 @@
-//! Settings of the host that routing between overlay networks needs, and that are not ours to make.
+//! Settings of the host that routing between overlay networks needs, and that are not ours to make unless the
+//! configuration says so.
 //!
 //! They are for all of the host's interfaces, so somebody else answers for them: what is off is named
 //! with what it leads to and the command that mends it, at the start and in `show summary`.
@@ -9,7 +10,7 @@ use std::path::Path;
 
 use bgp::Family;
 
-use crate::config::{Config, Neighbor};
+use crate::config::{Config, Kernel, Neighbor};
 
 /// What the kernel is to do with packets of networks that have their gateway here.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -58,6 +59,19 @@ impl Settings {
         }
     }
 
+    /// The same with what the configuration has us turn on. Where that cannot be done, `verify` says so.
+    fn turned_on(self, kernel: &Kernel) -> Self {
+        let on = |asked: Option<bool>, have| match asked {
+            Some(true) => Some(1),
+            Some(false) | None => have,
+        };
+        Self {
+            ip_forward: on(kernel.ipv4_forwarding, self.ip_forward),
+            ipv6_forwarding: on(kernel.ipv6_forwarding, self.ipv6_forwarding),
+            ..self
+        }
+    }
+
     /// What of it stands against what is needed, a line each.
     pub(crate) fn notices(self, needs: Needs) -> Vec<String> {
         let mut notices = Vec::new();
@@ -92,7 +106,10 @@ pub(crate) fn notices(config: &Config) -> Vec<String> {
     let needs = Needs::of(config);
     match needs == Needs::default() {
         true => Vec::new(),
-        false => Settings::read(Path::new("/proc/sys/net")).notices(needs),
+        false => {
+            let settings = Settings::read(Path::new("/proc/sys/net"));
+            settings.turned_on(&config.kernel).notices(needs)
+        }
     }
 }
 
@@ -127,6 +144,13 @@ mod tests {
             ]
         );
         assert!(off.notices(Needs::default()).is_empty());
+        // What is turned on by us is not to be turned on by hand.
+        let asked = Kernel {
+            ipv4_forwarding: Some(true),
+            ipv6_forwarding: Some(false),
+            ..Kernel::default()
+        };
+        assert_eq!(off.turned_on(&asked).notices(ALL), lines[1..]);
         let on = Settings {
             ip_forward: Some(1),
             ipv6_forwarding: Some(1),
