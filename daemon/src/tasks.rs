@@ -13,10 +13,11 @@
 //! | bfd (own thread) | 0–1 | BFD sessions | UDP, commands | neighbours' commands | never waits for others | dropped |
 //! | rpki | 1 per cache of an instance | connection, the cache's VRPs | the cache | orders to core | full orders: the cache is read later | aborted when deconfigured, and at the end |
 //! | wireguard (own thread) | 0–1 per instance | AllowedIPs | prefixes | WireGuard's socket | one owner per prefix | dropped |
+//! | log (own thread) | 1 | the system's log, the log file | lines, settings | both | `QUEUE_MAX`: the line is lost and counted | with the process, which waits a second for it |
 //! | blocking calls | few | nothing | an answer of the kernel thread | an order to core | tokio's pool | by themselves |
 //!
-//! Threads of `fib`, `bfd_io`, `snoop` and `wireguard_io` are started by their own constructors, which are
-//! called from here and from `router`.
+//! Threads of `fib`, `bfd_io`, `snoop`, `wireguard_io` and `log` are started by their own constructors, which are
+//! called from here, from `router` and, the last one, before there is a runtime from `service`.
 //!
 //! Locks, each held for a look-up: `Registry` (who owns an address; BFD must reach a neighbour's task
 //! without passing through a busy core), the inboxes of the kernel and WireGuard threads (the last
