@@ -10,7 +10,9 @@ use std::sync::Arc;
 use foldhash::fast::FixedState;
 
 use crate::asn::Asn;
-use crate::attributes::{AttributeSet, NextHop, Notes, Origin, Partial, UnknownAttribute};
+use crate::attributes::{
+    AttributeSet, NextHop, Notes, Origin, Partial, SegmentKind, UnknownAttribute,
+};
 use crate::community::{Community, ExtendedCommunity, LargeCommunity};
 use crate::evpn_route::EvpnTail;
 use crate::wire::attribute::as_path::{self, Segments};
@@ -149,6 +151,16 @@ impl Attributes {
     /// Length as the decision process counts: a set is one, confederation segments none.
     pub fn as_path_length(&self) -> u16 {
         self.header.as_path_length
+    }
+
+    /// How many the path's confederation segments would count as: a set is one.
+    pub fn confederation_length(&self) -> u16 {
+        let length = self.as_path().map(|segment| match segment.kind {
+            SegmentKind::ConfedSequence => segment.asns().count(),
+            SegmentKind::ConfedSet => 1,
+            SegmentKind::Set | SegmentKind::Sequence => 0,
+        });
+        u16::try_from(length.sum::<usize>()).unwrap_or(u16::MAX)
     }
 
     /// Number of cluster identifiers (RFC 4456 §9).

@@ -79,6 +79,9 @@ pub struct Rules {
     pub missing_med_as_worst: bool,
     /// The length of the AS path is not looked at.
     pub as_path_ignore: bool,
+    /// The numbers of a confederation in a path count for its length; RFC 5065 §5.3 has them
+    /// "not be included".
+    pub as_path_confed: bool,
 }
 
 impl Rules {
@@ -105,13 +108,13 @@ impl Rules {
             ],
             // Reached by paths of whatever length.
             Step::Origin => [self.as_path_ignore.then_some("as_path_ignore"), None],
+            Step::AsPathLength => [self.as_path_confed.then_some("as_path_confed"), None],
             Step::Ineligible
             | Step::LongLivedStale
             | Step::Weight
             | Step::LocalPref
             | Step::Local
             | Step::Aigp
-            | Step::AsPathLength
             | Step::External
             | Step::RouterId
             | Step::ClusterLength
@@ -131,9 +134,13 @@ impl Rules {
     }
 
     fn as_path_length(self, path: &Path) -> u16 {
-        match self.as_path_ignore {
-            true => 0,
-            false => path.attributes.as_path_length(),
+        let attributes = &path.attributes;
+        match (self.as_path_ignore, self.as_path_confed) {
+            (true, _) => 0,
+            (false, false) => attributes.as_path_length(),
+            (false, true) => attributes
+                .as_path_length()
+                .saturating_add(attributes.confederation_length()),
         }
     }
 }
@@ -641,13 +648,12 @@ pub(super) mod tests {
     }
 
     pub(crate) fn rules() -> impl Strategy<Value = Rules> {
-        any::<[bool; 3]>().prop_map(
-            |[always_compare_med, missing_med_as_worst, as_path_ignore]| Rules {
-                always_compare_med,
-                missing_med_as_worst,
-                as_path_ignore,
-            },
-        )
+        any::<[bool; 4]>().prop_map(|[med, worst, ignore, confed]| Rules {
+            always_compare_med: med,
+            missing_med_as_worst: worst,
+            as_path_ignore: ignore,
+            as_path_confed: confed,
+        })
     }
 
     proptest! {

@@ -263,6 +263,7 @@ fn bestpath(table: &BestpathTable) -> Rules {
         always_compare_med: or(table.always_compare_med, default.always_compare_med),
         missing_med_as_worst: or(table.missing_med_as_worst, default.missing_med_as_worst),
         as_path_ignore: or(table.as_path_ignore, default.as_path_ignore),
+        as_path_confed: or(table.as_path_confed, default.as_path_confed),
     }
 }
 

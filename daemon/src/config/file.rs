@@ -174,6 +174,8 @@ pub struct BestpathTable {
     pub missing_med_as_worst: Option<At<bool>>,
     /// `as_path_ignore`.
     pub as_path_ignore: Option<At<bool>>,
+    /// `as_path_confed`.
+    pub as_path_confed: Option<At<bool>>,
     /// `bandwidth`.
     pub bandwidth: Option<At<BandwidthUse>>,
 }
@@ -523,6 +525,7 @@ fn bestpath(table: &mut Table<'_, '_>) -> BestpathTable {
         always_compare_med: table.get("always_compare_med", boolean),
         missing_med_as_worst: table.get("missing_med_as_worst", boolean),
         as_path_ignore: table.get("as_path_ignore", boolean),
+        as_path_confed: table.get("as_path_confed", boolean),
         bandwidth: table.get("bandwidth", keyword),
     }
 }

@@ -312,6 +312,11 @@ fn bestpath(rules: Rules, bandwidth: BandwidthUse) -> Fields {
             rules.as_path_ignore,
             default.as_path_ignore,
         ),
+        (
+            "as_path_confed",
+            rules.as_path_confed,
+            default.as_path_confed,
+        ),
     ] {
         fields.add_unless_default(key, value, default);
     }

@@ -99,6 +99,7 @@ fn every_key_is_accepted_and_leaves_its_default() {
         always_compare_med: true,
         missing_med_as_worst: true,
         as_path_ignore: true,
+        as_path_confed: true,
     };
     assert_eq!(config.bestpath, all);
     assert_ne!(config.kernel, defaults.kernel);

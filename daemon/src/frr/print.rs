@@ -280,6 +280,7 @@ impl<'c> Page<'c> {
                 Say::On("bgp bestpath med missing-as-worst"),
             ),
             ("as_path_ignore", Say::On("bgp bestpath as-path ignore")),
+            ("as_path_confed", Say::On("bgp bestpath as-path confed")),
         ];
         const RESTART: &[(&str, Say)] = &[
             (

@@ -644,6 +644,19 @@ fn a_member_counts_as_internal_in_the_decision_and_its_segments_as_nothing() {
         announce(&[prefix(1)], &path(&[65005, 7], [10, 10, 0, 5])),
     );
     assert_eq!(world.best[&Nlri::V4(prefix(1))], [PeerId(2)]);
+    // Unless they count.
+    let rules = Rules {
+        as_path_confed: true,
+        ..Rules::default()
+    };
+    world.input(Input::SetRules(rules));
+    assert_eq!(world.best[&Nlri::V4(prefix(1))], [PeerId(5)]);
+    let route = world.rib.route(&Nlri::V4(prefix(1))).unwrap();
+    let lost = route.paths.iter().find_map(|path| path.lost).unwrap();
+    assert_eq!(
+        rules.describe(lost),
+        "longer AS path (bestpath: as_path_confed)"
+    );
 }
 
 #[test]

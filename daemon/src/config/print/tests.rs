@@ -733,10 +733,11 @@ fn config() -> impl Strategy<Value = Config> {
         paths,
         as_path_relax,
     });
-    let rules = any::<[bool; 3]>().prop_map(|[one, two, three]| Rules {
+    let rules = any::<[bool; 4]>().prop_map(|[one, two, three, four]| Rules {
         always_compare_med: one,
         missing_med_as_worst: two,
         as_path_ignore: three,
+        as_path_confed: four,
     });
     let bandwidth = select(
         BandwidthUse::WORDS

@@ -250,7 +250,7 @@ pub(super) const SHAPES: &[Shape] = &[
     shape(
         HERE,
         "bgp bestpath as-path confed",
-        Refused("confederation segments do not count for the length of a path"),
+        Does(|site, a| key(site, a, "bestpath.as_path_confed", "true")),
     ),
     shape(
         HERE,
@@ -264,8 +264,15 @@ pub(super) const SHAPES: &[Shape] = &[
     ),
     shape(
         HERE,
-        "bgp bestpath med confed [missing-as-worst]",
-        Refused("MEDs within a confederation are compared as those of one AS"),
+        "bgp bestpath med confed",
+        Always(
+            "MEDs of paths that have not left the confederation are always compared, as in FRR",
+        ),
+    ),
+    shape(
+        HERE,
+        "bgp bestpath med (confed missing-as-worst|missing-as-worst confed)",
+        Does(|site, a| key(site, a, "bestpath.missing_med_as_worst", "true")),
     ),
     shape(
         HERE,

@@ -213,6 +213,14 @@ fn neighbors_are_told_of_a_shutdown_that_the_file_announces() {
 }
 
 #[test]
+fn numbers_of_a_confederation_may_count_for_the_length() {
+    let rules = |lines: &str| kept(&format!("{ROUTER}{lines}")).bestpath;
+    assert!(rules(" bgp bestpath as-path confed\n").as_path_confed);
+    assert_eq!(rules(" bgp bestpath med confed\n"), rules(""));
+    assert!(rules(" bgp bestpath med confed missing-as-worst\n").missing_med_as_worst);
+}
+
+#[test]
 fn the_best_path_of_each_as_is_sent_where_a_neighbor_takes_several() {
     let config = kept(&format!(
         "{ROUTER} neighbor 10.0.0.2 remote-as 65002\n address-family ipv4 unicast\n  \
