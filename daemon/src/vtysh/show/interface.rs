@@ -1,7 +1,7 @@
 //! `show interface` and `show interface description`: devices of the host as the kernel has them.
 //!
-//! Of what FRR's zebra adds to that, times when a link came or went and settings of its own, nothing is
-//! known here.
+//! Of what FRR's zebra adds to that, the description of the configuration is told, before the device's own
+//! alias; of times when a link came or went and other settings nothing is known here.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -20,13 +20,26 @@ use crate::vtysh::host::{DEFAULT, Host, vrf_table};
 struct View {
     host: Host,
     facts: Vec<DeviceFacts>,
+    /// What the configuration calls devices.
+    descriptions: BTreeMap<String, String>,
 }
 
 impl View {
     async fn of(asking: &Asking) -> Result<Self, Trouble> {
         let host = Host::now(asking.version().await?.pid)?;
         let facts = host.facts()?;
-        Ok(Self { host, facts })
+        let named = asking.running().await?.host_interfaces.into_iter();
+        let described = named.filter_map(|it| Some((it.name, it.description?)));
+        Ok(Self {
+            host,
+            facts,
+            descriptions: described.collect(),
+        })
+    }
+
+    fn description(&self, link: &Link) -> Option<&str> {
+        let known = self.descriptions.get(link.name.as_str());
+        known.map(String::as_str)
     }
 
     /// The VRF of a device, which of a VRF's own device is that one.
@@ -95,6 +108,9 @@ impl View {
         put("linkUps", json!(ups));
         put("linkDowns", json!(downs));
         put("vrfName", json!(self.vrf(link)));
+        if let Some(description) = self.description(link) {
+            put("description", json!(description));
+        }
         if let Some(alias) = &link.alias {
             put("OsDescription", json!(alias));
         }
@@ -179,6 +195,9 @@ impl View {
             link.name,
             self.vrf(link)
         );
+        if let Some(description) = self.description(link) {
+            text.push_str(&format!("  Description: {description}\n"));
+        }
         if let Some(alias) = &link.alias {
             text.push_str(&format!("  OS Description: {}\n", printable(alias)));
         }
@@ -265,8 +284,9 @@ pub(super) async fn descriptions(said: &Said, asking: &Asking) -> Answered {
                 (true, true) => "up      up        ",
                 (true, false) => "up      down      ",
             };
-            let alias = link.alias.as_deref().map_or(String::new(), printable);
-            text.push_str(&format!("{:<16}{status}{alias}\n", link.name.as_str()));
+            let alias = || link.alias.as_deref().map_or(String::new(), printable);
+            let said = view.description(link).map_or_else(alias, str::to_owned);
+            text.push_str(&format!("{:<16}{status}{said}\n", link.name.as_str()));
         }
     }
     Ok(Answer::Text(text))
@@ -374,6 +394,7 @@ mod tests {
                 ..Host::default()
             },
             facts: vec![facts],
+            descriptions: BTreeMap::from([("a0".to_owned(), "to the lab".to_owned())]),
         }
     }
 
@@ -398,6 +419,9 @@ mod tests {
         assert_eq!(json["linkDowns"], 1);
         assert_eq!(json["masterInterface"], "red");
         let down = view.host.named("a0").unwrap();
+        let text = view.text(down);
+        assert!(text.contains("\n  Description: to the lab\n"), "{text}");
+        assert_eq!(view.json(down)["description"], "to the lab");
         assert!(view.text(down).starts_with("Interface a0 is down\n"));
         assert_eq!(view.json(down).get("operationalStatus"), None);
     }
