@@ -110,6 +110,20 @@ pub enum Event {
     Repaired(Differences),
 }
 
+impl Event {
+    /// Where a wish stands: in the kernel, or not for this reason.
+    pub(crate) fn standing(key: Key, error: Option<String>) -> Self {
+        match error {
+            None => Event::Installed { keys: vec![key] },
+            Some(error) => Event::Failed {
+                key,
+                error,
+                occupied: false,
+            },
+        }
+    }
+}
+
 /// How many entries differed from what was thought to be in the kernel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Differences {

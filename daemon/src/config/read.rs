@@ -201,6 +201,34 @@ impl<'a, 'i> Table<'a, 'i> {
         table(self.report, key, name, value, read)
     }
 
+    /// Reads a list in which tables and single values, which stand for tables with nothing else in them,
+    /// may stand beside each other.
+    pub(super) fn tables_or_values<T, V>(
+        &mut self,
+        key: &'static str,
+        name: &str,
+        read: impl Fn(&mut Table<'_, 'i>) -> Option<T>,
+        value: impl Fn(&DeValue<'i>) -> Reading<V>,
+        whole: impl Fn(At<V>) -> T,
+    ) -> Vec<At<T>> {
+        let Some(list) = self.raw(key) else {
+            return Vec::new();
+        };
+        let Some(items) = array(self.report, key, list) else {
+            return Vec::new();
+        };
+        let read = |item: &Value<'i>| {
+            if item.get_ref().is_table() {
+                let item = table(self.report, key, name, item, &read)?;
+                return item.value.map(|value| At::new(value, item.span));
+            }
+            let value = reading(self.report, key, item, &value)?;
+            let span = value.span;
+            Some(At::new(whole(value), span))
+        };
+        items.iter().filter_map(read).collect()
+    }
+
     /// Reads every table of an array beneath a key.
     pub(super) fn tables<T>(
         &mut self,

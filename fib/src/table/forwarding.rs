@@ -92,14 +92,7 @@ impl Table {
             return;
         }
         let key = Key::Forwarding { ipv6 };
-        self.events.push_back(match error {
-            None => Event::Installed { keys: vec![key] },
-            Some(error) => Event::Failed {
-                key,
-                error,
-                occupied: false,
-            },
-        });
+        self.events.push_back(Event::standing(key, error));
     }
 
     pub(super) fn forwarding_differences(&self, found: &mut Vec<Difference>) {

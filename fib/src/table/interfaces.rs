@@ -300,14 +300,7 @@ impl InterfaceSlot {
         if !installed {
             self.repairing = 0;
         }
-        news.then(|| match self.error.clone() {
-            None => Event::Installed { keys: vec![key] },
-            Some(error) => Event::Failed {
-                key,
-                error,
-                occupied: false,
-            },
-        })
+        news.then(|| Event::standing(key, self.error.clone()))
     }
 
     /// In words.

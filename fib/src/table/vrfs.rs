@@ -290,14 +290,7 @@ impl Wish {
         let installed = error.is_none();
         let news = self.installed != installed || self.error != error;
         (self.installed, self.error) = (installed, error);
-        news.then(|| match self.error.clone() {
-            None => Event::Installed { keys: vec![key] },
-            Some(error) => Event::Failed {
-                key,
-                error,
-                occupied: false,
-            },
-        })
+        news.then(|| Event::standing(key, self.error.clone()))
     }
 }
 

@@ -10,7 +10,7 @@ use ipnetwork::IpNetwork;
 use toml::de::DeValue;
 
 use crate::config::error::{At, Conflict, Problem};
-use crate::config::read::{self, Reading, Rejection, Table, Value, boolean, device, name, text};
+use crate::config::read::{Reading, Rejection, Table, boolean, device, name, text};
 
 /// `[[interface]]`.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -39,23 +39,13 @@ pub(super) fn interface(table: &mut Table<'_, '_>) -> InterfaceTable {
 
 /// Texts and tables may stand beside each other.
 fn addresses(table: &mut Table<'_, '_>) -> Vec<At<OwnAddress>> {
-    const KEY: &str = "addresses";
-    let Some(value) = table.raw(KEY) else {
-        return Vec::new();
-    };
-    let report = table.report();
-    let Some(items) = read::array(report, KEY, value) else {
-        return Vec::new();
-    };
-    let read = |item: &Value<'_>| {
-        if item.get_ref().is_table() {
-            let item = read::table(report, KEY, "the address", item, address)?;
-            return item.value.map(|value| At::new(value, item.span));
-        }
-        let address = read::reading(report, KEY, item, own_address)?;
-        Some(At::new(OwnAddress::from(address.value), address.span))
-    };
-    items.iter().filter_map(read).collect()
+    table.tables_or_values(
+        "addresses",
+        "the address",
+        address,
+        own_address,
+        |address| OwnAddress::from(address.value),
+    )
 }
 
 /// What is wrong in one of its values is no address.

@@ -16,7 +16,7 @@ use toml::de::DeValue;
 
 use super::{prefix, reference};
 use crate::config::error::{At, Span};
-use crate::config::read::{self, Reading, Rejection, Table, Value, boolean, number};
+use crate::config::read::{self, Reading, Rejection, Table, boolean, number};
 use crate::config::types::RequireRoute;
 
 /// One of `networks`.
@@ -126,26 +126,12 @@ fn network(table: &mut Table<'_, '_>, family: Family) -> Option<NetworkItem> {
 /// Texts and tables may stand beside each other.
 pub(super) fn redistribute(table: &mut Table<'_, '_>) -> Vec<At<RedistributeItem>> {
     const KEY: &str = "redistribute";
-    let Some(value) = table.raw(KEY) else {
-        return Vec::new();
-    };
-    let report = table.report();
-    let Some(items) = read::array(report, KEY, value) else {
-        return Vec::new();
-    };
-    let read = |item: &Value<'_>| {
-        if item.get_ref().is_table() {
-            let item = read::table(report, KEY, KEY, item, redistribute_item)?;
-            return item.value.map(|value| At::new(value, item.span));
-        }
-        let source = read::reading(report, KEY, item, source)?;
-        let item = RedistributeItem {
+    table.tables_or_values(KEY, KEY, redistribute_item, source, |source| {
+        RedistributeItem {
             source: Some(source),
             ..RedistributeItem::default()
-        };
-        Some(At::new(item, source.span))
-    };
-    items.iter().filter_map(read).collect()
+        }
+    })
 }
 
 /// What is wrong in one of its values is no entry.
