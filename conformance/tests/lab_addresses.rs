@@ -136,7 +136,26 @@ fn addresses_of_one_file_are_set_by_whoever_reads_it_and_never_leave() -> Result
                 return Err(Error::State(format!("no `{line}` in {shown}")));
             }
         }
-        Ok(())
+
+        // Higher addresses of the loopback device, by hand and by the file, make no other router.
+        let sessions = pair.sessions("10.9.0.2")?;
+        pair.left.ip("address add 192.0.2.200/32 dev lo")?;
+        pair.rbgpd.reload(|file| {
+            let more = " ip address 192.0.2.1/32\n ip address 192.0.2.201/32\n";
+            file.replace(" ip address 192.0.2.1/32\n", more)
+        })?;
+        right.until_shown(lab, "192.0.2.201/32", &["10.9.0.1", "65001"])?;
+        pair.ctl(&["vtysh", "-c", "configure terminal", "-c", "no interface lo"])?;
+        right.until_shown(lab, "192.0.2.200/32", &["10.9.0.1", "65001"])?;
+        let line = "ip prefix-list NEXT permit any";
+        pair.ctl(&["vtysh", "-c", "configure terminal", "-c", line])?;
+        expect("sessions", &pair.sessions("10.9.0.2")?, &sessions)?;
+        let id = pair.ctl(&["show", "summary"])?;
+        match id.contains("192.0.2.1 ") || id.contains("192.0.2.1\n") || id.contains("192.0.2.1,")
+        {
+            true => Ok(()),
+            false => Err(Error::State(format!("the identifier is another one: {id}"))),
+        }
     })
 }
 

@@ -305,7 +305,7 @@ impl Instances {
     /// Reads the configuration file again. With errors in it nothing changes.
     async fn reload(&mut self, dry_run: bool) -> Result<reply::Reload, ErrorReply> {
         let (file, text) = self.text()?;
-        let (new, frr) = Self::understand(&text, &file.display().to_string())?;
+        let (new, frr) = self.understand(&text, &file.display().to_string())?;
         let reload = self.take(new, dry_run).await?;
         if !dry_run {
             self.in_effect.frr = frr;
@@ -383,8 +383,14 @@ impl Instances {
         Ok((file.clone(), text))
     }
 
+    /// What a file in FRR's language leaves to the host.
+    fn host(&self) -> frr::Host {
+        frr::Host::now().running_as(self.in_effect.config.router_id)
+    }
+
     /// What a file says, and what was read where it is in FRR's language.
     fn understand(
+        &self,
         text: &str,
         name: &str,
     ) -> Result<(Config, Option<Vec<frr::Source>>), ErrorReply> {
@@ -397,7 +403,7 @@ impl Instances {
                     let error = format!("cannot read `{name}`: {error}");
                     ErrorReply::new(ErrorKind::BadConfig, error)
                 })?;
-                let (_, read) = frr::parse(&sources, &frr::Host::now(), transport::ao_works);
+                let (_, read) = frr::parse(&sources, &self.host(), transport::ao_works);
                 frr = Some(sources);
                 read
             }

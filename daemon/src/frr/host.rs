@@ -13,6 +13,9 @@ pub struct Host {
     pub addresses: Vec<(String, Ipv4Addr)>,
     /// VXLAN devices, but for those that rbgpd has made.
     pub vxlans: Vec<Vxlan>,
+    /// The identifier that runs already. It stays where none is written, whatever addresses come and go:
+    /// another one would be a new start.
+    pub identifier: Option<Ipv4Addr>,
 }
 
 /// A VXLAN device with one VNI.
@@ -68,7 +71,15 @@ impl Host {
         Self {
             addresses: v4.collect(),
             vxlans: vxlans.collect(),
+            identifier: None,
         }
+    }
+
+    /// The same host, on which a router with this identifier runs.
+    pub fn running_as(self, identifier: Ipv4Addr) -> Self {
+        // Without BGP there is none.
+        let identifier = Some(identifier).filter(|it| !it.is_loopback());
+        Self { identifier, ..self }
     }
 }
 

@@ -251,6 +251,12 @@ impl<'s> Whole<'s> {
             return id.clone();
         }
         let spot = router.asn.as_ref().map_or(Spot::default(), |asn| asn.spot);
+        if let Some(running) = self.host.identifier {
+            return Put {
+                text: quote(&running.to_string()),
+                spot,
+            };
+        }
         // Those of the file are the host's when it runs, though they may not be there yet; others come
         // and go, so they count where the file has none.
         let (of_file, of_host) = (self.site.addresses(), &self.host.addresses);

@@ -22,7 +22,7 @@ use super::Instances;
 use crate::config::{self, ConfigError};
 use crate::control::words::counted;
 use crate::control::{Answer, ErrorKind, ErrorReply, Language, Reply, reply};
-use crate::frr::{self, Host, LineReport, Outcome};
+use crate::frr::{self, LineReport, Outcome};
 use crate::peer_io::transport;
 use crate::plain_file::{self, Beside};
 
@@ -42,7 +42,7 @@ impl Instances {
     }
 
     fn in_frr(&self) -> String {
-        let host = Host::now();
+        let host = self.host();
         let source = match &self.in_effect.frr {
             Some(sources) => frr::running(sources, &host),
             None => frr::print(&self.in_effect.config, &host),
@@ -56,7 +56,7 @@ impl Instances {
         lines: &str,
         dry_run: bool,
     ) -> Result<reply::Configured, ErrorReply> {
-        let host = Host::now();
+        let host = self.host();
         let base = match &self.in_effect.frr {
             Some(sources) => sources.clone(),
             None => {
@@ -125,7 +125,7 @@ impl Instances {
             ));
         }
         let running = self.in_frr();
-        let same = frr::running(&there, &Host::now()).text == running;
+        let same = frr::running(&there, &self.host()).text == running;
         Ok((!same).then_some(running))
     }
 

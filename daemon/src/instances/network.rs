@@ -151,7 +151,7 @@ impl Instances {
             return Err(ErrorReply::new(ErrorKind::BadConfig, error)
                 .hint("add the VNI to it by hand in its own syntax, and `rbgpctl reload`"));
         }
-        let (config, _) = Self::understand(&text, &name)?;
+        let (config, _) = self.understand(&text, &name)?;
         let would = self.take(config.clone(), true).await?;
         if would.changed {
             let error = format!("`{name}` has changes that are not applied");

@@ -108,7 +108,7 @@ fn the_identifier_is_found_among_the_addresses_of_the_file_before_the_host_has_t
     assert_eq!(id(&Host::default()), "10.255.0.1");
     let host = |device: &str, address: &str| Host {
         addresses: vec![(device.to_owned(), address.parse().unwrap())],
-        vxlans: Vec::new(),
+        ..Host::default()
     };
     assert_eq!(id(&host("lo", "10.255.0.9")), "10.255.0.9");
     assert_eq!(id(&host("eth9", "198.51.100.1")), "10.255.0.1");
@@ -119,6 +119,12 @@ fn the_identifier_is_found_among_the_addresses_of_the_file_before_the_host_has_t
         "192.0.2.1",
         "what the host has may change"
     );
+    let running = |id: &str| host("lo", "10.255.0.9").running_as(id.parse().unwrap());
+    assert_eq!(id(&running("192.0.2.77")), "192.0.2.77");
+    assert_eq!(id(&running("127.0.0.1")), "10.255.0.9", "nobody saw it");
+    let written = file.replace("65001\n", "65001\n bgp router-id 1.1.1.1\n");
+    let other = on(&written, &running("192.0.2.77")).router_id;
+    assert_eq!(other.to_string(), "1.1.1.1");
 }
 
 #[test]
