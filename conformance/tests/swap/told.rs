@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use conformance::lab::{Error, Frr};
 use serde_json::{Deserializer, Map, Value};
 
-/// Times, counters, and which name or number somebody gave: nothing of a route. The reason why a path
+/// Times, counters, work that waits, and which name or number somebody gave: nothing of a route. The reason why a path
 /// is the best speaks of the others' age, and FRR tells its neighbours the name of the host.
-const OF_THE_MOMENT: [&str; 10] = [
+const OF_THE_MOMENT: [&str; 11] = [
     "version",
+    "processScheduled",
     "lastUpdate",
     "selectionReason",
     "hostname",
