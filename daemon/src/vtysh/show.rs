@@ -21,7 +21,7 @@ mod system;
 mod words;
 mod zebra;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::ask::{Asking, Trouble};
 use super::grammar::Said;
@@ -33,6 +33,22 @@ use super::table::Ask;
 pub(super) enum Answer {
     Text(String),
     Json(Value),
+}
+
+impl Answer {
+    /// What several instances were asked: their texts one behind the other, or an object that has each
+    /// by its VRF, where all were meant, and the one itself where it was one.
+    fn of_instances(said: &Said, text: String, objects: Map<String, Value>) -> Self {
+        let every = said.value(&["NAME"]) == Some("all");
+        match (said.has("json"), every) {
+            (false, _) => Answer::Text(text),
+            (true, true) => Answer::Json(Value::Object(objects)),
+            (true, false) => {
+                let only = objects.into_iter().next();
+                Answer::Json(only.map_or_else(|| Value::Object(Map::new()), |(_, it)| it))
+            }
+        }
+    }
 }
 
 type Answered = Result<Answer, Trouble>;

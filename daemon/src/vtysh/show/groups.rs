@@ -96,7 +96,6 @@ fn family_name(first: &str, second: &str) -> Option<&'static str> {
 pub(super) async fn peer_groups(said: &Said, asking: &Asking) -> Answered {
     let wanted = said.value(&["GROUP"]);
     let running = configure::running(asking.client()).await?;
-    let every = said.value(&["NAME"]) == Some("all");
     let (mut text, mut objects) = (String::new(), Map::new());
     for router in instances(said, asking).await? {
         let mut groups = groups(&running, &router.vrf);
@@ -112,11 +111,7 @@ pub(super) async fn peer_groups(said: &Said, asking: &Asking) -> Answered {
         }
         objects.insert(router.vrf.clone(), Value::Object(object));
     }
-    Ok(match (said.has("json"), every) {
-        (false, _) => Answer::Text(text),
-        (true, true) => Answer::Json(Value::Object(objects)),
-        (true, false) => Answer::Json(objects.into_iter().next().map_or(json!({}), |(_, it)| it)),
-    })
+    Ok(Answer::of_instances(said, text, objects))
 }
 
 /// The neighbours of an instance.

@@ -44,11 +44,7 @@ pub(super) async fn neighbors(said: &Said, asking: &Asking) -> Answered {
         }
         objects.insert(router.vrf.clone(), Value::Object(object));
     }
-    Ok(match (said.has("json"), every) {
-        (false, _) => Answer::Text(text),
-        (true, true) => Answer::Json(Value::Object(objects)),
-        (true, false) => Answer::Json(objects.into_iter().next().map_or(json!({}), |(_, it)| it)),
-    })
+    Ok(Answer::of_instances(said, text, objects))
 }
 
 fn unknown(said: &Said) -> Answer {

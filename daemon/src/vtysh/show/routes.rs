@@ -456,11 +456,7 @@ async fn tables(
         text.push_str(&part);
         objects.insert(view.router.vrf.clone(), Value::Object(object));
     }
-    Ok(match (said.has("json"), every) {
-        (false, _) => Answer::Text(text),
-        (true, true) => Answer::Json(Value::Object(objects)),
-        (true, false) => Answer::Json(objects.into_iter().next().map_or(json!({}), |(_, it)| it)),
-    })
+    Ok(Answer::of_instances(said, text, objects))
 }
 
 /// Whether a path stands in a table of FRR's: not what a check or policy has refused, but what leads

@@ -89,7 +89,6 @@ pub(super) async fn summary(said: &Said, asking: &Asking) -> Answered {
     let families = families(said);
     // A family stands alone where the line names all of it.
     let alone = said.has("unicast") || said.has("evpn");
-    let every = said.value(&["NAME"]) == Some("all");
     let routers = instances(said, asking).await?;
     let (mut text, mut objects) = (String::new(), Map::new());
     for router in &routers {
@@ -131,11 +130,7 @@ pub(super) async fn summary(said: &Said, asking: &Asking) -> Answered {
         };
         objects.insert(router.vrf.clone(), object);
     }
-    Ok(match (said.has("json"), every) {
-        (false, _) => Answer::Text(text),
-        (true, true) => Answer::Json(Value::Object(objects)),
-        (true, false) => Answer::Json(objects.into_iter().next().map_or(json!({}), |(_, it)| it)),
-    })
+    Ok(Answer::of_instances(said, text, objects))
 }
 
 /// The instances that a line is about: that of its VRF, or all of them.

@@ -67,11 +67,7 @@ pub(in crate::vtysh::show) async fn detailed(
         }
         objects.insert(view.router.vrf.clone(), Value::Object(object));
     }
-    Ok(match (said.has("json"), every) {
-        (false, _) => Answer::Text(text),
-        (true, true) => Answer::Json(Value::Object(objects)),
-        (true, false) => Answer::Json(objects.into_iter().next().map_or(json!({}), |(_, it)| it)),
-    })
+    Ok(Answer::of_instances(said, text, objects))
 }
 
 /// Who is told of each prefix.
