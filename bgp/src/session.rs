@@ -264,7 +264,7 @@ impl Session {
             stopped,
             next_try: idle_hold.or(retry.filter(|_| matches!(self.outgoing, Attempt::Active))),
             passive: self.config.passive,
-            waits_for_bfd: self.is_running() && self.waits_for_bfd(),
+            waits_for_bfd: self.is_running() && self.established.is_none() && self.waits_for_bfd(),
             bfd: self.bfd.map(|seen| seen.bfd),
             disabled: self
                 .established

@@ -245,6 +245,27 @@ impl Event {
         self.key.neighbor()
     }
 
+    /// The peer has made its session anew. One that lost the path says so (RFC 5880 §6.8.1), and FRR
+    /// begins again when BGP comes up and when its BGP ends: with no reason, or with the one that its
+    /// session had before, which says nothing of a path.
+    #[must_use]
+    pub fn is_made_anew(&self) -> bool {
+        let reason = self.remote_diagnostic;
+        self.diagnostic == Diagnostic::NeighborSignaledDown
+            && match reason {
+                Diagnostic::None
+                | Diagnostic::NeighborSignaledDown
+                | Diagnostic::AdministrativelyDown => true,
+                Diagnostic::DetectionTimeExpired
+                | Diagnostic::EchoFailed
+                | Diagnostic::ForwardingPlaneReset
+                | Diagnostic::PathDown
+                | Diagnostic::ConcatenatedPathDown
+                | Diagnostic::ReverseConcatenatedPathDown
+                | Diagnostic::Unknown(_) => false,
+            }
+    }
+
     /// The path is dead, whatever the peer's programs do (RFC 5882 §4.3). IPv4 echo packets are sent
     /// back by the peer's kernel.
     #[must_use]

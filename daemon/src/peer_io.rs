@@ -43,10 +43,6 @@ use crate::repeats::Repeats;
 /// that a silent address is noticed (the session tells it from a refusal).
 const CONNECT_TIME: Duration = Duration::from_secs(3);
 
-/// How long a BFD session that the neighbour has made anew may take to come up: it starts with
-/// packets a second apart (RFC 5880 §6.8.3).
-const BFD_RESET_TIME: Duration = Duration::from_secs(3);
-
 /// How often it is said why a session does not come up, while the reason stays the same.
 const ATTEMPTS_PAUSE: Duration = Duration::from_secs(10 * 60);
 
@@ -96,8 +92,6 @@ pub(crate) enum Command {
     Accepted(TcpStream),
     /// BFD changed its mind.
     Bfd(Bfd),
-    /// The neighbour has made its BFD session anew: down, unless it is up again soon.
-    BfdReset,
     /// Start, after a stop that stays.
     Start,
     /// Stop for a reason; the session may start again by itself, as the reason says.
@@ -173,7 +167,6 @@ pub(crate) async fn run(wiring: Wiring, start: bool) {
         incoming_number: 0,
         events: VecDeque::new(),
         paused: false,
-        bfd_down_at: None,
         connected: false,
         core,
         written,
@@ -211,8 +204,6 @@ struct PeerTask {
     /// Not yet taken by the core; nothing is read while there are any.
     events: VecDeque<Event>,
     paused: bool,
-    /// BFD was made anew by the neighbour and counts as down from then on.
-    bfd_down_at: Option<Instant>,
     /// There was a connection whose end was not yet told.
     connected: bool,
     core: mpsc::Sender<(PeerId, Event)>,
@@ -264,13 +255,7 @@ impl PeerTask {
             }
             Wake::Batch(Some(batch)) => self.queue(&batch),
             Wake::Batch(None) => self.established = None,
-            Wake::Deadline => {
-                let now = Instant::now();
-                if self.bfd_down_at.take_if(|at| *at <= now).is_some() {
-                    self.input(Input::Bfd(Bfd::Down));
-                }
-                self.input(Input::Timeout);
-            }
+            Wake::Deadline => self.input(Input::Timeout),
         }
     }
 
@@ -288,8 +273,7 @@ impl PeerTask {
 
     async fn wait(&mut self) -> Wake {
         let closing = self.closing.iter().map(Connection::give_up_at).min();
-        let deadline = self.session.deadline().into_iter().chain(closing);
-        let deadline = deadline.chain(self.bfd_down_at).min();
+        let deadline = self.session.deadline().into_iter().chain(closing).min();
         let reading = self.events.is_empty();
         let room = !reading;
         let quit = self.quit;
@@ -357,11 +341,7 @@ impl PeerTask {
                 self.connections.push(Connection::new(conn, stream));
                 self.input(Input::Accepted { conn });
             }
-            Command::Bfd(state) => {
-                self.bfd_down_at = None;
-                self.input(Input::Bfd(state));
-            }
-            Command::BfdReset => self.bfd_down_at = Some(Instant::now() + BFD_RESET_TIME),
+            Command::Bfd(state) => self.input(Input::Bfd(state)),
             Command::Start => self.input(Input::Start),
             Command::Stop(reason) => self.input(Input::Stop(reason)),
             Command::LinkIsBack => self.input(Input::LinkIsBack),

@@ -114,15 +114,11 @@ impl Registry {
 
     /// What the BFD thread calls, by way of [`crate::bfd_share`].
     pub(crate) fn bfd_event(&self, neighbor: ScopedAddr, event: &bfd_io::Event) {
-        // RFC 5880 §6.8.1: a peer that lost the path says so. One that signals Down without any
-        // reason has made its session anew, as FRR does when BGP comes up.
-        let reset = event.diagnostic == bfd::Diagnostic::NeighborSignaledDown
-            && event.remote_diagnostic == bfd::Diagnostic::None;
         let command = match event.kind {
             bfd_io::EventKind::Up => Command::Bfd(Bfd::Up),
             // RFC 5882 §3.2: a peer that takes BFD down on purpose says nothing of the path.
             bfd_io::EventKind::AdminDown => return,
-            bfd_io::EventKind::Down if reset => Command::BfdReset,
+            bfd_io::EventKind::Down if event.is_made_anew() => Command::Bfd(Bfd::Anew),
             bfd_io::EventKind::Down if event.is_path() => Command::Bfd(Bfd::PathDown),
             bfd_io::EventKind::Down => Command::Bfd(Bfd::Down),
         };

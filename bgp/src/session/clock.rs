@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 use super::link::Attempt;
 use super::timers::{LinkTimer, PeerTimer};
 use super::transition::{Event, Step, next};
-use super::{ConnectError, DownReason, OPEN_TIME, PLACES, Place, ReleaseReason, Session, Side};
+use super::{
+    Bfd, ConnectError, DownReason, OPEN_TIME, PLACES, Place, ReleaseReason, Session, Side,
+};
 
 impl Session {
     pub(super) fn timeout(&mut self, now: Instant) {
@@ -43,6 +45,7 @@ impl Session {
             PeerTimer::Stale => self.stale_expired(),
             PeerTimer::Silence => self.grow_old(now, ReleaseReason::PeerSilent),
             PeerTimer::LongLived => self.long_lived_expired(now),
+            PeerTimer::BfdAnew => self.bfd(now, Bfd::Down),
         }
     }
 

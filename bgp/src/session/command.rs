@@ -66,6 +66,7 @@ impl Session {
         };
         if self.config.bfd.is_none() {
             self.bfd = None;
+            self.timers.clear(PeerTimer::BfdAnew);
         }
         self.watch_silence();
         match self.phase {
@@ -83,6 +84,7 @@ impl Session {
             }
             Phase::Running => {
                 self.retime(now);
+                self.insist_on_bfd(now);
                 // `passive` and `bfd.strict` change what an idle direction does.
                 if matches!(self.outgoing, Attempt::Active) {
                     self.dial(now);

@@ -155,6 +155,10 @@ pub enum Input {
 pub enum Bfd {
     /// Packets arrive.
     Up,
+    /// The peer has begun its BFD session again, as a program does that has lost its state: that is not
+    /// up, and says nothing of the path (RFC 5882 §3.3). It counts as [`Bfd::Down`] when it is not up
+    /// again soon, and where it was not up before.
+    Anew,
     /// None arrive.
     Down,
     /// None arrive from a peer whose BFD does not depend on its control plane: that is the path,

@@ -60,7 +60,7 @@ pub struct Status {
     pub next_try: Option<Instant>,
     /// Waits for the peer to connect.
     pub passive: bool,
-    /// BFD insisted on and not up.
+    /// No session before BFD is up, and it is not.
     pub waits_for_bfd: bool,
     /// BFD's opinion, where configured and known.
     pub bfd: Option<Bfd>,

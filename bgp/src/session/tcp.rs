@@ -82,6 +82,11 @@ impl Session {
         {
             self.timers.clear(PeerTimer::ConnectRetry);
             self.answered();
+            if self.waits_for_bfd() {
+                // It was let run as evidence of whether the address answers.
+                let place = Place::Attempt(Side::Outgoing);
+                return self.end(now, place, DownReason::BfdNotUp);
+            }
             self.greet(now, Side::Outgoing, conn);
         }
     }

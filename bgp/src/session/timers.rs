@@ -29,6 +29,8 @@ pub(super) enum PeerTimer {
     Silence,
     /// The first of the families kept as a last resort goes (RFC 9494 §4.2).
     LongLived,
+    /// BFD that the peer has made anew must be up.
+    BfdAnew,
 }
 
 impl Timer for PeerTimer {
@@ -39,6 +41,7 @@ impl Timer for PeerTimer {
         Self::Stale,
         Self::Silence,
         Self::LongLived,
+        Self::BfdAnew,
     ];
 
     fn index(self) -> usize {
@@ -49,6 +52,7 @@ impl Timer for PeerTimer {
             Self::Stale => 3,
             Self::Silence => 4,
             Self::LongLived => 5,
+            Self::BfdAnew => 6,
         }
     }
 }
@@ -79,17 +83,17 @@ impl Timer for LinkTimer {
     }
 }
 
-/// Deadlines of a set of at most six timers.
+/// Deadlines of a set of at most seven timers.
 #[derive(Debug)]
 pub(super) struct Timers<T> {
-    at: [Option<Instant>; 6],
+    at: [Option<Instant>; 7],
     kind: PhantomData<T>,
 }
 
 impl<T: Timer> Timers<T> {
     pub(super) fn new() -> Self {
         Self {
-            at: [None; 6],
+            at: [None; 7],
             kind: PhantomData,
         }
     }

@@ -106,20 +106,36 @@ impl Frr {
 
     /// Starts every daemon and loads the configuration.
     pub fn start(&mut self, lab: &Lab, config: &str) -> Result<(), Error> {
-        let path = self.folder.join("frr.conf");
+        let path = self.config();
         fs::write(&path, config).map_err(|e| Error::io(path.display(), e))?;
         match self.release.clone() {
-            Release::Host => self.start_host(lab, &daemons(config))?,
-            Release::Suite(suite) => {
-                self.start_suite(lab, &rootfs::tree(&suite)?, &daemons(config))?;
+            Release::Host => {
+                let user = User::from_name("frr").map_err(|e| Error::os("user frr", e))?;
+                let Some(user) = user else {
+                    return Err(Error::State("no user `frr`".to_owned()));
+                };
+                self.prepare(user.uid.as_raw())?;
             }
+            Release::Suite(_) => self.prepare(rootfs::FRR_UID)?,
             Release::Container(suite) => return self.start_container(&suite, &path),
         }
-        let inside = match self.release {
-            Release::Suite(_) => "/run/frr/frr.conf".to_owned(),
-            Release::Host | Release::Container(_) => path.display().to_string(),
+        self.start_daemons(lab, &daemons(config))
+    }
+
+    /// Kills one daemon (SIGKILL), as when it crashes; the others live on.
+    pub fn kill9_daemon(&mut self, name: &str) -> Result<(), Error> {
+        let at = self.daemons.iter().position(|it| it.name() == name);
+        let Some(at) = at else {
+            return Err(Error::State(format!("FRR's {name} does not run")));
         };
-        command::run(self.vtysh_command()?.args(["-f", &inside])).map(drop)
+        self.daemons.remove(at).kill().map(drop)
+    }
+
+    /// Starts a killed daemon again, with what it was configured with.
+    pub fn start_daemon(&mut self, lab: &Lab, name: &str) -> Result<(), Error> {
+        // It would be taken for a sign of the new one.
+        let _ = fs::remove_file(self.folder.join(format!("{name}.vty")));
+        self.start_daemons(lab, &[name])
     }
 
     /// Ends every daemon in order (SIGTERM).
@@ -243,13 +259,31 @@ impl Frr {
         command::json(question, &output.stdout)
     }
 
-    fn start_host(&mut self, lab: &Lab, daemons: &[&str]) -> Result<(), Error> {
-        let user = User::from_name("frr").map_err(|e| Error::os("user frr", e))?;
-        let Some(user) = user else {
-            return Err(Error::State("no user `frr`".to_owned()));
+    fn config(&self) -> PathBuf {
+        self.folder.join("frr.conf")
+    }
+
+    /// Starts these and loads the configuration.
+    fn start_daemons(&mut self, lab: &Lab, daemons: &[&str]) -> Result<(), Error> {
+        let inside = match self.release.clone() {
+            Release::Host => {
+                self.start_host(lab, daemons)?;
+                self.config().display().to_string()
+            }
+            Release::Suite(suite) => {
+                self.start_suite(lab, &rootfs::tree(&suite)?, daemons)?;
+                "/run/frr/frr.conf".to_owned()
+            }
+            Release::Container(_) => {
+                let what = "the daemons of a container start with it";
+                return Err(Error::State(what.to_owned()));
+            }
         };
+        command::run(self.vtysh_command()?.args(["-f", &inside])).map(drop)
+    }
+
+    fn start_host(&mut self, lab: &Lab, daemons: &[&str]) -> Result<(), Error> {
         let folder = self.folder.clone();
-        self.prepare(user.uid.as_raw())?;
         for name in daemons {
             let program = format!("/usr/lib/frr/{name}");
             if !Path::new(&program).exists() {
@@ -276,7 +310,6 @@ impl Frr {
     }
 
     fn start_suite(&mut self, lab: &Lab, root: &Path, daemons: &[&str]) -> Result<(), Error> {
-        self.prepare(rootfs::FRR_UID)?;
         for name in daemons {
             if !root.join("usr/lib/frr").join(name).exists() {
                 continue;

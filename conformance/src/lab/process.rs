@@ -85,6 +85,11 @@ impl Process {
         matches!(self.child.try_wait(), Ok(None))
     }
 
+    /// What it was started as.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Its number.
     pub fn pid(&self) -> u32 {
         self.child.id()

@@ -2,8 +2,8 @@ use std::time::{Duration, Instant};
 
 use bfd::{Config, Discriminator, Input, Output, Parameters, Session, State};
 
-use super::EventKind;
 use super::speaker::event_kind;
+use super::{Event, EventKind, SessionKey};
 
 /// The events of a session that hears these states from its peer, one after the other; `None`
 /// stands for silence.
@@ -54,4 +54,28 @@ fn only_the_begin_and_end_of_up_are_events() {
         [EventKind::Up, EventKind::AdminDown]
     );
     assert_eq!(events(&[Some(Down), Some(AdminDown)]), []);
+}
+
+#[test]
+fn who_signals_down_without_a_loss_has_made_its_session_anew() {
+    use bfd::Diagnostic::*;
+    let made_anew = |diagnostic, remote_diagnostic| {
+        let event = Event {
+            key: SessionKey::new("192.0.2.2".parse().unwrap()),
+            kind: EventKind::Down,
+            diagnostic,
+            remote_diagnostic,
+            independent: false,
+            at: Instant::now(),
+        };
+        event.is_made_anew()
+    };
+    // The last two are left over from what the peer's session was before.
+    for reason in [None, NeighborSignaledDown, AdministrativelyDown] {
+        assert!(made_anew(NeighborSignaledDown, reason), "{reason:?}");
+        assert!(!made_anew(DetectionTimeExpired, reason), "{reason:?}");
+    }
+    for reason in [DetectionTimeExpired, EchoFailed, PathDown, Unknown(31)] {
+        assert!(!made_anew(NeighborSignaledDown, reason), "{reason:?}");
+    }
 }

@@ -22,7 +22,7 @@ enum Op {
     Progress(bool),
     Pause(bool),
     Sent(u32),
-    Bfd(bool),
+    Bfd(Bfd),
     LinkIsBack,
     Pass(u32),
 }
@@ -43,7 +43,8 @@ fn op() -> impl Strategy<Value = Op> {
         1 => any::<bool>().prop_map(Op::Progress),
         1 => any::<bool>().prop_map(Op::Pause),
         1 => (0u32..3_000).prop_map(Op::Sent),
-        3 => any::<bool>().prop_map(Op::Bfd),
+        3 => prop::sample::select(vec![Bfd::Up, Bfd::Up, Bfd::Anew, Bfd::Down, Bfd::PathDown])
+            .prop_map(Op::Bfd),
         1 => Just(Op::LinkIsBack),
         8 => (0u32..200_000).prop_map(Op::Pass),
     ]
@@ -208,7 +209,7 @@ fn apply(bench: &mut Bench, owner: &mut Owner, op: Op) -> Vec<Output> {
             conn: pick(false, owner).unwrap_or(unknown),
             updates,
         },
-        Op::Bfd(up) => Input::Bfd(if up { Bfd::Up } else { Bfd::Down }),
+        Op::Bfd(bfd) => Input::Bfd(bfd),
         Op::LinkIsBack => Input::LinkIsBack,
         Op::Pass(time) => return bench.pass(millis(time.into())),
     };
@@ -220,7 +221,8 @@ proptest! {
 
     /// No panic; connections open and close once; nothing is sent on a closed one; Established
     /// and Down alternate; no deadline in the past (checked in [`Bench::pass`]); a session that is
-    /// wanted and not passive always plans something.
+    /// wanted and not passive always plans something; where BFD is insisted on and not up, nothing
+    /// comes to Established and nothing is on its way there.
     #[test]
     fn any_input_in_any_order_keeps_the_promises(ops in prop::collection::vec(op(), 1..80)) {
         let mut bench = Bench::new(variant(0));
@@ -236,6 +238,13 @@ proptest! {
                 prop_assert!(bench.session.deadline().is_some(), "stuck: {status:?}");
             }
             prop_assert!(owner.open.len() <= 3, "{:?}", owner.open);
+            if bench.session.waits_for_bfd() {
+                let came = outputs.iter().any(|it| matches!(it, Output::Established { .. }));
+                prop_assert!(!came, "Established while BFD is not up");
+                let said = [Side::Outgoing, Side::Incoming]
+                    .map(|side| bench.session.attempt(side).link().is_some());
+                prop_assert_eq!(said, [false; 2], "on its way while BFD is not up");
+            }
         }
     }
 }
