@@ -125,6 +125,9 @@ pub struct Confederation {
     pub id: Asn,
     /// Our member AS.
     pub member: Asn,
+    /// Another member has the number that others know the whole by: in the segments of the confederation it
+    /// means that one.
+    pub id_is_member: bool,
 }
 
 impl Config {

@@ -297,6 +297,7 @@ impl Core {
             confederation: config.confederation.as_ref().map(|it| rib::Confederation {
                 id: it.id,
                 member: config.asn,
+                id_is_member: it.members.contains(&it.id),
             }),
             multipath: apply::multipath(&config),
             rules: config.bestpath,

@@ -45,6 +45,7 @@ pub use grammar::Next;
 pub use host::{Host, Vxlan};
 pub use print::print;
 pub use read::{Here, Walk};
+use write::Note;
 
 /// A file in FRR's language.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,6 +80,8 @@ impl Spot {
 pub enum Outcome {
     /// Done as FRR does it, or so in any case.
     Honoured,
+    /// Done as FRR does it, which may not be what somebody expects.
+    Noted(String),
     /// Done, with a difference that is named.
     Differs(String),
     /// For another daemon of FRR, which can run beside.
@@ -115,7 +118,7 @@ impl fmt::Display for LineReport {
         write!(f, "{file}:{place}: `{text}`: ")?;
         match &self.outcome {
             Outcome::Honoured => f.write_str("honoured"),
-            Outcome::Differs(how) => f.write_str(how),
+            Outcome::Noted(how) | Outcome::Differs(how) => f.write_str(how),
             Outcome::Elsewhere(daemon) => {
                 write!(f, "not ours; FRR's {daemon} can run beside rbgpd")
             }
@@ -157,6 +160,8 @@ pub struct Translation {
     pub lines: Vec<LineReport>,
     /// About the whole.
     pub remarks: Vec<String>,
+    /// Lines that refer to what is not there, by their place among all, with what FRR makes of it.
+    pub nowhere: Vec<(usize, String)>,
     origin: Origin,
 }
 
@@ -198,7 +203,7 @@ impl Translation {
         let mut counts = Counts::default();
         for line in &self.lines {
             *match &line.outcome {
-                Outcome::Honoured => &mut counts.honoured,
+                Outcome::Honoured | Outcome::Noted(_) => &mut counts.honoured,
                 Outcome::Differs(_) => &mut counts.differing,
                 Outcome::Elsewhere(_) => &mut counts.elsewhere,
                 Outcome::Refused(_) | Outcome::Within(_) | Outcome::Unknown { ours: true, .. } => {
@@ -218,6 +223,7 @@ impl Translation {
                 Outcome::Refused(why) => (why, None),
                 Outcome::Unknown { why, ours: true } => (why, Some(UNKNOWN)),
                 Outcome::Honoured
+                | Outcome::Noted(_)
                 | Outcome::Differs(_)
                 | Outcome::Elsewhere(_)
                 | Outcome::Within(_)
@@ -248,6 +254,10 @@ pub fn translate(sources: &[Source], host: &Host) -> Translation {
             (line.spot, report)
         })
         .collect();
+    let place = |spot: &Spot| lines.binary_search_by_key(spot, |(spot, _)| *spot).ok();
+    let nowhere = whole.nowhere.iter();
+    let nowhere = nowhere.filter_map(|(spot, how)| Some((place(spot)?, how.clone())));
+    let nowhere = nowhere.collect();
     for (spot, note) in whole.notes {
         let Ok(at) = lines.binary_search_by_key(&spot, |(spot, _)| *spot) else {
             continue;
@@ -256,18 +266,24 @@ pub fn translate(sources: &[Source], host: &Host) -> Translation {
             continue;
         };
         line.outcome = match (note, &line.outcome) {
-            (Ok(how), Outcome::Honoured) => Outcome::Differs(how),
-            (Ok(how), Outcome::Differs(before)) if !before.contains(&how) => {
-                Outcome::Differs(format!("{before}; {how}"))
+            (Note::AsFrr(how), Outcome::Honoured) => Outcome::Noted(how),
+            (Note::AsFrr(how), Outcome::Noted(before)) if !before.contains(&how) => {
+                Outcome::Noted(format!("{before}; {how}"))
             }
-            (Err(why), _) => Outcome::Refused(why),
-            (Ok(_), _) => continue,
+            (Note::Differs(how), Outcome::Honoured) => Outcome::Differs(how),
+            (
+                Note::Differs(how) | Note::AsFrr(how),
+                Outcome::Differs(before) | Outcome::Noted(before),
+            ) if !before.contains(&how) => Outcome::Differs(format!("{before}; {how}")),
+            (Note::Refused(why), _) => Outcome::Refused(why),
+            (Note::AsFrr(_) | Note::Differs(_), _) => continue,
         };
     }
     Translation {
         toml: whole.toml.text,
         lines: lines.into_iter().map(|(_, line)| line).collect(),
         remarks: whole.remarks,
+        nowhere,
         origin: Origin {
             files: names,
             places: whole.toml.spots.into_iter().map(Spot::in_file).collect(),

@@ -1,4 +1,4 @@
-//! The log: to stderr, to the system's log and to a file, each with its own level.
+//! The log: to stderr (or stdout), to the system's log and to a file, each with its own level.
 //!
 //! ```text
 //! tracing ──► stderr, at once
@@ -18,7 +18,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::mpsc::{self, SyncSender};
 use std::time::Duration;
 
@@ -51,7 +51,8 @@ pub(crate) struct Log {
     levels: Vec<Box<dyn Fn(LevelFilter) + Send>>,
     /// The environment says what goes to stderr.
     named: bool,
-    to_journal: bool,
+    /// Lines for stderr go to stdout.
+    stdout: Arc<AtomicBool>,
 }
 
 type Boxed = Box<dyn Layer<Registry> + Send + Sync>;
@@ -69,18 +70,19 @@ impl Log {
         };
         let digits = Arc::new(AtomicU8::new(settings.time_digits));
         let clock = || Clock(Arc::clone(&digits));
+        let stdout = Arc::new(AtomicBool::new(settings.stdout));
         let json = settings.format == LogFormat::Json;
         let named_here = named.is_some();
         let stderr: Boxed = match json {
             true => fmt::layer()
                 .json()
                 .with_timer(clock())
-                .with_writer(io::stderr)
+                .with_writer(Console(Arc::clone(&stdout)))
                 .boxed(),
             false => fmt::layer()
                 .with_ansi(false)
                 .with_timer(clock())
-                .with_writer(io::stderr)
+                .with_writer(Console(Arc::clone(&stdout)))
                 .boxed(),
         };
         let file: Boxed = match json {
@@ -117,7 +119,7 @@ impl Log {
             digits,
             levels,
             named: named_here,
-            to_journal: is_journal(),
+            stdout,
         };
         log.take(settings);
         if let Err(error) = tracing_subscriber::registry().with(layers).try_init() {
@@ -140,8 +142,10 @@ impl Log {
     }
 
     fn take(&self, settings: &config::Log) {
-        let syslog = settings.syslog.filter(|_| !self.to_journal);
-        let stderr = match settings.syslog.filter(|_| self.to_journal) {
+        self.stdout.store(settings.stdout, Ordering::Relaxed);
+        let to_journal = is_journal(settings.stdout);
+        let syslog = settings.syslog.filter(|_| !to_journal);
+        let stderr = match settings.syslog.filter(|_| to_journal) {
             Some(level) => filter(level).max(filter(settings.level)),
             None => filter(settings.level),
         };
@@ -197,13 +201,16 @@ fn filter(level: LogLevel) -> LevelFilter {
     }
 }
 
-/// Whether stderr is the stream that systemd says it has given us to the journal.
-fn is_journal() -> bool {
+/// Whether stderr, or stdout, is the stream that systemd says it has given us to the journal.
+fn is_journal(stdout: bool) -> bool {
     let Ok(stream) = std::env::var("JOURNAL_STREAM") else {
         return false;
     };
-    let stderr = fs::metadata("/proc/self/fd/2");
-    stderr.is_ok_and(|it| stream == format!("{}:{}", it.dev(), it.ino()))
+    let path = match stdout {
+        true => "/proc/self/fd/1",
+        false => "/proc/self/fd/2",
+    };
+    fs::metadata(path).is_ok_and(|it| stream == format!("{}:{}", it.dev(), it.ino()))
 }
 
 /// Times with so many digits behind the second.
@@ -230,6 +237,20 @@ fn shorten(time: &str, digits: usize) -> String {
     let zone = rest.trim_start_matches(|c: char| c.is_ascii_digit());
     let point = if fraction.is_empty() { "" } else { "." };
     format!("{second}{point}{fraction}{zone}")
+}
+
+/// Whether lines for stderr go to stdout.
+struct Console(Arc<AtomicBool>);
+
+impl<'a> MakeWriter<'a> for Console {
+    type Writer = Box<dyn io::Write>;
+
+    fn make_writer(&'a self) -> Self::Writer {
+        match self.0.load(Ordering::Relaxed) {
+            true => Box::new(io::stdout()),
+            false => Box::new(io::stderr()),
+        }
+    }
 }
 
 /// Where lines for a target go.

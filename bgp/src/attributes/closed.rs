@@ -200,6 +200,19 @@ impl Attributes {
             .sum()
     }
 
+    /// How often `asn` stands in the path, confederation segments left out.
+    pub fn contains_asn_outside(&self, asn: Asn) -> usize {
+        if self.header.path_asns & asn_bit(asn) == 0 {
+            return 0;
+        }
+        let outside = self
+            .as_path()
+            .filter(|segment| !segment.kind.is_confederation());
+        outside
+            .map(|segment| segment.asns().filter(|one| *one == asn).count())
+            .sum()
+    }
+
     /// The rightmost number of the path, unless the path is empty or ends in a set.
     pub fn origin_as(&self) -> Option<Asn> {
         let last = self.as_path().last()?;

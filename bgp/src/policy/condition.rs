@@ -43,6 +43,8 @@ pub enum Match {
     /// The neighbour is one of these: the one who sent the route on import, the one who is told
     /// on export. A route of our own has none before it is exported.
     Peer(Vec<IpAddr>),
+    /// The map is asked of a route of our own where that begins, and of no neighbour and no VRF.
+    Local,
     /// The list permits the neighbour's address, whose that is for [`Match::Peer`], as a host prefix.
     PeerList(Arc<PrefixList>),
     /// The list permits the AS path.
@@ -132,6 +134,7 @@ impl Match {
             Match::NextHop(_)
             | Match::NextHopAddress(_)
             | Match::Peer(_)
+            | Match::Local
             | Match::PeerList(_)
             | Match::AsPath(_)
             | Match::AsPathContains(_)
@@ -164,6 +167,7 @@ impl Match {
             Match::NextHop(list) => list.permits(Prefix::host(route.next_hop().addr())),
             Match::NextHopAddress(wanted) => wanted.contains(&route.next_hop().addr()),
             Match::Peer(wanted) => route.peer().is_some_and(|peer| wanted.contains(&peer)),
+            Match::Local => route.party().is_none(),
             Match::PeerList(list) => route
                 .peer()
                 .is_some_and(|peer| list.permits(Prefix::host(peer))),
@@ -216,6 +220,10 @@ impl Match {
             Match::NextHop(list) => found_in(list, Some(Prefix::host(route.next_hop().addr()))),
             Match::NextHopAddress(_) => route.next_hop().addr().to_string(),
             Match::Peer(_) => list_of(route.peer().into_iter()),
+            Match::Local => match route.party() {
+                None => "a route of our own where it begins".to_owned(),
+                Some(_) => "a neighbor or another VRF".to_owned(),
+            },
             Match::AsPath(_) | Match::AsPathContains(_) => or_none(&route.path().text()),
             Match::AsPathLength { .. } => route.path_length().to_string(),
             Match::Community { .. } => list_of(route.communities()),
@@ -263,6 +271,7 @@ impl fmt::Display for Match {
                 write!(f, "next_hop_address {}", list_of(wanted.iter()))
             }
             Match::Peer(wanted) => write!(f, "peer {}", list_of(wanted.iter())),
+            Match::Local => f.write_str("local"),
             Match::AsPath(list) => write!(f, "as_path_list {}", list.name()),
             Match::AsPathContains(asn) => write!(f, "as_path_contains {asn}"),
             Match::AsPathLength { min, max } if min == max => write!(f, "as_path_length {min}"),

@@ -83,14 +83,16 @@ impl RouteMap {
         let mut hasher = DefaultHasher::new();
         (&name, &entries).hash(&mut hasher);
         let matches = || entries.iter().flat_map(|entry| &entry.matches);
+        let local = matches().any(|condition| matches!(condition, Match::Local));
         let own_needs = Needs {
             peer: matches()
                 .any(|condition| matches!(condition, Match::Peer(_) | Match::PeerList(_))),
-            direction: entries
-                .iter()
-                .flat_map(|entry| &entry.sets)
-                .any(Set::depends_on_direction),
-            vrf: matches().any(|condition| matches!(condition, Match::SourceVrf(_))),
+            direction: local
+                || entries
+                    .iter()
+                    .flat_map(|entry| &entry.sets)
+                    .any(Set::depends_on_direction),
+            vrf: local || matches().any(|condition| matches!(condition, Match::SourceVrf(_))),
         };
         let validates = matches().any(|condition| matches!(condition, Match::Rpki(_)))
             || called().any(RouteMap::validates);

@@ -51,6 +51,8 @@ pub struct Aggregate {
     pub suppress: Suppress,
     /// Put the AS numbers of the more specific routes into the path (deprecated by RFC 9774).
     pub as_set: bool,
+    /// ORIGIN, where it is not the highest one of the more specific routes.
+    pub origin: Option<Origin>,
     /// Only while all more specific routes have the same MED, or all have none.
     pub match_med: bool,
     /// Packets that no more specific route takes are dropped here, and do not come back by a
@@ -68,6 +70,7 @@ impl Aggregate {
             asn,
             suppress: Suppress::None,
             as_set: false,
+            origin: None,
             match_med: true,
             blackhole: true,
             route_map: None,
@@ -236,7 +239,7 @@ impl Sum {
             Prefix::V6(_) => NextHop::V6(std::net::Ipv6Addr::UNSPECIFIED),
         };
         let mut set = AttributeSet::new(next_hop);
-        set.origin = *origin;
+        set.origin = aggregate.origin.unwrap_or(*origin);
         // "If at least one of the routes to be aggregated has ATOMIC_AGGREGATE [..], then the
         // aggregated route SHALL have this attribute as well", and §5.1.6 where numbers are left out.
         set.atomic_aggregate = self.atomic > 0 || self.whole.is_none();

@@ -82,6 +82,9 @@ pub struct Rules {
     /// The numbers of a confederation in a path count for its length; RFC 5065 §5.3 has them
     /// "not be included".
     pub as_path_confed: bool,
+    /// Paths from iBGP and from other members of the confederation share traffic with those from eBGP, where
+    /// nothing else tells them apart and there is multipath.
+    pub peer_type_relax: bool,
 }
 
 impl Rules {
@@ -373,15 +376,18 @@ fn narrow(
     );
     field.keep_least(|path| path.attributes.origin(), Step::Origin, &mut lost);
     field.keep_least_med(rules, &mut lost);
+    let several = multipath.paths > 1;
+    let relaxed = (several && rules.peer_type_relax).then(|| field.left.clone());
     field.keep_least(
         |path| !source(path.peer).external,
         Step::External,
         &mut lost,
     );
 
-    let equal = match multipath.paths {
-        0 | 1 => Vec::new(),
-        _ => field.left.clone(),
+    let equal = match (several, relaxed) {
+        (_, Some(relaxed)) => relaxed,
+        (true, None) => field.left.clone(),
+        (false, None) => Vec::new(),
     };
     let router_id = |path: &Path| router_id(path, &source);
     field.keep_least(router_id, Step::RouterId, &mut lost);
@@ -648,12 +654,54 @@ pub(super) mod tests {
     }
 
     pub(crate) fn rules() -> impl Strategy<Value = Rules> {
-        any::<[bool; 4]>().prop_map(|[med, worst, ignore, confed]| Rules {
+        any::<[bool; 5]>().prop_map(|[med, worst, ignore, confed, relax]| Rules {
             always_compare_med: med,
             missing_med_as_worst: worst,
             as_path_ignore: ignore,
             as_path_confed: confed,
+            peer_type_relax: relax,
         })
+    }
+
+    /// A path of AS 7 from an external peer, whose number is even, or an internal one.
+    fn from(peer: u16, length: usize) -> Path {
+        let mut set = AttributeSet::new(NextHop::V4(Ipv4Addr::new(192, 0, 2, 1)));
+        set.prepend(Asn(7), length);
+        Path {
+            attributes: Arc::new(set.freeze()),
+            path_id: 0,
+            peer: PeerId(peer),
+            standing: Standing::Valid,
+            multipath: false,
+        }
+    }
+
+    #[test]
+    fn paths_of_both_kinds_of_sessions_share_traffic_where_that_is_asked_for() {
+        let paths = [from(1, 1), from(2, 1), from(3, 2), from(4, 1)];
+        let chosen = |peer_type_relax, paths_max| {
+            let rules = Rules {
+                peer_type_relax,
+                ..Rules::default()
+            };
+            let multipath = Multipath {
+                paths: paths_max,
+                as_path_relax: false,
+            };
+            let mut why = None;
+            let lost = |at, step| why = why.or((at == 0).then_some(step));
+            let choice = choose(&paths, source, Options { multipath, rules }, lost);
+            assert_eq!(why, Some(Step::External));
+            (
+                choice.best,
+                choice.multipath.len(),
+                choice.multipath.contains(&0),
+            )
+        };
+        // The best one is from another AS in any case.
+        assert_eq!(chosen(false, 8), (Some(1), 1, false));
+        assert_eq!(chosen(true, 8), (Some(1), 2, true));
+        assert_eq!(chosen(true, 1), (Some(1), 0, false));
     }
 
     proptest! {

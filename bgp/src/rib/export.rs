@@ -47,6 +47,8 @@ pub(super) struct GroupSettings {
     pub(super) as_path_unchanged: bool,
     /// MEDs that were received go to another AS, too.
     pub(super) med_unchanged: bool,
+    /// The site that they are part of.
+    pub(super) site_of_origin: Option<ExtendedCommunity>,
     /// Link bandwidths are whole numbers to them.
     pub(super) whole_bandwidths: bool,
     /// Clients of this route server.
@@ -168,6 +170,8 @@ pub enum Withheld {
     Leak(Leak),
     /// Both are clients of this reflector, which are connected to each other.
     ClientToClient,
+    /// It comes from the peer's own site.
+    SiteOfOrigin,
     /// Export policy said no.
     Policy,
     /// This aggregate stands for it.
@@ -210,6 +214,9 @@ impl fmt::Display for Withheld {
                 "another table of this router handed it over, and what is handed over is not handed on"
             }
             Withheld::Leak(leak) => return write!(f, "it would be a route leak: {leak}"),
+            Withheld::SiteOfOrigin => {
+                "it comes from the neighbour's own site (site_of_origin)"
+            }
             Withheld::Policy => "rejected by export policy",
             Withheld::Aggregated(aggregate) => {
                 return write!(f, "the aggregate {aggregate} stands for it (summary_only or suppress)");
@@ -259,6 +266,7 @@ impl GroupSettings {
             default_local_pref: config.default_local_pref.unwrap_or(DEFAULT_LOCAL_PREF),
             as_path_unchanged: settings.handling.as_path_unchanged,
             med_unchanged: settings.handling.med_unchanged,
+            site_of_origin: settings.handling.site_of_origin,
             whole_bandwidths: settings.handling.whole_bandwidths,
             server_client: *facts.source().server_client.get(family),
             instance: facts.relation.instance,
@@ -478,6 +486,11 @@ impl GroupSettings {
             if way == Way::Member && subconfed {
                 return Err(Withheld::NoExportSubconfed);
             }
+        }
+        if let Some(site) = self.site_of_origin
+            && attributes.extended_communities().any(|it| it == site)
+        {
+            return Err(Withheld::SiteOfOrigin);
         }
         self.mark(attributes)?;
         let from_client = *source.client.get(self.family);

@@ -1,10 +1,11 @@
-//! What a session does to AS numbers and communities on the way, beside policy.
+//! What a session does to AS numbers, communities and notes on the way, beside policy.
 //!
 //! Plain settings, one value for a family of a peer; [`super::import`] and [`super::export`] apply
 //! them. Everything is off by default.
 
 use crate::asn::Asn;
 use crate::attributes::{Attributes, Omitted, PathChange};
+use crate::community::ExtendedCommunity;
 
 /// Settings of one family on a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -26,6 +27,11 @@ pub struct Handling {
     /// Link bandwidths of this session are whole numbers, and not floats as
     /// draft-ietf-idr-link-bandwidth has them (FRR's `disable-link-bw-encoding-ieee`).
     pub whole_bandwidths: bool,
+    /// The site that the peer is part of, which whatever it sends is marked with. What is marked so is not
+    /// told to it (FRR's `soo`).
+    pub site_of_origin: Option<ExtendedCommunity>,
+    /// The kernel's priority of what the peer sends, unless policy gives another one.
+    pub distance: Option<u8>,
 }
 
 /// How far own AS numbers are allowed in received paths (FRR's `allowas-in`).
@@ -44,9 +50,13 @@ impl Default for OwnAs {
 }
 
 impl OwnAs {
-    /// True for a path that is a loop although so much is allowed.
-    pub(super) fn forbids(self, received: &Attributes, own: Asn) -> bool {
-        let times = received.contains_asn(own);
+    /// True for a path that is a loop although so much is allowed; `shared` is a number that is somebody else's
+    /// within our confederation.
+    pub(super) fn forbids(self, received: &Attributes, own: Asn, shared: bool) -> bool {
+        let times = match shared {
+            true => received.contains_asn_outside(own),
+            false => received.contains_asn(own),
+        };
         match self {
             OwnAs::Times(allowed) => times > usize::from(allowed),
             OwnAs::Origin => times > 0 && received.origin_as() != Some(own),

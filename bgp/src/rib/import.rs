@@ -119,7 +119,10 @@ pub(super) fn import(
     let of_confederation = confederation.into_iter().flatten();
     let own = [facts.local_as].into_iter().chain(own_as);
     for own in own.chain(of_confederation) {
-        if family.handling.own_as.forbids(received, own) {
+        let shared = config
+            .confederation
+            .is_some_and(|it| it.id_is_member && it.id == own);
+        if family.handling.own_as.forbids(received, own, shared) {
             return Err(Rejection::AsLoop(own));
         }
     }
@@ -157,6 +160,12 @@ pub(super) fn import(
         Verdict::Accept => prepared,
         Verdict::Change { set, .. } => Some(set),
     };
+    if let Some(site) = family.handling.site_of_origin {
+        let set = set.get_or_insert_with(|| received.thaw());
+        set.extended_communities.push(site);
+        set.extended_communities.sort_unstable();
+        set.extended_communities.dedup();
+    }
     // RFC 8326 §3.2: a route that is about to go is the last choice, whatever policy preferred.
     let leaving = facts.external() && (family.drain.is_some() || received.is_graceful_shutdown());
     if leaving {
@@ -227,12 +236,14 @@ fn prepare(
     let alias = facts.alias.is_some_and(|alias| alias.prepend);
     let blackhole = family.honor_blackhole && received.is_blackhole();
     let whole = family.handling.whole_bandwidths && has_bandwidth(received);
-    let asked = alias || blackhole || whole || family.weight.is_some() || marked.is_some();
+    let notes = family.weight.is_some() || family.handling.distance.is_some();
+    let asked = alias || blackhole || whole || notes || marked.is_some();
     if !asked && preference.is_none() {
         return None;
     }
     let mut set = received.thaw();
     set.notes.weight = family.weight;
+    set.notes.distance = family.handling.distance;
     if preference.is_some() {
         set.local_pref = preference;
     }

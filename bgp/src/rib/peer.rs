@@ -290,7 +290,8 @@ impl PeerFamily {
             let whole = it.handling.whole_bandwidths;
             let checks = (it.enforce_first_as, it.handling.own_as, whole);
             let draining = it.drain.is_some();
-            (checks, it.weight, it.honor_blackhole, draining)
+            let marks = (it.handling.site_of_origin, it.handling.distance);
+            (checks, it.weight, it.honor_blackhole, draining, marks)
         };
         match beside(self) == beside(other) {
             true => Difference::between(&self.import, &other.import),

@@ -162,6 +162,7 @@ fn log(table: &LogTable) -> Log {
     });
     Log {
         level: or(table.level, defaults.level),
+        stdout: or(table.stdout, defaults.stdout),
         format: or(table.format, defaults.format),
         syslog: table.syslog.map(|at| at.value),
         facility: or(table.facility, defaults.facility),
@@ -174,7 +175,7 @@ fn or<T: Copy>(value: Option<At<T>>, default: T) -> T {
     value.map_or(default, |at| at.value)
 }
 
-/// Members need the number of the whole, which is none of theirs and of no neighbour's.
+/// Members need the number of the whole, which is of no neighbour outside.
 fn confederation(file: &File, asn: Asn, report: &mut Report) -> Option<Confederation> {
     let members = file.router.confederation_members.as_ref();
     let Some(id) = file.router.confederation_id else {
@@ -188,7 +189,6 @@ fn confederation(file: &File, asn: Asn, report: &mut Report) -> Option<Confedera
         return None;
     };
     let members = members.map(|at| at.value.as_slice()).unwrap_or_default();
-    let own = members.iter().map(|at| at.value).chain([asn]);
     let groups = file.peer_groups.iter().map(|at| &at.value.settings);
     let neighbors = file.neighbors.iter().map(|at| &at.value.settings);
     let ranges = file.listen_ranges.iter().map(|at| &at.value.settings);
@@ -197,7 +197,11 @@ fn confederation(file: &File, asn: Asn, report: &mut Report) -> Option<Confedera
         RemoteAs::Exact(asn) => Some(asn),
         RemoteAs::External | RemoteAs::Internal | RemoteAs::Auto => None,
     });
-    if own.chain(others).any(|asn| asn == id.value) {
+    let inside = |of: Asn| of == asn || members.iter().any(|at| at.value == of);
+    if others
+        .filter(|asn| !inside(*asn))
+        .any(|asn| asn == id.value)
+    {
         let hint = "it is the number that others know all members by";
         let conflict = Conflict::ConfederationId(id.value.0);
         report.error_with_hint(id.span, conflict, hint);
@@ -264,6 +268,7 @@ fn bestpath(table: &BestpathTable) -> Rules {
         missing_med_as_worst: or(table.missing_med_as_worst, default.missing_med_as_worst),
         as_path_ignore: or(table.as_path_ignore, default.as_path_ignore),
         as_path_confed: or(table.as_path_confed, default.as_path_confed),
+        peer_type_relax: or(table.peer_type_relax, default.peer_type_relax),
     }
 }
 
@@ -385,6 +390,7 @@ fn aggregate(item: &AggregateItem, policies: &Policies, report: &mut Report) -> 
             (false, None) => Suppress::None,
         },
         as_set: or(item.as_set, default.as_set),
+        origin: item.origin.map(|at| at.value),
         match_med: or(item.match_med, default.match_med),
         blackhole: or(item.blackhole, default.blackhole),
         route_map: policies.route_map(item.route_map.as_ref(), report),

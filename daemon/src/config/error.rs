@@ -380,7 +380,7 @@ pub enum Conflict {
         asn: u32,
     },
     /// The number of a confederation is that of an AS, too.
-    #[error("`confederation_id` is {0}, which is also the AS number of a member or a neighbor")]
+    #[error("`confederation_id` is {0}, which is also the AS number of a neighbor outside")]
     ConfederationId(u32),
     /// EVPN without route targets.
     #[error("`send_community` leaves out \"extended\", but EVPN routes need their route targets")]

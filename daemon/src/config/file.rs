@@ -176,6 +176,8 @@ pub struct BestpathTable {
     pub as_path_ignore: Option<At<bool>>,
     /// `as_path_confed`.
     pub as_path_confed: Option<At<bool>>,
+    /// `peer_type_relax`.
+    pub peer_type_relax: Option<At<bool>>,
     /// `bandwidth`.
     pub bandwidth: Option<At<BandwidthUse>>,
 }
@@ -526,6 +528,7 @@ fn bestpath(table: &mut Table<'_, '_>) -> BestpathTable {
         missing_med_as_worst: table.get("missing_med_as_worst", boolean),
         as_path_ignore: table.get("as_path_ignore", boolean),
         as_path_confed: table.get("as_path_confed", boolean),
+        peer_type_relax: table.get("peer_type_relax", boolean),
         bandwidth: table.get("bandwidth", keyword),
     }
 }

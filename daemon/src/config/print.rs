@@ -317,6 +317,11 @@ fn bestpath(rules: Rules, bandwidth: BandwidthUse) -> Fields {
             rules.as_path_confed,
             default.as_path_confed,
         ),
+        (
+            "peer_type_relax",
+            rules.peer_type_relax,
+            default.peer_type_relax,
+        ),
     ] {
         fields.add_unless_default(key, value, default);
     }
@@ -404,6 +409,9 @@ pub(super) fn aggregate(aggregate: &Aggregate) -> String {
         Suppress::None => {}
         Suppress::All => fields.add("summary_only", true),
         Suppress::Matching(map) => fields.add("suppress", quote(map.name())),
+    }
+    if let Some(origin) = aggregate.origin {
+        fields.add("origin", quote(origin.word()));
     }
     for (key, value, default) in [
         ("as_set", aggregate.as_set, default.as_set),
@@ -532,6 +540,7 @@ fn log(log: &Log) -> Fields {
         quote(log.level.word()),
         quote(default.level.word()),
     );
+    fields.add_unless_default("stdout", log.stdout, default.stdout);
     fields.add_unless_default(
         "format",
         quote(log.format.word()),

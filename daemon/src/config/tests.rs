@@ -100,6 +100,7 @@ fn every_key_is_accepted_and_leaves_its_default() {
         missing_med_as_worst: true,
         as_path_ignore: true,
         as_path_confed: true,
+        peer_type_relax: true,
     };
     assert_eq!(config.bestpath, all);
     assert_ne!(config.kernel, defaults.kernel);

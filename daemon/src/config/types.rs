@@ -243,6 +243,12 @@ impl Config {
         };
         add(self.kernel.distance.external);
         add(self.kernel.distance.internal);
+        for settings in self.settings() {
+            let families = &settings.families;
+            let families = [&families.ipv4_unicast, &families.ipv6_unicast];
+            let own = families.into_iter().flatten();
+            own.filter_map(|it| it.handling.distance).for_each(&mut add);
+        }
         for map in self.installing_maps() {
             for set in map.entries().iter().flat_map(|entry| &entry.sets) {
                 if let Set::Distance(distance) = set {

@@ -412,6 +412,7 @@ impl Core {
         let aggregates = aggregates.map(|it| rib::Aggregate {
             suppress: it.suppress,
             as_set: it.as_set,
+            origin: it.origin,
             match_med: it.match_med,
             blackhole: it.blackhole,
             route_map: it.route_map,

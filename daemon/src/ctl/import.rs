@@ -67,7 +67,8 @@ fn report(
     for remark in &translation.remarks {
         writeln!(talk, "note: {remark}\n")?;
     }
-    let groups: [(&str, Is); 3] = [
+    let groups: [(&str, Is); 4] = [
+        ("note", |it| matches!(it, Outcome::Noted(_))),
         ("differs", |it| matches!(it, Outcome::Differs(_))),
         ("elsewhere", |it| matches!(it, Outcome::Elsewhere(_))),
         ("unknown", |it| {

@@ -66,6 +66,17 @@ pub fn configure(
     let unknown = translation.lines.iter().filter(|line| of_lines(line));
     let unknown = unknown.filter_map(LineReport::unknown_elsewhere);
     let mut errors: Vec<ConfigError> = unknown.collect();
+    // A file may refer to what is not there; whoever makes it so is told.
+    let before = super::translate(running, host).nowhere;
+    let new = |how: &String| !before.iter().any(|(_, known)| known == how);
+    let nowhere = translation.nowhere.iter().filter(|(_, how)| new(how));
+    errors.extend(nowhere.filter_map(|(at, how)| {
+        let line = translation.lines.get(*at)?;
+        Some(line.error(
+            how,
+            Some("define it in the same session, or take the line out"),
+        ))
+    }));
     let config = match read {
         Ok((config, _)) if errors.is_empty() => config,
         Ok(_) => return Err(errors),

@@ -37,6 +37,7 @@ impl Live {
         for vrf in site.vrfs.values() {
             live.put(&vrf.vni);
         }
+        live.0.extend(site.aliases.values().map(|it| it.spot));
         live.0.extend(site.kernel_maps.values().map(|it| it.spot));
         for vni in site.top_vnis.values() {
             live.keys(&vni.keys);
@@ -156,6 +157,8 @@ impl Live {
         self.put(&unicast.ibgp_paths);
         self.put(&unicast.import_map);
         self.0.extend(unicast.imports.values().copied());
+        self.0
+            .extend(unicast.distances.values().map(|put| put.spot));
     }
 
     fn evpn(&mut self, evpn: &Evpn) {
@@ -174,6 +177,9 @@ impl Live {
             .values()
             .chain(evpn.default_originate.values());
         self.0.extend(families.map(|put| put.spot));
+        for family in [Family::Ipv4, Family::Ipv6] {
+            self.put(evpn.advertise_maps.of(family));
+        }
         for vni in evpn.vnis.values() {
             self.keys(&vni.keys);
         }

@@ -21,6 +21,16 @@ pub(super) struct Put {
     pub(super) spot: Spot,
 }
 
+impl Put {
+    /// Another value from the same line.
+    pub(super) fn with(&self, text: impl Into<String>) -> Put {
+        Put {
+            text: text.into(),
+            spot: self.spot,
+        }
+    }
+}
+
 /// Values by key; a dot in a key goes into a table.
 pub(super) type Keys = BTreeMap<&'static str, Put>;
 
@@ -172,6 +182,8 @@ pub(super) struct Site {
     pub(super) vrfs: BTreeMap<String, Vrf>,
     /// `table-map` and `ip protocol bgp route-map`, by VRF.
     pub(super) kernel_maps: BTreeMap<(Option<String>, Family), Put>,
+    /// `bgp community alias`: the community of each name.
+    pub(super) aliases: BTreeMap<String, Put>,
     /// `vni N` outside everything, with a block of its own.
     pub(super) top_vnis: BTreeMap<u32, Vni>,
     /// By kind of list and name.
@@ -192,8 +204,6 @@ pub(super) struct Site {
     pub(super) here: Here,
     /// About the files as such.
     pub(super) remarks: Vec<String>,
-    /// What is to be said about a line, found out when the whole is known.
-    pub(super) notes: Vec<(Spot, Result<String, String>)>,
 }
 
 /// The thing that a block is about.
@@ -285,6 +295,8 @@ pub(super) struct Unicast {
     /// By source or table, as TOML writes it.
     pub(super) redistribute: BTreeMap<String, Keys>,
     pub(super) aggregates: BTreeMap<String, Keys>,
+    /// `distance N PREFIX`, by the network that neighbors are in.
+    pub(super) distances: BTreeMap<String, Put>,
     pub(super) paths: Option<Put>,
     pub(super) ibgp_paths: Option<Put>,
     /// `import vrf`, by VRF; `None` is the default one.
@@ -309,6 +321,8 @@ pub(super) struct Evpn {
     pub(super) import_targets: Vec<Put>,
     pub(super) export_targets: Vec<Put>,
     pub(super) advertise: BTreeMap<&'static str, Put>,
+    /// `advertise ipv4 unicast route-map`, and of IPv6.
+    pub(super) advertise_maps: Families<Option<Put>>,
     pub(super) default_originate: BTreeMap<&'static str, Put>,
     pub(super) vnis: BTreeMap<u32, Vni>,
 }

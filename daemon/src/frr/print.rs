@@ -149,8 +149,13 @@ impl<'c> Page<'c> {
         let Some(mut log) = keys.table("log") else {
             return;
         };
-        if let Some(level) = log_level(&log, "level") {
+        let level = match log.peek("level") {
+            None => Some("informational"),
+            Some(_) => log_level(&log, "level"),
+        };
+        if let (Some(level), true) = (level, log.peek("stdout").is_some()) {
             log.drop("level");
+            log.drop("stdout");
             self.line(Block::Top, format!("log stdout {level}"));
         }
         if let Some(level) = log_level(&log, "syslog") {
@@ -281,6 +286,10 @@ impl<'c> Page<'c> {
             ),
             ("as_path_ignore", Say::On("bgp bestpath as-path ignore")),
             ("as_path_confed", Say::On("bgp bestpath as-path confed")),
+            (
+                "peer_type_relax",
+                Say::On("bgp bestpath peer-type multipath-relax"),
+            ),
         ];
         const RESTART: &[(&str, Say)] = &[
             (
@@ -475,7 +484,8 @@ impl<'c> Page<'c> {
                 line.push_str(word);
             }
         }
-        line.push_str(&keys.words("", &[("route_map", " route-map {}")]));
+        let parts = [("route_map", " route-map {}"), ("origin", " origin {}")];
+        line.push_str(&keys.words("", &parts));
         if !keys.take_if("match_med", &Value::Boolean(false)) {
             line.push_str(" matching-MED-only");
         }

@@ -192,7 +192,9 @@ impl Default for Walk {
 fn is_refused(line: &Read) -> bool {
     match line.outcome {
         Outcome::Refused(_) | Outcome::Within(_) | Outcome::Unknown { .. } => true,
-        Outcome::Honoured | Outcome::Differs(_) | Outcome::Elsewhere(_) => false,
+        Outcome::Honoured | Outcome::Noted(_) | Outcome::Differs(_) | Outcome::Elsewhere(_) => {
+            false
+        }
     }
 }
 

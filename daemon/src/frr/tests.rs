@@ -8,6 +8,7 @@ mod interface;
 mod kernel_maps;
 mod lists;
 mod log;
+mod missing;
 mod rpki;
 mod running;
 mod static_route;
@@ -309,7 +310,7 @@ fn lines_that_are_not_ours_do_not_stop_the_start_and_mistakes_in_ours_do() {
         (counts.honoured, counts.elsewhere, counts.unknown),
         (3, 4, 1)
     );
-    let wrong = " neighbor 10.0.0.2 frobnicate\n neighbor 10.0.0.2 route-map NOWHERE in\n neighbor 10.0.0.2 timers 1 2\n";
+    let wrong = " neighbor 10.0.0.2 frobnicate\n neighbor 10.0.0.2 route-map M sideways\n neighbor 10.0.0.2 timers 1 2\n";
     let (_, read) = parsed(
         &format!(
             "{text}{wrong}ip prefix-list P seq 5 permit 10.0.0.0/8 le 33\nip route 10.0.0.0/8 10.0.0.9 label 7\n"

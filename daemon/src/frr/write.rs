@@ -8,6 +8,7 @@ mod bfd;
 mod evpn;
 mod imports;
 mod interface;
+mod missing;
 mod peers;
 mod policy;
 mod rpki;
@@ -69,11 +70,23 @@ impl Toml {
     }
 }
 
-/// A route-map that stands for filters.
+/// What is to be said about a line once the whole is known.
+#[derive(Debug, Clone)]
+pub(super) enum Note {
+    /// It does what it does in FRR.
+    AsFrr(String),
+    /// It does something else.
+    Differs(String),
+    /// It cannot be.
+    Refused(String),
+}
+
+/// A route-map that no line is the head of.
 struct Made {
     name: String,
     spot: Spot,
-    lines: Vec<(Spot, String)>,
+    /// Each permits.
+    entries: Vec<Vec<(Spot, String)>>,
 }
 
 /// What is known once the whole is read.
@@ -83,11 +96,14 @@ pub(super) struct Whole<'s> {
     pub(super) toml: Toml,
     /// About the file as a whole.
     pub(super) remarks: Vec<String>,
-    /// About a line: a difference, or what is wrong.
-    pub(super) notes: Vec<(Spot, Result<String, String>)>,
+    /// About lines.
+    pub(super) notes: Vec<(Spot, Note)>,
     /// Route-maps that stand for the filters of neighbours, by what they do.
     filters: BTreeMap<String, String>,
     made: Vec<Made>,
+    missing: missing::Missing,
+    /// Lines that refer to what is not there, with what becomes of that.
+    pub(super) nowhere: Vec<(Spot, String)>,
 }
 
 /// Writes the whole.
@@ -97,10 +113,13 @@ pub(super) fn write<'s>(site: &'s Site, host: &'s Host) -> Whole<'s> {
         host,
         toml: Toml::default(),
         remarks: site.remarks.clone(),
-        notes: site.notes.clone(),
+        notes: Vec::new(),
         filters: BTreeMap::new(),
         made: Vec::new(),
+        missing: missing::Missing::default(),
+        nowhere: Vec::new(),
     };
+    whole.find_missing();
     let overlay = evpn::Overlay::of(&mut whole);
     whole.top(&overlay);
     let vrfs = whole.vrfs();
@@ -118,11 +137,16 @@ pub(super) fn write<'s>(site: &'s Site, host: &'s Host) -> Whole<'s> {
 
 impl<'s> Whole<'s> {
     fn differs(&mut self, spot: Spot, how: impl Into<String>) {
-        self.notes.push((spot, Ok(how.into())));
+        self.notes.push((spot, Note::Differs(how.into())));
+    }
+
+    /// So does FRR, though somebody may have meant something else.
+    fn as_frr(&mut self, spot: Spot, how: impl Into<String>) {
+        self.notes.push((spot, Note::AsFrr(how.into())));
     }
 
     fn refuse(&mut self, spot: Spot, why: impl Into<String>) {
-        self.notes.push((spot, Err(why.into())));
+        self.notes.push((spot, Note::Refused(why.into())));
     }
 
     /// VRFs with BGP, with static routes, with an L3 VNI or with importers, for which FRR makes a router
@@ -237,7 +261,7 @@ impl<'s> Whole<'s> {
     fn instance_name(&mut self, vrf: &str, spot: Spot) -> String {
         let name = name_of(vrf);
         if name != vrf {
-            self.differs(spot, format!("the instance of VRF {vrf} is called {name}"));
+            self.as_frr(spot, format!("the instance of VRF {vrf} is called {name}"));
         }
         name
     }
@@ -386,6 +410,50 @@ impl<'s> Whole<'s> {
             .list(&format!("{key}.redistribute"), &redistribute);
         let aggregates: Vec<Put> = unicast.aggregates.values().filter_map(inline).collect();
         self.toml.list(&format!("{key}.aggregates"), &aggregates);
+    }
+
+    /// One map of those that two families have: where they differ, each is called for its own.
+    fn by_family(&mut self, what: &str, maps: [(Family, Option<&Put>); 2]) -> Option<Put> {
+        let [(_, one), (_, two)] = maps;
+        let spot = one.or(two)?.spot;
+        let text = |put: Option<&Put>| put.map(|it| it.text.clone());
+        if text(one) == text(two) {
+            return one.cloned();
+        }
+        let mut name = what.to_owned();
+        let mut entries = Vec::new();
+        for (family, map) in maps {
+            let spot = map.map_or(spot, |it| it.spot);
+            let mut lines = vec![(spot, format!("match.family = \"{}\"", family.key()))];
+            if let Some(map) = map {
+                name.push_str(&format!(" {}", map.text.trim_matches('"')));
+                lines.push((spot, format!("call = {}", map.text)));
+            }
+            entries.push(lines);
+        }
+        let name = self.name_filter(name);
+        if !self.made.iter().any(|it| it.name == name) {
+            let name = name.clone();
+            self.made.push(Made {
+                name,
+                spot,
+                entries,
+            });
+        }
+        let text = quote(&name);
+        Some(Put { text, spot })
+    }
+
+    /// A name for a map by what it does, where that is not too long for one.
+    fn name_filter(&mut self, whole: String) -> String {
+        let count = self.filters.len();
+        let name = match (self.filters.get(&whole), whole.chars().count()) {
+            (Some(name), _) => name.clone(),
+            (None, ..64) => whole.clone(),
+            (None, _) => format!("filters {count}"),
+        };
+        self.filters.insert(whole, name.clone());
+        name
     }
 
     fn remark_once(&mut self, said: &str) {

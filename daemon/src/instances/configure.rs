@@ -173,7 +173,8 @@ fn unwritable(name: &str, error: &io::Error) -> ErrorReply {
 fn is_worth_a_word(line: &LineReport) -> bool {
     match line.outcome {
         Outcome::Honoured | Outcome::Within(_) => false,
-        Outcome::Differs(_)
+        Outcome::Noted(_)
+        | Outcome::Differs(_)
         | Outcome::Elsewhere(_)
         | Outcome::Refused(_)
         | Outcome::Unknown { .. } => true,

@@ -322,9 +322,11 @@ fn mistyped(line: &LineReport, out: &mut dyn Write) -> io::Result<Ending> {
             Ok(ending)
         }
         Outcome::Refused(why) => refused(why, &line.text, out),
-        Outcome::Honoured | Outcome::Differs(_) | Outcome::Elsewhere(_) | Outcome::Within(_) => {
-            refused("Refused", &line.text, out)
-        }
+        Outcome::Honoured
+        | Outcome::Noted(_)
+        | Outcome::Differs(_)
+        | Outcome::Elsewhere(_)
+        | Outcome::Within(_) => refused("Refused", &line.text, out),
     }
 }
 

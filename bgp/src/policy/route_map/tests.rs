@@ -172,6 +172,7 @@ fn every_condition_looks_at_its_own_attribute() {
         // Nobody has bound the map to a neighbour.
         (Match::Peer(vec!["192.0.2.1".parse().unwrap()]), false),
         (Match::PeerList(prefixes(&["permit any"])), false),
+        (Match::Local, true),
         (with(literal("1:1"), All), true),
         (with(literal("1:1"), Exact), false),
         (with(literal("1:3"), All), false),
@@ -522,6 +523,11 @@ fn a_map_that_asks_for_the_neighbour_is_bound_to_it_and_others_are_not() {
     let peer_list = map(vec![permit(10).when(Match::PeerList(list))]);
     assert!(accepts(&peer_list.bound(Party::From(one)), "10.0.0.0/8"));
     assert!(!accepts(&peer_list.bound(Party::From(two)), "10.0.0.0/8"));
+    let local = map(vec![permit(10).when(Match::Local)]);
+    assert!(accepts(&local, "10.0.0.0/8"));
+    for party in [Party::From(one), Party::To(Some(one)), Party::Vrf(None)] {
+        assert!(!accepts(&local.bound(party), "10.0.0.0/8"));
+    }
     // Also where only a map that is called asks.
     let outer = map(vec![permit(10).call(Arc::new(peer))]);
     assert!(accepts(&outer.bound(Party::From(one)), "10.0.0.0/8"));

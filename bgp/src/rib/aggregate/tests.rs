@@ -73,6 +73,15 @@ fn the_origin_is_the_worst_of_all() {
         let made = sum(&aggregate(), &routes.collect::<Vec<_>>()).unwrap();
         assert_eq!(made.origin, worst);
     }
+    let ours = Aggregate {
+        origin: Some(Origin::Igp),
+        ..aggregate()
+    };
+    let routes = [AttributeSet {
+        origin: Origin::Incomplete,
+        ..route(&[2])
+    }];
+    assert_eq!(sum(&ours, &routes).unwrap().origin, Origin::Igp);
 }
 
 #[test]

@@ -493,6 +493,74 @@ fn a_session_changes_numbers_and_leaves_out_communities_as_it_is_asked_to() {
     assert!(inside.communities.is_empty());
 }
 
+#[test]
+fn what_a_site_has_sent_is_marked_with_it_and_does_not_go_back_there() {
+    let site = ExtendedCommunity([0x00, 0x03, 0xfd, 0xe8, 0, 0, 0, 7]);
+    let other = ExtendedCommunity([0x00, 0x03, 0xfd, 0xe8, 0, 0, 0, 8]);
+    let of_site = |peer| {
+        let mut facts = facts(peer);
+        facts.families.ipv4_unicast = Some(PeerFamily {
+            handling: Handling {
+                site_of_origin: Some(site),
+                ..Handling::default()
+            },
+            ..settings()
+        });
+        facts
+    };
+    let mut world = World::with_peers(&[4, 5]);
+    for peer in [2, 3] {
+        world.up_with(peer, of_site(peer));
+    }
+    let mut set = path(&[65002], [10, 10, 0, 2]);
+    set.extended_communities = vec![other];
+    world.update(2, announce(&[prefix(1)], &set));
+    // Marked beside what it has, told to the others, and to nobody else of the site.
+    let told = world.belief(4);
+    assert_eq!(told[&prefix(1)].extended_communities, [site, other]);
+    assert!(!world.belief(3).contains_key(&prefix(1)));
+    // So is what comes marked from elsewhere; another site's mark is nothing to it.
+    set = path(&[65004], [10, 10, 0, 4]);
+    set.extended_communities = vec![site];
+    world.update(4, announce(&[prefix(2)], &set));
+    set.extended_communities = vec![other];
+    world.update(4, announce(&[prefix(3)], &set));
+    let told: Vec<_> = world.belief(3).keys().copied().collect();
+    assert_eq!(told, [prefix(3)]);
+    assert!(world.belief(5).contains_key(&prefix(2)));
+}
+
+#[test]
+fn what_a_peer_sends_may_have_a_distance_which_policy_changes() {
+    let mut world = World::new();
+    let mut facts = handled(Handling {
+        distance: Some(120),
+        ..Handling::default()
+    });
+    let map = RouteMap::new(
+        "M",
+        vec![
+            Entry::new(10, Action::Permit)
+                .when(Match::Metric(5))
+                .set(Set::Distance(130)),
+            Entry::new(20, Action::Permit),
+        ],
+    );
+    if let Some(family) = &mut facts.families.ipv4_unicast {
+        family.import = Policy::Map(Arc::new(map.unwrap()));
+    }
+    world.up_with(2, facts);
+    let mut set = path(&[65002], [10, 10, 0, 2]);
+    world.update(2, announce(&[prefix(1)], &set));
+    set.med = Some(5);
+    world.update(2, announce(&[prefix(2)], &set));
+    let distance = |number| {
+        let route = world.rib.route(&Nlri::V4(prefix(number))).unwrap();
+        route.paths[0].attributes.notes().distance
+    };
+    assert_eq!([distance(1), distance(2)], [Some(120), Some(130)]);
+}
+
 /// This router is of member AS 65001, peers 2 and 3 of 65002 and 65003, 4 is internal, and 5 and 6
 /// know all of it as AS 100.
 fn confederation() -> World {
@@ -501,6 +569,7 @@ fn confederation() -> World {
         confederation: Some(Confederation {
             id: Asn(100),
             member: Asn(65001),
+            id_is_member: false,
         }),
         ..config()
     });
@@ -589,6 +658,43 @@ fn within_a_confederation_a_path_grows_by_members_that_others_do_not_see() {
         world.belief(3)[&prefix(4)].as_path,
         confed(&[65001], &[7], [0; 4]).as_path
     );
+}
+
+#[test]
+fn the_number_of_the_whole_may_be_that_of_a_member_too() {
+    let rejection = |id_is_member: bool, set: &AttributeSet| {
+        let mut world = confederation();
+        let confederation = Confederation {
+            id: Asn(65002),
+            member: Asn(65001),
+            id_is_member,
+        };
+        world.rib = Rib::new(Config {
+            confederation: Some(confederation),
+            ..config()
+        });
+        let relation = Relation {
+            member: true,
+            ..Relation::default()
+        };
+        let facts = PeerFacts {
+            relation,
+            ..facts(2)
+        };
+        world.up_with(2, facts);
+        world.update(2, announce(&[prefix(1)], set));
+        let route = world.rib.route(&Nlri::V4(prefix(1))).unwrap();
+        route.paths[0].rejection.clone()
+    };
+    let through_member = confed(&[65002], &[7], [10, 10, 0, 2]);
+    let around = confed(&[65002], &[7, 65002], [10, 10, 0, 2]);
+    let by_us = confed(&[65002, 65001], &[7], [10, 10, 0, 2]);
+    let whole = Some(Rejection::AsLoop(Asn(65002)));
+    assert_eq!(rejection(true, &through_member), None);
+    assert_eq!(rejection(false, &through_member), whole);
+    assert_eq!(rejection(true, &around), whole);
+    let own = Some(Rejection::AsLoop(Asn(65001)));
+    assert_eq!(rejection(true, &by_us), own);
 }
 
 #[test]

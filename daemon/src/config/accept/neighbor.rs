@@ -697,6 +697,8 @@ fn families(
                 omitted: or(value.send_community, Omitted::default()),
                 // That of the neighbour, not of a family.
                 whole_bandwidths: false,
+                site_of_origin: value.site_of_origin.map(|it| it.value),
+                distance: value.distance.map(|it| it.value),
             },
             weight: value.weight.map(|it| it.value),
             honor_blackhole: or(value.honor_blackhole, false),

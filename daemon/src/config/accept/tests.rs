@@ -669,9 +669,9 @@ fn each_check_reports_at_its_place() {
             format!(
                 "{}{}",
                 neighbor("ipv4_unicast = { import = \"M\" }"),
-                map("M", "set = { next_hop = \"unchanged\" }")
+                map("M", "set = { next_hop = \"self\" }")
             ),
-            "6:27: route_map `M` sets `next_hop` to \"unchanged\", which has no effect on import",
+            "6:27: route_map `M` sets `next_hop` to \"self\", which has no effect on import",
         ),
         (
             map("M", "match = { community_list = \"C\" }"),

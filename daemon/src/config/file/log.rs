@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::config::error::At;
-use crate::config::read::{Table, keyword, number};
+use crate::config::read::{Table, boolean, keyword, number};
 use crate::config::types::{Facility, LogFormat, LogLevel};
 
 use super::absolute_path;
@@ -13,6 +13,8 @@ use super::absolute_path;
 pub struct LogTable {
     /// `level`.
     pub level: Option<At<LogLevel>>,
+    /// `stdout`.
+    pub stdout: Option<At<bool>>,
     /// `format`.
     pub format: Option<At<LogFormat>>,
     /// `syslog`.
@@ -34,6 +36,7 @@ pub(super) fn log(table: &mut Table<'_, '_>) -> LogTable {
     }
     LogTable {
         level: table.get("level", keyword),
+        stdout: table.get("stdout", boolean),
         format: table.get("format", keyword),
         syslog: table.get("syslog", keyword),
         facility: table.get("facility", keyword),

@@ -10,13 +10,14 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use bgp::attributes::Origin;
 use bgp::family::Family;
 use bgp::{Prefix, SourceFilter};
 use toml::de::DeValue;
 
 use super::{prefix, reference};
 use crate::config::error::{At, Span};
-use crate::config::read::{self, Reading, Rejection, Table, boolean, number};
+use crate::config::read::{self, Reading, Rejection, Table, boolean, keyword, number};
 use crate::config::types::RequireRoute;
 
 /// One of `networks`.
@@ -54,6 +55,8 @@ pub struct AggregateItem {
     pub suppress: Option<At<String>>,
     /// `as_set`.
     pub as_set: Option<At<bool>>,
+    /// `origin`.
+    pub origin: Option<At<Origin>>,
     /// `match_med`.
     pub match_med: Option<At<bool>>,
     /// `blackhole`.
@@ -69,6 +72,7 @@ impl AggregateItem {
             summary_only: None,
             suppress: None,
             as_set: None,
+            origin: None,
             match_med: None,
             blackhole: None,
             route_map: None,
@@ -208,6 +212,7 @@ fn aggregate(table: &mut Table<'_, '_>, family: Family) -> Option<AggregateItem>
         summary_only: table.get("summary_only", boolean),
         suppress: table.get("suppress", reference),
         as_set: table.get("as_set", boolean),
+        origin: table.get("origin", keyword),
         match_med: table.get("match_med", boolean),
         blackhole: table.get("blackhole", boolean),
         route_map: table.get("route_map", reference),

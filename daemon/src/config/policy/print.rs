@@ -97,6 +97,7 @@ fn list_of_match(condition: &Match) -> Option<(PolicyKind, &str)> {
         | Match::Vni(_)
         | Match::Rd(_)
         | Match::Mac(_)
+        | Match::Local
         | Match::Rpki(_) => None,
     }
 }
@@ -333,6 +334,7 @@ fn condition(table: &mut Fields, condition: &Match) {
         Match::Rd(rd) => table.add("rd", quote(rd)),
         Match::Mac(macs) => table.add("mac", list(macs)),
         Match::MacList(list) => table.add("mac_list", quote(list.name())),
+        Match::Local => table.add("local", true),
         Match::Rpki(state) => table.add("rpki", quote(state.word())),
     }
 }

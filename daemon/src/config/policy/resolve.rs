@@ -377,16 +377,9 @@ impl Policies {
 /// and what to do instead.
 fn export_next_hop(map: &RouteMap) -> Option<(&'static str, &'static str)> {
     map.entries().iter().find_map(|entry| {
-        let is_set = |to: NextHopChange| entry.sets.contains(&Set::NextHop(to));
-        let here = if is_set(NextHopChange::Myself) {
-            Some(("self", "use it for export, or say \"peer_address\""))
-        } else if is_set(NextHopChange::Unchanged) {
-            let hint =
-                "use it for export, or leave it out: routes come with the next hop they have";
-            Some(("unchanged", hint))
-        } else {
-            None
-        };
+        let itself = Set::NextHop(NextHopChange::Myself);
+        let hint = "use it for export, or say \"peer_address\"";
+        let here = entry.sets.contains(&itself).then_some(("self", hint));
         here.or_else(|| entry.call.as_deref().and_then(export_next_hop))
     })
 }
@@ -426,6 +419,7 @@ fn match_rank(condition: &Match) -> u8 {
         Match::Mac(_) => 21,
         Match::MacList(_) => 22,
         Match::Rpki(_) => 23,
+        Match::Local => 24,
         Match::Source(_) => 24,
         Match::Interface(_) => 25,
         Match::PrefixLength { v6: false, .. } => 26,

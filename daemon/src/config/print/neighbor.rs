@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bgp::attributes::Omitted;
 use bgp::family::{Family, PerFamily};
+use bgp::policy::Kind;
 use bgp::rib::{DefaultOriginate, Handling, OwnAs, PathsSent, Presence, PrivateAs};
 use bgp::session::RemoteAs;
 
@@ -267,6 +268,14 @@ fn handling(table: &mut Fields, handling: &Handling) {
     table.add_unless_default("as_override", handling.as_override, false);
     table.add_unless_default("as_path_unchanged", handling.as_path_unchanged, false);
     table.add_unless_default("med_unchanged", handling.med_unchanged, false);
+    if let Some(site) = handling.site_of_origin {
+        let text = site.spelled();
+        let value = text.strip_prefix("soo ").unwrap_or(&text);
+        table.add("site_of_origin", quote(value));
+    }
+    if let Some(distance) = handling.distance {
+        table.add("distance", distance);
+    }
     if handling.private_as != PrivateAs::Keep {
         table.add("remove_private_as", quote(handling.private_as.word()));
     }

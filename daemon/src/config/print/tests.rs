@@ -369,24 +369,44 @@ fn handling(is_unicast: bool) -> impl Strategy<Value = Handling> {
         PrivateAs::Replace,
         PrivateAs::ReplaceAll,
     ]);
-    (own_as, any::<[bool; 3]>(), private_as, any::<[bool; 3]>()).prop_map(
-        move |(own_as, [as_override, path, med], private_as, [standard, extended, large])| {
-            Handling {
-                own_as,
-                as_override,
-                as_path_unchanged: path,
-                med_unchanged: med,
-                private_as,
-                omitted: Omitted {
-                    standard,
-                    extended: extended && is_unicast,
-                    large,
-                    ..Omitted::default()
-                },
-                whole_bandwidths: false,
-            }
-        },
+    let site = select(vec![
+        None,
+        Some("soo 65000:7"),
+        Some("soo 10.0.0.1:7"),
+        Some("soo 70000:7"),
+    ]);
+    let site = site.prop_map(|text| bgp::policy::communities(text?).ok()?.first().copied());
+    let distance = option::of(1..=254_u8);
+    let distance = distance.prop_map(move |it| it.filter(|_| is_unicast));
+    (
+        own_as,
+        any::<[bool; 3]>(),
+        private_as,
+        any::<[bool; 3]>(),
+        site,
+        distance,
     )
+        .prop_map(
+            move |(own_as, bools, private_as, [standard, extended, large], site, distance)| {
+                let [as_override, path, med] = bools;
+                Handling {
+                    own_as,
+                    as_override,
+                    as_path_unchanged: path,
+                    med_unchanged: med,
+                    private_as,
+                    omitted: Omitted {
+                        standard,
+                        extended: extended && is_unicast,
+                        large,
+                        ..Omitted::default()
+                    },
+                    whole_bandwidths: false,
+                    site_of_origin: site,
+                    distance,
+                }
+            },
+        )
 }
 
 fn neighbor(map: Arc<RouteMap>, last: u8) -> impl Strategy<Value = Neighbor> {
@@ -733,11 +753,12 @@ fn config() -> impl Strategy<Value = Config> {
         paths,
         as_path_relax,
     });
-    let rules = any::<[bool; 4]>().prop_map(|[one, two, three, four]| Rules {
+    let rules = any::<[bool; 5]>().prop_map(|[one, two, three, four, five]| Rules {
         always_compare_med: one,
         missing_med_as_worst: two,
         as_path_ignore: three,
         as_path_confed: four,
+        peer_type_relax: five,
     });
     let bandwidth = select(
         BandwidthUse::WORDS
@@ -808,6 +829,7 @@ fn config() -> impl Strategy<Value = Config> {
             let covering = |suppress, route_map: Option<Arc<RouteMap>>| Aggregate {
                 suppress,
                 as_set: limit % 2 == 0,
+                origin: (limit % 3 == 0).then_some(Origin::Egp),
                 match_med: limit % 3 == 0,
                 blackhole: limit % 5 != 0,
                 route_map,

@@ -11,6 +11,8 @@ use super::{Config, Keyword, OnStop};
 pub struct Log {
     /// What goes to stderr.
     pub level: LogLevel,
+    /// It goes to stdout in its place.
+    pub stdout: bool,
     /// How it is written, there and to the file.
     pub format: LogFormat,
     /// What goes to the system's log, if anything does.
@@ -32,6 +34,7 @@ impl Default for Log {
     fn default() -> Self {
         Self {
             level: LogLevel::default(),
+            stdout: false,
             format: LogFormat::default(),
             syslog: None,
             facility: Facility::default(),

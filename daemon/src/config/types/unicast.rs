@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bgp::attributes::Origin;
 use bgp::policy::RouteMap;
 use bgp::rib::Suppress;
 use bgp::{Prefix, SourceFilter};
@@ -77,6 +78,8 @@ pub struct Aggregate {
     pub suppress: Suppress,
     /// The AS path has the numbers of the more specific routes (deprecated by RFC 9774).
     pub as_set: bool,
+    /// ORIGIN, where it is not the highest one of the more specific routes.
+    pub origin: Option<Origin>,
     /// Only while the more specific routes have one MED (RFC 4271 §9.2.2.2).
     pub match_med: bool,
     /// What no more specific route takes is dropped by the kernel.
@@ -92,6 +95,7 @@ impl Aggregate {
             prefix,
             suppress: Suppress::None,
             as_set: false,
+            origin: None,
             match_med: true,
             blackhole: true,
             route_map: None,

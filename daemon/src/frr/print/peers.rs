@@ -1,5 +1,7 @@
 //! `neighbor`, listen ranges, and peers of `bfd`.
 
+use std::net::IpAddr;
+
 use toml::Value;
 
 use super::keys::{Keys, Say};
@@ -36,6 +38,7 @@ const FAMILY: &[(&str, Say)] = &[
     ("unsuppress", Say::Value("unsuppress-map {}")),
     ("as_override", Say::On("as-override")),
     ("weight", Say::Value("weight {}")),
+    ("site_of_origin", Say::Value("soo {}")),
     ("maximum_prefixes_out", Say::Value("maximum-prefix-out {}")),
     ("default_originate", Say::On("default-originate")),
     ("route_reflector_client", Say::On("route-reflector-client")),
@@ -158,6 +161,13 @@ impl Page<'_> {
                 );
             }
             self.say(&block, &prefix, &mut inner, FAMILY);
+            // FRR says of a network what those within have.
+            let host = name.parse::<IpAddr>().ok().map(bgp::Prefix::host);
+            if let Some(host) = host
+                && let Some(distance) = inner.number("distance")
+            {
+                self.line(block.clone(), format!("distance {distance} {host}"));
+            }
             inner.finish(&mut self.unsaid);
         }
     }

@@ -40,6 +40,7 @@ const MATCHES: &[(&str, Say)] = &[
     ("as_path_list", Say::Value("match as-path {}")),
     ("metric", Say::Value("match metric {}")),
     ("tag", Say::Value("match tag {}")),
+    ("local", Say::On("match peer local")),
     ("source_vrf", Say::Value("match source-vrf {}")),
     ("local_preference", Say::Value("match local-preference {}")),
     ("origin", Say::Value("match origin {}")),

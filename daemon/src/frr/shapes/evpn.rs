@@ -4,7 +4,7 @@ use super::Means::{Always, Closes, Differs, Does, Moot, Opens, Refused};
 use super::Node::{Evpn, Interface, Top, TopVni, Vni, Vrf};
 use super::neighbor::number;
 use super::{DONE, Done, Node, Shape, shape};
-use crate::frr::model::{Args, Site, quote};
+use crate::frr::model::{Args, Family, Site, quote};
 
 const HERE: &[Node] = &[Evpn];
 /// Targets of a VRF's L3 VNI, or of one VNI.
@@ -289,6 +289,11 @@ fn advertise(site: &mut Site, a: &Args<'_>) -> Done {
     let family = family(a);
     let map = a.get("NAME").map(|name| a.put(quote(name)));
     let evpn = &mut site.router().evpn;
+    let of = match a.has("ipv6") {
+        true => Family::Ipv6,
+        false => Family::Ipv4,
+    };
+    *evpn.advertise_maps.of_mut(of) = map.filter(|_| !a.no());
     if a.no() {
         evpn.advertise.remove(family);
         return DONE;
@@ -297,18 +302,7 @@ fn advertise(site: &mut Site, a: &Args<'_>) -> Done {
     if a.has("gateway-ip") {
         a.set(&mut evpn.keys, "gateway_ip", "true");
     }
-    let before = evpn.keys.get("export").cloned();
-    match (map, before) {
-        (Some(map), Some(before)) if before.text != map.text => Err(format!(
-            "both families go to EVPN through one route-map, which is {} in line {}",
-            before.text, before.spot.line
-        )),
-        (Some(map), _) => {
-            evpn.keys.insert("export", map);
-            DONE
-        }
-        (None, _) => DONE,
-    }
+    DONE
 }
 
 fn l3vni(site: &mut Site, a: &Args<'_>) -> Done {

@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 use std::net::Ipv4Addr;
 
-use super::Means::{Does, Moot, Refused};
+use bgp::community::{Community, LargeCommunity};
+
+use super::Means::{Differs, Does, Moot, Refused};
 use super::Node::Top;
 use super::router::masked;
 use super::{DONE, Done, Node, Shape, shape};
@@ -130,9 +132,27 @@ pub(super) const SHAPES: &[Shape] = &[
     shape(
         HERE,
         "bgp community alias COMMUNITY NAME",
-        Moot("communities are shown as numbers"),
+        Differs(
+            alias,
+            "`match alias` goes by it, and communities are shown as numbers",
+        ),
     ),
 ];
+
+fn alias(site: &mut Site, a: &Args<'_>) -> Done {
+    let (name, community) = (a.value("NAME").to_owned(), a.value("COMMUNITY"));
+    let large = community.parse::<LargeCommunity>().is_ok();
+    if !large && community.parse::<Community>().is_err() {
+        return Err(format!(
+            "`{community}` is no community like 65001:100 and no large one like 65001:1:2"
+        ));
+    }
+    match a.no() {
+        true => drop(site.aliases.remove(&name)),
+        false => drop(site.aliases.insert(name, a.put(community))),
+    }
+    DONE
+}
 
 fn rule(site: &mut Site, a: &Args<'_>, kind: ListKind, what: String) -> Done {
     let action = match a.has("deny") {

@@ -1,8 +1,6 @@
 //! Everything else: the system, what of interfaces is others' business, and what other daemons of FRR do.
 
-use super::Means::{
-    Always, Closes, Differs, Does, Elsewhere, Moot, Opens, OpensElsewhere, Refused,
-};
+use super::Means::{Always, Closes, Does, Elsewhere, Moot, Opens, OpensElsewhere, Refused};
 use super::Node::{Interface, Line, Top, Vrf};
 use super::router::kernel_map;
 use super::{DONE, Done, Node, Shape, shape};
@@ -14,7 +12,7 @@ const LINK: &[Node] = &[Interface];
 const LINKS: &str = "interfaces are set up by the host's network configuration";
 const LOGS: &str =
     "[log] says what goes to stderr, to the system's log and to a file; more is not told apart";
-const VTY: &str = "who may use the control socket is who may give orders; there are no passwords";
+const VTY: &str = "nobody gets in by telnet, with a password or without one; who may use the control socket gives orders, as with vtysh";
 
 pub(super) const SHAPES: &[Shape] = &[
     shape(
@@ -62,7 +60,7 @@ pub(super) const SHAPES: &[Shape] = &[
         "service integrated-vtysh-config",
         Always("there is one file for everything"),
     ),
-    shape(HERE, "(password|enable password) LINE", Moot(VTY)),
+    shape(HERE, "(password|enable password) LINE", Always(VTY)),
     shape(HERE, "username NAME nopassword", Always(VTY)),
     shape(HERE, "username NAME LINE", Moot(VTY)),
     shape(HERE, "banner LINE", Moot("there is no login")),
@@ -70,20 +68,12 @@ pub(super) const SHAPES: &[Shape] = &[
     shape(
         &[Line],
         "(exec-timeout N [N]|access-class NAME|login|ipv6 access-class NAME)",
-        Moot(VTY),
+        Always(VTY),
     ),
     shape(
         HERE,
-        "log (syslog|file PATH) [(emergencies|alerts|critical|errors|warnings|notifications|informational|debugging)]",
+        "log (stdout|syslog|file PATH) [(emergencies|alerts|critical|errors|warnings|notifications|informational|debugging)]",
         Does(log_to),
-    ),
-    shape(
-        HERE,
-        "log stdout [(emergencies|alerts|critical|errors|warnings|notifications|informational|debugging)]",
-        Differs(
-            log_to,
-            "it goes to stderr, and so to the journal, where it goes in any case",
-        ),
     ),
     shape(
         HERE,
@@ -109,15 +99,15 @@ pub(super) const SHAPES: &[Shape] = &[
     ),
     shape(
         HERE,
-        "log (facility|timestamp|commands|record-priority|unique-id|error-category|filter-text|filtered-file|filter-file|immediate-mode|extended|extended-syslog|daemon|5424|rotate) [LINE]",
+        "log commands",
+        Always("each order is in the log, with who has given it"),
+    ),
+    shape(
+        HERE,
+        "log (facility|timestamp|record-priority|unique-id|error-category|filter-text|filtered-file|filter-file|immediate-mode|extended|extended-syslog|daemon|5424|rotate) [LINE]",
         Moot(LOGS),
     ),
     shape(HERE, "log-filter LINE", Moot(LOGS)),
-    shape(
-        HERE,
-        "log commands",
-        Moot("orders are in the log of the daemon"),
-    ),
     shape(
         &[Top, Node::Router, Node::Interface, Node::Bfd],
         "debug LINE",
@@ -329,6 +319,8 @@ fn log_to(site: &mut Site, a: &Args<'_>) -> Done {
     };
     let level = (!a.no()).then(|| a.put(quote(level)));
     if a.has("stdout") {
+        let on = (!a.no()).then(|| a.put("true"));
+        put_log(site, "stdout", on)?;
         return put_log(site, "level", level);
     }
     if a.has("syslog") {

@@ -230,14 +230,17 @@ pub(super) const SHAPES: &[Shape] = &[
     shape(
         ENTRY,
         "match peer local",
-        Refused(
-            "our own routes are matched where they begin: `network P route-map NAME`, `redistribute X route-map NAME`",
-        ),
+        Does(|site, a| matches(site, a, "local", "true".to_owned())),
     ),
     shape(
         ENTRY,
         "match peer NAME",
-        Refused("a neighbor is matched by its address"),
+        Does(|site, a| matches(site, a, "peer_group", a.value("NAME").to_owned())),
+    ),
+    shape(
+        ENTRY,
+        "match src-peer (local|ADDR|NAME)",
+        Refused("a route on its way out is matched by what it carries, not by who has sent it"),
     ),
     shape(
         ENTRY,
@@ -318,7 +321,12 @@ pub(super) const SHAPES: &[Shape] = &[
     ),
     shape(
         ENTRY,
-        "match (rpki-extcommunity|alias|community-limit|as-path-count|vpn|command|mac) LINE",
+        "match alias NAME",
+        Does(|site, a| matches(site, a, "alias", a.value("NAME").to_owned())),
+    ),
+    shape(
+        ENTRY,
+        "match (rpki-extcommunity|community-limit|as-path-count|vpn|command|mac) LINE",
         Refused("the condition is not known"),
     ),
 ];

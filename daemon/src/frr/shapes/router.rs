@@ -288,10 +288,13 @@ pub(super) const SHAPES: &[Shape] = &[
     ),
     shape(
         HERE,
-        "bgp bestpath (peer-type multipath-relax|aigp)",
-        Refused(
-            "paths of eBGP and iBGP do not share traffic, and AIGP is compared where a session has it (`neighbor X aigp`)",
-        ),
+        "bgp bestpath peer-type multipath-relax",
+        Does(|site, a| key(site, a, "bestpath.peer_type_relax", "true")),
+    ),
+    shape(
+        HERE,
+        "bgp bestpath aigp",
+        Always("AIGP is compared where a session has it (`neighbor X aigp`)"),
     ),
     shape(
         HERE,

@@ -191,6 +191,17 @@ pub(super) const SHAPES: &[Shape] = &[
     ),
     shape(
         ENTRY,
+        "set comm-list NAME (add|replace)",
+        Does(|site, a| {
+            let key = match a.has("add") {
+                true => "comm_list_add",
+                false => "comm_list_replace",
+            };
+            sets(site, a, key, a.value("NAME").to_owned())
+        }),
+    ),
+    shape(
+        ENTRY,
         "set large-comm-list NAME delete",
         Does(|site, a| {
             sets(

@@ -51,17 +51,6 @@ fn a_neighbor_shares_the_session_of_its_path() {
 }
 
 #[test]
-fn a_profile_that_is_not_there_is_an_error_of_its_line() {
-    let text =
-        "router bgp 65001\n bgp router-id 10.0.0.1\nbfd\n peer 10.0.0.9\n  profile NOWHERE\n";
-    let (_, read) = parsed(text, &Host::default());
-    let errors = read.unwrap_err();
-    assert_eq!(errors.len(), 1, "{}", all(&errors));
-    assert_eq!(errors[0].place.line, 5);
-    assert!(all(&errors).contains("`NOWHERE` is not defined"));
-}
-
-#[test]
 fn echo_is_offered_where_something_is_said_of_it() {
     same(
         "bfd\n profile LOOPS\n  echo-mode\n  echo transmit-interval 70\n \

@@ -118,7 +118,7 @@ fn a_client_of_another_as_is_none_as_in_frr() {
     let became = outcomes(&text, "reflector");
     assert!(matches!(
         became[..],
-        [Outcome::Differs(_), Outcome::Honoured, Outcome::Differs(_)]
+        [Outcome::Noted(_), Outcome::Honoured, Outcome::Noted(_)]
     ));
 }
 
@@ -317,4 +317,121 @@ fn words_behind_a_local_as_mean_nothing_within_it() {
     ));
     let other = flagged.replace("remote-as 7", "remote-as 8");
     assert_eq!(outcomes(&other, "local-as"), [Outcome::Honoured]);
+}
+
+#[test]
+fn a_neighbor_may_be_part_of_a_site_and_have_a_distance() {
+    let text = format!(
+        "{ROUTER} neighbor 10.0.0.2 remote-as 65002\n neighbor 10.0.1.2 remote-as 65002\n \
+         neighbor 10.0.0.2 soo 65000:7\n distance 120 10.0.0.0/16\n distance 130 10.0.1.0/24\n \
+         distance 140 10.9.0.0/16\n no distance 140 10.9.0.0/16\n"
+    );
+    let config = kept(&text);
+    let handling = |at: usize| {
+        let family = config.neighbors[at].families.ipv4_unicast.as_ref();
+        family.unwrap().handling
+    };
+    let site = handling(0).site_of_origin.map(|it| it.to_string());
+    assert_eq!(site.as_deref(), Some("SoO:65000:7"));
+    assert_eq!(handling(1).site_of_origin, None);
+    assert_eq!(
+        [handling(0).distance, handling(1).distance],
+        [Some(120), Some(130)]
+    );
+    assert!(config.metrics().contains(&120) && config.metrics().contains(&130));
+}
+
+#[test]
+fn an_aggregate_may_have_an_origin_of_its_own() {
+    let text = format!("{ROUTER} aggregate-address 10.0.0.0/8 origin egp summary-only\n");
+    let origin = kept(&text).aggregates().next().unwrap().origin;
+    assert_eq!(origin, Some(bgp::attributes::Origin::Egp));
+    let text = format!("{ROUTER} aggregate-address 10.0.0.0/8 origin best\n");
+    let errors = parsed(&text, &Host::default()).1.unwrap_err();
+    assert!(
+        all(&errors).contains("none of igp, egp"),
+        "{}",
+        all(&errors)
+    );
+}
+
+#[test]
+fn lists_of_communities_may_be_added_and_aliases_matched() {
+    let text = format!(
+        "bgp community alias 65001:7 SEVEN\nbgp community alias 65001:1:2 LARGE\n\
+         bgp community-list standard L permit 65001:1 65001:2\nbgp community-list standard L deny 65001:3\n\
+         route-map M permit 10\n match alias SEVEN\n set community 65001:9 additive\n set comm-list L add\n\
+         route-map M permit 20\n match alias LARGE\n set comm-list L replace\n\
+         route-map M permit 30\n match alias NOBODY\n{ROUTER}"
+    );
+    let maps = "[[route_map]]\nname = \"M\"\nentry = [\n\
+         { seq = 10, action = \"permit\", match = { community = \"65001:7\" }, \
+           set = { community = { add = [\"65001:1\", \"65001:2\", \"65001:9\"] } } },\n\
+         { seq = 20, action = \"permit\", match = { large_community = \"65001:1:2\" }, \
+           set = { community = [\"65001:1\", \"65001:2\"] } },\n\
+         { seq = 30, action = \"permit\", match = { community_list = \"alias NOBODY\" } }]\n\
+         [[community_list]]\nname = \"alias NOBODY\"\nexpanded = true\nrules = [\"deny .*\"]\n";
+    let ours = toml(&format!("asn = 65001\nrouter_id = \"10.0.0.1\"\n{maps}"));
+    assert_eq!(config(&text).route_maps, ours.route_maps);
+}
+
+#[test]
+fn neighbors_of_a_group_and_what_is_our_own_are_matched() {
+    let text = format!(
+        "{ROUTER} neighbor G peer-group\n neighbor G remote-as 65002\n neighbor 10.0.0.2 peer-group G\n \
+         neighbor 10.0.0.3 peer-group G\nroute-map M permit 10\n match peer G\nroute-map M permit 20\n match peer local\n"
+    );
+    let conditions: Vec<String> = config(&text).route_maps[0]
+        .entries()
+        .iter()
+        .map(|entry| entry.matches[0].to_string())
+        .collect();
+    assert_eq!(conditions, ["peer 10.0.0.2 10.0.0.3", "local"]);
+    let open = format!(
+        "{ROUTER} neighbor G peer-group\n bgp listen range 10.0.0.0/8 peer-group G\n neighbor G remote-as 65002\n\
+                        route-map M permit 10\n match peer G\n"
+    );
+    let errors = parsed(&open, &Host::default()).1.unwrap_err();
+    assert!(
+        all(&errors).contains("known by their addresses"),
+        "{}",
+        all(&errors)
+    );
+}
+
+#[test]
+fn a_confederation_may_have_the_number_of_a_member() {
+    let text = format!(
+        "{ROUTER} bgp confederation identifier 300\n bgp confederation peers 300\n neighbor 10.0.0.2 remote-as 300\n"
+    );
+    let config = kept(&text);
+    assert!(config.is_member(&config.neighbors[0]));
+    let outside = text.replace(" bgp confederation peers 300\n", "");
+    let errors = parsed(&outside, &Host::default()).1.unwrap_err();
+    assert!(
+        all(&errors).contains("which is also the AS number of a neighbor outside"),
+        "{}",
+        all(&errors)
+    );
+}
+
+#[test]
+fn each_family_goes_to_the_overlay_through_its_own_map() {
+    let text = "route-map FOUR permit 10\nroute-map SIX permit 10\nvrf red\n vni 4001\nexit-vrf\n\
+                router bgp 65001\n bgp router-id 10.0.0.1\n address-family l2vpn evpn\n  advertise-all-vni\n\
+                router bgp 65001 vrf red\n address-family l2vpn evpn\n  advertise ipv4 unicast route-map FOUR\n  \
+                advertise ipv6 unicast route-map SIX\n";
+    let config = config(text);
+    let l3vni = config.instances[0].l3vni.as_ref().unwrap();
+    let called = l3vni.export.as_ref().unwrap().entries();
+    let called = called.iter().map(|it| it.call.as_ref().unwrap().name());
+    assert_eq!(called.collect::<Vec<_>>(), ["FOUR", "SIX"]);
+}
+
+#[test]
+fn traffic_may_be_shared_by_paths_of_both_kinds_of_sessions() {
+    let config = kept(&format!(
+        "{ROUTER} bgp bestpath peer-type multipath-relax\n"
+    ));
+    assert!(config.bestpath.peer_type_relax);
 }

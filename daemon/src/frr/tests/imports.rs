@@ -48,21 +48,26 @@ fn a_vrf_without_bgp_is_there_to_be_imported_from() {
 }
 
 #[test]
-fn one_map_is_for_both_families_and_nobody_imports_from_itself() {
-    for (lines, line, why) in [
-        (
-            " address-family ipv4 unicast\n  import vrf red\n  import vrf route-map M\n \
-             address-family ipv6 unicast\n  import vrf red\n",
-            7,
-            "one route-map is for what both families import",
-        ),
-        (" import vrf default\n", 3, "not from itself"),
-    ] {
-        let text =
-            format!("router bgp 65001\n bgp router-id 10.0.0.1\n{lines}route-map M permit 10\n");
-        let (_, read) = parsed(&text, &Host::default());
-        let errors = read.expect_err(lines);
-        assert!(all(&errors).contains(why), "{}", all(&errors));
-        assert_eq!(errors[0].place.line, line, "{}", all(&errors));
-    }
+fn families_with_maps_of_their_own_are_asked_by_them() {
+    let text = "route-map FOUR permit 10\nroute-map SIX permit 10\nrouter bgp 65001\n bgp router-id 10.0.0.1\n \
+                address-family ipv4 unicast\n  import vrf red\n  import vrf route-map FOUR\n \
+                address-family ipv6 unicast\n  import vrf red\n  import vrf route-map SIX\n";
+    let config = config(text);
+    let map = config.imports[0].route_map.as_ref().unwrap();
+    let called = map.entries().iter().map(|entry| {
+        let family = entry.matches.first().map(ToString::to_string);
+        (family, entry.call.as_ref().map(|map| map.name().to_owned()))
+    });
+    let said = |family: &str, map: &str| (Some(format!("family {family}")), Some(map.to_owned()));
+    assert_eq!(
+        called.collect::<Vec<_>>(),
+        [said("ipv4_unicast", "FOUR"), said("ipv6_unicast", "SIX")]
+    );
+}
+
+#[test]
+fn nobody_imports_from_itself() {
+    let text = "router bgp 65001\n bgp router-id 10.0.0.1\n import vrf default\n";
+    let errors = parsed(text, &Host::default()).1.unwrap_err();
+    assert!(all(&errors).contains("not from itself"), "{}", all(&errors));
 }

@@ -56,7 +56,6 @@ fn two_maps_for_one_thing_and_what_no_kernel_route_has_are_refused() {
             5,
             "entry 10 of `M`",
         ),
-        (" table-map NOBODY\n", 5, "NOBODY"),
         (
             "ip protocol static route-map A\n",
             5,

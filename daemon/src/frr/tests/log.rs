@@ -23,7 +23,7 @@ fn each_target_has_its_own_level() {
     )
     .log;
     assert_eq!(log.syslog, Some(LogLevel::Info));
-    assert_eq!(log.level, LogLevel::Error);
+    assert_eq!((log.level, log.stdout), (LogLevel::Error, true));
     let path = "/var/log/frr/frr.log".into();
     let level = LogLevel::Warn;
     assert_eq!(log.file, Some(LogFile { path, level }));

@@ -63,10 +63,6 @@ fn routes_of_a_vrf_are_in_its_instance() {
 #[test]
 fn what_is_not_done_is_refused_by_name() {
     for (line, why) in [
-        (
-            "ip route 10.0.0.0/8 10.0.0.9 10 bfd profile X",
-            "BFD profile `X` is not defined",
-        ),
         ("ip route 10.0.0.0/8 10.0.0.9 label 100", "no labels"),
         (
             "ip route 10.0.0.0 255.0.255.0 10.0.0.9",

@@ -64,7 +64,7 @@ impl<'s> Whole<'s> {
         }
     }
 
-    /// What is said, the first one first. A profile that is not there is refused.
+    /// What is said, the first one first.
     fn bfd_settings(&mut self, said: [Option<&Bfd>; 2], whose: Of) -> Vec<(&'static str, Put)> {
         let site = self.site;
         let of = |of: fn(&Bfd) -> Option<&Put>| said.iter().flatten().find_map(|bfd| of(bfd));
@@ -76,17 +76,11 @@ impl<'s> Whole<'s> {
         let profile = of(|bfd| bfd.profile.as_ref());
         let found = profile.and_then(|named| site.bfd_profiles.get(&named.text));
         let mut settings = Vec::new();
-        match (profile, found) {
-            (Some(named), Some(_)) => {
-                let text = quote(&named.text);
-                let spot = named.spot;
-                settings.push(("bfd.profile", Put { text, spot }));
-            }
-            (Some(named), None) => {
-                let why = format!("BFD profile `{}` is not defined", named.text);
-                self.refuse(named.spot, why);
-            }
-            (None, _) => {}
+        if let Some(named) = profile {
+            self.need_profile(&named.text, named.spot);
+            let text = quote(&named.text);
+            let spot = named.spot;
+            settings.push(("bfd.profile", Put { text, spot }));
         }
         let receive = of(|bfd| bfd.receive.as_ref());
         let transmit = of(|bfd| bfd.transmit.as_ref());
@@ -145,6 +139,10 @@ impl<'s> Whole<'s> {
             self.toml.header(spot, "[[bfd_profile]]");
             self.toml.line(spot, &format!("name = {}", quote(name)));
             self.bfd_lines(&settings);
+        }
+        for (name, spot) in std::mem::take(&mut self.missing.bfd_profiles) {
+            self.toml.header(spot, "[[bfd_profile]]");
+            self.toml.line(spot, &format!("name = {}", quote(&name)));
         }
     }
 

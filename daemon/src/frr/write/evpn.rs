@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Whole;
 use crate::frr::Spot;
 use crate::frr::host::Vxlan;
-use crate::frr::model::{Put, Router, Vni, quote};
+use crate::frr::model::{Family, Put, Router, Vni, quote};
 
 /// What the overlay of the default router is.
 #[derive(Debug, Default)]
@@ -76,7 +76,7 @@ impl Overlay {
         let Some(all) = router.evpn.all_vnis else {
             for block in blocks.values() {
                 let how = "without `advertise-all-vni` nothing is done about VNIs, as in FRR";
-                whole.differs(block.spot.unwrap_or_default(), how);
+                whole.as_frr(block.spot.unwrap_or_default(), how);
             }
             return overlay.with_endpoint(whole, router, !l3vnis.is_empty());
         };
@@ -217,7 +217,7 @@ impl Whole<'_> {
             .chain(evpn.default_originate.values());
         for put in evpn.keys.values().chain(targets).chain(families) {
             let how = "this router has no L3 VNI (`vrf NAME`, `vni N`), so the line has no effect, as in FRR";
-            self.differs(put.spot, how);
+            self.as_frr(put.spot, how);
         }
     }
 
@@ -246,6 +246,19 @@ impl Whole<'_> {
         self.toml.value("l3vni.id", l3vni);
         let evpn = &router.evpn;
         self.toml.keys("l3vni.", &evpn.keys);
+        let [v4, v6] = [Family::Ipv4, Family::Ipv6].map(|it| evpn.advertise_maps.of(it));
+        let told = |family: Family| evpn.advertise.contains_key(family.key());
+        let export = match (told(Family::Ipv4), told(Family::Ipv6)) {
+            (true, true) => {
+                let maps = [(Family::Ipv4, v4.as_ref()), (Family::Ipv6, v6.as_ref())];
+                self.by_family("advertise", maps)
+            }
+            (false, true) => v6.clone(),
+            (_, false) => v4.clone(),
+        };
+        if let Some(export) = export {
+            self.toml.value("l3vni.export", &export);
+        }
         self.toml.list("l3vni.import_targets", &evpn.import_targets);
         self.toml.list("l3vni.export_targets", &evpn.export_targets);
         for (key, families) in [

@@ -1,11 +1,12 @@
 //! `[[import]]`: routes of another VRF.
 //!
-//! FRR imports for each family by itself; here an import has a route-map and the families it is for.
+//! FRR imports for each family by itself; here an import has a route-map and the families it is for. Where each family has
+//! its own map, one calls both.
 
 use std::collections::BTreeSet;
 
 use super::{Whole, name_of};
-use crate::frr::model::{Family, Put, Router, quote};
+use crate::frr::model::{Family, Router, quote};
 
 impl Whole<'_> {
     /// What a router imports from others.
@@ -16,7 +17,10 @@ impl Whole<'_> {
         );
         for unicast in [v4, v6] {
             if let (Some(map), true) = (&unicast.import_map, unicast.imports.is_empty()) {
-                self.differs(map.spot, "there is no `import vrf NAME` in the family");
+                self.as_frr(
+                    map.spot,
+                    "there is no `import vrf NAME` in the family, so the line has no effect, as in FRR",
+                );
             }
         }
         let all: BTreeSet<_> = v4.imports.keys().chain(v6.imports.keys()).collect();
@@ -25,24 +29,19 @@ impl Whole<'_> {
             let Some(spot) = four.or(six).copied() else {
                 continue;
             };
-            let map = match four {
-                Some(_) => v4.import_map.as_ref(),
-                None => v6.import_map.as_ref(),
+            let maps = [
+                (Family::Ipv4, v4.import_map.as_ref()),
+                (Family::Ipv6, v6.import_map.as_ref()),
+            ];
+            let map = match (four, six) {
+                (Some(_), Some(_)) => self.by_family("import", maps),
+                (Some(_), None) => v4.import_map.clone(),
+                (None, _) => v6.import_map.clone(),
             };
-            let text = |map: &Option<Put>| map.as_ref().map(|it| it.text.clone());
-            if let (Some(_), Some(second)) = (four, six)
-                && text(&v4.import_map) != text(&v6.import_map)
-            {
-                self.refuse(
-                    *second,
-                    "one route-map is for what both families import from a VRF; give both the same one \
-                     (`import vrf route-map NAME`), with entries for each kind of prefix",
-                );
-            }
             self.toml.header(spot, &format!("[[{of}import]]"));
             let name = from.as_deref().map_or("default".to_owned(), name_of);
             self.toml.line(spot, &format!("from = {}", quote(&name)));
-            if let Some(map) = map {
+            if let Some(map) = &map {
                 self.toml.value("route_map", map);
             }
             let families = match (four, six) {

@@ -40,7 +40,14 @@ impl Whole<'_> {
             self.toml
                 .line(spot(peer), &format!("{key} = {}", quote(name)));
             let group = self.member(router, peer.group.as_ref());
-            let peer = &self.as_sorted(router, peer, group);
+            let mut peer = self.as_sorted(router, peer, group);
+            for family in [Family::Ipv4, Family::Ipv6] {
+                if let Some(distance) = distance(router, family, name) {
+                    let keys = &mut peer.families.of_mut(family).keys;
+                    keys.insert("distance", distance.clone());
+                }
+            }
+            let peer = &peer;
             self.peer(router, (name, peer), group);
             for family in Family::ALL {
                 let inherits = peer
@@ -69,6 +76,13 @@ impl Whole<'_> {
                 spot: *spot,
             };
             let found = self.member(router, Some(&group));
+            for family in [Family::Ipv4, Family::Ipv6] {
+                let active = found.is_some_and(|group| active(router, group, None, family));
+                if let Some(distance) = distance(router, family, prefix).filter(|_| active) {
+                    let key = format!("{}.distance", family.key());
+                    self.toml.value(&key, distance);
+                }
+            }
             for family in Family::ALL {
                 let of_group = found.is_some_and(|group| active(router, group, None, family));
                 if !of_group && carried(router, name, family) {
@@ -77,7 +91,10 @@ impl Whole<'_> {
             }
         }
         if let (Some(limit), true) = (&router.listen_limit, router.listen_ranges.is_empty()) {
-            self.differs(limit.spot, "there is no `bgp listen range`");
+            self.as_frr(
+                limit.spot,
+                "there is no `bgp listen range`, so the line has no effect, as in FRR",
+            );
         }
         self.about_policy(router);
     }
@@ -121,7 +138,7 @@ impl Whole<'_> {
             let keys = &mut peer.families.of_mut(family).keys;
             if let Some(put) = keys.remove("route_reflector_client") {
                 let how = "the neighbor is of another AS, so the line has no effect, as in FRR";
-                self.differs(put.spot, how);
+                self.as_frr(put.spot, how);
             }
         }
         peer
@@ -321,7 +338,7 @@ impl Whole<'_> {
         for put in filters.flatten().chain(own.keys.values()) {
             let how =
                 "the family is not active for this neighbor, so the line has no effect, as in FRR";
-            self.differs(put.spot, how);
+            self.as_frr(put.spot, how);
         }
     }
 
@@ -424,15 +441,16 @@ impl Whole<'_> {
             lines.push((put.spot, format!("{key} = {}", quote(&name))));
         }
         let whole = words.join(", ");
-        let count = self.filters.len();
-        let name = match (self.filters.get(&whole), whole.chars().count()) {
-            (Some(name), _) => name.clone(),
-            (None, ..64) => whole.clone(),
-            (None, _) => format!("filters {count}"),
-        };
-        if self.filters.insert(whole, name.clone()).is_none() {
+        let known = self.filters.contains_key(&whole);
+        let name = self.name_filter(whole);
+        if !known {
             let name = name.clone();
-            self.made.push(Made { name, spot, lines });
+            let entries = vec![lines];
+            self.made.push(Made {
+                name,
+                spot,
+                entries,
+            });
         }
         Some(Put {
             text: quote(&name),
@@ -451,6 +469,27 @@ impl Whole<'_> {
              everything, and may tell everything, if both AS numbers are private; FRR would \
              exchange nothing. `bgp ebgp-requires-policy` forbids it here, too",
         );
+    }
+}
+
+/// What `distance N PREFIX` says of a neighbor, or of a range of them: the longest prefix counts.
+fn distance<'r>(router: &'r Router, family: Family, name: &str) -> Option<&'r Put> {
+    let of: ipnetwork::IpNetwork = name.parse().ok()?;
+    let of = bgp::Prefix::from(of);
+    let all = router.families.of(family).distances.iter();
+    let all = all.filter_map(|(prefix, put)| Some((prefix.parse::<bgp::Prefix>().ok()?, put)));
+    let around = all.filter(|(prefix, _)| prefix.contains(of));
+    let (_, put) = around.max_by_key(|(prefix, _)| prefix.len())?;
+    Some(put)
+}
+
+/// Whether a neighbour or group has anything to do with a family.
+pub(super) fn takes_part(router: &Router, (name, peer): (&str, &Peer), family: Family) -> bool {
+    let group = peer.group.as_ref();
+    let group = group.and_then(|it| router.peers.get(&it.text));
+    match peer.is_group {
+        true => carried(router, name, family),
+        false => active(router, peer, group.filter(|it| it.is_group), family),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Made, Whole};
 use crate::frr::Spot;
-use crate::frr::model::{Entry, Keys, List, ListKind, Put, quote};
+use crate::frr::model::{Entry, Keys, List, ListKind, Peer, Put, quote, quote_all};
 use crate::frr::shapes::access_name;
 
 impl Whole<'_> {
@@ -32,6 +32,7 @@ impl Whole<'_> {
             };
             self.list(table, &name, list);
         }
+        self.missing_lists();
     }
 
     fn list(&mut self, table: &str, name: &str, list: &List) {
@@ -69,14 +70,22 @@ impl Whole<'_> {
                 self.entry(*seq, entry);
             }
         }
-        for Made { name, spot, lines } in std::mem::take(&mut self.made) {
+        self.missing_maps();
+        for made in std::mem::take(&mut self.made) {
+            let Made {
+                name,
+                spot,
+                entries,
+            } = made;
             self.toml.header(spot, "[[route_map]]");
             self.toml.line(spot, &format!("name = {}", quote(&name)));
-            self.toml.line(spot, "[[route_map.entry]]");
-            self.toml.line(spot, "seq = 10");
-            self.toml.line(spot, "action = \"permit\"");
-            for (spot, line) in lines {
-                self.toml.line(spot, &line);
+            for (seq, lines) in (1..).zip(entries) {
+                self.toml.line(spot, "[[route_map.entry]]");
+                self.toml.line(spot, &format!("seq = {}", seq * 10));
+                self.toml.line(spot, "action = \"permit\"");
+                for (spot, line) in lines {
+                    self.toml.line(spot, &line);
+                }
             }
         }
     }
@@ -91,7 +100,7 @@ impl Whole<'_> {
         if entry.deny {
             let description = keys.remove_entry("description");
             for put in entry.sets.values().chain(keys.values()) {
-                self.differs(
+                self.as_frr(
                     put.spot,
                     "an entry that denies does nothing else, as in FRR",
                 );
@@ -99,10 +108,24 @@ impl Whole<'_> {
             keys.clear();
             keys.extend(description);
         }
+        let call = keys.get("call").cloned();
+        if call.is_some_and(|call| !self.is_callable(&call)) {
+            keys.remove("call");
+        }
         self.toml.keys("", &keys);
         let mut matches = Keys::new();
         for (key, put) in &entry.matches {
             let mut put = put.clone();
+            if *key == "alias" {
+                let (key, put) = self.alias(&put);
+                matches.insert(key, put);
+                continue;
+            }
+            if *key == "peer_group" {
+                put = self.members(&put);
+                matches.insert("peer", put);
+                continue;
+            }
             // A prefix list is kept with its IP version until all are known.
             if let Some(name) = put.text.strip_prefix('4').filter(|_| is_list(key)) {
                 put.text = quote(&self.list_name(name, false));
@@ -113,8 +136,88 @@ impl Whole<'_> {
         }
         self.toml.keys("match.", &matches);
         if !entry.deny {
-            self.toml.keys("set.", &entry.sets);
+            let sets = self.with_lists(entry);
+            self.toml.keys("set.", &sets);
         }
+    }
+}
+
+impl Whole<'_> {
+    /// The community that an alias stands for; one that stands for none is nowhere.
+    fn alias(&self, put: &Put) -> (&'static str, Put) {
+        let Some(community) = self.site.aliases.get(&put.text) else {
+            // It is among those that are missing.
+            let name = format!("alias {}", put.text);
+            return ("community_list", put.with(quote(&name)));
+        };
+        let key = match community.text.matches(':').count() {
+            2 => "large_community",
+            _ => "community",
+        };
+        (key, put.with(quote(&community.text)))
+    }
+
+    /// The addresses of those who are in a group.
+    fn members(&mut self, put: &Put) -> Put {
+        let routers = self.site.routers.values();
+        let groups = routers.filter(|it| it.peers.get(&put.text).is_some_and(|it| it.is_group));
+        let mut all: Vec<&str> = Vec::new();
+        let mut open = false;
+        for router in groups {
+            let of = |it: &&Peer| it.group.as_ref().is_some_and(|it| it.text == put.text);
+            let members = router.peers.iter().filter(|(_, peer)| of(peer));
+            open |= router
+                .listen_ranges
+                .values()
+                .any(|(name, _)| *name == put.text);
+            for (name, peer) in members {
+                open |= peer.is_interface;
+                all.push(name);
+            }
+        }
+        if open || all.is_empty() {
+            let why = "the neighbors that are meant have to be known by their addresses: a group without \
+                       `bgp listen range` and without neighbors on interfaces";
+            self.refuse(put.spot, why);
+        }
+        put.with(quote_all(&all))
+    }
+
+    /// What an entry sets, with the communities of lists that are added or put in the place of others.
+    fn with_lists(&mut self, entry: &Entry) -> Keys {
+        let mut sets = entry.sets.clone();
+        for (list, add) in [("comm_list_replace", false), ("comm_list_add", true)] {
+            let Some(put) = sets.remove(list) else {
+                continue;
+            };
+            let rules = self
+                .site
+                .lists
+                .get(&(ListKind::Community, put.text.clone()));
+            let rules = rules.filter(|it| !it.expanded).map(|it| it.rules.values());
+            let permitted = rules.into_iter().flatten();
+            let words = permitted.filter_map(|rule| rule.text.strip_prefix("permit "));
+            let mut all: Vec<&str> = words.flat_map(str::split_whitespace).collect();
+            let (key, other) = match add {
+                true => ("community.add", "community.replace"),
+                false => ("community.replace", "community.add"),
+            };
+            let before = sets.get(key).map(|it| it.text.clone()).unwrap_or_default();
+            all.extend(before.split('"').skip(1).step_by(2));
+            let clash = !add && (sets.contains_key(other) || sets.contains_key("community"));
+            if clash {
+                self.refuse(
+                    put.spot,
+                    "the entry says what the communities become elsewhere, too",
+                );
+            }
+            match (all.is_empty(), add) {
+                (false, _) => drop(sets.insert(key, put.with(quote_all(&all)))),
+                (true, false) => drop(sets.insert("community", put.with(quote("none")))),
+                (true, true) => {}
+            }
+        }
+        sets
     }
 }
 

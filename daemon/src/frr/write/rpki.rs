@@ -16,9 +16,9 @@ impl Whole<'_> {
         }
         if rpki.caches.is_empty() {
             for put in rpki.times.values() {
-                self.differs(
+                self.as_frr(
                     put.spot,
-                    "there is no `rpki cache`, so the line has no effect",
+                    "there is no `rpki cache`, so the line has no effect, as in FRR",
                 );
             }
         }

@@ -35,12 +35,11 @@ impl Whole<'_> {
 }
 
 impl Whole<'_> {
-    /// A profile that is not there is refused, as with neighbours.
     fn profiles_of(&mut self, route: &StaticRoute) {
         for put in route.next_hops.values() {
             let named = put.bfd.as_ref().and_then(|bfd| bfd.profile.as_ref());
-            if let Some(name) = named.filter(|name| !self.site.bfd_profiles.contains_key(*name)) {
-                self.refuse(put.spot, format!("BFD profile `{name}` is not defined"));
+            if let Some(name) = named {
+                self.need_profile(name, put.spot);
             }
         }
     }

@@ -11,6 +11,7 @@ use std::num::NonZeroU8;
 use std::time::Duration;
 
 use bgp::attributes::Omitted;
+use bgp::community::ExtendedCommunity;
 use bgp::family::Family;
 use bgp::rib::{OwnAs, PathsSent, PrivateAs};
 use toml::de::DeValue;
@@ -52,6 +53,10 @@ pub struct FamilyTable {
     pub remove_private_as: Option<At<PrivateAs>>,
     /// `send_community`: what is left out.
     pub send_community: Option<At<Omitted>>,
+    /// `site_of_origin`.
+    pub site_of_origin: Option<At<ExtendedCommunity>>,
+    /// `distance`.
+    pub distance: Option<At<u8>>,
     /// `weight`.
     pub weight: Option<At<u32>>,
     /// `honor_blackhole`.
@@ -129,6 +134,8 @@ pub(super) fn family(
         med_unchanged: own.med_unchanged.or(group.med_unchanged),
         remove_private_as: own.remove_private_as.or(group.remove_private_as),
         send_community: own.send_community.or(group.send_community),
+        site_of_origin: own.site_of_origin.or(group.site_of_origin),
+        distance: own.distance.or(group.distance),
         weight: own.weight.or(group.weight),
         honor_blackhole: own.honor_blackhole.or(group.honor_blackhole),
         add_path_receive: own.add_path_receive.or(group.add_path_receive),
@@ -156,6 +163,8 @@ pub(super) fn family_table(table: &mut Table<'_, '_>, family: Family) -> Option<
         med_unchanged: table.get("med_unchanged", boolean),
         remove_private_as: table.get("remove_private_as", remove_private_as),
         send_community: send_community(table, family),
+        site_of_origin: table.get("site_of_origin", site_of_origin),
+        distance: distance(table, family),
         weight: table.get("weight", number(0..=i64::from(u32::MAX))),
         honor_blackhole: honor_blackhole(table, family),
         add_path_receive: table.get("add_path_receive", boolean),
@@ -174,6 +183,27 @@ pub(super) fn family_table(table: &mut Table<'_, '_>, family: Family) -> Option<
             At::new(family, span)
         }
     })
+}
+
+/// What follows the word in a list of extended communities.
+fn site_of_origin(value: &DeValue<'_>) -> Reading<ExtendedCommunity> {
+    let text = value.as_str().map(|text| format!("soo {text}"));
+    let all = text.and_then(|text| bgp::policy::communities(&text).ok());
+    match all.as_deref() {
+        Some([site]) => Ok(*site),
+        Some(_) | None => Err("a site like \"65000:1\" or \"10.0.0.1:1\"".into()),
+    }
+}
+
+/// What is forwarded by MAC address has no route in the kernel.
+fn distance(table: &mut Table<'_, '_>, family: Family) -> Option<At<u8>> {
+    const KEY: &str = "distance";
+    if family == Family::Evpn {
+        let because = "what is forwarded by MAC address has no distance";
+        table.unsupported(KEY, because, "use it in ipv4_unicast or ipv6_unicast");
+        return None;
+    }
+    table.get(KEY, number(1..=255))
 }
 
 /// EVPN has no default route.

@@ -13,6 +13,7 @@ use crate::config::read::{self, Reading, Table, boolean, device, keyword, number
 
 use toml::de::DeValue;
 
+use super::sets::only_true;
 use super::*;
 
 pub(super) fn matches(table: &mut Table<'_, '_>) -> Vec<At<MatchItem>> {
@@ -101,6 +102,7 @@ pub(super) fn matches(table: &mut Table<'_, '_>) -> Vec<At<MatchItem>> {
     });
     items.extend(plain(macs, Match::Mac));
     named(table, "mac_list", ListSubject::Mac, &mut items);
+    items.extend(plain(table.get("local", only_true), |()| Match::Local));
     items.extend(plain(table.get("rpki", keyword), Match::Rpki));
     for (key, because, hint) in [
         (

@@ -101,7 +101,7 @@ pub(super) fn sets(table: &mut Table<'_, '_>) -> Vec<At<SetItem>> {
     items
 }
 
-fn only_true(value: &DeValue<'_>) -> Reading<()> {
+pub(super) fn only_true(value: &DeValue<'_>) -> Reading<()> {
     match value.as_bool() {
         Some(true) => Ok(()),
         Some(false) | None => {

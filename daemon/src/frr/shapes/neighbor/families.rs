@@ -216,7 +216,10 @@ pub(in crate::frr::shapes) const SHAPES: &[Shape] = &[
     shape(
         FAMILIES,
         "neighbor PEER soo TARGET",
-        Refused("set it by a route-map: `set extcommunity soo`"),
+        Does(|site, a| {
+            let text = quote(a.value("TARGET"));
+            family_key(site, a, "site_of_origin", text)
+        }),
     ),
     shape(
         FAMILIES,

@@ -50,23 +50,23 @@ pub(in crate::frr::shapes) const SHAPES: &[Shape] = &[
     ),
     shape(
         V4,
-        "aggregate-address A.B.C.D/M {as-set|summary-only|route-map NAME|matching-MED-only|suppress-map OTHER}",
+        "aggregate-address A.B.C.D/M {as-set|summary-only|route-map NAME|matching-MED-only|suppress-map OTHER|origin ORIGIN}",
         Does(aggregate),
     ),
     shape(
         V4,
-        "aggregate-address A.B.C.D MASK {as-set|summary-only|route-map NAME|matching-MED-only|suppress-map OTHER}",
+        "aggregate-address A.B.C.D MASK {as-set|summary-only|route-map NAME|matching-MED-only|suppress-map OTHER|origin ORIGIN}",
         Does(aggregate),
     ),
     shape(
         V6,
-        "aggregate-address X:X::X:X/M {as-set|summary-only|route-map NAME|matching-MED-only|suppress-map OTHER}",
+        "aggregate-address X:X::X:X/M {as-set|summary-only|route-map NAME|matching-MED-only|suppress-map OTHER|origin ORIGIN}",
         Does(aggregate),
     ),
     shape(
         UNICAST,
-        "aggregate-address PREFIX {as-set|summary-only|route-map NAME|matching-MED-only|suppress-map OTHER|origin (igp|egp|incomplete)|upa|drop|max-routes N}",
-        Refused("an aggregate has the worst origin of its routes; set another one by a route-map"),
+        "aggregate-address PREFIX {as-set|summary-only|route-map NAME|matching-MED-only|suppress-map OTHER|origin ORIGIN|upa|drop|max-routes N}",
+        Refused("an aggregate has no such words"),
     ),
     shape(
         UNICAST,
@@ -137,8 +137,25 @@ pub(in crate::frr::shapes) const SHAPES: &[Shape] = &[
     ),
     shape(
         UNICAST,
-        "distance <1-255> PREFIX [NAME]",
-        Refused("set it by a route-map: `set distance N`"),
+        "distance <1-255> PREFIX NAME",
+        Refused(
+            "which routes have the distance is said by a route-map: `match ip address NAME` with `set distance N`",
+        ),
+    ),
+    shape(
+        UNICAST,
+        "distance <1-255> PREFIX",
+        Does(|site, a| {
+            let text = a.value("PREFIX");
+            let prefix = masked(text).ok_or_else(|| format!("`{text}` is no network"))?;
+            let family = a.family();
+            let all = &mut site.router().families.of_mut(family).distances;
+            match a.no() {
+                true => drop(all.remove(&prefix)),
+                false => drop(all.insert(prefix, a.put(a.value("<1-255>")))),
+            }
+            DONE
+        }),
     ),
     shape(
         UNICAST,
@@ -288,7 +305,15 @@ fn aggregate(site: &mut Site, a: &Args<'_>) -> Done {
             a.set(&mut keys, key, "true");
         }
     }
-    for (value, key) in [("NAME", "route_map"), ("OTHER", "suppress")] {
+    let words = ["igp", "egp", "incomplete"];
+    if let Some(origin) = a.get("ORIGIN").filter(|it| !words.contains(it)) {
+        return Err(format!("`{origin}` is none of igp, egp and incomplete"));
+    }
+    for (value, key) in [
+        ("NAME", "route_map"),
+        ("OTHER", "suppress"),
+        ("ORIGIN", "origin"),
+    ] {
         if let Some(name) = a.get(value) {
             a.set(&mut keys, key, quote(name));
         }
