@@ -9,7 +9,12 @@ fn noted(lines: &str) -> (Config, Vec<String>) {
     let notes = translation.lines.iter();
     let notes = notes.filter_map(|line| match &line.outcome {
         Outcome::Noted(how) => Some(format!("{}: {how}", line.text)),
-        _ => None,
+        Outcome::Honoured
+        | Outcome::Differs(_)
+        | Outcome::Elsewhere(_)
+        | Outcome::Refused(_)
+        | Outcome::Within(_)
+        | Outcome::Unknown { .. } => None,
     });
     let notes = notes.collect();
     let config = read.unwrap_or_else(|errors| panic!("{}\n{}", all(&errors), translation.toml));
