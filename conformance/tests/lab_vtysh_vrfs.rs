@@ -62,6 +62,11 @@ const QUESTIONS: &[&str] = &[
     "show ipv6 route vrf red",
     "show ip nht vrf red",
     "show interface vrf red brief",
+    "show vrf vni",
+    "show vrf red vni",
+    "show bgp l2vpn evpn vrf-import-rt",
+    "show evpn next-hops vni 4001 ip 10.255.0.3",
+    "show ip route vrf red table 1001",
 ];
 
 /// Lines that scripts read by their columns, by their beginnings.
@@ -91,6 +96,17 @@ const LINES: &[(&str, &[&str])] = &[
     ("show evpn next-hops vni 4001", &["IP", "Number of NH"]),
     ("show bgp vrfs", &["Type", " VRF"]),
     ("show vrf", &["vrf red"]),
+    ("show vrf vni", &["VRF", "red"]),
+    (
+        "show bgp l2vpn evpn vrf-import-rt",
+        &["Route-target", "List of", "  red"],
+    ),
+    (
+        "show evpn next-hops vni 4001 ip 10.255.0.3",
+        &["Ip", "  RMAC", "  Refcount", "  Prefixes", "    10.3"],
+    ),
+    ("show evpn next-hops vni 4001 ip 192.0.2.1", &["%"]),
+    ("show evpn rmac vni 4001 mac 02:00:00:00:00:01", &["%"]),
 ];
 
 #[test]

@@ -28,17 +28,18 @@ pub(super) fn split(line: &str) -> Result<Filtered<'_>, String> {
     if action != "include" {
         return Err(format!("% Unknown action '{action}'"));
     }
-    let pattern = pattern.trim();
-    let regex = (!pattern.is_empty() && pattern.len() <= PATTERN_MAX)
-        .then(|| Regex::new(pattern).ok())
-        .flatten();
-    match regex {
-        Some(regex) => Ok(Filtered {
-            command,
-            pattern: Some(regex),
-        }),
-        None => Err(format!("% Bad regexp '{pattern}'")),
-    }
+    Ok(Filtered {
+        command,
+        pattern: Some(self::pattern(pattern)?),
+    })
+}
+
+/// A pattern that was typed.
+pub(super) fn pattern(text: &str) -> Result<Regex, String> {
+    let text = text.trim();
+    let fits = !text.is_empty() && text.len() <= PATTERN_MAX;
+    let regex = fits.then(|| Regex::new(text).ok()).flatten();
+    regex.ok_or_else(|| format!("% Bad regexp '{text}'"))
 }
 
 impl Filtered<'_> {

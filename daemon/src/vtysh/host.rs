@@ -4,10 +4,14 @@
 //! in. That has to be the daemon's own, which is looked after where the host says which one that is.
 
 use std::fs;
+use std::process::Command;
 
 use fib::{Address, DeviceFacts, ForeignRoute, Interface, Link, LinkKind, NextHop};
 
+use tokio::signal::unix::{SignalKind, signal};
+
 use super::ask::Trouble;
+use super::grammar::Said;
 
 /// Devices, addresses and routes.
 #[derive(Debug, Default)]
@@ -116,6 +120,26 @@ fn same_namespace(daemon: u32) -> Result<(), Trouble> {
         // Who may not look at the daemon's namespace is usually in it.
         _ => Ok(()),
     }
+}
+
+/// Runs `ping` or `traceroute`, which print what they find themselves, until they end. At a terminal Ctrl-C
+/// ends them, and not the session.
+pub(super) fn run(said: &Said, at_terminal: bool) -> Result<(), (&'static str, std::io::Error)> {
+    let program = if said.has("ping") {
+        "ping"
+    } else {
+        "traceroute"
+    };
+    let mut command = Command::new(program);
+    if said.has("ipv6") {
+        command.arg("-6");
+    }
+    // What begins with a hyphen is a host, too, and no option.
+    command.arg("--").args(said.value(&["WORD"]));
+    // While somebody listens for the signal it ends the other program alone, which has it, too.
+    let _listens = at_terminal.then(|| signal(SignalKind::interrupt()));
+    command.status().map_err(|error| (program, error))?;
+    Ok(())
 }
 
 /// The name of this host.

@@ -1,4 +1,4 @@
-//! JSON as FRR prints it: two blanks for each level, none behind a colon, an empty object on two lines.
+//! JSON as FRR 10.3 prints it: two blanks for each level, none behind a colon.
 
 use serde_json::Value;
 
@@ -12,6 +12,8 @@ pub(super) fn text(value: &Value) -> String {
 
 fn write(value: &Value, depth: usize, text: &mut String) {
     match value {
+        Value::Object(map) if map.is_empty() => text.push_str("{}"),
+        Value::Array(values) if values.is_empty() => text.push_str("[]"),
         Value::Object(map) => {
             text.push('{');
             for (at, (key, value)) in map.iter().enumerate() {
@@ -56,11 +58,11 @@ mod tests {
 
     #[test]
     fn the_text_is_as_frr_indents_it_and_means_the_same() {
-        let value = json!({"a": {"b": [1, "x\"y"]}, "c": {}});
+        let value = json!({"a": {"b": [1, "x\"y"]}, "c": {}, "d": []});
         let text = text(&value);
         assert_eq!(
             text,
-            "{\n  \"a\":{\n    \"b\":[\n      1,\n      \"x\\\"y\"\n    ]\n  },\n  \"c\":{\n  }\n}\n"
+            "{\n  \"a\":{\n    \"b\":[\n      1,\n      \"x\\\"y\"\n    ]\n  },\n  \"c\":{},\n  \"d\":[]\n}\n"
         );
         assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), value);
     }

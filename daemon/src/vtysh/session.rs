@@ -14,8 +14,9 @@ use std::sync::Arc;
 use super::ask::{Asking, Trouble};
 use super::filter;
 use super::grammar::{Found, Grammar, Token};
+use super::host;
 use super::show::{self, Answer};
-use super::table::{self, COMMANDS, What};
+use super::table::{self, Command, What};
 use super::{configure, json};
 use crate::control::client::{Client, ClientError};
 use crate::frr::{self, LineReport, Outcome, Walk};
@@ -59,7 +60,7 @@ impl Session {
         Self {
             asking: Asking::new(client),
             grammar: Arc::new(table::grammar()),
-            hostname: super::host::name(),
+            hostname: host::name(),
             changes: None,
             at_terminal: false,
             unprivileged: false,
@@ -200,7 +201,7 @@ impl Session {
             Found::Incomplete => return refused("Command incomplete", line, out),
             Found::Unknown => return refused("Unknown command", line, out),
         };
-        let command = COMMANDS.get(place).filter(|it| self.allows(it.what));
+        let command = table::command_at(place).filter(|it| self.allows(it.what));
         let Some(command) = command else {
             return refused("Unknown command", line, out);
         };
@@ -209,11 +210,18 @@ impl Session {
             What::Nothing => return Ok(Ending::Done),
             What::Leave => return Ok(Ending::Leave),
             What::Configure => return self.configure(out).await,
+            What::Run => {
+                out.flush()?;
+                if let Err((program, error)) = host::run(&words, self.at_terminal) {
+                    writeln!(out, "Can't execute {program}: {error}")?;
+                }
+                return Ok(Ending::Done);
+            }
             What::List => {
-                let lines = COMMANDS
-                    .iter()
-                    .map(|it| format!("  {}\n      {}\n", it.words, it.help));
-                write!(out, "{}", filtered.apply(lines.collect()))?;
+                match list(words.value(&["LINE"])) {
+                    Ok(text) => write!(out, "{}", filtered.apply(text))?,
+                    Err(why) => writeln!(out, "{why}")?,
+                }
                 return Ok(Ending::Done);
             }
             What::Write if !words.has("terminal") => {
@@ -291,6 +299,23 @@ impl Words {
         }
         (tokens, ends)
     }
+}
+
+/// The commands with what they are for; those that a pattern matches, where there is one.
+fn list(pattern: Option<&str>) -> Result<String, String> {
+    let pattern = match pattern {
+        Some(text) => Some(filter::pattern(text)?),
+        None => None,
+    };
+    let wanted = |it: &&Command| {
+        pattern
+            .as_ref()
+            .is_none_or(|it_is| it_is.is_match(it.words))
+    };
+    let lines = table::commands().filter(wanted);
+    Ok(lines
+        .map(|it| format!("  {}\n      {}\n", it.words, it.help))
+        .collect())
 }
 
 /// Words of a session between `configure terminal` and `end` that are no configuration.

@@ -59,14 +59,18 @@ pub(super) async fn answer(ask: Ask, said: &Said, asking: &Asking) -> Answered {
         Ask::Version => version(asking).await,
         Ask::Summary => summary::summary(said, asking).await,
         Ask::Neighbors => neighbors::neighbors(said, asking).await,
+        Ask::GracefulRestart => neighbors::graceful_restart(said, asking).await,
         Ask::NeighborRoutes => routes::of_neighbor(said, asking).await,
         Ask::Prefix => routes::prefix(said, asking).await,
         Ask::Detail => routes::detailed(said, asking, false).await,
         Ask::Selected => routes::selected(said, asking).await,
         Ask::Table => routes::table(said, asking).await,
+        Ask::Tables => routes::every_family(said, asking).await,
+        Ask::BgpRouter => bgp::router(said, asking).await,
         Ask::Vrfs => bgp::vrfs(said, asking).await,
         Ask::EvpnRoutes => routes::evpn(said, asking).await,
         Ask::BgpVni => evpn::bgp_vni(said, asking).await,
+        Ask::EvpnTargets => evpn::import_targets(said, asking).await,
         Ask::Evpn => evpn::numbers(said, asking).await,
         Ask::EvpnVni => evpn::vni(said, asking).await,
         Ask::EvpnMac => evpn::mac(said, asking).await,
@@ -96,11 +100,14 @@ pub(super) async fn answer(ask: Ask, said: &Said, asking: &Asking) -> Answered {
         Ask::Daemons => Ok(system::daemons()),
         Ask::Logging => system::logging(asking).await,
         Ask::StartupConfig => system::startup_config(asking).await,
+        Ask::VrfVnis => evpn::of_vrfs(said, asking).await,
         Ask::Vrf => zebra::vrf(asking).await,
         Ask::Clear => clear::bgp(said, asking).await,
         Ask::ClearDuplicates => clear::duplicates(said, asking).await,
         Ask::Elsewhere(daemon) => Ok(elsewhere(daemon, said)),
         Ask::NotHere(why) => Ok(not_here(why, said)),
+        Ask::NoneOf(text, json) => Ok(none_of(text, json, said)),
+        Ask::Taken(why) => Ok(Answer::Text(format!("note: {why}\n"))),
     }
 }
 
@@ -141,11 +148,17 @@ fn not_here(why: &str, said: &Said) -> Answer {
     })
 }
 
+/// What FRR prints where there is none of it.
+fn none_of(text: &str, json: &str, said: &Said) -> Answer {
+    match said.has("json") {
+        true => Answer::Json(serde_json::from_str(json).unwrap_or_default()),
+        false => Answer::Text(text.to_owned()),
+    }
+}
+
 fn nothing(said: &Said, text: impl Fn() -> String) -> Answer {
-    let json = said
-        .value(&["LINE"])
-        .is_some_and(|line| line.split(' ').next_back() == Some("json"));
-    match json {
+    let line = said.value(&["LINE"]).unwrap_or_default();
+    match said.has("json") || line.split(' ').next_back() == Some("json") {
         true => Answer::Json(Value::Object(serde_json::Map::new())),
         false => Answer::Text(text()),
     }

@@ -1,9 +1,13 @@
 //! The one table of commands: the words of each, what answers it, and what it is for.
 //!
 //! From it come the reading of lines with all abbreviations, completion, the list behind `?`, `list`,
-//! and the list in `docs/vtysh.md`. How lines are compared with it is in [`super::grammar`].
+//! and the list in `docs/vtysh.md`. How lines are compared with it is in [`super::grammar`]. Commands about what
+//! only FRR has stand in [`mod@absent`].
+
+mod absent;
 
 use super::grammar::Grammar;
+use absent::ABSENT;
 
 /// A command.
 pub(super) struct Command {
@@ -15,6 +19,14 @@ pub(super) struct Command {
     pub(super) help: &'static str,
 }
 
+#[cfg(test)]
+impl Command {
+    /// Whether it is about what only FRR has.
+    pub(super) fn is_absent(&self) -> bool {
+        ABSENT.iter().any(|it| it.words == self.words)
+    }
+}
+
 /// What becomes of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum What {
@@ -24,6 +36,8 @@ pub(super) enum What {
     Write,
     Configure,
     List,
+    /// Another program of this host.
+    Run,
     /// Does nothing here and hurts nobody: paging, privileges.
     Nothing,
     Leave,
@@ -37,7 +51,7 @@ impl What {
             | What::Write
             | What::Configure
             | What::Ask(Ask::Clear | Ask::ClearDuplicates | Ask::StartupConfig) => true,
-            What::Ask(_) | What::List | What::Nothing | What::Leave => false,
+            What::Ask(_) | What::List | What::Run | What::Nothing | What::Leave => false,
         }
     }
 }
@@ -48,14 +62,18 @@ pub(super) enum Ask {
     Version,
     Summary,
     Neighbors,
+    GracefulRestart,
     NeighborRoutes,
     Prefix,
     Table,
+    Tables,
     Detail,
     Selected,
     Vrfs,
+    BgpRouter,
     EvpnRoutes,
     BgpVni,
+    EvpnTargets,
     Evpn,
     EvpnVni,
     EvpnMac,
@@ -86,15 +104,18 @@ pub(super) enum Ask {
     Logging,
     StartupConfig,
     Vrf,
+    VrfVnis,
     Clear,
     ClearDuplicates,
     /// Nothing: that daemon of FRR, which may run beside, has the answer.
     Elsewhere(&'static str),
     /// Nothing, for this reason: it is of FRR's inside.
     NotHere(&'static str),
+    /// What FRR has where there is none of it: as text, and as JSON.
+    NoneOf(&'static str, &'static str),
+    /// Nothing is done, for this reason.
+    Taken(&'static str),
 }
-
-const NO_SEGMENTS: &str = "there are no Ethernet segments with several routers here";
 
 /// The name of a VRF, then the family, and what is behind.
 macro_rules! bgp {
@@ -120,8 +141,8 @@ const fn command(words: &'static str, what: What, help: &'static str) -> Command
     Command { words, what, help }
 }
 
-/// All commands, in the order in which lists have them.
-pub(super) const COMMANDS: &[Command] = &[
+/// Commands that have an answer, in the order in which lists have them.
+const COMMANDS: &[Command] = &[
     command("show version", What::Ask(Ask::Version), "versions"),
     command(
         bgp!("summary [(established|failed)] [json]"),
@@ -141,6 +162,11 @@ pub(super) const COMMANDS: &[Command] = &[
         "a line for one neighbor, or for those of an AS",
     ),
     command(
+        unicast!("neighbors [(A.B.C.D|X:X::X:X|WORD)] graceful-restart [json]"),
+        What::Ask(Ask::GracefulRestart),
+        "what was agreed on for a restart",
+    ),
+    command(
         bgp!("neighbors [json]"),
         What::Ask(Ask::Neighbors),
         "everything about the neighbors",
@@ -158,18 +184,30 @@ pub(super) const COMMANDS: &[Command] = &[
         "what a neighbor is told; what it told us, before policy, refused by it, after it, and the best of it; numbers",
     ),
     command(
+        unicast!(
+            "neighbors (A.B.C.D|X:X::X:X|WORD) (advertised-routes|received-routes|filtered-routes) ((A.B.C.D/M|X:X::X:X/M|detail) [wide]|wide) [json]"
+        ),
+        What::Ask(Ask::NeighborRoutes),
+        "the same of one prefix or of all with everything, or with wider columns",
+    ),
+    command(
         bgp!("(A.B.C.D|A.B.C.D/M|X:X::X:X|X:X::X:X/M) [(bestpath|multipath)] [json]"),
         What::Ask(Ask::Prefix),
         "the paths of a prefix, or of the longest match of an address",
     ),
     command(bgp!("[json]"), What::Ask(Ask::Table), "the table"),
     command(
+        "show [ip] bgp [(vrf|view) NAME] [(ipv4|ipv6) [unicast]] all [wide] [json]",
+        What::Ask(Ask::Tables),
+        "the tables of all families",
+    ),
+    command(
         unicast!("(wide|json detail)"),
         What::Ask(Ask::Table),
         "the same with wider columns, or with everything",
     ),
     command(
-        unicast!("detail [json]"),
+        unicast!("(detail|detail-routes) [json]"),
         What::Ask(Ask::Detail),
         "the table with everything",
     ),
@@ -211,6 +249,11 @@ pub(super) const COMMANDS: &[Command] = &[
         "routes that a list of AS paths or prefixes permits",
     ),
     command(
+        unicast!("route-map MAP [json]"),
+        What::Ask(Ask::Selected),
+        "routes that a route-map permits",
+    ),
+    command(
         unicast!("self-originate [json]"),
         What::Ask(Ask::Selected),
         "our own routes",
@@ -226,9 +269,14 @@ pub(super) const COMMANDS: &[Command] = &[
         "routes whose prefix is not as long as its class says",
     ),
     command(
-        "show [ip] bgp [(vrf|view) NAME] nexthop [json]",
+        "show [ip] bgp [(vrf|view) NAME] nexthop [(ipv4|ipv6)] [(A.B.C.D|X:X::X:X|detail)] [json]",
         What::Ask(Ask::BgpNextHops),
-        "next hops of routes, and where packets to them go",
+        "next hops of routes, where packets to them go, and the routes",
+    ),
+    command(
+        "show bgp router [json]",
+        What::Ask(Ask::BgpRouter),
+        "since when BGP runs, and how many instances there are",
     ),
     command(
         "show [ip] bgp [(vrf|view) NAME] peer-group [GROUP] [json]",
@@ -241,27 +289,52 @@ pub(super) const COMMANDS: &[Command] = &[
         "what the tables hold",
     ),
     command(
-        "show [ip] bgp vrfs [json]",
+        "show [ip] bgp vrfs [INSTANCE] [json]",
         What::Ask(Ask::Vrfs),
         "the instances",
     ),
     command(
-        "show bgp l2vpn evpn route [detail] [type (ead|1|macip|2|multicast|3|es|4|prefix|5)] [json]",
+        "show bgp evpn summary [json]",
+        What::Ask(Ask::Summary),
+        "a line for each neighbor with EVPN",
+    ),
+    command(
+        "show bgp [l2vpn] evpn route [detail] [type (ead|1|macip|2|multicast|3|es|4|prefix|5)] [json]",
         What::Ask(Ask::EvpnRoutes),
         "EVPN routes by route distinguisher",
     ),
     command(
-        "show bgp l2vpn evpn route rd RD [type (ead|1|macip|2|multicast|3|es|4|prefix|5)] [json]",
+        "show bgp [l2vpn] evpn route rd (RD|all) [type (ead|1|macip|2|multicast|3|es|4|prefix|5)] [json]",
         What::Ask(Ask::EvpnRoutes),
         "EVPN routes with a route distinguisher",
     ),
     command(
-        "show bgp l2vpn evpn route vni <1-16777215> [type (macip|2|multicast|3|prefix|5)] [json]",
+        "show bgp [l2vpn] evpn route vni <1-16777215> [(type (macip|2|multicast|3|prefix|5)|vtep A.B.C.D)] [json]",
         What::Ask(Ask::EvpnRoutes),
         "EVPN routes that a VNI takes in",
     ),
     command(
-        "show bgp l2vpn evpn vni [<1-16777215>] [json]",
+        "show bgp [l2vpn] evpn route vni all [detail] [vtep A.B.C.D] [json]",
+        What::Ask(Ask::EvpnRoutes),
+        "EVPN routes that each VNI takes in",
+    ),
+    command(
+        "show bgp [l2vpn] evpn route (vni <1-16777215>|rd RD) (mac X:X:X:X:X:X [ip (A.B.C.D|X:X::X:X)]|multicast A.B.C.D) [json]",
+        What::Ask(Ask::EvpnRoutes),
+        "one EVPN route at length",
+    ),
+    command(
+        "show bgp l2vpn evpn rd (RD|all) [json]",
+        What::Ask(Ask::EvpnRoutes),
+        "EVPN routes with a route distinguisher, a line each",
+    ),
+    command(
+        "show bgp [l2vpn] evpn (import-rt|vrf-import-rt) [json]",
+        What::Ask(Ask::EvpnTargets),
+        "route targets with who takes them in: VNIs, or VRFs",
+    ),
+    command(
+        "show bgp [l2vpn] evpn vni [<1-16777215>] [json]",
         What::Ask(Ask::BgpVni),
         "VNIs with their route targets",
     ),
@@ -291,6 +364,21 @@ pub(super) const COMMANDS: &[Command] = &[
         "MAC addresses that are duplicates, or behind a router",
     ),
     command(
+        "show evpn mac vni (all|<1-16777215>) detail [json]",
+        What::Ask(Ask::EvpnMac),
+        "everything about MAC addresses",
+    ),
+    command(
+        "show evpn arp-cache vni <1-16777215> ip (A.B.C.D|X:X::X:X) [json]",
+        What::Ask(Ask::EvpnArp),
+        "everything about an IP address",
+    ),
+    command(
+        "show evpn arp-cache vni (all [detail]|(all|<1-16777215>) duplicate) [json]",
+        What::Ask(Ask::EvpnArp),
+        "everything about IP addresses, or those that two hosts have",
+    ),
+    command(
         "show evpn arp-cache vni <1-16777215> vtep A.B.C.D [json]",
         What::Ask(Ask::EvpnArp),
         "IP addresses behind a router",
@@ -316,12 +404,22 @@ pub(super) const COMMANDS: &[Command] = &[
         "MAC addresses of those routers",
     ),
     command(
+        "show evpn next-hops vni <1-16777215> ip (A.B.C.D|X:X::X:X) [json]",
+        What::Ask(Ask::EvpnNextHops),
+        "one of those routers",
+    ),
+    command(
+        "show evpn rmac vni <1-16777215> mac X:X:X:X:X:X [json]",
+        What::Ask(Ask::EvpnRmac),
+        "one of those MAC addresses",
+    ),
+    command(
         "show bfd [vrf NAME] peers [json]",
         What::Ask(Ask::BfdPeers),
         "BFD sessions",
     ),
     command(
-        "show bfd [vrf NAME] peer (A.B.C.D|X:X::X:X) [json]",
+        "show bfd [vrf NAME] peer (A.B.C.D|X:X::X:X) [multihop] [local-address LOCAL] [interface IFNAME] [json]",
         What::Ask(Ask::BfdPeers),
         "a BFD session",
     ),
@@ -336,7 +434,7 @@ pub(super) const COMMANDS: &[Command] = &[
         "packets of BFD sessions",
     ),
     command(
-        "show bfd [vrf NAME] peer (A.B.C.D|X:X::X:X) counters [json]",
+        "show bfd [vrf NAME] peer (A.B.C.D|X:X::X:X) [multihop] [local-address LOCAL] [interface IFNAME] counters [json]",
         What::Ask(Ask::BfdCounters),
         "packets of a BFD session",
     ),
@@ -349,6 +447,16 @@ pub(super) const COMMANDS: &[Command] = &[
         "show (ip|ipv6) (route|fib) [vrf NAME] [(bgp|connected|isis|kernel|local|ospf|rip|static)] [json]",
         What::Ask(Ask::Route),
         "routes of the kernel",
+    ),
+    command(
+        "show (ip|ipv6) (route|fib) [vrf NAME] (table|tag) <1-4294967295> [json]",
+        What::Ask(Ask::Route),
+        "routes of one of the kernel's tables, or with a tag",
+    ),
+    command(
+        "show ip (route|fib) [vrf NAME] supernets-only [json]",
+        What::Ask(Ask::Route),
+        "routes shorter than their class says",
     ),
     command(
         "show ip (route|fib) [vrf NAME] A.B.C.D/M longer-prefixes [json]",
@@ -371,12 +479,12 @@ pub(super) const COMMANDS: &[Command] = &[
         "the route to an address or prefix",
     ),
     command(
-        "show (ip|ipv6) route [vrf NAME] summary [json]",
+        "show (ip|ipv6) route [vrf NAME] summary [prefix] [json]",
         What::Ask(Ask::RouteSummary),
         "numbers of routes",
     ),
     command(
-        "show (ip|ipv6) nht [vrf NAME] [json]",
+        "show (ip|ipv6) (nht|import-check) [vrf NAME] [(A.B.C.D|X:X::X:X)] [json]",
         What::Ask(Ask::NextHops),
         "next hops, and where packets to them go",
     ),
@@ -440,6 +548,11 @@ pub(super) const COMMANDS: &[Command] = &[
         What::Ask(Ask::InterfaceBrief),
         "devices with their addresses",
     ),
+    command(
+        "show vrf [NAME] vni [json]",
+        What::Ask(Ask::VrfVnis),
+        "VRFs with their VNIs",
+    ),
     command("show vrf", What::Ask(Ask::Vrf), "VRF devices"),
     command(
         "show (ip|ipv6) forwarding",
@@ -462,107 +575,9 @@ pub(super) const COMMANDS: &[Command] = &[
         "the configuration file",
     ),
     command(
-        "show ip ospf [LINE]",
-        What::Ask(Ask::Elsewhere("ospfd")),
-        "not run here",
-    ),
-    command(
-        "show ipv6 ospf6 [LINE]",
-        What::Ask(Ask::Elsewhere("ospf6d")),
-        "not run here",
-    ),
-    command(
-        "show isis [LINE]",
-        What::Ask(Ask::Elsewhere("isisd")),
-        "not run here",
-    ),
-    command(
-        "show ip pim [LINE]",
-        What::Ask(Ask::Elsewhere("pimd")),
-        "not run here",
-    ),
-    command(
-        "show ip igmp [LINE]",
-        What::Ask(Ask::Elsewhere("pimd")),
-        "not run here",
-    ),
-    command(
-        "show ip rip [LINE]",
-        What::Ask(Ask::Elsewhere("ripd")),
-        "not run here",
-    ),
-    command(
-        "show mpls [LINE]",
-        What::Ask(Ask::Elsewhere("ldpd")),
-        "not run here",
-    ),
-    command(
-        "show vrrp [LINE]",
-        What::Ask(Ask::Elsewhere("vrrpd")),
-        "not run here",
-    ),
-    command(
-        "show memory",
-        What::Ask(Ask::NotHere(
-            "memory is counted as a whole: `rbgpctl show memory`",
-        )),
-        "not here",
-    ),
-    command(
-        "show event (cpu|poll|timers) [LINE]",
-        What::Ask(Ask::NotHere(
-            "there is no event loop that takes its own time: `top -H` has the threads",
-        )),
-        "not here",
-    ),
-    command(
-        "show (work-queues|modules|watchfrr|zebra) [LINE]",
-        What::Ask(Ask::NotHere(
-            "there is one program, without modules, queues between daemons, or a daemon that watches \
-             others: systemd does that",
-        )),
-        "not here",
-    ),
-    command(
-        "show history",
-        What::Ask(Ask::NotHere(
-            "what is typed is kept by the terminal, until the session ends",
-        )),
-        "not here",
-    ),
-    command(
-        "show nexthop-group rib [LINE]",
-        What::Ask(Ask::NotHere("`ip nexthop` lists the kernel's objects")),
-        "not here",
-    ),
-    command(
-        "show [ip] bgp (attribute-info|community-info|large-community-info|paths|listeners|peerhash|import-check-table)",
-        What::Ask(Ask::NotHere(
-            "it is of the inside of FRR's bgpd: `rbgpctl show memory` tells what the tables hold",
-        )),
-        "not here",
-    ),
-    command(
-        bgp!("update-groups [LINE]"),
-        What::Ask(Ask::NotHere(
-            "neighbors that are told the same share the work, and such a group has no number",
-        )),
-        "not here",
-    ),
-    command(
-        "show evpn (es|es-evi|l2-nh|access-vlan) [LINE]",
-        What::Ask(Ask::NotHere(NO_SEGMENTS)),
-        "not here",
-    ),
-    command(
-        "show bgp l2vpn evpn (es|es-evi|es-vrf) [LINE]",
-        What::Ask(Ask::NotHere(NO_SEGMENTS)),
-        "not here",
-    ),
-    command(
         "clear [ip] bgp [(vrf|view) NAME] [((ipv4|ipv6) [unicast]|l2vpn evpn)] \
-         (*|external|<1-4294967295>|A.B.C.D|X:X::X:X|peer-group NAME|WORD) \
-         [(soft [(in|out)]|in|out)]",
+         (*|external|<1-4294967295>|A.B.C.D|X:X::X:X|peer-group GROUP|WORD) \
+         [(soft [(in|out)]|in [prefix-filter]|out)]",
         What::Ask(Ask::Clear),
         "restart sessions, or exchange their routes again",
     ),
@@ -577,7 +592,7 @@ pub(super) const COMMANDS: &[Command] = &[
         "what is configured",
     ),
     command(
-        "write [(memory|file|integrated|terminal)]",
+        "write [(memory|file|integrated|terminal [(zebra|bgpd|bfdd|staticd|mgmtd)])]",
         What::Write,
         "keep the configuration, or print it",
     ),
@@ -591,7 +606,17 @@ pub(super) const COMMANDS: &[Command] = &[
         What::Configure,
         "change the configuration, all at once at `end`",
     ),
-    command("list", What::List, "these commands"),
+    command("list [permutations]", What::List, "these commands"),
+    command(
+        "find LINE",
+        What::List,
+        "those of these commands that a regular expression matches",
+    ),
+    command(
+        "(ping|traceroute) [(ip|ipv6)] WORD",
+        What::Run,
+        "whether a host answers, and by which routers",
+    ),
     command("enable", What::Nothing, "who may use the socket may do all"),
     command(
         "disable",
@@ -603,95 +628,100 @@ pub(super) const COMMANDS: &[Command] = &[
         What::Nothing,
         "output is not paged",
     ),
+    command(
+        "no terminal (length|paginate|monitor [LINE])",
+        What::Nothing,
+        "output is not paged",
+    ),
     command("end", What::Nothing, "out of the configuration"),
     command("exit", What::Leave, "leave"),
     command("quit", What::Leave, "leave"),
 ];
 
-/// All of it, ready to be compared with lines.
-pub(super) fn grammar() -> Grammar {
-    Grammar::new(COMMANDS.iter().map(|command| command.words))
+/// All of it: what is answered, and then what only FRR has.
+pub(super) fn commands() -> impl Iterator<Item = &'static Command> {
+    COMMANDS.iter().chain(ABSENT)
 }
 
-/// What a word of a command is, for the list behind `?`. Values are told by their kind.
+/// The command at a place of it.
+pub(super) fn command_at(place: usize) -> Option<&'static Command> {
+    commands().nth(place)
+}
+
+/// All of it, ready to be compared with lines.
+pub(super) fn grammar() -> Grammar {
+    Grammar::new(commands().map(|command| command.words))
+}
+
+/// What a word of a command is, for the list behind `?`. Values are told by their kind; a word that has no
+/// line here stands only in commands about what is not here.
 pub(super) fn help(word: &str) -> &'static str {
     let found = WORDS.iter().find(|(of, _)| *of == word);
-    found.map_or("", |(_, help)| help)
+    found.map_or(NOT_HERE, |(_, help)| help)
 }
+
+pub(super) const NOT_HERE: &str = "not here";
 
 const WORDS: &[(&str, &str)] = &[
     ("access-list", "access lists"),
-    ("access-vlan", "not here"),
     ("as-path-access-list", "lists of AS paths"),
-    ("attribute-info", "not here"),
     ("bestpath-routes", "what of it is used"),
-    ("community-info", "not here"),
-    ("cpu", "not here"),
     ("daemons", "daemons of FRR"),
     ("description", "what devices are for"),
-    ("es-evi", "not here"),
-    ("es-vrf", "not here"),
     ("duplicate", "addresses that two hosts have"),
-    ("event", "not here"),
     ("extcommunity-list", "lists of extended communities"),
     ("first-match", "the first rule about it"),
     ("forwarding", "whether packets are passed on"),
     ("GROUP", "name of a group"),
     ("IFNAME", "name of a device"),
-    ("history", "not here"),
-    ("import-check-table", "not here"),
+    ("INSTANCE", "name of an instance"),
+    ("find", "commands by a pattern"),
+    ("graceful-restart", "restarts without loss"),
+    ("permutations", "as without"),
+    ("ping", "whether a host answers"),
+    ("router", "BGP as a whole"),
+    ("traceroute", "the way to a host"),
+    ("bgpd", "all the same"),
+    ("bfdd", "all the same"),
+    ("mgmtd", "all the same"),
+    ("staticd", "all the same"),
+    ("zebra", "all the same"),
     ("internal", "neighbors of our AS"),
     ("invalid", "not from where it may be"),
-    ("l2-nh", "not here"),
-    ("large-community-info", "not here"),
-    ("listeners", "not here"),
     ("logging", "where log lines go"),
     ("longer", "the rules within it"),
-    ("modules", "not here"),
     ("neighbor", "one neighbor"),
-    ("nexthop-group", "not here"),
     ("notfound", "nobody says where it may be from"),
-    ("paths", "not here"),
-    ("peerhash", "not here"),
-    ("poll", "not here"),
     ("remote-as", "neighbors of an AS"),
-    ("rib", "not here"),
     ("self-originate", "our own"),
     ("seq", "one rule"),
     ("SEQ", "number of a rule"),
     ("statistics", "numbers"),
     ("statistics-all", "numbers of all tables"),
     ("terse", "with less above it"),
-    ("timers", "not here"),
-    ("update-groups", "not here"),
     ("valid", "from where it may be"),
     ("vtep", "behind this router"),
-    ("watchfrr", "not here"),
     ("wide", "with wider columns"),
-    ("work-queues", "not here"),
-    ("zebra", "not here"),
     ("file-lock", "as without"),
-    ("igmp", "not run here"),
     ("isis", "IS-IS, which is not run here"),
     ("length", "output is not paged"),
     ("monitor", "logs are not shown here"),
-    ("mpls", "not run here"),
     ("no", "not"),
-    ("ospf6", "not run here"),
     ("paginate", "output is not paged"),
-    ("pim", "not run here"),
     ("rip", "RIP, which is not run here"),
-    ("vrrp", "not run here"),
     ("*", "all neighbors"),
     ("<0-512>", "lines; output is not paged"),
     ("<1-16777215>", "VNI"),
-    ("<1-4294967295>", "neighbors of this AS"),
+    ("<1-4294967295>", "number of an AS, a table or a tag"),
     ("A.B.C.D", "IPv4 address"),
     ("A.B.C.D/M", "IPv4 prefix"),
     ("AA:NN", "community, by number or name"),
     ("AA:BB:CC", "large community"),
     ("REGEX", "regular expression; `_` is a boundary"),
     ("LIST", "name of a list"),
+    ("LOCAL", "address of this host"),
+    ("MAP", "name of a route-map"),
+    ("local-address", "with this address of ours"),
     ("LINE", "any words"),
     ("NAME", "name"),
     ("RD", "route distinguisher"),
@@ -716,6 +746,7 @@ const WORDS: &[(&str, &str)] = &[
     ("copy", "keep the configuration"),
     ("counters", "numbers of packets"),
     ("detail", "with everything"),
+    ("detail-routes", "with everything"),
     ("disable", "nothing here"),
     ("dup-addr", "addresses that two hosts have"),
     ("ead", "type 1"),
@@ -732,6 +763,12 @@ const WORDS: &[(&str, &str)] = &[
     ("file", "into the configuration file"),
     ("filter-list", "lists of AS paths"),
     ("filtered-routes", "what policy did not let in"),
+    ("import-rt", "route targets"),
+    ("supernets-only", "shorter than their class says"),
+    ("table", "one of the kernel's"),
+    ("tag", "with this tag"),
+    ("vrf-import-rt", "route targets of VRFs"),
+    ("import-check", "as nht"),
     ("in", "ask the neighbor for its routes again"),
     ("integrated", "into the configuration file"),
     ("interface", "devices"),
@@ -750,6 +787,7 @@ const WORDS: &[(&str, &str)] = &[
     ("macip", "type 2"),
     ("memory", "the configuration file, or what tables hold"),
     ("multicast", "type 3"),
+    ("multihop", "behind routers"),
     ("multipath", "only the paths that are used"),
     ("neighbors", "neighbors"),
     ("next-hops", "routers that routes of VRFs lead to"),
@@ -762,6 +800,10 @@ const WORDS: &[(&str, &str)] = &[
     ("peers", "sessions"),
     ("prefix", "type 5"),
     ("prefix-counts", "numbers of routes"),
+    (
+        "prefix-filter",
+        "with the neighbor's own filter, if it sent one",
+    ),
     ("prefix-list", "prefix lists"),
     ("quit", "leave"),
     ("rd", "with this route distinguisher"),

@@ -36,11 +36,6 @@ async fn sessions(said: &Said, asking: &Asking) -> Result<Vec<BfdSession>, Troub
     if let Some(word) = said.value(&["A.B.C.D", "X:X::X:X"]) {
         let address = word.parse::<std::net::IpAddr>().ok();
         all.retain(|session| Some(session.peer.ip()) == address);
-        if all.is_empty() {
-            return Err(Trouble::Failure(format!(
-                "% Unable to find 'peer {word}'\n"
-            )));
-        }
     }
     // FRR knows the device of each session on a link; here it has the session's own address. Who is in
     // another namespace does not see it.
@@ -57,7 +52,23 @@ async fn sessions(said: &Said, asking: &Asking) -> Result<Vec<BfdSession>, Troub
             session.interface = session.interface.take().or(name);
         }
     }
-    Ok(all)
+    let (local, interface) = (said.value(&["LOCAL"]), said.value(&["IFNAME"]));
+    let ours = local.and_then(|it| it.parse::<std::net::IpAddr>().ok());
+    all.retain(|session| {
+        local.is_none_or(|_| session.local == ours)
+            && interface.is_none_or(|it| session.interface.as_deref() == Some(it))
+            && (session.multihop || !said.has("multihop"))
+    });
+    match said.value(&["A.B.C.D", "X:X::X:X"]) {
+        Some(word) if all.is_empty() => {
+            let local = local.map_or(String::new(), |it| format!(" local-address {it}"));
+            let interface = interface.map_or(String::new(), |it| format!(" interface {it}"));
+            Err(Trouble::Failure(format!(
+                "% Unable to find 'peer {word}{local}{interface}'\n"
+            )))
+        }
+        _ => Ok(all),
+    }
 }
 
 fn vrf_of(session: &BfdSession) -> &str {

@@ -1,12 +1,31 @@
-//! `show bgp vrfs`: the instances.
+//! `show bgp vrfs`: the instances; `show bgp router`: BGP as a whole.
 
 use fib::{Link, LinkKind};
 use serde_json::{Map, Value, json};
 
+use super::words::{date, epoch};
 use super::{Answer, Answered};
 use crate::vtysh::ask::Asking;
 use crate::vtysh::grammar::Said;
 use crate::vtysh::host::{DEFAULT, Host};
+
+/// `show bgp router`.
+pub(super) async fn router(said: &Said, asking: &Asking) -> Answered {
+    let started = epoch(asking.version().await?.uptime_s);
+    let routers = asking.routers().await?;
+    let count = routers.len();
+    Ok(match said.has("json") {
+        true => Answer::Json(json!({
+            "bgpStartedAt": started, "bgpStartedGracefully": false,
+            "bgpInMaintenanceMode": routers.iter().all(|it| it.instance.draining),
+            "bgpInstanceCount": count,
+        })),
+        false => Answer::Text(format!(
+            "BGP started at {}\nNumber of BGP instances (including default): {count}\n",
+            date(started)
+        )),
+    })
+}
 
 pub(super) async fn vrfs(said: &Said, asking: &Asking) -> Answered {
     let host = Host::now(asking.version().await?.pid)?;
@@ -29,7 +48,9 @@ pub(super) async fn vrfs(said: &Said, asking: &Asking) -> Answered {
         Some(router) => router.vnis().await?.l3_vnis,
         None => Vec::new(),
     };
-    for router in routers {
+    let wanted = said.value(&["INSTANCE"]);
+    let all = routers.into_iter();
+    for router in all.filter(|it| wanted.is_none_or(|name| name == it.vrf)) {
         let instance = &router.instance;
         let l3 = l3_vnis.iter().find(|it| it.vrf == router.vrf);
         let vni = l3.map_or(0, |it| it.vni);
@@ -54,6 +75,30 @@ pub(super) async fn vrfs(said: &Said, asking: &Asking) -> Answered {
                 "l3vni": vni, "rmac": rmac, "interface": bridge,
             }),
         );
+    }
+    if let Some(name) = wanted {
+        let Some(object) = objects.get(name) else {
+            return Ok(match said.has("json") {
+                true => Answer::Json(json!({})),
+                false => Answer::Text("% Specified BGP instance not found\n".to_owned()),
+            });
+        };
+        let of = |key: &str| object.get(key).map(Value::to_string).unwrap_or_default();
+        let (id, peers, up) = (
+            of("vrfId"),
+            of("numConfiguredPeers"),
+            of("numEstablishedPeers"),
+        );
+        let router_id = of("routerId");
+        let router_id = router_id.trim_matches('"');
+        text = format!(
+            "BGP instance VRF {name} VRF id {id}\nRouter Id {router_id}\n\
+             Num Configured Peers {peers}, Established {up}\n"
+        );
+        return Ok(match said.has("json") {
+            true => Answer::Json(Value::Object(objects)),
+            false => Answer::Text(text),
+        });
     }
     let count = objects.len();
     text.push_str(&format!(

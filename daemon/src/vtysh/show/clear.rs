@@ -15,13 +15,6 @@ use crate::vtysh::ask::{Asking, Router, Trouble};
 use crate::vtysh::grammar::Said;
 
 pub(super) async fn bgp(said: &Said, asking: &Asking) -> Answered {
-    if said.has("peer-group") {
-        return Err(Trouble::Warning(
-            "% rbgpd has no peer groups while it runs: the members have their settings themselves\n\
-             hint: clear the members one by one, or `clear bgp *`\n"
-                .to_owned(),
-        ));
-    }
     let routers = match instances(said, asking).await {
         Err(Trouble::Warning(_)) => {
             let name = said.value(&["NAME"]).unwrap_or_default();
@@ -33,7 +26,10 @@ pub(super) async fn bgp(said: &Said, asking: &Asking) -> Answered {
     };
     let directions = directions(said);
     for router in routers {
-        let mut cleared = wanted(said, &router).await?;
+        let mut cleared = match said.value(&["GROUP"]) {
+            Some(group) => members(group, &router, asking).await?,
+            None => wanted(said, &router).await?,
+        };
         if !directions.contains(&SoftReset::None) {
             // Routes are exchanged again where there is a session; FRR says nothing of the others.
             let up = router.summary().await?.neighbors.into_iter();
@@ -66,6 +62,15 @@ fn directions(said: &Said) -> Vec<SoftReset> {
         (_, _, true) => vec![SoftReset::In, SoftReset::Out],
         _ => vec![SoftReset::None],
     }
+}
+
+async fn members(
+    group: &str,
+    router: &Router,
+    asking: &Asking,
+) -> Result<Vec<ScopedAddr>, Trouble> {
+    let members = super::groups::members(group, router, asking).await?;
+    members.ok_or_else(|| Trouble::Warning(format!("% BGP: No such peer-group {group}\n")))
 }
 
 /// The neighbours that a line means.

@@ -8,18 +8,19 @@ mod bgp;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 
-use ::bgp::Vni;
+use ::bgp::{Family, Vni};
 use fib::{Link, LinkKind};
 use serde_json::{Map, Value, json};
 
+use super::words::uptime;
 use super::{Answer, Answered};
-use crate::control::Request;
 use crate::control::reply::{self, MacKind};
+use crate::control::{Request, Select};
 use crate::vtysh::ask::{Asking, Router, Trouble};
 use crate::vtysh::grammar::Said;
 use crate::vtysh::host::{DEFAULT, Host};
 
-pub(super) use self::bgp::bgp_vni;
+pub(super) use self::bgp::{bgp_vni, import_targets};
 
 /// The VNI that a line names.
 fn named(said: &Said) -> Option<u32> {
@@ -44,6 +45,20 @@ struct L3 {
     device: Option<String>,
     bridge: Option<Link>,
     local: Option<IpAddr>,
+}
+
+impl L3 {
+    /// Packets are routed in it while its bridge is up.
+    fn state(&self) -> &'static str {
+        let up = self.bridge.as_ref().is_some_and(|link| link.up);
+        if up { "Up" } else { "Down" }
+    }
+
+    /// The MAC address that others send to.
+    fn router_mac(&self) -> String {
+        let mac = self.bridge.as_ref().and_then(|link| link.address);
+        mac.map_or("00:00:00:00:00:00".to_owned(), |mac| mac.to_string())
+    }
 }
 
 impl Overlay {
@@ -272,9 +287,60 @@ fn unknown(said: &Said, vni: u32) -> Answer {
     }
 }
 
+/// `show vrf vni`: the L3 VNIs of VRFs.
+pub(super) async fn of_vrfs(said: &Said, asking: &Asking) -> Answered {
+    let overlay = Overlay::of(asking).await?;
+    let wanted = said.value(&["NAME"]).filter(|it| *it != "all");
+    let known = |name: &str| name == DEFAULT || overlay.host.named(name).is_some();
+    if let Some(name) = wanted.filter(|it| !known(it)) {
+        return Ok(match said.has("json") {
+            true => Answer::Json(json!({"vrfs": []})),
+            false => Answer::Text(format!("% VRF '{name}' specified does not exist\n")),
+        });
+    }
+    let mut rows = Vec::new();
+    let mut text = format!(
+        "{:<37} {:<10} {:<20} {:<20} {:<5} {:<18}\n",
+        "VRF", "VNI", "VxLAN IF", "L3-SVI", "State", "Rmac"
+    );
+    let all = overlay.l3.iter();
+    for (vni, l3) in all.filter(|(_, it)| wanted.is_none_or(|name| name == it.vrf)) {
+        let device = l3.device.as_deref().unwrap_or("None");
+        let svi = l3.bridge.as_ref().map_or("None", |it| it.name.as_str());
+        let (state, mac) = (l3.state(), l3.router_mac());
+        text.push_str(&format!(
+            "{:<37} {vni:<10} {device:<20} {svi:<20} {state:<5} {mac:<18}\n",
+            l3.vrf
+        ));
+        rows.push(json!({
+            "vrf": l3.vrf, "vni": vni, "vxlanIntf": device, "sviIntf": svi, "state": state,
+            "routerMac": mac,
+        }));
+    }
+    Ok(match said.has("json") {
+        true => Answer::Json(json!({"vrfs": rows})),
+        false => Answer::Text(text),
+    })
+}
+
 /// `show evpn next-hops`.
 pub(super) async fn next_hops(said: &Said, asking: &Asking) -> Answered {
     let overlay = Overlay::of(asking).await?;
+    if let Some(ip) = said.value(&["A.B.C.D", "X:X::X:X"]) {
+        let address = ip.parse::<IpAddr>().ok();
+        let hops = overlay.hops(named(said).unwrap_or(0)).into_iter();
+        let hop = hops.into_iter().find(|it| Some(it.next_hop) == address);
+        let found = match hop {
+            Some(hop) => Some(one_hop(hop, asking).await?),
+            None => None,
+        };
+        return Ok(one_behind(
+            said,
+            &overlay,
+            ["next-hop not present for", "does not"],
+            found,
+        ));
+    }
     let of = |vni: u32| {
         let hops = overlay.hops(vni);
         let mut object = Map::new();
@@ -299,6 +365,22 @@ pub(super) async fn next_hops(said: &Said, asking: &Asking) -> Answered {
 /// `show evpn rmac`.
 pub(super) async fn rmac(said: &Said, asking: &Asking) -> Answered {
     let overlay = Overlay::of(asking).await?;
+    if let Some(mac) = said.value(&["X:X:X:X:X:X"]) {
+        let mac = mac.to_lowercase();
+        let vni = named(said).unwrap_or(0);
+        let found = overlay.router_macs(vni).get(&mac).map(|vtep| {
+            let hops = overlay.hops(vni).into_iter().filter(|it| it.mac == mac);
+            let hops: Vec<IpAddr> = hops.map(|it| it.next_hop).collect();
+            let object = json!({"routerMac": mac, "vtepIp": vtep, "nexthops": hops});
+            (object, format!("MAC: {mac}\n Remote VTEP: {vtep}\n"))
+        });
+        return Ok(one_behind(
+            said,
+            &overlay,
+            ["RMAC doesn't exist in", "doesn't"],
+            found,
+        ));
+    }
     let of = |vni: u32| {
         let macs = overlay.router_macs(vni);
         let mut object = Map::new();
@@ -317,6 +399,52 @@ pub(super) async fn rmac(said: &Said, asking: &Asking) -> Answered {
         "#RMACs",
         of,
     ))
+}
+
+/// A router that routes of a VRF lead to, with the routes.
+async fn one_hop(hop: &reply::EvpnNextHop, asking: &Asking) -> Result<(Value, String), Trouble> {
+    let mut prefixes = Vec::new();
+    if let Some(router) = asking.router(Some(&hop.vrf)).await? {
+        for family in [Family::Ipv4Unicast, Family::Ipv6Unicast] {
+            let routes = router.routes(family, None, Select::All).await?;
+            let leads = |it: &&reply::Route| {
+                let mut hops = it.next_hops.iter();
+                it.source.as_deref() == Some("evpn")
+                    && hops.any(|it| it.ip().to_canonical() == hop.next_hop.to_canonical())
+            };
+            prefixes.extend(routes.iter().filter(leads).map(|it| it.prefix.clone()));
+        }
+    }
+    let (ip, count) = (hop.next_hop, prefixes.len());
+    let mut text = format!(
+        "Ip: {ip}\n  RMAC: {}\n  Refcount: {count}\n  Prefixes:\n",
+        hop.mac
+    );
+    for prefix in &prefixes {
+        text.push_str(&format!("    {prefix}\n"));
+    }
+    let object = json!({
+        "ip": ip, "routerMac": hop.mac, "refCount": count, "prefixList": prefixes,
+    });
+    Ok((object, text))
+}
+
+/// One thing behind an L3 VNI; `missing` is how FRR says that it, or the VNI, is not there.
+fn one_behind(
+    said: &Said,
+    overlay: &Overlay,
+    [missing, no_vni]: [&str; 2],
+    found: Option<(Value, String)>,
+) -> Answer {
+    let vni = named(said).unwrap_or(0);
+    let known = overlay.l3.contains_key(&vni);
+    match (found, said.has("json")) {
+        (Some((object, _)), true) => Answer::Json(object),
+        (Some((_, text)), false) => Answer::Text(text),
+        (None, true) => Answer::Json(json!({})),
+        (None, false) if known => Answer::Text(format!("% Requested {missing} L3-VNI {vni}\n")),
+        (None, false) => Answer::Text(format!("% L3-VNI {vni} {no_vni} exist\n")),
+    }
 }
 
 /// What is behind one L3 VNI, or all that have something.
@@ -463,12 +591,7 @@ fn one_l3(overlay: &Overlay, number: u32, l3: &L3, said: &Said) -> Answer {
     let device = l3.device.as_deref().unwrap_or("unknown");
     let bridge = l3.bridge.as_ref();
     let svi = bridge.map_or("unknown", |link| link.name.as_str());
-    let mac = bridge
-        .and_then(|link| link.address)
-        .map(|mac| mac.to_string());
-    let mac = mac.unwrap_or_else(|| "00:00:00:00:00:00".to_owned());
-    let up = bridge.is_some_and(|link| link.up);
-    let state = if up { "Up" } else { "Down" };
+    let (state, mac) = (l3.state(), l3.router_mac());
     let local = l3.local.map_or("0.0.0.0".to_owned(), |it| it.to_string());
     let tenants = overlay
         .vnis
@@ -508,7 +631,10 @@ pub(super) async fn mac(said: &Said, asking: &Asking) -> Answered {
     if let Some(wanted) = said.value(&["X:X:X:X:X:X"]) {
         let wanted = wanted.to_lowercase();
         return Ok(match macs.iter().find(|it| it.mac == wanted) {
-            Some(mac) => one_mac(&overlay, mac, said),
+            Some(mac) if said.has("json") => {
+                Answer::Json(json!({mac.mac.clone(): overlay.mac_whole(mac)}))
+            }
+            Some(mac) => Answer::Text(overlay.mac_lines(mac)),
             None => match said.has("json") {
                 true => Answer::Json(json!({})),
                 false => Answer::Text(format!(
@@ -518,6 +644,7 @@ pub(super) async fn mac(said: &Said, asking: &Asking) -> Answered {
             },
         });
     }
+    let detailed = said.has("detail");
     let (mut text, mut objects) = (String::new(), Map::new());
     for vni in overlay
         .vnis
@@ -527,20 +654,29 @@ pub(super) async fn mac(said: &Said, asking: &Asking) -> Answered {
         let mine: Vec<&reply::Mac> = macs.iter().filter(|it| it.vni == vni.vni).collect();
         let count = mine.len();
         match number {
-            Some(_) => text.push_str(&format!(
+            Some(_) if !detailed => text.push_str(&format!(
                 "Number of MACs (local and remote) known for this VNI: {count}\n"
             )),
-            None => text.push_str(&format!(
+            _ => text.push_str(&format!(
                 "\nVNI {} #MACs (local and remote) {count}\n\n",
                 vni.vni
             )),
+        }
+        let mut table = Map::new();
+        if detailed {
+            for mac in mine {
+                text.push_str(&format!("{}\n", overlay.mac_lines(mac)));
+                table.insert(mac.mac.clone(), overlay.mac_whole(mac));
+            }
+            let object = json!({"numMacs": count, "macs": table});
+            objects.insert(vni.vni.to_string(), object);
+            continue;
         }
         text.push_str(&format!(
             "Flags: N=sync-neighs, I=local-inactive, P=peer-active, X=peer-proxy\n\
              {:<17} {:<6} {:<5} {:<30} {:<5} Seq #'s\n",
             "MAC", "Type", "Flags", "Intf/Remote ES/VTEP", "VLAN"
         ));
-        let mut table = Map::new();
         for mac in mine {
             table.insert(mac.mac.clone(), overlay.mac_json(mac));
             let (kind, place) = (mac.kind.word(), overlay.place(mac));
@@ -607,43 +743,54 @@ impl Overlay {
         }
         object
     }
-}
 
-fn one_mac(overlay: &Overlay, mac: &reply::Mac, said: &Said) -> Answer {
-    let age = mac.since_s.map(super::words::uptime);
-    if said.has("json") {
-        let mut object = overlay.mac_json(mac);
+    /// Everything about a MAC address. No other router is in step with this one, so nothing is synchronised
+    /// or inactive.
+    fn mac_whole(&self, mac: &reply::Mac) -> Value {
+        let mut object = self.mac_json(mac);
         if let Value::Object(map) = &mut object {
-            if let Some(age) = age {
-                map.insert("uptime".to_owned(), json!(age));
+            let index = self.host.named(&self.place(mac)).map(|link| link.index);
+            if let Some(index) = index {
+                map.insert("ifindex".to_owned(), json!(index));
             }
+            if let Some(age) = mac.since_s {
+                map.insert("uptime".to_owned(), json!(uptime(age)));
+            }
+            map.insert("syncNeighCount".to_owned(), json!(0));
             let neighbors = match mac.ips.as_slice() {
                 [] => json!("none"),
-                ips => json!({"active": ips}),
+                ips => json!({"active": ips, "inactive": []}),
             };
             map.insert("neighbors".to_owned(), neighbors);
         }
-        return Answer::Json(json!({mac.mac.clone(): object}));
+        object
     }
-    let (local, remote) = sequences(mac);
-    let place = overlay.place(mac);
-    let mut text = format!("MAC: {}\n", mac.mac);
-    text.push_str(&match mac.kind {
-        MacKind::Local => format!(" Intf: {place}\n"),
-        MacKind::Remote => format!(" Remote VTEP: {place}\n"),
-    });
-    text.push_str(&format!(" Local Seq: {local} Remote Seq: {remote}\n"));
-    if let Some(age) = age {
-        text.push_str(&format!(" Uptime: {age}\n"));
+
+    fn mac_lines(&self, mac: &reply::Mac) -> String {
+        let (local, remote) = sequences(mac);
+        let place = self.place(mac);
+        let mut text = format!("MAC: {}\n", mac.mac);
+        text.push_str(&match mac.kind {
+            MacKind::Local => {
+                let index = self.host.named(&place).map_or(0, |link| link.index);
+                format!(" Intf: {place}({index}) VLAN: 0\n")
+            }
+            MacKind::Remote => format!(" Remote VTEP: {place}\n"),
+        });
+        text.push_str(" Sync-info: neigh#: 0\n");
+        text.push_str(&format!(" Local Seq: {local} Remote Seq: {remote}\n"));
+        if let Some(age) = mac.since_s {
+            text.push_str(&format!(" Uptime: {}\n", uptime(age)));
+        }
+        text.push_str(" Neighbors:\n");
+        match mac.ips.as_slice() {
+            [] => text.push_str("    No Neighbors\n"),
+            ips => ips
+                .iter()
+                .for_each(|ip| text.push_str(&format!("    {ip} Active\n"))),
+        }
+        text
     }
-    text.push_str(" Neighbors:\n");
-    match mac.ips.as_slice() {
-        [] => text.push_str("    No Neighbors\n"),
-        ips => ips
-            .iter()
-            .for_each(|ip| text.push_str(&format!("    {ip} Active\n"))),
-    }
-    Answer::Text(text)
 }
 
 /// `show evpn arp-cache`.
@@ -658,9 +805,9 @@ pub(super) async fn arp(said: &Said, asking: &Asking) -> Answered {
         .router
         .evpn_neighbors(number.and_then(Vni::new))
         .await?;
-    let vtep = said
-        .value(&["A.B.C.D"])
-        .and_then(|it| it.parse::<IpAddr>().ok());
+    let address = said.value(&["A.B.C.D", "X:X::X:X"]);
+    let address = address.and_then(|it| it.parse::<IpAddr>().ok());
+    let vtep = address.filter(|_| said.has("vtep"));
     all.retain(|it| vtep.is_none() || it.vtep == vtep);
     // A binding moves with its MAC address, whose sequence number its route carries.
     let macs = overlay.router.macs(number.and_then(Vni::new)).await?;
@@ -674,6 +821,45 @@ pub(super) async fn arp(said: &Said, asking: &Asking) -> Answered {
     let duplicates: BTreeSet<(u32, &str)> = (found.duplicates.iter())
         .map(|it| (it.vni, it.address.as_str()))
         .collect();
+    let object_of = |neighbor: &reply::EvpnNeighbor| {
+        let mac = macs.get(&(neighbor.vni, neighbor.mac.as_str()));
+        let (local, remote) = mac.map_or((0, 0), |mac| sequences(mac));
+        let duplicate = duplicates.contains(&(neighbor.vni, neighbor.ip.to_string().as_str()));
+        let mut object = json!({
+            "type": neighbor.kind.word(), "state": "active", "mac": neighbor.mac,
+            "localSequence": local, "remoteSequence": remote, "isDuplicate": duplicate,
+        });
+        if let (Value::Object(map), Some(vtep)) = (&mut object, neighbor.vtep) {
+            map.insert("remoteVtep".to_owned(), json!(vtep));
+        }
+        (object, (local, remote))
+    };
+    let whole = |neighbor: &reply::EvpnNeighbor| {
+        let (mut object, sequences) = object_of(neighbor);
+        if let Value::Object(map) = &mut object {
+            map.insert("ip".to_owned(), json!(neighbor.ip));
+            if let Some(age) = neighbor.since_s {
+                map.insert("uptime".to_owned(), json!(uptime(age)));
+            }
+        }
+        (object, neighbor_lines(neighbor, sequences))
+    };
+    if let Some(ip) = address.filter(|_| said.has("ip")) {
+        let found = all.iter().find(|it| it.ip == ip).map(whole);
+        return Ok(match (found, said.has("json")) {
+            (Some((object, _)), true) => Answer::Json(object),
+            (Some((_, text)), false) => Answer::Text(text),
+            (None, true) => Answer::Json(json!({})),
+            (None, false) => Answer::Text(format!(
+                "% Requested neighbor does not exist in VNI {}\n",
+                number.unwrap_or(0)
+            )),
+        });
+    }
+    if said.has("duplicate") {
+        all.retain(|it| duplicates.contains(&(it.vni, it.ip.to_string().as_str())));
+    }
+    let detailed = said.has("detail");
     let (mut text, mut objects) = (String::new(), Map::new());
     for vni in overlay
         .vnis
@@ -694,6 +880,16 @@ pub(super) async fn arp(said: &Said, asking: &Asking) -> Answered {
                 vni.vni
             )),
         }
+        let mut object = Map::new();
+        object.insert("numArpNd".to_owned(), json!(count));
+        if detailed {
+            for (neighbor, (entry, lines)) in mine.iter().map(|it| (it, whole(it))) {
+                text.push_str(&lines);
+                object.insert(neighbor.ip.to_string(), entry);
+            }
+            objects.insert(vni.vni.to_string(), Value::Object(object));
+            continue;
+        }
         if count > 0 {
             text.push_str(&format!(
                 "Flags: I=local-inactive, P=peer-active, X=peer-proxy\n\
@@ -701,25 +897,14 @@ pub(super) async fn arp(said: &Said, asking: &Asking) -> Answered {
                 "Neighbor", "Type", "Flags", "State", "MAC", "Remote ES/VTEP"
             ));
         }
-        let mut object = Map::new();
-        object.insert("numArpNd".to_owned(), json!(count));
         for neighbor in mine {
             let vtep = neighbor.vtep.map_or(String::new(), |vtep| vtep.to_string());
             let (kind, ip) = (neighbor.kind.word(), neighbor.ip.to_string());
-            let mac = macs.get(&(vni.vni, neighbor.mac.as_str()));
-            let (local, remote) = mac.map_or((0, 0), |mac| sequences(mac));
+            let (entry, (local, remote)) = object_of(neighbor);
             text.push_str(&format!(
                 "{ip:<width$} {kind:<6} {:<5} {:<8} {:<17} {vtep:<30} {local}/{remote}\n",
                 "", "active", neighbor.mac
             ));
-            let mut entry = json!({
-                "type": kind, "state": "active", "mac": neighbor.mac,
-                "localSequence": local, "remoteSequence": remote,
-                "isDuplicate": duplicates.contains(&(vni.vni, ip.as_str())),
-            });
-            if let (Value::Object(map), Some(vtep)) = (&mut entry, neighbor.vtep) {
-                map.insert("remoteVtep".to_owned(), json!(vtep));
-            }
             object.insert(ip, entry);
         }
         objects.insert(vni.vni.to_string(), Value::Object(object));
@@ -731,4 +916,22 @@ pub(super) async fn arp(said: &Said, asking: &Asking) -> Answered {
             Answer::Json(objects.into_iter().next().map_or(json!({}), |(_, it)| it))
         }
     })
+}
+
+/// Everything about an IP address. No other router is in step with this one.
+fn neighbor_lines(neighbor: &reply::EvpnNeighbor, (local, remote): (u32, u32)) -> String {
+    let mut text = format!(
+        "IP: {}\n Type: {}\n State: active\n",
+        neighbor.ip,
+        neighbor.kind.word()
+    );
+    if let Some(age) = neighbor.since_s {
+        text.push_str(&format!(" Uptime: {}\n", uptime(age)));
+    }
+    text.push_str(&format!(" MAC: {}\n Sync-info: -\n", neighbor.mac));
+    if let Some(vtep) = neighbor.vtep {
+        text.push_str(&format!(" Remote VTEP: {vtep}\n"));
+    }
+    text.push_str(&format!(" Local Seq: {local} Remote Seq: {remote}\n"));
+    text
 }

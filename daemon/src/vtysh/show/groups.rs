@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use bgp::ScopedAddr;
 use serde_json::{Map, Value, json};
 
 use super::summary::{instances, peer_name};
@@ -112,6 +113,22 @@ pub(super) async fn peer_groups(said: &Said, asking: &Asking) -> Answered {
         objects.insert(router.vrf.clone(), Value::Object(object));
     }
     Ok(Answer::of_instances(said, text, objects))
+}
+
+/// The neighbours that are in a group now; none where there is no such group.
+pub(super) async fn members(
+    name: &str,
+    router: &Router,
+    asking: &Asking,
+) -> Result<Option<Vec<ScopedAddr>>, Trouble> {
+    let running = configure::running(asking.client()).await?;
+    let groups = groups(&running, &router.vrf);
+    let Some(group) = groups.get(name) else {
+        return Ok(None);
+    };
+    let view = View::of(router).await?;
+    let members = view.members(group).into_iter().map(|(_, it)| it.address);
+    Ok(Some(members.collect()))
 }
 
 /// The neighbours of an instance.

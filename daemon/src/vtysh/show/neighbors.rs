@@ -19,19 +19,12 @@ use crate::vtysh::grammar::Said;
 
 pub(super) async fn neighbors(said: &Said, asking: &Asking) -> Answered {
     let every = said.value(&["NAME"]) == Some("all");
-    let word = said.value(&["A.B.C.D", "X:X::X:X", "WORD"]);
     let (mut text, mut objects) = (String::new(), Map::new());
     for router in instances(said, asking).await? {
         let view = View::of(&router).await?;
-        let wanted = match word {
-            Some(word) => match router.neighbor(word).await? {
-                Some(address) => Some(address),
-                None => return Ok(unknown(said)),
-            },
-            None => None,
+        let Some(shown) = view.shown(&router, said).await? else {
+            return Ok(unknown(said));
         };
-        let all = view.neighbors.iter();
-        let shown = all.filter(|it| wanted.is_none_or(|wanted| it.summary.address == wanted));
         let mut object = Map::new();
         if every {
             text.push_str(&format!("\nInstance {}:\n", router.vrf));
@@ -41,6 +34,36 @@ pub(super) async fn neighbors(said: &Said, asking: &Asking) -> Answered {
         for neighbor in shown {
             object.insert(peer_name(&neighbor.summary), view.json(neighbor));
             text.push_str(&view.text(neighbor));
+        }
+        objects.insert(router.vrf.clone(), Value::Object(object));
+    }
+    Ok(Answer::of_instances(said, text, objects))
+}
+
+const RESTARTS: &str = "
+Codes: GR - Graceful Restart, * -  Inheriting Global GR Config,
+       Restart - GR Mode-Restarting, Helper - GR Mode-Helper,
+       Disable - GR Mode-Disable.
+
+";
+
+/// `show bgp neighbors graceful-restart`.
+pub(super) async fn graceful_restart(said: &Said, asking: &Asking) -> Answered {
+    let (mut text, mut objects) = (String::new(), Map::new());
+    for router in instances(said, asking).await? {
+        let view = View::of(&router).await?;
+        let Some(shown) = view.shown(&router, said).await? else {
+            return Ok(unknown(said));
+        };
+        let restarts = view.neighbors.iter().any(|it| it.graceful.is_some());
+        let mode = if restarts { "Restart" } else { "Disable" };
+        text.push_str(&format!("{RESTARTS}Global BGP GR Mode :  {mode}\n"));
+        let mut object = Map::new();
+        for neighbor in shown {
+            let name = peer_name(&neighbor.summary);
+            let lines = agreed::mode_lines(neighbor);
+            text.push_str(&format!("\nBGP neighbor is {name}\n{lines}\n"));
+            object.insert(name, agreed::restart_json(neighbor));
         }
         objects.insert(router.vrf.clone(), Value::Object(object));
     }
@@ -69,6 +92,20 @@ impl View {
             neighbors: router.neighbors().await?,
             bfd: bfd.sessions,
         })
+    }
+
+    /// The neighbours that a line is about; none if it names one that is not there.
+    async fn shown(
+        &self,
+        router: &Router,
+        said: &Said,
+    ) -> Result<Option<Vec<&Neighbor>>, Trouble> {
+        let Some(word) = said.value(&["A.B.C.D", "X:X::X:X", "WORD"]) else {
+            return Ok(Some(self.neighbors.iter().collect()));
+        };
+        let wanted = router.neighbor(word).await?;
+        let is_it = |it: &&Neighbor| Some(it.summary.address) == wanted;
+        Ok(wanted.map(|_| self.neighbors.iter().filter(is_it).collect()))
     }
 
     fn session(&self, neighbor: &Neighbor) -> Option<&BfdSession> {

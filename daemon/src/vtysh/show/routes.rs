@@ -6,6 +6,7 @@
 mod counts;
 mod detail;
 mod evpn;
+mod permitted;
 mod prefix;
 mod selected;
 mod statistics;
@@ -16,7 +17,7 @@ use bgp::{Family, Prefix, ScopedAddr};
 use serde_json::{Map, Value, json};
 
 use super::summary::instances;
-use super::words::{as_path, hostname, vrf_id};
+use super::words::{self, as_path, hostname, vrf_id};
 use super::{Answer, Answered};
 use crate::control::Select;
 use crate::control::reply::{self, Route};
@@ -25,7 +26,7 @@ use crate::vtysh::grammar::Said;
 use crate::vtysh::host;
 
 pub(super) use detail::detailed;
-pub(super) use evpn::evpn;
+pub(super) use evpn::{Key, evpn};
 pub(super) use prefix::prefix;
 pub(super) use selected::selected;
 pub(super) use statistics::statistics;
@@ -38,6 +39,8 @@ Origin codes:  i - IGP, e - EGP, ? - incomplete
 RPKI validation codes: V valid, I invalid, N Not found
 
 ";
+
+const NO_ROUTES: &str = "No BGP prefixes displayed, 0 exist\n";
 
 /// What stands above a table, and how wide its columns are.
 #[derive(Debug, Clone, Copy)]
@@ -109,6 +112,16 @@ impl View {
             vrf_id(&self.router.vrf),
             self.summary.asn
         )
+    }
+
+    /// The families that are in use: a neighbour has them, or there is a route.
+    fn families(&self) -> Vec<Family> {
+        let told = |family: &Family| {
+            let mut all = self.neighbors.values();
+            let held = self.summary.prefixes.get(*family).copied();
+            all.any(|it| it.summary.families.get(*family).is_some()) || held.unwrap_or(0) > 0
+        };
+        Family::ALL.into_iter().filter(told).collect()
     }
 
     fn is_internal(&self, route: &Route) -> bool {
@@ -450,7 +463,7 @@ async fn tables(
         let mut routes = view.router.routes(family, None, Select::All).await?;
         routes.retain(is_listed);
         let (part, object) = match family {
-            Family::Evpn => evpn::table(&view, routes, false, None),
+            Family::Evpn => evpn::table(&view, routes, evpn::Style::Plain, None),
             Family::Ipv4Unicast | Family::Ipv6Unicast => unicast_table(&view, routes, takes),
         };
         text.push_str(&part);
@@ -459,9 +472,42 @@ async fn tables(
     Ok(Answer::of_instances(said, text, objects))
 }
 
+/// `show bgp all`: the tables of the families that are in use, or those of one IP version.
+pub(super) async fn every_family(said: &Said, asking: &Asking) -> Answered {
+    let all: selected::Takes = Box::new(|_| true);
+    let (mut text, mut objects) = (String::new(), Map::new());
+    for view in views(said, asking).await? {
+        let mut object = Map::new();
+        let wanted = match said.has("ipv4") || said.has("ipv6") {
+            true => vec![family(said)],
+            false => view.families(),
+        };
+        for family in wanted {
+            let name = words::family_name(family);
+            text.push_str(&format!("\nFor address family: {name}\n"));
+            let mut routes = view.router.routes(family, None, Select::All).await?;
+            routes.retain(is_listed);
+            let (part, table) = match family {
+                Family::Evpn => {
+                    let (part, table) = evpn::table(&view, routes, evpn::Style::Nested, None);
+                    (part, json!({"routes": table}))
+                }
+                Family::Ipv4Unicast | Family::Ipv6Unicast => {
+                    let (part, table) = unicast_table(&view, routes, &all);
+                    (part, Value::Object(table))
+                }
+            };
+            text.push_str(&part);
+            object.insert(words::family_key(family).to_owned(), table);
+        }
+        objects.insert(view.router.vrf.clone(), Value::Object(object));
+    }
+    Ok(Answer::of_instances(said, text, objects))
+}
+
 /// Whether a path stands in a table of FRR's: not what a check or policy has refused, but what leads
 /// nowhere does.
-fn is_listed(route: &Route) -> bool {
+pub(super) fn is_listed(route: &Route) -> bool {
     route.accepted || route.rejected_by.as_deref() == Some("next_hop")
 }
 
@@ -484,7 +530,7 @@ fn unicast_table(
     object.insert("totalPaths".to_owned(), json!(paths));
     // FRR says nothing where a condition lets nothing through.
     let mut text = match (groups.is_empty(), paths) {
-        (true, 0) => "No BGP prefixes displayed, 0 exist\n".to_owned(),
+        (true, 0) => NO_ROUTES.to_owned(),
         (true, _) => String::new(),
         (false, _) => view.heading(),
     };
@@ -562,6 +608,13 @@ pub(super) async fn of_neighbor(said: &Said, asking: &Asking) -> Answered {
     let mut routes = view.router.routes(family, None, select).await?;
     if said.has("filtered-routes") {
         routes.retain(is_filtered);
+    }
+    let one = said.value(&["A.B.C.D/M", "X:X::X:X/M"]);
+    if let Some(one) = one.and_then(|text| text.parse::<Prefix>().ok()) {
+        routes.retain(|it| it.prefix.parse() == Ok(one));
+    }
+    if one.is_some() || said.has("detail") {
+        return detail::passed(said, asking, &view, family, key, routes).await;
     }
     Ok(told(said, &view, family, key, routes))
 }
@@ -696,13 +749,18 @@ fn told(said: &Said, view: &View, family: Family, key: &str, routes: Vec<Route>)
     }
     match said.has("json") {
         false => Answer::Text(text),
-        true => Answer::Json(json!({
-            "bgpLocalRouterId": view.summary.router_id,
-            "defaultLocPrf": 100,
-            "localAS": view.summary.asn,
-            key: table,
-            "totalPrefixCounter": count,
-            "filteredPrefixCounter": 0,
-        })),
+        true => passed_json(view, key, table, count),
     }
+}
+
+/// What passed, beneath its key.
+fn passed_json(view: &View, key: &str, table: Map<String, Value>, count: usize) -> Answer {
+    Answer::Json(json!({
+        "bgpLocalRouterId": view.summary.router_id,
+        "defaultLocPrf": 100,
+        "localAS": view.summary.asn,
+        key: table,
+        "totalPrefixCounter": count,
+        "filteredPrefixCounter": 0,
+    }))
 }

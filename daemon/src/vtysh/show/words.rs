@@ -4,6 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use bgp::Family;
 
+use crate::control::Timestamp;
 use crate::control::reply::{self, AsPathItem};
 use crate::vtysh::grammar::Said;
 use crate::vtysh::host::DEFAULT;
@@ -26,9 +27,31 @@ pub(super) fn epoch(age_s: u64) -> u64 {
     now.map_or(0, |now| now.as_secs()).saturating_sub(age_s)
 }
 
+/// Seconds since 1970 as FRR writes them, of UTC: `Mon Nov 23 06:05:01 2026`.
+pub(super) fn date(epoch_s: u64) -> String {
+    const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+    const MONTHS: [&str; 12] = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ];
+    let text = Timestamp::from_unix_s(epoch_s).to_string();
+    let (date, time) = text.split_once('T').unwrap_or((&text, ""));
+    let mut numbers = date.splitn(3, '-');
+    let (year, month) = (numbers.next().unwrap_or(""), numbers.next().unwrap_or(""));
+    let day = numbers.next().unwrap_or("").trim_start_matches('0');
+    let month = month.parse::<usize>().unwrap_or(1).saturating_sub(1);
+    let weekday = usize::try_from(epoch_s / 86_400 % 7).unwrap_or(0);
+    let of = |words: &[&'static str], at: usize| words.get(at).copied().unwrap_or_default();
+    let time = time.trim_end_matches('Z');
+    format!(
+        "{} {} {day:>2} {time} {year}",
+        of(&DAYS, weekday),
+        of(&MONTHS, month)
+    )
+}
+
 /// The families that a line names, or that FRR means by none.
 pub(super) fn families(said: &Said) -> Vec<Family> {
-    if said.has("evpn") && said.has("l2vpn") {
+    if said.has("evpn") {
         vec![Family::Evpn]
     } else if said.has("ipv6") {
         vec![Family::Ipv6Unicast]
@@ -120,6 +143,12 @@ mod tests {
         ] {
             assert_eq!(uptime(seconds), text, "{seconds}");
         }
+    }
+
+    #[test]
+    fn dates_are_as_frr_writes_them() {
+        assert_eq!(date(1_795_413_901), "Mon Nov 23 06:05:01 2026");
+        assert_eq!(date(0), "Thu Jan  1 00:00:00 1970");
     }
 
     #[test]

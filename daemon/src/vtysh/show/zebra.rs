@@ -92,6 +92,8 @@ struct Route {
     maker: Maker,
     distance: u32,
     metric: u32,
+    /// The number that policy or its line gave it; zero without.
+    tag: u32,
     /// Others to the same prefix have a higher one.
     chosen: bool,
     /// The kernel has it.
@@ -118,10 +120,24 @@ struct View {
 
 impl View {
     async fn of(said: &Said, asking: &Asking) -> Result<Self, Trouble> {
-        Self::of_vrf(said.value(&["NAME"]), said.has("ipv6"), asking).await
+        let number = said.value(&["<1-4294967295>"]);
+        let number = number.and_then(|it| it.parse().ok());
+        let number = number.filter(|_| said.has("table"));
+        let vrf = said.value(&["NAME"]);
+        Self::of_table(vrf, number, said.has("ipv6"), asking).await
     }
 
     async fn of_vrf(vrf: Option<&str>, ipv6: bool, asking: &Asking) -> Result<Self, Trouble> {
+        Self::of_table(vrf, None, ipv6, asking).await
+    }
+
+    /// The tables of VRFs, or the one with a number.
+    async fn of_table(
+        vrf: Option<&str>,
+        number: Option<u32>,
+        ipv6: bool,
+        asking: &Asking,
+    ) -> Result<Self, Trouble> {
         let version = asking.version().await?;
         let host = Host::now(version.pid)?;
         let family = match ipv6 {
@@ -139,7 +155,7 @@ impl View {
             }
             vrf => {
                 let name = vrf.unwrap_or(DEFAULT);
-                let table = host.table_of(name);
+                let table = number.or_else(|| host.table_of(name));
                 table
                     .map(|table| (name.to_owned(), table))
                     .into_iter()
@@ -150,17 +166,18 @@ impl View {
         let kernel = host.routes()?;
         let mut tables = Vec::new();
         for (vrf, number) in vrfs {
-            let mut meds = HashMap::new();
+            let mut learned = HashMap::new();
             if let Some(router) = asking.router(Some(&vrf)).await? {
                 for route in router.routes(family, None, Select::All).await? {
                     if route.best {
-                        meds.insert(route.prefix, route.med.unwrap_or(0));
+                        let numbers = (route.med.unwrap_or(0), route.tag.unwrap_or(0));
+                        learned.insert(route.prefix, numbers);
                     }
                 }
             }
             let own =
                 |it: &&ForeignRoute| it.key.table() == number && it.key.prefix().is_ipv6() == ipv6;
-            let read = |it| read(it, &host, &statics, &meds);
+            let read = |it| read(it, &host, &statics, &learned);
             let mut routes: Vec<Route> = kernel.iter().filter(own).map(read).collect();
             routes.extend(local(&host, number, ipv6));
             routes.sort_by_key(|it| (it.prefix, it.distance, it.maker));
@@ -253,6 +270,9 @@ impl View {
             "internalNextHopActiveNum": hops.len(),
             "nexthops": hops,
         });
+        if let (Value::Object(map), true) = (&mut object, route.tag != 0) {
+            map.insert("tag".to_owned(), json!(route.tag));
+        }
         if let (Value::Object(map), true) = (&mut object, route.chosen) {
             for key in ["selected", "destSelected"] {
                 map.insert(key.to_owned(), json!(true));
@@ -312,7 +332,7 @@ fn read(
     route: &ForeignRoute,
     host: &Host,
     statics: &reply::StaticRoutes,
-    meds: &HashMap<String, u32>,
+    learned: &HashMap<String, (u32, u32)>,
 ) -> Route {
     let prefix = Prefix::from(route.key.prefix());
     let text = prefix.to_string();
@@ -321,13 +341,12 @@ fn read(
             && it.table == route.key.table()
             && u32::from(it.distance) == route.metric
     };
-    let is_static = statics
-        .routes
-        .iter()
-        .any(|it| ours(&it) && it.state == "installed");
+    let mut statics = statics.routes.iter();
+    let written = statics.find(|it| ours(it) && it.state == "installed");
+    let (med, tag) = learned.get(&text).copied().unwrap_or_default();
     let near = route.next_hops.iter().all(|hop| hop.gateway.is_none());
     let maker = match route.protocol {
-        _ if is_static => Maker::Static,
+        _ if written.is_some() => Maker::Static,
         2 if near && on_network(host, route) => Maker::Connected,
         2..=4 | 9 | 16 => Maker::Kernel,
         // What ends a VRF's table, so that nothing goes on in the main one, is no route of BGP.
@@ -340,7 +359,7 @@ fn read(
         _ => Maker::Other,
     };
     let (distance, metric) = match maker {
-        Maker::Bgp => (route.metric, meds.get(&text).copied().unwrap_or(0)),
+        Maker::Bgp => (route.metric, med),
         Maker::Static => (route.metric, 0),
         // FRR takes the high octet for a distance.
         Maker::Kernel => (route.metric >> 24, route.metric & 0x00ff_ffff),
@@ -350,11 +369,16 @@ fn read(
         Maker::Rip => (120, route.metric),
         Maker::Other => (150, route.metric),
     };
+    let tag = match maker == Maker::Bgp {
+        true => tag,
+        false => written.and_then(|it| it.tag).unwrap_or(0),
+    };
     Route {
         prefix,
         maker,
         distance,
         metric,
+        tag,
         chosen: false,
         installed: false,
         network: false,
@@ -396,6 +420,7 @@ fn local(host: &Host, table: u32, ipv6: bool) -> Vec<Route> {
             maker: Maker::Local,
             distance: 0,
             metric: 0,
+            tag: 0,
             chosen: true,
             installed: true,
             network: Prefix::from(it.address) == Prefix::host(it.address.ip()),
@@ -451,6 +476,20 @@ pub(super) async fn route(said: &Said, asking: &Asking) -> Answered {
         ("rip", Maker::Rip),
         ("static", Maker::Static),
     ];
+    if said.has("tag") {
+        let tag = said.value(&["<1-4294967295>"]);
+        let tag = tag.and_then(|it| it.parse::<u32>().ok());
+        let takes = |it: &Route| Some(it.tag) == tag;
+        view.tables
+            .iter_mut()
+            .for_each(|it| it.routes.retain(takes));
+    }
+    if said.has("supernets-only") {
+        let takes = |it: &Route| is_supernet(it.prefix);
+        view.tables
+            .iter_mut()
+            .for_each(|it| it.routes.retain(takes));
+    }
     let wanted = MAKERS.iter().find(|(word, _)| said.has(word));
     for table in &mut view.tables {
         table
@@ -489,12 +528,31 @@ pub(super) async fn route(said: &Said, asking: &Asking) -> Answered {
     }
     let version = if view.ipv6 { "IPv6" } else { "IPv4" };
     for table in view.tables.iter().filter(|table| !table.routes.is_empty()) {
-        text.push_str(&format!("\n{version} unicast VRF {}:\n", table.vrf));
+        let number = match said.has("table") {
+            true => format!(" table {}", table.number),
+            false => String::new(),
+        };
+        let vrf = &table.vrf;
+        text.push_str(&format!("\n{version} unicast VRF {vrf}{number}:\n"));
         for route in &table.routes {
             text.push_str(&view.lines(route));
         }
     }
     Ok(Answer::Text(text))
+}
+
+/// Whether a prefix is shorter than its class of old says.
+fn is_supernet(prefix: Prefix) -> bool {
+    let Prefix::V4(prefix) = prefix else {
+        return false;
+    };
+    let [first, ..] = prefix.addr().octets();
+    let class = match first {
+        0..128 => 8,
+        128..192 => 16,
+        192.. => 24,
+    };
+    (1..class).contains(&prefix.len())
 }
 
 /// The route to an address or prefix.
@@ -528,8 +586,12 @@ fn one(view: &View, said: &Said, text: &str) -> Answered {
     let mut text = String::new();
     for route in routes {
         let best = if route.chosen { ", best" } else { "" };
+        let tag = match route.tag {
+            0 => String::new(),
+            tag => format!(", tag {tag}"),
+        };
         text.push_str(&format!(
-            "Routing entry for {prefix}\n  Known via \"{}\", distance {}, metric {}{best}\n",
+            "Routing entry for {prefix}\n  Known via \"{}\", distance {}, metric {}{tag}{best}\n",
             route.maker.word(),
             route.distance,
             route.metric
@@ -598,9 +660,13 @@ pub(super) async fn route_summary(said: &Said, asking: &Asking) -> Answered {
             table.vrf.clone(),
             json!({"routes": rows, "routesTotal": total.0, "routesTotalFib": total.1}),
         );
+        let routes = match said.has("prefix") {
+            true => "Prefix Routes",
+            false => "Routes",
+        };
         text.push_str(&format!(
-            "{:<20} {:<20} {}  (vrf {})\n",
-            "Route Source", "Routes", "FIB", table.vrf
+            "{:<20} {routes:<20} {}  (vrf {})\n",
+            "Route Source", "FIB", table.vrf
         ));
         for (maker, (rib, fib)) in &counts {
             text.push_str(&format!(

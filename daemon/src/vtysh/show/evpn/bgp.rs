@@ -1,5 +1,7 @@
 //! `show bgp l2vpn evpn vni`: VNIs with their route targets, as FRR's bgpd tells them.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 
 use super::{Overlay, named};
@@ -79,6 +81,44 @@ pub(in crate::vtysh::show) async fn bgp_vni(said: &Said, asking: &Asking) -> Ans
         line(vni.vni, "L3", &vni.rd, targets, &vni.vrf);
     }
     Ok(Answer::Text(text))
+}
+
+/// `show bgp l2vpn evpn import-rt` and `vrf-import-rt`: who takes each route target in.
+pub(in crate::vtysh::show) async fn import_targets(said: &Said, asking: &Asking) -> Answered {
+    let overlay = Overlay::of(asking).await?;
+    let mut takers: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
+    let (words, key) = match said.has("vrf-import-rt") {
+        true => ("VRFs", "vrfs"),
+        false => ("VNIs", "vnis"),
+    };
+    if said.has("vrf-import-rt") {
+        for vrf in &overlay.tenants {
+            for target in targets(&vrf.import_targets) {
+                takers.entry(target).or_default().push(json!(vrf.vrf));
+            }
+        }
+    } else {
+        for vni in &overlay.vnis {
+            for target in targets(&vni.import_targets) {
+                takers.entry(target).or_default().push(json!(vni.vni));
+            }
+        }
+    }
+    let (mut text, mut objects) = (String::new(), Map::new());
+    for (target, takers) in takers {
+        text.push_str(&format!(
+            "Route-target: {target}\nList of {words} importing routes with this route-target:\n"
+        ));
+        for taker in &takers {
+            let taker = taker.to_string();
+            text.push_str(&format!("  {}\n", taker.trim_matches('"')));
+        }
+        objects.insert(target.to_owned(), json!({"rt": target, key: takers}));
+    }
+    Ok(match said.has("json") {
+        true => Answer::Json(Value::Object(objects)),
+        false => Answer::Text(text),
+    })
 }
 
 /// As lists have them: the first, and whether there are more.

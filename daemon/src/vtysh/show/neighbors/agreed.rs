@@ -388,9 +388,19 @@ pub(super) fn graceful_json(neighbor: &Neighbor) -> Value {
     Value::Object(object)
 }
 
+/// The same alone: End-of-RIB stands with each family.
+pub(super) fn restart_json(neighbor: &Neighbor) -> Value {
+    let mut object = graceful_json(neighbor);
+    if let Value::Object(map) = &mut object {
+        map.remove("endOfRibSend");
+        map.remove("endOfRibRecv");
+        let address = neighbor.summary.address.ip();
+        map.insert("neighborAddr".to_owned(), json!(address));
+    }
+    object
+}
+
 pub(super) fn graceful_lines(neighbor: &Neighbor) -> String {
-    let word = |it: bool| if it { "True" } else { "False" };
-    let yes = |it: bool| if it { "Yes" } else { "No" };
     let mut text = "  Graceful restart information:\n".to_owned();
     if is_up(&neighbor.summary) {
         let names = |wanted: fn(&crate::control::reply::FamilyDetail) -> bool| {
@@ -404,15 +414,23 @@ pub(super) fn graceful_lines(neighbor: &Neighbor) -> String {
             names(|it| it.end_of_rib_received)
         ));
     }
+    text.push_str(&mode_lines(neighbor));
+    text
+}
+
+/// How both sides restart, and what was said of each family.
+pub(super) fn mode_lines(neighbor: &Neighbor) -> String {
+    let word = |it: bool| if it { "True" } else { "False" };
+    let yes = |it: bool| if it { "Yes" } else { "No" };
     let ([here, there], [ours, received, lasting]) = (modes(neighbor), times(neighbor));
     let theirs = neighbor.graceful_received.unwrap_or_default();
-    text.push_str(&format!(
+    let mut text = format!(
         "    Local GR Mode: {here}\n    Remote GR Mode: {there}\n    R bit: {}\n    N bit: {}\n    Timers:\n      \
          Configured Restart Time(sec): {ours}\n      Received Restart Time(sec): {received}\n      \
          Configured LLGR Stale Path Time(sec): {lasting}\n",
         word(theirs.restarting),
         word(theirs.notification)
-    ));
+    );
     for family in restarting(neighbor) {
         let Some(detail) = neighbor.details.get(family) else {
             continue;

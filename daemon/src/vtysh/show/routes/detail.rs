@@ -6,7 +6,7 @@ use bgp::{Family, ScopedAddr};
 use serde_json::{Map, Value, json};
 
 use super::prefix::{Overlay, prefix_json, prefix_text};
-use super::{View, by_prefix, is_listed, views};
+use super::{NO_ROUTES, View, by_prefix, is_listed, passed_json, views};
 use crate::control::Select;
 use crate::control::reply::Route;
 use crate::vtysh::ask::{Asking, Trouble};
@@ -33,9 +33,10 @@ pub(in crate::vtysh::show) async fn detailed(
         let overlay = Overlay::of(asking, &routes).await?;
         let paths = routes.len();
         let groups = by_prefix(routes);
-        if !groups.is_empty() {
-            text.push_str(&view.text_head());
-        }
+        text.push_str(&match groups.is_empty() {
+            true => NO_ROUTES.to_owned(),
+            false => view.text_head(),
+        });
         let mut object = view.head();
         let mut table = Map::new();
         for (name, all) in &groups {
@@ -68,6 +69,43 @@ pub(in crate::vtysh::show) async fn detailed(
         objects.insert(view.router.vrf.clone(), Value::Object(object));
     }
     Ok(Answer::of_instances(said, text, objects))
+}
+
+/// What passed between us and a neighbour, with everything.
+pub(super) async fn passed(
+    said: &Said,
+    asking: &Asking,
+    view: &View,
+    family: Family,
+    key: &str,
+    routes: Vec<Route>,
+) -> Answered {
+    let told = told(view, family).await?;
+    let mut listed = view.router.routes(family, None, Select::All).await?;
+    listed.retain(is_listed);
+    let listed: HashMap<String, Vec<Route>> = by_prefix(listed).into_iter().collect();
+    let overlay = Overlay::of(asking, &routes).await?;
+    let mut table = Map::new();
+    let mut text = match routes.is_empty() {
+        true => "Network not in table\n".to_owned(),
+        false => view.text_head(),
+    };
+    for (name, passed) in by_prefix(routes) {
+        let told = told.get(&name).map_or(&[][..], Vec::as_slice);
+        let all = listed.get(&name).map_or(&[][..], Vec::as_slice);
+        let shown: Vec<&Route> = passed.iter().collect();
+        text.push_str(&prefix_text(view, &overlay, &name, &shown, all, told));
+        let object = prefix_json(view, &overlay, &name, &shown, all, told);
+        table.insert(name, object);
+    }
+    let count = table.len();
+    if count > 0 {
+        text.push_str(&format!("\nTotal number of prefixes {count}\n"));
+    }
+    Ok(match said.has("json") {
+        false => Answer::Text(text),
+        true => passed_json(view, key, table, count),
+    })
 }
 
 /// Who is told of each prefix.

@@ -1,6 +1,7 @@
 //! EVPN routes by route distinguisher.
 
 use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
 
 use bgp::{Family, ScopedAddr};
 use serde_json::{Map, Value, json};
@@ -29,14 +30,17 @@ EVPN type-5 prefix: [5]:[EthTag]:[IPlen]:[IP]
 pub(super) const COLUMNS: &str =
     "   Network          Next Hop            Metric LocPrf Weight Path\n";
 
+/// The second line of a heading, in some places.
+const COMMUNITIES: &str = "                    Extended Community\n";
+
 /// An EVPN route, taken to pieces: what is in its brackets.
-pub(super) struct Key {
-    pub(super) rd: String,
+pub(in crate::vtysh::show) struct Key {
+    pub(in crate::vtysh::show) rd: String,
     parts: Vec<String>,
 }
 
 impl Key {
-    pub(super) fn of(text: &str) -> Self {
+    pub(in crate::vtysh::show) fn of(text: &str) -> Self {
         let inner = text.trim_start_matches('[').trim_end_matches(']');
         let mut parts: Vec<String> = inner.split("]:[").map(str::to_owned).collect();
         let rd = match parts.len() > 2 {
@@ -51,7 +55,7 @@ impl Key {
     }
 
     /// As FRR writes it, beneath its route distinguisher.
-    pub(super) fn name(&self) -> String {
+    pub(in crate::vtysh::show) fn name(&self) -> String {
         format!("[{}]", self.parts.join("]:["))
     }
 
@@ -111,15 +115,26 @@ pub(super) fn path(view: &View, route: &Route, key: &Key, all: &[Route]) -> Valu
     Value::Object(object)
 }
 
-/// EVPN routes beneath their distinguishers. `nested` is what FRR makes of paths in some places: each
-/// in a list of its own.
+/// How a table stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Style {
+    /// Routes beneath their distinguishers.
+    Plain,
+    /// The same with each path in a list of its own, which FRR does in some places.
+    Nested,
+    /// As it, without the distinguishers: what a VNI takes in.
+    OfVni,
+}
+
+/// A table of EVPN routes, as text and as JSON.
 pub(super) fn table(
     view: &View,
     routes: Vec<Route>,
-    nested: bool,
+    style: Style,
     detailed: Option<&Details>,
 ) -> (String, Map<String, Value>) {
     let paths = routes.len();
+    let nested = style != Style::Plain;
     let groups = by_prefix(routes);
     let (mut object, mut texts) = (Map::new(), BTreeMap::<String, String>::new());
     if !nested {
@@ -153,7 +168,12 @@ pub(super) fn table(
         }
         let text = texts.entry(key.rd.clone()).or_default();
         match detailed {
-            Some(details) => text.push_str(&details.lines(view, &key, all)),
+            Some(details) => {
+                if style != Style::OfVni {
+                    text.push_str(&details.head(&key, all));
+                }
+                text.push_str(&details.lines(view, &key, all, style));
+            }
             None => all
                 .iter()
                 .for_each(|it| text.push_str(&lines(view, it, &key.name()))),
@@ -169,15 +189,24 @@ pub(super) fn table(
     if groups.is_empty() {
         return ("No EVPN prefixes displayed, 0 exist\n".to_owned(), object);
     }
+    if style == Style::OfVni {
+        object = without_distinguishers(object);
+    }
     let mut text = match detailed {
+        Some(_) if style == Style::OfVni => String::new(),
         Some(_) => format!("{TYPES}\n"),
         None => format!(
-            "BGP table version is 0, local router ID is {}\n{CODES}{TYPES}\n{COLUMNS}",
-            view.summary.router_id
+            "BGP table version is 0, local router ID is {}\n{CODES}{TYPES}\n{COLUMNS}{}",
+            view.summary.router_id,
+            if style == Style::Nested {
+                COMMUNITIES
+            } else {
+                ""
+            }
         ),
     };
     for (rd, lines) in texts {
-        if detailed.is_none() {
+        if detailed.is_none() && style != Style::OfVni {
             text.push_str(&format!("Route Distinguisher: {rd}\n"));
         }
         text.push_str(&lines);
@@ -261,21 +290,32 @@ impl Details {
         path
     }
 
-    /// The paths of a route at length, in text.
-    fn lines(&self, view: &View, key: &Key, all: &[Route]) -> String {
+    /// What stands above the paths of a route.
+    fn head(&self, key: &Key, all: &[Route]) -> String {
         let prefix = all.first().map_or("", |it| it.prefix.as_str());
-        let name = key.name();
-        let mut text = format!(
-            "BGP routing table entry for {}:{name}\nPaths: ({})\n{}",
+        format!(
+            "BGP routing table entry for {}:{}\nPaths: ({})\n{}",
             key.rd,
+            key.name(),
             available(all),
             told_lines(self.told(prefix))
-        );
+        )
+    }
+
+    /// The paths of a route at length, in text.
+    fn lines(&self, view: &View, key: &Key, all: &[Route], style: Style) -> String {
+        let name = key.name();
+        let mut text = String::new();
         for route in all {
             let detail = self.paths.get(&place(route));
-            let vni = detail.and_then(|it| it.vni.as_ref());
-            let vni = vni.map_or(String::new(), |vni| format!(" VNI {vni}"));
+            let number = detail.and_then(|it| it.vni.as_ref());
+            let vni = number.map_or(String::new(), |vni| format!(" VNI {vni}"));
             text.push_str(&format!("  Route {name}{vni}\n"));
+            if style == Style::OfVni && route.neighbor.is_some() {
+                let (rd, vni) = (&key.rd, number.map_or("", String::as_str));
+                // FRR ends no line here.
+                text.push_str(&format!("  Imported from {rd}:{name}, VNI {vni}"));
+            }
             text.push_str(&paragraph(view, route, None, all));
             if let Some(label) = detail.and_then(|it| it.flooding) {
                 text.push_str(&format!(
@@ -307,7 +347,7 @@ pub(super) fn lines(view: &View, route: &Route, name: &str) -> String {
     )
 }
 
-/// `show bgp l2vpn evpn route`.
+/// `show bgp l2vpn evpn route`, `show bgp l2vpn evpn rd`.
 pub(in crate::vtysh::show) async fn evpn(said: &Said, asking: &Asking) -> Answered {
     let Some(router) = asking.router(None).await? else {
         return Err(Trouble::Warning("% BGP instance not found\n".to_owned()));
@@ -327,14 +367,15 @@ pub(in crate::vtysh::show) async fn evpn(said: &Said, asking: &Asking) -> Answer
     ];
     let route_type = TYPES
         .iter()
-        .find(|(word, _)| said.has(word))
+        .find(|(word, _)| said.has("type") && said.has(word))
         .map(|(_, it)| *it);
     let number = said
         .value(&["<1-16777215>"])
         .and_then(|it| it.parse::<u32>().ok());
     let vni = number.and_then(bgp::Vni::new);
+    let known = view.router.vnis().await?.vnis;
     if let Some(number) = number
-        && !(view.router.vnis().await?.vnis.iter()).any(|it| it.vni == number)
+        && !known.iter().any(|it| it.vni == number)
     {
         return Ok(match said.has("json") {
             true => Answer::Json(json!({})),
@@ -351,34 +392,135 @@ pub(in crate::vtysh::show) async fn evpn(said: &Said, asking: &Asking) -> Answer
             }
         },
     };
-    let wanted = EvpnRoutes {
+    let mut wanted = EvpnRoutes {
         route_type,
         vni,
         rd,
         ..EvpnRoutes::default()
     };
-    let routes = view.router.evpn_routes(&wanted).await?;
-    // FRR tells of one distinguisher at length.
-    let detailed = said.has("detail") || said.value(&["RD"]).is_some();
-    let details = match detailed {
-        true => Some(Details::of_routes(&view, &routes).await?),
-        false => None,
-    };
-    let mut routes: Vec<Route> = routes.into_iter().map(|it| it.route).collect();
-    routes.retain(is_listed);
-    let empty = routes.is_empty();
-    let (text, mut object) = table(&view, routes, true, details.as_ref());
-    if number.is_some() {
-        object = without_distinguishers(object);
+    if !said.has("route") {
+        let (_, routes, _) = asked(&view, said, &wanted, false).await?;
+        let (text, object) = table(&view, routes, Style::Plain, None);
+        return Ok(answer(said, text, object));
     }
+    if !said.has("type") && (said.has("mac") || said.has("multicast")) {
+        let (_, routes, details) = asked(&view, said, &wanted, true).await?;
+        return Ok(one(&view, said, routes, &details.unwrap_or_default()));
+    }
+    if said.has("vni") && said.has("all") {
+        let (mut text, mut objects) = (String::new(), Map::new());
+        for vni in known {
+            wanted.vni = bgp::Vni::new(vni.vni);
+            let (_, routes, details) = asked(&view, said, &wanted, said.has("detail")).await?;
+            let (part, mut object) = table(&view, routes, Style::OfVni, details.as_ref());
+            text.push_str(&format!("\nVNI: {}\n\n{part}\n", vni.vni));
+            object.insert("vni".to_owned(), json!(vni.vni));
+            objects.insert(vni.vni.to_string(), Value::Object(object));
+        }
+        return Ok(answer(said, text, objects));
+    }
+    // FRR tells of distinguishers at length.
+    let detailed = ["detail", "rd"].iter().any(|word| said.has(word));
+    let (empty, routes, details) = asked(&view, said, &wanted, detailed).await?;
+    let style = match number {
+        Some(_) => Style::OfVni,
+        None => Style::Nested,
+    };
+    let (text, object) = table(&view, routes, style, details.as_ref());
     Ok(match said.has("json") {
-        true => Answer::Json(Value::Object(object)),
         false if empty => Answer::Text("No EVPN prefixes (of requested type) exist\n".to_owned()),
         false if said.value(&["RD"]).is_some() => {
             Answer::Text(format!("{} with this RD\n", text.trim_end()))
         }
-        false => Answer::Text(text),
+        _ => answer(said, text, object),
     })
+}
+
+fn answer(said: &Said, text: String, object: Map<String, Value>) -> Answer {
+    match said.has("json") {
+        true => Answer::Json(Value::Object(object)),
+        false => Answer::Text(text),
+    }
+}
+
+/// The routes that a line is about, whether there is none, and what is told of them at length.
+async fn asked(
+    view: &View,
+    said: &Said,
+    wanted: &EvpnRoutes,
+    detailed: bool,
+) -> Result<(bool, Vec<Route>, Option<Details>), Trouble> {
+    let mut routes = view.router.evpn_routes(wanted).await?;
+    let vtep = said.value(&["A.B.C.D"]).filter(|_| said.has("vtep"));
+    let vtep = vtep.and_then(|it| it.parse::<IpAddr>().ok());
+    let leads = |it: &Route| it.next_hops.first().map(|hop| hop.ip().to_canonical());
+    routes.retain(|it| vtep.is_none() || leads(&it.route) == vtep);
+    if !said.has("type") {
+        routes.retain(|it| is_named(&Key::of(&it.route.prefix), said));
+    }
+    let details = match detailed {
+        true => Some(Details::of_routes(view, &routes).await?),
+        false => None,
+    };
+    let mut routes: Vec<Route> = routes.into_iter().map(|it| it.route).collect();
+    routes.retain(is_listed);
+    Ok((routes.is_empty(), routes, details))
+}
+
+/// Whether it is the one that a line names by its addresses, where it names one.
+fn is_named(key: &Key, said: &Said) -> bool {
+    let ip = said.value(&["A.B.C.D", "X:X::X:X"]).unwrap_or_default();
+    if said.has("multicast") {
+        return key.part(0) == "3" && key.part(3) == ip;
+    }
+    let mac = said.value(&["X:X:X:X:X:X"]).map(str::to_lowercase);
+    mac.is_none_or(|mac| key.part(0) == "2" && key.part(3) == mac && key.part(5) == ip)
+}
+
+/// One route at length.
+fn one(view: &View, said: &Said, routes: Vec<Route>, details: &Details) -> Answer {
+    let shown = routes.len();
+    let groups = by_prefix(routes.clone());
+    let Some((name, all)) = groups.first() else {
+        return match said.has("json") {
+            true => Answer::Json(json!({})),
+            false => Answer::Text("% Network not in table\n".to_owned()),
+        };
+    };
+    let key = Key::of(name);
+    let style = match said.has("vni") {
+        true => Style::OfVni,
+        false => Style::Nested,
+    };
+    let (head, lines) = (
+        details.head(&key, all),
+        details.lines(view, &key, all, style),
+    );
+    // What a VNI has taken in is told to nobody as such.
+    let head = match style == Style::OfVni {
+        true => format!(
+            "BGP routing table entry for {}\nPaths: ({})\n  Local BGP table not advertised\n",
+            key.name(),
+            available(all)
+        ),
+        false => head,
+    };
+    let text = format!("{head}{lines}\nDisplayed {shown} paths for requested prefix\n");
+    let (_, mut object) = table(view, routes, Style::OfVni, Some(details));
+    let object = object.remove(&key.name()).unwrap_or_default();
+    let mut object = object_of(object);
+    object.insert("numPaths".to_owned(), json!(shown));
+    let paths = object.get_mut("paths").and_then(Value::as_array_mut);
+    let paths = paths.into_iter().flatten().filter_map(|it| it.get_mut(0));
+    for path in paths.filter_map(Value::as_object_mut) {
+        // What a VNI has taken in; no group of next hops stands for an Ethernet segment.
+        if style == Style::OfVni && !path.contains_key("local") {
+            path.insert("importedFrom".to_owned(), json!(key.rd));
+            path.insert("l3nhg".to_owned(), json!(false));
+            path.insert("l3nhgActive".to_owned(), json!(false));
+        }
+    }
+    answer(said, text, object)
 }
 
 /// In the table of a VNI a route stands without its distinguisher.

@@ -9,7 +9,7 @@ use bgp::attributes::{Segment, SegmentKind};
 use bgp::policy::{Action, AsPathList, AsPathRule, Communities, Extent, Kind};
 use bgp::{Asn, Community, Family, LargeCommunity, Prefix};
 
-use super::tables;
+use super::{permitted, tables};
 use crate::config::Config;
 use crate::control::reply::{AsPathItem, Route};
 use crate::vtysh::ask::{Asking, Trouble};
@@ -40,6 +40,13 @@ async fn condition(said: &Said, asking: &Asking) -> Result<Takes, Trouble> {
         true => Extent::Exact,
         false => Extent::All,
     };
+    if let Some(name) = said.value(&["MAP"]) {
+        let config = asking.running().await?;
+        let map = config.route_maps.iter().find(|it| it.name() == name);
+        let map =
+            map.ok_or_else(|| Trouble::Warning(format!("% {name} route-map not found\n")))?;
+        return permitted::by(map);
+    }
     if let Some(name) = said.value(&["LIST"]) {
         return of_list(said, name, extent, &asking.running().await?);
     }
@@ -175,7 +182,7 @@ fn read<C: FromStr>(text: &str) -> Option<C> {
 }
 
 /// The path as policy takes it.
-fn segments(items: &[AsPathItem]) -> Vec<Segment> {
+pub(super) fn segments(items: &[AsPathItem]) -> Vec<Segment> {
     let numbers = |asns: &[u32]| asns.iter().copied().map(Asn).collect::<Vec<Asn>>();
     let mut segments: Vec<Segment> = Vec::new();
     for item in items {

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use bgp::{Family, Prefix};
 use serde_json::{Map, Value, json};
 
+use super::super::routes::{Key, is_listed};
 use super::{Maker, Route, Table, View};
 use crate::control::{Request, Select, reply};
 use crate::vtysh::ask::{Asking, Trouble};
@@ -21,15 +22,19 @@ struct Wanted {
     neighbor: bool,
     /// Paths that lead there.
     paths: usize,
+    /// Their routes, where they are asked for.
+    routes: Vec<(Family, String)>,
 }
 
 pub(in crate::vtysh::show) async fn next_hops(said: &Said, asking: &Asking) -> Answered {
     let view = View::of(said, asking).await?;
+    let one = named(said);
     let (mut text, mut objects) = (String::new(), Map::new());
     for table in &view.tables {
         let mut hops = Map::new();
         text.push_str(&format!("VRF {}:\n Resolve via default: off\n", table.vrf));
-        for ip in view.wanted(table, asking).await?.into_keys() {
+        let all = view.wanted(table, asking, false).await?.into_keys();
+        for ip in all.filter(|ip| one.is_none_or(|one| one == *ip)) {
             let best = table.way_to(ip);
             hops.insert(ip.to_string(), view.tracked(best, &table.vrf));
             text.push_str(&view.tracked_text(ip, best, &table.vrf));
@@ -43,27 +48,50 @@ pub(in crate::vtysh::show) async fn next_hops(said: &Said, asking: &Asking) -> A
     })
 }
 
+/// The next hop that a line names.
+fn named(said: &Said) -> Option<IpAddr> {
+    let text = said.value(&["A.B.C.D", "X:X::X:X"])?;
+    text.parse().ok()
+}
+
 /// `show bgp nexthop`: both IP versions in one answer.
 pub(in crate::vtysh::show) async fn bgp_next_hops(said: &Said, asking: &Asking) -> Answered {
-    let vrf = said.value(&["NAME"]);
+    let (vrf, one) = (said.value(&["NAME"]), named(said));
+    // FRR tells the routes of a next hop that is asked for, too.
+    let detailed = one.is_some() || said.has("detail");
     let (mut text, mut objects) = (String::new(), BTreeMap::<String, Map<String, Value>>::new());
-    for ipv6 in [false, true] {
+    let versions = [(false, "ipv4"), (true, "ipv6")].into_iter();
+    let either = !said.has("ipv4") && !said.has("ipv6");
+    let versions = versions.filter(|(ipv6, word)| match one {
+        Some(one) => one.is_ipv6() == *ipv6,
+        None => either || said.has(word),
+    });
+    let mut headed = false;
+    for (ipv6, _) in versions {
         let view = View::of_vrf(vrf, ipv6, asking).await?;
         for table in &view.tables {
             if asking.router(Some(&table.vrf)).await?.is_none() {
                 continue;
             }
-            if !ipv6 {
+            if !headed || vrf == Some("all") && !ipv6 {
                 if vrf == Some("all") {
                     text.push_str(&format!("Instance {}:\n", table.vrf));
                 }
-                text.push_str("Current BGP nexthop cache:\n");
+                if one.is_none() {
+                    text.push_str("Current BGP nexthop cache:\n");
+                }
             }
+            headed = true;
             let mut hops = Map::new();
-            for (ip, wanted) in view.wanted(table, asking).await? {
+            let all = view.wanted(table, asking, detailed).await?.into_iter();
+            for (ip, wanted) in all.filter(|(ip, _)| one.is_none_or(|one| one == *ip)) {
                 let best = table.way_to(ip);
-                hops.insert(ip.to_string(), view.cached(ip, &wanted, best));
+                let mut hop = view.cached(ip, &wanted, best);
                 text.push_str(&view.cached_text(ip, &wanted, best));
+                if detailed {
+                    wanted.tell(&table.vrf, &mut hop, &mut text);
+                }
+                hops.insert(ip.to_string(), hop);
             }
             let object = objects.entry(table.vrf.clone()).or_default();
             object.insert(view.key().to_owned(), Value::Object(hops));
@@ -75,6 +103,38 @@ pub(in crate::vtysh::show) async fn bgp_next_hops(said: &Said, asking: &Asking) 
         (true, true) => Answer::Json(json!(objects)),
         (true, false) => Answer::Json(json!(objects.into_values().next().unwrap_or_default())),
     })
+}
+
+impl Wanted {
+    /// The routes that lead there, in FRR's words.
+    fn tell(&self, vrf: &str, hop: &mut Value, text: &mut String) {
+        let mut rows = Vec::new();
+        if !self.routes.is_empty() {
+            text.push_str("  Paths:\n");
+        }
+        for (family, route) in &self.routes {
+            let (numbers, afi, safi) = match family {
+                Family::Ipv4Unicast => ("1/1", "IPv4", "unicast"),
+                Family::Ipv6Unicast => ("2/1", "IPv6", "unicast"),
+                Family::Evpn => ("3/5", "L2VPN", "EVPN"),
+            };
+            let mut row = json!({"afi": afi, "safi": safi, "prefix": route, "vrf": vrf});
+            let mut line = route.clone();
+            if *family == Family::Evpn {
+                let key = Key::of(route);
+                line = format!("{} RD {}", key.name(), key.rd);
+                if let Value::Object(row) = &mut row {
+                    row.insert("prefix".to_owned(), json!(key.name()));
+                    row.insert("rd".to_owned(), json!(key.rd));
+                }
+            }
+            text.push_str(&format!("    {numbers} {line} VRF {vrf}\n"));
+            rows.push(row);
+        }
+        if let Value::Object(hop) = hop {
+            hop.insert("paths".to_owned(), Value::Array(rows));
+        }
+    }
 }
 
 impl Table {
@@ -94,11 +154,12 @@ impl View {
         if self.ipv6 { "ipv6" } else { "ipv4" }
     }
 
-    /// Next hops of what was learned, and neighbours.
+    /// Next hops of what was learned, and neighbours; `detailed` with the routes.
     async fn wanted(
         &self,
         table: &Table,
         asking: &Asking,
+        detailed: bool,
     ) -> Result<BTreeMap<IpAddr, Wanted>, Trouble> {
         let family = match self.ipv6 {
             true => Family::Ipv6Unicast,
@@ -109,12 +170,23 @@ impl View {
             return Ok(wanted);
         };
         let routes = router.routes(family, None, Select::All).await?;
-        let learned = routes.iter().filter(|it| it.neighbor.is_some());
-        for hop in learned.flat_map(|it| &it.next_hops) {
-            wanted.entry(hop.ip()).or_default().paths += 1;
+        let overlay = match detailed && table.vrf == DEFAULT {
+            true => router.routes(Family::Evpn, None, Select::All).await?,
+            false => Vec::new(),
+        };
+        let all = routes.iter().map(|it| (family, it));
+        let all = all.chain(overlay.iter().map(|it| (Family::Evpn, it)));
+        for (family, route) in all.filter(|(_, it)| it.neighbor.is_some() && is_listed(it)) {
+            for hop in &route.next_hops {
+                let wanted = wanted.entry(hop.ip()).or_default();
+                wanted.paths += 1;
+                if detailed {
+                    wanted.routes.push((family, route.prefix.clone()));
+                }
+            }
         }
         // Tunnels end behind next hops, too.
-        if table.vrf == DEFAULT {
+        if table.vrf == DEFAULT && !detailed {
             let tunnels: reply::EvpnVteps = router.ask(&Request::EvpnVteps).await?;
             for tunnel in tunnels.vteps {
                 let paths = usize::try_from(tunnel.routes).unwrap_or(usize::MAX);
