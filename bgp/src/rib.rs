@@ -213,6 +213,9 @@ pub enum Input {
     SetMultipath(PerFamily<Multipath>),
     /// How paths compare changed.
     SetRules(Rules),
+    /// [`Config::default_local_pref`] changed: routes without one of their own are judged again and told
+    /// again.
+    SetDefaultLocalPref(Option<u32>),
     /// [`Output::Best`] is wanted from now on for a family for which it was not.
     Track(Family),
     /// What each best path means has changed for whoever forwards: [`Output::Best`] for all of them
@@ -447,6 +450,7 @@ impl Rib {
                 self.config.rules = rules;
                 self.redecide();
             }
+            Input::SetDefaultLocalPref(preference) => self.set_default_local_pref(preference),
             Input::Track(family) => on_family!(self, family, |table, _cx| table.track()),
             Input::Repeat(family) => on_family!(self, family, |table, _cx| table.repeat()),
             Input::Originate(nlri, set) => self.originate(nlri, set),

@@ -13,6 +13,7 @@ use super::peer::{PeerFacts, PeerFamily};
 use super::validation::validate_by;
 use super::{Output, Rib, on_family};
 use crate::family::{Family, PerFamily};
+use crate::policy::Difference;
 use crate::prefix::Prefix;
 
 impl Rib {
@@ -97,6 +98,34 @@ impl Rib {
             ));
             on_family!(self, family, |table, cx| table
                 .regroup(cx, peer, &facts, new));
+        }
+    }
+
+    /// What peers have sent is judged again, and all of them are told what differs. The paths of this
+    /// router itself carry none, and get theirs on the way.
+    pub(super) fn set_default_local_pref(&mut self, preference: Option<u32>) {
+        if std::mem::replace(&mut self.config.default_local_pref, preference) == preference {
+            return;
+        }
+        for peer in self.peers.ids() {
+            let Some(state) = self.peers.get(peer) else {
+                continue;
+            };
+            let (up, Some(facts)) = (state.up, state.facts.clone()) else {
+                continue;
+            };
+            for family in Family::ALL {
+                let mut differing = Difference::everywhere();
+                on_family!(self, family, |table, cx| table.reimport(
+                    cx,
+                    peer,
+                    &mut differing
+                ));
+            }
+            // One that is away is told everything when it is back.
+            if up {
+                self.regroup(peer, &facts);
+            }
         }
     }
 

@@ -254,13 +254,12 @@ impl Diff {
     /// Puts a value outside of lists where it belongs.
     fn file(&mut self, change: FieldChange) {
         /// What sockets, sessions and kernel entries carry from the start on.
-        const RESTART: [&str; 18] = [
+        const RESTART: [&str; 17] = [
             "vrf",
             "vrf_table",
             "asn",
             "router_id",
             "router.cluster_id",
-            "router.default_local_preference",
             "router.client_to_client_reflection",
             "router.confederation_id",
             "router.confederation_members",

@@ -197,6 +197,10 @@ impl Core {
                 self.hand_in(rib::Input::Repeat(family));
             }
         }
+        if old.default_local_preference != new.default_local_preference {
+            let preference = new.default_local_preference;
+            self.hand_in(rib::Input::SetDefaultLocalPref(preference));
+        }
         if old.bestpath != new.bestpath {
             self.hand_in(rib::Input::SetRules(new.bestpath));
         }

@@ -83,6 +83,15 @@ async fn until_gone(what: &str, router: &Router, prefix: &str, from: IpAddr) {
     .await;
 }
 
+/// What is seen of each route's preference.
+async fn preferences(
+    router: &Router,
+) -> Vec<(String, Option<bgp::ScopedAddr>, bool, Option<u32>)> {
+    let all = routes(router, Select::All).await;
+    let of = |it: reply::Route| (it.prefix, it.neighbor, it.best, it.local_pref);
+    all.into_iter().map(of).collect()
+}
+
 async fn flaps(router: &Router) -> u64 {
     neighbors(router, None).await[0].flaps
 }
@@ -173,6 +182,37 @@ async fn a_new_policy_takes_effect_without_a_new_session() {
     .await;
     let after = summary(&left).await.neighbors.remove(0);
     assert!(after.uptime_s >= before.uptime_s);
+    left.stop().await;
+    right.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_default_preference_changes_without_a_new_session_to_what_a_start_with_it_has() {
+    let pair = Pair::new(42);
+    let (left, right) = (start(pair.left("")), start(pair.right("")));
+    established(&left).await;
+    established(&right).await;
+    let before = preferences(&left).await;
+    let changed = pair.left("---\n[router]\ndefault_local_preference = 200\n");
+    left.apply(changed.clone()).await;
+    let after = until("the other preference", || async {
+        let now = preferences(&left).await;
+        (now != before).then_some(now)
+    })
+    .await;
+    let learned = after.iter().filter(|it| it.1.is_some());
+    assert!(learned.clone().count() == 2 && learned.clone().all(|it| it.3 == Some(200)));
+    assert_eq!(flaps(&left).await, 0);
+    left.stop().await;
+    let left = start(changed);
+    established(&left).await;
+    assert_eq!(preferences(&left).await, after);
+    left.apply(pair.left("")).await;
+    until("the former preference", || async {
+        (preferences(&left).await == before).then_some(())
+    })
+    .await;
+    assert_eq!(flaps(&left).await, 0);
     left.stop().await;
     right.stop().await;
 }

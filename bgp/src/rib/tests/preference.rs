@@ -168,11 +168,11 @@ fn the_lowest_aigp_goes_before_the_path_and_stays_where_it_is_exchanged() {
     assert_eq!(best(&world), 3);
 }
 
-#[test]
-fn a_preference_that_does_not_come_with_a_route_is_what_the_table_says() {
+/// Peers 2 and 3 of other AS, 4 and 5 of our own, with routes with and without LOCAL_PREF.
+fn with_default_local_pref(preference: Option<u32>) -> World {
     let mut world = World::new();
     world.rib = Rib::new(Config {
-        default_local_pref: Some(200),
+        default_local_pref: preference,
         ..config()
     });
     for peer in [2, 3, 4, 5] {
@@ -195,12 +195,61 @@ fn a_preference_that_does_not_come_with_a_route_is_what_the_table_says() {
         2,
         announce(&[prefix(1)], &path(&[65002, 1, 2], [10, 10, 0, 2])),
     );
-    assert_eq!(world.best[&Nlri::V4(prefix(1))], [PeerId(2)]);
     let mut own = path(&[], [10, 10, 0, 1]);
     own.as_path.clear();
     world.input(Input::Originate(Nlri::V4(prefix(2)), own));
+    world
+}
+
+#[test]
+fn a_preference_that_does_not_come_with_a_route_is_what_the_table_says() {
+    let world = with_default_local_pref(Some(200));
+    assert_eq!(world.best[&Nlri::V4(prefix(1))], [PeerId(2)]);
     for number in [1, 2] {
         assert_eq!(world.belief(5)[&prefix(number)].local_pref, Some(200));
         assert_eq!(world.belief(3)[&prefix(number)].local_pref, None);
     }
+}
+
+#[test]
+fn another_default_preference_later_makes_of_the_table_what_it_is_after_a_start() {
+    let all = [None, Some(200), Some(150), Some(0), Some(100)];
+    for (before, after) in all.iter().flat_map(|one| all.map(|two| (*one, two))) {
+        let mut world = with_default_local_pref(before);
+        world.input(Input::SetDefaultLocalPref(after));
+        let fresh = with_default_local_pref(after);
+        assert_eq!(world.best, fresh.best, "{before:?} {after:?}");
+        assert_eq!(world.next_best, fresh.next_best, "{before:?} {after:?}");
+        for peer in [2, 3, 4, 5] {
+            assert_eq!(
+                world.belief(peer),
+                fresh.belief(peer),
+                "{before:?} {after:?}"
+            );
+        }
+        for number in [1, 2] {
+            let views = [&world, &fresh].map(|it| {
+                let view = it.rib.route(&Nlri::V4(prefix(number))).unwrap();
+                format!("{view:?}")
+            });
+            assert_eq!(views[0], views[1], "{before:?} {after:?}");
+        }
+    }
+}
+
+#[test]
+fn another_default_preference_reaches_what_is_kept_for_a_peer_that_is_away() {
+    let mut world = with_default_local_pref(None);
+    let retain = PerFamily {
+        ipv4_unicast: true,
+        ..PerFamily::default()
+    };
+    world.input(Input::PeerDown {
+        peer: PeerId(2),
+        retain,
+    });
+    assert_eq!(world.best[&Nlri::V4(prefix(1))], [PeerId(4)]);
+    world.input(Input::SetDefaultLocalPref(Some(200)));
+    assert_eq!(world.best[&Nlri::V4(prefix(1))], [PeerId(2)]);
+    assert_eq!(world.belief(5)[&prefix(1)].local_pref, Some(200));
 }

@@ -81,6 +81,11 @@ fn every_kind_of_change_is_shown_in_the_words_of_the_file() {
             "listen default -> [\"10.10.0.1:179\"] (needs a restart of rbgpd)",
         ),
         (
+            "[evpn]",
+            "[router]\ndefault_local_preference = 200\n\n[evpn]",
+            "router.default_local_preference default -> 200",
+        ),
+        (
             "vtep = \"10.10.0.1\"",
             "vtep = \"10.10.0.9\"",
             "evpn.vtep \"10.10.0.1\" -> \"10.10.0.9\"",
