@@ -550,6 +550,7 @@ mod tests {
                 peer: None,
                 protocol: 0,
                 usable,
+                duplicate: false,
             });
         };
         own(1, "2001:db8::1/64", true);

@@ -64,18 +64,21 @@ pub(crate) fn steps(
         name: device.clone(),
         change,
     };
-    if want.up == Some(false) {
-        steps.adds.extend(link.up.then(|| change(LinkChange::Down)));
+    if want.up == Some(false) && link.up {
+        steps.adds.push(change(LinkChange::Down));
         return steps;
     }
     let missing: Vec<&OwnAddress> = missing(want, link, links).collect();
-    if link.up {
+    // A device that is to be down has its addresses all the same, as it has after `ip link set down`. The
+    // kernel takes IPv6 addresses away with that, and they are set again.
+    if link.up || want.up == Some(false) {
         let assign = |address: &OwnAddress| DeviceOp::Assign {
             index: link.index,
             name: device.clone(),
             address: address.clone(),
         };
         steps.adds.extend(missing.into_iter().map(assign));
+        steps.waits = duplicates(want, link, links).next().map(|(_, why)| why);
         return steps;
     }
     let first = !want.addresses.is_empty() && past.was_up != Some(link.index);
@@ -99,6 +102,20 @@ pub(crate) fn missing<'a>(
 ) -> impl Iterator<Item = &'a OwnAddress> {
     let there = |it: &&OwnAddress| links.addresses(link.index).any(|known| is(known, it));
     want.addresses.iter().filter(move |it| !there(it))
+}
+
+/// The addresses that a device is to have, and that another host on its link has too; with what to do.
+pub(crate) fn duplicates<'a>(
+    want: &'a Addressing,
+    link: &'a Link,
+    links: &'a Links,
+) -> impl Iterator<Item = (&'a OwnAddress, String)> {
+    want.addresses.iter().filter_map(|wanted| {
+        let mut all = links.addresses(link.index);
+        let known = all.find(|known| is(known, wanted))?;
+        let why = known.conflict(&link.name, "and it is set again at once")?;
+        Some((wanted, why))
+    })
 }
 
 /// Addresses of ours that are on a device and not wanted there: those that go, and those that have to

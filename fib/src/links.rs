@@ -197,6 +197,25 @@ pub struct Address {
     pub protocol: u8,
     /// Usable: not tentative, not a duplicate.
     pub usable: bool,
+    /// The kernel has found that another host on the link has it, too (RFC 4862 §5.4), and uses it for
+    /// nothing.
+    pub duplicate: bool,
+}
+
+impl Address {
+    /// Why a duplicate is not used, and what to do; `again` says who sets it once more.
+    #[must_use]
+    pub fn conflict(&self, device: &Device, again: &str) -> Option<String> {
+        let address = self.address;
+        self.duplicate.then(|| {
+            format!(
+                "another host on the link of `{device}` has {} too (duplicate address detection), so the \
+                 kernel does not use it here; give one of the two another address; if this one stays, \
+                 `ip address del {address} dev {device}`, {again}",
+                address.ip()
+            )
+        })
+    }
 }
 
 /// All devices and addresses that were seen.

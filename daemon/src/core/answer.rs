@@ -158,6 +158,7 @@ impl Core {
         notices.extend(self.endpoint_missing());
         notices.extend(self.tunnel_notices());
         notices.extend(self.duplicate_notices());
+        notices.extend(self.conflicts(true));
         notices.extend(self.concern_notices());
         if self.hands.kernel.is_some() {
             notices.extend(crate::forwarding::notices(&self.config));
@@ -279,7 +280,8 @@ impl Core {
         let pending = number(self.kernel_backlog());
         let held = self.hold_line();
         let ready = held.is_none();
-        let notes = held.into_iter().chain(self.beaten_notes()).collect();
+        let notes = held.into_iter().chain(self.beaten_notes());
+        let notes = notes.chain(self.conflicts(false)).collect();
         let wireguard = self.hands.wireguard.as_ref();
         let wireguard = wireguard.map(|it| (it.interface().to_owned(), it.differences()));
         self.compare(move |differences| {

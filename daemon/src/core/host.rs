@@ -7,12 +7,54 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use fib::{Addressing, Change, Entry, Key};
+use fib::{Address, Addressing, Change, Device, Entry, Key};
 
 use super::Core;
 use crate::config::{Config, HostInterface};
+use crate::control::words::counted;
+
+/// Addresses named one by one; beyond this their number says enough.
+const NAMED_MAX: usize = 10;
 
 impl Core {
+    /// Addresses of this host that another host on the link has too: all of them, or without those that
+    /// are asked for here, which are differences of `verify`.
+    pub(super) fn conflicts(&self, all: bool) -> Vec<String> {
+        if self.config.name.is_some() {
+            return Vec::new();
+        }
+        let is_wanted = |device: &Device, address: &Address| {
+            let mut wanted = self.config.host_interfaces.iter();
+            wanted.any(|it| {
+                let mut addresses = it.addresses.iter();
+                device.as_str() == it.name && addresses.any(|it| it.address == address.address)
+            })
+        };
+        let why = |device: &Device, address: &Address| match is_wanted(device, address) {
+            true if all => address.conflict(device, "and it is set again at once"),
+            true => None,
+            false => {
+                let again = format!("then `ip address add {} dev {device}`", address.address);
+                address.conflict(device, &again)
+            }
+        };
+        let links = &self.install.ground.links;
+        let found = links.iter().flat_map(|link| {
+            let addresses = links.addresses(link.index);
+            addresses.filter_map(|it| why(&link.name, it))
+        });
+        let mut conflicts: Vec<String> = found.collect();
+        let more = conflicts.len().saturating_sub(NAMED_MAX);
+        conflicts.truncate(NAMED_MAX);
+        if more > 0 {
+            let more = counted(more, "more address is one", "more addresses are some");
+            conflicts.push(format!(
+                "{more} of other hosts on the link, too: `ip address show dadfailed` names them"
+            ));
+        }
+        conflicts
+    }
+
     /// Has the kernel's thread do what differs from a former configuration, which is none at the start.
     pub(super) fn want_host(&mut self, old: Option<&Config>) {
         if self.config.name.is_some() {

@@ -210,6 +210,7 @@ impl World {
             peer: None,
             protocol: 0,
             usable: true,
+            duplicate: false,
         };
         let removed = false;
         let event = fib::Event::Address { address, removed };

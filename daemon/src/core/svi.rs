@@ -172,6 +172,7 @@ mod tests {
                 peer: None,
                 protocol: 0,
                 usable: true,
+                duplicate: false,
             });
         }
     }

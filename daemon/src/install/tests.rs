@@ -85,6 +85,7 @@ fn an_address_of_our_own_leads_nowhere() {
         peer: None,
         protocol: 0,
         usable: true,
+        duplicate: false,
     };
     install.ground.address(address, false);
     // Nor does a route to it.

@@ -470,6 +470,7 @@ fn address(index: u32, address: &str) -> fib::Address {
         peer: None,
         protocol: 0,
         usable: true,
+        duplicate: false,
     }
 }
 

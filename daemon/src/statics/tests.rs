@@ -114,6 +114,7 @@ fn a_router_in_another_vrf_is_on_a_network_of_an_interface_there() {
         peer: None,
         protocol: 0,
         usable: true,
+        duplicate: false,
     };
     install.ground.address(own(1, "10.0.0.9/24"), false);
     statics.settle(&mut install, &rib);

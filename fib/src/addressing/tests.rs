@@ -32,6 +32,7 @@ fn has(links: &mut Links, text: &str, protocol: u8) {
         peer: None,
         protocol,
         usable: true,
+        duplicate: false,
     });
 }
 
@@ -96,7 +97,7 @@ fn who_takes_a_device_down_is_right_unless_it_was_asked_for_up() {
 }
 
 #[test]
-fn a_device_that_is_to_be_down_gets_no_addresses() {
+fn a_device_that_is_to_be_down_has_its_addresses_all_the_same() {
     let mut want = wanted(&["10.0.0.1/24"]);
     want.up = Some(false);
     let mut links = eth0(true);
@@ -104,7 +105,33 @@ fn a_device_that_is_to_be_down_gets_no_addresses() {
     let steps = next(&want, &links);
     assert_eq!(words(&steps.adds), ["set down of `eth0`"]);
     assert_eq!(words(&steps.removals), ["remove 10.0.0.9/24 from `eth0`"]);
-    assert_eq!(next(&want, &eth0(false)), Steps::default());
+    let mut links = eth0(false);
+    let added = next(&want, &links);
+    assert_eq!(words(&added.adds), ["add 10.0.0.1/24 to `eth0`"]);
+    has(&mut links, "10.0.0.1/24", OURS);
+    assert_eq!(next(&want, &links), Steps::default());
+}
+
+#[test]
+fn an_address_of_another_host_too_is_named_with_what_to_do() {
+    let want = wanted(&["2001:db8::1/64"]);
+    let mut links = eth0(true);
+    has(&mut links, "2001:db8::1/64", OURS);
+    assert_eq!(next(&want, &links), Steps::default());
+    let mut known = links.addresses(2).next().unwrap().clone();
+    (known.usable, known.duplicate) = (false, true);
+    links.insert_address(known);
+    let steps = next(&want, &links);
+    assert_eq!(
+        (words(&steps.adds), words(&steps.removals)),
+        (vec![], vec![])
+    );
+    assert_eq!(
+        steps.waits.unwrap(),
+        "another host on the link of `eth0` has 2001:db8::1 too (duplicate address detection), so the \
+         kernel does not use it here; give one of the two another address; if this one stays, \
+         `ip address del 2001:db8::1/64 dev eth0`, and it is set again at once"
+    );
 }
 
 #[test]

@@ -259,13 +259,16 @@ pub(crate) fn address(payload: &[u8]) -> Option<Address> {
     let address = IpNetwork::new(local.or(plain)?, message.header.prefix_len).ok()?;
     let peer = plain.filter(|plain| local.is_some_and(|local| local != *plain));
     let unusable = AddressFlags::Tentative | AddressFlags::Dadfailed;
-    let usable = !flags.intersects(unusable) || flags.contains(AddressFlags::Optimistic);
+    let duplicate = flags.contains(AddressFlags::Dadfailed);
+    let optimistic = flags.contains(AddressFlags::Optimistic) && !duplicate;
+    let usable = !flags.intersects(unusable) || optimistic;
     Some(Address {
         index: message.header.index,
         address,
         peer,
         protocol,
         usable,
+        duplicate,
     })
 }
 

@@ -88,6 +88,7 @@ fn without_route() -> (Overlay, Links) {
             peer: None,
             protocol,
             usable: true,
+            duplicate: false,
         });
     }
     let connected = HashSet::from([(3, "fd00:100::/64".parse().unwrap())]);
@@ -130,6 +131,7 @@ fn an_address_of_others_is_not_taken_along() {
         peer: None,
         protocol: 0,
         usable: true,
+        duplicate: false,
     });
     let taken = steps(100, &overlay, &links, &Owner::new(186));
     assert_eq!(taken.ops, []);

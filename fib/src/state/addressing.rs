@@ -12,7 +12,7 @@ pub struct Addressing {
     /// that is there already is as good.
     pub addresses: Vec<OwnAddress>,
     /// Whether it is up; `None` leaves that to the host, except that a device which is to have
-    /// addresses is set up once for them. One that is to be down is given no addresses.
+    /// addresses is set up once for them. One that is to be down has its addresses all the same.
     pub up: Option<bool>,
 }
 

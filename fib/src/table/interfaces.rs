@@ -234,10 +234,17 @@ impl Table {
                     add(None, Some(&format!("address {address}")));
                 }
             }
-            if slot.want.up != Some(false) {
-                for address in addressing::missing(&slot.want, link, &self.links) {
-                    add(Some(format!("address {address}")), None);
-                }
+            for address in addressing::missing(&slot.want, link, &self.links) {
+                add(Some(format!("address {address}")), None);
+            }
+            for (address, why) in addressing::duplicates(&slot.want, link, &self.links) {
+                found.push(Difference {
+                    key: key(),
+                    want: Some(format!("address {address}")),
+                    have: Some(format!("address {address}, a duplicate that is not used")),
+                    error: Some(why),
+                    occupied: true,
+                });
             }
         }
     }

@@ -452,6 +452,7 @@ impl Model {
                 peer: None,
                 protocol: PROTOCOL,
                 usable: true,
+                duplicate: false,
             };
             table.observe(Observation::Address(address));
         }

@@ -201,20 +201,74 @@ fn loopback_and_down_and_up() {
         text.contains("2001:db8:1::1/64")
     });
 
-    // Asked for up it is kept up, and down it is kept down, without addresses to put back.
-    let mut up = addressing(&["10.1.0.1/24"]);
+    // Asked for up it is kept up, and down it is kept down, with its addresses: those that the kernel
+    // takes away with that, too.
+    let mut up = addressing(&["10.1.0.1/24", "2001:db8:2::1/64"]);
     up.up = Some(true);
     kernel.want(Entry::Addressing("eth0".into(), Arc::new(up.clone())));
     kernel.flush().unwrap();
     run("ip link set eth0 down");
     until("ip link show dev eth0", |text| text.contains(",UP"));
     up.up = Some(false);
-    kernel.want(Entry::Addressing("eth0".into(), Arc::new(up)));
-    until("ip link show dev eth0", |text| !text.contains(",UP"));
+    kernel.want(Entry::Addressing("eth0".into(), Arc::new(up.clone())));
+    let down_with_all = |text: &str| {
+        let all = ["10.1.0.1/24", "2001:db8:2::1/64"];
+        !text.contains(",UP") && all.iter().all(|it| text.contains(it))
+    };
+    until("ip address show dev eth0", down_with_all);
     kernel.flush().unwrap();
     assert_eq!(kernel.verify().unwrap(), []);
     run("ip link set eth0 up");
-    until("ip link show dev eth0", |text| !text.contains(",UP"));
+    until("ip address show dev eth0", down_with_all);
+
+    // As on a device that is down when it is first heard of.
+    cable("eth1");
+    kernel.want(Entry::Addressing("eth1".into(), Arc::new(up)));
+    until("ip address show dev eth1", down_with_all);
+    kernel.flush().unwrap();
+    assert_eq!(kernel.verify().unwrap(), []);
+}
+
+#[test]
+fn an_address_that_another_host_has_too_is_a_difference_until_it_is_free() {
+    if !enter_namespace() {
+        return;
+    }
+    cable("eth0");
+    // The other end keeps it whatever happens.
+    run("ip address add 2001:db8::1/64 dev eth0-peer nodad");
+    let (kernel, heard) = start();
+    kernel.want(interface("eth0", &["10.1.0.1/24", "2001:db8::1/64"]));
+    let said = |event: &Event| {
+        matches!(event, Event::Failed { key: of, error, .. }
+        if *of == key("eth0") && error.contains("duplicate address detection"))
+    };
+    heard.wait("who has it too", said);
+    let found = kernel.verify().unwrap();
+    let [difference] = &found[..] else {
+        panic!("{found:#?}");
+    };
+    assert_eq!(difference.want.as_deref(), Some("address 2001:db8::1/64"));
+    let error = difference.error.as_deref().unwrap();
+    let remedy = "ip address del 2001:db8::1/64 dev eth0";
+    for part in ["`eth0`", "2001:db8::1", remedy] {
+        assert!(error.contains(part), "no `{part}` in {error}");
+    }
+
+    // The next step, as it is said.
+    let before = heard.count();
+    run("ip address del 2001:db8::1/64 dev eth0-peer");
+    run(remedy);
+    heard.wait_from(before, "the address", |event| {
+        is_installed(event, &key("eth0"))
+    });
+    until("ip address show dev eth0", |text| {
+        text.contains("2001:db8::1/64") && !text.contains("dadfailed")
+    });
+    until("ip address show dev eth0", |text| {
+        !text.contains("tentative")
+    });
+    assert_eq!(kernel.verify().unwrap(), []);
 }
 
 #[test]
