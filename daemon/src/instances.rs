@@ -502,7 +502,8 @@ impl Instances {
         for config in new.iter().filter(|config| self.find(config).is_none()) {
             let number = (1..=u8::MAX).find(|number| numbers.insert(*number));
             let number = number.ok_or(StartError::Instances)?;
-            added.push(prepared(&self.shared, config.clone(), number)?.anew());
+            let host = new.first().unwrap_or(config);
+            added.push(prepared(&self.shared, host, config.clone(), number)?.anew());
         }
         Ok(added)
     }
@@ -648,11 +649,12 @@ impl Instances {
 /// Opens the sockets of an instance; what goes wrong names it.
 pub(crate) fn prepared(
     shared: &Shared,
+    host: &Config,
     config: Config,
     number: u8,
 ) -> Result<Prepared, StartError> {
     let name = config.name.clone();
-    Prepared::new(shared, config, number).map_err(|error| error.of(name.as_deref()))
+    Prepared::new(shared, host, config, number).map_err(|error| error.of(name.as_deref()))
 }
 
 /// A configuration for each instance.

@@ -220,9 +220,10 @@ impl Router {
         // Sockets may be bound to them.
         set_addresses(&config);
         let mut prepared = Vec::new();
+        let host = config.clone();
         let Split { new, waiting } = instances::split(config)?;
         for (config, number) in new.into_iter().zip(0..=u8::MAX) {
-            prepared.push(instances::prepared(&shared, config, number)?);
+            prepared.push(instances::prepared(&shared, &host, config, number)?);
         }
         let waiting: Vec<_> = waiting.into_iter().map(Waiting::new).collect();
         let names = prepared.iter().map(|it| &it.config);

@@ -363,7 +363,7 @@ pub(crate) fn beside(runtime: &Handle, work: impl Future<Output = ()> + Send + '
 pub(crate) fn listener(
     runtime: &Handle,
     address: SocketAddr,
-    config: &Config,
+    (config, host): (&Config, &Config),
     registry: Registry,
     orders: mpsc::Sender<Order>,
     listening: &mut Listening,
@@ -386,8 +386,9 @@ pub(crate) fn listener(
     // too, which comes from this socket.
     transport::set_ttl(&socket, address.is_ipv4(), u8::MAX)?;
     transport::keep_first_packets(&socket)?;
-    if config.assigns(address.ip()) {
-        // It is on its way: to a device that is not there yet, or an IPv6 one that is still examined.
+    if host.assigns(address.ip()) {
+        // It is on its way: by this same reload, to a device that is not there yet, or an IPv6 one that is
+        // still examined.
         let socket = socket2::SockRef::from(&socket);
         match address.is_ipv4() {
             true => socket.set_freebind_v4(true)?,

@@ -66,7 +66,14 @@ pub(crate) struct Prepared {
 impl Prepared {
     /// Opens the sockets of an instance. Its `number` is one that no other has, 0 that of the
     /// default one.
-    pub(crate) fn new(shared: &Shared, config: Config, number: u8) -> Result<Self, StartError> {
+    ///
+    /// `host` is the configuration of the default instance, which gives the host its addresses.
+    pub(crate) fn new(
+        shared: &Shared,
+        host: &Config,
+        config: Config,
+        number: u8,
+    ) -> Result<Self, StartError> {
         let registry = Registry::default();
         let orders = mpsc::channel(ORDERS_MAX);
         let (mut listeners, mut listening) = (Listeners::default(), Vec::new());
@@ -75,7 +82,7 @@ impl Prepared {
             let opened = tasks::listener(
                 &shared.runtime,
                 *address,
-                &config,
+                (&config, host),
                 registry.clone(),
                 orders.0.clone(),
                 &mut sockets,

@@ -168,3 +168,41 @@ fn what_is_missing_is_named_and_put_back() {
     assert_eq!(a.daemon().ctl("verify").status.code(), Some(0));
     assert_eq!(a.run("sysctl -n net.ipv4.ip_forward").stdout, b"1\n");
 }
+
+#[test]
+fn an_instance_listens_at_an_address_that_comes_with_the_same_reload() {
+    let Some((mut a, _b)) = empty("later-instance") else {
+        return;
+    };
+    let listen = "listen = [\"10.10.0.1:179\"]\n";
+    a.start(&config(&a, listen, ""));
+    until("the daemon answers", || {
+        let answer = a.daemon().ctl("show summary");
+        let said = String::from_utf8_lossy(&answer.stderr).into_owned();
+        answer.status.success().then_some(()).ok_or(said)
+    });
+    let instance = "[[instance]]\nname = \"later\"\nasn = 65001\nrouter_id = \"10.60.0.1\"\n\
+                    listen = [\"10.60.0.1:179\", \"[fd60::1]:179\"]\n\
+                    [instance.kernel]\ndistance = { external = 30, internal = 30 }\n";
+    let both = on("one").replace("\"10.60.0.1/24\"", "\"10.60.0.1/24\", \"fd60::1/64\"");
+    reload(&a, &config(&a, listen, &format!("{both}{instance}")));
+    let shown = a.daemon().json("show instances");
+    assert_eq!(shown["instances"][1]["name"], "later", "{shown}");
+    a.until_seen("address show dev one", |text| {
+        text.contains("10.60.0.1/24") && text.contains("fd60::1/64") && !text.contains("tentative")
+    });
+    // Somebody else's address is still refused, by the name of who asks for it.
+    let wrong = instance
+        .replace("10.60.0.1:179", "192.0.2.99:179")
+        .replace("= 30", "= 40");
+    a.daemon().configure(&config(
+        &a,
+        listen,
+        &format!("{both}{}", wrong.replace("later", "wrong")),
+    ));
+    let refused = a.daemon().said("reload");
+    assert!(
+        refused.contains("instance `wrong` does not start") && refused.contains("192.0.2.99:179"),
+        "{refused}"
+    );
+}
