@@ -242,13 +242,42 @@ pub fn diff(old: &Config, new: &Config) -> Diff {
     diff.networks = networks(old, new);
     diff.aggregates = aggregates(old, new);
     diff.policies = policies(old, new);
+    diff.name_the_router([old, new].map(asn));
     diff
+}
+
+/// Its AS number, where there is one. Without `router bgp` a file in FRR's language has none; what stands
+/// in for it speaks with nobody and is in no file.
+fn asn(config: &Config) -> Option<String> {
+    let nobody = config.listen.is_empty()
+        && config.neighbors.is_empty()
+        && config.listen_ranges.is_empty()
+        && config.interfaces.is_empty();
+    let stands_in = nobody && config.asn == Config::NO_ASN;
+    (!stands_in).then(|| config.asn.to_string())
 }
 
 impl Diff {
     /// True when nothing changes.
     pub fn is_empty(&self) -> bool {
         *self == Diff::default()
+    }
+
+    /// Where BGP begins or ends as a whole, that is said, and not with which values something stands in.
+    fn name_the_router(&mut self, [before, after]: [Option<String>; 2]) {
+        if before.is_some() == after.is_some() {
+            return;
+        }
+        let stand_in = ["asn", "listen"];
+        self.restart_required
+            .retain(|change| !stand_in.contains(&change.key.as_str()));
+        let or_none = |asn: Option<String>| asn.or_else(|| Some("none".to_owned()));
+        let change = FieldChange {
+            key: "router bgp".to_owned(),
+            before: or_none(before),
+            after: or_none(after),
+        };
+        self.restart_required.insert(0, change);
     }
 
     /// Puts a value outside of lists where it belongs.

@@ -144,6 +144,9 @@ pub struct Config {
 }
 
 impl Config {
+    /// Stands in for the AS number of a router that a file in FRR's language does not have.
+    pub(crate) const NO_ASN: Asn = Asn(64512);
+
     /// A configuration of defaults.
     pub fn new(asn: Asn, router_id: Ipv4Addr) -> Self {
         Self {

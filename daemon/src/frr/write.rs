@@ -19,6 +19,7 @@ use std::collections::BTreeMap;
 use super::Spot;
 use super::host::{self, Host};
 use super::model::{Families, Family, Keys, Put, Router, Site, Switch, Unicast, quote};
+use crate::config::Config;
 
 /// Lines of TOML with where they are from.
 #[derive(Debug, Default)]
@@ -180,7 +181,7 @@ impl<'s> Whole<'s> {
                     "there is no `router bgp`: rbgpd speaks with nobody until there is one"
                         .to_owned(),
                 );
-                self.toml.line(none, "asn = 64512");
+                self.toml.line(none, &format!("asn = {}", Config::NO_ASN));
             }
         }
         let id = self.router_id(router.unwrap_or(&empty));

@@ -379,3 +379,26 @@ fn imports_are_compared_by_the_instance_they_are_from() {
     let users: Vec<String> = users.iter().map(ToString::to_string).collect();
     assert!(users.contains(&"import from b".to_owned()), "{users:?}");
 }
+
+#[test]
+fn where_bgp_begins_or_ends_no_value_is_named_that_nobody_wrote() {
+    let without = accepted("asn = 64512\nrouter_id = \"10.10.0.1\"\nlisten = []\n");
+    let with = accepted("asn = 65001\nrouter_id = \"10.10.0.1\"\n");
+    let restart = "(needs a restart of rbgpd)";
+    assert_eq!(
+        diff(&with, &without).to_string(),
+        format!("router bgp 65001 -> none {restart}")
+    );
+    assert_eq!(
+        diff(&without, &with).to_string(),
+        format!("router bgp none -> 65001 {restart}")
+    );
+    // A router that takes no connections is one.
+    let neighbor = "[[neighbor]]\naddress = \"10.10.0.2\"\nremote_as = 65002\nipv4_unicast = {}\n";
+    let quiet = |asn| format!("asn = {asn}\nrouter_id = \"10.10.0.1\"\nlisten = []\n{neighbor}");
+    let [one, other] = [64512, 65001].map(|asn| accepted(&quiet(asn)));
+    assert_eq!(
+        diff(&one, &other).to_string(),
+        format!("asn 64512 -> 65001 {restart}")
+    );
+}

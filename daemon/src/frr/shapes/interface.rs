@@ -100,7 +100,11 @@ fn address(site: &mut Site, a: &Args<'_>) -> Done {
                 *known = address;
             }
         }
-        (None, true) => {}
+        (None, true) => {
+            let what = "no line gives this device that address; one that the host or another program \
+                        has set stays, and goes with `ip address del`";
+            return Ok(Some(what.to_owned()));
+        }
         (None, false) => addresses.push(address),
     }
     DONE

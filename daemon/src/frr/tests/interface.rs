@@ -73,6 +73,25 @@ fn all_lines_are_honoured_those_of_a_device_in_a_vrf_too() {
 }
 
 #[test]
+fn an_address_that_no_line_gives_cannot_be_taken_back_and_that_is_said() {
+    let text = format!(
+        "{HEAD}interface eth0\n ip address 10.1.0.1/24\n no ip address 10.1.0.1/24\n \
+         no ip address 10.2.0.1/24\n no ipv6 address 2001:db8::1/64\nexit\n"
+    );
+    let (translation, read) = parsed(&text, &Host::default());
+    let told = translation.lines.iter().map(ToString::to_string);
+    let told: Vec<String> = told.filter(|it| it.contains("no line gives")).collect();
+    assert_eq!(told.len(), 2, "{told:?}");
+    for (said, address) in told.iter().zip(["10.2.0.1/24", "2001:db8::1/64"]) {
+        assert!(
+            said.contains(address) && said.contains("`ip address del`"),
+            "{said}"
+        );
+    }
+    assert!(read.unwrap().host_interfaces.is_empty());
+}
+
+#[test]
 fn what_is_no_address_is_refused_with_what_is_expected() {
     for line in [
         "ip address 192.168.300.20/24",
