@@ -56,6 +56,20 @@ impl Heard {
         }
     }
 
+    /// Those that failed and have not come right since: what is taken away while it is written may fail.
+    pub(crate) fn failures(&self) -> Vec<(Key, String)> {
+        let mut standing: Vec<(Key, String)> = Vec::new();
+        for event in self.events.lock().unwrap().iter() {
+            match event {
+                Event::Failed { key, error, .. } => standing.push((key.clone(), error.clone())),
+                Event::Installed { keys } => standing.retain(|(key, _)| !keys.contains(key)),
+                Event::Removed { key } => standing.retain(|(of, _)| of != key),
+                _ => {}
+            }
+        }
+        standing
+    }
+
     pub(crate) fn any_from(&self, from: usize, wanted: impl Fn(&Event) -> bool) -> bool {
         self.events.lock().unwrap().iter().skip(from).any(wanted)
     }
