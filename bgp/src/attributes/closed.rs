@@ -377,18 +377,18 @@ pub(crate) struct Closed {
 
 impl Closed {
     /// Of bytes that are canonical.
-    pub(crate) fn new(wire: &[u8], seed: u64) -> Self {
+    pub(crate) fn new(wire: Arc<[u8]>, seed: u64) -> Self {
         Self {
-            header: Header::read(wire),
-            wire_hash: hash_of(seed, wire),
-            wire: wire.into(),
+            header: Header::read(&wire),
+            wire_hash: hash_of(seed, &*wire),
+            wire,
             seed,
         }
     }
 
     pub(super) fn of(set: &AttributeSet, seed: u64) -> Self {
         if set.notes.is_empty() {
-            return Self::new(&canonical(set), seed);
+            return Self::new(canonical(set).into(), seed);
         }
         let mut octets = canonical(set);
         let mut header = Header::read(&octets);
@@ -475,12 +475,21 @@ impl Header {
                 self.origin = value.and_then(Origin::from_code).unwrap_or_default();
             }
             code::AS_PATH => {
-                let length = as_path::count(raw.value);
+                let mut length = 0;
+                let mut leftmost = None;
+                for segment in Segments::new(raw.value) {
+                    let asns = segment.asns();
+                    length += segment.kind.weight(asns.len());
+                    if leftmost.is_none() && !segment.kind.is_confederation() {
+                        leftmost = Some(segment);
+                    }
+                    let bits = asns.fold(0, |bits, asn| bits | asn_bit(asn));
+                    self.path_asns |= bits;
+                }
                 self.as_path_length = u16::try_from(length).unwrap_or(u16::MAX);
-                self.first_as = first_as(raw.value);
-                let segments = Segments::new(raw.value);
-                let asns = segments.flat_map(|segment| segment.asns());
-                self.path_asns = asns.fold(0, |bits, asn| bits | asn_bit(asn));
+                let sequence = leftmost.filter(|segment| segment.kind.is_ordered());
+                let first = sequence.and_then(|segment| segment.asns().next());
+                self.first_as = first.unwrap_or_default();
             }
             code::MULTI_EXIT_DISC => {
                 self.med = number(raw.value);
@@ -511,14 +520,6 @@ fn number(value: &[u8]) -> u32 {
     value
         .first_chunk()
         .map_or(0, |octets| u32::from_be_bytes(*octets))
-}
-
-fn first_as(path: &[u8]) -> Asn {
-    Segments::new(path)
-        .find(|segment| !segment.kind.is_confederation())
-        .filter(|segment| segment.kind.is_ordered())
-        .and_then(|segment| segment.asns().next())
-        .unwrap_or_default()
 }
 
 /// Bits of [`Header::marks`].

@@ -193,7 +193,7 @@ impl Outgoing {
 
     /// To be looked at.
     pub(crate) fn attributes(self, seed: u64) -> Attributes {
-        Closed::new(&self.wire, seed).attributes(self.next_hop, self.evpn)
+        Closed::new(self.wire.as_slice().into(), seed).attributes(self.next_hop, self.evpn)
     }
 }
 

@@ -30,9 +30,12 @@ pub use pack::{
 
 pub(super) fn decode(body: &[u8], ctx: &Context) -> Result<Update, UpdateError> {
     let fields = Fields::split(body)?;
-    let mut found = Found::walk(fields.attributes, !fields.announced.is_empty(), ctx)?;
-    let withdrawn = fields.routes("withdrawn routes", fields.withdrawn, ctx, &mut found)?;
-    let announced = fields.routes("NLRI", fields.announced, ctx, &mut found)?;
+    let mut found = Found::new();
+    found.walk(fields.attributes, !fields.announced.is_empty(), ctx)?;
+    // Filled in where they stand: as results they would be moved from one caller to the next.
+    let (mut withdrawn, mut announced) = (List4::new(), List4::new());
+    found.ipv4("withdrawn routes", fields.withdrawn, ctx, &mut withdrawn)?;
+    found.ipv4("NLRI", fields.announced, ctx, &mut announced)?;
     let unreach = unreach(&fields, &mut found, ctx)?;
     let reach = reach(&fields, &mut found, ctx)?;
     let end_of_rib = end_of_rib(&fields, &found, unreach.as_ref());
@@ -42,7 +45,9 @@ pub(super) fn decode(body: &[u8], ctx: &Context) -> Result<Update, UpdateError> 
         end_of_rib,
         ..Update::default()
     };
-    update.withdrawn.extend(withdrawn.map(NlriList::V4));
+    if !withdrawn.is_empty() {
+        update.withdrawn.push(NlriList::V4(withdrawn));
+    }
     update
         .withdrawn
         .extend(unreach.filter(|list| !list.is_empty()));
@@ -54,7 +59,7 @@ pub(super) fn decode(body: &[u8], ctx: &Context) -> Result<Update, UpdateError> 
     if found.withdraw {
         update.withdrawn.extend(routes.into_withdrawn());
     } else if !routes.is_empty() {
-        let closed = Closed::new(&found.canonical(ctx), ctx.hash_seed);
+        let closed = Closed::new(found.canonical(ctx), ctx.hash_seed);
         routes.announce(&closed, &mut update);
     }
     update.errors.append(&mut found.errors);
@@ -79,27 +84,6 @@ impl<'a> Fields<'a> {
             attributes,
             announced: reader.rest(),
         })
-    }
-
-    /// The prefixes of one of the two fields, if there are any. RFC 7606 §5.3: they must all be
-    /// readable.
-    fn routes(
-        &self,
-        field: &'static str,
-        octets: &[u8],
-        ctx: &Context,
-        found: &mut Found<'_>,
-    ) -> Result<Option<List4>, UpdateError> {
-        if octets.is_empty() {
-            return Ok(None);
-        }
-        let routes = ipv4::decode(Reader::new(octets), ctx.add_path.ipv4_unicast)
-            .map_err(|fault| UpdateError::NetworkField { field, fault })?;
-        if ctx.families.ipv4_unicast {
-            return Ok(Some(routes));
-        }
-        found.note(UpdateError::NotNegotiated { afi: 1, safi: 1 });
-        Ok(None)
     }
 
     fn has_ipv4(&self) -> bool {
@@ -210,7 +194,11 @@ fn list(
 ) -> Result<NlriList, NlriFault> {
     let add_path = *ctx.add_path.get(family);
     Ok(match family {
-        Family::Ipv4Unicast => NlriList::V4(ipv4::decode(reader, add_path)?),
+        Family::Ipv4Unicast => {
+            let mut routes = List4::new();
+            ipv4::decode(reader, add_path, &mut routes)?;
+            NlriList::V4(routes)
+        }
         Family::Ipv6Unicast => NlriList::V6(ipv6::decode(reader, add_path)?),
         Family::Evpn => NlriList::Evpn(evpn_list(reader, add_path, tails)?),
     })
@@ -277,25 +265,26 @@ struct ReachRoutes {
 
 /// What the message announces.
 struct Routes {
-    ipv4: Option<List4>,
+    ipv4: List4,
     next_hop: Option<NextHop>,
     reach: Option<ReachRoutes>,
 }
 
 impl Routes {
     fn is_empty(&self) -> bool {
-        self.ipv4.is_none() && self.reach.is_none()
+        self.ipv4.is_empty() && self.reach.is_none()
     }
 
     fn into_withdrawn(self) -> impl Iterator<Item = NlriList> {
         let reach = self.reach.map(|reach| reach.list);
-        self.ipv4.map(NlriList::V4).into_iter().chain(reach)
+        let ipv4 = (!self.ipv4.is_empty()).then_some(NlriList::V4(self.ipv4));
+        ipv4.into_iter().chain(reach)
     }
 
     fn announce(self, closed: &Closed, update: &mut Update) {
-        if let (Some(list), Some(next_hop)) = (self.ipv4, self.next_hop) {
+        if let (false, Some(next_hop)) = (self.ipv4.is_empty(), self.next_hop) {
             let attributes = Arc::new(closed.attributes(next_hop, None));
-            update.announced.push((NlriList::V4(list), attributes));
+            update.announced.push((NlriList::V4(self.ipv4), attributes));
         }
         let Some(reach) = self.reach else {
             return;

@@ -88,6 +88,7 @@ mod tests {
             flags: 0x80,
             code: crate::wire::attribute::code::AIGP,
             value,
+            octets: &[],
         };
         check(&raw).is_ok()
     }

@@ -4,8 +4,6 @@
 //! The canonical form is sorted and without duplicates: none of the documents gives the order a
 //! meaning, and RFC 8092 §5 asks receivers to remove duplicates. Lists that arrive so are copied.
 
-use std::borrow::Cow;
-
 use crate::community::{Community, ExtendedCommunity, LargeCommunity};
 use crate::wire::attribute::Raw;
 use crate::wire::error::UpdateError;
@@ -25,16 +23,16 @@ pub(crate) fn check_large(raw: &Raw<'_>) -> Result<(), UpdateError> {
     raw.list_of(12, "a non-zero multiple of 12")
 }
 
-/// The entries of `N` octets in ascending order, each once.
-pub(crate) fn sorted<const N: usize>(value: &[u8]) -> Cow<'_, [u8]> {
+/// The entries of `N` octets in ascending order, each once; `None` for a value that is so.
+pub(crate) fn sorted<const N: usize>(value: &[u8]) -> Option<Vec<u8>> {
     let (entries, _) = value.as_chunks::<N>();
     if entries.is_sorted_by(|one, two| one < two) {
-        return Cow::Borrowed(value);
+        return None;
     }
     let mut entries = entries.to_vec();
     entries.sort_unstable();
     entries.dedup();
-    Cow::Owned(entries.into_flattened())
+    Some(entries.into_flattened())
 }
 
 /// Standard communities of a value.

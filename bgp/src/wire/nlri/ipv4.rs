@@ -9,15 +9,22 @@ use crate::prefix::Prefix4;
 use crate::wire::nlri::{NlriFault, WireNlri, count_prefixes, octets_of, path_id};
 use crate::wire::read::Reader;
 
-/// The routes of a field. Bits beyond the prefix length are of no consequence (RFC 4271 §4.3).
-pub(crate) fn decode(mut reader: Reader<'_>, add_path: bool) -> Result<List4, NlriFault> {
-    let mut routes = List4::with_capacity(count_prefixes(reader, add_path));
+/// Adds the routes of a field. Bits beyond the prefix length are of no consequence (RFC 4271 §4.3).
+pub(crate) fn decode(
+    mut reader: Reader<'_>,
+    add_path: bool,
+    routes: &mut List4,
+) -> Result<(), NlriFault> {
+    // Few octets have no more routes than the list has room for: they need no count.
+    if reader.len() > 5 * routes.inline_size() {
+        routes.reserve_exact(count_prefixes(reader, add_path));
+    }
     while !reader.is_empty() {
         let id = path_id(&mut reader, add_path)?;
         let len = reader.u8()?;
         routes.push((id, prefix(&mut reader, len)?));
     }
-    Ok(routes)
+    Ok(())
 }
 
 /// The octets of a prefix of `len` bits.
@@ -25,14 +32,17 @@ fn prefix(reader: &mut Reader<'_>, len: u8) -> Result<Prefix4, NlriFault> {
     if len > 32 {
         return Err(NlriFault::PrefixLength(len));
     }
+    // Four octets where there are as many: those behind the prefix go with the host bits.
+    let ahead = reader.rest().first_chunk().copied();
     let octets = reader.take(octets_of(len))?;
-    let bits = match *octets {
-        [a, b, c] => u32::from_be_bytes([a, b, c, 0]),
-        [a, b] => u32::from_be_bytes([a, b, 0, 0]),
-        [a] => u32::from_be_bytes([a, 0, 0, 0]),
-        [a, b, c, d] => u32::from_be_bytes([a, b, c, d]),
-        _ => 0,
-    };
+    let bits = u32::from_be_bytes(ahead.unwrap_or_else(|| {
+        let mut whole = [0; 4];
+        whole
+            .iter_mut()
+            .zip(octets)
+            .for_each(|(to, from)| *to = *from);
+        whole
+    }));
     Prefix4::from_bits(bits, len).ok_or(NlriFault::PrefixLength(len))
 }
 

@@ -4,13 +4,17 @@
 //! belong to the message (NEXT_HOP, the multiprotocol and the AS4 attributes). Errors are noted
 //! with their consequence; only one that resets the session ends the walk.
 
+use std::sync::Arc;
+
 use crate::attributes::{Aggregator, NextHop};
+use crate::nlri::List4;
 use crate::wire::Context;
 use crate::wire::attribute::{
-    Canonical, OPTIONAL, PARTIAL, Piece, Pieces, Raw, TRANSITIVE, aggregator, aigp, as_path,
-    canonical, code, communities, fixed, pmsi_tunnel,
+    OPTIONAL, PARTIAL, Piece, Pieces, Raw, TRANSITIVE, aggregator, aigp, as_path, canonical, code,
+    communities, fixed, pmsi_tunnel,
 };
 use crate::wire::error::{UpdateError, Verdict};
+use crate::wire::nlri::ipv4;
 use crate::wire::read::Reader;
 use crate::wire::update::{Fields, is_host};
 
@@ -34,29 +38,54 @@ pub(super) struct Found<'a> {
 }
 
 impl<'a> Found<'a> {
+    /// Nothing yet; filled in where it stands, since it is too large to be handed around.
+    pub(super) fn new() -> Self {
+        Self {
+            only_unreach: true,
+            ..Self::default()
+        }
+    }
+
     pub(super) fn walk(
+        &mut self,
         octets: &'a [u8],
         announces_ipv4: bool,
         ctx: &Context,
-    ) -> Result<Self, UpdateError> {
-        let mut found = Self {
-            reachable: announces_ipv4,
-            only_unreach: true,
-            ..Self::default()
-        };
+    ) -> Result<(), UpdateError> {
+        self.reachable = announces_ipv4;
         let mut reader = Reader::new(octets);
         while !reader.is_empty() {
             // RFC 7606 §4: the total length still says where the routes begin.
             match Raw::read(&mut reader) {
-                Ok(raw) => found.take(raw, announces_ipv4, ctx)?,
+                Ok(raw) => self.take(raw, announces_ipv4, ctx)?,
                 Err(error) => {
-                    found.only_unreach = false;
-                    found.note(error);
+                    self.only_unreach = false;
+                    self.note(error);
                     break;
                 }
             }
         }
-        Ok(found)
+        Ok(())
+    }
+
+    /// Adds the prefixes of one of the message's two fields. RFC 7606 §5.3: they must all be readable.
+    pub(super) fn ipv4(
+        &mut self,
+        field: &'static str,
+        octets: &[u8],
+        ctx: &Context,
+        routes: &mut List4,
+    ) -> Result<(), UpdateError> {
+        if octets.is_empty() {
+            return Ok(());
+        }
+        ipv4::decode(Reader::new(octets), ctx.add_path.ipv4_unicast, routes)
+            .map_err(|fault| UpdateError::NetworkField { field, fault })?;
+        if !ctx.families.ipv4_unicast {
+            routes.clear();
+            self.note(UpdateError::NotNegotiated { afi: 1, safi: 1 });
+        }
+        Ok(())
     }
 
     /// Keeps an error that leaves the session up.
@@ -200,7 +229,7 @@ impl<'a> Found<'a> {
     }
 
     /// The canonical octets of what was kept.
-    pub(super) fn canonical(&mut self, ctx: &Context) -> Canonical {
+    pub(super) fn canonical(&mut self, ctx: &Context) -> Arc<[u8]> {
         if !ctx.as4 {
             self.widen();
         }
@@ -209,7 +238,7 @@ impl<'a> Found<'a> {
             self.pieces
                 .push(Piece::new(code::AGGREGATOR, *flags, value));
         }
-        canonical(std::mem::take(&mut self.pieces))
+        canonical(&mut self.pieces)
     }
 
     /// RFC 6793 §4.2.3: four-octet numbers from a peer that has none.
@@ -224,24 +253,29 @@ impl<'a> Found<'a> {
         }
         for piece in &mut self.pieces {
             if piece.code == code::AS_PATH {
-                let wide = as_path::widen(&piece.value);
-                piece.value = match as4_path {
-                    Some(as4_path) => as_path::merge(wide, as4_path).into(),
-                    None => wide.into(),
-                };
+                piece.change(|value| {
+                    let wide = as_path::widen(value);
+                    match as4_path {
+                        Some(as4_path) => as_path::merge(wide, as4_path),
+                        None => wide,
+                    }
+                });
             }
         }
     }
 }
 
 fn piece<'a>(raw: &Raw<'a>) -> Piece<'a> {
-    let value = match raw.code {
+    let sorted = match raw.code {
         code::COMMUNITIES => communities::sorted::<4>(raw.value),
         code::EXTENDED_COMMUNITIES => communities::sorted::<8>(raw.value),
         code::LARGE_COMMUNITIES => communities::sorted::<12>(raw.value),
-        _ => raw.value.into(),
+        _ => None,
     };
-    Piece::new(raw.code, raw.flags, value)
+    match sorted {
+        Some(value) => Piece::new(raw.code, raw.flags, value),
+        None => Piece::of(raw),
+    }
 }
 
 fn check_own_path(raw: &Raw<'_>, ctx: &Context) -> Result<(), UpdateError> {
