@@ -5,13 +5,14 @@
 //! bare addresses.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
 use ipnetwork::{IpNetwork, Ipv4Network, Ipv6Network};
 
 /// An IPv4 network; host bits are zero.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Prefix4 {
     addr: u32,
     len: u8,
@@ -58,8 +59,15 @@ impl Prefix4 {
     }
 }
 
+impl Hash for Prefix4 {
+    /// One number and not a field after the other: a table hashes each key of each message.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(u64::from(self.addr) << 8 | u64::from(self.len));
+    }
+}
+
 /// An IPv6 network; host bits are zero.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Prefix6 {
     // Octets and not a u128: alignment 1 keeps table entries small.
     addr: [u8; 16],
@@ -100,6 +108,14 @@ impl Prefix6 {
         self.len <= other.len
             && u128::from_be_bytes(other.addr) & Self::mask(self.len)
                 == u128::from_be_bytes(self.addr)
+    }
+}
+
+impl Hash for Prefix6 {
+    /// As that of [`Prefix4`].
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u128(u128::from_be_bytes(self.addr));
+        state.write_u8(self.len);
     }
 }
 

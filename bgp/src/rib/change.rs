@@ -34,6 +34,23 @@ impl Received {
         self.looped += usize::from(standing.is_looped());
     }
 
+    /// Puts a path of the peer in. Where it is `fresh`, the peer's first one of the prefix, none of the
+    /// others is looked at: some of them would have to be read from memory.
+    fn put(&mut self, (paths, spare): (&mut Paths, &mut Spare), fresh: bool, path: Path) {
+        self.count(path.standing);
+        let old = match fresh {
+            true => {
+                paths.push(path, spare);
+                None
+            }
+            false => paths.upsert(path, spare),
+        };
+        match old {
+            Some(old) => self.discount(old.standing),
+            None => self.paths += 1,
+        }
+    }
+
     fn discount(&mut self, standing: Standing) {
         self.rejected -= usize::from(!standing.takes_part());
         self.looped -= usize::from(standing.is_looped());
@@ -107,7 +124,7 @@ pub(super) fn next_best<'a>(paths: &'a Paths, view: View<'_>) -> Option<&'a Path
         _ => {
             decision::choose(
                 candidates,
-                |peer| view.source(peer),
+                |peer| view.sender(peer),
                 Options {
                     rules: view.config.rules,
                     ..Options::default()
@@ -132,16 +149,17 @@ pub(super) fn put<K: Key>(
     path: Path,
 ) -> Option<(Slot, Moved)> {
     let (entry, spare) = table.edit(slot)?;
-    match stance(&entry.paths, view, K::FAMILY, &path) {
+    let fresh = received.slots.insert(slot);
+    match stance(&entry.paths, view, K::FAMILY, &path, fresh) {
         Newcomer::Behind => {
             let before = followed(&entry.paths, view, follow);
-            replace((&mut entry.paths, spare), received, slot, path);
+            received.put((&mut entry.paths, spare), fresh, path);
             let moved = before != followed(&entry.paths, view, follow);
             moved.then_some((slot, Moved::BEHIND))
         }
         Newcomer::Ahead => {
             let old = entry.paths.best().map(|best| best.peer);
-            replace((&mut entry.paths, spare), received, slot, path);
+            received.put((&mut entry.paths, spare), fresh, path);
             // It stands last, and nothing is in use beside the best one.
             if let [first, .., last] = entry.paths.as_mut_slice() {
                 std::mem::swap(first, last);
@@ -150,7 +168,7 @@ pub(super) fn put<K: Key>(
         }
         Newcomer::Unclear => {
             let before = Before::of(&entry.paths, view, follow);
-            replace((&mut entry.paths, spare), received, slot, path);
+            received.put((&mut entry.paths, spare), fresh, path);
             let moved = decide(view, K::FAMILY, follow, &mut entry.paths, &before);
             Some((slot, moved))
         }
@@ -158,15 +176,18 @@ pub(super) fn put<K: Key>(
 }
 
 /// What can be said of a path without a decision among all.
-fn stance(paths: &Paths, view: View<'_>, family: Family, path: &Path) -> Newcomer {
+fn stance(paths: &Paths, view: View<'_>, family: Family, path: &Path, fresh: bool) -> Newcomer {
     let Some(best) = paths.best() else {
         return Newcomer::Unclear;
     };
     let rules = view.config.rules;
-    let known = paths.as_slice().iter();
-    let mut replaced = known.filter(|old| old.is(path.peer, path.path_id));
-    let Some(old) = replaced.next() else {
-        let source = |peer| view.source(peer);
+    let mut known = paths.as_slice().iter();
+    let replaced = match fresh {
+        true => None,
+        false => known.find(|old| old.is(path.peer, path.path_id)),
+    };
+    let Some(old) = replaced else {
+        let source = |peer| view.sender(peer);
         return match view.config.multipath.get(family).paths {
             0 | 1 => decision::newcomer(best, path, source, rules),
             _ if decision::is_bystander(Some(best), path, rules) => Newcomer::Behind,
@@ -180,20 +201,15 @@ fn stance(paths: &Paths, view: View<'_>, family: Family, path: &Path) -> Newcome
     }
 }
 
+/// Puts a path in, in place of the same peer's one with the same identifier.
 pub(super) fn replace(
-    (paths, spare): (&mut Paths, &mut Spare),
+    paths: (&mut Paths, &mut Spare),
     received: &mut Received,
     slot: Slot,
     path: Path,
 ) {
-    received.count(path.standing);
-    match paths.upsert(path, spare) {
-        Some(old) => received.discount(old.standing),
-        None => {
-            received.paths += 1;
-            received.slots.insert(slot);
-        }
-    }
+    let fresh = received.slots.insert(slot);
+    received.put(paths, fresh, path);
 }
 
 pub(super) fn remove(
@@ -261,7 +277,7 @@ pub(super) fn decide(
     if let Paths::Many(many) = paths {
         let choice = decision::choose(
             many,
-            |peer| view.source(peer),
+            |peer| view.sender(peer),
             view.config.options(family),
             |_, _| {},
         );
@@ -302,7 +318,7 @@ pub(super) fn forwarding(paths: &Paths, view: View<'_>) -> Vec<BestPath> {
     let behind = paths.as_slice().iter().skip(1);
     let mut beside: Vec<&Path> = behind.filter(|path| path.multipath).collect();
     // The table's order is that of arrival.
-    beside.sort_by_key(|path| decision::order(path, |peer| view.source(peer)));
+    beside.sort_by_key(|path| decision::order(path, |peer| view.sender(peer)));
     let used = std::iter::once(best).chain(beside);
     used.map(|path| in_use(path, view)).collect()
 }

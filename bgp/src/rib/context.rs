@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use super::batch::Batch;
-use super::decision::Source;
+use super::decision::{Sender, Source};
 use super::interner::Interner;
 use super::next_hops::NextHops;
 use super::path::PeerId;
@@ -62,6 +62,16 @@ pub(super) struct View<'a> {
 impl View<'_> {
     pub(super) fn source(&self, peer: PeerId) -> Source {
         self.peers.source(peer, self.config)
+    }
+
+    /// What the decision compares of it.
+    pub(super) fn sender(&self, peer: PeerId) -> Sender {
+        let facts = self.peers.get(peer).and_then(|peer| peer.facts.as_ref());
+        Sender {
+            external: facts.is_some_and(PeerFacts::external),
+            router_id: facts.map_or(self.config.router_id, |facts| facts.router_id),
+            address: facts.map_or_else(|| Ipv4Addr::UNSPECIFIED.into(), |facts| facts.address),
+        }
     }
 }
 

@@ -52,6 +52,15 @@ pub struct Source {
     pub address: ScopedAddr,
 }
 
+/// What the steps compare of who sent a path. Put together for each comparison, so it is no more
+/// than that: a whole [`Source`] made a seventh of what a path from one of ten neighbours costs.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sender {
+    pub(super) external: bool,
+    pub(super) router_id: Ipv4Addr,
+    pub(super) address: ScopedAddr,
+}
+
 /// How many paths forward together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Multipath {
@@ -246,7 +255,7 @@ pub(super) struct Choice {
 /// Chooses among `paths`. `lost(position, step)` is told of every path but the best.
 pub(super) fn choose(
     paths: &[Path],
-    source: impl Fn(PeerId) -> Source,
+    source: impl Fn(PeerId) -> Sender,
     options: Options,
     mut lost: impl FnMut(usize, Step),
 ) -> Choice {
@@ -271,7 +280,7 @@ pub(super) fn choose(
 fn of_two(
     one: &Path,
     two: &Path,
-    source: impl Fn(PeerId) -> Source,
+    source: impl Fn(PeerId) -> Sender,
     rules: Rules,
 ) -> (usize, Step) {
     let one_as = one.attributes.first_as() == two.attributes.first_as();
@@ -332,7 +341,7 @@ fn aigp(path: &Path) -> u64 {
 }
 
 /// RFC 4456 §9: the originator's, where there is one.
-fn router_id(path: &Path, source: impl Fn(PeerId) -> Source) -> Ipv4Addr {
+fn router_id(path: &Path, source: impl Fn(PeerId) -> Sender) -> Ipv4Addr {
     let originator = path.attributes.originator_id();
     originator.unwrap_or_else(|| source(path.peer).router_id)
 }
@@ -340,7 +349,7 @@ fn router_id(path: &Path, source: impl Fn(PeerId) -> Source) -> Ipv4Addr {
 /// The order of paths that are equal up to the tie breakers.
 pub(super) fn order(
     path: &Path,
-    source: impl Fn(PeerId) -> Source,
+    source: impl Fn(PeerId) -> Sender,
 ) -> (Ipv4Addr, ScopedAddr, PathId) {
     let address = source(path.peer).address;
     (router_id(path, source), address, path.path_id)
@@ -348,7 +357,7 @@ pub(super) fn order(
 
 fn narrow(
     paths: &[Path],
-    source: impl Fn(PeerId) -> Source,
+    source: impl Fn(PeerId) -> Sender,
     options: Options,
     mut lost: impl FnMut(usize, Step),
 ) -> Choice {
@@ -440,7 +449,7 @@ pub(super) enum Newcomer {
 pub(super) fn newcomer(
     best: &Path,
     path: &Path,
-    source: impl Fn(PeerId) -> Source,
+    source: impl Fn(PeerId) -> Sender,
     rules: Rules,
 ) -> Newcomer {
     if !path.standing.takes_part() {
@@ -468,16 +477,17 @@ pub(super) fn newcomer(
 }
 
 /// The steps behind MED; less is better.
-fn of_two_after_med(one: &Path, two: &Path, source: impl Fn(PeerId) -> Source) -> Ordering {
-    let external = |path: &Path| !source(path.peer).external;
+fn of_two_after_med(one: &Path, two: &Path, source: impl Fn(PeerId) -> Sender) -> Ordering {
+    let (from_one, from_two) = (source(one.peer), source(two.peer));
+    let router_id =
+        |path: &Path, from: &Sender| path.attributes.originator_id().unwrap_or(from.router_id);
     let length = |path: &Path| path.attributes.cluster_length();
-    let address = |path: &Path| source(path.peer).address;
     let identity = |path: &Path| (path.peer, path.path_id);
-    external(one)
-        .cmp(&external(two))
-        .then_with(|| router_id(one, &source).cmp(&router_id(two, &source)))
+    (!from_one.external)
+        .cmp(&!from_two.external)
+        .then_with(|| router_id(one, &from_one).cmp(&router_id(two, &from_two)))
         .then_with(|| length(one).cmp(&length(two)))
-        .then_with(|| address(one).cmp(&address(two)))
+        .then_with(|| from_one.address.cmp(&from_two.address))
         .then_with(|| identity(one).cmp(&identity(two)))
 }
 
@@ -639,15 +649,10 @@ pub(super) mod tests {
         })
     }
 
-    fn source(peer: PeerId) -> Source {
+    fn source(peer: PeerId) -> Sender {
         let [_, number] = peer.0.to_be_bytes();
-        Source {
+        Sender {
             external: peer.0.is_multiple_of(2),
-            internal: !peer.0.is_multiple_of(2),
-            client: PerFamily::default(),
-            server_client: PerFamily::default(),
-            instance: false,
-            overlay: false,
             router_id: Ipv4Addr::new(10, 0, 0, number % 2),
             address: std::net::IpAddr::from([10, 0, 1, number]).into(),
         }

@@ -528,7 +528,7 @@ impl<K: Key> FamilyRib<K> {
         let options = view.config.options(self.family);
         decision::choose(
             paths.as_slice(),
-            |peer| view.source(peer),
+            |peer| view.sender(peer),
             options,
             |at, step| {
                 if let Some(place) = steps.get_mut(at) {

@@ -139,6 +139,12 @@ impl Paths {
         if let Some(old) = known.find(|old| old.is(path.peer, path.path_id)) {
             return Some(std::mem::replace(old, path));
         }
+        self.push(path, spare);
+        None
+    }
+
+    /// Puts a path in that is not there.
+    pub(super) fn push(&mut self, path: Path, spare: &mut Spare) {
         match self {
             Paths::None => *self = Paths::One(path),
             Paths::One(_) => {
@@ -159,7 +165,6 @@ impl Paths {
                 paths.push(path);
             }
         }
-        None
     }
 
     /// Takes out what `gone` names; returns how many paths that were.

@@ -463,7 +463,7 @@ impl<K: Key> Several<K> {
         let mut chosen: Vec<Path> = Vec::new();
         while chosen.len() < most
             && let Some(best) =
-                decision::choose(&left, |peer| view.source(peer), options, |_, _| {}).best
+                decision::choose(&left, |peer| view.sender(peer), options, |_, _| {}).best
         {
             let best = left.swap_remove(best);
             let first_as = best.attributes.first_as();

@@ -64,7 +64,6 @@ impl<K: Eq + Hash> Table<K> {
         K: 'a,
     {
         let mut hashes = [0; TOGETHER];
-        let mut slots = [0; TOGETHER];
         let mut asked = 0;
         for (hash, key) in hashes.iter_mut().zip(keys) {
             *hash = self.entries.hash(key);
@@ -72,28 +71,21 @@ impl<K: Eq + Hash> Table<K> {
         }
         let hashes = hashes.get(..asked).unwrap_or_default();
         read(hashes.iter().map(|hash| self.entries.peek(*hash)));
+        let mut paths = [&Paths::None; TOGETHER];
         let found = hashes
             .iter()
-            .filter_map(|hash| self.entries.find_any(*hash));
+            .filter_map(|hash| self.get(self.entries.find_any(*hash)?));
         let mut known = 0;
-        for (place, slot) in slots.iter_mut().zip(found) {
-            *place = slot;
+        for (place, entry) in paths.iter_mut().zip(found) {
+            *place = &entry.paths;
             known += 1;
         }
-        let slots = slots.get(..known).unwrap_or_default();
-        let paths = || {
-            slots
-                .iter()
-                .filter_map(|slot| Some(&self.get(*slot)?.paths))
-        };
-        read(paths().map(|paths| u64::from(paths.is_empty())));
-        read(
-            paths()
-                .filter_map(|paths| paths.as_slice().last())
-                .map(|last| last.path_id.into()),
-        );
-        let best = paths().filter_map(Paths::best);
-        read(best.map(|best| best.attributes.as_path_length().into()));
+        let paths = paths.get(..known).unwrap_or_default();
+        read(paths.iter().map(|paths| u64::from(paths.is_empty())));
+        let last = |paths: &&Paths| Some(paths.as_slice().last()?.path_id.into());
+        read(paths.iter().filter_map(last));
+        let best = |paths: &&Paths| Some(paths.best()?.attributes.as_path_length().into());
+        read(paths.iter().filter_map(best));
     }
 
     pub(super) fn get(&self, slot: Slot) -> Option<&Entry<K>> {

@@ -139,7 +139,7 @@ fn undecided(rib: &Rib) -> Option<Prefix4> {
     };
     let stands = |paths: &[path::Path]| {
         let options = rib.config.options(Family::Ipv4Unicast);
-        let choice = decision::choose(paths, |peer| view.source(peer), options, |_, _| {});
+        let choice = decision::choose(paths, |peer| view.sender(peer), options, |_, _| {});
         let best = paths.first().filter(|path| path.standing.takes_part());
         choice.best == best.map(|_| 0)
             && (0..)
