@@ -44,6 +44,8 @@ pub struct Packed<E> {
     chunks: Vec<Chunk<E>>,
     /// Chunks that may have a free place, most recently freed last.
     open: Vec<u32>,
+    /// What was looked for last.
+    last: Slot,
     hasher: foldhash::fast::SeedableRandomState,
 }
 
@@ -61,6 +63,7 @@ impl<E: Keyed> Packed<E> {
             index: Index::default(),
             chunks: Vec::new(),
             open: Vec::new(),
+            last: 0,
             hasher: foldhash::fast::SeedableRandomState::with_seed(
                 seed,
                 foldhash::SharedSeed::global_fixed(),
@@ -116,13 +119,38 @@ impl<E: Keyed> Packed<E> {
 
     /// The slot of the key, with a new entry if there was none.
     pub fn find_or_insert(&mut self, key: &E::Key, new: impl FnOnce() -> E) -> Slot {
-        let hash = self.hash(key);
-        if let Some(slot) = self.find_hashed(hash, key) {
+        if let Some(slot) = self.behind(self.last, key) {
+            self.last = slot;
             return slot;
         }
-        let slot = self.place(new());
-        self.index.insert(hash, slot);
+        let hash = self.hash(key);
+        let slot = self.find_hashed(hash, key).unwrap_or_else(|| {
+            let slot = self.place(new());
+            self.index.insert(hash, slot);
+            slot
+        });
+        self.last = slot;
         slot
+    }
+
+    /// The slot of a key, in a row of keys that are looked for.
+    pub fn seek(&mut self, key: &E::Key) -> Option<Slot> {
+        let slot = self.behind(self.last, key).or_else(|| self.find(key))?;
+        self.last = slot;
+        Some(slot)
+    }
+
+    /// The slot that was looked for last, by [`Packed::seek`] or [`Packed::find_or_insert`].
+    pub(crate) fn last(&self) -> Slot {
+        self.last
+    }
+
+    /// The slot behind this one, if it has the key. Keys come again and again in the order in which
+    /// they came first, from the same neighbour and from others, and slots are given out in that
+    /// order: a look there spares the search in the index, which is anywhere in memory.
+    pub(crate) fn behind(&self, slot: Slot, key: &E::Key) -> Option<Slot> {
+        let next = slot.wrapping_add(1);
+        (self.at(next)?.key() == key).then_some(next)
     }
 
     /// Takes an entry out; its slot may be given to another one.
@@ -256,6 +284,10 @@ mod tests {
                     prop_assert_eq!(table.remove(slot), Some((key, ())));
                 }
                 prop_assert_eq!(table.find(&key), model.get(&key).copied());
+                // What stands behind it is found in a row.
+                for key in [key, key + 1, key] {
+                    prop_assert_eq!(table.seek(&key), model.get(&key).copied());
+                }
             }
             prop_assert_eq!(table.len(), model.len());
             for (key, slot) in &model {

@@ -210,7 +210,7 @@ impl<K: Key> FamilyRib<K> {
                 self.table.touch(next.iter().map(|(_, key)| key));
             }
             for (path_id, key) in next {
-                if let Some(slot) = self.table.find(key) {
+                if let Some(slot) = self.table.seek(key) {
                     self.take(cx, peer, slot, |path| path.is(peer, *path_id));
                 }
             }

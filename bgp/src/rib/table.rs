@@ -63,22 +63,29 @@ impl<K: Eq + Hash> Table<K> {
     where
         K: 'a,
     {
+        let mut paths = [&Paths::None; TOGETHER];
         let mut hashes = [0; TOGETHER];
-        let mut asked = 0;
-        for (hash, key) in hashes.iter_mut().zip(keys) {
-            *hash = self.entries.hash(key);
-            asked += 1;
+        let (mut known, mut asked) = (0, 0);
+        let mut last = self.entries.last();
+        for key in keys.take(TOGETHER) {
+            match self.entries.behind(last, key) {
+                Some(slot) => {
+                    last = slot;
+                    put(
+                        &mut paths,
+                        &mut known,
+                        self.get(slot).map(|entry| &entry.paths),
+                    );
+                }
+                None => put(&mut hashes, &mut asked, Some(self.entries.hash(key))),
+            }
         }
         let hashes = hashes.get(..asked).unwrap_or_default();
         read(hashes.iter().map(|hash| self.entries.peek(*hash)));
-        let mut paths = [&Paths::None; TOGETHER];
-        let found = hashes
-            .iter()
-            .filter_map(|hash| self.get(self.entries.find_any(*hash)?));
-        let mut known = 0;
-        for (place, entry) in paths.iter_mut().zip(found) {
-            *place = &entry.paths;
-            known += 1;
+        for hash in hashes {
+            let slot = self.entries.find_any(*hash);
+            let entry = slot.and_then(|slot| self.get(slot));
+            put(&mut paths, &mut known, entry.map(|entry| &entry.paths));
         }
         let paths = paths.get(..known).unwrap_or_default();
         read(paths.iter().map(|paths| u64::from(paths.is_empty())));
@@ -86,6 +93,11 @@ impl<K: Eq + Hash> Table<K> {
         read(paths.iter().filter_map(last));
         let best = |paths: &&Paths| Some(paths.best()?.attributes.as_path_length().into());
         read(paths.iter().filter_map(best));
+    }
+
+    /// As [`Table::find`], in a row of keys.
+    pub(super) fn seek(&mut self, key: &K) -> Option<Slot> {
+        self.entries.seek(key)
     }
 
     pub(super) fn get(&self, slot: Slot) -> Option<&Entry<K>> {
@@ -127,6 +139,14 @@ impl<K: Eq + Hash> Table<K> {
     /// Every prefix, in no order.
     pub(super) fn iter(&self) -> impl Iterator<Item = (Slot, &Entry<K>)> {
         self.entries.iter()
+    }
+}
+
+/// Adds a value to those that are there, if there is one and room for it.
+fn put<T>(list: &mut [T], count: &mut usize, value: Option<T>) {
+    if let (Some(value), Some(place)) = (value, list.get_mut(*count)) {
+        *place = value;
+        *count += 1;
     }
 }
 
