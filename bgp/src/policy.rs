@@ -43,7 +43,10 @@ mod trace;
 
 pub use answers::Answers;
 pub use as_path::{AsPathList, AsPathRule};
-pub use change::{AsPathExclude, Bandwidth, CommunityChange, NextHopChange, Number, Set};
+pub use change::{
+    AsPathExclude, Bandwidth, BandwidthAmount, CommunityChange, NextHopChange, Number, Set,
+    Together,
+};
 pub use community_list::{
     Communities, CommunityList, CommunityRule, ExtendedCommunityList, Extent, Kind,
     LargeCommunityList, Subject, communities,
@@ -83,6 +86,17 @@ impl Policy {
         attributes: &Attributes,
         trace: Option<&mut Trace>,
     ) -> Verdict {
+        self.evaluate_among(nlri, attributes, None, trace)
+    }
+
+    /// The same for the best of the paths of a prefix, where it is known what they are together.
+    pub fn evaluate_among(
+        &self,
+        nlri: &Nlri,
+        attributes: &Attributes,
+        together: Option<Together>,
+        trace: Option<&mut Trace>,
+    ) -> Verdict {
         match self {
             Policy::AcceptAll => {
                 if let Some(trace) = trace {
@@ -96,7 +110,7 @@ impl Policy {
                 }
                 Verdict::Reject
             }
-            Policy::Map(map) => map.evaluate(nlri, attributes, trace),
+            Policy::Map(map) => map.evaluate_among(nlri, attributes, together, trace),
         }
     }
 
@@ -122,6 +136,11 @@ impl Policy {
     /// True if a route-map decides that asks what origin validation says.
     pub fn validates(&self) -> bool {
         self.map().is_some_and(|map| map.validates())
+    }
+
+    /// True if a route-map decides that asks for the paths that forward together.
+    pub(crate) fn counts_paths(&self) -> bool {
+        self.map().is_some_and(|map| map.counts_paths())
     }
 
     /// Gives a route-map that asks for it the table by which it validates.

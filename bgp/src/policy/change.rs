@@ -146,23 +146,53 @@ pub enum CommunityChange<C> {
 pub struct Bandwidth {
     /// The AS that says so; beyond two octets it is AS_TRANS.
     pub asn: Asn,
-    /// Megabits a second.
-    pub mbit_s: u32,
+    /// How much.
+    pub amount: BandwidthAmount,
     /// Also for other AS.
     pub transitive: bool,
+}
+
+/// How much a link bandwidth is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum BandwidthAmount {
+    /// So many megabits a second.
+    Mbit(u32),
+    /// One megabit a second for each of the paths that forward together. Only where a neighbour is told
+    /// the best of them.
+    Paths,
+    /// What those paths have together; nothing changes where none has any. Only there, too.
+    Sum,
+}
+
+/// The paths of a prefix that forward together, for whoever is told the best of them.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Together {
+    /// How many they are.
+    pub paths: u16,
+    /// Their link bandwidths, in octets a second.
+    pub octets_s: f32,
 }
 
 impl Bandwidth {
     const SUBTYPE: u8 = 0x04;
 
-    fn community(self) -> ExtendedCommunity {
+    /// None where it is not known how much that is.
+    fn community(self, together: Option<Together>) -> Option<ExtendedCommunity> {
+        const MBIT: f32 = 125_000.0;
         let [a, b] = self.asn.two_octet().to_be_bytes();
         // Octets a second, as a float of 32 bits; a number of megabits may lose its last digits.
         #[allow(clippy::cast_precision_loss)]
-        let octets_s = self.mbit_s as f32 * 125_000.0;
+        let octets_s = match (self.amount, together) {
+            (BandwidthAmount::Mbit(mbit_s), _) => mbit_s as f32 * MBIT,
+            (BandwidthAmount::Paths, Some(together)) => f32::from(together.paths) * MBIT,
+            (BandwidthAmount::Sum, Some(together)) => {
+                Some(together.octets_s).filter(|it| *it > 0.0)?
+            }
+            (BandwidthAmount::Paths | BandwidthAmount::Sum, None) => return None,
+        };
         let [c, d, e, f] = octets_s.to_be_bytes();
         let kind = if self.transitive { 0x00 } else { 0x40 };
-        ExtendedCommunity([kind, Self::SUBTYPE, a, b, c, d, e, f])
+        Some(ExtendedCommunity([kind, Self::SUBTYPE, a, b, c, d, e, f]))
     }
 
     fn is(community: ExtendedCommunity) -> bool {
@@ -178,6 +208,11 @@ impl Set {
             self,
             Set::NextHop(NextHopChange::Myself | NextHopChange::PeerAddress)
         )
+    }
+
+    /// True if it asks for the paths that forward together.
+    pub(super) fn counts_paths(&self) -> bool {
+        matches!(self, Set::Bandwidth(it) if !matches!(it.amount, BandwidthAmount::Mbit(_)))
     }
 
     pub(super) fn apply(&self, route: &mut Route<'_>) {
@@ -233,7 +268,9 @@ impl Set {
             }
             Set::Bandwidth(bandwidth) => {
                 let is = |one: &ExtendedCommunity| Bandwidth::is(*one);
-                replace_kind(route.open(), is, [bandwidth.community()].into_iter());
+                if let Some(community) = bandwidth.community(route.together()) {
+                    replace_kind(route.open(), is, [community].into_iter());
+                }
             }
             Set::Aggregator(aggregator) => route.open().aggregator = Some(*aggregator),
             Set::AtomicAggregate => route.open().atomic_aggregate = true,

@@ -12,7 +12,7 @@ use crate::evpn_route::EvpnTail;
 use crate::nlri::Nlri;
 use crate::policy::answers::Key;
 use crate::policy::as_path::AsPath;
-use crate::policy::{Party, Verdict};
+use crate::policy::{Party, Together, Verdict};
 use crate::redistribution::InterfaceName;
 use crate::rpki::{Validation, Validity};
 use crate::wire::attribute::code;
@@ -29,6 +29,7 @@ pub(super) struct Route<'a> {
     open: Option<AttributeSet>,
     party: Option<Party>,
     validation: Option<&'a Validation>,
+    together: Option<Together>,
     next_hop_chosen: bool,
 }
 
@@ -40,6 +41,7 @@ impl<'a> Route<'a> {
             open: None,
             party,
             validation: None,
+            together: None,
             next_hop_chosen: false,
         }
     }
@@ -47,6 +49,16 @@ impl<'a> Route<'a> {
     /// The same, validated by a table.
     pub(super) fn validated_by(self, validation: Option<&'a Validation>) -> Self {
         Self { validation, ..self }
+    }
+
+    /// The same, of the paths that forward together.
+    pub(super) fn among(self, together: Option<Together>) -> Self {
+        Self { together, ..self }
+    }
+
+    /// The paths that forward together, where that is known.
+    pub(super) fn together(&self) -> Option<Together> {
+        self.together
     }
 
     /// The attributes, opened to be changed.

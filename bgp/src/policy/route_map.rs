@@ -21,7 +21,7 @@ use crate::policy::answers::Questions;
 use crate::policy::hits::Counter;
 use crate::policy::party::Needs;
 use crate::policy::route::Route;
-use crate::policy::{Action, Answers, Match, Outcome, Party, Set, Step, Trace, Verdict};
+use crate::policy::{Action, Answers, Match, Outcome, Party, Set, Step, Together, Trace, Verdict};
 use crate::rpki::Validation;
 
 /// A named list of entries.
@@ -41,6 +41,7 @@ struct Body {
     about_key: Questions,
     needs: Needs,
     validates: bool,
+    counts_paths: bool,
     depth: usize,
     fingerprint: u64,
     evaluations: Counter,
@@ -96,6 +97,11 @@ impl RouteMap {
         };
         let validates = matches().any(|condition| matches!(condition, Match::Rpki(_)))
             || called().any(RouteMap::validates);
+        let counts_paths = entries
+            .iter()
+            .flat_map(|entry| &entry.sets)
+            .any(Set::counts_paths)
+            || called().any(RouteMap::counts_paths);
         let about_key = match called().all(|map| map.body.about_key.conditions().is_some()) {
             true => Questions::new(matches().chain(called().flat_map(RouteMap::about_key))),
             false => Questions::default(),
@@ -104,6 +110,7 @@ impl RouteMap {
             about_key,
             needs: called().fold(own_needs, |needs, map| needs.and(map.body.needs)),
             validates,
+            counts_paths,
             depth,
             fingerprint: hasher.finish(),
             evaluations: Counter::default(),
@@ -131,6 +138,11 @@ impl RouteMap {
     /// True if an entry, here or in a map that is called, asks what origin validation says.
     pub fn validates(&self) -> bool {
         self.body.validates
+    }
+
+    /// True if an entry, here or in a map that is called, asks for the paths that forward together.
+    pub fn counts_paths(&self) -> bool {
+        self.body.counts_paths
     }
 
     /// The map with the table by which it validates; without one it finds nothing. Equal to the
@@ -199,8 +211,22 @@ impl RouteMap {
         attributes: &Attributes,
         trace: Option<&mut Trace>,
     ) -> Verdict {
+        self.evaluate_among(nlri, attributes, None, trace)
+    }
+
+    /// The same where it is known which paths forward together; see
+    /// [`crate::policy::Policy::evaluate_among`].
+    pub fn evaluate_among(
+        &self,
+        nlri: &Nlri,
+        attributes: &Attributes,
+        together: Option<Together>,
+        trace: Option<&mut Trace>,
+    ) -> Verdict {
         let mut route = Route::new(nlri, attributes, self.party);
-        route = route.validated_by(self.validation.as_deref());
+        route = route
+            .validated_by(self.validation.as_deref())
+            .among(together);
         match self.body.walk(&mut route, trace, 0) {
             Action::Permit => route.accept(),
             Action::Deny => Verdict::Reject,

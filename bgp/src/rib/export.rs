@@ -11,7 +11,7 @@ use super::Config;
 use super::decision::{DEFAULT_LOCAL_PREF, Source};
 use super::dependent::default_attributes;
 use super::leak::{self, Leak};
-use super::path::{Path, PeerId, Standing};
+use super::path::{Path, Paths, PeerId, Standing};
 use super::peer::{AdvertiseIf, DefaultOriginate, Drain, NextHopRule, PeerFacts, PeerFamily};
 use crate::asn::Asn;
 use crate::attributes::{
@@ -22,7 +22,7 @@ use crate::community::{Community, ExtendedCommunity};
 use crate::family::Family;
 use crate::message::Role;
 use crate::nlri::Nlri;
-use crate::policy::{Difference, Policy, RouteMap, Trace, Verdict};
+use crate::policy::{Difference, Policy, RouteMap, Together, Trace, Verdict};
 use crate::prefix::Prefix;
 use crate::scoped_addr::ScopedAddr;
 use crate::wire::EncodeContext;
@@ -347,11 +347,16 @@ impl GroupSettings {
         &self,
         nlri: &Nlri,
         path: &Path,
-        source: Source,
+        (source, together): (Source, Option<Together>),
         trace: Option<&mut Trace>,
     ) -> Result<Outgoing, Withheld> {
-        let changed = self.judge(nlri, path, source, trace)?;
+        let changed = self.judge(nlri, path, (source, together), trace)?;
         self.outgoing(path, source, changed)
+    }
+
+    /// What policy asks of the paths of a prefix that forward together, if it asks for that.
+    pub(super) fn together(&self, paths: &Paths) -> Option<Together> {
+        self.export.counts_paths().then(|| paths.together())
     }
 
     /// What policy makes of a path: other attributes, or `None` for those it has.
@@ -359,7 +364,7 @@ impl GroupSettings {
         &self,
         nlri: &Nlri,
         path: &Path,
-        source: Source,
+        (source, together): (Source, Option<Together>),
         trace: Option<&mut Trace>,
     ) -> Result<Option<Changed>, Withheld> {
         self.check_scope(path, source)?;
@@ -368,9 +373,11 @@ impl GroupSettings {
             // Policy sees the attributes as they would go out.
             let mut set = attributes.thaw();
             set.med = None;
-            self.export.evaluate(nlri, &set.freeze(), trace)
+            let set = set.freeze();
+            self.export.evaluate_among(nlri, &set, together, trace)
         } else {
-            self.export.evaluate(nlri, attributes, trace)
+            self.export
+                .evaluate_among(nlri, attributes, together, trace)
         };
         match verdict {
             Verdict::Reject => Err(Withheld::Policy),

@@ -382,6 +382,16 @@ impl<K: Key> FamilyRib<K> {
 
     /// Tells the groups some of what changed; true if anything did.
     fn advertise(&mut self, cx: &mut Cx<'_>, outputs: &mut VecDeque<Output>) -> bool {
+        let counted = match self.marks.counted.is_empty() {
+            true => Vec::new(),
+            false => self.marks.counted.take(SLICE),
+        };
+        for slot in counted {
+            let groups = self.groups.iter_mut();
+            let asks = |group: &&mut Group| group.settings.export.counts_paths();
+            groups.filter(asks).for_each(|it| it.judge_again(slot));
+            self.reap(slot);
+        }
         let count = self.marks.changed.len().min(SLICE);
         if count == 0 {
             return false;
@@ -402,6 +412,7 @@ impl<K: Key> FamilyRib<K> {
     /// True while peers are still to hear of something.
     pub(super) fn has_changes(&self) -> bool {
         !self.marks.changed.is_empty()
+            || !self.marks.counted.is_empty()
             || !self.marks.depended.is_empty()
             || !self.dependent.is_settled()
             || self.groups.iter().any(Group::has_to_judge)
@@ -513,6 +524,7 @@ impl<K: Key> FamilyRib<K> {
         let awaited = self.marks.in_changed.contains(slot)
             || self.marks.in_depended.contains(slot)
             || self.marks.in_installs.contains(slot)
+            || self.marks.counted.contains(slot)
             || self.marks.in_touched.contains(slot)
             || self.groups.iter().any(|group| group.refers_to(slot))
             || self.several.iter().any(|peer| peer.refers_to(slot));

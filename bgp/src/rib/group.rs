@@ -429,8 +429,11 @@ pub(super) fn differing_among<'a, K: Key + 'a>(
         };
         let compare = || {
             let nlri = entry.key.nlri();
-            let source = view.source(best.peer);
-            old.export(&nlri, best, source, None) == new.export(&nlri, best, source, None)
+            let told = |it: &GroupSettings| {
+                let source = (view.source(best.peer), it.together(&entry.paths));
+                it.export(&nlri, best, source, None)
+            };
+            told(old) == told(new)
         };
         let held = |terms: &Terms<'_, K>| terms.withholds(view, slot, entry).is_some();
         match [held(&terms[0]), held(&terms[1])] {
@@ -441,7 +444,7 @@ pub(super) fn differing_among<'a, K: Key + 'a>(
                 continue;
             }
         }
-        let answers = |settings: &GroupSettings| settings.export.answers(|| entry.key.nlri());
+        let answers = |settings: &GroupSettings| of_key(settings, entry);
         let equal = match (answers(old), answers(new)) {
             (Some(one), Some(two)) => *same
                 .entry((source_of(best), one, two))
@@ -466,6 +469,12 @@ type Source = (*const Attributes, PeerId);
 
 fn source_of(path: &Path) -> Source {
     (Arc::as_ptr(&path.attributes), path.peer)
+}
+
+/// What policy asks of a key, unless it asks for more than the key and the best path.
+fn of_key<K: Key>(settings: &GroupSettings, entry: &Entry<K>) -> Option<Answers> {
+    let alone = !settings.export.counts_paths();
+    alone.then(|| settings.export.answers(|| entry.key.nlri()))?
 }
 
 /// Turns slots into messages.
@@ -527,14 +536,15 @@ impl<'a, K: Key> Writer<'a, K> {
         }
         let best = entry.paths.best()?;
         let of = source_of(best);
-        let answers = self.settings.export.answers(|| entry.key.nlri());
+        let answers = of_key(self.settings, entry);
         if answers.is_some()
             && let Some(known) = self.by_source.get(&(of, answers))
         {
             return known.map(|bucket| (bucket, best.peer));
         }
         let nlri = entry.key.nlri();
-        let judged = self.settings.judge(&nlri, best, self.source(best), None);
+        let source = (self.source(best), self.settings.together(&entry.paths));
+        let judged = self.settings.judge(&nlri, best, source, None);
         let bucket = match judged {
             Err(_) => None,
             Ok(None) => self.unchanged(of, best),

@@ -6,6 +6,7 @@ use thin_vec::ThinVec;
 
 use crate::attributes::Attributes;
 use crate::nlri::PathId;
+use crate::policy::Together;
 
 /// A peer in the table's eyes: a small number that names it in every path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -97,6 +98,24 @@ pub(super) enum Paths {
 }
 
 impl Paths {
+    /// What those that forward together have.
+    pub(super) fn together(&self) -> Together {
+        let best = self.best().into_iter();
+        let beside = self.as_slice().iter().skip(1).filter(|it| it.multipath);
+        let none = Together {
+            paths: 0,
+            octets_s: 0.0,
+        };
+        best.chain(beside).fold(none, |sum, path| {
+            let mut all = path.attributes.extended_communities();
+            let octets_s = all.find_map(|it| it.as_link_bandwidth());
+            Together {
+                paths: sum.paths.saturating_add(1),
+                octets_s: sum.octets_s + octets_s.unwrap_or(0.0),
+            }
+        })
+    }
+
     pub(super) fn as_slice(&self) -> &[Path] {
         match self {
             Paths::None => &[],

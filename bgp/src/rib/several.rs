@@ -435,7 +435,9 @@ impl<K: Key> Several<K> {
         }
         let nlri = entry.key.nlri();
         let told = |path: Path| {
-            let outgoing = settings.export(&nlri, &path, view.source(path.peer), None);
+            // Whoever is told several paths counts for itself.
+            let source = (view.source(path.peer), None);
+            let outgoing = settings.export(&nlri, &path, source, None);
             Some((path.peer, path.path_id, outgoing.ok()?))
         };
         let paths = self.candidates(view, entry).into_iter();

@@ -526,7 +526,7 @@ impl<K: Key> FamilyRib<K> {
             let Some(&(at, path)) = known.get(&told.whose()) else {
                 continue;
             };
-            let source = view.source(path.peer);
+            let source = (view.source(path.peer), None);
             if let Ok(outgoing) = several.settings.export(&nlri, path, source, None) {
                 let attributes = Arc::new(outgoing.attributes(view.config.seed));
                 paths.push(told_view(view, path.peer, told.id, attributes, at == 0));
@@ -623,7 +623,10 @@ impl<K: Key> FamilyRib<K> {
         if let Some(held) = held.and_then(|(slot, entry)| terms.withholds(view, slot, entry)) {
             return Err(held);
         }
-        let told = settings.export(&key.nlri(), best, view.source(best.peer), Some(trace))?;
+        let together = entry.filter(|_| !settings.add_path);
+        let together = together.and_then(|entry| settings.together(&entry.paths));
+        let source = (view.source(best.peer), together);
+        let told = settings.export(&key.nlri(), best, source, Some(trace))?;
         limit()?;
         Ok(Arc::new(told.attributes(view.config.seed)))
     }

@@ -160,6 +160,7 @@ pub struct Config {
     pub(super) hostname: Option<(String, String)>,
     pub(super) software_version: Option<(String, bool)>,
     pub(super) extended_message: bool,
+    pub(super) plain: bool,
     pub(super) aigp: Option<bool>,
     pub(super) bfd: Option<BfdConfig>,
     pub(super) jitter_seed: u64,
@@ -193,6 +194,7 @@ impl Config {
             hostname: None,
             software_version: None,
             extended_message: true,
+            plain: false,
             aigp: None,
             bfd: None,
             jitter_seed: 0,
@@ -325,6 +327,13 @@ impl Config {
         self
     }
 
+    /// Say no capabilities, and go by none of the peer's; default off. IPv4 unicast alone is exchanged then,
+    /// with AS numbers of two octets.
+    pub fn plain(mut self, on: bool) -> Self {
+        self.plain = on;
+        self
+    }
+
     /// The BFD session beside this one; default none. Without it, [`super::Input::Bfd`] is
     /// ignored.
     pub fn bfd(mut self, bfd: Option<BfdConfig>) -> Self {
@@ -392,6 +401,7 @@ impl Config {
             "extended_message",
             self.extended_message != new.extended_message,
         );
+        check("capabilities", self.plain != new.plain);
         check("aigp", self.aigp != new.aigp);
         check("hash_seed", self.hash_seed != new.hash_seed);
         (!changed.is_empty()).then_some(RestartNeeded(changed))

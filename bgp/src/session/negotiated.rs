@@ -186,6 +186,9 @@ pub(super) fn offer(config: &Config) -> Open {
     if let Some((version, latest)) = config.software_version.clone() {
         capabilities.push(Capability::SoftwareVersion { version, latest });
     }
+    if config.plain {
+        capabilities.clear();
+    }
     Open {
         asn: config.local_as,
         hold_time: config.hold_time.as_secs(),
@@ -255,7 +258,14 @@ fn offers_ipv6_next_hops(config: &Config) -> bool {
 pub(super) fn negotiate(config: &Config, open: &Open) -> Result<Negotiated, OpenError> {
     check_identity(config, open)?;
     let external = open.asn != config.local_as && !config.confederation_member;
-    let theirs = Offer::of(open);
+    // RFC 5492 §3: what is in use has been said by both.
+    let theirs = match config.plain {
+        true => Offer::of(&Open {
+            capabilities: Vec::new(),
+            ..open.clone()
+        }),
+        false => Offer::of(open),
+    };
     if external {
         check_role(config, &theirs.roles)?;
     }

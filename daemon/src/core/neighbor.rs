@@ -288,6 +288,7 @@ pub(super) fn session_config(
         .confederation_member(config.is_member(neighbor))
         .role(neighbor.role, neighbor.relation.role_strict)
         .aigp(neighbor.aigp)
+        .plain(!neighbor.capabilities)
         .bfd(bfd)
         .hash_seed(seeds.0)
         .jitter_seed(seeds.1)

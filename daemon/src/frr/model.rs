@@ -222,6 +222,8 @@ pub(super) struct Here {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Router {
     pub(super) asn: Option<Put>,
+    /// `view NAME`: tables without the kernel, and outside of VRFs.
+    pub(super) view: bool,
     pub(super) keys: Keys,
     pub(super) ebgp_requires_policy: Option<Switch>,
     pub(super) import_check: Option<Switch>,

@@ -233,7 +233,10 @@ impl<'s> Whole<'s> {
         self.toml.header(spot, "[[instance]]");
         let name = self.instance_name(vrf, spot);
         self.toml.line(spot, &format!("name = {}", quote(&name)));
-        self.toml.line(spot, &format!("vrf = {}", quote(vrf)));
+        match router.is_some_and(|it| it.view) {
+            true => self.view(vrf, spot),
+            false => self.toml.line(spot, &format!("vrf = {}", quote(vrf))),
+        }
         let any = site.routers.values().next();
         let own = router.or(default).or(any).and_then(|it| it.asn.as_ref());
         match own {
@@ -256,6 +259,21 @@ impl<'s> Whole<'s> {
         self.neighbors("instance.", router);
         self.imports("instance.", router);
         self.static_routes("instance.", Some(vrf));
+    }
+
+    /// What a view is: nothing of its tables is in the kernel. One instance listens outside of VRFs.
+    fn view(&mut self, name: &str, spot: Spot) {
+        let distance = "kernel.distance = { external = 255, internal = 255 }";
+        self.toml.line(spot, distance);
+        let routers = &self.site.routers;
+        let mut views = routers.iter().filter(|(_, it)| it.view);
+        let first = views.next().and_then(|(key, _)| key.as_deref());
+        if routers.contains_key(&None) || first != Some(name) {
+            self.toml.line(spot, "listen = []");
+            let how = "another router listens outside of VRFs: the neighbors of this one are connected to from here, \
+                       and have to listen";
+            self.differs(spot, how);
+        }
     }
 
     /// Instances have names that commands and files can have.

@@ -9,8 +9,8 @@ use crate::community::{Community, ExtendedCommunity, LargeCommunity};
 use crate::evpn_route::{EvpnKey, Vni};
 use crate::family::Family;
 use crate::policy::{
-    AsPathExclude, AsPathList, Bandwidth, Communities, CommunityChange, CommunityList,
-    CommunityRule, Extent, Kind, List, MacList, NextHopChange, Number, PrefixList,
+    AsPathExclude, AsPathList, Bandwidth, BandwidthAmount, Communities, CommunityChange,
+    CommunityList, CommunityRule, Extent, Kind, List, MacList, NextHopChange, Number, PrefixList,
 };
 use crate::prefix::Prefix;
 
@@ -413,7 +413,7 @@ fn every_change_changes_its_attribute_and_nothing_else() {
         (
             Set::Bandwidth(Bandwidth {
                 asn: Asn(65001),
-                mbit_s: 1000,
+                amount: BandwidthAmount::Mbit(1000),
                 transitive: false,
             }),
             |set| {
@@ -870,7 +870,7 @@ fn any_change() -> impl Strategy<Value = Set> {
         Just(Set::SitesOfOrigin(vec![target("65000:1")])),
         (1_u32.., any::<bool>()).prop_map(|(mbit_s, transitive)| Set::Bandwidth(Bandwidth {
             asn: Asn(70_000),
-            mbit_s,
+            amount: BandwidthAmount::Mbit(mbit_s),
             transitive,
         })),
         Just(Set::AtomicAggregate),

@@ -25,6 +25,8 @@ pub(super) struct Marks {
     /// Slots whose best path changed, for what depends on it.
     pub(super) depended: VecDeque<Slot>,
     pub(super) in_depended: SlotSet,
+    /// Slots with other paths beside the best one, for who asks for that.
+    pub(super) counted: SlotSet,
     /// Slots with other paths than before.
     pub(super) touched: VecDeque<Slot>,
     pub(super) in_touched: SlotSet,
@@ -32,6 +34,8 @@ pub(super) struct Marks {
     pub(super) watch: bool,
     /// Something depends on best paths.
     pub(super) follow: bool,
+    /// Somebody is told of the paths beside the best one.
+    pub(super) count: bool,
     /// Emit [`super::Output::Best`].
     pub(super) track: bool,
     /// Whose turn it is to be told.
@@ -49,6 +53,9 @@ impl Marks {
         }
         if self.follow && moved.best && self.in_depended.insert(slot) {
             self.depended.push_back(slot);
+        }
+        if self.count && moved.forwarding && !moved.best {
+            self.counted.insert(slot);
         }
         if self.track && moved.forwarding && self.in_installs.insert(slot) {
             self.installs.push_back(slot);

@@ -203,6 +203,8 @@ impl<K: Key> FamilyRib<K> {
         {
             Some(at) => at,
             None => {
+                // It is told all there is; what counts from now on is noted from now on.
+                self.marks.count |= settings.export.counts_paths();
                 self.groups.push(Group::new(settings));
                 self.groups.len() - 1
             }

@@ -1,6 +1,8 @@
 //! What makes a path the best one, and which forward beside it.
 
 use super::*;
+use crate::community::ExtendedCommunity;
+use crate::policy::{Bandwidth, BandwidthAmount};
 
 #[test]
 fn a_route_marked_graceful_shutdown_is_the_last_choice() {
@@ -252,4 +254,81 @@ fn another_default_preference_reaches_what_is_kept_for_a_peer_that_is_away() {
     world.input(Input::SetDefaultLocalPref(Some(200)));
     assert_eq!(world.best[&Nlri::V4(prefix(1))], [PeerId(2)]);
     assert_eq!(world.belief(5)[&prefix(1)].local_pref, Some(200));
+}
+
+#[test]
+fn a_bandwidth_follows_the_paths_that_forward_together() {
+    let community = |mbit_s: f32| {
+        let [a, b, c, d] = (mbit_s * 125_000.0).to_be_bytes();
+        ExtendedCommunity([0x00, 0x04, 0xfd, 0xe9, a, b, c, d])
+    };
+    let asked = |peer, amount| {
+        let bandwidth = Bandwidth {
+            asn: Asn(65001),
+            amount,
+            transitive: true,
+        };
+        let inner = RouteMap::new(
+            "INNER",
+            vec![Entry::new(10, Action::Permit).set(Set::Bandwidth(bandwidth))],
+        );
+        // Also where only a map that is called asks.
+        let entry = Entry::new(10, Action::Permit).call(Arc::new(inner.unwrap()));
+        let mut facts = facts(peer);
+        facts.families.ipv4_unicast = Some(PeerFamily {
+            export: map(vec![entry]),
+            ..settings()
+        });
+        facts
+    };
+    let mut world = World::with_peers(&[2, 3, 4, 7]);
+    world.up_with(5, asked(5, BandwidthAmount::Paths));
+    world.up_with(6, asked(6, BandwidthAmount::Sum));
+    world.input(Input::SetMultipath(PerFamily {
+        ipv4_unicast: Multipath {
+            paths: 8,
+            as_path_relax: true,
+        },
+        ..PerFamily::default()
+    }));
+    let told = |world: &World, peer| {
+        let told = &world.belief(peer)[&prefix(1)];
+        told.extended_communities.clone()
+    };
+    let offer = |peer: u8, mbit_s: Option<f32>| {
+        let mut set = path(&[65000 + u32::from(peer)], [10, 10, 0, peer]);
+        set.extended_communities = mbit_s.map(community).into_iter().collect();
+        announce(&[prefix(1)], &set)
+    };
+    world.update(2, offer(2, None));
+    assert_eq!(told(&world, 5), [community(1.0)]);
+    assert_eq!(told(&world, 6), []);
+    let others = world.beliefs[&PeerId(7)].updates;
+    // The best path stays, and so does what others are told.
+    world.update(3, offer(3, Some(10.0)));
+    assert_eq!(told(&world, 5), [community(2.0)]);
+    assert_eq!(told(&world, 6), [community(10.0)]);
+    world.update(4, offer(4, Some(5.0)));
+    assert_eq!(told(&world, 5), [community(3.0)]);
+    assert_eq!(told(&world, 6), [community(15.0)]);
+    world.update(4, offer(4, Some(7.0)));
+    assert_eq!(told(&world, 6), [community(17.0)]);
+    world.update(3, withdraw(&[prefix(1)]));
+    assert_eq!(told(&world, 5), [community(2.0)]);
+    assert_eq!(told(&world, 6), [community(7.0)]);
+    assert_eq!(world.beliefs[&PeerId(7)].updates, others);
+    // Who comes later is told the same.
+    world.up_with(8, asked(8, BandwidthAmount::Paths));
+    assert_eq!(told(&world, 8), [community(2.0)]);
+    // What is told is what is shown.
+    for shown in world.rib.advertisements(&Nlri::V4(prefix(1))) {
+        let peer = shown.peer.0;
+        let Ok(shown) = shown.result else {
+            continue;
+        };
+        let shown: Vec<_> = shown.extended_communities().collect();
+        assert_eq!(shown, told(&world, peer), "{peer}");
+    }
+    world.update(2, withdraw(&[prefix(1)]));
+    assert_eq!(told(&world, 5), [community(1.0)]);
 }

@@ -336,3 +336,24 @@ fn the_peers_newer_connection_replaces_its_older_one() {
     assert_eq!(closed(&outputs), [first]);
     bench.shake_hands(second, &peer_open());
 }
+
+#[test]
+fn without_capabilities_none_is_said_and_none_of_the_peers_counts() {
+    let (mut bench, conn) = Bench::started(config().plain(true));
+    let outputs = bench.input(Input::Connected { conn });
+    let [(_, Message::Open(open))] = &sent(&outputs)[..] else {
+        panic!("an OPEN: {outputs:?}");
+    };
+    assert!(open.capabilities.is_empty());
+    bench.say(conn, &wire::encode_open(&peer_open()));
+    let outputs = bench.say(conn, &wire::encode_keepalive());
+    let up = |output: &&Output| matches!(output, Output::Established { .. });
+    let Some(Output::Established { negotiated, .. }) = outputs.iter().find(up) else {
+        panic!("a session: {outputs:?}");
+    };
+    assert!(!negotiated.as4 && !negotiated.route_refresh);
+    let families = &negotiated.families;
+    assert!(families.ipv4_unicast.is_some() && families.ipv6_unicast.is_none());
+    // It takes another session to say some.
+    assert!(config().needs_restart(&config().plain(true)).is_some());
+}

@@ -261,6 +261,7 @@ impl<'a> Place<'a> {
             graceful_shutdown: or(table.graceful_shutdown, false),
             aigp: table.aigp.map(|it| it.value),
             fqdn: or(table.fqdn, true),
+            capabilities: or(table.capabilities, true),
             software_version: or(table.software_version, SoftwareVersion::default()),
         })
     }

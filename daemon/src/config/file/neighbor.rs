@@ -109,6 +109,8 @@ pub struct SettingsTable {
     pub aigp: Option<At<bool>>,
     /// `fqdn`.
     pub fqdn: Option<At<bool>>,
+    /// `capabilities`.
+    pub capabilities: Option<At<bool>>,
     /// `software_version`.
     pub software_version: Option<At<SoftwareVersion>>,
     /// `role_strict`.
@@ -178,6 +180,7 @@ impl SettingsTable {
             graceful_shutdown: own.graceful_shutdown.or(theirs.graceful_shutdown),
             aigp: own.aigp.or(theirs.aigp),
             fqdn: own.fqdn.or(theirs.fqdn),
+            capabilities: own.capabilities.or(theirs.capabilities),
             software_version: own.software_version.or(theirs.software_version),
             role_strict: own.role_strict.or(theirs.role_strict),
             route_server_client: own.route_server_client.or(theirs.route_server_client),
@@ -379,6 +382,7 @@ fn settings(table: &mut Table<'_, '_>) -> SettingsTable {
         graceful_shutdown: table.get("graceful_shutdown", boolean),
         aigp: table.get("aigp", boolean),
         fqdn: table.get("fqdn", boolean),
+        capabilities: table.get("capabilities", boolean),
         software_version: table.get("software_version", keyword),
         role_strict: table.get("role_strict", boolean),
         route_server_client: table.get("route_server_client", boolean),

@@ -12,8 +12,8 @@ use std::str::FromStr;
 use bgp::Asn;
 use bgp::community::{Community, ExtendedCommunity, LargeCommunity};
 use bgp::policy::{
-    Action, AsPathRule, CommunityRule, Extent, Kind, MacRule, Match, OnMatch, PrefixRule,
-    RuleError, Set,
+    Action, AsPathRule, BandwidthAmount, CommunityRule, Extent, Kind, MacRule, Match, OnMatch,
+    PrefixRule, RuleError, Set,
 };
 use toml::de::DeValue;
 
@@ -142,8 +142,8 @@ pub enum SetItem {
     },
     /// `bandwidth`.
     Bandwidth {
-        /// Megabits a second.
-        mbit_s: u32,
+        /// `bandwidth`.
+        amount: BandwidthAmount,
         /// `bandwidth_transitive`.
         transitive: bool,
     },

@@ -1,8 +1,8 @@
 //! Writes lists and route-maps as keys with values, and says what refers to what.
 
 use bgp::policy::{
-    Action, AsPathExclude, Communities, CommunityChange, CommunityRule, Entry, Extent, Kind, List,
-    Match, NextHopChange, Number, OnMatch, RouteMap, Rule, Set,
+    Action, AsPathExclude, BandwidthAmount, Communities, CommunityChange, CommunityRule, Entry,
+    Extent, Kind, List, Match, NextHopChange, Number, OnMatch, RouteMap, Rule, Set,
 };
 use bgp::{Asn, ExtendedCommunity, SourceFilter};
 
@@ -423,7 +423,11 @@ fn changes(sets: &[Set]) -> Fields {
             Set::RouteTargets(targets) => extended.add("rt", list(targets.iter().map(value))),
             Set::SitesOfOrigin(sites) => extended.add("soo", list(sites.iter().map(value))),
             Set::Bandwidth(bandwidth) => {
-                extended.add("bandwidth", bandwidth.mbit_s);
+                match bandwidth.amount {
+                    BandwidthAmount::Mbit(mbit_s) => extended.add("bandwidth", mbit_s),
+                    BandwidthAmount::Paths => extended.add("bandwidth", quote("paths")),
+                    BandwidthAmount::Sum => extended.add("bandwidth", quote("sum")),
+                }
                 let transitive = bandwidth.transitive;
                 extended.add_unless_default("bandwidth_transitive", transitive, true);
             }

@@ -364,9 +364,9 @@ impl Policies {
                 asns: asns.clone(),
                 with: with.unwrap_or(self.asn),
             },
-            SetItem::Bandwidth { mbit_s, transitive } => Set::Bandwidth(Bandwidth {
+            SetItem::Bandwidth { amount, transitive } => Set::Bandwidth(Bandwidth {
                 asn: self.asn,
-                mbit_s: *mbit_s,
+                amount: *amount,
                 transitive: *transitive,
             }),
         })

@@ -107,6 +107,7 @@ fn settings(fields: &mut Fields, neighbor: &Neighbor, restart: GracefulRestart) 
         fields.add("aigp", aigp);
     }
     fields.add_unless_default("fqdn", neighbor.fqdn, true);
+    fields.add_unless_default("capabilities", neighbor.capabilities, true);
     fields.add_unless_default(
         "software_version",
         quote(neighbor.software_version.word()),

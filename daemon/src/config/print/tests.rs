@@ -6,9 +6,10 @@ use bgp::attributes::{Aggregator, Omitted, Origin};
 use bgp::family::{Family, PerFamily};
 use bgp::message::Role;
 use bgp::policy::{
-    Action, AsPathExclude, AsPathList, AsPathRule, Bandwidth, Communities, CommunityChange,
-    CommunityList, CommunityRule, Entry, ExtendedCommunityList, Extent, Kind, LargeCommunityList,
-    List, MacList, Match, NextHopChange, Number, OnMatch, PrefixList, RouteMap, Set,
+    Action, AsPathExclude, AsPathList, AsPathRule, Bandwidth, BandwidthAmount, Communities,
+    CommunityChange, CommunityList, CommunityRule, Entry, ExtendedCommunityList, Extent, Kind,
+    LargeCommunityList, List, MacList, Match, NextHopChange, Number, OnMatch, PrefixList,
+    RouteMap, Set,
 };
 use bgp::rib::{AdvertiseIf, DefaultOriginate, Handling, OwnAs, PathsSent, Presence, PrivateAs};
 use bgp::session::RemoteAs;
@@ -274,9 +275,13 @@ fn sets() -> impl Strategy<Value = Vec<Set>> {
         NextHopChange::Address(IpAddr::V6(Ipv6Addr::LOCALHOST)),
         NextHopChange::PeerAddress,
     ]);
-    let bandwidth = (1_u32.., any::<bool>()).prop_map(|(mbit_s, transitive)| Bandwidth {
+    let amount = prop_oneof![
+        (1_u32..).prop_map(BandwidthAmount::Mbit),
+        select(vec![BandwidthAmount::Paths, BandwidthAmount::Sum]),
+    ];
+    let bandwidth = (amount, any::<bool>()).prop_map(|(amount, transitive)| Bandwidth {
         asn: Asn(65001),
-        mbit_s,
+        amount,
         transitive,
     });
     // Adding stands behind what is set by kind.

@@ -66,6 +66,8 @@ pub struct Neighbor {
     pub aigp: Option<bool>,
     /// It is told what this host is called.
     pub fqdn: bool,
+    /// Capabilities are said and heeded (RFC 5492).
+    pub capabilities: bool,
     /// It is told which program this is.
     pub software_version: SoftwareVersion,
 }
@@ -101,6 +103,7 @@ impl Neighbor {
             graceful_shutdown: false,
             aigp: None,
             fqdn: true,
+            capabilities: true,
             software_version: SoftwareVersion::default(),
         }
     }

@@ -131,6 +131,9 @@ impl Page<'_> {
         for line in bfd(config, own, keys, &mut self.unsaid) {
             self.line(router.clone(), format!("{prefix}{line}"));
         }
+        if keys.take_if("capabilities", &Value::Boolean(false)) {
+            self.line(router.clone(), format!("{prefix}dont-capability-negotiate"));
+        }
         // Of all families, where FRR says it of each.
         let of_all = ["route_reflector_client", "route_server_client"];
         let of_all = of_all.map(|key| (key, keys.take_if(key, &Value::Boolean(true))));

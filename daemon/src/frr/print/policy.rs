@@ -377,6 +377,11 @@ impl Page<'_> {
         if let Some(bandwidth) = table.text("bandwidth") {
             let local = table.take_if("bandwidth_transitive", &Value::Boolean(false));
             let local = if local { " non-transitive" } else { "" };
+            let bandwidth = match bandwidth.as_str() {
+                "paths" => "num-multipaths",
+                "sum" => "cumulative",
+                number => number,
+            };
             self.line(
                 block.clone(),
                 format!("set {word} bandwidth {bandwidth}{local}"),

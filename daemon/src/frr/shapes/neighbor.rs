@@ -382,7 +382,15 @@ pub(super) const SHAPES: &[Shape] = &[
     shape(
         SESSION,
         "neighbor PEER dont-capability-negotiate",
-        Refused("capabilities are always negotiated (RFC 5492)"),
+        Does(|site, a| {
+            let value = (!a.no()).then(|| a.put("false"));
+            let keys = &mut site.peer(a).keys;
+            match value {
+                Some(value) => drop(keys.insert("capabilities", value)),
+                None => drop(keys.remove("capabilities")),
+            }
+            DONE
+        }),
     ),
     shape(
         SESSION,

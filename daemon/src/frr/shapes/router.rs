@@ -41,9 +41,13 @@ pub(super) const SHAPES: &[Shape] = &[
     shape(
         &[Top],
         "router bgp ASN view NAME [as-notation (dot|dot+|plain)]",
-        OpensRefused(
-            "a view is a table of its own without the kernel; give it an [[instance]] in TOML",
-        ),
+        Opens(Router, |site, a| {
+            let done = open(site, a, Some(a.value("NAME").to_owned()));
+            if !a.no() {
+                site.router().view = true;
+            }
+            done
+        }),
     ),
     shape(
         HERE,

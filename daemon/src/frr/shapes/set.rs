@@ -241,7 +241,7 @@ pub(super) const SHAPES: &[Shape] = &[
     ),
     shape(
         ENTRY,
-        "set extcommunity bandwidth <1-4294967295> [non-transitive]",
+        "set extcommunity bandwidth (<1-4294967295>|cumulative|num-multipaths) [non-transitive]",
         Does(|site, a| {
             let key = "extended_community.bandwidth_transitive";
             site.entry().sets.remove(key);
@@ -252,14 +252,13 @@ pub(super) const SHAPES: &[Shape] = &[
                 site,
                 a,
                 "extended_community.bandwidth",
-                a.value("<1-4294967295>").to_owned(),
+                match (a.has("cumulative"), a.has("num-multipaths")) {
+                    (true, _) => quote("sum"),
+                    (_, true) => quote("paths"),
+                    (_, _) => a.value("<1-4294967295>").to_owned(),
+                },
             )
         }),
-    ),
-    shape(
-        ENTRY,
-        "set extcommunity bandwidth (cumulative|num-multipaths) [non-transitive]",
-        Refused("say the bandwidth in Mbit/s"),
     ),
     shape(
         ENTRY,

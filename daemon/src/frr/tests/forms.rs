@@ -435,3 +435,66 @@ fn traffic_may_be_shared_by_paths_of_both_kinds_of_sessions() {
     ));
     assert!(config.bestpath.peer_type_relax);
 }
+
+#[test]
+fn a_view_is_an_instance_that_the_kernel_has_nothing_of() {
+    let view = |name: &str, rest: &str| {
+        format!(
+            "router bgp 65001 view {name}\n bgp router-id 10.0.0.1\n neighbor 10.0.0.{rest} remote-as 65002\n"
+        )
+    };
+    let (one, two) = (view("ONE", "2"), view("two", "3"));
+    let config = config(&format!("{one}{two}"));
+    assert!(config.listen.is_empty() && config.neighbors.is_empty());
+    let names = config
+        .instances
+        .iter()
+        .map(|it| it.name.as_deref().unwrap());
+    assert_eq!(names.collect::<Vec<_>>(), ["one", "two"]);
+    for instance in &config.instances {
+        assert_eq!((instance.vrf.as_ref(), instance.neighbors.len()), (None, 1));
+        assert!(instance.metrics().is_empty());
+    }
+    let listen = config.instances.iter().map(|it| it.listen.is_empty());
+    assert_eq!(listen.collect::<Vec<_>>(), [false, true]);
+    assert!(matches!(
+        outcomes(&format!("{one}{two}"), "router bgp")[..],
+        [Outcome::Noted(_), Outcome::Differs(_)]
+    ));
+    // Beside a router without a view it is that one that listens.
+    let three = super::config(&format!("{ROUTER}{one}"));
+    assert!(!three.listen.is_empty() && three.instances[0].listen.is_empty());
+    assert!(
+        super::config(&format!("{one}{ROUTER}no router bgp 65001 view ONE\n"))
+            .instances
+            .is_empty()
+    );
+}
+
+#[test]
+fn a_session_may_do_without_capabilities() {
+    let line = "neighbor 10.0.0.2 dont-capability-negotiate";
+    let of = |lines: &str| {
+        let config = kept(&format!(
+            "{ROUTER} neighbor 10.0.0.2 remote-as 65002\n {lines}\n"
+        ));
+        config.neighbors[0].capabilities
+    };
+    assert!(!of(line));
+    assert!(of("") && of(&format!("{line}\n no {line}")));
+}
+
+#[test]
+fn a_bandwidth_may_be_that_of_the_paths() {
+    let text = format!(
+        "{ROUTER}route-map M permit 10\n set extcommunity bandwidth num-multipaths\n\
+         route-map M permit 20\n set extcommunity bandwidth cumulative non-transitive\n"
+    );
+    let config = kept(&text);
+    let of = |at: usize| match &config.route_maps[0].entries()[at].sets[..] {
+        [Set::Bandwidth(bandwidth)] => (bandwidth.amount, bandwidth.transitive),
+        sets => panic!("{sets:?}"),
+    };
+    assert_eq!(of(0), (bgp::policy::BandwidthAmount::Paths, true));
+    assert_eq!(of(1), (bgp::policy::BandwidthAmount::Sum, false));
+}

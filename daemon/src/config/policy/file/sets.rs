@@ -212,10 +212,10 @@ fn of_value(table: &mut Table<'_, '_>, items: &mut Vec<At<SetItem>>) {
         items.push(At::new(SetItem::Plain(Set::SitesOfOrigin(value)), span));
     }
     let transitive = table.get("bandwidth_transitive", boolean);
-    match (table.get("bandwidth", number(1..=U32_MAX)), transitive) {
+    match (table.get("bandwidth", amount), transitive) {
         (Some(At { value, span }), transitive) => {
             let bandwidth = SetItem::Bandwidth {
-                mbit_s: value,
+                amount: value,
                 transitive: transitive.is_none_or(|at| at.value),
             };
             items.push(At::new(bandwidth, span));
@@ -228,6 +228,17 @@ fn of_value(table: &mut Table<'_, '_>, items: &mut Vec<At<SetItem>>) {
             table.report().error(span, problem);
         }
         (None, None) => {}
+    }
+}
+
+/// A number of megabits, or a word for what the paths have that forward together.
+fn amount(value: &DeValue<'_>) -> Reading<BandwidthAmount> {
+    match value.as_str() {
+        Some("paths") => Ok(BandwidthAmount::Paths),
+        Some("sum") => Ok(BandwidthAmount::Sum),
+        Some(_) | None => number(1..=U32_MAX)(value)
+            .map(BandwidthAmount::Mbit)
+            .map_err(|_| "a number from 1 to 4294967295, \"paths\" or \"sum\"".into()),
     }
 }
 
