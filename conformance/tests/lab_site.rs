@@ -79,3 +79,53 @@ fn a_site_is_marked_hears_nothing_of_itself_and_may_be_far() -> Result<(), Error
         bird.stop()
     })
 }
+
+/// rbgpd that uses several paths and tells FRR how many there are, with keys of its session with FRR.
+fn counting(frr: &str) -> String {
+    format!(
+        "ebgp_requires_policy = false\n\
+         [ipv4_unicast]\nmultipath = {{ paths = 8, as_path_relax = true }}\n\
+         [[route_map]]\nname = \"COUNT\"\nentry = [{{ seq = 10, action = \"permit\", \
+         set = {{ extended_community = {{ bandwidth = \"paths\" }} }} }}]\n{}{}",
+        toward("10.9.0.2", 65002, frr),
+        toward("10.8.0.3", 65003, "ipv4_unicast = {}"),
+    )
+}
+
+#[test]
+fn a_neighbor_is_told_how_many_paths_there_are_with_capabilities_and_without() -> Result<(), Error>
+{
+    const FAMILY: &str = "ipv4_unicast = { export = \"COUNT\" }";
+    scenario_beside_others("counted", &BOTH, |lab| {
+        let mut pair = Pair::build(lab)?;
+        pair.start(&counting(FAMILY))?;
+        let frr = pair.frr(Release::Host, &frr_side(65002, "", ""))?;
+        let own = "protocol static own { ipv4; route 198.51.100.0/24 blackhole; }\n";
+        let mut bird = pair.third(&(bird_side(65003, "", "where proto = \"own\"") + own))?;
+        frr.until_shown(lab, "198.51.100.0/24", &["LB:65001:125000"])?;
+        // FRR has the prefix, too: a second path, behind that of BIRD with the lower identifier.
+        let announce = |no: &str| {
+            let line = format!("{no}network 198.51.100.0/24");
+            frr.configure(&["router bgp 65002", "address-family ipv4 unicast", &line])
+        };
+        announce("")?;
+        frr.until_shown(lab, "198.51.100.0/24", &["LB:65001:250000"])?;
+        announce("no ")?;
+        frr.until_shown(lab, "198.51.100.0/24", &["LB:65001:125000"])?;
+
+        // Without capabilities the session comes up anew and exchanges the same.
+        let before = pair.sessions("10.9.0.2")?;
+        pair.reload(&counting(&format!("capabilities = false\n{FAMILY}")))?;
+        lab.reach("another session", PATIENCE, || {
+            match pair.sessions("10.9.0.2")? > before {
+                true => Ok(()),
+                false => Err(Error::State("the session before".to_owned())),
+            }
+        })?;
+        let seen = frr.until_shown(lab, "198.51.100.0/24", &["LB:65001:125000"])?;
+        assert!(seen.contains("65001 65003"), "{seen}");
+        let shown = frr.vtysh(&["show bgp neighbors 10.9.0.1 json"])?.text();
+        assert!(!shown.contains("advertisedAndReceived"), "{shown}");
+        bird.stop()
+    })
+}
