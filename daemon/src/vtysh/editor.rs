@@ -46,6 +46,12 @@ pub(super) async fn run(session: &mut Session, out: &mut dyn Write) -> io::Resul
             Ok(line) => line,
             Err(ReadlineError::Interrupted) => continue,
             Err(ReadlineError::Eof) => break,
+            // What was typed before stays: a key of another alphabet is no reason to lose it.
+            Err(ReadlineError::Io(error)) if error.kind() == io::ErrorKind::InvalidData => {
+                writeln!(out, "\n% what was typed is no UTF-8: the line is dropped")?;
+                out.flush()?;
+                continue;
+            }
             Err(error) => return Err(io::Error::other(error)),
         };
         // As in FRR, what stands in the line is dropped.

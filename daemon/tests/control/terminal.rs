@@ -281,6 +281,41 @@ fn a_line_may_be_dropped_and_the_end_of_the_input_leaves() {
     assert!(!shown.contains('%'), "{shown}");
 }
 
+/// A terminal that speaks another alphabet sends octets that are no text.
+#[test]
+fn keys_that_are_no_text_drop_their_line_and_not_what_was_typed_before() {
+    let daemon = daemon();
+    let mut terminal = Terminal::open(&daemon);
+    terminal.line("configure terminal", "(config)");
+    terminal.line("route-map M permit 10", "(config-route-map)");
+    terminal.keys.write_all(&[b'm', 0xe4, 0xff]).unwrap();
+    terminal.sees("is no UTF-8");
+    terminal.sees_prompt("(config-route-map)");
+    // What is left of it is dropped as any line may be.
+    terminal.types(ABORT);
+    terminal.sees_prompt("(config-route-map)");
+    terminal.types(OUT);
+    terminal.sees_prompt("");
+    assert_eq!(asked(&daemon), ["route-map M permit 10"]);
+    terminal.types(END);
+    assert_eq!(terminal.ends().0, Some(0));
+}
+
+#[test]
+fn another_program_runs_until_it_ends_and_the_session_goes_on() {
+    let daemon = daemon();
+    let mut terminal = Terminal::open(&daemon);
+    // No host is called so, and it is no option either. Without the program that is said.
+    let shown = terminal.line("ping -V", "");
+    let done = ["-V", "Can't execute ping"];
+    assert!(done.iter().any(|it| shown.contains(it)), "{shown}");
+    assert!(!shown.contains('%'), "{shown}");
+    let version = terminal.line("show version", "");
+    assert!(version.contains("FRRouting"), "{version}");
+    terminal.types(END);
+    assert_eq!(terminal.ends().0, Some(0));
+}
+
 /// The lines that were given to it, session by session.
 fn asked(daemon: &Daemon) -> Vec<String> {
     let lines = |request: Request| match request {

@@ -124,7 +124,11 @@ impl View {
         let number = number.and_then(|it| it.parse().ok());
         let number = number.filter(|_| said.has("table"));
         let vrf = said.value(&["NAME"]);
-        Self::of_table(vrf, number, said.has("ipv6"), asking).await
+        let view = Self::of_table(vrf, number, said.has("ipv6"), asking).await?;
+        match vrf {
+            Some(name) if view.tables.is_empty() && !said.has("json") => Err(no_vrf(name)),
+            Some(_) | None => Ok(view),
+        }
     }
 
     async fn of_vrf(vrf: Option<&str>, ipv6: bool, asking: &Asking) -> Result<Self, Trouble> {
@@ -321,6 +325,10 @@ impl View {
         }
         text
     }
+}
+
+fn no_vrf(name: &str) -> Trouble {
+    Trouble::Warning(format!("% VRF {name} not found\n"))
 }
 
 /// `NEXTHOP_FLAG_ACTIVE`, `_FIB` and `_ONLINK` of FRR.
@@ -715,6 +723,9 @@ pub(super) async fn interface_brief(said: &Said, asking: &Asking) -> Answered {
         if wanted == "all" || wanted == vrf {
             vrfs.entry(vrf).or_default().push(link);
         }
+    }
+    if vrfs.is_empty() && !said.has("json") {
+        return Err(no_vrf(wanted));
     }
     let (mut text, mut objects) = (String::new(), Map::new());
     for (vrf, mut links) in vrfs {

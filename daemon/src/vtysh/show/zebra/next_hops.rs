@@ -32,6 +32,9 @@ pub(in crate::vtysh::show) async fn next_hops(said: &Said, asking: &Asking) -> A
     let (mut text, mut objects) = (String::new(), Map::new());
     for table in &view.tables {
         let mut hops = Map::new();
+        if said.value(&["NAME"]) == Some("all") {
+            text.push('\n');
+        }
         text.push_str(&format!("VRF {}:\n Resolve via default: off\n", table.vrf));
         let all = view.wanted(table, asking, false).await?.into_keys();
         for ip in all.filter(|ip| one.is_none_or(|one| one == *ip)) {
