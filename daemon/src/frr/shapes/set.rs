@@ -192,13 +192,12 @@ pub(super) const SHAPES: &[Shape] = &[
     shape(
         ENTRY,
         "set comm-list NAME (add|replace)",
-        Does(|site, a| {
-            let key = match a.has("add") {
-                true => "comm_list_add",
-                false => "comm_list_replace",
-            };
-            sets(site, a, key, a.value("NAME").to_owned())
-        }),
+        Does(list_of_communities),
+    ),
+    shape(
+        ENTRY,
+        "set (comm-list|community-list) (add|replace) NAME",
+        Does(list_of_communities),
     ),
     shape(
         ENTRY,
@@ -317,6 +316,15 @@ pub(super) const SHAPES: &[Shape] = &[
 fn sets(site: &mut Site, a: &Args<'_>, key: &'static str, text: String) -> Done {
     a.set(&mut site.entry().sets, key, text);
     DONE
+}
+
+/// All communities that a list permits.
+fn list_of_communities(site: &mut Site, a: &Args<'_>) -> Done {
+    let key = match a.has("add") {
+        true => "comm_list_add",
+        false => "comm_list_replace",
+    };
+    sets(site, a, key, a.value("NAME").to_owned())
 }
 
 /// `100`, `+10` or `-10`.

@@ -361,7 +361,7 @@ fn lists_of_communities_may_be_added_and_aliases_matched() {
         "bgp community alias 65001:7 SEVEN\nbgp community alias 65001:1:2 LARGE\n\
          bgp community-list standard L permit 65001:1 65001:2\nbgp community-list standard L deny 65001:3\n\
          route-map M permit 10\n match alias SEVEN\n set community 65001:9 additive\n set comm-list L add\n\
-         route-map M permit 20\n match alias LARGE\n set comm-list L replace\n\
+         route-map M permit 20\n match alias LARGE\n set comm-list replace L\n\
          route-map M permit 30\n match alias NOBODY\n{ROUTER}"
     );
     let maps = "[[route_map]]\nname = \"M\"\nentry = [\n\
