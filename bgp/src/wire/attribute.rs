@@ -240,7 +240,7 @@ impl<'a> Piece<'a> {
     }
 
     /// An attribute whose value is canonical. Nearly all others send headers that are, too, and then
-    /// the octets are copied once and not put together from their parts (an eighth of the decoding).
+    /// the octets are copied once and not put together from their parts.
     pub(crate) fn of(raw: &Raw<'a>) -> Self {
         let long = raw.value.len() > usize::from(u8::MAX);
         let flags = canonical_flags(raw.code, raw.flags);
