@@ -33,10 +33,37 @@ use file::File;
 pub use accept::accept;
 pub(crate) use accept::not_of_hosts;
 pub use diff::{Diff, diff};
+use error::Span;
 pub use error::{ConfigError, Origin, Place, Problem, Report};
 pub use policy::{Direction, PolicyKind};
 pub use print::print;
 pub use types::*;
+
+/// The text of a file in TOML, or the first octet that is none. `file` is the name that the error
+/// shows.
+pub(crate) fn text(octets: Vec<u8>, file: &str) -> Result<String, Box<ConfigError>> {
+    String::from_utf8(octets).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        let before = error.as_bytes().get(..at).unwrap_or_default();
+        let before = String::from_utf8_lossy(before);
+        let place = Report::new(&before, file).place(Span { start: at, end: at });
+        let octet = error.as_bytes().get(at).copied().unwrap_or_default();
+        // What it would be where the file comes from an editor of old.
+        let latin = match char::from(octet) {
+            character if character.is_control() => String::new(),
+            character => format!(" (in ISO 8859-1 it is `{character}`)"),
+        };
+        Box::new(ConfigError {
+            file: file.to_owned(),
+            place,
+            problem: Problem::NotText(octet),
+            hint: Some(format!(
+                "write the character there anew{latin}, or the whole file: iconv -f ISO-8859-1 -t \
+                 UTF-8; is this the right file?"
+            )),
+        })
+    })
+}
 
 /// Reads a configuration in TOML as [`parse`] does, and remarks what is in it without effect.
 pub fn parse_and_review(

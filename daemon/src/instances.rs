@@ -379,7 +379,7 @@ impl Instances {
             // It may have octets that are no text, and other files beside it.
             return Ok((file.clone(), String::new()));
         }
-        let text = String::from_utf8(octets).map_err(|error| unreadable(error.to_string()))?;
+        let text = config::text(octets, &name).map_err(|error| refused(&name, &[*error]))?;
         Ok((file.clone(), text))
     }
 
@@ -409,17 +409,7 @@ impl Instances {
             }
         };
         let read = read.map(|(config, _)| (config, frr));
-        read.map_err(|errors| {
-            ErrorReply::new(
-                ErrorKind::BadConfig,
-                format!(
-                    "{} in `{name}`; the running configuration stays",
-                    counted(errors.len(), "error", "errors")
-                ),
-            )
-            .details(errors.iter().map(ToString::to_string))
-            .hint(format!("rbgpctl check {name}"))
-        })
+        read.map_err(|errors| refused(name, &errors))
     }
 
     /// Has the cores apply what is new to them, or only say what would change.
@@ -698,6 +688,15 @@ fn no_clash<'c>(
         }
     }
     Ok(())
+}
+
+/// A file with errors changes nothing.
+fn refused(name: &str, errors: &[config::ConfigError]) -> ErrorReply {
+    let count = counted(errors.len(), "error", "errors");
+    let error = format!("{count} in `{name}`; the running configuration stays");
+    ErrorReply::new(ErrorKind::BadConfig, error)
+        .details(errors.iter().map(ToString::to_string))
+        .hint(format!("rbgpctl check {name}"))
 }
 
 fn cannot_start(error: &StartError) -> ErrorReply {

@@ -118,7 +118,7 @@ fn read(path: &Path) -> Result<(Config, Option<Vec<frr::Source>>), ExitCode> {
         return read.map_err(|_| check());
     }
     let octets = plain_file::read(path).map_err(|_| check())?;
-    let text = String::from_utf8(octets).map_err(|_| check())?;
+    let text = config::text(octets, &path.display().to_string()).map_err(|_| check())?;
     config::parse_here(&text, &path.display().to_string(), transport::ao_works)
         .map(|(config, _)| (config, None))
         .map_err(|_| check())

@@ -90,6 +90,9 @@ impl fmt::Display for ConfigError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Problem {
+    /// An octet that belongs to no character: what follows cannot be read.
+    #[error("the octet 0x{0:02x} is not UTF-8, but a file in TOML must be")]
+    NotText(u8),
     /// The text is not TOML; the words are the parser's.
     #[error("this is not TOML: {0}")]
     Syntax(String),

@@ -58,14 +58,7 @@ pub(super) fn unreadable(file: &Path, error: &io::Error) -> String {
 fn read(file: &Path) -> Result<String, String> {
     let name = file.display();
     let octets = plain_file::read(file).map_err(|error| unreadable(file, &error))?;
-    String::from_utf8(octets).map_err(|error| {
-        let at = error.utf8_error().valid_up_to();
-        format!(
-            "error: `{name}` is not text: octet {} is not UTF-8\n\nhint: TOML is UTF-8; is this \
-             the right file?",
-            at + 1
-        )
-    })
+    config::text(octets, &name.to_string()).map_err(|error| error.to_string())
 }
 
 /// Why a file cannot be read, and what to do.

@@ -34,12 +34,16 @@ fn check_reports_errors_with_their_place() {
     let other = directory.join("frr.conf");
     std::fs::write(&other, "hostname a\nroute-map X permit ten\n").unwrap();
     let octets = directory.join("octets.toml");
-    std::fs::write(&octets, b"asn\xff").unwrap();
+    std::fs::write(&octets, b"asn = 65001\n# caf\xc3\xa9 caf\xe9 Z\xfcrich\n").unwrap();
     let folder = directory.join("folder.toml");
     std::fs::create_dir(&folder).unwrap();
     for (file, why) in [
         (&other, "frr.conf:2:1: `route-map X permit ten`: "),
-        (&octets, "is not text: octet 4 is not UTF-8\n\nhint: "),
+        (
+            &octets,
+            "octets.toml:2:11: the octet 0xe9 is not UTF-8, but a file in TOML must be\n\nhint: \
+             write the character there anew (in ISO 8859-1 it is `é`), or the whole file: iconv",
+        ),
         (&folder, "is a directory, but must be a file\n\nhint: "),
     ] {
         let ran = rbgpctl_with(b"", &["check", file.to_str().unwrap()]).exits(2);

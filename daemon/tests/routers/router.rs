@@ -686,6 +686,24 @@ async fn an_instance_that_a_reload_adds_restarts_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_reload_says_where_an_octet_is_no_text_and_changes_nothing() {
+    let with = WithInstance::new(37);
+    let router = with.start(&with.default).unwrap();
+    let mut octets = with.both.clone().into_bytes();
+    let lines = with.both.lines().count();
+    octets.extend(b"# Z\xfcrich\n");
+    std::fs::write(with.place.join("rbgpd.toml"), octets).unwrap();
+    let request = Request::Reload { dry_run: false };
+    let error = router.ask(request).await.unwrap_err();
+    let place = format!("rbgpd.toml:{}:4: the octet 0xfc is not UTF-8", lines + 1);
+    assert!(error.details.concat().contains(&place), "{error:?}");
+    assert!(error.error.ends_with("the running configuration stays"));
+    let of_b = Request::Of("b".to_owned(), Box::new(Request::Summary));
+    assert!(router.ask(of_b).await.is_err());
+    router.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_has_a_neighbour_that_was_asked_for_elsewhere_is_named() {
     let with = WithInstance::new(34);
     let router = with.start(&with.both).unwrap();
