@@ -65,6 +65,17 @@ pub(crate) enum Origin<'a> {
     },
 }
 
+/// Why one of `networks` is not announced.
+#[derive(Debug)]
+pub(crate) enum Absent<'a> {
+    /// Others have no route to exactly this prefix.
+    NoRoute,
+    /// Nor to one within it.
+    NoneWithin,
+    /// This route-map holds it back.
+    Denied(&'a str),
+}
+
 impl Own {
     pub(crate) fn of(config: &Config) -> Self {
         let (v4, v6) = (&config.ipv4_unicast, &config.ipv6_unicast);
@@ -128,6 +139,21 @@ impl Own {
     /// Why a prefix is announced, if it is.
     pub(crate) fn origin<'a>(&self, prefix: Prefix, ground: &'a Ground) -> Option<Origin<'a>> {
         self.decide(prefix, ground).map(|(origin, _)| origin)
+    }
+
+    /// Why one of `networks` is not announced, if it is one and is not.
+    pub(crate) fn absent(&self, prefix: Prefix, ground: &Ground) -> Option<Absent<'_>> {
+        let network = self.networks.get(&prefix)?;
+        if self.network_attributes(network, ground).is_some() {
+            return None;
+        }
+        let denied = || {
+            network
+                .route_map
+                .as_ref()
+                .map(|map| Absent::Denied(map.name()))
+        };
+        lacks(network, ground).or_else(denied)
     }
 
     /// Whose answers may be different after a change of a route of others.
@@ -223,11 +249,7 @@ impl Own {
     }
 
     fn network_attributes(&self, network: &Network, ground: &Ground) -> Option<AttributeSet> {
-        let due = match network.require_route {
-            RequireRoute::No => true,
-            RequireRoute::Exact => ground.has(network.prefix),
-            RequireRoute::OrMoreSpecific => ground.has_within(network.prefix),
-        };
+        let due = lacks(network, ground).is_none();
         let mut set = AttributeSet::new(ourselves(network.prefix));
         set.med = Some(OWN_MED);
         due.then(|| self.judged(network.route_map.as_deref(), network.prefix, set))
@@ -298,6 +320,16 @@ impl Own {
             Some((Origin::Redistributed { table, route }, set))
         })
     }
+}
+
+/// The route of others that a network waits for.
+fn lacks(network: &Network, ground: &Ground) -> Option<Absent<'static>> {
+    let (there, absent) = match network.require_route {
+        RequireRoute::No => return None,
+        RequireRoute::Exact => (ground.has(network.prefix), Absent::NoRoute),
+        RequireRoute::OrMoreSpecific => (ground.has_within(network.prefix), Absent::NoneWithin),
+    };
+    (!there).then_some(absent)
 }
 
 /// Entries that are not in both lists, or all when their order is another one.

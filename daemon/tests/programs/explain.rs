@@ -79,3 +79,75 @@ fn macs_and_routes_say_where_they_are_who_is_told_and_who_wins() {
     a.ip("route del 10.2.0.0/16 via 10.10.0.2 proto static metric 0");
     a_says.until_said("explain 10.2.0.0/16", |it| !it.contains("another program"));
 }
+
+#[test]
+fn what_is_written_or_told_and_not_there_says_why() {
+    let Some((mut a, mut b)) = sites("missing") else {
+        return;
+    };
+    let deny = "[[route_map]]\nname = \"NONE\"\nentry = [{ seq = 10, action = \"deny\" }]\n";
+    let networks = "networks = [{ prefix = \"10.7.0.0/16\", require_route = true }, \
+                    { prefix = \"10.8.0.0/16\", require_route = \"or_more_specific\" }, \
+                    { prefix = \"10.9.0.0/16\", route_map = \"NONE\" }]";
+    let at_a = config(&a).replace("networks = [\"10.1.0.0/16\"]", networks) + deny;
+    let at_b = config(&b).replace("65000:100", "65000:900");
+    a.start(&at_a);
+    b.start(&at_b);
+    let (a_says, b_says) = (a.daemon(), b.daemon());
+    a_says.until_said("show routes 10.2.0.0/16 --json", |it| {
+        it.contains("\"installed\":true")
+    });
+
+    // Networks that wait for a route, and one that a route-map holds back.
+    let said = |what: &str| {
+        let output = a_says.ctl(&format!("explain {what}"));
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let exact = said("10.7.0.0/16");
+    let one = "10.7.0.0/16 (ipv4_unicast)\n  note: one of `networks` in [ipv4_unicast] (FRR: \
+               `network 10.7.0.0/16`), not announced: the kernel has no route to exactly this \
+               prefix that is not ours; make one, like `ip route add blackhole 10.7.0.0/16`, or";
+    assert!(exact.starts_with(one), "{exact}");
+    let within = said("10.8.0.0/16");
+    assert!(
+        within.contains("to one within it, that is not ours"),
+        "{within}"
+    );
+    // An address finds the network that it is of.
+    let address = said("10.7.1.2");
+    assert!(address.starts_with(one), "{address}");
+    let denied = said("10.9.0.0/16");
+    assert!(denied.contains("route-map `NONE` denies it"), "{denied}");
+    let nothing = a_says.ctl("explain 10.6.0.0/16");
+    assert!(!nothing.status.success(), "{nothing:?}");
+    // The next step is the one that is named.
+    a.ip("route add blackhole 10.7.0.0/16");
+    let there = a_says.until_said("explain 10.7.0.0/16", |it| {
+        it.contains("> from this router")
+    });
+    assert!(!there.contains("not announced"), "{there}");
+
+    // A machine at a, of which b hears with other route targets than its VNI imports.
+    a.ip("link add port0 type veth peer name machine");
+    a.ip("link set port0 master br100 up");
+    a.ip("link set machine up");
+    until("the bridge takes an address", || {
+        let output = a.run("bridge fdb add 02:aa:00:00:00:01 dev port0 master dynamic");
+        let taken = output.status.success().then_some(());
+        taken.ok_or_else(|| format!("{output:?}"))
+    });
+    let told = b_says.until_said("explain 02:aa:00:00:00:01", |it| {
+        it.contains("no VNI imports")
+    });
+    assert!(told.contains("> from 10.10.0.1: best path"), "{told}");
+    let why = "no VNI imports it: its route targets are RT:65000:100, and VNI 100 imports \
+               RT:65000:900; put one of its targets into the `import_targets` of a [[vni]]";
+    assert!(told.contains(why), "{told}");
+    b.daemon()
+        .ctl("explain 02:aa:00:00:00:02")
+        .status
+        .code()
+        .filter(|it| *it != 0)
+        .unwrap();
+}

@@ -11,6 +11,8 @@ use super::*;
 use crate::core::Learned;
 use crate::own_routes::{self, Origin};
 
+mod missing;
+
 /// Of several paths so many are told apart; `show routes --advertised` has all.
 const NAMED_MAX: usize = 16;
 
@@ -22,7 +24,11 @@ fn drops(path: &PathView) -> bool {
 impl Core {
     pub(super) fn explain(&self, target: &str) -> Result<reply::Explain, ErrorReply> {
         let entries = if let Ok(mac) = target.parse::<MacAddress>() {
-            self.explain_mac(mac)
+            let known = self.explain_mac(mac);
+            match known.is_empty() {
+                true => self.explain_unimported(mac),
+                false => known,
+            }
         } else if let Ok(prefix) = target.parse::<Prefix>() {
             let host = Some(prefix).filter(|it| *it == Prefix::host(it.addr()));
             let hosts = host.map(|it| self.explain_host(it.addr()));
@@ -64,25 +70,31 @@ impl Core {
                 paths: Vec::new(),
                 kernel,
                 told: Vec::new(),
-                notes: notes
-                    .into_iter()
-                    .chain(self.aggregate_note(prefix))
-                    .collect(),
+                notes: notes.into_iter().chain(self.own_notes(prefix)).collect(),
             }];
         }
         if let Some(route) = found {
             return vec![self.explained(&route)];
         }
-        // An aggregate that is not there is worth a word.
-        let idle = self.aggregate_note(prefix).map(|note| reply::Explained {
+        // What was written and is not there is worth a word.
+        let written = covering(prefix).take(if host { usize::MAX } else { 1 });
+        let written = written.map(|prefix| (prefix, self.own_notes(prefix)));
+        let idle = written.filter(|(_, notes)| !notes.is_empty()).take(1);
+        idle.map(|(prefix, notes)| reply::Explained {
             subject: prefix.to_string(),
             family: Nlri::from(prefix).family().name().to_owned(),
             paths: Vec::new(),
             kernel: Vec::new(),
             told: Vec::new(),
-            notes: vec![note],
-        });
-        idle.into_iter().collect()
+            notes,
+        })
+        .collect()
+    }
+
+    /// What the configuration has for exactly this prefix, and is worth a word.
+    fn own_notes(&self, prefix: Prefix) -> Vec<String> {
+        let notes = [self.aggregate_note(prefix), self.network_note(prefix)];
+        notes.into_iter().flatten().collect()
     }
 
     /// What an aggregate of exactly this prefix is made of, or why it is not there.
@@ -143,7 +155,11 @@ impl Core {
             notes: notes
                 .into_iter()
                 .chain(fixed_notes)
-                .chain(nlri.prefix().and_then(|prefix| self.aggregate_note(prefix)))
+                .chain(
+                    unicast
+                        .into_iter()
+                        .flat_map(|prefix| self.own_notes(prefix)),
+                )
                 .chain(self.hold_line())
                 .collect(),
         }
