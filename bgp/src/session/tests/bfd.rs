@@ -383,13 +383,18 @@ fn strict_mode_takes_nothing_to_established_while_bfd_is_not_up() {
                 assert_eq!(closed(&outputs), [conn], "{not_up:?} {way:?}");
             }
             assert!(bench.session.status().waits_for_bfd);
-            let outputs = bench.input(Input::Bfd(Bfd::Up));
-            let conn = dialled(&outputs).expect("connects at once");
-            bench.input(Input::Connected { conn });
-            bench.shake_hands(conn, &peer_open());
-            assert_eq!(bench.session.state(), State::Established);
+            establishes_with_bfd(&mut bench);
         }
     }
+}
+
+/// BFD comes up, and what waited for it is Established.
+fn establishes_with_bfd(bench: &mut Bench) {
+    let outputs = bench.input(Input::Bfd(Bfd::Up));
+    let conn = dialled(&outputs).expect("connects at once");
+    bench.input(Input::Connected { conn });
+    bench.shake_hands(conn, &peer_open());
+    assert_eq!(bench.session.state(), State::Established);
 }
 
 /// FRR's BGP comes up, its BFD is made anew because of that, and FRR ends the session itself.
@@ -402,11 +407,7 @@ fn strict_mode_waits_also_for_bfd_that_was_made_anew_under_the_last_session() {
     assert_eq!(dialled(&bench.pass(secs(1))), None);
     let (conn, outputs) = bench.accept();
     assert_eq!(closed(&outputs), [conn]);
-    let outputs = bench.input(Input::Bfd(Bfd::Up));
-    let conn = dialled(&outputs).expect("connects at once");
-    bench.input(Input::Connected { conn });
-    bench.shake_hands(conn, &peer_open());
-    assert_eq!(bench.session.state(), State::Established);
+    establishes_with_bfd(&mut bench);
 }
 
 #[test]
