@@ -411,6 +411,12 @@ impl Instance {
         routes.into_iter().map(|route| self.imported(route))
     }
 
+    /// Keys of the received routes to a MAC address. Looks at all routes.
+    pub fn received_to(&self, mac: MacAddress) -> impl Iterator<Item = &EvpnKey> {
+        let keys = self.facts.routes.iter().map(|route| &route.key);
+        keys.filter(move |key| matches!(key, EvpnKey::MacIp { mac: of, .. } if *of == mac))
+    }
+
     /// One received route.
     pub fn received_route(&self, key: &EvpnKey) -> Option<ReceivedRoute> {
         self.facts.routes.get(key).map(|route| self.imported(route))

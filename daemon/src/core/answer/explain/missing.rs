@@ -34,25 +34,14 @@ impl Core {
 
     /// Routes to a MAC address that no VNI has taken in, with who told them.
     pub(super) fn explain_unimported(&self, mac: MacAddress) -> Vec<reply::Explained> {
-        let mut found = Vec::new();
-        self.rib.visit(Family::Evpn, rib::Select::All, |route| {
-            let of_it =
-                matches!(&route.nlri, Nlri::Evpn(EvpnKey::MacIp { mac: of, .. }) if *of == mac);
-            if of_it {
-                found.push(route);
-            }
-            found.len() < NAMED_MAX
+        let keys = self.evpn.received_to(mac).take(NAMED_MAX);
+        let explained = keys.filter_map(|key| {
+            let route = self.rib.route(&Nlri::Evpn(key.clone()))?;
+            let mut explained = self.explained(&route);
+            explained.notes.extend(self.import_note(key));
+            Some(explained)
         });
-        found
-            .iter()
-            .map(|route| {
-                let mut explained = self.explained(route);
-                if let Nlri::Evpn(key) = &route.nlri {
-                    explained.notes.extend(self.import_note(key));
-                }
-                explained
-            })
-            .collect()
+        explained.collect()
     }
 
     /// What keeps a route of another router out of the VNIs.
