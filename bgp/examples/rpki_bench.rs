@@ -20,7 +20,9 @@ use bgp::family::PerFamily;
 use bgp::message::Update;
 use bgp::nlri::NlriList;
 use bgp::policy::{Action, Entry, Match, Number, Policy, RouteMap, Set};
-use bgp::rib::{Config, Input, Multipath, Output, PeerFacts, PeerFamily, PeerId, Rib, Rules};
+use bgp::rib::{
+    Config, Identity, Input, Multipath, Output, PeerFacts, PeerFamily, PeerId, Rib, Rules,
+};
 use bgp::rpki::{Affected, Change, State, Validation, Vrp, Vrps};
 use bgp::{Asn, AttributeSet, Family, Prefix, Prefix4};
 
@@ -132,11 +134,8 @@ fn validation(vrps: &Arc<Vrps>) -> Arc<Validation> {
 /// Tables that hold the routes and have told them.
 fn loaded(import: Policy, export: Policy, routes: &[Prefix4]) -> Rib {
     let mut rib = Rib::new(Config {
-        router_id: Ipv4Addr::new(10, 0, 0, 1),
-        cluster_id: Ipv4Addr::new(10, 0, 0, 1),
-        client_to_client: true,
+        identity: Identity::new(Ipv4Addr::new(10, 0, 0, 1)),
         default_local_pref: None,
-        confederation: None,
         multipath: PerFamily::<Multipath>::default(),
         rules: Rules::default(),
         seed: 7,

@@ -95,16 +95,8 @@ pub const WINDOW: usize = 1024 * 1024;
 /// Settings of the whole table.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Own BGP identifier.
-    pub router_id: Ipv4Addr,
-    /// Name of the cluster whose route reflector this router is (RFC 4456 §7); the own identifier
-    /// unless several reflectors serve the same clients.
-    pub cluster_id: Ipv4Addr,
-    /// Routes of a client are reflected to other clients. Not needed where clients are connected to each
-    /// other (RFC 4456 §6).
-    pub client_to_client: bool,
-    /// The confederation this AS is a member of, if it is (RFC 5065).
-    pub confederation: Option<Confederation>,
+    /// Who this router is.
+    pub identity: Identity,
     /// Multipath per family.
     pub multipath: PerFamily<Multipath>,
     /// LOCAL_PREF of paths that come without one, as policy and the decision see them and as our AS is
@@ -116,6 +108,34 @@ pub struct Config {
     pub seed: u64,
     /// Families for which [`Output::Best`] is wanted; more can follow ([`Input::Track`]).
     pub track: PerFamily<bool>,
+}
+
+/// Who a router is to others, its AS number apart: that is said on each session
+/// ([`PeerFacts::local_as`]).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Identity {
+    /// Own BGP identifier.
+    pub router_id: Ipv4Addr,
+    /// Name of the cluster whose route reflector this router is (RFC 4456 §7); the own identifier
+    /// unless several reflectors serve the same clients.
+    pub cluster_id: Ipv4Addr,
+    /// Routes of a client are reflected to other clients. Not needed where clients are connected to each
+    /// other (RFC 4456 §6).
+    pub client_to_client: bool,
+    /// The confederation this AS is a member of, if it is (RFC 5065).
+    pub confederation: Option<Confederation>,
+}
+
+impl Identity {
+    /// Of no confederation, with a cluster of its own.
+    pub fn new(router_id: Ipv4Addr) -> Self {
+        Self {
+            router_id,
+            cluster_id: router_id,
+            client_to_client: true,
+            confederation: None,
+        }
+    }
 }
 
 /// A confederation of AS that is one to others (RFC 5065).
@@ -190,6 +210,9 @@ pub enum Input {
     Written(PeerId, usize),
     /// Policy or drain of an Established peer changed.
     Configure(PeerId, PerFamily<Option<PeerFamily>>),
+    /// What is known of an Established peer changed while its session stays: what it sent is judged
+    /// again, and it is told what differs.
+    Facts(PeerId, PeerFacts),
     /// Own addresses of an Established session changed: they are the next hop of what is told.
     Addresses {
         /// The peer.
@@ -213,6 +236,10 @@ pub enum Input {
     SetMultipath(PerFamily<Multipath>),
     /// How paths compare changed.
     SetRules(Rules),
+    /// Who this router is changed: loops are looked for anew, aggregates are made anew, and peers are told
+    /// what differs. Sessions end by themselves where they said the former, and routes that this
+    /// router originates are the caller's.
+    SetIdentity(Identity),
     /// [`Config::default_local_pref`] changed: routes without one of their own are judged again and told
     /// again.
     SetDefaultLocalPref(Option<u32>),
@@ -425,6 +452,7 @@ impl Rib {
                 }
             }
             Input::Configure(peer, families) => self.configure(peer, families),
+            Input::Facts(peer, facts) => self.set_facts(peer, facts),
             Input::Addresses {
                 peer,
                 ipv4,
@@ -450,6 +478,7 @@ impl Rib {
                 self.config.rules = rules;
                 self.redecide();
             }
+            Input::SetIdentity(identity) => self.set_identity(identity),
             Input::SetDefaultLocalPref(preference) => self.set_default_local_pref(preference),
             Input::Track(family) => on_family!(self, family, |table, _cx| table.track()),
             Input::Repeat(family) => on_family!(self, family, |table, _cx| table.repeat()),

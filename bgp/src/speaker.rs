@@ -142,11 +142,8 @@ impl Speaker {
     /// tables' hashes unpredictable. Default 0.
     pub fn with_seed(asn: impl Into<Asn>, router_id: Ipv4Addr, seed: u64) -> Self {
         let rib = Rib::new(rib::Config {
-            router_id,
-            cluster_id: router_id,
-            client_to_client: true,
+            identity: rib::Identity::new(router_id),
             default_local_pref: None,
-            confederation: None,
             multipath: PerFamily::default(),
             rules: rib::Rules::default(),
             seed,

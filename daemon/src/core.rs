@@ -290,15 +290,8 @@ impl Core {
         let kernel = hands.kernel.is_some();
         let share = hands.kernel.as_ref().map(|kernel| kernel.share());
         let rib = Rib::new(rib::Config {
-            router_id: config.router_id,
-            cluster_id: config.cluster_id.unwrap_or(config.router_id),
-            client_to_client: config.client_to_client_reflection,
+            identity: apply::identity(&config),
             default_local_pref: config.default_local_preference,
-            confederation: config.confederation.as_ref().map(|it| rib::Confederation {
-                id: it.id,
-                member: config.asn,
-                id_is_member: it.members.contains(&it.id),
-            }),
             multipath: apply::multipath(&config),
             rules: config.bestpath,
             seed,

@@ -314,6 +314,15 @@ pub fn parse(
     (translation, Err(errors))
 }
 
+/// Whether a configuration in FRR's language says the identifier of its default router, and does not leave it to
+/// the host.
+pub fn names_router_id(sources: &[Source]) -> bool {
+    let (site, _) = read::read(sources);
+    let default = site.routers.get(&None);
+    let written = default.and_then(|router| router.keys.get("router_id"));
+    written.or(site.router_id.as_ref()).is_some()
+}
+
 /// Whether a file is in FRR's language: all are but those that are named `*.toml`.
 pub fn is_frr(path: &Path) -> bool {
     path.extension().is_none_or(|extension| extension != "toml")

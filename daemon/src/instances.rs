@@ -385,7 +385,14 @@ impl Instances {
 
     /// What a file in FRR's language leaves to the host.
     fn host(&self) -> frr::Host {
-        frr::Host::now().running_as(self.in_effect.config.router_id)
+        let host = frr::Host::now();
+        match &self.in_effect.frr {
+            Some(sources) if !frr::names_router_id(sources) => {
+                host.running_as(self.in_effect.config.router_id)
+            }
+            // One that was written down goes with its line.
+            Some(_) | None => host,
+        }
     }
 
     /// What a file says, and what was read where it is in FRR's language.

@@ -7,12 +7,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::BuildHasher;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Instant;
 
 use bgp::packed::Slot;
-use bgp::{AttributeSet, Attributes, EvpnKey, MacAddress, Prefix, Vni};
+use bgp::{Asn, AttributeSet, Attributes, EvpnKey, MacAddress, Prefix, Vni};
 use foldhash::fast::FixedState;
 
 use crate::config::{Config, VniConfig};
@@ -32,6 +32,13 @@ use crate::vrf::{Via, VrfConfig, VrfName, Vrfs};
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Input {
+    /// Who we are changed: automatic route distinguishers and route targets are made of it.
+    SetIdentity {
+        /// Our AS number.
+        local_as: Asn,
+        /// Our BGP identifier.
+        router_id: Ipv4Addr,
+    },
     /// Our tunnel address became known, changed or went away.
     SetVtep(Option<IpAddr>),
     /// A VNI is configured, anew or differently.
@@ -298,6 +305,10 @@ impl Instance {
 
     fn enter(&mut self, now: Instant, input: Input) {
         match input {
+            Input::SetIdentity {
+                local_as,
+                router_id,
+            } => self.set_identity(local_as, router_id),
             Input::SetVtep(vtep) => self.set_vtep(vtep),
             Input::SetVni { vni, config } => self.configure([(vni, Some(config))]),
             Input::RemoveVni(vni) => self.configure([(vni, None)]),
@@ -444,6 +455,18 @@ impl Instance {
                 return Some(key);
             }
         }
+    }
+
+    fn set_identity(&mut self, local_as: Asn, router_id: Ipv4Addr) {
+        if (self.config.local_as, self.config.router_id) == (local_as, router_id) {
+            return;
+        }
+        (self.config.local_as, self.config.router_id) = (local_as, router_id);
+        self.vrfs.export_as(local_as);
+        let all = self.networks.keys().copied().collect();
+        let configs = self.configs();
+        self.settle_configs(configs, all);
+        self.tell_all_prefixes();
     }
 
     fn set_vtep(&mut self, vtep: Option<IpAddr>) {

@@ -292,6 +292,13 @@ impl Vrfs {
         owners
     }
 
+    /// Automatic targets are those of this AS from now on.
+    pub(crate) fn export_as(&mut self, local_as: bgp::Asn) {
+        for vrf in self.tables.values_mut() {
+            vrf.exports = vrf.config.exports(local_as);
+        }
+    }
+
     /// With which VNI the router at an endpoint is reached instead, if not with that of `tunnel`.
     fn rather(&self, own: Vni, tunnel: Tunnel) -> Option<Vni> {
         tunnel.downstream(own)?;

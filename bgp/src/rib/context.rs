@@ -69,7 +69,7 @@ impl View<'_> {
         let facts = self.peers.get(peer).and_then(|peer| peer.facts.as_ref());
         Sender {
             external: facts.is_some_and(PeerFacts::external),
-            router_id: facts.map_or(self.config.router_id, |facts| facts.router_id),
+            router_id: facts.map_or(self.config.identity.router_id, |facts| facts.router_id),
             address: facts.map_or_else(|| Ipv4Addr::UNSPECIFIED.into(), |facts| facts.address),
         }
     }
@@ -117,7 +117,7 @@ impl Peers {
                 server_client: PerFamily::default(),
                 instance: false,
                 overlay: false,
-                router_id: config.router_id,
+                router_id: config.identity.router_id,
                 address: IpAddr::V4(Ipv4Addr::UNSPECIFIED).into(),
             },
             PeerFacts::source,

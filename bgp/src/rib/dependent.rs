@@ -237,6 +237,13 @@ impl<K: Key> Dependent<K> {
         walk
     }
 
+    /// All aggregates are to be made anew, of what they are made of.
+    pub(super) fn remake(&mut self) {
+        for standing in &mut self.aggregates {
+            standing.dirty = true;
+        }
+    }
+
     /// Follows the conditions of these settings, and of no others. True if the table is to be walked
     /// for new ones.
     pub(super) fn follow<'a>(
@@ -496,7 +503,9 @@ impl<K: Key> Standing<K> {
 
     /// As it should be.
     fn make(&self, (view, validation): Sight<'_>) -> Result<Arc<Attributes>, Idle> {
-        let set = self.sum.attributes(&self.spec, view.config.router_id)?;
+        let set = self
+            .sum
+            .attributes(&self.spec, view.config.identity.router_id)?;
         let closed = set.freeze_with(view.config.seed);
         let Some(map) = &self.spec.route_map else {
             return Ok(Arc::new(closed));

@@ -115,11 +115,12 @@ pub(super) fn import(
     } = view;
     let seed = config.seed;
     let own_as = facts.alias.map(|alias| alias.own_as);
-    let confederation = config.confederation.map(|it| [it.id, it.member]);
+    let identity = &config.identity;
+    let confederation = identity.confederation.map(|it| [it.id, it.member]);
     let of_confederation = confederation.into_iter().flatten();
     let own = [facts.local_as].into_iter().chain(own_as);
     for own in own.chain(of_confederation) {
-        let shared = config
+        let shared = identity
             .confederation
             .is_some_and(|it| it.id_is_member && it.id == own);
         if family.handling.own_as.forbids(received, own, shared) {
@@ -139,11 +140,12 @@ pub(super) fn import(
     if facts.relation.member && !begins_in_confederation(received) {
         return Err(Rejection::NoConfederation);
     }
-    if received.originator_id() == Some(config.router_id) {
+    if received.originator_id() == Some(identity.router_id) {
         return Err(Rejection::OriginatorLoop);
     }
-    if received.cluster_length() > 0 && received.cluster_list().any(|id| id == config.cluster_id) {
-        return Err(Rejection::ClusterLoop(config.cluster_id));
+    if received.cluster_length() > 0 && received.cluster_list().any(|id| id == identity.cluster_id)
+    {
+        return Err(Rejection::ClusterLoop(identity.cluster_id));
     }
     if received.next_hop().addr() == facts.local_address {
         return Err(Rejection::NextHopIsSelf);

@@ -11,7 +11,7 @@ use super::context::Cx;
 use super::path::PeerId;
 use super::peer::{PeerFacts, PeerFamily};
 use super::validation::validate_by;
-use super::{Output, Rib, on_family};
+use super::{Identity, Output, Rib, on_family};
 use crate::family::{Family, PerFamily};
 use crate::policy::Difference;
 use crate::prefix::Prefix;
@@ -108,24 +108,57 @@ impl Rib {
             return;
         }
         for peer in self.peers.ids() {
-            let Some(state) = self.peers.get(peer) else {
-                continue;
-            };
-            let (up, Some(facts)) = (state.up, state.facts.clone()) else {
-                continue;
-            };
-            for family in Family::ALL {
-                let mut differing = Difference::everywhere();
-                on_family!(self, family, |table, cx| table.reimport(
-                    cx,
-                    peer,
-                    &mut differing
-                ));
-            }
-            // One that is away is told everything when it is back.
-            if up {
-                self.regroup(peer, &facts);
-            }
+            self.judge_peer_again(peer);
+        }
+    }
+
+    /// Who this router is.
+    pub(super) fn set_identity(&mut self, identity: Identity) {
+        if std::mem::replace(&mut self.config.identity, identity) == identity {
+            return;
+        }
+        for peer in self.peers.ids() {
+            self.judge_peer_again(peer);
+        }
+        for family in Family::ALL {
+            on_family!(self, family, |table, _cx| table.dependent.remake());
+        }
+        // Paths of this router's own have its identifier in the decision, and no peer.
+        self.redecide();
+    }
+
+    /// What is known of a peer whose session stays.
+    pub(super) fn set_facts(&mut self, peer: PeerId, mut facts: PeerFacts) {
+        validate_by(&mut facts.families, self.validation.as_ref());
+        let Some(state) = self.peers.get_mut(peer).filter(|peer| peer.up) else {
+            return;
+        };
+        if state.facts.as_ref() == Some(&facts) {
+            return;
+        }
+        state.facts = Some(facts);
+        self.judge_peer_again(peer);
+    }
+
+    /// All that a peer has sent is judged again, and it is told what differs.
+    fn judge_peer_again(&mut self, peer: PeerId) {
+        let Some(state) = self.peers.get(peer) else {
+            return;
+        };
+        let (up, Some(facts)) = (state.up, state.facts.clone()) else {
+            return;
+        };
+        for family in Family::ALL {
+            let mut differing = Difference::everywhere();
+            on_family!(self, family, |table, cx| table.reimport(
+                cx,
+                peer,
+                &mut differing
+            ));
+        }
+        // One that is away is told everything when it is back.
+        if up {
+            self.regroup(peer, &facts);
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod dependent;
 mod hops;
+mod identity;
 mod long_lived;
 mod policies;
 mod preference;
@@ -34,13 +35,17 @@ const SEED: u64 = 7;
 /// Not the router's identifier, so that the two are not taken for each other.
 const CLUSTER: Ipv4Addr = Ipv4Addr::new(10, 10, 9, 9);
 
+const IDENTITY: Identity = Identity {
+    router_id: Ipv4Addr::new(10, 10, 0, 1),
+    cluster_id: CLUSTER,
+    client_to_client: true,
+    confederation: None,
+};
+
 fn config() -> Config {
     Config {
-        router_id: Ipv4Addr::new(10, 10, 0, 1),
-        cluster_id: CLUSTER,
-        client_to_client: true,
+        identity: IDENTITY,
         default_local_pref: None,
-        confederation: None,
         multipath: PerFamily::default(),
         rules: Rules::default(),
         seed: SEED,

@@ -386,6 +386,10 @@ impl Config {
         };
         check("local_as", numbers(self) != numbers(new));
         check("remote_as", self.remote_as != new.remote_as);
+        check(
+            "confederation_member",
+            self.confederation_member != new.confederation_member,
+        );
         check("router_id", self.router_id != new.router_id);
         check("hold_time", self.hold_time != new.hold_time);
         check("families", self.families != new.families);

@@ -126,11 +126,8 @@ fn facts(host: u8) -> PeerFacts {
 
 fn config() -> Config {
     Config {
-        router_id: Ipv4Addr::new(10, 10, 0, 1),
-        cluster_id: Ipv4Addr::new(10, 10, 0, 1),
-        client_to_client: true,
+        identity: bgp::rib::Identity::new(Ipv4Addr::new(10, 10, 0, 1)),
         default_local_pref: None,
-        confederation: None,
         multipath: PerFamily::default(),
         rules: bgp::rib::Rules::default(),
         seed: 7,

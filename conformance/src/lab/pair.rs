@@ -66,6 +66,11 @@ impl<'a> Pair<'a> {
         self.rbgpd.start(self.lab, &with_head(65001, 1, config))
     }
 
+    /// Starts rbgpd with this configuration and nothing besides.
+    pub fn start_whole(&mut self, config: &str) -> Result<(), Error> {
+        self.rbgpd.start(self.lab, config)
+    }
+
     /// The same with another AS number and last octet of the identifier.
     pub fn start_as(&mut self, (asn, id): (u32, u8), config: &str) -> Result<(), Error> {
         self.rbgpd.start(self.lab, &with_head(asn, id, config))

@@ -26,6 +26,8 @@ use super::types::{
 pub struct Diff {
     /// Values that only take effect when the daemon is started again.
     pub restart_required: Vec<FieldChange>,
+    /// Who the router is, which sessions began with: those that said it are made anew.
+    pub identity: Vec<FieldChange>,
     /// Other values outside of neighbours, VNIs and networks.
     pub globals: Vec<FieldChange>,
     /// Neighbours.
@@ -268,9 +270,10 @@ impl Diff {
         if before.is_some() == after.is_some() {
             return;
         }
-        let stand_in = ["asn", "listen"];
-        self.restart_required
-            .retain(|change| !stand_in.contains(&change.key.as_str()));
+        let stand_in = ["asn", "router_id", "listen"];
+        for changes in [&mut self.restart_required, &mut self.identity] {
+            changes.retain(|change| !stand_in.contains(&change.key.as_str()));
+        }
         let or_none = |asn: Option<String>| asn.or_else(|| Some("none".to_owned()));
         let change = FieldChange {
             key: "router bgp".to_owned(),
@@ -283,15 +286,9 @@ impl Diff {
     /// Puts a value outside of lists where it belongs.
     fn file(&mut self, change: FieldChange) {
         /// What sockets, sessions and kernel entries carry from the start on.
-        const RESTART: [&str; 17] = [
+        const RESTART: [&str; 11] = [
             "vrf",
             "vrf_table",
-            "asn",
-            "router_id",
-            "router.cluster_id",
-            "router.client_to_client_reflection",
-            "router.confederation_id",
-            "router.confederation_members",
             "listen",
             "kernel.enabled",
             "kernel.protocol",
@@ -302,11 +299,19 @@ impl Diff {
             "underlay.wireguard_socket",
             "log.format",
         ];
+        /// What OPEN messages say, or what sessions are because of it.
+        const IDENTITY: [&str; 4] = [
+            "asn",
+            "router_id",
+            "router.confederation_id",
+            "router.confederation_members",
+        ];
         match change.key.as_str() {
             // Compared one by one.
             "ipv4_unicast.networks" | "ipv6_unicast.networks" => {}
             "ipv4_unicast.aggregates" | "ipv6_unicast.aggregates" => {}
             key if RESTART.contains(&key) => self.restart_required.push(change),
+            key if IDENTITY.contains(&key) => self.identity.push(change),
             _ => self.globals.push(change),
         }
     }
@@ -614,6 +619,8 @@ impl fmt::Display for Diff {
         let mut lines: Vec<String> = Vec::new();
         let restart = self.restart_required.iter();
         lines.extend(restart.map(|change| format!("{change} (needs a restart of rbgpd)")));
+        let identity = self.identity.iter();
+        lines.extend(identity.map(|change| format!("{change} (sessions restart)")));
         lines.extend(self.globals.iter().map(FieldChange::to_string));
         let changed = |lines: &mut Vec<String>, whose: String, change: &NeighborChange| {
             let restarts = match change.session_restart {

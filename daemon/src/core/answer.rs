@@ -340,6 +340,7 @@ impl Core {
             .filter(|(_, change)| change.session_restart)
             .map(|(address, _)| *address)
             .chain(found.filter(restarts).map(Neighbor::address))
+            .chain(self.known_otherwise(&new))
             .collect();
         let changes: Vec<String> = match diff.is_empty() {
             true => Vec::new(),

@@ -17,6 +17,7 @@ use crate::config::{self, Config, RouteTargets, Unicast, VniConfig};
 use crate::control::Timestamp;
 use crate::install;
 use crate::own_routes::Own;
+use crate::peer_io::transport::Transport;
 use crate::peer_io::{Command, Remote, Wiring};
 
 /// EVPN routes are not only passed on: this host has a part in the overlay.
@@ -27,6 +28,20 @@ pub(super) fn uses_evpn(config: &Config) -> bool {
 /// How addresses that two hosts have are found.
 fn duplicate_detection(config: &Config) -> Option<evpn::DuplicateDetection> {
     config.evpn.and_then(|evpn| evpn.duplicates)
+}
+
+/// Who the router is, for its tables.
+pub(super) fn identity(config: &Config) -> rib::Identity {
+    rib::Identity {
+        router_id: config.router_id,
+        cluster_id: config.cluster_id.unwrap_or(config.router_id),
+        client_to_client: config.client_to_client_reflection,
+        confederation: config.confederation.as_ref().map(|it| rib::Confederation {
+            id: it.id,
+            member: config.asn,
+            id_is_member: it.members.contains(&it.id),
+        }),
+    }
 }
 
 pub(super) fn multipath(config: &Config) -> PerFamily<Multipath> {
@@ -171,6 +186,7 @@ impl Core {
         self.want_host(Some(&old));
         self.apply_rpki(&old, &new);
         self.apply_bfd(&old.bfd, &new.bfd);
+        self.apply_identity(&old);
         for neighbor in &old.neighbors {
             if new.neighbor(neighbor.address).is_none() {
                 self.remove_neighbor(neighbor.address);
@@ -181,11 +197,14 @@ impl Core {
         for neighbor in &new.neighbors {
             match self.by_address.get(&neighbor.address).copied() {
                 None => self.add_neighbor(neighbor.clone(), Origin::Address),
-                Some(id) => self.change_neighbor(id, neighbor.clone(), Origin::Address),
+                Some(id) => self.change_neighbor(id, neighbor.clone(), Origin::Address, &old),
             }
         }
         self.apply_ranges(&old, &new);
-        self.apply_interfaces(&new);
+        self.apply_interfaces(&old, &new);
+        if (old.asn, old.public_asn()) != (new.asn, new.public_asn()) {
+            self.refresh_facts();
+        }
         if multipath(&old) != multipath(&new) {
             self.hand_in(rib::Input::SetMultipath(multipath(&new)));
         }
@@ -207,7 +226,8 @@ impl Core {
         self.announce_own(Own::of(&new));
         self.ground_changed |= self.statics.set(&new);
         self.watch_statics();
-        if !old.aggregates().eq(new.aggregates()) {
+        let differs = !old.aggregates().eq(new.aggregates());
+        if differs || old.public_asn() != new.public_asn() {
             let aggregates = self.aggregates();
             self.hand_in(rib::Input::SetAggregates(aggregates));
         }
@@ -224,6 +244,58 @@ impl Core {
             self.want_tenants();
         }
         self.apply_handover(&old);
+    }
+
+    /// Who we are, for the tables and for EVPN. Sessions whose OPEN said something else end with their next
+    /// settings ([`session::Config::needs_restart`]).
+    fn apply_identity(&mut self, old: &Config) {
+        let (before, after) = (identity(old), identity(&self.config));
+        if before != after {
+            self.hand_in(rib::Input::SetIdentity(after));
+        }
+        let who = |config: &Config| (config.asn, config.router_id);
+        if who(old) != who(&self.config) {
+            let (local_as, router_id) = who(&self.config);
+            self.tell_evpn(evpn::Input::SetIdentity {
+                local_as,
+                router_id,
+            });
+        }
+    }
+
+    /// Our AS number is another one: neighbours that know us by a number of their own (`local_as`) keep their
+    /// sessions, and are told paths with the new one behind it.
+    fn refresh_facts(&mut self) {
+        let ids: Vec<PeerId> = self.neighbors.keys().copied().collect();
+        for id in ids {
+            if let Some(facts) = self.facts(id) {
+                self.hand_in(rib::Input::Facts(id, facts));
+            }
+        }
+    }
+
+    /// Neighbours who stay, and whose sessions cannot go on because of who we are from now on.
+    pub(super) fn known_otherwise(&self, new: &Config) -> Vec<ScopedAddr> {
+        let session = |config, neighbor| session_config(config, neighbor, false, (self.seed, 0));
+        let stays = |neighbor: &&Neighbor| match neighbor.origin {
+            Origin::Address => new
+                .neighbor(neighbor.address())
+                .is_some_and(|it| !it.shutdown),
+            Origin::Range(_) => new.listen_range(neighbor.address()).is_some(),
+            Origin::Interface => {
+                let mut interfaces = new.interfaces.iter();
+                interfaces.any(|it| neighbor.interface() == Some(&it.interface))
+            }
+        };
+        let staying = self.neighbors.values().filter(stays);
+        let known = staying.filter(|neighbor| {
+            let (now, then) = (
+                session(&self.config, &neighbor.config),
+                session(new, &neighbor.config),
+            );
+            !neighbor.config.shutdown && now.needs_restart(&then).is_some()
+        });
+        known.map(Neighbor::address).collect()
     }
 
     /// Removes, makes and changes overlay networks, many of them in one go.
@@ -337,7 +409,14 @@ impl Core {
         self.rib.sweep();
     }
 
-    pub(super) fn change_neighbor(&mut self, id: PeerId, new: config::Neighbor, origin: Origin) {
+    /// Gives a neighbour other settings, those of the configuration in effect; `before` is the one that was.
+    pub(super) fn change_neighbor(
+        &mut self,
+        id: PeerId,
+        new: config::Neighbor,
+        origin: Origin,
+        before: &Config,
+    ) {
         let Some(neighbor) = self.neighbors.get_mut(&id) else {
             return;
         };
@@ -345,7 +424,10 @@ impl Core {
         let heard = neighbor.interface().is_some();
         let old = neighbor.config.clone();
         let made = transport(&self.config, &new, &neighbor.origin);
-        let before = transport(&self.config, &old, &former);
+        let before = Transport {
+            ttl: old.ttl(before.asn),
+            ..transport(&self.config, &old, &former)
+        };
         let anew = !before.carries_over(&made)
             || old.local_as != new.local_as
             || old.relation != new.relation

@@ -48,7 +48,8 @@ impl Core {
         for (id, address) in dynamic {
             match new.listen_range(address).filter(|it| !it.settings.shutdown) {
                 Some(range) => {
-                    self.change_neighbor(id, range.neighbor(address), Origin::Range(range.prefix));
+                    let origin = Origin::Range(range.prefix);
+                    self.change_neighbor(id, range.neighbor(address), origin, old);
                 }
                 None => self.remove_neighbor(address),
             }

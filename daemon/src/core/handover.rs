@@ -114,6 +114,12 @@ impl Core {
     /// The configuration was another one.
     pub(super) fn apply_handover(&mut self, old: &Config) {
         self.apply_imports(old);
+        if (old.asn, old.router_id) != (self.config.asn, self.config.router_id) {
+            for (peer, port) in self.handover.links.clone() {
+                let facts = self.link_facts(&port);
+                self.hand_in(rib::Input::Facts(peer, facts));
+            }
+        }
         if old.vrf_unreachable != self.config.vrf_unreachable {
             self.want_made_vrf();
         }

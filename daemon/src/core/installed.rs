@@ -146,11 +146,8 @@ mod tests {
 
     fn rib() -> Rib {
         let mut rib = Rib::new(bgp::rib::Config {
-            router_id: Ipv4Addr::new(10, 0, 0, 1),
-            cluster_id: Ipv4Addr::new(10, 0, 0, 1),
-            client_to_client: true,
+            identity: bgp::rib::Identity::new(Ipv4Addr::new(10, 0, 0, 1)),
             default_local_pref: None,
-            confederation: None,
             multipath: PerFamily::default(),
             rules: bgp::rib::Rules::default(),
             seed: 1,

@@ -52,9 +52,11 @@ enum What {
     Svi,
     /// Duplicates are detected otherwise: a reload that is about no network.
     Settings,
+    /// The router gets another identifier and another AS number.
+    Identity,
 }
 
-use What::{Mac, Neighbour, Network, Other, Peer, Settings, Svi, Underlay, Vrf};
+use What::{Identity, Mac, Neighbour, Network, Other, Peer, Settings, Svi, Underlay, Vrf};
 
 /// A core with its host.
 struct World {
@@ -169,7 +171,7 @@ impl World {
                 kind: LinkKind::Vrf { table: 1001 },
                 ..Link::new(1002, "red")
             }),
-            Network | Other | Settings => {
+            Network | Other | Settings | Identity => {
                 self.configured.insert(what);
                 self.core.apply(config(&self.configured));
             }
@@ -258,9 +260,14 @@ impl World {
 }
 
 fn config(what: &BTreeSet<What>) -> Config {
-    let mut text = "asn = 65001\nrouter_id = \"10.0.0.1\"\nlisten = []\n\
-                    underlay.interface = \"u\"\nevpn.vtep = \"10.0.0.1\"\n"
-        .to_owned();
+    let (asn, last) = match what.contains(&Identity) {
+        true => (65011, 9),
+        false => (65001, 1),
+    };
+    let mut text = format!(
+        "asn = {asn}\nrouter_id = \"10.0.0.{last}\"\nlisten = []\n\
+         underlay.interface = \"u\"\nevpn.vtep = \"10.0.0.1\"\n"
+    );
     if what.contains(&Settings) {
         text += "evpn.duplicate_detection = false\n";
     }
@@ -380,14 +387,15 @@ fn every_order_of_a_network_coming_up_tells_and_writes_the_same() {
 #[test]
 fn some_orders_of_more_events_tell_and_write_the_same() {
     let all = [
-        Underlay, Vrf, Network, Other, Peer, Mac, Neighbour, Svi, Settings,
+        Underlay, Vrf, Network, Other, Peer, Mac, Neighbour, Svi, Settings, Identity,
     ];
     let expected = after(&all);
-    let own = "told [2]:[10.0.0.1:200]";
+    let own = "told [2]:[10.0.0.9:200]";
     assert!(
         expected.iter().any(|line| line.starts_with(own)),
         "{expected:#?}"
     );
+    assert!(!expected.iter().any(|line| line.contains("[10.0.0.1:200]")));
     // Each number is an order; these are the same with every run.
     let mut number: u64 = 1;
     for _ in 0..300 {

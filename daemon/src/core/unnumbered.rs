@@ -117,7 +117,7 @@ impl Core {
     }
 
     /// The interfaces of a new configuration.
-    pub(super) fn apply_interfaces(&mut self, new: &Config) {
+    pub(super) fn apply_interfaces(&mut self, old: &Config, new: &Config) {
         let known: Vec<(PeerId, ScopedAddr)> = self
             .neighbors
             .iter()
@@ -128,7 +128,7 @@ impl Core {
             let mut wanted = new.interfaces.iter();
             match wanted.find(|it| Some(it.interface.as_str()) == address.zone()) {
                 Some(wanted) => {
-                    self.change_neighbor(id, wanted.neighbor(address), Origin::Interface);
+                    self.change_neighbor(id, wanted.neighbor(address), Origin::Interface, old);
                 }
                 None => self.remove_neighbor(address),
             }

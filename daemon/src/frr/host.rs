@@ -13,8 +13,8 @@ pub struct Host {
     pub addresses: Vec<(String, Ipv4Addr)>,
     /// VXLAN devices, but for those that rbgpd has made.
     pub vxlans: Vec<Vxlan>,
-    /// The identifier that runs already. It stays where none is written, whatever addresses come and go:
-    /// another one would be a new start.
+    /// The identifier that runs already and was not written down either. It stays where none is written,
+    /// whatever addresses come and go: another one ends all sessions.
     pub identifier: Option<Ipv4Addr>,
 }
 

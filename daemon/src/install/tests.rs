@@ -22,11 +22,8 @@ pub(crate) const PEERS: [PeerId; 2] = [PeerId(1), PeerId(2)];
 /// Tables with two neighbours, 10.0.0.1 and 10.0.0.2, and the ground they stand on.
 pub(crate) fn world() -> (Install, Rib) {
     let mut rib = Rib::new(bgp::rib::Config {
-        router_id: Ipv4Addr::new(10, 0, 0, 9),
-        cluster_id: Ipv4Addr::new(10, 0, 0, 9),
-        client_to_client: true,
+        identity: bgp::rib::Identity::new(Ipv4Addr::new(10, 0, 0, 9)),
         default_local_pref: None,
-        confederation: None,
         multipath: PerFamily::default(),
         rules: bgp::rib::Rules::default(),
         seed: 1,

@@ -306,11 +306,8 @@ redistribute = ["connected", { source = "ospf", table = 100 }, { source = "stati
 impl World {
     fn new() -> Self {
         let rib = Rib::new(rib::Config {
-            router_id: Ipv4Addr::new(10, 0, 0, 9),
-            cluster_id: Ipv4Addr::new(10, 0, 0, 9),
-            client_to_client: true,
+            identity: rib::Identity::new(Ipv4Addr::new(10, 0, 0, 9)),
             default_local_pref: None,
-            confederation: None,
             multipath: PerFamily::default(),
             rules: rib::Rules::default(),
             seed: 1,

@@ -298,7 +298,7 @@ fn reload_and_clear_say_what_they_reach() {
          Dry run: nothing was changed\n"
     );
     let daemon_that_refuses = Daemon::new(|_| {
-        let change = "asn 65001 -> 65009";
+        let change = "kernel.table default -> 200";
         Ok(Reply::Reload(reply::Reload {
             dry_run: true,
             changed: true,
@@ -311,7 +311,7 @@ fn reload_and_clear_say_what_they_reach() {
     let text = daemon_that_refuses.rbgpctl(&["reload", "--dry-run"]);
     assert_eq!(
         text.exits(1).out,
-        "asn 65001 -> 65009 (needs a restart of rbgpd)\n\
+        "kernel.table default -> 200 (needs a restart of rbgpd)\n\
          A reload would be refused as a whole: one of the changes needs a restart of rbgpd\n\
          Dry run: nothing was changed\n"
     );

@@ -6,6 +6,9 @@
 //!                                              └─► a session's lines ─► what runs, with them ─┘
 //! ```
 //!
+//! Each tenth edit makes the router another one, by turns with its identifier and with its AS number: all
+//! sessions end, and the neighbour meets the new one.
+//!
 //! Edits are random; the seed is printed with what is wrong, and `RBGPD_SEED` takes another one. Files
 //! with mistakes are made of the corpus of whole files.
 
@@ -50,6 +53,7 @@ struct Slot {
     apart: bool,
 }
 
+/// The router's number is put in where the file is written ([`File::asn`]).
 const ROUTER: &str = "router bgp 65001";
 const V4: &str = "router bgp 65001\naddress-family ipv4 unicast";
 const V6: &str = "router bgp 65001\naddress-family ipv6 unicast";
@@ -168,43 +172,83 @@ fn slots(live: &End) -> Vec<Slot> {
 struct File {
     slots: Vec<Slot>,
     taken: Vec<usize>,
-    head: String,
+    /// Lines of the router that never change, but for the identifier.
+    session: String,
+    maps: String,
+    asn: u32,
+    /// The last octet of the identifier.
+    id: u8,
 }
 
 impl File {
     fn new(own: &End, live: &End) -> Self {
         let slots = slots(live);
         let (address, asn, port) = (live.address, live.asn, live.port);
-        let head = format!(
-            "{ROUTER}\n bgp router-id 10.0.0.1\n no bgp ebgp-requires-policy\n no bgp network import-check\n \
+        let session = format!(
+            " no bgp ebgp-requires-policy\n no bgp network import-check\n \
              neighbor {address} remote-as {asn}\n neighbor {address} port {port}\n \
              neighbor {address} update-source {}\n neighbor {address} timers connect 1\nexit\n",
             own.address
         );
-        let mut head = head;
+        let mut maps = String::new();
         for map in 0..5 {
             for entry in 1..4 {
-                head.push_str(&format!("route-map M{map} permit {}\nexit\n", entry * 10));
+                maps.push_str(&format!("route-map M{map} permit {}\nexit\n", entry * 10));
             }
         }
         Self {
             taken: vec![0; slots.len()],
             slots,
-            head,
+            session,
+            maps,
+            asn: own.asn,
+            id: 1,
         }
     }
 
-    /// The whole, with the lines of one block together.
+    fn numbered(&self, text: &str) -> String {
+        text.replace(ROUTER, &format!("router bgp {}", self.asn))
+    }
+
     fn text(&self) -> String {
+        let (router, others) = self.parts();
+        router + &others
+    }
+
+    /// The router and the rest, with the lines of one block together.
+    fn parts(&self) -> (String, String) {
         let mut blocks: BTreeMap<&str, String> = BTreeMap::new();
         for (slot, taken) in self.slots.iter().zip(&self.taken) {
             let block = blocks.entry(&slot.path).or_default();
             block.push_str(&format!("  {}\n", slot.ways[*taken]));
         }
-        let blocks = blocks
-            .iter()
-            .map(|(path, lines)| format!("{path}\n{lines}end\n"));
-        format!("{}{}", self.head, blocks.collect::<String>())
+        let text = |of_router: bool| -> String {
+            let blocks = blocks.iter();
+            let blocks = blocks.filter(|(path, _)| path.starts_with(ROUTER) == of_router);
+            let blocks = blocks.map(|(path, lines)| format!("{path}\n{lines}end\n"));
+            self.numbered(&blocks.collect::<String>())
+        };
+        let head = format!("{ROUTER}\n bgp router-id 10.0.0.{}\n", self.id);
+        let router = format!(
+            "{}{}exit\n{}",
+            self.numbered(&head),
+            self.session,
+            text(true)
+        );
+        (router, format!("{}{}", self.maps, text(false)))
+    }
+
+    /// Makes the router another one, which everybody has to negotiate with anew. Returns the lines of a session
+    /// that does the same.
+    fn turn_into(&mut self, number: usize) -> String {
+        if number % 20 < 10 {
+            self.id += 10;
+            let id = format!("{ROUTER}\nbgp router-id 10.0.0.{}\nend\n", self.id);
+            return self.numbered(&id);
+        }
+        let gone = self.numbered(&format!("no {ROUTER}\n"));
+        self.asn += 100;
+        gone + &self.parts().0
     }
 
     /// Changes one thing. Returns the lines of a session that does the same, and with whom that is
@@ -216,7 +260,7 @@ impl File {
         let after = (before + 1 + dice.below(slot.ways.len() - 1)) % slot.ways.len();
         self.taken[at] = after;
         let (old, new) = (&slot.ways[before], &slot.ways[after]);
-        let mut lines = format!("{}\n", slot.path);
+        let mut lines = format!("{}\n", self.numbered(&slot.path));
         if !old.is_empty() && (new.is_empty() || slot.apart) {
             lines.push_str(&format!("no {old}\n"));
         }
@@ -285,9 +329,10 @@ async fn fifty_edits_come_to_what_a_start_with_the_file_comes_to() {
     let mut config = here(read(&file.text()), &own);
     let mut running = frr::running(&source(&file.text()), &Host::default());
     let router = start(config.clone());
-    let peer = start(parse(
-        &(other.head() + &other.neighbor(&own, "ipv4_unicast = {}")),
-    ));
+    let toward = other.neighbor(&own, "ipv4_unicast = {}");
+    // It takes us whoever we are.
+    let toward = toward.replace("remote_as = 65001", "remote_as = \"external\"");
+    let peer = start(parse(&(other.head() + &toward)));
     let up = || async { summary(&router).await.neighbors };
     until_is("the session is up", up, |all| {
         let live = all.iter().find(|it| it.address.ip() == other.address);
@@ -296,7 +341,11 @@ async fn fifty_edits_come_to_what_a_start_with_the_file_comes_to() {
     .await;
     let mut bounced = 0;
     for number in 0..50 {
-        let (lines, with) = file.edit(&mut dice);
+        let another = number % 10 == 4;
+        let (lines, with) = match another {
+            true => (file.turn_into(number), None),
+            false => file.edit(&mut dice),
+        };
         let of_file = here(read(&file.text()), &own);
         let host = Host::default();
         let given = frr::configure(&[running], &lines, &host, |_| Ok(()));
@@ -312,9 +361,17 @@ async fn fifty_edits_come_to_what_a_start_with_the_file_comes_to() {
                 "{said}{address}"
             );
         }
-        bounced += u64::from(with == Some(other.address));
+        bounced += u64::from(another || with == Some(other.address));
         router.apply(of_file.clone()).await;
         config = of_file;
+        if another {
+            let meets = || async { neighbors(&peer, Some(own.address)).await.remove(0) };
+            let (asn, id) = (Some(file.asn), Some([10, 0, 0, file.id].into()));
+            until_is("the neighbour meets another router", meets, |it| {
+                (it.summary.remote_as, it.router_id) == (asn, id) && it.summary.uptime_s.is_some()
+            })
+            .await;
+        }
         if number % 10 == 9 {
             let mut fresh = Config {
                 listen: Vec::new(),

@@ -287,3 +287,51 @@ async fn what_a_draining_instance_offers_is_the_last_choice() {
     until("blue's routes are as before", marked(false)).await;
     router.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn instances_that_become_others_have_what_they_had_of_each_other() {
+    let place = Place::new("identity");
+    let import = |from| import("instance.", from, "");
+    let (red, blue) = (import("blue") + &import("default"), import("red"));
+    let text = config("", &red, &blue);
+    // Red is in another AS and has another identifier; blue only another identifier.
+    let other = text
+        .replace(
+            "asn = 65011\nrouter_id = \"10.0.0.1\"",
+            "asn = 65021\nrouter_id = \"10.0.0.21\"",
+        )
+        .replace(
+            "asn = 65012\nrouter_id = \"10.0.0.1\"",
+            "asn = 65012\nrouter_id = \"10.0.0.22\"",
+        );
+    let router = place.start(&text);
+    let both = [of(0, "default"), of(2, "blue")].concat();
+    let complete = async |router: &Router| {
+        until_imported(router, "red", both.clone()).await;
+        until_imported(router, "blue", of(1, "red")).await;
+        let (mut all, instances) = (Vec::new(), ["default", "red", "blue"]);
+        for instance in instances {
+            let routes = routes(router, instance).await;
+            let mut lines: Vec<String> = routes.iter().map(|it| format!("{it:?}")).collect();
+            lines.sort();
+            all.push(lines);
+        }
+        all
+    };
+    let before = complete(&router).await;
+    let changes = place.reload(&router, &other).await;
+    assert_eq!(
+        changes,
+        [
+            "instance red: asn 65011 -> 65021 (sessions restart)",
+            "instance red: router_id \"10.0.0.1\" -> \"10.0.0.21\" (sessions restart)",
+            "instance blue: router_id \"10.0.0.1\" -> \"10.0.0.22\" (sessions restart)",
+        ]
+    );
+    // Nothing of it shows who an instance is to its neighbours.
+    assert_eq!(complete(&router).await, before);
+    router.stop().await;
+    let fresh = place.start(&other);
+    assert_eq!(complete(&fresh).await, before);
+    fresh.stop().await;
+}

@@ -599,3 +599,86 @@ fn give(outputs: &[Output], to: &mut Instance) {
     }
     drain(to);
 }
+
+#[test]
+fn another_identity_comes_to_what_a_start_with_it_comes_to() {
+    let filled = |local_as: u32, last: u8| {
+        let mut instance = Instance::new(Config {
+            local_as: bgp::Asn(local_as),
+            router_id: [10, 10, 0, last].into(),
+            vtep: Some(vtep(1)),
+        });
+        let now = Instant::now();
+        let (name, config) = (red(), config(1));
+        instance.handle(now, Input::SetVrf { name, config });
+        for (number, rd) in [(100, None), (200, Some("10.10.0.1:7"))] {
+            let mut config = VniConfig::new("tenant").vrf(red());
+            if let Some(rd) = rd {
+                config = config.rd(rd.parse().unwrap());
+            }
+            let vni = vni(number);
+            instance.handle(now, Input::SetVni { vni, config });
+        }
+        instance.handle(
+            now,
+            Input::LocalMac {
+                vni: vni(100),
+                mac: mac(5),
+                present: true,
+                sticky: false,
+            },
+        );
+        let attributes = Some(Arc::new(AttributeSet::new(NextHop::from(vtep(1)))));
+        instance.handle(
+            now,
+            Input::LocalPrefix {
+                vrf: red(),
+                prefix: "10.9.0.0/16".parse().unwrap(),
+                attributes,
+            },
+        );
+        drain(&mut instance);
+        instance
+    };
+    let told = |instance: &Instance| -> BTreeMap<String, String> {
+        let routes = instance.originated();
+        routes
+            .map(|(key, set)| (key.to_string(), format!("{set:?}")))
+            .collect()
+    };
+    let mut instance = filled(65001, 1);
+    let before = told(&instance);
+    for (local_as, last) in [(65001, 9), (65009, 9), (65001, 1)] {
+        let router_id = [10, 10, 0, last].into();
+        let local_as_number = bgp::Asn(local_as);
+        let former: BTreeSet<String> = told(&instance).into_keys().collect();
+        instance.handle(
+            Instant::now(),
+            Input::SetIdentity {
+                local_as: local_as_number,
+                router_id,
+            },
+        );
+        let outputs = drain(&mut instance);
+        let fresh = told(&filled(local_as, last));
+        assert_eq!(told(&instance), fresh);
+        // Each route is said anew, and what has another name now is taken back.
+        let now: BTreeSet<String> = fresh.into_keys().collect();
+        let said = |sign: &str| -> BTreeSet<String> {
+            let lines = lines(&outputs).into_iter();
+            lines
+                .filter_map(|it| it.strip_prefix(sign).map(str::to_owned))
+                .collect()
+        };
+        assert!(now.difference(&former).all(|it| said("+").contains(it)));
+        assert_eq!(said("-"), former.difference(&now).cloned().collect());
+    }
+    assert_eq!(told(&instance), before);
+    assert_eq!(before.len(), 4, "{before:?}");
+    let again = Input::SetIdentity {
+        local_as: bgp::Asn(65001),
+        router_id: [10, 10, 0, 1].into(),
+    };
+    instance.handle(Instant::now(), again);
+    assert_eq!(drain(&mut instance), []);
+}

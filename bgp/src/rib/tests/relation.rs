@@ -84,7 +84,10 @@ fn a_client_of_one_family_is_none_in_another() {
 fn clients_that_are_connected_to_each_other_need_no_reflection_between_them() {
     let mut world = World::new();
     world.rib = Rib::new(Config {
-        client_to_client: false,
+        identity: Identity {
+            client_to_client: false,
+            ..IDENTITY
+        },
         ..config()
     });
     for peer in [2, 3] {
@@ -566,11 +569,14 @@ fn what_a_peer_sends_may_have_a_distance_which_policy_changes() {
 fn confederation() -> World {
     let mut world = World::new();
     world.rib = Rib::new(Config {
-        confederation: Some(Confederation {
-            id: Asn(100),
-            member: Asn(65001),
-            id_is_member: false,
-        }),
+        identity: Identity {
+            confederation: Some(Confederation {
+                id: Asn(100),
+                member: Asn(65001),
+                id_is_member: false,
+            }),
+            ..IDENTITY
+        },
         ..config()
     });
     for peer in [2, 3] {
@@ -670,7 +676,10 @@ fn the_number_of_the_whole_may_be_that_of_a_member_too() {
             id_is_member,
         };
         world.rib = Rib::new(Config {
-            confederation: Some(confederation),
+            identity: Identity {
+                confederation: Some(confederation),
+                ..IDENTITY
+            },
             ..config()
         });
         let relation = Relation {

@@ -1,5 +1,7 @@
 //! Trying again: delays, rests, stopping and configuring.
 
+use std::net::Ipv4Addr;
+
 use super::*;
 
 /// No BGP message.
@@ -367,6 +369,30 @@ fn only_a_change_of_something_negotiated_bounces_the_session() {
     bench.shake_hands(conn, &peer_open());
     let negotiated = bench.session.negotiated().expect("negotiated");
     assert_eq!(negotiated.hold_time.as_secs(), 30);
+}
+
+#[test]
+fn another_identity_ends_the_session_and_is_told_by_the_next_open() {
+    let (mut bench, _) = Bench::established(config(), &peer_open());
+    let (asn, router_id) = (Asn(65011), Ipv4Addr::new(10, 0, 0, 7));
+    let other = Config::new(asn, RemoteAs::Exact(PEER_AS), router_id);
+    let needed = config().needs_restart(&other).expect("a restart");
+    assert_eq!(needed.0, ["local_as", "router_id"]);
+    let outputs = bench.input(Input::Configure(Box::new(other)));
+    // Cease, Other Configuration Change (RFC 4486 §4).
+    assert_eq!(codes(&outputs), Some((6, 6)));
+    let conn = dialled(&outputs).expect("connects at once");
+    let opens = sent(&bench.input(Input::Connected { conn }));
+    let Some((_, Message::Open(open))) = opens.first() else {
+        panic!("{opens:?}");
+    };
+    assert_eq!((open.asn, open.router_id), (asn, router_id));
+    bench.shake_hands(conn, &peer_open());
+    let negotiated = bench.session.negotiated().expect("negotiated");
+    assert_eq!(negotiated.local_as, asn);
+    // A member of the confederation is sent what others are not.
+    let member = config().confederation_member(true);
+    assert!(config().needs_restart(&member).is_some());
 }
 
 #[test]
