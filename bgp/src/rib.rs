@@ -29,6 +29,7 @@ mod dependent;
 mod dump;
 mod export;
 mod family;
+mod gate;
 mod group;
 mod handling;
 mod import;
@@ -75,7 +76,8 @@ pub use peer::{
     Presence, Relation,
 };
 pub use view::{
-    Advertisement, Counts, FamilyCounts, Holding, Memory, Page, PathView, RouteView, Select,
+    Advertisement, Counts, FamilyCounts, Forwarding, Holding, Memory, Page, PathView, RouteView,
+    Select,
 };
 
 use crate::asn::Asn;
@@ -256,6 +258,11 @@ pub enum Input {
     Originate(Nlri, AttributeSet),
     /// This router no longer originates a route.
     Retract(Nlri),
+    /// Peers hear of a learned unicast route once whoever forwards has it ([`Input::Forwards`]), or as soon as
+    /// it is the best. Of no effect in families for which [`Output::Best`] is not wanted.
+    AwaitForwarding(bool),
+    /// Whoever forwards has what the last [`Output::Best`] of this key said, or cannot have it.
+    Forwards(Nlri, bool),
     /// These are all aggregates from now on, no prefix twice.
     SetAggregates(Vec<Aggregate>),
     /// This router has restarted: hold selection back until these peers have sent everything or
@@ -485,6 +492,16 @@ impl Rib {
             Input::Originate(nlri, set) => self.originate(nlri, set),
             Input::Retract(nlri) => self.withdraw(PeerId::LOCAL, 0, &nlri),
             Input::Watch(family, on) => on_family!(self, family, |table, _cx| table.watch(on)),
+            Input::AwaitForwarding(on) => {
+                self.v4.await_forwarding(on);
+                self.v6.await_forwarding(on);
+            }
+            Input::Forwards(nlri, there) => match nlri {
+                Nlri::V4(key) => self.v4.forwards(&key, there),
+                Nlri::V6(key) => self.v6.forwards(&key, there),
+                // Never asked for.
+                Nlri::Evpn(_) => {}
+            },
             Input::SetAggregates(aggregates) => self.set_aggregates(aggregates),
             Input::Expect { peers, time, hold } => self.expect(now, peers, time, hold),
             Input::Timeout => self.timeout(now),

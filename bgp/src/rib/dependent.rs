@@ -30,6 +30,7 @@ use super::aggregate::{self, Aggregate, Idle, Sum, Suppress};
 use super::decision::OWN_MED;
 use super::export::{Changed, GroupSettings, Withheld};
 use super::family::Key;
+use super::gate;
 use super::path::{Path, Paths, PeerId};
 use super::peer::{AdvertiseIf, DefaultOriginate, Presence};
 use super::slots::SlotSet;
@@ -49,6 +50,8 @@ pub(super) struct Dependent<K> {
     lengths: BTreeSet<u8>,
     /// Prefixes that an aggregate in force stands for.
     suppressed: SlotSet,
+    /// Learned prefixes that are not forwarded ([`super::gate`]).
+    pub(super) refused: SlotSet,
     watches: Vec<Watch>,
     defaults: Vec<Default<K>>,
     /// What route-maps that ask for it validate by (RFC 6811).
@@ -128,6 +131,7 @@ impl<K: Key> Dependent<K> {
             by_key: HashMap::default(),
             lengths: BTreeSet::new(),
             suppressed: SlotSet::default(),
+            refused: SlotSet::default(),
             watches: Vec::new(),
             defaults: Vec::new(),
             validation: None,
@@ -173,7 +177,8 @@ impl<K: Key> Dependent<K> {
         let watches = self.watches.iter().map(|it| it.matching.octets());
         let defaults = self.defaults.iter();
         let defaults = defaults.map(|it| it.matching.len() * size_of::<K>());
-        self.suppressed.octets() + parts.chain(watches).chain(defaults).sum::<usize>()
+        let sets = self.suppressed.octets() + self.refused.octets();
+        sets + parts.chain(watches).chain(defaults).sum::<usize>()
     }
 
     /// Other aggregates. Those that are gone or count otherwise leave the table ([`Consequence`]);
@@ -429,7 +434,8 @@ impl<K: Key> Dependent<K> {
 
     /// What holds for a group, to be asked of many prefixes.
     pub(super) fn terms<'a>(&'a self, settings: &'a GroupSettings) -> Terms<'a, K> {
-        let suppressed = (!self.suppressed.is_empty()).then_some(self);
+        let withheld = !self.suppressed.is_empty() || !self.refused.is_empty();
+        let withheld = withheld.then_some(self);
         let closed = settings.advertise_if.as_ref().filter(|it| !self.holds(it));
         let closed = closed.and_then(|it| self.watch(&it.routes));
         let default = match &settings.default_originate {
@@ -442,7 +448,8 @@ impl<K: Key> Dependent<K> {
             }
         };
         Terms {
-            suppressed,
+            withheld,
+            instance: settings.instance,
             unsuppress: settings.unsuppress.as_ref(),
             validation: self.validation.as_ref(),
             closed: closed.map(|it| &it.matching),
@@ -521,7 +528,10 @@ impl<K: Key> Standing<K> {
 
 /// What a group is told beside or against the table, policy apart.
 pub(super) struct Terms<'a, K> {
-    suppressed: Option<&'a Dependent<K>>,
+    /// Prefixes are held back, for an aggregate or since they are not forwarded.
+    withheld: Option<&'a Dependent<K>>,
+    /// Told to another table of this router, which forwards by itself.
+    instance: bool,
     unsuppress: Option<&'a Arc<RouteMap>>,
     validation: Option<&'a Arc<Validation>>,
     closed: Option<&'a SlotSet>,
@@ -546,14 +556,21 @@ impl<'a, K: Key> Terms<'a, K> {
         slot: Slot,
         entry: &Entry<K>,
     ) -> Option<Withheld> {
-        if self.suppressed.is_none() && self.closed.is_none() {
+        if self.withheld.is_none() && self.closed.is_none() {
             return None;
         }
         self.looked_at(view, slot, entry)
     }
 
     fn looked_at(&self, view: View<'_>, slot: Slot, entry: &Entry<K>) -> Option<Withheld> {
-        if let Some(dependent) = self.suppressed
+        if let Some(dependent) = self.withheld
+            && dependent.refused.contains(slot)
+            && !self.instance
+            && gate::is_learned(entry)
+        {
+            return Some(Withheld::NotForwarded);
+        }
+        if let Some(dependent) = self.withheld
             && dependent.suppressed.contains(slot)
             && !self.unsuppresses(view, &entry.key.nlri(), &entry.paths)
         {

@@ -182,6 +182,10 @@ pub enum Withheld {
     NotAbsent,
     /// The peer is told so many prefixes, and others go before it.
     Limit(u32),
+    /// Whoever forwards has not answered yet ([`super::Input::AwaitForwarding`]); what was told before stands.
+    NotYetForwarded,
+    /// Whoever forwards cannot have it.
+    NotForwarded,
     /// A last resort, and the peer does not know what LLGR_STALE means (RFC 9494 §4.3).
     LongLivedStale,
     /// We send packets to this peer, and it would send them back (RFC 4271 §5.1.3).
@@ -232,6 +236,12 @@ impl fmt::Display for Withheld {
                     f,
                     "the neighbour is told no more than {limit} prefixes (maximum_prefixes_out), and others go before it"
                 );
+            }
+            Withheld::NotYetForwarded => {
+                "the kernel has not taken it yet (suppress_fib_pending)"
+            }
+            Withheld::NotForwarded => {
+                "the kernel does not have it (suppress_fib_pending)"
             }
             Withheld::LongLivedStale => {
                 "it is a last resort (llgr-stale) and the neighbour does not speak long-lived graceful restart"

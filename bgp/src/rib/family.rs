@@ -10,6 +10,7 @@
 //! prefix is found out in [`super::change`].
 
 mod follow;
+mod forwarding;
 mod judge;
 mod marks;
 mod members;
@@ -19,6 +20,7 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use bytes::BytesMut;
+pub(super) use forwarding::Wait;
 use judge::judge;
 use marks::Marks;
 pub use marks::News;
@@ -28,6 +30,7 @@ use super::change::{
 };
 use super::decision::{self, Step};
 use super::dependent::Dependent;
+use super::gate::Gate;
 use super::group::Group;
 use super::path::{Path, Paths, PeerId, Spare, Standing};
 use super::several::Several;
@@ -90,6 +93,8 @@ pub(super) struct FamilyRib<K> {
     /// What we say because of other routes.
     pub(super) dependent: Dependent<K>,
     marks: Marks,
+    /// Learned routes are told once they are forwarded.
+    pub(super) gate: Option<Gate>,
     /// See [`super::Rib::mark`].
     pub(super) marked: SlotSet,
 }
@@ -107,6 +112,7 @@ impl<K: Key> FamilyRib<K> {
                 track,
                 ..Marks::default()
             },
+            gate: None,
             marked: SlotSet::default(),
         }
     }
@@ -359,8 +365,10 @@ impl<K: Key> FamilyRib<K> {
                 continue;
             };
             let known = (&self.table, &self.dependent);
-            let told = group.say_again(cx, known, outputs);
-            if let Some(told) = told.or_else(|| group.catch_up(cx, known, outputs)) {
+            let instance = group.settings.instance;
+            let mut wait = Wait::of((&mut self.gate, &self.marks), instance);
+            let told = group.say_again(cx, known, &mut wait, outputs);
+            if let Some(told) = told.or_else(|| group.catch_up(cx, known, &mut wait, outputs)) {
                 for slot in told {
                     self.reap(slot);
                 }
@@ -368,9 +376,13 @@ impl<K: Key> FamilyRib<K> {
             }
         }
         for at in 0..self.several.len() {
-            let several = self.several.get_mut(at);
+            let Some(several) = self.several.get_mut(at) else {
+                continue;
+            };
             let known = (&self.table, &self.dependent);
-            if let Some(told) = several.and_then(|it| it.catch_up(cx, known, outputs)) {
+            let instance = several.settings.instance;
+            let mut wait = Wait::of((&mut self.gate, &self.marks), instance);
+            if let Some(told) = several.catch_up(cx, known, &mut wait, outputs) {
                 for slot in told {
                     self.reap(slot);
                 }
@@ -400,10 +412,16 @@ impl<K: Key> FamilyRib<K> {
         for (slot, _) in &slice {
             self.marks.in_changed.remove(*slot);
         }
+        let (open, all) = self.let_through(slice);
+        let known = (&self.table, &self.dependent);
         for group in &mut self.groups {
-            group.advertise(cx, (&self.table, &self.dependent), &slice, outputs);
+            let slice = match &all {
+                Some(all) if group.settings.instance => all,
+                Some(_) | None => &open,
+            };
+            group.advertise(cx, known, slice, outputs);
         }
-        for (slot, _) in slice {
+        for (slot, _) in all.unwrap_or(open) {
             self.reap(slot);
         }
         true
@@ -416,6 +434,7 @@ impl<K: Key> FamilyRib<K> {
             || !self.marks.depended.is_empty()
             || !self.dependent.is_settled()
             || self.groups.iter().any(Group::has_to_judge)
+            || self.gate.as_ref().is_some_and(|gate| !gate.is_idle())
     }
 
     /// Of how many keys those who forward are still to hear.
@@ -502,6 +521,11 @@ impl<K: Key> FamilyRib<K> {
             let Some(entry) = self.table.get(slot) else {
                 continue;
             };
+            if let Some(gate) = &mut self.gate
+                && !gate.ask(slot, entry)
+            {
+                self.dependent.refused.remove(slot);
+            }
             outputs.push_back(Output::Best(Best {
                 nlri: entry.key.nlri(),
                 paths: forwarding(&entry.paths, cx.view()),
@@ -527,10 +551,12 @@ impl<K: Key> FamilyRib<K> {
             || self.marks.counted.contains(slot)
             || self.marks.in_touched.contains(slot)
             || self.groups.iter().any(|group| group.refers_to(slot))
-            || self.several.iter().any(|peer| peer.refers_to(slot));
+            || self.several.iter().any(|peer| peer.refers_to(slot))
+            || self.gate.as_ref().is_some_and(|gate| gate.keeps(slot));
         if empty && !awaited {
             self.table.remove(slot);
             self.marked.remove(slot);
+            self.not_asked(slot);
         }
     }
 

@@ -19,7 +19,7 @@ use super::decision;
 use super::dependent::{Dependent, Terms};
 use super::dump::{After, Dump};
 use super::export::GroupSettings;
-use super::family::Key;
+use super::family::{Key, Wait};
 use super::path::{Path, PeerId};
 use super::peer::DefaultOriginate;
 use super::slots::SlotSet;
@@ -98,6 +98,13 @@ impl Group {
         self.again.insert(slot);
     }
 
+    /// Marks a prefix for those who are not at the common pace: the others know it.
+    pub(super) fn tell_lagging(&mut self, slot: Slot) {
+        for lag in &mut self.lagging {
+            lag.dirty.insert(slot);
+        }
+    }
+
     /// True while prefixes are marked so.
     pub(super) fn has_to_judge(&self) -> bool {
         !self.again.is_empty()
@@ -108,6 +115,7 @@ impl Group {
         &mut self,
         cx: &mut Cx<'_>,
         (table, dependent): (&Table<K>, &Dependent<K>),
+        wait: &mut Option<Wait<'_>>,
         outputs: &mut VecDeque<Output>,
     ) -> Option<Vec<Slot>> {
         if self.again.is_empty() {
@@ -116,8 +124,11 @@ impl Group {
         let slots = self.again.take(SLICE);
         // The best path is the one before: its sender need not hear that it is gone.
         let sender = |slot: &Slot| Some(table.get(*slot)?.paths.best()?.peer);
-        let slice: Vec<(Slot, Option<PeerId>)> =
+        let mut slice: Vec<(Slot, Option<PeerId>)> =
             slots.iter().map(|slot| (*slot, sender(slot))).collect();
+        if let Some(wait) = wait {
+            slice.retain(|(slot, sender)| !wait.keeps(table, *slot, *sender));
+        }
         self.advertise(cx, (table, dependent), &slice, outputs);
         Some(slots)
     }
@@ -328,24 +339,30 @@ impl Group {
         }
     }
 
-    /// Serves one slice to one lagging member that can take it; the slots it was told of.
+    /// Serves one slice to one lagging member that can take it; the slots it was told of. While
+    /// anything waits to be forwarded it stays behind: the end of all comes after that.
     pub(super) fn catch_up<K: Key>(
         &mut self,
         cx: &mut Cx<'_>,
         (table, dependent): (&Table<K>, &Dependent<K>),
+        wait: &mut Option<Wait<'_>>,
         outputs: &mut VecDeque<Output>,
     ) -> Option<Vec<Slot>> {
+        let waits = wait.as_ref().is_some_and(|wait| !wait.is_idle());
         let at = self
             .lagging
             .iter()
-            .position(|lag| cx.peers.can_take(lag.peer))?;
+            .position(|lag| cx.peers.can_take(lag.peer) && !(waits && lag.dirty.is_empty()))?;
         let lag = self.lagging.get_mut(at)?;
         let peer = lag.peer;
         let family = self.settings.family;
         if let Some(mark) = lag.dump.take_opening(family) {
             cx.send(peer, Arc::new(mark), outputs);
         }
-        let slots = lag.dirty.take(SLICE);
+        let mut slots = lag.dirty.take(SLICE);
+        if let Some(wait) = wait {
+            slots.retain(|slot| !wait.keeps_alone(table, *slot));
+        }
         let terms = dependent.terms(&self.settings);
         let mut writer = Writer::new(cx.view(), table, (&self.settings, terms));
         for slot in &slots {
@@ -372,7 +389,8 @@ impl Group {
         for batch in batches {
             cx.send(peer, Arc::new(batch), outputs);
         }
-        if lag.dirty.is_empty() {
+        let waits = wait.as_ref().is_some_and(|wait| !wait.is_idle());
+        if lag.dirty.is_empty() && !waits {
             self.fall_in(at, cx, outputs);
         }
         Some(slots)

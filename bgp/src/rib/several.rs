@@ -27,7 +27,7 @@ use super::decision;
 use super::dependent::{Dependent, Terms};
 use super::dump::{After, Dump};
 use super::export::GroupSettings;
-use super::family::Key;
+use super::family::{Key, Wait};
 use super::path::{Path, PeerId};
 use super::peer::PathsSent;
 use super::slots::SlotSet;
@@ -246,8 +246,13 @@ impl<K: Key> Several<K> {
 
     /// True when the peer has been told everything.
     pub(super) fn is_settled(&self) -> bool {
+        !self.is_marked() && self.dump.is_over()
+    }
+
+    /// True while prefixes are to be looked at.
+    fn is_marked(&self) -> bool {
         let marked = [&self.dirty, &self.leaving, &self.due];
-        marked.iter().all(|it| it.is_empty()) && self.dump.is_over()
+        marked.iter().any(|it| !it.is_empty())
     }
 
     /// Memory that what was told and is to be told takes.
@@ -259,11 +264,13 @@ impl<K: Key> Several<K> {
         lists + self.paths * size_of::<Told>() + sets
     }
 
-    /// Serves a slice if the peer can take it; the prefixes it was told of.
+    /// Serves a slice if the peer can take it; the prefixes it was told of. While anything waits to be
+    /// forwarded the end of all is not said.
     pub(super) fn catch_up(
         &mut self,
         cx: &mut Cx<'_>,
         (table, dependent): (&Table<K>, &Dependent<K>),
+        wait: &mut Option<Wait<'_>>,
         outputs: &mut VecDeque<Output>,
     ) -> Option<Vec<Slot>> {
         let family = self.settings.family;
@@ -277,7 +284,9 @@ impl<K: Key> Several<K> {
             });
             return Some(Vec::new());
         }
-        if self.is_settled() || !cx.peers.can_take(self.peer) {
+        let waits = |wait: &Option<Wait<'_>>| wait.as_ref().is_some_and(|it| !it.is_idle());
+        let nothing = self.is_settled() || waits(wait) && !self.is_marked();
+        if nothing || !cx.peers.can_take(self.peer) {
             return None;
         }
         if let Some(mark) = self.dump.take_opening(family) {
@@ -285,13 +294,16 @@ impl<K: Key> Several<K> {
         }
         let view = cx.view();
         if self.ceiling.is_some() && !self.dirty.is_empty() {
-            return Some(self.hold_against_limit(view, (table, dependent)));
+            return Some(self.hold_against_limit(view, (table, dependent), wait));
         }
-        let slots = match (self.leaving.is_empty(), self.due.is_empty()) {
+        let mut slots = match (self.leaving.is_empty(), self.due.is_empty()) {
             (false, _) => self.leaving.take(SLICE),
             (true, false) => self.due.take(SLICE),
             (true, true) => self.dirty.take(SLICE),
         };
+        if let Some(wait) = wait {
+            slots.retain(|slot| !wait.keeps_alone(table, *slot));
+        }
         let mut said = Said::new(cx.view());
         for slot in &slots {
             self.compare(&mut said, (table, dependent), *slot);
@@ -299,7 +311,7 @@ impl<K: Key> Several<K> {
         for batch in said.encode(self) {
             cx.send(self.peer, Arc::new(batch), outputs);
         }
-        if self.leaving.is_empty() && self.due.is_empty() && self.dirty.is_empty() {
+        if !self.is_marked() && !waits(wait) {
             let (mark, again) = self.dump.take_closing(family);
             if let Some(mark) = mark {
                 cx.send(self.peer, Arc::new(mark), outputs);
@@ -319,8 +331,12 @@ impl<K: Key> Several<K> {
         &mut self,
         view: View<'_>,
         (table, dependent): (&Table<K>, &Dependent<K>),
+        wait: &mut Option<Wait<'_>>,
     ) -> Vec<Slot> {
-        let slots = self.dirty.take(SLICE);
+        let mut slots = self.dirty.take(SLICE);
+        if let Some(wait) = wait {
+            slots.retain(|slot| !wait.keeps_alone(table, *slot));
+        }
         let terms = dependent.terms(&self.settings);
         let mut moved = Vec::new();
         for slot in &slots {

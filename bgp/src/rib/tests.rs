@@ -1,6 +1,7 @@
 //! The tables seen from outside: what peers believe after any order of events.
 
 mod dependent;
+mod gate;
 mod hops;
 mod identity;
 mod long_lived;

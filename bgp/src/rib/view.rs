@@ -13,6 +13,7 @@ use super::decision::Step;
 use super::dependent::AggregateView;
 use super::export::{GroupSettings, Withheld};
 use super::family::{FamilyRib, Key};
+use super::gate::Gate;
 use super::group::Group;
 use super::import::{Rejection, import};
 use super::path::{Path, PeerId};
@@ -103,6 +104,17 @@ pub struct FamilyCounts {
     pub looped: usize,
     /// Prefixes the peer has been told of; paths, where it takes several of a prefix.
     pub advertised: usize,
+}
+
+/// What whoever forwards said of a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Forwarding {
+    /// Nothing yet.
+    Pending,
+    /// He has it.
+    There,
+    /// He cannot have it.
+    Refused,
 }
 
 /// Memory the tables take, in octets.
@@ -228,6 +240,20 @@ impl Rib {
             Family::Ipv6Unicast => self.v6.intake(peer),
             Family::Evpn => self.evpn.intake(peer),
         }
+    }
+
+    /// Whether a learned route is forwarded, where peers wait for that ([`super::Input::AwaitForwarding`]).
+    pub fn forwarding(&self, nlri: &Nlri) -> Option<Forwarding> {
+        match nlri {
+            Nlri::V4(key) => self.v4.forwarding(key),
+            Nlri::V6(key) => self.v6.forwarding(key),
+            Nlri::Evpn(_) => None,
+        }
+    }
+
+    /// Learned routes that are told to nobody, since they are not forwarded ([`super::Input::Forwards`]).
+    pub fn not_forwarded(&self) -> usize {
+        self.v4.dependent.refused.len() + self.v6.dependent.refused.len()
     }
 
     /// Next hops that are taken to lead nowhere.
@@ -623,6 +649,9 @@ impl<K: Key> FamilyRib<K> {
         if let Some(held) = held.and_then(|(slot, entry)| terms.withholds(view, slot, entry)) {
             return Err(held);
         }
+        if held.is_some_and(|(slot, entry)| !settings.instance && self.holds(slot, entry)) {
+            return Err(Withheld::NotYetForwarded);
+        }
         let together = entry.filter(|_| !settings.add_path);
         let together = together.and_then(|entry| settings.together(&entry.paths));
         let source = (view.source(best.peer), together);
@@ -679,7 +708,8 @@ impl<K: Key> FamilyRib<K> {
         let received = self.received.values().map(|it| it.slots.octets());
         let groups = self.groups.iter().map(Group::octets);
         let several = self.several.iter().map(Several::octets);
-        let beside = self.marked.octets() + self.dependent.octets();
+        let gate = self.gate.as_ref().map_or(0, Gate::octets);
+        let beside = self.marked.octets() + self.dependent.octets() + gate;
         self.table.octets()
             + beside
             + received.sum::<usize>()

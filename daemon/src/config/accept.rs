@@ -80,6 +80,10 @@ fn speaker(top: &File, file: &File, overlays: &mut Overlays, report: &mut Report
             .map(|at| at.value)
             .filter(|value| *value != bgp::rib::DEFAULT_LOCAL_PREF),
         graceful_shutdown: or(file.router.graceful_shutdown, defaults.graceful_shutdown),
+        suppress_fib_pending: or(
+            file.router.suppress_fib_pending,
+            defaults.suppress_fib_pending,
+        ),
         client_to_client_reflection: or(
             file.router.client_to_client_reflection,
             defaults.client_to_client_reflection,

@@ -144,6 +144,8 @@ pub struct RouterTable {
     pub default_local_preference: Option<At<u32>>,
     /// `graceful_shutdown`.
     pub graceful_shutdown: Option<At<bool>>,
+    /// `suppress_fib_pending`.
+    pub suppress_fib_pending: Option<At<bool>>,
     /// `client_to_client_reflection`.
     pub client_to_client_reflection: Option<At<bool>>,
     /// `confederation_id`.
@@ -442,6 +444,7 @@ fn router(table: &mut Table<'_, '_>) -> RouterTable {
         default_local_preference: table
             .get("default_local_preference", number(0..=i64::from(u32::MAX))),
         graceful_shutdown: table.get("graceful_shutdown", boolean),
+        suppress_fib_pending: table.get("suppress_fib_pending", boolean),
         client_to_client_reflection: table.get("client_to_client_reflection", boolean),
         confederation_id: table.get("confederation_id", asn),
         confederation_members: table.list("confederation_members", asn),

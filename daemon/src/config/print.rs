@@ -261,6 +261,7 @@ fn router(config: &Config) -> Fields {
         fields.add("default_local_preference", preference);
     }
     fields.add_unless_default("graceful_shutdown", config.graceful_shutdown, false);
+    fields.add_unless_default("suppress_fib_pending", config.suppress_fib_pending, false);
     fields.add_unless_default(
         "client_to_client_reflection",
         config.client_to_client_reflection,

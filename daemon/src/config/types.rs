@@ -79,6 +79,8 @@ pub struct Config {
     pub default_local_preference: Option<u32>,
     /// All neighbors are told that they may soon lose us (RFC 8326).
     pub graceful_shutdown: bool,
+    /// Neighbours hear of a learned unicast route once it is in the kernel.
+    pub suppress_fib_pending: bool,
     /// Routes of a route reflector client go to other clients.
     pub client_to_client_reflection: bool,
     /// The confederation our AS is a member of, if it is (RFC 5065).
@@ -164,6 +166,7 @@ impl Config {
             cluster_id: None,
             default_local_preference: None,
             graceful_shutdown: false,
+            suppress_fib_pending: false,
             client_to_client_reflection: true,
             confederation: None,
             listen: default_listen(),

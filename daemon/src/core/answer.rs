@@ -250,6 +250,17 @@ impl Core {
                 counted(entries.len(), "entry is", "entries are")
             ));
         }
+        let untold = self.rib.not_forwarded();
+        if untold > 0 {
+            notices.push(format!(
+                "{} told to no neighbor (suppress_fib_pending): rbgpctl explain PREFIX says why",
+                counted(
+                    untold,
+                    "learned route that the kernel does not have is",
+                    "learned routes that the kernel does not have are"
+                )
+            ));
+        }
         notices
     }
 

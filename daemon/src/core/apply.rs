@@ -84,6 +84,7 @@ impl Core {
     pub(super) fn begin(&mut self) {
         // What the kernel has is not known yet: the end of all there is would be said too early.
         self.hold_links(self.hands.kernel.is_some());
+        self.await_forwarding();
         self.want_host(None);
         self.begin_rpki();
         self.apply_bfd(&[], &self.config.bfd);
@@ -219,6 +220,9 @@ impl Core {
         if old.default_local_preference != new.default_local_preference {
             let preference = new.default_local_preference;
             self.hand_in(rib::Input::SetDefaultLocalPref(preference));
+        }
+        if old.suppress_fib_pending != new.suppress_fib_pending {
+            self.await_forwarding();
         }
         if old.bestpath != new.bestpath {
             self.hand_in(rib::Input::SetRules(new.bestpath));

@@ -28,7 +28,32 @@ impl Core {
         if let Some(moved) = wish.moved {
             self.change(moved);
         }
+        let nothing = matches!(wish.change, Change::Unset(_));
         self.change(wish.change);
+        if nothing && self.awaits_forwarding() {
+            // No way out, or kept out of the kernel by a table map: nothing comes back.
+            self.hand_in(rib::Input::Forwards(best.nlri.clone(), false));
+        }
+    }
+
+    /// Neighbours hear of a learned route once the kernel has it, where there is one that is written to.
+    pub(super) fn await_forwarding(&mut self) {
+        let on = self.config.suppress_fib_pending && self.hands.kernel.is_some();
+        self.hand_in(rib::Input::AwaitForwarding(on));
+    }
+
+    fn awaits_forwarding(&self) -> bool {
+        self.config.suppress_fib_pending && self.hands.kernel.is_some()
+    }
+
+    /// Tells the tables that the kernel has, or refused, a route that was asked of it last.
+    fn forwards(&mut self, key: &Key, there: bool) {
+        let Key::Route(route) = key else { return };
+        let prefix = Prefix::from(route.prefix());
+        // A static route beside it, or what another routing table had before, is another one.
+        if self.awaits_forwarding() && self.install.key(prefix) == *route {
+            self.hand_in(rib::Input::Forwards(Nlri::from(prefix), there));
+        }
     }
 
     pub(super) fn change(&mut self, change: Change) {
@@ -452,6 +477,7 @@ impl Core {
                     true => self.occupied.insert(key.clone()),
                     false => self.occupied.remove(&key),
                 };
+                self.forwards(&key, false);
                 if self.failed.get(&key) != Some(&error) {
                     self.refusals.refused(Instant::now(), key.clone());
                 }
@@ -502,6 +528,7 @@ impl Core {
             }
             self.occupied.remove(&key);
         }
+        self.forwards(&key, true);
         self.installed.insert((&mut self.rib, &mut self.evpn), key);
     }
 

@@ -264,6 +264,7 @@ impl<'c> Page<'c> {
                 "default_local_preference",
                 Say::Value("bgp default local-preference {}"),
             ),
+            ("suppress_fib_pending", Say::On("bgp suppress-fib-pending")),
             ("graceful_shutdown", Say::On("bgp graceful-shutdown")),
             (
                 "client_to_client_reflection",

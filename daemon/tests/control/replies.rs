@@ -91,6 +91,7 @@ pub(crate) fn route(number: u32) -> reply::Route {
         local_pref: Some(100),
         med: None,
         installed: true,
+        awaited: None,
         stale: false,
         accepted: true,
         rejected_by: None,

@@ -16,6 +16,7 @@ mod daemon;
 #[path = "../../../conformance/uml/elsewhere.rs"]
 mod elsewhere;
 mod explain;
+mod fib_pending;
 mod instances;
 mod interfaces;
 mod link_local;

@@ -133,7 +133,7 @@ impl<K: Hash + Eq + Clone, V: Copy + Eq> Ledger<K, V> {
         };
         let want = slot.want.replace(value);
         let have = slot.have.replace(value);
-        slot.marks &= !(ADOPTED | LOST | ALTERED);
+        slot.marks &= !(ADOPTED | TOLD | LOST | ALTERED);
         if !self.failures.is_empty() {
             slot.marks &= !FAILED;
             self.failures.remove(&key);

@@ -48,7 +48,7 @@ impl World {
         self.belief(peer).keys().map(ToString::to_string).collect()
     }
 
-    fn why(&self, peer: u16, prefix: &str) -> Result<Arc<Attributes>, Withheld> {
+    pub(super) fn why(&self, peer: u16, prefix: &str) -> Result<Arc<Attributes>, Withheld> {
         let all = self.rib.advertisements(&Nlri::V4(v4(prefix)));
         all.into_iter()
             .find(|it| it.peer == PeerId(peer))
@@ -71,14 +71,14 @@ impl World {
         self.input(Input::Configure(PeerId(peer), ipv4(settings)));
     }
 
-    fn announce(&mut self, peer: u16, numbers: &[u8]) {
+    pub(super) fn announce(&mut self, peer: u16, numbers: &[u8]) {
         let prefixes: Vec<Prefix4> = numbers.iter().map(|it| prefix(*it)).collect();
         let host = u8::try_from(peer).unwrap();
         let set = path(&[65000 + u32::from(peer)], [10, 10, 0, host]);
         self.update(peer, announce(&prefixes, &set));
     }
 
-    fn withdraw(&mut self, peer: u16, numbers: &[u8]) {
+    pub(super) fn withdraw(&mut self, peer: u16, numbers: &[u8]) {
         let prefixes: Vec<Prefix4> = numbers.iter().map(|it| prefix(*it)).collect();
         self.update(peer, withdraw(&prefixes));
     }

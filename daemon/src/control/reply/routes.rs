@@ -57,6 +57,10 @@ pub struct Route {
     pub med: Option<u32>,
     /// It is in the kernel.
     pub installed: bool,
+    /// Of the chosen path, where neighbours hear of it once the kernel has it (`suppress_fib_pending`): `pending`,
+    /// `installed` or `refused`; absent otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub awaited: Option<String>,
     /// Kept from a session that is down (RFC 4724 §4.2).
     #[serde(default)]
     pub stale: bool,

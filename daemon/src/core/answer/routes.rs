@@ -7,7 +7,7 @@ use bgp::attributes::NextHop;
 use bgp::evpn_route::EvpnKey;
 use bgp::message::Message;
 use bgp::nlri::NlriList;
-use bgp::rib::Rejection;
+use bgp::rib::{Forwarding, Rejection};
 use bgp::wire::{self, Context, EncodeContext};
 use bytes::BytesMut;
 
@@ -142,6 +142,17 @@ impl Core {
         routes.iter().flat_map(rows).collect()
     }
 
+    /// Whether neighbours still wait for the kernel to have it, where they do.
+    fn awaited(&self, nlri: &Nlri, path: &PathView) -> Option<String> {
+        let forwarding = path.best.then(|| self.rib.forwarding(nlri))??;
+        let word = match forwarding {
+            Forwarding::Pending => "pending",
+            Forwarding::There => "installed",
+            Forwarding::Refused => "refused",
+        };
+        Some(word.to_owned())
+    }
+
     pub(super) fn route_row(
         &self,
         nlri: &Nlri,
@@ -196,6 +207,7 @@ impl Core {
             local_pref: attributes.local_pref(),
             med: attributes.med(),
             installed,
+            awaited: self.awaited(nlri, path),
             stale: path.stale,
             accepted: path.rejection.is_none(),
             rejected_by: path.rejection.as_ref().map(|it| rejected_by(it).to_owned()),

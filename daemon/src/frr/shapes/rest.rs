@@ -161,7 +161,7 @@ pub(super) const SHAPES: &[Shape] = &[
     ),
     shape(
         HERE,
-        "bgp (suppress-fib-pending|no-rib|session-dscp N|update-delay N [N])",
+        "bgp (no-rib|session-dscp N|update-delay N [N])",
         Moot("it has no counterpart"),
     ),
     shape(

@@ -347,9 +347,7 @@ pub(super) const SHAPES: &[Shape] = &[
     shape(
         HERE,
         "bgp suppress-fib-pending",
-        Moot(
-            "routes are told without waiting for the kernel, which takes hundreds of thousands a second",
-        ),
+        Does(|site, a| key(site, a, "router.suppress_fib_pending", "true")),
     ),
     shape(
         HERE,
@@ -380,6 +378,11 @@ pub(super) const SHAPES: &[Shape] = &[
         &[Top],
         "bgp graceful-shutdown",
         Does(|site, a| of_all(site, a, "router.graceful_shutdown", "true")),
+    ),
+    shape(
+        &[Top],
+        "bgp suppress-fib-pending",
+        Does(|site, a| of_all(site, a, "router.suppress_fib_pending", "true")),
     ),
     shape(
         &[Top],

@@ -238,6 +238,11 @@ pub(super) fn detail(
             json!({"string": route.extended_communities.join(" ")}),
         );
     }
+    match route.awaited.as_deref() {
+        Some("installed") => put("fibInstalled", json!(true)),
+        Some("pending") => put("fibPending", json!(true)),
+        Some(_) | None => {}
+    }
     let mut hops = view.hops(route, true);
     if let (Value::Array(hops), Some((host, _))) = (&mut hops, neighbor.and_then(hostname)) {
         for hop in hops.iter_mut().filter_map(Value::as_object_mut) {
