@@ -166,7 +166,7 @@ fn loaded(import: Policy, export: Policy, routes: &[Prefix4]) -> Rib {
             set.prepend(asn, 1);
         }
         let mut update = Update::default();
-        let announced = (NlriList::V4(list.into()), Arc::new(set.freeze_with(7)));
+        let announced = (NlriList::V4(list.into()), set.freeze_with(7));
         update.announced.push(announced);
         rib.handle(now, Input::Updates(PeerId(2), vec![update]));
         drain(&mut rib);

@@ -27,7 +27,7 @@ use crate::wire::attribute::aigp;
 
 pub use crate::wire::attribute::as_path::{SegmentView, Segments};
 pub use closed::Attributes;
-pub(crate) use closed::Closed;
+pub(crate) use closed::{Canonical, Closed};
 pub use notes::Notes;
 pub use outgoing::Announced;
 pub use outgoing::Omitted;

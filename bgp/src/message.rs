@@ -5,7 +5,6 @@
 //! an [`Update`]; a reader of it never sees MP_REACH_NLRI.
 
 use std::net::Ipv4Addr;
-use std::sync::Arc;
 
 use smallvec::SmallVec;
 
@@ -151,7 +150,7 @@ pub struct Update {
     pub withdrawn: Vec<NlriList>,
     /// Routes that are there, with their attributes (next hop and EVPN tail included). EVPN lists
     /// are split into runs of routes with equal tails.
-    pub announced: SmallVec<[(NlriList, Arc<Attributes>); 1]>,
+    pub announced: SmallVec<[(NlriList, Attributes); 1]>,
     /// Set when the message is an End-of-RIB marker (RFC 4724 §2).
     pub end_of_rib: Option<Family>,
     /// Errors that did not end the session: discarded attributes, treat-as-withdraw.

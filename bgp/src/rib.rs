@@ -320,7 +320,7 @@ pub struct BestPath {
     /// Who sent it.
     pub peer: PeerId,
     /// Attributes after import policy.
-    pub attributes: Arc<Attributes>,
+    pub attributes: Attributes,
     /// From another AS.
     pub external: bool,
 }
@@ -677,7 +677,7 @@ impl Rib {
         let count = updates.iter().take_while(fits).count();
         let near = updates.get(..count).unwrap_or_default();
         let sets = near.iter().flat_map(|update| &update.announced);
-        self.interner.touch(sets.map(|(_, set)| &**set));
+        self.interner.touch(sets.map(|(_, set)| set));
         let lists = || near.iter().flat_map(Update::lists);
         self.v4
             .table
@@ -735,7 +735,7 @@ impl Rib {
     }
 
     fn originate(&mut self, nlri: Nlri, set: AttributeSet) {
-        let attributes = Arc::new(set.freeze_with(self.config.seed));
+        let attributes = set.freeze_with(self.config.seed);
         let cx = &mut Cx {
             peers: &mut self.peers,
             interner: &mut self.interner,

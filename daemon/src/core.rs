@@ -602,14 +602,14 @@ impl Core {
             let remote = best.paths.first().filter(|path| path.peer != PeerId::LOCAL);
             self.tell_evpn(evpn::Input::Route {
                 key: key.clone(),
-                attributes: remote.map(|path| Arc::clone(&path.attributes)),
+                attributes: remote.map(|path| path.attributes.clone()),
             });
             return;
         }
         // Those that a neighbour named were looked at before its routes; policy may choose others.
         self.check_next_hops(best.paths.iter().filter_map(|path| {
             let learned = path.peer != PeerId::LOCAL;
-            learned.then_some((path.peer, &*path.attributes))
+            learned.then_some((path.peer, &path.attributes))
         }));
         self.install_best(best);
         let prefix = best.nlri.prefix();
@@ -674,7 +674,7 @@ impl Core {
                 }
                 let announced = updates.iter().flat_map(|update| &update.announced);
                 let routed = announced.filter(|(list, _)| list.family() != Family::Evpn);
-                self.check_next_hops(routed.map(|(_, set)| (peer, &**set)));
+                self.check_next_hops(routed.map(|(_, set)| (peer, set)));
                 self.hand_in(rib::Input::Updates(peer, updates));
                 self.check_limits(peer);
             }

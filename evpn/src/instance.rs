@@ -79,7 +79,7 @@ pub enum Input {
         /// Identity.
         key: EvpnKey,
         /// The best path's attributes, `None` when there is none left.
-        attributes: Option<Arc<Attributes>>,
+        attributes: Option<Attributes>,
     },
     /// The kernel has, or no longer has, a MAC address on a local port of a VNI's bridge.
     ///
@@ -207,7 +207,7 @@ pub enum Output {
         /// Where its packets go.
         via: Via,
         /// The attributes that it came with.
-        attributes: Arc<Attributes>,
+        attributes: Attributes,
     },
     /// The route of [`Output::Import`] is there no longer, or no longer meant for the VRF.
     Unimport {
@@ -746,28 +746,28 @@ impl Instance {
 #[derive(Debug, Default)]
 struct Decoded {
     /// By address of the set, which nobody else has as long as the set is kept here.
-    places: Vec<Option<(Arc<Attributes>, Arc<Path>)>>,
+    places: Vec<Option<(Attributes, Arc<Path>)>>,
 }
 
 /// Sets that are kept, at most.
 const DECODED: usize = 512;
 
 impl Decoded {
-    fn path(&mut self, attributes: &Arc<Attributes>) -> Arc<Path> {
+    fn path(&mut self, attributes: &Attributes) -> Arc<Path> {
         if self.places.is_empty() {
             self.places.resize_with(DECODED, || None);
         }
-        let at = FixedState::default().hash_one(Arc::as_ptr(attributes).addr());
+        let at = FixedState::default().hash_one(attributes.address());
         let at = usize::try_from(at % DECODED as u64).unwrap_or(0);
         let place = self.places.get_mut(at);
         if let Some(Some((known, path))) = &place
-            && Arc::ptr_eq(known, attributes)
+            && known.is(attributes)
         {
             return Arc::clone(path);
         }
         let path = Arc::new(Path::from(&attributes.thaw()));
         if let Some(place) = place {
-            *place = Some((Arc::clone(attributes), Arc::clone(&path)));
+            *place = Some((attributes.clone(), Arc::clone(&path)));
         }
         path
     }

@@ -101,7 +101,7 @@ impl Network {
             && plain
             && *vtep == claim.vtep
         {
-            return Arc::clone(attributes);
+            return attributes.clone();
         }
         // RFC 7432 §15: a route without the community has sequence number 0.
         let mobility = ExtendedCommunity::mac_mobility(claim.sequence, claim.sticky);
@@ -111,7 +111,7 @@ impl Network {
         }
         let attributes = Arc::new(attributes);
         if plain {
-            let known = Some((claim.vtep, Arc::clone(&attributes)));
+            let known = Some((claim.vtep, attributes.clone()));
             let [unrouted, routed] = &mut self.plain;
             match self.tenant.is_some() && ip.is_some_and(is_routable) {
                 true => *routed = known,
@@ -135,7 +135,7 @@ impl Network {
         self.config
             .gateway_ips
             .iter()
-            .filter_map(|ip| Some((self.mac_key(mac, Some(*ip))?, Arc::clone(&attributes))))
+            .filter_map(|ip| Some((self.mac_key(mac, Some(*ip))?, attributes.clone())))
             .collect()
     }
 

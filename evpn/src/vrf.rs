@@ -168,7 +168,7 @@ impl Tenant {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Import {
     pub(crate) via: Via,
-    pub(crate) attributes: Arc<Attributes>,
+    pub(crate) attributes: Attributes,
     router: Option<Router>,
 }
 
@@ -187,7 +187,7 @@ pub(crate) struct Vrfs {
     pub(crate) tables: BTreeMap<VrfName, Vrf>,
     imports: ImportIndex<VrfName>,
     /// Received routes of types 2 and 5 that say something about a VRF.
-    routes: BTreeMap<EvpnKey, Arc<Attributes>>,
+    routes: BTreeMap<EvpnKey, Attributes>,
     /// Our own prefixes.
     prefixes: BTreeMap<VrfName, BTreeMap<Prefix, Arc<AttributeSet>>>,
     pub(crate) imported: Ledger<(EvpnKey, VrfName), Import>,
@@ -430,11 +430,11 @@ impl Instance {
     }
 
     /// A received route says something about VRFs, or no longer does.
-    pub(crate) fn note_routed(&mut self, key: &EvpnKey, path: Option<(&Path, &Arc<Attributes>)>) {
+    pub(crate) fn note_routed(&mut self, key: &EvpnKey, path: Option<(&Path, &Attributes)>) {
         let routed = path.filter(|(path, _)| is_routed(key, path));
         match routed {
             Some((_, attributes)) => {
-                let attributes = Arc::clone(attributes);
+                let attributes = attributes.clone();
                 self.vrfs.routes.insert(key.clone(), attributes);
             }
             None if self.vrfs.routes.remove(key).is_none() => return,
@@ -592,7 +592,7 @@ impl Instance {
         }
     }
 
-    fn import(&self, name: &str, route: &Route, attributes: &Arc<Attributes>) -> Option<Import> {
+    fn import(&self, name: &str, route: &Route, attributes: &Attributes) -> Option<Import> {
         let vrf = self.vrfs.tables.get(name)?;
         let via = self.judge_import(vrf, route).ok()?;
         let router = match via {
@@ -606,7 +606,7 @@ impl Instance {
         };
         Some(Import {
             via,
-            attributes: Arc::clone(attributes),
+            attributes: attributes.clone(),
             router,
         })
     }

@@ -12,7 +12,6 @@
 #![allow(clippy::panic, clippy::expect_used)]
 
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::Arc;
 use std::time::Instant;
 
 use bgp::attributes::{AttributeSet, NextHop};
@@ -133,7 +132,7 @@ fn check_update(update: &Update, ctx: &Context) {
     }
     for (list, attributes) in &update.announced {
         let again = attributes.thaw().freeze_with(ctx.hash_seed);
-        assert_eq!(&again, &**attributes);
+        assert_eq!(&again, attributes);
         assert_eq!(again.hash(), attributes.hash());
         let _ = (format!("{attributes:?}"), attributes.origin_as());
         let sender = sender(ctx, list.family());
@@ -260,7 +259,7 @@ fn check_tables(update: &Update) {
     let mut taken = Vec::new();
     for (list, attributes) in &update.announced {
         for key in keys(list) {
-            let attributes = Some(Arc::clone(attributes));
+            let attributes = Some(attributes.clone());
             taken.push(key.clone());
             instance.handle(now, evpn::Input::Route { key, attributes });
         }

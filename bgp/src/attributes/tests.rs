@@ -1,5 +1,3 @@
-use std::sync::Arc;
-
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -86,7 +84,7 @@ fn equality_looks_at_next_hop_tail_and_source() {
         label: 100,
         ..EvpnTail::default()
     });
-    let sourced = set.freeze().with_source(Arc::new(set.freeze()));
+    let sourced = set.freeze().with_source(set.freeze());
     let values = [plain, other.freeze(), tailed.freeze(), sourced];
     for (at, one) in values.iter().enumerate() {
         for (other_at, other) in values.iter().enumerate() {
@@ -101,8 +99,8 @@ fn a_source_given_twice_hashes_as_the_last_one() {
     let set = AttributeSet::new(v4(1));
     let mut other = set.clone();
     other.med = Some(1);
-    let (one, two) = (Arc::new(set.freeze()), Arc::new(other.freeze()));
-    let replaced = set.freeze().with_source(one).with_source(Arc::clone(&two));
+    let (one, two) = (set.freeze(), other.freeze());
+    let replaced = set.freeze().with_source(one).with_source(two.clone());
     let direct = set.freeze().with_source(two);
     assert_eq!(replaced, direct);
     assert_eq!(replaced.hash(), direct.hash());
@@ -112,10 +110,10 @@ fn a_source_given_twice_hashes_as_the_last_one() {
 fn changing_the_next_hop_is_the_same_as_thawing_and_freezing() {
     let mut set = AttributeSet::new(v4(1));
     set.med = Some(7);
-    let source = Arc::new(set.freeze_with(9));
+    let source = set.freeze_with(9);
     let changed = set
         .freeze_with(9)
-        .with_source(Arc::clone(&source))
+        .with_source(source.clone())
         .with_next_hop(v4(2), 9);
     set.next_hop = v4(2);
     let expected = set.freeze_with(9).with_source(source);

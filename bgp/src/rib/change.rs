@@ -5,7 +5,6 @@
 //! ([`super::family`]).
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use super::decision::{self, Choice, Newcomer, Options};
 use super::family::Key;
@@ -13,7 +12,6 @@ use super::path::{Path, Paths, PeerId, Spare, Standing};
 use super::slots::SlotSet;
 use super::table::Table;
 use super::{BestPath, View};
-use crate::attributes::Attributes;
 use crate::family::Family;
 use crate::packed::Slot;
 
@@ -62,10 +60,10 @@ pub(super) type ByPeer = HashMap<PeerId, Received, foldhash::fast::FixedState>;
 
 /// What identifies a path in use, to see whether a decision changed anything. Under which
 /// identifier it came is no news to those who are told one path, or forward.
-type Mark = (*const Attributes, PeerId);
+type Mark = (usize, PeerId);
 
 fn mark(path: &Path) -> Mark {
-    (Arc::as_ptr(&path.attributes), path.peer)
+    (path.attributes.address(), path.peer)
 }
 
 /// State of a slot before a change.
@@ -326,7 +324,7 @@ pub(super) fn forwarding(paths: &Paths, view: View<'_>) -> Vec<BestPath> {
 pub(super) fn in_use(path: &Path, view: View<'_>) -> BestPath {
     BestPath {
         peer: path.peer,
-        attributes: Arc::clone(&path.attributes),
+        attributes: path.attributes.clone(),
         external: view.source(path.peer).external,
     }
 }

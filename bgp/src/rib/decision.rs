@@ -601,7 +601,6 @@ impl Field<'_> {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use std::sync::Arc;
 
     use proptest::option;
     use proptest::prelude::*;
@@ -640,7 +639,7 @@ pub(super) mod tests {
             set.originator_id = originator.map(|last| Ipv4Addr::new(10, 0, 0, last));
             set.cluster_list = vec![Ipv4Addr::new(10, 0, 0, 9); clusters];
             Path {
-                attributes: Arc::new(set.freeze()),
+                attributes: set.freeze(),
                 path_id,
                 peer: PeerId(peer),
                 standing: Standing::Valid,
@@ -673,7 +672,7 @@ pub(super) mod tests {
         let mut set = AttributeSet::new(NextHop::V4(Ipv4Addr::new(192, 0, 2, 1)));
         set.prepend(Asn(7), length);
         Path {
-            attributes: Arc::new(set.freeze()),
+            attributes: set.freeze(),
             path_id: 0,
             peer: PeerId(peer),
             standing: Standing::Valid,

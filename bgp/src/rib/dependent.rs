@@ -66,7 +66,7 @@ struct Standing<K> {
     sum: Sum,
     parts: HashMap<Slot, Part, FixedState>,
     /// What stands in the table.
-    made: Result<Arc<Attributes>, Idle>,
+    made: Result<Attributes, Idle>,
     /// The sum changed since.
     dirty: bool,
 }
@@ -74,7 +74,7 @@ struct Standing<K> {
 /// A more specific route, as it was counted.
 #[derive(Debug)]
 struct Part {
-    attributes: Arc<Attributes>,
+    attributes: Attributes,
     suppressed: bool,
 }
 
@@ -113,7 +113,7 @@ pub struct AggregateView {
 /// What follows for the table and for those who are told.
 pub(super) enum Consequence<K> {
     /// This aggregate reads so now.
-    Set(K, Arc<Attributes>),
+    Set(K, Attributes),
     /// This aggregate is gone.
     Unset(K),
     /// Everybody is told something else of these prefixes.
@@ -361,7 +361,7 @@ impl<K: Key> Dependent<K> {
             match (&standing.made, &made) {
                 (Ok(before), Ok(after)) if before == after => continue,
                 (_, Ok(after)) => {
-                    out.push(Consequence::Set(standing.key.clone(), Arc::clone(after)));
+                    out.push(Consequence::Set(standing.key.clone(), after.clone()));
                 }
                 (Ok(_), Err(_)) => out.push(Consequence::Unset(standing.key.clone())),
                 (Err(_), Err(_)) => {}
@@ -498,7 +498,7 @@ impl<K: Key> Standing<K> {
             Suppress::Matching(map) => permits(sight, map, nlri, best),
         };
         let part = Part {
-            attributes: Arc::clone(&best.attributes),
+            attributes: best.attributes.clone(),
             suppressed,
         };
         self.sum.add(&part.attributes);
@@ -509,19 +509,19 @@ impl<K: Key> Standing<K> {
     }
 
     /// As it should be.
-    fn make(&self, (view, validation): Sight<'_>) -> Result<Arc<Attributes>, Idle> {
+    fn make(&self, (view, validation): Sight<'_>) -> Result<Attributes, Idle> {
         let set = self
             .sum
             .attributes(&self.spec, view.config.identity.router_id)?;
         let closed = set.freeze_with(view.config.seed);
         let Some(map) = &self.spec.route_map else {
-            return Ok(Arc::new(closed));
+            return Ok(closed);
         };
         let map = map.validated_by(validation);
         match map.evaluate(&self.key.nlri(), &closed, None) {
             Verdict::Reject => Err(Idle::Policy),
-            Verdict::Accept => Ok(Arc::new(closed)),
-            Verdict::Change { set, .. } => Ok(Arc::new(set.freeze_with(view.config.seed))),
+            Verdict::Accept => Ok(closed),
+            Verdict::Change { set, .. } => Ok(set.freeze_with(view.config.seed)),
         }
     }
 }

@@ -343,7 +343,7 @@ impl GroupSettings {
         changed: Option<&Changed>,
     ) -> Result<Outgoing, Withheld> {
         let path = Path {
-            attributes: Arc::new(default_attributes(self.family).freeze()),
+            attributes: default_attributes(self.family).freeze(),
             path_id: 0,
             peer: PeerId::LOCAL,
             standing: Standing::Valid,

@@ -17,7 +17,6 @@ mod members;
 
 use std::collections::VecDeque;
 use std::hash::Hash;
-use std::sync::Arc;
 
 use bytes::BytesMut;
 pub(super) use forwarding::Wait;
@@ -123,7 +122,7 @@ impl<K: Key> FamilyRib<K> {
         cx: &mut Cx<'_>,
         peer: PeerId,
         list: &[(PathId, K)],
-        attributes: Arc<Attributes>,
+        attributes: Attributes,
     ) {
         let Cx {
             peers,
@@ -156,7 +155,7 @@ impl<K: Key> FamilyRib<K> {
                 .unwrap_or_else(|| (asked, judge(interner, view, from, &key.nlri(), &received)));
             let (_, (attributes, standing)) = last.insert((of, judged));
             let path = Path {
-                attributes: Arc::clone(attributes),
+                attributes: attributes.clone(),
                 path_id: *path_id,
                 peer,
                 standing: *standing,
@@ -177,7 +176,7 @@ impl<K: Key> FamilyRib<K> {
         &mut self,
         cx: &mut Cx<'_>,
         (path_id, key): (PathId, K),
-        attributes: Arc<Attributes>,
+        attributes: Attributes,
     ) {
         let attributes = cx.interner.intern(attributes);
         let path = Path {

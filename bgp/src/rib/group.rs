@@ -25,7 +25,7 @@ use super::peer::DefaultOriginate;
 use super::slots::SlotSet;
 use super::table::{Entry, Table};
 use super::{Cx, Output, View};
-use crate::attributes::{Attributes, Outgoing};
+use crate::attributes::Outgoing;
 use crate::packed::Slot;
 use crate::policy::Answers;
 
@@ -483,10 +483,10 @@ struct Bucket {
 }
 
 /// Attributes of a table and who sent them: what policy depends on, beside what it asks of the key.
-type Source = (*const Attributes, PeerId);
+type Source = (usize, PeerId);
 
 fn source_of(path: &Path) -> Source {
-    (Arc::as_ptr(&path.attributes), path.peer)
+    (path.attributes.address(), path.peer)
 }
 
 /// What policy asks of a key, unless it asks for more than the key and the best path.

@@ -5,7 +5,6 @@
 
 use std::fmt;
 use std::net::Ipv4Addr;
-use std::sync::Arc;
 
 use super::View;
 use super::family::Key;
@@ -100,14 +99,14 @@ impl fmt::Display for Rejection {
 }
 
 /// Result of import: the attributes to use.
-pub(super) type Imported = Result<Arc<Attributes>, Rejection>;
+pub(super) type Imported = Result<Attributes, Rejection>;
 
 /// Applies checks and policy of one peer and family to one route.
 pub(super) fn import(
     view: View<'_>,
     (facts, family): (&PeerFacts, &PeerFamily),
     nlri: &Nlri,
-    received: &Arc<Attributes>,
+    received: &Attributes,
     trace: Option<&mut Trace>,
 ) -> Imported {
     let View {
@@ -195,8 +194,8 @@ pub(super) fn import(
         return Err(Rejection::NextHopUnreachable(next_hop));
     }
     Ok(match set {
-        None => Arc::clone(received),
-        Some(set) => Arc::new(set.freeze_with(seed).with_source(Arc::clone(received))),
+        None => received.clone(),
+        Some(set) => set.freeze_with(seed).with_source(received.clone()),
     })
 }
 

@@ -1,11 +1,9 @@
 //! One copy of each set of attributes.
 //!
-//! Tables hold `Arc<Attributes>`; two paths with equal attributes hold the same one, so equality
-//! is a comparison of pointers and memory grows with distinct sets, not with routes. They are found
+//! Tables hold [`Attributes`]; two paths with equal attributes hold the same copy, so equality
+//! is a comparison of addresses and memory grows with distinct sets, not with routes. They are found
 //! as prefixes are, through an [`Index`]. Sets that no table holds any more are swept when there
 //! are twice as many as after the last sweep, or on demand after a large withdrawal.
-
-use std::sync::Arc;
 
 use crate::attributes::Attributes;
 use crate::packed::Index;
@@ -19,7 +17,7 @@ const SWEEP_MIN: usize = 1024;
 pub(super) struct Interner {
     index: Index,
     /// By slot.
-    sets: Vec<Option<Arc<Attributes>>>,
+    sets: Vec<Option<Attributes>>,
     /// Slots without a set.
     free: Vec<Slot>,
     sweep_at: usize,
@@ -27,16 +25,16 @@ pub(super) struct Interner {
 
 impl Interner {
     /// The one copy equal to `set`, which becomes it if there is none yet.
-    pub(super) fn intern(&mut self, set: Arc<Attributes>) -> Arc<Attributes> {
-        let is = |slot| self.get(slot).is_some_and(|known| **known == *set);
+    pub(super) fn intern(&mut self, set: Attributes) -> Attributes {
+        let is = |slot| self.get(slot).is_some_and(|known| *known == set);
         let known = self.index.find(set.hash(), is);
         if let Some(known) = known.and_then(|slot| self.get(slot)) {
-            return Arc::clone(known);
+            return known.clone();
         }
         if self.len() >= self.sweep_at.max(SWEEP_MIN) {
             self.sweep();
         }
-        self.insert(Arc::clone(&set));
+        self.insert(set.clone());
         set
     }
 
@@ -50,7 +48,7 @@ impl Interner {
     pub(super) fn sweep(&mut self) {
         // A set made by policy holds its source, so sources may become free one sweep later.
         for (slot, place) in (0..).zip(&mut self.sets) {
-            if let Some(set) = place.take_if(|set| Arc::strong_count(set) == 1) {
+            if let Some(set) = place.take_if(|set| set.is_alone()) {
                 self.index.remove(set.hash(), slot);
                 self.free.push(slot);
             }
@@ -64,14 +62,14 @@ impl Interner {
 
     /// Memory the sets take, with their places here.
     pub(super) fn octets(&self) -> usize {
-        let sets = self.sets.capacity() * size_of::<Option<Arc<Attributes>>>();
+        let sets = self.sets.capacity() * size_of::<Option<Attributes>>();
         let free = self.free.capacity() * size_of::<Slot>();
         self.index.octets() + sets + free + self.iter().map(Attributes::octets).sum::<usize>()
     }
 
     /// The sets kept.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Attributes> {
-        self.sets.iter().flatten().map(Arc::as_ref)
+        self.sets.iter().flatten()
     }
 
     /// Number of distinct sets kept.
@@ -79,11 +77,11 @@ impl Interner {
         self.index.len()
     }
 
-    fn get(&self, slot: Slot) -> Option<&Arc<Attributes>> {
+    fn get(&self, slot: Slot) -> Option<&Attributes> {
         self.sets.get(slot as usize)?.as_ref()
     }
 
-    fn insert(&mut self, set: Arc<Attributes>) {
+    fn insert(&mut self, set: Attributes) {
         let slot = self.free.pop().unwrap_or_else(|| self.new_slot());
         self.index.insert(set.hash(), slot);
         if let Some(place) = self.sets.get_mut(slot as usize) {
@@ -112,10 +110,10 @@ mod tests {
     use super::*;
     use crate::attributes::{AttributeSet, NextHop};
 
-    fn set(med: u32) -> Arc<Attributes> {
+    fn set(med: u32) -> Attributes {
         let mut set = AttributeSet::new(NextHop::V4(Ipv4Addr::LOCALHOST));
         set.med = Some(med);
-        Arc::new(set.freeze_with(1))
+        set.freeze_with(1)
     }
 
     proptest! {
@@ -132,8 +130,8 @@ mod tests {
                     _ => {
                         let interned = interner.intern(set(med));
                         prop_assert_eq!(interned.med(), Some(med));
-                        let known = held.entry(med).or_insert_with(|| Arc::clone(&interned));
-                        prop_assert!(Arc::ptr_eq(known, &interned));
+                        let known = held.entry(med).or_insert_with(|| interned.clone());
+                        prop_assert!(known.is(&interned));
                     }
                 }
             }

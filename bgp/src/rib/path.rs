@@ -1,7 +1,5 @@
 //! A path: one peer's route to one prefix.
 
-use std::sync::Arc;
-
 use thin_vec::ThinVec;
 
 use crate::attributes::Attributes;
@@ -22,7 +20,7 @@ impl PeerId {
 pub(super) struct Path {
     /// Attributes after import policy; [`Attributes::source`] has them as received. A rejected
     /// path holds them as received.
-    pub(super) attributes: Arc<Attributes>,
+    pub(super) attributes: Attributes,
     /// RFC 7911 identifier, 0 without add-path.
     pub(super) path_id: PathId,
     /// Who sent it.
@@ -78,7 +76,7 @@ impl Standing {
 
 impl Path {
     /// The attributes as the peer sent them.
-    pub(super) fn received(&self) -> &Arc<Attributes> {
+    pub(super) fn received(&self) -> &Attributes {
         self.attributes.source().unwrap_or(&self.attributes)
     }
 

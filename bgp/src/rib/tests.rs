@@ -95,7 +95,7 @@ fn path(asns: &[u32], next_hop: [u8; 4]) -> AttributeSet {
 fn announce(prefixes: &[Prefix4], set: &AttributeSet) -> Update {
     let list = prefixes.iter().map(|prefix| (0, *prefix)).collect();
     Update {
-        announced: smallvec![(NlriList::V4(list), Arc::new(set.freeze_with(SEED)))],
+        announced: smallvec![(NlriList::V4(list), set.freeze_with(SEED))],
         ..Update::default()
     }
 }

@@ -5,7 +5,6 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::num::NonZeroU32;
-use std::sync::Arc;
 use std::time::Instant;
 
 use super::change::Received;
@@ -46,9 +45,9 @@ pub struct PathView {
     /// Path identifier of RFC 7911.
     pub path_id: PathId,
     /// Attributes after import policy (as advertised in [`Select::Advertised`]).
-    pub attributes: Arc<Attributes>,
+    pub attributes: Attributes,
     /// Attributes as received.
-    pub received: Arc<Attributes>,
+    pub received: Attributes,
     /// It is the best path.
     pub best: bool,
     /// It forwards beside the best one.
@@ -132,7 +131,7 @@ pub struct Advertisement {
     /// The peer.
     pub peer: PeerId,
     /// What it is told, or why nothing.
-    pub result: Result<Arc<Attributes>, Withheld>,
+    pub result: Result<Attributes, Withheld>,
     /// Steps of the export policy.
     pub trace: Trace,
 }
@@ -373,14 +372,14 @@ fn told_view(
     view: View<'_>,
     peer: PeerId,
     path_id: PathId,
-    attributes: Arc<Attributes>,
+    attributes: Attributes,
     best: bool,
 ) -> PathView {
     PathView {
         peer,
         external: view.source(peer).external,
         path_id,
-        received: Arc::clone(&attributes),
+        received: attributes.clone(),
         attributes,
         best,
         multipath: false,
@@ -538,7 +537,7 @@ impl<K: Key> FamilyRib<K> {
         if let Some(changed) = terms.default(&entry.key) {
             let source = view.source(PeerId::LOCAL);
             let outgoing = several.settings.default_route(source, changed).ok()?;
-            let attributes = Arc::new(outgoing.attributes(view.config.seed));
+            let attributes = outgoing.attributes(view.config.seed);
             let id = several.told(slot).first()?.id;
             paths.push(told_view(view, PeerId::LOCAL, id, attributes, true));
             return Some(RouteView { nlri, paths });
@@ -554,7 +553,7 @@ impl<K: Key> FamilyRib<K> {
             };
             let source = (view.source(path.peer), None);
             if let Ok(outgoing) = several.settings.export(&nlri, path, source, None) {
-                let attributes = Arc::new(outgoing.attributes(view.config.seed));
+                let attributes = outgoing.attributes(view.config.seed);
                 paths.push(told_view(view, path.peer, told.id, attributes, at == 0));
             }
         }
@@ -595,8 +594,8 @@ impl<K: Key> FamilyRib<K> {
                     PeerId::LOCAL => 0,
                     _ => path.path_id,
                 },
-                attributes: Arc::clone(&path.attributes),
-                received: Arc::clone(path.received()),
+                attributes: path.attributes.clone(),
+                received: path.received().clone(),
                 best: best && at == 0,
                 multipath: path.multipath,
                 stale: path.standing.is_stale(),
@@ -621,7 +620,7 @@ impl<K: Key> FamilyRib<K> {
         peer: PeerId,
         key: &K,
         trace: &mut Trace,
-    ) -> Result<Arc<Attributes>, Withheld> {
+    ) -> Result<Attributes, Withheld> {
         let limit = || {
             let limit = self.several(peer).and_then(|it| it.withholds(key));
             limit.map_or(Ok(()), |limit| Err(Withheld::Limit(limit.get())))
@@ -630,7 +629,7 @@ impl<K: Key> FamilyRib<K> {
         if let Some(changed) = terms.default(key) {
             let told = settings.default_route(view.source(PeerId::LOCAL), changed)?;
             limit()?;
-            return Ok(Arc::new(told.attributes(view.config.seed)));
+            return Ok(told.attributes(view.config.seed));
         }
         let slot = self.table.find(key);
         let entry = slot.and_then(|slot| self.table.get(slot));
@@ -657,7 +656,7 @@ impl<K: Key> FamilyRib<K> {
         let source = (view.source(best.peer), together);
         let told = settings.export(&key.nlri(), best, source, Some(trace))?;
         limit()?;
-        Ok(Arc::new(told.attributes(view.config.seed)))
+        Ok(told.attributes(view.config.seed))
     }
 
     /// What the peer's group was told, less what the peer itself sent.

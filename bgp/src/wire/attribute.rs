@@ -13,11 +13,10 @@ pub(crate) mod fixed;
 pub(crate) mod multiprotocol;
 pub(crate) mod pmsi_tunnel;
 
-use std::borrow::Cow;
-use std::sync::Arc;
-
 use smallvec::SmallVec;
+use std::borrow::Cow;
 
+use crate::attributes::Canonical;
 use crate::wire::error::UpdateError;
 use crate::wire::read::{Reader, Short};
 
@@ -227,6 +226,8 @@ enum Octets<'a> {
     AsTheyAre(&'a [u8]),
     /// A value that needs a header, with its flags.
     Value(u8, Cow<'a, [u8]>),
+    /// The same, of entries that are to be in order.
+    Unsorted(u8, &'a [u8], fn(&[u8]) -> Canonical),
 }
 
 impl<'a> Piece<'a> {
@@ -236,6 +237,15 @@ impl<'a> Piece<'a> {
         Self {
             code,
             octets: Octets::Value(canonical_flags(code, flags), value.into()),
+        }
+    }
+
+    /// A list whose entries `sorted` puts in order.
+    pub(crate) fn unsorted(raw: &Raw<'a>, sorted: fn(&[u8]) -> Canonical) -> Self {
+        let flags = canonical_flags(raw.code, raw.flags);
+        Self {
+            code: raw.code,
+            octets: Octets::Unsorted(flags, raw.value, sorted),
         }
     }
 
@@ -265,16 +275,25 @@ impl<'a> Piece<'a> {
                 (raw.flags & !EXTENDED_LENGTH, change(raw.value))
             }
             Octets::Value(flags, value) => (*flags, change(value)),
+            Octets::Unsorted(flags, value, _) => (*flags, change(value)),
         };
         self.octets = Octets::Value(flags, value.into());
     }
 
-    /// Header and value; of octets that stay as they are, all is value.
-    fn parts(&self) -> (AttributeHeader, &[u8]) {
+    fn put(&self, out: &mut Canonical) {
         match &self.octets {
-            Octets::AsTheyAre(octets) => (AttributeHeader::None, octets),
-            Octets::Value(flags, value) => framed(*flags, self.code, value),
+            Octets::AsTheyAre(octets) => out.extend_from_slice(octets),
+            Octets::Value(flags, value) => self.put_framed(*flags, value, out),
+            Octets::Unsorted(flags, value, sorted) => {
+                self.put_framed(*flags, &sorted(value), out);
+            }
         }
+    }
+
+    fn put_framed(&self, flags: u8, value: &[u8], out: &mut Canonical) {
+        let (header, value) = framed(flags, self.code, value);
+        out.extend_from_slice(header.as_slice());
+        out.extend_from_slice(value);
     }
 }
 
@@ -291,26 +310,14 @@ fn canonical_flags(code: u8, flags: u8) -> u8 {
 /// what several threads that decode would wait for.
 pub(crate) type Pieces<'a> = SmallVec<[Piece<'a>; 8]>;
 
-/// Canonical octets: ascending type codes, each in the shorter of the two headers. They are written
-/// where the tables keep them, and not copied there from a buffer.
-pub(crate) fn canonical(pieces: &mut Pieces<'_>) -> Arc<[u8]> {
+/// Canonical octets: ascending type codes, each in the shorter of the two headers.
+pub(crate) fn canonical(pieces: &mut Pieces<'_>) -> Canonical {
     if !pieces.is_sorted_by_key(|piece| piece.code) {
         pieces.sort_by_key(|piece| piece.code);
     }
-    let parts = pieces.iter().map(Piece::parts);
-    let length = parts.map(|(header, value)| header.as_slice().len() + value.len());
-    let mut octets: Arc<[u8]> = std::iter::repeat_n(0, length.sum()).collect();
-    // Nobody else has it yet.
-    let mut left = Arc::get_mut(&mut octets).unwrap_or_default();
-    for (header, value) in pieces.iter().map(Piece::parts) {
-        for part in [header.as_slice(), value] {
-            let Some((room, behind)) = std::mem::take(&mut left).split_at_mut_checked(part.len())
-            else {
-                break;
-            };
-            room.copy_from_slice(part);
-            left = behind;
-        }
+    let mut octets = Canonical::new();
+    for piece in pieces.iter() {
+        piece.put(&mut octets);
     }
     octets
 }
@@ -324,7 +331,6 @@ pub(crate) fn put(out: &mut Vec<u8>, flags: u8, code: u8, value: &[u8]) {
 
 /// The header of an attribute, in the shorter of its two forms.
 enum AttributeHeader {
-    None,
     Short([u8; 3]),
     Long([u8; 4]),
 }
@@ -332,7 +338,6 @@ enum AttributeHeader {
 impl AttributeHeader {
     fn as_slice(&self) -> &[u8] {
         match self {
-            AttributeHeader::None => &[],
             AttributeHeader::Short(octets) => octets,
             AttributeHeader::Long(octets) => octets,
         }

@@ -8,7 +8,6 @@ mod found;
 mod pack;
 
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use crate::attributes::{Attributes, Closed, NextHop};
 use crate::evpn_route::{EvpnKey, EvpnTail};
@@ -60,7 +59,7 @@ pub(super) fn decode(body: &[u8], ctx: &Context) -> Result<Update, UpdateError> 
         update.withdrawn.extend(routes.into_withdrawn());
     } else if !routes.is_empty() {
         let closed = Closed::new(found.canonical(ctx), ctx.hash_seed);
-        routes.announce(&closed, &mut update);
+        routes.announce(closed, &mut update);
     }
     update.errors.append(&mut found.errors);
     Ok(update)
@@ -281,9 +280,9 @@ impl Routes {
         ipv4.into_iter().chain(reach)
     }
 
-    fn announce(self, closed: &Closed, update: &mut Update) {
+    fn announce(self, closed: Closed, update: &mut Update) {
         if let (false, Some(next_hop)) = (self.ipv4.is_empty(), self.next_hop) {
-            let attributes = Arc::new(closed.attributes(next_hop, None));
+            let attributes = closed.attributes(next_hop, None);
             update.announced.push((NlriList::V4(self.ipv4), attributes));
         }
         let Some(reach) = self.reach else {
@@ -291,14 +290,19 @@ impl Routes {
         };
         match reach.list {
             list @ (NlriList::V4(_) | NlriList::V6(_)) => {
-                let attributes = Arc::new(closed.attributes(reach.next_hop, None));
+                let attributes = closed.attributes(reach.next_hop, None);
                 update.announced.push((list, attributes));
             }
             NlriList::Evpn(list) => {
+                let router_mac = closed.has_router_mac();
                 let runs = EvpnRuns {
-                    closed,
+                    // One run of routes needs one copy of the octets.
+                    closed: match reach.tails.0.len() {
+                        0 | 1 => closed,
+                        _ => closed.shared(),
+                    },
                     next_hop: reach.next_hop,
-                    router_mac: closed.has_router_mac(),
+                    router_mac,
                 };
                 runs.announce(list, reach.tails, update);
             }
@@ -307,13 +311,13 @@ impl Routes {
 }
 
 /// Splits EVPN routes into lists of equal tails.
-struct EvpnRuns<'a> {
-    closed: &'a Closed,
+struct EvpnRuns {
+    closed: Closed,
     next_hop: NextHop,
     router_mac: bool,
 }
 
-impl EvpnRuns<'_> {
+impl EvpnRuns {
     fn announce(&self, list: Vec<(PathId, EvpnKey)>, tails: Tails, update: &mut Update) {
         if let [(tail, _)] = tails.0.as_slice() {
             return self.announce_run(list, *tail, update);
@@ -341,8 +345,8 @@ impl EvpnRuns<'_> {
         evpn::type5_fault(key, tail, self.router_mac)
     }
 
-    fn attributes(&self, tail: EvpnTail) -> Arc<Attributes> {
-        Arc::new(self.closed.attributes(self.next_hop, Some(tail)))
+    fn attributes(&self, tail: EvpnTail) -> Attributes {
+        self.closed.attributes(self.next_hop, Some(tail))
     }
 }
 

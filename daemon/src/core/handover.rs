@@ -65,7 +65,7 @@ pub(super) struct Handover {
     /// Routes for others, until all that is at hand was worked off.
     outgoing: BTreeMap<Option<String>, Routes>,
     /// What was made last of attributes that many routes share.
-    last: Option<(Arc<Attributes>, evpn::Via, Arc<AttributeSet>)>,
+    last: Option<(Attributes, evpn::Via, Arc<AttributeSet>)>,
 }
 
 impl Handover {
@@ -438,7 +438,7 @@ impl Core {
         let updates = arriving.updates(self.seed);
         self.pace.routes(updates.iter().map(Update::len).sum());
         let announced = updates.iter().flat_map(|update| &update.announced);
-        self.check_next_hops(announced.map(|(_, set)| (peer, &**set)));
+        self.check_next_hops(announced.map(|(_, set)| (peer, set)));
         self.hand_in(rib::Input::Updates(peer, updates));
     }
 
@@ -517,8 +517,8 @@ impl Arriving {
             ..Update::default()
         };
         let there = self.announced.into_values().map(|(set, lists)| {
-            let attributes = Arc::new(set.freeze_with(seed));
-            let announced = lists.lists().map(|list| (list, Arc::clone(&attributes)));
+            let attributes = set.freeze_with(seed);
+            let announced = lists.lists().map(|list| (list, attributes.clone()));
             Update {
                 announced: announced.collect(),
                 ..Update::default()
@@ -535,7 +535,7 @@ impl Core {
         &mut self,
         vrf: &Arc<str>,
         key: &EvpnKey,
-        import: Option<(evpn::Via, Arc<Attributes>)>,
+        import: Option<(evpn::Via, Attributes)>,
     ) {
         let Some(tenant) = self.handover.tenants.get(vrf) else {
             return;
@@ -559,9 +559,9 @@ impl Core {
     }
 
     /// The attributes of an EVPN route as those of a unicast route.
-    fn as_unicast(&mut self, via: evpn::Via, attributes: Arc<Attributes>) -> Arc<AttributeSet> {
+    fn as_unicast(&mut self, via: evpn::Via, attributes: Attributes) -> Arc<AttributeSet> {
         if let Some((last, through, set)) = &self.handover.last
-            && Arc::ptr_eq(last, &attributes)
+            && last.is(&attributes)
             && *through == via
         {
             return Arc::clone(set);

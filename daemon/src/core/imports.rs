@@ -46,7 +46,7 @@ pub(super) struct Offering {
     /// Offers, until all that is at hand was worked off.
     outgoing: BTreeMap<Option<String>, Offers>,
     /// What was made last of attributes that many routes share.
-    last: Option<(Arc<Attributes>, Way, Arc<AttributeSet>)>,
+    last: Option<(Attributes, Way, Arc<AttributeSet>)>,
 }
 
 /// Where packets along an offered path leave.
@@ -132,7 +132,7 @@ impl Core {
                     .collect();
                 for path in paths {
                     gone.remove(&path.path_id);
-                    let set = Arc::clone(&path.attributes);
+                    let set = path.attributes.clone();
                     arriving.add(*prefix, path.path_id, Some(set));
                 }
                 for path_id in gone {
@@ -362,7 +362,7 @@ impl Core {
         // Of routes of our own each may stand for itself.
         if !local
             && let Some((last, through, set)) = &self.handover.offering.last
-            && Arc::ptr_eq(last, &path.attributes)
+            && last.is(&path.attributes)
             && *through == way
         {
             return Arc::clone(set);
@@ -389,7 +389,7 @@ impl Core {
             set.local_pref = Some(0);
         }
         let set = Arc::new(set);
-        let last = (Arc::clone(&path.attributes), way, Arc::clone(&set));
+        let last = (path.attributes.clone(), way, Arc::clone(&set));
         self.handover.offering.last = Some(last).filter(|_| self.drain.router.is_none());
         set
     }

@@ -134,7 +134,6 @@ impl Installed {
 #[cfg(test)]
 mod tests {
     use std::net::{IpAddr, Ipv4Addr};
-    use std::sync::Arc;
     use std::time::Instant;
 
     use bgp::attributes::NextHop;
@@ -186,7 +185,7 @@ mod tests {
             mac: MacAddress([2, 0, 0, 0, 0, 1]),
             ip: Some(vtep(200)),
         };
-        let attributes = Some(Arc::new(set.freeze()));
+        let attributes = Some(set.freeze());
         evpn.handle(Instant::now(), evpn::Input::Route { key, attributes });
         while evpn.poll().is_some() {}
         evpn

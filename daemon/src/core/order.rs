@@ -319,7 +319,7 @@ fn told_by_peer(vni: u32) -> [Update; 2] {
     let update = |key: EvpnKey, set: AttributeSet| {
         let list = NlriList::Evpn([(0, key)].into_iter().collect());
         Update {
-            announced: [(list, Arc::new(set.freeze()))].into_iter().collect(),
+            announced: [(list, set.freeze())].into_iter().collect(),
             ..Update::default()
         }
     };
@@ -579,7 +579,7 @@ fn a_station_keeps_its_sequence_number_when_the_daemon_is_killed() {
             "65002:200".parse().unwrap(),
             ExtendedCommunity::mac_mobility(2, false),
         ];
-        let attributes = Some(Arc::new(set.freeze()));
+        let attributes = Some(set.freeze());
         let route = evpn::Input::Route { key, attributes };
         world.core.tell_evpn(route);
     };

@@ -109,7 +109,7 @@ pub(crate) fn announce(
     let update = Update {
         announced: [(
             NlriList::V4([(0, prefix)].into_iter().collect()),
-            Arc::new(set.freeze_with(1)),
+            set.freeze_with(1),
         )]
         .into_iter()
         .collect(),
@@ -177,7 +177,7 @@ fn shares_follow_bandwidths_and_the_distance_is_the_metric() {
             };
             let list = NlriList::V4(vec![(0, prefix)].into());
             let update = Update {
-                announced: vec![(list, Arc::new(set.freeze_with(1)))].into(),
+                announced: vec![(list, set.freeze_with(1))].into(),
                 ..Update::default()
             };
             rib.handle(Instant::now(), Input::Updates(peer, vec![update]));

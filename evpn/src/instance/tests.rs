@@ -1052,13 +1052,13 @@ fn counts_of_a_vni_say_what_is_where() {
 #[test]
 fn a_route_arrives_as_the_table_keeps_it() {
     let mut a = site_with_vni(1);
-    let attributes = Arc::new(from(2).sequence(3).attributes().freeze());
+    let attributes = from(2).sequence(3).attributes().freeze();
     for last in [1, 2] {
         a.handle(
             now(),
             Input::Route {
                 key: from(2).key(mac(last), None),
-                attributes: Some(Arc::clone(&attributes)),
+                attributes: Some(attributes.clone()),
             },
         );
     }

@@ -1,7 +1,6 @@
 //! Answers about sites that hear each other, each with networks of its own.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bgp::{EvpnKey, MacAddress, Vni};
@@ -62,7 +61,7 @@ fn attach(site: &mut Instance, number: u32, machine: u8, ip: Option<IpAddr>) {
 fn hear(from: &mut Instance, to: &mut Instance) {
     while let Some(output) = from.poll() {
         if let Output::Originate { key, attributes } = output {
-            let attributes = Some(Arc::new(attributes.freeze()));
+            let attributes = Some(attributes.freeze());
             to.handle(Instant::now(), Input::Route { key, attributes });
         }
     }
@@ -127,7 +126,7 @@ fn addresses_are_shown_part_by_part_and_with_their_age() {
     }
     while let Some(output) = other.poll() {
         if let Output::Originate { key, attributes } = output {
-            let attributes = Some(Arc::new(attributes.freeze()));
+            let attributes = Some(attributes.freeze());
             here.handle(start, Input::Route { key, attributes });
         }
     }

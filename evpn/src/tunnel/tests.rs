@@ -1,7 +1,6 @@
 //! A VRF, and a router that tells its routes with several VNIs.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Instant;
 
 use bgp::{AttributeSet, EvpnTail, ExtendedCommunity, MacAddress};
@@ -52,7 +51,7 @@ fn tell(instance: &mut Instance, at: u8, label: Option<u32>) {
             gateway,
             ..EvpnTail::default()
         });
-        Arc::new(set.freeze())
+        set.freeze()
     });
     instance.handle(Instant::now(), Input::Route { key, attributes });
 }
@@ -124,7 +123,7 @@ fn a_host_route_names_the_vni_of_its_vrf_second() {
         label2: Some(4002),
         ..EvpnTail::default()
     });
-    let attributes = Some(Arc::new(set.freeze()));
+    let attributes = Some(set.freeze());
     one.handle(Instant::now(), Input::Route { key, attributes });
     take(&mut one, &mut world);
     let tunnels: Vec<Vni> = world.tunnels.values().map(|tunnel| tunnel.vni).collect();

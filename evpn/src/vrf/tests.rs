@@ -87,8 +87,8 @@ fn lines(outputs: &[Output]) -> Vec<String> {
     outputs.iter().filter_map(line).collect()
 }
 
-fn frozen(set: &AttributeSet) -> Arc<Attributes> {
-    Arc::new(set.freeze())
+fn frozen(set: &AttributeSet) -> Attributes {
+    set.freeze()
 }
 
 /// Hands what one router originates and withdraws to the other; returns what that one says.

@@ -84,7 +84,7 @@ impl<K: Key> FamilyRib<K> {
             };
             let mut own = entry.paths.as_slice().iter().filter(|it| it.peer == peer);
             own.any(|path| {
-                let seen = || as_received.then(|| &**path.received());
+                let seen = || as_received.then(|| path.received());
                 differing.concerns(|| entry.key.nlri(), seen)
             })
         });
@@ -243,10 +243,10 @@ impl<K: Key> FamilyRib<K> {
 fn last_resort(interner: &mut Interner, seed: u64, path: Path) -> Path {
     let mut set = path.attributes.thaw();
     set.communities.push(Community::LLGR_STALE);
-    let received = Arc::clone(path.received());
+    let received = path.received().clone();
     let marked = set.freeze_with(seed).with_source(received);
     Path {
-        attributes: interner.intern(Arc::new(marked)),
+        attributes: interner.intern(marked),
         ..path
     }
 }
@@ -257,12 +257,12 @@ pub(super) fn judge(
     view: View<'_>,
     from: (&PeerFacts, &PeerFamily),
     nlri: &Nlri,
-    received: &Arc<Attributes>,
-) -> (Arc<Attributes>, Standing) {
+    received: &Attributes,
+) -> (Attributes, Standing) {
     match import(view, from, nlri, received, None) {
-        Ok(attributes) if Arc::ptr_eq(&attributes, received) => (attributes, Standing::Valid),
+        Ok(attributes) if attributes.is(received) => (attributes, Standing::Valid),
         Ok(attributes) => (interner.intern(attributes), Standing::Valid),
-        Err(rejection) if rejection.is_loop() => (Arc::clone(received), Standing::Looped),
-        Err(_) => (Arc::clone(received), Standing::Rejected),
+        Err(rejection) if rejection.is_loop() => (received.clone(), Standing::Looped),
+        Err(_) => (received.clone(), Standing::Rejected),
     }
 }

@@ -48,7 +48,7 @@ impl World {
         self.belief(peer).keys().map(ToString::to_string).collect()
     }
 
-    pub(super) fn why(&self, peer: u16, prefix: &str) -> Result<Arc<Attributes>, Withheld> {
+    pub(super) fn why(&self, peer: u16, prefix: &str) -> Result<Attributes, Withheld> {
         let all = self.rib.advertisements(&Nlri::V4(v4(prefix)));
         all.into_iter()
             .find(|it| it.peer == PeerId(peer))

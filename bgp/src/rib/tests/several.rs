@@ -31,7 +31,7 @@ fn best(count: u8) -> PathsSent {
 /// Paths of a prefix under identifiers, of this length each.
 fn under(sender: u16, ids: &[PathId], number: u8, length: u8) -> Update {
     let list = ids.iter().map(|id| (*id, prefix(number))).collect();
-    let set = Arc::new(of(sender, length).freeze_with(SEED));
+    let set = of(sender, length).freeze_with(SEED);
     Update {
         announced: smallvec![(NlriList::V4(list), set)],
         ..Update::default()
@@ -313,7 +313,7 @@ fn an_evpn_route_under_two_identifiers_has_the_better_path_until_that_goes() {
     let nlri = Nlri::Evpn(key.clone());
     let list = |id| NlriList::Evpn(vec![(id, key.clone())]);
     for (id, length) in [(9, 2), (u32::MAX, 1)] {
-        let set = Arc::new(of(2, length).freeze_with(SEED));
+        let set = of(2, length).freeze_with(SEED);
         let announced = smallvec![(list(id), set)];
         world.update(
             2,

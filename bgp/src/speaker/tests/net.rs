@@ -132,7 +132,7 @@ impl Net {
         }
     }
 
-    pub(super) fn best(&self, at: usize, text: &str) -> Option<Arc<Attributes>> {
+    pub(super) fn best(&self, at: usize, text: &str) -> Option<Attributes> {
         let route = self.nodes[at].speaker.rib().route(&prefix(text).into())?;
         route
             .paths

@@ -4,6 +4,9 @@
 //! The canonical form is sorted and without duplicates: none of the documents gives the order a
 //! meaning, and RFC 8092 §5 asks receivers to remove duplicates. Lists that arrive so are copied.
 
+use smallvec::SmallVec;
+
+use crate::attributes::Canonical;
 use crate::community::{Community, ExtendedCommunity, LargeCommunity};
 use crate::wire::attribute::Raw;
 use crate::wire::error::UpdateError;
@@ -23,16 +26,20 @@ pub(crate) fn check_large(raw: &Raw<'_>) -> Result<(), UpdateError> {
     raw.list_of(12, "a non-zero multiple of 12")
 }
 
-/// The entries of `N` octets in ascending order, each once; `None` for a value that is so.
-pub(crate) fn sorted<const N: usize>(value: &[u8]) -> Option<Vec<u8>> {
+/// What puts the entries of `N` octets in order; `None` for a value that is in order.
+pub(crate) fn sorting<const N: usize>(value: &[u8]) -> Option<fn(&[u8]) -> Canonical> {
     let (entries, _) = value.as_chunks::<N>();
-    if entries.is_sorted_by(|one, two| one < two) {
-        return None;
-    }
-    let mut entries = entries.to_vec();
+    let is_sorted = entries.is_sorted_by(|one, two| one < two);
+    (!is_sorted).then_some(sorted::<N>)
+}
+
+/// The entries of `N` octets in ascending order, each once.
+fn sorted<const N: usize>(value: &[u8]) -> Canonical {
+    let (entries, _) = value.as_chunks::<N>();
+    let mut entries = SmallVec::<[[u8; N]; 16]>::from_slice(entries);
     entries.sort_unstable();
     entries.dedup();
-    Some(entries.into_flattened())
+    Canonical::from_slice(entries.as_flattened())
 }
 
 /// Standard communities of a value.

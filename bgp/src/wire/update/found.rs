@@ -4,9 +4,7 @@
 //! belong to the message (NEXT_HOP, the multiprotocol and the AS4 attributes). Errors are noted
 //! with their consequence; only one that resets the session ends the walk.
 
-use std::sync::Arc;
-
-use crate::attributes::{Aggregator, NextHop};
+use crate::attributes::{Aggregator, Canonical, NextHop};
 use crate::nlri::List4;
 use crate::wire::Context;
 use crate::wire::attribute::{
@@ -229,7 +227,7 @@ impl<'a> Found<'a> {
     }
 
     /// The canonical octets of what was kept.
-    pub(super) fn canonical(&mut self, ctx: &Context) -> Arc<[u8]> {
+    pub(super) fn canonical(&mut self, ctx: &Context) -> Canonical {
         if !ctx.as4 {
             self.widen();
         }
@@ -266,14 +264,14 @@ impl<'a> Found<'a> {
 }
 
 fn piece<'a>(raw: &Raw<'a>) -> Piece<'a> {
-    let sorted = match raw.code {
-        code::COMMUNITIES => communities::sorted::<4>(raw.value),
-        code::EXTENDED_COMMUNITIES => communities::sorted::<8>(raw.value),
-        code::LARGE_COMMUNITIES => communities::sorted::<12>(raw.value),
+    let sorting = match raw.code {
+        code::COMMUNITIES => communities::sorting::<4>(raw.value),
+        code::EXTENDED_COMMUNITIES => communities::sorting::<8>(raw.value),
+        code::LARGE_COMMUNITIES => communities::sorting::<12>(raw.value),
         _ => None,
     };
-    match sorted {
-        Some(value) => Piece::new(raw.code, raw.flags, value),
+    match sorting {
+        Some(sorted) => Piece::unsorted(raw, sorted),
         None => Piece::of(raw),
     }
 }

@@ -1,5 +1,4 @@
 use smallvec::smallvec;
-use std::sync::Arc;
 
 use proptest::prelude::*;
 
@@ -94,7 +93,7 @@ fn two_routes() -> NlriList {
 
 /// The attributes of the only list announced.
 #[track_caller]
-fn attributes(update: &Update) -> &Arc<Attributes> {
+fn attributes(update: &Update) -> &Attributes {
     match update.announced.as_slice() {
         [(_, attributes)] => attributes,
         other => panic!("one list expected: {other:?}"),
@@ -191,7 +190,7 @@ fn an_update_with_every_attribute_is_read() {
     }];
     let attributes = attributes(&update);
     assert_eq!(attributes.thaw(), set);
-    assert_eq!(**attributes, set.freeze());
+    assert_eq!(*attributes, set.freeze());
     assert_eq!(attributes.hash(), set.freeze().hash());
     assert!(attributes.is_graceful_shutdown() && !attributes.is_no_export());
     assert_eq!(attributes.as_path_length(), 2);
@@ -947,7 +946,7 @@ proptest! {
         if let Ok(Message::Update(update)) = decode(&message(2, &body), &ctx) {
             for (_, attributes) in &update.announced {
                 let again = attributes.thaw().freeze_with(ctx.hash_seed);
-                prop_assert_eq!(&**attributes, &again);
+                prop_assert_eq!(attributes, &again);
                 prop_assert_eq!(attributes.hash(), again.hash());
             }
             for error in &update.errors {
@@ -968,8 +967,8 @@ fn the_origin_is_read_in_place() {
     assert_eq!(attributes_of("02").origin(), Origin::Incomplete);
 }
 
-fn attributes_clone(update: &Update) -> Arc<Attributes> {
-    Arc::clone(attributes(update))
+fn attributes_clone(update: &Update) -> Attributes {
+    attributes(update).clone()
 }
 
 #[test]

@@ -33,7 +33,7 @@ fn told(instance: &mut Instance, remote: &Remote, mac: MacAddress, ip: Option<Ip
         now(),
         Input::Route {
             key: remote.key(mac, ip),
-            attributes: Some(Arc::new(remote.attributes().freeze())),
+            attributes: Some(remote.attributes().freeze()),
         },
     );
 }

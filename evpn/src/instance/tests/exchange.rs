@@ -157,7 +157,7 @@ impl Mesh {
             return false;
         };
         self.delivered += 1;
-        let attributes = attributes.map(|attributes| Arc::new(attributes.freeze()));
+        let attributes = attributes.map(|attributes| attributes.freeze());
         let route = Input::Route { key, attributes };
         self.sites[to].instance.handle(now(), route);
         self.carry_out(to);
@@ -225,7 +225,7 @@ impl Mesh {
                 Output::Import { .. } | Output::Unimport { .. } => panic!("no VRF is configured"),
                 Output::Originate { key, attributes } => {
                     let site = &mut self.sites[at];
-                    site.told.insert(key.clone(), Arc::clone(&attributes));
+                    site.told.insert(key.clone(), attributes.clone());
                     self.tell(at, &(key, Some(attributes)));
                 }
                 Output::Withdraw { key } => {

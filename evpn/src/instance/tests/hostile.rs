@@ -77,7 +77,7 @@ fn is_honest(key: &EvpnKey) -> bool {
 
 fn say(instance: &mut Instance, routes: Vec<(EvpnKey, AttributeSet)>) {
     for (key, set) in routes {
-        let attributes = Some(Arc::new(set.freeze()));
+        let attributes = Some(set.freeze());
         instance.handle(now(), Input::Route { key, attributes });
     }
 }

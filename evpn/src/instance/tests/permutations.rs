@@ -109,7 +109,7 @@ fn all_the_same(events: &[Input]) -> World {
 }
 
 fn route(remote: &Remote, key: EvpnKey) -> Input {
-    let attributes = Some(Arc::new(remote.attributes().freeze()));
+    let attributes = Some(remote.attributes().freeze());
     Input::Route { key, attributes }
 }
 
@@ -129,7 +129,7 @@ fn flood(site: u8) -> Input {
             tag: 0,
             originator: vtep(site),
         },
-        attributes: Some(Arc::new(set.freeze())),
+        attributes: Some(set.freeze()),
     }
 }
 
@@ -197,7 +197,7 @@ fn every_order_of_a_tenant_coming_up() {
             tag: 0,
             prefix: "10.200.0.0/16".parse().unwrap(),
         },
-        attributes: Some(Arc::new(set.freeze())),
+        attributes: Some(set.freeze()),
     };
     let mut set = with_router(2).attributes();
     set.evpn = Some(bgp::EvpnTail {
@@ -207,7 +207,7 @@ fn every_order_of_a_tenant_coming_up() {
     });
     let host = Input::Route {
         key: from(2).key(mac(2), Some(ip(6))),
-        attributes: Some(Arc::new(set.freeze())),
+        attributes: Some(set.freeze()),
     };
     let own = bgp::AttributeSet::new(vtep(1).into());
     let coming_up = [

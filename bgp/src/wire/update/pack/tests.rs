@@ -262,7 +262,7 @@ fn check_round_trip(
             let updates = decode_all(&out, ctx);
             prop_assert_eq!(updates.len(), count);
             for (_, attributes) in updates.iter().flat_map(|update| &update.announced) {
-                prop_assert_eq!(&**attributes, &closed);
+                prop_assert_eq!(attributes, &closed);
             }
             prop_assert_eq!(&join(&lists(&updates)), &join(&[routes]));
             prop_assert!(updates.iter().all(|update| update.errors.is_empty()));
