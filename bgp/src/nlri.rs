@@ -64,7 +64,7 @@ impl fmt::Display for Nlri {
 
 /// IPv4 routes of a message. Seven share their attributes on average, so most lists need no memory
 /// of their own; what one thread allocates and another frees makes both wait for the heap.
-pub type List4 = SmallVec<[(PathId, Prefix4); 8]>;
+pub type List4 = SmallVec<[(PathId, Prefix4); 16]>;
 
 /// Routes of one family in one UPDATE, as they arrived.
 #[derive(Debug, Clone, PartialEq, Eq)]
