@@ -435,6 +435,8 @@ pub(crate) struct Closed {
     seed: u64,
 }
 
+// One at a time, on the stack.
+#[allow(clippy::large_enum_variant)]
 #[derive(Debug)]
 enum Octets {
     /// Each value gets a copy.
