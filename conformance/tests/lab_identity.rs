@@ -381,3 +381,63 @@ fn lines_of_frrs_language_make_the_router_another_one() -> Result<(), Error> {
         Ok(())
     })
 }
+
+const WITHOUT: &str = "\
+frr defaults traditional
+ip route 172.20.0.0/14 10.9.0.2
+";
+
+#[test]
+fn bgp_begins_and_ends_while_the_daemon_runs() -> Result<(), Error> {
+    scenario_beside_others("identity-begins", &NEEDS, |lab| {
+        let mut pair = Pair::build(lab)?;
+        pair.rbgpd.start_frr(lab, WITHOUT)?;
+        let mut known = FRR.replace("remote-as external", "remote-as 65001");
+        // FRR connects: it has to find somebody who listens, and who knows the password.
+        known = known.replace(
+            " neighbor 10.9.0.1 timers connect 1\n",
+            " neighbor 10.9.0.1 timers connect 1\n neighbor 10.9.0.1 password secret\n",
+        );
+        let frr = pair.frr(Release::Host, &known)?;
+        let configure = |lines: &[&str]| -> Result<String, Error> {
+            let mut words = vec!["vtysh", "-c", "configure terminal"];
+            words.extend(lines.iter().flat_map(|line| ["-c", *line]));
+            pair.ctl(&words)
+        };
+        let monitor = RouteMonitor::start(lab, &pair.left)?;
+        for round in 1..=2 {
+            configure(&[
+                "router bgp 65001",
+                "bgp router-id 10.9.0.1",
+                "no bgp ebgp-requires-policy",
+                "neighbor 10.9.0.2 remote-as 65002",
+                "neighbor 10.9.0.2 password secret",
+                "neighbor 10.9.0.2 passive",
+            ])?;
+            until_known(lab, &frr, "10.9.0.1", 65001, "10.9.0.1")?;
+            lab.reach("FRR's routes are in the kernel", PATIENCE, || {
+                let routes = pair.left.ip("route show")?;
+                match routes.contains("198.51.100.0/25 ") {
+                    true => Ok(()),
+                    false => Err(state_error(routes)),
+                }
+            })?;
+            let gone = configure(&["no router bgp 65001"])?;
+            assert!(!gone.contains("new start"), "round {round}: {gone}");
+            lab.reach("nobody listens, and no route is left", PATIENCE, || {
+                let routes = pair.left.ip("route show")?;
+                let listening = pair.left.run(&["ss", "-Hltn", "sport = :179"])?;
+                match routes.contains("198.51.100.0/25 ") || !listening.trim().is_empty() {
+                    true => Err(state_error(format!("{routes}\n{listening}"))),
+                    false => Ok(()),
+                }
+            })?;
+        }
+        let deleted = monitor.deleted(&["172.20.0.0/14".to_owned()], &[])?;
+        assert!(deleted.is_empty(), "{deleted:?}");
+        lab.reach("rbgpctl verify finds nothing", PATIENCE, || {
+            pair.ctl(&["verify"]).map(drop)
+        })?;
+        Ok(())
+    })
+}

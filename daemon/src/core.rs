@@ -76,7 +76,7 @@ use crate::repeats::Repeats;
 use crate::rpki_io::{CacheId, Report};
 use crate::state::{DrainState, StateDir};
 use crate::statics::Statics;
-use crate::tasks::Spawner;
+use crate::tasks::{Listening, Spawner};
 use crate::wireguard_io::WireguardHandle;
 pub(crate) use answer::NetworkFacts;
 pub(crate) use apply::claim;
@@ -135,6 +135,8 @@ pub(crate) enum Order {
     Apply(Box<Config>, oneshot::Sender<()>),
     /// Apply a new configuration, or only say what that would change.
     Reload(Box<Config>, bool, oneshot::Sender<reply::Reload>),
+    /// Connections are accepted on these sockets from now on.
+    Listen(Listening),
     /// Say what is known of an overlay network that is to be made or taken away.
     LookAt(Box<VniConfig>, oneshot::Sender<NetworkFacts>),
 }
@@ -459,6 +461,7 @@ impl Core {
                 let reload = self.reload(*config, dry_run);
                 drop(answer.send(reload));
             }
+            Order::Listen(sockets) => self.listen_on(sockets),
             Order::LookAt(network, answer) => {
                 drop(answer.send(self.network_facts(&network)));
             }

@@ -40,7 +40,7 @@ use crate::core;
 use crate::peer_io::transport;
 use crate::router::StartError;
 use crate::{frr, plain_file, tasks};
-use running::{Leaving, Prepared, Running, Shared, find_table, join};
+use running::{Leaving, Open, Prepared, Running, Shared, find_table, join};
 use waiting::Waiting;
 
 /// How long sessions may take to say good-bye.
@@ -340,6 +340,9 @@ impl Instances {
         }
         let added = self.prepare(&split.new);
         let added = added.map_err(|error| cannot_start(&error))?;
+        let opened = self.open(&split.new);
+        let opened = opened.map_err(|error| cannot_start(&error))?;
+        self.listen(&split.new, opened).await;
         let done = self.tell(&split, false).await?;
         let Split { new, waiting } = split;
         self.in_effect.config = whole;
@@ -476,6 +479,15 @@ impl Instances {
                     other.name()
                 )
             }));
+            let own = self.find(new).map_or(&[][..], |it| &it.config.listen);
+            let opened = new.listen.iter().filter(|it| !own.contains(it));
+            taken.extend(
+                opened
+                    .filter(|it| other.config.occupies(**it, new))
+                    .map(|it| {
+                        format!("listen {it} goes from instance {} to {name}", other.name())
+                    }),
+            );
             if let Some((table, metric)) = new.clash(&other.config) {
                 taken.push(format!(
                     "instance {name}: distance {metric} in table {table} was that of instance {}",
@@ -503,6 +515,30 @@ impl Instances {
             added.push(prepared(&self.shared, host, config.clone(), number)?.anew());
         }
         Ok(added)
+    }
+
+    /// Opens what those that run listen on in addition, in their order. With one address that is taken, none
+    /// is opened.
+    fn open(&self, new: &[Config]) -> Result<Vec<Vec<Open>>, StartError> {
+        let sockets = self.all().map(|instance| {
+            let of = new.iter().find(|it| it.name == instance.config.name);
+            match (of, new.first()) {
+                (Some(config), Some(host)) => instance.open_beside(&self.shared, host, config),
+                (_, _) => Ok(Vec::new()),
+            }
+        });
+        sockets.collect()
+    }
+
+    /// Has those that run accept connections on what was opened for them, and where they did only as far
+    /// as they are to.
+    async fn listen(&mut self, new: &[Config], opened: Vec<Vec<Open>>) {
+        let running = std::iter::once(&mut self.default).chain(&mut self.others);
+        for (instance, opened) in running.zip(opened) {
+            if let Some(config) = new.iter().find(|it| it.name == instance.config.name) {
+                instance.listen(config, opened).await;
+            }
+        }
     }
 
     /// Starts what was prepared. Returns why others do not run: the system refused a thread, or a
@@ -562,6 +598,14 @@ impl Instances {
                 return;
             }
         };
+        let opened = match self.open(&new) {
+            Ok(opened) => opened,
+            Err(error) => {
+                tracing::error!(%error, "the running configuration stays");
+                return;
+            }
+        };
+        self.listen(&new, opened).await;
         self.in_effect = InEffect {
             config: whole,
             frr: None,

@@ -229,7 +229,7 @@ impl Router {
         let names = prepared.iter().map(|it| &it.config);
         let names = names.chain(waiting.iter().map(|it| &it.config));
         let names: Vec<_> = names.map(|it| it.name.clone()).collect();
-        let listening = prepared.iter().flat_map(|it| it.listening.clone());
+        let listening = prepared.iter().flat_map(Prepared::listening);
         let listening = listening.collect();
         let kernel = start_kernel(&prepared)?.map(Arc::new);
         let mut prepared = prepared.into_iter();
@@ -311,7 +311,7 @@ impl Router {
         self.core.clone()
     }
 
-    /// Where connections are accepted, with the ports the system chose.
+    /// Where connections were accepted at the start, with the ports the system chose.
     pub fn listening(&self) -> &[SocketAddr] {
         &self.listening
     }

@@ -5,7 +5,7 @@
 //! | instances | 1 | which instances run | requests, orders | calls and orders to the cores | `CALLS_MAX`: busy error | `Stop`, after the cores |
 //! | core (own thread) | 1 per instance | tables | all below | batches, kernel entries, answers | `EVENTS_MAX` of neighbours, each up to 128 UPDATEs: they stop reading | order `Stop`, then all sessions ended |
 //! | neighbour | 1 each | session, sockets | its sockets, commands, batches | events to core | batches: `bgp::rib::WINDOW` octets, then the table keeps marks | `Quit`, after its last octets |
-//! | listener | 1 per address of an instance | listening socket | connections | commands, orders about newcomers | the kernel's backlog; full orders: the newcomer is closed | aborted at the end |
+//! | listener | 1 per address of an instance | listening socket | connections | commands, orders about newcomers | the kernel's backlog; full orders: the newcomer is closed | aborted when its address goes, and at the end |
 //! | control server | 1 | control socket | requests | calls to core | `CALLS_MAX`: busy error | aborted at the end |
 //! | fib (own thread) | 0–1 | kernel state | netlink, entries | events to core | one entry per key; events `KERNEL_EVENTS_MAX`: reads netlink later | `stop` |
 //! | advertisements | 0–1 per instance | ICMPv6 socket | router advertisements, interfaces | orders to core | full orders: heard again in ten seconds | its interfaces' sender dropped |
@@ -133,6 +133,21 @@ impl Registry {
 pub(crate) struct Listening(Vec<(SocketAddr, Weak<TcpListener>)>);
 
 impl Listening {
+    /// Several as one.
+    pub(crate) fn of<'a>(all: impl IntoIterator<Item = &'a Self>) -> Self {
+        Self(all.into_iter().flat_map(|it| it.0.clone()).collect())
+    }
+
+    /// Those that are not among others.
+    pub(crate) fn beside(&self, others: &Self) -> Self {
+        let known = |socket: &Weak<TcpListener>| {
+            let mut others = others.0.iter();
+            others.any(|(_, other)| other.ptr_eq(socket))
+        };
+        let new = self.0.iter().filter(|(_, socket)| !known(socket));
+        Self(new.cloned().collect())
+    }
+
     /// Changes what signs connections from a host or network.
     pub(crate) fn sign(
         &self,

@@ -18,7 +18,7 @@ use super::policy::{Direction, PolicyKind};
 use super::print::{self, Fields};
 use super::types::{
     Aggregate, BfdPath, BfdPeer, Config, GracefulRestart, InterfaceNeighbor, ListenRange,
-    Neighbor, Network, Password, Signing, StaticKey,
+    Neighbor, Network, Password, Signing, StaticKey, meet,
 };
 
 /// What changes from one configuration to another. Empty when nothing does.
@@ -244,6 +244,7 @@ pub fn diff(old: &Config, new: &Config) -> Diff {
     diff.networks = networks(old, new);
     diff.aggregates = aggregates(old, new);
     diff.policies = policies(old, new);
+    diff.no_room(old, new);
     diff.name_the_router([old, new].map(asn));
     diff
 }
@@ -265,13 +266,24 @@ impl Diff {
         *self == Diff::default()
     }
 
+    /// A new listening socket has to wait for the end of one in its place, and Linux has no room for both.
+    fn no_room(&mut self, old: &Config, new: &Config) {
+        let opened = new.listen.iter().filter(|it| !old.listen.contains(it));
+        let closed = || old.listen.iter().filter(|it| !new.listen.contains(it));
+        let taken = |one: &SocketAddr| closed().any(|other| meet(one, other));
+        if opened.clone().any(taken) {
+            let listen = self.globals.extract_if(.., |change| change.key == "listen");
+            self.restart_required.extend(listen);
+        }
+    }
+
     /// Where BGP begins or ends as a whole, that is said, and not with which values something stands in.
     fn name_the_router(&mut self, [before, after]: [Option<String>; 2]) {
         if before.is_some() == after.is_some() {
             return;
         }
         let stand_in = ["asn", "router_id", "listen"];
-        for changes in [&mut self.restart_required, &mut self.identity] {
+        for changes in [&mut self.globals, &mut self.identity] {
             changes.retain(|change| !stand_in.contains(&change.key.as_str()));
         }
         let or_none = |asn: Option<String>| asn.or_else(|| Some("none".to_owned()));
@@ -280,16 +292,15 @@ impl Diff {
             before: or_none(before),
             after: or_none(after),
         };
-        self.restart_required.insert(0, change);
+        self.globals.insert(0, change);
     }
 
     /// Puts a value outside of lists where it belongs.
     fn file(&mut self, change: FieldChange) {
         /// What sockets, sessions and kernel entries carry from the start on.
-        const RESTART: [&str; 11] = [
+        const RESTART: [&str; 10] = [
             "vrf",
             "vrf_table",
-            "listen",
             "kernel.enabled",
             "kernel.protocol",
             "kernel.table",

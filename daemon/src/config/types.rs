@@ -370,6 +370,12 @@ impl Config {
             .find(|range| range.prefix.contains(host))
     }
 
+    /// True if a socket of this router is in the way of one that `other` is to listen on.
+    pub(crate) fn occupies(&self, address: SocketAddr, other: &Config) -> bool {
+        let mut own = self.listen.iter();
+        self.vrf == other.vrf && own.any(|it| meet(it, &address))
+    }
+
     /// True for a neighbour in another member AS of our confederation.
     pub fn is_member(&self, neighbor: &Neighbor) -> bool {
         match neighbor.remote_as {
@@ -424,6 +430,16 @@ pub struct Confederation {
 
 /// The port of BGP (RFC 4271 §8.2.1).
 pub const BGP_PORT: u16 = 179;
+
+/// Linux has no room for both sockets.
+pub(super) fn meet(one: &SocketAddr, two: &SocketAddr) -> bool {
+    let (a, b) = (one.ip(), two.ip());
+    // Port 0 is one that the system chooses.
+    one.port() == two.port()
+        && one.port() != 0
+        && a.is_ipv4() == b.is_ipv4()
+        && (a == b || a.is_unspecified() || b.is_unspecified())
+}
 
 /// Every address of the host, both IP versions.
 pub(super) fn default_listen() -> Vec<SocketAddr> {

@@ -16,6 +16,7 @@ use bgp::Prefix;
 
 use super::Core;
 use crate::config::{AoKey, Config, Neighbor, Signing, TcpAo};
+use crate::tasks::Listening;
 
 /// What signs connections, by whom it stands for.
 pub(super) type Keys = BTreeMap<Prefix, Signing>;
@@ -39,6 +40,16 @@ impl Core {
         let before = std::mem::replace(&mut self.signed, wanted);
         for (peer, before, after) in steps(&before, &self.signed) {
             self.sign(peer, before.as_ref(), after.as_ref());
+        }
+    }
+
+    /// Connections are accepted on these sockets from now on; those among them that are new get the keys that
+    /// stand on the others.
+    pub(super) fn listen_on(&mut self, sockets: Listening) {
+        let former = std::mem::replace(&mut self.hands.spawner.listening, sockets);
+        let new = self.hands.spawner.listening.beside(&former);
+        for (peer, keys) in &self.signed {
+            sign_on(&new, *peer, None, Some(keys));
         }
     }
 
@@ -72,14 +83,18 @@ impl Core {
 
     /// The connecting socket gets its keys with each attempt, and says there what went wrong.
     fn sign(&self, peer: Prefix, before: Option<&Signing>, after: Option<&Signing>) {
-        if let Err(error) = self.hands.spawner.listening.sign(peer, before, after) {
-            tracing::error!(
-                neighbor = %peer,
-                key = after.or(before).map(Signing::key),
-                %error,
-                "connections from this neighbor are not accepted with its keys"
-            );
-        }
+        sign_on(&self.hands.spawner.listening, peer, before, after);
+    }
+}
+
+fn sign_on(sockets: &Listening, peer: Prefix, before: Option<&Signing>, after: Option<&Signing>) {
+    if let Err(error) = sockets.sign(peer, before, after) {
+        tracing::error!(
+            neighbor = %peer,
+            key = after.or(before).map(Signing::key),
+            %error,
+            "connections from this neighbor are not accepted with its keys"
+        );
     }
 }
 

@@ -38,24 +38,63 @@ pub(crate) struct Shared {
     pub(crate) _sole_writer: Option<SoleWriter>,
 }
 
-/// Tasks that accept connections; they end with this.
-#[derive(Debug, Default)]
-struct Listeners(Vec<JoinHandle<()>>);
+/// A socket that connections are accepted on, by a task; both end with this.
+#[derive(Debug)]
+pub(crate) struct Open {
+    /// As the configuration says it.
+    address: SocketAddr,
+    /// As the system does.
+    bound: SocketAddr,
+    socket: Listening,
+    task: JoinHandle<()>,
+}
 
-impl Drop for Listeners {
+impl Open {
+    fn all<'a>(
+        shared: &Shared,
+        (config, host): (&Config, &Config),
+        addresses: impl IntoIterator<Item = &'a SocketAddr>,
+        registry: &Registry,
+        orders: &mpsc::Sender<Order>,
+    ) -> Result<Vec<Self>, StartError> {
+        let mut all = Vec::new();
+        for address in addresses {
+            let mut socket = Listening::default();
+            let opened = tasks::listener(
+                &shared.runtime,
+                *address,
+                (config, host),
+                registry.clone(),
+                orders.clone(),
+                &mut socket,
+            );
+            let (bound, task) = opened.map_err(|source| StartError::Listen {
+                address: *address,
+                source,
+            })?;
+            all.push(Self {
+                address: *address,
+                bound,
+                socket,
+                task,
+            });
+        }
+        Ok(all)
+    }
+}
+
+impl Drop for Open {
     fn drop(&mut self) {
-        self.0.iter().for_each(JoinHandle::abort);
+        self.task.abort();
     }
 }
 
 /// An instance with everything that may be refused in place, but not running.
 pub(crate) struct Prepared {
     pub(crate) config: Config,
-    pub(crate) listening: Vec<SocketAddr>,
     number: u8,
     registry: Registry,
-    listeners: Listeners,
-    sockets: Listening,
+    sockets: Vec<Open>,
     orders: (mpsc::Sender<Order>, mpsc::Receiver<Order>),
     kernel_events: (mpsc::Sender<fib::Event>, mpsc::Receiver<fib::Event>),
     state: Option<StateDir>,
@@ -76,24 +115,8 @@ impl Prepared {
     ) -> Result<Self, StartError> {
         let registry = Registry::default();
         let orders = mpsc::channel(ORDERS_MAX);
-        let (mut listeners, mut listening) = (Listeners::default(), Vec::new());
-        let mut sockets = Listening::default();
-        for address in &config.listen {
-            let opened = tasks::listener(
-                &shared.runtime,
-                *address,
-                (&config, host),
-                registry.clone(),
-                orders.0.clone(),
-                &mut sockets,
-            );
-            let (bound, task) = opened.map_err(|source| StartError::Listen {
-                address: *address,
-                source,
-            })?;
-            listeners.0.push(task);
-            listening.push(bound);
-        }
+        let addresses = &config.listen;
+        let sockets = Open::all(shared, (&config, host), addresses, &registry, &orders.0)?;
         let state = shared.state.as_ref();
         let state = state.map(|dir| dir.of(config.name.as_deref()));
         let drain = match &state {
@@ -107,10 +130,8 @@ impl Prepared {
         let restarting = broke_off || is_forwarded_for(&config);
         Ok(Self {
             config,
-            listening,
             number,
             registry,
-            listeners,
             sockets,
             orders,
             kernel_events: mpsc::channel(KERNEL_EVENTS_MAX),
@@ -127,6 +148,11 @@ impl Prepared {
             restarting: false,
             ..self
         }
+    }
+
+    /// Where connections are accepted, with the ports the system chose.
+    pub(crate) fn listening(&self) -> impl Iterator<Item = SocketAddr> {
+        self.sockets.iter().map(|it| it.bound)
     }
 
     /// The number of the instance's share of the kernel.
@@ -173,11 +199,11 @@ impl Prepared {
             self.registry.clone(),
             senders,
             &config,
-            self.sockets,
+            Listening::of(self.sockets.iter().map(|it| &it.socket)),
         );
         let hands = Hands {
             kernel,
-            bfd: BfdShare::new(&shared.bfd, self.number, self.registry),
+            bfd: BfdShare::new(&shared.bfd, self.number, self.registry.clone()),
             wireguard,
             advertisements: None,
             spawner,
@@ -226,7 +252,8 @@ impl Prepared {
             core: core_handle,
             orders,
             thread,
-            listeners: self.listeners,
+            registry: self.registry,
+            sockets: self.sockets,
         })
     }
 }
@@ -240,7 +267,8 @@ pub(crate) struct Running {
     pub(crate) core: CoreHandle,
     pub(crate) orders: mpsc::Sender<Order>,
     thread: std::thread::JoinHandle<()>,
-    listeners: Listeners,
+    registry: Registry,
+    sockets: Vec<Open>,
 }
 
 impl Running {
@@ -249,13 +277,40 @@ impl Running {
         self.config.name.as_deref().unwrap_or("default")
     }
 
+    /// Opens the sockets that a new configuration has beside those that are open.
+    pub(crate) fn open_beside(
+        &self,
+        shared: &Shared,
+        host: &Config,
+        new: &Config,
+    ) -> Result<Vec<Open>, StartError> {
+        let known = |address: &&SocketAddr| self.sockets.iter().any(|it| it.address == **address);
+        let missing = new.listen.iter().filter(|address| !known(address));
+        let opened = Open::all(shared, (new, host), missing, &self.registry, &self.orders);
+        opened.map_err(|error| error.of(self.config.name.as_deref()))
+    }
+
+    /// Accepts connections where a new configuration says, on what was opened for it and on what stays.
+    pub(crate) async fn listen(&mut self, new: &Config, opened: Vec<Open>) {
+        let before = self.sockets.len();
+        let there = |it: &Open| new.listen.contains(&it.address);
+        self.sockets.retain(there);
+        if self.sockets.len() == before && opened.is_empty() {
+            return;
+        }
+        self.sockets.extend(opened);
+        let sockets = Listening::of(self.sockets.iter().map(|it| &it.socket));
+        // A core that has ended accepts nothing.
+        drop(self.orders.send(Order::Listen(sockets)).await);
+    }
+
     /// Begins the end of all sessions. The answer comes when they have ended; the thread, which is
     /// returned, may take a moment longer.
     pub(crate) async fn stop(
         self,
         order: impl FnOnce(oneshot::Sender<()>) -> Order,
     ) -> (oneshot::Receiver<()>, std::thread::JoinHandle<()>) {
-        drop(self.listeners);
+        drop(self.sockets);
         let (done, stopped) = oneshot::channel();
         // A core that has ended needs no order.
         drop(self.orders.send(order(done)).await);

@@ -192,17 +192,22 @@ fn an_instance_listens_at_an_address_that_comes_with_the_same_reload() {
         text.contains("10.60.0.1/24") && text.contains("fd60::1/64") && !text.contains("tentative")
     });
     // Somebody else's address is still refused, by the name of who asks for it.
-    let wrong = instance
-        .replace("10.60.0.1:179", "192.0.2.99:179")
-        .replace("= 30", "= 40");
-    a.daemon().configure(&config(
-        &a,
-        listen,
-        &format!("{both}{}", wrong.replace("later", "wrong")),
-    ));
-    let refused = a.daemon().said("reload");
+    let renamed = instance.replace("later", "wrong").replace("= 30", "= 40");
+    let ours = "\"10.60.0.1:179\", \"[fd60::1]:179\"";
+    let wrong = renamed.replace(ours, "\"192.0.2.99:179\"");
+    let refused = |rest: &str| {
+        a.daemon().configure(&config(&a, listen, rest));
+        let output = a.daemon().ctl("reload");
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    let said = refused(&format!("{both}{instance}{wrong}"));
     assert!(
-        refused.contains("instance `wrong` does not start") && refused.contains("192.0.2.99:179"),
-        "{refused}"
+        said.contains("instance `wrong` does not start") && said.contains("192.0.2.99:179"),
+        "{said}"
     );
+    // One that another instance lets go of by the same reload is not free yet.
+    let said = refused(&format!("{both}{renamed}"));
+    let goes = "listen 10.60.0.1:179 goes from instance later to wrong";
+    assert!(said.contains(goes), "{said}");
 }

@@ -181,3 +181,51 @@ async fn an_interface_stands_for_its_first_address() {
     left.stop().await;
     right.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_are_accepted_where_a_reload_says_and_with_the_keys_that_stand() {
+    let [one, two, other] = ends::ends::<3>(2, 12);
+    // Right connects to an address where left does not listen yet.
+    let second = End {
+        address: other.address,
+        ..one
+    };
+    let password = "password = \"a word\"";
+    let left_on = |places: &[End]| {
+        let mut config = config(one, two, &format!("{password}\npassive = true"));
+        config.neighbors[0].local_address = None;
+        let places = places.iter().map(|it| (it.address, it.port).into());
+        config.listen = places.collect();
+        config
+    };
+    let Some(left) = start(left_on(&[one])) else {
+        return;
+    };
+    let right = start(config(two, second, password)).unwrap();
+    // The refusal is not signed, so nobody hears of it.
+    until("nobody answers", &right, explained).await;
+    left.apply(left_on(&[one, second])).await;
+    assert!(established(&left).await.password);
+    // A session outlives the socket that it came from.
+    let listens = |end: End| async move {
+        let place = (end.address, end.port);
+        tokio::net::TcpStream::connect(place).await.is_ok()
+    };
+    assert!(listens(second).await);
+    left.apply(left_on(&[one])).await;
+    until_is("nobody listens there", || listens(second), |it| !it).await;
+    assert!(listens(one).await);
+    left.apply(left_on(&[])).await;
+    until_is("nobody listens at all", || listens(one), |it| !it).await;
+    assert_eq!(established(&left).await.established, 1);
+    // An address that somebody else has changes nothing.
+    let taken = std::net::TcpListener::bind((other.address, 0)).unwrap();
+    let taken = End {
+        port: taken.local_addr().unwrap().port(),
+        ..second
+    };
+    left.apply(left_on(&[one, taken])).await;
+    assert!(!listens(one).await);
+    left.stop().await;
+    right.stop().await;
+}

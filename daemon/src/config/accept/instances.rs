@@ -12,7 +12,7 @@ use std::net::SocketAddr;
 use super::{Once, Overlays, speaker};
 use crate::config::error::{At, Conflict, Problem, Report, Span};
 use crate::config::file::File;
-use crate::config::types::Config;
+use crate::config::types::{Config, meet};
 use bgp::ScopedAddr;
 
 /// The instances beside the default one.
@@ -175,16 +175,6 @@ fn listening(member: &Member<'_>, earlier: &Member<'_>, report: &mut Report) {
             return;
         }
     }
-}
-
-/// Linux has no room for both sockets.
-fn meet(one: &SocketAddr, two: &SocketAddr) -> bool {
-    let (a, b) = (one.ip(), two.ip());
-    // Port 0 is one that the system chooses.
-    one.port() == two.port()
-        && one.port() != 0
-        && a.is_ipv4() == b.is_ipv4()
-        && (a == b || a.is_unspecified() || b.is_unspecified())
 }
 
 /// The kernel tells the routes of two instances apart by table, prefix and metric.

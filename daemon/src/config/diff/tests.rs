@@ -81,6 +81,11 @@ fn every_kind_of_change_is_shown_in_the_words_of_the_file() {
             "listen default -> [\"10.10.0.1:179\"] (needs a restart of rbgpd)",
         ),
         (
+            "asn = 65001",
+            "asn = 65001\nlisten = [\"10.10.0.1:1179\"]",
+            "listen default -> [\"10.10.0.1:1179\"]",
+        ),
+        (
             "[evpn]",
             "[router]\ndefault_local_preference = 200\n\n[evpn]",
             "router.default_local_preference default -> 200",
@@ -384,14 +389,13 @@ fn imports_are_compared_by_the_instance_they_are_from() {
 fn where_bgp_begins_or_ends_no_value_is_named_that_nobody_wrote() {
     let without = accepted("asn = 64512\nrouter_id = \"10.10.0.1\"\nlisten = []\n");
     let with = accepted("asn = 65001\nrouter_id = \"10.10.0.1\"\n");
-    let restart = "(needs a restart of rbgpd)";
     assert_eq!(
         diff(&with, &without).to_string(),
-        format!("router bgp 65001 -> none {restart}")
+        "router bgp 65001 -> none"
     );
     assert_eq!(
         diff(&without, &with).to_string(),
-        format!("router bgp none -> 65001 {restart}")
+        "router bgp none -> 65001"
     );
     // A router that takes no connections is one.
     let neighbor = "[[neighbor]]\naddress = \"10.10.0.2\"\nremote_as = 65002\nipv4_unicast = {}\n";
