@@ -269,6 +269,62 @@ fn tenant_goes(lab: &Lab, edges: &[Edge], at: &Edge, hosts: [&[Host]; 2]) -> Res
     Ok(())
 }
 
+/// An edge gets another identifier, and its tenants' routers another AS number too, and then those it had: the
+/// others route to its tenants by routes with the new distinguishers, and have none with the former.
+fn becomes_another(lab: &Lab, edges: &[Edge], at: &Edge, of_red: &[Host]) -> Result<(), Error> {
+    let (id, count) = (at.id(), u8::try_from(edges.len()).unwrap_or(u8::MAX));
+    let config = rbgpd(id, count, &[RED, BLUE]);
+    let own = tunnel_end(id).to_string();
+    let other = format!("10.255.77.{id}");
+    let renamed = config.replace(
+        &format!("router_id = \"{own}\""),
+        &format!("router_id = \"{other}\""),
+    );
+    let renumbered = [RED, BLUE].iter().fold(renamed, |text, tenant| {
+        let table = tenant.table;
+        let (before, after) = (65_000 + u32::from(id), 65_100 + u32::from(id));
+        text.replace(
+            &format!("vrf_table = {table}\nasn = {before}\n"),
+            &format!("vrf_table = {table}\nasn = {after}\n"),
+        )
+    });
+    assert_eq!(renumbered.matches("asn = 651").count(), 2, "{renumbered}");
+    for (config, known, former) in [(&renumbered, &other, &own), (&config, &own, &other)] {
+        at.node().reload(|_| config.clone())?;
+        for edge in edges.iter().filter(|it| it.id() != id) {
+            let prefixes = |tenant: Tenant| tenant.networks(id).map(|prefix| (tenant, prefix));
+            for (tenant, prefix) in [RED, BLUE].into_iter().flat_map(prefixes) {
+                let what = format!("edge {}: {prefix} through the L3VNI", edge.id());
+                lab.wait_until(&what, PATIENCE, || tenant.routed(edge, at, &prefix))?;
+            }
+            if !edge.node().is_rbgpd() {
+                continue;
+            }
+            let what = format!(
+                "edge {}: the routes of {known}, and none of {former}",
+                edge.id()
+            );
+            lab.reach(&what, PATIENCE, || {
+                let shown = says(edge, &["show", "evpn", "routes"])?;
+                let of = |identifier: &str| shown.contains(&format!(":[{identifier}:"));
+                match (of(known), of(former)) {
+                    (true, false) => Ok(()),
+                    (_, _) => Err(Error::State(shown)),
+                }
+            })?;
+        }
+        for host in of_red {
+            for address in of_red.iter().flat_map(Host::addresses) {
+                let what = format!("{} reaches {address}", host.space().name());
+                lab.wait_until(&what, PATIENCE, || host.pings(*address))?;
+            }
+        }
+        let what = format!("edge {id}: verify as {known}");
+        lab.reach(&what, PATIENCE, || says(at, &["verify"]).map(drop))?;
+    }
+    Ok(())
+}
+
 /// What rbgpd says when it is asked, which has to go well.
 fn says(edge: &Edge, words: &[&str]) -> Result<String, Error> {
     let output = edge.node().ctl(words)?;
@@ -326,6 +382,7 @@ fn play(lab: &Lab, programs: &[Program]) -> Result<(), Error> {
     comes_and_goes(lab, &mut edges, &of_blue)?;
     if let Some(edge) = edges.iter().find(|edge| edge.node().is_rbgpd()) {
         tenant_goes(lab, &edges, edge, [&of_red, &of_blue])?;
+        becomes_another(lab, &edges, edge, &of_red)?;
     }
     for edge in edges.iter().filter(|edge| edge.node().is_rbgpd()) {
         let id = edge.id();
