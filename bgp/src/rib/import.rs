@@ -203,7 +203,7 @@ fn is_martian(nlri: &Nlri) -> bool {
     match nlri {
         Nlri::V4(prefix) => prefix.is_martian(),
         Nlri::V6(prefix) => prefix.is_martian(),
-        Nlri::Evpn(_) => false,
+        Nlri::Evpn(key) => key.is_martian(),
     }
 }
 

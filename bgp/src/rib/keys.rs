@@ -101,4 +101,12 @@ keyed!(
     |prefix, length| Prefix6::new(prefix.addr(), length).filter(|_| length < prefix.len()),
     |prefix| martian::is_martian6(*prefix)
 );
-keyed!(EvpnKey, evpn, Evpn, Evpn, None, |_, _| None, |_| false);
+keyed!(
+    EvpnKey,
+    evpn,
+    Evpn,
+    Evpn,
+    None,
+    |_, _| None,
+    martian::is_martian_evpn
+);

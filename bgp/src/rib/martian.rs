@@ -6,7 +6,8 @@
 //! what is wanted there. A prefix that only covers such addresses, like the default route, is
 //! none. Asked once a route, so the answer is a comparison or two.
 
-use crate::prefix::{Prefix4, Prefix6};
+use crate::evpn_route::EvpnKey;
+use crate::prefix::{Prefix, Prefix4, Prefix6};
 
 /// True for 0.0.0.0/8, 127.0.0.0/8, 224.0.0.0/4 and 255.255.255.255, and what is within.
 pub(super) fn is_martian4(prefix: Prefix4) -> bool {
@@ -36,16 +37,38 @@ pub(super) fn is_martian6(prefix: Prefix6) -> bool {
     }
 }
 
+/// True for a type 5 route to such a prefix, which is a route of a VRF as others are (RFC 9136).
+pub(super) fn is_martian_evpn(key: &EvpnKey) -> bool {
+    match key {
+        EvpnKey::IpPrefix {
+            prefix: Prefix::V4(prefix),
+            ..
+        } => is_martian4(*prefix),
+        EvpnKey::IpPrefix {
+            prefix: Prefix::V6(prefix),
+            ..
+        } => is_martian6(*prefix),
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::prefix::Prefix;
+    use crate::evpn_route::RouteDistinguisher;
 
     #[test]
     fn what_is_of_one_host_one_link_a_group_or_nobody_is_a_martian() {
-        let is_martian = |text: &str| match text.parse::<Prefix>().unwrap() {
-            Prefix::V4(prefix) => is_martian4(prefix),
-            Prefix::V6(prefix) => is_martian6(prefix),
+        let is_martian = |text: &str| {
+            let prefix = text.parse::<Prefix>().unwrap();
+            let is_martian = match prefix {
+                Prefix::V4(prefix) => is_martian4(prefix),
+                Prefix::V6(prefix) => is_martian6(prefix),
+            };
+            let (rd, tag) = (RouteDistinguisher([0; 8]), 0);
+            let key = EvpnKey::IpPrefix { rd, tag, prefix };
+            assert_eq!(is_martian_evpn(&key), is_martian, "{key}");
+            is_martian
         };
         for martian in [
             "0.0.0.0/8",
