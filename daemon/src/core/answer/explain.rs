@@ -1,5 +1,6 @@
 //! `explain`: why a route is as it is, in the words of those who decided.
 
+use std::fmt::{self, Write as _};
 use std::net::IpAddr;
 
 use bgp::Vni;
@@ -109,14 +110,10 @@ impl Core {
     }
 
     fn explain_key(&self, target: &str) -> Vec<reply::Explained> {
-        let mut found = None;
-        self.rib.visit(Family::Evpn, rib::Select::All, |route| {
-            let wanted = route.nlri.to_string() == target;
-            if wanted {
-                found = Some(route);
-            }
-            !wanted
-        });
+        let keys = self.rib.evpn_keys().filter(|key| reads(key, target));
+        // What is shown of a key does not always tell it from others, and one may have no path left.
+        let mut routes = keys.filter_map(|key| self.rib.route(&Nlri::Evpn(key.clone())));
+        let found = routes.next();
         found.iter().map(|route| self.explained(route)).collect()
     }
 
@@ -602,6 +599,19 @@ impl Core {
             })
             .collect()
     }
+}
+
+/// A key is shown like this. It is compared while it is written, and most are given up after a few octets.
+fn reads(key: &EvpnKey, text: &str) -> bool {
+    struct Rest<'a>(&'a str);
+    impl fmt::Write for Rest<'_> {
+        fn write_str(&mut self, part: &str) -> fmt::Result {
+            self.0 = self.0.strip_prefix(part).ok_or(fmt::Error)?;
+            Ok(())
+        }
+    }
+    let mut rest = Rest(text);
+    write!(rest, "{key}").is_ok() && rest.0.is_empty()
 }
 
 fn in_short(attributes: &Attributes) -> String {

@@ -60,13 +60,10 @@ impl Core {
     /// table of prefixes; there, every IP prefix route of the prefix.
     fn matching(&self, family: Family, select: rib::Select, prefix: Prefix) -> Vec<RouteView> {
         if family == Family::Evpn {
-            let mut found = Vec::new();
-            self.rib.visit(family, select, |route| {
-                if route.nlri.prefix() == Some(prefix) {
-                    found.push(route);
-                }
-                true
-            });
+            let wanted = |key: &&EvpnKey| matches!(key, EvpnKey::IpPrefix { prefix: of, .. } if *of == prefix);
+            let keys = self.rib.evpn_keys().filter(wanted);
+            let found = keys.filter_map(|key| self.rib.selected(&Nlri::Evpn(key.clone()), select));
+            let mut found: Vec<RouteView> = found.collect();
             found.sort_by(|one, two| one.nlri.cmp(&two.nlri));
             return found;
         }
