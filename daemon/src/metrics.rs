@@ -50,6 +50,9 @@ pub struct Snapshot {
     /// IP addresses that changed their MAC address, ever.
     #[serde(default)]
     pub ip_moves: u64,
+    /// EVPN routes that no overlay network and no VRF imports.
+    #[serde(default)]
+    pub unimported_routes: u64,
     /// The WireGuard interface beneath the sessions.
     #[serde(default)]
     pub wireguard: Option<WireguardNumbers>,
@@ -514,6 +517,11 @@ impl Snapshot {
             for (kind, count) in [("mac", self.mac_moves), ("ip", self.ip_moves)] {
                 moves.sample(&[("kind", kind)], count);
             }
+        }
+        let help = "EVPN routes of others that no overlay network and no VRF imports.";
+        let mut unimported = text.family("rbgpd_evpn_unimported_routes", GAUGE, help);
+        if !self.vnis.is_empty() {
+            unimported.sample(&[], self.unimported_routes);
         }
     }
 }

@@ -137,7 +137,7 @@ pub use mobility::Rule;
 pub use path::{Fault, Path, Route};
 pub use show::{
     Announcer, Candidate, Conflict, FloodStatus, Kind, MacStatus, NeighbourStatus, Outcome,
-    Problem, Reason, ReceivedRoute, RouterStatus, VniStatus, VrfStatus, VtepStatus,
+    Problem, Reason, ReceivedRoute, RouterStatus, Unimported, VniStatus, VrfStatus, VtepStatus,
 };
 pub use station::RemoteMac;
 pub use target::{ImportTarget, distinguishers};

@@ -12,9 +12,9 @@ use std::hash::{BuildHasher, Hash};
 use std::net::IpAddr;
 
 use bgp::packed::{Keyed, Slot};
-use bgp::{EvpnKey, MacAddress, Packed};
+use bgp::{EvpnKey, ExtendedCommunity, MacAddress, Packed};
 use foldhash::fast::FixedState;
-use hashbrown::HashTable;
+use hashbrown::{HashMap, HashTable};
 
 use crate::path::{Path, Route};
 use crate::resolve::{ip_of, mac_of};
@@ -29,6 +29,9 @@ pub(crate) struct Routes {
     by_ip: HashTable<Slot>,
     /// How many each tunnel endpoint has, and since when any.
     sites: BTreeMap<IpAddr, (usize, Stamp)>,
+    /// How many of those that somebody is to import have each list of route targets: few lists, as each
+    /// overlay network of each site has its own.
+    by_targets: HashMap<Box<[ExtendedCommunity]>, usize, FixedState>,
 }
 
 /// A route, and since when it is as it is.
@@ -36,6 +39,18 @@ pub(crate) struct Routes {
 struct Dated {
     route: Route,
     since: Stamp,
+}
+
+/// Overlay networks or VRFs take in what it says. Others are about Ethernet segments.
+fn is_for_importers(key: &EvpnKey) -> bool {
+    match key {
+        EvpnKey::MacIp { .. } | EvpnKey::InclusiveMulticast { .. } | EvpnKey::IpPrefix { .. } => {
+            true
+        }
+        EvpnKey::EthernetAd { .. } | EvpnKey::EthernetSegment { .. } | EvpnKey::Unknown { .. } => {
+            false
+        }
+    }
 }
 
 impl Keyed for Dated {
@@ -55,12 +70,21 @@ impl Routes {
             by_mac: HashTable::new(),
             by_ip: HashTable::new(),
             sites: BTreeMap::new(),
+            by_targets: HashMap::with_hasher(FixedState::with_seed(seed)),
         }
     }
 
     /// Takes in a route whose key is not there.
     pub(crate) fn insert(&mut self, route: Route, since: Stamp) -> Slot {
         self.sites.entry(route.path.vtep).or_insert((0, since)).0 += 1;
+        if is_for_importers(&route.key) {
+            match self.by_targets.get_mut(&*route.path.targets) {
+                Some(routes) => *routes += 1,
+                None => {
+                    self.by_targets.insert(route.path.targets.clone(), 1);
+                }
+            }
+        }
         let key = route.key.clone();
         let slot = self.all.find_or_insert(&key, || Dated { route, since });
         let (all, hasher) = (&self.all, &self.hasher);
@@ -86,10 +110,29 @@ impl Routes {
             take(&mut self.by_ip, self.hasher.hash_one(ip), slot);
         }
         self.leave_site(route.path.vtep);
+        if is_for_importers(&route.key) {
+            self.uncount(&route.path.targets);
+        }
         if self.all.is_empty() {
             self.all.shrink();
         }
         Some(route)
+    }
+
+    fn uncount(&mut self, targets: &[ExtendedCommunity]) {
+        if let Some(routes) = self.by_targets.get_mut(targets) {
+            *routes = routes.saturating_sub(1);
+            if *routes == 0 {
+                self.by_targets.remove(targets);
+            }
+        }
+    }
+
+    /// Lists of route targets with the number of routes that have them.
+    pub(crate) fn by_targets(&self) -> impl Iterator<Item = (&[ExtendedCommunity], usize)> {
+        self.by_targets
+            .iter()
+            .map(|(targets, routes)| (&**targets, *routes))
     }
 
     /// A site without a route is none.

@@ -49,6 +49,15 @@ pub struct VniStatus {
     pub problems: Vec<Problem>,
 }
 
+/// Received routes that nobody imports here.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Unimported {
+    /// How many.
+    pub routes: usize,
+    /// The route targets that they have.
+    pub targets: BTreeSet<ExtendedCommunity>,
+}
+
 impl VniStatus {
     /// Tunnel addresses of the sites that get flooded frames.
     pub fn sites(&self) -> BTreeSet<IpAddr> {
@@ -415,6 +424,24 @@ impl Instance {
     pub fn received_to(&self, mac: MacAddress) -> impl Iterator<Item = &EvpnKey> {
         let keys = self.facts.routes.iter().map(|route| &route.key);
         keys.filter(move |key| matches!(key, EvpnKey::MacIp { mac: of, .. } if *of == mac))
+    }
+
+    /// Received routes that no VNI and no VRF of this router imports, with their route targets; none where there
+    /// is neither.
+    pub fn unimported(&self) -> Unimported {
+        let mut unimported = Unimported::default();
+        if self.networks.is_empty() && self.vrfs.tables.is_empty() {
+            return unimported;
+        }
+        for (targets, routes) in self.facts.routes.by_targets() {
+            let imported = !self.imports.importers(targets).is_empty()
+                || !self.vrfs.importing(targets).is_empty();
+            if !imported {
+                unimported.routes += routes;
+                unimported.targets.extend(targets);
+            }
+        }
+        unimported
     }
 
     /// One received route.

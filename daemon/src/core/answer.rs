@@ -160,6 +160,7 @@ impl Core {
         notices.extend(self.duplicate_notices());
         notices.extend(self.conflicts(true));
         notices.extend(self.concern_notices());
+        notices.extend(self.unimported_notice());
         if self.hands.kernel.is_some() {
             notices.extend(crate::forwarding::notices(&self.config));
         }
@@ -484,6 +485,7 @@ impl Core {
             vnis: self.vni_numbers(),
             mac_moves: self.evpn.moves().macs,
             ip_moves: self.evpn.moves().ips,
+            unimported_routes: number(self.evpn.unimported().routes),
             queues: vec![QueueDepth {
                 queue: "kernel".to_owned(),
                 depth: number(self.kernel_backlog()),

@@ -71,6 +71,7 @@ fn snapshot() -> Snapshot {
         }],
         mac_moves: 21,
         ip_moves: 2,
+        unimported_routes: 6,
         rpki_caches: vec![CacheNumbers {
             address: "127.0.0.1:3323".parse().unwrap(),
             synced: false,
@@ -157,6 +158,7 @@ fn every_number_of_the_snapshot_is_in_the_text() {
         "rbgpd_vni_duplicates{vni=\"100\",name=\"production\",kind=\"ip\"} 0",
         "rbgpd_evpn_moves_total{kind=\"mac\"} 21",
         "rbgpd_evpn_moves_total{kind=\"ip\"} 2",
+        "rbgpd_evpn_unimported_routes 6",
         "rbgpd_rpki_cache_up{cache=\"127.0.0.1:3323\"} 0",
         "rbgpd_rpki_cache_in_use{cache=\"127.0.0.1:3323\"} 1",
         "rbgpd_rpki_cache_serial{cache=\"127.0.0.1:3323\"} 7",

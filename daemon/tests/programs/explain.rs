@@ -144,6 +144,18 @@ fn what_is_written_or_told_and_not_there_says_why() {
     let why = "no VNI imports it: its route targets are RT:65000:100, and VNI 100 imports \
                RT:65000:900; put one of its targets into the `import_targets` of a [[vni]]";
     assert!(told.contains(why), "{told}");
+    // The same by its key, and by one that is no other's beginning.
+    let said = b_says.json("show routes --family evpn");
+    let all = said["routes"].as_array().unwrap().iter();
+    let mut keys = all.map(|it| it["prefix"].as_str().unwrap());
+    let key = keys.find(|it| it.contains("[02:aa:00:00:00:01]")).unwrap();
+    let by_key = b_says.said(&format!("explain {key}"));
+    assert!(by_key.contains("> from 10.10.0.1: best path"), "{by_key}");
+    let cut = key.get(..key.len() - 1).unwrap();
+    let nothing = b_says.ctl(&format!("explain {cut}"));
+    assert!(!nothing.status.success(), "{nothing:?}");
+    let notice = "imported by no VNI or VRF (route targets RT:65000:100)";
+    b_says.until_said("show summary", |it| it.contains(notice));
     b.daemon()
         .ctl("explain 02:aa:00:00:00:02")
         .status

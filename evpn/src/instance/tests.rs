@@ -12,6 +12,7 @@ mod mobility;
 mod order;
 mod own;
 mod permutations;
+mod unimported;
 mod whereabouts;
 
 pub(super) const VNI: u32 = 100;

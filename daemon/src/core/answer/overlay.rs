@@ -7,7 +7,35 @@ use super::*;
 use crate::config::VniConfig;
 use crate::control::{EvpnRoutes, Page, message_json};
 
+/// Route targets that are named in one line.
+const TARGETS_NAMED: usize = 4;
+
 impl Core {
+    /// EVPN routes that nobody imports here: what other sites have and this one was never given, or a route
+    /// target that is written wrong somewhere. Where nothing is imported on purpose there is nothing to say.
+    pub(super) fn unimported_notice(&self) -> Option<String> {
+        let unimported = self.evpn.unimported();
+        let routes = match unimported.routes {
+            0 => return None,
+            1 => "1 EVPN route is".to_owned(),
+            more => format!("{more} EVPN routes are"),
+        };
+        let named = unimported.targets.iter().take(TARGETS_NAMED);
+        let mut named: Vec<String> = named.map(ToString::to_string).collect();
+        let more = unimported.targets.len().saturating_sub(TARGETS_NAMED);
+        if more > 0 {
+            named.push(format!("{more} more"));
+        }
+        let targets = match named.is_empty() {
+            true => "without a route target".to_owned(),
+            false => format!("route targets {}", named.join(", ")),
+        };
+        Some(format!(
+            "{routes} imported by no VNI or VRF ({targets}): rbgpctl show evpn vni has what is imported, \
+             rbgpctl explain MAC says more"
+        ))
+    }
+
     pub(in crate::core) fn evpn_vnis(&self) -> reply::EvpnVni {
         let mut concerns = self.concerns_by_vni();
         let vnis = self
