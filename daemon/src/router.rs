@@ -285,7 +285,8 @@ impl Router {
     /// BFD has noticed. They keep our routes over that (RFC 5882 §4.3, RFC 4724), but take a BFD
     /// session that goes down under a new BGP session for a dead path.
     pub fn restart_pause(config: &Config, state_dir: &Path) -> Option<Duration> {
-        let broke_off = |it: &&Config| StateDir::left_broken(state_dir, it.name.as_deref());
+        let broke_off =
+            |it: &&Config| StateDir::left_broken(state_dir, it.name.as_deref(), it.kernel.enabled);
         let neighbors = config.all().filter(broke_off).flat_map(|it| &it.neighbors);
         let bfd = neighbors.filter_map(|neighbor| neighbor.bfd.as_ref());
         let detect = bfd.map(Bfd::detection_time).max()?;

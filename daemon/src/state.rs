@@ -15,6 +15,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, UdpSocket};
+use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -86,6 +88,10 @@ impl DrainState {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Running {
     boot_id: String,
+    /// The network namespace, by a number that no other one has on this boot. What it had in the kernel goes
+    /// with it, as with a container that is started again. Unknown to old kernels.
+    #[serde(default)]
+    network: Option<u64>,
 }
 
 impl Running {
@@ -93,7 +99,39 @@ impl Running {
         let boot_id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
         Self {
             boot_id: boot_id.trim().to_owned(),
+            network: network_cookie().ok(),
         }
+    }
+
+    /// What that run wrote to the kernel may still be there, as far as it wrote anything.
+    fn may_be_forwarded_for(&self, now: &Self, writes: bool) -> bool {
+        let moved = |before, now| before != now;
+        let elsewhere = self.network.zip(now.network);
+        let elsewhere = elsewhere.is_some_and(|(before, now)| moved(before, now));
+        let this_boot = self.boot_id == now.boot_id && !now.boot_id.is_empty();
+        this_boot && !(writes && elsewhere)
+    }
+}
+
+/// The number of the network namespace of this thread.
+fn network_cookie() -> io::Result<u64> {
+    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
+    let mut cookie = 0_u64;
+    let mut length = libc::socklen_t::try_from(size_of::<u64>()).map_err(io::Error::other)?;
+    // SAFETY: the descriptor is open as long as `socket` is; the kernel writes at most `length` octets to the
+    // number.
+    let result = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_NETNS_COOKIE,
+            (&raw mut cookie).cast(),
+            &raw mut length,
+        )
+    };
+    match result {
+        0 => Ok(cookie),
+        _ => Err(io::Error::last_os_error()),
     }
 }
 
@@ -217,14 +255,15 @@ impl StateDir {
         }
     }
 
-    /// True if the last run broke off on this boot, so that the kernel still forwards what it left.
-    pub(crate) fn broke_off(&self) -> bool {
-        broke_off(&self.file(RUNNING))
+    /// True if the last run broke off, and what it left goes on forwarding: it ran on this boot, and in this
+    /// network namespace if it `writes` to the kernel.
+    pub(crate) fn broke_off(&self, writes: bool) -> bool {
+        broke_off(&self.file(RUNNING), writes)
     }
 
     /// The same of a directory that is not ours yet; false while another daemon has it.
-    pub(crate) fn left_broken(path: &Path, instance: Option<&str>) -> bool {
-        broke_off(&path.join(file_name(RUNNING, instance))) && lock(path).is_ok()
+    pub(crate) fn left_broken(path: &Path, instance: Option<&str>, writes: bool) -> bool {
+        broke_off(&path.join(file_name(RUNNING, instance)), writes) && lock(path).is_ok()
     }
 
     /// Notes that a run begins.
@@ -336,10 +375,10 @@ impl StateDir {
     }
 }
 
-fn broke_off(path: &Path) -> bool {
+fn broke_off(path: &Path, writes: bool) -> bool {
     // A damaged file is as good as none: the worst is a start without graceful restart.
     let before: Option<Running> = read(path).unwrap_or_default();
-    before.is_some_and(|before| before == Running::now() && !before.boot_id.is_empty())
+    before.is_some_and(|before| before.may_be_forwarded_for(&Running::now(), writes))
 }
 
 fn read<T: DeserializeOwned>(path: &Path) -> io::Result<Option<T>> {
@@ -389,14 +428,40 @@ mod tests {
     #[test]
     fn a_run_that_broke_off_is_noticed_and_an_orderly_one_is_not() {
         let dir = scratch("run");
-        assert!(!dir.broke_off());
+        assert!(!dir.broke_off(true));
         dir.begin().unwrap();
-        assert!(dir.broke_off());
+        assert!(dir.broke_off(true) && dir.broke_off(false));
         dir.end().unwrap();
-        assert!(!dir.broke_off());
+        assert!(!dir.broke_off(true));
         fs::write(dir.file(RUNNING), "not json").unwrap();
-        assert!(!dir.broke_off());
+        assert!(!dir.broke_off(true));
         fs::remove_dir_all(dir.path()).unwrap();
+    }
+
+    #[test]
+    fn nothing_is_left_of_a_run_in_another_network_namespace_but_routes_of_others() {
+        let here = Running::now();
+        let Some(network) = here.network else {
+            // A kernel that does not tell namespaces apart.
+            return;
+        };
+        assert_eq!(Running::now(), here, "it is the same each time");
+        let elsewhere = Running {
+            network: Some(network + 1),
+            ..here.clone()
+        };
+        assert!(here.may_be_forwarded_for(&here, true));
+        assert!(!elsewhere.may_be_forwarded_for(&here, true));
+        // One that writes nothing, like a route reflector, leaves nothing that could be lost.
+        assert!(elsewhere.may_be_forwarded_for(&here, false));
+        let older: Running =
+            serde_json::from_str(&format!("{{\"boot_id\": \"{}\"}}", here.boot_id)).unwrap();
+        assert!(older.may_be_forwarded_for(&here, true));
+        let reboot = Running {
+            boot_id: "another".to_owned(),
+            ..here.clone()
+        };
+        assert!(!reboot.may_be_forwarded_for(&here, false));
     }
 
     #[test]
@@ -448,7 +513,7 @@ mod tests {
         let dir = scratch("instances");
         let blue = dir.of(Some("blue"));
         blue.begin().unwrap();
-        assert!(blue.broke_off() && !dir.broke_off());
+        assert!(blue.broke_off(true) && !dir.broke_off(true));
         let mut state = DrainState::default();
         state.neighbors.insert(
             "10.10.0.2".parse().unwrap(),
@@ -473,8 +538,8 @@ mod tests {
             dir.of(Some(name)).begin().unwrap();
         }
         dir.forget_others(&[None, Some("blue".to_owned())]).unwrap();
-        assert!(dir.broke_off() && dir.of(Some("blue")).broke_off());
-        assert!(!dir.of(Some("gone")).broke_off());
+        assert!(dir.broke_off(true) && dir.of(Some("blue")).broke_off(true));
+        assert!(!dir.of(Some("gone")).broke_off(true));
         assert!(!dir.path().join("running-gone.json").exists());
         fs::remove_dir_all(dir.path()).unwrap();
     }
@@ -524,7 +589,7 @@ mod tests {
             "{refused:?}"
         );
         assert!(
-            !StateDir::left_broken(dir.path(), None),
+            !StateDir::left_broken(dir.path(), None, true),
             "the other one runs, it has not broken off"
         );
         let path = dir.path().to_owned();
@@ -532,7 +597,7 @@ mod tests {
         drop(dir);
         assert!(StateDir::open(&path).is_err());
         drop(clone);
-        assert!(StateDir::left_broken(&path, None));
+        assert!(StateDir::left_broken(&path, None, true));
         StateDir::open(&path).unwrap();
         fs::remove_dir_all(path).unwrap();
     }

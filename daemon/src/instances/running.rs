@@ -126,7 +126,10 @@ impl Prepared {
             })?,
             None => DrainState::default(),
         };
-        let broke_off = state.as_ref().is_some_and(StateDir::broke_off);
+        // RFC 4724 §4.1: where the kernel has nothing any more there is nothing to keep, for neighbours neither,
+        // who are told so, and nothing to wait for.
+        let writes = config.kernel.enabled;
+        let broke_off = state.as_ref().is_some_and(|it| it.broke_off(writes));
         let restarting = broke_off || is_forwarded_for(&config);
         Ok(Self {
             config,

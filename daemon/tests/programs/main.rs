@@ -23,6 +23,7 @@ mod link_local;
 mod link_loss;
 mod network;
 mod redistribution;
+mod restart;
 mod service;
 mod site;
 #[path = "../../../conformance/src/lab/skip.rs"]

@@ -57,6 +57,14 @@ impl Site {
         self.ip(&format!("addr replace {address}/64 dev {interface} nodad"));
     }
 
+    /// Takes the namespace away, with all that the kernel has there, and makes another one of this name. Nothing
+    /// runs in it.
+    pub(crate) fn reboot(&self) {
+        ip(&format!("netns del {}", self.namespace()));
+        ip(&format!("netns add {}", self.namespace()));
+        self.ip("link set lo up");
+    }
+
     /// What `ip` prints in the namespace.
     pub(crate) fn seen(&self, arguments: &str) -> String {
         let output = self.run(&format!("ip {arguments}"));
