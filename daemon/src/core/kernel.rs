@@ -49,9 +49,12 @@ impl Core {
     /// Tells the tables that the kernel has, or refused, a route that was asked of it last.
     fn forwards(&mut self, key: &Key, there: bool) {
         let Key::Route(route) = key else { return };
+        if !self.awaits_forwarding() {
+            return;
+        }
         let prefix = Prefix::from(route.prefix());
         // A static route beside it, or what another routing table had before, is another one.
-        if self.awaits_forwarding() && self.install.key(prefix) == *route {
+        if self.install.key(prefix) == *route {
             self.hand_in(rib::Input::Forwards(Nlri::from(prefix), there));
         }
     }
