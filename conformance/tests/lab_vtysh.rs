@@ -629,6 +629,7 @@ fn keys_and_types_are_those_of_frr() -> Result<(), Error> {
         compare_lines(lab, nodes, LINES)?;
         compare_lines(lab, [twins.node(0)?, twins.node(2)?], LINES_OF_8)?;
         compare_errors(lab, &twins)?;
+        debugging(lab, &twins)?;
         exporter(lab, &twins)?;
         streams(lab, &twins)
     })
@@ -722,6 +723,69 @@ fn compare_errors(lab: &Lab, twins: &Twins) -> Result<(), Error> {
         }
     }
     lab.step("exit codes and errors are those of FRR");
+    Ok(())
+}
+
+/// What is said of debug messages, which of them are on, and that they come.
+fn debugging(lab: &Lab, twins: &Twins) -> Result<(), Error> {
+    let Node::Rbgpd(rbgpd) = twins.node(0)? else {
+        return wrong("the first is rbgpd");
+    };
+    let said = || Ok(std::fs::read_to_string(rbgpd.log()).unwrap_or_default());
+    for line in [
+        "show debugging",
+        "debug bgp neighbor-events",
+        "debug bgp neighbor-events 10.9.0.3",
+        "debug bgp nht",
+        "debug bgp keepalives 10.9.0.3",
+        "debug bgp updates",
+        "debug bgp updates in 10.9.0.3",
+        "debug bgp updates prefix 10.0.0.0/8",
+        "debug bgp zebra",
+        "debug bgp zebra prefix 10.0.0.0/8",
+        "debug bgp bestpath 10.203.0.0/16",
+        "debug bgp update-groups",
+        "debug bgp graceful-restart",
+        "debug bgp bfd",
+        "debug zebra events",
+        "debug zebra kernel",
+        "debug zebra vxlan",
+        "debug zebra rib detailed",
+        "debug zebra nht",
+        "debug zebra dplane",
+        "debug zebra nexthop detail",
+        "debug bfd peer",
+        "debug bfd network",
+        "debug bfd zebra",
+        "show debugging",
+        "no debug bgp updates in",
+        "no debug zebra rib",
+        "no debug bfd peer",
+        "no debug bgp nht",
+        "no debug bgp zebra",
+        "show debugging",
+    ] {
+        let ours = twins.node(0)?.vtysh(&[line])?;
+        let theirs = twins.node(1)?.vtysh(&[line])?;
+        if ours.stdout != theirs.stdout || ours.code != theirs.code {
+            let (ours, theirs) = (ours.text(), theirs.text());
+            return wrong(format!("`{line}`: {ours}\nFRR has {theirs}"));
+        }
+    }
+    lab.until_shown("the log has KEEPALIVEs", &["KEEPALIVE"], said)?;
+    for (order, wanted) in [
+        ("debug bgp updates", "announced"),
+        ("debug bgp updates out", "attributes="),
+        ("debug bgp neighbor-events", "session state"),
+    ] {
+        twins.node(0)?.vtysh(&[order, "clear bgp 10.9.0.3"])?;
+        lab.until_shown(&format!("the log after `{order}`"), &[wanted], said)?;
+        twins.settle(lab)?;
+    }
+    for at in [0, 1] {
+        twins.node(at)?.vtysh(&["no debug bgp"])?;
+    }
+    lab.step("debug messages are asked for as in FRR, and come");
     Ok(())
 }
 

@@ -46,6 +46,7 @@ mod signing;
 mod statics;
 mod stations;
 mod svi;
+mod telling;
 mod unnumbered;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -66,6 +67,7 @@ use tokio::sync::{oneshot, watch};
 use crate::bfd_share::BfdShare;
 use crate::config::{Config, ServiceSettings, VniConfig};
 use crate::control::{Answer, Reply, Timestamp, reply};
+use crate::debug;
 use crate::exchange::Hub;
 use crate::install::Install;
 use crate::memory::{self, Freed, Tidy};
@@ -601,6 +603,12 @@ impl Core {
     }
 
     fn best(&mut self, best: &Best) {
+        tracing::debug!(
+            target: debug::BGP_BESTPATH,
+            prefix = %best.nlri,
+            decision = %self.decision(&best.nlri),
+            "best path"
+        );
         if let Nlri::Evpn(key) = &best.nlri {
             let remote = best.paths.first().filter(|path| path.peer != PeerId::LOCAL);
             self.tell_evpn(evpn::Input::Route {
@@ -654,12 +662,19 @@ impl Core {
                     %local,
                     "session Established"
                 );
+                tracing::debug!(
+                    target: debug::BGP_GRACEFUL_RESTART,
+                    neighbor = %neighbor.address(),
+                    graceful = ?negotiated.graceful,
+                    "what the neighbor says of its restart"
+                );
                 if let Some(facts) = self.facts(peer) {
                     self.hand_in(rib::Input::PeerUp {
                         peer,
                         facts,
                         restarting,
                     });
+                    self.tell_groups(peer);
                 }
             }
             Event::Updates(updates) => {
@@ -690,6 +705,12 @@ impl Core {
                 neighbor.down();
                 let heard_on = neighbor.interface().map(str::to_owned);
                 let retain = retain.map(|retain| retain.families).unwrap_or_default();
+                tracing::debug!(
+                    target: debug::BGP_GRACEFUL_RESTART,
+                    neighbor = %neighbor.address(),
+                    ?retain,
+                    "families whose routes stay over the end of the session"
+                );
                 if let Some(kernel) = &self.hands.kernel
                     && !retain.iter().any(|(_, keep)| *keep)
                 {

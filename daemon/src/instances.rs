@@ -21,6 +21,7 @@
 //! Not here: anything about routes.
 
 mod configure;
+pub(crate) mod debugging;
 mod network;
 pub(crate) mod running;
 mod together;
@@ -40,6 +41,7 @@ use crate::core;
 use crate::peer_io::transport;
 use crate::router::StartError;
 use crate::{frr, plain_file, tasks};
+use debugging::Debugging;
 use running::{Leaving, Open, Prepared, Running, Shared, find_table, join};
 use waiting::Waiting;
 
@@ -74,6 +76,7 @@ pub(crate) struct Instances {
     pub(crate) kernel: Option<Arc<fib::KernelHandle>>,
     pub(crate) config_file: Option<PathBuf>,
     pub(crate) in_effect: InEffect,
+    pub(crate) debugging: Debugging,
     pub(crate) default: Running,
     /// Beside the default one, in the order of the file.
     pub(crate) others: Vec<Running>,
@@ -150,6 +153,10 @@ impl Instances {
                 let done = self.configure(&lines.0, dry_run).await;
                 drop(answer.send(done.map(Reply::Configured)));
             }
+            Request::Debug { words, on } => {
+                drop(answer.send(self.debug(&words, on).map(Reply::Debugging)));
+            }
+            Request::Debugging => drop(answer.send(Ok(Reply::Debugging(self.debugs())))),
             Request::Write => {
                 let done = self.write().await;
                 drop(answer.send(done.map(Reply::Written)));
@@ -235,6 +242,8 @@ impl Instances {
             Request::Reload { .. }
             | Request::Running(_)
             | Request::Configure { .. }
+            | Request::Debug { .. }
+            | Request::Debugging
             | Request::Write
             | Request::Instances
             | Request::NetworkCreate(_)
@@ -345,6 +354,7 @@ impl Instances {
         self.listen(&split.new, opened).await;
         let done = self.tell(&split, false).await?;
         let Split { new, waiting } = split;
+        self.debugging.configure(&self.in_effect.config, &whole);
         self.in_effect.config = whole;
         self.remove(&new).await;
         self.waiting = waiting.into_iter().map(Waiting::new).collect();
@@ -606,6 +616,7 @@ impl Instances {
             }
         };
         self.listen(&new, opened).await;
+        self.debugging.configure(&self.in_effect.config, &whole);
         self.in_effect = InEffect {
             config: whole,
             frr: None,

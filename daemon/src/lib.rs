@@ -14,6 +14,7 @@ pub mod control;
 mod core;
 pub mod ctl;
 mod datagram;
+mod debug;
 mod exchange;
 mod forwarding;
 pub mod frr;

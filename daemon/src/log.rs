@@ -9,11 +9,15 @@
 //! thread of its own ([`mod@writer`]), since a full disk or a system's log that stands still must hold up nobody: when
 //! the queue is full a line is lost and counted.
 //!
+//! What passes to a target is decided by its [`Gate`]: by level, and by which debug messages are asked for.
+//!
 //! Where stderr is the journal already, nothing goes to the system's log beside it, which is the same place: then
 //! stderr has what is asked for either of them.
 
+mod gate;
 mod writer;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -23,15 +27,15 @@ use std::sync::mpsc::{self, SyncSender};
 use std::time::Duration;
 
 use tracing::{Level, Metadata};
-use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::fmt::{self, MakeWriter};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{EnvFilter, Layer, Registry, reload};
+use tracing_subscriber::{EnvFilter, Layer, Registry};
 
-use crate::config::{self, LogFormat, LogLevel};
+use crate::config::{self, Debug, LogFormat, LogLevel};
+use gate::{Gate, Passes};
 use writer::{Order, Target};
 
 /// Lines on their way to the system's log and the file, together.
@@ -47,10 +51,9 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub(crate) struct Log {
     orders: SyncSender<Order>,
     digits: Arc<AtomicU8>,
-    /// Sets the levels of stderr, the system's log and the file.
-    levels: Vec<Box<dyn Fn(LevelFilter) + Send>>,
-    /// The environment says what goes to stderr.
-    named: bool,
+    /// Those to stderr, the system's log and the file. The first has no say where the environment
+    /// says what goes to stderr.
+    gates: [Gate; 3],
     /// Lines for stderr go to stdout.
     stdout: Arc<AtomicBool>,
 }
@@ -72,7 +75,6 @@ impl Log {
         let clock = || Clock(Arc::clone(&digits));
         let stdout = Arc::new(AtomicBool::new(settings.stdout));
         let json = settings.format == LogFormat::Json;
-        let named_here = named.is_some();
         let stderr: Boxed = match json {
             true => fmt::layer()
                 .json()
@@ -104,24 +106,23 @@ impl Log {
             .with_level(false)
             .with_writer(sink(Target::Syslog))
             .boxed();
-        let mut levels = Vec::new();
-        let stderr = match named {
-            Some(named) => stderr.with_filter(named).boxed(),
-            None => adjustable(stderr, &mut levels),
-        };
+        let gates: [Gate; 3] = Default::default();
+        let [to_stderr, to_syslog, to_file] = gates.clone();
         let layers = vec![
-            stderr,
-            adjustable(syslog, &mut levels),
-            adjustable(file, &mut levels),
+            match named {
+                Some(named) => stderr.with_filter(named).boxed(),
+                None => stderr.with_filter(to_stderr).boxed(),
+            },
+            syslog.with_filter(to_syslog).boxed(),
+            file.with_filter(to_file).boxed(),
         ];
         let log = Self {
             orders,
             digits,
-            levels,
-            named: named_here,
+            gates,
             stdout,
         };
-        log.take(settings);
+        log.take(settings, &settings.debug);
         if let Err(error) = tracing_subscriber::registry().with(layers).try_init() {
             eprintln!("rbgpd: cannot set up the log: {error}");
         }
@@ -135,34 +136,42 @@ impl Log {
         log
     }
 
-    /// Other levels and targets from now on; the file is opened anew, which another program may have put
-    /// away meanwhile.
-    pub(crate) fn change(&self, settings: &config::Log) {
-        self.take(settings);
+    /// Other levels and targets from now on, and other debug messages; the file is opened anew, which another
+    /// program may have put away meanwhile.
+    pub(crate) fn change(&self, settings: &config::Log, asked: &BTreeSet<Debug>) {
+        self.take(settings, asked);
     }
 
-    fn take(&self, settings: &config::Log) {
-        self.stdout.store(settings.stdout, Ordering::Relaxed);
+    /// Other debug messages for those targets that take them.
+    pub(crate) fn select(&self, settings: &config::Log, asked: &BTreeSet<Debug>) {
         let to_journal = is_journal(settings.stdout);
         let syslog = settings.syslog.filter(|_| !to_journal);
         let stderr = match settings.syslog.filter(|_| to_journal) {
-            Some(level) => filter(level).max(filter(settings.level)),
-            None => filter(settings.level),
+            Some(level) => level.max(settings.level),
+            None => settings.level,
         };
-        let file = settings.file.as_ref();
-        let wanted = [
-            stderr,
-            syslog.map_or(LevelFilter::OFF, filter),
-            file.map_or(LevelFilter::OFF, |it| filter(it.level)),
-        ];
-        let skipped = usize::from(self.named);
-        for (set, level) in self.levels.iter().zip(wanted.into_iter().skip(skipped)) {
-            set(level);
+        let file = settings.file.as_ref().map(|it| it.level);
+        let asked = Arc::new(asked.clone());
+        for (gate, level) in self.gates.iter().zip([Some(stderr), syslog, file]) {
+            let selects = level == Some(LogLevel::Selected);
+            gate.set(Passes {
+                level: level.map(deepest),
+                asked: match selects {
+                    true => Arc::clone(&asked),
+                    false => Arc::default(),
+                },
+            });
         }
+        gate::renew();
+    }
+
+    fn take(&self, settings: &config::Log, asked: &BTreeSet<Debug>) {
+        self.stdout.store(settings.stdout, Ordering::Relaxed);
+        self.select(settings, asked);
         self.digits.store(settings.time_digits, Ordering::Relaxed);
         let order = Order::Settings {
             facility: settings.facility,
-            file: file.map(|it| it.path.clone()),
+            file: settings.file.as_ref().map(|it| it.path.clone()),
         };
         // Whoever gives this order has other things to do than to wait for a disk.
         if self.orders.try_send(order).is_err() {
@@ -181,23 +190,13 @@ impl Log {
     }
 }
 
-/// A layer with a level that may change.
-fn adjustable(layer: Boxed, levels: &mut Vec<Box<dyn Fn(LevelFilter) + Send>>) -> Boxed {
-    let (filter, handle) = reload::Layer::new(LevelFilter::OFF);
-    levels.push(Box::new(move |level| {
-        // It fails where there is no subscriber any more.
-        drop(handle.reload(level));
-    }));
-    layer.with_filter(filter).boxed()
-}
-
-fn filter(level: LogLevel) -> LevelFilter {
+fn deepest(level: LogLevel) -> Level {
     match level {
-        LogLevel::Error => LevelFilter::ERROR,
-        LogLevel::Warn => LevelFilter::WARN,
-        LogLevel::Info => LevelFilter::INFO,
-        LogLevel::Debug => LevelFilter::DEBUG,
-        LogLevel::Trace => LevelFilter::TRACE,
+        LogLevel::Error => Level::ERROR,
+        LogLevel::Warn => Level::WARN,
+        LogLevel::Info | LogLevel::Selected => Level::INFO,
+        LogLevel::Debug => Level::DEBUG,
+        LogLevel::Trace => Level::TRACE,
     }
 }
 

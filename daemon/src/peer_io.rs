@@ -12,6 +12,7 @@
 //! It does not know tables, and decides nothing about the protocol.
 
 mod connection;
+mod telling;
 pub(crate) mod transport;
 
 use std::collections::VecDeque;
@@ -36,6 +37,7 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::{mpsc, watch};
 use transport::Transport;
 
+use crate::debug;
 use crate::interface;
 use crate::repeats::Repeats;
 
@@ -341,7 +343,12 @@ impl PeerTask {
                 self.connections.push(Connection::new(conn, stream));
                 self.input(Input::Accepted { conn });
             }
-            Command::Bfd(state) => self.input(Input::Bfd(state)),
+            Command::Bfd(state) => {
+                tracing::debug!(
+                    target: debug::BGP_BFD, neighbor = %self.remote.address, ?state, "BFD says"
+                );
+                self.input(Input::Bfd(state));
+            }
             Command::Start => self.input(Input::Start),
             Command::Stop(reason) => self.input(Input::Stop(reason)),
             Command::LinkIsBack => self.input(Input::LinkIsBack),
@@ -477,6 +484,9 @@ impl PeerTask {
             .connections
             .iter()
             .position(|connection| connection.id() == conn);
+        if at.is_some() {
+            self.tell_batch(batch);
+        }
         if let Some(at) = at
             && let Some(connection) = self.connections.get_mut(at)
         {
@@ -491,7 +501,10 @@ impl PeerTask {
         while let Some(output) = self.session.poll() {
             self.output(output);
         }
-        self.status.send_replace(self.session.status());
+        let status = self.session.status();
+        let neighbor = self.remote.address;
+        telling::messages(neighbor, &self.status.borrow().counters, &status.counters);
+        self.status.send_replace(status);
         self.tell_unconnected();
         self.deliver(Ok(()));
     }
@@ -531,7 +544,10 @@ impl PeerTask {
                 }
             }
             Output::Established { conn, negotiated } => self.up(conn, negotiated),
-            Output::Updates(updates) => self.events.push_back(Event::Updates(updates)),
+            Output::Updates(updates) => {
+                telling::received(self.remote.address, &updates);
+                self.events.push_back(Event::Updates(updates));
+            }
             Output::Refresh { family, kind } => {
                 self.events.push_back(Event::Refresh(family, kind));
             }
@@ -553,11 +569,17 @@ impl PeerTask {
                     Side::Outgoing => "outgoing",
                     Side::Incoming => "incoming",
                 };
-                tracing::debug!(neighbor = %self.remote.address, side, %reason, "attempt failed");
+                tracing::debug!(
+                    target: debug::BGP_NEIGHBOR_EVENTS,
+                    neighbor = %self.remote.address, side, %reason, "attempt failed"
+                );
                 self.say_why(side, &reason);
             }
             Output::StateChanged { from, to } => {
-                tracing::debug!(neighbor = %self.remote.address, %from, %to, "session state");
+                tracing::debug!(
+                    target: debug::BGP_NEIGHBOR_EVENTS,
+                    neighbor = %self.remote.address, %from, %to, "session state"
+                );
             }
         }
     }
@@ -584,6 +606,15 @@ impl PeerTask {
     }
 
     fn up(&mut self, conn: ConnId, negotiated: Arc<Negotiated>) {
+        tracing::debug!(
+            target: debug::BGP_NEIGHBOR_EVENTS,
+            neighbor = %self.remote.address,
+            remote_as = %negotiated.remote_as,
+            router_id = %negotiated.router_id,
+            hold_time = ?negotiated.hold_time,
+            capabilities = ?negotiated.capabilities,
+            "OPEN agreed on"
+        );
         self.failures.forget();
         let ends = self
             .connections

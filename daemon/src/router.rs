@@ -4,6 +4,7 @@
 //! interface that `rbgpctl` uses; [`Router::stop`] ends sessions with a Cease and hands the kernel
 //! back. For a program with sockets of its own there is [`bgp::Speaker`].
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -15,11 +16,12 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
-use crate::config::{Bfd, Config, ServiceSettings};
+use crate::config::{Bfd, Config, Debug, ServiceSettings};
 use crate::control::{Answer, CoreHandle, Request};
 use crate::core::claim;
 use crate::exchange;
 use crate::frr;
+use crate::instances::debugging::Debugging;
 use crate::instances::running::{self, Prepared, Shared};
 use crate::instances::waiting::Waiting;
 use crate::instances::{self, InEffect, Instances, Order, Split};
@@ -57,6 +59,7 @@ pub struct Router {
     instances: JoinHandle<()>,
     listening: Vec<SocketAddr>,
     settings: watch::Receiver<ServiceSettings>,
+    debugging: watch::Receiver<BTreeSet<Debug>>,
 }
 
 impl fmt::Debug for Router {
@@ -200,6 +203,8 @@ impl Router {
         };
         let runtime = Handle::current();
         let (settings, follow) = watch::channel(config.service_settings());
+        let debugging = Debugging::of(&config);
+        let follow_debugging = debugging.follow();
         let state = options.state_dir.as_deref().map(open_state).transpose()?;
         let kernel = &config.kernel;
         let sole_writer = kernel.enabled.then(|| sole_writer(kernel.protocol));
@@ -258,6 +263,7 @@ impl Router {
             kernel,
             config_file: options.config_file,
             in_effect,
+            debugging,
             default,
             others,
             leaving: Vec::new(),
@@ -278,6 +284,7 @@ impl Router {
             instances: tasks::instances(&runtime, instances, calls, order_queue),
             listening,
             settings: follow,
+            debugging: follow_debugging,
         })
     }
 
@@ -305,6 +312,11 @@ impl Router {
     /// What of the configuration in effect the program around the router has to follow.
     pub(crate) fn settings(&self) -> watch::Receiver<ServiceSettings> {
         self.settings.clone()
+    }
+
+    /// Which debug messages are asked for.
+    pub(crate) fn debugging(&self) -> watch::Receiver<BTreeSet<Debug>> {
+        self.debugging.clone()
     }
 
     /// The way for others to ask.

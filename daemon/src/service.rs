@@ -1,6 +1,7 @@
 //! The service `rbgpd`: a [`Router`] fed from a file, with its control socket, signals and word
 //! to systemd.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -11,7 +12,7 @@ use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
-use crate::config::{self, Config, OnStop, ServiceSettings};
+use crate::config::{self, Config, Debug, OnStop, ServiceSettings};
 use crate::control::server::Listener;
 use crate::control::{CoreHandle, Reply, Request};
 use crate::log::Log;
@@ -165,8 +166,8 @@ async fn run(
     notify(&[NotifyState::Ready]);
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "rbgpd runs");
 
-    let mut settings = router.settings();
-    let ended = attend(&mut signals, &router, &mut settings, log).await;
+    let (mut settings, debugging) = (router.settings(), router.debugging());
+    let ended = attend(&mut signals, &router, (&mut settings, debugging), log).await;
     notify(&[NotifyState::Stopping]);
     let ServiceSettings { drain, on_stop, .. } = settings.borrow().clone();
     if ended.is_ok() && drain.on_stop {
@@ -198,7 +199,10 @@ struct Signals {
 async fn attend(
     signals: &mut Signals,
     router: &Router,
-    settings: &mut watch::Receiver<ServiceSettings>,
+    (settings, mut debugging): (
+        &mut watch::Receiver<ServiceSettings>,
+        watch::Receiver<BTreeSet<Debug>>,
+    ),
     log: &Log,
 ) -> Result<(), Failure> {
     // Half the time systemd allows, as it recommends; without a watchdog, often enough to
@@ -211,10 +215,15 @@ async fn attend(
             _ = signals.hangup.recv() => {
                 reload(&router.handle()).await;
                 // The file may have been put away, whatever has changed.
-                log.change(&settings.borrow_and_update().log);
+                log.change(&settings.borrow_and_update().log, &debugging.borrow_and_update());
             }
             // Without the core nothing changes any more; the beat below notices.
-            Ok(()) = settings.changed() => log.change(&settings.borrow_and_update().log),
+            Ok(()) = settings.changed() => {
+                log.change(&settings.borrow_and_update().log, &debugging.borrow_and_update());
+            }
+            Ok(()) = debugging.changed() => {
+                log.select(&settings.borrow().log, &debugging.borrow_and_update());
+            }
             _ = beat.tick() => {
                 if router.is_stopped() {
                     return Err(Failure("the core has ended".to_owned()));

@@ -63,6 +63,7 @@
 //! - Weights over 256 are taken as 256; the kernel's larger ones are newer than most kernels.
 
 pub mod addressing;
+pub mod debug;
 mod event;
 mod kernel;
 mod links;

@@ -143,6 +143,12 @@ impl Group {
         self.members.is_empty() && self.lagging.is_empty()
     }
 
+    /// All members.
+    pub(super) fn peers(&self) -> impl Iterator<Item = PeerId> {
+        let lagging = self.lagging.iter().map(|lag| lag.peer);
+        self.members.iter().copied().chain(lagging)
+    }
+
     /// A new member that has been told `told` and is to be told `dirty`.
     pub(super) fn join(
         &mut self,

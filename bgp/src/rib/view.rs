@@ -342,6 +342,22 @@ impl Rib {
         }
     }
 
+    /// Who is told the same as a peer, itself among them, by family: its update groups. A peer that is told
+    /// several paths of a prefix is in none.
+    pub fn update_groups(&self, peer: PeerId) -> Vec<(Family, Vec<PeerId>)> {
+        let families = [
+            (Family::Ipv4Unicast, &self.v4.groups),
+            (Family::Ipv6Unicast, &self.v6.groups),
+            (Family::Evpn, &self.evpn.groups),
+        ];
+        let group = |(family, groups): (Family, &Vec<Group>)| {
+            let mut groups = groups.iter();
+            let group = groups.find(|group| group.peers().any(|it| it == peer))?;
+            Some((family, group.peers().collect()))
+        };
+        families.into_iter().filter_map(group).collect()
+    }
+
     /// Number of distinct attribute sets kept.
     pub fn attribute_sets(&self) -> usize {
         self.interner.len()

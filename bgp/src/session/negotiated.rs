@@ -112,6 +112,11 @@ impl Negotiated {
         }
     }
 
+    /// Families in which our routes carry path identifiers (RFC 7911).
+    pub fn add_path_sent(&self) -> PerFamily<bool> {
+        self.each(|family| family.add_path_send)
+    }
+
     /// Longest message on this session, in octets (RFC 4271 §4.1, RFC 8654 §4).
     pub fn max_message_len(&self) -> usize {
         if self.extended_message { 65_535 } else { 4_096 }

@@ -21,6 +21,8 @@ fn rbgpd() -> String {
     format!(
         r#"asn = 65001
 router_id = "{end}"
+[log]
+level = "selected"
 [evpn]
 vtep = "{end}"
 [ipv4_unicast]

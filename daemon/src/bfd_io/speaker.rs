@@ -32,6 +32,7 @@ use super::socket::{
     self, BATCH_MAX, Port, Reach, Receiver, Route, SOURCE_PORTS, Sender, SenderError, Serves,
 };
 use super::{Event, EventKind, Report, SessionKey, Settings};
+use crate::debug;
 
 /// An order to the thread.
 #[derive(Debug)]
@@ -228,8 +229,13 @@ impl Speaker {
                     // Empty, or an error of an earlier datagram which no one here waits for.
                     Err(_) => break,
                 };
+                let (from, unwelcome) = (datagram.remote, self.sessions.unwelcome());
                 self.sessions
                     .handle(Instant::now(), sessions::Input::Received(datagram));
+                if self.sessions.unwelcome() > unwelcome {
+                    let why = self.sessions.refused();
+                    tracing::debug!(target: debug::BFD_NETWORK, %from, ?why, "packet not taken");
+                }
             }
         }
     }
@@ -239,8 +245,14 @@ impl Speaker {
         while matches!(self.wake.read(&mut bytes), Ok(1..)) {}
         loop {
             match self.queue.try_recv() {
-                Ok(Command::Set(key, settings)) => self.set(key, settings),
-                Ok(Command::Remove(key)) => self.remove(&key),
+                Ok(Command::Set(key, settings)) => {
+                    tracing::debug!(target: debug::BFD_ZEBRA, ?key, ?settings, "session wanted");
+                    self.set(key, settings);
+                }
+                Ok(Command::Remove(key)) => {
+                    tracing::debug!(target: debug::BFD_ZEBRA, ?key, "session not wanted");
+                    self.remove(&key);
+                }
                 Ok(Command::AdminDown(key, down)) => self.set_admin_down(&key, down),
                 Ok(Command::Report(reply)) => {
                     // The asker may have given up; that is its right.
@@ -473,7 +485,9 @@ impl Speaker {
             if waiting != entry.waiting {
                 match &waiting {
                     Some(reason) => tracing::info!(peer = %key.peer, reason, "BFD session waits"),
-                    None => tracing::debug!(peer = %key.peer, "BFD session has its socket"),
+                    None => tracing::debug!(
+                        target: debug::BFD_NETWORK, peer = %key.peer, "BFD session has its socket"
+                    ),
                 }
                 entry.waiting = waiting;
             }
@@ -598,8 +612,9 @@ impl Speaker {
         };
         match output {
             Output::StateChanged(change) => {
-                tracing::debug!(peer = %key.peer, old = %change.old, new = %change.new,
-                    diagnostic = %change.diagnostic, "BFD state");
+                tracing::debug!(target: debug::BFD_PEER, peer = %key.peer, old = %change.old,
+                    new = %change.new, diagnostic = %change.diagnostic,
+                    remote_diagnostic = %change.remote_diagnostic, "BFD state");
                 if let Some(kind) = event_kind(&change) {
                     let (key, diagnostic) = (key.clone(), change.diagnostic);
                     (self.on_event)(Event {

@@ -172,6 +172,12 @@ fn log(table: &LogTable) -> Log {
         facility: or(table.facility, defaults.facility),
         file,
         time_digits: or(table.time_digits, defaults.time_digits),
+        debug: table
+            .debug
+            .iter()
+            .flat_map(|all| &all.value)
+            .map(|at| at.value.clone())
+            .collect(),
     }
 }
 

@@ -561,6 +561,10 @@ fn log(log: &Log) -> Fields {
         fields.add_unless_default("file_level", quote(file.level.word()), quote(level.word()));
     }
     fields.add_unless_default("time_digits", log.time_digits, default.time_digits);
+    if !log.debug.is_empty() {
+        let all: Vec<String> = log.debug.iter().map(quote).collect();
+        fields.add("debug", format!("[{}]", all.join(", ")));
+    }
     fields
 }
 

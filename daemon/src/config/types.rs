@@ -5,6 +5,7 @@
 //! Lists are kept in the order of the file, since nothing depends on it and it is shown again.
 
 mod bfd;
+mod debug;
 mod import;
 mod interface;
 mod kernel;
@@ -35,6 +36,7 @@ use bgp::session::RemoteAs;
 use bgp::{Asn, Prefix, ScopedAddr};
 
 pub use bfd::*;
+pub use debug::*;
 pub use import::*;
 pub use interface::*;
 pub use kernel::*;

@@ -109,6 +109,11 @@ pub fn write(request: &Request) -> Call {
             let (lines, dry_run) = (lines.0.clone(), *dry_run);
             post("/v1/configure", &ConfigureBody { lines, dry_run })
         }
+        Request::Debug { words, on } => {
+            let (words, on) = (words.clone(), *on);
+            post("/v1/debug", &DebugBody { words, on })
+        }
+        Request::Debugging => get("/v1/debug", Query::new()),
         Request::Write => post("/v1/write", &WriteBody {}),
         Request::Clear(clear) => post("/v1/clear", &ClearBody::from(clear)),
         Request::RouteMaps { name } => {
@@ -195,6 +200,7 @@ fn read_get(path: &str, mut query: Pairs) -> Result<Request, ErrorReply> {
             let language = query.take_with("language", "`toml` or `frr`", Language::from_word)?;
             Request::Running(language.unwrap_or_default())
         }
+        "/v1/debug" => Request::Debugging,
         "/v1/verify" => Request::Verify,
         "/v1/route_maps" => Request::RouteMaps {
             name: query.take("name", "a text")?,
@@ -224,6 +230,10 @@ fn read_post(path: &str, query: Pairs, body: &[u8]) -> Result<Request, ErrorRepl
             let ConfigureBody { lines, dry_run } = read_body(body)?;
             let lines = Lines(lines);
             Request::Configure { lines, dry_run }
+        }
+        "/v1/debug" => {
+            let DebugBody { words, on } = read_body(body)?;
+            Request::Debug { words, on }
         }
         "/v1/write" => {
             let WriteBody {} = read_body(body)?;
@@ -255,7 +265,7 @@ fn read_post(path: &str, query: Pairs, body: &[u8]) -> Result<Request, ErrorRepl
 /// The methods a path takes, as the header `Allow` has them; `None` for a path there is not.
 pub fn allowed(path: &str) -> Option<&'static str> {
     match path {
-        "/v1/drain" | "/v1/networks" => Some("GET, POST"),
+        "/v1/drain" | "/v1/networks" | "/v1/debug" => Some("GET, POST"),
         "/v1/undrain"
         | "/v1/reload"
         | "/v1/configure"
@@ -447,6 +457,14 @@ struct ReloadBody {
 struct ConfigureBody {
     lines: String,
     dry_run: bool,
+}
+
+/// Body of `POST /v1/debug`. Without words nothing is asked for or taken back.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct DebugBody {
+    words: String,
+    on: bool,
 }
 
 /// Body of `POST /v1/write`, which has no keys.

@@ -77,6 +77,8 @@ pub enum Reply {
     Configured(Configured),
     /// To `Write`.
     Written(Written),
+    /// To `Debug` and `Debugging`.
+    Debugging(Debugging),
     /// To `Clear`.
     Clear(Clear),
     /// To `RouteMaps`.

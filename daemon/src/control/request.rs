@@ -112,6 +112,15 @@ pub enum Request {
         /// Only say what would change.
         dry_run: bool,
     },
+    /// Ask for debug messages until the next start, or for no more of them. Reply: `Debugging`.
+    Debug {
+        /// The words behind `debug` of FRR's line.
+        words: String,
+        /// Ask for them.
+        on: bool,
+    },
+    /// Which debug messages are asked for. Reply: `Debugging`.
+    Debugging,
     /// Put what runs into the configuration file. Reply: `Written`.
     Write,
     /// Start a session again, or exchange its routes again. Reply: `Clear`.
@@ -184,6 +193,8 @@ impl Request {
             | Request::Drain(_)
             | Request::Undrain { .. }
             | Request::Clear(_)
+            | Request::Debug { .. }
+            | Request::Debugging
             | Request::RouteMaps { .. }
             | Request::PrefixLists
             | Request::Metrics

@@ -92,6 +92,8 @@ impl Core {
             Request::Reload { .. }
             | Request::Running(_)
             | Request::Configure { .. }
+            | Request::Debug { .. }
+            | Request::Debugging
             | Request::Write
             | Request::Instances
             | Request::NetworkCreate(_)

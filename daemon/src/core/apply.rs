@@ -473,6 +473,7 @@ impl Core {
     pub(super) fn reconfigure_peer(&mut self, id: PeerId) {
         if let Some(facts) = self.facts(id) {
             self.hand_in(rib::Input::Configure(id, facts.families));
+            self.tell_groups(id);
         }
     }
 

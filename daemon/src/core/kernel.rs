@@ -11,8 +11,9 @@ use fib::{
     Change, Device, Entry, FdbKey, FloodKey, Key, Lane, Mac, NeighbourKey, Overlay, Segment,
 };
 
-use super::{CHANGES_MAX, Core, Order};
+use super::{CHANGES_MAX, Core, Order, telling};
 use crate::config::{Config, VniConfig};
+use crate::debug;
 use crate::exchange::Tenant;
 
 impl Core {
@@ -25,6 +26,9 @@ impl Core {
             let tunnel = wish.first.filter(|(_, index)| self.is_underlay(*index));
             wireguard.want(prefix, tunnel.map(|(gateway, _)| gateway));
         }
+        tracing::debug!(
+            target: debug::BGP_ZEBRA, prefix = %best.nlri, change = ?wish.change, "to the kernel"
+        );
         if let Some(moved) = wish.moved {
             self.change(moved);
         }
@@ -101,6 +105,7 @@ impl Core {
         let nowhere = addrs.filter(|addr| !self.reachability.leads(*addr, ground, rib));
         let nowhere: Vec<(ScopedAddr, bool)> = nowhere.map(|addr| (addr, false)).collect();
         if !nowhere.is_empty() {
+            telling::next_hops(&nowhere);
             self.hand_in(rib::Input::NextHops(nowhere));
         }
     }
@@ -125,6 +130,7 @@ impl Core {
         self.settle_statics();
         let changes = self.reachability.changes(&self.install.ground, &self.rib);
         if !changes.is_empty() {
+            telling::next_hops(&changes);
             self.hand_in(rib::Input::NextHops(changes));
         }
         if self.install.ground_changed(&self.rib) {
@@ -141,6 +147,10 @@ impl Core {
     pub(super) fn family_converged(&mut self, family: Family) {
         *self.converged.get_mut(family) = true;
         tracing::info!(%family, "routes are complete");
+        tracing::debug!(
+            target: debug::BGP_GRACEFUL_RESTART, %family, restarting = self.place.restarting,
+            "nothing is waited for any more"
+        );
         self.tunnels.look(Instant::now());
         if family == Family::Evpn {
             self.complete_tenants();
@@ -243,13 +253,17 @@ impl Core {
         change: impl FnOnce(Device, Option<Segment>) -> Change,
     ) {
         if let Some(devices) = self.devices.get(&vni) {
-            self.change(change(devices.vxlan.clone(), devices.segment));
+            let change = change(devices.vxlan.clone(), devices.segment);
+            tracing::debug!(target: debug::BGP_ZEBRA, %vni, ?change, "to the kernel");
+            self.change(change);
         }
     }
 
     fn change_on_bridge(&mut self, vni: Vni, change: impl FnOnce(Device) -> Change) {
         if let Some(devices) = self.devices.get(&vni) {
-            self.change(change(devices.bridge.clone()));
+            let change = change(devices.bridge.clone());
+            tracing::debug!(target: debug::BGP_ZEBRA, %vni, ?change, "to the kernel");
+            self.change(change);
         }
     }
 

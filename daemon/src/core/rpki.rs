@@ -19,6 +19,7 @@ use bgp::rpki::{Validation, Vrps};
 
 use super::Core;
 use crate::config::{Config, RpkiCache};
+use crate::debug;
 use crate::rpki_io::{CacheId, Report, Synced};
 use crate::tasks::CacheTask;
 
@@ -189,6 +190,10 @@ impl Core {
         let address = cache.config.address;
         match report {
             Report::Synced(said) => {
+                tracing::debug!(
+                    target: debug::RPKI, cache = %address, session = said.serial.session,
+                    serial = said.serial.serial, vrps = said.vrps.len(), "end of data"
+                );
                 if !cache.synced {
                     tracing::info!(
                         cache = %address,
@@ -211,6 +216,10 @@ impl Core {
                 flush,
                 again_in,
             } => {
+                tracing::debug!(
+                    target: debug::RPKI, cache = %address, %why, flush, again_in_s = again_in.as_secs(),
+                    "cache does not answer"
+                );
                 if flush {
                     cache.data = None;
                 }

@@ -412,7 +412,11 @@ impl Said {
         let any_asn = self.text.starts_with("route-target") && self.text.contains(" *:");
         let nothing = matches!(
             shape.means,
-            Means::Always(_) | Means::Moot(_) | Means::Elsewhere(_) | Means::Refused(_)
+            Means::Always(_)
+                | Means::Moot(_)
+                | Means::Never(_)
+                | Means::Elsewhere(_)
+                | Means::Refused(_)
         );
         let done = matches!(shape.means, Means::Does(_));
         nothing || on_interface && !done || unseen || control_plane || any_asn

@@ -213,6 +213,8 @@ pub(super) fn together(
     v6only: &HashSet<String>,
 ) -> Vec<Placed> {
     let mut lines = Vec::new();
+    let debug = site.debug.keys();
+    lines.extend(debug.map(|it| (Vec::new(), format!("debug {it}"))));
     for ((kind, name), list) in &site.lists {
         lines.extend(of_list(*kind, name, list).map(|text| (Vec::new(), text)));
     }

@@ -13,6 +13,7 @@ use ipnetwork::IpNetwork;
 use super::Spot;
 use super::grammar::Caught;
 use super::shapes::Node;
+use crate::config::Debug;
 
 /// A value in TOML with the line that it is from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -177,6 +178,8 @@ pub(super) struct Site {
     pub(super) domainname: Option<Put>,
     /// `[log]` by its keys.
     pub(super) log: BTreeMap<&'static str, Put>,
+    /// `debug`: what is asked for, with its line.
+    pub(super) debug: BTreeMap<Debug, Spot>,
     /// By VRF; `None` is the default one.
     pub(super) routers: BTreeMap<Option<String>, Router>,
     pub(super) vrfs: BTreeMap<String, Vrf>,

@@ -181,6 +181,9 @@ impl<'c> Page<'c> {
                 self.line(Block::Top, format!("{words} {value}"));
             }
         }
+        for words in log.list("debug") {
+            self.line(Block::Top, format!("debug {words}"));
+        }
         log.finish(&mut self.unsaid);
     }
 
@@ -748,6 +751,7 @@ fn log_level(log: &Keys, key: &str) -> Option<&'static str> {
         "error" => Some("errors"),
         "warn" => Some("warnings"),
         "info" => Some("informational"),
+        "selected" => Some("debugging"),
         _ => None,
     }
 }

@@ -310,6 +310,7 @@ impl Reader<'_> {
             | Means::Differs(..)
             | Means::Always(_)
             | Means::Moot(_)
+            | Means::Never(_)
             | Means::Closes
             | Means::Elsewhere(_)
             | Means::Refused(_) => None,
@@ -444,7 +445,8 @@ impl Reader<'_> {
                 Outcome::Differs(format!("this cannot be turned off: {why}"))
             }
             Means::Always(_) => Outcome::Honoured,
-            Means::Moot(how) => Outcome::Differs(how.to_owned()),
+            Means::Never(_) if no => Outcome::Honoured,
+            Means::Moot(how) | Means::Never(how) => Outcome::Differs(how.to_owned()),
             Means::Opens(node, handler) => {
                 self.left = None;
                 let done = outcome(handler(self.site, &args), None);

@@ -8,6 +8,7 @@
 
 mod advertisement;
 mod bfd;
+mod debug;
 mod evpn;
 mod interface;
 mod lists;
@@ -188,6 +189,8 @@ pub(super) enum Means {
     Always(&'static str),
     /// Honoured by doing nothing, which differs from FRR as said.
     Moot(&'static str),
+    /// The same, which is what the line asks for behind `no`.
+    Never(&'static str),
     /// Opens a block; behind `no` it takes one away.
     Opens(Node, Handler),
     /// Ends so many blocks as have to end.
@@ -210,6 +213,7 @@ impl Means {
             | Means::Differs(..)
             | Means::Always(_)
             | Means::Moot(_)
+            | Means::Never(_)
             | Means::Opens(..)
             | Means::Closes => true,
             Means::Elsewhere(_)
@@ -236,6 +240,7 @@ pub(super) fn all() -> impl Iterator<Item = &'static Shape> {
         rpki::SHAPES,
         static_route::SHAPES,
         interface::SHAPES,
+        debug::SHAPES,
         rest::SHAPES,
     ]
     .into_iter()

@@ -200,6 +200,17 @@ impl<'s> Whole<'s> {
         for (key, value) in &site.log {
             self.toml.value(&format!("log.{key}"), value);
         }
+        if let Some(spot) = site.debug.values().next() {
+            let all: Vec<String> = site.debug.keys().map(|it| quote(&it.to_string())).collect();
+            let value = format!("[{}]", all.join(", "));
+            self.toml.value(
+                "log.debug",
+                &Put {
+                    text: value,
+                    spot: *spot,
+                },
+            );
+        }
         self.forwarding();
         let router = router.unwrap_or(&empty);
         self.settings(router, None);

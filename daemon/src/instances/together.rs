@@ -85,6 +85,8 @@ pub(super) async fn ask(
         | Request::Reload { .. }
         | Request::Running(_)
         | Request::Configure { .. }
+        | Request::Debug { .. }
+        | Request::Debugging
         | Request::Write
         | Request::Clear(_)
         | Request::RouteMaps { .. }

@@ -96,6 +96,12 @@ impl Said {
         self.keywords.contains(&keyword)
     }
 
+    /// The words of the command behind one of them, values apart.
+    pub(super) fn words_behind(&self, keyword: &str) -> Vec<&str> {
+        let behind = self.keywords.iter().skip_while(|it| **it != keyword);
+        behind.skip(1).copied().collect()
+    }
+
     /// The first value of one of these kinds.
     pub(super) fn value(&self, kinds: &[&str]) -> Option<&str> {
         let found = self.values.iter().find(|(kind, _)| kinds.contains(kind));

@@ -7,6 +7,7 @@
 mod bfd;
 mod bgp;
 mod clear;
+mod debugging;
 mod ending;
 mod evpn;
 mod groups;
@@ -103,6 +104,8 @@ pub(super) async fn answer(ask: Ask, said: &Said, asking: &Asking) -> Answered {
         Ask::VrfVnis => evpn::of_vrfs(said, asking).await,
         Ask::Vrf => zebra::vrf(asking).await,
         Ask::Clear => clear::bgp(said, asking).await,
+        Ask::Debug => debugging::order(said, asking).await,
+        Ask::Debugging => debugging::shown(asking).await,
         Ask::ClearDuplicates => clear::duplicates(said, asking).await,
         Ask::Elsewhere(daemon) => Ok(elsewhere(daemon, said)),
         Ask::NotHere(why) => Ok(not_here(why, said)),

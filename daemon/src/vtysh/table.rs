@@ -50,7 +50,9 @@ impl What {
             What::RunningConfig
             | What::Write
             | What::Configure
-            | What::Ask(Ask::Clear | Ask::ClearDuplicates | Ask::StartupConfig) => true,
+            | What::Ask(Ask::Clear | Ask::ClearDuplicates | Ask::Debug | Ask::StartupConfig) => {
+                true
+            }
             What::Ask(_) | What::List | What::Run | What::Nothing | What::Leave => false,
         }
     }
@@ -107,6 +109,8 @@ pub(super) enum Ask {
     VrfVnis,
     Clear,
     ClearDuplicates,
+    Debug,
+    Debugging,
     /// Nothing: that daemon of FRR, which may run beside, has the answer.
     Elsewhere(&'static str),
     /// Nothing, for this reason: it is of FRR's inside.
@@ -587,6 +591,71 @@ const COMMANDS: &[Command] = &[
         "let go of addresses that are duplicates",
     ),
     command(
+        "[no] debug bgp (neighbor-events|keepalives) [(A.B.C.D|X:X::X:X|WORD)]",
+        What::Ask(Ask::Debug),
+        "log what happens to sessions, or KEEPALIVEs",
+    ),
+    command(
+        "[no] debug bgp updates [(in|out) [(A.B.C.D|X:X::X:X|WORD)]]",
+        What::Ask(Ask::Debug),
+        "log routes that come and go",
+    ),
+    command(
+        "[no] debug bgp (updates|zebra) prefix (A.B.C.D/M|X:X::X:X/M)",
+        What::Ask(Ask::Debug),
+        "log what concerns a prefix",
+    ),
+    command(
+        "[no] debug bgp bestpath (A.B.C.D/M|X:X::X:X/M)",
+        What::Ask(Ask::Debug),
+        "log why a path is the best one",
+    ),
+    command(
+        "[no] debug bgp (nht|zebra|update-groups|graceful-restart|bfd)",
+        What::Ask(Ask::Debug),
+        "log what else BGP does",
+    ),
+    command(
+        "[no] debug zebra (events|kernel|vxlan)",
+        What::Ask(Ask::Debug),
+        "log what the kernel says and is told",
+    ),
+    command(
+        "[no] debug zebra (rib|nht|dplane) [detailed]",
+        What::Ask(Ask::Debug),
+        "log what the kernel says and is told",
+    ),
+    command(
+        "[no] debug zebra nexthop [detail]",
+        What::Ask(Ask::Debug),
+        "log what the kernel says and is told",
+    ),
+    command(
+        "[no] debug bfd (peer|network|zebra)",
+        What::Ask(Ask::Debug),
+        "log what BFD does",
+    ),
+    command(
+        "[no] debug rpki",
+        What::Ask(Ask::Debug),
+        "log what caches say",
+    ),
+    command(
+        "[no] debug static [(events|route)]",
+        What::Ask(Ask::Debug),
+        "log what becomes of static routes",
+    ),
+    command(
+        "no debug (bgp|all)",
+        What::Ask(Ask::Debug),
+        "log none of it any more",
+    ),
+    command(
+        "show debugging",
+        What::Ask(Ask::Debugging),
+        "which debug messages are logged",
+    ),
+    command(
         "show running-config [LINE]",
         What::RunningConfig,
         "what is configured",
@@ -663,6 +732,18 @@ pub(super) fn help(word: &str) -> &'static str {
 pub(super) const NOT_HERE: &str = "not here";
 
 const WORDS: &[(&str, &str)] = &[
+    ("debug", "log more of what is done"),
+    ("debugging", "debug messages"),
+    ("dplane", "as kernel"),
+    ("events", "what the kernel says"),
+    ("keepalives", "KEEPALIVEs"),
+    ("neighbor-events", "what happens to sessions"),
+    ("network", "packets that are not taken"),
+    ("rib", "routes for the kernel"),
+    ("update-groups", "who is told the same"),
+    ("updates", "routes that come and go"),
+    ("vxlan", "overlays"),
+    ("detailed", "with more"),
     ("access-list", "access lists"),
     ("as-path-access-list", "lists of AS paths"),
     ("bestpath-routes", "what of it is used"),

@@ -30,12 +30,13 @@ use owners::all_tables;
 use super::foreign::Foreign;
 use super::locals::Locals;
 use super::{BATCH, Command, KernelError, OnEvent, Options, Shared};
+use crate::debug;
 use crate::event::Event;
 use crate::netlink::dump::Dump;
 use crate::netlink::watch::Watch;
 use crate::netlink::writer::Writer;
-use crate::state::Share;
-use crate::table::{Op, Table};
+use crate::state::{Change, Entry, Key, Share};
+use crate::table::{Op, OpError, Table};
 
 /// How many notifications are handled before wishes get their turn.
 const NOTIFICATIONS: usize = 4096;
@@ -285,6 +286,7 @@ impl Driver {
             self.shared.wake();
         }
         for change in changes {
+            tell_wish(&change);
             self.table.apply(change);
         }
         for command in commands {
@@ -375,9 +377,7 @@ impl Driver {
         let results = self.writer.write(&ops, || self.table.links().free_group());
         let now = Instant::now();
         for (op, result) in ops.iter().zip(results) {
-            if let Err(error) = &result {
-                tracing::debug!(?op, %error, "refused");
-            }
+            tell_write(op, &result);
             self.contested.wrote(op);
             let gone = op.deletes().filter(|_| result.is_ok());
             self.stale.links |= matches!(op, Op::Device(..)) && gone.is_none();
@@ -421,6 +421,30 @@ impl Driver {
     fn schedule_audit(&mut self) {
         let period = self.options.audit;
         self.next_audit = (!period.is_zero()).then(|| Instant::now() + period);
+    }
+}
+
+/// Says what should be in the kernel now, under the target of its kind.
+fn tell_wish(change: &Change) {
+    match change {
+        Change::Set(Entry::Route(key, route)) => {
+            tracing::debug!(target: debug::ROUTES, prefix = %key.prefix(), %key, ?route, "route wanted");
+        }
+        Change::Unset(Key::Route(key)) => {
+            tracing::debug!(target: debug::ROUTES, prefix = %key.prefix(), %key, "route not wanted");
+        }
+        Change::Set(entry) => tracing::debug!(target: debug::OVERLAY, ?entry, "entry wanted"),
+        Change::Unset(key) => tracing::debug!(target: debug::OVERLAY, %key, "entry not wanted"),
+    }
+}
+
+/// Says what was written, or why it was not.
+fn tell_write(op: &Op, result: &Result<(), OpError>) {
+    match (op.is_of_next_hop(), result) {
+        (true, Ok(())) => tracing::debug!(target: debug::NEXT_HOPS, ?op, "written"),
+        (true, Err(error)) => tracing::debug!(target: debug::NEXT_HOPS, ?op, %error, "refused"),
+        (false, Ok(())) => tracing::debug!(target: debug::WRITES, ?op, "written"),
+        (false, Err(error)) => tracing::debug!(target: debug::WRITES, ?op, %error, "refused"),
     }
 }
 

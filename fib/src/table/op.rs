@@ -109,6 +109,11 @@ impl Op {
         }
         None
     }
+
+    /// It is about a nexthop object alone.
+    pub(crate) fn is_of_next_hop(&self) -> bool {
+        matches!(self, Self::SetNextHop(..) | Self::UnsetNextHop(_))
+    }
 }
 
 /// Why the kernel refused an operation.

@@ -16,6 +16,7 @@ use crate::bfd_io::echo::{self, Link, Problem, Way};
 use crate::bfd_io::shield::Echoes;
 use crate::bfd_io::socket::Port;
 use crate::datagram::Leaving;
+use crate::debug;
 use crate::interface::name_of;
 
 /// With what echo packets are sent back that do not go through the kernel's forwarding: as if they did.
@@ -46,7 +47,7 @@ impl Speaker {
                     ttl: RETURNED_TTL,
                 };
                 if let Err(error) = receiver.send(from, to, &payload) {
-                    tracing::debug!(%to, %error, "a BFD echo packet was not sent back");
+                    tracing::debug!(target: debug::BFD_NETWORK, %to, %error, "a BFD echo packet was not sent back");
                 }
             }
             many |= read == echo::BATCH_MAX;

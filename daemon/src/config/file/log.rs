@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 
+use toml::de::DeValue;
+
 use crate::config::error::At;
-use crate::config::read::{Table, boolean, keyword, number};
-use crate::config::types::{Facility, LogFormat, LogLevel};
+use crate::config::read::{Reading, Rejection, Table, boolean, keyword, number};
+use crate::config::types::{Debug, DebugPart, Facility, LogFormat, LogLevel};
 
 use super::absolute_path;
 
@@ -27,6 +29,8 @@ pub struct LogTable {
     pub file_level: Option<At<LogLevel>>,
     /// `time_digits`.
     pub time_digits: Option<At<u8>>,
+    /// `debug`.
+    pub debug: Option<At<Vec<At<Debug>>>>,
 }
 
 pub(super) fn log(table: &mut Table<'_, '_>) -> LogTable {
@@ -43,5 +47,15 @@ pub(super) fn log(table: &mut Table<'_, '_>) -> LogTable {
         file: table.get("file", absolute_path),
         file_level: table.get("file_level", keyword),
         time_digits: table.get("time_digits", number(0..=6)),
+        debug: table.list("debug", debug),
     }
+}
+
+fn debug(value: &DeValue<'_>) -> Reading<Debug> {
+    let read = value.as_str().and_then(Debug::one);
+    read.ok_or_else(|| {
+        let all: Vec<&str> = DebugPart::all().map(DebugPart::words).collect();
+        Rejection::from("what a line `debug` of FRR asks for, like \"bgp updates in\"")
+            .hint(format!("there are: {}", all.join(", ")))
+    })
 }

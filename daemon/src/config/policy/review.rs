@@ -17,7 +17,7 @@ use super::file::{ListTable, RouteMapTable};
 use super::print::references;
 use crate::config::error::{At, Place, Report, Span};
 use crate::config::file::File;
-use crate::config::{Aggregate, Config, NeighborFamily, Unicast};
+use crate::config::{Aggregate, Config, Debug, NeighborFamily, Unicast};
 
 /// Something without effect, and where it stands. Its `Display` begins with `warning:`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,6 +86,8 @@ pub enum Notice {
         /// What it sets.
         key: &'static str,
     },
+    /// Debug messages that go nowhere.
+    NoTarget(Debug),
     /// Routes of other programs are to be announced, and there is no kernel to look for them.
     NoKernel,
     /// Our tunnel endpoint is in the network of a gateway.
@@ -162,6 +164,11 @@ impl fmt::Display for Notice {
                 "our tunnel endpoint {vtep} is in the gateway's network {network}: packets to the underlay \
                  may go to {bridge}; take another network, or put the VNI into a VRF"
             ),
+            Notice::NoTarget(debug) => write!(
+                f,
+                "`debug {debug}` has no effect: no target of the log has the level `selected` (FRR's \
+                 `debugging`)"
+            ),
             Notice::NoKernel => f.write_str(
                 "`redistribute` has no effect with `enabled = false` in [kernel]: routes of other \
                  programs are not seen",
@@ -219,6 +226,11 @@ pub fn review(file: &File, config: &Config, report: &Report) -> Vec<Remark> {
         if config.rpki.is_empty() {
             review.unvalidated(&table.value, map);
         }
+    }
+    if config.log.selecting().is_empty() {
+        let asked = file.log.debug.iter().flat_map(|all| &all.value);
+        let notice = |at: &At<Debug>| (at.span, Notice::NoTarget(at.value.clone()));
+        review.found.extend(asked.map(notice));
     }
     if !config.kernel.enabled {
         let tables = [&file.ipv4_unicast, &file.ipv6_unicast]

@@ -1,10 +1,11 @@
 //! What concerns the program around the router.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Config, Keyword, OnStop};
+use super::{Config, Debug, Keyword, OnStop};
 
 /// Logging.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,11 +24,29 @@ pub struct Log {
     pub file: Option<LogFile>,
     /// Digits behind the second of a time, 0 to 6.
     pub time_digits: u8,
+    /// Debug messages for targets with the level `selected`, from the start.
+    pub debug: BTreeSet<Debug>,
 }
 
 impl Log {
     /// Microseconds.
     pub(crate) const TIME_DIGITS: u8 = 6;
+
+    /// Where selected debug messages go, in words.
+    pub(crate) fn selecting(&self) -> Vec<&'static str> {
+        let shows = |level: LogLevel| match level {
+            LogLevel::Selected | LogLevel::Debug | LogLevel::Trace => true,
+            LogLevel::Error | LogLevel::Warn | LogLevel::Info => false,
+        };
+        let console = if self.stdout { "stdout" } else { "stderr" };
+        let targets = [
+            (console, Some(self.level)),
+            ("syslog", self.syslog),
+            ("file", self.file.as_ref().map(|it| it.level)),
+        ];
+        let shown = targets.iter().filter(|(_, level)| level.is_some_and(shows));
+        shown.map(|(target, _)| *target).collect()
+    }
 }
 
 impl Default for Log {
@@ -40,6 +59,7 @@ impl Default for Log {
             facility: Facility::default(),
             file: None,
             time_digits: Self::TIME_DIGITS,
+            debug: BTreeSet::new(),
         }
     }
 }
@@ -79,7 +99,7 @@ pub enum Facility {
 }
 
 /// The least important message that is logged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum LogLevel {
     /// Something does not work.
     Error,
@@ -88,6 +108,8 @@ pub enum LogLevel {
     /// What an operator wants to know.
     #[default]
     Info,
+    /// The same, and the debug messages that `debug` selects.
+    Selected,
     /// What a developer wants to know.
     Debug,
     /// Everything.
@@ -148,6 +170,7 @@ impl Keyword for LogLevel {
         (LogLevel::Error, "error"),
         (LogLevel::Warn, "warn"),
         (LogLevel::Info, "info"),
+        (LogLevel::Selected, "selected"),
         (LogLevel::Debug, "debug"),
         (LogLevel::Trace, "trace"),
     ];

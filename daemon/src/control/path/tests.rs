@@ -91,6 +91,11 @@ fn every_request_survives_the_way_over_http() {
             lines: Lines("router bgp 65001\n no neighbor 10.0.0.2\nend\n".to_owned()),
             dry_run: true,
         },
+        Request::Debug {
+            words: "bgp updates in 10.0.0.2".to_owned(),
+            on: true,
+        },
+        Request::Debugging,
         Request::Write,
         Request::Verify.of(Some("plane-b")),
         Request::Neighbors {

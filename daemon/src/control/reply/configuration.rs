@@ -39,3 +39,12 @@ pub struct Written {
     #[serde(default)]
     pub notes: Vec<String>,
 }
+
+/// Which debug messages are asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Debugging {
+    /// In the words behind `debug` of FRR's lines.
+    pub debug: Vec<String>,
+    /// Targets of the log that have them: `stderr` or `stdout`, `syslog`, `file`.
+    pub targets: Vec<String>,
+}

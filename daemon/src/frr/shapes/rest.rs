@@ -109,11 +109,6 @@ pub(super) const SHAPES: &[Shape] = &[
     ),
     shape(HERE, "log-filter LINE", Moot(LOGS)),
     shape(
-        &[Top, Node::Router, Node::Interface, Node::Bfd],
-        "debug LINE",
-        Moot("more is logged with `[log] level = \"debug\"` or RBGPD_LOG"),
-    ),
-    shape(
         HERE,
         "(agentx|zebra LINE|mgmt LINE|allow-reserved-ranges|fpm LINE|dump LINE|watchfrr LINE|bgp send-extra-data zebra|bgp input-queue-limit N|bgp output-queue-limit N|netns NAME)",
         Moot("it has no counterpart"),
@@ -314,8 +309,9 @@ fn log_to(site: &mut Site, a: &Args<'_>) -> Done {
     let level = match (a.has("warnings"), quiet.iter().any(|word| a.has(word))) {
         (true, _) => "warn",
         (false, true) => "error",
-        // What FRR logs at `debugging` is what `debug` lines ask for.
-        (false, false) => "info",
+        (false, false) if a.has("notifications") || a.has("informational") => "info",
+        // Which is the level where none is said, and in it is what `debug` lines ask for.
+        (false, false) => "selected",
     };
     let level = (!a.no()).then(|| a.put(quote(level)));
     if a.has("stdout") {

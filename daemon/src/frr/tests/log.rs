@@ -46,11 +46,14 @@ fn no_line_of_the_log_is_the_default() {
     ] {
         assert_eq!(file(lines).log, usual, "{lines}");
     }
-    assert_eq!(file("log syslog").log.syslog, Some(LogLevel::Info));
-    assert_eq!(
-        file("log syslog debugging").log.syslog,
-        Some(LogLevel::Info)
-    );
+    for (line, level) in [
+        ("log syslog", LogLevel::Selected),
+        ("log syslog debugging", LogLevel::Selected),
+        ("log syslog informational", LogLevel::Info),
+        ("log syslog notifications", LogLevel::Info),
+    ] {
+        assert_eq!(file(line).log.syslog, Some(level), "{line}");
+    }
 }
 
 #[test]
@@ -120,4 +123,90 @@ fn a_neighbor_is_told_the_name_and_the_version_as_the_lines_say() {
     ] {
         assert_eq!(told(lines), wanted, "{lines}");
     }
+}
+
+/// What `debug` lines ask for, and what is shown of them.
+fn debug(lines: &str) -> Vec<String> {
+    let asked = file(lines).log.debug;
+    let words: Vec<String> = asked.iter().map(ToString::to_string).collect();
+    let text = format!("{lines}\nrouter bgp 65001\n bgp router-id 10.0.0.1\n");
+    let name = "frr.conf".to_owned();
+    let shown = crate::frr::running(&[Source { name, text }], &Host::default()).text;
+    let lines = shown.lines().filter_map(|it| it.strip_prefix("debug "));
+    assert_eq!(lines.collect::<Vec<_>>(), words, "{shown}");
+    words
+}
+
+#[test]
+fn debug_lines_ask_for_messages_until_they_are_taken_back() {
+    for (lines, wanted) in [
+        (
+            "debug bgp updates",
+            &["bgp updates in", "bgp updates out"][..],
+        ),
+        ("debug bgp neigh", &["bgp neighbor-events"]),
+        (
+            "debug bgp updates\nno debug bgp updates in",
+            &["bgp updates out"],
+        ),
+        (
+            "debug bgp updates in\ndebug bgp updates in 10.0.0.2\ndebug bgp updates in eth0",
+            &["bgp updates in 10.0.0.2", "bgp updates in eth0"],
+        ),
+        (
+            "debug bgp updates in 10.0.0.2\ndebug bgp updates in",
+            &["bgp updates in"],
+        ),
+        (
+            "debug zebra rib\ndebug zebra rib detailed",
+            &["zebra rib detailed"],
+        ),
+        (
+            "debug bgp zebra prefix 10.0.0.0/8\ndebug bgp bestpath 2001:db8::/32",
+            &["bgp bestpath 2001:db8::/32", "bgp zebra prefix 10.0.0.0/8"],
+        ),
+        ("debug bfd peer\nno debug bfd peer", &[]),
+        (
+            "debug static\ndebug rpki",
+            &["rpki", "static events", "static route"],
+        ),
+    ] {
+        assert_eq!(debug(lines), wanted, "{lines}");
+    }
+}
+
+#[test]
+fn debug_lines_of_what_is_not_here_are_named_and_of_other_daemons_are_not_ours() {
+    let outcome = |line: &str| {
+        let text = format!("{line}\nrouter bgp 65001\n bgp router-id 10.0.0.1\n");
+        let (translation, _) = parsed(&text, &Host::default());
+        translation.lines.first().unwrap().outcome.clone()
+    };
+    assert_eq!(outcome("debug bgp updates"), Outcome::Honoured);
+    assert_eq!(outcome("no debug memstats-at-exit"), Outcome::Honoured);
+    for line in [
+        "debug bgp vpn label",
+        "debug mgmt backend",
+        "debug route-map",
+    ] {
+        assert!(matches!(outcome(line), Outcome::Differs(_)), "{line}");
+    }
+    assert!(matches!(
+        outcome("debug ospf packet hello"),
+        Outcome::Elsewhere(_)
+    ));
+}
+
+#[test]
+fn debug_lines_that_no_target_shows_are_remarked() {
+    let remarks = |log: &str| {
+        let text = format!("{log}\ndebug bgp nht\nrouter bgp 65001\n bgp router-id 10.0.0.1\n");
+        let (_, read) = parse(&source(&text), &Host::default(), |_| Ok(()));
+        let (_, remarks) = read.unwrap();
+        let remarks = remarks.iter().map(ToString::to_string);
+        remarks.filter(|it| it.contains("debug bgp nht")).count()
+    };
+    assert_eq!(remarks("log syslog informational"), 1);
+    assert_eq!(remarks("log syslog informational\nlog file /var/log/x"), 0);
+    assert_eq!(remarks("log syslog"), 0);
 }

@@ -315,7 +315,7 @@ fn fate(shape: &Shape) -> (&'static str, String) {
         Means::Does(_) | Means::Opens(..) | Means::Closes => ("honoured", String::new()),
         Means::Differs(_, how) => ("differs", how.to_owned()),
         Means::Always(why) => ("honoured", format!("always so: {why}")),
-        Means::Moot(how) => ("differs", how.to_owned()),
+        Means::Moot(how) | Means::Never(how) => ("differs", how.to_owned()),
         Means::Elsewhere(daemon) | Means::OpensElsewhere(daemon) => {
             ("not ours", format!("FRR's {daemon}"))
         }

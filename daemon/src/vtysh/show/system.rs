@@ -60,7 +60,7 @@ pub(super) async fn logging(asking: &Asking) -> Answered {
         LogLevel::Error => "errors",
         LogLevel::Warn => "warnings",
         LogLevel::Info => "informational",
-        LogLevel::Debug | LogLevel::Trace => "debugging",
+        LogLevel::Selected | LogLevel::Debug | LogLevel::Trace => "debugging",
     };
     let syslog = log.syslog.map_or("disabled".to_owned(), |it| {
         let facility = log.facility;

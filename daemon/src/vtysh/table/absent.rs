@@ -52,21 +52,10 @@ Name                 ID      Prefix                   Status
 
 ";
 
-const DEBUGGING: &str = "\
-MGMT debugging status:
-
-Zebra debugging status:
-
-BGP debugging status:
-
-BFD debugging status:
-
-";
-
 const NO_ROUTES: &str = "No BGP prefixes displayed, 0 exist\n";
 const NO_NEIGHBORS: &str = "% No BGP neighbors found in VRF default\n";
-const LOG: &str = "more is logged with `[log] level = \"debug\"` or RBGPD_LOG, and `rbgpctl explain` tells why a route \
-     is as it is";
+const LOG: &str = "rbgpd has no debug messages of that; everything is logged with `[log] level = \"debug\"` or RBGPD_LOG, \
+     and `rbgpctl explain` tells why a route is as it is";
 const COUNTERS: &str =
     "what lists and route-maps have counted stays: it is counted since they are as they are";
 
@@ -201,7 +190,6 @@ pub(super) const ABSENT: &[Command] = &[
         "show error (all|WORD) [json]",
         "every message of rbgpd says what to do next itself",
     ),
-    none("show debugging", DEBUGGING, "{}"),
     not_here(
         "show debugging (hashtable|label-table) [LINE]",
         "it is of FRR's inside: `rbgpctl show memory`",
@@ -271,10 +259,10 @@ pub(super) const ABSENT: &[Command] = &[
     not_here("show cli graph", "`list` has the commands"),
     not_here("show motd", "there is no message of the day"),
     taken(
-        "debug (bgp|zebra|bfd|static|route-map|rpki|vrf|mgmt|northbound|service|resolver|ospf|pim) [LINE]",
+        "[no] debug (mgmt|northbound|service|resolver|vrf|route-map|ospf|pim) [LINE]",
         LOG,
     ),
-    taken("no debug [LINE]", LOG),
+    taken("[no] debug (bgp|zebra) LINE", LOG),
     taken(
         "clear (ip|ipv6) prefix-list [LIST] [(A.B.C.D/M|X:X::X:X/M)]",
         COUNTERS,

@@ -13,6 +13,7 @@ use std::num::NonZeroU32;
 use std::time::Instant;
 
 use super::Driver;
+use crate::debug;
 use crate::event::Event;
 use crate::kernel::locals::{LocalMac, LocalNeighbour};
 use crate::links::{Link, LinkKind, Station};
@@ -27,6 +28,7 @@ use crate::table::{Observation, Place, RouteShape, Theirs, Via, is_our_next_hop}
 
 impl Driver {
     pub(super) fn hear(&mut self, notification: Notification) {
+        tracing::debug!(target: debug::EVENTS, ?notification, "the kernel says");
         if self.is_of_removed(&notification) {
             return;
         }
