@@ -12,6 +12,7 @@ mod keys;
 #[path = "vtysh/twins.rs"]
 mod twins;
 
+use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::process::Stdio;
 
@@ -630,6 +631,7 @@ fn keys_and_types_are_those_of_frr() -> Result<(), Error> {
         compare_lines(lab, [twins.node(0)?, twins.node(2)?], LINES_OF_8)?;
         compare_errors(lab, &twins)?;
         debugging(lab, &twins)?;
+        names(lab, &twins)?;
         exporter(lab, &twins)?;
         streams(lab, &twins)
     })
@@ -723,6 +725,59 @@ fn compare_errors(lab: &Lab, twins: &Twins) -> Result<(), Error> {
         }
     }
     lab.step("exit codes and errors are those of FRR");
+    Ok(())
+}
+
+/// Names in the place of addresses, where the configuration has it so.
+fn names(lab: &Lab, twins: &Twins) -> Result<(), Error> {
+    const ON: [&str; 5] = [
+        "configure terminal",
+        "router bgp 65002",
+        "bgp default show-hostname",
+        "bgp default show-nexthop-hostname",
+        "end",
+    ];
+    let Node::Rbgpd(rbgpd) = twins.node(0)? else {
+        return wrong("the first is rbgpd");
+    };
+    rbgpd.reload(|text| {
+        let router = "[router]\nshow_hostname = true\nshow_next_hop_hostname = true\n[evpn]";
+        text.replace("[evpn]", router)
+    })?;
+    let done = twins.node(1)?.vtysh(&ON)?;
+    if done.code != Some(0) {
+        return wrong(done.text());
+    }
+    // Words that have both an address of the segment and a name.
+    let of = |text: &str| -> BTreeSet<String> {
+        let words = text.split_whitespace().map(|it| it.trim_end_matches(','));
+        let named = |it: &&str| it.contains("10.9.0.3") && it.contains(['(', '/']);
+        words.filter(named).map(str::to_owned).collect()
+    };
+    let mut count = 0;
+    for question in [
+        "show bgp summary",
+        "show bgp ipv4 unicast summary failed",
+        "show bgp ipv4 unicast",
+        "show bgp ipv4 unicast 10.203.0.0/16",
+        "show bgp ipv4 unicast neighbors 10.9.0.3 routes",
+        "show bgp ipv4 unicast neighbors 10.9.0.3 prefix-counts",
+        "show bgp l2vpn evpn route type multicast",
+    ] {
+        let answers = [
+            twins.node(0)?.vtysh(&[question])?,
+            twins.node(1)?.vtysh(&[question])?,
+        ];
+        let [ours, theirs] = answers.map(|it| it.stdout);
+        count += of(&theirs).len();
+        if of(&ours) != of(&theirs) {
+            return wrong(format!("{question}: {ours}\nFRR has {theirs}"));
+        }
+    }
+    if count == 0 {
+        return wrong("FRR shows no name");
+    }
+    lab.step(format!("{count} names of neighbors are where FRR has them"));
     Ok(())
 }
 

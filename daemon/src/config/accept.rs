@@ -79,6 +79,10 @@ fn speaker(top: &File, file: &File, overlays: &mut Overlays, report: &mut Report
             .default_local_preference
             .map(|at| at.value)
             .filter(|value| *value != bgp::rib::DEFAULT_LOCAL_PREF),
+        shown_names: ShownNames {
+            neighbors: or(file.router.show_hostname, false),
+            next_hops: or(file.router.show_next_hop_hostname, false),
+        },
         graceful_shutdown: or(file.router.graceful_shutdown, defaults.graceful_shutdown),
         suppress_fib_pending: or(
             file.router.suppress_fib_pending,

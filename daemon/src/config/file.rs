@@ -142,6 +142,10 @@ pub struct RouterTable {
     pub cluster_id: Option<At<Ipv4Addr>>,
     /// `default_local_preference`.
     pub default_local_preference: Option<At<u32>>,
+    /// `show_hostname`.
+    pub show_hostname: Option<At<bool>>,
+    /// `show_next_hop_hostname`.
+    pub show_next_hop_hostname: Option<At<bool>>,
     /// `graceful_shutdown`.
     pub graceful_shutdown: Option<At<bool>>,
     /// `suppress_fib_pending`.
@@ -443,6 +447,8 @@ fn router(table: &mut Table<'_, '_>) -> RouterTable {
         cluster_id: table.get("cluster_id", router_id),
         default_local_preference: table
             .get("default_local_preference", number(0..=i64::from(u32::MAX))),
+        show_hostname: table.get("show_hostname", boolean),
+        show_next_hop_hostname: table.get("show_next_hop_hostname", boolean),
         graceful_shutdown: table.get("graceful_shutdown", boolean),
         suppress_fib_pending: table.get("suppress_fib_pending", boolean),
         client_to_client_reflection: table.get("client_to_client_reflection", boolean),

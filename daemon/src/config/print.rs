@@ -260,6 +260,9 @@ fn router(config: &Config) -> Fields {
     if let Some(preference) = config.default_local_preference {
         fields.add("default_local_preference", preference);
     }
+    let shown = config.shown_names;
+    fields.add_unless_default("show_hostname", shown.neighbors, false);
+    fields.add_unless_default("show_next_hop_hostname", shown.next_hops, false);
     fields.add_unless_default("graceful_shutdown", config.graceful_shutdown, false);
     fields.add_unless_default("suppress_fib_pending", config.suppress_fib_pending, false);
     fields.add_unless_default(

@@ -79,6 +79,8 @@ pub struct Config {
     pub cluster_id: Option<Ipv4Addr>,
     /// LOCAL_PREF of routes that come without one, where it is not 100.
     pub default_local_preference: Option<u32>,
+    /// Which names of neighbours displays have in the place of addresses.
+    pub shown_names: ShownNames,
     /// All neighbors are told that they may soon lose us (RFC 8326).
     pub graceful_shutdown: bool,
     /// Neighbours hear of a learned unicast route once it is in the kernel.
@@ -167,6 +169,7 @@ impl Config {
             domainname: None,
             cluster_id: None,
             default_local_preference: None,
+            shown_names: ShownNames::default(),
             graceful_shutdown: false,
             suppress_fib_pending: false,
             client_to_client_reflection: true,
@@ -488,6 +491,15 @@ impl Default for GracefulRestart {
             deferral_time: Duration::from_secs(30),
         }
     }
+}
+
+/// Where names that neighbours tell of themselves stand in FRR's texts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ShownNames {
+    /// In front of their addresses.
+    pub neighbors: bool,
+    /// In the place of next hops that they tell.
+    pub next_hops: bool,
 }
 
 /// Words of the configuration that stand for one of several values.

@@ -184,6 +184,12 @@ pub struct Summary {
     /// Unicast families in which paths through different AS numbers may share traffic.
     #[serde(default)]
     pub as_path_relax: Families<bool>,
+    /// `show_hostname` of the configuration: texts of `vtysh` have names of neighbours before their addresses.
+    #[serde(default)]
+    pub show_hostname: bool,
+    /// The same of next hops.
+    #[serde(default)]
+    pub show_next_hop_hostname: bool,
     /// What does not work as it may have been meant, a line each, with consequence and remedy:
     /// `0 of 2 prefixes announced to 10.10.0.3: no export policy; ...`.
     #[serde(default)]

@@ -126,6 +126,8 @@ impl Core {
             draining: self.drain.router.is_some(),
             uptime_s: self.started.elapsed().as_secs(),
             prefixes: self.prefixes(),
+            show_hostname: self.config.shown_names.neighbors,
+            show_next_hop_hostname: self.config.shown_names.next_hops,
             as_path_relax: Families {
                 ipv4_unicast: Some(self.config.ipv4_unicast.multipath.as_path_relax),
                 ipv6_unicast: Some(self.config.ipv6_unicast.multipath.as_path_relax),

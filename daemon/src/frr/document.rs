@@ -425,9 +425,8 @@ impl Said {
 
 /// `no` of these is shown by FRR, which has them on.
 fn stays_denied(text: &str) -> bool {
-    const ON: [&str; 4] = [
+    const ON: [&str; 3] = [
         "link-detect",
-        "bgp default show-hostname",
         "service cputime-stats",
         "capability extended-nexthop",
     ];

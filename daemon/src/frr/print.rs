@@ -268,6 +268,11 @@ impl<'c> Page<'c> {
                 Say::Value("bgp default local-preference {}"),
             ),
             ("suppress_fib_pending", Say::On("bgp suppress-fib-pending")),
+            ("show_hostname", Say::On("bgp default show-hostname")),
+            (
+                "show_next_hop_hostname",
+                Say::On("bgp default show-nexthop-hostname"),
+            ),
             ("graceful_shutdown", Say::On("bgp graceful-shutdown")),
             (
                 "client_to_client_reflection",

@@ -21,7 +21,7 @@ mod set;
 mod static_route;
 
 pub(super) use lists::{access_name, access_words};
-pub(super) use router::masked;
+pub(super) use router::{SHOWN_NAMES, masked};
 
 use super::model::{Args, Site};
 

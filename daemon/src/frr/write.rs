@@ -364,6 +364,11 @@ impl<'s> Whole<'s> {
                 }
             }
         }
+        if let (true, Some(asn)) = (self.site.datacenter, &router.asn) {
+            for key in super::shapes::SHOWN_NAMES {
+                keys.entry(key).or_insert_with(|| asn.with("true"));
+            }
+        }
         if let [.., last] = router.confederation_members.as_slice() {
             let all = router
                 .confederation_members

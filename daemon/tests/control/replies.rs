@@ -64,6 +64,8 @@ pub(crate) fn summary() -> reply::Summary {
         draining: false,
         uptime_s: 100,
         prefixes,
+        show_hostname: true,
+        show_next_hop_hostname: false,
         as_path_relax: Families::default(),
         notices: vec!["0 of 2 prefixes announced to 10.10.0.3: no export policy".to_owned()],
         hold: None,

@@ -196,9 +196,20 @@ pub(super) const SHAPES: &[Shape] = &[
     shape(
         HERE,
         "bgp default (show-hostname|show-nexthop-hostname)",
-        Moot(
-            "names are told in addition to addresses where FRR's JSON has them, and nowhere in place of them",
-        ),
+        Does(|site, a| {
+            let name = if a.has("show-hostname") {
+                SHOWN_NAMES[0]
+            } else {
+                SHOWN_NAMES[1]
+            };
+            let usual = site.datacenter;
+            let keys = &mut site.router().keys;
+            match a.no() && !usual {
+                true => drop(keys.remove(name)),
+                false => drop(keys.insert(name, a.put((!a.no()).to_string()))),
+            }
+            DONE
+        }),
     ),
     shape(
         HERE,
@@ -585,6 +596,10 @@ fn active(site: &mut Site, a: &Args<'_>, family: Family) -> Done {
     a.switch(site.router().default_active.of_mut(family));
     DONE
 }
+
+/// On where FRR has its defaults for datacenters.
+pub(in crate::frr) const SHOWN_NAMES: [&str; 2] =
+    ["router.show_hostname", "router.show_next_hop_hostname"];
 
 fn key(site: &mut Site, a: &Args<'_>, key: &'static str, text: &str) -> Done {
     a.set(&mut site.router().keys, key, text);

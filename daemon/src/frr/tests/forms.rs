@@ -498,3 +498,25 @@ fn a_bandwidth_may_be_that_of_the_paths() {
     assert_eq!(of(0), (bgp::policy::BandwidthAmount::Paths, true));
     assert_eq!(of(1), (bgp::policy::BandwidthAmount::Sum, false));
 }
+
+#[test]
+fn names_are_shown_where_lines_or_frrs_defaults_say_so() {
+    let shown = |outside: &str, lines: &str| {
+        let text = format!("{outside}\nrouter bgp 65001\n bgp router-id 10.0.0.1\n{lines}\n");
+        let names = config(&text).shown_names;
+        (names.neighbors, names.next_hops)
+    };
+    let (both, one, other) = (
+        "bgp default show-hostname\nbgp default show-nexthop-hostname",
+        "bgp default show-hostname",
+        "bgp default show-nexthop-hostname",
+    );
+    let center = "frr defaults datacenter";
+    assert_eq!(shown("", ""), (false, false));
+    assert_eq!(shown("", both), (true, true));
+    assert_eq!(shown("", one), (true, false));
+    assert_eq!(shown("", other), (false, true));
+    assert_eq!(shown(center, ""), (true, true));
+    assert_eq!(shown(center, &format!("no {one}")), (false, true));
+    assert_eq!(shown("", &format!("{both}\nno {other}")), (true, false));
+}

@@ -150,6 +150,16 @@ impl View {
             .map_or(String::new(), |hop| hop.ip().to_string())
     }
 
+    /// The next hop as texts have it: with the name of who told it, where the instance has it so.
+    fn shown_hop(&self, route: &Route) -> String {
+        let next_hop = self.next_hop(route);
+        let name = self.name_of(route);
+        match name.filter(|_| self.summary.show_next_hop_hostname) {
+            Some(name) => format!("{next_hop}({name})"),
+            None => next_hop,
+        }
+    }
+
     fn hops(&self, route: &Route, detailed: bool) -> Value {
         let next_hop = self.next_hop(route);
         let ipv6 = next_hop.contains(':');
@@ -267,7 +277,7 @@ impl View {
 
     /// A line of a table; the network is named once.
     fn line(&self, route: &Route, network: &str) -> String {
-        self.line_by(route, network, &self.next_hop(route))
+        self.line_by(route, network, &self.shown_hop(route))
     }
 
     fn line_by(&self, route: &Route, network: &str, next_hop: &str) -> String {
@@ -285,14 +295,13 @@ impl View {
             None if route.stale => 'S',
             None => ' ',
         };
-        let wide = |text: &str, width: usize, indent: usize| match text.len() < width {
-            true => format!("{text:width$}"),
-            false => format!("{text}\n{:indent$}", ""),
-        };
         format!(
             "{rpki}{valid}{best}{from} {}{}\n",
-            wide(network, self.columns.network, self.columns.network + 5),
-            self.rest(route, &wide(next_hop, self.columns.next_hop, self.indent()))
+            column(network, self.columns.network, self.columns.network + 5),
+            self.rest(
+                route,
+                &column(next_hop, self.columns.next_hop, self.indent())
+            )
         )
     }
 
@@ -317,6 +326,14 @@ impl View {
             weight(route),
             origin(route).1
         )
+    }
+}
+
+/// A text of a column, behind which the next one begins in the line below if there is no room.
+fn column(text: &str, width: usize, indent: usize) -> String {
+    match text.len() < width {
+        true => format!("{text:width$}"),
+        false => format!("{text}\n{:indent$}", ""),
     }
 }
 

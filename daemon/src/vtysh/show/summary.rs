@@ -260,6 +260,13 @@ impl View {
         object
     }
 
+    fn listed_name(&self, neighbor: &reply::Neighbor) -> String {
+        let summary = &neighbor.summary;
+        let mark = if is_dynamic(summary) { "*" } else { "" };
+        let name = words::named(&self.summary, Some(neighbor), peer_name(summary));
+        format!("{mark}{name}")
+    }
+
     /// The part of the tables' memory that goes by the number of prefixes.
     fn rib_memory(&self, family: Family) -> u64 {
         let all: u64 = self.memory.prefixes.iter().map(|(_, count)| *count).sum();
@@ -299,7 +306,7 @@ impl View {
             };
             return text + "\n% No matching neighbor\n" + total;
         }
-        let names: Vec<String> = rows.iter().map(|it| listed_name(&it.summary)).collect();
+        let names: Vec<String> = rows.iter().map(|it| self.listed_name(it)).collect();
         let width = names.iter().map(|it| it.chars().count()).max().unwrap_or(0);
         let width = width.max(15);
         let columns = match (wanted.state, wanted.wide) {
@@ -437,11 +444,6 @@ fn is_dynamic(neighbor: &NeighborSummary) -> bool {
 pub(super) fn peer_name(neighbor: &NeighborSummary) -> String {
     let address = || neighbor.address.ip().to_string();
     neighbor.interface.clone().unwrap_or_else(address)
-}
-
-fn listed_name(neighbor: &NeighborSummary) -> String {
-    let mark = if is_dynamic(neighbor) { "*" } else { "" };
-    format!("{mark}{}", peer_name(neighbor))
 }
 
 fn id_type(neighbor: &NeighborSummary) -> &'static str {

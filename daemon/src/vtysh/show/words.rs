@@ -110,6 +110,19 @@ pub(super) fn hostname(neighbor: &reply::Neighbor) -> Option<(String, String)> {
     Some((name.host.clone(), name.domain.clone()))
 }
 
+/// What a text calls a neighbour: by its name before its address, where the instance has it so.
+pub(super) fn named(
+    instance: &reply::Summary,
+    neighbor: Option<&reply::Neighbor>,
+    name: String,
+) -> String {
+    let host = neighbor.and_then(hostname);
+    match host.filter(|_| instance.show_hostname) {
+        Some((host, _)) => format!("{host}({name})"),
+        None => name,
+    }
+}
+
 /// FRR's number of a VRF: that of its device, and zero for the one that has none.
 pub(super) fn vrf_id(vrf: &str) -> u32 {
     // Of the kernel itself: what is mounted at /sys may be of another network namespace.

@@ -8,7 +8,7 @@ use crate::control::Select;
 use crate::control::reply::Route;
 use crate::vtysh::ask::Trouble;
 use crate::vtysh::show::Answer;
-use crate::vtysh::show::words::{family_key, family_name};
+use crate::vtysh::show::words::{family_key, family_name, hostname};
 
 pub(super) async fn counts(
     view: &View,
@@ -48,6 +48,11 @@ pub(super) async fn counts(
         })));
     }
     let rows = rows.map(|(name, count)| format!("{name:>20}: {count:<10}\n"));
+    let host = view.neighbors.get(&address).and_then(hostname);
+    let name = match host.filter(|_| view.summary.show_hostname) {
+        Some((host, _)) => format!("{host}/{name}"),
+        None => name.to_string(),
+    };
     Ok(Answer::Text(format!(
         "Prefix counts for {name}, {}\nPfxCt: {all}\n\nCounts from RIB table walk:\n\n{}",
         family_name(family),

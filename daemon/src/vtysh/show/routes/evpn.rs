@@ -7,7 +7,7 @@ use bgp::{Family, ScopedAddr};
 use serde_json::{Map, Value, json};
 
 use super::prefix::{advertised_to, available, detail, paragraph, told_lines};
-use super::{View, by_prefix, is_listed, object_of};
+use super::{View, by_prefix, column, is_listed, object_of};
 use crate::control::reply::{self, EvpnRoute, Route};
 use crate::control::{EvpnRoutes, Select};
 use crate::vtysh::ask::{Asking, Trouble};
@@ -170,7 +170,7 @@ pub(super) fn table(
         match detailed {
             Some(details) => {
                 if style != Style::OfVni {
-                    text.push_str(&details.head(&key, all));
+                    text.push_str(&details.head(view, &key, all));
                 }
                 text.push_str(&details.lines(view, &key, all, style));
             }
@@ -291,14 +291,14 @@ impl Details {
     }
 
     /// What stands above the paths of a route.
-    fn head(&self, key: &Key, all: &[Route]) -> String {
+    fn head(&self, view: &View, key: &Key, all: &[Route]) -> String {
         let prefix = all.first().map_or("", |it| it.prefix.as_str());
         format!(
             "BGP routing table entry for {}:{}\nPaths: ({})\n{}",
             key.rd,
             key.name(),
             available(all),
-            told_lines(self.told(prefix))
+            told_lines(view, self.told(prefix))
         )
     }
 
@@ -337,7 +337,7 @@ pub(super) fn lines(view: &View, route: &Route, name: &str) -> String {
     let valid = if route.accepted { '*' } else { ' ' };
     let best = if route.best { '>' } else { ' ' };
     let from = if view.is_internal(route) { 'i' } else { ' ' };
-    let next_hop = format!("{:16}", view.next_hop(route));
+    let next_hop = column(&view.shown_hop(route), 16, 38);
     format!(
         " {valid}{best}{from} {name}\n{:20}{}\n{:20}{}\n",
         "",
@@ -493,7 +493,7 @@ fn one(view: &View, said: &Said, routes: Vec<Route>, details: &Details) -> Answe
         false => Style::Nested,
     };
     let (head, lines) = (
-        details.head(&key, all),
+        details.head(view, &key, all),
         details.lines(view, &key, all, style),
     );
     // What a VNI has taken in is told to nobody as such.

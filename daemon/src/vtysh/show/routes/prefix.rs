@@ -16,7 +16,7 @@ use crate::vtysh::ask::{Asking, Trouble};
 use crate::vtysh::grammar::Said;
 use crate::vtysh::host::DEFAULT;
 use crate::vtysh::show::summary::peer_name;
-use crate::vtysh::show::words::{as_path, as_path_length, hostname};
+use crate::vtysh::show::words::{as_path, as_path_length, hostname, named};
 use crate::vtysh::show::{Answer, Answered};
 
 /// `show bgp PREFIX`.
@@ -331,7 +331,7 @@ pub(super) fn prefix_text(
         "BGP routing table entry for {name}, version 0\nPaths: ({}, {kind} {})\n{}",
         available(all),
         view.router.vrf,
-        told_lines(told)
+        told_lines(view, told)
     );
     for route in shown {
         let source = overlay.source(route);
@@ -358,8 +358,17 @@ pub(super) fn available(all: &[Route]) -> String {
 }
 
 /// Who is told of a route.
-pub(super) fn told_lines(told: &[ScopedAddr]) -> String {
-    let names: Vec<String> = told.iter().map(|it| it.ip().to_string()).collect();
+pub(super) fn told_lines(view: &View, told: &[ScopedAddr]) -> String {
+    let name = |it: &ScopedAddr| {
+        let neighbor = view.neighbors.get(it);
+        let name = neighbor.map(|it| peer_name(&it.summary));
+        named(
+            &view.summary,
+            neighbor,
+            name.unwrap_or_else(|| it.ip().to_string()),
+        )
+    };
+    let names: Vec<String> = told.iter().map(name).collect();
     match names.is_empty() {
         true => "  Not advertised to any peer\n".to_owned(),
         false => format!(
@@ -387,7 +396,11 @@ pub(super) fn paragraph(
         Some(address) => {
             let neighbor = told.or_else(|| view.neighbors.get(&address));
             (
-                address.ip().to_string(),
+                named(
+                    &view.summary,
+                    neighbor,
+                    neighbor.map_or(address.ip().to_string(), |it| peer_name(&it.summary)),
+                ),
                 neighbor.and_then(|it| it.router_id),
             )
         }
@@ -416,7 +429,7 @@ pub(super) fn paragraph(
     facts.extend(route.best.then(|| format!("best ({})", selection(all))));
     let mut text = format!(
         "  {path}\n    {} from {from} ({id}){}\n      {}\n",
-        view.next_hop(route),
+        view.shown_hop(route),
         if is_handed_over(route) {
             " announce-nh-self"
         } else {
