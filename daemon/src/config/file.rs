@@ -554,7 +554,7 @@ fn unicast(table: &mut Table<'_, '_>, family: Family) -> UnicastTable {
         ..UnicastTable::default()
     };
     table.table("multipath", "multipath", |table| {
-        unicast.paths = table.get("paths", number(1..=256));
+        unicast.paths = table.get("paths", number(1..=1024));
         unicast.as_path_relax = table.get("as_path_relax", boolean);
     });
     unicast

@@ -136,7 +136,7 @@ pub enum RequireRoute {
 /// Equal-cost paths.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Multipath {
-    /// How many paths a prefix may use, 1 to 256.
+    /// How many paths a prefix may use, 1 to 1024.
     pub paths: u16,
     /// Paths through different AS numbers may share (their lengths must be equal).
     pub as_path_relax: bool,

@@ -520,3 +520,16 @@ fn names_are_shown_where_lines_or_frrs_defaults_say_so() {
     assert_eq!(shown(center, &format!("no {one}")), (false, true));
     assert_eq!(shown("", &format!("{both}\nno {other}")), (true, false));
 }
+
+#[test]
+fn as_many_paths_as_the_largest_builds_of_frr_have_are_used() {
+    for (line, wanted) in [("514", 514), ("1024", 1024), ("999", 999)] {
+        let text = format!(
+            "router bgp 65001\n bgp router-id 10.0.0.1\n address-family ipv4 unicast\n  maximum-paths {line}\n"
+        );
+        let (translation, read) = parsed(&text, &Host::default());
+        let honoured = |it: &LineReport| it.outcome == Outcome::Honoured;
+        assert!(translation.lines.iter().all(honoured), "{line}");
+        assert_eq!(read.unwrap().ipv4_unicast.multipath.paths, wanted);
+    }
+}

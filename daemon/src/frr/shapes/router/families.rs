@@ -92,32 +92,32 @@ pub(in crate::frr::shapes) const SHAPES: &[Shape] = &[
     ),
     shape(
         BOTH,
-        "maximum-paths <1-256>",
+        "maximum-paths <1-1024>",
         Does(|site, a| paths(site, a, false)),
     ),
     shape(
         HERE,
-        "maximum-paths <1-256>",
+        "maximum-paths <1-1024>",
         Does(|site, a| paths(site, a, false)),
     ),
     shape(
         UNICAST,
-        "maximum-paths ibgp <1-256> [equal-cluster-length]",
+        "maximum-paths ibgp <1-1024> [equal-cluster-length]",
         Does(|site, a| paths(site, a, true)),
     ),
     shape(
         BOTH,
-        "maximum-paths <257-65535>",
+        "maximum-paths <1025-65535>",
         Differs(|site, a| paths(site, a, false), AT_MOST),
     ),
     shape(
         HERE,
-        "maximum-paths <257-65535>",
+        "maximum-paths <1025-65535>",
         Differs(|site, a| paths(site, a, false), AT_MOST),
     ),
     shape(
         UNICAST,
-        "maximum-paths ibgp <257-65535> [equal-cluster-length]",
+        "maximum-paths ibgp <1025-65535> [equal-cluster-length]",
         Differs(|site, a| paths(site, a, true), AT_MOST),
     ),
     shape(
@@ -230,10 +230,10 @@ pub(in crate::frr::shapes) fn kernel_map(
 }
 
 /// Some are built for more.
-const AT_MOST: &str = "a prefix has up to 256 paths at a time";
+const AT_MOST: &str = "a prefix has up to 1024 paths at a time";
 
 fn paths(site: &mut Site, a: &Args<'_>, ibgp: bool) -> Done {
-    let paths = (!a.no()).then(|| a.put(a.get("<1-256>").unwrap_or("256")));
+    let paths = (!a.no()).then(|| a.put(a.get("<1-1024>").unwrap_or("1024")));
     let family = a.family();
     let unicast = site.router().families.of_mut(family);
     match ibgp {
