@@ -48,7 +48,11 @@ pub(super) fn is_martian_evpn(key: &EvpnKey) -> bool {
             prefix: Prefix::V6(prefix),
             ..
         } => is_martian6(*prefix),
-        _ => false,
+        EvpnKey::EthernetAd { .. }
+        | EvpnKey::MacIp { .. }
+        | EvpnKey::InclusiveMulticast { .. }
+        | EvpnKey::EthernetSegment { .. }
+        | EvpnKey::Unknown { .. } => false,
     }
 }
 
