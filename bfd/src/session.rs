@@ -102,7 +102,8 @@ pub struct Session {
     my_discriminator: Discriminator,
     state: State,
     diagnostic: Diagnostic,
-    up_since: Option<Instant>,
+    /// It is in its state.
+    since: Instant,
     remote: Remote,
     own: Intervals,
     poll: Poll,
@@ -147,7 +148,7 @@ impl Session {
             my_discriminator,
             state: State::Down,
             diagnostic: Diagnostic::None,
-            up_since: None,
+            since: now,
             remote: Remote::unknown(),
             poll: Poll::Idle,
             transmission: Transmission::default(),
@@ -256,7 +257,13 @@ impl Session {
     /// Since when the session is up.
     #[must_use]
     pub fn up_since(&self) -> Option<Instant> {
-        self.up_since
+        (self.state == State::Up).then_some(self.since)
+    }
+
+    /// Since when it is down; a session that was never up, since it is there.
+    #[must_use]
+    pub fn down_since(&self) -> Option<Instant> {
+        (self.state == State::Down).then_some(self.since)
     }
 
     /// What the peer last said.
@@ -448,7 +455,7 @@ impl Session {
         }
         let old = std::mem::replace(&mut self.state, new);
         self.diagnostic = diagnostic;
-        self.up_since = (new == State::Up).then_some(now);
+        self.since = now;
         self.update_intervals();
         self.reply = Reply::Changed;
         if old == State::Up {

@@ -55,6 +55,10 @@ bgp as-path access-list PATHS seq 5 permit ^65001_
 bgp as-path access-list PATHS seq 10 deny .*
 route-map IN permit 10
 exit
+bfd
+ peer 10.9.0.66
+ exit
+exit
 router bgp 65001
  bgp router-id 10.255.0.1
  neighbor OUT peer-group
@@ -95,6 +99,7 @@ const QUESTIONS: &[&str] = &[
     "show bgp peer-group",
     "show bgp peer-group OUT",
     "show bgp peer-group FOUR",
+    "show bfd peers",
     "show bgp statistics",
     "show bgp ipv4 unicast statistics",
     "show bgp l2vpn evpn statistics",
@@ -128,6 +133,18 @@ const LINES: &[(&str, &[&str])] = &[
     ("show ip prefix-list OWN 10.9.0.0/16 longer", &["   seq"]),
     ("show bgp ipv4 unicast statistics", STATISTICS),
     ("show bgp l2vpn evpn statistics", STATISTICS),
+    (
+        "show bgp neighbors 10.9.0.7",
+        &[
+            "BGP neighbor is",
+            " Member of peer-group",
+            "  OUT peer-group member",
+        ],
+    ),
+    (
+        "show bfd peers",
+        &["\t\t\tDetect-", "\t\t\tReceive", "\t\t\tTransm"],
+    ),
     ("show bgp summary terse", SUMMARY),
     ("show bgp summary wide", SUMMARY),
     ("show bgp summary neighbor 10.9.0.7", SUMMARY),

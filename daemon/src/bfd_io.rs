@@ -329,6 +329,8 @@ pub struct Status {
     pub detection_time: Duration,
     /// How long the session has been up.
     pub uptime: Option<Duration>,
+    /// How long it has been down.
+    pub downtime: Option<Duration>,
     /// The echo function.
     pub echo: Echo,
     /// Totals, with refused packets and stalls of this host.

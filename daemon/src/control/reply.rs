@@ -284,6 +284,9 @@ pub struct BfdSession {
     pub detect_ms: f64,
     /// Seconds since it is up; `null` while it is not.
     pub uptime_s: Option<u64>,
+    /// Seconds since it is down, or tries to come up for the first time; `null` in other states.
+    #[serde(default)]
+    pub downtime_s: Option<u64>,
     /// Our address.
     #[serde(default)]
     pub local: Option<IpAddr>,

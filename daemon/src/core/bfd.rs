@@ -196,6 +196,7 @@ fn session(WatchedStatus { status, clients }: WatchedStatus) -> reply::BfdSessio
         interval_ms: millis(status.interval.unwrap_or_else(|| parameters.interval())),
         detect_ms: millis(status.detection_time),
         uptime_s: status.uptime.map(|uptime| uptime.as_secs()),
+        downtime_s: status.downtime.map(|downtime| downtime.as_secs()),
         local: status.local,
         interface: status.key.interface,
         vrf: status.key.vrf,

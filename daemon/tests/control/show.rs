@@ -340,6 +340,7 @@ fn evpn_and_bfd_have_the_keys_of_the_contract() {
                     interval_ms: 300.0,
                     detect_ms: 900.0,
                     uptime_s: Some(9),
+                    downtime_s: None,
                     local: None,
                     interface: Some("wg0".to_owned()),
                     vrf: None,

@@ -86,6 +86,9 @@ impl Entry {
             uptime: session
                 .and_then(bfd::Session::up_since)
                 .map(|since| now.saturating_duration_since(since)),
+            downtime: session
+                .and_then(bfd::Session::down_since)
+                .map(|since| now.saturating_duration_since(since)),
             echo: Echo {
                 interval: session.and_then(bfd::Session::echo_interval),
                 offered: session.and_then(|it| it.config().parameters().echo_receive_interval()),

@@ -9,6 +9,10 @@ use crate::vtysh::ask::{Asking, Trouble};
 use crate::vtysh::grammar::Said;
 use crate::vtysh::host::{DEFAULT, Host};
 
+/// What FRR prints of the other side's timers as long as it was not heard: a packet a second.
+const UNHEARD_MS: f64 = 1000.0;
+const UNHEARD_MULTIPLIER: u8 = 3;
+
 /// The sessions that a line is about. Those of all instances are told by the default one.
 async fn sessions(said: &Said, asking: &Asking) -> Result<Vec<BfdSession>, Trouble> {
     let mut all: Vec<BfdSession> = Vec::new();
@@ -124,6 +128,9 @@ fn object(session: &BfdSession) -> Value {
     if let Some(uptime) = session.uptime_s {
         put("uptime", json!(uptime));
     }
+    if let Some(downtime) = session.downtime_s {
+        put("downtime", json!(downtime));
+    }
     put(
         "diagnostic",
         json!(diagnostic(session.diagnostic.as_deref())),
@@ -142,16 +149,16 @@ fn object(session: &BfdSession) -> Value {
     put("detect-multiplier", json!(session.multiplier));
     put(
         "remote-receive-interval",
-        json!(whole(session.remote_receive_ms.unwrap_or(0.0))),
+        json!(whole(session.remote_receive_ms.unwrap_or(UNHEARD_MS))),
     );
     put(
         "remote-transmit-interval",
-        json!(whole(session.remote_transmit_ms.unwrap_or(0.0))),
+        json!(whole(session.remote_transmit_ms.unwrap_or(UNHEARD_MS))),
     );
     put("remote-echo-receive-interval", time(echo.remote_receive_ms));
     put(
         "remote-detect-multiplier",
-        json!(session.remote_multiplier.unwrap_or(0)),
+        json!(session.remote_multiplier.unwrap_or(UNHEARD_MULTIPLIER)),
     );
     for (key, time) in [
         ("rtt-min", echo.round_trip_min_us),
@@ -235,6 +242,8 @@ fn paragraph(session: &BfdSession) -> String {
         format!("Status: {}", status(session)),
     ];
     lines.extend(session.uptime_s.map(|it| format!("Uptime: {it} second(s)")));
+    let downtime = session.downtime_s;
+    lines.extend(downtime.map(|it| format!("Downtime: {it} second(s)")));
     lines.extend([
         format!("Diagnostics: {}", diagnostic(session.diagnostic.as_deref())),
         format!(
@@ -263,15 +272,15 @@ fn paragraph(session: &BfdSession) -> String {
         "Remote timers:".to_owned(),
         format!(
             "\tDetect-multiplier: {}",
-            session.remote_multiplier.unwrap_or(0)
+            session.remote_multiplier.unwrap_or(UNHEARD_MULTIPLIER)
         ),
         format!(
             "\tReceive interval: {}ms",
-            whole(session.remote_receive_ms.unwrap_or(0.0))
+            whole(session.remote_receive_ms.unwrap_or(UNHEARD_MS))
         ),
         format!(
             "\tTransmission interval: {}ms",
-            whole(session.remote_transmit_ms.unwrap_or(0.0))
+            whole(session.remote_transmit_ms.unwrap_or(UNHEARD_MS))
         ),
         format!(
             "\tEcho receive interval: {}",

@@ -25,6 +25,15 @@ struct Group {
     members: Vec<String>,
 }
 
+impl Group {
+    /// A neighbour of this name is a member, or came from a range of the group.
+    fn has(&self, name: &str, neighbor: &NeighborSummary) -> bool {
+        let range = neighbor.listen_range.as_ref();
+        self.members.iter().any(|it| it == name)
+            || range.is_some_and(|range| self.ranges.contains(range))
+    }
+}
+
 /// The groups of one `router bgp`.
 fn groups(running: &str, vrf: &str) -> BTreeMap<String, Group> {
     let mut groups: BTreeMap<String, Group> = BTreeMap::new();
@@ -131,6 +140,24 @@ pub(super) async fn members(
     Ok(Some(members.collect()))
 }
 
+/// Which group each neighbour of an instance is in.
+pub(super) struct Membership(BTreeMap<String, Group>);
+
+impl Membership {
+    /// As the running configuration, in FRR's language, has them.
+    pub(super) fn of(running: &str, vrf: &str) -> Self {
+        Self(groups(running, vrf))
+    }
+
+    /// The group of a neighbour.
+    pub(super) fn group(&self, neighbor: &NeighborSummary) -> Option<&str> {
+        let name = peer_name(neighbor);
+        let mut all = self.0.iter();
+        let found = all.find(|(_, group)| group.has(&name, neighbor));
+        found.map(|(group, _)| group.as_str())
+    }
+}
+
 /// The neighbours of an instance.
 struct View {
     asn: u32,
@@ -173,13 +200,8 @@ impl View {
 
     /// Members with their states: those that are named, and those that came from a range.
     fn members(&self, group: &Group) -> Vec<(String, &NeighborSummary)> {
-        let of_range = |it: &NeighborSummary| {
-            let range = it.listen_range.as_ref();
-            range.is_some_and(|range| group.ranges.contains(range))
-        };
         let all = self.neighbors.iter().map(|it| (peer_name(it), it));
-        all.filter(|(name, it)| group.members.contains(name) || of_range(it))
-            .collect()
+        all.filter(|(name, it)| group.has(name, it)).collect()
     }
 
     fn json(&self, group: &Group) -> Value {

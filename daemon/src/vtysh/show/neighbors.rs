@@ -9,19 +9,22 @@ use serde_json::{Map, Value, json};
 
 use super::bfd::whole;
 use super::ending::Ending;
+use super::groups::Membership;
 use super::summary::{instances, is_too_many, is_up, peer_name, state};
 use super::words::{epoch, family_key, family_name, hostname, uptime, vrf_id};
 use super::{Answer, Answered};
 use crate::control::Request;
 use crate::control::reply::{self, BfdSession, BfdState, Neighbor};
 use crate::vtysh::ask::{Asking, Router, Trouble};
+use crate::vtysh::configure;
 use crate::vtysh::grammar::Said;
 
 pub(super) async fn neighbors(said: &Said, asking: &Asking) -> Answered {
     let every = said.value(&["NAME"]) == Some("all");
+    let running = configure::running(asking.client()).await?;
     let (mut text, mut objects) = (String::new(), Map::new());
     for router in instances(said, asking).await? {
-        let view = View::of(&router).await?;
+        let view = View::of(&router, &running).await?;
         let Some(shown) = view.shown(&router, said).await? else {
             return Ok(unknown(said));
         };
@@ -51,7 +54,7 @@ Codes: GR - Graceful Restart, * -  Inheriting Global GR Config,
 pub(super) async fn graceful_restart(said: &Said, asking: &Asking) -> Answered {
     let (mut text, mut objects) = (String::new(), Map::new());
     for router in instances(said, asking).await? {
-        let view = View::of(&router).await?;
+        let view = View::of(&router, "").await?;
         let Some(shown) = view.shown(&router, said).await? else {
             return Ok(unknown(said));
         };
@@ -82,15 +85,18 @@ struct View {
     summary: reply::Summary,
     neighbors: Vec<Neighbor>,
     bfd: Vec<BfdSession>,
+    groups: Membership,
 }
 
 impl View {
-    async fn of(router: &Router) -> Result<Self, Trouble> {
+    /// `running` is the configuration that has the groups.
+    async fn of(router: &Router, running: &str) -> Result<Self, Trouble> {
         let bfd: reply::Bfd = router.ask(&Request::Bfd).await?;
         Ok(Self {
             summary: router.summary().await?,
             neighbors: router.neighbors().await?,
             bfd: bfd.sessions,
+            groups: Membership::of(running, &router.vrf),
         })
     }
 
@@ -159,6 +165,13 @@ impl View {
         if state(summary) == "Idle (Admin)" {
             put("adminShutDown", json!(true));
         }
+        let group = self.groups.group(summary);
+        if let Some(group) = group {
+            put("peerGroup", json!(group));
+        }
+        if let Some(range) = summary.listen_range.as_ref().filter(|_| group.is_some()) {
+            put("peerSubnetRangeGroup", json!(range));
+        }
         put("bgpVersion", json!(4));
         let id = neighbor
             .router_id
@@ -209,7 +222,7 @@ impl View {
         let families = families.map(|(family, it)| {
             (
                 family_key(family).to_owned(),
-                family_json(neighbor, family, it),
+                family_json(neighbor, family, it, group),
             )
         });
         put("addressFamilyInfo", Value::Object(families.collect()));
@@ -290,6 +303,14 @@ impl View {
         if let Some((host, _)) = hostname(neighbor) {
             text.push_str(&format!("Hostname: {host}\n"));
         }
+        let group = self.groups.group(summary);
+        if let Some(group) = group {
+            let line = format!(" Member of peer-group {group} for session parameters\n");
+            text.push_str(&line);
+        }
+        if let Some(range) = summary.listen_range.as_ref().filter(|_| group.is_some()) {
+            text.push_str(&format!(" Belongs to the subnet range group: {range}\n"));
+        }
         let id = neighbor
             .router_id
             .map_or("0.0.0.0".to_owned(), |id| id.to_string());
@@ -328,7 +349,7 @@ impl View {
         text.push_str(&message_lines(neighbor));
         text.push_str("\n  Minimum time between advertisement runs is 0 seconds\n");
         for (family, detail) in neighbor.details.iter() {
-            text.push_str(&family_lines(neighbor, family, detail));
+            text.push_str(&family_lines(neighbor, family, detail, group));
         }
         text.push_str(&format!(
             "  Connections established {}; dropped {}\n",
@@ -472,7 +493,12 @@ fn message_lines(neighbor: &Neighbor) -> String {
     text
 }
 
-fn family_json(neighbor: &Neighbor, family: Family, detail: &reply::FamilyDetail) -> Value {
+fn family_json(
+    neighbor: &Neighbor,
+    family: Family,
+    detail: &reply::FamilyDetail,
+    group: Option<&str>,
+) -> Value {
     let counts = neighbor
         .summary
         .families
@@ -481,6 +507,9 @@ fn family_json(neighbor: &Neighbor, family: Family, detail: &reply::FamilyDetail
         .unwrap_or_default();
     let mut object = Map::new();
     let mut put = |key: &str, value: Value| drop(object.insert(key.to_owned(), value));
+    if let Some(group) = group {
+        put("peerGroupMember", json!(group));
+    }
     put("commAttriSentToNbr", json!("extendedAndStandard"));
     // Routes are kept as they came, so policy can be applied again without asking.
     put("inboundSoftConfigPermit", json!(true));
@@ -554,7 +583,12 @@ impl<'a> Policy<'a> {
     }
 }
 
-fn family_lines(neighbor: &Neighbor, family: Family, detail: &reply::FamilyDetail) -> String {
+fn family_lines(
+    neighbor: &Neighbor,
+    family: Family,
+    detail: &reply::FamilyDetail,
+    group: Option<&str>,
+) -> String {
     let counts = neighbor
         .summary
         .families
@@ -562,6 +596,9 @@ fn family_lines(neighbor: &Neighbor, family: Family, detail: &reply::FamilyDetai
         .copied()
         .unwrap_or_default();
     let mut text = format!("\n For address family: {}\n", family_name(family));
+    if let Some(group) = group {
+        text.push_str(&format!("  {group} peer-group member\n"));
+    }
     text.push_str("  Inbound soft reconfiguration allowed\n");
     if family == Family::Evpn && !neighbor.internal {
         text.push_str("  NEXT_HOP is propagated unchanged to this neighbor\n");
