@@ -64,6 +64,12 @@ pub enum Concern {
         /// It is static at the other one as well.
         both: bool,
     },
+    /// Machines here have addresses in none of the subnets of their VNI, which routers of other sites
+    /// are not told ([`NeighbourStatus::outside`](crate::NeighbourStatus)).
+    Outside {
+        /// This VNI.
+        vni: Vni,
+    },
 }
 
 impl Concern {
@@ -72,7 +78,8 @@ impl Concern {
         match self {
             Concern::OwnAddress { vni, .. }
             | Concern::RouterMac { vni, .. }
-            | Concern::Static { vni, .. } => Some(*vni),
+            | Concern::Static { vni, .. }
+            | Concern::Outside { vni } => Some(*vni),
             Concern::OwnVtep { .. } => None,
         }
     }
@@ -88,6 +95,10 @@ impl Concern {
             Concern::Static { .. } => {
                 "take the static entry out where the machine is not, or give one of two machines \
                  another address"
+            }
+            Concern::Outside { .. } => {
+                "`rbgpctl show evpn neighbors` names them; give those machines other addresses, or \
+                 the VNI a gateway in their subnet"
             }
         }
     }
@@ -146,6 +157,11 @@ impl fmt::Display for Concern {
                 "VNI {vni}: {mac} is static at {here}, and {there} has learned it; frames go to \
                  {here}"
             ),
+            Concern::Outside { vni } => write!(
+                f,
+                "VNI {vni}: machines here have addresses that lie in none of its subnets; other sites \
+                 are not told to route those here"
+            ),
         }
     }
 }
@@ -182,6 +198,8 @@ impl Instance {
         }
         let contested = self.contested.iter();
         concerns.extend(contested.filter_map(|(vni, mac)| self.contest(*vni, *mac)));
+        let outside = self.outside.iter();
+        concerns.extend(outside.map(|(vni, _)| Concern::Outside { vni: *vni }));
         concerns
     }
 
@@ -191,6 +209,15 @@ impl Instance {
         match owner.and_then(|owner| self.rival_of(vni, mac, &owner)) {
             Some(_) => self.contested.insert((vni, mac)),
             None => !self.contested.is_empty() && self.contested.remove(&(vni, mac)),
+        };
+    }
+
+    /// Notes whether the address of a machine here lies in no subnet.
+    pub(crate) fn note_outside(&mut self, vni: Vni, ip: IpAddr, here: bool) {
+        let network = self.networks.get(&vni).filter(|_| here);
+        match network.is_some_and(|network| network.is_outside(ip)) {
+            true => self.outside.insert((vni, ip)),
+            false => !self.outside.is_empty() && self.outside.remove(&(vni, ip)),
         };
     }
 

@@ -24,6 +24,7 @@ use crate::path::{Path, Route};
 use crate::resolve::{ip_of, mac_of};
 use crate::since::Clock;
 use crate::station::{Binding, Facts, Host, Local, Own, RemoteMac, Station};
+use crate::subnets::{SubnetIndex, Subnets};
 use crate::target::{ImportIndex, distinguishers};
 use crate::tunnel::Tunnel;
 use crate::vrf::{Via, VrfConfig, VrfName, Vrfs};
@@ -119,6 +120,10 @@ pub enum Input {
         /// All of them.
         addresses: BTreeSet<(MacAddress, IpAddr)>,
     },
+    /// The subnets that VNIs have at this site, all of them: those of the gateways and of what else
+    /// this router has there. In a VRF an address of a machine that lies in none of them is told
+    /// without the L3 VNI. A VNI without any of one IP version may have all addresses of it.
+    SetSubnets(BTreeMap<Vni, BTreeSet<Prefix>>),
     /// How duplicates are found, `None` for not at all. Everything counts from nothing, and what
     /// was frozen is let go. Five moves in 180 seconds until this was said.
     SetDuplicateDetection(Option<DuplicateDetection>),
@@ -245,6 +250,8 @@ pub struct Instance {
     pub(crate) networks: BTreeMap<Vni, Network>,
     /// By VNI, configured or not.
     svis: BTreeMap<Vni, BTreeSet<(MacAddress, IpAddr)>>,
+    subnets: Subnets,
+    pub(crate) subnets_by_address: SubnetIndex,
     pub(crate) imports: ImportIndex<Vni>,
     pub(crate) vrfs: Vrfs,
     pub(crate) facts: Facts,
@@ -259,6 +266,8 @@ pub struct Instance {
     pub(crate) sequences_before: BTreeMap<(Vni, MacAddress), u32>,
     /// Static addresses that somebody else claims, too.
     pub(crate) contested: BTreeSet<(Vni, MacAddress)>,
+    /// Addresses of machines here that lie in no subnet of their VNI.
+    pub(crate) outside: BTreeSet<(Vni, IpAddr)>,
     pub(crate) clock: Clock,
     decoded: Decoded,
 }
@@ -277,6 +286,8 @@ impl Instance {
             vtep: config.vtep,
             networks: BTreeMap::new(),
             svis: BTreeMap::new(),
+            subnets: Subnets::new(),
+            subnets_by_address: SubnetIndex::default(),
             imports: ImportIndex::default(),
             vrfs: Vrfs::new(),
             facts: Facts::new(seed),
@@ -287,6 +298,7 @@ impl Instance {
             duplicates: Duplicates::new(),
             sequences_before: BTreeMap::new(),
             contested: BTreeSet::new(),
+            outside: BTreeSet::new(),
             clock: Clock::default(),
             decoded: Decoded::default(),
         }
@@ -353,6 +365,7 @@ impl Instance {
                 present: false,
             } => self.lost_neighbour(vni, ip, mac),
             Input::SetSvi { vni, addresses } => self.set_svi(vni, addresses),
+            Input::SetSubnets(subnets) => self.set_subnets(subnets),
             Input::SetDuplicateDetection(settings) => {
                 let thawed = self.duplicates.set(settings);
                 self.resolve_all(thawed);
@@ -500,6 +513,36 @@ impl Instance {
         }
     }
 
+    fn set_subnets(&mut self, subnets: Subnets) {
+        self.subnets = subnets;
+        let mut touched = BTreeSet::new();
+        for (vni, network) in &mut self.networks {
+            let now = self.subnets.get(vni).cloned().unwrap_or_default();
+            if network.subnets != now {
+                network.subnets = now;
+                touched.insert(*vni);
+            }
+        }
+        if touched.is_empty() {
+            return;
+        }
+        self.index_subnets();
+        for (vni, ip) in self.facts.hosts.of(&touched) {
+            self.resolve_ip(vni, ip);
+        }
+        self.vrfs.mark_all();
+    }
+
+    /// Subnets or tenants of VNIs are others than before.
+    fn index_subnets(&mut self) {
+        let networks = self.networks.iter();
+        let tenants = networks.filter_map(|(vni, network)| {
+            let tenant = network.tenant.as_ref()?;
+            Some((tenant.vni, *vni, &network.subnets))
+        });
+        self.subnets_by_address = SubnetIndex::new(tenants);
+    }
+
     /// Sets or removes VNIs.
     fn configure(&mut self, changes: impl IntoIterator<Item = (Vni, Option<VniConfig>)>) {
         let mut configs = self.configs();
@@ -554,11 +597,13 @@ impl Instance {
                     let tenant = config.vrf.as_deref().and_then(|it| self.vrfs.tenant(it));
                     let mut network = Network::new(vni, config, rd, exports, tenant);
                     network.svi = self.svis.get(&vni).cloned().unwrap_or_default();
+                    network.subnets = self.subnets.get(&vni).cloned().unwrap_or_default();
                     networks.insert(vni, network);
                 }
             }
         }
         self.networks = networks;
+        self.index_subnets();
         self.settle_vrfs(&rds);
         self.rebuild(&touched);
         // Whether a host is where its route says depends on the VNIs that import it.
@@ -583,6 +628,7 @@ impl Instance {
             |key, host| neighbours.changed(key, host.neighbour(), None),
         );
         self.contested.retain(|(vni, _)| !vnis.contains(vni));
+        self.outside.retain(|(vni, _)| !vnis.contains(vni));
         self.resolve_vnis(vnis);
         // Of those that nothing is known of any more, too.
         let frozen = self.duplicates.frozen().into_iter();

@@ -100,7 +100,11 @@
 //! - RFC 9136 §4.3: a route with an Ethernet segment as overlay index is kept and not used. §3.1: a
 //!   route told with a gateway IP keeps the L3 VNI in its label, as other implementations do.
 //! - RFC 9135 §9.1: link-local addresses of stations are told without the L3 VNI; they mean nothing
-//!   beyond their link.
+//!   beyond their link. Nor is an address that lies in none of the subnets that its VNI has at this
+//!   site: this router could not hand routed packets to it, and the host route would take the traffic
+//!   of whoever has the address elsewhere.
+//! - RFC 9135 §9.1: the host route of an address that our own VNI with its subnet has elsewhere, or
+//!   that is our gateway, is not used, whichever VNI it was told in.
 //! - RFC 7432 §6.1: an Ethernet tag equal to the VNI is taken as 0, as some senders write it.
 //! - RFC 7432 §15: at sequence number 4294967295 an address can no longer become newer; the lower
 //!   tunnel address keeps it until it is withdrawn.
@@ -121,6 +125,7 @@ mod routes;
 mod show;
 mod since;
 mod station;
+mod subnets;
 mod target;
 mod tunnel;
 mod vrf;

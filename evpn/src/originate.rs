@@ -9,11 +9,12 @@ use std::sync::Arc;
 
 use bgp::attributes::{NextHop, PmsiTunnel};
 use bgp::{AttributeSet, EvpnKey, EvpnTail, ExtendedCommunity, MacAddress};
-use bgp::{RouteDistinguisher, Vni};
+use bgp::{Prefix, RouteDistinguisher, Vni};
 
 use crate::config::VniConfig;
 use crate::mobility::Claim;
 use crate::path::INGRESS_REPLICATION;
+use crate::subnets;
 use crate::vrf::{Tenant, is_routable};
 
 /// A VNI as configured, with what was worked out for it.
@@ -28,6 +29,8 @@ pub(crate) struct Network {
     pub(crate) tenant: Option<Tenant>,
     /// Addresses of this router alone, which are told ([`crate::Input::SetSvi`]).
     pub(crate) svi: BTreeSet<(MacAddress, IpAddr)>,
+    /// Those of its gateways and of this router ([`crate::Input::SetSubnets`]).
+    pub(crate) subnets: BTreeSet<Prefix>,
     /// Shared by all addresses that never moved, which is nearly all of them: first those that are
     /// not routed, then those that are.
     plain: [Option<(IpAddr, Arc<AttributeSet>)>; 2],
@@ -48,6 +51,7 @@ impl Network {
             exports,
             tenant,
             svi: BTreeSet::new(),
+            subnets: BTreeSet::new(),
             plain: [None, None],
         }
     }
@@ -72,6 +76,18 @@ impl Network {
         )
     }
 
+    /// The VRF that others route an address in ([`crate::subnets`]); `None` where they do not.
+    pub(crate) fn routed_in(&self, ip: IpAddr) -> Option<&Tenant> {
+        let tenant = self.tenant.as_ref().filter(|_| is_routable(ip))?;
+        (!self.is_outside(ip)).then_some(tenant)
+    }
+
+    /// It lies in none of the subnets, and others do not route it for that reason alone.
+    pub(crate) fn is_outside(&self, ip: IpAddr) -> bool {
+        let told = self.tenant.is_some() && is_routable(ip);
+        told && !subnets::may_have(&self.subnets, ip) && !self.is_gateway_ip(ip)
+    }
+
     /// Key of a type 2 route; `None` when another VNI has our distinguisher.
     pub(crate) fn mac_key(&self, mac: MacAddress, ip: Option<IpAddr>) -> Option<EvpnKey> {
         let rd = self.rd.ok()?;
@@ -91,7 +107,8 @@ impl Network {
         ip: Option<IpAddr>,
     ) -> Arc<AttributeSet> {
         let plain = claim.sequence == 0 && !claim.sticky;
-        let tenant = self.tenant.as_ref().filter(|_| ip.is_some_and(is_routable));
+        let tenant = ip.and_then(|ip| self.routed_in(ip));
+        let is_routed = tenant.is_some();
         let [unrouted, routed] = &self.plain;
         let known = match tenant {
             Some(_) => routed,
@@ -113,7 +130,7 @@ impl Network {
         if plain {
             let known = Some((claim.vtep, attributes.clone()));
             let [unrouted, routed] = &mut self.plain;
-            match self.tenant.is_some() && ip.is_some_and(is_routable) {
+            match is_routed {
                 true => *routed = known,
                 false => *unrouted = known,
             }

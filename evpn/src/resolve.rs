@@ -232,6 +232,7 @@ impl Instance {
         let held = self.facts.hosts.get(&(vni, ip)).and_then(|host| host.seat);
         let (held, now) = (held.map(|(mac, _)| mac), seat.map(|(mac, _)| mac));
         let left = frozen && self.has_left(vni, held, now);
+        self.note_outside(vni, ip, seat.is_some_and(|(_, place)| place == Place::Here));
         let Some(host) = self.facts.hosts.get_mut(&(vni, ip)) else {
             self.duplicates.left(left.then_some((vni, address)));
             return;
@@ -239,7 +240,8 @@ impl Instance {
         let before = host.neighbour();
         let moved = host.decide(seat, self.clock.now());
         self.neighbours.changed((vni, ip), before, host.neighbour());
-        for route in self.facts.routes.of(&host.remotes) {
+        // Also those of other VNIs of the tenant, which the owner of the address goes before.
+        for route in self.facts.routes.of_ip(ip) {
             self.vrfs.mark(&route.key);
         }
         let bound = host.binding.as_ref().map(|binding| binding.mac);

@@ -193,13 +193,19 @@ impl Routes {
             .map(|it| &*it.path)
     }
 
-    /// Paths of the routes that bind `ip` to another address than `mac`, of every VNI.
-    pub(crate) fn rebinding(&self, ip: IpAddr, mac: MacAddress) -> impl Iterator<Item = &Path> {
+    /// The routes that bind `ip`, of every VNI.
+    pub(crate) fn of_ip(&self, ip: IpAddr) -> impl Iterator<Item = &Route> {
         let found = self.by_ip.iter_hash(self.hasher.hash_one(ip));
         let routes = found.filter_map(|slot| self.at(*slot));
-        routes
-            .filter(move |it| ip_of(&it.key) == Some(ip) && mac_of(&it.key) != Some(mac))
-            .map(|it| &*it.path)
+        routes.filter(move |it| ip_of(&it.key) == Some(ip))
+    }
+
+    /// Paths of the routes that bind `ip` to another address than `mac`, of every VNI.
+    pub(crate) fn rebinding(&self, ip: IpAddr, mac: MacAddress) -> impl Iterator<Item = &Path> {
+        let others = self
+            .of_ip(ip)
+            .filter(move |it| mac_of(&it.key) != Some(mac));
+        others.map(|it| &*it.path)
     }
 }
 

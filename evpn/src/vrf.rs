@@ -510,9 +510,9 @@ impl Instance {
             return Err(fault);
         }
         if let EvpnKey::MacIp { ip: Some(ip), .. } = route.key
-            && let Some(vni) = self.contested(route, ip)
+            && let Some(fault) = self.not_there(vni, route, ip)
         {
-            return Err(Fault::HostElsewhere(vni));
+            return Err(fault);
         }
         // RFC 9136 §3.1: at most one of them is an overlay index.
         if let (EvpnKey::IpPrefix { .. }, Some(gateway)) = (&route.key, route.path.tail.gateway) {
@@ -532,14 +532,25 @@ impl Instance {
         }
     }
 
-    /// The VNI of ours in which the address of a host route is not where the route says: a machine
-    /// that came here, or went on, while its old site has not taken it back.
-    fn contested(&self, route: &Route, ip: IpAddr) -> Option<Vni> {
-        let vnis = self.imports.importers(&route.path.targets);
-        vnis.into_iter().find(|vni| {
+    /// The address of a host route is not where the route says: in a VNI of ours that it is told in,
+    /// where a machine came here, or went on, while its old site has not taken it back; or in the one
+    /// of the tenant that has the address's subnet, when a machine elsewhere says it has it.
+    fn not_there(&self, l3_vni: Vni, route: &Route, ip: IpAddr) -> Option<Fault> {
+        let mut vnis = self.imports.importers(&route.path.targets);
+        for vni in self.subnets_by_address.covering(l3_vni, ip) {
+            let Some((network, _)) = self.active(vni) else {
+                continue;
+            };
+            if network.is_gateway_ip(ip) {
+                return Some(Fault::OwnGateway);
+            }
+            vnis.insert(vni);
+        }
+        let elsewhere = vnis.into_iter().find(|vni| {
             let owner = self.ip_owner(*vni, ip);
             owner.is_some_and(|owner| owner.place != Place::At(route.path.vtep))
-        })
+        });
+        elsewhere.map(Fault::HostElsewhere)
     }
 
     fn resolve_imports(&mut self, key: &EvpnKey) {

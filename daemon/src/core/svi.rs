@@ -1,4 +1,5 @@
-//! Addresses that this host alone has in an overlay network, for `advertise_svi`.
+//! Addresses that this host has in an overlay network: those that it alone has, for `advertise_svi`,
+//! and the subnets of all of them.
 //!
 //! A gateway is the same at every site, address and MAC, so nobody reaches a certain hypervisor by
 //! it. An address that one host alone has needs a MAC address of its own beside it. Without a gateway
@@ -7,13 +8,17 @@
 //! it, which others make; what stands on the device itself then is named, since a route with a MAC
 //! address that every site has would lead nowhere.
 //!
+//! The subnets say which addresses of machines others may route here ([`evpn::Input::SetSubnets`]): those
+//! of the configured gateways and, as FRR's hosts have it, of the device and its macvlans. An address
+//! without a subnet, like 10.0.0.1/32, says nothing.
+//!
 //! All of it comes from what the kernel says of devices and addresses, worked out anew when some of
 //! it changed. What is told of it, and that no route of others may claim it, is EVPN's.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use bgp::{MacAddress, Vni};
+use bgp::{MacAddress, Prefix, Vni};
 use fib::{Link, LinkKind, Links};
 
 use super::Core;
@@ -23,6 +28,7 @@ use crate::config::VniConfig;
 #[derive(Debug, Default)]
 pub(super) struct Svi {
     told: BTreeMap<Vni, BTreeSet<(MacAddress, IpAddr)>>,
+    subnets: BTreeMap<Vni, BTreeSet<Prefix>>,
     stale: bool,
 }
 
@@ -49,6 +55,14 @@ impl Core {
     pub(super) fn settle_svi(&mut self) -> bool {
         if !std::mem::take(&mut self.svi.stale) {
             return false;
+        }
+        let l3_vni = self.config.l3vni.is_some();
+        let routed = |vni: &&VniConfig| l3_vni || vni.vrf.is_some();
+        let routed = self.config.vnis.iter().filter(routed);
+        let subnets = subnets(routed, &self.install.ground.links);
+        if self.svi.subnets != subnets {
+            self.svi.subnets.clone_from(&subnets);
+            self.tell_evpn(evpn::Input::SetSubnets(subnets));
         }
         let found = found(&self.config.vnis, &self.install.ground.links);
         let before = std::mem::replace(&mut self.svi.told, found.clone());
@@ -99,11 +113,7 @@ fn found(vnis: &[VniConfig], links: &Links) -> BTreeMap<Vni, BTreeSet<(MacAddres
     if wanted.peek().is_none() {
         return found;
     }
-    let mut macvlans: BTreeMap<u32, Vec<&Link>> = BTreeMap::new();
-    for link in links.iter().filter(|link| is_macvlan(link)) {
-        let parent = link.parent.unwrap_or_default();
-        macvlans.entry(parent).or_default().push(link);
-    }
+    let mut macvlans = macvlans(links);
     for vni in wanted {
         let Some(device) = links.named(&vni.bridge.as_str().into()) else {
             continue;
@@ -121,6 +131,47 @@ fn found(vnis: &[VniConfig], links: &Links) -> BTreeMap<Vni, BTreeSet<(MacAddres
         }
     }
     found
+}
+
+/// The subnets of overlay networks here, those of links alone left out.
+fn subnets<'a>(
+    vnis: impl Iterator<Item = &'a VniConfig>,
+    links: &Links,
+) -> BTreeMap<Vni, BTreeSet<Prefix>> {
+    let mut found: BTreeMap<Vni, BTreeSet<Prefix>> = BTreeMap::new();
+    let mut vnis = vnis.peekable();
+    if vnis.peek().is_none() {
+        return found;
+    }
+    let macvlans = macvlans(links);
+    for vni in vnis {
+        let configured = vni.gateway.iter().map(|gateway| Prefix::from(*gateway));
+        let device = links.named(&vni.bridge.as_str().into());
+        let own = device.and_then(|device| macvlans.get(&device.index));
+        let devices = device.into_iter().chain(own.into_iter().flatten().copied());
+        let addresses = devices.flat_map(|link| links.addresses(link.index));
+        let there = addresses.filter_map(|it| match it.peer {
+            Some(peer) => Prefix::new(peer, it.address.prefix()),
+            None => Some(Prefix::from(it.address)),
+        });
+        let all = configured.chain(there);
+        let is_subnet = |it: &Prefix| !link_local(it.addr()) && *it != Prefix::host(it.addr());
+        let all: BTreeSet<Prefix> = all.filter(is_subnet).collect();
+        if !all.is_empty() {
+            found.insert(vni.id, all);
+        }
+    }
+    found
+}
+
+/// By the device that they stand on.
+fn macvlans(links: &Links) -> BTreeMap<u32, Vec<&Link>> {
+    let mut macvlans: BTreeMap<u32, Vec<&Link>> = BTreeMap::new();
+    for link in links.iter().filter(|link| is_macvlan(link)) {
+        let parent = link.parent.unwrap_or_default();
+        macvlans.entry(parent).or_default().push(link);
+    }
+    macvlans
 }
 
 fn is_macvlan(link: &Link) -> bool {
@@ -232,5 +283,30 @@ mod tests {
             })
             .collect();
         assert!(shown(&silent, &links).is_empty());
+    }
+
+    #[test]
+    fn subnets_are_those_of_gateways_of_the_device_and_of_its_macvlans() {
+        let mut links = Links::default();
+        let addresses = [
+            "10.100.0.1/24",
+            "fe80::1/64",
+            "10.7.0.1/32",
+            "2001:db8::1/64",
+        ];
+        device(&mut links, Link::new(3, "br100"), 1, &addresses);
+        device(&mut links, macvlan(4, 3), 2, &["10.101.0.11/24"]);
+        device(&mut links, macvlan(5, 9), 3, &["10.9.0.11/24"]);
+        let shown = |more: &str| -> Vec<String> {
+            let found = subnets(vnis(more).iter(), &links);
+            let all = found.into_values().flatten();
+            all.map(|subnet| subnet.to_string()).collect()
+        };
+        let there = ["10.100.0.0/24", "10.101.0.0/24", "2001:db8::/64"];
+        assert_eq!(shown(""), there);
+        assert_eq!(shown("gateway = [\"10.100.0.1/24\"]\n"), there);
+        let more = shown("gateway = [\"10.99.0.1/24\", \"169.254.1.1/32\"]\n");
+        assert_eq!(more, [&["10.99.0.0/24"], &there[..]].concat());
+        assert!(subnets(vnis("").iter(), &Links::default()).is_empty());
     }
 }

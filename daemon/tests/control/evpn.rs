@@ -56,6 +56,7 @@ fn answer(request: &Request) -> Answer {
                 vtep: None,
                 since_s: None,
                 installed: Some(true),
+                outside: false,
             };
             let neighbors = rows.map(neighbor).collect();
             Reply::EvpnNeighbors(reply::EvpnNeighbors { neighbors, next })

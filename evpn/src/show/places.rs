@@ -28,6 +28,8 @@ pub struct NeighbourStatus {
     pub vtep: Option<IpAddr>,
     /// Since when it is so.
     pub since: Option<Instant>,
+    /// It is here, and in none of the subnets of the VNI: told without the L3 VNI.
+    pub outside: bool,
 }
 
 /// Another site, for `show evpn vteps`.
@@ -95,6 +97,7 @@ impl Instance {
             kind,
             vtep,
             since: self.clock.instant(host.since),
+            outside: self.outside.contains(&(vni, ip)),
         })
     }
 

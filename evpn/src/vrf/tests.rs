@@ -303,6 +303,206 @@ fn learn(instance: &mut Instance, last: u8, ip: &str) {
     );
 }
 
+/// The subnets of VNIs at a site.
+fn has_subnets(instance: &mut Instance, subnets: &[(u32, &str)]) {
+    let mut of_vnis: BTreeMap<Vni, BTreeSet<Prefix>> = BTreeMap::new();
+    for (number, text) in subnets {
+        of_vnis
+            .entry(vni(*number))
+            .or_default()
+            .insert(prefix(text));
+    }
+    instance.handle(Instant::now(), Input::SetSubnets(of_vnis));
+}
+
+/// IP addresses that a site tells with the L3 VNI.
+fn routed(instance: &Instance) -> Vec<IpAddr> {
+    let told = instance.originated();
+    let routed = told.filter(|(_, set)| set.evpn.is_some_and(|tail| tail.label2.is_some()));
+    routed
+        .filter_map(|(key, _)| crate::resolve::ip_of(key))
+        .collect()
+}
+
+#[test]
+fn an_address_in_no_subnet_of_its_vni_is_told_without_the_l3_vni() {
+    let mut one = with_subnet(1);
+    let all = [
+        (7, "10.1.0.7"),
+        (8, "10.2.0.8"),
+        (9, "8.8.8.8"),
+        (10, "2001:db8::a"),
+    ];
+    for (last, ip) in all {
+        learn(&mut one, last, ip);
+    }
+    let routed_now = routed(&one);
+    assert_eq!(
+        routed_now.len(),
+        4,
+        "nothing is known of subnets: {routed_now:?}"
+    );
+    assert!(one.concerns().is_empty());
+    drain(&mut one);
+    has_subnets(&mut one, &[(100, "10.1.0.0/24"), (200, "10.2.0.0/24")]);
+    let told = lines(&drain(&mut one));
+    assert_eq!(
+        told.len(),
+        2,
+        "two are told anew, none is withdrawn: {told:?}"
+    );
+    assert_eq!(
+        routed(&one),
+        [
+            "10.1.0.7".parse::<IpAddr>().unwrap(),
+            all[3].1.parse().unwrap()
+        ]
+    );
+    let outside = one.neighbours_behind(None, None).filter(|it| it.outside);
+    let outside: Vec<String> = outside.map(|it| it.ip.to_string()).collect();
+    assert_eq!(outside, ["8.8.8.8", "10.2.0.8"]);
+    let concerns: Vec<String> = one.concerns().iter().map(ToString::to_string).collect();
+    assert_eq!(concerns.len(), 1, "{concerns:?}");
+    assert!(
+        concerns[0].starts_with("VNI 100: machines here have addresses"),
+        "{concerns:?}"
+    );
+    // One that comes later is like those, and a subnet beside the first mends it.
+    learn(&mut one, 11, "10.2.0.11");
+    assert_eq!(routed(&one).len(), 2);
+    has_subnets(
+        &mut one,
+        &[
+            (100, "10.1.0.0/24"),
+            (100, "10.2.0.0/24"),
+            (100, "8.0.0.0/8"),
+        ],
+    );
+    assert_eq!(routed(&one).len(), 5);
+    assert!(one.concerns().is_empty());
+    // The last word is the same whatever came first.
+    has_subnets(&mut one, &[(100, "10.1.0.0/24")]);
+    for present in [false, true] {
+        let config = present.then(|| VniConfig::new("tenant").vrf(red()));
+        one.handle(Instant::now(), Input::SetVnis([(vni(100), config)].into()));
+    }
+    assert_eq!(routed(&one).len(), 2);
+    assert_eq!(one.concerns().len(), 1);
+}
+
+#[test]
+fn a_host_route_told_in_another_vni_does_not_win_over_the_machine_that_has_the_address() {
+    let (mut one, mut two) = (with_red(1), with_subnet(2));
+    // The machine of VNI 200 at site 1 says that it has an address of VNI 100.
+    let config = VniConfig::new("other").vrf(red());
+    one.handle(
+        Instant::now(),
+        Input::SetVni {
+            vni: vni(200),
+            config,
+        },
+    );
+    let (mac, ip) = (mac(66), "10.1.0.7".parse().unwrap());
+    let (vni_200, present, sticky) = (vni(200), true, false);
+    one.handle(
+        Instant::now(),
+        Input::LocalMac {
+            vni: vni_200,
+            mac,
+            present,
+            sticky,
+        },
+    );
+    one.handle(
+        Instant::now(),
+        Input::LocalNeighbour {
+            vni: vni_200,
+            ip,
+            mac,
+            present,
+        },
+    );
+    has_subnets(&mut two, &[(100, "10.1.0.0/24")]);
+    let route = "red +[2]:[10.10.0.1:200]:[0]:[48]:[02:00:00:00:00:42]:[32]:[10.1.0.7] \
+                 Router(10.10.0.1)";
+    // Nobody here has it: others may know better.
+    let came = tell(&mut one, &mut two);
+    assert!(came.iter().any(|line| line == route), "{came:?}");
+    learn(&mut two, 7, "10.1.0.7");
+    let learned = lines(&drain(&mut two));
+    assert!(
+        learned
+            .iter()
+            .any(|line| line == &route.replace('+', "-").replace(" Router(10.10.0.1)", "")),
+        "{learned:?}"
+    );
+    let fault = |two: &Instance| {
+        two.received().find_map(|it| {
+            let host = crate::resolve::ip_of(&it.route.key).is_some();
+            it.vrfs
+                .into_iter()
+                .find_map(|(_, fault)| fault)
+                .filter(|_| host)
+        })
+    };
+    assert_eq!(fault(&two), Some(Fault::HostElsewhere(vni(100))));
+    // It goes, and the route counts again.
+    let (present, mac) = (false, MacAddress([2, 0, 0, 0, 0, 7]));
+    two.handle(
+        Instant::now(),
+        Input::LocalNeighbour {
+            vni: vni(100),
+            ip,
+            mac,
+            present,
+        },
+    );
+    let gone = lines(&drain(&mut two));
+    assert!(gone.iter().any(|line| line == route), "{gone:?}");
+    // Our gateway's address is nobody's.
+    let config = VniConfig::new("tenant").vrf(red()).gateway(None, vec![ip]);
+    two.handle(
+        Instant::now(),
+        Input::SetVni {
+            vni: vni(100),
+            config,
+        },
+    );
+    drain(&mut two);
+    assert_eq!(fault(&two), Some(Fault::OwnGateway));
+}
+
+#[test]
+fn subnets_are_found_by_address_within_a_tenant() {
+    let of = |texts: &[&str]| {
+        texts
+            .iter()
+            .map(|text| prefix(text))
+            .collect::<BTreeSet<_>>()
+    };
+    let wide = of(&["10.0.0.0/8", "2001:db8::/64"]);
+    let narrow = of(&["10.1.0.0/24", "10.9.0.0/16"]);
+    let all = [
+        (4001, 100, &wide),
+        (4001, 200, &narrow),
+        (4002, 300, &narrow),
+    ];
+    let all = all.into_iter().map(|(l3, l2, of)| (vni(l3), vni(l2), of));
+    let index = crate::subnets::SubnetIndex::new(all);
+    let found = |l3: u32, ip: &str| -> BTreeSet<u32> {
+        index
+            .covering(vni(l3), ip.parse().unwrap())
+            .map(Vni::get)
+            .collect()
+    };
+    assert_eq!(found(4001, "10.1.0.7"), [100, 200].into());
+    assert_eq!(found(4001, "10.2.0.7"), [100].into());
+    assert_eq!(found(4002, "10.1.0.7"), [300].into());
+    assert_eq!(found(4001, "2001:db8::1"), [100].into());
+    assert_eq!(found(4001, "11.0.0.1"), [].into());
+    assert_eq!(found(4003, "10.1.0.7"), [].into());
+}
+
 #[test]
 fn a_host_that_comes_here_is_no_longer_routed_to_its_old_site() {
     let (mut one, mut two) = (with_subnet(1), with_subnet(2));

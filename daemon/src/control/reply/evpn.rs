@@ -171,6 +171,10 @@ pub struct EvpnNeighbor {
     /// The kernel resolves it for us; `null` for local ones, which the kernel has learned, and where
     /// the kernel is not written.
     pub installed: Option<bool>,
+    /// A machine here has it, and it lies in none of the subnets of the VNI: other sites are not told
+    /// to route it here.
+    #[serde(default)]
+    pub outside: bool,
 }
 
 /// Other tunnel endpoints.
@@ -411,7 +415,7 @@ mod tests {
             "neighbors[]",
             read::<EvpnNeighbor>(json!({
                 "vni": 100, "ip": "10.0.0.1", "mac": "", "kind": "local", "vtep": null,
-                "since_s": null, "installed": null,
+                "since_s": null, "installed": null, "outside": false,
             })),
         );
         documented(

@@ -217,6 +217,7 @@ impl Core {
                 vtep: status.vtep,
                 since_s: status.since.map(age),
                 installed,
+                outside: status.outside,
             }
         });
         Ok(reply::EvpnNeighbors {

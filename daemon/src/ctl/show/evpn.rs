@@ -152,6 +152,7 @@ pub(in crate::ctl) struct NeighborTable {
     table: Table,
     local: u64,
     remote: u64,
+    outside: u64,
 }
 
 impl Default for NeighborTable {
@@ -161,6 +162,7 @@ impl Default for NeighborTable {
             table: Table::new(&names).fit(&["Since"]),
             local: 0,
             remote: 0,
+            outside: 0,
         }
     }
 }
@@ -172,6 +174,9 @@ impl NeighborTable {
         out: &mut dyn Write,
     ) -> io::Result<()> {
         for neighbor in &page.neighbors {
+            let mark = if neighbor.outside { "!" } else { "" };
+            let place = format!("{}{mark}", neighbor.kind.word());
+            self.outside += u64::from(neighbor.outside);
             match neighbor.kind {
                 MacKind::Local => self.local += 1,
                 MacKind::Remote => self.remote += 1,
@@ -180,7 +185,7 @@ impl NeighborTable {
                 neighbor.vni.to_string(),
                 neighbor.ip.to_string(),
                 neighbor.mac.clone(),
-                neighbor.kind.word().to_owned(),
+                place,
                 or_dash(neighbor.vtep),
                 or_dash(neighbor.since_s.map(uptime)),
                 neighbor.installed.map_or_else(|| "-".to_owned(), yes_no),
@@ -193,7 +198,16 @@ impl NeighborTable {
         let (local, remote) = (self.local, self.remote);
         self.table.finish(out)?;
         let total = counted(local + remote, "IP address", "IP addresses");
-        writeln!(out, "Total: {total}, {local} local, {remote} remote")
+        writeln!(out, "Total: {total}, {local} local, {remote} remote")?;
+        if self.outside > 0 {
+            writeln!(
+                out,
+                "! {} in none of the subnets of its VNI: told without the L3 VNI, so that no other \
+                 site routes it here",
+                self.outside
+            )?;
+        }
+        Ok(())
     }
 }
 
