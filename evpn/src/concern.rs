@@ -94,7 +94,8 @@ impl Concern {
             }
             Concern::Static { .. } => {
                 "take the static entry out where the machine is not, or give one of two machines \
-                 another address"
+                 another address; if it has moved to where it is static, `rbgpctl evpn \
+                 clear-duplicate` ends this line"
             }
             Concern::Outside { .. } => {
                 "`rbgpctl show evpn neighbors` names them; give those machines other addresses, or \
@@ -206,10 +207,45 @@ impl Instance {
     /// Notes whether somebody else claims an address that is static where it is.
     pub(crate) fn note_contested(&mut self, vni: Vni, mac: MacAddress, owner: Option<MacOwner>) {
         let owner = owner.filter(|owner| owner.claim.sticky);
+        self.note_displaced(vni, mac, owner.as_ref());
         match owner.and_then(|owner| self.rival_of(vni, mac, &owner)) {
             Some(_) => self.contested.insert((vni, mac)),
             None => !self.contested.is_empty() && self.contested.remove(&(vni, mac)),
         };
+    }
+
+    /// Notes whether a machine of this site has to give way. The kernel forgets it as soon as the
+    /// other site's entry is there, so it counts until that site gives the address up, or somebody
+    /// says that the machine has only moved.
+    fn note_displaced(&mut self, vni: Vni, mac: MacAddress, owner: Option<&MacOwner>) {
+        let there = owner.filter(|owner| !owner.here && !is_virtual(mac));
+        let there = there.map(|owner| owner.claim.vtep);
+        let station = self.facts.stations.get(&(vni, mac));
+        let here = station.is_some_and(|station| station.local().is_some());
+        match there {
+            Some(vtep) if here => drop(self.displaced.insert((vni, mac), vtep)),
+            Some(vtep) if self.displaced.get(&(vni, mac)) == Some(&vtep) => {}
+            Some(_) | None if self.displaced.is_empty() => {}
+            Some(_) | None => drop(self.displaced.remove(&(vni, mac))),
+        }
+    }
+
+    /// A machine here uses an address that the kernel has elsewhere.
+    pub(crate) fn note_heard(&mut self, vni: Vni, mac: MacAddress) {
+        let owner = self.mac_owner(vni, mac).filter(|_| !is_virtual(mac));
+        if let Some(owner) = owner.filter(|owner| owner.claim.sticky && !owner.here) {
+            self.displaced.insert((vni, mac), owner.claim.vtep);
+            self.note_contested(vni, mac, Some(owner));
+        }
+    }
+
+    /// The claim that the kernel would have for a machine here that had to give way.
+    pub(crate) fn displaced_claim(&self, vni: Vni, mac: MacAddress, own: IpAddr) -> Option<Claim> {
+        self.displaced.contains_key(&(vni, mac)).then_some(Claim {
+            sticky: false,
+            sequence: 0,
+            vtep: own,
+        })
     }
 
     /// Notes whether the address of a machine here lies in no subnet.
@@ -241,7 +277,9 @@ impl Instance {
         let usable = remotes.filter(|it| self.fault(network, own, it).is_none());
         let usable = usable.filter(|it| !it.path.default_gateway);
         let claims = usable.map(|it| Claim::of(&it.path));
-        let all = claims.chain(self.local_claim(vni, station, own));
+        let here = self.local_claim(vni, station, own);
+        let here = here.or_else(|| self.displaced_claim(vni, mac, own));
+        let all = claims.chain(here);
         all.filter(|claim| claim.vtep != owner.claim.vtep && !is_virtual(mac))
             .max()
     }

@@ -99,6 +99,15 @@ pub enum Input {
         /// A static entry, which no other site may take over (RFC 7432 §15.2).
         sticky: bool,
     },
+    /// A machine on a local port has said something, though the kernel has its address elsewhere. It
+    /// makes no claim; but where the address is static at another site, the kernel learns nothing
+    /// of the machine, and somebody has to look (RFC 7432 §15.2).
+    Heard {
+        /// Bridge.
+        vni: Vni,
+        /// Address.
+        mac: MacAddress,
+    },
     /// The kernel has, or no longer has, a neighbour entry on a VNI's bridge. The same rules as
     /// for [`Input::LocalMac`].
     LocalNeighbour {
@@ -131,7 +140,8 @@ pub enum Input {
     /// still remember ([`Instance::sequences`]): an address that is learned here gets no lower one.
     /// Given before stations are, and again without any once those that were there are known.
     SetSequences(BTreeMap<(Vni, MacAddress), u32>),
-    /// Lets go of duplicates and forgets how often they moved.
+    /// Lets go of duplicates and forgets how often they moved, and that a machine was here whose
+    /// address is static elsewhere.
     ClearDuplicates {
         /// Only in this VNI.
         vni: Option<Vni>,
@@ -266,6 +276,8 @@ pub struct Instance {
     pub(crate) sequences_before: BTreeMap<(Vni, MacAddress), u32>,
     /// Static addresses that somebody else claims, too.
     pub(crate) contested: BTreeSet<(Vni, MacAddress)>,
+    /// Addresses of machines here that gave way to another site where they are static: that one.
+    pub(crate) displaced: BTreeMap<(Vni, MacAddress), IpAddr>,
     /// Addresses of machines here that lie in no subnet of their VNI.
     pub(crate) outside: BTreeSet<(Vni, IpAddr)>,
     pub(crate) clock: Clock,
@@ -298,6 +310,7 @@ impl Instance {
             duplicates: Duplicates::new(),
             sequences_before: BTreeMap::new(),
             contested: BTreeSet::new(),
+            displaced: BTreeMap::new(),
             outside: BTreeSet::new(),
             clock: Clock::default(),
             decoded: Decoded::default(),
@@ -352,6 +365,7 @@ impl Instance {
                 present: false,
                 sticky: _,
             } => self.lost_mac(vni, mac),
+            Input::Heard { vni, mac } => self.note_heard(vni, mac),
             Input::LocalNeighbour {
                 vni,
                 ip,
@@ -372,11 +386,20 @@ impl Instance {
             }
             Input::SetSequences(before) => self.sequences_before = before,
             Input::ClearDuplicates { vni, address } => {
-                let thawed = self.duplicates.clear(|of, other| {
+                let meant = |of, other| {
                     vni.is_none_or(|vni| vni == of)
                         && address.is_none_or(|address| address == other)
-                });
+                };
+                let thawed = self.duplicates.clear(meant);
                 self.resolve_all(thawed);
+                let macs = self.displaced.keys().copied();
+                let macs: Vec<_> = macs
+                    .filter(|(of, mac)| meant(*of, Address::Mac(*mac)))
+                    .collect();
+                for (vni, mac) in macs {
+                    self.displaced.remove(&(vni, mac));
+                    self.resolve_mac(vni, mac);
+                }
             }
             Input::Timeout => {
                 let thawed = self.duplicates.expire(now);
@@ -630,6 +653,8 @@ impl Instance {
         self.contested.retain(|(vni, _)| !vnis.contains(vni));
         self.outside.retain(|(vni, _)| !vnis.contains(vni));
         self.resolve_vnis(vnis);
+        let stations = &self.facts.stations;
+        self.displaced.retain(|key, _| stations.get(key).is_some());
         // Of those that nothing is known of any more, too.
         let frozen = self.duplicates.frozen().into_iter();
         self.resolve_all(frozen.filter(|(vni, _)| vnis.contains(vni)).collect());

@@ -189,6 +189,7 @@ impl Instance {
         let remote = owner.filter(|owner| !owner.here);
         let tunnel = remote.and_then(|owner| self.tunnel_of(vni, mac, owner.claim));
         let Some(station) = self.facts.stations.get_mut(&(vni, mac)) else {
+            self.note_contested(vni, mac, None);
             self.duplicates.left(left.then_some((vni, address)));
             return false;
         };

@@ -18,7 +18,7 @@ use crate::instance::Instance;
 use crate::mobility::{Claim, Rule};
 use crate::originate::Network;
 use crate::path::{Fault, Route, is_group_or_zero};
-use crate::resolve::{ip_of, is_no_host, mac_of};
+use crate::resolve::{MacOwner, ip_of, is_no_host, mac_of};
 use crate::station::{Place, RemoteMac, Station};
 use crate::target::ImportTarget;
 use crate::tunnel::Tunnel;
@@ -385,13 +385,14 @@ impl Instance {
             (None, None) if is_group_or_zero(mac) => Outcome::Faulty(Fault::NotAStation(mac)),
             (None, None) => Outcome::Gateway,
             (Some(owner), None) if owner.claim == *claim && owner.place() == place => {
-                Outcome::Chosen(self.rule(network, station, owner.claim))
+                Outcome::Chosen(self.rule(network, mac, station, owner.claim))
             }
             (Some(owner), None) if owner.place() == place => Outcome::SameSite,
             (Some(owner), None) => Outcome::Beaten(owner.claim.preferred_by(claim)),
         };
         let own = self.vtep.unwrap_or(IpAddr::V4([0, 0, 0, 0].into()));
-        let local = self.local_claim(vni, station, own).map(|claim| Candidate {
+        let local = self.claim_here(vni, mac, station, own);
+        let local = local.map(|claim| Candidate {
             key: None,
             vtep: self.vtep,
             sequence: claim.sequence,
@@ -544,9 +545,9 @@ impl Instance {
         };
         status.sequence = owner.claim.sequence;
         status.sticky = owner.claim.sticky;
-        status.reason = Reason::Won(self.rule(network, station, owner.claim));
+        status.reason = Reason::Won(self.rule(network, mac, station, owner.claim));
         status.ips = self.bound_ips(vni, mac, station);
-        status.conflict = self.conflict(network, station, owner.place(), owner.claim);
+        status.conflict = self.conflict(network, mac, station, &owner);
         if let Place::At(vtep) = owner.place() {
             status.kind = Kind::Remote;
             status.vtep = Some(vtep);
@@ -557,14 +558,26 @@ impl Instance {
         Some(status)
     }
 
+    /// That of a machine of this site, also of one that had to give way.
+    fn claim_here(
+        &self,
+        vni: Vni,
+        mac: MacAddress,
+        station: &Station,
+        own: IpAddr,
+    ) -> Option<Claim> {
+        let local = self.local_claim(vni, station, own);
+        local.or_else(|| self.displaced_claim(vni, mac, own))
+    }
+
     /// What decided for the best claim, against the best one of another site.
-    fn rule(&self, network: &Network, station: &Station, best: Claim) -> Rule {
+    fn rule(&self, network: &Network, mac: MacAddress, station: &Station, best: Claim) -> Rule {
         let own = self.vtep.unwrap_or(best.vtep);
         let remotes = self.facts.routes.of(&station.remotes);
         let usable = remotes.filter(|route| self.fault(network, own, route).is_none());
         let second = usable
             .map(|route| Claim::of(&route.path))
-            .chain(self.local_claim(network.vni, station, own))
+            .chain(self.claim_here(network.vni, mac, station, own))
             .filter(|claim| claim.vtep != best.vtep)
             .max();
         second.map_or(Rule::OnlyClaim, |second| best.preferred_by(&second))
@@ -587,16 +600,19 @@ impl Instance {
     fn conflict(
         &self,
         network: &Network,
+        mac: MacAddress,
         station: &Station,
-        place: Place,
-        claim: Claim,
+        owner: &MacOwner,
     ) -> Option<Conflict> {
-        let local = station.local()?;
-        match place {
-            Place::At(vtep) => claim.sticky.then_some(Conflict::StaticElsewhere(vtep)),
+        let own = self.vtep?;
+        let local = self.claim_here(network.vni, mac, station, own)?;
+        match owner.place() {
+            Place::At(vtep) => {
+                let sticky = owner.claim.sticky;
+                sticky.then_some(Conflict::StaticElsewhere(vtep))
+            }
             Place::Here if !local.sticky => None,
             Place::Here => {
-                let own = self.vtep?;
                 let mut remotes = self.facts.routes.of(&station.remotes);
                 remotes
                     .find(|route| self.fault(network, own, route).is_none())

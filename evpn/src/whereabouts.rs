@@ -20,6 +20,12 @@ impl Instance {
         owner.is_some_and(|owner| owner.here)
     }
 
+    /// Whether a MAC address is at another site, and static there.
+    pub fn is_static_elsewhere(&self, vni: Vni, mac: MacAddress) -> bool {
+        let owner = self.mac_owner(vni, mac);
+        owner.is_some_and(|owner| owner.claim.sticky && !owner.here)
+    }
+
     /// Sequence numbers above 0 of stations of this site, as they are told, and what is still known of
     /// an earlier run. Other sites may remember them longer than this one lives: a program that
     /// starts again while its routes are kept gives them back ([`crate::Input::SetSequences`]),

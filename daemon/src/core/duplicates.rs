@@ -7,7 +7,7 @@
 use std::time::{Duration, Instant};
 
 use bgp::Vni;
-use evpn::{Address, Duplicate, DuplicateEnd, Input};
+use evpn::{Address, Concern, Duplicate, DuplicateEnd, Input};
 
 use super::Core;
 use crate::control::{ErrorReply, reply};
@@ -122,6 +122,7 @@ impl Core {
         Ok(reply::EvpnDuplicates {
             detection: detection.map(told),
             duplicates: wanted.map(|it| row(now, &it)).collect(),
+            conflicts: self.static_conflicts(vni, None),
         })
     }
 
@@ -133,16 +134,32 @@ impl Core {
     ) -> Result<reply::EvpnDuplicates, ErrorReply> {
         let mut cleared = self.evpn_duplicates(vni)?;
         if let Some(address) = address {
-            let address = address.to_string();
-            cleared.duplicates.retain(|it| it.address == address);
-            if cleared.duplicates.is_empty() {
-                let error = format!("`{address}` is no duplicate");
+            let text = address.to_string();
+            cleared.duplicates.retain(|it| it.address == text);
+            cleared.conflicts = self.static_conflicts(vni, Some(address));
+            if cleared.duplicates.is_empty() && cleared.conflicts.is_empty() {
+                let error = format!("`{text}` is no duplicate");
                 let hint = "rbgpctl show evpn duplicates lists them";
                 return Err(ErrorReply::not_found(error).hint(hint));
             }
         }
         self.tell_evpn(Input::ClearDuplicates { vni, address });
+        let left = self.static_conflicts(vni, address);
+        cleared.conflicts.retain(|line| !left.contains(line));
         Ok(cleared)
+    }
+
+    /// A line for each address that is static at one site while another one has it, too.
+    fn static_conflicts(&self, vni: Option<Vni>, address: Option<Address>) -> Vec<String> {
+        let concerns = self.evpn.concerns().into_iter();
+        let wanted = concerns.filter(|concern| {
+            let Concern::Static { vni: of, mac, .. } = concern else {
+                return false;
+            };
+            vni.is_none_or(|vni| vni == *of)
+                && address.is_none_or(|address| address == Address::Mac(*mac))
+        });
+        wanted.map(|it| format!("{it}; {}", it.remedy())).collect()
     }
 
     /// An error that says so if there is no such VNI.

@@ -195,6 +195,11 @@ impl Core {
                 self.squats(now, vni, Address::Mac(word.mac), word.mac, port);
                 continue;
             }
+            let learned = self.learned.contains_key(&(vni, word.mac));
+            if !learned && self.evpn.is_static_elsewhere(vni, word.mac) {
+                let mac = word.mac;
+                self.tell_evpn(Input::Heard { vni, mac });
+            }
             if word.announced && now.saturating_duration_since(at) < FRESH {
                 self.announced(now, vni, word.mac);
             }

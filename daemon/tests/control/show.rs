@@ -297,6 +297,7 @@ fn evpn_and_bfd_have_the_keys_of_the_contract() {
                         frozen: true,
                         left_s: None,
                     }],
+                    conflicts: Vec::new(),
                 })
             }
             Request::EvpnVni => Reply::EvpnVni(reply::EvpnVni {

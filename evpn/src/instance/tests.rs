@@ -593,6 +593,63 @@ fn a_static_address_that_two_sites_have_is_a_concern_until_one_gives_it_up() {
 }
 
 #[test]
+fn a_machine_that_gave_way_to_a_static_address_stays_a_concern_until_that_is_settled() {
+    let line = "VNI 100: 02:00:00:00:00:01 is static at 10.10.0.2, and 10.10.0.1 has learned it; \
+                frames go to 10.10.0.2";
+    let cut_off = || {
+        let mut a = site_with_vni(1);
+        learns(&mut a, 1);
+        from(2).sticky().announces(&mut a, mac(1), None);
+        // The entry replaces what the kernel has learned, and the kernel says so.
+        local(&mut a, 1, false, false);
+        assert_eq!(concerns(&a), [line]);
+        a
+    };
+    let mut a = cut_off();
+    let status = &a.macs(None)[0];
+    assert_eq!(status.conflict, Some(Conflict::StaticElsewhere(vtep(2))));
+    assert_eq!(status.reason, Reason::Won(Rule::Sticky));
+    let claims = a.explain(vni(VNI), mac(1));
+    assert_eq!(
+        (claims[0].key.as_ref(), claims[0].vtep),
+        (None, Some(vtep(1)))
+    );
+    assert_eq!(claims[0].outcome, Outcome::Beaten(Rule::Sticky));
+    assert_eq!(claims[1].outcome, Outcome::Chosen(Rule::Sticky));
+    // Another change of configuration is no end of it.
+    set_vni(&mut a, VNI, VniConfig::new("renamed"));
+    assert_eq!(concerns(&a), [line]);
+    // The other site gives it up.
+    from(2).withdraws(&mut a, mac(1), None);
+    assert_eq!((concerns(&a).len(), a.displaced.len()), (0, 0));
+    // It is no longer static there.
+    let mut a = cut_off();
+    from(2).announces(&mut a, mac(1), None);
+    assert_eq!((concerns(&a).len(), a.displaced.len()), (0, 0));
+    // Somebody says that the machine has moved.
+    let mut a = cut_off();
+    let clear = |last| Input::ClearDuplicates {
+        vni: None,
+        address: Some(Address::Mac(mac(last))),
+    };
+    a.handle(now(), clear(2));
+    assert_eq!(concerns(&a), [line]);
+    a.handle(now(), clear(1));
+    assert_eq!((concerns(&a).len(), a.displaced.len()), (0, 0));
+    // It is still here, and says something.
+    let (vni, mac) = (vni(VNI), mac(1));
+    a.handle(now(), Input::Heard { vni, mac });
+    assert_eq!(concerns(&a), [line]);
+    a.handle(now(), Input::RemoveVni(vni));
+    assert_eq!((concerns(&a).len(), a.displaced.len()), (0, 0));
+    // One that is not static elsewhere is for the kernel to learn.
+    let mut a = site_with_vni(1);
+    from(2).announces(&mut a, mac, None);
+    a.handle(now(), Input::Heard { vni, mac });
+    assert_eq!((concerns(&a).len(), a.displaced.len()), (0, 0));
+}
+
+#[test]
 fn gateways_and_virtual_routers_may_be_static_at_several_sites() {
     let mut a = site_with_vni(1);
     let router = MacAddress([0, 0, 0x5e, 0, 1, 7]);

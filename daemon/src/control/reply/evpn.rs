@@ -280,6 +280,10 @@ pub struct EvpnDuplicates {
     pub detection: Option<Detection>,
     /// In the order of VNI and address, MAC addresses before IP addresses.
     pub duplicates: Vec<DuplicateAddress>,
+    /// MAC addresses that are static at one site while another one has them, too (RFC 7432 §15.2): a
+    /// line each, with what to do.
+    #[serde(default)]
+    pub conflicts: Vec<String>,
 }
 
 /// How addresses that two hosts have are found.

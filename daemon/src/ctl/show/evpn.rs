@@ -317,7 +317,11 @@ pub(in crate::ctl) fn evpn_duplicates(
     table.finish(out)?;
     let frozen = duplicates.duplicates.iter().filter(|it| it.frozen).count();
     let total = counted(duplicates.duplicates.len(), "duplicate", "duplicates");
-    writeln!(out, "Total: {total}, {frozen} frozen")
+    writeln!(out, "Total: {total}, {frozen} frozen")?;
+    for line in &duplicates.conflicts {
+        writeln!(out, "{}", printable(line.clone()))?;
+    }
+    Ok(())
 }
 
 /// `evpn clear-duplicate`.
@@ -333,7 +337,10 @@ pub(in crate::ctl) fn duplicates_cleared(
             duplicate.vni
         )?;
     }
-    if cleared.duplicates.is_empty() {
+    for line in &cleared.conflicts {
+        writeln!(out, "forgotten: {}", printable(line.clone()))?;
+    }
+    if cleared.duplicates.is_empty() && cleared.conflicts.is_empty() {
         writeln!(out, "there are no duplicates")?;
     }
     Ok(())

@@ -476,6 +476,10 @@ fn shown(instance: &Instance) -> (Vec<crate::VniStatus>, Vec<crate::MacStatus>) 
     let mut macs = instance.macs(None);
     for status in &mut macs {
         (status.moves, status.duplicate) = (0, None);
+        // Whether a machine here had to give way is remembered, and counts for nothing.
+        if status.kind == Kind::Remote && status.sticky {
+            (status.reason, status.conflict) = (Reason::Won(Rule::Sticky), None);
+        }
     }
     (instance.vnis(), macs)
 }
