@@ -11,7 +11,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use bgp::{AttributeSet, EvpnKey, ExtendedCommunity, MacAddress, RouteDistinguisher, Vni};
+use bgp::{AttributeSet, EvpnKey, ExtendedCommunity, MacAddress, Prefix, RouteDistinguisher, Vni};
 
 use crate::duplicate::{Address, Duplicate, MoveCounts};
 use crate::instance::Instance;
@@ -356,6 +356,11 @@ impl Instance {
             .collect()
     }
 
+    /// The L3 VNI of a VRF.
+    pub fn l3_vni(&self, vrf: &str) -> Option<Vni> {
+        self.vrfs.tables.get(vrf).map(|vrf| vrf.config.vni)
+    }
+
     /// The MAC addresses of one VNI, or of all, that are somewhere.
     pub fn macs(&self, vni: Option<Vni>) -> Vec<MacStatus> {
         self.macs_behind(vni, None).collect()
@@ -443,6 +448,12 @@ impl Instance {
             }
         }
         unimported
+    }
+
+    /// Keys of the received routes to a prefix, those of hosts among them. Looks at all routes.
+    pub fn received_to_prefix(&self, prefix: Prefix) -> impl Iterator<Item = &EvpnKey> {
+        let keys = self.facts.routes.iter().map(|route| &route.key);
+        keys.filter(move |key| imported_prefix(key) == Some(prefix))
     }
 
     /// One received route.

@@ -69,6 +69,7 @@ fn answer(request: &Request) -> Answer {
                 route: route(number.into()),
                 evpn: json!({"type": 2}),
                 vnis: Vec::new(),
+                vrfs: Vec::new(),
                 since_s: Some(61),
             });
             Reply::EvpnRoutes(reply::EvpnRoutes {

@@ -330,6 +330,11 @@ fn evpn_and_bfd_have_the_keys_of_the_contract() {
                         vni: 100,
                         fault: Some("group address".to_owned()),
                     }],
+                    vrfs: vec![reply::EvpnVrfImport {
+                        vrf: "red".to_owned(),
+                        l3_vni: 4001,
+                        fault: Some("no router MAC".to_owned()),
+                    }],
                     since_s: Some(61),
                 }],
                 next: None,
@@ -458,9 +463,10 @@ fn evpn_and_bfd_have_the_keys_of_the_contract() {
     assert!(text.contains("VNI 100: disabled"), "{text}");
     let text = daemon.rbgpctl(&["show", "evpn", "routes"]).exits(0).out;
     assert!(
-        text.contains("100(unused)") && text.contains("group address"),
+        text.contains("100(unused),4001(unused)") && text.contains("group address"),
         "{text}"
     );
+    assert!(text.contains(" in VRF red: no router MAC\n"), "{text}");
     let text = daemon.rbgpctl(&["show", "bfd"]).exits(0).out;
     assert!(
         text.contains("10.10.0.2  -      wg0        up     up         300ms   900ms"),

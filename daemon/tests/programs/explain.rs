@@ -90,6 +90,7 @@ fn what_is_written_or_told_and_not_there_says_why() {
                     { prefix = \"10.8.0.0/16\", require_route = \"or_more_specific\" }, \
                     { prefix = \"10.9.0.0/16\", route_map = \"NONE\" }]";
     let at_a = config(&a).replace("networks = [\"10.1.0.0/16\"]", networks) + deny;
+    let at_a = at_a + "[l3vni]\nid = 4001\n";
     let at_b = config(&b).replace("65000:100", "65000:900");
     a.start(&at_a);
     b.start(&at_b);
@@ -127,6 +128,18 @@ fn what_is_written_or_told_and_not_there_says_why() {
         it.contains("> from this router")
     });
     assert!(!there.contains("not announced"), "{there}");
+    // It is told as a prefix of the VRF, too, which b has none for.
+    let told = b_says.until_said("explain 10.7.0.0/16", |it| {
+        it.contains("there is no L3 VNI here")
+    });
+    let key = "[5]:[10.10.0.1:4001]:[0]:[16]:[10.7.0.0]";
+    assert!(told.contains(key), "{told}");
+    assert!(
+        told.contains("no VRF imports it: its route targets are RT:"),
+        "{told}"
+    );
+    let by_key = b_says.said(&format!("explain {key}"));
+    assert!(by_key.contains("there is no L3 VNI here"), "{by_key}");
 
     // A machine at a, of which b hears with other route targets than its VNI imports.
     a.ip("link add port0 type veth peer name machine");
@@ -154,7 +167,7 @@ fn what_is_written_or_told_and_not_there_says_why() {
     let cut = key.get(..key.len() - 1).unwrap();
     let nothing = b_says.ctl(&format!("explain {cut}"));
     assert!(!nothing.status.success(), "{nothing:?}");
-    let notice = "imported by no VNI or VRF (route targets RT:65000:100)";
+    let notice = "imported by no VNI or VRF (route targets RT:65000:100, ";
     b_says.until_said("show summary", |it| it.contains(notice));
     b.daemon()
         .ctl("explain 02:aa:00:00:00:02")

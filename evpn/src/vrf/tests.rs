@@ -578,6 +578,7 @@ fn what_cannot_be_used_is_named_and_nothing_else_is_disturbed() {
         (tail(|tail| tail.esi = Esi([1; 10])), Fault::SegmentOverlay),
     ];
     assert_eq!(tell(&mut with_prefix("10.2.0.0/16"), &mut two).len(), 3);
+    assert_eq!(two.l3_vni("red"), Some(vni(4001)));
     for (set, fault) in cases {
         let key: EvpnKey = EvpnKey::IpPrefix {
             rd: "10.10.0.1:4001".parse().unwrap(),
@@ -595,6 +596,7 @@ fn what_cannot_be_used_is_named_and_nothing_else_is_disturbed() {
         assert_eq!(lines(&drain(&mut two)), [""; 0], "{fault:?}");
         let received = two.received_route(&key).unwrap();
         assert_eq!(received.vrfs, [(red(), Some(fault))]);
+        assert!(two.received_to_prefix(prefix("10.1.0.0/16")).eq([&key]));
     }
 }
 

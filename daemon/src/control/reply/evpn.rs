@@ -338,6 +338,9 @@ pub struct EvpnRoute {
     pub evpn: Value,
     /// VNIs that import it.
     pub vnis: Vec<EvpnImport>,
+    /// VRFs that import it: a prefix, or the address of a host.
+    #[serde(default)]
+    pub vrfs: Vec<EvpnVrfImport>,
     /// Seconds since the route is as it is; `null` for paths that are not used, and for our own
     /// that no machine stands for.
     #[serde(default)]
@@ -350,6 +353,17 @@ pub struct EvpnImport {
     /// The VNI.
     pub vni: u32,
     /// What keeps the route from being used there.
+    pub fault: Option<String>,
+}
+
+/// A VRF that imports a route.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EvpnVrfImport {
+    /// The VRF.
+    pub vrf: String,
+    /// Its L3 VNI.
+    pub l3_vni: u32,
+    /// What keeps the route out of its table.
     pub fault: Option<String>,
 }
 
@@ -440,6 +454,14 @@ mod tests {
             "routes[].vnis[]",
             EvpnImport {
                 vni: 100,
+                fault: None,
+            },
+        );
+        documented(
+            "routes[].vrfs[]",
+            EvpnVrfImport {
+                vrf: "red".to_owned(),
+                l3_vni: 4001,
                 fault: None,
             },
         );

@@ -35,15 +35,21 @@ impl Core {
             let hosts = host.map(|it| self.explain_host(it.addr()));
             let mut entries = hosts.unwrap_or_default();
             entries.extend(self.explain_prefix(prefix));
+            entries.extend(self.explain_unused(prefix));
             entries
         } else {
             self.explain_key(target)
         };
         if entries.is_empty() {
+            let mut hint =
+                "give a prefix, an IP address, a MAC, or a route as show evpn routes prints it"
+                    .to_owned();
+            if self.config.l3vni.is_some() && self.config.name.is_some() {
+                hint += "; what EVPN has for this VRF, used or not, says `rbgpctl explain` without \
+                         `--instance`";
+            }
             return Err(
-                ErrorReply::not_found(format!("nothing is known of `{target}`")).hint(
-                    "give a prefix, an IP address, a MAC, or a route as show evpn routes prints it",
-                ),
+                ErrorReply::not_found(format!("nothing is known of `{target}`")).hint(hint),
             );
         }
         Ok(reply::Explain {
@@ -143,6 +149,10 @@ impl Core {
             .prefix()
             .filter(|_| nlri.family() != Family::Evpn)
             .and_then(|prefix| self.beaten(&self.route_key(prefix)));
+        let import_note = match nlri {
+            Nlri::Evpn(key) => self.import_note(key),
+            Nlri::V4(_) | Nlri::V6(_) => None,
+        };
         reply::Explained {
             subject: nlri.to_string(),
             family: nlri.family().name().to_owned(),
@@ -157,6 +167,7 @@ impl Core {
                         .into_iter()
                         .flat_map(|prefix| self.own_notes(prefix)),
                 )
+                .chain(import_note)
                 .chain(self.hold_line())
                 .collect(),
         }

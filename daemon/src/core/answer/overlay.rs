@@ -282,7 +282,9 @@ impl Core {
             {
                 continue;
             }
-            let imports = self.evpn.received_route(key).map(|it| it.vnis);
+            let received = self.evpn.received_route(key);
+            let (imports, vrfs) = received.map(|it| (it.vnis, it.vrfs)).unzip();
+            let vrfs = vrfs.unwrap_or_default();
             let since_s = self.evpn.route_since(key).map(age);
             for path in &route.paths {
                 if let Some(vni) = wanted.vni
@@ -311,6 +313,15 @@ impl Core {
                         .map(|(vni, fault)| reply::EvpnImport {
                             vni: vni.get(),
                             fault: fault.as_ref().map(ToString::to_string),
+                        })
+                        .collect(),
+                    vrfs: (vrfs.iter().filter(|_| path.best))
+                        .filter_map(|(vrf, fault)| {
+                            Some(reply::EvpnVrfImport {
+                                vrf: vrf.to_string(),
+                                l3_vni: self.evpn.l3_vni(vrf)?.get(),
+                                fault: fault.as_ref().map(ToString::to_string),
+                            })
                         })
                         .collect(),
                     since_s: since_s.filter(|_| path.best),

@@ -390,7 +390,11 @@ impl EvpnRouteTable {
                 None => import.vni.to_string(),
                 Some(_) => format!("{}(unused)", import.vni),
             });
-            let vnis: Vec<String> = vnis.collect();
+            let l3_vnis = row.vrfs.iter().map(|import| match import.fault {
+                None => import.l3_vni.to_string(),
+                Some(_) => format!("{}(unused)", import.l3_vni),
+            });
+            let vnis: Vec<String> = vnis.chain(l3_vnis).collect();
             let [codes, network, next_hop, neighbor, _, local_pref, _, path] =
                 route_cells(&row.route);
             let communities = list(&row.route.extended_communities);
@@ -407,11 +411,20 @@ impl EvpnRouteTable {
             ]);
         }
         self.table.write(out)?;
-        for EvpnRoute { route, vnis, .. } in routes {
+        for EvpnRoute {
+            route, vnis, vrfs, ..
+        } in routes
+        {
             for import in vnis {
                 if let Some(fault) = &import.fault {
                     let fault = printable(fault.clone());
                     writeln!(out, "{} in VNI {}: {fault}", route.prefix, import.vni)?;
+                }
+            }
+            for EvpnVrfImport { vrf, fault, .. } in vrfs {
+                if let Some(fault) = fault {
+                    let (vrf, fault) = (printable(vrf.clone()), printable(fault.clone()));
+                    writeln!(out, "{} in VRF {vrf}: {fault}", route.prefix)?;
                 }
             }
         }

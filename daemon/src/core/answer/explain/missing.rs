@@ -1,5 +1,5 @@
 //! Why something is not there that an operator has written or sees at a neighbour: a network that is
-//! not announced, and a MAC address that no overlay network takes in.
+//! not announced, a MAC address that no overlay network takes in, and a prefix that no VRF does.
 
 use super::*;
 use crate::own_routes::Absent;
@@ -37,30 +37,54 @@ impl Core {
         let keys = self.evpn.received_to(mac).take(NAMED_MAX);
         let explained = keys.filter_map(|key| {
             let route = self.rib.route(&Nlri::Evpn(key.clone()))?;
-            let mut explained = self.explained(&route);
-            explained.notes.extend(self.import_note(key));
-            Some(explained)
+            Some(self.explained(&route))
         });
         explained.collect()
     }
 
-    /// What keeps a route of another router out of the VNIs.
-    fn import_note(&self, key: &EvpnKey) -> Option<String> {
+    /// Routes of other routers to a prefix that a VRF does not use or that none takes in, with who told
+    /// them. Without a VRF nobody here has a use for them.
+    pub(super) fn explain_unused(&self, prefix: Prefix) -> Vec<reply::Explained> {
+        let unused = |key: &&EvpnKey| {
+            let received = self.evpn.received_route(key);
+            received.is_some_and(|it| match it.vrfs.is_empty() {
+                true => matches!(key, EvpnKey::IpPrefix { .. }),
+                false => it.vrfs.iter().any(|(_, fault)| fault.is_some()),
+            })
+        };
+        let mut keys: Vec<&EvpnKey> = self.evpn.received_to_prefix(prefix).collect();
+        keys.sort_unstable();
+        let keys = keys.into_iter().filter(unused).take(NAMED_MAX);
+        let explained = keys.filter_map(|key| {
+            let route = self.rib.route(&Nlri::Evpn(key.clone()))?;
+            Some(self.explained(&route))
+        });
+        explained.collect()
+    }
+
+    /// What keeps a route of another router out of the VNIs and VRFs.
+    pub(super) fn import_note(&self, key: &EvpnKey) -> Option<String> {
         let received = self.evpn.received_route(key)?;
-        if !received.vnis.is_empty() {
+        let vrf_faults = received.vrfs.iter().filter_map(|(vrf, fault)| {
+            let (vni, fault) = (self.evpn.l3_vni(vrf)?, fault.as_ref()?);
+            Some(format!("VRF {vrf} (L3 VNI {vni}) imports it: {fault}"))
+        });
+        let vrf_faults: Vec<String> = vrf_faults.collect();
+        if matches!(key, EvpnKey::IpPrefix { .. }) {
+            return match received.vrfs.is_empty() {
+                true => Some(self.no_vrf_note(&received)),
+                false => (!vrf_faults.is_empty()).then(|| vrf_faults.join("; ")),
+            };
+        }
+        if !received.vnis.is_empty() || !received.vrfs.is_empty() {
             let faults = received.vnis.iter().filter_map(|(vni, fault)| {
                 let fault = fault.as_ref()?;
                 Some(format!("VNI {vni} imports it and does not use it: {fault}"))
             });
-            let faults: Vec<String> = faults.collect();
+            let faults: Vec<String> = faults.chain(vrf_faults).collect();
             return (!faults.is_empty()).then(|| faults.join("; "));
         }
-        let targets = received.route.path.targets.iter();
-        let targets: Vec<String> = targets.map(ToString::to_string).collect();
-        let told = match targets.is_empty() {
-            true => "it has no route target".to_owned(),
-            false => format!("its route targets are {}", targets.join(", ")),
-        };
+        let told = told_targets(&received);
         let vnis = self.evpn.vnis();
         let ours = vnis.iter().take(NAMED_MAX).map(|status| {
             let targets = status.import_targets.iter();
@@ -77,5 +101,36 @@ impl Core {
             "no VNI imports it: {told}, and {here}; put one of its targets into the \
              `import_targets` of a [[vni]] (FRR: `route-target import`), or have it sent with ours"
         ))
+    }
+
+    /// A prefix that no VRF takes in.
+    fn no_vrf_note(&self, received: &evpn::ReceivedRoute) -> String {
+        let vrfs = self.evpn.vrfs();
+        let ours = vrfs.iter().take(NAMED_MAX).map(|status| {
+            let targets = status.import_targets.iter();
+            let targets: Vec<String> = targets.map(ToString::to_string).collect();
+            format!("VRF {} imports {}", status.name, targets.join(", "))
+        });
+        let ours: Vec<String> = ours.collect();
+        let here = match vrfs.len().saturating_sub(NAMED_MAX) {
+            _ if ours.is_empty() => "there is no L3 VNI here".to_owned(),
+            0 => ours.join("; "),
+            more => format!("{}; and {more} more", ours.join("; ")),
+        };
+        let told = told_targets(received);
+        format!(
+            "no VRF imports it: {told}, and {here}; put one of its targets into the \
+             `import_targets` of an [instance.l3vni] (FRR: `route-target import` of the VRF's \
+             router), or have it sent with ours"
+        )
+    }
+}
+
+fn told_targets(received: &evpn::ReceivedRoute) -> String {
+    let targets = received.route.path.targets.iter();
+    let targets: Vec<String> = targets.map(ToString::to_string).collect();
+    match targets.is_empty() {
+        true => "it has no route target".to_owned(),
+        false => format!("its route targets are {}", targets.join(", ")),
     }
 }
