@@ -38,31 +38,38 @@ fn direction(neighbor: ScopedAddr, way: &str, before: &Messages, now: &Messages)
     }
 }
 
+/// Tells each route of a message. Where a message of the log goes to has to be known to the compiler, hence no
+/// function.
+macro_rules! tell {
+    ($target:expr, $neighbor:ident, $update:expr, $what:literal) => {{
+        let (neighbor, update): (_, &Update) = ($neighbor, $update);
+        let routes = update.len();
+        tracing::debug!(target: $target, %neighbor, routes, $what);
+        each(update, |said| match said {
+            Said::Withdrawn(prefix) => {
+                tracing::debug!(target: $target, %neighbor, %prefix, "withdrawn");
+            }
+            Said::Announced(prefix, set) => {
+                let attributes = message_json::attributes(&set.thaw());
+                tracing::debug!(target: $target, %neighbor, %prefix, %attributes, "announced");
+            }
+            Said::End(family) => {
+                tracing::debug!(target: $target, %neighbor, family, "End-of-RIB");
+            }
+            Said::Wrong(error) => {
+                tracing::debug!(target: $target, %neighbor, error, "mistake");
+            }
+        });
+    }};
+}
+
 /// Tells each route of what was received.
 pub(super) fn received(neighbor: ScopedAddr, updates: &[Update]) {
     if !tracing::enabled!(target: debug::BGP_UPDATES_IN, Level::DEBUG) {
         return;
     }
     for update in updates {
-        let routes = update.len();
-        tracing::debug!(target: debug::BGP_UPDATES_IN, %neighbor, routes, "UPDATE received");
-        each(update, |said| match said {
-            Said::Withdrawn(prefix) => {
-                tracing::debug!(target: debug::BGP_UPDATES_IN, %neighbor, %prefix, "withdrawn");
-            }
-            Said::Announced(prefix, set) => {
-                let attributes = message_json::attributes(&set.thaw());
-                tracing::debug!(
-                    target: debug::BGP_UPDATES_IN, %neighbor, %prefix, %attributes, "announced"
-                );
-            }
-            Said::End(family) => {
-                tracing::debug!(target: debug::BGP_UPDATES_IN, %neighbor, family, "End-of-RIB");
-            }
-            Said::Wrong(error) => {
-                tracing::debug!(target: debug::BGP_UPDATES_IN, %neighbor, error, "mistake");
-            }
-        });
+        tell!(debug::BGP_UPDATES_IN, neighbor, update, "UPDATE received");
     }
 }
 
@@ -97,33 +104,11 @@ impl PeerTask {
             let mut rest = BytesMut::from(&*piece);
             while let Ok(Some(frame)) = wire::frame(&mut rest, context.message_len_max()) {
                 if let Ok(Message::Update(update)) = wire::decode(&frame, &context) {
-                    sent(neighbor, &update);
+                    tell!(debug::BGP_UPDATES_OUT, neighbor, &update, "UPDATE sent");
                 }
             }
         }
     }
-}
-
-fn sent(neighbor: ScopedAddr, update: &Update) {
-    let routes = update.len();
-    tracing::debug!(target: debug::BGP_UPDATES_OUT, %neighbor, routes, "UPDATE sent");
-    each(update, |said| match said {
-        Said::Withdrawn(prefix) => {
-            tracing::debug!(target: debug::BGP_UPDATES_OUT, %neighbor, %prefix, "withdrawn");
-        }
-        Said::Announced(prefix, set) => {
-            let attributes = message_json::attributes(&set.thaw());
-            tracing::debug!(
-                target: debug::BGP_UPDATES_OUT, %neighbor, %prefix, %attributes, "announced"
-            );
-        }
-        Said::End(family) => {
-            tracing::debug!(target: debug::BGP_UPDATES_OUT, %neighbor, family, "End-of-RIB");
-        }
-        Said::Wrong(error) => {
-            tracing::debug!(target: debug::BGP_UPDATES_OUT, %neighbor, error, "mistake");
-        }
-    });
 }
 
 /// Something that an UPDATE says.
