@@ -14,7 +14,9 @@
 //! sorted without duplicates, since their order says nothing. So two peers that list the same
 //! communities differently share one set.
 
+mod canonical;
 mod closed;
+mod header;
 mod notes;
 mod outgoing;
 
