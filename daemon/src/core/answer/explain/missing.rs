@@ -34,12 +34,7 @@ impl Core {
 
     /// Routes to a MAC address that no VNI has taken in, with who told them.
     pub(super) fn explain_unimported(&self, mac: MacAddress) -> Vec<reply::Explained> {
-        let keys = self.evpn.received_to(mac).take(NAMED_MAX);
-        let explained = keys.filter_map(|key| {
-            let route = self.rib.route(&Nlri::Evpn(key.clone()))?;
-            Some(self.explained(&route))
-        });
-        explained.collect()
+        self.explain_each(self.evpn.received_to(mac))
     }
 
     /// Routes of other routers to a prefix that a VRF does not use or that none takes in, with who told
@@ -54,8 +49,11 @@ impl Core {
         };
         let mut keys: Vec<&EvpnKey> = self.evpn.received_to_prefix(prefix).collect();
         keys.sort_unstable();
-        let keys = keys.into_iter().filter(unused).take(NAMED_MAX);
-        let explained = keys.filter_map(|key| {
+        self.explain_each(keys.into_iter().filter(unused))
+    }
+
+    fn explain_each<'k>(&self, keys: impl Iterator<Item = &'k EvpnKey>) -> Vec<reply::Explained> {
+        let explained = keys.take(NAMED_MAX).filter_map(|key| {
             let route = self.rib.route(&Nlri::Evpn(key.clone()))?;
             Some(self.explained(&route))
         });
@@ -86,17 +84,9 @@ impl Core {
         }
         let told = told_targets(&received);
         let vnis = self.evpn.vnis();
-        let ours = vnis.iter().take(NAMED_MAX).map(|status| {
-            let targets = status.import_targets.iter();
-            let targets: Vec<String> = targets.map(ToString::to_string).collect();
-            format!("VNI {} imports {}", status.vni, targets.join(", "))
-        });
-        let ours: Vec<String> = ours.collect();
-        let here = match vnis.len().saturating_sub(NAMED_MAX) {
-            _ if ours.is_empty() => "there is no VNI here".to_owned(),
-            0 => ours.join("; "),
-            more => format!("{}; and {more} more", ours.join("; ")),
-        };
+        let ours = vnis.iter();
+        let ours = ours.map(|it| (format!("VNI {}", it.vni), it.import_targets.as_slice()));
+        let here = who_imports(ours).unwrap_or_else(|| "there is no VNI here".to_owned());
         Some(format!(
             "no VNI imports it: {told}, and {here}; put one of its targets into the \
              `import_targets` of a [[vni]] (FRR: `route-target import`), or have it sent with ours"
@@ -106,23 +96,32 @@ impl Core {
     /// A prefix that no VRF takes in.
     fn no_vrf_note(&self, received: &evpn::ReceivedRoute) -> String {
         let vrfs = self.evpn.vrfs();
-        let ours = vrfs.iter().take(NAMED_MAX).map(|status| {
-            let targets = status.import_targets.iter();
-            let targets: Vec<String> = targets.map(ToString::to_string).collect();
-            format!("VRF {} imports {}", status.name, targets.join(", "))
-        });
-        let ours: Vec<String> = ours.collect();
-        let here = match vrfs.len().saturating_sub(NAMED_MAX) {
-            _ if ours.is_empty() => "there is no L3 VNI here".to_owned(),
-            0 => ours.join("; "),
-            more => format!("{}; and {more} more", ours.join("; ")),
-        };
+        let ours = vrfs.iter();
+        let ours = ours.map(|it| (format!("VRF {}", it.name), it.import_targets.as_slice()));
+        let here = who_imports(ours).unwrap_or_else(|| "there is no L3 VNI here".to_owned());
         let told = told_targets(received);
         format!(
             "no VRF imports it: {told}, and {here}; put one of its targets into the \
              `import_targets` of an [instance.l3vni] (FRR: `route-target import` of the VRF's \
              router), or have it sent with ours"
         )
+    }
+}
+
+/// Who of ours imports which route targets; `None` where nobody is to import any.
+fn who_imports<'t, T: ToString + 't>(
+    ours: impl ExactSizeIterator<Item = (String, &'t [T])>,
+) -> Option<String> {
+    let more = ours.len().saturating_sub(NAMED_MAX);
+    let named = ours.take(NAMED_MAX).map(|(who, targets)| {
+        let targets: Vec<String> = targets.iter().map(ToString::to_string).collect();
+        format!("{who} imports {}", targets.join(", "))
+    });
+    let named: Vec<String> = named.collect();
+    match more {
+        _ if named.is_empty() => None,
+        0 => Some(named.join("; ")),
+        more => Some(format!("{}; and {more} more", named.join("; "))),
     }
 }
 

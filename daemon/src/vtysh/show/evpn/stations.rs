@@ -46,11 +46,7 @@ pub(in crate::vtysh::show) async fn mac(said: &Said, asking: &Asking) -> Answere
     }
     let detailed = said.has("detail");
     let (mut text, mut objects) = (String::new(), Map::new());
-    for vni in overlay
-        .vnis
-        .iter()
-        .filter(|it| number.is_none_or(|number| it.vni == number))
-    {
+    for vni in chosen(&overlay.vnis, number) {
         let mine: Vec<&reply::Mac> = macs.iter().filter(|it| it.vni == vni.vni).collect();
         let count = mine.len();
         match number {
@@ -261,11 +257,7 @@ pub(in crate::vtysh::show) async fn arp(said: &Said, asking: &Asking) -> Answere
     }
     let detailed = said.has("detail");
     let (mut text, mut objects) = (String::new(), Map::new());
-    for vni in overlay
-        .vnis
-        .iter()
-        .filter(|it| number.is_none_or(|number| it.vni == number))
-    {
+    for vni in chosen(&overlay.vnis, number) {
         let mine: Vec<&reply::EvpnNeighbor> = all.iter().filter(|it| it.vni == vni.vni).collect();
         let count = mine.len();
         let widths = mine.iter().map(|it| it.ip.to_string().len());
@@ -334,4 +326,10 @@ fn neighbor_lines(neighbor: &reply::EvpnNeighbor, (local, remote): (u32, u32)) -
     }
     text.push_str(&format!(" Local Seq: {local} Remote Seq: {remote}\n"));
     text
+}
+
+/// The one that was asked for, or all.
+fn chosen(vnis: &[reply::Vni], number: Option<u32>) -> impl Iterator<Item = &reply::Vni> {
+    let meant = move |it: &&reply::Vni| number.is_none_or(|number| it.vni == number);
+    vnis.iter().filter(meant)
 }
