@@ -169,12 +169,14 @@ pub struct Vxlan {
 pub struct Bridge {
     /// VLANs are told apart; `None` on a kernel that cannot.
     pub vlan_filtering: Option<bool>,
+    /// A spanning tree decides which ports forward.
+    pub spanning_tree: bool,
     /// How long a learned address is kept, in hundredths of a second.
     pub ageing: u32,
 }
 
-/// Settings of a bridge port.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// Settings of a bridge port. By default those of a tunnel's that suppresses nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BridgePort {
     /// Learns addresses from traffic.
     pub learning: bool,
@@ -182,6 +184,37 @@ pub struct BridgePort {
     pub neigh_suppress: bool,
     /// VLANs become the tunnel identifiers that they are mapped to, and back.
     pub vlan_tunnel: bool,
+    /// Takes and sends frames.
+    pub forwarding: bool,
+    /// Passes nothing to or from other ports that are isolated.
+    pub isolated: bool,
+    /// Drops what comes from addresses that the bridge does not know to be behind it.
+    pub locked: bool,
+    /// Sends frames back to where they came from.
+    pub hairpin: bool,
+    /// Sends what goes to addresses that nobody knows.
+    pub flood: bool,
+    /// Sends what goes to groups that nobody has asked for.
+    pub mcast_flood: bool,
+    /// Sends what goes to everybody.
+    pub bcast_flood: bool,
+}
+
+impl Default for BridgePort {
+    fn default() -> Self {
+        Self {
+            learning: false,
+            neigh_suppress: false,
+            vlan_tunnel: false,
+            forwarding: true,
+            isolated: false,
+            locked: false,
+            hairpin: false,
+            flood: true,
+            mcast_flood: true,
+            bcast_flood: true,
+        }
+    }
 }
 
 /// An address on a device.

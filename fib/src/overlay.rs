@@ -461,12 +461,12 @@ fn vxlan_steps(
         if link.master == Some(bridge.index) {
             let wanted = BridgePort {
                 // Addresses come from the control plane, and so do answers to who has them.
-                learning: false,
                 neigh_suppress: overlay.suppress,
-                vlan_tunnel: false,
+                ..BridgePort::default()
             };
             let suppress = overlay.suppress;
             fix.port(wanted, LinkChange::Port { suppress });
+            fix.passage(bridge);
             vlan_of_port(fix.steps, overlay, (link, bridge), links);
         }
     }

@@ -65,6 +65,7 @@ fn vlan_aware() -> Links {
     let mut links = Links::default();
     let bridge = Bridge {
         vlan_filtering: Some(true),
+        spanning_tree: false,
         ageing: 30_000,
     };
     links.insert(Link {
@@ -145,6 +146,7 @@ fn a_bridge_that_tells_vlans_apart_no_more_belongs_to_the_vni_of_its_port() {
     let mut bridge = links.get(3).unwrap().clone();
     bridge.bridge = Some(Bridge {
         vlan_filtering: Some(false),
+        spanning_tree: false,
         ageing: 30_000,
     });
     links.insert(bridge);

@@ -13,9 +13,9 @@ use netlink_packet_route::address::{
     AddressAttribute, AddressFlags, AddressMessage, AddressProtocol, AddressScope,
 };
 use netlink_packet_route::link::{
-    AfSpecInet, AfSpecInet6, AfSpecUnspec, In6AddrGenMode, InfoBridge, InfoBridgePort, InfoData,
-    InfoKind, InfoPortData, InfoVlan, InfoVrf, InfoVxlan, LinkAttribute, LinkFlags, LinkInfo,
-    LinkLayerType, LinkMessage,
+    AfSpecInet, AfSpecInet6, AfSpecUnspec, BridgePortState, BridgeStpState, In6AddrGenMode,
+    InfoBridge, InfoBridgePort, InfoData, InfoKind, InfoPortData, InfoVlan, InfoVrf, InfoVxlan,
+    LinkAttribute, LinkFlags, LinkInfo, LinkLayerType, LinkMessage,
 };
 use rtnetlink::{
     LinkBridge, LinkBridgePort, LinkMessageBuilder, LinkUnspec, LinkVlan, LinkVrf, LinkVxlan,
@@ -180,14 +180,22 @@ fn info_of(link: &mut Link, info: LinkInfo) {
         LinkInfo::PortData(InfoPortData::BridgePort(data)) => {
             let mut port = BridgePort {
                 learning: true,
-                neigh_suppress: false,
-                vlan_tunnel: false,
+                ..BridgePort::default()
             };
             for info in data {
                 match info {
                     InfoBridgePort::Learning(on) => port.learning = on,
                     InfoBridgePort::NeighSupress(on) => port.neigh_suppress = on,
                     InfoBridgePort::VlanTunnel(on) => port.vlan_tunnel = on,
+                    InfoBridgePort::State(state) => {
+                        port.forwarding = state == BridgePortState::Forwarding;
+                    }
+                    InfoBridgePort::Isolated(on) => port.isolated = on,
+                    InfoBridgePort::Locked(on) => port.locked = on,
+                    InfoBridgePort::HairpinMode(on) => port.hairpin = on,
+                    InfoBridgePort::UnicastFlood(on) => port.flood = on,
+                    InfoBridgePort::MulticastFlood(on) => port.mcast_flood = on,
+                    InfoBridgePort::BroadcastFlood(on) => port.bcast_flood = on,
                     _ => {}
                 }
             }
@@ -228,11 +236,15 @@ fn vxlan(data: Vec<InfoVxlan>) -> Vxlan {
 fn bridge(data: &[InfoBridge]) -> Bridge {
     let mut bridge = Bridge {
         vlan_filtering: None,
+        spanning_tree: false,
         ageing: 30_000,
     };
     for info in data {
         match info {
             InfoBridge::VlanFiltering(on) => bridge.vlan_filtering = Some(*on),
+            InfoBridge::StpState(state) => {
+                bridge.spanning_tree = *state != BridgeStpState::Disabled;
+            }
             InfoBridge::AgeingTime(time) => bridge.ageing = *time,
             _ => {}
         }
@@ -363,6 +375,8 @@ pub(crate) fn encode(buffer: &mut Vec<u8>, sequence: u32, protocol: u8, op: &Dev
                 LinkChange::Tunnel { .. }
                     | LinkChange::Port { .. }
                     | LinkChange::SharedPort
+                    | LinkChange::Passage
+                    | LinkChange::Forwarding
                     | LinkChange::VlanFiltering
                     | LinkChange::Ageing
             );
@@ -487,6 +501,17 @@ fn change_of(index: u32, change: &LinkChange) -> LinkMessage {
             .learning(false)
             .neigh_suppress(true)
             .vlan_tunnel(true)
+            .build(),
+        LinkChange::Passage => LinkBridgePort::new(index)
+            .isolated(false)
+            .locked(false)
+            .hairpin(false)
+            .flood(true)
+            .mcast_flood(true)
+            .bcast_flood(true)
+            .build(),
+        LinkChange::Forwarding => LinkBridgePort::new(index)
+            .state(BridgePortState::Forwarding)
             .build(),
         LinkChange::Up => plain.up().build(),
         LinkChange::Down => plain.down().build(),

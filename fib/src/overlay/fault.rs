@@ -53,6 +53,10 @@ pub(crate) enum Fault {
     Learning,
     /// Neighbour solicitations are not answered here.
     Suppression,
+    /// Frames of some kind, or from some ports, do not pass the port, or come back.
+    Passage,
+    /// No frame passes the port. Entries are right on it, and in use when it opens.
+    Closed,
     /// The size of packets.
     Mtu,
     /// The MAC address of the gateway.
@@ -109,6 +113,8 @@ impl Fault {
             | Self::GatewayVlan
             | Self::Learning
             | Self::Suppression
+            | Self::Passage
+            | Self::Closed
             | Self::Mtu
             | Self::Address
             | Self::LinkLocal

@@ -185,6 +185,46 @@ impl Fix<'_> {
         }
     }
 
+    /// Whether frames pass the port at all, and where they may go.
+    pub(super) fn passage(&mut self, bridge: &Link) {
+        let Some(have) = self.link.port else {
+            return;
+        };
+        let want = BridgePort::default();
+        let settings = [
+            ("isolated", have.isolated, want.isolated),
+            ("locked", have.locked, want.locked),
+            ("hairpin", have.hairpin, want.hairpin),
+            ("flood", have.flood, want.flood),
+            ("mcast_flood", have.mcast_flood, want.mcast_flood),
+            ("bcast_flood", have.bcast_flood, want.bcast_flood),
+        ];
+        let word = |on| if on { "on" } else { "off" };
+        for (name, have, want) in settings {
+            // Whoever made the device may flood nothing: what is known passes.
+            if have == want || (want && !self.ours) {
+                continue;
+            }
+            let (have, want) = (word(have), word(want));
+            let command = format!("bridge link set dev {} {name} {want}", self.link.name);
+            let name = format!("bridge port {name}");
+            let name = (Fault::Passage, name.as_str());
+            self.named(name, LinkChange::Passage, have, (want, command));
+            if self.ours {
+                break;
+            }
+        }
+        // While one of the two is down the port is, too, and the kernel opens it by itself. A
+        // spanning tree closes a port for a reason.
+        let tree = bridge.bridge.is_some_and(|it| it.spanning_tree);
+        if !have.forwarding && bridge.up && self.link.running && !tree {
+            let command = format!("bridge link set dev {} state 3", self.link.name);
+            let name = (Fault::Closed, "bridge port state");
+            let want = ("forwarding", command);
+            self.named(name, LinkChange::Forwarding, "not forwarding", want);
+        }
+    }
+
     pub(super) fn master(&mut self, master: &Link, links: &Links) {
         let have = self.link.master.map_or("none".to_owned(), |index| {
             let name = links.get(index).map(|link| link.name.to_string());

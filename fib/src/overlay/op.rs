@@ -222,6 +222,10 @@ pub enum LinkChange {
     },
     /// Bridge port: the same with suppression, and VLANs become the VNIs that they are mapped to.
     SharedPort,
+    /// Bridge port: frames of all kinds pass between it and all other ports, and do not come back.
+    Passage,
+    /// Bridge port: open.
+    Forwarding,
     /// Bridge: VLANs are told apart.
     VlanFiltering,
     /// Bridge: learned addresses are kept as long as usual.
@@ -324,6 +328,8 @@ impl LinkChange {
             Self::Port { suppress: true } => "learning off and neigh_suppress on",
             Self::Port { suppress: false } => "learning off and neigh_suppress off",
             Self::SharedPort => "learning off, neigh_suppress on and vlan_tunnel on",
+            Self::Passage => "isolated, locked and hairpin off and flooding on",
+            Self::Forwarding => "port state forwarding",
             Self::VlanFiltering => "vlan_filtering",
             Self::Ageing => "ageing_time",
             Self::Up => "up",

@@ -197,7 +197,15 @@ fn vxlan_steps(
     if let Some(bridge) = bridge.filter(|bridge| bridge.kind == LinkKind::Bridge) {
         fix.master(bridge, links);
         if link.master == Some(bridge.index) {
-            fix.port(BridgePort::SHARED, LinkChange::SharedPort);
+            // Addresses come from the control plane, and so do answers to who has them; VLANs become
+            // VNIs.
+            let wanted = BridgePort {
+                neigh_suppress: true,
+                vlan_tunnel: true,
+                ..BridgePort::default()
+            };
+            fix.port(wanted, LinkChange::SharedPort);
+            fix.passage(bridge);
         }
     }
     fix.up();
@@ -417,15 +425,6 @@ fn is_vlan_device(
     let want = format!("VLAN {vlan} of {}", bridge.name);
     steps.replace_by_hand(link, (Fault::NoVlanDevice, "type"), have, want);
     false
-}
-
-impl BridgePort {
-    /// Addresses come from the control plane, and so do answers to who has them; VLANs become VNIs.
-    const SHARED: Self = Self {
-        learning: false,
-        neigh_suppress: true,
-        vlan_tunnel: true,
-    };
 }
 
 /// Parts of shared devices that belong to no overlay: those that we added and nobody wants any

@@ -10,6 +10,7 @@ fn links() -> Links {
     let mut links = Links::default();
     let settings = Bridge {
         vlan_filtering: Some(false),
+        spanning_tree: false,
         ageing: 180_000,
     };
     links.insert(Link {
@@ -248,6 +249,34 @@ fn what_does_not_fit_is_named_with_the_command_that_mends_it() {
         ),
         (
             passes,
+            changed(4, |link| link.port.as_mut().unwrap().isolated = true),
+            "bridge port isolated of `vx100` is on, but must be off: \
+             `bridge link set dev vx100 isolated off`"
+                .to_owned(),
+        ),
+        (
+            passes,
+            changed(4, |link| link.port.as_mut().unwrap().locked = true),
+            "bridge port locked of `vx100` is on, but must be off: \
+             `bridge link set dev vx100 locked off`"
+                .to_owned(),
+        ),
+        (
+            passes,
+            changed(4, |link| link.port.as_mut().unwrap().hairpin = true),
+            "bridge port hairpin of `vx100` is on, but must be off: \
+             `bridge link set dev vx100 hairpin off`"
+                .to_owned(),
+        ),
+        (
+            passes,
+            changed(4, |link| link.port.as_mut().unwrap().forwarding = false),
+            "bridge port state of `vx100` is not forwarding, but must be forwarding: \
+             `bridge link set dev vx100 state 3`"
+                .to_owned(),
+        ),
+        (
+            passes,
             changed(4, |link| link.mtu = 9000),
             "mtu of `vx100` is 9000, but must be 1450: `ip link set vx100 mtu 1450`".to_owned(),
         ),
@@ -353,6 +382,7 @@ fn shared_links() -> Links {
     let mut links = Links::default();
     let settings = Bridge {
         vlan_filtering: Some(true),
+        spanning_tree: false,
         ageing: 30_000,
     };
     links.insert(Link {
@@ -373,9 +403,9 @@ fn shared_links() -> Links {
         kind: LinkKind::Vxlan(vxlan),
         master: Some(3),
         port: Some(BridgePort {
-            learning: false,
             neigh_suppress: true,
             vlan_tunnel: true,
+            ..BridgePort::default()
         }),
         mtu: 1450,
         generates_addresses: false,
@@ -573,4 +603,19 @@ fn a_bridge_with_vlans_fits_where_the_device_is_untagged_in_that_of_the_gateway(
     // Hosts reach each other, if not the gateway.
     assert_eq!(barred(&routed, &access), []);
     assert_eq!(barred(&routed, &with(1, &[(1, vlan(true, false))])), []);
+}
+
+#[test]
+fn a_port_closed_by_a_spanning_tree_or_a_choice_of_its_maker_is_left_alone() {
+    let closed = |link: &mut Link| link.port.as_mut().unwrap().forwarding = false;
+    let mut tree = changed(4, closed);
+    let mut bridge = tree.get(3).unwrap().clone();
+    bridge.bridge.as_mut().unwrap().spanning_tree = true;
+    tree.insert(bridge);
+    assert_eq!(said(&overlay(), &tree), "");
+    let quiet = changed(4, |link| {
+        let port = link.port.as_mut().unwrap();
+        (port.flood, port.mcast_flood, port.bcast_flood) = (false, false, false);
+    });
+    assert_eq!(said(&overlay(), &quiet), "");
 }

@@ -311,6 +311,9 @@ impl Model {
                             ..BridgePort::default()
                         });
                     }
+                    LinkChange::Passage | LinkChange::Forwarding => {
+                        panic!("a port of ours has both from the start")
+                    }
                     LinkChange::VlanFiltering | LinkChange::Ageing => {
                         panic!("a bridge of ours has both from the start")
                     }

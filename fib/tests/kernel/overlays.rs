@@ -231,6 +231,47 @@ fn a_restart_takes_over_its_devices_and_sweeps_others() {
 }
 
 #[test]
+fn a_port_of_ours_that_was_closed_by_hand_is_opened() {
+    if !enter_namespace() {
+        return;
+    }
+    underlay();
+    let (kernel, heard) = start();
+    kernel.want(Entry::Overlay(100, Arc::new(overlay())));
+    heard.wait("overlay", |event| is_installed(event, &Key::Overlay(100)));
+    let shown = "bridge -d link show dev vx100";
+    for (closed, open) in [
+        ("state 0", "state forwarding"),
+        ("state 4", "state forwarding"),
+        ("isolated on", "isolated off"),
+        ("locked on", "locked off"),
+        ("hairpin on", "hairpin off"),
+        ("flood off", " flood on"),
+        ("mcast_flood off", "mcast_flood on"),
+        ("bcast_flood off", "bcast_flood on"),
+        ("learning on", "learning off"),
+        ("neigh_suppress off", "neigh_suppress on"),
+    ] {
+        let before = run(shown);
+        assert!(before.contains(open), "no `{open}` in {before}");
+        run(&format!("bridge link set dev vx100 {closed}"));
+        until(shown, |text| text.contains(open));
+        assert_eq!(kernel.verify().unwrap(), [], "after `{closed}`");
+    }
+
+    // A spanning tree has its reasons.
+    run("ip link set br100 type bridge stp_state 1 forward_delay 3000");
+    run("ip link set vx100 nomaster; ip link set vx100 master br100");
+    until(shown, |text| text.contains("neigh_suppress on"));
+    kernel.flush().unwrap();
+    assert_eq!(kernel.verify().unwrap(), []);
+    assert!(!run(shown).contains("state forwarding"));
+    run("ip link set br100 type bridge stp_state 0");
+    until(shown, |text| text.contains("state forwarding"));
+    assert_eq!(kernel.verify().unwrap(), []);
+}
+
+#[test]
 fn devices_of_others_are_adopted_or_refused_by_name() {
     if !enter_namespace() {
         return;

@@ -71,6 +71,7 @@ impl Model {
             DeviceOp::CreateSharedBridge { name, mtu } => {
                 let bridge = Bridge {
                     vlan_filtering: Some(true),
+                    spanning_tree: false,
                     ageing: 30_000,
                 };
                 let made = Link {

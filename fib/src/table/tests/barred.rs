@@ -30,6 +30,7 @@ impl Host {
         let (table, mut model, now) = started();
         let settings = Bridge {
             vlan_filtering: Some(false),
+            spanning_tree: false,
             ageing: 30_000,
         };
         model.links.insert(
