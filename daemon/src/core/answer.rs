@@ -49,7 +49,10 @@ impl Core {
             Request::Summary => Ok(Reply::Summary(self.summary())),
             Request::Neighbors { address } => self.neighbors_reply(address),
             Request::Routes(routes) => self.routes_reply(&routes).map(Reply::Routes),
-            Request::Explain { target } => self.explain(&target).map(Reply::Explain),
+            Request::Explain { target } => {
+                self.answer_explain(&target, answer);
+                return;
+            }
             Request::EvpnVni => Ok(Reply::EvpnVni(self.evpn_vnis())),
             Request::EvpnMac { vni, page } => self.evpn_macs(vni, &page).map(Reply::EvpnMac),
             Request::EvpnNeighbors { vni, page } => {

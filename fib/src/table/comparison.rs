@@ -92,6 +92,7 @@ impl Table {
     /// What is known about one entry: wanted, there, error. For "where is it in the kernel".
     pub fn status(&self, key: &Key) -> Status {
         let mut status = self.standing(key);
+        status.have = self.there(key);
         if let Some(cause) = self.barred_name(key).filter(|_| status.wanted) {
             // It may be there and carries nothing.
             (status.installed, status.error) = (false, Some(cause.to_owned()));
@@ -99,11 +100,29 @@ impl Table {
         status
     }
 
+    /// What the kernel has under this name, in words; only of entries that have content.
+    fn there(&self, key: &Key) -> Option<String> {
+        match key {
+            Key::Route(key) => self
+                .routes
+                .have(key)
+                .and_then(|id| Some(self.describe(self.shapes.get(id)?))),
+            Key::Fdb(key) => self.fdb.have(key).map(|it| it.to_string()),
+            Key::Neighbour(key) => self.neighbours.have(key).map(|it| it.mac.to_string()),
+            Key::Flood(_)
+            | Key::Overlay(_)
+            | Key::Vrf(..)
+            | Key::Addressing(_)
+            | Key::Forwarding { .. } => None,
+        }
+    }
+
     fn standing(&self, key: &Key) -> Status {
         let status = |want: bool, equal: bool, error: Option<&str>| Status {
             wanted: want,
             installed: equal,
             error: error.map(str::to_owned),
+            have: None,
         };
         let told = |of: Option<(bool, Option<&str>)>| match of {
             Some((installed, error)) => status(true, installed, error),
@@ -162,6 +181,9 @@ pub struct Status {
     pub installed: bool,
     /// Why not, if it was refused.
     pub error: Option<String>,
+    /// What the kernel has in its place or as wanted, in words: a route, a remote MAC address or a
+    /// neighbour. An entry that could not be replaced stays.
+    pub have: Option<String>,
 }
 
 fn difference(

@@ -1,5 +1,6 @@
 //! `explain`: why a route is as it is, in the words of those who decided.
 
+use std::collections::{HashMap, HashSet};
 use std::fmt::{self, Write as _};
 use std::net::IpAddr;
 
@@ -23,7 +24,48 @@ fn drops(path: &PathView) -> bool {
 }
 
 impl Core {
-    pub(super) fn explain(&self, target: &str) -> Result<reply::Explain, ErrorReply> {
+    /// Explains at once, or beside the loop where the kernel's side has to be asked what is there
+    /// in place of what was refused: an entry that could not be replaced stays.
+    pub(super) fn answer_explain(&mut self, target: &str, answer: oneshot::Sender<Answer>) {
+        let explained = self.explain(target);
+        let refused = explained.as_ref().map(|it| self.refused_of(it));
+        let refused = refused.unwrap_or_default();
+        let kernel = self.hands.kernel.clone().filter(|_| !refused.is_empty());
+        let (Ok(mut explained), Some(kernel)) = (explained.clone(), kernel) else {
+            drop(answer.send(explained.map(Reply::Explain)));
+            return;
+        };
+        self.hand_over_changes();
+        self.hands.spawner.blocking(move || {
+            let entries = explained.entries.iter_mut();
+            for entry in entries.flat_map(|it| it.kernel.iter_mut()) {
+                let key = refused.get(&entry.entry).cloned();
+                let status = key.and_then(|key| kernel.status(key).ok());
+                if let Some(status) = status.filter(|it| !it.installed) {
+                    entry.have = status.have;
+                }
+            }
+            // An asker that went away is no error.
+            drop(answer.send(Ok(Reply::Explain(explained))));
+        });
+    }
+
+    /// The entries among these that the kernel refused, by what they are called.
+    fn refused_of(&self, explained: &reply::Explain) -> HashMap<String, fib::Key> {
+        let entries = explained.entries.iter().flat_map(|it| &it.kernel);
+        let open = entries.filter(|it| !it.installed && it.error.is_some());
+        let open: HashSet<&str> = open.map(|it| it.entry.as_str()).collect();
+        if open.is_empty() {
+            return HashMap::new();
+        }
+        let named = self.failed.keys().map(|key| (key.to_string(), key));
+        named
+            .filter(|(name, _)| open.contains(name.as_str()))
+            .map(|(name, key)| (name, key.clone()))
+            .collect()
+    }
+
+    fn explain(&self, target: &str) -> Result<reply::Explain, ErrorReply> {
         let entries = if let Ok(mac) = target.parse::<MacAddress>() {
             let known = self.explain_mac(mac);
             match known.is_empty() {
