@@ -575,8 +575,9 @@ fn open(site: &mut Site, a: &Args<'_>, vrf: Option<String>) -> Done {
     let router = site.router();
     match &router.asn {
         Some(before) if before.text != asn.text => Err(format!(
-            "this router is AS {} in line {}; one router has one AS number",
-            before.text, before.spot.line
+            "this router is AS {0} in line {1}, and one router has one AS number: `no router bgp {0}` before \
+             it removes that one with all that is in it, `router bgp {2} vrf NAME` is one beside it",
+            before.text, before.spot.line, asn.text
         )),
         Some(_) => DONE,
         None => {

@@ -377,3 +377,11 @@ fn every_key_of_ours_has_a_line_or_a_comment() {
     assert!(wrong.is_empty(), "{}\n{}", wrong.join("\n"), printed.text);
     assert!(unsaid.len() > 20, "{unsaid:?}");
 }
+
+#[test]
+fn another_as_number_is_refused_with_the_way_there() {
+    let errors = given("router bgp 65011\n bgp router-id 10.0.0.9\n").unwrap_err();
+    let text = all(&errors);
+    assert!(text.contains("`no router bgp 65001` before it"), "{text}");
+    given("no router bgp 65001\nrouter bgp 65011\n bgp router-id 10.0.0.9\n").unwrap();
+}
