@@ -470,7 +470,8 @@ impl Core {
             Order::Verified(differences) => {
                 self.verify.runs += 1;
                 self.verify.differences = u64::try_from(differences.len()).unwrap_or(u64::MAX);
-                self.verified_for_return(differences.iter().all(|it| it.occupied));
+                let fine = differences.iter().all(|it| self.bears_return(it));
+                self.verified_for_return(fine);
             }
             Order::Undrain(neighbor, force, differences, answer) => {
                 let result = self.undrain_order(neighbor, force, &differences);

@@ -60,6 +60,10 @@ pub(crate) struct DrainRecord {
     pub(crate) since: Timestamp,
     pub(crate) reason: Option<String>,
     pub(crate) deadline: Option<Timestamp>,
+    /// What the kernel refused already when it began, by what it is called: traffic comes back
+    /// to what it left.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub(crate) refused: BTreeSet<String>,
 }
 
 /// Who is being drained.
@@ -227,6 +231,7 @@ impl StateDir {
                     file.display()
                 )),
                 deadline: None,
+                refused: BTreeSet::new(),
             }),
             ..DrainState::default()
         };
@@ -472,6 +477,7 @@ mod tests {
             since: Timestamp::from_unix_s(1),
             reason: Some("kernel upgrade".to_owned()),
             deadline: None,
+            refused: BTreeSet::from(["route 10.11.0.0/16".to_owned()]),
         };
         let mut state = DrainState {
             router: Some(record.clone()),
@@ -521,6 +527,7 @@ mod tests {
                 since: Timestamp::from_unix_s(1),
                 reason: None,
                 deadline: None,
+                refused: BTreeSet::new(),
             },
         );
         blue.set_drain(&state).unwrap();

@@ -30,6 +30,10 @@ const RETURN_RETRY: Duration = Duration::from_secs(5);
 /// How often it is said, while nothing changes, that the return is overdue.
 pub(super) const OVERDUE_PAUSE: Duration = Duration::from_secs(10 * 60);
 
+/// So many entries are kept with a drain that the kernel refused when it began: beyond that something is
+/// wrong that a return should wait for.
+const REFUSED_MAX: usize = 1000;
+
 /// Prefixes named one by one; beyond this their number says enough.
 const NAMED_MAX: usize = 20;
 
@@ -73,7 +77,10 @@ impl Core {
             None => self.drain.router.as_ref(),
         };
         let now = Timestamp::from(SystemTime::now());
-        let (record, notes) = record(earlier, order.reason, order.duration, now);
+        let (mut record, notes) = record(earlier, order.reason, order.duration, now);
+        if earlier.is_none() {
+            record.refused = self.refused();
+        }
         let mut state = self.drain.clone();
         match order.neighbor {
             Some(address) => {
@@ -113,8 +120,7 @@ impl Core {
         missing.extend(
             differences
                 .iter()
-                // What somebody else put in the place of ours is theirs to take away.
-                .filter(|difference| !force && !difference.occupied)
+                .filter(|difference| !force && !self.bears_return(difference))
                 .map(|difference| format!("kernel: {difference}")),
         );
         if !missing.is_empty() {
@@ -124,6 +130,9 @@ impl Core {
                     .hint("rbgpctl undrain --wait returns as soon as it is, --force at once"),
             );
         }
+        let still = differences.iter().filter(|it| self.was_refused(it));
+        let still = still.map(|it| format!("as before the drain: {it}"));
+        let notes = still.take(NAMED_MAX).collect();
         let mut state = self.drain.clone();
         match neighbor {
             Some(address) => {
@@ -132,7 +141,39 @@ impl Core {
             None => state = DrainState::default(),
         }
         self.set_drain(state)?;
-        Ok(self.drain_status())
+        let mut status = self.drain_status();
+        status.notes = notes;
+        Ok(status)
+    }
+
+    /// What the kernel refuses now, by what it is called; nothing where it is very much.
+    fn refused(&self) -> BTreeSet<String> {
+        let failed = self.failed.keys();
+        let refused = failed.filter(|key| !self.occupied.contains(*key));
+        match self.failed.len() <= REFUSED_MAX {
+            true => refused.map(ToString::to_string).collect(),
+            false => BTreeSet::new(),
+        }
+    }
+
+    /// Everything that the kernel refused when what lasts began.
+    fn refused_before(&self) -> impl Iterator<Item = &BTreeSet<String>> {
+        let neighbors = self.drain.neighbors.values();
+        let records = self.drain.router.iter().chain(neighbors);
+        records.map(|record| &record.refused)
+    }
+
+    /// The kernel refuses it, and did when the drain began.
+    fn was_refused(&self, difference: &fib::Difference) -> bool {
+        let mut before = self.refused_before().filter(|it| !it.is_empty());
+        difference.error.is_some()
+            && before.any(|refused| refused.contains(&difference.key.to_string()))
+    }
+
+    /// A difference that traffic may come back with: what somebody else put in the place of ours is
+    /// theirs to take away, and what was so before has not become worse.
+    pub(super) fn bears_return(&self, difference: &fib::Difference) -> bool {
+        difference.occupied || self.was_refused(difference)
     }
 
     /// On disk first: a drain that a restart forgets would be a trap.
@@ -160,6 +201,7 @@ impl Core {
             since: Timestamp::from(SystemTime::now()),
             reason: Some("the service stops".to_owned()),
             deadline: None,
+            refused: BTreeSet::new(),
         });
         self.put_drain(state);
     }
@@ -416,7 +458,18 @@ impl Core {
                 let entries = counted(backlog, "entry is on its", "entries are on their");
                 missing.push(format!("{entries} way to the kernel"));
             }
-            let failed = self.failed.len().saturating_sub(self.occupied.len());
+            let before: Vec<_> = self.refused_before().filter(|it| !it.is_empty()).collect();
+            let failed = match before.is_empty() {
+                true => self.failed.len().saturating_sub(self.occupied.len()),
+                false => {
+                    let failed = self.failed.keys();
+                    let failed = failed.filter(|key| !self.occupied.contains(*key));
+                    let names = failed.map(ToString::to_string);
+                    names
+                        .filter(|name| !before.iter().any(|it| it.contains(name)))
+                        .count()
+                }
+            };
             if failed > 0 {
                 let entries = counted(failed, "entry", "entries");
                 missing.push(format!("the kernel refused {entries}"));
@@ -519,10 +572,12 @@ fn record(
         reason,
         deadline: duration
             .map(|time| Timestamp::from_unix_s(now.unix_s().saturating_add(time.as_secs()))),
+        refused: BTreeSet::new(),
     };
     let Some(earlier) = earlier else {
         return (record, notes);
     };
+    record.refused.clone_from(&earlier.refused);
     notes.push(format!("it was draining already, since {}", earlier.since));
     if let (None, Some(reason)) = (&record.reason, &earlier.reason) {
         notes.push(format!("kept: the reason, {reason}"));
@@ -592,6 +647,7 @@ mod tests {
             since: at(100),
             reason: Some("new disk".to_owned()),
             deadline: Some(at(1000)),
+            refused: BTreeSet::from(["route 10.11.0.0/16".to_owned()]),
         };
         let (again, notes) = record(Some(&earlier), None, None, at(200));
         assert_eq!(again, earlier);
@@ -606,6 +662,7 @@ mod tests {
             since: at(100),
             reason,
             deadline: Some(at(260)),
+            refused: earlier.refused.clone(),
         };
         assert_eq!(other, wanted);
         assert_eq!(notes.len(), 1, "{notes:?}");

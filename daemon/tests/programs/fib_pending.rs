@@ -55,6 +55,17 @@ fn middle(site: &Site, more: &str) -> String {
     config(site, more, "\"10.2.0.0/16\"", &neighbors)
 }
 
+/// The middle with a source address that its kernel does not have, and refuses.
+fn refused(site: &Site) -> String {
+    let map = "[[route_map]]\nname = \"SOURCE\"\nentry = [\
+               { seq = 10, action = \"permit\", set = { src = \"10.99.0.1\" } }]\n";
+    let text = middle(site, SUPPRESS).replace(
+        "[ipv4_unicast]\n",
+        "[ipv4_unicast]\nkernel_route_map = \"SOURCE\"\n",
+    );
+    text + map
+}
+
 /// Starts all and waits until they can be asked.
 fn start(sites: [(&mut Site, String); 3]) {
     for (site, config) in sites {
@@ -182,4 +193,78 @@ fn a_route_that_is_kept_out_of_the_kernel_is_not_told() {
     until_learned(&b, &["10.1.0.0/16", "10.11.0.0/16"]);
     until_learned(&c, &["10.1.0.0/16", "10.2.0.0/16"]);
     assert!(why(&b, "10.11.0.0/16").contains("the kernel does not have it"));
+}
+
+#[test]
+fn what_stays_in_the_kernel_when_its_successor_is_refused_is_said_and_told_to_nobody() {
+    let Some([mut a, mut b, mut c]) = row("fib-stays") else {
+        return;
+    };
+    let first = config(&a, "", "\"10.1.0.0/16\"", &[("10.10.0.2", 65002)]);
+    let third = config(&c, "", "", &[("10.20.0.2", 65002)]);
+    let second = middle(&b, SUPPRESS);
+    start([(&mut a, first), (&mut b, second), (&mut c, third)]);
+    until_learned(&c, &["10.1.0.0/16", "10.2.0.0/16"]);
+
+    b.daemon().configure(&refused(&b));
+    b.daemon().said("reload");
+    until_learned(&c, &["10.2.0.0/16"]);
+    assert!(b.seen("route show 10.1.0.0/16").contains("via 10.10.0.1"));
+    let said = b.daemon().json("explain 10.1.0.0/16");
+    let entry = &said["entries"][0]["kernel"][0];
+    assert_eq!(entry["installed"], false, "{said}");
+    assert_eq!(
+        entry["have"], "unicast via 10.10.0.1 dev wire metric 20",
+        "{said}"
+    );
+    assert!(why(&b, "10.1.0.0/16").contains("the kernel does not have it"));
+
+    // The neighbour takes it back: nothing of it stays.
+    a.daemon()
+        .configure(&config(&a, "", "", &[("10.10.0.2", 65002)]));
+    a.daemon().said("reload");
+    b.until_seen("route show 10.1.0.0/16", |text| text.is_empty());
+    assert_eq!(b.daemon().json("verify")["equal"], true);
+}
+
+#[test]
+fn traffic_returns_to_what_it_left_whatever_was_refused_before() {
+    let Some([mut a, mut b, mut c]) = row("fib-drained") else {
+        return;
+    };
+    let first = config(&a, "", "\"10.1.0.0/16\"", &[("10.10.0.2", 65002)]);
+    let third = config(&c, "", "", &[("10.20.0.2", 65002)]);
+    let second = refused(&b);
+    start([(&mut a, first), (&mut b, second), (&mut c, third)]);
+    until_learned(&c, &["10.2.0.0/16"]);
+    until_learned(&b, &["10.1.0.0/16"]);
+    b.daemon()
+        .until_said("verify", |said| said.contains("refused"));
+
+    // Nothing is worse than it was.
+    let status = |site: &Site, line: &str| {
+        let ran = site.daemon().ctl(line);
+        let text = [ran.stdout, ran.stderr].concat();
+        (ran.status.code(), String::from_utf8(text).unwrap())
+    };
+    let (code, said) = status(&b, "drain --force");
+    assert_eq!(code, Some(0), "{said}");
+    let (code, said) = status(&b, "undrain --wait --timeout 20s");
+    assert_eq!(code, Some(0), "{said}");
+    let (code, said) = status(&b, "undrain");
+    assert_eq!(code, Some(0), "{said}");
+
+    // What the maintenance broke keeps it away, and is named.
+    b.daemon().configure(&middle(&b, SUPPRESS));
+    b.daemon().said("reload");
+    until_learned(&c, &["10.1.0.0/16", "10.2.0.0/16"]);
+    let (code, said) = status(&b, "drain --force");
+    assert_eq!(code, Some(0), "{said}");
+    b.daemon().configure(&refused(&b));
+    b.daemon().said("reload");
+    b.daemon()
+        .until_said("verify", |said| said.contains("refused"));
+    let (code, said) = status(&b, "undrain");
+    assert_eq!(code, Some(3), "{said}");
+    assert!(said.contains("kernel: route 10.1.0.0/16: want "), "{said}");
 }
