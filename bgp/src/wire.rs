@@ -26,6 +26,7 @@ mod notification;
 mod open;
 pub(crate) mod read;
 mod route_refresh;
+mod unwanted;
 mod update;
 
 use crate::family::{Family, PerFamily};
@@ -39,6 +40,7 @@ pub use nlri::{EvpnFault, NlriFault, WireNlri};
 pub use notification::encode_notification;
 pub use open::{OpenError, encode_open};
 pub use route_refresh::{RouteRefreshError, encode_route_refresh};
+pub use unwanted::{AttributeCodes, Unwanted};
 pub use update::{
     EncodeContext, EncodeError, encode_announce, encode_announce_list, encode_end_of_rib,
     encode_withdraw, encode_withdraw_list,
@@ -66,6 +68,8 @@ pub struct Context {
     pub extended_next_hop: bool,
     /// AIGP is exchanged (RFC 7311 §3.3); ignored otherwise.
     pub aigp: bool,
+    /// Attributes that the operator does not want from the peer.
+    pub unwanted: Unwanted,
     /// Keys [`crate::Attributes::hash`], so that no peer can choose colliding attributes. One
     /// value for the life of the process, drawn at random by whoever may draw.
     pub hash_seed: u64,
@@ -85,6 +89,7 @@ impl Default for Context {
             external: false,
             extended_next_hop: true,
             aigp: true,
+            unwanted: Unwanted::default(),
             hash_seed: 0,
         }
     }

@@ -33,6 +33,7 @@ mod leftovers;
 mod limit;
 mod link_loss;
 mod lost_tunnels;
+mod max_med;
 mod named;
 mod neighbor;
 #[cfg(test)]
@@ -177,6 +178,7 @@ pub(crate) struct Core {
     evpn: evpn::Instance,
     install: Install,
     rpki: rpki::Caches,
+    max_med: max_med::MaxMed,
     reachability: Reachability,
     own: Own,
     statics: Statics,
@@ -322,6 +324,7 @@ impl Core {
             vni_places: apply::vni_places(&config),
             install,
             rpki: rpki::Caches::default(),
+            max_med: max_med::MaxMed::default(),
             reachability: Reachability::default(),
             own: Own::default(),
             statics: Statics::default(),
@@ -508,6 +511,7 @@ impl Core {
             .chain(self.handover.deadline())
             .chain(self.paths_deadline())
             .chain(self.rpki.deadline())
+            .chain(self.max_med_deadline())
             .chain(self.kernel_full.then(|| Instant::now() + WISHES_LOOK))
             .min()
     }
@@ -525,6 +529,7 @@ impl Core {
         self.sequences_timeout(now);
         self.stations_timeout(now);
         self.rpki_timeout(now);
+        self.max_med_timeout(now);
         self.handover_timeout(now);
         self.paths_timeout(now);
         if let Some(tidy) = self.freed.take_due(now) {
@@ -647,6 +652,8 @@ impl Core {
             } => {
                 let restarting = negotiated.graceful.as_ref().is_some_and(|it| it.restarting);
                 let device = self.device_of(peer);
+                // Ahead of what this one is told.
+                self.begin_max_med();
                 let Some(neighbor) = self.neighbors.get_mut(&peer) else {
                     return;
                 };

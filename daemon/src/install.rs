@@ -95,6 +95,8 @@ impl Way {
 pub(crate) struct Settings {
     pub(crate) distance: Distance,
     pub(crate) bandwidth: BandwidthUse,
+    /// Networks that others lead to, too.
+    pub(crate) backdoors: BTreeSet<Prefix>,
     /// What best routes pass on their way, by family.
     pub(crate) maps: PerFamily<Option<Policy>>,
 }
@@ -159,13 +161,19 @@ impl Install {
     }
 
     /// The kernel's priority of a path's route; `None` for one that is not written.
-    pub(crate) fn metric(&self, notes: Notes, external: bool) -> Option<u32> {
+    pub(crate) fn metric(&self, prefix: Prefix, notes: Notes, external: bool) -> Option<u32> {
         let usual = match external {
+            _ if self.is_backdoor(prefix) => self.settings.distance.backdoor,
             true => self.settings.distance.external,
             false => self.settings.distance.internal,
         };
         let distance = notes.distance.unwrap_or(usual);
         (distance < Distance::NEVER).then(|| distance.into())
+    }
+
+    /// Another way to the network goes before what neighbours say of it.
+    pub(crate) fn is_backdoor(&self, prefix: Prefix) -> bool {
+        !self.settings.backdoors.is_empty() && self.settings.backdoors.contains(&prefix)
     }
 
     /// The kernel's key of a prefix.
@@ -205,7 +213,7 @@ impl Install {
         let learned = first.filter(|first| first.peer != PeerId::LOCAL || dropped(first));
         let notes = learned.and_then(|first| self.notes(&best.nlri, &first.attributes));
         let metric = learned.zip(notes);
-        let metric = metric.and_then(|(first, notes)| self.metric(notes, first.external));
+        let metric = metric.and_then(|(first, notes)| self.metric(prefix, notes, first.external));
         let moved = self.place(prefix, notes.and_then(|notes| notes.table));
         let key = self.key(prefix);
         let wanted = metric.zip(notes);

@@ -112,6 +112,7 @@ fn context(bits: u8, families: u8) -> Context {
         },
         add_path: per_family(3),
         aigp: !bit(bits, 4),
+        unwanted: wire::Unwanted::default(),
         hash_seed: 0,
     }
 }

@@ -33,6 +33,8 @@ pub(super) struct GroupSettings {
     pub(super) family: Family,
     pub(super) export: Policy,
     pub(super) drain: Option<Drain>,
+    /// MED of whatever they are told.
+    pub(super) max_med: Option<u32>,
     pub(super) external: bool,
     /// In another member AS of our confederation.
     pub(super) member: bool,
@@ -268,6 +270,7 @@ impl GroupSettings {
             family,
             export: settings.export.clone(),
             drain: settings.drain,
+            max_med: settings.max_med,
             external: facts.external(),
             member: facts.relation.member,
             client: *facts.source().client.get(family),
@@ -434,6 +437,14 @@ impl GroupSettings {
                 let mut set = set.unwrap_or_else(|| attributes.thaw());
                 set.med = set.med.filter(|_| !drops_med);
                 Some(self.drained(set, drain))
+            }
+            None => set,
+        };
+        let set = match self.max_med {
+            Some(med) => {
+                let mut set = set.unwrap_or_else(|| attributes.thaw());
+                set.med = Some(med);
+                Some(set)
             }
             None => set,
         };

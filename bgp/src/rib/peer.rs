@@ -233,6 +233,8 @@ pub struct PeerFamily {
     pub next_hop: NextHopRule,
     /// The peer's traffic is being moved away: see [`Drain`].
     pub drain: Option<Drain>,
+    /// MED of whatever the peer is told, whatever policy says (FRR's `bgp max-med`).
+    pub max_med: Option<u32>,
 }
 
 impl PeerFamily {
@@ -257,6 +259,7 @@ impl PeerFamily {
             extended_next_hop: false,
             next_hop: NextHopRule::Auto,
             drain: None,
+            max_med: None,
         }
     }
 

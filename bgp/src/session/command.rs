@@ -7,6 +7,7 @@ use super::link::Attempt;
 use super::timers::PeerTimer;
 use super::transition::{Event, Step, next};
 use super::{Config, DownReason, Phase, Place, ReleaseReason, Session, Side, StopReason};
+use crate::family::Family;
 
 impl Session {
     pub(super) fn start(&mut self, now: Instant) {
@@ -56,7 +57,10 @@ impl Session {
     }
 
     pub(super) fn configure(&mut self, now: Instant, config: Config) {
-        let restart = self.config.needs_restart(&config).is_some();
+        let reread = self.config.unwanted != config.unwanted;
+        let mut established = self.established.iter();
+        let reads_on = !reread || established.all(|it| it.negotiated.route_refresh);
+        let restart = self.config.needs_restart(&config).is_some() || !reads_on;
         // What was found out of two AS numbers stays.
         let turned = config.other_as == Some(self.config.local_as)
             && self.config.other_as == Some(config.local_as);
@@ -84,12 +88,26 @@ impl Session {
             }
             Phase::Running => {
                 self.retime(now);
+                if reread {
+                    self.reread();
+                }
                 self.insist_on_bfd(now);
                 // `passive` and `bfd.strict` change what an idle direction does.
                 if matches!(self.outgoing, Attempt::Active) {
                     self.dial(now);
                 }
             }
+        }
+    }
+
+    /// Other attributes are unwanted: what the peer has sent is to be seen with all of them.
+    fn reread(&mut self) {
+        let Some(established) = &mut self.established else {
+            return;
+        };
+        established.context.unwanted = established.negotiated.unwanted;
+        for family in Family::ALL {
+            self.request_refresh(family);
         }
     }
 

@@ -12,6 +12,7 @@ use std::time::Duration;
 use crate::asn::Asn;
 use crate::family::{Family, PerFamily};
 use crate::message::Role;
+use crate::wire::Unwanted;
 
 /// How long silence is tolerated: 0 (never checked) or 3 to 65535 seconds (RFC 4271 §4.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -162,6 +163,7 @@ pub struct Config {
     pub(super) extended_message: bool,
     pub(super) plain: bool,
     pub(super) aigp: Option<bool>,
+    pub(super) unwanted: Unwanted,
     pub(super) bfd: Option<BfdConfig>,
     pub(super) jitter_seed: u64,
     pub(super) hash_seed: u64,
@@ -196,6 +198,7 @@ impl Config {
             extended_message: true,
             plain: false,
             aigp: None,
+            unwanted: Unwanted::default(),
             bfd: None,
             jitter_seed: 0,
             hash_seed: 0,
@@ -344,6 +347,13 @@ impl Config {
     /// Exchange AIGP with the peer; by default within the AS only (RFC 7311 §3.3).
     pub fn aigp(mut self, aigp: Option<bool>) -> Self {
         self.aigp = aigp;
+        self
+    }
+
+    /// Attributes that are not taken from the peer; default none. When this changes the peer is asked for
+    /// its routes again, and one that cannot give them loses its session.
+    pub fn unwanted(mut self, unwanted: Unwanted) -> Self {
+        self.unwanted = unwanted;
         self
     }
 

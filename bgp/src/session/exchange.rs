@@ -192,6 +192,8 @@ impl Session {
         else {
             return;
         };
+        // The configuration may be another one since the OPEN.
+        let negotiated = Arc::new(negotiated.retimed(&self.config));
         link.adopt(now, &negotiated);
         let conn = link.conn;
         self.established = Some(Established {
@@ -429,6 +431,7 @@ fn opening_context() -> wire::Context {
         external: false,
         extended_next_hop: false,
         aigp: false,
+        unwanted: wire::Unwanted::default(),
         hash_seed: 0,
     }
 }

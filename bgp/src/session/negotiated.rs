@@ -41,6 +41,8 @@ pub struct Negotiated {
     pub extended_message: bool,
     /// AIGP is exchanged (RFC 7311 §3.3).
     pub aigp: bool,
+    /// Attributes that are not taken from the peer.
+    pub unwanted: wire::Unwanted,
     /// The peer answers ROUTE-REFRESH (RFC 2918).
     pub route_refresh: bool,
     /// Both sides bracket a refresh (RFC 7313).
@@ -108,6 +110,7 @@ impl Negotiated {
             external: self.external,
             extended_next_hop: *self.each(|f| f.extended_next_hop).get(Family::Ipv4Unicast),
             aigp: self.aigp,
+            unwanted: self.unwanted,
             hash_seed,
         }
     }
@@ -127,6 +130,7 @@ impl Negotiated {
         Negotiated {
             keepalive: keepalive(config, self.hold_time),
             send_hold_time: send_hold_time(config, self.hold_time),
+            unwanted: config.unwanted.towards(self.external),
             ..self.clone()
         }
     }
@@ -311,6 +315,7 @@ pub(super) fn negotiate(config: &Config, open: &Open) -> Result<Negotiated, Open
         as4: theirs.as4,
         extended_message: config.extended_message && theirs.extended_message,
         aigp: config.aigp.unwrap_or(!external),
+        unwanted: config.unwanted.towards(external),
         route_refresh: theirs.route_refresh,
         enhanced_refresh: theirs.enhanced_refresh,
         hold_time,

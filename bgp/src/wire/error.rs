@@ -183,6 +183,12 @@ pub enum UpdateError {
         /// Type code.
         code: u8,
     },
+    /// An attribute that the operator does not want. It is no mistake of the peer's.
+    #[error("routes with {} are taken for withdrawn, as configured", name_of(*code))]
+    Unwanted {
+        /// Type code.
+        code: u8,
+    },
     /// A next hop that cannot be one.
     #[error("the next hop is `{0}`, but must be the address of a host")]
     NextHop(IpAddr),
@@ -273,6 +279,7 @@ impl UpdateError {
             | Self::Length { .. }
             | Self::AsPath { .. }
             | Self::NextHop(_)
+            | Self::Unwanted { .. }
             | Self::Type5(_) => Verdict::TreatAsWithdraw,
             // RFC 7606 §3 j and §5.3 leave the choice; see Verdict::DisableFamily.
             Self::Routes {
@@ -314,6 +321,7 @@ impl UpdateError {
             | Self::NotNegotiated { .. }
             | Self::Routes { .. }
             | Self::ZeroAs { .. }
+            | Self::Unwanted { .. }
             | Self::Type5(_) => Notification::update(9),
             Self::NetworkField { .. } => Notification::update(10),
             Self::AsPath { .. } => Notification::update(11),

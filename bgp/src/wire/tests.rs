@@ -154,6 +154,7 @@ pub(super) fn any_context() -> impl Strategy<Value = Context> {
                 external,
                 extended_next_hop,
                 aigp: !external,
+                unwanted: Unwanted::default(),
                 hash_seed,
             }
         },

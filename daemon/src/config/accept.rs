@@ -79,6 +79,15 @@ fn speaker(top: &File, file: &File, overlays: &mut Overlays, report: &mut Report
             .default_local_preference
             .map(|at| at.value)
             .filter(|value| *value != bgp::rib::DEFAULT_LOCAL_PREF),
+        max_med: MaxMed {
+            always: file.router.max_med.map(|at| at.value),
+            on_startup: file.router.max_med_on_startup.as_ref().and_then(|at| {
+                Some(StartupMed {
+                    time: at.value.time?.value,
+                    med: or(at.value.med, MaxMed::USUAL),
+                })
+            }),
+        },
         shown_names: ShownNames {
             neighbors: or(file.router.show_hostname, false),
             next_hops: or(file.router.show_next_hop_hostname, false),
@@ -138,6 +147,7 @@ fn speaker(top: &File, file: &File, overlays: &mut Overlays, report: &mut Report
             distance: Distance {
                 external: or(file.kernel.external, defaults.kernel.distance.external),
                 internal: or(file.kernel.internal, defaults.kernel.distance.internal),
+                backdoor: or(file.kernel.backdoor, defaults.kernel.distance.backdoor),
             },
             audit_interval: or(top.kernel.audit_interval, defaults.kernel.audit_interval),
             on_stop: or(top.kernel.on_stop, defaults.kernel.on_stop),
@@ -309,6 +319,13 @@ fn unicast(
         }
     });
     let networks = networks.collect();
+    let backdoors = table.backdoors.iter().flat_map(|list| &list.value);
+    let backdoors = backdoors.map(|at| {
+        // One network is announced or somebody else's.
+        seen.see(at.value, at.span, report);
+        at.value
+    });
+    let backdoors = backdoors.collect();
     let mut seen = Once::new("aggregate");
     let aggregates = table.aggregates.iter().map(|At { value: item, .. }| {
         seen.see(item.prefix.value, item.prefix.span, report);
@@ -318,6 +335,7 @@ fn unicast(
     let default = Multipath::default();
     Unicast {
         networks,
+        backdoors,
         redistribute: redistribute(file, table, policies, report),
         aggregates,
         multipath: Multipath {

@@ -142,6 +142,10 @@ pub struct RouterTable {
     pub cluster_id: Option<At<Ipv4Addr>>,
     /// `default_local_preference`.
     pub default_local_preference: Option<At<u32>>,
+    /// `max_med`.
+    pub max_med: Option<At<u32>>,
+    /// `max_med_on_startup`.
+    pub max_med_on_startup: Option<At<StartupMedTable>>,
     /// `show_hostname`.
     pub show_hostname: Option<At<bool>>,
     /// `show_next_hop_hostname`.
@@ -188,9 +192,20 @@ pub struct BestpathTable {
     pub bandwidth: Option<At<BandwidthUse>>,
 }
 
+/// `max_med_on_startup` of `[router]`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct StartupMedTable {
+    /// `time`.
+    pub time: Option<At<Duration>>,
+    /// `med`.
+    pub med: Option<At<u32>>,
+}
+
 /// `[ipv4_unicast]` or `[ipv6_unicast]`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct UnicastTable {
+    /// `backdoors`.
+    pub backdoors: Option<At<Vec<At<Prefix>>>>,
     /// `networks`.
     pub networks: Vec<At<NetworkItem>>,
     /// `import_check`.
@@ -231,6 +246,8 @@ pub struct KernelTable {
     pub table: Option<At<u32>>,
     /// `distance`: `external`.
     pub external: Option<At<u8>>,
+    /// `distance`: `backdoor`.
+    pub backdoor: Option<At<u8>>,
     /// `distance`: `internal`.
     pub internal: Option<At<u8>>,
     /// `audit_interval`.
@@ -447,6 +464,15 @@ fn router(table: &mut Table<'_, '_>) -> RouterTable {
         cluster_id: table.get("cluster_id", router_id),
         default_local_preference: table
             .get("default_local_preference", number(0..=i64::from(u32::MAX))),
+        max_med: table.get("max_med", number(0..=i64::from(u32::MAX))),
+        max_med_on_startup: table.table("max_med_on_startup", "max_med_on_startup", |table| {
+            StartupMedTable {
+                time: table.require("time", "for how long", |value| {
+                    whole_seconds(value, 5..=86_400, "")
+                }),
+                med: table.get("med", number(0..=i64::from(u32::MAX))),
+            }
+        }),
         show_hostname: table.get("show_hostname", boolean),
         show_next_hop_hostname: table.get("show_next_hop_hostname", boolean),
         graceful_shutdown: table.get("graceful_shutdown", boolean),
@@ -546,6 +572,7 @@ fn unicast(table: &mut Table<'_, '_>, family: Family) -> UnicastTable {
     let networks = networks(table, family);
     let aggregates = aggregates(table, family);
     let mut unicast = UnicastTable {
+        backdoors: table.list("backdoors", |value| prefix(value, family)),
         networks,
         import_check: table.get("import_check", boolean),
         redistribute: redistribute(table),
@@ -662,14 +689,16 @@ fn kernel(table: &mut Table<'_, '_>) -> KernelTable {
 
 /// Where routes of one instance go.
 fn instance_kernel(table: &mut Table<'_, '_>) -> KernelTable {
-    let (mut external, mut internal) = (None, None);
+    let (mut external, mut internal, mut backdoor) = (None, None, None);
     table.table("distance", "distance", |table| {
         external = table.get("external", number(1..=255));
         internal = table.get("internal", number(1..=255));
+        backdoor = table.get("backdoor", number(1..=255));
     });
     KernelTable {
         external,
         internal,
+        backdoor,
         table: table.get("table", number(1..=i64::from(u32::MAX))),
         ..KernelTable::default()
     }

@@ -260,6 +260,15 @@ fn router(config: &Config) -> Fields {
     if let Some(preference) = config.default_local_preference {
         fields.add("default_local_preference", preference);
     }
+    if let Some(med) = config.max_med.always {
+        fields.add("max_med", med);
+    }
+    if let Some(startup) = config.max_med.on_startup {
+        let mut table = Fields::default();
+        table.add("time", quote_duration(startup.time));
+        table.add_unless_default("med", startup.med, MaxMed::USUAL);
+        fields.add_table("max_med_on_startup", &table);
+    }
     let shown = config.shown_names;
     fields.add_unless_default("show_hostname", shown.neighbors, false);
     fields.add_unless_default("show_next_hop_hostname", shown.next_hops, false);
@@ -338,6 +347,9 @@ fn unicast(unicast: &Unicast) -> Fields {
     let mut fields = Fields::default();
     if !unicast.networks.is_empty() {
         fields.add("networks", tall_list(unicast.networks.iter().map(network)));
+    }
+    if !unicast.backdoors.is_empty() {
+        fields.add("backdoors", tall_list(unicast.backdoors.iter().map(quote)));
     }
     if !unicast.redistribute.is_empty() {
         let items = unicast.redistribute.iter().map(redistribution);
@@ -488,6 +500,7 @@ fn kernel(config: &Config) -> Fields {
     let mut table = Fields::default();
     table.add_unless_default("external", distance.external, usual.external);
     table.add_unless_default("internal", distance.internal, usual.internal);
+    table.add_unless_default("backdoor", distance.backdoor, usual.backdoor);
     fields.add_table("distance", &table);
     let interval = [kernel.audit_interval, default.audit_interval].map(quote_duration);
     let [interval, default] = interval;

@@ -9,6 +9,7 @@ mod debug;
 mod import;
 mod interface;
 mod kernel;
+mod max_med;
 mod neighbor;
 mod overlay;
 mod rpki;
@@ -40,6 +41,7 @@ pub use debug::*;
 pub use import::*;
 pub use interface::*;
 pub use kernel::*;
+pub use max_med::*;
 pub use neighbor::*;
 pub use overlay::*;
 pub use rpki::*;
@@ -79,6 +81,8 @@ pub struct Config {
     pub cluster_id: Option<Ipv4Addr>,
     /// LOCAL_PREF of routes that come without one, where it is not 100.
     pub default_local_preference: Option<u32>,
+    /// What neighbours are told in the place of MEDs.
+    pub max_med: MaxMed,
     /// Which names of neighbours displays have in the place of addresses.
     pub shown_names: ShownNames,
     /// All neighbors are told that they may soon lose us (RFC 8326).
@@ -169,6 +173,7 @@ impl Config {
             domainname: None,
             cluster_id: None,
             default_local_preference: None,
+            max_med: MaxMed::default(),
             shown_names: ShownNames::default(),
             graceful_shutdown: false,
             suppress_fib_pending: false,
@@ -254,6 +259,10 @@ impl Config {
         };
         add(self.kernel.distance.external);
         add(self.kernel.distance.internal);
+        let backdoors = [&self.ipv4_unicast, &self.ipv6_unicast].map(|it| &it.backdoors);
+        if backdoors.iter().any(|it| !it.is_empty()) {
+            add(self.kernel.distance.backdoor);
+        }
         for settings in self.settings() {
             let families = &settings.families;
             let families = [&families.ipv4_unicast, &families.ipv6_unicast];

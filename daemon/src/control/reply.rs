@@ -190,6 +190,9 @@ pub struct Summary {
     /// The same of next hops.
     #[serde(default)]
     pub show_next_hop_hostname: bool,
+    /// What neighbours are told in the place of MEDs (`max_med`, `max_med_on_startup`).
+    #[serde(default)]
+    pub max_med: Option<MaxMed>,
     /// What does not work as it may have been meant, a line each, with consequence and remedy:
     /// `0 of 2 prefixes announced to 10.10.0.3: no export policy; ...`.
     #[serde(default)]
@@ -202,6 +205,17 @@ pub struct Summary {
     /// Instances beside the default one, where there are any and no single one was asked.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub instances: Vec<Instance>,
+}
+
+/// A MED that neighbours are told with every route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MaxMed {
+    /// The MED.
+    pub med: u32,
+    /// The configuration has it for all times.
+    pub always: bool,
+    /// Seconds of the time after the start that are left.
+    pub startup_left_s: Option<u64>,
 }
 
 /// All instances.

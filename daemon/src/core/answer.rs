@@ -136,6 +136,7 @@ impl Core {
                 ipv6_unicast: Some(self.config.ipv6_unicast.multipath.as_path_relax),
                 evpn: None,
             },
+            max_med: self.max_med_status(),
             notices: self.notices(),
             hold: self.hold(),
             neighbors: self
@@ -159,6 +160,7 @@ impl Core {
     fn notices(&self) -> Vec<String> {
         let mut notices = Vec::new();
         notices.extend(self.hold_line());
+        notices.extend(self.max_med_line());
         notices.extend(self.range_notices());
         notices.extend(self.interface_notices());
         notices.extend(self.rpki.notices());

@@ -62,6 +62,10 @@ pub(super) fn forwarding(config: &Config) -> install::Settings {
     install::Settings {
         distance: config.kernel.distance,
         bandwidth: config.bandwidth,
+        backdoors: {
+            let (v4, v6) = (&config.ipv4_unicast, &config.ipv6_unicast);
+            v4.backdoors.iter().chain(&v6.backdoors).copied().collect()
+        },
         maps: PerFamily {
             ipv4_unicast: map(&config.ipv4_unicast),
             ipv6_unicast: map(&config.ipv6_unicast),
@@ -221,6 +225,7 @@ impl Core {
             let preference = new.default_local_preference;
             self.hand_in(rib::Input::SetDefaultLocalPref(preference));
         }
+        self.follow_max_med();
         if old.suppress_fib_pending != new.suppress_fib_pending {
             self.await_forwarding();
         }

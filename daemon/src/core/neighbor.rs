@@ -288,6 +288,7 @@ pub(super) fn session_config(
         .confederation_member(config.is_member(neighbor))
         .role(neighbor.role, neighbor.relation.role_strict)
         .aigp(neighbor.aigp)
+        .unwanted(neighbor.unwanted)
         .plain(!neighbor.capabilities)
         .bfd(bfd)
         .hash_seed(seeds.0)
@@ -467,6 +468,7 @@ impl Core {
                     config::NextHopRule::Unchanged => NextHopRule::Unchanged,
                 },
                 drain,
+                max_med: self.max_med.told(),
             })
         };
         PerFamily {

@@ -148,6 +148,7 @@ impl Live {
     fn unicast(&mut self, unicast: &Unicast) {
         self.0
             .extend(unicast.networks.values().map(|(_, spot)| *spot));
+        self.0.extend(unicast.backdoors.values().copied());
         let tables = unicast
             .redistribute
             .values()

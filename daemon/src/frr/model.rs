@@ -297,6 +297,8 @@ impl Filters {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Unicast {
     pub(super) networks: BTreeMap<String, (Option<Put>, Spot)>,
+    /// `network P backdoor`.
+    pub(super) backdoors: BTreeMap<String, Spot>,
     /// By source or table, as TOML writes it.
     pub(super) redistribute: BTreeMap<String, Keys>,
     pub(super) aggregates: BTreeMap<String, Keys>,

@@ -158,7 +158,7 @@ const OF_ROUTER: [&str; 34] = [
     "route-target",
 ];
 
-const OF_NEIGHBOR: [&str; 56] = [
+const OF_NEIGHBOR: [&str; 57] = [
     "peer-group",
     "interface",
     "remote-as",
@@ -186,6 +186,7 @@ const OF_NEIGHBOR: [&str; 56] = [
     "capability",
     "graceful-restart",
     "aigp",
+    "path-attribute",
     "activate",
     "addpath",
     "disable-addpath",

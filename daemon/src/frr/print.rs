@@ -23,7 +23,7 @@ use toml::{Table, Value};
 use self::keys::{Keys, Say};
 use super::host::Host;
 use super::{RUNNING, Source, document};
-use crate::config::{self, Config};
+use crate::config::{self, Config, Distance, MaxMed};
 
 /// The configuration as FRR would show it, with a comment for each key that FRR has no line for.
 /// Passwords are among those.
@@ -327,6 +327,9 @@ impl<'c> Page<'c> {
                 continue;
             };
             self.names(&mut inner);
+            for line in max_med(&mut inner) {
+                self.line(router.clone(), line);
+            }
             self.say(&router, "", &mut inner, table);
             if name == "graceful_restart" && inner.take_if("enabled", &Value::Boolean(false)) {
                 self.line(router.clone(), "bgp graceful-restart-disable".to_owned());
@@ -428,6 +431,9 @@ impl<'c> Page<'c> {
                 self.line(block.clone(), line);
                 network.finish(&mut self.unsaid);
             }
+            for backdoor in inner.list("backdoors") {
+                self.line(block.clone(), format!("network {backdoor} backdoor"));
+            }
             for redistribution in inner.items("redistribute", "source") {
                 self.redistribute(&block, redistribution);
             }
@@ -511,10 +517,12 @@ impl<'c> Page<'c> {
         if let Some(mut distance) = kernel.table("distance") {
             let external = distance.number("external").unwrap_or(USUAL);
             let internal = distance.number("internal").unwrap_or(USUAL);
+            let backdoor = distance.number("backdoor");
+            let backdoor = backdoor.unwrap_or(Distance::BACKDOOR.into());
             let block = Block::Router(head.to_owned(), "ipv4 unicast");
             self.line(
                 block,
-                format!("distance bgp {external} {internal} {internal}"),
+                format!("distance bgp {external} {internal} {backdoor}"),
             );
         }
         kernel.finish(&mut self.unsaid);
@@ -759,6 +767,25 @@ fn log_level(log: &Keys, key: &str) -> Option<&'static str> {
         "selected" => Some("debugging"),
         _ => None,
     }
+}
+
+/// `bgp max-med`, which FRR writes without the usual MED.
+fn max_med(router: &mut Keys) -> Vec<String> {
+    let unusual = |med: Option<i64>| {
+        let med = med.filter(|med| *med != i64::from(MaxMed::USUAL));
+        med.map_or(String::new(), |med| format!(" {med}"))
+    };
+    let mut lines = Vec::new();
+    if let Some(mut startup) = router.table("max_med_on_startup") {
+        let time = startup.seconds("time").unwrap_or_default();
+        let med = unusual(startup.number("med"));
+        lines.push(format!("bgp max-med on-startup {time}{med}"));
+    }
+    if let Some(med) = router.number("max_med") {
+        let med = unusual(Some(med));
+        lines.push(format!("bgp max-med administrative{med}"));
+    }
+    lines
 }
 
 /// What a file without `router bgp` comes to.

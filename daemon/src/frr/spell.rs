@@ -270,6 +270,9 @@ fn own_route(caught: &Caught<'_>) -> Option<String> {
     if let Some(map) = caught.get("NAME") {
         text.push_str(&format!(" route-map {map}"));
     }
+    if caught.has("backdoor") {
+        text.push_str(" backdoor");
+    }
     if let Some(origin) = caught.get("ORIGIN") {
         text.push_str(&format!(" origin {origin}"));
     }

@@ -439,6 +439,12 @@ impl<'s> Whole<'s> {
             self.remark_once(said);
         }
         self.toml.list(&format!("{key}.networks"), &networks);
+        let backdoors = unicast.backdoors.iter().map(|(prefix, spot)| Put {
+            text: quote(prefix),
+            spot: *spot,
+        });
+        let backdoors: Vec<Put> = backdoors.collect();
+        self.toml.list(&format!("{key}.backdoors"), &backdoors);
         let redistribute = unicast.redistribute.values().map(with_metric);
         let redistribute: Vec<Put> = redistribute.filter_map(|it| inline(&it)).collect();
         self.toml

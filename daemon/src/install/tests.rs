@@ -197,12 +197,33 @@ fn shares_follow_bandwidths_and_the_distance_is_the_metric() {
         distance: Distance {
             external: 30,
             internal: 200,
+            backdoor: 210,
         },
         ..Settings::default()
     };
-    assert!(install.set(settings.clone()) && !install.set(settings));
+    assert!(install.set(settings.clone()) && !install.set(settings.clone()));
     rib.handle(Instant::now(), Input::Repeat(Family::Ipv4Unicast));
-    let expected = Route::via([near]).metric(30);
+    let expected = Route::via([near.clone()]).metric(30);
+    assert_eq!(
+        told(&mut install, &mut rib).0,
+        std::slice::from_ref(&expected)
+    );
+    // A backdoor is this very network, and nothing around it or within.
+    for (backdoor, metric) in [
+        ("10.64.0.0/16", 210),
+        ("10.64.0.0/15", 30),
+        ("10.64.0.0/17", 30),
+    ] {
+        install.set(Settings {
+            backdoors: [backdoor.parse().unwrap()].into(),
+            ..settings.clone()
+        });
+        rib.handle(Instant::now(), Input::Repeat(Family::Ipv4Unicast));
+        let expected = Route::via([near.clone()]).metric(metric);
+        assert_eq!(told(&mut install, &mut rib).0, [expected], "{backdoor}");
+    }
+    install.set(settings);
+    rib.handle(Instant::now(), Input::Repeat(Family::Ipv4Unicast));
     assert_eq!(told(&mut install, &mut rib).0, [expected]);
     let near = Notes {
         distance: Some(7),

@@ -68,6 +68,7 @@ pub(crate) fn summary() -> reply::Summary {
         show_next_hop_hostname: false,
         as_path_relax: Families::default(),
         notices: vec!["0 of 2 prefixes announced to 10.10.0.3: no export policy".to_owned()],
+        max_med: None,
         hold: None,
         neighbors: vec![site_b(), site_c()],
     }

@@ -217,6 +217,86 @@ async fn a_default_preference_changes_without_a_new_session_to_what_a_start_with
     right.stop().await;
 }
 
+/// The MEDs of what right is told.
+async fn meds(router: &Router, pair: &Pair) -> Vec<Option<u32>> {
+    let all = routers_routes(router, pair).await;
+    all.into_iter().map(|route| route.med).collect()
+}
+
+async fn routers_routes(router: &Router, pair: &Pair) -> Vec<reply::Route> {
+    let from = pair.left.address;
+    let all = routes(router, Select::All).await;
+    let told = all
+        .into_iter()
+        .filter(|it| it.neighbor == Some(from.into()));
+    told.collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_max_med_keeps_traffic_away_for_some_time_after_a_start_or_for_as_long_as_is_said() {
+    let pair = Pair::new(43);
+    let startup = "---\n[router]\nmax_med_on_startup = { time = \"5s\", med = 7 }\n";
+    let (left, right) = (start(pair.left(startup)), start(pair.right("")));
+    established(&left).await;
+    established(&right).await;
+    let before = flaps(&left).await;
+    assert_eq!(meds(&right, &pair).await, [Some(7); 2]);
+    let said = summary(&left).await;
+    assert!(said.max_med.is_some_and(|it| it.med == 7 && !it.always));
+    assert!(said.notices.iter().any(|it| it.contains("are told MED 7")));
+    // By itself, with no session anew.
+    until("the end of the time after the start", || async {
+        (meds(&right, &pair).await == [Some(0); 2]).then_some(())
+    })
+    .await;
+    assert_eq!(summary(&left).await.max_med, None);
+    left.apply(pair.left("---\n[router]\nmax_med = 99\n")).await;
+    until("the MED of a reload", || async {
+        (meds(&right, &pair).await == [Some(99); 2]).then_some(())
+    })
+    .await;
+    left.apply(pair.left(startup)).await;
+    until("the MEDs of the routes", || async {
+        (meds(&right, &pair).await == [Some(0); 2]).then_some(())
+    })
+    .await;
+    assert_eq!(flaps(&left).await, before);
+    left.stop().await;
+    right.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn attributes_that_are_not_wanted_change_without_a_new_session() {
+    let pair = Pair::new(44);
+    let told = "ipv4_unicast = { export = \"C\" }\n---\n[[route_map]]\nname = \"C\"\n[[route_map.entry]]\n\
+                seq = 10\naction = \"permit\"\nset.community = { add = \"65001:1\" }\n";
+    let (left, right) = (start(pair.left(told)), start(pair.right("")));
+    established(&left).await;
+    established(&right).await;
+    let before = flaps(&right).await;
+    let held = |what: &'static str, count: usize, communities: usize| {
+        let (right, pair) = (&right, &pair);
+        async move {
+            until(what, || async {
+                let all = routers_routes(right, pair).await;
+                let as_said = all.iter().all(|it| it.communities.len() == communities);
+                (all.len() == count && as_said).then_some(())
+            })
+            .await;
+        }
+    };
+    held("routes with communities", 2, 1).await;
+    right.apply(pair.right("discard_attributes = [8]")).await;
+    held("routes without", 2, 0).await;
+    right.apply(pair.right("withdraw_attributes = [8]")).await;
+    held("no routes", 0, 0).await;
+    right.apply(pair.right("")).await;
+    held("routes with communities again", 2, 1).await;
+    assert_eq!(flaps(&right).await, before);
+    left.stop().await;
+    right.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn neighbours_and_networks_come_and_go_with_the_configuration() {
     let pair = Pair::new(3);

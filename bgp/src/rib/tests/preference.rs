@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::community::ExtendedCommunity;
-use crate::policy::{Bandwidth, BandwidthAmount};
+use crate::policy::{Bandwidth, BandwidthAmount, Number};
 
 #[test]
 fn a_route_marked_graceful_shutdown_is_the_last_choice() {
@@ -254,6 +254,61 @@ fn another_default_preference_reaches_what_is_kept_for_a_peer_that_is_away() {
     world.input(Input::SetDefaultLocalPref(Some(200)));
     assert_eq!(world.best[&Nlri::V4(prefix(1))], [PeerId(2)]);
     assert_eq!(world.belief(5)[&prefix(1)].local_pref, Some(200));
+}
+
+#[test]
+fn a_max_med_stands_in_the_place_of_whatever_med_a_route_would_be_told_with() {
+    let set_to_5 = || {
+        map(vec![
+            Entry::new(10, Action::Permit).set(Set::Metric(Number::Replace(5))),
+        ])
+    };
+    let told_with = |max_med, export: Option<Policy>| {
+        let mut families = settings();
+        families.max_med = max_med;
+        families.export = export.unwrap_or(families.export);
+        families
+    };
+    let mut world = World::with_peers(&[2]);
+    // Of another AS with and without a map, within our AS, and one that is spared.
+    let peers: [(u16, bool); 4] = [(3, true), (4, false), (5, true), (6, false)];
+    let configured = |peer: u16, mapped: bool, max_med| {
+        let mut facts = match peer {
+            5 => PeerFacts {
+                remote_as: Asn(65001),
+                ..facts(5)
+            },
+            other => facts(other),
+        };
+        let max_med = (peer != 6).then_some(max_med).flatten();
+        facts.families.ipv4_unicast = Some(told_with(max_med, mapped.then(set_to_5)));
+        facts
+    };
+    for (peer, mapped) in peers {
+        world.up_with(peer, configured(peer, mapped, Some(77)));
+    }
+    let mut set = path(&[65002], [10, 10, 0, 2]);
+    set.med = Some(9);
+    world.update(2, announce(&[prefix(1)], &set));
+    let mut own = path(&[], [10, 10, 0, 1]);
+    own.as_path.clear();
+    world.input(Input::Originate(Nlri::V4(prefix(2)), own));
+    let meds = |world: &World| {
+        peers.map(|(peer, _)| [1, 2].map(|number| world.belief(peer)[&prefix(number)].med))
+    };
+    let all = [Some(77); 2];
+    let spared = [None, None];
+    assert_eq!(meds(&world), [all, all, all, spared]);
+    // It goes, and comes, without anything else.
+    for max_med in [None, Some(78)] {
+        for (peer, mapped) in peers {
+            let families = configured(peer, mapped, max_med).families;
+            world.input(Input::Configure(PeerId(peer), families));
+        }
+        let mapped = [Some(max_med.unwrap_or(5)); 2];
+        let plain = [max_med; 2];
+        assert_eq!(meds(&world), [mapped, plain, mapped, spared]);
+    }
 }
 
 #[test]

@@ -174,6 +174,71 @@ fn a_refresh_is_asked_for_where_the_peer_can() {
 }
 
 #[test]
+fn other_attributes_are_unwanted_at_once_and_the_peer_tells_its_routes_again() {
+    let unwanted = |codes: &[u8]| wire::Unwanted {
+        withdraw: codes.iter().copied().collect(),
+        ..wire::Unwanted::default()
+    };
+    let told = |bench: &mut Bench, conn| {
+        let attributes = [ATTRIBUTES.as_slice(), &[0xc0, 98, 1, 7]].concat();
+        let outputs = bench.say(conn, &update(&attributes, &[24, 10, 1, 0]));
+        updates(&outputs)
+            .iter()
+            .map(|update| (update.announced.len(), update.withdrawn.len()))
+            .collect::<Vec<_>>()
+    };
+    let (mut bench, conn) = Bench::established(config(), &peer_open());
+    assert_eq!(told(&mut bench, conn), [(1, 0)]);
+    let changed = Box::new(config().unwanted(unwanted(&[98])));
+    let outputs = bench.input(Input::Configure(changed.clone()));
+    let expected = RouteRefresh {
+        afi: 1,
+        safi: 1,
+        kind: RefreshKind::Request,
+    };
+    assert_eq!(sent(&outputs), [(conn, Message::RouteRefresh(expected))]);
+    assert_eq!(told(&mut bench, conn), [(0, 1)]);
+    // Nothing is asked for where nothing is different, even if it is written otherwise.
+    let same = unwanted(&[98]);
+    assert!(bench.input(Input::Configure(changed)).is_empty());
+    assert!(
+        bench
+            .input(Input::Configure(Box::new(config().unwanted(same))))
+            .is_empty()
+    );
+    bench.input(Input::Configure(Box::new(config())));
+    assert_eq!(told(&mut bench, conn), [(1, 0)]);
+
+    // One that cannot tell them again begins anew.
+    let mut open = peer_open();
+    open.capabilities
+        .retain(|capability| *capability != Capability::RouteRefresh);
+    let (mut bench, _) = Bench::established(config(), &open);
+    bench.input(Input::Configure(Box::new(
+        config().unwanted(unwanted(&[98])),
+    )));
+    assert_ne!(bench.session.state(), State::Established);
+}
+
+#[test]
+fn what_is_unwanted_by_the_time_a_session_begins_counts() {
+    let (mut bench, conn) = Bench::started(config());
+    bench.input(Input::Connected { conn });
+    bench.say(conn, &wire::encode_open(&peer_open()));
+    let unwanted = wire::Unwanted {
+        discard: [98].into_iter().collect(),
+        ..wire::Unwanted::default()
+    };
+    bench.input(Input::Configure(Box::new(config().unwanted(unwanted))));
+    bench.say(conn, &wire::encode_keepalive());
+    assert_eq!(bench.session.state(), State::Established);
+    let attributes = [ATTRIBUTES.as_slice(), &[0xc0, 98, 1, 7]].concat();
+    let outputs = bench.say(conn, &update(&attributes, &[24, 10, 1, 0]));
+    let (_, found) = &updates(&outputs)[0].announced[0];
+    assert!(!found.wire().contains(&98));
+}
+
+#[test]
 fn extended_messages_are_read_where_both_offer_them() {
     // 1100 routes of 4 octets do not fit 4096.
     let nlri: Vec<u8> = (0..1_100u16)

@@ -6,7 +6,6 @@
 
 use crate::attributes::{Aggregator, Canonical, NextHop};
 use crate::nlri::List4;
-use crate::wire::Context;
 use crate::wire::attribute::{
     OPTIONAL, PARTIAL, Piece, Pieces, Raw, TRANSITIVE, aggregator, aigp, as_path, canonical, code,
     communities, fixed, pmsi_tunnel,
@@ -14,7 +13,9 @@ use crate::wire::attribute::{
 use crate::wire::error::{UpdateError, Verdict};
 use crate::wire::nlri::ipv4;
 use crate::wire::read::Reader;
+use crate::wire::unwanted::Fate;
 use crate::wire::update::{Fields, is_host};
+use crate::wire::{AttributeCodes, Context};
 
 #[derive(Default)]
 pub(super) struct Found<'a> {
@@ -29,7 +30,7 @@ pub(super) struct Found<'a> {
     pub(super) only_unreach: bool,
     pub(super) errors: Vec<UpdateError>,
     pieces: Pieces<'a>,
-    seen: Codes,
+    seen: AttributeCodes,
     as4_path: Option<&'a [u8]>,
     aggregator: Option<(u8, Aggregator)>,
     as4_aggregator: Option<(u8, Aggregator)>,
@@ -101,6 +102,14 @@ impl<'a> Found<'a> {
         self.only_unreach &= raw.code == code::MP_UNREACH_NLRI;
         if !self.seen.insert(raw.code) {
             return self.settle(Err(duplicate(raw.code)));
+        }
+        match ctx.unwanted.fate(raw.code) {
+            None => {}
+            Some(Fate::Discard) => return Ok(()),
+            Some(Fate::Withdraw) => {
+                self.note(UpdateError::Unwanted { code: raw.code });
+                return Ok(());
+            }
         }
         // RFC 4760 §3: NEXT_HOP beside MP_REACH_NLRI alone is ignored.
         if raw.code == code::NEXT_HOP && !announces_ipv4 {
@@ -217,10 +226,11 @@ impl<'a> Found<'a> {
             return Ok(());
         }
         // RFC 7606 §5.2: the routes may be what was damaged.
-        let error = self
-            .errors
-            .iter()
-            .find(|error| error.verdict() == Verdict::TreatAsWithdraw);
+        let damage = |error: &&UpdateError| {
+            let unwanted = matches!(error, UpdateError::Unwanted { .. });
+            error.verdict() == Verdict::TreatAsWithdraw && !unwanted
+        };
+        let error = self.errors.iter().find(damage);
         error.map_or(Ok(()), |error| {
             Err(UpdateError::NoRoutes(Box::new(error.clone())))
         })
@@ -328,27 +338,5 @@ fn ignored(code: u8, ctx: &Context) -> Option<UpdateError> {
             Some(UpdateError::FromNewSpeaker { code })
         }
         _ => None,
-    }
-}
-
-/// Which type codes have been seen.
-#[derive(Default)]
-struct Codes([u64; 4]);
-
-impl Codes {
-    /// False if the code was there already.
-    fn insert(&mut self, code: u8) -> bool {
-        let bit = 1_u64 << (code & 63);
-        let Some(word) = self.0.get_mut(usize::from(code >> 6)) else {
-            return true;
-        };
-        let is_new = *word & bit == 0;
-        *word |= bit;
-        is_new
-    }
-
-    fn contains(&self, code: u8) -> bool {
-        let word = self.0.get(usize::from(code >> 6)).copied();
-        word.unwrap_or(0) & 1_u64 << (code & 63) != 0
     }
 }

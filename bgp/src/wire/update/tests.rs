@@ -8,7 +8,7 @@ use crate::family::Family;
 use crate::message::{Message, Notification, Update};
 use crate::nlri::NlriList;
 use crate::wire::tests::{any_context, hex, message};
-use crate::wire::{Context, Error, UpdateError, Verdict, decode};
+use crate::wire::{Context, Error, Unwanted, UpdateError, Verdict, decode};
 use crate::{Community, EvpnKey, LargeCommunity, Prefix, Prefix4, Prefix6};
 
 /// An attribute with a one-octet length.
@@ -445,6 +445,74 @@ fn an_unknown_optional_attribute_is_passed_on_with_partial_if_transitive() {
         .map(|raw| (raw.flags, raw.code))
         .collect();
     assert_eq!(codes, [(0x40, 1), (0x40, 2), (0xe0, 98)]);
+}
+
+/// An external peer from which these attributes are not wanted.
+fn choosy(discard: &[u8], withdraw: &[u8]) -> Context {
+    let unwanted = Unwanted {
+        discard: discard.iter().copied().collect(),
+        withdraw: withdraw.iter().copied().collect(),
+    };
+    Context {
+        unwanted,
+        ..external()
+    }
+}
+
+#[test]
+fn an_attribute_to_be_discarded_is_left_out_unread() {
+    // An unknown one, one that claims to be well-known, one of a length that it cannot have, and one that
+    // would be an error of its own from such a peer.
+    let sent = [
+        origin(),
+        as_path(),
+        next_hop(),
+        attr(0x40, 5, "00000064"),
+        attr(0xc0, 8, "00"),
+        attr(0xc0, 32, "0000fde9 00000001 00000002"),
+        attr(0x40, 98, "01"),
+        attr(0xc0, 99, "02"),
+    ];
+    let octets = update_of("", &sent, NLRI);
+    let update = run(&octets, &choosy(&[5, 8, 98, 99], &[])).unwrap();
+    assert_eq!(update.errors, []);
+    let kept = attributes(&update).attributes().map(|raw| raw.code);
+    assert_eq!(kept.collect::<Vec<u8>>(), [1, 2, 32]);
+    assert!(run(&octets, &external()).is_err());
+}
+
+#[test]
+fn routes_with_an_attribute_that_is_not_wanted_are_withdrawn_whatever_it_is() {
+    // Known and unknown, transitive and not, malformed or not, and one that is to be discarded as well.
+    for (flags, code, value) in [
+        (0xc0, 8, "fde90001"),
+        (0xc0, 8, "00"),
+        (0xc0, 98, "01"),
+        (0x80, 98, "01"),
+        (0x40, 98, "01"),
+        (0xc0, 99, "01"),
+    ] {
+        let attributes = [origin(), as_path(), next_hop(), attr(flags, code, value)];
+        let octets = update_of("", &attributes, NLRI);
+        let result = run(&octets, &choosy(&[99], &[8, 98, 99]));
+        assert_withdrawn(result, UpdateError::Unwanted { code });
+    }
+}
+
+#[test]
+fn an_attribute_that_is_not_wanted_is_no_reason_to_end_a_session() {
+    // RFC 7606 §5.2 is about damage.
+    let octets = update_of(
+        "",
+        &[origin(), as_path(), next_hop(), attr(0xc0, 98, "01")],
+        "",
+    );
+    let update = run(&octets, &choosy(&[], &[98])).unwrap();
+    assert_eq!(update.errors, [UpdateError::Unwanted { code: 98 }]);
+    assert_eq!((update.announced.len(), update.withdrawn.len()), (0, 0));
+    let damaged = [origin(), attr(0xc0, 98, "01"), attr(0x80, 4, "00")];
+    let octets = update_of("", &damaged, "");
+    assert!(run(&octets, &choosy(&[], &[98])).is_err());
 }
 
 // RFC 7606 §4.

@@ -9,6 +9,7 @@ use bgp::attributes::Omitted;
 use bgp::family::{Family, PerFamily};
 use bgp::rib::{AdvertiseIf, DefaultOriginate, Handling, OwnAs, Presence, PrivateAs};
 use bgp::session::RemoteAs;
+use bgp::wire::{AttributeCodes, Unwanted};
 use bgp::{Asn, Prefix, ScopedAddr};
 
 use super::bfd::Profiles;
@@ -260,6 +261,10 @@ impl<'a> Place<'a> {
             whole_bandwidths: or(table.whole_bandwidths, false),
             graceful_shutdown: or(table.graceful_shutdown, false),
             aigp: table.aigp.map(|it| it.value),
+            unwanted: Unwanted {
+                discard: codes(table.discard_attributes.as_ref()),
+                withdraw: codes(table.withdraw_attributes.as_ref()),
+            },
             fqdn: or(table.fqdn, true),
             capabilities: or(table.capabilities, true),
             software_version: or(table.software_version, SoftwareVersion::default()),
@@ -303,6 +308,11 @@ impl<'a> Place<'a> {
 struct Owner(&'static str, Span);
 
 /// Which of two ranges a neighbour comes from must not be a question.
+fn codes(list: Option<&At<Vec<At<u8>>>>) -> AttributeCodes {
+    let codes = list.into_iter().flat_map(|list| &list.value);
+    codes.map(|code| code.value).collect()
+}
+
 fn apart(prefix: At<Prefix>, others: &[At<Prefix>], report: &mut Report) {
     let overlapping = others
         .iter()

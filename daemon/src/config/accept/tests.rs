@@ -229,6 +229,47 @@ fn what_route_maps_of_our_own_networks_set_counts_as_well() {
 }
 
 #[test]
+fn a_backdoor_is_no_network_of_ours_and_its_distance_counts_where_there_is_one() {
+    let own = |lists: &str| format!("[ipv4_unicast]\n{lists}\n");
+    let both = own("networks = [\"10.0.0.0/8\"]\nbackdoors = [\"10.0.0.0/8\"]");
+    let said = error(&both);
+    assert!(
+        said.contains("the network `10.0.0.0/8` is there twice") || said.contains("network"),
+        "{said}"
+    );
+    let apart = "listen = []\nkernel = { distance = { external = 30, internal = 30 } }\n";
+    let with = |own: &str, distance: u8| {
+        let rest = instance(&format!("{apart}[instance.ipv4_unicast]\n{own}\n"));
+        format!("{rest}[kernel]\ndistance = {{ external = {distance} }}\n")
+    };
+    let backdoors = "backdoors = [\"10.0.0.0/8\"]";
+    parse(&format!("{TOP}{}", with("", 200)), "x.toml").unwrap();
+    parse(&format!("{TOP}{}", with(backdoors, 199)), "x.toml").unwrap();
+    let clash = error(&with(backdoors, 200));
+    assert!(
+        clash.contains("`distance` 200 in routing table 254"),
+        "{clash}"
+    );
+}
+
+#[test]
+fn attributes_that_every_route_may_need_are_always_taken() {
+    for key in ["discard_attributes", "withdraw_attributes"] {
+        for code in [0, 1, 2, 3, 4, 14, 15, 16, 256] {
+            let said = error(&neighbor(&format!("{key} = [128, {code}]")));
+            assert!(
+                said.contains(&format!("`{key}` is {code}, but must be")),
+                "{said}"
+            );
+        }
+        for code in [5, 8, 26, 255] {
+            let text = neighbor(&format!("{key} = [{code}]"));
+            parse(&format!("{TOP}{text}"), "x.toml").unwrap();
+        }
+    }
+}
+
+#[test]
 fn aggregates_are_networks_that_others_lie_within() {
     let of = |item: &str| format!("[ipv4_unicast]\naggregates = [{item}]\n");
     for (item, expected) in [

@@ -17,6 +17,7 @@ use std::time::Duration;
 use bgp::family::{Family, PerFamily};
 use bgp::message::Role;
 use bgp::session::RemoteAs;
+use bgp::wire::Unwanted;
 use bgp::{Asn, InterfaceName, Prefix, ScopedAddr};
 pub use family::{FamilyTable, MaximumTable};
 use family::{family, family_table};
@@ -107,6 +108,10 @@ pub struct SettingsTable {
     pub graceful_shutdown: Option<At<bool>>,
     /// `aigp`.
     pub aigp: Option<At<bool>>,
+    /// `discard_attributes`.
+    pub discard_attributes: Option<At<Vec<At<u8>>>>,
+    /// `withdraw_attributes`.
+    pub withdraw_attributes: Option<At<Vec<At<u8>>>>,
     /// `fqdn`.
     pub fqdn: Option<At<bool>>,
     /// `capabilities`.
@@ -179,6 +184,8 @@ impl SettingsTable {
             whole_bandwidths: own.whole_bandwidths.or(theirs.whole_bandwidths),
             graceful_shutdown: own.graceful_shutdown.or(theirs.graceful_shutdown),
             aigp: own.aigp.or(theirs.aigp),
+            discard_attributes: own.discard_attributes.or(theirs.discard_attributes),
+            withdraw_attributes: own.withdraw_attributes.or(theirs.withdraw_attributes),
             fqdn: own.fqdn.or(theirs.fqdn),
             capabilities: own.capabilities.or(theirs.capabilities),
             software_version: own.software_version.or(theirs.software_version),
@@ -381,6 +388,8 @@ fn settings(table: &mut Table<'_, '_>) -> SettingsTable {
         whole_bandwidths: table.get("link_bandwidth_as_integer", boolean),
         graceful_shutdown: table.get("graceful_shutdown", boolean),
         aigp: table.get("aigp", boolean),
+        discard_attributes: table.list("discard_attributes", attribute),
+        withdraw_attributes: table.list("withdraw_attributes", attribute),
         fqdn: table.get("fqdn", boolean),
         capabilities: table.get("capabilities", boolean),
         software_version: table.get("software_version", keyword),
@@ -406,6 +415,18 @@ fn settings(table: &mut Table<'_, '_>) -> SettingsTable {
         *settings.families.get_mut(family) = family_table(table, family);
     }
     settings
+}
+
+/// Type code of a path attribute that a route can be without.
+fn attribute(value: &DeValue<'_>) -> Reading<u8> {
+    let expected = "the type code of a path attribute, a number from 1 to 255";
+    match number(1..=255)(value) {
+        Ok(code) if Unwanted::is_needed(code) => Err(Rejection::from(format!(
+            "{expected}, but none of 1, 2, 3, 4, 14, 15 and 16, which every route may need"
+        ))),
+        Ok(code) => Ok(code),
+        Err(_) => Err(Rejection::from(expected)),
+    }
 }
 
 /// `None` for false, the text for the neighbour's operator, or an empty one for true. RFC 9003 §2

@@ -106,6 +106,15 @@ fn settings(fields: &mut Fields, neighbor: &Neighbor, restart: GracefulRestart) 
     if let Some(aigp) = neighbor.aigp {
         fields.add("aigp", aigp);
     }
+    for (key, codes) in [
+        ("discard_attributes", neighbor.unwanted.discard),
+        ("withdraw_attributes", neighbor.unwanted.withdraw),
+    ] {
+        if !codes.is_empty() {
+            let codes: Vec<String> = codes.iter().map(|code| code.to_string()).collect();
+            fields.add(key, format!("[{}]", codes.join(", ")));
+        }
+    }
     fields.add_unless_default("fqdn", neighbor.fqdn, true);
     fields.add_unless_default("capabilities", neighbor.capabilities, true);
     fields.add_unless_default(

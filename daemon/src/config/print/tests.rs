@@ -13,6 +13,7 @@ use bgp::policy::{
 };
 use bgp::rib::{AdvertiseIf, DefaultOriginate, Handling, OwnAs, PathsSent, Presence, PrivateAs};
 use bgp::session::RemoteAs;
+use bgp::wire::Unwanted;
 use bgp::{
     Asn, Community, ExtendedCommunity, InterfaceName, LargeCommunity, MacAddress, Prefix,
     RouteDistinguisher, SourceFilter, Vni,
@@ -561,6 +562,10 @@ fn neighbor(map: Arc<RouteMap>, last: u8) -> impl Strategy<Value = Neighbor> {
                     whole_bandwidths: passive && port != BGP_PORT,
                     graceful_shutdown: passive && port == BGP_PORT,
                     aigp: (role.is_some() && port != BGP_PORT).then_some(passive),
+                    unwanted: Unwanted {
+                        discard: passive.then_some(128 | last).into_iter().collect(),
+                        withdraw: [5, 255].into_iter().filter(|_| shutdown).collect(),
+                    },
                     families: PerFamily {
                         ipv4_unicast,
                         ipv6_unicast,
@@ -720,8 +725,11 @@ fn config() -> impl Strategy<Value = Config> {
             (networks(map.clone()), redistribute(map)),
         )
     });
-    let distance =
-        (1_u8.., 1_u8..).prop_map(|(external, internal)| Distance { external, internal });
+    let distance = (1_u8.., 1_u8.., 1_u8..).prop_map(|(external, internal, backdoor)| Distance {
+        external,
+        internal,
+        backdoor,
+    });
     let kernel = (any::<bool>(), 5_u8.., 1_u32.., distance, seconds(0..86_401)).prop_map(
         |(enabled, protocol, table, distance, audit_interval)| Kernel {
             on_stop: match enabled {
@@ -784,6 +792,16 @@ fn config() -> impl Strategy<Value = Config> {
             let mut config = Config::new(Asn(65001), Ipv4Addr::new(10, 9, 9, 9));
             let lists = lists();
             config.bestpath = rules;
+            config.max_med = MaxMed {
+                always: rules.as_path_ignore.then_some(limit.into()),
+                on_startup: rules.as_path_confed.then_some(StartupMed {
+                    time: timeout + Duration::from_secs(5),
+                    med: match rules.always_compare_med {
+                        true => MaxMed::USUAL,
+                        false => limit.into(),
+                    },
+                }),
+            };
             config.bandwidth = bandwidth;
             config.prefix_lists = vec![lists.prefix];
             config.community_lists = vec![lists.community];
@@ -856,6 +874,10 @@ fn config() -> impl Strategy<Value = Config> {
             config.route_maps.extend(into_kernel.clone());
             config.ipv4_unicast = Unicast {
                 kernel_route_map: into_kernel,
+                backdoors: match networks.iter().any(|it| it.prefix == prefix) {
+                    true => Vec::new(),
+                    false => vec![prefix],
+                },
                 networks,
                 // Never our own.
                 redistribute: match !redistribute

@@ -64,11 +64,15 @@ pub struct Distance {
     pub external: u8,
     /// Of what our AS told.
     pub internal: u8,
+    /// Of what neighbours tell of networks that we know otherwise (`backdoors`).
+    pub backdoor: u8,
 }
 
 impl Distance {
     /// FRR gives this metric to all its BGP routes in the kernel.
     pub const USUAL: u8 = 20;
+    /// As in FRR: more than that of interior protocols.
+    pub const BACKDOOR: u8 = 200;
     /// A route with this one is not written.
     pub const NEVER: u8 = 255;
 }
@@ -78,6 +82,7 @@ impl Default for Distance {
         Self {
             external: Self::USUAL,
             internal: Self::USUAL,
+            backdoor: Self::BACKDOOR,
         }
     }
 }

@@ -10,6 +10,7 @@ use bgp::message::Role;
 use bgp::policy::RouteMap;
 use bgp::rib::{AdvertiseIf, DefaultOriginate, Handling, OwnAs, PathsSent, Presence, PrivateAs};
 use bgp::session::RemoteAs;
+use bgp::wire::{AttributeCodes, Unwanted};
 use bgp::{Asn, Prefix, ScopedAddr};
 
 use super::{BGP_PORT, Bfd, GracefulRestart, Keyword, Signing};
@@ -64,6 +65,8 @@ pub struct Neighbor {
     pub graceful_shutdown: bool,
     /// Exchange AIGP; `None`: within our AS only.
     pub aigp: Option<bool>,
+    /// Path attributes that are not taken from it.
+    pub unwanted: Unwanted,
     /// It is told what this host is called.
     pub fqdn: bool,
     /// Capabilities are said and heeded (RFC 5492).
@@ -102,6 +105,7 @@ impl Neighbor {
             whole_bandwidths: false,
             graceful_shutdown: false,
             aigp: None,
+            unwanted: Unwanted::default(),
             fqdn: true,
             capabilities: true,
             software_version: SoftwareVersion::default(),
@@ -188,6 +192,18 @@ impl Neighbor {
         }
         if !self.enforces_first_as() {
             words.push("Its paths may begin with any AS number".to_owned());
+        }
+        let codes = |codes: AttributeCodes| {
+            let codes: Vec<String> = codes.iter().map(|code| code.to_string()).collect();
+            Some(codes.join(", ")).filter(|codes| !codes.is_empty())
+        };
+        if let Some(codes) = codes(self.unwanted.discard) {
+            words.push(format!("Path attributes discarded unread: {codes}"));
+        }
+        if let Some(codes) = codes(self.unwanted.withdraw) {
+            words.push(format!(
+                "Routes with these path attributes are taken for withdrawn: {codes}"
+            ));
         }
         for (family, settings) in self.families.iter() {
             let Some(settings) = settings else { continue };

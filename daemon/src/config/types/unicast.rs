@@ -14,6 +14,9 @@ use super::Keyword;
 pub struct Unicast {
     /// Networks we announce.
     pub networks: Vec<Network>,
+    /// Networks of others that an interior protocol or a static route leads to, and what eBGP says of them only
+    /// where that does not.
+    pub backdoors: Vec<Prefix>,
     /// Routes of other programs in the kernel that we announce. The first that fits a route counts.
     pub redistribute: Vec<Redistribution>,
     /// Networks we announce in place of, or beside, what is known within them; no prefix twice.

@@ -23,7 +23,8 @@ impl Core {
         let known = self.rib.route(&Nlri::from(Prefix::from(route.prefix())))?;
         let best = known.paths.iter().find(|path| path.best)?;
         let notes = self.install.notes(&known.nlri, &best.attributes)?;
-        let ours = self.install.metric(notes, best.external);
+        let prefix = Prefix::from(route.prefix());
+        let ours = self.install.metric(prefix, notes, best.external);
         let whose = match other.fixed {
             true => "the static route",
             false => "another program's route",

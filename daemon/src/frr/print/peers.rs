@@ -31,6 +31,14 @@ const SESSION: &[(&str, Say)] = &[
         Say::Switch("disable-link-bw-encoding-ieee"),
     ),
     ("aigp", Say::Switch("aigp")),
+    (
+        "discard_attributes",
+        Say::Words("path-attribute discard {}"),
+    ),
+    (
+        "withdraw_attributes",
+        Say::Words("path-attribute treat-as-withdraw {}"),
+    ),
     ("fqdn", Say::Switch("capability fqdn")),
 ];
 

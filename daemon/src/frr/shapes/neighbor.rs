@@ -5,6 +5,8 @@
 
 mod families;
 
+use bgp::wire::{AttributeCodes, Unwanted};
+
 use super::Means::{Always, Differs, Does, Moot, Refused};
 use super::Node::{Evpn, Ipv4, Ipv6, Router};
 use super::{DONE, Done, Node, Shape, shape};
@@ -440,8 +442,8 @@ pub(super) const SHAPES: &[Shape] = &[
     ),
     shape(
         SESSION,
-        "neighbor PEER path-attribute (discard|treat-as-withdraw) N...",
-        Refused("attributes are taken as RFC 7606 says"),
+        "neighbor PEER path-attribute (discard|treat-as-withdraw) <1-255>...",
+        Does(path_attributes),
     ),
     shape(
         SESSION,
@@ -491,6 +493,43 @@ fn interface(site: &mut Site, a: &Args<'_>) -> Done {
     }
     peer.group = group.or_else(|| peer.group.take());
     DONE
+}
+
+/// A line says all of them, and with `no` those that are wanted again, or all.
+fn path_attributes(site: &mut Site, a: &Args<'_>) -> Done {
+    let key = match a.has("discard") {
+        true => "discard_attributes",
+        false => "withdraw_attributes",
+    };
+    let codes = a.all("<1-255>").into_iter().map(str::parse);
+    let codes: AttributeCodes = codes.flatten().collect();
+    let keys = &mut site.peer(a).keys;
+    let before = keys.remove(key);
+    let (codes, needed): (Vec<u8>, Vec<u8>) = match a.no() {
+        true if codes.is_empty() => return DONE,
+        true => {
+            let before = before
+                .iter()
+                .flat_map(|put| put.text.split(['[', ']', ',', ' ']));
+            let before = before.filter_map(|code| code.parse::<u8>().ok());
+            (
+                before.filter(|code| !codes.contains(*code)).collect(),
+                Vec::new(),
+            )
+        }
+        false => codes.iter().partition(|code| !Unwanted::is_needed(*code)),
+    };
+    let text = |codes: &[u8]| {
+        let codes: Vec<String> = codes.iter().map(u8::to_string).collect();
+        codes.join(", ")
+    };
+    if !codes.is_empty() {
+        keys.insert(key, a.put(format!("[{}]", text(&codes))));
+    }
+    let needed = Some(text(&needed)).filter(|needed| !needed.is_empty());
+    Ok(needed.map(|needed| {
+        format!("every route may need {needed}, so that counts for nothing, as in FRR")
+    }))
 }
 
 fn description(site: &mut Site, a: &Args<'_>) -> Done {

@@ -6,6 +6,7 @@ use super::Means::{Always, Closes, Does, Moot, Opens, OpensRefused, Refused};
 use super::Node::{Evpn, Ipv4, Ipv6, Router, Top};
 use super::neighbor::number;
 use super::{DONE, Done, Node, Shape, shape};
+use crate::config::MaxMed;
 use crate::frr::model::{Args, Family, Site, quote};
 
 pub(super) use families::SHAPES as FAMILY_SHAPES;
@@ -514,8 +515,28 @@ pub(super) const SHAPES: &[Shape] = &[
     ),
     shape(
         HERE,
-        "bgp (max-med|dampening) LINE",
-        Refused("routes are neither dampened nor held back after a start by MED"),
+        "bgp max-med administrative [<0-4294967295>]",
+        Does(|site, a| {
+            let usual = MaxMed::USUAL.to_string();
+            let med = a.get("<0-4294967295>").unwrap_or(&usual);
+            key(site, a, "router.max_med", med)
+        }),
+    ),
+    shape(
+        HERE,
+        "bgp max-med on-startup <5-86400> [<0-4294967295>]",
+        Does(|site, a| {
+            let med = a.get("<0-4294967295>");
+            let med = med.map_or(String::new(), |med| format!(", med = {med}"));
+            let time = quote(&format!("{}s", a.value("<5-86400>")));
+            let table = format!("{{ time = {time}{med} }}");
+            key(site, a, "router.max_med_on_startup", &table)
+        }),
+    ),
+    shape(
+        HERE,
+        "bgp dampening LINE",
+        Refused("routes are not dampened"),
     ),
     shape(HERE, "bgp dampening", Refused("routes are not dampened")),
     shape(

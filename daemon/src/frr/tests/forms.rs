@@ -273,6 +273,94 @@ fn link_bandwidths_of_a_session_may_be_whole_numbers() {
 }
 
 #[test]
+fn attributes_that_are_not_wanted_are_those_of_the_last_line_less_those_that_are_wanted_again() {
+    let unwanted = |lines: &str| {
+        let config = kept(&format!(
+            "{ROUTER} neighbor 10.0.0.2 remote-as 65002\n{lines}"
+        ));
+        let unwanted = config.neighbors[0].unwanted;
+        [unwanted.discard, unwanted.withdraw].map(|codes| codes.iter().collect::<Vec<u8>>())
+    };
+    let both = " neighbor 10.0.0.2 path-attribute discard 26 128 128\n \
+                neighbor 10.0.0.2 path-attribute treat-as-withdraw 255\n";
+    assert_eq!(unwanted(both), [vec![26, 128], vec![255]]);
+    let other = format!("{both} neighbor 10.0.0.2 path-attribute discard 5\n");
+    assert_eq!(unwanted(&other), [vec![5], vec![255]]);
+    let less = format!("{both} no neighbor 10.0.0.2 path-attribute discard 26 27\n");
+    assert_eq!(unwanted(&less), [vec![128], vec![255]]);
+    let none = format!("{both} no neighbor 10.0.0.2 path-attribute discard\n");
+    assert_eq!(unwanted(&none), [vec![], vec![255]]);
+    let text = format!(
+        "{ROUTER} neighbor 10.0.0.2 remote-as 65002\n \
+         neighbor 10.0.0.2 path-attribute discard 14 26\n"
+    );
+    let (translation, read) = parsed(&text, &Host::default());
+    let discard = read.unwrap().neighbors[0].unwanted.discard;
+    assert_eq!(discard.iter().collect::<Vec<u8>>(), [26]);
+    let said = translation.lines.last().unwrap().to_string();
+    assert!(said.contains("every route may need 14"), "{said}");
+}
+
+#[test]
+fn max_med_counts_for_ever_or_for_some_time_after_a_start() {
+    let max_med = |lines: &str| kept(&format!("{ROUTER}{lines}")).max_med;
+    let startup = |seconds, med| crate::config::StartupMed {
+        time: std::time::Duration::from_secs(seconds),
+        med,
+    };
+    let usual = crate::config::MaxMed::USUAL;
+    let both = " bgp max-med administrative\n bgp max-med on-startup 600 7\n";
+    let read = max_med(both);
+    assert_eq!(read.always, Some(usual));
+    assert_eq!(read.on_startup, Some(startup(600, 7)));
+    let read = max_med(&format!(
+        "{both} no bgp max-med administrative\n bgp max-med on-startup 5\n"
+    ));
+    assert_eq!(
+        (read.always, read.on_startup),
+        (None, Some(startup(5, usual)))
+    );
+    let read = max_med(&format!(
+        "{both} no bgp max-med on-startup\n bgp max-med administrative 0\n"
+    ));
+    assert_eq!((read.always, read.on_startup), (Some(0), None));
+}
+
+#[test]
+fn a_network_is_announced_or_a_backdoor_as_the_last_line_says() {
+    let read = |lines: &str| {
+        let config = kept(&format!("{ROUTER} no bgp network import-check\n{lines}"));
+        let unicast = config.ipv4_unicast;
+        let announced = unicast.networks.iter().map(|it| it.prefix.to_string());
+        let backdoors = unicast.backdoors.iter().map(|it| it.to_string());
+        (announced.collect::<Vec<_>>(), backdoors.collect::<Vec<_>>())
+    };
+    let of = |one: &[&str], two: &[&str]| {
+        let all = |list: &[&str]| list.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>();
+        (all(one), all(two))
+    };
+    let lines = " network 10.1.0.0/16\n network 10.2.0.0/16 backdoor\n network 10.0.0.0 backdoor\n \
+                 network 10.3.0.0 mask 255.255.0.0 backdoor\n";
+    assert_eq!(
+        read(lines),
+        of(
+            &["10.1.0.0/16"],
+            &["10.0.0.0/8", "10.2.0.0/16", "10.3.0.0/16"]
+        )
+    );
+    let turned = " network 10.1.0.0/16\n network 10.1.0.0/16 backdoor\n \
+                  network 10.2.0.0/16 backdoor\n network 10.2.0.0/16\n \
+                  network 10.3.0.0/16 backdoor\n no network 10.3.0.0/16\n";
+    assert_eq!(read(turned), of(&["10.2.0.0/16"], &["10.1.0.0/16"]));
+    let config = kept(&format!(
+        "{ROUTER} network 10.2.0.0/16 backdoor\n address-family ipv4 unicast\n  \
+         distance bgp 30 40 150\n exit-address-family\n"
+    ));
+    let metrics: Vec<u32> = config.metrics().into_iter().collect();
+    assert_eq!(metrics, [30, 40, 150]);
+}
+
+#[test]
 fn the_first_as_of_paths_is_not_looked_at_where_the_router_says_so() {
     let config = kept(&format!(
         "{ROUTER} no bgp enforce-first-as\n neighbor 10.0.0.2 remote-as 65002\n \

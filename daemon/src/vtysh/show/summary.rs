@@ -190,7 +190,7 @@ impl View {
         });
         let peers: Map<String, Value> = peers.collect();
         let entries = self.summary.prefixes.get(family).copied().unwrap_or(0);
-        json!({
+        let mut object = json!({
             "routerId": self.summary.router_id,
             "as": self.summary.asn,
             "vrfId": words::vrf_id(&self.vrf),
@@ -209,7 +209,16 @@ impl View {
             "totalPeers": all.len(),
             "dynamicPeers": dynamic,
             "peers": peers,
-        })
+        });
+        if let (Value::Object(map), Some(max_med)) = (&mut object, self.summary.max_med) {
+            if max_med.startup_left_s.is_some() {
+                map.insert("maxMedOnStartup".to_owned(), json!(true));
+            }
+            if max_med.always {
+                map.insert("maxMedAdministrative".to_owned(), json!(true));
+            }
+        }
+        object
     }
 
     fn peer(&self, neighbor: &reply::Neighbor, family: Family) -> Value {
@@ -289,6 +298,15 @@ impl View {
             words::vrf_id(&self.vrf)
         );
         if !wanted.terse {
+            if let Some(max_med) = self.summary.max_med {
+                // The time after a start may pass beneath a MED of all times.
+                if max_med.startup_left_s.is_some() {
+                    text.push_str("Max-med on-startup active\n");
+                }
+                if max_med.always {
+                    text.push_str("Max-med administrative active\n");
+                }
+            }
             text.push_str(&format!(
                 "BGP table version 0\nRIB entries {}, using {} of memory\nPeers {}\n",
                 self.summary.prefixes.get(family).copied().unwrap_or(0),

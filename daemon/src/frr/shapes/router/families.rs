@@ -44,9 +44,34 @@ pub(in crate::frr::shapes) const SHAPES: &[Shape] = &[
     shape(V4, "network A.B.C.D [route-map NAME]", Does(network)),
     shape(V6, "network X:X::X:X/M [route-map NAME]", Does(network)),
     shape(
+        V4,
+        "network A.B.C.D/M backdoor [route-map NAME]",
+        Does(network),
+    ),
+    shape(
+        V4,
+        "network A.B.C.D/M route-map NAME backdoor",
+        Does(network),
+    ),
+    shape(
+        V4,
+        "network A.B.C.D mask MASK backdoor [route-map NAME]",
+        Does(network),
+    ),
+    shape(
+        V4,
+        "network A.B.C.D backdoor [route-map NAME]",
+        Does(network),
+    ),
+    shape(
+        V6,
+        "network X:X::X:X/M backdoor [route-map NAME]",
+        Does(network),
+    ),
+    shape(
         UNICAST,
         "network PREFIX {backdoor|label-index N|route-map NAME}",
-        Refused("networks have neither `backdoor` nor labels"),
+        Refused("networks have no labels"),
     ),
     shape(
         V4,
@@ -126,10 +151,17 @@ pub(in crate::frr::shapes) const SHAPES: &[Shape] = &[
         Differs(
             |site, a| {
                 let all = a.all("<1-255>");
-                let (external, internal) = (all.first().copied(), all.get(1).copied());
                 let keys = &mut site.router().keys;
-                a.set(keys, "kernel.distance.external", external.unwrap_or(""));
-                a.set(keys, "kernel.distance.internal", internal.unwrap_or(""));
+                for (at, key) in [
+                    "kernel.distance.external",
+                    "kernel.distance.internal",
+                    "kernel.distance.backdoor",
+                ]
+                .into_iter()
+                .enumerate()
+                {
+                    a.set(keys, key, all.get(at).copied().unwrap_or(""));
+                }
                 DONE
             },
             "the numbers are the kernel's metric of the routes, in both families; aggregates have that of eBGP",
@@ -282,12 +314,22 @@ fn network(site: &mut Site, a: &Args<'_>) -> Done {
     let prefix = prefix(a)?;
     let map = a.get("NAME").map(|name| a.put(quote(name)));
     let family = a.family();
-    let networks = &mut site.router().families.of_mut(family).networks;
-    match a.no() {
-        true => drop(networks.remove(&prefix)),
-        false => drop(networks.insert(prefix, (map, a.spot))),
+    let unicast = site.router().families.of_mut(family);
+    // The last line about a network counts.
+    unicast.networks.remove(&prefix);
+    unicast.backdoors.remove(&prefix);
+    match (a.no(), a.has("backdoor")) {
+        (true, _) => DONE,
+        (false, false) => {
+            unicast.networks.insert(prefix, (map, a.spot));
+            DONE
+        }
+        (false, true) => {
+            unicast.backdoors.insert(prefix, a.spot);
+            let idle = map.map(|_| "a route-map does nothing beside `backdoor`".to_owned());
+            Ok(idle)
+        }
     }
-    DONE
 }
 
 fn aggregate(site: &mut Site, a: &Args<'_>) -> Done {
