@@ -72,9 +72,9 @@ pub(super) struct GroupSettings {
     pub(super) path_change: Option<PathChange>,
     pub(super) omitted: Omitted,
     pub(super) next_hop: NextHopRule,
-    pub(super) local_ipv4: Option<Ipv4Addr>,
-    pub(super) local_ipv6: Option<Ipv6Addr>,
-    pub(super) local_link: Option<Ipv6Addr>,
+    /// This router as a next hop, in the family: an address that none of its routes is told with
+    /// may come and go without their being looked at again.
+    pub(super) own_next_hop: Option<NextHop>,
     pub(super) extended_next_hop: bool,
     pub(super) as4: bool,
     pub(super) extended_message: bool,
@@ -301,9 +301,7 @@ impl GroupSettings {
                 ..settings.handling.omitted
             },
             next_hop: settings.next_hop,
-            local_ipv4: facts.local_ipv4,
-            local_ipv6: facts.local_ipv6,
-            local_link: facts.local_link,
+            own_next_hop: own_next_hop(facts, family, settings.extended_next_hop),
             extended_next_hop: settings.extended_next_hop,
             as4: facts.as4,
             extended_message: facts.extended_message,
@@ -618,22 +616,7 @@ impl GroupSettings {
                 NextHop::V4(_) | NextHop::V6(_) | NextHop::V6LinkLocal { .. } => wanted,
             });
         }
-        let v6 = self.local_ipv6.map(|global| match self.local_link {
-            Some(link_local) if self.family != Family::Evpn && !global.is_unicast_link_local() => {
-                NextHop::V6LinkLocal { global, link_local }
-            }
-            Some(_) | None => NextHop::V6(global),
-        });
-        let v4 = self.local_ipv4.map(NextHop::V4);
-        match self.family {
-            // RFC 8950 §5: our own address is of the IP version that the session has. Both know of
-            // IPv6 next hops only where that is IPv6.
-            Family::Ipv4Unicast if self.extended_next_hop => v6.or(v4),
-            Family::Ipv4Unicast => v4,
-            Family::Ipv6Unicast => v6,
-            Family::Evpn => v4.or(v6),
-        }
-        .ok_or(Withheld::NoNextHop)
+        self.own_next_hop.ok_or(Withheld::NoNextHop)
     }
 
     /// What tells neighbours to use other paths.
@@ -647,6 +630,26 @@ impl GroupSettings {
             set.local_pref = Some(0);
         }
         set
+    }
+}
+
+/// What a peer is told as next hop where that is this router.
+fn own_next_hop(facts: &PeerFacts, family: Family, extended: bool) -> Option<NextHop> {
+    let v4 = facts.local_ipv4.map(NextHop::V4);
+    let v6 = |global: Ipv6Addr| match facts.local_link {
+        Some(link_local) if family != Family::Evpn && !global.is_unicast_link_local() => {
+            NextHop::V6LinkLocal { global, link_local }
+        }
+        Some(_) | None => NextHop::V6(global),
+    };
+    let v6 = facts.local_ipv6.map(v6);
+    match family {
+        // RFC 8950 §5: our own address is of the IP version that the session has. Both know of
+        // IPv6 next hops only where that is IPv6.
+        Family::Ipv4Unicast if extended => v6.or(v4),
+        Family::Ipv4Unicast => v4,
+        Family::Ipv6Unicast => v6,
+        Family::Evpn => v4.or(v6),
     }
 }
 

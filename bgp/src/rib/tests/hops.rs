@@ -19,6 +19,21 @@ fn a_new_own_address_is_the_next_hop_from_then_on() {
     assert!(world.belief(3).is_empty());
 }
 
+/// A table is not walked again for an address that is in none of its routes.
+#[test]
+fn an_own_ipv6_address_leaves_those_who_are_told_ipv4_next_hops_in_their_group() {
+    let mut world = World::with_peers(&[2, 3]);
+    let [global, link_local] = ["2001:db8::1", "fe80::1"].map(|it| it.parse().unwrap());
+    world.input(Input::Addresses {
+        peer: PeerId(3),
+        ipv4: Some(Ipv4Addr::new(10, 10, 0, 1)),
+        ipv6: Some(global),
+        link_local: Some(link_local),
+    });
+    let groups = world.rib.update_groups(PeerId(3));
+    assert_eq!(groups[0].1, [PeerId(2), PeerId(3)]);
+}
+
 /// RFC 8950 §5: over IPv6 it is the IPv6 address, where the peer takes one.
 #[test]
 fn of_two_own_addresses_the_one_of_the_sessions_protocol_is_the_next_hop() {
