@@ -455,9 +455,7 @@ impl<K: Key> FamilyRib<K> {
             self.touch_all();
             return;
         }
-        let left = std::mem::take(&mut self.marks.touched);
-        for slot in left {
-            self.marks.in_touched.remove(slot);
+        for slot in self.marks.touched.take(usize::MAX) {
             self.reap(slot);
         }
     }
@@ -471,16 +469,15 @@ impl<K: Key> FamilyRib<K> {
 
     /// Names prefixes whose paths are others now; true if there were any.
     pub(super) fn emit_touched(&mut self, outputs: &mut VecDeque<Output>) -> bool {
-        let count = self.marks.touched.len().min(SLICE);
-        let slots: Vec<Slot> = self.marks.touched.drain(..count).collect();
+        let slots = self.marks.touched.take(SLICE);
+        let any = !slots.is_empty();
         for slot in slots {
-            self.marks.in_touched.remove(slot);
             if let Some(entry) = self.table.get(slot) {
                 outputs.push_back(Output::Touched(entry.key.nlri()));
             }
             self.reap(slot);
         }
-        count > 0
+        any
     }
 
     /// Tells all best paths again to those who forward.
@@ -491,18 +488,13 @@ impl<K: Key> FamilyRib<K> {
             .iter()
             .filter(|(_, entry)| entry.paths.best().is_some());
         for (slot, _) in used.filter(|_| self.marks.track) {
-            if self.marks.in_installs.insert(slot) {
-                self.marks.installs.push_back(slot);
-            }
+            self.marks.installs.insert(slot);
         }
     }
 
     /// Gives back memory of queues that were long.
     pub(super) fn shrink(&mut self) {
         self.marks.changed.shrink_to_fit();
-        self.marks.installs.shrink_to_fit();
-        self.marks.depended.shrink_to_fit();
-        self.marks.touched.shrink_to_fit();
         self.table.shrink();
     }
 
@@ -513,10 +505,9 @@ impl<K: Key> FamilyRib<K> {
 
     fn emit_best(&mut self, cx: &Cx<'_>, outputs: &mut VecDeque<Output>) -> bool {
         let follow = self.follows();
-        let count = self.marks.installs.len().min(SLICE);
-        let slots: Vec<Slot> = self.marks.installs.drain(..count).collect();
+        let slots = self.marks.installs.take(SLICE);
+        let any = !slots.is_empty();
         for slot in slots {
-            self.marks.in_installs.remove(slot);
             let Some(entry) = self.table.get(slot) else {
                 continue;
             };
@@ -535,7 +526,7 @@ impl<K: Key> FamilyRib<K> {
             }));
             self.reap(slot);
         }
-        count > 0
+        any
     }
 
     /// Gives a slot back once nothing refers to it.
@@ -545,10 +536,10 @@ impl<K: Key> FamilyRib<K> {
             .get(slot)
             .is_some_and(|entry| entry.paths.is_empty());
         let awaited = self.marks.in_changed.contains(slot)
-            || self.marks.in_depended.contains(slot)
-            || self.marks.in_installs.contains(slot)
+            || self.marks.depended.contains(slot)
+            || self.marks.installs.contains(slot)
             || self.marks.counted.contains(slot)
-            || self.marks.in_touched.contains(slot)
+            || self.marks.touched.contains(slot)
             || self.groups.iter().any(|group| group.refers_to(slot))
             || self.several.iter().any(|peer| peer.refers_to(slot))
             || self.gate.as_ref().is_some_and(|gate| gate.keeps(slot));

@@ -23,11 +23,9 @@ use crate::rpki::Validation;
 impl<K: Key> FamilyRib<K> {
     /// Looks at what depends on the best paths that changed; true if something was done.
     pub(super) fn follow(&mut self, cx: &mut Cx<'_>) -> bool {
-        let count = self.marks.depended.len().min(SLICE);
-        let slots: Vec<Slot> = self.marks.depended.drain(..count).collect();
+        let slots = self.marks.depended.take(SLICE);
         let mut toggled = Vec::new();
         for slot in &slots {
-            self.marks.in_depended.remove(*slot);
             if let Some(entry) = self.table.get(*slot)
                 && self.dependent.look(cx.view(), *slot, entry)
             {
@@ -71,9 +69,7 @@ impl<K: Key> FamilyRib<K> {
     /// Conditions may say something else of these prefixes, whose best paths are what they were.
     pub(super) fn depend_again(&mut self, slots: &[Slot]) {
         for slot in slots {
-            if self.marks.in_depended.insert(*slot) {
-                self.marks.depended.push_back(*slot);
-            }
+            self.marks.depended.insert(*slot);
             for group in &mut self.groups {
                 group.judge_again(*slot);
             }

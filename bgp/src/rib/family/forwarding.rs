@@ -63,7 +63,7 @@ impl<'a> Wait<'a> {
     }
 
     fn holds<K: Key>(&self, table: &Table<K>, slot: Slot) -> bool {
-        let owed = self.marks.in_installs.contains(slot);
+        let owed = self.marks.installs.contains(slot);
         let entry = table.get(slot);
         entry.is_some_and(|entry| self.gate.holds(slot, entry, owed))
     }
@@ -106,7 +106,7 @@ impl<K: Key> FamilyRib<K> {
         };
         let learned = self.table.get(slot).is_some_and(gate::is_learned);
         // About to be asked again: this is an answer to what is no longer so.
-        if !learned || self.marks.in_installs.contains(slot) {
+        if !learned || self.marks.installs.contains(slot) {
             return;
         }
         gate.answered(slot);
@@ -140,7 +140,7 @@ impl<K: Key> FamilyRib<K> {
                 Some(Former::Of(first)) => first,
                 Some(Former::Same) | None => *former,
             };
-            let owed = self.marks.in_installs.contains(*slot);
+            let owed = self.marks.installs.contains(*slot);
             let entry = table.get(*slot);
             if entry.is_some_and(|entry| gate.holds(*slot, entry, owed)) {
                 gate.keep(*slot, former);
@@ -156,7 +156,7 @@ impl<K: Key> FamilyRib<K> {
 
     /// Peers do not hear of this prefix yet.
     pub(in crate::rib) fn holds(&self, slot: Slot, entry: &Entry<K>) -> bool {
-        let owed = self.marks.in_installs.contains(slot);
+        let owed = self.marks.installs.contains(slot);
         let gate = self.gate.as_ref();
         gate.is_some_and(|gate| gate.holds(slot, entry, owed))
     }

@@ -1,6 +1,6 @@
 //! Slots that others are still to hear of, and how many of them are news.
 //!
-//! A change leaves its slot in up to four queues, each of which has it once: for those who are
+//! A change leaves its slot with up to four, each of which has it once: for those who are
 //! told, for what depends on best paths, for those who forward, and for who hands paths to other
 //! tables, best or not. The family takes them out in
 //! slices ([`super::FamilyRib::work`]) and looks at the table then, so a mark says that something
@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use crate::packed::Slot;
 use crate::rib::change::Moved;
 use crate::rib::path::PeerId;
-use crate::rib::slots::SlotSet;
+use crate::rib::slots::{Rota, SlotSet};
 
 /// Slots that others are still to hear of.
 #[derive(Debug, Default)]
@@ -20,16 +20,13 @@ pub(super) struct Marks {
     pub(super) changed: VecDeque<(Slot, Option<PeerId>)>,
     pub(super) in_changed: SlotSet,
     /// Slots whose forwarding paths changed.
-    pub(super) installs: VecDeque<Slot>,
-    pub(super) in_installs: SlotSet,
+    pub(super) installs: Rota,
     /// Slots whose best path changed, for what depends on it.
-    pub(super) depended: VecDeque<Slot>,
-    pub(super) in_depended: SlotSet,
+    pub(super) depended: Rota,
     /// Slots with other paths beside the best one, for who asks for that.
     pub(super) counted: SlotSet,
     /// Slots with other paths than before.
-    pub(super) touched: VecDeque<Slot>,
-    pub(super) in_touched: SlotSet,
+    pub(super) touched: Rota,
     /// Emit [`super::Output::Touched`].
     pub(super) watch: bool,
     /// Something depends on best paths.
@@ -51,14 +48,14 @@ impl Marks {
             self.news.count(moved.replaced);
             self.changed.push_back((slot, moved.old));
         }
-        if self.follow && moved.best && self.in_depended.insert(slot) {
-            self.depended.push_back(slot);
+        if self.follow && moved.best {
+            self.depended.insert(slot);
         }
         if self.count && moved.forwarding && !moved.best {
             self.counted.insert(slot);
         }
-        if self.track && moved.forwarding && self.in_installs.insert(slot) {
-            self.installs.push_back(slot);
+        if self.track && moved.forwarding {
+            self.installs.insert(slot);
         }
     }
 }
@@ -66,8 +63,8 @@ impl Marks {
 impl Marks {
     /// Remembers a slot for who watches all paths.
     pub(super) fn touch(&mut self, slot: Slot) {
-        if self.watch && self.in_touched.insert(slot) {
-            self.touched.push_back(slot);
+        if self.watch {
+            self.touched.insert(slot);
         }
     }
 }
