@@ -232,6 +232,7 @@ pub(crate) struct Core {
     tunnels: lost_tunnels::Tunnels,
     /// Addresses of this host in overlay networks, as EVPN was told.
     svi: svi::Svi,
+    carrier: link_loss::Carrier,
     /// Addresses that two hosts have, as far as no line was written about them.
     duplicates: duplicates::News,
     repaired: u64,
@@ -364,6 +365,7 @@ impl Core {
             concerns: concerns::Concerns::default(),
             tunnels: lost_tunnels::Tunnels::default(),
             svi: svi::Svi::default(),
+            carrier: link_loss::Carrier::default(),
             duplicates: duplicates::News::default(),
             repaired: 0,
             verify: VerifyRecord::default(),

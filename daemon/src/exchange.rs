@@ -325,7 +325,8 @@ impl Tenant {
         let l3vni = &self.l3vni;
         let mut config = evpn::VrfConfig::new(l3vni.id, router_mac)
             .rd(l3vni.rd)
-            .gateway_ip(l3vni.gateway_ip);
+            .gateway_ip(l3vni.gateway_ip)
+            .prefix_routes_only(l3vni.prefix_routes_only);
         if let RouteTargets::Listed(targets) = &l3vni.import_targets {
             for target in targets {
                 config = config.import_target((*target).into());

@@ -450,6 +450,7 @@ fn start_kernel(instances: &[Prepared]) -> Result<Option<fib::KernelHandle>, fib
     let options = fib::Options {
         protocol: kernel.protocol,
         audit: kernel.audit_interval,
+        nexthop_objects: kernel.nexthop_objects,
         claims: claims.collect(),
         foreign_tables: tables.collect(),
         ..fib::Options::default()

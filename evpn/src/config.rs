@@ -95,7 +95,8 @@ impl VniConfig {
     }
 
     /// Advertises the gateway's MAC and addresses with the Default Gateway community (RFC 7432
-    /// §10.1). Needs a gateway MAC. Default: false.
+    /// §10.1), which needs a gateway MAC; without any gateway's address, those of this router
+    /// ([`crate::Input::SetSvi`]). Default: false.
     pub fn advertise_gateway(mut self, advertise: bool) -> Self {
         self.advertise_gateway = advertise;
         self

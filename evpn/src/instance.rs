@@ -122,9 +122,10 @@ pub enum Input {
         /// There or gone.
         present: bool,
     },
-    /// These are addresses of this router alone in a VNI, beside a gateway that is the same at every
+    /// These are addresses of this router in a VNI, beside a gateway that is the same at every
     /// site: they are told as those of a station, and not taken from routes of others. A MAC address
-    /// here is no other site's.
+    /// here is no other site's. Where they are the gateway ([`crate::VniConfig::advertise_gateway`]) they
+    /// are told as such, and other sites may have the same.
     SetSvi {
         /// Bridge.
         vni: Vni,

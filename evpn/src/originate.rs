@@ -78,13 +78,18 @@ impl Network {
 
     /// The VRF that others route an address in ([`crate::subnets`]); `None` where they do not.
     pub(crate) fn routed_in(&self, ip: IpAddr) -> Option<&Tenant> {
-        let tenant = self.tenant.as_ref().filter(|_| is_routable(ip))?;
+        let tenant = self.routes_stations().filter(|_| is_routable(ip))?;
         (!self.is_outside(ip)).then_some(tenant)
+    }
+
+    /// The VRF whose L3 VNI the addresses of stations are told with.
+    fn routes_stations(&self) -> Option<&Tenant> {
+        (self.tenant.as_ref()).filter(|tenant| !tenant.prefix_routes_only)
     }
 
     /// It lies in none of the subnets, and others do not route it for that reason alone.
     pub(crate) fn is_outside(&self, ip: IpAddr) -> bool {
-        let told = self.tenant.is_some() && is_routable(ip);
+        let told = self.routes_stations().is_some() && is_routable(ip);
         told && !subnets::may_have(&self.subnets, ip) && !self.is_gateway_ip(ip)
     }
 
@@ -166,9 +171,27 @@ impl Network {
         let own = self.svi.clone().into_iter();
         own.filter_map(|(mac, ip)| {
             let key = self.mac_key(mac, Some(ip))?;
-            Some((key, self.mac_attributes(claim, Some(ip))))
+            let attributes = match self.has_own_gateway() {
+                true => self.own_gateway_attributes(vtep, ip),
+                false => self.mac_attributes(claim, Some(ip)),
+            };
+            Some((key, attributes))
         })
         .collect()
+    }
+
+    /// What this router has itself is the gateway, since none is configured.
+    fn has_own_gateway(&self) -> bool {
+        self.config.advertise_gateway && self.config.gateway_ips.is_empty()
+    }
+
+    /// Attributes of an address of this router that is the gateway of machines (RFC 7432 §10.1).
+    fn own_gateway_attributes(&self, vtep: IpAddr, ip: IpAddr) -> Arc<AttributeSet> {
+        let mut attributes = self.attributes(vtep, Some(ExtendedCommunity::DEFAULT_GATEWAY));
+        if let Some(tenant) = self.routed_in(ip) {
+            tenant.mark(&mut attributes);
+        }
+        Arc::new(attributes)
     }
 
     /// The type 3 route: send us what is flooded (RFC 7432 §11, RFC 8365 §9).

@@ -641,7 +641,9 @@ impl Instance {
     }
 
     fn problems(&self, network: &Network) -> Vec<Problem> {
-        let gateway = network.config.advertise_gateway && network.config.gateway_mac.is_none();
+        let config = &network.config;
+        let nameless = config.gateway_mac.is_none() && !config.gateway_ips.is_empty();
+        let gateway = config.advertise_gateway && nameless;
         self.idle(network)
             .into_iter()
             .chain(network.rd.err().map(Problem::RdInUse))

@@ -55,6 +55,7 @@ pub struct VrfConfig {
     pub(crate) import_targets: Vec<ImportTarget>,
     pub(crate) export_targets: Vec<ExtendedCommunity>,
     pub(crate) gateway_ip: bool,
+    pub(crate) prefix_routes_only: bool,
 }
 
 impl VrfConfig {
@@ -67,6 +68,7 @@ impl VrfConfig {
             import_targets: Vec::new(),
             export_targets: Vec::new(),
             gateway_ip: false,
+            prefix_routes_only: false,
         }
     }
 
@@ -92,6 +94,13 @@ impl VrfConfig {
     /// others reach them through that station and not through this router. Default: false.
     pub fn gateway_ip(mut self, gateway_ip: bool) -> Self {
         self.gateway_ip = gateway_ip;
+        self
+    }
+
+    /// Addresses of stations are told without the L3 VNI, so that others route by prefixes alone
+    /// (type 5). Default: false.
+    pub fn prefix_routes_only(mut self, only: bool) -> Self {
+        self.prefix_routes_only = only;
         self
     }
 
@@ -148,6 +157,8 @@ pub(crate) struct Tenant {
     pub(crate) vni: Vni,
     pub(crate) router_mac: MacAddress,
     pub(crate) exports: Vec<ExtendedCommunity>,
+    /// The routes of stations carry nothing of it.
+    pub(crate) prefix_routes_only: bool,
 }
 
 impl Tenant {
@@ -233,6 +244,7 @@ impl Vrfs {
             vni: vrf.config.vni,
             router_mac: vrf.config.router_mac,
             exports: vrf.exports.clone(),
+            prefix_routes_only: vrf.config.prefix_routes_only,
         })
     }
 

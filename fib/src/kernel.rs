@@ -47,6 +47,8 @@ pub struct Options {
     pub protocol: u8,
     /// How often want and kernel are compared without reason. Default 60 s, zero never.
     pub audit: Duration,
+    /// Whether routes stand on nexthop objects, where the kernel has them. Default true.
+    pub nexthop_objects: bool,
     /// Receive buffer of the watching socket. Default 16 MiB.
     pub receive_buffer: usize,
     /// What belongs to owners that will [join](KernelHandle::join), so that the first read knows it.
@@ -61,6 +63,7 @@ impl Default for Options {
         Self {
             protocol: 186,
             audit: Duration::from_secs(60),
+            nexthop_objects: true,
             receive_buffer: 16 << 20,
             claims: Vec::new(),
             foreign_tables: BTreeMap::new(),

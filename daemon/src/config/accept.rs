@@ -72,6 +72,7 @@ fn speaker(top: &File, file: &File, overlays: &mut Overlays, report: &mut Report
         vrf: file.vrf.as_ref().map(|at| at.value.clone()),
         vrf_table: file.vrf_table.map(|at| at.value),
         vrf_unreachable: or(file.vrf_unreachable, defaults.vrf_unreachable),
+        without_link_detect: interface::without_link_detect(top),
         l3vni: tenant::l3vni((top, file), router_id, overlays, &policies, report),
         imports: imports::accept(top, file, &policies, report),
         default_local_preference: file
@@ -92,6 +93,7 @@ fn speaker(top: &File, file: &File, overlays: &mut Overlays, report: &mut Report
             neighbors: or(file.router.show_hostname, false),
             next_hops: or(file.router.show_next_hop_hostname, false),
         },
+        show_attributes: or(file.router.show_attributes, false),
         graceful_shutdown: or(file.router.graceful_shutdown, defaults.graceful_shutdown),
         suppress_fib_pending: or(
             file.router.suppress_fib_pending,
@@ -150,6 +152,7 @@ fn speaker(top: &File, file: &File, overlays: &mut Overlays, report: &mut Report
                 backdoor: or(file.kernel.backdoor, defaults.kernel.distance.backdoor),
             },
             audit_interval: or(top.kernel.audit_interval, defaults.kernel.audit_interval),
+            nexthop_objects: or(top.kernel.nexthop_objects, defaults.kernel.nexthop_objects),
             on_stop: or(top.kernel.on_stop, defaults.kernel.on_stop),
             ipv4_forwarding: top.kernel.ipv4_forwarding.map(|at| at.value),
             ipv6_forwarding: top.kernel.ipv6_forwarding.map(|at| at.value),

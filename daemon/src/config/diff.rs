@@ -299,13 +299,14 @@ impl Diff {
     /// Puts a value outside of lists where it belongs.
     fn file(&mut self, change: FieldChange) {
         /// What sockets, sessions and kernel entries carry from the start on.
-        const RESTART: [&str; 10] = [
+        const RESTART: [&str; 11] = [
             "vrf",
             "vrf_table",
             "kernel.enabled",
             "kernel.protocol",
             "kernel.table",
             "kernel.audit_interval",
+            "kernel.nexthop_objects",
             "metrics.listen",
             "underlay.interface",
             "underlay.wireguard_socket",

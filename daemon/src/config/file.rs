@@ -148,6 +148,8 @@ pub struct RouterTable {
     pub max_med_on_startup: Option<At<StartupMedTable>>,
     /// `show_hostname`.
     pub show_hostname: Option<At<bool>>,
+    /// `show_attributes`.
+    pub show_attributes: Option<At<bool>>,
     /// `show_next_hop_hostname`.
     pub show_next_hop_hostname: Option<At<bool>>,
     /// `graceful_shutdown`.
@@ -252,6 +254,8 @@ pub struct KernelTable {
     pub internal: Option<At<u8>>,
     /// `audit_interval`.
     pub audit_interval: Option<At<Duration>>,
+    /// `nexthop_objects`.
+    pub nexthop_objects: Option<At<bool>>,
     /// `on_stop`.
     pub on_stop: Option<At<OnStop>>,
     /// `ipv4_forwarding`.
@@ -362,6 +366,7 @@ fn instance(table: &mut Table<'_, '_>) -> File {
             "enabled",
             "protocol",
             "audit_interval",
+            "nexthop_objects",
             "on_stop",
             "ipv4_forwarding",
             "ipv6_forwarding",
@@ -474,6 +479,7 @@ fn router(table: &mut Table<'_, '_>) -> RouterTable {
             }
         }),
         show_hostname: table.get("show_hostname", boolean),
+        show_attributes: table.get("show_attributes", boolean),
         show_next_hop_hostname: table.get("show_next_hop_hostname", boolean),
         graceful_shutdown: table.get("graceful_shutdown", boolean),
         suppress_fib_pending: table.get("suppress_fib_pending", boolean),
@@ -680,6 +686,7 @@ fn kernel(table: &mut Table<'_, '_>) -> KernelTable {
                 hint: rejection.hint,
             }),
         }),
+        nexthop_objects: table.get("nexthop_objects", boolean),
         on_stop: table.get("on_stop", keyword),
         ipv4_forwarding: table.get("ipv4_forwarding", boolean),
         ipv6_forwarding: table.get("ipv6_forwarding", boolean),

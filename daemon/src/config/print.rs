@@ -270,6 +270,7 @@ fn router(config: &Config) -> Fields {
         fields.add_table("max_med_on_startup", &table);
     }
     let shown = config.shown_names;
+    fields.add_unless_default("show_attributes", config.show_attributes, false);
     fields.add_unless_default("show_hostname", shown.neighbors, false);
     fields.add_unless_default("show_next_hop_hostname", shown.next_hops, false);
     fields.add_unless_default("graceful_shutdown", config.graceful_shutdown, false);
@@ -508,6 +509,7 @@ fn kernel(config: &Config) -> Fields {
         return fields;
     }
     fields.add_unless_default("audit_interval", interval, default);
+    fields.add_unless_default("nexthop_objects", kernel.nexthop_objects, true);
     if kernel.on_stop != OnStop::default() {
         fields.add("on_stop", quote(kernel.on_stop.word()));
     }

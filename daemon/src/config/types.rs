@@ -63,6 +63,9 @@ pub struct Config {
     pub vrf_table: Option<u32>,
     /// What no route of the VRF leads to is unreachable, where the device is made by us.
     pub vrf_unreachable: bool,
+    /// Devices that count as up without carrier: those of [`HostInterface::link_detect`], whatever
+    /// instance it is.
+    pub without_link_detect: BTreeSet<String>,
     /// What ties the VRF to EVPN, if anything.
     pub l3vni: Option<L3Vni>,
     /// What is taken from the tables of other instances, none twice.
@@ -85,6 +88,8 @@ pub struct Config {
     pub max_med: MaxMed,
     /// Which names of neighbours displays have in the place of addresses.
     pub shown_names: ShownNames,
+    /// `show ip route` of `vtysh` has attributes of BGP's routes.
+    pub show_attributes: bool,
     /// All neighbors are told that they may soon lose us (RFC 8326).
     pub graceful_shutdown: bool,
     /// Neighbours hear of a learned unicast route once it is in the kernel.
@@ -164,6 +169,7 @@ impl Config {
             vrf: None,
             vrf_table: None,
             vrf_unreachable: true,
+            without_link_detect: BTreeSet::new(),
             l3vni: None,
             imports: Vec::new(),
             instances: Vec::new(),
@@ -175,6 +181,7 @@ impl Config {
             default_local_preference: None,
             max_med: MaxMed::default(),
             shown_names: ShownNames::default(),
+            show_attributes: false,
             graceful_shutdown: false,
             suppress_fib_pending: false,
             client_to_client_reflection: true,

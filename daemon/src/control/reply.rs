@@ -193,6 +193,9 @@ pub struct Summary {
     /// What neighbours are told in the place of MEDs (`max_med`, `max_med_on_startup`).
     #[serde(default)]
     pub max_med: Option<MaxMed>,
+    /// `show_attributes` of the configuration: `show ip route` of `vtysh` has attributes of BGP's routes.
+    #[serde(default)]
+    pub show_attributes: bool,
     /// What does not work as it may have been meant, a line each, with consequence and remedy:
     /// `0 of 2 prefixes announced to 10.10.0.3: no export policy; ...`.
     #[serde(default)]

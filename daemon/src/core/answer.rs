@@ -131,6 +131,7 @@ impl Core {
             prefixes: self.prefixes(),
             show_hostname: self.config.shown_names.neighbors,
             show_next_hop_hostname: self.config.shown_names.next_hops,
+            show_attributes: self.config.show_attributes,
             as_path_relax: Families {
                 ipv4_unicast: Some(self.config.ipv4_unicast.multipath.as_path_relax),
                 ipv6_unicast: Some(self.config.ipv6_unicast.multipath.as_path_relax),

@@ -189,6 +189,7 @@ impl Core {
         self.place.settings.send_replace(new.service_settings());
         // First: sessions that are made next may stand on new addresses.
         self.want_host(Some(&old));
+        self.change_link_detect(&old);
         self.apply_rpki(&old, &new);
         self.apply_bfd(&old.bfd, &new.bfd);
         self.apply_identity(&old);

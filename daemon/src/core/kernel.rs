@@ -418,6 +418,7 @@ impl Core {
         }
         match event {
             fib::Event::Link(link) => {
+                let link = self.carrier.seen(link, &self.config.without_link_detect);
                 let index = link.index;
                 self.look_for_loss(&link);
                 let known = self.install.ground.links.get(index);
@@ -431,6 +432,7 @@ impl Core {
                 self.hosts_changed(index);
             }
             fib::Event::LinkRemoved { index, .. } => {
+                self.carrier.gone(index);
                 self.link_lost(index);
                 let known = self.install.ground.links.get(index);
                 self.local.device(known, None);

@@ -1,5 +1,5 @@
-//! Addresses that this host has in an overlay network: those that it alone has, for `advertise_svi`,
-//! and the subnets of all of them.
+//! Addresses that this host has in an overlay network: those that it alone has, for `advertise_svi`, those
+//! that are the gateway where no other is configured, for `advertise_gateway`, and the subnets of all of them.
 //!
 //! A gateway is the same at every site, address and MAC, so nobody reaches a certain hypervisor by
 //! it. An address that one host alone has needs a MAC address of its own beside it. Without a gateway
@@ -7,6 +7,9 @@
 //! it. Where the device has the gateway's MAC address, the host's own address stands on a macvlan of
 //! it, which others make; what stands on the device itself then is named, since a route with a MAC
 //! address that every site has would lead nowhere.
+//!
+//! Where others set up the gateway, as with FRR, it stands on the device, or on a macvlan of it with a MAC
+//! address that is at every site: both are told as the gateway's.
 //!
 //! The subnets say which addresses of machines others may route here ([`evpn::Input::SetSubnets`]): those
 //! of the configured gateways and, as FRR's hosts have it, of the device and its macvlans. An address
@@ -83,13 +86,20 @@ impl Core {
 
     /// Own addresses that cannot be told, for `show evpn vni`.
     pub(super) fn svi_problem(&self, vni: &VniConfig) -> Option<String> {
-        if !vni.advertise_svi {
+        let own_gateway = is_own_gateway(vni);
+        if !vni.advertise_svi && !own_gateway {
             return None;
         }
         if self.hands.kernel.is_none() {
-            let what = "`advertise_svi` tells nothing: which addresses this host has is not known with \
-                        `[kernel] enabled = false`; leave one of the two out";
-            return Some(what.to_owned());
+            let key = if own_gateway {
+                "advertise_gateway"
+            } else {
+                "advertise_svi"
+            };
+            return Some(format!(
+                "`{key}` tells nothing: which addresses this host has is not known with `[kernel] \
+                 enabled = false`; leave one of the two out"
+            ));
         }
         if vni.gateway.is_empty() {
             return None;
@@ -109,7 +119,8 @@ impl Core {
 /// The addresses of this host alone in each overlay network that tells them, with their MAC addresses.
 fn found(vnis: &[VniConfig], links: &Links) -> BTreeMap<Vni, BTreeSet<(MacAddress, IpAddr)>> {
     let mut found: BTreeMap<Vni, BTreeSet<_>> = BTreeMap::new();
-    let mut wanted = vnis.iter().filter(|vni| vni.advertise_svi).peekable();
+    let wanted = |vni: &&VniConfig| vni.advertise_svi || is_own_gateway(vni);
+    let mut wanted = vnis.iter().filter(wanted).peekable();
     if wanted.peek().is_none() {
         return found;
     }
@@ -118,10 +129,13 @@ fn found(vnis: &[VniConfig], links: &Links) -> BTreeMap<Vni, BTreeSet<(MacAddres
         let Some(device) = links.named(&vni.bridge.as_str().into()) else {
             continue;
         };
-        let devices = match vni.gateway.is_empty() {
-            true => vec![device],
-            false => macvlans.remove(&device.index).unwrap_or_default(),
+        let index = device.index;
+        let device = vni.gateway.is_empty().then_some(device);
+        let beside = match device.is_none() || is_own_gateway(vni) {
+            true => macvlans.remove(&index).unwrap_or_default(),
+            false => Vec::new(),
         };
+        let devices = device.into_iter().chain(beside);
         for link in devices {
             let Some(mac) = link.address else { continue };
             for ip in hosts_on(links, link.index).filter(|ip| !is_gateway(vni, *ip)) {
@@ -176,6 +190,11 @@ fn macvlans(links: &Links) -> BTreeMap<u32, Vec<&Link>> {
 
 fn is_macvlan(link: &Link) -> bool {
     matches!(&link.kind, LinkKind::Other(kind) if kind == "macvlan")
+}
+
+/// The gateway is what this host has itself in the network.
+fn is_own_gateway(vni: &VniConfig) -> bool {
+    vni.advertise_gateway && vni.gateway.is_empty()
 }
 
 fn is_gateway(vni: &VniConfig, ip: IpAddr) -> bool {
@@ -259,6 +278,28 @@ mod tests {
                 "100 02:00:00:00:00:01 2001:db8::11"
             ]
         );
+    }
+
+    #[test]
+    fn where_the_host_has_the_gateway_its_macvlans_are_told_too() {
+        let mut links = Links::default();
+        device(&mut links, Link::new(3, "br100"), 1, &["10.100.0.11/24"]);
+        device(
+            &mut links,
+            macvlan(4, 3),
+            2,
+            &["10.100.0.1/24", "fe80::1/64"],
+        );
+        device(&mut links, macvlan(5, 9), 3, &["10.9.0.1/24"]);
+        let both = [
+            "100 02:00:00:00:00:01 10.100.0.11",
+            "100 02:00:00:00:00:02 10.100.0.1",
+        ];
+        let alone = HEAD.replace("advertise_svi", "advertise_gateway");
+        let alone = config::parse(&alone, "rbgpd.toml").unwrap().vnis;
+        assert_eq!(shown(&alone, &links), both);
+        assert_eq!(shown(&vnis("advertise_gateway = true\n"), &links), both);
+        assert_eq!(shown(&vnis(""), &links), both[..1]);
     }
 
     #[test]

@@ -415,6 +415,7 @@ impl Said {
             Means::Always(_)
                 | Means::Moot(_)
                 | Means::Never(_)
+                | Means::Needless(_)
                 | Means::Elsewhere(_)
                 | Means::Refused(_)
         );

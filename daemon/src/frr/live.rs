@@ -36,6 +36,7 @@ impl Live {
         }
         for vrf in site.vrfs.values() {
             live.put(&vrf.vni);
+            live.0.extend(vrf.prefix_routes_only);
         }
         live.0.extend(site.aliases.values().map(|it| it.spot));
         live.0.extend(site.kernel_maps.values().map(|it| it.spot));
@@ -65,11 +66,13 @@ impl Live {
         for interface in site.interfaces.values() {
             live.put(&interface.description);
             live.switch(&interface.up);
+            live.0.extend(interface.no_link_detect);
             live.0.extend(interface.addresses.iter().map(|it| it.spot));
         }
         for family in [Family::Ipv4, Family::Ipv6] {
             live.switch(site.forwarding.of(family));
         }
+        live.put(&site.nexthop_objects);
         live.keys(&site.rpki.times);
         live.0.extend(site.rpki.caches.values().map(|it| it.spot));
         for route in site.static_routes.values() {
@@ -167,6 +170,7 @@ impl Live {
             evpn.all_vnis,
             evpn.no_flooding,
             evpn.svi,
+            evpn.gateway,
             evpn.duplicates_off,
         ];
         self.0.extend(spots.into_iter().flatten());

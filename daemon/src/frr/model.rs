@@ -201,6 +201,8 @@ pub(super) struct Site {
     pub(super) interfaces: BTreeMap<String, Interface>,
     /// `ip forwarding`, and `ipv6 forwarding`.
     pub(super) forwarding: Families<Option<Switch>>,
+    /// `no zebra nexthop kernel enable`: `false`.
+    pub(super) nexthop_objects: Option<Put>,
     /// `ipv6 nd`, by interface.
     pub(super) advertisements: BTreeMap<String, Advertisement>,
     /// Where we are.
@@ -319,6 +321,8 @@ pub(super) struct Evpn {
     pub(super) no_flooding: Option<Spot>,
     /// `advertise-svi-ip` of all VNIs.
     pub(super) svi: Option<Spot>,
+    /// `advertise-default-gw` of all VNIs.
+    pub(super) gateway: Option<Spot>,
     /// The AS number in automatic route targets that are told.
     pub(super) autort_as: Option<Put>,
     pub(super) duplicates: Keys,
@@ -348,6 +352,8 @@ pub(super) struct Vni {
 pub(super) struct Vrf {
     pub(super) spot: Option<Spot>,
     pub(super) vni: Option<Put>,
+    /// `vni N prefix-routes-only`.
+    pub(super) prefix_routes_only: Option<Spot>,
 }
 
 /// `interface NAME`, with all its blocks.
@@ -358,6 +364,8 @@ pub(super) struct Interface {
     pub(super) description: Option<Put>,
     /// `shutdown`, or `no shutdown`.
     pub(super) up: Option<Switch>,
+    /// `no link-detect`.
+    pub(super) no_link_detect: Option<Spot>,
     /// In the order of the file.
     pub(super) addresses: Vec<InterfaceAddress>,
 }

@@ -268,6 +268,7 @@ impl<'c> Page<'c> {
                 Say::Value("bgp default local-preference {}"),
             ),
             ("suppress_fib_pending", Say::On("bgp suppress-fib-pending")),
+            ("show_attributes", Say::On("bgp send-extra-data zebra")),
             ("show_hostname", Say::On("bgp default show-hostname")),
             (
                 "show_next_hop_hostname",
@@ -618,7 +619,9 @@ impl<'c> Page<'c> {
         };
         let id = l3vni.number("id").unwrap_or(0);
         if let Some(vrf) = &config.vrf {
-            self.line(Block::Vrf(vrf.clone()), format!("vni {id}"));
+            let only = l3vni.take_if("prefix_routes_only", &Value::Boolean(true));
+            let only = if only { " prefix-routes-only" } else { "" };
+            self.line(Block::Vrf(vrf.clone()), format!("vni {id}{only}"));
         }
         self.targets(block, &mut l3vni);
         let device = self.host.vxlans.iter().find(|it| i64::from(it.vni) == id);

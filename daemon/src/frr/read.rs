@@ -311,6 +311,7 @@ impl Reader<'_> {
             | Means::Always(_)
             | Means::Moot(_)
             | Means::Never(_)
+            | Means::Needless(_)
             | Means::Closes
             | Means::Elsewhere(_)
             | Means::Refused(_) => None,
@@ -445,6 +446,7 @@ impl Reader<'_> {
                 Outcome::Differs(format!("this cannot be turned off: {why}"))
             }
             Means::Always(_) => Outcome::Honoured,
+            Means::Needless(why) => Outcome::Noted(format!("nothing depends on it: {why}")),
             Means::Never(_) if no => Outcome::Honoured,
             Means::Moot(how) | Means::Never(how) => Outcome::Differs(how.to_owned()),
             Means::Opens(node, handler) => {

@@ -191,6 +191,9 @@ pub(super) enum Means {
     Moot(&'static str),
     /// The same, which is what the line asks for behind `no`.
     Never(&'static str),
+    /// Honoured by doing nothing, with `no` or without: what it is for is so here in any case, and nothing
+    /// that anybody could see depends on it.
+    Needless(&'static str),
     /// Opens a block; behind `no` it takes one away.
     Opens(Node, Handler),
     /// Ends so many blocks as have to end.
@@ -214,6 +217,7 @@ impl Means {
             | Means::Always(_)
             | Means::Moot(_)
             | Means::Never(_)
+            | Means::Needless(_)
             | Means::Opens(..)
             | Means::Closes => true,
             Means::Elsewhere(_)

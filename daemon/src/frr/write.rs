@@ -266,6 +266,10 @@ impl<'s> Whole<'s> {
             Some(l3vni) => self.l3vni(l3vni, router, overlay),
             None => self.evpn_without_l3vni(router),
         }
+        let only = site.vrfs.get(vrf).and_then(|it| it.prefix_routes_only);
+        if let (Some(_), Some(spot)) = (l3vni, only) {
+            self.toml.line(spot, "l3vni.prefix_routes_only = true");
+        }
         self.evpn_of_a_vrf(router);
         self.neighbors("instance.", router);
         self.imports("instance.", router);

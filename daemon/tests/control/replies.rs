@@ -66,6 +66,7 @@ pub(crate) fn summary() -> reply::Summary {
         prefixes,
         show_hostname: true,
         show_next_hop_hostname: false,
+        show_attributes: false,
         as_path_relax: Families::default(),
         notices: vec!["0 of 2 prefixes announced to 10.10.0.3: no export policy".to_owned()],
         max_med: None,

@@ -315,6 +315,8 @@ fn evpn_and_bfd_have_the_keys_of_the_contract() {
                     vxlan: Some("vxlan100".to_owned()),
                     mtu: Some(1370),
                     gateway: Vec::new(),
+                    advertise_gateway: false,
+                    advertise_svi: false,
                     problems: vec!["disabled".to_owned()],
                 }],
                 l3_vnis: Vec::new(),

@@ -837,7 +837,9 @@ fn the_gateway_is_told_when_asked_with_its_community() {
     let communities = &attributes.extended_communities;
     assert!(communities.contains(&ExtendedCommunity::DEFAULT_GATEWAY));
 
-    let nameless = VniConfig::new("b").advertise_gateway(true);
+    let nameless = VniConfig::new("b")
+        .gateway(None, vec![ip(1)])
+        .advertise_gateway(true);
     set_vni(&mut a, 200, nameless);
     assert_eq!(a.vnis()[1].problems, [Problem::NoGatewayMac]);
 }

@@ -251,6 +251,44 @@ fn a_gateway_ip_stands_for_the_router() {
 }
 
 #[test]
+fn addresses_of_stations_carry_nothing_of_a_vrf_with_prefix_routes_only() {
+    let (mut one, mut two) = (with_subnet(1), with_red(2));
+    learn(&mut one, 7, "10.1.0.7");
+    local(&mut one, "10.9.0.0/16", None);
+    tell(&mut one, &mut two);
+    let host = |instance: &Instance| -> AttributeSet {
+        let mut all = instance.originated();
+        let host = all.find(|(key, _)| key.to_string().ends_with("[32]:[10.1.0.7]"));
+        (**host.unwrap().1).clone()
+    };
+    let label = |instance: &Instance| host(instance).evpn.unwrap().label2;
+    assert_eq!(label(&one), Some(4001));
+    one.handle(
+        Instant::now(),
+        Input::SetVrf {
+            name: red(),
+            config: config(1).prefix_routes_only(true),
+        },
+    );
+    let told = tell(&mut one, &mut two);
+    assert_eq!(label(&one), None);
+    let path = Path::from(&host(&one));
+    assert_eq!(path.router_mac, None);
+    assert!(told.iter().any(|it| it.starts_with("red -[2]")), "{told:?}");
+    // And back.
+    one.handle(
+        Instant::now(),
+        Input::SetVrf {
+            name: red(),
+            config: config(1),
+        },
+    );
+    let told = tell(&mut one, &mut two);
+    assert_eq!(label(&one), Some(4001));
+    assert!(told.iter().any(|it| it.starts_with("red +[2]")), "{told:?}");
+}
+
+#[test]
 fn addresses_of_stations_carry_the_vrf_and_become_host_routes() {
     let (mut one, mut two) = (with_subnet(1), with_red(2));
     learn(&mut one, 7, "10.1.0.7");

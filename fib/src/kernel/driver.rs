@@ -127,6 +127,9 @@ impl Driver {
             Watch::open(writer.port(), options.receive_buffer).map_err(KernelError::Open)?;
         let dump = Dump::open().map_err(KernelError::Open)?;
         let mut table = Table::new(options.protocol);
+        if !options.nexthop_objects {
+            table.do_without_objects();
+        }
         for (share, claim) in &options.claims {
             table.join(*share, claim.clone());
         }

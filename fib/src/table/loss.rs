@@ -127,15 +127,22 @@ impl Table {
 
     /// The kernel knows no nexthop objects: routes name their next hops themselves.
     pub(super) fn give_up_objects(&mut self) {
-        if !self.objects.give_up() {
-            return;
+        if self.do_without_objects() {
+            tracing::warn!(
+                "this kernel has no nexthop objects (Linux 5.3); a lost next hop moves routes one by one"
+            );
         }
-        tracing::warn!(
-            "this kernel has no nexthop objects (Linux 5.3); a lost next hop moves routes one by one"
-        );
+    }
+
+    /// Routes name their next hops themselves from now on. False if that is no news.
+    pub fn do_without_objects(&mut self) -> bool {
+        if !self.objects.give_up() {
+            return false;
+        }
         for (id, shape) in self.shapes.without_objects(&mut self.objects, &self.links) {
             self.rewish(id, shape);
         }
+        true
     }
 
     /// Lets objects lead elsewhere; the next plan writes them.

@@ -455,6 +455,19 @@ fn a_group_loses_a_member_with_one_message_and_its_routes_stay() {
 }
 
 #[test]
+fn routes_name_their_next_hops_where_objects_are_not_wanted() {
+    let (mut table, mut model, now) = started();
+    assert!(table.do_without_objects());
+    assert!(!table.do_without_objects());
+    want_all(&mut table, 20, &[by(1, 1), by(2, 2)], &[]);
+    settle(&mut table, &mut model, now);
+    let asked = model.log.iter().filter(|op| op.starts_with("SetNextHop"));
+    assert_eq!(asked.count(), 0, "{:?}", model.log);
+    assert!(!model.routes.is_empty());
+    assert_eq!(table.verify(), []);
+}
+
+#[test]
 fn a_kernel_without_nexthop_objects_gets_routes_that_need_none() {
     let (mut table, mut model, now) = started();
     model.no_objects = true;

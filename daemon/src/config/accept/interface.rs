@@ -1,9 +1,9 @@
 //! `[[interface]]`: what two of them, or one and an overlay, may not both have.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use super::Once;
+use super::{Once, or};
 use crate::config::error::{At, Conflict, Report, Span};
 use crate::config::file::File;
 use crate::config::types::HostInterface;
@@ -34,10 +34,20 @@ pub(super) fn interfaces(file: &File, report: &mut Report) -> Vec<HostInterface>
             name: name.value.clone(),
             description: table.description.as_ref().map(|at| at.value.clone()),
             up: table.up.map(|at| at.value),
+            link_detect: or(table.link_detect, true),
             addresses: table.addresses.iter().map(|at| at.value.clone()).collect(),
         });
     }
     interfaces
+}
+
+/// Devices that count as up without carrier, whatever instance uses them.
+pub(super) fn without_link_detect(file: &File) -> BTreeSet<String> {
+    let interfaces = file.interfaces.iter().map(|at| &at.value);
+    let without = interfaces.filter(|it| !or(it.link_detect, true));
+    without
+        .filter_map(|it| Some(it.name.as_ref()?.value.clone()))
+        .collect()
 }
 
 /// Gateways of overlays, with their places.

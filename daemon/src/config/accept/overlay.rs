@@ -12,7 +12,7 @@ use ipnetwork::IpNetwork;
 use super::devices::Devices;
 use super::distinguishers::Distinguishers;
 use super::{Once, or};
-use crate::config::error::{At, Conflict, Problem, Report};
+use crate::config::error::{At, Conflict, Report};
 use crate::config::file::{File, VniTable};
 use crate::config::types::*;
 
@@ -132,7 +132,7 @@ pub(super) fn vnis(
             gateway: table.gateway.iter().map(|gateway| gateway.value).collect(),
             networks: table.networks.iter().map(|network| network.value).collect(),
             gateway_mac: table.gateway_mac.map(|mac| mac.value),
-            advertise_gateway: advertise_gateway(table, report),
+            advertise_gateway: or(table.advertise_gateway, false),
             advertise_svi: or(table.advertise_svi, false),
             vrf: table.vrf.as_ref().map(|vrf| vrf.value.clone()),
             bridge,
@@ -275,20 +275,6 @@ fn own_addresses(table: &VniTable, others: &mut Vec<Addresses>, report: &mut Rep
         }
         others.push(one);
     }
-}
-
-/// Nothing can be told of a gateway that is not there.
-fn advertise_gateway(table: &VniTable, report: &mut Report) -> bool {
-    let Some(wanted) = table.advertise_gateway.filter(|at| at.value) else {
-        return false;
-    };
-    if table.gateway.is_empty() {
-        let key = "advertise_gateway";
-        let because = "the overlay network has no `gateway`";
-        let hint = "add gateway = [\"ADDRESS/LENGTH\"], or leave it out";
-        report.error_with_hint(wanted.span, Problem::Unsupported { key, because }, hint);
-    }
-    true
 }
 
 /// What a network has in place of addresses that a machine can have.

@@ -55,6 +55,7 @@ pub(super) fn l3vni(
         }),
         default_originate: default_originate.unwrap_or_default(),
         gateway_ip: or(table.gateway_ip, false),
+        prefix_routes_only: or(table.prefix_routes_only, false),
     })
 }
 

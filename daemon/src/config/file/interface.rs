@@ -21,6 +21,8 @@ pub struct InterfaceTable {
     pub description: Option<At<String>>,
     /// `up`.
     pub up: Option<At<bool>>,
+    /// `link_detect`.
+    pub link_detect: Option<At<bool>>,
     /// `addresses`; those that are wrong are left out.
     pub addresses: Vec<At<OwnAddress>>,
 }
@@ -33,6 +35,7 @@ pub(super) fn interface(table: &mut Table<'_, '_>) -> InterfaceTable {
         name: table.require("name", "the name of a device", device),
         description: table.get("description", name(DESCRIPTION_MAX)),
         up: table.get("up", boolean),
+        link_detect: table.get("link_detect", boolean),
         addresses: addresses(table),
     }
 }

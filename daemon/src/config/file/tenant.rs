@@ -42,6 +42,8 @@ pub struct L3VniTable {
     pub default_originate: Option<At<Vec<At<Family>>>>,
     /// `gateway_ip`.
     pub gateway_ip: Option<At<bool>>,
+    /// `prefix_routes_only`.
+    pub prefix_routes_only: Option<At<bool>>,
 }
 
 pub(super) fn l3vni(table: &mut Table<'_, '_>) -> L3VniTable {
@@ -62,6 +64,7 @@ pub(super) fn l3vni(table: &mut Table<'_, '_>) -> L3VniTable {
         advertise: table.list("advertise", ip_family),
         default_originate: table.list("default_originate", ip_family),
         gateway_ip: table.get("gateway_ip", boolean),
+        prefix_routes_only: table.get("prefix_routes_only", boolean),
     }
 }
 

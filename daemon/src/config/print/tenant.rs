@@ -52,6 +52,7 @@ pub(super) fn l3vni_fields(config: &Config) -> Fields {
         }
     }
     fields.add_unless_default("gateway_ip", l3vni.gateway_ip, false);
+    fields.add_unless_default("prefix_routes_only", l3vni.prefix_routes_only, false);
     fields
 }
 

@@ -741,6 +741,7 @@ fn config() -> impl Strategy<Value = Config> {
             table,
             distance,
             audit_interval,
+            nexthop_objects: table % 2 == 0,
             ipv4_forwarding: (table % 3 > 0).then_some(enabled),
             ipv6_forwarding: (table % 5 > 0).then_some(!enabled),
         },
@@ -828,6 +829,7 @@ fn config() -> impl Strategy<Value = Config> {
                 name: "eth0".to_owned(),
                 description: (limit % 2 == 0).then(|| "a \"b\"".to_owned()),
                 up: (limit % 3 > 0).then_some(limit % 3 == 1),
+                link_detect: true,
                 addresses: vec![
                     own("192.0.2.1/24").into(),
                     fib::OwnAddress {

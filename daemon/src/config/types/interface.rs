@@ -11,6 +11,8 @@ pub struct HostInterface {
     pub description: Option<String>,
     /// Whether it is up; `None` is as the host has it, and up for its addresses.
     pub up: Option<bool>,
+    /// Without carrier it counts as down.
+    pub link_detect: bool,
     /// Its addresses, none twice.
     pub addresses: Vec<OwnAddress>,
 }

@@ -17,6 +17,8 @@ pub struct Kernel {
     pub distance: Distance,
     /// Pause between audits; zero is never.
     pub audit_interval: Duration,
+    /// Routes stand on nexthop objects, where the kernel has them.
+    pub nexthop_objects: bool,
     /// What becomes of our entries when the service is stopped.
     pub on_stop: OnStop,
     /// Whether the host forwards IPv4; `None` is as the host has it.
@@ -45,6 +47,7 @@ impl Default for Kernel {
             table: 254,
             distance: Distance::default(),
             audit_interval: Duration::from_secs(60),
+            nexthop_objects: true,
             on_stop: OnStop::Clean,
             ipv4_forwarding: None,
             ipv6_forwarding: None,

@@ -39,6 +39,8 @@ pub struct L3Vni {
     pub default_originate: PerFamily<bool>,
     /// Routes with a next hop of their own are advertised with it as overlay index (RFC 9136 §4.1).
     pub gateway_ip: bool,
+    /// Addresses of hosts are told without the L3 VNI.
+    pub prefix_routes_only: bool,
 }
 
 impl L3Vni {

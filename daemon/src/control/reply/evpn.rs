@@ -66,6 +66,12 @@ pub struct Vni {
     pub mtu: Option<u32>,
     /// Anycast gateway addresses.
     pub gateway: Vec<String>,
+    /// Addresses of the gateway are told, with the community that says so.
+    #[serde(default)]
+    pub advertise_gateway: bool,
+    /// Addresses of this router alone are told.
+    #[serde(default)]
+    pub advertise_svi: bool,
     /// What keeps it from working as configured, a line each.
     pub problems: Vec<String>,
 }

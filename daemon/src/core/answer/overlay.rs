@@ -81,6 +81,8 @@ impl Core {
                     gateway: config
                         .map(|vni| vni.gateway.iter().map(ToString::to_string).collect())
                         .unwrap_or_default(),
+                    advertise_gateway: config.is_some_and(|vni| vni.advertise_gateway),
+                    advertise_svi: config.is_some_and(|vni| vni.advertise_svi),
                     problems,
                 }
             })

@@ -17,6 +17,9 @@ impl Page<'_> {
                 self.line(Block::Top, format!("{no}{words}"));
             }
         }
+        if keys.switch_within("kernel", "nexthop_objects") == Some(false) {
+            self.line(Block::Top, "no zebra nexthop kernel enable".to_owned());
+        }
         for mut interface in keys.tables("interface") {
             let block = Block::Interface(interface.text("name").unwrap_or_default());
             if let Some(description) = interface.text("description") {
@@ -26,6 +29,9 @@ impl Page<'_> {
                 if interface.take_if("up", &Value::Boolean(up)) {
                     self.line(block.clone(), line.to_owned());
                 }
+            }
+            if interface.take_if("link_detect", &Value::Boolean(false)) {
+                self.line(block.clone(), "no link-detect".to_owned());
             }
             for mut address in interface.items("addresses", "address") {
                 self.address(&block, &mut address);

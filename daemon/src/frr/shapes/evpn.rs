@@ -1,6 +1,6 @@
 //! EVPN: what stands in `address-family l2vpn evpn`, its `vni` blocks, and `vrf` with its L3 VNI.
 
-use super::Means::{Always, Closes, Differs, Does, Moot, Opens, Refused};
+use super::Means::{Always, Closes, Does, Moot, Opens, Refused};
 use super::Node::{Evpn, Interface, Top, TopVni, Vni, Vrf};
 use super::neighbor::number;
 use super::{DONE, Done, Node, Shape, shape};
@@ -53,9 +53,10 @@ pub(super) const SHAPES: &[Shape] = &[
     shape(
         HERE,
         "advertise-default-gw",
-        Moot(
-            "a gateway's addresses are told with `advertise_gateway` of a [[vni]] that has `gateway`; addresses that others have put on the bridge are not",
-        ),
+        Does(|site, a| {
+            site.router().evpn.gateway = (!a.no()).then_some(a.spot);
+            DONE
+        }),
     ),
     shape(
         &[Vni, TopVni],
@@ -68,9 +69,10 @@ pub(super) const SHAPES: &[Shape] = &[
     shape(
         &[Vni, TopVni],
         "advertise-default-gw",
-        Moot(
-            "a gateway's addresses are told with `advertise_gateway` of a [[vni]] that has `gateway`; addresses that others have put on the bridge are not",
-        ),
+        Does(|site, a| {
+            a.set(keys(site, a), "advertise_gateway", "true");
+            DONE
+        }),
     ),
     shape(
         &[Vni, TopVni],
@@ -226,7 +228,13 @@ pub(super) const SHAPES: &[Shape] = &[
     shape(
         &[Vrf],
         "vni <1-16777215> prefix-routes-only",
-        Differs(l3vni, "addresses of hosts are told with the L3 VNI, too"),
+        Does(|site, a| {
+            l3vni(site, a)?;
+            let name = site.here.interface.clone();
+            let only = (!a.no()).then_some(a.spot);
+            site.vrfs.entry(name).or_default().prefix_routes_only = only;
+            DONE
+        }),
     ),
     shape(&[Vrf], "exit-vrf", Closes),
     shape(
@@ -308,7 +316,8 @@ fn advertise(site: &mut Site, a: &Args<'_>) -> Done {
 fn l3vni(site: &mut Site, a: &Args<'_>) -> Done {
     let vni = (!a.no()).then(|| a.put(a.value("<1-16777215>")));
     let name = site.here.interface.clone();
-    site.vrfs.entry(name).or_default().vni = vni;
+    let vrf = site.vrfs.entry(name).or_default();
+    (vrf.vni, vrf.prefix_routes_only) = (vni, None);
     DONE
 }
 

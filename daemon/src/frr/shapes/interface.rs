@@ -62,6 +62,14 @@ pub(super) const SHAPES: &[Shape] = &[
         }),
     ),
     shape(
+        LINK,
+        "link-detect",
+        Does(|site, a| {
+            site.interface().no_link_detect = a.no().then_some(a.spot);
+            DONE
+        }),
+    ),
+    shape(
         HERE,
         "(ip|ipv6) forwarding",
         Does(|site, a| {

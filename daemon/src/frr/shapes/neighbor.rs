@@ -7,7 +7,7 @@ mod families;
 
 use bgp::wire::{AttributeCodes, Unwanted};
 
-use super::Means::{Always, Differs, Does, Moot, Refused};
+use super::Means::{Always, Differs, Does, Moot, Needless, Refused};
 use super::Node::{Evpn, Ipv4, Ipv6, Router};
 use super::{DONE, Done, Node, Shape, shape};
 use crate::frr::model::{Args, Bfd, Peer, Site, quote};
@@ -401,7 +401,14 @@ pub(super) const SHAPES: &[Shape] = &[
     ),
     shape(
         SESSION,
-        "neighbor PEER (solo|send-nexthop-characteristics|rpki strict)",
+        "neighbor PEER solo",
+        Needless(
+            "a route is never told back to the neighbor it is from, whoever else is told the same",
+        ),
+    ),
+    shape(
+        SESSION,
+        "neighbor PEER (send-nexthop-characteristics|rpki strict)",
         Moot("it makes no difference to what is told"),
     ),
     shape(

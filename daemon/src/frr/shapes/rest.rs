@@ -1,6 +1,8 @@
 //! Everything else: the system, what of interfaces is others' business, and what other daemons of FRR do.
 
-use super::Means::{Always, Closes, Does, Elsewhere, Moot, Opens, OpensElsewhere, Refused};
+use super::Means::{
+    Always, Closes, Does, Elsewhere, Moot, Needless, Never, Opens, OpensElsewhere, Refused,
+};
 use super::Node::{Interface, Line, Top, Vrf};
 use super::router::kernel_map;
 use super::{DONE, Done, Node, Shape, shape};
@@ -104,14 +106,46 @@ pub(super) const SHAPES: &[Shape] = &[
     ),
     shape(
         HERE,
-        "log (facility|timestamp|record-priority|unique-id|error-category|filter-text|filtered-file|filter-file|immediate-mode|extended|extended-syslog|daemon|5424|rotate) [LINE]",
+        "log (facility|timestamp|record-priority|filter-text|filtered-file|filter-file|immediate-mode|extended|extended-syslog|daemon|5424|rotate) [LINE]",
         Moot(LOGS),
+    ),
+    shape(
+        HERE,
+        "log (unique-id|error-category)",
+        Never("messages have no numbers"),
     ),
     shape(HERE, "log-filter LINE", Moot(LOGS)),
     shape(
         HERE,
-        "(agentx|zebra LINE|mgmt LINE|allow-reserved-ranges|fpm LINE|dump LINE|watchfrr LINE|bgp send-extra-data zebra|bgp input-queue-limit N|bgp output-queue-limit N|netns NAME)",
+        "(agentx|zebra LINE|mgmt LINE|fpm LINE|dump LINE|watchfrr LINE|netns NAME)",
         Moot("it has no counterpart"),
+    ),
+    shape(
+        HERE,
+        "allow-reserved-ranges",
+        Always("addresses of 240.0.0.0/4 are used like others"),
+    ),
+    shape(
+        HERE,
+        "bgp (input-queue-limit|output-queue-limit) <1-4294967295>",
+        Needless(
+            "what waits is bounded: of a neighbor no more is read, and for it no more made, than fits",
+        ),
+    ),
+    shape(
+        HERE,
+        "zebra nexthop kernel enable",
+        Does(|site, a| {
+            site.nexthop_objects = a.no().then(|| a.put("false"));
+            DONE
+        }),
+    ),
+    shape(
+        HERE,
+        "zebra nexthop-group keep <1-3600>",
+        Needless(
+            "a nexthop object that no route uses any longer goes at once, and is made anew with the next route",
+        ),
     ),
     shape(
         HERE,
@@ -158,11 +192,6 @@ pub(super) const SHAPES: &[Shape] = &[
         HERE,
         "bgp (no-rib|session-dscp N|update-delay N [N])",
         Moot("it has no counterpart"),
-    ),
-    shape(
-        LINK,
-        "link-detect",
-        Always("a link without carrier is not used"),
     ),
     shape(LINK, "(bandwidth N|multicast|mtu N)", Moot(LINKS)),
     shape(LINK, "mpls bgp LINE", Refused("rbgpd has no labels")),

@@ -2,7 +2,7 @@
 
 mod families;
 
-use super::Means::{Always, Closes, Does, Moot, Opens, OpensRefused, Refused};
+use super::Means::{Always, Closes, Does, Moot, Needless, Never, Opens, OpensRefused, Refused};
 use super::Node::{Evpn, Ipv4, Ipv6, Router, Top};
 use super::neighbor::number;
 use super::{DONE, Done, Node, Shape, shape};
@@ -19,8 +19,9 @@ const V6: &[Node] = &[Ipv6];
 const BOTH: &[Node] = &[Ipv4, Ipv6];
 
 const MPLS: &str = "rbgpd has no L3VPN and no labels; VRFs are tied together by EVPN (`vrf NAME` with `vni N`) or by `import vrf`";
-const TUNING: &str =
-    "there is nothing to tune: updates are packed and sent as neighbors take them";
+/// How much FRR does in one go, and how long it waits for more to do: no bound that is asked for is passed
+/// where nothing waits, and what is told in the end is the same.
+const TUNING: &str = "updates are made once for all neighbors that are told the same, without a wait, and sent as each takes them";
 
 pub(super) const SHAPES: &[Shape] = &[
     shape(
@@ -215,7 +216,7 @@ pub(super) const SHAPES: &[Shape] = &[
     shape(
         HERE,
         "bgp default (dynamic-capability|link-local-capability)",
-        Moot("the capability is not offered"),
+        Never("the capability is not offered"),
     ),
     shape(
         HERE,
@@ -230,11 +231,26 @@ pub(super) const SHAPES: &[Shape] = &[
         }),
     ),
     shape(
+        &[Top, Router],
+        "bgp send-extra-data zebra",
+        Does(|site, a| {
+            let name = "router.show_attributes";
+            match a.node == Top {
+                true => of_all(site, a, name, "true"),
+                false => key(site, a, name, "true"),
+            }
+        }),
+    ),
+    shape(
         HERE,
         "bgp default-originate timer N",
         Always("a default route follows its condition at once"),
     ),
-    shape(HERE, "bgp default subgroup-pkt-queue-max N", Moot(TUNING)),
+    shape(
+        HERE,
+        "bgp default subgroup-pkt-queue-max N",
+        Needless(TUNING),
+    ),
     shape(
         HERE,
         "bgp default (ipv4-multicast|ipv4-vpn|ipv4-labeled-unicast|ipv4-flowspec|ipv6-multicast|ipv6-vpn|ipv6-labeled-unicast|ipv6-flowspec)",
@@ -369,7 +385,7 @@ pub(super) const SHAPES: &[Shape] = &[
     shape(
         HERE,
         "bgp reject-as-sets",
-        Moot("paths with AS_SET are taken; `check` warns where we make them ourselves"),
+        Never("paths with AS_SET are taken; `check` warns where we make them ourselves"),
     ),
     shape(
         HERE,
@@ -575,7 +591,7 @@ pub(super) const SHAPES: &[Shape] = &[
     shape(
         HERE,
         "(coalesce-time|read-quanta|write-quanta) N",
-        Moot(TUNING),
+        Needless(TUNING),
     ),
     shape(
         HERE,

@@ -621,3 +621,122 @@ fn as_many_paths_as_the_largest_builds_of_frr_have_are_used() {
         assert_eq!(read.unwrap().ipv4_unicast.multipath.paths, wanted);
     }
 }
+
+#[test]
+fn the_gateway_of_the_host_is_told_for_all_vnis_or_for_one() {
+    let told = |of_all: &str, of_one: &str| {
+        let text = format!(
+            "{ROUTER} address-family l2vpn evpn\n  advertise-all-vni\n  {of_all}\n  vni 100\n   {of_one}\n  \
+             exit-vni\n  vni 200\n"
+        );
+        let vnis = config(&text).vnis;
+        vnis.iter()
+            .map(|it| it.advertise_gateway)
+            .collect::<Vec<_>>()
+    };
+    let line = "advertise-default-gw";
+    assert_eq!(told("", ""), [false, false]);
+    assert_eq!(told(line, ""), [true, true]);
+    assert_eq!(told("", line), [true, false]);
+    assert_eq!(told(&format!("{line}\n  no {line}"), ""), [false, false]);
+}
+
+#[test]
+fn a_vni_without_a_device_is_noted_with_what_becomes_of_it_here() {
+    let text = format!("{ROUTER} address-family l2vpn evpn\n  advertise-all-vni\n  vni 100\n");
+    let (translation, read) = parsed(&text, &Host::default());
+    let line = translation.lines.iter().find(|it| it.text == "vni 100");
+    let Outcome::Noted(note) = &line.unwrap().outcome else {
+        panic!("{line:?}");
+    };
+    assert!(
+        note.contains("vxlan100") && note.contains("FRR waits"),
+        "{note}"
+    );
+    assert_eq!(read.unwrap().vnis.len(), 1);
+}
+
+#[test]
+fn an_l3_vni_may_be_for_prefixes_alone() {
+    let only = |lines: &str| {
+        let text = format!(
+            "{ROUTER} address-family l2vpn evpn\n  advertise-all-vni\nvrf red\n {lines}\nexit-vrf\n\
+             router bgp 65001 vrf red\n bgp router-id 10.0.0.1\n"
+        );
+        let config = kept(&text);
+        let l3vni = config.instances.iter().find_map(|it| it.l3vni.clone());
+        l3vni.map(|it| (it.id.get(), it.prefix_routes_only))
+    };
+    let line = "vni 1000 prefix-routes-only";
+    assert_eq!(only(line), Some((1000, true)));
+    assert_eq!(only("vni 1000"), Some((1000, false)));
+    assert_eq!(only(&format!("{line}\n vni 1000")), Some((1000, false)));
+    assert_eq!(only(&format!("{line}\n no {line}")), None);
+}
+
+#[test]
+fn carrier_nexthop_objects_and_shown_attributes_are_as_lines_say() {
+    let text = format!("{ROUTER}interface eth0\n no link-detect\ninterface eth1\n link-detect\n");
+    let of = |text: &str| {
+        config(text)
+            .without_link_detect
+            .into_iter()
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(of(&text), ["eth0"]);
+    assert_eq!(
+        of(&format!("{text}interface eth0\n link-detect\n")),
+        [""; 0]
+    );
+    let vrf = format!("{text}exit\nrouter bgp 65001 vrf red\n bgp router-id 10.0.0.1\n");
+    let red = &config(&vrf).instances[0];
+    assert_eq!(red.without_link_detect.len(), 1);
+
+    let objects = |lines: &str| config(&format!("{lines}\n{ROUTER}")).kernel.nexthop_objects;
+    let line = "zebra nexthop kernel enable";
+    assert!(objects("") && objects(line) && !objects(&format!("no {line}")));
+    assert!(objects(&format!("no {line}\n{line}")));
+
+    let line = "bgp send-extra-data zebra";
+    let shown = |outside: &str, within: &str| {
+        let text = format!("{outside}\n{ROUTER} {within}\n");
+        config(&text).show_attributes
+    };
+    assert!(!shown("", "") && shown(line, "") && shown("", line));
+    assert!(!shown("", &format!("{line}\n no {line}")));
+}
+
+#[test]
+fn what_nothing_depends_on_is_honoured_with_a_note_and_no_difference() {
+    let lines = [
+        "coalesce-time 1000",
+        "no coalesce-time 1000",
+        "read-quanta 8",
+        "write-quanta 4",
+        "no bgp reject-as-sets",
+        "no bgp default dynamic-capability",
+        "neighbor 10.0.0.2 solo",
+        "allow-reserved-ranges",
+        "bgp input-queue-limit 100",
+        "zebra nexthop-group keep 5",
+        "no log unique-id",
+    ];
+    for line in lines {
+        let text = format!("{ROUTER} neighbor 10.0.0.2 remote-as 65002\n {line}\n");
+        let (translation, read) = parsed(&text, &Host::default());
+        assert!(read.is_ok(), "{line}");
+        let said = translation.lines.iter().find(|it| it.text == line);
+        let outcome = &said.unwrap().outcome;
+        let honoured = matches!(outcome, Outcome::Honoured | Outcome::Noted(_));
+        assert!(honoured, "{line}: {outcome:?}");
+    }
+    for line in ["bgp reject-as-sets", "bgp default dynamic-capability"] {
+        let (translation, _) = parsed(&format!("{ROUTER} {line}\n"), &Host::default());
+        let said = translation.lines.iter().find(|it| it.text == line);
+        let outcome = &said.unwrap().outcome;
+        assert!(
+            matches!(outcome, Outcome::Differs(_)),
+            "{line}: {outcome:?}"
+        );
+    }
+}

@@ -74,7 +74,11 @@ fn each_shape_reads_the_same_as_it_is_shown() {
         // What the site knows nothing of is known by its text alone, with `no` or without.
         let noted = !matches!(
             shape.means,
-            Means::Moot(_) | Means::Never(_) | Means::Always(_) | Means::Elsewhere(_)
+            Means::Moot(_)
+                | Means::Never(_)
+                | Means::Needless(_)
+                | Means::Always(_)
+                | Means::Elsewhere(_)
         );
         let ways = [true, false].into_iter().take(if noted { 2 } else { 1 });
         for (line, no) in examples.iter().cycle().step_by(step).zip(ways) {

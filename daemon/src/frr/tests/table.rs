@@ -155,6 +155,8 @@ const SILENT: &[(&str, &str)] = &[
         "only `no route-map NAME` stands without an entry",
     ),
     ("bfd", "a block, in which lines stand"),
+    ("link-detect", "on by default, but for `no`"),
+    ("zebra nexthop kernel enable", "on by default, but for `no`"),
     ("rpki", "a block, in which lines stand"),
     ("peer ADDR*", "a block, in which lines stand"),
     ("profile NAME", "a block, in which lines stand"),
@@ -315,6 +317,7 @@ fn fate(shape: &Shape) -> (&'static str, String) {
         Means::Does(_) | Means::Opens(..) | Means::Closes => ("honoured", String::new()),
         Means::Differs(_, how) => ("differs", how.to_owned()),
         Means::Always(why) => ("honoured", format!("always so: {why}")),
+        Means::Needless(why) => ("honoured", format!("nothing depends on it: {why}")),
         Means::Moot(how) | Means::Never(how) => ("differs", how.to_owned()),
         Means::Elsewhere(daemon) | Means::OpensElsewhere(daemon) => {
             ("not ours", format!("FRR's {daemon}"))

@@ -98,9 +98,13 @@ impl Overlay {
         }
         for (id, vni) in blocks {
             let spot = vni.spot.unwrap_or(all);
-            whole.differs(
+            // What the line says is done on a host that has the device, and on one that has not.
+            whole.as_frr(
                 spot,
-                format!("no VXLAN device here has VNI {id}: rbgpd makes vxlan{id} and its bridge br{id}"),
+                format!(
+                    "no VXLAN device of this host has VNI {id}: rbgpd makes vxlan{id} and its bridge br{id} here, \
+                     where FRR waits for one; a device that is there is used as it is"
+                ),
             );
             overlay.vnis.insert(id, (vni, None, spot));
         }
@@ -196,10 +200,14 @@ impl Whole<'_> {
                     self.toml.line(*spot, &format!("vrf = {}", quote(vrf)));
                 }
             }
-            if let Some(spot) = router.evpn.svi
-                && !vni.keys.contains_key("advertise_svi")
-            {
-                self.toml.line(spot, "advertise_svi = true");
+            let of_all = [
+                ("advertise_svi", router.evpn.svi),
+                ("advertise_gateway", router.evpn.gateway),
+            ];
+            for (key, spot) in of_all {
+                if let Some(spot) = spot.filter(|_| !vni.keys.contains_key(key)) {
+                    self.toml.line(spot, &format!("{key} = true"));
+                }
             }
             if let Some(spot) = router.evpn.no_flooding {
                 self.toml.line(spot, "flooding = false");

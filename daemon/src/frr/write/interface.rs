@@ -16,13 +16,17 @@ impl Whole<'_> {
                 self.toml.line(switch.spot, &line);
             }
         }
+        if let Some(put) = &self.site.nexthop_objects {
+            self.toml.value("kernel.nexthop_objects", put);
+        }
     }
 
     /// Those of which anything is said.
     pub(super) fn interfaces(&mut self) {
         for (name, interface) in &self.site.interfaces {
             let (description, up) = (&interface.description, &interface.up);
-            if description.is_none() && up.is_none() && interface.addresses.is_empty() {
+            let none = description.is_none() && up.is_none() && interface.addresses.is_empty();
+            if none && interface.no_link_detect.is_none() {
                 continue;
             }
             let spot = interface.spot.unwrap_or_default();
@@ -33,6 +37,9 @@ impl Whole<'_> {
             }
             if let Some(up) = up {
                 self.toml.line(up.spot, &format!("up = {}", up.on));
+            }
+            if let Some(spot) = interface.no_link_detect {
+                self.toml.line(spot, "link_detect = false");
             }
             let addresses: Vec<Put> = interface.addresses.iter().map(item).collect();
             self.toml.list("addresses", &addresses);

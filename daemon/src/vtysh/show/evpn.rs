@@ -136,6 +136,15 @@ impl Overlay {
             .collect()
     }
 
+    /// The gateway's addresses, and those of this router alone, are told in all VNIs.
+    fn advertise(&self) -> [bool; 2] {
+        let all = |on: fn(&reply::Vni) -> bool| !self.vnis.is_empty() && self.vnis.iter().all(on);
+        [
+            all(|vni| vni.advertise_gateway),
+            all(|vni| vni.advertise_svi),
+        ]
+    }
+
     async fn arps(&self) -> Result<BTreeMap<u32, u64>, Trouble> {
         let mut counts = BTreeMap::new();
         for neighbor in self.router.evpn_neighbors(None).await? {
@@ -143,6 +152,10 @@ impl Overlay {
         }
         Ok(counts)
     }
+}
+
+fn yes(on: bool) -> &'static str {
+    if on { "Yes" } else { "No" }
 }
 
 /// `show evpn`.
@@ -153,11 +166,12 @@ pub(super) async fn numbers(said: &Said, asking: &Asking) -> Answered {
         .ask(&Request::EvpnDuplicates { vni: None })
         .await?;
     let detection = found.detection;
+    let [gateway, svi] = overlay.advertise().map(yes);
     if said.has("json") {
         let mut object = json!({
-            "advertiseGatewayMacip": "No",
-            "advertiseSviMacip": "No",
-            "advertiseSviMac": "No",
+            "advertiseGatewayMacip": gateway,
+            "advertiseSviMacip": svi,
+            "advertiseSviMac": svi,
             "numVnis": l2 + l3,
             "numL2Vnis": l2,
             "numL3Vnis": l3,
@@ -173,8 +187,8 @@ pub(super) async fn numbers(said: &Said, asking: &Asking) -> Answered {
         return Ok(Answer::Json(object));
     }
     let mut text = format!(
-        "L2 VNIs: {l2}\nL3 VNIs: {l3}\nAdvertise gateway mac-ip: No\nAdvertise svi mac-ip: No\n\
-         Advertise svi mac: No\nDuplicate address detection: {}\n",
+        "L2 VNIs: {l2}\nL3 VNIs: {l3}\nAdvertise gateway mac-ip: {gateway}\nAdvertise svi mac-ip: {svi}\n\
+         Advertise svi mac: {svi}\nDuplicate address detection: {}\n",
         if detection.is_some() {
             "Enable"
         } else {
@@ -380,8 +394,8 @@ fn one(overlay: &Overlay, number: u32, arps: &BTreeMap<u32, u64>, said: &Said) -
             put("vtepIp", json!(vtep));
         }
         put("mcastGroup", json!("0.0.0.0"));
-        put("advertiseGatewayMacip", json!("No"));
-        put("advertiseSviMacip", json!("No"));
+        put("advertiseGatewayMacip", json!(yes(vni.advertise_gateway)));
+        put("advertiseSviMacip", json!(yes(vni.advertise_svi)));
         put("numMacs", json!(macs));
         put("numArpNd", json!(arps));
         put("numRemoteVteps", json!(vni.remote_vteps.len()));
@@ -418,7 +432,9 @@ fn one(overlay: &Overlay, number: u32, arps: &BTreeMap<u32, u64>, said: &Said) -
     text.push_str(&format!(
         " Number of MACs (local and remote) known for this VNI: {macs}\n \
          Number of ARPs (IPv4 and IPv6, local and remote) known for this VNI: {arps}\n \
-         Advertise-gw-macip: No\n Advertise-svi-macip: No\n"
+         Advertise-gw-macip: {}\n Advertise-svi-macip: {}\n",
+        yes(vni.advertise_gateway),
+        yes(vni.advertise_svi)
     ));
     for problem in &vni.problems {
         text.push_str(&format!(" Problem: {problem}\n"));

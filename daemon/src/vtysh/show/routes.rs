@@ -390,7 +390,7 @@ fn rpki_word(state: &str) -> &'static str {
 }
 
 /// Why the best path of a prefix is it, in FRR's words: by what the next best one lost.
-fn selection(paths: &[Route]) -> &'static str {
+pub(super) fn selection(paths: &[Route]) -> &'static str {
     const WORDS: [(&str, &str); 12] = [
         ("a last resort", "Stale"),
         ("lower weight", "Weight"),
@@ -415,7 +415,7 @@ fn selection(paths: &[Route]) -> &'static str {
 }
 
 /// Paths by their prefix, in the order they came in.
-fn by_prefix(routes: Vec<Route>) -> Vec<(String, Vec<Route>)> {
+pub(super) fn by_prefix(routes: Vec<Route>) -> Vec<(String, Vec<Route>)> {
     let mut groups: Vec<(String, Vec<Route>)> = Vec::new();
     for route in routes {
         match groups.last_mut() {

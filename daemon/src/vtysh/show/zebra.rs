@@ -13,6 +13,7 @@ use fib::{Address, ForeignRoute, Interface, NextHop, RouteKind};
 use ipnetwork::IpNetwork;
 use serde_json::{Map, Value, json};
 
+use super::routes::{by_prefix, selection};
 use super::{Answer, Answered};
 use crate::control::{Request, Select, reply};
 use crate::vtysh::ask::{Asking, Trouble};
@@ -102,6 +103,58 @@ struct Route {
     network: bool,
     kind: RouteKind,
     hops: Vec<NextHop>,
+    /// Where they are asked for (`show_attributes`).
+    attributes: Option<Attributes>,
+}
+
+/// What BGP knows of a path that is in the kernel.
+#[derive(Debug, Clone)]
+struct Learned {
+    med: u32,
+    tag: u32,
+    attributes: Option<Attributes>,
+}
+
+/// What FRR's bgpd tells its zebra with `bgp send-extra-data zebra`.
+#[derive(Debug, Clone)]
+struct Attributes {
+    as_path: String,
+    communities: String,
+    large_communities: String,
+    reason: &'static str,
+}
+
+impl Learned {
+    /// Of all paths to a prefix, the best.
+    fn of(paths: &[reply::Route], with_attributes: bool) -> Option<Self> {
+        let best = paths.iter().find(|it| it.best)?;
+        Some(Self {
+            med: best.med.unwrap_or(0),
+            tag: best.tag.unwrap_or(0),
+            attributes: with_attributes.then(|| Attributes {
+                as_path: super::words::as_path(&best.as_path),
+                communities: best.communities.join(" "),
+                large_communities: best.large_communities.join(" "),
+                reason: selection(paths),
+            }),
+        })
+    }
+}
+
+impl Attributes {
+    fn text(&self) -> String {
+        let mut text = format!("    AS-Path          : {}\n", self.as_path);
+        for (name, list) in [
+            ("Communities      ", &self.communities),
+            ("Large-Communities", &self.large_communities),
+        ] {
+            if !list.is_empty() {
+                text.push_str(&format!("    {name}: {list}\n"));
+            }
+        }
+        text.push_str(&format!("    Selection reason : {}\n", self.reason));
+        text
+    }
 }
 
 /// The routes of a VRF, in order.
@@ -172,10 +225,11 @@ impl View {
         for (vrf, number) in vrfs {
             let mut learned = HashMap::new();
             if let Some(router) = asking.router(Some(&vrf)).await? {
-                for route in router.routes(family, None, Select::All).await? {
-                    if route.best {
-                        let numbers = (route.med.unwrap_or(0), route.tag.unwrap_or(0));
-                        learned.insert(route.prefix, numbers);
+                let with_attributes = router.summary().await?.show_attributes;
+                let paths = router.routes(family, None, Select::All).await?;
+                for (prefix, paths) in by_prefix(paths) {
+                    if let Some(path) = Learned::of(&paths, with_attributes) {
+                        learned.insert(prefix, path);
                     }
                 }
             }
@@ -285,6 +339,12 @@ impl View {
         if let (Value::Object(map), true) = (&mut object, route.chosen || route.installed) {
             map.insert("installed".to_owned(), json!(true));
         }
+        if let (Value::Object(map), Some(it)) = (&mut object, &route.attributes) {
+            map.insert("asPath".to_owned(), json!(it.as_path));
+            map.insert("communities".to_owned(), json!(it.communities));
+            map.insert("largeCommunities".to_owned(), json!(it.large_communities));
+            map.insert("selectionReason".to_owned(), json!(it.reason));
+        }
         object
     }
 
@@ -340,7 +400,7 @@ fn read(
     route: &ForeignRoute,
     host: &Host,
     statics: &reply::StaticRoutes,
-    learned: &HashMap<String, (u32, u32)>,
+    learned: &HashMap<String, Learned>,
 ) -> Route {
     let prefix = Prefix::from(route.key.prefix());
     let text = prefix.to_string();
@@ -351,7 +411,8 @@ fn read(
     };
     let mut statics = statics.routes.iter();
     let written = statics.find(|it| ours(it) && it.state == "installed");
-    let (med, tag) = learned.get(&text).copied().unwrap_or_default();
+    let path = learned.get(&text);
+    let (med, tag) = path.map_or((0, 0), |it| (it.med, it.tag));
     let near = route.next_hops.iter().all(|hop| hop.gateway.is_none());
     let maker = match route.protocol {
         _ if written.is_some() => Maker::Static,
@@ -392,6 +453,9 @@ fn read(
         network: false,
         kind: route.kind,
         hops: route.next_hops.to_vec(),
+        attributes: path
+            .filter(|_| maker == Maker::Bgp)
+            .and_then(|it| it.attributes.clone()),
     }
 }
 
@@ -433,6 +497,7 @@ fn local(host: &Host, table: u32, ipv6: bool) -> Vec<Route> {
             installed: true,
             network: Prefix::from(it.address) == Prefix::host(it.address.ip()),
             kind: RouteKind::Unicast,
+            attributes: None,
             hops: vec![NextHop::interface(Interface::Index(it.index))],
         })
         .collect()
@@ -625,6 +690,8 @@ fn one(view: &View, said: &Said, text: &str) -> Answered {
                 text.push_str(&format!("  * unreachable ({})\n", route.kind));
             }
         }
+        let attributes = route.attributes.iter();
+        text.extend(attributes.map(Attributes::text));
         text.push('\n');
     }
     Ok(Answer::Text(text))

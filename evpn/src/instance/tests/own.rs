@@ -69,6 +69,32 @@ fn own_addresses_of_a_vni_come_before_it_or_after_it() {
 }
 
 #[test]
+fn where_no_gateway_is_configured_own_addresses_may_be_told_as_the_gateway() {
+    let community = |instance: &Instance| -> Vec<bool> {
+        let routes = instance.originated();
+        let own = routes.filter(|(key, _)| mac_of(key) == Some(mac(0xa)));
+        own.map(|(_, set)| {
+            let gateway = bgp::ExtendedCommunity::DEFAULT_GATEWAY;
+            set.extended_communities.contains(&gateway)
+        })
+        .collect()
+    };
+    let mut a = site_with_vni(1);
+    a.handle(now(), svi(&[(0xa, 251)]));
+    assert_eq!(community(&a), [false]);
+    let own = VniConfig::new("production").advertise_gateway(true);
+    set_vni(&mut a, VNI, own);
+    assert_eq!(community(&a), [true]);
+    assert_eq!(a.vnis()[0].problems, []);
+    // Beside a gateway they are those of a station.
+    let beside = VniConfig::new("production")
+        .gateway(Some(GATEWAY_MAC), vec![ip(1)])
+        .advertise_gateway(true);
+    set_vni(&mut a, VNI, beside);
+    assert_eq!(community(&a), [false]);
+}
+
+#[test]
 fn own_addresses_carry_the_l3_vni_of_the_vrf_that_the_bridge_is_in() {
     let mut a = site(1);
     a.handle(

@@ -29,10 +29,11 @@ pub(in crate::vtysh::show) async fn bgp_vni(said: &Said, asking: &Asking) -> Ans
         });
     }
     let (l2, l3) = (overlay.vnis.len(), overlay.tenants.len());
+    let [gateway, svi] = overlay.advertise();
     if said.has("json") {
         let head = json!({
-            "advertiseGatewayMacip": "Disabled",
-            "advertiseSviMacIp": "Disabled",
+            "advertiseGatewayMacip": enabled(gateway),
+            "advertiseSviMacIp": enabled(svi),
             "advertiseAllVnis": "Enabled",
             "flooding": "Head-end replication",
             "vxlanFlooding": "Enabled",
@@ -54,11 +55,19 @@ pub(in crate::vtysh::show) async fn bgp_vni(said: &Said, asking: &Asking) -> Ans
         return Ok(Answer::Json(Value::Object(object)));
     }
     let mut text = format!(
-        "Advertise Gateway Macip: Disabled\nAdvertise SVI Macip: Disabled\n\
+        "Advertise Gateway Macip: {}\nAdvertise SVI Macip: {}\n\
          Advertise All VNI flag: Enabled\nBUM flooding: Head-end replication\n\
          VXLAN flooding: Enabled\nNumber of L2 VNIs: {l2}\nNumber of L3 VNIs: {l3}\n\
          Flags: * - Kernel\n  {:<10} {:<4} {:<21} {:<25} {:<25} {:<25} {:<37}\n",
-        "VNI", "Type", "RD", "Import RT", "Export RT", "MAC-VRF Site-of-Origin", "Tenant VRF"
+        enabled(gateway),
+        enabled(svi),
+        "VNI",
+        "Type",
+        "RD",
+        "Import RT",
+        "Export RT",
+        "MAC-VRF Site-of-Origin",
+        "Tenant VRF"
     );
     let mut line = |vni: u32,
                     kind: &str,
@@ -121,6 +130,10 @@ pub(in crate::vtysh::show) async fn import_targets(said: &Said, asking: &Asking)
     })
 }
 
+fn enabled(on: bool) -> &'static str {
+    if on { "Enabled" } else { "Disabled" }
+}
+
 /// As lists have them: the first, and whether there are more.
 fn first_target(list: &[String]) -> String {
     match targets(list).as_slice() {
@@ -151,8 +164,11 @@ fn bgp_json(vni: &reply::Vni, [import, export]: [&str; 2], alone: bool) -> Map<S
     }
     put("mcastGroup", json!("0.0.0.0"));
     put("siteOfOrigin", json!(""));
-    put("advertiseGatewayMacip", json!("Disabled"));
-    put("advertiseSviMacIp", json!("Disabled"));
+    put(
+        "advertiseGatewayMacip",
+        json!(enabled(vni.advertise_gateway)),
+    );
+    put("advertiseSviMacIp", json!(enabled(vni.advertise_svi)));
     if let Some(bridge) = vni.bridge.as_ref().filter(|_| alone) {
         put("sviInterface", json!(bridge));
     }
@@ -177,7 +193,11 @@ fn bgp_text(vni: &reply::Vni, tenant: &str) -> String {
         text.push_str(&format!("  Originator IP: {vtep}\n"));
     }
     text.push_str("  Mcast group: 0.0.0.0\n  MAC-VRF Site-of-Origin: \n");
-    text.push_str("  Advertise-gw-macip : Disabled\n  Advertise-svi-macip : Disabled\n");
+    text.push_str(&format!(
+        "  Advertise-gw-macip : {}\n  Advertise-svi-macip : {}\n",
+        enabled(vni.advertise_gateway),
+        enabled(vni.advertise_svi)
+    ));
     if let Some(bridge) = &vni.bridge {
         text.push_str(&format!("  SVI interface : {bridge}\n"));
     }
