@@ -145,6 +145,7 @@ pub struct Config {
     pub(super) remote_as: RemoteAs,
     pub(super) router_id: Ipv4Addr,
     pub(super) hold_time: HoldTime,
+    pub(super) minimum_hold_time: Option<Duration>,
     pub(super) keepalive: Option<Duration>,
     pub(super) connect_retry: Duration,
     pub(super) connect_retry_max: Duration,
@@ -180,6 +181,7 @@ impl Config {
             remote_as,
             router_id,
             hold_time: HoldTime::DEFAULT,
+            minimum_hold_time: None,
             keepalive: None,
             connect_retry: Duration::from_secs(1),
             connect_retry_max: Duration::from_secs(10),
@@ -236,6 +238,13 @@ impl Config {
     /// Hold time to propose; default 90 s. The lower of both sides' counts.
     pub fn hold_time(mut self, hold_time: HoldTime) -> Self {
         self.hold_time = hold_time;
+        self
+    }
+
+    /// Least hold time that the peer may offer, none at all included; default anything that RFC 4271 §4.2 allows.
+    /// Counts for the next OPEN.
+    pub fn minimum_hold_time(mut self, least: Option<Duration>) -> Self {
+        self.minimum_hold_time = least;
         self
     }
 

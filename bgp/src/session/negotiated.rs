@@ -263,9 +263,22 @@ fn offers_ipv6_next_hops(config: &Config) -> bool {
         .is_some_and(|offer| offer.extended_next_hop)
 }
 
+/// RFC 4271 §6.2: an implementation may reject any proposed hold time.
+fn check_hold_time(config: &Config, open: &Open) -> Result<(), OpenError> {
+    let got = open.hold_time;
+    match config.minimum_hold_time {
+        Some(least) if Duration::from_secs(got.into()) < least => Err(OpenError::HoldTime {
+            got,
+            least_s: least.as_secs(),
+        }),
+        Some(_) | None => Ok(()),
+    }
+}
+
 /// Checks the peer's OPEN and combines it with what we offered.
 pub(super) fn negotiate(config: &Config, open: &Open) -> Result<Negotiated, OpenError> {
     check_identity(config, open)?;
+    check_hold_time(config, open)?;
     let external = open.asn != config.local_as && !config.confederation_member;
     // RFC 5492 §3: what is in use has been said by both.
     let theirs = match config.plain {
@@ -526,6 +539,13 @@ pub enum OpenError {
         /// 0.0.0.0, or our own within our AS.
         got: Ipv4Addr,
     },
+    /// Less than is accepted here.
+    HoldTime {
+        /// What the peer offers, in seconds; zero is none.
+        got: u16,
+        /// What it must be at least.
+        least_s: u64,
+    },
     /// Roles that do not belong together (RFC 9234 §4.2).
     RoleMismatch {
         /// Ours.
@@ -548,6 +568,10 @@ impl OpenError {
         match self {
             Self::WrongAs { .. } => notification::open_error(subcode::BAD_PEER_AS, &[]),
             Self::BadIdentifier { .. } => notification::open_error(subcode::BAD_IDENTIFIER, &[]),
+            // The data is what was not taken, as FRR has it.
+            Self::HoldTime { got, .. } => {
+                notification::open_error(subcode::UNACCEPTABLE_HOLD_TIME, &got.to_be_bytes())
+            }
             Self::RoleMismatch { .. } => notification::open_error(subcode::ROLE_MISMATCH, &[]),
             // RFC 5492 §5: the data lists the capabilities that are missing, as in an OPEN.
             Self::NoCommonFamily { ours, .. } => {
@@ -575,6 +599,9 @@ impl OpenError {
             Self::BadIdentifier { got } => {
                 format!("give one of the two routers another `router_id` than {got}")
             }
+            Self::HoldTime { least_s, .. } => format!(
+                "set a hold time of at least {least_s} s at the peer, or another `minimum_hold_time` in [router]"
+            ),
             Self::RoleMismatch {
                 ours,
                 theirs: Some(_),
@@ -611,6 +638,10 @@ impl fmt::Display for OpenError {
                     "the peer's BGP identifier {got} is also ours, in the same AS"
                 )
             }
+            Self::HoldTime { got, least_s } => write!(
+                f,
+                "the peer offers a hold time of {got} s, the configuration expects {least_s} s or more"
+            ),
             Self::RoleMismatch {
                 ours,
                 theirs: Some(theirs),

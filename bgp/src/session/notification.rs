@@ -24,6 +24,7 @@ const SEND_HOLD_TIMER_EXPIRED: u8 = 8;
 pub(super) mod open {
     pub(in super::super) const BAD_PEER_AS: u8 = 2;
     pub(in super::super) const BAD_IDENTIFIER: u8 = 3;
+    pub(in super::super) const UNACCEPTABLE_HOLD_TIME: u8 = 6;
     pub(in super::super) const UNSUPPORTED_CAPABILITY: u8 = 7;
     pub(in super::super) const ROLE_MISMATCH: u8 = 11;
 }

@@ -93,6 +93,7 @@ fn speaker(top: &File, file: &File, overlays: &mut Overlays, report: &mut Report
             neighbors: or(file.router.show_hostname, false),
             next_hops: or(file.router.show_next_hop_hostname, false),
         },
+        minimum_hold_time: file.router.minimum_hold_time.map(|at| at.value),
         show_attributes: or(file.router.show_attributes, false),
         graceful_shutdown: or(file.router.graceful_shutdown, defaults.graceful_shutdown),
         suppress_fib_pending: or(

@@ -148,6 +148,8 @@ pub struct RouterTable {
     pub max_med_on_startup: Option<At<StartupMedTable>>,
     /// `show_hostname`.
     pub show_hostname: Option<At<bool>>,
+    /// `minimum_hold_time`.
+    pub minimum_hold_time: Option<At<Duration>>,
     /// `show_attributes`.
     pub show_attributes: Option<At<bool>>,
     /// `show_next_hop_hostname`.
@@ -479,6 +481,10 @@ fn router(table: &mut Table<'_, '_>) -> RouterTable {
             }
         }),
         show_hostname: table.get("show_hostname", boolean),
+        minimum_hold_time: table.get(
+            "minimum_hold_time",
+            duration(SECOND..=Duration::from_secs(65_535)),
+        ),
         show_attributes: table.get("show_attributes", boolean),
         show_next_hop_hostname: table.get("show_next_hop_hostname", boolean),
         graceful_shutdown: table.get("graceful_shutdown", boolean),

@@ -270,6 +270,9 @@ fn router(config: &Config) -> Fields {
         fields.add_table("max_med_on_startup", &table);
     }
     let shown = config.shown_names;
+    if let Some(least) = config.minimum_hold_time {
+        fields.add("minimum_hold_time", quote_duration(least));
+    }
     fields.add_unless_default("show_attributes", config.show_attributes, false);
     fields.add_unless_default("show_hostname", shown.neighbors, false);
     fields.add_unless_default("show_next_hop_hostname", shown.next_hops, false);

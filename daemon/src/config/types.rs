@@ -88,6 +88,8 @@ pub struct Config {
     pub max_med: MaxMed,
     /// Which names of neighbours displays have in the place of addresses.
     pub shown_names: ShownNames,
+    /// The least hold time that a neighbour may offer.
+    pub minimum_hold_time: Option<Duration>,
     /// `show ip route` of `vtysh` has attributes of BGP's routes.
     pub show_attributes: bool,
     /// All neighbors are told that they may soon lose us (RFC 8326).
@@ -181,6 +183,7 @@ impl Config {
             default_local_preference: None,
             max_med: MaxMed::default(),
             shown_names: ShownNames::default(),
+            minimum_hold_time: None,
             show_attributes: false,
             graceful_shutdown: false,
             suppress_fib_pending: false,

@@ -277,6 +277,7 @@ pub(super) fn session_config(
     session
         .families(families)
         .hold_time(hold)
+        .minimum_hold_time(config.minimum_hold_time)
         .keepalive(neighbor.timers.keepalive)
         .connect_retry(
             FIRST_RETRY.min(neighbor.timers.connect_retry),

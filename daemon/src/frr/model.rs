@@ -209,6 +209,8 @@ pub(super) struct Site {
     pub(super) here: Here,
     /// About the files as such.
     pub(super) remarks: Vec<String>,
+    /// About lines that do what they do in FRR, where somebody may have meant something else.
+    pub(super) as_frr: Vec<(Spot, String)>,
 }
 
 /// The thing that a block is about.

@@ -274,6 +274,7 @@ impl<'c> Page<'c> {
                 "show_next_hop_hostname",
                 Say::On("bgp default show-nexthop-hostname"),
             ),
+            ("minimum_hold_time", Say::Seconds("bgp minimum-holdtime {}")),
             ("graceful_shutdown", Say::On("bgp graceful-shutdown")),
             (
                 "client_to_client_reflection",

@@ -114,7 +114,9 @@ pub(super) fn write<'s>(site: &'s Site, host: &'s Host) -> Whole<'s> {
         host,
         toml: Toml::default(),
         remarks: site.remarks.clone(),
-        notes: Vec::new(),
+        notes: (site.as_frr.iter())
+            .map(|(spot, how)| (*spot, Note::AsFrr(how.clone())))
+            .collect(),
         filters: BTreeMap::new(),
         made: Vec::new(),
         missing: missing::Missing::default(),

@@ -106,6 +106,24 @@ fn an_open_that_does_not_fit_is_answered_with_its_own_code() {
             "the peer's BGP identifier 10.0.0.3 is also ours, in the same AS",
         ),
         (
+            config().minimum_hold_time(Some(Duration::from_secs(20))),
+            Open {
+                hold_time: 19,
+                ..peer_open()
+            },
+            (2, 6),
+            "the peer offers a hold time of 19 s, the configuration expects 20 s or more",
+        ),
+        (
+            config().minimum_hold_time(Some(Duration::from_secs(1))),
+            Open {
+                hold_time: 0,
+                ..peer_open()
+            },
+            (2, 6),
+            "the peer offers a hold time of 0 s, the configuration expects 1 s or more",
+        ),
+        (
             config().role(Some(crate::message::Role::Customer), true),
             peer_open(),
             (2, 11),
@@ -135,6 +153,19 @@ fn an_open_that_does_not_fit_is_answered_with_its_own_code() {
         assert_eq!(status.why().as_deref(), Some(text));
         assert!(status.hint().is_some());
     }
+}
+
+#[test]
+fn the_least_hold_time_that_is_accepted_is_accepted() {
+    let least = Duration::from_secs(20);
+    let (mut bench, conn) = Bench::started(config().minimum_hold_time(Some(least)));
+    bench.input(Input::Connected { conn });
+    let open = Open {
+        hold_time: 20,
+        ..peer_open()
+    };
+    bench.say(conn, &wire::encode_open(&open));
+    assert_eq!(bench.session.state(), State::OpenConfirm);
 }
 
 #[test]

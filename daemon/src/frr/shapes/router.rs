@@ -390,7 +390,9 @@ pub(super) const SHAPES: &[Shape] = &[
     shape(
         HERE,
         "bgp hard-administrative-reset",
-        Moot("an ordered end of a session says Administrative Reset as RFC 8538 has it"),
+        Never(
+            "an Administrative Reset lets neighbors keep routes (RFC 8538); one that does not is `rbgpctl clear --hard`",
+        ),
     ),
     shape(
         HERE,
@@ -557,8 +559,8 @@ pub(super) const SHAPES: &[Shape] = &[
     shape(HERE, "bgp dampening", Refused("routes are not dampened")),
     shape(
         HERE,
-        "bgp minimum-holdtime N",
-        Moot("a neighbor may ask for any hold time of at least 3 seconds"),
+        "bgp minimum-holdtime <1-65535>",
+        Does(|site, a| seconds(site, a, "router.minimum_hold_time", "<1-65535>")),
     ),
     shape(
         HERE,

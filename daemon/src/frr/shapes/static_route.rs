@@ -65,7 +65,11 @@ pub(super) const SHAPES: &[Shape] = &[
 fn route(site: &mut Site, a: &Args<'_>) -> Done {
     let (key, way) = match parts(site, a)? {
         Some(parts) => parts,
-        None => return Ok(Some("a distance of 255 is never used".to_owned())),
+        None => {
+            let how = "a distance of 255 is never used, as in FRR";
+            site.as_frr.push((a.spot, how.to_owned()));
+            return DONE;
+        }
     };
     if a.no() {
         if let Some(route) = site.static_routes.get_mut(&key) {
@@ -79,16 +83,20 @@ fn route(site: &mut Site, a: &Args<'_>) -> Done {
         site.static_routes.retain(|_, route| !empty(route));
         return DONE;
     }
-    let route = site.static_routes.entry(key).or_default();
+    let Site {
+        static_routes,
+        as_frr,
+        ..
+    } = site;
+    let route = static_routes.entry(key).or_default();
     let mut note = None;
     let tag = a.get("<1-4294967295>").map(|tag| a.put(tag));
     let text = |tag: &Option<Put>| tag.as_ref().map(|it| it.text.clone());
     let first = route.kind.is_none() && route.next_hops.is_empty();
     if !first && text(&route.tag) != text(&tag) {
         let tag = text(&tag).unwrap_or_else(|| "none".to_owned());
-        note = Some(format!(
-            "all ways of a route have the tag of its last line: {tag}"
-        ));
+        let how = format!("all ways of a route have the tag of its last line, as in FRR: {tag}");
+        as_frr.push((a.spot, how));
     }
     match way {
         Way::Via(_) if route.kind.is_some() => return Err(BOTH.to_owned()),

@@ -720,6 +720,7 @@ fn what_nothing_depends_on_is_honoured_with_a_note_and_no_difference() {
         "bgp input-queue-limit 100",
         "zebra nexthop-group keep 5",
         "no log unique-id",
+        "no bgp hard-administrative-reset",
     ];
     for line in lines {
         let text = format!("{ROUTER} neighbor 10.0.0.2 remote-as 65002\n {line}\n");
@@ -739,4 +740,12 @@ fn what_nothing_depends_on_is_honoured_with_a_note_and_no_difference() {
             "{line}: {outcome:?}"
         );
     }
+}
+
+#[test]
+fn a_least_hold_time_is_taken_over() {
+    let least = |lines: &str| kept(&format!("{ROUTER} {lines}\n")).minimum_hold_time;
+    let line = "bgp minimum-holdtime 20";
+    assert_eq!(least(line), Some(std::time::Duration::from_secs(20)));
+    assert_eq!(least(&format!("{line}\n no {line}")), None);
 }

@@ -91,12 +91,8 @@ fn what_is_not_done_is_refused_by_name() {
 #[test]
 fn what_is_done_otherwise_is_said() {
     for (lines, how) in [
-        ("ip route 10.0.0.0/8 10.0.0.9 255", "never used"),
         ("ip route 10.0.0.0/8 10.0.0.9 onlink", "`onlink` counts"),
-        (
-            "ip route 10.0.0.0/8 10.0.0.9 tag 5\nip route 10.0.0.0/8 10.0.0.8",
-            "last line: none",
-        ),
+        ("ip route 10.0.0.0/8 eth0 bfd", "`bfd` counts"),
     ] {
         let text = format!("router bgp 65001\n bgp router-id 10.0.0.1\n{lines}\n");
         let (translation, read) = parsed(&text, &Host::default());
@@ -104,6 +100,30 @@ fn what_is_done_otherwise_is_said() {
         let last = translation.lines.last().unwrap();
         assert!(
             matches!(&last.outcome, Outcome::Differs(it) if it.contains(how)),
+            "{last}"
+        );
+    }
+}
+
+#[test]
+fn what_frr_does_alike_is_noted_where_something_else_may_be_meant() {
+    for (lines, how) in [
+        ("ip route 10.0.0.0/8 10.0.0.9 255", "never used"),
+        (
+            "ip route 10.0.0.0/8 10.0.0.9 tag 5\nip route 10.0.0.0/8 10.0.0.8 tag 6",
+            "last line, as in FRR: 6",
+        ),
+        (
+            "ip route 10.0.0.0/8 10.0.0.9 tag 5\nip route 10.0.0.0/8 10.0.0.8",
+            "last line, as in FRR: none",
+        ),
+    ] {
+        let text = format!("router bgp 65001\n bgp router-id 10.0.0.1\n{lines}\n");
+        let (translation, read) = parsed(&text, &Host::default());
+        assert!(read.is_ok(), "{lines}");
+        let last = translation.lines.last().unwrap();
+        assert!(
+            matches!(&last.outcome, Outcome::Noted(it) if it.contains(how)),
             "{last}"
         );
     }
