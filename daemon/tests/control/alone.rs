@@ -57,12 +57,13 @@ fn import_frr_prints_toml_that_loads_to_the_same_and_names_lines_that_differ() {
     let directory = fresh_directory();
     let (frr, toml) = (directory.join("frr.conf"), directory.join("made.toml"));
     let text = "router ospf\n passive-interface default\n!\nrouter bgp 65001\n bgp router-id 10.0.0.1\n \
-                neighbor 10.0.0.2 remote-as 65002\n neighbor 10.0.0.2 solo\n";
+                neighbor 10.0.0.2 remote-as 65002\n neighbor 10.0.0.2 timers delayopen 5\n";
     std::fs::write(&frr, text).unwrap();
     let ran = rbgpctl_with(b"", &["import-frr", frr.to_str().unwrap()]).exits(0);
     assert!(ran.talk.contains("differs: "), "{}", ran.talk);
     assert!(
-        ran.talk.contains("frr.conf:7:2: `neighbor 10.0.0.2 solo`"),
+        ran.talk
+            .contains("frr.conf:7:2: `neighbor 10.0.0.2 timers delayopen 5`"),
         "{}",
         ran.talk
     );
