@@ -266,6 +266,38 @@ async fn a_max_med_keeps_traffic_away_for_some_time_after_a_start_or_for_as_long
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_backdoor_is_explained_as_long_as_the_configuration_has_it() {
+    let pair = Pair::new(45);
+    let (left, right) = (start(pair.left("")), start(pair.right("")));
+    established(&left).await;
+    let explained = || async {
+        let request = Request::Explain {
+            target: "10.2.0.0/16".to_owned(),
+        };
+        let Ok(Reply::Explain(explained)) = left.ask(request).await else {
+            panic!("no explanation");
+        };
+        let [entry] = explained.entries.as_slice() else {
+            panic!("{explained:?}");
+        };
+        assert!(entry.paths.iter().any(|path| path.chosen));
+        entry
+            .notes
+            .iter()
+            .any(|it| it.contains("one of `backdoors`"))
+    };
+    assert!(!explained().await);
+    let mut changed = pair.left("");
+    changed.ipv4_unicast.backdoors = vec!["10.2.0.0/16".parse().unwrap()];
+    left.apply(changed).await;
+    assert!(explained().await);
+    left.apply(pair.left("")).await;
+    assert!(!explained().await);
+    left.stop().await;
+    right.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn attributes_that_are_not_wanted_change_without_a_new_session() {
     let pair = Pair::new(44);
     let told = "ipv4_unicast = { export = \"C\" }\n---\n[[route_map]]\nname = \"C\"\n[[route_map.entry]]\n\

@@ -142,8 +142,22 @@ impl Core {
 
     /// What the configuration has for exactly this prefix, and is worth a word.
     fn own_notes(&self, prefix: Prefix) -> Vec<String> {
-        let notes = [self.aggregate_note(prefix), self.network_note(prefix)];
+        let notes = [
+            self.aggregate_note(prefix),
+            self.network_note(prefix),
+            self.backdoor_note(prefix),
+        ];
         notes.into_iter().flatten().collect()
+    }
+
+    fn backdoor_note(&self, prefix: Prefix) -> Option<String> {
+        let distance = self.config.kernel.distance.backdoor;
+        self.install.is_backdoor(prefix).then(|| {
+            format!(
+                "one of `backdoors`: what neighbors tell of it has distance {distance} in the kernel, so that \
+                 other ways to it go before"
+            )
+        })
     }
 
     /// What an aggregate of exactly this prefix is made of, or why it is not there.
