@@ -44,8 +44,8 @@ mod trace;
 pub use answers::Answers;
 pub use as_path::{AsPathList, AsPathRule};
 pub use change::{
-    AsPathExclude, Bandwidth, BandwidthAmount, CommunityChange, NextHopChange, Number, Set,
-    Together,
+    AsPathExclude, Bandwidth, BandwidthAmount, CommunityChange, Leaving, NextHopChange, Number,
+    Set, Together,
 };
 pub use community_list::{
     Communities, CommunityList, CommunityRule, ExtendedCommunityList, Extent, Kind,
@@ -86,15 +86,15 @@ impl Policy {
         attributes: &Attributes,
         trace: Option<&mut Trace>,
     ) -> Verdict {
-        self.evaluate_among(nlri, attributes, None, trace)
+        self.evaluate_leaving(nlri, attributes, Leaving::default(), trace)
     }
 
-    /// The same for the best of the paths of a prefix, where it is known what they are together.
-    pub fn evaluate_among(
+    /// The same for a path on its way out.
+    pub fn evaluate_leaving(
         &self,
         nlri: &Nlri,
         attributes: &Attributes,
-        together: Option<Together>,
+        leaving: Leaving,
         trace: Option<&mut Trace>,
     ) -> Verdict {
         match self {
@@ -110,7 +110,7 @@ impl Policy {
                 }
                 Verdict::Reject
             }
-            Policy::Map(map) => map.evaluate_among(nlri, attributes, together, trace),
+            Policy::Map(map) => map.evaluate_leaving(nlri, attributes, leaving, trace),
         }
     }
 

@@ -19,10 +19,14 @@ use crate::policy::{AsPathList, Communities, Party, trace};
 pub enum Set {
     /// MULTI_EXIT_DISC; a missing one counts as 0.
     Metric(Number),
+    /// MULTI_EXIT_DISC becomes the metric of AIGP, as far as it has room; a missing one counts as 0.
+    MetricOfAigp,
     /// LOCAL_PREF; a missing one counts as 100.
     LocalPref(Number),
     /// Metric of AIGP (RFC 7311), where sessions exchange it.
     Aigp(u64),
+    /// The metric of AIGP becomes MULTI_EXIT_DISC: that of a route which was taken over is its metric.
+    AigpOfMetric,
     /// Weight, for the decision of this router.
     Weight(u32),
     /// A number for later conditions of this router.
@@ -173,6 +177,15 @@ pub struct Together {
     pub octets_s: f32,
 }
 
+/// What is known of a route on its way out, beside what it carries.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Leaving {
+    /// What the paths of its prefix are together, where that is asked for.
+    pub together: Option<Together>,
+    /// Who sent it, unless it is of our own or of another table.
+    pub sender: Option<IpAddr>,
+}
+
 impl Bandwidth {
     const SUBTYPE: u8 = 0x04;
 
@@ -221,11 +234,20 @@ impl Set {
                 let metric = number.of(route.metric());
                 route.open().med = Some(metric);
             }
+            Set::MetricOfAigp => {
+                let set = route.open();
+                let aigp = set.aigp_metric().unwrap_or(0);
+                set.med = Some(u32::try_from(aigp).unwrap_or(u32::MAX));
+            }
             Set::LocalPref(number) => {
                 let local_pref = number.of(route.local_pref());
                 route.open().local_pref = Some(local_pref);
             }
             Set::Aigp(metric) => route.open().set_aigp_metric(*metric),
+            Set::AigpOfMetric => {
+                let metric = route.metric();
+                route.open().set_aigp_metric(metric.into());
+            }
             Set::Weight(weight) => route.open().notes.weight = Some(*weight),
             Set::Tag(tag) => route.open().notes.tag = (*tag > 0).then_some(*tag),
             Set::Distance(distance) => route.open().notes.distance = Some(*distance),
@@ -292,9 +314,9 @@ impl Set {
     /// What it changes, with the value as it stands.
     fn value(&self, route: &mut Route<'_>) -> (&'static str, String) {
         match self {
-            Set::Metric(_) => ("metric", list_of(route.med().into_iter())),
+            Set::Metric(_) | Set::MetricOfAigp => ("metric", list_of(route.med().into_iter())),
             Set::LocalPref(_) => ("local_preference", route.local_pref().to_string()),
-            Set::Aigp(_) => {
+            Set::Aigp(_) | Set::AigpOfMetric => {
                 let metric = route.open().aigp_metric();
                 ("aigp", list_of(metric.into_iter()))
             }

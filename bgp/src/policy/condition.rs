@@ -43,6 +43,9 @@ pub enum Match {
     /// The neighbour is one of these: the one who sent the route on import, the one who is told
     /// on export. A route of our own has none before it is exported.
     Peer(Vec<IpAddr>),
+    /// One of these has sent the route to us, also where it is on its way to somebody else. Routes of our
+    /// own and of other tables do not match.
+    Sender(Vec<IpAddr>),
     /// The map is asked of a route of our own where that begins, and of no neighbour and no VRF.
     Local,
     /// The list permits the neighbour's address, whose that is for [`Match::Peer`], as a host prefix.
@@ -134,6 +137,7 @@ impl Match {
             Match::NextHop(_)
             | Match::NextHopAddress(_)
             | Match::Peer(_)
+            | Match::Sender(_)
             | Match::Local
             | Match::PeerList(_)
             | Match::AsPath(_)
@@ -167,6 +171,7 @@ impl Match {
             Match::NextHop(list) => list.permits(Prefix::host(route.next_hop().addr())),
             Match::NextHopAddress(wanted) => wanted.contains(&route.next_hop().addr()),
             Match::Peer(wanted) => route.peer().is_some_and(|peer| wanted.contains(&peer)),
+            Match::Sender(wanted) => route.sender().is_some_and(|peer| wanted.contains(&peer)),
             Match::Local => route.party().is_none(),
             Match::PeerList(list) => route
                 .peer()
@@ -220,6 +225,10 @@ impl Match {
             Match::NextHop(list) => found_in(list, Some(Prefix::host(route.next_hop().addr()))),
             Match::NextHopAddress(_) => route.next_hop().addr().to_string(),
             Match::Peer(_) => list_of(route.peer().into_iter()),
+            Match::Sender(_) => match route.sender() {
+                Some(peer) => peer.to_string(),
+                None => "no neighbor".to_owned(),
+            },
             Match::Local => match route.party() {
                 None => "a route of our own where it begins".to_owned(),
                 Some(_) => "a neighbor or another VRF".to_owned(),
@@ -271,6 +280,7 @@ impl fmt::Display for Match {
                 write!(f, "next_hop_address {}", list_of(wanted.iter()))
             }
             Match::Peer(wanted) => write!(f, "peer {}", list_of(wanted.iter())),
+            Match::Sender(wanted) => write!(f, "sender {}", list_of(wanted.iter())),
             Match::Local => f.write_str("local"),
             Match::AsPath(list) => write!(f, "as_path_list {}", list.name()),
             Match::AsPathContains(asn) => write!(f, "as_path_contains {asn}"),

@@ -182,10 +182,10 @@ fn asked(above: &[Match], entry: &Entry, untouched: bool) -> Branch {
     let (key, other): (Vec<Match>, Vec<Match>) =
         entry.matches.iter().cloned().partition(Match::is_about_key);
     // Export takes a MED away before policy sees the rest. What validation says is no matter of the
-    // attributes alone.
+    // attributes alone, nor is who sent them.
     let other = other
         .into_iter()
-        .filter(|it| !matches!(it, Match::Metric(_) | Match::Rpki(_)));
+        .filter(|it| !matches!(it, Match::Metric(_) | Match::Rpki(_) | Match::Sender(_)));
     Branch {
         key: above.iter().cloned().chain(key).collect(),
         attributes: other.filter(|_| untouched).collect(),

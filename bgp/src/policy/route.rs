@@ -12,7 +12,7 @@ use crate::evpn_route::EvpnTail;
 use crate::nlri::Nlri;
 use crate::policy::answers::Key;
 use crate::policy::as_path::AsPath;
-use crate::policy::{Party, Together, Verdict};
+use crate::policy::{Leaving, Party, Together, Verdict};
 use crate::redistribution::InterfaceName;
 use crate::rpki::{Validation, Validity};
 use crate::wire::attribute::code;
@@ -29,7 +29,7 @@ pub(super) struct Route<'a> {
     open: Option<AttributeSet>,
     party: Option<Party>,
     validation: Option<&'a Validation>,
-    together: Option<Together>,
+    leaving: Leaving,
     next_hop_chosen: bool,
 }
 
@@ -41,7 +41,7 @@ impl<'a> Route<'a> {
             open: None,
             party,
             validation: None,
-            together: None,
+            leaving: Leaving::default(),
             next_hop_chosen: false,
         }
     }
@@ -51,14 +51,14 @@ impl<'a> Route<'a> {
         Self { validation, ..self }
     }
 
-    /// The same, of the paths that forward together.
-    pub(super) fn among(self, together: Option<Together>) -> Self {
-        Self { together, ..self }
+    /// The same on its way out.
+    pub(super) fn leaving(self, leaving: Leaving) -> Self {
+        Self { leaving, ..self }
     }
 
     /// The paths that forward together, where that is known.
     pub(super) fn together(&self) -> Option<Together> {
-        self.together
+        self.leaving.together
     }
 
     /// The attributes, opened to be changed.
@@ -110,6 +110,15 @@ impl<'a> Route<'a> {
             Party::From(address) => Some(address),
             Party::To(address) => address,
             Party::Vrf(_) => None,
+        }
+    }
+
+    /// The address of the neighbour that sent the route, if one has and it is known.
+    pub(super) fn sender(&self) -> Option<IpAddr> {
+        match self.party {
+            Some(Party::From(address)) => Some(address),
+            Some(Party::To(_)) | None => self.leaving.sender,
+            Some(Party::Vrf(_)) => None,
         }
     }
 

@@ -21,7 +21,7 @@ use crate::policy::answers::Questions;
 use crate::policy::hits::Counter;
 use crate::policy::party::Needs;
 use crate::policy::route::Route;
-use crate::policy::{Action, Answers, Match, Outcome, Party, Set, Step, Together, Trace, Verdict};
+use crate::policy::{Action, Answers, Leaving, Match, Outcome, Party, Set, Step, Trace, Verdict};
 use crate::rpki::Validation;
 
 /// A named list of entries.
@@ -88,7 +88,9 @@ impl RouteMap {
         let own_needs = Needs {
             peer: matches()
                 .any(|condition| matches!(condition, Match::Peer(_) | Match::PeerList(_))),
+            // Who sent a route is who it comes from, or known beside it.
             direction: local
+                || matches().any(|condition| matches!(condition, Match::Sender(_)))
                 || entries
                     .iter()
                     .flat_map(|entry| &entry.sets)
@@ -211,22 +213,21 @@ impl RouteMap {
         attributes: &Attributes,
         trace: Option<&mut Trace>,
     ) -> Verdict {
-        self.evaluate_among(nlri, attributes, None, trace)
+        self.evaluate_leaving(nlri, attributes, Leaving::default(), trace)
     }
 
-    /// The same where it is known which paths forward together; see
-    /// [`crate::policy::Policy::evaluate_among`].
-    pub fn evaluate_among(
+    /// The same for a path on its way out; see [`crate::policy::Policy::evaluate_leaving`].
+    pub fn evaluate_leaving(
         &self,
         nlri: &Nlri,
         attributes: &Attributes,
-        together: Option<Together>,
+        leaving: Leaving,
         trace: Option<&mut Trace>,
     ) -> Verdict {
         let mut route = Route::new(nlri, attributes, self.party);
         route = route
             .validated_by(self.validation.as_deref())
-            .among(together);
+            .leaving(leaving);
         match self.body.walk(&mut route, trace, 0) {
             Action::Permit => route.accept(),
             Action::Deny => Verdict::Reject,

@@ -22,7 +22,7 @@ use crate::community::{Community, ExtendedCommunity};
 use crate::family::Family;
 use crate::message::Role;
 use crate::nlri::Nlri;
-use crate::policy::{Difference, Policy, RouteMap, Together, Trace, Verdict};
+use crate::policy::{Difference, Leaving, Policy, RouteMap, Together, Trace, Verdict};
 use crate::prefix::Prefix;
 use crate::scoped_addr::ScopedAddr;
 use crate::wire::EncodeContext;
@@ -380,15 +380,20 @@ impl GroupSettings {
     ) -> Result<Option<Changed>, Withheld> {
         self.check_scope(path, source)?;
         let attributes = &path.attributes;
+        let learned = path.peer != PeerId::LOCAL && !source.instance;
+        let leaving = Leaving {
+            together,
+            sender: learned.then(|| source.address.ip()),
+        };
         let verdict = if self.drops_med(path, source) && self.export.map().is_some() {
             // Policy sees the attributes as they would go out.
             let mut set = attributes.thaw();
             set.med = None;
             let set = set.freeze();
-            self.export.evaluate_among(nlri, &set, together, trace)
+            self.export.evaluate_leaving(nlri, &set, leaving, trace)
         } else {
             self.export
-                .evaluate_among(nlri, attributes, together, trace)
+                .evaluate_leaving(nlri, attributes, leaving, trace)
         };
         match verdict {
             Verdict::Reject => Err(Withheld::Policy),

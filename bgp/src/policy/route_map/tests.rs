@@ -10,7 +10,8 @@ use crate::evpn_route::{EvpnKey, Vni};
 use crate::family::Family;
 use crate::policy::{
     AsPathExclude, AsPathList, Bandwidth, BandwidthAmount, Communities, CommunityChange,
-    CommunityList, CommunityRule, Extent, Kind, List, MacList, NextHopChange, Number, PrefixList,
+    CommunityList, CommunityRule, Extent, Kind, Leaving, List, MacList, NextHopChange, Number,
+    PrefixList,
 };
 use crate::prefix::Prefix;
 
@@ -172,6 +173,7 @@ fn every_condition_looks_at_its_own_attribute() {
         // Nobody has bound the map to a neighbour.
         (Match::Peer(vec!["192.0.2.1".parse().unwrap()]), false),
         (Match::PeerList(prefixes(&["permit any"])), false),
+        (Match::Sender(vec!["192.0.2.1".parse().unwrap()]), false),
         (Match::Local, true),
         (with(literal("1:1"), All), true),
         (with(literal("1:1"), Exact), false),
@@ -539,6 +541,58 @@ fn a_map_that_asks_for_the_neighbour_is_bound_to_it_and_others_are_not() {
     let [to_one, to_two] = [one, two].map(|peer| hop.bound(Party::To(Some(peer))));
     assert_eq!(to_one, to_two);
     assert_ne!(hop.bound(Party::From(one)), hop.bound(Party::From(two)));
+}
+
+#[test]
+fn who_has_sent_a_route_is_known_on_its_way_in_and_out_and_splits_no_neighbours() {
+    let [one, two]: [IpAddr; 2] = [[10, 0, 0, 1].into(), [10, 0, 0, 2].into()];
+    let inner = map(vec![permit(10).when(Match::Sender(vec![one]))]);
+    // Also where only a map that is called asks.
+    for asks in [inner.clone(), map(vec![permit(10).call(Arc::new(inner))])] {
+        assert!(accepts(&asks.bound(Party::From(one)), "10.0.0.0/8"));
+        assert!(!accepts(&asks.bound(Party::From(two)), "10.0.0.0/8"));
+        for party in [Party::Vrf(None), Party::To(Some(one))] {
+            assert!(!accepts(&asks.bound(party), "10.0.0.0/8"));
+        }
+        let [to_one, to_two] = [one, two].map(|peer| asks.bound(Party::To(Some(peer))));
+        assert_eq!(to_one, to_two);
+        let told = |sender| {
+            let leaving = Leaving {
+                sender,
+                ..Leaving::default()
+            };
+            let set = route().freeze();
+            let verdict = to_two.evaluate_leaving(&nlri("10.0.0.0/8"), &set, leaving, None);
+            verdict == Verdict::Accept
+        };
+        assert_eq!([None, Some(one), Some(two)].map(told), [false, true, false]);
+    }
+}
+
+#[test]
+fn aigp_and_med_become_each_other() {
+    let changed = |set: Set, aigp: Option<u64>, med: Option<u32>| {
+        let mut route = route();
+        route.med = med;
+        if let Some(aigp) = aigp {
+            route.set_aigp_metric(aigp);
+        }
+        match evaluate(&map(vec![permit(10).set(set)]), &nlri("10.0.0.0/8"), &route) {
+            Verdict::Change { set, .. } => (set.aigp_metric(), set.med),
+            other @ (Verdict::Accept | Verdict::Reject) => panic!("{other:?}"),
+        }
+    };
+    let high = u64::from(u32::MAX) + 7;
+    for (aigp, med) in [(None, 0), (Some(5), 5), (Some(high), u32::MAX)] {
+        let expected = (aigp, Some(med));
+        assert_eq!(changed(Set::MetricOfAigp, aigp, Some(9)), expected);
+        assert_eq!(changed(Set::MetricOfAigp, aigp, None), expected);
+    }
+    for med in [None, Some(0), Some(u32::MAX)] {
+        let expected = (Some(med.unwrap_or(0).into()), med);
+        assert_eq!(changed(Set::AigpOfMetric, Some(3), med), expected);
+        assert_eq!(changed(Set::AigpOfMetric, None, med), expected);
+    }
 }
 
 #[test]

@@ -312,6 +312,63 @@ fn a_max_med_stands_in_the_place_of_whatever_med_a_route_would_be_told_with() {
 }
 
 #[test]
+fn a_map_towards_a_peer_may_ask_who_has_sent_the_route() {
+    let asked = |of: u8| {
+        let of = Match::Sender(vec![[10, 10, 0, of].into()]);
+        let mut families = settings();
+        families.export = map(vec![Entry::new(10, Action::Permit).when(of)]);
+        families
+    };
+    let mut world = World::with_peers(&[2, 3]);
+    for peer in [5, 6] {
+        let mut facts = facts(peer);
+        facts.families.ipv4_unicast = Some(asked(2));
+        world.up_with(peer, facts);
+    }
+    // Of equal attributes, but for who sent them; and of our own.
+    let set = path(&[65000], [10, 10, 0, 9]);
+    let mut facts_without = |peer| {
+        let mut facts = facts(peer);
+        if let Some(family) = &mut facts.families.ipv4_unicast {
+            family.enforce_first_as = false;
+        }
+        world.input(Input::Configure(PeerId(peer), facts.families));
+    };
+    facts_without(2);
+    facts_without(3);
+    world.update(2, announce(&[prefix(1)], &set));
+    world.update(3, announce(&[prefix(2)], &set));
+    let mut own = path(&[], [10, 10, 0, 1]);
+    own.as_path.clear();
+    world.input(Input::Originate(Nlri::V4(prefix(3)), own));
+    let told = |world: &World, peer| world.belief(peer).keys().copied().collect::<Vec<_>>();
+    for peer in [5, 6] {
+        assert_eq!(told(&world, peer), [prefix(1)]);
+    }
+    // Another map tells what differs, and a better path of somebody else takes it back.
+    world.input(Input::Configure(PeerId(5), ipv4(asked(3))));
+    assert_eq!(told(&world, 5), [prefix(2)]);
+    let better = AttributeSet {
+        med: Some(0),
+        ..path(&[65000], [10, 10, 0, 9])
+    };
+    let worse = path(&[65000, 65000], [10, 10, 0, 9]);
+    world.update(3, announce(&[prefix(1)], &better));
+    world.update(2, announce(&[prefix(1)], &worse));
+    assert_eq!(told(&world, 5), [prefix(1), prefix(2)]);
+    assert_eq!(told(&world, 6), []);
+    for shown in world.rib.advertisements(&Nlri::V4(prefix(1))) {
+        let is_told = shown.result.is_ok();
+        assert_eq!(
+            is_told,
+            shown.peer == PeerId(5) || shown.peer == PeerId(2),
+            "{:?}",
+            shown.peer
+        );
+    }
+}
+
+#[test]
 fn a_bandwidth_follows_the_paths_that_forward_together() {
     let community = |mbit_s: f32| {
         let [a, b, c, d] = (mbit_s * 125_000.0).to_be_bytes();

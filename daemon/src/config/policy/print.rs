@@ -82,6 +82,7 @@ fn list_of_match(condition: &Match) -> Option<(PolicyKind, &str)> {
         }
         Match::NextHopAddress(_)
         | Match::Peer(_)
+        | Match::Sender(_)
         | Match::PrefixLength { .. }
         | Match::AsPathContains(_)
         | Match::AsPathLength { .. }
@@ -121,6 +122,7 @@ fn list_of_set(set: &Set) -> Option<(PolicyKind, &str)> {
         | Set::ExtendedCommunity(_)
         | Set::AsPathExclude(_)
         | Set::Metric(_)
+        | Set::MetricOfAigp
         | Set::LocalPref(_)
         | Set::Weight(_)
         | Set::Tag(_)
@@ -139,7 +141,8 @@ fn list_of_set(set: &Set) -> Option<(PolicyKind, &str)> {
         | Set::Aggregator(_)
         | Set::AtomicAggregate
         | Set::OriginatorId(_)
-        | Set::Aigp(_) => None,
+        | Set::Aigp(_)
+        | Set::AigpOfMetric => None,
     }
 }
 
@@ -266,6 +269,7 @@ fn condition(table: &mut Fields, condition: &Match) {
         Match::PeerList(list) => table.add("peer_list", quote(list.name())),
         Match::NextHopAddress(addresses) => table.add("next_hop_address", list(addresses)),
         Match::Peer(peers) => table.add("peer", list(peers)),
+        Match::Sender(peers) => table.add("sender", list(peers)),
         Match::AsPath(list) => table.add("as_path_list", quote(list.name())),
         Match::AsPathContains(asn) => table.add("as_path_contains", asn),
         Match::AsPathLength { min, max } if min == max => table.add("as_path_length", min),
@@ -389,6 +393,8 @@ fn changes(sets: &[Set]) -> Fields {
     for set in sets {
         match set {
             Set::Metric(number) => table.add("metric", adjustment(*number)),
+            Set::MetricOfAigp => table.add("metric", quote("aigp")),
+            Set::AigpOfMetric => table.add("aigp", quote("metric")),
             Set::LocalPref(number) => table.add("local_preference", adjustment(*number)),
             Set::Weight(weight) => table.add("weight", weight),
             Set::Tag(tag) => table.add("tag", tag),

@@ -426,6 +426,7 @@ fn match_rank(condition: &Match) -> u8 {
         Match::PrefixLength { v6: true, .. } => 27,
         Match::PeerList(_) => 28,
         Match::SourceVrf(_) => 29,
+        Match::Sender(_) => 30,
     }
 }
 
@@ -441,7 +442,7 @@ fn kind_rank<C>(communities: &Communities<C>) -> u8 {
 /// before ours.
 fn set_rank(set: &Set) -> u8 {
     match set {
-        Set::Metric(_) => 0,
+        Set::Metric(_) | Set::MetricOfAigp => 0,
         Set::LocalPref(_) => 1,
         Set::Weight(_) => 2,
         Set::Tag(_) => 3,
@@ -464,7 +465,7 @@ fn set_rank(set: &Set) -> u8 {
         Set::Aggregator(_) => 29,
         Set::AtomicAggregate => 30,
         Set::OriginatorId(_) => 31,
-        Set::Aigp(_) => 32,
+        Set::Aigp(_) | Set::AigpOfMetric => 32,
         Set::Table(_) => 33,
         Set::Src(_) => 34,
     }

@@ -497,6 +497,7 @@ fn for_this_router(set: &Set) -> Option<&'static str> {
         Set::Src(_) => Some("src"),
         Set::Blackhole => Some("blackhole"),
         Set::Metric(_)
+        | Set::MetricOfAigp
         | Set::LocalPref(_)
         | Set::Tag(_)
         | Set::Origin(_)
@@ -514,7 +515,8 @@ fn for_this_router(set: &Set) -> Option<&'static str> {
         | Set::Aggregator(_)
         | Set::AtomicAggregate
         | Set::OriginatorId(_)
-        | Set::Aigp(_) => None,
+        | Set::Aigp(_)
+        | Set::AigpOfMetric => None,
     }
 }
 

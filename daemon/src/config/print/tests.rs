@@ -260,6 +260,7 @@ fn matches() -> impl Strategy<Value = Vec<Match>> {
         some_of((0_u8..129).prop_map(|length| Match::PrefixLength { v6: true, length })),
         some_of(Just(Match::PeerList(lists.prefix))),
         some_of(Just(Match::SourceVrf("red".into()))),
+        some_of(addresses().prop_map(Match::Sender)),
     ];
     parts.prop_map(|parts| parts.concat())
 }
@@ -309,7 +310,10 @@ fn sets() -> impl Strategy<Value = Vec<Set>> {
     let id = Ipv4Addr::new(10, 0, 0, 7);
     // In the order in which a file's changes are kept.
     let parts = vec![
-        some_of(number().prop_map(Set::Metric)),
+        some_of(prop_oneof![
+            number().prop_map(Set::Metric),
+            Just(Set::MetricOfAigp)
+        ]),
         some_of(number().prop_map(Set::LocalPref)),
         some_of(any::<u32>().prop_map(Set::Weight)),
         some_of((1_u32..).prop_map(Set::Tag)),
@@ -332,7 +336,10 @@ fn sets() -> impl Strategy<Value = Vec<Set>> {
         some_of(asn().prop_map(move |asn| Set::Aggregator(Aggregator { asn, router_id: id }))),
         some_of(Just(Set::AtomicAggregate)),
         some_of(Just(Set::OriginatorId(id))),
-        some_of(any::<u32>().prop_map(|metric| Set::Aigp(metric.into()))),
+        some_of(prop_oneof![
+            any::<u32>().prop_map(|metric| Set::Aigp(metric.into())),
+            Just(Set::AigpOfMetric)
+        ]),
         some_of((256_u32..).prop_map(Set::Table)),
         some_of(Just(Set::Src(id.into()))),
     ];

@@ -231,7 +231,11 @@ impl Page<'_> {
                 self.line(block.clone(), line);
             }
         }
-        for (key, word) in [("next_hop_address", "next-hop address"), ("peer", "peer")] {
+        for (key, word) in [
+            ("next_hop_address", "next-hop address"),
+            ("peer", "peer"),
+            ("sender", "src-peer"),
+        ] {
             if let [address] = keys
                 .peek(key)
                 .and_then(Value::as_array)
@@ -240,7 +244,7 @@ impl Page<'_> {
             {
                 keys.drop(key);
                 let version = match (word, address.contains(':')) {
-                    ("peer", _) => "",
+                    ("peer" | "src-peer", _) => "",
                     (_, true) => "ipv6 ",
                     (_, false) => "ip ",
                 };
@@ -285,6 +289,9 @@ impl Page<'_> {
     fn sets(&mut self, block: &Block, keys: &mut Keys) {
         if keys.take_if("tag", &Value::Integer(0)) {
             self.line(block.clone(), "set tag untagged".to_owned());
+        }
+        if keys.take_if("aigp", &Value::String("metric".to_owned())) {
+            self.line(block.clone(), "set aigp-metric igp-metric".to_owned());
         }
         self.say(block, "", keys, SETS);
         let next_hop = keys

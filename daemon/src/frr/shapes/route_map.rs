@@ -239,8 +239,13 @@ pub(super) const SHAPES: &[Shape] = &[
     ),
     shape(
         ENTRY,
-        "match src-peer (local|ADDR|NAME)",
-        Refused("a route on its way out is matched by what it carries, not by who has sent it"),
+        "match src-peer ADDR",
+        Does(|site, a| matches(site, a, "sender", quote(a.value("ADDR")))),
+    ),
+    shape(
+        ENTRY,
+        "match src-peer NAME",
+        Does(|site, a| matches(site, a, "sender_group", a.value("NAME").to_owned())),
     ),
     shape(
         ENTRY,

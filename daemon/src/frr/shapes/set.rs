@@ -2,7 +2,7 @@
 
 use bgp::community::{Community, LargeCommunity};
 
-use super::Means::{Always, Does, Elsewhere, Moot, Refused};
+use super::Means::{Always, Differs, Does, Elsewhere, Moot, Refused};
 use super::Node::RouteMap;
 use super::lists::well_known;
 use super::neighbor::number;
@@ -23,8 +23,15 @@ pub(super) const SHAPES: &[Shape] = &[
     ),
     shape(
         ENTRY,
-        "set metric (rtt|+rtt|-rtt|igp|aigp)",
-        Refused("say a number"),
+        "set metric aigp",
+        Does(|site, a| sets(site, a, "metric", quote("aigp"))),
+    ),
+    shape(
+        ENTRY,
+        "set metric (rtt|+rtt|-rtt|igp)",
+        Refused(
+            "neither round trips nor the metrics of interior protocols are measured, and the kernel does not tell those; say a number",
+        ),
     ),
     shape(
         ENTRY,
@@ -304,7 +311,10 @@ pub(super) const SHAPES: &[Shape] = &[
     shape(
         ENTRY,
         "set (aigp-metric|aigp) igp-metric",
-        Refused("say a number"),
+        Differs(
+            |site, a| sets(site, a, "aigp", quote("metric")),
+            "it is the route's MED, which is the metric of a route that was taken over; FRR has the distance to the next hop in its place in what it tells of learned routes",
+        ),
     ),
     shape(
         ENTRY,

@@ -302,6 +302,38 @@ fn attributes_that_are_not_wanted_are_those_of_the_last_line_less_those_that_are
 }
 
 #[test]
+fn maps_ask_who_has_sent_a_route_and_take_aigp_and_med_for_each_other() {
+    // A list of several is more than a line of FRR's can say, so it is not shown as one.
+    let config = config(&format!(
+        "{ROUTER} neighbor G peer-group\n neighbor G remote-as 65002\n neighbor 10.0.0.2 peer-group G\n \
+         neighbor 10.0.0.3 peer-group G\n!\nroute-map M permit 10\n match src-peer G\n \
+         set metric aigp\nroute-map N permit 10\n match src-peer 10.0.0.9\n set aigp-metric igp-metric\n"
+    ));
+    let [first, second] = config.route_maps.as_slice() else {
+        panic!("{:?}", config.route_maps)
+    };
+    let sender = |text: &str| text.parse().unwrap();
+    let of_group = Match::Sender(vec![sender("10.0.0.2"), sender("10.0.0.3")]);
+    assert_eq!(first.entries()[0].matches, [of_group]);
+    assert_eq!(first.entries()[0].sets, [Set::MetricOfAigp]);
+    assert_eq!(
+        second.entries()[0].matches,
+        [Match::Sender(vec![sender("10.0.0.9")])]
+    );
+    assert_eq!(second.entries()[0].sets, [Set::AigpOfMetric]);
+    let shown = kept(&format!(
+        "{ROUTER}route-map N permit 10\n match src-peer 2001:db8::9\n set metric aigp\n \
+         set aigp-metric igp-metric\n"
+    ));
+    let of = [Match::Sender(vec![sender("2001:db8::9")])];
+    assert_eq!(shown.route_maps[0].entries()[0].matches, of);
+    let unknown = format!("{ROUTER}route-map M permit 10\n match src-peer swp1\n");
+    let (_, read) = parsed(&unknown, &Host::default());
+    let said = all(&read.unwrap_err());
+    assert!(said.contains("known by their addresses"), "{said}");
+}
+
+#[test]
 fn max_med_counts_for_ever_or_for_some_time_after_a_start() {
     let max_med = |lines: &str| kept(&format!("{ROUTER}{lines}")).max_med;
     let startup = |seconds, med| crate::config::StartupMed {

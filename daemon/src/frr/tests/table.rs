@@ -212,6 +212,7 @@ const SILENT: &[(&str, &str)] = &[
     ("distance <1-255> PREFIX", "where neighbors are within"),
     ("bgp community alias*", "where a map matches it"),
     ("match peer NAME", "where there is such a group"),
+    ("match src-peer NAME", "where there is such a group"),
     ("advertise-all-vni", "on in the file before"),
     ("advertise (ipv4|ipv6) unicast*", "of a VRF with an L3 VNI"),
     ("default-originate (ipv4|ipv6)", "of a VRF with an L3 VNI"),

@@ -121,9 +121,10 @@ impl Whole<'_> {
                 matches.insert(key, put);
                 continue;
             }
-            if *key == "peer_group" {
+            let of_group = [("peer_group", "peer"), ("sender_group", "sender")];
+            if let Some((_, key)) = of_group.into_iter().find(|(group, _)| group == key) {
                 put = self.members(&put);
-                matches.insert("peer", put);
+                matches.insert(key, put);
                 continue;
             }
             // A prefix list is kept with its IP version until all are known.

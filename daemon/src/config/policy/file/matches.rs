@@ -40,6 +40,13 @@ pub(super) fn matches(table: &mut Table<'_, '_>) -> Vec<At<MatchItem>> {
         )
     });
     items.extend(plain(peers, Match::Peer));
+    let senders = table.get("sender", |value| {
+        list_of(
+            value,
+            "a neighbor's address like \"10.10.0.2\" or a list of them",
+        )
+    });
+    items.extend(plain(senders, Match::Sender));
     named(table, "peer_list", ListSubject::Peer, &mut items);
     named(table, "as_path_list", ListSubject::AsPath, &mut items);
     items.extend(plain(

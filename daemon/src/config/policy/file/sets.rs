@@ -17,8 +17,14 @@ use super::*;
 pub(super) fn sets(table: &mut Table<'_, '_>) -> Vec<At<SetItem>> {
     let mut items = Vec::new();
     let mut add = |span: Span, set: Set| items.push(At::new(SetItem::Plain(set), span));
-    if let Some(At { value, span }) = table.get("metric", adjustment) {
-        add(span, Set::Metric(value));
+    let metric = table.get("metric", |value| match value.as_str() {
+        Some("aigp") => Ok(Set::MetricOfAigp),
+        _ => adjustment(value)
+            .map(Set::Metric)
+            .map_err(|_| "a number from 0 to 4294967295, \"+N\", \"-N\" or \"aigp\"".into()),
+    });
+    if let Some(At { value, span }) = metric {
+        add(span, value);
     }
     if let Some(At { value, span }) = table.get("local_preference", adjustment) {
         add(span, Set::LocalPref(value));
@@ -67,8 +73,14 @@ pub(super) fn sets(table: &mut Table<'_, '_>) -> Vec<At<SetItem>> {
     if let Some(At { value, span }) = table.get("originator_id", address) {
         add(span, Set::OriginatorId(value));
     }
-    if let Some(At { value, span }) = table.get("aigp", number(U32)) {
-        add(span, Set::Aigp(value));
+    let aigp = table.get("aigp", |value| match value.as_str() {
+        Some("metric") => Ok(Set::AigpOfMetric),
+        _ => number(U32)(value)
+            .map(Set::Aigp)
+            .map_err(|it| format!("{} or \"metric\"", it.expected).into()),
+    });
+    if let Some(At { value, span }) = aigp {
+        add(span, value);
     }
     let aggregator = table.table("aggregator", "aggregator", |table| {
         let asn = table.require("asn", "an AS number", asn);
