@@ -63,7 +63,7 @@ use bgp::rib::{self, Best, PeerId, Rib};
 use bgp::session::StopReason;
 use bgp::{Family, Nlri, ScopedAddr, Vni};
 use tokio::net::TcpStream;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{Notify, oneshot, watch};
 
 use crate::bfd_share::BfdShare;
 use crate::config::{Config, ServiceSettings, VniConfig};
@@ -164,6 +164,8 @@ pub(crate) struct Hands {
     pub(crate) spawner: Spawner,
     /// To other instances.
     pub(crate) exchange: Arc<Hub>,
+    /// Told when VXLAN devices that others make may have come or gone.
+    pub(crate) vxlans: Arc<Notify>,
 }
 
 /// The owner of the tables.

@@ -25,6 +25,7 @@ pub(crate) mod debugging;
 mod network;
 pub(crate) mod running;
 mod together;
+mod vxlans;
 pub(crate) mod waiting;
 
 use std::collections::BTreeSet;
@@ -33,6 +34,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::Instant;
 
 use crate::config::{self, Config};
 use crate::control::words::counted;
@@ -84,6 +86,8 @@ pub(crate) struct Instances {
     pub(crate) leaving: Vec<Leaving>,
     /// Those whose VRF device is not there.
     pub(crate) waiting: Vec<Waiting>,
+    /// VNIs whose devices somebody else has made in this run.
+    pub(crate) adopted: BTreeSet<u32>,
 }
 
 impl Instances {
@@ -95,6 +99,8 @@ impl Instances {
     ) {
         let mut orders = orders;
         let mut look = waiting::times_to_look();
+        let vxlans = Arc::clone(&self.shared.vxlans);
+        let mut settled = None;
         loop {
             tokio::select! {
                 biased;
@@ -119,6 +125,13 @@ impl Instances {
                     None => return,
                 },
                 Some(call) = calls.recv() => self.call(call).await,
+                () = vxlans.notified(), if settled.is_none() => {
+                    settled = Some(Instant::now() + vxlans::SETTLE);
+                }
+                () = vxlans::until(settled), if settled.is_some() => {
+                    settled = None;
+                    self.look_for_vxlans().await;
+                }
                 _ = look.tick(), if !self.waiting.is_empty() => self.look_for_devices(),
             }
         }
@@ -398,7 +411,8 @@ impl Instances {
 
     /// What a file in FRR's language leaves to the host.
     fn host(&self) -> frr::Host {
-        let host = frr::Host::now();
+        let mut host = frr::Host::now();
+        host.adopted.clone_from(&self.adopted);
         match &self.in_effect.frr {
             Some(sources) if !frr::names_router_id(sources) => {
                 host.running_as(self.in_effect.config.router_id)

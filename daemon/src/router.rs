@@ -220,6 +220,7 @@ impl Router {
             state,
             bfd: Arc::default(),
             exchange: Arc::new(exchange::Hub::new(config.tenants().collect())),
+            vxlans: Arc::default(),
             _sole_writer: sole_writer,
         };
         // Sockets may be bound to them.
@@ -268,6 +269,7 @@ impl Router {
             others,
             leaving: Vec::new(),
             waiting,
+            adopted: Default::default(),
         };
         if let Some(error) = failed {
             take_back(&runtime, instances, &names);

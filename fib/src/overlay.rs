@@ -195,6 +195,7 @@ pub(crate) fn steps(vni: u32, overlay: &Overlay, links: &Links, owner: &Owner) -
             bridge_steps(&mut steps, overlay, (link, bridge_mtu), links, owner);
         }
         (None, Some(link)) => rename_step(&mut steps, link, &overlay.bridge, owner),
+        (None, None) if !overlay.create => steps.awaits(&overlay.bridge),
         (None, None) => steps.ops.push(DeviceOp::CreateBridge {
             name: overlay.bridge.clone(),
             mtu: bridge_mtu,
@@ -207,6 +208,7 @@ pub(crate) fn steps(vni: u32, overlay: &Overlay, links: &Links, owner: &Owner) -
             vxlan_steps(&mut steps, vni, overlay, (link, bridge), links, owner);
         }
         (None, Some(link)) => rename_step(&mut steps, link, &overlay.vxlan, owner),
+        (None, None) if !overlay.create => steps.awaits(&overlay.vxlan),
         (None, None) => steps.ops.push(DeviceOp::CreateVxlan {
             name: overlay.vxlan.clone(),
             vni,

@@ -317,6 +317,9 @@ pub enum Conflict {
     /// A VXLAN device of its own beside the one of all.
     #[error("vni {0} has a `vxlan`, but its device is `single_device` of [evpn]")]
     VxlanBesideSingle(u32),
+    /// Devices that others make beside the ones of all.
+    #[error("vni {0} has `create = false`, but its device is `single_device` of [evpn]")]
+    AwaitedBesideSingle(u32),
     /// The VXLAN device of a VRF beside the one of all.
     #[error(
         "an l3vni needs a VXLAN device of its own, and `single_device` ({first}) has the port"

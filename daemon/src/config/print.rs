@@ -645,6 +645,7 @@ pub(super) fn vni_fields(vni: &VniConfig, config: &Config) -> Fields {
     }
     fields.add_unless_default("suppress", vni.suppress, true);
     fields.add_unless_default("flooding", vni.flooding, true);
+    fields.add_unless_default("create", vni.create, true);
     fields
 }
 

@@ -327,6 +327,7 @@ impl Core {
         overlay.vrf = vrf;
         overlay.lane = self.lane(vni);
         overlay.suppress = vni.suppress;
+        overlay.create = vni.create;
         overlay.share = kernel.share();
         Ok(Some(Entry::Overlay(vni.id.get(), Arc::new(overlay))))
     }
@@ -412,6 +413,19 @@ impl Core {
         Some(Segment { vni, vlan })
     }
 
+    /// Somebody else's VXLAN device has come, gone or changed, or a bridge that one may be on.
+    fn look_for_vxlans(&self, before: Option<&fib::Link>, now: Option<&fib::Link>) {
+        let matters = |link: &&fib::Link| {
+            let of_overlays = matches!(link.kind, fib::LinkKind::Vxlan(_) | fib::LinkKind::Bridge);
+            of_overlays && !link.is_ours()
+        };
+        let seen = |link: &fib::Link| (link.name.clone(), link.master, link.kind.clone());
+        let [before, now] = [before, now].map(|it| it.filter(matters).map(seen));
+        if before != now && self.config.name.is_none() {
+            self.hands.vxlans.notify_one();
+        }
+    }
+
     pub(super) fn kernel_event(&mut self, event: fib::Event) {
         if !matches!(event, fib::Event::Installed { .. }) {
             self.pace.urgent();
@@ -424,6 +438,7 @@ impl Core {
                 let known = self.install.ground.links.get(index);
                 self.local.device(known, Some(&link));
                 self.svi.device(known, Some(&link));
+                self.look_for_vxlans(known, Some(&link));
                 if self.install.ground.link(link) {
                     self.ground_changed = true;
                     self.device_changed(index);
@@ -437,6 +452,7 @@ impl Core {
                 let known = self.install.ground.links.get(index);
                 self.local.device(known, None);
                 self.svi.device(known, None);
+                self.look_for_vxlans(known, None);
                 self.install.ground.link_removed(index);
                 self.ground_changed = true;
                 self.device_changed(index);

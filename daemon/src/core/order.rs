@@ -126,6 +126,7 @@ impl World {
             advertisements: None,
             spawner: Spawner::new(handle, registry, senders, &config, listening),
             exchange,
+            vxlans: Arc::default(),
         };
         let (settings, watcher) = watch::channel(config.service_settings());
         let place = Place {

@@ -14,7 +14,7 @@
 use std::io;
 
 use super::{Host, LineReport, Source, document, parse, print};
-use crate::config::{AoAlgorithm, Config, ConfigError};
+use crate::config::{AoAlgorithm, Config, ConfigError, VniConfig};
 
 /// What errors call the configuration that runs.
 pub const RUNNING: &str = "running-config";
@@ -103,7 +103,13 @@ pub fn base(config: &Config, host: &Host) -> Result<Source, Vec<String>> {
         return Err(unsaid);
     }
     let again = read(std::slice::from_ref(&source), host);
-    match same(again, Some(config.clone())) {
+    // A device that is there is the one that is used, whoever would make it if it were not.
+    let mut meant = config.clone();
+    let there = |vni: &VniConfig| host.vxlans.iter().any(|it| it.vni == vni.id.get());
+    for vni in meant.vnis.iter_mut().filter(|it| there(it)) {
+        vni.create = false;
+    }
+    match same(again, Some(meant)) {
         true => Ok(source),
         false => Err(vec!["something that FRR's lines mean otherwise".to_owned()]),
     }

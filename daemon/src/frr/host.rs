@@ -1,9 +1,10 @@
 //! What of this host FRR would have looked at: its addresses and its VXLAN devices.
 //!
 //! FRR takes its identifier from the host's addresses where none is written, and with
-//! `advertise-all-vni` takes every VXLAN device for a VNI. So does the reader, once: devices that
-//! come later are found by the next reload.
+//! `advertise-all-vni` takes every VXLAN device for a VNI. So does the reader, of those that are there
+//! when it reads; it is asked again when devices come or go.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 
 /// The host, as far as a file leaves something to it.
@@ -16,6 +17,9 @@ pub struct Host {
     /// The identifier that runs already and was not written down either. It stays where none is written,
     /// whatever addresses come and go: another one ends all sessions.
     pub identifier: Option<Ipv4Addr>,
+    /// VNIs whose devices were there in this run. While one is not, somebody else is about to make it
+    /// again or wants it no more, so none is made in its place.
+    pub adopted: BTreeSet<u32>,
 }
 
 /// A VXLAN device with one VNI.
@@ -72,6 +76,7 @@ impl Host {
             addresses: v4.collect(),
             vxlans: vxlans.collect(),
             identifier: None,
+            adopted: BTreeSet::new(),
         }
     }
 

@@ -573,6 +573,9 @@ impl<'c> Page<'c> {
             if silent {
                 vni.drop("flooding");
             }
+            if device.is_some() {
+                vni.drop("create");
+            }
             let block = Block::Vni(head.to_owned(), id.clone());
             // The block itself, whatever stands in it.
             self.line(

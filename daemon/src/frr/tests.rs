@@ -263,7 +263,7 @@ fn vnis_are_those_of_the_hosts_devices_and_of_blocks() {
             vxlan(101, Some("red")),
             vxlan(4001, Some("red")),
         ],
-        identifier: None,
+        ..Host::default()
     };
     let text = "router bgp 65001\n neighbor 10.0.0.2 remote-as 65002\n address-family l2vpn evpn\n  neighbor 10.0.0.2 activate\n  advertise-all-vni\n  \
                 vni 100\n   rd 10.0.0.1:7\n   route-target both 65000:7\n  exit-vni\n exit-address-family\n!\n\

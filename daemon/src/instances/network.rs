@@ -327,6 +327,7 @@ fn wanted(order: &NetworkCreate, config: &Config) -> Result<VniConfig, ErrorRepl
         mtu: None,
         suppress: true,
         flooding: true,
+        create: true,
     })
 }
 

@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::bfd_share::{BfdShare, Hub};
@@ -34,6 +34,8 @@ pub(crate) struct Shared {
     pub(crate) state: Option<StateDir>,
     pub(crate) bfd: Arc<Hub>,
     pub(crate) exchange: Arc<exchange::Hub>,
+    /// Told when VXLAN devices that others make may have come or gone.
+    pub(crate) vxlans: Arc<Notify>,
     /// Held and never asked: it goes after the kernel's thread.
     pub(crate) _sole_writer: Option<SoleWriter>,
 }
@@ -211,6 +213,7 @@ impl Prepared {
             advertisements: None,
             spawner,
             exchange: Arc::clone(&shared.exchange),
+            vxlans: Arc::clone(&shared.vxlans),
         };
         let inputs = Inputs {
             events: event_queue,

@@ -154,3 +154,90 @@ fn a_network_that_waits_for_its_vrf_is_a_difference() {
         }
     });
 }
+
+/// What FRR's zebra does of VXLAN devices under `advertise-all-vni`.
+#[test]
+fn devices_of_others_are_taken_up_as_they_come_and_let_go_as_they_go() {
+    let Some((mut a, _b)) = sites("vni-others") else {
+        return;
+    };
+    let text = "asn = 65001\nrouter_id = \"10.10.0.1\"\n\
+                [[neighbor]]\naddress = \"10.10.0.2\"\nremote_as = 65002\nevpn = {}\n";
+    a.start(text);
+    a.daemon().until_logged("rbgpd runs");
+    let lines = [
+        "configure terminal",
+        "router bgp 65001",
+        "address-family l2vpn evpn",
+        "advertise-all-vni",
+        "vni 200",
+        "rd 10.10.0.1:7",
+        "end",
+    ];
+    let mut arguments = vec!["vtysh"];
+    lines.iter().for_each(|line| arguments.extend(["-c", line]));
+    let said = a.daemon().rbgpctl(&arguments);
+    assert!(said.status.success(), "{said:?}");
+    // The block without a device is one that rbgpd makes; it makes room for one that others do.
+    a.until_seen("-o link show", |seen| seen.contains(" vxlan200:"));
+
+    let vnis = |wanted: &[(u64, &str)]| {
+        until(&format!("{wanted:?} are taken up"), || {
+            let said = a.daemon().json("show evpn vni");
+            let all = said["vnis"].as_array().unwrap().iter();
+            let mut seen: Vec<(u64, &str)> = all
+                .map(|it| (it["vni"].as_u64().unwrap(), it["vxlan"].as_str().unwrap()))
+                .collect();
+            seen.sort_unstable();
+            (seen == wanted).then_some(()).ok_or(said.to_string())
+        });
+    };
+    let make = |vni: u32| {
+        a.ip(&format!("link add bridge{vni} type bridge"));
+        a.ip(&format!(
+            "link add vx{vni} type vxlan id {vni} local 10.10.0.1 dstport 4789 nolearning"
+        ));
+        a.ip(&format!("link set vx{vni} master bridge{vni}"));
+        a.ip(&format!("link set bridge{vni} up"));
+        a.ip(&format!("link set vx{vni} up"));
+    };
+    vnis(&[(200, "vxlan200")]);
+    make(100);
+    make(101);
+    vnis(&[(100, "vx100"), (101, "vx101"), (200, "vxlan200")]);
+    a.ip("link set vx101 nomaster");
+    vnis(&[(100, "vx100"), (200, "vxlan200")]);
+    a.ip("link set vx101 master bridge101");
+    vnis(&[(100, "vx100"), (101, "vx101"), (200, "vxlan200")]);
+
+    // Made anew under the same name, as ifupdown2 does, and gone for good.
+    a.ip("link del vx100");
+    a.ip("link add vx100 type vxlan id 100 local 10.10.0.1 dstport 4789 nolearning");
+    a.ip("link set vx100 master bridge100 up");
+    vnis(&[(100, "vx100"), (101, "vx101"), (200, "vxlan200")]);
+    a.ip("link del vx101");
+    vnis(&[(100, "vx100"), (200, "vxlan200")]);
+    assert_eq!(
+        devices(&a, "vxlan"),
+        ["vx100", "vxlan200"].map(str::to_owned).into()
+    );
+    // One with a block, too.
+    let lines = [
+        "configure terminal",
+        "router bgp 65001",
+        "address-family l2vpn evpn",
+        "vni 100",
+        "rd 10.10.0.1:8",
+        "end",
+    ];
+    let mut arguments = vec!["vtysh"];
+    lines.iter().for_each(|line| arguments.extend(["-c", line]));
+    let said = a.daemon().rbgpctl(&arguments);
+    assert!(said.status.success(), "{said:?}");
+    a.ip("link del vx100");
+    vnis(&[(200, "vxlan200")]);
+    assert_eq!(devices(&a, "vxlan"), names("vxlan", &[200]));
+    a.ip("link add vx-other type vxlan id 100 local 10.10.0.1 dstport 4789 nolearning");
+    a.ip("link set vx-other master bridge100 up");
+    vnis(&[(100, "vx-other"), (200, "vxlan200")]);
+}

@@ -15,6 +15,8 @@ pub(crate) enum Fault {
     NoVxlan,
     /// What is to be the bridge is of another kind.
     NoBridge,
+    /// A device that others make is not there. What is on it waits for it anyway.
+    Missing,
     /// What is to be the VLAN device of gateway and neighbours is none, or of another VLAN.
     NoVlanDevice,
     /// One VNI or several.
@@ -108,7 +110,8 @@ impl Fault {
             | Self::NoMapping
             | Self::NoVlan => &[Side::Tunnel],
             Self::OtherMapping => &[Side::Network],
-            Self::NoLocal
+            Self::Missing
+            | Self::NoLocal
             | Self::Tagged
             | Self::GatewayVlan
             | Self::Learning

@@ -9,11 +9,18 @@ use std::fmt;
 use super::fault::{Fault, Wrong};
 use super::{DeviceOp, LinkChange, Steps, is_stamped};
 use crate::links::{BridgePort, Link, Links};
+use crate::state::Device;
 
 impl Steps {
     /// Something is wrong that is not ours to change.
     pub(super) fn blame(&mut self, fault: Fault, what: String) {
         self.wrong.push(Wrong { fault, what });
+    }
+
+    /// Somebody else makes this device, and has not, or has removed it.
+    pub(super) fn awaits(&mut self, device: &Device) {
+        let what = format!("there is no device `{device}`: it is used as soon as it is made");
+        self.blame(Fault::Missing, what);
     }
 
     fn mend_by_hand(

@@ -619,3 +619,21 @@ fn a_port_closed_by_a_spanning_tree_or_a_choice_of_its_maker_is_left_alone() {
     });
     assert_eq!(said(&overlay(), &quiet), "");
 }
+
+#[test]
+fn devices_that_others_make_are_waited_for() {
+    let mut awaited = overlay();
+    awaited.create = false;
+    assert_eq!(
+        said(&awaited, &Links::default()),
+        "there is no device `br100`: it is used as soon as it is made; there is no device `vx100`: \
+         it is used as soon as it is made"
+    );
+    let mut bare = links();
+    bare.remove(4);
+    assert_eq!(
+        said(&awaited, &bare),
+        "there is no device `vx100`: it is used as soon as it is made"
+    );
+    assert_eq!(said(&awaited, &links()), "");
+}

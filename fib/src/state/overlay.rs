@@ -211,6 +211,9 @@ pub struct Overlay {
     /// The VXLAN port answers ARP and neighbour solicitations from the neighbour table. Default
     /// true.
     pub suppress: bool,
+    /// Its devices are made where they are not there. Without it they are used when somebody else
+    /// makes them, and waited for. Default true; those of a [`Lane`] are made in any case.
+    pub create: bool,
     /// Its place on shared devices; `None` if it has a bridge and a VXLAN device of its own. On a
     /// shared device neighbours are suppressed for all or none, so they are for all.
     pub lane: Option<Lane>,
@@ -246,6 +249,7 @@ impl Overlay {
             gateway_mac: None,
             vrf: None,
             suppress: true,
+            create: true,
             lane: None,
             share: Share::FIRST,
         }

@@ -144,6 +144,7 @@ pub(super) fn vnis(
             mtu: table.mtu.map(|mtu| mtu.value),
             suppress: or(table.suppress, true),
             flooding: or(table.flooding, true),
+            create: or(table.create, true),
         });
     }
     vnis
@@ -185,6 +186,10 @@ fn lane(
     if let Some(vxlan) = &table.vxlan {
         let hint = "leave it out: all VNIs of [evpn] with single_device share that device";
         report.error_with_hint(vxlan.span, Conflict::VxlanBesideSingle(vni), hint);
+    }
+    if let Some(create) = table.create.filter(|it| !it.value) {
+        let hint = "leave it out: the devices of [evpn] with single_device are made for all VNIs";
+        report.error_with_hint(create.span, Conflict::AwaitedBesideSingle(vni), hint);
     }
     if let (Some(mtu), Some(below)) = (table.mtu, single.mtu)
         && mtu.value > below

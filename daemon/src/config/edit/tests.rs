@@ -33,6 +33,7 @@ fn network(id: u32) -> VniConfig {
         mtu: None,
         suppress: true,
         flooding: true,
+        create: true,
     }
 }
 

@@ -57,6 +57,8 @@ pub struct VniTable {
     pub suppress: Option<At<bool>>,
     /// `flooding`.
     pub flooding: Option<At<bool>>,
+    /// `create`.
+    pub create: Option<At<bool>>,
 }
 
 /// `single_device`.
@@ -105,6 +107,7 @@ pub(super) fn vni(table: &mut Table<'_, '_>) -> VniTable {
         mtu: table.get("mtu", number(1280..=65_535)),
         suppress: table.get("suppress", boolean),
         flooding: table.get("flooding", boolean),
+        create: table.get("create", boolean),
     }
 }
 

@@ -665,6 +665,7 @@ fn vni() -> impl Strategy<Value = VniConfig> {
                 mtu,
                 suppress,
                 flooding,
+                create: suppress || !flooding,
             },
         )
 }
@@ -922,6 +923,7 @@ fn config() -> impl Strategy<Value = Config> {
             });
             let vni = match &shared {
                 Some(single) => VniConfig {
+                    create: true,
                     vlan: Some(7),
                     vxlan: single.vxlan.clone(),
                     bridge: match limit % 2 {

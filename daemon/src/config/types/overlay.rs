@@ -78,6 +78,8 @@ pub struct VniConfig {
     pub suppress: bool,
     /// Sites get copies of frames to nobody in particular, and give us theirs.
     pub flooding: bool,
+    /// Bridge and VXLAN device are made where they are not there; else they are waited for.
+    pub create: bool,
 }
 
 impl VniConfig {

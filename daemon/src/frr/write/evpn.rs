@@ -98,6 +98,13 @@ impl Overlay {
         }
         for (id, vni) in blocks {
             let spot = vni.spot.unwrap_or(all);
+            if host.adopted.contains(&id) {
+                let how = format!(
+                    "the VXLAN device of VNI {id} is gone: it is taken up when it comes again"
+                );
+                whole.as_frr(spot, &how);
+                continue;
+            }
             // What the line says is done on a host that has the device, and on one that has not.
             whole.as_frr(
                 spot,
@@ -109,8 +116,8 @@ impl Overlay {
             overlay.vnis.insert(id, (vni, None, spot));
         }
         whole.remark_once(
-            "with `advertise-all-vni` the VNIs are those of the VXLAN devices on bridges that are there when the \
-             file is read; `rbgpctl reload` finds new ones",
+            "with `advertise-all-vni` the VNIs are those of the VXLAN devices on bridges that are there; while the \
+             daemon runs they come and go with the devices",
         );
         let wanted = !overlay.vnis.is_empty() || !l3vnis.is_empty();
         overlay.with_endpoint(whole, router, wanted)
@@ -196,6 +203,7 @@ impl Whole<'_> {
             }
             if let Some(device) = device {
                 self.devices(*spot, "", device);
+                self.toml.line(*spot, "create = false");
                 if let Some(vrf) = &device.vrf {
                     self.toml.line(*spot, &format!("vrf = {}", quote(vrf)));
                 }
