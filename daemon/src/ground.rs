@@ -279,18 +279,20 @@ impl Ground {
             StaticNextHop::DEFAULT_VRF => None,
             name => Some(self.zone(name)?.index),
         };
-        let is_vrf = |index: &u32| {
-            let link = self.links.get(*index);
-            link.is_some_and(|link| matches!(link.kind, LinkKind::Vrf { .. }))
-        };
         let within = |own: &&Address| {
             let link = self.links.get(own.index).filter(|link| link.running);
-            link.is_some_and(|link| link.master.filter(is_vrf) == home)
+            link.is_some_and(|link| self.vrf_of(link) == home)
         };
         let nearest = self.around(addr).filter(within);
         let nearest = nearest.filter(|own| own.address.ip() != addr);
         let nearest = nearest.max_by_key(|own| own.address.prefix());
         nearest.map(|own| own.index)
+    }
+
+    /// The VRF that a device is in.
+    fn vrf_of(&self, link: &Link) -> Option<u32> {
+        let master = self.links.get(link.master?)?;
+        matches!(master.kind, LinkKind::Vrf { .. }).then_some(master.index)
     }
 
     /// Addresses of this host whose network an address is on.
@@ -326,45 +328,88 @@ impl Ground {
         devices.any(up)
     }
 
-    /// An own address of the other IP version on the interface that has `addr`.
-    pub(crate) fn beside(&self, addr: ScopedAddr) -> (Option<Ipv4Addr>, Option<Ipv6Addr>) {
-        let mut found = match addr.ip() {
+    /// Own addresses of both IP versions for a neighbour at `other`: that of the session, and one
+    /// of the other version on the same interface. Where the session's is gone, what the interface
+    /// towards the neighbour still has stands in for it.
+    pub(crate) fn beside(
+        &self,
+        own: ScopedAddr,
+        other: ScopedAddr,
+        vrf: Option<&str>,
+    ) -> (Option<Ipv4Addr>, Option<Ipv6Addr>) {
+        let of_session = match own.ip() {
             IpAddr::V4(addr) => (Some(addr), None),
             IpAddr::V6(addr) => (None, Some(addr)),
         };
-        let Some(holder) = self.holder(addr) else {
-            return found;
+        let holder = self.holder(own).map(|holder| holder.index);
+        let Some(index) = holder.or_else(|| self.still_towards(other, vrf)) else {
+            return of_session;
         };
-        for other in self.links.addresses(holder.index).filter(|it| it.usable) {
-            match other.address.ip() {
+        let mut found = match holder {
+            Some(_) => of_session,
+            None => (None, None),
+        };
+        let usable = self.links.addresses(index).filter(|it| it.usable);
+        let mut usable: Vec<ScopedAddr> = usable.map(|it| (it.address.ip()).into()).collect();
+        if holder.is_none() {
+            // First those that the neighbour reaches without a router.
+            let near = self.networks_of(other.ip());
+            usable.sort_by_key(|it| !near.iter().any(|network| network.contains_addr(it.ip())));
+        }
+        for addr in usable {
+            match addr.ip() {
                 IpAddr::V4(addr) => {
                     found.0.get_or_insert(addr);
                 }
-                // A link-local address cannot stand alone as a global next hop.
-                IpAddr::V6(addr) if !addr.is_unicast_link_local() => {
-                    found.1.get_or_insert(addr);
+                // A link-local address cannot stand alone as a global next hop, except in place
+                // of another one.
+                IpAddr::V6(v6) if !addr.is_link_local() || own.is_link_local() => {
+                    found.1.get_or_insert(v6);
                 }
                 IpAddr::V6(_) => {}
             }
         }
-        found
+        (found.0.or(of_session.0), found.1.or(of_session.1))
     }
 
-    /// A link-local address of the interface that has `own`, if `other` is on its link.
+    /// A link-local address of the interface that has `own`, if `other` is on its link; where `own`
+    /// is gone, of the interface towards `other`.
     pub(crate) fn link_local_towards(
         &self,
         own: ScopedAddr,
         other: ScopedAddr,
+        vrf: Option<&str>,
     ) -> Option<Ipv6Addr> {
-        let index = self.holder(own)?.index;
-        if self.device_of(other) != Some(index) {
-            return None;
-        }
+        let index = match self.holder(own) {
+            Some(holder) => {
+                Some(holder.index).filter(|index| self.device_of(other) == Some(*index))
+            }
+            None => self.still_towards(other, vrf),
+        }?;
         let mut addresses = self.links.addresses(index).filter(|it| it.usable);
         addresses.find_map(|it| match it.address.ip() {
             IpAddr::V6(addr) if addr.is_unicast_link_local() => Some(addr),
             IpAddr::V6(_) | IpAddr::V4(_) => None,
         })
+    }
+
+    /// The device that a neighbour is behind although the session's own address is gone. The same
+    /// network in another VRF is another one.
+    fn still_towards(&self, other: ScopedAddr, vrf: Option<&str>) -> Option<u32> {
+        if other.zone().is_some() {
+            return self.device_of(other);
+        }
+        let home = match vrf {
+            Some(name) => Some(self.zone(name)?.index),
+            None => None,
+        };
+        let within = |own: &&Address| {
+            let link = self.links.get(own.index);
+            link.is_some_and(|link| self.vrf_of(link) == home)
+        };
+        let nearest = self.around(other.ip()).filter(within);
+        let nearest = nearest.max_by_key(|own| own.address.prefix());
+        nearest.map(|own| own.index)
     }
 
     /// The smallest MTU that packets to tunnel endpoints may meet: of the named interface, else
@@ -543,22 +588,16 @@ mod tests {
         for (index, name) in [(1, "eth0"), (2, "eth1")] {
             ground.links.insert(Link::new(index, name));
         }
-        let mut own = |index, address: &str, usable| {
-            ground.links.insert_address(Address {
-                index,
-                address: address.parse().unwrap(),
-                peer: None,
-                protocol: 0,
-                usable,
-                duplicate: false,
-            });
+        let mut own = |index, text, usable| {
+            let address = address(index, text);
+            ground.links.insert_address(Address { usable, ..address });
         };
         own(1, "2001:db8::1/64", true);
         own(1, "fe80::1/64", true);
         own(2, "2001:db8:1::1/64", true);
         own(2, "fe80::2/64", false);
         let towards = |own: &str, other: &str| {
-            ground.link_local_towards(own.parse().unwrap(), other.parse().unwrap())
+            ground.link_local_towards(own.parse().unwrap(), other.parse().unwrap(), None)
         };
         let first: Ipv6Addr = "fe80::1".parse().unwrap();
         assert_eq!(towards("2001:db8::1", "2001:db8::9"), Some(first));
@@ -567,9 +606,113 @@ mod tests {
             ("2001:db8::1", "2001:db8:9::9"),
             ("2001:db8::1", "2001:db8:1::9"),
             ("2001:db8:1::1", "2001:db8:1::9"),
-            ("2001:db8:9::1", "2001:db8::9"),
+            ("2001:db8:9::1", "2001:db8:9::9"),
         ] {
             assert_eq!(towards(own, other), None, "{own} to {other}");
+        }
+    }
+
+    #[test]
+    fn without_the_sessions_own_address_the_rest_of_the_interface_stands_in() {
+        let mut ground = Ground::default();
+        for (index, name) in [(1, "eth0"), (2, "eth1"), (3, "lo")] {
+            ground.links.insert(Link::new(index, name));
+        }
+        for (index, text) in [
+            (1, "10.1.0.1/24"),
+            (1, "2001:db8:1::1/64"),
+            (1, "2001:db8:7::1/64"),
+            (1, "2001:db8:1::77/64"),
+            (1, "fe80::1/64"),
+            (2, "10.2.0.1/24"),
+            (2, "fe80::2/64"),
+            (3, "2001:db8:ff::1/128"),
+        ] {
+            ground.address(address(index, text), false);
+        }
+        let near = ["2001:db8:1::1", "2001:db8:1::2"];
+        let v4 = Some("10.1.0.1");
+        let before = told(&ground, near, None);
+        assert_eq!(before, expected(v4, Some("2001:db8:1::1"), Some("fe80::1")));
+
+        ground.address(address(1, "2001:db8:1::1/64"), true);
+        let after = expected(v4, Some("2001:db8:1::77"), Some("fe80::1"));
+        assert_eq!(told(&ground, near, None), after);
+        let unusable = Address {
+            usable: false,
+            ..address(1, "2001:db8:1::77/64")
+        };
+        ground.address(unusable, false);
+        let other_network = expected(v4, Some("2001:db8:7::1"), Some("fe80::1"));
+        assert_eq!(told(&ground, near, None), other_network);
+        // None but the session's: it stays, with the link-local one beside it.
+        ground.address(address(1, "2001:db8:7::1/64"), true);
+        let kept = expected(v4, Some("2001:db8:1::1"), Some("fe80::1"));
+        assert_eq!(told(&ground, near, None), kept);
+        // Nothing says any more that the neighbour is behind this device.
+        ground.address(address(1, "2001:db8:1::77/64"), true);
+        let alone = expected(None, Some("2001:db8:1::1"), None);
+        assert_eq!(told(&ground, near, None), alone);
+        let by_link = told(&ground, ["fe80::9%eth0", "fe80::8%eth0"], None);
+        assert_eq!(by_link, expected(v4, Some("fe80::1"), Some("fe80::1")));
+
+        let far = ["2001:db8:ff::1", "2001:db8:ff::2"];
+        let on_loopback = expected(None, Some("2001:db8:ff::1"), None);
+        assert_eq!(told(&ground, far, None), on_loopback);
+        ground.address(address(3, "2001:db8:ff::1/128"), true);
+        assert_eq!(told(&ground, far, None), on_loopback);
+    }
+
+    #[test]
+    fn what_stands_in_for_a_lost_address_is_of_the_same_vrf() {
+        let mut ground = Ground::default();
+        let vrf = LinkKind::Vrf { table: 10 };
+        ground.links.insert(Link {
+            kind: vrf,
+            ..Link::new(9, "red")
+        });
+        ground.links.insert(Link::new(1, "eth0"));
+        ground.links.insert(Link {
+            master: Some(9),
+            ..Link::new(2, "eth1")
+        });
+        for (index, text) in [(1, "10.1.0.7/24"), (2, "10.1.0.8/24")] {
+            ground.address(address(index, text), false);
+        }
+        ground.address(address(1, "fe80::1/64"), false);
+        ground.address(address(2, "fe80::2/64"), false);
+        let session = ["10.1.0.1", "10.1.0.2"];
+        for (vrf, v4, link_local) in [
+            (None, "10.1.0.7", Some("fe80::1")),
+            (Some("red"), "10.1.0.8", Some("fe80::2")),
+            (Some("blue"), "10.1.0.1", None),
+        ] {
+            let expected = expected(Some(v4), None, link_local);
+            assert_eq!(told(&ground, session, vrf), expected, "{vrf:?}");
+        }
+    }
+
+    type Told = (Option<Ipv4Addr>, Option<Ipv6Addr>, Option<Ipv6Addr>);
+
+    fn expected(v4: Option<&str>, v6: Option<&str>, link_local: Option<&str>) -> Told {
+        let v6 = [v6, link_local].map(|it| it.map(|it| it.parse().unwrap()));
+        (v4.map(|it| it.parse().unwrap()), v6[0], v6[1])
+    }
+
+    fn told(ground: &Ground, session: [&str; 2], vrf: Option<&str>) -> Told {
+        let [own, other]: [ScopedAddr; 2] = session.map(|it| it.parse().unwrap());
+        let (v4, v6) = ground.beside(own, other, vrf);
+        (v4, v6, ground.link_local_towards(own, other, vrf))
+    }
+
+    fn address(index: u32, text: &str) -> Address {
+        Address {
+            index,
+            address: text.parse().unwrap(),
+            peer: None,
+            protocol: 0,
+            usable: true,
+            duplicate: false,
         }
     }
 }

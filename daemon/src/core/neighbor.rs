@@ -348,7 +348,7 @@ impl Core {
         let neighbor = self.neighbors.get(&peer)?;
         let session = neighbor.session.as_ref()?;
         let negotiated = &session.negotiated;
-        let (local_ipv4, local_ipv6) = self.install.ground.beside(neighbor.own(session.local));
+        let (local_ipv4, local_ipv6, local_link) = self.own_next_hops(neighbor, session.local);
         // Not where it knows us by our own number after all, nor within an AS.
         let external = negotiated.local_as != negotiated.remote_as;
         let alias = neighbor.config.local_as;
@@ -374,7 +374,7 @@ impl Core {
             local_address: session.local,
             local_ipv4,
             local_ipv6,
-            local_link: self.local_link(neighbor),
+            local_link,
             families: self.peer_families(neighbor, negotiated),
             aigp: negotiated.aigp,
             as4: negotiated.as4,
@@ -388,13 +388,12 @@ impl Core {
     pub(super) fn refresh_addresses(&mut self) {
         let neighbors = self.neighbors.iter();
         let addresses = neighbors.filter_map(|(peer, neighbor)| {
-            let local = neighbor.own(neighbor.local()?);
-            let (ipv4, ipv6) = self.install.ground.beside(local);
+            let (ipv4, ipv6, link_local) = self.own_next_hops(neighbor, neighbor.local()?);
             Some(rib::Input::Addresses {
                 peer: *peer,
                 ipv4,
                 ipv6,
-                link_local: self.local_link(neighbor),
+                link_local,
             })
         });
         for addresses in addresses.collect::<Vec<_>>() {
@@ -403,21 +402,17 @@ impl Core {
         self.refresh_shared_networks();
     }
 
-    /// Our link-local address on the link that we share with a neighbour (RFC 2545 §3).
-    /// Our addresses on the way to an Established neighbour: IPv4, IPv6, and the link-local one.
+    /// Our addresses on the way to a neighbour whose session has this one of ours: IPv4, IPv6, and
+    /// the link-local one on a link that we share (RFC 2545 §3).
     pub(super) fn own_next_hops(
         &self,
         neighbor: &Neighbor,
-    ) -> Option<(Option<Ipv4Addr>, Option<Ipv6Addr>, Option<Ipv6Addr>)> {
-        let local = neighbor.own(neighbor.local()?);
-        let (ipv4, ipv6) = self.install.ground.beside(local);
-        Some((ipv4, ipv6, self.local_link(neighbor)))
-    }
-
-    fn local_link(&self, neighbor: &Neighbor) -> Option<Ipv6Addr> {
-        let local = neighbor.own(neighbor.local()?);
-        let ground = &self.install.ground;
-        ground.link_local_towards(local, neighbor.address())
+        local: IpAddr,
+    ) -> (Option<Ipv4Addr>, Option<Ipv6Addr>, Option<Ipv6Addr>) {
+        let (own, other) = (neighbor.own(local), neighbor.address());
+        let (ground, vrf) = (&self.install.ground, self.config.vrf.as_deref());
+        let (ipv4, ipv6) = ground.beside(own, other, vrf);
+        (ipv4, ipv6, ground.link_local_towards(own, other, vrf))
     }
 
     /// The policy in effect for a neighbour.

@@ -218,7 +218,7 @@ impl Core {
     }
 
     fn connection(&self, neighbor: &Neighbor) -> Option<reply::Connection> {
-        let (ipv4, ipv6, link_local) = self.own_next_hops(neighbor)?;
+        let (ipv4, ipv6, link_local) = self.own_next_hops(neighbor, neighbor.local()?);
         Some(reply::Connection {
             ports: neighbor.ports()?,
             on_link: neighbor.device().is_some(),
