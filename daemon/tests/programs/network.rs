@@ -72,7 +72,7 @@ fn a_network_comes_with_its_devices_and_goes_without_a_trace() {
     };
     let config = start(&mut a);
     let daemon = a.daemon();
-    let before = a.seen("-o link show");
+    let before = a.until_seen("-o link show", |links| links.contains("vxlan100"));
     let dry = ends(
         daemon,
         0,
