@@ -278,16 +278,25 @@ impl Table {
             Key::Fdb(key) => {
                 if self.fdb.set(key, None).is_some() {
                     self.manage(&key.device, -1);
+                    if self.fdb.have(key).is_none() {
+                        self.tell_given_up(Key::Fdb(key.clone()));
+                    }
                 }
             }
             Key::Flood(key) => {
                 if self.flood.set(key, None).is_some() {
                     self.manage(&key.device, -1);
+                    if self.flood.have(key).is_none() {
+                        self.tell_given_up(Key::Flood(key.clone()));
+                    }
                 }
             }
             Key::Neighbour(key) => {
                 if self.neighbours.set(key, None).is_some() {
                     self.manage(&key.device, -1);
+                    if self.neighbours.have(key).is_none() {
+                        self.tell_given_up(Key::Neighbour(key.clone()));
+                    }
                 }
             }
             Key::Overlay(vni) => self.unset_overlay(*vni),
@@ -515,6 +524,12 @@ impl Table {
         self.plan_sets_of::<FdbKey>(ops, max, now);
         self.plan_sets_of::<FloodKey>(ops, max, now);
         self.plan_sets_of::<NeighbourKey>(ops, max, now);
+    }
+
+    /// A wish ends that the kernel never satisfied, or no longer did. Whoever had it may hear of a
+    /// refusal after having given it up, and would take it for one that stands.
+    fn tell_given_up(&mut self, key: Key) {
+        self.events.push_back(Event::Removed { key });
     }
 
     fn tell_failure(&mut self, key: Key, error: String, told: bool) {

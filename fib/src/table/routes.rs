@@ -30,6 +30,9 @@ impl Table {
         }
         if let Some(before) = self.routes.set(key, want) {
             self.shapes.release(before, &mut self.objects);
+            if want.is_none() && self.routes.have(&key).is_none() {
+                self.tell_given_up(Key::Route(key));
+            }
         }
         let Some(wanted) = want.and_then(|id| self.shapes.get(id)).cloned() else {
             return;

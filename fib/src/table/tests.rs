@@ -685,6 +685,33 @@ fn a_refused_route_is_told_once_and_tried_later_and_later() {
     assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
 }
 
+/// Who gave a route up before he heard of its refusal hears of its end, whether or not it is tried again.
+#[test]
+fn the_end_of_a_refused_wish_is_told_behind_its_refusal() {
+    for again in [false, true] {
+        let (mut table, _, now) = started();
+        wish(&mut table, 1, 4);
+        let ops = table.plan(10, now);
+        let error = OpError {
+            errno: libc::ENETDOWN,
+            explanation: None,
+        };
+        table.done(&ops[0], Err(error), now);
+        if again {
+            table.retry_due(table.deadline().unwrap());
+        }
+        let Op::SetRoute { key, .. } = &ops[0] else {
+            panic!("{ops:?}")
+        };
+        let key = Key::Route(*key);
+        table.unset(&key);
+        let events: Vec<Event> = std::iter::from_fn(|| table.poll_event()).collect();
+        let refused = |event: &Event| matches!(event, Event::Failed { key: it, .. } if *it == key);
+        assert!(refused(&events[0]), "{events:?}");
+        assert_eq!(events[1..], [Event::Removed { key }]);
+    }
+}
+
 fn overlay_one() -> Entry {
     let overlay = Overlay::new(1, IpAddr::from([10, 0, 0, 1]), 1450);
     Entry::Overlay(1, Arc::new(overlay))
