@@ -275,30 +275,9 @@ impl Table {
     pub fn unset(&mut self, key: &Key) {
         match key {
             Key::Route(key) => self.want_route(*key, None),
-            Key::Fdb(key) => {
-                if self.fdb.set(key, None).is_some() {
-                    self.manage(&key.device, -1);
-                    if self.fdb.have(key).is_none() {
-                        self.tell_given_up(Key::Fdb(key.clone()));
-                    }
-                }
-            }
-            Key::Flood(key) => {
-                if self.flood.set(key, None).is_some() {
-                    self.manage(&key.device, -1);
-                    if self.flood.have(key).is_none() {
-                        self.tell_given_up(Key::Flood(key.clone()));
-                    }
-                }
-            }
-            Key::Neighbour(key) => {
-                if self.neighbours.set(key, None).is_some() {
-                    self.manage(&key.device, -1);
-                    if self.neighbours.have(key).is_none() {
-                        self.tell_given_up(Key::Neighbour(key.clone()));
-                    }
-                }
-            }
+            Key::Fdb(key) => self.unwant_of(key),
+            Key::Flood(key) => self.unwant_of(key),
+            Key::Neighbour(key) => self.unwant_of(key),
             Key::Overlay(vni) => self.unset_overlay(*vni),
             Key::Vrf(share, device) => self.unwant_vrf(Holder::Owner(*share), device),
             Key::Addressing(device) => self.unwant_interface(device),

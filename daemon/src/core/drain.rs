@@ -148,12 +148,17 @@ impl Core {
 
     /// What the kernel refuses now, by what it is called; nothing where it is very much.
     fn refused(&self) -> BTreeSet<String> {
-        let failed = self.failed.keys();
-        let refused = failed.filter(|key| !self.occupied.contains(*key));
         match self.failed.len() <= REFUSED_MAX {
-            true => refused.map(ToString::to_string).collect(),
+            true => self.names_of_refused().collect(),
             false => BTreeSet::new(),
         }
+    }
+
+    /// What the kernel refuses for another reason than an entry of somebody else's.
+    fn names_of_refused(&self) -> impl Iterator<Item = String> {
+        let refused = self.failed.keys();
+        let refused = refused.filter(|key| !self.occupied.contains(*key));
+        refused.map(ToString::to_string)
     }
 
     /// Everything that the kernel refused when what lasts began.
@@ -462,12 +467,8 @@ impl Core {
             let failed = match before.is_empty() {
                 true => self.failed.len().saturating_sub(self.occupied.len()),
                 false => {
-                    let failed = self.failed.keys();
-                    let failed = failed.filter(|key| !self.occupied.contains(*key));
-                    let names = failed.map(ToString::to_string);
-                    names
-                        .filter(|name| !before.iter().any(|it| it.contains(name)))
-                        .count()
+                    let known = |name: &String| before.iter().any(|it| it.contains(name));
+                    self.names_of_refused().filter(|it| !known(it)).count()
                 }
             };
             if failed > 0 {

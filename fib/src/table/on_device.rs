@@ -98,6 +98,17 @@ impl Table {
         true
     }
 
+    /// Nothing of ours should be under this name.
+    pub(super) fn unwant_of<K: OnDevice>(&mut self, key: &K) {
+        if K::ledger(self).set(key, None).is_none() {
+            return;
+        }
+        self.manage(key.device(), -1);
+        if K::ledger(self).have(key).is_none() {
+            self.tell_given_up(key.name());
+        }
+    }
+
     /// The result of removing an entry.
     pub(super) fn done_unset_of<K: OnDevice>(
         &mut self,

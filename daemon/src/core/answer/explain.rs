@@ -27,13 +27,14 @@ impl Core {
     /// Explains at once, or beside the loop where the kernel's side has to be asked what is there
     /// in place of what was refused: an entry that could not be replaced stays.
     pub(super) fn answer_explain(&mut self, target: &str, answer: oneshot::Sender<Answer>) {
-        let explained = self.explain(target);
-        let refused = explained.as_ref().map(|it| self.refused_of(it));
-        let refused = refused.unwrap_or_default();
+        let mut explained = match self.explain(target) {
+            Ok(explained) => explained,
+            Err(error) => return drop(answer.send(Err(error))),
+        };
+        let refused = self.refused_of(&explained);
         let kernel = self.hands.kernel.clone().filter(|_| !refused.is_empty());
-        let (Ok(mut explained), Some(kernel)) = (explained.clone(), kernel) else {
-            drop(answer.send(explained.map(Reply::Explain)));
-            return;
+        let Some(kernel) = kernel else {
+            return drop(answer.send(Ok(Reply::Explain(explained))));
         };
         self.hand_over_changes();
         self.hands.spawner.blocking(move || {
